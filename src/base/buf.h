@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// buf.h - a growable run of bytes for building output.
+//
+// Appending never returns an error: a buf that could not grow turns `failed` and ignores everything after, and
+// whoever uses the result checks once (`buf_ok`). Growth doubles, from 256 bytes. `limit` (0 = none) bounds the
+// length; passing it counts as failure too.
+//
+// Invariants
+//   1. n <= cap, and cap <= limit where there is a limit: room in the block is room under the limit.
+//   2. p is NULL exactly while cap is 0.
+//
+// Ownership: the bytes belong to the buf until buf_deinit, or until buf_reset keeps the block for reuse.
+#ifndef PLENUM_BASE_BUF_H
+#define PLENUM_BASE_BUF_H
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+struct buf {
+    char *p;
+    size_t n;     // bytes in use
+    size_t cap;   // bytes allocated
+    size_t limit; // most bytes it may hold; 0 = no limit
+    struct mem *mem;
+    bool failed;
+};
+
+void buf_init(struct buf *b, struct mem *m, size_t limit);
+void buf_deinit(struct buf *b); // b may be zeroed or half-built
+// Empties it and clears `failed`; keeps the block unless it is larger than keep_max bytes.
+void buf_reset(struct buf *b, size_t keep_max);
+static inline bool buf_ok(const struct buf *b) { return !b->failed; }
+static inline str buf_str(const struct buf *b) { return (str){b->p, b->n}; }
+
+// Room for n more bytes, not yet counted in; NULL where it could not be had. Follow with buf_commit.
+char *buf_reserve(struct buf *b, size_t n);
+static inline void buf_commit(struct buf *b, size_t n)
+{
+    ASSERT(n <= b->cap - b->n);
+    b->n += n;
+}
+
+void buf_put_slow(struct buf *b, const void *p, size_t n); // buf_put where there is no room or nothing to do
+
+// p must not point into b: growing may move the block. p may be NULL where n is 0.
+static inline void buf_put(struct buf *b, const void *p, size_t n)
+{
+    // n - 1 wraps for n = 0 and so sends that case (where memcpy must not see NULL) to the slow path as well.
+    if (__builtin_expect(n - 1 < b->cap - b->n && !b->failed, 1)) {
+        memcpy(b->p + b->n, p, n);
+        b->n += n;
+    } else {
+        buf_put_slow(b, p, n);
+    }
+}
+static inline void buf_put_str(struct buf *b, str s) { buf_put(b, s.p, s.n); }
+static inline void buf_put_char(struct buf *b, char c) { buf_put(b, &c, 1); }
+void buf_put_u64(struct buf *b, uint64_t v);
+void buf_put_i64(struct buf *b, int64_t v);
+#define BUF_PUT_LIT(b, literal) buf_put((b), (literal), sizeof(literal) - 1)
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// mem.h - where memory comes from: one source handed in by the driver, with a budget.
+//
+// base..core never call malloc. The driver gives each shard a `struct mem`; io backs it with malloc, the
+// simulator and the tests with an allocator that counts, poisons and fails on demand. Blocks may be freed by
+// another shard than the one that allocated them (mail, log segments), so a backend must be thread-safe; the
+// counters here are relaxed atomics for the same reason.
+//
+// Limits: `bytes_max` bounds what is outstanding at any time over all users of the source; a request beyond it
+// returns NULL and counts in `refused`, as does one that the backend cannot meet. 0 = no bound.
+// Sizes are as asked for, without the backend's overhead; asking for 0 bytes is a mistake (asserted).
+// Errors: mem_alloc, mem_zalloc and mem_realloc return NULL; nothing else fails. A mem_realloc that returns NULL
+// leaves the old block as it is.
+#ifndef PLENUM_BASE_MEM_H
+#define PLENUM_BASE_MEM_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mem_backend {
+    void *(*alloc)(void *ctx, size_t n);                          // n > 0; 16-byte aligned; contents undefined
+    void *(*realloc)(void *ctx, void *p, size_t n_old, size_t n); // p may be NULL (n_old = 0)
+    void (*free)(void *ctx, void *p, size_t n);                   // p may be NULL; n is the size asked for
+    void *ctx;
+};
+
+struct mem {
+    struct mem_backend backend;
+    size_t bytes_max;
+    _Atomic size_t bytes_used;
+    _Atomic uint64_t refused;
+};
+
+void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max);
+void *mem_alloc(struct mem *m, size_t n); // contents undefined
+void *mem_zalloc(struct mem *m, size_t n);
+// p may be NULL (n_old = 0). Moves the block where it must; the bytes beyond n_old are undefined.
+void *mem_realloc(struct mem *m, void *p, size_t n_old, size_t n);
+// n is the size the block was asked with; p may be NULL.
+void mem_free(struct mem *m, void *p, size_t n);
+size_t mem_used(const struct mem *m);
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// slab.h - a pool of equal objects with stable addresses, small indices and generations.
+//
+//     chunk 0                              chunk 1
+//     [head|obj][head|obj]...[head|obj]    [head|obj]...      index = chunk * per_chunk + place
+//     head = {gen, next free}: gen is odd while in use; +1 at allocation and at free
+//
+// Outside references to an object are (index, generation): a stale one finds nothing instead of a stranger.
+// Objects never move, so a pointer is good until the object is freed. Chunks are taken from `mem` as needed (a
+// chunk is at most 16 KiB, or one object) and given back only by slab_deinit: the pool is sized by its limit, not by its peak.
+//
+// Invariants (slab_check)
+//   1. count objects below high are in use; the others below high are each once on the free list.
+//   2. high <= count_max, and every index below high has its chunk.
+//
+// Objects are aligned to 8 bytes. A generation repeats after 2^31 uses of the same object.
+// Limits: `count_max` objects. Errors: SLAB_NONE from slab_alloc at the limit or when memory is out.
+// Thread: the owner's only.
+#ifndef PLENUM_BASE_SLAB_H
+#define PLENUM_BASE_SLAB_H
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include <stdbool.h>
+
+#define SLAB_NONE UINT32_MAX
+
+struct slab_chunk; // per_chunk cells, each with its object
+
+// The head before each object.
+struct slab_cell {
+    uint32_t gen;
+    uint32_t next_free; // index, or SLAB_NONE at the end of the list and while in use
+};
+
+struct slab {
+    struct mem *mem;
+    struct slab_chunk **chunks;
+    uint32_t chunk_count;
+    uint32_t chunk_cap;
+    uint32_t per_chunk; // a power of two
+    uint32_t shift;     // log2(per_chunk)
+    uint32_t size;      // bytes of one object, rounded up to 8
+    uint32_t count;     // in use
+    uint32_t count_max;
+    uint32_t high;      // indices handed out so far: all live indices are below it
+    uint32_t free_head; // index of the first free object, or SLAB_NONE
+};
+
+void slab_init(struct slab *s, struct mem *m, size_t object_size, uint32_t count_max);
+void slab_deinit(struct slab *s); // frees all chunks; objects must need no clean-up of their own
+// The index of a zeroed object: the one freed last, else the lowest never used. SLAB_NONE at the limit or when
+// memory is out.
+uint32_t slab_alloc(struct slab *s);
+// The object must be in use (asserted): freeing twice is caught.
+void slab_free(struct slab *s, uint32_t index);
+// Asserts the invariants; O(high), for tests and the simulator.
+void slab_check(const struct slab *s);
+
+// For the functions here: the cell of an index below `high`, in use or not.
+static inline struct slab_cell *slab_cell_at(const struct slab *s, uint32_t index)
+{
+    size_t place = index & (s->per_chunk - 1);
+    char *chunk = (char *)s->chunks[index >> s->shift];
+    return (struct slab_cell *)(void *)(chunk + place * (sizeof(struct slab_cell) + s->size));
+}
+
+// True if index is below `high` and in use.
+static inline bool slab_used(const struct slab *s, uint32_t index)
+{
+    return index < s->high && (slab_cell_at(s, index)->gen & 1);
+}
+
+// The object, which must be in use (asserted).
+static inline void *slab_at(const struct slab *s, uint32_t index)
+{
+    ASSERT(index < s->high);
+    struct slab_cell *cell = slab_cell_at(s, index);
+    ASSERT(cell->gen & 1);
+    return cell + 1;
+}
+
+// The object if index is in use with that generation, else NULL. Safe for any index.
+static inline void *slab_get(const struct slab *s, uint32_t index, uint32_t gen)
+{
+    if (index >= s->high)
+        return NULL;
+    struct slab_cell *cell = slab_cell_at(s, index);
+    return (gen & 1) && cell->gen == gen ? cell + 1 : NULL;
+}
+
+// The current generation of an index that is or was in use (asserted): odd while in use.
+static inline uint32_t slab_gen(const struct slab *s, uint32_t index)
+{
+    ASSERT(index < s->high);
+    return slab_cell_at(s, index)->gen;
+}
+
+#endif
