@@ -1,0 +1,849 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// plenum.js: the client side of Plenum's native protocol in one dependency-free ES module, for browsers,
+// Node.js >= 22, or any place that brings a WebSocket constructor. The manual is docs/client.md; the wire
+// contract is docs/protocol/native.md.
+//
+//   const plenum = new Plenum('ws://localhost:8000/ws', { name: 'Ada' });
+//   await plenum.connect();
+//   const lobby = plenum.room('lobby');
+//   lobby.on('message', (m) => console.log(m.offset, m.from.name, m.data));
+//   await lobby.join({ history: 50 });
+//   await lobby.publish({ text: 'hello' });          // resolves when the server has acknowledged it
+//
+// The connection is a state machine, and `state` names where it is:
+//
+//            connect()              welcome
+//   idle ----------------> connecting ------> open
+//                            ^    |             |
+//          timer, online,    |    | failed      | lost, drained, silent
+//          reconnectNow()    |    v             v
+//                            +-- waiting <------+          any --close()/refused for good--> closed
+//
+// What it promises, and by what means:
+//   1. Entries of a room reach listeners in the log's order, each offset at most once per epoch. The room's
+//      `cursor` is the end of the prefix that has been seen without a hole; offsets that arrived beyond it
+//      (own acknowledged messages, mostly: the server does not echo them) wait in `ahead`.
+//   2. Nothing is lost silently. After a reconnect a room is joined again with `since: cursor`; what cannot be
+//      had again is announced as a `gap`, and `reset` says that history has to be read anew.
+//   3. publish() and direct() carry an idempotency key and stay in an outbox until the server answered. After a
+//      reconnect the unanswered ones are sent again in order; the key keeps them from being delivered twice.
+//   4. A dead connection is noticed: silence longer than 1.5 heartbeats, or an overdue reply, is answered by one
+//      `ping`, and an unanswered ping by a reconnect. There is no polling: one lazy timer serves all of it.
+//   5. Every queue is bounded (see DEFAULTS); at a bound the operation is refused with `queue_full`.
+//
+// One file on purpose, although it is longer than our usual module: people copy it into their projects.
+
+/** Tunables, all in one place; any of them may be overridden in the constructor's options. */
+const DEFAULTS = {
+  protocol: 'plenum.v1.json',
+  backoff_base_ms: 1000,    // first retry within 0..1 s, doubling from there
+  backoff_cap_ms: 30_000,   // never wait longer than this (except when the server's drain says so)
+  stable_ms: 5_000,         // a connection must last this long before it resets the backoff
+  connect_timeout_ms: 10_000, // from opening the socket to `welcome`
+  reply_timeout_ms: 8_000,  // a reply this late makes us ask whether anyone is there
+  pong_timeout_ms: 5_000,   // and this is how long we wait for that answer
+  outbox_max: 256,          // publishes and directs not yet acknowledged, in all rooms together
+  requests_max: 256,        // other commands awaiting their reply
+  window: 16,               // unacknowledged publishes on the wire at once; 1 = strictly one at a time
+  ahead_max: 4096,          // offsets remembered beyond a room's cursor
+  retries_max: 5,           // how often one command is repeated after `rate_limited` and its kin
+};
+
+/** Error codes after which trying the same command again can succeed. */
+const TRANSIENT = new Set(['rate_limited', 'unavailable', 'draining', 'internal']);
+
+/** Replies and notices that carry an offset without being an entry of the log. */
+const NOT_ENTRIES = new Set(['ack', 'joined', 'gap', 'error']);
+
+const now = () => performance.now();
+
+/** Every rejected promise of this module carries one of these. `code` is the protocol's or one of ours:
+ *  `disconnected`, `closed`, `queue_full`, `too_large`. */
+export class PlenumError extends Error {
+  constructor(code, message, reply) {
+    super(message);
+    this.name = 'PlenumError';
+    this.code = code;
+    this.retry_ms = reply?.retry_ms;
+    this.reply = reply;
+  }
+}
+
+/** The smallest event emitter that does the job. A listener that throws hurts nobody but itself. */
+class Emitter {
+  #listeners = new Map();
+
+  /** Calls `fn(event)` on every `type`; '*' hears everything. Returns a function that undoes it. */
+  on(type, fn) {
+    if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
+    this.#listeners.get(type).add(fn);
+    return () => this.off(type, fn);
+  }
+
+  once(type, fn) {
+    const off = this.on(type, (event) => { off(); fn(event); });
+    return off;
+  }
+
+  off(type, fn) {
+    this.#listeners.get(type)?.delete(fn);
+  }
+
+  emit(type, event) {
+    for (const key of [type, '*']) {
+      for (const fn of [...(this.#listeners.get(key) ?? [])]) {
+        try { fn(event, type); } catch (e) { queueMicrotask(() => { throw e; }); }
+      }
+    }
+  }
+}
+
+/** One room as this client sees it. Get it with `plenum.room(name)`; it lives as long as the client does, so
+ *  listeners may be added before the first join and stay over reconnects, leaves and joins. */
+export class PlenumRoom extends Emitter {
+  #client;
+
+  constructor(client, name) {
+    super();
+    this.#client = client;
+    this.name = name;
+    /** 'out' | 'joining' | 'in' */
+    this.state = 'out';
+    this.epoch = null;
+    this.role = null;
+    /** Everything up to here has been seen or announced as a gap; null until the first entry came. */
+    this.cursor = null;
+    /** Internal: head of the log when `joined` was received. */
+    this.head = 0;
+    this.ahead = new Set();
+    this.wanted = false;
+    this.options = {};
+    this.tries = 0;
+    this.turn = 0;   // number of the newest join or leave, so that an older one's reply is not taken for it
+  }
+
+  join(options) { return this.#client.join(this.name, options); }
+  leave() { return this.#client.leave(this.name); }
+  publish(data, options) { return this.#client.publish(this.name, data, options); }
+  members(options) { return this.#client.members(this.name, options); }
+  history(options) { return this.#client.history(this.name, options); }
+
+  /** Internal: what to send along with the next join so that it continues where we are. */
+  resumePoint() {
+    return this.cursor === null ? null : { epoch: this.epoch, offset: this.cursor };
+  }
+
+  /** Internal: forget the position, as after a leave. */
+  forget() {
+    this.state = 'out';
+    this.epoch = null;
+    this.cursor = null;
+    this.ahead.clear();
+  }
+
+  /** Internal: takes note of an offset. False if it was seen before. */
+  note(offset) {
+    if (this.cursor === null) {
+      if (this.ahead.has(offset)) return false;
+      // Replayed entries lie up to the head and come first; live ones start right after it.
+      this.cursor = Math.min(offset - 1, this.head, ...[...this.ahead].map((o) => o - 1));
+    }
+    if (offset <= this.cursor || this.ahead.has(offset)) return false;
+    this.ahead.add(offset);
+    this.advance();
+    return true;
+  }
+
+  /** Internal: moves the cursor over what lies contiguously ahead of it. */
+  advance() {
+    while (this.cursor !== null && this.ahead.delete(this.cursor + 1)) this.cursor++;
+  }
+
+  /** Internal: moves the cursor to at least `offset`, dropping what it passes. */
+  skipTo(offset) {
+    this.cursor = Math.max(this.cursor ?? 0, offset);
+    for (const o of this.ahead) if (o <= this.cursor) this.ahead.delete(o);
+    this.advance();
+  }
+
+  /** Internal: the lowest offset beyond a hole, or null if there is no hole. */
+  beyondHole() {
+    if (this.cursor === null || this.ahead.size === 0) return null;
+    let low = Infinity;
+    for (const o of this.ahead) if (o < low) low = o;
+    return low;
+  }
+}
+
+/**
+ * A connection to a Plenum server that keeps itself up.
+ *
+ * Events (all but the first four also on the room they belong to):
+ *   `state`    {state, previous, retry_at?, attempt?, code?, reason?}   the machine moved
+ *   `session`  the server's `welcome` plus {resumed}                    store `resume` to survive a page reload
+ *   `direct`   {from, time, data}
+ *   `error`    PlenumError that belongs to no promise; `drain` {reconnect_ms}
+ *   `message`, `member:joined`, `member:left`, `member:changed`, `members:count`, `state:updated`: log entries
+ *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
+ *   `gap`      {room, from, to, reason}: offsets that will not come (`slow`, `trimmed`, or our own `missing`)
+ *   `reset`    {room, epoch, offset, same_epoch}: the position could not be resumed; read history again
+ */
+export class Plenum extends Emitter {
+  #o; #WebSocket; #ws = null;
+  #rooms = new Map();
+  #requests = new Map();    // id -> {resolve, reject, type}
+  #outbox = [];             // publishes and directs in order, until answered
+  #nextId = 1;
+  #attempt = 0; #openedAt = 0; #drainMs = null;
+  #timers = {};             // retry, connect, live, flush: each a single timeout
+  #lastHeard = 0; #lastSent = 0; #liveDue = Infinity; #pingAt = 0;   // #pingAt: 0 = none unanswered
+  #helloId = null; #helloTries = 0;
+  #opening = null;          // {promise, resolve, reject} of connect()
+  #unlisten = null;
+
+  /**
+   * @param {string|URL} url  ws: or wss: address of the server's /ws endpoint
+   * @param {object} [options]
+   * @param {string} [options.name]   display name of a guest
+   * @param {string|function} [options.token]  JWT, or a function (may be async) that gets a fresh one
+   * @param {string} [options.resume] session secret of an earlier connection, from the `session` event
+   * @param {function} [options.WebSocket]  constructor to use instead of the global one
+   * @param {function} [options.random]  source of jitter, 0 <= x < 1
+   */
+  constructor(url, options = {}) {
+    super();
+    this.#o = { ...DEFAULTS, random: Math.random, ...options };
+    this.#WebSocket = options.WebSocket ?? globalThis.WebSocket;
+    if (!this.#WebSocket) throw new TypeError('no WebSocket here: pass one in options.WebSocket');
+    this.url = String(url);
+    this.name = options.name;
+    this.resume = options.resume ?? null;
+    this.state = 'idle';
+    /** The last `welcome`: session, user, name, limits, heartbeat_s, server, version. */
+    this.session = null;
+    /** While `waiting`: when the next attempt starts, in milliseconds since 1970. */
+    this.retry_at = null;
+  }
+
+  // ---- connection -------------------------------------------------------------------------------------------
+
+  /** Starts connecting and keeps the connection up until close(). Resolves with the first `welcome`; rejects
+   *  only when the server refuses for good or close() is called: an unreachable server is waited for. */
+  connect() {
+    if (this.state === 'open') return Promise.resolve(this.session);
+    if (!this.#opening) {
+      this.#opening = Promise.withResolvers ? Promise.withResolvers() : deferred();
+      this.#opening.promise.catch(() => {});   // connect() may be called without looking at the result
+    }
+    if (this.state === 'idle' || this.state === 'closed') {
+      this.#attempt = 0;
+      this.#listenToPlatform();
+      this.#dial();
+    }
+    return this.#opening.promise;
+  }
+
+  /** Ends the connection for good. Open promises reject with `closed`; connect() starts over. */
+  close() {
+    this.#end(new PlenumError('closed', 'The client was closed.'));
+  }
+
+  /** Skips the rest of the wait before the next attempt. */
+  reconnectNow() {
+    if (this.state === 'waiting') this.#dial();
+  }
+
+  /** Changes the name used by the *next* hello. A resumed session keeps its old name, so to be known by the new
+   *  one at once: `restart({name})`, which gives up the session and comes back as somebody new. */
+  restart({ name } = {}) {
+    if (name !== undefined) this.name = name;
+    this.resume = null;
+    if (this.#ws) {
+      for (const room of this.#rooms.values()) {
+        if (room.state === 'in') this.#send({ type: 'leave', room: room.name });
+      }
+    }
+    if (this.state === 'idle' || this.state === 'closed') return;
+    this.#dropSocket(1000);
+    this.#lost();
+    this.#attempt = 0;
+    this.#dial();
+  }
+
+  #setState(state, detail = {}) {
+    const previous = this.state;
+    this.state = state;
+    this.retry_at = detail.retry_at ?? null;
+    this.emit('state', { state, previous, ...detail });
+  }
+
+  #timer(name, fn, ms) {
+    clearTimeout(this.#timers[name]);
+    if (fn) this.#timers[name] = setTimeout(fn, ms);
+  }
+
+  #dial() {
+    this.#timer('retry');
+    this.#setState('connecting', { attempt: this.#attempt });
+    let ws;
+    try {
+      ws = new this.#WebSocket(this.url, [this.#o.protocol]);
+    } catch (e) {
+      // The address itself is no good (scheme, mixed content): no amount of retrying will help.
+      return this.#end(new PlenumError('bad_url', e.message));
+    }
+    this.#ws = ws;
+    this.#helloTries = 0;
+    this.#openedAt = 0;
+    this.#pingAt = 0;
+    // Each handler checks that its socket is still the current one: an abandoned socket may speak late.
+    ws.onopen = () => { if (ws === this.#ws) this.#hello(); };
+    ws.onmessage = (e) => { if (ws === this.#ws) this.#onFrame(e.data); };
+    ws.onclose = (e) => { if (ws === this.#ws) this.#onClose(e.code, e.reason); };
+    ws.onerror = () => {};   // always followed by close, which says all we can know
+    this.#timer('connect', () => this.#giveUp('no welcome in time'), this.#o.connect_timeout_ms);
+  }
+
+  async #hello() {
+    const ws = this.#ws;
+    const hello = { type: 'hello', id: this.#nextId++ };
+    this.#helloId = hello.id;
+    if (this.name) hello.name = this.name;
+    if (this.resume) hello.resume = this.resume;
+    try {
+      const token = await tokenOf(this.#o.token);
+      if (token) hello.token = token;
+    } catch (e) {
+      this.emit('error', new PlenumError('unauthorized', `Could not get a token: ${e.message}`));
+      return this.#giveUp('no token');
+    }
+    if (ws === this.#ws) this.#send(hello);
+  }
+
+  #onHelloError(reply) {
+    const retriable = ['unauthorized', 'token_expired'].includes(reply.code) && typeof this.#o.token === 'function';
+    if (++this.#helloTries <= 2 && (this.resume || retriable)) {
+      this.resume = null;   // the session is gone or not ours: come as somebody new
+      return this.#hello();
+    }
+    const error = new PlenumError(reply.code, reply.message, reply);
+    if (!TRANSIENT.has(reply.code)) return this.#end(error);
+    this.emit('error', error);
+    this.#drainMs ??= reply.retry_ms ?? null;
+    this.#giveUp(reply.code);
+  }
+
+  #onWelcome(m) {
+    this.#timer('connect');
+    const resumed = this.session !== null && m.session === this.session.session;
+    this.session = m;
+    this.resume = m.resume ?? null;
+    this.#openedAt = now();
+    this.#watch();
+    // Listeners learn who they are before any room speaks.
+    const again = [...this.#rooms.values()].filter((room) => room.wanted);
+    this.emit('session', { ...m, resumed });
+    this.#setState('open', { resumed });
+    for (const room of again) if (room.wanted) this.#sendJoin(room);
+    this.#opening?.resolve(m);
+    this.#opening = null;
+    this.#flush();
+  }
+
+  #onClose(code, reason) {
+    if (code === 1009) this.#dropLargest();
+    this.#lost();
+    const lasted = this.#openedAt && now() - this.#openedAt >= this.#o.stable_ms;
+    this.#openedAt = 0;
+    if (lasted) this.#attempt = 0;
+    if (code === 1013 || code === 1008) this.#attempt += 2;   // we were told that we are too much
+    const { backoff_base_ms: base, backoff_cap_ms: cap, random } = this.#o;
+    // Full jitter: anywhere in [0, ceiling), so that a crowd cut off together does not come back together.
+    const delay = this.#drainMs ?? random() * Math.min(cap, base * 2 ** Math.min(this.#attempt, 20));
+    this.#drainMs = null;
+    this.#attempt++;
+    this.#timer('retry', () => this.#dial(), delay);
+    this.#setState('waiting', { retry_at: Date.now() + delay, attempt: this.#attempt, code, reason });
+  }
+
+  /** Our own verdict that the connection is no use; the socket's close event is not waited for, since a
+   *  half-open connection may take minutes to produce one. */
+  #giveUp(reason) {
+    this.#dropSocket(1000);
+    this.#onClose(1006, reason);
+  }
+
+  #dropSocket(code) {
+    const ws = this.#ws;
+    this.#ws = null;
+    if (!ws) return;
+    try { ws.close(code); } catch { /* still connecting, or already gone */ }
+  }
+
+  /** The connection is gone: forget what belonged to it, keep what outlives it. */
+  #lost(error = new PlenumError('disconnected', 'The connection was lost before the server answered.')) {
+    this.#ws = null;
+    this.#helloId = null;
+    for (const name of ['connect', 'live', 'flush']) this.#timer(name);
+    this.#liveDue = Infinity;
+    for (const room of this.#rooms.values()) {
+      if (room.state !== 'out') room.state = 'joining';
+      if (!room.wanted) room.forget();
+    }
+    for (const item of this.#outbox) { item.id = null; item.held = false; }
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    for (const r of requests) r.lost(error);
+  }
+
+  #end(error) {
+    if (this.state === 'closed') return;
+    this.#dropSocket(1000);
+    this.#timer('retry');
+    for (const room of this.#rooms.values()) { room.wanted = false; this.#settleJoin(room, error); }
+    this.#lost(error);
+    this.#unlisten?.();
+    for (const item of this.#outbox.splice(0)) item.reject(error);
+    this.#opening?.reject(error);
+    this.#opening = null;
+    this.#setState('closed', { code: error.code, reason: error.message });
+  }
+
+  /** Where there is a page: the network coming back, or the page waking up, is a reason to look at once. */
+  #listenToPlatform() {
+    const page = globalThis.window;
+    if (this.#unlisten || !page?.addEventListener) return;
+    const look = () => { if (this.state === 'waiting') this.#dial(); else this.#probe(); };
+    const probe = () => this.#probe();   // "offline" may be wrong, as for a server on this machine
+    const awake = () => { if (page.document.visibilityState === 'visible') look(); };
+    page.addEventListener('online', look);
+    page.addEventListener('offline', probe);
+    page.addEventListener('pageshow', awake);
+    page.document.addEventListener('visibilitychange', awake);
+    this.#unlisten = () => {
+      page.removeEventListener('online', look);
+      page.removeEventListener('offline', probe);
+      page.removeEventListener('pageshow', awake);
+      page.document.removeEventListener('visibilitychange', awake);
+      this.#unlisten = null;
+    };
+  }
+
+  // ---- liveness ---------------------------------------------------------------------------------------------
+
+  /** Sets the one liveness timer to the earliest moment at which silence would be suspicious. Hearing something
+   *  does not touch the timer (that would cost on every frame); a timer that fires early just sets itself again. */
+  #watch() {
+    if (!this.#openedAt) return;
+    const due = this.#silenceDue();
+    if (due >= this.#liveDue) return;
+    this.#liveDue = due;
+    this.#timer('live', () => this.#onLiveTimer(), Math.max(0, due - now()));
+  }
+
+  #silenceDue() {
+    if (this.#pingAt) return this.#pingAt + this.#o.pong_timeout_ms;
+    const idle = this.#lastHeard + (this.session?.heartbeat_s || 30) * 1500;
+    const owed = this.#requests.size > 0 || this.#outbox.some((item) => item.id !== null);
+    return owed ? Math.min(idle, Math.max(this.#lastHeard, this.#lastSent) + this.#o.reply_timeout_ms) : idle;
+  }
+
+  #onLiveTimer() {
+    this.#liveDue = Infinity;
+    if (now() < this.#silenceDue() - 1) return this.#watch();
+    if (this.#pingAt) return this.#giveUp('the server does not answer');
+    this.#probe();
+  }
+
+  #probe() {
+    if (this.state !== 'open' || this.#pingAt) return;
+    this.#pingAt = now();
+    this.#send({ type: 'ping' });
+    this.#liveDue = Infinity;
+    this.#watch();
+  }
+
+  // ---- frames -----------------------------------------------------------------------------------------------
+
+  #send(object) {
+    if (!this.#ws || this.#ws.readyState !== 1) return false;
+    this.#lastSent = now();
+    this.#ws.send(JSON.stringify(object));
+    return true;
+  }
+
+  #onFrame(text) {
+    this.#lastHeard = now();
+    this.#pingAt = 0;
+    let m;
+    try { m = JSON.parse(text); } catch { m = null; }
+    if (m === null || typeof m.type !== 'string') {
+      return this.emit('error', new PlenumError('bad_frame', 'The server sent something that is not a message.'));
+    }
+    if (m.type === 'welcome') return this.#onWelcome(m);
+    if (m.type === 'drain') { this.#drainMs = m.reconnect_ms ?? null; return this.emit('drain', m); }
+    if (m.type === 'direct') return this.emit('direct', m);
+    if (m.id !== undefined && this.#onReply(m)) return;
+    if (m.type === 'error') return this.emit('error', new PlenumError(m.code, m.message, m));
+    if (typeof m.room === 'string') this.#onRoomFrame(m);
+  }
+
+  /** True if `m` was the answer to something we asked. */
+  #onReply(m) {
+    if (m.id === this.#helloId) {
+      if (m.type === 'error') this.#onHelloError(m);
+      return true;
+    }
+    const request = this.#requests.get(m.id);
+    if (request) {
+      this.#requests.delete(m.id);
+      if (m.type === 'error') request.reject(new PlenumError(m.code, m.message, m));
+      else request.resolve(m);
+      return true;
+    }
+    const index = this.#outbox.findIndex((item) => item.id === m.id);
+    if (index < 0) return false;
+    this.#onSettled(index, m);
+    return true;
+  }
+
+  #onRoomFrame(m) {
+    const room = this.#rooms.get(m.room);
+    if (!room) return;
+    if (m.type === 'left') return this.#onRemoved(room, m);
+    if (room.state !== 'in') return;   // an echo of a membership we gave up; a new join brings its own replay
+    if (m.type === 'gap') {
+      room.skipTo(m.to);
+    } else if (Number.isInteger(m.offset) && !NOT_ENTRIES.has(m.type)) {
+      if (!room.note(m.offset)) return;
+    }
+    this.#emitRoom(room, m.type, m);
+    this.#checkHole(room);
+  }
+
+  #emitRoom(room, type, event) {
+    room.emit(type, event);
+    this.emit(type, event);
+  }
+
+  /** Offsets rise by one. A hole is ours as long as an own publish is unanswered (its ack fills it); any other
+   *  hole would be a loss, and a loss is announced, whoever's fault it is. */
+  #checkHole(room) {
+    const low = room.beyondHole();
+    if (low === null || low === room.cursor + 1) return;
+    const mine = this.#outbox.filter((item) => item.room === room.name && item.id !== null).length;
+    if (mine >= low - room.cursor - 1 && room.ahead.size < this.#o.ahead_max) return;
+    const gap = { type: 'gap', room: room.name, from: room.cursor + 1, to: low - 1, reason: 'missing' };
+    room.skipTo(low - 1);
+    this.#emitRoom(room, 'gap', gap);
+  }
+
+  // ---- requests ---------------------------------------------------------------------------------------------
+
+  /** Sends any command of the protocol and resolves with its reply: the door to what has no method here. Not
+   *  repeated after a reconnect; rejects with `disconnected` when there is no connection. */
+  request(command) {
+    return new Promise((resolve, reject) => {
+      if (this.state !== 'open') return reject(new PlenumError('disconnected', 'There is no connection right now.'));
+      if (this.#requests.size >= this.#o.requests_max) {
+        return reject(new PlenumError('queue_full', 'Too many commands are waiting for their reply.'));
+      }
+      this.#ask(command, { resolve, reject, lost: reject });
+    });
+  }
+
+  #ask(command, handlers) {
+    const id = this.#nextId++;
+    this.#requests.set(id, handlers);
+    this.#send({ ...command, id });
+    this.#watch();
+  }
+
+  members(room, options = {}) { return this.request({ ...options, type: 'members', room }); }
+  history(room, options = {}) { return this.request({ ...options, type: 'history', room }); }
+  rooms(options = {}) { return this.request({ ...options, type: 'rooms' }); }
+
+  /** Resolves with the server's `pong` plus `rtt_ms`. */
+  async ping() {
+    const start = now();
+    const pong = await this.request({ type: 'ping' });
+    return { ...pong, rtt_ms: now() - start };
+  }
+
+  // ---- rooms ------------------------------------------------------------------------------------------------
+
+  /** The handle of a room, joined or not; always the same object for the same name. */
+  room(name) {
+    let room = this.#rooms.get(name);
+    if (!room) this.#rooms.set(name, room = new PlenumRoom(this, name));
+    return room;
+  }
+
+  /** Joins a room and stays in it over reconnects. Without a connection the join waits for one.
+   *  @param {object} [options] {history?: count, members?: bool, token?: string|function, since?: {epoch, offset}}
+   *  @returns the server's `joined`. */
+  join(name, options = {}) {
+    const room = this.room(name);
+    room.options = options;
+    room.wanted = true;
+    room.tries = 0;
+    room.joining ??= deferred();
+    const { promise } = room.joining;
+    if (room.state === 'out') {
+      room.state = 'joining';
+      if (this.state === 'open') this.#sendJoin(room);
+    } else if (room.state === 'in') {
+      // Asking again for a room we are in: the server would say already_member; answer with what we know.
+      this.#settleJoin(room, null, { type: 'joined', room: name, epoch: room.epoch, offset: room.head, role: room.role });
+    }
+    return promise;
+  }
+
+  async #sendJoin(room) {
+    room.state = 'joining';
+    const turn = ++room.turn;
+    const command = { type: 'join', room: room.name };
+    await this.#addJoinOptions(room, command);
+    if (this.state !== 'open' || turn !== room.turn) return;
+    this.#ask(command, {
+      resolve: (m) => { if (turn === room.turn) this.#onJoined(room, m); },
+      reject: (e) => { if (turn === room.turn) this.#onJoinRefused(room, e); },
+      lost: () => {},   // joined again after the reconnect
+    });
+  }
+
+  async #addJoinOptions(room, command) {
+    const { history, members, token, since } = room.options;
+    const at = room.resumePoint() ?? since;
+    // Either continue or start over: `history` together with `since` would be two different wishes.
+    if (at) command.since = at;
+    else if (history) command.history = history;
+    if (members) command.members = true;
+    if (token) command.token = await tokenOf(token);
+  }
+
+  #onJoined(room, m) {
+    const had = room.resumePoint() ?? room.options.since ?? null;
+    const same_epoch = had?.epoch === m.epoch;
+    room.state = 'in';
+    room.tries = 0;
+    room.role = m.role;
+    room.head = m.offset;
+    if (m.recovered === false || room.epoch !== m.epoch) room.ahead.clear();
+    room.epoch = m.epoch;
+    if (m.recovered === false) room.cursor = m.offset;
+    else if (m.recovered) room.cursor ??= had.offset;
+    else if (!room.options.history) room.cursor = m.offset;
+    this.#emitRoom(room, 'joined', m);
+    if (m.recovered === false) {
+      this.#emitRoom(room, 'reset', { type: 'reset', room: room.name, epoch: m.epoch, offset: m.offset, same_epoch });
+    }
+    this.#settleJoin(room, null, m);
+    this.#flush();
+  }
+
+  #onJoinRefused(room, error) {
+    if (error.code === 'already_member' && room.tries++ < 1) {
+      this.#send({ type: 'leave', room: room.name });
+      return this.#sendJoin(room);
+    }
+    if (TRANSIENT.has(error.code) && room.tries++ < this.#o.retries_max) {
+      const ms = error.retry_ms ?? 500 * 2 ** room.tries;
+      const { turn } = room;
+      setTimeout(() => { if (turn === room.turn && this.state === 'open') this.#sendJoin(room); }, ms);
+      return;
+    }
+    this.#outOf(room, error);
+    const waited = room.joining !== undefined;
+    this.#settleJoin(room, error);
+    // A *re*join that fails has no promise to tell: to its listeners it is a removal.
+    if (!waited) this.#emitRoom(room, 'left', { type: 'left', room: room.name, reason: error.code, error });
+  }
+
+  #settleJoin(room, error, reply) {
+    const joining = room.joining;
+    room.joining = undefined;
+    if (error) joining?.reject(error);
+    else joining?.resolve(reply);
+  }
+
+  #outOf(room, error) {
+    room.wanted = false;
+    room.turn++;
+    room.forget();
+    const mine = this.#outbox.filter((item) => item.room === room.name);
+    this.#outbox = this.#outbox.filter((item) => item.room !== room.name);
+    for (const item of mine) item.reject(error);
+  }
+
+  #onRemoved(room, m) {
+    if (room.state === 'out') return;
+    this.#outOf(room, new PlenumError(m.reason ?? 'not_member', 'You are no longer in this room.'));
+    this.#settleJoin(room, new PlenumError(m.reason ?? 'not_member', 'You are no longer in this room.'));
+    this.#emitRoom(room, 'left', m);
+  }
+
+  /** Leaves a room; what was not yet acknowledged there is rejected. Resolves also without a connection. */
+  leave(name) {
+    const room = this.room(name);
+    if (room.state === 'out') return Promise.resolve({ type: 'left', room: name });
+    const gone = new PlenumError('not_member', 'The room was left.');
+    this.#outOf(room, gone);
+    this.#settleJoin(room, gone);
+    const done = { type: 'left', room: name };
+    return new Promise((resolve) => {
+      const finish = () => { this.#emitRoom(room, 'left', done); resolve(done); };
+      if (this.state !== 'open') return finish();
+      // Whatever the answer, we are not in the room afterwards.
+      this.#ask({ type: 'leave', room: name }, { resolve: finish, reject: finish, lost: finish });
+    });
+  }
+
+  /** Moves from one room to another, all or nothing. Takes join's options, resolves with `joined`. */
+  async switch(from, to, options = {}) {
+    const old = this.room(from);
+    const room = this.room(to);
+    if (this.state !== 'open' || old.state !== 'in' || room.state !== 'out') {
+      const reply = await this.join(to, options);
+      await this.leave(from);
+      return reply;
+    }
+    room.options = options;
+    room.wanted = true;
+    room.state = 'joining';
+    room.turn++;
+    const command = { type: 'switch', from, to };
+    await this.#addJoinOptions(room, command);
+    return new Promise((resolve, reject) => {
+      const left = new PlenumError('not_member', 'The room was left.');
+      this.#ask(command, {
+        resolve: (m) => {
+          this.#outOf(old, left);
+          this.#emitRoom(old, 'left', { type: 'left', room: from });
+          this.#onJoined(room, m);
+          resolve(m);
+        },
+        reject: (e) => { room.wanted = false; room.forget(); reject(e); },
+        // Not knowing which side of the switch we are on, we come back on the new one.
+        lost: () => { this.#outOf(old, left); this.join(to, options).then(resolve, reject); },
+      });
+    });
+  }
+
+  // ---- publishing -------------------------------------------------------------------------------------------
+
+  /** Publishes any JSON value to a room one has joined (or is joining). Resolves with the `ack`.
+   *  @param {object} [options] {key?: idempotency key, default random; echo?: also get one's own entry} */
+  publish(room, data, options = {}) {
+    const handle = this.room(room);
+    if (!handle.wanted) return Promise.reject(new PlenumError('not_member', `Join ${room} before publishing to it.`));
+    return this.#enqueue({ room, data, ...options });
+  }
+
+  /** Sends any JSON value to all sessions of a user. The ack's `delivered` says how many there were. */
+  direct(to, data, options = {}) {
+    return this.#enqueue({ to, data, ...options });
+  }
+
+  #enqueue({ room = null, to, data, key = randomKey(), echo }) {
+    return new Promise((resolve, reject) => {
+      if (data === undefined) throw new TypeError('data must be a JSON value');
+      if (this.state === 'closed') return reject(new PlenumError('closed', 'The client is closed.'));
+      if (this.#outbox.length >= this.#o.outbox_max) {
+        return reject(new PlenumError('queue_full', 'Too many messages are waiting to be sent.'));
+      }
+      const command = room === null ? { type: 'direct', to, data, key } : { type: 'message', room, data, key };
+      if (echo) command.echo = true;
+      const item = { room, target: room === null ? `@${to}` : room, command, bytes: 0, id: null, held: false,
+        tries: 0, hold_until: 0, resolve, reject };
+      item.bytes = utf8Length(JSON.stringify(command)) + 24;   // 24: room for the id
+      this.#outbox.push(item);
+      this.#flush();
+    });
+  }
+
+  /** Sends what may be sent: in order per target, at most `window` unanswered, only into rooms we are in. */
+  #flush() {
+    if (this.state !== 'open') return;
+    const limit = this.session?.limits?.message_bytes ?? Infinity;
+    const time = now();
+    const blocked = new Set();
+    let flying = this.#outbox.reduce((n, item) => n + (item.id !== null), 0);
+    let wake = Infinity;
+    for (const item of [...this.#outbox]) {
+      if (item.id !== null) continue;
+      if (flying >= this.#o.window) break;
+      if (item.hold_until > time) wake = Math.min(wake, item.hold_until);
+      const room = item.room === null ? null : this.#rooms.get(item.room);
+      const ready = !item.held && item.hold_until <= time && (room === null || room.state === 'in');
+      if (!ready || blocked.has(item.target)) { blocked.add(item.target); continue; }
+      if (item.bytes > limit) { this.#refuse(item, limit); continue; }
+      const id = this.#nextId++;
+      if (!this.#send({ ...item.command, id })) break;
+      item.id = id;
+      flying++;
+    }
+    if (wake < Infinity) this.#timer('flush', () => this.#flush(), wake - time);
+    this.#watch();
+  }
+
+  #refuse(item, limit) {
+    this.#outbox = this.#outbox.filter((other) => other !== item);
+    item.reject(new PlenumError('too_large', `The message is ${item.bytes} bytes; the server takes ${limit}.`));
+  }
+
+  #onSettled(index, m) {
+    const item = this.#outbox[index];
+    if (m.type === 'error' && TRANSIENT.has(m.code) && item.tries++ < this.#o.retries_max) {
+      item.id = null;
+      // A draining server will not change its mind; the next connection goes elsewhere.
+      if (m.code === 'draining') item.held = true;
+      else item.hold_until = now() + (m.retry_ms ?? 250 * 2 ** item.tries);
+      return this.#flush();
+    }
+    this.#outbox.splice(index, 1);
+    const room = item.room === null ? null : this.#rooms.get(item.room);
+    if (m.type === 'error') {
+      item.reject(new PlenumError(m.code, m.message, m));
+    } else {
+      // Our own entry counts as seen: the server sends only the ack, and a later replay must not repeat it.
+      if (room && Number.isInteger(m.offset) && (m.epoch === undefined || m.epoch === room.epoch) && !item.command.echo) {
+        if (room.cursor === null || m.offset > room.cursor) room.ahead.add(m.offset);
+        room.advance();
+      }
+      item.resolve(m);
+    }
+    if (room && room.state === 'in') this.#checkHole(room);
+    this.#flush();
+  }
+
+  /** The server closed with 1009: the largest message in flight is the likely reason, and sending it again would
+   *  end the next connection as well. */
+  #dropLargest() {
+    const flying = this.#outbox.filter((item) => item.id !== null);
+    if (flying.length === 0) return;
+    const item = flying.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+    this.#refuse(item, this.session?.limits?.message_bytes ?? 'less');
+  }
+}
+
+function deferred() {
+  const d = {};
+  d.promise = new Promise((resolve, reject) => Object.assign(d, { resolve, reject }));
+  return d;
+}
+
+function tokenOf(token) {
+  return typeof token === 'function' ? token() : token;
+}
+
+function utf8Length(text) {
+  return new TextEncoder().encode(text).length;
+}
+
+/** 128 random bits. getRandomValues, unlike randomUUID, exists on plain http pages too. */
+function randomKey() {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+}
