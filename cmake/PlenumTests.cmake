@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Test programs. tools/run-tests.mjs finds them by folder and name in the build tree; add_test() is there for those
+# who like ctest.
+
+# A name starting with test_sim_ is linked with the simulator's world, all others with the real one: the two
+# are alternatives for each other, so no program gets both.
+function(plenum_unit_tests)
+  pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+  file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/unit/test_*.c")
+  file(GLOB helpers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/unit/*.c")
+  if(tests)
+    list(REMOVE_ITEM helpers ${tests})
+  endif()
+
+  foreach(source IN LISTS tests)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(${name} "${source}" ${helpers})
+    if(name MATCHES "^test_sim_")
+      target_link_libraries(${name} PRIVATE plenum_sim)
+    else()
+      target_link_libraries(${name} PRIVATE plenum_app)
+    endif()
+    target_link_libraries(${name} PRIVATE PkgConfig::CMOCKA)
+    target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+    target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests/unit")
+    add_test(NAME ${name} COMMAND ${name})
+  endforeach()
+endfunction()
+
+function(plenum_simulator)
+  plenum_program(plenum-sim GLOB tests/sim/*.c LINK plenum_sim DIRECTORY tests/sim)
+  if(TARGET plenum-sim)
+    target_include_directories(plenum-sim PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+    add_test(NAME sim COMMAND plenum-sim --from 1 --count 50)
+  endif()
+endfunction()
+
+# Shared by both kinds of fuzz programs: the source of a target, and the helpers beside it.
+macro(plenum_fuzz_sources)
+  file(GLOB targets CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c")
+  file(GLOB helpers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/fuzz/*.c")
+  if(targets)
+    list(REMOVE_ITEM helpers ${targets})
+  endif()
+endmacro()
+
+function(plenum_fuzz_program name source dir)
+  add_executable(${name} "${source}" ${ARGN})
+  target_link_libraries(${name} PRIVATE plenum_sim)
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+  target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/${dir}")
+endfunction()
+
+# replay_<x>: a fuzz target with an ordinary main(), for any compiler. It runs the corpus in the tree, so every
+# input that ever broke something is a regression test.
+function(plenum_replayers)
+  plenum_fuzz_sources()
+  foreach(source IN LISTS targets)
+    get_filename_component(target "${source}" NAME_WE)
+    string(REGEX REPLACE "^fuzz_" "replay_" name "${target}")
+    plenum_fuzz_program(${name} "${source}" tests/fuzz ${helpers} "${CMAKE_SOURCE_DIR}/tools/replay.c")
+    string(REGEX REPLACE "^fuzz_" "" corpus "${target}")
+    add_test(NAME ${name} COMMAND ${name} "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${corpus}")
+  endforeach()
+endfunction()
+
+# fuzz_<x>: the same with libFuzzer's main().
+function(plenum_fuzzers)
+  if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "PLENUM_FUZZ needs clang (libFuzzer); use `cmake --preset fuzz`")
+  endif()
+  plenum_fuzz_sources()
+  foreach(source IN LISTS targets)
+    get_filename_component(target "${source}" NAME_WE)
+    plenum_fuzz_program(${target} "${source}" fuzz ${helpers})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endfunction()

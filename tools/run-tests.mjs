@@ -1,0 +1,284 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+//
+// run-tests: finds every test program of a build, runs them all, and sums up.
+//
+//     node tools/run-tests.mjs [--build build/dev] [--release build/release] [--only TEXT] [--jobs N]
+//                              [--slow FACTOR] [--seeds N]
+//
+//   checks   tools/check-*: layers, banned functions, symbols, and that the checks themselves can fail
+//   unit     <build>/tests/unit/test_*         cmocka, TAP on stdout
+//   fuzz     <build>/tests/fuzz/replay_*       with tests/fuzz/corpus/<name>/; one test per target
+//   sim      <build>/tests/sim/plenum-sim      --from N --count N; one test per seed
+//   conform  tests/conform/*.test.mjs          node's test runner against the real binary
+//   e2e      tests/e2e/*.test.mjs              the same, one at a time, as they measure time and memory
+//
+// A test must not vanish quietly. So these are failures too: a source file without its program, a program that
+// prints fewer results than it announced or none at all, one that exits with an error though no test failed, and
+// one that is still running at its time-out (it is killed with all its children, and its output is shown).
+//
+// Prints one line per program, the whole output of those that failed, and as the last line `N passed, N failed`.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+process.chdir(root);
+
+const { values: options } = parseArgs({
+  options: {
+    build: { type: 'string', default: 'build/dev' },
+    release: { type: 'string', default: 'build/release' },
+    only: { type: 'string', default: '' },
+    jobs: { type: 'string', default: String(Math.min(4, cpus().length)) },
+    slow: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '500' },
+  },
+});
+const build = resolve(options.build);
+const release = resolve(options.release);
+const jobs = Number(options.jobs);
+const slow = Number(options.slow);
+const seeds = Number(options.seeds);
+for (const [name, value] of Object.entries({ jobs, slow, seeds })) {
+  if (!(value > 0)) {
+    console.error(`run-tests: --${name}: got ${options[name]}, expected a number above 0`);
+    process.exit(2);
+  }
+}
+
+const env = {
+  ...process.env,
+  CMOCKA_MESSAGE_OUTPUT: 'TAP',
+  PLENUM_BIN: join(build, 'plenum'),
+  PLENUM_BENCH_BIN: join(build, 'plenum-bench'),
+  PLENUM_RELEASE_BIN: join(release, 'plenum'),
+  PLENUM_RELEASE_BENCH_BIN: join(release, 'plenum-bench'),
+  ASAN_OPTIONS: `detect_stack_use_after_return=1:strict_string_checks=1:${process.env.ASAN_OPTIONS ?? ''}`,
+  UBSAN_OPTIONS: `print_stacktrace=1:${process.env.UBSAN_OPTIONS ?? ''}`,
+  TSAN_OPTIONS: `halt_on_error=1:second_deadlock_stack=1:${process.env.TSAN_OPTIONS ?? ''}`,
+};
+// Set by npm and by node's own runner; a nested `node --test` would run nothing.
+delete env.NODE_TEST_CONTEXT;
+
+// ---- finding --------------------------------------------------------------------------------------------------
+
+function list(folder, pattern) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => pattern.test(name)).sort().map((name) => join(folder, name));
+}
+
+const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
+
+// A job: what to run, how to read its output, how long it may take (seconds), and whether it needs the machine
+// for itself. `missing` replaces the run where there is nothing to run.
+function checks() {
+  return [
+    { name: 'check-layers', argv: ['tools/check-layers'], read: readExit },
+    { name: 'check-banned', argv: ['tools/check-banned'], read: readExit },
+    { name: 'check-symbols', argv: ['tools/check-symbols', build], read: readExit },
+    { name: 'check-selftest', argv: ['tools/check-selftest'], read: readSummary },
+  ].map((job) => ({ ...job, kind: 'checks', seconds: 60 }));
+}
+
+function unit() {
+  return list('tests/unit', /^test_.*\.c$/).map((source) => {
+    const program = join(build, 'tests/unit', stem(source));
+    return {
+      kind: 'unit', name: stem(source), argv: [program], read: readTap, seconds: 120,
+      missing: existsSync(program) ? '' : `${source} has no program ${relative(root, program)}`,
+    };
+  });
+}
+
+function fuzz() {
+  return list('tests/fuzz', /^fuzz_.*\.c$/).map((source) => {
+    const name = stem(source).replace(/^fuzz_/, '');
+    const program = join(build, 'tests/fuzz', `replay_${name}`);
+    const corpus = join('tests/fuzz/corpus', name);
+    const inputs = list(corpus, /^[^.]/);
+    let missing = '';
+    if (!existsSync(program)) missing = `${source} has no program ${relative(root, program)}`;
+    else if (inputs.length === 0) missing = `${source} has no inputs in ${corpus}/`;
+    return {
+      kind: 'fuzz', name: `replay_${name} (${inputs.length} inputs)`, argv: [program, corpus], read: readExit,
+      seconds: 180, missing,
+    };
+  });
+}
+
+// Seeds are independent, so they are dealt to as many processes as may run at once.
+function sim() {
+  if (list('tests/sim', /\.c$/).length === 0) return [];
+  const program = join(build, 'tests/sim/plenum-sim');
+  const share = Math.ceil(seeds / jobs);
+  const result = [];
+  for (let from = 1; from <= seeds; from += share) {
+    const count = Math.min(share, seeds - from + 1);
+    result.push({
+      kind: 'sim', name: `plenum-sim seeds ${from}..${from + count - 1}`,
+      argv: [program, '--from', String(from), '--count', String(count)], read: readSummary, seconds: 900,
+      missing: existsSync(program) ? '' : `tests/sim has no program ${relative(root, program)}`,
+    });
+  }
+  return result;
+}
+
+function script(kind, alone) {
+  return list(`tests/${kind}`, /\.test\.mjs$/).map((file) => ({
+    kind, name: stem(file), alone, read: readNodeTap, seconds: 600,
+    argv: [process.execPath, '--test', '--test-reporter=tap', file],
+  }));
+}
+
+// ---- reading results: each returns {passed, failed, skipped, note} ----------------------------------------------
+
+function readExit({ code }) {
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+// Programs that close with `N passed, N failed`.
+function readSummary({ code, output }) {
+  const found = [...output.matchAll(/^(\d+) passed, (\d+) failed/gm)].pop();
+  if (!found) return { passed: 0, failed: 1, note: 'it printed no summary' };
+  return settle(code, { passed: Number(found[1]), failed: Number(found[2]) });
+}
+
+// cmocka's TAP: a plan `1..N` per group, then `ok N - name`, `not ok N - name`, `not ok N # SKIP name`.
+function readTap({ code, output }) {
+  const result = { passed: 0, failed: 0, skipped: 0 };
+  let planned = 0;
+  for (const line of output.split('\n')) {
+    const plan = /^1\.\.(\d+)\s*$/.exec(line);
+    if (plan) planned += Number(plan[1]);
+    else if (/^(not )?ok\b.*# SKIP\b/.test(line)) result.skipped += 1;
+    else if (/^ok\b/.test(line)) result.passed += 1;
+    else if (/^not ok\b/.test(line)) result.failed += 1;
+  }
+  const seen = result.passed + result.failed + result.skipped;
+  if (planned === 0) return { ...result, failed: result.failed + 1, note: 'it announced no tests' };
+  if (seen < planned) {
+    return { ...result, failed: result.failed + planned - seen, note: `it ended after ${seen} of ${planned} tests` };
+  }
+  return settle(code, result);
+}
+
+// node's TAP closes with `# pass N`, `# fail N`, `# cancelled N`, `# skipped N`, `# todo N`.
+function readNodeTap({ code, output }) {
+  const number = (name) => {
+    const found = [...output.matchAll(new RegExp(`^# ${name} (\\d+)$`, 'gm'))].pop();
+    return found ? Number(found[1]) : NaN;
+  };
+  const result = {
+    passed: number('pass'), failed: number('fail') + number('cancelled'), skipped: number('skipped') + number('todo'),
+  };
+  if (Number.isNaN(result.passed + result.failed)) return { passed: 0, failed: 1, note: 'it printed no summary' };
+  if (result.passed + result.failed + result.skipped === 0) return { passed: 0, failed: 1, note: 'it has no tests' };
+  return settle(code, result);
+}
+
+function settle(code, result) {
+  if (code !== 0 && result.failed === 0) return { ...result, failed: 1, note: 'no test failed, but its exit did' };
+  return result;
+}
+
+// ---- running ----------------------------------------------------------------------------------------------------
+
+const running = new Set();
+
+// A program leads a process group of its own, so that servers and browsers it started go with it.
+function killGroup(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // The group is gone already.
+  }
+}
+
+function execute(job) {
+  return new Promise((done) => {
+    const child = spawn(job.argv[0], job.argv.slice(1), { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(child);
+    let output = '';
+    let hung = false;
+    const limit = setTimeout(() => {
+      hung = true;
+      killGroup(child, 'SIGTERM');
+      setTimeout(() => killGroup(child, 'SIGKILL'), 3000);
+    }, job.seconds * slow * 1000);
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    const finish = (code, signal) => {
+      clearTimeout(limit);
+      running.delete(child);
+      killGroup(child, 'SIGKILL');
+      done({ code, signal, hung, output });
+    };
+    child.on('error', (error) => {
+      output += `${error.message}\n`;
+      finish(-1, null);
+    });
+    // `exit` and not `close`: a server that outlived its test would hold the pipes open for ever.
+    child.on('exit', (code, signal) => setTimeout(() => finish(code, signal), 20));
+  });
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const broken = [];
+
+async function run(job) {
+  const start = Date.now();
+  const ended = job.missing ? { code: 1, output: `${job.missing}\n` } : await execute(job);
+  let result = job.missing ? { passed: 0, failed: 1, note: 'missing' } : job.read(ended);
+  if (ended.hung) {
+    result = { ...result, failed: Math.max(1, result.failed), note: `killed after ${job.seconds * slow} s` };
+  } else if (ended.signal) {
+    result = { ...result, failed: Math.max(1, result.failed), note: `died of ${ended.signal}` };
+  }
+  total.passed += result.passed;
+  total.failed += result.failed;
+  total.skipped += result.skipped ?? 0;
+
+  const counts = [`${result.passed} passed`];
+  if (result.failed) counts.push(`${result.failed} FAILED`);
+  if (result.skipped) counts.push(`${result.skipped} skipped`);
+  const note = result.note ? ` (${result.note})` : '';
+  const seconds = ((Date.now() - start) / 1000).toFixed(1);
+  console.log(`${job.kind.padEnd(8)}${job.name.padEnd(40)} ${seconds.padStart(6)} s  ${counts.join(', ')}${note}`);
+  if (result.failed) broken.push({ job, note, output: ended.output });
+}
+
+async function runAll(queue, width) {
+  const workers = Array.from({ length: width }, async () => {
+    while (queue.length > 0) await run(queue.shift());
+  });
+  await Promise.all(workers);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    for (const child of running) killGroup(child, 'SIGKILL');
+    process.exit(130);
+  });
+}
+
+const start = Date.now();
+const all = [...checks(), ...unit(), ...fuzz(), ...sim(), ...script('conform', true), ...script('e2e', true)]
+  .filter((job) => `${job.kind} ${job.name}`.includes(options.only));
+await runAll(all.filter((job) => !job.alone), jobs);
+await runAll(all.filter((job) => job.alone), 1);
+
+for (const { job, note, output } of broken) {
+  console.log(`\n---- ${job.kind} ${job.name}${note}\n     ${job.argv.join(' ')}\n${output.trimEnd()}`);
+}
+if (all.length === 0) {
+  console.log(`nothing to run for --only ${options.only}`);
+  total.failed += 1;
+}
+const skipped = total.skipped ? `, ${total.skipped} skipped` : '';
+console.log(`\n${all.length} programs in ${((Date.now() - start) / 1000).toFixed(1)} s${skipped}`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;
