@@ -4,6 +4,7 @@
 # and which tool make up a task.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
 .PHONY: help run build test bench fuzz sim tidy fmt tsan cov clean deps-build deps-test deps-bench
 
 # For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make fuzz TARGET=http SECONDS=600`.
@@ -20,29 +21,29 @@ run: build ## build and start the server on ports 8000 and 9000 (ARGS='...' for 
 	@exec build/release/plenum serve $(ARGS)
 
 build: deps-build build/release/build.ninja ## the release binaries, in build/release/
-	@ninja -C build/release $(QUIET)
+	@ninja -C build/release
 
 test: deps-test build/dev/build.ninja build/release/build.ninja ## every test, with sanitizers (ONLY=unit to choose)
-	@ninja -C build/dev $(QUIET)
-	@ninja -C build/release $(QUIET)
+	@ninja -C build/dev
+	@ninja -C build/release
 	@node tools/run-tests.mjs --only '$(ONLY)'
 
 bench: deps-bench build ## measure, with the peers beside it
 	@bench/run $(ARGS)
 
 fuzz: deps-test build/fuzz/build.ninja ## libFuzzer on every target (TARGET=http, SECONDS=20 each)
-	@ninja -C build/fuzz $(QUIET)
+	@ninja -C build/fuzz
 	@tools/fuzz build/fuzz $(SECONDS) $(TARGET)
 
 sim: deps-test build/dev/build.ninja ## the simulator: SEED=n replays one, without it 500
-	@ninja -C build/dev $(QUIET) plenum-sim
+	@ninja -C build/dev plenum-sim
 	@build/dev/tests/sim/plenum-sim $(if $(SEED),--from $(SEED) --count 1,--from 1 --count 500) $(ARGS)
 
 tidy: deps-test build/tidy/build.ninja ## layers, banned functions, symbols, and clang's warnings and clang-tidy
 	@tools/check-selftest | tail -n 1
 	@tools/check-layers
 	@tools/check-banned
-	@ninja -C build/tidy $(QUIET)
+	@ninja -C build/tidy
 	@tools/check-symbols build/tidy
 	@tools/tidy build/tidy
 
@@ -50,13 +51,13 @@ fmt: deps-test ## clang-format on all C of ours
 	@git ls-files -co --exclude-standard '*.[ch]' | xargs -r clang-format -i
 
 tsan: deps-test build/tsan/build.ninja build/release/build.ninja ## every test under ThreadSanitizer
-	@ninja -C build/tsan $(QUIET)
-	@ninja -C build/release $(QUIET)
+	@ninja -C build/tsan
+	@ninja -C build/release
 	@node tools/run-tests.mjs --build build/tsan --slow 4 --seeds 50 --only '$(ONLY)'
 
 cov: deps-test build/cov/build.ninja build/release/build.ninja ## every test, then line coverage per file
-	@ninja -C build/cov $(QUIET)
-	@ninja -C build/release $(QUIET)
+	@ninja -C build/cov
+	@ninja -C build/release
 	@find build/cov -name '*.gcda' -delete
 	@node tools/run-tests.mjs --build build/cov --seeds 100 --only '$(ONLY)'; tools/coverage build/cov
 
