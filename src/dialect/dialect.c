@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dialect.c - the table of wire languages, and the names that all of them share.
+//
+// The set is closed and known at build time: a plain table of function pointers, indexed by dialect_id, which is
+// also the index of a room's track of framed bytes. Registration at run time was rejected: it would buy nothing
+// and make the number of tracks a variable.
+#include "dialect/dialect.h"
+#include "base/assert.h"
+#include "dialect/dialect_private.h"
+#include "wire/utf8.h"
+
+static const struct dialect dialects[DIALECT_COUNT] = {
+    [DIALECT_JSON] = {DIALECT_JSON, "json", FRAMING_WS_TEXT, false, native_json_decode,
+                      native_json_encode_event, native_json_encode_entry},
+    [DIALECT_TEXT_WS] = {DIALECT_TEXT_WS, "text_ws", FRAMING_WS_TEXT, true, text_decode, text_encode_event,
+                         text_encode_entry},
+    [DIALECT_TEXT_LINE] = {DIALECT_TEXT_LINE, "text", FRAMING_LINE, true, text_decode, text_encode_event,
+                           text_encode_entry},
+};
+
+const struct dialect *dialect_get(enum dialect_id id)
+{
+    ASSERT((unsigned)id < DIALECT_COUNT);
+    return &dialects[id];
+}
+
+// The control characters of Unicode: C0, DEL and C1 (U+0080-009F, in UTF-8 C2 80-9F).
+static bool has_control(str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x20 || c == 0x7f)
+            return true;
+        if (c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0)
+            return true;
+    }
+    return false;
+}
+
+// Names come from peers and from the configuration, so UTF-8 is checked here and not assumed: a name is put into
+// frames, where one bad byte would cost every receiver its connection (RFC 6455 section 8.1).
+static bool name_valid(str name, size_t n_max)
+{
+    if (name.n == 0 || name.n > n_max)
+        return false;
+    if (name.p[0] == ' ' || name.p[name.n - 1] == ' ')
+        return false;
+    return !has_control(name) && utf8_valid(name);
+}
+
+bool room_name_valid(str name) { return name_valid(name, ROOM_NAME_MAX); }
+
+bool user_name_valid(str name) { return name_valid(name, USER_NAME_MAX); }
+
+const char *role_name(enum role role)
+{
+    switch (role) {
+    case ROLE_GUEST: return "guest";
+    case ROLE_MEMBER: return "member";
+    case ROLE_MODERATOR: return "moderator";
+    case ROLE_ADMIN: return "admin";
+    case ROLE_OWNER: return "owner";
+    }
+    UNREACHABLE();
+}
+
+const char *problem_name(enum problem_code code)
+{
+    static const char *const names[PROBLEM_COUNT] = {
+        [PROBLEM_NONE] = "none",
+        [PROBLEM_BAD_JSON] = "bad_json",
+        [PROBLEM_BAD_COMMAND] = "bad_command",
+        [PROBLEM_UNKNOWN_TYPE] = "unknown_type",
+        [PROBLEM_TOO_LARGE] = "too_large",
+        [PROBLEM_BAD_ROOM] = "bad_room",
+        [PROBLEM_NOT_MEMBER] = "not_member",
+        [PROBLEM_ALREADY_MEMBER] = "already_member",
+        [PROBLEM_FORBIDDEN] = "forbidden",
+        [PROBLEM_UNAUTHORIZED] = "unauthorized",
+        [PROBLEM_TOKEN_EXPIRED] = "token_expired",
+        [PROBLEM_BANNED] = "banned",
+        [PROBLEM_MUTED] = "muted",
+        [PROBLEM_CONFLICT] = "conflict",
+        [PROBLEM_RATE_LIMITED] = "rate_limited",
+        [PROBLEM_LIMIT_REACHED] = "limit_reached",
+        [PROBLEM_ROOM_FULL] = "room_full",
+        [PROBLEM_UNAVAILABLE] = "unavailable",
+        [PROBLEM_DRAINING] = "draining",
+        [PROBLEM_INTERNAL] = "internal",
+    };
+    ASSERT((unsigned)code < PROBLEM_COUNT);
+    return names[code];
+}

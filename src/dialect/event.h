@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// event.h - what the server tells one connection: replies, errors and notices. What happens in a room is an
+// entry (entry.h); it goes through the room's log, never through here.
+//
+// A `struct event` is a view built on the stack, encoded at once by the connection's dialect.
+#ifndef PLENUM_DIALECT_EVENT_H
+#define PLENUM_DIALECT_EVENT_H
+
+#include "dialect/command.h"
+#include "dialect/entry.h"
+
+enum event_type {
+    EV_WELCOME = 1,
+    EV_JOINED,
+    EV_LEFT,
+    EV_ACK,
+    EV_DIRECT,
+    EV_GAP,
+    EV_MEMBERS,
+    EV_HISTORY,
+    EV_ROOMS,
+    EV_PONG,
+    EV_DRAIN,
+    EV_ERROR,
+    EV_RENAMED, // reply to CMD_NICK
+    EV_HELP,    // reply to CMD_HELP
+    EV_BYE,     // reply to CMD_QUIT; the connection closes after it
+};
+
+// The protocol's stable error codes (docs/protocol/native.md).
+enum problem_code {
+    PROBLEM_NONE = 0,
+    PROBLEM_BAD_JSON,
+    PROBLEM_BAD_COMMAND,
+    PROBLEM_UNKNOWN_TYPE,
+    PROBLEM_TOO_LARGE,
+    PROBLEM_BAD_ROOM,
+    PROBLEM_NOT_MEMBER,
+    PROBLEM_ALREADY_MEMBER,
+    PROBLEM_FORBIDDEN,
+    PROBLEM_UNAUTHORIZED,
+    PROBLEM_TOKEN_EXPIRED,
+    PROBLEM_BANNED,
+    PROBLEM_MUTED,
+    PROBLEM_CONFLICT,
+    PROBLEM_RATE_LIMITED,
+    PROBLEM_LIMIT_REACHED,
+    PROBLEM_ROOM_FULL,
+    PROBLEM_UNAVAILABLE,
+    PROBLEM_DRAINING,
+    PROBLEM_INTERNAL,
+    PROBLEM_COUNT
+};
+
+// The code's wire name, "bad_json" and so on.
+const char *problem_name(enum problem_code code);
+
+// Why a command did not take effect. `text` is a static sentence that says what to do.
+struct problem {
+    enum problem_code code;
+    const char *text;
+    uint32_t retry_ms; // 0 = absent
+};
+
+struct room_row {
+    str name;
+    uint32_t members_count;
+};
+
+struct event {
+    enum event_type type;
+    str id; // of the command it answers, as it stood on the wire; absent = none
+    str room;
+
+    // EV_WELCOME
+    str session, user, name, resume;
+    uint32_t heartbeat_s;
+    uint64_t limit_message_bytes;
+    uint32_t limit_rooms;
+    uint32_t limit_messages_per_s; // 0 = no limit
+    const char *version;
+
+    // EV_JOINED: offset, epoch, and
+    enum role role;
+    uint64_t members_count;
+    bool with_members; // `members` below is part of the reply
+    bool has_recovered, recovered;
+    bool has_left;
+    str left; // EV_JOINED after a switch: the room left
+
+    // EV_LEFT
+    const char *reason; // static, NULL = absent; also EV_GAP: "slow" or "trimmed"
+
+    // EV_ACK
+    bool has_offset, duplicate, has_delivered;
+    uint64_t offset; // also EV_JOINED
+    str epoch;       // also EV_JOINED
+    uint32_t delivered;
+
+    // EV_DIRECT
+    struct entry direct; // user, session, name, data, time_ms are used
+
+    // EV_GAP: offsets that will not come, both included
+    uint64_t gap_from, gap_to;
+
+    // lists: EV_MEMBERS, EV_HISTORY, EV_ROOMS (and EV_JOINED's members)
+    const struct member_view *members;
+    const struct entry *entries;
+    const struct room_row *rooms;
+    size_t list_n;
+    str next; // cursor for the next page; absent = this was the last
+
+    uint64_t time_ms;      // EV_PONG
+    uint32_t reconnect_ms; // EV_DRAIN
+    struct problem problem; // EV_ERROR
+};
+
+#endif

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// native_json_encode.c - events and entries as JSON objects, one per message (docs/protocol/native.md).
+//
+// Objects are written directly, key by key in the order of the protocol's table, with no tree between: what
+// stands around the values is known at build time and copied as whole runs (`,"offset":`). `data` is copied
+// untouched; everything else that a person chose goes through json_put_string, so that no name can end its
+// string early. The encoder of message entries is the hot one, but it runs once per entry, before the fan-out, and its
+// appends are inlined copies into a buffer that core uses again; nothing cleverer paid.
+#include "base/assert.h"
+#include "dialect/dialect_private.h"
+#include "wire/json.h"
+
+static void put_from(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "{\"user\":");
+    json_put_string(out, e->user);
+    BUF_PUT_LIT(out, ",\"session\":");
+    json_put_string(out, e->session);
+    BUF_PUT_LIT(out, ",\"name\":");
+    json_put_string(out, e->name);
+    buf_put_char(out, '}');
+}
+
+static void put_member(struct buf *out, const struct member_view *m)
+{
+    BUF_PUT_LIT(out, "{\"user\":");
+    json_put_string(out, m->user);
+    BUF_PUT_LIT(out, ",\"name\":");
+    json_put_string(out, m->name);
+    BUF_PUT_LIT(out, ",\"role\":\"");
+    buf_put_str(out, str_from_cstr(role_name(m->role)));
+    if (m->connected)
+        BUF_PUT_LIT(out, "\",\"connected\":true,\"joined_at\":");
+    else
+        BUF_PUT_LIT(out, "\",\"connected\":false,\"joined_at\":");
+    buf_put_u64(out, m->joined_at);
+    BUF_PUT_LIT(out, ",\"last_active\":");
+    buf_put_u64(out, m->last_active);
+    BUF_PUT_LIT(out, ",\"sessions\":");
+    buf_put_u64(out, m->sessions);
+    buf_put_char(out, '}');
+}
+
+static void put_message(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "{\"type\":\"message\",\"room\":");
+    json_put_string(out, e->room);
+    BUF_PUT_LIT(out, ",\"offset\":");
+    buf_put_u64(out, e->offset);
+    BUF_PUT_LIT(out, ",\"time\":");
+    buf_put_u64(out, e->time_ms);
+    BUF_PUT_LIT(out, ",\"from\":");
+    put_from(out, e);
+    BUF_PUT_LIT(out, ",\"data\":");
+    buf_put_str(out, e->data);
+    buf_put_char(out, '}');
+}
+
+static void put_member_entry(struct buf *out, str type, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "{\"type\":\"");
+    buf_put_str(out, type);
+    BUF_PUT_LIT(out, "\",\"room\":");
+    json_put_string(out, e->room);
+    BUF_PUT_LIT(out, ",\"offset\":");
+    buf_put_u64(out, e->offset);
+    BUF_PUT_LIT(out, ",\"time\":");
+    buf_put_u64(out, e->time_ms);
+    BUF_PUT_LIT(out, ",\"member\":");
+    put_member(out, &e->member);
+    buf_put_char(out, '}');
+}
+
+static void put_count_entry(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "{\"type\":\"members:count\",\"room\":");
+    json_put_string(out, e->room);
+    BUF_PUT_LIT(out, ",\"offset\":");
+    buf_put_u64(out, e->offset);
+    BUF_PUT_LIT(out, ",\"count\":");
+    buf_put_u64(out, e->count);
+    buf_put_char(out, '}');
+}
+
+void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s)
+{
+    (void)utc_offset_s; // times are UTC here
+    switch (e->type) {
+    case ENTRY_MESSAGE: put_message(out, e); return;
+    case ENTRY_MEMBER_JOINED: put_member_entry(out, STR("member:joined"), e); return;
+    case ENTRY_MEMBER_LEFT: put_member_entry(out, STR("member:left"), e); return;
+    case ENTRY_MEMBER_CHANGED: put_member_entry(out, STR("member:changed"), e); return;
+    case ENTRY_MEMBERS_COUNT: put_count_entry(out, e); return;
+    }
+    UNREACHABLE();
+}
+
+// {"type":"<type>","id":<id>: what every reply begins with. The id goes back as it came.
+static void put_head(struct buf *out, str type, str id)
+{
+    BUF_PUT_LIT(out, "{\"type\":\"");
+    buf_put_str(out, type);
+    buf_put_char(out, '"');
+    if (id.n > 0) {
+        BUF_PUT_LIT(out, ",\"id\":");
+        buf_put_str(out, id);
+    }
+}
+
+static void put_room(struct buf *out, str room)
+{
+    BUF_PUT_LIT(out, ",\"room\":");
+    json_put_string(out, room);
+}
+
+static void put_bool(struct buf *out, bool v)
+{
+    if (v)
+        BUF_PUT_LIT(out, "true");
+    else
+        BUF_PUT_LIT(out, "false");
+}
+
+static void put_members(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, ",\"members\":[");
+    for (size_t i = 0; i < ev->list_n; i++) {
+        if (i > 0)
+            buf_put_char(out, ',');
+        put_member(out, &ev->members[i]);
+    }
+    buf_put_char(out, ']');
+}
+
+static void put_next(struct buf *out, str next)
+{
+    if (next.n == 0)
+        return;
+    BUF_PUT_LIT(out, ",\"next\":");
+    json_put_string(out, next);
+}
+
+static void put_welcome(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("welcome"), ev->id);
+    BUF_PUT_LIT(out, ",\"session\":");
+    json_put_string(out, ev->session);
+    BUF_PUT_LIT(out, ",\"user\":");
+    json_put_string(out, ev->user);
+    BUF_PUT_LIT(out, ",\"name\":");
+    json_put_string(out, ev->name);
+    BUF_PUT_LIT(out, ",\"resume\":");
+    json_put_string(out, ev->resume);
+    BUF_PUT_LIT(out, ",\"heartbeat_s\":");
+    buf_put_u64(out, ev->heartbeat_s);
+    BUF_PUT_LIT(out, ",\"limits\":{\"message_bytes\":");
+    buf_put_u64(out, ev->limit_message_bytes);
+    BUF_PUT_LIT(out, ",\"rooms\":");
+    buf_put_u64(out, ev->limit_rooms);
+    BUF_PUT_LIT(out, ",\"messages_per_s\":");
+    buf_put_u64(out, ev->limit_messages_per_s);
+    BUF_PUT_LIT(out, "},\"server\":\"plenum\",\"version\":");
+    json_put_string(out, ev->version ? str_from_cstr(ev->version) : STR(""));
+    buf_put_char(out, '}');
+}
+
+// `state` is part of the contract from the first version on; there is nothing to put into it yet.
+static void put_joined(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("joined"), ev->id);
+    put_room(out, ev->room);
+    BUF_PUT_LIT(out, ",\"epoch\":");
+    json_put_string(out, ev->epoch);
+    BUF_PUT_LIT(out, ",\"offset\":");
+    buf_put_u64(out, ev->offset);
+    BUF_PUT_LIT(out, ",\"role\":\"");
+    buf_put_str(out, str_from_cstr(role_name(ev->role)));
+    BUF_PUT_LIT(out, "\",\"state\":{},\"state_version\":0,\"members_count\":");
+    buf_put_u64(out, ev->members_count);
+    if (ev->with_members)
+        put_members(out, ev);
+    if (ev->has_recovered) {
+        BUF_PUT_LIT(out, ",\"recovered\":");
+        put_bool(out, ev->recovered);
+    }
+    if (ev->has_left) {
+        BUF_PUT_LIT(out, ",\"left\":");
+        json_put_string(out, ev->left);
+    }
+    buf_put_char(out, '}');
+}
+
+static void put_left(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("left"), ev->id);
+    put_room(out, ev->room);
+    if (ev->reason) {
+        BUF_PUT_LIT(out, ",\"reason\":");
+        json_put_string(out, str_from_cstr(ev->reason));
+    }
+    buf_put_char(out, '}');
+}
+
+static void put_ack(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("ack"), ev->id);
+    if (ev->room.n > 0)
+        put_room(out, ev->room);
+    if (ev->has_offset) {
+        BUF_PUT_LIT(out, ",\"offset\":");
+        buf_put_u64(out, ev->offset);
+        BUF_PUT_LIT(out, ",\"epoch\":");
+        json_put_string(out, ev->epoch);
+    }
+    if (ev->has_delivered) {
+        BUF_PUT_LIT(out, ",\"delivered\":");
+        buf_put_u64(out, ev->delivered);
+    }
+    if (ev->duplicate)
+        BUF_PUT_LIT(out, ",\"duplicate\":true");
+    buf_put_char(out, '}');
+}
+
+static void put_direct(struct buf *out, const struct event *ev)
+{
+    const struct entry *e = &ev->direct;
+    BUF_PUT_LIT(out, "{\"type\":\"direct\",\"from\":");
+    put_from(out, e);
+    BUF_PUT_LIT(out, ",\"time\":");
+    buf_put_u64(out, e->time_ms);
+    BUF_PUT_LIT(out, ",\"data\":");
+    buf_put_str(out, e->data);
+    buf_put_char(out, '}');
+}
+
+static void put_gap(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, "{\"type\":\"gap\"");
+    put_room(out, ev->room);
+    BUF_PUT_LIT(out, ",\"from\":");
+    buf_put_u64(out, ev->gap_from);
+    BUF_PUT_LIT(out, ",\"to\":");
+    buf_put_u64(out, ev->gap_to);
+    BUF_PUT_LIT(out, ",\"reason\":");
+    json_put_string(out, ev->reason ? str_from_cstr(ev->reason) : STR("slow"));
+    buf_put_char(out, '}');
+}
+
+static void put_members_list(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("members"), ev->id);
+    put_room(out, ev->room);
+    put_members(out, ev);
+    put_next(out, ev->next);
+    buf_put_char(out, '}');
+}
+
+// The rows are the very objects that members got live, so that a client has one function for both.
+static void put_history(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("history"), ev->id);
+    put_room(out, ev->room);
+    BUF_PUT_LIT(out, ",\"history\":[");
+    for (size_t i = 0; i < ev->list_n; i++) {
+        if (i > 0)
+            buf_put_char(out, ',');
+        native_json_encode_entry(out, &ev->entries[i], 0);
+    }
+    buf_put_char(out, ']');
+    put_next(out, ev->next);
+    buf_put_char(out, '}');
+}
+
+static void put_rooms(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("rooms"), ev->id);
+    BUF_PUT_LIT(out, ",\"rooms\":[");
+    for (size_t i = 0; i < ev->list_n; i++) {
+        if (i > 0)
+            buf_put_char(out, ',');
+        BUF_PUT_LIT(out, "{\"room\":");
+        json_put_string(out, ev->rooms[i].name);
+        BUF_PUT_LIT(out, ",\"members_count\":");
+        buf_put_u64(out, ev->rooms[i].members_count);
+        buf_put_char(out, '}');
+    }
+    buf_put_char(out, ']');
+    put_next(out, ev->next);
+    buf_put_char(out, '}');
+}
+
+static void put_pong(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("pong"), ev->id);
+    BUF_PUT_LIT(out, ",\"time\":");
+    buf_put_u64(out, ev->time_ms);
+    buf_put_char(out, '}');
+}
+
+static void put_drain(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, "{\"type\":\"drain\",\"reconnect_ms\":");
+    buf_put_u64(out, ev->reconnect_ms);
+    buf_put_char(out, '}');
+}
+
+static void put_error(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("error"), ev->id);
+    BUF_PUT_LIT(out, ",\"code\":\"");
+    buf_put_str(out, str_from_cstr(problem_name(ev->problem.code)));
+    BUF_PUT_LIT(out, "\",\"message\":");
+    json_put_string(out, ev->problem.text ? str_from_cstr(ev->problem.text) : STR(""));
+    if (ev->problem.retry_ms > 0) {
+        BUF_PUT_LIT(out, ",\"retry_ms\":");
+        buf_put_u64(out, ev->problem.retry_ms);
+    }
+    buf_put_char(out, '}');
+}
+
+void native_json_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s)
+{
+    (void)utc_offset_s;
+    switch (ev->type) {
+    case EV_WELCOME: put_welcome(out, ev); return;
+    case EV_JOINED: put_joined(out, ev); return;
+    case EV_LEFT: put_left(out, ev); return;
+    case EV_ACK: put_ack(out, ev); return;
+    case EV_DIRECT: put_direct(out, ev); return;
+    case EV_GAP: put_gap(out, ev); return;
+    case EV_MEMBERS: put_members_list(out, ev); return;
+    case EV_HISTORY: put_history(out, ev); return;
+    case EV_ROOMS: put_rooms(out, ev); return;
+    case EV_PONG: put_pong(out, ev); return;
+    case EV_DRAIN: put_drain(out, ev); return;
+    case EV_ERROR: put_error(out, ev); return;
+    case EV_RENAMED: // replies to commands that this language does not have
+    case EV_HELP:
+    case EV_BYE: return;
+    }
+    UNREACHABLE();
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// text_decode.c - lines typed by people to commands (docs/protocol/text.md).
+//
+// A line without a slash is a message; its bytes become a JSON string, because `data` is JSON in every dialect and
+// readers of the others must get it whole. A line with a slash is a command word and the rest. Words are matched
+// without regard to case: people come from chat programs where that is so. An argument list that is wrong gets the
+// command's usage as its answer, never a guess.
+#include "base/assert.h"
+#include "dialect/dialect_private.h"
+
+enum {
+    HISTORY_ON_JOIN = 10, // messages shown to someone who comes in: about half a terminal
+    HISTORY_DEFAULT = 20, // /history without a number: about a terminal
+};
+
+static enum err bad_usage(struct problem *p, const char *usage)
+{
+    return problem_set(p, PROBLEM_BAD_COMMAND, usage);
+}
+
+// Bytes of one character in a JSON string (RFC 8259 section 7).
+static size_t put_json_char(char *p, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    if (c == '"' || c == '\\') {
+        p[0] = '\\';
+        p[1] = (char)c;
+        return 2;
+    }
+    if (c >= 0x20) {
+        p[0] = (char)c;
+        return 1;
+    }
+    memcpy(p, "\\u00", 4);
+    p[4] = hex[c >> 4];
+    p[5] = hex[c & 15];
+    return 6;
+}
+
+// The text as a JSON string in scratch. A line of n bytes needs 6 * n + 2 at most, which the caller of decode
+// provides: so much is between us and core, and no peer can change it.
+static str json_quote(struct scratch *scratch, str text)
+{
+    ASSERT(scratch->cap - scratch->n >= 6 * text.n + 2);
+    char *start = scratch->p + scratch->n;
+    char *p = start;
+    *p++ = '"';
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\t') { // frequent in pasted text, and one of the short escapes
+            *p++ = '\\';
+            *p++ = 't';
+        } else {
+            p += put_json_char(p, (unsigned char)text.p[i]);
+        }
+    }
+    *p++ = '"';
+    size_t n = (size_t)(p - start);
+    scratch->n += n;
+    return (str){start, n};
+}
+
+// Index of the first space or tab; s.n where there is none.
+static size_t word_end(str s)
+{
+    size_t i = 0;
+    while (i < s.n && s.p[i] != ' ' && s.p[i] != '\t')
+        i++;
+    return i;
+}
+
+static void set_message(str text, struct scratch *scratch, struct command *ret)
+{
+    ret->type = CMD_MESSAGE;
+    ret->data = json_quote(scratch, text);
+    ret->echo = true; // who types sees the line come back with its time, in its place among the others
+}
+
+static enum err decode_join(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (args.n == 0)
+        return bad_usage(p, "usage: /join ROOM");
+    if (!room_name_valid(args))
+        return problem_set(p, PROBLEM_BAD_ROOM,
+                           "a room's name is 1 to 128 bytes without control characters or spaces around it");
+    ret->type = CMD_SWITCH;
+    ret->room = args;
+    ret->has_history = true;
+    ret->history = HISTORY_ON_JOIN;
+    return OK;
+}
+
+static enum err decode_leave(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (args.n > 0 && !room_name_valid(args))
+        return bad_usage(p, "usage: /leave, or /leave ROOM with a room's name of at most 128 bytes");
+    ret->type = CMD_LEAVE;
+    ret->room = args.n > 0 ? args : STR_NONE;
+    return OK;
+}
+
+static enum err decode_nick(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (!user_name_valid(args))
+        return bad_usage(p, "usage: /nick NAME, 1 to 64 bytes without control characters");
+    ret->type = CMD_NICK;
+    ret->name = args;
+    return OK;
+}
+
+static enum err decode_who(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (args.n > 0)
+        return bad_usage(p, "usage: /who, without anything behind it");
+    ret->type = CMD_MEMBERS;
+    return OK;
+}
+
+static enum err decode_rooms(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (args.n > ROOM_NAME_MAX)
+        return bad_usage(p, "usage: /rooms, or /rooms PREFIX of at most 128 bytes");
+    ret->type = CMD_ROOMS;
+    ret->prefix = args.n > 0 ? args : STR_NONE;
+    return OK;
+}
+
+// USER is the first word, or stands in quotes where the name has spaces: /msg "Ada Lovelace" hello
+static enum err decode_msg(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    static const char usage[] = "usage: /msg USER TEXT, or /msg \"USER\" TEXT where the name has spaces";
+    if (args.n == 0)
+        return bad_usage(p, usage);
+    bool quoted = args.p[0] == '"';
+    str user = str_skip(args, quoted ? 1 : 0);
+    size_t end = quoted ? str_find_char(user, '"', 0) : word_end(user);
+    str text = str_trim(str_skip(user, end + 1));
+    user = str_take(user, end);
+    if (user.n > USER_ID_MAX || !user_name_valid(user) || text.n == 0)
+        return bad_usage(p, usage);
+    ret->type = CMD_DIRECT;
+    ret->to = user;
+    ret->to_by_name = true;
+    ret->data = json_quote(scratch, text);
+    return OK;
+}
+
+static enum err decode_history(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    uint64_t n = HISTORY_DEFAULT;
+    if (args.n > 0 && (!str_to_u64(args, LIST_LIMIT_MAX, &n) || n == 0))
+        return bad_usage(p, "usage: /history, or /history N with N from 1 to 1000");
+    ret->type = CMD_HISTORY;
+    ret->limit = (uint32_t)n;
+    return OK;
+}
+
+static enum err decode_state(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)args;
+    (void)scratch;
+    (void)ret;
+    return problem_set(p, PROBLEM_UNAVAILABLE, "this server does not keep room state yet");
+}
+
+static enum err decode_help(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)args; // someone who asks for help gets it
+    (void)scratch;
+    (void)p;
+    ret->type = CMD_HELP;
+    return OK;
+}
+
+static enum err decode_quit(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)args; // other chat systems take a farewell here
+    (void)scratch;
+    (void)p;
+    ret->type = CMD_QUIT;
+    return OK;
+}
+
+static const struct {
+    str word;
+    enum err (*decode)(str args, struct scratch *scratch, struct command *ret, struct problem *p);
+} words[] = {
+    {STR("join"), decode_join},       {STR("leave"), decode_leave}, {STR("nick"), decode_nick},
+    {STR("who"), decode_who},         {STR("rooms"), decode_rooms}, {STR("msg"), decode_msg},
+    {STR("history"), decode_history}, {STR("state"), decode_state}, {STR("help"), decode_help},
+    {STR("quit"), decode_quit},
+};
+
+static enum err decode_slash(str line, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    str rest = str_skip(line, 1);
+    size_t end = word_end(rest);
+    str word = str_take(rest, end);
+    str args = str_trim(str_skip(rest, end));
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (str_eq_nocase(word, words[i].word))
+            return words[i].decode(args, scratch, ret, p);
+    return problem_set(
+        p, PROBLEM_UNKNOWN_TYPE,
+        "there is no such command; /help lists them, and // in front sends a line that begins with /");
+}
+
+// Over TCP the line decoder has taken the line end off already. Over WebSocket a message is a line, and several
+// line-oriented clients leave the end of what was typed in it.
+static str without_line_end(str line)
+{
+    if (line.n > 0 && line.p[line.n - 1] == '\n')
+        line.n--;
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    return line;
+}
+
+enum err text_decode(str line, struct scratch *scratch, struct command *ret, struct problem *ret_problem)
+{
+    *ret = (struct command){.type = CMD_NONE};
+    *ret_problem = (struct problem){.code = PROBLEM_NONE};
+    scratch->n = 0;
+
+    line = without_line_end(line);
+    if (line.n == 0)
+        return OK;
+    if (line.p[0] != '/') {
+        set_message(line, scratch, ret);
+        return OK;
+    }
+    if (line.n >= 2 && line.p[1] == '/') {
+        set_message(str_skip(line, 1), scratch, ret);
+        return OK;
+    }
+    enum err e = decode_slash(line, scratch, ret, ret_problem);
+    if (e != OK)
+        ret->type = CMD_NONE;
+    return e;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// text_escape.c - peers' strings, made harmless inside the buffer they are already in.
+//
+// Two passes. The first counts what the escapes will need in addition and ends the matter for the strings that
+// need none, nearly all of them. The second widens the text in place, from its end to its beginning: the write
+// position stays ahead of the read position by exactly what is still to be inserted, so nothing unread is
+// overwritten, and when the two meet, the rest is in place already.
+//
+//     a ESC b . . .      ->      a \ x 1 b b
+//           r     w
+#include "base/assert.h"
+#include "dialect/text_private.h"
+#include "wire/json.h"
+
+enum {
+    ESCAPE_MAX = 6
+};
+
+// Length of the hostile character that begins at p, 0 where the character there is fine.
+static size_t hostile_length(const unsigned char *p, size_t n)
+{
+    if (p[0] < 0x20)
+        return p[0] == '\t' ? 0 : 1;
+    if (p[0] == 0x7f)
+        return 1;
+    if (p[0] == 0xc2 && n >= 2 && p[1] < 0xa0) // U+0080-009F
+        return 2;
+    if (p[0] != 0xe2 || n < 3)
+        return 0;
+    if (p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) // U+202A-202E
+        return 3;
+    if (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9) // U+2066-2069
+        return 3;
+    return 0;
+}
+
+// Writes the escape for the hostile character of that length at p; returns the escape's length.
+static size_t escape_encode(const unsigned char *p, size_t length, char ret[ESCAPE_MAX])
+{
+    static const char hex[] = "0123456789abcdef";
+    ret[0] = '\\';
+    if (p[0] == '\n' || p[0] == '\r') {
+        ret[1] = p[0] == '\n' ? 'n' : 'r';
+        return 2;
+    }
+    if (length <= 2) { // the last byte is the code point, also of C2 80-9F
+        unsigned char c = p[length - 1];
+        ret[1] = 'x';
+        ret[2] = hex[c >> 4];
+        ret[3] = hex[c & 15];
+        return 4;
+    }
+    unsigned cp = (unsigned)(p[0] & 0x0f) << 12 | (unsigned)(p[1] & 0x3f) << 6 | (unsigned)(p[2] & 0x3f);
+    ret[1] = 'u';
+    ret[2] = hex[cp >> 12 & 15];
+    ret[3] = hex[cp >> 8 & 15];
+    ret[4] = hex[cp >> 4 & 15];
+    ret[5] = hex[cp & 15];
+    return 6;
+}
+
+// Bytes that the text grows by.
+static size_t escape_extra(const unsigned char *p, size_t n)
+{
+    size_t extra = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = p[i];
+        if (c >= 0x20 && c != 0x7f && c != 0xc2 && c != 0xe2)
+            continue;
+        size_t length = hostile_length(p + i, n - i);
+        if (length > 0) {
+            char escape[ESCAPE_MAX];
+            extra += escape_encode(p + i, length, escape) - length;
+        }
+    }
+    return extra;
+}
+
+void text_escape_tail(struct buf *out, size_t from)
+{
+    if (!buf_ok(out) || out->n == from)
+        return;
+    size_t extra = escape_extra((const unsigned char *)out->p + from, out->n - from);
+    if (extra == 0 || buf_reserve(out, extra) == NULL)
+        return;
+
+    unsigned char *p = (unsigned char *)out->p;
+    size_t end = out->n + extra;
+    size_t r = out->n;
+    size_t w = end;
+    while (w > r) {
+        // Byte by byte; a hostile character shows when its first byte has arrived, and is replaced where it is now.
+        p[--w] = p[--r];
+        size_t length = hostile_length(p + w, end - w);
+        if (length > 0) {
+            char escape[ESCAPE_MAX];
+            size_t escape_n = escape_encode(p + w, length, escape);
+            w = w + length - escape_n;
+            memcpy(p + w, escape, escape_n);
+        }
+    }
+    ASSERT(r >= from);
+    buf_commit(out, extra);
+}
+
+// Appends the characters of a JSON string; false if it is none.
+static bool put_unescaped(struct buf *out, str raw)
+{
+    char *room = buf_reserve(out, raw.n); // unescaping never makes it longer
+    if (room == NULL)
+        return true; // the buf has failed and says so itself
+    str text;
+    if (json_string_decode(raw, room, raw.n, &text) != OK)
+        return false;
+    if (text.p == room)
+        buf_commit(out, text.n);
+    else
+        buf_put_str(out, text);
+    return true;
+}
+
+// The raw value to print for this data: a string, or anything else as it is.
+static str data_choose(str data, struct json_member members[JSON_KEYS_MAX])
+{
+    if (data.n == 0 || json_kind_of(data) != JSON_OBJECT)
+        return data;
+    size_t n;
+    if (json_object_scan(data, members, JSON_KEYS_MAX, &n, NULL) != OK)
+        return data; // a key twice, or too many: legal in data, just not something we look into
+    const struct json_member *text = json_member_find(members, n, STR("text"));
+    return text && text->kind == JSON_STRING ? text->value : data;
+}
+
+void text_put_data(struct buf *out, str data)
+{
+    struct json_member members[JSON_KEYS_MAX];
+    size_t from = out->n;
+    str chosen = data_choose(data, members);
+    bool string = chosen.n > 0 && json_kind_of(chosen) == JSON_STRING;
+    if (!string || !put_unescaped(out, chosen))
+        buf_put_str(out, chosen);
+    text_escape_tail(out, from);
+}
