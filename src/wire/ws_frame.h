@@ -75,8 +75,7 @@ struct ws_decoder {
     uint32_t message_bytes_max;
     uint32_t mask;            // in memory order, turned so that its first byte is for the next octet
     utf8_state utf8;          // of the open text message
-    uint16_t fail_code;       // 0 while all is well
-    uint8_t fail_reason;      // index into the reasons
+    uint8_t fail;             // which rule was broken; 0 while all is well
     uint8_t flags;
     uint8_t opcode;           // of the frame at hand
     uint8_t message_opcode;   // WS_TEXT or WS_BINARY while a message is open, else 0

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// http_response.c - response heads, error responses, entity tags, dates.
+//
+// What the caller puts into a response is the program's own text; that no line break gets into a field is asserted, so
+// that a future field made from a peer's words cannot split a response unnoticed.
+#include "base/assert.h"
+#include "wire/http.h"
+
+// Pages and their scripts, styles and images come from this server alone; nothing inline, no frame around us. The
+// page's WebSocket may go elsewhere, because operators put the page and the socket on different hosts.
+#define PAGE_POLICY                                                                                                    \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "                               \
+    "connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; form-action 'none'; "                         \
+    "frame-ancestors 'none'\r\n"
+
+const char *http_status_text(uint16_t status)
+{
+    static const struct {
+        uint16_t status;
+        const char *text;
+    } texts[] = {
+        {101, "Switching Protocols"},
+        {200, "OK"},
+        {204, "No Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].status == status)
+            return texts[i].text;
+    }
+    return "Unknown";
+}
+
+// ---- dates
+
+static bool is_leap(unsigned year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+
+// Days from 1 January of year 1 to 1 January of `year`, in the Gregorian calendar.
+static uint64_t days_before_year(unsigned year)
+{
+    uint64_t y = year - 1;
+    return y * 365 + y / 4 - y / 100 + y / 400;
+}
+
+struct civil {
+    unsigned year, month, day; // month 0-11, day 1-31
+};
+
+static struct civil civil_from_days(uint64_t days_since_1970)
+{
+    static const uint8_t month_days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    uint64_t days = days_since_1970 + days_before_year(1970);
+    // 400 years are exactly 146,097 days; the quotient is right or one too small or large, at the turn of a year.
+    unsigned year = (unsigned)(days * 400 / 146097) + 1;
+    while (days_before_year(year) > days)
+        year--;
+    while (days_before_year(year + 1) <= days)
+        year++;
+    unsigned left = (unsigned)(days - days_before_year(year));
+    unsigned month = 0;
+    for (;; month++) {
+        unsigned n = month_days[month] + (month == 1 && is_leap(year) ? 1u : 0u);
+        if (left < n)
+            break;
+        left -= n;
+    }
+    return (struct civil){year, month, left + 1};
+}
+
+static void put_digits(char *ret, unsigned n, unsigned v)
+{
+    while (n-- > 0) {
+        ret[n] = (char)('0' + v % 10);
+        v /= 10;
+    }
+}
+
+void http_date_encode(uint64_t wall_s, char ret[HTTP_DATE_LEN])
+{
+    static const uint64_t year_9999_end_s = 253402300799;
+    static const char week_days[] = "ThuFriSatSunMonTueWed"; // 1 January 1970 was a Thursday
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    if (wall_s > year_9999_end_s)
+        wall_s = year_9999_end_s;
+    uint64_t days = wall_s / 86400;
+    unsigned second = (unsigned)(wall_s % 86400);
+    struct civil c = civil_from_days(days);
+
+    memcpy(ret, "Day, 00 Mon 0000 00:00:00 GMT", HTTP_DATE_LEN);
+    memcpy(ret, week_days + 3 * (days % 7), 3);
+    put_digits(ret + 5, 2, c.day);
+    memcpy(ret + 8, months + 3 * (size_t)c.month, 3);
+    put_digits(ret + 12, 4, c.year);
+    put_digits(ret + 17, 2, second / 3600);
+    put_digits(ret + 20, 2, second / 60 % 60);
+    put_digits(ret + 23, 2, second % 60);
+}
+
+// ---- heads
+
+static void put_field(struct buf *b, str name, str value)
+{
+    ASSERT(str_find_char(value, '\r', 0) == value.n && str_find_char(value, '\n', 0) == value.n);
+    if (value.n == 0)
+        return;
+    buf_put_str(b, name);
+    BUF_PUT_LIT(b, ": ");
+    buf_put_str(b, value);
+    BUF_PUT_LIT(b, "\r\n");
+}
+
+static void put_number_field(struct buf *b, str name, uint64_t value)
+{
+    buf_put_str(b, name);
+    BUF_PUT_LIT(b, ": ");
+    buf_put_u64(b, value);
+    BUF_PUT_LIT(b, "\r\n");
+}
+
+static void put_connection(struct buf *b, const struct http_response *r)
+{
+    // Upgrade is a field of this hop and must be named in Connection (RFC 9110 section 7.8).
+    if (r->websocket_version) {
+        put_field(b, STR("Connection"), r->keep_alive ? STR("Upgrade") : STR("close, Upgrade"));
+        BUF_PUT_LIT(b, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+    } else if (!r->keep_alive) {
+        BUF_PUT_LIT(b, "Connection: close\r\n");
+    }
+}
+
+void http_put_head(struct buf *b, const struct http_response *r)
+{
+    BUF_PUT_LIT(b, "HTTP/1.1 ");
+    buf_put_u64(b, r->status);
+    buf_put_char(b, ' ');
+    buf_put_str(b, str_from_cstr(http_status_text(r->status)));
+    BUF_PUT_LIT(b, "\r\n");
+    if (r->wall_s > 0) {
+        char date[HTTP_DATE_LEN];
+        http_date_encode(r->wall_s, date);
+        put_field(b, STR("Date"), (str){date, sizeof date});
+    }
+    put_connection(b, r);
+    put_field(b, STR("Content-Type"), r->content_type);
+    if (r->status >= 200 && r->status != 204 && r->status != 304) // RFC 9110 section 8.6
+        put_number_field(b, STR("Content-Length"), r->content_length);
+    put_field(b, STR("ETag"), r->etag);
+    put_field(b, STR("Cache-Control"), r->cache_control);
+    put_field(b, STR("Allow"), r->allow);
+    if (r->retry_after_s > 0)
+        put_number_field(b, STR("Retry-After"), r->retry_after_s);
+    BUF_PUT_LIT(b, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
+    if (r->page_policy)
+        BUF_PUT_LIT(b, PAGE_POLICY);
+    BUF_PUT_LIT(b, "\r\n");
+}
+
+void http_put_error(struct buf *b, uint16_t status, const char *message, bool close, uint64_t wall_s)
+{
+    str body = str_from_cstr(message);
+    http_put_head(b, &(struct http_response){
+                         .status = status,
+                         .keep_alive = !close,
+                         .websocket_version = status == 426,
+                         .content_length = body.n + 1,
+                         .wall_s = wall_s,
+                         .retry_after_s = status == 429 || status == 503 ? 1 : 0,
+                         .content_type = STR("text/plain; charset=utf-8"),
+                         .cache_control = STR("no-store"),
+                         .allow = status == 405 ? STR("GET, HEAD") : STR_NONE,
+                     });
+    buf_put_str(b, body);
+    buf_put_char(b, '\n');
+}
+
+// ---- entity tags
+
+bool http_etag_matches(str if_none_match, str etag)
+{
+    if (str_eq(str_trim(if_none_match), STR("*")))
+        return true;
+    str element;
+    // Our tags have no comma in them, so splitting at commas finds them; a foreign tag with one matches nothing.
+    while (http_list_next(&if_none_match, &element)) {
+        if (str_starts(element, STR("W/")))
+            element = str_skip(element, 2);
+        if (str_eq(element, etag))
+            return true;
+    }
+    return false;
+}
