@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/mem.h"
+#include "base/prng.h"
+#include "unit/support.h"
+
+#include <pthread.h>
+
+static void mem_books_what_is_outstanding(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    void *a = mem_alloc(&mem, 100);
+    void *b = mem_realloc(&mem, NULL, 0, 50);
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_int_equal(mem_used(&mem), 150);
+    b = mem_realloc(&mem, b, 50, 200);
+    assert_int_equal(mem_used(&mem), 300);
+    b = mem_realloc(&mem, b, 200, 10);
+    assert_int_equal(mem_used(&mem), 110);
+    b = mem_realloc(&mem, b, 10, 10);
+    assert_int_equal(mem_used(&mem), 110);
+    mem_free(&mem, a, 100);
+    mem_free(&mem, b, 10);
+    mem_free(&mem, NULL, 0);
+    assert_int_equal(mem_used(&mem), 0);
+    assert_int_equal(atomic_load(&mem.refused), 0);
+    test_mem_check(&t);
+}
+
+static void mem_zalloc_clears(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    const unsigned char zero[33] = {0};
+    unsigned char *p = mem_zalloc(&mem, sizeof zero);
+    assert_memory_equal(p, zero, sizeof zero);
+    mem_free(&mem, p, sizeof zero);
+    t.fail_from = 1;
+    assert_null(mem_zalloc(&mem, 1));
+    test_mem_check(&t);
+}
+
+static void mem_budget_is_exact(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    mem.bytes_max = 100;
+    assert_null(mem_alloc(&mem, 101));
+    assert_null(mem_alloc(&mem, SIZE_MAX));
+    void *a = mem_alloc(&mem, 60);
+    assert_non_null(a);
+    assert_null(mem_alloc(&mem, 41));
+    assert_null(mem_alloc(&mem, SIZE_MAX)); // used + n wraps
+    assert_null(mem_realloc(&mem, a, 60, 101));
+    assert_int_equal(atomic_load(&mem.refused), 5);
+    assert_int_equal(atomic_load(&t.calls), 1); // a refused request does not reach the backend
+    a = mem_realloc(&mem, a, 60, 100);
+    assert_non_null(a);
+    assert_null(mem_alloc(&mem, 1));
+    // Lowered below what is out, as a reload of the configuration may do.
+    mem.bytes_max = 50;
+    assert_null(mem_alloc(&mem, 1));
+    a = mem_realloc(&mem, a, 100, 20);
+    assert_non_null(a);
+    void *b = mem_alloc(&mem, 30);
+    assert_non_null(b);
+    mem_free(&mem, a, 20);
+    mem_free(&mem, b, 30);
+    test_mem_check(&t);
+}
+
+static void mem_backend_failure_leaves_no_trace(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    unsigned char *p = mem_alloc(&mem, 4);
+    memcpy(p, "abcd", 4);
+    t.fail_from = 2;
+    assert_null(mem_alloc(&mem, 10));
+    assert_null(mem_realloc(&mem, p, 4, 40));
+    assert_null(mem_realloc(&mem, p, 4, 2));
+    assert_memory_equal(p, "abcd", 4);
+    assert_int_equal(mem_used(&mem), 4);
+    assert_int_equal(atomic_load(&mem.refused), 3);
+    mem_free(&mem, p, 4);
+    test_mem_check(&t);
+}
+
+static void alloc_nothing(void *arg)
+{
+    void *p = mem_alloc(arg, 0);
+    (void)p;
+}
+
+static void realloc_to_nothing(void *arg)
+{
+    void *p = mem_realloc(arg, NULL, 0, 0);
+    (void)p;
+}
+
+static void mem_zero_bytes_are_a_mistake(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    assert_true(asserts(alloc_nothing, &mem));
+    assert_true(asserts(realloc_to_nothing, &mem));
+    test_mem_check(&t);
+}
+
+// Two threads take and give under one budget: it is never passed (the backend would see it), and nothing is lost.
+enum { HAMMER_ROUNDS = 20000, HAMMER_MAX = 1000, HAMMER_HELD = 8 };
+
+struct hammer {
+    struct mem *mem;
+    struct test_mem *t;
+    uint64_t seed;
+    bool passed_budget;
+};
+
+static void *hammer_run(void *arg)
+{
+    struct hammer *h = arg;
+    struct prng g;
+    prng_init(&g, h->seed);
+    void *held[HAMMER_HELD] = {NULL};
+    size_t size[HAMMER_HELD] = {0};
+    for (int i = 0; i < HAMMER_ROUNDS; i++) {
+        size_t at = prng_below(&g, HAMMER_HELD);
+        if (held[at]) {
+            mem_free(h->mem, held[at], size[at]);
+            held[at] = NULL;
+        } else {
+            size[at] = 1 + prng_below(&g, 200);
+            held[at] = mem_alloc(h->mem, size[at]);
+        }
+        if (mem_used(h->mem) > HAMMER_MAX || atomic_load(&h->t->bytes) > HAMMER_MAX)
+            h->passed_budget = true;
+    }
+    for (size_t at = 0; at < HAMMER_HELD; at++)
+        mem_free(h->mem, held[at], size[at]);
+    return NULL;
+}
+
+static void mem_budget_holds_across_threads(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    mem.bytes_max = HAMMER_MAX;
+    struct hammer a = {&mem, &t, 1, false}, b = {&mem, &t, 2, false};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, hammer_run, &a), 0);
+    hammer_run(&b);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_false(a.passed_budget || b.passed_budget);
+    assert_true(atomic_load(&mem.refused) > 0);
+    assert_int_equal(mem_used(&mem), 0);
+    test_mem_check(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mem_books_what_is_outstanding),
+        cmocka_unit_test(mem_zalloc_clears),
+        cmocka_unit_test(mem_budget_is_exact),
+        cmocka_unit_test(mem_backend_failure_leaves_no_trace),
+        cmocka_unit_test(mem_zero_bytes_are_a_mistake),
+        cmocka_unit_test(mem_budget_holds_across_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

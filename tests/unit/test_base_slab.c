@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/slab.h"
+#include "base/prng.h"
+#include "unit/support.h"
+
+static void slab_handles_go_stale(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct slab s;
+    slab_init(&s, &mem, 24, 100);
+    assert_int_equal(mem_used(&mem), 0); // nothing before the first object
+    uint32_t a = slab_alloc(&s), gen_a = slab_gen(&s, a);
+    uint32_t b = slab_alloc(&s), gen_b = slab_gen(&s, b);
+    assert_ptr_equal(slab_get(&s, a, gen_a), slab_at(&s, a));
+    slab_free(&s, a);
+    assert_false(slab_used(&s, a));
+    assert_null(slab_get(&s, a, gen_a));
+    assert_null(slab_get(&s, a, slab_gen(&s, a))); // the generation of a free object is no handle either
+    uint32_t c = slab_alloc(&s);
+    assert_int_equal(c, a); // the one freed last
+    assert_null(slab_get(&s, a, gen_a));
+    assert_non_null(slab_get(&s, c, slab_gen(&s, c)));
+    assert_non_null(slab_get(&s, b, gen_b));
+    assert_null(slab_get(&s, b + 1, 1));
+    assert_null(slab_get(&s, SLAB_NONE, 1));
+    assert_null(slab_get(&s, 0, 0));
+    assert_false(slab_used(&s, b + 1));
+    assert_false(slab_used(&s, SLAB_NONE));
+    slab_check(&s);
+    slab_deinit(&s);
+    test_mem_check(&t);
+}
+
+static void slab_generation_wraps(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct slab s;
+    slab_init(&s, &mem, 8, 1);
+    uint32_t a = slab_alloc(&s);
+    slab_cell_at(&s, a)->gen = UINT32_MAX;
+    slab_free(&s, a);
+    assert_int_equal(slab_gen(&s, a), 0);
+    assert_null(slab_get(&s, a, 0));
+    assert_int_equal(slab_alloc(&s), a);
+    assert_int_equal(slab_gen(&s, a), 1);
+    slab_deinit(&s);
+    test_mem_check(&t);
+}
+
+static void at_free(void *arg)
+{
+    slab_at(arg, 0);
+}
+
+static void at_never_used(void *arg)
+{
+    slab_at(arg, 1);
+}
+
+static void free_twice(void *arg)
+{
+    slab_free(arg, 0);
+}
+
+static void slab_catches_misuse(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct slab s;
+    slab_init(&s, &mem, 8, 10);
+    assert_int_equal(slab_alloc(&s), 0);
+    assert_false(asserts(at_free, &s));
+    assert_true(asserts(at_never_used, &s));
+    slab_free(&s, 0);
+    assert_true(asserts(at_free, &s));
+    assert_true(asserts(free_twice, &s));
+    slab_check(&s);
+    slab_deinit(&s);
+    slab_deinit(&s); // harmless
+    test_mem_check(&t);
+    struct slab zero;
+    memset(&zero, 0, sizeof zero);
+    slab_deinit(&zero);
+}
+
+static void slab_limits_for_all_sizes(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 7, 8, 9, 100, 256, 2040, 2041, 8184, 8185, 16376, 16377, 40000};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        for (uint32_t count_max = 0; count_max <= 70; count_max += 7) {
+            struct test_mem t;
+            struct mem mem;
+            test_mem_init(&t, &mem);
+            struct slab s;
+            slab_init(&s, &mem, sizes[i], count_max);
+            for (uint32_t k = 0; k < count_max; k++) {
+                assert_int_equal(slab_alloc(&s), k);
+                char *p = slab_at(&s, k);
+                assert_int_equal((uintptr_t)p % 8, 0);
+                memset(p, (int)k + 1, sizes[i]);
+            }
+            assert_int_equal(slab_alloc(&s), SLAB_NONE);
+            for (uint32_t k = 0; k < count_max; k++) {
+                char *p = slab_at(&s, k);
+                assert_int_equal(p[0], k + 1);
+                assert_int_equal(p[sizes[i] - 1], k + 1);
+            }
+            // A pool of few objects takes no full chunk: at most twice what the limit needs, and the table.
+            assert_true(mem_used(&mem) <= 2 * count_max * (sizes[i] + 16) + count_max * 16 + 64);
+            slab_check(&s);
+            slab_deinit(&s);
+            test_mem_check(&t);
+        }
+    }
+}
+
+// A model of each index that was ever used: in use or not, generation, address, and the number written into it.
+enum { MODEL_MAX = 3000 };
+
+struct object {
+    uint64_t stamp;
+    unsigned char rest[56];
+};
+
+struct model {
+    bool used;
+    uint32_t gen;
+    struct object *at;
+    uint64_t stamp;
+};
+
+static void model_alloc(struct slab *s, struct model *models, uint64_t stamp)
+{
+    static const struct object zero;
+    uint32_t index = slab_alloc(s);
+    assert_true(index < MODEL_MAX);
+    struct model *m = &models[index];
+    assert_false(m->used);
+    struct object *o = slab_at(s, index);
+    assert_memory_equal(o, &zero, sizeof zero);
+    assert_true(m->at == NULL || m->at == o); // objects never move
+    assert_true(slab_gen(s, index) > m->gen);
+    memset(o, 0xee, sizeof *o);
+    o->stamp = stamp;
+    *m = (struct model){true, slab_gen(s, index), o, stamp};
+}
+
+static void slab_against_oracle(void **state)
+{
+    (void)state;
+    static struct model models[MODEL_MAX];
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        memset(models, 0, sizeof models);
+        struct test_mem t;
+        struct mem mem;
+        test_mem_init(&t, &mem);
+        struct prng g;
+        prng_init(&g, seed);
+        struct slab s;
+        slab_init(&s, &mem, sizeof(struct object), MODEL_MAX);
+        uint32_t count = 0;
+        for (uint64_t i = 0; i < 20000; i++) {
+            uint32_t at = (uint32_t)prng_below(&g, MODEL_MAX);
+            struct model *m = &models[at];
+            if (prng_below(&g, 100) < (i / 5000 % 2 ? 35u : 65u)) {
+                if (count == MODEL_MAX) {
+                    assert_int_equal(slab_alloc(&s), SLAB_NONE);
+                } else {
+                    model_alloc(&s, models, i);
+                    count++;
+                }
+            } else if (m->used) {
+                slab_free(&s, at);
+                m->used = false;
+                count--;
+            }
+            struct object *o = slab_get(&s, at, m->gen);
+            assert_ptr_equal(o, m->used ? m->at : NULL);
+            assert_int_equal(slab_used(&s, at), m->used);
+            if (o)
+                assert_int_equal(o->stamp, m->stamp);
+            assert_int_equal(s.count, count);
+            if (i % 500 == 0)
+                slab_check(&s);
+        }
+        slab_deinit(&s);
+        test_mem_check(&t);
+    }
+}
+
+// The table of chunks grows, then the chunk is taken: either may fail, and the next try finds things as they were.
+static void slab_survives_each_failed_allocation(void **state)
+{
+    (void)state;
+    enum { COUNT = 40 };
+    bool failed = true;
+    for (uint64_t fail_at = 1; failed; fail_at++) {
+        struct test_mem t;
+        struct mem mem;
+        test_mem_init(&t, &mem);
+        t.fail_at = fail_at;
+        struct slab s;
+        slab_init(&s, &mem, 16000, COUNT); // one object a chunk
+        uint32_t refused = 0;
+        for (uint32_t i = 0; i < COUNT;) {
+            uint32_t index = slab_alloc(&s);
+            slab_check(&s);
+            if (index == SLAB_NONE) {
+                refused++;
+                assert_int_equal(s.count, i);
+            } else {
+                assert_int_equal(index, i++);
+            }
+        }
+        failed = atomic_load(&t.failed) > 0;
+        assert_int_equal(refused, failed);
+        slab_deinit(&s);
+        test_mem_check(&t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slab_handles_go_stale),
+        cmocka_unit_test(slab_generation_wraps),
+        cmocka_unit_test(slab_catches_misuse),
+        cmocka_unit_test(slab_limits_for_all_sizes),
+        cmocka_unit_test(slab_against_oracle),
+        cmocka_unit_test(slab_survives_each_failed_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
