@@ -3,8 +3,9 @@
 # Test programs. tools/run-tests.mjs finds them by folder and name in the build tree; add_test() is there for those
 # who like ctest.
 
-# A name starting with test_sim_ is linked with the simulator's world, all others with the real one: the two
-# are alternatives for each other, so no program gets both.
+# tests/unit/test_<layer>_<module>.c is linked with its layer and those left of it, so a test of base builds and runs
+# while io is broken. Any other name gets all of the real world; only test_sim_* gets the simulated one, as the two
+# are alternatives for each other.
 function(plenum_unit_tests)
   pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
   file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/unit/test_*.c")
@@ -13,14 +14,25 @@ function(plenum_unit_tests)
     list(REMOVE_ITEM helpers ${tests})
   endif()
 
+  # An archive, so that a test takes along only the helpers that it calls.
+  if(helpers)
+    add_library(plenum_test_support STATIC ${helpers})
+    target_link_libraries(plenum_test_support PUBLIC plenum_flags PkgConfig::CMOCKA)
+    target_include_directories(plenum_test_support PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+    target_compile_definitions(plenum_test_support PRIVATE _GNU_SOURCE)
+  endif()
+
   foreach(source IN LISTS tests)
     get_filename_component(name "${source}" NAME_WE)
-    add_executable(${name} "${source}" ${helpers})
-    if(name MATCHES "^test_sim_")
-      target_link_libraries(${name} PRIVATE plenum_sim)
-    else()
-      target_link_libraries(${name} PRIVATE plenum_app)
+    add_executable(${name} "${source}")
+    if(helpers)
+      target_link_libraries(${name} PRIVATE plenum_test_support)
     endif()
+    set(layer app)
+    if(name MATCHES "^test_(base|wire|dialect|core|io|sim|app)_")
+      set(layer ${CMAKE_MATCH_1})
+    endif()
+    target_link_libraries(${name} PRIVATE plenum_${layer})
     target_link_libraries(${name} PRIVATE PkgConfig::CMOCKA)
     target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
     target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
