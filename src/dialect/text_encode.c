@@ -167,7 +167,7 @@ static void put_gap(struct buf *out, const struct event *ev)
     BUF_PUT_LIT(out, "* ");
     put_count(out, ev->gap_to - ev->gap_from + 1, STR("message"));
     if (ev->reason && str_eq(str_from_cstr(ev->reason), STR("trimmed")))
-        BUF_PUT_LIT(out, " missed (they are no longer kept)");
+        BUF_PUT_LIT(out, " missed (no longer kept)");
     else
         BUF_PUT_LIT(out, " missed (you were reading too slowly)");
 }

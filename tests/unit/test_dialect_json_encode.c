@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Native JSON: events and entries to messages. Whatever is put in must come out of a JSON reader again, with the
+// protocol's keys in the protocol's order, and `data` and `id` byte for byte.
+#include "unit/dialect_support.h"
+
+static const struct entry message_entry = {
+    .type = ENTRY_MESSAGE,
+    .offset = 42,
+    .time_ms = UINT64_C(1795161600420),
+    .room = {"lobby", 5},
+    .user = {"guest-7f3a", 10},
+    .session = {"sss", 3},
+    .name = {"Ada", 3},
+    .data = {"{\"text\":\"hello\"}", 16},
+};
+
+static const struct member_view ada = {
+    .user = {"u1", 2},
+    .name = {"Ada", 3},
+    .role = ROLE_MODERATOR,
+    .connected = true,
+    .sessions = 2,
+    .joined_at = UINT64_C(1795161600000),
+    .last_active = UINT64_C(1795161600420),
+};
+
+static const struct member_view bob = {.user = {"u2", 2}, .name = {"b\"ob", 4}, .role = ROLE_GUEST};
+
+static const char ada_json[] = "{\"user\":\"u1\",\"name\":\"Ada\",\"role\":\"moderator\",\"connected\":true,"
+                               "\"joined_at\":1795161600000,\"last_active\":1795161600420,\"sessions\":2}";
+static const char bob_json[] = "{\"user\":\"u2\",\"name\":\"b\\\"ob\",\"role\":\"guest\",\"connected\":false,"
+                               "\"joined_at\":0,\"last_active\":0,\"sessions\":0}";
+
+static void check_event(const struct event *ev, const char *expected)
+{
+    struct output o;
+    output_init(&o);
+    str got = encode_event(&o, DIALECT_JSON, ev);
+    assert_str_eq(got, str_from_cstr(expected));
+    assert_int_equal(json_validate(got, NULL), OK);
+    output_deinit(&o);
+}
+
+static void test_message(void **state)
+{
+    (void)state;
+    struct output o;
+    output_init(&o);
+    assert_str(
+        encode_entry(&o, DIALECT_JSON, &message_entry),
+        "{\"type\":\"message\",\"room\":\"lobby\",\"offset\":42,\"time\":1795161600420,"
+        "\"from\":{\"user\":\"guest-7f3a\",\"session\":\"sss\",\"name\":\"Ada\"},\"data\":{\"text\":\"hello\"}}");
+    output_deinit(&o);
+}
+
+static void test_member_entries(void **state)
+{
+    (void)state;
+    static const struct {
+        enum entry_type type;
+        const char *name;
+    } cases[] = {
+        {ENTRY_MEMBER_JOINED, "member:joined"},
+        {ENTRY_MEMBER_LEFT, "member:left"},
+        {ENTRY_MEMBER_CHANGED, "member:changed"},
+    };
+    struct output o;
+    output_init(&o);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct entry e = {.type = cases[i].type, .offset = 7, .time_ms = 9, .room = STR("r"), .member = ada};
+        str got = encode_entry(&o, DIALECT_JSON, &e);
+        assert_json_keys(got, "type,room,offset,time,member");
+        assert_json_string(got, "type", str_from_cstr(cases[i].name));
+        assert_json_string(got, "room", STR("r"));
+        assert_json_u64(got, "offset", 7);
+        assert_json_u64(got, "time", 9);
+        assert_str_eq(json_get(got, "member"), str_from_cstr(ada_json));
+    }
+    struct entry count = {
+        .type = ENTRY_MEMBERS_COUNT, .offset = 8, .time_ms = 9, .room = STR("r"), .count = 250};
+    assert_str(encode_entry(&o, DIALECT_JSON, &count),
+               "{\"type\":\"members:count\",\"room\":\"r\",\"offset\":8,\"count\":250}");
+    output_deinit(&o);
+}
+
+static void test_welcome(void **state)
+{
+    (void)state;
+    struct event ev = {.type = EV_WELCOME,
+                       .id = STR("1"),
+                       .session = STR("s"),
+                       .user = STR("u"),
+                       .name = STR("n"),
+                       .resume = STR("secret"),
+                       .heartbeat_s = 30,
+                       .limit_message_bytes = 65536,
+                       .limit_rooms = 32,
+                       .limit_messages_per_s = 50,
+                       .version = "0.1.0"};
+    check_event(
+        &ev,
+        "{\"type\":\"welcome\",\"id\":1,\"session\":\"s\",\"user\":\"u\",\"name\":\"n\",\"resume\":\"secret\","
+        "\"heartbeat_s\":30,\"limits\":{\"message_bytes\":65536,\"rooms\":32,\"messages_per_s\":50},"
+        "\"server\":\"plenum\",\"version\":\"0.1.0\"}");
+}
+
+static void test_joined(void **state)
+{
+    (void)state;
+    struct event ev = {
+        .type = EV_JOINED, .room = STR("r"), .epoch = STR("k3F"), .offset = 42, .members_count = 3};
+    check_event(
+        &ev,
+        "{\"type\":\"joined\",\"room\":\"r\",\"epoch\":\"k3F\",\"offset\":42,\"role\":\"guest\",\"state\":{},"
+        "\"state_version\":0,\"members_count\":3}");
+
+    struct member_view members[] = {ada, bob};
+    ev.id = STR("\"q\"");
+    ev.role = ROLE_MEMBER;
+    ev.with_members = true;
+    ev.members = members;
+    ev.list_n = 2;
+    ev.has_recovered = true;
+    ev.has_left = true;
+    ev.left = STR("old");
+    struct output o;
+    output_init(&o);
+    str got = encode_event(&o, DIALECT_JSON, &ev);
+    assert_json_keys(
+        got, "type,id,room,epoch,offset,role,state,state_version,members_count,members,recovered,left");
+    assert_str(json_get(got, "id"), "\"q\"");
+    assert_json_string(got, "role", STR("member"));
+    assert_str(json_get(got, "recovered"), "false");
+    assert_json_string(got, "left", STR("old"));
+    char expected[512];
+    snprintf(expected, sizeof expected, "[%s,%s]", ada_json, bob_json);
+    assert_str_eq(json_get(got, "members"), str_from_cstr(expected));
+
+    ev.recovered = true;
+    ev.list_n = 0;
+    got = encode_event(&o, DIALECT_JSON, &ev);
+    assert_str(json_get(got, "recovered"), "true");
+    assert_str(json_get(got, "members"), "[]");
+    output_deinit(&o);
+}
+
+static void test_left_and_ack(void **state)
+{
+    (void)state;
+    struct event left = {.type = EV_LEFT, .id = STR("3"), .room = STR("r")};
+    check_event(&left, "{\"type\":\"left\",\"id\":3,\"room\":\"r\"}");
+    left = (struct event){.type = EV_LEFT, .room = STR("r"), .reason = "kicked"};
+    check_event(&left, "{\"type\":\"left\",\"room\":\"r\",\"reason\":\"kicked\"}");
+
+    struct event ack = {.type = EV_ACK,
+                        .id = STR("2"),
+                        .room = STR("r"),
+                        .has_offset = true,
+                        .offset = UINT64_C(9007199254740991),
+                        .epoch = STR("k3F")};
+    check_event(&ack,
+                "{\"type\":\"ack\",\"id\":2,\"room\":\"r\",\"offset\":9007199254740991,\"epoch\":\"k3F\"}");
+    ack.duplicate = true;
+    check_event(&ack,
+                "{\"type\":\"ack\",\"id\":2,\"room\":\"r\",\"offset\":9007199254740991,\"epoch\":\"k3F\","
+                "\"duplicate\":true}");
+    ack = (struct event){.type = EV_ACK, .id = STR("2"), .has_delivered = true, .delivered = 0};
+    check_event(&ack, "{\"type\":\"ack\",\"id\":2,\"delivered\":0}");
+}
+
+static void test_direct_and_gap(void **state)
+{
+    (void)state;
+    struct event direct = {.type = EV_DIRECT, .direct = message_entry};
+    check_event(
+        &direct,
+        "{\"type\":\"direct\",\"from\":{\"user\":\"guest-7f3a\",\"session\":\"sss\",\"name\":\"Ada\"},"
+        "\"time\":1795161600420,\"data\":{\"text\":\"hello\"}}");
+    struct event gap = {.type = EV_GAP, .room = STR("r"), .gap_from = 5, .gap_to = 16, .reason = "trimmed"};
+    check_event(&gap, "{\"type\":\"gap\",\"room\":\"r\",\"from\":5,\"to\":16,\"reason\":\"trimmed\"}");
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    char expected[1024];
+    struct member_view members[] = {ada, bob};
+    struct event ev = {.type = EV_MEMBERS,
+                       .id = STR("4"),
+                       .room = STR("r"),
+                       .members = members,
+                       .list_n = 2,
+                       .next = STR("u\"2")};
+    snprintf(expected, sizeof expected,
+             "{\"type\":\"members\",\"id\":4,\"room\":\"r\",\"members\":[%s,%s],\"next\":\"u\\\"2\"}",
+             ada_json, bob_json);
+    check_event(&ev, expected);
+
+    struct room_row rooms[] = {{STR("lobby"), 3}, {STR("a\\b"), 0}};
+    ev = (struct event){.type = EV_ROOMS, .id = STR("5"), .rooms = rooms, .list_n = 2};
+    check_event(&ev, "{\"type\":\"rooms\",\"id\":5,\"rooms\":[{\"room\":\"lobby\",\"members_count\":3},"
+                     "{\"room\":\"a\\\\b\",\"members_count\":0}]}");
+    ev.list_n = 0;
+    check_event(&ev, "{\"type\":\"rooms\",\"id\":5,\"rooms\":[]}");
+}
+
+// A row of `history` is the object that a member got live.
+static void test_history_rows_are_live_entries(void **state)
+{
+    (void)state;
+    struct entry entries[] = {
+        message_entry,
+        {.type = ENTRY_MEMBER_LEFT, .offset = 43, .time_ms = 1, .room = STR("lobby"), .member = bob},
+        {.type = ENTRY_MEMBERS_COUNT, .offset = 44, .room = STR("lobby"), .count = 201},
+    };
+    struct output live, list;
+    output_init(&live);
+    output_init(&list);
+    struct event ev = {.type = EV_HISTORY, .id = STR("6"), .room = STR("lobby"), .entries = entries};
+    check_event(&ev, "{\"type\":\"history\",\"id\":6,\"room\":\"lobby\",\"history\":[]}");
+
+    ev.list_n = 3;
+    str rest = json_get(encode_event(&list, DIALECT_JSON, &ev), "history");
+    assert_int_equal(rest.p[0], '[');
+    for (size_t i = 0; i < 3; i++) {
+        str row = encode_entry(&live, DIALECT_JSON, &entries[i]);
+        rest = str_skip(rest, 1);
+        assert_true(str_starts(rest, row));
+        rest = str_skip(rest, row.n);
+    }
+    assert_str(rest, "]");
+    output_deinit(&live);
+    output_deinit(&list);
+}
+
+static void test_small_events(void **state)
+{
+    (void)state;
+    struct event ev = {.type = EV_PONG, .time_ms = 17};
+    check_event(&ev, "{\"type\":\"pong\",\"time\":17}");
+    ev.id = STR("\"a\\u0062\"");
+    check_event(&ev, "{\"type\":\"pong\",\"id\":\"a\\u0062\",\"time\":17}");
+    ev = (struct event){.type = EV_DRAIN, .reconnect_ms = 1234};
+    check_event(&ev, "{\"type\":\"drain\",\"reconnect_ms\":1234}");
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    struct output o;
+    output_init(&o);
+    for (int code = PROBLEM_NONE + 1; code < PROBLEM_COUNT; code++) {
+        struct event ev = {.type = EV_ERROR, .problem = {(enum problem_code)code, "say \"please\"", 0}};
+        str got = encode_event(&o, DIALECT_JSON, &ev);
+        assert_json_keys(got, "type,code,message");
+        assert_json_string(got, "code", str_from_cstr(problem_name((enum problem_code)code)));
+        assert_json_string(got, "message", STR("say \"please\""));
+    }
+    struct event ev = {.type = EV_ERROR, .id = STR("7"), .problem = {PROBLEM_RATE_LIMITED, "slow down", 250}};
+    assert_str(
+        encode_event(&o, DIALECT_JSON, &ev),
+        "{\"type\":\"error\",\"id\":7,\"code\":\"rate_limited\",\"message\":\"slow down\",\"retry_ms\":250}");
+    output_deinit(&o);
+}
+
+// The line language has these; nothing must be sent for them here.
+static void test_events_of_other_dialects(void **state)
+{
+    (void)state;
+    static const enum event_type types[] = {EV_RENAMED, EV_HELP, EV_BYE};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct output o;
+        output_init(&o);
+        struct event ev = {.type = types[i], .name = STR("n")};
+        assert_int_equal(encode_event(&o, DIALECT_JSON, &ev).n, 0);
+        output_deinit(&o);
+    }
+}
+
+// Data in, through a command and an entry, and out again: not one byte may change, not even the ones that a JSON
+// printer would write differently.
+static void test_data_byte_for_byte(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {
+        "null",
+        "true",
+        "0",
+        "-0",
+        "-0.0e-00",
+        "1e1000000000",
+        "9007199254740993",
+        "123456789012345678901234567890",
+        "0.1000",
+        "1E+2",
+        "\"\"",
+        "\"\\u0041\\/\\u002f\"",
+        "\"\\ud83e\\udd8a\"",
+        "\"\\u0000\\u001f\\u007f\"",
+        "\"\xf0\x9f\xa6\x8a\xe2\x80\xae\xe2\x80\xa8\"",
+        "\"</script>\"",
+        "[]",
+        "[ ]",
+        "{}",
+        "{\n}",
+        "[1 ,\t2 ]",
+        "{\"a\":1,\"a\":2}",
+        "{\"b\":1,\"a\":{\"\":[[[[]]]]}}",
+        "{\"type\":\"error\",\"offset\":1}",
+        "\"\\\"},\\\"offset\\\":0\"",
+        "{ \"text\" : \"x\" }",
+    };
+    struct output o;
+    output_init(&o);
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        static const char *const shapes[] = {"{\"type\":\"message\",\"room\":\"r\",\"data\":%s}",
+                                             "{\"data\" : %s ,\"room\":\"r\",\"type\":\"message\"}"};
+        for (size_t s = 0; s < ARRAY_LEN(shapes); s++) {
+            char message[512];
+            snprintf(message, sizeof message, shapes[s], odd[i]);
+            struct decoded d = decode(DIALECT_JSON, str_from_cstr(message));
+            assert_int_equal(d.err, OK);
+            assert_str_eq(d.command.data, str_from_cstr(odd[i]));
+
+            struct entry e = message_entry;
+            e.data = d.command.data;
+            str got = encode_entry(&o, DIALECT_JSON, &e);
+            assert_json_keys(got, "type,room,offset,time,from,data");
+            assert_str_eq(json_get(got, "data"), str_from_cstr(odd[i]));
+            struct event direct = {.type = EV_DIRECT, .direct = e};
+            assert_str_eq(json_get(encode_event(&o, DIALECT_JSON, &direct), "data"), str_from_cstr(odd[i]));
+            decoded_free(&d);
+        }
+    }
+    output_deinit(&o);
+}
+
+// Names that try to leave their string.
+static void test_hostile_names(void **state)
+{
+    (void)state;
+    static const str names[] = {
+        STR("\",\"offset\":1,\"x\":\""),
+        STR("\\"),
+        STR("\\\""),
+        STR("a\\u0022b"),
+        STR("\xf0\x9f\xa6\x8a"),
+        STR("\xe2\x80\xae"),
+        STR("</script><b>"),
+        STR("a\0b\n\x1f"),
+        STR("\x7f\xc2\x9b"),
+    };
+    struct output o;
+    output_init(&o);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct entry e = message_entry;
+        e.room = e.user = e.session = e.name = names[i];
+        str got = encode_entry(&o, DIALECT_JSON, &e);
+        assert_json_keys(got, "type,room,offset,time,from,data");
+        assert_json_string(got, "room", names[i]);
+        str from = json_get(got, "from");
+        assert_json_keys(from, "user,session,name");
+        assert_json_string(from, "user", names[i]);
+        assert_json_string(from, "session", names[i]);
+        assert_json_string(from, "name", names[i]);
+
+        struct entry joined = {.type = ENTRY_MEMBER_JOINED, .room = names[i], .member = ada};
+        joined.member.user = joined.member.name = names[i];
+        got = encode_entry(&o, DIALECT_JSON, &joined);
+        assert_json_string(got, "room", names[i]);
+        str member = json_get(got, "member");
+        assert_json_keys(member, "user,name,role,connected,joined_at,last_active,sessions");
+        assert_json_string(member, "name", names[i]);
+
+        struct room_row row = {names[i], 1};
+        struct event ev = {.type = EV_ROOMS, .rooms = &row, .list_n = 1, .next = names[i]};
+        got = encode_event(&o, DIALECT_JSON, &ev);
+        assert_json_keys(got, "type,rooms,next");
+        assert_json_string(got, "next", names[i]);
+    }
+    output_deinit(&o);
+}
+
+// Memory that runs out in the middle leaves a buf that says so, at whatever byte it happens.
+static void test_out_of_room(void **state)
+{
+    (void)state;
+    struct member_view members[] = {ada, bob};
+    struct event ev = {
+        .type = EV_JOINED, .room = STR("r"), .with_members = true, .members = members, .list_n = 2};
+    struct output o;
+    output_init(&o);
+    size_t full = encode_event(&o, DIALECT_JSON, &ev).n;
+    for (size_t limit = 1; limit <= full; limit++) {
+        struct buf b;
+        buf_init(&b, &o.mem, limit);
+        dialect_get(DIALECT_JSON)->encode_event(&b, &ev, 0);
+        assert_int_equal(buf_ok(&b), limit == full);
+        buf_deinit(&b);
+    }
+    output_deinit(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_message),
+        cmocka_unit_test(test_member_entries),
+        cmocka_unit_test(test_welcome),
+        cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_left_and_ack),
+        cmocka_unit_test(test_direct_and_gap),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_history_rows_are_live_entries),
+        cmocka_unit_test(test_small_events),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_events_of_other_dialects),
+        cmocka_unit_test(test_data_byte_for_byte),
+        cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_out_of_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Names of rooms and people, and the tables that every dialect shares.
+#include "unit/dialect_support.h"
+
+static void test_names_accepted(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "a",
+        "lobby",
+        "Ada Lovelace",
+        "\xe2\x82\xac",
+        "\xf0\x9f\xa6\x8a",
+        "127.0.0.1:51234",
+        "\"quoted\"",
+        "back\\slash",
+        "*",
+        ">.",
+        "'; drop",
+        "\xc2\xa0",
+        "</script>",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        assert_true(room_name_valid(str_from_cstr(names[i])));
+        assert_true(user_name_valid(str_from_cstr(names[i])));
+    }
+}
+
+static void test_names_refused(void **state)
+{
+    (void)state;
+    static const str names[] = {
+        STR(""),      STR(" "),         STR(" a"),           STR("a "),
+        STR("a\nb"),  STR("a\tb"),      STR("a\0b"),         STR("\x1b[2J"),
+        STR("a\x7f"), STR("a\xc2\x85"), STR("\xc2\x9b"),     STR("\xff"),
+        STR("a\xc2"), STR("\xc0\x80"),  STR("\xed\xa0\x80"), STR("\xf5\x80\x80\x80"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        assert_false(room_name_valid(names[i]));
+        assert_false(user_name_valid(names[i]));
+    }
+    assert_false(room_name_valid(STR_NONE));
+}
+
+static void test_names_length(void **state)
+{
+    (void)state;
+    char name[ROOM_NAME_MAX + 1];
+    memset(name, 'x', sizeof name);
+    assert_true(room_name_valid((str){name, ROOM_NAME_MAX}));
+    assert_false(room_name_valid((str){name, ROOM_NAME_MAX + 1}));
+    assert_true(user_name_valid((str){name, USER_NAME_MAX}));
+    assert_false(user_name_valid((str){name, USER_NAME_MAX + 1}));
+}
+
+// Codes are a contract: every one has a name, no name twice.
+static void test_problem_names(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PROBLEM_COUNT; i++) {
+        assert_non_null(problem_name((enum problem_code)i));
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(problem_name((enum problem_code)i), problem_name((enum problem_code)k));
+    }
+    assert_string_equal(problem_name(PROBLEM_BAD_JSON), "bad_json");
+    assert_string_equal(problem_name(PROBLEM_INTERNAL), "internal");
+}
+
+static void test_role_names(void **state)
+{
+    (void)state;
+    assert_string_equal(role_name(ROLE_GUEST), "guest");
+    assert_string_equal(role_name(ROLE_MEMBER), "member");
+    assert_string_equal(role_name(ROLE_MODERATOR), "moderator");
+    assert_string_equal(role_name(ROLE_ADMIN), "admin");
+    assert_string_equal(role_name(ROLE_OWNER), "owner");
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    for (int i = 0; i < DIALECT_COUNT; i++) {
+        const struct dialect *d = dialect_get((enum dialect_id)i);
+        assert_int_equal(d->id, i);
+        assert_non_null(d->name);
+        assert_true(d->decode && d->encode_event && d->encode_entry);
+    }
+    assert_int_equal(dialect_get(DIALECT_JSON)->framing, FRAMING_WS_TEXT);
+    assert_int_equal(dialect_get(DIALECT_TEXT_WS)->framing, FRAMING_WS_TEXT);
+    assert_int_equal(dialect_get(DIALECT_TEXT_LINE)->framing, FRAMING_LINE);
+    assert_false(dialect_get(DIALECT_JSON)->text);
+    assert_true(dialect_get(DIALECT_TEXT_LINE)->text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_accepted), cmocka_unit_test(test_names_refused),
+        cmocka_unit_test(test_names_length),   cmocka_unit_test(test_problem_names),
+        cmocka_unit_test(test_role_names),     cmocka_unit_test(test_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

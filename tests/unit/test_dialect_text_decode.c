@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Text lines: what people type, to commands.
+#include "unit/dialect_support.h"
+
+static struct decoded line(const char *text) { return decode(DIALECT_TEXT_LINE, str_from_cstr(text)); }
+
+static struct decoded line_ok(const char *text)
+{
+    struct decoded d = line(text);
+    if (d.err != OK)
+        fail_msg("%s: %s: %s", text, problem_name(d.problem.code), d.problem.text);
+    assert_null(d.command.id.p);
+    return d;
+}
+
+static void test_messages(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *data;
+    } cases[] = {
+        {"hello", "\"hello\""},
+        {" ", "\" \""},
+        {" /who", "\" /who\""},
+        {"//join x", "\"/join x\""},
+        {"//", "\"/\""},
+        {"///", "\"//\""},
+        {"say \"hi\" \\o/", "\"say \\\"hi\\\" \\\\o/\""},
+        {"a\tb", "\"a\\tb\""},
+        {"\x1b[2J\r!", "\"\\u001b[2J\\u000d!\""},
+        {"\x7f\xc2\x9b\xf0\x9f\xa6\x8a", "\"\x7f\xc2\x9b\xf0\x9f\xa6\x8a\""},
+        {"{\"text\":1}", "\"{\\\"text\\\":1}\""},
+        {"two\nlines\n", "\"two\\u000alines\""}, // a WebSocket message is one line, whatever is in it
+        {"end\r\n", "\"end\""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct decoded d = line_ok(cases[i].line);
+        assert_int_equal(d.command.type, CMD_MESSAGE);
+        assert_true(d.command.echo);
+        assert_int_equal(d.command.room.n, 0);
+        assert_str_eq(d.command.data, str_from_cstr(cases[i].data));
+        assert_int_equal(json_validate(d.command.data, NULL), OK);
+        decoded_free(&d);
+    }
+}
+
+// The longest a line can become: every byte needs six.
+static void test_worst_expansion(void **state)
+{
+    (void)state;
+    char text[1000];
+    memset(text, 1, sizeof text);
+    struct decoded d = decode(DIALECT_TEXT_LINE, (str){text, sizeof text});
+    assert_int_equal(d.command.data.n, 6 * sizeof text + 2);
+    char back[sizeof text * 6];
+    str s;
+    assert_int_equal(json_string_decode(d.command.data, back, sizeof back, &s), OK);
+    assert_str_eq(s, ((str){text, sizeof text}));
+    decoded_free(&d);
+
+    d = decode(DIALECT_TEXT_LINE, STR("a\0b"));
+    assert_str(d.command.data, "\"a\\u0000b\"");
+    decoded_free(&d);
+}
+
+static void test_nothing(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"", "\n", "\r\n", "\r"};
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct decoded d = line_ok(lines[i]);
+        assert_int_equal(d.command.type, CMD_NONE);
+        decoded_free(&d);
+    }
+    struct decoded d = decode(DIALECT_TEXT_WS, STR_NONE);
+    assert_int_equal(d.command.type, CMD_NONE);
+    decoded_free(&d);
+}
+
+static void test_rooms(void **state)
+{
+    (void)state;
+    struct decoded d = line_ok("/join \t tea room ");
+    assert_int_equal(d.command.type, CMD_SWITCH);
+    assert_str(d.command.room, "tea room");
+    assert_int_equal(d.command.from.n, 0);
+    assert_true(d.command.has_history);
+    assert_int_equal(d.command.history, 10);
+    decoded_free(&d);
+
+    d = line_ok("/leave");
+    assert_int_equal(d.command.type, CMD_LEAVE);
+    assert_int_equal(d.command.room.n, 0);
+    decoded_free(&d);
+    d = line_ok("/LEAVE\tlobby");
+    assert_int_equal(d.command.type, CMD_LEAVE);
+    assert_str(d.command.room, "lobby");
+    decoded_free(&d);
+
+    d = line_ok("/rooms");
+    assert_int_equal(d.command.type, CMD_ROOMS);
+    assert_int_equal(d.command.prefix.n, 0);
+    decoded_free(&d);
+    d = line_ok("/rooms game/");
+    assert_str(d.command.prefix, "game/");
+    decoded_free(&d);
+
+    d = line_ok("/who ");
+    assert_int_equal(d.command.type, CMD_MEMBERS);
+    assert_int_equal(d.command.room.n, 0);
+    decoded_free(&d);
+
+    d = line_ok("/history");
+    assert_int_equal(d.command.type, CMD_HISTORY);
+    assert_int_equal(d.command.limit, 20);
+    assert_false(d.command.has_since || d.command.has_before);
+    decoded_free(&d);
+    d = line_ok("/history 1000");
+    assert_int_equal(d.command.limit, 1000);
+    decoded_free(&d);
+}
+
+static void test_people(void **state)
+{
+    (void)state;
+    struct decoded d = line_ok("/nick Ada Lovelace");
+    assert_int_equal(d.command.type, CMD_NICK);
+    assert_str(d.command.name, "Ada Lovelace");
+    decoded_free(&d);
+
+    d = line_ok("/msg  bob  see \"you\"  there ");
+    assert_int_equal(d.command.type, CMD_DIRECT);
+    assert_str(d.command.to, "bob");
+    assert_true(d.command.to_by_name);
+    assert_str(d.command.data, "\"see \\\"you\\\"  there\"");
+    decoded_free(&d);
+
+    d = line_ok("/msg \"Ada Lovelace\" hello");
+    assert_str(d.command.to, "Ada Lovelace");
+    assert_str(d.command.data, "\"hello\"");
+    decoded_free(&d);
+
+    d = line_ok("/msg 127.0.0.1:51234 /x");
+    assert_str(d.command.to, "127.0.0.1:51234");
+    assert_str(d.command.data, "\"/x\"");
+    decoded_free(&d);
+}
+
+static void test_help_and_quit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum command_type type;
+    } cases[] = {
+        {"/help", CMD_HELP}, {"/help join", CMD_HELP}, {"/quit", CMD_QUIT}, {"/Quit good night", CMD_QUIT}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct decoded d = line_ok(cases[i].line);
+        assert_int_equal(d.command.type, cases[i].type);
+        decoded_free(&d);
+    }
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum problem_code code;
+        const char *mentions;
+    } cases[] = {
+        {"/", PROBLEM_UNKNOWN_TYPE, "/help"},
+        {"/ who", PROBLEM_UNKNOWN_TYPE, "/help"},
+        {"/whom", PROBLEM_UNKNOWN_TYPE, "/help"},
+        {"/wh", PROBLEM_UNKNOWN_TYPE, "/help"},
+        {"/state", PROBLEM_UNAVAILABLE, NULL},
+        {"/state key value", PROBLEM_UNAVAILABLE, NULL},
+        {"/join", PROBLEM_BAD_COMMAND, "/join ROOM"},
+        {"/join  ", PROBLEM_BAD_COMMAND, "/join ROOM"},
+        {"/join a\x1b", PROBLEM_BAD_ROOM, "128"},
+        {"/leave a\x1b", PROBLEM_BAD_COMMAND, "/leave"},
+        {"/nick", PROBLEM_BAD_COMMAND, "/nick NAME"},
+        {"/nick \xc2\x9b", PROBLEM_BAD_COMMAND, "/nick NAME"},
+        {"/nick 0123456789012345678901234567890123456789012345678901234567890123456", PROBLEM_BAD_COMMAND,
+         "64"},
+        {"/who bob", PROBLEM_BAD_COMMAND, "/who"},
+        {"/msg", PROBLEM_BAD_COMMAND, "/msg USER TEXT"},
+        {"/msg bob", PROBLEM_BAD_COMMAND, "/msg USER TEXT"},
+        {"/msg bob ", PROBLEM_BAD_COMMAND, "/msg USER TEXT"},
+        {"/msg \"bob hello", PROBLEM_BAD_COMMAND, "/msg USER TEXT"},
+        {"/msg \"\" hello", PROBLEM_BAD_COMMAND, "/msg USER TEXT"},
+        {"/msg b\x1b hello", PROBLEM_BAD_COMMAND, "/msg USER TEXT"},
+        {"/history 0", PROBLEM_BAD_COMMAND, "1000"},
+        {"/history 1001", PROBLEM_BAD_COMMAND, "1000"},
+        {"/history -1", PROBLEM_BAD_COMMAND, "1000"},
+        {"/history 1 2", PROBLEM_BAD_COMMAND, "1000"},
+        {"/history 99999999999999999999999", PROBLEM_BAD_COMMAND, "1000"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct decoded d = line(cases[i].line);
+        if (d.problem.code != cases[i].code ||
+            (cases[i].mentions && !strstr(d.problem.text, cases[i].mentions)))
+            fail_msg("%s: got %s: %s", cases[i].line, problem_name(d.problem.code),
+                     d.problem.text ? d.problem.text : "");
+        decoded_free(&d);
+    }
+
+    char room[8 + ROOM_NAME_MAX + 1] = "/rooms ";
+    memset(room + 7, 'x', ROOM_NAME_MAX + 1);
+    struct decoded d = decode(DIALECT_TEXT_LINE, (str){room, 7 + ROOM_NAME_MAX});
+    assert_int_equal(d.err, OK);
+    decoded_free(&d);
+    d = decode(DIALECT_TEXT_LINE, (str){room, 7 + ROOM_NAME_MAX + 1});
+    assert_int_equal(d.problem.code, PROBLEM_BAD_COMMAND);
+    decoded_free(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_worst_expansion),
+        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_rooms),
+        cmocka_unit_test(test_people),   cmocka_unit_test(test_help_and_quit),
+        cmocka_unit_test(test_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
