@@ -9,10 +9,7 @@
 
 static assert_hook_fn assert_hook;
 
-void assert_hook_set(assert_hook_fn hook)
-{
-    assert_hook = hook;
-}
+void assert_hook_set(assert_hook_fn hook) { assert_hook = hook; }
 
 _Noreturn void assert_fail(const char *file, int line, const char *expr)
 {

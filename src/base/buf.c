@@ -11,10 +11,7 @@
 
 enum { BUF_CAP_MIN = 256 };
 
-void buf_init(struct buf *b, struct mem *m, size_t limit)
-{
-    *b = (struct buf){.limit = limit, .mem = m};
-}
+void buf_init(struct buf *b, struct mem *m, size_t limit) { *b = (struct buf){.limit = limit, .mem = m}; }
 
 void buf_deinit(struct buf *b)
 {

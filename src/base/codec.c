@@ -15,8 +15,9 @@ struct alphabet {
     char c62, c63;
 };
 
-static const struct alphabet standard = {"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", '+', '/'};
-static const struct alphabet url = {"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", '-', '_'};
+#define LETTERS_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+static const struct alphabet standard = {LETTERS_DIGITS "+/", '+', '/'};
+static const struct alphabet url = {LETTERS_DIGITS "-_", '-', '_'};
 
 // Writes full groups and the rest without padding.
 static size_t encode(const struct alphabet *a, const unsigned char *p, size_t n, char *ret)
@@ -49,10 +50,7 @@ size_t base64_encode(const void *p, size_t n, char *ret)
     return len;
 }
 
-size_t base64url_encode(const void *p, size_t n, char *ret)
-{
-    return encode(&url, p, n, ret);
-}
+size_t base64url_encode(const void *p, size_t n, char *ret) { return encode(&url, p, n, ret); }
 
 // The six bits of c, or 64 for a character outside the alphabet; bit 6 marks a bad group after OR-ing.
 static inline uint32_t sextet(const struct alphabet *a, char c)
@@ -73,7 +71,8 @@ static bool decode(const struct alphabet *a, const char *p, size_t n, unsigned c
     unsigned char *out = ret;
     size_t i = 0;
     for (; n - i >= 4; i += 4) {
-        uint32_t s0 = sextet(a, p[i]), s1 = sextet(a, p[i + 1]), s2 = sextet(a, p[i + 2]), s3 = sextet(a, p[i + 3]);
+        uint32_t s0 = sextet(a, p[i]), s1 = sextet(a, p[i + 1]), s2 = sextet(a, p[i + 2]),
+                 s3 = sextet(a, p[i + 3]);
         if ((s0 | s1 | s2 | s3) & 64)
             return false;
         uint32_t v = s0 << 18 | s1 << 12 | s2 << 6 | s3;
@@ -103,24 +102,24 @@ bool base64_decode(str s, void *ret, size_t *ret_n)
     if (s.n % 4 != 0)
         return false;
     size_t n = s.n;
+    // More than two are left to decode(), for which '=' is not of the alphabet.
     for (int pad = 0; pad < 2 && n > 0 && s.p[n - 1] == '='; pad++)
         n--;
     return decode(&standard, s.p, n, ret, ret_n);
 }
 
-bool base64url_decode(str s, void *ret, size_t *ret_n)
-{
-    return decode(&url, s.p, s.n, ret, ret_n);
-}
+bool base64url_decode(str s, void *ret, size_t *ret_n) { return decode(&url, s.p, s.n, ret, ret_n); }
 
 static size_t u64_digits(uint64_t v)
 {
+    // clang-format off
     static const uint64_t pow10[20] = {
         0, // so that 0 has one digit
         10u, 100u, 1000u, 10000u, 100000u, 1000000u, 10000000u, 100000000u, 1000000000u, 10000000000u,
         100000000000u, 1000000000000u, 10000000000000u, 100000000000000u, 1000000000000000u,
         10000000000000000u, 100000000000000000u, 1000000000000000000u, 10000000000000000000u,
     };
+    // clang-format on
     // bits * log10(2), rounded down, is the number of digits or one less; 1233 / 4096 is log10(2) closely enough
     // for 64 bits.
     unsigned bits = 64u - (unsigned)__builtin_clzll(v | 1);
@@ -130,9 +129,10 @@ static size_t u64_digits(uint64_t v)
 
 size_t u64_encode(uint64_t v, char ret[20])
 {
-    static const char pairs[201] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                   "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                   "8081828384858687888990919293949596979899";
+    static const char pairs[201] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+        "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+        "8081828384858687888990919293949596979899";
     size_t n = u64_digits(v);
     size_t at = n;
     while (v >= 100) {

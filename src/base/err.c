@@ -5,6 +5,7 @@
 
 const char *err_name(enum err e)
 {
+    // clang-format off
     switch (e) {
     case OK: return "ok";
     case ERR_MORE: return "more";
@@ -19,5 +20,6 @@ const char *err_name(enum err e)
     case ERR_FULL: return "full";
     case ERR_UNSUPPORTED: return "unsupported";
     }
+    // clang-format on
     return "unknown";
 }

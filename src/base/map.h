@@ -44,7 +44,8 @@ void map_deinit(struct map *m);
 static inline uint32_t map_hash32(uint64_t hash) { return (uint32_t)(hash >> 32); }
 
 // The value whose object has that key, or MAP_NONE. Inline so that a constant `eq` is inlined with it.
-static inline uint32_t map_find(const struct map *m, uint64_t hash, map_eq_fn eq, const void *ctx, const void *key)
+static inline uint32_t map_find(const struct map *m, uint64_t hash, map_eq_fn eq, const void *ctx,
+                                const void *key)
 {
     if (!m->slots)
         return MAP_NONE;

@@ -91,7 +91,4 @@ void mem_free(struct mem *m, void *p, size_t n)
     mem_unbook(m, n);
 }
 
-size_t mem_used(const struct mem *m)
-{
-    return atomic_load_explicit(&m->bytes_used, memory_order_relaxed);
-}
+size_t mem_used(const struct mem *m) { return atomic_load_explicit(&m->bytes_used, memory_order_relaxed); }

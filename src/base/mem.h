@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 struct mem_backend {
-    void *(*alloc)(void *ctx, size_t n);                          // n > 0; 16-byte aligned; contents undefined
+    void *(*alloc)(void *ctx, size_t n); // n > 0; 16-byte aligned; contents undefined
     void *(*realloc)(void *ctx, void *p, size_t n_old, size_t n); // p may be NULL (n_old = 0)
     void (*free)(void *ctx, void *p, size_t n);                   // p may be NULL; n is the size asked for
     void *ctx;

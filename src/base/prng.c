@@ -14,10 +14,7 @@ static uint64_t splitmix64(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static inline uint64_t rotl(uint64_t x, int by)
-{
-    return x << by | x >> (64 - by);
-}
+static inline uint64_t rotl(uint64_t x, int by) { return x << by | x >> (64 - by); }
 
 void prng_init(struct prng *g, uint64_t seed)
 {

@@ -14,10 +14,7 @@ struct sip {
     uint64_t v0, v1, v2, v3;
 };
 
-static inline uint64_t rotl(uint64_t x, int by)
-{
-    return x << by | x >> (64 - by);
-}
+static inline uint64_t rotl(uint64_t x, int by) { return x << by | x >> (64 - by); }
 
 static inline uint64_t load64(const unsigned char *p)
 {
@@ -68,19 +65,18 @@ static inline uint64_t sip_finish(struct sip *s)
     return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-// The last 0 to 7 bytes as a little-endian number.
+// The last 1 to 7 bytes as a little-endian number.
 static inline uint64_t load_tail(const unsigned char *p, size_t left)
 {
     if (left >= 4) // the two loads overlap; where they do, they agree
         return load32(p) | load32(p + left - 4) << 8 * (left - 4);
-    if (left == 0)
-        return 0;
     // First, middle and last byte; for one and two bytes some of them coincide.
     return p[0] | (uint64_t)p[left / 2] << 8 * (left / 2) | (uint64_t)p[left - 1] << 8 * (left - 1);
 }
 
 // Everything but the finalization: the state after all words and the word of length and tail.
-static inline struct sip sip_absorb(const struct siphash_key *k, const void *data, size_t n, uint64_t v1_tweak)
+static inline struct sip sip_absorb(const struct siphash_key *k, const void *data, size_t n,
+                                    uint64_t v1_tweak)
 {
     // "somepseudorandomlygeneratedbytes", the initial state of the paper.
     struct sip s = {k->k0 ^ 0x736f6d6570736575u, k->k1 ^ 0x646f72616e646f6du ^ v1_tweak,

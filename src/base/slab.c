@@ -31,15 +31,9 @@
 // few objects wastes little.
 enum { SLAB_CHUNK_BYTES = 16 * 1024, SLAB_CHUNKS_MIN = 8 };
 
-static size_t slab_stride(const struct slab *s)
-{
-    return sizeof(struct slab_cell) + s->size;
-}
+static size_t slab_stride(const struct slab *s) { return sizeof(struct slab_cell) + s->size; }
 
-static size_t slab_chunk_bytes(const struct slab *s)
-{
-    return slab_stride(s) << s->shift;
-}
+static size_t slab_chunk_bytes(const struct slab *s) { return slab_stride(s) << s->shift; }
 
 void slab_init(struct slab *s, struct mem *m, size_t object_size, uint32_t count_max)
 {

@@ -3,12 +3,13 @@
 // slab.h - a pool of equal objects with stable addresses, small indices and generations.
 //
 //     chunk 0                              chunk 1
-//     [head|obj][head|obj]...[head|obj]    [head|obj]...      index = chunk * per_chunk + place
+//     [head|obj][head|obj]...[head|obj]    [head|obj]...    index = chunk * per_chunk + place
 //     head = {gen, next free}: gen is odd while in use; +1 at allocation and at free
 //
 // Outside references to an object are (index, generation): a stale one finds nothing instead of a stranger.
 // Objects never move, so a pointer is good until the object is freed. Chunks are taken from `mem` as needed (a
-// chunk is at most 16 KiB, or one object) and given back only by slab_deinit: the pool is sized by its limit, not by its peak.
+// chunk is at most 16 KiB, or one object) and given back only by slab_deinit: the pool is sized by its limit, not by
+// its peak.
 //
 // Invariants (slab_check)
 //   1. count objects below high are in use; the others below high are each once on the free list.

@@ -31,10 +31,7 @@ bool str_eq_nocase(str a, str b)
     return true;
 }
 
-static inline bool is_ows(char c)
-{
-    return c == ' ' || c == '\t';
-}
+static inline bool is_ows(char c) { return c == ' ' || c == '\t'; }
 
 str str_trim(str s)
 {
@@ -66,7 +63,7 @@ str str_split(str s, char c, str *rest)
 bool str_to_u64(str s, uint64_t max, uint64_t *ret)
 {
     // One spelling per number ("007" is none), so that a number can be compared and echoed as text.
-    if (s.n == 0 || s.n > 20 || (s.n > 1 && s.p[0] == '0'))
+    if (s.n == 0 || (s.n > 1 && s.p[0] == '0'))
         return false;
     uint64_t v = 0;
     for (size_t i = 0; i < s.n; i++) {

@@ -73,6 +73,15 @@ static void buf_limit_is_exact(void **state)
     buf_put_u64(&b, 123456);
     assert_false(buf_ok(&b));
     buf_deinit(&b);
+    // Room for 19 digits is no room for 20.
+    buf_init(&b, &mem, 19);
+    assert_non_null(buf_reserve(&b, 19));
+    buf_put_u64(&b, UINT64_MAX);
+    assert_false(buf_ok(&b));
+    buf_reset(&b, SIZE_MAX);
+    buf_put_u64(&b, UINT64_MAX / 10);
+    assert_true(buf_ok(&b));
+    buf_deinit(&b);
     test_mem_check(&t);
 }
 

@@ -82,16 +82,16 @@ static void base64_refuses(void **state)
 {
     (void)state;
     static const str std[] = {
-        STR("Z"), STR("Zg"), STR("Zg="), STR("Zm8"), STR("Zm9vYg"), STR("Zg==="), STR("Z==="), STR("===="), STR("="),
-        STR("=="), STR("Zg=v"), STR("Zg==Zg=="), STR("Zm8=Zm8="), STR("Zm9v\n"), STR("Zm9 "), STR(" Zm9"),
-        STR("Zm\n9"), STR("Zm-_"), STR("Zh=="), STR("Zm9="), STR("Zm\0v"), STR("Zm\xffv"), STR("Zm9v===="),
-        STR("Zm9vZ==="),
+        STR("Z"),        STR("Zg"),     STR("Zg="),   STR("Zm8"),     STR("Zm9vYg"),   STR("Zg==="),
+        STR("Z==="),     STR("===="),   STR("="),     STR("=="),      STR("Zg=v"),     STR("Zg==Zg=="),
+        STR("Zm8=Zm8="), STR("Zm9v\n"), STR("Zm9 "),  STR(" Zm9"),    STR("Zm\n9"),    STR("Zm-_"),
+        STR("Zh=="),     STR("Zm9="),   STR("Zm\0v"), STR("Zm\xffv"), STR("Zm9v===="), STR("Zm9vZ==="),
     };
     for (size_t i = 0; i < ARRAY_LEN(std); i++)
         assert_false(decodes(false, std[i], STR_NONE));
     static const str url[] = {
-        STR("Z"), STR("Zg=="), STR("Zm8="), STR("Zm9vY"), STR("Zm+/"), STR("Zh"), STR("Zm9"), STR("Zm9v\n"),
-        STR("Zg "), STR("Zm\0v"), STR("Zm9v="),
+        STR("Z"),   STR("Zg=="),   STR("Zm8="), STR("Zm9vY"), STR("Zm+/"),  STR("Zh"),
+        STR("Zm9"), STR("Zm9v\n"), STR("Zg "),  STR("Zm\0v"), STR("Zm9v="),
     };
     for (size_t i = 0; i < ARRAY_LEN(url); i++)
         assert_false(decodes(true, url[i], STR_NONE));

@@ -6,20 +6,17 @@
 static void err_names_are_distinct(void **state)
 {
     (void)state;
-    const enum err all[] = {OK,          ERR_MORE,      ERR_NOMEM,  ERR_LIMIT,  ERR_SYNTAX, ERR_TOO_LARGE,
-                            ERR_UTF8,    ERR_NOT_FOUND, ERR_EXISTS, ERR_DENIED, ERR_FULL,   ERR_UNSUPPORTED};
+    const enum err all[] = {OK,       ERR_MORE,      ERR_NOMEM,  ERR_LIMIT,  ERR_SYNTAX, ERR_TOO_LARGE,
+                            ERR_UTF8, ERR_NOT_FOUND, ERR_EXISTS, ERR_DENIED, ERR_FULL,   ERR_UNSUPPORTED};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         assert_string_not_equal(err_name(all[i]), "unknown");
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(err_name(all[i]), err_name(all[j]));
     }
-    assert_string_equal(err_name((enum err)-99), "unknown");
+    assert_string_equal(err_name((enum err) - 99), "unknown");
 }
 
-static void assert_that(void *arg)
-{
-    ASSERT(*(int *)arg == 1);
-}
+static void assert_that(void *arg) { ASSERT(*(int *)arg == 1); }
 
 static void unreachable(void *arg)
 {

@@ -23,22 +23,13 @@ static uint64_t hash_same(uint32_t key)
 }
 
 // Homes in four places, at the very end of the table: runs collide with each other and wrap around.
-static uint64_t hash_end(uint32_t key)
-{
-    return (UINT64_C(0xfffffffc) | key % 4) << 32;
-}
+static uint64_t hash_end(uint32_t key) { return (UINT64_C(0xfffffffc) | key % 4) << 32; }
 
 // Neighbouring homes: one long run of different hashes.
-static uint64_t hash_dense(uint32_t key)
-{
-    return (uint64_t)key << 32;
-}
+static uint64_t hash_dense(uint32_t key) { return (uint64_t)key << 32; }
 
 // Same upper half for pairs of keys, different lower half: only eq can tell them apart.
-static uint64_t hash_pairs(uint32_t key)
-{
-    return (uint64_t)(key / 2 * 2654435761u) << 32 | key;
-}
+static uint64_t hash_pairs(uint32_t key) { return (uint64_t)(key / 2 * 2654435761u) << 32 | key; }
 
 static const hash_fn hashes[] = {hash_good, hash_same, hash_end, hash_dense, hash_pairs};
 
@@ -77,6 +68,26 @@ static void map_empty(void **state)
     struct map zero;
     memset(&zero, 0, sizeof zero);
     map_deinit(&zero);
+    test_mem_check(&t);
+}
+
+// A slot is the one to remove only if hash and value are both right, also within one run.
+static void map_removes_by_hash_and_value(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct map m;
+    map_init(&m, &mem);
+    for (uint32_t key = 0; key < 3; key++)
+        assert_int_equal(map_insert(&m, hash_dense(key), key ^ KEY_MIX), OK);
+    assert_false(map_remove(&m, hash_dense(0), 1 ^ KEY_MIX));
+    assert_false(map_remove(&m, hash_dense(1), 2 ^ KEY_MIX));
+    assert_int_equal(m.count, 3);
+    assert_true(map_remove(&m, hash_dense(1), 1 ^ KEY_MIX));
+    assert_int_equal(find(&m, hash_dense, 2), 2 ^ KEY_MIX);
+    map_deinit(&m);
     test_mem_check(&t);
 }
 
@@ -206,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_empty),
+        cmocka_unit_test(map_removes_by_hash_and_value),
         cmocka_unit_test(map_refuses_the_empty_value),
         cmocka_unit_test(map_against_oracle),
         cmocka_unit_test(map_memory_follows_the_count),

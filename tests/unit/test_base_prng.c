@@ -33,10 +33,7 @@ static void prng_seeds_differ_and_repeat(void **state)
     }
 }
 
-static void below_nothing(void *arg)
-{
-    prng_below(arg, 0);
-}
+static void below_nothing(void *arg) { prng_below(arg, 0); }
 
 static void prng_below_is_uniform(void **state)
 {
@@ -56,15 +53,19 @@ static void prng_below_is_uniform(void **state)
     for (int i = 0; i < 10; i++)
         chi += ((double)seen[i] - 10000) * ((double)seen[i] - 10000) / 10000;
     assert_true(chi < 27.9);
-    // Of 3 * 2^62, every fourth 64-bit number must be refused; a modulo would give the first third twice its due.
-    unsigned thirds[3] = {0};
+    // For 3 * 2^62 every fourth 64-bit number must be refused. Without that a modulo gives the first third twice its
+    // due, and a multiplication every third number.
+    unsigned thirds[3] = {0}, every_third[3] = {0};
     for (int i = 0; i < 30000; i++) {
         uint64_t v = prng_below(&g, UINT64_C(3) << 62);
         assert_true(v < UINT64_C(3) << 62);
         thirds[v >> 62]++;
+        every_third[v % 3]++;
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         assert_true(thirds[i] > 9700 && thirds[i] < 10300);
+        assert_true(every_third[i] > 9700 && every_third[i] < 10300);
+    }
     assert_true(prng_below(&g, UINT64_MAX) < UINT64_MAX);
     assert_true(asserts(below_nothing, &g));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/ring.h"
 #include "base/prng.h"
+#include "base/ring.h"
 #include "unit/support.h"
 
 #include <pthread.h>
@@ -13,10 +13,7 @@ static void init_uneven(void *arg)
     (void)e;
 }
 
-static void push_null(void *arg)
-{
-    ring_push(arg, NULL);
-}
+static void push_null(void *arg) { ring_push(arg, NULL); }
 
 static void ring_basics(void **state)
 {

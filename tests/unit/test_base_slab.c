@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/slab.h"
 #include "base/prng.h"
+#include "base/slab.h"
 #include "unit/support.h"
 
 static void slab_handles_go_stale(void **state)
@@ -53,20 +53,11 @@ static void slab_generation_wraps(void **state)
     test_mem_check(&t);
 }
 
-static void at_free(void *arg)
-{
-    slab_at(arg, 0);
-}
+static void at_free(void *arg) { slab_at(arg, 0); }
 
-static void at_never_used(void *arg)
-{
-    slab_at(arg, 1);
-}
+static void at_never_used(void *arg) { slab_at(arg, 1); }
 
-static void free_twice(void *arg)
-{
-    slab_free(arg, 0);
-}
+static void free_twice(void *arg) { slab_free(arg, 0); }
 
 static void slab_catches_misuse(void **state)
 {
@@ -231,12 +222,9 @@ static void slab_survives_each_failed_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slab_handles_go_stale),
-        cmocka_unit_test(slab_generation_wraps),
-        cmocka_unit_test(slab_catches_misuse),
-        cmocka_unit_test(slab_limits_for_all_sizes),
-        cmocka_unit_test(slab_against_oracle),
-        cmocka_unit_test(slab_survives_each_failed_allocation),
+        cmocka_unit_test(slab_handles_go_stale), cmocka_unit_test(slab_generation_wraps),
+        cmocka_unit_test(slab_catches_misuse),   cmocka_unit_test(slab_limits_for_all_sizes),
+        cmocka_unit_test(slab_against_oracle),   cmocka_unit_test(slab_survives_each_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

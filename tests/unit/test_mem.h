@@ -20,12 +20,12 @@
 #include "base/mem.h"
 
 struct test_mem {
-    uint64_t fail_at;         // number, from 1, of the request that fails; 0 = none
-    uint64_t fail_from;       // this request and all later ones fail; 0 = none
-    _Atomic uint64_t calls;   // requests so far: alloc and realloc, failed ones too
-    _Atomic uint64_t failed;  // those that were made to fail
-    _Atomic size_t blocks;    // outstanding
-    _Atomic size_t bytes;     // outstanding
+    uint64_t fail_at;        // number, from 1, of the request that fails; 0 = none
+    uint64_t fail_from;      // this request and all later ones fail; 0 = none
+    _Atomic uint64_t calls;  // requests so far: alloc and realloc, failed ones too
+    _Atomic uint64_t failed; // those that were made to fail
+    _Atomic size_t blocks;   // outstanding
+    _Atomic size_t bytes;    // outstanding
 };
 
 // *ret gets no budget; set ret->bytes_max for one.
