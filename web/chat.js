@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// chat.js: the page's application state and everything that changes it. It listens to the client (plenum.js),
+// keeps one Conversation per open tab, and says what became stale through `changed(...)`; the views (stream.js,
+// lists.js, people.js, composer.js) read this state and call its methods. No DOM here either.
+
+import { Conversation } from './conversation.js';
+import { displayOf, sentence } from './format.js';
+import { tab } from './settings.js';
+
+const HISTORY = 50;          // messages asked for on join
+const PAGE = 100;            // entries per page of older history
+const MEMBERS_SHOWN_MAX = 500;
+const DIRECTORY_MAX = 200;
+const FALLBACK_ROOM = 'lobby';
+
+/** Why a room let us go, in words. */
+const REMOVALS = {
+  kicked: 'You were removed from this room.',
+  banned: 'You are banned from this room.',
+  room_closed: 'This room was closed.',
+  expired: 'Your access to this room has expired.',
+};
+
+export class Chat {
+  /**
+   * @param {import('./plenum.js').Plenum} client
+   * @param {object} view  {changed(...parts), toast(text, tone), announce(text)}
+   */
+  constructor(client, view) {
+    this.client = client;
+    this.view = view;
+    this.conversations = new Map();   // id -> Conversation, in tab order
+    this.active = null;
+    this.directory = [];              // [{name, members_count}] as the server last told
+    this.directoryAt = 0;
+    this.me = { user: '', name: client.name ?? '', session: '' };
+    this.focused = true;              // is anybody looking at the page
+    this.#listen();
+  }
+
+  get list() { return [...this.conversations.values()]; }
+  get unread() { return this.list.reduce((n, c) => n + c.unread, 0); }
+  conversation(kind, name) { return this.conversations.get(`${kind}:${name}`); }
+
+  // ---- tabs -------------------------------------------------------------------------------------------------
+
+  /** Brings back the tabs of before a reload, opens what the address asks for, or at least the lobby. */
+  restore(wanted) {
+    const saved = tab.get('tabs', null);
+    for (const entry of saved?.open ?? []) {
+      const it = Conversation.restore(entry);
+      if (this.conversations.has(it.id)) continue;
+      this.conversations.set(it.id, it);
+      if (it.kind === 'room') this.#join(it);
+      for (const p of entry.pending ?? []) this.#send(it, p.data, p.publishKey);
+    }
+    if (wanted) this.open(wanted.kind, wanted.name);
+    else if (this.conversations.size === 0) this.open('room', FALLBACK_ROOM);
+    else this.activate(this.conversations.get(saved?.active) ?? this.list[0]);
+  }
+
+  save() {
+    tab.set('tabs', { open: this.list.map((c) => c.save()), active: this.active?.id });
+  }
+
+  /** Opens a tab, or goes to it if it is open. */
+  open(kind, name, title) {
+    let it = this.conversation(kind, name);
+    if (!it) {
+      it = new Conversation(kind, name, title ?? this.nameOf(name) ?? name);
+      this.conversations.set(it.id, it);
+      if (kind === 'room') this.#join(it);
+    }
+    this.activate(it);
+    return it;
+  }
+
+  activate(it) {
+    if (!it) return;
+    if (this.active && this.active !== it) this.active.firstUnread = null;
+    this.active = it;
+    this.#seen();
+    this.save();
+    this.view.changed('all');
+  }
+
+  close(it) {
+    const list = this.list;
+    const next = list[list.indexOf(it) + 1] ?? list[list.indexOf(it) - 1] ?? null;
+    this.conversations.delete(it.id);
+    if (it.kind === 'room') this.client.leave(it.name).then(() => this.refreshDirectory());
+    if (this.active === it) {
+      this.active = null;
+      if (next) return this.activate(next);
+    }
+    this.save();
+    this.view.changed('all');
+  }
+
+  /** Goes `step` tabs further, round and round; with `unreadOnly` to the next one that has something new. */
+  cycle(step, unreadOnly = false) {
+    const list = this.list;
+    const from = list.indexOf(this.active);
+    for (let i = 1; i <= list.length; i++) {
+      const it = list[(((from + step * i) % list.length) + list.length) % list.length];
+      if (!unreadOnly || it.unread > 0) return this.activate(it);
+    }
+  }
+
+  setFocused(focused) {
+    this.focused = focused;
+    if (focused) this.#seen();
+    this.view.changed('lists');
+  }
+
+  #seen() {
+    if (!this.focused || !this.active) return;
+    this.active.unread = 0;
+    this.active.mentioned = false;
+  }
+
+  // ---- people -----------------------------------------------------------------------------------------------
+
+  /** A user's display name as far as any open room knows it. */
+  nameOf(user) {
+    for (const it of this.conversations.values()) {
+      const member = it.members.get(user);
+      if (member) return member.name;
+    }
+    return null;
+  }
+
+  /** 'online' | 'away' | null when no open room has that user. */
+  presenceOf(user) {
+    let presence = null;
+    for (const it of this.conversations.values()) {
+      const member = it.members.get(user);
+      if (member?.connected) return 'online';
+      if (member) presence = 'away';
+    }
+    return presence;
+  }
+
+  // ---- the room list ----------------------------------------------------------------------------------------
+
+  async refreshDirectory() {
+    if (this.client.state !== 'open') return;
+    this.directoryAt = Date.now();
+    try {
+      const reply = await this.client.rooms({ limit: DIRECTORY_MAX });
+      this.directory = (reply.rooms ?? [])
+        .map((r) => ({ name: String(r.room ?? r.name), members_count: r.members_count ?? 0 }));
+      this.view.changed('lists');
+    } catch (error) {
+      if (error.code !== 'disconnected') this.view.toast(sentence(error), 'error');
+    }
+  }
+
+  /** Rooms that are open here, and others that exist. */
+  get roomList() {
+    const open = this.list.filter((c) => c.kind === 'room');
+    const listed = new Map(this.directory.map((r) => [r.name, r.members_count]));
+    const mine = open.map((c) => ({ name: c.name, open: c,
+      count: c.status === 'joined' ? c.membersCount : listed.get(c.name) ?? 0 }));
+    const others = this.directory.filter((r) => !this.conversation('room', r.name))
+      .map((r) => ({ name: r.name, open: null, count: r.members_count }));
+    const byName = (a, b) => a.name.localeCompare(b.name);
+    return [...mine.sort(byName), ...others.sort(byName)];
+  }
+
+  // ---- rooms ------------------------------------------------------------------------------------------------
+
+  async #join(it) {
+    it.status = 'joining';
+    it.error = null;
+    this.view.changed('all');
+    try {
+      await this.client.join(it.name, { history: HISTORY, members: true });
+    } catch (error) {
+      if (error.code === 'closed' || !this.conversations.has(it.id) || it.status !== 'joining') return;
+      it.status = 'refused';
+      it.error = error;
+      this.view.changed('all');
+    }
+  }
+
+  rejoin(it) { this.#join(it); }
+
+  #onJoined(m) {
+    const it = this.conversation('room', m.room);
+    if (!it) return;
+    it.status = 'joined';
+    it.error = null;
+    if (it.epoch !== m.epoch) {
+      const again = it.epoch !== null && it.items.length > 0;
+      it.startOver(m.epoch);
+      if (again) it.notice('This room was started anew. What was said before is no longer kept.', 'warn');
+    }
+    // A first join is followed by history that nobody missed; a resumed one by what happened meanwhile.
+    if (m.recovered === undefined) it.readFloor = m.offset;
+    it.setMembers(m.members ?? [], m.offset, m.members_count);
+    if ((m.members_count ?? 0) > it.members.size) this.#moreMembers(it);
+    this.view.changed('all');
+  }
+
+  /** The member list comes in pages; we stop at what a person would scroll through. */
+  async #moreMembers(it) {
+    let after;
+    try {
+      do {
+        const page = await this.client.members(it.name, { limit: 200, ...(after === undefined ? {} : { after }) });
+        for (const member of page.members ?? []) it.members.set(member.user, member);
+        after = page.next;
+        this.view.changed('people');
+      } while (after !== undefined && after !== null && it.members.size < MEMBERS_SHOWN_MAX);
+    } catch { /* the count is right, the names come with the next join */ }
+  }
+
+  #onReset(m) {
+    const it = this.conversation('room', m.room);
+    if (!it) return;
+    it.readFloor = m.offset;
+    it.complete = false;
+    this.#loadBefore(it, m.offset + 1);
+  }
+
+  #onLeft(m) {
+    const it = this.conversation('room', m.room);
+    if (!it || (!m.reason && !m.error)) return;   // our own leave
+    it.status = 'removed';
+    it.error = m.error ?? { code: m.reason, message: REMOVALS[m.reason] ?? 'You are no longer in this room.' };
+    it.members.clear();
+    it.notice(sentence(it.error), 'warn');
+    this.view.changed('all');
+  }
+
+  // ---- entries ----------------------------------------------------------------------------------------------
+
+  #onEntry(m) {
+    const it = this.conversation('room', m.room);
+    if (!it) return;
+    this.#take(it, m, true);
+    this.view.changed(it === this.active ? 'stream' : null, m.member ? 'people' : null, 'lists');
+  }
+
+  /** Puts a log entry, live or from history, where it belongs. */
+  #take(it, m, live) {
+    if (m.type === 'message') {
+      const own = m.from.session === this.me.session;
+      if (own && it.adopt(m)) return;
+      const item = { kind: 'message', offset: m.offset, time: m.time, from: m.from, data: m.data, own, state: 'sent' };
+      if (it.insert(item) && live && !own && m.offset > it.readFloor) this.#notify(it, item);
+    } else if (m.type === 'member:joined' || m.type === 'member:left') {
+      if (live) it.applyPresence(m);
+      if (m.member.user === this.me.user) return;
+      it.insert({ kind: 'presence', verb: m.type.slice(7), offset: m.offset, time: m.time, user: m.member.user, name: m.member.name });
+    } else if (m.type === 'member:changed') {
+      if (live) it.applyPresence(m);
+    } else if (m.type === 'members:count') {
+      if (live) it.membersCount = m.count;
+    }
+  }
+
+  #onGap(m) {
+    const it = this.conversation('room', m.room);
+    if (!it) return;
+    it.insert({ kind: 'gap', from: m.from, to: m.to, reason: m.reason, time: Date.now(), order: m.from - 0.5 });
+    this.view.changed('stream');
+  }
+
+  #notify(it, item) {
+    const watched = it === this.active && this.focused;
+    const { text = '' } = displayOf(item.data);
+    item.mention = it.kind === 'room' && this.me.name !== '' && text.toLowerCase().includes(`@${this.me.name.toLowerCase()}`);
+    if (watched) {
+      this.view.announce(`${item.from.name}: ${text.slice(0, 200)}`);
+      return;
+    }
+    it.unread++;
+    it.firstUnread ??= item.key;
+    it.mentioned ||= item.mention || it.kind === 'direct';
+  }
+
+  /** Older messages for somebody who scrolled to the top. */
+  loadEarlier(it) {
+    if (it.complete || it.loading || it.status !== 'joined' || this.client.state !== 'open') return;
+    const before = it.firstOffset;
+    if (before === null || before <= 1) { it.complete = true; return this.view.changed('stream'); }
+    this.#loadBefore(it, before);
+  }
+
+  async #loadBefore(it, before) {
+    it.loading = true;
+    this.view.changed('stream');
+    try {
+      const reply = await this.client.history(it.name, { before, limit: PAGE });
+      const known = it.byOffset.size;
+      for (const entry of reply.history ?? []) this.#take(it, entry, false);
+      // Some pages hold only entries that make no row; go on from below them rather than give up.
+      const lowest = Math.min(...(reply.history ?? []).map((e) => e.offset));
+      if (!(lowest < before) || lowest <= 1) it.complete = true;
+      else if (it.byOffset.size === known) return await this.#loadBefore(it, lowest);
+    } catch (error) {
+      if (error.code !== 'disconnected') { it.complete = true; this.view.toast(sentence(error), 'error'); }
+    } finally {
+      it.loading = false;
+      this.view.changed('stream');
+    }
+  }
+
+  // ---- sending ----------------------------------------------------------------------------------------------
+
+  say(it, text) {
+    it.firstUnread = null;
+    this.#send(it, { text });
+  }
+
+  async #send(it, data, key = newKey()) {
+    const item = it.addPending({ ...this.me }, data, key);
+    await this.#deliver(it, item);
+  }
+
+  retry(it, item) {
+    item.state = 'pending';
+    item.error = null;
+    this.#deliver(it, item);
+  }
+
+  discard(it, item) {
+    it.discard(item);
+    this.view.changed('stream');
+  }
+
+  async #deliver(it, item) {
+    this.view.changed('stream');
+    try {
+      const options = { key: item.publishKey };
+      const ack = it.kind === 'room'
+        ? await this.client.publish(it.name, item.data, options)
+        : await this.client.direct(it.name, item.data, options);
+      if (it.kind === 'direct' && ack.delivered === 0) {
+        it.fail(item, { code: 'not_online', message: `${it.title} is not online. Nothing was delivered.` });
+        item.publishKey = newKey();   // the server remembers the old key as done
+      } else {
+        it.confirm(item, ack);
+      }
+    } catch (error) {
+      if (error.code === 'closed') return;
+      it.fail(item, error);
+      if (it === this.active || this.conversations.has(it.id)) this.view.toast(sentence(error), 'error');
+    }
+    this.view.changed('stream', 'lists');
+  }
+
+  #onDirect(m) {
+    const name = String(m.from.name ?? m.from.user);
+    let it = this.conversation('direct', m.from.user);
+    if (!it) {
+      it = new Conversation('direct', m.from.user, name);
+      this.conversations.set(it.id, it);
+    }
+    it.title = name;
+    const item = { kind: 'message', time: m.time, from: m.from, data: m.data, own: false, state: 'sent' };
+    it.insert(item);
+    this.#notify(it, item);
+    if (it !== this.active) this.view.announce(`Direct message from ${name}`);
+    this.save();
+    this.view.changed('stream', 'lists');
+  }
+
+  // ---- the client's voice -----------------------------------------------------------------------------------
+
+  #listen() {
+    const { client } = this;
+    client.on('session', (s) => {
+      this.me = { user: s.user, name: s.name, session: s.session };
+      this.view.changed('all');
+    });
+    client.on('state', ({ state }) => {
+      if (state === 'open') this.refreshDirectory();
+      this.view.changed('all');
+    });
+    client.on('joined', (m) => this.#onJoined(m));
+    client.on('reset', (m) => this.#onReset(m));
+    client.on('left', (m) => this.#onLeft(m));
+    client.on('gap', (m) => this.#onGap(m));
+    client.on('direct', (m) => this.#onDirect(m));
+    for (const type of ['message', 'member:joined', 'member:left', 'member:changed', 'members:count']) {
+      client.on(type, (m) => this.#onEntry(m));
+    }
+    client.on('drain', () => this.view.toast('The server is restarting. You will be reconnected in a moment.'));
+    client.on('error', (error) => this.view.toast(sentence(error), 'error'));
+  }
+}
+
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+}

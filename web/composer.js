@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// composer.js: the message box: drafts per conversation, growing with its text, Enter to send.
+
+import { $ } from './dom.js';
+import { count, utf8Length } from './format.js';
+
+const HEIGHT_MAX = 220;    // px, about ten lines; scrolls inside from there
+const ENVELOPE = 200;      // bytes of a message that are not its text
+const SHOW_LEFT = 500;     // bytes left from which the count is shown
+
+export class Composer {
+  #chat; #stream; #shown = null;
+  #input = $('composer-input'); #hint = $('composer-hint');
+
+  constructor(chat, stream) {
+    this.#chat = chat;
+    this.#stream = stream;
+    $('composer').addEventListener('submit', (e) => { e.preventDefault(); this.#send(); });
+    this.#input.addEventListener('input', () => this.#onInput());
+    this.#input.addEventListener('keydown', (e) => {
+      // While an input method is composing, Enter belongs to it.
+      if (e.key !== 'Enter' || e.shiftKey || e.isComposing || e.keyCode === 229) return;
+      e.preventDefault();
+      this.#send();
+    });
+    // Tapping "send" must not close the phone's keyboard.
+    $('send').addEventListener('pointerdown', (e) => e.preventDefault());
+  }
+
+  focus() {
+    // On a touch screen focus means a keyboard over half the page: only where the person asked for it.
+    if (matchMedia('(hover: hover)').matches) this.#input.focus({ preventScroll: true });
+  }
+
+  draw() {
+    const it = this.#chat.active;
+    if (this.#shown !== it?.id) {
+      this.#shown = it?.id ?? null;
+      this.#input.value = it?.draft ?? '';
+      this.#fit();
+    }
+    const usable = it !== null && (it.status === 'joined' || it.status === 'joining');
+    $('composer').hidden = !usable;
+    const place = !it ? '' : it.kind === 'room' ? `#${it.title}` : it.title;
+    this.#input.placeholder = `Message ${place}`;
+    this.#input.setAttribute('aria-label', `Message ${place}`);
+    this.#check();
+  }
+
+  #onInput() {
+    if (this.#chat.active) this.#chat.active.draft = this.#input.value;
+    this.#fit();
+    this.#check();
+  }
+
+  #fit() {
+    const { style } = this.#input;
+    style.height = 'auto';
+    style.height = `${Math.min(this.#input.scrollHeight, HEIGHT_MAX)}px`;
+    style.overflowY = this.#input.scrollHeight > HEIGHT_MAX ? 'auto' : 'hidden';
+  }
+
+  /** Says how much still fits once that is little. */
+  #check() {
+    const text = this.#input.value;
+    const max = (this.#chat.client.session?.limits?.message_bytes ?? 65_536) - ENVELOPE;
+    const left = text.length * 3 < max - SHOW_LEFT ? Infinity : max - utf8Length(JSON.stringify(text));
+    $('send').disabled = text.trim() === '' || left < 0;
+    this.#hint.classList.toggle('over', left < 0);
+    this.#hint.textContent = left < 0 ? `Too long by ${count(-left)} bytes.` : left < SHOW_LEFT ? `${count(left)} bytes left.` : '';
+    return left >= 0;
+  }
+
+  #send() {
+    const it = this.#chat.active;
+    const text = this.#input.value.replace(/\s+$/, '');
+    if (!it || text.trim() === '' || !this.#check()) return;
+    this.#input.value = '';
+    it.draft = '';
+    this.#fit();
+    this.#check();
+    this.#chat.say(it, text);
+    this.#stream.toEnd();
+  }
+}

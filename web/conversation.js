@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// conversation.js: what the page knows about one room or one exchange of direct messages. No DOM here.
+//
+// `items` is sorted by `order`. For what came from a room's log, order is its offset; direct messages count up;
+// what the page itself has to say (a notice) takes a place between two of these. Own messages that the server has
+// not acknowledged are in `pending`, shown after everything else, and move to their place when the ack tells it.
+//
+//   items:   [41 Ada "hi"] [42 joined Bob] [43 me "hello"]        pending: [me "still on its way"]
+//
+// Invariants: each order at most once among log items; `pending` and `items` are disjoint; at most ITEMS_MAX items.
+
+const ITEMS_MAX = 3000;       // about 3 MB of short messages; the oldest third goes when it is passed
+const DIRECT_KEEP = 60;       // direct messages kept over a reload, per person
+let serial = 0;
+
+export class Conversation {
+  constructor(kind, name, title = name) {
+    this.kind = kind;          // 'room' | 'direct'
+    this.name = name;          // room, or user id of the other one
+    this.title = title;
+    this.id = `${kind}:${name}`;
+    this.items = [];
+    this.pending = [];
+    this.byOffset = new Map();
+    this.epoch = null;
+    this.readFloor = 0;        // offsets up to here were history when we came: never unread
+    this.unread = 0;
+    this.mentioned = false;
+    this.firstUnread = null;   // key of the item the "new" line stands above
+    this.draft = '';
+    this.status = kind === 'room' ? 'joining' : 'joined';   // 'joining' | 'joined' | 'refused' | 'removed'
+    this.error = null;
+    this.complete = kind === 'direct';   // nothing older to load
+    this.loading = false;
+    this.members = new Map();  // user -> member
+    this.membersAt = 0;        // offset at which `members` was true
+    this.membersCount = 0;
+    this.scroll = { pinned: true, anchor: null, top: 0 };
+    this.shown = 0;            // managed by stream.js: how many rows it draws
+  }
+
+  get lastOrder() { return this.items.length ? this.items[this.items.length - 1].order : 0; }
+
+  get firstOffset() {
+    for (const item of this.items) if (item.offset !== undefined) return item.offset;
+    return null;
+  }
+
+  /** Adds an item at its place. False if an item of that offset is there already. */
+  insert(item) {
+    if (item.offset !== undefined) {
+      if (this.byOffset.has(item.offset)) return false;
+      this.byOffset.set(item.offset, item);
+    }
+    item.order ??= item.offset ?? Math.floor(this.lastOrder) + 1;
+    item.key ??= `i${++serial}`;
+    let at = this.items.length;
+    while (at > 0 && this.items[at - 1].order > item.order) at--;   // nearly always the end
+    this.items.splice(at, 0, item);
+    if (this.items.length > ITEMS_MAX && this.scroll.pinned) this.#trim();
+    return true;
+  }
+
+  #trim() {
+    for (const item of this.items.splice(0, Math.floor(ITEMS_MAX / 3))) {
+      if (item.offset !== undefined) this.byOffset.delete(item.offset);
+    }
+    if (this.kind === 'room') this.complete = false;
+  }
+
+  /** Something the page says, placed after what is there. */
+  notice(text, tone = 'quiet') {
+    this.insert({ kind: 'notice', text, tone, time: Date.now(), order: this.lastOrder + 0.001 });
+  }
+
+  /** An own message that is on its way. */
+  addPending(from, data, key) {
+    const item = { key: `p${++serial}`, kind: 'message', own: true, state: 'pending', from, data, publishKey: key,
+      time: Date.now(), floor: Math.floor(this.lastOrder) };
+    this.pending.push(item);
+    return item;
+  }
+
+  /** The acknowledgement of an own message. `offset` is undefined for direct messages. */
+  confirm(item, { offset, delivered }) {
+    this.pending = this.pending.filter((other) => other !== item);
+    item.state = 'sent';
+    item.error = null;
+    item.delivered = delivered;
+    if (item.placed && item.offset === offset) return;
+    if (item.placed) this.#unplace(item);
+    if (offset !== undefined && this.byOffset.has(offset)) return;   // a replay brought it before the ack
+    item.offset = offset;
+    item.order = offset;
+    this.insert(item);
+  }
+
+  /** A replay can bring an own message before its ack. It is taken for the oldest pending one with equal content
+   *  that is not older than the sending; should that guess be wrong, the ack's offset puts it right. */
+  adopt(entry) {
+    const text = JSON.stringify(entry.data);
+    const item = this.pending.find((p) => entry.offset > p.floor && JSON.stringify(p.data) === text);
+    if (!item || this.byOffset.has(entry.offset)) return false;
+    this.pending = this.pending.filter((other) => other !== item);
+    Object.assign(item, { offset: entry.offset, order: entry.offset, time: entry.time, state: 'sent', placed: true });
+    return this.insert(item);
+  }
+
+  #unplace(item) {
+    const copy = { ...item, key: `i${++serial}`, placed: false };
+    this.items[this.items.indexOf(item)] = copy;
+    this.byOffset.set(copy.offset, copy);
+    item.placed = false;
+  }
+
+  fail(item, error) {
+    item.state = 'failed';
+    item.error = error;
+  }
+
+  discard(item) {
+    this.pending = this.pending.filter((other) => other !== item);
+  }
+
+  /** A new epoch: the offsets mean other things now, so nothing of the old numbering may stay. */
+  startOver(epoch) {
+    this.items = [];
+    this.byOffset.clear();
+    this.epoch = epoch;
+    this.complete = false;
+    this.firstUnread = null;
+    for (const item of this.pending) { item.floor = 0; }
+  }
+
+  /** How many offsets of a gap are in fact not here (history may have brought some since). */
+  missingIn(gap) {
+    let missing = gap.to - gap.from + 1;
+    for (const offset of this.byOffset.keys()) if (offset >= gap.from && offset <= gap.to) missing--;
+    return missing;
+  }
+
+  setMembers(list, at, total) {
+    this.members = new Map(list.map((member) => [member.user, member]));
+    this.membersAt = at;
+    this.membersCount = Math.max(total ?? 0, list.length);
+  }
+
+  /** Applies a presence entry to the member list, unless the list is newer than the entry. */
+  applyPresence(entry) {
+    if (entry.offset <= this.membersAt) return;
+    const { member } = entry;
+    const known = this.members.has(member.user);
+    if (entry.type === 'member:left') {
+      this.members.delete(member.user);
+      if (known) this.membersCount--;
+    } else {
+      this.members.set(member.user, member);
+      if (!known && entry.type === 'member:joined') this.membersCount++;
+    }
+    this.membersCount = Math.max(this.membersCount, this.members.size);
+  }
+
+  /** What a reload needs: drafts and unsent messages, and for direct messages, which no server log keeps, a tail. */
+  save() {
+    const messages = this.kind === 'direct' ? this.items.filter((i) => i.kind === 'message').slice(-DIRECT_KEEP) : [];
+    return {
+      kind: this.kind, name: this.name, title: this.title, draft: this.draft,
+      pending: this.pending.map(({ data, publishKey, time }) => ({ data, publishKey, time })),
+      items: messages.map(({ from, data, time, own, delivered }) => ({ from, data, time, own, delivered })),
+    };
+  }
+
+  static restore(saved) {
+    const it = new Conversation(saved.kind === 'direct' ? 'direct' : 'room', String(saved.name), String(saved.title));
+    it.draft = String(saved.draft ?? '');
+    for (const item of saved.items ?? []) it.insert({ kind: 'message', state: 'sent', ...item });
+    return it;
+  }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// format.js: from values to what people read: times, initials, colours, links. Pure, apart from building nodes.
+
+import { h, icon } from './dom.js';
+
+const HUES = 12;   // app.css has a class for each: .hue-0 … .hue-11
+const locale = undefined;   // the browser's
+const timeFormat = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
+const dayFormat = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' });
+const dayYearFormat = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long', year: 'numeric' });
+const fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' });
+const numberFormat = new Intl.NumberFormat(locale);
+
+export const timeOf = (ms) => timeFormat.format(ms);
+export const fullTimeOf = (ms) => fullFormat.format(ms);
+export const count = (n) => numberFormat.format(n);
+export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+
+export function dayKey(ms) {
+  const d = new Date(ms);
+  return `${d.getFullYear()}-${d.getMonth() + 1}-${d.getDate()}`;
+}
+
+export function dayLabel(ms) {
+  const today = new Date();
+  if (dayKey(ms) === dayKey(today)) return 'Today';
+  if (dayKey(ms) === dayKey(today.getTime() - 86_400_000)) return 'Yesterday';
+  return new Date(ms).getFullYear() === today.getFullYear() ? dayFormat.format(ms) : dayYearFormat.format(ms);
+}
+
+/** A user keeps one colour everywhere, so it follows the user id, which does not change with the name. FNV-1a. */
+export function hueOf(user) {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < user.length; i++) hash = Math.imul(hash ^ user.charCodeAt(i), 0x01000193);
+  return `hue-${(hash >>> 0) % HUES}`;
+}
+
+/** Text clients are known by their address until they say /nick. */
+export const looksLikeAddress = (name) => /^[\d.]+:\d+$|^\[[\da-f:.]+\]:\d+$/i.test(name);
+
+export function initials(name) {
+  const words = name.split(/[\s._@-]+/u).map((w) => w.match(/[\p{L}\p{N}]/u)?.[0]).filter(Boolean);
+  if (words.length === 0) return '·';
+  return (words.length > 1 ? words[0] + words[words.length - 1] : words[0]).toLocaleUpperCase();
+}
+
+/** Fills an avatar element for a user. */
+export function avatar(element, { user, name }) {
+  element.className = `avatar ${hueOf(user)}`;
+  element.replaceChildren(looksLikeAddress(name) ? icon('terminal') : initials(name));
+  return element;
+}
+
+/** What a message's `data` looks like to a person: {text} or {json}. */
+export function displayOf(data) {
+  if (typeof data === 'string') return { text: data };
+  if (data !== null && typeof data === 'object' && typeof data.text === 'string') return { text: data.text };
+  return { json: JSON.stringify(data) };
+}
+
+const LINK = /https?:\/\/[^\s<>"'`\u0000-\u001f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gi;
+
+/** Text with its http and https addresses made clickable, as an array of strings and <a> nodes. */
+export function linked(text) {
+  const parts = [];
+  let last = 0;
+  for (const match of text.matchAll(LINK)) {
+    const address = trimLink(match[0]);
+    let url;
+    try { url = new URL(address); } catch { continue; }
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') continue;
+    parts.push(text.slice(last, match.index));
+    parts.push(h('a', { href: url.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, address));
+    last = match.index + address.length;
+  }
+  parts.push(text.slice(last));
+  return parts.filter((p) => p !== '');
+}
+
+/** A sentence's punctuation is not part of the address; a closing bracket is when the address opened it. */
+function trimLink(address) {
+  for (;;) {
+    const end = address.at(-1);
+    if ('.,;:!?*_~'.includes(end)) { address = address.slice(0, -1); continue; }
+    const open = { ')': '(', ']': '[', '}': '{' }[end];
+    if (open && address.split(end).length > address.split(open).length) { address = address.slice(0, -1); continue; }
+    return address;
+  }
+}
+
+/** What to tell a person about an error: the server's own sentence, if it sent one. */
+export function sentence(error) {
+  const text = String(error?.message || 'Something went wrong.').trim();
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
+const encoder = new TextEncoder();
+export const utf8Length = (text) => encoder.encode(text).length;

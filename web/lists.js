@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lists.js: the places that name conversations: tabs, the room list, direct messages, the head above the stream.
+
+import { $, h, icon, reconcile } from './dom.js';
+import { avatar, count, plural } from './format.js';
+
+const badgeText = (n) => (n > 99 ? '99+' : String(n));
+
+function badge(it) {
+  if (!it?.unread) return null;
+  return h('span.badge', { class: it.mentioned ? 'loud' : '', data: { testid: 'unread' } },
+    badgeText(it.unread), h('span.visually-hidden', {}, ' unread'));
+}
+
+function glyph(it, chat) {
+  if (it.kind === 'room') return h('span.glyph', { 'aria-hidden': 'true' }, icon('hash'));
+  const presence = chat.presenceOf(it.name);
+  return h('span.presence', { class: presence ?? 'unknown', 'aria-hidden': 'true' });
+}
+
+export class Lists {
+  #chat;
+
+  constructor(chat) {
+    this.#chat = chat;
+    $('tabs').addEventListener('keydown', (e) => this.#onTabKey(e));
+    $('rooms-refresh').addEventListener('click', () => chat.refreshDirectory());
+    $('join-form').addEventListener('submit', (e) => { e.preventDefault(); this.#joinByName(); });
+  }
+
+  draw() {
+    this.#drawTabs();
+    this.#drawRooms();
+    this.#drawDirects();
+    this.#drawHead();
+    const unread = this.#chat.unread;
+    $('menu-badge').hidden = unread === 0;
+  }
+
+  // ---- tabs -------------------------------------------------------------------------------------------------
+
+  #drawTabs() {
+    const chat = this.#chat;
+    const rows = chat.list.map((it) => {
+      const active = it === chat.active;
+      return { key: it.id, it, active,
+        sig: `${active}|${it.unread}|${it.mentioned}|${it.title}|${it.status}|${it.kind === 'direct' && chat.presenceOf(it.name)}` };
+    });
+    const before = $('tabs').querySelector('.tab.active')?.dataset.id;
+    reconcile($('tabs'), rows, (row) => this.#tab(row));
+    if (chat.active && before !== chat.active.id) {
+      $('tabs').querySelector('.tab.active')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    }
+  }
+
+  #tab({ it, active }) {
+    const chat = this.#chat;
+    const close = () => chat.close(it);
+    const select = h('button.tab-select', {
+      type: 'button', role: 'tab', 'aria-selected': active, 'aria-controls': 'panel', tabindex: active ? 0 : -1,
+      onclick: () => chat.activate(it),
+      onauxclick: (e) => { if (e.button === 1) close(); },
+    }, glyph(it, chat), h('bdi.tab-name', {}, it.title), badge(it));
+    return h('div.tab', {
+      role: 'presentation', class: `${active ? 'active' : ''} ${it.unread ? 'has-unread' : ''} ${it.status}`,
+      data: { testid: 'room-tab', id: it.id, room: it.name, kind: it.kind },
+    }, select, h('button.tab-close', {
+      type: 'button', tabindex: -1, title: it.kind === 'room' ? 'Leave this room' : 'Close', onclick: close,
+      'aria-label': `${it.kind === 'room' ? 'Leave' : 'Close'} ${it.title}`, data: { testid: 'tab-close' },
+    }, icon('close')));
+  }
+
+  /** The arrow keys of the ARIA tabs pattern; Delete closes. */
+  #onTabKey(e) {
+    const chat = this.#chat;
+    if (e.altKey || e.ctrlKey || e.metaKey) return;
+    if (e.key === 'ArrowRight') chat.cycle(1);
+    else if (e.key === 'ArrowLeft') chat.cycle(-1);
+    else if (e.key === 'Home') chat.activate(chat.list[0]);
+    else if (e.key === 'End') chat.activate(chat.list.at(-1));
+    else if (e.key === 'Delete' && chat.active) chat.close(chat.active);
+    else return;
+    e.preventDefault();
+    this.draw();
+    $('tabs').querySelector('[aria-selected="true"]')?.focus();
+  }
+
+  // ---- sidebar ----------------------------------------------------------------------------------------------
+
+  #drawRooms() {
+    const chat = this.#chat;
+    const rows = chat.roomList.map(({ name, open, count: people }) => ({
+      key: name, name, open, people,
+      sig: `${open === chat.active && open !== null}|${open !== null}|${open?.unread}|${open?.mentioned}|${open?.status}|${people}`,
+    }));
+    reconcile($('room-list'), rows, (row) => this.#roomItem(row));
+    $('room-list-empty').hidden = rows.length > 0;
+  }
+
+  #roomItem({ name, open, people }) {
+    const chat = this.#chat;
+    const active = open !== null && open === chat.active;
+    return h('li', {}, h('button.list-item', {
+      type: 'button', class: `${active ? 'active' : ''} ${open ? 'open' : ''} ${open?.unread ? 'has-unread' : ''}`,
+      'aria-current': active ? 'true' : null, onclick: () => chat.open('room', name),
+      title: open ? name : `Join ${name}`, data: { testid: 'room-list-item', room: name },
+    }, h('span.glyph', { 'aria-hidden': 'true' }, icon('hash')), h('bdi.list-name', {}, name),
+    badge(open) ?? h('span.list-count', { title: plural(people, 'person', 'people'), data: { testid: 'room-members-count' } }, count(people))));
+  }
+
+  #drawDirects() {
+    const chat = this.#chat;
+    const rows = chat.list.filter((it) => it.kind === 'direct').map((it) => ({
+      key: it.id, it, sig: `${it === chat.active}|${it.unread}|${it.title}|${chat.presenceOf(it.name)}`,
+    }));
+    $('directs-section').hidden = rows.length === 0;
+    reconcile($('direct-list'), rows, ({ it }) => h('li', {}, h('button.list-item.open', {
+      type: 'button', class: `${it === chat.active ? 'active' : ''} ${it.unread ? 'has-unread' : ''}`,
+      'aria-current': it === chat.active ? 'true' : null, onclick: () => chat.activate(it),
+      data: { testid: 'direct-list-item', user: it.name },
+    }, glyph(it, chat), h('bdi.list-name', {}, it.title), badge(it))));
+  }
+
+  #joinByName() {
+    const input = $('join-input');
+    const name = input.value.trim().replace(/^#+/, '');
+    if (!name) return input.focus();
+    input.value = '';
+    this.#chat.open('room', name);
+    this.#chat.refreshDirectory();
+  }
+
+  // ---- head -------------------------------------------------------------------------------------------------
+
+  #drawHead() {
+    const chat = this.#chat;
+    const it = chat.active;
+    $('room-title').textContent = it?.title ?? '';
+    $('room-glyph').replaceChildren(...(it ? [glyph(it, chat)] : []));
+    $('toggle-people').hidden = it?.kind !== 'room';
+    $('people-count').textContent = count(it?.membersCount ?? 0);
+    $('room-sub').textContent = !it ? '' : it.kind === 'direct'
+      ? { online: 'Online', away: 'Away' }[chat.presenceOf(it.name)] ?? 'Direct message'
+      : { joining: 'Joining…', refused: 'Not joined', removed: 'Not a member' }[it.status] ?? '';
+  }
+}

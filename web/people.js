@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// people.js: the member list of the active room, in groups by presence.
+
+import { $, h, icon, reconcile } from './dom.js';
+import { avatar, count, fullTimeOf } from './format.js';
+
+const ROWS_MAX = 300;
+const FILTER_FROM = 9;   // a handful of people needs no search box
+const PLAIN_ROLES = new Set(['', 'guest', 'member']);   // not worth a label
+
+export class People {
+  #chat;
+
+  constructor(chat) {
+    this.#chat = chat;
+    $('people-filter').addEventListener('input', () => this.draw());
+  }
+
+  draw() {
+    const it = this.#chat.active;
+    const me = this.#chat.me.user;
+    const everyone = it?.kind === 'room' ? [...it.members.values()] : [];
+    $('people-filter-box').hidden = everyone.length < FILTER_FROM;
+    const wanted = everyone.length < FILTER_FROM ? '' : $('people-filter').value.trim().toLowerCase();
+    const found = everyone.filter((m) => m.name.toLowerCase().includes(wanted) || m.user.toLowerCase().includes(wanted));
+    const rank = (m) => (m.user === me ? 0 : 1);
+    found.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name) || a.user.localeCompare(b.user));
+    const online = found.filter((m) => m.connected);
+    const away = found.filter((m) => !m.connected);
+
+    const rows = [];
+    for (const [label, list] of [['Online', online], ['Away', away]]) {
+      if (list.length === 0) continue;
+      rows.push({ key: label, sig: String(list.length), label, size: list.length });
+      for (const m of list.slice(0, ROWS_MAX - rows.length)) {
+        rows.push({ key: m.user, member: m, sig: `${m.name}|${m.role}|${m.connected}|${m.sessions > 1}|${m.user === me}` });
+      }
+    }
+    reconcile($('people-list'), rows, (row) => (row.member ? this.#row(row.member, me) : groupRow(row)));
+    this.#note(it, everyone.length, found.length);
+  }
+
+  #note(it, known, found) {
+    const note = $('people-note');
+    const unnamed = (it?.membersCount ?? 0) - known;
+    note.hidden = !(known > 0 && (found === 0 || unnamed > 0));
+    note.textContent = found === 0 ? 'Nobody here by that name.' : `and ${count(unnamed)} more`;
+  }
+
+  #row(m, me) {
+    const mine = m.user === me;
+    const state = m.connected ? 'online' : 'away';
+    return h('li', {}, h('button.person', {
+      type: 'button', class: state, disabled: mine,
+      title: `${m.name} · ${m.user}\n${m.connected ? 'Online' : 'Away'}, here since ${fullTimeOf(m.joined_at)}`,
+      onclick: () => this.#chat.open('direct', m.user, m.name),
+      'aria-label': `${m.name}${mine ? ' (you)' : ''}, ${state}${mine ? '' : '. Write a direct message'}`,
+      data: { testid: 'member', user: m.user, presence: state, ...(mine ? { me: 'true' } : {}) },
+    }, h('span.avatar-box', { 'aria-hidden': 'true' }, avatar(h('span'), m), h('span.presence', { class: state })),
+    h('bdi.person-name', {}, m.name),
+    mine && h('span.tag', {}, 'you'),
+    !PLAIN_ROLES.has(m.role ?? '') && h('span.tag.role', { data: { testid: 'member-role' } }, m.role),
+    !mine && h('span.person-action', { 'aria-hidden': 'true', data: { testid: 'direct-open' } }, icon('message'))));
+  }
+}
+
+function groupRow({ label, size }) {
+  return h('li.people-group', { data: { testid: `members-${label.toLowerCase()}` } }, `${label} — ${count(size)}`);
+}

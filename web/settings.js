@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// settings.js: what the page remembers. The name and the theme belong to the person (localStorage); open tabs,
+// drafts, direct messages, unsent messages and the session secret belong to one browser tab (sessionStorage).
+// Storage may be full, forbidden or nonsense: reading then gives the fallback and writing does nothing.
+
+const PREFIX = 'plenum.';
+
+function read(storage, key, fallback) {
+  try {
+    const value = JSON.parse(globalThis[storage].getItem(PREFIX + key));
+    return value ?? fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+function write(storage, key, value) {
+  try {
+    if (value === null || value === undefined) globalThis[storage].removeItem(PREFIX + key);
+    else globalThis[storage].setItem(PREFIX + key, JSON.stringify(value));
+  } catch { /* not remembered, and nothing else is lost */ }
+}
+
+const string = (value) => (typeof value === 'string' ? value : '');
+
+export const person = {
+  get name() { return string(read('localStorage', 'name', '')); },
+  set name(value) { write('localStorage', 'name', value); },
+  get peopleHidden() { return read('localStorage', 'people-hidden', false) === true; },
+  set peopleHidden(value) { write('localStorage', 'people-hidden', value); },
+};
+
+export const tab = {
+  get(key, fallback) { return read('sessionStorage', key, fallback); },
+  set(key, value) { write('sessionStorage', key, value); },
+};
+
+/**
+ * The session secret lives in sessionStorage only while the page is hidden or gone. "Duplicate tab" copies
+ * sessionStorage, and two pages with one secret would take the session from each other for ever.
+ */
+export function keepSecret(current) {
+  const store = () => tab.set('resume', current());
+  const take = () => tab.set('resume', null);
+  addEventListener('pagehide', store);
+  addEventListener('pageshow', take);
+  document.addEventListener('visibilitychange', () => (document.visibilityState === 'hidden' ? store() : take()));
+  const secret = string(tab.get('resume', '')) || null;
+  take();
+  return secret;
+}
+
+// theme.js reads this key raw, before modules run: 'light', 'dark', or absent for the system's choice.
+const THEME = `${PREFIX}theme`;
+
+export const theme = {
+  /** 'system' | 'light' | 'dark' */
+  get choice() { return document.documentElement.dataset.theme ?? 'system'; },
+  set choice(value) {
+    const fixed = value === 'light' || value === 'dark';
+    if (fixed) document.documentElement.dataset.theme = value;
+    else delete document.documentElement.dataset.theme;
+    try {
+      if (fixed) localStorage.setItem(THEME, value); else localStorage.removeItem(THEME);
+    } catch { /* not remembered */ }
+  },
+  get dark() {
+    return this.choice === 'dark' || (this.choice === 'system' && matchMedia('(prefers-color-scheme: dark)').matches);
+  },
+  toggle() { this.choice = this.dark ? 'light' : 'dark'; },
+};

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// stream.js: draws the active conversation as rows and looks after scrolling.
+//
+// Every draw derives the list of rows anew from the conversation (days, groups of one author, runs of people
+// coming and going, gaps) and lets reconcile() touch only what differs. That is simple, and with at most
+// `shown` rows it costs well under a frame. The page draws at most once per animation frame.
+
+import { $, h, icon, reconcile } from './dom.js';
+import { avatar, count, dayKey, dayLabel, displayOf, fullTimeOf, hueOf, linked, plural, sentence, timeOf } from './format.js';
+
+const GROUP_MS = 5 * 60_000;    // one author's messages within this are one group
+const WINDOW = 300;             // items drawn while at the newest message; more as one scrolls up
+const PINNED_PX = 48;           // this near to the end counts as being there
+const NAMES_IN_NOTICE = 3;
+const LONG_CHARS = 2400;        // longer messages are folded
+const LONG_LINES = 28;
+
+export class Stream {
+  #chat; #shownId = null; #lastKey = null; #unseen = 0; #unfolded = new Set();
+  #box = $('stream'); #rows = $('rows'); #pill = $('pill');
+
+  constructor(chat) {
+    this.#chat = chat;
+    this.#box.addEventListener('scroll', () => this.#onScroll(), { passive: true });
+    this.#pill.addEventListener('click', () => this.toEnd());
+    // A growing composer or an opening keyboard takes height away: who was at the end stays at the end.
+    new ResizeObserver(() => { if (this.#chat.active?.scroll.pinned) this.#pin(); }).observe(this.#box);
+  }
+
+  draw() {
+    const it = this.#chat.active;
+    const box = this.#box;
+    if (!it) { reconcile(this.#rows, [], () => null); this.#pill.hidden = true; return; }
+    const changed = this.#shownId !== it.id;
+    if (changed) {
+      this.#shownId = it.id;
+      this.#unseen = 0;
+      this.#lastKey = null;
+      it.shown = WINDOW;
+    }
+    const anchor = changed || it.scroll.pinned ? null : this.#anchor();
+    reconcile(this.#rows, this.#derive(it), (row) => this.#make(it, row));
+
+    if (it.scroll.pinned) this.#pin();
+    else if (changed) box.scrollTop = it.scroll.top;
+    else if (anchor) box.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+
+    this.#countUnseen(it, changed);
+    // A first page too short to scroll would leave no way to ask for more.
+    if (box.scrollHeight <= box.clientHeight + 1) this.#chat.loadEarlier(it);
+  }
+
+  /** To the newest message. */
+  toEnd() {
+    const it = this.#chat.active;
+    if (!it) return;
+    it.scroll.pinned = true;
+    it.shown = WINDOW;
+    this.draw();
+  }
+
+  // ---- scrolling --------------------------------------------------------------------------------------------
+
+  #pin() {
+    this.#box.scrollTop = this.#box.scrollHeight;
+  }
+
+  /** The first row in view: it stays where it is while rows come and go above it. */
+  #anchor() {
+    const edge = this.#box.getBoundingClientRect().top;
+    for (const node of this.#rows.children) {
+      const { top, bottom } = node.getBoundingClientRect();
+      if (bottom > edge && node.classList.contains('row')) return { node, top };
+    }
+    return null;
+  }
+
+  #onScroll() {
+    const it = this.#chat.active;
+    if (!it || this.#shownId !== it.id) return;
+    const box = this.#box;
+    it.scroll.top = box.scrollTop;
+    it.scroll.pinned = box.scrollHeight - box.scrollTop - box.clientHeight < PINNED_PX;
+    if (it.scroll.pinned) { this.#unseen = 0; this.#drawPill(); }
+    if (box.scrollTop < 240) {
+      if (it.shown < it.items.length) { it.shown += WINDOW; this.draw(); } else this.#chat.loadEarlier(it);
+    }
+  }
+
+  #countUnseen(it, changed) {
+    const last = it.items[it.items.length - 1];
+    if (!changed && !it.scroll.pinned && last && last.key !== this.#lastKey) {
+      const from = it.items.findIndex((i) => i.key === this.#lastKey);
+      this.#unseen += it.items.slice(from + 1).filter((i) => i.kind === 'message' && !i.own).length;
+    }
+    if (it.scroll.pinned) this.#unseen = 0;
+    this.#lastKey = last?.key ?? null;
+    this.#drawPill();
+  }
+
+  #drawPill() {
+    const it = this.#chat.active;
+    this.#pill.hidden = !it || it.scroll.pinned;
+    this.#pill.classList.toggle('fresh', this.#unseen > 0);
+    $('pill-text').textContent = this.#unseen > 0 ? plural(this.#unseen, 'new message') : 'Newest messages';
+  }
+
+  // ---- rows -------------------------------------------------------------------------------------------------
+
+  #derive(it) {
+    const rows = [this.#topRow(it)];
+    const items = it.items.length > it.shown ? it.items.slice(-it.shown) : it.items;
+    let day = null;
+    let previous = null;   // the message above, if the next one may join its group
+    let run = null;        // the presence run being collected
+    for (const item of [...items, ...it.pending]) {
+      const key = dayKey(item.time);
+      if (key !== day) {
+        rows.push({ type: 'day', key: `day-${key}`, sig: dayLabel(item.time), time: item.time });
+        day = key;
+        previous = run = null;
+      }
+      if (item.key === it.firstUnread) {
+        rows.push({ type: 'unread', key: 'unread', sig: '' });
+        previous = run = null;
+      }
+      if (item.kind === 'presence') {
+        if (!run) rows.push(run = { type: 'presence', key: `run-${item.key}`, sig: '', items: [] });
+        run.items.push(item);
+        run.sig = String(run.items.length);
+        previous = null;
+        continue;
+      }
+      run = null;
+      if (item.kind !== 'message') {
+        rows.push(this.#plainRow(it, item));
+        previous = null;
+        continue;
+      }
+      const lead = !previous || previous.from.user !== item.from.user || previous.from.name !== item.from.name
+        || item.time - previous.time > GROUP_MS;
+      rows.push({ type: 'message', key: item.key, item, lead,
+        sig: `${lead}${item.state}${item.offset ?? ''}${item.delivered ?? ''}${this.#unfolded.has(item.key)}` });
+      previous = item;
+    }
+    return rows;
+  }
+
+  #topRow(it) {
+    if (!it.complete) return { type: 'loading', key: 'top', sig: 'loading' };
+    return { type: 'start', key: 'top', sig: `start${it.title}` };
+  }
+
+  #plainRow(it, item) {
+    if (item.kind === 'gap') {
+      const missing = it.missingIn(item);
+      return { type: 'gap', key: item.key, item, missing, sig: String(missing) };
+    }
+    return { type: 'notice', key: item.key, item, sig: '' };
+  }
+
+  #make(it, row) {
+    switch (row.type) {
+      case 'loading': return h('li.top-row', { 'aria-hidden': 'true' }, h('span.top-dots'));
+      case 'start': return startRow(it);
+      case 'day': return h('li.day.row', { role: 'separator' }, h('span', {}, dayLabel(row.time)));
+      case 'unread': return h('li.unread-line', { role: 'separator', data: { testid: 'unread-line' } }, h('span', {}, 'New'));
+      case 'presence': return h('li.notice.row', { data: { testid: 'presence-notice' } }, presenceText(row.items));
+      case 'gap': return gapRow(row);
+      case 'notice': return h('li.notice.row', { class: row.item.tone, data: { testid: 'notice' } }, row.item.text);
+      default: return this.#message(it, row);
+    }
+  }
+
+  #message(it, { item, lead }) {
+    const { from } = item;
+    const openAuthor = () => { if (!item.own && it.kind === 'room') this.#chat.open('direct', from.user, from.name); };
+    const time = h('time', { datetime: new Date(item.time).toISOString(), title: fullTimeOf(item.time) }, timeOf(item.time));
+    const body = h('div.msg-body', {}, lead && h('div.msg-head', {},
+      h(`button.msg-author.${hueOf(from.user)}`, { type: 'button', onclick: openAuthor, tabindex: -1,
+        title: item.own ? `${from.name} (you)` : `${from.name} · ${from.user}` }, h('bdi', {}, from.name)),
+      item.own && h('span.tag', {}, 'you'), time));
+    body.append(...this.#content(item));
+    const status = this.#status(it, item);
+    if (status) body.append(status);
+    const side = lead
+      ? avatar(h('span', { 'aria-hidden': 'true' }), from)
+      : h('span.msg-side', {}, time);
+    return h('li.msg.row', {
+      class: `${lead ? 'lead' : ''} ${item.own ? 'own' : ''} ${item.state} ${item.mention ? 'mention' : ''}`,
+      data: { testid: 'message', state: item.state, offset: item.offset ?? '', own: item.own ? 'true' : 'false' },
+    }, side, body);
+  }
+
+  #content(item) {
+    const { text, json } = displayOf(item.data);
+    if (json !== undefined) return [h('pre.msg-json', { data: { testid: 'message-text' }, tabindex: 0 }, json)];
+    const long = text.length > LONG_CHARS || text.split('\n', LONG_LINES + 2).length > LONG_LINES;
+    const folded = long && !this.#unfolded.has(item.key);
+    const node = h('div.msg-text', { dir: 'auto', class: folded ? 'folded' : '', data: { testid: 'message-text' } }, linked(text));
+    if (!folded) return [node];
+    const unfold = () => { this.#unfolded.add(item.key); this.draw(); };
+    return [node, h('button.unfold', { type: 'button', onclick: unfold }, `Show all (${plural(text.length, 'character')})`)];
+  }
+
+  #status(it, item) {
+    if (item.state === 'pending') return h('span.msg-state', { title: 'Sending' }, icon('clock'), h('span.visually-hidden', {}, 'Sending'));
+    if (item.state === 'failed') {
+      return h('div.msg-failed', { role: 'alert', data: { testid: 'message-failed' } }, icon('alert'), h('span', {}, sentence(item.error)),
+        h('button', { type: 'button', onclick: () => this.#chat.retry(it, item) }, 'Try again'),
+        h('button', { type: 'button', onclick: () => this.#chat.discard(it, item) }, 'Discard'));
+    }
+    if (it.kind === 'direct' && item.own && item.delivered) {
+      const text = item.delivered === 1 ? 'Delivered' : `Delivered to ${count(item.delivered)} sessions`;
+      return h('span.msg-state.delivered', { title: text, data: { testid: 'delivered' } }, icon('check'), h('span.visually-hidden', {}, text));
+    }
+    return null;
+  }
+}
+
+function startRow(it) {
+  if (it.kind === 'direct') {
+    return h('li.start.row', {}, avatar(h('span'), { user: it.name, name: it.title }),
+      h('h2', {}, h('bdi', {}, it.title)),
+      h('p', {}, 'Direct messages reach this person right away while they are online. They are not kept on the server.'));
+  }
+  return h('li.start.row', {}, h('span.start-glyph', { 'aria-hidden': 'true' }, icon('hash')),
+    h('h2', {}, h('bdi', {}, it.title)),
+    h('p', {}, it.items.some((i) => i.kind === 'message')
+      ? 'This is as far back as the room remembers.'
+      : 'Nothing has been said here yet. The first words are yours.'));
+}
+
+function gapRow({ item, missing }) {
+  const text = missing <= 0 ? 'Caught up after an interruption.'
+    : item.reason === 'slow' ? `${plural(missing, 'entry', 'entries')} skipped, because this connection could not keep up.`
+      : `${plural(missing, 'entry', 'entries')} from while you were away ${missing === 1 ? 'is' : 'are'} no longer kept.`;
+  return h('li.gap.row', { data: { testid: 'gap' }, title: `Offsets ${item.from} to ${item.to}` }, h('span', {}, text));
+}
+
+/** "Ada and Bob joined · Cleo left": what a run of comings and goings amounts to. */
+function presenceText(items) {
+  const last = new Map();
+  const first = new Map();
+  for (const item of items) {
+    if (!first.has(item.user)) first.set(item.user, item.verb);
+    last.set(item.user, item);
+  }
+  const joined = [];
+  const left = [];
+  const visited = [];
+  const back = [];
+  for (const [user, item] of last) {
+    const came = first.get(user) === 'joined';
+    if (item.verb === 'joined') (came ? joined : back).push(item.name);
+    else (came ? visited : left).push(item.name);
+  }
+  const parts = [];
+  if (joined.length) parts.push(names(joined, 'joined'));
+  if (left.length) parts.push(names(left, 'left'));
+  if (back.length) parts.push(names(back, 'came back'));
+  if (visited.length) parts.push(names(visited, 'came and went'));
+  return parts.flatMap((p, i) => (i ? [' · ', ...p] : p));
+}
+
+function names(list, verb) {
+  const shown = list.length <= NAMES_IN_NOTICE + 1 ? list : list.slice(0, NAMES_IN_NOTICE);
+  const nodes = shown.flatMap((name, i) => {
+    const glue = i === 0 ? '' : i === list.length - 1 ? ' and ' : ', ';
+    return [glue, h('bdi', {}, name)];
+  });
+  if (shown.length < list.length) nodes.push(` and ${count(list.length - shown.length)} others`);
+  return [...nodes, ` ${verb}`];
+}
