@@ -31,7 +31,7 @@ enum command_type {
 
 struct command {
     enum command_type type;
-    str id;   // as it stood on the wire (JSON: the raw number or quoted string), absent where none was given
+    str id; // as it stood on the wire (JSON: the raw number or quoted string), absent where none was given
     str room; // join, leave, switch (`to`), message, members, history; empty = the room one is in (text dialect)
     str from; // switch: the room to leave; empty = the room one is in, if any (text dialect)
     str to;   // direct: a user id; with `to_by_name`, a member's name or user id in the room one is in

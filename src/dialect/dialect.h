@@ -34,7 +34,8 @@ struct dialect {
 
     // One whole message to a command. OK, or ERR_SYNTAX with *ret_problem filled; ret->id is set on errors too
     // where it could be read, so that the error can carry it. The message is UTF-8 already.
-    enum err (*decode)(str message, struct scratch *scratch, struct command *ret, struct problem *ret_problem);
+    enum err (*decode)(str message, struct scratch *scratch, struct command *ret,
+                       struct problem *ret_problem);
     // Appends the payload for one event or entry. Text lines carry no line end; an event may be several lines
     // (help, who): the dialect separates them with '\n' and core frames each.
     // utc_offset_s: what to add to UTC for the operator's local time (the text dialect prints clock times).

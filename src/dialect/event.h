@@ -111,8 +111,8 @@ struct event {
     size_t list_n;
     str next; // cursor for the next page; absent = this was the last
 
-    uint64_t time_ms;      // EV_PONG
-    uint32_t reconnect_ms; // EV_DRAIN
+    uint64_t time_ms;       // EV_PONG
+    uint32_t reconnect_ms;  // EV_DRAIN
     struct problem problem; // EV_ERROR
 };
 

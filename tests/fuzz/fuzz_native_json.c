@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fuzz target: any UTF-8 as one message of a native JSON client. It becomes a command within the limits, or an
+// error that can be sent; `data` comes out of an entry as it went in.
+#include "dialect_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    str message = {(const char *)data, size};
+    if (!utf8_valid(message))
+        return 0; // the frame layer has closed the connection by then
+
+    struct mem mem;
+    fuzz_mem_init(&mem);
+    struct buf out;
+    buf_init(&out, &mem, 0);
+    struct scratch scratch = {malloc(size > 0 ? size : 1), size, 0};
+    if (scratch.p == NULL)
+        return 0;
+
+    struct command command;
+    struct problem problem;
+    enum err e = dialect_get(DIALECT_JSON)->decode(message, &scratch, &command, &problem);
+    ASSERT(scratch.n <= scratch.cap);
+    if (e == OK) {
+        ASSERT(command.type != CMD_NONE);
+        check_command(&command);
+        if (command.data.p != NULL) {
+            ASSERT(command.data.p >= message.p && command.data.p + command.data.n <= message.p + message.n);
+            check_data(&out, command.data);
+        }
+    } else {
+        check_problem(&out, &command, &problem);
+    }
+
+    free(scratch.p);
+    buf_deinit(&out);
+    return 0;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fuzz target: any UTF-8 as one line of a text client. A line that is a message comes out of its JSON as it was
+// typed; whatever is shown to the others is safe on a terminal.
+#include "dialect_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+// The typed text of a line that is a message.
+static str typed(str line)
+{
+    if (line.n > 0 && line.p[line.n - 1] == '\n')
+        line.n--;
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    return str_starts(line, STR("//")) ? str_skip(line, 1) : line;
+}
+
+static void check_name_shown(struct buf *out, str name)
+{
+    struct event ev = {.type = EV_RENAMED, .name = name};
+    buf_reset(out, 0);
+    dialect_get(DIALECT_TEXT_LINE)->encode_event(out, &ev, 0);
+    ASSERT(buf_ok(out));
+    check_line_safe(buf_str(out));
+}
+
+static void check_message(struct buf *out, str line, str data)
+{
+    check_data(out, data);
+    char *room = malloc(data.n);
+    if (room == NULL)
+        return;
+    str text;
+    ASSERT(json_string_decode(data, room, data.n, &text) == OK);
+    ASSERT(str_eq(text, typed(line)));
+    free(room);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    str line = {(const char *)data, size};
+    if (!utf8_valid(line))
+        return 0;
+
+    struct mem mem;
+    fuzz_mem_init(&mem);
+    struct buf out;
+    buf_init(&out, &mem, 0);
+    struct scratch scratch = {malloc(6 * size + 64), 6 * size + 64, 0};
+    if (scratch.p == NULL)
+        return 0;
+
+    struct command command;
+    struct problem problem;
+    enum err e = dialect_get(DIALECT_TEXT_LINE)->decode(line, &scratch, &command, &problem);
+    ASSERT(scratch.n <= scratch.cap);
+    if (e == OK) {
+        check_command(&command);
+        if (command.type == CMD_MESSAGE)
+            check_message(&out, line, command.data);
+        else if (command.type == CMD_DIRECT)
+            check_data(&out, command.data);
+    } else {
+        check_problem(&out, &command, &problem);
+    }
+    check_name_shown(&out, line);
+
+    free(scratch.p);
+    buf_deinit(&out);
+    return 0;
+}
