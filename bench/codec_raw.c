@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `raw`: any WebSocket server that sends each text message on to everyone, its sender included. What to say after
+// connecting and how a message is wrapped come from templates; a received message counts when the payload's mark is
+// somewhere in it.
+
+#include "check.h"
+#include "codec.h"
+#include "conn.h"
+#include "payload.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEMPLATE_MAX 4096u
+
+// Replaces the placeholders. *ret_payload_at and *ret_id_at tell where those stand (0: not there).
+static uint32_t expand(const char *from, const struct conn *c, const struct room *room, char *out,
+                       uint32_t size, uint32_t *ret_payload_at, uint32_t *ret_id_at)
+{
+    const struct options *o = &c->worker->world->options;
+    uint32_t n = 0;
+    *ret_payload_at = *ret_id_at = 0;
+    while (*from && n + o->size + ROOM_NAME_MAX < size) {
+        if (strncmp(from, "{room}", 6) == 0) {
+            memcpy(out + n, room->name, room->name_len);
+            n += room->name_len;
+            from += 6;
+        } else if (strncmp(from, "{user}", 6) == 0) {
+            n += (uint32_t)snprintf(out + n, size - n, "u%u", c->index);
+            from += 6;
+        } else if (strncmp(from, "{id}", 4) == 0) {
+            *ret_id_at = n;
+            n += (uint32_t)snprintf(out + n, size - n, "%u", CODEC_ID_BASE);
+            from += 4;
+        } else if (strncmp(from, "{payload}", 9) == 0) {
+            *ret_payload_at = n;
+            memset(out + n, 'x', o->size);
+            n += o->size;
+            from += 9;
+        } else {
+            out[n++] = *from++;
+        }
+    }
+    return n;
+}
+
+static void raw_on_open(struct conn *c)
+{
+    const struct world *world = c->worker->world;
+    if (world->options.join_template) {
+        char text[TEMPLATE_MAX + (1u << 10)];
+        uint32_t payload_at, id_at;
+        struct room *room = &world->rooms[c->seats[0].room];
+        uint32_t n = expand(world->options.join_template, c, room, text, sizeof text, &payload_at, &id_at);
+        conn_send_text(c, text, n);
+    }
+    if (world->options.joined_mark)
+        return;
+    c->seats[0].state = SEAT_IN;
+    conn_ready(c);
+}
+
+static uint32_t raw_message(struct publisher *p, char *out, uint32_t *ret_payload_at, uint32_t *ret_id_at)
+{
+    const struct world *world = p->conn->worker->world;
+    const char *from = world->options.message_template ? world->options.message_template : "{payload}";
+    return expand(from, p->conn, &world->rooms[p->room], out, TEMPLATE_MAX + world->options.size,
+                  ret_payload_at, ret_id_at);
+}
+
+static void raw_on_message(struct conn *c, const char *p, uint32_t len)
+{
+    uint32_t publisher, seq;
+    struct worker *w = c->worker;
+    const char *mark = codec_find_mark(p, len, w->mark_hint);
+    if (mark && payload_decode(mark, &publisher, &seq)) {
+        w->mark_hint = (uint32_t)(p + len - mark);
+        codec_deliver(c, &c->seats[0], 0, publisher, seq);
+        return;
+    }
+    w->counts.others++;
+    const char *joined = w->world->options.joined_mark;
+    if (joined && c->state == CONN_JOINING && memmem(p, len, joined, strlen(joined))) {
+        c->seats[0].state = SEAT_IN;
+        conn_ready(c);
+    }
+}
+
+const struct codec codec_raw = {
+    .on_open = raw_on_open,
+    .on_message = raw_on_message,
+    .message = raw_message,
+};

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The text dialect (docs/protocol/text.md), over TCP and over WebSocket: the client's side. Lines of people begin
+// with '[', lines of the server with '* '. A client starts out in the lobby; /join takes it to its room, and the first
+// server line that names the room says that it is there.
+
+#include "check.h"
+#include "codec.h"
+#include "conn.h"
+#include "payload.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void text_join(struct conn *c, struct seat *seat)
+{
+    char line[ROOM_NAME_MAX + 8];
+    int len = snprintf(line, sizeof line, "/join %s", c->worker->world->rooms[seat->room].name);
+    seat->state = SEAT_JOINING;
+    conn_send_text(c, line, (uint32_t)len);
+}
+
+static void text_leave(struct conn *c, struct seat *seat)
+{
+    seat->state = SEAT_LEAVING;
+    conn_send_text(c, "/leave", 6);
+}
+
+static void text_on_open(struct conn *c) { text_join(c, &c->seats[0]); }
+
+// The whole line is the payload; its sender's name is added by the server.
+static uint32_t text_message(struct publisher *p, char *out, uint32_t *ret_payload_at, uint32_t *ret_id_at)
+{
+    uint32_t size = p->conn->worker->world->options.size;
+    memset(out, 'x', size);
+    *ret_payload_at = 0;
+    *ret_id_at = 0;
+    return size;
+}
+
+static void on_server_line(struct conn *c, const char *p, uint32_t len)
+{
+    struct worker *w = c->worker;
+    struct seat *seat = &c->seats[0];
+    const struct room *room = &w->world->rooms[seat->room];
+    w->counts.others++;
+    if (seat->state == SEAT_LEAVING) {
+        text_join(c, seat);
+    } else if (seat->state == SEAT_JOINING && memmem(p, len, room->name, room->name_len)) {
+        seat->state = SEAT_IN;
+        if (c->state == CONN_READY) {
+            w->churned++;
+            for (uint32_t i = 0; c->seqs && i < room->publisher_count; i++) {
+                check_restart(c, i);
+                c->seqs[i] = SEQ_UNKNOWN;
+            }
+        }
+        conn_ready(c);
+    }
+}
+
+static void text_on_message(struct conn *c, const char *p, uint32_t len)
+{
+    uint32_t publisher, seq;
+    struct worker *w = c->worker;
+    if (len && p[0] != '[') {
+        on_server_line(c, p, len);
+        return;
+    }
+    const char *mark = codec_find_mark(p, len, w->world->options.size);
+    if (mark && payload_decode(mark, &publisher, &seq))
+        codec_deliver(c, &c->seats[0], 0, publisher, seq);
+    else
+        w->counts.others++;
+}
+
+const struct codec codec_text = {
+    .on_open = text_on_open,
+    .on_message = text_on_message,
+    .message = text_message,
+    .leave = text_leave,
+    .join = text_join,
+};
