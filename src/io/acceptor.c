@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The state machine of acceptor.h. A slot is reserved before accept(2), so that a connection for which there is none
+// can stay where it is; only at the end of its wait is it taken out of the queue to be refused.
+#include "io/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    REFUSED_AT_SHUTDOWN_MAX = 1024, // connections in a queue that still hear why; closing it resets the others
+};
+
+// How a pass over one listener's queue ended.
+enum pass {
+    PASS_EMPTY,  // the queue is empty
+    PASS_BUDGET, // enough for this turn, there may be more
+    PASS_FULL,   // there is somebody and no slot
+    PASS_PAUSED, // the state is PAUSED now
+};
+
+static int spare_open(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void acceptor_init(struct acceptor *a, int epoll_fd)
+{
+    *a = (struct acceptor){.state = ACCEPTOR_OPEN, .pause_ms = ACCEPT_PAUSE_MIN_MS, .spare_fd = spare_open()};
+    refusals_init(&a->refusals, epoll_fd);
+}
+
+enum err acceptor_add(struct loop *l, int fd, enum transport transport)
+{
+    struct acceptor *a = &l->acceptor;
+    ASSERT(a->listener_count < LISTENERS_MAX);
+    uint32_t index = a->listener_count++;
+    a->listeners[index].fd = fd;
+    a->listeners[index].transport = transport;
+    a->listeners[index].ready = false;
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = event_tag(EVENT_LISTENER, index)};
+    return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? OK : ERR_LIMIT;
+}
+
+void acceptor_on_listener(struct loop *l, uint32_t index)
+{
+    l->acceptor.listeners[index].ready = true;
+}
+
+// Arms or disarms the listeners in epoll, as the state wants it.
+static void state_set(struct loop *l, enum acceptor_state state, uint64_t due_ms)
+{
+    struct acceptor *a = &l->acceptor;
+    bool was_armed = a->state == ACCEPTOR_OPEN;
+    a->state = state;
+    a->due_ms = due_ms;
+    if (was_armed == (state == ACCEPTOR_OPEN))
+        return;
+    for (uint32_t i = 0; i < a->listener_count; i++) {
+        struct epoll_event event = {.events = was_armed ? 0 : EPOLLIN, .data.u64 = event_tag(EVENT_LISTENER, i)};
+        int failed = epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, a->listeners[i].fd, &event);
+        ASSERT(failed == 0); // a modification needs no memory
+        a->listeners[i].ready = false;
+    }
+}
+
+// The peer or the network broke this one connection; the next may be well. accept(2), "Error handling".
+static bool is_peers_fault(int cause)
+{
+    switch (cause) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM: // a firewall rule
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case EOPNOTSUPP:
+    case ETIMEDOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Lends the spare file to accept(2), so that one peer at least is told.
+static void refuse_one_with_spare(struct acceptor *a, uint32_t index)
+{
+    if (a->spare_fd >= 0) {
+        close(a->spare_fd);
+        int fd = accept4(a->listeners[index].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            refusal_send_and_close(fd, a->listeners[index].transport, REFUSAL_FILES);
+    }
+    a->spare_fd = spare_open();
+}
+
+static enum pass pause_after(struct loop *l, uint32_t index, int cause)
+{
+    struct acceptor *a = &l->acceptor;
+    bool files = cause == EMFILE || cause == ENFILE;
+    if (files) {
+        metric_add(&l->metrics->limit_files, 1);
+        refuse_one_with_spare(a, index);
+    }
+    metric_add(&l->io_metrics.accept_pauses, 1);
+    loop_io_notice(l, files ? IO_NOTICE_FILES : IO_NOTICE_ACCEPT, (uint64_t)cause, "");
+    state_set(l, ACCEPTOR_PAUSED, l->clock.now_ms + a->pause_ms);
+    a->pause_ms = a->pause_ms * 2 < ACCEPT_PAUSE_MAX_MS ? a->pause_ms * 2 : ACCEPT_PAUSE_MAX_MS;
+    return PASS_PAUSED;
+}
+
+static void refuse(struct loop *l, uint32_t index, int fd, enum refusal_reason reason)
+{
+    struct acceptor *a = &l->acceptor;
+    refusals_add(&a->refusals, fd, a->listeners[index].transport, reason, l->clock.now_ms,
+                 event_tag(EVENT_REFUSAL, 0));
+}
+
+static void refuse_full(struct loop *l, uint32_t index, int fd)
+{
+    metric_add(&l->metrics->limit_connections, 1);
+    if (!l->acceptor.full_told) {
+        l->acceptor.full_told = true;
+        loop_io_notice(l, IO_NOTICE_FULL, admission_connections(&l->shared->admission), "");
+    }
+    refuse(l, index, fd, REFUSAL_FULL);
+}
+
+// The connection has a slot and its address is counted: hands it to core.
+static void hand_over(struct loop *l, uint32_t index, int fd, const struct peer *peer, uint32_t ticket)
+{
+    uint32_t conn = 0;
+    enum err e = traffic_reserve(l);
+    if (e == OK)
+        e = shard_on_accept(l->shard, l->acceptor.listeners[index].transport, peer, &conn);
+    if (e == OK) {
+        traffic_open(l, conn, fd, ticket);
+        return;
+    }
+    loop_wake_waiting(l, admission_leave(&l->shared->admission, ticket));
+    refuse_full(l, index, fd);
+}
+
+// A connection for which there is a slot.
+static void admit(struct loop *l, uint32_t index, int fd, const struct address *from)
+{
+    struct address_key key = address_key(from);
+    struct peer peer;
+    _Static_assert(sizeof peer.text >= ADDRESS_TEXT_MAX, "a peer's text holds an address");
+    address_format(from, peer.text);
+
+    uint32_t ticket;
+    enum err e = admission_enter(&l->shared->admission, &key, &ticket);
+    if (e == OK) {
+        hand_over(l, index, fd, &peer, ticket);
+        return;
+    }
+    loop_wake_waiting(l, admission_cancel(&l->shared->admission));
+    if (e == ERR_LIMIT) {
+        metric_add(&l->metrics->limit_address, 1);
+        loop_io_notice(l, IO_NOTICE_ADDRESS, 0, peer.text);
+        refuse(l, index, fd, REFUSAL_ADDRESS);
+    } else {
+        metric_add(&l->metrics->limit_memory, 1);
+        refuse(l, index, fd, REFUSAL_FULL);
+    }
+}
+
+// Takes connections from one queue. over_limit: also those without a slot, to refuse them.
+static enum pass accept_pass(struct loop *l, uint32_t index, bool over_limit)
+{
+    struct acceptor *a = &l->acceptor;
+    for (uint32_t n = 0; n < ACCEPTS_PER_TURN; n++) {
+        bool slot = admission_reserve(&l->shared->admission, l->index);
+        // After the last slot was used it is not known whether anybody is left: if so, epoll reports it again.
+        if (!slot && !over_limit)
+            return n > 0 ? PASS_BUDGET : PASS_FULL;
+
+        struct address from = {.len = sizeof from.storage};
+        int fd = accept4(a->listeners[index].fd, (struct sockaddr *)&from.storage, &from.len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int cause = errno;
+        if (fd < 0 && slot)
+            loop_wake_waiting(l, admission_cancel(&l->shared->admission));
+        if (fd < 0 && (cause == EAGAIN || cause == EWOULDBLOCK))
+            return PASS_EMPTY;
+        if (fd < 0 && is_peers_fault(cause))
+            continue;
+        if (fd < 0)
+            return pause_after(l, index, cause);
+
+        a->pause_ms = ACCEPT_PAUSE_MIN_MS;
+        if (slot)
+            admit(l, index, fd, &from);
+        else
+            refuse_full(l, index, fd);
+    }
+    return PASS_BUDGET;
+}
+
+static void turn_open(struct loop *l)
+{
+    struct acceptor *a = &l->acceptor;
+    uint32_t wait_ms = atomic_load_explicit(&l->shared->live.connection_wait_ms, memory_order_relaxed);
+    if (wait_ms == 0)
+        a->full_told = false;
+    for (uint32_t i = 0; i < a->listener_count && a->state == ACCEPTOR_OPEN; i++) {
+        bool ready = a->listeners[i].ready;
+        a->listeners[i].ready = false;
+        if (ready && accept_pass(l, i, wait_ms == 0) == PASS_FULL) {
+            metric_add(&l->io_metrics.accept_waits, 1);
+            a->full_told = false;
+            state_set(l, ACCEPTOR_WAITING, l->clock.now_ms + wait_ms);
+        }
+    }
+}
+
+// Woken for a free slot, or the wait is over. Who lost the race for the slot goes on waiting, not from the start.
+static void turn_waiting(struct loop *l)
+{
+    struct acceptor *a = &l->acceptor;
+    bool over = a->due_ms <= l->clock.now_ms;
+    if (!over && !admission_has_room(&l->shared->admission, l->index))
+        return;
+    bool done = true;
+    for (uint32_t i = 0; i < a->listener_count && a->state == ACCEPTOR_WAITING; i++) {
+        enum pass pass = accept_pass(l, i, over);
+        done = done && pass != PASS_FULL && !(over && pass == PASS_BUDGET);
+    }
+    if (done && a->state == ACCEPTOR_WAITING)
+        state_set(l, ACCEPTOR_OPEN, UINT64_MAX);
+}
+
+void acceptor_turn(struct loop *l)
+{
+    struct acceptor *a = &l->acceptor;
+    refusals_expire(&a->refusals, l->clock.now_ms);
+    switch (a->state) {
+    case ACCEPTOR_OPEN:
+        turn_open(l);
+        break;
+    case ACCEPTOR_WAITING:
+        turn_waiting(l);
+        break;
+    case ACCEPTOR_PAUSED:
+        if (a->due_ms <= l->clock.now_ms) {
+            if (a->spare_fd < 0)
+                a->spare_fd = spare_open();
+            state_set(l, ACCEPTOR_OPEN, UINT64_MAX);
+        }
+        break;
+    case ACCEPTOR_CLOSED:
+        break;
+    }
+}
+
+uint64_t acceptor_next_due_ms(const struct loop *l)
+{
+    const struct acceptor *a = &l->acceptor;
+    uint64_t due = refusals_next_due_ms(&a->refusals);
+    bool timed = a->state == ACCEPTOR_WAITING || a->state == ACCEPTOR_PAUSED;
+    return timed && a->due_ms < due ? a->due_ms : due;
+}
+
+void acceptor_on_closed(struct loop *l)
+{
+    if (l->acceptor.state == ACCEPTOR_PAUSED)
+        l->acceptor.due_ms = l->clock.now_ms;
+}
+
+void acceptor_shutdown(struct loop *l)
+{
+    struct acceptor *a = &l->acceptor;
+    if (a->state == ACCEPTOR_CLOSED)
+        return;
+    for (uint32_t i = 0; i < a->listener_count; i++) {
+        for (uint32_t n = 0; n < REFUSED_AT_SHUTDOWN_MAX; n++) {
+            int fd = accept4(a->listeners[i].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (fd < 0)
+                break;
+            refuse(l, i, fd, REFUSAL_DRAIN);
+        }
+        close(a->listeners[i].fd);
+        a->listeners[i].fd = -1;
+    }
+    a->listener_count = 0;
+    a->state = ACCEPTOR_CLOSED;
+    a->due_ms = UINT64_MAX;
+}
+
+void acceptor_deinit(struct acceptor *a)
+{
+    for (uint32_t i = 0; i < a->listener_count; i++)
+        close(a->listeners[i].fd);
+    a->listener_count = 0;
+    a->state = ACCEPTOR_CLOSED;
+    if (a->spare_fd >= 0)
+        close(a->spare_fd);
+    a->spare_fd = -1;
+    refusals_close_all(&a->refusals);
+}

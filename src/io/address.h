@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// address.h - socket addresses as operators write them, as logs show them, and as limits count them.
+//
+//      "127.0.0.1:8000"  "[::1]:8000"  "localhost:8000"  "*:8000"  ":8000"        port 0: the kernel picks one
+//
+// Idea: no name is resolved. A server that listens on what a name server says today is a surprise, and the check of
+// a config must not wait for a network. `localhost` is 127.0.0.1; `*` and the empty host are every IPv4 address;
+// "[::]:8000" is every address of both families.
+//
+// Counting (limits.per_address): an IPv6 peer owns at least a /64, so its first 64 bits count as the address; an
+// IPv4 peer counts as itself, also where it came through an IPv6 socket (::ffff:a.b.c.d).
+#ifndef PLENUM_IO_ADDRESS_H
+#define PLENUM_IO_ADDRESS_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include <sys/socket.h>
+
+enum { ADDRESS_TEXT_MAX = 56 }; // "[" 45 bytes of IPv6 "]:65535" NUL
+
+struct address {
+    struct sockaddr_storage storage;
+    socklen_t len;
+};
+
+// What one peer counts as.
+struct address_key {
+    uint8_t bytes[16];
+};
+
+// ERR_SYNTAX where s is none of the forms above.
+enum err address_parse(str s, struct address *ret) WARN_UNUSED;
+// As text, with the port; IPv4 inside IPv6 is shown as IPv4. Unknown families become "?".
+void address_format(const struct address *a, char ret[ADDRESS_TEXT_MAX]);
+uint16_t address_port(const struct address *a);
+void address_port_set(struct address *a, uint16_t port);
+struct address_key address_key(const struct address *a);
+
+#endif

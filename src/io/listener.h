@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// listener.h - listening sockets: one per shard for each address, all bound before anything runs.
+//
+// With SO_REUSEPORT the kernel spreads new connections over the shards' sockets by a hash of the 4-tuple, without a
+// lock or a hand-off. It would also let a second copy of this program, of the same user, bind the same port and take
+// half of the connections in silence; so the port is first tried without the option, which fails then.
+//
+// What every connection needs is set on the listener and inherited: TCP_NODELAY (a turn's output is one write, there
+// is nothing to wait for) and TCP_NOTSENT_LOWAT (a reader that stalls keeps 51-153 KB in the kernel instead of
+// 4.2 MB; the rest waits in the room's log, where it can be skipped or announced as a gap).
+//
+// Errors: a sentence for the operator in struct io_error.
+#ifndef PLENUM_IO_LISTENER_H
+#define PLENUM_IO_LISTENER_H
+
+#include "io/address.h"
+#include "io/io_error.h"
+
+enum {
+    NOTSENT_BYTES = 16 * 1024, // unsent bytes in the kernel above which a socket takes no more
+};
+
+// Opens n listening sockets (non-blocking, close-on-exec) on one address. Port 0 becomes a free port, the same for
+// all n; *ret_bound is the real address. All or none: on an error nothing stays open.
+// ERR_EXISTS: the port is taken; ERR_DENIED: not allowed; ERR_NOT_FOUND: no such address on this machine;
+// ERR_UNSUPPORTED: anything else.
+enum err listener_open(const struct address *address, int backlog, uint32_t n, int *ret_fds,
+                       struct address *ret_bound, struct io_error *error) WARN_UNUSED;
+
+#endif

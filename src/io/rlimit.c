@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// RLIMIT_NOFILE to its hard limit, and the sum of what is not a connection.
+#include "io/rlimit.h"
+
+#include "io/refusal.h"
+#include <sys/resource.h>
+
+enum {
+    // Standard streams, signalfd, a config or log file being read, resolver and helper-thread sockets to come.
+    FILES_OF_PROCESS = 32,
+    // Each shard: epoll, eventfd, two listeners, the spare for EMFILE, one accepted and not yet admitted.
+    FILES_OF_SHARD = 6 + REFUSALS_MAX,
+};
+
+struct rlimit_files rlimit_files_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return (struct rlimit_files){.soft_before = 1024, .files_max = 1024}; // the kernel's own default
+    struct rlimit_files files = {.soft_before = limit.rlim_cur, .files_max = limit.rlim_cur};
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+            files.files_max = limit.rlim_max;
+    }
+    return files;
+}
+
+uint32_t rlimit_files_reserved(uint32_t shard_count)
+{
+    return FILES_OF_PROCESS + shard_count * FILES_OF_SHARD;
+}
+
+uint32_t rlimit_connections_max(uint64_t files_max, uint32_t shard_count, uint32_t wanted)
+{
+    uint64_t reserved = rlimit_files_reserved(shard_count);
+    uint64_t room = files_max > reserved ? files_max - reserved : 0;
+    return room < wanted ? (uint32_t)room : wanted;
+}

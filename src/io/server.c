@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Putting a server together and taking it apart. Nothing here is on the way of a message.
+//
+// Everything is made by the creating thread, in an order in which each step can fail and be taken back: files,
+// memory, addresses, mailboxes, loops. The threads come last and only get what is finished.
+#include "io/loop.h"
+
+#include "base/assert.h"
+#include "io/listener.h"
+#include "io/mem_malloc.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SETTINGS_WAIT_S = 10, // for all shards to take new settings; a turn takes milliseconds
+};
+
+struct server {
+    struct mem mem;
+    struct loop_shared shared;
+    struct server_info info;
+    bool started;
+};
+
+static void live_set(struct server *s, const struct io_settings *io)
+{
+    uint32_t connections = io->connections_max < s->info.connections_max ? io->connections_max : s->info.connections_max;
+    atomic_store_explicit(&s->shared.live.drain_deadline_ms, io->drain_deadline_ms, memory_order_relaxed);
+    atomic_store_explicit(&s->shared.live.connection_wait_ms, io->connection_wait_ms, memory_order_relaxed);
+    atomic_store_explicit(&s->shared.live.spin_us, io->spin_us, memory_order_relaxed);
+    atomic_store_explicit(&s->shared.live.turn_slow_ms, io->turn_slow_ms, memory_order_relaxed);
+    uint64_t waiting = admission_limits_set(&s->shared.admission, connections, io->connections_per_address);
+    for (uint32_t i = 0; waiting != 0; i++, waiting >>= 1)
+        if (waiting & 1)
+            loop_request(&s->shared.loops[i], REQUEST_LOOK);
+}
+
+static enum err files_init(struct server *s, const struct io_settings *io, struct io_error *error)
+{
+    s->info.files = rlimit_files_raise();
+    s->info.connections_max = rlimit_connections_max(s->info.files.files_max, s->info.shard_count, io->connections_max);
+    if (s->info.connections_max > 0)
+        return OK;
+    io_error_set(error, "the limit of open files is %llu, and %u shards need %u beside connections; raise it (ulimit -n)",
+                 (unsigned long long)s->info.files.files_max, s->info.shard_count,
+                 rlimit_files_reserved(s->info.shard_count) + 1);
+    return ERR_LIMIT;
+}
+
+static enum err loops_init(struct server *s, const struct settings *core, struct io_error *error)
+{
+    struct loop_shared *shared = &s->shared;
+    enum err e = mailbox_create(&s->mem, shared->shard_count, &shared->mailbox);
+    for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
+        e = loop_init(&shared->loops[i], i, shared, core);
+    if (e == ERR_NOMEM)
+        io_error_set(error, "the memory budget of %zu bytes is too small for %u shards", s->info.memory_bytes_max,
+                     shared->shard_count);
+    else if (e != OK)
+        io_error_set(error, "the kernel refused an epoll or eventfd file: the system is out of files or memory");
+    return e;
+}
+
+// One listening socket for each shard on one address.
+static enum err listen_on(struct server *s, str where, enum transport transport, const struct io_settings *io,
+                          char ret_text[56], uint16_t *ret_port, struct io_error *error)
+{
+    if (where.n == 0)
+        return OK;
+    struct address wanted, bound;
+    if (address_parse(where, &wanted) != OK) {
+        io_error_set(error, "cannot listen on \"%.*s\": expected HOST:PORT, with a numeric address, localhost or *",
+                     (int)(where.n < 100 ? where.n : 100), where.p);
+        return ERR_SYNTAX;
+    }
+    int fds[SHARDS_MAX];
+    enum err e = listener_open(&wanted, (int)io->backlog, s->shared.shard_count, fds, &bound, error);
+    if (e != OK)
+        return e;
+    for (uint32_t i = 0; i < s->shared.shard_count; i++)
+        if (acceptor_add(&s->shared.loops[i], fds[i], transport) != OK)
+            e = ERR_LIMIT; // the others are still handed over, so that one place closes them all
+    if (e != OK)
+        io_error_set(error, "the kernel refused to watch a listening socket: the system is out of memory");
+    address_format(&bound, ret_text);
+    *ret_port = address_port(&bound);
+    return e;
+}
+
+static enum err addresses_init(struct server *s, const struct io_settings *io, struct io_error *error)
+{
+    struct address http, text;
+    if (address_parse(io->http, &http) == OK && address_parse(io->text, &text) == OK && address_port(&http) != 0 &&
+        http.len == text.len && memcmp(&http.storage, &text.storage, sizeof http.storage) == 0) {
+        io_error_set(error, "cannot listen on %.*s for both HTTP and text lines", STR_ARG(io->http));
+        return ERR_EXISTS;
+    }
+    enum err e = listen_on(s, io->http, TRANSPORT_HTTP, io, s->info.http, &s->info.http_port, error);
+    if (e != OK)
+        return e;
+    return listen_on(s, io->text, TRANSPORT_LINE, io, s->info.text, &s->info.text_port, error);
+}
+
+static enum err server_init(struct server *s, const struct io_settings *io, const struct settings *core,
+                            const struct server_hooks *hooks, struct io_error *error)
+{
+    struct loop_shared *shared = &s->shared;
+    s->info.shard_count = shared->shard_count = core->shard_count;
+    s->info.memory_bytes_max = io->memory_bytes_max;
+    mem_init(&s->mem, mem_malloc_backend(), io->memory_bytes_max);
+    shared->mem = &s->mem;
+    shared->hooks = *hooks;
+    pthread_mutex_init(&shared->settings_lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&shared->settings_taken, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    admission_init(&shared->admission, &s->mem, &core->hash_key, 0, 0);
+
+    enum err e = files_init(s, io, error);
+    if (e != OK)
+        return e;
+    shared->loops = mem_zalloc(&s->mem, shared->shard_count * sizeof *shared->loops);
+    if (!shared->loops) {
+        io_error_set(error, "the memory budget of %zu bytes is too small for %u shards", io->memory_bytes_max,
+                     shared->shard_count);
+        return ERR_NOMEM;
+    }
+    live_set(s, io);
+    e = loops_init(s, core, error);
+    return e == OK ? addresses_init(s, io, error) : e;
+}
+
+enum err server_create(const struct io_settings *io, const struct settings *core, const struct server_hooks *hooks,
+                       struct server **ret, struct io_error *error)
+{
+    ASSERT(core->shard_count >= 1 && core->shard_count <= SHARDS_MAX);
+    error->text[0] = '\0';
+    struct server *s = calloc(1, sizeof *s); // outside of the budget, which lives in it
+    if (!s) {
+        io_error_set(error, "out of memory");
+        return ERR_NOMEM;
+    }
+    enum err e = server_init(s, io, core, hooks, error);
+    if (e != OK) {
+        server_destroy(s);
+        return e;
+    }
+    *ret = s;
+    return OK;
+}
+
+enum err server_start(struct server *s, struct io_error *error)
+{
+    ASSERT(!s->started);
+    s->started = true;
+    // Threads inherit the mask: signals are the main thread's business.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    enum err e = OK;
+    for (uint32_t i = 0; e == OK && i < s->shared.shard_count; i++) {
+        pthread_mutex_lock(&s->shared.settings_lock);
+        s->shared.running |= (uint64_t)1 << i;
+        pthread_mutex_unlock(&s->shared.settings_lock);
+        int failed = pthread_create(&s->shared.loops[i].thread, NULL, loop_run, &s->shared.loops[i]);
+        s->shared.loops[i].thread_made = failed == 0;
+        if (failed) {
+            io_error_set(error, "cannot start the thread of shard %u: %s", i, strerrordesc_np(failed));
+            e = ERR_LIMIT;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (e != OK) {
+        server_stop(s);
+        server_wait(s);
+    }
+    return e;
+}
+
+bool server_settings_set(struct server *s, const struct io_settings *io, const struct settings *core)
+{
+    struct loop_shared *shared = &s->shared;
+    live_set(s, io);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += SETTINGS_WAIT_S;
+
+    pthread_mutex_lock(&shared->settings_lock);
+    shared->settings_next = core;
+    shared->settings_pending = shared->running;
+    for (uint32_t i = 0; i < shared->shard_count; i++)
+        loop_request(&shared->loops[i], REQUEST_SETTINGS);
+    int timed_out = 0;
+    while (shared->settings_pending != 0 && !timed_out)
+        timed_out = pthread_cond_timedwait(&shared->settings_taken, &shared->settings_lock, &until);
+    bool taken = shared->settings_pending == 0;
+    pthread_mutex_unlock(&shared->settings_lock);
+    return taken;
+}
+
+static void request_all(struct server *s, uint32_t request)
+{
+    for (uint32_t i = 0; i < s->shared.shard_count; i++)
+        loop_request(&s->shared.loops[i], request);
+}
+
+void server_drain(struct server *s)
+{
+    request_all(s, REQUEST_DRAIN);
+}
+
+void server_stop(struct server *s)
+{
+    request_all(s, REQUEST_STOP);
+}
+
+bool server_wait(struct server *s)
+{
+    for (uint32_t i = 0; i < s->shared.shard_count; i++) {
+        struct loop *l = &s->shared.loops[i];
+        if (l->thread_made)
+            pthread_join(l->thread, NULL);
+        l->thread_made = false;
+    }
+    return atomic_load_explicit(&s->shared.overruns, memory_order_relaxed) == 0;
+}
+
+// What was on its way when the threads ended.
+static void mail_drop(struct server *s)
+{
+    for (uint32_t from = 0; from < s->shared.shard_count; from++)
+        for (uint32_t to = 0; to < s->shared.shard_count; to++) {
+            if (from == to)
+                continue;
+            struct mail *m;
+            while ((m = mailbox_pull(s->shared.mailbox, from, to)))
+                mail_discard(&s->mem, m);
+        }
+}
+
+void server_destroy(struct server *s)
+{
+    if (!s)
+        return;
+    struct loop_shared *shared = &s->shared;
+    if (shared->mailbox)
+        mail_drop(s);
+    for (uint32_t i = 0; shared->loops && i < shared->shard_count; i++)
+        loop_deinit(&shared->loops[i]);
+    mailbox_destroy(shared->mailbox);
+    if (shared->loops)
+        mem_free(&s->mem, shared->loops, shared->shard_count * sizeof *shared->loops);
+    admission_deinit(&shared->admission);
+    pthread_cond_destroy(&shared->settings_taken);
+    pthread_mutex_destroy(&shared->settings_lock);
+    free(s);
+}
+
+const struct server_info *server_info(const struct server *s)
+{
+    return &s->info;
+}
+
+struct metrics *server_metrics(const struct server *s, uint32_t shard)
+{
+    ASSERT(shard < s->shared.shard_count);
+    return s->shared.loops[shard].metrics;
+}
+
+struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard)
+{
+    ASSERT(shard < s->shared.shard_count);
+    return &s->shared.loops[shard].io_metrics;
+}
+
+struct mem *server_mem(struct server *s)
+{
+    return &s->mem;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// server.h - the running server: one thread and one event loop per shard, and what they share.
+//
+//      server_create    binds every address, sizes everything, makes the shards; nothing runs yet
+//      server_start     the threads run; connections are taken
+//      server_drain     leave in good order: no new connections, clients are told, closes are paced
+//      server_wait      until all threads have ended
+//      server_destroy
+//
+// Everything that can fail for a reason an operator can mend fails in server_create, before a single connection is
+// taken, with one sentence in struct io_error.
+//
+// Ownership: settings, hooks' context and all that they point to belong to the caller and outlive the server; after
+// server_settings_set has returned true, the settings before are free again.
+// Thread: server_drain, server_stop, server_metrics, server_info, server_mem from any thread; server_drain and
+// server_stop also from a signal handler. The rest from the thread that created the server. The shards' threads
+// block every signal. Hooks are called by the shards' threads, several at a time.
+#ifndef PLENUM_IO_SERVER_H
+#define PLENUM_IO_SERVER_H
+
+#include "core/shard.h"
+#include "io/io_error.h"
+#include "io/io_metrics.h"
+#include "io/rlimit.h"
+
+struct server;
+
+// What the operator decides about the driver. [start] is read by server_create only.
+struct io_settings {
+    str http;                         // [start] address of HTTP and WebSocket, see address.h; empty = off
+    str text;                         // [start] address of text lines; empty = off
+    uint32_t backlog;                 // [start] of each listening socket; the kernel caps it at net.core.somaxconn
+    size_t memory_bytes_max;          // [start] budget of all shards together; 0 = none
+    uint32_t drain_deadline_ms;       // from server_drain until the rest is cut off
+    uint32_t connections_max;         // in all; above what was given at the start, or has files, it is cut down
+    uint32_t connections_per_address; // 0 = no limit
+    uint32_t connection_wait_ms;      // a connection beyond connections_max waits in the accept queue so long
+    uint32_t spin_us;                 // poll the mailboxes so long before sleeping, after mail was moved; 0 = never
+    uint32_t turn_slow_ms;            // a turn that takes longer is counted and reported; 0 = never
+};
+
+// Something about the driver that is worth a log line.
+enum io_notice_type {
+    IO_NOTICE_FULL,         // warning; value = connections: a connection was refused for limits.connections
+    IO_NOTICE_ADDRESS,      // info; peer: a connection was refused for the limit per address
+    IO_NOTICE_FILES,        // error; value = errno: EMFILE or ENFILE, accepting pauses
+    IO_NOTICE_ACCEPT,       // warning; value = errno: accept failed for another reason of ours, accepting pauses
+    IO_NOTICE_TURN_SLOW,    // warning; value = milliseconds that the turn took
+    IO_NOTICE_DRAIN_OVERRUN // warning; value = connections that were cut off
+};
+struct io_notice {
+    enum io_notice_type type;
+    uint32_t shard;
+    uint64_t value;
+    const char *peer; // "" where there is none
+};
+
+struct server_hooks {
+    void *ctx;
+    void (*notice)(void *ctx, uint32_t shard, const struct notice *n);
+    void (*io_notice)(void *ctx, const struct io_notice *n);
+    void (*metrics_page)(void *ctx, struct buf *body);
+};
+
+struct server_info {
+    uint32_t shard_count;
+    char http[56]; // the real address, with the real port; "" = off
+    char text[56];
+    uint16_t http_port; // 0 = off
+    uint16_t text_port;
+    struct rlimit_files files;
+    uint32_t connections_max; // in force: what was asked for, or what there are files for
+    size_t memory_bytes_max;
+};
+
+// core->shard_count is the number of threads; core->connections_max should be io->connections_max, because
+// SO_REUSEPORT may give one shard all of them.
+enum err server_create(const struct io_settings *io, const struct settings *core, const struct server_hooks *hooks,
+                       struct server **ret, struct io_error *error) WARN_UNUSED;
+enum err server_start(struct server *s, struct io_error *error) WARN_UNUSED;
+
+// New values for the reloadable fields of both. Returns when every shard has taken them, which is one turn, and is
+// then true; false when a shard did not within 10 s (a turn hangs): both old and new must then stay.
+bool server_settings_set(struct server *s, const struct io_settings *io, const struct settings *core);
+
+void server_drain(struct server *s);
+// At once: everything that is still open is cut off.
+void server_stop(struct server *s);
+// Returns true when all connections had ended before the deadline of the drain.
+bool server_wait(struct server *s);
+// After server_wait, or before server_start. NULL is fine.
+void server_destroy(struct server *s);
+
+const struct server_info *server_info(const struct server *s);
+struct metrics *server_metrics(const struct server *s, uint32_t shard);
+struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard);
+struct mem *server_mem(struct server *s);
+
+#endif
