@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/banner.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+struct host {
+    char z[56];
+};
+
+// The host of "host:port" as a client on this machine reaches it: nobody connects to "every address".
+static struct host reachable_host(const char *address)
+{
+    struct host h;
+    const char *colon = strrchr(address, ':');
+    size_t n = colon != NULL ? (size_t)(colon - address) : 0;
+    str host = str_make(address, n);
+    if (str_eq(host, STR("0.0.0.0")))
+        host = STR("127.0.0.1");
+    else if (str_eq(host, STR("[::]")))
+        host = STR("[::1]");
+    snprintf(h.z, sizeof h.z, "%.*s", STR_ARG(host));
+    return h;
+}
+
+// nc wants no brackets.
+static struct host bare_host(const char *address)
+{
+    struct host h = reachable_host(address);
+    size_t n = strlen(h.z);
+    if (h.z[0] == '[') {
+        memmove(h.z, h.z + 1, n - 2);
+        h.z[n - 2] = '\0';
+    }
+    return h;
+}
+
+static void print_places(const struct server_info *info, bool echo, FILE *out)
+{
+    if (info->http_port != 0) {
+        struct host host = reachable_host(info->http);
+        fprintf(out, "  chat page    http://%s:%u/\n", host.z, info->http_port);
+        fprintf(out, "  WebSocket    ws://%s:%u/ws\n", host.z, info->http_port);
+        if (echo)
+            fprintf(out, "  echo         ws://%s:%u/conformance/echo\n", host.z, info->http_port);
+    }
+    if (info->text_port != 0)
+        fprintf(out, "  text lines   nc %s %u\n", bare_host(info->text).z, info->text_port);
+}
+
+static void print_size(uint64_t bytes, FILE *out)
+{
+    if (bytes >= 1 << 20 && bytes % (1 << 20) == 0)
+        fprintf(out, "%" PRIu64 " MiB", bytes >> 20);
+    else if (bytes >= 1 << 10 && bytes % (1 << 10) == 0)
+        fprintf(out, "%" PRIu64 " KiB", bytes >> 10);
+    else
+        fprintf(out, "%" PRIu64 " bytes", bytes);
+}
+
+static void print_limits(const struct server_info *info, const struct settings *core, FILE *out)
+{
+    fprintf(out, "  connections  %" PRIu32 "\n", info->connections_max);
+    fprintf(out, "  open files   %" PRIu64, info->files.files_max);
+    if (info->files.soft_before != info->files.files_max)
+        fprintf(out, ", raised from %" PRIu64, info->files.soft_before);
+    fputs("\n  messages     up to ", out);
+    print_size(core->message_bytes, out);
+    if (core->commands_per_s > 0)
+        fprintf(out, ", %" PRIu32 " commands a second per connection", core->commands_per_s);
+    fprintf(out, "\n  memory       up to %zu MiB for connections, rooms and logs\n",
+            info->memory_bytes_max >> 20);
+    fprintf(out, "  shards       %" PRIu32 "\n", info->shard_count);
+}
+
+void banner_print(const struct server_info *info, const struct settings *core, FILE *out)
+{
+    fprintf(out, "plenum %s\n", core->version);
+    print_places(info, core->echo, out);
+    print_limits(info, core, out);
+    fprintf(out, "ready http=%s text=%s shards=%" PRIu32 " pid=%d\n", info->http, info->text,
+            info->shard_count, (int)getpid());
+    fflush(out);
+}

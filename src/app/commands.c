@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A command line is: the command, then options in any order. Settings (--section.name) are picked out and handed to
+// the configuration as they are, which knows their names, types and ranges.
+#include "app/commands.h"
+
+#include "app/config.h"
+#include "app/config_override.h"
+#include "app/config_print.h"
+#include "app/serve.h"
+
+#include <stdlib.h>
+
+struct line {
+    const struct command *command;
+    char **environment;
+    bool help, markdown, effective;
+    const char *config;   // -c FILE
+    const char *argument; // of commands that take one
+    char **settings;      // room for all arguments
+    int settings_n;
+};
+
+enum accepts { TAKES_SETTINGS = 1, TAKES_FILE = 2, TAKES_FORMS = 4 };
+
+struct command {
+    const char *name;
+    enum exit_code (*run)(const struct line *line);
+    unsigned accepts;
+    const char *usage;
+    const char *summary;
+    const char *help;
+};
+
+static enum exit_code run_serve(const struct line *line);
+static enum exit_code run_check(const struct line *line);
+static enum exit_code run_config(const struct line *line);
+static enum exit_code run_version(const struct line *line);
+
+static const struct command commands[] = {
+    {"serve", run_serve, TAKES_SETTINGS, "plenum serve [-c FILE] [--section.name=VALUE ...] [--echo]",
+     "runs the server",
+     "Listens on server.http and server.text, prints where, and runs until SIGTERM or SIGINT, then leaves in good\n"
+     "order. SIGHUP reads the configuration again.\n"
+     "\n"
+     "  -c, --config FILE      YAML file with settings; without it the defaults hold\n"
+     "  --section.name=VALUE   one setting; stronger than the file and than PLENUM_SECTION_NAME\n"
+     "  --echo                 short for --server.echo=true\n"
+     "\n"
+     "The last line on stdout is `ready http=HOST:PORT text=HOST:PORT shards=N pid=PID`. Log lines go to stderr.\n"},
+    {"check-config", run_check, TAKES_FILE, "plenum check-config FILE",
+     "lists everything that is wrong with a file",
+     "Prints one line per mistake, `file:line: key: got ..., expected ...`, and exits with 2; with 0 if all is well.\n"},
+    {"config", run_config, TAKES_SETTINGS | TAKES_FORMS,
+     "plenum config [--markdown | --effective [-c FILE] [--section.name=VALUE ...]]",
+     "prints all settings with their defaults as YAML",
+     "  --markdown    the same as a page of documentation (docs/CONFIG.md)\n"
+     "  --effective   with the values in force, from FILE, PLENUM_* variables and flags; secrets are left out\n"},
+    {"version", run_version, 0, "plenum version", "prints the version", ""},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+// ---- help
+
+static void print_overview(FILE *out)
+{
+    fputs("plenum: a multi-room WebSocket messaging server\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  plenum %-13s %s\n", commands[i].name, commands[i].summary);
+    fputs(
+        "\n`plenum COMMAND --help` says more. Exit codes: 0 done, 1 could not start, 2 wrong command line or\n"
+        "configuration, 130 cut off by a second signal.\n",
+        out);
+}
+
+static void print_help(const struct command *c)
+{
+    printf("%s\n\n%s", c->usage, c->help);
+    if (strcmp(c->name, "serve") == 0) {
+        printf("\nSettings:\n");
+        config_print_flags(stdout);
+    }
+}
+
+// ---- command line
+
+static enum exit_code complain(const struct command *c, const char *argument)
+{
+    str path = str_from_cstr(argument);
+    while (path.n > 0 && path.p[0] == '-')
+        path = str_skip(path, 1);
+    str rest;
+    const struct config_key *meant =
+        c->accepts & TAKES_SETTINGS ? config_key_guess(str_split(path, '=', &rest)) : NULL;
+    fprintf(stderr, "plenum %s: got %s, expected %s%s%s%s\n", c->name,
+            complaint_quote(str_from_cstr(argument)).z, c->usage, meant != NULL ? " (did you mean --" : "",
+            meant != NULL ? meant->path : "", meant != NULL ? "?)" : "");
+    return EXIT_USAGE;
+}
+
+// Takes "-c FILE", "--config FILE" or "--config=FILE" at argv[0]; the number of arguments used, 0 if it is none of
+// them, -1 if the file is missing.
+static int take_config(char **argv, int n, const char **ret_file)
+{
+    if (strncmp(argv[0], "--config=", 9) == 0) {
+        *ret_file = argv[0] + 9;
+        return 1;
+    }
+    if (strcmp(argv[0], "-c") != 0 && strcmp(argv[0], "--config") != 0)
+        return 0;
+    if (n < 2)
+        return -1;
+    *ret_file = argv[1];
+    return 2;
+}
+
+// One option or argument at argv[0]; the number of arguments used, or 0 if the command does not take it.
+static int take_one(struct line *line, char **argv, int n)
+{
+    static char echo[] = "--server.echo=true";
+    unsigned accepts = line->command->accepts;
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
+        line->help = true;
+        return 1;
+    }
+    if ((accepts & TAKES_FORMS) && strcmp(argv[0], "--markdown") == 0) {
+        line->markdown = true;
+        return 1;
+    }
+    if ((accepts & TAKES_FORMS) && strcmp(argv[0], "--effective") == 0) {
+        line->effective = true;
+        return 1;
+    }
+    if ((accepts & TAKES_FILE) && argv[0][0] != '-' && line->argument == NULL) {
+        line->argument = argv[0];
+        return 1;
+    }
+    if (!(accepts & TAKES_SETTINGS))
+        return 0;
+    if (strcmp(argv[0], "--echo") == 0) {
+        line->settings[line->settings_n++] = echo;
+        return 1;
+    }
+    int span = config_flag_span(argv, n);
+    for (int i = 0; i < span; i++)
+        line->settings[line->settings_n++] = argv[i];
+    return span > 0 ? span : take_config(argv, n, &line->config);
+}
+
+static enum exit_code run_line(struct line *line, int argc, char **argv)
+{
+    for (int i = 0, used; i < argc; i += used) {
+        used = take_one(line, argv + i, argc - i);
+        if (used < 0) {
+            fprintf(stderr, "plenum %s: %s: got no value, expected a file\n", line->command->name, argv[i]);
+            return EXIT_USAGE;
+        }
+        if (used == 0)
+            return complain(line->command, argv[i]);
+    }
+    if (line->help) {
+        print_help(line->command);
+        return EXIT_DONE;
+    }
+    return line->command->run(line);
+}
+
+static enum exit_code unknown_command(const char *word)
+{
+    const char *meant = NULL;
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (config_text_near(str_from_cstr(word), str_from_cstr(commands[i].name)))
+            meant = commands[i].name;
+    fprintf(stderr, "plenum: got %s, expected a command: serve, check-config, config or version%s%s%s\n",
+            complaint_quote(str_from_cstr(word)).z, meant != NULL ? " (did you mean " : "",
+            meant != NULL ? meant : "", meant != NULL ? "?)" : "");
+    return EXIT_USAGE;
+}
+
+enum exit_code commands_run(int argc, char **argv, char **environment)
+{
+    if (argc < 2) {
+        print_overview(stderr);
+        return EXIT_USAGE;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        print_overview(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(word, "--version") == 0)
+        word = "version";
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, word) != 0)
+            continue;
+        struct line line = {.command = &commands[i], .environment = environment};
+        line.settings = calloc((size_t)argc, sizeof *line.settings);
+        if (line.settings == NULL)
+            return EXIT_FAILED;
+        enum exit_code code = run_line(&line, argc - 2, argv + 2);
+        free(line.settings);
+        return code;
+    }
+    return unknown_command(word);
+}
+
+// ---- the commands
+
+static struct config_sources sources_of(const struct line *line)
+{
+    return (struct config_sources){.file = line->config,
+                                   .environment = line->environment,
+                                   .flags = line->settings,
+                                   .flags_n = line->settings_n};
+}
+
+static enum exit_code run_serve(const struct line *line)
+{
+    struct config_sources sources = sources_of(line);
+    return serve_run(&sources);
+}
+
+// Loads and complains on stderr. NULL, with the exit code, if that failed; the caller frees what it gets.
+static struct config_load *load_or_complain(const struct config_sources *sources, enum exit_code *ret_code)
+{
+    struct config_load *l = malloc(sizeof *l);
+    *ret_code = EXIT_FAILED;
+    if (l == NULL)
+        return NULL;
+    bool good = config_load(l, sources);
+    complaints_print(&l->complaints, stderr);
+    if (good)
+        return l;
+    *ret_code = EXIT_USAGE;
+    free(l);
+    return NULL;
+}
+
+static enum exit_code run_check(const struct line *line)
+{
+    if (line->argument == NULL) {
+        fprintf(stderr, "plenum check-config: got no file, expected %s\n", line->command->usage);
+        return EXIT_USAGE;
+    }
+    // The file alone: variables of this shell say nothing about the machine it is for.
+    const struct config_sources sources = {.file = line->argument};
+    enum exit_code code;
+    struct config_load *l = load_or_complain(&sources, &code);
+    if (l == NULL)
+        return code;
+    printf("%s: no mistakes\n", line->argument);
+    free(l);
+    return EXIT_DONE;
+}
+
+static enum exit_code run_config(const struct line *line)
+{
+    if (line->markdown) {
+        config_print_markdown(stdout);
+        return EXIT_DONE;
+    }
+    if (!line->effective && (line->config != NULL || line->settings_n > 0)) {
+        fprintf(stderr, "plenum config: got settings without --effective, expected %s\n",
+                line->command->usage);
+        return EXIT_USAGE;
+    }
+    struct config_sources sources = {.file = NULL};
+    if (line->effective)
+        sources = sources_of(line);
+    enum exit_code code;
+    struct config_load *l = load_or_complain(&sources, &code);
+    if (l == NULL)
+        return code;
+    config_print_yaml(&l->values, stdout);
+    free(l);
+    return EXIT_DONE;
+}
+
+static enum exit_code run_version(const struct line *line)
+{
+    (void)line;
+    printf("plenum %s\n", PLENUM_VERSION);
+    return EXIT_DONE;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// config.h - the values of all settings, and where each of them came from.
+//
+// struct config is made from the schema table (app/config_schema.h), one field per key. It is a plain value without
+// pointers: copying it copies everything, comparing two of them is comparing bytes field by field, and nothing is
+// ever freed.
+//
+// Where a value comes from, the later one wins:
+//
+//     default  <-  YAML file  <-  PLENUM_* variable  <-  --section.name flag
+//
+// A load runs through all of them even after a mistake and lists every problem (app/complaints.h); `values` is only
+// to be used where complaints.errors is 0. A reload is the same load again, with the same variables and flags.
+#ifndef PLENUM_APP_CONFIG_H
+#define PLENUM_APP_CONFIG_H
+
+#include "app/complaints.h"
+#include "app/config_schema.h"
+
+// Every number is 32 bits: the largest, log.bytes and the times in milliseconds, fit. Texts end with a NUL.
+struct config_list {
+    uint32_t n;
+    char items[CONFIG_LIST_MAX][CONFIG_LIST_ITEM_MAX + 1];
+};
+
+#define CONFIG_FIELD_UINT(field) uint32_t field;
+#define CONFIG_FIELD_BYTES(field) uint32_t field;
+#define CONFIG_FIELD_BOOL(field) bool field;
+#define CONFIG_FIELD_CHOICE(field) uint32_t field;
+#define CONFIG_FIELD_ADDRESS(field) char field[CONFIG_ADDRESS_MAX + 1];
+#define CONFIG_FIELD_ROOM(field) char field[ROOM_NAME_MAX + 1];
+#define CONFIG_FIELD_SECRET(field) char field[CONFIG_SECRET_MAX + 1];
+#define CONFIG_FIELD_ORIGINS(field) struct config_list field;
+
+struct config {
+#define X(section, name, kind, ...) CONFIG_FIELD_##kind(section##_##name)
+    CONFIG_KEYS(X)
+#undef X
+};
+
+struct config_text {
+    char z[512];
+};
+
+enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENV, CONFIG_FROM_FLAG };
+
+struct config_place {
+    enum config_source source;
+    uint32_t line; // of the file, from 1
+};
+
+struct config_load {
+    struct config values;
+    struct config_place places[CONFIG_KEY_COUNT];
+    const char *file; // name for messages; NULL without a file
+    struct complaints complaints;
+};
+
+// What a load reads. Strings borrow; they must live as long as reloads are wanted.
+struct config_sources {
+    const char *file;         // NULL: none
+    char *const *environment; // ends with NULL, as environ; may be NULL
+    char *const *flags;       // arguments "--section.name=value" and "--section.name" "value"
+    int flags_n;
+};
+
+// Defaults, file, variables, flags, then the checks that look at several keys. True if there is no error.
+bool config_load(struct config_load *l, const struct config_sources *sources);
+
+// The steps of it, for tests: defaults and no problems; the file under a name of its own; all cross checks.
+void config_load_init(struct config_load *l);
+void config_load_check(struct config_load *l);
+
+// The key of that path, or NULL.
+const struct config_key *config_key_find(str section, str name);
+// The name of its variable: PLENUM_ and the path in capitals, '_' between.
+struct config_text config_key_env(const struct config_key *key);
+// The key whose path or name is nearest to what someone wrote, or NULL where none is near.
+const struct config_key *config_key_guess(str path);
+// True if someone who wrote the one may have meant the other: a slip or two apart.
+bool config_text_near(str written, str meant);
+
+// ---- one value (app/config_value.c)
+
+// Reads text into the key's field. On failure the field keeps its value, false is returned, and ret_expected says
+// what the text should have been ("a whole number from 1 to 64, or 0 for one per core").
+bool config_value_set(struct config *c, const struct config_key *key, str text);
+// Adds an item to a list; false if the item is no good or the list full.
+bool config_list_add(struct config *c, const struct config_key *key, str item);
+void config_list_clear(struct config *c, const struct config_key *key);
+bool config_is_list(const struct config_key *key);
+
+// What is expected of the key's value, for people.
+struct config_text config_expected(const struct config_key *key);
+// The value as it can be written again on one line; a secret is shown as "(set)" or "". A long list is cut.
+struct config_text config_value_text(const struct config *c, const struct config_key *key);
+void config_value_copy(struct config *to, const struct config *from, const struct config_key *key);
+bool config_value_equal(const struct config *a, const struct config *b, const struct config_key *key);
+
+// How a message about a key begins, after where its value came from: "FILE:LINE: PATH", "PLENUM_…" or "--PATH".
+struct config_text config_place_text(const struct config_load *l, const struct config_key *key);
+
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of config_schema.h as data, and finding a key by its name or by something like its name.
+#include "app/config.h"
+
+#include <stddef.h>
+
+enum { START = 0, LIVE = 1 };
+
+const struct config_section config_sections[] = {
+#define X(name, help) {#name, help},
+    CONFIG_SECTIONS(X)
+#undef X
+};
+const uint32_t config_sections_n = sizeof config_sections / sizeof config_sections[0];
+
+const struct config_key config_keys[CONFIG_KEY_COUNT] = {
+#define X(section, name, kind, reload, min, max, detail, preset, unit, help) \
+    {#section,      #name,          #section "." #name,                      \
+     CONFIG_##kind, reload == LIVE, min,                                     \
+     max,           detail,         preset,                                  \
+     unit,          help,           offsetof(struct config, section##_##name)},
+    CONFIG_KEYS(X)
+#undef X
+};
+
+const struct config_key *config_key_find(str section, str name)
+{
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
+        if (str_eq(section, str_from_cstr(config_keys[i].section)) &&
+            str_eq(name, str_from_cstr(config_keys[i].name)))
+            return &config_keys[i];
+    return NULL;
+}
+
+struct config_text config_key_env(const struct config_key *key)
+{
+    struct config_text env;
+    size_t n = (size_t)snprintf(env.z, sizeof env.z, "PLENUM_%s_%s", key->section, key->name);
+    for (size_t i = 0; i < n; i++)
+        if (env.z[i] >= 'a' && env.z[i] <= 'z')
+            env.z[i] = (char)(env.z[i] - 'a' + 'A');
+    return env;
+}
+
+enum { GUESS_TEXT_MAX = 64 };
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment) that turn a into b.
+static size_t edit_distance(str a, str b)
+{
+    size_t rows[3][GUESS_TEXT_MAX + 1];
+    if (a.n > GUESS_TEXT_MAX || b.n > GUESS_TEXT_MAX)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.n; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3];
+        const size_t *above2 = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a.p[i - 1] != b.p[j - 1]));
+            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
+                above2[j - 2] + 1 < row[j])
+                row[j] = above2[j - 2] + 1;
+        }
+    }
+    return rows[a.n % 3][b.n];
+}
+
+// Two slips are forgiven in any word, one in three letters in a long one.
+static bool is_near(size_t distance, size_t length)
+{
+    size_t allowed = length / 3 > 2 ? length / 3 : 2;
+    return distance <= allowed && distance < length;
+}
+
+bool config_text_near(str written, str meant) { return is_near(edit_distance(written, meant), written.n); }
+
+const struct config_key *config_key_guess(str path)
+{
+    str name;
+    str section = str_split(path, '.', &name);
+    if (name.p == NULL)
+        name = section;
+    const struct config_key *best = NULL;
+    size_t best_distance = SIZE_MAX;
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        const struct config_key *key = &config_keys[i];
+        str key_name = str_from_cstr(key->name);
+        size_t whole = edit_distance(path, str_from_cstr(key->path));
+        size_t part = edit_distance(name, key_name);
+        // The right name in the wrong section is one mistake, whatever the sections are called.
+        size_t distance = SIZE_MAX;
+        if (is_near(whole, path.n))
+            distance = whole;
+        if (is_near(part, name.n) && part + 1 < distance)
+            distance = part + 1;
+        if (distance < best_distance) {
+            best = key;
+            best_distance = distance;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// config_schema.h - every setting of the server, a line each. All else is made from this table.
+//
+//                          CONFIG_KEYS (here)
+//         +--------------+--------+---------+------------------+------------------+
+//     struct config   YAML keys  PLENUM_*  --section.name   `plenum config`   docs/CONFIG.md
+//     (app/config.h)             variables     flags        --help            error messages
+//
+// To add a setting: add its line here, use its field (app/wiring.c carries it to core and io), run
+// `plenum config --markdown > docs/CONFIG.md`. Nothing else knows the list.
+//
+// Columns of X:
+//   section, name   the path is "section.name", the field of struct config is section_name
+//   kind            one of enum config_kind without its prefix; decides the field's type and how text is read
+//   reload          LIVE: a SIGHUP applies it; START: read once, a change needs a restart
+//   min, max        range of a number; octets of a text; most items of a list
+//   detail          number: what 0 means, where 0 is allowed beside the range ("" = it is not)
+//                   choice: the words, separated by '|'; their place is the field's value
+//                   text, address: what the empty text means, where it is allowed ("" = it is not)
+//   default         as one would write it
+//   unit            of a number, for people; times carry theirs in the name as well (_ms, _s)
+//   help            whole sentences: what it does, what it bounds or costs, when to change it
+#ifndef PLENUM_APP_CONFIG_SCHEMA_H
+#define PLENUM_APP_CONFIG_SCHEMA_H
+
+#include "base/limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CONFIG_ADDRESS_MAX = 64, // octets of "[IPv6]:port"
+    CONFIG_SECRET_MAX = 256, // octets
+    CONFIG_LIST_MAX = 64,    // items of a list
+    CONFIG_LIST_ITEM_MAX = 255,
+    CONFIG_DAYS_30_S = 30 * 24 * 3600, // the longest time in seconds: fits core's 32-bit milliseconds
+};
+
+enum config_kind {
+    CONFIG_UINT,
+    CONFIG_BYTES, // a number that also takes KiB, MiB, GiB
+    CONFIG_BOOL,
+    CONFIG_CHOICE,
+    CONFIG_ADDRESS, // HOST:PORT
+    CONFIG_ROOM,    // a room's name
+    CONFIG_SECRET,  // a text that is never shown
+    CONFIG_ORIGINS, // list of patterns, see wire/origin.h
+};
+
+// clang-format off
+#define CONFIG_SECTIONS(X) \
+    X(server, "Where the server listens and how much of the machine it may use.") \
+    X(limits, "What one peer, or all of them, may ask for. Every limit has a counter in /metrics.") \
+    X(rooms, "Rooms and their members.") \
+    X(log, "The log of entries that every room keeps: history, resuming and slow readers live on it. Whatever limit is reached first trims the tail.") \
+    X(heartbeat, "Pings that find peers who are gone without a goodbye.") \
+    X(drain, "Leaving in good order after SIGTERM or SIGINT.") \
+    X(origin, "Which web pages may connect.") \
+    X(sessions, "Resuming a session after a reconnect.") \
+    X(logging, "What the process tells on stderr.")
+
+#define CONFIG_KEYS(X) \
+    X(server, http, ADDRESS, START, 0, 0, "", "127.0.0.1:8000", "", \
+      "Address of HTTP and WebSocket. Port 0 takes a free one. Use 0.0.0.0:8000 or [::]:8000 to be reachable from other machines.") \
+    X(server, text, ADDRESS, START, 0, 0, "off", "127.0.0.1:9000", "", \
+      "Address of the line protocol for nc and telnet.") \
+    X(server, shards, UINT, START, 1, SHARDS_MAX, "one per core", "0", "threads", \
+      "Threads that serve connections.") \
+    X(server, memory_mb, UINT, START, 16, 1 << 22, "half of the machine's or container's memory", "0", "MiB", \
+      "Budget for everything that connections, rooms and logs hold. Beyond it single operations are refused; the process does not grow.") \
+    X(server, backlog, UINT, START, 16, 65535, "", "4096", "connections", \
+      "Connections that the kernel may keep waiting for accept on each listening socket; it caps this at net.core.somaxconn.") \
+    X(server, spin_us, UINT, LIVE, 1, 1000, "never", "20", "us", \
+      "How long a thread that just had work with another one looks for more before it sleeps: waking it up costs more than that.") \
+    X(server, echo, BOOL, START, 0, 0, "", "false", "", \
+      "Offers /conformance/echo, a WebSocket endpoint that sends back what it gets, for conformance suites. --echo is short for it.") \
+    X(limits, connections, UINT, START, 1, 10000000, "as many as the open file limit allows", "0", "connections", \
+      "Connections at a time, over all shards. A new one beyond it waits for limits.connection_wait_ms and then gets 503.") \
+    X(limits, connections_per_address, UINT, LIVE, 1, 10000000, "no limit", "0", "connections", \
+      "Connections at a time from one IP address. Off by default, because everyone behind one NAT or proxy has the same address.") \
+    X(limits, connection_wait_ms, UINT, LIVE, 0, 60000, "", "1000", "ms", \
+      "How long a connection beyond limits.connections may wait for a place.") \
+    X(limits, message_bytes, BYTES, LIVE, 128, MESSAGE_BYTES_CEILING, "", "65536", "bytes", \
+      "Largest message of a client. A larger one closes its connection with 1009.") \
+    X(limits, commands_per_s, UINT, LIVE, 1, 1000000, "no limit", "100", "commands/s", \
+      "Commands per second and connection. Beyond it a command gets `rate_limited`; who goes on is closed with 1008.") \
+    X(limits, commands_burst, UINT, LIVE, 1, 1000000, "", "200", "commands", \
+      "Commands that a connection may send at once after it was quiet.") \
+    X(limits, reply_bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \
+      "Replies and direct messages that may wait for a reader who is slow to take them. Then nothing more is read from it.") \
+    X(limits, turn_bytes, BYTES, LIVE, 4096, 16 << 20, "", "65536", "bytes", \
+      "Bytes read from one connection before the others have their turn.") \
+    X(limits, rooms, UINT, START, 1, 1 << 24, "", "100000", "rooms", \
+      "Rooms per shard at a time. Each shard is home to its share of all rooms.") \
+    X(limits, handshake_ms, UINT, LIVE, 100, 600000, "", "10000", "ms", \
+      "From accept to a complete HTTP request; also how long an idle keep-alive connection stays.") \
+    X(limits, hello_ms, UINT, LIVE, 100, 600000, "", "10000", "ms", \
+      "From the WebSocket upgrade to the first command.") \
+    X(limits, close_ms, UINT, LIVE, 50, 60000, "", "1000", "ms", \
+      "From our close frame to the end of the TCP connection, should the peer not close it.") \
+    X(rooms, per_connection_max, UINT, LIVE, 1, 4096, "", "32", "rooms", \
+      "Rooms that one connection may be in. With 1 there is strict isolation: clients `switch`.") \
+    X(rooms, members_max, UINT, LIVE, 1, 1 << 24, "", "100000", "users", \
+      "Members of one room. One more gets `room_full`.") \
+    X(rooms, grace_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "30", "s", \
+      "How long an empty room keeps its log before it is gone.") \
+    X(rooms, member_grace_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "30", "s", \
+      "How long a member without a connection stays, shown as not connected.") \
+    X(rooms, presence_exact_max, UINT, LIVE, 0, 1 << 24, "", "200", "users", \
+      "Up to so many members every join and leave is an entry; above it the room sends counts, once a second at most.") \
+    X(rooms, idempotency_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "300", "s", \
+      "How long the `key` of a message is remembered, so that sending it again delivers nothing twice.") \
+    X(rooms, idempotency_keys, UINT, LIVE, 0, 1 << 20, "", "1024", "keys", \
+      "Keys remembered per room; the oldest go first.") \
+    X(rooms, flush_interval_ms, UINT, LIVE, 0, 10, "", "0", "ms", \
+      "Wait so long to put more entries into one write. 0 writes at the end of every turn; more costs latency and saves CPU in busy rooms.") \
+    X(rooms, slow_policy, CHOICE, LIVE, 0, 0, "gap|disconnect", "gap", "", \
+      "What happens to a reader who falls behind by more than rooms.lag_bytes: it is told the gap and goes on at the oldest entry kept, or it is closed with 1013.") \
+    X(rooms, lag_bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \
+      "How far a connected reader may be behind.") \
+    X(rooms, text_room, ROOM, LIVE, 1, ROOM_NAME_MAX, "", "lobby", "", \
+      "The room a client of the line protocol is in on connecting.") \
+    X(log, entries, UINT, LIVE, 1, 1 << 20, "", "1000", "entries", \
+      "Entries kept per room.") \
+    X(log, bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \
+      "Bytes kept per room, in all dialects together.") \
+    X(log, age_s, UINT, LIVE, 1, CONFIG_DAYS_30_S, "", "3600", "s", \
+      "How long an entry is kept.") \
+    X(heartbeat, interval_s, UINT, LIVE, 1, 3600, "", "30", "s", \
+      "Time between pings to a connection. Keep it below the idle timeout of proxies on the way, often 60.") \
+    X(heartbeat, min_s, UINT, LIVE, 1, 3600, "", "10", "s", \
+      "Shortest interval of the adaptive heartbeat, used after a late pong.") \
+    X(heartbeat, max_s, UINT, LIVE, 1, 3600, "", "120", "s", \
+      "Longest interval of the adaptive heartbeat, used on a connection that is busy both ways.") \
+    X(heartbeat, timeout_s, UINT, LIVE, 1, 7200, "twice the interval", "0", "s", \
+      "A peer that sends neither pong nor data for so long after a ping is gone.") \
+    X(heartbeat, adaptive, BOOL, LIVE, 0, 0, "", "true", "", \
+      "Lets the interval move between heartbeat.min_s and heartbeat.max_s. false keeps it fixed.") \
+    X(drain, batch, UINT, LIVE, 1, 1000000, "", "200", "connections", \
+      "Connections closed at a time, over all shards.") \
+    X(drain, interval_ms, UINT, LIVE, 1, 60000, "", "100", "ms", \
+      "Time between batches.") \
+    X(drain, deadline_s, UINT, LIVE, 1, 3600, "", "30", "s", \
+      "After so long the process ends, whoever is still connected.") \
+    X(drain, spread_ms, UINT, LIVE, 0, 600000, "", "5000", "ms", \
+      "Clients are told to come back after a delay of their own, spread over so long, so that they do not come all at once.") \
+    X(origin, allowed, ORIGINS, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
+      "Pages from elsewhere that may connect: https://app.example.com, https://*.example.com, `null`, or `*`. Pages of this server and programs that send no Origin always may.") \
+    X(sessions, resume_s, UINT, LIVE, 1, CONFIG_DAYS_30_S, "", "3600", "s", \
+      "How long after it was issued a resume token is good.") \
+    X(sessions, secret, SECRET, START, 16, CONFIG_SECRET_MAX, "a random one at every start", "", "", \
+      "Signs resume tokens. Set the same one to let sessions survive a restart or move between nodes. Better in PLENUM_SESSIONS_SECRET than in a file.") \
+    X(logging, level, CHOICE, LIVE, 0, 0, "debug|info|warn|error", "info", "", \
+      "The least level that is written.") \
+    X(logging, format, CHOICE, LIVE, 0, 0, "logfmt|json", "logfmt", "", \
+      "key=value pairs, or one JSON object per line.") \
+    X(logging, slow_turn_ms, UINT, LIVE, 1, 60000, "never", "100", "ms", \
+      "A turn of an event loop that takes longer is logged: everyone on that shard waited for it.")
+// clang-format on
+
+enum config_id {
+#define X(section, name, ...) CONFIG_ID_##section##_##name,
+    CONFIG_KEYS(X)
+#undef X
+        CONFIG_KEY_COUNT
+};
+
+struct config_key {
+    const char *section;
+    const char *name;
+    const char *path; // "section.name", also the flag behind "--"
+    enum config_kind kind;
+    bool live;
+    uint32_t min, max;
+    const char *detail;
+    const char *preset; // the default, as text
+    const char *unit;
+    const char *help;
+    uint32_t offset; // of the field in struct config
+};
+
+struct config_section {
+    const char *name;
+    const char *help;
+};
+
+extern const struct config_key config_keys[CONFIG_KEY_COUNT];
+extern const struct config_section config_sections[];
+extern const uint32_t config_sections_n;
+
+#endif

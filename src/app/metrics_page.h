@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// metrics_page.h - the body of GET /metrics.
+//
+// Counters and gauges of all shards are summed; every family is one block of HELP, TYPE and its samples:
+//
+//     # HELP plenum_closed_total Connections closed, by reason
+//     # TYPE plenum_closed_total counter
+//     plenum_closed_total{reason="normal"} 12
+//     plenum_closed_total{reason="slow"} 1
+//
+// The rows come from METRICS in core/metrics.h and IO_METRICS in io/io_metrics.h, where samples of one family stand together; what is computed here is
+// plenum_messages_per_write (how many entries one write carries: the lever of this design), the histogram of turn
+// times, the memory budget, and the process's own numbers under the names that dashboards know.
+//
+// Source: Prometheus text exposition format, version 0.0.4.
+// Thread: any; counters of one event may be seen a moment apart.
+#ifndef PLENUM_APP_METRICS_PAGE_H
+#define PLENUM_APP_METRICS_PAGE_H
+
+#include "app/process_stats.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "core/metrics.h"
+#include "io/io_metrics.h"
+
+struct metrics_page {
+    struct metrics *shards[SHARDS_MAX];
+    struct io_metrics *loops[SHARDS_MAX]; // NULL in a world without io
+    uint32_t shards_n;
+    const struct mem *mem;         // may be NULL
+    struct process_stats *process; // may be NULL
+    const char *version;
+};
+
+void metrics_page_write(const struct metrics_page *page, struct buf *body);
+
+#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/notices.h"
+
+#include "app/logger.h"
+#include "base/assert.h"
+
+static const struct {
+    enum log_level level;
+    const char *event;
+} rows[NOTICE_COUNT] = {
+    [NOTICE_CONNECTION_OPENED] = {LOG_DEBUG, "connection_opened"},
+    [NOTICE_CONNECTION_CLOSED] = {LOG_DEBUG, "connection_closed"},
+    [NOTICE_SESSION_STARTED] = {LOG_DEBUG, "session_started"},
+    [NOTICE_UPGRADE_REFUSED] = {LOG_INFO, "upgrade_refused"},
+    [NOTICE_PROTOCOL_ERROR] = {LOG_INFO, "protocol_error"},
+    [NOTICE_RATE_LIMITED] = {LOG_INFO, "rate_limited"},
+    [NOTICE_SLOW_READER] = {LOG_INFO, "slow_reader"},
+    [NOTICE_ROOM_CREATED] = {LOG_DEBUG, "room_created"},
+    [NOTICE_ROOM_REMOVED] = {LOG_DEBUG, "room_removed"},
+    [NOTICE_MEMORY] = {LOG_ERROR, "memory_refused"},
+};
+
+// Each kind of notice is a call site of its own, so that a flood of one does not silence the others.
+static struct log_site sites[NOTICE_COUNT];
+
+void notice_log(uint32_t shard, const struct notice *n)
+{
+    ASSERT(n->type < NOTICE_COUNT && rows[n->type].event != NULL);
+    if (!log_wanted(rows[n->type].level))
+        return;
+    struct log_field fields[8];
+    size_t used = 0;
+    fields[used++] = (struct log_field)LOG_NUMBER("shard", shard);
+    if (n->connection != UINT32_MAX)
+        fields[used++] = (struct log_field)LOG_NUMBER("connection", n->connection);
+    if (n->peer.n > 0)
+        fields[used++] = (struct log_field)LOG_STR("peer", n->peer);
+    if (n->user.n > 0)
+        fields[used++] = (struct log_field)LOG_STR("user", n->user);
+    if (n->room.n > 0)
+        fields[used++] = (struct log_field)LOG_STR("room", n->room);
+    if (n->code != 0)
+        fields[used++] = (struct log_field)LOG_NUMBER("code", n->code);
+    if (n->text != NULL)
+        fields[used++] = (struct log_field)LOG_TEXT("reason", n->text);
+    fields[used] = (struct log_field){.key = NULL};
+    log_write(&sites[n->type], rows[n->type].level, rows[n->type].event, fields);
+}
+
+// `value` is the name of the number that the notice carries.
+static const struct {
+    enum log_level level;
+    const char *event;
+    const char *value;
+} io_rows[] = {
+    [IO_NOTICE_FULL] = {LOG_WARN, "connections_full", "connections"},
+    [IO_NOTICE_ADDRESS] = {LOG_INFO, "address_refused", NULL},
+    [IO_NOTICE_FILES] = {LOG_ERROR, "files_exhausted", "errno"},
+    [IO_NOTICE_ACCEPT] = {LOG_WARN, "accept_failed", "errno"},
+    [IO_NOTICE_TURN_SLOW] = {LOG_WARN, "turn_slow", "ms"},
+    [IO_NOTICE_DRAIN_OVERRUN] = {LOG_WARN, "drain_overrun", "connections"},
+};
+#define IO_ROWS (sizeof io_rows / sizeof io_rows[0])
+static struct log_site io_sites[IO_ROWS];
+
+void io_notice_log(const struct io_notice *n)
+{
+    ASSERT((size_t)n->type < IO_ROWS && io_rows[n->type].event != NULL);
+    struct log_field fields[4];
+    size_t used = 0;
+    fields[used++] = (struct log_field)LOG_NUMBER("shard", n->shard);
+    if (io_rows[n->type].value != NULL)
+        fields[used++] = (struct log_field)LOG_NUMBER(io_rows[n->type].value, n->value);
+    if (n->peer != NULL && n->peer[0] != '\0')
+        fields[used++] = (struct log_field)LOG_TEXT("peer", n->peer);
+    fields[used] = (struct log_field){.key = NULL};
+    log_write(&io_sites[n->type], io_rows[n->type].level, io_rows[n->type].event, fields);
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The main thread owns the process, the shards' threads own the connections. Signals are blocked everywhere and read
+// from a signalfd, so they arrive between two steps and never inside one. Only the drain is different: the main
+// thread then waits in server_wait, so the second signal comes through a handler, which does no more than
+// server_stop allows in one.
+//
+// Settings: two wirings take turns. The shards read one; a reload builds the other and lets go of the first when
+// server_settings_set says that every shard has taken it.
+#include "app/serve.h"
+
+#include "app/banner.h"
+#include "app/crash.h"
+#include "app/logger.h"
+#include "app/metrics_page.h"
+#include "app/notices.h"
+#include "app/reload.h"
+#include "app/wiring.h"
+#include "base/assert.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 5000,        // between two looks at what is not urgent: held-back log notes, process statistics
+    DRAIN_OVERTIME_S = 10, // after the drain's deadline, for a shard that hangs, the process ends by itself
+};
+
+struct serve {
+    const struct config_sources *sources;
+    struct wiring_start start;
+    struct wiring *wiring; // what the server runs with
+    struct server *server;
+    struct metrics_page page;
+    struct process_stats process;
+    int signal_fd;
+};
+
+// ---- hooks: called by the shards' threads
+
+static void on_notice(void *ctx, uint32_t shard, const struct notice *n)
+{
+    (void)ctx;
+    notice_log(shard, n);
+}
+
+static void on_io_notice(void *ctx, const struct io_notice *n)
+{
+    (void)ctx;
+    io_notice_log(n);
+}
+
+static void on_metrics_page(void *ctx, struct buf *body)
+{
+    struct serve *s = ctx;
+    metrics_page_write(&s->page, body);
+}
+
+// ---- start
+
+static struct config_load *load(const struct config_sources *sources)
+{
+    struct config_load *l = malloc(sizeof *l);
+    if (l != NULL)
+        config_load(l, sources);
+    return l;
+}
+
+static void logger_configure(const struct config *c)
+{
+    logger_set((enum log_level)c->logging_level, (enum log_format)c->logging_format);
+}
+
+static void signals_take(struct serve *s)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN); // a peer that is gone is an EPIPE of that write
+    s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void complain(enum err e, const struct io_error *error)
+{
+    fprintf(
+        stderr, "plenum: %s%s\n", error->text,
+        e == ERR_EXISTS
+            ? "; stop that, or choose another port with --server.http=HOST:PORT or --server.text=HOST:PORT"
+            : "");
+}
+
+static bool server_up(struct serve *s)
+{
+    const struct server_hooks hooks = {
+        .ctx = s, .notice = on_notice, .io_notice = on_io_notice, .metrics_page = on_metrics_page};
+    struct io_error error = {""};
+    enum err e = server_create(&s->wiring->io, &s->wiring->core, &hooks, &s->server, &error);
+    if (e != OK) {
+        complain(e, &error);
+        return false;
+    }
+
+    // Before the threads run: they answer GET /metrics from this.
+    s->page.shards_n = server_info(s->server)->shard_count;
+    for (uint32_t i = 0; i < s->page.shards_n; i++) {
+        s->page.shards[i] = server_metrics(s->server, i);
+        s->page.loops[i] = server_io_metrics(s->server, i);
+    }
+    s->page.mem = server_mem(s->server);
+    s->page.process = &s->process;
+    s->page.version = PLENUM_VERSION;
+    process_stats_init(&s->process);
+
+    e = server_start(s->server, &error);
+    if (e == OK)
+        return true;
+    complain(e, &error);
+    server_destroy(s->server);
+    return false;
+}
+
+static void tell_started(const struct serve *s)
+{
+    const struct server_info *info = server_info(s->server);
+    banner_print(info, &s->wiring->core, stdout);
+    log_info("started", LOG_TEXT("version", PLENUM_VERSION), LOG_TEXT("http", info->http),
+             LOG_TEXT("text", info->text), LOG_NUMBER("shards", info->shard_count),
+             LOG_NUMBER("connections_max", info->connections_max),
+             LOG_NUMBER("files_max", info->files.files_max),
+             LOG_NUMBER("memory_mb", info->memory_bytes_max >> 20), LOG_NUMBER("pid", getpid()));
+}
+
+// ---- reload
+
+static void reload(struct serve *s)
+{
+    struct config_load *next = load(s->sources);
+    struct wiring *wiring = malloc(sizeof *wiring);
+    struct config *running = malloc(sizeof *running);
+    if (next == NULL || wiring == NULL || running == NULL) {
+        log_error("reload_rejected", LOG_TEXT("reason", "out of memory"));
+    } else if (reload_log_rejected(&next->complaints), next->complaints.errors == 0) {
+        *running = s->wiring->config;
+        struct reload_diff diff = reload_adopt(running, &next->values);
+        wiring_init(wiring, running, &s->start);
+        struct wiring *before = s->wiring;
+        bool taken = server_settings_set(s->server, &wiring->io, &wiring->core);
+        logger_configure(running);
+        reload_log(&diff, &before->config, &next->values);
+        s->wiring = wiring;
+        // A shard that hangs may still read the old settings: better a few kilobytes lost than a crash.
+        wiring = taken ? before : NULL;
+        if (!taken)
+            log_error("reload_slow", LOG_TEXT("reason", "a shard did not take the settings within 10 s"));
+    }
+    free(running);
+    free(wiring);
+    free(next);
+}
+
+// ---- leaving
+
+static struct server *leaving; // for the handlers; set before they are
+static _Atomic uint32_t signals_while_leaving;
+
+static void on_second_signal(int signal_number)
+{
+    (void)signal_number;
+    if (signals_while_leaving++ > 0)
+        _exit(EXIT_INTERRUPTED); // a third one: not even the cut gets through
+    server_stop(leaving);
+}
+
+static void on_overtime(int signal_number)
+{
+    (void)signal_number;
+    static const char text[] = "level=error event=drain_hangs reason=\"a shard does not answer\"\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    _exit(EXIT_FAILED);
+}
+
+static void signals_hand_over(struct serve *s)
+{
+    leaving = s->server;
+    signal(SIGTERM, on_second_signal);
+    signal(SIGINT, on_second_signal);
+    signal(SIGALRM, on_overtime);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    alarm(s->wiring->config.drain_deadline_s + DRAIN_OVERTIME_S);
+}
+
+static enum exit_code leave(struct serve *s, const char *why)
+{
+    log_info("draining", LOG_TEXT("signal", why),
+             LOG_NUMBER("deadline_s", s->wiring->config.drain_deadline_s));
+    server_drain(s->server);
+    signals_hand_over(s);
+    bool all_left = server_wait(s->server);
+    bool interrupted = signals_while_leaving > 0;
+    log_flush(true);
+    log_info("stopped", LOG_TEXT("connections", interrupted ? "cut off by a second signal"
+                                                : all_left  ? "all closed"
+                                                            : "the rest cut off at the deadline"));
+    return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+}
+
+// ---- running
+
+static enum exit_code wait_for_signals(struct serve *s)
+{
+    for (;;) {
+        struct pollfd in = {.fd = s->signal_fd, .events = POLLIN};
+        poll(&in, 1, TICK_MS);
+        struct signalfd_siginfo signal_info;
+        if (read(s->signal_fd, &signal_info, sizeof signal_info) == sizeof signal_info) {
+            if (signal_info.ssi_signo != SIGHUP)
+                return leave(s, signal_info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+            reload(s);
+        }
+        log_flush(false);
+        process_stats_refresh(&s->process);
+    }
+}
+
+static enum exit_code run(struct serve *s)
+{
+    crash_hook_install();
+    signals_take(s);
+    if (!server_up(s))
+        return EXIT_FAILED;
+    tell_started(s);
+    enum exit_code code = wait_for_signals(s);
+    server_destroy(s->server);
+    close(s->signal_fd);
+    return code;
+}
+
+enum exit_code serve_run(const struct config_sources *sources)
+{
+    struct serve s = {.sources = sources, .signal_fd = -1};
+    struct config_load *first = load(sources);
+    s.wiring = malloc(sizeof *s.wiring);
+    enum exit_code code = EXIT_FAILED;
+    if (first == NULL || s.wiring == NULL) {
+        fputs("plenum: out of memory\n", stderr);
+    } else if (first->complaints.errors > 0) {
+        complaints_print(&first->complaints, stderr);
+        code = EXIT_USAGE;
+    } else {
+        logger_configure(&first->values);
+        reload_log_rejected(&first->complaints); // warnings
+        wiring_start_init(&s.start, &first->values);
+        wiring_init(s.wiring, &first->values, &s.start);
+        code = run(&s);
+    }
+    free(s.wiring);
+    free(first);
+    return code;
+}

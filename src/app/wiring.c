@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/wiring.h"
+
+#include "app/process_stats.h"
+#include "io/random.h"
+
+#include <openssl/sha.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+enum { MEMORY_UNKNOWN_MB = 1024 };
+
+static uint32_t cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    int n = CPU_COUNT(&set);
+    return n < 1 ? 1 : n > SHARDS_MAX ? SHARDS_MAX : (uint32_t)n;
+}
+
+static size_t memory_budget(const struct config *c)
+{
+    if (c->server_memory_mb > 0)
+        return (size_t)c->server_memory_mb << 20;
+    uint64_t half = process_memory_available() / 2;
+    return half > 0 ? (size_t)half : (size_t)MEMORY_UNKNOWN_MB << 20;
+}
+
+// io raises the file limit to its hard value; so much is there to be had.
+static uint32_t connections(const struct config *c, uint32_t shard_count)
+{
+    const struct config_key *key = &config_keys[CONFIG_ID_limits_connections];
+    uint32_t wanted = c->limits_connections > 0 ? c->limits_connections : key->max;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return wanted;
+    uint32_t most = rlimit_connections_max(files.rlim_max, shard_count, wanted);
+    return most > 0 ? most : 1; // io says what is wrong when there are no files at all
+}
+
+// The secret is the operator's text; the key has a fixed size and a purpose of its own, so that the same secret may
+// sign other things one day.
+static void resume_key(const char *secret, uint8_t ret[32])
+{
+    static const char purpose[] = "plenum resume token 1";
+    if (secret[0] == '\0') {
+        random_bytes(ret, 32);
+        return;
+    }
+    unsigned char text[sizeof purpose + CONFIG_SECRET_MAX];
+    size_t n = strlen(secret);
+    memcpy(text, purpose, sizeof purpose);
+    memcpy(text + sizeof purpose, secret, n);
+    SHA256(text, sizeof purpose + n, ret);
+}
+
+void wiring_start_init(struct wiring_start *start, const struct config *c)
+{
+    start->shard_count = c->server_shards > 0 ? c->server_shards : cores();
+    start->connections_max = connections(c, start->shard_count);
+    start->memory_bytes_max = memory_budget(c);
+    random_bytes(&start->hash_key, sizeof start->hash_key);
+    resume_key(c->sessions_secret, start->resume_key);
+}
+
+static uint32_t share(uint32_t total, uint32_t shards) { return total / shards > 0 ? total / shards : 1; }
+
+static void wire_core(struct wiring *w, const struct wiring_start *start)
+{
+    const struct config *c = &w->config;
+    w->core = (struct settings){
+        .shard_count = start->shard_count,
+        .hash_key = start->hash_key,
+        .assets = assets,
+        .assets_n = assets_len,
+        .version = PLENUM_VERSION,
+        .echo = c->server_echo,
+
+        .connections_max = start->connections_max,
+        .message_bytes = c->limits_message_bytes,
+        .commands_per_s = c->limits_commands_per_s,
+        .commands_burst = c->limits_commands_burst,
+        .reply_bytes = c->limits_reply_bytes,
+        .handshake_ms = c->limits_handshake_ms,
+        .hello_ms = c->limits_hello_ms,
+        .close_ms = c->limits_close_ms,
+        .turn_bytes = c->limits_turn_bytes,
+
+        .rooms_max = c->limits_rooms,
+        .rooms_per_connection = c->rooms_per_connection_max,
+        .room_members_max = c->rooms_members_max,
+        .room_grace_ms = c->rooms_grace_s * 1000,
+        .member_grace_ms = c->rooms_member_grace_s * 1000,
+        .presence_exact_max = c->rooms_presence_exact_max,
+        .idempotency_ms = c->rooms_idempotency_s * 1000,
+        .idempotency_keys = c->rooms_idempotency_keys,
+        .flush_interval_ms = c->rooms_flush_interval_ms,
+        .slow_policy = (enum slow_policy)c->rooms_slow_policy,
+        .lag_bytes = c->rooms_lag_bytes,
+        .text_room = str_from_cstr(c->rooms_text_room),
+
+        .log_entries = c->log_entries,
+        .log_bytes = c->log_bytes,
+        .log_age_ms = c->log_age_s * 1000,
+
+        .heartbeat_ms = c->heartbeat_interval_s * 1000,
+        .heartbeat_min_ms = c->heartbeat_min_s * 1000,
+        .heartbeat_max_ms = c->heartbeat_max_s * 1000,
+        .heartbeat_timeout_ms = c->heartbeat_timeout_s * 1000,
+        .heartbeat_adaptive = c->heartbeat_adaptive,
+
+        .drain_batch = share(c->drain_batch, start->shard_count),
+        .drain_interval_ms = c->drain_interval_ms,
+        .drain_spread_ms = c->drain_spread_ms,
+
+        .origins = w->origins,
+        .origins_n = c->origin_allowed.n,
+
+        .resume_ms = c->sessions_resume_s * 1000,
+    };
+    memcpy(w->core.resume_key, start->resume_key, sizeof w->core.resume_key);
+}
+
+static void wire_io(struct wiring *w, const struct wiring_start *start)
+{
+    const struct config *c = &w->config;
+    w->io = (struct io_settings){
+        .http = str_from_cstr(c->server_http),
+        .text = str_from_cstr(c->server_text),
+        .backlog = c->server_backlog,
+        .memory_bytes_max = start->memory_bytes_max,
+        .drain_deadline_ms = c->drain_deadline_s * 1000,
+        .connections_max = start->connections_max,
+        .connections_per_address = c->limits_connections_per_address,
+        .connection_wait_ms = c->limits_connection_wait_ms,
+        .spin_us = c->server_spin_us,
+        .turn_slow_ms = c->logging_slow_turn_ms,
+    };
+}
+
+void wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start)
+{
+    w->config = *c;
+    for (uint32_t i = 0; i < w->config.origin_allowed.n; i++)
+        w->origins[i] = str_from_cstr(w->config.origin_allowed.items[i]);
+    wire_core(w, start);
+    wire_io(w, start);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// wiring.h - from the operator's configuration to what core and io are given.
+//
+// The only place that knows both sides: units become milliseconds and bytes, 0 becomes what it stands for, totals
+// become shares of one shard. Every field of struct settings and struct io_settings is set here.
+//
+// Ownership: struct wiring holds its own copy of the configuration, and both settings point into it; it must not move
+// and must outlive the server's use of it (io/server.h, server_settings_set).
+#ifndef PLENUM_APP_WIRING_H
+#define PLENUM_APP_WIRING_H
+
+#include "app/config.h"
+#include "core/settings.h"
+#include "io/server.h"
+
+// What is decided once, at start, and stays through reloads.
+struct wiring_start {
+    uint32_t shard_count;
+    uint32_t connections_max;
+    size_t memory_bytes_max;
+    struct siphash_key hash_key;
+    uint8_t resume_key[32];
+};
+
+struct wiring {
+    struct config config;
+    str origins[CONFIG_LIST_MAX];
+    struct settings core;
+    struct io_settings io;
+};
+
+// Looks at the machine (cores, memory, file limit) where the configuration leaves it open, and draws the keys.
+void wiring_start_init(struct wiring_start *start, const struct config *c);
+void wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start);
+
+#endif
