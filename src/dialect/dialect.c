@@ -56,11 +56,16 @@ bool user_name_valid(str name) { return name_valid(name, USER_NAME_MAX); }
 const char *role_name(enum role role)
 {
     switch (role) {
-    case ROLE_GUEST: return "guest";
-    case ROLE_MEMBER: return "member";
-    case ROLE_MODERATOR: return "moderator";
-    case ROLE_ADMIN: return "admin";
-    case ROLE_OWNER: return "owner";
+    case ROLE_GUEST:
+        return "guest";
+    case ROLE_MEMBER:
+        return "member";
+    case ROLE_MODERATOR:
+        return "moderator";
+    case ROLE_ADMIN:
+        return "admin";
+    case ROLE_OWNER:
+        return "owner";
     }
     UNREACHABLE();
 }

@@ -308,9 +308,7 @@ static const struct {
     {STR("refresh"), CMD_NONE, NULL},
 };
 
-enum {
-    TYPE_NAME_MAX = 32
-}; // bytes; longer ones are unknown without a look
+enum { TYPE_NAME_MAX = 32 }; // bytes; longer ones are unknown without a look
 
 // True if the raw number is an integer of 64 bits with sign.
 static bool id_is_integer(str raw)

@@ -87,11 +87,21 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
 {
     (void)utc_offset_s; // times are UTC here
     switch (e->type) {
-    case ENTRY_MESSAGE: put_message(out, e); return;
-    case ENTRY_MEMBER_JOINED: put_member_entry(out, STR("member:joined"), e); return;
-    case ENTRY_MEMBER_LEFT: put_member_entry(out, STR("member:left"), e); return;
-    case ENTRY_MEMBER_CHANGED: put_member_entry(out, STR("member:changed"), e); return;
-    case ENTRY_MEMBERS_COUNT: put_count_entry(out, e); return;
+    case ENTRY_MESSAGE:
+        put_message(out, e);
+        return;
+    case ENTRY_MEMBER_JOINED:
+        put_member_entry(out, STR("member:joined"), e);
+        return;
+    case ENTRY_MEMBER_LEFT:
+        put_member_entry(out, STR("member:left"), e);
+        return;
+    case ENTRY_MEMBER_CHANGED:
+        put_member_entry(out, STR("member:changed"), e);
+        return;
+    case ENTRY_MEMBERS_COUNT:
+        put_count_entry(out, e);
+        return;
     }
     UNREACHABLE();
 }
@@ -323,21 +333,46 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
 {
     (void)utc_offset_s;
     switch (ev->type) {
-    case EV_WELCOME: put_welcome(out, ev); return;
-    case EV_JOINED: put_joined(out, ev); return;
-    case EV_LEFT: put_left(out, ev); return;
-    case EV_ACK: put_ack(out, ev); return;
-    case EV_DIRECT: put_direct(out, ev); return;
-    case EV_GAP: put_gap(out, ev); return;
-    case EV_MEMBERS: put_members_list(out, ev); return;
-    case EV_HISTORY: put_history(out, ev); return;
-    case EV_ROOMS: put_rooms(out, ev); return;
-    case EV_PONG: put_pong(out, ev); return;
-    case EV_DRAIN: put_drain(out, ev); return;
-    case EV_ERROR: put_error(out, ev); return;
+    case EV_WELCOME:
+        put_welcome(out, ev);
+        return;
+    case EV_JOINED:
+        put_joined(out, ev);
+        return;
+    case EV_LEFT:
+        put_left(out, ev);
+        return;
+    case EV_ACK:
+        put_ack(out, ev);
+        return;
+    case EV_DIRECT:
+        put_direct(out, ev);
+        return;
+    case EV_GAP:
+        put_gap(out, ev);
+        return;
+    case EV_MEMBERS:
+        put_members_list(out, ev);
+        return;
+    case EV_HISTORY:
+        put_history(out, ev);
+        return;
+    case EV_ROOMS:
+        put_rooms(out, ev);
+        return;
+    case EV_PONG:
+        put_pong(out, ev);
+        return;
+    case EV_DRAIN:
+        put_drain(out, ev);
+        return;
+    case EV_ERROR:
+        put_error(out, ev);
+        return;
     case EV_RENAMED: // replies to commands that this language does not have
     case EV_HELP:
-    case EV_BYE: return;
+    case EV_BYE:
+        return;
     }
     UNREACHABLE();
 }

@@ -15,9 +15,7 @@
 
 // A list of members is broken into lines of about this many bytes: a usual terminal's width, and names are mostly
 // ASCII, so bytes stand for columns.
-enum {
-    LINE_WIDTH = 78
-};
+enum { LINE_WIDTH = 78 };
 
 static void put_text(struct buf *out, str s)
 {
@@ -47,9 +45,7 @@ static void put_two_digits(char *p, int64_t v)
 // "[15:04:05] "
 static void put_clock(struct buf *out, uint64_t time_ms, int32_t utc_offset_s)
 {
-    enum {
-        DAY_S = 86400
-    };
+    enum { DAY_S = 86400 };
     int64_t s = ((int64_t)(time_ms / 1000 % DAY_S) + utc_offset_s) % DAY_S;
     if (s < 0)
         s += DAY_S;
@@ -96,10 +92,18 @@ static void put_member_changed(struct buf *out, const struct entry *e)
 void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s)
 {
     switch (e->type) {
-    case ENTRY_MESSAGE: put_message(out, e, utc_offset_s); return;
-    case ENTRY_MEMBER_JOINED: put_member_note(out, &e->member, STR(" joined")); return;
-    case ENTRY_MEMBER_LEFT: put_member_note(out, &e->member, STR(" left")); return;
-    case ENTRY_MEMBER_CHANGED: put_member_changed(out, e); return;
+    case ENTRY_MESSAGE:
+        put_message(out, e, utc_offset_s);
+        return;
+    case ENTRY_MEMBER_JOINED:
+        put_member_note(out, &e->member, STR(" joined"));
+        return;
+    case ENTRY_MEMBER_LEFT:
+        put_member_note(out, &e->member, STR(" left"));
+        return;
+    case ENTRY_MEMBER_CHANGED:
+        put_member_changed(out, e);
+        return;
     case ENTRY_MEMBERS_COUNT:
         BUF_PUT_LIT(out, "* ");
         put_count(out, e->count, STR("member"));
@@ -266,25 +270,51 @@ static void put_help(struct buf *out)
 void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s)
 {
     switch (ev->type) {
-    case EV_WELCOME: put_welcome(out, ev); return;
-    case EV_JOINED: put_joined(out, ev); return;
-    case EV_LEFT: put_left(out, ev); return;
-    case EV_ACK: put_ack(out, ev); return;
-    case EV_DIRECT: put_direct(out, ev); return;
-    case EV_GAP: put_gap(out, ev); return;
-    case EV_MEMBERS: put_members(out, ev); return;
-    case EV_HISTORY: put_history(out, ev, utc_offset_s); return;
-    case EV_ROOMS: put_rooms(out, ev); return;
+    case EV_WELCOME:
+        put_welcome(out, ev);
+        return;
+    case EV_JOINED:
+        put_joined(out, ev);
+        return;
+    case EV_LEFT:
+        put_left(out, ev);
+        return;
+    case EV_ACK:
+        put_ack(out, ev);
+        return;
+    case EV_DIRECT:
+        put_direct(out, ev);
+        return;
+    case EV_GAP:
+        put_gap(out, ev);
+        return;
+    case EV_MEMBERS:
+        put_members(out, ev);
+        return;
+    case EV_HISTORY:
+        put_history(out, ev, utc_offset_s);
+        return;
+    case EV_ROOMS:
+        put_rooms(out, ev);
+        return;
     case EV_PONG: // there is no command that asks for it
         return;
-    case EV_DRAIN: put_drain(out, ev); return;
-    case EV_ERROR: put_error(out, ev); return;
+    case EV_DRAIN:
+        put_drain(out, ev);
+        return;
+    case EV_ERROR:
+        put_error(out, ev);
+        return;
     case EV_RENAMED:
         BUF_PUT_LIT(out, "* you are now ");
         put_text(out, shown_name(ev->name, ev->user));
         return;
-    case EV_HELP: put_help(out); return;
-    case EV_BYE: BUF_PUT_LIT(out, "* bye"); return;
+    case EV_HELP:
+        put_help(out);
+        return;
+    case EV_BYE:
+        BUF_PUT_LIT(out, "* bye");
+        return;
     }
     UNREACHABLE();
 }

@@ -13,9 +13,7 @@
 #include "dialect/text_private.h"
 #include "wire/json.h"
 
-enum {
-    ESCAPE_MAX = 6
-};
+enum { ESCAPE_MAX = 6 };
 
 // Length of the hostile character that begins at p, 0 where the character there is fine.
 static size_t hostile_length(const unsigned char *p, size_t n)
