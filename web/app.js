@@ -44,6 +44,7 @@ const status = new Status(chat);
 const switcher = new Switcher(chat);
 
 let drawn = null;
+let begun = false;   // has a name and is connecting
 
 function draw() {
   frame = 0;
@@ -80,7 +81,7 @@ function drawMe() {
 function drawBlank(it) {
   const box = $('blank');
   const refused = it?.status === 'refused' || (it?.status === 'removed' && it.items.length === 0);
-  box.hidden = it !== null && !refused;
+  box.hidden = (it !== null && !refused) || !begun;
   $('stream').hidden = !box.hidden;
   if (box.hidden) return box.replaceChildren();
   if (!it) {
@@ -148,7 +149,7 @@ function drawDrawers() {
 }
 
 function drawPeopleColumn(it) {
-  const wanted = it?.kind === 'room' && !person.peopleHidden;
+  const wanted = it?.kind === 'room' && it.status !== 'refused' && !person.peopleHidden;
   $('app').classList.toggle('no-people', !wanted);
   $('toggle-people').setAttribute('aria-expanded', String(medium.matches ? drawer === 'people' : wanted));
 }
@@ -251,8 +252,6 @@ client.on('state', ({ state, reason }) => {
   // A guest's hello carries nothing but a name, so a refusal for good is about the name.
   if (!client.session) askName(reason);
 });
-
-let begun = false;
 
 /** Connects; the first time also opens the tabs. */
 function begin() {

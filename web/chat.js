@@ -159,11 +159,11 @@ export class Chat {
 
   /** Rooms that are open here, and others that exist. */
   get roomList() {
-    const open = this.list.filter((c) => c.kind === 'room');
+    const open = this.list.filter((c) => c.kind === 'room' && c.status !== 'refused');
     const listed = new Map(this.directory.map((r) => [r.name, r.members_count]));
     const mine = open.map((c) => ({ name: c.name, open: c,
       count: c.status === 'joined' ? c.membersCount : listed.get(c.name) ?? 0 }));
-    const others = this.directory.filter((r) => !this.conversation('room', r.name))
+    const others = this.directory.filter((r) => !open.some((c) => c.name === r.name))
       .map((r) => ({ name: r.name, open: null, count: r.members_count }));
     const byName = (a, b) => a.name.localeCompare(b.name);
     return [...mine.sort(byName), ...others.sort(byName)];

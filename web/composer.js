@@ -2,8 +2,8 @@
 //
 // composer.js: the message box: drafts per conversation, growing with its text, Enter to send.
 
-import { $ } from './dom.js';
-import { count, utf8Length } from './format.js';
+import { $, h } from './dom.js';
+import { count, sentence, utf8Length } from './format.js';
 
 const HEIGHT_MAX = 220;    // px, about ten lines; scrolls inside from there
 const ENVELOPE = 200;      // bytes of a message that are not its text
@@ -35,17 +35,29 @@ export class Composer {
 
   draw() {
     const it = this.#chat.active;
-    if (this.#shown !== it?.id) {
-      this.#shown = it?.id ?? null;
-      this.#input.value = it?.draft ?? '';
-      this.#fit();
-    }
     const usable = it !== null && (it.status === 'joined' || it.status === 'joining');
     $('composer').hidden = !usable;
-    const place = !it ? '' : it.kind === 'room' ? `#${it.title}` : it.title;
+    this.#drawRemoved(it);
+    if (!usable) return;
+    if (this.#shown !== it.id) {
+      this.#shown = it.id;
+      this.#input.value = it.draft;
+      this.#fit();
+    }
+    const place = it.kind === 'room' ? `#${it.title}` : it.title;
     this.#input.placeholder = `Message ${place}`;
     this.#input.setAttribute('aria-label', `Message ${place}`);
     this.#check();
+  }
+
+  /** Who was removed from a room may still read what is there, and is told so where one would write. */
+  #drawRemoved(it) {
+    const bar = $('removed');
+    bar.hidden = !(it?.status === 'removed' && it.items.length > 0);
+    if (bar.hidden) return bar.replaceChildren();
+    bar.replaceChildren(h('span', {}, sentence(it.error)),
+      h('button.secondary', { type: 'button', onclick: () => this.#chat.rejoin(it), data: { testid: 'rejoin' } }, 'Join again'),
+      h('button.secondary', { type: 'button', onclick: () => this.#chat.close(it) }, 'Close'));
   }
 
   #onInput() {

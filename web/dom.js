@@ -50,15 +50,17 @@ export function fillIcons(root) {
 /**
  * h('button.primary', {type: 'button', onclick: fn, data: {testid: 'send'}}, 'Send', node, …): an element.
  * Strings among the children become text nodes; null and false are skipped. Attribute values of null, undefined
- * and false are left out, true is the empty attribute.
+ * and false are left out, true is the empty attribute; aria-* says "true" and "false".
  */
 export function h(spec, attributes = {}, ...children) {
   const [tag, ...classes] = spec.split('.');
   const element = document.createElement(tag || 'div');
   if (classes.length) element.className = classes.join(' ');
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
+    if (value === null || value === undefined) continue;
+    if (key.startsWith('aria-')) element.setAttribute(key, String(value));   // here false is a value, not an absence
+    else if (value === false) continue;
+    else if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
     else if (key === 'data') Object.assign(element.dataset, value);
     else if (key === 'class') element.classList.add(...value.split(' ').filter(Boolean));
     else element.setAttribute(key, value === true ? '' : String(value));

@@ -138,7 +138,7 @@ export class Lists {
     const it = chat.active;
     $('room-title').textContent = it?.title ?? '';
     $('room-glyph').replaceChildren(...(it ? [glyph(it, chat)] : []));
-    $('toggle-people').hidden = it?.kind !== 'room';
+    $('toggle-people').hidden = it?.kind !== 'room' || it.status === 'refused';
     $('people-count').textContent = count(it?.membersCount ?? 0);
     $('room-sub').textContent = !it ? '' : it.kind === 'direct'
       ? { online: 'Online', away: 'Away' }[chat.presenceOf(it.name)] ?? 'Direct message'

@@ -11,7 +11,7 @@ const TOAST_MS = 6500;
 const ANNOUNCE_MS = 700;     // at most one spoken line in this time; the newest wins
 
 export class Status {
-  #chat; #since = performance.now(); #clock = null;
+  #chat; #since = performance.now(); #clock = null; #lost = false;
 
   constructor(chat) {
     this.#chat = chat;
@@ -22,8 +22,17 @@ export class Status {
     chat.client.on('state', ({ state, previous }) => {
       if (previous === 'open' || previous === 'closed' || previous === 'idle') this.#since = performance.now();
       this.#tick(state);
+      this.#tell(state, previous);
       this.draw();
     });
+  }
+
+  /** The turns of the connection in words, once each: a countdown read out every second would be torture. */
+  #tell(state, previous) {
+    if (state === 'open') { if (this.#lost) announce('Connected again.'); this.#lost = false; }
+    if (state === 'waiting' && previous === 'open') announce('The connection was lost. Reconnecting.');
+    if (state === 'closed') announce('Disconnected.');
+    this.#lost ||= state === 'waiting' || state === 'closed';
   }
 
   /** The countdown is the one thing on the page that changes by itself, and only while it is shown. */

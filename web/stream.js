@@ -181,9 +181,9 @@ export class Stream {
       h(`button.msg-author.${hueOf(from.user)}`, { type: 'button', onclick: openAuthor, tabindex: -1,
         title: item.own ? `${from.name} (you)` : `${from.name} · ${from.user}` }, h('bdi', {}, from.name)),
       item.own && h('span.tag', {}, 'you'), time));
-    body.append(...this.#content(item));
-    const status = this.#status(it, item);
-    if (status) body.append(status);
+    const [content, ...more] = this.#content(item);
+    body.append(h('div.msg-line', {}, content, this.#mark(it, item)), ...more);
+    if (item.state === 'failed') body.append(this.#failure(it, item));
     const side = lead
       ? avatar(h('span', { 'aria-hidden': 'true' }), from)
       : h('span.msg-side', {}, time);
@@ -204,18 +204,21 @@ export class Stream {
     return [node, h('button.unfold', { type: 'button', onclick: unfold }, `Show all (${plural(text.length, 'character')})`)];
   }
 
-  #status(it, item) {
+  /** What stands behind an own message: on its way, or delivered. */
+  #mark(it, item) {
     if (item.state === 'pending') return h('span.msg-state', { title: 'Sending' }, icon('clock'), h('span.visually-hidden', {}, 'Sending'));
-    if (item.state === 'failed') {
-      return h('div.msg-failed', { role: 'alert', data: { testid: 'message-failed' } }, icon('alert'), h('span', {}, sentence(item.error)),
-        h('button', { type: 'button', onclick: () => this.#chat.retry(it, item) }, 'Try again'),
-        h('button', { type: 'button', onclick: () => this.#chat.discard(it, item) }, 'Discard'));
-    }
     if (it.kind === 'direct' && item.own && item.delivered) {
       const text = item.delivered === 1 ? 'Delivered' : `Delivered to ${count(item.delivered)} sessions`;
-      return h('span.msg-state.delivered', { title: text, data: { testid: 'delivered' } }, icon('check'), h('span.visually-hidden', {}, text));
+      return h('span.msg-state', { title: text, data: { testid: 'delivered' } }, icon('check'), h('span.visually-hidden', {}, text));
     }
     return null;
+  }
+
+  #failure(it, item) {
+    return h('div.msg-failed', { role: 'alert', data: { testid: 'message-failed' } },
+      icon('alert'), h('span', {}, sentence(item.error)),
+      h('button', { type: 'button', onclick: () => this.#chat.retry(it, item) }, 'Try again'),
+      h('button', { type: 'button', onclick: () => this.#chat.discard(it, item) }, 'Discard'));
   }
 }
 
@@ -264,7 +267,8 @@ function presenceText(items) {
   return parts.flatMap((p, i) => (i ? [' · ', ...p] : p));
 }
 
-function names(list, verb) {
+function names(all, verb) {
+  const list = [...new Set(all)];   // two guests may go by one name
   const shown = list.length <= NAMES_IN_NOTICE + 1 ? list : list.slice(0, NAMES_IN_NOTICE);
   const nodes = shown.flatMap((name, i) => {
     const glue = i === 0 ? '' : i === list.length - 1 ? ' and ' : ', ';

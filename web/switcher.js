@@ -75,6 +75,7 @@ export class Switcher {
       : h('span.glyph', { 'aria-hidden': 'true' }, icon(result.kind === 'new' ? 'plus' : 'hash'));
     return h('li.option', {
       role: 'option', id: `option-${index}`, 'aria-selected': index === this.#at, onclick: () => this.#choose(result),
+      onpointermove: () => { if (this.#at !== index) { this.#at = index; this.#draw(); } },
       data: { testid: 'switcher-option', kind: result.kind, name: result.name },
     }, face, h('bdi.option-name', {}, result.title), h('span.option-detail', {}, result.detail));
   }
