@@ -7,12 +7,14 @@
 //      acceptor.c  new connections  ---+--- traffic.c  bytes in, bytes out, closes
 //
 // A connection is core's index; `conns` is the array from there to its socket. Sockets are added to epoll once, for
-// everything and edge-triggered, and never changed, so each edge must be used or remembered:
+// everything and edge-triggered, so each edge must be used or remembered:
 //
 //   readable   read at once; or remembered: in `ready` where the read filled the buffer or the turn's budget is spent,
 //              by PAUSED where core wants no more (shard_pull_reread puts it into `ready`, whatever happened since)
 //   hang-up    RDHUP: read on until recv returns 0, also where a read came back short
 //   writable   only of use after a write that was taken in part (BLOCKED)
+//
+// After EAGAIN the socket is watched anew, which raises the edge again should it be ready (traffic.c).
 //
 // A read that came back short leaves nothing behind (epoll(7)), which saves the second recv that would say EAGAIN.
 // The one exception is a peer that sends urgent data: its own input then waits for its next segment.
