@@ -13,6 +13,7 @@ const PAGE = 100;            // entries per page of older history
 const MEMBERS_SHOWN_MAX = 500;
 const DIRECTORY_MAX = 200;
 const FALLBACK_ROOM = 'lobby';
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 
 /** Why a room let us go, in words. */
 const REMOVALS = {
@@ -165,7 +166,7 @@ export class Chat {
       count: c.status === 'joined' ? c.membersCount : listed.get(c.name) ?? 0 }));
     const others = this.directory.filter((r) => !open.some((c) => c.name === r.name))
       .map((r) => ({ name: r.name, open: null, count: r.members_count }));
-    const byName = (a, b) => a.name.localeCompare(b.name);
+    const byName = (a, b) => collator.compare(a.name, b.name);
     return [...mine.sort(byName), ...others.sort(byName)];
   }
 

@@ -7,6 +7,7 @@ import { avatar, count, fullTimeOf } from './format.js';
 
 const ROWS_MAX = 300;
 const FILTER_FROM = 9;   // a handful of people needs no search box
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 const PLAIN_ROLES = new Set(['', 'guest', 'member']);   // not worth a label
 
 export class People {
@@ -21,11 +22,15 @@ export class People {
     const it = this.#chat.active;
     const me = this.#chat.me.user;
     const everyone = it?.kind === 'room' ? [...it.members.values()] : [];
+    // In a crowd the list stops before everybody is named; oneself belongs to it all the same.
+    if (it?.status === 'joined' && me && !it.members.has(me)) {
+      everyone.push({ user: me, name: this.#chat.me.name, role: '', connected: true, sessions: 1, joined_at: Date.now() });
+    }
     $('people-filter-box').hidden = everyone.length < FILTER_FROM;
     const wanted = everyone.length < FILTER_FROM ? '' : $('people-filter').value.trim().toLowerCase();
     const found = everyone.filter((m) => m.name.toLowerCase().includes(wanted) || m.user.toLowerCase().includes(wanted));
     const rank = (m) => (m.user === me ? 0 : 1);
-    found.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name) || a.user.localeCompare(b.user));
+    found.sort((a, b) => rank(a) - rank(b) || collator.compare(a.name, b.name) || collator.compare(a.user, b.user));
     const online = found.filter((m) => m.connected);
     const away = found.filter((m) => !m.connected);
 

@@ -10,22 +10,22 @@ import { $, h, icon, reconcile } from './dom.js';
 import { avatar, count, dayKey, dayLabel, displayOf, fullTimeOf, hueOf, linked, plural, sentence, timeOf } from './format.js';
 
 const GROUP_MS = 5 * 60_000;    // one author's messages within this are one group
-const WINDOW = 300;             // items drawn while at the newest message; more as one scrolls up
+const WINDOW = 300;             // rows drawn while at the newest message; more as one scrolls up
 const PINNED_PX = 48;           // this near to the end counts as being there
+const PILL_PX = 240;            // this far from it the way back is offered
 const NAMES_IN_NOTICE = 3;
 const LONG_CHARS = 2400;        // longer messages are folded
 const LONG_LINES = 28;
 
 export class Stream {
-  #chat; #shownId = null; #lastKey = null; #unseen = 0; #unfolded = new Set();
+  #chat; #shownId = null; #lastKey = null; #unseen = 0; #unfolded = new Set(); #height = 0;
   #box = $('stream'); #rows = $('rows'); #pill = $('pill');
 
   constructor(chat) {
     this.#chat = chat;
     this.#box.addEventListener('scroll', () => this.#onScroll(), { passive: true });
     this.#pill.addEventListener('click', () => this.toEnd());
-    // A growing composer or an opening keyboard takes height away: who was at the end stays at the end.
-    new ResizeObserver(() => { if (this.#chat.active?.scroll.pinned) this.#pin(); }).observe(this.#box);
+    new ResizeObserver(() => this.#onResize()).observe(this.#box);
   }
 
   draw() {
@@ -76,15 +76,25 @@ export class Stream {
     return null;
   }
 
+  /** A growing composer or an opening keyboard takes height away: who was at the end stays at the end. True if
+   *  the height has changed, in which case a scroll event says nothing about what the person wants. */
+  #onResize() {
+    if (this.#height === this.#box.clientHeight) return false;
+    this.#height = this.#box.clientHeight;
+    if (this.#chat.active?.scroll.pinned) this.#pin();
+    return true;
+  }
+
   #onScroll() {
     const it = this.#chat.active;
-    if (!it || this.#shownId !== it.id) return;
     const box = this.#box;
+    if (!it || this.#shownId !== it.id || this.#onResize()) return;
     it.scroll.top = box.scrollTop;
     it.scroll.pinned = box.scrollHeight - box.scrollTop - box.clientHeight < PINNED_PX;
-    if (it.scroll.pinned) { this.#unseen = 0; this.#drawPill(); }
+    if (it.scroll.pinned) this.#unseen = 0;
+    this.#drawPill();
     if (box.scrollTop < 240) {
-      if (it.shown < it.items.length) { it.shown += WINDOW; this.draw(); } else this.#chat.loadEarlier(it);
+      if (firstShown(it) > 0) { it.shown += WINDOW; this.draw(); } else this.#chat.loadEarlier(it);
     }
   }
 
@@ -101,7 +111,8 @@ export class Stream {
 
   #drawPill() {
     const it = this.#chat.active;
-    this.#pill.hidden = !it || it.scroll.pinned;
+    const away = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight;
+    this.#pill.hidden = !it || it.scroll.pinned || (this.#unseen === 0 && away < PILL_PX);
     this.#pill.classList.toggle('fresh', this.#unseen > 0);
     $('pill-text').textContent = this.#unseen > 0 ? plural(this.#unseen, 'new message') : 'Newest messages';
   }
@@ -109,12 +120,12 @@ export class Stream {
   // ---- rows -------------------------------------------------------------------------------------------------
 
   #derive(it) {
-    const rows = [this.#topRow(it)];
-    const items = it.items.length > it.shown ? it.items.slice(-it.shown) : it.items;
+    const start = firstShown(it);
+    const rows = [this.#topRow(it, start)];
     let day = null;
     let previous = null;   // the message above, if the next one may join its group
     let run = null;        // the presence run being collected
-    for (const item of [...items, ...it.pending]) {
+    for (const item of [...it.items.slice(start), ...it.pending]) {
       const key = dayKey(item.time);
       if (key !== day) {
         rows.push({ type: 'day', key: `day-${key}`, sig: dayLabel(item.time), time: item.time });
@@ -147,8 +158,8 @@ export class Stream {
     return rows;
   }
 
-  #topRow(it) {
-    if (!it.complete) return { type: 'loading', key: 'top', sig: 'loading' };
+  #topRow(it, start) {
+    if (!it.complete || start > 0) return { type: 'loading', key: 'top', sig: 'loading' };
     return { type: 'start', key: 'top', sig: `start${it.title}` };
   }
 
@@ -220,6 +231,16 @@ export class Stream {
       h('button', { type: 'button', onclick: () => this.#chat.retry(it, item) }, 'Try again'),
       h('button', { type: 'button', onclick: () => this.#chat.discard(it, item) }, 'Discard'));
   }
+}
+
+/** Where the newest `it.shown` rows begin. A run of people coming and going is one row, however long. */
+function firstShown(it) {
+  let rows = 0;
+  for (let i = it.items.length - 1; i > 0; i--) {
+    const inRun = it.items[i].kind === 'presence' && it.items[i - 1].kind === 'presence';
+    if (!inRun && ++rows >= it.shown) return i;
+  }
+  return 0;
 }
 
 function startRow(it) {
