@@ -162,3 +162,12 @@ void check_finish(struct world *world)
                 finish_offsets(world, c, &c->seats[s]);
     }
 }
+
+void check_forget(struct conn *c)
+{
+    while (c->holes) {
+        struct hole *h = c->holes;
+        c->holes = h->next;
+        free(h);
+    }
+}

@@ -48,4 +48,7 @@ void check_restart(struct conn *c, uint32_t stream);
 // When all is over: what readers that are still there miss at the end of their streams.
 void check_finish(struct world *world);
 
+// Frees what is remembered of a connection's holes.
+void check_forget(struct conn *c);
+
 #endif

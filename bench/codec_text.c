@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The text dialect (docs/protocol/text.md), over TCP and over WebSocket: the client's side. Lines of people begin
-// with '[', lines of the server with '* '. A client starts out in the lobby; /join takes it to its room, and the first
-// server line that names the room says that it is there.
+// with '[', lines of the server with '* '. A client starts out in the lobby; /join takes it to its room, and
+// "* joined ROOM" says that it is there. What then comes of the room's history counts for order, not for latency.
 
 #include "check.h"
 #include "codec.h"
@@ -10,6 +10,7 @@
 #include "payload.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void text_join(struct conn *c, struct seat *seat)
@@ -38,24 +39,60 @@ static uint32_t text_message(struct publisher *p, char *out, uint32_t *ret_paylo
     return size;
 }
 
+static bool begins_with(const char *p, uint32_t len, const char *text)
+{
+    size_t n = strlen(text);
+    return len >= n && memcmp(p, text, n) == 0;
+}
+
+// "* joined ROOM, 3 members": is it about the seat's room?
+static bool names_room(const struct conn *c, const char *p, uint32_t len, const char *verb)
+{
+    const struct room *room = &c->worker->world->rooms[c->seats[0].room];
+    size_t n = strlen(verb);
+    return begins_with(p, len, verb) && begins_with(p + n, len - (uint32_t)n, room->name);
+}
+
+// The sequences start over: after joining again, or after an announced gap, whose messages a line does not name.
+static void restart_sequences(struct conn *c)
+{
+    const struct room *room = &c->worker->world->rooms[c->seats[0].room];
+    for (uint32_t i = 0; i < room->publisher_count; i++) {
+        check_restart(c, i);
+        c->seqs[i] = SEQ_UNKNOWN;
+    }
+}
+
+static void on_joined(struct conn *c)
+{
+    c->seats[0].state = SEAT_IN;
+    if (c->state == CONN_READY) {
+        c->worker->churned++;
+        c->started_ns = c->worker->now; // what is older is the room's history
+        restart_sequences(c);
+    }
+    conn_ready(c);
+}
+
 static void on_server_line(struct conn *c, const char *p, uint32_t len)
 {
     struct worker *w = c->worker;
     struct seat *seat = &c->seats[0];
-    const struct room *room = &w->world->rooms[seat->room];
     w->counts.others++;
-    if (seat->state == SEAT_LEAVING) {
+    if (seat->state == SEAT_LEAVING && names_room(c, p, len, "* left ")) {
         text_join(c, seat);
-    } else if (seat->state == SEAT_JOINING && memmem(p, len, room->name, room->name_len)) {
-        seat->state = SEAT_IN;
-        if (c->state == CONN_READY) {
-            w->churned++;
-            for (uint32_t i = 0; c->seqs && i < room->publisher_count; i++) {
-                check_restart(c, i);
-                c->seqs[i] = SEQ_UNKNOWN;
-            }
-        }
-        conn_ready(c);
+    } else if (seat->state == SEAT_JOINING && names_room(c, p, len, "* joined ")) {
+        on_joined(c);
+    } else if (begins_with(p, len, "* error ")) {
+        w->counts.errors++;
+        if (c->state == CONN_JOINING)
+            conn_fail(c, "join: %.*s", (int)(len - 2), p + 2);
+        else
+            world_reason(w->world, "%.*s", (int)(len - 2), p + 2);
+    } else if (memmem(p, len, " messages missed", 16) && p[2] >= '0' && p[2] <= '9') {
+        w->checks.gaps++;
+        w->checks.announced += strtoull(p + 2, NULL, 10);
+        restart_sequences(c);
     }
 }
 

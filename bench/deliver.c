@@ -70,6 +70,13 @@ const char *codec_find_mark(const char *p, uint32_t len, uint32_t hint)
     return NULL;
 }
 
+// Whether this reader's latency says something about the server: not while it stalls on purpose, and not while it
+// catches up after a cut (that has a figure of its own).
+static inline bool is_timely(const struct conn *c)
+{
+    return !c->to_stall && (!c->worker->storm_cut || c->publishes || c->back_counted);
+}
+
 void codec_deliver(struct conn *c, struct seat *seat, uint64_t offset, uint32_t publisher, uint32_t seq)
 {
     struct worker *w = c->worker;
@@ -96,7 +103,7 @@ void codec_deliver(struct conn *c, struct seat *seat, uint64_t offset, uint32_t 
         return;
     }
     uint64_t sent = slot->time_ns;
-    if (sent >= w->window_from_ns && sent < w->window_to_ns)
+    if (sent >= w->window_from_ns && sent < w->window_to_ns && sent >= c->started_ns && is_timely(c))
         hist_record(&w->latency, w->now > sent ? w->now - sent : 0);
 
     if (world->options.drive == DRIVE_CLOSED_ALL) {

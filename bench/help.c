@@ -28,7 +28,7 @@ const char options_help[] =
     "  --members M       members per room. With fewer clients than R x M each client sits in several rooms\n"
     "                    (json only). Without it every client sits in one room, evenly spread\n"
     "  --publishers P    publishing members per room, or 'all' (default 1; 0 = nobody publishes)\n"
-    "  --room NAME       rooms are called NAME-0, NAME-1, ... (default 'bench')\n"
+    "  --room NAME       rooms are called NAME-0, NAME-1, ... (default: b and four characters that change)\n"
     "\n"
     "How fast (one of)\n"
     "  --rate X          open loop: X messages per second in all, on a fixed timetable. Latency counts from the\n"

@@ -383,7 +383,6 @@ void options_parse(int argc, char **argv, struct options *ret)
         .dialect = DIALECT_JSON,
         .rooms = 1,
         .publishers_per_room = 1,
-        .room_name = "bench",
         .inflight = 1,
         .size = 20,
         .duration_s = 5,

@@ -31,7 +31,7 @@ struct options {
     uint32_t rooms;
     uint32_t members;             // per room; 0: the clients are spread over the rooms, one room each
     uint32_t publishers_per_room; // PUBLISHERS_ALL: every member
-    const char *room_name;        // rooms are NAME-0, NAME-1, ...
+    const char *room_name;        // rooms are NAME-0, NAME-1, ...; NULL: a name that is not used again
 
     enum drive drive;
     double rate; // messages per second, all publishers together

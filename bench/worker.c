@@ -19,12 +19,13 @@
 #define OVERDUE_NS 10000000000u // a handshake or join that takes longer has failed
 #define OVERDUE_CHECK_NS 1000000000u
 
+// Released, so that who sees all clients settled sees their connections' states too.
 static void publish_counts(struct worker *w)
 {
     const uint64_t *from = (const uint64_t *)&w->counts;
     uint64_t *to = (uint64_t *)&w->counts_seen;
     for (size_t i = 0; i < sizeof w->counts / sizeof *from; i++)
-        __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+        __atomic_store_n(&to[i], from[i], __ATOMIC_RELEASE);
 }
 
 struct counts worker_sum_counts(const struct world *world)
@@ -34,7 +35,7 @@ struct counts worker_sum_counts(const struct world *world)
     for (uint32_t w = 0; w < world->options.threads; w++) {
         const uint64_t *from = (const uint64_t *)&world->workers[w].counts_seen;
         for (size_t i = 0; i < sizeof sum / sizeof *to; i++)
-            to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+            to[i] += __atomic_load_n(&from[i], __ATOMIC_ACQUIRE);
     }
     return sum;
 }

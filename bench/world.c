@@ -4,6 +4,7 @@
 
 #include "world.h"
 
+#include "check.h"
 #include "codec.h"
 #include "payload.h"
 
@@ -197,11 +198,25 @@ static void init_worker(struct world *world, uint32_t index)
         world->conns[i].worker = w;
 }
 
+// A run's rooms have a name of their own, so that it never meets the messages of an earlier one in a room's history.
+static void name_rooms(struct world *world)
+{
+    static char name[6];
+    uint64_t v = clock_now_ns() / 1000;
+    if (world->options.room_name)
+        return;
+    name[0] = 'b';
+    for (int i = 1; i < 5; i++, v >>= 5)
+        name[i] = "0123456789abcdefghijkmnpqrstuvwx"[v & 31];
+    world->options.room_name = name;
+}
+
 void world_init(struct world *world, const struct options *options)
 {
     static const struct codec *const codecs[] = {&codec_json, &codec_text, &codec_text, &codec_raw};
     memset(world, 0, sizeof *world);
     world->options = *options;
+    name_rooms(world);
     world->codec = codecs[options->dialect];
     world->expects_own = options->dialect != DIALECT_JSON || options->echo;
     pthread_mutex_init(&world->reasons_lock, NULL);
@@ -222,6 +237,7 @@ static void deinit_conn(struct conn *c)
         free(c->seats[i].epoch);
     if (c->fd >= 0)
         close(c->fd);
+    check_forget(c);
     free(c->seqs);
     free(c->in);
     free(c->out);

@@ -127,7 +127,7 @@ struct conn {
     struct own_entry *own;
     uint32_t own_count, own_size;
     char *resume;
-    uint64_t started_ns; // of the connect
+    uint64_t started_ns; // of the connect, or of joining again
 };
 
 // What a worker has learnt about how the server writes a room's messages (codec_json.c).

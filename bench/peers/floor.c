@@ -2,7 +2,7 @@
 //
 // The floor: what a plain C loop of send() over the same sockets costs. Not a server, a yardstick.
 //
-//     bench-floor [each|batch] [PORT]
+//     floor [each|batch] [PORT]
 //
 // A client's text message is unmasked, framed once, and handed to every client of the same path, its sender included:
 //   each    (default) one bare send() per message and reader, at once: the least that one message to N readers costs
@@ -246,7 +246,7 @@ static int listen_on(uint16_t port)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) || listen(fd, 4096) ||
         getsockname(fd, (struct sockaddr *)&at, &len)) {
-        perror("bench-floor");
+        perror("floor");
         exit(1);
     }
     printf("%u\n", ntohs(at.sin_port));
@@ -262,7 +262,7 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_NOFILE, &files);
     signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && strcmp(argv[1], "each") != 0 && strcmp(argv[1], "batch") != 0) {
-        fprintf(stderr, "usage: bench-floor [each|batch] [PORT]\n");
+        fprintf(stderr, "usage: floor [each|batch] [PORT]\n");
         return 2;
     }
     batch = argc > 1 && strcmp(argv[1], "batch") == 0;

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is measured (issue 2, line 21; targets: docs/PERFORMANCE.md). A scenario has contenders that run one after the
+// other in each round, a list of figures for the table, and targets that are judged on the medians.
+//
+// Peers send plain payloads; to compare like with like they get payloads of the size that Plenum's dialect puts on the
+// wire per delivery. Plenum runs first in a round and its own figure of that round is used.
+
+const peers = ['bun', 'gorilla', 'ws'];
+
+// A server's frame header is 2 bytes below 126 bytes of payload, 4 above (RFC 6455, section 5.2).
+const sizeOnWire = (bytes) => String(Math.max(9, Math.round(bytes) - (bytes < 128 ? 2 : 4)));
+
+const load = ['deliveries_per_s', 'server_us', 'client_us', 'per_read', 'wire', 'p50', 'p99'];
+
+const plenum = (label, dialect, args, shards = 1) => ({ label, server: 'plenum', shards, dialect, args });
+
+const same = (label, server, args, assumed, like) => ({
+  label,
+  server,
+  args: (earlier) => [...args, '--size', sizeOnWire(earlier[like]?.bytes_per_delivery ?? assumed)],
+});
+
+const atMost = (what, limit, value) => ({ what, limit, value, better: 'low' });
+const atLeast = (what, limit, value) => ({ what, limit, value, better: 'high' });
+
+function allToAll(name, title, rows, assumed, limit) {
+  const args = ['--clients', '200', '--publishers', 'all'];
+  const first = rows[0].label;
+  return {
+    name,
+    title,
+    figures: load,
+    contenders: [
+      ...rows,
+      ...['floor batch', ...peers].map((server) => same(server, server, args, assumed, first)),
+    ],
+    targets: [atMost(`server CPU per delivery, ${first}`, limit, (median) => median[first]?.server_us)],
+  };
+}
+
+function fanout(name, title, inflight, targets) {
+  const args = ['--clients', '1000', '--closed', 'all', '--inflight', inflight];
+  return {
+    name,
+    title,
+    figures: load,
+    contenders: [
+      plenum('plenum json', 'json', [...args, '--echo']),
+      ...['floor each', ...peers].map((server) => same(server, server, args, 200, 'plenum json')),
+    ],
+    targets,
+  };
+}
+
+const idle = (quick) => {
+  const people = quick ? ['--rooms', '3', '--members', '1000'] : ['--rooms', '15', '--members', '1000'];
+  const args = ['--idle', ...people];
+  return {
+    name: 'idle',
+    title: `${quick ? '3,000' : '15,000'} idle connections in rooms of 1,000`,
+    figures: ['memory', 'connect_s', 'server_cores'],
+    seconds: quick ? 1 : 3,
+    contenders: [
+      plenum('plenum json', 'json', args),
+      ...peers.map((server) => ({ label: server, server, args })),
+    ],
+    targets: [atMost('bytes of server memory per idle connection', 512, (m) => m['plenum json']?.memory)],
+  };
+};
+
+const shards = () => {
+  const args = ['--rooms', '16', '--members', '50', '--publishers', 'all', '--echo', '--inflight', '2'];
+  const ratio = (m) => (2 * m['1 shard']?.server_us) / m['2 shards']?.server_us;
+  return {
+    name: 'shards',
+    title: 'one shard against two: 16 rooms of 50, everyone talks, JSON',
+    figures: load,
+    contenders: [
+      plenum('1 shard', 'json', args, 1),
+      plenum('2 shards', 'json', args, 2),
+    ],
+    targets: [
+      atLeast('capacity of two shards against one by CPU: 2 x CPU per delivery of one / that of two', 1.9, ratio),
+      atLeast(
+        'deliveries per second of two shards against one (on 2 cores the load tool takes its share of both)',
+        1.9,
+        (m) => m['2 shards']?.deliveries_per_s / m['1 shard']?.deliveries_per_s,
+      ),
+    ],
+  };
+};
+
+// 250 messages of 2,000 bytes a second: a stalled reader has filled its kernel buffers and left the room's log behind
+// (1 MiB) within the warm-up, while the others keep server and tool below half of a core each.
+const stall = () => {
+  const args = ['--clients', '400', '--rate', '250', '--size', '2000', '--warmup', '4'];
+  return {
+    name: 'stall',
+    title: '1 publisher, 400 readers, 250 messages/s of 2,000 bytes, 1 % of the readers stalled against none',
+    figures: ['deliveries_per_s', 'server_us', 'p50', 'p99', 'p99_9', 'announced'],
+    contenders: [
+      plenum('none stalled', 'json', args),
+      plenum('1 % stalled', 'json', [...args, '--stall', '1']),
+    ],
+    targets: [
+      atMost('p99 of the others against none stalled', 1.1, (m) => m['1 % stalled']?.p99 / m['none stalled']?.p99),
+    ],
+  };
+};
+
+const storm = (quick) => {
+  const clients = quick ? '3000' : '19000';
+  return {
+    name: 'storm',
+    title: `${Number(clients).toLocaleString('en')} clients cut and resuming at once, 100 messages/s going on`,
+    figures: ['back_s', 'lost', 'duplicated', 'server_cores'],
+    contenders: [
+      plenum('plenum json', 'json', [
+        ...['--clients', clients, '--rooms', String(clients / 1000), '--rate', '100', '--reconnect-storm'],
+      ]),
+    ],
+    targets: [
+      atMost('seconds until all are back', 3, (m) => m['plenum json']?.back_s),
+      atMost('lost or duplicated', 0, (m) => m['plenum json'] && m['plenum json'].lost + m['plenum json'].duplicated),
+    ],
+  };
+};
+
+export function scenarios(quick) {
+  const talk = ['--clients', '200', '--publishers', 'all'];
+  return [
+    allToAll(
+      'text',
+      'everyone talks to everyone, 200 in a room, 20-byte messages, text',
+      [plenum('plenum text', 'text', talk), plenum('plenum text-ws', 'text-ws', talk)],
+      48,
+      0.05,
+    ),
+    allToAll(
+      'json',
+      'everyone talks to everyone, 200 in a room, 20-byte messages, JSON',
+      [plenum('plenum json', 'json', [...talk, '--echo'])],
+      200,
+      0.09,
+    ),
+    fanout('fanout1', '1 publisher, 1,000 readers, one message at a time', '1', [
+      atMost(
+        'server CPU per delivery against the floor (a bare send() loop)',
+        1.05,
+        (m) => m['plenum json']?.server_us / m['floor each']?.server_us,
+      ),
+    ]),
+    fanout('fanout16', '1 publisher, 1,000 readers, 16 messages in flight', '16', [
+      atMost('server CPU per delivery', 0.28, (m) => m['plenum json']?.server_us),
+    ]),
+    idle(quick),
+    shards(),
+    stall(),
+    storm(quick),
+  ];
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The servers that are measured: how each is built, started and addressed. Every measurement gets a fresh process on
+// a free port, so that nobody inherits another run's memory.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { createServer, connect } from 'node:net';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const out = path.join(root, 'build/bench');
+let release = path.join(root, 'build/release');
+const peers = path.join(root, 'bench/peers');
+const modules = path.join(root, 'bench/node_modules');
+const START_MS = 10_000;
+
+export const loadTool = () => path.join(release, 'plenum-bench');
+
+export function useBuild(folder) {
+  release = path.resolve(folder);
+}
+
+// name -> command line; the first line on stdout is the port. `raw` is what the load tool needs to be told.
+const commands = {
+  'floor each': () => [path.join(release, 'bench/floor'), 'each'],
+  'floor batch': () => [path.join(release, 'bench/floor'), 'batch'],
+  bun: () => [path.join(modules, '.bin/bun'), path.join(peers, 'bun_hub.js')],
+  ws: () => [process.execPath, path.join(peers, 'ws_hub.mjs')],
+  gorilla: () => [path.join(out, 'gorilla_hub')],
+};
+
+const firstLine = (command, args) => {
+  const run = spawnSync(command, args, { encoding: 'utf8' });
+  return run.status === 0 ? run.stdout.split('\n')[0].trim() : undefined;
+};
+
+const packageVersion = (name) => {
+  try {
+    return JSON.parse(readFileSync(path.join(modules, name, 'package.json'), 'utf8')).version;
+  } catch {
+    return undefined;
+  }
+};
+
+// What can be measured here, and which versions: { name: version }. A peer that is missing is left out, and said.
+export function available(say) {
+  mkdirSync(out, { recursive: true });
+  const found = { floor: 'bench/peers/floor.c' };
+  found.plenum = firstLine(path.join(release, 'plenum'), ['version']);
+  if (existsSync(path.join(modules, '.bin/bun'))) found.bun = packageVersion('bun');
+  if (existsSync(path.join(modules, 'ws'))) found.ws = `${packageVersion('ws')} on Node ${process.version}`;
+  const go = spawnSync('go', ['build', '-o', path.join(out, 'gorilla_hub'), path.join(peers, 'gorilla_hub/main.go')], {
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      GO111MODULE: 'off',
+      GOPATH: '/usr/share/gocode',
+      GOCACHE: path.join(out, 'go-cache'),
+      GOFLAGS: '',
+    },
+  });
+  if (go.status === 0) {
+    const version = firstLine('dpkg-query', ['-W', '-f=${Version}\n', 'golang-github-gorilla-websocket-dev']);
+    found.gorilla = `${version ?? 'unknown version'} with ${firstLine('go', ['version']) ?? 'go'}`;
+  } else {
+    say(`gorilla: left out, it does not build: ${(go.stderr ?? go.error?.message ?? '').split('\n')[0]}`);
+  }
+  if (!found.plenum) say(`plenum: left out, ${path.join(release, 'plenum')} does not run`);
+  for (const name of ['bun', 'ws'])
+    if (!found[name]) say(`${name}: left out, not installed (scripts/install-deps bench)`);
+  return found;
+}
+
+export const isAvailable = (found, server) => found[server.split(' ')[0]] !== undefined;
+
+const freePort = () =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+const canConnect = (port) =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(socket.destroy() && true));
+    socket.once('error', () => resolve(false));
+  });
+
+function launch(name, command) {
+  const log = openSync(path.join(out, `${name.replaceAll(' ', '-')}.log`), 'w');
+  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', log] });
+  closeSync(log);
+  const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
+  child.once('error', () => {});
+  return { name, child, ended, pid: child.pid };
+}
+
+async function stop(server) {
+  server.child.kill('SIGKILL');
+  await server.ended;
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function startPlenum(shards) {
+  const http = await freePort();
+  const text = await freePort();
+  const server = launch('plenum', [
+    path.join(release, 'plenum'),
+    'serve',
+    `--server.http=127.0.0.1:${http}`,
+    `--server.text=127.0.0.1:${text}`,
+    `--server.shards=${shards}`,
+    '--limits.commands_per_s=0',
+    '--limits.connections_per_address=0',
+  ]);
+  server.child.stdout.resume();
+  const deadline = Date.now() + START_MS;
+  while (!((await canConnect(http)) && (await canConnect(text)))) {
+    if (server.child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`plenum did not start, see ${path.join(out, 'plenum.log')}`);
+    await pause(20);
+  }
+  return { ...server, http, text };
+}
+
+async function startPeer(name) {
+  const server = launch(name, commands[name]());
+  const port = await new Promise((resolve, reject) => {
+    let seen = '';
+    const fail = (why) => reject(new Error(`${name} ${why}, see ${out}`));
+    const timer = setTimeout(() => fail('did not say its port'), START_MS);
+    server.child.stdout.on('data', (piece) => {
+      seen += piece;
+      if (!seen.includes('\n')) return;
+      clearTimeout(timer);
+      resolve(Number(seen.split('\n')[0]));
+    });
+    server.ended.then((how) => fail(`ended (${how})`));
+  });
+  return { ...server, http: port };
+}
+
+// What the load tool is told about the server, by dialect.
+const targets = {
+  json: (server) => ['--dialect', 'json', '--url', `ws://127.0.0.1:${server.http}/ws`],
+  text: (server) => ['--dialect', 'text', '--url', `tcp://127.0.0.1:${server.text}`],
+  'text-ws': (server) => ['--dialect', 'text-ws', '--url', `ws://127.0.0.1:${server.http}/echo`],
+  raw: (server) => ['--dialect', 'raw', '--url', `ws://127.0.0.1:${server.http}/{room}`],
+};
+
+// Starts the contender's server, runs the load tool against it, and returns the tool's result (its --json), with
+// `trouble` if it ended with another status than 0.
+export async function measure({ server: name, shards = 1, dialect = 'raw' }, args) {
+  const server = name === 'plenum' ? await startPlenum(shards) : await startPeer(name);
+  try {
+    const all = [...targets[dialect](server), ...args, '--json', '--quiet', '--server-pid', String(server.pid)];
+    const tool = spawn(loadTool(), all, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    tool.stdout.on('data', (piece) => (stdout += piece));
+    tool.stderr.on('data', (piece) => (stderr += piece));
+    const status = await new Promise((resolve) => tool.once('close', resolve));
+    if (!stdout) throw new Error(`plenum-bench against ${name}: exit ${status}: ${stderr.trim()}`);
+    const result = JSON.parse(stdout);
+    result.command = `plenum-bench ${all.join(' ')}`;
+    if (status !== 0) result.trouble = trouble(result.checked);
+    return result;
+  } finally {
+    await stop(server);
+  }
+}
+
+function trouble(checked) {
+  const said = Object.entries(checked)
+    .filter(([key, value]) => typeof value === 'number' && value > 0 && key !== 'deliveries' && key !== 'churned')
+    .map(([key, value]) => `${key} ${value}`);
+  return [...said, ...Object.entries(checked.reasons).map(([text, count]) => `${count} x ${text}`)].join(', ');
+}
