@@ -12,9 +12,10 @@ import { Status, announce, toast } from './status.js';
 import { Stream } from './stream.js';
 import { Switcher } from './switcher.js';
 import { $, fillIcons, h, icon } from './dom.js';
-import { avatar, sentence } from './format.js';
+import { avatar, sentence, utf8Length } from './format.js';
 import { keepSecret, person, theme } from './settings.js';
 
+const NAME_BYTES_MAX = 64;           // the server's limit; letters beyond ASCII take two to four
 const DIRECTORY_STALE_MS = 30_000;   // coming back to the page after this long refreshes the room list
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 
@@ -173,11 +174,20 @@ function askName(error) {
   if (!$('name-dialog').open) $('name-dialog').showModal();
 }
 
+/** The name typed into a field, or null after telling why it will not do. */
+function nameFrom(input) {
+  const name = input.value.trim();
+  input.setCustomValidity(name === '' ? 'Please write a name.'
+    : utf8Length(name) > NAME_BYTES_MAX ? 'That name is too long; please shorten it.' : '');
+  return input.reportValidity() ? name : null;
+}
+for (const id of ['name-input', 'profile-name']) $(id).addEventListener('input', (e) => e.target.setCustomValidity(''));
+
 $('name-dialog').addEventListener('cancel', (e) => { if (!person.name) e.preventDefault(); });
 $('name-form').addEventListener('submit', (e) => {
   e.preventDefault();
-  const name = $('name-input').value.trim();
-  if (!name) return $('name-input').focus();
+  const name = nameFrom($('name-input'));
+  if (name === null) return;
   $('name-dialog').close();
   person.name = name;
   client.name = name;
@@ -199,8 +209,8 @@ $('theme-choice').addEventListener('change', (e) => { theme.choice = e.target.va
 $('theme-toggle').addEventListener('click', () => theme.toggle());
 $('profile-form').addEventListener('submit', (e) => {
   e.preventDefault();
-  const name = $('profile-name').value.trim();
-  if (!name) return;
+  const name = nameFrom($('profile-name'));
+  if (name === null) return;
   $('profile-dialog').close();
   if (name === chat.me.name) return;
   person.name = name;

@@ -193,10 +193,12 @@ export class Chat {
     if (!it) return;
     it.status = 'joined';
     it.error = null;
-    if (it.epoch !== m.epoch) {
-      const again = it.epoch !== null && it.items.length > 0;
+    const anew = it.epoch !== null && it.epoch !== m.epoch && it.items.length > 0;
+    // A join that does not continue (the first one, and one after a removal) replays the newest messages; what is
+    // here from before would leave a hole between the two.
+    if (it.epoch !== m.epoch || m.recovered === undefined) {
       it.startOver(m.epoch);
-      if (again) it.notice('This room was started anew. What was said before is no longer kept.', 'warn');
+      if (anew) it.notice('This room was started anew. What was said before is no longer kept.', 'warn');
     }
     // A first join is followed by history that nobody missed; a resumed one by what happened meanwhile.
     if (m.recovered === undefined) it.readFloor = m.offset;
@@ -378,8 +380,12 @@ export class Chat {
       this.me = { user: s.user, name: s.name, session: s.session };
       this.view.changed('all');
     });
-    client.on('state', ({ state }) => {
+    client.on('state', ({ state, previous }) => {
       if (state === 'open') this.refreshDirectory();
+      // A client that gave up has left its rooms; starting it again means joining them again.
+      if (state === 'connecting' && previous === 'closed') {
+        for (const it of this.list) if (it.kind === 'room' && it.status !== 'removed') this.#join(it);
+      }
       this.view.changed('all');
     });
     client.on('joined', (m) => this.#onJoined(m));

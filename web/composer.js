@@ -71,6 +71,8 @@ export class Composer {
     style.height = 'auto';
     style.height = `${Math.min(this.#input.scrollHeight, HEIGHT_MAX)}px`;
     style.overflowY = this.#input.scrollHeight > HEIGHT_MAX ? 'auto' : 'hidden';
+    // Measuring made the box small for a moment and the stream tall, which moved its end.
+    this.#stream.settle();
   }
 
   /** Says how much still fits once that is little. */

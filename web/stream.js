@@ -60,6 +60,11 @@ export class Stream {
     this.draw();
   }
 
+  /** After a change of layout: who was at the end stays there. */
+  settle() {
+    if (this.#chat.active?.scroll.pinned) this.#pin();
+  }
+
   // ---- scrolling --------------------------------------------------------------------------------------------
 
   #pin() {
@@ -81,7 +86,7 @@ export class Stream {
   #onResize() {
     if (this.#height === this.#box.clientHeight) return false;
     this.#height = this.#box.clientHeight;
-    if (this.#chat.active?.scroll.pinned) this.#pin();
+    this.settle();
     return true;
   }
 
