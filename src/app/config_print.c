@@ -51,6 +51,14 @@ static struct config_text size_remark(const struct config *c, const struct confi
     return t;
 }
 
+static void print_yaml_list(const struct config_list *list, const char *name, FILE *out)
+{
+    fprintf(out, "  %s:%s\n", name, list->n == 0 ? " []" : "");
+    for (uint32_t i = 0; i < list->n; i++)
+        fprintf(out, "    - \"%s\"\n",
+                list->items[i]); // patterns hold no character that YAML would want escaped
+}
+
 static void print_yaml_key(const struct config *c, const struct config_key *key, FILE *out)
 {
     config_print_wrapped(out, "  # ", COLUMNS, key->help);
@@ -61,6 +69,10 @@ static void print_yaml_key(const struct config *c, const struct config_key *key,
     if (key->kind == CONFIG_SECRET) {
         bool set = ((const char *)c)[key->offset] != '\0';
         fprintf(out, "  %s: \"\"%s\n", key->name, set ? "  # set, not shown" : "");
+        return;
+    }
+    if (config_is_list(key)) {
+        print_yaml_list((const void *)((const char *)c + key->offset), key->name, out);
         return;
     }
     fprintf(out, "  %s: %s%s\n", key->name, config_value_text(c, key).z, size_remark(c, key).z);

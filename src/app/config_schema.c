@@ -98,7 +98,7 @@ const struct config_key *config_key_guess(str path)
         size_t part = edit_distance(name, key_name);
         // The right name in the wrong section is one mistake, whatever the sections are called.
         size_t distance = SIZE_MAX;
-        if (is_near(whole, path.n))
+        if (whole <= 2 && whole < path.n) // the section alone is long enough to make any name look near
             distance = whole;
         if (is_near(part, name.n) && part + 1 < distance)
             distance = part + 1;

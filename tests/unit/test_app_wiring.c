@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From configuration to settings: every field is fed, units are right, 0 becomes what it stands for.
+#include "unit/support.h"
+
+#include "app/wiring.h"
+
+#include <stdio.h>
+
+static struct config_load load;
+static struct wiring wiring;
+static struct wiring_start start;
+
+static void set(const char *path, const char *value)
+{
+    str name;
+    str section = str_split(str_from_cstr(path), '.', &name);
+    const struct config_key *key = config_key_find(section, name);
+    assert_non_null(key);
+    assert_true(config_value_set(&load.values, key, str_from_cstr(value)));
+}
+
+static void wire(void)
+{
+    wiring_start_init(&start, &load.values);
+    wiring_init(&wiring, &load.values, &start);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    config_load_init(&load);
+    set("server.memory_mb", "64");
+    set("server.shards", "2");
+    return 0;
+}
+
+// Every number of the configuration that is not decided at start shows up in one of the two settings: each gets a
+// value of its own, moves by one, and some field must move with it.
+static void test_every_number_arrives(void **state)
+{
+    (void)state;
+    static const char *const elsewhere[] = {"logging.level", "logging.format"}; // app's own
+    start = (struct wiring_start){.shard_count = 1, .connections_max = 5, .memory_bytes_max = 7};
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        const struct config_key *key = &config_keys[i];
+        bool ours = false;
+        for (size_t j = 0; j < ARRAY_LEN(elsewhere); j++)
+            ours = ours || strcmp(key->path, elsewhere[j]) == 0;
+        bool at_start = key->offset == offsetof(struct config, server_shards) ||
+                        key->offset == offsetof(struct config, server_memory_mb) ||
+                        key->offset == offsetof(struct config, limits_connections) ||
+                        key->offset == offsetof(struct config, sessions_secret);
+        if (ours || at_start)
+            continue;
+        wiring_init(&wiring, &load.values, &start);
+        struct settings core = wiring.core;
+        struct io_settings io = wiring.io;
+        char room = wiring.core.text_room.p[0];
+        char http = wiring.io.http.p[0], text = wiring.io.text.p[0];
+        struct config other = load.values;
+        char *field = (char *)&other + key->offset;
+        field[0] =
+            (char)(field[0] ^
+                   1); // a number by one, a switch over, a text by its first letter, a list by one item
+        wiring_init(&wiring, &other, &start);
+        bool moved = memcmp(&core, &wiring.core, sizeof core) != 0 ||
+                     memcmp(&io, &wiring.io, sizeof io) != 0 || room != wiring.core.text_room.p[0] ||
+                     http != wiring.io.http.p[0] || text != wiring.io.text.p[0];
+        if (!moved)
+            print_error("%s is not wired\n", key->path);
+        assert_true(moved);
+    }
+}
+
+static void test_units(void **state)
+{
+    (void)state;
+    set("rooms.grace_s", "2592000");
+    set("sessions.resume_s", "2592000");
+    set("log.age_s", "60");
+    set("limits.hello_ms", "1234");
+    set("drain.batch", "100");
+    set("rooms.slow_policy", "disconnect");
+    set("origin.allowed", "https://a.example,null");
+    wire();
+    assert_int_equal(wiring.core.room_grace_ms, 2592000000u);
+    assert_int_equal(wiring.core.resume_ms, 2592000000u);
+    assert_int_equal(wiring.core.log_age_ms, 60000);
+    assert_int_equal(wiring.core.hello_ms, 1234);
+    assert_int_equal(wiring.core.drain_batch, 50); // a share of two shards
+    assert_int_equal(wiring.core.slow_policy, SLOW_DISCONNECT);
+    assert_int_equal(wiring.core.origins_n, 2);
+    assert_str_eq(wiring.core.origins[1], STR("null"));
+    assert_int_equal(wiring.io.memory_bytes_max, 64 << 20);
+    assert_int_equal(wiring.io.drain_deadline_ms, 30000);
+}
+
+static void test_shares_are_never_zero(void **state)
+{
+    (void)state;
+    set("drain.batch", "1");
+    set("server.shards", "64");
+    wire();
+    assert_int_equal(wiring.core.drain_batch, 1);
+}
+
+static void test_zeros(void **state)
+{
+    (void)state;
+    set("server.shards", "0");
+    set("server.memory_mb", "0");
+    set("limits.connections", "0");
+    wire();
+    assert_true(start.shard_count >= 1 && start.shard_count <= SHARDS_MAX);
+    assert_true(start.memory_bytes_max >= 16 << 20);
+    assert_true(start.connections_max >= 1);
+    assert_int_equal(wiring.core.connections_max, wiring.io.connections_max);
+}
+
+static void test_connections_fit_the_files(void **state)
+{
+    (void)state;
+    set("limits.connections", "10");
+    wire();
+    assert_int_equal(start.connections_max, 10);
+    set("limits.connections", "10000000");
+    wire();
+    assert_true(start.connections_max <= 10000000);
+}
+
+// The same secret gives the same key on every node; none gives a new one at every start.
+static void test_resume_key(void **state)
+{
+    (void)state;
+    uint8_t keys[3][32];
+    const char *const secrets[] = {"0123456789abcdef", "0123456789abcdef", "0123456789abcdeg"};
+    for (int i = 0; i < 3; i++) {
+        set("sessions.secret", secrets[i]);
+        wire();
+        memcpy(keys[i], wiring.core.resume_key, 32);
+    }
+    assert_memory_equal(keys[0], keys[1], 32);
+    assert_memory_not_equal(keys[0], keys[2], 32);
+    set("sessions.secret", "");
+    wire();
+    memcpy(keys[0], wiring.core.resume_key, 32);
+    struct siphash_key hash = wiring.core.hash_key;
+    wire();
+    assert_memory_not_equal(keys[0], wiring.core.resume_key, 32);
+    assert_memory_not_equal(&hash, &wiring.core.hash_key, sizeof hash);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_every_number_arrives, setup),
+        cmocka_unit_test_setup(test_units, setup),
+        cmocka_unit_test_setup(test_shares_are_never_zero, setup),
+        cmocka_unit_test_setup(test_zeros, setup),
+        cmocka_unit_test_setup(test_connections_fit_the_files, setup),
+        cmocka_unit_test_setup(test_resume_key, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
