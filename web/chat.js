@@ -257,7 +257,8 @@ export class Chat {
     } else if (m.type === 'member:joined' || m.type === 'member:left') {
       if (live) it.applyPresence(m);
       if (m.member.user === this.me.user) return;
-      it.insert({ kind: 'presence', verb: m.type.slice(7), offset: m.offset, time: m.time, user: m.member.user, name: m.member.name });
+      const { user, name } = m.member;
+      it.insert({ kind: 'presence', verb: m.type.slice('member:'.length), offset: m.offset, time: m.time, user, name });
     } else if (m.type === 'member:changed') {
       if (live) it.applyPresence(m);
     } else if (m.type === 'members:count') {
@@ -275,7 +276,8 @@ export class Chat {
   #notify(it, item) {
     const watched = it === this.active && this.focused;
     const { text = '' } = displayOf(item.data);
-    item.mention = it.kind === 'room' && this.me.name !== '' && text.toLowerCase().includes(`@${this.me.name.toLowerCase()}`);
+    const mention = `@${this.me.name.toLowerCase()}`;
+    item.mention = it.kind === 'room' && mention !== '@' && text.toLowerCase().includes(mention);
     if (watched) {
       this.view.announce(`${item.from.name}: ${text.slice(0, 200)}`);
       return;

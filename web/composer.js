@@ -56,7 +56,9 @@ export class Composer {
     bar.hidden = !(it?.status === 'removed' && it.items.length > 0);
     if (bar.hidden) return bar.replaceChildren();
     bar.replaceChildren(h('span', {}, sentence(it.error)),
-      h('button.secondary', { type: 'button', onclick: () => this.#chat.rejoin(it), data: { testid: 'rejoin' } }, 'Join again'),
+      h('button.secondary', {
+        type: 'button', onclick: () => this.#chat.rejoin(it), data: { testid: 'rejoin' },
+      }, 'Join again'),
       h('button.secondary', { type: 'button', onclick: () => this.#chat.close(it) }, 'Close'));
   }
 
@@ -82,7 +84,8 @@ export class Composer {
     const left = text.length * 3 < max - SHOW_LEFT ? Infinity : max - utf8Length(JSON.stringify(text));
     $('send').disabled = text.trim() === '' || left < 0;
     this.#hint.classList.toggle('over', left < 0);
-    this.#hint.textContent = left < 0 ? `Too long by ${count(-left)} bytes.` : left < SHOW_LEFT ? `${count(left)} bytes left.` : '';
+    this.#hint.textContent = left < 0 ? `Too long by ${count(-left)} bytes.`
+      : left < SHOW_LEFT ? `${count(left)} bytes left.` : '';
     return left >= 0;
   }
 

@@ -3,7 +3,7 @@
 // lists.js: the places that name conversations: tabs, the room list, direct messages, the head above the stream.
 
 import { $, h, icon, reconcile } from './dom.js';
-import { avatar, count, plural } from './format.js';
+import { count, plural } from './format.js';
 
 const badgeText = (n) => (n > 99 ? '99+' : String(n));
 
@@ -45,7 +45,7 @@ export class Lists {
     const rows = chat.list.map((it) => {
       const active = it === chat.active;
       return { key: it.id, it, active,
-        sig: `${active}|${it.unread}|${it.mentioned}|${it.title}|${it.status}|${it.kind === 'direct' && chat.presenceOf(it.name)}` };
+        sig: [active, it.unread, it.mentioned, it.title, it.status, it.kind === 'direct' && chat.presenceOf(it.name)].join('|') };
     });
     const before = $('tabs').querySelector('.tab.active')?.dataset.id;
     reconcile($('tabs'), rows, (row) => this.#tab(row));
@@ -92,7 +92,7 @@ export class Lists {
     const chat = this.#chat;
     const rows = chat.roomList.map(({ name, open, count: people }) => ({
       key: name, name, open, people,
-      sig: `${open === chat.active && open !== null}|${open !== null}|${open?.unread}|${open?.mentioned}|${open?.status}|${people}`,
+      sig: [open !== null && open === chat.active, open !== null, open?.unread, open?.mentioned, open?.status, people].join('|'),
     }));
     reconcile($('room-list'), rows, (row) => this.#roomItem(row));
     $('room-list-empty').hidden = rows.length > 0;
@@ -106,7 +106,9 @@ export class Lists {
       'aria-current': active ? 'true' : null, onclick: () => chat.open('room', name),
       title: open ? name : `Join ${name}`, data: { testid: 'room-list-item', room: name },
     }, h('span.glyph', { 'aria-hidden': 'true' }, icon('hash')), h('bdi.list-name', {}, name),
-    badge(open) ?? h('span.list-count', { title: plural(people, 'person', 'people'), data: { testid: 'room-members-count' } }, count(people))));
+    badge(open) ?? h('span.list-count', {
+      title: plural(people, 'person', 'people'), data: { testid: 'room-members-count' },
+    }, count(people))));
   }
 
   #drawDirects() {

@@ -7,7 +7,9 @@
 // `shown` rows it costs well under a frame. The page draws at most once per animation frame.
 
 import { $, h, icon, reconcile } from './dom.js';
-import { avatar, count, dayKey, dayLabel, displayOf, fullTimeOf, hueOf, linked, plural, sentence, timeOf } from './format.js';
+import {
+  avatar, count, dayKey, dayLabel, displayOf, fullTimeOf, hueOf, linked, plural, sentence, timeOf,
+} from './format.js';
 
 const GROUP_MS = 5 * 60_000;    // one author's messages within this are one group
 const WINDOW = 300;             // rows drawn while at the newest message; more as one scrolls up
@@ -214,7 +216,9 @@ export class Stream {
     if (json !== undefined) return [h('pre.msg-json', { data: { testid: 'message-text' }, tabindex: 0 }, json)];
     const long = text.length > LONG_CHARS || text.split('\n', LONG_LINES + 2).length > LONG_LINES;
     const folded = long && !this.#unfolded.has(item.key);
-    const node = h('div.msg-text', { dir: 'auto', class: folded ? 'folded' : '', data: { testid: 'message-text' } }, linked(text));
+    const node = h('div.msg-text', {
+      dir: 'auto', class: folded ? 'folded' : '', data: { testid: 'message-text' },
+    }, linked(text));
     if (!folded) return [node];
     const unfold = () => { this.#unfolded.add(item.key); this.draw(); };
     return [node, h('button.unfold', { type: 'button', onclick: unfold }, `Show all (${plural(text.length, 'character')})`)];
@@ -222,10 +226,12 @@ export class Stream {
 
   /** What stands behind an own message: on its way, or delivered. */
   #mark(it, item) {
-    if (item.state === 'pending') return h('span.msg-state', { title: 'Sending' }, icon('clock'), h('span.visually-hidden', {}, 'Sending'));
+    const mark = (text, picture, data) => h('span.msg-state', { title: text, data },
+      icon(picture), h('span.visually-hidden', {}, text));
+    if (item.state === 'pending') return mark('Sending', 'clock', {});
     if (it.kind === 'direct' && item.own && item.delivered) {
       const text = item.delivered === 1 ? 'Delivered' : `Delivered to ${count(item.delivered)} sessions`;
-      return h('span.msg-state', { title: text, data: { testid: 'delivered' } }, icon('check'), h('span.visually-hidden', {}, text));
+      return mark(text, 'check', { testid: 'delivered' });
     }
     return null;
   }
