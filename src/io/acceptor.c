@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 enum {
-    REFUSED_AT_SHUTDOWN_MAX = 1024, // connections in a queue that still hear why; closing it resets the others
+    REFUSED_AT_SHUTDOWN_MAX =
+        1024, // connections in a queue that still hear why; closing it resets the others
 };
 
 // How a pass over one listener's queue ended.
@@ -21,10 +22,7 @@ enum pass {
     PASS_PAUSED, // the state is PAUSED now
 };
 
-static int spare_open(void)
-{
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
+static int spare_open(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 void acceptor_init(struct acceptor *a, int epoll_fd)
 {
@@ -44,10 +42,7 @@ enum err acceptor_add(struct loop *l, int fd, enum transport transport)
     return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? OK : ERR_LIMIT;
 }
 
-void acceptor_on_listener(struct loop *l, uint32_t index)
-{
-    l->acceptor.listeners[index].ready = true;
-}
+void acceptor_on_listener(struct loop *l, uint32_t index) { l->acceptor.listeners[index].ready = true; }
 
 // Arms or disarms the listeners in epoll, as the state wants it.
 static void state_set(struct loop *l, enum acceptor_state state, uint64_t due_ms)
@@ -59,7 +54,8 @@ static void state_set(struct loop *l, enum acceptor_state state, uint64_t due_ms
     if (was_armed == (state == ACCEPTOR_OPEN))
         return;
     for (uint32_t i = 0; i < a->listener_count; i++) {
-        struct epoll_event event = {.events = was_armed ? 0 : EPOLLIN, .data.u64 = event_tag(EVENT_LISTENER, i)};
+        struct epoll_event event = {.events = was_armed ? 0 : EPOLLIN,
+                                    .data.u64 = event_tag(EVENT_LISTENER, i)};
         int failed = epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, a->listeners[i].fd, &event);
         ASSERT(failed == 0); // a modification needs no memory
         a->listeners[i].ready = false;

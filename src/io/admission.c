@@ -26,8 +26,8 @@ static uint64_t key_hash(const struct admission *a, const struct address_key *ke
     return siphash(&a->hash_key, key->bytes, sizeof key->bytes);
 }
 
-void admission_init(struct admission *a, struct mem *mem, const struct siphash_key *hash_key, uint32_t connections_max,
-                    uint32_t per_address_max)
+void admission_init(struct admission *a, struct mem *mem, const struct siphash_key *hash_key,
+                    uint32_t connections_max, uint32_t per_address_max)
 {
     memset(a, 0, sizeof *a);
     pthread_mutex_init(&a->lock, NULL);

@@ -45,8 +45,8 @@ struct admission {
     struct slab places; // struct place {key, count}
 };
 
-void admission_init(struct admission *a, struct mem *mem, const struct siphash_key *hash_key, uint32_t connections_max,
-                    uint32_t per_address_max);
+void admission_init(struct admission *a, struct mem *mem, const struct siphash_key *hash_key,
+                    uint32_t connections_max, uint32_t per_address_max);
 void admission_deinit(struct admission *a);
 // New limits; connections that are in stay in. Returns the waiting shards, to be woken.
 uint64_t admission_limits_set(struct admission *a, uint32_t connections_max, uint32_t per_address_max);
@@ -57,7 +57,8 @@ bool admission_reserve(struct admission *a, uint32_t shard);
 uint64_t admission_cancel(struct admission *a);
 // Turns a reserved slot into a connection from that address. ERR_LIMIT: too many from there; ERR_NOMEM. The slot
 // stays reserved then.
-enum err admission_enter(struct admission *a, const struct address_key *key, uint32_t *ret_ticket) WARN_UNUSED;
+enum err admission_enter(struct admission *a, const struct address_key *key,
+                         uint32_t *ret_ticket) WARN_UNUSED;
 // The connection with that ticket is gone. Returns the waiting shards, to be woken.
 uint64_t admission_leave(struct admission *a, uint32_t ticket);
 

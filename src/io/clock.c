@@ -16,10 +16,7 @@ static uint64_t read_ns(clockid_t id)
 }
 
 // Core takes 0 ms for "no time", and a machine that has just booted may be there: our clock starts at 1 ms.
-uint64_t clock_monotonic_ns(void)
-{
-    return read_ns(CLOCK_MONOTONIC) + 1000000u;
-}
+uint64_t clock_monotonic_ns(void) { return read_ns(CLOCK_MONOTONIC) + 1000000u; }
 
 void clock_read(struct clock *c)
 {

@@ -23,7 +23,8 @@ static enum err explain(int cause, const struct address *a, struct io_error *err
         return ERR_EXISTS;
     case EACCES:
     case EPERM:
-        io_error_set(error, "cannot listen on %s: not permitted; ports below 1024 need CAP_NET_BIND_SERVICE", where);
+        io_error_set(error, "cannot listen on %s: not permitted; ports below 1024 need CAP_NET_BIND_SERVICE",
+                     where);
         return ERR_DENIED;
     case EADDRNOTAVAIL:
         io_error_set(error, "cannot listen on %s: this machine has no such address", where);
@@ -109,7 +110,8 @@ enum err listener_open(const struct address *address, int backlog, uint32_t n, i
 {
     struct address bound = *address;
     for (uint32_t i = 0; i < n; i++) {
-        ret_fds[i] = i == 0 ? first_socket(address, backlog, n > 1, &bound) : listening_socket(&bound, backlog, true);
+        ret_fds[i] =
+            i == 0 ? first_socket(address, backlog, n > 1, &bound) : listening_socket(&bound, backlog, true);
         if (ret_fds[i] < 0) {
             enum err e = explain(errno, address, error);
             while (i > 0) {

@@ -242,7 +242,8 @@ static void drain_look(struct loop *l)
 static void turn_measure(struct loop *l)
 {
     static const uint32_t bounds_us[] = TURN_BUCKETS_US;
-    _Static_assert(sizeof bounds_us / sizeof bounds_us[0] + 1 == TURN_BUCKET_COUNT, "the last bucket is +Inf");
+    _Static_assert(sizeof bounds_us / sizeof bounds_us[0] + 1 == TURN_BUCKET_COUNT,
+                   "the last bucket is +Inf");
 
     l->turn_end_ns = clock_monotonic_ns();
     uint64_t us = (l->turn_end_ns - l->clock.now_ns) / 1000u;

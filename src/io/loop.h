@@ -45,20 +45,23 @@ enum {
 
 // What epoll_data carries: a kind above, an index below.
 enum event_kind { EVENT_CONNECTION, EVENT_LISTENER, EVENT_WAKE, EVENT_REFUSAL };
-static inline uint64_t event_tag(enum event_kind kind, uint32_t index) { return (uint64_t)kind << 32 | index; }
+static inline uint64_t event_tag(enum event_kind kind, uint32_t index)
+{
+    return (uint64_t)kind << 32 | index;
+}
 
 enum conn_flags {
-    CONN_READY = 1,   // in `ready`
-    CONN_PAUSED = 2,  // core does not want to be given bytes
-    CONN_RDHUP = 4,   // the peer's end is near: read until it is there
-    CONN_EOF = 8,     // core knows of the end
+    CONN_READY = 1,    // in `ready`
+    CONN_PAUSED = 2,   // core does not want to be given bytes
+    CONN_RDHUP = 4,    // the peer's end is near: read until it is there
+    CONN_EOF = 8,      // core knows of the end
     CONN_BLOCKED = 16, // the socket took a write in part
-    CONN_FAILED = 32, // a write failed; core is told in the next turn
-    CONN_BROKEN = 64, // core knows
+    CONN_FAILED = 32,  // a write failed; core is told in the next turn
+    CONN_BROKEN = 64,  // core knows
 };
 
 struct conn {
-    int fd; // -1 = not in use
+    int fd;          // -1 = not in use
     uint32_t ticket; // of admission
     uint32_t ready_next;
     uint8_t flags;
@@ -119,9 +122,9 @@ struct loop {
     uint32_t recv_bytes;
     uint32_t turn_bytes_read;
     struct mail *mail_held[SHARDS_MAX]; // pulled from core, and then the mailbox was full
-    bool writes_left;  // the budget of writes ended before the writes
-    bool mail_left;    // a mailbox was full
-    uint64_t mail_moved_ns; // when mail was last sent or received
+    bool writes_left;                   // the budget of writes ended before the writes
+    bool mail_left;                     // a mailbox was full
+    uint64_t mail_moved_ns;             // when mail was last sent or received
     uint64_t turn_end_ns;
 
     bool stopping;
@@ -134,8 +137,8 @@ struct loop {
 };
 
 // loop.c
-enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared, const struct settings *core)
-    WARN_UNUSED;
+enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared,
+                   const struct settings *core) WARN_UNUSED;
 void loop_deinit(struct loop *l); // after its thread has ended; a zeroed loop is fine
 void *loop_run(void *loop);       // the thread; its sockets are closed when it ends
 // Asks for attention: async-signal-safe, any thread.

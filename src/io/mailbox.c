@@ -137,7 +137,4 @@ void mailbox_awake(struct mailbox *mb, uint32_t to)
     atomic_store_explicit(&mb->boxes[to].sleeping, 0, memory_order_relaxed);
 }
 
-int mailbox_fd(const struct mailbox *mb, uint32_t to)
-{
-    return mb->boxes[to].fd;
-}
+int mailbox_fd(const struct mailbox *mb, uint32_t to) { return mb->boxes[to].fd; }

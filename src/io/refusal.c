@@ -15,8 +15,10 @@ static const struct {
     const char *sentence;
     int retry_s; // Retry-After, RFC 9110 section 10.2.3
 } answers[] = {
-    [REFUSAL_FULL] = {"503 Service Unavailable", "server full: all connections are taken, try again later", 5},
-    [REFUSAL_ADDRESS] = {"429 Too Many Requests", "too many connections from your address, close one first", 10},
+    [REFUSAL_FULL] = {"503 Service Unavailable", "server full: all connections are taken, try again later",
+                      5},
+    [REFUSAL_ADDRESS] = {"429 Too Many Requests", "too many connections from your address, close one first",
+                         10},
     [REFUSAL_FILES] = {"503 Service Unavailable", "server full: it is out of files, try again later", 5},
     [REFUSAL_DRAIN] = {"503 Service Unavailable", "server is shutting down, try again in a moment", 1},
 };
@@ -88,8 +90,8 @@ static uint32_t slot_take(struct refusals *r)
     return oldest;
 }
 
-void refusals_add(struct refusals *r, int fd, enum transport transport, enum refusal_reason reason, uint64_t now_ms,
-                  uint64_t tag)
+void refusals_add(struct refusals *r, int fd, enum transport transport, enum refusal_reason reason,
+                  uint64_t now_ms, uint64_t tag)
 {
     refusal_send(fd, transport, reason);
     if (shutdown(fd, SHUT_WR) != 0 || discard_input(fd)) {

@@ -38,8 +38,8 @@ struct refusals {
 
 void refusals_init(struct refusals *r, int epoll_fd);
 // Answers and takes over the accepted socket. Its epoll events come with `tag` + the slot's number.
-void refusals_add(struct refusals *r, int fd, enum transport transport, enum refusal_reason reason, uint64_t now_ms,
-                  uint64_t tag);
+void refusals_add(struct refusals *r, int fd, enum transport transport, enum refusal_reason reason,
+                  uint64_t now_ms, uint64_t tag);
 // Answers and closes at once: where the file is needed back.
 void refusal_send_and_close(int fd, enum transport transport, enum refusal_reason reason);
 // Something came in, or the client has closed.

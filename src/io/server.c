@@ -28,7 +28,8 @@ struct server {
 
 static void live_set(struct server *s, const struct io_settings *io)
 {
-    uint32_t connections = io->connections_max < s->info.connections_max ? io->connections_max : s->info.connections_max;
+    uint32_t connections =
+        io->connections_max < s->info.connections_max ? io->connections_max : s->info.connections_max;
     atomic_store_explicit(&s->shared.live.drain_deadline_ms, io->drain_deadline_ms, memory_order_relaxed);
     atomic_store_explicit(&s->shared.live.connection_wait_ms, io->connection_wait_ms, memory_order_relaxed);
     atomic_store_explicit(&s->shared.live.spin_us, io->spin_us, memory_order_relaxed);
@@ -42,12 +43,15 @@ static void live_set(struct server *s, const struct io_settings *io)
 static enum err files_init(struct server *s, const struct io_settings *io, struct io_error *error)
 {
     s->info.files = rlimit_files_raise();
-    s->info.connections_max = rlimit_connections_max(s->info.files.files_max, s->info.shard_count, io->connections_max);
+    s->info.connections_max =
+        rlimit_connections_max(s->info.files.files_max, s->info.shard_count, io->connections_max);
     if (s->info.connections_max > 0)
         return OK;
-    io_error_set(error, "the limit of open files is %llu, and %u shards need %u beside connections; raise it (ulimit -n)",
-                 (unsigned long long)s->info.files.files_max, s->info.shard_count,
-                 rlimit_files_reserved(s->info.shard_count) + 1);
+    io_error_set(
+        error,
+        "the limit of open files is %llu, and %u shards need %u beside connections; raise it (ulimit -n)",
+        (unsigned long long)s->info.files.files_max, s->info.shard_count,
+        rlimit_files_reserved(s->info.shard_count) + 1);
     return ERR_LIMIT;
 }
 
@@ -58,10 +62,11 @@ static enum err loops_init(struct server *s, const struct settings *core, struct
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
         e = loop_init(&shared->loops[i], i, shared, core);
     if (e == ERR_NOMEM)
-        io_error_set(error, "the memory budget of %zu bytes is too small for %u shards", s->info.memory_bytes_max,
-                     shared->shard_count);
+        io_error_set(error, "the memory budget of %zu bytes is too small for %u shards",
+                     s->info.memory_bytes_max, shared->shard_count);
     else if (e != OK)
-        io_error_set(error, "the kernel refused an epoll or eventfd file: the system is out of files or memory");
+        io_error_set(error,
+                     "the kernel refused an epoll or eventfd file: the system is out of files or memory");
     return e;
 }
 
@@ -73,7 +78,8 @@ static enum err listen_on(struct server *s, str where, enum transport transport,
         return OK;
     struct address wanted, bound;
     if (address_parse(where, &wanted) != OK) {
-        io_error_set(error, "cannot listen on \"%.*s\": expected HOST:PORT, with a numeric address, localhost or *",
+        io_error_set(error,
+                     "cannot listen on \"%.*s\": expected HOST:PORT, with a numeric address, localhost or *",
                      (int)(where.n < 100 ? where.n : 100), where.p);
         return ERR_SYNTAX;
     }
@@ -94,8 +100,9 @@ static enum err listen_on(struct server *s, str where, enum transport transport,
 static enum err addresses_init(struct server *s, const struct io_settings *io, struct io_error *error)
 {
     struct address http, text;
-    if (address_parse(io->http, &http) == OK && address_parse(io->text, &text) == OK && address_port(&http) != 0 &&
-        http.len == text.len && memcmp(&http.storage, &text.storage, sizeof http.storage) == 0) {
+    if (address_parse(io->http, &http) == OK && address_parse(io->text, &text) == OK &&
+        address_port(&http) != 0 && http.len == text.len &&
+        memcmp(&http.storage, &text.storage, sizeof http.storage) == 0) {
         io_error_set(error, "cannot listen on %.*s for both HTTP and text lines", STR_ARG(io->http));
         return ERR_EXISTS;
     }
@@ -136,8 +143,8 @@ static enum err server_init(struct server *s, const struct io_settings *io, cons
     return e == OK ? addresses_init(s, io, error) : e;
 }
 
-enum err server_create(const struct io_settings *io, const struct settings *core, const struct server_hooks *hooks,
-                       struct server **ret, struct io_error *error)
+enum err server_create(const struct io_settings *io, const struct settings *core,
+                       const struct server_hooks *hooks, struct server **ret, struct io_error *error)
 {
     ASSERT(core->shard_count >= 1 && core->shard_count <= SHARDS_MAX);
     error->text[0] = '\0';
@@ -210,15 +217,9 @@ static void request_all(struct server *s, uint32_t request)
         loop_request(&s->shared.loops[i], request);
 }
 
-void server_drain(struct server *s)
-{
-    request_all(s, REQUEST_DRAIN);
-}
+void server_drain(struct server *s) { request_all(s, REQUEST_DRAIN); }
 
-void server_stop(struct server *s)
-{
-    request_all(s, REQUEST_STOP);
-}
+void server_stop(struct server *s) { request_all(s, REQUEST_STOP); }
 
 bool server_wait(struct server *s)
 {
@@ -262,10 +263,7 @@ void server_destroy(struct server *s)
     free(s);
 }
 
-const struct server_info *server_info(const struct server *s)
-{
-    return &s->info;
-}
+const struct server_info *server_info(const struct server *s) { return &s->info; }
 
 struct metrics *server_metrics(const struct server *s, uint32_t shard)
 {
@@ -279,7 +277,4 @@ struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard)
     return &s->shared.loops[shard].io_metrics;
 }
 
-struct mem *server_mem(struct server *s)
-{
-    return &s->mem;
-}
+struct mem *server_mem(struct server *s) { return &s->mem; }

@@ -28,25 +28,25 @@ struct server;
 
 // What the operator decides about the driver. [start] is read by server_create only.
 struct io_settings {
-    str http;                         // [start] address of HTTP and WebSocket, see address.h; empty = off
-    str text;                         // [start] address of text lines; empty = off
-    uint32_t backlog;                 // [start] of each listening socket; the kernel caps it at net.core.somaxconn
-    size_t memory_bytes_max;          // [start] budget of all shards together; 0 = none
-    uint32_t drain_deadline_ms;       // from server_drain until the rest is cut off
-    uint32_t connections_max;         // in all; above what was given at the start, or has files, it is cut down
+    str http;                   // [start] address of HTTP and WebSocket, see address.h; empty = off
+    str text;                   // [start] address of text lines; empty = off
+    uint32_t backlog;           // [start] of each listening socket; the kernel caps it at net.core.somaxconn
+    size_t memory_bytes_max;    // [start] budget of all shards together; 0 = none
+    uint32_t drain_deadline_ms; // from server_drain until the rest is cut off
+    uint32_t connections_max;   // in all; above what was given at the start, or has files, it is cut down
     uint32_t connections_per_address; // 0 = no limit
     uint32_t connection_wait_ms;      // a connection beyond connections_max waits in the accept queue so long
-    uint32_t spin_us;                 // poll the mailboxes so long before sleeping, after mail was moved; 0 = never
-    uint32_t turn_slow_ms;            // a turn that takes longer is counted and reported; 0 = never
+    uint32_t spin_us;      // poll the mailboxes so long before sleeping, after mail was moved; 0 = never
+    uint32_t turn_slow_ms; // a turn that takes longer is counted and reported; 0 = never
 };
 
 // Something about the driver that is worth a log line.
 enum io_notice_type {
-    IO_NOTICE_FULL,         // warning; value = connections: a connection was refused for limits.connections
-    IO_NOTICE_ADDRESS,      // info; peer: a connection was refused for the limit per address
-    IO_NOTICE_FILES,        // error; value = errno: EMFILE or ENFILE, accepting pauses
-    IO_NOTICE_ACCEPT,       // warning; value = errno: accept failed for another reason of ours, accepting pauses
-    IO_NOTICE_TURN_SLOW,    // warning; value = milliseconds that the turn took
+    IO_NOTICE_FULL,      // warning; value = connections: a connection was refused for limits.connections
+    IO_NOTICE_ADDRESS,   // info; peer: a connection was refused for the limit per address
+    IO_NOTICE_FILES,     // error; value = errno: EMFILE or ENFILE, accepting pauses
+    IO_NOTICE_ACCEPT,    // warning; value = errno: accept failed for another reason of ours, accepting pauses
+    IO_NOTICE_TURN_SLOW, // warning; value = milliseconds that the turn took
     IO_NOTICE_DRAIN_OVERRUN // warning; value = connections that were cut off
 };
 struct io_notice {
@@ -76,8 +76,9 @@ struct server_info {
 
 // core->shard_count is the number of threads; core->connections_max should be io->connections_max, because
 // SO_REUSEPORT may give one shard all of them.
-enum err server_create(const struct io_settings *io, const struct settings *core, const struct server_hooks *hooks,
-                       struct server **ret, struct io_error *error) WARN_UNUSED;
+enum err server_create(const struct io_settings *io, const struct settings *core,
+                       const struct server_hooks *hooks, struct server **ret,
+                       struct io_error *error) WARN_UNUSED;
 enum err server_start(struct server *s, struct io_error *error) WARN_UNUSED;
 
 // New values for the reloadable fields of both. Returns when every shard has taken them, which is one turn, and is

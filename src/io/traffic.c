@@ -164,7 +164,8 @@ void traffic_on_event(struct loop *l, uint32_t index, uint32_t events)
 void traffic_serve_ready(struct loop *l)
 {
     uint32_t index = l->ready_head;
-    l->ready_head = l->ready_tail = CONN_NONE; // those that are added from here on have their turn in the next one
+    l->ready_head = l->ready_tail =
+        CONN_NONE; // those that are added from here on have their turn in the next one
     while (index != CONN_NONE) {
         struct conn *c = &l->conns[index];
         uint32_t next = c->ready_next;

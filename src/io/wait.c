@@ -19,10 +19,7 @@ enum {
 };
 #define NEVER UINT64_MAX
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+static uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 // Nanoseconds until something is due, 0 = now, NEVER = nothing is.
 static uint64_t wait_ns(const struct loop *l)
@@ -88,7 +85,8 @@ uint32_t loop_wait(struct loop *l)
 
     uint64_t spin_ns = (uint64_t)atomic_load_explicit(&l->shared->live.spin_us, memory_order_relaxed) * 1000u;
     uint32_t n = 0;
-    if (spin_ns > 0 && l->turn_end_ns - l->mail_moved_ns < SPIN_RECENT_NS && spin(l, min_u64(spin_ns, ns), &n))
+    if (spin_ns > 0 && l->turn_end_ns - l->mail_moved_ns < SPIN_RECENT_NS &&
+        spin(l, min_u64(spin_ns, ns), &n))
         return n;
 
     // From here on whoever has something for us wakes us; what came before is seen now.

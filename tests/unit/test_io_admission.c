@@ -221,8 +221,8 @@ static void exact_over_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limit_in_all),  cmocka_unit_test(limit_per_address),
-        cmocka_unit_test(limits_change), cmocka_unit_test(every_allocation_fails_once),
+        cmocka_unit_test(limit_in_all),       cmocka_unit_test(limit_per_address),
+        cmocka_unit_test(limits_change),      cmocka_unit_test(every_allocation_fails_once),
         cmocka_unit_test(exact_over_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,8 +75,8 @@ static void a_taken_port_is_an_error(void **state)
             assert_int_equal(listener_open(&bound, 10, second, more, &other, &error), ERR_EXISTS);
             char where[ADDRESS_TEXT_MAX], expected[200];
             address_format(&bound, where);
-            snprintf(expected, sizeof expected, "cannot listen on %s: address already in use by another program",
-                     where);
+            snprintf(expected, sizeof expected,
+                     "cannot listen on %s: address already in use by another program", where);
             assert_string_equal(error.text, expected);
             for (uint32_t i = 0; i < first; i++)
                 close(fds[i]);
