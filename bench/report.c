@@ -181,9 +181,12 @@ static void print_table(const struct world *world, const struct result *r)
            o->host, o->port, o->websocket ? o->path : "", options_dialect_name(o->dialect), o->clients,
            o->rooms, o->rooms == 1 ? "" : "s", world->publisher_count, world->publisher_count == 1 ? "" : "s",
            options_drive_name(o->drive));
-    printf("  connected              %u clients in %.2f s\n", run.connected,
-           (double)(run.connect_to_ns - run.connect_from_ns) / 1e9);
-    if (!o->idle) {
+    if (run.connected == 0)
+        printf("  no client could connect\n");
+    else
+        printf("  connected              %u clients in %.2f s\n", run.connected,
+               (double)(run.connect_to_ns - run.connect_from_ns) / 1e9);
+    if (!o->idle && run.connected) {
         printf("  deliveries             %.0f per second (%llu in %.2f s; %.0f messages per second)\n",
                r->deliveries_per_s, (unsigned long long)r->deliveries, r->seconds, r->published_per_s);
         print_latency("publish to receive", &latency);

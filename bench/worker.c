@@ -112,6 +112,10 @@ static void follow_phase(struct worker *w)
 {
     const struct options *o = &w->world->options;
     enum phase phase = world_phase(w->world);
+    if (phase == PHASE_DONE) {
+        w->phase = phase;
+        return;
+    }
     while (w->phase != phase) {
         w->phase++;
         if (w->phase == PHASE_WARMUP) {

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Does plenum-bench see what goes wrong? It is run against a server that makes a known number of mistakes, and must
+// report that very number, and none where there is none.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { FaultyServer } from './faulty_server.mjs';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const tool = process.env.PLENUM_BENCH_BIN ?? path.join(root, 'build/release/plenum-bench');
+const brief = ['--duration', '0.4', '--warmup', '0.1', '--json', '--quiet'];
+
+async function run(args) {
+  const child = spawn(tool, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (piece) => (stdout += piece));
+  child.stderr.on('data', (piece) => (stderr += piece));
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  return { status, stdout, stderr };
+}
+
+async function against(fault, dialect, args) {
+  const server = new FaultyServer(fault);
+  const url = dialect === 'json' ? await server.listenNative() : await server.listenText();
+  try {
+    const { status, stdout, stderr } = await run(['--dialect', dialect, '--url', url, ...args, ...brief]);
+    assert.notEqual(stdout, '', stderr);
+    return { status, faults: server.faults, ...JSON.parse(stdout) };
+  } finally {
+    server.close();
+  }
+}
+
+const found = { none: undefined, drop: 'lost', double: 'duplicated', swap: 'reordered', gap: 'announced' };
+const ways = {
+  'json with echo': ['json', ['--clients', '10', '--publishers', 'all', '--echo']],
+  'json without echo': ['json', ['--clients', '10', '--publishers', 'all', '--inflight', '3']],
+  'json, open loop': ['json', ['--clients', '30', '--rate', '300']],
+  'json, several rooms': ['json', ['--clients', '10', '--rooms', '5', '--members', '6', '--rate', '300']],
+  'text, everyone talks': ['text', ['--clients', '10', '--publishers', 'all', '--inflight', '3']],
+  'text, open loop': ['text', ['--clients', '30', '--rate', '300']],
+};
+
+describe('mistakes of a server', { concurrency: 4 }, () => {
+  for (const [way, [dialect, args]] of Object.entries(ways)) {
+    for (const [fault, key] of Object.entries(found)) {
+      test(`${way}: ${fault}`, async () => {
+        const result = await against(fault, dialect, args);
+        assert.ok(result.deliveries > 100, `only ${result.deliveries} deliveries`);
+        assert.equal(result.faults > 0, fault !== 'none');
+        for (const name of ['lost', 'duplicated', 'reordered', 'announced'])
+          assert.equal(result.checked[name], name === key ? result.faults : 0, name);
+        assert.equal(result.checked.stray + result.checked.foreign + result.checked.protocol_errors, 0);
+        assert.equal(result.status, fault === 'none' || fault === 'gap' ? 0 : 1);
+      });
+    }
+  }
+});
+
+test('a cut and resume: all back, nothing lost or doubled', async () => {
+  const args = ['--clients', '60', '--rooms', '2', '--rate', '200', '--reconnect-storm'];
+  const result = await against('none', 'json', args);
+  assert.equal(result.cut, 58);
+  assert.equal(result.back_ms.count, 58);
+  assert.equal(result.checked.lost + result.checked.duplicated + result.checked.reordered, 0);
+  assert.equal(result.status, 0);
+});
+
+test('joins and leaves do not disturb the checks', async () => {
+  for (const dialect of ['json', 'text']) {
+    const result = await against('none', dialect, ['--clients', '30', '--rate', '300', '--churn', '200']);
+    assert.ok(result.checked.churned > 20, `only ${result.checked.churned} joins`);
+    assert.equal(result.checked.lost + result.checked.duplicated + result.checked.reordered, 0, dialect);
+    assert.equal(result.status, 0);
+  }
+});
+
+test('nobody listens: said, counted, exit 1', async () => {
+  const { status, stdout } = await run(['--clients', '3', '--url', 'ws://127.0.0.1:1/ws', ...brief]);
+  assert.equal(status, 1);
+  assert.equal(JSON.parse(stdout).checked.failed, 3);
+  assert.deepEqual(JSON.parse(stdout).checked.reasons, { 'connect: Connection refused': 3 });
+});
+
+test('bad arguments: one sentence, exit 2', async () => {
+  const bad = [['--clients', '0'], ['--dialect', 'x'], ['--rate', '1', '--inflight', '2'], ['--bogus'], ['more'], ['--size']];
+  for (const args of bad) {
+    const { status, stdout, stderr } = await run(args);
+    assert.equal(status, 2, args.join(' '));
+    assert.equal(stdout, '');
+    assert.match(stderr, /^plenum-bench: .*\n$/);
+  }
+});
