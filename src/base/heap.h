@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// heap.h - a binary min-heap of {due time, what}: the timers of rooms.
+// heap.h - one due time per id, earliest first: the timers of rooms.
 //
-// Connections do not use it (they have packed deadlines, core/deadline.h). Cancelling is lazy: `what` carries a
-// generation or the owner remembers its own due time, and a popped item that no longer matches is dropped.
+// A binary min-heap that knows where each id stands in it, so setting a timer again moves it instead of leaving a
+// stale item behind: it never holds more items than there are ids, however often timers move. Ids are small (pool
+// indices). Connections do not use it; they have packed deadlines (core/deadline.h).
 //
-// Items with the same due time come out in no particular (but reproducible) order. The array grows by doubling and
-// is given back by heap_deinit only.
-// Invariant: no item is due before its parent (heap_check).
-//
-// Errors: ERR_NOMEM from heap_push, ERR_LIMIT at count_max.
+// Errors: ERR_NOMEM from heap_set for an id that was not in it; moving one that is cannot fail.
+// Items with equal due times come out in no promised order. Thread: the owner's only.
 #ifndef PLENUM_BASE_HEAP_H
 #define PLENUM_BASE_HEAP_H
 
@@ -17,28 +15,35 @@
 #include "base/mem.h"
 #include <stdbool.h>
 
+#define HEAP_NONE UINT64_MAX
+
 struct heap_item {
     uint64_t due_ms;
     uint32_t id;
-    uint32_t gen;
 };
 
 struct heap {
     struct mem *mem;
     struct heap_item *items;
+    uint32_t *places; // of id: 1 + its index in items; 0 = not in the heap
     uint32_t count;
-    uint32_t cap;
-    uint32_t count_max;
+    uint32_t cap;       // of items
+    uint32_t place_cap; // of places
 };
 
-void heap_init(struct heap *h, struct mem *m, uint32_t count_max);
+void heap_init(struct heap *h, struct mem *m);
 void heap_deinit(struct heap *h);
-enum err heap_push(struct heap *h, struct heap_item item) WARN_UNUSED;
-// The earliest item; false when empty.
-bool heap_peek(const struct heap *h, struct heap_item *ret);
-// Takes the earliest item if it is due at now; false otherwise.
-bool heap_pop_due(struct heap *h, uint64_t now_ms, struct heap_item *ret);
-// Asserts the invariant; O(count), for tests and the simulator.
+// The id's timer is due then, whether it had one or not.
+enum err heap_set(struct heap *h, uint32_t id, uint64_t due_ms) WARN_UNUSED;
+// Takes the id out; fine if it is not in.
+void heap_remove(struct heap *h, uint32_t id);
+// When the id's timer is due; HEAP_NONE without one.
+uint64_t heap_due(const struct heap *h, uint32_t id);
+// When the earliest timer is due; HEAP_NONE when empty.
+uint64_t heap_next_due(const struct heap *h);
+// Takes the earliest item out if it is due at now; false otherwise.
+bool heap_pop_due(struct heap *h, uint64_t now_ms, uint32_t *ret_id);
+// Asserts the order and the places.
 void heap_check(const struct heap *h);
 
 #endif

@@ -58,6 +58,15 @@ void *mem_alloc(struct mem *m, size_t n)
     return p;
 }
 
+void *mem_alloc_essential(struct mem *m, size_t n)
+{
+    ASSERT(n > 0);
+    atomic_fetch_add_explicit(&m->bytes_used, n, memory_order_relaxed);
+    void *p = m->backend.alloc(m->backend.ctx, n);
+    ASSERT(p != NULL);
+    return p;
+}
+
 void *mem_zalloc(struct mem *m, size_t n)
 {
     void *p = mem_alloc(m, n);

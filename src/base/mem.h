@@ -35,6 +35,9 @@ struct mem {
 
 void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max);
 void *mem_alloc(struct mem *m, size_t n); // contents undefined
+// For the few small blocks whose absence would break a promise made already: may pass bytes_max, never NULL. That the
+// backend itself has nothing is the end of the process (asserted).
+void *mem_alloc_essential(struct mem *m, size_t n);
 void *mem_zalloc(struct mem *m, size_t n);
 // p may be NULL (n_old = 0). Moves the block where it must; the bytes beyond n_old are undefined.
 void *mem_realloc(struct mem *m, void *p, size_t n_old, size_t n);

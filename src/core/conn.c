@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The life of a connection: accepted, ended in good order or cut, given back. What it says in between is in
+// conn_in.c (bytes to messages), edge.c (messages to effects) and conn_out.c.
+#include "core/shard_state.h"
+
+str conn_peer(const struct conn *c)
+{
+    return c->peer_long != NULL ? str_from_cstr(c->peer_long) : str_from_cstr(c->peer);
+}
+
+str session_user(const struct session *s) { return (str){s->text, s->user_n}; }
+
+str session_name(const struct session *s)
+{
+    return s->name_n == 0 ? session_user(s) : (str){s->text + s->user_n, s->name_n};
+}
+
+static enum err conn_peer_set(struct shard *sh, struct conn *c, const struct peer *peer)
+{
+    size_t n = strlen(peer->text);
+    if (n < sizeof c->peer) {
+        memcpy(c->peer, peer->text, n + 1);
+        return OK;
+    }
+    c->peer_long = mem_alloc(sh->mem, n + 1);
+    if (c->peer_long == NULL)
+        return ERR_NOMEM;
+    memcpy(c->peer_long, peer->text, n + 1);
+    return OK;
+}
+
+enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer, uint32_t *ret_conn)
+{
+    if (sh->draining)
+        return ERR_LIMIT;
+    uint32_t index = slab_alloc(&sh->conns);
+    if (index == SLAB_NONE) {
+        metric_add(&sh->metrics->limit_connections, 1);
+        return ERR_LIMIT;
+    }
+    struct conn *c = conn_at(sh, index);
+    if (conn_peer_set(sh, c, peer) != OK) {
+        slab_free(&sh->conns, index);
+        return ERR_NOMEM;
+    }
+    c->tokens = sh->settings->commands_burst * 1000;
+    c->tokens_ms = (uint32_t)sh->now_ms;
+    c->heard_tick = tick_at(sh->now_ms);
+    metric_add(&sh->metrics->connections, 1);
+    metric_add(&sh->metrics->connections_total, 1);
+    shard_notice(sh, NOTICE_CONNECTION_OPENED, index, 0, transport == TRANSPORT_LINE ? "text" : "http", STR_NONE);
+    *ret_conn = index;
+    if (transport == TRANSPORT_LINE) {
+        c->phase = PHASE_LINE;
+        c->dialect = DIALECT_TEXT_LINE;
+        line_decoder_init(&c->line, sh->settings->message_bytes);
+        edge_text_start(sh, index);
+    } else {
+        c->phase = PHASE_HTTP;
+        http_scanner_init(&c->http);
+        deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->handshake_ms);
+    }
+    return OK;
+}
+
+void conn_release(struct shard *sh, struct conn *c)
+{
+    struct input *in = c->in;
+    if (in != NULL) {
+        mem_free(sh->mem, in->raw, in->raw_cap);
+        mem_free(sh->mem, in->msg, in->msg_cap);
+        mem_free(sh->mem, in, sizeof *in);
+    }
+    outq_deinit(&c->out, sh->mem);
+    if (c->skips != NULL)
+        mem_free(sh->mem, c->skips, sizeof *c->skips + c->skips->cap * sizeof(struct skip));
+    if (c->switching != NULL)
+        mem_free(sh->mem, c->switching, sizeof *c->switching + c->switching->payload_n);
+    if (c->session != NULL)
+        mem_free(sh->mem, c->session, sizeof *c->session + c->session->user_n + c->session->name_n);
+    if (c->member_cap != 0)
+        mem_free(sh->mem, c->many, c->member_cap * sizeof *c->many);
+    if (c->peer_long != NULL)
+        mem_free(sh->mem, c->peer_long, strlen(c->peer_long) + 1);
+}
+
+static void count_close(struct shard *sh, enum close_reason why)
+{
+    struct metrics *m = sh->metrics;
+    _Atomic uint64_t *counters[CLOSE_REASONS] = {
+        [CLOSE_NORMAL] = &m->closed_normal,       [CLOSE_BROKEN] = &m->closed_broken,
+        [CLOSE_PROTOCOL] = &m->closed_protocol,   [CLOSE_POLICY] = &m->closed_policy,
+        [CLOSE_TOO_LARGE] = &m->closed_too_large, [CLOSE_HEARTBEAT] = &m->closed_heartbeat,
+        [CLOSE_HANDSHAKE] = &m->closed_handshake, [CLOSE_SLOW] = &m->closed_slow,
+        [CLOSE_DRAIN] = &m->closed_drain,         [CLOSE_REPLACED] = &m->closed_replaced,
+        [CLOSE_MEMORY] = &m->closed_memory,
+    };
+    metric_add(counters[why], 1);
+}
+
+static const char *close_reason_name(enum close_reason why)
+{
+    static const char *const names[CLOSE_REASONS] = {"normal",    "broken",    "protocol", "policy",
+                                                     "too_large", "heartbeat", "handshake", "slow",
+                                                     "drain",     "replaced",  "memory"};
+    return names[why];
+}
+
+// Gives up what only an open connection has. Idempotent.
+static void conn_leave_open(struct shard *sh, uint32_t index, enum close_reason why)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->ending != ENDING_OPEN)
+        return;
+    c->closed_reason = (uint8_t)why;
+    count_close(sh, why);
+    shard_notice(sh, NOTICE_CONNECTION_CLOSED, index, c->close_code, close_reason_name(why), STR_NONE);
+    edge_depart(sh, index);
+    c->ending = ENDING_FLUSH;
+    c->parked = false;
+}
+
+static void conn_gone(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->ending == ENDING_GONE)
+        return;
+    c->ending = ENDING_GONE;
+    if (c->blocked) {
+        c->blocked = false;
+        metric_sub(&sh->metrics->blocked, 1);
+    }
+    deadline_disarm(&sh->deadlines, index);
+    index_list_push(&sh->closed, index);
+}
+
+void conn_end(struct shard *sh, uint32_t index, enum close_reason why)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->ending != ENDING_OPEN)
+        return;
+    conn_leave_open(sh, index, why);
+    deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->close_ms);
+    if (c->out.head != NULL)
+        conn_mark_dirty(sh, index);
+    conn_end_step(sh, index);
+}
+
+void conn_abort(struct shard *sh, uint32_t index, enum close_reason why)
+{
+    conn_leave_open(sh, index, why);
+    conn_gone(sh, index);
+}
+
+// Reading must go on while we wait for the peer's last bytes.
+static void conn_read_on(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (!c->stopped || c->reread_queued)
+        return;
+    c->reread_queued = true;
+    index_list_push(&sh->reread, index);
+}
+
+void conn_end_step(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->ending == ENDING_FLUSH && c->out.head == NULL) {
+        bool await = c->ws_close_sent && !c->ws_close_seen && !c->eof;
+        c->ending = await ? ENDING_AWAIT : ENDING_SHUT;
+        if (!await)
+            index_list_push(&sh->shutdown, index);
+        conn_read_on(sh, index);
+    }
+    if (c->ending == ENDING_AWAIT && (c->ws_close_seen || c->eof)) {
+        c->ending = ENDING_SHUT;
+        index_list_push(&sh->shutdown, index);
+    }
+    if (c->ending == ENDING_SHUT && c->eof)
+        conn_gone(sh, index);
+}
+
+void shard_on_eof(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->eof || c->ending == ENDING_GONE)
+        return;
+    c->eof = true;
+    if (c->ending != ENDING_OPEN) {
+        conn_end_step(sh, index);
+        return;
+    }
+    if (c->parked)
+        return; // what it said before is still carried out (conn_unpark)
+    conn_end(sh, index, c->phase == PHASE_WS || c->phase == PHASE_ECHO ? CLOSE_BROKEN : CLOSE_NORMAL);
+}
+
+void shard_on_broken(struct shard *sh, uint32_t index) { conn_abort(sh, index, CLOSE_BROKEN); }
+
+void conn_on_deadline(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->ending != ENDING_OPEN) {
+        conn_gone(sh, index); // it had its time to read our last words
+        return;
+    }
+    switch ((enum conn_phase)c->phase) {
+    case PHASE_HTTP:
+        if (c->in != NULL || c->out.head != NULL) {
+            buf_reset(&sh->http, SEGMENT_BYTES_MAX);
+            http_put_error(&sh->http, 408, "The request did not arrive in time.", true, sh->wall_ms / 1000);
+            conn_put(sh, index, buf_str(&sh->http));
+        }
+        if (c->ending == ENDING_OPEN)
+            conn_end(sh, index, CLOSE_HANDSHAKE);
+        break;
+    case PHASE_WS:
+    case PHASE_ECHO:
+    case PHASE_LINE:
+        heartbeat_on_deadline(sh, index);
+        break;
+    }
+}
+
+bool shard_pull_closed(struct shard *sh, uint32_t *ret_conn, bool *ret_abortive)
+{
+    if (sh->closed.n == 0)
+        return false;
+    uint32_t index = sh->closed.v[--sh->closed.n];
+    struct conn *c = conn_at(sh, index);
+    ASSERT(c->ending == ENDING_GONE && sh->plan_conn != index);
+    *ret_conn = index;
+    *ret_abortive = !c->eof && c->closed_reason != CLOSE_NORMAL;
+    struct index_list *lists[] = {&sh->reread, &sh->shutdown, &sh->unpark, &sh->mail_waiters};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (uint32_t k = lists[i]->n; k-- > 0;)
+            if (lists[i]->v[k] == index)
+                lists[i]->v[k] = lists[i]->v[--lists[i]->n];
+    conn_release(sh, c);
+    slab_free(&sh->conns, index);
+    metric_sub(&sh->metrics->connections, 1);
+    return true;
+}
+
+bool shard_pull_shutdown(struct shard *sh, uint32_t *ret_conn)
+{
+    if (sh->shutdown.n == 0)
+        return false;
+    *ret_conn = sh->shutdown.v[--sh->shutdown.n];
+    return true;
+}
+
+bool shard_pull_reread(struct shard *sh, uint32_t *ret_conn)
+{
+    if (sh->reread.n == 0)
+        return false;
+    *ret_conn = sh->reread.v[--sh->reread.n];
+    struct conn *c = conn_at(sh, *ret_conn);
+    c->reread_queued = false;
+    c->stopped = false;
+    return true;
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// conn.h - one connection: what it speaks, who it is, what it is a reader of, how it ends.
+//
+//   phase       HTTP --upgrade--> WS (a dialect) or ECHO        LINE (the text listener)
+//
+//   ending      OPEN --our close--> FLUSH --all written--> AWAIT --peer's close frame--> SHUT --EOF--> GONE
+//                 |                   |    (WebSocket only; others go from FLUSH to SHUT)        ^
+//                 +--reset, time out--+----------------------------------------------------------+
+//     FLUSH  nothing more is read as commands; what is queued is written
+//     AWAIT  our close frame is out, we wait for the peer's (RFC 6455 section 7.1.1)
+//     SHUT   our side of TCP is shut; we wait for EOF so that the peer reads our last bytes, not a reset
+//     GONE   handed to the driver to be closed
+//   One deadline (settings.close_ms) bounds FLUSH, AWAIT and SHUT together.
+//
+// Invariants
+//   1. an idle connection holds no buffer: `in` is NULL, `out` is empty, `skips` is NULL
+//   2. each membership names an outlet whose cursor [slot] names this connection
+//   3. pending > 0: that many asks to shard pending_shard have not been answered yet. A command for another
+//      shard, or any command while `exclusive`, parks the connection; so replies keep the order of commands
+//   4. parked: a complete message waits in `in`; nothing is read from the socket
+//   5. ending > OPEN: no memberships, not registered
+//
+// Ownership: by the shard's pool; freed in two steps (GONE, then by shard_pull_closed). Thread: the shard's.
+#ifndef PLENUM_CORE_CONN_H
+#define PLENUM_CORE_CONN_H
+
+#include "core/outq.h"
+#include "core/post.h"
+#include "core/shard.h"
+#include "wire/http.h"
+#include "wire/line.h"
+#include "wire/ws_frame.h"
+
+enum conn_phase { PHASE_HTTP, PHASE_WS, PHASE_ECHO, PHASE_LINE };
+enum conn_ending { ENDING_OPEN, ENDING_FLUSH, ENDING_AWAIT, ENDING_SHUT, ENDING_GONE };
+
+// Bytes that could not be worked off at once. Exists only while there are some.
+struct input {
+    uint8_t *raw; // unread bytes: an unfinished HTTP head or line, or what follows a parked message
+    uint32_t raw_from, raw_n, raw_cap;
+    uint8_t *msg; // a WebSocket message being put together, or a whole one that is parked
+    uint32_t msg_n, msg_cap;
+    bool msg_ready;
+    uint8_t msg_opcode;
+    uint8_t ctl_n;
+    uint8_t ctl[CONTROL_PAYLOAD_MAX]; // a control frame that arrives in pieces
+};
+
+// Who a connection speaks for. One block: head, then user, then name (absent when equal to user).
+struct session {
+    char id[SESSION_ID_LEN];
+    uint8_t user_n;
+    uint8_t name_n; // 0: the name is the user id
+    char text[];
+};
+
+// One room joined. Which cursor it is: outlets[outlet].cursors[slot].
+struct membership {
+    uint32_t outlet;
+    uint32_t slot;
+    bool held; // a switch is not complete: nothing of this room is sent yet
+};
+
+// Own entries that the sender does not want back: offsets from..to of an outlet.
+struct skip {
+    uint32_t outlet;
+    uint64_t from, to;
+};
+struct skips {
+    uint32_t n, cap;
+    struct skip v[];
+};
+
+// A switch under way: the reply to `to` waits until `from` is left.
+struct switching {
+    struct ref from;
+    uint32_t payload_n;
+    uint8_t payload[];
+};
+
+struct conn {
+    uint8_t phase;
+    uint8_t ending;
+    uint8_t dialect; // enum dialect_id, once known
+    uint8_t pending_shard;
+    uint16_t pending;
+    bool exclusive : 1;   // the pending ask changes what this connection is in
+    bool parked : 1;
+    bool unpark_queued : 1;
+    bool stopped : 1;     // the driver was told not to read
+    bool reread_queued : 1;
+    bool blocked : 1;     // the socket is full
+    bool eof : 1;         // the peer will send no more
+    bool gated : 1;       // the parked message has passed the rate gate already
+    bool ping_waiting : 1;
+    bool hello_seen : 1;
+    bool registered : 1;  // its user's registry knows it
+    bool ws_close_sent : 1;
+    bool ws_close_seen : 1;
+    uint8_t closed_reason; // enum close_reason
+    uint16_t close_code;
+    uint16_t heard_tick;  // when bytes last came
+    uint16_t pinged_tick;
+    uint16_t heartbeat_ds; // interval in deadline ticks
+    uint16_t violations;
+    uint32_t tokens;      // of the command bucket, in thousandths
+    uint32_t tokens_ms;   // when they were counted, low bits of now
+    uint16_t member_n, member_cap;
+    struct membership one; // member_cap == 0: the only membership, in place
+    struct membership *many;
+    struct session *session;
+    struct input *in;
+    struct outq out;
+    struct skips *skips;
+    struct switching *switching;
+    union {
+        struct http_scanner http;
+        struct ws_decoder ws;
+        struct line_decoder line;
+    };
+    char peer[24];   // short addresses in place
+    char *peer_long; // longer ones; NULL otherwise
+};
+
+enum close_reason {
+    CLOSE_NORMAL,
+    CLOSE_BROKEN,
+    CLOSE_PROTOCOL,
+    CLOSE_POLICY,
+    CLOSE_TOO_LARGE,
+    CLOSE_HEARTBEAT,
+    CLOSE_HANDSHAKE,
+    CLOSE_SLOW,
+    CLOSE_DRAIN,
+    CLOSE_REPLACED,
+    CLOSE_MEMORY,
+    CLOSE_REASONS
+};
+
+str conn_peer(const struct conn *c);
+str session_user(const struct session *s);
+str session_name(const struct session *s);
+struct membership *conn_memberships(struct conn *c);
+
+// --- life (conn.c)
+// Ends the connection in good order: memberships and session are given up now; `bytes` (a close frame, an HTTP
+// answer) have been queued by the caller.
+void conn_end(struct shard *sh, uint32_t index, enum close_reason why);
+// Ends it at once, without a word.
+void conn_abort(struct shard *sh, uint32_t index, enum close_reason why);
+// After a write or a change of `ending`: takes the next step out.
+void conn_end_step(struct shard *sh, uint32_t index);
+void conn_on_deadline(struct shard *sh, uint32_t index);
+// Frees what the connection holds; the pool slot itself is freed by the caller.
+void conn_release(struct shard *sh, struct conn *c);
+
+// --- output (conn_out.c)
+// Queues raw bytes, or one framed payload, or the frames of an event. When memory is out the connection is aborted.
+void conn_put(struct shard *sh, uint32_t index, str bytes);
+void conn_put_payload(struct shard *sh, uint32_t index, str payload);
+void conn_put_event(struct shard *sh, uint32_t index, const struct event *ev);
+void conn_put_problem(struct shard *sh, uint32_t index, str id, const struct problem *p);
+void conn_mark_dirty(struct shard *sh, uint32_t index);
+// Closes with an RFC 6455 close frame (WebSocket) or a line (text).
+void conn_close(struct shard *sh, uint32_t index, uint16_t code, const char *reason, enum close_reason why);
+
+// --- input (conn_in.c, conn_ws.c, conn_http.c, conn_line.c)
+// Works off the bytes; what is left is kept. p may be changed.
+void conn_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
+// Goes on after the reason for parking is gone.
+void conn_unpark(struct shard *sh, uint32_t index);
+void conn_park(struct shard *sh, uint32_t index);
+void conn_queue_unpark(struct shard *sh, uint32_t index);
+struct input *conn_input(struct shard *sh, struct conn *c); // made on demand; NULL when memory is out
+void conn_input_tidy(struct shard *sh, struct conn *c);     // freed when empty
+// One whole message: false when it must wait (the caller keeps it and parks).
+bool conn_message(struct shard *sh, uint32_t index, str message) WARN_UNUSED;
+// Each consumes what it can and returns how much; stops early when the connection parks or ends.
+size_t conn_ws_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
+size_t conn_http_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
+size_t conn_line_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
+
+// --- gates (gate.c)
+// The rate gate (token bucket, limits.commands_per_s): takes a token, or false and when there will be one.
+bool gate_rate(struct shard *sh, struct conn *c, uint32_t *ret_retry_ms) WARN_UNUSED;
+// Counts a refusal; who goes on regardless is closed with 1008.
+void gate_violation(struct shard *sh, uint32_t index);
+
+// --- heartbeat (heartbeat.c)
+void heartbeat_start(struct shard *sh, uint32_t index);
+void heartbeat_on_pong(struct shard *sh, uint32_t index);
+void heartbeat_on_deadline(struct shard *sh, uint32_t index);
+
+#endif

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HTTP on the way to WebSocket: the pages, the probes, the metrics, and the upgrade. No request of ours has a body,
+// so one that announces a body is answered and the connection closed: where the next request would begin is never
+// a guess (request smuggling lives from such guesses). The same holds for every refused upgrade.
+#include "core/shard_state.h"
+
+#include "wire/origin.h"
+#include "wire/ws_handshake.h"
+
+static void http_end(struct shard *sh, uint32_t index) { conn_end(sh, index, CLOSE_NORMAL); }
+
+static void http_error(struct shard *sh, uint32_t index, uint16_t status, const char *sentence)
+{
+    metric_add(&sh->metrics->http_errors, 1);
+    buf_reset(&sh->http, SEGMENT_BYTES_MAX);
+    http_put_error(&sh->http, status, sentence, true, sh->wall_ms / 1000);
+    conn_put(sh, index, buf_str(&sh->http));
+    http_end(sh, index);
+}
+
+// A complete answer; the connection goes on if both sides want it to.
+static void http_answer(struct shard *sh, uint32_t index, const struct http_request *rq, struct http_response *rs,
+                        str body, bool body_static)
+{
+    bool head_only = str_eq(rq->method, STR("HEAD")) || rs->status == 304;
+    rs->keep_alive = rq->keep_alive && !sh->draining;
+    rs->content_length = body.n;
+    rs->wall_s = sh->wall_ms / 1000;
+    if (rs->status >= 400)
+        metric_add(&sh->metrics->http_errors, 1);
+    struct buf *head = &sh->http;
+    if (body_static) {
+        buf_reset(head, SEGMENT_BYTES_MAX);
+        http_put_head(head, rs);
+        conn_put(sh, index, buf_str(head));
+    } else { // the body is in sh->http: the head goes through the other buffer
+        buf_reset(&sh->encode, SEGMENT_BYTES_MAX);
+        http_put_head(&sh->encode, rs);
+        conn_put(sh, index, buf_str(&sh->encode));
+    }
+    struct conn *c = conn_at(sh, index);
+    if (!head_only && c->ending == ENDING_OPEN) {
+        if (!body_static)
+            conn_put(sh, index, body);
+        else if (outq_put_static(&c->out, sh->mem, body) != OK)
+            conn_abort(sh, index, CLOSE_MEMORY);
+    }
+    if (c->ending == ENDING_OPEN && !rs->keep_alive)
+        http_end(sh, index);
+    else if (c->ending == ENDING_OPEN)
+        deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->handshake_ms);
+}
+
+static void http_text(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status, str body)
+{
+    struct http_response rs = {.status = status, .content_type = STR("text/plain; charset=utf-8"),
+                               .cache_control = STR("no-store")};
+    http_answer(sh, index, rq, &rs, body, true);
+}
+
+static void http_metrics(struct shard *sh, uint32_t index, const struct http_request *rq)
+{
+    struct http_response rs = {.status = 200, .content_type = STR("text/plain; version=0.0.4; charset=utf-8"),
+                               .cache_control = STR("no-store")};
+    buf_reset(&sh->http, SEGMENT_BYTES_MAX);
+    sh->host->metrics_page(sh->host->ctx, &sh->http);
+    if (!buf_ok(&sh->http))
+        http_error(sh, index, 503, "The server is out of memory.");
+    else
+        http_answer(sh, index, rq, &rs, buf_str(&sh->http), false);
+}
+
+static const struct asset *asset_find(const struct settings *s, str path)
+{
+    for (size_t i = 0; i < s->assets_n; i++)
+        if (str_eq(path, str_from_cstr(s->assets[i].path)))
+            return &s->assets[i];
+    return NULL;
+}
+
+static void http_asset(struct shard *sh, uint32_t index, const struct http_request *rq, const struct asset *a)
+{
+    struct http_response rs = {.status = 200,
+                               .page_policy = true,
+                               .content_type = str_from_cstr(a->content_type),
+                               .etag = str_from_cstr(a->etag),
+                               .cache_control = STR("no-cache")};
+    str tag;
+    if (http_field_find(rq, STR("If-None-Match"), &tag) && http_etag_matches(tag, rs.etag))
+        rs.status = 304;
+    http_answer(sh, index, rq, &rs, str_make((const char *)a->body, a->body_len), true);
+}
+
+static bool http_path_websocket(const struct shard *sh, str path, uint8_t *ret_phase, uint8_t *ret_dialect)
+{
+    *ret_phase = PHASE_WS;
+    *ret_dialect = DIALECT_JSON;
+    if (str_eq(path, STR("/ws")))
+        return true;
+    if (str_eq(path, STR("/echo"))) {
+        *ret_dialect = DIALECT_TEXT_WS;
+        return true;
+    }
+    *ret_phase = PHASE_ECHO;
+    return sh->settings->echo && str_eq(path, STR("/conformance/echo"));
+}
+
+static void upgrade_refuse(struct shard *sh, uint32_t index, uint16_t status, const char *sentence)
+{
+    shard_notice(sh, NOTICE_UPGRADE_REFUSED, index, status, sentence, STR_NONE);
+    if (status != 426) {
+        http_error(sh, index, status, sentence);
+        return;
+    }
+    metric_add(&sh->metrics->http_errors, 1);
+    str body = str_from_cstr(sentence);
+    struct http_response rs = {.status = 426, .websocket_version = true, .content_length = body.n + 1,
+                               .content_type = STR("text/plain; charset=utf-8"), .wall_s = sh->wall_ms / 1000};
+    buf_reset(&sh->http, SEGMENT_BYTES_MAX);
+    http_put_head(&sh->http, &rs);
+    buf_put_str(&sh->http, body);
+    buf_put_char(&sh->http, '\n');
+    conn_put(sh, index, buf_str(&sh->http));
+    http_end(sh, index);
+}
+
+static void upgrade(struct shard *sh, uint32_t index, const struct http_request *rq, uint8_t phase, uint8_t dialect)
+{
+    const struct settings *s = sh->settings;
+    struct conn *c = conn_at(sh, index);
+    struct ws_handshake h;
+    if (ws_handshake_check(rq, &h) != 101) {
+        upgrade_refuse(sh, index, h.status, h.reason);
+        return;
+    }
+    if (sh->draining) {
+        upgrade_refuse(sh, index, 503, "The server is restarting; connect again in a moment.");
+        return;
+    }
+    if (!origin_allowed(h.origin, h.has_origin, h.host, s->origins, s->origins_n)) {
+        metric_add(&sh->metrics->origin_refused, 1);
+        upgrade_refuse(sh, index, 403, "This Origin may not connect; see origin.allowed.");
+        return;
+    }
+    str protocol = STR_NONE;
+    if (phase == PHASE_WS && dialect == DIALECT_JSON && ws_protocol_offered(rq, STR("plenum.v1.json")))
+        protocol = STR("plenum.v1.json");
+    buf_reset(&sh->http, SEGMENT_BYTES_MAX);
+    ws_handshake_put_response(&sh->http, &h, protocol);
+    conn_put(sh, index, buf_str(&sh->http));
+    if (c->ending != ENDING_OPEN)
+        return;
+    c->phase = phase;
+    c->dialect = dialect;
+    ws_decoder_init(&c->ws, s->message_bytes);
+    heartbeat_start(sh, index);
+    if (phase == PHASE_WS && dialect_get((enum dialect_id)dialect)->text)
+        edge_text_start(sh, index);
+}
+
+static void http_route(struct shard *sh, uint32_t index, const struct http_request *rq)
+{
+    uint8_t phase, dialect;
+    if (http_path_websocket(sh, rq->path, &phase, &dialect)) {
+        upgrade(sh, index, rq, phase, dialect);
+        return;
+    }
+    const struct asset *a = asset_find(sh->settings, rq->path);
+    bool healthz = str_eq(rq->path, STR("/healthz")), readyz = str_eq(rq->path, STR("/readyz"));
+    bool metrics = str_eq(rq->path, STR("/metrics"));
+    if (a == NULL && !healthz && !readyz && !metrics) {
+        http_text(sh, index, rq, 404, STR("There is nothing here. The chat page is at /.\n"));
+        return;
+    }
+    if (!str_eq(rq->method, STR("GET")) && !str_eq(rq->method, STR("HEAD"))) {
+        struct http_response rs = {.status = 405, .allow = STR("GET, HEAD"),
+                                   .content_type = STR("text/plain; charset=utf-8")};
+        http_answer(sh, index, rq, &rs, STR("Only GET and HEAD are served here.\n"), true);
+        return;
+    }
+    if (healthz)
+        http_text(sh, index, rq, 200, STR("ok\n"));
+    else if (readyz)
+        http_text(sh, index, rq, sh->draining ? 503 : 200, sh->draining ? STR("draining\n") : STR("ready\n"));
+    else if (metrics)
+        http_metrics(sh, index, rq);
+    else
+        http_asset(sh, index, rq, a);
+}
+
+static void http_request_take(struct shard *sh, uint32_t index, str head)
+{
+    struct http_request rq;
+    metric_add(&sh->metrics->http_requests, 1);
+    if (http_request_parse(head, &rq) != OK) {
+        http_error(sh, index, rq.status, rq.reason);
+        return;
+    }
+    if (rq.chunked) {
+        http_error(sh, index, 501, "This server takes no chunked request bodies.");
+        return;
+    }
+    if (rq.content_length > HTTP_BODY_MAX) {
+        http_error(sh, index, 413, "The request body is too large.");
+        return;
+    }
+    if (rq.content_length != 0)
+        rq.keep_alive = false; // the body is not read
+    http_route(sh, index, &rq);
+}
+
+size_t conn_http_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
+{
+    struct conn *c = conn_at(sh, index);
+    size_t off = 0;
+    while (c->ending == ENDING_OPEN && c->phase == PHASE_HTTP && off < n) {
+        if (c->out.bytes > sh->settings->reply_bytes) {
+            conn_park(sh, index);
+            break;
+        }
+        str rest = str_make((const char *)p + off, n - off);
+        size_t head_n;
+        enum err e = http_head_scan(&c->http, rest, &head_n);
+        if (e == ERR_MORE)
+            break;
+        if (e != OK) {
+            metric_add(&sh->metrics->http_requests, 1);
+            http_error(sh, index, c->http.status, c->http.reason);
+            break;
+        }
+        http_scanner_init(&c->http);
+        http_request_take(sh, index, str_take(rest, head_n));
+        off += head_n;
+    }
+    return off;
+}

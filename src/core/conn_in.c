@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Bytes that arrive: straight from the driver's buffer into the phase's decoder; only what cannot be worked off
+// now is copied and kept (struct input). A connection parks when a command must wait (an earlier one is not
+// answered, a mailbox or its own output queue is full): the message and the bytes behind it are kept, the driver
+// stops reading, and TCP tells the peer.
+#include "core/shard_state.h"
+
+struct input *conn_input(struct shard *sh, struct conn *c)
+{
+    if (c->in == NULL)
+        c->in = mem_zalloc(sh->mem, sizeof *c->in);
+    return c->in;
+}
+
+void conn_input_tidy(struct shard *sh, struct conn *c)
+{
+    struct input *in = c->in;
+    if (in == NULL)
+        return;
+    if (in->raw_from == in->raw_n && in->raw != NULL) {
+        mem_free(sh->mem, in->raw, in->raw_cap);
+        in->raw = NULL;
+        in->raw_from = in->raw_n = in->raw_cap = 0;
+    }
+    if (in->msg != NULL && in->msg_n == 0 && !in->msg_ready) {
+        mem_free(sh->mem, in->msg, in->msg_cap);
+        in->msg = NULL;
+        in->msg_cap = 0;
+    }
+    if (in->raw == NULL && in->msg == NULL && in->ctl_n == 0 && !in->msg_ready && in->msg_opcode == 0) {
+        mem_free(sh->mem, in, sizeof *in);
+        c->in = NULL;
+    }
+}
+
+static void input_lost(struct shard *sh, uint32_t index)
+{
+    metric_add(&sh->metrics->limit_memory, 1);
+    shard_notice(sh, NOTICE_MEMORY, index, 0, "bytes received", STR_NONE);
+    conn_abort(sh, index, CLOSE_MEMORY);
+}
+
+// Keeps bytes behind those kept already.
+static bool input_keep(struct shard *sh, struct conn *c, const uint8_t *p, size_t n)
+{
+    struct input *in = conn_input(sh, c);
+    if (in == NULL)
+        return false;
+    if (in->raw_from != 0) {
+        memmove(in->raw, in->raw + in->raw_from, in->raw_n - in->raw_from);
+        in->raw_n -= in->raw_from;
+        in->raw_from = 0;
+    }
+    size_t need = in->raw_n + n;
+    if (need > UINT32_MAX / 2)
+        return false;
+    if (need > in->raw_cap) {
+        size_t cap = in->raw_cap == 0 ? 256 : in->raw_cap;
+        while (cap < need)
+            cap *= 2;
+        uint8_t *raw = mem_realloc(sh->mem, in->raw, in->raw_cap, cap);
+        if (raw == NULL)
+            return false;
+        in->raw = raw;
+        in->raw_cap = (uint32_t)cap;
+    }
+    memcpy(in->raw + in->raw_n, p, n);
+    in->raw_n += (uint32_t)n;
+    return true;
+}
+
+// Hands bytes to the decoder of the phase, again when the phase changes on the way (an upgrade).
+static size_t feed_phases(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
+{
+    struct conn *c = conn_at(sh, index);
+    size_t used = 0;
+    for (;;) {
+        uint8_t phase = c->phase;
+        if (phase == PHASE_HTTP)
+            used += conn_http_feed(sh, index, p + used, n - used);
+        else if (phase == PHASE_LINE)
+            used += conn_line_feed(sh, index, p + used, n - used);
+        else
+            used += conn_ws_feed(sh, index, p + used, n - used);
+        if (c->phase == phase || used == n)
+            return used;
+    }
+}
+
+// After our end began only the peer's close frame is of interest.
+static void feed_ending(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->phase != PHASE_WS && c->phase != PHASE_ECHO)
+        return;
+    for (size_t off = 0; off < n && !c->ws_close_seen;) {
+        size_t used;
+        struct ws_event ev;
+        enum ws_result r = ws_decoder_next(&c->ws, p + off, n - off, &used, &ev);
+        off += used;
+        if (r == WS_MORE)
+            return;
+        if (r == WS_FAIL || ev.opcode == WS_CLOSE)
+            c->ws_close_seen = true;
+    }
+    conn_end_step(sh, index);
+}
+
+void conn_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->ending != ENDING_OPEN) {
+        feed_ending(sh, index, p, n);
+        return;
+    }
+    bool kept = c->in != NULL && c->in->raw_n != c->in->raw_from;
+    if (kept || c->parked) {
+        if (!input_keep(sh, c, p, n)) {
+            input_lost(sh, index);
+            return;
+        }
+        if (c->parked)
+            return;
+        struct input *in = c->in;
+        size_t used = feed_phases(sh, index, in->raw + in->raw_from, in->raw_n - in->raw_from);
+        if (c->ending == ENDING_OPEN)
+            in->raw_from += (uint32_t)used;
+    } else {
+        size_t used = feed_phases(sh, index, p, n);
+        if (c->ending == ENDING_OPEN && used < n && !input_keep(sh, c, p + used, n - used))
+            input_lost(sh, index);
+    }
+    if (c->ending == ENDING_OPEN)
+        conn_input_tidy(sh, c);
+}
+
+bool shard_on_bytes(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->ending == ENDING_GONE)
+        return false;
+    metric_add(&sh->metrics->bytes_in, n);
+    c->heard_tick = tick_at(sh->now_ms);
+    conn_feed(sh, index, p, n);
+    bool go_on = !c->parked && c->ending != ENDING_GONE && c->ending != ENDING_FLUSH;
+    c->stopped = !go_on;
+    return go_on;
+}
+
+void conn_park(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    c->parked = true;
+    if (c->pending == 0 && c->out.bytes <= sh->settings->reply_bytes) { // it waits for a mailbox
+        metric_add(&sh->metrics->mail_full, 1);
+        index_list_push(&sh->mail_waiters, index);
+    }
+}
+
+void conn_queue_unpark(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (!c->parked || c->unpark_queued)
+        return;
+    c->unpark_queued = true;
+    index_list_push(&sh->unpark, index);
+}
+
+void conn_unpark(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (!c->parked)
+        return;
+    c->parked = false;
+    struct input *in = c->in;
+    if (in != NULL && in->msg_ready) {
+        if (!conn_message(sh, index, str_make((const char *)in->msg, in->msg_n))) {
+            conn_park(sh, index);
+            return;
+        }
+        if (c->ending != ENDING_OPEN)
+            return;
+        in->msg_ready = false;
+        in->msg_n = 0;
+        in->msg_opcode = 0;
+    }
+    if (in != NULL && in->raw_n != in->raw_from) {
+        size_t used = feed_phases(sh, index, in->raw + in->raw_from, in->raw_n - in->raw_from);
+        if (c->ending != ENDING_OPEN)
+            return;
+        in->raw_from += (uint32_t)used;
+    }
+    conn_input_tidy(sh, c);
+    if (c->parked)
+        return;
+    if (c->eof) {
+        conn_end(sh, index, CLOSE_NORMAL);
+        return;
+    }
+    if (c->stopped && !c->reread_queued) {
+        c->reread_queued = true;
+        index_list_push(&sh->reread, index);
+    }
+}
+
+// The unescape buffer must hold whatever a message can turn into: text lines become JSON strings, at worst six
+// bytes for one.
+static bool scratch_fit(struct shard *sh, size_t message_n)
+{
+    struct scratch *s = &sh->unescape;
+    size_t need = 6 * message_n + 256;
+    s->n = 0;
+    if (s->cap >= need)
+        return true;
+    char *p = mem_realloc(sh->mem, s->p, s->cap, need);
+    if (p == NULL)
+        return false;
+    s->p = p;
+    s->cap = need;
+    return true;
+}
+
+static void rate_refused(struct shard *sh, uint32_t index, str id, uint32_t retry_ms)
+{
+    struct problem p = {.code = PROBLEM_RATE_LIMITED,
+                        .text = "Too many commands; wait retry_ms before the next one.",
+                        .retry_ms = retry_ms};
+    conn_put_problem(sh, index, id, &p);
+}
+
+bool conn_message(struct shard *sh, uint32_t index, str message)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->out.bytes > sh->settings->reply_bytes)
+        return false;
+    if (!scratch_fit(sh, message.n)) {
+        input_lost(sh, index);
+        return true;
+    }
+    struct command cmd = {0};
+    struct problem problem = {0};
+    const struct dialect *d = dialect_get((enum dialect_id)c->dialect);
+    enum err e = d->decode(message, &sh->unescape, &cmd, &problem);
+    if (e == OK && cmd.type == CMD_NONE)
+        return true;
+    if (!c->gated) {
+        uint32_t retry_ms;
+        if (!gate_rate(sh, c, &retry_ms)) {
+            if (!edge_may_reply(sh, c))
+                return false; // an error now would overtake a reply
+            rate_refused(sh, index, cmd.id, retry_ms);
+            gate_violation(sh, index);
+            return true;
+        }
+        c->gated = true;
+        metric_add(&sh->metrics->commands, 1);
+    }
+    bool done = true;
+    if (e != OK) {
+        if (!edge_may_reply(sh, c))
+            return false;
+        conn_put_problem(sh, index, cmd.id, &problem);
+    } else {
+        done = edge_command(sh, index, &cmd);
+    }
+    if (done)
+        c->gated = false;
+    return done;
+}

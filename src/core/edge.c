@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Commands of the connections of this shard: what can be said here is answered here; everything about a room goes
+// to its home, everything about a user to the user's registry, as an ask.
+//
+// A connection talks to one shard at a time. While asks to it are unanswered, a command for another shard (or a
+// reply made here) would overtake, so it waits: replies keep the order of commands without a reorder queue. Publishes
+// to one home are pipelined freely; commands that change what the connection is in wait for their answer.
+#include "core/shard_state.h"
+
+#include "base/codec.h"
+
+enum { PENDING_MAX = 1024, GUEST_CHARS = 10 };
+
+bool edge_may_reply(const struct shard *sh, const struct conn *c)
+{
+    return c->pending == 0 || (c->pending_shard == sh->index && !c->exclusive);
+}
+
+static bool edge_may_ask(const struct shard *sh, const struct conn *c, uint32_t dest)
+{
+    if (c->pending != 0 && (c->exclusive || c->pending_shard != dest || c->pending >= PENDING_MAX))
+        return false;
+    return dest == sh->index || shard_mail_waiting(sh, dest) <= MAIL_BACKLOG_PAUSE;
+}
+
+void edge_problem(struct shard *sh, uint32_t index, const struct command *cmd, enum problem_code code, const char *text)
+{
+    struct problem p = {.code = code, .text = text};
+    conn_put_problem(sh, index, cmd->id, &p);
+}
+
+// --- who asks
+
+static struct session *session_make(struct shard *sh, const char id[SESSION_ID_LEN], str user, str name)
+{
+    if (str_eq(user, name))
+        name = STR_NONE;
+    struct session *s = mem_alloc(sh->mem, sizeof *s + user.n + name.n);
+    if (s == NULL)
+        return NULL;
+    memcpy(s->id, id, SESSION_ID_LEN);
+    s->user_n = (uint8_t)user.n;
+    s->name_n = (uint8_t)name.n;
+    memcpy(s->text, user.p, user.n);
+    if (name.n != 0)
+        memcpy(s->text + user.n, name.p, name.n);
+    return s;
+}
+
+static struct register_mail registration_of(const struct shard *sh, uint32_t index, bool resumed)
+{
+    const struct conn *c = conn_at(sh, index);
+    return (struct register_mail){
+        .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
+        .user_print = print_str(sh, session_user(c->session)),
+        .session_print = print_str(sh, str_make(c->session->id, SESSION_ID_LEN)),
+        .resumed = resumed,
+    };
+}
+
+static void identity_fresh(struct shard *sh, char ret_session[SESSION_ID_LEN], char ret_user[6 + GUEST_CHARS])
+{
+    static const char alphabet[32] = "abcdefghijkmnopqrstuvwxyz2345678";
+    uint8_t r[16 + GUEST_CHARS];
+    sh->host->random(sh->host->ctx, r, sizeof r);
+    base64url_encode(r, 16, ret_session);
+    memcpy(ret_user, "guest-", 6);
+    for (int i = 0; i < GUEST_CHARS; i++)
+        ret_user[6 + i] = alphabet[r[16 + i] & 31];
+}
+
+static bool session_start(struct shard *sh, uint32_t index, const char id[SESSION_ID_LEN], str user, str name, bool resumed)
+{
+    struct conn *c = conn_at(sh, index);
+    c->session = session_make(sh, id, user, name);
+    if (c->session == NULL)
+        return false;
+    c->hello_seen = true;
+    c->registered = true;
+    metric_add(&sh->metrics->sessions, 1);
+    if (resumed)
+        metric_add(&sh->metrics->resumed, 1);
+    struct register_mail reg = registration_of(sh, index, resumed);
+    shard_register(sh, &reg, true);
+    if (c->phase != PHASE_LINE)
+        heartbeat_start(sh, index);
+    shard_notice(sh, NOTICE_SESSION_STARTED, index, 0, resumed ? "resumed" : "new", STR_NONE);
+    return true;
+}
+
+static void put_welcome(struct shard *sh, uint32_t index, str id)
+{
+    const struct settings *s = sh->settings;
+    const struct session *session = conn_at(sh, index)->session;
+    char token[RESUME_TOKEN_MAX];
+    struct event ev = {.type = EV_WELCOME,
+                       .id = id,
+                       .session = str_make(session->id, SESSION_ID_LEN),
+                       .user = session_user(session),
+                       .name = session_name(session),
+                       .resume = str_make(token, resume_token_make(sh, session, token)),
+                       .heartbeat_s = s->heartbeat_ms / 1000,
+                       .limit_message_bytes = s->message_bytes,
+                       .limit_rooms = s->rooms_per_connection,
+                       .limit_messages_per_s = s->commands_per_s,
+                       .version = s->version};
+    conn_put_event(sh, index, &ev);
+}
+
+bool edge_hello(struct shard *sh, uint32_t index, const struct command *cmd, struct problem *ret_problem)
+{
+    struct identity who;
+    char user[6 + GUEST_CHARS];
+    uint8_t opened[RESUME_TOKEN_MAX];
+    // A token that is not good any more is as none: the welcome names the new session.
+    bool resumed = cmd->resume.n != 0 && resume_token_open(sh, cmd->resume, opened, &who) == OK;
+    if (!resumed) {
+        identity_fresh(sh, who.session, user);
+        who.user = str_make(user, sizeof user);
+        who.name = cmd->name.n != 0 ? cmd->name : who.user;
+    }
+    if (!session_start(sh, index, who.session, who.user, who.name, resumed)) {
+        *ret_problem = (struct problem){PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.", 1000};
+        return false;
+    }
+    put_welcome(sh, index, cmd->type == CMD_HELLO ? cmd->id : STR_NONE);
+    return true;
+}
+
+void edge_depart(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    bool text = dialect_get((enum dialect_id)c->dialect)->text;
+    while (c->member_n != 0) {
+        uint32_t outlet = conn_memberships(c)[c->member_n - 1].outlet;
+        struct outlet *o = outlet_at(sh, outlet);
+        struct ask leave = {.type = ASK_LEAVE,
+                            .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
+                            .dialect = c->dialect,
+                            .dropped = true,
+                            .keep_member = !text, // text clients have nothing to come back with
+                            .room = o->room,
+                            .member = REF_NONE,
+                            .room_hash = o->hash,
+                            .user = session_user(c->session),
+                            .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
+        if (!shard_ask(sh, home_of(sh, o->hash), &leave)) {
+            metric_add(&sh->metrics->limit_memory, 1);
+            shard_notice(sh, NOTICE_MEMORY, index, 0, "a leave", outlet_name(o));
+        }
+        outlet_remove(sh, outlet, index);
+        outlet_close_if_unused(sh, outlet);
+    }
+    if (!c->registered)
+        return;
+    c->registered = false; // the session's bytes stay until the slot is freed: an ask may be looking at them
+    struct register_mail reg = registration_of(sh, index, false);
+    shard_register(sh, &reg, false);
+    metric_sub(&sh->metrics->sessions, 1);
+}
+
+// --- asks
+
+static struct ask ask_make(struct shard *sh, uint32_t index, enum ask_type type, const struct command *cmd)
+{
+    const struct conn *c = conn_at(sh, index);
+    return (struct ask){.type = type,
+                        .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
+                        .dialect = c->dialect,
+                        .outlet = REF_NONE,
+                        .room = REF_NONE,
+                        .member = REF_NONE,
+                        .user = session_user(c->session),
+                        .session = str_make(c->session->id, SESSION_ID_LEN),
+                        .name = session_name(c->session),
+                        .cmd = *cmd};
+}
+
+// Sends it. The connection waits for exactly one answer to it.
+static void ask_send(struct shard *sh, uint32_t index, uint32_t dest, const struct ask *a, bool exclusive)
+{
+    struct conn *c = conn_at(sh, index);
+    c->pending++;
+    c->pending_shard = (uint8_t)dest;
+    c->exclusive = exclusive;
+    if (shard_ask(sh, dest, a))
+        return;
+    c->pending--;
+    c->exclusive = false;
+    if (a->outlet.index != UINT32_MAX && a->type == ASK_JOIN) {
+        outlet_at(sh, a->outlet.index)->pending--;
+        outlet_close_if_unused(sh, a->outlet.index);
+    }
+    metric_add(&sh->metrics->limit_memory, 1);
+    edge_problem(sh, index, &a->cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+}
+
+// The room a command is about, where it must be one the connection is in. An empty name is the one it is in.
+static struct membership *member_of(struct shard *sh, struct conn *c, str room)
+{
+    if (room.n == 0)
+        return c->member_n != 0 ? conn_memberships(c) : NULL;
+    uint32_t outlet = outlet_find(sh, room, hash_str(sh, room));
+    return outlet == MAP_NONE ? NULL : conn_find_membership(c, outlet);
+}
+
+static void fingerprint_key(struct shard *sh, struct ask *a)
+{
+    char material[USER_ID_MAX + 1 + MESSAGE_KEY_MAX + 1 + USER_ID_MAX];
+    size_t n = 0;
+    const str parts[] = {a->user, a->cmd.key, a->cmd.to};
+    a->has_key = a->cmd.key.n != 0;
+    if (!a->has_key)
+        return;
+    for (size_t i = 0; i < 3; i++) {
+        ASSERT(n + parts[i].n + 1 <= sizeof material + 1);
+        if (parts[i].n != 0)
+            memcpy(material + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+        if (i < 2)
+            material[n++] = '\0';
+    }
+    a->key_print = siphash128(&sh->settings->hash_key, material, n);
+}
+
+// Asks about a room one is in: message, members, history, rename, resolve, leave.
+static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *cmd, enum ask_type type, bool exclusive)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->pending != 0 && c->exclusive)
+        return false;
+    struct membership *m = member_of(sh, c, cmd->room);
+    if (m == NULL) {
+        if (!edge_may_reply(sh, c))
+            return false;
+        edge_problem(sh, index, cmd, PROBLEM_NOT_MEMBER,
+                     cmd->room.n == 0 ? "You are in no room; join one first." : "You are not in this room; join it first.");
+        return true;
+    }
+    const struct outlet *o = outlet_at(sh, m->outlet);
+    uint32_t dest = home_of(sh, o->hash);
+    if (!edge_may_ask(sh, c, dest) || (exclusive && c->pending != 0))
+        return false;
+    struct ask a = ask_make(sh, index, type, cmd);
+    a.cmd.room = outlet_name(o);
+    a.room = o->room;
+    a.room_hash = o->hash;
+    a.outlet = (struct ref){m->outlet, slab_gen(&sh->outlets, m->outlet)};
+    if (type == ASK_PUBLISH)
+        fingerprint_key(sh, &a);
+    ask_send(sh, index, dest, &a, exclusive);
+    return true;
+}
+
+static bool join_refused(struct shard *sh, uint32_t index, const struct command *cmd, bool switching)
+{
+    struct conn *c = conn_at(sh, index);
+    if (sh->draining) {
+        edge_problem(sh, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
+        return true;
+    }
+    if (member_of(sh, c, cmd->room) != NULL) {
+        edge_problem(sh, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in this room already.");
+        return true;
+    }
+    if (!switching && c->member_n >= sh->settings->rooms_per_connection) {
+        metric_add(&sh->metrics->limit_rooms, 1);
+        edge_problem(sh, index, cmd, PROBLEM_LIMIT_REACHED, "You are in as many rooms as you may be; leave one first, or switch.");
+        return true;
+    }
+    return false;
+}
+
+// Joins cmd->room; from: the membership to give up once that worked, NULL for a plain join.
+static bool ask_join(struct shard *sh, uint32_t index, const struct command *cmd, const struct membership *from)
+{
+    struct conn *c = conn_at(sh, index);
+    uint64_t hash = hash_str(sh, cmd->room);
+    uint32_t dest = home_of(sh, hash);
+    if (c->pending != 0 || !edge_may_ask(sh, c, dest))
+        return false;
+    if (join_refused(sh, index, cmd, from != NULL))
+        return true;
+    uint32_t outlet = outlet_open(sh, cmd->room, hash);
+    struct switching *sw = NULL;
+    if (outlet != SLAB_NONE && from != NULL)
+        sw = mem_zalloc(sh->mem, sizeof *sw);
+    if (outlet == SLAB_NONE || (from != NULL && sw == NULL)) {
+        if (outlet != SLAB_NONE)
+            outlet_close_if_unused(sh, outlet);
+        metric_add(&sh->metrics->limit_memory, 1);
+        edge_problem(sh, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        return true;
+    }
+    struct ask a = ask_make(sh, index, ASK_JOIN, cmd);
+    a.cmd.from = STR_NONE;
+    if (sw != NULL) {
+        sw->from = (struct ref){from->outlet, slab_gen(&sh->outlets, from->outlet)};
+        c->switching = sw;
+        a.cmd.from = outlet_name(outlet_at(sh, from->outlet));
+    }
+    a.outlet = (struct ref){outlet, slab_gen(&sh->outlets, outlet)};
+    a.room_hash = hash;
+    outlet_at(sh, outlet)->pending++;
+    ask_send(sh, index, dest, &a, true);
+    if (c->ending == ENDING_OPEN && c->pending == 0 && c->switching != NULL) { // it could not be sent
+        mem_free(sh->mem, c->switching, sizeof *c->switching + c->switching->payload_n);
+        c->switching = NULL;
+    }
+    return true;
+}
+
+static bool do_switch(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->pending != 0)
+        return false;
+    struct membership *from = member_of(sh, c, cmd->from);
+    if (from == NULL && cmd->from.n != 0) {
+        edge_problem(sh, index, cmd, PROBLEM_NOT_MEMBER, "You are not in the room to switch from.");
+        return true;
+    }
+    return ask_join(sh, index, cmd, from);
+}
+
+static bool do_direct(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    struct conn *c = conn_at(sh, index);
+    if (cmd->to_by_name && c->member_n != 0)
+        return ask_in_room(sh, index, cmd, ASK_RESOLVE, true);
+    u128 print = print_str(sh, cmd->to);
+    uint32_t dest = home_of(sh, print.lo);
+    if (c->pending != 0 || !edge_may_ask(sh, c, dest))
+        return false;
+    struct ask a = ask_make(sh, index, ASK_DIRECT, cmd);
+    a.user_print = print;
+    fingerprint_key(sh, &a);
+    ask_send(sh, index, dest, &a, true);
+    return true;
+}
+
+static bool do_rooms(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->pending != 0 || !edge_may_ask(sh, c, 0))
+        return false;
+    struct ask a = ask_make(sh, index, ASK_ROOMS, cmd);
+    ask_send(sh, index, 0, &a, true);
+    return true;
+}
+
+// --- what is answered here
+
+static void session_rename(struct shard *sh, uint32_t index, str name)
+{
+    struct conn *c = conn_at(sh, index);
+    struct session *old = c->session;
+    struct session *s = session_make(sh, old->id, session_user(old), name);
+    if (s == NULL)
+        return;
+    c->session = s;
+    mem_free(sh->mem, old, sizeof *old + old->user_n + old->name_n);
+}
+
+static bool do_nick(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->pending != 0)
+        return false;
+    session_rename(sh, index, cmd->name);
+    if (c->member_n != 0)
+        return ask_in_room(sh, index, cmd, ASK_RENAME, true);
+    struct event ev = {.type = EV_RENAMED, .id = cmd->id, .name = session_name(c->session)};
+    conn_put_event(sh, index, &ev);
+    return true;
+}
+
+static bool do_local(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    if (!edge_may_reply(sh, conn_at(sh, index)))
+        return false;
+    struct event ev = {.id = cmd->id, .time_ms = sh->wall_ms};
+    ev.type = cmd->type == CMD_PING ? EV_PONG : cmd->type == CMD_HELP ? EV_HELP : EV_BYE;
+    conn_put_event(sh, index, &ev);
+    if (cmd->type == CMD_QUIT)
+        conn_close(sh, index, WS_CLOSE_NORMAL, "bye", CLOSE_NORMAL);
+    return true;
+}
+
+static bool do_hello(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    if (!edge_may_reply(sh, conn_at(sh, index)))
+        return false;
+    struct problem p;
+    if (conn_at(sh, index)->session != NULL)
+        edge_problem(sh, index, cmd, PROBLEM_BAD_COMMAND, "This connection has said hello already.");
+    else if (sh->draining)
+        edge_problem(sh, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
+    else if (!edge_hello(sh, index, cmd, &p))
+        conn_put_problem(sh, index, cmd->id, &p);
+    return true;
+}
+
+bool edge_command(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    struct conn *c = conn_at(sh, index);
+    if (cmd->type == CMD_HELLO)
+        return do_hello(sh, index, cmd);
+    if (c->session == NULL) { // the first other command implies an anonymous hello
+        struct problem p;
+        if (!edge_hello(sh, index, cmd, &p)) {
+            conn_put_problem(sh, index, cmd->id, &p);
+            return true;
+        }
+        if (c->ending != ENDING_OPEN)
+            return true;
+    }
+    switch (cmd->type) {
+    case CMD_JOIN:
+        return ask_join(sh, index, cmd, NULL);
+    case CMD_LEAVE:
+        return ask_in_room(sh, index, cmd, ASK_LEAVE, true);
+    case CMD_SWITCH:
+        return do_switch(sh, index, cmd);
+    case CMD_MESSAGE:
+        return ask_in_room(sh, index, cmd, ASK_PUBLISH, false);
+    case CMD_DIRECT:
+        return do_direct(sh, index, cmd);
+    case CMD_MEMBERS:
+        return ask_in_room(sh, index, cmd, ASK_MEMBERS, true);
+    case CMD_HISTORY:
+        return ask_in_room(sh, index, cmd, ASK_HISTORY, true);
+    case CMD_ROOMS:
+        return do_rooms(sh, index, cmd);
+    case CMD_NICK:
+        return do_nick(sh, index, cmd);
+    case CMD_PING:
+    case CMD_HELP:
+    case CMD_QUIT:
+        return do_local(sh, index, cmd);
+    default:
+        return true;
+    }
+}
+
+// A text client is somebody and somewhere as soon as it connects: named by its address, in rooms.text_room.
+void edge_text_start(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    struct problem p;
+    struct command hello = {.type = CMD_HELLO, .name = conn_peer(c)};
+    if (!edge_hello(sh, index, &hello, &p)) {
+        conn_close(sh, index, WS_CLOSE_TRY_LATER, "out of memory", CLOSE_MEMORY);
+        return;
+    }
+    if (c->phase == PHASE_LINE)
+        heartbeat_start(sh, index);
+    if (c->ending != ENDING_OPEN || sh->settings->text_room.n == 0)
+        return;
+    struct command join = {.type = CMD_JOIN, .room = sh->settings->text_room, .has_history = true, .history = 10};
+    bool done = edge_command(sh, index, &join);
+    ASSERT(done || shard_mail_waiting(sh, home_of(sh, hash_str(sh, join.room))) > MAIL_BACKLOG_PAUSE);
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Answers arriving at a connection's shard: the effect on its cursors, then the reply. Also directs and evictions.
+//
+// The connection may be gone by then. Only one effect must not be lost: who has joined must leave again.
+#include "core/shard_state.h"
+
+enum { LEAVE_COPY_MAX = 256 * 1024, SKIPS_MAX = 4096 };
+
+static struct conn *answered_conn(struct shard *sh, const struct conn_ref *ref)
+{
+    ASSERT(ref->shard == sh->index);
+    struct conn *c = slab_get(&sh->conns, ref->ref.index, ref->ref.gen);
+    return c != NULL && c->ending == ENDING_OPEN ? c : NULL;
+}
+
+static struct outlet *answered_outlet(struct shard *sh, const struct ref *ref)
+{
+    return ref->index == UINT32_MAX ? NULL : slab_get(&sh->outlets, ref->index, ref->gen);
+}
+
+static void drop_segments(struct shard *sh, const struct answer *a)
+{
+    for (uint32_t i = 0; i < a->seg_count; i++)
+        segment_unref(sh->mem, a->segs[i]);
+}
+
+// A join that came too late, or that could not be carried out here: take it back at the home.
+static void undo_join(struct shard *sh, const struct answer *a)
+{
+    struct outlet *o = answered_outlet(sh, &a->outlet);
+    struct ask leave = {.type = ASK_LEAVE,
+                        .conn = a->conn,
+                        .dialect = a->dialect,
+                        .dropped = true,
+                        .room = a->room,
+                        .member = a->member,
+                        .room_hash = o->hash,
+                        .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
+    if (!shard_ask(sh, home_of(sh, o->hash), &leave)) {
+        metric_add(&sh->metrics->limit_memory, 1);
+        shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "a leave", outlet_name(o));
+    }
+}
+
+static void outlet_adopt(struct outlet *o, const struct answer *a)
+{
+    o->room = a->room;
+    memcpy(o->epoch, a->epoch, EPOCH_LEN);
+    if (a->head > o->head)
+        o->head = a->head; // the first reader here
+}
+
+static void put_gap(struct shard *sh, uint32_t index, str room, uint64_t from, uint64_t to, const char *reason)
+{
+    struct event ev = {.type = EV_GAP, .room = room, .gap_from = from, .gap_to = to, .reason = reason};
+    metric_add(&sh->metrics->gaps, 1);
+    metric_add(&sh->metrics->gap_entries, to - from + 1);
+    conn_put_event(sh, index, &ev);
+}
+
+// The conversation about `to` of a switch is over; `from` is left next, the reply waits.
+static void switch_go_on(struct shard *sh, uint32_t index, const struct answer *a)
+{
+    struct conn *c = conn_at(sh, index);
+    struct switching *sw = mem_alloc(sh->mem, sizeof *sw + a->payload.n);
+    struct outlet *from = answered_outlet(sh, &c->switching->from);
+    ASSERT(from != NULL);
+    if (sw == NULL) {
+        shard_notice(sh, NOTICE_MEMORY, index, 0, "a switch", outlet_name(from));
+        conn_abort(sh, index, CLOSE_MEMORY);
+        return;
+    }
+    *sw = (struct switching){.from = c->switching->from, .payload_n = (uint32_t)a->payload.n};
+    if (a->payload.n != 0)
+        memcpy(sw->payload, a->payload.p, a->payload.n);
+    mem_free(sh->mem, c->switching, sizeof *c->switching + c->switching->payload_n);
+    c->switching = sw;
+    struct ask leave = {.type = ASK_LEAVE,
+                        .conn = a->conn,
+                        .dialect = c->dialect,
+                        .outlet = sw->from,
+                        .room = from->room,
+                        .member = REF_NONE,
+                        .room_hash = from->hash,
+                        .user = session_user(c->session),
+                        .cmd = {.type = CMD_SWITCH, .room = outlet_name(from)}};
+    uint32_t dest = home_of(sh, from->hash);
+    c->pending++;
+    c->pending_shard = (uint8_t)dest;
+    c->exclusive = true;
+    if (!shard_ask(sh, dest, &leave))
+        conn_abort(sh, index, CLOSE_MEMORY);
+}
+
+static void on_joined(struct shard *sh, const struct answer *a)
+{
+    struct outlet *o = answered_outlet(sh, &a->outlet);
+    ASSERT(o != NULL && o->pending != 0);
+    o->pending--;
+    outlet_adopt(o, a);
+    struct conn *c = answered_conn(sh, &a->conn);
+    uint32_t index = a->conn.ref.index, outlet = a->outlet.index;
+    if (c == NULL) {
+        drop_segments(sh, a);
+        undo_join(sh, a);
+        outlet_close_if_unused(sh, outlet);
+        return;
+    }
+    bool switching = c->switching != NULL;
+    if (outlet_add(sh, outlet, index, a->start, switching) != OK) {
+        drop_segments(sh, a);
+        undo_join(sh, a);
+        outlet_close_if_unused(sh, outlet);
+        conn_abort(sh, index, CLOSE_MEMORY);
+        return;
+    }
+    if (outlet_merge(sh, outlet, (enum dialect_id)c->dialect, a->segs, a->seg_count) != OK) {
+        conn_abort(sh, index, CLOSE_MEMORY);
+        return;
+    }
+    if (switching) {
+        switch_go_on(sh, index, a);
+        return;
+    }
+    conn_put_payload(sh, index, a->payload);
+    if (a->has_gap && c->ending == ENDING_OPEN)
+        put_gap(sh, index, outlet_name(o), a->gap_from, a->gap_to, "trimmed");
+    if (c->ending == ENDING_OPEN)
+        conn_mark_dirty(sh, index);
+}
+
+static void on_refused(struct shard *sh, const struct answer *a)
+{
+    struct outlet *o = answered_outlet(sh, &a->outlet);
+    ASSERT(o != NULL && o->pending != 0);
+    o->pending--;
+    outlet_close_if_unused(sh, a->outlet.index);
+    struct conn *c = answered_conn(sh, &a->conn);
+    if (c == NULL)
+        return;
+    if (c->switching != NULL) {
+        mem_free(sh->mem, c->switching, sizeof *c->switching + c->switching->payload_n);
+        c->switching = NULL;
+    }
+    conn_put_payload(sh, a->conn.ref.index, a->payload);
+}
+
+static bool skipped(const struct conn *c, uint32_t outlet, uint64_t offset)
+{
+    for (uint32_t i = 0; c->skips != NULL && i < c->skips->n; i++)
+        if (c->skips->v[i].outlet == outlet && c->skips->v[i].from <= offset && offset <= c->skips->v[i].to)
+            return true;
+    return false;
+}
+
+// What the reader has not been sent yet goes to its own queue, so that nothing of the room comes after `left`.
+static void copy_rest(struct shard *sh, uint32_t index, uint32_t outlet)
+{
+    struct conn *c = conn_at(sh, index);
+    struct outlet *o = outlet_at(sh, outlet);
+    struct cursor *cur = &o->cursors[conn_find_membership(c, outlet)->slot];
+    const struct chain *chain = &o->chains[c->dialect];
+    uint64_t first = chain->n != 0 ? chain->segs[0]->first : o->head + 1;
+    size_t copied = 0;
+    if (cur->next < first && cur->next <= o->head) {
+        put_gap(sh, index, outlet_name(o), cur->next, first - 1, "slow");
+        cur->next = first;
+    }
+    for (uint64_t next = cur->next; next <= o->head && c->ending == ENDING_OPEN; next++) {
+        str entry = segment_entry(chain->segs[chain_find(chain, next)], next);
+        copied += entry.n;
+        if (copied > LEAVE_COPY_MAX) {
+            put_gap(sh, index, outlet_name(o), next, o->head, "slow");
+            return;
+        }
+        if (!skipped(c, outlet, next)) {
+            conn_put(sh, index, entry);
+            metric_add(&sh->metrics->deliveries, 1);
+        }
+    }
+}
+
+static void switch_finish(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    struct switching *sw = c->switching;
+    c->switching = NULL;
+    conn_put_payload(sh, index, str_make((const char *)sw->payload, sw->payload_n));
+    mem_free(sh->mem, sw, sizeof *sw + sw->payload_n);
+    for (uint32_t i = 0; i < c->member_n; i++)
+        conn_memberships(c)[i].held = false;
+    if (c->ending == ENDING_OPEN)
+        conn_mark_dirty(sh, index);
+}
+
+static void on_left(struct shard *sh, const struct answer *a)
+{
+    struct conn *c = answered_conn(sh, &a->conn);
+    if (c == NULL || answered_outlet(sh, &a->outlet) == NULL)
+        return;
+    uint32_t index = a->conn.ref.index;
+    copy_rest(sh, index, a->outlet.index);
+    if (c->ending != ENDING_OPEN)
+        return;
+    outlet_remove(sh, a->outlet.index, index);
+    outlet_close_if_unused(sh, a->outlet.index);
+    if (c->switching != NULL)
+        switch_finish(sh, index);
+    else
+        conn_put_payload(sh, index, a->payload);
+}
+
+// The sender's own entry, which it does not want back. Entries of one sender rise, so runs are extended at the end.
+static void remember_skip(struct shard *sh, struct conn *c, uint32_t index, uint32_t outlet, uint64_t offset)
+{
+    struct skips *s = c->skips;
+    for (uint32_t i = s == NULL ? 0 : s->n; i-- > 0;) {
+        if (s->v[i].outlet != outlet)
+            continue;
+        if (s->v[i].to + 1 == offset) {
+            s->v[i].to = offset;
+            return;
+        }
+        break;
+    }
+    if (s == NULL || s->n == s->cap) {
+        uint32_t n = s == NULL ? 0 : s->n, cap = n == 0 ? 4 : n * 2;
+        size_t old = s == NULL ? 0 : sizeof *s + s->cap * sizeof s->v[0];
+        s = cap > SKIPS_MAX ? NULL : mem_realloc(sh->mem, s, old, sizeof *s + cap * sizeof s->v[0]);
+        if (s == NULL) { // it sends and sends and never reads
+            conn_close(sh, index, WS_CLOSE_TRY_LATER, "reading too slowly", CLOSE_SLOW);
+            return;
+        }
+        s->n = n;
+        s->cap = cap;
+        c->skips = s;
+    }
+    s->v[s->n++] = (struct skip){.outlet = outlet, .from = offset, .to = offset};
+}
+
+static void on_published(struct shard *sh, const struct answer *a)
+{
+    struct conn *c = answered_conn(sh, &a->conn);
+    if (c == NULL)
+        return;
+    uint32_t index = a->conn.ref.index;
+    conn_put_payload(sh, index, a->payload);
+    if (!a->skip || c->ending != ENDING_OPEN || answered_outlet(sh, &a->outlet) == NULL)
+        return;
+    if (conn_find_membership(c, a->outlet.index) != NULL)
+        remember_skip(sh, c, index, a->outlet.index, a->start);
+}
+
+void edge_answer(struct shard *sh, const struct answer *a)
+{
+    struct conn *c = answered_conn(sh, &a->conn);
+    if (c != NULL) {
+        ASSERT(c->pending != 0);
+        c->pending--;
+        c->exclusive = false;
+    }
+    switch (a->effect) {
+    case EFFECT_NONE:
+        if (c != NULL)
+            conn_put_payload(sh, a->conn.ref.index, a->payload);
+        break;
+    case EFFECT_JOINED:
+        on_joined(sh, a);
+        break;
+    case EFFECT_REFUSED:
+        on_refused(sh, a);
+        break;
+    case EFFECT_LEFT:
+        on_left(sh, a);
+        break;
+    case EFFECT_PUBLISHED:
+        on_published(sh, a);
+        break;
+    }
+    if (c != NULL && c->ending == ENDING_OPEN && c->pending == 0)
+        conn_queue_unpark(sh, a->conn.ref.index);
+}
+
+void edge_direct(struct shard *sh, const struct direct_mail *d)
+{
+    struct conn *c = answered_conn(sh, &d->conn);
+    uint32_t index = d->conn.ref.index;
+    if (c == NULL)
+        return;
+    if (c->out.bytes > 2 * (uint64_t)sh->settings->reply_bytes) {
+        shard_notice(sh, NOTICE_SLOW_READER, index, WS_CLOSE_TRY_LATER, "directs not read", STR_NONE);
+        conn_close(sh, index, WS_CLOSE_TRY_LATER, "reading too slowly", CLOSE_SLOW);
+        return;
+    }
+    struct event ev = {.type = EV_DIRECT,
+                       .direct = {.type = ENTRY_MESSAGE,
+                                  .time_ms = d->time_ms,
+                                  .user = d->user,
+                                  .session = d->session,
+                                  .name = d->name,
+                                  .data = d->data}};
+    metric_add(&sh->metrics->directs, 1);
+    conn_put_event(sh, index, &ev);
+}
+
+void edge_evict(struct shard *sh, const struct conn_ref *ref)
+{
+    if (answered_conn(sh, ref) != NULL)
+        conn_close(sh, ref->ref.index, WS_CLOSE_POLICY, "session resumed elsewhere", CLOSE_REPLACED);
+}

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asks at the shard that decides: a room's home for joins, leaves and publishes, a user's registry for directs.
+// Nothing about a room is decided anywhere else.
+//
+// An answer is the last thing an ask does: answering a leave on this very shard may free what the ask points to.
+#include "core/shard_state.h"
+
+static void answer_send(struct shard *sh, struct answer *ans)
+{
+    if (ans->conn.shard == sh->index) {
+        edge_answer(sh, ans);
+        return;
+    }
+    struct answer *mail = pack_answer(sh->mem, ans);
+    if (mail == NULL) { // the reply is lost, its effect must not be: try without the payload
+        metric_add(&sh->metrics->limit_memory, 1);
+        ans->payload = STR_NONE;
+        mail = pack_answer(sh->mem, ans);
+    }
+    if (mail != NULL) {
+        shard_post(sh, ans->conn.shard, &mail->mail);
+        return;
+    }
+    shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "an answer to another shard", STR_NONE);
+    for (uint32_t i = 0; i < ans->seg_count; i++)
+        segment_unref(sh->mem, ans->segs[i]);
+}
+
+void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans, const struct event *ev)
+{
+    ans->conn = a->conn;
+    ans->dialect = a->dialect;
+    if (ev != NULL) {
+        buf_reset(&sh->reply, SEGMENT_BYTES_MAX);
+        dialect_get((enum dialect_id)a->dialect)->encode_event(&sh->reply, ev, sh->utc_offset_s);
+        if (buf_ok(&sh->reply))
+            ans->payload = buf_str(&sh->reply);
+        else
+            metric_add(&sh->metrics->limit_memory, 1);
+    }
+    answer_send(sh, ans);
+}
+
+void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, enum problem_code code,
+                         const char *text)
+{
+    struct answer ans = {.effect = effect, .outlet = a->outlet};
+    struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = {.code = code, .text = text}};
+    metric_add(&sh->metrics->errors_sent, 1);
+    home_answer_event(sh, a, &ans, &ev);
+}
+
+static uint32_t asked_room(const struct shard *sh, const struct ask *a)
+{
+    if (a->room.index != UINT32_MAX)
+        return slab_get(&sh->rooms, a->room.index, a->room.gen) != NULL ? a->room.index : MAP_NONE;
+    return room_find(sh, a->cmd.room, a->room_hash);
+}
+
+// The asker's place in a room; false (and answered) if it has none.
+static bool asked_member(struct shard *sh, const struct ask *a, uint32_t *ret_room, uint32_t *ret_member)
+{
+    *ret_room = asked_room(sh, a);
+    *ret_member = *ret_room == MAP_NONE ? MAP_NONE : member_find(sh, room_at(sh, *ret_room), a->user);
+    if (*ret_member != MAP_NONE)
+        return true;
+    home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_NOT_MEMBER, "You are not in this room; join it first.");
+    return false;
+}
+
+// --- join
+
+// From which offset the newcomer is served, and what to say about what it cannot have.
+struct start {
+    uint64_t from;
+    bool has_recovered, recovered;
+    bool has_gap;
+    uint64_t gap_from, gap_to;
+};
+
+static struct start join_start(struct shard *sh, const struct room *r, const struct command *cmd)
+{
+    const struct log *l = &r->log;
+    struct start s = {.from = l->head + 1};
+    if (cmd->has_history)
+        s.from = log_messages_back(l, cmd->history);
+    if (!cmd->has_since)
+        return s;
+    bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= l->head;
+    s.has_recovered = true;
+    s.recovered = same && cmd->since_offset + 1 >= l->tail;
+    if (s.recovered) {
+        s.from = cmd->since_offset + 1;
+        metric_add(&sh->metrics->recovered, 1);
+    } else if (same && cmd->since_offset + 1 < s.from) {
+        s.has_gap = true;
+        s.gap_from = cmd->since_offset + 1;
+        s.gap_to = s.from - 1;
+    }
+    return s;
+}
+
+// The dialect's segments from the one that holds `from` to the newest, a reference each.
+static struct segment **join_segments(struct shard *sh, struct room *r, uint8_t dialect, uint64_t from, uint32_t *ret_n)
+{
+    const struct chain *c = &r->log.tracks[dialect];
+    *ret_n = 0;
+    if (c->n == 0)
+        return NULL;
+    uint32_t first = chain_find(c, from > c->segs[0]->first ? from : c->segs[0]->first);
+    uint32_t n = c->n - first;
+    struct segment **segs = mem_alloc(sh->mem, n * sizeof(struct segment *));
+    if (segs == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        segs[i] = segment_ref(c->segs[first + i]);
+    *ret_n = n;
+    return segs;
+}
+
+static void feed_attach(struct room *r, const struct ask *a)
+{
+    struct feed *f = &r->feeds[a->conn.shard];
+    if (f->sessions == 0)
+        *f = (struct feed){.outlet = a->outlet, .head = r->log.head}; // told by the answer
+    ASSERT(f->outlet.index == a->outlet.index && f->outlet.gen == a->outlet.gen);
+    f->sessions++;
+    f->readers[a->dialect]++;
+    r->readers[a->dialect]++;
+    r->sessions++;
+}
+
+static void feed_detach(struct room *r, const struct ask *a)
+{
+    struct feed *f = &r->feeds[a->conn.shard];
+    ASSERT(f->sessions != 0 && f->readers[a->dialect] != 0);
+    f->sessions--;
+    r->sessions--;
+    if (--f->readers[a->dialect] == 0)
+        f->seg_seen[a->dialect] = 0;
+    if (--r->readers[a->dialect] == 0)
+        log_deactivate(&r->log, (enum dialect_id)a->dialect);
+}
+
+static size_t join_member_views(struct shard *sh, const struct room *r, struct member_view *views, size_t max)
+{
+    size_t n = 0;
+    for (uint32_t m = r->first; m != SLAB_NONE && n < max; m = member_at(sh, m)->next)
+        member_view_make(member_at(sh, m), &views[n++]);
+    return n;
+}
+
+static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, uint32_t member, const struct start *s)
+{
+    struct room *r = room_at(sh, room);
+    struct answer ans = {.effect = EFFECT_JOINED,
+                         .outlet = a->outlet,
+                         .room = {room, slab_gen(&sh->rooms, room)},
+                         .member = {member, slab_gen(&sh->members, member)},
+                         .start = s->from,
+                         .head = r->feeds[a->conn.shard].head,
+                         .has_gap = s->has_gap,
+                         .gap_from = s->gap_from,
+                         .gap_to = s->gap_to};
+    memcpy(ans.epoch, r->epoch, EPOCH_LEN);
+    struct event ev = {.type = EV_JOINED,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .offset = r->log.head,
+                       .role = (enum role)member_at(sh, member)->role,
+                       .members_count = r->members,
+                       .has_recovered = s->has_recovered,
+                       .recovered = s->recovered,
+                       .has_left = a->cmd.from.n != 0,
+                       .left = a->cmd.from};
+    size_t views_n = r->members < sh->settings->presence_exact_max ? r->members : sh->settings->presence_exact_max;
+    struct member_view *views = NULL;
+    if (a->cmd.want_members && views_n != 0)
+        views = mem_alloc(sh->mem, views_n * sizeof *views);
+    if (views != NULL) {
+        ev.with_members = true;
+        ev.members = views;
+        ev.list_n = join_member_views(sh, r, views, views_n);
+    }
+    uint32_t segs_n;
+    struct segment **segs = join_segments(sh, r, a->dialect, s->from, &segs_n);
+    ans.segs = segs;
+    ans.seg_count = segs_n;
+    if (segs_n != 0)
+        r->feeds[a->conn.shard].seg_seen[a->dialect] = segs[segs_n - 1]->first;
+    home_answer_event(sh, a, &ans, &ev);
+    mem_free(sh->mem, segs, segs_n * sizeof(struct segment *));
+    mem_free(sh->mem, views, views_n * sizeof *views);
+}
+
+static bool join_room(struct shard *sh, const struct ask *a, uint32_t *ret_room)
+{
+    *ret_room = asked_room(sh, a);
+    if (*ret_room != MAP_NONE)
+        return true;
+    enum err e = room_create(sh, a->cmd.room, a->room_hash, ret_room);
+    if (e == OK)
+        return true;
+    if (e == ERR_LIMIT)
+        metric_add(&sh->metrics->limit_rooms, 1);
+    home_answer_problem(sh, a, EFFECT_REFUSED, e == ERR_LIMIT ? PROBLEM_LIMIT_REACHED : PROBLEM_UNAVAILABLE,
+                        e == ERR_LIMIT ? "There are as many rooms as there may be; join one that exists."
+                                       : "The server is out of memory; try again later.");
+    return false;
+}
+
+static void home_join(struct shard *sh, const struct ask *a)
+{
+    uint32_t room, member;
+    if (!join_room(sh, a, &room))
+        return;
+    struct room *r = room_at(sh, room);
+    enum err e = log_activate(&r->log, (enum dialect_id)a->dialect, room_name(r), &sh->encode, sh->utc_offset_s);
+    if (e == OK)
+        e = member_arrive(sh, room, a->user, a->name, &member);
+    if (e != OK) {
+        if (r->readers[a->dialect] == 0)
+            log_deactivate(&r->log, (enum dialect_id)a->dialect);
+        if (e == ERR_LIMIT)
+            metric_add(&sh->metrics->limit_members, 1);
+        home_answer_problem(sh, a, EFFECT_REFUSED, e == ERR_LIMIT ? PROBLEM_ROOM_FULL : PROBLEM_UNAVAILABLE,
+                            e == ERR_LIMIT ? "This room is full." : "The server is out of memory; try again later.");
+        return;
+    }
+    room_announce_to(sh, room, a->conn.shard); // others there must not learn of entries from this answer
+    feed_attach(r, a);
+    struct start s = join_start(sh, r, &a->cmd);
+    join_answer(sh, a, room, member, &s);
+}
+
+// --- leave
+
+static void home_leave(struct shard *sh, const struct ask *a)
+{
+    uint32_t room = asked_room(sh, a), member = MAP_NONE;
+    if (room != MAP_NONE && a->member.index != UINT32_MAX)
+        member = a->member.index;
+    else if (room != MAP_NONE)
+        member = member_find(sh, room_at(sh, room), a->user);
+    ASSERT(member != MAP_NONE); // the edge has a membership, so there is a member with a session
+    struct room *r = room_at(sh, room);
+    room_announce_to(sh, room, a->conn.shard);
+    struct answer ans = {.effect = EFFECT_LEFT, .outlet = a->outlet};
+    struct event ev = {.type = EV_LEFT, .id = a->cmd.id, .room = room_name(r)};
+    feed_detach(r, a);
+    member_depart(sh, room, member, a->keep_member);
+    if (!a->dropped)
+        home_answer_event(sh, a, &ans, a->cmd.type == CMD_SWITCH ? NULL : &ev);
+}
+
+// --- publish
+
+static void publish_answer(struct shard *sh, const struct ask *a, const struct room *r, uint64_t offset, bool duplicate)
+{
+    struct answer ans = {.effect = duplicate ? EFFECT_NONE : EFFECT_PUBLISHED,
+                         .skip = !a->cmd.echo,
+                         .outlet = a->outlet,
+                         .start = offset};
+    struct event ev = {.type = EV_ACK,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .has_offset = true,
+                       .offset = offset,
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .duplicate = duplicate};
+    home_answer_event(sh, a, &ans, a->cmd.id.n != 0 ? &ev : NULL);
+}
+
+static void home_publish(struct shard *sh, const struct ask *a)
+{
+    const struct settings *s = sh->settings;
+    uint32_t room, member;
+    if (!asked_member(sh, a, &room, &member))
+        return;
+    struct room *r = room_at(sh, room);
+    if (a->has_key) {
+        uint64_t first;
+        idempotency_expire(&r->keys, sh->now_ms, s->idempotency_ms);
+        if (idempotency_find(&r->keys, a->key_print, &first)) {
+            metric_add(&sh->metrics->entries_duplicate, 1);
+            publish_answer(sh, a, r, first, true);
+            return;
+        }
+    }
+    struct entry e = {.type = ENTRY_MESSAGE, .user = a->user, .session = a->session, .name = a->name, .data = a->cmd.data};
+    if (room_append(sh, room, &e) != OK) {
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        return;
+    }
+    member_at(sh, member)->last_active = sh->wall_ms;
+    if (r->log.tail < r->log.head)
+        room_timer(sh, room, sh->now_ms + s->log_age_ms + 1000);
+    if (a->has_key && idempotency_put(&r->keys, a->key_print, e.offset, sh->now_ms, s->idempotency_keys) != OK)
+        metric_add(&sh->metrics->limit_memory, 1);
+    publish_answer(sh, a, r, e.offset, false);
+}
+
+// --- the rest
+
+static void home_rename(struct shard *sh, const struct ask *a)
+{
+    uint32_t room, member;
+    if (!asked_member(sh, a, &room, &member))
+        return;
+    if (member_rename(sh, room, member, a->cmd.name) != OK) {
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        return;
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    struct event ev = {.type = EV_RENAMED, .id = a->cmd.id, .name = a->cmd.name};
+    home_answer_event(sh, a, &ans, &ev);
+}
+
+// Whom a text client means: a user id or a name in the room it is in.
+static void home_resolve(struct shard *sh, const struct ask *a)
+{
+    uint32_t room, member;
+    if (!asked_member(sh, a, &room, &member))
+        return;
+    const struct room *r = room_at(sh, room);
+    uint32_t found = member_find(sh, r, a->cmd.to);
+    for (uint32_t m = r->first; m != SLAB_NONE && found == MAP_NONE; m = member_at(sh, m)->next)
+        if (str_eq(member_name(member_at(sh, m)), a->cmd.to))
+            found = m;
+    struct ask direct = *a;
+    direct.type = ASK_DIRECT;
+    if (found != MAP_NONE)
+        direct.cmd.to = member_user(member_at(sh, found));
+    direct.user_print = print_str(sh, direct.cmd.to);
+    if (!shard_ask(sh, home_of(sh, direct.user_print.lo), &direct))
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+}
+
+static uint32_t direct_deliver(struct shard *sh, const struct ask *a)
+{
+    uint32_t reached = 0;
+    for (uint32_t i = registry_find(&sh->registry, a->user_print); i != SLAB_NONE; i = registry_at(&sh->registry, i)->next) {
+        struct direct_mail d = {.conn = registry_at(&sh->registry, i)->conn,
+                                .time_ms = sh->wall_ms,
+                                .user = a->user,
+                                .session = a->session,
+                                .name = a->name,
+                                .data = a->cmd.data};
+        if (d.conn.shard != sh->index) {
+            struct direct_mail *mail = pack_direct(sh->mem, &d);
+            if (mail == NULL) {
+                metric_add(&sh->metrics->limit_memory, 1);
+                continue;
+            }
+            shard_post(sh, d.conn.shard, &mail->mail);
+        }
+        reached++;
+    }
+    return reached;
+}
+
+// Sessions on this very shard come last: delivering may end a connection, and with it change the registry.
+static void direct_deliver_here(struct shard *sh, const struct ask *a)
+{
+    struct conn_ref here[64];
+    uint32_t i = registry_find(&sh->registry, a->user_print);
+    while (i != SLAB_NONE) {
+        size_t n = 0;
+        for (; i != SLAB_NONE && n < 64; i = registry_at(&sh->registry, i)->next)
+            if (registry_at(&sh->registry, i)->conn.shard == sh->index)
+                here[n++] = registry_at(&sh->registry, i)->conn;
+        struct direct_mail d = {.time_ms = sh->wall_ms, .user = a->user, .session = a->session, .name = a->name,
+                                .data = a->cmd.data};
+        for (size_t k = 0; k < n; k++) {
+            d.conn = here[k];
+            edge_direct(sh, &d);
+        }
+        if (n < 64)
+            return;
+    }
+}
+
+void home_direct(struct shard *sh, const struct ask *a)
+{
+    const struct settings *s = sh->settings;
+    uint64_t reached = 0;
+    bool duplicate = false;
+    if (a->has_key) {
+        idempotency_expire(&sh->direct_keys, sh->now_ms, s->idempotency_ms);
+        duplicate = idempotency_find(&sh->direct_keys, a->key_print, &reached);
+    }
+    if (!duplicate) {
+        reached = direct_deliver(sh, a);
+        direct_deliver_here(sh, a);
+        if (a->has_key && reached != 0 &&
+            idempotency_put(&sh->direct_keys, a->key_print, reached, sh->now_ms, s->idempotency_keys) != OK)
+            metric_add(&sh->metrics->limit_memory, 1);
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    struct event ev = {.type = EV_ACK, .id = a->cmd.id, .has_delivered = true, .delivered = (uint32_t)reached,
+                       .user = a->cmd.to, .duplicate = duplicate};
+    bool text = dialect_get((enum dialect_id)a->dialect)->text;
+    home_answer_event(sh, a, &ans, a->cmd.id.n != 0 || text ? &ev : NULL);
+}
+
+void home_ask(struct shard *sh, const struct ask *a)
+{
+    uint32_t room, member;
+    switch (a->type) {
+    case ASK_JOIN:
+        home_join(sh, a);
+        break;
+    case ASK_LEAVE:
+        home_leave(sh, a);
+        break;
+    case ASK_PUBLISH:
+        home_publish(sh, a);
+        break;
+    case ASK_MEMBERS:
+        if (asked_member(sh, a, &room, &member))
+            home_members(sh, a, room);
+        break;
+    case ASK_HISTORY:
+        if (asked_member(sh, a, &room, &member))
+            home_history(sh, a, room);
+        break;
+    case ASK_RENAME:
+        home_rename(sh, a);
+        break;
+    case ASK_ROOMS:
+        home_rooms(sh, a);
+        break;
+    case ASK_RESOLVE:
+        home_resolve(sh, a);
+        break;
+    case ASK_DIRECT:
+        home_direct(sh, a);
+        break;
+    }
+}

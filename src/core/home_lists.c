@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asks that are answered with a list: members, history, rooms. Pages are bounded by rows and by bytes, and made
+// from what is there at that moment; a cursor for the next page is a position in an order that only grows.
+//
+// `rooms` concerns all shards: the ask walks from shard 0 to the last one, each merging its first rows into what
+// came so far, so that no shard ever holds more than one page.
+#include "core/shard_state.h"
+
+#include "base/codec.h"
+
+static uint32_t page_limit(const struct command *cmd)
+{
+    if (cmd->limit == 0)
+        return LIST_LIMIT_DEFAULT;
+    return cmd->limit < LIST_LIMIT_MAX ? cmd->limit : LIST_LIMIT_MAX;
+}
+
+static void list_memory_out(struct shard *sh, const struct ask *a)
+{
+    metric_add(&sh->metrics->limit_memory, 1);
+    home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+}
+
+// --- members
+
+void home_members(struct shard *sh, const struct ask *a, uint32_t room)
+{
+    const struct room *r = room_at(sh, room);
+    uint32_t limit = page_limit(&a->cmd);
+    uint64_t after = 0;
+    if (a->cmd.after.n != 0 && !str_to_u64(a->cmd.after, UINT32_MAX, &after)) {
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND, "`after` must be the `next` of an earlier reply.");
+        return;
+    }
+    size_t max = r->members < limit ? r->members : limit;
+    struct member_view *views = mem_alloc(sh->mem, (max + 1) * sizeof *views);
+    if (views == NULL) {
+        list_memory_out(sh, a);
+        return;
+    }
+    struct event ev = {.type = EV_MEMBERS, .id = a->cmd.id, .room = room_name(r), .members = views};
+    char next[20];
+    uint32_t last = 0;
+    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(sh, m)->next) {
+        const struct member *member = member_at(sh, m);
+        if (member->seq <= after)
+            continue;
+        if (ev.list_n == max) {
+            ev.next = str_make(next, u64_encode(last, next));
+            break;
+        }
+        member_view_make(member, &views[ev.list_n++]);
+        last = member->seq;
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    home_answer_event(sh, a, &ans, &ev);
+    mem_free(sh->mem, views, (max + 1) * sizeof *views);
+}
+
+// --- history
+
+// The offsets of the page: from..to, at most `limit`.
+static void history_range(const struct room *r, const struct command *cmd, uint64_t *ret_from, uint64_t *ret_to)
+{
+    const struct log *l = &r->log;
+    uint32_t limit = page_limit(cmd);
+    uint64_t from, to;
+    if (cmd->has_since) {
+        bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN));
+        from = same && cmd->since_offset + 1 > l->tail ? cmd->since_offset + 1 : l->tail;
+        to = from + limit - 1 < l->head ? from + limit - 1 : l->head;
+    } else {
+        to = cmd->has_before && cmd->before_offset <= l->head ? cmd->before_offset - 1 : l->head;
+        from = to >= limit ? to - limit + 1 : 1;
+        if (from < l->tail)
+            from = l->tail;
+    }
+    *ret_from = from;
+    *ret_to = to;
+}
+
+static size_t entry_size(const struct entry *e)
+{
+    return 200 + e->user.n + e->session.n + e->name.n + e->data.n;
+}
+
+void home_history(struct shard *sh, const struct ask *a, uint32_t room)
+{
+    const struct room *r = room_at(sh, room);
+    if (a->cmd.has_before && a->cmd.before_offset == 0) {
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND, "`before` must be 1 or more.");
+        return;
+    }
+    uint64_t from, to;
+    history_range(r, &a->cmd, &from, &to);
+    size_t max = from <= to ? (size_t)(to - from + 1) : 0;
+    struct entry *entries = mem_alloc(sh->mem, (max + 1) * sizeof *entries);
+    if (entries == NULL) {
+        list_memory_out(sh, a);
+        return;
+    }
+    // With `since` the page fills from its old end, otherwise from its new one; bytes may cut it short.
+    size_t n = 0, bytes = 0, first = a->cmd.has_since ? 0 : max;
+    while (n < max) {
+        uint64_t offset = a->cmd.has_since ? from + n : to - n;
+        struct entry *e = a->cmd.has_since ? &entries[n] : &entries[first - 1];
+        log_entry(&r->log, offset, room_name(r), e);
+        bytes += entry_size(e);
+        if (n != 0 && bytes > sh->settings->reply_bytes)
+            break;
+        n++;
+        first -= a->cmd.has_since ? 0 : 1;
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    struct event ev = {.type = EV_HISTORY, .id = a->cmd.id, .room = room_name(r), .entries = entries + first, .list_n = n};
+    home_answer_event(sh, a, &ans, &ev);
+    mem_free(sh->mem, entries, (max + 1) * sizeof *entries);
+}
+
+// --- rooms
+
+// Rows between shards: | n | name (n bytes) | members (4 bytes) | ...
+static void row_put(struct buf *b, str name, uint32_t members)
+{
+    buf_put_char(b, (char)name.n);
+    buf_put_str(b, name);
+    buf_put(b, &members, sizeof members);
+}
+
+static bool row_take(str *rows, struct room_row *ret)
+{
+    if (rows->n == 0)
+        return false;
+    size_t n = (uint8_t)rows->p[0];
+    ret->name = str_make(rows->p + 1, n);
+    memcpy(&ret->members_count, rows->p + 1 + n, sizeof ret->members_count);
+    *rows = str_skip(*rows, 1 + n + sizeof ret->members_count);
+    return true;
+}
+
+// This shard's rooms in order: the first after `after` that has the prefix.
+struct own_rows {
+    uint32_t at;
+};
+
+static bool own_take(const struct shard *sh, struct own_rows *own, const struct command *cmd, struct room_row *ret)
+{
+    while (own->at < sh->rooms_by_name.count) {
+        const struct room *r = room_at(sh, sh->rooms_sorted[own->at++]);
+        str name = room_name(r);
+        if (cmd->after.n != 0 && str_cmp(name, cmd->after) <= 0)
+            continue;
+        if (!str_starts(name, cmd->prefix)) {
+            if (str_cmp(name, cmd->prefix) > 0)
+                return false; // behind all names with the prefix
+            continue;
+        }
+        *ret = (struct room_row){name, r->members};
+        return true;
+    }
+    return false;
+}
+
+static uint32_t own_begin(const struct shard *sh, const struct command *cmd)
+{
+    str from = str_cmp(cmd->after, cmd->prefix) > 0 ? cmd->after : cmd->prefix;
+    uint32_t low = 0, high = sh->rooms_by_name.count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (str_cmp(room_name(room_at(sh, sh->rooms_sorted[mid])), from) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void rows_merge(struct shard *sh, const struct ask *a, uint32_t max, struct buf *out)
+{
+    struct own_rows own = {own_begin(sh, &a->cmd)};
+    str rest = a->rows;
+    struct room_row mine, theirs;
+    bool have_mine = own_take(sh, &own, &a->cmd, &mine), have_theirs = row_take(&rest, &theirs);
+    for (uint32_t n = 0; n < max && (have_mine || have_theirs); n++) {
+        if (have_mine && (!have_theirs || str_cmp(mine.name, theirs.name) < 0)) {
+            row_put(out, mine.name, mine.members_count);
+            have_mine = own_take(sh, &own, &a->cmd, &mine);
+        } else {
+            row_put(out, theirs.name, theirs.members_count);
+            have_theirs = row_take(&rest, &theirs);
+        }
+    }
+}
+
+static void rooms_answer(struct shard *sh, const struct ask *a, str rows, uint32_t limit)
+{
+    struct room_row *list = mem_alloc(sh->mem, (limit + 1u) * sizeof *list);
+    if (list == NULL) {
+        list_memory_out(sh, a);
+        return;
+    }
+    struct event ev = {.type = EV_ROOMS, .id = a->cmd.id, .rooms = list};
+    while (ev.list_n <= limit && row_take(&rows, &list[ev.list_n]))
+        ev.list_n++;
+    if (ev.list_n > limit) {
+        ev.list_n = limit;
+        ev.next = list[limit - 1].name;
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    home_answer_event(sh, a, &ans, &ev);
+    mem_free(sh->mem, list, (limit + 1u) * sizeof *list);
+}
+
+void home_rooms(struct shard *sh, const struct ask *a)
+{
+    uint32_t limit = page_limit(&a->cmd);
+    struct buf rows;
+    buf_init(&rows, sh->mem, 0);
+    rows_merge(sh, a, limit + 1, &rows);
+    if (!buf_ok(&rows)) {
+        list_memory_out(sh, a);
+    } else if (sh->index + 1 < sh->shard_count) {
+        struct ask on = *a;
+        on.rows = buf_str(&rows);
+        if (!shard_ask(sh, sh->index + 1, &on))
+            list_memory_out(sh, a);
+    } else {
+        rooms_answer(sh, a, buf_str(&rows), limit);
+    }
+    buf_deinit(&rows);
+}

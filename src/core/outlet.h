@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// outlet.h - a room as one shard with members in it sees it: the segments to read from and a cursor per reader.
+//
+//     cursors: [conn next][conn next][conn next]...      16 bytes each, dense, walked once per flush
+//     chains:  JSON [seg][seg][seg]   text [seg]         only tracks that have readers here
+//                        ^ next    ^ head
+//
+// The home announces a new head and new segments once per turn (outlet_advance); at the end of the turn every
+// reader with next <= head is marked dirty and written to. A reader that lags costs its cursor and keeps segments
+// alive up to settings.lag_bytes per track; beyond that the oldest go and the room's policy strikes.
+//
+// Invariants (outlet_check)
+//   1. cursors[i] is the membership slot i of its connection, and back
+//   2. next <= head + 1, or the entry at `next` is on its way (joined, not announced yet)
+//   3. a chain holds all entries from its first to head, when its track has readers; else it is empty
+//   4. an outlet without cursors and without pending joins does not exist
+//
+// Thread: the shard's. Home's own readers are behind an outlet too: there is one way to fan out.
+#ifndef PLENUM_CORE_OUTLET_H
+#define PLENUM_CORE_OUTLET_H
+
+#include "core/chain.h"
+#include "core/post.h"
+
+struct shard;
+
+struct cursor {
+    uint32_t conn;
+    uint32_t dialect;
+    uint64_t next; // offset of the next entry to write
+};
+
+struct outlet {
+    uint64_t hash; // of the name; home = hash mod shards
+    struct ref room; // at home, once joined
+    uint64_t head;
+    struct chain chains[DIALECT_COUNT];
+    uint32_t readers[DIALECT_COUNT]; // cursors by dialect
+    struct cursor *cursors;
+    uint32_t n, cap;
+    uint32_t pending; // joins on their way
+    uint64_t flush_at_ms; // while dirty
+    bool dirty;      // in the shard's list of outlets to flush
+    bool settling;   // in the list of outlets to trim
+    char epoch[EPOCH_LEN];
+    uint8_t name_n;
+    char *name;
+};
+
+static inline str outlet_name(const struct outlet *o) { return (str){o->name, o->name_n}; }
+
+// The outlet of a room, made on demand (SLAB_NONE when memory is out). Does not hold it alive by itself.
+uint32_t outlet_open(struct shard *sh, str name, uint64_t hash);
+uint32_t outlet_find(const struct shard *sh, str name, uint64_t hash);
+// Frees it if nothing needs it.
+void outlet_close_if_unused(struct shard *sh, uint32_t index);
+// A reader from offset `next` on. ERR_NOMEM; the connection's membership was made on OK.
+enum err outlet_add(struct shard *sh, uint32_t index, uint32_t conn, uint64_t next, bool held) WARN_UNUSED;
+// Removes the connection's cursor and membership.
+void outlet_remove(struct shard *sh, uint32_t index, uint32_t conn);
+// Segments of one track that came with a join. Takes the references.
+enum err outlet_merge(struct shard *sh, uint32_t index, enum dialect_id d, struct segment **segs, uint32_t n) WARN_UNUSED;
+// New entries. Takes the references.
+void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struct advance_seg *segs, uint32_t n);
+// End of turn: marks readers dirty.
+void outlets_flush(struct shard *sh);
+// Drops segments all readers are past, and those beyond the lag limit.
+void outlet_trim(struct shard *sh, uint32_t index);
+struct membership *conn_find_membership(struct conn *c, uint32_t outlet);
+void outlet_check(const struct shard *sh, uint32_t index);
+
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// outq.h - what one connection alone is to be sent: replies, errors, directs, HTTP responses, control frames.
+//
+//      head -> [segment: the rest of a half-written entry] -> [owned 512 B ...] -> [static: a web page] -> NULL
+//
+// Room entries are not here (they are in segments, reached through cursors); the one exception is the rest of an
+// entry that a socket took in part, which must be finished before anything else: it goes to the front, holding a
+// reference on its segment. So a cursor always stands between two entries.
+//
+// Nodes are allocated when there is something to say and freed when it has been said: an idle connection holds
+// none. Limit: settings.reply_bytes, watched by the connection (it is paused or closed), not here.
+// Thread: the shard's.
+#ifndef PLENUM_CORE_OUTQ_H
+#define PLENUM_CORE_OUTQ_H
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/segment.h"
+
+struct out_node {
+    struct out_node *next;
+    const uint8_t *p; // next byte to write
+    uint32_t left;    // bytes from p on
+    uint32_t cap;     // owned: bytes in data[]
+    struct segment *seg; // a reference, or NULL
+    uint8_t data[];
+};
+
+struct outq {
+    struct out_node *head;
+    struct out_node *tail;
+    uint32_t bytes; // sum of left
+};
+
+enum { OUT_NODE_BYTES = 480, OUT_NODE_BYTES_MAX = 16 * 1024 };
+
+void outq_deinit(struct outq *q, struct mem *m);
+// Copies the bytes to the end. ERR_NOMEM: nothing was added.
+enum err outq_put(struct outq *q, struct mem *m, str a, str b, str c) WARN_UNUSED;
+// Refers to bytes that live as long as the process.
+enum err outq_put_static(struct outq *q, struct mem *m, str bytes) WARN_UNUSED;
+// The rest of an entry, to be written before everything else; takes a reference of its own.
+enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str bytes) WARN_UNUSED;
+// n of the bytes were written; n is at most bytes.
+void outq_advance(struct outq *q, struct mem *m, size_t n);
+
+#endif

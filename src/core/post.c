@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A mail is copied as the struct it was on the sender's stack, with its strings moved behind it and pointed to
+// anew. Rejected: a byte encoding per kind (nothing leaves the process, so nothing needs to be portable).
+#include "core/post.h"
+
+static void str_move(str *s, char **to)
+{
+    if (s->n != 0)
+        memcpy(*to, s->p, s->n);
+    if (s->p != NULL)
+        s->p = *to;
+    *to += s->n;
+}
+
+enum { ASK_STRS = 16, DIRECT_STRS = 4 };
+
+static size_t ask_strs(struct ask *a, str *ret[ASK_STRS])
+{
+    struct command *c = &a->cmd;
+    str *all[ASK_STRS] = {&a->user, &a->session, &a->name, &a->rows, &c->id,          &c->room,  &c->from, &c->to,
+                          &c->data, &c->key,     &c->name, &c->after, &c->since_epoch, &c->prefix, &c->token, &c->resume};
+    memcpy(ret, all, sizeof all);
+    return ASK_STRS;
+}
+
+void *pack_plain(struct mem *m, enum mail_kind kind, size_t bytes)
+{
+    struct mail *mail = mem_alloc_essential(m, bytes);
+    memset(mail, 0, bytes);
+    mail->bytes = (uint32_t)bytes;
+    mail->kind = (uint16_t)kind;
+    return mail;
+}
+
+static void *pack_with_strs(struct mem *m, enum mail_kind kind, const void *from, size_t head, str *strs[], size_t n,
+                            size_t extra, bool essential)
+{
+    size_t bytes = head + extra;
+    for (size_t i = 0; i < n; i++)
+        bytes += strs[i]->n;
+    if (bytes > UINT32_MAX)
+        return NULL;
+    struct mail *to = essential ? mem_alloc_essential(m, bytes) : mem_alloc(m, bytes);
+    if (to == NULL)
+        return NULL;
+    memcpy(to, from, head);
+    *to = (struct mail){.bytes = (uint32_t)bytes, .kind = (uint16_t)kind};
+    return to;
+}
+
+struct ask *pack_ask(struct mem *m, const struct ask *a)
+{
+    struct ask view = *a;
+    view.cmd.token = view.cmd.resume = STR_NONE; // secrets do not travel
+    str *strs[ASK_STRS];
+    size_t n = ask_strs(&view, strs);
+    struct ask *to = pack_with_strs(m, MAIL_ASK, &view, sizeof view, strs, n, 0, a->dropped);
+    if (to == NULL)
+        return NULL;
+    char *tail = to->tail;
+    n = ask_strs(to, strs);
+    for (size_t i = 0; i < n; i++)
+        str_move(strs[i], &tail);
+    return to;
+}
+
+struct answer *pack_answer(struct mem *m, const struct answer *a)
+{
+    struct answer view = *a;
+    str *strs[] = {&view.payload};
+    size_t segs = a->seg_count * sizeof *a->segs;
+    struct answer *to = pack_with_strs(m, MAIL_ANSWER, &view, sizeof view, strs, 1, segs, true);
+    if (to == NULL)
+        return NULL;
+    to->segs = (struct segment **)(void *)to->tail;
+    if (segs != 0)
+        memcpy(to->segs, a->segs, segs);
+    char *tail = to->tail + segs;
+    str_move(&to->payload, &tail);
+    return to;
+}
+
+struct direct_mail *pack_direct(struct mem *m, const struct direct_mail *d)
+{
+    struct direct_mail view = *d;
+    str *strs[DIRECT_STRS] = {&view.user, &view.session, &view.name, &view.data};
+    struct direct_mail *to = pack_with_strs(m, MAIL_DIRECT, &view, sizeof view, strs, DIRECT_STRS, 0, false);
+    if (to == NULL)
+        return NULL;
+    char *tail = to->tail;
+    str *moved[DIRECT_STRS] = {&to->user, &to->session, &to->name, &to->data};
+    for (size_t i = 0; i < DIRECT_STRS; i++)
+        str_move(moved[i], &tail);
+    return to;
+}
+
+void mail_discard(struct mem *mem, struct mail *m)
+{
+    if (m == NULL)
+        return;
+    if (m->kind == MAIL_ANSWER) {
+        struct answer *a = (struct answer *)(void *)m;
+        for (uint32_t i = 0; i < a->seg_count; i++)
+            segment_unref(mem, a->segs[i]);
+    } else if (m->kind == MAIL_ADVANCE) {
+        struct advance *a = (struct advance *)(void *)m;
+        for (uint32_t i = 0; i < a->seg_count; i++)
+            segment_unref(mem, a->segs[i].seg);
+    }
+    mem_free(mem, m, m->bytes);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// post.h - the kinds of mail between shards and the words of the conversation: an *ask* goes from a connection's
+// shard (the edge) to the shard that decides (a room's home, a user's registry), an *answer* comes back.
+//
+//        edge                              home
+//        conn_command --- ask ------------> home_ask
+//        edge_answer  <-- answer ---------- home_answer      (effect for the connection + encoded reply)
+//        outlet_advance <-- advance ------- room_announce    (new entries of a room, once per shard and turn)
+//
+// Where edge and home are one shard, the same structs are handed over by a function call on the stack and no mail
+// is made. An ask sent to a shard is answered exactly once, unless it says `dropped`.
+//
+// Ownership: a mail is one block; the strs in it point into its own tail. Segments in a mail carry one reference
+// each, which the receiver takes or drops.
+#ifndef PLENUM_CORE_POST_H
+#define PLENUM_CORE_POST_H
+
+#include "core/mail.h"
+#include "core/segment.h"
+#include "base/siphash.h"
+#include "dialect/dialect.h"
+
+enum { EPOCH_LEN = 11 }; // base64url of 64 bits
+
+// A pooled object of some shard: index and generation.
+struct ref {
+    uint32_t index;
+    uint32_t gen;
+};
+#define REF_NONE ((struct ref){UINT32_MAX, 0})
+
+struct conn_ref {
+    uint32_t shard;
+    struct ref ref;
+};
+
+enum mail_kind {
+    MAIL_ASK = 1,
+    MAIL_ANSWER,
+    MAIL_ADVANCE,
+    MAIL_REGISTER,
+    MAIL_UNREGISTER,
+    MAIL_EVICT,
+    MAIL_DIRECT,
+};
+
+enum ask_type {
+    ASK_JOIN,
+    ASK_LEAVE,
+    ASK_PUBLISH,
+    ASK_MEMBERS,
+    ASK_HISTORY,
+    ASK_RENAME,
+    ASK_ROOMS,   // walks over all shards, collecting rows
+    ASK_RESOLVE, // a name in a room to a user, then goes on as ASK_DIRECT
+    ASK_DIRECT,
+};
+
+struct ask {
+    struct mail mail;
+    enum ask_type type;
+    struct conn_ref conn;
+    uint8_t dialect; // enum dialect_id: the answer is encoded in it
+    bool dropped;    // ASK_LEAVE: the connection went away; nobody waits for an answer
+    bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
+    bool has_key;
+    struct ref outlet;  // ASK_JOIN: where the room's entries go on the edge
+    struct ref room;    // the room at its home where the edge knows it, else REF_NONE
+    struct ref member;  // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
+    uint64_t room_hash;
+    u128 key_print;     // of (room or recipient, user, key)
+    u128 user_print;    // ASK_DIRECT: of the recipient
+    str user, session, name; // who asks
+    struct command cmd;
+    str rows; // ASK_ROOMS: what was collected so far (rooms.c)
+    char tail[];
+};
+
+enum effect {
+    EFFECT_NONE,      // only the payload
+    EFFECT_JOINED,    // start the cursor at `start`
+    EFFECT_REFUSED,   // a join did not happen
+    EFFECT_LEFT,      // remove the cursor, after everything up to the head announced
+    EFFECT_PUBLISHED, // the sender's own entry has offset `start`
+};
+
+struct answer {
+    struct mail mail;
+    struct conn_ref conn;
+    enum effect effect;
+    bool skip;          // EFFECT_PUBLISHED: the sender does not want its own entry back
+    uint8_t dialect;    // EFFECT_JOINED: the track of the segments below
+    struct ref outlet;  // JOINED, REFUSED, LEFT, PUBLISHED
+    struct ref room, member; // JOINED: at the home
+    uint64_t start;     // JOINED: first offset to send; PUBLISHED: the entry's offset
+    uint64_t head;      // JOINED: how far the shard has been told
+    bool has_gap;       // JOINED: offsets that will not come, to be announced after the payload
+    uint64_t gap_from, gap_to;
+    char epoch[EPOCH_LEN];
+    str payload;        // the encoded reply; empty = none
+    uint32_t seg_count; // JOINED: segments from the one that holds `start` on
+    struct segment **segs;
+    char tail[];
+};
+
+struct advance_seg {
+    uint8_t track;
+    struct segment *seg;
+};
+
+struct advance {
+    struct mail mail;
+    struct ref outlet;
+    uint64_t head;
+    uint32_t seg_count;
+    struct advance_seg segs[];
+};
+
+struct register_mail { // MAIL_REGISTER, MAIL_UNREGISTER
+    struct mail mail;
+    struct conn_ref conn;
+    u128 user_print;
+    u128 session_print;
+    bool resumed; // an older connection of the session is to be closed
+};
+
+struct evict_mail {
+    struct mail mail;
+    struct conn_ref conn;
+};
+
+struct direct_mail {
+    struct mail mail;
+    struct conn_ref conn; // the receiver
+    uint64_t time_ms;
+    str user, session, name, data; // the sender's
+    char tail[];
+};
+
+// Allocates the mail and copies everything borrowed into it. A mail whose loss would leave two shards of different
+// opinion (an answer, a leave of somebody who is gone, everything made by pack_plain) may exceed the budget and is
+// never NULL; an ask or a direct is NULL when memory is out, and the asker is told. pack_answer does not touch segment
+// references: they move with the pointers.
+struct ask *pack_ask(struct mem *m, const struct ask *a);
+struct answer *pack_answer(struct mem *m, const struct answer *a);
+struct direct_mail *pack_direct(struct mem *m, const struct direct_mail *d);
+// A mail without strings.
+void *pack_plain(struct mem *m, enum mail_kind kind, size_t bytes);
+
+#endif

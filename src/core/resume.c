@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Resume tokens: the identity of a session, sealed, kept by the client instead of by us.
+//
+//      base64url( version | issued ms | session id (22) | user_n name_n | user | name | HMAC-SHA256, first 16 bytes )
+//
+// Any shard, and any node with the same key, can open one; a disconnected session costs no memory at all. What a
+// session was in is not part of it: the client joins its rooms again with `since`, and the room's log says what it
+// missed. Rejected: a table of sleeping sessions (memory per absent client, and it would live on one shard).
+// Source: RFC 2104 (HMAC), truncation as RFC 2104 section 5 allows (128 bits).
+#include "core/shard_state.h"
+
+#include "base/codec.h"
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+enum { TOKEN_VERSION = 1, MAC_LEN = 16, HEAD_LEN = 1 + 8 + SESSION_ID_LEN + 2,
+       TOKEN_BYTES_MAX = HEAD_LEN + USER_ID_MAX + USER_NAME_MAX + MAC_LEN };
+_Static_assert((4 * TOKEN_BYTES_MAX + 2) / 3 <= RESUME_TOKEN_MAX, "a token fits its limit");
+
+static void token_mac(const struct shard *sh, const uint8_t *p, size_t n, uint8_t ret[MAC_LEN])
+{
+    uint8_t full[EVP_MAX_MD_SIZE];
+    unsigned full_n = 0;
+    const uint8_t *key = sh->settings->resume_key;
+    bool done = HMAC(EVP_sha256(), key, sizeof sh->settings->resume_key, p, n, full, &full_n) != NULL;
+    ASSERT(done && full_n >= MAC_LEN);
+    memcpy(ret, full, MAC_LEN);
+}
+
+size_t resume_token_make(const struct shard *sh, const struct session *s, char ret[RESUME_TOKEN_MAX])
+{
+    uint8_t t[TOKEN_BYTES_MAX];
+    size_t n = 0;
+    t[n++] = TOKEN_VERSION;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        t[n++] = (uint8_t)(sh->wall_ms >> shift);
+    memcpy(t + n, s->id, SESSION_ID_LEN);
+    n += SESSION_ID_LEN;
+    t[n++] = s->user_n;
+    t[n++] = s->name_n;
+    memcpy(t + n, s->text, (size_t)s->user_n + s->name_n);
+    n += (size_t)s->user_n + s->name_n;
+    token_mac(sh, t, n, t + n);
+    return base64url_encode(t, n + MAC_LEN, ret);
+}
+
+enum err resume_token_open(const struct shard *sh, str token, uint8_t buffer[RESUME_TOKEN_MAX], struct identity *ret)
+{
+    size_t n;
+    uint8_t mac[MAC_LEN];
+    if (token.n > RESUME_TOKEN_MAX || !base64url_decode(token, buffer, &n))
+        return ERR_SYNTAX;
+    if (n < HEAD_LEN + MAC_LEN || buffer[0] != TOKEN_VERSION)
+        return ERR_SYNTAX;
+    token_mac(sh, buffer, n - MAC_LEN, mac);
+    if (CRYPTO_memcmp(mac, buffer + n - MAC_LEN, MAC_LEN) != 0)
+        return ERR_SYNTAX;
+    uint64_t issued = 0;
+    for (int i = 1; i <= 8; i++)
+        issued = issued << 8 | buffer[i];
+    if (sh->wall_ms > issued && sh->wall_ms - issued > sh->settings->resume_ms)
+        return ERR_DENIED;
+    const uint8_t *p = buffer + 9;
+    memcpy(ret->session, p, SESSION_ID_LEN);
+    p += SESSION_ID_LEN;
+    uint8_t user_n = p[0], name_n = p[1];
+    if (n != (size_t)HEAD_LEN + user_n + name_n + MAC_LEN)
+        return ERR_SYNTAX;
+    ret->user = str_make((const char *)p + 2, user_n);
+    ret->name = name_n == 0 ? ret->user : str_make((const char *)p + 2 + user_n, name_n);
+    return OK;
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// room.h - a room at its home: its log, its members, who among the shards listens. The home alone assigns
+// offsets, checks what a member may do, and trims.
+//
+//   life:  first join creates it -> members come and go -> empty for rooms.grace -> gone with all its memory
+//
+//   member:  connected --last session dropped--> away (connected:false) --rooms.member_grace--> left
+//                 ^----------- joins again -------'
+//
+// Invariants (room_check)
+//   1. every member is in `by_user` and in the list; `members` counts them
+//   2. a member is away exactly if it has no session; away members are in the away list, longest first
+//   3. feeds[s].sessions is the sum of its readers; a shard with none gets no announcements
+//   4. a dialect's track is active exactly while some shard has readers of it
+//
+// Ownership: the shard's room pool. Thread: the home shard's.
+#ifndef PLENUM_CORE_ROOM_H
+#define PLENUM_CORE_ROOM_H
+
+#include "base/map.h"
+#include "base/slab.h"
+#include "core/idempotency.h"
+#include "core/log.h"
+#include "core/post.h"
+
+struct shard;
+
+struct member {
+    uint64_t hash;
+    uint64_t joined_at, last_active; // wall ms
+    uint64_t away_ms;                // monotonic: when its last session dropped
+    uint32_t prev, next;             // in order of joining
+    uint32_t away_prev, away_next;
+    uint32_t seq; // in order of joining, from 1
+    uint16_t sessions;
+    uint8_t role;
+    uint8_t user_n, name_n; // name_n 0: the name is the user id
+    char *text;             // user, then name
+};
+
+// What a shard with readers in this room has been told.
+struct feed {
+    struct ref outlet;
+    uint32_t sessions;
+    uint32_t readers[DIALECT_COUNT];
+    uint64_t head;                   // announced
+    uint64_t seg_seen[DIALECT_COUNT]; // first offset of the last segment sent; 0 = none
+};
+
+struct room {
+    uint64_t hash;
+    char *name;
+    uint8_t name_n;
+    bool dirty;          // in the shard's list of rooms to announce
+    bool count_pending;  // a members:count entry is due
+    char epoch[EPOCH_LEN];
+    struct log log;
+    struct map by_user;
+    uint32_t members;
+    uint32_t member_seq; // of the last one that joined
+    uint32_t first, last;           // members in order of joining
+    uint32_t away_first, away_last; // members without a session
+    uint32_t readers[DIALECT_COUNT];
+    uint32_t sessions;
+    struct feed *feeds; // one per shard
+    struct idempotency keys;
+    uint64_t empty_ms; // since when there is no member; UINT64_MAX while there are some
+    uint64_t count_ms; // when a members:count entry was last written
+};
+
+static inline str room_name(const struct room *r) { return (str){r->name, r->name_n}; }
+str member_user(const struct member *m);
+str member_name(const struct member *m);
+void member_view_make(const struct member *m, struct member_view *ret);
+
+// --- rooms (room.c)
+uint32_t room_find(const struct shard *sh, str name, uint64_t hash);
+// ERR_LIMIT at rooms_max, ERR_NOMEM.
+enum err room_create(struct shard *sh, str name, uint64_t hash, uint32_t *ret_room) WARN_UNUSED;
+void room_remove(struct shard *sh, uint32_t index);
+// Appends and marks the room for announcement. ERR_NOMEM.
+enum err room_append(struct shard *sh, uint32_t index, struct entry *e) WARN_UNUSED;
+// Tells one shard, or all that have not heard yet, about new entries.
+void room_announce_to(struct shard *sh, uint32_t index, uint32_t shard);
+void rooms_announce(struct shard *sh);
+// Makes sure the room's timer fires by then.
+void room_timer(struct shard *sh, uint32_t index, uint64_t due_ms);
+void room_on_timer(struct shard *sh, uint32_t index);
+void room_check(const struct shard *sh, uint32_t index);
+
+// --- members (member.c)
+uint32_t member_find(const struct shard *sh, const struct room *r, str user);
+// One more session of a user. ERR_LIMIT at room_members_max, ERR_NOMEM. Entries are appended as needed.
+enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint32_t *ret_member) WARN_UNUSED;
+// One session less. keep: the member may come back within its grace time.
+void member_depart(struct shard *sh, uint32_t room, uint32_t member, bool keep);
+enum err member_rename(struct shard *sh, uint32_t room, uint32_t member, str name) WARN_UNUSED;
+// Members whose grace is over leave; returns when the next one's is, UINT64_MAX if none is away.
+uint64_t members_expire(struct shard *sh, uint32_t room);
+// Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.
+uint64_t members_count_due(struct shard *sh, uint32_t room);
+void members_free(struct shard *sh, struct room *r);
+
+// --- asks at the home (home.c, home_lists.c)
+// Handles an ask and answers it, here or by mail. The ask and its strings are borrowed.
+void home_ask(struct shard *sh, const struct ask *a);
+void home_members(struct shard *sh, const struct ask *a, uint32_t room);
+void home_history(struct shard *sh, const struct ask *a, uint32_t room);
+void home_rooms(struct shard *sh, const struct ask *a);
+void home_direct(struct shard *sh, const struct ask *a);
+void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans, const struct event *ev);
+void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, enum problem_code code,
+                         const char *text);
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// segment.h - a block of consecutive entries of one track: written once by the room's home, read by every shard.
+//
+//      refs cap first |entry bytes ->                      <- ends[2] ends[1] ends[0]|
+//                     0                                                              cap
+//
+// Entry o of the segment lies in [end(o-1), end(o)); ends are u32 positions growing down from the end of the
+// block, so a segment needs no index beside it. Bytes and ends below the announced head never change; that is
+// what lets other shards read them without a lock. `count` and `used` belong to the writer: a reader knows how
+// far it may look from the head it was told and from the next segment's `first`.
+//
+// Ownership: reference counted (atomic: references are dropped by any shard); the last one frees the block.
+// Limits: SEGMENT_BYTES_MAX unless a single entry is larger; then the segment is exactly that entry.
+#ifndef PLENUM_CORE_SEGMENT_H
+#define PLENUM_CORE_SEGMENT_H
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SEGMENT_BYTES_MIN = 1024, SEGMENT_BYTES_MAX = 64 * 1024 };
+
+struct segment {
+    _Atomic uint32_t refs;
+    uint32_t cap;   // bytes in data[]
+    uint64_t first; // offset of the first entry
+    uint32_t count; // writer's: entries so far
+    uint32_t used;  // writer's: entry bytes so far
+    uint8_t data[];
+};
+
+// An empty segment with one reference, for entries from `first` on. NULL when memory is out.
+struct segment *segment_create(struct mem *m, uint64_t first, uint32_t cap);
+static inline struct segment *segment_ref(struct segment *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+void segment_unref(struct mem *m, struct segment *s); // NULL is fine
+
+// Bytes an entry of n bytes takes up in a segment.
+static inline size_t segment_cost(size_t n) { return n + sizeof(uint32_t); }
+static inline bool segment_fits(const struct segment *s, size_t n)
+{
+    return s->used + (size_t)s->count * sizeof(uint32_t) + segment_cost(n) <= s->cap;
+}
+// Room for the next entry's bytes (it must fit), then its completion.
+void segment_append(struct segment *s, str head, str payload, str end);
+
+static inline uint32_t segment_end(const struct segment *s, uint64_t offset)
+{
+    uint64_t i = offset - s->first;
+    uint32_t v;
+    memcpy(&v, s->data + s->cap - (i + 1) * sizeof v, sizeof v);
+    return v;
+}
+static inline uint32_t segment_start(const struct segment *s, uint64_t offset)
+{
+    return offset == s->first ? 0 : segment_end(s, offset - 1);
+}
+static inline str segment_entry(const struct segment *s, uint64_t offset)
+{
+    uint32_t start = segment_start(s, offset);
+    return (str){(const char *)s->data + start, segment_end(s, offset) - start};
+}
+
+#endif
