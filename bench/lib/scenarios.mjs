@@ -24,18 +24,14 @@ const same = (label, server, args, assumed, like) => ({
 const atMost = (what, limit, value) => ({ what, limit, value, better: 'low' });
 const atLeast = (what, limit, value) => ({ what, limit, value, better: 'high' });
 
-function allToAll(name, title, rows, assumed, limit) {
-  const args = ['--clients', '200', '--publishers', 'all'];
+function allToAll(name, title, { rows, args, others, assumed, targets }) {
   const first = rows[0].label;
   return {
     name,
     title,
     figures: load,
-    contenders: [
-      ...rows,
-      ...['floor batch', ...peers].map((server) => same(server, server, args, assumed, first)),
-    ],
-    targets: [atMost(`server CPU per delivery, ${first}`, limit, (median) => median[first]?.server_us)],
+    contenders: [...rows, ...others.map((server) => same(server, server, args, assumed, first))],
+    targets,
   };
 }
 
@@ -129,21 +125,30 @@ const storm = (quick) => {
 
 export function scenarios(quick) {
   const talk = ['--clients', '200', '--publishers', 'all'];
+  const deep = [...talk, '--inflight', '8'];
+  const cost = (label, limit) => atMost(`server CPU per delivery, ${label}`, limit, (m) => m[label]?.server_us);
   return [
-    allToAll(
-      'text',
-      'everyone talks to everyone, 200 in a room, 20-byte messages, text',
-      [plenum('plenum text', 'text', talk), plenum('plenum text-ws', 'text-ws', talk)],
-      48,
-      0.05,
-    ),
-    allToAll(
-      'json',
-      'everyone talks to everyone, 200 in a room, 20-byte messages, JSON',
-      [plenum('plenum json', 'json', [...talk, '--echo'])],
-      200,
-      0.09,
-    ),
+    allToAll('text', 'everyone talks to everyone, 200 in a room, 20-byte messages, text', {
+      rows: [plenum('plenum text', 'text', talk), plenum('plenum text-ws', 'text-ws', talk)],
+      args: talk,
+      others: ['floor batch', ...peers],
+      assumed: 48,
+      targets: [cost('plenum text', 0.05)],
+    }),
+    allToAll('json', 'everyone talks to everyone, 200 in a room, 20-byte messages, JSON', {
+      rows: [plenum('plenum json', 'json', [...talk, '--echo'])],
+      args: talk,
+      others: ['floor batch', ...peers],
+      assumed: 200,
+      targets: [cost('plenum json', 0.09)],
+    }),
+    allToAll('deep', 'the same in text with 8 messages of everyone under way', {
+      rows: [plenum('plenum text', 'text', deep)],
+      args: deep,
+      others: ['floor batch', 'bun'],
+      assumed: 48,
+      targets: [],
+    }),
     fanout('fanout1', '1 publisher, 1,000 readers, one message at a time', '1', [
       atMost(
         'server CPU per delivery against the floor (a bare send() loop)',
