@@ -58,10 +58,14 @@ static void print_size(uint64_t bytes, FILE *out)
         fprintf(out, "%" PRIu64 " bytes", bytes);
 }
 
-static void print_limits(const struct server_info *info, const struct settings *core, FILE *out)
+static void print_limits(const struct server_info *info, const struct settings *core,
+                         uint32_t connections_wanted, FILE *out)
 {
-    fprintf(out, "  connections  %" PRIu32 "\n", info->connections_max);
-    fprintf(out, "  open files   %" PRIu64, info->files.files_max);
+    fprintf(out, "  connections  %" PRIu32, info->connections_max);
+    if (connections_wanted > info->connections_max)
+        fprintf(out, ", not %" PRIu32 ": there are no files for more (raise `ulimit -Hn`)",
+                connections_wanted);
+    fprintf(out, "\n  open files   %" PRIu64, info->files.files_max);
     if (info->files.soft_before != info->files.files_max)
         fprintf(out, ", raised from %" PRIu64, info->files.soft_before);
     fputs("\n  messages     up to ", out);
@@ -73,11 +77,12 @@ static void print_limits(const struct server_info *info, const struct settings *
     fprintf(out, "  shards       %" PRIu32 "\n", info->shard_count);
 }
 
-void banner_print(const struct server_info *info, const struct settings *core, FILE *out)
+void banner_print(const struct server_info *info, const struct settings *core, uint32_t connections_wanted,
+                  FILE *out)
 {
     fprintf(out, "plenum %s\n", core->version);
     print_places(info, core->echo, out);
-    print_limits(info, core, out);
+    print_limits(info, core, connections_wanted, out);
     fprintf(out, "ready http=%s text=%s shards=%" PRIu32 " pid=%d\n", info->http, info->text,
             info->shard_count, (int)getpid());
     fflush(out);

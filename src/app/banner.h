@@ -13,6 +13,8 @@
 
 #include <stdio.h>
 
-void banner_print(const struct server_info *info, const struct settings *core, FILE *out);
+// connections_wanted: limits.connections as configured, 0 = as many as there are files for.
+void banner_print(const struct server_info *info, const struct settings *core, uint32_t connections_wanted,
+                  FILE *out);
 
 #endif

@@ -130,7 +130,7 @@ static bool server_up(struct serve *s)
 static void tell_started(const struct serve *s)
 {
     const struct server_info *info = server_info(s->server);
-    banner_print(info, &s->wiring->core, stdout);
+    banner_print(info, &s->wiring->core, s->wiring->config.limits_connections, stdout);
     log_info("started", LOG_TEXT("version", PLENUM_VERSION), LOG_TEXT("http", info->http),
              LOG_TEXT("text", info->text), LOG_NUMBER("shards", info->shard_count),
              LOG_NUMBER("connections_max", info->connections_max),
