@@ -140,28 +140,35 @@ static void tell_started(const struct serve *s)
 
 // ---- reload
 
+// Takes over what may change while running. `wiring` becomes the server's; the one to free is returned.
+static struct wiring *take_over(struct serve *s, const struct config *next, struct wiring *wiring)
+{
+    struct wiring *before = s->wiring;
+    struct config running = before->config;
+    struct reload_diff diff = reload_adopt(&running, next);
+    wiring_init(wiring, &running, &s->start);
+    bool taken = server_settings_set(s->server, &wiring->io, &wiring->core);
+    logger_configure(&running);
+    reload_log(&diff, &before->config, next);
+    s->wiring = wiring;
+    if (taken)
+        return before;
+    // A shard that hangs may still read the old settings: better a few kilobytes lost than a crash.
+    log_error("reload_slow", LOG_TEXT("reason", "a shard did not take the settings within 10 s"));
+    return NULL;
+}
+
 static void reload(struct serve *s)
 {
     struct config_load *next = load(s->sources);
     struct wiring *wiring = malloc(sizeof *wiring);
-    struct config *running = malloc(sizeof *running);
-    if (next == NULL || wiring == NULL || running == NULL) {
+    if (next == NULL || wiring == NULL) {
         log_error("reload_rejected", LOG_TEXT("reason", "out of memory"));
-    } else if (reload_log_rejected(&next->complaints), next->complaints.errors == 0) {
-        *running = s->wiring->config;
-        struct reload_diff diff = reload_adopt(running, &next->values);
-        wiring_init(wiring, running, &s->start);
-        struct wiring *before = s->wiring;
-        bool taken = server_settings_set(s->server, &wiring->io, &wiring->core);
-        logger_configure(running);
-        reload_log(&diff, &before->config, &next->values);
-        s->wiring = wiring;
-        // A shard that hangs may still read the old settings: better a few kilobytes lost than a crash.
-        wiring = taken ? before : NULL;
-        if (!taken)
-            log_error("reload_slow", LOG_TEXT("reason", "a shard did not take the settings within 10 s"));
+    } else {
+        reload_log_rejected(&next->complaints);
+        if (next->complaints.errors == 0)
+            wiring = take_over(s, &next->values, wiring);
     }
-    free(running);
     free(wiring);
     free(next);
 }
