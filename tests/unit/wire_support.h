@@ -350,8 +350,10 @@ static inline bool json_slow_value(struct json_slow *s)
 
 static inline bool json_valid_slow(const uint8_t *p, size_t n)
 {
+    if (n == 0)
+        return false; // p may be NULL
     struct json_slow s = {p, p + n, 0};
-    if (n == 0 || !json_slow_value(&s))
+    if (!json_slow_value(&s))
         return false;
     json_slow_space(&s);
     return s.p == s.end;
