@@ -4,9 +4,32 @@
 // conn_in.c (bytes to messages), edge.c (messages to effects) and conn_out.c.
 #include "core/shard_state.h"
 
-str conn_peer(const struct conn *c)
+// IPv4 addresses with a port are at most 21 characters out of twelve: two go into a byte, 0 ends them.
+static const char peer_alphabet[17] = "\0" "0123456789.:";
+
+static bool peer_pack(const char *text, uint8_t ret[12])
 {
-    return c->peer_long != NULL ? str_from_cstr(c->peer_long) : str_from_cstr(c->peer);
+    size_t n = strlen(text);
+    if (n >= 24)
+        return false;
+    memset(ret, 0, 12);
+    for (size_t i = 0; i < n; i++) {
+        const char *at = memchr(peer_alphabet + 1, text[i], 12);
+        if (at == NULL)
+            return false;
+        ret[i / 2] |= (uint8_t)((at - peer_alphabet) << (i % 2 * 4));
+    }
+    return true;
+}
+
+str conn_peer(const struct conn *c, struct peer *room)
+{
+    if (c->peer_is_long)
+        return str_from_cstr(c->peer_long);
+    size_t n = 0;
+    for (uint8_t code; n < 24 && (code = c->peer_packed[n / 2] >> (n % 2 * 4) & 15) != 0; n++)
+        room->text[n] = peer_alphabet[code];
+    return str_make(room->text, n);
 }
 
 str session_user(const struct session *s) { return (str){s->text, s->user_n}; }
@@ -19,14 +42,14 @@ str session_name(const struct session *s)
 static enum err conn_peer_set(struct shard *sh, struct conn *c, const struct peer *peer)
 {
     size_t n = strlen(peer->text);
-    if (n < sizeof c->peer) {
-        memcpy(c->peer, peer->text, n + 1);
+    if (peer_pack(peer->text, c->peer_packed))
         return OK;
-    }
-    c->peer_long = mem_alloc(sh->mem, n + 1);
-    if (c->peer_long == NULL)
+    char *text = mem_alloc(sh->mem, n + 1);
+    if (text == NULL)
         return ERR_NOMEM;
-    memcpy(c->peer_long, peer->text, n + 1);
+    memcpy(text, peer->text, n + 1);
+    c->peer_long = text;
+    c->peer_is_long = true;
     return OK;
 }
 
@@ -81,7 +104,7 @@ void conn_release(struct shard *sh, struct conn *c)
         mem_free(sh->mem, c->session, sizeof *c->session + c->session->user_n + c->session->name_n);
     if (c->member_cap != 0)
         mem_free(sh->mem, c->many, c->member_cap * sizeof *c->many);
-    if (c->peer_long != NULL)
+    if (c->peer_is_long)
         mem_free(sh->mem, c->peer_long, strlen(c->peer_long) + 1);
 }
 

@@ -58,8 +58,8 @@ struct session {
 // One room joined. Which cursor it is: outlets[outlet].cursors[slot].
 struct membership {
     uint32_t outlet;
-    uint32_t slot;
-    bool held; // a switch is not complete: nothing of this room is sent yet
+    uint32_t slot : 31;
+    uint32_t held : 1; // a switch is not complete: nothing of this room is sent yet
 };
 
 // Own entries that the sender does not want back: offsets from..to of an outlet.
@@ -98,6 +98,7 @@ struct conn {
     bool registered : 1;  // its user's registry knows it
     bool ws_close_sent : 1;
     bool ws_close_seen : 1;
+    bool peer_is_long : 1;
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;
     uint16_t heard_tick;  // when bytes last came
@@ -107,8 +108,10 @@ struct conn {
     uint32_t tokens;      // of the command bucket, in thousandths
     uint32_t tokens_ms;   // when they were counted, low bits of now
     uint16_t member_n, member_cap;
-    struct membership one; // member_cap == 0: the only membership, in place
-    struct membership *many;
+    union {
+        struct membership one; // member_cap == 0: the only membership, in place
+        struct membership *many;
+    };
     struct session *session;
     struct input *in;
     struct outq out;
@@ -119,8 +122,10 @@ struct conn {
         struct ws_decoder ws;
         struct line_decoder line;
     };
-    char peer[24];   // short addresses in place
-    char *peer_long; // longer ones; NULL otherwise
+    union {
+        uint8_t peer_packed[12]; // "127.0.0.1:51234", a nibble per character
+        char *peer_long;         // whatever does not fit: IPv6, names of sockets
+    };
 };
 
 enum close_reason {
@@ -138,7 +143,8 @@ enum close_reason {
     CLOSE_REASONS
 };
 
-str conn_peer(const struct conn *c);
+// The peer's address as text; it borrows from *room or from the connection.
+str conn_peer(const struct conn *c, struct peer *room);
 str session_user(const struct session *s);
 str session_name(const struct session *s);
 struct membership *conn_memberships(struct conn *c);

@@ -54,7 +54,7 @@ static struct register_mail registration_of(const struct shard *sh, uint32_t ind
     return (struct register_mail){
         .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
         .user_print = print_str(sh, session_user(c->session)),
-        .session_print = print_str(sh, str_make(c->session->id, SESSION_ID_LEN)),
+        .session_print = hash_str(sh, str_make(c->session->id, SESSION_ID_LEN)),
         .resumed = resumed,
     };
 }
@@ -449,7 +449,8 @@ void edge_text_start(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
     struct problem p;
-    struct command hello = {.type = CMD_HELLO, .name = conn_peer(c)};
+    struct peer peer;
+    struct command hello = {.type = CMD_HELLO, .name = conn_peer(c, &peer)};
     if (!edge_hello(sh, index, &hello, &p)) {
         conn_close(sh, index, WS_CLOSE_TRY_LATER, "out of memory", CLOSE_MEMORY);
         return;

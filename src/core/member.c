@@ -7,8 +7,17 @@
 
 enum { COUNT_INTERVAL_MS = 1000 };
 
-str member_user(const struct member *m) { return (str){m->text, m->user_n}; }
-str member_name(const struct member *m) { return m->name_n == 0 ? member_user(m) : (str){m->text + m->user_n, m->name_n}; }
+static const char *member_text(const struct member *m)
+{
+    return m->user_n + m->name_n <= MEMBER_TEXT_INLINE ? m->text_inline : m->text_long;
+}
+
+str member_user(const struct member *m) { return (str){member_text(m), m->user_n}; }
+
+str member_name(const struct member *m)
+{
+    return m->name_n == 0 ? member_user(m) : (str){member_text(m) + m->user_n, m->name_n};
+}
 
 void member_view_make(const struct member *m, struct member_view *ret)
 {
@@ -71,7 +80,7 @@ uint64_t members_count_due(struct shard *sh, uint32_t room)
 static void away_push(struct shard *sh, struct room *r, uint32_t index)
 {
     struct member *m = member_at(sh, index);
-    m->away_ms = sh->now_ms;
+    m->away_ms = (uint32_t)sh->now_ms;
     m->away_prev = r->away_last;
     m->away_next = SLAB_NONE;
     if (r->away_last != SLAB_NONE)
@@ -95,15 +104,26 @@ static void away_remove(struct shard *sh, struct room *r, struct member *m)
 
 // --- coming and going
 
-static char *member_text(struct shard *sh, str user, str name)
+static void member_text_free(struct shard *sh, struct member *m)
 {
-    char *text = mem_alloc(sh->mem, user.n + name.n);
-    if (text == NULL)
-        return NULL;
+    if (m->user_n + m->name_n > MEMBER_TEXT_INLINE)
+        mem_free(sh->mem, m->text_long, (size_t)m->user_n + m->name_n);
+}
+
+// Sets user and name; what was there before is the caller's to free.
+static enum err member_text_set(struct shard *sh, struct member *m, str user, str name)
+{
+    char *text = m->text_inline;
+    if (user.n + name.n > MEMBER_TEXT_INLINE && (text = mem_alloc(sh->mem, user.n + name.n)) == NULL)
+        return ERR_NOMEM;
     memcpy(text, user.p, user.n);
     if (name.n != 0)
         memcpy(text + user.n, name.p, name.n);
-    return text;
+    if (text != m->text_inline)
+        m->text_long = text;
+    m->user_n = (uint8_t)user.n;
+    m->name_n = (uint8_t)name.n;
+    return OK;
 }
 
 static enum err member_create(struct shard *sh, uint32_t room, str user, str name, uint32_t *ret)
@@ -115,20 +135,18 @@ static enum err member_create(struct shard *sh, uint32_t room, str user, str nam
     if (str_eq(user, name))
         name = STR_NONE;
     struct member *m = member_at(sh, index);
-    *m = (struct member){.hash = hash_str(sh, user),
-                         .joined_at = sh->wall_ms,
+    *m = (struct member){.joined_at = sh->wall_ms,
                          .last_active = sh->wall_ms,
                          .prev = r->last,
                          .next = SLAB_NONE,
                          .seq = ++r->member_seq,
-                         .role = ROLE_GUEST,
-                         .user_n = (uint8_t)user.n,
-                         .name_n = (uint8_t)name.n};
-    m->text = member_text(sh, user, name);
-    if (m->text == NULL || map_insert(&r->by_user, m->hash, index) != OK) {
-        mem_free(sh->mem, m->text, user.n + name.n);
+                         .role = ROLE_GUEST};
+    enum err e = member_text_set(sh, m, user, name);
+    if (e == OK && (e = map_insert(&r->by_user, hash_str(sh, user), index)) != OK)
+        member_text_free(sh, m);
+    if (e != OK) {
         slab_free(&sh->members, index);
-        return ERR_NOMEM;
+        return e;
     }
     if (r->last != SLAB_NONE)
         member_at(sh, r->last)->next = index;
@@ -153,8 +171,8 @@ static void member_destroy(struct shard *sh, struct room *r, uint32_t index)
         member_at(sh, m->next)->prev = m->prev;
     else
         r->last = m->prev;
-    map_remove(&r->by_user, m->hash, index);
-    mem_free(sh->mem, m->text, (size_t)m->user_n + m->name_n);
+    map_remove(&r->by_user, hash_str(sh, member_user(m)), index);
+    member_text_free(sh, m);
     slab_free(&sh->members, index);
     r->members--;
     metric_sub(&sh->metrics->members, 1);
@@ -215,15 +233,11 @@ void member_depart(struct shard *sh, uint32_t room, uint32_t index, bool keep)
 
 enum err member_rename(struct shard *sh, uint32_t room, uint32_t index, str name)
 {
-    struct member *m = member_at(sh, index);
-    str user = member_user(m);
-    str kept = str_eq(user, name) ? STR_NONE : name;
-    char *text = member_text(sh, user, kept);
-    if (text == NULL)
+    struct member *m = member_at(sh, index), old = *m;
+    str user = member_user(&old); // the copy's: setting the text writes over the member's own
+    if (member_text_set(sh, m, user, str_eq(user, name) ? STR_NONE : name) != OK)
         return ERR_NOMEM;
-    mem_free(sh->mem, m->text, (size_t)m->user_n + m->name_n);
-    m->text = text;
-    m->name_n = (uint8_t)kept.n;
+    member_text_free(sh, &old);
     presence(sh, room, ENTRY_MEMBER_CHANGED, m, true);
     return OK;
 }
@@ -235,8 +249,9 @@ uint64_t members_expire(struct shard *sh, uint32_t room)
     while (r->away_first != SLAB_NONE) {
         uint32_t index = r->away_first;
         struct member *m = member_at(sh, index);
-        if (sh->now_ms - m->away_ms < grace)
-            return m->away_ms + grace;
+        uint32_t away = (uint32_t)sh->now_ms - m->away_ms;
+        if (away < grace)
+            return sh->now_ms + (grace - away);
         away_remove(sh, r, m);
         member_leave(sh, room, index);
     }

@@ -121,7 +121,7 @@ struct register_mail { // MAIL_REGISTER, MAIL_UNREGISTER
     struct mail mail;
     struct conn_ref conn;
     u128 user_print;
-    u128 session_print;
+    uint64_t session_print;
     bool resumed; // an older connection of the session is to be closed
 };
 

@@ -42,7 +42,7 @@ enum err registry_add(struct registry *r, const struct register_mail *m, bool *r
     uint32_t head = registry_find(r, m->user_print);
     for (uint32_t i = head; i != SLAB_NONE; i = registry_at(r, i)->next) {
         struct registration *have = registry_at(r, i);
-        if (!m->resumed || !print_eq(have->session_print, m->session_print))
+        if (!m->resumed || have->session_print != m->session_print)
             continue;
         *ret_has_evict = true;
         *ret_evict = have->conn;

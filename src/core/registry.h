@@ -15,7 +15,7 @@ struct shard;
 
 struct registration {
     u128 user_print;
-    u128 session_print;
+    uint64_t session_print; // among the sessions of one user 64 bits are plenty
     struct conn_ref conn;
     uint32_t next; // of the same user, or SLAB_NONE
 };

@@ -26,17 +26,21 @@
 
 struct shard;
 
+enum { MEMBER_TEXT_INLINE = 24 };
+
 struct member {
-    uint64_t hash;
     uint64_t joined_at, last_active; // wall ms
-    uint64_t away_ms;                // monotonic: when its last session dropped
+    uint32_t away_ms;                // low bits of the monotonic time its last session dropped at
     uint32_t prev, next;             // in order of joining
     uint32_t away_prev, away_next;
     uint32_t seq; // in order of joining, from 1
     uint16_t sessions;
     uint8_t role;
     uint8_t user_n, name_n; // name_n 0: the name is the user id
-    char *text;             // user, then name
+    union {                 // user, then name
+        char text_inline[MEMBER_TEXT_INLINE];
+        char *text_long; // when they are longer together
+    };
 };
 
 // What a shard with readers in this room has been told.

@@ -168,9 +168,10 @@ uint32_t shard_connections(const struct shard *sh) { return sh->conns.count; }
 void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text, str room)
 {
     struct notice n = {.type = type, .connection = conn, .code = code, .text = text, .room = room};
+    struct peer peer;
     if (conn != UINT32_MAX) {
         const struct conn *c = conn_at(sh, conn);
-        n.peer = conn_peer(c);
+        n.peer = conn_peer(c, &peer);
         if (c->session != NULL)
             n.user = session_user(c->session);
     }
