@@ -109,7 +109,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct verdict whole = scan(p, &n, 1);
     MUST(same(whole, scan(p, (size_t[]){cut1, cut2, n}, 3)));
     MUST(n == 0 || same(whole, scan_by_byte(p, n)));
-    MUST(whole.e == OK || whole.e == ERR_MORE || whole.status == 400 || whole.status == 414 || whole.status == 431);
+    MUST(whole.e == OK || whole.e == ERR_MORE || whole.status == 400 || whole.status == 414 ||
+         whole.status == 431);
 
     size_t head_n = whole.e == OK ? whole.head_n : n;
     uint8_t *head = exact_copy(p, head_n);

@@ -27,7 +27,8 @@ static void split_slow(const uint8_t *p, size_t n, size_t limit, struct trace *r
         trace_item(ret, 2, NULL, 0);
 }
 
-static void run(const uint8_t *p, size_t n, uint32_t limit, size_t cut1, size_t cut2, const struct trace *want)
+static void run(const uint8_t *p, size_t n, uint32_t limit, size_t cut1, size_t cut2,
+                const struct trace *want)
 {
     struct line_run r;
     line_run_init(&r, limit);
