@@ -205,11 +205,11 @@ void conn_unpark(struct shard *sh, uint32_t index)
 }
 
 // The unescape buffer must hold whatever a message can turn into: text lines become JSON strings, at worst six
-// bytes for one.
-static bool scratch_fit(struct shard *sh, size_t message_n)
+// bytes for one; JSON strings only shrink.
+static bool scratch_fit(struct shard *sh, const struct dialect *d, size_t message_n)
 {
     struct scratch *s = &sh->unescape;
-    size_t need = 6 * message_n + 256;
+    size_t need = (d->text ? 6 : 1) * message_n + 256;
     s->n = 0;
     if (s->cap >= need)
         return true;
@@ -234,13 +234,13 @@ bool conn_message(struct shard *sh, uint32_t index, str message)
     struct conn *c = conn_at(sh, index);
     if (c->out.bytes > sh->settings->reply_bytes)
         return false;
-    if (!scratch_fit(sh, message.n)) {
+    const struct dialect *d = dialect_get((enum dialect_id)c->dialect);
+    if (!scratch_fit(sh, d, message.n)) {
         input_lost(sh, index);
         return true;
     }
     struct command cmd = {0};
     struct problem problem = {0};
-    const struct dialect *d = dialect_get((enum dialect_id)c->dialect);
     enum err e = d->decode(message, &sh->unescape, &cmd, &problem);
     if (e == OK && cmd.type == CMD_NONE)
         return true;

@@ -4,6 +4,10 @@
 // into one contiguous buffer, so the number of fragments needs no limit and the size has one.
 #include "core/shard_state.h"
 
+// A message under way holds what was received of it and less than this: doubling would let a thousand senders of
+// half a message hold twice what they sent.
+enum { MESSAGE_STEP = 4096 };
+
 static void ws_memory_out(struct shard *sh, uint32_t index)
 {
     metric_add(&sh->metrics->limit_memory, 1);
@@ -18,9 +22,7 @@ static bool message_append(struct shard *sh, struct conn *c, uint8_t opcode, str
         return false;
     size_t need = in->msg_n + piece.n;
     if (need > in->msg_cap) {
-        size_t cap = in->msg_cap == 0 ? 512 : in->msg_cap;
-        while (cap < need)
-            cap *= 2;
+        size_t cap = (need + MESSAGE_STEP - 1) / MESSAGE_STEP * MESSAGE_STEP;
         uint8_t *msg = mem_realloc(sh->mem, in->msg, in->msg_cap, cap);
         if (msg == NULL)
             return false;

@@ -131,7 +131,22 @@ static void feed_attach(struct room *r, const struct ask *a)
     r->sessions++;
 }
 
-static void feed_detach(struct room *r, const struct ask *a)
+static enum err track_make(struct shard *sh, struct room *r, enum dialect_id d)
+{
+    size_t before = r->log.bytes;
+    enum err e = log_activate(&r->log, d, room_name(r), &sh->encode, sh->utc_offset_s);
+    room_log_moved(sh, before, r->log.bytes);
+    return e;
+}
+
+static void track_drop(struct shard *sh, struct room *r, enum dialect_id d)
+{
+    size_t before = r->log.bytes;
+    log_deactivate(&r->log, d);
+    room_log_moved(sh, before, r->log.bytes);
+}
+
+static void feed_detach(struct shard *sh, struct room *r, const struct ask *a)
 {
     struct feed *f = &r->feeds[a->conn.shard];
     ASSERT(f->sessions != 0 && f->readers[a->dialect] != 0);
@@ -140,7 +155,7 @@ static void feed_detach(struct room *r, const struct ask *a)
     if (--f->readers[a->dialect] == 0)
         f->seg_seen[a->dialect] = 0;
     if (--r->readers[a->dialect] == 0)
-        log_deactivate(&r->log, (enum dialect_id)a->dialect);
+        track_drop(sh, r, (enum dialect_id)a->dialect);
 }
 
 static size_t join_member_views(struct shard *sh, const struct room *r, struct member_view *views, size_t max)
@@ -217,12 +232,12 @@ static void home_join(struct shard *sh, const struct ask *a)
     if (!join_room(sh, a, &room))
         return;
     struct room *r = room_at(sh, room);
-    enum err e = log_activate(&r->log, (enum dialect_id)a->dialect, room_name(r), &sh->encode, sh->utc_offset_s);
+    enum err e = track_make(sh, r, (enum dialect_id)a->dialect);
     if (e == OK)
         e = member_arrive(sh, room, a->user, a->name, &member);
     if (e != OK) {
         if (r->readers[a->dialect] == 0)
-            log_deactivate(&r->log, (enum dialect_id)a->dialect);
+            track_drop(sh, r, (enum dialect_id)a->dialect);
         if (e == ERR_LIMIT)
             metric_add(&sh->metrics->limit_members, 1);
         home_answer_problem(sh, a, EFFECT_REFUSED, e == ERR_LIMIT ? PROBLEM_ROOM_FULL : PROBLEM_UNAVAILABLE,
@@ -249,7 +264,7 @@ static void home_leave(struct shard *sh, const struct ask *a)
     room_announce_to(sh, room, a->conn.shard);
     struct answer ans = {.effect = EFFECT_LEFT, .outlet = a->outlet};
     struct event ev = {.type = EV_LEFT, .id = a->cmd.id, .room = room_name(r)};
-    feed_detach(r, a);
+    feed_detach(sh, r, a);
     member_depart(sh, room, member, a->keep_member);
     if (!a->dropped)
         home_answer_event(sh, a, &ans, a->cmd.type == CMD_SWITCH ? NULL : &ev);

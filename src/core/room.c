@@ -117,7 +117,7 @@ enum err room_create(struct shard *sh, str name, uint64_t hash, uint32_t *ret_ro
     return OK;
 }
 
-static void log_bytes_moved(struct shard *sh, size_t before, size_t after)
+void room_log_moved(struct shard *sh, size_t before, size_t after)
 {
     if (after >= before)
         metric_add(&sh->metrics->log_bytes, after - before);
@@ -129,7 +129,7 @@ void room_remove(struct shard *sh, uint32_t index)
 {
     struct room *r = room_at(sh, index);
     shard_notice(sh, NOTICE_ROOM_REMOVED, UINT32_MAX, 0, "", room_name(r));
-    log_bytes_moved(sh, r->log.bytes, 0);
+    room_log_moved(sh, r->log.bytes, 0);
     if (r->dirty)
         for (uint32_t i = 0; i < sh->rooms_dirty.n; i++)
             if (sh->rooms_dirty.v[i] == index)
@@ -156,7 +156,7 @@ enum err room_append(struct shard *sh, uint32_t index, struct entry *e)
         shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "a room's log", room_name(r));
         return ERR_NOMEM;
     }
-    log_bytes_moved(sh, before, r->log.bytes);
+    room_log_moved(sh, before, r->log.bytes);
     metric_add(&sh->metrics->entries, 1);
     if (!r->dirty) {
         r->dirty = true;
@@ -238,7 +238,7 @@ void rooms_announce(struct shard *sh)
         r->dirty = false;
         size_t before = r->log.bytes;
         log_trim(&r->log, &limits, sh->wall_ms);
-        log_bytes_moved(sh, before, r->log.bytes);
+        room_log_moved(sh, before, r->log.bytes);
     }
     sh->rooms_dirty.n = kept;
 }
@@ -259,7 +259,7 @@ static uint64_t log_age_due(struct shard *sh, struct room *r)
         return sh->now_ms + 1000; // trimmed after the announcement
     size_t before = r->log.bytes;
     log_trim(&r->log, &limits, sh->wall_ms);
-    log_bytes_moved(sh, before, r->log.bytes);
+    room_log_moved(sh, before, r->log.bytes);
     uint64_t oldest = log_oldest_ms(&r->log);
     if (r->log.tail >= r->log.head)
         return UINT64_MAX;

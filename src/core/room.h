@@ -85,6 +85,8 @@ enum err room_create(struct shard *sh, str name, uint64_t hash, uint32_t *ret_ro
 void room_remove(struct shard *sh, uint32_t index);
 // Appends and marks the room for announcement. ERR_NOMEM.
 enum err room_append(struct shard *sh, uint32_t index, struct entry *e) WARN_UNUSED;
+// Corrects the gauge plenum_log_bytes after something that grew or shrank a log.
+void room_log_moved(struct shard *sh, size_t before, size_t after);
 // Tells one shard, or all that have not heard yet, about new entries.
 void room_announce_to(struct shard *sh, uint32_t index, uint32_t shard);
 void rooms_announce(struct shard *sh);

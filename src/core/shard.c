@@ -8,7 +8,7 @@
 // outlets hold their own references by then.
 #include "core/shard_state.h"
 
-enum { TRIM_DELAY_MS = 100, ENCODE_KEEP = 64 * 1024 };
+enum { TRIM_DELAY_MS = 100, SCRATCH_KEEP = 512 * 1024 };
 
 void index_list_push(struct index_list *l, uint32_t index)
 {
@@ -384,6 +384,15 @@ static void run_drain(struct shard *sh)
     sh->drain_next_ms = sh->drain_from < sh->conns.high ? sh->now_ms + sh->settings->drain_interval_ms : UINT64_MAX;
 }
 
+// One huge message must not leave its buffer behind for good.
+static void scratch_tidy(struct shard *sh)
+{
+    if (sh->unescape.cap <= SCRATCH_KEEP)
+        return;
+    mem_free(sh->mem, sh->unescape.p, sh->unescape.cap);
+    sh->unescape = (struct scratch){0};
+}
+
 void shard_turn_end(struct shard *sh)
 {
     run_settling(sh);
@@ -393,6 +402,7 @@ void shard_turn_end(struct shard *sh)
     run_unpark(sh);
     rooms_announce(sh);
     outlets_flush(sh);
+    scratch_tidy(sh);
 }
 
 static void earlier(uint64_t *due, uint64_t candidate)
