@@ -53,17 +53,17 @@ struct http_field {
 
 struct http_request {
     str method;
-    str target; // path and query as sent
-    str path;   // up to "?", still percent-encoded, http_path_normal holds
-    str query;  // after "?"; absent (p == NULL) without one
-    str host;   // the Host field; absent only in HTTP/1.0
-    uint8_t version_minor;       // 0 or 1
-    bool keep_alive;             // the client would go on; false for HTTP/1.0
+    str target;            // path and query as sent
+    str path;              // up to "?", still percent-encoded, http_path_normal holds
+    str query;             // after "?"; absent (p == NULL) without one
+    str host;              // the Host field; absent only in HTTP/1.0
+    uint8_t version_minor; // 0 or 1
+    bool keep_alive;       // the client would go on; false for HTTP/1.0
     bool has_content_length;
-    bool chunked;                // Transfer-Encoding: chunked; this server has no use for it and answers 501
-    uint64_t content_length;     // 0 without the field; not yet held against HTTP_BODY_MAX
-    uint16_t status;             // after an error: the response's status
-    const char *reason;          // after an error: a static sentence
+    bool chunked;            // Transfer-Encoding: chunked; this server has no use for it and answers 501
+    uint64_t content_length; // 0 without the field; not yet held against HTTP_BODY_MAX
+    uint16_t status;         // after an error: the response's status
+    const char *reason;      // after an error: a static sentence
     uint16_t field_count;
     struct http_field fields[HTTP_FIELDS_MAX];
 };
@@ -95,14 +95,14 @@ bool http_path_normal(str path);
 
 struct http_response {
     uint16_t status;
-    bool keep_alive;        // false adds "Connection: close"
-    bool page_policy;       // a Content-Security-Policy for pages of our own, no inline script or style
-    bool websocket_version; // "Sec-WebSocket-Version: 13" and "Upgrade: websocket" (with 426)
+    bool keep_alive;         // false adds "Connection: close"
+    bool page_policy;        // a Content-Security-Policy for pages of our own, no inline script or style
+    bool websocket_version;  // "Sec-WebSocket-Version: 13" and "Upgrade: websocket" (with 426)
     uint64_t content_length; // not written for 1xx, 204 and 304
-    uint64_t wall_s;        // seconds since 1970 UTC, for Date; 0 leaves the field out
-    uint32_t retry_after_s; // 0 leaves the field out
-    str content_type;       // these are left out where empty
-    str etag;               // with its quotes
+    uint64_t wall_s;         // seconds since 1970 UTC, for Date; 0 leaves the field out
+    uint32_t retry_after_s;  // 0 leaves the field out
+    str content_type;        // these are left out where empty
+    str etag;                // with its quotes
     str cache_control;
     str allow;
 };

@@ -6,10 +6,10 @@
 
 // tchar of RFC 9110 section 5.6.2.
 static const bool token_chars[256] = {
-    ['!'] = true, ['#'] = true,         ['$'] = true,         ['%'] = true, ['&'] = true, ['\''] = true,
-    ['*'] = true, ['+'] = true,         ['-'] = true,         ['.'] = true, ['^'] = true, ['_'] = true,
-    ['`'] = true, ['|'] = true,         ['~'] = true,         ['0' ... '9'] = true,
-    ['A' ... 'Z'] = true,               ['a' ... 'z'] = true,
+    ['!'] = true,         ['#'] = true,         ['$'] = true,         ['%'] = true, ['&'] = true,
+    ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true, ['.'] = true,
+    ['^'] = true,         ['_'] = true,         ['`'] = true,         ['|'] = true, ['~'] = true,
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 };
 
 bool http_is_token(str s)

@@ -100,7 +100,8 @@ static enum err parse_field(struct http_request *r, str line)
     size_t colon = str_find_char(line, ':', 0);
     str name = str_take(line, colon);
     if (colon == line.n || !http_is_token(name))
-        return refuse(r, 400, "A header field is malformed: name, colon, value, nothing between name and colon.");
+        return refuse(r, 400,
+                      "A header field is malformed: name, colon, value, nothing between name and colon.");
     str value = str_trim(str_skip(line, colon + 1));
     if (!value_clean(value))
         return refuse(r, 400, "A header field has a control character.");
@@ -213,6 +214,7 @@ enum err http_request_parse(str head, struct http_request *ret)
     if (e == OK)
         e = check_framing(ret);
     if (e == OK)
-        ret->keep_alive = ret->version_minor == 1 && !http_field_has_token(ret, STR("connection"), STR("close"));
+        ret->keep_alive =
+            ret->version_minor == 1 && !http_field_has_token(ret, STR("connection"), STR("close"));
     return e;
 }

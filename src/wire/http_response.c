@@ -9,9 +9,9 @@
 
 // Pages and their scripts, styles and images come from this server alone; nothing inline, no frame around us. The
 // page's WebSocket may go elsewhere, because operators put the page and the socket on different hosts.
-#define PAGE_POLICY                                                                                                    \
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "                               \
-    "connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; form-action 'none'; "                         \
+#define PAGE_POLICY                                                                            \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "       \
+    "connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; form-action 'none'; " \
     "frame-ancestors 'none'\r\n"
 
 const char *http_status_text(uint16_t status)

@@ -23,7 +23,7 @@ static enum err refuse(struct http_scanner *s, uint16_t status, const char *reas
 // Before the request line is complete: does it begin like one, and is it of bearable length so far?
 static enum err check_request_line(struct http_scanner *s, str bytes, size_t line_end)
 {
-    if (s->lines > 0 || s->line_start == bytes.n)
+    if (s->lines > 0)
         return OK;
     char c = bytes.p[s->line_start];
     if (c != '\r' && c != '\n' && !http_is_token((str){&c, 1}))

@@ -35,8 +35,8 @@ enum json_kind {
 };
 
 struct json_member {
-    str key;   // between the quotes, as sent; compare with json_key_is, not str_eq
-    str value; // raw, from its first to its last byte
+    str key;      // between the quotes, as sent; compare with json_key_is, not str_eq
+    str value;    // raw, from its first to its last byte
     uint8_t kind; // enum json_kind
     bool key_escaped;
 };

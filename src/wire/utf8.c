@@ -16,11 +16,11 @@
 
 // What may come next:
 enum {
-    START = 0,     // a first octet
-    BAD = 6,       // nothing any more
-    LAST = 12,     // one continuation octet
-    LAST_2 = 18,   // two of them
-    LAST_3 = 24,   // three of them
+    START = 0,      // a first octet
+    BAD = 6,        // nothing any more
+    LAST = 12,      // one continuation octet
+    LAST_2 = 18,    // two of them
+    LAST_3 = 24,    // three of them
     BEHIND_E0 = 30, // A0-BF, then one: lower would be an overlong form
     BEHIND_ED = 36, // 80-9F, then one: higher would be a surrogate
     BEHIND_F0 = 42, // 90-BF, then two: lower would be an overlong form
@@ -29,10 +29,10 @@ enum {
 _Static_assert(START == UTF8_START, "a zeroed state begins a text");
 
 // A row: the next states for the states above, in their order.
-#define ROW(start, last, last_2, last_3, e0, ed, f0, f4)                                                               \
-    ((uint64_t)(start) << START | (uint64_t)BAD << BAD | (uint64_t)(last) << LAST | (uint64_t)(last_2) << LAST_2 |     \
-     (uint64_t)(last_3) << LAST_3 | (uint64_t)(e0) << BEHIND_E0 | (uint64_t)(ed) << BEHIND_ED |                        \
-     (uint64_t)(f0) << BEHIND_F0 | (uint64_t)(f4) << BEHIND_F4)
+#define ROW(start, last, last_2, last_3, e0, ed, f0, f4)                                         \
+    ((uint64_t)(start) << START | (uint64_t)BAD << BAD | (uint64_t)(last) << LAST |              \
+     (uint64_t)(last_2) << LAST_2 | (uint64_t)(last_3) << LAST_3 | (uint64_t)(e0) << BEHIND_E0 | \
+     (uint64_t)(ed) << BEHIND_ED | (uint64_t)(f0) << BEHIND_F0 | (uint64_t)(f4) << BEHIND_F4)
 #define FIRST(next) ROW(next, BAD, BAD, BAD, BAD, BAD, BAD, BAD)
 
 static const uint64_t rows[256] = {

@@ -12,11 +12,11 @@
 #include "wire/ws_frame.h"
 
 enum {
-    FLAG_CLIENT = 1,          // decodes what a server sent
-    FLAG_PAYLOAD = 2,         // the header is done, payload is being taken
-    FLAG_FIN = 4,             // of the frame at hand
-    FLAG_MESSAGE_BEGUN = 8,   // a chunk of the open message was reported
-    FLAG_CONTROL_BEGUN = 16,  // a chunk of the control frame at hand was reported
+    FLAG_CLIENT = 1,         // decodes what a server sent
+    FLAG_PAYLOAD = 2,        // the header is done, payload is being taken
+    FLAG_FIN = 4,            // of the frame at hand
+    FLAG_MESSAGE_BEGUN = 8,  // a chunk of the open message was reported
+    FLAG_CONTROL_BEGUN = 16, // a chunk of the control frame at hand was reported
 };
 
 enum {
@@ -146,13 +146,13 @@ static void frame_begin(struct ws_decoder *d, uint32_t length)
     d->opcode = first & BITS_OPCODE;
     d->payload_left = length;
     d->header_n = 0;
-    d->flags = (uint8_t)((d->flags & ~(FLAG_FIN | FLAG_CONTROL_BEGUN)) | FLAG_PAYLOAD | (first & BIT_FIN ? FLAG_FIN : 0));
+    d->flags = (uint8_t)((d->flags & ~(FLAG_FIN | FLAG_CONTROL_BEGUN)) | FLAG_PAYLOAD |
+                         (first & BIT_FIN ? FLAG_FIN : 0));
     if (d->opcode & BIT_CONTROL)
         return;
     if (d->opcode != WS_CONTINUATION) {
         d->message_opcode = d->opcode;
         d->message_bytes = 0;
-        d->utf8 = UTF8_START;
         d->flags = (uint8_t)(d->flags & ~FLAG_MESSAGE_BEGUN);
     }
     d->message_bytes += length;
@@ -255,7 +255,8 @@ static enum ws_result payload_take(struct ws_decoder *d, uint8_t *p, size_t n, s
     return n > 0 || ret->last ? WS_CHUNK : WS_MORE;
 }
 
-enum ws_result ws_decoder_next(struct ws_decoder *d, uint8_t *p, size_t n, size_t *ret_used, struct ws_event *ret)
+enum ws_result ws_decoder_next(struct ws_decoder *d, uint8_t *p, size_t n, size_t *ret_used,
+                               struct ws_event *ret)
 {
     *ret_used = 0;
     if (d->fail != FINE)

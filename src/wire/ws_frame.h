@@ -52,7 +52,7 @@ enum ws_close_code {
     WS_CLOSE_GOING_AWAY = 1001,
     WS_CLOSE_PROTOCOL = 1002,
     WS_CLOSE_UNSUPPORTED = 1003,
-    WS_CLOSE_NO_CODE = 1005, // never on the wire: the close frame was empty
+    WS_CLOSE_NO_CODE = 1005,  // never on the wire: the close frame was empty
     WS_CLOSE_ABNORMAL = 1006, // never on the wire: there was no close frame
     WS_CLOSE_BAD_DATA = 1007,
     WS_CLOSE_POLICY = 1008,
@@ -63,23 +63,23 @@ enum ws_close_code {
 };
 
 enum {
-    WS_HEADER_MAX = 10,                                    // bytes of an unmasked header, server to client
-    WS_CLIENT_HEADER_MAX = 14,                             // the same with a masking key
-    WS_CONTROL_FRAME_MAX = 2 + CONTROL_PAYLOAD_MAX,        // bytes of a server's control frame
-    WS_CLOSE_REASON_MAX = CONTROL_PAYLOAD_MAX - 2,         // bytes of a close reason
+    WS_HEADER_MAX = 10,                             // bytes of an unmasked header, server to client
+    WS_CLIENT_HEADER_MAX = 14,                      // the same with a masking key
+    WS_CONTROL_FRAME_MAX = 2 + CONTROL_PAYLOAD_MAX, // bytes of a server's control frame
+    WS_CLOSE_REASON_MAX = CONTROL_PAYLOAD_MAX - 2,  // bytes of a close reason
 };
 
 struct ws_decoder {
-    uint32_t payload_left;    // of the frame at hand
-    uint32_t message_bytes;   // declared so far for the open message
+    uint32_t payload_left;  // of the frame at hand
+    uint32_t message_bytes; // declared so far for the open message
     uint32_t message_bytes_max;
-    uint32_t mask;            // in memory order, turned so that its first byte is for the next octet
-    utf8_state utf8;          // of the open text message
-    uint8_t fail;             // which rule was broken; 0 while all is well
+    uint32_t mask;   // in memory order, turned so that its first byte is for the next octet
+    utf8_state utf8; // of the open text message; UTF8_START between messages, or the decoder failed
+    uint8_t fail;    // which rule was broken; 0 while all is well
     uint8_t flags;
-    uint8_t opcode;           // of the frame at hand
-    uint8_t message_opcode;   // WS_TEXT or WS_BINARY while a message is open, else 0
-    uint8_t header_n;         // bytes of the header collected
+    uint8_t opcode;         // of the frame at hand
+    uint8_t message_opcode; // WS_TEXT or WS_BINARY while a message is open, else 0
+    uint8_t header_n;       // bytes of the header collected
     uint8_t header[WS_CLIENT_HEADER_MAX];
 };
 _Static_assert(sizeof(struct ws_decoder) <= 48, "lives in every connection");
@@ -106,7 +106,8 @@ void ws_decoder_init_client(struct ws_decoder *d, uint32_t message_bytes_max);
 
 // Takes octets from p until there is something to report or nothing left. *ret_used is how many were taken (with
 // WS_MORE: n); call again with the rest. p is unmasked in place up to there. ret is written for WS_CHUNK and WS_FAIL.
-enum ws_result ws_decoder_next(struct ws_decoder *d, uint8_t *p, size_t n, size_t *ret_used, struct ws_event *ret);
+enum ws_result ws_decoder_next(struct ws_decoder *d, uint8_t *p, size_t n, size_t *ret_used,
+                               struct ws_event *ret);
 
 // True between messages, with no octet of a further frame taken: the caller needs to keep nothing.
 bool ws_decoder_idle(const struct ws_decoder *d);

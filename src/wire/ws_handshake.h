@@ -21,8 +21,8 @@ struct ws_handshake {
     const char *reason; // a static sentence; for 101 an empty one
     str key;            // 101: Sec-WebSocket-Key
     bool has_origin;
-    str origin;         // 101: the Origin field, where there is one
-    str host;           // 101: the Host field
+    str origin; // 101: the Origin field, where there is one
+    str host;   // 101: the Host field
 };
 
 // Fills *ret and returns its status: 101, 400, 405 (not GET) or 426 (no WebSocket upgrade, or not version 13).

@@ -40,10 +40,10 @@ uint32_t ws_unmask(uint8_t *p, size_t n, uint32_t key)
         memcpy(p + i, &w, 8);
     }
     if (i == n)
-        return n & 3 ? key_turn(key, n) : key;
+        return key; // a multiple of 8 octets turns it not at all
     uint8_t k[4];
     memcpy(k, &key, 4);
-    for (size_t j = 0; i < n; i++, j++) // i is a multiple of 8 here, so the key begins anew
+    for (size_t j = 0; i < n; i++, j++) // i was a multiple of 8, so the key begins anew
         p[i] ^= k[j & 3];
     return key_turn(key, n);
 }

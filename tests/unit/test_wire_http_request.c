@@ -133,9 +133,9 @@ static void test_target_too_long(void **state)
 {
     (void)state;
     static char text[HTTP_TARGET_MAX + 100];
-    int n = sprintf(text, "GET /%0*d HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_TARGET_MAX - 1, 0);
+    int n = snprintf(text, sizeof text, "GET /%0*d HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_TARGET_MAX - 1, 0);
     expect_ok(text, (size_t)n);
-    n = sprintf(text, "GET /%0*d HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_TARGET_MAX, 0);
+    n = snprintf(text, sizeof text, "GET /%0*d HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_TARGET_MAX, 0);
     expect_status(text, (size_t)n, 414);
 }
 
@@ -155,7 +155,8 @@ static void test_fields(void **state)
     EXPECT(400, WITH("X-\xc3\xa4: a\r\n"));
     EXPECT(400, WITH("X\0Y: a\r\n"));
     EXPECT(400, WITH("X: a\0b\r\n"));
-    EXPECT(400, WITH("X: a\x01" "b\r\n"));
+    EXPECT(400, WITH("X: a\x01"
+                     "b\r\n"));
     EXPECT(400, WITH("X: a\x7f\r\n"));
     EXPECT(400, WITH("X: a\rY: b\r\n"));
     EXPECT(400, WITH("X: a\r\r\n"));
@@ -168,10 +169,10 @@ static void test_too_many_fields(void **state)
     (void)state;
     static char text[4096];
     for (size_t extra = 0; extra < 2; extra++) {
-        size_t n = (size_t)sprintf(text, "GET / HTTP/1.1\r\nHost: a\r\n");
+        size_t n = (size_t)snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n");
         for (size_t i = 1; i < HTTP_FIELDS_MAX + extra; i++)
-            n += (size_t)sprintf(text + n, "a%zu: b\r\n", i);
-        n += (size_t)sprintf(text + n, "\r\n");
+            n += (size_t)snprintf(text + n, sizeof text - n, "a%zu: b\r\n", i);
+        n += (size_t)snprintf(text + n, sizeof text - n, "\r\n");
         if (extra == 0)
             expect_ok(text, n);
         else
@@ -243,7 +244,8 @@ static void test_transfer_encoding(void **state)
     EXPECT(400, WITH("Transfer-Encoding: chunked,\r\n"));
     EXPECT(400, WITH("Transfer-Encoding : chunked\r\n"));
     EXPECT(400, WITH("Transfer-Encoding:\r\n chunked\r\n"));
-    EXPECT(400, WITH("Transfer-Encoding: \x0b" "chunked\r\n"));
+    EXPECT(400, WITH("Transfer-Encoding: \x0b"
+                     "chunked\r\n"));
     EXPECT(501, WITH("Transfer-Encoding: gzip\r\n"));
     EXPECT(501, WITH("Transfer-Encoding: identity\r\n"));
     EXPECT(501, WITH("Transfer-Encoding: xchunked\r\n"));
@@ -276,7 +278,8 @@ static void test_connection(void **state)
 static void test_damaged_heads(void **state)
 {
     (void)state;
-    static const char good[] = "GET /ws?a=%20 HTTP/1.1\r\nHost: a:80\r\nContent-Length: 0\r\nConnection: Upgrade\r\n\r\n";
+    static const char good[] =
+        "GET /ws?a=%20 HTTP/1.1\r\nHost: a:80\r\nContent-Length: 0\r\nConnection: Upgrade\r\n\r\n";
     size_t n = sizeof good - 1;
     for (size_t i = 0; i < n; i++)
         expect_status(good, i, 400);

@@ -39,18 +39,19 @@ static void test_page(void **state)
                             .etag = STR("\"abc\""),
                             .cache_control = STR("no-cache"),
                         });
-    assert_str(buf_str(&out), "HTTP/1.1 200 OK\r\n"
-                              "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-                              "Content-Type: text/html; charset=utf-8\r\n"
-                              "Content-Length: 12\r\n"
-                              "ETag: \"abc\"\r\n"
-                              "Cache-Control: no-cache\r\n"
-                              "X-Content-Type-Options: nosniff\r\n"
-                              "Referrer-Policy: no-referrer\r\n"
-                              "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-                              "connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; "
-                              "form-action 'none'; frame-ancestors 'none'\r\n"
-                              "\r\n");
+    assert_str(buf_str(&out),
+               "HTTP/1.1 200 OK\r\n"
+               "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+               "Content-Type: text/html; charset=utf-8\r\n"
+               "Content-Length: 12\r\n"
+               "ETag: \"abc\"\r\n"
+               "Cache-Control: no-cache\r\n"
+               "X-Content-Type-Options: nosniff\r\n"
+               "Referrer-Policy: no-referrer\r\n"
+               "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+               "connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; "
+               "form-action 'none'; frame-ancestors 'none'\r\n"
+               "\r\n");
 }
 
 static void test_not_modified_has_no_length(void **state)
@@ -89,7 +90,8 @@ static void test_errors(void **state)
     assert_true(out_has("\r\nConnection: close\r\n"));
     buf_reset(&out, 1000);
     http_put_error(&out, 426, "WebSocket only.", true, 0);
-    assert_true(out_has("\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
+    assert_true(
+        out_has("\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
     buf_reset(&out, 1000);
     http_put_error(&out, 503, "Full.", true, 0);
     assert_true(out_has("\r\nRetry-After: 1\r\n"));
@@ -98,7 +100,8 @@ static void test_errors(void **state)
 static void test_every_status_has_words(void **state)
 {
     (void)state;
-    static const uint16_t sent[] = {101, 200, 204, 304, 400, 403, 404, 405, 408, 413, 414, 426, 429, 431, 501, 503, 505};
+    static const uint16_t sent[] = {101, 200, 204, 304, 400, 403, 404, 405, 408,
+                                    413, 414, 426, 429, 431, 501, 503, 505};
     for (size_t i = 0; i < ARRAY_LEN(sent); i++)
         assert_string_not_equal(http_status_text(sent[i]), "Unknown");
     assert_string_equal(http_status_text(299), "Unknown");

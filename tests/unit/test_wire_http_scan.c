@@ -48,7 +48,8 @@ static void test_heads(void **state)
 {
     (void)state;
     GOOD("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "");
-    GOOD("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\x81\x85" "frames behind it\r\n\r\n\n");
+    GOOD("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\x81\x85"
+                                              "frames behind it\r\n\r\n\n");
     GOOD("GET / HTTP/1.1\r\n\r\n", "GET /2 HTTP/1.1\r\n\r\n");
     GOOD("\r\nGET / HTTP/1.1\r\n\r\n", "");
     MORE("GET / HTTP/1.1\r\nHost: a\r\n");
@@ -109,6 +110,8 @@ static void test_head_too_large(void **state)
     static const char start[] = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
     char *p = filled(1 << 20, start, 'x');
     check(p, 1 << 20, ERR_TOO_LARGE, 0, 431);
+    check(p, HTTP_HEAD_MAX, ERR_TOO_LARGE, 0, 431); // no end can come any more
+    check(p, HTTP_HEAD_MAX - 1, ERR_MORE, 0, 0);
     p[20000] = '\n';
     check(p, 1 << 20, ERR_TOO_LARGE, 0, 431);
     // The largest head there may be, and one more.
@@ -120,12 +123,12 @@ static void test_head_too_large(void **state)
     free(p);
 }
 
-static size_t many_fields(char *p, size_t count)
+static size_t many_fields(char *p, size_t cap, size_t count)
 {
-    size_t n = (size_t)sprintf(p, "GET / HTTP/1.1\r\n");
+    size_t n = (size_t)snprintf(p, cap, "GET / HTTP/1.1\r\n");
     for (size_t i = 0; i < count; i++)
-        n += (size_t)sprintf(p + n, "a:\r\n");
-    n += (size_t)sprintf(p + n, "\r\n");
+        n += (size_t)snprintf(p + n, cap - n, "a:\r\n");
+    n += (size_t)snprintf(p + n, cap - n, "\r\n");
     return n;
 }
 
@@ -133,11 +136,11 @@ static void test_too_many_fields(void **state)
 {
     (void)state;
     static char p[500000];
-    size_t n = many_fields(p, HTTP_FIELDS_MAX);
+    size_t n = many_fields(p, sizeof p, HTTP_FIELDS_MAX);
     check(p, n, OK, n, 0);
-    n = many_fields(p, HTTP_FIELDS_MAX + 1);
+    n = many_fields(p, sizeof p, HTTP_FIELDS_MAX + 1);
     check(p, n, ERR_TOO_LARGE, 0, 431);
-    n = many_fields(p, 100000);
+    n = many_fields(p, sizeof p, 100000);
     check(p, n, ERR_TOO_LARGE, 0, 431);
 }
 
@@ -160,9 +163,9 @@ static void test_linear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heads),           cmocka_unit_test(test_bad_line_ends),
-        cmocka_unit_test(test_not_http),        cmocka_unit_test(test_target_too_long),
-        cmocka_unit_test(test_head_too_large),  cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_heads),          cmocka_unit_test(test_bad_line_ends),
+        cmocka_unit_test(test_not_http),       cmocka_unit_test(test_target_too_long),
+        cmocka_unit_test(test_head_too_large), cmocka_unit_test(test_too_many_fields),
         cmocka_unit_test(test_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,14 +49,16 @@ static void test_string_limits(void **state)
     assert_int_equal(json_string_decode(STR("\"\""), NULL, 0, &s), OK);
     static const char *const others[] = {"", "1", "null", "{}", "\"", "\"a", "a\"", "[\"a\"]"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        assert_int_equal(json_string_decode(str_from_cstr(others[i]), scratch, sizeof scratch, &s), ERR_SYNTAX);
+        assert_int_equal(json_string_decode(str_from_cstr(others[i]), scratch, sizeof scratch, &s),
+                         ERR_SYNTAX);
 }
 
 // Handed something a scan never validated, the answer may be nonsense but every read stays inside.
 static void test_unvalidated_strings_stay_inside(void **state)
 {
     (void)state;
-    static const char *const raws[] = {"\"\\\"", "\"\\u\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\\"", "\"\\ud800\\u\"",
+    static const char *const raws[] = {"\"\\\"",      "\"\\u\"",          "\"\\u12\"",
+                                       "\"\\ud800\"", "\"\\ud800\\\"",    "\"\\ud800\\u\"",
                                        "\"\\uzzzz\"", "\"\\ud800\\uzz\"", "\"\\q\""};
     for (size_t i = 0; i < ARRAY_LEN(raws); i++) {
         size_t n = strlen(raws[i]);
@@ -81,7 +83,8 @@ static void test_integers(void **state)
     assert_true(json_u64_decode(STR("18446744073709551615"), UINT64_MAX, &v));
     assert_true(v == UINT64_MAX);
     v = 7;
-    static const char *const not_these[] = {"18446744073709551616", "-0", "-1", "1.0", "1e3", "1E0", "\"1\"", "true", "", "01"};
+    static const char *const not_these[] = {
+        "18446744073709551616", "-0", "-1", "1.0", "1e3", "1E0", "\"1\"", "true", "", "01"};
     for (size_t i = 0; i < ARRAY_LEN(not_these); i++)
         assert_false(json_u64_decode(str_from_cstr(not_these[i]), UINT64_MAX, &v));
     assert_false(json_u64_decode(STR("101"), 100, &v));

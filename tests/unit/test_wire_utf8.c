@@ -28,7 +28,8 @@ static void test_all_of_one_two_three(void **state)
 static void test_borders_of_four(void **state)
 {
     (void)state;
-    static const uint8_t edges[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xf0, 0xff};
+    static const uint8_t edges[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0,
+                                    0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xf0, 0xff};
     for (unsigned lead = 0xf0; lead < 0x100; lead++) {
         for (unsigned second = 0; second < 0x100; second++) {
             for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
@@ -50,7 +51,8 @@ static const struct {
     {"plain ASCII", true},
     {"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5", true}, // kosme
     {"Hello-\xc2\xb5@\xc3\x9f\xc3\xb6\xc3\xa4\xc3\xbc\xc3\xa0\xc3\xa1-UTF-8!!", true},
-    {"\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82, \xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x91\x8b\xf0\x9f\x8f\xbd", true},
+    {"\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82, \xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x91\x8b\xf0\x9f\x8f\xbd",
+     true},
     // the first and last of each length
     {"\x01", true},
     {"\x7f", true},
@@ -126,8 +128,12 @@ static const struct {
     {"\xed\xa0\x80\xed\xb0\x80", false},
     {"\xed\xaf\xbf\xed\xbf\xbf", false},
     // good text with a bad end
-    {"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80" "edited", false},
-    {"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80" "edited", false},
+    {"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80"
+     "edited",
+     false},
+    {"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80"
+     "edited",
+     false},
 };
 
 static bool fed_in_two(const uint8_t *p, size_t n, size_t cut)
@@ -203,9 +209,12 @@ static void test_take(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_of_one_two_three), cmocka_unit_test(test_borders_of_four),
-        cmocka_unit_test(test_torture_everywhere),   cmocka_unit_test(test_fails_at_the_first_bad_octet),
-        cmocka_unit_test(test_nothing),              cmocka_unit_test(test_take),
+        cmocka_unit_test(test_all_of_one_two_three),
+        cmocka_unit_test(test_borders_of_four),
+        cmocka_unit_test(test_torture_everywhere),
+        cmocka_unit_test(test_fails_at_the_first_bad_octet),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,10 @@ static void test_close_payloads(void **state)
     assert_int_equal(ws_close_decode(STR("\x03\xe8good\xe2\x82\xac"), &code, &reason), OK);
     assert_int_equal(code, 1000);
     assert_str(reason, "good\xe2\x82\xac");
-    assert_int_equal(ws_close_decode(STR("\x03\xe8" "cut\xe2\x82"), &code, &reason), ERR_UTF8);
+    assert_int_equal(ws_close_decode(STR("\x03\xe8"
+                                         "cut\xe2\x82"),
+                                     &code, &reason),
+                     ERR_UTF8);
     assert_int_equal(ws_close_decode(STR("\x03\xe8\xed\xa0\x80"), &code, &reason), ERR_UTF8);
 }
 

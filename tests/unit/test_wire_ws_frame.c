@@ -162,13 +162,17 @@ static void test_fragments_with_control_frames_between(void **state)
     FRAME(&s, 0x89, "");
     FRAME(&s, 0x80, "three");
     FRAME(&s, 0x82, "\x00\xff");
-    FRAME(&s, 0x88, "\x03\xe8" "bye");
+    FRAME(&s, 0x88,
+          "\x03\xe8"
+          "bye");
     WANT(&want, WS_PING, "ping");
     WANT(&want, WS_PONG, "");
     WANT(&want, WS_PING, "");
     WANT(&want, WS_TEXT, "one two three");
     WANT(&want, WS_BINARY, "\x00\xff");
-    WANT(&want, WS_CLOSE, "\x03\xe8" "bye");
+    WANT(&want, WS_CLOSE,
+         "\x03\xe8"
+         "bye");
     check(&s, &want);
 }
 
@@ -258,7 +262,8 @@ static void test_every_first_byte(void **state)
             unsigned opcode = first & 15;
             bool fin = first & 0x80;
             bool control = opcode >= 8 && opcode <= 10;
-            bool good = !(first & 0x70) && ((control && fin) || (opcode == 0 && open) || ((opcode == 1 || opcode == 2) && !open));
+            bool good = !(first & 0x70) && ((control && fin) || (opcode == 0 && open) ||
+                                            ((opcode == 1 || opcode == 2) && !open));
             struct stream s = {0};
             if (open)
                 FRAME(&s, 0x01, "a");
@@ -285,17 +290,17 @@ static void test_lengths_that_lie(void **state)
         size_t n;
         unsigned code;
     } cases[] = {
-        {"\x82\xfe\x00\x00", 4, 1002},                                 // 0 in 16 bits
-        {"\x82\xfe\x00\x7d", 4, 1002},                                 // 125 in 16 bits
-        {"\x82\xff\x00\x00\x00\x00\x00\x00\x00\x01", 10, 1002},        // 1 in 64 bits
-        {"\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff", 10, 1002},        // 65,535 in 64 bits
-        {"\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00", 10, 1002},        // 2^63
-        {"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff", 10, 1002},        // 2^64-1
-        {"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 10, 1009},        // 2^63-1
-        {"\x82\xff\x00\x00\x00\x01\x00\x00\x00\x05", 10, 1009},        // 2^32+5: must not become 5
-        {"\x82\xff\x00\x00\x00\x00\x80\x00\x00\x00", 10, 1009},        // 2^31
-        {"\x82\xfe\x03\xe9", 4, 1009},                                 // the cap and one
-        {"\x89\xfe\x00\x7e", 2, 1002},                                 // a ping of 126: known from two bytes
+        {"\x82\xfe\x00\x00", 4, 1002},                          // 0 in 16 bits
+        {"\x82\xfe\x00\x7d", 4, 1002},                          // 125 in 16 bits
+        {"\x82\xff\x00\x00\x00\x00\x00\x00\x00\x01", 10, 1002}, // 1 in 64 bits
+        {"\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff", 10, 1002}, // 65,535 in 64 bits
+        {"\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00", 10, 1002}, // 2^63
+        {"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff", 10, 1002}, // 2^64-1
+        {"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 10, 1009}, // 2^63-1
+        {"\x82\xff\x00\x00\x00\x01\x00\x00\x00\x05", 10, 1009}, // 2^32+5: must not become 5
+        {"\x82\xff\x00\x00\x00\x00\x80\x00\x00\x00", 10, 1009}, // 2^31
+        {"\x82\xfe\x03\xe9", 4, 1009},                          // the cap and one
+        {"\x89\xfe\x00\x7e", 2, 1002},                          // a ping of 126: known from two bytes
         {"\x88\xff\x00\x00\x00\x00\x00\x00\x00\x00", 2, 1002},
         {"\x8a\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 2, 1002},
     };
@@ -357,8 +362,13 @@ static void test_bad_text(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "\xff", "ok\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80",
-        "cut \xe1\x80", "\x80",
+        "\xff",
+        "ok\xc0\xaf",
+        "\xed\xa0\x80",
+        "\xf4\x90\x80\x80",
+        "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80",
+        "cut \xe1\x80",
+        "\x80",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct stream s = {0};

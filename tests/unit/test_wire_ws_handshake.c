@@ -37,9 +37,10 @@ static void test_accept_key(void **state)
 static void test_the_rfc_request(void **state)
 {
     (void)state;
-    EXPECT(101, "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Key: " KEY "\r\nOrigin: http://example.com\r\n"
-                "Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    EXPECT(101,
+           "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           "Sec-WebSocket-Key: " KEY "\r\nOrigin: http://example.com\r\n"
+           "Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n");
     assert_str(shake.key, KEY);
     assert_str(shake.host, "server.example.com");
     assert_true(shake.has_origin);
@@ -51,13 +52,15 @@ static void test_the_rfc_request(void **state)
     test_mem_init(&t, &mem);
     buf_init(&b, &mem, 0);
     ws_handshake_put_response(&b, &shake, STR("chat"));
-    assert_str(buf_str(&b), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-                            "Sec-WebSocket-Protocol: chat\r\n\r\n");
+    assert_str(buf_str(&b),
+               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+               "Sec-WebSocket-Protocol: chat\r\n\r\n");
     buf_reset(&b, 1000);
     ws_handshake_put_response(&b, &shake, STR_NONE);
-    assert_str(buf_str(&b), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    assert_str(buf_str(&b),
+               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
     buf_deinit(&b);
     test_mem_check(&t);
 }
@@ -67,8 +70,9 @@ static void test_what_browsers_vary(void **state)
     (void)state;
     EXPECT(101, WITH(""));
     assert_false(shake.has_origin);
-    EXPECT(101, START "upgrade: WebSocket\r\nconnection: keep-alive, Upgrade\r\nSEC-WEBSOCKET-VERSION: 13\r\n" GOOD_KEY
-                      "\r\n");
+    EXPECT(101, START
+           "upgrade: WebSocket\r\nconnection: keep-alive, Upgrade\r\nSEC-WEBSOCKET-VERSION: 13\r\n" GOOD_KEY
+           "\r\n");
     EXPECT(101, START "Upgrade: h2c, websocket\r\nConnection: keep-alive\r\nConnection: upgrade\r\n"
                       "Sec-WebSocket-Version: 13\r\n" GOOD_KEY "\r\n");
     EXPECT(101, WITH("Content-Length: 0\r\n"));
@@ -88,10 +92,12 @@ static void test_refusals(void **state)
     EXPECT(400, WITH("Transfer-Encoding: chunked\r\n"));
     EXPECT(426, START "\r\n");
     EXPECT(426, START "Upgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" GOOD_KEY "\r\n");
-    EXPECT(426, START "Upgrade: websockets\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" GOOD_KEY "\r\n");
+    EXPECT(426, START "Upgrade: websockets\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" GOOD_KEY
+                      "\r\n");
     EXPECT(426, START "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" GOOD_KEY "\r\n");
     EXPECT(400, START "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" GOOD_KEY "\r\n");
-    EXPECT(400, START "Upgrade: websocket\r\nConnection: close\r\nSec-WebSocket-Version: 13\r\n" GOOD_KEY "\r\n");
+    EXPECT(400,
+           START "Upgrade: websocket\r\nConnection: close\r\nSec-WebSocket-Version: 13\r\n" GOOD_KEY "\r\n");
     EXPECT(400, WITH("Origin: http://a\r\nOrigin: http://b\r\n"));
 }
 
@@ -119,14 +125,14 @@ static void test_keys(void **state)
     EXPECT(400, KEYS(""));
     EXPECT(400, KEYS("Sec-WebSocket-Key:\r\n"));
     EXPECT(400, KEYS(GOOD_KEY GOOD_KEY));
-    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n"));        // no padding
-    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n"));      // spare bits
+    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n"));   // no padding
+    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n")); // spare bits
     EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=a\r\n"));
-    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWE=\r\n"));      // 17 octets
-    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWFh\r\n"));      // 18
-    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n"));          // 15
+    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWE=\r\n")); // 17 octets
+    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWFh\r\n")); // 18
+    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n"));     // 15
     EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub 5jZQ==\r\n"));
-    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub_5jZQ==\r\n"));      // base64url
+    EXPECT(400, KEYS("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub_5jZQ==\r\n")); // base64url
     EXPECT(400, KEYS("Sec-WebSocket-Key: " KEY ", " KEY "\r\n"));
 }
 
@@ -149,7 +155,8 @@ static void test_subprotocols(void **state)
     assert_int_equal(offered("", names, 8), 0);
     assert_int_equal(offered("Sec-WebSocket-Protocol:\r\n", names, 8), 0);
     assert_int_equal(offered("Sec-WebSocket-Protocol: ,, ,\r\n", names, 8), 0);
-    assert_int_equal(offered("Sec-WebSocket-Protocol: b, a\r\nX: y\r\nsec-websocket-protocol: c,\r\n", names, 8), 3);
+    assert_int_equal(
+        offered("Sec-WebSocket-Protocol: b, a\r\nX: y\r\nsec-websocket-protocol: c,\r\n", names, 8), 3);
     assert_str(names[0], "b");
     assert_str(names[1], "a");
     assert_str(names[2], "c");
@@ -166,10 +173,10 @@ static void test_many_commas(void **state)
 {
     (void)state;
     static char text[HTTP_HEAD_MAX];
-    size_t n = (size_t)sprintf(text, START REST GOOD_KEY "Sec-WebSocket-Protocol: ");
+    size_t n = (size_t)snprintf(text, sizeof text, START REST GOOD_KEY "Sec-WebSocket-Protocol: ");
     memset(text + n, ',', 15000);
     n += 15000;
-    n += (size_t)sprintf(text + n, "z\r\n\r\n");
+    n += (size_t)snprintf(text + n, sizeof text - n, "z\r\n\r\n");
     assert_int_equal(check(text, n), 101);
     assert_true(ws_protocol_offered(&request, STR("z")));
 }
@@ -177,10 +184,10 @@ static void test_many_commas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accept_key), cmocka_unit_test(test_the_rfc_request),
+        cmocka_unit_test(test_accept_key),         cmocka_unit_test(test_the_rfc_request),
         cmocka_unit_test(test_what_browsers_vary), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_versions), cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_subprotocols), cmocka_unit_test(test_many_commas),
+        cmocka_unit_test(test_versions),           cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_subprotocols),       cmocka_unit_test(test_many_commas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,7 +129,8 @@ static inline void ws_run_feed(struct ws_run *r, const void *bytes, size_t n)
         MUST(used <= left);
         if (result == WS_CHUNK) {
             MUST(used > 0);
-            MUST((const uint8_t *)e.payload.p >= block && (const uint8_t *)e.payload.p + e.payload.n <= block + at + used);
+            MUST((const uint8_t *)e.payload.p >= block &&
+                 (const uint8_t *)e.payload.p + e.payload.n <= block + at + used);
             ws_run_chunk(r, &e);
         } else if (result == WS_FAIL) {
             r->failed = true;
@@ -205,7 +206,11 @@ static inline bool utf8_valid_slow(const uint8_t *p, size_t n)
     size_t i = 0;
     while (i < n) {
         uint8_t c = p[i];
-        size_t length = c < 0x80 ? 1 : (c & 0xe0) == 0xc0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : (c & 0xf8) == 0xf0 ? 4 : 0;
+        size_t length = c < 0x80             ? 1
+                        : (c & 0xe0) == 0xc0 ? 2
+                        : (c & 0xf0) == 0xe0 ? 3
+                        : (c & 0xf8) == 0xf0 ? 4
+                                             : 0;
         if (length == 0 || n - i < length)
             return false;
         uint32_t v = length == 1 ? c : c & (0xffu >> (length + 1));
@@ -345,7 +350,8 @@ static inline bool json_slow_value(struct json_slow *s)
         s->depth--;
         return good;
     }
-    return json_slow_take(s, "true") || json_slow_take(s, "false") || json_slow_take(s, "null") || json_slow_number(s);
+    return json_slow_take(s, "true") || json_slow_take(s, "false") || json_slow_take(s, "null") ||
+           json_slow_number(s);
 }
 
 static inline bool json_valid_slow(const uint8_t *p, size_t n)
