@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What arrives at a client: from bytes to an upgrade response, messages, lines, control frames and the end.
+#include "sim/world.h"
+
+#include <stdio.h>
+
+enum { CHUNK = 2048 };
+
+// --- WebSocket
+
+static void on_close_frame(struct world *w, struct client *c, str payload)
+{
+    str reason;
+    if (ws_close_decode(payload, &c->close_code, &reason) != OK)
+        trace_fail(w, c, "PROTOCOL: the server sent a malformed close frame");
+    trace_note(w, c, "close frame %u %.*s", c->close_code, STR_ARG(reason));
+    w->counts.closed_by_server += !c->close_sent;
+    w->counts.closed_slow += c->close_code == WS_CLOSE_TRY_LATER;
+    w->counts.closed_policy += c->close_code == WS_CLOSE_POLICY;
+    if (!c->close_sent)
+        say_close(w, c, c->close_code == WS_CLOSE_NO_CODE ? WS_CLOSE_NORMAL : c->close_code);
+    c->state = CLIENT_CLOSING;
+}
+
+static void on_pong(struct world *w, struct client *c, str payload)
+{
+    char want[16];
+    if (c->ping_seen == c->ping_sent)
+        trace_fail(w, c, "PROTOCOL: a pong to no ping");
+    snprintf(want, sizeof want, "%u", ++c->ping_seen);
+    // Pongs may be left out when there is a later ping (RFC 6455 section 5.5.3); this server answers each.
+    if (client_watched(c) && !str_eq(payload, str_from_cstr(want)))
+        trace_fail(w, c, "PROTOCOL: pong \"%.*s\", expected \"%s\"", STR_ARG(payload), want);
+}
+
+static void on_control(struct world *w, struct client *c, uint8_t opcode, str payload)
+{
+    if (opcode == WS_CLOSE)
+        on_close_frame(w, c, payload);
+    else if (opcode == WS_PONG)
+        on_pong(w, c, payload);
+    else if (c->temper != TEMPER_HOSTILE)
+        say_frame(w, c, WS_PONG, payload);
+}
+
+static void on_echo(struct world *w, struct client *c, str message)
+{
+    char want[32];
+    snprintf(want, sizeof want, "echo %u", ++c->echo_seen);
+    if (!str_eq(message, str_from_cstr(want)))
+        trace_fail(w, c, "ORDER: the echo is %.*s, expected %s", STR_ARG(str_take(message, 100)), want);
+}
+
+static void on_message(struct world *w, struct client *c, str message)
+{
+    if (c->speech == SPEAKS_JSON)
+        mutate_message(w, c, message);
+    else if (c->speech == SPEAKS_TEXT_WS)
+        mutate_line(w, c, message);
+    else
+        on_echo(w, c, message);
+}
+
+static void on_ws_chunk(struct world *w, struct client *c, const struct ws_event *ev)
+{
+    bool control = ev->opcode >= WS_CLOSE;
+    if (ev->first && ev->last) {
+        if (control)
+            on_control(w, c, ev->opcode, ev->payload);
+        else
+            on_message(w, c, ev->payload);
+        return;
+    }
+    struct buf *b = control ? &c->control : &c->in;
+    if (ev->first)
+        buf_reset(b, 4096);
+    buf_put_str(b, ev->payload);
+    if (!ev->last)
+        return;
+    if (control)
+        on_control(w, c, ev->opcode, buf_str(b));
+    else
+        on_message(w, c, buf_str(b));
+}
+
+static void on_ws_bytes(struct world *w, struct client *c, uint8_t *p, size_t n)
+{
+    const struct link *l = c->link;
+    while (c->link == l && c->link != NULL) {
+        size_t used;
+        struct ws_event ev;
+        enum ws_result r = ws_decoder_next(&c->ws, p, n, &used, &ev);
+        if (r == WS_MORE)
+            return;
+        if (r == WS_FAIL)
+            trace_fail(w, c, "PROTOCOL: the server broke RFC 6455: %s", ev.reason);
+        if (c->close_code != 0)
+            trace_fail(w, c, "PROTOCOL: a frame after the close frame");
+        p += used;
+        n -= used;
+        on_ws_chunk(w, c, &ev);
+    }
+}
+
+// --- HTTP
+
+// Bytes of the head in c->in with its empty line, 0 while there is more to come.
+static size_t head_length(const struct client *c)
+{
+    for (size_t i = 3; i < c->in.n; i++)
+        if (memcmp(c->in.p + i - 3, "\r\n\r\n", 4) == 0)
+            return i + 1;
+    return 0;
+}
+
+static bool head_has(const struct client *c, size_t head_n, const char *text)
+{
+    size_t n = strlen(text);
+    for (size_t i = 0; i + n <= head_n; i++)
+        if (memcmp(c->in.p + i, text, n) == 0)
+            return true;
+    return false;
+}
+
+static void on_upgrade_bytes(struct world *w, struct client *c, uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_put(&c->in, p + i, 1);
+        if (p[i] != '\n' || head_length(c) == 0)
+            continue;
+        trace_bytes(w, c, '<', buf_str(&c->in));
+        if (client_watched(c) && c->temper != TEMPER_SILENT && w->plan.refuse_one_in == 0 && !w->draining &&
+            (!str_starts(buf_str(&c->in), STR("HTTP/1.1 101 ")) || !head_has(c, c->in.n, c->ws_accept)))
+            trace_fail(w, c, "PROTOCOL: the upgrade was not accepted");
+        if (!str_starts(buf_str(&c->in), STR("HTTP/1.1 101 "))) {
+            c->expects_close = true;
+            return;
+        }
+        buf_reset(&c->in, 4096);
+        c->state = CLIENT_OPEN;
+        ws_decoder_init_client(&c->ws, 1u << 24);
+        if (c->temper != TEMPER_HOSTILE && c->temper != TEMPER_SILENT)
+            act_on_open(w, c);
+        on_ws_bytes(w, c, p + i + 1, n - i - 1);
+        return;
+    }
+}
+
+static uint64_t content_length(const struct client *c, size_t head_n)
+{
+    static const char field[] = "Content-Length: ";
+    size_t n = sizeof field - 1;
+    for (size_t i = 0; i + n <= head_n; i++)
+        if (memcmp(c->in.p + i, field, n) == 0) {
+            uint64_t v = 0;
+            for (i += n; c->in.p[i] >= '0' && c->in.p[i] <= '9'; i++)
+                v = v * 10 + (uint64_t)(c->in.p[i] - '0');
+            return v;
+        }
+    return 0;
+}
+
+static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, size_t n)
+{
+    buf_put(&c->in, p, n);
+    for (;;) {
+        size_t head_n = head_length(c);
+        uint64_t body = head_n == 0 ? 0 : content_length(c, head_n);
+        if (head_n == 0 || c->in.n < head_n + body)
+            return;
+        trace_bytes(w, c, '<', buf_str(&c->in));
+        bool fine = str_starts(buf_str(&c->in), STR("HTTP/1.1 200 ")) ||
+                    str_starts(buf_str(&c->in), STR("HTTP/1.1 404 "));
+        if (!fine && !w->draining && w->plan.refuse_one_in == 0)
+            trace_fail(w, c, "PROTOCOL: a request was answered with %.*s", STR_ARG(str_take(buf_str(&c->in), 60)));
+        if (++c->http_seen > c->http_sent)
+            trace_fail(w, c, "PROTOCOL: a response to no request");
+        if (head_has(c, head_n, "Connection: close"))
+            c->expects_close = true;
+        memmove(c->in.p, c->in.p + head_n + body, c->in.n - head_n - body);
+        c->in.n -= head_n + body;
+    }
+}
+
+// --- lines
+
+static void on_line_bytes(struct world *w, struct client *c, const uint8_t *p, size_t n)
+{
+    const struct link *l = c->link;
+    for (size_t i = 0; i < n && c->link == l; i++) {
+        if (p[i] != '\n') {
+            buf_put(&c->in, p + i, 1);
+            continue;
+        }
+        str line = buf_str(&c->in);
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        mutate_line(w, c, line);
+        buf_reset(&c->in, 4096);
+    }
+}
+
+// --- reading
+
+static size_t reading_budget(struct world *w, struct client *c)
+{
+    if (c->stalled_until_ms > w->now_ms)
+        return 0;
+    if (c->temper == TEMPER_STALLING && w->faults && chance(w, 60)) {
+        c->stalled_until_ms = w->now_ms + 1000 + roll(w, 30000);
+        trace_note(w, c, "stops reading for %llu ms", (unsigned long long)(c->stalled_until_ms - w->now_ms));
+        return 0;
+    }
+    if (c->read_per_s == 0)
+        return SIZE_MAX;
+    uint64_t credit = c->read_credit + (uint64_t)w->dt_ms * c->read_per_s;
+    c->read_credit = (uint32_t)(credit % 1000);
+    return (size_t)(credit / 1000);
+}
+
+static void on_end(struct world *w, struct client *c)
+{
+    struct link *l = c->link;
+    bool aborted = l->server_closed && l->server_aborted;
+    watch_closed(w, c, aborted || l->refused);
+    if (!aborted && !l->refused && !l->server_closed)
+        client_fin(w, c); // the server's side is shut; ours follows
+    client_leave(w, c, aborted ? "connection reset" : "end of the connection");
+}
+
+void client_receive(struct world *w, struct client *c)
+{
+    struct link *l = c->link;
+    uint8_t chunk[CHUNK];
+    size_t left = reading_budget(w, c);
+    while (left > 0 && c->link == l && l->down.here > 0) {
+        size_t n = l->down.here < CHUNK ? l->down.here : CHUNK;
+        n = n < left ? n : left;
+        memcpy(chunk, l->down.v + l->down.from, n);
+        pipe_take(&l->down, n);
+        left -= n;
+        if (c->state == CLIENT_UPGRADING)
+            on_upgrade_bytes(w, c, chunk, n);
+        else if (c->speech == SPEAKS_TEXT_LINE)
+            on_line_bytes(w, c, chunk, n);
+        else if (c->speech == SPEAKS_HTTP)
+            on_http_bytes(w, c, chunk, n);
+        else
+            on_ws_bytes(w, c, chunk, n);
+    }
+    if (c->link != l || left == 0)
+        return;
+    bool aborted = l->refused || (l->server_closed && l->server_aborted);
+    if (aborted || ((l->server_closed || l->server_shut) && l->down.n == 0))
+        on_end(w, c);
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the server shows on a terminal, line by line (docs/protocol/text.md). Names in the simulator are "n<number>",
+// so what somebody wrote can be told from the server's own words.
+#include "sim/world.h"
+
+static bool ends_with(str s, str end) { return s.n >= end.n && str_eq(str_skip(s, s.n - end.n), end); }
+
+static uint64_t leading_number(str s)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9' && i < 10; i++)
+        v = v * 10 + (uint64_t)(s.p[i] - '0');
+    return v;
+}
+
+// "m<digits>x" behind the author's name.
+static uint32_t serial_behind_name(str line)
+{
+    for (size_t i = 0; i + 2 < line.n; i++)
+        if (line.p[i] == 'm' && line.p[i + 1] >= '0' && line.p[i + 1] <= '9')
+            return (uint32_t)leading_number(str_skip(line, i + 1));
+    return 0;
+}
+
+static void hear_said(struct world *w, struct client *c, str line)
+{
+    size_t colon = 11;
+    while (colon + 1 < line.n && !(line.p[colon] == ':' && line.p[colon + 1] == ' '))
+        colon++;
+    uint32_t serial = serial_behind_name(str_skip(line, colon + 2));
+    if (truth_message(w, serial) == NULL)
+        trace_fail(w, c, "ISOLATION: a line that nobody said: %.*s", STR_ARG(str_take(line, 200)));
+    text_seat_entry(w, c, FACT_MESSAGE, serial, 0);
+}
+
+// "* n5 joined" and its like; false where the line is something else.
+static bool hear_member(struct world *w, struct client *c, str rest)
+{
+    static const struct {
+        str end;
+        uint8_t kind;
+    } ends[] = {{STR(" joined"), FACT_JOINED},
+                {STR(" left"), FACT_LEFT},
+                {STR(" is away"), FACT_CHANGED},
+                {STR(" is back"), FACT_CHANGED}};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (ends_with(rest, ends[i].end)) {
+            text_seat_entry(w, c, ends[i].kind, 0, truth_hash(str_take(rest, rest.n - ends[i].end.n)));
+            return true;
+        }
+    for (size_t i = 0; i + 8 < rest.n; i++)
+        if (str_starts(str_skip(rest, i), STR(" is now "))) {
+            text_seat_entry(w, c, FACT_CHANGED, 0, truth_hash(str_skip(rest, i + 8)));
+            return true;
+        }
+    return false;
+}
+
+static void hear_joined(struct world *w, struct client *c, str rest)
+{
+    size_t comma = rest.n;
+    while (comma > 0 && rest.p[comma - 1] != ',')
+        comma--;
+    int room = truth_room_find(w, str_take(rest, comma == 0 ? rest.n : comma - 1));
+    if (room == NONE || room != c->text_joining)
+        trace_fail(w, c, "ORDER: joined a room that was not asked for: %.*s", STR_ARG(rest));
+    c->text_joining = NONE;
+    text_seat_joined(w, c, room);
+}
+
+static void hear_error(struct world *w, struct client *c, str rest)
+{
+    w->counts.errors++;
+    w->counts.rate_limited += str_starts(rest, STR("rate_limited"));
+    bool rate = str_starts(rest, STR("rate_limited")) && w->settings.commands_per_s != 0;
+    bool memory = str_starts(rest, STR("unavailable")) && w->plan.refuse_one_in != 0;
+    bool join = c->text_joining != NONE && (str_starts(rest, STR("limit_reached")) || str_starts(rest, STR("room_full")) ||
+                                            str_starts(rest, STR("already_member")));
+    bool nowhere = str_starts(rest, STR("not_member"));
+    if (!rate && !memory && !join && !nowhere && !w->draining)
+        trace_fail(w, c, "PROTOCOL: a well-formed line was answered with error %.*s", STR_ARG(rest));
+    if (join)
+        c->text_joining = NONE;
+}
+
+void hear_line(struct world *w, struct client *c, str line)
+{
+    trace_bytes(w, c, '<', line);
+    if (!client_watched(c))
+        return;
+    if (line.n > 0 && line.p[0] == '[') {
+        hear_said(w, c, line);
+        return;
+    }
+    if (!str_starts(line, STR("* ")))
+        trace_fail(w, c, "PROTOCOL: a line that begins like nothing we know: %.*s", STR_ARG(str_take(line, 200)));
+    str rest = str_skip(line, 2);
+    if (str_starts(rest, STR("joined ")))
+        hear_joined(w, c, str_skip(rest, 7));
+    else if (str_starts(rest, STR("left ")))
+        text_seat_left(w, c);
+    else if (str_starts(rest, STR("error ")))
+        hear_error(w, c, str_skip(rest, 6));
+    else if (str_starts(rest, STR("welcome to ")))
+        c->welcomed = true;
+    else if (str_starts(rest, STR("server restarts")))
+        c->drain_seen = true;
+    else if (str_starts(rest, STR("direct from ")))
+        w->counts.directs++;
+    else if (leading_number(rest) > 0 && (ends_with(rest, STR("slowly)")) || ends_with(rest, STR("kept)"))))
+        text_seat_missed(w, c, leading_number(rest));
+    else if (leading_number(rest) > 0 && ends_with(rest, STR(" here")))
+        text_seat_entry(w, c, FACT_COUNT, 0, 0);
+    else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) && !str_starts(rest, STR("delivered")))
+        (void)hear_member(w, c, rest);
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A shard and its driver: the turn of core/shard.h, step by step, with everything that a driver may decide (what comes
+// first, how much is read and written, when to stop) decided by dice.
+//
+// A turn runs when there is work or when shard_next_due_ms says so, never just because time went by: a shard that
+// forgets to ask for its next turn is found out.
+#include "sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void host_random(void *ctx, void *p, size_t n)
+{
+    struct world *w = ctx;
+    uint8_t *b = p;
+    for (size_t i = 0; i < n; i++)
+        b[i] = (uint8_t)prng_next(&w->secrets);
+}
+
+static void host_notice(void *ctx, const struct notice *n)
+{
+    static const char *const names[] = {"opened", "closed", "session", "upgrade refused", "protocol error", "rate limited",
+                                        "slow reader", "room created", "room removed", "memory"};
+    _Static_assert(sizeof names / sizeof *names == NOTICE_COUNT, "a name for each");
+    trace_note(ctx, NULL, "notice: %s conn %d code %u %s %.*s", names[n->type], (int)n->connection, n->code,
+               n->text ? n->text : "", STR_ARG(n->room));
+}
+
+static void host_metrics_page(void *ctx, struct buf *body)
+{
+    (void)ctx;
+    BUF_PUT_LIT(body, "sim 1\n");
+}
+
+void node_create(struct world *w, uint32_t index)
+{
+    struct node *n = &w->nodes[index];
+    n->index = index;
+    n->host = (struct shard_host){w, host_random, host_notice, host_metrics_page};
+    n->conns = arena_alloc(&w->arena, w->settings.connections_max * sizeof *n->conns);
+    n->shard = shard_create(index, &w->settings, &n->host, &w->vmem.mem);
+    ASSERT(n->shard != NULL);
+}
+
+// --- what there is to do
+
+static bool link_readable(const struct link *l)
+{
+    return !l->paused && !l->eof_told && !l->broken_told && l->up.here != 0;
+}
+
+static bool link_ended(const struct link *l)
+{
+    return l->fin && !l->eof_told && !l->broken_told && !l->paused && l->up.n == 0;
+}
+
+static bool link_writable(const struct link *l)
+{
+    return l->blocked && !l->broken_told && l->down.n <= l->down_cap / 2;
+}
+
+// Half-open terminals cannot be found by heartbeat; the kernel gives up on what they do not acknowledge.
+static bool link_broken(const struct world *w, const struct link *l)
+{
+    if (l->broken_told)
+        return false;
+    return l->reset || (l->vanished && l->transport == TRANSPORT_LINE && w->now_ms > l->vanished_ms + 20000);
+}
+
+static bool link_waits_here(const struct node *n, const struct link *l) { return l->node == n->index && !l->server_closed; }
+
+static bool link_has_work(const struct world *w, const struct link *l)
+{
+    if (!l->accepted)
+        return !l->refused && !l->reset && !l->vanished;
+    return link_readable(l) || link_ended(l) || link_writable(l) || link_broken(w, l);
+}
+
+static bool mail_due(const struct world *w, const struct mailbox *box)
+{
+    return box->n != 0 && box->v[0].due_ms <= w->now_ms;
+}
+
+bool node_has_work(struct world *w, const struct node *n)
+{
+    for (uint32_t from = 0; from < w->plan.nodes; from++)
+        if (mail_due(w, &w->boxes[from][n->index]))
+            return true;
+    for (uint32_t to = 0; to < w->plan.nodes; to++)
+        if (to != n->index && shard_mail_waiting(n->shard, to) != 0 && w->boxes[n->index][to].n < w->plan.mailbox_cap)
+            return true;
+    for (uint32_t i = 0; i < w->links_n; i++)
+        if (link_waits_here(n, w->links[i]) && link_has_work(w, w->links[i]))
+            return true;
+    return false;
+}
+
+uint64_t node_due_ms(const struct node *n) { return shard_next_due_ms(n->shard); }
+
+// --- in
+
+static void take_accept(struct world *w, struct node *n, struct link *l)
+{
+    struct peer peer;
+    snprintf(peer.text, sizeof peer.text, l->serial % 5 == 0 ? "[2001:db8:1234:5678:9abc:def0::%x]:%u" : "10.0.0.%u:%u",
+             l->owner, 10000 + l->serial % 50000);
+    uint32_t conn;
+    enum err e = shard_on_accept(n->shard, l->transport, &peer, &conn);
+    if (e != OK) {
+        l->refused = true;
+        return;
+    }
+    ASSERT(conn < w->settings.connections_max && n->conns[conn] == NULL);
+    l->accepted = true;
+    l->conn = conn;
+    l->unread_ms = w->now_ms;
+    n->conns[conn] = l;
+}
+
+// A copy of the exact size, so that a byte too many or a pointer kept is found.
+static void take_bytes(struct world *w, struct node *n, struct link *l)
+{
+    size_t most = w->settings.turn_bytes;
+    if (!l->healthy && chance(w, 4))
+        most = 1 + roll(w, 40);
+    size_t size = l->up.here < most ? l->up.here : most;
+    uint8_t *copy = malloc(size);
+    ASSERT(copy != NULL);
+    memcpy(copy, l->up.v + l->up.from, size);
+    pipe_take(&l->up, size);
+    l->unread_ms = w->now_ms;
+    l->paused = !shard_on_bytes(n->shard, l->conn, copy, size);
+    free(copy);
+}
+
+static void take_link(struct world *w, struct node *n, struct link *l)
+{
+    if (!l->accepted) {
+        if (link_has_work(w, l))
+            take_accept(w, n, l);
+        return;
+    }
+    if (link_broken(w, l)) {
+        l->broken_told = true;
+        shard_on_broken(n->shard, l->conn);
+        return;
+    }
+    if (link_writable(l) && (l->healthy || !chance(w, 3))) {
+        l->blocked = false;
+        shard_on_writable(n->shard, l->conn);
+    }
+    if (link_readable(l))
+        take_bytes(w, n, l);
+    if (link_ended(l)) {
+        l->eof_told = true;
+        shard_on_eof(n->shard, l->conn);
+    }
+}
+
+static void take_mail(struct world *w, struct node *n, uint32_t from)
+{
+    struct mailbox *box = &w->boxes[from][n->index];
+    uint32_t taken = 0;
+    if (box->n == 0)
+        return;
+    while (taken < box->n && box->v[taken].due_ms <= w->now_ms && !(taken != 0 && chance(w, 50)))
+        shard_on_mail(n->shard, box->v[taken++].mail);
+    box->n -= taken;
+    memmove(box->v, box->v + taken, box->n * sizeof *box->v);
+}
+
+// Mails and sockets in an order of their own each turn.
+static void take_all(struct world *w, struct node *n)
+{
+    uint32_t total = w->plan.nodes + w->links_n;
+    uint32_t start = (uint32_t)roll(w, total);
+    for (uint32_t k = 0; k < total; k++) {
+        uint32_t i = (start + k) % total;
+        if (i < w->plan.nodes)
+            take_mail(w, n, i);
+        else if (link_waits_here(n, w->links[i - w->plan.nodes]))
+            take_link(w, n, w->links[i - w->plan.nodes]);
+    }
+}
+
+// --- out
+
+static void give_mail(struct world *w, struct node *n, uint32_t to)
+{
+    struct mailbox *box = &w->boxes[n->index][to];
+    while (box->n < w->plan.mailbox_cap) {
+        struct mail *m = shard_pull_mail(n->shard, to);
+        if (m == NULL)
+            return;
+        uint64_t due = w->now_ms + (w->plan.mail_delay_ms == 0 ? 0 : roll(w, w->plan.mail_delay_ms + 1));
+        if (box->n != 0 && box->v[box->n - 1].due_ms > due)
+            due = box->v[box->n - 1].due_ms;
+        ARENA_GROW(&w->arena, box->v, box->n, box->cap);
+        box->v[box->n++] = (struct letter){m, due};
+    }
+    w->counts.mailbox_full += shard_mail_waiting(n->shard, to) != 0;
+}
+
+// How much of `total` the socket takes.
+static size_t link_takes(struct world *w, const struct link *l, size_t total)
+{
+    if (l->reset)
+        return 0;
+    size_t room = l->down.n < l->down_cap ? l->down_cap - l->down.n : 0;
+    size_t n = total < room ? total : room;
+    if (!l->healthy && n > 0 && chance(w, 5))
+        n = chance(w, 3) ? 1 : roll(w, n);
+    return n;
+}
+
+static void write_link(struct world *w, struct node *n, uint32_t conn)
+{
+    struct span spans[SPANS_MAX];
+    struct link *l = n->conns[conn];
+    ASSERT(l != NULL && !l->blocked);
+    size_t count = shard_output(n->shard, conn, spans), total = 0;
+    ASSERT(count <= SPANS_MAX);
+    for (size_t i = 0; i < count; i++)
+        total += spans[i].n;
+    if (count == 0) {
+        shard_output_done(n->shard, conn, 0, false);
+        return;
+    }
+    size_t taken = link_takes(w, l, total), left = taken;
+    for (size_t i = 0; i < count && left > 0; i++) {
+        size_t part = spans[i].n < left ? spans[i].n : left;
+        pipe_put(w, &l->down, spans[i].p, part);
+        left -= part;
+    }
+    l->blocked = taken < total;
+    w->counts.blocked += l->blocked;
+    shard_output_done(n->shard, conn, taken, l->blocked);
+}
+
+static void give_bytes(struct world *w, struct node *n)
+{
+    uint32_t conn, writes = 0;
+    while ((w->plan.writes_per_turn == 0 || writes < w->plan.writes_per_turn) && shard_pull_dirty(n->shard, &conn)) {
+        write_link(w, n, conn);
+        writes++;
+    }
+}
+
+static void give_ends(struct world *w, struct node *n)
+{
+    uint32_t conn;
+    bool abortive;
+    while (shard_pull_shutdown(n->shard, &conn))
+        if (n->conns[conn] != NULL)
+            n->conns[conn]->server_shut = true;
+    while (shard_pull_closed(n->shard, &conn, &abortive)) {
+        struct link *l = n->conns[conn];
+        ASSERT(l != NULL);
+        n->conns[conn] = NULL;
+        l->server_closed = true;
+        l->server_aborted = abortive;
+        l->paused = true;
+        if (l->vanished)
+            w->counts.half_open_found++;
+    }
+    while (shard_pull_reread(n->shard, &conn))
+        if (n->conns[conn] != NULL)
+            n->conns[conn]->paused = false;
+    (void)w;
+}
+
+void node_turn(struct world *w, struct node *n)
+{
+    w->counts.turns++;
+    shard_turn_begin(n->shard, w->now_ms, w->wall_ms, 0);
+    take_all(w, n);
+    shard_turn_end(n->shard);
+    for (uint32_t to = 0; to < w->plan.nodes; to++)
+        if (to != n->index)
+            give_mail(w, n, to);
+    give_bytes(w, n);
+    give_ends(w, n);
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the seed to a world: how many shards, which settings, what may go wrong. Each choice has its own throw, and
+// extremes (one shard, a mailbox of one, a log of eight entries) are as likely as the usual.
+#include "sim/world.h"
+
+#include "base/codec.h"
+#include <stdio.h>
+
+#define PICK(w, ...)                                                                                                  \
+    pick((w), (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+static uint32_t pick(struct world *w, const uint32_t *values, size_t n) { return values[roll(w, n)]; }
+
+static void settings_limits(struct world *w, struct settings *s)
+{
+    s->connections_max = 96;
+    s->message_bytes = PICK(w, 2048, 8192, 65536);
+    s->commands_per_s = PICK(w, 0, 0, 50);
+    s->commands_burst = s->commands_per_s == 0 ? 1 : PICK(w, 60, 120);
+    s->reply_bytes = PICK(w, 4096, 16384, 262144);
+    s->handshake_ms = 3000;
+    s->hello_ms = 3000;
+    s->close_ms = 1000;
+    s->turn_bytes = PICK(w, 512, 4096, 65536);
+}
+
+static void settings_rooms(struct world *w, struct settings *s)
+{
+    s->rooms_max = PICK(w, 3, 64, 64, 64);
+    s->rooms_per_connection = PICK(w, 1, 3, 32, 32);
+    s->room_members_max = PICK(w, 5, 1000, 1000, 1000);
+    s->room_grace_ms = PICK(w, 500, 5000);
+    s->member_grace_ms = PICK(w, 500, 5000, 15000);
+    s->presence_exact_max = PICK(w, 3, 200, 200);
+    s->idempotency_ms = PICK(w, 5000, 60000);
+    s->idempotency_keys = PICK(w, 4, 64, 1000);
+    s->flush_interval_ms = PICK(w, 0, 0, 0, 10);
+    s->slow_policy = chance(w, 3) ? SLOW_DISCONNECT : SLOW_GAP;
+    s->lag_bytes = PICK(w, 4096, 16384, 262144);
+    s->text_room = STR("lobby");
+    s->log_entries = PICK(w, 8, 100, 1000, 1000);
+    s->log_bytes = PICK(w, 4096, 65536, 1 << 20);
+    s->log_age_ms = PICK(w, 3000, 3600000, 3600000);
+}
+
+static void settings_rest(struct world *w, struct settings *s)
+{
+    s->heartbeat_ms = PICK(w, 4000, 8000);
+    s->heartbeat_min_ms = 2000;
+    s->heartbeat_max_ms = PICK(w, 8000, 16000);
+    s->heartbeat_timeout_ms = PICK(w, 0, 6000);
+    s->heartbeat_adaptive = chance(w, 2);
+    s->drain_batch = PICK(w, 1, 4, 100);
+    s->drain_interval_ms = PICK(w, 50, 500);
+    s->drain_spread_ms = PICK(w, 0, 5000);
+    s->resume_ms = PICK(w, 20000, 600000);
+    s->version = "sim";
+    s->echo = true;
+    s->hash_key = (struct siphash_key){prng_next(&w->secrets), prng_next(&w->secrets)};
+    for (size_t i = 0; i < sizeof s->resume_key; i++)
+        s->resume_key[i] = (uint8_t)prng_next(&w->secrets);
+}
+
+static const struct asset page = {"/", "text/html; charset=utf-8", "\"sim\"", (const unsigned char *)"<p>sim</p>", 10};
+
+void plan_make(struct world *w)
+{
+    struct plan *p = &w->plan;
+    uint32_t scale = w->options->scale == 0 ? 1 : w->options->scale;
+    p->nodes = PICK(w, 1, 2, 3, 7);
+    p->clients = 4 + (uint32_t)roll(w, 20);
+    p->steps = (400 + (uint32_t)roll(w, 800)) * scale;
+    p->mailbox_cap = PICK(w, 1, 16, 4096, 4096);
+    p->mail_delay_ms = PICK(w, 0, 0, 5, 50);
+    p->stall_ms = PICK(w, 0, 0, 200, 1500);
+    p->wall_jumps = chance(w, 3);
+    p->refuse_one_in = chance(w, 6) ? PICK(w, 30, 300, 3000) : 0;
+    if (w->options->no_faults_in_memory)
+        p->refuse_one_in = 0;
+    p->drain = chance(w, 3);
+    p->writes_per_turn = PICK(w, 0, 0, 3);
+    p->spurious_turns = chance(w, 3);
+    p->quiet_network = chance(w, 8);
+    struct settings *s = &w->settings;
+    s->shard_count = p->nodes;
+    s->assets = &page;
+    s->assets_n = 1;
+    settings_limits(w, s);
+    settings_rooms(w, s);
+    settings_rest(w, s);
+    p->data_max = PICK(w, 20, 20, 300, 1000);
+}
+
+void plan_describe(const struct world *w, char *ret, size_t n)
+{
+    const struct plan *p = &w->plan;
+    const struct settings *s = &w->settings;
+    snprintf(ret, n,
+             "%u shards, %u clients, %u steps, mailbox %u/%u ms, stall %u ms, refuse 1/%u,%s%s%s log %u/%u B/%u ms, "
+             "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
+             "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
+             p->nodes, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, p->stall_ms, p->refuse_one_in,
+             p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
+             s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes, s->slow_policy == SLOW_GAP ? "gap" : "disconnect",
+             s->reply_bytes, s->rooms_max, s->room_members_max, s->rooms_per_connection, s->commands_per_s,
+             s->heartbeat_ms, s->heartbeat_max_ms, s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "",
+             s->room_grace_ms, s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
+             s->flush_interval_ms, s->resume_ms);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The only file of the simulator that looks inside of core: what a shard still holds when everyone has gone, what it
+// keeps by design (pools and working memory), and where a room's log ends, so that the checkers know what the last
+// entry was even if nobody got it.
+#include "core/shard_state.h"
+#include "sim/world.h"
+
+static size_t slab_bytes(const struct slab *s)
+{
+    size_t chunk = (sizeof(struct slab_cell) + s->size) << s->shift;
+    return s->chunk_count * chunk + s->chunk_cap * sizeof *s->chunks;
+}
+
+void probe_shard(const struct shard *sh, struct probe *ret)
+{
+    *ret = (struct probe){
+        .connections = sh->conns.count,
+        .rooms = sh->rooms.count,
+        .members = sh->members.count,
+        .outlets = sh->outlets.count,
+        .registrations = sh->registry.slab.count,
+    };
+    for (uint32_t i = 0; i < sh->shard_count; i++)
+        ret->mails += sh->outboxes[i].n;
+    ret->retained = slab_bytes(&sh->conns) + slab_bytes(&sh->rooms) + slab_bytes(&sh->members) +
+                    slab_bytes(&sh->outlets) + slab_bytes(&sh->registry.slab) +
+                    sh->room_timers.cap * sizeof *sh->room_timers.items + sh->encode.cap + sh->reply.cap +
+                    sh->http.cap + sh->unescape.cap + sh->rooms_sorted_cap * sizeof *sh->rooms_sorted;
+}
+
+bool probe_room_head(const struct world *w, const char *room, char ret_epoch[EPOCH_MAX], uint64_t *ret_head)
+{
+    for (uint32_t i = 0; i < w->plan.nodes; i++) {
+        const struct shard *sh = w->nodes[i].shard;
+        str name = str_from_cstr(room);
+        uint32_t index = room_find(sh, name, hash_str(sh, name));
+        if (index == SLAB_NONE)
+            continue;
+        const struct room *r = room_at(sh, index);
+        memcpy(ret_epoch, r->epoch, EPOCH_LEN);
+        ret_epoch[EPOCH_LEN] = '\0';
+        *ret_head = r->log.head;
+        return true;
+    }
+    return false;
+}

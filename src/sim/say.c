@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What clients say: commands in native JSON, lines, requests, frames. Each command that has a reply is noted (asks.c).
+#include "sim/world.h"
+
+#include "base/codec.h"
+#include "wire/json.h"
+#include "wire/ws_handshake.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+void say_upgrade(struct world *w, struct client *c)
+{
+    uint8_t raw[16];
+    char key[32], text[512], accept[WS_ACCEPT_LEN];
+    for (size_t i = 0; i < sizeof raw; i++)
+        raw[i] = (uint8_t)roll(w, 256);
+    size_t key_n = base64_encode(raw, sizeof raw, key);
+    const char *path = c->speech == SPEAKS_JSON ? "/ws" : c->speech == SPEAKS_ECHO ? "/conformance/echo" : "/echo";
+    int n = snprintf(text, sizeof text,
+                     "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%s\r\n",
+                     path, (int)key_n, key,
+                     c->speech == SPEAKS_JSON && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n" : "");
+    ws_accept_key(str_make(key, key_n), accept);
+    memcpy(c->ws_accept, accept, WS_ACCEPT_LEN);
+    c->ws_accept[WS_ACCEPT_LEN] = '\0';
+    buf_put(&c->out, text, (size_t)n);
+    c->text_joining = c->speech == SPEAKS_TEXT_WS ? 0 : NONE; // terminals start in the lobby
+}
+
+void say_frame(struct world *w, struct client *c, uint8_t opcode, str payload)
+{
+    uint32_t mask = chance(w, 10) ? 0 : (uint32_t)prng_next(&w->dice);
+    bool control = opcode >= WS_CLOSE;
+    if (!control || opcode == WS_CLOSE)
+        trace_bytes(w, c, '>', payload);
+    if (control || !chance(w, 12)) {
+        ws_client_frame_encode(&c->out, opcode, true, mask, payload);
+        return;
+    }
+    // In fragments, empty ones included, with a ping between them.
+    size_t from = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        size_t n = i == 2 ? payload.n - from : roll(w, payload.n - from + 1);
+        ws_client_frame_encode(&c->out, i == 0 ? opcode : WS_CONTINUATION, i == 2, mask,
+                               str_make(payload.p + from, n));
+        from += n;
+        if (i < 2 && chance(w, 2)) {
+            char number[16];
+            int digits = snprintf(number, sizeof number, "%u", ++c->ping_sent);
+            ws_client_frame_encode(&c->out, WS_PING, true, mask + 1, str_make(number, (size_t)digits));
+        }
+    }
+}
+
+void say_close(struct world *w, struct client *c, uint16_t code)
+{
+    uint8_t frame[WS_CONTROL_FRAME_MAX];
+    size_t n = ws_close_encode(frame, code, STR("bye"));
+    say_frame(w, c, WS_CLOSE, str_make((const char *)frame + 2, n - 2));
+    c->close_sent = true;
+}
+
+void say_line(struct world *w, struct client *c, const char *format, ...)
+{
+    char line[2048];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    ASSERT(n >= 0 && (size_t)n < sizeof line);
+    str s = str_make(line, (size_t)n);
+    if (c->speech == SPEAKS_TEXT_WS) {
+        say_frame(w, c, WS_TEXT, s);
+        return;
+    }
+    trace_bytes(w, c, '>', s);
+    buf_put_str(&c->out, s);
+    buf_put_str(&c->out, chance(w, 4) ? STR("\r\n") : STR("\n"));
+}
+
+// --- JSON
+
+struct draft {
+    struct buf b;
+};
+
+static struct draft draft_make(struct world *w, const char *type, const struct asked *a)
+{
+    struct draft d;
+    buf_init(&d.b, &w->scratch_mem, 0);
+    BUF_PUT_LIT(&d.b, "{\"type\":\"");
+    buf_put_str(&d.b, str_from_cstr(type));
+    buf_put_char(&d.b, '"');
+    if (a->id != 0) {
+        BUF_PUT_LIT(&d.b, ",\"id\":");
+        if (a->id % 3 == 0)
+            BUF_PUT_LIT(&d.b, "\"c");
+        buf_put_u64(&d.b, a->id);
+        if (a->id % 3 == 0)
+            buf_put_char(&d.b, '"');
+    }
+    return d;
+}
+
+static void draft_key(struct draft *d, const char *key)
+{
+    BUF_PUT_LIT(&d->b, ", \"");
+    buf_put_str(&d->b, str_from_cstr(key));
+    BUF_PUT_LIT(&d->b, "\" : ");
+}
+
+static void draft_string(struct draft *d, const char *key, const char *value)
+{
+    draft_key(d, key);
+    json_put_string(&d->b, str_from_cstr(value));
+}
+
+static void draft_number(struct draft *d, const char *key, uint64_t value)
+{
+    draft_key(d, key);
+    buf_put_u64(&d->b, value);
+}
+
+static void draft_send(struct world *w, struct client *c, struct draft *d)
+{
+    buf_put_char(&d->b, '}');
+    ASSERT(buf_ok(&d->b));
+    say_frame(w, c, WS_TEXT, buf_str(&d->b));
+    buf_deinit(&d->b);
+}
+
+void say_hello(struct world *w, struct client *c)
+{
+    struct asked *a = asks_push(w, c, SAID_HELLO, true);
+    struct draft d = draft_make(w, "hello", a);
+    if (c->resume[0] != '\0') {
+        a->resume = true;
+        draft_string(&d, "resume", c->resume);
+    } else if (!chance(w, 4)) {
+        char name[16];
+        snprintf(name, sizeof name, "n%u", c->index);
+        draft_string(&d, "name", name);
+    }
+    draft_send(w, c, &d);
+}
+
+void say_join(struct world *w, struct client *c, int room, int from, bool remember)
+{
+    struct asked *a = asks_push(w, c, from == NONE ? SAID_JOIN : SAID_SWITCH, true);
+    struct draft d = draft_make(w, from == NONE ? "join" : "switch", a);
+    a->room = room;
+    a->from = from;
+    if (from != NONE)
+        draft_string(&d, "from", w->room_names[from]);
+    draft_string(&d, from == NONE ? "room" : "to", w->room_names[room]);
+    if (remember) {
+        const struct memory_of_room *m = &c->memory[room];
+        a->has_since = true;
+        a->since_epoch = m->epoch;
+        a->since = m->offset;
+        draft_key(&d, "since");
+        BUF_PUT_LIT(&d.b, "{\"epoch\":");
+        json_put_string(&d.b, str_from_cstr(truth_numbering(w, room, m->epoch)->epoch));
+        draft_number(&d, "offset", m->offset);
+        buf_put_char(&d.b, '}');
+    } else if (chance(w, 3)) {
+        a->has_history = true;
+        a->history = (uint32_t)roll(w, 20);
+        draft_number(&d, "history", a->history);
+    }
+    if (chance(w, 4)) {
+        draft_key(&d, "members");
+        BUF_PUT_LIT(&d.b, "true");
+    }
+    draft_send(w, c, &d);
+}
+
+void say_leave(struct world *w, struct client *c, int room)
+{
+    struct asked *a = asks_push(w, c, SAID_LEAVE, true);
+    struct draft d = draft_make(w, "leave", a);
+    a->room = room;
+    draft_string(&d, "room", w->room_names[room]);
+    draft_send(w, c, &d);
+}
+
+// One attempt to say a message.
+static void attempt(struct world *w, struct client *c, struct message *m, struct asked *a, bool with_key)
+{
+    struct draft d = draft_make(w, m->room == NONE ? "direct" : "message", a);
+    a->message = m->serial;
+    a->room = m->room;
+    m->attempts++;
+    m->link = c->link->serial;
+    if (m->room == NONE)
+        draft_string(&d, "to", w->clients[m->to].user);
+    else
+        draft_string(&d, "room", w->room_names[m->room]);
+    draft_key(&d, "data");
+    truth_data(m, &d.b);
+    if (with_key && m->keyed) {
+        char key[24];
+        snprintf(key, sizeof key, "k%u", m->serial);
+        draft_string(&d, "key", key);
+    }
+    if (m->echo) {
+        draft_key(&d, "echo");
+        BUF_PUT_LIT(&d.b, "true");
+    }
+    draft_send(w, c, &d);
+}
+
+static struct message *message_make(struct world *w, struct client *c, int room)
+{
+    struct message *m = truth_message_new(w, c, room);
+    m->style = (uint8_t)roll(w, 16);
+    m->pad = (uint32_t)roll(w, chance(w, 8) ? w->plan.data_max + 1 : 20);
+    m->keyed = chance(w, 3);
+    memcpy(m->session, c->welcomed ? c->session : "", c->welcomed ? sizeof m->session : 1);
+    return m;
+}
+
+void say_message(struct world *w, struct client *c, int room)
+{
+    struct message *m = message_make(w, c, room);
+    m->echo = chance(w, 2);
+    m->has_id = m->keyed || !chance(w, 6);
+    if (!m->has_id && !m->echo)
+        c->seats[room].unnamed++;
+    attempt(w, c, m, asks_push(w, c, SAID_MESSAGE, m->has_id), true);
+}
+
+void say_again(struct world *w, struct client *c, uint32_t message, bool with_key)
+{
+    attempt(w, c, truth_message(w, message), asks_push(w, c, SAID_MESSAGE, true), with_key);
+}
+
+void say_direct(struct world *w, struct client *c, uint32_t to)
+{
+    struct message *m = message_make(w, c, NONE);
+    m->to = to;
+    m->has_id = true;
+    attempt(w, c, m, asks_push(w, c, SAID_DIRECT, true), true);
+}
+
+void say_members(struct world *w, struct client *c, int room)
+{
+    struct asked *a = asks_push(w, c, SAID_MEMBERS, true);
+    struct draft d = draft_make(w, "members", a);
+    a->room = room;
+    draft_string(&d, "room", w->room_names[room]);
+    if (chance(w, 3))
+        draft_number(&d, "limit", 1 + roll(w, 5));
+    draft_send(w, c, &d);
+}
+
+void say_history(struct world *w, struct client *c, int room)
+{
+    struct asked *a = asks_push(w, c, SAID_HISTORY, true);
+    struct draft d = draft_make(w, "history", a);
+    a->room = room;
+    draft_string(&d, "room", w->room_names[room]);
+    if (chance(w, 2))
+        draft_number(&d, "limit", 1 + roll(w, 30));
+    if (c->seats[room].on && chance(w, 2))
+        draft_number(&d, "before", c->seats[room].next);
+    draft_send(w, c, &d);
+}
+
+void say_rooms(struct world *w, struct client *c)
+{
+    struct draft d = draft_make(w, "rooms", asks_push(w, c, SAID_ROOMS, true));
+    if (chance(w, 3))
+        draft_number(&d, "limit", 1 + roll(w, 3));
+    if (chance(w, 3))
+        draft_string(&d, "prefix", "r");
+    draft_send(w, c, &d);
+}
+
+void say_ping(struct world *w, struct client *c)
+{
+    if (chance(w, 2)) {
+        struct draft d = draft_make(w, "ping", asks_push(w, c, SAID_PING, true));
+        draft_send(w, c, &d);
+        return;
+    }
+    char number[16];
+    int n = snprintf(number, sizeof number, "%u", ++c->ping_sent);
+    say_frame(w, c, WS_PING, str_make(number, (size_t)n));
+}
+
+// Commands that are wrong, each in its own way; the connection lives on.
+void say_bad(struct world *w, struct client *c)
+{
+    static const char *const rests[] = {
+        ",\"type\":\"nonsense\"}", ",\"type\":\"message\",\"data\":1}", ",\"type\":\"join\",\"room\":\"\"}",
+        ",\"type\":\"kick\",\"room\":\"lobby\",\"user\":\"x\"}", ",\"type\":17}", ",\"type\":\"join\",\"room\":\" x\"}",
+    };
+    char text[128];
+    struct asked *a = asks_push(w, c, SAID_BAD, !chance(w, 5));
+    int n;
+    if (a->id == 0)
+        n = snprintf(text, sizeof text, "%s", chance(w, 2) ? "[1,2" : "{\"type\":\"message\",\"type\":\"message\"}");
+    else
+        n = snprintf(text, sizeof text, "{\"id\":%u%s", a->id, rests[roll(w, sizeof rests / sizeof *rests)]);
+    say_frame(w, c, WS_TEXT, str_make(text, (size_t)n));
+}
+
+// --- lines and requests
+
+void say_text_message(struct world *w, struct client *c)
+{
+    struct message *m = truth_message_new(w, c, c->terminal.room);
+    struct buf data;
+    m->text = m->echo = true;
+    m->attempts = 1;
+    m->link = c->link->serial;
+    m->pad = (uint32_t)roll(w, chance(w, 8) ? w->plan.data_max + 1 : 20);
+    buf_init(&data, &w->scratch_mem, 0);
+    truth_data(m, &data);
+    while (data.n > 2 && data.p[data.n - 2] == ' ') { // a line ends with a letter
+        m->pad--;
+        buf_reset(&data, 4096);
+        truth_data(m, &data);
+    }
+    say_line(w, c, "%.*s", (int)data.n - 2, data.p + 1);
+    buf_deinit(&data);
+}
+
+void say_http(struct world *w, struct client *c)
+{
+    static const char *const paths[] = {"/healthz", "/", "/metrics", "/nothing-here", "/readyz"};
+    char text[128];
+    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: sim\r\n\r\n", paths[roll(w, 5)]);
+    trace_bytes(w, c, '>', str_make(text, (size_t)n));
+    buf_put(&c->out, text, (size_t)n);
+    c->http_sent++;
+}

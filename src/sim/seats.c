@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One JSON connection in one room: nothing before `joined`, then every offset once and in order, except what a gap
+// announces and what the connection itself said without asking for an echo.
+//
+// The offset of an own message is known from its ack, which comes before anything behind it. A message without `id`
+// has no ack: then an offset may be missing, is noted, and must not turn out to be somebody else's entry.
+#include "sim/world.h"
+
+static const char *room_of(const struct world *w, int room) { return w->room_names[room]; }
+
+static bool own_silent(struct world *w, const struct client *c, const struct message *m)
+{
+    (void)w;
+    return m != NULL && m->client == c->index && !m->echo;
+}
+
+// Steps over own entries that the server was right to leave out. guess: what is not known may be one of those without
+// an ack. An entry of a replay is left out only where it was said again and acked on this connection.
+static void skip_own(struct world *w, struct client *c, int room, uint64_t until, bool guess)
+{
+    struct seat *s = &c->seats[room];
+    struct numbering *n = truth_numbering(w, room, s->epoch);
+    while (s->next < until && (guess || s->next <= n->head)) {
+        struct fact *f = truth_fact(w, n, s->next);
+        const struct message *m = truth_message(w, f->message);
+        if (f->kind == FACT_MESSAGE && own_silent(w, c, m) && (s->next > s->head || m->attempts > 1)) {
+            s->next++;
+        } else if (f->kind == FACT_UNKNOWN && s->unnamed > 0 && guess && s->next > s->head) {
+            s->unnamed--;
+            ARENA_GROW(&w->arena, s->unexplained.v, s->unexplained.n, s->unexplained.cap);
+            s->unexplained.v[s->unexplained.n++] = s->next++;
+        } else {
+            return;
+        }
+    }
+}
+
+// Offsets that were left out as own: nobody may have learned that they are not.
+static void explain(struct world *w, struct client *c, int room)
+{
+    struct seat *s = &c->seats[room];
+    struct numbering *n = truth_numbering(w, room, s->epoch);
+    for (uint32_t i = 0; i < s->unexplained.n; i++) {
+        struct fact *f = truth_fact(w, n, s->unexplained.v[i]);
+        if (f->kind != FACT_UNKNOWN && !own_silent(w, c, truth_message(w, f->message)))
+            trace_fail(w, c, "LOSS: offset %llu of %s was never sent, and is not the reader's own",
+                       (unsigned long long)s->unexplained.v[i], room_of(w, room));
+    }
+}
+
+// True if the log must still have held everything behind `since`: far from every limit that trims it.
+static bool certainly_kept(const struct world *w, const struct numbering *n, uint64_t since, uint64_t head)
+{
+    const struct settings *s = &w->settings;
+    uint64_t entries = head - since;
+    if (entries == 0)
+        return true;
+    uint64_t worst = entries * (2 * (w->plan.data_max + 600));
+    bool young = s->log_age_ms >= 3600000 && !w->wall_jumped;
+    (void)n;
+    return young && entries < s->log_entries && worst * 4 < s->log_bytes && w->plan.refuse_one_in == 0;
+}
+
+static void seat_since(struct world *w, struct client *c, const struct asked *a, int room, bool recovered)
+{
+    struct seat *s = &c->seats[room];
+    bool same = a->since_epoch == s->epoch;
+    if (recovered) {
+        if (!same)
+            trace_fail(w, c, "RESUME: recovered in %s, but its epoch is another one", room_of(w, room));
+        if (a->since > s->head)
+            trace_fail(w, c, "RESUME: recovered in %s from offset %llu, beyond its head", room_of(w, room),
+                       (unsigned long long)a->since);
+        s->next = a->since + 1;
+        w->counts.recovered++;
+        return;
+    }
+    w->counts.not_recovered++;
+    if (same && certainly_kept(w, truth_numbering(w, room, s->epoch), a->since, s->head))
+        trace_fail(w, c, "RESUME: not recovered in %s, though offsets %llu to %llu are well within the log's limits",
+                   room_of(w, room), (unsigned long long)a->since + 1, (unsigned long long)s->head);
+    if (same) {
+        s->gap_due = true;
+        s->gap_from = a->since + 1;
+    }
+}
+
+void seat_joined(struct world *w, struct client *c, const struct asked *a, int room, int epoch, uint64_t head,
+                 bool has_recovered, bool recovered)
+{
+    struct seat *s = &c->seats[room];
+    struct offsets list = s->unexplained;
+    list.n = 0;
+    if (s->on)
+        trace_fail(w, c, "ORDER: joined %s twice", room_of(w, room));
+    *s = (struct seat){.on = true, .epoch = epoch, .head = head, .next = head + 1, .unexplained = list};
+    truth_reach(truth_numbering(w, room, epoch), head);
+    if (has_recovered != a->has_since)
+        trace_fail(w, c, "RESUME: joined %s %s `since`, and `recovered` is %s", room_of(w, room),
+                   a->has_since ? "with" : "without", has_recovered ? "there" : "not there");
+    if (a->has_since) {
+        seat_since(w, c, a, room, recovered);
+    } else if (a->has_history && a->history > 0) {
+        s->replay_open = true;
+        s->history = a->history;
+    }
+    w->counts.joins++;
+}
+
+// A replay of the newest n messages begins with one of them, and is not longer.
+static void replay_entry(struct world *w, struct client *c, int room, uint64_t offset, const struct fact *seen)
+{
+    struct seat *s = &c->seats[room];
+    if (s->replay_open) {
+        s->replay_open = false;
+        if (offset <= s->head)
+            s->next = offset;
+    }
+    if (s->history == 0 || offset > s->head)
+        return;
+    s->replayed += seen->kind == FACT_MESSAGE;
+    if (s->replayed > s->history)
+        trace_fail(w, c, "RESUME: %u messages of history were asked for in %s, and more came", s->history,
+                   room_of(w, room));
+}
+
+void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, const struct fact *seen)
+{
+    struct seat *s = &c->seats[room];
+    if (!s->on)
+        trace_fail(w, c, "ISOLATION: offset %llu of %s came to a connection that is not in it",
+                   (unsigned long long)offset, room_of(w, room));
+    if (s->gap_due)
+        trace_fail(w, c, "RESUME: offset %llu of %s came after recovered:false and before the gap",
+                   (unsigned long long)offset, room_of(w, room));
+    replay_entry(w, c, room, offset, seen);
+    skip_own(w, c, room, offset, true);
+    if (offset < s->next)
+        trace_fail(w, c, "ORDER: offset %llu of %s came again or late; %llu was next", (unsigned long long)offset,
+                   room_of(w, room), (unsigned long long)s->next);
+    if (offset > s->next)
+        trace_fail(w, c, "LOSS: offset %llu of %s came, %llu was next, and no gap was announced",
+                   (unsigned long long)offset, room_of(w, room), (unsigned long long)s->next);
+    truth_observe(w, c, room, s->epoch, offset, seen);
+    const struct message *m = truth_message(w, seen->message);
+    if (offset > s->head && own_silent(w, c, m) && m->attempts == 1 && c->link != NULL && m->link == c->link->serial)
+        trace_fail(w, c, "ISOLATION: m%ux came back to its sender, who did not ask for it", m->serial);
+    s->next = offset + 1;
+    w->counts.entries_seen++;
+}
+
+void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, str reason)
+{
+    struct seat *s = &c->seats[room];
+    bool slow = str_eq(reason, STR("slow"));
+    w->counts.gaps++;
+    if (!s->on)
+        trace_fail(w, c, "ISOLATION: a gap in %s, where the connection is not", room_of(w, room));
+    if (to < from)
+        trace_fail(w, c, "LOSS: a gap in %s from %llu to %llu", room_of(w, room), (unsigned long long)from,
+                   (unsigned long long)to);
+    if (s->gap_due) {
+        if (from != s->gap_from || to < s->head)
+            trace_fail(w, c, "RESUME: the gap in %s is %llu to %llu; the missing entries are %llu to %llu",
+                       room_of(w, room), (unsigned long long)from, (unsigned long long)to,
+                       (unsigned long long)s->gap_from, (unsigned long long)s->head);
+        s->gap_due = false;
+        s->next = to + 1;
+        return;
+    }
+    if (s->replay_open) { // nothing of the replay was left when its turn came
+        s->replay_open = false;
+        s->next = from <= s->head ? from : s->next;
+    }
+    skip_own(w, c, room, from, true);
+    if (from != s->next)
+        trace_fail(w, c, "LOSS: a gap in %s begins at %llu, but %llu was next", room_of(w, room),
+                   (unsigned long long)from, (unsigned long long)s->next);
+    if (slow && w->settings.slow_policy == SLOW_DISCONNECT && w->plan.refuse_one_in == 0)
+        trace_fail(w, c, "SLOW: a gap in %s, though slow readers are to be disconnected", room_of(w, room));
+    if (slow && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0 && w->plan.writes_per_turn == 0)
+        trace_fail(w, c, "SLOW: a gap in %s on a connection that reads everything at once", room_of(w, room));
+    truth_reach(truth_numbering(w, room, s->epoch), to);
+    s->next = to + 1;
+}
+
+void seat_left(struct world *w, struct client *c, int room)
+{
+    struct seat *s = &c->seats[room];
+    if (!s->on)
+        return;
+    explain(w, c, room);
+    s->on = false;
+}
+
+bool seat_complete(struct world *w, struct client *c, int room, uint64_t head)
+{
+    struct seat *s = &c->seats[room];
+    skip_own(w, c, room, UINT64_MAX, false);
+    if (s->replay_open)
+        return head <= s->head;
+    // Own messages that were never acked may be the last ones.
+    return !s->gap_due && s->next + s->unnamed > head;
+}
+
+// A healthy connection gets what others have seen, soon.
+void seat_check_late(struct world *w, struct client *c)
+{
+    for (int room = 0; room < ROOMS_MAX; room++) {
+        struct seat *s = &c->seats[room];
+        if (!s->on || s->replay_open)
+            continue;
+        struct numbering *n = truth_numbering(w, room, s->epoch);
+        skip_own(w, c, room, n->head + 1, false);
+        if (s->next > n->head)
+            continue;
+        const struct fact *f = truth_fact(w, n, s->next);
+        if (f->first_ms != 0 && f->first_ms + client_patience_ms(w) < w->now_ms)
+            trace_fail(w, c, "SLOW: offset %llu of %s, known since %llu ms, has not come to a healthy connection",
+                       (unsigned long long)s->next, room_of(w, room), (unsigned long long)f->first_ms);
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is true about a room: which entry has which offset. The first client to see an offset says what it is; all
+// others must agree, byte for byte. A message's place is also told by its ack, and must be the same one.
+//
+// Nothing here looks into core: the truth is what was promised to somebody.
+#include "sim/world.h"
+
+#include "wire/json.h"
+
+uint64_t truth_hash(str s)
+{
+    uint64_t h = 0xcbf29ce484222325u ^ s.n;
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (uint8_t)s.p[i]) * 0x100000001b3u;
+    return h == 0 ? 1 : h;
+}
+
+int truth_room_find(const struct world *w, str name)
+{
+    for (int i = 0; i < ROOMS_MAX; i++)
+        if (str_eq(name, str_from_cstr(w->room_names[i])))
+            return i;
+    return NONE;
+}
+
+int truth_epoch(struct world *w, int room, str epoch)
+{
+    struct room_truth *r = &w->truth[room];
+    for (uint32_t i = 0; i < r->n; i++)
+        if (str_eq(epoch, str_from_cstr(r->v[i].epoch)))
+            return (int)i;
+    ASSERT(epoch.n > 0 && epoch.n < EPOCH_MAX);
+    ARENA_GROW(&w->arena, r->v, r->n, r->cap);
+    struct numbering *n = &r->v[r->n];
+    *n = (struct numbering){0};
+    memcpy(n->epoch, epoch.p, epoch.n);
+    w->counts.epochs++;
+    return (int)r->n++;
+}
+
+struct numbering *truth_numbering(struct world *w, int room, int epoch)
+{
+    ASSERT(epoch >= 0 && (uint32_t)epoch < w->truth[room].n);
+    return &w->truth[room].v[epoch];
+}
+
+struct fact *truth_fact(struct world *w, struct numbering *n, uint64_t offset)
+{
+    ASSERT(offset < 1u << 22);
+    while (n->n <= offset) {
+        ARENA_GROW(&w->arena, n->facts, n->n, n->cap);
+        n->facts[n->n++] = (struct fact){0};
+    }
+    return &n->facts[offset];
+}
+
+void truth_reach(struct numbering *n, uint64_t offset)
+{
+    if (offset > n->head)
+        n->head = offset;
+}
+
+struct message *truth_message(struct world *w, uint32_t serial)
+{
+    return serial == 0 || serial >= w->messages_n ? NULL : &w->messages[serial];
+}
+
+struct message *truth_message_new(struct world *w, struct client *c, int room)
+{
+    if (w->messages_n == 0) { // serials begin at 1
+        ARENA_GROW(&w->arena, w->messages, w->messages_n, w->messages_cap);
+        w->messages_n = 1;
+    }
+    ARENA_GROW(&w->arena, w->messages, w->messages_n, w->messages_cap);
+    struct message *m = &w->messages[w->messages_n];
+    *m = (struct message){.serial = w->messages_n++, .room = room, .client = c->index, .epoch = NONE};
+    w->counts.published++;
+    return m;
+}
+
+// --- data: made from the serial, so that it need not be kept
+
+static void put_pad(struct buf *out, const struct message *m)
+{
+    static const char pad[] = "the quick brown fox jumps over the lazy dog ";
+    for (uint32_t i = 0; i < m->pad; i++)
+        buf_put_char(out, pad[(i + m->serial) % (sizeof pad - 1)]);
+}
+
+// Spaces, escapes and order of keys must come out as they went in.
+void truth_data(const struct message *m, struct buf *out)
+{
+    static const struct {
+        const char *before, *after;
+    } styles[] = {
+        {"\"m", "\""},
+        {"{\"text\":\"m", "\"}"},
+        {" [1 , -0.0e+10,\t\"m", "\" , null, {\"a\":{\"a\":1}, \"b\" : []} ] "},
+        {"\"\\u00fc\xc3\xbc\\n\\\"\\\\ m", "\\ud83d\\ude00\xf0\x9f\x98\x80\""},
+        {"{\"b\":1,\"a\":{\"text\":\"m", "\"},\"z\":\"\\u0000\\u007f\\u202e\"}"},
+    };
+    uint8_t style = m->text ? 0 : m->style % (sizeof styles / sizeof *styles);
+    buf_put_str(out, str_from_cstr(styles[style].before));
+    buf_put_u64(out, m->serial);
+    buf_put_char(out, 'x');
+    put_pad(out, m);
+    buf_put_str(out, str_from_cstr(styles[style].after));
+}
+
+// --- observations
+
+// Once: a message has one place in a room. A key may let it in again only when its window is over, or in a room that
+// began anew. The window is counted from when the entry was first known, which is after it was appended.
+static bool window_over(const struct world *w, const struct message *m, int epoch, uint64_t offset)
+{
+    if (!m->keyed)
+        return false;
+    if (epoch != m->epoch)
+        return true;
+    uint64_t apart = offset > m->offset ? offset - m->offset : m->offset - offset;
+    return w->now_ms - m->first_ms + 2000 >= w->settings.idempotency_ms || apart >= w->settings.idempotency_keys;
+}
+
+void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset)
+{
+    if (m->attempts == m->denied)
+        trace_fail(w, c, "ISOLATION: message m%ux was refused, but it is an entry at offset %llu of %s", m->serial,
+                   (unsigned long long)offset, w->room_names[m->room]);
+    if (m->epoch == epoch && m->offset == offset)
+        return;
+    if (m->epoch != NONE && !window_over(w, m, epoch, offset))
+        trace_fail(w, c, "ONCE: message m%ux has the offsets %llu and %llu in %s", m->serial,
+                   (unsigned long long)m->offset, (unsigned long long)offset, w->room_names[m->room]);
+    struct fact *f = truth_fact(w, truth_numbering(w, m->room, epoch), offset);
+    if (f->message != 0 && f->message != m->serial)
+        trace_fail(w, c, "ORDER: offset %llu of %s is m%ux, and was m%ux", (unsigned long long)offset,
+                   w->room_names[m->room], m->serial, f->message);
+    if (f->message == 0 && f->kind != FACT_UNKNOWN && f->kind != FACT_MESSAGE)
+        trace_fail(w, c, "ORDER: offset %llu of %s is m%ux, and was no message", (unsigned long long)offset,
+                   w->room_names[m->room], m->serial);
+    truth_reach(truth_numbering(w, m->room, epoch), offset);
+    f->message = m->serial;
+    f->kind = FACT_MESSAGE;
+    if (f->first_ms == 0)
+        f->first_ms = w->now_ms;
+    m->epoch = epoch;
+    m->offset = offset;
+    m->first_ms = w->now_ms;
+}
+
+void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset, const struct fact *seen)
+{
+    struct fact *f = truth_fact(w, truth_numbering(w, room, epoch), offset);
+    truth_reach(truth_numbering(w, room, epoch), offset);
+    if (f->first_ms == 0)
+        f->first_ms = w->now_ms;
+    if (f->hash != 0 && f->hash != seen->hash)
+        trace_fail(w, c, "ORDER: offset %llu of %s has another content than somebody else saw",
+                   (unsigned long long)offset, w->room_names[room]);
+    if (seen->message != 0) {
+        struct message *m = truth_message(w, seen->message);
+        if (m->room != room)
+            trace_fail(w, c, "ISOLATION: m%ux was said in another room than %s", m->serial, w->room_names[room]);
+        truth_appended(w, c, m, epoch, offset);
+        f = truth_fact(w, truth_numbering(w, room, epoch), offset);
+    } else if (f->message != 0) {
+        trace_fail(w, c, "ORDER: offset %llu of %s is no message, and was m%ux", (unsigned long long)offset,
+                   w->room_names[room], f->message);
+    }
+    f->hash = seen->hash;
+    f->kind = seen->kind;
+    f->name_hash = seen->name_hash;
+}

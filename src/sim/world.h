@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// world.h - everything a run consists of; the inside of the simulator, shared by its files.
+//
+//      client --bytes--> link.up   --> node (a shard and its driver) --mail--> node
+//      client <--bytes-- link.down <--
+//        |                                  what clients see goes to the checkers:
+//        +-- asks.c     replies, in order         +-- seats.c   one connection in one room: offsets, gaps, skips
+//        +-- text_seats.c  the same for terminals +-- truth.c   one room: what entry has which offset, for everyone
+//
+// A client is a person and outlives its links (connections). A link outlives its client's interest in it where the
+// server has not noticed yet that nobody is there.
+//
+// Ownership: `arena` holds all of it. Thread: one.
+#ifndef PLENUM_SIM_WORLD_H
+#define PLENUM_SIM_WORLD_H
+
+#include "base/buf.h"
+#include "core/shard.h"
+#include "sim/arena.h"
+#include "sim/sim.h"
+#include "sim/trace.h"
+#include "sim/vmem.h"
+#include "wire/ws_frame.h"
+#include <setjmp.h>
+
+enum {
+    NODES_MAX = 7,
+    ROOMS_MAX = 7,
+    CLIENTS_MAX = 64,
+    ASKS_MAX = 64,
+    EPOCH_MAX = 24,
+    NONE = -1,
+};
+
+// What the seed decided before the first step (plan.c).
+struct plan {
+    uint32_t nodes, clients, steps;
+    uint32_t mailbox_cap, mail_delay_ms;
+    uint32_t stall_ms;       // longest stall of a shard; 0 = none
+    bool wall_jumps;
+    uint32_t refuse_one_in;  // allocations; 0 = never
+    bool drain;              // leave by draining, else clients go on their own
+    uint32_t writes_per_turn; // 0 = until nothing is left
+    bool spurious_turns;
+    bool quiet_network;      // no faults of links
+    uint32_t data_max;       // bytes of padding in a message
+};
+
+// --- the network
+
+// One direction of a connection. The first `here` of n bytes have arrived, the others are on their way.
+struct pipe {
+    uint8_t *v;
+    size_t cap, from, n, here;
+};
+
+struct client;
+
+struct link {
+    uint32_t serial;
+    struct client *client; // NULL: its client has given it up
+    uint32_t owner;        // that client's index, for reports
+    enum transport transport;
+    uint32_t node, conn;
+    bool accepted, refused;
+    struct pipe up, down;
+    // Quality.
+    bool healthy;
+    uint32_t chunk_max;     // bytes that arrive per step; UINT32_MAX = all
+    size_t down_cap;        // the server's send buffer and what is under way
+    uint64_t frozen_until_ms;
+    // The client's side.
+    bool fin, reset, vanished;
+    uint64_t vanished_ms, gone_ms;
+    // The server's side.
+    bool paused, blocked, eof_told, broken_told, server_shut, server_closed, server_aborted;
+    uint64_t unread_ms; // heard of last: when the server was last given bytes
+};
+
+// --- the checkers' memory
+
+// What is known about one offset of a room.
+enum fact_kind { FACT_UNKNOWN, FACT_MESSAGE, FACT_JOINED, FACT_LEFT, FACT_CHANGED, FACT_COUNT };
+struct fact {
+    uint64_t hash; // of the JSON bytes; 0 = nobody has seen them
+    uint32_t message; // serial, 0 = none
+    uint8_t kind;
+    uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name
+    uint64_t first_ms;  // when somebody first learned of it
+};
+struct numbering { // one epoch of a room
+    char epoch[EPOCH_MAX];
+    struct fact *facts; // by offset
+    uint32_t n, cap;    // facts[1..n-1]
+    uint64_t head;      // highest offset that is known to exist
+};
+struct room_truth {
+    struct numbering *v;
+    uint32_t n, cap;
+};
+
+// Something a client said; what is said again with the same key is the same message.
+struct message {
+    uint32_t serial;
+    int room; // NONE: a direct
+    uint32_t client, to;
+    uint32_t link; // of the last attempt
+    uint32_t attempts, denied;
+    bool keyed, echo, text, has_id;
+    bool settled;  // acked or denied for good; no more attempts
+    uint8_t style; // of the data
+    uint32_t pad;
+    char session[SESSION_ID_LEN + 1];
+    int epoch;     // index of the numbering it was seen or acked in; NONE
+    uint64_t offset;
+    uint64_t first_ms; // when it was first known to have been appended
+    uint32_t deliveries; // directs: how often it came
+    uint32_t reached;    // directs: as acked
+};
+
+struct offsets {
+    uint64_t *v;
+    uint32_t n, cap;
+};
+
+// One JSON connection in one room.
+struct seat {
+    bool on;
+    int epoch;
+    uint64_t head;      // at the join
+    uint64_t next;      // the next offset to come, own skipped entries aside
+    bool replay_open;   // history was asked for: where it begins is not known yet
+    uint32_t history, replayed;
+    bool gap_due;       // recovered:false in the same epoch: a gap must come first
+    uint64_t gap_from;
+    uint32_t unnamed;   // own messages without id and echo: their offsets are not told
+    struct offsets unexplained; // skipped, to be proved own later
+};
+
+// One line that a terminal showed for an entry.
+struct shown {
+    uint32_t at; // how many entries came before it in this membership, gaps included
+    uint32_t message;
+    uint8_t kind;
+    uint64_t name_hash;
+};
+struct text_seat {
+    int room; // NONE
+    uint32_t at;
+    bool loose; // history was asked for: its lines look like live ones
+    struct shown *v;
+    uint32_t n, cap;
+};
+
+enum ask_kind {
+    SAID_HELLO, SAID_JOIN, SAID_LEAVE, SAID_SWITCH, SAID_MESSAGE, SAID_DIRECT, SAID_MEMBERS, SAID_HISTORY, SAID_ROOMS,
+    SAID_PING, SAID_BAD,
+};
+struct asked {
+    enum ask_kind kind;
+    uint32_t id; // 0: none was given
+    int room, from;
+    uint32_t message;
+    bool resume;
+    bool has_since, has_history;
+    int since_epoch;
+    uint64_t since;
+    uint32_t history;
+    uint64_t at_ms;
+};
+
+// --- people
+
+enum temper {
+    TEMPER_HEALTHY,  // perfect network, reads at once: nothing bad may ever happen to it
+    TEMPER_ORDINARY, // an ordinary bad network
+    TEMPER_SLOW,     // reads a few bytes a second
+    TEMPER_STALLING, // stops reading for long
+    TEMPER_FLOODING, // sends more than is allowed
+    TEMPER_HOSTILE,  // breaks every rule
+    TEMPER_SILENT,   // connects and says nothing
+    TEMPER_COUNT
+};
+enum speech { SPEAKS_JSON, SPEAKS_TEXT_WS, SPEAKS_TEXT_LINE, SPEAKS_ECHO, SPEAKS_HTTP };
+enum client_state { CLIENT_OFF, CLIENT_UPGRADING, CLIENT_OPEN, CLIENT_CLOSING };
+
+// Where a client was in a room when its connection ended.
+struct memory_of_room {
+    bool was_in;
+    int epoch;
+    uint64_t offset;
+};
+
+struct client {
+    uint32_t index;
+    enum temper temper;
+    enum speech speech;
+    enum client_state state;
+    struct link *link;
+    uint32_t connects;
+    uint64_t next_connect_ms, next_act_ms, opened_ms;
+    uint64_t stalled_until_ms;
+    uint32_t read_credit, read_per_s; // bytes; 0 = no limit
+    bool stopping; // says nothing new
+
+    // Who it is.
+    char name[40];
+    char user[USER_ID_MAX + 1];
+    char session[SESSION_ID_LEN + 1];
+    char resume[RESUME_TOKEN_MAX + 1];
+    uint64_t resume_ms; // when the token was given
+    bool welcomed, implicit_hello;
+    bool drain_seen;
+
+    // The connection's reader.
+    struct ws_decoder ws;
+    struct buf in;       // an HTTP head, a line or a message that is not whole
+    bool in_control;     // `control` is being put together
+    struct buf control;
+    struct buf out;      // bytes on their way into the link
+    char ws_accept[32];
+    uint16_t close_code; // received; 0 = none
+    bool close_sent, quit_sent, expects_close;
+    uint32_t ping_sent, ping_seen; // our own WebSocket pings
+    uint32_t echo_sent, echo_seen;
+    uint32_t http_sent, http_seen;
+
+    // What it waits for, and what it is in.
+    struct asked asks[ASKS_MAX];
+    uint32_t asks_from, asks_n;
+    uint32_t next_id;
+    struct seat seats[ROOMS_MAX];
+    struct text_seat terminal;
+    int text_joining; // room of the /join that is not answered; NONE
+    struct memory_of_room memory[ROOMS_MAX];
+    uint32_t *retry; // keyed messages that were not acked when the connection ended
+    uint32_t retry_n, retry_cap;
+};
+
+// --- shards
+
+struct node {
+    uint32_t index;
+    struct shard *shard;
+    struct shard_host host;
+    struct link **conns; // by core's index
+    uint64_t stalled_until_ms;
+    uint64_t drain_ms, last_1012_ms;
+    uint32_t closed_1012;
+};
+
+struct letter {
+    struct mail *mail;
+    uint64_t due_ms;
+};
+struct mailbox { // from one node to another
+    struct letter *v;
+    uint32_t n, cap;
+};
+
+struct world {
+    const struct sim_options *options;
+    struct sim_counts counts;
+    struct arena arena;
+    struct trace trace;
+    jmp_buf way_out;
+
+    struct prng dice;    // what happens
+    struct prng secrets; // core's random numbers
+    struct plan plan;
+    uint64_t step, now_ms, wall_ms;
+    uint64_t mood_until_step;
+    uint32_t dt_max, dt_ms; // of the present mood; of this step
+    bool wall_jumped, faults, finishing, draining;
+    uint64_t faults_off_ms;
+
+    struct vmem vmem;
+    size_t baseline; // bytes after shard_create
+    size_t budget;
+    struct settings settings;
+    struct node nodes[NODES_MAX];
+    struct mailbox boxes[NODES_MAX][NODES_MAX]; // [from][to]
+
+    struct mem scratch_mem; // of the clients' buffers; from `arena`
+    struct link **links;
+    uint32_t links_n, links_cap, link_serial;
+    struct client *clients;
+    const char *room_names[ROOMS_MAX];
+    struct room_truth truth[ROOMS_MAX];
+    struct message *messages; // by serial, from 1
+    uint32_t messages_n, messages_cap;
+
+    struct {
+        uint32_t occasions;
+        bool done;
+        struct buf held; // SWAP_*, ECHO_BEFORE_ACK: what is to come after the next
+        struct link *held_link;
+    } mutation;
+};
+
+static inline uint64_t roll(struct world *w, uint64_t below) { return prng_below(&w->dice, below); }
+static inline bool chance(struct world *w, uint64_t one_in) { return prng_below(&w->dice, one_in) == 0; }
+
+// --- plan.c
+void plan_make(struct world *w);
+void plan_describe(const struct world *w, char *ret, size_t n);
+
+// --- pipes and links (link.c)
+void pipe_put(struct world *w, struct pipe *p, const void *bytes, size_t n);
+void pipe_take(struct pipe *p, size_t n); // the first n of those that are here
+struct link *link_open(struct world *w, struct client *c, enum transport transport);
+void link_abandon(struct world *w, struct link *l); // the client goes; nothing is said
+void link_reset(struct world *w, struct link *l);   // the client resets
+void link_vanish(struct world *w, struct link *l);  // the client is gone and nobody can tell
+void links_step(struct world *w);                   // bytes move, and links that are over are forgotten
+
+// --- shards (node.c)
+void node_create(struct world *w, uint32_t index);
+bool node_has_work(struct world *w, const struct node *n);
+void node_turn(struct world *w, struct node *n);
+uint64_t node_due_ms(const struct node *n);
+
+// --- clients
+void client_init(struct world *w, struct client *c, uint32_t index);
+void client_connect(struct world *w, struct client *c);
+void client_step(struct world *w, struct client *c);
+void client_flush(struct world *w, struct client *c); // bytes in `out` go on their way
+void client_receive(struct world *w, struct client *c); // client_in.c
+void client_leave(struct world *w, struct client *c, const char *how); // gives its link up, remembers where it was
+void client_fin(struct world *w, struct client *c);
+uint64_t client_patience_ms(const struct world *w); // how late a healthy connection's delivery may be
+bool client_watched(const struct client *c);        // its claims are checked in full
+
+// --- what clients say (say.c, act.c, hostile.c)
+void say_upgrade(struct world *w, struct client *c);
+void say_frame(struct world *w, struct client *c, uint8_t opcode, str payload);
+void say_hello(struct world *w, struct client *c);
+void say_join(struct world *w, struct client *c, int room, int from, bool remember);
+void say_leave(struct world *w, struct client *c, int room);
+void say_message(struct world *w, struct client *c, int room);
+void say_again(struct world *w, struct client *c, uint32_t message, bool with_key);
+void say_direct(struct world *w, struct client *c, uint32_t to);
+void say_members(struct world *w, struct client *c, int room);
+void say_history(struct world *w, struct client *c, int room);
+void say_rooms(struct world *w, struct client *c);
+void say_ping(struct world *w, struct client *c);
+void say_bad(struct world *w, struct client *c);
+void say_line(struct world *w, struct client *c, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void say_text_message(struct world *w, struct client *c);
+void say_close(struct world *w, struct client *c, uint16_t code);
+void say_http(struct world *w, struct client *c);
+void act(struct world *w, struct client *c);
+void act_on_open(struct world *w, struct client *c);
+void hostile_act(struct world *w, struct client *c);
+
+// --- what clients hear (hear_json.c, hear_text.c, mutate.c)
+void hear_json(struct world *w, struct client *c, str message);
+void hear_line(struct world *w, struct client *c, str line);
+// Between the reader and the above: what the chosen mutation does with it.
+void mutate_message(struct world *w, struct client *c, str message);
+void mutate_line(struct world *w, struct client *c, str line);
+bool mutate_is(const struct world *w, enum sim_mutation m); // chosen and not done yet
+bool mutate_now(struct world *w);                           // an occasion: true once, when it is the one
+
+// --- checkers
+// truth.c
+int truth_room_find(const struct world *w, str name);
+int truth_epoch(struct world *w, int room, str epoch); // index, made on first sight
+struct numbering *truth_numbering(struct world *w, int room, int epoch);
+struct fact *truth_fact(struct world *w, struct numbering *n, uint64_t offset);
+void truth_reach(struct numbering *n, uint64_t offset); // it exists
+void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset, const struct fact *seen);
+void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset);
+struct message *truth_message(struct world *w, uint32_t serial); // NULL: there is none
+struct message *truth_message_new(struct world *w, struct client *c, int room);
+void truth_data(const struct message *m, struct buf *out); // its JSON
+uint64_t truth_hash(str s);
+// seats.c
+void seat_joined(struct world *w, struct client *c, const struct asked *a, int room, int epoch, uint64_t head,
+                 bool has_recovered, bool recovered);
+void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, const struct fact *seen);
+void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, str reason);
+void seat_left(struct world *w, struct client *c, int room);
+bool seat_complete(struct world *w, struct client *c, int room, uint64_t head); // seen all up to the head
+void seat_check_late(struct world *w, struct client *c);
+// text_seats.c
+void text_seat_joined(struct world *w, struct client *c, int room);
+void text_seat_left(struct world *w, struct client *c);
+void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t message, uint64_t name_hash);
+void text_seat_missed(struct world *w, struct client *c, uint64_t n);
+void text_seat_check(struct world *w, struct client *c, bool complete);
+// asks.c
+struct asked *asks_push(struct world *w, struct client *c, enum ask_kind kind, bool with_id);
+struct asked asks_answered(struct world *w, struct client *c, str id, uint32_t kinds); // bits of ask_kind; fails if it is not due
+bool asks_find(const struct client *c, uint32_t id, struct asked *ret);
+uint32_t asks_unnamed_first(const struct client *c); // so many without id come before the next with one
+void asks_forget(struct world *w, struct client *c);
+void asks_check_late(struct world *w, struct client *c);
+// watch.c: after every step
+void watch_step(struct world *w);
+void watch_closed(struct world *w, struct client *c, bool aborted); // the server ended the connection
+// run.c, finish.c
+void world_step(struct world *w);
+void finish(struct world *w);
+// probe.c: inside of core
+struct probe {
+    uint64_t connections, rooms, members, outlets, registrations, mails;
+    size_t retained; // bytes of pools and working memory that a shard keeps by design
+};
+void probe_shard(const struct shard *sh, struct probe *ret);
+bool probe_room_head(const struct world *w, const char *room, char ret_epoch[EPOCH_MAX], uint64_t *ret_head);
+
+#endif
