@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +19,7 @@ enum {
 // How a pass over one listener's queue ended.
 enum pass {
     PASS_EMPTY,  // the queue is empty
-    PASS_BUDGET, // enough for this turn, there may be more
+    PASS_BUDGET, // enough for now, there may be more
     PASS_FULL,   // there is somebody and no slot
     PASS_PAUSED, // the state is PAUSED now
 };
@@ -168,15 +170,15 @@ static void admit(struct loop *l, uint32_t index, int fd, const struct address *
     }
 }
 
-// Takes connections from one queue. over_limit: also those without a slot, to refuse them.
-static enum pass accept_pass(struct loop *l, uint32_t index, bool over_limit)
+// Takes connections from one queue: as many as there are slots for, and the first `refusable` in any case.
+static enum pass accept_pass(struct loop *l, uint32_t index, uint32_t refusable)
 {
     struct acceptor *a = &l->acceptor;
     for (uint32_t n = 0; n < ACCEPTS_PER_TURN; n++) {
         bool slot = admission_reserve(&l->shared->admission, l->index);
-        // After the last slot was used it is not known whether anybody is left: if so, epoll reports it again.
-        if (!slot && !over_limit)
-            return n > 0 ? PASS_BUDGET : PASS_FULL;
+        if (!slot && n >= refusable)
+            return n > 0 ? PASS_BUDGET
+                         : PASS_FULL; // after the last slot it is not known whether anybody is left
 
         struct address from = {.len = sizeof from.storage};
         int fd = accept4(a->listeners[index].fd, (struct sockaddr *)&from.storage, &from.len,
@@ -186,11 +188,12 @@ static enum pass accept_pass(struct loop *l, uint32_t index, bool over_limit)
             loop_wake_waiting(l, admission_cancel(&l->shared->admission));
         if (fd < 0 && (cause == EAGAIN || cause == EWOULDBLOCK))
             return PASS_EMPTY;
-        if (fd < 0 && is_peers_fault(cause))
-            continue;
-        if (fd < 0)
+        if (fd < 0 && !is_peers_fault(cause))
             return pause_after(l, index, cause);
 
+        wait_line_served(&a->listeners[index].line, 1);
+        if (fd < 0)
+            continue;
         a->pause_ms = ACCEPT_PAUSE_MIN_MS;
         if (slot)
             admit(l, index, fd, &from);
@@ -200,37 +203,82 @@ static enum pass accept_pass(struct loop *l, uint32_t index, bool over_limit)
     return PASS_BUDGET;
 }
 
+// Connections in the accept queue. Linux reports them in a field that means something else for a connection.
+static uint32_t queue_length(int fd)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_unacked : 0;
+}
+
+static uint32_t wait_ms(const struct loop *l)
+{
+    return atomic_load_explicit(&l->shared->live.connection_wait_ms, memory_order_relaxed);
+}
+
+static uint64_t next_step_ms(const struct loop *l)
+{
+    uint32_t step = wait_ms(l) / WAIT_STEPS;
+    return l->clock.now_ms + (step > 0 ? step : 1);
+}
+
+static void wait_begin(struct loop *l)
+{
+    struct acceptor *a = &l->acceptor;
+    metric_add(&l->io_metrics.accept_waits, 1);
+    a->full_told = false;
+    for (uint32_t i = 0; i < a->listener_count; i++)
+        wait_line_start(&a->listeners[i].line, queue_length(a->listeners[i].fd));
+    state_set(l, ACCEPTOR_WAITING, next_step_ms(l));
+}
+
 static void turn_open(struct loop *l)
 {
     struct acceptor *a = &l->acceptor;
-    uint32_t wait_ms = atomic_load_explicit(&l->shared->live.connection_wait_ms, memory_order_relaxed);
-    if (wait_ms == 0)
+    bool waiting_off = wait_ms(l) == 0;
+    if (waiting_off)
         a->full_told = false;
     for (uint32_t i = 0; i < a->listener_count && a->state == ACCEPTOR_OPEN; i++) {
         bool ready = a->listeners[i].ready;
         a->listeners[i].ready = false;
-        if (ready && accept_pass(l, i, wait_ms == 0) == PASS_FULL) {
-            metric_add(&l->io_metrics.accept_waits, 1);
-            a->full_told = false;
-            state_set(l, ACCEPTOR_WAITING, l->clock.now_ms + wait_ms);
-        }
+        if (ready && accept_pass(l, i, waiting_off ? UINT32_MAX : 0) == PASS_FULL)
+            wait_begin(l);
     }
 }
 
-// Woken for a free slot, or the wait is over. Who lost the race for the slot goes on waiting, not from the start.
+// Somebody has had his time, and the budget of the last turn was too small for him.
+static bool is_refusing(const struct acceptor *a)
+{
+    for (uint32_t i = 0; i < a->listener_count; i++)
+        if (wait_line_over(&a->listeners[i].line) > 0)
+            return true;
+    return false;
+}
+
+// A step is over, or there is a free slot, or something was left to do.
 static void turn_waiting(struct loop *l)
 {
     struct acceptor *a = &l->acceptor;
-    bool over = a->due_ms <= l->clock.now_ms;
-    if (!over && !admission_has_room(&l->shared->admission, l->index))
-        return;
-    bool done = true;
-    for (uint32_t i = 0; i < a->listener_count && a->state == ACCEPTOR_WAITING; i++) {
-        enum pass pass = accept_pass(l, i, over);
-        done = done && pass != PASS_FULL && !(over && pass == PASS_BUDGET);
+    bool step = a->due_ms <= l->clock.now_ms;
+    bool again = false, empty = true;
+    for (uint32_t i = 0; i < a->listener_count; i++) {
+        struct wait_line *line = &a->listeners[i].line;
+        if (step)
+            wait_line_step(line, queue_length(a->listeners[i].fd));
+        enum pass pass = accept_pass(l, i, wait_line_over(line));
+        if (pass == PASS_PAUSED)
+            return;
+        if (pass == PASS_EMPTY)
+            wait_line_start(line, 0);
+        again = again || pass == PASS_BUDGET;
+        empty = empty && queue_length(a->listeners[i].fd) == 0;
     }
-    if (done && a->state == ACCEPTOR_WAITING)
+    if (empty)
         state_set(l, ACCEPTOR_OPEN, UINT64_MAX);
+    else if (step)
+        a->due_ms = next_step_ms(l);
+    if (again)
+        loop_request(l, REQUEST_LOOK);
 }
 
 void acceptor_turn(struct loop *l)
@@ -242,7 +290,9 @@ void acceptor_turn(struct loop *l)
         turn_open(l);
         break;
     case ACCEPTOR_WAITING:
-        turn_waiting(l);
+        if (a->due_ms <= l->clock.now_ms || is_refusing(a) ||
+            admission_has_room(&l->shared->admission, l->index))
+            turn_waiting(l);
         break;
     case ACCEPTOR_PAUSED:
         if (a->due_ms <= l->clock.now_ms) {

@@ -2,18 +2,19 @@
 //
 // acceptor.h - how new connections reach one shard, and what happens when there is no room for them.
 //
-//              slot free, next event                     +----------------- shutdown --> CLOSED
-//        +-----------------------------------+           |
-//        v                                   |           |
-//      OPEN -- no slot left --> WAITING -- wait is over: those in the queue are refused (503) --> OPEN
+//        +------------- nobody is left in the queues -------------+
+//        v                                                        |
+//      OPEN -- somebody and no slot --> WAITING: comes in when a slot is free, is refused (503) after the wait
 //        |
 //        +-- EMFILE, ENFILE: one refused with the spare file --> PAUSED -- 10 ms ... 1 s --> OPEN
+//
+//      any -- shutdown: who is in the queues is refused (503) --> CLOSED
 //
 // OPEN is the only state in which the listeners are armed in epoll. They are level-triggered, so arming one is all
 // it takes to hear of connections that came meanwhile; and a disarmed one cannot spin the loop.
 //
 // WAITING is the rule of limits.connections: the connection beyond the limit stays in the kernel's accept queue for
-// up to connection_wait_ms. The wait begins with the first one; those that came later wait less.
+// connection_wait_ms (see wait_line.h for how that is known), first come, first served.
 //
 // PAUSED doubles its length with each failure in a row. The spare file is closed to have one for accept(2), so that
 // at least one peer hears why; the others stay in the queue.
@@ -24,6 +25,7 @@
 #define PLENUM_IO_ACCEPTOR_H
 
 #include "io/refusal.h"
+#include "io/wait_line.h"
 
 enum {
     LISTENERS_MAX = 2,
@@ -38,11 +40,12 @@ struct acceptor {
     struct {
         int fd;
         enum transport transport;
-        bool ready; // epoll has reported it in this turn
+        bool ready;            // epoll has reported it in this turn
+        struct wait_line line; // in WAITING
     } listeners[LISTENERS_MAX];
     uint32_t listener_count;
     enum acceptor_state state;
-    uint64_t due_ms; // end of the wait or the pause
+    uint64_t due_ms; // next step of the wait, or end of the pause
     uint32_t pause_ms;
     int spare_fd;
     bool full_told; // one notice per wait, not per refused connection

@@ -16,6 +16,7 @@
 
 enum {
     SPIN_RECENT_NS = 1000 * 1000, // mail within the last millisecond makes more mail likely
+    POLL_MS_MAX = 60000,          // epoll_wait takes an int; waking once a minute costs nothing
 };
 #define NEVER UINT64_MAX
 
@@ -49,7 +50,7 @@ static uint32_t poll_events(struct loop *l, uint64_t ns)
         if (n < 0 && (errno == ENOSYS || errno == EPERM))
             atomic_store_explicit(&no_pwait2, true, memory_order_relaxed);
     } else {
-        uint64_t ms = min_u64((ns + 999999u) / 1000000u, 60 * 1000);
+        uint64_t ms = min_u64((ns + 999999u) / 1000000u, POLL_MS_MAX);
         n = epoll_wait(l->epoll_fd, l->events, EVENTS_MAX, (int)ms);
     }
     return n > 0 ? (uint32_t)n : 0; // interrupted, or the clock struck: a turn without events does no harm
