@@ -55,11 +55,14 @@ struct session {
     char text[];
 };
 
+enum { MEMBERSHIP_SLOT_MAX = (1 << 30) - 1 };
+
 // One room joined. Which cursor it is: outlets[outlet].cursors[slot].
 struct membership {
     uint32_t outlet;
-    uint32_t slot : 31;
-    uint32_t held : 1; // a switch is not complete: nothing of this room is sent yet
+    uint32_t slot : 30;
+    uint32_t held : 1;    // a switch is not complete: nothing of this room is sent yet
+    uint32_t leaving : 1; // the home has been asked to let it go; it must not be asked twice
 };
 
 // Own entries that the sender does not want back: offsets from..to of an outlet.

@@ -133,7 +133,9 @@ void edge_depart(struct shard *sh, uint32_t index)
     struct conn *c = conn_at(sh, index);
     bool text = dialect_get((enum dialect_id)c->dialect)->text;
     while (c->member_n != 0) {
-        uint32_t outlet = conn_memberships(c)[c->member_n - 1].outlet;
+        struct membership *m = &conn_memberships(c)[c->member_n - 1];
+        uint32_t outlet = m->outlet;
+        bool leaving = m->leaving;
         struct outlet *o = outlet_at(sh, outlet);
         struct ask leave = {.type = ASK_LEAVE,
                             .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
@@ -145,7 +147,7 @@ void edge_depart(struct shard *sh, uint32_t index)
                             .room_hash = o->hash,
                             .user = session_user(c->session),
                             .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
-        if (!shard_ask(sh, home_of(sh, o->hash), &leave)) {
+        if (!leaving && !shard_ask(sh, home_of(sh, o->hash), &leave)) {
             metric_add(&sh->metrics->limit_memory, 1);
             shard_notice(sh, NOTICE_MEMORY, index, 0, "a leave", outlet_name(o));
         }
@@ -192,6 +194,8 @@ static void ask_send(struct shard *sh, uint32_t index, uint32_t dest, const stru
         outlet_at(sh, a->outlet.index)->pending--;
         outlet_close_if_unused(sh, a->outlet.index);
     }
+    if (a->type == ASK_LEAVE)
+        conn_find_membership(c, a->outlet.index)->leaving = false;
     metric_add(&sh->metrics->limit_memory, 1);
     edge_problem(sh, index, &a->cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
 }
@@ -247,6 +251,8 @@ static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *
     a.room = o->room;
     a.room_hash = o->hash;
     a.outlet = (struct ref){m->outlet, slab_gen(&sh->outlets, m->outlet)};
+    if (type == ASK_LEAVE)
+        m->leaving = true;
     if (type == ASK_PUBLISH)
         fingerprint_key(sh, &a);
     ask_send(sh, index, dest, &a, exclusive);

@@ -89,8 +89,11 @@ static void switch_go_on(struct shard *sh, uint32_t index, const struct answer *
     c->pending++;
     c->pending_shard = (uint8_t)dest;
     c->exclusive = true;
-    if (!shard_ask(sh, dest, &leave))
-        conn_abort(sh, index, CLOSE_MEMORY);
+    conn_find_membership(c, sw->from.index)->leaving = true;
+    if (shard_ask(sh, dest, &leave))
+        return;
+    conn_find_membership(c, sw->from.index)->leaving = false;
+    conn_abort(sh, index, CLOSE_MEMORY);
 }
 
 static void on_joined(struct shard *sh, const struct answer *a)

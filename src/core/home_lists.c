@@ -162,23 +162,10 @@ static bool own_take(const struct shard *sh, struct own_rows *own, const struct 
     return false;
 }
 
-static uint32_t own_begin(const struct shard *sh, const struct command *cmd)
-{
-    str from = str_cmp(cmd->after, cmd->prefix) > 0 ? cmd->after : cmd->prefix;
-    uint32_t low = 0, high = sh->rooms_by_name.count;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (str_cmp(room_name(room_at(sh, sh->rooms_sorted[mid])), from) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
 static void rows_merge(struct shard *sh, const struct ask *a, uint32_t max, struct buf *out)
 {
-    struct own_rows own = {own_begin(sh, &a->cmd)};
+    str from = str_cmp(a->cmd.after, a->cmd.prefix) > 0 ? a->cmd.after : a->cmd.prefix;
+    struct own_rows own = {rooms_sorted_place(sh, from)};
     str rest = a->rows;
     struct room_row mine, theirs;
     bool have_mine = own_take(sh, &own, &a->cmd, &mine), have_theirs = row_take(&rest, &theirs);

@@ -107,7 +107,7 @@ enum err outlet_add(struct shard *sh, uint32_t index, uint32_t conn, uint64_t ne
         o->cursors = v;
         o->cap = cap;
     }
-    conn_memberships(c)[c->member_n++] = (struct membership){.outlet = index, .slot = o->n & INT32_MAX, .held = held};
+    conn_memberships(c)[c->member_n++] = (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
     o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .next = next};
     o->readers[c->dialect]++;
     metric_add(&sh->metrics->memberships, 1);
@@ -136,7 +136,7 @@ void outlet_remove(struct shard *sh, uint32_t index, uint32_t conn)
     conn_skips_forget(c, index);
     if (slot != --o->n) {
         o->cursors[slot] = o->cursors[o->n];
-        conn_find_membership(conn_at(sh, o->cursors[slot].conn), index)->slot = slot & INT32_MAX;
+        conn_find_membership(conn_at(sh, o->cursors[slot].conn), index)->slot = slot & MEMBERSHIP_SLOT_MAX;
     }
     if (--o->readers[dialect] == 0)
         chain_deinit(&o->chains[dialect], sh->mem);

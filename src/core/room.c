@@ -19,8 +19,7 @@ uint32_t room_find(const struct shard *sh, str name, uint64_t hash)
     return map_find(&sh->rooms_by_name, hash, room_eq, sh, &name);
 }
 
-// Where a name is, or would be, in the sorted list.
-static uint32_t sorted_place(const struct shard *sh, str name)
+uint32_t rooms_sorted_place(const struct shard *sh, str name)
 {
     uint32_t low = 0, high = sh->rooms_by_name.count;
     while (low < high) {
@@ -44,7 +43,7 @@ static enum err sorted_insert(struct shard *sh, uint32_t index)
         sh->rooms_sorted = v;
         sh->rooms_sorted_cap = cap;
     }
-    uint32_t at = sorted_place(sh, room_name(room_at(sh, index)));
+    uint32_t at = rooms_sorted_place(sh, room_name(room_at(sh, index)));
     memmove(sh->rooms_sorted + at + 1, sh->rooms_sorted + at, (n - at) * sizeof *sh->rooms_sorted);
     sh->rooms_sorted[at] = index;
     return OK;
@@ -52,7 +51,7 @@ static enum err sorted_insert(struct shard *sh, uint32_t index)
 
 static void sorted_remove(struct shard *sh, uint32_t index)
 {
-    uint32_t at = sorted_place(sh, room_name(room_at(sh, index)));
+    uint32_t at = rooms_sorted_place(sh, room_name(room_at(sh, index)));
     ASSERT(sh->rooms_sorted[at] == index);
     memmove(sh->rooms_sorted + at, sh->rooms_sorted + at + 1,
             (sh->rooms_by_name.count - at - 1) * sizeof *sh->rooms_sorted);
@@ -103,7 +102,7 @@ enum err room_create(struct shard *sh, str name, uint64_t hash, uint32_t *ret_ro
         return ERR_NOMEM;
     }
     if (map_insert(&sh->rooms_by_name, hash, index) != OK) {
-        uint32_t at = sorted_place(sh, name); // not counted in yet: one more than the map knows
+        uint32_t at = rooms_sorted_place(sh, name); // not counted in yet: one more than the map knows
         memmove(sh->rooms_sorted + at, sh->rooms_sorted + at + 1,
                 (sh->rooms_by_name.count - at) * sizeof *sh->rooms_sorted);
         room_free(sh, index);

@@ -80,6 +80,8 @@ void member_view_make(const struct member *m, struct member_view *ret);
 
 // --- rooms (room.c)
 uint32_t room_find(const struct shard *sh, str name, uint64_t hash);
+// Where a name is, or would be, in the list of rooms by name.
+uint32_t rooms_sorted_place(const struct shard *sh, str name);
 // ERR_LIMIT at rooms_max, ERR_NOMEM.
 enum err room_create(struct shard *sh, str name, uint64_t hash, uint32_t *ret_room) WARN_UNUSED;
 void room_remove(struct shard *sh, uint32_t index);
