@@ -64,13 +64,26 @@ static int bound_socket(const struct address *a, bool shared)
     return -1;
 }
 
+// Accepted sockets inherit these. Keep-alive finds text clients whose machine is gone; they cannot be pinged.
+// WebSocket clients are heard from more often than KEEP_IDLE_S by their heartbeats, so it costs them nothing.
+enum { KEEP_IDLE_S = 60, KEEP_INTERVAL_S = 15, KEEP_PROBES = 4 };
+
+static bool traffic_options_set(int fd)
+{
+    return option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) == 0 &&
+           option_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES) == 0 &&
+           option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
+           option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S) == 0 &&
+           option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S) == 0 &&
+           option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES) == 0;
+}
+
 static int listening_socket(const struct address *a, int backlog, bool shared)
 {
     int fd = bound_socket(a, shared);
     if (fd < 0)
         return -1;
-    if (option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) == 0 &&
-        option_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES) == 0 && listen(fd, backlog) == 0)
+    if (traffic_options_set(fd) && listen(fd, backlog) == 0)
         return fd;
     int cause = errno;
     close(fd);
