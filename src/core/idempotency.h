@@ -31,6 +31,8 @@ void idempotency_init(struct idempotency *w, struct mem *m);
 void idempotency_deinit(struct idempotency *w);
 // Forgets what is older than window_ms. Frees everything when nothing is left.
 void idempotency_expire(struct idempotency *w, uint64_t now_ms, uint32_t window_ms);
+// When the oldest key's window is over; UINT64_MAX without one.
+uint64_t idempotency_due_ms(const struct idempotency *w, uint32_t window_ms);
 bool idempotency_find(const struct idempotency *w, u128 print, uint64_t *ret_value);
 // Remembers, forgetting the oldest beyond count_max. ERR_NOMEM: not remembered.
 enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint64_t now_ms, uint32_t count_max) WARN_UNUSED;

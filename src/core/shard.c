@@ -395,6 +395,7 @@ static void scratch_tidy(struct shard *sh)
 
 void shard_turn_end(struct shard *sh)
 {
+    idempotency_expire(&sh->direct_keys, sh->now_ms, sh->settings->idempotency_ms);
     run_settling(sh);
     run_deadlines(sh);
     run_room_timers(sh);
@@ -421,6 +422,7 @@ uint64_t shard_next_due_ms(const struct shard *sh)
         earlier(&due, outlet_at(sh, sh->outlets_dirty.v[i])->flush_at_ms);
     if (sh->draining)
         earlier(&due, sh->drain_next_ms);
+    earlier(&due, idempotency_due_ms(&sh->direct_keys, sh->settings->idempotency_ms));
     if (sh->unpark.n != 0 || sh->mail_waiters.n != 0)
         earlier(&due, sh->now_ms);
     if (sh->dirty_n != 0)
