@@ -47,8 +47,8 @@ static void outlet_adopt(struct outlet *o, const struct answer *a)
 {
     o->room = a->room;
     memcpy(o->epoch, a->epoch, EPOCH_LEN);
-    if (a->head > o->head)
-        o->head = a->head; // the first reader here
+    if (o->n == 0 || a->head > o->head)
+        o->head = a->head; // the first reader here; what the outlet knew may be of a room that is gone
 }
 
 static void put_gap(struct shard *sh, uint32_t index, str room, uint64_t from, uint64_t to, const char *reason)
@@ -162,15 +162,16 @@ static void copy_rest(struct shard *sh, uint32_t index, uint32_t outlet)
 {
     struct conn *c = conn_at(sh, index);
     struct outlet *o = outlet_at(sh, outlet);
-    struct cursor *cur = &o->cursors[conn_find_membership(c, outlet)->slot];
+    const struct cursor *cur = &o->cursors[conn_find_membership(c, outlet)->slot];
     const struct chain *chain = &o->chains[c->dialect];
     uint64_t first = chain->n != 0 ? chain->segs[0]->first : o->head + 1;
     size_t copied = 0;
-    if (cur->next < first && cur->next <= o->head) {
-        put_gap(sh, index, outlet_name(o), cur->next, first - 1, "slow");
-        cur->next = first;
+    uint64_t next = cur->next; // the cursor itself is gone when a reply finds no memory
+    if (next < first && next <= o->head) {
+        put_gap(sh, index, outlet_name(o), next, first - 1, "slow");
+        next = first;
     }
-    for (uint64_t next = cur->next; next <= o->head && c->ending == ENDING_OPEN; next++) {
+    for (; c->ending == ENDING_OPEN && next <= o->head; next++) {
         str entry = segment_entry(chain->segs[chain_find(chain, next)], next);
         copied += entry.n;
         if (copied > LEAVE_COPY_MAX) {
