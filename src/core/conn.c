@@ -233,7 +233,7 @@ void conn_on_deadline(struct shard *sh, uint32_t index)
         if (c->in != NULL || c->out.head != NULL) {
             buf_reset(&sh->http, SEGMENT_BYTES_MAX);
             http_put_error(&sh->http, 408, "The request did not arrive in time.", true, sh->wall_ms / 1000);
-            conn_put(sh, index, buf_str(&sh->http));
+            conn_put_buf(sh, index, &sh->http);
         }
         if (c->ending == ENDING_OPEN)
             conn_end(sh, index, CLOSE_HANDSHAKE);

@@ -167,6 +167,7 @@ void conn_release(struct shard *sh, struct conn *c);
 // --- output (conn_out.c)
 // Queues raw bytes, or one framed payload, or the frames of an event. When memory is out the connection is aborted.
 void conn_put(struct shard *sh, uint32_t index, str bytes);
+void conn_put_buf(struct shard *sh, uint32_t index, const struct buf *b); // what a buf that failed holds is never sent
 void conn_put_payload(struct shard *sh, uint32_t index, str payload);
 void conn_put_event(struct shard *sh, uint32_t index, const struct event *ev);
 void conn_put_problem(struct shard *sh, uint32_t index, str id, const struct problem *p);

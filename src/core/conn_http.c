@@ -15,7 +15,7 @@ static void http_error(struct shard *sh, uint32_t index, uint16_t status, const 
     metric_add(&sh->metrics->http_errors, 1);
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
     http_put_error(&sh->http, status, sentence, true, sh->wall_ms / 1000);
-    conn_put(sh, index, buf_str(&sh->http));
+    conn_put_buf(sh, index, &sh->http);
     http_end(sh, index);
 }
 
@@ -33,11 +33,11 @@ static void http_answer(struct shard *sh, uint32_t index, const struct http_requ
     if (body_static) {
         buf_reset(head, SEGMENT_BYTES_MAX);
         http_put_head(head, rs);
-        conn_put(sh, index, buf_str(head));
+        conn_put_buf(sh, index, head);
     } else { // the body is in sh->http: the head goes through the other buffer
         buf_reset(&sh->encode, SEGMENT_BYTES_MAX);
         http_put_head(&sh->encode, rs);
-        conn_put(sh, index, buf_str(&sh->encode));
+        conn_put_buf(sh, index, &sh->encode);
     }
     struct conn *c = conn_at(sh, index);
     if (!head_only && c->ending == ENDING_OPEN) {
@@ -121,7 +121,7 @@ static void upgrade_refuse(struct shard *sh, uint32_t index, uint16_t status, co
     http_put_head(&sh->http, &rs);
     buf_put_str(&sh->http, body);
     buf_put_char(&sh->http, '\n');
-    conn_put(sh, index, buf_str(&sh->http));
+    conn_put_buf(sh, index, &sh->http);
     http_end(sh, index);
 }
 
@@ -148,7 +148,7 @@ static void upgrade(struct shard *sh, uint32_t index, const struct http_request 
         protocol = STR("plenum.v1.json");
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
     ws_handshake_put_response(&sh->http, &h, protocol);
-    conn_put(sh, index, buf_str(&sh->http));
+    conn_put_buf(sh, index, &sh->http);
     if (c->ending != ENDING_OPEN)
         return;
     c->phase = phase;

@@ -26,6 +26,14 @@ static void put_parts(struct shard *sh, uint32_t index, str a, str b, str c)
 
 void conn_put(struct shard *sh, uint32_t index, str bytes) { put_parts(sh, index, bytes, STR_NONE, STR_NONE); }
 
+void conn_put_buf(struct shard *sh, uint32_t index, const struct buf *b)
+{
+    if (buf_ok(b))
+        conn_put(sh, index, buf_str(b));
+    else if (conn_at(sh, index)->ending == ENDING_OPEN)
+        out_of_memory(sh, index);
+}
+
 static void put_frame(struct shard *sh, uint32_t index, enum framing framing, str payload)
 {
     struct frame_parts f;

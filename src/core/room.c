@@ -9,6 +9,8 @@
 
 #include "base/codec.h"
 
+enum { ROOM_LOOK_MS = 60 * 60 * 1000 }; // a room is looked at so often though nothing is due
+
 static bool room_eq(const void *ctx, uint32_t value, const void *key)
 {
     return str_eq(room_name(room_at(ctx, value)), *(const str *)key);
@@ -97,7 +99,9 @@ enum err room_create(struct shard *sh, str name, uint64_t hash, uint32_t *ret_ro
     r->feeds = mem_zalloc(sh->mem, sh->shard_count * sizeof *r->feeds);
     if (r->name != NULL)
         memcpy(r->name, name.p, name.n);
-    if (r->name == NULL || r->feeds == NULL || sorted_insert(sh, index) != OK) {
+    uint64_t grace_over = sh->now_ms + sh->settings->room_grace_ms;
+    if (r->name == NULL || r->feeds == NULL || heap_set(&sh->room_timers, index, grace_over) != OK ||
+        sorted_insert(sh, index) != OK) {
         room_free(sh, index);
         return ERR_NOMEM;
     }
@@ -112,7 +116,6 @@ enum err room_create(struct shard *sh, str name, uint64_t hash, uint32_t *ret_ro
     metric_add(&sh->metrics->rooms, 1);
     shard_notice(sh, NOTICE_ROOM_CREATED, UINT32_MAX, 0, "", name);
     *ret_room = index;
-    room_timer(sh, index, sh->now_ms + sh->settings->room_grace_ms);
     return OK;
 }
 
@@ -244,10 +247,14 @@ void rooms_announce(struct shard *sh)
 
 // --- time
 
+// A room's timer is set from its first moment to its last, so moving it needs no memory: a grace time that could not
+// be waited for would keep the room for ever.
 void room_timer(struct shard *sh, uint32_t index, uint64_t due_ms)
 {
-    if (due_ms < heap_due(&sh->room_timers, index) && heap_set(&sh->room_timers, index, due_ms) != OK)
-        metric_add(&sh->metrics->limit_memory, 1);
+    if (due_ms >= heap_due(&sh->room_timers, index))
+        return;
+    enum err e = heap_set(&sh->room_timers, index, due_ms);
+    ASSERT(e == OK);
 }
 
 static uint64_t log_age_due(struct shard *sh, struct room *r)
@@ -276,7 +283,8 @@ void room_on_timer(struct shard *sh, uint32_t index)
 {
     const struct settings *s = sh->settings;
     struct room *r = room_at(sh, index);
-    uint64_t due = members_expire(sh, index);
+    uint64_t due = sh->now_ms + ROOM_LOOK_MS;
+    earlier(&due, members_expire(sh, index));
     earlier(&due, members_count_due(sh, index));
     idempotency_expire(&r->keys, sh->now_ms, s->idempotency_ms);
     if (r->keys.n != 0)
@@ -289,8 +297,7 @@ void room_on_timer(struct shard *sh, uint32_t index)
         earlier(&due, r->empty_ms + s->room_grace_ms);
     }
     earlier(&due, log_age_due(sh, r));
-    if (due != UINT64_MAX)
-        room_timer(sh, index, due > sh->now_ms ? due : sh->now_ms + 1);
+    room_timer(sh, index, due > sh->now_ms ? due : sh->now_ms + 1);
 }
 
 void room_check(const struct shard *sh, uint32_t index)
