@@ -311,15 +311,6 @@ void shard_on_mail(struct shard *sh, struct mail *m)
 
 // --- the turn
 
-void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32_t utc_offset_s)
-{
-    ASSERT(now_ms >= sh->now_ms);
-    sh->now_ms = now_ms;
-    sh->wall_ms = wall_ms;
-    sh->utc_offset_s = utc_offset_s;
-    metric_add(&sh->metrics->turns, 1);
-}
-
 static void run_deadlines(struct shard *sh)
 {
     if (sh->now_ms < sh->deadlines.next_sweep_ms)
@@ -393,10 +384,20 @@ static void scratch_tidy(struct shard *sh)
     sh->unescape = (struct scratch){0};
 }
 
+void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32_t utc_offset_s)
+{
+    ASSERT(now_ms >= sh->now_ms);
+    sh->now_ms = now_ms;
+    sh->wall_ms = wall_ms;
+    sh->utc_offset_s = utc_offset_s;
+    metric_add(&sh->metrics->turns, 1);
+    // Here, when all has been written that sockets took: what a join brings in this turn must have its first chance.
+    run_settling(sh);
+}
+
 void shard_turn_end(struct shard *sh)
 {
     idempotency_expire(&sh->direct_keys, sh->now_ms, sh->settings->idempotency_ms);
-    run_settling(sh);
     run_deadlines(sh);
     run_room_timers(sh);
     run_drain(sh);
