@@ -282,6 +282,8 @@ void edge_answer(struct shard *sh, const struct answer *a)
         on_published(sh, a);
         break;
     }
+    if (c != NULL && c->ending == ENDING_OPEN && a->reply_lost)
+        conn_abort(sh, a->conn.ref.index, CLOSE_MEMORY);
     if (c != NULL && c->ending == ENDING_OPEN && c->pending == 0)
         conn_queue_unpark(sh, a->conn.ref.index);
 }

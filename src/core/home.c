@@ -15,6 +15,7 @@ static void answer_send(struct shard *sh, struct answer *ans)
     struct answer *mail = pack_answer(sh->mem, ans);
     if (mail == NULL) { // the reply is lost, its effect must not be: try without the payload
         metric_add(&sh->metrics->limit_memory, 1);
+        ans->reply_lost = ans->payload.n != 0;
         ans->payload = STR_NONE;
         mail = pack_answer(sh->mem, ans);
     }
@@ -34,6 +35,7 @@ void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans
     if (ev != NULL) {
         buf_reset(&sh->reply, SEGMENT_BYTES_MAX);
         dialect_get((enum dialect_id)a->dialect)->encode_event(&sh->reply, ev, sh->utc_offset_s);
+        ans->reply_lost = !buf_ok(&sh->reply);
         if (buf_ok(&sh->reply))
             ans->payload = buf_str(&sh->reply);
         else

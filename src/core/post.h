@@ -89,6 +89,7 @@ struct answer {
     struct mail mail;
     struct conn_ref conn;
     enum effect effect;
+    bool reply_lost;    // memory for the payload was out: the connection cannot go on without it
     bool skip;          // EFFECT_PUBLISHED: the sender does not want its own entry back
     uint8_t dialect;    // EFFECT_JOINED: the track of the segments below
     struct ref outlet;  // JOINED, REFUSED, LEFT, PUBLISHED
