@@ -270,9 +270,18 @@ static void give_ends(struct world *w, struct node *n)
     (void)w;
 }
 
+// In some turns memory ends after so many more bytes, perhaps at once: any allocation may be the one that fails.
+static void tighten_memory(struct world *w)
+{
+    static const uint32_t leave[] = {1, 100, 600, 3000, 20000};
+    bool tight = w->faults && w->plan.refuse_one_in != 0 && chance(w, w->plan.refuse_one_in);
+    w->vmem.mem.bytes_max = tight ? mem_used(&w->vmem.mem) + roll(w, leave[roll(w, 5)]) : 0;
+}
+
 void node_turn(struct world *w, struct node *n)
 {
     w->counts.turns++;
+    tighten_memory(w);
     shard_turn_begin(n->shard, w->now_ms, w->wall_ms, 0);
     take_all(w, n);
     shard_turn_end(n->shard);

@@ -75,7 +75,7 @@ void plan_make(struct world *w)
     p->mail_delay_ms = PICK(w, 0, 0, 5, 50);
     p->stall_ms = PICK(w, 0, 0, 200, 1500);
     p->wall_jumps = chance(w, 3);
-    p->refuse_one_in = chance(w, 6) ? PICK(w, 30, 300, 3000) : 0;
+    p->refuse_one_in = chance(w, 6) ? PICK(w, 2, 20, 200) : 0;
     if (w->options->no_faults_in_memory)
         p->refuse_one_in = 0;
     p->drain = chance(w, 3);

@@ -117,7 +117,7 @@ static void world_begin(struct world *w)
     uint64_t seed = w->options->seed;
     prng_init(&w->dice, seed);
     prng_init(&w->secrets, seed ^ 0x5ec2e75);
-    vmem_init(&w->vmem, seed ^ 0x3e3027);
+    vmem_init(&w->vmem);
     arena_init(&w->arena);
     mem_init(&w->scratch_mem,
              (struct mem_backend){scratch_alloc, scratch_realloc, scratch_free, &w->arena}, 0);
@@ -135,7 +135,6 @@ static void world_begin(struct world *w)
         w->baseline -= p.retained;
     }
     w->budget = budget_of(w);
-    w->vmem.refuse_one_in = w->plan.refuse_one_in;
     w->clients = arena_alloc(&w->arena, w->plan.clients * sizeof *w->clients);
     for (uint32_t i = 0; i < w->plan.clients; i++)
         client_init(w, &w->clients[i], i);
@@ -170,7 +169,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret)
     }
     trace_running(NULL);
     w->counts.steps = w->step;
-    w->counts.allocations_refused = w->vmem.refused;
+    w->counts.allocations_refused = atomic_load(&w->vmem.mem.refused);
     ret->hash = w->trace.hash;
     ret->counts = w->counts;
     ret->report = w->trace.report;

@@ -9,10 +9,10 @@
 
 static const char *room_of(const struct world *w, int room) { return w->room_names[room]; }
 
-static bool own_silent(struct world *w, const struct client *c, const struct message *m)
+// Said on this very connection, without a wish to have it back.
+static bool own_silent(const struct client *c, const struct message *m)
 {
-    (void)w;
-    return m != NULL && m->client == c->index && !m->echo;
+    return m != NULL && m->client == c->index && !m->echo && c->link != NULL && m->link == c->link->serial;
 }
 
 // Steps over own entries that the server was right to leave out. guess: what is not known may be one of those without
@@ -24,7 +24,7 @@ static void skip_own(struct world *w, struct client *c, int room, uint64_t until
     while (s->next < until && (guess || s->next <= n->head)) {
         struct fact *f = truth_fact(w, n, s->next);
         const struct message *m = truth_message(w, f->message);
-        if (f->kind == FACT_MESSAGE && own_silent(w, c, m) && (s->next > s->head || m->attempts > 1)) {
+        if (f->kind == FACT_MESSAGE && own_silent(c, m) && (s->next > s->head || m->attempts > 1)) {
             s->next++;
         } else if (f->kind == FACT_UNKNOWN && s->unnamed > 0 && guess && s->next > s->head) {
             s->unnamed--;
@@ -43,7 +43,7 @@ static void explain(struct world *w, struct client *c, int room)
     struct numbering *n = truth_numbering(w, room, s->epoch);
     for (uint32_t i = 0; i < s->unexplained.n; i++) {
         struct fact *f = truth_fact(w, n, s->unexplained.v[i]);
-        if (f->kind != FACT_UNKNOWN && !own_silent(w, c, truth_message(w, f->message)))
+        if (f->kind != FACT_UNKNOWN && !own_silent(c, truth_message(w, f->message)))
             trace_fail(w, c, "LOSS: offset %llu of %s was never sent, and is not the reader's own",
                        (unsigned long long)s->unexplained.v[i], room_of(w, room));
     }
@@ -86,6 +86,17 @@ static void seat_since(struct world *w, struct client *c, const struct asked *a,
     }
 }
 
+// Own messages to the room that were said behind the join already, and have neither id nor echo.
+static uint32_t count_unnamed(struct world *w, const struct client *c, int room)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->asks_n; i++) {
+        const struct asked *a = &c->asks[(c->asks_from + i) % ASKS_MAX];
+        n += a->kind == SAID_MESSAGE && a->id == 0 && a->room == room && !truth_message(w, a->message)->echo;
+    }
+    return n;
+}
+
 void seat_joined(struct world *w, struct client *c, const struct asked *a, int room, int epoch, uint64_t head,
                  bool has_recovered, bool recovered)
 {
@@ -95,6 +106,7 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
     if (s->on)
         trace_fail(w, c, "ORDER: joined %s twice", room_of(w, room));
     *s = (struct seat){.on = true, .epoch = epoch, .head = head, .next = head + 1, .unexplained = list};
+    s->unnamed = count_unnamed(w, c, room);
     truth_reach(truth_numbering(w, room, epoch), head);
     if (has_recovered != a->has_since)
         trace_fail(w, c, "RESUME: joined %s %s `since`, and `recovered` is %s", room_of(w, room),
@@ -144,7 +156,7 @@ void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, co
                    (unsigned long long)offset, room_of(w, room), (unsigned long long)s->next);
     truth_observe(w, c, room, s->epoch, offset, seen);
     const struct message *m = truth_message(w, seen->message);
-    if (offset > s->head && own_silent(w, c, m) && m->attempts == 1 && c->link != NULL && m->link == c->link->serial)
+    if (offset > s->head && own_silent(c, m) && m->attempts == 1)
         trace_fail(w, c, "ISOLATION: m%ux came back to its sender, who did not ask for it", m->serial);
     s->next = offset + 1;
     w->counts.entries_seen++;
@@ -197,11 +209,8 @@ void seat_left(struct world *w, struct client *c, int room)
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head)
 {
     struct seat *s = &c->seats[room];
-    skip_own(w, c, room, UINT64_MAX, false);
-    if (s->replay_open)
-        return head <= s->head;
-    // Own messages that were never acked may be the last ones.
-    return !s->gap_due && s->next + s->unnamed > head;
+    skip_own(w, c, room, head + 1, true); // an open replay had nothing to send; next is behind the join
+    return !s->gap_due && s->next > head;
 }
 
 // A healthy connection gets what others have seen, soon.

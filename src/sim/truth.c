@@ -74,7 +74,7 @@ struct message *truth_message_new(struct world *w, struct client *c, int room)
     }
     ARENA_GROW(&w->arena, w->messages, w->messages_n, w->messages_cap);
     struct message *m = &w->messages[w->messages_n];
-    *m = (struct message){.serial = w->messages_n++, .room = room, .client = c->index, .epoch = NONE};
+    *m = (struct message){.serial = w->messages_n++, .room = room, .client = c->index, .epoch = NONE, .said_ms = w->now_ms};
     w->counts.published++;
     return m;
 }
@@ -111,7 +111,7 @@ void truth_data(const struct message *m, struct buf *out)
 // --- observations
 
 // Once: a message has one place in a room. A key may let it in again only when its window is over, or in a room that
-// began anew. The window is counted from when the entry was first known, which is after it was appended.
+// began anew. It was appended after it was said, so within a window of that there can be no second time.
 static bool window_over(const struct world *w, const struct message *m, int epoch, uint64_t offset)
 {
     if (!m->keyed)
@@ -119,7 +119,7 @@ static bool window_over(const struct world *w, const struct message *m, int epoc
     if (epoch != m->epoch)
         return true;
     uint64_t apart = offset > m->offset ? offset - m->offset : m->offset - offset;
-    return w->now_ms - m->first_ms + 2000 >= w->settings.idempotency_ms || apart >= w->settings.idempotency_keys;
+    return w->now_ms - m->said_ms >= w->settings.idempotency_ms || apart >= w->settings.idempotency_keys;
 }
 
 void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset)
@@ -127,12 +127,12 @@ void truth_appended(struct world *w, struct client *c, struct message *m, int ep
     if (m->attempts == m->denied)
         trace_fail(w, c, "ISOLATION: message m%ux was refused, but it is an entry at offset %llu of %s", m->serial,
                    (unsigned long long)offset, w->room_names[m->room]);
-    if (m->epoch == epoch && m->offset == offset)
+    struct fact *f = truth_fact(w, truth_numbering(w, m->room, epoch), offset);
+    if (f->message == m->serial)
         return;
     if (m->epoch != NONE && !window_over(w, m, epoch, offset))
         trace_fail(w, c, "ONCE: message m%ux has the offsets %llu and %llu in %s", m->serial,
                    (unsigned long long)m->offset, (unsigned long long)offset, w->room_names[m->room]);
-    struct fact *f = truth_fact(w, truth_numbering(w, m->room, epoch), offset);
     if (f->message != 0 && f->message != m->serial)
         trace_fail(w, c, "ORDER: offset %llu of %s is m%ux, and was m%ux", (unsigned long long)offset,
                    w->room_names[m->room], m->serial, f->message);
@@ -146,7 +146,6 @@ void truth_appended(struct world *w, struct client *c, struct message *m, int ep
         f->first_ms = w->now_ms;
     m->epoch = epoch;
     m->offset = offset;
-    m->first_ms = w->now_ms;
 }
 
 void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset, const struct fact *seen)

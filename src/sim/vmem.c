@@ -9,19 +9,9 @@
 
 enum { FRESH_BYTE = 0xa5, FREED_BYTE = 0x5a, HEAD_BYTES = 16 };
 
-static bool refuse(struct vmem *m)
-{
-    if (m->refuse_one_in == 0 || prng_below(&m->dice, m->refuse_one_in) != 0)
-        return false;
-    m->refused++;
-    return true;
-}
-
 static void *vmem_alloc(void *ctx, size_t n)
 {
     struct vmem *m = ctx;
-    if (refuse(m))
-        return NULL;
     char *p = arena_alloc(&m->arena, HEAD_BYTES + n);
     memcpy(p, &n, sizeof n);
     memset(p + HEAD_BYTES, FRESH_BYTE, n);
@@ -49,8 +39,6 @@ static void vmem_free(void *ctx, void *p, size_t n)
 static void *vmem_realloc(void *ctx, void *p, size_t n_old, size_t n)
 {
     void *moved = vmem_alloc(ctx, n);
-    if (moved == NULL)
-        return NULL;
     if (p != NULL) {
         memcpy(moved, p, n_old < n ? n_old : n);
         vmem_free(ctx, p, n_old);
@@ -58,11 +46,10 @@ static void *vmem_realloc(void *ctx, void *p, size_t n_old, size_t n)
     return moved;
 }
 
-void vmem_init(struct vmem *m, uint64_t seed)
+void vmem_init(struct vmem *m)
 {
     *m = (struct vmem){0};
     arena_init(&m->arena);
-    prng_init(&m->dice, seed);
     mem_init(&m->mem, (struct mem_backend){vmem_alloc, vmem_realloc, vmem_free, m}, 0);
 }
 

@@ -46,7 +46,7 @@ void watch_closed(struct world *w, struct client *c, bool aborted)
         struct node *n = &w->nodes[c->link->node];
         n->closed_1012++;
         n->last_1012_ms = w->now_ms;
-        if (!c->drain_seen)
+        if (!c->drain_seen && c->speech != SPEAKS_ECHO)
             trace_fail(w, c, "DRAIN: closed with 1012 and not told before");
     }
 }
@@ -76,7 +76,7 @@ static void check_client(struct world *w, struct client *c)
     uint64_t patience = client_patience_ms(w);
     if (c->link == NULL)
         return;
-    if (c->temper == TEMPER_SILENT && c->speech != SPEAKS_TEXT_LINE && !c->link->server_closed && !c->link->server_shut &&
+    if (c->temper == TEMPER_SILENT && c->speech == SPEAKS_JSON && !c->link->server_closed && !c->link->server_shut &&
         c->link->accepted && w->now_ms > c->opened_ms + s->handshake_ms + s->hello_ms + s->close_ms + patience)
         trace_fail(w, c, "DEADLINE: a connection that says nothing since %llu ms is still there",
                    (unsigned long long)c->opened_ms);

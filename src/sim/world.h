@@ -16,6 +16,7 @@
 #define PLENUM_SIM_WORLD_H
 
 #include "base/buf.h"
+#include "base/prng.h"
 #include "core/shard.h"
 #include "sim/arena.h"
 #include "sim/sim.h"
@@ -39,7 +40,7 @@ struct plan {
     uint32_t mailbox_cap, mail_delay_ms;
     uint32_t stall_ms;       // longest stall of a shard; 0 = none
     bool wall_jumps;
-    uint32_t refuse_one_in;  // allocations; 0 = never
+    uint32_t refuse_one_in;  // turns in which memory ends; 0 = never
     bool drain;              // leave by draining, else clients go on their own
     uint32_t writes_per_turn; // 0 = until nothing is left
     bool spurious_turns;
@@ -114,7 +115,7 @@ struct message {
     char session[SESSION_ID_LEN + 1];
     int epoch;     // index of the numbering it was seen or acked in; NONE
     uint64_t offset;
-    uint64_t first_ms; // when it was first known to have been appended
+    uint64_t said_ms; // first attempt
     uint32_t deliveries; // directs: how often it came
     uint32_t reached;    // directs: as acked
 };
@@ -209,7 +210,7 @@ struct client {
     char user[USER_ID_MAX + 1];
     char session[SESSION_ID_LEN + 1];
     char resume[RESUME_TOKEN_MAX + 1];
-    uint64_t resume_ms; // when the token was given
+    uint64_t resume_ms; // not later than when the token was given
     bool welcomed, implicit_hello;
     bool drain_seen;
 
@@ -230,6 +231,7 @@ struct client {
     struct asked asks[ASKS_MAX];
     uint32_t asks_from, asks_n;
     uint32_t next_id;
+    uint64_t replied_ms; // when the last reply came
     struct seat seats[ROOMS_MAX];
     struct text_seat terminal;
     int text_joining; // room of the /join that is not answered; NONE
