@@ -205,8 +205,9 @@ static void http_request_take(struct shard *sh, uint32_t index, str head)
         http_error(sh, index, 413, "The request body is too large.");
         return;
     }
-    if (rq.content_length != 0)
-        rq.keep_alive = false; // the body is not read
+    str upgrade_to;
+    if (rq.content_length != 0 || http_field_find(&rq, STR("Upgrade"), &upgrade_to))
+        rq.keep_alive = false; // what follows is a body, or frames of a protocol that is not spoken here: not read
     http_route(sh, index, &rq);
 }
 
