@@ -172,6 +172,8 @@ void conn_put_payload(struct shard *sh, uint32_t index, str payload);
 void conn_put_event(struct shard *sh, uint32_t index, const struct event *ev);
 void conn_put_problem(struct shard *sh, uint32_t index, str id, const struct problem *p);
 void conn_mark_dirty(struct shard *sh, uint32_t index);
+bool conn_is_dirty(const struct shard *sh, uint32_t index);
+void conn_clear_dirty(struct shard *sh, uint32_t index);
 // Closes with an RFC 6455 close frame (WebSocket) or a line (text).
 void conn_close(struct shard *sh, uint32_t index, uint16_t code, const char *reason, enum close_reason why);
 
@@ -186,6 +188,7 @@ struct input *conn_input(struct shard *sh, struct conn *c); // made on demand; N
 void conn_input_tidy(struct shard *sh, struct conn *c);     // freed when empty
 // One whole message: false when it must wait (the caller keeps it and parks).
 bool conn_message(struct shard *sh, uint32_t index, str message) WARN_UNUSED;
+bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str message) WARN_UNUSED;
 // Each consumes what it can and returns how much; stops early when the connection parks or ends.
 size_t conn_ws_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
 size_t conn_http_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);

@@ -175,7 +175,7 @@ void conn_unpark(struct shard *sh, uint32_t index)
     c->parked = false;
     struct input *in = c->in;
     if (in != NULL && in->msg_ready) {
-        if (!conn_message(sh, index, str_make((const char *)in->msg, in->msg_n))) {
+        if (!conn_ws_message(sh, index, in->msg_opcode, str_make((const char *)in->msg, in->msg_n))) {
             conn_park(sh, index);
             return;
         }

@@ -47,7 +47,7 @@ static bool take_echo(struct shard *sh, uint32_t index, uint8_t opcode, str mess
     return true;
 }
 
-static bool take_message(struct shard *sh, uint32_t index, uint8_t opcode, str message)
+bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str message)
 {
     struct conn *c = conn_at(sh, index);
     if (c->phase == PHASE_ECHO)
@@ -59,7 +59,6 @@ static bool take_message(struct shard *sh, uint32_t index, uint8_t opcode, str m
     return conn_message(sh, index, message);
 }
 
-// The parked echo of a message goes through here too (conn_unpark calls conn_message for dialects only).
 static void on_message_chunk(struct shard *sh, uint32_t index, const struct ws_event *ev)
 {
     struct conn *c = conn_at(sh, index);
@@ -71,7 +70,7 @@ static void on_message_chunk(struct shard *sh, uint32_t index, const struct ws_e
     if (!ev->last)
         return;
     str message = whole ? ev->payload : str_make((const char *)c->in->msg, c->in->msg_n);
-    if (take_message(sh, index, ev->opcode, message)) {
+    if (conn_ws_message(sh, index, ev->opcode, message)) {
         if (!whole && c->ending == ENDING_OPEN) {
             c->in->msg_n = 0;
             c->in->msg_opcode = 0;

@@ -30,8 +30,8 @@ void heartbeat_start(struct shard *sh, uint32_t index)
     interval_set(c, s->heartbeat_ms);
     // The first one anywhere in the interval: 20,000 clients that came at once are not pinged at once for ever.
     uint64_t first = s->heartbeat_ms / 2 + prng_below(&sh->dice, s->heartbeat_ms / 2 + 1);
-    if (!c->hello_seen && c->phase == PHASE_WS && s->hello_ms < first)
-        first = s->hello_ms;
+    if (!c->hello_seen && c->phase == PHASE_WS)
+        first = s->hello_ms; // until then the deadline means another thing
     deadline_arm(&sh->deadlines, index, sh->now_ms, first);
 }
 
