@@ -2,6 +2,8 @@
 //
 // The phases follow the clock, except where something must be complete first:
 //
+//     FIRST    --idle only: one client in a hundred; then the server's memory is read, so that code and tables that
+//              come into memory with the very first connection are not counted as the connections' own
 //     CONNECT  until every client is ready or has failed, then a short rest for the last presence messages
 //     WARMUP   --warmup seconds of publishing
 //     MEASURE  --duration seconds; with --reconnect-storm until 1 s after the last client is back (30 s at most,
@@ -57,6 +59,7 @@ void coordinator_start(struct world *world)
                 (int)world->options.server_pid);
         exit(2);
     }
+    world->phase = world->options.idle ? PHASE_FIRST : PHASE_CONNECT;
     run.connect_from_ns = clock_now_ns();
     tick.next_progress_ns = run.connect_from_ns + SECOND_NS;
 }
@@ -92,15 +95,33 @@ static void start_window(struct world *world, uint64_t now)
     set_phase(world, PHASE_MEASURE);
 }
 
+// Whether so many clients have been ready (or failed) for the time that the last presence messages may take.
+static bool is_settled(struct world *world, uint64_t clients, uint64_t now)
+{
+    if (worker_sum_counts(world).settled < clients)
+        return false;
+    if (tick.settled_ns == 0)
+        tick.settled_ns = run.connect_to_ns = now;
+    return now >= tick.settled_ns + SETTLE_NS;
+}
+
+static void tick_first(struct world *world, uint64_t now)
+{
+    uint32_t clients = 0;
+    for (uint32_t i = 0; i < world->options.threads; i++)
+        clients += FIRST_SHARE(world->workers[i].end_conn - world->workers[i].first_conn);
+    if (!is_settled(world, clients, now))
+        return;
+    take_memory(world, &run.memory_before);
+    run.connected_before = clients;
+    run.connect_from_ns = now;
+    tick.settled_ns = 0;
+    set_phase(world, PHASE_CONNECT);
+}
+
 static void tick_connect(struct world *world, uint64_t now)
 {
-    if (worker_sum_counts(world).settled < world->options.clients)
-        return;
-    if (tick.settled_ns == 0) {
-        tick.settled_ns = run.connect_to_ns = now;
-        return;
-    }
-    if (now < tick.settled_ns + SETTLE_NS)
+    if (!is_settled(world, world->options.clients, now))
         return;
     count_readers(world);
     world->publish_from_ns = now + LEAD_NS;
@@ -149,6 +170,9 @@ void coordinator_tick(struct worker *w)
         return;
     tick.next_tick_ns = now + TICK_NS;
     switch (world->phase) {
+    case PHASE_FIRST:
+        tick_first(world, now);
+        break;
     case PHASE_CONNECT:
         tick_connect(world, now);
         break;

@@ -19,6 +19,7 @@ struct reading {
 struct run {
     bool server_gone; // the process of --server-pid could not be read
     struct proc_memory memory_before, memory_after;
+    uint32_t connected_before; // how many clients the server had already when memory_before was read
     uint64_t connect_from_ns, connect_to_ns;
     uint32_t connected; // ready when the connecting was over
     struct reading from, to;

@@ -27,12 +27,12 @@ static struct hist latency, lateness, ack_latency, back;
 
 void report_progress(const struct world *world, uint64_t now)
 {
-    static const char *const names[] = {"connecting", "warm-up", "measuring", "draining", "done"};
+    static const char *const names[] = {"first", "connecting", "warm-up", "measuring", "draining", "done"};
     static struct hist current, before, second;
     static struct counts last;
     static uint64_t last_ns;
     struct counts counts = worker_sum_counts(world);
-    if (world->phase == PHASE_CONNECT) {
+    if (world->phase <= PHASE_CONNECT) {
         fprintf(stderr, "%-10s %llu of %u clients\n", names[world->phase], (unsigned long long)counts.settled,
                 world->options.clients);
         return;
@@ -100,7 +100,7 @@ static void compute(struct world *world, struct result *r)
     r->own_us_per_delivery = ratio(own_ns / 1e3, n);
     r->server_cores = ratio(server_ns / 1e9, r->seconds);
     r->own_cores = ratio(own_ns / 1e9, r->seconds);
-    double conns = (double)run.connected;
+    double conns = (double)run.connected - (double)run.connected_before;
     r->rss_per_conn = ratio((double)run.memory_after.rss_bytes - (double)run.memory_before.rss_bytes, conns);
     r->rss_anon_per_conn =
         ratio((double)run.memory_after.rss_anon_bytes - (double)run.memory_before.rss_anon_bytes, conns);
@@ -144,9 +144,11 @@ static void print_server(const struct world *world, const struct result *r)
                r->server_cores);
     else
         printf("  server CPU             %.4f cores\n", r->server_cores);
-    printf("  server memory          %.0f bytes per connection (%.1f -> %.1f MiB; anonymous: %.0f)\n",
-           r->rss_per_conn, (double)run.memory_before.rss_bytes / 1048576.0,
-           (double)run.memory_after.rss_bytes / 1048576.0, r->rss_anon_per_conn);
+    printf(
+        "  server memory          %.0f bytes per connection (%.1f -> %.1f MiB from %u to %u; anonymous: %.0f)\n",
+        r->rss_per_conn, (double)run.memory_before.rss_bytes / 1048576.0,
+        (double)run.memory_after.rss_bytes / 1048576.0, run.connected_before, run.connected,
+        r->rss_anon_per_conn);
 }
 
 static void print_checks(const struct world *world, const struct result *r)

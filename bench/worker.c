@@ -50,7 +50,10 @@ static void connect_more(struct worker *w)
         w->connect_again = false;
         w->connect_next = w->first_conn;
     }
-    while (w->connect_next < w->end_conn && w->connecting < (limit ? limit : 1)) {
+    uint32_t end = w->end_conn;
+    if (w->phase == PHASE_FIRST)
+        end = w->first_conn + FIRST_SHARE(end - w->first_conn);
+    while (w->connect_next < end && w->connecting < (limit ? limit : 1)) {
         struct conn *c = &world->conns[w->connect_next++];
         if (c->state == CONN_NEW || c->state == CONN_CUT)
             conn_connect(c);

@@ -31,6 +31,7 @@
 #define REASONS_MAX 24
 
 enum phase {
+    PHASE_FIRST,   // --idle: the first clients join, before memory is read
     PHASE_CONNECT, // connecting and joining
     PHASE_WARMUP,  // publishing, not yet measured
     PHASE_MEASURE, // the window all rates and percentiles are about (with --idle: holding still)
@@ -144,6 +145,9 @@ struct checks {
     uint64_t duplicated, reordered, stray, foreign;
     uint64_t protocol_errors;
 };
+
+// How many of a worker's clients connect in PHASE_FIRST: one in a hundred, and one at least.
+#define FIRST_SHARE(clients) (((clients) + 99) / 100)
 
 // All fields are uint64_t: other workers get a copy, field by field (worker_publish_counts).
 struct counts {

@@ -55,7 +55,7 @@ const idle = (quick) => {
   return {
     name: 'idle',
     title: `${quick ? '3,000' : '15,000'} idle connections in rooms of 1,000`,
-    figures: ['memory', 'connect_s', 'server_cores'],
+    figures: ['memory', 'anonymous', 'connect_s', 'server_cores'],
     seconds: quick ? 1 : 3,
     contenders: [
       plenum('plenum json', 'json', args),
@@ -109,11 +109,11 @@ const storm = (quick) => {
   const clients = quick ? '3000' : '19000';
   return {
     name: 'storm',
-    title: `${Number(clients).toLocaleString('en')} clients cut and resuming at once, 100 messages/s going on`,
+    title: `${Number(clients).toLocaleString('en')} clients cut and resuming at once, a message per room and second going on`,
     figures: ['back_s', 'lost', 'duplicated', 'server_cores'],
     contenders: [
       plenum('plenum json', 'json', [
-        ...['--clients', clients, '--rooms', String(clients / 1000), '--rate', '100', '--reconnect-storm'],
+        ...['--clients', clients, '--rooms', String(clients / 1000), '--rate', String(clients / 1000), '--reconnect-storm'],
       ]),
     ],
     targets: [

@@ -4,7 +4,6 @@
 // a free port, so that nobody inherits another run's memory.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { createServer, connect } from 'node:net';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -75,23 +74,6 @@ export function available(say) {
 
 export const isAvailable = (found, server) => found[server.split(' ')[0]] !== undefined;
 
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-
-const canConnect = (port) =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(socket.destroy() && true));
-    socket.once('error', () => resolve(false));
-  });
-
 function launch(name, command) {
   const log = openSync(path.join(out, `${name.replaceAll(' ', '-')}.log`), 'w');
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', log] });
@@ -106,45 +88,41 @@ async function stop(server) {
   await server.ended;
 }
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+// Waits for the line on stdout that tells the ports.
+function ready(server, pattern) {
+  return new Promise((resolve, reject) => {
+    let seen = '';
+    const fail = (why) => reject(new Error(`${server.name} ${why}, see ${out}`));
+    const timer = setTimeout(() => fail('did not get ready in time'), START_MS);
+    server.child.stdout.on('data', (piece) => {
+      seen += piece;
+      const match = pattern.exec(seen);
+      if (!match) return;
+      clearTimeout(timer);
+      resolve(match);
+    });
+    server.ended.then((how) => fail(`ended (${how})`));
+  });
+}
 
 async function startPlenum(shards) {
-  const http = await freePort();
-  const text = await freePort();
   const server = launch('plenum', [
     path.join(release, 'plenum'),
     'serve',
-    `--server.http=127.0.0.1:${http}`,
-    `--server.text=127.0.0.1:${text}`,
+    '--server.http=127.0.0.1:0',
+    '--server.text=127.0.0.1:0',
     `--server.shards=${shards}`,
     '--limits.commands_per_s=0',
     '--limits.connections_per_address=0',
   ]);
-  server.child.stdout.resume();
-  const deadline = Date.now() + START_MS;
-  while (!((await canConnect(http)) && (await canConnect(text)))) {
-    if (server.child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`plenum did not start, see ${path.join(out, 'plenum.log')}`);
-    await pause(20);
-  }
+  const [, http, text] = await ready(server, /^ready http=\S*:(\d+) text=\S*:(\d+)/m);
   return { ...server, http, text };
 }
 
 async function startPeer(name) {
   const server = launch(name, commands[name]());
-  const port = await new Promise((resolve, reject) => {
-    let seen = '';
-    const fail = (why) => reject(new Error(`${name} ${why}, see ${out}`));
-    const timer = setTimeout(() => fail('did not say its port'), START_MS);
-    server.child.stdout.on('data', (piece) => {
-      seen += piece;
-      if (!seen.includes('\n')) return;
-      clearTimeout(timer);
-      resolve(Number(seen.split('\n')[0]));
-    });
-    server.ended.then((how) => fail(`ended (${how})`));
-  });
-  return { ...server, http: port };
+  const [, http] = await ready(server, /^(\d+)\n/);
+  return { ...server, http };
 }
 
 // What the load tool is told about the server, by dialect.

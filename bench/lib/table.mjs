@@ -16,6 +16,7 @@ export const figures = {
   p99: { head: 'p99 ms', read: (r) => r.latency_ms.p99, print: fixed(2) },
   p99_9: { head: 'p99.9 ms', read: (r) => r.latency_ms.p99_9, print: fixed(2) },
   memory: { head: 'bytes/connection', read: (r) => r.server?.bytes_per_connection, print: thousands },
+  anonymous: { head: 'of them anonymous', read: (r) => r.server?.anon_bytes_per_connection, print: thousands },
   connect_s: { head: 'connecting s', read: (r) => r.connect_s, print: fixed(2) },
   server_cores: { head: 'server cores', read: (r) => r.server?.cores, print: fixed(3) },
   announced: { head: 'announced as gap', read: (r) => r.checked.announced, print: thousands },
