@@ -243,16 +243,27 @@ static void remember_skip(struct shard *sh, struct conn *c, uint32_t index, uint
     s->v[s->n++] = (struct skip){.outlet = outlet, .from = offset, .to = offset};
 }
 
+// The ack of a publish into a busy room goes out with the room's next flush, at most 2 ms later: in one write with
+// what the others said.
+static void put_ack(struct shard *sh, uint32_t index, const struct outlet *o, str payload)
+{
+    bool dirty = conn_is_dirty(sh, index);
+    conn_put_payload(sh, index, payload);
+    if (!dirty && o != NULL && outlet_waits(sh, o))
+        conn_clear_dirty(sh, index);
+}
+
 static void on_published(struct shard *sh, const struct answer *a)
 {
     struct conn *c = answered_conn(sh, &a->conn);
     if (c == NULL)
         return;
     uint32_t index = a->conn.ref.index;
-    conn_put_payload(sh, index, a->payload);
-    if (!a->skip || c->ending != ENDING_OPEN || answered_outlet(sh, &a->outlet) == NULL)
-        return;
-    if (conn_find_membership(c, a->outlet.index) != NULL)
+    const struct outlet *o = answered_outlet(sh, &a->outlet);
+    if (o != NULL && conn_find_membership(c, a->outlet.index) == NULL)
+        o = NULL;
+    put_ack(sh, index, o, a->payload);
+    if (a->skip && o != NULL && c->ending == ENDING_OPEN)
         remember_skip(sh, c, index, a->outlet.index, a->start);
 }
 

@@ -177,12 +177,15 @@ static void outlet_lose_track(struct shard *sh, struct outlet *o, uint8_t d, str
 void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struct advance_seg *segs, uint32_t n)
 {
     struct outlet *o = outlet_at(sh, index);
-    for (uint32_t i = 0; i < n; i++) {
+    bool lost[DIALECT_COUNT] = {false};
+    for (uint32_t i = 0; i < n; i++) { // each track's newest first: behind a loss only older ones come
         uint8_t d = segs[i].track;
-        if (o->readers[d] == 0)
+        if (o->readers[d] == 0 || lost[d]) {
             segment_unref(sh->mem, segs[i].seg);
-        else if (chain_merge(&o->chains[d], sh->mem, segs[i].seg) != OK)
+        } else if (chain_merge(&o->chains[d], sh->mem, segs[i].seg) != OK) {
             outlet_lose_track(sh, o, d, segs[i].seg);
+            lost[d] = true;
+        }
     }
     if (head <= o->head)
         return;
@@ -191,11 +194,21 @@ void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struc
         return;
     o->dirty = true;
     o->flush_at_ms = sh->now_ms + sh->settings->flush_interval_ms;
+    if (outlet_waits(sh, o) && o->flush_at_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS)
+        o->flush_at_ms = o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
     index_list_push(&sh->outlets_dirty, index);
+}
+
+bool outlet_waits(const struct shard *sh, const struct outlet *o)
+{
+    return o->busy && sh->now_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
 }
 
 static void outlet_flush(struct shard *sh, struct outlet *o)
 {
+    o->busy = o->head - o->flushed_head >= OUTLET_BUSY_ENTRIES;
+    o->flushed_ms = sh->now_ms;
+    o->flushed_head = o->head;
     for (uint32_t i = 0; i < o->n; i++)
         if (o->cursors[i].next <= o->head)
             conn_mark_dirty(sh, o->cursors[i].conn);
