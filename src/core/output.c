@@ -18,7 +18,9 @@ void conn_mark_dirty(struct shard *sh, uint32_t index)
     sh->dirty_n++;
 }
 
-static void dirty_clear(struct shard *sh, uint32_t index)
+bool conn_is_dirty(const struct shard *sh, uint32_t index) { return sh->dirty[index >> 6] >> (index & 63) & 1; }
+
+void conn_clear_dirty(struct shard *sh, uint32_t index)
 {
     uint64_t bit = 1ull << (index & 63);
     if (sh->dirty[index >> 6] & bit) {
@@ -39,7 +41,7 @@ bool shard_pull_dirty(struct shard *sh, uint32_t *ret_conn)
             continue;
         }
         uint32_t index = sh->dirty_from * 64 + (uint32_t)__builtin_ctzll(word);
-        dirty_clear(sh, index);
+        conn_clear_dirty(sh, index);
         if (!slab_used(&sh->conns, index))
             continue;
         const struct conn *c = conn_at(sh, index);
@@ -255,6 +257,8 @@ void shard_output_done(struct shard *sh, uint32_t index, size_t n, bool blocked)
         metric_add(&sh->metrics->bytes_out, n);
         settle_plan(sh, index, n);
         skips_tidy(sh, c);
+        if (c->phase == PHASE_LINE)
+            c->ping_waiting = false; // it reads
     }
     if (c->ending == ENDING_GONE)
         return;

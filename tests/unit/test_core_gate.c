@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The rate gate: what a connection may send over time, to the millisecond.
+#include "unit/core_support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct net *limited(uint32_t per_s, uint32_t burst)
+{
+    struct net *n = net_new(1);
+    n->settings.commands_per_s = per_s;
+    n->settings.commands_burst = burst;
+    n->settings.heartbeat_ms = 600000;
+    net_start(n);
+    return n;
+}
+
+static bool take(struct client *c, uint32_t *ret_retry_ms)
+{
+    struct net *n = c->net;
+    shard_turn_begin(n->sh[0], n->now_ms, n->wall_ms, 0);
+    return gate_rate(n->sh[0], client_conn(c), ret_retry_ms);
+}
+
+static void the_bucket_fills_with_time(void **state)
+{
+    (void)state;
+    static const uint32_t rates[] = {1, 3, 7, 10, 100, 999, 5000};
+    for (size_t k = 0; k < ARRAY_LEN(rates); k++)
+        for (uint32_t burst = 1; burst < 40; burst += 13) {
+            struct net *n = limited(rates[k], burst);
+            struct client *c = net_ws(n, 0, "/ws");
+            uint64_t begin = n->now_ms, taken = 0;
+            for (int step = 0; step < 4000; step++) {
+                uint32_t retry_ms = 0;
+                // Tokens in thousandths: the burst, and rate per millisecond, never more than the burst at once.
+                if (take(c, &retry_ms)) {
+                    taken++;
+                    assert_true((taken - burst) * 1000 <= (n->now_ms - begin) * rates[k] || taken <= burst);
+                    continue;
+                }
+                assert_true(retry_ms >= 1 && retry_ms <= 1000 / rates[k] + 1);
+                n->now_ms += retry_ms - 1; // exact: one millisecond earlier is too early
+                uint32_t again = 0;
+                if (retry_ms > 1) {
+                    assert_false(take(c, &again));
+                    assert_int_equal(again, 1);
+                }
+                n->now_ms += 1;
+                assert_true(take(c, &again));
+                taken++;
+            }
+            uint64_t passed = n->now_ms - begin, fair = burst + passed * rates[k] / 1000;
+            assert_true(taken <= fair);
+            if (burst > 6) // and none is lost to rounding; a bucket smaller than one millisecond's flow runs over
+                assert_true(taken + 1 + rates[k] / 1000 >= fair);
+            n->now_ms += 1000000; // a long silence is worth a burst, no more
+            uint32_t got = 0, retry_ms;
+            while (take(c, &retry_ms))
+                got++;
+            assert_int_equal(got, burst);
+            net_free(n);
+        }
+}
+
+static void refusals_say_when(void **state)
+{
+    (void)state;
+    struct net *n = limited(2, 3);
+    struct client *c = net_ws(n, 0, "/ws");
+    for (int i = 0; i < 5; i++)
+        post(c, "{\"type\":\"ping\",\"id\":%d}", i);
+    net_settle(n);
+    expect(c, "welcome");
+    for (int i = 0; i < 3; i++)
+        expect(c, "\"type\":\"pong\"");
+    for (int i = 3; i < 5; i++) {
+        str s = expect(c, "\"code\":\"rate_limited\"");
+        assert_int_equal(number_of(s, "id"), i);
+        assert_int_equal(number_of(s, "retry_ms"), 500);
+    }
+    net_wait(n, 499);
+    say(c, "{\"type\":\"ping\",\"id\":5}");
+    assert_int_equal(number_of(expect(c, "\"code\":\"rate_limited\""), "retry_ms"), 1);
+    net_wait(n, 1);
+    say(c, "{\"type\":\"ping\",\"id\":6}");
+    expect(c, "\"type\":\"pong\",\"id\":6");
+    expect_nothing(c);
+    assert_int_equal(METRIC(n, limit_rate), 3);
+    net_free(n);
+}
+
+static void a_refused_command_has_no_effect(void **state)
+{
+    (void)state;
+    struct net *n = limited(1, 2);
+    struct client *c = net_ws(n, 0, "/ws");
+    post(c, "{\"type\":\"join\",\"room\":\"r\"}");
+    post(c, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1}");
+    post(c, "{\"type\":\"message\",\"id\":2,\"room\":\"r\",\"data\":2}");
+    net_settle(n);
+    expect(c, "welcome");
+    expect(c, "joined");
+    expect(c, "\"type\":\"ack\",\"id\":1");
+    expect(c, "rate_limited");
+    expect_nothing(c);
+    assert_int_equal(net_room_at(n, "r")->log.head, 2);
+    net_free(n);
+}
+
+static void who_goes_on_is_closed(void **state)
+{
+    (void)state;
+    enum { VIOLATIONS = 50 };
+    for (int pings = 0; pings < 2; pings++) {
+        struct net *n = limited(1, 1);
+        struct client *c = net_ws(n, 0, "/ws");
+        post(c, "{\"type\":\"ping\"}");
+        for (int i = 0; i < VIOLATIONS; i++) {
+            if (pings)
+                post_frame(c, i % 2 ? WS_PING : WS_PONG, true, STR("x")); // pongs nobody asked for count as well
+            else
+                post(c, "{\"type\":\"ping\"}");
+        }
+        net_settle(n);
+        assert_int_equal(c->closes, 0);
+        say(c, "{\"type\":\"ping\"}");
+        assert_int_equal(c->close_code, WS_CLOSE_POLICY);
+        assert_true(c->closed);
+        assert_int_equal(n->notices[NOTICE_RATE_LIMITED], 1);
+        assert_int_equal(METRIC(n, closed_policy), 1);
+        net_free(n);
+    }
+}
+
+static void a_pause_forgives(void **state)
+{
+    (void)state;
+    struct net *n = limited(1, 1);
+    struct client *c = net_ws(n, 0, "/ws");
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 45; i++)
+            post(c, "{\"type\":\"ping\"}");
+        net_settle(n);
+        net_wait(n, 1000); // the bucket is full again
+    }
+    assert_int_equal(c->closes, 0);
+    net_free(n);
+}
+
+static void a_parked_command_pays_once(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    n->settings.commands_per_s = 1;
+    n->settings.commands_burst = 4;
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    n->hold[1][0] = true;
+    post(c, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", net_room(n, 1, 0));
+    post(c, "{\"type\":\"ping\",\"id\":2}"); // waits, is tried again and again
+    for (int i = 0; i < 5; i++)
+        net_turn(n, 0);
+    n->hold[1][0] = false;
+    net_settle(n);
+    say(c, "{\"type\":\"ping\",\"id\":3}");
+    say(c, "{\"type\":\"ping\",\"id\":4}");
+    say(c, "{\"type\":\"ping\",\"id\":5}");
+    expect(c, "welcome");
+    expect(c, "joined");
+    for (int i = 2; i <= 4; i++)
+        assert_int_equal(number_of(expect(c, "pong"), "id"), i);
+    expect(c, "rate_limited");
+    net_free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bucket_fills_with_time),
+        cmocka_unit_test(refusals_say_when),
+        cmocka_unit_test(a_refused_command_has_no_effect),
+        cmocka_unit_test(who_goes_on_is_closed),
+        cmocka_unit_test(a_pause_forgives),
+        cmocka_unit_test(a_parked_command_pays_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Heartbeats in virtual time. Deadlines have ticks of DEADLINE_TICK_MS, so a time is right when it is not early and
+// less than a tick late (plus one, where the tick's number would be 0).
+#include "unit/core_support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void at_about(uint64_t actual, uint64_t wanted)
+{
+    if (actual < wanted || actual > wanted + 2 * DEADLINE_TICK_MS)
+        fail_msg("at %llu ms, wanted %llu", (unsigned long long)actual, (unsigned long long)wanted);
+}
+
+static void fixed_pings_come_at_the_interval(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    uint64_t begin = n->now_ms;
+    struct client *c = net_json(n, 0);
+    net_wait(n, 400000);
+    assert_true(c->pings >= 12);
+    assert_true(c->ping_ms[0] - begin >= 15000 && c->ping_ms[0] - begin <= 30200); // anywhere in its second half
+    for (uint32_t i = 1; i < c->pings; i++)
+        at_about(c->ping_ms[i], c->ping_ms[i - 1] + 30000);
+    assert_int_equal(METRIC(n, pings), c->pings);
+    assert_false(c->closed);
+    net_free(n);
+}
+
+static void first_pings_are_spread(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.connections_max = 200;
+    net_start(n);
+    struct client *c[100];
+    uint32_t ticks[200] = {0};
+    uint64_t begin = n->now_ms;
+    for (int i = 0; i < 100; i++)
+        c[i] = net_json(n, 0);
+    net_wait(n, 31000);
+    uint32_t most = 0;
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(c[i]->pings > 0, true);
+        uint32_t at = (uint32_t)((c[i]->ping_ms[0] - begin) / 1000);
+        if (++ticks[at] > most)
+            most = ticks[at];
+    }
+    assert_true(most < 25); // of 100 over 15 seconds
+    net_free(n);
+}
+
+static void silence_is_cut_off_at_the_timeout(void **state)
+{
+    (void)state;
+    for (uint32_t timeout = 0; timeout <= 5000; timeout += 5000) {
+        struct net *n = net_new(1);
+        n->settings.heartbeat_timeout_ms = timeout;
+        net_start(n);
+        struct client *c = net_json(n, 0);
+        c->no_pong = true;
+        net_wait(n, 200000);
+        assert_int_equal(c->pings, 1);
+        assert_true(c->closed);
+        assert_true(c->abortive);
+        at_about(c->closed_ms, c->ping_ms[0] + (timeout == 0 ? 60000 : timeout));
+        assert_int_equal(METRIC(n, closed_heartbeat), 1);
+        net_free(n);
+    }
+}
+
+static void data_counts_as_an_answer(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.heartbeat_timeout_ms = 10000;
+    net_start(n);
+    struct client *c = net_json(n, 0);
+    c->no_pong = true;
+    for (int i = 0; i < 100; i++) {
+        net_wait(n, 5000);
+        say(c, "{\"type\":\"ping\"}");
+    }
+    assert_false(c->closed);
+    assert_true(c->pings > 5); // fixed: it is pinged all the same
+    uint64_t last = n->now_ms;
+    net_wait(n, 100000);
+    assert_true(c->closed);
+    assert_true(c->closed_ms - last <= 50000);
+    net_free(n);
+}
+
+static void a_busy_connection_is_pinged_less_and_less(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.heartbeat_adaptive = true;
+    net_start(n);
+    struct client *busy = net_json(n, 0), *idle = net_json(n, 0);
+    uint32_t seen = 0;
+    for (int i = 0; i < 100; i++) {
+        net_wait(n, 5000);
+        say(busy, "{\"type\":\"ping\"}");
+        uint32_t interval = client_conn(busy)->heartbeat_ds * (uint32_t)DEADLINE_TICK_MS;
+        assert_true(interval >= seen && interval <= n->settings.heartbeat_max_ms);
+        assert_true(interval == seen || seen == 0 || interval <= seen * 3 / 2 + DEADLINE_TICK_MS);
+        seen = interval;
+    }
+    assert_int_equal(busy->pings, 0); // it was heard from all the time
+    assert_int_equal(seen, n->settings.heartbeat_max_ms);
+    assert_true(idle->pings > 10);
+    // Its hello was heard during the first interval; since then it only answers pings.
+    assert_int_equal(client_conn(idle)->heartbeat_ds * (uint32_t)DEADLINE_TICK_MS, n->settings.heartbeat_ms * 3 / 2);
+    // When it falls silent it is pinged within the stretched interval, and found dead by the timeout.
+    busy->no_pong = true;
+    uint64_t quiet = n->now_ms;
+    net_wait(n, 300000);
+    assert_int_equal(busy->pings, 1);
+    assert_true(busy->ping_ms[0] >= quiet + n->settings.heartbeat_max_ms - 200);
+    assert_true(busy->ping_ms[0] <= quiet + n->settings.heartbeat_max_ms + 200);
+    at_about(busy->closed_ms, busy->ping_ms[0] + 2 * n->settings.heartbeat_ms);
+    net_free(n);
+}
+
+static void late_pongs_bring_more_pings(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.heartbeat_adaptive = true;
+    n->settings.heartbeat_timeout_ms = 8000;
+    net_start(n);
+    struct client *c = net_json(n, 0);
+    c->no_pong = true;
+    uint32_t wanted = n->settings.heartbeat_ms * 3 / 2; // stretched once, as its hello was heard
+    for (int i = 0; i < 4; i++) {
+        uint32_t before = c->pings;
+        while (c->pings == before)
+            net_wait(n, 100);
+        net_wait(n, 6000); // more than half the timeout
+        post_frame(c, WS_PONG, true, STR_NONE);
+        net_settle(n);
+        wanted = wanted / 2 > n->settings.heartbeat_min_ms ? wanted / 2 : n->settings.heartbeat_min_ms;
+        wanted = (wanted + DEADLINE_TICK_MS - 1) / DEADLINE_TICK_MS * DEADLINE_TICK_MS;
+        assert_int_equal(client_conn(c)->heartbeat_ds * (uint32_t)DEADLINE_TICK_MS, wanted);
+        uint64_t heard = n->now_ms;
+        while (c->pings == before + 1)
+            net_wait(n, 100);
+        at_about(c->ping_ms[before + 1], heard + wanted);
+        post_frame(c, WS_PONG, true, STR_NONE); // this one in time
+        net_settle(n);
+        assert_int_equal(client_conn(c)->heartbeat_ds * (uint32_t)DEADLINE_TICK_MS, wanted);
+    }
+    assert_false(c->closed);
+    net_free(n);
+}
+
+static void a_half_open_connection_is_found(void **state)
+{
+    (void)state;
+    // The cable is pulled: nothing comes, nothing can be written, no reset.
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *c = net_json(n, 0), *other = net_json(n, 0);
+    say(c, "{\"type\":\"join\",\"room\":\"r\"}");
+    say(other, "{\"type\":\"join\",\"room\":\"r\"}");
+    forget(other);
+    c->stalled = true;
+    net_wait(n, 30000 + 60000 + 400);
+    assert_true(c->closed && c->abortive);
+    expect(other, "\"connected\":false");
+    net_free(n);
+}
+
+static void a_text_connection_that_is_stuck_is_cut(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *stuck = net_line(n, 0), *slow = net_line(n, 0), *idle = net_line(n, 0), *talker = net_line(n, 0);
+    slow->take_max = 3; // takes a little now and then
+    stuck->stalled = true;
+    n->settings.lag_bytes = 16 * 1024 * 1024;
+    for (int i = 0; i < 3000; i++)
+        post(talker, "words %d", i);
+    slow->stalled = true;
+    net_settle(n);
+    uint64_t begin = n->now_ms;
+    while (n->now_ms < begin + 300000) { // one write a second
+        net_wait(n, 1000);
+        slow->stalled = false;
+        net_turn(n, 0);
+        slow->stalled = true;
+        net_turn(n, 0);
+    }
+    assert_true(stuck->closed);
+    assert_true(stuck->abortive);
+    assert_true(stuck->closed_ms - begin >= 60000 && stuck->closed_ms - begin <= 125000);
+    assert_false(slow->closed); // it reads, if slowly
+    assert_false(idle->closed);
+    assert_int_equal(METRIC(n, closed_heartbeat), 1);
+    net_free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixed_pings_come_at_the_interval),
+        cmocka_unit_test(first_pings_are_spread),
+        cmocka_unit_test(silence_is_cut_off_at_the_timeout),
+        cmocka_unit_test(data_counts_as_an_answer),
+        cmocka_unit_test(a_busy_connection_is_pinged_less_and_less),
+        cmocka_unit_test(late_pongs_bring_more_pings),
+        cmocka_unit_test(a_half_open_connection_is_found),
+        cmocka_unit_test(a_text_connection_that_is_stuck_is_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
