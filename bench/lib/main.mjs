@@ -4,7 +4,7 @@
 // disturbance of the machine hits all of them alike. Figures are medians over the rounds.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import { scenarios } from './scenarios.mjs';
 import { judge, medians, table, verdict } from './table.mjs';
 
 const help = `Usage: bench/run [--quick] [--rounds N] [--duration S] [--only NAME,...] [--plenum-only] [--build DIR]
+                 [--markdown] [--from FILE]
 
 Measures Plenum and, beside it in the same run, the floor (a bare C loop of send()), Bun's server.publish,
 gorilla/websocket and npm ws. Prints a table per scenario with the targets, and writes build/bench/results.json.
@@ -23,6 +24,8 @@ gorilla/websocket and npm ws. Prints a table per scenario with the targets, and 
   --only NAMES    of text, json, deep, fanout1, fanout16, idle, shards, stall, storm
   --plenum-only   without the peers
   --build DIR     take the binaries from there, as they are (default: \`make build\` and build/release)
+  --markdown      tables in Markdown, as in docs/PERFORMANCE.md
+  --from FILE     measure nothing, print the tables of an earlier results.json
 `;
 
 const say = (text) => process.stderr.write(`${text}\n`);
@@ -39,7 +42,10 @@ function readOptions(argv) {
   try {
     ({ values } = parseArgs({
       args: argv,
-      options: { quick: flag, help: flag, 'plenum-only': flag, rounds: text, duration: text, only: text, build: text },
+      options: {
+        ...{ quick: flag, help: flag, markdown: flag, 'plenum-only': flag },
+        ...{ rounds: text, duration: text, only: text, build: text, from: text },
+      },
     }));
   } catch (error) {
     complain(error.message.split('\n')[0]);
@@ -59,8 +65,9 @@ function readOptions(argv) {
   const wanted = values.only?.split(',') ?? names;
   const unknown = wanted.find((name) => !names.includes(name));
   if (unknown !== undefined) complain(`--only: got '${unknown}', expected some of ${names.join(', ')}`);
-  const { build, 'plenum-only': plenumOnly } = values;
-  return { rounds, duration, build, plenumOnly, chosen: all.filter((s) => wanted.includes(s.name)) };
+  const { build, from, markdown, 'plenum-only': plenumOnly } = values;
+  if (from !== undefined && !existsSync(from)) complain(`--from: there is no ${from}`);
+  return { rounds, duration, build, from, markdown, plenumOnly, chosen: all.filter((s) => wanted.includes(s.name)) };
 }
 
 function prepare(folder) {
@@ -119,33 +126,39 @@ async function runRound(options, found, results) {
   }
 }
 
-function report(options, found, host, results) {
-  const written = { when: new Date().toISOString(), machine: host, versions: found, rounds: options.rounds, scenarios: [] };
-  console.log(`\n${host.cores} x ${host.cpu}, Linux ${host.kernel}; medians of ${options.rounds} interleaved rounds`);
-  for (const scenario of options.chosen) {
-    const mine = results[scenario.name] ?? {};
+function print(chosen, written, markdown) {
+  const { machine: host, versions, rounds } = written;
+  console.log(`\n${host.cores} x ${host.cpu}, Linux ${host.kernel}`);
+  console.log(`medians of ${rounds} interleaved rounds (lowest-highest), ${written.when}`);
+  console.log(Object.entries(versions).map(([name, version]) => `${name}: ${version}`).join('; '));
+  for (const scenario of chosen) {
+    const mine = written.results[scenario.name];
+    if (!mine) continue;
     const rows = medians(scenario.figures, mine);
-    const judged = scenario.targets.map((target) => judge(target, rows));
-    console.log(`\n${scenario.name}: ${scenario.title}\n${table(scenario.figures, mine)}`);
-    for (const one of judged) console.log(verdict(one));
+    console.log(`\n${markdown ? '### ' : ''}${scenario.name}: ${scenario.title}\n`);
+    console.log(table(scenario.figures, mine, markdown));
+    if (markdown) console.log();
+    for (const target of scenario.targets) console.log(verdict(judge(target, rows), markdown));
     for (const [label, runs] of Object.entries(mine))
-      for (const run of runs) if (run.trouble) console.log(`  !! ${label}: ${run.trouble}`);
-    written.scenarios.push({ name: scenario.name, title: scenario.title, medians: rows, targets: judged, runs: mine });
+      for (const run of runs) if (run.trouble) console.log(`${markdown ? '- ' : '  '}!! ${label}: ${run.trouble}`);
   }
-  const file = path.join(out, 'results.json');
-  writeFileSync(file, `${JSON.stringify(written, null, 1)}\n`);
-  console.log(`\nAll results: ${path.relative(root, file)}`);
 }
 
 export async function main(argv) {
   const options = readOptions(argv);
+  if (options.from !== undefined) {
+    print(options.chosen, JSON.parse(readFileSync(options.from, 'utf8')), options.markdown);
+    return;
+  }
   prepare(options.build);
-  const found = available(say);
-  const host = machine();
-  const results = {};
+  const versions = available(say);
+  const written = { when: new Date().toISOString(), machine: machine(), versions, rounds: options.rounds, results: {} };
   for (let round = 1; round <= options.rounds; round++) {
     say(`-- round ${round} of ${options.rounds}`);
-    await runRound(options, found, results);
+    await runRound(options, versions, written.results);
   }
-  report(options, found, host, results);
+  const file = path.join(out, 'results.json');
+  writeFileSync(file, `${JSON.stringify(written, null, 1)}\n`);
+  print(options.chosen, written, options.markdown);
+  console.log(`\nAll results: ${path.relative(root, file)}`);
 }

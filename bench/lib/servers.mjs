@@ -147,12 +147,20 @@ export async function measure({ server: name, shards = 1, dialect = 'raw' }, arg
     const status = await new Promise((resolve) => tool.once('close', resolve));
     if (!stdout) throw new Error(`plenum-bench against ${name}: exit ${status}: ${stderr.trim()}`);
     const result = JSON.parse(stdout);
+    if (name === 'plenum') result.messages_per_write = await messagesPerWrite(server.http);
     result.command = `plenum-bench ${all.join(' ')}`;
     if (status !== 0) result.trouble = trouble(result.checked);
     return result;
   } finally {
     await stop(server);
   }
+}
+
+// What the server itself says, over its whole life: deliveries per write() to a socket.
+async function messagesPerWrite(port) {
+  const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const line = /^plenum_messages_per_write (\S+)/m.exec(page);
+  return line ? Number(line[1]) : undefined;
 }
 
 function trouble(checked) {

@@ -10,6 +10,7 @@ export const figures = {
   deliveries_per_s: { head: 'deliveries/s', read: (r) => r.deliveries_per_s, print: thousands },
   server_us: { head: 'server us/delivery', read: (r) => r.server?.us_per_delivery, print: fixed(4) },
   client_us: { head: 'tool us/delivery', read: (r) => r.client_us_per_delivery, print: fixed(4) },
+  per_write: { head: 'per write', read: (r) => r.messages_per_write, print: fixed(1) },
   per_read: { head: 'per read', read: (r) => r.deliveries_per_read, print: fixed(1) },
   wire: { head: 'bytes', read: (r) => r.bytes_per_delivery, print: fixed(1) },
   p50: { head: 'p50 ms', read: (r) => r.latency_ms.p50, print: fixed(2) },
@@ -20,7 +21,7 @@ export const figures = {
   connect_s: { head: 'connecting s', read: (r) => r.connect_s, print: fixed(2) },
   server_cores: { head: 'server cores', read: (r) => r.server?.cores, print: fixed(3) },
   announced: { head: 'announced as gap', read: (r) => r.checked.announced, print: thousands },
-  back_s: { head: 'all back s', read: (r) => (r.back_ms.count === r.cut ? r.back_ms.max / 1e3 : Infinity), print: fixed(2) },
+  back_s: { head: 'all back s', read: (r) => (r.back_ms.count < r.cut ? Infinity : r.back_ms.max / 1e3), print: fixed(2) },
   lost: { head: 'lost', read: (r) => r.checked.lost, print: thousands },
   duplicated: { head: 'duplicated', read: (r) => r.checked.duplicated, print: thousands },
 };
@@ -44,11 +45,13 @@ export function medians(names, results) {
 
 function spread(name, runs) {
   const values = runs.map((run) => figures[name].read(run)).filter((value) => value !== undefined);
-  return values.length > 1 ? ` (${figures[name].print(Math.min(...values))}-${figures[name].print(Math.max(...values))})` : '';
+  if (values.length < 2) return '';
+  const { print } = figures[name];
+  return ` (${print(Math.min(...values))}-${print(Math.max(...values))})`;
 }
 
 // The table of one scenario: the first figure that says what it costs comes with its spread over the rounds.
-export function table(names, results) {
+export function table(names, results, markdown) {
   const rows = medians(names, results);
   const key = ['server_us', 'memory', 'back_s'].find((name) => names.includes(name));
   const cell = (label, name) => {
@@ -58,6 +61,10 @@ export function table(names, results) {
   };
   const lines = [['', ...names.map((name) => figures[name].head)]];
   for (const label of Object.keys(rows)) lines.push([label, ...names.map((name) => cell(label, name))]);
+  if (markdown) {
+    lines.splice(1, 0, ['---', ...names.map(() => '---:')]);
+    return lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
+  }
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   return lines
     .map((line) => line.map((text, i) => (i ? text.padStart(widths[i]) : text.padEnd(widths[i]))).join('  ').trimEnd())
@@ -72,9 +79,15 @@ export function judge(target, rows) {
   return { what: target.what, limit: target.limit, value, better: target.better, met };
 }
 
-export function verdict(judged) {
+export function verdict(judged, markdown) {
+  const line = plainVerdict(judged);
+  return markdown ? `- ${line.trim().replace(/ +/g, ' ')}` : line;
+}
+
+function plainVerdict(judged) {
   const sign = judged.better === 'high' ? '>=' : '<=';
   if (judged.met === null) return `  ?      ${judged.what}: not measured`;
   const off = judged.limit ? ` (by ${Math.abs((judged.value / judged.limit - 1) * 100).toFixed(0)} %)` : '';
-  return `  ${judged.met ? 'met   ' : 'MISSED'} ${judged.what}: ${judged.value.toFixed(3)}, target ${sign} ${judged.limit}${judged.met ? '' : off}`;
+  const target = `target ${sign} ${judged.limit}${judged.met ? '' : off}`;
+  return `  ${judged.met ? 'met   ' : 'MISSED'} ${judged.what}: ${judged.value.toFixed(3)}, ${target}`;
 }
