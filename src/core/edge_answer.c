@@ -249,6 +249,8 @@ static void put_ack(struct shard *sh, uint32_t index, const struct outlet *o, st
 {
     bool dirty = conn_is_dirty(sh, index);
     conn_put_payload(sh, index, payload);
+    if (conn_at(sh, index)->ending != ENDING_OPEN)
+        return; // and with it perhaps the outlet
     if (!dirty && o != NULL && outlet_waits(sh, o))
         conn_clear_dirty(sh, index);
 }
