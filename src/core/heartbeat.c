@@ -87,6 +87,12 @@ void heartbeat_on_deadline(struct shard *sh, uint32_t index)
         conn_close(sh, index, WS_CLOSE_POLICY, "no command in time", CLOSE_HANDSHAKE);
         return;
     }
+    // A connection that waits for another shard is not read, so what its peer sends, pongs too, is not heard.
+    // (Parked for its own unread replies it stays under watch: that is how a peer looks that is gone.)
+    if (c->parked && (c->pending != 0 || c->out.bytes <= s->reply_bytes / 2)) {
+        deadline_arm(&sh->deadlines, index, sh->now_ms, interval_ms(c));
+        return;
+    }
     uint32_t silent = tick_age_ms(c->heard_tick, sh->now_ms);
     if (c->ping_waiting) {
         if (silent > tick_age_ms(c->pinged_tick, sh->now_ms)) {

@@ -307,15 +307,17 @@ static void home_publish(struct shard *sh, const struct ask *a)
         }
     }
     struct entry e = {.type = ENTRY_MESSAGE, .user = a->user, .session = a->session, .name = a->name, .data = a->cmd.data};
-    if (room_append(sh, room, &e) != OK) {
+    // The key first: an entry whose key could not be kept would be appended again when it is said again.
+    bool kept = !a->has_key || idempotency_put(&r->keys, a->key_print, r->log.head + 1, sh->now_ms, s->idempotency_keys) == OK;
+    if (!kept || room_append(sh, room, &e) != OK) {
+        if (kept && a->has_key)
+            idempotency_take_back(&r->keys);
         home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
         return;
     }
     member_at(sh, member)->last_active = sh->wall_ms;
     if (r->log.tail < r->log.head)
         room_timer(sh, room, sh->now_ms + s->log_age_ms + 1000);
-    if (a->has_key && idempotency_put(&r->keys, a->key_print, e.offset, sh->now_ms, s->idempotency_keys) != OK)
-        metric_add(&sh->metrics->limit_memory, 1);
     publish_answer(sh, a, r, e.offset, false);
 }
 
@@ -409,11 +411,16 @@ void home_direct(struct shard *sh, const struct ask *a)
         duplicate = idempotency_find(&sh->direct_keys, a->key_print, &reached);
     }
     if (!duplicate) {
+        if (a->has_key && idempotency_put(&sh->direct_keys, a->key_print, 0, sh->now_ms, s->idempotency_keys) != OK) {
+            home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+            return;
+        }
         reached = direct_deliver(sh, a);
         direct_deliver_here(sh, a);
-        if (a->has_key && reached != 0 &&
-            idempotency_put(&sh->direct_keys, a->key_print, reached, sh->now_ms, s->idempotency_keys) != OK)
-            metric_add(&sh->metrics->limit_memory, 1);
+        if (a->has_key && reached != 0)
+            idempotency_amend(&sh->direct_keys, reached);
+        else if (a->has_key) // nobody was there: it may be tried again
+            idempotency_take_back(&sh->direct_keys);
     }
     struct answer ans = {.effect = EFFECT_NONE};
     struct event ev = {.type = EV_ACK, .id = a->cmd.id, .has_delivered = true, .delivered = (uint32_t)reached,

@@ -4,6 +4,8 @@
 // values are ring places, which do not move while an item lives (growth re-inserts all).
 #include "core/idempotency.h"
 
+#include "base/assert.h"
+
 void idempotency_init(struct idempotency *w, struct mem *m)
 {
     *w = (struct idempotency){.mem = m};
@@ -92,4 +94,19 @@ enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint
     w->ring[at] = (struct idempotency_item){.print = print, .value = value, .time_ms = now_ms};
     w->n++;
     return OK;
+}
+
+static uint32_t newest(const struct idempotency *w)
+{
+    ASSERT(w->n != 0);
+    return (w->from + w->n - 1) & (w->cap - 1);
+}
+
+void idempotency_amend(struct idempotency *w, uint64_t value) { w->ring[newest(w)].value = value; }
+
+void idempotency_take_back(struct idempotency *w)
+{
+    uint32_t at = newest(w);
+    map_remove(&w->map, w->ring[at].print.lo, at);
+    w->n--;
 }
