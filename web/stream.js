@@ -262,9 +262,7 @@ function startRow(it) {
   }
   return h('li.start.row', {}, h('span.start-glyph', { 'aria-hidden': 'true' }, icon('hash')),
     h('h2', {}, h('bdi', {}, it.title)),
-    h('p', {}, it.items.some((i) => i.kind === 'message')
-      ? 'This is as far back as the room remembers.'
-      : 'Nothing has been said here yet. The first words are yours.'));
+    h('p', {}, 'As far back as this room remembers. What is said here reaches everyone in it.'));
 }
 
 function gapRow({ item, missing }) {
