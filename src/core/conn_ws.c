@@ -53,6 +53,8 @@ bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str messa
     if (c->phase == PHASE_ECHO)
         return take_echo(sh, index, opcode, message);
     if (opcode == WS_BINARY) {
+        if (c->pending != 0)
+            return false; // replies that are due come first
         conn_close(sh, index, WS_CLOSE_UNSUPPORTED, "this dialect is text", CLOSE_PROTOCOL);
         return true;
     }
@@ -179,6 +181,10 @@ size_t conn_ws_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
         off += used;
         if (r == WS_MORE)
             break;
+        if (r == WS_FAIL && c->pending != 0) {
+            conn_park(sh, index); // replies that are due come first; asked again, the decoder says the same
+            break;
+        }
         if (r == WS_FAIL)
             on_fail(sh, index, &ev);
         else if (ev.opcode >= WS_CLOSE)
