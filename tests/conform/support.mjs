@@ -113,11 +113,17 @@ export class Server {
     return until(what, () => (this.check(), probe()), limit);
   }
 
-  // Asks it to leave, and holds it to leaving well.
+  // Asks it to leave; only once, as a second time means at once.
+  leave() {
+    if (this.exit === null && !this.leaving) this.child.kill('SIGTERM');
+    this.leaving = true;
+  }
+
+  // The same, and holds it to leaving well.
   async stop() {
     for (const client of this.clients) client.destroy();
     if (this.exit === null) {
-      this.child.kill('SIGTERM');
+      this.leave();
       await until('the server to leave', () => this.exit !== null, 30_000).catch((error) => {
         this.child.kill('SIGKILL');
         throw new Error(`${error.message}\n${this.stderr.slice(-4000)}`);
