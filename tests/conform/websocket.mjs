@@ -173,6 +173,17 @@ export class Native extends Ws {
     return client;
   }
 
+  // In good order; what others do in the meantime may still arrive.
+  async close() {
+    this.send(CLOSE, closePayload(1000));
+    await this.tcp.wait('a close frame', () => {
+      let found;
+      while ((found = parseFrame(this.tcp.bytes())) !== null && found.opcode !== CLOSE) this.tcp.take(found.size);
+      return found !== null;
+    });
+    await this.expectClose(1000, { answer: false });
+  }
+
   say(command) {
     return this.text(JSON.stringify(command));
   }
