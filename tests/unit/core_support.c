@@ -445,6 +445,7 @@ void net_settle(struct net *n)
 void net_wait(struct net *n, uint64_t ms)
 {
     uint64_t until = n->now_ms + ms;
+    net_settle(n);
     while (n->now_ms < until) {
         uint64_t due = until;
         for (uint32_t s = 0; s < n->shards; s++)

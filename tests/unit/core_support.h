@@ -96,7 +96,7 @@ void net_check(struct net *n);
 // One turn of a shard; true if anything moved.
 bool net_turn(struct net *n, uint32_t shard);
 void net_settle(struct net *n);                // turns until nothing moves, at the same instant
-void net_wait(struct net *n, uint64_t ms);     // lets time pass, with turns when they are due
+void net_wait(struct net *n, uint64_t ms);     // settles, lets time pass, with turns when due
 uint64_t net_metric(struct net *n, size_t offset); // summed over shards
 #define METRIC(n, field) net_metric((n), offsetof(struct metrics, field))
 

@@ -105,7 +105,7 @@ static void join_that_is_late_while_another_is_under_way(void **state)
         say(c, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"%0100d\"}", room, i);
     cut(a);
     hold(n, false);
-    net_settle(n);
+    net_wait(n, 10);
     net_check(n);
     str joined = expect(b, "\"type\":\"joined\"");
     uint64_t at = number_of(joined, "offset");

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Outlets: cursors of many readers, segments that come and go, readers that lag.
+#include "unit/core_support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct outlet *outlet_of(struct net *n, uint32_t shard, const char *room)
+{
+    str name = str_from_cstr(room);
+    uint32_t index = outlet_find(n->sh[shard], name, siphash(&n->settings.hash_key, name.p, name.n));
+    return index == MAP_NONE ? NULL : outlet_at(n->sh[shard], index);
+}
+
+static void burst(struct client *writer, const char *room, int count, int size)
+{
+    for (int i = 0; i < count; i++)
+        post(writer, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"%0*d\"}", room, size, i);
+    net_wait(writer->net, 10);
+}
+
+static void trimming_frees_what_all_have_read(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    n->settings.log_entries = 1; // the home keeps next to nothing itself
+    net_start(n);
+    const char *room = net_room(n, 1, 0);
+    struct client *writer = net_json(n, 1), *a = net_json(n, 0), *b = net_line(n, 0);
+    say(writer, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    say(a, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    say(b, "/join %s", room);
+    net_wait(n, 200);
+    b->stalled = true;
+    for (int k = 0; k < 50; k++)
+        burst(writer, room, 20, 100);
+    net_wait(n, 500);
+    struct outlet *o = outlet_of(n, 0, room);
+    assert_true(o->chains[DIALECT_TEXT_LINE].bytes > 100000); // kept for one that is behind
+    size_t held = atomic_load(&n->t.bytes);
+    b->stalled = false;
+    net_settle(n);
+    burst(writer, room, 1, 1);
+    net_wait(n, 500);
+    assert_int_equal(o->chains[DIALECT_TEXT_LINE].n, 1);
+    assert_int_equal(o->chains[DIALECT_JSON].n, 1);
+    assert_true(atomic_load(&n->t.bytes) + 100000 < held);
+    net_free(n);
+}
+
+static void the_lag_limit_bounds_memory(void **state)
+{
+    (void)state;
+    for (enum slow_policy policy = SLOW_GAP; policy <= SLOW_DISCONNECT; policy++) {
+        struct net *n = net_new(1);
+        n->settings.lag_bytes = 20000;
+        n->settings.log_entries = 10;
+        n->settings.slow_policy = policy;
+        net_start(n);
+        struct client *writer = net_json(n, 0), *slow = net_json(n, 0), *quick = net_json(n, 0);
+        say(writer, "{\"type\":\"join\",\"room\":\"r\"}");
+        say(slow, "{\"type\":\"join\",\"room\":\"r\"}");
+        say(quick, "{\"type\":\"join\",\"room\":\"r\"}");
+        forget(slow);
+        forget(quick);
+        slow->stalled = true;
+        struct outlet *o = outlet_of(n, 0, "r");
+        for (int k = 0; k < 40; k++) {
+            burst(writer, "r", 10, 200);
+            net_wait(n, 200);
+            const struct chain *c = &o->chains[DIALECT_JSON];
+            assert_true(c->bytes - chain_last(c)->cap <= n->settings.lag_bytes);
+        }
+        uint32_t entries = 400 + (policy == SLOW_DISCONNECT); // the slow one's going is one
+        for (uint32_t k = 0; k < entries; k++)
+            assert_int_equal(number_of(expect(quick, "\"offset\""), "offset"), 4 + k);
+        expect_nothing(quick); // neither a gap nor a hole for those who read
+        slow->stalled = false;
+        net_wait(n, 10);
+        assert_int_equal(n->notices[NOTICE_SLOW_READER], 1);
+        if (policy == SLOW_GAP) {
+            str gap = expect(slow, "\"type\":\"gap\"");
+            assert_true(contains(gap, "\"reason\":\"slow\""));
+            assert_int_equal(number_of(gap, "from"), 4);
+            for (uint64_t at = number_of(gap, "to") + 1; at < 404; at++)
+                assert_int_equal(number_of(expect(slow, "\"type\":\"message\""), "offset"), at);
+            assert_int_equal(METRIC(n, gap_entries), number_of(gap, "to") - 3);
+        } else {
+            assert_int_equal(slow->close_code, WS_CLOSE_TRY_LATER);
+            assert_true(slow->closed);
+            assert_int_equal(METRIC(n, closed_slow), 1);
+        }
+        net_free(n);
+    }
+}
+
+// Readers come and go in any order; cursors are moved into the holes.
+static void cursors_follow_their_connections(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        struct prng dice;
+        prng_init(&dice, seed);
+        struct net *n = net_new(2);
+        n->settings.presence_exact_max = 0;
+        net_start(n);
+        char rooms[3][32];
+        for (uint32_t i = 0; i < 3; i++)
+            snprintf(rooms[i], 32, "%s", net_room(n, i % 2, i));
+        struct client *c[12];
+        bool in[12][3] = {{false}};
+        uint64_t from[12][3] = {{0}};
+        for (int i = 0; i < 12; i++)
+            c[i] = net_json(n, (uint32_t)i % 2);
+        for (int step = 0; step < 150; step++) {
+            uint64_t i = prng_below(&dice, 12), r = prng_below(&dice, 3);
+            if (!in[i][r]) {
+                say(c[i], "{\"type\":\"join\",\"room\":\"%s\"}", rooms[r]);
+                in[i][r] = true;
+                while (c[i]->message_at < c[i]->message_n) {
+                    str s = hear(c[i]);
+                    if (contains(s, "\"type\":\"joined\""))
+                        from[i][r] = number_of(s, "offset");
+                }
+            } else if (prng_below(&dice, 2)) {
+                say(c[i], "{\"type\":\"leave\",\"room\":\"%s\"}", rooms[r]);
+                in[i][r] = false;
+            } else {
+                for (int k = 0; k < 12; k++)
+                    forget(c[k]);
+                say(c[i], "{\"type\":\"message\",\"room\":\"%s\",\"data\":%d,\"echo\":true}", rooms[r], step);
+                net_wait(n, 5);
+                char data[32];
+                snprintf(data, sizeof data, "\"data\":%d}", step);
+                for (int k = 0; k < 12; k++) {
+                    uint32_t times = 0;
+                    for (str s; (s = hear(c[k])).p != NULL;)
+                        times += contains(s, data);
+                    assert_int_equal(times, in[k][r]);
+                }
+            }
+            net_check(n);
+        }
+        assert_true(from[0][0] + from[1][1] + from[2][2] > 0);
+        net_free(n);
+    }
+}
+
+static struct segment *segment_of(struct net *n, uint64_t first)
+{
+    struct segment *s = segment_create(&n->mem, first, 64);
+    for (int i = 0; i < 3; i++)
+        segment_append(s, STR_NONE, STR("xy"), STR_NONE);
+    return s;
+}
+
+// Segments are announced newest first. Whichever finds no memory, what is left must be without holes up to the head.
+static void a_lost_segment_leaves_no_hole(void **state)
+{
+    (void)state;
+    for (uint64_t k = 1; k < 5; k++) {
+        struct net *n = net_new(1);
+        net_start(n);
+        struct client *c = net_json(n, 0);
+        struct shard *sh = n->sh[0];
+        uint32_t index = outlet_open(sh, STR("r"), hash_str(sh, STR("r")));
+        assert_int_equal(outlet_add(sh, index, c->conn, 1, false), OK);
+        struct outlet *o = outlet_at(sh, index);
+        struct advance_seg segs[6];
+        for (uint64_t i = 0; i < 6; i++)
+            segs[i] = (struct advance_seg){.track = DIALECT_JSON, .seg = segment_of(n, 16 - 3 * i)};
+        net_fail_one(n, k);
+        outlet_advance(sh, index, 18, segs, 6);
+        bool failed = atomic_load(&n->t.failed) != 0;
+        net_fail_end(n);
+        struct chain *chain = &o->chains[DIALECT_JSON];
+        if (failed) {
+            assert_true(chain->n == 0 || chain_last(chain)->first == 16);
+            assert_int_equal(n->notices[NOTICE_MEMORY], 1);
+        } else {
+            assert_int_equal(chain->n, 6);
+        }
+        outlet_remove(sh, index, c->conn);
+        outlet_close_if_unused(sh, index);
+        net_free(n);
+    }
+}
+
+static void readers_of_a_lost_track_are_told(void **state)
+{
+    (void)state;
+    // Every allocation of the turn that carries many new segments to another shard fails in turn.
+    for (uint64_t k = 1; k < 8; k++) {
+        struct net *n = net_new(2);
+        n->settings.lag_bytes = 1 << 24;
+        net_start(n);
+        const char *room = net_room(n, 1, 0);
+        struct client *writer = net_json(n, 1), *reader = net_json(n, 0);
+        say(writer, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+        say(reader, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+        forget(reader);
+        for (int i = 0; i < 200; i++)
+            post(writer, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"%0300d\"}", room, i);
+        net_turn(n, 1);
+        net_fail_one(n, k);
+        net_turn(n, 0);
+        net_fail_end(n);
+        net_wait(n, 10);
+        burst(writer, room, 200, 300);
+        net_wait(n, 500);
+        net_check(n);
+        if (!reader->closed) {
+            uint64_t next = 3;
+            for (str s; (s = hear(reader)).p != NULL;) {
+                if (contains(s, "\"type\":\"gap\"")) {
+                    assert_int_equal(number_of(s, "from"), next);
+                    next = number_of(s, "to") + 1;
+                } else {
+                    assert_int_equal(number_of(s, "offset"), next);
+                    next++;
+                }
+            }
+            assert_int_equal(next, 403);
+        }
+        net_free(n);
+    }
+}
+
+static void the_flush_interval_gathers(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.flush_interval_ms = 10;
+    net_start(n);
+    struct client *writer = net_json(n, 0), *reader = net_json(n, 0);
+    say(writer, "{\"type\":\"join\",\"room\":\"r\"}");
+    say(reader, "{\"type\":\"join\",\"room\":\"r\"}");
+    net_wait(n, 50);
+    forget(reader);
+    uint32_t writes = reader->writes;
+    for (int k = 0; k < 5; k++) {
+        say(writer, "{\"type\":\"message\",\"room\":\"r\",\"data\":%d}", k);
+        expect_nothing(reader);
+        net_wait(n, 1);
+    }
+    net_wait(n, 5);
+    for (int k = 0; k < 5; k++)
+        expect(reader, "\"type\":\"message\"");
+    assert_int_equal(reader->writes - writes, 1);
+    net_free(n);
+}
+
+static void a_busy_room_waits_a_little_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *a = net_json(n, 0), *b = net_json(n, 0);
+    say(a, "{\"type\":\"join\",\"room\":\"r\"}");
+    say(b, "{\"type\":\"join\",\"room\":\"r\"}");
+    net_wait(n, 100);
+    forget(a);
+    forget(b);
+    burst(a, "r", OUTLET_BUSY_ENTRIES + 4, 10);
+    burst(a, "r", OUTLET_BUSY_ENTRIES + 4, 10);
+    forget(b);
+    for (int i = 0; i < OUTLET_BUSY_ENTRIES + 4; i++)
+        post(a, "{\"type\":\"message\",\"room\":\"r\",\"data\":1}");
+    net_settle(n); // this one makes it busy, as of now
+    forget(b);
+    uint32_t writes = a->writes;
+    post(a, "{\"type\":\"message\",\"id\":7,\"room\":\"r\",\"data\":2}");
+    net_turn(n, 0);
+    net_turn(n, 0);
+    expect_nothing(a); // the ack goes with the room's next flush
+    assert_int_equal(a->writes, writes);
+    net_wait(n, OUTLET_BUSY_INTERVAL_MS);
+    expect(a, "\"type\":\"ack\",\"id\":7");
+    expect(b, "\"data\":2}");
+    // A quiet room answers at once again.
+    net_wait(n, 100);
+    post(a, "{\"type\":\"message\",\"id\":8,\"room\":\"r\",\"data\":3}");
+    net_turn(n, 0);
+    net_wait(n, 100);
+    post(a, "{\"type\":\"message\",\"id\":9,\"room\":\"r\",\"data\":3}");
+    net_turn(n, 0);
+    expect(a, "\"type\":\"ack\",\"id\":8");
+    expect(a, "\"type\":\"ack\",\"id\":9");
+    expect(b, "\"data\":3}");
+    expect(b, "\"data\":3}");
+    net_free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trimming_frees_what_all_have_read),
+        cmocka_unit_test(the_lag_limit_bounds_memory),
+        cmocka_unit_test(cursors_follow_their_connections),
+        cmocka_unit_test(a_lost_segment_leaves_no_hole),
+        cmocka_unit_test(readers_of_a_lost_track_are_told),
+        cmocka_unit_test(the_flush_interval_gathers),
+        cmocka_unit_test(a_busy_room_waits_a_little_and_loses_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
