@@ -108,7 +108,7 @@ static void compute(struct world *world, struct result *r)
         r->stalled += world->conns[i].to_stall;
     const struct checks *c = &r->checks;
     r->clean = !c->lost && !c->duplicated && !c->reordered && !c->stray && !c->foreign &&
-               !c->protocol_errors && !r->failed && !r->unrecovered && !r->timeouts &&
+               !c->protocol_errors && !r->failed && !r->unrecovered && !r->timeouts && !r->counts.errors &&
                (o->stall_percent > 0 || !r->closed) && !run.server_gone &&
                (!o->storm || back.count == world->cut_count);
 }

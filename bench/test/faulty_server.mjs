@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A small server that speaks enough of the native and the text dialect for the load tool, and makes one kind of mistake
-// on request: every 100th delivery is dropped, doubled, swapped with the next, or announced as a gap.
+// on request: every 100th delivery is dropped, doubled, swapped with the next, or announced as a gap;
+// or every message is refused.
 
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -87,6 +88,8 @@ export class FaultyServer {
       room.members.delete(member);
       member.say(`{"type":"left","room":"${room.name}"}`);
       this.entry(room, 'member:left', '"member":{}');
+    } else if (command.type === 'message' && this.fault === 'refuse') {
+      member.say('{"type":"error","id":1,"code":"rate_limited","message":"too many","retry_ms":100}');
     } else if (command.type === 'message') {
       const data = `"from":{"user":"u"},"data":${JSON.stringify(command.data)}`;
       const offset = this.entry(room, 'message', data, command.echo ? undefined : member);

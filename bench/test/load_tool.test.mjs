@@ -62,6 +62,13 @@ describe('mistakes of a server', { concurrency: 4 }, () => {
   }
 });
 
+test('an error from the server: shown with its code, exit 1', async () => {
+  const result = await against('refuse', 'json', ['--clients', '5', '--rate', '100']);
+  assert.ok(result.checked.errors > 10, `only ${result.checked.errors} errors`);
+  assert.equal(result.checked.reasons['error rate_limited: too many'], result.checked.errors);
+  assert.equal(result.status, 1);
+});
+
 test('a cut and resume: all back, nothing lost or doubled', async () => {
   const args = ['--clients', '60', '--rooms', '2', '--rate', '200', '--reconnect-storm'];
   const result = await against('none', 'json', args);
@@ -81,7 +88,10 @@ test('joins and leaves do not disturb the checks', async () => {
 });
 
 test('nobody listens: said, counted, exit 1', async () => {
-  const { status, stdout } = await run(['--clients', '3', '--url', 'ws://127.0.0.1:1/ws', ...brief]);
+  const closed = new FaultyServer();
+  const url = await closed.listenNative();
+  closed.close();
+  const { status, stdout } = await run(['--clients', '3', '--url', url, ...brief]);
   assert.equal(status, 1);
   assert.equal(JSON.parse(stdout).checked.failed, 3);
   assert.deepEqual(JSON.parse(stdout).checked.reasons, { 'connect: Connection refused': 3 });
