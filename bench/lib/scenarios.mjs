@@ -118,7 +118,7 @@ const storm = (quick) => {
   const rooms = String(clients / 1000);
   return {
     name: 'storm',
-    title: `${Number(clients).toLocaleString('en')} clients cut and resuming at once, rooms of 1,000 with a message a second`,
+    title: `${Number(clients).toLocaleString('en')} clients cut and resuming at once, a message a second in each room`,
     figures: ['back_s', 'lost', 'duplicated', 'server_cores'],
     contenders: [
       plenum('plenum json', 'json', [

@@ -21,7 +21,7 @@ export const figures = {
   connect_s: { head: 'connecting s', read: (r) => r.connect_s, print: fixed(2) },
   server_cores: { head: 'server cores', read: (r) => r.server?.cores, print: fixed(3) },
   announced: { head: 'announced as gap', read: (r) => r.checked.announced, print: thousands },
-  back_s: { head: 'all back s', read: (r) => (r.back_ms.count < r.cut ? Infinity : r.back_ms.max / 1e3), print: fixed(2) },
+  back_s: { head: 'back s', read: (r) => (r.back_ms.count < r.cut ? Infinity : r.back_ms.max / 1e3), print: fixed(2) },
   lost: { head: 'lost', read: (r) => r.checked.lost, print: thousands },
   duplicated: { head: 'duplicated', read: (r) => r.checked.duplicated, print: thousands },
 };

@@ -98,7 +98,8 @@ test('nobody listens: said, counted, exit 1', async () => {
 });
 
 test('bad arguments: one sentence, exit 2', async () => {
-  const bad = [['--clients', '0'], ['--dialect', 'x'], ['--rate', '1', '--inflight', '2'], ['--bogus'], ['more'], ['--size']];
+  const pair = ['--rate', '1', '--inflight', '2'];
+  const bad = [['--clients', '0'], ['--dialect', 'x'], pair, ['--bogus'], ['more'], ['--size']];
   for (const args of bad) {
     const { status, stdout, stderr } = await run(args);
     assert.equal(status, 2, args.join(' '));
