@@ -197,6 +197,10 @@ static void ask_send(struct shard *sh, uint32_t index, uint32_t dest, const stru
     if (a->type == ASK_LEAVE)
         conn_find_membership(c, a->outlet.index)->leaving = false;
     metric_add(&sh->metrics->limit_memory, 1);
+    if (c->pending != 0) { // an error now would overtake their replies
+        conn_abort(sh, index, CLOSE_MEMORY);
+        return;
+    }
     edge_problem(sh, index, &a->cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
 }
 
