@@ -443,7 +443,7 @@ test('limits: rooms of a connection, rooms of the server, message size', async (
     assert.equal((await other.call({ type: 'leave', room: 'b0' })).type, 'left');
     await own.until('the empty room to go', async () => (await own.metrics()).plenum_rooms === 7);
     assert.equal((await other.join('b3')).type, 'joined');
-    const frame = (n) => `{"type":"ping","x":"${'x'.repeat(n - 21)}"}`;
+    const frame = (n) => `{"type":"ping","x":"${'x'.repeat(n - 22)}"}`;
     client.text(frame(1024));
     assert.equal((await client.nextOf('pong')).type, 'pong');
     client.text(frame(1025));
