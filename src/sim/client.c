@@ -41,10 +41,10 @@ uint64_t client_patience_ms(const struct world *w)
 {
     const struct plan *p = &w->plan;
     uint64_t ms = 4000 + 4u * p->stall_ms + 20u * p->mail_delay_ms;
-    if (p->writes_per_turn != 0)
+    if (p->writes_paced)
         ms += 10000;
-    if (p->mailbox_cap < 100)
-        ms += 200000 / p->mailbox_cap;
+    if (p->mailbox_paced)
+        ms += 200000;
     return ms;
 }
 

@@ -172,7 +172,8 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
             return;
         trace_bytes(w, c, '<', buf_str(&c->in));
         bool fine = str_starts(buf_str(&c->in), STR("HTTP/1.1 200 ")) ||
-                    str_starts(buf_str(&c->in), STR("HTTP/1.1 404 "));
+                    str_starts(buf_str(&c->in), STR("HTTP/1.1 404 ")) ||
+                    (c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 ")));
         if (!fine && !w->draining && w->plan.refuse_one_in == 0)
             trace_fail(w, c, "PROTOCOL: a request was answered with %.*s", STR_ARG(str_take(buf_str(&c->in), 60)));
         if (++c->http_seen > c->http_sent)

@@ -27,12 +27,22 @@ static bool busy(struct world *w)
     return false;
 }
 
+static uint64_t entries_appended(const struct world *w)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < w->plan.nodes; i++)
+        n += metric_get(&shard_metrics(w->nodes[i].shard)->entries);
+    return n;
+}
+
+// Calm: nothing under way, and no new entry (a member's grace time may end), for a while.
 static void come_to_rest(struct world *w)
 {
     uint32_t calm = 0;
     for (uint32_t i = 0; i < REST_STEPS_MAX; i++) {
+        uint64_t before = entries_appended(w);
         world_step(w);
-        calm = busy(w) ? 0 : calm + 1;
+        calm = busy(w) || entries_appended(w) != before ? 0 : calm + 1;
         if (calm >= REST_STEPS)
             return;
     }
@@ -55,6 +65,8 @@ static void faults_off(struct world *w)
         l->frozen_until_ms = 0;
         l->chunk_max = UINT32_MAX;
         l->down_cap = 64u << 20;
+        if (l->client == NULL && w->clients[l->owner].temper == TEMPER_FLOODING)
+            l->reset = true; // else its backlog would be worked off into the void, for minutes
     }
     for (uint32_t i = 0; i < w->plan.clients; i++) {
         struct client *c = &w->clients[i];

@@ -408,8 +408,10 @@ void hear_json(struct world *w, struct client *c, str message)
     struct heard h;
     char scratch[32];
     trace_bytes(w, c, '<', message);
-    if (!client_watched(c))
+    if (!client_watched(c)) {
+        w->counts.rate_limited += str_starts(message, STR("{\"type\":\"error\",\"code\":\"rate_limited\""));
         return;
+    }
     scan(w, c, message, &h);
     str type = string_of(w, c, &h, "type", scratch, sizeof scratch);
     uint8_t kind = kind_of_entry(type);

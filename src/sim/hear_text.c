@@ -110,7 +110,7 @@ void hear_line(struct world *w, struct client *c, str line)
         w->counts.directs++;
     else if (leading_number(rest) > 0 && (ends_with(rest, STR("slowly)")) || ends_with(rest, STR("kept)"))))
         text_seat_missed(w, c, leading_number(rest));
-    else if (leading_number(rest) > 0 && ends_with(rest, STR(" here")))
+    else if (rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' && ends_with(rest, STR(" here")))
         text_seat_entry(w, c, FACT_COUNT, 0, 0);
     else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) && !str_starts(rest, STR("delivered")))
         (void)hear_member(w, c, rest);

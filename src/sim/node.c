@@ -245,6 +245,7 @@ static void give_bytes(struct world *w, struct node *n)
         write_link(w, n, conn);
         writes++;
     }
+    n->writes_left = w->plan.writes_per_turn != 0 && writes >= w->plan.writes_per_turn;
 }
 
 static void give_ends(struct world *w, struct node *n)
@@ -258,6 +259,10 @@ static void give_ends(struct world *w, struct node *n)
         struct link *l = n->conns[conn];
         ASSERT(l != NULL);
         n->conns[conn] = NULL;
+        if (l->vanished && mutate_is(w, MUTATE_KEEP_HALF_OPEN) && mutate_now(w)) {
+            l->paused = l->broken_told = true; // core has forgotten it; the lie is that it has not
+            continue;
+        }
         l->server_closed = true;
         l->server_aborted = abortive;
         l->paused = true;
@@ -267,7 +272,6 @@ static void give_ends(struct world *w, struct node *n)
     while (shard_pull_reread(n->shard, &conn))
         if (n->conns[conn] != NULL)
             n->conns[conn]->paused = false;
-    (void)w;
 }
 
 // In some turns memory ends after so many more bytes, perhaps at once: any allocation may be the one that fails.

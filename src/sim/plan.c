@@ -69,9 +69,10 @@ void plan_make(struct world *w)
     struct plan *p = &w->plan;
     uint32_t scale = w->options->scale == 0 ? 1 : w->options->scale;
     p->nodes = PICK(w, 1, 2, 3, 7);
-    p->clients = 4 + (uint32_t)roll(w, 20);
-    p->steps = (400 + (uint32_t)roll(w, 800)) * scale;
+    p->clients = 4 + (uint32_t)roll(w, 24);
+    p->steps = (1500 + (uint32_t)roll(w, 3000)) * scale;
     p->mailbox_cap = PICK(w, 1, 16, 4096, 4096);
+    p->mailbox_paced = p->mailbox_cap < 100;
     p->mail_delay_ms = PICK(w, 0, 0, 5, 50);
     p->stall_ms = PICK(w, 0, 0, 200, 1500);
     p->wall_jumps = chance(w, 3);
@@ -80,6 +81,7 @@ void plan_make(struct world *w)
         p->refuse_one_in = 0;
     p->drain = chance(w, 3);
     p->writes_per_turn = PICK(w, 0, 0, 3);
+    p->writes_paced = p->writes_per_turn != 0;
     p->spurious_turns = chance(w, 3);
     p->quiet_network = chance(w, 8);
     struct settings *s = &w->settings;
@@ -97,10 +99,10 @@ void plan_describe(const struct world *w, char *ret, size_t n)
     const struct plan *p = &w->plan;
     const struct settings *s = &w->settings;
     snprintf(ret, n,
-             "%u shards, %u clients, %u steps, mailbox %u/%u ms, stall %u ms, refuse 1/%u,%s%s%s log %u/%u B/%u ms, "
+             "%u shards, %u clients, %u steps, mailbox %u/%u ms,%s stall %u ms, refuse 1/%u,%s%s%s log %u/%u B/%u ms, "
              "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
              "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
-             p->nodes, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, p->stall_ms, p->refuse_one_in,
+             p->nodes, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, p->writes_paced ? " paced writes," : "", p->stall_ms, p->refuse_one_in,
              p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
              s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes, s->slow_policy == SLOW_GAP ? "gap" : "disconnect",
              s->reply_bytes, s->rooms_max, s->room_members_max, s->rooms_per_connection, s->commands_per_s,

@@ -91,7 +91,10 @@ void world_step(struct world *w)
     start = (uint32_t)roll(w, w->plan.nodes);
     for (uint32_t i = 0; i < w->plan.nodes; i++) {
         struct node *n = &w->nodes[(start + i) % w->plan.nodes];
-        if (turn_now(w, n))
+        if (!turn_now(w, n))
+            continue;
+        node_turn(w, n);
+        for (int more = 0; n->writes_left && more < 20; more++)
             node_turn(w, n);
     }
     watch_step(w);

@@ -107,6 +107,7 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
         trace_fail(w, c, "ORDER: joined %s twice", room_of(w, room));
     *s = (struct seat){.on = true, .epoch = epoch, .head = head, .next = head + 1, .unexplained = list};
     s->unnamed = count_unnamed(w, c, room);
+    s->switched = a->kind == SAID_SWITCH;
     truth_reach(truth_numbering(w, room, epoch), head);
     if (has_recovered != a->has_since)
         trace_fail(w, c, "RESUME: joined %s %s `since`, and `recovered` is %s", room_of(w, room),
@@ -191,7 +192,8 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
                    (unsigned long long)from, (unsigned long long)s->next);
     if (slow && w->settings.slow_policy == SLOW_DISCONNECT && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap in %s, though slow readers are to be disconnected", room_of(w, room));
-    if (slow && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0 && w->plan.writes_per_turn == 0)
+    bool held = s->switched && from <= s->head + 1;
+    if (slow && !held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0 && !w->plan.writes_paced)
         trace_fail(w, c, "SLOW: a gap in %s on a connection that reads everything at once", room_of(w, room));
     truth_reach(truth_numbering(w, room, s->epoch), to);
     s->next = to + 1;

@@ -60,7 +60,7 @@ struct sim_options {
 #define SIM_COUNTS(X)                                                                                                 \
     X(steps) X(turns) X(connections) X(published) X(acked) X(duplicates) X(entries_seen) X(text_lines) X(joins)      \
     X(recovered) X(not_recovered) X(gaps) X(directs) X(errors) X(rate_limited) X(closed_by_server) X(closed_slow)    \
-    X(closed_policy) X(closed_replaced) X(half_open) X(half_open_found) X(resets) X(resumed) X(drained) X(wall_jumps)  \
+    X(closed_policy) X(half_open) X(half_open_found) X(resets) X(resumed) X(drained) X(wall_jumps)  \
     X(stalls) X(mailbox_full) X(blocked) X(allocations_refused) X(epochs) X(mutated)
 
 struct sim_counts {

@@ -6,6 +6,14 @@
 
 enum { CHECK_SHARD_EVERY = 24, CHECK_LATE_EVERY = 8 };
 
+static bool switching(const struct client *c)
+{
+    for (uint32_t i = 0; i < c->asks_n; i++)
+        if (c->asks[(c->asks_from + i) % ASKS_MAX].kind == SAID_SWITCH)
+            return true;
+    return false;
+}
+
 static const char *ending_of(const struct world *w, const struct client *c)
 {
     const struct settings *s = &w->settings;
@@ -17,14 +25,15 @@ static const char *ending_of(const struct world *w, const struct client *c)
     if (c->close_code == 0 && c->speech != SPEAKS_TEXT_LINE)
         return healthy ? "without a close frame" : NULL; // given up on by heartbeat or deadline
     if (c->speech == SPEAKS_TEXT_LINE)
-        return healthy && !w->draining ? "a healthy terminal" : NULL;
+        return healthy && !w->draining && !w->plan.writes_paced ? "a healthy terminal" : NULL;
     switch (c->close_code) {
     case WS_CLOSE_RESTART:
         return w->draining ? NULL : "1012 without a drain";
     case WS_CLOSE_TRY_LATER:
-        return healthy ? "1013 on a connection that reads everything at once" : NULL;
+        return healthy && !w->plan.writes_paced && !switching(c) ? "1013 on a connection that reads everything at once" : NULL;
     case WS_CLOSE_POLICY:
-        return healthy && s->commands_per_s == 0 ? "1008 on a healthy connection" : NULL;
+        // Registrations that overtake each other (full mailboxes) evict the newer connection of a session.
+        return healthy && s->commands_per_s == 0 && !w->plan.mailbox_paced ? "1008 on a healthy connection" : NULL;
     default:
         return "a code for peers that break rules";
     }
@@ -60,8 +69,12 @@ static void check_link(struct world *w, const struct link *l)
         return;
     uint64_t heard = l->unread_ms > l->vanished_ms ? l->unread_ms : l->vanished_ms;
     uint64_t interval = s->heartbeat_max_ms > s->heartbeat_ms ? s->heartbeat_max_ms : s->heartbeat_ms;
+    if (interval < timeout)
+        interval = timeout; // the ping before may have been answered by data, and is waited for first
     uint64_t found = heard + interval + timeout + s->close_ms + patience;
-    if (l->vanished && w->now_ms > found + (l->transport == TRANSPORT_LINE ? 20000 : 0))
+    // What a flooding peer has left behind is worked off first, and it is not listened to meanwhile.
+    bool flood = w->clients[l->owner].temper == TEMPER_FLOODING;
+    if (l->vanished && !flood && w->now_ms > found + (l->transport == TRANSPORT_LINE ? 20000 : 0))
         trace_fail(w, &w->clients[l->owner], "HEARTBEAT: the peer of link %u vanished at %llu ms and was heard at %llu ms; "
                    "it is still connected", l->serial, (unsigned long long)l->vanished_ms, (unsigned long long)l->unread_ms);
     bool over = l->reset || (l->fin && l->up.n == 0);

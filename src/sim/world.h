@@ -38,11 +38,13 @@ enum {
 struct plan {
     uint32_t nodes, clients, steps;
     uint32_t mailbox_cap, mail_delay_ms;
+    bool mailbox_paced;      // mailboxes so small that they are full
     uint32_t stall_ms;       // longest stall of a shard; 0 = none
     bool wall_jumps;
     uint32_t refuse_one_in;  // turns in which memory ends; 0 = never
     bool drain;              // leave by draining, else clients go on their own
     uint32_t writes_per_turn; // 0 = until nothing is left
+    bool writes_paced;        // there was such a budget at some time: whoever reads at once may still be late
     bool spurious_turns;
     bool quiet_network;      // no faults of links
     uint32_t data_max;       // bytes of padding in a message
@@ -133,6 +135,7 @@ struct seat {
     uint64_t next;      // the next offset to come, own skipped entries aside
     bool replay_open;   // history was asked for: where it begins is not known yet
     uint32_t history, replayed;
+    bool switched;      // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
     bool gap_due;       // recovered:false in the same epoch: a gap must come first
     uint64_t gap_from;
     uint32_t unnamed;   // own messages without id and echo: their offsets are not told
@@ -248,6 +251,7 @@ struct node {
     struct shard_host host;
     struct link **conns; // by core's index
     uint64_t stalled_until_ms;
+    bool writes_left; // the budget of writes ended before the writes: another turn follows at once
     uint64_t drain_ms, last_1012_ms;
     uint32_t closed_1012;
 };
