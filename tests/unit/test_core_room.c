@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rooms and members over time: grace, coming back, counts in big rooms, the sorted list, and that a room that is gone
+// has given back all it had.
+#include "unit/core_support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void join(struct client *c, const char *room)
+{
+    say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", room);
+}
+
+static struct client *back(struct net *n, uint32_t shard, const struct client *old)
+{
+    struct client *c = net_ws(n, shard, "/ws");
+    say(c, "{\"type\":\"hello\",\"resume\":\"%s\"}", old->resume);
+    assert_true(contains(expect(c, "welcome"), old->user));
+    return c;
+}
+
+static void away_and_back_and_gone(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    net_start(n);
+    const char *room = net_room(n, 1, 0);
+    struct client *watcher = net_json(n, 1), *a = net_json(n, 0);
+    join(watcher, room);
+    join(a, room);
+    forget(watcher);
+    cut(a);
+    str s = expect(watcher, "\"type\":\"member:changed\"");
+    assert_true(contains(s, "\"connected\":false") && contains(s, "\"sessions\":0"));
+    net_wait(n, n->settings.member_grace_ms - 10);
+    expect_nothing(watcher);
+    struct client *b = back(n, 1, a); // on another shard, just in time
+    join(b, room);
+    assert_int_equal(number_of(expect(b, "\"type\":\"joined\""), "members_count"), 2);
+    s = expect(watcher, "\"type\":\"member:changed\"");
+    assert_true(contains(s, "\"connected\":true") && contains(s, "\"sessions\":1"));
+    net_wait(n, 60000);
+    expect_nothing(watcher); // the first going away is forgotten
+    cut(b);
+    uint64_t left = n->now_ms;
+    expect(watcher, "\"connected\":false");
+    net_wait(n, n->settings.member_grace_ms - 1);
+    expect_nothing(watcher);
+    net_wait(n, 1);
+    expect(watcher, "\"type\":\"member:left\"");
+    assert_int_equal(n->now_ms - left, n->settings.member_grace_ms);
+    assert_int_equal(net_room_at(n, room)->members, 1);
+    net_free(n);
+}
+
+static void the_longest_away_leave_first(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *watcher = net_json(n, 0), *c[5];
+    join(watcher, "r");
+    for (int i = 0; i < 5; i++) {
+        c[i] = net_json(n, 0);
+        join(c[i], "r");
+    }
+    static const int order[] = {3, 0, 4, 1, 2};
+    for (int i = 0; i < 5; i++) {
+        cut(c[order[i]]);
+        net_wait(n, 1000);
+    }
+    join(back(n, 0, c[4]), "r"); // from the middle of the away list
+    join(back(n, 0, c[3]), "r"); // its head
+    join(back(n, 0, c[2]), "r"); // its end
+    forget(watcher);
+    net_check(n);
+    net_wait(n, 40000);
+    assert_true(contains(expect(watcher, "\"type\":\"member:left\""), c[0]->user));
+    assert_true(contains(expect(watcher, "\"type\":\"member:left\""), c[1]->user));
+    expect_nothing(watcher);
+    net_free(n);
+}
+
+static void one_user_with_many_sessions_is_one_member(void **state)
+{
+    (void)state;
+    // A resumed session takes the place of the older one only when the registry hears of it: until then there are two.
+    struct net *n = net_new(2);
+    net_start(n);
+    const char *room = net_room(n, 0, 0);
+    struct client *watcher = net_json(n, 0), *a = net_json(n, 1);
+    join(watcher, room);
+    join(a, room);
+    forget(watcher);
+    n->hold[0][1] = n->hold[1][0] = true;
+    struct client *b = net_ws(n, 0, "/ws");
+    say(b, "{\"type\":\"hello\",\"resume\":\"%s\"}", a->resume);
+    join(b, room);
+    bool both = !a->closed;
+    if (both)
+        assert_int_equal(net_room_at(n, room)->sessions, 3);
+    n->hold[0][1] = n->hold[1][0] = false;
+    net_settle(n);
+    assert_true(a->closed);
+    assert_int_equal(net_room_at(n, room)->members, 2);
+    assert_int_equal(net_room_at(n, room)->sessions, 2);
+    net_check(n);
+    for (str s; (s = hear(watcher)).p != NULL;)
+        assert_false(contains(s, "member:left") || contains(s, "member:joined"));
+    net_free(n);
+}
+
+static void a_big_room_counts(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.presence_exact_max = 4;
+    net_start(n);
+    struct client *watcher = net_json(n, 0), *c[12];
+    join(watcher, "r");
+    uint64_t begin = n->now_ms;
+    for (int i = 0; i < 12; i++) {
+        c[i] = net_json(n, 0);
+        join(c[i], "r");
+    }
+    expect(watcher, "joined");
+    for (int i = 0; i < 3; i++)
+        expect(watcher, "\"type\":\"member:joined\"");
+    net_wait(n, 1500);
+    uint32_t counts = 0;
+    uint64_t last = 0;
+    for (str s; (s = hear(watcher)).p != NULL; counts++) {
+        assert_true(contains(s, "\"type\":\"members:count\""));
+        last = number_of(s, "count");
+    }
+    assert_int_equal(last, 13);
+    assert_true(counts >= 1 && counts <= 2);
+    for (int i = 0; i < 12; i++) {
+        say(c[i], "{\"type\":\"leave\",\"room\":\"r\"}");
+        net_wait(n, 100);
+    }
+    net_wait(n, 3000);
+    uint32_t exact = 0;
+    for (str s; (s = hear(watcher)).p != NULL;) {
+        if (contains(s, "member:left")) {
+            exact++;
+            continue;
+        }
+        assert_true(contains(s, "\"type\":\"members:count\""));
+        counts++;
+        last = number_of(s, "count");
+    }
+    assert_int_equal(exact, 3); // those who went when four, three and two were there
+    assert_true(counts <= (n->now_ms - begin) / 1000 + 1); // at most once a second
+    net_free(n);
+}
+
+static void a_room_has_a_limit(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    n->settings.room_members_max = 3;
+    n->settings.rooms_max = 2;
+    net_start(n);
+    char rooms[3][32];
+    for (uint32_t i = 0; i < 3; i++)
+        snprintf(rooms[i], 32, "%s", net_room(n, 1, i));
+    struct client *c[4];
+    for (int i = 0; i < 4; i++) {
+        c[i] = net_json(n, (uint32_t)i % 2);
+        join(c[i], rooms[0]);
+        expect(c[i], i < 3 ? "\"type\":\"joined\"" : "\"code\":\"room_full\"");
+    }
+    assert_int_equal(METRIC(n, limit_members), 1);
+    assert_null(outlet_at(n->sh[1], 0)->chains[DIALECT_TEXT_WS].segs);
+    join(c[0], rooms[1]);
+    forget(c[0]);
+    join(c[0], rooms[2]);
+    expect(c[0], "\"code\":\"limit_reached\"");
+    assert_int_equal(METRIC(n, limit_rooms), 1);
+    net_check(n);
+    net_free(n);
+}
+
+static void a_refused_dialect_leaves_no_track(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.room_members_max = 1;
+    net_start(n);
+    struct client *a = net_json(n, 0), *t = net_line(n, 0);
+    join(a, "r");
+    say(t, "/join r");
+    expect(t, "room_full");
+    assert_false(net_room_at(n, "r")->log.active[DIALECT_TEXT_LINE]);
+    net_check(n);
+    net_free(n);
+}
+
+static void a_room_that_is_gone_gives_back_its_memory(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *c = net_json(n, 0), *warm = net_json(n, 0);
+    join(warm, "warm"); // pools, tables and scratch are there before and after
+    for (int k = 0; k < 500; k++)
+        post(warm, "{\"type\":\"message\",\"room\":\"warm\",\"key\":\"%d\",\"data\":\"%0100d\"}", k, k);
+    join(c, "first");
+    say(c, "{\"type\":\"leave\",\"room\":\"first\"}");
+    net_wait(n, 200000);
+    size_t bytes = atomic_load(&n->t.bytes), blocks = atomic_load(&n->t.blocks);
+    for (int round = 0; round < 5; round++) {
+        join(c, "r");
+        for (int k = 0; k < 500; k++)
+            post(c, "{\"type\":\"message\",\"room\":\"r\",\"key\":\"%d\",\"data\":\"%0100d\"}", k, k);
+        net_wait(n, 10);
+        assert_true(atomic_load(&n->t.bytes) > bytes + 50000);
+        say(c, "{\"type\":\"leave\",\"room\":\"r\"}");
+        uint64_t left = n->now_ms;
+        net_wait(n, n->settings.room_grace_ms - 1);
+        assert_non_null(net_room_at(n, "r"));
+        net_wait(n, 1);
+        assert_null(net_room_at(n, "r"));
+        assert_int_equal(n->now_ms - left, n->settings.room_grace_ms);
+        net_wait(n, 1000);
+        assert_int_equal(atomic_load(&n->t.blocks), blocks);
+        assert_int_equal(atomic_load(&n->t.bytes), bytes);
+        forget(c);
+    }
+    assert_int_equal(n->notices[NOTICE_ROOM_REMOVED], 6);
+    net_free(n);
+}
+
+static void a_room_joined_in_its_grace_goes_on(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *a = net_json(n, 0);
+    char epoch[2][32];
+    for (int i = 0; i < 2; i++) {
+        join(a, "r");
+        string_of(expect(a, "joined"), "epoch", epoch[i], sizeof epoch[i]);
+        say(a, "{\"type\":\"message\",\"room\":\"r\",\"data\":1}");
+        say(a, "{\"type\":\"leave\",\"id\":2,\"room\":\"r\"}");
+        forget(a);
+        net_wait(n, n->settings.room_grace_ms - 1000);
+    }
+    assert_string_equal(epoch[0], epoch[1]);
+    assert_int_equal(net_room_at(n, "r")->log.head, 6); // joined, message, left, twice
+    net_wait(n, 1000);
+    assert_null(net_room_at(n, "r"));
+    join(a, "r");
+    string_of(expect(a, "joined"), "epoch", epoch[1], sizeof epoch[1]);
+    assert_string_not_equal(epoch[0], epoch[1]);
+    net_free(n);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void the_list_of_rooms_is_sorted(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.rooms_max = 200;
+    net_start(n);
+    struct shard *sh = n->sh[0];
+    struct prng dice;
+    prng_init(&dice, 9);
+    static char names[200][24];
+    char *live[200];
+    uint32_t count = 0, made = 0;
+    for (int step = 0; step < 3000; step++) {
+        shard_turn_begin(sh, n->now_ms, n->wall_ms, 0);
+        if (count < 190 && prng_below(&dice, 100) < (step / 500 % 2 ? 30 : 70)) {
+            char *name = names[0];
+            for (uint32_t i = 0; i < 200; i++) { // a place that no live room uses
+                bool used = false;
+                for (uint32_t k = 0; k < count; k++)
+                    used |= live[k] == names[i];
+                name = names[i];
+                if (!used)
+                    break;
+            }
+            snprintf(name, 24, "%llu-%u", (unsigned long long)prng_below(&dice, 1000), made++);
+            uint32_t index;
+            assert_int_equal(room_create(sh, str_from_cstr(name), hash_str(sh, str_from_cstr(name)), &index), OK);
+            live[count++] = name;
+        } else if (count > 0) {
+            uint32_t at = (uint32_t)prng_below(&dice, count);
+            str name = str_from_cstr(live[at]);
+            room_remove(sh, room_find(sh, name, hash_str(sh, name)));
+            live[at] = live[--count];
+        }
+        qsort(live, count, sizeof *live, by_name);
+        assert_int_equal(sh->rooms_by_name.count, count);
+        for (uint32_t i = 0; i < count; i++)
+            assert_str_eq(room_name(room_at(sh, sh->rooms_sorted[i])), str_from_cstr(live[i]));
+        map_check(&sh->rooms_by_name);
+        heap_check(&sh->room_timers);
+    }
+    net_check(n);
+    net_free(n);
+}
+
+static void creating_a_room_without_memory_changes_nothing(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct shard *sh = n->sh[0];
+    uint64_t refused = 0;
+    for (int i = 0; i < 60; i++)
+        for (uint64_t k = 1;; k++) {
+            char text[16];
+            snprintf(text, sizeof text, "r%d", (i * 7) % 60);
+            str name = str_from_cstr(text);
+            uint32_t index;
+            net_fail_one(n, k);
+            enum err e = room_create(sh, name, hash_str(sh, name), &index);
+            net_fail_end(n);
+            map_check(&sh->rooms_by_name);
+            heap_check(&sh->room_timers);
+            slab_check(&sh->rooms);
+            assert_int_equal(sh->rooms_by_name.count, i + (e == OK));
+            assert_int_equal(sh->room_timers.count, i + (e == OK));
+            for (uint32_t r = 1; r < sh->rooms_by_name.count; r++)
+                assert_true(str_cmp(room_name(room_at(sh, sh->rooms_sorted[r - 1])),
+                                    room_name(room_at(sh, sh->rooms_sorted[r]))) < 0);
+            if (e == OK)
+                break;
+            assert_int_equal(e, ERR_NOMEM);
+            refused++;
+        }
+    assert_true(refused > 100);
+    net_wait(n, n->settings.room_grace_ms + 1000);
+    assert_int_equal(METRIC(n, rooms), 0);
+    net_free(n);
+}
+
+static void old_entries_go_by_their_age(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.log_age_ms = 10000;
+    net_start(n);
+    struct client *a = net_json(n, 0);
+    join(a, "r");
+    for (int i = 0; i < 10; i++)
+        say(a, "{\"type\":\"message\",\"room\":\"r\",\"data\":%d}", i);
+    const struct log *l = &net_room_at(n, "r")->log;
+    net_wait(n, 5000);
+    assert_int_equal(l->tail, 1);
+    net_wait(n, 10000);
+    assert_int_equal(l->tail, l->head); // the newest stays
+    net_free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(away_and_back_and_gone),
+        cmocka_unit_test(the_longest_away_leave_first),
+        cmocka_unit_test(one_user_with_many_sessions_is_one_member),
+        cmocka_unit_test(a_big_room_counts),
+        cmocka_unit_test(a_room_has_a_limit),
+        cmocka_unit_test(a_refused_dialect_leaves_no_track),
+        cmocka_unit_test(a_room_that_is_gone_gives_back_its_memory),
+        cmocka_unit_test(a_room_joined_in_its_grace_goes_on),
+        cmocka_unit_test(the_list_of_rooms_is_sorted),
+        cmocka_unit_test(creating_a_room_without_memory_changes_nothing),
+        cmocka_unit_test(old_entries_go_by_their_age),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
