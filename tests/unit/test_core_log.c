@@ -226,8 +226,7 @@ static void the_wall_clock_may_jump_back(void **state)
 // What a caller can see of a log, as one number per kind.
 struct view {
     uint64_t head, tail;
-    size_t bytes, blocks, allocated;
-    uint32_t segments;
+    size_t bytes, allocated, segments;
 };
 
 static struct view view_of(struct fixture *f)

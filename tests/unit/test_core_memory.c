@@ -38,7 +38,7 @@ static void tell_in_pieces(struct client *c, const char *text)
 
 static void room_command(struct client *c, const char *type, const char *room, const char *more)
 {
-    char text[500];
+    char text[800];
     snprintf(text, sizeof text, "{\"type\":\"%s\",\"id\":1,\"room\":\"%s\"%s}", type, room, more);
     tell(c, text);
 }
