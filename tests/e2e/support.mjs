@@ -285,6 +285,15 @@ export class Nc extends Program {
   }
 
   type(line) { this.child.stdin.write(`${line}\n`); }
+
+  /** The server has closed. nc notices when it has nothing more to read on either side, so its input ends too. */
+  async leaves(server) {
+    const peer = /you are (127\.0\.0\.1:\d+);/.exec(this.stdout)[1];
+    await until(() => server.result || !established(server.textPort, Number(peer.replace(/.*:/, ''))), `the end of ${peer}`);
+    this.child.stdin.end();
+    return within(this.ended, 'nc to end');
+  }
+
   get seen() { return this.stdout.split('\n').slice(0, -1); }
 
   async sees(pattern, patience_ms) {
@@ -316,6 +325,13 @@ export class EchoSocket {
 }
 
 // ---- sockets ----------------------------------------------------------------------------------------------------
+
+/** True while the kernel has an open connection from the local port `peer` at the local port `port`. */
+function established(port, peer) {
+  const hex = (n) => n.toString(16).toUpperCase().padStart(4, '0');
+  const rows = readFileSync('/proc/net/tcp', 'utf8');
+  return new RegExp(`:${hex(port)} 0100007F:${hex(peer)} 01 `).test(rows);
+}
 
 /** True if nothing listens at host:port. */
 export function refuses(address) {

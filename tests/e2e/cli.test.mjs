@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line as an operator meets it: commands, configuration and its mistakes, logs, metrics, reload.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Native, Nc, PLENUM, Server, openMany, root, run, startServer, until, within } from './support.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'plenum-cli-'));
+after(() => rmSync(folder, { recursive: true }));
+function file(name, text) {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+const plenum = (...args) => run(PLENUM, args);
+const FREE = ['--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0'];
+
+test('version, help, and a word that is no command', async () => {
+  const version = await plenum('version');
+  assert.equal(version.code, 0);
+  assert.match(version.stdout, /^plenum \d+\.\d+\.\d+\n$/);
+  assert.equal((await plenum('--version')).stdout, version.stdout);
+
+  for (const args of [['--help'], ['-h'], ['help']]) {
+    const help = await plenum(...args);
+    assert.equal(help.code, 0);
+    for (const command of ['serve', 'check-config', 'config', 'version']) assert.match(help.stdout, new RegExp(`plenum ${command}\\b`));
+  }
+  for (const command of ['serve', 'check-config', 'config', 'version']) {
+    const help = await plenum(command, '--help');
+    assert.equal(help.code, 0, command);
+    assert.match(help.stdout, new RegExp(`^plenum ${command}`));
+    assert.equal(help.stderr, '');
+  }
+  const none = await plenum();
+  assert.equal(none.code, 2);
+  const wrong = await plenum('sevre');
+  assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+  assert.match(wrong.stderr, /^plenum: got "sevre", expected a command: .*did you mean serve\?/);
+  for (const args of [['serve', 'extra'], ['serve', '--no-such'], ['version', '--x'], ['check-config'], ['serve', '-c'],
+    ['config', '--server.shards=2'], ['check-config', '--x']]) {
+    const result = await plenum(...args);
+    assert.equal(result.code, 2, args.join(' '));
+    assert.match(result.stderr, /^plenum [a-z-]+: .*got .*expected /, args.join(' '));
+  }
+});
+
+test('plenum config prints a file that is valid and changes nothing', async () => {
+  const defaults = await plenum('config');
+  assert.equal(defaults.code, 0);
+  const path = file('defaults.yaml', defaults.stdout);
+  const checked = await plenum('check-config', path);
+  assert.deepEqual([checked.code, checked.stdout, checked.stderr], [0, `${path}: no mistakes\n`, '']);
+  const effective = await plenum('config', '--effective', '-c', path);
+  assert.equal(effective.stdout, defaults.stdout);
+  const markdown = await plenum('config', '--markdown');
+  assert.equal(markdown.stdout, readFileSync(join(root, 'docs/CONFIG.md'), 'utf8'), 'docs/CONFIG.md is what the program prints');
+});
+
+test('every mistake in a file is one line: file, line, key, got, expected', async () => {
+  const path = file('bad.yaml', `server:
+  http: nonsense
+  shards: 99
+limits:
+  conections: 3
+  message_bytes: "12"
+  message_bytes: 200
+loging:
+  level: info
+heartbeat:
+  adaptive: maybe
+  interval_s: -1
+rooms:
+  slow_policy: [gap]
+origin:
+  allowed: [https://ok.example, "not an origin"]
+server:
+  text: ""
+`);
+  const expected = [
+    [2, 'server.http', '"nonsense"'], [3, 'server.shards', '"99"'], [5, 'limits.conections', 'an unknown key'],
+    [6, 'limits.message_bytes', 'the quoted text "12"'], [7, 'limits.message_bytes', 'the key a second time'],
+    [8, 'loging', 'an unknown section'], [11, 'heartbeat.adaptive', '"maybe"'], [12, 'heartbeat.interval_s', '"-1"'],
+    [14, 'rooms.slow_policy', 'a list'], [16, 'origin.allowed', '"not an origin"'], [17, 'server', 'the section a second time'],
+  ];
+  for (const args of [['check-config', path], ['serve', '-c', path], ['config', '--effective', '-c', path]]) {
+    const result = await plenum(...args);
+    assert.deepEqual([result.code, result.stdout], [2, ''], args[0]);
+    const lines = result.stderr.trimEnd().split('\n');
+    assert.equal(lines.length, expected.length, result.stderr);
+    for (const [i, [line, key, got]] of expected.entries()) {
+      assert.ok(lines[i].startsWith(`${path}:${line}: ${key}: got ${got}, expected `), lines[i]);
+    }
+  }
+  const broken = await plenum('check-config', file('broken.yaml', 'server:\n\thttp: x\n'));
+  assert.equal(broken.code, 2);
+  assert.match(broken.stderr, /broken\.yaml:2: syntax: got .*expected spaces, not a tab/);
+  const missing = await plenum('check-config', join(folder, 'nowhere.yaml'));
+  assert.equal(missing.code, 2);
+  assert.match(missing.stderr, /nowhere\.yaml: got "No such file or directory", expected a readable YAML file/);
+  for (const text of ['', '# nothing\n', 'server:\n']) assert.equal((await plenum('check-config', file('empty.yaml', text))).code, 0);
+});
+
+test('flags override the environment, which overrides the file, which overrides the default', async (t) => {
+  const path = file('order.yaml', 'limits:\n  message_bytes: 1000\n  commands_burst: 11\nrooms:\n  per_connection_max: 3\nheartbeat:\n  interval_s: 17\n');
+  const server = await startServer(t, {
+    env: { PLENUM_LIMITS_MESSAGE_BYTES: '2000', PLENUM_ROOMS_PER_CONNECTION_MAX: '4' },
+    flags: ['-c', path, '--limits.message_bytes=3000'],
+  });
+  const { welcome } = await Native.open(server);
+  assert.equal(welcome.limits.message_bytes, 3000, 'the flag');
+  assert.equal(welcome.limits.rooms, 4, 'the environment');
+  assert.equal(welcome.heartbeat_s, 17, 'the file');
+  const shown = await run(PLENUM, ['config', '--effective', '-c', path, '--limits.message_bytes', '3000'],
+    { env: { PLENUM_LIMITS_MESSAGE_BYTES: '2000', PLENUM_SESSIONS_SECRET: 'do not tell anybody' } });
+  assert.match(shown.stdout, /^ {2}message_bytes: 3000\b/m);
+  assert.match(shown.stdout, /^ {2}commands_burst: 11\b/m);
+  assert.match(shown.stdout, /^ {2}grace_s: 30\b/m);
+  assert.doesNotMatch(shown.stdout + shown.stderr, /do not tell/);
+
+  const variable = await run(PLENUM, ['serve', ...FREE], { env: { PLENUM_SERVER_SHARDS: 'many' } });
+  assert.equal(variable.code, 2);
+  assert.match(variable.stderr, /^PLENUM_SERVER_SHARDS: .*got "many", expected a whole number/);
+  const flag = await plenum('serve', ...FREE, '--limits.mesage_bytes=1');
+  assert.equal(flag.code, 2);
+  assert.match(flag.stderr, /mesage_bytes.*did you mean --?limits\.message_bytes\?/);
+});
+
+test('a port that is taken is a clear sentence and exit code 1', async (t) => {
+  const server = await startServer(t);
+  for (const [key, address] of [['http', server.http], ['text', server.text]]) {
+    const result = await plenum('serve', ...FREE, `--server.${key}=${address}`);
+    assert.equal(result.code, 1);
+    assert.equal(result.stdout, '');
+    assert.ok(result.stderr.includes(address), result.stderr);
+    assert.match(result.stderr, /^plenum: .*(in use|taken).*; stop that, or choose another port with --server\.http=/i);
+    assert.equal(result.stderr.trimEnd().split('\n').length, 1, 'one line');
+  }
+  assert.equal((await server.get('/healthz')).status, 200, 'the first one serves on');
+});
+
+test('the text port can be off, and the banner says what is in force', async (t) => {
+  const server = new Server(PLENUM, ['serve', '--server.http=127.0.0.1:0', '--server.text=', '--server.shards=3']);
+  t.after(() => server.stop());
+  await server.ready();
+  const last = server.stdout.trimEnd().split('\n').at(-1);
+  assert.match(last, new RegExp(`^ready http=${server.http} text=\\S* ?shards=3 pid=${server.pid}$`));
+  for (const word of ['chat page', 'WebSocket', 'connections', 'open files', 'memory', 'shards']) assert.ok(server.stdout.includes(word), word);
+  assert.equal((await server.get('/')).status, 200);
+});
+
+test('SIGHUP: reloadable settings change, others are named, a broken file changes nothing', async (t) => {
+  const path = file('reload.yaml', 'limits:\n  message_bytes: 1000\nserver:\n  shards: 2\n');
+  const server = await startServer(t, { flags: ['-c', path] });
+  const before = await Native.open(server);
+  assert.equal(before.welcome.limits.message_bytes, 1000);
+
+  file('reload.yaml', 'limits:\n  message_bytes: 2000\nserver:\n  shards: 4\n');
+  server.kill('SIGHUP');
+  await until(() => /event=reloaded/.test(server.stderr), 'the reload');
+  assert.match(server.stderr, /level=info event=setting_changed key=limits\.message_bytes old="?1000.* new="?2000/);
+  assert.match(server.stderr, /level=warn event=setting_needs_restart key=server\.shards old="?2.* new="?4/);
+  assert.match(server.stderr, /event=reloaded changed=1 need_restart=1/);
+  assert.equal((await Native.open(server)).welcome.limits.message_bytes, 2000);
+  await before.join('still here');
+  assert.equal(await server.metric('plenum_shards'), 2);
+
+  file('reload.yaml', 'limits:\n  message_bytes: lots\n');
+  server.kill('SIGHUP');
+  await until(() => /event=reload_rejected/.test(server.stderr), 'the refusal');
+  assert.match(server.stderr, /event=setting_rejected problem=".*reload\.yaml:2: limits\.message_bytes: got \\"lots\\", expected /);
+  assert.equal((await Native.open(server)).welcome.limits.message_bytes, 2000);
+  await before.say('still here', 1);
+
+  file('reload.yaml', 'limits:\n  message_bytes: 3000\nlogging:\n  format: json\nserver:\n  shards: 2\n');
+  server.kill('SIGHUP');
+  await until(async () => (await Native.open(server)).welcome.limits.message_bytes === 3000, 'the third value');
+  await until(() => server.lines.some((line) => line.startsWith('{')), 'the log in its new form');
+});
+
+/** A logfmt line as an object; fails on anything that is not logfmt. */
+function parseLogfmt(line) {
+  const fields = {};
+  let rest = line;
+  while (rest !== '') {
+    const match = /^([a-z][a-z0-9_]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s"=\\]*))(?: |$)/.exec(rest);
+    assert.ok(match, `not logfmt at ${JSON.stringify(rest)} in ${line}`);
+    fields[match[1]] = match[2] ?? match[3];
+    rest = rest.slice(match[0].length);
+  }
+  return fields;
+}
+
+for (const [format, parse] of [['logfmt', parseLogfmt], ['json', JSON.parse]]) {
+  test(`${format} logs: each line parses, and none has a secret or a control character`, async (t) => {
+    const secret = 'a secret that is long enough';
+    const server = await startServer(t, {
+      env: { PLENUM_SESSIONS_SECRET: secret },
+      flags: [`--logging.format=${format}`, '--logging.level=debug', '--limits.commands_per_s=5', '--limits.commands_burst=20'],
+    });
+    const evil = 'x\ny="z" \u001b[31m\u0000 \\ \u2028 "level=error';
+    const clients = await openMany(server, 5, (i) => ({ name: `name "${i}" = \\` }));
+    const secrets = [secret, ...clients.map((c) => c.welcome.resume)];
+    for (const c of clients) await c.join('room "with" = signs \\');
+    await assert.rejects(clients[0].join(evil), { code: 'bad_room' });
+    clients[0].cut();
+    const again = await Native.open(server, { resume: clients[0].welcome.resume });
+    secrets.push(again.welcome.resume);
+    await fetch(`${server.url}/no%0Asuch`, { headers: { connection: 'close', cookie: 'token=cookie-secret' } });
+    clients[1].socket._socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
+    await within(clients[1].ended, 'the close after a broken frame');
+    for (let i = 0; i < 200; i++) clients[2].send({ type: 'ping', token: 'jwt-secret' });
+    await within(clients[2].ended, 'the close of the one who goes on');
+    assert.equal(clients[2].closed.code, 1008);
+    await assert.rejects(Native.open(server, {}, { origin: 'https://evil.example\u00ff' }));
+    const nc = new Nc(t, server);
+    nc.type(`/nick ${evil}`);
+    await nc.sees(/^\* joined/);
+    await server.stop();
+
+    const events = new Set();
+    for (const line of server.lines) {
+      const fields = parse(line);
+      assert.match(fields.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, line);
+      assert.ok(['debug', 'info', 'warn', 'error'].includes(fields.level), line);
+      assert.match(fields.event, /^[a-z_]+$/, line);
+      assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/, 'a control character');
+      events.add(fields.event);
+    }
+    for (const event of ['started', 'connection_opened', 'session_started', 'connection_closed', 'protocol_error',
+      'rate_limited', 'upgrade_refused', 'room_created', 'draining', 'stopped']) assert.ok(events.has(event), `no ${event}`);
+    for (const word of [...secrets, 'cookie-secret', 'jwt-secret']) assert.ok(!server.stderr.includes(word), 'a secret in the log');
+  });
+}
+
+test('/metrics is Prometheus text, /healthz and /readyz answer', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await openMany(server, 2);
+  await ada.join('r');
+  await bob.join('r');
+  await ada.say('r', 'x');
+  await bob.hears('message');
+  const response = await server.get('/metrics');
+  assert.match(response.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+  const text = await response.text();
+  assert.ok(text.endsWith('\n'));
+  const types = new Map();
+  const helps = new Set();
+  const seen = new Set();
+  for (const line of text.trimEnd().split('\n')) {
+    const help = /^# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) \S.*$/.exec(line);
+    const type = /^# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram)$/.exec(line);
+    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-z_]+="[^"\\\n]*"(?:,[a-z_]+="[^"\\\n]*")*\})? (-?[0-9.]+(?:e[-+]?\d+)?|\+Inf|NaN)$/.exec(line);
+    assert.ok(help || type || sample, `not Prometheus text: ${line}`);
+    if (help) {
+      assert.ok(!helps.has(help[1]), `two HELP lines for ${help[1]}`);
+      helps.add(help[1]);
+    } else if (type) {
+      types.set(type[1], type[2]);
+    } else {
+      const family = types.has(sample[1]) ? sample[1] : sample[1].replace(/_(bucket|sum|count)$/, '');
+      assert.ok(types.has(family) && helps.has(family), `${sample[1]} before its TYPE and HELP`);
+      assert.ok(!seen.has(sample[1] + sample[2]), `twice: ${line}`);
+      seen.add(sample[1] + sample[2]);
+    }
+  }
+  const all = await server.metrics();
+  for (const [name, value] of [['plenum_sessions', 2], ['plenum_rooms', 1], ['plenum_members', 2], ['plenum_entries_total', 3]]) {
+    assert.equal(all.get(name), value, name);
+  }
+  assert.equal(all.get('plenum_turn_seconds_bucket{le="+Inf"}'), all.get('plenum_turn_seconds_count'));
+  for (const name of ['plenum_messages_per_write', 'plenum_memory_used_bytes', 'plenum_deliveries_total', 'plenum_lag_entries_max']) {
+    assert.ok(all.get(name) >= 0, name);
+  }
+  for (const [path, body] of [['/healthz', /ok|healthy|alive/], ['/readyz', /ready/]]) {
+    const answer = await server.get(path);
+    assert.equal(answer.status, 200, path);
+    assert.match(await answer.text(), body);
+  }
+});
