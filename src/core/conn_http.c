@@ -197,6 +197,12 @@ static void http_request_take(struct shard *sh, uint32_t index, str head)
         http_error(sh, index, rq.status, rq.reason);
         return;
     }
+    str upgrade_to;
+    bool upgrading = http_field_find(&rq, STR("Upgrade"), &upgrade_to);
+    if (upgrading && (rq.chunked || rq.content_length != 0)) {
+        http_error(sh, index, 400, "A request to upgrade has no body."); // what follows it are frames
+        return;
+    }
     if (rq.chunked) {
         http_error(sh, index, 501, "This server takes no chunked request bodies.");
         return;
@@ -205,8 +211,7 @@ static void http_request_take(struct shard *sh, uint32_t index, str head)
         http_error(sh, index, 413, "The request body is too large.");
         return;
     }
-    str upgrade_to;
-    if (rq.content_length != 0 || http_field_find(&rq, STR("Upgrade"), &upgrade_to))
+    if (rq.content_length != 0 || upgrading)
         rq.keep_alive = false; // what follows is a body, or frames of a protocol that is not spoken here: not read
     http_route(sh, index, &rq);
 }

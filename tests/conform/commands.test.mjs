@@ -18,56 +18,75 @@ const works = async (client) => assert.equal((await client.call({ type: 'ping' }
 // ---- the grammar --------------------------------------------------------------------------------------------------
 
 const str = (n) => ({ kind: 'string', max: n });
-const OPTIONS = { token: str(16384), history: { kind: 'integer', min: 0, max: 1000 }, since: { kind: 'since' }, members: { kind: 'boolean' } };
+const OPTIONS = { token: str(16384), history: { kind: 'integer', min: 0, max: 1000 }, since: { kind: 'since' },
+  members: { kind: 'boolean' } };
 const PAGE = { limit: { kind: 'integer', min: 1, max: 1000 }, after: str(256) };
 const GRAMMAR = {
   join: { room: { kind: 'room', required: true }, ...OPTIONS },
   leave: { room: { kind: 'room', required: true } },
   switch: { from: { kind: 'room', required: true }, to: { kind: 'room', required: true }, ...OPTIONS },
-  message: { room: { kind: 'room', required: true }, data: { kind: 'any', required: true }, key: str(64), echo: { kind: 'boolean' } },
+  message: { room: { kind: 'room', required: true }, data: { kind: 'any', required: true }, key: str(64),
+    echo: { kind: 'boolean' } },
   direct: { to: { kind: 'string', max: 64, required: true }, data: { kind: 'any', required: true }, key: str(64) },
   members: { room: { kind: 'room', required: true }, ...PAGE },
-  history: { room: { kind: 'room', required: true }, limit: PAGE.limit, before: { kind: 'integer', min: 1, max: 2 ** 53 - 1 }, since: { kind: 'since' } },
+  history: { room: { kind: 'room', required: true }, limit: PAGE.limit, before: { kind: 'integer', min: 1,
+    max: 2 ** 53 - 1 }, since: { kind: 'since' } },
   rooms: { prefix: { kind: 'string', max: 128, empty: true }, ...PAGE },
   ping: {},
 };
 const HELLO = { name: { kind: 'name', max: 64 }, resume: str(400), token: str(16384) };
 
 // Any value, with what it is; the text is put into the message as it stands.
-const VALUES = [['null', 'null'], ['true', 'boolean'], ['false', 'boolean'], ['0', 'number'], ['-1', 'number'], ['1.5', 'number'], ['1e2', 'number'], ['-0', 'number'],
-  ['9007199254740993', 'number'], ['1e1000000000', 'number'], ['18446744073709551616', 'number'], ['9'.repeat(400), 'number'], ['""', 'string'], ['"x"', 'string'],
-  [JSON.stringify('x'.repeat(20_000)), 'string'], ['"1"', 'string'], ['"true"', 'string'], ['[]', 'array'], ['["x"]', 'array'], ['{}', 'object'], ['{"epoch":1}', 'object']];
+const VALUES = [['null', 'null'], ['true', 'boolean'], ['false', 'boolean'], ['0', 'number'], ['-1', 'number'],
+  ['1.5', 'number'], ['1e2', 'number'], ['-0', 'number'],
+  ['9007199254740993', 'number'], ['1e1000000000', 'number'], ['18446744073709551616', 'number'],
+  ['9'.repeat(400), 'number'], ['""', 'string'], ['"x"', 'string'],
+  [JSON.stringify('x'.repeat(20_000)), 'string'], ['"1"', 'string'], ['"true"', 'string'], ['[]', 'array'],
+  ['["x"]', 'array'], ['{}', 'object'], ['{"epoch":1}', 'object']];
 
 // Values that this key does not take, with the code it is refused with.
 function wrong(spec) {
-  const fits = { string: 'string', name: 'string', room: 'string', boolean: 'boolean', integer: 'number', since: 'object' }[spec.kind];
+  const fits = { string: 'string', name: 'string', room: 'string', boolean: 'boolean', integer: 'number',
+    since: 'object' }[spec.kind];
   const result = [];
   if (spec.kind === 'any') return result;
   for (const [text, kind] of VALUES) if (kind !== fits) result.push([text, 'bad_command']);
   if (spec.kind === 'room') {
-    for (const name of ['', 'x'.repeat(129), 'é'.repeat(65), ' x', 'x ', 'a\nb', 'a\0b', '\x1b[2J', '\x7f', '\u0085']) result.push([JSON.stringify(name), 'bad_room']);
+    for (const name of ['', 'x'.repeat(129), 'é'.repeat(65), ' x', 'x ', 'a\nb', 'a\0b', '\x1b[2J', '\x7f', '\u0085'])
+      result.push([JSON.stringify(name), 'bad_room']);
   }
   if (spec.kind === 'string' || spec.kind === 'name') {
-    result.push([JSON.stringify('x'.repeat(spec.max + 1)), 'bad_command'], [JSON.stringify('é'.repeat(spec.max / 2 + 1)), 'bad_command']);
+    result.push([JSON.stringify('x'.repeat(spec.max + 1)), 'bad_command'],
+      [JSON.stringify('é'.repeat(spec.max / 2 + 1)), 'bad_command']);
     if (!spec.empty) result.push(['""', 'bad_command']);
   }
-  if (spec.kind === 'name') for (const name of [' x', 'x ', 'a\nb', 'a\0b', '\x9b']) result.push([JSON.stringify(name), 'bad_command']);
+  if (spec.kind === 'name') for (const name of [' x', 'x ', 'a\nb', 'a\0b', '\x9b']) result.push([JSON.stringify(name),
+    'bad_command']);
   if (spec.kind === 'integer') {
-    for (const text of ['-1', '1.5', '1.0', '1e2', '-0', '1e1000000000', '9007199254740993', '18446744073709551616', '9'.repeat(400), String(spec.max + 1), String(spec.min - 1)]) {
+    for (const text of ['-1', '1.5', '1.0', '1e2', '-0', '1e1000000000', '9007199254740993', '18446744073709551616',
+      '9'.repeat(400), String(spec.max + 1), String(spec.min - 1)]) {
       if (!(text === '9007199254740993' && spec.max > 2 ** 53)) result.push([text, 'bad_command']);
     }
   }
   if (spec.kind === 'since') {
-    for (const text of ['{}', '{"epoch":"x"}', '{"offset":1}', '{"epoch":1,"offset":1}', '{"epoch":"x","offset":"1"}', '{"epoch":"x","offset":-1}', '{"epoch":"x","offset":1.5}',
-      '{"epoch":null,"offset":1}', '{"epoch":"x","offset":9007199254740992}', `{"epoch":"${'x'.repeat(65)}","offset":1}`]) result.push([text, 'bad_command']);
-    result.push(['{"epoch":"x","offset":1,"offset":2}', 'bad_json'], ['{"epoch":"x","epo\\u0063h":"y","offset":2}', 'bad_json']);
+    for (const text of ['{}', '{"epoch":"x"}', '{"offset":1}', '{"epoch":1,"offset":1}', '{"epoch":"x","offset":"1"}',
+      '{"epoch":"x","offset":-1}', '{"epoch":"x","offset":1.5}',
+      '{"epoch":null,"offset":1}', '{"epoch":"x","offset":9007199254740992}',
+      `{"epoch":"${'x'.repeat(65)}","offset":1}`]) result.push([text, 'bad_command']);
+    result.push(['{"epoch":"x","offset":1,"offset":2}', 'bad_json'], ['{"epoch":"x","epo\\u0063h":"y","offset":2}',
+      'bad_json']);
   }
   return result;
 }
 
 const GOOD = { room: '"grammar"', from: '"grammar"', to: '"grammar"', data: '1' };
-const compose = (type, id, keys) => `{"type":"${type}","id":${id}${Object.entries(keys).map(([key, text]) => `,"${key}":${text}`).join('')}}`;
-const required = (shape) => Object.fromEntries(Object.entries(shape).filter(([, spec]) => spec.required).map(([key]) => [key, GOOD[key]]));
+const pairsOf = (keys) => Object.entries(keys).map(([key, text]) => `,"${key}":${text}`).join('');
+const compose = (type, id, keys) => `{"type":"${type}","id":${id}${pairsOf(keys)}}`;
+
+function required(shape) {
+  const keys = Object.keys(shape).filter((key) => shape[key].required);
+  return Object.fromEntries(keys.map((key) => [key, GOOD[key]]));
+}
 
 // Sends all messages in one go; each must be refused with its code and id, in order.
 async function allRefused(client, messages) {
@@ -95,7 +114,8 @@ test('F6: every command with every key missing or of a wrong kind, size or form'
       if (spec.required) messages.push({ text: compose(type, ++id, keys), code: 'bad_command', id });
       for (const [text, code] of wrong(spec)) {
         id++;
-        messages.push({ text: compose(type, id, { ...keys, [key]: text }), code, id: code === 'bad_json' ? undefined : id });
+        messages.push({ text: compose(type, id, { ...keys, [key]: text }), code,
+          id: code === 'bad_json' ? undefined : id });
       }
     }
     // A bad_json inside `since` is found after the id was read: either is right, so those are tried apart.
@@ -120,7 +140,8 @@ async function allRefusedHello(client, key, spec) {
   for (const [text, code] of wrong(spec)) {
     client.text(`{"type":"hello","id":"h","${key}":${text}}`);
     const reply = await client.next();
-    assert.deepEqual([reply.type, reply.code, reply.id], ['error', code, 'h'], `${key}: ${text.slice(0, 100)} -> ${reply.raw}`);
+    assert.deepEqual([reply.type, reply.code, reply.id], ['error', code, 'h'],
+      `${key}: ${text.slice(0, 100)} -> ${reply.raw}`);
   }
 }
 
@@ -136,7 +157,8 @@ test('unknown keys are ignored; keys are found by what they say, not by how they
 
 test('F10: ids come back byte for byte, or are refused', async () => {
   const client = await Native.open(server);
-  for (const id of ['0', '1', '-1', '2147483647', '2147483648', '4294967295', '4294967296', '9007199254740991', '9007199254740993', '9223372036854775807', '-9223372036854775808',
+  for (const id of ['0', '1', '-1', '2147483647', '2147483648', '4294967295', '4294967296', '9007199254740991',
+    '9007199254740993', '9223372036854775807', '-9223372036854775808',
     '""', '"x"', '"\\u0041"', '"\\"\\\\"', '"é✓"', `"${'x'.repeat(64)}"`]) {
     for (const type of ['ping', 'nothing', 'leave']) {
       client.text(`{"type":"${type}","id":${id}}`);
@@ -144,7 +166,9 @@ test('F10: ids come back byte for byte, or are refused', async () => {
       assert.ok(raw.includes(`"id":${id},`), `${id} -> ${raw}`);
     }
   }
-  for (const id of ['9223372036854775808', '-9223372036854775809', '18446744073709551616', '1.0', '1e2', '1e1000000000', 'null', 'true', '[]', '{}', `"${'x'.repeat(65)}"`, '"\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041"', '9'.repeat(400)]) {
+  for (const id of ['9223372036854775808', '-9223372036854775809', '18446744073709551616', '1.0', '1e2',
+    '1e1000000000', 'null', 'true', '[]', '{}', `"${'x'.repeat(65)}"`,
+    '"\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041"', '9'.repeat(400)]) {
     client.text(`{"type":"ping","id":${id}}`);
     const reply = await client.next();
     assert.equal(reply.code, 'bad_command', `${id} -> ${reply.raw}`);
@@ -160,16 +184,30 @@ const deep = (n, open = '[', close = ']', core = '') => open.repeat(n) + core + 
 
 test('F1, F2, F4: what is not one JSON object is bad_json', async () => {
   const client = await Native.open(server);
-  const bad = ['', ' ', '[]', '"x"', '1', 'null', '{', '}', '{}{}', '{} x', '{"type"}', '{"type":}', '{"type":"ping",}', '{,}', '{"type" "ping"}', "{'type':'ping'}", '{type:"ping"}',
-    '{"type":"ping","type":"ping"}', '{"type":"ping","t\\u0079pe":"ping"}', '{"type":"ping","x":1,"x":2}', '{"type":"ping","":1,"":2}', '[{"type":"ping"}]', '\ufeff{"type":"ping"}', '{"type":"ping"}\0', '{"type":"ping","x":01}', '{"type":"ping","x":+1}',
-    '{"type":"ping","x":.5}', '{"type":"ping","x":1.}', '{"type":"ping","x":1e}', '{"type":"ping","x":--1}', '{"type":"ping","x":0x1}', '{"type":"ping","x":NaN}', '{"type":"ping","x":Infinity}',
-    '{"type":"ping","x":True}', '{"type":"ping","x":nul}', '{"type":"ping","x":"\t"}', '{"type":"ping","x":"\n"}', '{"type":"ping","x":"\0"}', '{"type":"ping","x":"\\x41"}', '{"type":"ping","x":"\\u12"}', '{"type":"ping","x":"\\ud800"}',
-    '{"type":"ping","x":"\\udc00"}', '{"type":"ping","x":"\\ud800\\u0041"}', '{"type":"ping","x":"}', '{"type":"ping","x":"\\"}', '{"type":"ping","x":[1,]}', '{"type":"ping","x":[,1]}', '{"type":"ping","x":[1 2]}', '{"type":"ping","x":]}',
-    '{"type":"ping","x":[}', '{"type":"ping"/**/}', '{"type":"ping"}//', '{"type":"ping",\u00a0"x":1}', '{"type":"ping","x":\v1}', `{"type":"ping","x":${deep(64)}}`, `{"type":"ping","x":${deep(30_000)}}`, '['.repeat(60_000), '{"x":'.repeat(12_000),
-    `{"type":"ping","x":${deep(64, '{"a":', '}', '1')}}`, `{${Array.from({ length: 33 }, (_, i) => `"k${i}":1`)}}`, `{"type":"ping",${Array.from({ length: 5000 }, (_, i) => `"k${i}":1`)}}`];
+  const bad = ['', ' ', '[]', '"x"', '1', 'null', '{', '}', '{}{}', '{} x', '{"type"}', '{"type":}',
+    '{"type":"ping",}', '{,}', '{"type" "ping"}', "{'type':'ping'}", '{type:"ping"}',
+    '{"type":"ping","type":"ping"}', '{"type":"ping","t\\u0079pe":"ping"}', '{"type":"ping","x":1,"x":2}',
+    '{"type":"ping","":1,"":2}', '[{"type":"ping"}]', '\ufeff{"type":"ping"}', '{"type":"ping"}\0',
+    '{"type":"ping","x":01}', '{"type":"ping","x":+1}',
+    '{"type":"ping","x":.5}', '{"type":"ping","x":1.}', '{"type":"ping","x":1e}', '{"type":"ping","x":--1}',
+    '{"type":"ping","x":0x1}', '{"type":"ping","x":NaN}', '{"type":"ping","x":Infinity}',
+    '{"type":"ping","x":True}', '{"type":"ping","x":nul}', '{"type":"ping","x":"\t"}', '{"type":"ping","x":"\n"}',
+    '{"type":"ping","x":"\0"}', '{"type":"ping","x":"\\x41"}', '{"type":"ping","x":"\\u12"}',
+    '{"type":"ping","x":"\\ud800"}',
+    '{"type":"ping","x":"\\udc00"}', '{"type":"ping","x":"\\ud800\\u0041"}', '{"type":"ping","x":"}',
+    '{"type":"ping","x":"\\"}', '{"type":"ping","x":[1,]}', '{"type":"ping","x":[,1]}', '{"type":"ping","x":[1 2]}',
+    '{"type":"ping","x":]}',
+    '{"type":"ping","x":[}', '{"type":"ping"/**/}', '{"type":"ping"}//', '{"type":"ping",\u00a0"x":1}',
+    '{"type":"ping","x":\v1}', `{"type":"ping","x":${deep(64)}}`, `{"type":"ping","x":${deep(30_000)}}`,
+    '['.repeat(60_000), '{"x":'.repeat(12_000),
+    `{"type":"ping","x":${deep(64, '{"a":', '}', '1')}}`, `{${Array.from({ length: 33 }, (_, i) => `"k${i}":1`)}}`,
+      `{"type":"ping",${Array.from({ length: 5000 }, (_, i) => `"k${i}":1`)}}`];
   await allRefused(client, bad.map((text) => ({ text, code: 'bad_json' })));
-  const good = [`{"type":"ping","x":${deep(63)}}`, `{"type":"ping","x":${deep(63, '{"a":', '}', '1')}}`, `{"type":"ping",${Array.from({ length: 31 }, (_, i) => `"k${i}":1`)}}`, '{"type":"ping","x":1e1000000000}', '{"type":"ping","x":-0}',
-    '{"type":"ping","x":{"a":1,"a":2}}', '{"type":"ping","x":"\\ud83d\\ude00\\u0000"}', '{"type":"ping","x":"\x7f\u2028"}'];
+  const good = [`{"type":"ping","x":${deep(63)}}`, `{"type":"ping","x":${deep(63, '{"a":', '}', '1')}}`,
+    `{"type":"ping",${Array.from({ length: 31 }, (_, i) => `"k${i}":1`)}}`, '{"type":"ping","x":1e1000000000}',
+    '{"type":"ping","x":-0}',
+    '{"type":"ping","x":{"a":1,"a":2}}', '{"type":"ping","x":"\\ud83d\\ude00\\u0000"}',
+    '{"type":"ping","x":"\x7f\u2028"}'];
   for (const text of good) {
     client.text(text);
     assert.equal((await client.next()).type, 'pong', text.slice(0, 80));
@@ -179,7 +217,8 @@ test('F1, F2, F4: what is not one JSON object is bad_json', async () => {
 
 test('F1, F3: hostile JSON costs time in proportion to its size', async () => {
   const client = await Native.open(server);
-  const hostile = ['['.repeat(65_000), `{"type":"ping","x":${'9'.repeat(65_000)}}`, `{"type":"ping","x":1e${'9'.repeat(65_000)}}`, `{"type":"ping","x":"${'\\u0041'.repeat(10_900)}"}`,
+  const hostile = ['['.repeat(65_000), `{"type":"ping","x":${'9'.repeat(65_000)}}`,
+    `{"type":"ping","x":1e${'9'.repeat(65_000)}}`, `{"type":"ping","x":"${'\\u0041'.repeat(10_900)}"}`,
     `{"type":"ping","x":[${'1,'.repeat(32_000)}1]}`, `{"${'k'.repeat(65_000)}":1}`, `{"type":"${'x'.repeat(65_000)}"}`];
   const before = server.cpuMs();
   for (const text of hostile) {
@@ -198,8 +237,11 @@ test('F4: data comes out byte for byte', async () => {
   const room = freshRoom();
   await alice.join(room);
   await bob.join(room);
-  const data = ['null', 'true', '0', '-0', '-0.0', '1E+2', '1e1000000000', '123456789012345678901234567890', '9'.repeat(400), '""', '"\\u0000\\ud83d\\ude00\\/\\b"', '"\u2028\u2029\x7f\ufeff"', '"<script>alert(1)</script>"', '"\\u003cb\\u003e"',
-    '[]', '[ ]', '[ 1 ,\t2\n,\r3 ]', '{}', '{ "a" : 1 , "a" : 2 }', '{"__proto__":{"x":1},"constructor":null}', '{"type":"message","room":"x"}', deep(62), `"${'x'.repeat(60_000)}"`, '"é✓😀"', '{"text":"hi"}', '"\\r\\n* left"'];
+  const data = ['null', 'true', '0', '-0', '-0.0', '1E+2', '1e1000000000', '123456789012345678901234567890',
+    '9'.repeat(400), '""', '"\\u0000\\ud83d\\ude00\\/\\b"', '"\u2028\u2029\x7f\ufeff"', '"<script>alert(1)</script>"',
+    '"\\u003cb\\u003e"',
+    '[]', '[ ]', '[ 1 ,\t2\n,\r3 ]', '{}', '{ "a" : 1 , "a" : 2 }', '{"__proto__":{"x":1},"constructor":null}',
+    '{"type":"message","room":"x"}', deep(62), `"${'x'.repeat(60_000)}"`, '"é✓😀"', '{"text":"hi"}', '"\\r\\n* left"'];
   for (const [i, text] of data.entries()) {
     alice.text(`{"type":"message","id":${i},"room":${JSON.stringify(room)},"data":\n ${text}\t,"echo":true}`);
     const echoed = await alice.nextOf('message');
@@ -252,10 +294,13 @@ test('every error code of today, and the connection works on', async () => {
   await client.refused({ type: 'switch', from: room, to: room }, 'already_member');
   await client.refused({ type: 'join', room: 'x'.repeat(129) }, 'bad_room');
   await client.refused({ type: 'nothing' }, 'unknown_type');
-  for (const type of ['', 'Message', 'message ', 'x'.repeat(1000), 'welcome', 'joined', '__proto__']) await client.refused({ type }, 'unknown_type');
-  for (const type of ['state', 'role', 'kick', 'ban', 'unban', 'mute', 'unmute', 'refresh']) await client.refused({ type, room, user: 'x', token: 'x', role: 'owner' }, 'unavailable');
+  for (const type of ['', 'Message', 'message ', 'x'.repeat(1000), 'welcome', 'joined', '__proto__'])
+    await client.refused({ type }, 'unknown_type');
+  for (const type of ['state', 'role', 'kick', 'ban', 'unban', 'mute', 'unmute', 'refresh'])
+    await client.refused({ type, room, user: 'x', token: 'x', role: 'owner' }, 'unavailable');
   await client.refused({ type: 'history', room, before: 5, since: { epoch: 'x', offset: 1 } }, 'bad_command');
-  for (const after of ['x', '-1', '1.5', '99999999999999999999', '\0']) await client.refused({ type: 'members', room, after }, 'bad_command');
+  for (const after of ['x', '-1', '1.5', '99999999999999999999', '\0'])
+    await client.refused({ type: 'members', room, after }, 'bad_command');
   for (const type of [1, null, [], {}]) await client.refused({ type }, 'bad_command');
   client.text('{"id":9}');
   assert.equal((await client.next()).code, 'bad_command');
@@ -269,8 +314,10 @@ test('a direct reaches all sessions of a user, or none; nothing is read into the
   const { user } = target.welcome;
   assert.equal((await sender.call({ type: 'direct', to: user, data: 'x' })).delivered, 1);
   const direct = await target.nextOf('direct');
-  assert.deepEqual(direct.from, { user: sender.welcome.user, session: sender.welcome.session, name: sender.welcome.name });
-  for (const to of ['nobody', '*', '>', 'guest-*', `${user} `, user.toUpperCase(), `${user}\0`, `${user}\r\nX`, "' or 1=1 --"]) {
+  assert.deepEqual(direct.from, { user: sender.welcome.user, session: sender.welcome.session,
+    name: sender.welcome.name });
+  for (const to of ['nobody', '*', '>', 'guest-*', `${user} `, user.toUpperCase(), `${user}\0`, `${user}\r\nX`,
+    "' or 1=1 --"]) {
     assert.equal((await sender.call({ type: 'direct', to, data: 'x' })).delivered, 0, to);
   }
   assert.equal((await sender.call({ type: 'direct', to: sender.welcome.user, data: 'self' })).delivered, 1);
@@ -283,7 +330,8 @@ test('a direct reaches all sessions of a user, or none; nothing is read into the
 
 test('F9: room names are names, whatever they look like', async () => {
   const [a, b] = [await Native.open(server), await Native.open(server)];
-  const names = ['*', '>', '.', '..', '../..', 'a.b.*', 'a.b.c', 'a/b', '%2e%2e', "'; drop table rooms; --", '{{x}}', '${x}', '"', '\\', '\u00a0', '\u202e', 'é', 'e\u0301', 'ROOM', 'room', 'x'.repeat(128), '😀'.repeat(32)];
+  const names = ['*', '>', '.', '..', '../..', 'a.b.*', 'a.b.c', 'a/b', '%2e%2e', "'; drop table rooms; --", '{{x}}',
+    '${x}', '"', '\\', '\u00a0', '\u202e', 'é', 'e\u0301', 'ROOM', 'room', 'x'.repeat(128), '😀'.repeat(32)];
   for (const room of names) {
     await a.join(room);
     assert.equal((await b.join(room)).room, room);
@@ -302,7 +350,8 @@ test('F9: room names are names, whatever they look like', async () => {
 });
 
 test('lists: pages, limits, ends', async () => {
-  await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=300', '--server.shards=3'] }, async (own) => {
+  await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=300', '--server.shards=3'] },
+    async (own) => {
     const client = await Native.open(own);
     for (let i = 0; i < 250; i++) client.say({ type: 'join', room: `p/${String(i).padStart(3, '0')}` });
     for (let i = 0; i < 250; i++) await client.nextOf('joined');
@@ -334,7 +383,8 @@ test('lists: pages, limits, ends', async () => {
 const offsets = (messages) => messages.map((message) => message.offset);
 
 test('history, since, recovered, gap, other epochs', async () => {
-  await withServer({ flags: ['--limits.commands_per_s=0', '--log.entries=50', '--rooms.presence_exact_max=0'] }, async (own) => {
+  await withServer({ flags: ['--limits.commands_per_s=0', '--log.entries=50', '--rooms.presence_exact_max=0'] },
+    async (own) => {
     const writer = await Native.open(own);
     const { epoch } = await writer.join('r');
     const publish = async (n) => {
@@ -400,7 +450,8 @@ test('resume: the same session, the same person; the older connection goes; a fo
   assert.equal(joined.recovered, true);
   const token = first.welcome.resume;
   const flip = (at) => token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
-  for (const forged of ['x', 'A'.repeat(400), token.slice(1), token.slice(0, -1), `${token}A`, ...Array.from({ length: token.length - 1 }, (_, at) => flip(at)), randomBytes(90).toString('base64url')]) {
+  for (const forged of ['x', 'A'.repeat(400), token.slice(1), token.slice(0, -1), `${token}A`,
+    ...Array.from({ length: token.length - 1 }, (_, at) => flip(at)), randomBytes(90).toString('base64url')]) {
     const other = await Native.open(server, { resume: forged });
     assert.notEqual(other.welcome.session, first.welcome.session, forged);
     assert.notEqual(other.welcome.user, first.welcome.user, forged);
@@ -411,7 +462,8 @@ test('resume: the same session, the same person; the older connection goes; a fo
 });
 
 test('switch: all or nothing, also where one room is all one may have', async () => {
-  await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=1', '--rooms.members_max=1'] }, async (own) => {
+  await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=1', '--rooms.members_max=1'] },
+    async (own) => {
     const client = await Native.open(own);
     assert.equal(client.welcome.limits.rooms, 1);
     await client.join('a');
@@ -432,7 +484,8 @@ test('switch: all or nothing, also where one room is all one may have', async ()
 });
 
 test('limits: rooms of a connection, rooms of the server, message size', async () => {
-  await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=5', '--limits.rooms=8', '--server.shards=1', '--limits.message_bytes=1024', '--rooms.grace_s=0'] }, async (own) => {
+  await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=5', '--limits.rooms=8',
+    '--server.shards=1', '--limits.message_bytes=1024', '--rooms.grace_s=0'] }, async (own) => {
     const client = await Native.open(own);
     for (let i = 0; i < 5; i++) await client.join(`a${i}`);
     await client.refused({ type: 'join', room: 'a5' }, 'limit_reached');
@@ -486,7 +539,8 @@ test('the same key twice: one entry, the same answer; keys are per user and room
   const first = await a.call({ type: 'message', room, data: 1, key: 'k' });
   assert.equal(first.duplicate, undefined);
   const second = await a.call({ type: 'message', room, data: 2, key: 'k' });
-  assert.deepEqual([second.type, second.duplicate, second.offset, second.epoch], ['ack', true, first.offset, first.epoch]);
+  assert.deepEqual([second.type, second.duplicate, second.offset, second.epoch], ['ack', true, first.offset,
+    first.epoch]);
   assert.equal((await a.call({ type: 'message', room: other, data: 3, key: 'k' })).duplicate, undefined);
   assert.equal((await b.call({ type: 'message', room, data: 4, key: 'k' })).duplicate, undefined);
   assert.equal((await a.call({ type: 'message', room, data: 5, key: '\u006b ' })).duplicate, undefined);
@@ -513,7 +567,8 @@ test('own messages: back with echo, only the ack without; nothing of a room afte
   client.say({ type: 'ping', id: 'p' });
   const rest = [];
   for (let message; (message = await client.next()).id !== 'p';) rest.push(message);
-  assert.deepEqual(rest.filter(({ type }) => type === 'message' || type === 'left').map(({ type }) => type), ['message', 'left']);
+  assert.deepEqual(rest.filter(({ type }) => type === 'message' || type === 'left').map(({ type }) => type),
+    ['message', 'left']);
   await client.close();
 });
 
@@ -522,7 +577,8 @@ test('own messages: back with echo, only the ack without; nothing of a room afte
 test('F8: log lines stay lines, whatever peers are called', async () => {
   for (const format of ['logfmt', 'json']) {
     await withServer({ flags: ['--logging.level=debug', `--logging.format=${format}`] }, async (own) => {
-      const evil = ['\u202eevil', 'a" event=forged x="', 'a\\', '\u2028', 'level=error', '{"event":"forged"}', '\u200b', '😀'];
+      const evil = ['\u202eevil', 'a" event=forged x="', 'a\\', '\u2028', 'level=error', '{"event":"forged"}',
+        '\u200b', '😀'];
       for (const name of evil) {
         const client = await Native.open(own, { name });
         await client.join(name);
@@ -533,9 +589,11 @@ test('F8: log lines stay lines, whatever peers are called', async () => {
       await tcp.readEnd();
       await own.until('the rooms in the log', () => own.stderr.split('room_created').length > evil.length);
       for (const line of own.stderr.trimEnd().split('\n')) {
-        assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\u200b]/, JSON.stringify(line));
+        assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\u200b]/,
+          JSON.stringify(line));
         if (format === 'json') assert.notEqual(JSON.parse(line).event, 'forged');
-        else assert.match(line, /^time=\S+ level=(debug|info) event=(?!forged)\w+( [\w.]+=("(?:[^"\\]|\\.)*"|[^\s"]+))*$/u, line);
+        else assert.match(line,
+          /^time=\S+ level=(debug|info) event=(?!forged)\w+( [\w.]+=("(?:[^"\\]|\\.)*"|[^\s"]+))*$/u, line);
       }
     });
   }
@@ -566,7 +624,8 @@ test('F6: random objects over the grammar: answered or ignored, never worse', as
     for (let i = 0; i < 20; i++) {
       const chosen = new Map(Array.from({ length: 4 }, () => [pick(keys), pick(values)]));
       if (pick([0, 1, 1, 1])) chosen.set('room', '"grammar"');
-      client.text(`{"type":"${pick(Object.keys(GRAMMAR))}"${[...chosen].map(([key, text]) => `,"${key}":${text}`).join('')}}`);
+      const pairs = [...chosen].map(([key, text]) => `,"${key}":${text}`).join('');
+      client.text(`{"type":"${pick(Object.keys(GRAMMAR))}"${pairs}}`);
     }
     client.say({ type: 'ping', id: `round ${round}` });
     for (let reply; (reply = await client.next()).id !== `round ${round}`;) assert.ok(reply.type);

@@ -11,7 +11,8 @@ import {
 } from './websocket.mjs';
 
 const MESSAGE_MAX = 1 << 20;
-const server = await sharedServer({ flags: [`--limits.message_bytes=${MESSAGE_MAX}`, '--limits.commands_per_s=0', '--limits.reply_bytes=8388608'] });
+const server = await sharedServer({ flags: [`--limits.message_bytes=${MESSAGE_MAX}`, '--limits.commands_per_s=0',
+  '--limits.reply_bytes=8388608'] });
 
 const echo = () => Ws.open(server, '/conformance/echo');
 
@@ -58,7 +59,8 @@ test('chopped into segments of any size', async () => {
 test('many messages in one segment come back in order, whatever the masks', async () => {
   const ws = await echo();
   const texts = Array.from({ length: 5000 }, (_, i) => `message ${i}`);
-  ws.tcp.write(Buffer.concat(texts.map((text, i) => frame(TEXT, text, { mask: i % 3 ? randomBytes(4) : [0, 0, 0, 0] }))));
+  ws.tcp.write(Buffer.concat(texts.map((text, i) => frame(TEXT, text,
+    { mask: i % 3 ? randomBytes(4) : [0, 0, 0, 0] }))));
   for (const text of texts) await ws.expect(TEXT, text);
   await ws.close();
 });
@@ -110,7 +112,8 @@ test('B6: control frames longer than 125 octets or in fragments fail', async () 
 
 test('B4: reserved bits fail, on every frame', async () => {
   for (let rsv = 1; rsv < 8; rsv++) {
-    for (const opcode of [TEXT, BINARY, PING, PONG, CLOSE]) await fails(frame(opcode, opcode === CLOSE ? closePayload(1000) : 'x', { rsv }), 1002);
+    for (const opcode of [TEXT, BINARY, PING, PONG, CLOSE])
+      await fails(frame(opcode, opcode === CLOSE ? closePayload(1000) : 'x', { rsv }), 1002);
     await fails(Buffer.concat([frame(TEXT, 'a', { fin: false }), frame(CONTINUATION, 'b', { rsv })]), 1002);
   }
 });
@@ -163,7 +166,8 @@ test('B7: fragments, empty ones too, with control frames between them answered a
   }
   await ws.send(CONTINUATION, 'e').expect(TEXT, 'abcde');
   // The same in one segment, and one octet at a time.
-  const stream = Buffer.concat([frame(TEXT, 'x', { fin: false }), frame(PING, '1'), frame(CONTINUATION, 'y', { fin: false }), frame(PING, '2'), frame(CONTINUATION, 'z'), frame(TEXT, '!')]);
+  const stream = Buffer.concat([frame(TEXT, 'x', { fin: false }), frame(PING, '1'), frame(CONTINUATION, 'y',
+    { fin: false }), frame(PING, '2'), frame(CONTINUATION, 'z'), frame(TEXT, '!')]);
   for (const pieces of [[stream], Array.from(stream, (byte) => Buffer.from([byte]))]) {
     await ws.tcp.writePieces(pieces);
     await ws.expect(PONG, '1');
@@ -207,7 +211,8 @@ test('B9: 131,072 fragments of one octet are one message and hold no more than i
   const ws = await echo();
   await ws.alive();
   const before = (await server.metrics()).plenum_memory_used_bytes;
-  ws.tcp.write(Buffer.concat([frame(BINARY, 'a', { fin: false }), ...Array(count - 1).fill(frame(CONTINUATION, 'a', { fin: false }))]));
+  ws.tcp.write(Buffer.concat([frame(BINARY, 'a', { fin: false }), ...Array(count - 1).fill(frame(CONTINUATION, 'a',
+    { fin: false }))]));
   await ws.send(PING, 'all read').expect(PONG, 'all read');
   // The connection that asks for the metrics holds a little itself.
   const held = (await server.metrics()).plenum_memory_used_bytes - before;
@@ -222,7 +227,8 @@ test('B9: 131,072 empty fragments are not stored', async () => {
   const ws = await echo();
   await ws.alive();
   const before = (await server.metrics()).plenum_memory_used_bytes;
-  ws.tcp.write(Buffer.concat([frame(TEXT, '', { fin: false }), ...Array(131_071).fill(frame(CONTINUATION, '', { fin: false }))]));
+  ws.tcp.write(Buffer.concat([frame(TEXT, '', { fin: false }), ...Array(131_071).fill(frame(CONTINUATION, '',
+    { fin: false }))]));
   await ws.send(PING, 'all read').expect(PONG, 'all read');
   assert.ok((await server.metrics()).plenum_memory_used_bytes - before <= 4096);
   await ws.send(CONTINUATION, '').expect(TEXT, '');
@@ -233,7 +239,8 @@ test('B9: 131,072 empty fragments are not stored', async () => {
 
 // The ranges of well-formed UTF-8 (Unicode, table 3-7): first octet from, to, then the range of the second one.
 const WELL_FORMED = [[0x00, 0x7f], [0xc2, 0xdf, 0x80, 0xbf], [0xe0, 0xe0, 0xa0, 0xbf, 1], [0xe1, 0xec, 0x80, 0xbf, 1],
-  [0xed, 0xed, 0x80, 0x9f, 1], [0xee, 0xef, 0x80, 0xbf, 1], [0xf0, 0xf0, 0x90, 0xbf, 2], [0xf1, 0xf3, 0x80, 0xbf, 2], [0xf4, 0xf4, 0x80, 0x8f, 2]];
+  [0xed, 0xed, 0x80, 0x9f, 1], [0xee, 0xef, 0x80, 0xbf, 1], [0xf0, 0xf0, 0x90, 0xbf, 2], [0xf1, 0xf3, 0x80, 0xbf, 2],
+  [0xf4, 0xf4, 0x80, 0x8f, 2]];
 
 // Index of the first octet that cannot be; bytes.length where only an end is missing; -1 where all is well.
 function firstBad(bytes) {
@@ -254,15 +261,21 @@ function firstBad(bytes) {
 
 const hex = (text) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 // Borders of every length, non-characters, and everything that is not UTF-8 in every way it can be not.
-const VALID = ['', '00', '7f', 'c280', 'dfbf', 'e0a080', 'ed9fbf', 'ee8080', 'efbfbd', 'efbfbe', 'efbfbf', 'f0908080', 'f48fbfbf',
+const VALID = ['', '00', '7f', 'c280', 'dfbf', 'e0a080', 'ed9fbf', 'ee8080', 'efbfbd', 'efbfbe', 'efbfbf', 'f0908080',
+  'f48fbfbf',
   'f09fbfbe', 'efbbbf', 'cebae1bdb9cf83cebcceb5', 'e282ac f09f9880 c3a9 78'];
-const INVALID = ['80', 'bf', '8080', '80bf80bf80bf80', 'c0', 'c1', 'f5', 'fe', 'ff', 'fefeffff', 'c080', 'c0af', 'c1bf', 'e08080', 'e080af', 'e09fbf',
-  'f0808080', 'f08080af', 'f08fbfbf', 'f888808080', 'f8888080 80', 'fc8480808080', 'eda080', 'edadbf', 'edae80', 'edafbf', 'edb080', 'edbfbf',
-  'eda080edb080', 'edafbfedbfbf', 'f4908080', 'f7bfbfbf', 'fbbfbfbfbf', 'fdbfbfbfbfbf', 'c320', 'e28220', 'e220', 'f09f9820', 'f09f20', 'f020',
-  'c3', 'e2', 'e282', 'f0', 'f09f', 'f09f98', 'c3c3a9', 'e282e282ac', 'cebae1bdb9cf83cebcceb5eda08065646974656'.slice(0, 38),
+const INVALID = ['80', 'bf', '8080', '80bf80bf80bf80', 'c0', 'c1', 'f5', 'fe', 'ff', 'fefeffff', 'c080', 'c0af',
+  'c1bf', 'e08080', 'e080af', 'e09fbf',
+  'f0808080', 'f08080af', 'f08fbfbf', 'f888808080', 'f8888080 80', 'fc8480808080', 'eda080', 'edadbf', 'edae80',
+  'edafbf', 'edb080', 'edbfbf',
+  'eda080edb080', 'edafbfedbfbf', 'f4908080', 'f7bfbfbf', 'fbbfbfbfbf', 'fdbfbfbfbfbf', 'c320', 'e28220', 'e220',
+  'f09f9820', 'f09f20', 'f020',
+  'c3', 'e2', 'e282', 'f0', 'f09f', 'f09f98', 'c3c3a9', 'e282e282ac',
+  'cebae1bdb9cf83cebcceb5eda08065646974656'.slice(0, 38),
   'cebae1bdb9cf83cebcceb5f4908080656469746564'];
 
-test('B10: text is checked as it arrives: valid at every split, refused at the first octet that cannot be', async () => {
+test('B10: text is checked as it arrives: valid at every split, refused at the first octet that cannot be',
+  async () => {
   for (const text of VALID) {
     const bytes = hex(text);
     assert.equal(firstBad(bytes), -1);
@@ -284,7 +297,8 @@ test('B10: text is checked as it arrives: valid at every split, refused at the f
     await ws.send(BINARY, bytes).expect(BINARY, bytes);
     await ws.close();
     for (let cut = 0; cut <= bytes.length; cut++) {
-      await fails(Buffer.concat([frame(TEXT, bytes.subarray(0, cut), { fin: false }), frame(CONTINUATION, bytes.subarray(cut))]), 1007);
+      await fails(Buffer.concat([frame(TEXT, bytes.subarray(0, cut), { fin: false }),
+        frame(CONTINUATION, bytes.subarray(cut))]), 1007);
     }
     if (bad === bytes.length) return;
     // Fail fast: a frame that says it is longer, of which nothing comes behind the bad octet.
@@ -299,7 +313,8 @@ test('B10: text is checked as it arrives: valid at every split, refused at the f
 // ---- 7: closing ---------------------------------------------------------------------------------------------------
 
 test('the close handshake: our code comes back, TCP ends, at once', async () => {
-  for (const payload of [Buffer.alloc(0), closePayload(1000), closePayload(1000, 'bye'), closePayload(1000, 'x'.repeat(123)), closePayload(1001, '✓')]) {
+  for (const payload of [Buffer.alloc(0), closePayload(1000), closePayload(1000, 'bye'),
+    closePayload(1000, 'x'.repeat(123)), closePayload(1001, '✓')]) {
     const ws = await echo();
     const start = performance.now();
     ws.send(CLOSE, payload);
@@ -343,7 +358,8 @@ test('B11: close frames that are not well-formed', async () => {
 });
 
 test('B12: nothing is answered after the close frame', async () => {
-  const after = [frame(TEXT, 'late'), frame(PING, 'late'), frame(CLOSE, closePayload(1001)), frame(CONTINUATION, 'late'), randomBytes(1000)];
+  const after = [frame(TEXT, 'late'), frame(PING, 'late'), frame(CLOSE, closePayload(1001)),
+    frame(CONTINUATION, 'late'), randomBytes(1000)];
   for (const bytes of [...after, Buffer.concat(Array(2000).fill(frame(CLOSE, closePayload(1000))))]) {
     const ws = await echo();
     ws.tcp.write(Buffer.concat([frame(TEXT, 'before'), frame(CLOSE, closePayload(1000)), bytes]));
@@ -351,7 +367,8 @@ test('B12: nothing is answered after the close frame', async () => {
     await ws.expectClose(1000, { answer: false });
   }
   const ws = await echo(); // a message that was begun is not finished
-  ws.tcp.write(Buffer.concat([frame(TEXT, 'be', { fin: false }), frame(CLOSE, closePayload(1000)), frame(CONTINUATION, 'gun')]));
+  ws.tcp.write(Buffer.concat([frame(TEXT, 'be', { fin: false }), frame(CLOSE, closePayload(1000)),
+    frame(CONTINUATION, 'gun')]));
   await ws.expectClose(1000, { answer: false });
   const big = await echo(); // a large reply is complete before the close frame
   const payload = randomBytes(262_144);
@@ -396,7 +413,8 @@ test('B12: half-closed: what was sent is answered, then the connection ends', as
 });
 
 test('resets in the middle of anything leave nothing behind', async () => {
-  const bytes = Buffer.concat([frame(TEXT, 'x'.repeat(300), { fin: false }), frame(PING, 'p'), frame(CONTINUATION, 'y')]);
+  const bytes = Buffer.concat([frame(TEXT, 'x'.repeat(300), { fin: false }), frame(PING, 'p'),
+    frame(CONTINUATION, 'y')]);
   for (let cut = 1; cut < bytes.length; cut += 7) {
     const ws = await echo();
     ws.tcp.write(bytes.subarray(0, cut));
@@ -419,7 +437,8 @@ test('on /ws replies come before the close frame of an error behind them, wherev
   for (let i = 0; i < 8; i++) { // rooms are spread over the shards by name
     const client = await Native.open(server);
     await client.join(`due ${i}`);
-    const commands = Array.from({ length: 10 }, (_, n) => frame(TEXT, JSON.stringify({ type: 'message', id: n, room: `due ${i}`, data: n })));
+    const commands = Array.from({ length: 10 },
+      (_, n) => frame(TEXT, JSON.stringify({ type: 'message', id: n, room: `due ${i}`, data: n })));
     client.tcp.write(Buffer.concat([...commands, frame(TEXT, 'x', { rsv: 4 })]));
     for (let n = 0; n < 10; n++) assert.equal((await client.nextOf('ack')).id, n);
     await client.expectClose(1002);

@@ -8,7 +8,8 @@ import { PLENUM_RELEASE, elapsed, pool, sharedServer, withServer } from './suppo
 
 const server = await sharedServer();
 
-const get = (path = '/healthz', fields = '', method = 'GET') => `${method} ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`;
+const get = (path = '/healthz', fields = '', method = 'GET') =>
+  `${method} ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`;
 const latin = (text) => Buffer.from(text, 'latin1');
 const SECOND = get('/readyz');
 
@@ -90,7 +91,8 @@ test('HEAD has the fields of GET and no body', async () => {
     tcp.write(get(path));
     const full = await tcp.response(); // its status line comes right behind the HEAD's fields
     assert.equal(head.status, full.status);
-    for (const name of ['content-length', 'content-type', 'etag', 'cache-control']) assert.equal(head.headers[name], full.headers[name], name);
+    for (const name of ['content-length', 'content-type', 'etag', 'cache-control'])
+      assert.equal(head.headers[name], full.headers[name], name);
     tcp.destroy();
   }
 });
@@ -158,11 +160,13 @@ test('a body is never taken for a request', async () => {
   assert.equal((await tcp.readEnd()).length, 0);
   tcp.destroy();
   await refused('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n', [405, 417]);
-  for (const n of ['65537', '1000000', '18446744073709551615']) await refused(get('/', `Content-Length: ${n}\r\n`), 413);
+  for (const n of ['65537', '1000000', '18446744073709551615']) await refused(get('/', `Content-Length: ${n}\r\n`),
+    413);
 });
 
 test('A5: Content-Length and Transfer-Encoding in every broken form', async () => {
-  for (const length of ['', '-1', '+5', '0x5', '5,5', '5, 5', '5 5', '5;', '5.0', '1e1', '18446744073709551616', '9'.repeat(200), 'a', '5\t5', '"5"', '٥']) {
+  for (const length of ['', '-1', '+5', '0x5', '5,5', '5, 5', '5 5', '5;', '5.0', '1e1', '18446744073709551616',
+    '9'.repeat(200), 'a', '5\t5', '"5"', '٥']) {
     await refused(get('/healthz', `Content-Length: ${length}\r\n`), 400);
   }
   for (const pair of [['5', '5'], ['5', '6'], ['0', '0']]) {
@@ -172,15 +176,18 @@ test('A5: Content-Length and Transfer-Encoding in every broken form', async () =
     await refused(`${get('/healthz', `Transfer-Encoding: ${coding}\r\n`)}0\r\n\r\n`, 501);
     await refused(get('/healthz', `Content-Length: 5\r\nTransfer-Encoding: ${coding}\r\n`), 400);
   }
-  for (const coding of ['chunked, identity', 'identity, chunked', 'chunked, chunked', 'chunked;x=y', '"chunked"', 'xchunked', 'identity', 'gzip, chunked', '', ',', 'chunked\x0b']) {
+  for (const coding of ['chunked, identity', 'identity, chunked', 'chunked, chunked', 'chunked;x=y', '"chunked"',
+    'xchunked', 'identity', 'gzip, chunked', '', ',', 'chunked\x0b']) {
     await refused(get('/healthz', `Transfer-Encoding: ${coding}\r\n`), [400, 501]);
   }
   await refused(get('/healthz', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n'), 400);
   await refused(get('/healthz', 'Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n'), 400);
   await refused('GET /healthz HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n', 400);
   // Names that some servers take for the real ones.
-  for (const field of ['Content-Length : 5', 'Content-Length\t: 5', ' Content-Length: 5', 'Content-Length: 5\r\n 0', 'Transfer-Encoding : chunked',
-    'Transfer-Encoding:\x0bchunked', 'Transfer\0-Encoding: chunked', 'X: y\nTransfer-Encoding: chunked', 'X: y\rContent-Length: 5', 'X:\0y']) {
+  for (const field of ['Content-Length : 5', 'Content-Length\t: 5', ' Content-Length: 5', 'Content-Length: 5\r\n 0',
+    'Transfer-Encoding : chunked',
+    'Transfer-Encoding:\x0bchunked', 'Transfer\0-Encoding: chunked', 'X: y\nTransfer-Encoding: chunked',
+    'X: y\rContent-Length: 5', 'X:\0y']) {
     await refused(get('/healthz', `${field}\r\n`), 400);
   }
   // Chunks, whatever is in them, are not read: bare LF, overflow, nothing.
@@ -190,41 +197,53 @@ test('A5: Content-Length and Transfer-Encoding in every broken form', async () =
 });
 
 test('A6: malformed heads are 400', async () => {
-  const lines = ['GET /healthz\r\n\r\n', 'GET\r\n\r\n', '\r\n\r\n', ' GET / HTTP/1.1\r\nHost: a\r\n\r\n', 'GET / HTTP/1.1 \r\nHost: a\r\n\r\n', 'GET /  HTTP/1.1\r\nHost: a\r\n\r\n',
-    'GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n', 'G\0T / HTTP/1.1\r\nHost: a\r\n\r\n', 'GET / HTTP/1.1\nHost: a\n\n', 'GET / HTTP/1.1\rHost: a\r\r', 'GET / HTTP/1.1\r\n Host: a\r\n\r\n',
-    'GET / HTTP/1.1\r\nHost: a\r\n\n', 'GET / HTTP/11\r\nHost: a\r\n\r\n', 'GET / HTTP/a.b\r\nHost: a\r\n\r\n', 'GET / HTTPS/1.1\r\nHost: a\r\n\r\n', 'GET / http/1.1\r\nHost: a\r\n\r\n',
-    'GET / HTTP/1.1\r\n: x\r\nHost: a\r\n\r\n', 'GET / HTTP/1.1\r\nHost\r\n\r\n', 'GET / HTTP/1.1\r\n\xe4: x\r\nHost: a\r\n\r\n', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
+  const lines = ['GET /healthz\r\n\r\n', 'GET\r\n\r\n', '\r\n\r\n', ' GET / HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET / HTTP/1.1 \r\nHost: a\r\n\r\n', 'GET /  HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n', 'G\0T / HTTP/1.1\r\nHost: a\r\n\r\n', 'GET / HTTP/1.1\nHost: a\n\n',
+    'GET / HTTP/1.1\rHost: a\r\r', 'GET / HTTP/1.1\r\n Host: a\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: a\r\n\n', 'GET / HTTP/11\r\nHost: a\r\n\r\n', 'GET / HTTP/a.b\r\nHost: a\r\n\r\n',
+    'GET / HTTPS/1.1\r\nHost: a\r\n\r\n', 'GET / http/1.1\r\nHost: a\r\n\r\n',
+    'GET / HTTP/1.1\r\n: x\r\nHost: a\r\n\r\n', 'GET / HTTP/1.1\r\nHost\r\n\r\n',
+    'GET / HTTP/1.1\r\n\xe4: x\r\nHost: a\r\n\r\n', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
     'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '\0\0\0\0\r\n\r\n', '{"type":"hello"}\r\n\r\n'];
   for (const line of lines) {
     const tcp = await server.connect();
     tcp.write(latin(line));
     tcp.finish(); // some never get as far as an answer; they must not be served
     const got = (await tcp.readEnd(3000)).toString('latin1');
-    if (got) assert.match(got, line.startsWith('PRI') ? /^HTTP\/1\.1 (400|505) / : /^HTTP\/1\.1 400 /, JSON.stringify(line));
+    if (got) assert.match(got, line.startsWith('PRI') ? /^HTTP\/1\.1 (400|505) / : /^HTTP\/1\.1 400 /,
+      JSON.stringify(line));
     tcp.destroy();
   }
   for (const version of ['1.2', '2.0', '0.9', '9.9']) await refused(`GET / HTTP/${version}\r\nHost: a\r\n\r\n`, 505);
 });
 
 test('A10: Host once, well-formed; targets in origin form', async () => {
-  for (const host of ['', 'Host: \r\n', 'Host: a\r\nHost: a\r\n', 'Host: a, b\r\n', 'Host: a b\r\n', 'Host: a/b\r\n', 'Host: a:b\r\n', 'Host: [::1\r\n', 'Host: a@b\r\n', 'Host: a\xe9\r\n']) {
+  for (const host of ['', 'Host: \r\n', 'Host: a\r\nHost: a\r\n', 'Host: a, b\r\n', 'Host: a b\r\n', 'Host: a/b\r\n',
+    'Host: a:b\r\n', 'Host: [::1\r\n', 'Host: a@b\r\n', 'Host: a\xe9\r\n']) {
     await refused(`GET / HTTP/1.1\r\n${host}\r\n`, 400);
   }
-  for (const target of ['http://a/', 'https://a/healthz', 'a:80', '*', 'healthz', '?x', '#', '\\', '//a@b/..']) await refused(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`, 400);
+  for (const target of ['http://a/', 'https://a/healthz', 'a:80', '*', 'healthz', '?x', '#', '\\', '//a@b/..'])
+    await refused(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`, 400);
   assert.equal((await server.request('GET /healthz?a=b&c=%00%2f.. HTTP/1.1\r\nHost: a\r\n\r\n')).status, 200);
 });
 
 test('A13: path games: 400, 404, 414, and never a file', async () => {
-  for (const path of ['/../etc/passwd', '/./healthz', '/a/../healthz', '/..', '/%2e%2e/healthz', '/%2E/healthz', '/..%2f', '/%2fhealthz', '/%5c..%5c', '/healthz%00', '/healthz%0d%0aX:%20y',
-    '/%c0%ae%c0%ae/', '/%e0%80%ae/', '/%ff', '/%f0%80%80%ae', '/%', '/%1', '/%gg', '/%u002e', '/healthz\\', '/a b', '/<script>\x7f', '/\xe9', '/a#b']) {
+  for (const path of ['/../etc/passwd', '/./healthz', '/a/../healthz', '/..', '/%2e%2e/healthz', '/%2E/healthz',
+    '/..%2f', '/%2fhealthz', '/%5c..%5c', '/healthz%00', '/healthz%0d%0aX:%20y',
+    '/%c0%ae%c0%ae/', '/%e0%80%ae/', '/%ff', '/%f0%80%80%ae', '/%', '/%1', '/%gg', '/%u002e', '/healthz\\', '/a b',
+    '/<script>\x7f', '/\xe9', '/a#b']) {
     await refused(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`, 400);
   }
-  for (const path of ['//', '//healthz', '/healthz;x', '/healthz%20', '/%68ealthz2', '/etc/passwd', `/${'a/'.repeat(2000)}`]) assert.equal((await server.request(get(path))).status, 404, path);
-  for (const n of [8192, 16384, 65536, 1 << 20]) await refused(`GET /${'a'.repeat(n)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414);
+  for (const path of ['//', '//healthz', '/healthz;x', '/healthz%20', '/%68ealthz2', '/etc/passwd',
+    `/${'a/'.repeat(2000)}`]) assert.equal((await server.request(get(path))).status, 404, path);
+  for (const n of [8192, 16384, 65536, 1 << 20]) await refused(`GET /${'a'.repeat(n)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+    414);
 });
 
 test('A1: too many, too long: 431 within a second, and no more is held than a head may have', async () => {
-  const floods = { 'two thousand fields': 'X: y\r\n'.repeat(2000), 'one of a mebibyte': `X: ${'y'.repeat(1 << 20)}\r\n`, '100,000 of one byte': 'a:\r\n'.repeat(100_000),
+  const floods = { 'two thousand fields': 'X: y\r\n'.repeat(2000),
+    'one of a mebibyte': `X: ${'y'.repeat(1 << 20)}\r\n`, '100,000 of one byte': 'a:\r\n'.repeat(100_000),
     'sixty-five': 'X: y\r\n'.repeat(65) };
   for (const [what, fields] of Object.entries(floods)) {
     const start = performance.now();
@@ -239,7 +258,8 @@ test('A1: too many, too long: 431 within a second, and no more is held than a he
     tcp.write(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(16_000)}`);
     return tcp;
   }));
-  await server.until('the bytes to be read', async () => (await server.metrics()).plenum_memory_used_bytes - before > 20 * 16_000);
+  await server.until('the bytes to be read', async () =>
+    (await server.metrics()).plenum_memory_used_bytes - before > 20 * 16_000);
   const held = ((await server.metrics()).plenum_memory_used_bytes - before) / 20;
   assert.ok(held <= 65_536, `${held} bytes each`);
   for (const tcp of half) tcp.destroy();
@@ -261,7 +281,8 @@ test('A1: time grows linearly with the input', async () => {
     await cost(100);
     const single = await cost(7_000);
     const double = await cost(14_000);
-    assert.ok(double <= 2.5 * single + 20, `${single} ms for 7,000 octets, ${double} ms for 14,000`); // 10 ms is proc's grain
+    assert.ok(double <= 2.5 * single + 20,
+      `${single} ms for 7,000 octets, ${double} ms for 14,000`); // 10 ms is proc's grain
   });
 });
 
@@ -307,7 +328,8 @@ test('A2: slow heads and bodies are cut by the handshake timer, and the healthy 
 });
 
 test('random bytes: nothing but 4xx and 5xx, and an end', async () => {
-  const words = ['GET ', '/', 'HTTP/1.1', '\r\n', '\n', ':', ' ', 'Host: a', 'Content-Length: 0', '\0', '\xff', 'Upgrade: websocket', '%', '..', ',', 'a'.repeat(50), '\t'];
+  const words = ['GET ', '/', 'HTTP/1.1', '\r\n', '\n', ':', ' ', 'Host: a', 'Content-Length: 0', '\0', '\xff',
+    'Upgrade: websocket', '%', '..', ',', 'a'.repeat(50), '\t'];
   await pool(Array.from({ length: 300 }, (_, i) => i), 8, async (seed) => {
     let state = seed + 1;
     const pick = () => words[(state = (state * 48271) % 2147483647) % words.length];
@@ -330,7 +352,8 @@ test('503: draining, the probe says so, and upgrades are refused', async () => {
     leaving.leave();
     await leaving.until('the drain to begin', () => leaving.stderr.includes('event=draining'));
     const still = clients.filter((tcp) => !tcp.ended);
-    still.forEach((tcp, i) => tcp.write(get(i % 2 ? '/readyz' : '/ws', i % 2 ? '' : 'Upgrade: websocket\r\nConnection: Upgrade\r\n'
+    still.forEach((tcp, i) => tcp.write(get(i % 2 ? '/readyz' : '/ws',
+      i % 2 ? '' : 'Upgrade: websocket\r\nConnection: Upgrade\r\n'
       + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n')));
     let asked = 0;
     for (const tcp of still) {

@@ -18,7 +18,7 @@ export const PLENUM = process.env.PLENUM_BIN ?? join(root, 'build/dev/plenum');
 export const PLENUM_RELEASE = process.env.PLENUM_RELEASE_BIN ?? join(root, 'build/release/plenum');
 
 const WAIT_MS = 10_000; // a wait that takes longer has failed
-const SANITIZER = /(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehavior|runtime error:|Assertion|assertion)/;
+const SANITIZER = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehavior|runtime error:|[Aa]ssertion/;
 
 // Resolves as soon as probe() (may be async) returns something true, with that; rejects after `limit` ms.
 export async function until(what, probe, limit = WAIT_MS) {
@@ -92,7 +92,8 @@ export class Server {
       rmSync(server.folder, { recursive: true, force: true });
     });
     running.add(server);
-    const ready = await server.until('the ready line', () => /^ready http=\S+:(\d+) text=\S+:(\d+) .*pid=(\d+)/m.exec(server.stdout));
+    const ready = await server.until('the ready line',
+      () => /^ready http=\S+:(\d+) text=\S+:(\d+) .*pid=(\d+)/m.exec(server.stdout));
     [server.http, server.text, server.pid] = ready.slice(1).map(Number);
     return server;
   }
@@ -219,23 +220,23 @@ export class Tcp {
         }
         if (found) finish(done, found);
         else if (this.closed || this.ended) {
-          finish(fail, new Error(`the connection ended (${this.error?.code ?? 'FIN'}) before: ${what}; ${this.size} bytes left: ${this.peek(300).toString('latin1')}`));
+          finish(fail, this.missed(`the connection ended (${this.error?.code ?? 'FIN'}) before: ${what}`));
         }
       };
-      const timer = setTimeout(() => finish(fail, new Error(`waited ${limit} ms for: ${what}; ${this.size} bytes there: ${this.peek(300).toString('latin1')}`)), limit);
+      const timer = setTimeout(() => finish(fail, this.missed(`waited ${limit} ms for: ${what}`)), limit);
       const watch = setInterval(step, 100);
       this.waiters.add(step);
       step();
     });
   }
 
+  missed(text) {
+    return new Error(`${text}; ${this.size} bytes there: ${this.bytes().subarray(0, 300).toString('latin1')}`);
+  }
+
   bytes() {
     if (this.chunks.length > 1) this.chunks = [Buffer.concat(this.chunks)];
     return this.chunks[0] ?? Buffer.alloc(0);
-  }
-
-  peek(n) {
-    return this.bytes().subarray(0, n);
   }
 
   take(n) {

@@ -121,7 +121,8 @@ for (const Text of [TcpText, WsText]) {
     assert.match(await a.ask('/state'), /^\* error unavailable: /);
     assert.match(await a.ask('/state x y'), /^\* error unavailable: /);
     a.say('/help');
-    for (const word of ['/join', '/leave', '/nick', '/who', '/rooms', '/msg', '/history', '/help', '/quit']) assert.ok((await a.find(/^\* \//)).startsWith(`* ${word}`));
+    for (const word of ['/join', '/leave', '/nick', '/who', '/rooms', '/msg', '/history', '/help', '/quit'])
+      assert.ok((await a.find(/^\* \//)).startsWith(`* ${word}`));
     await a.find(/^\* a line that begins/);
     assert.equal(await a.ask('/leave'), `* left ${room}`);
     await b.find(/^\* Ada Lovelace left$/);
@@ -134,17 +135,25 @@ for (const Text of [TcpText, WsText]) {
 
   test(`${on}: errors, after which all goes on`, async () => {
     const text = await Text.open();
-    const wrong = { '/': 'unknown_type', '/foo': 'unknown_type', '/joinx a': 'unknown_type', '/ join a': 'unknown_type', '/hello': 'unknown_type', '/join': 'bad_command', '/join  ': 'bad_command',
-      [`/join ${'x'.repeat(129)}`]: 'bad_room', '/join a\x1bb': 'bad_room', '/join a\u0085b': 'bad_room', '/join lobby': 'already_member', '/nick': 'bad_command', [`/nick ${'x'.repeat(65)}`]: 'bad_command', '/nick a\x07b': 'bad_command',
-      '/who x': 'bad_command', [`/rooms ${'x'.repeat(129)}`]: 'bad_command', '/msg': 'bad_command', '/msg x': 'bad_command', '/msg  x  ': 'bad_command', '/msg "x': 'bad_command', '/msg "x"': 'bad_command', '/msg "" x': 'bad_command',
-      [`/msg ${'x'.repeat(65)} x`]: 'bad_command', '/history 0': 'bad_command', '/history 1001': 'bad_command', '/history -1': 'bad_command', '/history 1e1': 'bad_command', '/history x': 'bad_command', '/history 99999999999999999999': 'bad_command',
+    const wrong = { '/': 'unknown_type', '/foo': 'unknown_type', '/joinx a': 'unknown_type',
+      '/ join a': 'unknown_type', '/hello': 'unknown_type', '/join': 'bad_command', '/join  ': 'bad_command',
+      [`/join ${'x'.repeat(129)}`]: 'bad_room', '/join a\x1bb': 'bad_room', '/join a\u0085b': 'bad_room',
+      '/join lobby': 'already_member', '/nick': 'bad_command', [`/nick ${'x'.repeat(65)}`]: 'bad_command',
+      '/nick a\x07b': 'bad_command',
+      '/who x': 'bad_command', [`/rooms ${'x'.repeat(129)}`]: 'bad_command', '/msg': 'bad_command',
+      '/msg x': 'bad_command', '/msg  x  ': 'bad_command', '/msg "x': 'bad_command', '/msg "x"': 'bad_command',
+      '/msg "" x': 'bad_command',
+      [`/msg ${'x'.repeat(65)} x`]: 'bad_command', '/history 0': 'bad_command', '/history 1001': 'bad_command',
+      '/history -1': 'bad_command', '/history 1e1': 'bad_command', '/history x': 'bad_command',
+      '/history 99999999999999999999': 'bad_command',
       '/leave nowhere': 'not_member', [`/leave ${'x'.repeat(129)}`]: 'bad_command' };
     for (const [line, code] of Object.entries(wrong)) {
       const answer = await text.ask(line);
       assert.ok(answer.startsWith(`* error ${code}: `), `${JSON.stringify(line.slice(0, 50))} -> ${answer}`);
     }
     assert.equal(await text.ask('/leave'), '* left lobby');
-    for (const line of ['hello', '/who', '/history', '/leave', '/leave lobby']) assert.match(await text.ask(line), /^\* error not_member: /, line);
+    for (const line of ['hello', '/who', '/history', '/leave', '/leave lobby'])
+      assert.match(await text.ask(line), /^\* error not_member: /, line);
     assert.equal(await text.ask('/msg nobody x'), '* nobody is not online');
     assert.match(await text.ask('/nick Wanderer'), /^\* you are now Wanderer$/);
     assert.match(await text.ask('/join lobby'), /^\* joined lobby, /);
@@ -159,7 +168,9 @@ for (const Text of [TcpText, WsText]) {
     await reader.ask(`/join ${room}`);
     await writer.join(room);
     await reader.find(/ joined$/);
-    const cases = { 'a\nb': 'a\\nb', '\r\n* left': '\\r\\n* left', '\x1b[2J': '\\x1b[2J', '\0\x07\x08\x7f': '\\x00\\x07\\x08\\x7f', '\u009b31m': '\\x9b31m', '\u202eevil\u2066': '\\u202eevil\\u2066', 'tab\tstays': 'tab\tstays',
+    const cases = { 'a\nb': 'a\\nb', '\r\n* left': '\\r\\n* left', '\x1b[2J': '\\x1b[2J',
+      '\0\x07\x08\x7f': '\\x00\\x07\\x08\\x7f', '\u009b31m': '\\x9b31m', '\u202eevil\u2066': '\\u202eevil\\u2066',
+      'tab\tstays': 'tab\tstays',
       '\\x1b': '\\x1b', 'é✓😀\u00a0': 'é✓😀\u00a0', '\u2029': '\u2029' };
     for (const [data, shown] of Object.entries(cases)) {
       await writer.call({ type: 'message', room, data });
@@ -169,12 +180,15 @@ for (const Text of [TcpText, WsText]) {
       await writer.call({ type: 'direct', to: await nameOf(reader, writer, room), data });
       assert.equal(await reader.line(), `* direct from ${writer.welcome.name}: ${shown}`);
     }
-    for (const [data, shown] of [['[1, 2]', '[1, 2]'], ['{"a":{"text":"x"}}', '{"a":{"text":"x"}}'], ['{"text":1}', '{"text":1}'], ['null', 'null'], ['{"text":"a","text":"b"}', '{"text":"a","text":"b"}'], ['"\\u001b"', '\\x1b']]) {
+    for (const [data, shown] of [['[1, 2]', '[1, 2]'], ['{"a":{"text":"x"}}', '{"a":{"text":"x"}}'],
+      ['{"text":1}', '{"text":1}'], ['null', 'null'], ['{"text":"a","text":"b"}', '{"text":"a","text":"b"}'],
+      ['"\\u001b"', '\\x1b']]) {
       writer.text(`{"type":"message","room":${JSON.stringify(room)},"data":${data}}`);
       assert.match(await reader.line(), spoken(writer.welcome.name, shown));
     }
     // And back: a line is a JSON string, byte for byte.
-    for (const line of ['plain', 'quote " and \\ backslash', '\x1b[0m', '\x01\x02', 'tab\t', 'é✓😀', '{"a":1}', '\u2028']) {
+    for (const line of ['plain', 'quote " and \\ backslash', '\x1b[0m', '\x01\x02', 'tab\t', 'é✓😀', '{"a":1}',
+      '\u2028']) {
       reader.say(line);
       assert.equal((await writer.nextOf('message')).data, line);
     }
@@ -358,7 +372,8 @@ test('rate limit: a sentence with the time to wait, then the end', async () => {
 });
 
 test('room limits meet terminals too; the configured first room', async () => {
-  await withServer({ flags: ['--rooms.members_max=2', '--limits.rooms=2', '--server.shards=1', '--rooms.text_room=Empfang 1'] }, async (own) => {
+  await withServer({ flags: ['--rooms.members_max=2', '--limits.rooms=2', '--server.shards=1',
+    '--rooms.text_room=Empfang 1'] }, async (own) => {
     const texts = [];
     for (let i = 0; i < 2; i++) {
       const tcp = await own.connect(own.text);

@@ -123,8 +123,8 @@ export class Ws {
     const got = await this.frame();
     assert.equal(got.opcode, opcode, `expected opcode ${opcode}, got ${got.opcode}: ${got.payload.subarray(0, 200)}`);
     const want = Buffer.from(payload);
-    // A difference of 64 KiB is not printed.
-    assert.ok(got.payload.equals(want), `expected ${want.length} bytes ${want.subarray(0, 80)}, got ${got.payload.length} bytes ${got.payload.subarray(0, 80)}`);
+    const shown = (bytes) => `${bytes.length} bytes ${bytes.subarray(0, 80)}`; // not 64 KiB of them
+    assert.ok(got.payload.equals(want), `expected ${shown(want)}, got ${shown(got.payload)}`);
     return got;
   }
 
@@ -132,9 +132,11 @@ export class Ws {
   // whether we answer (`answer`) or not, and says nothing else.
   async expectClose(code, { answer = true, limit = 3000 } = {}) {
     const got = await this.frame();
-    assert.equal(got.opcode, CLOSE, `expected a close frame, got opcode ${got.opcode}: ${got.payload.subarray(0, 200)}`);
+    assert.equal(got.opcode, CLOSE,
+      `expected a close frame, got opcode ${got.opcode}: ${got.payload.subarray(0, 200)}`);
     assert.equal(got.payload.length >= 2 ? got.payload.readUInt16BE() : null, code, String(got.payload.subarray(2)));
-    assert.ok(got.payload.length < 3 || !String(got.payload.subarray(2)).includes('\ufffd'), 'a reason that is not UTF-8');
+    assert.ok(got.payload.length < 3 || !String(got.payload.subarray(2)).includes('\ufffd'),
+      'a reason that is not UTF-8');
     if (answer) this.send(CLOSE, got.payload);
     const rest = await this.tcp.readEnd(limit, { reset: true });
     assert.equal(rest.length, 0, 'bytes behind the close frame');
