@@ -77,6 +77,62 @@ static void publishes_to_one_home_are_pipelined(void **state)
     net_free(n);
 }
 
+static void publishes_to_another_home_wait(void **state)
+{
+    (void)state;
+    struct net *n = net_new(3);
+    net_start(n);
+    char room[3][32];
+    struct client *c = net_json(n, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        snprintf(room[i], 32, "%s", net_room(n, i, 0));
+        say(c, "{\"type\":\"join\",\"room\":\"%s\"}", room[i]);
+    }
+    for (uint32_t first = 0; first < 3; first++) // the slowest answer is the first one asked for
+        for (uint32_t second = 0; second < 3; second++) {
+            forget(c);
+            n->hold[first][0] = first != 0;
+            say(c, "{\"type\":\"message\",\"id\":1,\"room\":\"%s\",\"data\":1}", room[first]);
+            say(c, "{\"type\":\"message\",\"id\":2,\"room\":\"%s\",\"data\":2}", room[second]);
+            say(c, "{\"type\":\"message\",\"id\":3,\"room\":\"%s\",\"data\":3}", room[first]);
+            if (first != 0)
+                expect_nothing(c);
+            n->hold[first][0] = false;
+            net_settle(n);
+            for (uint64_t id = 1; id <= 3; id++)
+                assert_int_equal(number_of(expect(c, "\"type\":\"ack\""), "id"), id);
+            expect_nothing(c);
+        }
+    net_free(n);
+}
+
+static void end_of_file_may_be_told_while_parked(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    net_start(n);
+    const char *room = net_room(n, 1, 0);
+    struct client *witness = net_json(n, 1), *c = net_json(n, 0);
+    say(witness, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    forget(witness);
+    n->hold[0][1] = true;
+    post(c, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    post(c, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"last words\"}", room);
+    net_settle(n);
+    assert_true(client_conn(c)->parked);
+    c->eof = c->eof_told = true;
+    shard_turn_begin(n->sh[0], n->now_ms, n->wall_ms, 0);
+    shard_on_eof(n->sh[0], c->conn);
+    shard_turn_end(n->sh[0]);
+    n->hold[0][1] = false;
+    net_settle(n);
+    expect(witness, "member:joined");
+    expect(witness, "\"data\":\"last words\"");
+    expect(witness, "\"connected\":false");
+    assert_true(c->closed);
+    net_free(n);
+}
+
 static void end_of_file_comes_after_what_was_parked(void **state)
 {
     (void)state;
@@ -482,6 +538,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_wait_for_the_answer_before),
         cmocka_unit_test(publishes_to_one_home_are_pipelined),
+        cmocka_unit_test(publishes_to_another_home_wait),
+        cmocka_unit_test(end_of_file_may_be_told_while_parked),
         cmocka_unit_test(end_of_file_comes_after_what_was_parked),
         cmocka_unit_test(a_full_mailbox_parks),
         cmocka_unit_test(replies_not_read_park_and_come_complete),

@@ -282,9 +282,9 @@ static void recovery_since(void **state)
         string_of(expect(w, "joined"), "epoch", epoch, sizeof epoch);
         for (int i = 2; i <= 50; i++)
             say(w, "{\"type\":\"message\",\"room\":\"%s\",\"data\":%d}", rooms[1], i);
-        for (uint64_t since = 0; since <= 56; since++) {
+        for (uint64_t k = 0; k < 30; k++) { // from before the oldest entry kept to behind the newest
             const struct log *l = &net_room_at(n, rooms[1])->log;
-            uint64_t tail = l->tail, head = l->head;
+            uint64_t tail = l->tail, head = l->head, since = tail - 5 + k;
             struct client *c = net_json(n, shards - 1);
             say(c, "{\"type\":\"join\",\"room\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}", rooms[1], epoch,
                 (unsigned long long)since);
