@@ -19,28 +19,70 @@ void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max)
     m->bytes_max = bytes_max;
     atomic_init(&m->bytes_used, 0);
     atomic_init(&m->refused, 0);
+    m->source = NULL;
+    m->unsettled = 0;
 }
 
-static bool mem_book(struct mem *m, size_t n)
+static bool source_book(struct mem *m, size_t n)
 {
     size_t max = m->bytes_max ? m->bytes_max : SIZE_MAX;
     size_t used = atomic_load_explicit(&m->bytes_used, memory_order_relaxed);
     do {
-        if (used > max || n > max - used)
+        size_t have = (int64_t)used < 0 ? 0 : used; // a share settled frees of what another has not settled yet
+        if (have > max || n > max - have)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&m->bytes_used, &used, used + n, memory_order_relaxed,
                                                     memory_order_relaxed));
     return true;
 }
 
-static void mem_unbook(struct mem *m, size_t n)
+static void source_unbook(struct mem *m, size_t n)
 {
     size_t before = atomic_fetch_sub_explicit(&m->bytes_used, n, memory_order_relaxed);
     ASSERT(before >= n); // a block freed twice, or with another size than it was asked with
 }
 
+static bool mem_book(struct mem *m, size_t n)
+{
+    if (m->source == NULL)
+        return source_book(m, n);
+    if (m->unsettled + (int64_t)n <= MEM_SETTLE_BYTES) {
+        m->unsettled += (int64_t)n;
+        return true;
+    }
+    if (!source_book(m->source, (size_t)(m->unsettled + (int64_t)n)))
+        return false;
+    m->unsettled = 0;
+    return true;
+}
+
+static void mem_unbook(struct mem *m, size_t n)
+{
+    if (m->source == NULL) {
+        source_unbook(m, n);
+        return;
+    }
+    m->unsettled -= (int64_t)n;
+    if (m->unsettled < -MEM_SETTLE_BYTES)
+        mem_share_settle(m);
+}
+
+void mem_share_init(struct mem *m, struct mem *source)
+{
+    mem_init(m, source->backend, 0);
+    m->source = source;
+}
+
+void mem_share_settle(struct mem *m)
+{
+    atomic_fetch_add_explicit(&m->source->bytes_used, (size_t)m->unsettled, memory_order_relaxed); // modulo 2^64
+    m->unsettled = 0;
+}
+
 static void *mem_refuse(struct mem *m)
 {
+    if (m->source != NULL)
+        m = m->source;
     atomic_fetch_add_explicit(&m->refused, 1, memory_order_relaxed);
     return NULL;
 }
@@ -61,7 +103,10 @@ void *mem_alloc(struct mem *m, size_t n)
 void *mem_alloc_essential(struct mem *m, size_t n)
 {
     ASSERT(n > 0);
-    atomic_fetch_add_explicit(&m->bytes_used, n, memory_order_relaxed);
+    if (m->source != NULL)
+        m->unsettled += (int64_t)n;
+    else
+        atomic_fetch_add_explicit(&m->bytes_used, n, memory_order_relaxed);
     void *p = m->backend.alloc(m->backend.ctx, n);
     ASSERT(p != NULL);
     return p;
@@ -100,4 +145,8 @@ void mem_free(struct mem *m, void *p, size_t n)
     mem_unbook(m, n);
 }
 
-size_t mem_used(const struct mem *m) { return atomic_load_explicit(&m->bytes_used, memory_order_relaxed); }
+size_t mem_used(const struct mem *m)
+{
+    int64_t used = (int64_t)atomic_load_explicit(&m->bytes_used, memory_order_relaxed) + m->unsettled;
+    return used > 0 ? (size_t)used : 0;
+}

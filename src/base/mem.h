@@ -26,14 +26,24 @@ struct mem_backend {
     void *ctx;
 };
 
+// A share is a thread's own view of a source: it books in a plain counter and settles with the source whenever
+// MEM_SETTLE_BYTES have come together, so that shards do not pull one cache line to and fro with every message. Blocks
+// may be freed through another share, or the source itself. The budget may be passed by MEM_SETTLE_BYTES per share.
+enum { MEM_SETTLE_BYTES = 64 * 1024 };
+
 struct mem {
     struct mem_backend backend;
     size_t bytes_max;
-    _Atomic size_t bytes_used;
+    _Atomic size_t bytes_used; // by settled shares and by users of the source itself
     _Atomic uint64_t refused;
+    struct mem *source; // of a share; NULL otherwise
+    int64_t unsettled;  // of a share: bytes booked here and not at the source yet
 };
 
 void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max);
+// A share for one thread at a time; the source outlives it. mem_share_settle before the source's count must be exact.
+void mem_share_init(struct mem *m, struct mem *source);
+void mem_share_settle(struct mem *m);
 void *mem_alloc(struct mem *m, size_t n); // contents undefined
 // For the few small blocks whose absence would break a promise made already: may pass bytes_max, never NULL. That the
 // backend itself has nothing is the end of the process (asserted).
@@ -43,6 +53,7 @@ void *mem_zalloc(struct mem *m, size_t n);
 void *mem_realloc(struct mem *m, void *p, size_t n_old, size_t n);
 // n is the size the block was asked with; p may be NULL.
 void mem_free(struct mem *m, void *p, size_t n);
+// Outstanding bytes. Of a source: give or take MEM_SETTLE_BYTES per share; of a share: what it has not settled.
 size_t mem_used(const struct mem *m);
 
 #endif

@@ -60,6 +60,7 @@ enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared, c
 {
     l->index = index;
     l->shared = shared;
+    mem_share_init(&l->mem, shared->mem);
     l->ready_head = l->ready_tail = CONN_NONE;
     l->host = (struct shard_host){
         .ctx = l, .random = host_random, .notice = host_notice, .metrics_page = host_metrics_page};
@@ -73,7 +74,7 @@ enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared, c
         return ERR_LIMIT;
     if (traffic_settings(l, core) != OK)
         return ERR_NOMEM;
-    l->shard = shard_create(index, core, &l->host, shared->mem);
+    l->shard = shard_create(index, core, &l->host, &l->mem);
     if (!l->shard)
         return ERR_NOMEM;
     l->metrics = shard_metrics(l->shard);
@@ -93,11 +94,12 @@ void loop_deinit(struct loop *l)
     sockets_close(l);
     for (uint32_t to = 0; to < SHARDS_MAX; to++)
         if (l->mail_held[to])
-            mail_discard(l->shared->mem, l->mail_held[to]);
+            mail_discard(&l->mem, l->mail_held[to]);
     shard_destroy(l->shard);
     l->shard = NULL;
     if (l->epoll_fd >= 0)
         close(l->epoll_fd);
+    mem_share_settle(&l->mem);
     l->shared = NULL;
 }
 

@@ -99,6 +99,7 @@ struct loop_shared {
 struct loop {
     uint32_t index;
     struct loop_shared *shared;
+    struct mem mem; // this thread's share of shared->mem
     struct shard *shard;
     struct metrics *metrics;
     struct io_metrics io_metrics;

@@ -48,7 +48,7 @@ enum err traffic_reserve(struct loop *l)
         return OK;
     uint32_t cap = l->conns_cap ? l->conns_cap * 2 : CONNS_CAP_MIN;
     struct conn *conns =
-        mem_realloc(l->shared->mem, l->conns, l->conns_cap * sizeof *conns, cap * sizeof *conns);
+        mem_realloc(&l->mem, l->conns, l->conns_cap * sizeof *conns, cap * sizeof *conns);
     if (!conns)
         return ERR_NOMEM;
     for (uint32_t i = l->conns_cap; i < cap; i++)
@@ -64,11 +64,11 @@ enum err traffic_settings(struct loop *l, const struct settings *core)
     bytes = bytes < RECV_BYTES_MIN ? RECV_BYTES_MIN : bytes > RECV_BYTES_MAX ? RECV_BYTES_MAX : bytes;
     if (bytes == l->recv_bytes)
         return OK;
-    uint8_t *buf = mem_zalloc(l->shared->mem, (size_t)bytes + RECV_PADDING);
+    uint8_t *buf = mem_zalloc(&l->mem, (size_t)bytes + RECV_PADDING);
     if (!buf)
         return ERR_NOMEM;
     if (l->recv_buf)
-        mem_free(l->shared->mem, l->recv_buf, (size_t)l->recv_bytes + RECV_PADDING);
+        mem_free(&l->mem, l->recv_buf, (size_t)l->recv_bytes + RECV_PADDING);
     l->recv_buf = buf;
     l->recv_bytes = bytes;
     return OK;
@@ -279,9 +279,9 @@ void traffic_deinit(struct loop *l)
             admission_leave(&l->shared->admission, l->conns[i].ticket);
         }
     if (l->conns)
-        mem_free(l->shared->mem, l->conns, l->conns_cap * sizeof *l->conns);
+        mem_free(&l->mem, l->conns, l->conns_cap * sizeof *l->conns);
     if (l->recv_buf)
-        mem_free(l->shared->mem, l->recv_buf, (size_t)l->recv_bytes + RECV_PADDING);
+        mem_free(&l->mem, l->recv_buf, (size_t)l->recv_bytes + RECV_PADDING);
     l->conns = NULL;
     l->conns_cap = 0;
     l->conns_open = 0;

@@ -170,6 +170,51 @@ static void mem_budget_holds_across_threads(void **state)
     test_mem_check(&t);
 }
 
+// Blocks move between shares: what one allocated the other frees, and the source's count comes out even.
+static void mem_shares_settle(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem, a, b;
+    test_mem_init(&t, &mem);
+    mem_share_init(&a, &mem);
+    mem_share_init(&b, &mem);
+    void *blocks[200];
+    for (int i = 0; i < 200; i++)
+        blocks[i] = mem_alloc(&a, 1000);
+    assert_true(mem_used(&mem) > 0 && mem_used(&mem) <= 200000);
+    for (int i = 0; i < 200; i++)
+        mem_free(&b, blocks[i], 1000);
+    mem_share_settle(&b); // before a has: the source's count is below nothing for a moment
+    assert_int_equal(mem_used(&mem), 0);
+    mem_share_settle(&a);
+    assert_int_equal(mem_used(&mem), 0);
+    assert_int_equal(atomic_load(&mem.bytes_used), 0);
+    test_mem_check(&t);
+}
+
+static void mem_shares_keep_to_the_budget(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem, share;
+    test_mem_init(&t, &mem);
+    mem.bytes_max = 4 * MEM_SETTLE_BYTES;
+    mem_share_init(&share, &mem);
+    void *blocks[1000];
+    size_t n = 0;
+    while (n < 1000 && (blocks[n] = mem_alloc(&share, 1000)) != NULL)
+        n++;
+    assert_true(n * 1000 > 3 * MEM_SETTLE_BYTES && n * 1000 <= 5 * MEM_SETTLE_BYTES);
+    assert_true(atomic_load(&mem.refused) > 0);
+    assert_null(mem_alloc(&share, MEM_SETTLE_BYTES));
+    while (n > 0)
+        mem_free(&share, blocks[--n], 1000);
+    mem_share_settle(&share);
+    assert_int_equal(mem_used(&mem), 0);
+    test_mem_check(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +224,8 @@ int main(void)
         cmocka_unit_test(mem_backend_failure_leaves_no_trace),
         cmocka_unit_test(mem_zero_bytes_are_a_mistake),
         cmocka_unit_test(mem_budget_holds_across_threads),
+        cmocka_unit_test(mem_shares_settle),
+        cmocka_unit_test(mem_shares_keep_to_the_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
