@@ -337,7 +337,9 @@ static bool turn_mail(struct net *n, uint32_t shard)
 {
     bool moved = false;
     for (uint32_t from = 0; from < n->shards; from++)
-        while (!n->hold[from][shard] && n->box_head[from][shard] != NULL) {
+        for (uint32_t taken = 0; !n->hold[from][shard] && n->box_head[from][shard] != NULL; taken++) {
+            if (n->mail_max != 0 && taken == n->mail_max)
+                break;
             struct mail *m = n->box_head[from][shard];
             n->box_head[from][shard] = m->next;
             m->next = NULL;

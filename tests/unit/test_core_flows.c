@@ -399,6 +399,10 @@ static void history_is_bounded_by_bytes(void **state)
     str s = expect(c, "\"type\":\"history\"");
     assert_true(s.n < 2 * 5000 && s.n > 2000);
     assert_true(contains(s, "\"offset\":31,")); // the newest
+    say(c, "{\"type\":\"message\",\"room\":\"r\",\"data\":[\"%06000d\",\n\n1]}", 5); // larger than a page may be
+    say(c, "{\"type\":\"history\",\"id\":2,\"room\":\"r\",\"limit\":1000}");
+    s = expect(c, "\"offset\":32,"); // and of several lines
+    assert_true(contains(s, "\n\n1]}]}"));
     say(c, "{\"type\":\"history\",\"id\":1,\"room\":\"r\",\"limit\":1000,\"before\":2}");
     expect(c, "\"offset\":1,");
     net_free(n);
@@ -501,11 +505,17 @@ static void draining_is_paced(void **state)
     }
     for (int i = 0; i < 20; i++)
         forget(c[i]);
+    struct client *http = net_accept(n, 0, TRANSPORT_HTTP);
+    send_bytes(http, "GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n");
     uint64_t begin = n->now_ms;
     shard_drain(n->sh[0]);
     shard_drain(n->sh[0]); // once is enough
     net_settle(n);
     assert_true(net_accept(n, 0, TRANSPORT_HTTP)->refused);
+    assert_false(http->closed);
+    send_bytes(http, "GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n");
+    str said = str_make(http->rx.p, http->rx.n);
+    assert_true(contains(said, "HTTP/1.1 503 ") && contains(said, "Connection: close") && http->closed);
     uint64_t low = UINT64_MAX, high = 0;
     for (int i = 0; i < 20; i++) {
         if (c[i]->line) {
@@ -533,7 +543,7 @@ static void draining_is_paced(void **state)
     for (int i = 0; i < 20; i++)
         if (!c[i]->line)
             assert_int_equal(c[i]->close_code, WS_CLOSE_RESTART);
-    assert_int_equal(METRIC(n, closed_drain), 20);
+    assert_int_equal(METRIC(n, closed_drain), 20); // the HTTP one had ended by itself
     net_free(n);
 }
 

@@ -134,6 +134,24 @@ static void who_goes_on_is_closed(void **state)
     }
 }
 
+static void answers_to_our_pings_are_free(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.commands_per_s = 1;
+    n->settings.commands_burst = 1;
+    n->settings.heartbeat_ms = 1000;
+    net_start(n);
+    struct client *c = net_json(n, 0);
+    for (int i = 0; i < 40; i++) {
+        net_wait(n, 500);
+        say(c, "{\"type\":\"ping\"}"); // takes what there is
+    }
+    assert_true(c->pings > 10);
+    assert_int_equal(METRIC(n, limit_rate), 20); // the commands' every second one
+    net_free(n);
+}
+
 static void a_pause_forgives(void **state)
 {
     (void)state;
@@ -182,6 +200,7 @@ int main(void)
         cmocka_unit_test(refusals_say_when),
         cmocka_unit_test(a_refused_command_has_no_effect),
         cmocka_unit_test(who_goes_on_is_closed),
+        cmocka_unit_test(answers_to_our_pings_are_free),
         cmocka_unit_test(a_pause_forgives),
         cmocka_unit_test(a_parked_command_pays_once),
     };

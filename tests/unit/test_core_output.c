@@ -52,6 +52,7 @@ static void every_partial_write(void **state)
         }
         forget(reader);
         reader->take_max = part;
+        n->mail_max = part % 4; // an ack, and with it a skip, may come turns before the entry is announced
         static struct reader seen[3];
         memset(seen, 0, sizeof seen);
         for (int i = 0; i < 3; i++)

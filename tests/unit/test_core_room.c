@@ -54,6 +54,22 @@ static void away_and_back_and_gone(void **state)
     net_free(n);
 }
 
+static void without_grace_they_leave_at_once(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.member_grace_ms = 0;
+    net_start(n);
+    struct client *watcher = net_json(n, 0), *a = net_json(n, 0);
+    join(watcher, "r");
+    join(a, "r");
+    forget(watcher);
+    cut(a);
+    expect(watcher, "\"type\":\"member:left\"");
+    expect_nothing(watcher);
+    net_free(n);
+}
+
 static void the_longest_away_leave_first(void **state)
 {
     (void)state;
@@ -365,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(away_and_back_and_gone),
+        cmocka_unit_test(without_grace_they_leave_at_once),
         cmocka_unit_test(the_longest_away_leave_first),
         cmocka_unit_test(one_user_with_many_sessions_is_one_member),
         cmocka_unit_test(a_big_room_counts),
