@@ -214,8 +214,10 @@ void shard_on_eof(struct shard *sh, uint32_t index)
         conn_end_step(sh, index);
         return;
     }
+    if (c->pending != 0 && !c->parked)
+        conn_park(sh, index);
     if (c->parked)
-        return; // what it said before is still carried out (conn_unpark)
+        return; // what it said before is still carried out and answered (conn_unpark)
     conn_end(sh, index, c->phase == PHASE_WS || c->phase == PHASE_ECHO ? CLOSE_BROKEN : CLOSE_NORMAL);
 }
 

@@ -47,9 +47,37 @@ static bool take_echo(struct shard *sh, uint32_t index, uint8_t opcode, str mess
     return true;
 }
 
+static void on_close_frame(struct shard *sh, uint32_t index, str payload)
+{
+    struct conn *c = conn_at(sh, index);
+    uint16_t code;
+    str reason;
+    if (c->pending != 0) { // replies that are due come first; what was begun of a message is not finished any more
+        if (c->in != NULL)
+            c->in->msg_n = 0;
+        if (!message_append(sh, c, WS_CLOSE, payload)) {
+            ws_memory_out(sh, index);
+            return;
+        }
+        c->in->msg_ready = true;
+        conn_park(sh, index);
+        return;
+    }
+    c->ws_close_seen = true;
+    if (ws_close_decode(payload, &code, &reason) == OK) {
+        conn_close(sh, index, code == WS_CLOSE_NO_CODE ? code : code, "", CLOSE_NORMAL);
+        return;
+    }
+    conn_close(sh, index, WS_CLOSE_PROTOCOL, "bad close frame", CLOSE_PROTOCOL);
+}
+
 bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str message)
 {
     struct conn *c = conn_at(sh, index);
+    if (opcode == WS_CLOSE) { // it has waited
+        on_close_frame(sh, index, message);
+        return true;
+    }
     if (c->phase == PHASE_ECHO)
         return take_echo(sh, index, opcode, message);
     if (opcode == WS_BINARY) {
@@ -85,19 +113,6 @@ static void on_message_chunk(struct shard *sh, uint32_t index, const struct ws_e
     }
     c->in->msg_ready = true;
     conn_park(sh, index);
-}
-
-static void on_close_frame(struct shard *sh, uint32_t index, str payload)
-{
-    struct conn *c = conn_at(sh, index);
-    uint16_t code;
-    str reason;
-    c->ws_close_seen = true;
-    if (ws_close_decode(payload, &code, &reason) == OK) {
-        conn_close(sh, index, code == WS_CLOSE_NO_CODE ? code : code, "", CLOSE_NORMAL);
-        return;
-    }
-    conn_close(sh, index, WS_CLOSE_PROTOCOL, "bad close frame", CLOSE_PROTOCOL);
 }
 
 static void on_ping(struct shard *sh, uint32_t index, str payload)

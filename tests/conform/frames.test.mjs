@@ -457,6 +457,21 @@ test('on /ws replies come before the close frame of an error behind them, wherev
   }
 });
 
+test('on /ws replies come before the answer to a close frame, or to FIN, behind the commands', async () => {
+  for (let i = 0; i < 16; i++) {
+    const client = await Native.open(server);
+    await client.join(`close ${i}`);
+    const message = (n) => frame(TEXT, JSON.stringify({ type: 'message', id: n, room: `close ${i}`, data: n }));
+    client.tcp.write(Buffer.concat(Array.from({ length: 10 }, (_, n) => message(n))));
+    if (i % 2) client.tcp.finish();
+    else client.tcp.write(Buffer.concat([frame(TEXT, 'begun', { fin: false }), frame(CLOSE, closePayload(1000))]));
+    for (let n = 0; n < 10; n++) assert.equal((await client.nextOf('ack')).id, n);
+    if (i % 2) await client.tcp.readEnd(3000);
+    else await client.expectClose(1000, { answer: false });
+    client.tcp.destroy();
+  }
+});
+
 test('on /ws text is checked as it arrives, and limited', async () => {
   const client = await Native.open(server);
   client.tcp.write(frame(TEXT, hex('7bff'), { length: 100n }));
