@@ -47,8 +47,10 @@ static void outlet_adopt(struct outlet *o, const struct answer *a)
 {
     o->room = a->room;
     memcpy(o->epoch, a->epoch, EPOCH_LEN);
-    if (o->n == 0 || a->head > o->head)
-        o->head = a->head; // the first reader here; what the outlet knew may be of a room that is gone
+    if (o->n == 0) // the first reader here; what the outlet knew may be of a room that is gone
+        o->head = o->flushed_head = a->head;
+    else if (a->head > o->head)
+        o->head = a->head;
 }
 
 static void put_gap(struct shard *sh, uint32_t index, str room, uint64_t from, uint64_t to, const char *reason)

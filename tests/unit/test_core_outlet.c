@@ -294,6 +294,28 @@ static void a_busy_room_waits_a_little_and_loses_nothing(void **state)
     net_free(n);
 }
 
+static void joining_a_long_log_does_not_look_busy(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    net_start(n);
+    const char *room = net_room(n, 1, 0);
+    struct client *old = net_json(n, 1), *a = net_json(n, 0), *b = net_json(n, 0);
+    say(old, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    burst(old, room, 100, 10);
+    net_wait(n, 100);
+    say(a, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    say(b, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    forget(a);
+    forget(b);
+    for (int i = 0; i < 3; i++) { // without any time passing
+        say(a, "{\"type\":\"message\",\"id\":%d,\"room\":\"%s\",\"data\":%d}", i, room, i);
+        expect(a, "\"type\":\"ack\"");
+        expect(b, "\"type\":\"message\"");
+    }
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +326,7 @@ int main(void)
         cmocka_unit_test(readers_of_a_lost_track_are_told),
         cmocka_unit_test(the_flush_interval_gathers),
         cmocka_unit_test(a_busy_room_waits_a_little_and_loses_nothing),
+        cmocka_unit_test(joining_a_long_log_does_not_look_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
