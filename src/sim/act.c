@@ -99,8 +99,8 @@ static void publish(struct world *w, struct client *c)
     if (mutate_is(w, MUTATE_DOUBLE_KEY) && c->seats[room].on) {
         for (uint32_t serial = w->messages_n; serial-- > 1;) {
             const struct message *m = truth_message(w, serial);
-            if (m->client == c->index && m->room == room && m->keyed && m->epoch == c->seats[room].epoch && !m->text &&
-                mutate_now(w)) {
+            if (m->client == c->index && m->room == room && m->keyed && m->epoch == c->seats[room].epoch &&
+                !m->text && mutate_now(w)) {
                 say_again(w, c, serial, false);
                 return;
             }
@@ -221,7 +221,8 @@ static void act_flood(struct world *w, struct client *c)
 {
     for (int i = 0; i < 30; i++)
         if (c->speech == SPEAKS_JSON)
-            say_frame(w, c, WS_TEXT, i % 2 ? STR("{\"type\":\"ping\"}") : STR("{\"type\":\"join\",\"room\":\"lobby\"}"));
+            say_frame(w, c, WS_TEXT,
+                      i % 2 ? STR("{\"type\":\"ping\"}") : STR("{\"type\":\"join\",\"room\":\"lobby\"}"));
         else
             say_line(w, c, "/who");
 }

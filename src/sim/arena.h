@@ -20,19 +20,19 @@ struct arena {
 };
 
 void arena_init(struct arena *a);
-void arena_deinit(struct arena *a);                                   // frees all blocks
-void *arena_alloc(struct arena *a, size_t n);                         // zeroed
+void arena_deinit(struct arena *a);                                    // frees all blocks
+void *arena_alloc(struct arena *a, size_t n);                          // zeroed
 void *arena_realloc(struct arena *a, void *p, size_t n_old, size_t n); // p may be NULL; new bytes are zeroed
-void arena_free(struct arena *a, void *p);                            // NULL is fine
+void arena_free(struct arena *a, void *p);                             // NULL is fine
 
 // Room for one more in a growing array: `v` (pointer), `n` and `cap` (counts).
-#define ARENA_GROW(a, v, n, cap)                                                                                    \
-    do {                                                                                                              \
-        if ((n) == (cap)) {                                                                                           \
-            size_t grow_cap = (cap) == 0 ? 8 : (size_t)(cap) * 2;                                                     \
-            (v) = arena_realloc((a), (v), (size_t)(cap) * sizeof *(v), grow_cap * sizeof *(v));                       \
-            (cap) = (uint32_t)grow_cap;                                                                               \
-        }                                                                                                             \
+#define ARENA_GROW(a, v, n, cap)                                                                \
+    do {                                                                                        \
+        if ((n) == (cap)) {                                                                     \
+            size_t grow_cap = (cap) == 0 ? 8 : (size_t)(cap)*2;                                 \
+            (v) = arena_realloc((a), (v), (size_t)(cap) * sizeof *(v), grow_cap * sizeof *(v)); \
+            (cap) = (uint32_t)grow_cap;                                                         \
+        }                                                                                       \
     } while (0)
 
 #endif

@@ -60,7 +60,8 @@ struct asked asks_answered(struct world *w, struct client *c, str id, uint32_t k
             return a;
         }
     }
-    trace_fail(w, c, "ORDER: a reply to command %u came, which was never given or is answered already", number);
+    trace_fail(w, c, "ORDER: a reply to command %u came, which was never given or is answered already",
+               number);
 }
 
 uint32_t asks_unnamed_first(const struct client *c)
@@ -83,7 +84,8 @@ void asks_check_late(struct world *w, struct client *c)
     if (i == c->asks_n)
         return;
     const struct asked *a = ask_at(c, i);
-    uint64_t since = a->at_ms > c->replied_ms ? a->at_ms : c->replied_ms; // those before it took their time too
+    uint64_t since =
+        a->at_ms > c->replied_ms ? a->at_ms : c->replied_ms; // those before it took their time too
     if (since + client_patience_ms(w) < w->now_ms)
         trace_fail(w, c, "LOSS: command %u of a healthy connection, given at %llu ms, has no reply", a->id,
                    (unsigned long long)a->at_ms);

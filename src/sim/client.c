@@ -12,8 +12,8 @@ void client_init(struct world *w, struct client *c, uint32_t index)
                                           TEMPER_ORDINARY, TEMPER_ORDINARY, TEMPER_ORDINARY, TEMPER_ORDINARY,
                                           TEMPER_SLOW,     TEMPER_STALLING, TEMPER_STALLING, TEMPER_FLOODING,
                                           TEMPER_HOSTILE,  TEMPER_SILENT};
-    static const enum speech speeches[] = {SPEAKS_JSON,    SPEAKS_JSON,      SPEAKS_JSON, SPEAKS_JSON, SPEAKS_JSON,
-                                           SPEAKS_TEXT_WS, SPEAKS_TEXT_LINE, SPEAKS_TEXT_LINE};
+    static const enum speech speeches[] = {SPEAKS_JSON, SPEAKS_JSON,    SPEAKS_JSON,      SPEAKS_JSON,
+                                           SPEAKS_JSON, SPEAKS_TEXT_WS, SPEAKS_TEXT_LINE, SPEAKS_TEXT_LINE};
     c->index = index;
     c->temper = index == 0 ? TEMPER_HEALTHY : tempers[roll(w, sizeof tempers / sizeof *tempers)];
     c->speech = index == 0 ? SPEAKS_JSON : speeches[roll(w, sizeof speeches / sizeof *speeches)];
@@ -34,7 +34,10 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     snprintf(c->name, sizeof c->name, "n%u", index);
 }
 
-bool client_watched(const struct client *c) { return c->temper != TEMPER_HOSTILE && c->temper != TEMPER_FLOODING; }
+bool client_watched(const struct client *c)
+{
+    return c->temper != TEMPER_HOSTILE && c->temper != TEMPER_FLOODING;
+}
 
 // How late anything may be for a connection that is well: the sum of what the plan allows to go wrong elsewhere.
 uint64_t client_patience_ms(const struct world *w)

@@ -30,7 +30,8 @@ static void on_pong(struct world *w, struct client *c, str payload)
     if (!client_watched(c))
         return;
     if (!str_to_u64(payload, c->ping_sent, &number) || number <= c->ping_seen)
-        trace_fail(w, c, "PROTOCOL: pong \"%.*s\" after %u, to %u pings", STR_ARG(payload), c->ping_seen, c->ping_sent);
+        trace_fail(w, c, "PROTOCOL: pong \"%.*s\" after %u, to %u pings", STR_ARG(payload), c->ping_seen,
+                   c->ping_sent);
     c->ping_seen = (uint32_t)number;
 }
 
@@ -131,7 +132,8 @@ static void on_upgrade_bytes(struct world *w, struct client *c, uint8_t *p, size
             continue;
         trace_bytes(w, c, '<', buf_str(&c->in));
         bool late = c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 "));
-        if (client_watched(c) && !late && c->temper != TEMPER_SILENT && w->plan.refuse_one_in == 0 && !w->draining &&
+        if (client_watched(c) && !late && c->temper != TEMPER_SILENT && w->plan.refuse_one_in == 0 &&
+            !w->draining &&
             (!str_starts(buf_str(&c->in), STR("HTTP/1.1 101 ")) || !head_has(c, c->in.n, c->ws_accept)))
             trace_fail(w, c, "PROTOCOL: the upgrade was not accepted");
         if (!str_starts(buf_str(&c->in), STR("HTTP/1.1 101 "))) {
@@ -175,7 +177,8 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
                     str_starts(buf_str(&c->in), STR("HTTP/1.1 404 ")) ||
                     (c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 ")));
         if (!fine && !w->draining && w->plan.refuse_one_in == 0)
-            trace_fail(w, c, "PROTOCOL: a request was answered with %.*s", STR_ARG(str_take(buf_str(&c->in), 60)));
+            trace_fail(w, c, "PROTOCOL: a request was answered with %.*s",
+                       STR_ARG(str_take(buf_str(&c->in), 60)));
         if (++c->http_seen > c->http_sent)
             trace_fail(w, c, "PROTOCOL: a response to no request");
         if (head_has(c, head_n, "Connection: close"))

@@ -93,7 +93,8 @@ static void check_all_seen(struct world *w, struct client *c)
     }
     if (c->speech == SPEAKS_ECHO && c->echo_seen != c->echo_sent)
         trace_fail(w, c, "LOSS: %u echoes of %u came", c->echo_seen, c->echo_sent);
-    if (c->speech == SPEAKS_HTTP && c->http_seen != c->http_sent && !c->expects_close && w->plan.refuse_one_in == 0)
+    if (c->speech == SPEAKS_HTTP && c->http_seen != c->http_sent && !c->expects_close &&
+        w->plan.refuse_one_in == 0)
         trace_fail(w, c, "LOSS: %u responses to %u requests came", c->http_seen, c->http_sent);
     text_seat_check(w, c, true);
     for (int room = 0; room < ROOMS_MAX; room++) {
@@ -139,7 +140,8 @@ static void drain(struct world *w)
 {
     const struct settings *s = &w->settings;
     uint64_t batches = 2 + w->settings.connections_max / s->drain_batch;
-    uint64_t deadline = w->now_ms + batches * s->drain_interval_ms + s->close_ms + client_patience_ms(w) + 2000;
+    uint64_t deadline =
+        w->now_ms + batches * s->drain_interval_ms + s->close_ms + client_patience_ms(w) + 2000;
     trace_note(w, NULL, "drain");
     w->draining = true;
     for (uint32_t i = 0; i < w->plan.nodes; i++) {
@@ -208,8 +210,8 @@ static void let_time_pass(struct world *w)
 static void check_gauge(struct world *w, uint32_t shard, const char *name, uint64_t n)
 {
     if (n != 0)
-        trace_fail(w, NULL, "BOUNDS: everyone is gone and grace times are over, and shard %u has %s: %llu", shard, name,
-                   (unsigned long long)n);
+        trace_fail(w, NULL, "BOUNDS: everyone is gone and grace times are over, and shard %u has %s: %llu",
+                   shard, name, (unsigned long long)n);
 }
 
 static void check_nothing_left(struct world *w)
@@ -236,7 +238,8 @@ static void check_nothing_left(struct world *w)
         (void)!mem_alloc(&w->vmem.mem, 100);
     size_t used = mem_used(&w->vmem.mem);
     if (used != w->baseline + retained)
-        trace_fail(w, NULL, "BOUNDS: %zu bytes in use at the end: %zu at the start, %zu kept by design, %td too many",
+        trace_fail(w, NULL,
+                   "BOUNDS: %zu bytes in use at the end: %zu at the start, %zu kept by design, %td too many",
                    used, w->baseline, retained, (ptrdiff_t)(used - w->baseline - retained));
 }
 

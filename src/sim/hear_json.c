@@ -21,7 +21,8 @@ static str raw_of(const struct heard *h, const char *key)
     return m == NULL ? STR_NONE : m->value;
 }
 
-static str string_of(struct world *w, struct client *c, const struct heard *h, const char *key, char *scratch, size_t cap)
+static str string_of(struct world *w, struct client *c, const struct heard *h, const char *key, char *scratch,
+                     size_t cap)
 {
     str raw = raw_of(h, key), s;
     if (raw.p == NULL || json_string_decode(raw, scratch, cap, &s) != OK)
@@ -63,7 +64,8 @@ static void scan(struct world *w, struct client *c, str text, struct heard *ret)
     struct json_problem why;
     ret->text = text;
     if (json_object_scan(text, ret->members, JSON_KEYS_MAX, &ret->n, &why) != OK)
-        trace_fail(w, c, "PROTOCOL: the server sent broken JSON: %s: %.*s", why.message, STR_ARG(str_take(text, 200)));
+        trace_fail(w, c, "PROTOCOL: the server sent broken JSON: %s: %.*s", why.message,
+                   STR_ARG(str_take(text, 200)));
 }
 
 // The serial in "m<digits>x"; 0 where there is none.
@@ -165,7 +167,8 @@ static void hear_gap(struct world *w, struct client *c, const struct heard *h)
 
 // --- replies
 
-static void copy_string(struct world *w, struct client *c, const struct heard *h, const char *key, char *ret, size_t cap)
+static void copy_string(struct world *w, struct client *c, const struct heard *h, const char *key, char *ret,
+                        size_t cap)
 {
     char scratch[RESUME_TOKEN_MAX + 1];
     str s = string_of(w, c, h, key, scratch, cap - 1);
@@ -188,7 +191,8 @@ static void hear_welcome(struct world *w, struct client *c, const struct heard *
     bool good = !w->wall_jumped && w->now_ms < c->resume_ms + w->settings.resume_ms;
     if (resumed && (good || strcmp(user, c->user) == 0)) {
         if (strcmp(user, c->user) != 0 || strcmp(session, c->session) != 0)
-            trace_fail(w, c, "RESUME: session %s of user %s came back as %s of %s", c->session, c->user, session, user);
+            trace_fail(w, c, "RESUME: session %s of user %s came back as %s of %s", c->session, c->user,
+                       session, user);
         w->counts.resumed++;
     }
     memcpy(c->user, user, sizeof user);
@@ -236,7 +240,8 @@ static void hear_direct_ack(struct world *w, struct client *c, const struct hear
     m->reached = (uint32_t)number_of(w, c, h, "delivered");
     m->settled = true;
     if (m->deliveries > m->reached && !m->keyed)
-        trace_fail(w, c, "ONCE: m%ux came %u times and reached %u sessions", m->serial, m->deliveries, m->reached);
+        trace_fail(w, c, "ONCE: m%ux came %u times and reached %u sessions", m->serial, m->deliveries,
+                   m->reached);
 }
 
 static void hear_ack(struct world *w, struct client *c, const struct heard *h)
@@ -390,7 +395,8 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
         return; // one of several without id; which one is not told
     struct asked a = asks_answered(w, c, id, UINT32_MAX);
     if (!error_expected(w, c, &a, code))
-        trace_fail(w, c, "PROTOCOL: command %u (kind %d) was answered with %.*s", a.id, (int)a.kind, STR_ARG(code));
+        trace_fail(w, c, "PROTOCOL: command %u (kind %d) was answered with %.*s", a.id, (int)a.kind,
+                   STR_ARG(code));
     struct message *m = truth_message(w, a.message);
     if (m != NULL && id.p != NULL) {
         m->denied++;

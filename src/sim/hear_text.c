@@ -75,8 +75,9 @@ static void hear_error(struct world *w, struct client *c, str rest)
     w->counts.rate_limited += str_starts(rest, STR("rate_limited"));
     bool rate = str_starts(rest, STR("rate_limited")) && w->settings.commands_per_s != 0;
     bool memory = str_starts(rest, STR("unavailable")) && w->plan.refuse_one_in != 0;
-    bool join = c->text_joining != NONE && (str_starts(rest, STR("limit_reached")) || str_starts(rest, STR("room_full")) ||
-                                            str_starts(rest, STR("already_member")));
+    bool join = c->text_joining != NONE &&
+                (str_starts(rest, STR("limit_reached")) || str_starts(rest, STR("room_full")) ||
+                 str_starts(rest, STR("already_member")));
     bool nowhere = str_starts(rest, STR("not_member"));
     if (!rate && !memory && !join && !nowhere && !w->draining)
         trace_fail(w, c, "PROTOCOL: a well-formed line was answered with error %.*s", STR_ARG(rest));
@@ -94,7 +95,8 @@ void hear_line(struct world *w, struct client *c, str line)
         return;
     }
     if (!str_starts(line, STR("* ")))
-        trace_fail(w, c, "PROTOCOL: a line that begins like nothing we know: %.*s", STR_ARG(str_take(line, 200)));
+        trace_fail(w, c, "PROTOCOL: a line that begins like nothing we know: %.*s",
+                   STR_ARG(str_take(line, 200)));
     str rest = str_skip(line, 2);
     if (str_starts(rest, STR("joined ")))
         hear_joined(w, c, str_skip(rest, 7));
@@ -112,6 +114,7 @@ void hear_line(struct world *w, struct client *c, str line)
         text_seat_missed(w, c, leading_number(rest));
     else if (rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' && ends_with(rest, STR(" here")))
         text_seat_entry(w, c, FACT_COUNT, 0, 0);
-    else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) && !str_starts(rest, STR("delivered")))
+    else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) &&
+             !str_starts(rest, STR("delivered")))
         (void)hear_member(w, c, rest);
 }

@@ -29,9 +29,13 @@ static void put_frame(struct world *w, struct client *c, uint8_t opcode, bool fi
 static void before_upgrade(struct world *w, struct client *c)
 {
     static const char *const starts[] = {
-        "GET / HTTP/1.1\r\n", "GET /ws HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "POST /ws HTTP/1.1\r\n\r\n",
-        "GET /ws HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "\r\n\r\n\r\n",
-        "GET /%2e%2e/x HTTP/1.1\r\nHost: sim\r\n\r\n", "GET / HTTP/1.1\r\nHost: sim\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "GET / HTTP/1.1\r\n",
+        "GET /ws HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "POST /ws HTTP/1.1\r\n\r\n",
+        "GET /ws HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        "\r\n\r\n\r\n",
+        "GET /%2e%2e/x HTTP/1.1\r\nHost: sim\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: sim\r\nTransfer-Encoding: chunked\r\n\r\n",
     };
     if (chance(w, 3))
         put_noise(w, c, 1 + roll(w, 300));
@@ -44,24 +48,49 @@ static void before_upgrade(struct world *w, struct client *c)
 static void break_frames(struct world *w, struct client *c)
 {
     static const char *const commands[] = {
-        "{\"type\":\"join\",\"room\":\"lobby\"}", "{\"type\":\"join\",\"room\":\"r1\",\"history\":1000,\"members\":true}",
-        "{\"type\":\"hello\",\"resume\":\"AAAA\"}", "{\"type\":\"switch\",\"from\":\"lobby\",\"to\":\"r1\"}",
-        "{\"type\":\"history\",\"room\":\"lobby\",\"limit\":1000}", "{\"type\":\"rooms\"}", "{\"type\":\"leave\",\"room\":\"lobby\"}",
+        "{\"type\":\"join\",\"room\":\"lobby\"}",
+        "{\"type\":\"join\",\"room\":\"r1\",\"history\":1000,\"members\":true}",
+        "{\"type\":\"hello\",\"resume\":\"AAAA\"}",
+        "{\"type\":\"switch\",\"from\":\"lobby\",\"to\":\"r1\"}",
+        "{\"type\":\"history\",\"room\":\"lobby\",\"limit\":1000}",
+        "{\"type\":\"rooms\"}",
+        "{\"type\":\"leave\",\"room\":\"lobby\"}",
         "{\"type\":\"join\",\"room\":\"lobby\",\"since\":{\"epoch\":\"x\",\"offset\":9007199254740991}}",
-        "{\"type\":\"members\",\"room\":\"lobby\",\"after\":\"zzz\"}", "{\"type\":\"direct\",\"to\":\"nobody\",\"data\":0}",
+        "{\"type\":\"members\",\"room\":\"lobby\",\"after\":\"zzz\"}",
+        "{\"type\":\"direct\",\"to\":\"nobody\",\"data\":0}",
     };
     str command = str_from_cstr(commands[roll(w, sizeof commands / sizeof *commands)]);
     switch (roll(w, 14)) {
-    case 0: put_noise(w, c, 1 + roll(w, 100)); return;
-    case 1: put_frame(w, c, WS_TEXT, true, STR("\xff\xfe")); return;
-    case 2: put_frame(w, c, WS_CONTINUATION, true, command); return;
-    case 3: put_frame(w, c, (uint8_t)roll(w, 16), true, command); return;
-    case 4: put_frame(w, c, WS_TEXT, false, str_take(command, 5)); return;
-    case 5: put_frame(w, c, WS_CLOSE, true, STR("\x03")); return;
-    case 6: buf_put(&c->out, "\x81\x05hello", 7); return; // without a mask
-    case 7: put_frame(w, c, WS_BINARY, true, command); return;
-    case 8: buf_put(&c->out, "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 10); return;
-    default: put_frame(w, c, WS_TEXT, true, command); return;
+    case 0:
+        put_noise(w, c, 1 + roll(w, 100));
+        return;
+    case 1:
+        put_frame(w, c, WS_TEXT, true, STR("\xff\xfe"));
+        return;
+    case 2:
+        put_frame(w, c, WS_CONTINUATION, true, command);
+        return;
+    case 3:
+        put_frame(w, c, (uint8_t)roll(w, 16), true, command);
+        return;
+    case 4:
+        put_frame(w, c, WS_TEXT, false, str_take(command, 5));
+        return;
+    case 5:
+        put_frame(w, c, WS_CLOSE, true, STR("\x03"));
+        return;
+    case 6:
+        buf_put(&c->out, "\x81\x05hello", 7);
+        return; // without a mask
+    case 7:
+        put_frame(w, c, WS_BINARY, true, command);
+        return;
+    case 8:
+        buf_put(&c->out, "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 10);
+        return;
+    default:
+        put_frame(w, c, WS_TEXT, true, command);
+        return;
     }
 }
 

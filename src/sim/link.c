@@ -106,7 +106,8 @@ static void pipe_arrive(struct world *w, struct pipe *p, uint32_t chunk_max)
 // Nobody is interested any more: the server has closed it (or never had it), and the client has gone.
 static bool link_over(const struct link *l)
 {
-    return l->client == NULL && (l->server_closed || l->refused || (!l->accepted && (l->reset || l->vanished)));
+    return l->client == NULL &&
+           (l->server_closed || l->refused || (!l->accepted && (l->reset || l->vanished)));
 }
 
 void links_step(struct world *w)
@@ -125,7 +126,7 @@ void links_step(struct world *w)
             continue;
         pipe_arrive(w, &l->up, l->chunk_max);
         if (l->vanished)
-            continue; // the network takes the bytes and nobody acknowledges them
+            continue;          // the network takes the bytes and nobody acknowledges them
         if (l->client == NULL) // an end that only closes reads nothing more
             pipe_clear(&l->down);
         else

@@ -8,16 +8,19 @@
 
 const char *sim_mutation_name(enum sim_mutation m)
 {
-    static const char *const names[] = {"nothing",      "drop entry",    "swap entries",   "repeat entry",
-                                        "wrong connection", "corrupt data", "lose ack",     "swap replies",
-                                        "shift ack",    "echo before ack", "hide gap",     "lie recovered",
-                                        "drop text line", "swap text lines", "late",       "double key",
-                                        "keep half-open", "leak",        "lose drain"};
+    static const char *const names[] = {
+        "nothing",      "drop entry",     "swap entries",   "repeat entry",    "wrong connection",
+        "corrupt data", "lose ack",       "swap replies",   "shift ack",       "echo before ack",
+        "hide gap",     "lie recovered",  "drop text line", "swap text lines", "late",
+        "double key",   "keep half-open", "leak",           "lose drain"};
     _Static_assert(sizeof names / sizeof *names == MUTATE_COUNT, "a name for each");
     return names[m];
 }
 
-bool mutate_is(const struct world *w, enum sim_mutation m) { return w->options->mutation == m && !w->mutation.done; }
+bool mutate_is(const struct world *w, enum sim_mutation m)
+{
+    return w->options->mutation == m && !w->mutation.done;
+}
 
 bool mutate_now(struct world *w)
 {
@@ -32,7 +35,10 @@ bool mutate_now(struct world *w)
 static bool begins(str s, const char *with) { return str_starts(s, str_from_cstr(with)); }
 
 static bool is_entry(str s) { return begins(s, "{\"type\":\"message\",") || begins(s, "{\"type\":\"member"); }
-static bool is_reply(str s) { return !is_entry(s) && begins(s, "{\"type\":\"") && !begins(s, "{\"type\":\"gap\""); }
+static bool is_reply(str s)
+{
+    return !is_entry(s) && begins(s, "{\"type\":\"") && !begins(s, "{\"type\":\"gap\"");
+}
 
 // Keeps a message back until release() is called for the same connection.
 static void hold(struct world *w, struct client *c, str message)
@@ -76,13 +82,14 @@ static void hear_elsewhere(struct world *w, const struct client *c, str message)
     char scratch[ROOM_NAME_MAX];
     str name;
     if (json_object_scan(message, members, JSON_KEYS_MAX, &n, NULL) != OK ||
-        json_string_decode(json_member_find(members, n, STR("room"))->value, scratch, sizeof scratch, &name) != OK)
+        json_string_decode(json_member_find(members, n, STR("room"))->value, scratch, sizeof scratch,
+                           &name) != OK)
         return;
     int room = truth_room_find(w, name);
     for (uint32_t i = 0; i < w->plan.clients; i++) {
         struct client *other = &w->clients[i];
-        if (other != c && other->speech == SPEAKS_JSON && client_watched(other) && other->state == CLIENT_OPEN &&
-            !other->seats[room].on && mutate_now(w)) {
+        if (other != c && other->speech == SPEAKS_JSON && client_watched(other) &&
+            other->state == CLIENT_OPEN && !other->seats[room].on && mutate_now(w)) {
             hear_json(w, other, message);
             return;
         }
@@ -98,8 +105,8 @@ static bool is_echo_ack(const struct world *w, const struct client *c, str messa
         const struct asked *a = &c->asks[(c->asks_from + i) % ASKS_MAX];
         if (a->id == 0)
             continue;
-        return a->kind == SAID_MESSAGE && w->messages[a->message].echo && w->messages[a->message].attempts == 1 &&
-               c->seats[a->room].on;
+        return a->kind == SAID_MESSAGE && w->messages[a->message].echo &&
+               w->messages[a->message].attempts == 1 && c->seats[a->room].on;
     }
     return false;
 }

@@ -20,8 +20,9 @@ static void host_random(void *ctx, void *p, size_t n)
 
 static void host_notice(void *ctx, const struct notice *n)
 {
-    static const char *const names[] = {"opened", "closed", "session", "upgrade refused", "protocol error", "rate limited",
-                                        "slow reader", "room created", "room removed", "memory"};
+    static const char *const names[] = {"opened",         "closed",       "session",     "upgrade refused",
+                                        "protocol error", "rate limited", "slow reader", "room created",
+                                        "room removed",   "memory"};
     _Static_assert(sizeof names / sizeof *names == NOTICE_COUNT, "a name for each");
     trace_note(ctx, NULL, "notice: %s conn %d code %u %s %.*s", names[n->type], (int)n->connection, n->code,
                n->text ? n->text : "", STR_ARG(n->room));
@@ -68,7 +69,10 @@ static bool link_broken(const struct world *w, const struct link *l)
     return l->reset || (l->vanished && l->transport == TRANSPORT_LINE && w->now_ms > l->vanished_ms + 20000);
 }
 
-static bool link_waits_here(const struct node *n, const struct link *l) { return l->node == n->index && !l->server_closed; }
+static bool link_waits_here(const struct node *n, const struct link *l)
+{
+    return l->node == n->index && !l->server_closed;
+}
 
 static bool link_has_work(const struct world *w, const struct link *l)
 {
@@ -88,7 +92,8 @@ bool node_has_work(struct world *w, const struct node *n)
         if (mail_due(w, &w->boxes[from][n->index]))
             return true;
     for (uint32_t to = 0; to < w->plan.nodes; to++)
-        if (to != n->index && shard_mail_waiting(n->shard, to) != 0 && w->boxes[n->index][to].n < w->plan.mailbox_cap)
+        if (to != n->index && shard_mail_waiting(n->shard, to) != 0 &&
+            w->boxes[n->index][to].n < w->plan.mailbox_cap)
             return true;
     for (uint32_t i = 0; i < w->links_n; i++)
         if (link_waits_here(n, w->links[i]) && link_has_work(w, w->links[i]))
@@ -103,8 +108,9 @@ uint64_t node_due_ms(const struct node *n) { return shard_next_due_ms(n->shard);
 static void take_accept(struct world *w, struct node *n, struct link *l)
 {
     struct peer peer;
-    snprintf(peer.text, sizeof peer.text, l->serial % 5 == 0 ? "[2001:db8:1234:5678:9abc:def0::%x]:%u" : "10.0.0.%u:%u",
-             l->owner, 10000 + l->serial % 50000);
+    snprintf(peer.text, sizeof peer.text,
+             l->serial % 5 == 0 ? "[2001:db8:1234:5678:9abc:def0::%x]:%u" : "10.0.0.%u:%u", l->owner,
+             10000 + l->serial % 50000);
     uint32_t conn;
     enum err e = shard_on_accept(n->shard, l->transport, &peer, &conn);
     if (e != OK) {
@@ -241,7 +247,8 @@ static void write_link(struct world *w, struct node *n, uint32_t conn)
 static void give_bytes(struct world *w, struct node *n)
 {
     uint32_t conn, writes = 0;
-    while ((w->plan.writes_per_turn == 0 || writes < w->plan.writes_per_turn) && shard_pull_dirty(n->shard, &conn)) {
+    while ((w->plan.writes_per_turn == 0 || writes < w->plan.writes_per_turn) &&
+           shard_pull_dirty(n->shard, &conn)) {
         write_link(w, n, conn);
         writes++;
     }

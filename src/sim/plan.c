@@ -7,7 +7,7 @@
 #include "base/codec.h"
 #include <stdio.h>
 
-#define PICK(w, ...)                                                                                                  \
+#define PICK(w, ...) \
     pick((w), (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 static uint32_t pick(struct world *w, const uint32_t *values, size_t n) { return values[roll(w, n)]; }
@@ -62,7 +62,8 @@ static void settings_rest(struct world *w, struct settings *s)
         s->resume_key[i] = (uint8_t)prng_next(&w->secrets);
 }
 
-static const struct asset page = {"/", "text/html; charset=utf-8", "\"sim\"", (const unsigned char *)"<p>sim</p>", 10};
+static const struct asset page = {"/", "text/html; charset=utf-8", "\"sim\"",
+                                  (const unsigned char *)"<p>sim</p>", 10};
 
 void plan_make(struct world *w)
 {
@@ -98,15 +99,18 @@ void plan_describe(const struct world *w, char *ret, size_t n)
 {
     const struct plan *p = &w->plan;
     const struct settings *s = &w->settings;
-    snprintf(ret, n,
-             "%u shards, %u clients, %u steps, mailbox %u/%u ms,%s stall %u ms, refuse 1/%u,%s%s%s log %u/%u B/%u ms, "
-             "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
-             "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
-             p->nodes, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, p->writes_paced ? " paced writes," : "", p->stall_ms, p->refuse_one_in,
-             p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
-             s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes, s->slow_policy == SLOW_GAP ? "gap" : "disconnect",
-             s->reply_bytes, s->rooms_max, s->room_members_max, s->rooms_per_connection, s->commands_per_s,
-             s->heartbeat_ms, s->heartbeat_max_ms, s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "",
-             s->room_grace_ms, s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
-             s->flush_interval_ms, s->resume_ms);
+    snprintf(
+        ret, n,
+        "%u shards, %u clients, %u steps, mailbox %u/%u ms,%s stall %u ms, refuse 1/%u,%s%s%s log %u/%u B/%u ms, "
+        "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
+        "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
+        p->nodes, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms,
+        p->writes_paced ? " paced writes," : "", p->stall_ms, p->refuse_one_in,
+        p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
+        s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
+        s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes, s->rooms_max, s->room_members_max,
+        s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
+        s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,
+        s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
+        s->flush_interval_ms, s->resume_ms);
 }

@@ -26,8 +26,9 @@ void probe_shard(const struct shard *sh, struct probe *ret)
     ret->retained = slab_bytes(&sh->conns) + slab_bytes(&sh->rooms) + slab_bytes(&sh->members) +
                     slab_bytes(&sh->outlets) + slab_bytes(&sh->registry.slab) +
                     sh->room_timers.cap * sizeof *sh->room_timers.items +
-                    sh->room_timers.place_cap * sizeof *sh->room_timers.places + sh->encode.cap + sh->reply.cap +
-                    sh->http.cap + sh->unescape.cap + sh->rooms_sorted_cap * sizeof *sh->rooms_sorted;
+                    sh->room_timers.place_cap * sizeof *sh->room_timers.places + sh->encode.cap +
+                    sh->reply.cap + sh->http.cap + sh->unescape.cap +
+                    sh->rooms_sorted_cap * sizeof *sh->rooms_sorted;
 }
 
 bool probe_room_head(const struct world *w, const char *room, char ret_epoch[EPOCH_MAX], uint64_t *ret_head)

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 
 static void *scratch_alloc(void *ctx, size_t n) { return arena_alloc(ctx, n); }
-static void *scratch_realloc(void *ctx, void *p, size_t n_old, size_t n) { return arena_realloc(ctx, p, n_old, n); }
+static void *scratch_realloc(void *ctx, void *p, size_t n_old, size_t n)
+{
+    return arena_realloc(ctx, p, n_old, n);
+}
 static void scratch_free(void *ctx, void *p, size_t n)
 {
     (void)n;
@@ -45,7 +48,8 @@ static void link_fault(struct world *w)
         return;
     if (chance(w, 2)) {
         l->frozen_until_ms = w->now_ms + roll(w, chance(w, 4) ? 20000 : 1000);
-        trace_note(w, c, "the network holds link %u back until %llu ms", l->serial, (unsigned long long)l->frozen_until_ms);
+        trace_note(w, c, "the network holds link %u back until %llu ms", l->serial,
+                   (unsigned long long)l->frozen_until_ms);
     } else if (chance(w, 6)) {
         link_reset(w, l);
         client_leave(w, c, "the network resets the connection");
@@ -64,7 +68,8 @@ static void make_faults(struct world *w)
     if (w->plan.stall_ms != 0 && n->stalled_until_ms < w->now_ms && chance(w, 60)) {
         n->stalled_until_ms = w->now_ms + 1 + roll(w, w->plan.stall_ms);
         w->counts.stalls++;
-        trace_note(w, NULL, "shard %u stalls until %llu ms", n->index, (unsigned long long)n->stalled_until_ms);
+        trace_note(w, NULL, "shard %u stalls until %llu ms", n->index,
+                   (unsigned long long)n->stalled_until_ms);
     }
 }
 
@@ -115,15 +120,15 @@ static size_t budget_of(const struct world *w)
 
 static void world_begin(struct world *w)
 {
-    static const char *const names[ROOMS_MAX] = {"lobby", "r1", "r2", "r3",
-                                                 "Caf\xc3\xa9 \"4\" \\ \xf0\x9f\x98\x80", "a room with spaces", "r"};
+    static const char *const names[ROOMS_MAX] = {
+        "lobby", "r1", "r2", "r3", "Caf\xc3\xa9 \"4\" \\ \xf0\x9f\x98\x80", "a room with spaces", "r"};
     uint64_t seed = w->options->seed;
     prng_init(&w->dice, seed);
     prng_init(&w->secrets, seed ^ 0x5ec2e75);
     vmem_init(&w->vmem);
     arena_init(&w->arena);
-    mem_init(&w->scratch_mem,
-             (struct mem_backend){scratch_alloc, scratch_realloc, scratch_free, &w->arena}, 0);
+    mem_init(&w->scratch_mem, (struct mem_backend){scratch_alloc, scratch_realloc, scratch_free, &w->arena},
+             0);
     memcpy(w->room_names, names, sizeof names);
     w->now_ms = 1 + roll(w, 1u << 20);
     w->wall_ms = 1795161600000;

@@ -16,12 +16,15 @@ void say_upgrade(struct world *w, struct client *c)
     for (size_t i = 0; i < sizeof raw; i++)
         raw[i] = (uint8_t)roll(w, 256);
     size_t key_n = base64_encode(raw, sizeof raw, key);
-    const char *path = c->speech == SPEAKS_JSON ? "/ws" : c->speech == SPEAKS_ECHO ? "/conformance/echo" : "/echo";
-    int n = snprintf(text, sizeof text,
-                     "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
-                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%s\r\n",
-                     path, (int)key_n, key,
-                     c->speech == SPEAKS_JSON && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n" : "");
+    const char *path = c->speech == SPEAKS_JSON   ? "/ws"
+                       : c->speech == SPEAKS_ECHO ? "/conformance/echo"
+                                                  : "/echo";
+    int n = snprintf(
+        text, sizeof text,
+        "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%s\r\n",
+        path, (int)key_n, key,
+        c->speech == SPEAKS_JSON && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n" : "");
     ws_accept_key(str_make(key, key_n), accept);
     memcpy(c->ws_accept, accept, WS_ACCEPT_LEN);
     c->ws_accept[WS_ACCEPT_LEN] = '\0';
@@ -295,14 +298,19 @@ void say_ping(struct world *w, struct client *c)
 void say_bad(struct world *w, struct client *c)
 {
     static const char *const rests[] = {
-        ",\"type\":\"nonsense\"}", ",\"type\":\"message\",\"data\":1}", ",\"type\":\"join\",\"room\":\"\"}",
-        ",\"type\":\"kick\",\"room\":\"lobby\",\"user\":\"x\"}", ",\"type\":17}", ",\"type\":\"join\",\"room\":\" x\"}",
+        ",\"type\":\"nonsense\"}",
+        ",\"type\":\"message\",\"data\":1}",
+        ",\"type\":\"join\",\"room\":\"\"}",
+        ",\"type\":\"kick\",\"room\":\"lobby\",\"user\":\"x\"}",
+        ",\"type\":17}",
+        ",\"type\":\"join\",\"room\":\" x\"}",
     };
     char text[128];
     struct asked *a = asks_push(w, c, SAID_BAD, !chance(w, 5));
     int n;
     if (a->id == 0)
-        n = snprintf(text, sizeof text, "%s", chance(w, 2) ? "[1,2" : "{\"type\":\"message\",\"type\":\"message\"}");
+        n = snprintf(text, sizeof text, "%s",
+                     chance(w, 2) ? "[1,2" : "{\"type\":\"message\",\"type\":\"message\"}");
     else
         n = snprintf(text, sizeof text, "{\"id\":%u%s", a->id, rests[roll(w, sizeof rests / sizeof *rests)]);
     say_frame(w, c, WS_TEXT, str_make(text, (size_t)n));

@@ -78,8 +78,9 @@ static void seat_since(struct world *w, struct client *c, const struct asked *a,
     }
     w->counts.not_recovered++;
     if (same && certainly_kept(w, truth_numbering(w, room, s->epoch), a->since, s->head))
-        trace_fail(w, c, "RESUME: not recovered in %s, though offsets %llu to %llu are well within the log's limits",
-                   room_of(w, room), (unsigned long long)a->since + 1, (unsigned long long)s->head);
+        trace_fail(
+            w, c, "RESUME: not recovered in %s, though offsets %llu to %llu are well within the log's limits",
+            room_of(w, room), (unsigned long long)a->since + 1, (unsigned long long)s->head);
     if (same) {
         s->gap_due = true;
         s->gap_from = a->since + 1;
@@ -122,7 +123,8 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
 }
 
 // A replay of the newest n messages begins with one of them, and is not longer.
-static void replay_entry(struct world *w, struct client *c, int room, uint64_t offset, const struct fact *seen)
+static void replay_entry(struct world *w, struct client *c, int room, uint64_t offset,
+                         const struct fact *seen)
 {
     struct seat *s = &c->seats[room];
     if (s->replay_open) {
@@ -150,8 +152,8 @@ void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, co
     replay_entry(w, c, room, offset, seen);
     skip_own(w, c, room, offset, true);
     if (offset < s->next)
-        trace_fail(w, c, "ORDER: offset %llu of %s came again or late; %llu was next", (unsigned long long)offset,
-                   room_of(w, room), (unsigned long long)s->next);
+        trace_fail(w, c, "ORDER: offset %llu of %s came again or late; %llu was next",
+                   (unsigned long long)offset, room_of(w, room), (unsigned long long)s->next);
     if (offset > s->next)
         trace_fail(w, c, "LOSS: offset %llu of %s came, %llu was next, and no gap was announced",
                    (unsigned long long)offset, room_of(w, room), (unsigned long long)s->next);
@@ -228,7 +230,8 @@ void seat_check_late(struct world *w, struct client *c)
             continue;
         const struct fact *f = truth_fact(w, n, s->next);
         if (f->first_ms != 0 && f->first_ms + client_patience_ms(w) < w->now_ms)
-            trace_fail(w, c, "SLOW: offset %llu of %s, known since %llu ms, has not come to a healthy connection",
+            trace_fail(w, c,
+                       "SLOW: offset %llu of %s, known since %llu ms, has not come to a healthy connection",
                        (unsigned long long)s->next, room_of(w, room), (unsigned long long)f->first_ms);
     }
 }

@@ -37,11 +37,11 @@ enum sim_mutation {
     MUTATE_LIE_RECOVERED,    // recovered:false turns to true
     MUTATE_DROP_TEXT_LINE,   // a room's line does not reach a text client
     MUTATE_SWAP_TEXT_LINES,
-    MUTATE_LATE,             // a healthy connection gets nothing for a long while
-    MUTATE_DOUBLE_KEY,       // the world sends a keyed message again, without its key
-    MUTATE_KEEP_HALF_OPEN,   // a peer that vanished is never given up
-    MUTATE_LEAK,             // a block of core's memory is never given back
-    MUTATE_LOSE_DRAIN,       // a client is not told that the server leaves
+    MUTATE_LATE,           // a healthy connection gets nothing for a long while
+    MUTATE_DOUBLE_KEY,     // the world sends a keyed message again, without its key
+    MUTATE_KEEP_HALF_OPEN, // a peer that vanished is never given up
+    MUTATE_LEAK,           // a block of core's memory is never given back
+    MUTATE_LOSE_DRAIN,     // a client is not told that the server leaves
     MUTATE_COUNT
 };
 
@@ -52,16 +52,18 @@ struct sim_options {
     uint32_t scale; // length of the run in units of the usual one; 0 counts as 1
     bool verbose;   // prints every event
     enum sim_mutation mutation;
-    uint32_t mutation_after; // how many occasions to let pass
+    uint32_t mutation_after;  // how many occasions to let pass
     bool no_faults_in_memory; // mutations want runs in which connections are not lost to refused allocations
 };
 
 // What a run came by, to see that seeds reach everything.
-#define SIM_COUNTS(X)                                                                                                 \
-    X(steps) X(turns) X(connections) X(published) X(acked) X(duplicates) X(entries_seen) X(text_lines) X(joins)      \
-    X(recovered) X(not_recovered) X(gaps) X(directs) X(errors) X(rate_limited) X(closed_by_server) X(closed_slow)    \
-    X(closed_policy) X(half_open) X(half_open_found) X(resets) X(resumed) X(drained) X(wall_jumps)  \
-    X(stalls) X(mailbox_full) X(blocked) X(allocations_refused) X(epochs) X(mutated)
+#define SIM_COUNTS(X)                                                                                       \
+    X(steps)                                                                                                \
+    X(turns) X(connections) X(published) X(acked) X(duplicates) X(entries_seen) X(text_lines) X(joins)      \
+        X(recovered) X(not_recovered) X(gaps) X(directs) X(errors) X(rate_limited) X(closed_by_server)      \
+            X(closed_slow) X(closed_policy) X(half_open) X(half_open_found) X(resets) X(resumed) X(drained) \
+                X(wall_jumps) X(stalls) X(mailbox_full) X(blocked) X(allocations_refused) X(epochs)         \
+                    X(mutated)
 
 struct sim_counts {
 #define X(name) uint64_t name;

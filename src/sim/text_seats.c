@@ -35,7 +35,8 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
     if (message != 0) {
         const struct message *m = truth_message(w, message);
         if (m == NULL || (m->room != t->room))
-            trace_fail(w, c, "ISOLATION: m%ux came to a terminal that is in %s", message, w->room_names[t->room]);
+            trace_fail(w, c, "ISOLATION: m%ux came to a terminal that is in %s", message,
+                       w->room_names[t->room]);
         if (m->attempts == m->denied)
             trace_fail(w, c, "ISOLATION: m%ux was refused, and a terminal shows it", message);
     }
@@ -55,7 +56,8 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
 }
 
 // The first line whose offset is known; the others follow from it.
-static const struct shown *find_anchor(struct world *w, const struct text_seat *t, int *ret_epoch, uint64_t *ret_offset)
+static const struct shown *find_anchor(struct world *w, const struct text_seat *t, int *ret_epoch,
+                                       uint64_t *ret_offset)
 {
     for (uint32_t i = 0; i < t->n; i++) {
         const struct message *m = truth_message(w, t->v[i].message);
@@ -98,7 +100,8 @@ void text_seat_check(struct world *w, struct client *c, bool complete)
     for (uint32_t i = 0; i < t->n; i++) {
         uint64_t offset = anchor_offset + t->v[i].at - anchor->at;
         if (offset == 0 || offset > 1u << 21)
-            trace_fail(w, c, "ORDER: a terminal shows more lines of %s than there are entries", w->room_names[t->room]);
+            trace_fail(w, c, "ORDER: a terminal shows more lines of %s than there are entries",
+                       w->room_names[t->room]);
         check_line(w, c, &t->v[i], epoch, offset);
     }
     uint64_t last = anchor_offset + t->at - 1 - anchor->at;

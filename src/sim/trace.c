@@ -92,7 +92,8 @@ static void print_events(FILE *out, const struct world *w, const struct client *
 
 static void print_report(FILE *out, const struct world *w, const struct client *c, const char *what)
 {
-    static const char *const tempers[] = {"healthy", "ordinary", "slow", "stalling", "flooding", "hostile", "silent"};
+    static const char *const tempers[] = {"healthy",  "ordinary", "slow",  "stalling",
+                                          "flooding", "hostile",  "silent"};
     static const char *const speeches[] = {"json", "text over WebSocket", "text line", "echo", "http"};
     char plan[512];
     plan_describe(w, plan, sizeof plan);
@@ -100,7 +101,8 @@ static void print_report(FILE *out, const struct world *w, const struct client *
             (unsigned long long)w->step, (unsigned long long)w->now_ms, what);
     fprintf(out, "  plan: %s\n", plan);
     if (c != NULL)
-        fprintf(out, "  client %u (%s, %s, %s)\n", c->index, c->name, tempers[c->temper], speeches[c->speech]);
+        fprintf(out, "  client %u (%s, %s, %s)\n", c->index, c->name, tempers[c->temper],
+                speeches[c->speech]);
     print_events(out, w, c);
     fprintf(out, "  again: make sim SEED=%llu      everything: plenum-sim --seed %llu --verbose\n",
             (unsigned long long)w->options->seed, (unsigned long long)w->options->seed);

@@ -34,13 +34,14 @@ struct client;
 // Bytes said ('>') or heard ('<') by a client.
 void trace_bytes(struct world *w, const struct client *c, char mark, str bytes);
 // Something else; c may be NULL.
-void trace_note(struct world *w, const struct client *c, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void trace_note(struct world *w, const struct client *c, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 // A contract is broken: writes the report and leaves the run.
 _Noreturn void trace_fail(struct world *w, const struct client *c, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 // An assertion of core failed: prints the report of the world that is running.
 void trace_on_assert(const char *file, int line, const char *expr);
-void trace_on_death(void); // the same for a sanitizer's finding
+void trace_on_death(void);           // the same for a sanitizer's finding
 void trace_running(struct world *w); // NULL: none
 
 #endif

@@ -74,7 +74,8 @@ struct message *truth_message_new(struct world *w, struct client *c, int room)
     }
     ARENA_GROW(&w->arena, w->messages, w->messages_n, w->messages_cap);
     struct message *m = &w->messages[w->messages_n];
-    *m = (struct message){.serial = w->messages_n++, .room = room, .client = c->index, .epoch = NONE, .said_ms = w->now_ms};
+    *m = (struct message){
+        .serial = w->messages_n++, .room = room, .client = c->index, .epoch = NONE, .said_ms = w->now_ms};
     w->counts.published++;
     return m;
 }
@@ -125,8 +126,8 @@ static bool window_over(const struct world *w, const struct message *m, int epoc
 void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset)
 {
     if (m->attempts == m->denied)
-        trace_fail(w, c, "ISOLATION: message m%ux was refused, but it is an entry at offset %llu of %s", m->serial,
-                   (unsigned long long)offset, w->room_names[m->room]);
+        trace_fail(w, c, "ISOLATION: message m%ux was refused, but it is an entry at offset %llu of %s",
+                   m->serial, (unsigned long long)offset, w->room_names[m->room]);
     struct fact *f = truth_fact(w, truth_numbering(w, m->room, epoch), offset);
     if (f->message == m->serial)
         return;
@@ -148,7 +149,8 @@ void truth_appended(struct world *w, struct client *c, struct message *m, int ep
     m->offset = offset;
 }
 
-void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset, const struct fact *seen)
+void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                   const struct fact *seen)
 {
     struct fact *f = truth_fact(w, truth_numbering(w, room, epoch), offset);
     truth_reach(truth_numbering(w, room, epoch), offset);
@@ -160,7 +162,8 @@ void truth_observe(struct world *w, struct client *c, int room, int epoch, uint6
     if (seen->message != 0) {
         struct message *m = truth_message(w, seen->message);
         if (m->room != room)
-            trace_fail(w, c, "ISOLATION: m%ux was said in another room than %s", m->serial, w->room_names[room]);
+            trace_fail(w, c, "ISOLATION: m%ux was said in another room than %s", m->serial,
+                       w->room_names[room]);
         truth_appended(w, c, m, epoch, offset);
         f = truth_fact(w, truth_numbering(w, room, epoch), offset);
     } else if (f->message != 0) {

@@ -30,10 +30,13 @@ static const char *ending_of(const struct world *w, const struct client *c)
     case WS_CLOSE_RESTART:
         return w->draining ? NULL : "1012 without a drain";
     case WS_CLOSE_TRY_LATER:
-        return healthy && !w->plan.writes_paced && !switching(c) ? "1013 on a connection that reads everything at once" : NULL;
+        return healthy && !w->plan.writes_paced && !switching(c)
+                   ? "1013 on a connection that reads everything at once"
+                   : NULL;
     case WS_CLOSE_POLICY:
         // Registrations that overtake each other (full mailboxes) evict the newer connection of a session.
-        return healthy && s->commands_per_s == 0 && !w->plan.mailbox_paced ? "1008 on a healthy connection" : NULL;
+        return healthy && s->commands_per_s == 0 && !w->plan.mailbox_paced ? "1008 on a healthy connection"
+                                                                           : NULL;
     default:
         return "a code for peers that break rules";
     }
@@ -49,8 +52,8 @@ void watch_closed(struct world *w, struct client *c, bool aborted)
     const char *wrong = ending_of(w, c);
     c->close_sent = sent;
     if (wrong != NULL && !(w->draining && aborted))
-        trace_fail(w, c, "CLOSE: the server ended the connection (%s, code %u): %s", aborted ? "reset" : "in order",
-                   c->close_code, wrong);
+        trace_fail(w, c, "CLOSE: the server ended the connection (%s, code %u): %s",
+                   aborted ? "reset" : "in order", c->close_code, wrong);
     if (c->close_code == WS_CLOSE_RESTART && c->link != NULL && client_watched(c)) {
         struct node *n = &w->nodes[c->link->node];
         n->closed_1012++;
@@ -75,12 +78,15 @@ static void check_link(struct world *w, const struct link *l)
     // What a flooding peer has left behind is worked off first, and it is not listened to meanwhile.
     bool flood = w->clients[l->owner].temper == TEMPER_FLOODING;
     if (l->vanished && !flood && w->now_ms > found + (l->transport == TRANSPORT_LINE ? 20000 : 0))
-        trace_fail(w, &w->clients[l->owner], "HEARTBEAT: the peer of link %u vanished at %llu ms and was heard at %llu ms; "
-                   "it is still connected", l->serial, (unsigned long long)l->vanished_ms, (unsigned long long)l->unread_ms);
+        trace_fail(w, &w->clients[l->owner],
+                   "HEARTBEAT: the peer of link %u vanished at %llu ms and was heard at %llu ms; "
+                   "it is still connected",
+                   l->serial, (unsigned long long)l->vanished_ms, (unsigned long long)l->unread_ms);
     bool over = l->reset || (l->fin && l->up.n == 0);
-    if (!l->vanished && over && l->healthy && w->now_ms > heard + s->close_ms + patience && w->now_ms > l->gone_ms + patience + s->close_ms)
-        trace_fail(w, &w->clients[l->owner], "CLOSE: link %u ended at %llu ms and is still connected", l->serial,
-                   (unsigned long long)l->gone_ms);
+    if (!l->vanished && over && l->healthy && w->now_ms > heard + s->close_ms + patience &&
+        w->now_ms > l->gone_ms + patience + s->close_ms)
+        trace_fail(w, &w->clients[l->owner], "CLOSE: link %u ended at %llu ms and is still connected",
+                   l->serial, (unsigned long long)l->gone_ms);
 }
 
 static void check_client(struct world *w, struct client *c)
@@ -89,8 +95,9 @@ static void check_client(struct world *w, struct client *c)
     uint64_t patience = client_patience_ms(w);
     if (c->link == NULL)
         return;
-    if (c->temper == TEMPER_SILENT && c->speech == SPEAKS_JSON && !c->link->server_closed && !c->link->server_shut &&
-        c->link->accepted && w->now_ms > c->opened_ms + s->handshake_ms + s->hello_ms + s->close_ms + patience)
+    if (c->temper == TEMPER_SILENT && c->speech == SPEAKS_JSON && !c->link->server_closed &&
+        !c->link->server_shut && c->link->accepted &&
+        w->now_ms > c->opened_ms + s->handshake_ms + s->hello_ms + s->close_ms + patience)
         trace_fail(w, c, "DEADLINE: a connection that says nothing since %llu ms is still there",
                    (unsigned long long)c->opened_ms);
     if (c->temper != TEMPER_HEALTHY || c->state != CLIENT_OPEN || c->speech != SPEAKS_JSON)
@@ -104,7 +111,8 @@ static void check_client(struct world *w, struct client *c)
 void watch_step(struct world *w)
 {
     if (mem_used(&w->vmem.mem) > w->budget)
-        trace_fail(w, NULL, "BOUNDS: %zu bytes in use, the settings allow for %zu", mem_used(&w->vmem.mem), w->budget);
+        trace_fail(w, NULL, "BOUNDS: %zu bytes in use, the settings allow for %zu", mem_used(&w->vmem.mem),
+                   w->budget);
     if (w->step % CHECK_LATE_EVERY == 0) {
         for (uint32_t i = 0; i < w->links_n; i++)
             check_link(w, w->links[i]);

@@ -38,16 +38,16 @@ enum {
 struct plan {
     uint32_t nodes, clients, steps;
     uint32_t mailbox_cap, mail_delay_ms;
-    bool mailbox_paced;      // mailboxes so small that they are full
-    uint32_t stall_ms;       // longest stall of a shard; 0 = none
+    bool mailbox_paced; // mailboxes so small that they are full
+    uint32_t stall_ms;  // longest stall of a shard; 0 = none
     bool wall_jumps;
-    uint32_t refuse_one_in;  // turns in which memory ends; 0 = never
-    bool drain;              // leave by draining, else clients go on their own
+    uint32_t refuse_one_in;   // turns in which memory ends; 0 = never
+    bool drain;               // leave by draining, else clients go on their own
     uint32_t writes_per_turn; // 0 = until nothing is left
     bool writes_paced;        // there was such a budget at some time: whoever reads at once may still be late
     bool spurious_turns;
-    bool quiet_network;      // no faults of links
-    uint32_t data_max;       // bytes of padding in a message
+    bool quiet_network; // no faults of links
+    uint32_t data_max;  // bytes of padding in a message
 };
 
 // --- the network
@@ -70,8 +70,8 @@ struct link {
     struct pipe up, down;
     // Quality.
     bool healthy;
-    uint32_t chunk_max;     // bytes that arrive per step; UINT32_MAX = all
-    size_t down_cap;        // the server's send buffer and what is under way
+    uint32_t chunk_max; // bytes that arrive per step; UINT32_MAX = all
+    size_t down_cap;    // the server's send buffer and what is under way
     uint64_t frozen_until_ms;
     // The client's side.
     bool fin, reset, vanished;
@@ -86,7 +86,7 @@ struct link {
 // What is known about one offset of a room.
 enum fact_kind { FACT_UNKNOWN, FACT_MESSAGE, FACT_JOINED, FACT_LEFT, FACT_CHANGED, FACT_COUNT };
 struct fact {
-    uint64_t hash; // of the JSON bytes; 0 = nobody has seen them
+    uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
     uint8_t kind;
     uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name
@@ -115,9 +115,9 @@ struct message {
     uint8_t style; // of the data
     uint32_t pad;
     char session[SESSION_ID_LEN + 1];
-    int epoch;     // index of the numbering it was seen or acked in; NONE
+    int epoch; // index of the numbering it was seen or acked in; NONE
     uint64_t offset;
-    uint64_t said_ms; // first attempt
+    uint64_t said_ms;    // first attempt
     uint32_t deliveries; // directs: how often it came
     uint32_t reached;    // directs: as acked
 };
@@ -131,14 +131,14 @@ struct offsets {
 struct seat {
     bool on;
     int epoch;
-    uint64_t head;      // at the join
-    uint64_t next;      // the next offset to come, own skipped entries aside
-    bool replay_open;   // history was asked for: where it begins is not known yet
+    uint64_t head;    // at the join
+    uint64_t next;    // the next offset to come, own skipped entries aside
+    bool replay_open; // history was asked for: where it begins is not known yet
     uint32_t history, replayed;
-    bool switched;      // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
-    bool gap_due;       // recovered:false in the same epoch: a gap must come first
+    bool switched; // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
+    bool gap_due;  // recovered:false in the same epoch: a gap must come first
     uint64_t gap_from;
-    uint32_t unnamed;   // own messages without id and echo: their offsets are not told
+    uint32_t unnamed;           // own messages without id and echo: their offsets are not told
     struct offsets unexplained; // skipped, to be proved own later
 };
 
@@ -158,8 +158,17 @@ struct text_seat {
 };
 
 enum ask_kind {
-    SAID_HELLO, SAID_JOIN, SAID_LEAVE, SAID_SWITCH, SAID_MESSAGE, SAID_DIRECT, SAID_MEMBERS, SAID_HISTORY, SAID_ROOMS,
-    SAID_PING, SAID_BAD,
+    SAID_HELLO,
+    SAID_JOIN,
+    SAID_LEAVE,
+    SAID_SWITCH,
+    SAID_MESSAGE,
+    SAID_DIRECT,
+    SAID_MEMBERS,
+    SAID_HISTORY,
+    SAID_ROOMS,
+    SAID_PING,
+    SAID_BAD,
 };
 struct asked {
     enum ask_kind kind;
@@ -206,7 +215,7 @@ struct client {
     uint64_t next_connect_ms, next_act_ms, opened_ms;
     uint64_t stalled_until_ms;
     uint32_t read_credit, read_per_s; // bytes; 0 = no limit
-    bool stopping; // says nothing new
+    bool stopping;                    // says nothing new
 
     // Who it is.
     char name[40];
@@ -219,10 +228,10 @@ struct client {
 
     // The connection's reader.
     struct ws_decoder ws;
-    struct buf in;       // an HTTP head, a line or a message that is not whole
-    bool in_control;     // `control` is being put together
+    struct buf in;   // an HTTP head, a line or a message that is not whole
+    bool in_control; // `control` is being put together
     struct buf control;
-    struct buf out;      // bytes on their way into the link
+    struct buf out; // bytes on their way into the link
     char ws_accept[32];
     uint16_t close_code; // received; 0 = none
     bool close_sent, quit_sent, expects_close;
@@ -331,9 +340,10 @@ uint64_t node_due_ms(const struct node *n);
 void client_init(struct world *w, struct client *c, uint32_t index);
 void client_connect(struct world *w, struct client *c);
 void client_step(struct world *w, struct client *c);
-void client_flush(struct world *w, struct client *c); // bytes in `out` go on their way
+void client_flush(struct world *w, struct client *c);   // bytes in `out` go on their way
 void client_receive(struct world *w, struct client *c); // client_in.c
-void client_leave(struct world *w, struct client *c, const char *how); // gives its link up, remembers where it was
+void client_leave(struct world *w, struct client *c,
+                  const char *how); // gives its link up, remembers where it was
 void client_fin(struct world *w, struct client *c);
 uint64_t client_patience_ms(const struct world *w); // how late a healthy connection's delivery may be
 bool client_watched(const struct client *c);        // its claims are checked in full
@@ -352,7 +362,8 @@ void say_history(struct world *w, struct client *c, int room);
 void say_rooms(struct world *w, struct client *c);
 void say_ping(struct world *w, struct client *c);
 void say_bad(struct world *w, struct client *c);
-void say_line(struct world *w, struct client *c, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void say_line(struct world *w, struct client *c, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void say_text_message(struct world *w, struct client *c);
 void say_close(struct world *w, struct client *c, uint16_t code);
 void say_http(struct world *w, struct client *c);
@@ -376,7 +387,8 @@ int truth_epoch(struct world *w, int room, str epoch); // index, made on first s
 struct numbering *truth_numbering(struct world *w, int room, int epoch);
 struct fact *truth_fact(struct world *w, struct numbering *n, uint64_t offset);
 void truth_reach(struct numbering *n, uint64_t offset); // it exists
-void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset, const struct fact *seen);
+void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                   const struct fact *seen);
 void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset);
 struct message *truth_message(struct world *w, uint32_t serial); // NULL: there is none
 struct message *truth_message_new(struct world *w, struct client *c, int room);
@@ -398,7 +410,8 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n);
 void text_seat_check(struct world *w, struct client *c, bool complete);
 // asks.c
 struct asked *asks_push(struct world *w, struct client *c, enum ask_kind kind, bool with_id);
-struct asked asks_answered(struct world *w, struct client *c, str id, uint32_t kinds); // bits of ask_kind; fails if it is not due
+struct asked asks_answered(struct world *w, struct client *c, str id,
+                           uint32_t kinds); // bits of ask_kind; fails if it is not due
 bool asks_find(const struct client *c, uint32_t id, struct asked *ret);
 uint32_t asks_unnamed_first(const struct client *c); // so many without id come before the next with one
 void asks_forget(struct world *w, struct client *c);

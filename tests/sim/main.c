@@ -39,7 +39,8 @@ static void add_counts(const struct sim_counts *c)
 
 static bool run_seed(const struct cli *cli, uint64_t seed, bool quiet, struct sim_counts *ret_counts)
 {
-    struct sim_options options = {.seed = seed, .scale = cli->big ? 20 : 1, .verbose = cli->verbose && !quiet};
+    struct sim_options options = {
+        .seed = seed, .scale = cli->big ? 20 : 1, .verbose = cli->verbose && !quiet};
     struct sim_result result;
     sim_run(&options, &result);
     *ret_counts = result.counts;
@@ -117,11 +118,10 @@ static uint64_t run_child(const struct cli *cli, uint64_t from, uint64_t *passed
     }
     close(ends[0]);
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (next < cli->from + cli->count) {
-        fprintf(stderr, "seed %llu ended the process (status %d); again: make sim SEED=%llu\n", (unsigned long long)next,
-                status, (unsigned long long)next);
+        fprintf(stderr, "seed %llu ended the process (status %d); again: make sim SEED=%llu\n",
+                (unsigned long long)next, status, (unsigned long long)next);
         *failed += 1;
         return next + 1;
     }
@@ -179,8 +179,9 @@ int main(int argc, char **argv)
 {
     struct cli cli;
     if (!parse(argc, argv, &cli)) {
-        fputs("usage: plenum-sim [--from N] [--count N] [--big] [--stats]\n       plenum-sim --seed N [--verbose] [--big]\n",
-              stderr);
+        fputs(
+            "usage: plenum-sim [--from N] [--count N] [--big] [--stats]\n       plenum-sim --seed N [--verbose] [--big]\n",
+            stderr);
         return 2;
     }
     uint64_t passed = 0, failed = 0, next = cli.from;

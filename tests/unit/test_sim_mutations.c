@@ -21,7 +21,8 @@ static void caught(void **state)
                                       .mutation_after = (uint32_t)(seed % 5) * 3,
                                       .no_faults_in_memory = true};
         if (mutation == MUTATE_HIDE_GAP || mutation == MUTATE_LIE_RECOVERED || mutation == MUTATE_LEAK ||
-            mutation == MUTATE_KEEP_HALF_OPEN || mutation == MUTATE_LOSE_DRAIN || mutation == MUTATE_DOUBLE_KEY)
+            mutation == MUTATE_KEEP_HALF_OPEN || mutation == MUTATE_LOSE_DRAIN ||
+            mutation == MUTATE_DOUBLE_KEY)
             options.mutation_after = 0; // rare as it is
         struct sim_result result;
         sim_run(&options, &result);

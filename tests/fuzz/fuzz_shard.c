@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fuzz target: one or two shards with connections of every transport and language, driven by the input's bytes.
+//
+// The first byte is the world (shards, settings); then each byte is an act, with its arguments behind it: accept,
+// bytes, whole frames and commands, ends, half-written output, time, memory that ends. A turn follows each act, and
+// shard_check. At the end everybody is cut off and all grace times pass: nothing may be left, and memory is back
+// where it was but for the pools.
+#include "sim/world.h"
+
+#include "wire/ws_handshake.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { SHARDS = 2, CONNS = 16, SLOTS = 6, ACTS_MAX = 600 };
+
+struct slot { // a connection that acts may name
+    bool open, paused, blocked, broken, eof;
+    uint32_t shard, conn;
+};
+
+struct bench {
+    struct settings settings;
+    struct shard_host host;
+    struct vmem vmem;
+    struct shard *shards[SHARDS];
+    uint32_t n;
+    struct slot slots[SLOTS];
+    int8_t slot_of[SHARDS][CONNS]; // -1: none
+    uint64_t now_ms, wall_ms;
+    size_t take;    // bytes that a write takes
+    bool hold_mail; // until further notice
+    struct prng secrets;
+    const uint8_t *p;
+    size_t left;
+};
+
+static uint8_t next_byte(struct bench *b)
+{
+    if (b->left == 0)
+        return 0;
+    b->left--;
+    return *b->p++;
+}
+
+static str next_bytes(struct bench *b, size_t n)
+{
+    if (n > b->left)
+        n = b->left;
+    str s = {(const char *)b->p, n};
+    b->p += n;
+    b->left -= n;
+    return s;
+}
+
+static void on_random(void *ctx, void *p, size_t n)
+{
+    struct bench *b = ctx;
+    for (size_t i = 0; i < n; i++)
+        ((uint8_t *)p)[i] = (uint8_t)prng_next(&b->secrets);
+}
+static void on_notice(void *ctx, const struct notice *n)
+{
+    (void)ctx;
+    (void)n;
+}
+static void on_metrics(void *ctx, struct buf *body)
+{
+    (void)ctx;
+    BUF_PUT_LIT(body, "x 1\n");
+}
+
+static const struct asset page = {"/", "text/html", "\"x\"", (const unsigned char *)"<p>x</p>", 8};
+
+static void settings_make(struct settings *s, uint8_t world)
+{
+    *s = (struct settings){
+        .shard_count = 1 + (world & 1),
+        .hash_key = {1, 2},
+        .assets = &page,
+        .assets_n = 1,
+        .version = "fuzz",
+        .echo = true,
+        .connections_max = CONNS,
+        .message_bytes = world & 2 ? 300 : 70000,
+        .commands_per_s = world & 4 ? 5 : 0,
+        .commands_burst = 5,
+        .reply_bytes = world & 8 ? 500 : 65536,
+        .handshake_ms = 3000,
+        .hello_ms = 3000,
+        .close_ms = 1000,
+        .turn_bytes = 65536,
+        .rooms_max = 4,
+        .rooms_per_connection = world & 16 ? 1 : 8,
+        .room_members_max = 5,
+        .room_grace_ms = 2000,
+        .member_grace_ms = 3000,
+        .presence_exact_max = world & 32 ? 2 : 100,
+        .idempotency_ms = 5000,
+        .idempotency_keys = 4,
+        .flush_interval_ms = world & 64 ? 10 : 0,
+        .slow_policy = world & 128 ? SLOW_DISCONNECT : SLOW_GAP,
+        .lag_bytes = 2000,
+        .text_room = STR("lobby"),
+        .log_entries = 8,
+        .log_bytes = 4096,
+        .log_age_ms = 10000,
+        .heartbeat_ms = 4000,
+        .heartbeat_min_ms = 2000,
+        .heartbeat_max_ms = 8000,
+        .heartbeat_adaptive = true,
+        .drain_batch = 2,
+        .drain_interval_ms = 100,
+        .drain_spread_ms = 1000,
+        .resume_ms = 60000,
+    };
+}
+
+// --- a turn
+
+static void write_conn(struct bench *b, uint32_t shard, uint32_t conn)
+{
+    struct span spans[SPANS_MAX];
+    size_t n = shard_output(b->shards[shard], conn, spans), total = 0;
+    for (size_t i = 0; i < n; i++) {
+        volatile uint8_t sum = 0; // every byte is there to be read
+        for (size_t k = 0; k < spans[i].n; k++)
+            sum = (uint8_t)(sum + ((const uint8_t *)spans[i].p)[k]);
+        total += spans[i].n;
+    }
+    size_t taken = total < b->take ? total : b->take;
+    struct slot *s = &b->slots[b->slot_of[shard][conn]];
+    s->blocked = taken < total;
+    shard_output_done(b->shards[shard], conn, taken, taken < total);
+}
+
+static void after_turn(struct bench *b, uint32_t shard)
+{
+    struct shard *sh = b->shards[shard];
+    uint32_t conn;
+    bool abortive;
+    while (shard_pull_dirty(sh, &conn))
+        write_conn(b, shard, conn);
+    while (shard_pull_shutdown(sh, &conn)) {}
+    while (shard_pull_closed(sh, &conn, &abortive)) {
+        ASSERT(b->slot_of[shard][conn] >= 0);
+        b->slots[b->slot_of[shard][conn]].open = false;
+        b->slot_of[shard][conn] = -1;
+    }
+    while (shard_pull_reread(sh, &conn))
+        if (b->slot_of[shard][conn] >= 0)
+            b->slots[b->slot_of[shard][conn]].paused = false;
+}
+
+// Mail goes straight into the other shard, which has its own turn for it.
+static bool carry_mail(struct bench *b, uint32_t from)
+{
+    uint32_t to = 1 - from;
+    struct mail *m = b->n == 2 && !b->hold_mail ? shard_pull_mail(b->shards[from], to) : NULL;
+    if (m == NULL)
+        return false;
+    shard_turn_begin(b->shards[to], b->now_ms, b->wall_ms, 0);
+    for (; m != NULL; m = shard_pull_mail(b->shards[from], to))
+        shard_on_mail(b->shards[to], m);
+    shard_turn_end(b->shards[to]);
+    after_turn(b, to);
+    return true;
+}
+
+static void settle(struct bench *b)
+{
+    b->vmem.mem.bytes_max = 0;
+    for (uint32_t rounds = 0; rounds < 100; rounds++) {
+        bool moved = false;
+        for (uint32_t i = 0; i < b->n; i++)
+            moved |= carry_mail(b, i);
+        for (uint32_t i = 0; i < b->n; i++) {
+            if (shard_next_due_ms(b->shards[i]) > b->now_ms)
+                continue;
+            shard_turn_begin(b->shards[i], b->now_ms, b->wall_ms, 0);
+            shard_turn_end(b->shards[i]);
+            after_turn(b, i);
+            moved = true;
+        }
+        if (!moved)
+            break;
+    }
+    for (uint32_t i = 0; i < b->n; i++)
+        shard_check(b->shards[i]);
+}
+
+static void turn_begin(struct bench *b, uint32_t shard)
+{
+    shard_turn_begin(b->shards[shard], b->now_ms, b->wall_ms, 0);
+}
+
+static void turn_end(struct bench *b, uint32_t shard)
+{
+    shard_turn_end(b->shards[shard]);
+    after_turn(b, shard);
+    settle(b);
+}
+
+// --- acts
+
+static void act_accept(struct bench *b, uint8_t arg)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        struct slot *s = &b->slots[i];
+        if (s->open)
+            continue;
+        struct peer peer = {"[2001:db8:1234:5678:9abc:def0:1234:5678]:12345"};
+        if (arg & 4)
+            peer = (struct peer){"10.0.0.1:1"};
+        *s = (struct slot){.shard = arg % b->n};
+        turn_begin(b, s->shard);
+        enum transport transport = arg & 2 ? TRANSPORT_LINE : TRANSPORT_HTTP;
+        if (shard_on_accept(b->shards[s->shard], transport, &peer, &s->conn) == OK) {
+            s->open = true;
+            b->slot_of[s->shard][s->conn] = (int8_t)i;
+        }
+        turn_end(b, s->shard);
+        return;
+    }
+}
+
+static void feed(struct bench *b, struct slot *s, str bytes)
+{
+    if (!s->open || s->paused || s->eof || s->broken || bytes.n == 0)
+        return;
+    uint8_t *copy = malloc(bytes.n);
+    ASSERT(copy != NULL);
+    memcpy(copy, bytes.p, bytes.n);
+    turn_begin(b, s->shard);
+    s->paused = !shard_on_bytes(b->shards[s->shard], s->conn, copy, bytes.n);
+    free(copy);
+    turn_end(b, s->shard);
+}
+
+static void feed_frame(struct bench *b, struct slot *s, uint8_t opcode, bool fin, str payload)
+{
+    struct buf out;
+    struct vmem scratch;
+    vmem_init(&scratch);
+    buf_init(&out, &scratch.mem, 0);
+    ws_client_frame_encode(&out, (uint8_t)(opcode & 15), fin, 0x01020304, payload);
+    feed(b, s, buf_str(&out));
+    buf_deinit(&out);
+    vmem_deinit(&scratch);
+}
+
+static void act_upgrade(struct bench *b, struct slot *s, uint8_t arg)
+{
+    static const char *const paths[] = {"/ws", "/echo", "/conformance/echo", "/nowhere"};
+    char text[256];
+    int n = snprintf(text, sizeof text,
+                     "GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                     paths[arg & 3]);
+    feed(b, s, str_make(text, (size_t)n));
+}
+
+static void act_command(struct bench *b, struct slot *s, uint8_t arg)
+{
+    static const char *const commands[] = {
+        "{\"type\":\"hello\",\"id\":1,\"name\":\"Ada\"}",
+        "{\"type\":\"join\",\"id\":2,\"room\":\"lobby\",\"members\":true}",
+        "{\"type\":\"join\",\"id\":3,\"room\":\"r1\",\"history\":5}",
+        "{\"type\":\"join\",\"id\":4,\"room\":\"r2\",\"since\":{\"epoch\":\"x\",\"offset\":1}}",
+        "{\"type\":\"leave\",\"id\":5,\"room\":\"lobby\"}",
+        "{\"type\":\"switch\",\"id\":6,\"from\":\"lobby\",\"to\":\"r1\",\"history\":3}",
+        "{\"type\":\"switch\",\"id\":7,\"from\":\"r1\",\"to\":\"r2\"}",
+        "{\"type\":\"message\",\"id\":8,\"room\":\"lobby\",\"data\":\"hi\"}",
+        "{\"type\":\"message\",\"room\":\"r1\",\"data\":{\"text\":\"hello\"},\"echo\":true}",
+        "{\"type\":\"message\",\"id\":9,\"room\":\"lobby\",\"data\":1,\"key\":\"k\"}",
+        "{\"type\":\"members\",\"id\":10,\"room\":\"lobby\"}",
+        "{\"type\":\"history\",\"id\":11,\"room\":\"lobby\",\"limit\":3}",
+        "{\"type\":\"rooms\",\"id\":12,\"limit\":1}",
+        "{\"type\":\"ping\",\"id\":13}",
+        "{\"type\":\"direct\",\"id\":14,\"to\":\"guest-x\",\"data\":0,\"key\":\"k\"}",
+        "/join lobby",
+        "/join r1",
+        "/leave",
+        "/nick Bob",
+        "/who",
+        "/rooms",
+        "/msg Bob hi",
+        "/history 3",
+        "/quit",
+        "hello everybody",
+        "/msg Ada psst",
+    };
+    enum { COMMANDS = sizeof commands / sizeof *commands };
+    char line[256];
+    str command = str_from_cstr(commands[arg % COMMANDS]);
+    feed_frame(b, s, WS_TEXT, true, command);
+    if (arg < 128)
+        return;
+    int n = snprintf(line, sizeof line, "%.*s\n", STR_ARG(command)); // as a terminal would say it
+    feed(b, s, str_make(line, (size_t)n));
+}
+
+static void act_end(struct bench *b, struct slot *s, bool broken)
+{
+    if (!s->open || s->broken || (s->eof && !broken))
+        return;
+    s->eof = true;
+    s->broken = broken;
+    turn_begin(b, s->shard);
+    if (broken)
+        shard_on_broken(b->shards[s->shard], s->conn);
+    else
+        shard_on_eof(b->shards[s->shard], s->conn);
+    turn_end(b, s->shard);
+}
+
+static void act_writable(struct bench *b, struct slot *s)
+{
+    if (!s->open || !s->blocked || s->broken)
+        return;
+    s->blocked = false;
+    turn_begin(b, s->shard);
+    shard_on_writable(b->shards[s->shard], s->conn);
+    turn_end(b, s->shard);
+}
+
+static void pass_time(struct bench *b, uint64_t ms)
+{
+    b->now_ms += ms;
+    b->wall_ms += ms;
+    settle(b);
+}
+
+static void step(struct bench *b)
+{
+    static const size_t takes[] = {SIZE_MAX, 0, 1, 7, 100, 1000};
+    uint8_t op = next_byte(b), arg = next_byte(b);
+    struct slot *s = &b->slots[(op >> 4) % SLOTS];
+    switch (op & 15) {
+    case 0:
+        act_accept(b, arg);
+        return;
+    case 1:
+        feed(b, s, next_bytes(b, arg));
+        return;
+    case 2:
+        act_upgrade(b, s, arg);
+        return;
+    case 3:
+        feed_frame(b, s, arg, arg & 16, next_bytes(b, arg >> 2));
+        return;
+    case 4:
+    case 5:
+    case 6:
+        act_command(b, s, arg);
+        return;
+    case 7:
+        act_end(b, s, arg & 1);
+        return;
+    case 8:
+        act_writable(b, s);
+        return;
+    case 9:
+        pass_time(b, arg & 128 ? (uint64_t)arg * 50 : arg);
+        return;
+    case 10:
+        b->take = takes[arg % 6];
+        return;
+    case 11: // strikes in the next act
+        b->vmem.mem.bytes_max = mem_used(&b->vmem.mem) + arg * 16u + 1;
+        return;
+    case 12:
+        b->hold_mail = arg & 1;
+        settle(b);
+        return;
+    case 13:
+        b->wall_ms += arg * 60000u;
+        return;
+    default:
+        feed_frame(b, s, WS_TEXT, true, next_bytes(b, arg));
+        return;
+    }
+}
+
+// --- the whole
+
+static size_t kept_by_design(const struct bench *b)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct probe p;
+        probe_shard(b->shards[i], &p);
+        n += p.retained;
+    }
+    return n;
+}
+
+static void nothing_left(struct bench *b, size_t baseline)
+{
+    b->take = SIZE_MAX;
+    b->hold_mail = false;
+    settle(b);
+    for (int i = 0; i < SLOTS; i++)
+        act_end(b, &b->slots[i], true);
+    for (int i = 0; i < 60; i++)
+        pass_time(b, 1000);
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct probe p;
+        probe_shard(b->shards[i], &p);
+        ASSERT(p.connections == 0 && p.rooms == 0 && p.members == 0 && p.outlets == 0);
+        ASSERT(p.registrations == 0 && p.mails == 0);
+    }
+    ASSERT(mem_used(&b->vmem.mem) == baseline + kept_by_design(b));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bench b = {.p = data, .left = size, .take = SIZE_MAX, .now_ms = 1000, .wall_ms = 1795161600000};
+    prng_init(&b.secrets, 1);
+    settings_make(&b.settings, next_byte(&b));
+    b.n = b.settings.shard_count;
+    b.host = (struct shard_host){&b, on_random, on_notice, on_metrics};
+    vmem_init(&b.vmem);
+    memset(b.slot_of, -1, sizeof b.slot_of);
+    for (uint32_t i = 0; i < b.n; i++) {
+        b.shards[i] = shard_create(i, &b.settings, &b.host, &b.vmem.mem);
+        ASSERT(b.shards[i] != NULL);
+    }
+    size_t baseline = mem_used(&b.vmem.mem) - kept_by_design(&b);
+    for (int i = 0; i < ACTS_MAX && b.left > 0; i++)
+        step(&b);
+    nothing_left(&b, baseline);
+    for (uint32_t i = 0; i < b.n; i++)
+        shard_destroy(b.shards[i]);
+    ASSERT(b.vmem.blocks == 0);
+    vmem_deinit(&b.vmem);
+    return 0;
+}
