@@ -169,7 +169,7 @@ test('D6: rooms up to the limit, then an error; when they are left, their memory
     '--rooms.grace_s=0', '--rooms.member_grace_s=0'] }, async (server) => {
     const base = (await server.metrics()).plenum_memory_used_bytes;
     const rss = [];
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 6; round++) {
       const client = await Native.open(server);
       const name = (i) => `${String(i).padStart(6, '0')}${'x'.repeat(122)}`;
       for (let i = 0; i < 4096; i++) client.say({ type: 'join', room: name(i) });
@@ -192,7 +192,9 @@ test('D6: rooms up to the limit, then an error; when they are left, their memory
       assert.ok(used - base < 4 << 20, `${used - base} bytes are still held`); // pools keep their pages, for reuse
       rss.push(server.rssBytes());
     }
-    assert.ok(rss[3] - rss[1] < 2 << 20, `VmRSS after each round: ${rss}`);
+    // malloc may take some more now and then; a leak takes more in every round.
+    const steps = rss.slice(1).map((bytes, i) => bytes - rss[i]);
+    assert.ok(Math.min(...steps.slice(2)) < 128 << 10 && rss[5] - rss[1] < 8 << 20, `VmRSS after each round: ${rss}`);
   });
 });
 
