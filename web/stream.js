@@ -21,6 +21,7 @@ const LONG_LINES = 28;
 
 export class Stream {
   #chat; #shownId = null; #lastKey = null; #unseen = 0; #unfolded = new Set(); #height = 0;
+  #keys = new WeakMap();   // row element -> key of its row
   #box = $('stream'); #rows = $('rows'); #pill = $('pill');
 
   constructor(chat) {
@@ -42,11 +43,15 @@ export class Stream {
       it.shown = WINDOW;
     }
     const anchor = changed || it.scroll.pinned ? null : this.#anchor();
-    reconcile(this.#rows, this.#derive(it), (row) => this.#make(it, row));
+    reconcile(this.#rows, this.#derive(it), (row) => {
+      const node = this.#make(it, row);
+      this.#keys.set(node, row.key);
+      return node;
+    });
 
     if (it.scroll.pinned) this.#pin();
     else if (changed) box.scrollTop = it.scroll.top;
-    else if (anchor) box.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+    else if (anchor) this.#holdTo(anchor);
 
     this.#countUnseen(it, changed);
     // A first page too short to scroll would leave no way to ask for more.
@@ -73,14 +78,21 @@ export class Stream {
     this.#box.scrollTop = this.#box.scrollHeight;
   }
 
-  /** The first row in view: it stays where it is while rows come and go above it. */
+  /** The first message in view: it stays where it is while rows come and go above it. Not just any row: the day's
+   *  line stays on top of all that comes below it. Known by its key and its lower edge, since what is loaded above
+   *  a message may take away its author's line, which makes it another element. */
   #anchor() {
     const edge = this.#box.getBoundingClientRect().top;
     for (const node of this.#rows.children) {
-      const { top, bottom } = node.getBoundingClientRect();
-      if (bottom > edge && node.classList.contains('row')) return { node, top };
+      const { bottom } = node.getBoundingClientRect();
+      if (bottom > edge && node.classList.contains('msg')) return { key: this.#keys.get(node), bottom };
     }
     return null;
+  }
+
+  #holdTo({ key, bottom }) {
+    const node = [...this.#rows.children].find((row) => this.#keys.get(row) === key);
+    if (node) this.#box.scrollTop += node.getBoundingClientRect().bottom - bottom;
   }
 
   /** A growing composer or an opening keyboard takes height away: who was at the end stays at the end. True if
