@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// browser.mjs: the chat page in Debian's Chromium, driven by playwright-core. A `Person` is a page in a browser
+// context of its own, with what a tester has to watch on every page: no script error, no breach of the content
+// security policy, nothing fetched from elsewhere.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { root, until } from './support.mjs';
+
+export const SCREENSHOTS = join(root, 'build/screenshots');
+const DESKTOP = { width: 1280, height: 800 };
+
+/** Starts Chromium; `env` is added to its environment. */
+export async function startBrowser(t, env = {}) {
+  const home = mkdtempSync(join(tmpdir(), 'plenum-chromium-'));
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    env: { ...process.env, HOME: home, ...env },
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--hide-scrollbars'],
+  });
+  t.after(async () => {
+    await browser.close();
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return browser;
+}
+
+/** A text as CSS writes it; for quotes and backslashes, the same as JSON. */
+const quoted = (text) => JSON.stringify(text);
+
+export class Person {
+  faults = [];
+
+  /** Opens the page, gives the name, and waits until it is connected. */
+  static async enter(browser, url, name, { room, viewport = DESKTOP, ...context } = {}) {
+    const person = new Person();
+    person.context = await browser.newContext({ viewport, locale: 'en-GB', ...context });
+    person.page = await person.context.newPage();
+    person.page.setDefaultTimeout(20_000);
+    person.page.on('pageerror', (error) => person.faults.push(`script error: ${error.message}`));
+    person.page.on('dialog', (dialog) => { person.faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+    person.page.on('console', (message) => {
+      if (/content security policy/i.test(message.text())) person.faults.push(message.text());
+    });
+    person.page.on('request', (request) => {
+      if (!request.url().startsWith(url)) person.faults.push(`fetched ${request.url()}`);
+    });
+    await person.page.addInitScript(() => {
+      window.violations = [];
+      addEventListener('securitypolicyviolation', (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+    });
+    await person.page.goto(room ? `${url}/#room=${encodeURIComponent(room)}` : url);
+    await person.id('name-input').fill(name);
+    await person.id('name-submit').click();
+    await person.connected();
+    if (room) await person.sees(`[data-testid=room-tab].active[data-room=${quoted(room)}]`);
+    return person;
+  }
+
+  id(testid) { return this.page.getByTestId(testid); }
+  find(selector) { return this.page.locator(selector); }
+  sees(selector) { return this.page.waitForSelector(selector); }
+  /** Attached, not visible: on a phone the state is in the drawer. */
+  async connected() { await this.page.waitForSelector('[data-testid=conn-state][data-state=open]', { state: 'attached' }); }
+
+  async say(text) {
+    await this.id('composer').fill(text);
+    await this.id('composer').press('Enter');
+  }
+
+  async join(room) {
+    await this.id('join-room-input').fill(room);
+    await this.id('join-room').click();
+    await this.sees(`[data-testid=room-tab].active[data-room=${quoted(room)}]`);
+  }
+
+  async go(room) { await this.find(`[data-testid=room-list-item][data-room=${quoted(room)}]`).click(); }
+
+  /** The texts in the stream, top to bottom. */
+  texts() { return this.id('message-text').allTextContents(); }
+
+  async reads(text) {
+    let last;
+    await until(async () => (last = await this.texts()).includes(text), () => `"${text}"; the page shows ${JSON.stringify(last)}`);
+  }
+
+  /** Waits until the stream shows exactly these texts. */
+  async shows(expected) {
+    let last;
+    await until(async () => {
+      last = await this.texts();
+      return JSON.stringify(last) === JSON.stringify(expected);
+    }, () => `${JSON.stringify(expected)}; the page shows ${JSON.stringify(last)}`);
+  }
+
+  members(presence = 'online') {
+    return this.find(`[data-testid=member][data-presence=${presence}] .person-name`).allTextContents();
+  }
+
+  async check() {
+    const violations = await this.page.evaluate(() => window.violations);
+    assert.deepEqual([...this.faults, ...violations], []);
+  }
+
+  shot(name) { return this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) }); }
+}
+
+/** A TCP line between a page and a server that can be cut and mended. */
+export async function startLine(t, server) {
+  const [, host, port] = /^(.*):(\d+)$/.exec(server.http);
+  const pairs = new Set();
+  let up = true;
+  const line = createServer((near) => {
+    near.on('error', () => {});
+    if (!up) return near.destroy();
+    const far = createConnection({ host, port: Number(port) }).on('error', () => {});
+    const pair = [near, far];
+    pairs.add(pair);
+    near.pipe(far).pipe(near);
+    for (const end of pair) end.on('close', () => { pairs.delete(pair); near.destroy(); far.destroy(); });
+  });
+  await new Promise((done) => line.listen(0, '127.0.0.1', done));
+  const cut = () => { up = false; for (const [near, far] of pairs) { near.destroy(); far.destroy(); } };
+  t.after(() => { cut(); line.close(); });
+  return { url: `http://127.0.0.1:${line.address().port}`, cut, mend: () => { up = true; } };
+}
