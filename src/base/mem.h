@@ -16,6 +16,7 @@
 #define PLENUM_BASE_MEM_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct mem {
     _Atomic size_t bytes_used; // by settled shares and by users of the source itself
     _Atomic uint64_t refused;
     struct mem *source; // of a share; NULL otherwise
+    bool has_shares;
     int64_t unsettled;  // of a share: bytes booked here and not at the source yet
 };
 

@@ -88,12 +88,8 @@ static size_t feed_phases(struct shard *sh, uint32_t index, uint8_t *p, size_t n
     }
 }
 
-// After our end began only the peer's close frame is of interest.
-static void feed_ending(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
+static void look_for_close(struct conn *c, uint8_t *p, size_t n)
 {
-    struct conn *c = conn_at(sh, index);
-    if (c->phase != PHASE_WS && c->phase != PHASE_ECHO)
-        return;
     for (size_t off = 0; off < n && !c->ws_close_seen;) {
         size_t used;
         struct ws_event ev;
@@ -104,6 +100,19 @@ static void feed_ending(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
         if (r == WS_FAIL || ev.opcode == WS_CLOSE)
             c->ws_close_seen = true;
     }
+}
+
+// After our end began only the peer's close frame is of interest; it may be behind bytes that waited.
+static void feed_ending(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->phase != PHASE_WS && c->phase != PHASE_ECHO)
+        return;
+    if (c->in != NULL && c->in->raw != NULL) {
+        look_for_close(c, c->in->raw + c->in->raw_from, c->in->raw_n - c->in->raw_from);
+        c->in->raw_from = c->in->raw_n;
+    }
+    look_for_close(c, p, n);
     conn_end_step(sh, index);
 }
 

@@ -357,48 +357,60 @@ static void home_resolve(struct shard *sh, const struct ask *a)
         home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
 }
 
-static uint32_t direct_deliver(struct shard *sh, const struct ask *a)
+static struct direct_mail direct_to(const struct shard *sh, const struct ask *a, struct conn_ref conn)
 {
-    uint32_t reached = 0;
-    for (uint32_t i = registry_find(&sh->registry, a->user_print); i != SLAB_NONE; i = registry_at(&sh->registry, i)->next) {
-        struct direct_mail d = {.conn = registry_at(&sh->registry, i)->conn,
+    return (struct direct_mail){.conn = conn,
                                 .time_ms = sh->wall_ms,
                                 .user = a->user,
                                 .session = a->session,
                                 .name = a->name,
                                 .data = a->cmd.data};
-        if (d.conn.shard != sh->index) {
-            struct direct_mail *mail = pack_direct(sh->mem, &d);
-            if (mail == NULL) {
-                metric_add(&sh->metrics->limit_memory, 1);
-                continue;
-            }
-            shard_post(sh, d.conn.shard, &mail->mail);
-        }
-        reached++;
-    }
-    return reached;
 }
 
-// Sessions on this very shard come last: delivering may end a connection, and with it change the registry.
-static void direct_deliver_here(struct shard *sh, const struct ask *a)
+// By mail to sessions elsewhere; those on this shard are noted in `here`, of which there are ret_here. Returns how many
+// mails went out.
+static uint32_t direct_post(struct shard *sh, const struct ask *a, struct conn_ref *here, uint32_t *ret_here)
 {
-    struct conn_ref here[64];
-    uint32_t i = registry_find(&sh->registry, a->user_print);
-    while (i != SLAB_NONE) {
-        size_t n = 0;
-        for (; i != SLAB_NONE && n < 64; i = registry_at(&sh->registry, i)->next)
-            if (registry_at(&sh->registry, i)->conn.shard == sh->index)
-                here[n++] = registry_at(&sh->registry, i)->conn;
-        struct direct_mail d = {.time_ms = sh->wall_ms, .user = a->user, .session = a->session, .name = a->name,
-                                .data = a->cmd.data};
-        for (size_t k = 0; k < n; k++) {
-            d.conn = here[k];
-            edge_direct(sh, &d);
+    uint32_t posted = 0;
+    *ret_here = 0;
+    for (uint32_t i = registry_find(&sh->registry, a->user_print); i != SLAB_NONE; i = registry_at(&sh->registry, i)->next) {
+        struct direct_mail d = direct_to(sh, a, registry_at(&sh->registry, i)->conn);
+        if (d.conn.shard == sh->index) {
+            here[(*ret_here)++] = d.conn;
+            continue;
         }
-        if (n < 64)
-            return;
+        struct direct_mail *mail = pack_direct(sh->mem, &d);
+        if (mail == NULL) {
+            metric_add(&sh->metrics->limit_memory, 1);
+            continue;
+        }
+        shard_post(sh, d.conn.shard, &mail->mail);
+        posted++;
     }
+    return posted;
+}
+
+// To all of a user's sessions; returns how many. Those on this shard come last, from a list: delivering may end a
+// connection, and with it change the registry.
+static uint32_t direct_deliver(struct shard *sh, const struct ask *a)
+{
+    uint32_t sessions = 0;
+    for (uint32_t i = registry_find(&sh->registry, a->user_print); i != SLAB_NONE; i = registry_at(&sh->registry, i)->next)
+        sessions++;
+    if (sessions == 0)
+        return 0;
+    struct conn_ref *here = mem_alloc(sh->mem, sessions * sizeof *here);
+    if (here == NULL) {
+        metric_add(&sh->metrics->limit_memory, 1);
+        return 0;
+    }
+    uint32_t here_n, reached = direct_post(sh, a, here, &here_n);
+    for (uint32_t i = 0; i < here_n; i++) {
+        struct direct_mail d = direct_to(sh, a, here[i]);
+        edge_direct(sh, &d);
+    }
+    mem_free(sh->mem, here, sessions * sizeof *here);
+    return reached + here_n;
 }
 
 void home_direct(struct shard *sh, const struct ask *a)
@@ -416,7 +428,6 @@ void home_direct(struct shard *sh, const struct ask *a)
             return;
         }
         reached = direct_deliver(sh, a);
-        direct_deliver_here(sh, a);
         if (a->has_key && reached != 0)
             idempotency_amend(&sh->direct_keys, reached);
         else if (a->has_key) // nobody was there: it may be tried again

@@ -156,8 +156,9 @@ enum err outlet_merge(struct shard *sh, uint32_t index, enum dialect_id d, struc
     return e;
 }
 
-static void outlet_mark_settling(struct shard *sh, uint32_t index, struct outlet *o)
+void outlet_mark_settling(struct shard *sh, uint32_t index)
 {
+    struct outlet *o = outlet_at(sh, index);
     if (o->settling)
         return;
     o->settling = true;
@@ -226,7 +227,7 @@ void outlets_flush(struct shard *sh)
         }
         outlet_flush(sh, o);
         o->dirty = false;
-        outlet_mark_settling(sh, index, o);
+        outlet_mark_settling(sh, index);
     }
     sh->outlets_dirty.n = kept;
 }

@@ -76,6 +76,8 @@ void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struc
 bool outlet_waits(const struct shard *sh, const struct outlet *o);
 // End of turn: marks readers dirty.
 void outlets_flush(struct shard *sh);
+// To be trimmed when the next turn begins.
+void outlet_mark_settling(struct shard *sh, uint32_t index);
 // Drops segments all readers are past, and those beyond the lag limit.
 void outlet_trim(struct shard *sh, uint32_t index);
 struct membership *conn_find_membership(struct conn *c, uint32_t outlet);

@@ -283,4 +283,6 @@ void shard_on_writable(struct shard *sh, uint32_t index)
     c->blocked = false;
     metric_sub(&sh->metrics->blocked, 1);
     conn_mark_dirty(sh, index);
+    for (uint32_t i = 0; i < c->member_n; i++) // what was kept for it may go when it has caught up
+        outlet_mark_settling(sh, conn_memberships(c)[i].outlet);
 }
