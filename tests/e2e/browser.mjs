@@ -107,7 +107,16 @@ export class Person {
     assert.deepEqual([...this.faults, ...violations], []);
   }
 
-  shot(name) { return this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) }); }
+  /** Nothing slides or fades any more; what turns for ever does not count. */
+  settle() {
+    return this.page.waitForFunction(() => document.getAnimations()
+      .every((a) => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity));
+  }
+
+  async shot(name) {
+    await this.settle();
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
 }
 
 /** A TCP line between a page and a server that can be cut and mended. */

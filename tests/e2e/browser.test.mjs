@@ -379,7 +379,7 @@ describe('the chat page', () => {
     await ada.shot('desk-light');
     await ada.id('theme-toggle').click();
     await until(() => ada.page.evaluate(() => document.documentElement.dataset.theme === 'dark'), 'dark');
-    await ada.page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== 'running'));
+    await ada.settle();
     assert.deepEqual(await contrast(), [], 'readable in dark');
     await ada.shot('desk-dark');
     await ada.page.reload();
