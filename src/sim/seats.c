@@ -16,7 +16,7 @@ static bool own_silent(const struct client *c, const struct message *m)
 }
 
 // Steps over own entries that the server was right to leave out. guess: what is not known may be one of those without
-// an ack. An entry of a replay is left out only where it was said again and acked on this connection.
+// an ack. What was said on two connections may come or not: nobody can tell which attempt it was.
 static void skip_own(struct world *w, struct client *c, int room, uint64_t until, bool guess)
 {
     struct seat *s = &c->seats[room];
@@ -24,7 +24,7 @@ static void skip_own(struct world *w, struct client *c, int room, uint64_t until
     while (s->next < until && (guess || s->next <= n->head)) {
         struct fact *f = truth_fact(w, n, s->next);
         const struct message *m = truth_message(w, f->message);
-        if (f->kind == FACT_MESSAGE && own_silent(c, m) && (s->next > s->head || m->attempts > 1)) {
+        if (f->kind == FACT_MESSAGE && own_silent(c, m) && (m->attempts > 1 ? guess : s->next > s->head)) {
             s->next++;
         } else if (f->kind == FACT_UNKNOWN && s->unnamed > 0 && guess && s->next > s->head) {
             s->unnamed--;
@@ -229,6 +229,8 @@ void seat_check_late(struct world *w, struct client *c)
         if (s->next > n->head)
             continue;
         const struct fact *f = truth_fact(w, n, s->next);
+        if (own_silent(c, truth_message(w, f->message)))
+            continue;
         if (f->first_ms != 0 && f->first_ms + client_patience_ms(w) < w->now_ms)
             trace_fail(w, c,
                        "SLOW: offset %llu of %s, known since %llu ms, has not come to a healthy connection",
