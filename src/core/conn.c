@@ -218,7 +218,16 @@ void shard_on_eof(struct shard *sh, uint32_t index)
         conn_park(sh, index);
     if (c->parked)
         return; // what it said before is still carried out and answered (conn_unpark)
-    conn_end(sh, index, c->phase == PHASE_WS || c->phase == PHASE_ECHO ? CLOSE_BROKEN : CLOSE_NORMAL);
+    conn_eof(sh, index);
+}
+
+void conn_eof(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->phase == PHASE_LINE) // a moment later, so that `echo hi | nc -N` still sees its own line
+        deadline_arm(&sh->deadlines, index, sh->now_ms, 1);
+    else
+        conn_end(sh, index, c->phase == PHASE_HTTP ? CLOSE_NORMAL : CLOSE_BROKEN);
 }
 
 void shard_on_broken(struct shard *sh, uint32_t index) { conn_abort(sh, index, CLOSE_BROKEN); }

@@ -158,6 +158,8 @@ struct membership *conn_memberships(struct conn *c);
 void conn_end(struct shard *sh, uint32_t index, enum close_reason why);
 // Ends it at once, without a word.
 void conn_abort(struct shard *sh, uint32_t index, enum close_reason why);
+// The peer has sent its last byte and all it sent is carried out.
+void conn_eof(struct shard *sh, uint32_t index);
 // After a write or a change of `ending`: takes the next step out.
 void conn_end_step(struct shard *sh, uint32_t index);
 void conn_on_deadline(struct shard *sh, uint32_t index);

@@ -209,7 +209,7 @@ void conn_unpark(struct shard *sh, uint32_t index)
     if (c->parked)
         return;
     if (c->eof) {
-        conn_end(sh, index, CLOSE_NORMAL);
+        conn_eof(sh, index);
         return;
     }
     if (c->stopped && !c->reread_queued) {

@@ -65,7 +65,7 @@ static void on_close_frame(struct shard *sh, uint32_t index, str payload)
     }
     c->ws_close_seen = true;
     if (ws_close_decode(payload, &code, &reason) == OK) {
-        conn_close(sh, index, code == WS_CLOSE_NO_CODE ? code : code, "", CLOSE_NORMAL);
+        conn_close(sh, index, code, "", CLOSE_NORMAL);
         return;
     }
     conn_close(sh, index, WS_CLOSE_PROTOCOL, "bad close frame", CLOSE_PROTOCOL);

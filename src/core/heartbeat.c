@@ -63,6 +63,10 @@ void heartbeat_on_pong(struct shard *sh, uint32_t index)
 static void line_deadline(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
+    if (c->eof) {
+        conn_end(sh, index, CLOSE_NORMAL);
+        return;
+    }
     if (!c->blocked) {
         c->ping_waiting = false;
     } else if (c->ping_waiting && tick_age_ms(c->pinged_tick, sh->now_ms) >= timeout_ms(sh->settings)) {

@@ -158,6 +158,11 @@ static void end_of_file_comes_after_what_was_parked(void **state)
         assert_true(client_conn(c)->parked);
         n->hold[0][1] = false;
         net_settle(n);
+        if (line) { // it stays for a moment, to see its own words
+            assert_false(c->closed);
+            net_wait(n, 200);
+            expect(c, "last words");
+        }
         assert_true(c->closed);
         expect(witness, "member:joined");
         expect(witness, "\"data\":\"last words\"");
