@@ -161,6 +161,8 @@ static void end_of_file_comes_after_what_was_parked(void **state)
         if (line) { // it stays for a moment, to see its own words
             assert_false(c->closed);
             net_wait(n, 200);
+            expect(c, "* welcome");
+            expect(c, "* joined");
             expect(c, "last words");
         }
         assert_true(c->closed);

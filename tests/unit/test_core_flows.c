@@ -471,7 +471,7 @@ static void rooms_pages_over_all_shards(void **state)
                         string_of(row, "room", name, sizeof name);
                         assert_true(strcmp(last, name) < 0); // sorted, none twice
                         snprintf(last, sizeof last, "%s", name);
-                        assert_int_equal(number_of(row, "members_count"), name[0] == 'a' && atoi(name + 1) % 4 == 1 ? 2 : 1);
+                        assert_int_equal(number_of(row, "members_count"), name[0] == 'a' && strtoul(name + 1, NULL, 10) % 4 == 1 ? 2 : 1);
                         rows++;
                     }
                     assert_true(rows <= limit);
