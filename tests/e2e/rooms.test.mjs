@@ -388,7 +388,7 @@ test('the log is limited by count, by bytes, and by age', async (t) => {
     const ada = await Native.open(server);
     const joined = await ada.join('r');
     await ada.say('r', 'old');
-    await until(async () => (await kept(ada, 'r')).length === 0, 'the log to empty itself');
+    await until(async () => (await kept(ada, 'r')).length === 0, 'the log to empty itself', 6000);
     const { offset, epoch } = await ada.say('r', 'new');
     assert.equal(epoch, joined.epoch, 'the numbering goes on');
     assert.equal(offset, 3);
