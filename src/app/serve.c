@@ -183,7 +183,7 @@ static void on_second_signal(int signal_number)
     (void)signal_number;
     if (signals_while_leaving++ > 0)
         _exit(EXIT_INTERRUPTED); // a third one: not even the cut gets through
-    server_stop(leaving);
+    server_stop(leaving); // NOLINT(bugprone-signal-handler): io/server.h promises that it may be called here
 }
 
 static void on_overtime(int signal_number)
