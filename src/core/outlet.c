@@ -273,7 +273,9 @@ void outlet_trim(struct shard *sh, uint32_t index)
         if (c->n <= 1)
             continue;
         chain_trim(c, sh->mem, slowest);
-        while (c->n > 1 && c->bytes - c->segs[c->n - 1]->cap > sh->settings->lag_bytes) {
+        // Only what was flushed counts as lag: the rest nobody has had a chance to read.
+        while (c->n > 1 && c->segs[1]->first <= o->flushed_head + 1 &&
+               c->bytes - c->segs[c->n - 1]->cap > sh->settings->lag_bytes) {
             chain_trim(c, sh->mem, c->segs[1]->first);
             forced = true;
         }
