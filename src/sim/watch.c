@@ -25,7 +25,9 @@ static const char *ending_of(const struct world *w, const struct client *c)
     if (c->close_code == 0 && c->speech != SPEAKS_TEXT_LINE)
         return healthy ? "without a close frame" : NULL; // given up on by heartbeat or deadline
     if (c->speech == SPEAKS_TEXT_LINE)
-        return healthy && !w->draining && !w->plan.writes_paced ? "a healthy terminal" : NULL;
+        return healthy && !w->draining && !w->plan.writes_paced && c->text_joining == NONE
+                   ? "a healthy terminal"
+                   : NULL;
     switch (c->close_code) {
     case WS_CLOSE_RESTART:
         return w->draining ? NULL : "1012 without a drain";
