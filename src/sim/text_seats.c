@@ -61,7 +61,7 @@ static const struct shown *find_anchor(struct world *w, const struct text_seat *
 {
     for (uint32_t i = 0; i < t->n; i++) {
         const struct message *m = truth_message(w, t->v[i].message);
-        if (m == NULL || m->epoch == NONE || m->keyed) // a key may have let it in twice
+        if (m == NULL || m->epoch == NONE || (m->keyed && m->attempts > 1)) // a key may have let it in twice
             continue;
         *ret_epoch = m->epoch;
         *ret_offset = m->offset;

@@ -6,12 +6,13 @@
 
 enum { CHECK_SHARD_EVERY = 24, CHECK_LATE_EVERY = 8 };
 
+// In a switch entries wait for the other room to be left: that is nobody's slowness.
 static bool switching(const struct client *c)
 {
     for (uint32_t i = 0; i < c->asks_n; i++)
         if (c->asks[(c->asks_from + i) % ASKS_MAX].kind == SAID_SWITCH)
             return true;
-    return false;
+    return c->text_joining != NONE;
 }
 
 static const char *ending_of(const struct world *w, const struct client *c)
@@ -25,9 +26,8 @@ static const char *ending_of(const struct world *w, const struct client *c)
     if (c->close_code == 0 && c->speech != SPEAKS_TEXT_LINE)
         return healthy ? "without a close frame" : NULL; // given up on by heartbeat or deadline
     if (c->speech == SPEAKS_TEXT_LINE)
-        return healthy && !w->draining && !w->plan.writes_paced && c->text_joining == NONE
-                   ? "a healthy terminal"
-                   : NULL;
+        return healthy && !w->draining && !w->plan.writes_paced && !switching(c) ? "a healthy terminal"
+                                                                                 : NULL;
     switch (c->close_code) {
     case WS_CLOSE_RESTART:
         return w->draining ? NULL : "1012 without a drain";

@@ -24,6 +24,9 @@ static void caught(void **state)
             mutation == MUTATE_KEEP_HALF_OPEN || mutation == MUTATE_LOSE_DRAIN ||
             mutation == MUTATE_DOUBLE_KEY)
             options.mutation_after = 0; // rare as it is
+        if (mutation ==
+            MUTATE_DROP_TEXT_LINE) // not the first line that somebody sees: that one nobody misses
+            options.mutation_after = 50 + 7 * (uint32_t)seed;
         struct sim_result result;
         sim_run(&options, &result);
         told += result.counts.mutated != 0;
