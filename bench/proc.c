@@ -33,9 +33,13 @@ static int proc_read_ticks(pid_t pid, uint64_t *ret_user, uint64_t *ret_system)
     const char *p = strrchr(line, ')');
     if (!p)
         return -1;
-    unsigned long long user, sys;
-    if (sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &sys) != 2)
+    for (int field = 3; field <= 14 && p; field++)
+        p = strchr(p + 1, ' ');
+    char *end;
+    if (!p)
         return -1;
+    uint64_t user = strtoull(p, &end, 10);
+    uint64_t sys = strtoull(end, NULL, 10);
     *ret_user = user;
     *ret_system = sys;
     return 0;

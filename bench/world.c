@@ -183,8 +183,8 @@ static void init_worker(struct world *world, uint32_t index)
     w->index = index;
     w->first_conn = w->connect_next = (uint32_t)((uint64_t)index * o->clients / o->threads);
     w->end_conn = (uint32_t)((uint64_t)(index + 1) * o->clients / o->threads);
-    w->random = clock_now_ns() * 2 + 1 + index * 7919u;
-    w->buffer_size = BUFFER_BYTES_MIN + 4u * o->size;
+    w->random = clock_now_ns() * 2 + 1 + index * UINT64_C(7919);
+    w->buffer_size = BUFFER_BYTES_MIN + (size_t)4 * o->size;
     w->buffer = bench_alloc(1, w->buffer_size);
     w->dirty = bench_alloc(w->end_conn - w->first_conn, sizeof(struct conn *));
     w->hints = bench_alloc(o->rooms, sizeof *w->hints);
@@ -226,7 +226,10 @@ void world_init(struct world *world, const struct options *options)
     for (uint32_t i = 0; i < options->threads; i++)
         init_worker(world, i);
     for (uint32_t i = 0; i < world->publisher_count; i++) {
-        struct worker *w = world->publishers[i].conn->worker;
+        const struct conn *c = world->publishers[i].conn;
+        if (!c) // every publisher got its seat in fill_room
+            abort();
+        struct worker *w = c->worker;
         w->publishers[w->publisher_count++] = i;
     }
 }
