@@ -316,8 +316,6 @@ static void home_publish(struct shard *sh, const struct ask *a)
         return;
     }
     member_at(sh, member)->last_active = sh->wall_ms;
-    if (r->log.tail < r->log.head)
-        room_timer(sh, room, sh->now_ms + s->log_age_ms + 1000);
     publish_answer(sh, a, r, e.offset, false);
 }
 

@@ -167,16 +167,18 @@ enum err log_activate(struct log *l, enum dialect_id d, str room, struct buf *sc
 
 static bool log_over(const struct log *l, const struct log_limits *limits, uint64_t wall_ms)
 {
-    if (l->head + 1 - l->tail > limits->entries || l->bytes > limits->bytes)
-        return true;
+    if (l->tail > l->head)
+        return false;
     uint64_t oldest = log_oldest_ms(l);
-    return wall_ms > oldest && wall_ms - oldest > limits->age_ms;
+    if (wall_ms > oldest && wall_ms - oldest > limits->age_ms)
+        return true;
+    return l->tail < l->head && (l->head + 1 - l->tail > limits->entries || l->bytes > limits->bytes);
 }
 
 void log_trim(struct log *l, const struct log_limits *limits, uint64_t wall_ms)
 {
     uint64_t before = l->tail;
-    while (l->tail < l->head && log_over(l, limits, wall_ms)) {
+    while (log_over(l, limits, wall_ms)) {
         for (int t = 0; t < TRACK_COUNT; t++)
             if (l->active[t])
                 l->bytes -= track_entry(l, t, l->tail).n;
@@ -184,9 +186,12 @@ void log_trim(struct log *l, const struct log_limits *limits, uint64_t wall_ms)
     }
     if (l->tail == before)
         return;
-    for (int t = 0; t < TRACK_COUNT; t++)
-        if (l->active[t])
+    for (int t = 0; t < TRACK_COUNT; t++) {
+        if (l->tail > l->head)
+            chain_deinit(&l->tracks[t], l->mem); // what is too old is not even kept in memory
+        else if (l->active[t])
             chain_trim(&l->tracks[t], l->mem, l->tail);
+    }
 }
 
 void log_entry(const struct log *l, uint64_t offset, str room, struct entry *ret)

@@ -16,7 +16,8 @@
 //   3. `bytes` is the sum of the kept entries' sizes over all active tracks
 //
 // Ownership: the log holds one reference on each of its segments; outlets hold their own.
-// Limits: entries, bytes over all tracks, age (struct log_limits). The newest entry is always kept. What is
+// Limits: entries, bytes over all tracks, age (struct log_limits). Count and bytes always leave the newest entry; age
+// leaves nothing. What is
 // allocated exceeds `bytes` by less than two segments per track.
 // Errors: ERR_NOMEM; the log is then as before the call.
 // Thread: the home shard's.

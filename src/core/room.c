@@ -9,7 +9,10 @@
 
 #include "base/codec.h"
 
-enum { ROOM_LOOK_MS = 60 * 60 * 1000 }; // a room is looked at so often though nothing is due
+enum {
+    ROOM_LOOK_MS = 60 * 60 * 1000, // a room is looked at so often though nothing is due
+    AGE_SLACK_MS = 1000,           // old entries go in bunches
+};
 
 static bool room_eq(const void *ctx, uint32_t value, const void *key)
 {
@@ -160,6 +163,7 @@ enum err room_append(struct shard *sh, uint32_t index, struct entry *e)
     }
     room_log_moved(sh, before, r->log.bytes);
     metric_add(&sh->metrics->entries, 1);
+    room_timer(sh, index, sh->now_ms + sh->settings->log_age_ms + AGE_SLACK_MS);
     if (!r->dirty) {
         r->dirty = true;
         index_list_push(&sh->rooms_dirty, index);
@@ -173,6 +177,8 @@ enum err room_append(struct shard *sh, uint32_t index, struct entry *e)
 static uint32_t feed_collect(const struct room *r, struct feed *f, int track, struct advance_seg *ret, uint32_t n)
 {
     const struct chain *c = &r->log.tracks[track];
+    if (c->n == 0)
+        return n; // all of it was too old
     for (uint32_t i = c->n; i-- > 0 && c->segs[i]->first > f->seg_seen[track];)
         ret[n++] = (struct advance_seg){.track = (uint8_t)track, .seg = segment_ref(c->segs[i])};
     f->seg_seen[track] = c->segs[c->n - 1]->first;
@@ -267,10 +273,10 @@ static uint64_t log_age_due(struct shard *sh, struct room *r)
     log_trim(&r->log, &limits, sh->wall_ms);
     room_log_moved(sh, before, r->log.bytes);
     uint64_t oldest = log_oldest_ms(&r->log);
-    if (r->log.tail >= r->log.head)
+    if (r->log.tail > r->log.head)
         return UINT64_MAX;
     uint64_t age = sh->wall_ms > oldest ? sh->wall_ms - oldest : 0;
-    return sh->now_ms + (age < s->log_age_ms ? s->log_age_ms - age : 0) + 1000;
+    return sh->now_ms + (age < s->log_age_ms ? s->log_age_ms - age : 0) + AGE_SLACK_MS;
 }
 
 static void earlier(uint64_t *due, uint64_t candidate)
