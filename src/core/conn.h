@@ -78,6 +78,7 @@ struct skips {
 // A switch under way: the reply to `to` waits until `from` is left.
 struct switching {
     struct ref from;
+    uint64_t gap_from, gap_to; // to be announced after the reply; gap_to 0 = none
     uint32_t payload_n;
     uint8_t payload[];
 };

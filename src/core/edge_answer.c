@@ -73,7 +73,10 @@ static void switch_go_on(struct shard *sh, uint32_t index, const struct answer *
         conn_abort(sh, index, CLOSE_MEMORY);
         return;
     }
-    *sw = (struct switching){.from = c->switching->from, .payload_n = (uint32_t)a->payload.n};
+    *sw = (struct switching){.from = c->switching->from,
+                             .gap_from = a->has_gap ? a->gap_from : 0,
+                             .gap_to = a->has_gap ? a->gap_to : 0,
+                             .payload_n = (uint32_t)a->payload.n};
     if (a->payload.n != 0)
         memcpy(sw->payload, a->payload.p, a->payload.n);
     mem_free(sh->mem, c->switching, sizeof *c->switching + c->switching->payload_n);
@@ -193,9 +196,17 @@ static void switch_finish(struct shard *sh, uint32_t index)
     struct switching *sw = c->switching;
     c->switching = NULL;
     conn_put_payload(sh, index, str_make((const char *)sw->payload, sw->payload_n));
+    for (uint32_t i = 0; c->ending == ENDING_OPEN && i < c->member_n; i++) {
+        struct membership *m = &conn_memberships(c)[i];
+        if (!m->held)
+            continue;
+        struct outlet *to = outlet_at(sh, m->outlet);
+        m->held = false;
+        to->held--;
+        if (sw->gap_to != 0)
+            put_gap(sh, index, outlet_name(to), sw->gap_from, sw->gap_to, "trimmed");
+    }
     mem_free(sh->mem, sw, sizeof *sw + sw->payload_n);
-    for (uint32_t i = 0; i < c->member_n; i++)
-        conn_memberships(c)[i].held = false;
     if (c->ending == ENDING_OPEN)
         conn_mark_dirty(sh, index);
 }

@@ -110,6 +110,7 @@ enum err outlet_add(struct shard *sh, uint32_t index, uint32_t conn, uint64_t ne
     conn_memberships(c)[c->member_n++] = (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
     o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .next = next};
     o->readers[c->dialect]++;
+    o->held += held;
     metric_add(&sh->metrics->memberships, 1);
     return OK;
 }
@@ -132,6 +133,7 @@ void outlet_remove(struct shard *sh, uint32_t index, uint32_t conn)
     struct membership *m = conn_find_membership(c, index);
     ASSERT(m != NULL && o->cursors[m->slot].conn == conn);
     uint32_t slot = m->slot, dialect = o->cursors[slot].dialect;
+    o->held -= m->held;
     *m = conn_memberships(c)[--c->member_n];
     conn_skips_forget(c, index);
     if (slot != --o->n) {
@@ -273,8 +275,9 @@ void outlet_trim(struct shard *sh, uint32_t index)
         if (c->n <= 1)
             continue;
         chain_trim(c, sh->mem, slowest);
-        // Only what was flushed counts as lag: the rest nobody has had a chance to read.
-        while (c->n > 1 && c->segs[1]->first <= o->flushed_head + 1 &&
+        // Only what was flushed counts as lag, and not for those whose switch is under way (a mail or two long): the
+        // rest nobody has had a chance to read.
+        while (o->held == 0 && c->n > 1 && c->segs[1]->first <= o->flushed_head + 1 &&
                c->bytes - c->segs[c->n - 1]->cap > sh->settings->lag_bytes) {
             chain_trim(c, sh->mem, c->segs[1]->first);
             forced = true;
@@ -288,14 +291,16 @@ void outlet_check(const struct shard *sh, uint32_t index)
 {
     const struct outlet *o = outlet_at(sh, index);
     ASSERT(o->n != 0 || o->pending != 0);
-    uint32_t readers[DIALECT_COUNT] = {0};
+    uint32_t readers[DIALECT_COUNT] = {0}, held = 0;
     for (uint32_t i = 0; i < o->n; i++) {
         struct conn *c = conn_at(sh, o->cursors[i].conn);
         const struct membership *m = conn_find_membership(c, index);
         ASSERT(m != NULL && m->slot == i && c->dialect == o->cursors[i].dialect);
         ASSERT(c->ending == ENDING_OPEN);
         readers[c->dialect]++;
+        held += m->held;
     }
+    ASSERT(held == o->held);
     for (int d = 0; d < DIALECT_COUNT; d++) {
         ASSERT(readers[d] == o->readers[d]);
         ASSERT(readers[d] != 0 || o->chains[d].n == 0);

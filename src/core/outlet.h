@@ -46,6 +46,7 @@ struct outlet {
     struct cursor *cursors;
     uint32_t n, cap;
     uint32_t pending; // joins on their way
+    uint32_t held;    // readers whose switch to this room is not complete: they could not read yet
     uint64_t flush_at_ms; // while dirty
     uint64_t flushed_ms;   // when it was flushed last,
     uint64_t flushed_head; // how far,

@@ -286,8 +286,15 @@ static void recovery_since(void **state)
             const struct log *l = &net_room_at(n, rooms[1])->log;
             uint64_t tail = l->tail, head = l->head, since = tail - 5 + k;
             struct client *c = net_json(n, shards - 1);
-            say(c, "{\"type\":\"join\",\"room\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}", rooms[1], epoch,
-                (unsigned long long)since);
+            if (k % 2 == 1) { // a switch is served like a join
+                say(c, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[0]);
+                expect(c, "joined");
+                say(c, "{\"type\":\"switch\",\"from\":\"%s\",\"to\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}",
+                    rooms[0], rooms[1], epoch, (unsigned long long)since);
+            } else {
+                say(c, "{\"type\":\"join\",\"room\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}", rooms[1], epoch,
+                    (unsigned long long)since);
+            }
             str s = expect(c, "\"type\":\"joined\"");
             // Its own coming is entry head + 1, and may push the oldest one out only after it was served.
             bool recovered = since + 1 >= tail && since <= head + 1;
