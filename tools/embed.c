@@ -44,8 +44,8 @@ static const struct {
 };
 
 struct page {
-    const char *file;  // as given, relative to the root
-    const char *path;  // the request target
+    const char *file; // as given, relative to the root
+    const char *path; // the request target
     const char *type;
     char tag[2 * TAG_BYTES + 1];
     unsigned char *body;
@@ -172,7 +172,8 @@ int main(int argc, char **argv)
     FILE *out = fopen(argv[1], "w");
     if (out == NULL)
         die("%s: cannot be written", argv[1]);
-    fputs("/* Written by tools/embed.c from the files in web/; edit those. */\n#include \"core/asset.h\"\n", out);
+    fputs("/* Written by tools/embed.c from the files in web/; edit those. */\n#include \"core/asset.h\"\n",
+          out);
     for (size_t i = 0; i < count; i++)
         write_body(out, &pages[i], i);
     write_table(out, pages, count);

@@ -44,10 +44,7 @@ static void replay_file(const char *path, size_t size)
     inputs++;
 }
 
-static int visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
+static int visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
 static void replay_directory(const char *path)
 {

@@ -53,7 +53,8 @@ static enum err heap_grow(struct heap *h, uint32_t id)
         uint32_t cap = h->place_cap == 0 ? 16 : h->place_cap;
         while (cap <= id)
             cap *= 2;
-        uint32_t *places = mem_realloc(h->mem, h->places, h->place_cap * sizeof *places, cap * sizeof *places);
+        uint32_t *places =
+            mem_realloc(h->mem, h->places, h->place_cap * sizeof *places, cap * sizeof *places);
         if (places == NULL)
             return ERR_NOMEM;
         memset(places + h->place_cap, 0, (cap - h->place_cap) * sizeof *places);

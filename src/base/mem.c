@@ -29,7 +29,8 @@ static bool source_book(struct mem *m, size_t n)
     size_t max = m->bytes_max ? m->bytes_max : SIZE_MAX;
     size_t used = atomic_load_explicit(&m->bytes_used, memory_order_relaxed);
     do {
-        size_t have = (int64_t)used < 0 ? 0 : used; // a share settled frees of what another has not settled yet
+        size_t have =
+            (int64_t)used < 0 ? 0 : used; // a share settled frees of what another has not settled yet
         if (have > max || n > max - have)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&m->bytes_used, &used, used + n, memory_order_relaxed,
@@ -78,7 +79,8 @@ void mem_share_init(struct mem *m, struct mem *source)
 
 void mem_share_settle(struct mem *m)
 {
-    atomic_fetch_add_explicit(&m->source->bytes_used, (size_t)m->unsettled, memory_order_relaxed); // modulo 2^64
+    atomic_fetch_add_explicit(&m->source->bytes_used, (size_t)m->unsettled,
+                              memory_order_relaxed); // modulo 2^64
     m->unsettled = 0;
 }
 

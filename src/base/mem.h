@@ -39,7 +39,7 @@ struct mem {
     _Atomic uint64_t refused;
     struct mem *source; // of a share; NULL otherwise
     bool has_shares;
-    int64_t unsettled;  // of a share: bytes booked here and not at the source yet
+    int64_t unsettled; // of a share: bytes booked here and not at the source yet
 };
 
 void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max);

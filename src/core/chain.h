@@ -28,6 +28,9 @@ uint32_t chain_trim(struct chain *c, struct mem *m, uint64_t offset);
 void chain_pop(struct chain *c, struct mem *m);
 // Index of the segment that holds offset, which must be at or after the first segment's first.
 uint32_t chain_find(const struct chain *c, uint64_t offset);
-static inline struct segment *chain_last(const struct chain *c) { return c->n != 0 ? c->segs[c->n - 1] : NULL; }
+static inline struct segment *chain_last(const struct chain *c)
+{
+    return c->n != 0 ? c->segs[c->n - 1] : NULL;
+}
 
 #endif

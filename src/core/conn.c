@@ -5,7 +5,8 @@
 #include "core/shard_state.h"
 
 // IPv4 addresses with a port are at most 21 characters out of twelve: two go into a byte, 0 ends them.
-static const char peer_alphabet[17] = "\0" "0123456789.:";
+static const char peer_alphabet[17] = "\0"
+                                      "0123456789.:";
 
 static bool peer_pack(const char *text, uint8_t ret[12])
 {
@@ -53,7 +54,8 @@ static enum err conn_peer_set(struct shard *sh, struct conn *c, const struct pee
     return OK;
 }
 
-enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer, uint32_t *ret_conn)
+enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer,
+                         uint32_t *ret_conn)
 {
     if (sh->draining)
         return ERR_LIMIT;
@@ -72,7 +74,8 @@ enum err shard_on_accept(struct shard *sh, enum transport transport, const struc
     c->heard_tick = tick_at(sh->now_ms);
     metric_add(&sh->metrics->connections, 1);
     metric_add(&sh->metrics->connections_total, 1);
-    shard_notice(sh, NOTICE_CONNECTION_OPENED, index, 0, transport == TRANSPORT_LINE ? "text" : "http", STR_NONE);
+    shard_notice(sh, NOTICE_CONNECTION_OPENED, index, 0, transport == TRANSPORT_LINE ? "text" : "http",
+                 STR_NONE);
     *ret_conn = index;
     if (transport == TRANSPORT_LINE) {
         c->phase = PHASE_LINE;
@@ -124,7 +127,7 @@ static void count_close(struct shard *sh, enum close_reason why)
 
 static const char *close_reason_name(enum close_reason why)
 {
-    static const char *const names[CLOSE_REASONS] = {"normal",    "broken",    "protocol", "policy",
+    static const char *const names[CLOSE_REASONS] = {"normal",    "broken",    "protocol",  "policy",
                                                      "too_large", "heartbeat", "handshake", "slow",
                                                      "drain",     "replaced",  "memory"};
     return names[why];

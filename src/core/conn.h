@@ -89,28 +89,28 @@ struct conn {
     uint8_t dialect; // enum dialect_id, once known
     uint8_t pending_shard;
     uint16_t pending;
-    bool exclusive : 1;   // the pending ask changes what this connection is in
+    bool exclusive : 1; // the pending ask changes what this connection is in
     bool parked : 1;
     bool unpark_queued : 1;
-    bool stopped : 1;     // the driver was told not to read
+    bool stopped : 1; // the driver was told not to read
     bool reread_queued : 1;
-    bool blocked : 1;     // the socket is full
-    bool eof : 1;         // the peer will send no more
-    bool gated : 1;       // the parked message has passed the rate gate already
+    bool blocked : 1; // the socket is full
+    bool eof : 1;     // the peer will send no more
+    bool gated : 1;   // the parked message has passed the rate gate already
     bool ping_waiting : 1;
     bool hello_seen : 1;
-    bool registered : 1;  // its user's registry knows it
+    bool registered : 1; // its user's registry knows it
     bool ws_close_sent : 1;
     bool ws_close_seen : 1;
     bool peer_is_long : 1;
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;
-    uint16_t heard_tick;  // when bytes last came
+    uint16_t heard_tick; // when bytes last came
     uint16_t pinged_tick;
     uint16_t heartbeat_ds; // interval in deadline ticks
     uint16_t violations;
-    uint32_t tokens;      // of the command bucket, in thousandths
-    uint32_t tokens_ms;   // when they were counted, low bits of now
+    uint32_t tokens;    // of the command bucket, in thousandths
+    uint32_t tokens_ms; // when they were counted, low bits of now
     uint16_t member_n, member_cap;
     union {
         struct membership one; // member_cap == 0: the only membership, in place
@@ -170,7 +170,8 @@ void conn_release(struct shard *sh, struct conn *c);
 // --- output (conn_out.c)
 // Queues raw bytes, or one framed payload, or the frames of an event. When memory is out the connection is aborted.
 void conn_put(struct shard *sh, uint32_t index, str bytes);
-void conn_put_buf(struct shard *sh, uint32_t index, const struct buf *b); // what a buf that failed holds is never sent
+void conn_put_buf(struct shard *sh, uint32_t index,
+                  const struct buf *b); // what a buf that failed holds is never sent
 void conn_put_payload(struct shard *sh, uint32_t index, str payload);
 void conn_put_event(struct shard *sh, uint32_t index, const struct event *ev);
 void conn_put_problem(struct shard *sh, uint32_t index, str id, const struct problem *p);

@@ -20,8 +20,8 @@ static void http_error(struct shard *sh, uint32_t index, uint16_t status, const 
 }
 
 // A complete answer; the connection goes on if both sides want it to.
-static void http_answer(struct shard *sh, uint32_t index, const struct http_request *rq, struct http_response *rs,
-                        str body, bool body_static)
+static void http_answer(struct shard *sh, uint32_t index, const struct http_request *rq,
+                        struct http_response *rs, str body, bool body_static)
 {
     bool head_only = str_eq(rq->method, STR("HEAD")) || rs->status == 304;
     rs->keep_alive = rq->keep_alive && !sh->draining;
@@ -52,16 +52,18 @@ static void http_answer(struct shard *sh, uint32_t index, const struct http_requ
         deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->handshake_ms);
 }
 
-static void http_text(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status, str body)
+static void http_text(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status,
+                      str body)
 {
-    struct http_response rs = {.status = status, .content_type = STR("text/plain; charset=utf-8"),
-                               .cache_control = STR("no-store")};
+    struct http_response rs = {
+        .status = status, .content_type = STR("text/plain; charset=utf-8"), .cache_control = STR("no-store")};
     http_answer(sh, index, rq, &rs, body, true);
 }
 
 static void http_metrics(struct shard *sh, uint32_t index, const struct http_request *rq)
 {
-    struct http_response rs = {.status = 200, .content_type = STR("text/plain; version=0.0.4; charset=utf-8"),
+    struct http_response rs = {.status = 200,
+                               .content_type = STR("text/plain; version=0.0.4; charset=utf-8"),
                                .cache_control = STR("no-store")};
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
     sh->host->metrics_page(sh->host->ctx, &sh->http);
@@ -115,8 +117,11 @@ static void upgrade_refuse(struct shard *sh, uint32_t index, uint16_t status, co
     }
     metric_add(&sh->metrics->http_errors, 1);
     str body = str_from_cstr(sentence);
-    struct http_response rs = {.status = 426, .websocket_version = true, .content_length = body.n + 1,
-                               .content_type = STR("text/plain; charset=utf-8"), .wall_s = sh->wall_ms / 1000};
+    struct http_response rs = {.status = 426,
+                               .websocket_version = true,
+                               .content_length = body.n + 1,
+                               .content_type = STR("text/plain; charset=utf-8"),
+                               .wall_s = sh->wall_ms / 1000};
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
     http_put_head(&sh->http, &rs);
     buf_put_str(&sh->http, body);
@@ -125,7 +130,8 @@ static void upgrade_refuse(struct shard *sh, uint32_t index, uint16_t status, co
     http_end(sh, index);
 }
 
-static void upgrade(struct shard *sh, uint32_t index, const struct http_request *rq, uint8_t phase, uint8_t dialect)
+static void upgrade(struct shard *sh, uint32_t index, const struct http_request *rq, uint8_t phase,
+                    uint8_t dialect)
 {
     const struct settings *s = sh->settings;
     struct conn *c = conn_at(sh, index);
@@ -174,8 +180,8 @@ static void http_route(struct shard *sh, uint32_t index, const struct http_reque
         return;
     }
     if (!str_eq(rq->method, STR("GET")) && !str_eq(rq->method, STR("HEAD"))) {
-        struct http_response rs = {.status = 405, .allow = STR("GET, HEAD"),
-                                   .content_type = STR("text/plain; charset=utf-8")};
+        struct http_response rs = {
+            .status = 405, .allow = STR("GET, HEAD"), .content_type = STR("text/plain; charset=utf-8")};
         http_answer(sh, index, rq, &rs, STR("Only GET and HEAD are served here.\n"), true);
         return;
     }
@@ -212,7 +218,8 @@ static void http_request_take(struct shard *sh, uint32_t index, str head)
         return;
     }
     if (rq.content_length != 0 || upgrading)
-        rq.keep_alive = false; // what follows is a body, or frames of a protocol that is not spoken here: not read
+        rq.keep_alive =
+            false; // what follows is a body, or frames of a protocol that is not spoken here: not read
     http_route(sh, index, &rq);
 }
 

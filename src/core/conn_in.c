@@ -199,7 +199,8 @@ void conn_unpark(struct shard *sh, uint32_t index)
         if (c->ending != ENDING_OPEN)
             return;
         in->raw_from += (uint32_t)used;
-    } else if (c->phase == PHASE_WS) { // nothing more to read, but a broken frame may have waited to be answered
+    } else if (c->phase ==
+               PHASE_WS) { // nothing more to read, but a broken frame may have waited to be answered
         uint8_t none;
         feed_phases(sh, index, &none, 0);
         if (c->ending != ENDING_OPEN)

@@ -24,7 +24,10 @@ static void put_parts(struct shard *sh, uint32_t index, str a, str b, str c)
         conn_mark_dirty(sh, index);
 }
 
-void conn_put(struct shard *sh, uint32_t index, str bytes) { put_parts(sh, index, bytes, STR_NONE, STR_NONE); }
+void conn_put(struct shard *sh, uint32_t index, str bytes)
+{
+    put_parts(sh, index, bytes, STR_NONE, STR_NONE);
+}
 
 void conn_put_buf(struct shard *sh, uint32_t index, const struct buf *b)
 {

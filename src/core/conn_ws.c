@@ -52,7 +52,8 @@ static void on_close_frame(struct shard *sh, uint32_t index, str payload)
     struct conn *c = conn_at(sh, index);
     uint16_t code;
     str reason;
-    if (c->pending != 0) { // replies that are due come first; what was begun of a message is not finished any more
+    if (c->pending !=
+        0) { // replies that are due come first; what was begun of a message is not finished any more
         if (c->in != NULL)
             c->in->msg_n = 0;
         if (!message_append(sh, c, WS_CLOSE, payload)) {

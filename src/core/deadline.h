@@ -22,7 +22,7 @@ enum { DEADLINE_TICK_MS = 100, DEADLINE_MS_MAX = 30 * 60 * 1000 };
 struct deadlines {
     uint16_t *ticks; // 0 = none
     uint32_t cap;
-    uint32_t high;         // no armed index at or above it
+    uint32_t high;          // no armed index at or above it
     uint64_t next_sweep_ms; // UINT64_MAX = nothing armed
 };
 

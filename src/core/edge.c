@@ -24,7 +24,8 @@ static bool edge_may_ask(const struct shard *sh, const struct conn *c, uint32_t 
     return dest == sh->index || shard_mail_waiting(sh, dest) <= MAIL_BACKLOG_PAUSE;
 }
 
-void edge_problem(struct shard *sh, uint32_t index, const struct command *cmd, enum problem_code code, const char *text)
+void edge_problem(struct shard *sh, uint32_t index, const struct command *cmd, enum problem_code code,
+                  const char *text)
 {
     struct problem p = {.code = code, .text = text};
     conn_put_problem(sh, index, cmd->id, &p);
@@ -70,7 +71,8 @@ static void identity_fresh(struct shard *sh, char ret_session[SESSION_ID_LEN], c
         ret_user[6 + i] = alphabet[r[16 + i] & 31];
 }
 
-static bool session_start(struct shard *sh, uint32_t index, const char id[SESSION_ID_LEN], str user, str name, bool resumed)
+static bool session_start(struct shard *sh, uint32_t index, const char id[SESSION_ID_LEN], str user, str name,
+                          bool resumed)
 {
     struct conn *c = conn_at(sh, index);
     c->session = session_make(sh, id, user, name);
@@ -121,7 +123,8 @@ bool edge_hello(struct shard *sh, uint32_t index, const struct command *cmd, str
         who.name = cmd->name.n != 0 ? cmd->name : who.user;
     }
     if (!session_start(sh, index, who.session, who.user, who.name, resumed)) {
-        *ret_problem = (struct problem){PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.", 1000};
+        *ret_problem =
+            (struct problem){PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.", 1000};
         return false;
     }
     put_welcome(sh, index, cmd->type == CMD_HELLO ? cmd->id : STR_NONE);
@@ -233,7 +236,8 @@ static void fingerprint_key(struct shard *sh, struct ask *a)
 }
 
 // Asks about a room one is in: message, members, history, rename, resolve, leave.
-static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *cmd, enum ask_type type, bool exclusive)
+static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *cmd, enum ask_type type,
+                        bool exclusive)
 {
     struct conn *c = conn_at(sh, index);
     if (c->pending != 0 && c->exclusive)
@@ -243,7 +247,8 @@ static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *
         if (!edge_may_reply(sh, c))
             return false;
         edge_problem(sh, index, cmd, PROBLEM_NOT_MEMBER,
-                     cmd->room.n == 0 ? "You are in no room; join one first." : "You are not in this room; join it first.");
+                     cmd->room.n == 0 ? "You are in no room; join one first."
+                                      : "You are not in this room; join it first.");
         return true;
     }
     const struct outlet *o = outlet_at(sh, m->outlet);
@@ -267,7 +272,8 @@ static bool join_refused(struct shard *sh, uint32_t index, const struct command 
 {
     struct conn *c = conn_at(sh, index);
     if (sh->draining) {
-        edge_problem(sh, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
+        edge_problem(sh, index, cmd, PROBLEM_DRAINING,
+                     "The server is restarting; connect again in a moment.");
         return true;
     }
     if (member_of(sh, c, cmd->room) != NULL) {
@@ -276,14 +282,16 @@ static bool join_refused(struct shard *sh, uint32_t index, const struct command 
     }
     if (!switching && c->member_n >= sh->settings->rooms_per_connection) {
         metric_add(&sh->metrics->limit_rooms, 1);
-        edge_problem(sh, index, cmd, PROBLEM_LIMIT_REACHED, "You are in as many rooms as you may be; leave one first, or switch.");
+        edge_problem(sh, index, cmd, PROBLEM_LIMIT_REACHED,
+                     "You are in as many rooms as you may be; leave one first, or switch.");
         return true;
     }
     return false;
 }
 
 // Joins cmd->room; from: the membership to give up once that worked, NULL for a plain join.
-static bool ask_join(struct shard *sh, uint32_t index, const struct command *cmd, const struct membership *from)
+static bool ask_join(struct shard *sh, uint32_t index, const struct command *cmd,
+                     const struct membership *from)
 {
     struct conn *c = conn_at(sh, index);
     uint64_t hash = hash_str(sh, cmd->room);
@@ -406,7 +414,8 @@ static bool do_hello(struct shard *sh, uint32_t index, const struct command *cmd
     if (conn_at(sh, index)->session != NULL)
         edge_problem(sh, index, cmd, PROBLEM_BAD_COMMAND, "This connection has said hello already.");
     else if (sh->draining)
-        edge_problem(sh, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
+        edge_problem(sh, index, cmd, PROBLEM_DRAINING,
+                     "The server is restarting; connect again in a moment.");
     else if (!edge_hello(sh, index, cmd, &p))
         conn_put_problem(sh, index, cmd->id, &p);
     return true;
@@ -469,7 +478,8 @@ void edge_text_start(struct shard *sh, uint32_t index)
         heartbeat_start(sh, index);
     if (c->ending != ENDING_OPEN || sh->settings->text_room.n == 0)
         return;
-    struct command join = {.type = CMD_JOIN, .room = sh->settings->text_room, .has_history = true, .history = 10};
+    struct command join = {
+        .type = CMD_JOIN, .room = sh->settings->text_room, .has_history = true, .history = 10};
     bool done = edge_command(sh, index, &join);
     ASSERT(done || shard_mail_waiting(sh, home_of(sh, hash_str(sh, join.room))) > MAIL_BACKLOG_PAUSE);
 }

@@ -53,7 +53,8 @@ static void outlet_adopt(struct outlet *o, const struct answer *a)
         o->head = a->head;
 }
 
-static void put_gap(struct shard *sh, uint32_t index, str room, uint64_t from, uint64_t to, const char *reason)
+static void put_gap(struct shard *sh, uint32_t index, str room, uint64_t from, uint64_t to,
+                    const char *reason)
 {
     struct event ev = {.type = EV_GAP, .room = room, .gap_from = from, .gap_to = to, .reason = reason};
     metric_add(&sh->metrics->gaps, 1);

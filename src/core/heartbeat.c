@@ -21,7 +21,10 @@ static void interval_set(struct conn *c, uint32_t ms)
     c->heartbeat_ds = (uint16_t)((ms + DEADLINE_TICK_MS - 1) / DEADLINE_TICK_MS);
 }
 
-static uint32_t clamp(uint32_t ms, uint32_t low, uint32_t high) { return ms < low ? low : ms > high ? high : ms; }
+static uint32_t clamp(uint32_t ms, uint32_t low, uint32_t high)
+{
+    return ms < low ? low : ms > high ? high : ms;
+}
 
 void heartbeat_start(struct shard *sh, uint32_t index)
 {

@@ -104,7 +104,8 @@ static struct start join_start(struct shard *sh, const struct room *r, const str
 }
 
 // The dialect's segments from the one that holds `from` to the newest, a reference each.
-static struct segment **join_segments(struct shard *sh, struct room *r, uint8_t dialect, uint64_t from, uint32_t *ret_n)
+static struct segment **join_segments(struct shard *sh, struct room *r, uint8_t dialect, uint64_t from,
+                                      uint32_t *ret_n)
 {
     const struct chain *c = &r->log.tracks[dialect];
     *ret_n = 0;
@@ -168,7 +169,8 @@ static size_t join_member_views(struct shard *sh, const struct room *r, struct m
     return n;
 }
 
-static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, uint32_t member, const struct start *s)
+static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, uint32_t member,
+                        const struct start *s)
 {
     struct room *r = room_at(sh, room);
     struct answer ans = {.effect = EFFECT_JOINED,
@@ -192,7 +194,8 @@ static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, ui
                        .recovered = s->recovered,
                        .has_left = a->cmd.from.n != 0,
                        .left = a->cmd.from};
-    size_t views_n = r->members < sh->settings->presence_exact_max ? r->members : sh->settings->presence_exact_max;
+    size_t views_n =
+        r->members < sh->settings->presence_exact_max ? r->members : sh->settings->presence_exact_max;
     struct member_view *views = NULL;
     if (a->cmd.want_members && views_n != 0)
         views = mem_alloc(sh->mem, views_n * sizeof *views);
@@ -243,7 +246,8 @@ static void home_join(struct shard *sh, const struct ask *a)
         if (e == ERR_LIMIT)
             metric_add(&sh->metrics->limit_members, 1);
         home_answer_problem(sh, a, EFFECT_REFUSED, e == ERR_LIMIT ? PROBLEM_ROOM_FULL : PROBLEM_UNAVAILABLE,
-                            e == ERR_LIMIT ? "This room is full." : "The server is out of memory; try again later.");
+                            e == ERR_LIMIT ? "This room is full."
+                                           : "The server is out of memory; try again later.");
         return;
     }
     room_announce_to(sh, room, a->conn.shard); // others there must not learn of entries from this answer
@@ -274,7 +278,8 @@ static void home_leave(struct shard *sh, const struct ask *a)
 
 // --- publish
 
-static void publish_answer(struct shard *sh, const struct ask *a, const struct room *r, uint64_t offset, bool duplicate)
+static void publish_answer(struct shard *sh, const struct ask *a, const struct room *r, uint64_t offset,
+                           bool duplicate)
 {
     struct answer ans = {.effect = duplicate ? EFFECT_NONE : EFFECT_PUBLISHED,
                          .skip = !a->cmd.echo,
@@ -306,13 +311,16 @@ static void home_publish(struct shard *sh, const struct ask *a)
             return;
         }
     }
-    struct entry e = {.type = ENTRY_MESSAGE, .user = a->user, .session = a->session, .name = a->name, .data = a->cmd.data};
+    struct entry e = {
+        .type = ENTRY_MESSAGE, .user = a->user, .session = a->session, .name = a->name, .data = a->cmd.data};
     // The key first: an entry whose key could not be kept would be appended again when it is said again.
-    bool kept = !a->has_key || idempotency_put(&r->keys, a->key_print, r->log.head + 1, sh->now_ms, s->idempotency_keys) == OK;
+    bool kept = !a->has_key || idempotency_put(&r->keys, a->key_print, r->log.head + 1, sh->now_ms,
+                                               s->idempotency_keys) == OK;
     if (!kept || room_append(sh, room, &e) != OK) {
         if (kept && a->has_key)
             idempotency_take_back(&r->keys);
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                            "The server is out of memory; try again later.");
         return;
     }
     member_at(sh, member)->last_active = sh->wall_ms;
@@ -327,7 +335,8 @@ static void home_rename(struct shard *sh, const struct ask *a)
     if (!asked_member(sh, a, &room, &member))
         return;
     if (member_rename(sh, room, member, a->cmd.name) != OK) {
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                            "The server is out of memory; try again later.");
         return;
     }
     struct answer ans = {.effect = EFFECT_NONE};
@@ -352,7 +361,8 @@ static void home_resolve(struct shard *sh, const struct ask *a)
         direct.cmd.to = member_user(member_at(sh, found));
     direct.user_print = print_str(sh, direct.cmd.to);
     if (!shard_ask(sh, home_of(sh, direct.user_print.lo), &direct))
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                            "The server is out of memory; try again later.");
 }
 
 static struct direct_mail direct_to(const struct shard *sh, const struct ask *a, struct conn_ref conn)
@@ -371,7 +381,8 @@ static uint32_t direct_post(struct shard *sh, const struct ask *a, struct conn_r
 {
     uint32_t posted = 0;
     *ret_here = 0;
-    for (uint32_t i = registry_find(&sh->registry, a->user_print); i != SLAB_NONE; i = registry_at(&sh->registry, i)->next) {
+    for (uint32_t i = registry_find(&sh->registry, a->user_print); i != SLAB_NONE;
+         i = registry_at(&sh->registry, i)->next) {
         struct direct_mail d = direct_to(sh, a, registry_at(&sh->registry, i)->conn);
         if (d.conn.shard == sh->index) {
             here[(*ret_here)++] = d.conn;
@@ -393,7 +404,8 @@ static uint32_t direct_post(struct shard *sh, const struct ask *a, struct conn_r
 static uint32_t direct_deliver(struct shard *sh, const struct ask *a)
 {
     uint32_t sessions = 0;
-    for (uint32_t i = registry_find(&sh->registry, a->user_print); i != SLAB_NONE; i = registry_at(&sh->registry, i)->next)
+    for (uint32_t i = registry_find(&sh->registry, a->user_print); i != SLAB_NONE;
+         i = registry_at(&sh->registry, i)->next)
         sessions++;
     if (sessions == 0)
         return 0;
@@ -421,8 +433,10 @@ void home_direct(struct shard *sh, const struct ask *a)
         duplicate = idempotency_find(&sh->direct_keys, a->key_print, &reached);
     }
     if (!duplicate) {
-        if (a->has_key && idempotency_put(&sh->direct_keys, a->key_print, 0, sh->now_ms, s->idempotency_keys) != OK) {
-            home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        if (a->has_key &&
+            idempotency_put(&sh->direct_keys, a->key_print, 0, sh->now_ms, s->idempotency_keys) != OK) {
+            home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                                "The server is out of memory; try again later.");
             return;
         }
         reached = direct_deliver(sh, a);
@@ -432,8 +446,12 @@ void home_direct(struct shard *sh, const struct ask *a)
             idempotency_take_back(&sh->direct_keys);
     }
     struct answer ans = {.effect = EFFECT_NONE};
-    struct event ev = {.type = EV_ACK, .id = a->cmd.id, .has_delivered = true, .delivered = (uint32_t)reached,
-                       .user = a->cmd.to, .duplicate = duplicate};
+    struct event ev = {.type = EV_ACK,
+                       .id = a->cmd.id,
+                       .has_delivered = true,
+                       .delivered = (uint32_t)reached,
+                       .user = a->cmd.to,
+                       .duplicate = duplicate};
     bool text = dialect_get((enum dialect_id)a->dialect)->text;
     home_answer_event(sh, a, &ans, a->cmd.id.n != 0 || text ? &ev : NULL);
 }

@@ -19,7 +19,8 @@ static uint32_t page_limit(const struct command *cmd)
 static void list_memory_out(struct shard *sh, const struct ask *a)
 {
     metric_add(&sh->metrics->limit_memory, 1);
-    home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+    home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                        "The server is out of memory; try again later.");
 }
 
 // --- members
@@ -30,7 +31,8 @@ void home_members(struct shard *sh, const struct ask *a, uint32_t room)
     uint32_t limit = page_limit(&a->cmd);
     uint64_t after = 0;
     if (a->cmd.after.n != 0 && !str_to_u64(a->cmd.after, UINT32_MAX, &after)) {
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND, "`after` must be the `next` of an earlier reply.");
+        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND,
+                            "`after` must be the `next` of an earlier reply.");
         return;
     }
     size_t max = r->members < limit ? r->members : limit;
@@ -61,7 +63,8 @@ void home_members(struct shard *sh, const struct ask *a, uint32_t room)
 // --- history
 
 // The offsets of the page: from..to, at most `limit`.
-static void history_range(const struct room *r, const struct command *cmd, uint64_t *ret_from, uint64_t *ret_to)
+static void history_range(const struct room *r, const struct command *cmd, uint64_t *ret_from,
+                          uint64_t *ret_to)
 {
     const struct log *l = &r->log;
     uint32_t limit = page_limit(cmd);
@@ -113,7 +116,8 @@ void home_history(struct shard *sh, const struct ask *a, uint32_t room)
         first -= a->cmd.has_since ? 0 : 1;
     }
     struct answer ans = {.effect = EFFECT_NONE};
-    struct event ev = {.type = EV_HISTORY, .id = a->cmd.id, .room = room_name(r), .entries = entries + first, .list_n = n};
+    struct event ev = {
+        .type = EV_HISTORY, .id = a->cmd.id, .room = room_name(r), .entries = entries + first, .list_n = n};
     home_answer_event(sh, a, &ans, &ev);
     mem_free(sh->mem, entries, (max + 1) * sizeof *entries);
 }
@@ -144,7 +148,8 @@ struct own_rows {
     uint32_t at;
 };
 
-static bool own_take(const struct shard *sh, struct own_rows *own, const struct command *cmd, struct room_row *ret)
+static bool own_take(const struct shard *sh, struct own_rows *own, const struct command *cmd,
+                     struct room_row *ret)
 {
     while (own->at < sh->rooms_by_name.count) {
         const struct room *r = room_at(sh, sh->rooms_sorted[own->at++]);

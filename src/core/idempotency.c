@@ -82,7 +82,8 @@ static enum err ring_grow(struct idempotency *w)
     return OK;
 }
 
-enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint64_t now_ms, uint32_t count_max)
+enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint64_t now_ms,
+                         uint32_t count_max)
 {
     while (w->n != 0 && w->n >= count_max)
         forget_oldest(w);

@@ -35,7 +35,8 @@ void idempotency_expire(struct idempotency *w, uint64_t now_ms, uint32_t window_
 uint64_t idempotency_due_ms(const struct idempotency *w, uint32_t window_ms);
 bool idempotency_find(const struct idempotency *w, u128 print, uint64_t *ret_value);
 // Remembers, forgetting the oldest beyond count_max. ERR_NOMEM: not remembered.
-enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint64_t now_ms, uint32_t count_max) WARN_UNUSED;
+enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint64_t now_ms,
+                         uint32_t count_max) WARN_UNUSED;
 // The newest key's value, once it is known; and as if it had not been put.
 void idempotency_amend(struct idempotency *w, uint64_t value);
 void idempotency_take_back(struct idempotency *w);

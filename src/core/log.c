@@ -93,7 +93,8 @@ static void log_unpush(struct log *l)
 
 static void track_append(struct segment *s, const struct encoded *x, const struct buf *scratch)
 {
-    segment_append(s, str_make(x->frame.head, x->frame.head_n), str_make(scratch->p + x->from, x->n), x->frame.end);
+    segment_append(s, str_make(x->frame.head, x->frame.head_n), str_make(scratch->p + x->from, x->n),
+                   x->frame.end);
 }
 
 enum err log_append(struct log *l, struct entry *e, struct buf *scratch, int32_t utc_offset_s)

@@ -52,7 +52,8 @@ void log_deinit(struct log *l);
 // `scratch` is reset and used for encoding.
 enum err log_append(struct log *l, struct entry *e, struct buf *scratch, int32_t utc_offset_s) WARN_UNUSED;
 // Makes the dialect's track, if it is not there, from the entries kept.
-enum err log_activate(struct log *l, enum dialect_id d, str room, struct buf *scratch, int32_t utc_offset_s) WARN_UNUSED;
+enum err log_activate(struct log *l, enum dialect_id d, str room, struct buf *scratch,
+                      int32_t utc_offset_s) WARN_UNUSED;
 void log_deactivate(struct log *l, enum dialect_id d);
 // Drops entries beyond the limits; now_ms is wall time as in entries.
 void log_trim(struct log *l, const struct log_limits *limits, uint64_t wall_ms);

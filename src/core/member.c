@@ -42,7 +42,8 @@ uint32_t member_find(const struct shard *sh, const struct room *r, str user)
 
 // --- entries about members
 
-static void presence(struct shard *sh, uint32_t room, enum entry_type type, const struct member *m, bool renamed)
+static void presence(struct shard *sh, uint32_t room, enum entry_type type, const struct member *m,
+                     bool renamed)
 {
     struct room *r = room_at(sh, room);
     if (r->members <= sh->settings->presence_exact_max) {

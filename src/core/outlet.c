@@ -83,7 +83,8 @@ static enum err conn_membership_room(struct shard *sh, struct conn *c)
         return OK;
     uint16_t cap = (uint16_t)(c->member_cap == 0 ? 4 : c->member_cap * 2);
     size_t old = c->member_cap * sizeof *c->many;
-    struct membership *many = mem_realloc(sh->mem, c->member_cap == 0 ? NULL : c->many, old, cap * sizeof *many);
+    struct membership *many =
+        mem_realloc(sh->mem, c->member_cap == 0 ? NULL : c->many, old, cap * sizeof *many);
     if (many == NULL)
         return ERR_NOMEM;
     if (c->member_cap == 0)
@@ -107,7 +108,8 @@ enum err outlet_add(struct shard *sh, uint32_t index, uint32_t conn, uint64_t ne
         o->cursors = v;
         o->cap = cap;
     }
-    conn_memberships(c)[c->member_n++] = (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
+    conn_memberships(c)[c->member_n++] =
+        (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
     o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .next = next};
     o->readers[c->dialect]++;
     o->held += held;
@@ -177,7 +179,8 @@ static void outlet_lose_track(struct shard *sh, struct outlet *o, uint8_t d, str
     segment_unref(sh->mem, seg);
 }
 
-void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struct advance_seg *segs, uint32_t n)
+void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struct advance_seg *segs,
+                    uint32_t n)
 {
     struct outlet *o = outlet_at(sh, index);
     bool lost[DIALECT_COUNT] = {false};

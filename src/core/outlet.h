@@ -38,21 +38,21 @@ struct cursor {
 };
 
 struct outlet {
-    uint64_t hash; // of the name; home = hash mod shards
+    uint64_t hash;   // of the name; home = hash mod shards
     struct ref room; // at home, once joined
     uint64_t head;
     struct chain chains[DIALECT_COUNT];
     uint32_t readers[DIALECT_COUNT]; // cursors by dialect
     struct cursor *cursors;
     uint32_t n, cap;
-    uint32_t pending; // joins on their way
-    uint32_t held;    // readers whose switch to this room is not complete: they could not read yet
-    uint64_t flush_at_ms; // while dirty
+    uint32_t pending;      // joins on their way
+    uint32_t held;         // readers whose switch to this room is not complete: they could not read yet
+    uint64_t flush_at_ms;  // while dirty
     uint64_t flushed_ms;   // when it was flushed last,
     uint64_t flushed_head; // how far,
     bool busy;             // and whether that carried many entries
-    bool dirty;      // in the shard's list of outlets to flush
-    bool settling;   // in the list of outlets to trim
+    bool dirty;            // in the shard's list of outlets to flush
+    bool settling;         // in the list of outlets to trim
     char epoch[EPOCH_LEN];
     uint8_t name_n;
     char *name;
@@ -70,9 +70,11 @@ enum err outlet_add(struct shard *sh, uint32_t index, uint32_t conn, uint64_t ne
 // Removes the connection's cursor and membership.
 void outlet_remove(struct shard *sh, uint32_t index, uint32_t conn);
 // Segments of one track that came with a join. Takes the references.
-enum err outlet_merge(struct shard *sh, uint32_t index, enum dialect_id d, struct segment **segs, uint32_t n) WARN_UNUSED;
+enum err outlet_merge(struct shard *sh, uint32_t index, enum dialect_id d, struct segment **segs,
+                      uint32_t n) WARN_UNUSED;
 // New entries. Takes the references.
-void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struct advance_seg *segs, uint32_t n);
+void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struct advance_seg *segs,
+                    uint32_t n);
 // True if what is announced to it now is written a little later; a reply to one of its readers may wait for that.
 bool outlet_waits(const struct shard *sh, const struct outlet *o);
 // End of turn: marks readers dirty.

@@ -18,7 +18,10 @@ void conn_mark_dirty(struct shard *sh, uint32_t index)
     sh->dirty_n++;
 }
 
-bool conn_is_dirty(const struct shard *sh, uint32_t index) { return sh->dirty[index >> 6] >> (index & 63) & 1; }
+bool conn_is_dirty(const struct shard *sh, uint32_t index)
+{
+    return sh->dirty[index >> 6] >> (index & 63) & 1;
+}
 
 void conn_clear_dirty(struct shard *sh, uint32_t index)
 {
@@ -83,10 +86,11 @@ static void skips_tidy(struct shard *sh, struct conn *c)
 }
 
 // Announces entries that are gone, and moves the cursor behind the hole.
-static void announce_gap(struct shard *sh, uint32_t index, struct outlet *o, struct cursor *cur, uint64_t first)
+static void announce_gap(struct shard *sh, uint32_t index, struct outlet *o, struct cursor *cur,
+                         uint64_t first)
 {
-    struct event ev = {.type = EV_GAP, .room = outlet_name(o), .gap_from = cur->next, .gap_to = first - 1,
-                       .reason = "slow"};
+    struct event ev = {
+        .type = EV_GAP, .room = outlet_name(o), .gap_from = cur->next, .gap_to = first - 1, .reason = "slow"};
     metric_add(&sh->metrics->gaps, 1);
     metric_add(&sh->metrics->gap_entries, first - cur->next);
     shard_notice(sh, NOTICE_SLOW_READER, index, 0, "gap", outlet_name(o));
@@ -121,7 +125,8 @@ static bool plan_run(struct shard *sh, struct outlet *o, struct cursor *cur, uin
         if (*n == SPANS_MAX || sh->plan_n == SPANS_MAX)
             return false;
         const struct segment *s = chain->segs[i];
-        uint64_t last = i + 1 < chain->n && chain->segs[i + 1]->first <= to ? chain->segs[i + 1]->first - 1 : to;
+        uint64_t last =
+            i + 1 < chain->n && chain->segs[i + 1]->first <= to ? chain->segs[i + 1]->first - 1 : to;
         uint32_t start = segment_start(s, from);
         uint32_t bytes = segment_end(s, last) - start;
         spans[(*n)++] = (struct span){s->data + start, bytes};
@@ -136,8 +141,8 @@ static bool plan_run(struct shard *sh, struct outlet *o, struct cursor *cur, uin
     return true;
 }
 
-static bool plan_membership(struct shard *sh, struct conn *c, struct membership *m, struct span spans[SPANS_MAX],
-                            size_t *n)
+static bool plan_membership(struct shard *sh, struct conn *c, struct membership *m,
+                            struct span spans[SPANS_MAX], size_t *n)
 {
     struct outlet *o = outlet_at(sh, m->outlet);
     struct cursor *cur = &o->cursors[m->slot];
@@ -186,7 +191,8 @@ size_t shard_output(struct shard *sh, uint32_t index, struct span spans[SPANS_MA
 }
 
 // The socket took n bytes of an item: whole entries count, the rest of a split one goes to the front of the queue.
-static enum err settle_part(struct shard *sh, struct conn *c, const struct plan_item *it, size_t n, uint64_t *delivered)
+static enum err settle_part(struct shard *sh, struct conn *c, const struct plan_item *it, size_t n,
+                            uint64_t *delivered)
 {
     uint32_t pos = segment_start(it->seg, it->from) + (uint32_t)n;
     uint64_t low = it->from, high = it->to; // find the entry that holds byte pos

@@ -21,9 +21,9 @@
 
 struct out_node {
     struct out_node *next;
-    const uint8_t *p; // next byte to write
-    uint32_t left;    // bytes from p on
-    uint32_t cap;     // owned: bytes in data[]
+    const uint8_t *p;    // next byte to write
+    uint32_t left;       // bytes from p on
+    uint32_t cap;        // owned: bytes in data[]
     struct segment *seg; // a reference, or NULL
     uint8_t data[];
 };

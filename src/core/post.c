@@ -18,8 +18,9 @@ enum { ASK_STRS = 16, DIRECT_STRS = 4 };
 static size_t ask_strs(struct ask *a, str *ret[ASK_STRS])
 {
     struct command *c = &a->cmd;
-    str *all[ASK_STRS] = {&a->user, &a->session, &a->name, &a->rows, &c->id,          &c->room,  &c->from, &c->to,
-                          &c->data, &c->key,     &c->name, &c->after, &c->since_epoch, &c->prefix, &c->token, &c->resume};
+    str *all[ASK_STRS] = {&a->user,        &a->session, &a->name,  &a->rows,  &c->id,   &c->room,
+                          &c->from,        &c->to,      &c->data,  &c->key,   &c->name, &c->after,
+                          &c->since_epoch, &c->prefix,  &c->token, &c->resume};
     memcpy(ret, all, sizeof all);
     return ASK_STRS;
 }
@@ -33,8 +34,8 @@ void *pack_plain(struct mem *m, enum mail_kind kind, size_t bytes)
     return mail;
 }
 
-static void *pack_with_strs(struct mem *m, enum mail_kind kind, const void *from, size_t head, str *strs[], size_t n,
-                            size_t extra, bool essential)
+static void *pack_with_strs(struct mem *m, enum mail_kind kind, const void *from, size_t head, str *strs[],
+                            size_t n, size_t extra, bool essential)
 {
     size_t bytes = head + extra;
     for (size_t i = 0; i < n; i++)

@@ -16,9 +16,9 @@
 #ifndef PLENUM_CORE_POST_H
 #define PLENUM_CORE_POST_H
 
+#include "base/siphash.h"
 #include "core/mail.h"
 #include "core/segment.h"
-#include "base/siphash.h"
 #include "dialect/dialect.h"
 
 enum { EPOCH_LEN = 11 }; // base64url of 64 bits
@@ -61,16 +61,16 @@ struct ask {
     struct mail mail;
     enum ask_type type;
     struct conn_ref conn;
-    uint8_t dialect; // enum dialect_id: the answer is encoded in it
-    bool dropped;    // ASK_LEAVE: the connection went away; nobody waits for an answer
+    uint8_t dialect;  // enum dialect_id: the answer is encoded in it
+    bool dropped;     // ASK_LEAVE: the connection went away; nobody waits for an answer
     bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
     bool has_key;
-    struct ref outlet;  // ASK_JOIN: where the room's entries go on the edge
-    struct ref room;    // the room at its home where the edge knows it, else REF_NONE
-    struct ref member;  // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
+    struct ref outlet; // ASK_JOIN: where the room's entries go on the edge
+    struct ref room;   // the room at its home where the edge knows it, else REF_NONE
+    struct ref member; // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
     uint64_t room_hash;
-    u128 key_print;     // of (room or recipient, user, key)
-    u128 user_print;    // ASK_DIRECT: of the recipient
+    u128 key_print;          // of (room or recipient, user, key)
+    u128 user_print;         // ASK_DIRECT: of the recipient
     str user, session, name; // who asks
     struct command cmd;
     str rows; // ASK_ROOMS: what was collected so far (rooms.c)
@@ -89,14 +89,14 @@ struct answer {
     struct mail mail;
     struct conn_ref conn;
     enum effect effect;
-    bool reply_lost;    // memory for the payload was out: the connection cannot go on without it
-    bool skip;          // EFFECT_PUBLISHED: the sender does not want its own entry back
-    uint8_t dialect;    // EFFECT_JOINED: the track of the segments below
-    struct ref outlet;  // JOINED, REFUSED, LEFT, PUBLISHED
+    bool reply_lost;         // memory for the payload was out: the connection cannot go on without it
+    bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
+    uint8_t dialect;         // EFFECT_JOINED: the track of the segments below
+    struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
     struct ref room, member; // JOINED: at the home
-    uint64_t start;     // JOINED: first offset to send; PUBLISHED: the entry's offset
-    uint64_t head;      // JOINED: how far the shard has been told
-    bool has_gap;       // JOINED: offsets that will not come, to be announced after the payload
+    uint64_t start;          // JOINED: first offset to send; PUBLISHED: the entry's offset
+    uint64_t head;           // JOINED: how far the shard has been told
+    bool has_gap;            // JOINED: offsets that will not come, to be announced after the payload
     uint64_t gap_from, gap_to;
     char epoch[EPOCH_LEN];
     str payload;        // the encoded reply; empty = none

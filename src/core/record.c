@@ -21,7 +21,8 @@ void record_encode(struct buf *out, const struct entry *e)
     bool message = e->type == ENTRY_MESSAGE;
     str user = message ? e->user : e->member.user;
     str name = message ? e->name : e->member.name;
-    ASSERT(user.n <= UINT8_MAX && name.n <= UINT8_MAX && e->session.n <= UINT8_MAX && e->data.n <= UINT32_MAX);
+    ASSERT(user.n <= UINT8_MAX && name.n <= UINT8_MAX && e->session.n <= UINT8_MAX &&
+           e->data.n <= UINT32_MAX);
     struct record_head h = {
         .type = (uint8_t)e->type,
         .role = (uint8_t)e->member.role,

@@ -33,7 +33,10 @@ uint32_t registry_find(const struct registry *r, u128 user_print)
     return map_find(&r->by_user, user_print.lo, user_eq, &r->slab, &user_print);
 }
 
-struct registration *registry_at(const struct registry *r, uint32_t index) { return slab_at(&r->slab, index); }
+struct registration *registry_at(const struct registry *r, uint32_t index)
+{
+    return slab_at(&r->slab, index);
+}
 
 enum err registry_add(struct registry *r, const struct register_mail *m, bool *ret_has_evict,
                       struct conn_ref *ret_evict)

@@ -15,8 +15,12 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-enum { TOKEN_VERSION = 1, MAC_LEN = 16, HEAD_LEN = 1 + 8 + SESSION_ID_LEN + 2,
-       TOKEN_BYTES_MAX = HEAD_LEN + USER_ID_MAX + USER_NAME_MAX + MAC_LEN };
+enum {
+    TOKEN_VERSION = 1,
+    MAC_LEN = 16,
+    HEAD_LEN = 1 + 8 + SESSION_ID_LEN + 2,
+    TOKEN_BYTES_MAX = HEAD_LEN + USER_ID_MAX + USER_NAME_MAX + MAC_LEN
+};
 _Static_assert((4 * TOKEN_BYTES_MAX + 2) / 3 <= RESUME_TOKEN_MAX, "a token fits its limit");
 
 static void token_mac(const struct shard *sh, const uint8_t *p, size_t n, uint8_t ret[MAC_LEN])
@@ -46,7 +50,8 @@ size_t resume_token_make(const struct shard *sh, const struct session *s, char r
     return base64url_encode(t, n + MAC_LEN, ret);
 }
 
-enum err resume_token_open(const struct shard *sh, str token, uint8_t buffer[RESUME_TOKEN_MAX], struct identity *ret)
+enum err resume_token_open(const struct shard *sh, str token, uint8_t buffer[RESUME_TOKEN_MAX],
+                           struct identity *ret)
 {
     size_t n;
     uint8_t mac[MAC_LEN];

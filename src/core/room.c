@@ -174,7 +174,8 @@ enum err room_append(struct shard *sh, uint32_t index, struct entry *e)
 // --- announcing
 
 // The segments of one track that a shard has not been sent, newest first until one it has.
-static uint32_t feed_collect(const struct room *r, struct feed *f, int track, struct advance_seg *ret, uint32_t n)
+static uint32_t feed_collect(const struct room *r, struct feed *f, int track, struct advance_seg *ret,
+                             uint32_t n)
 {
     const struct chain *c = &r->log.tracks[track];
     if (c->n == 0)

@@ -48,7 +48,7 @@ struct feed {
     struct ref outlet;
     uint32_t sessions;
     uint32_t readers[DIALECT_COUNT];
-    uint64_t head;                   // announced
+    uint64_t head;                    // announced
     uint64_t seg_seen[DIALECT_COUNT]; // first offset of the last segment sent; 0 = none
 };
 
@@ -56,13 +56,13 @@ struct room {
     uint64_t hash;
     char *name;
     uint8_t name_n;
-    bool dirty;          // in the shard's list of rooms to announce
-    bool count_pending;  // a members:count entry is due
+    bool dirty;         // in the shard's list of rooms to announce
+    bool count_pending; // a members:count entry is due
     char epoch[EPOCH_LEN];
     struct log log;
     struct map by_user;
     uint32_t members;
-    uint32_t member_seq; // of the last one that joined
+    uint32_t member_seq;            // of the last one that joined
     uint32_t first, last;           // members in order of joining
     uint32_t away_first, away_last; // members without a session
     uint32_t readers[DIALECT_COUNT];

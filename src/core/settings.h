@@ -19,24 +19,24 @@ enum slow_policy {
 
 struct settings {
     // The world this process is in. [start]
-    uint32_t shard_count;       // 1..SHARDS_MAX
+    uint32_t shard_count;        // 1..SHARDS_MAX
     struct siphash_key hash_key; // keyed hashes: the same on every shard, secret, random at start
-    uint8_t resume_key[32];     // HMAC-SHA256 key of resume tokens: the same on every shard and node
-    const struct asset *assets; // the web pages
+    uint8_t resume_key[32];      // HMAC-SHA256 key of resume tokens: the same on every shard and node
+    const struct asset *assets;  // the web pages
     size_t assets_n;
     const char *version;
     bool echo; // serve /conformance/echo
 
     // limits.*
-    uint32_t connections_max;      // [start] per shard: size of the connection pool
-    uint32_t message_bytes;        // largest message of a client, 1..MESSAGE_BYTES_CEILING
-    uint32_t commands_per_s;       // per connection, 0 = no limit
-    uint32_t commands_burst;       // commands one may send at once, >= 1
-    uint32_t reply_bytes;          // replies and directs waiting on one connection before it is paused or closed
-    uint32_t handshake_ms;         // accept to a complete HTTP request; also keep-alive idle time
-    uint32_t hello_ms;             // upgrade to the first command (WebSocket)
-    uint32_t close_ms;             // our close frame to the end of TCP
-    uint32_t turn_bytes;           // bytes read from one connection in one turn (driver's budget)
+    uint32_t connections_max; // [start] per shard: size of the connection pool
+    uint32_t message_bytes;   // largest message of a client, 1..MESSAGE_BYTES_CEILING
+    uint32_t commands_per_s;  // per connection, 0 = no limit
+    uint32_t commands_burst;  // commands one may send at once, >= 1
+    uint32_t reply_bytes;     // replies and directs waiting on one connection before it is paused or closed
+    uint32_t handshake_ms;    // accept to a complete HTTP request; also keep-alive idle time
+    uint32_t hello_ms;        // upgrade to the first command (WebSocket)
+    uint32_t close_ms;        // our close frame to the end of TCP
+    uint32_t turn_bytes;      // bytes read from one connection in one turn (driver's budget)
 
     // rooms.*
     uint32_t rooms_max;            // [start] rooms whose home is one shard
@@ -49,8 +49,8 @@ struct settings {
     uint32_t idempotency_keys;     // and at most so many per room
     uint32_t flush_interval_ms;    // 0..10: wait so long to put more entries into one write
     enum slow_policy slow_policy;
-    uint32_t lag_bytes;            // framed bytes a connected reader may be behind before the policy strikes
-    str text_room;                 // where a text client is on connecting
+    uint32_t lag_bytes; // framed bytes a connected reader may be behind before the policy strikes
+    str text_room;      // where a text client is on connecting
 
     // log.*
     uint32_t log_entries;

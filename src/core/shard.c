@@ -23,7 +23,10 @@ static bool index_list_init(struct index_list *l, struct mem *m, uint32_t cap)
     return l->v != NULL;
 }
 
-static void index_list_deinit(struct index_list *l, struct mem *m) { mem_free(m, l->v, l->cap * sizeof *l->v); }
+static void index_list_deinit(struct index_list *l, struct mem *m)
+{
+    mem_free(m, l->v, l->cap * sizeof *l->v);
+}
 
 static uint32_t dirty_words(const struct settings *s) { return (s->connections_max + 63) / 64; }
 
@@ -44,7 +47,8 @@ static bool shard_lists_init(struct shard *sh)
     sh->dirty = mem_zalloc(sh->mem, dirty_words(s) * sizeof *sh->dirty);
     return sh->dirty != NULL && index_list_init(&sh->closed, sh->mem, conns) &&
            index_list_init(&sh->shutdown, sh->mem, conns) && index_list_init(&sh->reread, sh->mem, conns) &&
-           index_list_init(&sh->unpark, sh->mem, conns) && index_list_init(&sh->mail_waiters, sh->mem, conns) &&
+           index_list_init(&sh->unpark, sh->mem, conns) &&
+           index_list_init(&sh->mail_waiters, sh->mem, conns) &&
            index_list_init(&sh->outlets_dirty, sh->mem, outlets) &&
            index_list_init(&sh->outlets_settling, sh->mem, outlets) &&
            index_list_init(&sh->rooms_dirty, sh->mem, s->rooms_max) &&
@@ -66,7 +70,8 @@ static uint32_t registrations_max(const struct settings *s)
 struct shard *shard_create(uint32_t index, const struct settings *settings, const struct shard_host *host,
                            struct mem *mem)
 {
-    ASSERT(settings->shard_count >= 1 && settings->shard_count <= SHARDS_MAX && index < settings->shard_count);
+    ASSERT(settings->shard_count >= 1 && settings->shard_count <= SHARDS_MAX &&
+           index < settings->shard_count);
     struct shard *sh = mem_zalloc(mem, sizeof *sh);
     if (sh == NULL)
         return NULL;
@@ -148,8 +153,9 @@ void shard_destroy(struct shard *sh)
     mem_free(mem, sh->metrics, sizeof *sh->metrics);
     mem_free(mem, sh->dirty, dirty_words(sh->settings) * sizeof *sh->dirty);
     deadlines_deinit(&sh->deadlines, mem);
-    struct index_list *lists[] = {&sh->closed, &sh->shutdown, &sh->reread, &sh->unpark, &sh->mail_waiters,
-                                  &sh->outlets_dirty, &sh->outlets_settling, &sh->rooms_dirty};
+    struct index_list *lists[] = {&sh->closed,           &sh->shutdown,     &sh->reread,
+                                  &sh->unpark,           &sh->mail_waiters, &sh->outlets_dirty,
+                                  &sh->outlets_settling, &sh->rooms_dirty};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         index_list_deinit(lists[i], mem);
     mem_free(mem, sh, sizeof *sh);
@@ -165,7 +171,8 @@ void shard_settings_set(struct shard *sh, const struct settings *settings)
 struct metrics *shard_metrics(struct shard *sh) { return sh->metrics; }
 uint32_t shard_connections(const struct shard *sh) { return sh->conns.count; }
 
-void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text, str room)
+void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text,
+                  str room)
 {
     struct notice n = {.type = type, .connection = conn, .code = code, .text = text, .room = room};
     struct peer peer;
@@ -372,7 +379,8 @@ static void run_drain(struct shard *sh)
         conn_close(sh, index, WS_CLOSE_RESTART, "server restarts", CLOSE_DRAIN);
         left--;
     }
-    sh->drain_next_ms = sh->drain_from < sh->conns.high ? sh->now_ms + sh->settings->drain_interval_ms : UINT64_MAX;
+    sh->drain_next_ms =
+        sh->drain_from < sh->conns.high ? sh->now_ms + sh->settings->drain_interval_ms : UINT64_MAX;
 }
 
 // One huge message must not leave its buffer behind for good.
@@ -447,7 +455,8 @@ void shard_drain(struct shard *sh)
         if (c->ending != ENDING_OPEN || (c->phase != PHASE_WS && c->phase != PHASE_LINE))
             continue;
         uint32_t spread = sh->settings->drain_spread_ms;
-        struct event ev = {.type = EV_DRAIN, .reconnect_ms = spread == 0 ? 0 : (uint32_t)prng_below(&sh->dice, spread)};
+        struct event ev = {.type = EV_DRAIN,
+                           .reconnect_ms = spread == 0 ? 0 : (uint32_t)prng_below(&sh->dice, spread)};
         conn_put_event(sh, i, &ev);
     }
 }

@@ -99,8 +99,8 @@ struct metrics *shard_metrics(struct shard *sh);
 void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32_t utc_offset_s);
 
 // A new connection. ERR_LIMIT when the pool is full or draining, ERR_NOMEM; the driver then closes the socket.
-enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer, uint32_t *ret_conn)
-    WARN_UNUSED;
+enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer,
+                         uint32_t *ret_conn) WARN_UNUSED;
 // Bytes that arrived. They are unmasked in place and not kept after the call. Returns false when the connection
 // must not be read further for now (paused, or it is closing): shard_pull_reread or shard_pull_closed follows.
 bool shard_on_bytes(struct shard *sh, uint32_t conn, uint8_t *p, size_t n) WARN_UNUSED;

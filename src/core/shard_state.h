@@ -79,9 +79,9 @@ struct shard {
     struct metrics *metrics;
 
     // Working memory of one call each; never in use across calls.
-    struct buf encode;  // one entry, event or frame
-    struct buf reply;   // an answer's payload
-    struct buf http;    // a response head, a dynamic page
+    struct buf encode; // one entry, event or frame
+    struct buf reply;  // an answer's payload
+    struct buf http;   // a response head, a dynamic page
     struct scratch unescape;
 
     // shard_output -> shard_output_done
@@ -98,8 +98,14 @@ struct shard {
 // A list of indices (shard.c). Pushing beyond the capacity is our own mistake.
 void index_list_push(struct index_list *l, uint32_t index);
 
-static inline struct conn *conn_at(const struct shard *sh, uint32_t index) { return slab_at(&sh->conns, index); }
-static inline struct room *room_at(const struct shard *sh, uint32_t index) { return slab_at(&sh->rooms, index); }
+static inline struct conn *conn_at(const struct shard *sh, uint32_t index)
+{
+    return slab_at(&sh->conns, index);
+}
+static inline struct room *room_at(const struct shard *sh, uint32_t index)
+{
+    return slab_at(&sh->rooms, index);
+}
 static inline struct outlet *outlet_at(const struct shard *sh, uint32_t index)
 {
     return slab_at(&sh->outlets, index);
@@ -108,16 +114,26 @@ static inline struct member *member_at(const struct shard *sh, uint32_t index)
 {
     return slab_at(&sh->members, index);
 }
-static inline uint64_t hash_str(const struct shard *sh, str s) { return siphash(&sh->settings->hash_key, s.p, s.n); }
-static inline u128 print_str(const struct shard *sh, str s) { return siphash128(&sh->settings->hash_key, s.p, s.n); }
-static inline uint32_t home_of(const struct shard *sh, uint64_t hash) { return (uint32_t)(hash % sh->shard_count); }
+static inline uint64_t hash_str(const struct shard *sh, str s)
+{
+    return siphash(&sh->settings->hash_key, s.p, s.n);
+}
+static inline u128 print_str(const struct shard *sh, str s)
+{
+    return siphash128(&sh->settings->hash_key, s.p, s.n);
+}
+static inline uint32_t home_of(const struct shard *sh, uint64_t hash)
+{
+    return (uint32_t)(hash % sh->shard_count);
+}
 
 // Puts a mail into the outbox of a shard that is not this one.
 void shard_post(struct shard *sh, uint32_t dest, struct mail *m);
 // The same ask, here or there. False when it could not be sent for lack of memory.
 bool shard_ask(struct shard *sh, uint32_t dest, const struct ask *a) WARN_UNUSED;
 void shard_register(struct shard *sh, const struct register_mail *m, bool add);
-void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text, str room);
+void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text,
+                  str room);
 
 // --- the edge: commands of connections here, answers for them (edge.c, edge_answer.c)
 // Carries out a decoded command; false when it must wait until an earlier one is answered.
@@ -132,7 +148,8 @@ void edge_depart(struct shard *sh, uint32_t conn);
 // Makes the session of a connection: anonymous, or resumed from a token. False when memory is out.
 bool edge_hello(struct shard *sh, uint32_t conn, const struct command *cmd, struct problem *ret_problem);
 void edge_text_start(struct shard *sh, uint32_t conn);
-void edge_problem(struct shard *sh, uint32_t conn, const struct command *cmd, enum problem_code code, const char *text);
+void edge_problem(struct shard *sh, uint32_t conn, const struct command *cmd, enum problem_code code,
+                  const char *text);
 
 // --- resume tokens (resume.c)
 struct identity {

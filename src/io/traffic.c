@@ -47,8 +47,7 @@ enum err traffic_reserve(struct loop *l)
     if (l->conns_open < l->conns_cap)
         return OK;
     uint32_t cap = l->conns_cap ? l->conns_cap * 2 : CONNS_CAP_MIN;
-    struct conn *conns =
-        mem_realloc(&l->mem, l->conns, l->conns_cap * sizeof *conns, cap * sizeof *conns);
+    struct conn *conns = mem_realloc(&l->mem, l->conns, l->conns_cap * sizeof *conns, cap * sizeof *conns);
     if (!conns)
         return ERR_NOMEM;
     for (uint32_t i = l->conns_cap; i < cap; i++)

@@ -44,7 +44,8 @@ static void burst_reached(struct net *n)
     if (!n->burst_armed)
         return;
     if (atomic_load(&n->mem.refused) == n->refused_before)
-        n->burst_essential = true; // it passed the budget: nothing but an essential request, or a shrinking one, can
+        n->burst_essential =
+            true; // it passed the budget: nothing but an essential request, or a shrinking one, can
     if (!n->burst_stays)
         net_fail_end(n);
 }
@@ -132,17 +133,43 @@ static const struct asset net_assets[] = {
 
 static void settings_default(struct settings *s, uint32_t shards)
 {
-    *s = (struct settings){
-        .shard_count = shards, .hash_key = {0x0706050403020100, 0x0f0e0d0c0b0a0908}, .resume_key = {1, 2, 3},
-        .assets = net_assets, .assets_n = 1, .version = "test", .echo = true,
-        .connections_max = 64, .message_bytes = 64 * 1024, .commands_per_s = 0, .commands_burst = 100,
-        .reply_bytes = 64 * 1024, .handshake_ms = 10000, .hello_ms = 10000, .close_ms = 2000, .turn_bytes = 64 * 1024,
-        .rooms_max = 64, .rooms_per_connection = 16, .room_members_max = 1000, .room_grace_ms = 60000,
-        .member_grace_ms = 30000, .presence_exact_max = 200, .idempotency_ms = 120000, .idempotency_keys = 1000,
-        .slow_policy = SLOW_GAP, .lag_bytes = 256 * 1024, .text_room = STR("lobby"),
-        .log_entries = 1000, .log_bytes = 1024 * 1024, .log_age_ms = 3600 * 1000,
-        .heartbeat_ms = 30000, .heartbeat_min_ms = 10000, .heartbeat_max_ms = 120000,
-        .drain_batch = 4, .drain_interval_ms = 100, .drain_spread_ms = 1000, .resume_ms = 600 * 1000};
+    *s = (struct settings){.shard_count = shards,
+                           .hash_key = {0x0706050403020100, 0x0f0e0d0c0b0a0908},
+                           .resume_key = {1, 2, 3},
+                           .assets = net_assets,
+                           .assets_n = 1,
+                           .version = "test",
+                           .echo = true,
+                           .connections_max = 64,
+                           .message_bytes = 64 * 1024,
+                           .commands_per_s = 0,
+                           .commands_burst = 100,
+                           .reply_bytes = 64 * 1024,
+                           .handshake_ms = 10000,
+                           .hello_ms = 10000,
+                           .close_ms = 2000,
+                           .turn_bytes = 64 * 1024,
+                           .rooms_max = 64,
+                           .rooms_per_connection = 16,
+                           .room_members_max = 1000,
+                           .room_grace_ms = 60000,
+                           .member_grace_ms = 30000,
+                           .presence_exact_max = 200,
+                           .idempotency_ms = 120000,
+                           .idempotency_keys = 1000,
+                           .slow_policy = SLOW_GAP,
+                           .lag_bytes = 256 * 1024,
+                           .text_room = STR("lobby"),
+                           .log_entries = 1000,
+                           .log_bytes = 1024 * 1024,
+                           .log_age_ms = 3600 * 1000,
+                           .heartbeat_ms = 30000,
+                           .heartbeat_min_ms = 10000,
+                           .heartbeat_max_ms = 120000,
+                           .drain_batch = 4,
+                           .drain_interval_ms = 100,
+                           .drain_spread_ms = 1000,
+                           .resume_ms = 600 * 1000};
 }
 
 static void say_where(const char *file, int line, const char *expr)
@@ -290,11 +317,9 @@ static bool line_take(struct client *c)
 static void client_parse(struct client *c)
 {
     if (c->line)
-        while (line_take(c)) {
-        }
+        while (line_take(c)) {}
     else if (c->upgraded)
-        while (frame_take(c)) {
-        }
+        while (frame_take(c)) {}
 }
 
 // --- turns
@@ -641,10 +666,7 @@ str hear(struct client *c)
     return str_make(c->rx.p + m->from, m->n);
 }
 
-bool contains(str s, const char *part)
-{
-    return s.n != 0 && memmem(s.p, s.n, part, strlen(part)) != NULL;
-}
+bool contains(str s, const char *part) { return s.n != 0 && memmem(s.p, s.n, part, strlen(part)) != NULL; }
 
 str expect_at(struct client *c, const char *part, const char *file, int line)
 {

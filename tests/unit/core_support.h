@@ -76,7 +76,7 @@ struct net {
     uint64_t now_ms, wall_ms;
     struct mail *box_head[NET_SHARDS_MAX][NET_SHARDS_MAX], *box_tail[NET_SHARDS_MAX][NET_SHARDS_MAX];
     bool hold[NET_SHARDS_MAX][NET_SHARDS_MAX]; // [from][to]: this mailbox is not emptied
-    uint32_t mail_max; // mails a shard takes from one mailbox in a turn; 0 = all
+    uint32_t mail_max;                         // mails a shard takes from one mailbox in a turn; 0 = all
     bool jam[NET_SHARDS_MAX][NET_SHARDS_MAX];  // this one takes nothing: mail stays in the outbox
     struct client *clients[NET_CLIENTS_MAX];
     uint32_t client_n;
@@ -90,14 +90,14 @@ struct net {
 
 struct net *net_new(uint32_t shards); // settings have their defaults, nothing runs yet
 void net_start(struct net *n);
-void net_free(struct net *n);         // checks, destroys, and fails the test where memory is left
-void net_destroy(struct net *n);      // the same without checking the shards first
+void net_free(struct net *n);    // checks, destroys, and fails the test where memory is left
+void net_destroy(struct net *n); // the same without checking the shards first
 void net_check(struct net *n);
 
 // One turn of a shard; true if anything moved.
 bool net_turn(struct net *n, uint32_t shard);
-void net_settle(struct net *n);                // turns until nothing moves, at the same instant
-void net_wait(struct net *n, uint64_t ms);     // settles, lets time pass, with turns when due
+void net_settle(struct net *n);                    // turns until nothing moves, at the same instant
+void net_wait(struct net *n, uint64_t ms);         // settles, lets time pass, with turns when due
 uint64_t net_metric(struct net *n, size_t offset); // summed over shards
 #define METRIC(n, field) net_metric((n), offsetof(struct metrics, field))
 
@@ -116,16 +116,17 @@ struct conn *client_conn(const struct client *c);
 
 struct client *net_accept(struct net *n, uint32_t shard, enum transport transport); // NULL-safe: see refused
 struct client *net_ws(struct net *n, uint32_t shard, const char *path);             // upgraded
-struct client *net_json(struct net *n, uint32_t shard);                             // upgraded, and has said hello
-struct client *net_line(struct net *n, uint32_t shard);                             // what it hears at first is dropped
+struct client *net_json(struct net *n, uint32_t shard); // upgraded, and has said hello
+struct client *net_line(struct net *n, uint32_t shard); // what it hears at first is dropped
 // Queues bytes; they are read in the next turn of its shard. send_* and say settle, post_* do not.
 void post_bytes(struct client *c, const void *p, size_t n);
 void post_frame(struct client *c, uint8_t opcode, bool fin, str payload);
-__attribute__((format(printf, 2, 3))) void post(struct client *c, const char *format, ...); // a text message, or line
+__attribute__((format(printf, 2, 3))) void post(struct client *c, const char *format,
+                                                ...); // a text message, or line
 __attribute__((format(printf, 2, 3))) void say(struct client *c, const char *format, ...);
 void send_bytes(struct client *c, const char *bytes);
-void hang_up(struct client *c);  // end of file
-void cut(struct client *c);      // reset
+void hang_up(struct client *c); // end of file
+void cut(struct client *c);     // reset
 
 // The next message; absent when there is none.
 str hear(struct client *c);

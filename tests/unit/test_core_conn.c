@@ -279,9 +279,10 @@ static void any_cut_of_the_input_gives_the_same(void **state)
                 post(c, "bad \xff byte");
                 post(c, "/quit");
             } else {
-                static const char head[] = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\nGET /ws HTTP/1.1\r\nHost: h\r\n"
-                                           "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+                static const char head[] =
+                    "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\nGET /ws HTTP/1.1\r\nHost: h\r\n"
+                    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
                 post_bytes(c, head, sizeof head - 1);
                 post(c, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", net_room(n, 1, 0));
                 post_frame(c, WS_TEXT, false, STR("{\"type\":\"ping\","));
@@ -422,8 +423,8 @@ static void the_peer_closes_first(void **state)
         size_t n;
         uint16_t answer;
     } cases[] = {
-        {"", 0, 1005}, {"\x03\xe8", 2, 1000}, {"\x0f\xa0more", 6, 4000}, {"\x03", 1, 1002},
-        {"\x03\xed", 2, 1002}, {"\x03\xe8\xff", 3, 1002},
+        {"", 0, 1005},     {"\x03\xe8", 2, 1000}, {"\x0f\xa0more", 6, 4000},
+        {"\x03", 1, 1002}, {"\x03\xed", 2, 1002}, {"\x03\xe8\xff", 3, 1002},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct net *n = net_new(1);
@@ -434,7 +435,8 @@ static void the_peer_closes_first(void **state)
         post(c, "{\"type\":\"ping\",\"id\":1}"); // behind its close frame: not read
         net_settle(n);
         assert_int_equal(c->closes, 1);
-        if (cases[i].n < 3 || cases[i].answer == 4000) // which of 1002 and 1007 bad UTF-8 gets is not this test's
+        if (cases[i].n < 3 ||
+            cases[i].answer == 4000) // which of 1002 and 1007 bad UTF-8 gets is not this test's
             assert_int_equal(c->close_code, cases[i].answer);
         assert_true(c->closed);
         expect_nothing(c);
@@ -450,7 +452,10 @@ static void the_close_frame_comes_after_replies(void **state)
     struct client *c = net_json(n, 0);
     for (int i = 0; i < 5; i++)
         post(c, "{\"type\":\"ping\",\"id\":%d}", i);
-    post_bytes(c, "\x83\x80""abcd", 6); // opcode 3
+    post_bytes(c,
+               "\x83\x80"
+               "abcd",
+               6); // opcode 3
     post(c, "{\"type\":\"ping\",\"id\":6}");
     net_settle(n);
     for (int i = 0; i < 5; i++)
@@ -499,11 +504,13 @@ static void http_answers(void **state)
         {"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 ", "ready\n"},
         {"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 ", "\r\n\r\nplenum_up 1\n"},
         {"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 426 ", "Sec-WebSocket-Version: 13"},
-        {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 501 ", "Connection: close"},
-        {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n", "HTTP/1.1 413 ", "Connection: close"},
-        {"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: http://evil.example\r\n"
-         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "HTTP/1.1 403 ",
+        {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 501 ",
          "Connection: close"},
+        {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n", "HTTP/1.1 413 ",
+         "Connection: close"},
+        {"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: http://evil.example\r\n"
+         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+         "HTTP/1.1 403 ", "Connection: close"},
         {"nonsense\r\n\r\n", "HTTP/1.1 400 ", "Connection: close"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -519,7 +526,8 @@ static void http_answers(void **state)
         assert_true(contains(got, cases[i].body));
         bool ends = contains(got, "Connection: close");
         assert_int_equal(c->shut, ends);
-        assert_int_equal(contains(got, "\r\n\r\nok\n"), !ends); // a refused request's follower is never parsed
+        assert_int_equal(contains(got, "\r\n\r\nok\n"),
+                         !ends); // a refused request's follower is never parsed
         net_free(n);
     }
 }

@@ -7,7 +7,10 @@
 
 enum { SLOTS = 50 };
 
-static uint64_t rounded(uint64_t ms) { return (ms + DEADLINE_TICK_MS - 1) / DEADLINE_TICK_MS * DEADLINE_TICK_MS; }
+static uint64_t rounded(uint64_t ms)
+{
+    return (ms + DEADLINE_TICK_MS - 1) / DEADLINE_TICK_MS * DEADLINE_TICK_MS;
+}
 
 static void fires_at_its_tick(void **state)
 {
@@ -17,7 +20,8 @@ static void fires_at_its_tick(void **state)
     struct deadlines d;
     test_mem_init(&t, &mem);
     const uint64_t circle = 65536ull * DEADLINE_TICK_MS;
-    for (uint64_t begin = circle - 2000; begin < circle + 2000; begin += 37) { // over the wrap, where tick 0 is "none"
+    for (uint64_t begin = circle - 2000; begin < circle + 2000;
+         begin += 37) { // over the wrap, where tick 0 is "none"
         assert_int_equal(deadlines_init(&d, &mem, SLOTS), OK);
         assert_int_equal(d.next_sweep_ms, UINT64_MAX);
         deadline_arm(&d, 7, begin, 1000);

@@ -26,7 +26,8 @@ static void join_publish_leave(void **state)
             struct client *c[6];
             for (uint32_t i = 0; i < 6; i++) {
                 c[i] = net_json(n, i % shards);
-                say(c[i], "{\"type\":\"join\",\"id\":\"j%u\",\"room\":\"%s\",\"members\":true}", i, rooms[home]);
+                say(c[i], "{\"type\":\"join\",\"id\":\"j%u\",\"room\":\"%s\",\"members\":true}", i,
+                    rooms[home]);
                 str s = expect(c[i], "\"type\":\"joined\"");
                 assert_int_equal(number_of(s, "offset"), i + 1);
                 assert_int_equal(number_of(s, "members_count"), i + 1);
@@ -35,12 +36,14 @@ static void join_publish_leave(void **state)
                 for (uint32_t k = 0; k < i; k++)
                     assert_int_equal(number_of(expect(c[k], "\"type\":\"member:joined\""), "offset"), i + 1);
             }
-            say(c[2], "{\"type\":\"message\",\"id\":1,\"room\":\"%s\",\"data\":{\"a\": [1, 2.50]}}", rooms[home]);
+            say(c[2], "{\"type\":\"message\",\"id\":1,\"room\":\"%s\",\"data\":{\"a\": [1, 2.50]}}",
+                rooms[home]);
             assert_int_equal(number_of(expect(c[2], "\"type\":\"ack\",\"id\":1"), "offset"), 7);
             for (uint32_t i = 0; i < 6; i++)
                 if (i != 2)
                     expect(c[i], "\"data\":{\"a\": [1, 2.50]}}"); // byte for byte
-            say(c[3], "{\"type\":\"message\",\"id\":2,\"room\":\"%s\",\"data\":0,\"echo\":true}", rooms[home]);
+            say(c[3], "{\"type\":\"message\",\"id\":2,\"room\":\"%s\",\"data\":0,\"echo\":true}",
+                rooms[home]);
             expect(c[3], "\"type\":\"ack\",\"id\":2"); // the ack never comes after the echo
             for (uint32_t i = 0; i < 6; i++)
                 assert_int_equal(number_of(expect(c[i], "\"data\":0}"), "offset"), 8);
@@ -92,7 +95,8 @@ static void switching(void **state)
                     assert_string_equal(left, rooms[0]);
                     joined = true;
                 } else if (contains(s, "\"data\":\"old\"")) {
-                    assert_false(joined); // nothing of the old room after the reply, nothing of the new one before
+                    assert_false(
+                        joined); // nothing of the old room after the reply, nothing of the new one before
                 } else if (contains(s, "\"data\":\"new\"") || contains(s, "\"id\":3")) {
                     assert_true(joined);
                 }
@@ -126,11 +130,13 @@ static void a_refused_switch_changes_nothing(void **state)
         forget(c);
         uint64_t heads[2] = {net_room_at(n, rooms[0])->log.head, net_room_at(n, rooms[1])->log.head};
         static const char *const cases[][3] = {
-            {"0", "1", "room_full"}, {"0", "0", "already_member"}, {"2", "1", "not_member"},
+            {"0", "1", "room_full"},
+            {"0", "0", "already_member"},
+            {"2", "1", "not_member"},
         };
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-            say(a, "{\"type\":\"switch\",\"id\":%zu,\"from\":\"%s\",\"to\":\"%s\"}", i, rooms[cases[i][0][0] - '0'],
-                rooms[cases[i][1][0] - '0']);
+            say(a, "{\"type\":\"switch\",\"id\":%zu,\"from\":\"%s\",\"to\":\"%s\"}", i,
+                rooms[cases[i][0][0] - '0'], rooms[cases[i][1][0] - '0']);
             expect(a, cases[i][2]);
             assert_null(client_conn(a)->switching);
             assert_false(client_conn(a)->exclusive);
@@ -191,7 +197,8 @@ static void keys_publish_once(void **state)
         forget(w);
         uint64_t offset = 0;
         for (int i = 0; i < 3; i++) {
-            say(a, "{\"type\":\"message\",\"id\":%d,\"room\":\"%s\",\"key\":\"k\",\"data\":%d}", i, rooms[0], i);
+            say(a, "{\"type\":\"message\",\"id\":%d,\"room\":\"%s\",\"key\":\"k\",\"data\":%d}", i, rooms[0],
+                i);
             str s = expect(a, "\"type\":\"ack\"");
             offset = i == 0 ? number_of(s, "offset") : offset;
             assert_int_equal(number_of(s, "offset"), offset);
@@ -289,11 +296,12 @@ static void recovery_since(void **state)
             if (k % 2 == 1) { // a switch is served like a join
                 say(c, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[0]);
                 expect(c, "joined");
-                say(c, "{\"type\":\"switch\",\"from\":\"%s\",\"to\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}",
+                say(c,
+                    "{\"type\":\"switch\",\"from\":\"%s\",\"to\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}",
                     rooms[0], rooms[1], epoch, (unsigned long long)since);
             } else {
-                say(c, "{\"type\":\"join\",\"room\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}", rooms[1], epoch,
-                    (unsigned long long)since);
+                say(c, "{\"type\":\"join\",\"room\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}",
+                    rooms[1], epoch, (unsigned long long)since);
             }
             str s = expect(c, "\"type\":\"joined\"");
             // Its own coming is entry head + 1, and may push the oldest one out only after it was served.
@@ -314,7 +322,8 @@ static void recovery_since(void **state)
             net_wait(n, 31000); // gone with two entries more
         }
         struct client *other = net_json(n, 0);
-        say(other, "{\"type\":\"join\",\"room\":\"%s\",\"since\":{\"epoch\":\"AAAAAAAAAAA\",\"offset\":3}}", rooms[1]);
+        say(other, "{\"type\":\"join\",\"room\":\"%s\",\"since\":{\"epoch\":\"AAAAAAAAAAA\",\"offset\":3}}",
+            rooms[1]);
         expect(other, "\"recovered\":false");
         expect_nothing(other);
         net_free(n);
@@ -363,11 +372,12 @@ static void history_pages(void **state)
         for (uint32_t limit = 1; limit < 70; limit = limit * 3 + 1)
             for (int since = 0; since < 2; since++) {
                 if (since)
-                    say(c, "{\"type\":\"history\",\"id\":1,\"room\":\"%s\",\"limit\":%u,\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}",
+                    say(c,
+                        "{\"type\":\"history\",\"id\":1,\"room\":\"%s\",\"limit\":%u,\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}",
                         rooms[1], limit, epoch, (unsigned long long)at);
                 else
-                    say(c, "{\"type\":\"history\",\"id\":1,\"room\":\"%s\",\"limit\":%u,\"before\":%llu}", rooms[1], limit,
-                        (unsigned long long)at);
+                    say(c, "{\"type\":\"history\",\"id\":1,\"room\":\"%s\",\"limit\":%u,\"before\":%llu}",
+                        rooms[1], limit, (unsigned long long)at);
                 if (!since && at == 0) {
                     expect(c, "\"code\":\"bad_command\"");
                     continue;
@@ -383,7 +393,8 @@ static void history_pages(void **state)
                 }
                 str s = expect(c, "\"type\":\"history\",\"id\":1");
                 uint64_t count = 0;
-                for (const char *p = s.p; (p = memmem(p, (size_t)(s.p + s.n - p), "\"offset\":", 9)) != NULL; p += 9) {
+                for (const char *p = s.p; (p = memmem(p, (size_t)(s.p + s.n - p), "\"offset\":", 9)) != NULL;
+                     p += 9) {
                     assert_int_equal(number_of(str_make(p, (size_t)(s.p + s.n - p)), "offset"), from + count);
                     count++;
                 }
@@ -406,7 +417,8 @@ static void history_is_bounded_by_bytes(void **state)
     str s = expect(c, "\"type\":\"history\"");
     assert_true(s.n < 2 * 5000 && s.n > 2000);
     assert_true(contains(s, "\"offset\":31,")); // the newest
-    say(c, "{\"type\":\"message\",\"room\":\"r\",\"data\":[\"%06000d\",\n\n1]}", 5); // larger than a page may be
+    say(c, "{\"type\":\"message\",\"room\":\"r\",\"data\":[\"%06000d\",\n\n1]}",
+        5); // larger than a page may be
     say(c, "{\"type\":\"history\",\"id\":2,\"room\":\"r\",\"limit\":1000}");
     s = expect(c, "\"offset\":32,"); // and of several lines
     assert_true(contains(s, "\n\n1]}]}"));
@@ -469,16 +481,19 @@ static void rooms_pages_over_all_shards(void **state)
                 uint32_t seen = 0;
                 char after[40] = "", last[24] = "";
                 for (;;) {
-                    say(c, "{\"type\":\"rooms\",\"id\":1,\"limit\":%u%s%s}", limit, prefix ? ",\"prefix\":\"a\"" : "", after);
+                    say(c, "{\"type\":\"rooms\",\"id\":1,\"limit\":%u%s%s}", limit,
+                        prefix ? ",\"prefix\":\"a\"" : "", after);
                     str s = expect(c, "\"type\":\"rooms\"");
                     uint32_t rows = 0;
-                    for (const char *p = s.p; (p = memmem(p, (size_t)(s.p + s.n - p), "{\"room\":", 8)) != NULL; p += 8) {
+                    for (const char *p = s.p;
+                         (p = memmem(p, (size_t)(s.p + s.n - p), "{\"room\":", 8)) != NULL; p += 8) {
                         char name[24];
                         str row = str_make(p, (size_t)(s.p + s.n - p));
                         string_of(row, "room", name, sizeof name);
                         assert_true(strcmp(last, name) < 0); // sorted, none twice
                         snprintf(last, sizeof last, "%s", name);
-                        assert_int_equal(number_of(row, "members_count"), name[0] == 'a' && strtoul(name + 1, NULL, 10) % 4 == 1 ? 2 : 1);
+                        assert_int_equal(number_of(row, "members_count"),
+                                         name[0] == 'a' && strtoul(name + 1, NULL, 10) % 4 == 1 ? 2 : 1);
                         rows++;
                     }
                     assert_true(rows <= limit);

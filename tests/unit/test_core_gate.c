@@ -53,7 +53,8 @@ static void the_bucket_fills_with_time(void **state)
             }
             uint64_t passed = n->now_ms - begin, fair = burst + passed * rates[k] / 1000;
             assert_true(taken <= fair);
-            if (burst > 6) // and none is lost to rounding; a bucket smaller than one millisecond's flow runs over
+            if (burst >
+                6) // and none is lost to rounding; a bucket smaller than one millisecond's flow runs over
                 assert_true(taken + 1 + rates[k] / 1000 >= fair);
             n->now_ms += 1000000; // a long silence is worth a burst, no more
             uint32_t got = 0, retry_ms;
@@ -119,7 +120,8 @@ static void who_goes_on_is_closed(void **state)
         post(c, "{\"type\":\"ping\"}");
         for (int i = 0; i < VIOLATIONS; i++) {
             if (pings)
-                post_frame(c, i % 2 ? WS_PING : WS_PONG, true, STR("x")); // pongs nobody asked for count as well
+                post_frame(c, i % 2 ? WS_PING : WS_PONG, true,
+                           STR("x")); // pongs nobody asked for count as well
             else
                 post(c, "{\"type\":\"ping\"}");
         }
@@ -196,12 +198,9 @@ static void a_parked_command_pays_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_bucket_fills_with_time),
-        cmocka_unit_test(refusals_say_when),
-        cmocka_unit_test(a_refused_command_has_no_effect),
-        cmocka_unit_test(who_goes_on_is_closed),
-        cmocka_unit_test(answers_to_our_pings_are_free),
-        cmocka_unit_test(a_pause_forgives),
+        cmocka_unit_test(the_bucket_fills_with_time),      cmocka_unit_test(refusals_say_when),
+        cmocka_unit_test(a_refused_command_has_no_effect), cmocka_unit_test(who_goes_on_is_closed),
+        cmocka_unit_test(answers_to_our_pings_are_free),   cmocka_unit_test(a_pause_forgives),
         cmocka_unit_test(a_parked_command_pays_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

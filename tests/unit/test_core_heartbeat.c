@@ -22,7 +22,8 @@ static void fixed_pings_come_at_the_interval(void **state)
     struct client *c = net_json(n, 0);
     net_wait(n, 400000);
     assert_true(c->pings >= 12);
-    assert_true(c->ping_ms[0] - begin >= 15000 && c->ping_ms[0] - begin <= 30200); // anywhere in its second half
+    assert_true(c->ping_ms[0] - begin >= 15000 &&
+                c->ping_ms[0] - begin <= 30200); // anywhere in its second half
     for (uint32_t i = 1; i < c->pings; i++)
         at_about(c->ping_ms[i], c->ping_ms[i - 1] + 30000);
     assert_int_equal(METRIC(n, pings), c->pings);
@@ -113,7 +114,8 @@ static void a_busy_connection_is_pinged_less_and_less(void **state)
     assert_int_equal(seen, n->settings.heartbeat_max_ms);
     assert_true(idle->pings > 10);
     // Its hello was heard during the first interval; since then it only answers pings.
-    assert_int_equal(client_conn(idle)->heartbeat_ds * (uint32_t)DEADLINE_TICK_MS, n->settings.heartbeat_ms * 3 / 2);
+    assert_int_equal(client_conn(idle)->heartbeat_ds * (uint32_t)DEADLINE_TICK_MS,
+                     n->settings.heartbeat_ms * 3 / 2);
     // When it falls silent it is pinged within the stretched interval, and found dead by the timeout.
     busy->no_pong = true;
     uint64_t quiet = n->now_ms;
@@ -179,7 +181,8 @@ static void a_text_connection_that_is_stuck_is_cut(void **state)
     (void)state;
     struct net *n = net_new(1);
     net_start(n);
-    struct client *stuck = net_line(n, 0), *slow = net_line(n, 0), *idle = net_line(n, 0), *talker = net_line(n, 0);
+    struct client *stuck = net_line(n, 0), *slow = net_line(n, 0), *idle = net_line(n, 0),
+                  *talker = net_line(n, 0);
     slow->take_max = 3; // takes a little now and then
     stuck->stalled = true;
     n->settings.lag_bytes = 16 * 1024 * 1024;

@@ -27,7 +27,8 @@ static void against_an_oracle(void **state)
         prng_init(&dice, seed);
         struct idempotency w;
         idempotency_init(&w, &mem);
-        uint32_t window = 1 + (uint32_t)prng_below(&dice, 2000), count_max = 1 + (uint32_t)prng_below(&dice, 200);
+        uint32_t window = 1 + (uint32_t)prng_below(&dice, 2000),
+                 count_max = 1 + (uint32_t)prng_below(&dice, 200);
         uint64_t keys = 1 + prng_below(&dice, 500), now = 1;
         size_t from = 0, n = 0;
         for (int step = 0; step < 5000; step++) {

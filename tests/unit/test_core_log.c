@@ -53,8 +53,12 @@ static struct entry *invent(struct fixture *f, size_t data_n, uint64_t time_ms)
     *e = (struct entry){.time_ms = time_ms, .room = room};
     if (prng_below(&f->dice, 3) == 0) {
         e->type = ENTRY_MEMBER_JOINED;
-        e->member = (struct member_view){.user = STR("u1"), .name = STR("Una"), .connected = true, .sessions = 1,
-                                         .joined_at = time_ms, .last_active = time_ms};
+        e->member = (struct member_view){.user = STR("u1"),
+                                         .name = STR("Una"),
+                                         .connected = true,
+                                         .sessions = 1,
+                                         .joined_at = time_ms,
+                                         .last_active = time_ms};
         return e;
     }
     f->data[o] = malloc(data_n + 2);
@@ -121,7 +125,8 @@ static void appends_to_all_tracks(void **state)
     assert_int_equal(log_activate(&f->log, DIALECT_JSON, room, &f->scratch, 0), OK);
     for (int i = 0; i < 300; i++)
         add(f, prng_below(&f->dice, 100), 1000 + (uint64_t)i);
-    assert_int_equal(log_activate(&f->log, DIALECT_TEXT_LINE, room, &f->scratch, 0), OK); // from what was there
+    assert_int_equal(log_activate(&f->log, DIALECT_TEXT_LINE, room, &f->scratch, 0),
+                     OK); // from what was there
     assert_int_equal(log_activate(&f->log, DIALECT_TEXT_WS, room, &f->scratch, 0), OK);
     agrees(f);
     for (int i = 0; i < 300; i++)
@@ -171,8 +176,9 @@ static void trims_by_each_limit(void **state)
 {
     (void)state;
     static const struct log_limits cases[] = {
-        {1, UINT32_MAX, UINT32_MAX}, {17, UINT32_MAX, UINT32_MAX}, {UINT32_MAX, 5000, UINT32_MAX},
-        {UINT32_MAX, 1, UINT32_MAX}, {UINT32_MAX, UINT32_MAX, 500}, {UINT32_MAX, UINT32_MAX, 0}, {50, 20000, 2000},
+        {1, UINT32_MAX, UINT32_MAX}, {17, UINT32_MAX, UINT32_MAX},  {UINT32_MAX, 5000, UINT32_MAX},
+        {UINT32_MAX, 1, UINT32_MAX}, {UINT32_MAX, UINT32_MAX, 500}, {UINT32_MAX, UINT32_MAX, 0},
+        {50, 20000, 2000},
     };
     for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
         const struct log_limits *lim = &cases[k];
@@ -193,12 +199,14 @@ static void trims_by_each_limit(void **state)
             }
             if (f->log.tail > tail && kept > 0 && lim->bytes == UINT32_MAX) { // and not one too many
                 uint64_t last = f->log.tail - 1;
-                assert_true(f->log.head + 1 - last > lim->entries || late - f->all[last].time_ms > lim->age_ms);
+                assert_true(f->log.head + 1 - last > lim->entries ||
+                            late - f->all[last].time_ms > lim->age_ms);
             }
             size_t over = 0;
             for (int t = 0; t < TRACK_COUNT; t++)
                 over += f->log.tracks[t].n == 0 ? 0 : 2 * SEGMENT_BYTES_MAX;
-            assert_true(f->log.tracks[TRACK_RECORD].bytes + f->log.tracks[DIALECT_JSON].bytes <= 2 * f->log.bytes + over);
+            assert_true(f->log.tracks[TRACK_RECORD].bytes + f->log.tracks[DIALECT_JSON].bytes <=
+                        2 * f->log.bytes + over);
             for (uint32_t m = 0; m < 12; m += 3)
                 assert_int_equal(log_messages_back(&f->log, m), slow_back(f, m));
         }

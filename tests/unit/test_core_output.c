@@ -62,7 +62,8 @@ static void every_partial_write(void **state)
             snprintf(data, sizeof data, ",\"data\":\"%0*d\"", 1 + k * 37 % 180, k);
             commands(writer, "message", rooms[k % 3], data);
             if (k % 4 == 1) { // runs of the reader's own entries, at the beginning, in the middle, at the end
-                commands(reader, "message", rooms[k % 3], k % 8 == 1 ? ",\"data\":\"own\"" : ",\"data\":\"own\",\"echo\":true");
+                commands(reader, "message", rooms[k % 3],
+                         k % 8 == 1 ? ",\"data\":\"own\"" : ",\"data\":\"own\",\"echo\":true");
             }
             if (k % 3 == 2) {
                 reader->stalled = k % 2;
@@ -193,7 +194,10 @@ static void half_an_entry_is_always_finished(void **state)
             } else if (how == 1) {
                 commands(reader, "leave", "r", ",\"id\":1");
             } else if (how == 2) {
-                post_bytes(reader, "\x83\x80""abcd", 6); // a broken frame
+                post_bytes(reader,
+                           "\x83\x80"
+                           "abcd",
+                           6); // a broken frame
             } else {
                 cut(writer);
             }
@@ -263,7 +267,8 @@ static void more_rooms_than_spans(void **state)
         char room[16];
         snprintf(room, sizeof room, "r%d", k % 100);
         commands(writer, "message", room, ",\"data\":1");
-        commands(reader, "message", room, ",\"data\":2"); // own ones between, so that each room takes many spans
+        commands(reader, "message", room,
+                 ",\"data\":2"); // own ones between, so that each room takes many spans
     }
     net_wait(n, 10);
     for (int k = 0; k < 300; k++)

@@ -37,7 +37,8 @@ static void small_replies_share_nodes(void **state)
     for (int i = 0; i < 100; i++) {
         char text[40];
         int size = snprintf(text, sizeof text, "reply %d and more of it", i);
-        assert_int_equal(outq_put(&q, &mem, str_make(text, 5), str_make(text + 5, (size_t)size - 6), STR("\n")), OK);
+        assert_int_equal(
+            outq_put(&q, &mem, str_make(text, 5), str_make(text + 5, (size_t)size - 6), STR("\n")), OK);
         memcpy(want + n, text, (size_t)size - 1);
         n += (size_t)size - 1;
         want[n++] = '\n';
@@ -166,10 +167,8 @@ static void deinit_drops_references(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_replies_share_nodes),
-        cmocka_unit_test(any_part_may_be_taken),
-        cmocka_unit_test(puts_and_advances_in_any_order),
-        cmocka_unit_test(without_memory_nothing_is_added),
+        cmocka_unit_test(small_replies_share_nodes),      cmocka_unit_test(any_part_may_be_taken),
+        cmocka_unit_test(puts_and_advances_in_any_order), cmocka_unit_test(without_memory_nothing_is_added),
         cmocka_unit_test(deinit_drops_references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

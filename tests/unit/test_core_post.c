@@ -28,10 +28,10 @@ static void asks_carry_their_strings(void **state)
     struct ask a = {.type = ASK_PUBLISH, .conn = {2, {7, 9}}, .dialect = 1, .room_hash = 99, .has_key = true};
     struct command *c = &a.cmd;
     c->type = CMD_MESSAGE;
-    str *all[] = {&a.user, &a.session, &a.name, &a.rows, &c->id, &c->room, &c->from, &c->to, &c->data, &c->key, &c->name,
-                  &c->after, &c->since_epoch, &c->prefix};
-    static const char *const texts[] = {"user", "session", "name", "rows", "17", "room", "from", "to", "{\"a\":1}", "key",
-                                        "newname", "after", "epoch", "prefix"};
+    str *all[] = {&a.user, &a.session, &a.name, &a.rows,  &c->id,    &c->room,        &c->from,
+                  &c->to,  &c->data,   &c->key, &c->name, &c->after, &c->since_epoch, &c->prefix};
+    static const char *const texts[] = {"user", "session",   "name", "rows",    "17",    "room",  "from",
+                                        "to",   "{\"a\":1}", "key",  "newname", "after", "epoch", "prefix"};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         *all[i] = borrowed(&k[i], texts[i]);
     c->token = borrowed(&k[14], "secret token");
@@ -46,8 +46,8 @@ static void asks_carry_their_strings(void **state)
     assert_int_equal(m->room_hash, 99);
     assert_int_equal(m->cmd.since_offset, 5);
     struct command *mc = &m->cmd;
-    str *moved[] = {&m->user, &m->session, &m->name, &m->rows, &mc->id, &mc->room, &mc->from, &mc->to, &mc->data, &mc->key,
-                    &mc->name, &mc->after, &mc->since_epoch, &mc->prefix};
+    str *moved[] = {&m->user, &m->session, &m->name, &m->rows,  &mc->id,    &mc->room,        &mc->from,
+                    &mc->to,  &mc->data,   &mc->key, &mc->name, &mc->after, &mc->since_epoch, &mc->prefix};
     for (size_t i = 0; i < ARRAY_LEN(moved); i++) {
         assert_true(inside(&m->mail, *moved[i]));
         assert_str_eq(*moved[i], str_from_cstr(texts[i]));
@@ -101,8 +101,11 @@ static void directs_carry_their_strings(void **state)
     struct mem mem;
     test_mem_init(&t, &mem);
     char *k[4];
-    struct direct_mail d = {.time_ms = 3, .user = borrowed(&k[0], "user"), .session = borrowed(&k[1], "session"),
-                            .name = borrowed(&k[2], "name"), .data = borrowed(&k[3], "[1,2]")};
+    struct direct_mail d = {.time_ms = 3,
+                            .user = borrowed(&k[0], "user"),
+                            .session = borrowed(&k[1], "session"),
+                            .name = borrowed(&k[2], "name"),
+                            .data = borrowed(&k[3], "[1,2]")};
     struct direct_mail *m = pack_direct(&mem, &d);
     for (size_t i = 0; i < 4; i++)
         free(k[i]);
@@ -126,7 +129,8 @@ static void discarding_drops_segments(void **state)
     for (size_t i = 0; i < 3; i++)
         segs[i] = segment_create(&mem, 1 + i, 64);
     char *k;
-    struct answer a = {.effect = EFFECT_JOINED, .segs = segs, .seg_count = 3, .payload = borrowed(&k, "joined")};
+    struct answer a = {
+        .effect = EFFECT_JOINED, .segs = segs, .seg_count = 3, .payload = borrowed(&k, "joined")};
     struct answer *m = pack_answer(&mem, &a);
     free(k);
     assert_str(m->payload, "joined");

@@ -85,7 +85,8 @@ static void join_that_comes_too_late_is_taken_back(void **state)
         net_check(n);
         assert_int_equal(METRIC(n, outlets), 0);
         assert_int_equal(net_room_at(n, room)->sessions, 0);
-        assert_int_equal(net_room_at(n, room)->members, 0); // not even as one who may come back: it never was told
+        assert_int_equal(net_room_at(n, room)->members,
+                         0); // not even as one who may come back: it never was told
         net_free(n);
     }
 }

@@ -45,10 +45,13 @@ static void every_kind_comes_back(void **state)
             e.count = prng_next(&dice);
         } else {
             e.renamed = prng_below(&dice, 2);
-            e.member = (struct member_view){.user = some(&dice, USER_ID_MAX), .name = some(&dice, USER_NAME_MAX),
+            e.member = (struct member_view){.user = some(&dice, USER_ID_MAX),
+                                            .name = some(&dice, USER_NAME_MAX),
                                             .role = (enum role)prng_below(&dice, ROLE_OWNER + 1),
-                                            .connected = prng_below(&dice, 2), .sessions = (uint32_t)prng_next(&dice),
-                                            .joined_at = prng_next(&dice), .last_active = prng_next(&dice)};
+                                            .connected = prng_below(&dice, 2),
+                                            .sessions = (uint32_t)prng_next(&dice),
+                                            .joined_at = prng_next(&dice),
+                                            .last_active = prng_next(&dice)};
         }
         buf_reset(&b, SIZE_MAX);
         record_encode(&b, &e);
@@ -66,7 +69,8 @@ static void every_kind_comes_back(void **state)
             assert_str_eq(back.session, e.session);
             assert_str_eq(back.name, e.name);
             assert_str_eq(back.data, e.data);
-            assert_true(e.data.n == 0 || back.data.p + back.data.n == bytes.p + bytes.n); // borrows, to the last byte
+            assert_true(e.data.n == 0 ||
+                        back.data.p + back.data.n == bytes.p + bytes.n); // borrows, to the last byte
         } else if (e.type == ENTRY_MEMBERS_COUNT) {
             assert_int_equal(back.count, e.count);
         } else {

@@ -7,10 +7,13 @@
 
 enum { LIVE_MAX = 120, USERS = 12 };
 
-static struct register_mail mail_of(uint32_t user, uint64_t session, uint32_t conn, uint32_t gen, bool resumed)
+static struct register_mail mail_of(uint32_t user, uint64_t session, uint32_t conn, uint32_t gen,
+                                    bool resumed)
 {
-    return (struct register_mail){.conn = {conn % 3, {conn, gen}}, .user_print = {.lo = user % 3, .hi = user},
-                                  .session_print = session, .resumed = resumed};
+    return (struct register_mail){.conn = {conn % 3, {conn, gen}},
+                                  .user_print = {.lo = user % 3, .hi = user},
+                                  .session_print = session,
+                                  .resumed = resumed};
 }
 
 struct live {
@@ -30,7 +33,8 @@ static uint32_t count(const struct registry *r, u128 print)
 static bool has(const struct registry *r, const struct register_mail *m)
 {
     for (uint32_t i = registry_find(r, m->user_print); i != SLAB_NONE; i = registry_at(r, i)->next)
-        if (registry_at(r, i)->conn.ref.index == m->conn.ref.index && registry_at(r, i)->conn.ref.gen == m->conn.ref.gen)
+        if (registry_at(r, i)->conn.ref.index == m->conn.ref.index &&
+            registry_at(r, i)->conn.ref.gen == m->conn.ref.gen)
             return true;
     return false;
 }
@@ -80,7 +84,7 @@ static void against_an_oracle(void **state)
             } else if (what < 8) {
                 registry_remove(&r, &live[at].mail); // one that is gone already changes nothing
                 live[at].there = false;
-            } else { // the session comes back on another connection
+            } else {                           // the session comes back on another connection
                 for (size_t i = 0; i < n; i++) // by whichever connection has it now, if one has
                     if (live[i].there && live[i].mail.session_print == live[at].mail.session_print)
                         at = i;
@@ -114,7 +118,8 @@ static void a_session_id_alone_evicts_nobody(void **state)
     registry_init(&r, &mem, 10);
     bool evict;
     struct conn_ref old;
-    struct register_mail a = mail_of(1, 5, 1, 1, false), other = mail_of(2, 5, 2, 1, true), fresh = mail_of(1, 5, 3, 1, false);
+    struct register_mail a = mail_of(1, 5, 1, 1, false), other = mail_of(2, 5, 2, 1, true),
+                         fresh = mail_of(1, 5, 3, 1, false);
     assert_int_equal(registry_add(&r, &a, &evict, &old), OK);
     assert_int_equal(registry_add(&r, &other, &evict, &old), OK);
     assert_false(evict); // another user's

@@ -40,7 +40,9 @@ static void round_trip(void **state)
     memset(text, 'u', sizeof text);
     for (size_t user_n = 1; user_n <= USER_ID_MAX; user_n += 7)
         for (size_t name_n = 0; name_n <= USER_NAME_MAX; name_n += 16) {
-            struct session *s = session_of(str_make(text, user_n), str_make("Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë..", name_n < 58 ? name_n : 58));
+            struct session *s = session_of(
+                str_make(text, user_n), str_make("Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë..",
+                                                 name_n < 58 ? name_n : 58));
             char token[RESUME_TOKEN_MAX];
             size_t size = make_at(n, 0, s, token);
             assert_true(size <= RESUME_TOKEN_MAX);

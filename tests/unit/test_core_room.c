@@ -274,10 +274,7 @@ static void a_room_joined_in_its_grace_goes_on(void **state)
     net_free(n);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static void the_list_of_rooms_is_sorted(void **state)
 {
@@ -305,7 +302,8 @@ static void the_list_of_rooms_is_sorted(void **state)
             }
             snprintf(name, 24, "%llu-%u", (unsigned long long)prng_below(&dice, 1000), made++);
             uint32_t index;
-            assert_int_equal(room_create(sh, str_from_cstr(name), hash_str(sh, str_from_cstr(name)), &index), OK);
+            assert_int_equal(room_create(sh, str_from_cstr(name), hash_str(sh, str_from_cstr(name)), &index),
+                             OK);
             live[count++] = name;
         } else if (count > 0) {
             uint32_t at = (uint32_t)prng_below(&dice, count);

@@ -28,10 +28,12 @@ static void entries_lie_where_their_ends_say(void **state)
             memset(payload, (int)('a' + n % 26), sizeof payload);
             size_t size = head_n + payload_n + end;
             if (!segment_fits(s, size)) {
-                assert_true(s->used + (s->count + 1) * sizeof(uint32_t) + size > s->cap); // not refused too early
+                assert_true(s->used + (s->count + 1) * sizeof(uint32_t) + size >
+                            s->cap); // not refused too early
                 break;
             }
-            segment_append(s, str_make(head, head_n), str_make(payload, payload_n), end ? STR("\n") : STR_NONE);
+            segment_append(s, str_make(head, head_n), str_make(payload, payload_n),
+                           end ? STR("\n") : STR_NONE);
             starts[n++] = (size_t)(at - all);
             memcpy(at, head, head_n);
             memcpy(at + head_n, payload, payload_n);
@@ -83,10 +85,7 @@ static void append_too_much(void *arg)
     segment_append(x->s, STR_NONE, x->payload, STR_NONE);
 }
 
-static void unref_once_too_often(void *arg)
-{
-    segment_unref(NULL, arg);
-}
+static void unref_once_too_often(void *arg) { segment_unref(NULL, arg); }
 
 static void mistakes_are_caught(void **state)
 {
