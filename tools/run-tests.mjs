@@ -10,6 +10,7 @@
 //   unit     <build>/tests/unit/test_*         cmocka, TAP on stdout
 //   fuzz     <build>/tests/fuzz/replay_*       with tests/fuzz/corpus/<name>/; one test per target
 //   sim      <build>/tests/sim/plenum-sim      --from N --count N; one test per seed
+//   bench    bench/test/*.test.mjs             the load tool against a server that makes mistakes
 //   conform  tests/conform/*.test.mjs          node's test runner against the real binary
 //   e2e      tests/e2e/*.test.mjs              the same, one at a time, as they measure time and memory
 //
@@ -127,8 +128,8 @@ function sim() {
   return result;
 }
 
-function script(kind, alone) {
-  return list(`tests/${kind}`, /\.test\.mjs$/).map((file) => ({
+function script(kind, alone, folder = `tests/${kind}`) {
+  return list(folder, /\.test\.mjs$/).map((file) => ({
     kind, name: stem(file), alone, read: readNodeTap, seconds: 600,
     argv: [process.execPath, '--test', '--test-reporter=tap', file],
   }));
@@ -266,7 +267,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 const start = Date.now();
-const all = [...checks(), ...unit(), ...fuzz(), ...sim(), ...script('conform', true), ...script('e2e', true)]
+const all = [...checks(), ...unit(), ...fuzz(), ...sim(), ...script('bench', true, 'bench/test'),
+  ...script('conform', true), ...script('e2e', true)]
   .filter((job) => `${job.kind} ${job.name}`.includes(options.only));
 await runAll(all.filter((job) => !job.alone), jobs);
 await runAll(all.filter((job) => job.alone), 1);
