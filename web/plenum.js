@@ -117,6 +117,8 @@ export class PlenumRoom extends Emitter {
     /** Internal: head of the log when `joined` was received. */
     this.head = 0;
     this.ahead = new Set();
+    /** Internal: highest offset that came as an entry on this connection. An ack may overtake entries below it. */
+    this.latest = 0;
     this.wanted = false;
     this.options = {};
     this.tries = 0;
@@ -516,6 +518,7 @@ export class Plenum extends Emitter {
     if (m.type === 'gap') {
       room.skipTo(m.to);
     } else if (Number.isInteger(m.offset) && !NOT_ENTRIES.has(m.type)) {
+      room.latest = Math.max(room.latest, m.offset);
       if (!room.note(m.offset)) return;
     }
     this.#emitRoom(room, m.type, m);
@@ -527,11 +530,12 @@ export class Plenum extends Emitter {
     this.emit(type, event);
   }
 
-  /** Offsets rise by one. A hole is ours as long as an own publish is unanswered (its ack fills it); any other
-   *  hole would be a loss, and a loss is announced, whoever's fault it is. */
+  /** Entries come in order, rising by one. What is missing below one that came is ours as long as an own publish
+   *  is unanswered (its ack fills it); any other hole would be a loss, and a loss is announced, whoever's fault it
+   *  is. An ack proves nothing about what lies below it: entries of others may still be on their way. */
   #checkHole(room) {
     const low = room.beyondHole();
-    if (low === null || low === room.cursor + 1) return;
+    if (low === null || low > room.latest) return;
     const mine = this.#outbox.filter((item) => item.room === room.name && item.id !== null).length;
     if (mine >= low - room.cursor - 1 && room.ahead.size < this.#o.ahead_max) return;
     const gap = { type: 'gap', room: room.name, from: room.cursor + 1, to: low - 1, reason: 'missing' };
@@ -630,6 +634,7 @@ export class Plenum extends Emitter {
     room.tries = 0;
     room.role = m.role;
     room.head = m.offset;
+    room.latest = 0;
     if (m.recovered === false || room.epoch !== m.epoch) room.ahead.clear();
     room.epoch = m.epoch;
     if (m.recovered === false) room.cursor = m.offset;
