@@ -30,7 +30,7 @@ static void pass_time(struct world *w)
     w->now_ms += w->dt_ms;
     w->wall_ms += w->dt_ms;
     if (w->faults && w->plan.wall_jumps && chance(w, 300)) {
-        int64_t jump = (int64_t)roll(w, 2 * 3600 * 1000) - 3600 * 1000;
+        int64_t jump = (int64_t)roll(w, UINT64_C(7200000)) - INT64_C(3600000);
         w->wall_ms = (uint64_t)((int64_t)w->wall_ms + jump);
         w->wall_jumped = true;
         w->counts.wall_jumps++;
@@ -111,10 +111,10 @@ void world_step(struct world *w)
 static size_t budget_of(const struct world *w)
 {
     const struct settings *s = &w->settings;
-    size_t room = 2u * s->log_bytes + (TRACE_EVENTS << 5) + s->idempotency_keys * 64u;
-    size_t conn = 2u * s->reply_bytes + 8u * s->message_bytes + 65536u;
-    size_t outlet = 4u * (s->lag_bytes + 131072u);
-    return w->baseline + ROOMS_MAX * (room + w->plan.nodes * outlet) + 2u * CLIENTS_MAX * conn +
+    size_t room = (size_t)2 * s->log_bytes + (TRACE_EVENTS << 5) + (size_t)s->idempotency_keys * 64u;
+    size_t conn = (size_t)2 * s->reply_bytes + (size_t)8 * s->message_bytes + 65536u;
+    size_t outlet = (size_t)4 * (s->lag_bytes + 131072u);
+    return w->baseline + (size_t)ROOMS_MAX * (room + w->plan.nodes * outlet) + (size_t)2 * CLIENTS_MAX * conn +
            w->plan.nodes * (size_t)(4u << 20);
 }
 

@@ -56,7 +56,7 @@ static bool certainly_kept(const struct world *w, const struct numbering *n, uin
     uint64_t entries = head - since;
     if (entries == 0)
         return true;
-    uint64_t worst = entries * (2 * (w->plan.data_max + 600));
+    uint64_t worst = entries * 2 * ((uint64_t)w->plan.data_max + 600);
     bool young = s->log_age_ms >= 3600000 && !w->wall_jumped;
     (void)n;
     return young && entries < s->log_entries && worst * 4 < s->log_bytes && w->plan.refuse_one_in == 0;
