@@ -38,6 +38,16 @@ function churn(url, rooms, pairs, window = 64) {
   });
 }
 
+/** All metrics of a moment in which only the watcher and the one that asks are connected, and no room is left. */
+async function quiet(server) {
+  let all;
+  await until(async () => {
+    all = await server.metrics();
+    return all.get('plenum_connections') === 2 && all.get('plenum_rooms') === 0;
+  }, () => `quiet; there are ${all.get('plenum_connections')} connections and ${all.get('plenum_rooms')} rooms`);
+  return all;
+}
+
 for (const [what, bin, total] of [['release', RELEASE, 100_000], ['with sanitizers', PLENUM, 10_000]]) {
   test(`${total} joins and leaves, ${what}`, async (t) => {
     const server = await startServer(t, { bin, flags: ['--server.shards=2', '--rooms.grace_s=0', '--rooms.member_grace_s=0'] });
@@ -47,16 +57,11 @@ for (const [what, bin, total] of [['release', RELEASE, 100_000], ['with sanitize
     const round = (joins) => within(Promise.all(Array.from({ length: connections }, (_, i) =>
       churn(server.ws, [...rooms.slice(i), ...rooms.slice(0, i)], joins / connections))), 'the churn', 120_000);
 
-    const settled = async () => {
-      await server.settles('plenum_connections', 2);   // the watcher, and the one that asks
-      await server.settles('plenum_rooms', 0);
-      return server.metrics();
-    };
     await round(total / 10);   // warm: pools and tables have their size
-    const before = await settled();
+    const before = await quiet(server);
     const rss = server.rss;
     await round(total);
-    const after = await settled();
+    const after = await quiet(server);
     for (const gauge of GAUGES) assert.equal(after.get(`plenum_${gauge}`), before.get(`plenum_${gauge}`), gauge);
     const grown = after.get('plenum_memory_used_bytes') - before.get('plenum_memory_used_bytes');
     assert.ok(grown <= SLACK, `memory used moved by ${grown} bytes`);
@@ -74,9 +79,7 @@ test('connections come and go with their rooms, politely and not', async (t) => 
     const crowd = await openMany(server, 250);
     await Promise.all(crowd.flatMap((c, i) => [0, 1, 2].map((r) => c.join(`r${(i * 3 + r) % 40}`))));
     await Promise.all(crowd.map((c, i) => (i % 2 ? c.close() : (c.cut(), within(c.ended, 'the cut')))));
-    await server.settles('plenum_connections', 2);
-    await server.settles('plenum_rooms', 0);
-    return { all: await server.metrics(), rss: server.rss };
+    return { all: await quiet(server), rss: server.rss };
   };
   await round();
   const before = await round();
