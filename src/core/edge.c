@@ -56,6 +56,7 @@ static struct register_mail registration_of(const struct shard *sh, uint32_t ind
         .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
         .user_print = print_str(sh, session_user(c->session)),
         .session_print = hash_str(sh, str_make(c->session->id, SESSION_ID_LEN)),
+        .since_ms = (uint32_t)sh->now_ms,
         .resumed = resumed,
     };
 }

@@ -123,7 +123,8 @@ struct register_mail { // MAIL_REGISTER, MAIL_UNREGISTER
     struct conn_ref conn;
     u128 user_print;
     uint64_t session_print;
-    bool resumed; // an older connection of the session is to be closed
+    uint32_t since_ms; // low bits of the time it said hello: mails of two shards may overtake each other
+    bool resumed;      // an older connection of the session is to be closed
 };
 
 struct evict_mail {

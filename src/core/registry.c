@@ -48,8 +48,12 @@ enum err registry_add(struct registry *r, const struct register_mail *m, bool *r
         if (!m->resumed || have->session_print != m->session_print)
             continue;
         *ret_has_evict = true;
-        *ret_evict = have->conn;
-        have->conn = m->conn;
+        bool overtaken = (int32_t)(m->since_ms - have->since_ms) < 0;
+        *ret_evict = overtaken ? m->conn : have->conn;
+        if (!overtaken) {
+            have->conn = m->conn;
+            have->since_ms = m->since_ms;
+        }
         return OK;
     }
     uint32_t index = slab_alloc(&r->slab);
@@ -57,7 +61,7 @@ enum err registry_add(struct registry *r, const struct register_mail *m, bool *r
         return ERR_NOMEM;
     struct registration *fresh = registry_at(r, index);
     *fresh = (struct registration){
-        .user_print = m->user_print, .session_print = m->session_print, .conn = m->conn, .next = SLAB_NONE};
+        .user_print = m->user_print, .session_print = m->session_print, .conn = m->conn, .since_ms = m->since_ms, .next = SLAB_NONE};
     if (head != SLAB_NONE) { // behind the head, so that the map need not change
         fresh->next = registry_at(r, head)->next;
         registry_at(r, head)->next = index;

@@ -17,7 +17,8 @@ struct registration {
     u128 user_print;
     uint64_t session_print; // among the sessions of one user 64 bits are plenty
     struct conn_ref conn;
-    uint32_t next; // of the same user, or SLAB_NONE
+    uint32_t next;     // of the same user, or SLAB_NONE
+    uint32_t since_ms; // low bits of when this connection said hello
 };
 
 struct registry {
@@ -27,7 +28,8 @@ struct registry {
 
 void registry_init(struct registry *r, struct mem *m, uint32_t count_max);
 void registry_deinit(struct registry *r);
-// ERR_NOMEM: the user is not reachable by directs. *ret_evict: the older connection of the same session.
+// ERR_NOMEM: the user is not reachable by directs. *ret_evict: the older of two connections of the same
+// session, which may be the one in m if its mail was overtaken.
 enum err registry_add(struct registry *r, const struct register_mail *m, bool *ret_has_evict,
                       struct conn_ref *ret_evict) WARN_UNUSED;
 void registry_remove(struct registry *r, const struct register_mail *m);

@@ -108,6 +108,31 @@ static void against_an_oracle(void **state)
     }
 }
 
+// The mail of the connection before last arrives last: it is the one that goes.
+static void a_mail_that_was_overtaken_evicts_itself(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct registry r;
+    registry_init(&r, &mem, 10);
+    bool evict;
+    struct conn_ref old;
+    struct register_mail late = mail_of(1, 5, 1, 1, true), newer = mail_of(1, 5, 2, 2, true);
+    late.since_ms = UINT32_MAX - 5; // the low bits may have wrapped between the two
+    newer.since_ms = 20;
+    assert_int_equal(registry_add(&r, &newer, &evict, &old), OK);
+    assert_false(evict);
+    assert_int_equal(registry_add(&r, &late, &evict, &old), OK);
+    assert_true(evict);
+    assert_int_equal(old.ref.index, 1);
+    assert_int_equal(count(&r, late.user_print), 1);
+    assert_int_equal(registry_at(&r, registry_find(&r, late.user_print))->conn.ref.index, 2);
+    registry_deinit(&r);
+    test_mem_check(&t);
+}
+
 static void a_session_id_alone_evicts_nobody(void **state)
 {
     (void)state;
@@ -165,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(against_an_oracle),
+        cmocka_unit_test(a_mail_that_was_overtaken_evicts_itself),
         cmocka_unit_test(a_session_id_alone_evicts_nobody),
         cmocka_unit_test(limits_and_memory),
     };
