@@ -6,15 +6,6 @@
 
 enum { CHECK_SHARD_EVERY = 24, CHECK_LATE_EVERY = 8 };
 
-// In a switch entries wait for the other room to be left: that is nobody's slowness.
-static bool switching(const struct client *c)
-{
-    for (uint32_t i = 0; i < c->asks_n; i++)
-        if (c->asks[(c->asks_from + i) % ASKS_MAX].kind == SAID_SWITCH)
-            return true;
-    return c->text_joining != NONE;
-}
-
 static const char *ending_of(const struct world *w, const struct client *c)
 {
     const struct settings *s = &w->settings;
@@ -26,19 +17,14 @@ static const char *ending_of(const struct world *w, const struct client *c)
     if (c->close_code == 0 && c->speech != SPEAKS_TEXT_LINE)
         return healthy ? "without a close frame" : NULL; // given up on by heartbeat or deadline
     if (c->speech == SPEAKS_TEXT_LINE)
-        return healthy && !w->draining && !w->plan.writes_paced && !switching(c) ? "a healthy terminal"
-                                                                                 : NULL;
+        return healthy && !w->draining && !w->plan.writes_paced ? "a healthy terminal" : NULL;
     switch (c->close_code) {
     case WS_CLOSE_RESTART:
         return w->draining ? NULL : "1012 without a drain";
     case WS_CLOSE_TRY_LATER:
-        return healthy && !w->plan.writes_paced && !switching(c)
-                   ? "1013 on a connection that reads everything at once"
-                   : NULL;
+        return healthy && !w->plan.writes_paced ? "1013 on a connection that reads everything at once" : NULL;
     case WS_CLOSE_POLICY:
-        // Registrations that overtake each other (full mailboxes) evict the newer connection of a session.
-        return healthy && s->commands_per_s == 0 && !w->plan.mailbox_paced ? "1008 on a healthy connection"
-                                                                           : NULL;
+        return healthy && s->commands_per_s == 0 ? "1008 on a healthy connection" : NULL;
     default:
         return "a code for peers that break rules";
     }
