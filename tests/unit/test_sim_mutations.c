@@ -36,7 +36,9 @@ static void caught(void **state)
         assert_false(result.failed && result.counts.mutated == 0);
         free(result.report);
     }
-    if (told < 3 || found * 2 < told)
+    // A line that nobody's own words followed is not always missed; everything else mostly is.
+    uint32_t due = mutation == MUTATE_DROP_TEXT_LINE ? 1 : (told + 1) / 2;
+    if (told < 3 || found < due)
         fail_msg("%s: told in %u runs, found in %u", sim_mutation_name(mutation), told, found);
 }
 
