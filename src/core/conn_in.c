@@ -179,7 +179,7 @@ void conn_queue_unpark(struct shard *sh, uint32_t index)
 void conn_unpark(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
-    if (!c->parked)
+    if (!c->parked || c->quitting)
         return;
     c->parked = false;
     struct input *in = c->in;

@@ -399,11 +399,21 @@ static bool do_local(struct shard *sh, uint32_t index, const struct command *cmd
 {
     if (!edge_may_reply(sh, conn_at(sh, index)))
         return false;
-    struct event ev = {.id = cmd->id, .time_ms = sh->wall_ms};
-    ev.type = cmd->type == CMD_PING ? EV_PONG : cmd->type == CMD_HELP ? EV_HELP : EV_BYE;
+    enum event_type type = cmd->type == CMD_PING ? EV_PONG : EV_HELP;
+    struct event ev = {.type = type, .id = cmd->id, .time_ms = sh->wall_ms};
     conn_put_event(sh, index, &ev);
-    if (cmd->type == CMD_QUIT)
-        conn_close(sh, index, WS_CLOSE_NORMAL, "bye", CLOSE_NORMAL);
+    return true;
+}
+
+// A tick later, like an end of file: what it said just before comes back to it first (heartbeat_on_deadline).
+static bool do_quit(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (!edge_may_reply(sh, c))
+        return false;
+    c->quitting = true;
+    c->parked = true;
+    deadline_arm(&sh->deadlines, index, sh->now_ms, 1);
     return true;
 }
 
@@ -457,8 +467,9 @@ bool edge_command(struct shard *sh, uint32_t index, const struct command *cmd)
         return do_nick(sh, index, cmd);
     case CMD_PING:
     case CMD_HELP:
-    case CMD_QUIT:
         return do_local(sh, index, cmd);
+    case CMD_QUIT:
+        return do_quit(sh, index);
     default:
         return true;
     }

@@ -82,10 +82,21 @@ static void line_deadline(struct shard *sh, uint32_t index)
     deadline_arm(&sh->deadlines, index, sh->now_ms, interval_ms(c));
 }
 
+static void quit(struct shard *sh, uint32_t index)
+{
+    struct event ev = {.type = EV_BYE};
+    conn_put_event(sh, index, &ev);
+    conn_close(sh, index, WS_CLOSE_NORMAL, "bye", CLOSE_NORMAL);
+}
+
 void heartbeat_on_deadline(struct shard *sh, uint32_t index)
 {
     const struct settings *s = sh->settings;
     struct conn *c = conn_at(sh, index);
+    if (c->quitting) {
+        quit(sh, index);
+        return;
+    }
     if (c->phase == PHASE_LINE) {
         line_deadline(sh, index);
         return;

@@ -299,7 +299,7 @@ static void any_cut_of_the_input_gives_the_same(void **state)
                 net_turn(n, 0);
                 at += part;
             }
-            net_settle(n);
+            net_wait(n, line ? 200 : 0);
             assert_true(c->shut);
             struct bytes *want = line ? &wanted : &script;
             if (piece == 0)

@@ -174,7 +174,13 @@ static void text_clients_switch_by_joining(void **state)
         char part[64];
         snprintf(part, sizeof part, "\"room\":\"%s\"", rooms[1]);
         assert_true(contains(expect(w, "\"data\":\"again\""), part));
+        post(t, "last words");
         say(t, "/quit");
+        net_wait(n, 200); // it stays for a moment, to see its own words
+        expect(t, ": again");
+        expect(t, ": last words");
+        expect(t, "* bye");
+        expect(w, "last words");
         expect(w, "member:left");
         assert_true(t->closed);
         net_free(n);
