@@ -103,7 +103,7 @@ struct conn {
     bool ws_close_sent : 1;
     bool ws_close_seen : 1;
     bool peer_is_long : 1;
-    bool quitting : 1; // has said its last command; parked until its deadline
+    bool quitting : 1;     // has said its last command; parked until its deadline
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;
     uint16_t heard_tick; // when bytes last came

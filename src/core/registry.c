@@ -60,8 +60,11 @@ enum err registry_add(struct registry *r, const struct register_mail *m, bool *r
     if (index == SLAB_NONE)
         return ERR_NOMEM;
     struct registration *fresh = registry_at(r, index);
-    *fresh = (struct registration){
-        .user_print = m->user_print, .session_print = m->session_print, .conn = m->conn, .since_ms = m->since_ms, .next = SLAB_NONE};
+    *fresh = (struct registration){.user_print = m->user_print,
+                                   .session_print = m->session_print,
+                                   .conn = m->conn,
+                                   .since_ms = m->since_ms,
+                                   .next = SLAB_NONE};
     if (head != SLAB_NONE) { // behind the head, so that the map need not change
         fresh->next = registry_at(r, head)->next;
         registry_at(r, head)->next = index;

@@ -114,8 +114,8 @@ static size_t budget_of(const struct world *w)
     size_t room = (size_t)2 * s->log_bytes + (TRACE_EVENTS << 5) + (size_t)s->idempotency_keys * 64u;
     size_t conn = (size_t)2 * s->reply_bytes + (size_t)8 * s->message_bytes + 65536u;
     size_t outlet = (size_t)4 * (s->lag_bytes + 131072u);
-    return w->baseline + (size_t)ROOMS_MAX * (room + w->plan.nodes * outlet) + (size_t)2 * CLIENTS_MAX * conn +
-           w->plan.nodes * (size_t)(4u << 20);
+    return w->baseline + (size_t)ROOMS_MAX * (room + w->plan.nodes * outlet) +
+           (size_t)2 * CLIENTS_MAX * conn + w->plan.nodes * (size_t)(4u << 20);
 }
 
 static void world_begin(struct world *w)
