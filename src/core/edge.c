@@ -492,6 +492,9 @@ void edge_text_start(struct shard *sh, uint32_t index)
         return;
     struct command join = {
         .type = CMD_JOIN, .room = sh->settings->text_room, .has_history = true, .history = 10};
-    bool done = edge_command(sh, index, &join);
-    ASSERT(done || shard_mail_waiting(sh, home_of(sh, hash_str(sh, join.room))) > MAIL_BACKLOG_PAUSE);
+    if (edge_command(sh, index, &join))
+        return;
+    // The mailbox of the room's home is full, and there is no line of the client's to park.
+    struct problem busy = {PROBLEM_UNAVAILABLE, "The server is busy; /join a room in a moment.", 1000};
+    conn_put_problem(sh, index, STR_NONE, &busy);
 }
