@@ -259,6 +259,37 @@ static void directs(void **state)
     }
 }
 
+// A key stands for what was delivered: with nobody there, nothing was, and saying it again is a new attempt.
+static void a_direct_that_reached_nobody_may_be_said_again(void **state)
+{
+    (void)state;
+    for (uint32_t shards = 1; shards <= 3; shards++) {
+        struct net *n = world(shards);
+        struct client *a = net_json(n, 0), *b = net_json(n, shards - 1);
+        cut(b);
+        static const struct {
+            uint32_t delivered;
+            bool duplicate;
+        } wanted[] = {{0, false}, {0, false}, {1, false}, {1, true}, {1, true}};
+        struct client *back = NULL;
+        for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+            if (wanted[i].delivered != 0 && back == NULL) {
+                back = net_ws(n, 0, "/ws");
+                say(back, "{\"type\":\"hello\",\"resume\":\"%s\"}", b->resume);
+                assert_true(contains(expect(back, "\"type\":\"welcome\""), b->user));
+            }
+            say(a, "{\"type\":\"direct\",\"id\":%zu,\"to\":\"%s\",\"key\":\"k\",\"data\":%zu}", i, b->user,
+                i);
+            str s = expect(a, "\"type\":\"ack\"");
+            assert_int_equal(number_of(s, "delivered"), wanted[i].delivered);
+            assert_int_equal(contains(s, "\"duplicate\":true"), wanted[i].duplicate);
+        }
+        assert_int_equal(number_of(expect(back, "\"type\":\"direct\""), "data"), 2); // once
+        expect_nothing(back);
+        net_free(n);
+    }
+}
+
 static void directs_by_name(void **state)
 {
     (void)state;
@@ -584,6 +615,7 @@ int main(void)
         cmocka_unit_test(text_clients_switch_by_joining),
         cmocka_unit_test(keys_publish_once),
         cmocka_unit_test(directs),
+        cmocka_unit_test(a_direct_that_reached_nobody_may_be_said_again),
         cmocka_unit_test(directs_by_name),
         cmocka_unit_test(recovery_since),
         cmocka_unit_test(history_on_join),

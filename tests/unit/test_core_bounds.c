@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one peer can make the server keep for it, and for how long.
+#include "unit/core_support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+// Nobody asked the reader whether it wants these, so its own pace does not stop them: only the bound does.
+static void directs_to_a_stalled_reader_are_bounded(void **state)
+{
+    (void)state;
+    enum { DIRECT_BYTES = 1000, REPLY_BYTES = 8192, DIRECTS = 100 };
+    for (uint32_t shards = 1; shards <= 2; shards++) {
+        struct net *n = net_new(shards);
+        n->settings.reply_bytes = REPLY_BYTES;
+        n->settings.close_ms = 60000;
+        net_start(n);
+        struct client *a = net_json(n, 0), *b = net_json(n, shards - 1), *other = net_json(n, shards - 1);
+        char to[USER_ID_MAX + 1];
+        memcpy(to, b->user, sizeof to);
+        size_t before = mem_used(&n->mem);
+        b->stalled = true;
+        uint32_t reached = 0;
+        for (int i = 0; i < DIRECTS; i++) {
+            say(a, "{\"type\":\"direct\",\"id\":%d,\"to\":\"%s\",\"data\":\"%0*d\"}", i, to, DIRECT_BYTES, i);
+            reached += (uint32_t)number_of(expect(a, "\"type\":\"ack\""), "delivered");
+            assert_true(mem_used(&n->mem) < before + 4 * REPLY_BYTES);
+        }
+        // It got its measure, and then was parted from; the sender was told for each whether somebody was there.
+        assert_true(reached >= 2 * REPLY_BYTES / (2 * DIRECT_BYTES) && reached < DIRECTS / 2);
+        assert_int_equal(METRIC(n, closed_slow), 1);
+        assert_int_equal(n->notices[NOTICE_SLOW_READER], 1);
+        b->stalled = false;
+        net_settle(n);
+        net_wait(n, 1000);
+        assert_int_equal(b->close_code, WS_CLOSE_TRY_LATER);
+        assert_true(b->closed);
+        // What was taken for it before the end comes before the end, in order.
+        for (uint32_t i = 0; i + 1 < reached; i++) {
+            char part[32];
+            snprintf(part, sizeof part, "%0*u\"}", 8, i);
+            expect(b, part);
+        }
+        say(a, "{\"type\":\"direct\",\"id\":\"o\",\"to\":\"%s\",\"data\":1}", other->user);
+        expect(other, "\"type\":\"direct\"");
+        net_free(n);
+    }
+}
+
+// The buffer that a message is unescaped in grows with it, and does not stay that large.
+static void a_huge_message_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    enum { HUGE_BYTES = 4 * 1024 * 1024, KEPT_MAX = 1024 * 1024 };
+    for (int line = 0; line < 2; line++) {
+        struct net *n = net_new(1);
+        n->settings.message_bytes = HUGE_BYTES;
+        n->settings.log_bytes = 16 * 1024;
+        n->settings.log_entries = 1;
+        net_start(n);
+        struct client *c = line ? net_line(n, 0) : net_json(n, 0);
+        char *words = malloc(HUGE_BYTES / 2 + 1);
+        assert_non_null(words);
+        memset(words, 'x', HUGE_BYTES / 2);
+        words[HUGE_BYTES / 2] = '\0';
+        say(c, line ? "before" : "{\"type\":\"nonsense\",\"data\":\"\"}");
+        size_t before = mem_used(&n->mem);
+        say(c, line ? "/nick %s" : "{\"type\":\"nonsense\",\"data\":\"%s\"}", words); // refused, but decoded
+        assert_true(mem_used(&n->mem) < before + KEPT_MAX);
+        forget(c);
+        free(words);
+        net_free(n);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(directs_to_a_stalled_reader_are_bounded),
+        cmocka_unit_test(a_huge_message_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
