@@ -17,6 +17,7 @@ static const struct {
     [NOTICE_SLOW_READER] = {LOG_INFO, "slow_reader"},
     [NOTICE_ROOM_CREATED] = {LOG_DEBUG, "room_created"},
     [NOTICE_ROOM_REMOVED] = {LOG_DEBUG, "room_removed"},
+    [NOTICE_WRONG_PROTOCOL] = {LOG_INFO, "wrong_protocol"},
     [NOTICE_MEMORY] = {LOG_ERROR, "memory_refused"},
 };
 

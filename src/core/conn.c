@@ -81,7 +81,7 @@ enum err shard_on_accept(struct shard *sh, enum transport transport, const struc
         c->phase = PHASE_LINE;
         c->dialect = DIALECT_TEXT_LINE;
         line_decoder_init(&c->line, sh->settings->message_bytes);
-        edge_text_start(sh, index);
+        deadline_arm(&sh->deadlines, index, sh->now_ms, LINE_LISTEN_MS);
     } else {
         c->phase = PHASE_HTTP;
         http_scanner_init(&c->http);
@@ -246,7 +246,8 @@ void conn_on_deadline(struct shard *sh, uint32_t index)
     case PHASE_HTTP:
         if (c->in != NULL || c->out.head != NULL) {
             buf_reset(&sh->http, SEGMENT_BYTES_MAX);
-            http_put_error(&sh->http, 408, "The request did not arrive in time.", true, sh->wall_ms / 1000);
+            http_put_error(&sh->http, 408, STR("The request did not arrive in time."), true,
+                           sh->wall_ms / 1000);
             conn_put_buf(sh, index, &sh->http);
         }
         if (c->ending == ENDING_OPEN)

@@ -2,7 +2,8 @@
 //
 // conn.h - one connection: what it speaks, who it is, what it is a reader of, how it ends.
 //
-//   phase       HTTP --upgrade--> WS (a dialect) or ECHO        LINE (the text listener)
+//   phase       HTTP --upgrade--> WS (a dialect) or ECHO
+//               LINE (the text listener): nobody --first line, or a moment without one--> greeted
 //
 //   ending      OPEN --our close--> FLUSH --all written--> AWAIT --peer's close frame--> SHUT --EOF--> GONE
 //                 |                   |    (WebSocket only; others go from FLUSH to SHUT)        ^
@@ -33,6 +34,10 @@
 #include "wire/ws_frame.h"
 
 enum conn_phase { PHASE_HTTP, PHASE_WS, PHASE_ECHO, PHASE_LINE };
+// A text connection that says nothing for so long is a person's and is greeted. What is not a person speaks at once:
+// a browser's request is behind its handshake, at most a few lost packets later.
+enum { LINE_LISTEN_MS = 200 };
+
 enum conn_ending { ENDING_OPEN, ENDING_FLUSH, ENDING_AWAIT, ENDING_SHUT, ENDING_GONE };
 
 // Bytes that could not be worked off at once. Exists only while there are some.
@@ -104,6 +109,8 @@ struct conn {
     bool ws_close_seen : 1;
     bool peer_is_long : 1;
     bool quitting : 1;     // has said its last command; parked until its deadline
+    bool greeted : 1;      // LINE: is somebody; until then nobody can know of it
+    bool judged : 1;       // LINE: its first line was no other protocol's
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;
     uint16_t heard_tick; // when bytes last came
@@ -198,6 +205,8 @@ bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str messa
 size_t conn_ws_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
 size_t conn_http_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
 size_t conn_line_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
+// Welcomes a text connection: from here on it is somebody, in rooms.text_room.
+void conn_line_greet(struct shard *sh, uint32_t index);
 
 // --- gates (gate.c)
 // The rate gate (token bucket, limits.commands_per_s): takes a token, or false and when there will be one.

@@ -14,7 +14,7 @@ static void http_error(struct shard *sh, uint32_t index, uint16_t status, const 
 {
     metric_add(&sh->metrics->http_errors, 1);
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
-    http_put_error(&sh->http, status, sentence, true, sh->wall_ms / 1000);
+    http_put_error(&sh->http, status, str_from_cstr(sentence), true, sh->wall_ms / 1000);
     conn_put_buf(sh, index, &sh->http);
     http_end(sh, index);
 }

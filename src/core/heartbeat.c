@@ -70,6 +70,10 @@ static void line_deadline(struct shard *sh, uint32_t index)
         conn_end(sh, index, CLOSE_NORMAL);
         return;
     }
+    if (!c->greeted) {
+        conn_line_greet(sh, index);
+        return;
+    }
     if (!c->blocked) {
         c->ping_waiting = false;
     } else if (c->ping_waiting && tick_age_ms(c->pinged_tick, sh->now_ms) >= timeout_ms(sh->settings)) {

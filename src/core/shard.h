@@ -66,6 +66,7 @@ enum notice_type {
     NOTICE_SLOW_READER,       // info; room, a gap or a disconnect
     NOTICE_ROOM_CREATED,      // debug; room
     NOTICE_ROOM_REMOVED,      // debug; room
+    NOTICE_WRONG_PROTOCOL,    // info; another protocol on the text port: text = which
     NOTICE_MEMORY,            // error; an allocation was refused: text = what for
     NOTICE_COUNT
 };
@@ -84,6 +85,8 @@ struct shard_host {
     void (*notice)(void *ctx, const struct notice *n);
     // Body of GET /metrics, appended to body (text/plain; version=0.0.4).
     void (*metrics_page)(void *ctx, struct buf *body);
+    // Where HTTP is spoken, for those who knock at the text port; 0 = nowhere. Set before the first turn.
+    uint16_t http_port;
 };
 
 // A shard `index` of settings->shard_count. Settings and host outlive it. NULL when memory is out.

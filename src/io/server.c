@@ -109,6 +109,8 @@ static enum err addresses_init(struct server *s, const struct io_settings *io, s
     enum err e = listen_on(s, io->http, TRANSPORT_HTTP, io, s->info.http, &s->info.http_port, error);
     if (e != OK)
         return e;
+    for (uint32_t i = 0; i < s->shared.shard_count; i++)
+        s->shared.loops[i].host.http_port = s->info.http_port;
     return listen_on(s, io->text, TRANSPORT_LINE, io, s->info.text, &s->info.text_port, error);
 }
 

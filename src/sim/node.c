@@ -20,9 +20,9 @@ static void host_random(void *ctx, void *p, size_t n)
 
 static void host_notice(void *ctx, const struct notice *n)
 {
-    static const char *const names[] = {"opened",         "closed",       "session",     "upgrade refused",
-                                        "protocol error", "rate limited", "slow reader", "room created",
-                                        "room removed",   "memory"};
+    static const char *const names[] = {"opened",         "closed",         "session",     "upgrade refused",
+                                        "protocol error", "rate limited",   "slow reader", "room created",
+                                        "room removed",   "wrong protocol", "memory"};
     _Static_assert(sizeof names / sizeof *names == NOTICE_COUNT, "a name for each");
     trace_note(ctx, NULL, "notice: %s conn %d code %u %s %.*s", names[n->type], (int)n->connection, n->code,
                n->text ? n->text : "", STR_ARG(n->room));
@@ -38,7 +38,7 @@ void node_create(struct world *w, uint32_t index)
 {
     struct node *n = &w->nodes[index];
     n->index = index;
-    n->host = (struct shard_host){w, host_random, host_notice, host_metrics_page};
+    n->host = (struct shard_host){w, host_random, host_notice, host_metrics_page, 8000};
     n->conns = arena_alloc(&w->arena, w->settings.connections_max * sizeof *n->conns);
     n->shard = shard_create(index, &w->settings, &n->host, &w->vmem.mem);
     ASSERT(n->shard != NULL);

@@ -113,7 +113,7 @@ void http_put_head(struct buf *b, const struct http_response *r);
 
 // Appends a whole error response, the sentence as text/plain body. 405 brings "Allow: GET, HEAD", 426 the version
 // fields, 503 and 429 "Retry-After: 1". As it has a body, answer HEAD with close = true.
-void http_put_error(struct buf *b, uint16_t status, const char *message, bool close, uint64_t wall_s);
+void http_put_error(struct buf *b, uint16_t status, str message, bool close, uint64_t wall_s);
 
 // "OK", "Not Found"; "Unknown" for a status we never send.
 const char *http_status_text(uint16_t status);

@@ -171,21 +171,20 @@ void http_put_head(struct buf *b, const struct http_response *r)
     BUF_PUT_LIT(b, "\r\n");
 }
 
-void http_put_error(struct buf *b, uint16_t status, const char *message, bool close, uint64_t wall_s)
+void http_put_error(struct buf *b, uint16_t status, str message, bool close, uint64_t wall_s)
 {
-    str body = str_from_cstr(message);
     http_put_head(b, &(struct http_response){
                          .status = status,
                          .keep_alive = !close,
                          .websocket_version = status == 426,
-                         .content_length = body.n + 1,
+                         .content_length = message.n + 1,
                          .wall_s = wall_s,
                          .retry_after_s = status == 429 || status == 503 ? 1 : 0,
                          .content_type = STR("text/plain; charset=utf-8"),
                          .cache_control = STR("no-store"),
                          .allow = status == 405 ? STR("GET, HEAD") : STR_NONE,
                      });
-    buf_put_str(b, body);
+    buf_put_str(b, message);
     buf_put_char(b, '\n');
 }
 

@@ -299,15 +299,34 @@ test('TCP: bytes that are not UTF-8 are refused with a sentence', async () => {
   text.tcp.destroy();
 });
 
-test('TCP: other protocols on this port: lines like any other, no way into the room\'s frame', async () => {
+test('TCP: other protocols on this port are told so, heard by nobody, and logged', async () => {
   const text = await TcpText.open();
-  const room = freshRoom();
-  await text.ask(`/join ${room}`);
-  text.tcp.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  const noted = () => server.stderr.split('\n').filter((line) => /event=wrong_protocol/.test(line));
+  const before = noted().length;
+  // What a browser sends for fetch('http://127.0.0.1:9000/', {method: 'POST', mode: 'no-cors', body: '...'}).
+  const body = '/nick boss\nbuy this\n';
+  const request = `POST / HTTP/1.1\r\nHost: 127.0.0.1:${server.text}\r\nOrigin: http://evil.example\r\n` +
+    `Content-Type: text/plain;charset=UTF-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  for (const bytes of [request, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', 'BREW /pot HTTP/1.0\r\n\r\nwords\n']) {
+    const browser = await server.connect(server.text);
+    browser.write(bytes);
+    const { status, headers, body: sentence } = await browser.response();
+    assert.equal(status, 400);
+    assert.equal(headers.connection, 'close');
+    assert.match(String(sentence), new RegExp(`lines of text.* HTTP and WebSocket are on port ${server.http}\\.`));
+    assert.equal((await browser.readEnd(3000)).length, 0);
+    browser.destroy();
+  }
+  const secure = await server.connect(server.text);
+  secure.write(Buffer.concat([Buffer.from('1603010200', 'hex'), Buffer.from('\nwords\n')]));
+  assert.equal((await secure.readEnd(3000)).length, 0);
+  secure.destroy();
+  await server.until('four log lines', () => noted().length === before + 4);
+  assert.match(noted().at(-1), /peer=127\.0\.0\.1:\d+ reason=TLS/);
+  // Somebody who is in the room already may say what looks like a request.
+  text.say('hello').say('GET / HTTP/1.1');
+  assert.match(await text.line(), spoken(text.name, 'hello')); // and nothing came before it
   assert.match(await text.line(), spoken(text.name, 'GET / HTTP/1.1'));
-  assert.match(await text.line(), spoken(text.name, 'Host: a'));
-  text.tcp.write(Buffer.concat([Buffer.from('1603010200', 'hex'), Buffer.from('\n')]));
-  assert.match(await text.line(), spoken(text.name, '\\x16\\x03\\x01\\x02\\x00'));
   text.tcp.destroy();
 });
 

@@ -189,7 +189,7 @@ struct net *net_new(uint32_t shards)
     n->shards = shards;
     n->now_ms = NET_DUE_NOW;
     n->wall_ms = 1700000000000;
-    n->host = (struct shard_host){n, host_random, host_notice, host_metrics_page};
+    n->host = (struct shard_host){n, host_random, host_notice, host_metrics_page, 8000};
     settings_default(&n->settings, shards);
     return n;
 }
@@ -580,7 +580,7 @@ struct client *net_line(struct net *n, uint32_t shard)
 {
     struct client *c = net_accept(n, shard, TRANSPORT_LINE);
     assert_false(c->refused);
-    net_settle(n);
+    net_wait(n, LINE_LISTEN_MS + DEADLINE_TICK_MS);
     forget(c);
     return c;
 }

@@ -75,7 +75,7 @@ static bool out_has(const char *what)
 static void test_errors(void **state)
 {
     (void)state;
-    http_put_error(&out, 404, "There is no such page.", false, 0);
+    http_put_error(&out, 404, STR("There is no such page."), false, 0);
     assert_str(buf_str(&out), "HTTP/1.1 404 Not Found\r\n"
                               "Content-Type: text/plain; charset=utf-8\r\n"
                               "Content-Length: 23\r\n"
@@ -85,15 +85,15 @@ static void test_errors(void **state)
                               "\r\n"
                               "There is no such page.\n");
     buf_reset(&out, 1000);
-    http_put_error(&out, 405, "Only GET.", true, 0);
+    http_put_error(&out, 405, STR("Only GET."), true, 0);
     assert_true(out_has("\r\nAllow: GET, HEAD\r\n"));
     assert_true(out_has("\r\nConnection: close\r\n"));
     buf_reset(&out, 1000);
-    http_put_error(&out, 426, "WebSocket only.", true, 0);
+    http_put_error(&out, 426, STR("WebSocket only."), true, 0);
     assert_true(
         out_has("\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
     buf_reset(&out, 1000);
-    http_put_error(&out, 503, "Full.", true, 0);
+    http_put_error(&out, 503, STR("Full."), true, 0);
     assert_true(out_has("\r\nRetry-After: 1\r\n"));
 }
 
@@ -123,7 +123,7 @@ static void test_out_of_memory(void **state)
 {
     (void)state;
     source.fail_from = 1;
-    http_put_error(&out, 404, "There is no such page.", false, 1);
+    http_put_error(&out, 404, STR("There is no such page."), false, 1);
     assert_false(buf_ok(&out));
     source.fail_from = 0;
 }
