@@ -25,6 +25,8 @@ enum {
     JSON_KEYS_MAX = 32,               // top-level keys of a command; duplicates are looked for among them
     MESSAGE_BYTES_CEILING = 64 << 20, // the most limits.message_bytes may be
     CONTROL_PAYLOAD_MAX = 125,        // RFC 6455 section 5.5
+    NOISE_PER_S = 100,                // frames and lines that say nothing (core/gate.c), sustained
+    NOISE_BURST = 1000,               // and at once; the next one closes with 1008
     LIST_LIMIT_MAX = 1000,            // rows of one `members`, `history` or `rooms` reply
     LIST_LIMIT_DEFAULT = 100,
 };

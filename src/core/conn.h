@@ -117,8 +117,10 @@ struct conn {
     uint16_t pinged_tick;
     uint16_t heartbeat_ds; // interval in deadline ticks
     uint16_t violations;
-    uint32_t tokens;    // of the command bucket, in thousandths
-    uint32_t tokens_ms; // when they were counted, low bits of now
+    uint16_t noise;      // of the noise gate: what was counted and has not leaked away,
+    uint16_t noise_tick; // and when that was
+    uint32_t tokens;     // of the command bucket, in thousandths
+    uint32_t tokens_ms;  // when they were counted, low bits of now
     uint16_t member_n, member_cap;
     union {
         struct membership one; // member_cap == 0: the only membership, in place
@@ -200,6 +202,8 @@ struct input *conn_input(struct shard *sh, struct conn *c); // made on demand; N
 void conn_input_tidy(struct shard *sh, struct conn *c);     // freed when empty
 // One whole message: false when it must wait (the caller keeps it and parks).
 bool conn_message(struct shard *sh, uint32_t index, str message) WARN_UNUSED;
+// What cannot be read as a command costs what one costs, and is answered with why. False when it must wait.
+bool conn_refuse(struct shard *sh, uint32_t index, str id, const struct problem *why) WARN_UNUSED;
 bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str message) WARN_UNUSED;
 // Each consumes what it can and returns how much; stops early when the connection parks or ends.
 size_t conn_ws_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
@@ -213,6 +217,9 @@ void conn_line_greet(struct shard *sh, uint32_t index);
 bool gate_rate(struct shard *sh, struct conn *c, uint32_t *ret_retry_ms) WARN_UNUSED;
 // Counts a refusal; who goes on regardless is closed with 1008.
 void gate_violation(struct shard *sh, uint32_t index);
+// The noise gate (NOISE_PER_S, NOISE_BURST): counts something that says nothing. False: that was one too many, the
+// connection has been closed with 1008.
+bool gate_noise(struct shard *sh, uint32_t index);
 
 // --- heartbeat (heartbeat.c)
 void heartbeat_start(struct shard *sh, uint32_t index);

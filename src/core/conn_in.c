@@ -244,6 +244,22 @@ static void rate_refused(struct shard *sh, uint32_t index, str id, uint32_t retr
     conn_put_problem(sh, index, id, &p);
 }
 
+bool conn_refuse(struct shard *sh, uint32_t index, str id, const struct problem *why)
+{
+    struct conn *c = conn_at(sh, index);
+    uint32_t retry_ms;
+    if (c->out.bytes > sh->settings->reply_bytes || !edge_may_reply(sh, c))
+        return false; // an error now would overtake a reply
+    if (!gate_rate(sh, c, &retry_ms)) {
+        rate_refused(sh, index, id, retry_ms);
+        gate_violation(sh, index);
+        return true;
+    }
+    metric_add(&sh->metrics->commands, 1);
+    conn_put_problem(sh, index, id, why);
+    return true;
+}
+
 bool conn_message(struct shard *sh, uint32_t index, str message)
 {
     struct conn *c = conn_at(sh, index);
@@ -256,9 +272,12 @@ bool conn_message(struct shard *sh, uint32_t index, str message)
     }
     struct command cmd = {0};
     struct problem problem = {0};
-    enum err e = d->decode(message, &sh->unescape, &cmd, &problem);
-    if (e == OK && cmd.type == CMD_NONE)
+    if (d->decode(message, &sh->unescape, &cmd, &problem) != OK)
+        return conn_refuse(sh, index, cmd.id, &problem);
+    if (cmd.type == CMD_NONE) {
+        gate_noise(sh, index);
         return true;
+    }
     if (!c->gated) {
         uint32_t retry_ms;
         if (!gate_rate(sh, c, &retry_ms)) {
@@ -271,14 +290,7 @@ bool conn_message(struct shard *sh, uint32_t index, str message)
         c->gated = true;
         metric_add(&sh->metrics->commands, 1);
     }
-    bool done = true;
-    if (e != OK) {
-        if (!edge_may_reply(sh, c))
-            return false;
-        conn_put_problem(sh, index, cmd.id, &problem);
-    } else {
-        done = edge_command(sh, index, &cmd);
-    }
+    bool done = edge_command(sh, index, &cmd);
     if (done)
         c->gated = false;
     return done;

@@ -63,11 +63,8 @@ static bool line_judge(struct shard *sh, uint32_t index, str line, bool cut)
 
 static bool line_refuse(struct shard *sh, uint32_t index, enum problem_code code, const char *text)
 {
-    if (!edge_may_reply(sh, conn_at(sh, index)))
-        return false;
     struct problem p = {.code = code, .text = text};
-    conn_put_problem(sh, index, STR_NONE, &p);
-    return true;
+    return conn_refuse(sh, index, STR_NONE, &p);
 }
 
 // False: the line must wait.

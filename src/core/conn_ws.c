@@ -118,14 +118,8 @@ static void on_message_chunk(struct shard *sh, uint32_t index, const struct ws_e
 
 static void on_ping(struct shard *sh, uint32_t index, str payload)
 {
-    struct conn *c = conn_at(sh, index);
-    uint32_t retry_ms;
-    if (!gate_rate(sh, c, &retry_ms)) {
-        gate_violation(sh, index);
-        return;
-    }
-    if (c->out.bytes > sh->settings->reply_bytes)
-        return; // it does not read the pongs it has asked for already
+    if (!gate_noise(sh, index) || conn_at(sh, index)->out.bytes > sh->settings->reply_bytes)
+        return; // closed, or it does not read the pongs it has asked for already
     uint8_t header[WS_HEADER_MAX];
     size_t n = ws_header_encode(header, WS_PONG, true, payload.n);
     conn_put(sh, index, str_make((const char *)header, n));
@@ -134,12 +128,10 @@ static void on_ping(struct shard *sh, uint32_t index, str payload)
 
 static void on_pong(struct shard *sh, uint32_t index)
 {
-    struct conn *c = conn_at(sh, index);
-    uint32_t retry_ms;
-    if (!c->ping_waiting && !gate_rate(sh, c, &retry_ms))
-        gate_violation(sh, index);
-    else
+    if (conn_at(sh, index)->ping_waiting)
         heartbeat_on_pong(sh, index);
+    else
+        gate_noise(sh, index);
 }
 
 static void on_control(struct shard *sh, uint32_t index, uint8_t opcode, str payload)
@@ -203,6 +195,8 @@ size_t conn_ws_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
         }
         if (r == WS_FAIL)
             on_fail(sh, index, &ev);
+        else if (r == WS_EMPTY)
+            gate_noise(sh, index);
         else if (ev.opcode >= WS_CLOSE)
             on_control_chunk(sh, index, &ev);
         else

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rate gate: a token bucket per connection in thousandths of a command, filled by time passed, not by a timer.
-// A refusal is an error the client can act on (retry_ms); only who keeps pushing regardless is closed. Pings and
-// other control frames go through the same gate.
+// Two gates for what arrives on a connection, both filled by time passed and not by a timer.
+//
+// The rate gate is for commands: a token bucket in thousandths of a command. A refusal is an error the client can act
+// on (retry_ms); only who keeps pushing regardless is closed.
+//
+// The noise gate is for what says nothing: pings, pongs nobody asked for, fragments without payload, empty lines. A
+// client has few of them, a line of its own for each "too many" is more than they are worth, and limits.commands_per_s
+// is no measure for them: an operator lifts it (0) so that people may talk, not so that one connection may keep a core
+// busy with 65 million empty frames a second. So this gate is a leaking bucket with fixed limits (base/limits.h) in
+// four bytes, wide enough for every honest use, and whoever makes it run over is closed with 1008 at once.
 #include "core/shard_state.h"
 
-enum { TOKEN = 1000, VIOLATIONS_MAX = 50 };
+enum { TOKEN = 1000, VIOLATIONS_MAX = 50, NOISE_PER_TICK = NOISE_PER_S * DEADLINE_TICK_MS / 1000 };
+
+_Static_assert(NOISE_PER_TICK > 0 && NOISE_BURST < UINT16_MAX, "noise is counted in 16 bits, per tick");
 
 static void bucket_fill(const struct settings *s, struct conn *c, uint64_t now_ms)
 {
@@ -42,4 +51,21 @@ void gate_violation(struct shard *sh, uint32_t index)
         return;
     shard_notice(sh, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, "went on after rate_limited", STR_NONE);
     conn_close(sh, index, WS_CLOSE_POLICY, "rate limit", CLOSE_POLICY);
+}
+
+bool gate_noise(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    uint32_t leaked = tick_age_ms(c->noise_tick, sh->now_ms) / DEADLINE_TICK_MS * NOISE_PER_TICK;
+    c->noise_tick = tick_at(sh->now_ms);
+    c->noise = (uint16_t)(c->noise > leaked ? c->noise - leaked : 0);
+    if (c->noise < NOISE_BURST) {
+        c->noise++;
+        return true;
+    }
+    metric_add(&sh->metrics->limit_noise, 1);
+    shard_notice(sh, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, "frames or lines that say nothing",
+                 STR_NONE);
+    conn_close(sh, index, WS_CLOSE_POLICY, "too many frames or lines that say nothing", CLOSE_POLICY);
+    return false;
 }

@@ -49,6 +49,7 @@
     X(closed_replaced, "plenum_closed_total{reason=\"replaced\"}", "counter", "")                           \
     X(closed_memory, "plenum_closed_total{reason=\"memory\"}", "counter", "")                               \
     X(limit_rate, "plenum_limit_hits_total{limit=\"rate\"}", "counter", "Refusals at a limit, by limit")    \
+    X(limit_noise, "plenum_limit_hits_total{limit=\"noise\"}", "counter", "")                               \
     X(limit_rooms, "plenum_limit_hits_total{limit=\"rooms\"}", "counter", "")                               \
     X(limit_members, "plenum_limit_hits_total{limit=\"members\"}", "counter", "")                           \
     X(limit_message, "plenum_limit_hits_total{limit=\"message_bytes\"}", "counter", "")                     \

@@ -26,6 +26,16 @@ static void put_frame(struct world *w, struct client *c, uint8_t opcode, bool fi
     ws_client_frame_encode(&c->out, opcode, fin, (uint32_t)prng_next(&w->dice), payload);
 }
 
+// Frames that say nothing, perhaps more of them than anybody has a use for.
+static void put_silence(struct world *w, struct client *c)
+{
+    uint8_t opcode = (uint8_t)(chance(w, 2) ? WS_CONTINUATION : chance(w, 2) ? WS_PING : WS_PONG);
+    if (opcode == WS_CONTINUATION)
+        put_frame(w, c, WS_TEXT, false, STR("{"));
+    for (uint64_t n = roll(w, 2 * NOISE_BURST); n > 0; n--)
+        put_frame(w, c, opcode, opcode != WS_CONTINUATION, STR_NONE);
+}
+
 static void before_upgrade(struct world *w, struct client *c)
 {
     static const char *const starts[] = {
@@ -87,6 +97,9 @@ static void break_frames(struct world *w, struct client *c)
         return;
     case 8:
         buf_put(&c->out, "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 10);
+        return;
+    case 9:
+        put_silence(w, c);
         return;
     default:
         put_frame(w, c, WS_TEXT, true, command);

@@ -236,7 +236,7 @@ static enum ws_result failed(const struct ws_decoder *d, struct ws_event *ret)
     return WS_FAIL;
 }
 
-// Takes payload, at least one octet unless the frame has none. WS_MORE here means that there is nothing to report.
+// Takes payload, at least one octet unless the frame has none.
 static enum ws_result payload_take(struct ws_decoder *d, uint8_t *p, size_t n, struct ws_event *ret)
 {
     *ret = (struct ws_event){.payload = {(const char *)p, n}};
@@ -252,7 +252,7 @@ static enum ws_result payload_take(struct ws_decoder *d, uint8_t *p, size_t n, s
         d->fail = NOT_UTF8;
         return failed(d, ret);
     }
-    return n > 0 || ret->last ? WS_CHUNK : WS_MORE;
+    return n > 0 || ret->last ? WS_CHUNK : WS_EMPTY;
 }
 
 enum ws_result ws_decoder_next(struct ws_decoder *d, uint8_t *p, size_t n, size_t *ret_used,

@@ -13,7 +13,8 @@
 // on its first chunk, `last` on its last one; the opcode is that of the message also in continuation frames. The
 // chunks of a control frame may stand between the chunks of a fragmented message; within the chunks of one control
 // frame nothing else comes. An unfragmented message within one input is one chunk with both marks. A chunk without
-// octets is reported only where it carries `last`.
+// octets is reported only where it carries `last`; elsewhere a frame without payload is a WS_EMPTY of its own, so that
+// whoever sends nothing but such frames can be counted.
 //
 // Checked here (RFC 6455), with the close code: masking by side (5.1), RSV bits (5.2), opcodes (5.2), minimal length
 // and the 63-bit rule (5.2), FIN and length of control frames (5.5), the order of continuations (5.4): 1002.
@@ -87,11 +88,12 @@ _Static_assert(sizeof(struct ws_decoder) <= 48, "lives in every connection");
 enum ws_result {
     WS_MORE,  // all input is consumed, nothing to report
     WS_CHUNK, // a piece of a message or of a control frame
+    WS_EMPTY, // a fragment without payload that completes nothing
     WS_FAIL,  // the peer broke the protocol: close with ret->close_code
 };
 
 struct ws_event {
-    uint8_t opcode;      // WS_CHUNK: WS_TEXT, WS_BINARY, WS_CLOSE, WS_PING or WS_PONG
+    uint8_t opcode;      // WS_CHUNK, WS_EMPTY: WS_TEXT, WS_BINARY, WS_CLOSE, WS_PING or WS_PONG
     bool first;          // WS_CHUNK: begins the message or control frame
     bool last;           // WS_CHUNK: completes it
     uint16_t close_code; // WS_FAIL: 1002, 1007 or 1009
@@ -105,7 +107,7 @@ void ws_decoder_init(struct ws_decoder *d, uint32_t message_bytes_max);
 void ws_decoder_init_client(struct ws_decoder *d, uint32_t message_bytes_max);
 
 // Takes octets from p until there is something to report or nothing left. *ret_used is how many were taken (with
-// WS_MORE: n); call again with the rest. p is unmasked in place up to there. ret is written for WS_CHUNK and WS_FAIL.
+// WS_MORE: n); call again with the rest. p is unmasked in place up to there. ret is written for all but WS_MORE.
 enum ws_result ws_decoder_next(struct ws_decoder *d, uint8_t *p, size_t n, size_t *ret_used,
                                struct ws_event *ret);
 

@@ -234,13 +234,40 @@ test('B9: 131,072 fragments of one octet are one message and hold no more than i
   });
 });
 
-test('B9: 131,072 empty fragments are not stored', async () => {
+test('B9: empty fragments are not stored', async () => {
   await measured(async (ws, held) => {
-    const rest = Buffer.concat(Array(131_071).fill(frame(CONTINUATION, '', { fin: false })));
+    const rest = Buffer.concat(Array(900).fill(frame(CONTINUATION, '', { fin: false })));
     ws.tcp.write(Buffer.concat([frame(TEXT, '', { fin: false }), rest]));
     await ws.send(PING, 'all read').expect(PONG, 'all read');
     assert.ok((await held()) <= 4096);
     await ws.send(CONTINUATION, '').expect(TEXT, '');
+  });
+});
+
+// The floods of one connection until it hears 1008 (lines: until it is cut off).
+const FLOODS = [
+  ['/ws', frame(PING, '')],
+  ['/ws', frame(PONG, '')],
+  ['/ws', frame(CONTINUATION, '', { fin: false }), frame(TEXT, '{', { fin: false })],
+  ['/conformance/echo', frame(CONTINUATION, '', { fin: false }), frame(BINARY, '', { fin: false })],
+  ['/echo', frame(TEXT, '')],
+];
+
+test('B9: endless empty fragments, pings and empty lines are cut off, whatever commands_per_s says', async () => {
+  await withServer({ flags: ['--limits.commands_per_s=0'] }, async (own) => {
+    for (const [path, noise, first = ''] of FLOODS) {
+      const ws = await Ws.open(own, path);
+      ws.tcp.write(Buffer.concat([Buffer.from(first), ...Array(20_000).fill(noise)]));
+      let got;
+      do got = await ws.frame(); while (got.opcode === PONG || got.opcode === TEXT);
+      assert.equal(got.opcode, CLOSE, path);
+      assert.equal(got.payload.readUInt16BE(), 1008, path);
+      ws.tcp.destroy();
+    }
+    const line = await own.connect(own.text);
+    line.write('\n'.repeat(200_000));
+    assert.match((await line.readEnd(3000, { reset: true })).toString(), /^\* closing: too many [^\n]*\n$/m);
+    assert.equal((await own.metrics())['plenum_limit_hits_total{limit="noise"}'], FLOODS.length + 1);
   });
 });
 
@@ -480,7 +507,7 @@ test('on /ws text is checked as it arrives, and limited', async () => {
   await large.send(TEXT, ' '.repeat(MESSAGE_MAX + 1)).expectClose(1009);
 });
 
-test('B14: floods of pings and pongs meet the rate limit: 1008, and nobody else notices', async () => {
+test('B14: floods of pings and pongs meet the limit for what says nothing: 1008, and nobody else notices', async () => {
   await withServer({ flags: ['--limits.commands_per_s=100', '--limits.commands_burst=200'] }, async (limited) => {
     const other = await Native.open(limited);
     await other.join('quiet');

@@ -33,6 +33,9 @@ static void check_item(uint32_t kind, const uint8_t *p, size_t n, uint32_t cap)
     case WS_PONG:
         MUST(n <= CONTROL_PAYLOAD_MAX);
         break;
+    case TRACE_EMPTY:
+        MUST(n == 0);
+        break;
     default:
         MUST(kind == 0x10000 + 1002 || kind == 0x10000 + 1007 || kind == 0x10000 + 1009);
     }

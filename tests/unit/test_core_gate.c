@@ -114,26 +114,126 @@ static void who_goes_on_is_closed(void **state)
 {
     (void)state;
     enum { VIOLATIONS = 50 };
-    for (int pings = 0; pings < 2; pings++) {
-        struct net *n = limited(1, 1);
-        struct client *c = net_ws(n, 0, "/ws");
+    struct net *n = limited(1, 1);
+    struct client *c = net_ws(n, 0, "/ws");
+    for (int i = 0; i < 1 + VIOLATIONS; i++)
         post(c, "{\"type\":\"ping\"}");
-        for (int i = 0; i < VIOLATIONS; i++) {
-            if (pings)
-                post_frame(c, i % 2 ? WS_PING : WS_PONG, true,
-                           STR("x")); // pongs nobody asked for count as well
-            else
-                post(c, "{\"type\":\"ping\"}");
+    net_settle(n);
+    assert_int_equal(c->closes, 0);
+    say(c, "{\"type\":\"ping\"}");
+    assert_int_equal(c->close_code, WS_CLOSE_POLICY);
+    assert_true(c->closed);
+    assert_int_equal(n->notices[NOTICE_RATE_LIMITED], 1);
+    assert_int_equal(METRIC(n, closed_policy), 1);
+    net_free(n);
+}
+
+// --- what says nothing
+
+enum noise { NOISE_PING, NOISE_PONG, NOISE_FRAGMENT, NOISE_FRAME_LINE, NOISE_LINE, NOISE_MIX, NOISES };
+
+static struct client *noisy(struct net *n, enum noise kind)
+{
+    if (kind == NOISE_LINE)
+        return net_line(n, 0);
+    struct client *c = net_ws(n, 0, kind == NOISE_FRAME_LINE ? "/echo" : "/ws");
+    if (kind != NOISE_FRAME_LINE)
+        say(c, "{\"type\":\"hello\"}");
+    if (kind == NOISE_FRAGMENT || kind == NOISE_MIX)
+        post_frame(c, WS_TEXT, false, STR("{"));
+    return c;
+}
+
+static void make_noise(struct client *c, enum noise kind, int count)
+{
+    for (int i = 0; i < count; i++)
+        switch (kind == NOISE_MIX ? (enum noise)(i % (NOISE_FRAGMENT + 1)) : kind) {
+        case NOISE_PING:
+            post_frame(c, WS_PING, true, STR_NONE);
+            break;
+        case NOISE_PONG:
+            post_frame(c, WS_PONG, true, STR("nobody asked"));
+            break;
+        case NOISE_FRAGMENT:
+            post_frame(c, WS_CONTINUATION, false, STR_NONE);
+            break;
+        case NOISE_FRAME_LINE:
+            post_frame(c, WS_TEXT, true, STR_NONE);
+            break;
+        default:
+            post_bytes(c, "\n", 1);
+            break;
         }
-        net_settle(n);
-        assert_int_equal(c->closes, 0);
-        say(c, "{\"type\":\"ping\"}");
-        assert_int_equal(c->close_code, WS_CLOSE_POLICY);
-        assert_true(c->closed);
-        assert_int_equal(n->notices[NOTICE_RATE_LIMITED], 1);
-        assert_int_equal(METRIC(n, closed_policy), 1);
-        net_free(n);
-    }
+    net_settle(c->net);
+}
+
+static void what_says_nothing_has_a_rate_that_0_does_not_lift(void **state)
+{
+    (void)state;
+    for (uint32_t per_s = 0; per_s <= 1; per_s++)
+        for (enum noise kind = 0; kind < NOISES; kind++) {
+            struct net *n = limited(per_s, 100);
+            struct client *c = noisy(n, kind), *other = net_json(n, 0);
+            make_noise(c, kind, NOISE_BURST);
+            assert_false(c->closed);
+            for (int i = 0; i < 50; i++) { // as fast as it leaks away, for as long as one likes
+                net_wait(n, 1000);
+                make_noise(c, kind, NOISE_PER_S);
+            }
+            assert_false(c->closed);
+            assert_int_equal(METRIC(n, limit_noise), 0);
+            make_noise(c, kind, 200);
+            assert_true(c->closed);
+            if (kind != NOISE_LINE)
+                assert_int_equal(c->close_code, WS_CLOSE_POLICY);
+            assert_int_equal(METRIC(n, limit_noise), 1);
+            assert_int_equal(METRIC(n, closed_policy), 1);
+            assert_int_equal(n->notices[NOTICE_RATE_LIMITED], 1);
+            assert_false(other->closed);
+            net_free(n);
+        }
+}
+
+static void noise_and_commands_do_not_share_a_bucket(void **state)
+{
+    (void)state;
+    struct net *n = limited(1, 3);
+    struct client *c = net_json(n, 0);
+    make_noise(c, NOISE_PING, 500);
+    assert_int_equal(c->pongs, 500);
+    say(c, "{\"type\":\"ping\",\"id\":1}");
+    expect(c, "\"type\":\"pong\",\"id\":1");
+    say(c, "{\"type\":\"ping\",\"id\":2}");
+    expect(c, "\"type\":\"pong\",\"id\":2");
+    make_noise(c, NOISE_PING, 1);
+    say(c, "{\"type\":\"ping\",\"id\":3}");
+    expect(c, "\"code\":\"rate_limited\"");
+    assert_int_equal(c->closes, 0);
+    net_free(n);
+}
+
+// A line that is no text is answered, so it is neither free nor answered faster than the answers are read.
+static void lines_that_are_no_text_cost_what_a_command_costs(void **state)
+{
+    (void)state;
+    struct net *n = limited(1, 3);
+    struct client *c = net_line(n, 0);
+    for (int i = 0; i < 60; i++)
+        post_bytes(c, "\xff\n", 2);
+    net_settle(n);
+    assert_true(c->closed);
+    assert_int_equal(METRIC(n, closed_policy), 1);
+    net_free(n);
+
+    n = limited(0, 1);
+    c = net_line(n, 0);
+    c->stalled = true;
+    for (int i = 0; i < 20000; i++)
+        post_bytes(c, "\xff\n", 2);
+    net_settle(n);
+    assert_true(c->paused);
+    assert_true(client_conn(c)->out.bytes < n->settings.reply_bytes + 1000);
+    net_free(n);
 }
 
 static void answers_to_our_pings_are_free(void **state)
@@ -198,9 +298,15 @@ static void a_parked_command_pays_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_bucket_fills_with_time),      cmocka_unit_test(refusals_say_when),
-        cmocka_unit_test(a_refused_command_has_no_effect), cmocka_unit_test(who_goes_on_is_closed),
-        cmocka_unit_test(answers_to_our_pings_are_free),   cmocka_unit_test(a_pause_forgives),
+        cmocka_unit_test(the_bucket_fills_with_time),
+        cmocka_unit_test(refusals_say_when),
+        cmocka_unit_test(a_refused_command_has_no_effect),
+        cmocka_unit_test(who_goes_on_is_closed),
+        cmocka_unit_test(what_says_nothing_has_a_rate_that_0_does_not_lift),
+        cmocka_unit_test(noise_and_commands_do_not_share_a_bucket),
+        cmocka_unit_test(lines_that_are_no_text_cost_what_a_command_costs),
+        cmocka_unit_test(answers_to_our_pings_are_free),
+        cmocka_unit_test(a_pause_forgives),
         cmocka_unit_test(a_parked_command_pays_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,7 +189,10 @@ static void test_empty_fragments(void **state)
     FRAME(&s, 0x02, "");
     FRAME(&s, 0x80, "");
     FRAME(&s, 0x81, "");
+    for (int i = 0; i < 3; i++)
+        WANT(&want, TRACE_EMPTY, "");
     WANT(&want, WS_TEXT, "a");
+    WANT(&want, TRACE_EMPTY, "");
     WANT(&want, WS_BINARY, "");
     WANT(&want, WS_TEXT, "");
     check(&s, &want);
@@ -352,7 +355,9 @@ static void test_endless_one_octet_fragments(void **state)
         ws_run_feed(&r, nothing.p, nothing.n);
         assert_false(r.failed);
     }
-    assert_int_equal(r.chunks, CAP); // nothing is reported for the empty ones
+    assert_int_equal(r.chunks, CAP);
+    assert_int_equal(r.trace.n,
+                     (CAP - 1) * 2 * sizeof(uint32_t)); // each empty one is told, and is no part of it
     ws_run_feed(&r, more.p, more.n);
     assert_true(r.failed);
     ws_run_deinit(&r);
@@ -375,9 +380,13 @@ static void test_bad_text(void **state)
         frame(&s, 0x81, texts[i], strlen(texts[i]));
         check_fails(&s, 1007);
         struct stream split = {0};
+        struct trace want = {0};
         frame(&split, 0x01, texts[i], strlen(texts[i]) - 1);
         frame(&split, 0x80, texts[i] + strlen(texts[i]) - 1, 1);
-        check_fails(&split, 1007);
+        if (strlen(texts[i]) == 1)
+            WANT(&want, TRACE_EMPTY, "");
+        want_fail(&want, 1007);
+        check(&split, &want);
     }
 }
 

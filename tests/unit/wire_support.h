@@ -73,9 +73,12 @@ static inline bool trace_equal(const struct trace *a, const struct trace *b)
 
 // ---- frames
 
+enum { TRACE_EMPTY = 0x20000 }; // a fragment that says nothing
+
 struct ws_run {
     struct ws_decoder decoder;
-    struct trace trace;   // finished messages and control frames, and 0x10000 + close code at the end
+    struct trace
+        trace; // finished messages and control frames, TRACE_EMPTY, and 0x10000 + close code at the end
     struct trace message; // the open message
     struct trace control; // the open control frame
     bool message_open, control_open, failed;
@@ -121,7 +124,7 @@ static inline void ws_run_feed(struct ws_run *r, const void *bytes, size_t n)
     uint8_t *block = exact_copy(bytes, n);
     size_t at = 0;
     enum ws_result result = WS_CHUNK;
-    while (result == WS_CHUNK && !r->failed) {
+    while (result != WS_MORE && !r->failed) {
         struct ws_event e;
         size_t used = SIZE_MAX;
         size_t left = n - at;
@@ -132,6 +135,9 @@ static inline void ws_run_feed(struct ws_run *r, const void *bytes, size_t n)
             MUST((const uint8_t *)e.payload.p >= block &&
                  (const uint8_t *)e.payload.p + e.payload.n <= block + at + used);
             ws_run_chunk(r, &e);
+        } else if (result == WS_EMPTY) {
+            MUST(used > 0 && e.opcode < WS_CLOSE && !e.last);
+            trace_item(&r->trace, TRACE_EMPTY, NULL, 0);
         } else if (result == WS_FAIL) {
             r->failed = true;
             MUST(e.reason[0] != 0 && strlen(e.reason) <= WS_CLOSE_REASON_MAX);
