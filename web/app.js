@@ -49,13 +49,14 @@ let begun = false;   // has a name and is connecting
 
 function draw() {
   frame = 0;
-  const all = stale.has('all');
+  const now = new Set(stale);
+  stale.clear();   // before drawing: what drawing itself makes stale (older messages being asked for) is for the next frame
+  const all = now.has('all');
   const { active } = chat;
-  if (all || stale.has('lists')) lists.draw();
-  if (all || stale.has('people')) { people.draw(); lists.draw(); }
+  if (all || now.has('lists')) lists.draw();
+  if (all || now.has('people')) { people.draw(); lists.draw(); }
   if (all) { composer.draw(); drawMe(); drawBlank(active); drawPeopleColumn(active); status.draw(); }
-  if (all || stale.has('stream')) stream.draw();
-  stale.clear();
+  if (all || now.has('stream')) stream.draw();
   if (active !== drawn) {
     drawn = active;
     drawAddress(active);

@@ -200,6 +200,7 @@ export class Chat {
       it.startOver(m.epoch);
       if (anew) it.notice('This room was started anew. What was said before is no longer kept.', 'warn');
     }
+    it.head = m.offset;
     // A first join is followed by history that nobody missed; a resumed one by what happened meanwhile.
     if (m.recovered === undefined) it.readFloor = m.offset;
     it.setMembers(m.members ?? [], m.offset, m.members_count);
@@ -290,8 +291,9 @@ export class Chat {
   /** Older messages for somebody who scrolled to the top. */
   loadEarlier(it) {
     if (it.complete || it.loading || it.status !== 'joined' || this.client.state !== 'open') return;
-    const before = it.firstOffset;
-    if (before === null || before <= 1) { it.complete = true; return this.view.changed('stream'); }
+    // With nothing here yet the room need not be empty: `joined` may have come and its replay not. The log knows.
+    const before = it.firstOffset ?? it.head + 1;
+    if (before <= 1) { it.complete = true; return this.view.changed('stream'); }
     this.#loadBefore(it, before);
   }
 

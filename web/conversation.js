@@ -24,6 +24,7 @@ export class Conversation {
     this.pending = [];
     this.byOffset = new Map();
     this.epoch = null;
+    this.head = 0;             // newest offset of the log when we joined; what is replayed lies up to here
     this.readFloor = 0;        // offsets up to here were history when we came: never unread
     this.unread = 0;
     this.mentioned = false;

@@ -36,8 +36,8 @@ const quoted = (text) => JSON.stringify(text);
 export class Person {
   faults = [];
 
-  /** Opens the page, gives the name, and waits until it is connected. */
-  static async enter(browser, url, name, { room, viewport = DESKTOP, ...context } = {}) {
+  /** Opens the page, gives the name, and waits until it is connected. `prepare(page)` runs before anything is loaded. */
+  static async enter(browser, url, name, { room, viewport = DESKTOP, prepare, ...context } = {}) {
     const person = new Person();
     person.context = await browser.newContext({ viewport, locale: 'en-GB', ...context });
     person.page = await person.context.newPage();
@@ -54,6 +54,7 @@ export class Person {
       window.violations = [];
       addEventListener('securitypolicyviolation', (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
     });
+    await prepare?.(person.page);
     await person.page.goto(room ? `${url}/#room=${encodeURIComponent(room)}` : url);
     await person.id('name-input').fill(name);
     await person.id('name-submit').click();
@@ -117,6 +118,26 @@ export class Person {
     await this.settle();
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
   }
+}
+
+/** Holds back what the server says to a page: everything after the first frame that `after` likes, until release().
+ *  To be called before the page loads. `began` resolves when the first such frame has gone through. */
+export async function holdFrames(page, after) {
+  let held = null;
+  let send;
+  let begin;
+  const began = new Promise((done) => { begin = done; });
+  await page.routeWebSocket(/\/ws$/, (near) => {
+    const far = near.connectToServer();
+    send = (frame) => near.send(frame);
+    near.onMessage((frame) => far.send(frame));
+    far.onMessage((frame) => {
+      if (held) return held.push(frame);
+      send(frame);
+      if (begin && after(JSON.parse(frame))) { held = []; begin(); begin = null; }
+    });
+  });
+  return { began, release() { const frames = held; held = null; frames.forEach(send); } };
 }
 
 /** A TCP line between a page and a server that can be cut and mended. */
