@@ -147,12 +147,13 @@ static void conn_leave_open(struct shard *sh, uint32_t index, enum close_reason 
     c->parked = false;
 }
 
-static void conn_gone(struct shard *sh, uint32_t index)
+static void conn_gone(struct shard *sh, uint32_t index, bool cut)
 {
     struct conn *c = conn_at(sh, index);
     if (c->ending == ENDING_GONE)
         return;
     c->ending = ENDING_GONE;
+    c->cut = cut;
     if (c->blocked) {
         c->blocked = false;
         metric_sub(&sh->metrics->blocked, 1);
@@ -176,7 +177,7 @@ void conn_end(struct shard *sh, uint32_t index, enum close_reason why)
 void conn_abort(struct shard *sh, uint32_t index, enum close_reason why)
 {
     conn_leave_open(sh, index, why);
-    conn_gone(sh, index);
+    conn_gone(sh, index, true);
 }
 
 // Reading must go on while we wait for the peer's last bytes.
@@ -189,11 +190,18 @@ static void conn_read_on(struct shard *sh, uint32_t index)
     index_list_push(&sh->reread, index);
 }
 
+// Who broke the protocol is not waited for: an endpoint that fails the connection must not go on looking for a close
+// frame in what comes (RFC 6455 section 7.1.7).
+static bool conn_failed(const struct conn *c)
+{
+    return c->closed_reason == CLOSE_PROTOCOL || c->closed_reason == CLOSE_TOO_LARGE;
+}
+
 void conn_end_step(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
     if (c->ending == ENDING_FLUSH && c->out.head == NULL) {
-        bool await = c->ws_close_sent && !c->ws_close_seen && !c->eof;
+        bool await = c->ws_close_sent && !c->ws_close_seen && !c->eof && !conn_failed(c);
         c->ending = await ? ENDING_AWAIT : ENDING_SHUT;
         if (!await)
             index_list_push(&sh->shutdown, index);
@@ -204,7 +212,7 @@ void conn_end_step(struct shard *sh, uint32_t index)
         index_list_push(&sh->shutdown, index);
     }
     if (c->ending == ENDING_SHUT && c->eof)
-        conn_gone(sh, index);
+        conn_gone(sh, index, false);
 }
 
 void shard_on_eof(struct shard *sh, uint32_t index)
@@ -239,7 +247,8 @@ void conn_on_deadline(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
     if (c->ending != ENDING_OPEN) {
-        conn_gone(sh, index); // it had its time to read our last words
+        // It had its time to read our last words. Where they are all in the socket a reset would only take them back.
+        conn_gone(sh, index, c->out.head != NULL);
         return;
     }
     switch ((enum conn_phase)c->phase) {
@@ -269,7 +278,7 @@ bool shard_pull_closed(struct shard *sh, uint32_t *ret_conn, bool *ret_abortive)
     struct conn *c = conn_at(sh, index);
     ASSERT(c->ending == ENDING_GONE && sh->plan_conn != index);
     *ret_conn = index;
-    *ret_abortive = !c->eof && c->closed_reason != CLOSE_NORMAL;
+    *ret_abortive = c->cut && !c->eof && c->closed_reason != CLOSE_NORMAL;
     struct index_list *lists[] = {&sh->reread, &sh->shutdown, &sh->unpark, &sh->mail_waiters};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (uint32_t k = lists[i]->n; k-- > 0;)

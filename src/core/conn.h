@@ -6,10 +6,11 @@
 //               LINE (the text listener): nobody --first line, or a moment without one--> greeted
 //
 //   ending      OPEN --our close--> FLUSH --all written--> AWAIT --peer's close frame--> SHUT --EOF--> GONE
-//                 |                   |    (WebSocket only; others go from FLUSH to SHUT)        ^
-//                 +--reset, time out--+----------------------------------------------------------+
+//                 |                   |    (WebSocket in good order; others go from FLUSH to SHUT)   ^
+//                 +--reset, time out--+-------------------------------------------------------------+
 //     FLUSH  nothing more is read as commands; what is queued is written
-//     AWAIT  our close frame is out, we wait for the peer's (RFC 6455 section 7.1.1)
+//     AWAIT  our close frame is out, we wait for the peer's (RFC 6455 section 7.1.1); not from a peer that broke the
+//            protocol: its bytes mean nothing any more, and TCP is shut right behind the frame (section 7.1.7)
 //     SHUT   our side of TCP is shut; we wait for EOF so that the peer reads our last bytes, not a reset
 //     GONE   handed to the driver to be closed
 //   One deadline (settings.close_ms) bounds FLUSH, AWAIT and SHUT together.
@@ -111,6 +112,7 @@ struct conn {
     bool quitting : 1;     // has said its last command; parked until its deadline
     bool greeted : 1;      // LINE: is somebody; until then nobody can know of it
     bool judged : 1;       // LINE: its first line was no other protocol's
+    bool cut : 1;          // ended with something still to say, or nobody to say it to: the socket is reset
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;
     uint16_t heard_tick; // when bytes last came

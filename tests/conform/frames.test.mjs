@@ -359,6 +359,31 @@ test('the close handshake: our code comes back, TCP ends, at once', async () => 
   }
 });
 
+test('a broken frame is answered with a close frame and FIN, also where nothing comes back', async () => {
+  const broken = [[frame(CLOSE, closePayload(1000, 'x'.repeat(124))), 1002], [frame(3), 1002],
+    [frame(TEXT, Buffer.from([0xff])), 1007], [frame(BINARY, '', { length: 1n << 40n, lengthBytes: 8 }), 1009]];
+  const fin = async (other, bytes, code) => {
+    const ws = await Ws.open(other, '/conformance/echo');
+    ws.tcp.write(Buffer.concat([frame(TEXT, 'before'), bytes]));
+    await ws.expect(TEXT, 'before');
+    assert.equal((await ws.frame()).payload.readUInt16BE(), code);
+    assert.equal((await ws.tcp.readEnd()).length, 0); // FIN, and no reset
+    return ws.tcp;
+  };
+  await withServer({ flags: ['--limits.close_ms=60000'] }, async (patient) => { // nothing is waited for
+    for (const [bytes, code] of broken) (await fin(patient, bytes, code)).destroy();
+  });
+  await withServer({ flags: ['--limits.close_ms=50'] }, async (hasty) => { // when it gives up, still no reset
+    const silent = [];
+    for (const [bytes, code] of broken) silent.push(await fin(hasty, bytes, code));
+    await hasty.until('the server to be alone', async () => (await hasty.metrics()).plenum_connections === 1);
+    for (const tcp of silent) {
+      assert.equal(tcp.error, null);
+      tcp.destroy();
+    }
+  });
+});
+
 test('B11: close codes', async () => {
   const good = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999];
   const bad = [0, 1, 500, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 9999, 65535];
