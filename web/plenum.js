@@ -59,7 +59,7 @@ const NOT_ENTRIES = new Set(['ack', 'joined', 'gap', 'error']);
 const now = () => performance.now();
 
 /** Every rejected promise of this module carries one of these. `code` is the protocol's or one of ours:
- *  `disconnected`, `closed`, `queue_full`, `too_large`. */
+ *  `disconnected`, `closed`, `replaced`, `queue_full`, `too_large`. */
 export class PlenumError extends Error {
   constructor(code, message, reply) {
     super(message);
@@ -354,6 +354,7 @@ export class Plenum extends Emitter {
   }
 
   #onClose(code, reason) {
+    if (code === 4001) return this.#end(new PlenumError('replaced', 'The session was resumed elsewhere.'));
     if (code === 1009) this.#dropLargest();
     this.#lost();
     const lasted = this.#openedAt && now() - this.#openedAt >= this.#o.stable_ms;

@@ -159,6 +159,9 @@ enum close_reason {
     CLOSE_REASONS
 };
 
+// Close codes of our own: RFC 6455 section 7.4.2 leaves 4000 to 4999 to applications (docs/protocol/native.md).
+enum { PRIVATE_CLOSE_REPLACED = 4001 };
+
 // The peer's address as text; it borrows from *room or from the connection.
 str conn_peer(const struct conn *c, struct peer *room);
 str session_user(const struct session *s);

@@ -340,5 +340,6 @@ void edge_direct(struct shard *sh, const struct direct_mail *d)
 void edge_evict(struct shard *sh, const struct conn_ref *ref)
 {
     if (answered_conn(sh, ref) != NULL)
-        conn_close(sh, ref->ref.index, WS_CLOSE_POLICY, "session resumed elsewhere", CLOSE_REPLACED);
+        conn_close(sh, ref->ref.index, PRIVATE_CLOSE_REPLACED, "replaced: session resumed elsewhere",
+                   CLOSE_REPLACED);
 }

@@ -115,3 +115,23 @@ test('an ack may overtake entries below it; a hole among entries is told', async
   speak(entry(10));
   assert.deepEqual(heard.offsets, [6, 7, 8, 12], 'nothing twice, nothing out of order');
 });
+
+test('two clients with one token: the older one ends as replaced, and does not take the session back', async (t) => {
+  const server = await startServer(t, { flags: ['--server.shards=2'] });
+  const old = new Plenum(server.ws, { WebSocket, backoff_base_ms: 1 });
+  const session = await old.connect();
+  const young = new Plenum(server.ws, { WebSocket, backoff_base_ms: 1, resume: session.resume });
+  t.after(() => { old.close(); young.close(); });
+  const states = [];
+  old.on('state', (s) => states.push([s.state, s.code]));
+  const asked = old.rooms().then(() => null, (error) => error.code);   // may still be answered
+  assert.equal((await young.connect()).session, session.session);
+  await until(() => old.state === 'closed', 'the older one to end');
+  assert.deepEqual(states, [['closed', 'replaced']]);
+  assert.ok([null, 'replaced'].includes(await asked));
+  await young.ping();
+  assert.equal(young.state, 'open');
+  await old.connect();   // somebody's wish: it takes the session back, and only then
+  await until(() => young.state === 'closed', 'the younger one to end');
+  assert.equal(old.session.session, session.session);
+});

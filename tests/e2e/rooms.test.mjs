@@ -170,7 +170,7 @@ for (const shards of [1, 2, 7]) {
       assert.equal(young.user, old.user);
       assert.equal(young.welcome.session, old.welcome.session);
       assert.notEqual(young.welcome.resume, '', 'a token for the next time');
-      await until(() => old.closed, 'the older connection to be closed');
+      assert.equal((await until(() => old.closed, 'the older connection to be closed')).code, 4001);
       const again = await young.join('lobby', { since: { epoch: joined.epoch, offset: joined.offset } });
       assert.equal(again.recovered, true);
       await young.say('lobby', `from ${round}`);

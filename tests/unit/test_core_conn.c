@@ -357,7 +357,7 @@ static void every_way_through_the_ending(void **state)
         assert_int_equal(c->shut, reads && !waits); // right behind the close frame
         assert_int_equal(c->closes, reads);
         if (reads)
-            assert_int_equal(c->close_code, broken ? WS_CLOSE_UNSUPPORTED : WS_CLOSE_POLICY);
+            assert_int_equal(c->close_code, broken ? WS_CLOSE_UNSUPPORTED : PRIVATE_CLOSE_REPLACED);
         if (!c->closed) { // what is missing never comes: the deadline
             net_wait(n, n->settings.close_ms - 1);
             assert_false(c->closed);

@@ -196,7 +196,7 @@ static void resume_on_another_shard_evicts(void **state)
         str welcome = expect(b, "\"type\":\"welcome\",\"id\":1");
         assert_true(contains(welcome, a->user));
         assert_true(contains(welcome, a->session));
-        assert_int_equal(a->close_code, WS_CLOSE_POLICY);
+        assert_int_equal(a->close_code, PRIVATE_CLOSE_REPLACED);
         assert_true(a->closed);
         // The newer one is reachable, and stays registered when the older is gone for good.
         struct client *c = net_json(n, 1);
