@@ -61,10 +61,18 @@ static str shown_name(str name, str user) { return name.n > 0 ? name : user; }
 
 static void put_message(struct buf *out, const struct entry *e, int32_t utc_offset_s)
 {
+    struct text_said said = text_read_data(e->data);
     put_clock(out, e->time_ms, utc_offset_s);
+    if (said.action)
+        BUF_PUT_LIT(
+            out,
+            "* "); // behind the clock: a line that begins with "* " is the server's, whoever is called what
     put_text(out, shown_name(e->name, e->user));
-    BUF_PUT_LIT(out, ": ");
-    text_put_data(out, e->data);
+    if (said.action)
+        buf_put_char(out, ' ');
+    else
+        BUF_PUT_LIT(out, ": ");
+    text_put_said(out, &said);
 }
 
 static void put_member_note(struct buf *out, const struct member_view *m, str what)
@@ -159,10 +167,11 @@ static void put_ack(struct buf *out, const struct event *ev)
 
 static void put_direct(struct buf *out, const struct event *ev)
 {
+    struct text_said said = text_read_data(ev->direct.data);
     BUF_PUT_LIT(out, "* direct from ");
     put_text(out, shown_name(ev->direct.name, ev->direct.user));
     BUF_PUT_LIT(out, ": ");
-    text_put_data(out, ev->direct.data);
+    text_put_said(out, &said);
 }
 
 static void put_gap(struct buf *out, const struct event *ev)
@@ -258,6 +267,7 @@ static void put_help(struct buf *out)
                      "* /join ROOM         leave this room for another\n"
                      "* /leave [ROOM]      leave this room\n"
                      "* /nick NAME         be called NAME\n"
+                     "* /me TEXT           say what you do: /me waves\n"
                      "* /who               who is in this room\n"
                      "* /rooms [PREFIX]    which rooms there are\n"
                      "* /msg USER TEXT     tell one person only (\"USER\" where the name has spaces)\n"

@@ -118,25 +118,29 @@ static bool put_unescaped(struct buf *out, str raw)
     return true;
 }
 
-// The raw value to print for this data: a string, or anything else as it is.
-static str data_choose(str data, struct json_member members[JSON_KEYS_MAX])
+struct text_said text_read_data(str data)
 {
-    if (data.n == 0 || json_kind_of(data) != JSON_OBJECT)
-        return data;
+    struct text_said said = {.value = data};
+    struct json_member members[JSON_KEYS_MAX];
     size_t n;
+    if (data.n == 0 || json_kind_of(data) != JSON_OBJECT)
+        return said;
     if (json_object_scan(data, members, JSON_KEYS_MAX, &n, NULL) != OK)
-        return data; // a key twice, or too many: legal in data, just not something we look into
+        return said; // a key twice, or too many: legal in data, just not something we look into
     const struct json_member *text = json_member_find(members, n, STR("text"));
-    return text && text->kind == JSON_STRING ? text->value : data;
+    if (text == NULL || text->kind != JSON_STRING)
+        return said;
+    const struct json_member *action = json_member_find(members, n, STR("action"));
+    said.value = text->value;
+    said.action = action != NULL && str_eq(action->value, STR("true"));
+    return said;
 }
 
-void text_put_data(struct buf *out, str data)
+void text_put_said(struct buf *out, const struct text_said *said)
 {
-    struct json_member members[JSON_KEYS_MAX];
     size_t from = out->n;
-    str chosen = data_choose(data, members);
-    bool string = chosen.n > 0 && json_kind_of(chosen) == JSON_STRING;
-    if (!string || !put_unescaped(out, chosen))
-        buf_put_str(out, chosen);
+    bool string = said->value.n > 0 && json_kind_of(said->value) == JSON_STRING;
+    if (!string || !put_unescaped(out, said->value))
+        buf_put_str(out, said->value);
     text_escape_tail(out, from);
 }

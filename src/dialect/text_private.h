@@ -17,8 +17,16 @@
 // Escapes the bytes of out from `from` to its end, in place; they must be UTF-8.
 void text_escape_tail(struct buf *out, size_t from);
 
-// Appends the readable form of a message's data, escaped: the characters of a JSON string, those of an object's
-// top-level string "text", else the JSON as it is.
-void text_put_data(struct buf *out, str data);
+// How a message's `data` is shown. `value` is raw JSON that borrows from the data: its string, an object's top-level
+// string "text", or all of it. An action ("action":true beside the text, as /me makes it) is what somebody does.
+struct text_said {
+    str value;
+    bool action;
+};
+
+struct text_said text_read_data(str data);
+
+// Appends the readable form, escaped: the characters of a string, anything else as it is.
+void text_put_said(struct buf *out, const struct text_said *said);
 
 #endif

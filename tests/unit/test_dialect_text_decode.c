@@ -64,6 +64,32 @@ static void test_worst_expansion(void **state)
     decoded_free(&d);
 }
 
+static void test_me(void **state)
+{
+    (void)state;
+    struct decoded d = line_ok("/me  waves \"at\" Bob ");
+    assert_int_equal(d.command.type, CMD_MESSAGE);
+    assert_true(d.command.echo);
+    assert_str(d.command.data, "{\"text\":\"waves \\\"at\\\" Bob\",\"action\":true}");
+    assert_int_equal(json_validate(d.command.data, NULL), OK);
+    decoded_free(&d);
+
+    // The longest that a line can become must fit into what is promised for any line.
+    char text[1000];
+    memset(text, 1, sizeof text);
+    memcpy(text, "/me ", 4);
+    char scratch[6 * sizeof text + 2];
+    struct scratch s = {.p = scratch, .cap = sizeof scratch};
+    struct command c;
+    struct problem p;
+    assert_int_equal(dialect_get(DIALECT_TEXT_LINE)->decode((str){text, sizeof text}, &s, &c, &p), OK);
+    assert_int_equal(json_validate(c.data, NULL), OK);
+
+    d = line("/me  ");
+    assert_int_equal(d.problem.code, PROBLEM_BAD_COMMAND);
+    decoded_free(&d);
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -219,9 +245,13 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_worst_expansion),
-        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_rooms),
-        cmocka_unit_test(test_people),   cmocka_unit_test(test_help_and_quit),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_worst_expansion),
+        cmocka_unit_test(test_me),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_rooms),
+        cmocka_unit_test(test_people),
+        cmocka_unit_test(test_help_and_quit),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,25 @@ static void test_data_forms(void **state)
     check_entry(&empty, "[12:00:00] Ada: ");
 }
 
+// What somebody does stands behind the clock as well, so that nobody can speak as the server does.
+static void test_actions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *data, *line;
+    } cases[] = {
+        {"{\"text\":\"waves\",\"action\":true}", "[12:00:00] * Ada waves"},
+        {"{ \"action\" : true, \"text\" : \"a\\nb\" }", "[12:00:00] * Ada a\\nb"},
+        {"{\"text\":\"waves\",\"action\":false}", "[12:00:00] Ada: waves"},
+        {"{\"text\":\"waves\",\"action\":\"true\"}", "[12:00:00] Ada: waves"},
+        {"{\"text\":7,\"action\":true}", "[12:00:00] Ada: {\"text\":7,\"action\":true}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct entry e = message(STR("Ada"), str_from_cstr(cases[i].data));
+        check_entry(&e, cases[i].line);
+    }
+}
+
 static void test_clock(void **state)
 {
     (void)state;
@@ -296,8 +315,8 @@ static void test_long_lists_are_wrapped(void **state)
     ev = (struct event){.type = EV_HELP};
     got = encode_event(&o, DIALECT_TEXT_LINE, &ev);
     check_lines(got, 96);
-    static const char *const words[] = {"/join", "/leave",   "/nick", "/who", "/rooms",
-                                        "/msg",  "/history", "/help", "/quit"};
+    static const char *const words[] = {"/join", "/leave", "/nick",    "/who",  "/rooms",
+                                        "/msg",  "/me",    "/history", "/help", "/quit"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         assert_non_null(memmem(got.p, got.n, words[i], strlen(words[i])));
     output_deinit(&o);
@@ -324,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_data_forms),
+        cmocka_unit_test(test_actions),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_member_entries),
         cmocka_unit_test(test_escapes),
