@@ -11,31 +11,15 @@
 
 static const char DOTS[] = "\xE2\x80\xA6";
 
-static uint32_t code_point(const uint8_t *p, size_t n)
-{
-    static const uint8_t lead_mask[5] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    uint32_t c = p[0] & lead_mask[n];
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | (p[i] & 0x3Fu);
-    return c;
-}
-
-static bool is_dangerous(uint32_t c)
-{
-    if (c < 0x20 || (c >= 0x7F && c < 0xA0))
-        return true; // C0, DEL, C1: terminals act on them
-    if (c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
-        (c >= 0x2066 && c <= 0x2069))
-        return true; // Unicode's Bidi_Control property
-    return c == 0x2028 || c == 0x2029 || (c >= 0x200B && c <= 0x200D) || c == 0xFEFF;
-}
+// In a log two names that look alike must not be taken for each other, so the joiners are shown as well.
+static bool is_dangerous(uint32_t c) { return utf8_steers(c) || c == 0x200C || c == 0x200D; }
 
 // The escaped form of the character of n octets at p (n = 0: malformed). Returns its length.
 static size_t escape_one(const uint8_t *p, size_t n, char ret[8])
 {
     if (n == 0)
         return (size_t)snprintf(ret, 8, "\\ufffd");
-    uint32_t c = code_point(p, n);
+    uint32_t c = utf8_code_point(p, n);
     switch (c) {
     case '"':
         return (size_t)snprintf(ret, 8, "\\\"");

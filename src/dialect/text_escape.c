@@ -12,25 +12,35 @@
 #include "base/assert.h"
 #include "dialect/text_private.h"
 #include "wire/json.h"
+#include "wire/utf8.h"
 
 enum { ESCAPE_MAX = 6 };
+
+// Octets of the hostile characters that begin with this one (utf8_steers); 0 where none does, as for nearly all text.
+static size_t hostile_candidate(unsigned char first)
+{
+    if (first < 0x20)
+        return first == '\t' ? 0 : 1;
+    switch (first) {
+    case 0x7f:
+        return 1;
+    case 0xc2: // U+0080-009F
+    case 0xd8: // U+061C
+        return 2;
+    case 0xe1: // U+180E
+    case 0xe2: // U+200B-206F
+    case 0xef: // U+FEFF, U+FFF9-FFFB
+        return 3;
+    default:
+        return 0;
+    }
+}
 
 // Length of the hostile character that begins at p, 0 where the character there is fine.
 static size_t hostile_length(const unsigned char *p, size_t n)
 {
-    if (p[0] < 0x20)
-        return p[0] == '\t' ? 0 : 1;
-    if (p[0] == 0x7f)
-        return 1;
-    if (p[0] == 0xc2 && n >= 2 && p[1] < 0xa0) // U+0080-009F
-        return 2;
-    if (p[0] != 0xe2 || n < 3)
-        return 0;
-    if (p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) // U+202A-202E
-        return 3;
-    if (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9) // U+2066-2069
-        return 3;
-    return 0;
+    size_t length = hostile_candidate(p[0]);
+    return length != 0 && length <= n && utf8_steers(utf8_code_point(p, length)) ? length : 0;
 }
 
 // Writes the escape for the hostile character of that length at p; returns the escape's length.
@@ -42,14 +52,13 @@ static size_t escape_encode(const unsigned char *p, size_t length, char ret[ESCA
         ret[1] = p[0] == '\n' ? 'n' : 'r';
         return 2;
     }
-    if (length <= 2) { // the last byte is the code point, also of C2 80-9F
-        unsigned char c = p[length - 1];
+    uint32_t cp = utf8_code_point(p, length);
+    if (cp < 0x100) {
         ret[1] = 'x';
-        ret[2] = hex[c >> 4];
-        ret[3] = hex[c & 15];
+        ret[2] = hex[cp >> 4];
+        ret[3] = hex[cp & 15];
         return 4;
     }
-    unsigned cp = (unsigned)(p[0] & 0x0f) << 12 | (unsigned)(p[1] & 0x3f) << 6 | (unsigned)(p[2] & 0x3f);
     ret[1] = 'u';
     ret[2] = hex[cp >> 12 & 15];
     ret[3] = hex[cp >> 8 & 15];
@@ -63,8 +72,7 @@ static size_t escape_extra(const unsigned char *p, size_t n)
 {
     size_t extra = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned char c = p[i];
-        if (c >= 0x20 && c != 0x7f && c != 0xc2 && c != 0xe2)
+        if (hostile_candidate(p[i]) == 0)
             continue;
         size_t length = hostile_length(p + i, n - i);
         if (length > 0) {

@@ -5,7 +5,8 @@
 //     character                                shown as
 //     line feed, carriage return               \n  \r
 //     U+0000-001F except TAB, DEL, U+0080-009F \x1b  \x7f  \x9b
-//     U+202A-202E, U+2066-2069                 \u202e          (they turn the direction of what follows)
+//     line separators, what turns the          \u2028  \u202e
+//     direction of text, what has no width     (wire/utf8.h, utf8_steers)
 //
 // A backslash itself is shown as it is: people write them, and the escapes are there to be harmless, not to be
 // read back.

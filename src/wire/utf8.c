@@ -11,6 +11,7 @@
 // A chain of comparisons by character length was measured against it: 0.9 ns per octet on Cyrillic words, this 0.3.
 // (The idea of rows as shift words is Per Vognsen's, 2020.)
 #include "wire/utf8.h"
+#include "base/assert.h"
 
 #define HIGH_BITS 0x8080808080808080u
 
@@ -101,4 +102,26 @@ str utf8_take(str s, size_t n)
     while (n > 0 && ((uint8_t)s.p[n] & 0xc0) == 0x80)
         n--;
     return str_take(s, n);
+}
+
+uint32_t utf8_code_point(const uint8_t *p, size_t n)
+{
+    static const uint8_t lead_mask[5] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    ASSERT(n >= 1 && n <= 4);
+    uint32_t c = p[0] & lead_mask[n];
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (p[i] & 0x3fu);
+    return c;
+}
+
+static bool in(uint32_t c, uint32_t from, uint32_t to) { return c >= from && c <= to; }
+
+bool utf8_steers(uint32_t c)
+{
+    if (c < 0x600)
+        return c < 0x20 || in(c, 0x7f, 0x9f);
+    if (in(c, 0x200b, 0x206f))
+        return c == 0x200b || in(c, 0x200e, 0x200f) || in(c, 0x2028, 0x202e) || in(c, 0x2060, 0x2064) ||
+               in(c, 0x2066, 0x206f);
+    return c == 0x061c || c == 0x180e || c == 0xfeff || in(c, 0xfff9, 0xfffb);
 }

@@ -31,6 +31,15 @@ bool utf8_valid(str s);
 // Octets of the character at p (1 to 4), looking at no more than n; 0 if it is malformed or cut off.
 size_t utf8_char_length(const uint8_t *p, size_t n);
 
+// The code point of the character of n octets (1 to 4) at p, which utf8_char_length has measured.
+uint32_t utf8_code_point(const uint8_t *p, size_t n);
+
+// True for characters that steer a display instead of standing in it: C0, DEL and C1 (TAB and line ends too), the line
+// and paragraph separators, everything that turns the direction of text (Unicode's Bidi_Control property), and what has
+// no width and no use in writing: U+180E, 200B, 2060-2064, 206A-206F, FEFF, FFF9-FFFB. The joiners U+200C and U+200D
+// are none: Persian, the Indian scripts and composed emoji need them.
+bool utf8_steers(uint32_t code_point);
+
 // The longest part of s, up to n octets, that does not end inside a character. s must be valid UTF-8.
 str utf8_take(str s, size_t n);
 

@@ -171,7 +171,8 @@ for (const Text of [TcpText, WsText]) {
     const cases = { 'a\nb': 'a\\nb', '\r\n* left': '\\r\\n* left', '\x1b[2J': '\\x1b[2J',
       '\0\x07\x08\x7f': '\\x00\\x07\\x08\\x7f', '\u009b31m': '\\x9b31m', '\u202eevil\u2066': '\\u202eevil\\u2066',
       'tab\tstays': 'tab\tstays',
-      '\\x1b': '\\x1b', 'é✓😀\u00a0': 'é✓😀\u00a0', '\u2029': '\u2029' };
+      '\\x1b': '\\x1b', 'é✓😀\u00a0': 'é✓😀\u00a0', '\u2028\u2029\u061c': '\\u2028\\u2029\\u061c',
+      '\u200e\u200f\u200b\ufeff': '\\u200e\\u200f\\u200b\\ufeff', '👨‍👩': '👨‍👩' };
     for (const [data, shown] of Object.entries(cases)) {
       await writer.call({ type: 'message', room, data });
       assert.match(await reader.line(), spoken(writer.welcome.name, shown));

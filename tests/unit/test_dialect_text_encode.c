@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Text lines: events and entries as a person in front of a terminal sees them.
+#include "dialect/text_private.h"
 #include "unit/dialect_support.h"
+#include "wire/utf8.h"
 
 static const uint64_t noon_ms = UINT64_C(1795176000999); // 2026-11-20 12:00:00.999 UTC
 
@@ -147,8 +149,17 @@ static void test_escapes(void **state)
         {STR("\n\r\t"), "\\n\\r\t"},
         {STR("\0\x01\x1f\x7f"), "\\x00\\x01\\x1f\\x7f"},
         {STR("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0"), "\\x80\\x9b\\x9f\xc2\xa0"},
-        {STR("\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf"), "\xe2\x80\xa9\\u202a\\u202e\xe2\x80\xaf"},
-        {STR("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"), "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa"},
+        {STR("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf"),
+         "\xe2\x80\xa7\\u2028\\u2029\\u202a\\u202e\xe2\x80\xaf"},
+        {STR("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaf\xe2\x81\xb0"),
+         "\xe2\x81\xa5\\u2066\\u2069\\u206f\xe2\x81\xb0"},
+        {STR("\xd8\x9b\xd8\x9c\xd8\x9d"), "\xd8\x9b\\u061c\xd8\x9d"},
+        {STR("\xe2\x80\x8a\xe2\x80\x8b\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90"),
+         "\xe2\x80\x8a\\u200b\\u200e\\u200f\xe2\x80\x90"},
+        {STR("\xe1\xa0\x8e\xe2\x81\xa0\xef\xbb\xbf\xef\xbf\xb9\xef\xbf\xbd"),
+         "\\u180e\\u2060\\ufeff\\ufff9\xef\xbf\xbd"},
+        {STR("\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8c"),
+         "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8c"},
         {STR("a\x1b"), "a\\x1b"},
         {STR("\x1b\x61"), "\\x1b\x61"},
         {STR("\\x1b"), "\\x1b"},
@@ -171,6 +182,41 @@ static void test_escapes(void **state)
     }
     output_deinit(&o);
     output_deinit(&json);
+}
+
+static size_t utf8_put(uint32_t c, char ret[4])
+{
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const uint8_t lead[5] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (size_t i = n; i-- > 1; c >>= 6)
+        ret[i] = (char)(0x80 | (c & 0x3f));
+    ret[0] = (char)(lead[n] | c);
+    return n;
+}
+
+// Every character there is: what steers a display is escaped, and nothing else.
+static void test_escapes_of_all_characters(void **state)
+{
+    (void)state;
+    struct output o;
+    output_init(&o);
+    uint32_t escaped = 0;
+    for (uint32_t c = 0; c < 0x110000; c++) {
+        char raw[6] = "a";
+        size_t n = utf8_put(c, raw + 1);
+        if (c >= 0xd800 && c < 0xe000)
+            continue;
+        raw[1 + n] = 'b';
+        buf_reset(&o.buf, 0);
+        buf_put(&o.buf, raw, n + 2);
+        text_escape_tail(&o.buf, 0);
+        bool same = str_eq(buf_str(&o.buf), str_make(raw, n + 2));
+        if (same == (utf8_steers(c) && c != '\t'))
+            fail_msg("U+%04x", c);
+        escaped += !same;
+    }
+    assert_int_equal(escaped, 95); // as many as docs/protocol/text.md lists
+    output_deinit(&o);
 }
 
 // Long runs of what needs escapes, and memory that ends anywhere in between.
@@ -347,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_member_entries),
         cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_escapes_of_all_characters),
         cmocka_unit_test(test_escapes_out_of_room),
         cmocka_unit_test(test_welcome_joined_left),
         cmocka_unit_test(test_acks_and_directs),
