@@ -253,7 +253,7 @@ void conn_on_deadline(struct shard *sh, uint32_t index)
     }
     switch ((enum conn_phase)c->phase) {
     case PHASE_HTTP:
-        if (c->in != NULL || c->out.head != NULL) {
+        if (c->in != NULL || c->out.head != NULL || c->in_body) {
             buf_reset(&sh->http, SEGMENT_BYTES_MAX);
             http_put_error(&sh->http, 408, STR("The request did not arrive in time."), true,
                            sh->wall_ms / 1000);

@@ -31,6 +31,7 @@
 #include "core/post.h"
 #include "core/shard.h"
 #include "wire/http.h"
+#include "wire/http_body.h"
 #include "wire/line.h"
 #include "wire/ws_frame.h"
 
@@ -89,6 +90,13 @@ struct switching {
     uint8_t payload[];
 };
 
+// A request that is refused when its body has been read: until then the next one cannot be found.
+struct http_refused {
+    struct http_body body;
+    uint16_t status;
+    bool keep_alive;
+};
+
 struct conn {
     uint8_t phase;
     uint8_t ending;
@@ -111,6 +119,7 @@ struct conn {
     bool peer_is_long : 1;
     bool quitting : 1;     // has said its last command; parked until its deadline
     bool greeted : 1;      // LINE: is somebody; until then nobody can know of it
+    bool in_body : 1;      // HTTP: `refused` is in use, not `http`
     bool judged : 1;       // LINE: its first line was no other protocol's
     bool cut : 1;          // ended with something still to say, or nobody to say it to: the socket is reset
     uint8_t closed_reason; // enum close_reason
@@ -135,6 +144,7 @@ struct conn {
     struct switching *switching;
     union {
         struct http_scanner http;
+        struct http_refused refused;
         struct ws_decoder ws;
         struct line_decoder line;
     };
@@ -203,6 +213,9 @@ void conn_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
 void conn_unpark(struct shard *sh, uint32_t index);
 void conn_park(struct shard *sh, uint32_t index);
 void conn_queue_unpark(struct shard *sh, uint32_t index);
+// Above so many bytes of its own that wait to be written it is not read on. HTTP: what is pipelined is answered one by
+// one, so that nobody orders pages faster than he takes them.
+uint32_t conn_out_bound(const struct shard *sh, const struct conn *c);
 struct input *conn_input(struct shard *sh, struct conn *c); // made on demand; NULL when memory is out
 void conn_input_tidy(struct shard *sh, struct conn *c);     // freed when empty
 // One whole message: false when it must wait (the caller keeps it and parks).

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// HTTP on the way to WebSocket: the pages, the probes, the metrics, and the upgrade. No request of ours has a body,
-// so one that announces a body is answered and the connection closed: where the next request would begin is never
-// a guess (request smuggling lives from such guesses). The same holds for every refused upgrade.
+// HTTP on the way to WebSocket: the pages, the probes, the metrics, and the upgrade. No request of ours has a body. One
+// that brings a body is refused when all of it was there, so that the next request is where it is and never where
+// somebody guesses (request smuggling lives from such guesses); a GET with a body, and whoever asks first whether to send
+// it (Expect), is answered at once and the connection closed. The same holds for every refused upgrade.
 #include "core/shard_state.h"
 
 #include "wire/origin.h"
@@ -19,12 +20,14 @@ static void http_error(struct shard *sh, uint32_t index, uint16_t status, const 
     http_end(sh, index);
 }
 
+static bool http_has_body(const struct http_request *rq) { return rq->chunked || rq->content_length != 0; }
+
 // A complete answer; the connection goes on if both sides want it to.
 static void http_answer(struct shard *sh, uint32_t index, const struct http_request *rq,
                         struct http_response *rs, str body, bool body_static)
 {
     bool head_only = str_eq(rq->method, STR("HEAD")) || rs->status == 304;
-    rs->keep_alive = rq->keep_alive && !sh->draining;
+    rs->keep_alive = rq->keep_alive && !http_has_body(rq) && !sh->draining;
     rs->content_length = body.n;
     rs->wall_s = sh->wall_ms / 1000;
     if (rs->status >= 400)
@@ -165,6 +168,54 @@ static void upgrade(struct shard *sh, uint32_t index, const struct http_request 
         edge_text_start(sh, index);
 }
 
+static void http_refuse_now(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status)
+{
+    struct http_response rs = {.status = status,
+                               .allow = status == 405 ? STR("GET, HEAD") : STR_NONE,
+                               .content_type = STR("text/plain; charset=utf-8"),
+                               .cache_control = STR("no-store")};
+    str sentence = status == 405 ? STR("Only GET and HEAD are served here.\n")
+                                 : STR("There is nothing here. The chat page is at /.\n");
+    http_answer(sh, index, rq, &rs, sentence, true);
+}
+
+static void http_refuse(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status)
+{
+    struct conn *c = conn_at(sh, index);
+    if (!http_has_body(rq) || http_field_count(rq, STR("Expect")) != 0) {
+        http_refuse_now(sh, index, rq, status);
+        return;
+    }
+    c->in_body = true;
+    c->refused = (struct http_refused){.status = status, .keep_alive = rq->keep_alive};
+    if (rq->chunked)
+        http_body_init_chunked(&c->refused.body);
+    else
+        http_body_init_length(&c->refused.body, (uint32_t)rq->content_length);
+}
+
+// Bytes of the body of a request that will be refused; how many they were.
+static size_t http_body_take(struct shard *sh, uint32_t index, str bytes)
+{
+    struct conn *c = conn_at(sh, index);
+    struct http_refused refused = c->refused;
+    size_t used;
+    enum err e = http_body_skip(&c->refused.body, bytes, &used);
+    if (e == ERR_MORE)
+        return used;
+    if (e != OK) {
+        bool large = e == ERR_TOO_LARGE;
+        http_error(sh, index, large ? 413 : 400,
+                   large ? "The request body is too large." : "The chunked request body is malformed.");
+        return used;
+    }
+    c->in_body = false;
+    http_scanner_init(&c->http);
+    const struct http_request rest = {.method = STR("POST"), .keep_alive = refused.keep_alive};
+    http_refuse_now(sh, index, &rest, refused.status);
+    return used;
+}
+
 static void http_route(struct shard *sh, uint32_t index, const struct http_request *rq)
 {
     uint8_t phase, dialect;
@@ -175,17 +226,10 @@ static void http_route(struct shard *sh, uint32_t index, const struct http_reque
     const struct asset *a = asset_find(sh->settings, rq->path);
     bool healthz = str_eq(rq->path, STR("/healthz")), readyz = str_eq(rq->path, STR("/readyz"));
     bool metrics = str_eq(rq->path, STR("/metrics"));
-    if (a == NULL && !healthz && !readyz && !metrics) {
-        http_text(sh, index, rq, 404, STR("There is nothing here. The chat page is at /.\n"));
-        return;
-    }
-    if (!str_eq(rq->method, STR("GET")) && !str_eq(rq->method, STR("HEAD"))) {
-        struct http_response rs = {
-            .status = 405, .allow = STR("GET, HEAD"), .content_type = STR("text/plain; charset=utf-8")};
-        http_answer(sh, index, rq, &rs, STR("Only GET and HEAD are served here.\n"), true);
-        return;
-    }
-    if (healthz)
+    bool known = a != NULL || healthz || readyz || metrics;
+    if (!known || !(str_eq(rq->method, STR("GET")) || str_eq(rq->method, STR("HEAD"))))
+        http_refuse(sh, index, rq, known ? 405 : 404);
+    else if (healthz)
         http_text(sh, index, rq, 200, STR("ok\n"));
     else if (readyz)
         http_text(sh, index, rq, sh->draining ? 503 : 200, sh->draining ? STR("draining\n") : STR("ready\n"));
@@ -205,21 +249,16 @@ static void http_request_take(struct shard *sh, uint32_t index, str head)
     }
     str upgrade_to;
     bool upgrading = http_field_find(&rq, STR("Upgrade"), &upgrade_to);
-    if (upgrading && (rq.chunked || rq.content_length != 0)) {
+    if (upgrading && http_has_body(&rq)) {
         http_error(sh, index, 400, "A request to upgrade has no body."); // what follows it are frames
-        return;
-    }
-    if (rq.chunked) {
-        http_error(sh, index, 501, "This server takes no chunked request bodies.");
         return;
     }
     if (rq.content_length > HTTP_BODY_MAX) {
         http_error(sh, index, 413, "The request body is too large.");
         return;
     }
-    if (rq.content_length != 0 || upgrading)
-        rq.keep_alive =
-            false; // what follows is a body, or frames of a protocol that is not spoken here: not read
+    if (upgrading)
+        rq.keep_alive = false; // what follows may be frames of a protocol that is not spoken here: not read
     http_route(sh, index, &rq);
 }
 
@@ -228,11 +267,15 @@ size_t conn_http_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
     struct conn *c = conn_at(sh, index);
     size_t off = 0;
     while (c->ending == ENDING_OPEN && c->phase == PHASE_HTTP && off < n) {
-        if (c->out.bytes > sh->settings->reply_bytes) {
+        if (c->out.bytes > conn_out_bound(sh, c)) {
             conn_park(sh, index);
             break;
         }
         str rest = str_make((const char *)p + off, n - off);
+        if (c->in_body) {
+            off += http_body_take(sh, index, rest);
+            continue;
+        }
         size_t head_n;
         enum err e = http_head_scan(&c->http, rest, &head_n);
         if (e == ERR_MORE)
@@ -243,8 +286,8 @@ size_t conn_http_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
             break;
         }
         http_scanner_init(&c->http);
-        http_request_take(sh, index, str_take(rest, head_n));
         off += head_n;
+        http_request_take(sh, index, str_take(rest, head_n));
     }
     return off;
 }

@@ -157,11 +157,18 @@ bool shard_on_bytes(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
     return go_on;
 }
 
+enum { HTTP_OUT_BYTES = 4096 }; // some probes' answers may share a write
+
+uint32_t conn_out_bound(const struct shard *sh, const struct conn *c)
+{
+    return c->phase == PHASE_HTTP ? HTTP_OUT_BYTES : sh->settings->reply_bytes;
+}
+
 void conn_park(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
     c->parked = true;
-    if (c->pending == 0 && c->out.bytes <= sh->settings->reply_bytes) { // it waits for a mailbox
+    if (c->pending == 0 && c->out.bytes <= conn_out_bound(sh, c)) { // it waits for a mailbox
         metric_add(&sh->metrics->mail_full, 1);
         index_list_push(&sh->mail_waiters, index);
     }

@@ -60,7 +60,7 @@ struct http_request {
     uint8_t version_minor; // 0 or 1
     bool keep_alive;       // the client would go on; false for HTTP/1.0
     bool has_content_length;
-    bool chunked;            // Transfer-Encoding: chunked; this server has no use for it and answers 501
+    bool chunked;            // Transfer-Encoding: chunked; see wire/http_body.h
     uint64_t content_length; // 0 without the field; not yet held against HTTP_BODY_MAX
     uint16_t status;         // after an error: the response's status
     const char *reason;      // after an error: a static sentence

@@ -155,10 +155,25 @@ test('404, 405', async () => {
 
 test('a body is never taken for a request', async () => {
   const tcp = await server.connect();
-  tcp.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${SECOND.length}\r\n\r\n${SECOND}`);
-  assert.equal((await tcp.response()).status, 405);
-  assert.equal((await tcp.readEnd()).length, 0);
+  const chunk = `${SECOND.length.toString(16)};x=y\r\n${SECOND}\r\n`;
+  for (const [method, path, status] of [['POST', '/', 405], ['PUT', '/none', 404], ['DELETE', '/healthz', 405]]) {
+    for (const body of [`Content-Length: ${SECOND.length}\r\n\r\n${SECOND}`,
+      `Transfer-Encoding: chunked\r\n\r\n${chunk}${chunk}0\r\nX: y\r\n\r\n`,
+      'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n']) {
+      tcp.write(`${method} ${path} HTTP/1.1\r\nHost: a\r\n${body}`);
+      const answer = await tcp.response();
+      assert.equal(answer.status, status);
+      assert.equal(answer.headers.allow, status === 405 ? 'GET, HEAD' : undefined);
+      tcp.write(get('/healthz')); // what lies behind the body is the next request
+      assert.equal((await tcp.response()).body.toString(), 'ok\n');
+    }
+  }
   tcp.destroy();
+  const other = await server.connect(); // a GET needs none: it is answered, and what follows is not read
+  other.write(get('/healthz', `Content-Length: ${SECOND.length}\r\n`) + SECOND);
+  assert.equal((await other.response()).status, 200);
+  assert.equal((await other.readEnd()).length, 0);
+  other.destroy();
   await refused('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n', [405, 417]);
   for (const n of ['65537', '1000000', '18446744073709551615']) await refused(get('/', `Content-Length: ${n}\r\n`),
     413);
@@ -173,7 +188,7 @@ test('A5: Content-Length and Transfer-Encoding in every broken form', async () =
     await refused(get('/healthz', pair.map((n) => `Content-Length: ${n}\r\n`).join('')), 400);
   }
   for (const coding of ['chunked', 'Chunked', ' chunked ']) {
-    await refused(`${get('/healthz', `Transfer-Encoding: ${coding}\r\n`)}0\r\n\r\n`, 501);
+    await refused(`${get('/healthz', `Transfer-Encoding: ${coding}\r\n`, 'POST')}00x\r\n\r\n`, 400);
     await refused(get('/healthz', `Content-Length: 5\r\nTransfer-Encoding: ${coding}\r\n`), 400);
   }
   for (const coding of ['chunked, identity', 'identity, chunked', 'chunked, chunked', 'chunked;x=y', '"chunked"',
@@ -190,9 +205,16 @@ test('A5: Content-Length and Transfer-Encoding in every broken form', async () =
     'X: y\rContent-Length: 5', 'X:\0y']) {
     await refused(get('/healthz', `${field}\r\n`), 400);
   }
-  // Chunks, whatever is in them, are not read: bare LF, overflow, nothing.
-  for (const chunks of ['5\nhello\n0\n\n', 'ffffffffffffffff5\r\nhello\r\n0\r\n\r\n', '-1\r\n', '0\r\n\r\n', 'x']) {
-    await refused(get('/healthz', 'Transfer-Encoding: chunked\r\n') + chunks, 501);
+  // Chunks that end elsewhere for somebody else.
+  const chunked = (chunks) => get('/healthz', 'Transfer-Encoding: chunked\r\n', 'POST') + chunks;
+  for (const chunks of ['5\nhello\n0\n\n', '5\r\nhello\n0\r\n\r\n', '5\r\nhello0\r\n\r\n', '5\r\nhell\r\n0\r\n\r\n', '-1\r\n',
+    'x', '\r\n', ';x\r\n', '5 \r\nhello\r\n', ' 5\r\n', '0x5\r\n', '5;x\ny\r\n', '5;\0\r\n', '00000000000000000\r\n\r\n',
+    '0\r\n X: y\r\n\r\n', '0\r\nX: y\n\r\n', '0\r\n\n', '0\r\nX\0: y\r\n\r\n', '5\rhello']) {
+    await refused(chunked(chunks), 400);
+  }
+  for (const chunks of ['ffffffffffffffff5\r\n', '10001\r\n', 'fff5\r\n'.padEnd(65_531, 'x') + '\r\n9\r\n123456789', `0;${'x'.repeat(65_536)}`,
+    `0\r\n${'X: y\r\n'.repeat(11_000)}`, '1\r\nx\r\n'.repeat(11_000)]) {
+    await refused(chunked(chunks), 413);
   }
 });
 
@@ -316,7 +338,7 @@ test('A2: slow heads and bodies are cut by the handshake timer, and the healthy 
     // A body that never comes, and a connection kept alive for nothing.
     const body = await slow.connect();
     body.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx');
-    assert.equal((await body.response()).status, 405);
+    assert.equal((await body.response()).status, 408);
     await body.readEnd(2000);
     const idle = await slow.connect();
     await ask(idle);

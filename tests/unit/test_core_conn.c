@@ -515,7 +515,22 @@ static void http_answers(void **state)
         {"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 ", "ready\n"},
         {"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 ", "\r\n\r\nplenum_up 1\n"},
         {"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 426 ", "Sec-WebSocket-Version: 13"},
-        {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 501 ",
+        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwords\r\n0\r\n\r\n",
+         "HTTP/1.1 405 ", "\r\nAllow: GET, HEAD\r\n"},
+        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nwords", "HTTP/1.1 405 ",
+         "\r\nAllow: GET, HEAD\r\n"},
+        {"PUT /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nwords", "HTTP/1.1 404 ",
+         "nothing here"},
+        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", "HTTP/1.1 405 ",
+         "Connection: close"},
+        {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nwords", "HTTP/1.1 200 ", "Connection: close"},
+        {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200 ",
+         "Connection: close"},
+        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\nwords", "HTTP/1.1 400 ",
+         "Connection: close"},
+        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", "HTTP/1.1 413 ",
+         "Connection: close"},
+        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 501 ",
          "Connection: close"},
         {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n", "HTTP/1.1 413 ",
          "Connection: close"},
@@ -541,6 +556,49 @@ static void http_answers(void **state)
                          !ends); // a refused request's follower is never parsed
         net_free(n);
     }
+}
+
+// Who orders pages and takes none has ordered one.
+static void pipelined_requests_wait_for_the_answer_before(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    static unsigned char page[100 * 1024];
+    memset(page, 'x', sizeof page);
+    const struct asset big = {"/big", "text/plain", "\"big\"", page, sizeof page};
+    n->settings.assets = &big;
+    net_start(n);
+    struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
+    c->stalled = true;
+    static const char get[] = "GET /big HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (int i = 0; i < 100; i++)
+        post_bytes(c, get, sizeof get - 1);
+    net_settle(n);
+    assert_int_equal(METRIC(n, http_requests), 1);
+    assert_true(client_conn(c)->parked);
+    assert_true(c->paused);
+    assert_true(client_conn(c)->out.bytes < sizeof page + 1000);
+    c->stalled = false;
+    net_settle(n);
+    assert_int_equal(METRIC(n, http_requests), 100);
+    assert_true(c->rx.n > 100 * sizeof page);
+    assert_false(c->paused);
+    assert_null(client_conn(c)->in);
+    net_free(n);
+}
+
+static void a_body_that_does_not_come(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
+    send_bytes(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nwor");
+    assert_int_equal(c->rx.n, 0);
+    net_wait(n, n->settings.handshake_ms + 200);
+    assert_true(str_starts(str_make(c->rx.p, c->rx.n), STR("HTTP/1.1 408 ")));
+    assert_true(c->closed);
+    net_free(n);
 }
 
 static void accepting_has_a_limit(void **state)
@@ -578,6 +636,8 @@ int main(void)
         cmocka_unit_test(the_close_frame_comes_after_replies),
         cmocka_unit_test(handshake_deadlines),
         cmocka_unit_test(http_answers),
+        cmocka_unit_test(pipelined_requests_wait_for_the_answer_before),
+        cmocka_unit_test(a_body_that_does_not_come),
         cmocka_unit_test(accepting_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
