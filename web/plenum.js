@@ -325,12 +325,13 @@ export class Plenum extends Emitter {
 
   #onHelloError(reply) {
     const retriable = ['unauthorized', 'token_expired'].includes(reply.code) && typeof this.#o.token === 'function';
-    if (++this.#helloTries <= 2 && (this.resume || retriable)) {
+    const passing = TRANSIENT.has(reply.code);   // the server cannot look at the token now; it may be good
+    if (!passing && ++this.#helloTries <= 2 && (this.resume || retriable)) {
       this.resume = null;   // the session is gone or not ours: come as somebody new
       return this.#hello();
     }
     const error = new PlenumError(reply.code, reply.message, reply);
-    if (!TRANSIENT.has(reply.code)) return this.#end(error);
+    if (!passing) return this.#end(error);
     this.emit('error', error);
     this.#drainMs ??= reply.retry_ms ?? null;
     this.#giveUp(reply.code);

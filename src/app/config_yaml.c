@@ -37,9 +37,19 @@ static str line_at(const struct reader *r, uint32_t line)
     return found;
 }
 
+static void complain_memory(struct config_load *l, const char *name)
+{
+    complaint_add(&l->complaints, "%s: got no memory to read it, expected some hundred kilobytes", name);
+}
+
 static void complain_syntax(struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
+    // libyaml gives no reason where a copy of a tag or an anchor found no memory. The file may be well.
+    if (p->error == YAML_MEMORY_ERROR || p->error == YAML_NO_ERROR) {
+        complain_memory(r->load, r->load->file);
+        return;
+    }
     uint32_t line = (uint32_t)p->problem_mark.line + 1;
     if (p->error == YAML_READER_ERROR) { // bytes that are not text: libyaml knows only the offset
         line = 1;
@@ -338,7 +348,7 @@ void config_yaml_text(struct config_load *l, const char *name, str text)
     struct reader *r = calloc(1, sizeof *r);
     if (r == NULL || !yaml_parser_initialize(&r->parser)) {
         free(r);
-        complaint_add(&l->complaints, "%s: got no memory to read it", name);
+        complain_memory(l, name);
         return;
     }
     r->load = l;

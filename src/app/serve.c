@@ -269,9 +269,12 @@ enum exit_code serve_run(const struct config_sources *sources)
     } else {
         logger_configure(&first->values);
         reload_log_rejected(&first->complaints); // warnings
-        wiring_start_init(&s.start, &first->values);
-        wiring_init(s.wiring, &first->values, &s.start);
-        code = run(&s);
+        if (wiring_start_init(&s.start, &first->values) != OK) {
+            fputs("plenum: libcrypto does not work: it found no memory, or its library is broken\n", stderr);
+        } else {
+            wiring_init(s.wiring, &first->values, &s.start);
+            code = run(&s);
+        }
     }
     free(s.wiring);
     free(first);

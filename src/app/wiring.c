@@ -3,8 +3,8 @@
 
 #include "app/process_stats.h"
 #include "io/random.h"
+#include "wire/digest.h"
 
-#include <openssl/sha.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -41,27 +41,29 @@ static uint32_t connections(const struct config *c, uint32_t shard_count)
 
 // The secret is the operator's text; the key has a fixed size and a purpose of its own, so that the same secret may
 // sign other things one day.
-static void resume_key(const char *secret, uint8_t ret[32])
+static enum err resume_key(const char *secret, uint8_t ret[32])
 {
     static const char purpose[] = "plenum resume token 1";
     if (secret[0] == '\0') {
         random_bytes(ret, 32);
-        return;
+        return OK;
     }
     unsigned char text[sizeof purpose + CONFIG_SECRET_MAX];
     size_t n = strlen(secret);
     memcpy(text, purpose, sizeof purpose);
     memcpy(text + sizeof purpose, secret, n);
-    SHA256(text, sizeof purpose + n, ret);
+    return digest_sha256(text, sizeof purpose + n, ret);
 }
 
-void wiring_start_init(struct wiring_start *start, const struct config *c)
+enum err wiring_start_init(struct wiring_start *start, const struct config *c)
 {
+    if (digest_self_test() != OK)
+        return ERR_NOMEM;
     start->shard_count = c->server_shards > 0 ? c->server_shards : cores();
     start->connections_max = connections(c, start->shard_count);
     start->memory_bytes_max = memory_budget(c);
     random_bytes(&start->hash_key, sizeof start->hash_key);
-    resume_key(c->sessions_secret, start->resume_key);
+    return resume_key(c->sessions_secret, start->resume_key);
 }
 
 static uint32_t share(uint32_t total, uint32_t shards) { return total / shards > 0 ? total / shards : 1; }

@@ -156,7 +156,11 @@ static void upgrade(struct shard *sh, uint32_t index, const struct http_request 
     if (phase == PHASE_WS && dialect == DIALECT_JSON && ws_protocol_offered(rq, STR("plenum.v1.json")))
         protocol = STR("plenum.v1.json");
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
-    ws_handshake_put_response(&sh->http, &h, protocol);
+    if (ws_handshake_put_response(&sh->http, &h, protocol) != OK) {
+        metric_add(&sh->metrics->limit_memory, 1);
+        upgrade_refuse(sh, index, 503, "The server is out of memory; try again later.");
+        return;
+    }
     conn_put_buf(sh, index, &sh->http);
     if (c->ending != ENDING_OPEN)
         return;

@@ -72,13 +72,10 @@ static void identity_fresh(struct shard *sh, char ret_session[SESSION_ID_LEN], c
         ret_user[6 + i] = alphabet[r[16 + i] & 31];
 }
 
-static bool session_start(struct shard *sh, uint32_t index, const char id[SESSION_ID_LEN], str user, str name,
-                          bool resumed)
+static void session_start(struct shard *sh, uint32_t index, struct session *session, bool resumed)
 {
     struct conn *c = conn_at(sh, index);
-    c->session = session_make(sh, id, user, name);
-    if (c->session == NULL)
-        return false;
+    c->session = session;
     c->hello_seen = true;
     c->registered = true;
     metric_add(&sh->metrics->sessions, 1);
@@ -89,20 +86,18 @@ static bool session_start(struct shard *sh, uint32_t index, const char id[SESSIO
     if (c->phase != PHASE_LINE)
         heartbeat_start(sh, index);
     shard_notice(sh, NOTICE_SESSION_STARTED, index, 0, resumed ? "resumed" : "new", STR_NONE);
-    return true;
 }
 
-static void put_welcome(struct shard *sh, uint32_t index, str id)
+static void put_welcome(struct shard *sh, uint32_t index, str id, str token)
 {
     const struct settings *s = sh->settings;
     const struct session *session = conn_at(sh, index)->session;
-    char token[RESUME_TOKEN_MAX];
     struct event ev = {.type = EV_WELCOME,
                        .id = id,
                        .session = str_make(session->id, SESSION_ID_LEN),
                        .user = session_user(session),
                        .name = session_name(session),
-                       .resume = str_make(token, resume_token_make(sh, session, token)),
+                       .resume = token,
                        .heartbeat_s = s->heartbeat_ms / 1000,
                        .limit_message_bytes = s->message_bytes,
                        .limit_rooms = s->rooms_per_connection,
@@ -111,24 +106,43 @@ static void put_welcome(struct shard *sh, uint32_t index, str id)
     conn_put_event(sh, index, &ev);
 }
 
+static bool hello_unavailable(struct shard *sh, struct problem *ret_problem)
+{
+    metric_add(&sh->metrics->limit_memory, 1);
+    *ret_problem =
+        (struct problem){PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.", 1000};
+    return false;
+}
+
+// The new token comes before the session: without one there is none, and the client may say hello again.
 bool edge_hello(struct shard *sh, uint32_t index, const struct command *cmd, struct problem *ret_problem)
 {
     struct identity who;
     char user[6 + GUEST_CHARS];
     uint8_t opened[RESUME_TOKEN_MAX];
     // A token that is not good any more is as none: the welcome names the new session.
-    bool resumed = cmd->resume.n != 0 && resume_token_open(sh, cmd->resume, opened, &who) == OK;
+    enum err e = ERR_NOT_FOUND;
+    if (cmd->resume.n != 0)
+        e = resume_token_open(sh, cmd->resume, opened, &who);
+    if (e == ERR_NOMEM) // it may be a good one, and its session must not be lost over this
+        return hello_unavailable(sh, ret_problem);
+    bool resumed = e == OK;
     if (!resumed) {
         identity_fresh(sh, who.session, user);
         who.user = str_make(user, sizeof user);
         who.name = cmd->name.n != 0 ? cmd->name : who.user;
     }
-    if (!session_start(sh, index, who.session, who.user, who.name, resumed)) {
-        *ret_problem =
-            (struct problem){PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.", 1000};
-        return false;
+    struct session *session = session_make(sh, who.session, who.user, who.name);
+    char token[RESUME_TOKEN_MAX];
+    size_t token_n;
+    if (session == NULL)
+        return hello_unavailable(sh, ret_problem);
+    if (resume_token_make(sh, session, token, &token_n) != OK) {
+        mem_free(sh->mem, session, sizeof *session + session->user_n + session->name_n);
+        return hello_unavailable(sh, ret_problem);
     }
-    put_welcome(sh, index, cmd->type == CMD_HELLO ? cmd->id : STR_NONE);
+    session_start(sh, index, session, resumed);
+    put_welcome(sh, index, cmd->type == CMD_HELLO ? cmd->id : STR_NONE, str_make(token, token_n));
     return true;
 }
 

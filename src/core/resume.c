@@ -11,9 +11,8 @@
 #include "core/shard_state.h"
 
 #include "base/codec.h"
+#include "wire/digest.h"
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 enum {
     TOKEN_VERSION = 1,
@@ -23,17 +22,18 @@ enum {
 };
 _Static_assert((4 * TOKEN_BYTES_MAX + 2) / 3 <= RESUME_TOKEN_MAX, "a token fits its limit");
 
-static void token_mac(const struct shard *sh, const uint8_t *p, size_t n, uint8_t ret[MAC_LEN])
+static enum err token_mac(const struct shard *sh, const uint8_t *p, size_t n, uint8_t ret[MAC_LEN])
 {
-    uint8_t full[EVP_MAX_MD_SIZE];
-    unsigned full_n = 0;
+    uint8_t full[SHA256_BYTES];
     const uint8_t *key = sh->settings->resume_key;
-    bool done = HMAC(EVP_sha256(), key, sizeof sh->settings->resume_key, p, n, full, &full_n) != NULL;
-    ASSERT(done && full_n >= MAC_LEN);
+    if (digest_hmac_sha256(key, sizeof sh->settings->resume_key, p, n, full) != OK)
+        return ERR_NOMEM;
     memcpy(ret, full, MAC_LEN);
+    return OK;
 }
 
-size_t resume_token_make(const struct shard *sh, const struct session *s, char ret[RESUME_TOKEN_MAX])
+enum err resume_token_make(const struct shard *sh, const struct session *s, char ret[RESUME_TOKEN_MAX],
+                           size_t *ret_n)
 {
     uint8_t t[TOKEN_BYTES_MAX];
     size_t n = 0;
@@ -46,8 +46,10 @@ size_t resume_token_make(const struct shard *sh, const struct session *s, char r
     t[n++] = s->name_n;
     memcpy(t + n, s->text, (size_t)s->user_n + s->name_n);
     n += (size_t)s->user_n + s->name_n;
-    token_mac(sh, t, n, t + n);
-    return base64url_encode(t, n + MAC_LEN, ret);
+    if (token_mac(sh, t, n, t + n) != OK)
+        return ERR_NOMEM;
+    *ret_n = base64url_encode(t, n + MAC_LEN, ret);
+    return OK;
 }
 
 enum err resume_token_open(const struct shard *sh, str token, uint8_t buffer[RESUME_TOKEN_MAX],
@@ -59,7 +61,8 @@ enum err resume_token_open(const struct shard *sh, str token, uint8_t buffer[RES
         return ERR_SYNTAX;
     if (n < HEAD_LEN + MAC_LEN || buffer[0] != TOKEN_VERSION)
         return ERR_SYNTAX;
-    token_mac(sh, buffer, n - MAC_LEN, mac);
+    if (token_mac(sh, buffer, n - MAC_LEN, mac) != OK)
+        return ERR_NOMEM;
     if (CRYPTO_memcmp(mac, buffer + n - MAC_LEN, MAC_LEN) != 0)
         return ERR_SYNTAX;
     uint64_t issued = 0;

@@ -156,8 +156,10 @@ struct identity {
     char session[SESSION_ID_LEN];
     str user, name; // borrow from the buffer given
 };
-size_t resume_token_make(const struct shard *sh, const struct session *s, char ret[RESUME_TOKEN_MAX]);
-// ERR_SYNTAX: not a token of ours; ERR_DENIED: too old.
+// ERR_NOMEM where libcrypto found no memory (wire/digest.h).
+enum err resume_token_make(const struct shard *sh, const struct session *s, char ret[RESUME_TOKEN_MAX],
+                           size_t *ret_n) WARN_UNUSED;
+// ERR_SYNTAX: not a token of ours; ERR_DENIED: too old; ERR_NOMEM: it could not be looked at.
 enum err resume_token_open(const struct shard *sh, str token, uint8_t buffer[RESUME_TOKEN_MAX],
                            struct identity *ret) WARN_UNUSED;
 

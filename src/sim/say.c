@@ -25,7 +25,8 @@ void say_upgrade(struct world *w, struct client *c)
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%s\r\n",
         path, (int)key_n, key,
         c->speech == SPEAKS_JSON && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n" : "");
-    ws_accept_key(str_make(key, key_n), accept);
+    bool made = ws_accept_key(str_make(key, key_n), accept) == OK;
+    ASSERT(made);
     memcpy(c->ws_accept, accept, WS_ACCEPT_LEN);
     c->ws_accept[WS_ACCEPT_LEN] = '\0';
     buf_put(&c->out, text, (size_t)n);

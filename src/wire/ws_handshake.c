@@ -7,8 +7,7 @@
 #include "wire/ws_handshake.h"
 #include "base/assert.h"
 #include "base/codec.h"
-
-#include <openssl/sha.h>
+#include "wire/digest.h"
 
 enum { KEY_LEN = 24, KEY_BYTES = 16 }; // base64 of 16 octets
 
@@ -110,24 +109,27 @@ bool ws_protocol_offered(const struct http_request *r, str name)
     return false;
 }
 
-void ws_accept_key(str key, char ret[WS_ACCEPT_LEN])
+enum err ws_accept_key(str key, char ret[WS_ACCEPT_LEN])
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455 section 1.3
     uint8_t in[KEY_LEN + sizeof guid - 1];
-    uint8_t digest[SHA_DIGEST_LENGTH];
+    uint8_t digest[SHA1_BYTES];
     ASSERT(key.n == KEY_LEN);
     memcpy(in, key.p, KEY_LEN);
     memcpy(in + KEY_LEN, guid, sizeof guid - 1);
-    SHA1(in, sizeof in, digest);
+    if (digest_sha1(in, sizeof in, digest) != OK)
+        return ERR_NOMEM;
     base64_encode(digest, sizeof digest, ret);
+    return OK;
 }
 
-void ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str subprotocol)
+enum err ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str subprotocol)
 {
     char accept[WS_ACCEPT_LEN];
     ASSERT(h->status == 101);
     ASSERT(subprotocol.n == 0 || http_is_token(subprotocol));
-    ws_accept_key(h->key, accept);
+    if (ws_accept_key(h->key, accept) != OK)
+        return ERR_NOMEM;
     BUF_PUT_LIT(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                    "Sec-WebSocket-Accept: ");
     buf_put(b, accept, sizeof accept);
@@ -136,4 +138,5 @@ void ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str 
         buf_put_str(b, subprotocol);
     }
     BUF_PUT_LIT(b, "\r\n\r\n");
+    return OK;
 }

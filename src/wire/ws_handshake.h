@@ -38,10 +38,11 @@ bool ws_protocol_next(const struct http_request *r, struct ws_protocol_iter *it,
 // True if the client offered this subprotocol (compared as is).
 bool ws_protocol_offered(const struct http_request *r, str name);
 
-// Sec-WebSocket-Accept for a key.
-void ws_accept_key(str key, char ret[WS_ACCEPT_LEN]);
+// Sec-WebSocket-Accept for a key. ERR_NOMEM where libcrypto found no memory (wire/digest.h).
+enum err ws_accept_key(str key, char ret[WS_ACCEPT_LEN]) WARN_UNUSED;
 
-// Appends the 101 response. An empty subprotocol leaves the field out.
-void ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str subprotocol);
+// Appends the 101 response. An empty subprotocol leaves the field out. ERR_NOMEM as ws_accept_key, with nothing appended;
+// whether the buffer took all of it is asked of the buffer.
+enum err ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str subprotocol) WARN_UNUSED;
 
 #endif

@@ -135,3 +135,24 @@ test('two clients with one token: the older one ends as replaced, and does not t
   await until(() => young.state === 'closed', 'the younger one to end');
   assert.equal(old.session.session, session.session);
 });
+
+test('a server that cannot look at the resume token just now is asked again, with the token', async (t) => {
+  const hellos = [];
+  const sockets = [];
+  const Scripted = scripted((m, say) => {
+    if (m.type !== 'hello') return;
+    hellos.push(m.resume);
+    if (hellos.length === 2) say({ type: 'error', id: m.id, code: 'unavailable', message: 'Try again.', retry_ms: 10 });
+    else say({ type: 'welcome', id: m.id, session: 's1', user: 'me', name: 'me', resume: 'r', heartbeat_s: 30, limits: {} });
+  });
+  class WebSocket extends Scripted {
+    constructor() { super(); sockets.push(this); }
+    close() { this.onclose?.({ code: 1005, reason: '' }); }
+  }
+  const client = new Plenum('ws://nowhere', { WebSocket, backoff_base_ms: 10 });
+  t.after(() => client.close());
+  await client.connect();
+  sockets[0].onclose({ code: 1006, reason: '' });
+  await until(() => hellos.length >= 3 && client.state === 'open', 'it to be back');
+  assert.deepEqual(hellos, [undefined, 'r', 'r']);
+});

@@ -92,7 +92,7 @@ static void check_handshake(const struct http_request *r)
     while (ws_protocol_next(r, &it, &name))
         MUST(http_is_token(name) && ws_protocol_offered(r, name));
     char accept[WS_ACCEPT_LEN];
-    ws_accept_key(h.key, accept);
+    MUST(ws_accept_key(h.key, accept) == OK);
     (void)origin_allowed(h.origin, h.has_origin, h.host, patterns, 2);
 }
 

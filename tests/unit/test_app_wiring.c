@@ -22,7 +22,7 @@ static void set(const char *path, const char *value)
 
 static void wire(void)
 {
-    wiring_start_init(&start, &load.values);
+    assert_int_equal(wiring_start_init(&start, &load.values), OK);
     wiring_init(&wiring, &load.values, &start);
 }
 

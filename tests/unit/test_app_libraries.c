@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The libraries of others run out of memory: every allocation of libcrypto and of libyaml fails in turn, alone and
+// together with all that follow it, until a run needs no more of them. Each time there is a plain error, and whoever
+// tries again afterwards has what it wanted. AddressSanitizer sees to it that nothing leaks.
+//
+// libcrypto takes allocation functions. libyaml does not: this program has a malloc of its own, which every library
+// in it is bound to, and which fails only while a file is being read.
+#include "unit/core_support.h"
+
+#include "app/config.h"
+#include "app/config_print.h"
+#include "app/config_yaml.h"
+#include "wire/digest.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// ---- failing
+
+static struct {
+    bool armed, yaml;  // of libcrypto; of everything (libyaml)
+    bool all;          // this one and all later ones
+    uint64_t at, seen; // from 1
+} fails;
+
+static bool fail_now(void)
+{
+    if (!fails.armed)
+        return false;
+    fails.seen++;
+    return fails.all ? fails.seen >= fails.at : fails.seen == fails.at;
+}
+
+static void arm(uint64_t at, bool all)
+{
+    fails.at = at;
+    fails.all = all;
+    fails.seen = 0;
+    fails.armed = true;
+}
+
+// True if a failure was made to happen.
+static bool disarm(void)
+{
+    fails.armed = false;
+    return fails.seen >= fails.at;
+}
+
+static void *crypto_malloc(size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    return fail_now() ? NULL : malloc(n);
+}
+
+static void *crypto_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    return fail_now() ? NULL : realloc(p, n);
+}
+
+static void crypto_free(void *p, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(p);
+}
+
+// A sanitizer's malloc, where its runtime is linked into this program, has this name.
+extern void *__interceptor_malloc(size_t n) __attribute__((weak));           // NOLINT
+extern void *__interceptor_realloc(void *p, size_t n) __attribute__((weak)); // NOLINT
+
+void *malloc(size_t n)
+{
+    static void *(*next)(size_t);
+    if (next == NULL) {
+        void *found =
+            __interceptor_malloc != NULL ? (void *)__interceptor_malloc : dlsym(RTLD_NEXT, "malloc");
+        memcpy(&next, &found, sizeof next);
+    }
+    if (fails.yaml && fail_now()) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return next(n);
+}
+
+void *realloc(void *p, size_t n)
+{
+    static void *(*next)(void *, size_t);
+    if (next == NULL) {
+        void *found =
+            __interceptor_realloc != NULL ? (void *)__interceptor_realloc : dlsym(RTLD_NEXT, "realloc");
+        memcpy(&next, &found, sizeof next);
+    }
+    if (fails.yaml && fail_now()) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return next(p, n);
+}
+
+char *strdup(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *copy = malloc(n);
+    return copy != NULL ? memcpy(copy, s, n) : NULL;
+}
+
+// Runs a case with failure 1, 2, 3 ... until it needs fewer allocations than that. Returns how many it needs.
+static uint64_t in_turn(void (*run)(uint64_t at, bool all, bool *ret_failed))
+{
+    uint64_t needs[2] = {0};
+    for (int all = 0; all < 2; all++)
+        for (bool failed = true; failed; needs[all]++)
+            run(needs[all] + 1, all != 0, &failed);
+    return needs[0] - 1;
+}
+
+// ---- libcrypto
+
+static bool unavailable(struct client *c)
+{
+    str said = hear(c);
+    if (contains(said, "\"type\":\"welcome\""))
+        return false;
+    assert_true(contains(said, "\"code\":\"unavailable\"") && contains(said, "\"retry_ms\":"));
+    assert_int_equal(client_conn(c)->ending, ENDING_OPEN);
+    assert_null(client_conn(c)->session);
+    return true;
+}
+
+static struct net *start(void)
+{
+    struct net *n = net_new(2);
+    net_start(n);
+    return n;
+}
+
+static void handshake_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct net *n = start();
+    arm(at, all);
+    struct client *c = net_ws(n, 0, "/ws");
+    *ret_failed = disarm();
+    if (!c->upgraded) {
+        assert_true(*ret_failed && str_starts(str_make(c->rx.p, c->rx.n), STR("HTTP/1.1 503 ")));
+        assert_int_equal(METRIC(n, limit_memory), 1);
+        c = net_ws(n, 0, "/ws");
+    }
+    assert_true(c->upgraded);
+    net_free(n);
+}
+
+static void handshakes(void **state)
+{
+    (void)state;
+    assert_true(in_turn(handshake_case) > 0);
+}
+
+static void hello_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct net *n = start();
+    struct client *c = net_ws(n, 0, "/ws");
+    arm(at, all);
+    say(c, "{\"type\":\"hello\",\"id\":1,\"name\":\"Ada\"}");
+    *ret_failed = disarm();
+    if (unavailable(c)) {
+        assert_true(*ret_failed);
+        say(c, "{\"type\":\"hello\",\"id\":2,\"name\":\"Ada\"}");
+        expect(c, "\"type\":\"welcome\"");
+    }
+    net_free(n);
+}
+
+static void hellos(void **state)
+{
+    (void)state;
+    assert_true(in_turn(hello_case) > 0);
+}
+
+// The first command implies the hello: without one it is not carried out.
+static void implied_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct net *n = start();
+    struct client *c = net_ws(n, 0, "/ws");
+    arm(at, all);
+    say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"lobby\"}");
+    *ret_failed = disarm();
+    if (unavailable(c)) {
+        assert_null(net_room_at(n, "lobby"));
+        say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"lobby\"}");
+        expect(c, "\"type\":\"welcome\"");
+    }
+    expect(c, "\"type\":\"joined\"");
+    net_free(n);
+}
+
+static void implied_hellos(void **state)
+{
+    (void)state;
+    assert_true(in_turn(implied_case) > 0);
+}
+
+// A session is never lost because its token could not be looked at.
+static void resume_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct net *n = start();
+    struct client *old = net_json(n, 0), *c = net_ws(n, 1, "/ws");
+    cut(old);
+    arm(at, all);
+    say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", old->resume);
+    *ret_failed = disarm();
+    if (unavailable(c)) {
+        say(c, "{\"type\":\"hello\",\"id\":2,\"resume\":\"%s\"}", old->resume);
+        expect(c, old->session);
+    } else {
+        c->message_at = 0;
+        expect(c, old->session);
+    }
+    net_free(n);
+}
+
+static void resumes(void **state)
+{
+    (void)state;
+    assert_true(in_turn(resume_case) > 0);
+}
+
+static void text_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct net *n = start();
+    arm(at, all);
+    struct client *c = net_ws(n, 0, "/echo");
+    net_settle(n);
+    *ret_failed = disarm();
+    if (c->upgraded && !c->closed)
+        expect(c, "welcome");
+    else
+        assert_true(*ret_failed);
+    if (c->upgraded && c->closed)
+        assert_int_equal(c->close_code, WS_CLOSE_TRY_LATER);
+    net_free(n);
+}
+
+static void line_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct net *n = start();
+    arm(at, all);
+    struct client *c = net_accept(n, 0, TRANSPORT_LINE);
+    net_wait(n, 1000); // until it is greeted
+    *ret_failed = disarm();
+    if (!c->closed)
+        expect(c, "welcome");
+    else
+        assert_true(*ret_failed && contains(hear(c), "closing: out of memory"));
+    net_free(n);
+}
+
+static void text_clients(void **state)
+{
+    (void)state;
+    assert_true(in_turn(text_case) > 0);
+    assert_true(in_turn(line_case) > 0);
+}
+
+// The set-up that libcrypto does on its first use, which is digest_self_test: a process of its own for each failure.
+// Of the five thousand allocations, most of them for names of algorithms, every one of the first hundred and then every
+// 97th.
+enum { COLD_ALL = 100, COLD_STEP = 97 };
+enum { CHILD_WORKS = 10, CHILD_REFUSED, CHILD_NO_FAILURE };
+
+static int cold_child(uint64_t at)
+{
+    arm(at, false);
+    enum err e = digest_self_test();
+    if (!disarm())
+        return CHILD_NO_FAILURE;
+    return e == OK ? CHILD_WORKS : CHILD_REFUSED;
+}
+
+static void cold_starts(void)
+{
+    uint32_t refused = 0;
+    for (uint64_t at = 1;; at += at < COLD_ALL ? 1 : COLD_STEP) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(cold_child(at));
+        int status = 0;
+        bool ended = waitpid(child, &status, 0) == child && WIFEXITED(status);
+        if (!ended || WEXITSTATUS(status) < CHILD_WORKS || WEXITSTATUS(status) > CHILD_NO_FAILURE) {
+            fprintf(stderr, "libcrypto's set-up, allocation %llu: no clean end\n", (unsigned long long)at);
+            exit(1);
+        }
+        refused += WEXITSTATUS(status) == CHILD_REFUSED;
+        if (WEXITSTATUS(status) == CHILD_NO_FAILURE)
+            break;
+    }
+    if (refused == 0) {
+        fprintf(stderr, "no failed allocation kept libcrypto from working: they cannot have failed\n");
+        exit(1);
+    }
+}
+
+// ---- libyaml
+
+static const char *yaml_text;
+
+static void yaml_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct config_load *good = calloc(1, sizeof *good), *got = calloc(1, sizeof *got);
+    config_load_init(good);
+    config_yaml_text(good, "plenum.yaml", str_from_cstr(yaml_text));
+    config_load_init(got);
+    fails.yaml = true;
+    arm(at, all);
+    config_yaml_text(got, "plenum.yaml", str_from_cstr(yaml_text));
+    *ret_failed = disarm();
+    fails.yaml = false;
+
+    bool told = false;
+    for (size_t i = 0; i < got->complaints.count; i++)
+        told |= strstr(got->complaints.items[i].text, "plenum.yaml: got no memory to read it") != NULL;
+    if (!told) { // libyaml could do without, or nothing failed: then nothing is missing either
+        assert_int_equal(got->complaints.errors, good->complaints.errors);
+        assert_memory_equal(&got->values, &good->values, sizeof got->values);
+        assert_true(!*ret_failed || !all);
+    } else { // told once, and no word about a syntax that may be in order
+        assert_true(*ret_failed && got->complaints.errors > 0);
+        assert_null(strstr(got->complaints.items[got->complaints.count - 1].text, "not YAML"));
+    }
+    free(good);
+    free(got);
+}
+
+static void yaml_files(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "a: &x [1, *x]\n",
+        "%YAML 1.1\n%TAG ! tag:x,2000:\n--- !!map\nserver: !t {shards: 2}\n...\n--- x\n",
+        "server:\n  shards: 3\n  http: \"127.0.0.1:1\\n\"\n# end\nserver: [\n",
+        "origin:\n  allowed: [null, 'http://a', \"http://b\"]\n",
+        "? |\n  long\n  key\n: >-\n  folded\n  text\n"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        yaml_text = texts[i];
+        assert_true(in_turn(yaml_case) > 0);
+    }
+    char *all = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&all, &n);
+    struct config_load *defaults = calloc(1, sizeof *defaults);
+    config_load_init(defaults);
+    config_print_yaml(&defaults->values, out);
+    fclose(out);
+    yaml_text = all;
+    assert_true(in_turn(yaml_case) > 100);
+    free(defaults);
+    free(all);
+}
+
+int main(void)
+{
+    // Before libcrypto's first allocation, and before cmocka puts a process around anything.
+    if (!CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free))
+        return 1;
+    cold_starts();
+    if (digest_self_test() != OK)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(handshakes), cmocka_unit_test(hellos),       cmocka_unit_test(implied_hellos),
+        cmocka_unit_test(resumes),    cmocka_unit_test(text_clients), cmocka_unit_test(yaml_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
