@@ -23,6 +23,7 @@ fillIcons(document);
 const client = new Plenum(new URL('/ws', location.href.replace(/^http/, 'ws')), {
   name: person.name || undefined,
   resume: keepSecret(() => client.resume),
+  max_attempts: Infinity,   // the server delivered this page, so it will be back
 });
 
 // ---- drawing: at most once per frame, only what is stale --------------------------------------------------------

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // plenum.js: the client side of Plenum's native protocol in one dependency-free ES module, for browsers,
-// Node.js >= 22, or any place that brings a WebSocket constructor. The manual is docs/client.md; the wire
-// contract is docs/protocol/native.md.
+// Node.js >= 22, or any place that brings a WebSocket constructor. The manual is docs/CLIENT.md; the wire
+// contract is docs/protocol/native.md; the types are in plenum.d.ts. A server delivers all of it: /plenum.js and
+// /plenum.mjs are the same module under the names that pages and Node.js like.
 //
 //   const plenum = new Plenum('ws://localhost:8000/ws', { name: 'Ada' });
 //   await plenum.connect();
@@ -18,7 +19,10 @@
 //                            ^    |             |
 //          timer, online,    |    | failed      | lost, drained, silent
 //          reconnectNow()    |    v             v
-//                            +-- waiting <------+          any --close()/refused for good--> closed
+//                            +-- waiting <------+          any --close(), replaced, refused for good--> closed
+//
+// Until the first welcome a failed attempt is asked why (a browser's WebSocket does not tell), and there are only so
+// many of them; a client that has been welcome comes back for as long as it takes.
 //
 // What it promises, and by what means:
 //   1. Entries of a room reach listeners in the log's order, each offset at most once per epoch. The room's
@@ -31,6 +35,7 @@
 //   4. A dead connection is noticed: silence longer than 1.5 heartbeats, or an overdue reply, is answered by one
 //      `ping`, and an unanswered ping by a reconnect. There is no polling: one lazy timer serves all of it.
 //   5. Every queue is bounded (see DEFAULTS); at a bound the operation is refused with `queue_full`.
+//   6. Whatever is thrown or rejected here is a PlenumError with a `code`. A misspelt option or event name is one.
 //
 // One file on purpose, although it is longer than our usual module: people copy it into their projects.
 
@@ -40,7 +45,8 @@ const DEFAULTS = {
   backoff_base_ms: 1000,    // first retry within 0..1 s, doubling from there
   backoff_cap_ms: 30_000,   // never wait longer than this (except when the server's drain says so)
   stable_ms: 5_000,         // a connection must last this long before it resets the backoff
-  connect_timeout_ms: 10_000, // from opening the socket to `welcome`
+  connect_timeout_ms: 10_000, // from opening the socket to `welcome`, in each attempt
+  max_attempts: 6,          // attempts that may fail before the first welcome; with the waits above ~15 s
   reply_timeout_ms: 8_000,  // a reply this late makes us ask whether anyone is there
   pong_timeout_ms: 5_000,   // and this is how long we wait for that answer
   outbox_max: 256,          // publishes and directs not yet acknowledged, in all rooms together
@@ -56,10 +62,31 @@ const TRANSIENT = new Set(['rate_limited', 'unavailable', 'draining', 'internal'
 /** Replies and notices that carry an offset without being an entry of the log. */
 const NOT_ENTRIES = new Set(['ack', 'joined', 'gap', 'error']);
 
+/** The close code that says: this session was taken up by another connection. */
+const CLOSE_REPLACED = 4001;
+
+/** How long to look into why a connection could not be made. */
+const EXPLAIN_MS = 3_000;
+
+/** What listeners may be added for. On a room: */
+const ROOM_EVENTS = ['joined', 'left', 'message', 'member:joined', 'member:left', 'member:changed', 'members:count',
+  'state:updated', 'gap', 'reset', '*'];
+/** And on the client: */
+const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'direct', 'drain', 'error', ...ROOM_EVENTS];
+
+/** Options by name, and what they may be: names of types as `typeof` gives them. */
+const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string function', since: 'object' };
+const SEND_OPTIONS = { key: 'string', echo: 'boolean' };
+const PAGE_OPTIONS = { limit: 'number', after: 'string' };
+const CLIENT_OPTIONS = {
+  ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, typeof value])),
+  name: 'string', token: 'string function', resume: 'string', WebSocket: 'function', random: 'function',
+};
+
 const now = () => performance.now();
 
-/** Every rejected promise of this module carries one of these. `code` is the protocol's or one of ours:
- *  `disconnected`, `closed`, `replaced`, `queue_full`, `too_large`. */
+/** Whatever this module throws or rejects with. `code` is one of the protocol's, or one of ours, which
+ *  docs/CLIENT.md lists. */
 export class PlenumError extends Error {
   constructor(code, message, reply) {
     super(message);
@@ -70,24 +97,54 @@ export class PlenumError extends Error {
   }
 }
 
+/** The error in an object of options, or null. undefined and null are as good as leaving an option out. */
+function optionsError(where, options, known) {
+  const wrong = (what) => new PlenumError('bad_argument', `${where}: ${what}`);
+  if (options === null || typeof options !== 'object') return wrong(`the options are ${typeOf(options)}, expected an object`);
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(known, name)) return wrong(`there is no option ${name}; there are ${Object.keys(known).join(', ')}`);
+    if (value === undefined || value === null || known[name].split(' ').includes(typeof value)) continue;
+    return wrong(`${name} is ${typeOf(value)}, expected ${known[name].replace(' ', ' or ')}`);
+  }
+  return null;
+}
+
+function typeOf(value) {
+  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
+}
+
 /** The smallest event emitter that does the job. A listener that throws hurts nobody but itself. */
 class Emitter {
   #listeners = new Map();
+  #types;
+
+  constructor(types) { this.#types = types; }
 
   /** Calls `fn(event)` on every `type`; '*' hears everything. Returns a function that undoes it. */
   on(type, fn) {
+    this.#check('on', type, fn);
     if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
     this.#listeners.get(type).add(fn);
     return () => this.off(type, fn);
   }
 
   once(type, fn) {
+    this.#check('once', type, fn);
     const off = this.on(type, (event) => { off(); fn(event); });
     return off;
   }
 
   off(type, fn) {
+    this.#check('off', type, fn);
     this.#listeners.get(type)?.delete(fn);
+  }
+
+  // A misspelt event would never come, and nobody would know why.
+  #check(where, type, fn) {
+    if (!this.#types.includes(type)) {
+      throw new PlenumError('bad_argument', `${where}: there is no event ${String(type)}; there are ${this.#types.join(', ')}`);
+    }
+    if (typeof fn !== 'function') throw new PlenumError('bad_argument', `${where}: the handler is ${typeOf(fn)}, expected a function`);
   }
 
   emit(type, event) {
@@ -105,7 +162,7 @@ export class PlenumRoom extends Emitter {
   #client;
 
   constructor(client, name) {
-    super();
+    super(ROOM_EVENTS);
     this.#client = client;
     this.name = name;
     /** 'out' | 'joining' | 'in' */
@@ -181,9 +238,11 @@ export class PlenumRoom extends Emitter {
 /**
  * A connection to a Plenum server that keeps itself up.
  *
- * Events (all but the first four also on the room they belong to):
- *   `state`    {state, previous, retry_at?, attempt?, code?, reason?}   the machine moved
+ * Events (all from `message` on also on the room they belong to):
+ *   `state`    {state, previous, retry_at?, attempt?, code?, reason?, error?}   the machine moved
  *   `session`  the server's `welcome` plus {resumed}                    store `resume` to survive a page reload
+ *   `renamed`  {name, resume}: rename() was granted; there is a new `resume` to store
+ *   `replaced` {code, reason}: another connection took the session up; this client does not come back by itself
  *   `direct`   {from, time, data}
  *   `error`    PlenumError that belongs to no promise; `drain` {reconnect_ms}
  *   `message`, `member:joined`, `member:left`, `member:changed`, `members:count`, `state:updated`: log entries
@@ -202,6 +261,10 @@ export class Plenum extends Emitter {
   #lastHeard = 0; #lastSent = 0; #liveDue = Infinity; #pingAt = 0;   // #pingAt: 0 = none unanswered
   #helloId = null; #helloTries = 0;
   #opening = null;          // {promise, resolve, reject} of connect()
+  #welcomed = false;        // since connect(); before that, attempts are counted
+  #failures = 0; #failure = null;
+  #dials = 0;               // number of the newest attempt, so that news of an older one is not taken for its own
+  #handshake = null;        // of this attempt: {done, status?, text?, trouble?}
   #unlisten = null;
 
   /**
@@ -212,14 +275,20 @@ export class Plenum extends Emitter {
    * @param {string} [options.resume] session secret of an earlier connection, from the `session` event
    * @param {function} [options.WebSocket]  constructor to use instead of the global one
    * @param {function} [options.random]  source of jitter, 0 <= x < 1
+   * @throws {PlenumError} `bad_argument` for an option that does not exist or has the wrong type
    */
   constructor(url, options = {}) {
-    super();
-    this.#o = { ...DEFAULTS, random: Math.random, ...options };
-    this.#WebSocket = options.WebSocket ?? globalThis.WebSocket;
-    if (!this.#WebSocket) throw new TypeError('no WebSocket here: pass one in options.WebSocket');
+    super(CLIENT_EVENTS);
+    const wrong = optionsError('new Plenum', options, CLIENT_OPTIONS);
+    if (wrong) throw wrong;
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
+    this.#o = { ...DEFAULTS, random: Math.random, ...given };
+    this.#WebSocket = given.WebSocket ?? globalThis.WebSocket;
+    if (!this.#WebSocket) {
+      throw new PlenumError('bad_argument', 'new Plenum: there is no global WebSocket here, pass one as options.WebSocket');
+    }
     this.url = String(url);
-    this.name = options.name;
+    this.name = given.name;
     this.resume = options.resume ?? null;
     this.state = 'idle';
     /** The last `welcome`: session, user, name, limits, heartbeat_s, server, version. */
@@ -230,20 +299,34 @@ export class Plenum extends Emitter {
 
   // ---- connection -------------------------------------------------------------------------------------------
 
-  /** Starts connecting and keeps the connection up until close(). Resolves with the first `welcome`; rejects
-   *  only when the server refuses for good or close() is called: an unreachable server is waited for. */
-  connect() {
+  /** Starts connecting and keeps the connection up until close(). Resolves with the first `welcome`. Rejects when the
+   *  server refuses for good, after `max_attempts` that failed, after `timeout_ms`, or on close(); the client is
+   *  `closed` then, and connect() starts over.
+   *  @param {object} [options] {timeout_ms?: for all attempts together; without it their number is the limit} */
+  connect(options = {}) {
+    const wrong = optionsError('connect', options, { timeout_ms: 'number' });
+    if (wrong) return Promise.reject(wrong);
     if (this.state === 'open') return Promise.resolve(this.session);
     if (!this.#opening) {
-      this.#opening = Promise.withResolvers ? Promise.withResolvers() : deferred();
+      this.#opening = deferred();
       this.#opening.promise.catch(() => {});   // connect() may be called without looking at the result
     }
+    const { promise } = this.#opening;         // an address that is no good ends it before we return
+    if (options.timeout_ms) this.#timer('opening', () => this.#end(this.#lateError(options.timeout_ms)), options.timeout_ms);
     if (this.state === 'idle' || this.state === 'closed') {
       this.#attempt = 0;
+      this.#failures = 0;
+      this.#failure = null;
+      this.#welcomed = false;
       this.#listenToPlatform();
       this.#dial();
     }
-    return this.#opening.promise;
+    return promise;
+  }
+
+  #lateError(ms) {
+    const because = this.#failure ? ` The last attempt: ${this.#failure.message}` : '';
+    return new PlenumError('timeout', `There was no welcome within ${ms} ms.${because}`);
   }
 
   /** Ends the connection for good. Open promises reject with `closed`; connect() starts over. */
@@ -256,10 +339,23 @@ export class Plenum extends Emitter {
     if (this.state === 'waiting') this.#dial();
   }
 
-  /** Changes the name used by the *next* hello. A resumed session keeps its old name, so to be known by the new
-   *  one at once: `restart({name})`, which gives up the session and comes back as somebody new. */
-  restart({ name } = {}) {
-    if (name !== undefined) this.name = name;
+  /** Changes one's name and stays who one is: the same session and user, in the same rooms, where others learn of it
+   *  by `member:changed`. Resolves with the server's `renamed`; `resume` is another one from then on. */
+  async rename(name) {
+    const reply = await this.request({ type: 'rename', name });
+    this.name = reply.name;
+    this.resume = reply.resume ?? this.resume;
+    this.session = { ...this.session, name: reply.name, resume: this.resume };
+    this.emit('renamed', reply);
+    return reply;
+  }
+
+  /** Gives up the session and comes back as somebody new, under another name if one is given, in the same rooms. To
+   *  change the name only, rename(). */
+  restart(options = {}) {
+    const wrong = optionsError('restart', options, { name: 'string' });
+    if (wrong) throw wrong;
+    this.name = options.name ?? this.name;
     this.resume = null;
     if (this.#ws) {
       for (const room of this.#rooms.values()) {
@@ -287,24 +383,30 @@ export class Plenum extends Emitter {
 
   #dial() {
     this.#timer('retry');
+    const dial = ++this.#dials;
     this.#setState('connecting', { attempt: this.#attempt });
+    if (dial !== this.#dials || this.state !== 'connecting') return;   // a listener closed or restarted us
     let ws;
     try {
       ws = new this.#WebSocket(this.url, [this.#o.protocol]);
     } catch (e) {
       // The address itself is no good (scheme, mixed content): no amount of retrying will help.
-      return this.#end(new PlenumError('bad_url', e.message));
+      return this.#end(new PlenumError('bad_url', `${this.url}: ${e.message}`));
     }
+    const handshake = { done: false };
     this.#ws = ws;
+    this.#handshake = handshake;
     this.#helloTries = 0;
     this.#openedAt = 0;
     this.#pingAt = 0;
     // Each handler checks that its socket is still the current one: an abandoned socket may speak late.
-    ws.onopen = () => { if (ws === this.#ws) this.#hello(); };
+    ws.onopen = () => { if (ws === this.#ws) { handshake.done = true; this.#hello(); } };
     ws.onmessage = (e) => { if (ws === this.#ws) this.#onFrame(e.data); };
     ws.onclose = (e) => { if (ws === this.#ws) this.#onClose(e.code, e.reason); };
-    ws.onerror = () => {};   // always followed by close, which says all we can know
-    this.#timer('connect', () => this.#giveUp('no welcome in time'), this.#o.connect_timeout_ms);
+    ws.onerror = (e) => { handshake.trouble = e?.message; };   // always followed by close
+    listenForRefusal(ws, handshake);
+    const late = `There was no welcome within ${this.#o.connect_timeout_ms} ms.`;
+    this.#timer('connect', () => this.#giveUp('timeout', late), this.#o.connect_timeout_ms);
   }
 
   async #hello() {
@@ -317,8 +419,10 @@ export class Plenum extends Emitter {
       const token = await tokenOf(this.#o.token);
       if (token) hello.token = token;
     } catch (e) {
-      this.emit('error', new PlenumError('unauthorized', `Could not get a token: ${e.message}`));
-      return this.#giveUp('no token');
+      if (ws !== this.#ws) return;
+      const message = `Could not get a token: ${e.message}`;
+      this.emit('error', new PlenumError('unauthorized', message));
+      return this.#giveUp('unauthorized', message);
     }
     if (ws === this.#ws) this.#send(hello);
   }
@@ -334,11 +438,13 @@ export class Plenum extends Emitter {
     if (!passing) return this.#end(error);
     this.emit('error', error);
     this.#drainMs ??= reply.retry_ms ?? null;
-    this.#giveUp(reply.code);
+    this.#giveUp(reply.code, reply.message);
   }
 
   #onWelcome(m) {
     this.#timer('connect');
+    this.#timer('opening');
+    this.#welcomed = true;
     const resumed = this.session !== null && m.session === this.session.session;
     this.session = m;
     this.resume = m.resume ?? null;
@@ -354,28 +460,58 @@ export class Plenum extends Emitter {
     this.#flush();
   }
 
-  #onClose(code, reason) {
-    if (code === 4001) return this.#end(new PlenumError('replaced', 'The session was resumed elsewhere.'));
+  /** The connection is gone. `error` is our own verdict, if it was ours. */
+  #onClose(code, reason, error) {
+    if (code === CLOSE_REPLACED) return this.#onReplaced(code, reason);
     if (code === 1009) this.#dropLargest();
     this.#lost();
     const lasted = this.#openedAt && now() - this.#openedAt >= this.#o.stable_ms;
     this.#openedAt = 0;
     if (lasted) this.#attempt = 0;
     if (code === 1013 || code === 1008) this.#attempt += 2;   // we were told that we are too much
+    if (this.#welcomed) return this.#wait({ code, reason });
+    const dial = this.#dials;
+    const told = error ? Promise.resolve(error) : this.#explain(code, reason);
+    told.then((why) => { if (dial === this.#dials && this.state === 'connecting') this.#onFailed(code, why); });
+  }
+
+  /** An attempt before the first welcome failed. */
+  #onFailed(code, error) {
+    this.#failure = error;
+    if (++this.#failures >= this.#o.max_attempts) return this.#end(error);
+    this.#wait({ code, reason: error.message, error });
+  }
+
+  #wait(detail) {
     const { backoff_base_ms: base, backoff_cap_ms: cap, random } = this.#o;
     // Full jitter: anywhere in [0, ceiling), so that a crowd cut off together does not come back together.
     const delay = this.#drainMs ?? random() * Math.min(cap, base * 2 ** Math.min(this.#attempt, 20));
     this.#drainMs = null;
     this.#attempt++;
     this.#timer('retry', () => this.#dial(), delay);
-    this.#setState('waiting', { retry_at: Date.now() + delay, attempt: this.#attempt, code, reason });
+    this.#setState('waiting', { retry_at: Date.now() + delay, attempt: this.#attempt, ...detail });
+  }
+
+  /** Coming back would take the session from whoever has it now, who would take it back, and so on for ever. */
+  #onReplaced(code, reason) {
+    this.#end(new PlenumError('replaced', 'The session goes on in another connection.'));
+    this.emit('replaced', { code, reason });
+  }
+
+  /** Why the connection could not be made, as far as anybody can tell. A WebSocket says 1006 and no more, on purpose,
+   *  so that pages cannot scan networks; what the same address answers to a plain request says the rest. */
+  async #explain(code, reason) {
+    const { done, status, text, trouble } = this.#handshake;
+    if (done) return new PlenumError('refused', `The server closed before its welcome (${code}${reason ? `, ${reason}` : ''}).`);
+    if (status !== undefined) return refusal(this.url, status, text);
+    return probe(this.url, trouble);
   }
 
   /** Our own verdict that the connection is no use; the socket's close event is not waited for, since a
    *  half-open connection may take minutes to produce one. */
-  #giveUp(reason) {
+  #giveUp(code, message) {
     this.#dropSocket(1000);
-    this.#onClose(1006, reason);
+    this.#onClose(1006, message, new PlenumError(code, message));
   }
 
   #dropSocket(code) {
@@ -403,8 +539,10 @@ export class Plenum extends Emitter {
 
   #end(error) {
     if (this.state === 'closed') return;
+    this.#dials++;   // what an attempt still has to tell is of no interest any more
     this.#dropSocket(1000);
     this.#timer('retry');
+    this.#timer('opening');
     for (const room of this.#rooms.values()) { room.wanted = false; this.#settleJoin(room, error); }
     this.#lost(error);
     this.#unlisten?.();
@@ -456,7 +594,7 @@ export class Plenum extends Emitter {
   #onLiveTimer() {
     this.#liveDue = Infinity;
     if (now() < this.#silenceDue() - 1) return this.#watch();
-    if (this.#pingAt) return this.#giveUp('the server does not answer');
+    if (this.#pingAt) return this.#giveUp('timeout', 'The server does not answer.');
     this.#probe();
   }
 
@@ -551,6 +689,9 @@ export class Plenum extends Emitter {
    *  repeated after a reconnect; rejects with `disconnected` when there is no connection. */
   request(command) {
     return new Promise((resolve, reject) => {
+      if (typeof command?.type !== 'string') {
+        return reject(new PlenumError('bad_argument', `request: the type is ${typeOf(command?.type)}, expected a string`));
+      }
       if (this.state !== 'open') return reject(new PlenumError('disconnected', 'There is no connection right now.'));
       if (this.#requests.size >= this.#o.requests_max) {
         return reject(new PlenumError('queue_full', 'Too many commands are waiting for their reply.'));
@@ -566,9 +707,14 @@ export class Plenum extends Emitter {
     this.#watch();
   }
 
-  members(room, options = {}) { return this.request({ ...options, type: 'members', room }); }
-  history(room, options = {}) { return this.request({ ...options, type: 'history', room }); }
-  rooms(options = {}) { return this.request({ ...options, type: 'rooms' }); }
+  #query(type, options, known, keys) {
+    const wrong = optionsError(type, options, known);
+    return wrong ? Promise.reject(wrong) : this.request({ ...options, ...keys, type });
+  }
+
+  members(room, options = {}) { return this.#query('members', options, PAGE_OPTIONS, { room }); }
+  history(room, options = {}) { return this.#query('history', options, { before: 'number', since: 'object', limit: 'number' }, { room }); }
+  rooms(options = {}) { return this.#query('rooms', options, { prefix: 'string', ...PAGE_OPTIONS }, {}); }
 
   /** Resolves with the server's `pong` plus `rtt_ms`. */
   async ping() {
@@ -590,6 +736,8 @@ export class Plenum extends Emitter {
    *  @param {object} [options] {history?: count, members?: bool, token?: string|function, since?: {epoch, offset}}
    *  @returns the server's `joined`. */
   join(name, options = {}) {
+    const wrong = optionsError('join', options, JOIN_OPTIONS);
+    if (wrong) return Promise.reject(wrong);
     const room = this.room(name);
     room.options = options;
     room.wanted = true;
@@ -709,6 +857,8 @@ export class Plenum extends Emitter {
 
   /** Moves from one room to another, all or nothing. Takes join's options, resolves with `joined`. */
   async switch(from, to, options = {}) {
+    const wrong = optionsError('switch', options, JOIN_OPTIONS);
+    if (wrong) throw wrong;
     const old = this.room(from);
     const room = this.room(to);
     if (this.state !== 'open' || old.state !== 'in' || room.state !== 'out') {
@@ -743,6 +893,8 @@ export class Plenum extends Emitter {
   /** Publishes any JSON value to a room one has joined (or is joining). Resolves with the `ack`.
    *  @param {object} [options] {key?: idempotency key, default random; echo?: also get one's own entry} */
   publish(room, data, options = {}) {
+    const wrong = optionsError('publish', options, SEND_OPTIONS);
+    if (wrong) return Promise.reject(wrong);
     const handle = this.room(room);
     if (!handle.wanted) return Promise.reject(new PlenumError('not_member', `Join ${room} before publishing to it.`));
     return this.#enqueue({ room, data, ...options });
@@ -750,12 +902,14 @@ export class Plenum extends Emitter {
 
   /** Sends any JSON value to all sessions of a user. The ack's `delivered` says how many there were. */
   direct(to, data, options = {}) {
+    const wrong = optionsError('direct', options, { key: 'string' });
+    if (wrong) return Promise.reject(wrong);
     return this.#enqueue({ to, data, ...options });
   }
 
   #enqueue({ room = null, to, data, key = randomKey(), echo }) {
     return new Promise((resolve, reject) => {
-      if (data === undefined) throw new TypeError('data must be a JSON value');
+      if (jsonOf(data) === undefined) return reject(new PlenumError('bad_argument', 'data is not a JSON value'));
       if (this.state === 'closed') return reject(new PlenumError('closed', 'The client is closed.'));
       if (this.#outbox.length >= this.#o.outbox_max) {
         return reject(new PlenumError('queue_full', 'Too many messages are waiting to be sent.'));
@@ -841,6 +995,59 @@ function deferred() {
   return d;
 }
 
+/** undefined where there is no JSON for it: functions, symbols, circles, big integers. */
+function jsonOf(data) {
+  try { return JSON.stringify(data); } catch { return undefined; }
+}
+
+// ---- why a connection could not be made -------------------------------------------------------------------------
+
+/** npm's ws tells what the server answered instead of 101, to those who ask before it gives up. */
+function listenForRefusal(ws, handshake) {
+  if (typeof ws.on !== 'function' || typeof ws.terminate !== 'function') return;
+  ws.on('unexpected-response', (request, response) => {
+    handshake.status = response.statusCode;
+    handshake.text = '';
+    response.on('data', (chunk) => { if (handshake.text.length < 200) handshake.text += chunk; });
+    response.on('error', () => {});
+    response.on('close', () => ws.terminate());   // and so comes its close event
+  });
+}
+
+/** What the address says to a plain request. Two tries in a browser: an answer that we may not read (the origin is not
+ *  allowed) looks like no answer at all, except to `no-cors`, which cannot read it either but knows that it came. */
+async function probe(url, trouble) {
+  const address = url.replace(/^ws/, 'http');
+  const unreachable = (why) => new PlenumError('unreachable', `${url} cannot be reached${why ? ` (${why})` : ''}.`);
+  if (typeof globalThis.fetch !== 'function' || !/^http/.test(address)) return unreachable(trouble);
+  const ask = (mode) => fetch(address, { mode, cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(EXPLAIN_MS) });
+  try {
+    const response = await ask('cors');
+    return refusal(url, response.status, await response.text());
+  } catch (e) {
+    trouble ??= e.cause?.message;
+  }
+  try {
+    await ask('no-cors');
+    return new PlenumError('origin_refused', `${url} answers, but not to pages from ${globalThis.location?.origin}; see origin.allowed.`);
+  } catch {
+    return unreachable(trouble);
+  }
+}
+
+function refusal(url, status, text) {
+  const sentence = /^[^<\n]{1,160}$/m.exec(text ?? '')?.[0].trim();
+  const answer = `HTTP ${status}${sentence ? `: ${sentence}` : ''}`;
+  // A WebSocket endpoint asks a plain request to upgrade. So the path is right, and something between us is not.
+  if (status === 426) return new PlenumError('unreachable', `${url} is there, but no WebSocket comes through; is there a proxy on the way?`);
+  if (status === 404 || status < 400) return new PlenumError('wrong_path', `There is no WebSocket at ${url} (${answer}).`);
+  if (status === 403) return new PlenumError('origin_refused', `${url} refused this page (${answer}).`);
+  if (status === 421) return new PlenumError('host_refused', `${url} is not a name of that server (${answer}).`);
+  return new PlenumError('refused', `${url} refused the connection (${answer}).`);
+}
+
+// ---- small things -----------------------------------------------------------------------------------------------
+
 function tokenOf(token) {
   return typeof token === 'function' ? token() : token;
 }
@@ -849,8 +1056,11 @@ function utf8Length(text) {
   return new TextEncoder().encode(text).length;
 }
 
-/** 128 random bits. getRandomValues, unlike randomUUID, exists on plain http pages too. */
+/** 128 random bits. getRandomValues, unlike randomUUID, exists on plain http pages too. Node.js 18 has neither; a key
+ *  must not repeat among one user's own messages of minutes, nobody need fail to guess it, so Math.random will do. */
 function randomKey() {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  const bytes = new Uint8Array(16);
+  if (globalThis.crypto?.getRandomValues) globalThis.crypto.getRandomValues(bytes);
+  else for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(Math.random() * 256);
   return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 }

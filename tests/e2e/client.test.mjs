@@ -3,16 +3,15 @@
 // web/plenum.js, the client module, on npm's ws against the real server, and against a scripted one for what a
 // real one does seldom.
 import assert from 'node:assert/strict';
-import { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { WebSocket, root, startServer, until, within } from './support.mjs';
 
-// Node 18 has no global crypto, and takes a .js file without a package of its own for CommonJS.
-globalThis.crypto ??= webcrypto;
+// Node 18 takes a .js file without a package of its own for CommonJS.
 const source = readFileSync(join(root, 'web/plenum.js')).toString('base64');
-const { Plenum } = await import(`data:text/javascript;base64,${source}`);
+const { Plenum, PlenumError } = await import(`data:text/javascript;base64,${source}`);
 
 /** What a room's listener heard: offsets of entries, and everything that tells of a loss. */
 function listen(client, name) {
@@ -76,22 +75,26 @@ test('cut again and again while publishing: nothing lost, nothing twice', async 
   }
 });
 
-/** A server in a script: `play` gets each command, a moment after it was sent, and answers through `say`. */
+/** A server in a script: `play` gets each command, a moment after it was sent, and answers through `say`; it may also
+ *  close the `socket`. */
 function scripted(play) {
   return class {
+    static count = 0;
     readyState = 1;
-    constructor() { setTimeout(() => this.onopen(), 0); }
-    send(text) { queueMicrotask(() => play(JSON.parse(text), (m) => this.onmessage({ data: JSON.stringify(m) }))); }
+    constructor() { this.constructor.count++; setTimeout(() => this.onopen(), 0); }
+    send(text) { queueMicrotask(() => play(JSON.parse(text), (m) => this.onmessage({ data: JSON.stringify(m) }), this)); }
     close() {}
   };
 }
+
+const welcome = (m) => ({ type: 'welcome', id: m.id, session: 's1', user: 'me', name: m.name ?? 'me', resume: 'r1', heartbeat_s: 30, limits: {} });
 
 test('an ack may overtake entries below it; a hole among entries is told', async (t) => {
   const entry = (offset) => ({ type: 'message', room: 'room', offset, time: 1, from: { user: 'u', session: 's', name: 'n' }, data: offset });
   let speak;
   const WebSocket = scripted((m, say) => {
     speak = say;
-    if (m.type === 'hello') say({ type: 'welcome', id: m.id, session: 's1', user: 'me', name: 'me', resume: 'r', heartbeat_s: 30, limits: {} });
+    if (m.type === 'hello') say(welcome(m));
     if (m.type === 'join') say({ type: 'joined', id: m.id, room: 'room', epoch: 'e', offset: 5, role: 'guest', members_count: 2 });
     if (m.type === 'message') say({ type: 'ack', id: m.id, room: 'room', offset: m.data, epoch: 'e' });
   });
@@ -114,6 +117,193 @@ test('an ack may overtake entries below it; a hole among entries is told', async
   speak(entry(12));
   speak(entry(10));
   assert.deepEqual(heard.offsets, [6, 7, 8, 12], 'nothing twice, nothing out of order');
+});
+
+/** What a promise was rejected with; anything but a PlenumError fails. */
+async function rejection(promise, what = 'the rejection') {
+  const error = await within(promise.then((value) => assert.fail(`${what}: it resolved with ${JSON.stringify(value)}`), (e) => e), what);
+  assert.ok(error instanceof PlenumError, `${what}: ${error?.stack ?? error}`);
+  assert.ok(error.code && error.message, what);
+  return error;
+}
+
+const bad = (pattern) => (e) => e instanceof PlenumError && e.code === 'bad_argument' && pattern.test(e.message);
+
+test('what is misspelt or of the wrong type is told at once', async (t) => {
+  const make = (options) => () => new Plenum('ws://nowhere/ws', { WebSocket, ...options });
+  assert.throws(make({ nmae: 'Ada' }), bad(/no option nmae; there are .*\bname\b/));
+  assert.throws(make({ name: 7 }), bad(/name is number, expected string/));
+  assert.throws(make({ token: {} }), bad(/token is object, expected string or function/));
+  assert.throws(make({ window: '16' }), bad(/window is string, expected number/));
+  assert.throws(() => new Plenum('ws://nowhere/ws', 'Ada'), bad(/options are string/));
+  const client = make({ name: undefined, resume: null, max_attempts: Infinity })();
+  t.after(() => client.close());
+
+  for (const on of ['on', 'once', 'off']) {
+    assert.throws(() => client[on]('mesage', () => {}), bad(/no event mesage; there are .*\bmessage\b/));
+    assert.throws(() => client[on]('message'), bad(/handler is undefined, expected a function/));
+    assert.throws(() => client[on]('message', {}), bad(/handler is object/));
+    assert.throws(() => client.room('a')[on]('session', () => {}), bad(/no event session/));
+    client[on]('member:changed', () => {});
+    client.room('a')[on]('*', () => {});
+  }
+
+  assert.throws(() => client.restart({ nam: 'x' }), bad(/no option nam/));
+  for (const [promise, pattern] of [
+    [client.connect({ timeout: 5 }), /connect: there is no option timeout; there are timeout_ms/],
+    [client.connect({ timeout_ms: '5' }), /timeout_ms is string/],
+    [client.join('a', { histroy: 5 }), /join: there is no option histroy/],
+    [client.switch('a', 'b', { members: 1 }), /members is number, expected boolean/],
+    [client.publish('a', 1, { echo: 'yes' }), /echo is string/],
+    [client.direct('u', 1, { echo: true }), /no option echo/],
+    [client.members('a', { after: 3 }), /after is number/],
+    [client.history('a', { before: '3' }), /before is string/],
+    [client.rooms({ prefx: '' }), /no option prefx/],
+    [client.request({}), /type is undefined/],
+    [client.request(), /type is undefined/],
+    [client.direct('u', undefined), /not a JSON value/],
+    [client.direct('u', () => {}), /not a JSON value/],
+    [client.direct('u', 1n), /not a JSON value/],
+  ]) assert.ok(bad(pattern)(await rejection(promise, String(pattern))), String(pattern));
+  assert.equal(client.state, 'idle');
+});
+
+test('an address that is none: bad_url, by the promise, and again on the next try', async () => {
+  for (const url of ['nonsense', 'ftp://127.0.0.1/ws', 'ws://127.0.0.1:99999/ws', '']) {
+    const client = new Plenum(url, { WebSocket });
+    for (let i = 0; i < 2; i++) assert.equal((await rejection(client.connect(), url)).code, 'bad_url');
+    assert.equal(client.state, 'closed');
+  }
+});
+
+const QUICK = { WebSocket, backoff_base_ms: 1 };
+
+/** Connects in vain, and says what the `state` events told on the way. */
+async function inVain(t, url, options) {
+  const client = new Plenum(url, { ...QUICK, max_attempts: 3, ...options });
+  t.after(() => client.close());
+  const waits = [];
+  client.on('state', (s) => { if (s.state === 'waiting') waits.push(s); });
+  const error = await rejection(client.connect(), url);
+  assert.equal(client.state, 'closed');
+  assert.equal(waits.length, (options?.max_attempts ?? 3) - 1, 'the waits between the attempts');
+  for (const wait of waits) {
+    assert.equal(wait.error.code, error.code);
+    assert.equal(wait.reason, error.message);
+  }
+  return error;
+}
+
+test('a wrong path, a refused origin, nobody there: the reason by events, and the promise ends', async (t) => {
+  const server = await startServer(t);
+  const path = await inVain(t, `${server.ws}x`);
+  assert.equal(path.code, 'wrong_path');
+  assert.match(path.message, /^There is no WebSocket at ws:.*\/wsx \(HTTP 404: There is nothing here/);
+
+  class Elsewhere extends WebSocket {
+    constructor(url, protocols) { super(url, protocols, { origin: 'http://evil.example' }); }
+  }
+  const origin = await inVain(t, server.ws, { WebSocket: Elsewhere, max_attempts: 2 });
+  assert.equal(origin.code, 'origin_refused');
+  assert.match(origin.message, /HTTP 403: .*Origin/);
+
+  const nobody = await inVain(t, 'ws://127.0.0.1:1/ws');
+  assert.equal(nobody.code, 'unreachable');
+  assert.match(nobody.message, /ECONNREFUSED/);
+
+  // A WebSocket that tells nothing but 1006, as a browser's: a plain request to the same address finds out.
+  class Mute {
+    readyState = 3;
+    constructor() { setTimeout(() => this.onclose({ code: 1006, reason: '' }), 0); }
+    close() {}
+  }
+  assert.equal((await inVain(t, `${server.ws}x`, { WebSocket: Mute })).code, 'wrong_path');
+  assert.equal((await inVain(t, 'ws://127.0.0.1:1/ws', { WebSocket: Mute })).code, 'unreachable');
+  assert.match((await inVain(t, server.ws, { WebSocket: Mute })).message, /is there, but no WebSocket comes through/);
+});
+
+test('connect ends in time where a server accepts and says nothing', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  const sockets = [];
+  silent.on('connection', (socket) => sockets.push(socket.on('error', () => {})));
+  t.after(() => { silent.close(); sockets.forEach((socket) => socket.destroy()); });
+  await until(() => silent.listening, 'the silent server');
+  const url = `ws://127.0.0.1:${silent.address().port}/ws`;
+
+  const attempts = await inVain(t, url, { connect_timeout_ms: 50, max_attempts: 2 });
+  assert.equal(attempts.code, 'timeout');
+  assert.match(attempts.message, /no welcome within 50 ms/);
+
+  const client = new Plenum(url, { ...QUICK, max_attempts: Infinity, connect_timeout_ms: 50 });
+  const start = performance.now();
+  const error = await rejection(client.connect({ timeout_ms: 400 }));
+  assert.equal(error.code, 'timeout');
+  assert.match(error.message, /no welcome within 400 ms\. The last attempt: /);
+  assert.ok(performance.now() - start >= 395);
+  assert.equal(client.state, 'closed');
+});
+
+test('a client that was welcome waits for as long as it takes', async (t) => {
+  const server = await startServer(t, { flags: ['--drain.spread_ms=0'] });
+  let down = false;
+  class Flaky extends WebSocket {
+    constructor(url, protocols) { super(down ? 'ws://127.0.0.1:1/ws' : url, protocols); }
+  }
+  const client = new Plenum(server.ws, { ...QUICK, WebSocket: Flaky, max_attempts: 2 });
+  t.after(() => client.close());
+  let waits = 0;
+  client.on('state', (s) => { if (s.state === 'waiting') waits++; });
+  await client.connect({ timeout_ms: 60_000 });
+  down = true;
+  await server.stop();
+  await until(() => waits > 5, 'six attempts in vain');
+  assert.notEqual(client.state, 'closed');
+});
+
+test('replaced by another connection: told, and no coming back by itself', async (t) => {
+  let socket;
+  const WebSocket = scripted((m, say, self) => {
+    socket = self;
+    if (m.type === 'hello') say(welcome(m));
+  });
+  const client = new Plenum('ws://nowhere', { WebSocket, backoff_base_ms: 1 });
+  t.after(() => client.close());
+  await client.connect();
+  const told = [];
+  client.on('replaced', (e) => told.push(e));
+  const query = client.rooms();
+  socket.onclose({ code: 4001, reason: 'session resumed elsewhere' });
+  assert.deepEqual(told, [{ code: 4001, reason: 'session resumed elsewhere' }]);
+  assert.equal(client.state, 'closed');   // which has no timers
+  assert.equal((await rejection(query)).code, 'replaced');
+  assert.equal(WebSocket.count, 1);
+  await client.connect();                 // taking it back is for the person to decide
+  assert.equal(WebSocket.count, 2);
+});
+
+test('rename: the same session under another name and with another secret', async (t) => {
+  const hellos = [];
+  let socket;
+  const WebSocket = scripted((m, say, self) => {
+    socket = self;
+    if (m.type === 'hello') { hellos.push(m); say(welcome(m)); }
+    if (m.type === 'rename' && m.name === 'Ada') say({ type: 'renamed', id: m.id, name: 'Ada', resume: 'r2' });
+    if (m.type === 'rename' && m.name === '') say({ type: 'error', id: m.id, code: 'bad_command', message: 'No name.' });
+  });
+  const client = new Plenum('ws://nowhere', { WebSocket, name: 'Eve', backoff_base_ms: 1 });
+  t.after(() => client.close());
+  assert.equal((await rejection(client.rename('Ada'))).code, 'disconnected');
+  await client.connect();
+  const told = [];
+  client.on('renamed', (m) => told.push(m.name));
+  assert.equal((await client.rename('Ada')).name, 'Ada');
+  assert.deepEqual(told, ['Ada']);
+  assert.deepEqual([client.name, client.resume, client.session.name, client.session.session], ['Ada', 'r2', 'Ada', 's1']);
+  assert.equal((await rejection(client.rename(''))).code, 'bad_command');
+  assert.equal(client.name, 'Ada');
+  socket.onclose({ code: 1006, reason: '' });
+  await until(() => hellos.length === 2, 'the second hello');
+  assert.deepEqual([hellos[1].name, hellos[1].resume], ['Ada', 'r2']);
 });
 
 test('two clients with one token: the older one ends as replaced, and does not take the session back', async (t) => {
