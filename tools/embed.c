@@ -8,10 +8,15 @@
 // `ld -r -b binary` would give symbols without types and no place for the other fields. The tag is the first half
 // of the content's SHA-256, so it changes with the content and with nothing else.
 //
+// Files with the same bytes are written once: /plenum.mjs is a link to /plenum.js under the name that Node.js wants.
+// The client module and its types are marked as shared: pages from elsewhere import them. The chat page's own files
+// are nobody else's business.
+//
 // A file whose extension has no content type is an error and not application/octet-stream: with `nosniff` a browser
 // would refuse it silently, and the page would break far from the cause.
 #include <openssl/evp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +40,10 @@ static const struct {
     {"json", "application/json"},
     {"map", "application/json"},
     {"mjs", "text/javascript; charset=utf-8"},
+    {"mts", "text/plain; charset=utf-8"}, // types for a compiler, which a browser can show
     {"png", "image/png"},
     {"svg", "image/svg+xml"},
+    {"ts", "text/plain; charset=utf-8"},
     {"txt", "text/plain; charset=utf-8"},
     {"webmanifest", "application/manifest+json"},
     {"webp", "image/webp"},
@@ -50,6 +57,7 @@ struct page {
     char tag[2 * TAG_BYTES + 1];
     unsigned char *body;
     size_t len;
+    size_t body_number; // of the first page with these bytes
 };
 
 static void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
@@ -128,10 +136,20 @@ static void make_tag(struct page *page)
         snprintf(page->tag + 2 * i, 3, "%02x", digest[i]);
 }
 
+static size_t first_alike(const struct page *pages, size_t number)
+{
+    for (size_t i = 0; i < number; i++)
+        if (pages[i].len == pages[number].len && memcmp(pages[i].body, pages[number].body, pages[i].len) == 0)
+            return i;
+    return number;
+}
+
 static int by_path(const void *left, const void *right)
 {
     return strcmp(((const struct page *)left)->path, ((const struct page *)right)->path);
 }
+
+static bool is_shared(const char *file) { return strncmp(file, "plenum.", strlen("plenum.")) == 0; }
 
 static void write_body(FILE *out, const struct page *page, size_t number)
 {
@@ -146,10 +164,11 @@ static void write_table(FILE *out, const struct page *pages, size_t count)
 {
     fputs("\nconst struct asset assets[] = {\n", out);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "    {\"%s\", \"%s\", \"\\\"%s\\\"\", body_%zu, %zu},\n", pages[i].path, pages[i].type,
-                pages[i].tag, i, pages[i].len);
+        fprintf(out, "    {\"%s\", \"%s\", \"\\\"%s\\\"\", body_%zu, %zu, %s},\n", pages[i].path,
+                pages[i].type, pages[i].tag, pages[i].body_number, pages[i].len,
+                is_shared(pages[i].file) ? "true" : "false");
     if (count == 0)
-        fputs("    {NULL, NULL, NULL, NULL, 0},\n", out);
+        fputs("    {NULL, NULL, NULL, NULL, 0, false},\n", out);
     fprintf(out, "};\nconst size_t assets_len = %zu;\n", count);
 }
 
@@ -174,8 +193,11 @@ int main(int argc, char **argv)
         die("%s: cannot be written", argv[1]);
     fputs("/* Written by tools/embed.c from the files in web/; edit those. */\n#include \"core/asset.h\"\n",
           out);
-    for (size_t i = 0; i < count; i++)
-        write_body(out, &pages[i], i);
+    for (size_t i = 0; i < count; i++) {
+        pages[i].body_number = first_alike(pages, i);
+        if (pages[i].body_number == i)
+            write_body(out, &pages[i], i);
+    }
     write_table(out, pages, count);
     if (ferror(out) || fclose(out) != 0)
         die("%s: cannot be written", argv[1]);

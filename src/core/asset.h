@@ -11,12 +11,13 @@
 //      web/index.html is "/"; every other file is "/" and its path below web/.
 //   2. `etag` is a strong validator with its quotes (RFC 9110 section 8.8.3), made from the content alone: the same
 //      bytes have the same tag in every build and on every node.
-//   3. `body` has a NUL at body[body_len] that is not part of it.
+//   3. `body` has a NUL at body[body_len] that is not part of it. Files with the same bytes may share one body.
 //
 // Ownership: everything is constant and lives as long as the process; any thread may read it.
 #ifndef PLENUM_CORE_ASSET_H
 #define PLENUM_CORE_ASSET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct asset {
@@ -25,6 +26,7 @@ struct asset {
     const char *etag;          // value of ETag, quotes included
     const unsigned char *body; // the file's bytes
     size_t body_len;           // octets
+    bool shared;               // pages of other origins may read it, those of origin.allowed
 };
 
 // The pages that this binary serves; assets_len may be 0, then `assets` has one entry of NULLs that is not counted.

@@ -4,6 +4,10 @@
 // that brings a body is refused when all of it was there, so that the next request is where it is and never where
 // somebody guesses (request smuggling lives from such guesses); a GET with a body, and whoever asks first whether to send
 // it (Expect), is answered at once and the connection closed. The same holds for every refused upgrade.
+//
+// Pages of other origins that may connect (origin.allowed) may read the client module across origins, and also why a
+// connection was refused: a browser's WebSocket does not tell, so the module asks by a plain request. Everyone else's
+// page learns nothing here that it could not know anyway.
 #include "core/shard_state.h"
 
 #include "wire/origin.h"
@@ -55,11 +59,23 @@ static void http_answer(struct shard *sh, uint32_t index, const struct http_requ
         deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->handshake_ms);
 }
 
+static void http_share(const struct shard *sh, const struct http_request *rq, struct http_response *rs)
+{
+    const struct settings *s = sh->settings;
+    str origin;
+    rs->vary_origin = true;
+    if (http_field_count(rq, STR("Origin")) == 1 && http_field_find(rq, STR("Origin"), &origin) &&
+        origin_allowed(origin, true, rq->host, s->origins, s->origins_n))
+        rs->allow_origin = origin;
+}
+
 static void http_text(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status,
                       str body)
 {
     struct http_response rs = {
         .status = status, .content_type = STR("text/plain; charset=utf-8"), .cache_control = STR("no-store")};
+    if (status == 404)
+        http_share(sh, rq, &rs);
     http_answer(sh, index, rq, &rs, body, true);
 }
 
@@ -94,6 +110,8 @@ static void http_asset(struct shard *sh, uint32_t index, const struct http_reque
     str tag;
     if (http_field_find(rq, STR("If-None-Match"), &tag) && http_etag_matches(tag, rs.etag))
         rs.status = 304;
+    if (a->shared)
+        http_share(sh, rq, &rs);
     http_answer(sh, index, rq, &rs, str_make((const char *)a->body, a->body_len), true);
 }
 
@@ -111,24 +129,16 @@ static bool http_path_websocket(const struct shard *sh, str path, uint8_t *ret_p
     return sh->settings->echo && str_eq(path, STR("/conformance/echo"));
 }
 
-static void upgrade_refuse(struct shard *sh, uint32_t index, uint16_t status, const char *sentence)
+static void upgrade_refuse(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status,
+                           const char *sentence)
 {
     shard_notice(sh, NOTICE_UPGRADE_REFUSED, index, status, sentence, STR_NONE);
-    if (status != 426) {
-        http_error(sh, index, status, sentence);
-        return;
-    }
     metric_add(&sh->metrics->http_errors, 1);
     str body = str_from_cstr(sentence);
-    struct http_response rs = {.status = 426,
-                               .websocket_version = true,
-                               .content_length = body.n + 1,
-                               .content_type = STR("text/plain; charset=utf-8"),
-                               .wall_s = sh->wall_ms / 1000};
+    struct http_response rs = http_response_error(status, body, true, sh->wall_ms / 1000);
+    http_share(sh, rq, &rs);
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
-    http_put_head(&sh->http, &rs);
-    buf_put_str(&sh->http, body);
-    buf_put_char(&sh->http, '\n');
+    http_put_error_response(&sh->http, &rs, body);
     conn_put_buf(sh, index, &sh->http);
     http_end(sh, index);
 }
@@ -140,16 +150,16 @@ static void upgrade(struct shard *sh, uint32_t index, const struct http_request 
     struct conn *c = conn_at(sh, index);
     struct ws_handshake h;
     if (ws_handshake_check(rq, &h) != 101) {
-        upgrade_refuse(sh, index, h.status, h.reason);
+        upgrade_refuse(sh, index, rq, h.status, h.reason);
         return;
     }
     if (sh->draining) {
-        upgrade_refuse(sh, index, 503, "The server is restarting; connect again in a moment.");
+        upgrade_refuse(sh, index, rq, 503, "The server is restarting; connect again in a moment.");
         return;
     }
     if (!origin_allowed(h.origin, h.has_origin, h.host, s->origins, s->origins_n)) {
         metric_add(&sh->metrics->origin_refused, 1);
-        upgrade_refuse(sh, index, 403, "This Origin may not connect; see origin.allowed.");
+        upgrade_refuse(sh, index, rq, 403, "This Origin may not connect; see origin.allowed.");
         return;
     }
     str protocol = STR_NONE;
@@ -158,7 +168,7 @@ static void upgrade(struct shard *sh, uint32_t index, const struct http_request 
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
     if (ws_handshake_put_response(&sh->http, &h, protocol) != OK) {
         metric_add(&sh->metrics->limit_memory, 1);
-        upgrade_refuse(sh, index, 503, "The server is out of memory; try again later.");
+        upgrade_refuse(sh, index, rq, 503, "The server is out of memory; try again later.");
         return;
     }
     conn_put_buf(sh, index, &sh->http);

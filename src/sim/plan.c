@@ -62,8 +62,8 @@ static void settings_rest(struct world *w, struct settings *s)
         s->resume_key[i] = (uint8_t)prng_next(&w->secrets);
 }
 
-static const struct asset page = {"/", "text/html; charset=utf-8", "\"sim\"",
-                                  (const unsigned char *)"<p>sim</p>", 10};
+static const struct asset page = {
+    "/", "text/html; charset=utf-8", "\"sim\"", (const unsigned char *)"<p>sim</p>", 10, false};
 
 void plan_make(struct world *w)
 {

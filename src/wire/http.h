@@ -97,6 +97,7 @@ struct http_response {
     uint16_t status;
     bool keep_alive;         // false adds "Connection: close"
     bool page_policy;        // a Content-Security-Policy for pages of our own, no inline script or style
+    bool vary_origin;        // "Vary: Origin": whether allow_origin is there depends on who asks
     bool websocket_version;  // "Sec-WebSocket-Version: 13" and "Upgrade: websocket" (with 426)
     uint64_t content_length; // not written for 1xx, 204 and 304
     uint64_t wall_s;         // seconds since 1970 UTC, for Date; 0 leaves the field out
@@ -105,6 +106,7 @@ struct http_response {
     str etag;                // with its quotes
     str cache_control;
     str allow;
+    str allow_origin; // "Access-Control-Allow-Origin": the page that may read this answer from elsewhere
 };
 
 // Appends status line, fields and the empty line; the caller appends the body. Always written:
@@ -114,6 +116,9 @@ void http_put_head(struct buf *b, const struct http_response *r);
 // Appends a whole error response, the sentence as text/plain body. 405 brings "Allow: GET, HEAD", 426 the version
 // fields, 503 and 429 "Retry-After: 1". As it has a body, answer HEAD with close = true.
 void http_put_error(struct buf *b, uint16_t status, str message, bool close, uint64_t wall_s);
+// The same in two steps, for those who have a field to add in between.
+struct http_response http_response_error(uint16_t status, str message, bool close, uint64_t wall_s);
+void http_put_error_response(struct buf *b, const struct http_response *r, str message);
 
 // "OK", "Not Found"; "Unknown" for a status we never send.
 const char *http_status_text(uint16_t status);

@@ -163,6 +163,9 @@ void http_put_head(struct buf *b, const struct http_response *r)
     put_field(b, STR("ETag"), r->etag);
     put_field(b, STR("Cache-Control"), r->cache_control);
     put_field(b, STR("Allow"), r->allow);
+    put_field(b, STR("Access-Control-Allow-Origin"), r->allow_origin);
+    if (r->vary_origin) // also where it is not allowed: a cache must not give one page the answer for another
+        BUF_PUT_LIT(b, "Vary: Origin\r\n");
     if (r->retry_after_s > 0)
         put_number_field(b, STR("Retry-After"), r->retry_after_s);
     BUF_PUT_LIT(b, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
@@ -171,21 +174,32 @@ void http_put_head(struct buf *b, const struct http_response *r)
     BUF_PUT_LIT(b, "\r\n");
 }
 
-void http_put_error(struct buf *b, uint16_t status, str message, bool close, uint64_t wall_s)
+struct http_response http_response_error(uint16_t status, str message, bool close, uint64_t wall_s)
 {
-    http_put_head(b, &(struct http_response){
-                         .status = status,
-                         .keep_alive = !close,
-                         .websocket_version = status == 426,
-                         .content_length = message.n + 1,
-                         .wall_s = wall_s,
-                         .retry_after_s = status == 429 || status == 503 ? 1 : 0,
-                         .content_type = STR("text/plain; charset=utf-8"),
-                         .cache_control = STR("no-store"),
-                         .allow = status == 405 ? STR("GET, HEAD") : STR_NONE,
-                     });
+    return (struct http_response){
+        .status = status,
+        .keep_alive = !close,
+        .websocket_version = status == 426,
+        .content_length = message.n + 1,
+        .wall_s = wall_s,
+        .retry_after_s = status == 429 || status == 503 ? 1 : 0,
+        .content_type = STR("text/plain; charset=utf-8"),
+        .cache_control = STR("no-store"),
+        .allow = status == 405 ? STR("GET, HEAD") : STR_NONE,
+    };
+}
+
+void http_put_error_response(struct buf *b, const struct http_response *r, str message)
+{
+    http_put_head(b, r);
     buf_put_str(b, message);
     buf_put_char(b, '\n');
+}
+
+void http_put_error(struct buf *b, uint16_t status, str message, bool close, uint64_t wall_s)
+{
+    struct http_response r = http_response_error(status, message, close, wall_s);
+    http_put_error_response(b, &r, message);
 }
 
 // ---- entity tags

@@ -83,6 +83,36 @@ test('entity tags: 304 without a body, and the connection goes on', async () => 
   tcp.destroy();
 });
 
+test('the client module may be read by allowed origins, the rest of the pages by nobody else', async () => {
+  const allowed = 'https://app.example.com';
+  await withServer({ flags: [`--origin.allowed=${allowed},https://*.example.org`] }, async (own) => {
+    const modules = ['/plenum.js', '/plenum.mjs', '/plenum.d.ts', '/plenum.d.mts'];
+    const [one, two, types, moreTypes] = await Promise.all(modules.map((path) => own.request(get(path))));
+    assert.ok(one.body.length > 1000 && one.body.equals(two.body) && one.headers.etag === two.headers.etag);
+    assert.ok(types.body.length > 1000 && types.body.equals(moreTypes.body));
+    assert.match(two.headers['content-type'], /^text\/javascript/);
+    assert.match(types.headers['content-type'], /^text\/plain/);
+
+    // `expected`: what Access-Control-Allow-Origin must be. The same for why a connection is refused.
+    for (const [origin, expected] of [[allowed, allowed], ['https://a.example.org', 'https://a.example.org'],
+      ['http://a', 'http://a'], ['https://evil.example', undefined], ['null', undefined], [`${allowed}/`, undefined], ['', undefined]]) {
+      const asks = [...modules, '/none', '/ws', '/echo'].map((path) => [path, `Origin: ${origin}\r\n`]);
+      asks.push(['/plenum.js', `Origin: ${origin}\r\nIf-None-Match: ${one.headers.etag}\r\n`]);
+      for (const [path, fields] of asks) {
+        const { status, headers } = await own.request(get(path, fields));
+        assert.equal(headers['access-control-allow-origin'], expected, `${origin} at ${path}: ${status}`);
+        assert.equal(headers.vary, 'Origin', `${path}: ${status}`);
+      }
+    }
+    const twice = await own.request(get('/plenum.js', `Origin: ${allowed}\r\nOrigin: ${allowed}\r\n`));
+    assert.equal(twice.headers['access-control-allow-origin'], undefined);
+    for (const path of ['/', '/app.js', '/metrics', '/healthz', '/readyz']) {
+      const { headers } = await own.request(get(path, `Origin: ${allowed}\r\n`));
+      assert.equal(headers['access-control-allow-origin'], undefined, path);
+    }
+  });
+});
+
 test('HEAD has the fields of GET and no body', async () => {
   for (const path of ['/', '/plenum.js', '/healthz', '/readyz', '/none']) {
     const tcp = await server.connect();

@@ -72,7 +72,7 @@ static void on_metrics(void *ctx, struct buf *body)
     BUF_PUT_LIT(body, "x 1\n");
 }
 
-static const struct asset page = {"/", "text/html", "\"x\"", (const unsigned char *)"<p>x</p>", 8};
+static const struct asset page = {"/", "text/html", "\"x\"", (const unsigned char *)"<p>x</p>", 8, false};
 
 static void settings_make(struct settings *s, uint8_t world)
 {

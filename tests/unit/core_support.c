@@ -128,7 +128,7 @@ static void host_metrics_page(void *ctx, struct buf *body)
 }
 
 static const struct asset net_assets[] = {
-    {"/", "text/html; charset=utf-8", "\"tag\"", (const unsigned char *)"<p>chat</p>", 11},
+    {"/", "text/html; charset=utf-8", "\"tag\"", (const unsigned char *)"<p>chat</p>", 11, false},
 };
 
 static void settings_default(struct settings *s, uint32_t shards)

@@ -565,7 +565,7 @@ static void pipelined_requests_wait_for_the_answer_before(void **state)
     struct net *n = net_new(1);
     static unsigned char page[100 * 1024];
     memset(page, 'x', sizeof page);
-    const struct asset big = {"/big", "text/plain", "\"big\"", page, sizeof page};
+    const struct asset big = {"/big", "text/plain", "\"big\"", page, sizeof page, false};
     n->settings.assets = &big;
     net_start(n);
     struct client *c = net_accept(n, 0, TRANSPORT_HTTP);

@@ -54,6 +54,21 @@ static void test_page(void **state)
                "\r\n");
 }
 
+static void test_shared(void **state)
+{
+    (void)state;
+    http_put_head(&out, &(struct http_response){.status = 304,
+                                                .keep_alive = true,
+                                                .vary_origin = true,
+                                                .allow_origin = STR("https://app.example.com")});
+    assert_str(buf_str(&out), "HTTP/1.1 304 Not Modified\r\n"
+                              "Access-Control-Allow-Origin: https://app.example.com\r\n"
+                              "Vary: Origin\r\n"
+                              "X-Content-Type-Options: nosniff\r\n"
+                              "Referrer-Policy: no-referrer\r\n"
+                              "\r\n");
+}
+
 static void test_not_modified_has_no_length(void **state)
 {
     (void)state;
@@ -183,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_page, begin, end),
+        cmocka_unit_test_setup_teardown(test_shared, begin, end),
         cmocka_unit_test_setup_teardown(test_not_modified_has_no_length, begin, end),
         cmocka_unit_test_setup_teardown(test_errors, begin, end),
         cmocka_unit_test(test_every_status_has_words),

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A program against the types of the client module: it must compile under --strict, and then do what it says.
+// Arguments: the server's /ws.
+import { Plenum, PlenumError, type Ack, type ClientState, type RoomMessage } from './plenum.mjs';
+import type { Plenum as FromPage } from './plenum.js';
+
+// @ts-ignore npm's ws brings no types of its own
+import WebSocket from 'ws';
+
+declare const process: { argv: string[] };   // as above: no types of Node's
+
+interface Said { text: string; n?: number }
+
+function isSaid(data: unknown): data is Said {
+  return typeof data === 'object' && data !== null && typeof (data as Said).text === 'string';
+}
+
+const url = process.argv[2] ?? '';
+const plenum = new Plenum(new URL(url), { name: 'Ada', WebSocket, max_attempts: 3, token: async () => 'none' });
+const states: ClientState[] = [];
+const off: () => void = plenum.on('state', ({ state, retry_at, error }) => {
+  states.push(state);
+  if (retry_at !== undefined && error) console.log(new Date(retry_at), error.code satisfies string);
+});
+plenum.on('*', (event, kind) => { event satisfies unknown; kind satisfies string; });
+plenum.once('session', (s) => console.log(`I am ${s.name}, limits ${s.limits.message_bytes}, resumed ${s.resumed}`));
+
+const lobby = plenum.room('lobby');
+const heard = new Promise<Said>((done) => {
+  lobby.on('message', (m: RoomMessage) => { if (isSaid(m.data)) done(m.data); });
+});
+lobby.on('member:changed', (m) => console.log(m.member.name, m.previous_name ?? ''));
+lobby.on('gap', ({ from, to, reason }) => console.log(to - from + 1, reason satisfies 'slow' | 'trimmed' | 'missing'));
+
+const welcome = await plenum.connect({ timeout_ms: 20_000 });
+const joined = await lobby.join({ history: 10, members: true });
+const said: Said = { text: 'hello' };
+const ack: Ack = await lobby.publish(said, { echo: true, key: 'k1' });
+const back = await heard;
+const { rtt_ms } = await plenum.ping();
+const page = await lobby.history({ before: ack.offset + 1, limit: 5 });
+const entry = page.history.at(-1);
+const { members } = await plenum.members('lobby', { limit: 1 });
+const direct = await plenum.direct(welcome.user, null);
+let code = '';
+try {
+  await plenum.publish('elsewhere', [1, 'two', { three: null }]);
+} catch (e) {
+  if (e instanceof PlenumError) code = e.code;
+}
+const same: FromPage | null = null;
+console.log(JSON.stringify({
+  back, code, states, rtt: rtt_ms >= 0, room: joined.room, entry: entry?.type, members: members[0]?.name, same,
+  delivered: direct.delivered, cursor: (lobby.cursor ?? 0) >= ack.offset,
+}));
+off();
+await lobby.leave();
+plenum.close();

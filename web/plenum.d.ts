@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// plenum.d.ts: the types of plenum.js (and, under the name plenum.d.mts, of plenum.mjs). What things mean is in
+// docs/CLIENT.md; a test compiles programs against this file, and holds it against what the module really has.
+//
+// What others say is `unknown`: it comes from their programs, not from yours, so look at it before you use it.
+
+/** Anything that JSON can carry. `undefined` is not among it. */
+export type Sendable = {} | null;
+
+/** Whatever the module throws or rejects with. */
+export class PlenumError extends Error {
+  constructor(code: string, message: string, reply?: Message);
+  readonly name: 'PlenumError';
+  /** One of the protocol's codes, or of the module's own: see docs/CLIENT.md. */
+  readonly code: string;
+  /** How long to wait before the same command can succeed. */
+  readonly retry_ms: number | undefined;
+  /** The server's error message, where there was one. */
+  readonly reply: Message | undefined;
+}
+
+// ---- what the server says ---------------------------------------------------------------------------------------
+
+/** Any message of the protocol. */
+export interface Message {
+  type: string;
+  id?: number | string;
+  [key: string]: unknown;
+}
+
+export type Role = 'guest' | 'member' | 'moderator' | 'admin' | 'owner';
+
+/** A place in a room's log. */
+export interface Position {
+  epoch: string;
+  offset: number;
+}
+
+export interface Author {
+  user: string;
+  session: string;
+  name: string;
+}
+
+export interface Member {
+  user: string;
+  name: string;
+  role: Role;
+  connected: boolean;
+  joined_at: number;
+  last_active: number;
+  sessions: number;
+}
+
+export interface Welcome {
+  type: 'welcome';
+  session: string;
+  user: string;
+  name: string;
+  resume: string;
+  heartbeat_s: number;
+  limits: { message_bytes: number; rooms: number; messages_per_s: number };
+  server: string;
+  version: string;
+}
+
+export interface Joined {
+  type: 'joined';
+  room: string;
+  epoch: string;
+  offset: number;
+  role: Role;
+  /** Absent in the answer to joining a room that one is in already. */
+  members_count?: number;
+  members?: Member[];
+  state?: Record<string, unknown>;
+  state_version?: number;
+  recovered?: boolean;
+  left?: string;
+}
+
+export interface Left {
+  type: 'left';
+  room: string;
+  /** Why, when it was not our wish. */
+  reason?: string;
+  error?: PlenumError;
+}
+
+export interface Ack {
+  type: 'ack';
+  room: string;
+  offset: number;
+  epoch: string;
+  duplicate?: boolean;
+}
+
+export interface DirectAck {
+  type: 'ack';
+  /** How many sessions were reached; 0: the user is not online, and nothing was kept. */
+  delivered: number;
+  duplicate?: boolean;
+}
+
+export interface Renamed {
+  type: 'renamed';
+  name: string;
+  resume: string;
+}
+
+export interface RoomMessage {
+  type: 'message';
+  room: string;
+  offset: number;
+  time: number;
+  from: Author;
+  data: unknown;
+}
+
+export interface MemberEvent {
+  type: 'member:joined' | 'member:left' | 'member:changed';
+  room: string;
+  offset?: number;
+  time: number;
+  member: Member;
+  /** After a rename: by which name he was known. */
+  previous_name?: string;
+}
+
+export interface MembersCount {
+  type: 'members:count';
+  room: string;
+  offset?: number;
+  count: number;
+}
+
+export interface Direct {
+  type: 'direct';
+  from: Author;
+  time: number;
+  data: unknown;
+}
+
+export interface Drain {
+  type: 'drain';
+  reconnect_ms: number;
+}
+
+/** These offsets will not come. */
+export interface Gap {
+  type: 'gap';
+  room: string;
+  from: number;
+  to: number;
+  /** `missing` is the module's own finding: it saw a hole. */
+  reason: 'slow' | 'trimmed' | 'missing';
+}
+
+export type Entry = RoomMessage | MemberEvent | MembersCount;
+
+export interface MembersPage {
+  type: 'members';
+  room: string;
+  members: Member[];
+  next?: string;
+}
+
+export interface HistoryPage {
+  type: 'history';
+  room: string;
+  history: Entry[];
+}
+
+export interface RoomsPage {
+  type: 'rooms';
+  rooms: { room: string; members_count: number }[];
+  next?: string;
+}
+
+export interface Pong {
+  type: 'pong';
+  time: number;
+  rtt_ms: number;
+}
+
+// ---- what the module says ---------------------------------------------------------------------------------------
+
+export type ClientState = 'idle' | 'connecting' | 'open' | 'waiting' | 'closed';
+
+export interface StateEvent {
+  state: ClientState;
+  previous: ClientState;
+  /** While waiting: when the next attempt starts, ms since 1970. */
+  retry_at?: number;
+  attempt?: number;
+  resumed?: boolean;
+  /** Waiting: the WebSocket's close code. Closed: the code of `error`. */
+  code?: number | string;
+  reason?: string;
+  /** Why an attempt before the first welcome failed, and why the client is closed. */
+  error?: PlenumError;
+}
+
+/** The position could not be resumed: read the history again. */
+export interface Reset {
+  type: 'reset';
+  room: string;
+  epoch: string;
+  offset: number;
+  /** false: the room is a new one; throw away what you show. */
+  same_epoch: boolean;
+}
+
+export interface RoomEvents {
+  'joined': Joined;
+  'left': Left;
+  'message': RoomMessage;
+  'member:joined': MemberEvent;
+  'member:left': MemberEvent;
+  'member:changed': MemberEvent;
+  'members:count': MembersCount;
+  'state:updated': Message;
+  'gap': Gap;
+  'reset': Reset;
+  '*': unknown;
+}
+
+export interface ClientEvents extends RoomEvents {
+  'state': StateEvent;
+  'session': Welcome & { resumed: boolean };
+  'renamed': Renamed;
+  'replaced': { code: number; reason: string };
+  'direct': Direct;
+  'drain': Drain;
+  'error': PlenumError;
+}
+
+declare class Emitter<Events> {
+  /** Returns a function that removes the handler. */
+  on<Type extends keyof Events & string>(type: Type, fn: (event: Events[Type], type: string) => void): () => void;
+  once<Type extends keyof Events & string>(type: Type, fn: (event: Events[Type]) => void): () => void;
+  off<Type extends keyof Events & string>(type: Type, fn: (event: Events[Type], type: string) => void): void;
+}
+
+// ---- options ----------------------------------------------------------------------------------------------------
+
+export type Token = string | (() => string | Promise<string>);
+
+export interface JoinOptions {
+  /** So many of the newest messages to begin with. */
+  history?: number;
+  /** Also bring the list of members. */
+  members?: boolean;
+  token?: Token;
+  /** Continue after this place. */
+  since?: Position;
+}
+
+export interface PublishOptions {
+  key?: string;
+  /** Also get one's own entry as an event. */
+  echo?: boolean;
+}
+
+/** What the module uses of a WebSocket; the browser's, Node's and npm's `ws` fit. */
+export interface WebSocketLike {
+  readonly readyState: number;
+  onopen: ((event: any) => any) | null;
+  onmessage: ((event: any) => any) | null;
+  onclose: ((event: any) => any) | null;
+  onerror: ((event: any) => any) | null;
+  send(data: string): void;
+  close(code?: number): void;
+}
+
+export interface PlenumOptions {
+  name?: string;
+  token?: Token;
+  /** `resume` of an earlier client: come back as the same session. */
+  resume?: string | null;
+  WebSocket?: new (url: string, protocols: string[]) => WebSocketLike;
+  protocol?: string;
+  backoff_base_ms?: number;
+  backoff_cap_ms?: number;
+  stable_ms?: number;
+  connect_timeout_ms?: number;
+  max_attempts?: number;
+  reply_timeout_ms?: number;
+  pong_timeout_ms?: number;
+  outbox_max?: number;
+  requests_max?: number;
+  window?: number;
+  ahead_max?: number;
+  retries_max?: number;
+  random?: () => number;
+}
+
+// ---- the classes ------------------------------------------------------------------------------------------------
+
+/** One room as this client sees it; got from `plenum.room(name)`. */
+export class PlenumRoom extends Emitter<RoomEvents> {
+  private constructor();
+  readonly name: string;
+  readonly state: 'out' | 'joining' | 'in';
+  readonly epoch: string | null;
+  readonly cursor: number | null;
+  readonly role: Role | null;
+  join(options?: JoinOptions): Promise<Joined>;
+  leave(): Promise<Left>;
+  publish(data: Sendable, options?: PublishOptions): Promise<Ack>;
+  members(options?: { limit?: number; after?: string }): Promise<MembersPage>;
+  history(options?: { before?: number; since?: Position; limit?: number }): Promise<HistoryPage>;
+}
+
+/** A connection to a Plenum server that keeps itself up. */
+export class Plenum extends Emitter<ClientEvents> {
+  constructor(url: string | URL, options?: PlenumOptions);
+  readonly url: string;
+  name: string | undefined;
+  resume: string | null;
+  readonly state: ClientState;
+  readonly session: Welcome | null;
+  readonly retry_at: number | null;
+
+  connect(options?: { timeout_ms?: number }): Promise<Welcome>;
+  close(): void;
+  reconnectNow(): void;
+  rename(name: string): Promise<Renamed>;
+  restart(options?: { name?: string }): void;
+
+  room(name: string): PlenumRoom;
+  join(room: string, options?: JoinOptions): Promise<Joined>;
+  leave(room: string): Promise<Left>;
+  switch(from: string, to: string, options?: JoinOptions): Promise<Joined>;
+  publish(room: string, data: Sendable, options?: PublishOptions): Promise<Ack>;
+  direct(user: string, data: Sendable, options?: { key?: string }): Promise<DirectAck>;
+
+  members(room: string, options?: { limit?: number; after?: string }): Promise<MembersPage>;
+  history(room: string, options?: { before?: number; since?: Position; limit?: number }): Promise<HistoryPage>;
+  rooms(options?: { prefix?: string; limit?: number; after?: string }): Promise<RoomsPage>;
+  ping(): Promise<Pong>;
+  request(command: { type: string; [key: string]: unknown }): Promise<Message>;
+}
+
+export {};   // what has no `export` above stays inside
