@@ -74,8 +74,6 @@ static void http_text(struct shard *sh, uint32_t index, const struct http_reques
 {
     struct http_response rs = {
         .status = status, .content_type = STR("text/plain; charset=utf-8"), .cache_control = STR("no-store")};
-    if (status == 404)
-        http_share(sh, rq, &rs);
     http_answer(sh, index, rq, &rs, body, true);
 }
 
@@ -190,6 +188,7 @@ static void http_refuse_now(struct shard *sh, uint32_t index, const struct http_
                                .cache_control = STR("no-store")};
     str sentence = status == 405 ? STR("Only GET and HEAD are served here.\n")
                                  : STR("There is nothing here. The chat page is at /.\n");
+    http_share(sh, rq, &rs);
     http_answer(sh, index, rq, &rs, sentence, true);
 }
 
