@@ -111,7 +111,8 @@ struct conn {
     bool blocked : 1; // the socket is full
     bool eof : 1;     // the peer will send no more
     bool gated : 1;   // the parked message has passed the rate gate already
-    bool ping_waiting : 1;
+    bool ping_waiting : 1; // LINE: it has been stuck since its deadline was armed
+    bool heard : 1;        // something came since the last ping
     bool hello_seen : 1;
     bool registered : 1; // its user's registry knows it
     bool ws_close_sent : 1;
@@ -124,8 +125,7 @@ struct conn {
     bool cut : 1;          // ended with something still to say, or nobody to say it to: the socket is reset
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;
-    uint16_t heard_tick; // when bytes last came
-    uint16_t pinged_tick;
+    uint32_t heard_tick; // when bytes last came
     uint16_t heartbeat_ds; // interval in deadline ticks
     uint16_t violations;
     uint16_t noise;      // of the noise gate: what was counted and has not leaked away,

@@ -151,6 +151,7 @@ bool shard_on_bytes(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
         return false;
     metric_add(&sh->metrics->bytes_in, n);
     c->heard_tick = tick_at(sh->now_ms);
+    c->heard = true;
     conn_feed(sh, index, p, n);
     bool go_on = !c->parked && c->ending != ENDING_GONE && c->ending != ENDING_FLUSH;
     c->stopped = !go_on;

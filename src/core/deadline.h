@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// deadline.h - one deadline per connection, packed: 16 bits each in a dense array, found by a sweep.
+// deadline.h - one deadline per connection, packed: 32 bits each in a dense array, found by a sweep.
 //
 // A connection always has at most one thing to wait for (a handshake, a hello, the next ping, a pong, the end of a
-// close), so it needs one deadline and no timer object. Ticks are DEADLINE_TICK_MS long and wrap; a deadline lies
-// less than half the circle ahead. Sweeping a million of them takes about 0.1 ms (measured), and the
-// sweep runs only when the earliest known one may be due.
+// close), so it needs one deadline and no timer object. Ticks are DEADLINE_TICK_MS long and wrap; a deadline lies less
+// than half the circle ahead, which is 6.8 years: whatever the config schema allows holds as it was asked for. (With 16
+// bits half the circle was 54 minutes, and two hours of heartbeat.timeout_s silently became half an hour; two bytes more
+// per connection is what the truth costs.) Sweeping a million of them takes a fraction of a millisecond, and the sweep
+// runs only when the earliest known one may be due.
 //
 // What a deadline means is read from the connection when it fires. It may be re-armed later without being
 // touched: whoever handles it looks whether it is really time.
@@ -17,10 +19,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DEADLINE_TICK_MS = 100, DEADLINE_MS_MAX = 30 * 60 * 1000 };
+enum { DEADLINE_TICK_MS = 100 };
+#define DEADLINE_MS_MAX ((uint64_t)INT32_MAX * DEADLINE_TICK_MS)
 
 struct deadlines {
-    uint16_t *ticks; // 0 = none
+    uint32_t *ticks; // 0 = none
     uint32_t cap;
     uint32_t high;          // no armed index at or above it
     uint64_t next_sweep_ms; // UINT64_MAX = nothing armed
@@ -28,19 +31,22 @@ struct deadlines {
 
 enum err deadlines_init(struct deadlines *d, struct mem *m, uint32_t cap) WARN_UNUSED;
 void deadlines_deinit(struct deadlines *d, struct mem *m);
-// Fires at the first sweep at or after now + in_ms (rounded up to a tick; at most DEADLINE_MS_MAX).
+// Fires at the first sweep at or after now + in_ms, rounded up to a tick. in_ms is below DEADLINE_MS_MAX: it comes from a
+// setting, and no setting of a time is that long.
 void deadline_arm(struct deadlines *d, uint32_t index, uint64_t now_ms, uint64_t in_ms);
 void deadline_disarm(struct deadlines *d, uint32_t index);
+// How long until it fires; 0 when it is due or not armed.
+uint64_t deadline_left_ms(const struct deadlines *d, uint32_t index, uint64_t now_ms);
 // Sweeps from *from on: disarms and returns the next due index, UINT32_MAX when there is none.
 uint32_t deadline_next_due(struct deadlines *d, uint64_t now_ms, uint32_t *from);
 // After a complete sweep: when the next one is needed.
 void deadlines_swept(struct deadlines *d, uint64_t now_ms);
 
 // Short times as ticks, for "when did I last hear from it".
-static inline uint16_t tick_at(uint64_t now_ms) { return (uint16_t)(now_ms / DEADLINE_TICK_MS); }
-static inline uint32_t tick_age_ms(uint16_t then, uint64_t now_ms)
+static inline uint32_t tick_at(uint64_t now_ms) { return (uint32_t)(now_ms / DEADLINE_TICK_MS); }
+static inline uint64_t tick_age_ms(uint32_t then, uint64_t now_ms)
 {
-    return (uint32_t)(uint16_t)(tick_at(now_ms) - then) * DEADLINE_TICK_MS;
+    return (uint64_t)(tick_at(now_ms) - then) * DEADLINE_TICK_MS;
 }
 
 #endif

@@ -56,8 +56,9 @@ void gate_violation(struct shard *sh, uint32_t index)
 bool gate_noise(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
-    uint32_t leaked = tick_age_ms(c->noise_tick, sh->now_ms) / DEADLINE_TICK_MS * NOISE_PER_TICK;
-    c->noise_tick = tick_at(sh->now_ms);
+    uint16_t tick = (uint16_t)tick_at(sh->now_ms);
+    uint32_t leaked = (uint32_t)(uint16_t)(tick - c->noise_tick) * NOISE_PER_TICK;
+    c->noise_tick = tick;
     c->noise = (uint16_t)(c->noise > leaked ? c->noise - leaked : 0);
     if (c->noise < NOISE_BURST) {
         c->noise++;

@@ -5,7 +5,8 @@
 // interval stretches by half up to the maximum. A pong that took more than half the timeout halves it, down to the
 // minimum: a peer that may be going is looked at more often.
 //
-// The deadline is not moved when bytes arrive; when it fires, the time of the last byte says whether it was real.
+// The deadline is not moved when bytes arrive; when it fires, the time of the last byte says whether it was real. When a
+// ping went out is not kept: until the pong, the deadline is the end of its timeout.
 // Text connections cannot be pinged; they end when they stop reading (and by TCP keep-alive, io's business).
 #include "core/shard_state.h"
 
@@ -44,7 +45,7 @@ static void send_ping(struct shard *sh, uint32_t index)
     uint8_t header[WS_HEADER_MAX];
     size_t n = ws_header_encode(header, WS_PING, true, 0);
     c->ping_waiting = true;
-    c->pinged_tick = tick_at(sh->now_ms);
+    c->heard = false;
     metric_add(&sh->metrics->pings, 1);
     deadline_arm(&sh->deadlines, index, sh->now_ms, timeout_ms(sh->settings));
     conn_put(sh, index, str_make((const char *)header, n));
@@ -57,8 +58,8 @@ void heartbeat_on_pong(struct shard *sh, uint32_t index)
     if (!c->ping_waiting)
         return;
     c->ping_waiting = false;
-    uint32_t took = tick_age_ms(c->pinged_tick, sh->now_ms);
-    if (s->heartbeat_adaptive && took > timeout_ms(s) / 2)
+    uint64_t left = deadline_left_ms(&sh->deadlines, index, sh->now_ms);
+    if (s->heartbeat_adaptive && left < timeout_ms(s) / 2)
         interval_set(c, clamp(interval_ms(c) / 2, s->heartbeat_min_ms, s->heartbeat_max_ms));
     deadline_arm(&sh->deadlines, index, sh->now_ms, interval_ms(c));
 }
@@ -74,16 +75,12 @@ static void line_deadline(struct shard *sh, uint32_t index)
         conn_line_greet(sh, index);
         return;
     }
-    if (!c->blocked) {
-        c->ping_waiting = false;
-    } else if (c->ping_waiting && tick_age_ms(c->pinged_tick, sh->now_ms) >= timeout_ms(sh->settings)) {
+    if (c->blocked && c->ping_waiting) { // for a whole timeout; output_done clears it on progress
         conn_abort(sh, index, CLOSE_HEARTBEAT);
         return;
-    } else if (!c->ping_waiting) { // first seen stuck; output_done clears it on progress
-        c->ping_waiting = true;
-        c->pinged_tick = tick_at(sh->now_ms);
     }
-    deadline_arm(&sh->deadlines, index, sh->now_ms, interval_ms(c));
+    c->ping_waiting = c->blocked;
+    deadline_arm(&sh->deadlines, index, sh->now_ms, c->blocked ? timeout_ms(sh->settings) : interval_ms(c));
 }
 
 static void quit(struct shard *sh, uint32_t index)
@@ -115,14 +112,12 @@ void heartbeat_on_deadline(struct shard *sh, uint32_t index)
         deadline_arm(&sh->deadlines, index, sh->now_ms, interval_ms(c));
         return;
     }
-    uint32_t silent = tick_age_ms(c->heard_tick, sh->now_ms);
-    if (c->ping_waiting) {
-        if (silent > tick_age_ms(c->pinged_tick, sh->now_ms)) {
-            conn_abort(sh, index, CLOSE_HEARTBEAT);
-            return;
-        }
-        c->ping_waiting = false; // data came instead of the pong
+    if (c->ping_waiting && !c->heard) {
+        conn_abort(sh, index, CLOSE_HEARTBEAT);
+        return;
     }
+    c->ping_waiting = false; // data came instead of the pong
+    uint64_t silent = tick_age_ms(c->heard_tick, sh->now_ms);
     if (s->heartbeat_adaptive && silent < interval_ms(c)) {
         interval_set(c, clamp(interval_ms(c) * 3 / 2, s->heartbeat_min_ms, s->heartbeat_max_ms));
         deadline_arm(&sh->deadlines, index, sh->now_ms, interval_ms(c) - silent);

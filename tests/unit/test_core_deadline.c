@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Deadlines against an oracle of 64-bit times, over several turns of the 16-bit circle.
+// Deadlines against an oracle of 64-bit times, over several turns of the 32-bit circle.
 #include "base/prng.h"
 #include "core/deadline.h"
 #include "unit/support.h"
 
 enum { SLOTS = 50 };
+
+#define CIRCLE_MS (((uint64_t)UINT32_MAX + 1) * DEADLINE_TICK_MS)
 
 static uint64_t rounded(uint64_t ms)
 {
@@ -19,7 +21,7 @@ static void fires_at_its_tick(void **state)
     struct mem mem;
     struct deadlines d;
     test_mem_init(&t, &mem);
-    const uint64_t circle = 65536ull * DEADLINE_TICK_MS;
+    const uint64_t circle = CIRCLE_MS;
     for (uint64_t begin = circle - 2000; begin < circle + 2000;
          begin += 37) { // over the wrap, where tick 0 is "none"
         assert_int_equal(deadlines_init(&d, &mem, SLOTS), OK);
@@ -42,7 +44,8 @@ static void fires_at_its_tick(void **state)
     test_mem_check(&t);
 }
 
-static void the_longest_time_is_bounded(void **state)
+// The longest time that a setting may have is 30 days.
+static void the_longest_time_holds(void **state)
 {
     (void)state;
     struct test_mem t;
@@ -50,11 +53,18 @@ static void the_longest_time_is_bounded(void **state)
     struct deadlines d;
     test_mem_init(&t, &mem);
     assert_int_equal(deadlines_init(&d, &mem, 2), OK);
-    deadline_arm(&d, 1, 5000, UINT32_MAX);
-    uint32_t from = 0;
-    assert_int_equal(deadline_next_due(&d, 5000 + DEADLINE_MS_MAX - 1000, &from), UINT32_MAX);
-    from = 0;
-    assert_int_equal(deadline_next_due(&d, 5000 + DEADLINE_MS_MAX, &from), 1);
+    const uint64_t times[] = {7200 * 1000, 30ull * 24 * 3600 * 1000, DEADLINE_MS_MAX - DEADLINE_TICK_MS};
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        uint32_t from = 0;
+        deadline_arm(&d, 1, 5000, times[i]);
+        assert_int_equal(deadline_left_ms(&d, 1, 5000), times[i]);
+        assert_int_equal(deadline_left_ms(&d, 1, 5050), times[i] - 50);
+        assert_int_equal(deadline_next_due(&d, 5000 + times[i] - 1, &from), UINT32_MAX);
+        assert_int_equal(deadline_left_ms(&d, 1, 5000 + times[i]), 0);
+        from = 0;
+        assert_int_equal(deadline_next_due(&d, 5000 + times[i], &from), 1);
+        assert_int_equal(deadline_left_ms(&d, 1, 5000), 0);
+    }
     deadlines_deinit(&d, &mem);
 }
 
@@ -69,7 +79,7 @@ static void against_an_oracle(void **state)
         prng_init(&dice, seed);
         struct deadlines d;
         assert_int_equal(deadlines_init(&d, &mem, SLOTS), OK);
-        uint64_t due[SLOTS] = {0}, now = 1 + prng_below(&dice, 70000ull * DEADLINE_TICK_MS);
+        uint64_t due[SLOTS] = {0}, now = CIRCLE_MS - prng_below(&dice, 40000000);
         for (int step = 0; step < 4000; step++) {
             now += prng_below(&dice, prng_below(&dice, 20) == 0 ? 60000 : 300);
             if (now >= d.next_sweep_ms) {
@@ -103,7 +113,7 @@ static void against_an_oracle(void **state)
                 deadline_disarm(&d, i);
                 due[i] = 0;
             } else {
-                uint64_t in = prng_below(&dice, prng_below(&dice, 8) == 0 ? DEADLINE_MS_MAX : 20000);
+                uint64_t in = prng_below(&dice, prng_below(&dice, 8) == 0 ? 7200 * 1000 : 20000);
                 deadline_arm(&d, i, now, in);
                 due[i] = rounded(now + in);
             }
@@ -116,9 +126,9 @@ static void against_an_oracle(void **state)
 static void ages_wrap(void **state)
 {
     (void)state;
-    const uint64_t circle = 65536ull * DEADLINE_TICK_MS;
+    const uint64_t circle = CIRCLE_MS;
     for (uint64_t then = circle - 1000; then < circle + 1000; then += 100)
-        for (uint64_t age = 0; age < 3000000; age += 99900)
+        for (uint64_t age = 0; age < 30ull * 24 * 3600 * 1000; age += 9999900)
             assert_int_equal(tick_age_ms(tick_at(then), then + age), age / 100 * 100);
 }
 
@@ -126,7 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fires_at_its_tick),
-        cmocka_unit_test(the_longest_time_is_bounded),
+        cmocka_unit_test(the_longest_time_holds),
         cmocka_unit_test(against_an_oracle),
         cmocka_unit_test(ages_wrap),
     };

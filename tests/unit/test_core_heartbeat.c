@@ -207,6 +207,72 @@ static void a_text_connection_that_is_stuck_is_cut(void **state)
     net_free(n);
 }
 
+// The longest times that the config schema allows: no ping is early, no cut is early, and neither is late.
+static void the_longest_settings_hold(void **state)
+{
+    (void)state;
+    const uint64_t interval = 3600 * 1000, timeout = 7200 * 1000;
+    for (int as_default = 0; as_default < 2; as_default++) {
+        struct net *n = net_new(1);
+        n->settings.heartbeat_ms = n->settings.heartbeat_max_ms = (uint32_t)interval;
+        n->settings.heartbeat_timeout_ms = as_default ? 0 : (uint32_t)timeout; // 0: twice the interval
+        net_start(n);
+        struct client *c = net_json(n, 0), *gone = net_json(n, 0), *talks = net_json(n, 0);
+        gone->no_pong = talks->no_pong = true;
+        uint64_t begin = n->now_ms;
+        for (int i = 0; i < 12; i++) {
+            net_wait(n, interval);
+            say(talks, "{\"type\":\"ping\"}");
+        }
+        assert_true(c->ping_ms[0] >= begin + interval / 2 && c->ping_ms[0] <= begin + interval + 200);
+        for (uint32_t i = 1; i < c->pings; i++)
+            at_about(c->ping_ms[i], c->ping_ms[i - 1] + interval);
+        assert_true(c->pings >= 11 && !c->closed);
+        assert_true(talks->pings > 1 && !talks->closed); // it is heard from, though it answers no ping
+        assert_int_equal(gone->pings, 1);
+        at_about(gone->closed_ms, gone->ping_ms[0] + timeout);
+        net_free(n);
+    }
+}
+
+static void a_long_adaptive_interval_is_reached(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.heartbeat_adaptive = true;
+    n->settings.heartbeat_ms = 1000 * 1000;
+    n->settings.heartbeat_max_ms = 3600 * 1000;
+    net_start(n);
+    struct client *c = net_json(n, 0);
+    for (int i = 0; i < 100; i++) {
+        net_wait(n, 300 * 1000);
+        say(c, "{\"type\":\"ping\"}");
+    }
+    uint64_t last = n->now_ms;
+    net_wait(n, 3600 * 1000 + 400);
+    assert_int_equal(c->pings, 1);
+    at_about(c->ping_ms[0], last + 3600 * 1000);
+    net_free(n);
+}
+
+// A terminal that is stuck has the whole timeout too, also a long one.
+static void a_stuck_text_connection_has_its_time(void **state)
+{
+    (void)state;
+    const uint64_t timeout = 7200 * 1000;
+    struct net *n = net_new(1);
+    n->settings.heartbeat_timeout_ms = (uint32_t)timeout;
+    net_start(n);
+    struct client *stuck = net_line(n, 0), *talker = net_line(n, 0);
+    stuck->stalled = true;
+    say(talker, "words");
+    uint64_t begin = n->now_ms;
+    net_wait(n, timeout + 3600 * 1000);
+    assert_true(stuck->closed && !talker->closed);
+    assert_true(stuck->closed_ms >= begin + timeout && stuck->closed_ms <= begin + timeout + 31000);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +284,9 @@ int main(void)
         cmocka_unit_test(late_pongs_bring_more_pings),
         cmocka_unit_test(a_half_open_connection_is_found),
         cmocka_unit_test(a_text_connection_that_is_stuck_is_cut),
+        cmocka_unit_test(the_longest_settings_hold),
+        cmocka_unit_test(a_long_adaptive_interval_is_reached),
+        cmocka_unit_test(a_stuck_text_connection_has_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
