@@ -41,7 +41,7 @@ static const struct command commands[] = {
     {"serve", run_serve, TAKES_SETTINGS, "plenum serve [-c FILE] [--section.name=VALUE ...] [--echo]",
      "runs the server",
      "Listens on server.http and server.text, prints where, and runs until SIGTERM or SIGINT, then leaves in good\n"
-     "order. SIGHUP reads the configuration again.\n"
+     "order. SIGHUP reads the configuration again, SIGUSR1 logs how the server is.\n"
      "\n"
      "  -c, --config FILE      YAML file with settings; without it the defaults hold\n"
      "  --section.name=VALUE   one setting; stronger than the file and than PLENUM_SECTION_NAME\n"

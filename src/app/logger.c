@@ -111,7 +111,7 @@ static void put_time(struct line *l)
 
 static void line_init(struct line *l, enum log_level level, const char *event)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
+    static const char *const names[] = {"debug", "info", "warn", "error", "info"};
     l->n = 0;
     l->limit = sizeof l->z - LINE_TAIL;
     l->json = wanted_format == LOG_JSON;

@@ -26,8 +26,14 @@
 
 #include <stdatomic.h>
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR }; // in the order of logging.level's words
-enum log_format { LOG_LOGFMT, LOG_JSON };                    // likewise logging.format
+enum log_level {
+    LOG_DEBUG,
+    LOG_INFO,
+    LOG_WARN,
+    LOG_ERROR,
+    LOG_TOLD
+};                                        // in the order of logging.level's words
+enum log_format { LOG_LOGFMT, LOG_JSON }; // likewise logging.format
 
 enum {
     LOG_LINE_MAX = 4096,  // bytes; PIPE_BUF: a write of so much to a pipe is never torn (pipe(7))
@@ -86,5 +92,7 @@ void log_flush(bool all);
 #define log_info(event, ...) LOG_EVENT(LOG_INFO, event, __VA_ARGS__)
 #define log_warn(event, ...) LOG_EVENT(LOG_WARN, event, __VA_ARGS__)
 #define log_error(event, ...) LOG_EVENT(LOG_ERROR, event, __VA_ARGS__)
+// What an operator asked for or did just now: written whatever logging.level is, as level=info.
+#define log_told(event, ...) LOG_EVENT(LOG_TOLD, event, __VA_ARGS__)
 
 #endif

@@ -35,7 +35,10 @@ static uint64_t sum_of(const struct metrics_page *page, size_t offset, bool is_i
     return v;
 }
 
-static uint64_t sum(const struct metrics_page *page, size_t offset) { return sum_of(page, offset, false); }
+uint64_t metrics_page_sum(const struct metrics_page *page, size_t offset)
+{
+    return sum_of(page, offset, false);
+}
 
 __attribute__((format(printf, 2, 3))) static void put(struct buf *body, const char *format, ...)
 {
@@ -79,8 +82,8 @@ static void put_rows(const struct metrics_page *page, struct buf *body)
 
 static void put_computed(const struct metrics_page *page, struct buf *body)
 {
-    uint64_t writes = sum(page, offsetof(struct metrics, writes));
-    uint64_t deliveries = sum(page, offsetof(struct metrics, deliveries));
+    uint64_t writes = metrics_page_sum(page, offsetof(struct metrics, writes));
+    uint64_t deliveries = metrics_page_sum(page, offsetof(struct metrics, deliveries));
     put_head(body, STR("plenum_messages_per_write"), "gauge",
              "Entries per write to a socket, since the start");
     put(body, "plenum_messages_per_write %.3f\n", writes > 0 ? (double)deliveries / (double)writes : 0.0);
@@ -104,14 +107,15 @@ static void put_turns(const struct metrics_page *page, struct buf *body)
              "Time of one event loop turn, waiting not counted");
     uint64_t below = 0;
     for (size_t i = 0; i < TURN_BUCKET_COUNT; i++) {
-        below += sum(page, offsetof(struct metrics, turn_buckets) + i * sizeof(_Atomic uint64_t));
+        below +=
+            metrics_page_sum(page, offsetof(struct metrics, turn_buckets) + i * sizeof(_Atomic uint64_t));
         if (i + 1 < TURN_BUCKET_COUNT)
             put(body, "plenum_turn_seconds_bucket{le=\"%g\"} %" PRIu64 "\n", bounds_us[i] / 1e6, below);
         else
             put(body, "plenum_turn_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", below);
     }
     put(body, "plenum_turn_seconds_sum %.6f\n",
-        (double)sum(page, offsetof(struct metrics, turn_us_sum)) / 1e6);
+        (double)metrics_page_sum(page, offsetof(struct metrics, turn_us_sum)) / 1e6);
     put(body, "plenum_turn_seconds_count %" PRIu64 "\n", below);
 }
 

@@ -33,6 +33,9 @@ struct metrics_page {
     const char *version;
 };
 
+// The counter or gauge at that offset of struct metrics, summed over the shards.
+uint64_t metrics_page_sum(const struct metrics_page *page, size_t offset);
+
 void metrics_page_write(const struct metrics_page *page, struct buf *body);
 
 #endif

@@ -47,7 +47,7 @@ static uint64_t resident_bytes(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void sample(struct process_stats *s)
+void process_stats_sample(struct process_stats *s)
 {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
@@ -62,13 +62,13 @@ void process_stats_init(struct process_stats *s)
     clock_gettime(CLOCK_REALTIME, &now);
     s->start_s = (uint64_t)now.tv_sec;
     s->wanted = false;
-    sample(s);
+    process_stats_sample(s);
 }
 
 void process_stats_refresh(struct process_stats *s)
 {
     if (atomic_exchange(&s->wanted, false))
-        sample(s);
+        process_stats_sample(s);
 }
 
 uint64_t process_cpu_us(void)

@@ -26,6 +26,8 @@ struct process_stats {
 void process_stats_init(struct process_stats *s);
 // Takes a sample if the last one was read.
 void process_stats_refresh(struct process_stats *s);
+// Takes one in any case.
+void process_stats_sample(struct process_stats *s);
 // CPU time of all threads so far, in microseconds. Cheap.
 uint64_t process_cpu_us(void);
 // What the machine, or the container this runs in, has; 0 if unknown.

@@ -3,7 +3,8 @@
 // The main thread owns the process, the shards' threads own the connections. Signals are blocked everywhere and read
 // from a signalfd, so they arrive between two steps and never inside one. Only the drain is different: the main
 // thread then waits in server_wait, so the second signal comes through a handler, which does no more than
-// server_stop allows in one.
+// server_stop allows in one. A signal without a meaning here must not end a server full of people: whatever the default
+// action would kill for, and is not a fault or a wish to kill, is ignored.
 //
 // Settings: two wirings take turns. The shards read one; a reload builds the other and lets go of the first when
 // server_settings_set says that every shard has taken it.
@@ -15,6 +16,7 @@
 #include "app/metrics_page.h"
 #include "app/notices.h"
 #include "app/reload.h"
+#include "app/status.h"
 #include "app/wiring.h"
 #include "base/assert.h"
 
@@ -76,15 +78,19 @@ static void logger_configure(const struct config *c)
     logger_set((enum log_level)c->logging_level, (enum log_format)c->logging_format);
 }
 
+// SIGPIPE: a peer that is gone is an EPIPE of that write. SIGXFSZ: a log that is full is its reader's business.
+static const int ignored_signals[] = {SIGPIPE, SIGXFSZ, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR};
+static const int taken_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
 static void signals_take(struct serve *s)
 {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
+    for (size_t i = 0; i < sizeof taken_signals / sizeof taken_signals[0]; i++)
+        sigaddset(&set, taken_signals[i]);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN); // a peer that is gone is an EPIPE of that write
+    for (size_t i = 0; i < sizeof ignored_signals / sizeof ignored_signals[0]; i++)
+        signal(ignored_signals[i], SIG_IGN);
     s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -226,16 +232,31 @@ static enum exit_code leave(struct serve *s, const char *why)
 
 // ---- running
 
+// The number of a signal that has come, 0 if none has.
+static int next_signal(struct serve *s)
+{
+    struct signalfd_siginfo info;
+    return read(s->signal_fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
 static enum exit_code wait_for_signals(struct serve *s)
 {
     for (;;) {
         struct pollfd in = {.fd = s->signal_fd, .events = POLLIN};
         poll(&in, 1, TICK_MS);
-        struct signalfd_siginfo signal_info;
-        if (read(s->signal_fd, &signal_info, sizeof signal_info) == sizeof signal_info) {
-            if (signal_info.ssi_signo != SIGHUP)
-                return leave(s, signal_info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        switch (next_signal(s)) {
+        case SIGTERM:
+            return leave(s, "SIGTERM");
+        case SIGINT:
+            return leave(s, "SIGINT");
+        case SIGHUP:
             reload(s);
+            break;
+        case SIGUSR1:
+            status_log(&s->page);
+            break;
+        default:
+            break;
         }
         log_flush(false);
         process_stats_refresh(&s->process);
@@ -244,20 +265,19 @@ static enum exit_code wait_for_signals(struct serve *s)
 
 static enum exit_code run(struct serve *s)
 {
-    crash_hook_install();
-    signals_take(s);
     if (!server_up(s))
         return EXIT_FAILED;
     tell_started(s);
     enum exit_code code = wait_for_signals(s);
     server_destroy(s->server);
-    close(s->signal_fd);
     return code;
 }
 
 enum exit_code serve_run(const struct config_sources *sources)
 {
     struct serve s = {.sources = sources, .signal_fd = -1};
+    crash_hook_install();
+    signals_take(&s); // first of all: a signal that comes early waits until there is somebody to take it
     struct config_load *first = load(sources);
     s.wiring = malloc(sizeof *s.wiring);
     enum exit_code code = EXIT_FAILED;
@@ -276,6 +296,7 @@ enum exit_code serve_run(const struct config_sources *sources)
             code = run(&s);
         }
     }
+    close(s.signal_fd);
     free(s.wiring);
     free(first);
     return code;

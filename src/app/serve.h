@@ -8,7 +8,7 @@
 //         |
 //     banner, "ready" on stdout
 //         |                    SIGHUP: reload (app/reload.h)
-//     wait for signals  <---------------------+
+//     wait for signals  <---------------------+  SIGUSR1: one line with how things are (app/status.h)
 //         |                                   |
 //         +-- SIGTERM, SIGINT: drain ---------+
 //                 |         \ second one: cut everything off, exit 130

@@ -181,6 +181,25 @@ test('SIGHUP: reloadable settings change, others are named, a broken file change
   await until(() => server.lines.some((line) => line.startsWith('{')), 'the log in its new form');
 });
 
+test('SIGUSR1 logs how the server is, whatever the level; signals without a meaning do nothing', async (t) => {
+  const server = await startServer(t, { flags: ['--server.shards=2', '--logging.level=error'] });
+  const clients = await openMany(server, 3);
+  await clients[0].join('status room');
+  // Each is sent at once and more than once: none may end the process, also not while it is busy with another.
+  for (const signal of ['SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGXFSZ', 'SIGUSR1']) {
+    server.kill(signal);
+    server.kill(signal);
+  }
+  await until(() => /event=status/.test(server.stderr), 'the status line');
+  const line = server.lines.find((each) => /event=status/.test(each));
+  assert.match(line, /level=info event=status connections=3 sessions=3 rooms=1 members=1 entries=\d+ deliveries=\d+ /);
+  assert.match(line, / memory_used_mb=\d+ memory_budget_mb=[1-9]\d* resident_mb=[1-9]\d* open_files=[1-9]\d*$/);
+  await clients[0].say('status room', 'still here');
+  server.kill('SIGUSR1');
+  const entries = () => server.lines.filter((each) => /event=status/.test(each)).map((each) => Number(/ entries=(\d+)/.exec(each)[1]));
+  await until(() => entries().at(-1) > entries()[0], 'a later one that counts what was said');
+});
+
 /** A logfmt line as an object; fails on anything that is not logfmt. */
 function parseLogfmt(line) {
   const fields = {};
