@@ -118,6 +118,7 @@ struct conn {
     bool ws_close_sent : 1;
     bool ws_close_seen : 1;
     bool peer_is_long : 1;
+    bool paced : 1;        // parked until its room's readers, or it itself, have been served (core/pace.h)
     bool quitting : 1;     // has said its last command; parked until its deadline
     bool greeted : 1;      // LINE: is somebody; until then nobody can know of it
     bool in_body : 1;      // HTTP: `refused` is in use, not `http`

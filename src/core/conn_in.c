@@ -169,7 +169,9 @@ void conn_park(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
     c->parked = true;
-    if (c->pending == 0 && c->out.bytes <= conn_out_bound(sh, c)) { // it waits for a mailbox
+    if (c->paced) {
+        metric_add(&sh->metrics->publishes_paced, 1);
+    } else if (c->pending == 0 && c->out.bytes <= conn_out_bound(sh, c)) { // it waits for a mailbox
         metric_add(&sh->metrics->mail_full, 1);
         index_list_push(&sh->mail_waiters, index);
     }
@@ -189,7 +191,7 @@ void conn_unpark(struct shard *sh, uint32_t index)
     struct conn *c = conn_at(sh, index);
     if (!c->parked || c->quitting)
         return;
-    c->parked = false;
+    c->parked = c->paced = false;
     struct input *in = c->in;
     if (in != NULL && in->msg_ready) {
         if (!conn_ws_message(sh, index, in->msg_opcode, str_make((const char *)in->msg, in->msg_n))) {

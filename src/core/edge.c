@@ -255,8 +255,6 @@ static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *
                         bool exclusive)
 {
     struct conn *c = conn_at(sh, index);
-    if (c->pending != 0 && c->exclusive)
-        return false;
     struct membership *m = member_of(sh, c, cmd->room);
     if (m == NULL) {
         if (!edge_may_reply(sh, c))
@@ -268,7 +266,8 @@ static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *
     }
     const struct outlet *o = outlet_at(sh, m->outlet);
     uint32_t dest = home_of(sh, o->hash);
-    if (!edge_may_ask(sh, c, dest) || (exclusive && c->pending != 0))
+    if (!edge_may_ask(sh, c, dest) || (exclusive && c->pending != 0) ||
+        (type == ASK_PUBLISH && pace_waits(c, o)))
         return false;
     struct ask a = ask_make(sh, index, type, cmd);
     a.cmd.room = outlet_name(o);

@@ -5,7 +5,7 @@
 // The connection may be gone by then. Only one effect must not be lost: who has joined must leave again.
 #include "core/shard_state.h"
 
-enum { LEAVE_COPY_MAX = 256 * 1024, SKIPS_MAX = 4096 };
+enum { LEAVE_COPY_MAX = 256 * 1024 };
 
 static struct conn *answered_conn(struct shard *sh, const struct conn_ref *ref)
 {
@@ -46,6 +46,7 @@ static void undo_join(struct shard *sh, const struct answer *a)
 static void outlet_adopt(struct outlet *o, const struct answer *a)
 {
     o->room = a->room;
+    o->hold = a->hold;
     memcpy(o->epoch, a->epoch, EPOCH_LEN);
     if (o->n == 0) // the first reader here; what the outlet knew may be of a room that is gone
         o->head = o->flushed_head = a->head;
@@ -203,7 +204,6 @@ static void switch_finish(struct shard *sh, uint32_t index)
             continue;
         struct outlet *to = outlet_at(sh, m->outlet);
         m->held = false;
-        to->held--;
         if (sw->gap_to != 0)
             put_gap(sh, index, outlet_name(to), sw->gap_from, sw->gap_to, "trimmed");
     }

@@ -157,6 +157,8 @@ static void feed_detach(struct shard *sh, struct room *r, const struct ask *a)
     r->sessions--;
     if (--f->readers[a->dialect] == 0)
         f->seg_seen[a->dialect] = 0;
+    if (f->sessions == 0)
+        pace_detach(sh, r, a->conn.shard);
     if (--r->readers[a->dialect] == 0)
         track_drop(sh, r, (enum dialect_id)a->dialect);
 }
@@ -178,6 +180,7 @@ static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, ui
                          .room = {room, slab_gen(&sh->rooms, room)},
                          .member = {member, slab_gen(&sh->members, member)},
                          .start = s->from,
+                         .hold = r->crowded != 0,
                          .head = r->feeds[a->conn.shard].head,
                          .has_gap = s->has_gap,
                          .gap_from = s->gap_from,

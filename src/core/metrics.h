@@ -36,6 +36,8 @@
     X(gap_entries, "plenum_gap_entries_total", "counter", "Entries inside announced gaps")                  \
     X(mail_sent, "plenum_mail_total", "counter", "Mails to other shards")                                   \
     X(mail_full, "plenum_mail_full_total", "counter", "Times a connection waited for a full mailbox")       \
+    X(publishes_paced, "plenum_publishes_paced_total", "counter",                                           \
+      "Times a publish waited until readers had been served")                                               \
     X(pings, "plenum_pings_total", "counter", "Heartbeat pings sent")                                       \
     X(closed_normal, "plenum_closed_total{reason=\"normal\"}", "counter", "Connections closed, by reason")  \
     X(closed_broken, "plenum_closed_total{reason=\"broken\"}", "counter", "")                               \

@@ -4,9 +4,14 @@
 // the flush walks the dense cursors and sets a bit per reader that is behind; the driver then pulls each dirty
 // connection once and writes from its cursors to the heads, over all of its rooms (output.c).
 //
-// Trimming comes a turn later than flushing, so that every reader had its chance to write: whoever is still behind
-// then has a full socket.
+// Trimming comes when the next turn begins. Those who are still behind then are of two kinds: whose socket is full, and
+// whose turn has not come, as the driver writes to a limited number of connections per turn. Only at the cost of the
+// former is anything dropped that was not read; an outlet with readers of the latter kind is looked at again in the
+// next turn. (Rejected: to trim only after the driver has been through all dirty connections: in a big room that is
+// written to all the time this may never be the case, and slow readers would cost memory without bound.)
 #include "core/shard_state.h"
+
+enum { TRIM_DELAY_MS = 100, LAG_LOOK_MS = 1000 };
 
 static bool outlet_eq(const void *ctx, uint32_t value, const void *key)
 {
@@ -112,7 +117,6 @@ enum err outlet_add(struct shard *sh, uint32_t index, uint32_t conn, uint64_t ne
         (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
     o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .next = next};
     o->readers[c->dialect]++;
-    o->held += held;
     metric_add(&sh->metrics->memberships, 1);
     return OK;
 }
@@ -135,7 +139,10 @@ void outlet_remove(struct shard *sh, uint32_t index, uint32_t conn)
     struct membership *m = conn_find_membership(c, index);
     ASSERT(m != NULL && o->cursors[m->slot].conn == conn);
     uint32_t slot = m->slot, dialect = o->cursors[slot].dialect;
-    o->held -= m->held;
+    if (o->cursors[slot].next <= o->head)
+        outlet_mark_settling(sh, index); // what was kept for it may go
+    if (c->paced)
+        conn_queue_unpark(sh, conn);
     *m = conn_memberships(c)[--c->member_n];
     conn_skips_forget(c, index);
     if (slot != --o->n) {
@@ -237,13 +244,22 @@ void outlets_flush(struct shard *sh)
     sh->outlets_dirty.n = kept;
 }
 
-static uint64_t outlet_slowest(const struct outlet *o)
+// Where its readers stand: the slowest of all, and the slowest of those whose socket is not full.
+struct standing {
+    uint64_t slowest, waiting;
+};
+
+static struct standing outlet_standing(const struct shard *sh, const struct outlet *o)
 {
-    uint64_t slowest = o->head + 1;
-    for (uint32_t i = 0; i < o->n; i++)
-        if (o->cursors[i].next < slowest)
-            slowest = o->cursors[i].next;
-    return slowest;
+    struct standing at = {o->head + 1, o->head + 1};
+    for (uint32_t i = 0; i < o->n; i++) {
+        uint64_t next = o->cursors[i].next;
+        if (next < at.slowest)
+            at.slowest = next;
+        if (next < at.waiting && !conn_at(sh, o->cursors[i].conn)->blocked)
+            at.waiting = next;
+    }
+    return at;
 }
 
 // Readers that lost entries to the lag limit, where the policy is to part from them.
@@ -265,45 +281,107 @@ static void outlet_disconnect_slow(struct shard *sh, uint32_t index)
     }
 }
 
-void outlet_trim(struct shard *sh, uint32_t index)
+// Drops what is beyond the lag limit, as far as only readers with full sockets still need it. *ret_crowded: more would
+// have to go, and others have not been offered it yet.
+static bool chain_force(struct shard *sh, const struct outlet *o, struct chain *c, uint64_t waiting,
+                        bool *ret_crowded)
+{
+    bool forced = false;
+    // Only what was flushed counts as lag.
+    while (c->n > 1 && c->segs[1]->first <= o->flushed_head + 1 &&
+           c->bytes - chain_last(c)->cap > sh->settings->lag_bytes) {
+        if (c->segs[1]->first > waiting) {
+            *ret_crowded = true;
+            break;
+        }
+        chain_trim(c, sh->mem, c->segs[1]->first);
+        forced = true;
+    }
+    return forced;
+}
+
+static void lag_note(struct shard *sh, struct outlet *o, uint64_t lag)
+{
+    o->lag = lag < UINT32_MAX ? (uint32_t)lag : UINT32_MAX;
+    uint64_t gauge = metric_get(&sh->metrics->lag_entries_max);
+    if (o->lag <= gauge)
+        return;
+    if (gauge == 0)
+        sh->lag_look_ms = sh->now_ms + LAG_LOOK_MS;
+    metric_set(&sh->metrics->lag_entries_max, o->lag);
+}
+
+// Drops segments all readers are past, and those beyond the lag limit.
+static void outlet_trim(struct shard *sh, uint32_t index)
 {
     struct outlet *o = outlet_at(sh, index);
-    uint64_t slowest = outlet_slowest(o);
-    uint64_t lag = o->head + 1 - slowest;
-    if (lag > metric_get(&sh->metrics->lag_entries_max))
-        metric_set(&sh->metrics->lag_entries_max, lag);
-    bool forced = false;
+    struct standing at = outlet_standing(sh, o);
+    bool forced = false, crowded = false;
+    lag_note(sh, o, o->head + 1 - at.slowest);
     for (int d = 0; d < DIALECT_COUNT; d++) {
-        struct chain *c = &o->chains[d];
-        if (c->n <= 1)
-            continue;
-        chain_trim(c, sh->mem, slowest);
-        // Only what was flushed counts as lag, and not for those whose switch is under way (a mail or two long): the
-        // rest nobody has had a chance to read.
-        while (o->held == 0 && c->n > 1 && c->segs[1]->first <= o->flushed_head + 1 &&
-               c->bytes - c->segs[c->n - 1]->cap > sh->settings->lag_bytes) {
-            chain_trim(c, sh->mem, c->segs[1]->first);
-            forced = true;
-        }
+        chain_trim(&o->chains[d], sh->mem, at.slowest);
+        forced |= chain_force(sh, o, &o->chains[d], at.waiting, &crowded);
     }
+    if (at.waiting <= o->flushed_head)
+        outlet_mark_settling(sh, index);
+    if (crowded != o->crowded)
+        pace_report(sh, index, crowded);
     if (forced && sh->settings->slow_policy == SLOW_DISCONNECT)
         outlet_disconnect_slow(sh, index);
+}
+
+// The gauge rises at once (lag_note) and falls here, as finding the most of what is left means a look at all.
+static void lag_look(struct shard *sh)
+{
+    if (sh->now_ms < sh->lag_look_ms)
+        return;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < sh->outlets.high; i++)
+        if (slab_used(&sh->outlets, i) && outlet_at(sh, i)->lag > most)
+            most = outlet_at(sh, i)->lag;
+    metric_set(&sh->metrics->lag_entries_max, most);
+    sh->lag_look_ms = most == 0 ? UINT64_MAX : sh->now_ms + LAG_LOOK_MS;
+}
+
+void outlets_settle(struct shard *sh)
+{
+    for (uint32_t i = sh->outlets_settling.n; i-- > 0;) {
+        if (i >= sh->outlets_settling.n)
+            continue; // a slow reader's end took outlets away
+        uint32_t index = sh->outlets_settling.v[i];
+        outlet_at(sh, index)->settling = false;
+        sh->outlets_settling.v[i] = sh->outlets_settling.v[--sh->outlets_settling.n];
+        outlet_trim(sh, index); // which may put it at the end again
+    }
+    lag_look(sh);
+}
+
+uint64_t outlets_due_ms(const struct shard *sh)
+{
+    uint64_t due = sh->lag_look_ms;
+    if (sh->outlets_settling.n != 0 && sh->now_ms + TRIM_DELAY_MS < due)
+        due = sh->now_ms + TRIM_DELAY_MS;
+    for (uint32_t i = 0; i < sh->outlets_dirty.n; i++) {
+        uint64_t flush = outlet_at(sh, sh->outlets_dirty.v[i])->flush_at_ms;
+        if (flush < due)
+            due = flush;
+    }
+    return due;
 }
 
 void outlet_check(const struct shard *sh, uint32_t index)
 {
     const struct outlet *o = outlet_at(sh, index);
     ASSERT(o->n != 0 || o->pending != 0);
-    uint32_t readers[DIALECT_COUNT] = {0}, held = 0;
+    uint32_t readers[DIALECT_COUNT] = {0};
     for (uint32_t i = 0; i < o->n; i++) {
         struct conn *c = conn_at(sh, o->cursors[i].conn);
         const struct membership *m = conn_find_membership(c, index);
         ASSERT(m != NULL && m->slot == i && c->dialect == o->cursors[i].dialect);
         ASSERT(c->ending == ENDING_OPEN);
         readers[c->dialect]++;
-        held += m->held;
     }
-    ASSERT(held == o->held);
+    ASSERT(!o->crowded || o->settling);
     for (int d = 0; d < DIALECT_COUNT; d++) {
         ASSERT(readers[d] == o->readers[d]);
         ASSERT(readers[d] != 0 || o->chains[d].n == 0);

@@ -7,8 +7,13 @@
 //                        ^ next    ^ head
 //
 // The home announces a new head and new segments once per turn (outlet_advance); at the end of the turn every
-// reader with next <= head is marked dirty and written to. A reader that lags costs its cursor and keeps segments
-// alive up to settings.lag_bytes per track; beyond that the oldest go and the room's policy strikes.
+// reader with next <= head is marked dirty, and the driver writes to so many of them per turn as its budget allows, the
+// others in the turns that follow. A reader that lags costs its cursor and keeps segments alive.
+//
+// Who is slow: a reader that was offered a write and whose socket did not take all of it (it is `blocked`). It keeps
+// segments alive up to settings.lag_bytes per track; beyond that the oldest go and the room's policy strikes. A reader
+// whose turn to be written to has not come is not slow: what it has yet to be offered stays, however much that is. What
+// bounds it is core/pace.h: a room with more than lag_bytes of it takes no more publishes until they have been served.
 //
 // A busy outlet (OUTLET_BUSY_ENTRIES or more in its last flush) is flushed at most every OUTLET_BUSY_INTERVAL_MS: a
 // room in which 200 talk at once then takes 0.04 us per delivery instead of 0.06, and its messages arrive no later,
@@ -19,6 +24,7 @@
 //   2. next <= head + 1, or the entry at `next` is on its way (joined, not announced yet)
 //   3. a chain holds all entries from its first to head, when its track has readers; else it is empty
 //   4. an outlet without cursors and without pending joins does not exist
+//   5. a crowded outlet is settling: it is looked at in every turn
 //
 // Thread: the shard's. Home's own readers are behind an outlet too: there is one way to fan out.
 #ifndef PLENUM_CORE_OUTLET_H
@@ -46,13 +52,15 @@ struct outlet {
     struct cursor *cursors;
     uint32_t n, cap;
     uint32_t pending;      // joins on their way
-    uint32_t held;         // readers whose switch to this room is not complete: they could not read yet
+    uint32_t lag;          // entries that the slowest reader was behind when this was trimmed last
     uint64_t flush_at_ms;  // while dirty
     uint64_t flushed_ms;   // when it was flushed last,
     uint64_t flushed_head; // how far,
     bool busy;             // and whether that carried many entries
     bool dirty;            // in the shard's list of outlets to flush
     bool settling;         // in the list of outlets to trim
+    bool crowded;          // more than lag_bytes wait for readers who have not been served; the home knows
+    bool hold;             // so says the home of some shard: publishes wait
     char epoch[EPOCH_LEN];
     uint8_t name_n;
     char *name;
@@ -81,8 +89,10 @@ bool outlet_waits(const struct shard *sh, const struct outlet *o);
 void outlets_flush(struct shard *sh);
 // To be trimmed when the next turn begins.
 void outlet_mark_settling(struct shard *sh, uint32_t index);
-// Drops segments all readers are past, and those beyond the lag limit.
-void outlet_trim(struct shard *sh, uint32_t index);
+// When a turn begins: trims the outlets that are settling, and brings the gauge lag_entries_max down to what is.
+void outlets_settle(struct shard *sh);
+// When that is needed at the latest.
+uint64_t outlets_due_ms(const struct shard *sh);
 struct membership *conn_find_membership(struct conn *c, uint32_t outlet);
 void outlet_check(const struct shard *sh, uint32_t index);
 

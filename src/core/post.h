@@ -43,6 +43,8 @@ enum mail_kind {
     MAIL_UNREGISTER,
     MAIL_EVICT,
     MAIL_DIRECT,
+    MAIL_CROWDED,
+    MAIL_HOLD,
 };
 
 enum ask_type {
@@ -96,6 +98,7 @@ struct answer {
     struct ref room, member; // JOINED: at the home
     uint64_t start;          // JOINED: first offset to send; PUBLISHED: the entry's offset
     uint64_t head;           // JOINED: how far the shard has been told
+    bool hold;               // JOINED: publishes wait (core/pace.h)
     bool has_gap;            // JOINED: offsets that will not come, to be announced after the payload
     uint64_t gap_from, gap_to;
     char epoch[EPOCH_LEN];
@@ -125,6 +128,14 @@ struct register_mail { // MAIL_REGISTER, MAIL_UNREGISTER
     uint64_t session_print;
     uint32_t since_ms; // low bits of the time it said hello: mails of two shards may overtake each other
     bool resumed;      // an older connection of the session is to be closed
+};
+
+struct pace_mail { // MAIL_CROWDED, MAIL_HOLD
+    struct mail mail;
+    struct ref outlet;
+    struct ref room; // CROWDED
+    uint32_t shard;  // CROWDED: the outlet's
+    bool on;
 };
 
 struct evict_mail {

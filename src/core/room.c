@@ -311,6 +311,7 @@ void room_check(const struct shard *sh, uint32_t index)
 {
     const struct room *r = room_at(sh, index);
     uint32_t members = 0, away = 0, readers[DIALECT_COUNT] = {0}, sessions = 0, member_sessions = 0;
+    uint32_t crowded = 0;
     for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(sh, m)->next) {
         members++;
         member_sessions += member_at(sh, m)->sessions;
@@ -327,11 +328,12 @@ void room_check(const struct shard *sh, uint32_t index)
             readers[d] += r->feeds[s].readers[d];
             sum += r->feeds[s].readers[d];
         }
-        ASSERT(sum == r->feeds[s].sessions);
+        ASSERT(sum == r->feeds[s].sessions && (sum != 0 || !r->feeds[s].crowded));
+        crowded += r->feeds[s].crowded;
         sessions += sum;
     }
     for (int d = 0; d < DIALECT_COUNT; d++)
         ASSERT(readers[d] == r->readers[d] && r->log.active[d] == (readers[d] != 0));
-    ASSERT(sessions == r->sessions && sessions == member_sessions);
+    ASSERT(sessions == r->sessions && sessions == member_sessions && crowded == r->crowded);
     log_check(&r->log);
 }

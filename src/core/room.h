@@ -13,6 +13,7 @@
 //   2. a member is away exactly if it has no session; away members are in the away list, longest first
 //   3. feeds[s].sessions is the sum of its readers; a shard with none gets no announcements
 //   4. a dialect's track is active exactly while some shard has readers of it
+//   5. `crowded` counts the feeds that are; a feed without sessions is not
 //
 // Ownership: the shard's room pool. Thread: the home shard's.
 #ifndef PLENUM_CORE_ROOM_H
@@ -48,6 +49,7 @@ struct feed {
     struct ref outlet;
     uint32_t sessions;
     uint32_t readers[DIALECT_COUNT];
+    bool crowded;                     // its outlet says so
     uint64_t head;                    // announced
     uint64_t seg_seen[DIALECT_COUNT]; // first offset of the last segment sent; 0 = none
 };
@@ -68,6 +70,7 @@ struct room {
     uint32_t readers[DIALECT_COUNT];
     uint32_t sessions;
     struct feed *feeds; // one per shard
+    uint32_t crowded;   // feeds that are; while there are any, publishes wait (core/pace.h)
     struct idempotency keys;
     uint64_t empty_ms; // since when there is no member; UINT64_MAX while there are some
     uint64_t count_ms; // when a members:count entry was last written

@@ -8,7 +8,7 @@
 // outlets hold their own references by then.
 #include "core/shard_state.h"
 
-enum { TRIM_DELAY_MS = 100, SCRATCH_KEEP = 512 * 1024 };
+enum { SCRATCH_KEEP = 512 * 1024 };
 
 void index_list_push(struct index_list *l, uint32_t index)
 {
@@ -82,6 +82,7 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
     sh->mem = mem;
     sh->now_ms = 1;
     sh->plan_conn = UINT32_MAX;
+    sh->lag_look_ms = UINT64_MAX;
     uint64_t seed;
     host->random(host->ctx, &seed, sizeof seed);
     prng_init(&sh->dice, seed);
@@ -307,6 +308,12 @@ void shard_on_mail(struct shard *sh, struct mail *m)
     case MAIL_EVICT:
         edge_evict(sh, &((struct evict_mail *)p)->conn);
         break;
+    case MAIL_CROWDED:
+        pace_on_report(sh, p);
+        break;
+    case MAIL_HOLD:
+        pace_on_order(sh, p);
+        break;
     case MAIL_DIRECT:
         edge_direct(sh, p);
         break;
@@ -354,19 +361,6 @@ static void run_unpark(struct shard *sh)
     memmove(sh->unpark.v, sh->unpark.v + n, sh->unpark.n * sizeof *sh->unpark.v);
 }
 
-static void run_settling(struct shard *sh)
-{
-    uint32_t n = sh->outlets_settling.n;
-    for (uint32_t i = n; i-- > 0;) {
-        if (i >= sh->outlets_settling.n)
-            continue; // a slow reader's end took outlets away
-        uint32_t index = sh->outlets_settling.v[i];
-        outlet_at(sh, index)->settling = false;
-        sh->outlets_settling.v[i] = sh->outlets_settling.v[--sh->outlets_settling.n];
-        outlet_trim(sh, index);
-    }
-}
-
 static void run_drain(struct shard *sh)
 {
     if (!sh->draining || sh->now_ms < sh->drain_next_ms)
@@ -399,8 +393,9 @@ void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32
     sh->wall_ms = wall_ms;
     sh->utc_offset_s = utc_offset_s;
     metric_add(&sh->metrics->turns, 1);
-    // Here, when all has been written that sockets took: what a join brings in this turn must have its first chance.
-    run_settling(sh);
+    // Here, when what the driver had time for has been written: what a join brings in this turn must have its first
+    // chance.
+    outlets_settle(sh);
 }
 
 void shard_turn_end(struct shard *sh)
@@ -425,10 +420,7 @@ uint64_t shard_next_due_ms(const struct shard *sh)
 {
     uint64_t due = sh->deadlines.next_sweep_ms;
     earlier(&due, heap_next_due(&sh->room_timers));
-    if (sh->outlets_settling.n != 0)
-        earlier(&due, sh->now_ms + TRIM_DELAY_MS);
-    for (uint32_t i = 0; i < sh->outlets_dirty.n; i++)
-        earlier(&due, outlet_at(sh, sh->outlets_dirty.v[i])->flush_at_ms);
+    earlier(&due, outlets_due_ms(sh));
     if (sh->draining)
         earlier(&due, sh->drain_next_ms);
     earlier(&due, idempotency_due_ms(&sh->direct_keys, sh->settings->idempotency_ms));

@@ -20,6 +20,7 @@
 #include "core/conn.h"
 #include "core/deadline.h"
 #include "core/outlet.h"
+#include "core/pace.h"
 #include "core/registry.h"
 #include "core/room.h"
 #include "core/shard.h"
@@ -63,6 +64,7 @@ struct shard {
     struct slab outlets;
     struct map outlets_by_name;
     struct index_list outlets_dirty, outlets_settling;
+    uint64_t lag_look_ms; // when lag_entries_max is made anew; UINT64_MAX while it is 0
 
     struct slab rooms;
     struct map rooms_by_name;

@@ -44,8 +44,6 @@ uint64_t client_patience_ms(const struct world *w)
 {
     const struct plan *p = &w->plan;
     uint64_t ms = 4000 + 4u * p->stall_ms + 20u * p->mail_delay_ms;
-    if (p->writes_paced)
-        ms += 10000;
     if (p->mailbox_paced)
         ms += 200000;
     return ms;

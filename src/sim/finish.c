@@ -56,7 +56,6 @@ static void faults_off(struct world *w)
     w->faults_off_ms = w->now_ms;
     w->dt_max = 40;
     w->vmem.mem.bytes_max = 0;
-    w->plan.writes_per_turn = 0;
     w->plan.mailbox_cap = w->plan.mailbox_cap < 64 ? 64 : w->plan.mailbox_cap;
     for (uint32_t i = 0; i < w->plan.nodes; i++)
         w->nodes[i].stalled_until_ms = 0;

@@ -81,8 +81,7 @@ void plan_make(struct world *w)
     if (w->options->no_faults_in_memory)
         p->refuse_one_in = 0;
     p->drain = chance(w, 3);
-    p->writes_per_turn = PICK(w, 0, 0, 3);
-    p->writes_paced = p->writes_per_turn != 0;
+    p->writes_per_turn = PICK(w, 0, 1, 3);
     p->spurious_turns = chance(w, 3);
     p->quiet_network = chance(w, 8);
     struct settings *s = &w->settings;
@@ -101,13 +100,13 @@ void plan_describe(const struct world *w, char *ret, size_t n)
     const struct settings *s = &w->settings;
     snprintf(
         ret, n,
-        "%u shards, %u clients, %u steps, mailbox %u/%u ms,%s stall %u ms, refuse 1/%u,%s%s%s log %u/%u B/%u ms, "
+        "%u shards, %u clients, %u steps, mailbox %u/%u ms, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
+        "B/%u ms, "
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
         "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
-        p->nodes, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms,
-        p->writes_paced ? " paced writes," : "", p->stall_ms, p->refuse_one_in,
-        p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
-        s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
+        p->nodes, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, p->writes_per_turn, p->stall_ms,
+        p->refuse_one_in, p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "",
+        p->quiet_network ? " quiet," : "", s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
         s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes, s->rooms_max, s->room_members_max,
         s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
         s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,

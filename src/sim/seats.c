@@ -184,6 +184,9 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
         s->next = to + 1;
         return;
     }
+    if (!slow) // of what the log has trimmed, `joined` knows
+        trace_fail(w, c, "RESUME: a gap in %s for what was trimmed, though `joined` did not announce one",
+                   room_of(w, room));
     if (s->replay_open) { // nothing of the replay was left when its turn came
         s->replay_open = false;
         s->next = from <= s->head ? from : s->next;
@@ -199,7 +202,7 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
     if (slow && w->settings.slow_policy == SLOW_DISCONNECT && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap in %s, though slow readers are to be disconnected", room_of(w, room));
     bool held = s->switched && from <= s->head + 1;
-    if (slow && !held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0 && !w->plan.writes_paced)
+    if (slow && !held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap in %s on a connection that reads everything at once", room_of(w, room));
     truth_reach(truth_numbering(w, room, s->epoch), to);
     s->next = to + 1;

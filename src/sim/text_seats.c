@@ -50,7 +50,7 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     if (c->terminal.room == NONE)
         trace_fail(w, c, "ISOLATION: a gap on a terminal that is in no room");
     bool held = c->terminal.n == 0; // while the room before was being left
-    if (!held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0 && !w->plan.writes_paced)
+    if (!held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap on a terminal that reads everything at once");
     c->terminal.at += (uint32_t)n;
 }

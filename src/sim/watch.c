@@ -17,12 +17,12 @@ static const char *ending_of(const struct world *w, const struct client *c)
     if (c->close_code == 0 && c->speech != SPEAKS_TEXT_LINE)
         return healthy ? "without a close frame" : NULL; // given up on by heartbeat or deadline
     if (c->speech == SPEAKS_TEXT_LINE)
-        return healthy && !w->draining && !w->plan.writes_paced ? "a healthy terminal" : NULL;
+        return healthy && !w->draining ? "a healthy terminal" : NULL;
     switch (c->close_code) {
     case WS_CLOSE_RESTART:
         return w->draining ? NULL : "1012 without a drain";
     case WS_CLOSE_TRY_LATER:
-        return healthy && !w->plan.writes_paced ? "1013 on a connection that reads everything at once" : NULL;
+        return healthy ? "1013 on a connection that reads everything at once" : NULL;
     case WS_CLOSE_POLICY:
         return healthy && s->commands_per_s == 0 ? "1008 on a healthy connection" : NULL;
     default:

@@ -44,7 +44,6 @@ struct plan {
     uint32_t refuse_one_in;   // turns in which memory ends; 0 = never
     bool drain;               // leave by draining, else clients go on their own
     uint32_t writes_per_turn; // 0 = until nothing is left
-    bool writes_paced;        // there was such a budget at some time: whoever reads at once may still be late
     bool spurious_turns;
     bool quiet_network; // no faults of links
     uint32_t data_max;  // bytes of padding in a message

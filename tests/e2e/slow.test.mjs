@@ -129,3 +129,30 @@ test('a reader who never takes its replies is read no more, and holds no memory'
   await greedy.hears('history');
   await speaker.say('busy', 'still fine');
 });
+
+for (const policy of ['gap', 'disconnect']) {
+  test(`more readers than one turn writes to, and more to read than one may be behind: nobody is slow (${policy})`, async (t) => {
+    const server = await startServer(t, { bin: RELEASE, flags: ['--server.shards=1', '--rooms.lag_bytes=8192',
+      '--log.entries=8', '--rooms.presence_exact_max=0', `--rooms.slow_policy=${policy}`] });
+    const speaker = await Native.open(server);
+    const readers = [];
+    while (readers.length < 1400) { // a turn writes to 1,024
+      const some = await openMany(server, 100);
+      await Promise.all(some.map((client) => client.join('crowd')));
+      readers.push(...some);
+    }
+    await speaker.join('crowd');
+    const slices = await server.metric('plenum_write_slices_total');
+    const count = 50;
+    for (let i = 0; i < count; i++) speaker.send({ type: 'message', room: 'crowd', data: PAYLOAD.slice(0, 1000) });
+    await until(() => readers.every((client) => client.closed || client.of('gap').length > 0 ||
+      client.messages('crowd').length === count), 'everyone to have heard all, or to be told that it did not');
+    const all = await server.metrics();
+    assert.ok(all.get('plenum_write_slices_total') > slices, 'it took more than one turn');
+    assert.equal(all.get('plenum_writes_blocked_total'), 0, 'every socket took what it was offered');
+    assert.equal(all.get('plenum_gaps_total'), 0);
+    assert.equal(all.get('plenum_closed_total{reason="slow"}'), 0);
+    for (const client of readers) assert.equal(client.closed, null);
+    for (const client of readers) client.cut();
+  });
+}

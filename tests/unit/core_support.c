@@ -324,6 +324,20 @@ static void client_parse(struct client *c)
 
 // --- turns
 
+static void turn_read(struct net *n, uint32_t shard, struct client *c)
+{
+    struct bytes in = c->in;
+    size_t size = n->read_max != 0 && n->read_max < in.n ? n->read_max : in.n;
+    c->in = (struct bytes){0};
+    bytes_put(&c->in, in.p + size, in.n - size);
+    uint8_t *exact = malloc(size);
+    assert_non_null(exact);
+    memcpy(exact, in.p, size);
+    c->paused = !shard_on_bytes(n->sh[shard], c->conn, exact, size);
+    free(exact);
+    bytes_free(&in);
+}
+
 static bool turn_input(struct net *n, uint32_t shard)
 {
     bool moved = false;
@@ -339,15 +353,8 @@ static bool turn_input(struct net *n, uint32_t shard)
         if (c->paused)
             continue;
         if (c->in.n != 0) {
-            struct bytes in = c->in;
-            c->in = (struct bytes){0};
-            uint8_t *exact = malloc(in.n);
-            assert_non_null(exact);
-            memcpy(exact, in.p, in.n);
             moved = true;
-            c->paused = !shard_on_bytes(n->sh[shard], c->conn, exact, in.n);
-            free(exact);
-            bytes_free(&in);
+            turn_read(n, shard, c);
         }
         if (c->eof && !c->eof_told && !c->paused) {
             c->eof_told = true;
@@ -438,7 +445,8 @@ bool net_turn(struct net *n, uint32_t shard)
     moved |= turn_mail(n, shard);
     shard_turn_end(sh);
     turn_mail_out(n, shard);
-    while (shard_pull_dirty(sh, &conn)) {
+    for (uint32_t writes = 0; (n->write_max == 0 || writes < n->write_max) && shard_pull_dirty(sh, &conn);
+         writes++) {
         moved = true;
         client_write(n, shard, n->by_conn[shard][conn]);
     }

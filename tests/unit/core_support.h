@@ -77,6 +77,8 @@ struct net {
     struct mail *box_head[NET_SHARDS_MAX][NET_SHARDS_MAX], *box_tail[NET_SHARDS_MAX][NET_SHARDS_MAX];
     bool hold[NET_SHARDS_MAX][NET_SHARDS_MAX]; // [from][to]: this mailbox is not emptied
     uint32_t mail_max;                         // mails a shard takes from one mailbox in a turn; 0 = all
+    size_t read_max;                           // bytes a shard reads from one connection in a turn; 0 = all
+    uint32_t write_max;                        // writes a shard does in a turn; 0 = all
     bool jam[NET_SHARDS_MAX][NET_SHARDS_MAX];  // this one takes nothing: mail stays in the outbox
     struct client *clients[NET_CLIENTS_MAX];
     uint32_t client_n;

@@ -97,6 +97,186 @@ static void the_lag_limit_bounds_memory(void **state)
     }
 }
 
+// --- readers whose turn has not come
+
+enum { CROWD = 40 };
+
+// A room on shard `home` with a crowd of readers on the last shard, which writes to a few of them per turn.
+static struct net *crowd_new(uint32_t shards, uint32_t home, enum slow_policy policy, char room[32],
+                             struct client **ret_writer, struct client *readers[CROWD])
+{
+    struct net *n = net_new(shards);
+    n->settings.lag_bytes = 20000;
+    n->settings.log_entries = 10;
+    n->settings.slow_policy = policy;
+    net_start(n);
+    snprintf(room, 32, "%s", net_room(n, home, 0));
+    *ret_writer = net_json(n, 0);
+    for (int i = 0; i < CROWD; i++) {
+        readers[i] = net_json(n, shards - 1);
+        say(readers[i], "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    }
+    say(*ret_writer, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    net_wait(n, 200);
+    for (int i = 0; i < CROWD; i++)
+        forget(readers[i]);
+    n->write_max = 3;
+    n->read_max = 8 * 1024;
+    return n;
+}
+
+static size_t crowd_kept(struct net *n, const char *room)
+{
+    const struct chain *c = &outlet_of(n, n->shards - 1, room)->chains[DIALECT_JSON];
+    return c->bytes;
+}
+
+static void who_was_not_served_is_not_slow(void **state)
+{
+    (void)state;
+    for (uint32_t shards = 1; shards <= 3; shards++)
+        for (uint32_t home = 0; home < shards; home++)
+            for (enum slow_policy policy = SLOW_GAP; policy <= SLOW_DISCONNECT; policy++) {
+                char room[32];
+                struct client *writer, *readers[CROWD];
+                struct net *n = crowd_new(shards, home, policy, room, &writer, readers);
+                uint64_t next = number_of(expect(writer, "\"type\":\"joined\""), "offset") + 1;
+                for (int i = 0; i < 1000; i++) // 60 times of what a reader may be behind, in one go
+                    post(writer, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"%01000d\"}", room, i);
+                size_t kept = 0;
+                uint64_t all = METRIC(n, deliveries) + (uint64_t)1000 * CROWD;
+                for (int turns = 0; turns < 20000 && METRIC(n, deliveries) < all; turns++) {
+                    for (uint32_t s = 0; s < shards; s++)
+                        net_turn(n, s);
+                    kept = crowd_kept(n, room) > kept ? crowd_kept(n, room) : kept;
+                    n->now_ms++;
+                }
+                for (int i = 0; i < CROWD; i++) {
+                    for (uint64_t at = next; at < next + 1000; at++)
+                        assert_int_equal(number_of(expect(readers[i], "\"type\":\"message\""), "offset"), at);
+                    expect_nothing(readers[i]);
+                    assert_false(readers[i]->closed);
+                }
+                assert_int_equal(n->notices[NOTICE_SLOW_READER], 0);
+                // Reading is paced: a few turns beyond the limit, and not the megabyte that was on its way.
+                assert_true(METRIC(n, publishes_paced) > 0);
+                assert_true(kept < n->settings.lag_bytes + 2 * SEGMENT_BYTES_MAX + 6 * n->read_max);
+                net_wait(n, 2000);
+                assert_false(outlet_of(n, shards - 1, room)->crowded);
+                net_free(n);
+            }
+}
+
+// The others wait for their turn, and not for one who does not read.
+static void a_full_socket_is_slow_in_a_crowd_too(void **state)
+{
+    (void)state;
+    char room[32];
+    struct client *writer, *readers[CROWD];
+    struct net *n = crowd_new(1, 0, SLOW_GAP, room, &writer, readers);
+    readers[7]->stalled = true;
+    uint64_t all = METRIC(n, deliveries) + (uint64_t)300 * (CROWD - 1);
+    for (int i = 0; i < 300; i++)
+        post(writer, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"%01000d\"}", room, i);
+    net_wait(n, 2000);
+    assert_int_equal(METRIC(n, deliveries), all);
+    assert_true(crowd_kept(n, room) < 2 * (size_t)n->settings.lag_bytes + SEGMENT_BYTES_MAX);
+    readers[7]->stalled = false;
+    net_wait(n, 100);
+    expect(readers[7], "\"type\":\"gap\"");
+    assert_int_equal(n->notices[NOTICE_SLOW_READER], 1);
+    net_free(n);
+}
+
+// Crowded, and then the crowd goes: the publisher is not forgotten.
+static void a_crowd_that_goes_holds_nobody(void **state)
+{
+    (void)state;
+    for (uint32_t home = 0; home < 2; home++) {
+        char room[32];
+        struct client *writer, *readers[CROWD];
+        struct net *n = crowd_new(2, home, SLOW_GAP, room, &writer, readers);
+        for (int i = 0; i < 200; i++)
+            post(writer, "{\"type\":\"message\",\"id\":%d,\"room\":\"%s\",\"data\":\"%01000d\"}", i, room, i);
+        for (int turns = 0; turns < 500 && METRIC(n, publishes_paced) == 0; turns++)
+            for (uint32_t s = 0; s < 2; s++)
+                net_turn(n, s);
+        assert_true(client_conn(writer)->paced);
+        for (int i = 0; i < CROWD; i++)
+            cut(readers[i]);
+        net_wait(n, 1000);
+        assert_int_equal(METRIC(n, entries), 200 + 1 + 2 * CROWD); // all messages; joined, and away, each
+        assert_null(outlet_of(n, 1, room));
+        net_free(n);
+    }
+}
+
+// Unread own entries are remembered to be skipped; their number is bounded by not reading their sender.
+static void a_sender_is_not_slow_because_it_was_not_served(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.lag_bytes = 1 << 24;
+    n->settings.message_bytes = 1024;
+    net_start(n);
+    struct client *a = net_json(n, 0), *b = net_json(n, 0);
+    say(a, "{\"type\":\"join\",\"room\":\"r\"}");
+    say(b, "{\"type\":\"join\",\"room\":\"r\"}");
+    a->take_max = b->take_max = 0;
+    a->stalled = b->stalled = true;
+    for (int i = 0; i < 6000; i++) { // in turns, so that no two own entries are neighbours
+        post(a, "{\"type\":\"message\",\"room\":\"r\",\"data\":%d}", i);
+        post(b, "{\"type\":\"message\",\"room\":\"r\",\"data\":%d}", i);
+        net_turn(n, 0);
+    }
+    a->take_max = b->take_max = SIZE_MAX;
+    a->stalled = b->stalled = false;
+    net_wait(n, 3000);
+    assert_int_equal(METRIC(n, closed_slow), 0);
+    assert_int_equal(METRIC(n, deliveries), 2 * 6000 + 1); // and that b joined
+    net_free(n);
+}
+
+static void the_lag_gauge_is_of_now(void **state)
+{
+    (void)state;
+    for (int end = 0; end < 3; end++) {
+        struct net *n = net_new(1);
+        net_start(n);
+        struct client *writer = net_json(n, 0), *slow = net_json(n, 0);
+        say(writer, "{\"type\":\"join\",\"room\":\"r\"}");
+        say(slow, "{\"type\":\"join\",\"room\":\"r\"}");
+        net_wait(n, 2000);
+        assert_int_equal(METRIC(n, lag_entries_max), 0);
+        slow->stalled = true;
+        burst(writer, "r", 100, 10);
+        net_wait(n, 1000);
+        assert_int_equal(METRIC(n, lag_entries_max), 100);
+        net_wait(n, 10000); // it stays while nothing changes
+        assert_int_equal(METRIC(n, lag_entries_max), 100);
+        if (end == 0)
+            slow->stalled = false;
+        else if (end == 1)
+            cut(slow);
+        else
+            slow->take_max = 5000; // in part, then it reads no more
+        if (end == 2) {
+            slow->stalled = false;
+            net_turn(n, 0);
+            net_turn(n, 0);
+            slow->stalled = true;
+        }
+        net_wait(n, 2000);
+        if (end < 2)
+            assert_int_equal(METRIC(n, lag_entries_max), 0);
+        else
+            assert_in_range(METRIC(n, lag_entries_max), 1, 99);
+        if (end < 2)
+            assert_int_equal(n->sh[0]->lag_look_ms, UINT64_MAX); // an idle shard is not woken for it
+        net_free(n);
+    }
+}
+
 // Readers come and go in any order; cursors are moved into the holes.
 static void cursors_follow_their_connections(void **state)
 {
@@ -320,6 +500,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trimming_frees_what_all_have_read),
+        cmocka_unit_test(who_was_not_served_is_not_slow),
+        cmocka_unit_test(a_full_socket_is_slow_in_a_crowd_too),
+        cmocka_unit_test(a_crowd_that_goes_holds_nobody),
+        cmocka_unit_test(a_sender_is_not_slow_because_it_was_not_served),
+        cmocka_unit_test(the_lag_gauge_is_of_now),
         cmocka_unit_test(the_lag_limit_bounds_memory),
         cmocka_unit_test(cursors_follow_their_connections),
         cmocka_unit_test(a_lost_segment_leaves_no_hole),
