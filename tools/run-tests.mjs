@@ -89,7 +89,7 @@ function unit() {
   return list('tests/unit', /^test_.*\.c$/).map((source) => {
     const program = join(build, 'tests/unit', stem(source));
     return {
-      kind: 'unit', name: stem(source), argv: [program], read: readTap, seconds: 120,
+      kind: 'unit', name: stem(source), argv: [program], read: readTap, seconds: 300,
       missing: existsSync(program) ? '' : `${source} has no program ${relative(root, program)}`,
     };
   });

@@ -99,8 +99,9 @@ static void publish(struct world *w, struct client *c)
     if (mutate_is(w, MUTATE_DOUBLE_KEY) && c->seats[room].on) {
         for (uint32_t serial = w->messages_n; serial-- > 1;) {
             const struct message *m = truth_message(w, serial);
+            bool fresh = w->now_ms < m->said_ms + w->settings.idempotency_ms / 2;
             if (m->client == c->index && m->room == room && m->keyed && m->epoch == c->seats[room].epoch &&
-                !m->text && mutate_now(w)) {
+                !m->text && fresh && mutate_now(w, c)) {
                 say_again(w, c, serial, false);
                 return;
             }

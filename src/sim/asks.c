@@ -12,7 +12,12 @@ struct asked *asks_push(struct world *w, struct client *c, enum ask_kind kind, b
 {
     ASSERT(c->asks_n < ASKS_MAX);
     struct asked *a = ask_at(c, c->asks_n++);
-    *a = (struct asked){.kind = kind, .room = NONE, .from = NONE, .since_epoch = NONE, .at_ms = w->now_ms};
+    *a = (struct asked){.kind = kind,
+                        .room = NONE,
+                        .from = NONE,
+                        .since_epoch = NONE,
+                        .head_epoch = NONE,
+                        .at_ms = w->now_ms};
     if (with_id)
         a->id = ++c->next_id;
     return a;
@@ -31,7 +36,7 @@ bool asks_find(const struct client *c, uint32_t id, struct asked *ret)
 }
 
 // Ids are numbers, or strings "c<number>".
-static uint32_t id_of(str id)
+uint32_t asks_id(str id)
 {
     uint64_t v = 0;
     if (id.n > 3 && id.p[0] == '"' && id.p[1] == 'c')
@@ -41,7 +46,7 @@ static uint32_t id_of(str id)
 
 struct asked asks_answered(struct world *w, struct client *c, str id, uint32_t kinds)
 {
-    uint32_t number = id.p == NULL ? 0 : id_of(id);
+    uint32_t number = id.p == NULL ? 0 : asks_id(id);
     c->replied_ms = w->now_ms;
     while (c->asks_n > 0) {
         struct asked a = *ask_at(c, 0);

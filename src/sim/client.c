@@ -55,7 +55,8 @@ void client_connect(struct world *w, struct client *c)
     c->link = l;
     c->connects++;
     c->opened_ms = w->now_ms;
-    c->welcomed = c->implicit_hello = c->drain_seen = c->close_sent = c->quit_sent = c->expects_close = false;
+    c->welcomed = c->resumed = c->implicit_hello = c->drain_seen = c->close_sent = c->quit_sent =
+        c->expects_close = false;
     c->close_code = 0;
     c->ping_sent = c->ping_seen = c->echo_sent = c->echo_seen = c->http_sent = c->http_seen = 0;
     c->in_control = false;
@@ -93,6 +94,7 @@ static void remember_retries(struct world *w, struct client *c)
 void client_leave(struct world *w, struct client *c, const char *how)
 {
     trace_note(w, c, "%s", how);
+    mutate_left(w, c);
     for (int room = 0; room < ROOMS_MAX; room++) {
         struct seat *s = &c->seats[room];
         if (!s->on)
@@ -148,7 +150,8 @@ void client_step(struct world *w, struct client *c)
     client_receive(w, c);
     if (c->link == NULL)
         return;
-    if (!c->stopping && w->now_ms >= c->next_act_ms && c->temper != TEMPER_SILENT) {
+    bool lied_to = w->options->mutation == MUTATE_LATE && w->mutation.victim == c; // it waits, and does not go
+    if (!c->stopping && w->now_ms >= c->next_act_ms && c->temper != TEMPER_SILENT && !lied_to) {
         c->next_act_ms = w->now_ms + act_pause(w, c);
         if (c->temper == TEMPER_HOSTILE)
             hostile_act(w, c);

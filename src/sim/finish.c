@@ -71,7 +71,8 @@ static void faults_off(struct world *w)
         struct client *c = &w->clients[i];
         c->stopping = true;
         c->read_per_s = 0;
-        c->stalled_until_ms = 0;
+        if (w->options->mutation != MUTATE_LATE || w->mutation.victim != c)
+            c->stalled_until_ms = 0;
         if (c->link != NULL && !client_watched(c)) {
             link_reset(w, c->link);
             client_leave(w, c, "resets");
@@ -197,6 +198,8 @@ static void let_time_pass(struct world *w)
     const struct settings *s = &w->settings;
     uint64_t ms = 30000ull + s->member_grace_ms + s->room_grace_ms + s->idempotency_ms + s->close_ms +
                   s->heartbeat_max_ms + 3ull * s->heartbeat_ms + s->handshake_ms;
+    if (w->options->mutation == MUTATE_KEEP_HALF_OPEN)
+        ms += client_patience_ms(w); // until then nobody can tell
     uint64_t end = w->now_ms + ms;
     w->dt_max = 800;
     while (w->now_ms < end)
@@ -233,7 +236,7 @@ static void check_nothing_left(struct world *w)
         check_gauge(w, i, "blocked connections", metric_get(&m->blocked));
         retained += p.retained;
     }
-    if (mutate_is(w, MUTATE_LEAK) && mutate_now(w))
+    if (mutate_is(w, MUTATE_LEAK) && mutate_now(w, NULL))
         (void)!mem_alloc(&w->vmem.mem, 100);
     size_t used = mem_used(&w->vmem.mem);
     if (used != w->baseline + retained)
@@ -248,6 +251,7 @@ void finish(struct world *w)
     come_to_rest(w);
     for (uint32_t i = 0; i < w->plan.clients; i++)
         check_all_seen(w, &w->clients[i]);
+    directs_check(w, true);
     w->finishing = true;
     if (w->plan.drain)
         drain(w);

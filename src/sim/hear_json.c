@@ -13,7 +13,10 @@ struct heard {
     str text;
 };
 
-enum { OFFSET_CEILING = 1 << 21 }; // no run comes near
+enum {
+    OFFSET_CEILING = 1 << 21, // no run comes near
+    ROWS_MAX = 1000,
+};
 
 static str raw_of(const struct heard *h, const char *key)
 {
@@ -68,27 +71,11 @@ static void scan(struct world *w, struct client *c, str text, struct heard *ret)
                    STR_ARG(str_take(text, 200)));
 }
 
-// The serial in "m<digits>x"; 0 where there is none.
-static uint32_t serial_in(str data)
-{
-    for (size_t i = 0; i + 2 < data.n; i++) {
-        if (data.p[i] != 'm')
-            continue;
-        uint32_t v = 0;
-        size_t k = i + 1;
-        while (k < data.n && data.p[k] >= '0' && data.p[k] <= '9' && v < 100000000)
-            v = v * 10 + (uint32_t)(data.p[k++] - '0');
-        if (k > i + 1 && k < data.n && data.p[k] == 'x')
-            return v;
-    }
-    return 0;
-}
-
 // Said by somebody, byte for byte.
 static uint32_t check_data(struct world *w, struct client *c, const struct heard *h)
 {
     str data = raw_of(h, "data");
-    uint32_t serial = serial_in(data);
+    uint32_t serial = truth_serial(data);
     const struct message *m = truth_message(w, serial);
     if (m == NULL)
         trace_fail(w, c, "ISOLATION: data that nobody said: %.*s", STR_ARG(str_take(data, 100)));
@@ -110,6 +97,9 @@ static void check_from(struct world *w, struct client *c, const struct heard *h,
     str session = string_of(w, c, &from, "session", scratch, sizeof scratch);
     if (m->attempts == 1 && m->session[0] != '\0' && !str_eq(session, str_from_cstr(m->session)))
         trace_fail(w, c, "ISOLATION: m%ux is said to be from session %.*s", m->serial, STR_ARG(session));
+    str user = string_of(w, c, &from, "user", scratch, sizeof scratch);
+    if (m->attempts == 1 && m->user[0] != '\0' && !str_eq(user, str_from_cstr(m->user)))
+        trace_fail(w, c, "ISOLATION: m%ux is said to be from user %.*s", m->serial, STR_ARG(user));
 }
 
 // --- entries
@@ -165,124 +155,7 @@ static void hear_gap(struct world *w, struct client *c, const struct heard *h)
              string_of(w, c, h, "reason", scratch, sizeof scratch));
 }
 
-// --- replies
-
-static void copy_string(struct world *w, struct client *c, const struct heard *h, const char *key, char *ret,
-                        size_t cap)
-{
-    char scratch[RESUME_TOKEN_MAX + 1];
-    str s = string_of(w, c, h, key, scratch, cap - 1);
-    memcpy(ret, s.p, s.n);
-    ret[s.n] = '\0';
-}
-
-static void hear_welcome(struct world *w, struct client *c, const struct heard *h)
-{
-    char user[sizeof c->user], session[sizeof c->session];
-    bool resumed = false;
-    if (c->welcomed)
-        trace_fail(w, c, "PROTOCOL: welcome twice");
-    if (!c->implicit_hello)
-        resumed = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_HELLO).resume;
-    c->welcomed = true;
-    copy_string(w, c, h, "user", user, sizeof user);
-    copy_string(w, c, h, "session", session, sizeof session);
-    // A token is good by the wall clock of the shard; what is not good any more makes a new guest.
-    bool good = !w->wall_jumped && w->now_ms < c->resume_ms + w->settings.resume_ms;
-    if (resumed && (good || strcmp(user, c->user) == 0)) {
-        if (strcmp(user, c->user) != 0 || strcmp(session, c->session) != 0)
-            trace_fail(w, c, "RESUME: session %s of user %s came back as %s of %s", c->session, c->user,
-                       session, user);
-        w->counts.resumed++;
-    }
-    memcpy(c->user, user, sizeof user);
-    memcpy(c->session, session, sizeof session);
-    copy_string(w, c, h, "name", c->name, sizeof c->name);
-    copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
-    c->resume_ms = c->opened_ms;
-}
-
-static void hear_joined(struct world *w, struct client *c, const struct heard *h)
-{
-    char scratch[ROOM_NAME_MAX];
-    struct asked a = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_JOIN | 1u << SAID_SWITCH);
-    int room = room_of(w, c, h);
-    if (room != a.room)
-        trace_fail(w, c, "ORDER: joined %s, asked for %s", w->room_names[room], w->room_names[a.room]);
-    bool has_left = raw_of(h, "left").p != NULL;
-    if (has_left != (a.kind == SAID_SWITCH))
-        trace_fail(w, c, "PROTOCOL: `left` is %s in the reply to a %s", has_left ? "there" : "not there",
-                   a.kind == SAID_SWITCH ? "switch" : "join");
-    if (has_left) {
-        int from = truth_room_find(w, string_of(w, c, h, "left", scratch, sizeof scratch));
-        if (from != a.from)
-            trace_fail(w, c, "ORDER: switched from another room than was asked for");
-        seat_left(w, c, from);
-    }
-    int epoch = truth_epoch(w, room, string_of(w, c, h, "epoch", scratch, sizeof scratch));
-    seat_joined(w, c, &a, room, epoch, offset_of(w, c, h, "offset"), raw_of(h, "recovered").p != NULL,
-                true_of(h, "recovered"));
-    c->memory[room].was_in = false;
-}
-
-static void hear_left(struct world *w, struct client *c, const struct heard *h)
-{
-    struct asked a = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_LEAVE);
-    int room = room_of(w, c, h);
-    if (room != a.room)
-        trace_fail(w, c, "ORDER: left %s, asked to leave %s", w->room_names[room], w->room_names[a.room]);
-    seat_left(w, c, room);
-}
-
-static void hear_direct_ack(struct world *w, struct client *c, const struct heard *h, const struct asked *a)
-{
-    struct message *m = truth_message(w, a->message);
-    m->reached = (uint32_t)number_of(w, c, h, "delivered");
-    m->settled = true;
-    if (m->deliveries > m->reached && !m->keyed)
-        trace_fail(w, c, "ONCE: m%ux came %u times and reached %u sessions", m->serial, m->deliveries,
-                   m->reached);
-}
-
-static void hear_ack(struct world *w, struct client *c, const struct heard *h)
-{
-    char scratch[EPOCH_MAX];
-    struct asked a = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_MESSAGE | 1u << SAID_DIRECT);
-    w->counts.acked++;
-    if (a.kind == SAID_DIRECT) {
-        hear_direct_ack(w, c, h, &a);
-        return;
-    }
-    struct message *m = truth_message(w, a.message);
-    int room = room_of(w, c, h);
-    if (room != m->room)
-        trace_fail(w, c, "ORDER: m%ux is acked in another room", m->serial);
-    int epoch = truth_epoch(w, room, string_of(w, c, h, "epoch", scratch, sizeof scratch));
-    uint64_t offset = offset_of(w, c, h, "offset");
-    bool duplicate = true_of(h, "duplicate");
-    w->counts.duplicates += duplicate;
-    if (duplicate && (!m->keyed || m->attempts == 1))
-        trace_fail(w, c, "ONCE: m%ux was said once and is called a duplicate", m->serial);
-    if (duplicate && m->epoch == epoch && m->offset != offset && m->attempts == 2)
-        trace_fail(w, c, "ONCE: m%ux has offset %llu, and its duplicate was acked with %llu", m->serial,
-                   (unsigned long long)m->offset, (unsigned long long)offset);
-    truth_appended(w, c, m, epoch, offset);
-    m->settled = true;
-}
-
-static void hear_direct(struct world *w, struct client *c, const struct heard *h)
-{
-    struct message *m = truth_message(w, check_data(w, c, h));
-    check_from(w, c, h, m);
-    if (m->room != NONE || m->to != c->index)
-        trace_fail(w, c, "ISOLATION: m%ux is for somebody else", m->serial);
-    if (m->attempts == m->denied)
-        trace_fail(w, c, "ISOLATION: m%ux was refused, and came", m->serial);
-    m->deliveries++;
-    w->counts.directs++;
-    if (m->deliveries > 1 && (!m->keyed || w->now_ms < m->said_ms + w->settings.idempotency_ms))
-        trace_fail(w, c, "ONCE: m%ux came %u times", m->serial, m->deliveries);
-}
+// --- lists
 
 // The objects of an array, one after the other.
 static bool next_object(str *list, str *ret)
@@ -336,23 +209,166 @@ static void hear_history(struct world *w, struct client *c, const struct heard *
     }
 }
 
+// The rows of `members`; ret has room for all. True if the client itself is among them, connected.
+static bool member_rows(struct world *w, struct client *c, const struct heard *h, struct member_row *ret,
+                        uint32_t *ret_n)
+{
+    str list = raw_of(h, "members"), row;
+    bool self = false;
+    *ret_n = 0;
+    while (next_object(&list, &row)) {
+        struct heard m;
+        char scratch[USER_ID_MAX + USER_NAME_MAX];
+        scan(w, c, row, &m);
+        if (*ret_n == ROWS_MAX)
+            trace_fail(w, c, "BOUNDS: more members than there are people");
+        str user = string_of(w, c, &m, "user", scratch, USER_ID_MAX);
+        bool connected = true_of(&m, "connected");
+        if (connected != (number_of(w, c, &m, "sessions") != 0))
+            trace_fail(w, c, "PRESENCE: a member without a session is connected, or the other way round");
+        self = self || (connected && str_eq(user, str_from_cstr(c->user)));
+        str name = string_of(w, c, &m, "name", scratch + USER_ID_MAX, USER_NAME_MAX);
+        ret[(*ret_n)++] = (struct member_row){truth_hash(user), truth_hash(name), connected};
+    }
+    return self;
+}
+
 static void hear_members(struct world *w, struct client *c, const struct heard *h)
 {
     struct asked a = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_MEMBERS);
     int room = room_of(w, c, h);
-    str list = raw_of(h, "members"), row;
-    bool self = false;
+    struct member_row rows[ROWS_MAX];
+    uint32_t n;
+    bool more = raw_of(h, "next").p != NULL;
     if (room != a.room)
         trace_fail(w, c, "ORDER: members of another room than was asked for");
-    while (next_object(&list, &row)) {
-        struct heard m;
-        char scratch[USER_ID_MAX];
-        scan(w, c, row, &m);
-        if (str_eq(string_of(w, c, &m, "user", scratch, sizeof scratch), str_from_cstr(c->user)))
-            self = true_of(&m, "connected");
-    }
-    if (c->seats[room].on && !self && raw_of(h, "next").p == NULL)
+    bool self = member_rows(w, c, h, rows, &n);
+    if (!c->seats[room].on)
+        return;
+    if (!self && !more)
         trace_fail(w, c, "PRESENCE: a member of %s is not among its connected members", w->room_names[room]);
+    if (c->seats[room].epoch == a.head_epoch)
+        ledger_check_members(w, c, room, a.head_epoch, a.head, truth_numbering(w, room, a.head_epoch)->head,
+                             rows, n, more);
+}
+
+// Who and how many are in the room, as of the offset of the reply.
+static void check_joined_members(struct world *w, struct client *c, const struct heard *h, int room,
+                                 int epoch)
+{
+    struct member_row rows[ROWS_MAX];
+    uint32_t n;
+    uint64_t offset = offset_of(w, c, h, "offset");
+    ledger_check_count(w, c, room, epoch, offset, number_of(w, c, h, "members_count"));
+    if (raw_of(h, "members").p == NULL)
+        return;
+    member_rows(w, c, h, rows, &n);
+    ledger_check_members(w, c, room, epoch, offset, offset, rows, n, false);
+}
+
+// --- replies
+
+static void copy_string(struct world *w, struct client *c, const struct heard *h, const char *key, char *ret,
+                        size_t cap)
+{
+    char scratch[RESUME_TOKEN_MAX + 1];
+    str s = string_of(w, c, h, key, scratch, cap - 1);
+    memcpy(ret, s.p, s.n);
+    ret[s.n] = '\0';
+}
+
+static void hear_welcome(struct world *w, struct client *c, const struct heard *h)
+{
+    char user[sizeof c->user], session[sizeof c->session];
+    bool resumed = false;
+    if (c->welcomed)
+        trace_fail(w, c, "PROTOCOL: welcome twice");
+    if (!c->implicit_hello)
+        resumed = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_HELLO).resume;
+    c->welcomed = true;
+    c->welcomed_ms = w->now_ms;
+    c->resumed = resumed;
+    copy_string(w, c, h, "user", user, sizeof user);
+    copy_string(w, c, h, "session", session, sizeof session);
+    // A token is good by the wall clock of the shard; what is not good any more makes a new guest.
+    bool good = !w->wall_jumped && w->now_ms < c->resume_ms + w->settings.resume_ms;
+    if (resumed && (good || strcmp(user, c->user) == 0)) {
+        if (strcmp(user, c->user) != 0 || strcmp(session, c->session) != 0)
+            trace_fail(w, c, "RESUME: session %s of user %s came back as %s of %s", c->session, c->user,
+                       session, user);
+        w->counts.resumed++;
+    }
+    memcpy(c->user, user, sizeof user);
+    memcpy(c->session, session, sizeof session);
+    copy_string(w, c, h, "name", c->name, sizeof c->name);
+    copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
+    c->resume_ms = c->opened_ms;
+}
+
+static void hear_joined(struct world *w, struct client *c, const struct heard *h)
+{
+    char scratch[ROOM_NAME_MAX];
+    struct asked a = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_JOIN | 1u << SAID_SWITCH);
+    int room = room_of(w, c, h);
+    if (room != a.room)
+        trace_fail(w, c, "ORDER: joined %s, asked for %s", w->room_names[room], w->room_names[a.room]);
+    bool has_left = raw_of(h, "left").p != NULL;
+    if (has_left != (a.kind == SAID_SWITCH))
+        trace_fail(w, c, "PROTOCOL: `left` is %s in the reply to a %s", has_left ? "there" : "not there",
+                   a.kind == SAID_SWITCH ? "switch" : "join");
+    if (has_left) {
+        int from = truth_room_find(w, string_of(w, c, h, "left", scratch, sizeof scratch));
+        if (from != a.from)
+            trace_fail(w, c, "ORDER: switched from another room than was asked for");
+        seat_left(w, c, from);
+    }
+    int epoch = truth_epoch(w, room, string_of(w, c, h, "epoch", scratch, sizeof scratch));
+    seat_joined(w, c, &a, room, epoch, offset_of(w, c, h, "offset"), raw_of(h, "recovered").p != NULL,
+                true_of(h, "recovered"));
+    c->memory[room].was_in = false;
+    check_joined_members(w, c, h, room, epoch);
+}
+
+static void hear_left(struct world *w, struct client *c, const struct heard *h)
+{
+    struct asked a = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_LEAVE);
+    int room = room_of(w, c, h);
+    if (room != a.room)
+        trace_fail(w, c, "ORDER: left %s, asked to leave %s", w->room_names[room], w->room_names[a.room]);
+    seat_left(w, c, room);
+}
+
+static void hear_ack(struct world *w, struct client *c, const struct heard *h)
+{
+    char scratch[EPOCH_MAX];
+    struct asked a = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_MESSAGE | 1u << SAID_DIRECT);
+    w->counts.acked++;
+    if (a.kind == SAID_DIRECT) {
+        direct_acked(w, c, truth_message(w, a.message), number_of(w, c, h, "delivered"));
+        return;
+    }
+    struct message *m = truth_message(w, a.message);
+    int room = room_of(w, c, h);
+    if (room != m->room)
+        trace_fail(w, c, "ORDER: m%ux is acked in another room", m->serial);
+    int epoch = truth_epoch(w, room, string_of(w, c, h, "epoch", scratch, sizeof scratch));
+    uint64_t offset = offset_of(w, c, h, "offset");
+    bool duplicate = true_of(h, "duplicate");
+    w->counts.duplicates += duplicate;
+    if (duplicate && (!m->keyed || m->attempts == 1))
+        trace_fail(w, c, "ONCE: m%ux was said once and is called a duplicate", m->serial);
+    if (duplicate && m->epoch == epoch && m->offset != offset && m->attempts == 2)
+        trace_fail(w, c, "ONCE: m%ux has offset %llu, and its duplicate was acked with %llu", m->serial,
+                   (unsigned long long)m->offset, (unsigned long long)offset);
+    truth_appended(w, c, m, epoch, offset);
+    m->settled = true;
+}
+
+static void hear_direct(struct world *w, struct client *c, const struct heard *h)
+{
+    struct message *m = truth_message(w, check_data(w, c, h));
+    check_from(w, c, h, m);
+    direct_came(w, c, m);
 }
 
 // --- errors

@@ -266,7 +266,8 @@ static void give_ends(struct world *w, struct node *n)
         struct link *l = n->conns[conn];
         ASSERT(l != NULL);
         n->conns[conn] = NULL;
-        if (l->vanished && mutate_is(w, MUTATE_KEEP_HALF_OPEN) && mutate_now(w)) {
+        if (l->vanished && w->clients[l->owner].temper != TEMPER_FLOODING &&
+            mutate_is(w, MUTATE_KEEP_HALF_OPEN) && mutate_now(w, NULL)) {
             l->paused = l->broken_told = true; // core has forgotten it; the lie is that it has not
             continue;
         }
@@ -301,4 +302,5 @@ void node_turn(struct world *w, struct node *n)
             give_mail(w, n, to);
     give_bytes(w, n);
     give_ends(w, n);
+    ledger_read(w, n);
 }

@@ -158,7 +158,7 @@ static void run(struct world *w)
     finish(w);
     for (uint32_t i = 0; i < w->plan.nodes; i++)
         shard_destroy(w->nodes[i].shard);
-    if (w->vmem.blocks != (w->options->mutation == MUTATE_LEAK))
+    if (w->vmem.blocks != (w->options->mutation == MUTATE_LEAK && w->mutation.done))
         trace_fail(w, NULL, "BOUNDS: %zu blocks are left after the shards were destroyed", w->vmem.blocks);
 }
 

@@ -222,7 +222,10 @@ static struct message *message_make(struct world *w, struct client *c, int room)
     m->style = (uint8_t)roll(w, 16);
     m->pad = (uint32_t)roll(w, chance(w, 8) ? w->plan.data_max + 1 : 20);
     m->keyed = chance(w, 3);
-    memcpy(m->session, c->welcomed ? c->session : "", c->welcomed ? sizeof m->session : 1);
+    if (c->welcomed) {
+        memcpy(m->session, c->session, sizeof m->session);
+        memcpy(m->user, c->user, sizeof m->user);
+    }
     return m;
 }
 
@@ -246,6 +249,7 @@ void say_direct(struct world *w, struct client *c, uint32_t to)
     struct message *m = message_make(w, c, NONE);
     m->to = to;
     m->has_id = true;
+    direct_said(w, m);
     attempt(w, c, m, asks_push(w, c, SAID_DIRECT, true), true);
 }
 
@@ -254,6 +258,10 @@ void say_members(struct world *w, struct client *c, int room)
     struct asked *a = asks_push(w, c, SAID_MEMBERS, true);
     struct draft d = draft_make(w, "members", a);
     a->room = room;
+    if (c->seats[room].on) {
+        a->head_epoch = c->seats[room].epoch;
+        a->head = truth_numbering(w, room, a->head_epoch)->head;
+    }
     draft_string(&d, "room", w->room_names[room]);
     if (chance(w, 3))
         draft_number(&d, "limit", 1 + roll(w, 5));

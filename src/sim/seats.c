@@ -49,19 +49,6 @@ static void explain(struct world *w, struct client *c, int room)
     }
 }
 
-// True if the log must still have held everything behind `since`: far from every limit that trims it.
-static bool certainly_kept(const struct world *w, const struct numbering *n, uint64_t since, uint64_t head)
-{
-    const struct settings *s = &w->settings;
-    uint64_t entries = head - since;
-    if (entries == 0)
-        return true;
-    uint64_t worst = entries * 2 * ((uint64_t)w->plan.data_max + 600);
-    bool young = s->log_age_ms >= 3600000 && !w->wall_jumped;
-    (void)n;
-    return young && entries < s->log_entries && worst * 4 < s->log_bytes && w->plan.refuse_one_in == 0;
-}
-
 static void seat_since(struct world *w, struct client *c, const struct asked *a, int room, bool recovered)
 {
     struct seat *s = &c->seats[room];
@@ -73,14 +60,15 @@ static void seat_since(struct world *w, struct client *c, const struct asked *a,
             trace_fail(w, c, "RESUME: recovered in %s from offset %llu, beyond its head", room_of(w, room),
                        (unsigned long long)a->since);
         s->next = a->since + 1;
+        s->recovered = true;
         w->counts.recovered++;
         return;
     }
     w->counts.not_recovered++;
-    if (same && certainly_kept(w, truth_numbering(w, room, s->epoch), a->since, s->head))
-        trace_fail(
-            w, c, "RESUME: not recovered in %s, though offsets %llu to %llu are well within the log's limits",
-            room_of(w, room), (unsigned long long)a->since + 1, (unsigned long long)s->head);
+    // Tails only rise: what the log holds now, it held when the home answered.
+    if (same && a->since <= s->head && a->since + 1 >= truth_numbering(w, room, s->epoch)->tail)
+        trace_fail(w, c, "RESUME: not recovered in %s, though the log holds all from offset %llu on",
+                   room_of(w, room), (unsigned long long)a->since + 1);
     if (same) {
         s->gap_due = true;
         s->gap_from = a->since + 1;
@@ -122,13 +110,27 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
     w->counts.joins++;
 }
 
-// A replay of the newest n messages begins with one of them, and is not longer.
+// A replay of the newest n messages begins at `from`: unless there are n of them from there on, no message before it
+// may have been there to be replayed.
+static void replay_begins(struct world *w, struct client *c, int room, uint64_t from)
+{
+    const struct seat *s = &c->seats[room];
+    const struct numbering *n = truth_numbering(w, room, s->epoch);
+    if (ledger_messages(w, room, s->epoch, from, s->head) < s->history && n->tail < from &&
+        ledger_messages(w, room, s->epoch, n->tail, from - 1) != 0)
+        trace_fail(w, c,
+                   "RESUME: %u messages of history were asked for in %s; it begins at offset %llu, too late",
+                   s->history, room_of(w, room), (unsigned long long)from);
+}
+
+// It is not longer than was asked for.
 static void replay_entry(struct world *w, struct client *c, int room, uint64_t offset,
                          const struct fact *seen)
 {
     struct seat *s = &c->seats[room];
     if (s->replay_open) {
         s->replay_open = false;
+        replay_begins(w, c, room, offset <= s->head ? offset : s->head + 1);
         if (offset <= s->head)
             s->next = offset;
     }
@@ -201,6 +203,9 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
                    (unsigned long long)from, (unsigned long long)s->next);
     if (slow && w->settings.slow_policy == SLOW_DISCONNECT && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap in %s, though slow readers are to be disconnected", room_of(w, room));
+    if (!slow && s->recovered && from <= s->head)
+        trace_fail(w, c, "RESUME: recovered in %s, and then told that %llu to %llu are no longer kept",
+                   room_of(w, room), (unsigned long long)from, (unsigned long long)to);
     bool held = s->switched && from <= s->head + 1;
     if (slow && !held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap in %s on a connection that reads everything at once", room_of(w, room));
@@ -220,7 +225,9 @@ void seat_left(struct world *w, struct client *c, int room)
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head)
 {
     struct seat *s = &c->seats[room];
-    skip_own(w, c, room, head + 1, true); // an open replay had nothing to send; next is behind the join
+    if (s->replay_open) // it had nothing to send; next is behind the join
+        replay_begins(w, c, room, s->head + 1);
+    skip_own(w, c, room, head + 1, true);
     return !s->gap_due && s->next > head;
 }
 
@@ -229,8 +236,8 @@ void seat_check_late(struct world *w, struct client *c)
 {
     for (int room = 0; room < ROOMS_MAX; room++) {
         struct seat *s = &c->seats[room];
-        if (!s->on || s->replay_open)
-            continue;
+        if (!s->on)
+            continue; // where a replay begins is not known before it does; what is live is due in any case
         struct numbering *n = truth_numbering(w, room, s->epoch);
         skip_own(w, c, room, n->head + 1, false);
         if (s->next > n->head)

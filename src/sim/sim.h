@@ -42,6 +42,16 @@ enum sim_mutation {
     MUTATE_KEEP_HALF_OPEN, // a peer that vanished is never given up
     MUTATE_LEAK,           // a block of core's memory is never given back
     MUTATE_LOSE_DRAIN,     // a client is not told that the server leaves
+    MUTATE_WRONG_SENDER,   // a message is said to be from another user
+    MUTATE_DROP_DIRECT,    // a direct that was delivered does not come
+    MUTATE_REPEAT_DIRECT,
+    MUTATE_STRAY_DIRECT,  // a direct also comes to somebody else
+    MUTATE_DENY_DIRECT,   // its sender is told that it reached nobody
+    MUTATE_LOSE_MEMBER,   // one is missing from a list of members
+    MUTATE_EXTRA_MEMBER,  // the list has one too many
+    MUTATE_RENAME_MEMBER, // one has another's name
+    MUTATE_AWAY_MEMBER,   // one who is connected is listed as away
+    MUTATE_WRONG_COUNT,   // a room is said to have more members than it has
     MUTATE_COUNT
 };
 
@@ -64,7 +74,7 @@ struct sim_options {
     X(published) X(acked) X(duplicates) X(entries_seen) X(text_lines) X(joins) X(recovered) X(not_recovered) \
         X(gaps) X(directs) X(errors) X(rate_limited) X(closed_by_server) X(closed_slow) X(closed_policy)     \
             X(half_open) X(half_open_found) X(resets) X(resumed) X(drained) X(wall_jumps) X(stalls)          \
-                X(mailbox_full) X(blocked) X(allocations_refused) X(epochs) X(mutated)
+                X(mailbox_full) X(blocked) X(allocations_refused) X(epochs) X(mutated) X(moot)
 
 struct sim_counts {
 #define X(name) uint64_t name;

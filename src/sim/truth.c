@@ -3,7 +3,7 @@
 // What is true about a room: which entry has which offset. The first client to see an offset says what it is; all
 // others must agree, byte for byte. A message's place is also told by its ack, and must be the same one.
 //
-// Nothing here looks into core: the truth is what was promised to somebody.
+// The truth is what was promised to somebody, and what the home wrote down (ledger.c): they must be the same.
 #include "sim/world.h"
 
 #include "wire/json.h"
@@ -109,6 +109,22 @@ void truth_data(const struct message *m, struct buf *out)
     buf_put_str(out, str_from_cstr(styles[style].after));
 }
 
+// The serial in "m<digits>x"; 0 where there is none.
+uint32_t truth_serial(str data)
+{
+    for (size_t i = 0; i + 2 < data.n; i++) {
+        if (data.p[i] != 'm')
+            continue;
+        uint32_t v = 0;
+        size_t k = i + 1;
+        while (k < data.n && data.p[k] >= '0' && data.p[k] <= '9' && v < 100000000)
+            v = v * 10 + (uint32_t)(data.p[k++] - '0');
+        if (k > i + 1 && k < data.n && data.p[k] == 'x')
+            return v;
+    }
+    return 0;
+}
+
 // --- observations
 
 // Once: a message has one place in a room. A key may let it in again only when its window is over, or in a room that
@@ -156,8 +172,11 @@ void truth_observe(struct world *w, struct client *c, int room, int epoch, uint6
     truth_reach(truth_numbering(w, room, epoch), offset);
     if (f->first_ms == 0)
         f->first_ms = w->now_ms;
-    if (f->hash != 0 && f->hash != seen->hash)
+    if (f->hash != 0 && seen->hash != 0 && f->hash != seen->hash)
         trace_fail(w, c, "ORDER: offset %llu of %s has another content than somebody else saw",
+                   (unsigned long long)offset, w->room_names[room]);
+    if (f->kind != FACT_UNKNOWN && (f->kind != seen->kind || f->name_hash != seen->name_hash))
+        trace_fail(w, c, "ORDER: offset %llu of %s is another kind of entry, or of another member",
                    (unsigned long long)offset, w->room_names[room]);
     if (seen->message != 0) {
         struct message *m = truth_message(w, seen->message);
@@ -170,7 +189,8 @@ void truth_observe(struct world *w, struct client *c, int room, int epoch, uint6
         trace_fail(w, c, "ORDER: offset %llu of %s is no message, and was m%ux", (unsigned long long)offset,
                    w->room_names[room], f->message);
     }
-    f->hash = seen->hash;
+    if (seen->hash != 0)
+        f->hash = seen->hash;
     f->kind = seen->kind;
     f->name_hash = seen->name_hash;
 }

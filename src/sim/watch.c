@@ -107,6 +107,7 @@ void watch_step(struct world *w)
             check_link(w, w->links[i]);
         for (uint32_t i = 0; i < w->plan.clients; i++)
             check_client(w, &w->clients[i]);
+        directs_check(w, false);
     }
     if (w->step % CHECK_SHARD_EVERY == 0)
         shard_check(w->nodes[w->step / CHECK_SHARD_EVERY % w->plan.nodes].shard);

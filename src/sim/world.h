@@ -7,6 +7,7 @@
 //        |                                  what clients see goes to the checkers:
 //        +-- asks.c     replies, in order         +-- seats.c   one connection in one room: offsets, gaps, skips
 //        +-- text_seats.c  the same for terminals +-- truth.c   one room: what entry has which offset, for everyone
+//        +-- directs.c  from one to another       +-- ledger.c  what the homes wrote down; lists of members
 //
 // A client is a person and outlives its links (connections). A link outlives its client's interest in it where the
 // server has not noticed yet that nobody is there.
@@ -18,6 +19,7 @@
 #include "base/buf.h"
 #include "base/prng.h"
 #include "core/shard.h"
+#include "dialect/entry.h"
 #include "sim/arena.h"
 #include "sim/sim.h"
 #include "sim/trace.h"
@@ -91,11 +93,25 @@ struct fact {
     uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name
     uint64_t first_ms;  // when somebody first learned of it
 };
+// Somebody's membership in one numbering, by the offsets at which things changed; 0 = never.
+struct person {
+    uint64_t user_hash, name_hash, name_before;
+    bool connected;
+    uint64_t joined, left;
+    uint64_t renamed, renamed_before; // the last two times
+    uint64_t changed;                 // away or back
+};
 struct numbering { // one epoch of a room
     char epoch[EPOCH_MAX];
     struct fact *facts; // by offset
     uint32_t n, cap;    // facts[1..n-1]
     uint64_t head;      // highest offset that is known to exist
+    // Of the home's log (ledger.c).
+    uint64_t read; // so far
+    uint64_t tail; // oldest offset kept
+    bool holes;    // entries were trimmed in the turn in which they were written
+    struct person *people;
+    uint32_t people_n, people_cap;
 };
 struct room_truth {
     struct numbering *v;
@@ -114,11 +130,18 @@ struct message {
     uint8_t style; // of the data
     uint32_t pad;
     char session[SESSION_ID_LEN + 1];
-    int epoch; // index of the numbering it was seen or acked in; NONE
+    char user[USER_ID_MAX + 1]; // of whom; empty where it is not known
+    int epoch;                  // index of the numbering it was seen or acked in; NONE
     uint64_t offset;
     uint64_t said_ms;    // first attempt
     uint32_t deliveries; // directs: how often it came
     uint32_t reached;    // directs: as acked
+    uint32_t to_link;    // directs: the recipient's connection when it was said; 0 = none
+};
+
+struct direct_due {
+    uint32_t message;
+    uint64_t acked_ms;
 };
 
 struct offsets {
@@ -134,6 +157,7 @@ struct seat {
     uint64_t next;    // the next offset to come, own skipped entries aside
     bool replay_open; // history was asked for: where it begins is not known yet
     uint32_t history, replayed;
+    bool recovered;
     bool switched; // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
     bool gap_due;  // recovered:false in the same epoch: a gap must come first
     uint64_t gap_from;
@@ -180,6 +204,8 @@ struct asked {
     uint64_t since;
     uint32_t history;
     uint64_t at_ms;
+    int head_epoch; // members: where the room was when it was asked
+    uint64_t head;
 };
 
 // --- people
@@ -223,6 +249,8 @@ struct client {
     char resume[RESUME_TOKEN_MAX + 1];
     uint64_t resume_ms; // not later than when the token was given
     bool welcomed, implicit_hello;
+    uint64_t welcomed_ms;
+    bool resumed; // a session that may still have had another connection
     bool drain_seen;
 
     // The connection's reader.
@@ -304,12 +332,21 @@ struct world {
     struct room_truth truth[ROOMS_MAX];
     struct message *messages; // by serial, from 1
     uint32_t messages_n, messages_cap;
+    struct direct_due *directs_due; // acked and not yet seen to come
+    uint32_t directs_due_n, directs_due_cap;
 
     struct {
         uint32_t occasions;
         bool done;
-        struct buf held; // SWAP_*, ECHO_BEFORE_ACK: what is to come after the next
-        struct link *held_link;
+        struct client *victim; // who was lied to; NULL = nobody in particular
+        uint32_t link;         // on this connection
+        uint64_t told_ms;
+        bool followed; // the victim has since been told what gives the lie away
+        bool holding;  // a message is kept back, for what it is to come behind
+        struct buf held;
+        str subject; // of the lie: a room as it stands in JSON, in subject_bytes; or empty
+        char subject_bytes[2 * ROOM_NAME_MAX];
+        uint32_t serial; // of a message; or the room of a terminal
     } mutation;
 };
 
@@ -377,7 +414,9 @@ void hear_line(struct world *w, struct client *c, str line);
 void mutate_message(struct world *w, struct client *c, str message);
 void mutate_line(struct world *w, struct client *c, str line);
 bool mutate_is(const struct world *w, enum sim_mutation m); // chosen and not done yet
-bool mutate_now(struct world *w);                           // an occasion: true once, when it is the one
+bool mutate_now(struct world *w, struct client *victim);    // an occasion: true once, when it is the one
+// The victim's connection ends: where it could not yet know that it was lied to, the lie is to be told again.
+void mutate_left(struct world *w, const struct client *c);
 
 // --- checkers
 // truth.c
@@ -393,6 +432,27 @@ struct message *truth_message(struct world *w, uint32_t serial); // NULL: there 
 struct message *truth_message_new(struct world *w, struct client *c, int room);
 void truth_data(const struct message *m, struct buf *out); // its JSON
 uint64_t truth_hash(str s);
+uint32_t truth_serial(str data); // of the message with this data; 0 = of none
+// directs.c
+void direct_said(struct world *w, struct message *m);
+void direct_acked(struct world *w, struct client *c, struct message *m, uint64_t delivered);
+void direct_came(struct world *w, struct client *c, struct message *m);
+bool direct_sure(const struct world *w, const struct client *to,
+                 const struct message *m);      // it must come here
+void directs_check(struct world *w, bool rest); // what is due has come, or is not late
+// ledger.c
+struct member_row {
+    uint64_t user_hash, name_hash;
+    bool connected;
+};
+void ledger_read(struct world *w, const struct node *n); // after its turn
+// The list is as of an offset in from..to; more: it is the first page of several.
+void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint64_t from, uint64_t to,
+                          const struct member_row *rows, uint32_t rows_n, bool more);
+void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                        uint64_t count);
+uint32_t ledger_messages(struct world *w, int room, int epoch, uint64_t from,
+                         uint64_t to); // so many in from..to
 // seats.c
 void seat_joined(struct world *w, struct client *c, const struct asked *a, int room, int epoch, uint64_t head,
                  bool has_recovered, bool recovered);
@@ -411,6 +471,7 @@ void text_seat_check(struct world *w, struct client *c, bool complete);
 struct asked *asks_push(struct world *w, struct client *c, enum ask_kind kind, bool with_id);
 struct asked asks_answered(struct world *w, struct client *c, str id,
                            uint32_t kinds); // bits of ask_kind; fails if it is not due
+uint32_t asks_id(str id);                   // as it stands in JSON; 0 = none of ours
 bool asks_find(const struct client *c, uint32_t id, struct asked *ret);
 uint32_t asks_unnamed_first(const struct client *c); // so many without id come before the next with one
 void asks_forget(struct world *w, struct client *c);
@@ -427,6 +488,12 @@ struct probe {
     size_t retained; // bytes of pools and working memory that a shard keeps by design
 };
 void probe_shard(const struct shard *sh, struct probe *ret);
+struct probed_log {
+    char epoch[EPOCH_MAX];
+    uint64_t tail, head;
+};
+bool probe_log(const struct shard *sh, str room, struct probed_log *ret); // false: its home is not here
+void probe_entry(const struct shard *sh, str room, uint64_t offset, struct entry *ret);
 bool probe_room_head(const struct world *w, const char *room, char ret_epoch[EPOCH_MAX], uint64_t *ret_head);
 
 #endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Directs: what is said to be delivered arrives, once, at the one who was meant.
+//
+// A user of the simulator has one session, so an ack may say 1 or 0 (or 2, while a session is being taken up and its
+// older connection is not found dead yet). After a 1 the direct is due on the connection that the recipient had all the
+// while; where that one has ended since, or was the second one of its session (the first may have been reached instead,
+// and was lost with it), nobody can tell.
+#include "sim/world.h"
+
+// The connection that m must have gone to: there when it was said, and the only one of its session.
+bool direct_sure(const struct world *w, const struct client *to, const struct message *m)
+{
+    bool alone = !to->resumed || to->welcomed_ms + client_patience_ms(w) < m->said_ms;
+    return alone && to->state == CLIENT_OPEN && to->welcomed && to->link != NULL &&
+           to->link->serial == m->to_link && client_watched(to);
+}
+
+void direct_said(struct world *w, struct message *m)
+{
+    const struct client *to = &w->clients[m->to];
+    m->to_link = to->link != NULL && to->welcomed ? to->link->serial : 0;
+}
+
+void direct_acked(struct world *w, struct client *c, struct message *m, uint64_t delivered)
+{
+    m->reached = (uint32_t)delivered;
+    m->settled = true;
+    if (m->reached > 1 && !w->clients[m->to].resumed)
+        trace_fail(w, c, "ONCE: m%ux reached %u sessions of a user who has one", m->serial, m->reached);
+    if (m->deliveries > m->reached)
+        trace_fail(w, c, "ONCE: m%ux came %u times and reached %u sessions", m->serial, m->deliveries,
+                   m->reached);
+    if (m->reached == 0 || m->deliveries != 0)
+        return;
+    ARENA_GROW(&w->arena, w->directs_due, w->directs_due_n, w->directs_due_cap);
+    w->directs_due[w->directs_due_n++] = (struct direct_due){m->serial, w->now_ms};
+}
+
+void direct_came(struct world *w, struct client *c, struct message *m)
+{
+    if (m->room != NONE || m->to != c->index)
+        trace_fail(w, c, "ISOLATION: m%ux is for somebody else", m->serial);
+    if (m->attempts == m->denied)
+        trace_fail(w, c, "ISOLATION: m%ux was refused, and came", m->serial);
+    if (m->settled && m->reached == 0)
+        trace_fail(w, c, "ONCE: m%ux came, and its sender was told that it reached nobody", m->serial);
+    m->deliveries++;
+    w->counts.directs++;
+    if (m->deliveries > 1)
+        trace_fail(w, c, "ONCE: m%ux came %u times", m->serial, m->deliveries);
+}
+
+// Each that is due is looked at until it has come, or nobody can tell any more. rest: nothing is under way.
+void directs_check(struct world *w, bool rest)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < w->directs_due_n; i++) {
+        struct direct_due due = w->directs_due[i];
+        const struct message *m = truth_message(w, due.message);
+        struct client *to = &w->clients[m->to];
+        if (m->deliveries != 0 || !direct_sure(w, to, m))
+            continue;
+        bool late = to->temper == TEMPER_HEALTHY && due.acked_ms + client_patience_ms(w) < w->now_ms;
+        if (late || rest)
+            trace_fail(w, to, "LOSS: m%ux is a direct that was delivered at %llu ms, and has not come",
+                       m->serial, (unsigned long long)due.acked_ms);
+        w->directs_due[kept++] = due;
+    }
+    w->directs_due_n = kept;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the homes wrote down: after each turn of a shard the new entries of its rooms are read from their logs
+// (probe.c) and told to truth.c, as one more witness. So the place of every message is known, also where nobody was
+// there to see it or nobody but terminals, and from when on an entry could have been seen.
+//
+// From the same entries follows who is a member of a room at which offset, which is what lists of members are checked
+// against: a list is as of some offset between the asking and the answer.
+#include "sim/world.h"
+
+// --- people: those who were ever members in one numbering, in the order of joining
+
+static struct person *person_in(struct numbering *n, uint64_t user_hash)
+{
+    for (uint32_t i = n->people_n; i-- > 0;)
+        if (n->people[i].user_hash == user_hash && n->people[i].left == 0)
+            return &n->people[i];
+    return NULL;
+}
+
+static void person_joins(struct world *w, struct numbering *n, uint64_t offset, const struct member_view *m)
+{
+    ARENA_GROW(&w->arena, n->people, n->people_n, n->people_cap);
+    n->people[n->people_n++] = (struct person){.user_hash = truth_hash(m->user),
+                                               .name_hash = truth_hash(m->name),
+                                               .connected = m->connected,
+                                               .joined = offset};
+}
+
+static void person_changes(struct numbering *n, uint64_t offset, const struct entry *e)
+{
+    struct person *p = person_in(n, truth_hash(e->member.user));
+    if (p == NULL)
+        return; // joined in what was trimmed before it could be read
+    if (e->type == ENTRY_MEMBER_LEFT) {
+        p->left = offset;
+    } else if (e->renamed) {
+        p->name_before = p->name_hash;
+        p->renamed_before = p->renamed;
+        p->renamed = offset;
+        p->name_hash = truth_hash(e->member.name);
+    } else {
+        p->changed = offset;
+        p->connected = e->member.connected;
+    }
+}
+
+// --- reading
+
+static uint8_t kind_of(enum entry_type t)
+{
+    switch (t) {
+    case ENTRY_MESSAGE:
+        return FACT_MESSAGE;
+    case ENTRY_MEMBER_JOINED:
+        return FACT_JOINED;
+    case ENTRY_MEMBER_LEFT:
+        return FACT_LEFT;
+    case ENTRY_MEMBER_CHANGED:
+        return FACT_CHANGED;
+    case ENTRY_MEMBERS_COUNT:
+        return FACT_COUNT;
+    }
+    return FACT_UNKNOWN;
+}
+
+static void read_entry(struct world *w, int room, int epoch, uint64_t offset, const struct entry *e)
+{
+    struct numbering *n = truth_numbering(w, room, epoch);
+    struct fact f = {.kind = kind_of(e->type)};
+    if (f.kind == FACT_MESSAGE) {
+        f.message = truth_serial(e->data);
+        if (truth_message(w, f.message) == NULL)
+            trace_fail(w, NULL, "ISOLATION: offset %llu of %s holds data that nobody said: %.*s",
+                       (unsigned long long)offset, w->room_names[room], STR_ARG(str_take(e->data, 100)));
+    } else if (f.kind == FACT_JOINED) {
+        f.name_hash = truth_hash(e->member.name);
+        person_joins(w, n, offset, &e->member);
+    } else if (f.kind != FACT_COUNT) {
+        f.name_hash = truth_hash(e->member.name);
+        person_changes(n, offset, e);
+    }
+    truth_observe(w, NULL, room, epoch, offset, &f);
+}
+
+void ledger_read(struct world *w, const struct node *node)
+{
+    for (int room = 0; room < ROOMS_MAX; room++) {
+        struct probed_log log;
+        str name = str_from_cstr(w->room_names[room]);
+        if (!probe_log(node->shard, name, &log))
+            continue;
+        int epoch = truth_epoch(w, room, str_from_cstr(log.epoch));
+        struct numbering *n = truth_numbering(w, room, epoch);
+        n->tail = log.tail;
+        if (log.tail > n->read + 1) {
+            n->holes = true;
+            n->read = log.tail - 1;
+        }
+        while (n->read < log.head) {
+            struct entry e;
+            probe_entry(node->shard, name, ++n->read, &e);
+            read_entry(w, room, epoch, n->read, &e);
+        }
+    }
+}
+
+// --- lists of members
+
+// Above presence_exact_max, and where memory for an entry was refused, people come and go without an entry.
+static bool presence_exact(const struct world *w, const struct numbering *n)
+{
+    return w->settings.presence_exact_max > 2 * CLIENTS_MAX && w->plan.refuse_one_in == 0 && !n->holes;
+}
+
+static void check_row(struct world *w, struct client *c, int room, const struct person *p,
+                      const struct member_row *row, uint64_t from)
+{
+    bool name = row->name_hash == p->name_hash || (p->renamed > from && row->name_hash == p->name_before) ||
+                p->renamed_before > from;
+    if (!name)
+        trace_fail(w, c, "PRESENCE: a member of %s, there since offset %llu, is listed by another name",
+                   w->room_names[room], (unsigned long long)p->joined);
+    if (row->connected != p->connected && p->changed <= from)
+        trace_fail(w, c, "PRESENCE: a member of %s, there since offset %llu, is listed as %s",
+                   w->room_names[room], (unsigned long long)p->joined, row->connected ? "connected" : "away");
+}
+
+void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint64_t from, uint64_t to,
+                          const struct member_row *rows, uint32_t rows_n, bool more)
+{
+    const struct numbering *n = truth_numbering(w, room, epoch);
+    uint32_t at = 0;
+    if (!presence_exact(w, n))
+        return;
+    for (uint32_t i = 0; i < n->people_n && !(more && at == rows_n); i++) {
+        const struct person *p = &n->people[i];
+        bool may = p->joined <= to && (p->left == 0 || p->left > from);
+        bool must = p->joined <= from && (p->left == 0 || p->left > to);
+        bool here = may && at < rows_n && rows[at].user_hash == p->user_hash;
+        if (here && must) // else it may be a later membership of the same user
+            check_row(w, c, room, p, &rows[at], from);
+        if (here)
+            at++;
+        else if (must)
+            trace_fail(w, c,
+                       "PRESENCE: a member of %s, there since offset %llu, is not in its place in the list",
+                       w->room_names[room], (unsigned long long)p->joined);
+    }
+    if (at < rows_n)
+        trace_fail(w, c, "PRESENCE: row %u of the members of %s is no member, or listed twice", at + 1,
+                   w->room_names[room]);
+}
+
+void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                        uint64_t count)
+{
+    const struct numbering *n = truth_numbering(w, room, epoch);
+    uint64_t real = 0;
+    if (!presence_exact(w, n))
+        return;
+    for (uint32_t i = 0; i < n->people_n; i++)
+        real += n->people[i].joined <= offset && (n->people[i].left == 0 || n->people[i].left > offset);
+    if (real != count)
+        trace_fail(w, c, "PRESENCE: %s is said to have %llu members at offset %llu, and has %llu",
+                   w->room_names[room], (unsigned long long)count, (unsigned long long)offset,
+                   (unsigned long long)real);
+}
+
+// --- what a log still holds
+
+uint32_t ledger_messages(struct world *w, int room, int epoch, uint64_t from, uint64_t to)
+{
+    struct numbering *n = truth_numbering(w, room, epoch);
+    uint32_t count = 0;
+    for (uint64_t offset = from; offset <= to; offset++)
+        count += truth_fact(w, n, offset)->kind == FACT_MESSAGE;
+    return count;
+}
