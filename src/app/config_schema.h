@@ -51,7 +51,7 @@ enum config_kind {
 // clang-format off
 #define CONFIG_SECTIONS(X) \
     X(server, "Where the server listens and how much of the machine it may use.") \
-    X(limits, "What one peer, or all of them, may ask for. Every limit has a counter in /metrics.") \
+    X(limits, "What one peer, or all of them, may ask for. /metrics counts what is refused, by limit, and what is closed, by reason; who is only made to wait (reply_bytes, turn_bytes) is not counted.") \
     X(rooms, "Rooms and their members.") \
     X(log, "The log of entries that every room keeps: history, resuming and slow readers live on it. Whatever limit is reached first trims the tail.") \
     X(heartbeat, "Pings that find peers who are gone without a goodbye.") \
@@ -95,8 +95,8 @@ enum config_kind {
       "Rooms per shard at a time. Each shard is home to its share of all rooms.") \
     X(limits, handshake_ms, UINT, LIVE, 100, 600000, "", "10000", "ms", \
       "From accept to a complete HTTP request; also how long an idle keep-alive connection stays.") \
-    X(limits, hello_ms, UINT, LIVE, 100, 600000, "", "10000", "ms", \
-      "From the WebSocket upgrade to the first command.") \
+    X(limits, hello_ms, UINT, LIVE, 100, 600000, "", "60000", "ms", \
+      "From the WebSocket upgrade to the first command. Long enough for a person to type it by hand.") \
     X(limits, close_ms, UINT, LIVE, 50, 60000, "", "1000", "ms", \
       "From our close frame to the end of the TCP connection, should the peer not close it.") \
     X(rooms, per_connection_max, UINT, LIVE, 1, 4096, "", "32", "rooms", \
