@@ -103,7 +103,10 @@ void heartbeat_on_deadline(struct shard *sh, uint32_t index)
         return;
     }
     if (c->phase == PHASE_WS && !c->hello_seen) {
-        conn_close(sh, index, WS_CLOSE_POLICY, "no command in time", CLOSE_HANDSHAKE);
+        // For whoever types by hand, and for the developer who reads it in a log: what to do next time.
+        conn_close(sh, index, WS_CLOSE_POLICY,
+                   "no command within limits.hello_ms; begin with {\"type\":\"hello\"} or any other command",
+                   CLOSE_HANDSHAKE);
         return;
     }
     // A connection that waits for another shard is not read, so what its peer sends, pongs too, is not heard.

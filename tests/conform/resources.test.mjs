@@ -232,6 +232,7 @@ test('D8: whoever does not say hello in time is closed, whatever else it says', 
     const closing = [silent, pinging, babbling].map(async (ws) => {
       let got;
       do got = await ws.frame(); while (got.opcode !== CLOSE);
+      assert.match(got.payload.subarray(2).toString(), /^no command within limits\.hello_ms; begin with \{"type":"hello"\}/);
       return got.payload.readUInt16BE();
     });
     for (let i = 0; i < 5; i++) {
