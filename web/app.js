@@ -13,7 +13,9 @@ import { Stream } from './stream.js';
 import { Switcher } from './switcher.js';
 import { $, fillIcons, h, icon } from './dom.js';
 import { avatar, sentence, utf8Length } from './format.js';
+import { copyAddress } from './invite.js';
 import { keepSecret, person, theme } from './settings.js';
+import { isBlank, nameShown } from './words.js';
 
 const NAME_BYTES_MAX = 64;           // the server's limit; letters beyond ASCII take two to four
 const DIRECTORY_STALE_MS = 30_000;   // coming back to the page after this long refreshes the room list
@@ -62,13 +64,14 @@ function draw() {
     drawn = active;
     drawAddress(active);
     closeDrawers();
-    composer.focus();
+    // Who goes through the tabs with the arrow keys stays there; everybody else wants to write.
+    if (!$('tabs').querySelector(':focus-visible')) composer.focus();
   }
 }
 
 function drawTitle() {
   const { unread, active } = chat;
-  const place = active ? `${active.kind === 'room' ? '#' : ''}${active.title} · ` : '';
+  const place = active ? `${active.kind === 'room' ? '#' : ''}${active.label} · ` : '';
   const title = `${unread ? `(${unread > 99 ? '99+' : unread}) ` : ''}${place}Plenum`;
   if (document.title !== title) document.title = title;
 }
@@ -76,8 +79,9 @@ function drawTitle() {
 function drawMe() {
   const name = chat.me.name || person.name || 'Guest';
   avatar($('me-avatar'), { user: chat.me.user || name, name });
-  $('me-name').textContent = name;
+  $('me-name').textContent = nameShown(name);
   $('me-user').textContent = chat.me.user === name ? '' : chat.me.user;
+  $('app').classList.toggle('offline', !chat.online);
 }
 
 /** What stands in the stream's place when there is nothing to read: no tab, a refusal, an empty room. */
@@ -93,7 +97,7 @@ function drawBlank(it) {
       h('button.primary', { type: 'button', onclick: () => switcher.open() }, 'Find a room'));
   }
   box.replaceChildren(h('span.blank-icon', { 'aria-hidden': 'true' }, icon('alert')),
-    h('h2', {}, 'You could not join ', h('bdi', {}, `#${it.title}`)),
+    h('h2', {}, 'You could not join ', h('bdi', {}, `#${it.label}`)),
     h('p', { data: { testid: 'join-error' } }, sentence(it.error)),
     h('div.blank-actions', {},
       h('button.primary', { type: 'button', onclick: () => chat.rejoin(it) }, 'Try again'),
@@ -128,8 +132,11 @@ const narrow = matchMedia('(max-width: 760px)');
 const medium = matchMedia('(max-width: 1080px)');
 let drawer = null;   // 'sidebar' | 'people' | null
 
+let opener = null;   // what had the focus before the drawer
+
 function openDrawer(which) {
   drawer = which;
+  opener = document.activeElement;
   drawDrawers();
   (which === 'sidebar' ? $('jump') : $('close-people')).focus();
 }
@@ -138,6 +145,7 @@ function closeDrawers() {
   if (!drawer) return;
   drawer = null;
   drawDrawers();
+  opener?.focus();
 }
 
 /** What is off the screen must be out of reach of the keyboard too, hence `inert`. */
@@ -157,6 +165,7 @@ function drawPeopleColumn(it) {
   $('toggle-people').setAttribute('aria-expanded', String(medium.matches ? drawer === 'people' : wanted));
 }
 
+$('copy-link').addEventListener('click', () => copyAddress(chat.active.name));
 $('open-sidebar').addEventListener('click', () => openDrawer('sidebar'));
 $('close-people').addEventListener('click', closeDrawers);
 $('scrim').addEventListener('click', closeDrawers);
@@ -179,7 +188,7 @@ function askName(error) {
 /** The name typed into a field, or null after telling why it will not do. */
 function nameFrom(input) {
   const name = input.value.trim();
-  input.setCustomValidity(name === '' ? 'Please write a name.'
+  input.setCustomValidity(isBlank(name) ? 'Please write a name.'
     : utf8Length(name) > NAME_BYTES_MAX ? 'That name is too long; please shorten it.' : '');
   return input.reportValidity() ? name : null;
 }
@@ -199,7 +208,7 @@ $('name-form').addEventListener('submit', (e) => {
 function openProfile() {
   closeDrawers();
   $('profile-name').value = chat.me.name || person.name;
-  $('profile-user').textContent = chat.me.user ? `Now: ${chat.me.user}` : '';
+  $('profile-user').textContent = chat.me.user ? `Your id: ${chat.me.user}` : '';
   for (const radio of document.querySelectorAll('input[name="theme"]')) radio.checked = radio.value === theme.choice;
   $('profile-dialog').showModal();
 }
@@ -214,9 +223,7 @@ $('profile-form').addEventListener('submit', (e) => {
   const name = nameFrom($('profile-name'));
   if (name === null) return;
   $('profile-dialog').close();
-  if (name === chat.me.name) return;
-  person.name = name;
-  client.restart({ name });
+  if (name !== chat.me.name) chat.rename(name);
 });
 
 // ---- keys -------------------------------------------------------------------------------------------------------
@@ -258,11 +265,13 @@ document.addEventListener('visibilitychange', looked);
 addEventListener('pagehide', () => chat.save());
 document.addEventListener('visibilitychange', () => { if (document.hidden) chat.save(); });
 
-client.on('state', ({ state, reason }) => {
+client.on('state', ({ state, code, reason }) => {
   if (state !== 'closed') return;
-  chat.closedBecause = reason;
-  // A guest's hello carries nothing but a name, so a refusal for good is about the name.
-  if (!client.session) askName(reason);
+  chat.closedBecause = {
+    closed: 'You have left with /quit.', replaced: 'You are connected in another window, which has taken over from this one.',
+  }[code] ?? reason;
+  // A command that is wrong in itself can only be the hello, and a guest's hello carries nothing but a name.
+  if (!client.session && code === 'bad_command') askName(reason);
 });
 
 /** Connects; the first time also opens the tabs. */

@@ -6,7 +6,8 @@
 
 import { Conversation } from './conversation.js';
 import { displayOf, sentence } from './format.js';
-import { tab } from './settings.js';
+import { person, tab } from './settings.js';
+import { isBlank, mentions, nameShown } from './words.js';
 
 const HISTORY = 50;          // messages asked for on join
 const PAGE = 100;            // entries per page of older history
@@ -41,6 +42,8 @@ export class Chat {
   }
 
   get list() { return [...this.conversations.values()]; }
+  /** Connected: what the page knows of others is true now. */
+  get online() { return this.client.state === 'open'; }
   get unread() { return this.list.reduce((n, c) => n + c.unread, 0); }
   conversation(kind, name) { return this.conversations.get(`${kind}:${name}`); }
 
@@ -132,8 +135,23 @@ export class Chat {
     return null;
   }
 
-  /** 'online' | 'away' | null when no open room has that user. */
+  /** Those whom a name or an id means: in this room first, else wherever we see people. */
+  peopleCalled(wanted, it) {
+    const everywhere = [...this.conversations.values()].flatMap((c) => [...c.members.values()])
+      .concat(this.list.filter((c) => c.kind === 'direct').map((c) => ({ user: c.name, name: c.title })));
+    const same = (a, b) => a.localeCompare(b, undefined, { sensitivity: 'accent' }) === 0;
+    for (const list of [[...it.members.values()], everywhere]) {
+      for (const fits of [(m) => m.user === wanted, (m) => m.name === wanted, (m) => same(m.name, wanted)]) {
+        const found = new Map(list.filter((m) => m.user !== this.me.user && fits(m)).map((m) => [m.user, m]));
+        if (found.size > 0) return [...found.values()];
+      }
+    }
+    return [];
+  }
+
+  /** 'online' | 'away' | 'unknown' while we are cut off ourselves | null when no open room has that user. */
   presenceOf(user) {
+    if (!this.online) return 'unknown';
     let presence = null;
     for (const it of this.conversations.values()) {
       const member = it.members.get(user);
@@ -141,6 +159,33 @@ export class Chat {
       if (member) presence = 'away';
     }
     return presence;
+  }
+
+  /** Another name for the same person. Without a connection it waits for the next one. */
+  async rename(name) {
+    person.name = name;
+    if (!this.online) return this.view.toast(`You will be called ${nameShown(name)} when the connection is back.`);
+    try {
+      await this.client.rename(name);
+      if (this.active) this.tell(this.active, `You are now ${nameShown(name)}.`);
+    } catch (error) {
+      person.name = this.me.name;
+      this.view.toast(sentence(error), 'error');
+    }
+  }
+
+  #onSession(s) {
+    this.me = { user: s.user, name: s.name, session: s.session };
+    for (const it of this.list) {
+      const member = it.members.get(s.user);
+      if (member) it.members.set(s.user, { ...member, name: s.name });
+    }
+    this.view.changed('all');
+  }
+
+  #onRenamed(user, from, to) {
+    const direct = this.conversation('direct', user);
+    if (direct && direct.title === from) direct.title = to;
   }
 
   // ---- the room list ----------------------------------------------------------------------------------------
@@ -175,6 +220,7 @@ export class Chat {
   async #join(it) {
     it.status = 'joining';
     it.error = null;
+    it.stuck = false;
     this.view.changed('all');
     try {
       await this.client.join(it.name, { history: HISTORY, members: true });
@@ -188,21 +234,31 @@ export class Chat {
 
   rejoin(it) { this.#join(it); }
 
+  /** Up to which offset of the joined log the person has seen what was said. A room that is new to us is followed by
+   *  history that nobody missed; one that we knew by what happened meanwhile, all of it where it was started anew. */
+  #seenIn(it, m) {
+    if (it.epoch === m.epoch) return Math.max(it.seen, it.readFloor);
+    if (it.before?.epoch === m.epoch) return it.before.seen;
+    return it.epoch === null && it.before === null ? m.offset : 0;
+  }
+
   #onJoined(m) {
     const it = this.conversation('room', m.room);
     if (!it) return;
     it.status = 'joined';
     it.error = null;
-    const anew = it.epoch !== null && it.epoch !== m.epoch && it.items.length > 0;
-    // A join that does not continue (the first one, and one after a removal) replays the newest messages; what is
-    // here from before would leave a hole between the two.
-    if (it.epoch !== m.epoch || m.recovered === undefined) {
-      it.startOver(m.epoch);
-      if (anew) it.notice('This room was started anew. What was said before is no longer kept.', 'warn');
+    if (it.epoch !== null) it.before = null;   // what a reload had saved is of use once
+    const same = it.epoch === m.epoch;
+    const seen = this.#seenIn(it, m);
+    if (!same && it.items.some((item) => item.kind === 'message')) {
+      it.keepAsPast(m.epoch);
+    } else if (!same || m.recovered === undefined) {
+      // A join that does not continue (the first one, and one after a removal) replays the newest messages; what is
+      // here from before would leave a hole between the two.
+      it.startOver(m.epoch, same || it.before?.epoch === m.epoch);
     }
     it.head = m.offset;
-    // A first join is followed by history that nobody missed; a resumed one by what happened meanwhile.
-    if (m.recovered === undefined) it.readFloor = m.offset;
+    it.readFloor = it.seen = seen;
     it.setMembers(m.members ?? [], m.offset, m.members_count);
     if ((m.members_count ?? 0) > it.members.size) this.#moreMembers(it);
     this.view.changed('all');
@@ -224,9 +280,8 @@ export class Chat {
   #onReset(m) {
     const it = this.conversation('room', m.room);
     if (!it) return;
-    it.readFloor = m.offset;
     it.complete = false;
-    this.#loadBefore(it, m.offset + 1);
+    this.#loadBefore(it, m.offset + 1, true);   // nobody has seen these: they are what was said in between
   }
 
   #onLeft(m) {
@@ -248,23 +303,38 @@ export class Chat {
     this.view.changed(it === this.active ? 'stream' : null, m.member ? 'people' : null, 'lists');
   }
 
-  /** Puts a log entry, live or from history, where it belongs. */
-  #take(it, m, live) {
-    if (m.type === 'message') {
-      const own = m.from.session === this.me.session;
-      if (own && it.adopt(m)) return;
-      const item = { kind: 'message', offset: m.offset, time: m.time, from: m.from, data: m.data, own, state: 'sent' };
-      if (it.insert(item) && live && !own && m.offset > it.readFloor) this.#notify(it, item);
-    } else if (m.type === 'member:joined' || m.type === 'member:left') {
+  /** Puts a log entry, live or from history, where it belongs. `fresh`: it may be one that nobody has seen. */
+  #take(it, m, live, fresh = live) {
+    if (m.type === 'message') this.#takeMessage(it, m, fresh);
+    else if (m.type === 'member:joined' || m.type === 'member:left') {
       if (live) it.applyPresence(m);
       if (m.member.user === this.me.user) return;
       const { user, name } = m.member;
       it.insert({ kind: 'presence', verb: m.type.slice('member:'.length), offset: m.offset, time: m.time, user, name });
     } else if (m.type === 'member:changed') {
       if (live) it.applyPresence(m);
+      this.#takeRename(it, m, live);
     } else if (m.type === 'members:count') {
       if (live) it.membersCount = m.count;
     }
+    if (fresh && m.offset > it.seen) it.seen = m.offset;
+  }
+
+  #takeMessage(it, m, fresh) {
+    const own = m.from.session === this.me.session;
+    if (own && it.adopt(m)) return;
+    const item = { kind: 'message', offset: m.offset, time: m.time, from: m.from, data: m.data, own, state: 'sent' };
+    if (!it.insert(item)) return;
+    item.mention = !own && mentions(displayOf(item.data).text ?? '', this.me.name);
+    if (it.before?.firstUnread === m.offset) it.firstUnread = item.key;
+    if (fresh && !own && m.offset > it.readFloor) this.#notify(it, item);
+  }
+
+  #takeRename(it, m, live) {
+    const { user, name } = m.member;
+    if (m.previous_name === undefined || user === this.me.user) return;
+    it.insert({ kind: 'rename', offset: m.offset, time: m.time, user, from: m.previous_name, to: name });
+    if (live) this.#onRenamed(user, m.previous_name, name);
   }
 
   #onGap(m) {
@@ -276,11 +346,9 @@ export class Chat {
 
   #notify(it, item) {
     const watched = it === this.active && this.focused;
-    const { text = '' } = displayOf(item.data);
-    const mention = `@${this.me.name.toLowerCase()}`;
-    item.mention = it.kind === 'room' && mention !== '@' && text.toLowerCase().includes(mention);
     if (watched) {
-      this.view.announce(`${item.from.name}: ${text.slice(0, 200)}`);
+      const { text = 'data', action } = displayOf(item.data);
+      this.view.announce(`${nameShown(item.from.name)}${action ? '' : ':'} ${text.slice(0, 200)}`);
       return;
     }
     it.unread++;
@@ -290,26 +358,31 @@ export class Chat {
 
   /** Older messages for somebody who scrolled to the top. */
   loadEarlier(it) {
-    if (it.complete || it.loading || it.status !== 'joined' || this.client.state !== 'open') return;
+    if (it.complete || it.loading || it.stuck || it.status !== 'joined' || this.client.state !== 'open') return;
     // With nothing here yet the room need not be empty: `joined` may have come and its replay not. The log knows.
     const before = it.firstOffset ?? it.head + 1;
     if (before <= 1) { it.complete = true; return this.view.changed('stream'); }
     this.#loadBefore(it, before);
   }
 
-  async #loadBefore(it, before) {
+  retryEarlier(it) {
+    it.stuck = false;
+    this.loadEarlier(it);
+  }
+
+  async #loadBefore(it, before, fresh = false) {
     it.loading = true;
     this.view.changed('stream');
     try {
       const reply = await this.client.history(it.name, { before, limit: PAGE });
       const known = it.byOffset.size;
-      for (const entry of reply.history ?? []) this.#take(it, entry, false);
+      for (const entry of reply.history ?? []) this.#take(it, entry, false, fresh);
       // Some pages hold only entries that make no row; go on from below them rather than give up.
       const lowest = Math.min(...(reply.history ?? []).map((e) => e.offset));
       if (!(lowest < before) || lowest <= 1) it.complete = true;
       else if (it.byOffset.size === known) return await this.#loadBefore(it, lowest);
     } catch (error) {
-      if (error.code !== 'disconnected') { it.complete = true; this.view.toast(sentence(error), 'error'); }
+      if (error.code !== 'disconnected') { it.stuck = true; this.view.toast(sentence(error), 'error'); }
     } finally {
       it.loading = false;
       this.view.changed('stream');
@@ -318,9 +391,17 @@ export class Chat {
 
   // ---- sending ----------------------------------------------------------------------------------------------
 
-  say(it, text) {
+  say(it, text, { action = false } = {}) {
+    if (isBlank(text)) return;
     it.firstUnread = null;
-    this.#send(it, { text });
+    this.#send(it, action ? { text, action } : { text });
+  }
+
+  /** Something that only the person at this page is told. */
+  tell(it, text) {
+    it.notice(text, 'told');
+    this.view.announce(text);
+    this.view.changed('stream');
   }
 
   async #send(it, data, key = newKey()) {
@@ -347,7 +428,7 @@ export class Chat {
         ? await this.client.publish(it.name, item.data, options)
         : await this.client.direct(it.name, item.data, options);
       if (it.kind === 'direct' && ack.delivered === 0) {
-        it.fail(item, { code: 'not_online', message: `${it.title} is not online. Nothing was delivered.` });
+        it.fail(item, { code: 'not_online', message: `${it.label} is not online. Nothing was delivered.` });
         item.publishKey = newKey();   // the server remembers the old key as done
       } else {
         it.confirm(item, ack);
@@ -361,7 +442,7 @@ export class Chat {
   }
 
   #onDirect(m) {
-    const name = String(m.from.name ?? m.from.user);
+    const name = String(m.from.name || m.from.user);
     let it = this.conversation('direct', m.from.user);
     if (!it) {
       it = new Conversation('direct', m.from.user, name);
@@ -371,7 +452,7 @@ export class Chat {
     const item = { kind: 'message', time: m.time, from: m.from, data: m.data, own: false, state: 'sent' };
     it.insert(item);
     this.#notify(it, item);
-    if (it !== this.active) this.view.announce(`Direct message from ${name}`);
+    if (it !== this.active) this.view.announce(`Direct message from ${nameShown(name)}`);
     this.save();
     this.view.changed('stream', 'lists');
   }
@@ -380,12 +461,14 @@ export class Chat {
 
   #listen() {
     const { client } = this;
-    client.on('session', (s) => {
-      this.me = { user: s.user, name: s.name, session: s.session };
-      this.view.changed('all');
-    });
+    client.on('session', (s) => this.#onSession(s));
+    client.on('renamed', () => this.#onSession(client.session));
     client.on('state', ({ state, previous }) => {
-      if (state === 'open') this.refreshDirectory();
+      if (state === 'open') {
+        this.refreshDirectory();
+        // A session that goes on keeps its name; one chosen without a connection is told now.
+        if (person.name && person.name !== this.me.name) this.rename(person.name);
+      }
       // A client that gave up has left its rooms; starting it again means joining them again.
       if (state === 'connecting' && previous === 'closed') {
         for (const it of this.list) if (it.kind === 'room' && it.status !== 'removed') this.#join(it);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// composer.js: the message box: drafts per conversation, growing with its text, Enter to send.
+// composer.js: the message box: drafts per conversation, growing with its text, Enter to send, / for commands.
 
+import { understand } from './commands.js';
 import { $, h } from './dom.js';
 import { count, sentence, utf8Length } from './format.js';
+import { typed } from './words.js';
 
 const HEIGHT_MAX = 220;    // px, about ten lines; scrolls inside from there
 const ENVELOPE = 200;      // bytes of a message that are not its text
@@ -44,7 +46,7 @@ export class Composer {
       this.#input.value = it.draft;
       this.#fit();
     }
-    const place = it.kind === 'room' ? `#${it.title}` : it.title;
+    const place = it.kind === 'room' ? `#${it.label}` : it.label;
     this.#input.placeholder = `Message ${place}`;
     this.#input.setAttribute('aria-label', `Message ${place}`);
     this.#check();
@@ -82,7 +84,7 @@ export class Composer {
     const text = this.#input.value;
     const max = (this.#chat.client.session?.limits?.message_bytes ?? 65_536) - ENVELOPE;
     const left = text.length * 3 < max - SHOW_LEFT ? Infinity : max - utf8Length(JSON.stringify(text));
-    $('send').disabled = text.trim() === '' || left < 0;
+    $('send').disabled = typed(text) === '' || left < 0;
     this.#hint.classList.toggle('over', left < 0);
     this.#hint.textContent = left < 0 ? `Too long by ${count(-left)} bytes.`
       : left < SHOW_LEFT ? `${count(left)} bytes left.` : '';
@@ -91,13 +93,35 @@ export class Composer {
 
   #send() {
     const it = this.#chat.active;
-    const text = this.#input.value.replace(/\s+$/, '');
-    if (!it || text.trim() === '' || !this.#check()) return;
+    const text = typed(this.#input.value);
+    if (!it || text === '' || !this.#check()) return;
+    const { say, problem, run } = understand(text);
+    if (problem) return this.#complain(problem);
+    this.#clear(it);
+    if (run) return this.#run(it, run, text);
+    this.#chat.say(it, say);
+    this.#stream.toEnd();
+  }
+
+  #clear(it) {
     this.#input.value = '';
     it.draft = '';
     this.#fit();
     this.#check();
-    this.#chat.say(it, text);
-    this.#stream.toEnd();
+  }
+
+  /** A command that cannot be done comes back into the box, to be mended. */
+  async #run(it, run, text) {
+    const problem = await run(this.#chat, it);
+    if (!problem) return this.#chat.active === it && this.#stream.toEnd();
+    if (this.#chat.active !== it || this.#input.value !== '') return this.#chat.tell(it, problem);
+    this.#input.value = it.draft = text;
+    this.#fit();
+    this.#complain(problem);
+  }
+
+  #complain(problem) {
+    this.#hint.classList.add('over');
+    this.#hint.textContent = problem;
   }
 }

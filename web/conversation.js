@@ -10,6 +10,8 @@
 //
 // Invariants: each order at most once among log items; `pending` and `items` are disjoint; at most ITEMS_MAX items.
 
+import { nameShown } from './words.js';
+
 const ITEMS_MAX = 3000;       // about 3 MB of short messages; the oldest third goes when it is passed
 const DIRECT_KEEP = 60;       // direct messages kept over a reload, per person
 let serial = 0;
@@ -26,6 +28,8 @@ export class Conversation {
     this.epoch = null;
     this.head = 0;             // newest offset of the log when we joined; what is replayed lies up to here
     this.readFloor = 0;        // offsets up to here were history when we came: never unread
+    this.seen = 0;             // newest offset that was looked at for `unread`
+    this.before = null;        // of before a reload: {epoch, seen, firstUnread}, until the room is joined again
     this.unread = 0;
     this.mentioned = false;
     this.firstUnread = null;   // key of the item the "new" line stands above
@@ -34,6 +38,7 @@ export class Conversation {
     this.error = null;
     this.complete = kind === 'direct';   // nothing older to load
     this.loading = false;
+    this.stuck = false;        // older messages could not be had; the person may ask again
     this.members = new Map();  // user -> member
     this.membersAt = 0;        // offset at which `members` was true
     this.membersCount = 0;
@@ -41,6 +46,9 @@ export class Conversation {
     this.shown = 0;            // managed by stream.js: how many rows it draws
   }
 
+  /** What it is called on the page. */
+  get label() { return nameShown(this.title); }
+  get hasMessages() { return this.pending.length > 0 || this.items.some((item) => item.kind === 'message'); }
   get lastOrder() { return this.items.length ? this.items[this.items.length - 1].order : 0; }
 
   get firstOffset() {
@@ -72,7 +80,11 @@ export class Conversation {
 
   /** Something the page says, placed after what is there. */
   notice(text, tone = 'quiet') {
-    this.insert({ kind: 'notice', text, tone, time: Date.now(), order: this.lastOrder + 0.001 });
+    this.insertLocal({ kind: 'notice', text, tone });
+  }
+
+  insertLocal(item) {
+    this.insert({ ...item, time: Date.now(), order: this.lastOrder + 0.001 });
   }
 
   /** An own message that is on its way. */
@@ -111,7 +123,7 @@ export class Conversation {
   #unplace(item) {
     const copy = { ...item, key: `i${++serial}`, placed: false };
     this.items[this.items.indexOf(item)] = copy;
-    this.byOffset.set(copy.offset, copy);
+    if (copy.offset !== undefined) this.byOffset.set(copy.offset, copy);
     item.placed = false;
   }
 
@@ -124,13 +136,28 @@ export class Conversation {
     this.pending = this.pending.filter((other) => other !== item);
   }
 
-  /** A new epoch: the offsets mean other things now, so nothing of the old numbering may stay. */
-  startOver(epoch) {
+  /** A new numbering, or a replay that does not continue what is here: the offsets mean other things now. */
+  startOver(epoch, sameLog) {
     this.items = [];
+    this.firstUnread = null;
+    if (!sameLog) { this.unread = 0; this.mentioned = false; }   // what was unread is gone
+    this.#renumber(epoch);
+  }
+
+  /** A new numbering after a restart: what is on the screen stays there, in front of all that the new log can hold
+   *  (whose offsets begin at 1), and takes no part in it. */
+  keepAsPast(epoch) {
+    const size = this.items.length;
+    this.items.forEach((item, i) => { item.order = i - size; delete item.offset; item.past = true; });
+    this.#renumber(epoch);
+    this.insert({ kind: 'restart', time: Date.now(), order: 0 });
+  }
+
+  #renumber(epoch) {
     this.byOffset.clear();
     this.epoch = epoch;
     this.complete = false;
-    this.firstUnread = null;
+    this.readFloor = this.seen = 0;
     for (const item of this.pending) { item.floor = 0; }
   }
 
@@ -167,6 +194,8 @@ export class Conversation {
     const messages = this.kind === 'direct' ? this.items.filter((i) => i.kind === 'message').slice(-DIRECT_KEEP) : [];
     return {
       kind: this.kind, name: this.name, title: this.title, draft: this.draft,
+      unread: this.unread, mentioned: this.mentioned, epoch: this.epoch, seen: Math.max(this.seen, this.readFloor),
+      firstUnread: this.firstUnread && this.items.find((i) => i.key === this.firstUnread)?.[this.kind === 'room' ? 'offset' : 'time'],
       pending: this.pending.map(({ data, publishKey, time }) => ({ data, publishKey, time })),
       items: messages.map(({ from, data, time, own, delivered }) => ({ from, data, time, own, delivered })),
     };
@@ -175,7 +204,13 @@ export class Conversation {
   static restore(saved) {
     const it = new Conversation(saved.kind === 'direct' ? 'direct' : 'room', String(saved.name), String(saved.title));
     it.draft = String(saved.draft ?? '');
-    for (const item of saved.items ?? []) it.insert({ kind: 'message', state: 'sent', ...item });
+    it.unread = Number.isInteger(saved.unread) ? saved.unread : 0;
+    it.mentioned = saved.mentioned === true;
+    if (it.kind === 'room' && saved.epoch) it.before = { epoch: saved.epoch, seen: saved.seen ?? 0, firstUnread: saved.firstUnread };
+    for (const item of saved.items ?? []) {
+      it.insert({ kind: 'message', state: 'sent', ...item });
+      if (saved.firstUnread === item.time && !item.own) it.firstUnread ??= it.items.at(-1).key;
+    }
     return it;
   }
 }

@@ -3,6 +3,7 @@
 // format.js: from values to what people read: times, initials, colours, links. Pure, apart from building nodes.
 
 import { h, icon } from './dom.js';
+import { nameShown, textShown, withAddresses } from './words.js';
 
 const HUES = 12;   // app.css has a class for each: .hue-0 … .hue-11
 const locale = undefined;   // the browser's
@@ -48,45 +49,24 @@ export function initials(name) {
 /** Fills an avatar element for a user. */
 export function avatar(element, { user, name }) {
   element.className = `avatar ${hueOf(user)}`;
-  element.replaceChildren(looksLikeAddress(name) ? icon('terminal') : initials(name));
+  element.replaceChildren(looksLikeAddress(name) ? icon('terminal') : initials(nameShown(name)));
   return element;
 }
 
-/** What a message's `data` looks like to a person: {text} or {json}. */
+/** What a message's `data` looks like to a person: {text, action} or {json}. The shapes are those of
+ *  docs/protocol/native.md. */
 export function displayOf(data) {
-  if (typeof data === 'string') return { text: data };
-  if (data !== null && typeof data === 'object' && typeof data.text === 'string') return { text: data.text };
-  return { json: JSON.stringify(data) };
+  if (typeof data === 'string') return { text: textShown(data), action: false };
+  if (data !== null && typeof data === 'object' && typeof data.text === 'string') {
+    return { text: textShown(data.text), action: data.action === true };
+  }
+  return { json: textShown(JSON.stringify(data)) };
 }
 
-const LINK = /https?:\/\/[^\s<>"'`\u0000-\u001f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gi;
-
-/** Text with its http and https addresses made clickable, as an array of strings and <a> nodes. */
+/** Text with its addresses made clickable, as an array of strings and <a> nodes. */
 export function linked(text) {
-  const parts = [];
-  let last = 0;
-  for (const match of text.matchAll(LINK)) {
-    const address = trimLink(match[0]);
-    let url;
-    try { url = new URL(address); } catch { continue; }
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') continue;
-    parts.push(text.slice(last, match.index));
-    parts.push(h('a', { href: url.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, address));
-    last = match.index + address.length;
-  }
-  parts.push(text.slice(last));
-  return parts.filter((p) => p !== '');
-}
-
-/** A sentence's punctuation is not part of the address; a closing bracket is when the address opened it. */
-function trimLink(address) {
-  for (;;) {
-    const end = address.at(-1);
-    if ('.,;:!?*_~'.includes(end)) { address = address.slice(0, -1); continue; }
-    const open = { ')': '(', ']': '[', '}': '{' }[end];
-    if (open && address.split(end).length > address.split(open).length) { address = address.slice(0, -1); continue; }
-    return address;
-  }
+  return withAddresses(text).map((part) => (typeof part === 'string' ? part
+    : h('a', { href: part.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, part.text)));
 }
 
 /** What to tell a person about an error: the server's own sentence, if it sent one. */

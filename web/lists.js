@@ -4,6 +4,7 @@
 
 import { $, h, icon, reconcile } from './dom.js';
 import { count, plural } from './format.js';
+import { nameShown } from './words.js';
 
 const badgeText = (n) => (n > 99 ? '99+' : String(n));
 
@@ -16,7 +17,7 @@ function badge(it) {
 function glyph(it, chat) {
   if (it.kind === 'room') return h('span.glyph', { 'aria-hidden': 'true' }, icon('hash'));
   const presence = chat.presenceOf(it.name);
-  return h('span.presence', { class: presence ?? 'unknown', 'aria-hidden': 'true' });
+  return h('span.presence', { class: presence ?? 'unknown', 'aria-hidden': 'true', data: { presence: presence ?? 'unknown' } });
 }
 
 export class Lists {
@@ -25,6 +26,10 @@ export class Lists {
   constructor(chat) {
     this.#chat = chat;
     $('tabs').addEventListener('keydown', (e) => this.#onTabKey(e));
+    $('tabs').addEventListener('scroll', () => this.#drawOverflow(), { passive: true });
+    new ResizeObserver(() => this.#drawOverflow()).observe($('tabs'));
+    $('tabs-left').addEventListener('click', () => this.#turn(-1));
+    $('tabs-right').addEventListener('click', () => this.#turn(1));
     $('rooms-refresh').addEventListener('click', () => chat.refreshDirectory());
     $('join-form').addEventListener('submit', (e) => { e.preventDefault(); this.#joinByName(); });
   }
@@ -52,22 +57,53 @@ export class Lists {
     if (chat.active && before !== chat.active.id) {
       $('tabs').querySelector('.tab.active')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     }
+    this.#drawOverflow();
+  }
+
+  /** What does not fit is counted at the end where it is. A tab counts as hidden when most of it is. */
+  #drawOverflow() {
+    const box = $('tabs');
+    const { left, right } = box.getBoundingClientRect();
+    const hidden = { left: [], right: [] };
+    for (const tab of box.children) {
+      const edge = tab.getBoundingClientRect();
+      const middle = (edge.left + edge.right) / 2;
+      if (middle < left) hidden.left.push(tab);
+      else if (middle > right) hidden.right.push(tab);
+    }
+    for (const side of ['left', 'right']) {
+      const tabs = hidden[side];
+      const more = $(`tabs-${side}`);
+      const unread = tabs.some((tab) => tab.classList.contains('has-unread'));
+      box.classList.toggle(`more-${side}`, tabs.length > 0);
+      more.hidden = tabs.length === 0;
+      more.classList.toggle('fresh', unread);
+      more.setAttribute('aria-label', `${plural(tabs.length, 'more conversation')} on the ${side}${unread ? ', some unread' : ''}`);
+      $(`tabs-${side}-count`).textContent = count(tabs.length);
+    }
+  }
+
+  #turn(direction) {
+    const box = $('tabs');
+    const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
+    box.scrollBy({ left: direction * box.clientWidth * 0.8, behavior });
   }
 
   #tab({ it, active }) {
     const chat = this.#chat;
     const close = () => chat.close(it);
     const select = h('button.tab-select', {
-      type: 'button', role: 'tab', 'aria-selected': active, 'aria-controls': 'panel', tabindex: active ? 0 : -1,
+      type: 'button', role: 'tab', title: it.label, 'aria-keyshortcuts': 'Delete', 'aria-selected': active, 'aria-controls': 'panel', tabindex: active ? 0 : -1,
       onclick: () => chat.activate(it),
       onauxclick: (e) => { if (e.button === 1) close(); },
-    }, glyph(it, chat), h('bdi.tab-name', {}, it.title), badge(it));
+    }, glyph(it, chat), h('bdi.tab-name', {}, it.label), badge(it));
     return h('div.tab', {
       role: 'presentation', class: `${active ? 'active' : ''} ${it.unread ? 'has-unread' : ''} ${it.status}`,
       data: { testid: 'room-tab', id: it.id, room: it.name, kind: it.kind },
     }, select, h('button.tab-close', {
-      type: 'button', tabindex: -1, title: it.kind === 'room' ? 'Leave this room' : 'Close', onclick: close,
-      'aria-label': `${it.kind === 'room' ? 'Leave' : 'Close'} ${it.title}`, data: { testid: 'tab-close' },
+      type: 'button', tabindex: -1, title: `${it.kind === 'room' ? 'Leave' : 'Close'} ${it.label}`, onclick: close,
+      'aria-hidden': true,   // a list of tabs holds tabs only; by keyboard it is Delete, and /leave
+      data: { testid: 'tab-close' },
     }, icon('close')));
   }
 
@@ -104,8 +140,8 @@ export class Lists {
     return h('li', {}, h('button.list-item', {
       type: 'button', class: `${active ? 'active' : ''} ${open ? 'open' : ''} ${open?.unread ? 'has-unread' : ''}`,
       'aria-current': active ? 'true' : null, onclick: () => chat.open('room', name),
-      title: open ? name : `Join ${name}`, data: { testid: 'room-list-item', room: name },
-    }, h('span.glyph', { 'aria-hidden': 'true' }, icon('hash')), h('bdi.list-name', {}, name),
+      title: open ? nameShown(name) : `Join ${nameShown(name)}`, data: { testid: 'room-list-item', room: name },
+    }, h('span.glyph', { 'aria-hidden': 'true' }, icon('hash')), h('bdi.list-name', {}, nameShown(name)),
     badge(open) ?? h('span.list-count', {
       title: plural(people, 'person', 'people'), data: { testid: 'room-members-count' },
     }, count(people))));
@@ -120,8 +156,8 @@ export class Lists {
     reconcile($('direct-list'), rows, ({ it }) => h('li', {}, h('button.list-item.open', {
       type: 'button', class: `${it === chat.active ? 'active' : ''} ${it.unread ? 'has-unread' : ''}`,
       'aria-current': it === chat.active ? 'true' : null, onclick: () => chat.activate(it),
-      data: { testid: 'direct-list-item', user: it.name },
-    }, glyph(it, chat), h('bdi.list-name', {}, it.title), badge(it))));
+      title: it.label, data: { testid: 'direct-list-item', user: it.name },
+    }, glyph(it, chat), h('bdi.list-name', {}, it.label), badge(it))));
   }
 
   #joinByName() {
@@ -138,12 +174,14 @@ export class Lists {
   #drawHead() {
     const chat = this.#chat;
     const it = chat.active;
-    $('room-title').textContent = it?.title ?? '';
+    $('room-title').replaceChildren(h('bdi', {}, it?.label ?? ''));
+    $('room-title').title = it?.label ?? '';
+    $('copy-link').hidden = it?.kind !== 'room' || it.status === 'refused';
     $('room-glyph').replaceChildren(...(it ? [glyph(it, chat)] : []));
     $('toggle-people').hidden = it?.kind !== 'room' || it.status === 'refused';
     $('people-count').textContent = count(it?.membersCount ?? 0);
     $('room-sub').textContent = !it ? '' : it.kind === 'direct'
-      ? { online: 'Online', away: 'Away' }[chat.presenceOf(it.name)] ?? 'Direct message'
+      ? { online: 'Online', away: 'Away', unknown: 'Not connected' }[chat.presenceOf(it.name)] ?? 'Direct message'
       : { joining: 'Joining…', refused: 'Not joined', removed: 'Not a member' }[it.status] ?? '';
   }
 }

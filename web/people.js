@@ -4,6 +4,7 @@
 
 import { $, h, icon, reconcile } from './dom.js';
 import { avatar, count, fullTimeOf } from './format.js';
+import { nameShown } from './words.js';
 
 const ROWS_MAX = 300;
 const FILTER_FROM = 9;   // a handful of people needs no search box
@@ -21,6 +22,7 @@ export class People {
   draw() {
     const it = this.#chat.active;
     const me = this.#chat.me.user;
+    const now = this.#chat.online;   // else the list is what we knew when the connection was lost
     const everyone = it?.kind === 'room' ? [...it.members.values()] : [];
     // In a crowd the list stops before everybody is named; oneself belongs to it all the same.
     if (it?.status === 'joined' && me && !it.members.has(me)) {
@@ -37,9 +39,9 @@ export class People {
     const rows = [];
     for (const [label, list] of [['Online', online], ['Away', away]]) {
       if (list.length === 0) continue;
-      rows.push({ key: label, sig: String(list.length), label, size: list.length });
+      rows.push({ key: label, sig: `${list.length}|${now}`, label, now, size: list.length });
       for (const m of list.slice(0, ROWS_MAX - rows.length)) {
-        rows.push({ key: m.user, member: m, sig: `${m.name}|${m.role}|${m.connected}|${m.sessions > 1}|${m.user === me}` });
+        rows.push({ key: m.user, member: m, sig: `${m.name}|${m.role}|${m.connected}|${m.user === me}|${now}` });
       }
     }
     reconcile($('people-list'), rows, (row) => (row.member ? this.#row(row.member, me) : groupRow(row)));
@@ -55,21 +57,26 @@ export class People {
 
   #row(m, me) {
     const mine = m.user === me;
-    const state = m.connected ? 'online' : 'away';
+    const known = m.connected ? 'online' : 'away';
+    const state = this.#chat.online ? known : 'unknown';
+    const name = nameShown(m.name);
+    const role = PLAIN_ROLES.has(m.role ?? '') ? '' : m.role;
+    const words = { online: 'online', away: 'away', unknown: `was ${known} when the connection was lost` }[state];
     return h('li', {}, h('button.person', {
-      type: 'button', class: state, disabled: mine,
-      title: `${m.name} · ${m.user}\n${m.connected ? 'Online' : 'Away'}, here since ${fullTimeOf(m.joined_at)}`,
+      type: 'button', class: known, disabled: mine,
+      title: `${name} · ${m.user}\n${words[0].toUpperCase()}${words.slice(1)}; here since ${fullTimeOf(m.joined_at)}`,
       onclick: () => this.#chat.open('direct', m.user, m.name),
-      'aria-label': `${m.name}${mine ? ' (you)' : ''}, ${state}${mine ? '' : '. Write a direct message'}`,
       data: { testid: 'member', user: m.user, presence: state, ...(mine ? { me: 'true' } : {}) },
     }, h('span.avatar-box', { 'aria-hidden': 'true' }, avatar(h('span'), m), h('span.presence', { class: state })),
-    h('bdi.person-name', {}, m.name),
+    h('bdi.person-name', {}, name),
     mine && h('span.tag', {}, 'you'),
-    !PLAIN_ROLES.has(m.role ?? '') && h('span.tag.role', { data: { testid: 'member-role' } }, m.role),
+    role !== '' && h('span.tag.role', { data: { testid: 'member-role' } }, role),
+    h('span.visually-hidden', {}, `, ${words}${mine ? '' : '. Write a direct message'}`),
     !mine && h('span.person-action', { 'aria-hidden': 'true', data: { testid: 'direct-open' } }, icon('message'))));
   }
 }
 
-function groupRow({ label, size }) {
-  return h('li.people-group', { data: { testid: `members-${label.toLowerCase()}` } }, `${label} — ${count(size)}`);
+function groupRow({ label, size, now }) {
+  const text = now ? label : `Last seen ${label.toLowerCase()}`;
+  return h('li.people-group', { data: { testid: `members-${label.toLowerCase()}` } }, `${text} — ${count(size)}`);
 }

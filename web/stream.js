@@ -10,6 +10,8 @@ import { $, h, icon, reconcile } from './dom.js';
 import {
   avatar, count, dayKey, dayLabel, displayOf, fullTimeOf, hueOf, linked, plural, sentence, timeOf,
 } from './format.js';
+import { inviteRow } from './invite.js';
+import { nameShown } from './words.js';
 
 const GROUP_MS = 5 * 60_000;    // one author's messages within this are one group
 const WINDOW = 300;             // rows drawn while at the newest message; more as one scrolls up
@@ -155,7 +157,7 @@ export class Stream {
         rows.push({ type: 'unread', key: 'unread', sig: '' });
         previous = run = null;
       }
-      if (item.kind === 'presence') {
+      if (isPassing(item)) {
         if (!run) rows.push(run = { type: 'presence', key: `run-${item.key}`, sig: '', items: [] });
         run.items.push(item);
         run.sig = String(run.items.length);
@@ -168,18 +170,21 @@ export class Stream {
         previous = null;
         continue;
       }
-      const lead = !previous || previous.from.user !== item.from.user || previous.from.name !== item.from.name
-        || item.time - previous.time > GROUP_MS;
+      const { action } = displayOf(item.data);
+      const lead = !action && (!previous || previous.from.user !== item.from.user || previous.from.name !== item.from.name
+        || item.time - previous.time > GROUP_MS);
       rows.push({ type: 'message', key: item.key, item, lead,
         sig: `${lead}${item.state}${item.offset ?? ''}${item.delivered ?? ''}${this.#unfolded.has(item.key)}` });
-      previous = item;
+      previous = action ? null : item;
     }
     return rows;
   }
 
   #topRow(it, start) {
+    if (it.stuck && start === 0) return { type: 'stuck', key: 'top', sig: `stuck${it.id}` };
     if (!it.complete || start > 0) return { type: 'loading', key: 'top', sig: 'loading' };
-    return { type: 'start', key: 'top', sig: `start${it.title}` };
+    if (it.kind === 'room' && !it.hasMessages) return { type: 'invite', key: 'top', sig: `invite${it.id}` };
+    return { type: 'start', key: 'top', sig: `start${it.id}${it.title}` };
   }
 
   #plainRow(it, item) {
@@ -187,15 +192,23 @@ export class Stream {
       const missing = it.missingIn(item);
       return { type: 'gap', key: item.key, item, missing, sig: String(missing) };
     }
-    return { type: 'notice', key: item.key, item, sig: '' };
+    const type = item.kind === 'restart' || item.kind === 'help' ? item.kind : 'notice';
+    return { type, key: item.key, item, sig: '' };
   }
 
   #make(it, row) {
     switch (row.type) {
-      case 'loading': return h('li.top-row', { 'aria-hidden': 'true' }, h('span.top-dots'));
+      case 'loading': return h('li.top-row', { 'aria-hidden': 'true', data: { testid: 'loading' } }, h('span.top-dots'));
+      case 'stuck': return h('li.top-row', {}, h('button.secondary', {
+        type: 'button', onclick: () => this.#chat.retryEarlier(it), data: { testid: 'retry-earlier' },
+      }, 'Try to load older messages again'));
       case 'start': return startRow(it);
-      case 'day': return h('li.day.row', { role: 'separator' }, h('span', {}, dayLabel(row.time)));
-      case 'unread': return h('li.unread-line', { role: 'separator', data: { testid: 'unread-line' } }, h('span', {}, 'New'));
+      case 'invite': return inviteRow(it);
+      case 'restart': return h('li.restart.row', { data: { testid: 'restart-line' } },
+        h('span', {}, 'Room restarted: what is above is only on this screen.'));
+      case 'help': return helpRow(row.item);
+      case 'day': return h('li.day.row', {}, h('span', {}, dayLabel(row.time)));
+      case 'unread': return h('li.unread-line', { data: { testid: 'unread-line' } }, h('span', {}, 'New'));
       case 'presence': return h('li.notice.row', { data: { testid: 'presence-notice' } }, presenceText(row.items));
       case 'gap': return gapRow(row);
       case 'notice': return h('li.notice.row', { class: row.item.tone, data: { testid: 'notice' } }, row.item.text);
@@ -209,7 +222,7 @@ export class Stream {
     const time = h('time', { datetime: new Date(item.time).toISOString(), title: fullTimeOf(item.time) }, timeOf(item.time));
     const body = h('div.msg-body', {}, lead && h('div.msg-head', {},
       h(`button.msg-author.${hueOf(from.user)}`, { type: 'button', onclick: openAuthor, tabindex: -1,
-        title: item.own ? `${from.name} (you)` : `${from.name} · ${from.user}` }, h('bdi', {}, from.name)),
+        title: item.own ? `${nameShown(from.name)} (you)` : `${nameShown(from.name)} · ${from.user}` }, h('bdi', {}, nameShown(from.name))),
       item.own && h('span.tag', {}, 'you'), time));
     const [content, ...more] = this.#content(item);
     body.append(h('div.msg-line', {}, content, this.#mark(it, item)), ...more);
@@ -224,13 +237,13 @@ export class Stream {
   }
 
   #content(item) {
-    const { text, json } = displayOf(item.data);
+    const { text, json, action } = displayOf(item.data);
     if (json !== undefined) return [h('pre.msg-json', { data: { testid: 'message-text' }, tabindex: 0 }, json)];
     const long = text.length > LONG_CHARS || text.split('\n', LONG_LINES + 2).length > LONG_LINES;
     const folded = long && !this.#unfolded.has(item.key);
     const node = h('div.msg-text', {
-      dir: 'auto', class: folded ? 'folded' : '', data: { testid: 'message-text' },
-    }, linked(text));
+      dir: 'auto', class: `${folded ? 'folded' : ''} ${action ? 'action' : ''} ${text === '' ? 'empty' : ''}`, data: { testid: 'message-text' },
+    }, action && ['* ', h('bdi', {}, nameShown(item.from.name)), ' '], text === '' ? '(an empty message)' : linked(text));
     if (!folded) return [node];
     const unfold = () => { this.#unfolded.add(item.key); this.draw(); };
     return [node, h('button.unfold', { type: 'button', onclick: unfold }, `Show all (${plural(text.length, 'character')})`)];
@@ -256,11 +269,14 @@ export class Stream {
   }
 }
 
+/** People coming, going and changing their names are told in one line. */
+const isPassing = ({ kind }) => kind === 'presence' || kind === 'rename';
+
 /** Where the newest `it.shown` rows begin. A run of people coming and going is one row, however long. */
 function firstShown(it) {
   let rows = 0;
   for (let i = it.items.length - 1; i > 0; i--) {
-    const inRun = it.items[i].kind === 'presence' && it.items[i - 1].kind === 'presence';
+    const inRun = isPassing(it.items[i]) && isPassing(it.items[i - 1]);
     if (!inRun && ++rows >= it.shown) return i;
   }
   return 0;
@@ -269,11 +285,11 @@ function firstShown(it) {
 function startRow(it) {
   if (it.kind === 'direct') {
     return h('li.start.row', {}, avatar(h('span'), { user: it.name, name: it.title }),
-      h('h2', {}, h('bdi', {}, it.title)),
+      h('h2', {}, h('bdi', {}, it.label)),
       h('p', {}, 'Direct messages reach this person right away while they are online. They are not kept on the server.'));
   }
   return h('li.start.row', {}, h('span.start-glyph', { 'aria-hidden': 'true' }, icon('hash')),
-    h('h2', {}, h('bdi', {}, it.title)),
+    h('h2', {}, h('bdi', {}, it.label)),
     h('p', {}, 'As far back as this room remembers. What is said here reaches everyone in it.'));
 }
 
@@ -284,11 +300,19 @@ function gapRow({ item, missing }) {
   return h('li.gap.row', { data: { testid: 'gap' }, title: `Offsets ${item.from} to ${item.to}` }, h('span', {}, text));
 }
 
+function helpRow({ commands }) {
+  return h('li.notice.told.row', { data: { testid: 'help' } }, h('p', {}, 'What a line with a slash does:'),
+    h('dl.help', {}, commands.map(({ usage, help }) => h('div', {}, h('dt', {}, usage), h('dd', {}, help)))),
+    h('p', {}, 'A line that begins with // is sent with one slash. Only you see this.'));
+}
+
 /** "Ada and Bob joined · Cleo left": what a run of comings and goings amounts to. */
 function presenceText(items) {
   const last = new Map();
   const first = new Map();
+  const renamed = items.filter((item) => item.kind === 'rename');
   for (const item of items) {
+    if (item.kind === 'rename') continue;
     if (!first.has(item.user)) first.set(item.user, item.verb);
     last.set(item.user, item);
   }
@@ -306,6 +330,7 @@ function presenceText(items) {
   if (left.length) parts.push(names(left, 'left'));
   if (back.length) parts.push(names(back, 'came back'));
   if (visited.length) parts.push(names(visited, 'came and went'));
+  for (const { from, to } of renamed) parts.push([h('bdi', {}, nameShown(from)), ' is now ', h('bdi', {}, nameShown(to))]);
   return parts.flatMap((p, i) => (i ? [' · ', ...p] : p));
 }
 
@@ -314,7 +339,7 @@ function names(all, verb) {
   const shown = list.length <= NAMES_IN_NOTICE + 1 ? list : list.slice(0, NAMES_IN_NOTICE);
   const nodes = shown.flatMap((name, i) => {
     const glue = i === 0 ? '' : i === list.length - 1 ? ' and ' : ', ';
-    return [glue, h('bdi', {}, name)];
+    return [glue, h('bdi', {}, nameShown(name))];
   });
   if (shown.length < list.length) nodes.push(` and ${count(list.length - shown.length)} others`);
   return [...nodes, ` ${verb}`];

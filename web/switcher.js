@@ -4,8 +4,10 @@
 
 import { $, h, icon, reconcile } from './dom.js';
 import { avatar, plural } from './format.js';
+import { nameShown } from './words.js';
 
 const RESULTS_MAX = 12;
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 
 export class Switcher {
   #chat; #dialog = $('switcher'); #input = $('switcher-input'); #list = $('switcher-list');
@@ -49,7 +51,7 @@ export class Switcher {
     for (const [user, { title, it }] of people) {
       offer('direct', user, title, { online: 'Online', away: 'Away' }[chat.presenceOf(user)] ?? '', open(it) - 0.1);
     }
-    found.sort((a, b) => b.score - a.score || a.title.localeCompare(b.title));
+    found.sort((a, b) => b.score - a.score || collator.compare(a.title, b.title));
     const results = found.slice(0, RESULTS_MAX);
     const name = query.replace(/^#+/, '').trim();
     if (name && !chat.roomList.some((r) => r.name === name)) {
@@ -77,7 +79,7 @@ export class Switcher {
       role: 'option', id: `option-${index}`, 'aria-selected': index === this.#at, onclick: () => this.#choose(result),
       onpointermove: () => { if (this.#at !== index) { this.#at = index; this.#draw(); } },
       data: { testid: 'switcher-option', kind: result.kind, name: result.name },
-    }, face, h('bdi.option-name', {}, result.title), h('span.option-detail', {}, result.detail));
+    }, face, h('bdi.option-name', { title: nameShown(result.title) }, nameShown(result.title)), h('span.option-detail', {}, result.detail));
   }
 
   #onKey(e) {
