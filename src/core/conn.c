@@ -144,7 +144,7 @@ static void conn_leave_open(struct shard *sh, uint32_t index, enum close_reason 
     shard_notice(sh, NOTICE_CONNECTION_CLOSED, index, c->close_code, close_reason_name(why), STR_NONE);
     edge_depart(sh, index);
     c->ending = ENDING_FLUSH;
-    c->parked = false;
+    c->parked = WAIT_NOTHING;
 }
 
 static void conn_gone(struct shard *sh, uint32_t index, bool cut)
@@ -167,10 +167,13 @@ void conn_end(struct shard *sh, uint32_t index, enum close_reason why)
     struct conn *c = conn_at(sh, index);
     if (c->ending != ENDING_OPEN)
         return;
+    bool waited = c->parked;
     conn_leave_open(sh, index, why);
     deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->close_ms);
     if (c->out.head != NULL)
         conn_mark_dirty(sh, index);
+    if (waited) // the peer's close frame may be among what waited
+        conn_feed(sh, index, NULL, 0);
     conn_end_step(sh, index);
 }
 

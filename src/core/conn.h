@@ -20,7 +20,9 @@
 //   2. each membership names an outlet whose cursor [slot] names this connection
 //   3. pending > 0: that many asks to shard pending_shard have not been answered yet. A command for another
 //      shard, or any command while `exclusive`, parks the connection; so replies keep the order of commands
-//   4. parked: a complete message waits in `in`; nothing is read from the socket
+//   4. parked: a complete message waits in `in`, or a line or a broken frame at the front of its raw bytes; nothing is
+//      read from the socket. Whatever waits has been told "not now" and is asked again, which may be said again: no
+//      wake-up can come too early, and one comes when what it waits for is there
 //   5. ending > OPEN: no memberships, not registered
 //
 // Ownership: by the shard's pool; freed in two steps (GONE, then by shard_pull_closed). Thread: the shard's.
@@ -40,6 +42,15 @@ enum conn_phase { PHASE_HTTP, PHASE_WS, PHASE_ECHO, PHASE_LINE };
 // a browser's request is behind its handshake, at most a few lost packets later.
 enum { LINE_LISTEN_MS = 200 };
 
+// What a parked connection waits for (conn_park).
+enum conn_wait {
+    WAIT_NOTHING, // it is not parked
+    WAIT_ANSWER,  // to the asks under way
+    WAIT_OUTPUT,  // to be written: its peer does not read what it asked for
+    WAIT_READERS, // of its room, or it itself as one, to be served (core/pace.h)
+    WAIT_MAIL,    // room in the mailbox of another shard
+    WAIT_END,     // it has said its last command
+};
 enum conn_ending { ENDING_OPEN, ENDING_FLUSH, ENDING_AWAIT, ENDING_SHUT, ENDING_GONE };
 
 // Bytes that could not be worked off at once. Exists only while there are some.
@@ -104,13 +115,13 @@ struct conn {
     uint8_t pending_shard;
     uint16_t pending;
     bool exclusive : 1; // the pending ask changes what this connection is in
-    bool parked : 1;
+    uint8_t parked : 3; // enum conn_wait
     bool unpark_queued : 1;
     bool stopped : 1; // the driver was told not to read
     bool reread_queued : 1;
-    bool blocked : 1; // the socket is full
-    bool eof : 1;     // the peer will send no more
-    bool gated : 1;   // the parked message has passed the rate gate already
+    bool blocked : 1;      // the socket is full
+    bool eof : 1;          // the peer will send no more
+    bool gated : 1;        // the parked message has passed the rate gate already
     bool ping_waiting : 1; // LINE: it has been stuck since its deadline was armed
     bool heard : 1;        // something came since the last ping
     bool hello_seen : 1;
@@ -118,15 +129,14 @@ struct conn {
     bool ws_close_sent : 1;
     bool ws_close_seen : 1;
     bool peer_is_long : 1;
-    bool paced : 1;        // parked until its room's readers, or it itself, have been served (core/pace.h)
-    bool quitting : 1;     // has said its last command; parked until its deadline
+    bool paced : 1; // its publish must wait until its room's readers, or it itself, are served (core/pace.h)
     bool greeted : 1;      // LINE: is somebody; until then nobody can know of it
     bool in_body : 1;      // HTTP: `refused` is in use, not `http`
     bool judged : 1;       // LINE: its first line was no other protocol's
     bool cut : 1;          // ended with something still to say, or nobody to say it to: the socket is reset
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;
-    uint32_t heard_tick; // when bytes last came
+    uint32_t heard_tick;   // when bytes last came
     uint16_t heartbeat_ds; // interval in deadline ticks
     uint16_t violations;
     uint16_t noise;      // of the noise gate: what was counted and has not leaked away,
@@ -210,16 +220,17 @@ void conn_close(struct shard *sh, uint32_t index, uint16_t code, const char *rea
 // --- input (conn_in.c, conn_ws.c, conn_http.c, conn_line.c)
 // Works off the bytes; what is left is kept. p may be changed.
 void conn_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
-// Goes on after the reason for parking is gone.
-void conn_unpark(struct shard *sh, uint32_t index);
+// Something has been told "not now" and is kept by the caller: stops reading until it can be asked again.
 void conn_park(struct shard *sh, uint32_t index);
+// Asks again at the end of the turn.
 void conn_queue_unpark(struct shard *sh, uint32_t index);
 // Above so many bytes of its own that wait to be written it is not read on. HTTP: what is pipelined is answered one by
 // one, so that nobody orders pages faster than he takes them.
 uint32_t conn_out_bound(const struct shard *sh, const struct conn *c);
+void conn_unpark(struct shard *sh, uint32_t index);
 struct input *conn_input(struct shard *sh, struct conn *c); // made on demand; NULL when memory is out
 void conn_input_tidy(struct shard *sh, struct conn *c);     // freed when empty
-// One whole message: false when it must wait (the caller keeps it and parks).
+// One whole message: false is "not now", and nothing of it has been done (the caller keeps it and parks).
 bool conn_message(struct shard *sh, uint32_t index, str message) WARN_UNUSED;
 // What cannot be read as a command costs what one costs, and is answered with why. False when it must wait.
 bool conn_refuse(struct shard *sh, uint32_t index, str id, const struct problem *why) WARN_UNUSED;

@@ -3,7 +3,8 @@
 // Bytes that arrive: straight from the driver's buffer into the phase's decoder; only what cannot be worked off
 // now is copied and kept (struct input). A connection parks when a command must wait (an earlier one is not
 // answered, a mailbox or its own output queue is full): the message and the bytes behind it are kept, the driver
-// stops reading, and TCP tells the peer.
+// stops reading, and TCP tells the peer. All of them wait in one way: who is asked to take a message and cannot says
+// false, its keeper keeps it, and asks again when something has changed.
 #include "core/shard_state.h"
 
 struct input *conn_input(struct shard *sh, struct conn *c)
@@ -102,18 +103,31 @@ static void look_for_close(struct conn *c, uint8_t *p, size_t n)
     }
 }
 
-// After our end began only the peer's close frame is of interest; it may be behind bytes that waited.
+// After our end began only the peer's close frame is of interest; it may have waited, or be behind bytes that did.
 static void feed_ending(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
 {
     struct conn *c = conn_at(sh, index);
+    struct input *in = c->in;
     if (c->phase != PHASE_WS && c->phase != PHASE_ECHO)
         return;
-    if (c->in != NULL && c->in->raw != NULL) {
-        look_for_close(c, c->in->raw + c->in->raw_from, c->in->raw_n - c->in->raw_from);
-        c->in->raw_from = c->in->raw_n;
+    if (in != NULL && in->msg_ready && in->msg_opcode == WS_CLOSE)
+        c->ws_close_seen = true;
+    if (in != NULL && in->raw != NULL) {
+        look_for_close(c, in->raw + in->raw_from, in->raw_n - in->raw_from);
+        in->raw_from = in->raw_n;
     }
     look_for_close(c, p, n);
     conn_end_step(sh, index);
+}
+
+// Works off what was kept.
+static void feed_kept(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    struct input *in = c->in;
+    in->raw_from += (uint32_t)feed_phases(sh, index, in->raw + in->raw_from, in->raw_n - in->raw_from);
+    if (c->ending != ENDING_OPEN)
+        feed_ending(sh, index, NULL, 0);
 }
 
 void conn_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
@@ -131,13 +145,12 @@ void conn_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
         }
         if (c->parked)
             return;
-        struct input *in = c->in;
-        size_t used = feed_phases(sh, index, in->raw + in->raw_from, in->raw_n - in->raw_from);
-        if (c->ending == ENDING_OPEN)
-            in->raw_from += (uint32_t)used;
+        feed_kept(sh, index);
     } else {
         size_t used = feed_phases(sh, index, p, n);
-        if (c->ending == ENDING_OPEN && used < n && !input_keep(sh, c, p + used, n - used))
+        if (c->ending != ENDING_OPEN)
+            feed_ending(sh, index, p + used, n - used);
+        else if (used < n && !input_keep(sh, c, p + used, n - used))
             input_lost(sh, index);
     }
     if (c->ending == ENDING_OPEN)
@@ -168,10 +181,16 @@ uint32_t conn_out_bound(const struct shard *sh, const struct conn *c)
 void conn_park(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
-    c->parked = true;
+    ASSERT(!c->parked);
     if (c->paced) {
+        c->parked = WAIT_READERS;
         metric_add(&sh->metrics->publishes_paced, 1);
-    } else if (c->pending == 0 && c->out.bytes <= conn_out_bound(sh, c)) { // it waits for a mailbox
+    } else if (c->out.bytes > conn_out_bound(sh, c)) {
+        c->parked = WAIT_OUTPUT;
+    } else if (c->pending != 0) {
+        c->parked = WAIT_ANSWER;
+    } else {
+        c->parked = WAIT_MAIL;
         metric_add(&sh->metrics->mail_full, 1);
         index_list_push(&sh->mail_waiters, index);
     }
@@ -189,33 +208,33 @@ void conn_queue_unpark(struct shard *sh, uint32_t index)
 void conn_unpark(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
-    if (!c->parked || c->quitting)
+    if (!c->parked || c->parked == WAIT_END)
         return;
-    c->parked = c->paced = false;
+    c->parked = WAIT_NOTHING;
+    c->paced = false;
     struct input *in = c->in;
     if (in != NULL && in->msg_ready) {
         if (!conn_ws_message(sh, index, in->msg_opcode, str_make((const char *)in->msg, in->msg_n))) {
             conn_park(sh, index);
             return;
         }
-        if (c->ending != ENDING_OPEN)
-            return;
         in->msg_ready = false;
         in->msg_n = 0;
         in->msg_opcode = 0;
     }
+    if (c->ending != ENDING_OPEN) {
+        feed_ending(sh, index, NULL, 0);
+        return;
+    }
     if (in != NULL && in->raw_n != in->raw_from) {
-        size_t used = feed_phases(sh, index, in->raw + in->raw_from, in->raw_n - in->raw_from);
-        if (c->ending != ENDING_OPEN)
-            return;
-        in->raw_from += (uint32_t)used;
+        feed_kept(sh, index);
     } else if (c->phase ==
                PHASE_WS) { // nothing more to read, but a broken frame may have waited to be answered
         uint8_t none;
         feed_phases(sh, index, &none, 0);
-        if (c->ending != ENDING_OPEN)
-            return;
     }
+    if (c->ending != ENDING_OPEN)
+        return;
     conn_input_tidy(sh, c);
     if (c->parked)
         return;

@@ -47,38 +47,27 @@ static bool take_echo(struct shard *sh, uint32_t index, uint8_t opcode, str mess
     return true;
 }
 
-static void on_close_frame(struct shard *sh, uint32_t index, str payload)
+// False: replies that are due come first.
+static bool take_close(struct shard *sh, uint32_t index, str payload)
 {
     struct conn *c = conn_at(sh, index);
     uint16_t code;
     str reason;
-    if (c->pending !=
-        0) { // replies that are due come first; what was begun of a message is not finished any more
-        if (c->in != NULL)
-            c->in->msg_n = 0;
-        if (!message_append(sh, c, WS_CLOSE, payload)) {
-            ws_memory_out(sh, index);
-            return;
-        }
-        c->in->msg_ready = true;
-        conn_park(sh, index);
-        return;
-    }
+    if (c->pending != 0)
+        return false;
     c->ws_close_seen = true;
-    if (ws_close_decode(payload, &code, &reason) == OK) {
+    if (ws_close_decode(payload, &code, &reason) == OK)
         conn_close(sh, index, code, "", CLOSE_NORMAL);
-        return;
-    }
-    conn_close(sh, index, WS_CLOSE_PROTOCOL, "bad close frame", CLOSE_PROTOCOL);
+    else
+        conn_close(sh, index, WS_CLOSE_PROTOCOL, "bad close frame", CLOSE_PROTOCOL);
+    return true;
 }
 
 bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str message)
 {
     struct conn *c = conn_at(sh, index);
-    if (opcode == WS_CLOSE) { // it has waited
-        on_close_frame(sh, index, message);
-        return true;
-    }
+    if (opcode == WS_CLOSE)
+        return take_close(sh, index, message);
     if (c->phase == PHASE_ECHO)
         return take_echo(sh, index, opcode, message);
     if (opcode == WS_BINARY) {
@@ -88,6 +77,13 @@ bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str messa
         return true;
     }
     return conn_message(sh, index, message);
+}
+
+// A whole message that was told "not now".
+static void message_wait(struct shard *sh, uint32_t index)
+{
+    conn_at(sh, index)->in->msg_ready = true;
+    conn_park(sh, index);
 }
 
 static void on_message_chunk(struct shard *sh, uint32_t index, const struct ws_event *ev)
@@ -112,8 +108,20 @@ static void on_message_chunk(struct shard *sh, uint32_t index, const struct ws_e
         ws_memory_out(sh, index);
         return;
     }
-    c->in->msg_ready = true;
-    conn_park(sh, index);
+    message_wait(sh, index);
+}
+
+static void on_close_frame(struct shard *sh, uint32_t index, str payload)
+{
+    struct conn *c = conn_at(sh, index);
+    if (conn_ws_message(sh, index, WS_CLOSE, payload))
+        return;
+    if (c->in != NULL)
+        c->in->msg_n = 0; // what was begun of a message is not finished any more
+    if (message_append(sh, c, WS_CLOSE, payload))
+        message_wait(sh, index);
+    else
+        ws_memory_out(sh, index);
 }
 
 static void on_ping(struct shard *sh, uint32_t index, str payload)

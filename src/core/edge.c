@@ -424,8 +424,7 @@ static bool do_quit(struct shard *sh, uint32_t index)
     struct conn *c = conn_at(sh, index);
     if (!edge_may_reply(sh, c))
         return false;
-    c->quitting = true;
-    c->parked = true;
+    c->parked = WAIT_END;
     deadline_arm(&sh->deadlines, index, sh->now_ms, 1);
     return true;
 }

@@ -94,7 +94,7 @@ void heartbeat_on_deadline(struct shard *sh, uint32_t index)
 {
     const struct settings *s = sh->settings;
     struct conn *c = conn_at(sh, index);
-    if (c->quitting) {
+    if (c->parked == WAIT_END) {
         quit(sh, index);
         return;
     }
@@ -111,7 +111,7 @@ void heartbeat_on_deadline(struct shard *sh, uint32_t index)
     }
     // A connection that waits for another shard is not read, so what its peer sends, pongs too, is not heard.
     // (Parked for its own unread replies it stays under watch: that is how a peer looks that is gone.)
-    if (c->parked && (c->pending != 0 || c->out.bytes <= s->reply_bytes / 2)) {
+    if (c->parked && c->parked != WAIT_OUTPUT) {
         deadline_arm(&sh->deadlines, index, sh->now_ms, interval_ms(c));
         return;
     }

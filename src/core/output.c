@@ -277,7 +277,8 @@ void shard_output_done(struct shard *sh, uint32_t index, size_t n, bool blocked)
     }
     if (c->ending != ENDING_OPEN)
         conn_end_step(sh, index);
-    else if (c->parked && c->out.bytes <= conn_out_bound(sh, c) / 2)
+    else if ((c->parked == WAIT_OUTPUT || c->parked == WAIT_READERS) &&
+             c->out.bytes <= conn_out_bound(sh, c) / 2)
         conn_queue_unpark(sh, index);
 }
 

@@ -34,6 +34,19 @@ static int room_to_join(struct world *w, const struct client *c)
 
 // --- how connections end
 
+// Commands to this shard and to others with the close frame in the same segment: all are answered before it is.
+void say_last_words(struct world *w, struct client *c)
+{
+    for (uint64_t n = c->welcomed ? roll(w, 5) : 0; c->speech == SPEAKS_JSON && n > 0; n--) {
+        int room = room_joined(w, c);
+        if (chance(w, 2) || room == NONE)
+            say_ping(w, c);
+        else
+            say_message(w, c, room);
+    }
+    say_close(w, c, WS_CLOSE_NORMAL);
+}
+
 static void end_somehow(struct world *w, struct client *c)
 {
     switch (roll(w, c->temper == TEMPER_HEALTHY ? 3 : 5)) {
@@ -41,7 +54,7 @@ static void end_somehow(struct world *w, struct client *c)
         if (c->speech == SPEAKS_TEXT_LINE || c->speech == SPEAKS_HTTP) {
             client_fin(w, c);
         } else {
-            say_close(w, c, WS_CLOSE_NORMAL);
+            say_last_words(w, c);
         }
         c->expects_close = true;
         c->state = CLIENT_CLOSING;

@@ -9,12 +9,24 @@ enum { CHUNK = 2048 };
 
 // --- WebSocket
 
+// The answer to our own close frame comes after the replies to all that was said before it.
+static void check_all_answered(struct world *w, const struct client *c)
+{
+    for (uint32_t i = 0; i < c->asks_n; i++) {
+        const struct asked *a = &c->asks[(c->asks_from + i) % ASKS_MAX];
+        if (a->id != 0 && client_watched(c))
+            trace_fail(w, c, "CLOSE: our close frame was answered before command %u was", a->id);
+    }
+}
+
 static void on_close_frame(struct world *w, struct client *c, str payload)
 {
     str reason;
     if (ws_close_decode(payload, &c->close_code, &reason) != OK)
         trace_fail(w, c, "PROTOCOL: the server sent a malformed close frame");
     trace_note(w, c, "close frame %u %.*s", c->close_code, STR_ARG(reason));
+    if (c->close_sent && c->close_code == WS_CLOSE_NORMAL)
+        check_all_answered(w, c);
     w->counts.closed_by_server += !c->close_sent;
     w->counts.closed_slow += c->close_code == WS_CLOSE_TRY_LATER;
     w->counts.closed_policy += c->close_code == WS_CLOSE_POLICY;

@@ -183,7 +183,7 @@ static void everyone_goes(struct world *w)
             if (c->speech == SPEAKS_TEXT_LINE || c->speech == SPEAKS_TEXT_WS)
                 say_line(w, c, "/quit");
             else if (c->speech != SPEAKS_HTTP)
-                say_close(w, c, WS_CLOSE_NORMAL);
+                say_last_words(w, c);
             if (c->speech == SPEAKS_HTTP)
                 client_fin(w, c);
             else

@@ -64,6 +64,7 @@ void say_close(struct world *w, struct client *c, uint16_t code)
     size_t n = ws_close_encode(frame, code, STR("bye"));
     say_frame(w, c, WS_CLOSE, str_make((const char *)frame + 2, n - 2));
     c->close_sent = true;
+    c->close_said_ms = w->now_ms;
 }
 
 void say_line(struct world *w, struct client *c, const char *format, ...)

@@ -30,8 +30,22 @@ static const char *ending_of(const struct world *w, const struct client *c)
     }
 }
 
+// Whoever sends a close frame on a connection that stays up gets one back before TCP ends (RFC 6455 section 5.5.1).
+static void check_close_answered(struct world *w, struct client *c, bool ended)
+{
+    if (!c->close_sent || c->close_code != 0 || !client_watched(c) || w->plan.refuse_one_in != 0)
+        return;
+    if (ended)
+        trace_fail(w, c, "CLOSE: TCP ended in order, and our close frame had no answer");
+    // What it said before is carried out first, command by command: several times the patience for one.
+    if (c->temper == TEMPER_HEALTHY && w->now_ms > c->close_said_ms + 4 * client_patience_ms(w))
+        trace_fail(w, c, "CLOSE: our close frame, sent at %llu ms, has no answer",
+                   (unsigned long long)c->close_said_ms);
+}
+
 void watch_closed(struct world *w, struct client *c, bool aborted)
 {
+    check_close_answered(w, c, !aborted && c->link->server_shut);
     // Having heard the close frame and answered it is a reason of the server's, not of the client's.
     bool answered = c->close_code != 0 && !c->expects_close;
     bool sent = c->close_sent;
@@ -84,6 +98,7 @@ static void check_client(struct world *w, struct client *c)
     uint64_t patience = client_patience_ms(w);
     if (c->link == NULL)
         return;
+    check_close_answered(w, c, false);
     if (c->temper == TEMPER_SILENT && c->speech == SPEAKS_JSON && !c->link->server_closed &&
         !c->link->server_shut && c->link->accepted &&
         w->now_ms > c->opened_ms + s->handshake_ms + s->hello_ms + s->close_ms + patience)

@@ -262,6 +262,7 @@ struct client {
     char ws_accept[32];
     uint16_t close_code; // received; 0 = none
     bool close_sent, quit_sent, expects_close;
+    uint64_t close_said_ms;        // when our close frame went on its way
     uint32_t ping_sent, ping_seen; // our own WebSocket pings
     uint32_t echo_sent, echo_seen;
     uint32_t http_sent, http_seen;
@@ -403,6 +404,7 @@ void say_line(struct world *w, struct client *c, const char *format, ...)
 void say_text_message(struct world *w, struct client *c);
 void say_close(struct world *w, struct client *c, uint16_t code);
 void say_http(struct world *w, struct client *c);
+void say_last_words(struct world *w, struct client *c); // and a close frame right behind them
 void act(struct world *w, struct client *c);
 void act_on_open(struct world *w, struct client *c);
 void hostile_act(struct world *w, struct client *c);
