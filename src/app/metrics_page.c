@@ -133,8 +133,8 @@ static void put_process(struct process_stats *process, struct buf *body)
 {
     put_number(body, "process_open_fds", "gauge", "Open files, sampled", process->open_files);
     put_number(body, "process_max_fds", "gauge", "Most files that may be open", process->files_max);
-    put_number(body, "process_resident_memory_bytes", "gauge", "Resident memory, sampled",
-               process->resident_bytes);
+    put_number(body, "process_resident_memory_bytes", "gauge", "Resident memory",
+               process_resident_bytes(process));
     put_number(body, "process_start_time_seconds", "gauge", "Start of the process, since 1970 UTC",
                process->start_s);
     put_head(body, STR("process_cpu_seconds_total"), "counter", "CPU time of all threads, user and system");

@@ -36,12 +36,15 @@ static str read_line(const char *path, char *p, size_t cap)
     return n > 0 ? str_split(str_make(p, (size_t)n), '\n', &rest) : STR_NONE;
 }
 
-static uint64_t resident_bytes(void)
+uint64_t process_resident_bytes(const struct process_stats *s)
 {
     char text[128];
-    str rest = read_line("/proc/self/statm", text, sizeof text); // size resident shared ...
-    str_split(rest, ' ', &rest);
+    ssize_t n = s->statm_fd < 0 ? -1 : pread(s->statm_fd, text, sizeof text, 0);
+    if (n <= 0)
+        return 0;
+    str rest = str_make(text, (size_t)n); // size resident shared ...
     uint64_t pages = 0;
+    str_split(rest, ' ', &rest);
     if (rest.p == NULL || !str_to_u64(str_split(rest, ' ', &rest), UINT64_MAX, &pages))
         return 0;
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -53,7 +56,6 @@ void process_stats_sample(struct process_stats *s)
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
         s->files_max = files.rlim_cur;
     s->open_files = count_open_files();
-    s->resident_bytes = resident_bytes();
 }
 
 void process_stats_init(struct process_stats *s)
@@ -62,6 +64,7 @@ void process_stats_init(struct process_stats *s)
     clock_gettime(CLOCK_REALTIME, &now);
     s->start_s = (uint64_t)now.tv_sec;
     s->wanted = false;
+    s->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     process_stats_sample(s);
 }
 

@@ -15,7 +15,7 @@ void status_log(const struct metrics_page *page)
              LOG_NUMBER("entries", SUM(entries)), LOG_NUMBER("deliveries", SUM(deliveries)),
              LOG_NUMBER("memory_used_mb", mem_used(page->mem) >> 20),
              LOG_NUMBER("memory_budget_mb", page->mem->bytes_max >> 20),
-             LOG_NUMBER("resident_mb", page->process->resident_bytes >> 20),
+             LOG_NUMBER("resident_mb", process_resident_bytes(page->process) >> 20),
              LOG_NUMBER("open_files", page->process->open_files));
 #undef SUM
 }

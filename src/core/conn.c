@@ -60,6 +60,8 @@ enum err shard_on_accept(struct shard *sh, enum transport transport, const struc
     if (sh->draining)
         return ERR_LIMIT;
     uint32_t index = slab_alloc(&sh->conns);
+    if (index == SLAB_NONE && sh->conns.count < sh->settings->connections_max)
+        return ERR_NOMEM;
     if (index == SLAB_NONE) {
         metric_add(&sh->metrics->limit_connections, 1);
         return ERR_LIMIT;

@@ -206,6 +206,7 @@ void conn_release(struct shard *sh, struct conn *c);
 // --- output (conn_out.c)
 // Queues raw bytes, or one framed payload, or the frames of an event. When memory is out the connection is aborted.
 void conn_put(struct shard *sh, uint32_t index, str bytes);
+void conn_put_both(struct shard *sh, uint32_t index, str a, str b); // or neither
 void conn_put_buf(struct shard *sh, uint32_t index,
                   const struct buf *b); // what a buf that failed holds is never sent
 void conn_put_payload(struct shard *sh, uint32_t index, str payload);
@@ -214,6 +215,8 @@ void conn_put_problem(struct shard *sh, uint32_t index, str id, const struct pro
 void conn_mark_dirty(struct shard *sh, uint32_t index);
 bool conn_is_dirty(const struct shard *sh, uint32_t index);
 void conn_clear_dirty(struct shard *sh, uint32_t index);
+// Memory is out for something of this connection: ends it, with a word of why (503, 1013, a line) where there is a way.
+void conn_starve(struct shard *sh, uint32_t index, const char *what);
 // Closes with an RFC 6455 close frame (WebSocket) or a line (text).
 void conn_close(struct shard *sh, uint32_t index, uint16_t code, const char *reason, enum close_reason why);
 

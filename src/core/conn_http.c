@@ -26,37 +26,48 @@ static void http_error(struct shard *sh, uint32_t index, uint16_t status, const 
 
 static bool http_has_body(const struct http_request *rq) { return rq->chunked || rq->content_length != 0; }
 
-// A complete answer; the connection goes on if both sides want it to.
+static void http_keep_alive(struct shard *sh, const struct http_request *rq, struct http_response *rs,
+                            size_t n)
+{
+    rs->keep_alive = rq->keep_alive && !http_has_body(rq) && !sh->draining;
+    rs->content_length = n;
+    rs->wall_s = sh->wall_ms / 1000;
+}
+
+// An answer is queued; the connection goes on if both sides want it to.
+static void http_answered(struct shard *sh, uint32_t index, const struct http_response *rs)
+{
+    if (conn_at(sh, index)->ending != ENDING_OPEN)
+        return;
+    if (rs->keep_alive)
+        deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->handshake_ms);
+    else
+        http_end(sh, index);
+}
+
+// body_static: it lives as long as the process; else it is in sh->http.
 static void http_answer(struct shard *sh, uint32_t index, const struct http_request *rq,
                         struct http_response *rs, str body, bool body_static)
 {
     bool head_only = str_eq(rq->method, STR("HEAD")) || rs->status == 304;
-    rs->keep_alive = rq->keep_alive && !http_has_body(rq) && !sh->draining;
-    rs->content_length = body.n;
-    rs->wall_s = sh->wall_ms / 1000;
+    http_keep_alive(sh, rq, rs, body.n);
     if (rs->status >= 400)
         metric_add(&sh->metrics->http_errors, 1);
-    struct buf *head = &sh->http;
-    if (body_static) {
-        buf_reset(head, SEGMENT_BYTES_MAX);
-        http_put_head(head, rs);
-        conn_put_buf(sh, index, head);
-    } else { // the body is in sh->http: the head goes through the other buffer
-        buf_reset(&sh->encode, SEGMENT_BYTES_MAX);
-        http_put_head(&sh->encode, rs);
-        conn_put_buf(sh, index, &sh->encode);
-    }
+    struct buf *head = body_static ? &sh->http : &sh->encode; // where the body is not
     struct conn *c = conn_at(sh, index);
-    if (!head_only && c->ending == ENDING_OPEN) {
-        if (!body_static)
-            conn_put(sh, index, body);
-        else if (outq_put_static(&c->out, sh->mem, body) != OK)
-            conn_abort(sh, index, CLOSE_MEMORY);
+    buf_reset(head, SEGMENT_BYTES_MAX);
+    http_put_head(head, rs);
+    if (head_only || !buf_ok(head)) {
+        conn_put_buf(sh, index, head);
+    } else if (!body_static || body.n < OUT_NODE_BYTES) {
+        conn_put_both(sh, index, buf_str(head), body);
+    } else {
+        conn_put_buf(sh, index, head);
+        if (c->ending == ENDING_OPEN && outq_put_static(&c->out, sh->mem, body) != OK &&
+            !reserve_say(&sh->reserve, &c->out, body))
+            conn_abort(sh, index, CLOSE_MEMORY); // the head is queued already
     }
-    if (c->ending == ENDING_OPEN && !rs->keep_alive)
-        http_end(sh, index);
-    else if (c->ending == ENDING_OPEN)
-        deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->handshake_ms);
+    http_answered(sh, index, rs);
 }
 
 static void http_share(const struct shard *sh, const struct http_request *rq, struct http_response *rs)
@@ -77,11 +88,38 @@ static void http_text(struct shard *sh, uint32_t index, const struct http_reques
     http_answer(sh, index, rq, &rs, body, true);
 }
 
+// From the shard's reserve, so that it is answered when memory is used up; false where the reserve is lent to another
+// answer that somebody takes his time to read.
+static bool http_metrics_reserved(struct shard *sh, uint32_t index, const struct http_request *rq,
+                                  struct http_response *rs)
+{
+    struct buf *page = reserve_page(&sh->reserve);
+    if (page == NULL || str_eq(rq->method, STR("HEAD")))
+        return false;
+    sh->host->metrics_page(sh->host->ctx, page);
+    size_t body_n = page->n;
+    http_keep_alive(sh, rq, rs, body_n);
+    buf_reset(&sh->encode, SEGMENT_BYTES_MAX);
+    http_put_head(&sh->encode, rs);
+    str head = buf_str(&sh->encode);
+    if (!buf_ok(&sh->encode) || !buf_ok(page) || buf_reserve(page, head.n) == NULL)
+        return false;
+    buf_commit(page, head.n);
+    memmove(page->p + head.n, page->p, body_n);
+    memcpy(page->p, head.p, head.n);
+    reserve_page_put(&sh->reserve, &conn_at(sh, index)->out);
+    conn_mark_dirty(sh, index);
+    http_answered(sh, index, rs);
+    return true;
+}
+
 static void http_metrics(struct shard *sh, uint32_t index, const struct http_request *rq)
 {
     struct http_response rs = {.status = 200,
                                .content_type = STR("text/plain; version=0.0.4; charset=utf-8"),
                                .cache_control = STR("no-store")};
+    if (http_metrics_reserved(sh, index, rq, &rs))
+        return;
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
     sh->host->metrics_page(sh->host->ctx, &sh->http);
     if (!buf_ok(&sh->http))

@@ -35,13 +35,6 @@ void conn_input_tidy(struct shard *sh, struct conn *c)
     }
 }
 
-static void input_lost(struct shard *sh, uint32_t index)
-{
-    metric_add(&sh->metrics->limit_memory, 1);
-    shard_notice(sh, NOTICE_MEMORY, index, 0, "bytes received", STR_NONE);
-    conn_abort(sh, index, CLOSE_MEMORY);
-}
-
 // Keeps bytes behind those kept already.
 static bool input_keep(struct shard *sh, struct conn *c, const uint8_t *p, size_t n)
 {
@@ -140,7 +133,7 @@ void conn_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
     bool kept = c->in != NULL && c->in->raw_n != c->in->raw_from;
     if (kept || c->parked) {
         if (!input_keep(sh, c, p, n)) {
-            input_lost(sh, index);
+            conn_starve(sh, index, "bytes received");
             return;
         }
         if (c->parked)
@@ -151,7 +144,7 @@ void conn_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
         if (c->ending != ENDING_OPEN)
             feed_ending(sh, index, p + used, n - used);
         else if (used < n && !input_keep(sh, c, p + used, n - used))
-            input_lost(sh, index);
+            conn_starve(sh, index, "bytes received");
     }
     if (c->ending == ENDING_OPEN)
         conn_input_tidy(sh, c);
@@ -296,7 +289,7 @@ bool conn_message(struct shard *sh, uint32_t index, str message)
         return false;
     const struct dialect *d = dialect_get((enum dialect_id)c->dialect);
     if (!scratch_fit(sh, d, message.n)) {
-        input_lost(sh, index);
+        conn_starve(sh, index, "bytes received");
         return true;
     }
     struct command cmd = {0};

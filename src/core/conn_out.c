@@ -6,11 +6,37 @@
 // its queue never grows beyond twice settings.reply_bytes plus one message.
 #include "core/shard_state.h"
 
-static void out_of_memory(struct shard *sh, uint32_t index)
+static const char http_words[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                                 "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 29\r\n"
+                                 "Retry-After: 5\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+                                 "The server is out of memory.\n";
+static const char ws_words[] = "\x88\x0f\x03\xf5out of memory"; // WS_CLOSE_TRY_LATER
+static const char line_words[] = "* closing: out of memory\n";
+
+// Says why, where nothing else is waiting to be said: a queue that memory ended in may be long, and must go at once.
+static bool say_last_words(struct shard *sh, uint32_t index)
 {
+    struct conn *c = conn_at(sh, index);
+    bool ws = c->phase == PHASE_WS || c->phase == PHASE_ECHO;
+    str words = c->phase == PHASE_HTTP ? STR(http_words) : ws ? STR(ws_words) : STR(line_words);
+    if (c->out.head != NULL || !reserve_say(&sh->reserve, &c->out, words))
+        return false;
+    if (ws) {
+        c->close_code = WS_CLOSE_TRY_LATER;
+        c->ws_close_sent = true;
+    }
+    conn_end(sh, index, CLOSE_MEMORY);
+    return true;
+}
+
+void conn_starve(struct shard *sh, uint32_t index, const char *what)
+{
+    if (conn_at(sh, index)->ending != ENDING_OPEN)
+        return;
     metric_add(&sh->metrics->limit_memory, 1);
-    shard_notice(sh, NOTICE_MEMORY, index, 0, "a reply", STR_NONE);
-    conn_abort(sh, index, CLOSE_MEMORY);
+    shard_notice(sh, NOTICE_MEMORY, index, 0, what, STR_NONE);
+    if (!say_last_words(sh, index))
+        conn_abort(sh, index, CLOSE_MEMORY);
 }
 
 static void put_parts(struct shard *sh, uint32_t index, str a, str b, str c)
@@ -19,7 +45,7 @@ static void put_parts(struct shard *sh, uint32_t index, str a, str b, str c)
     if (conn->ending != ENDING_OPEN)
         return;
     if (outq_put(&conn->out, sh->mem, a, b, c) != OK)
-        out_of_memory(sh, index);
+        conn_starve(sh, index, "a reply");
     else
         conn_mark_dirty(sh, index);
 }
@@ -29,12 +55,14 @@ void conn_put(struct shard *sh, uint32_t index, str bytes)
     put_parts(sh, index, bytes, STR_NONE, STR_NONE);
 }
 
+void conn_put_both(struct shard *sh, uint32_t index, str a, str b) { put_parts(sh, index, a, b, STR_NONE); }
+
 void conn_put_buf(struct shard *sh, uint32_t index, const struct buf *b)
 {
     if (buf_ok(b))
         conn_put(sh, index, buf_str(b));
-    else if (conn_at(sh, index)->ending == ENDING_OPEN)
-        out_of_memory(sh, index);
+    else
+        conn_starve(sh, index, "a reply");
 }
 
 static void put_frame(struct shard *sh, uint32_t index, enum framing framing, str payload)
@@ -65,7 +93,7 @@ void conn_put_event(struct shard *sh, uint32_t index, const struct event *ev)
     buf_reset(&sh->encode, SEGMENT_BYTES_MAX);
     d->encode_event(&sh->encode, ev, sh->utc_offset_s);
     if (!buf_ok(&sh->encode))
-        out_of_memory(sh, index);
+        conn_starve(sh, index, "a reply");
     else
         conn_put_payload(sh, index, buf_str(&sh->encode));
 }

@@ -17,6 +17,11 @@ static struct out_node *node_create(struct mem *m, uint32_t cap)
 
 static void node_free(struct mem *m, struct out_node *n)
 {
+    if (n->home != NULL) {
+        n->next = *n->home;
+        *n->home = n;
+        return;
+    }
     segment_unref(m, n->seg);
     mem_free(m, n, sizeof *n + n->cap);
 }
@@ -101,6 +106,18 @@ enum err outq_put_static(struct outq *q, struct mem *m, str bytes)
     outq_link(q, n);
     q->bytes += n->left;
     return OK;
+}
+
+void outq_put_lent(struct outq *q, str bytes, struct out_node **home)
+{
+    struct out_node *n = *home;
+    ASSERT(n != NULL && n->home == home && bytes.n != 0);
+    *home = n->next;
+    n->next = NULL;
+    n->p = (const uint8_t *)bytes.p;
+    n->left = (uint32_t)bytes.n;
+    outq_link(q, n);
+    q->bytes += n->left;
 }
 
 enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str bytes)

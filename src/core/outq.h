@@ -21,10 +21,11 @@
 
 struct out_node {
     struct out_node *next;
-    const uint8_t *p;    // next byte to write
-    uint32_t left;       // bytes from p on
-    uint32_t cap;        // owned: bytes in data[]
-    struct segment *seg; // a reference, or NULL
+    const uint8_t *p;       // next byte to write
+    uint32_t left;          // bytes from p on
+    uint32_t cap;           // owned: bytes in data[]
+    struct segment *seg;    // a reference, or NULL
+    struct out_node **home; // lent: the list it goes back to; NULL = to be freed
     uint8_t data[];
 };
 
@@ -41,6 +42,8 @@ void outq_deinit(struct outq *q, struct mem *m);
 enum err outq_put(struct outq *q, struct mem *m, str a, str b, str c) WARN_UNUSED;
 // Refers to bytes that live as long as the process.
 enum err outq_put_static(struct outq *q, struct mem *m, str bytes) WARN_UNUSED;
+// Refers to bytes that stay until the node is back: the first one of the list, which is not empty, is lent for it.
+void outq_put_lent(struct outq *q, str bytes, struct out_node **home);
 // The rest of an entry, to be written before everything else; takes a reference of its own.
 enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str bytes) WARN_UNUSED;
 // n of the bytes were written; n is at most bytes.

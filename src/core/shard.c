@@ -99,7 +99,11 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
     buf_init(&sh->reply, mem, 0);
     buf_init(&sh->http, mem, 0);
     sh->metrics = mem_zalloc(mem, sizeof *sh->metrics);
-    if (sh->metrics == NULL || !shard_lists_init(sh)) {
+    // What it takes to say that memory is out must be there by then.
+    bool reserved = reserve_init(&sh->reserve, mem) == OK &&
+                    buf_reserve(&sh->http, RESERVE_HEAD_BYTES) != NULL &&
+                    buf_reserve(&sh->encode, RESERVE_HEAD_BYTES) != NULL;
+    if (!reserved || sh->metrics == NULL || !shard_lists_init(sh)) {
         shard_destroy(sh);
         return NULL;
     }
@@ -149,6 +153,7 @@ void shard_destroy(struct shard *sh)
     buf_deinit(&sh->encode);
     buf_deinit(&sh->reply);
     buf_deinit(&sh->http);
+    reserve_deinit(&sh->reserve, mem);
     mem_free(mem, sh->unescape.p, sh->unescape.cap);
     mem_free(mem, sh->rooms_sorted, sh->rooms_sorted_cap * sizeof *sh->rooms_sorted);
     mem_free(mem, sh->metrics, sizeof *sh->metrics);

@@ -22,6 +22,7 @@
 #include "core/outlet.h"
 #include "core/pace.h"
 #include "core/registry.h"
+#include "core/reserve.h"
 #include "core/room.h"
 #include "core/shard.h"
 
@@ -79,6 +80,8 @@ struct shard {
 
     struct outbox outboxes[SHARDS_MAX];
     struct metrics *metrics;
+
+    struct reserve reserve;
 
     // Working memory of one call each; never in use across calls.
     struct buf encode; // one entry, event or frame

@@ -130,6 +130,12 @@ static void refuse_full(struct loop *l, uint32_t index, int fd)
     refuse(l, index, fd, REFUSAL_FULL);
 }
 
+static void refuse_memory(struct loop *l, uint32_t index, int fd)
+{
+    metric_add(&l->metrics->limit_memory, 1);
+    refuse(l, index, fd, REFUSAL_MEMORY);
+}
+
 // The connection has a slot and its address is counted: hands it to core.
 static void hand_over(struct loop *l, uint32_t index, int fd, const struct peer *peer, uint32_t ticket)
 {
@@ -142,7 +148,10 @@ static void hand_over(struct loop *l, uint32_t index, int fd, const struct peer 
         return;
     }
     loop_wake_waiting(l, admission_leave(&l->shared->admission, ticket));
-    refuse_full(l, index, fd);
+    if (e == ERR_NOMEM)
+        refuse_memory(l, index, fd);
+    else
+        refuse_full(l, index, fd);
 }
 
 // A connection for which there is a slot.
@@ -165,8 +174,7 @@ static void admit(struct loop *l, uint32_t index, int fd, const struct address *
         loop_io_notice(l, IO_NOTICE_ADDRESS, 0, peer.text);
         refuse(l, index, fd, REFUSAL_ADDRESS);
     } else {
-        metric_add(&l->metrics->limit_memory, 1);
-        refuse(l, index, fd, REFUSAL_FULL);
+        refuse_memory(l, index, fd);
     }
 }
 

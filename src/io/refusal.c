@@ -20,6 +20,7 @@ static const struct {
     [REFUSAL_ADDRESS] = {"429 Too Many Requests", "too many connections from your address, close one first",
                          10},
     [REFUSAL_FILES] = {"503 Service Unavailable", "server full: it is out of files, try again later", 5},
+    [REFUSAL_MEMORY] = {"503 Service Unavailable", "server is out of memory, try again later", 5},
     [REFUSAL_DRAIN] = {"503 Service Unavailable", "server is shutting down, try again in a moment", 1},
 };
 

@@ -26,6 +26,7 @@ enum refusal_reason {
     REFUSAL_ADDRESS, // 429
     REFUSAL_FILES,   // 503
     REFUSAL_DRAIN,   // 503
+    REFUSAL_MEMORY,  // 503
 };
 
 struct refusals {

@@ -410,3 +410,69 @@ test('D13: a flood of refusals is a trickle in the log', async () => {
     await server.until('what was left out to be told', () => /suppressed=\d+/.test(server.stderr), 15_000);
   });
 });
+
+// ---- memory -------------------------------------------------------------------------------------------------------
+
+// A server with its budget used up by a room's log, and the one who filled it.
+async function exhausted(server) {
+  const writer = await Native.open(server);
+  await writer.join('full');
+  const data = 'x'.repeat(60_000);
+  for (let size = data.length; size > 100; size = size >> 1) {
+    while ((await writer.call({ type: 'message', room: 'full', data: data.slice(0, size) })).type === 'ack');
+  }
+  return writer;
+}
+
+const FULL = ['--server.memory_mb=16', '--log.bytes=1073741824', '--log.entries=1048576', '--limits.commands_per_s=0',
+  '--rooms.lag_bytes=1073741824'];
+
+test('D5: with the memory budget used up /metrics answers, and says how things are', async () => {
+  for (const shards of [1, 2]) {
+    await withServer({ program: PLENUM_RELEASE, flags: [...FULL, `--server.shards=${shards}`] }, async (server) => {
+      const scraper = await server.connect(); // as Prometheus does: one connection for long
+      await counters(scraper);
+      const writer = await exhausted(server);
+      for (let i = 0; i < 50; i++) {
+        const read = await counters(scraper);
+        assert.ok(read('plenum_memory_refused_total') > 0);
+        assert.ok(read('plenum_memory_used_bytes') > 15 << 20);
+        const resident = read('process_resident_memory_bytes');
+        assert.ok(Math.abs(resident - server.rssBytes()) < 1 << 20, `${resident} of ${server.rssBytes()} bytes, now`);
+      }
+      for (let i = 0; i < 50; i++) assert.ok((await server.metrics()).plenum_memory_refused_total > 0);
+      // Many at once: who comes while the reserve is lent gets an answer of some kind.
+      const slow = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
+      for (const tcp of slow) tcp.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+      for (const tcp of slow) assert.ok([200, 503].includes((await tcp.response()).status));
+      assert.equal((await writer.call({ type: 'ping' })).type, 'pong');
+    });
+  }
+});
+
+test('D5: who is refused for memory is told, and not reset', async () => {
+  await withServer({ program: PLENUM_RELEASE, flags: [...FULL, '--server.shards=1', '--limits.handshake_ms=60000'] },
+    async (server) => {
+    const inside = await server.connect();
+    await counters(inside);
+    await exhausted(server);
+    const all = [];
+    for (let i = 0; i < 600; i++) { // half a request has to be kept, for which there is no memory
+      const tcp = await server.connect();
+      tcp.write('GET /healthz HTTP/1.1\r\nHo');
+      all.push(tcp);
+    }
+    await server.until('some to be refused', () => all.filter((tcp) => tcp.size > 0).length > 100);
+    const read = await counters(inside);
+    assert.ok(read('plenum_limit_hits_total{limit="memory"}') > 100);
+    for (const tcp of all) {
+      assert.equal(tcp.error, null);
+      if (tcp.size === 0) continue;
+      const answer = await tcp.response();
+      assert.equal(answer.status, 503);
+      assert.match(answer.headers.connection, /close/);
+      assert.match(answer.body.toString(), /out of memory/);
+      assert.equal((await tcp.readEnd()).length, 0);
+    }
+  });
+});
