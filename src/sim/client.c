@@ -150,7 +150,8 @@ void client_step(struct world *w, struct client *c)
     client_receive(w, c);
     if (c->link == NULL)
         return;
-    bool lied_to = w->options->mutation == MUTATE_LATE && w->mutation.victim == c; // it waits, and does not go
+    bool lied_to =
+        w->options->mutation == MUTATE_LATE && w->mutation.victim == c; // it waits, and does not go
     if (!c->stopping && w->now_ms >= c->next_act_ms && c->temper != TEMPER_SILENT && !lied_to) {
         c->next_act_ms = w->now_ms + act_pause(w, c);
         if (c->temper == TEMPER_HOSTILE)

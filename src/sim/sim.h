@@ -66,15 +66,40 @@ struct sim_options {
     bool no_faults_in_memory; // mutations want runs in which connections are not lost to refused allocations
 };
 
-// What a run came by, to see that seeds reach everything.
-#define SIM_COUNTS(X)                                                                                        \
-    X(steps)                                                                                                 \
-    X(turns)                                                                                                 \
-    X(connections)                                                                                           \
-    X(published) X(acked) X(duplicates) X(entries_seen) X(text_lines) X(joins) X(recovered) X(not_recovered) \
-        X(gaps) X(directs) X(errors) X(rate_limited) X(closed_by_server) X(closed_slow) X(closed_policy)     \
-            X(half_open) X(half_open_found) X(resets) X(resumed) X(drained) X(wall_jumps) X(stalls)          \
-                X(mailbox_full) X(blocked) X(allocations_refused) X(epochs) X(mutated) X(moot)
+// What a run came by, to see that seeds reach everything. One to a line: of several clang-format breaks off one per run,
+// and never comes to an end.
+#define SIM_COUNTS(X)      \
+    X(steps)               \
+    X(turns)               \
+    X(connections)         \
+    X(published)           \
+    X(acked)               \
+    X(duplicates)          \
+    X(entries_seen)        \
+    X(text_lines)          \
+    X(joins)               \
+    X(recovered)           \
+    X(not_recovered)       \
+    X(gaps)                \
+    X(directs)             \
+    X(errors)              \
+    X(rate_limited)        \
+    X(closed_by_server)    \
+    X(closed_slow)         \
+    X(closed_policy)       \
+    X(half_open)           \
+    X(half_open_found)     \
+    X(resets)              \
+    X(resumed)             \
+    X(drained)             \
+    X(wall_jumps)          \
+    X(stalls)              \
+    X(mailbox_full)        \
+    X(blocked)             \
+    X(allocations_refused) \
+    X(epochs)              \
+    X(mutated)             \
+    X(moot)
 
 struct sim_counts {
 #define X(name) uint64_t name;
