@@ -3,11 +3,15 @@
 # The front door. The build itself is CMake's (CMakePresets.json); this file only says which preset, which target
 # and which tool make up a task.
 .DEFAULT_GOAL := help
+# In a pipe every part counts: a tool that fails in front of another must fail its target (tools/check-make).
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help run build test bench fuzz sim tidy fmt tsan cov clean deps-build deps-test deps-bench
+.PHONY: help run build test bench fuzz sim tidy fmt tsan cov clean
+.PHONY: deps-build deps-tools deps-test deps-bench
 
-# For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make fuzz TARGET=http SECONDS=600`.
+# For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`.
 ARGS ?=
 ONLY ?=
 SEED ?=
@@ -17,10 +21,12 @@ SECONDS ?= 20
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## build and start the server on ports 8000 and 9000 (ARGS='...' for its flags)
+# The server alone: who wants to try it need not wait for the load tool.
+run: deps-build build/release/build.ninja ## build the server and start it on ports 8000 and 9000 (ARGS='...' for its flags)
+	@ninja -C build/release plenum
 	@exec build/release/plenum serve $(ARGS)
 
-build: deps-build build/release/build.ninja ## the release binaries, in build/release/
+build: deps-build build/release/build.ninja ## the release binaries, server and load tool, in build/release/
 	@ninja -C build/release
 
 test: deps-test build/dev/build.ninja build/release/build.ninja ## every test, with sanitizers (ONLY=unit to choose)
@@ -28,26 +34,29 @@ test: deps-test build/dev/build.ninja build/release/build.ninja ## every test, w
 	@ninja -C build/release
 	@node tools/run-tests.mjs --only '$(ONLY)'
 
-bench: deps-bench build ## measure, with the peers beside it
+bench: deps-bench build ## measure, with the peers beside it (ARGS='--quick'; ARGS=--help)
 	@bench/run $(ARGS)
 
-fuzz: deps-test build/fuzz/build.ninja ## libFuzzer on every target (TARGET=http, SECONDS=20 each)
+fuzz: deps-tools build/fuzz/build.ninja ## libFuzzer on every target (TARGET=http, SECONDS=20 each)
 	@ninja -C build/fuzz
 	@tools/fuzz build/fuzz $(SECONDS) $(TARGET)
 
-sim: deps-test build/dev/build.ninja ## the simulator: SEED=n replays one, without it 500
+sim: deps-tools build/dev/build.ninja ## the simulator, 500 seeds (SEED=n replays one, ARGS='...' for its flags)
 	@ninja -C build/dev plenum-sim
 	@build/dev/tests/sim/plenum-sim $(if $(SEED),--from $(SEED) --count 1,--from 1 --count 500) $(ARGS)
 
-tidy: deps-test build/tidy/build.ninja ## layers, banned functions, symbols, and clang's warnings and clang-tidy
-	@tools/check-selftest | tail -n 1
+tidy: deps-tools build/tidy/build.ninja ## layers, banned functions, links, format, symbols, clang's warnings, clang-tidy
+	@tools/check-selftest --quiet
+	@tools/check-make
 	@tools/check-layers
 	@tools/check-banned
+	@tools/check-links
+	@tools/check-format
 	@ninja -C build/tidy
 	@tools/check-symbols build/tidy
 	@tools/tidy build/tidy
 
-fmt: deps-test ## clang-format on all C of ours
+fmt: deps-tools ## clang-format on all C of ours
 	@git ls-files -co --exclude-standard '*.[ch]' | xargs -r clang-format -i
 
 tsan: deps-test build/tsan/build.ninja build/release/build.ninja ## every test under ThreadSanitizer
@@ -59,12 +68,13 @@ cov: deps-test build/cov/build.ninja build/release/build.ninja ## every test, th
 	@ninja -C build/cov
 	@ninja -C build/release
 	@find build/cov -name '*.gcda' -delete
-	@node tools/run-tests.mjs --build build/cov --seeds 100 --only '$(ONLY)'; tools/coverage build/cov
+	@status=0; node tools/run-tests.mjs --build build/cov --seeds 100 --only '$(ONLY)' || status=$$?; \
+		tools/coverage build/cov && exit $$status
 
 clean: ## remove build/
 	rm -rf build
 
-deps-build deps-test deps-bench: deps-%:
+deps-build deps-tools deps-test deps-bench: deps-%:
 	@scripts/install-deps $*
 
 # CMake follows its own files; the presets it does not. `deps` first: without cmake there is nothing to configure.
