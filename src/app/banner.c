@@ -48,6 +48,14 @@ static void print_places(const struct server_info *info, bool echo, FILE *out)
         fprintf(out, "  text lines   nc %s %u\n", bare_host(info->text).z, info->text_port);
 }
 
+// Whoever can reach it may use any name for it.
+static void print_names(const struct server_info *info, const struct settings *core, FILE *out)
+{
+    if (info->http_port != 0 && !core->loopback_only && core->names_n == 0)
+        fputs("  host names   any: set server.names to this server's own, or pages can reach it by theirs\n",
+              out);
+}
+
 static void print_size(uint64_t bytes, FILE *out)
 {
     if (bytes >= 1 << 20 && bytes % (1 << 20) == 0)
@@ -82,6 +90,7 @@ void banner_print(const struct server_info *info, const struct settings *core, u
 {
     fprintf(out, "plenum %s\n", core->version);
     print_places(info, core->echo, out);
+    print_names(info, core, out);
     print_limits(info, core, connections_wanted, out);
     fprintf(out, "ready http=%s text=%s shards=%" PRIu32 " pid=%d\n", info->http, info->text,
             info->shard_count, (int)getpid());

@@ -32,6 +32,7 @@ struct config_list {
 #define CONFIG_FIELD_ROOM(field) char field[ROOM_NAME_MAX + 1];
 #define CONFIG_FIELD_SECRET(field) char field[CONFIG_SECRET_MAX + 1];
 #define CONFIG_FIELD_ORIGINS(field) struct config_list field;
+#define CONFIG_FIELD_NAMES(field) struct config_list field;
 
 struct config {
 #define X(section, name, kind, ...) CONFIG_FIELD_##kind(section##_##name)

@@ -182,7 +182,7 @@ void config_print_markdown(FILE *out)
             fprintf(out, "\n## %s\n\n%s\n\n| setting | default | | what it does |\n|---|---|---|---|\n",
                     key->section, section_of(key)->help);
         fprintf(out, "| `%s` | ", key->path);
-        if (key->kind == CONFIG_SECRET || (key->kind == CONFIG_ORIGINS && key->preset[0] == '\0'))
+        if (key->kind == CONFIG_SECRET || (config_is_list(key) && key->preset[0] == '\0'))
             fputs("none", out);
         else
             fprintf(out, "`%s`%s%s", config_value_text(&defaults->values, key).z, key->unit[0] ? " " : "",

@@ -46,6 +46,7 @@ enum config_kind {
     CONFIG_ROOM,    // a room's name
     CONFIG_SECRET,  // a text that is never shown
     CONFIG_ORIGINS, // list of patterns, see wire/origin.h
+    CONFIG_NAMES,   // list of host names, see wire/host_name.h
 };
 
 // clang-format off
@@ -65,6 +66,8 @@ enum config_kind {
       "Address of HTTP and WebSocket. Port 0 takes a free one. Use 0.0.0.0:8000 or [::]:8000 to be reachable from other machines.") \
     X(server, text, ADDRESS, START, 0, 0, "off", "127.0.0.1:9000", "", \
       "Address of the line protocol for nc and telnet.") \
+    X(server, names, NAMES, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
+      "Names under which this server is reached: chat.example.com, *.example.com, or * for any. A request for another host is answered with 421, so that a page cannot reach the server by a name of its own that it lets point here (DNS rebinding). IP addresses and localhost always are the server's. While the list is empty, a server that HTTP reaches from its own machine only answers to those, and any other to every name.") \
     X(server, shards, UINT, START, 1, SHARDS_MAX, "one per core", "0", "threads", \
       "Threads that serve connections.") \
     X(server, memory_mb, UINT, START, 16, 1 << 22, "half of the machine's or container's memory", "0", "MiB", \
@@ -146,7 +149,7 @@ enum config_kind {
     X(drain, spread_ms, UINT, LIVE, 0, 600000, "", "5000", "ms", \
       "Clients are told to come back after a delay of their own, spread over so long, so that they do not come all at once.") \
     X(origin, allowed, ORIGINS, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
-      "Pages from elsewhere that may connect: https://app.example.com, https://*.example.com, `null`, or `*`. Pages of this server and programs that send no Origin always may.") \
+      "Pages from elsewhere that may connect: https://app.example.com, https://*.example.com, `null`, or `*`. Pages of this server and programs that send no Origin always may. Behind a proxy that ends TLS the pages of this server are https://, and are named here.") \
     X(sessions, resume_s, UINT, LIVE, 1, CONFIG_DAYS_30_S, "", "3600", "s", \
       "How long after it was issued a resume token is good.") \
     X(sessions, secret, SECRET, START, 16, CONFIG_SECRET_MAX, "a random one at every start", "", "", \

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "dialect/dialect.h"
 #include "io/address.h"
+#include "wire/host_name.h"
 #include "wire/origin.h"
 
 #include <inttypes.h>
@@ -36,7 +37,10 @@ static size_t text_max(enum config_kind kind)
     }
 }
 
-bool config_is_list(const struct config_key *key) { return key->kind == CONFIG_ORIGINS; }
+bool config_is_list(const struct config_key *key)
+{
+    return key->kind == CONFIG_ORIGINS || key->kind == CONFIG_NAMES;
+}
 
 // ---- text to field
 
@@ -132,7 +136,8 @@ void config_list_clear(struct config *c, const struct config_key *key)
 bool config_list_add(struct config *c, const struct config_key *key, str item)
 {
     struct config_list *list = field_of(c, key);
-    if (list->n == key->max || item.n > CONFIG_LIST_ITEM_MAX || !origin_pattern_valid(item))
+    bool good = key->kind == CONFIG_NAMES ? host_name_pattern_valid(item) : origin_pattern_valid(item);
+    if (list->n == key->max || item.n > CONFIG_LIST_ITEM_MAX || !good)
         return false;
     memcpy(list->items[list->n++], item.p, item.n); // the rest is zero since config_list_clear
     return true;
@@ -167,6 +172,7 @@ bool config_value_set(struct config *c, const struct config_key *key, str text)
     case CONFIG_SECRET:
         return text_set(key, text, field_of(c, key));
     case CONFIG_ORIGINS:
+    case CONFIG_NAMES:
         return list_set(c, key, text);
     }
     UNREACHABLE();
@@ -240,6 +246,12 @@ struct config_text config_expected(const struct config_key *key)
                  " origins like https://app.example.com or https://*.example.com, null, or *",
                  key->max);
         break;
+    case CONFIG_NAMES:
+        snprintf(t.z, sizeof t.z,
+                 "up to %" PRIu32
+                 " host names like chat.example.com or *.example.com, without scheme and port, or *",
+                 key->max);
+        break;
     }
     return t;
 }
@@ -292,6 +304,7 @@ struct config_text config_value_text(const struct config *c, const struct config
         snprintf(t.z, sizeof t.z, "%s", *(const char *)field != '\0' ? "(set)" : "\"\"");
         break;
     case CONFIG_ORIGINS:
+    case CONFIG_NAMES:
         list_text(field, &t);
         break;
     }
@@ -308,6 +321,7 @@ static size_t field_size(const struct config_key *key)
     case CONFIG_CHOICE:
         return sizeof(uint32_t);
     case CONFIG_ORIGINS:
+    case CONFIG_NAMES:
         return sizeof(struct config_list);
     default:
         return text_max(key->kind) + 1;

@@ -7,18 +7,20 @@
 static const struct {
     enum log_level level;
     const char *event;
+    const char *subject; // the name of what the notice is about
 } rows[NOTICE_COUNT] = {
-    [NOTICE_CONNECTION_OPENED] = {LOG_DEBUG, "connection_opened"},
-    [NOTICE_CONNECTION_CLOSED] = {LOG_DEBUG, "connection_closed"},
-    [NOTICE_SESSION_STARTED] = {LOG_DEBUG, "session_started"},
-    [NOTICE_UPGRADE_REFUSED] = {LOG_INFO, "upgrade_refused"},
-    [NOTICE_PROTOCOL_ERROR] = {LOG_INFO, "protocol_error"},
-    [NOTICE_RATE_LIMITED] = {LOG_INFO, "rate_limited"},
-    [NOTICE_SLOW_READER] = {LOG_INFO, "slow_reader"},
-    [NOTICE_ROOM_CREATED] = {LOG_DEBUG, "room_created"},
-    [NOTICE_ROOM_REMOVED] = {LOG_DEBUG, "room_removed"},
-    [NOTICE_WRONG_PROTOCOL] = {LOG_INFO, "wrong_protocol"},
-    [NOTICE_MEMORY] = {LOG_ERROR, "memory_refused"},
+    [NOTICE_CONNECTION_OPENED] = {LOG_DEBUG, "connection_opened", NULL},
+    [NOTICE_CONNECTION_CLOSED] = {LOG_DEBUG, "connection_closed", NULL},
+    [NOTICE_SESSION_STARTED] = {LOG_DEBUG, "session_started", NULL},
+    [NOTICE_HOST_REFUSED] = {LOG_INFO, "host_refused", "host"},
+    [NOTICE_UPGRADE_REFUSED] = {LOG_INFO, "upgrade_refused", NULL},
+    [NOTICE_PROTOCOL_ERROR] = {LOG_INFO, "protocol_error", NULL},
+    [NOTICE_RATE_LIMITED] = {LOG_INFO, "rate_limited", NULL},
+    [NOTICE_SLOW_READER] = {LOG_INFO, "slow_reader", NULL},
+    [NOTICE_ROOM_CREATED] = {LOG_DEBUG, "room_created", NULL},
+    [NOTICE_ROOM_REMOVED] = {LOG_DEBUG, "room_removed", NULL},
+    [NOTICE_WRONG_PROTOCOL] = {LOG_INFO, "wrong_protocol", NULL},
+    [NOTICE_MEMORY] = {LOG_ERROR, "memory_refused", NULL},
 };
 
 // Each kind of notice is a call site of its own, so that a flood of one does not silence the others.
@@ -29,7 +31,7 @@ void notice_log(uint32_t shard, const struct notice *n)
     ASSERT(n->type < NOTICE_COUNT && rows[n->type].event != NULL);
     if (!log_wanted(rows[n->type].level))
         return;
-    struct log_field fields[8];
+    struct log_field fields[10];
     size_t used = 0;
     fields[used++] = (struct log_field)LOG_NUMBER("shard", shard);
     if (n->connection != UINT32_MAX)
@@ -40,6 +42,8 @@ void notice_log(uint32_t shard, const struct notice *n)
         fields[used++] = (struct log_field)LOG_STR("user", n->user);
     if (n->room.n > 0)
         fields[used++] = (struct log_field)LOG_STR("room", n->room);
+    if (n->subject.n > 0 && rows[n->type].subject != NULL)
+        fields[used++] = (struct log_field)LOG_STR(rows[n->type].subject, n->subject);
     if (n->code != 0)
         fields[used++] = (struct log_field)LOG_NUMBER("code", n->code);
     if (n->text != NULL)

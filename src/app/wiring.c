@@ -2,6 +2,7 @@
 #include "app/wiring.h"
 
 #include "app/process_stats.h"
+#include "io/address.h"
 #include "io/random.h"
 #include "wire/digest.h"
 
@@ -68,6 +69,13 @@ enum err wiring_start_init(struct wiring_start *start, const struct config *c)
 
 static uint32_t share(uint32_t total, uint32_t shards) { return total / shards > 0 ? total / shards : 1; }
 
+// Text lines know no host names, so only the address of HTTP counts.
+static bool loopback_only(const struct config *c)
+{
+    struct address http;
+    return address_parse(str_from_cstr(c->server_http), &http) != OK || address_is_loopback(&http);
+}
+
 static void wire_core(struct wiring *w, const struct wiring_start *start)
 {
     const struct config *c = &w->config;
@@ -116,6 +124,10 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .drain_interval_ms = c->drain_interval_ms,
         .drain_spread_ms = c->drain_spread_ms,
 
+        .names = w->names,
+        .names_n = c->server_names.n,
+        .loopback_only = loopback_only(c),
+
         .origins = w->origins,
         .origins_n = c->origin_allowed.n,
 
@@ -146,6 +158,8 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
     w->config = *c;
     for (uint32_t i = 0; i < w->config.origin_allowed.n; i++)
         w->origins[i] = str_from_cstr(w->config.origin_allowed.items[i]);
+    for (uint32_t i = 0; i < w->config.server_names.n; i++)
+        w->names[i] = str_from_cstr(w->config.server_names.items[i]);
     wire_core(w, start);
     wire_io(w, start);
 }

@@ -25,7 +25,7 @@ struct wiring_start {
 
 struct wiring {
     struct config config;
-    str origins[CONFIG_LIST_MAX];
+    str origins[CONFIG_LIST_MAX], names[CONFIG_LIST_MAX];
     struct settings core;
     struct io_settings io;
 };

@@ -10,6 +10,7 @@
 // page learns nothing here that it could not know anyway.
 #include "core/shard_state.h"
 
+#include "wire/host_name.h"
 #include "wire/origin.h"
 #include "wire/ws_handshake.h"
 
@@ -76,7 +77,7 @@ static void http_share(const struct shard *sh, const struct http_request *rq, st
     str origin;
     rs->vary_origin = true;
     if (http_field_count(rq, STR("Origin")) == 1 && http_field_find(rq, STR("Origin"), &origin) &&
-        origin_allowed(origin, true, rq->host, s->origins, s->origins_n))
+        origin_allowed(origin, true, STR("http"), rq->host, s->origins, s->origins_n))
         rs->allow_origin = origin;
 }
 
@@ -193,7 +194,7 @@ static void upgrade(struct shard *sh, uint32_t index, const struct http_request 
         upgrade_refuse(sh, index, rq, 503, "The server is restarting; connect again in a moment.");
         return;
     }
-    if (!origin_allowed(h.origin, h.has_origin, h.host, s->origins, s->origins_n)) {
+    if (!origin_allowed(h.origin, h.has_origin, STR("http"), h.host, s->origins, s->origins_n)) {
         metric_add(&sh->metrics->origin_refused, 1);
         upgrade_refuse(sh, index, rq, 403, "This Origin may not connect; see origin.allowed.");
         return;
@@ -290,6 +291,32 @@ static void http_route(struct shard *sh, uint32_t index, const struct http_reque
         http_asset(sh, index, rq, a);
 }
 
+enum { HOST_SHOWN_MAX = 100 }; // bytes of a refused name that are sent back
+
+// A name that is not ours: somebody's page was made to find us under its own. The Host field is well-formed, so there is
+// nothing in it to escape.
+static bool host_refused(struct shard *sh, uint32_t index, const struct http_request *rq)
+{
+    const struct settings *s = sh->settings;
+    if (host_is_ours(rq->host, s->names, s->names_n, s->loopback_only))
+        return false;
+    metric_add(&sh->metrics->host_refused, 1);
+    metric_add(&sh->metrics->http_errors, 1);
+    shard_notice_about(sh, NOTICE_HOST_REFUSED, index, 421, rq->host);
+    struct buf *sentence = &sh->encode;
+    buf_reset(sentence, SEGMENT_BYTES_MAX);
+    BUF_PUT_LIT(sentence, "This server is not \"");
+    buf_put_str(sentence, str_take(rq->host, HOST_SHOWN_MAX));
+    if (rq->host.n > HOST_SHOWN_MAX)
+        BUF_PUT_LIT(sentence, "...");
+    BUF_PUT_LIT(sentence, "\"; its operator lists its names in server.names.");
+    buf_reset(&sh->http, SEGMENT_BYTES_MAX);
+    http_put_error(&sh->http, 421, buf_str(sentence), true, sh->wall_ms / 1000);
+    conn_put_buf(sh, index, &sh->http);
+    http_end(sh, index);
+    return true;
+}
+
 static void http_request_take(struct shard *sh, uint32_t index, str head)
 {
     struct http_request rq;
@@ -298,6 +325,8 @@ static void http_request_take(struct shard *sh, uint32_t index, str head)
         http_error(sh, index, rq.status, rq.reason);
         return;
     }
+    if (host_refused(sh, index, &rq))
+        return;
     str upgrade_to;
     bool upgrading = http_field_find(&rq, STR("Upgrade"), &upgrade_to);
     if (upgrading && http_has_body(&rq)) {

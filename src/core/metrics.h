@@ -59,6 +59,7 @@
     X(limit_address, "plenum_limit_hits_total{limit=\"address\"}", "counter", "")                           \
     X(limit_memory, "plenum_limit_hits_total{limit=\"memory\"}", "counter", "")                             \
     X(limit_files, "plenum_limit_hits_total{limit=\"files\"}", "counter", "")                               \
+    X(host_refused, "plenum_host_refused_total", "counter", "Requests for a host that is not ours")         \
     X(origin_refused, "plenum_origin_refused_total", "counter", "Upgrades refused for their Origin")        \
     X(http_requests, "plenum_http_requests_total", "counter", "HTTP requests answered, upgrades included")  \
     X(http_errors, "plenum_http_errors_total", "counter", "HTTP requests answered with 4xx or 5xx")         \

@@ -49,8 +49,8 @@ struct settings {
     uint32_t idempotency_keys;     // and at most so many per room
     uint32_t flush_interval_ms;    // 0..10: wait so long to put more entries into one write
     enum slow_policy slow_policy;
-    uint32_t lag_bytes; // framed bytes a connected reader may be behind before the policy strikes
-    str text_room;      // where a text client is on connecting
+    uint32_t lag_bytes;     // framed bytes a connected reader may be behind before the policy strikes
+    str text_room;          // where a text client is on connecting
 
     // log.*
     uint32_t log_entries;
@@ -68,6 +68,11 @@ struct settings {
     uint32_t drain_batch;
     uint32_t drain_interval_ms;
     uint32_t drain_spread_ms; // clients' reconnect delays are spread over so long
+
+    // Our own host names, see wire/host_name.h
+    const str *names;
+    size_t names_n;
+    bool loopback_only; // [start] HTTP can be reached from this machine only
 
     // origin patterns, see wire/origin.h
     const str *origins;

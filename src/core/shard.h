@@ -60,6 +60,7 @@ enum notice_type {
     NOTICE_CONNECTION_OPENED, // debug
     NOTICE_CONNECTION_CLOSED, // debug; text = reason, code = close code or 0
     NOTICE_SESSION_STARTED,   // debug; user, name
+    NOTICE_HOST_REFUSED,      // info; subject = the Host field
     NOTICE_UPGRADE_REFUSED,   // info; code = HTTP status, text = reason
     NOTICE_PROTOCOL_ERROR,    // info; code = close code, text = reason
     NOTICE_RATE_LIMITED,      // info; closed after repeated violations
@@ -76,6 +77,7 @@ struct notice {
     uint32_t code;
     const char *text; // static
     str peer, user, room;
+    str subject; // what it is about, as the peer wrote it
 };
 
 // What a shard asks of its driver while a call is running.

@@ -139,6 +139,7 @@ bool shard_ask(struct shard *sh, uint32_t dest, const struct ask *a) WARN_UNUSED
 void shard_register(struct shard *sh, const struct register_mail *m, bool add);
 void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text,
                   str room);
+void shard_notice_about(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, str subject);
 
 // --- the edge: commands of connections here, answers for them (edge.c, edge_answer.c)
 // Carries out a decoded command; false when it must wait until an earlier one is answered.

@@ -91,6 +91,16 @@ void address_format(const struct address *a, char ret[ADDRESS_TEXT_MAX])
     }
 }
 
+bool address_is_loopback(const struct address *a)
+{
+    if (a->storage.ss_family == AF_INET)
+        return ntohl(as_v4(a)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (a->storage.ss_family != AF_INET6)
+        return false;
+    const struct in6_addr *v6 = &as_v6(a)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+}
+
 uint16_t address_port(const struct address *a)
 {
     if (a->storage.ss_family == AF_INET)

@@ -33,6 +33,8 @@ struct address_key {
 enum err address_parse(str s, struct address *ret) WARN_UNUSED;
 // As text, with the port; IPv4 inside IPv6 is shown as IPv4. Unknown families become "?".
 void address_format(const struct address *a, char ret[ADDRESS_TEXT_MAX]);
+// True for 127.0.0.0/8 and ::1: nobody but this machine gets there.
+bool address_is_loopback(const struct address *a);
 uint16_t address_port(const struct address *a);
 void address_port_set(struct address *a, uint16_t port);
 struct address_key address_key(const struct address *a);

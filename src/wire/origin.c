@@ -69,11 +69,11 @@ static bool origin_parse(str s, bool pattern, struct origin *ret)
     return true;
 }
 
-static bool same_origin(const struct origin *o, str host)
+static bool same_origin(const struct origin *o, str scheme, str host)
 {
     str name;
     uint16_t port;
-    if (!str_eq_nocase(o->scheme, STR("http")) && !str_eq_nocase(o->scheme, STR("https")))
+    if (!str_eq_nocase(o->scheme, scheme))
         return false;
     if (!http_host_split(host, &name, &port))
         return false;
@@ -103,7 +103,7 @@ static bool pattern_matches(str pattern, const struct origin *o)
     return p.wildcard ? under_domain(o->host, p.host) : str_eq_nocase(p.host, o->host);
 }
 
-bool origin_allowed(str origin, bool has_origin, str host, const str *patterns, size_t n)
+bool origin_allowed(str origin, bool has_origin, str scheme, str host, const str *patterns, size_t n)
 {
     struct origin o;
     if (!has_origin)
@@ -117,7 +117,7 @@ bool origin_allowed(str origin, bool has_origin, str host, const str *patterns, 
     }
     if (!origin_parse(origin, false, &o))
         return false;
-    if (same_origin(&o, host))
+    if (same_origin(&o, scheme, host))
         return true;
     for (size_t i = 0; i < n; i++) {
         if (pattern_matches(patterns[i], &o))

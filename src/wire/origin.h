@@ -10,8 +10,9 @@
 // 2. A malformed origin: refused. That is anything but scheme "://" host [":" port]: user information, path, spaces,
 //    8-bit bytes (internationalised names arrive as punycode), empty labels, bad ports.
 // 3. "null": allowed only by the pattern `null`, not even by `*`.
-// 4. Same origin: scheme http or https, and host and port equal to those of the Host field, where a missing port on
-//    either side is the default port of the origin's scheme.
+// 4. Same origin: the scheme is that of the connection, and host and port are equal to those of the Host field, where a
+//    missing port on either side is the scheme's default. An https page is none of a server that speaks plain HTTP: where
+//    a proxy ends TLS, the operator names the origin.
 // 5. A pattern allows it: `*`; `scheme://host[:port]` exactly (a missing port is the scheme's default); or
 //    `scheme://*.domain[:port]`, one or more whole labels in front of the domain, never the domain itself.
 // Letters of scheme and host are compared without case. Everything else: refused.
@@ -22,7 +23,8 @@
 
 #include "base/str.h"
 
-bool origin_allowed(str origin, bool has_origin, str host, const str *patterns, size_t n);
+// scheme: what the connection speaks, http or https.
+bool origin_allowed(str origin, bool has_origin, str scheme, str host, const str *patterns, size_t n);
 
 // True if a pattern has one of the forms above; for the config check.
 bool origin_pattern_valid(str pattern);

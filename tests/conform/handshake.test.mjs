@@ -222,12 +222,13 @@ test('A8, A9: offers of compression are declined, whatever they look like', asyn
 
 test('A11: from the same origin, without one, and from nowhere else', async () => {
   const host = 'chat.example.com:8000';
-  const ok = ['http://chat.example.com:8000', 'https://chat.example.com:8000', 'HTTP://CHAT.example.COM:8000'];
+  const ok = ['http://chat.example.com:8000', 'HTTP://CHAT.example.COM:8000'];
   for (const origin of [null, ...ok]) await accepted(upgrade({ Host: host, Origin: origin }));
-  await accepted(upgrade({ Host: 'chat.example.com', Origin: 'https://chat.example.com' }));
   await accepted(upgrade({ Host: 'chat.example.com', Origin: 'http://chat.example.com:80' }));
   await accepted(upgrade({ Host: '[::1]:8000', Origin: 'http://[::1]:8000' }));
-  const bad = ['', 'null', 'http://chat.example.com', 'http://chat.example.com:8001', 'ftp://chat.example.com:8000',
+  await refused(upgrade({ Host: 'chat.example.com', Origin: 'https://chat.example.com' }), 403); // plain HTTP is spoken here
+  await refused(upgrade({ Host: 'chat.example.com:443', Origin: 'https://chat.example.com' }), 403);
+  const bad = ['', 'null', 'https://chat.example.com:8000', 'http://chat.example.com', 'http://chat.example.com:8001', 'ftp://chat.example.com:8000',
     'file://', 'chat.example.com:8000', '//chat.example.com:8000', 'http:chat.example.com:8000',
     'http://chat.example.com:8000/',
     'http://chat.example.com:8000.evil.net', 'http://chat.example.com.evil.net:8000',
@@ -268,6 +269,58 @@ test('A11: origin patterns of the configuration', async () => {
     await refused(upgrade({ Origin: 'null' }), 403, all);
     await refused(upgrade({ Origin: 'http://a:b' }), 403, all);
   });
+});
+
+// A page at http://evil.example:8000 whose name is made to resolve to the server's address: for the browser the two are
+// of one origin.
+test('A11: a name that is not the server\'s is answered with 421 and logged, whatever is asked for', async () => {
+  const requests = (host) => [upgrade({ Host: host, Origin: `http://${host}` }), upgrade({ Host: host }),
+    upgradeRequest('/echo', { Host: host }), ...['GET /', 'GET /metrics', 'GET /healthz', 'POST /', 'GET /none'].map(
+      (line) => `${line} HTTP/1.1\r\nHost: ${host}\r\n\r\n`),
+    `GET / HTTP/1.0\r\nHost: ${host}\r\n\r\n`];
+  const allowed = async (own, hosts) => {
+    for (const host of hosts) await accepted(upgrade({ Host: host, Origin: `http://${host}` }), own);
+  };
+  const misdirected = async (own, hosts) => {
+    for (const host of hosts) {
+      for (const request of requests(host)) {
+        const answer = await refused(request, 421, own);
+        assert.ok(String(answer.body).includes(`"${host}"`), String(answer.body));
+        assert.match(String(answer.body), /server\.names/);
+      }
+    }
+  };
+  const machine = ['localhost', 'LocalHost:8000', 'a.localhost', '127.0.0.1', '127.1.2.3:8000', '[::1]:8000', '192.0.2.7'];
+  // Only this machine can reach it, and nobody has named it: it is called what this machine is called.
+  await withServer({ names: [] }, async (own) => {
+    await allowed(own, machine);
+    await misdirected(own, ['evil.example', 'evil.example:8000', 'localhost.evil.example', '127.0.0.1.evil.example']);
+    await own.until('the log', () => /event=host_refused .*host=evil\.example:8000 code=421/.test(own.stderr));
+    assert.match(own.stderr, /event=host_refused .*peer=127\.0\.0\.1:\d+/);
+    assert.equal((await own.request('GET /healthz HTTP/1.0\r\n\r\n')).status, 200); // no browser sends none
+    const { body } = await own.request('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    assert.match(String(body), /^plenum_host_refused_total 36$/m);
+    assert.doesNotMatch(own.stdout, /host names/);
+  });
+  // Others reach it: any name, and the banner says so, until it has names.
+  await withServer({ names: [], flags: ['--server.http=0.0.0.0:0'] }, async (own) => {
+    await allowed(own, [...machine, 'evil.example']);
+    assert.match(own.stdout, /^ +host names +any: set server\.names/m);
+  });
+  const config = 'server:\n  names:\n    - chat.example.com\n    - "*.example.org"\n';
+  for (const http of ['0.0.0.0:0', '127.0.0.1:0']) {
+    await withServer({ names: [], config, flags: [`--server.http=${http}`] }, async (own) => {
+      await allowed(own, [...machine, 'chat.example.com', 'CHAT.example.com:1', 'a.example.org', 'a.b.example.org:8000']);
+      await accepted(upgrade({ Host: 'chat.example.com.:1' }), own);
+      await misdirected(own, ['evil.example', 'example.org', 'a.chat.example.com', 'chat.example.com.evil.net']);
+      assert.doesNotMatch(own.stdout, /host names/);
+      // The list can be changed while it runs.
+      own.configure('server:\n  names: [evil.example]\n');
+      await own.until('the reload', () => /event=setting_changed key=server\.names/.test(own.stderr));
+      await own.until('all shards to have it', async () => (await own.request(requests('evil.example')[3])).status === 200);
+      await misdirected(own, ['chat.example.com']);
+    });
+  }
 });
 
 test('A13: path games', async () => {

@@ -63,12 +63,15 @@ export async function withServer(options, fn) {
 }
 
 export class Server {
-  // options: flags (strings), config (YAML text), program, nofile (RLIMIT_NOFILE, soft and hard)
+  // options: flags (strings), config (YAML text), program, nofile (RLIMIT_NOFILE, soft and hard), names (what Host may
+  // say, beside this machine's own names)
   static async start(options = {}) {
     const server = new Server();
     server.folder = mkdtempSync(join(tmpdir(), 'plenum-conform-'));
     const argv = ['serve', '--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0', '--server.echo=true',
       '--drain.spread_ms=0', '--drain.batch=100000', '--drain.interval_ms=1', '--server.memory_mb=1024'];
+    const names = options.names ?? ['*'];
+    if (names.length > 0) argv.push(`--server.names=${names}`);
     if (options.config !== undefined) {
       const file = join(server.folder, 'plenum.yaml');
       writeFileSync(file, options.config);
@@ -96,6 +99,12 @@ export class Server {
       () => /^ready http=\S+:(\d+) text=\S+:(\d+) .*pid=(\d+)/m.exec(server.stdout));
     [server.http, server.text, server.pid] = ready.slice(1).map(Number);
     return server;
+  }
+
+  // Another configuration file, and the signal to read it.
+  configure(text) {
+    writeFileSync(join(this.folder, 'plenum.yaml'), text);
+    this.child.kill('SIGHUP');
   }
 
   // stderr without what is merely told.

@@ -5,6 +5,7 @@
 //
 // Input: two bytes that place the cuts, then the bytes of a connection.
 #include "unit/wire_support.h"
+#include "wire/host_name.h"
 #include "wire/origin.h"
 #include "wire/ws_handshake.h"
 
@@ -93,7 +94,8 @@ static void check_handshake(const struct http_request *r)
         MUST(http_is_token(name) && ws_protocol_offered(r, name));
     char accept[WS_ACCEPT_LEN];
     MUST(ws_accept_key(h.key, accept) == OK);
-    (void)origin_allowed(h.origin, h.has_origin, h.host, patterns, 2);
+    (void)host_is_ours(h.host, patterns, 2, true);
+    (void)origin_allowed(h.origin, h.has_origin, STR("http"), h.host, patterns, 2);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

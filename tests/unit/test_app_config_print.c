@@ -84,6 +84,9 @@ static void make_unusual(struct config *c)
         case CONFIG_ORIGINS:
             snprintf(text, sizeof text, "https://*.example.com,*,null");
             break;
+        case CONFIG_NAMES:
+            snprintf(text, sizeof text, "chat.example.com,*.example.com,*");
+            break;
         }
         assert_true(config_value_set(c, key, str_from_cstr(text)));
     }

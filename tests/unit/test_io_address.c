@@ -28,6 +28,24 @@ static void parses_what_operators_write(void **state)
     }
 }
 
+static void loopback_is_this_machine(void **state)
+{
+    (void)state;
+    static const char *const here[] = {"127.0.0.1:1", "127.255.0.9:1", "localhost:1", "[::1]:1",
+                                       "[::ffff:127.0.0.1]:1"};
+    static const char *const anywhere[] = {
+        "0.0.0.0:1", "*:1", "[::]:1", "128.0.0.1:1", "10.0.0.1:1", "[fe80::1]:1", "[::ffff:10.0.0.1]:1"};
+    struct address a;
+    for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+        assert_int_equal(address_parse(str_from_cstr(here[i]), &a), OK);
+        assert_true(address_is_loopback(&a));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(anywhere); i++) {
+        assert_int_equal(address_parse(str_from_cstr(anywhere[i]), &a), OK);
+        assert_false(address_is_loopback(&a));
+    }
+}
+
 static void refuses_everything_else(void **state)
 {
     (void)state;
@@ -119,8 +137,11 @@ static void counts_peers_as_networks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_what_operators_write), cmocka_unit_test(refuses_everything_else),
-        cmocka_unit_test(longest_text_fits),           cmocka_unit_test(ports),
+        cmocka_unit_test(parses_what_operators_write),
+        cmocka_unit_test(loopback_is_this_machine),
+        cmocka_unit_test(refuses_everything_else),
+        cmocka_unit_test(longest_text_fits),
+        cmocka_unit_test(ports),
         cmocka_unit_test(counts_peers_as_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,15 +7,17 @@
 static bool allowed(const char *origin, const char *host, const char *pattern)
 {
     str p = pattern != NULL ? str_from_cstr(pattern) : STR_NONE;
-    return origin_allowed(str_from_cstr(origin), true, str_from_cstr(host), &p, pattern != NULL ? 1 : 0);
+    return origin_allowed(str_from_cstr(origin), true, STR("http"), str_from_cstr(host), &p,
+                          pattern != NULL ? 1 : 0);
 }
 
 static void test_no_origin(void **state)
 {
     (void)state;
-    assert_true(origin_allowed(STR_NONE, false, STR("example.org"), NULL, 0));
-    assert_true(origin_allowed(STR_NONE, false, STR_NONE, NULL, 0));
-    assert_false(origin_allowed(STR(""), true, STR("example.org"), NULL, 0)); // an empty field is not none
+    assert_true(origin_allowed(STR_NONE, false, STR("http"), STR("example.org"), NULL, 0));
+    assert_true(origin_allowed(STR_NONE, false, STR("http"), STR_NONE, NULL, 0));
+    assert_false(origin_allowed(STR(""), true, STR("http"), STR("example.org"), NULL,
+                                0)); // an empty field is not none
 }
 
 static void test_same_origin(void **state)
@@ -26,11 +28,12 @@ static void test_same_origin(void **state)
         bool want;
     } cases[] = {
         {"http://example.org", "example.org", true},
-        {"https://example.org", "example.org", true}, // behind a proxy that ends TLS
-        {"HTTPS://Example.ORG", "example.org", true},
+        {"https://example.org", "example.org", false}, // another origin, also behind a proxy that ends TLS
+        {"https://example.org:80", "example.org:80", false},
+        {"HTTP://Example.ORG", "example.org", true},
         {"http://example.org", "example.org:80", true},
         {"http://example.org:80", "example.org", true},
-        {"https://example.org", "example.org:443", true},
+        {"https://example.org", "example.org:443", false},
         {"https://example.org", "example.org:80", false},
         {"http://example.org", "example.org:443", false},
         {"http://example.org:8000", "example.org:8000", true},
@@ -57,6 +60,11 @@ static void test_same_origin(void **state)
         if (allowed(cases[i].origin, cases[i].host, NULL) != cases[i].want)
             fail_msg("origin %s at host %s", cases[i].origin, cases[i].host);
     }
+    // Under TLS it is the other way round.
+    assert_true(origin_allowed(STR("https://a.example"), true, STR("https"), STR("a.example"), NULL, 0));
+    assert_true(origin_allowed(STR("HTTPS://a.example"), true, STR("https"), STR("a.example:443"), NULL, 0));
+    assert_false(origin_allowed(STR("http://a.example"), true, STR("https"), STR("a.example"), NULL, 0));
+    assert_false(origin_allowed(STR("https://a.example"), true, STR("https"), STR("a.example:80"), NULL, 0));
 }
 
 static void test_patterns(void **state)
@@ -170,18 +178,18 @@ static void test_malformed_is_refused_even_by_a_star(void **state)
             fail_msg("allowed: '%s'", bad[i]);
     }
     str star = STR("*");
-    assert_false(origin_allowed(STR("http://a\0.example.org"), true, STR("a"), &star, 1));
+    assert_false(origin_allowed(STR("http://a\0.example.org"), true, STR("http"), STR("a"), &star, 1));
 }
 
 static void test_any_of_several_patterns(void **state)
 {
     (void)state;
     const str patterns[] = {STR("https://a.example"), STR("null"), STR("https://*.b.example")};
-    assert_true(origin_allowed(STR("https://a.example"), true, STR("x"), patterns, 3));
-    assert_true(origin_allowed(STR("https://c.b.example"), true, STR("x"), patterns, 3));
-    assert_true(origin_allowed(STR("null"), true, STR("x"), patterns, 3));
-    assert_false(origin_allowed(STR("null"), true, STR("x"), patterns, 1));
-    assert_false(origin_allowed(STR("https://b.example"), true, STR("x"), patterns, 3));
+    assert_true(origin_allowed(STR("https://a.example"), true, STR("http"), STR("x"), patterns, 3));
+    assert_true(origin_allowed(STR("https://c.b.example"), true, STR("http"), STR("x"), patterns, 3));
+    assert_true(origin_allowed(STR("null"), true, STR("http"), STR("x"), patterns, 3));
+    assert_false(origin_allowed(STR("null"), true, STR("http"), STR("x"), patterns, 1));
+    assert_false(origin_allowed(STR("https://b.example"), true, STR("http"), STR("x"), patterns, 3));
 }
 
 static void test_pattern_check(void **state)
