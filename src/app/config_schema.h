@@ -54,6 +54,7 @@ enum config_kind {
     X(server, "Where the server listens and how much of the machine it may use.") \
     X(limits, "What one peer, or all of them, may ask for. /metrics counts what is refused, by limit, and what is closed, by reason; who is only made to wait (reply_bytes, turn_bytes) is not counted.") \
     X(rooms, "Rooms and their members.") \
+    X(text, "Terminals: the line protocol over TCP and on /echo.") \
     X(log, "The log of entries that every room keeps: history, resuming and slow readers live on it. Whatever limit is reached first trims the tail.") \
     X(heartbeat, "Pings that find peers who are gone without a goodbye.") \
     X(drain, "Leaving in good order after SIGTERM or SIGINT.") \
@@ -124,6 +125,8 @@ enum config_kind {
       "How far a connected reader may be behind.") \
     X(rooms, text_room, ROOM, LIVE, 1, ROOM_NAME_MAX, "", "lobby", "", \
       "The room a client of the line protocol is in on connecting.") \
+    X(text, show_address, BOOL, LIVE, 0, 0, "", "false", "", \
+      "Calls a terminal user without a name by IP address and port, for everyone in the room to read and for its history to keep. Without it that is so for users of this machine only, and others are called something like amber-otter-417.") \
     X(log, entries, UINT, LIVE, 1, 1 << 20, "", "1000", "entries", \
       "Entries kept per room.") \
     X(log, bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \

@@ -109,6 +109,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .slow_policy = (enum slow_policy)c->rooms_slow_policy,
         .lag_bytes = c->rooms_lag_bytes,
         .text_room = str_from_cstr(c->rooms_text_room),
+        .text_show_address = c->text_show_address,
 
         .log_entries = c->log_entries,
         .log_bytes = c->log_bytes,

@@ -51,6 +51,7 @@ struct settings {
     enum slow_policy slow_policy;
     uint32_t lag_bytes;     // framed bytes a connected reader may be behind before the policy strikes
     str text_room;          // where a text client is on connecting
+    bool text_show_address; // its address is its name, also where it comes from another machine
 
     // log.*
     uint32_t log_entries;

@@ -141,7 +141,7 @@ void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32
                   str room);
 void shard_notice_about(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, str subject);
 
-// --- the edge: commands of connections here, answers for them (edge.c, edge_answer.c)
+// --- the edge: commands of connections here, answers for them (edge.c, edge_session.c, edge_answer.c)
 // Carries out a decoded command; false when it must wait until an earlier one is answered.
 bool edge_command(struct shard *sh, uint32_t conn, const struct command *cmd) WARN_UNUSED;
 // True if a reply made here and now would overtake nothing.
@@ -149,6 +149,8 @@ bool edge_may_reply(const struct shard *sh, const struct conn *c);
 void edge_answer(struct shard *sh, const struct answer *a);
 void edge_direct(struct shard *sh, const struct direct_mail *d);
 void edge_evict(struct shard *sh, const struct conn_ref *conn);
+// A session's block; name may be equal to user. NULL when memory is out.
+struct session *edge_session_make(struct shard *sh, const char id[SESSION_ID_LEN], str user, str name);
 // Leaves all rooms and gives up the session.
 void edge_depart(struct shard *sh, uint32_t conn);
 // Makes the session of a connection: anonymous, or resumed from a token. False when memory is out.

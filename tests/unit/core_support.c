@@ -188,6 +188,7 @@ struct net *net_new(uint32_t shards)
     prng_init(&n->dice, 1);
     n->shards = shards;
     n->now_ms = NET_DUE_NOW;
+    n->peer_host = "10.0.0.1";
     n->wall_ms = 1700000000000;
     n->host = (struct shard_host){n, host_random, host_notice, host_metrics_page, 8000};
     settings_default(&n->settings, shards);
@@ -536,7 +537,7 @@ struct client *net_accept(struct net *n, uint32_t shard, enum transport transpor
     c->take_max = SIZE_MAX;
     c->line = transport == TRANSPORT_LINE;
     struct peer peer;
-    snprintf(peer.text, sizeof peer.text, "10.0.0.1:%u", 1000 + n->client_n);
+    snprintf(peer.text, sizeof peer.text, "%s:%u", n->peer_host, 1000 + n->client_n);
     n->clients[n->client_n++] = c;
     shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);
     c->refused = shard_on_accept(n->sh[shard], transport, &peer, &c->conn) != OK;

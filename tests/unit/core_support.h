@@ -74,6 +74,7 @@ struct net {
     uint32_t shards;
     struct shard *sh[NET_SHARDS_MAX];
     uint64_t now_ms, wall_ms;
+    const char *peer_host; // where the next clients come from
     struct mail *box_head[NET_SHARDS_MAX][NET_SHARDS_MAX], *box_tail[NET_SHARDS_MAX][NET_SHARDS_MAX];
     bool hold[NET_SHARDS_MAX][NET_SHARDS_MAX]; // [from][to]: this mailbox is not emptied
     uint32_t mail_max;                         // mails a shard takes from one mailbox in a turn; 0 = all

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who a connection speaks for: the session it gets with its hello, or as a terminal when it is greeted, and gives up when
+// it goes. What it says in between is edge.c's.
+#include "core/shard_state.h"
+
+#include "base/codec.h"
+#include "core/guest_name.h"
+
+enum { GUEST_CHARS = 10 };
+
+struct session *edge_session_make(struct shard *sh, const char id[SESSION_ID_LEN], str user, str name)
+{
+    if (str_eq(user, name))
+        name = STR_NONE;
+    struct session *s = mem_alloc(sh->mem, sizeof *s + user.n + name.n);
+    if (s == NULL)
+        return NULL;
+    memcpy(s->id, id, SESSION_ID_LEN);
+    s->user_n = (uint8_t)user.n;
+    s->name_n = (uint8_t)name.n;
+    memcpy(s->text, user.p, user.n);
+    if (name.n != 0)
+        memcpy(s->text + user.n, name.p, name.n);
+    return s;
+}
+
+static struct register_mail registration_of(const struct shard *sh, uint32_t index, bool resumed)
+{
+    const struct conn *c = conn_at(sh, index);
+    return (struct register_mail){
+        .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
+        .user_print = print_str(sh, session_user(c->session)),
+        .session_print = hash_str(sh, str_make(c->session->id, SESSION_ID_LEN)),
+        .since_ms = (uint32_t)sh->now_ms,
+        .resumed = resumed,
+    };
+}
+
+// Somebody new: the strings of *ret are in the buffers.
+struct fresh {
+    char user[6 + GUEST_CHARS];
+    char name[GUEST_NAME_MAX];
+};
+
+static void identity_fresh(struct shard *sh, str name, struct fresh *fresh, struct identity *ret)
+{
+    static const char alphabet[32] = "abcdefghijkmnopqrstuvwxyz2345678";
+    uint8_t r[16 + GUEST_CHARS + GUEST_NAME_LUCK];
+    sh->host->random(sh->host->ctx, r, sizeof r);
+    base64url_encode(r, 16, ret->session);
+    memcpy(fresh->user, "guest-", 6);
+    for (int i = 0; i < GUEST_CHARS; i++)
+        fresh->user[6 + i] = alphabet[r[16 + i] & 31];
+    ret->user = str_make(fresh->user, sizeof fresh->user);
+    ret->name = name.n != 0 ? name : guest_name_make(r + 16 + GUEST_CHARS, fresh->name);
+}
+
+static void session_start(struct shard *sh, uint32_t index, struct session *session, bool resumed)
+{
+    struct conn *c = conn_at(sh, index);
+    c->session = session;
+    c->hello_seen = true;
+    c->registered = true;
+    metric_add(&sh->metrics->sessions, 1);
+    if (resumed)
+        metric_add(&sh->metrics->resumed, 1);
+    struct register_mail reg = registration_of(sh, index, resumed);
+    shard_register(sh, &reg, true);
+    if (c->phase != PHASE_LINE)
+        heartbeat_start(sh, index);
+    shard_notice(sh, NOTICE_SESSION_STARTED, index, 0, resumed ? "resumed" : "new", STR_NONE);
+}
+
+static void put_welcome(struct shard *sh, uint32_t index, str id, str token)
+{
+    const struct settings *s = sh->settings;
+    const struct session *session = conn_at(sh, index)->session;
+    struct event ev = {.type = EV_WELCOME,
+                       .id = id,
+                       .session = str_make(session->id, SESSION_ID_LEN),
+                       .user = session_user(session),
+                       .name = session_name(session),
+                       .resume = token,
+                       .heartbeat_s = s->heartbeat_ms / 1000,
+                       .limit_message_bytes = s->message_bytes,
+                       .limit_rooms = s->rooms_per_connection,
+                       .limit_messages_per_s = s->commands_per_s,
+                       .version = s->version};
+    conn_put_event(sh, index, &ev);
+}
+
+static bool hello_unavailable(struct shard *sh, struct problem *ret_problem)
+{
+    metric_add(&sh->metrics->limit_memory, 1);
+    *ret_problem =
+        (struct problem){PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.", 1000};
+    return false;
+}
+
+// The new token comes before the session: without one there is none, and the client may say hello again.
+bool edge_hello(struct shard *sh, uint32_t index, const struct command *cmd, struct problem *ret_problem)
+{
+    struct identity who;
+    struct fresh fresh;
+    uint8_t opened[RESUME_TOKEN_MAX];
+    // A token that is not good any more is as none: the welcome names the new session.
+    enum err e = ERR_NOT_FOUND;
+    if (cmd->resume.n != 0)
+        e = resume_token_open(sh, cmd->resume, opened, &who);
+    if (e == ERR_NOMEM) // it may be a good one, and its session must not be lost over this
+        return hello_unavailable(sh, ret_problem);
+    bool resumed = e == OK;
+    if (!resumed)
+        identity_fresh(sh, cmd->name, &fresh, &who);
+    struct session *session = edge_session_make(sh, who.session, who.user, who.name);
+    char token[RESUME_TOKEN_MAX];
+    size_t token_n;
+    if (session == NULL)
+        return hello_unavailable(sh, ret_problem);
+    if (resume_token_make(sh, session, token, &token_n) != OK) {
+        mem_free(sh->mem, session, sizeof *session + session->user_n + session->name_n);
+        return hello_unavailable(sh, ret_problem);
+    }
+    session_start(sh, index, session, resumed);
+    put_welcome(sh, index, cmd->type == CMD_HELLO ? cmd->id : STR_NONE, str_make(token, token_n));
+    return true;
+}
+
+void edge_depart(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    bool text = dialect_get((enum dialect_id)c->dialect)->text;
+    while (c->member_n != 0) {
+        struct membership *m = &conn_memberships(c)[c->member_n - 1];
+        uint32_t outlet = m->outlet;
+        bool leaving = m->leaving;
+        struct outlet *o = outlet_at(sh, outlet);
+        struct ask leave = {.type = ASK_LEAVE,
+                            .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
+                            .dialect = c->dialect,
+                            .dropped = true,
+                            .keep_member = !text, // text clients have nothing to come back with
+                            .room = o->room,
+                            .member = REF_NONE,
+                            .room_hash = o->hash,
+                            .user = session_user(c->session),
+                            .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
+        if (!leaving && !shard_ask(sh, home_of(sh, o->hash), &leave)) {
+            metric_add(&sh->metrics->limit_memory, 1);
+            shard_notice(sh, NOTICE_MEMORY, index, 0, "a leave", outlet_name(o));
+        }
+        outlet_remove(sh, outlet, index);
+        outlet_close_if_unused(sh, outlet);
+    }
+    if (!c->registered)
+        return;
+    c->registered = false; // the session's bytes stay until the slot is freed: an ask may be looking at them
+    struct register_mail reg = registration_of(sh, index, false);
+    shard_register(sh, &reg, false);
+    metric_sub(&sh->metrics->sessions, 1);
+}
+
+// An address that nobody learns anything from: the terminals of this machine are told apart by their ports.
+static bool peer_is_here(str peer)
+{
+    return str_starts(peer, STR("127.")) || str_starts(peer, STR("[::1]:"));
+}
+
+// A text client is somebody and somewhere as soon as it is greeted: in rooms.text_room, named by its address where that is
+// nobody's business (or the operator's wish), else like every guest.
+void edge_text_start(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    struct problem p;
+    struct peer room;
+    str peer = conn_peer(c, &room);
+    bool shown = sh->settings->text_show_address || peer_is_here(peer);
+    struct command hello = {.type = CMD_HELLO, .name = shown ? peer : STR_NONE};
+    if (!edge_hello(sh, index, &hello, &p)) {
+        conn_close(sh, index, WS_CLOSE_TRY_LATER, "out of memory", CLOSE_MEMORY);
+        return;
+    }
+    if (c->phase == PHASE_LINE)
+        heartbeat_start(sh, index);
+    if (c->ending != ENDING_OPEN || sh->settings->text_room.n == 0)
+        return;
+    struct command join = {
+        .type = CMD_JOIN, .room = sh->settings->text_room, .has_history = true, .history = 10};
+    if (edge_command(sh, index, &join))
+        return;
+    // The mailbox of the room's home is full, and there is no line of the client's to park.
+    struct problem busy = {PROBLEM_UNAVAILABLE, "The server is busy; /join a room in a moment.", 1000};
+    conn_put_problem(sh, index, STR_NONE, &busy);
+}
