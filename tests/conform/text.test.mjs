@@ -117,7 +117,7 @@ for (const Text of [TcpText, WsText]) {
     assert.equal(await a.find(/direct/), `* direct from ${b.name}: psst: "you"`);
     assert.equal(await b.ask('/msg nobody x'), '* nobody is not online');
     b.say('/history 4');
-    assert.match(await b.find(/\[00/), spoken(a.name, '[00:00:00] x: y'));
+    assert.match(await b.find(/: \[00/), spoken(a.name, '[00:00:00] x: y'));
     assert.match(await a.ask('/state'), /^\* error unavailable: /);
     assert.match(await a.ask('/state x y'), /^\* error unavailable: /);
     a.say('/help');
