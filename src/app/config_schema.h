@@ -132,7 +132,7 @@ enum config_kind {
     X(log, bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \
       "Bytes kept per room, in all dialects together.") \
     X(log, age_s, UINT, LIVE, 1, CONFIG_DAYS_30_S, "", "3600", "s", \
-      "How long an entry is kept.") \
+      "How long an entry is kept, whatever the wall clock is set to meanwhile.") \
     X(heartbeat, interval_s, UINT, LIVE, 1, 3600, "", "30", "s", \
       "Time between pings to a connection. Keep it below the idle timeout of proxies on the way, often 60.") \
     X(heartbeat, min_s, UINT, LIVE, 1, 3600, "", "10", "s", \
@@ -154,7 +154,7 @@ enum config_kind {
     X(origin, allowed, ORIGINS, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
       "Pages from elsewhere that may connect: https://app.example.com, https://*.example.com, `null`, or `*`. Pages of this server and programs that send no Origin always may. Behind a proxy that ends TLS the pages of this server are https://, and are named here.") \
     X(sessions, resume_s, UINT, LIVE, 1, CONFIG_DAYS_30_S, "", "3600", "s", \
-      "How long after it was issued a resume token is good.") \
+      "How long after it was issued a resume token is good. A wall clock that is set makes no difference to tokens of this process; one of before a restart, or of another node, goes by the wall clock.") \
     X(sessions, secret, SECRET, START, 16, CONFIG_SECRET_MAX, "a random one at every start", "", "", \
       "Signs resume tokens. Set the same one to let sessions survive a restart or move between nodes. Better in PLENUM_SESSIONS_SECRET than in a file.") \
     X(logging, level, CHOICE, LIVE, 0, 0, "debug|info|warn|error", "info", "", \

@@ -60,11 +60,17 @@ static bool encode_for_track(int track, const struct entry *e, struct buf *scrat
 
 static size_t encoded_size(const struct encoded *x) { return x->frame.head_n + x->n + x->frame.end.n; }
 
+static bool same_skew(const struct segment *s, int64_t skew_ms)
+{
+    return skew_ms - s->skew_ms <= LOG_SKEW_MS && s->skew_ms - skew_ms <= LOG_SKEW_MS;
+}
+
 // The segment the next entry of n bytes goes into; pushes a new one where needed.
-static struct segment *track_segment_for(struct log *l, struct chain *c, uint64_t offset, size_t n)
+static struct segment *track_segment_for(struct log *l, struct chain *c, uint64_t offset, size_t n,
+                                         int64_t skew_ms)
 {
     struct segment *last = chain_last(c);
-    if (last != NULL && segment_fits(last, n))
+    if (last != NULL && segment_fits(last, n) && same_skew(last, skew_ms))
         return last;
     size_t cap = last == NULL ? SEGMENT_BYTES_MIN : (size_t)last->cap * 2;
     if (cap > SEGMENT_BYTES_MAX)
@@ -74,6 +80,7 @@ static struct segment *track_segment_for(struct log *l, struct chain *c, uint64_
     struct segment *s = segment_create(l->mem, offset, (uint32_t)cap);
     if (s == NULL)
         return NULL;
+    s->skew_ms = skew_ms;
     if (chain_push(c, l->mem, s) != OK) {
         segment_unref(l->mem, s);
         return NULL;
@@ -97,8 +104,10 @@ static void track_append(struct segment *s, const struct encoded *x, const struc
                    x->frame.end);
 }
 
-enum err log_append(struct log *l, struct entry *e, struct buf *scratch, int32_t utc_offset_s)
+enum err log_append(struct log *l, struct entry *e, uint64_t now_ms, struct buf *scratch,
+                    int32_t utc_offset_s)
 {
+    int64_t skew_ms = (int64_t)e->time_ms - (int64_t)now_ms;
     struct encoded x[TRACK_COUNT];
     struct segment *segs[TRACK_COUNT] = {0};
     struct entry numbered = *e;
@@ -108,7 +117,8 @@ enum err log_append(struct log *l, struct entry *e, struct buf *scratch, int32_t
         if (!l->active[t])
             continue;
         if (!encode_for_track(t, &numbered, scratch, utc_offset_s, &x[t]) ||
-            (segs[t] = track_segment_for(l, &l->tracks[t], numbered.offset, encoded_size(&x[t]))) == NULL) {
+            (segs[t] = track_segment_for(l, &l->tracks[t], numbered.offset, encoded_size(&x[t]),
+                                         t == TRACK_RECORD ? skew_ms : 0)) == NULL) {
             log_unpush(l);
             return ERR_NOMEM;
         }
@@ -153,7 +163,7 @@ enum err log_activate(struct log *l, enum dialect_id d, str room, struct buf *sc
         buf_reset(scratch, SEGMENT_BYTES_MAX);
         struct segment *s = NULL;
         if (encode_for_track((int)d, &e, scratch, utc_offset_s, &x))
-            s = track_segment_for(l, c, o, encoded_size(&x));
+            s = track_segment_for(l, c, o, encoded_size(&x), 0);
         if (s == NULL) {
             chain_deinit(c, l->mem);
             return ERR_NOMEM;
@@ -166,20 +176,19 @@ enum err log_activate(struct log *l, enum dialect_id d, str room, struct buf *sc
     return OK;
 }
 
-static bool log_over(const struct log *l, const struct log_limits *limits, uint64_t wall_ms)
+static bool log_over(const struct log *l, const struct log_limits *limits, uint64_t now_ms)
 {
     if (l->tail > l->head)
         return false;
-    uint64_t oldest = log_oldest_ms(l);
-    if (wall_ms > oldest && wall_ms - oldest > limits->age_ms)
+    if (log_oldest_age_ms(l, now_ms) > limits->age_ms)
         return true;
     return l->tail < l->head && (l->head + 1 - l->tail > limits->entries || l->bytes > limits->bytes);
 }
 
-void log_trim(struct log *l, const struct log_limits *limits, uint64_t wall_ms)
+void log_trim(struct log *l, const struct log_limits *limits, uint64_t now_ms)
 {
     uint64_t before = l->tail;
-    while (log_over(l, limits, wall_ms)) {
+    while (log_over(l, limits, now_ms)) {
         for (int t = 0; t < TRACK_COUNT; t++)
             if (l->active[t])
                 l->bytes -= track_entry(l, t, l->tail).n;
@@ -215,9 +224,14 @@ uint64_t log_messages_back(const struct log *l, uint32_t n)
     return from;
 }
 
-uint64_t log_oldest_ms(const struct log *l)
+uint64_t log_oldest_age_ms(const struct log *l, uint64_t now_ms)
 {
-    return l->tail > l->head ? 0 : record_time(track_entry(l, TRACK_RECORD, l->tail));
+    if (l->tail > l->head)
+        return 0;
+    const struct chain *c = &l->tracks[TRACK_RECORD];
+    const struct segment *s = c->segs[chain_find(c, l->tail)];
+    int64_t at = (int64_t)record_time(segment_entry(s, l->tail)) - s->skew_ms; // by the monotonic clock
+    return (int64_t)now_ms > at ? (uint64_t)((int64_t)now_ms - at) : 0;
 }
 
 void log_check(const struct log *l)

@@ -2,7 +2,13 @@
 //
 // Resume tokens: the identity of a session, sealed, kept by the client instead of by us.
 //
-//      base64url( version | issued ms | session id (22) | user_n name_n | user | name | HMAC-SHA256, first 16 bytes )
+//      base64url( version | issued: wall ms, process, its ms | session id (22) | user_n name_n | user | name
+//                 | HMAC-SHA256, first 16 bytes )
+//
+// How old a token is: the process that made it knows by its monotonic clock, so that a wall clock that is set cannot take
+// a session from everyone who is just reconnecting, nor let an old token live on. `process` says whose clock that is: four
+// bytes of a hash under the key that every process draws at its start. After a restart, or on another node, there is
+// the wall clock only. A token from its future counts as new: refusing it would cut off everybody after a step back.
 //
 // Any shard, and any node with the same key, can open one; a disconnected session costs no memory at all. What a
 // session was in is not part of it: the client joins its rooms again with `since`, and the room's log says what it
@@ -15,9 +21,10 @@
 #include <openssl/crypto.h>
 
 enum {
-    TOKEN_VERSION = 1,
+    TOKEN_VERSION = 2,
     MAC_LEN = 16,
-    HEAD_LEN = 1 + 8 + SESSION_ID_LEN + 2,
+    ISSUED_LEN = 8 + 4 + 8,
+    HEAD_LEN = 1 + ISSUED_LEN + SESSION_ID_LEN + 2,
     TOKEN_BYTES_MAX = HEAD_LEN + USER_ID_MAX + USER_NAME_MAX + MAC_LEN
 };
 _Static_assert((4 * TOKEN_BYTES_MAX + 2) / 3 <= RESUME_TOKEN_MAX, "a token fits its limit");
@@ -32,14 +39,47 @@ static enum err token_mac(const struct shard *sh, const uint8_t *p, size_t n, ui
     return OK;
 }
 
+static uint32_t process_of(const struct shard *sh)
+{
+    return (uint32_t)siphash(&sh->settings->hash_key, "resume token", sizeof "resume token" - 1);
+}
+
+static void put_be(uint8_t *p, uint64_t v, int n)
+{
+    for (int i = n - 1; i >= 0; i--, v >>= 8)
+        p[i] = (uint8_t)v;
+}
+
+static uint64_t get_be(const uint8_t *p, int n)
+{
+    uint64_t v = 0;
+    for (int i = 0; i < n; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
+static void issued_put(const struct shard *sh, uint8_t ret[ISSUED_LEN])
+{
+    put_be(ret, sh->wall_ms, 8);
+    put_be(ret + 8, process_of(sh), 4);
+    put_be(ret + 12, sh->now_ms, 8);
+}
+
+static uint64_t issued_age_ms(const struct shard *sh, const uint8_t p[ISSUED_LEN])
+{
+    bool ours = get_be(p + 8, 4) == process_of(sh);
+    uint64_t then = ours ? get_be(p + 12, 8) : get_be(p, 8), now = ours ? sh->now_ms : sh->wall_ms;
+    return now > then ? now - then : 0;
+}
+
 enum err resume_token_make(const struct shard *sh, const struct session *s, char ret[RESUME_TOKEN_MAX],
                            size_t *ret_n)
 {
     uint8_t t[TOKEN_BYTES_MAX];
     size_t n = 0;
     t[n++] = TOKEN_VERSION;
-    for (int shift = 56; shift >= 0; shift -= 8)
-        t[n++] = (uint8_t)(sh->wall_ms >> shift);
+    issued_put(sh, t + n);
+    n += ISSUED_LEN;
     memcpy(t + n, s->id, SESSION_ID_LEN);
     n += SESSION_ID_LEN;
     t[n++] = s->user_n;
@@ -65,12 +105,10 @@ enum err resume_token_open(const struct shard *sh, str token, uint8_t buffer[RES
         return ERR_NOMEM;
     if (CRYPTO_memcmp(mac, buffer + n - MAC_LEN, MAC_LEN) != 0)
         return ERR_SYNTAX;
-    uint64_t issued = 0;
-    for (int i = 1; i <= 8; i++)
-        issued = issued << 8 | buffer[i];
-    if (sh->wall_ms > issued && sh->wall_ms - issued > sh->settings->resume_ms)
+    const uint8_t *p = buffer + 1;
+    if (issued_age_ms(sh, p) > sh->settings->resume_ms)
         return ERR_DENIED;
-    const uint8_t *p = buffer + 9;
+    p += ISSUED_LEN;
     memcpy(ret->session, p, SESSION_ID_LEN);
     p += SESSION_ID_LEN;
     uint8_t user_n = p[0], name_n = p[1];

@@ -156,7 +156,7 @@ enum err room_append(struct shard *sh, uint32_t index, struct entry *e)
     size_t before = r->log.bytes;
     e->room = room_name(r);
     e->time_ms = sh->wall_ms;
-    if (log_append(&r->log, e, &sh->encode, sh->utc_offset_s) != OK) {
+    if (log_append(&r->log, e, sh->now_ms, &sh->encode, sh->utc_offset_s) != OK) {
         metric_add(&sh->metrics->limit_memory, 1);
         shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "a room's log", room_name(r));
         return ERR_NOMEM;
@@ -246,7 +246,7 @@ void rooms_announce(struct shard *sh)
         }
         r->dirty = false;
         size_t before = r->log.bytes;
-        log_trim(&r->log, &limits, sh->wall_ms);
+        log_trim(&r->log, &limits, sh->now_ms);
         room_log_moved(sh, before, r->log.bytes);
     }
     sh->rooms_dirty.n = kept;
@@ -271,12 +271,11 @@ static uint64_t log_age_due(struct shard *sh, struct room *r)
     if (r->dirty)
         return sh->now_ms + 1000; // trimmed after the announcement
     size_t before = r->log.bytes;
-    log_trim(&r->log, &limits, sh->wall_ms);
+    log_trim(&r->log, &limits, sh->now_ms);
     room_log_moved(sh, before, r->log.bytes);
-    uint64_t oldest = log_oldest_ms(&r->log);
     if (r->log.tail > r->log.head)
         return UINT64_MAX;
-    uint64_t age = sh->wall_ms > oldest ? sh->wall_ms - oldest : 0;
+    uint64_t age = log_oldest_age_ms(&r->log, sh->now_ms);
     return sh->now_ms + (age < s->log_age_ms ? s->log_age_ms - age : 0) + AGE_SLACK_MS;
 }
 

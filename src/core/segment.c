@@ -16,6 +16,7 @@ struct segment *segment_create(struct mem *m, uint64_t first, uint32_t cap)
     s->first = first;
     s->count = 0;
     s->used = 0;
+    s->skew_ms = 0;
     return s;
 }
 

@@ -2,8 +2,8 @@
 //
 // segment.h - a block of consecutive entries of one track: written once by the room's home, read by every shard.
 //
-//      refs cap first |entry bytes ->                      <- ends[2] ends[1] ends[0]|
-//                     0                                                              cap
+//      refs cap first skew |entry bytes ->                      <- ends[2] ends[1] ends[0]|
+//                          0                                                              cap
 //
 // Entry o of the segment lies in [end(o-1), end(o)); ends are u32 positions growing down from the end of the
 // block, so a segment needs no index beside it. Bytes and ends below the announced head never change; that is
@@ -31,6 +31,8 @@ struct segment {
     uint64_t first; // offset of the first entry
     uint32_t count; // writer's: entries so far
     uint32_t used;  // writer's: entry bytes so far
+    int64_t
+        skew_ms; // writer's, of a record track: wall clock minus monotonic clock while it was filled (log.h)
     uint8_t data[];
 };
 

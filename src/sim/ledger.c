@@ -4,6 +4,9 @@
 // (probe.c) and told to truth.c, as one more witness. So the place of every message is known, also where nobody was
 // there to see it or nobody but terminals, and from when on an entry could have been seen.
 //
+// And when an entry goes, one of the log's limits must have been reached; its age is what the monotonic clock says, whatever
+// the wall clock was set to meanwhile.
+//
 // From the same entries follows who is a member of a room at which offset, which is what lists of members are checked
 // against: a list is as of some offset between the asking and the answer.
 #include "sim/world.h"
@@ -83,6 +86,31 @@ static void read_entry(struct world *w, int room, int epoch, uint64_t offset, co
     truth_observe(w, NULL, room, epoch, offset, &f);
 }
 
+// Octets of an entry in all tracks, at the very most: each octet of its data may be escaped to six.
+static uint64_t entry_bytes_worst(const struct world *w) { return 4 * (6 * (uint64_t)w->plan.data_max + 1000); }
+
+enum { AGE_LATE_MS = 5000 }; // old entries go in bunches, by a timer, on a shard that may be stalled
+
+static void check_limits(struct world *w, int room, struct numbering *n, const struct probed_log *log)
+{
+    const struct settings *s = &w->settings;
+    const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
+    if (gone != NULL && gone->first_ms != 0) {
+        uint64_t entries = log->head + 2 - log->tail, age = w->now_ms - gone->first_ms;
+        if (entries <= s->log_entries && entries * entry_bytes_worst(w) <= s->log_bytes &&
+            age + LOG_SKEW_MS < s->log_age_ms)
+            trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
+                       (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,
+                       (unsigned long long)entries - 1);
+    }
+    const struct fact *oldest = log->tail <= log->head ? truth_fact(w, n, log->tail) : NULL;
+    if (oldest != NULL && oldest->first_ms != 0 && w->plan.refuse_one_in == 0 &&
+        w->now_ms - oldest->first_ms > s->log_age_ms + (uint64_t)AGE_LATE_MS)
+        trace_fail(w, NULL, "BOUNDS: offset %llu of %s is still kept after %llu ms",
+                   (unsigned long long)log->tail, w->room_names[room],
+                   (unsigned long long)(w->now_ms - oldest->first_ms));
+}
+
 void ledger_read(struct world *w, const struct node *node)
 {
     for (int room = 0; room < ROOMS_MAX; room++) {
@@ -92,6 +120,7 @@ void ledger_read(struct world *w, const struct node *node)
             continue;
         int epoch = truth_epoch(w, room, str_from_cstr(log.epoch));
         struct numbering *n = truth_numbering(w, room, epoch);
+        check_limits(w, room, n, &log);
         n->tail = log.tail;
         if (log.tail > n->read + 1) {
             n->holes = true;

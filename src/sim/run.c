@@ -30,9 +30,8 @@ static void pass_time(struct world *w)
     w->now_ms += w->dt_ms;
     w->wall_ms += w->dt_ms;
     if (w->faults && w->plan.wall_jumps && chance(w, 300)) {
-        int64_t jump = (int64_t)roll(w, UINT64_C(7200000)) - INT64_C(3600000);
+        int64_t jump = (int64_t)roll(w, UINT64_C(172800000)) - INT64_C(86400000); // a day, both ways
         w->wall_ms = (uint64_t)((int64_t)w->wall_ms + jump);
-        w->wall_jumped = true;
         w->counts.wall_jumps++;
         trace_note(w, NULL, "the wall clock jumps by %lld ms", (long long)jump);
     }

@@ -315,7 +315,7 @@ struct world {
     uint64_t step, now_ms, wall_ms;
     uint64_t mood_until_step;
     uint32_t dt_max, dt_ms; // of the present mood; of this step
-    bool wall_jumped, faults, finishing, draining;
+    bool faults, finishing, draining;
     uint64_t faults_off_ms;
 
     struct vmem vmem;

@@ -72,13 +72,16 @@ static struct entry *invent(struct fixture *f, size_t data_n, uint64_t time_ms)
     return e;
 }
 
-static void add(struct fixture *f, size_t data_n, uint64_t time_ms)
+static void add_at(struct fixture *f, size_t data_n, uint64_t wall_ms, uint64_t now_ms)
 {
     uint64_t o = f->log.head + 1;
-    assert_int_equal(log_append(&f->log, invent(f, data_n, time_ms), &f->scratch, 0), OK);
+    assert_int_equal(log_append(&f->log, invent(f, data_n, wall_ms), now_ms, &f->scratch, 0), OK);
     assert_int_equal(f->all[o].offset, o);
     assert_int_equal(f->log.head, o);
 }
+
+// Where nobody sets the wall clock, it is the monotonic one.
+static void add(struct fixture *f, size_t data_n, uint64_t time_ms) { add_at(f, data_n, time_ms, time_ms); }
 
 static str framed(struct fixture *f, enum dialect_id d, uint64_t o)
 {
@@ -120,7 +123,7 @@ static void appends_to_all_tracks(void **state)
     (void)state;
     struct fixture *f = fixture_new(1);
     assert_int_equal(f->log.tail, 1);
-    assert_int_equal(log_oldest_ms(&f->log), 0);
+    assert_int_equal(log_oldest_age_ms(&f->log, 5000), 0);
     agrees(f);
     assert_int_equal(log_activate(&f->log, DIALECT_JSON, room, &f->scratch, 0), OK);
     for (int i = 0; i < 300; i++)
@@ -132,7 +135,7 @@ static void appends_to_all_tracks(void **state)
     for (int i = 0; i < 300; i++)
         add(f, i % 50 == 0 ? 100000 : 30, 2000); // beyond a whole segment too
     agrees(f);
-    assert_int_equal(log_oldest_ms(&f->log), 1000);
+    assert_int_equal(log_oldest_age_ms(&f->log, 5000), 4000);
     size_t with = f->log.bytes;
     log_deactivate(&f->log, DIALECT_JSON);
     log_deactivate(&f->log, DIALECT_JSON);
@@ -217,21 +220,41 @@ static void trims_by_each_limit(void **state)
     }
 }
 
-static void the_wall_clock_may_jump_back(void **state)
+// Set by hours, by weeks, back and forth, and now and then to within a rounding: each entry goes when it is old, not
+// before, and shows the wall time that it was said at.
+static void the_wall_clock_may_be_set(void **state)
 {
     (void)state;
+    static const int64_t steps[] = {3600000, -7200000, 30LL * 24 * 3600000, -31LL * 24 * 3600000, 101,
+                                    -101,    50};
+    const struct log_limits lim = {UINT32_MAX, UINT32_MAX, 5000};
     struct fixture *f = fixture_new(5);
-    const struct log_limits lim = {100, UINT32_MAX, 1000};
-    add(f, 10, 50000);
-    add(f, 10, 20000);
-    log_trim(&f->log, &lim, 20000);
-    assert_int_equal(f->log.tail, 1); // from the future is not old
-    log_trim(&f->log, &lim, 51001);
-    assert_int_equal(f->log.tail, 3); // and from the past it is
-    assert_int_equal(f->log.bytes, 0);
+    uint64_t now = 1000, said[ORACLE_MAX] = {0};
+    int64_t wall = 1795161600000;
+    assert_int_equal(log_activate(&f->log, DIALECT_JSON, room, &f->scratch, 0), OK);
+    for (int i = 0; i < 600; i++) {
+        uint64_t passed = prng_below(&f->dice, 60);
+        now += passed;
+        wall += (int64_t)passed;
+        if (prng_below(&f->dice, 20) == 0)
+            wall += steps[prng_below(&f->dice, ARRAY_LEN(steps))];
+        add_at(f, prng_below(&f->dice, 60), (uint64_t)wall, now);
+        said[f->log.head] = now;
+        log_trim(&f->log, &lim, now);
+        uint64_t tail = f->log.tail;
+        assert_true(now - said[tail] <= lim.age_ms + LOG_SKEW_MS);                 // nothing stays too long
+        assert_true(tail == 1 || now - said[tail - 1] > lim.age_ms - LOG_SKEW_MS); // nothing goes too early
+        uint64_t age = log_oldest_age_ms(&f->log, now), exact = now - said[tail];
+        assert_true(age <= exact + LOG_SKEW_MS && exact <= age + LOG_SKEW_MS);
+    }
+    assert_true(f->log.tail > 100);
+    assert_true(f->log.tracks[TRACK_RECORD].n > 5 &&
+                f->log.tracks[DIALECT_JSON].n < 5); // frames know no clock
     agrees(f);
-    add(f, 10, 51001); // the numbering goes on
-    assert_int_equal(f->log.head, 3);
+    log_trim(&f->log, &lim, now + lim.age_ms + LOG_SKEW_MS + 1);
+    assert_int_equal(f->log.tail, f->log.head + 1);
+    assert_int_equal(f->log.bytes, 0);
+    add_at(f, 10, 1, now); // the numbering goes on
     agrees(f);
     fixture_free(f);
 }
@@ -267,7 +290,7 @@ static void without_memory_nothing_changes(void **state)
             f->t.fail_at = k;
             struct entry e = {.type = ENTRY_MESSAGE, .offset = 77, .user = STR("u"), .data = STR("1")};
             enum err result = i % 8 == 3 ? log_activate(&f->log, d, room, &f->scratch, 0)
-                                         : log_append(&f->log, &e, &f->scratch, 0);
+                                         : log_append(&f->log, &e, 1, &f->scratch, 0);
             bool failed = atomic_load(&f->t.failed) != 0;
             f->t.fail_at = 0;
             log_check(&f->log);
@@ -301,7 +324,7 @@ int main(void)
         cmocka_unit_test(appends_to_all_tracks),
         cmocka_unit_test(segments_grow_to_their_size),
         cmocka_unit_test(trims_by_each_limit),
-        cmocka_unit_test(the_wall_clock_may_jump_back),
+        cmocka_unit_test(the_wall_clock_may_be_set),
         cmocka_unit_test(without_memory_nothing_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

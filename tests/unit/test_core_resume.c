@@ -103,13 +103,42 @@ static void too_old_is_refused(void **state)
     char token[RESUME_TOKEN_MAX];
     str t = str_make(token, make_at(n, 0, s, token));
     struct identity who;
-    n->wall_ms += n->settings.resume_ms;
+    const uint64_t day = 24 * 3600 * 1000;
+    n->now_ms += n->settings.resume_ms;
+    n->wall_ms += day; // what the wall clock is set to makes no difference
     assert_int_equal(open_at(n, 0, t, &who), OK);
-    n->wall_ms += 1;
+    n->wall_ms -= 3 * day;
+    assert_int_equal(open_at(n, 0, t, &who), OK);
+    n->now_ms += 1;
     assert_int_equal(open_at(n, 0, t, &who), ERR_DENIED);
-    n->wall_ms -= 2ull * n->settings.resume_ms; // the wall clock was put back
-    assert_int_equal(open_at(n, 0, t, &who), OK);
+    n->wall_ms += 3 * day;
+    assert_int_equal(open_at(n, 0, t, &who), ERR_DENIED);
     free(s);
+    net_free(n);
+}
+
+// A process after a restart, or another node: its monotonic clock says nothing about the token.
+static void elsewhere_the_wall_clock_counts(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct session *s = session_of(STR("ann"), STR_NONE);
+    char token[RESUME_TOKEN_MAX];
+    struct identity who;
+    n->now_ms += 1000000000;
+    str t = str_make(token, make_at(n, 0, s, token));
+    struct net *other = net_new(1);
+    other->settings.hash_key.k0 ^= 1;
+    net_start(other);
+    other->wall_ms = n->wall_ms + n->settings.resume_ms;
+    assert_int_equal(open_at(other, 0, t, &who), OK);
+    other->wall_ms += 1;
+    assert_int_equal(open_at(other, 0, t, &who), ERR_DENIED);
+    other->wall_ms -= 2ull * n->settings.resume_ms; // the wall clock was put back
+    assert_int_equal(open_at(other, 0, t, &who), OK);
+    free(s);
+    net_free(other);
     net_free(n);
 }
 
@@ -157,6 +186,7 @@ int main(void)
         cmocka_unit_test(round_trip),
         cmocka_unit_test(every_change_is_refused),
         cmocka_unit_test(too_old_is_refused),
+        cmocka_unit_test(elsewhere_the_wall_clock_counts),
         cmocka_unit_test(another_key_is_another_world),
         cmocka_unit_test(a_bad_token_makes_a_new_session),
     };
