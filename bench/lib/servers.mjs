@@ -159,8 +159,9 @@ export async function measure({ server: name, shards = 1, dialect = 'raw' }, arg
 // What the server itself says, over its whole life: deliveries per write() to a socket.
 async function messagesPerWrite(port) {
   const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const line = /^plenum_messages_per_write (\S+)/m.exec(page);
-  return line ? Number(line[1]) : undefined;
+  const read = (name) => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(page)?.[1]);
+  const each = read('plenum_deliveries_total') / read('plenum_writes_total');
+  return Number.isFinite(each) ? each : undefined;
 }
 
 function trouble(checked) {

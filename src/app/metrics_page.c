@@ -80,14 +80,44 @@ static void put_rows(const struct metrics_page *page, struct buf *body)
     }
 }
 
-static void put_computed(const struct metrics_page *page, struct buf *body)
-{
-    uint64_t writes = metrics_page_sum(page, offsetof(struct metrics, writes));
-    uint64_t deliveries = metrics_page_sum(page, offsetof(struct metrics, deliveries));
-    put_head(body, STR("plenum_messages_per_write"), "gauge",
-             "Entries per write to a socket, since the start");
-    put(body, "plenum_messages_per_write %.3f\n", writes > 0 ? (double)deliveries / (double)writes : 0.0);
+// ---- families with a sample for each value of an enum
 
+static const char *command_label(uint32_t i)
+{
+    return i == CMD_NONE ? "invalid" : command_name((enum command_type)i);
+}
+static const char *problem_label(uint32_t i) { return problem_name((enum problem_code)i); }
+static const char *closed_label(uint32_t i) { return close_reason_name((enum close_reason)i); }
+
+static const struct family {
+    const char *name, *label, *help;
+    size_t offset; // of an array in struct metrics
+    uint32_t from, count;
+    const char *(*label_of)(uint32_t i);
+} families[] = {
+    {"plenum_commands_total", "type", "Commands taken up, by type; invalid: what could not be read as one",
+     offsetof(struct metrics, commands), 0, CMD_COUNT, command_label},
+    {"plenum_errors_total", "code", "Error replies, by code", offsetof(struct metrics, errors),
+     PROBLEM_NONE + 1, PROBLEM_COUNT, problem_label},
+    {"plenum_connections_closed_total", "reason", "Connections closed, by reason",
+     offsetof(struct metrics, closed), 0, CLOSE_REASONS, closed_label},
+};
+
+static void put_families(const struct metrics_page *page, struct buf *body)
+{
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        const struct family *family = &families[f];
+        put_head(body, str_from_cstr(family->name), "counter", family->help);
+        for (uint32_t i = family->from; i < family->count; i++)
+            put(body, "%s{%s=\"%s\"} %" PRIu64 "\n", family->name, family->label, family->label_of(i),
+                metrics_page_sum(page, family->offset + i * sizeof(_Atomic uint64_t)));
+    }
+}
+
+// ---- what is not a sum over a row
+
+static void put_shards(const struct metrics_page *page, struct buf *body)
+{
     uint64_t lag = 0;
     for (uint32_t i = 0; i < page->shards_n; i++) {
         uint64_t shard = metric_get(&page->shards[i]->lag_entries_max);
@@ -98,25 +128,34 @@ static void put_computed(const struct metrics_page *page, struct buf *body)
 }
 
 // Buckets are kept apart and become cumulative here; the last one is +Inf.
-static void put_turns(const struct metrics_page *page, struct buf *body)
+static void put_histogram(const struct metrics_page *page, struct buf *body, const char *name,
+                          const char *help, size_t offset)
 {
-    static const uint32_t bounds_us[] = TURN_BUCKETS_US;
-    _Static_assert(sizeof bounds_us / sizeof bounds_us[0] + 1 == TURN_BUCKET_COUNT,
-                   "a bound per bucket but the last");
-    put_head(body, STR("plenum_turn_seconds"), "histogram",
-             "Time of one event loop turn, waiting not counted");
+    static const uint32_t bounds_us[] = TIME_BOUNDS_US;
+    put_head(body, str_from_cstr(name), "histogram", help);
     uint64_t below = 0;
-    for (size_t i = 0; i < TURN_BUCKET_COUNT; i++) {
-        below +=
-            metrics_page_sum(page, offsetof(struct metrics, turn_buckets) + i * sizeof(_Atomic uint64_t));
-        if (i + 1 < TURN_BUCKET_COUNT)
-            put(body, "plenum_turn_seconds_bucket{le=\"%g\"} %" PRIu64 "\n", bounds_us[i] / 1e6, below);
+    for (size_t i = 0; i < TIME_BUCKETS; i++) {
+        below += metrics_page_sum(page, offset + offsetof(struct time_histogram, buckets) +
+                                            i * sizeof(_Atomic uint64_t));
+        if (i + 1 < TIME_BUCKETS)
+            put(body, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bounds_us[i] / 1e6, below);
         else
-            put(body, "plenum_turn_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", below);
+            put(body, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, below);
     }
-    put(body, "plenum_turn_seconds_sum %.6f\n",
-        (double)metrics_page_sum(page, offsetof(struct metrics, turn_us_sum)) / 1e6);
-    put(body, "plenum_turn_seconds_count %" PRIu64 "\n", below);
+    put(body, "%s_sum %.6f\n", name,
+        (double)metrics_page_sum(page, offset + offsetof(struct time_histogram, us_sum)) / 1e6);
+    put(body, "%s_count %" PRIu64 "\n", name, below);
+}
+
+static void put_times(const struct metrics_page *page, struct buf *body)
+{
+    put_histogram(page, body, "plenum_turn_seconds", "Time of one event loop turn, waiting not counted",
+                  offsetof(struct metrics, turn));
+    put_histogram(
+        page, body, "plenum_publish_to_write_seconds",
+        "From the append of an entry at its room's home to the end of the writes that carry it, a sample "
+        "per room, shard and flush",
+        offsetof(struct metrics, publish));
 }
 
 static void put_memory(const struct mem *mem, struct buf *body)
@@ -145,8 +184,9 @@ static void put_process(struct process_stats *process, struct buf *body)
 void metrics_page_write(const struct metrics_page *page, struct buf *body)
 {
     put_rows(page, body);
-    put_computed(page, body);
-    put_turns(page, body);
+    put_families(page, body);
+    put_shards(page, body);
+    put_times(page, body);
     if (page->mem != NULL)
         put_memory(page->mem, body);
     if (page->process != NULL)

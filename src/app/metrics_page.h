@@ -4,14 +4,15 @@
 //
 // Counters and gauges of all shards are summed; every family is one block of HELP, TYPE and its samples:
 //
-//     # HELP plenum_closed_total Connections closed, by reason
-//     # TYPE plenum_closed_total counter
-//     plenum_closed_total{reason="normal"} 12
-//     plenum_closed_total{reason="slow"} 1
+//     # HELP plenum_connections_closed_total Connections closed, by reason
+//     # TYPE plenum_connections_closed_total counter
+//     plenum_connections_closed_total{reason="normal"} 12
+//     plenum_connections_closed_total{reason="slow"} 1
 //
-// The rows come from METRICS in core/metrics.h and IO_METRICS in io/io_metrics.h, where samples of one family stand together; what is computed here is
-// plenum_messages_per_write (how many entries one write carries: the lever of this design), the histogram of turn
-// times, the memory budget, and the process's own numbers under the names that dashboards know.
+// The rows come from METRICS in core/metrics.h and IO_METRICS in io/io_metrics.h, where samples of one family stand
+// together; families with a sample per command, error code or reason come from those enums; then the histograms, the memory
+// budget, and the process's own numbers under the names that dashboards know. Counters and histograms only ever grow and
+// nothing is averaged here: what one write carries now is the rate of deliveries by the rate of writes.
 //
 // Source: Prometheus text exposition format, version 0.0.4.
 // Thread: any; counters of one event may be seen a moment apart.

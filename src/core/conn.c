@@ -75,7 +75,7 @@ enum err shard_on_accept(struct shard *sh, enum transport transport, const struc
     c->tokens_ms = (uint32_t)sh->now_ms;
     c->heard_tick = tick_at(sh->now_ms);
     metric_add(&sh->metrics->connections, 1);
-    metric_add(&sh->metrics->connections_total, 1);
+    metric_add(&sh->metrics->connections_accepted, 1);
     shard_notice(sh, NOTICE_CONNECTION_OPENED, index, 0, transport == TRANSPORT_LINE ? "text" : "http",
                  STR_NONE);
     *ret_conn = index;
@@ -113,25 +113,14 @@ void conn_release(struct shard *sh, struct conn *c)
         mem_free(sh->mem, c->peer_long, strlen(c->peer_long) + 1);
 }
 
-static void count_close(struct shard *sh, enum close_reason why)
+const char *close_reason_name(enum close_reason why)
 {
-    struct metrics *m = sh->metrics;
-    _Atomic uint64_t *counters[CLOSE_REASONS] = {
-        [CLOSE_NORMAL] = &m->closed_normal,       [CLOSE_BROKEN] = &m->closed_broken,
-        [CLOSE_PROTOCOL] = &m->closed_protocol,   [CLOSE_POLICY] = &m->closed_policy,
-        [CLOSE_TOO_LARGE] = &m->closed_too_large, [CLOSE_HEARTBEAT] = &m->closed_heartbeat,
-        [CLOSE_HANDSHAKE] = &m->closed_handshake, [CLOSE_SLOW] = &m->closed_slow,
-        [CLOSE_DRAIN] = &m->closed_drain,         [CLOSE_REPLACED] = &m->closed_replaced,
-        [CLOSE_MEMORY] = &m->closed_memory,
+    static const char *const names[CLOSE_REASONS] = {
+#define X(upper, lower) #lower,
+        CLOSE_REASONS_TABLE(X)
+#undef X
     };
-    metric_add(counters[why], 1);
-}
-
-static const char *close_reason_name(enum close_reason why)
-{
-    static const char *const names[CLOSE_REASONS] = {"normal",    "broken",    "protocol",  "policy",
-                                                     "too_large", "heartbeat", "handshake", "slow",
-                                                     "drain",     "replaced",  "memory"};
+    ASSERT((unsigned)why < CLOSE_REASONS);
     return names[why];
 }
 
@@ -142,7 +131,7 @@ static void conn_leave_open(struct shard *sh, uint32_t index, enum close_reason 
     if (c->ending != ENDING_OPEN)
         return;
     c->closed_reason = (uint8_t)why;
-    count_close(sh, why);
+    metric_add(&sh->metrics->closed[why], 1);
     shard_notice(sh, NOTICE_CONNECTION_CLOSED, index, c->close_code, close_reason_name(why), STR_NONE);
     edge_depart(sh, index);
     c->ending = ENDING_FLUSH;

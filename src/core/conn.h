@@ -165,21 +165,6 @@ struct conn {
     };
 };
 
-enum close_reason {
-    CLOSE_NORMAL,
-    CLOSE_BROKEN,
-    CLOSE_PROTOCOL,
-    CLOSE_POLICY,
-    CLOSE_TOO_LARGE,
-    CLOSE_HEARTBEAT,
-    CLOSE_HANDSHAKE,
-    CLOSE_SLOW,
-    CLOSE_DRAIN,
-    CLOSE_REPLACED,
-    CLOSE_MEMORY,
-    CLOSE_REASONS
-};
-
 // Close codes of our own: RFC 6455 section 7.4.2 leaves 4000 to 4999 to applications (docs/protocol/native.md).
 enum { PRIVATE_CLOSE_REPLACED = 4001 };
 

@@ -277,7 +277,7 @@ bool conn_refuse(struct shard *sh, uint32_t index, str id, const struct problem 
         gate_violation(sh, index);
         return true;
     }
-    metric_add(&sh->metrics->commands, 1);
+    metric_add(&sh->metrics->commands[CMD_NONE], 1);
     conn_put_problem(sh, index, id, why);
     return true;
 }
@@ -310,7 +310,7 @@ bool conn_message(struct shard *sh, uint32_t index, str message)
             return true;
         }
         c->gated = true;
-        metric_add(&sh->metrics->commands, 1);
+        metric_add(&sh->metrics->commands[cmd.type], 1);
     }
     bool done = edge_command(sh, index, &cmd);
     if (done)

@@ -101,7 +101,7 @@ void conn_put_event(struct shard *sh, uint32_t index, const struct event *ev)
 void conn_put_problem(struct shard *sh, uint32_t index, str id, const struct problem *p)
 {
     struct event ev = {.type = EV_ERROR, .id = id, .problem = *p};
-    metric_add(&sh->metrics->errors_sent, 1);
+    metric_add(&sh->metrics->errors[p->code], 1);
     conn_put_event(sh, index, &ev);
 }
 

@@ -2,24 +2,52 @@
 //
 // metrics.h - a shard's counters: written by the shard alone, read by any thread.
 //
+// What is counted by kind (commands, errors, closes) is an array over the kind's own enum, which is a table itself: a new
+// command, error code or reason cannot be without a counter and a name.
+//
 // Each counter is a relaxed atomic; adding is a plain load, add and store because there is one writer. A reader
 // sums over the shards and may see counters of one event a moment apart.
 #ifndef PLENUM_CORE_METRICS_H
 #define PLENUM_CORE_METRICS_H
 
+#include "dialect/command.h"
+#include "dialect/event.h"
 #include <stdatomic.h>
 #include <stdint.h>
 
-// X(field, prometheus name, type, help). Reasons of drops and limits are own fields with a label in the name.
+// Why a connection ended.
+// clang-format off
+#define CLOSE_REASONS_TABLE(X) \
+    X(NORMAL, normal) \
+    X(BROKEN, broken)       /* the connection broke, or the peer went without a word */ \
+    X(PROTOCOL, protocol) \
+    X(POLICY, policy) \
+    X(TOO_LARGE, too_large) \
+    X(HEARTBEAT, heartbeat) \
+    X(HANDSHAKE, handshake) /* no request, upgrade or hello in time */ \
+    X(SLOW, slow) \
+    X(DRAIN, drain) \
+    X(REPLACED, replaced)   /* its session was resumed elsewhere */ \
+    X(MEMORY, memory)
+// clang-format on
+
+enum close_reason {
+#define X(upper, lower) CLOSE_##upper,
+    CLOSE_REASONS_TABLE(X)
+#undef X
+        CLOSE_REASONS
+};
+const char *close_reason_name(enum close_reason why);
+
+// X(field, prometheus name, type, help). Limits are own fields with a label in the name.
 #define METRICS(X)                                                                                          \
     X(connections, "plenum_connections", "gauge", "Open connections")                                       \
-    X(connections_total, "plenum_connections_total", "counter", "Connections accepted")                     \
+    X(connections_accepted, "plenum_connections_accepted_total", "counter", "Connections accepted")         \
     X(sessions, "plenum_sessions", "gauge", "Connections that have said hello")                             \
     X(rooms, "plenum_rooms", "gauge", "Rooms that exist")                                                   \
     X(members, "plenum_members", "gauge", "Members of all rooms")                                           \
     X(memberships, "plenum_memberships", "gauge", "Rooms joined, summed over connections")                  \
     X(outlets, "plenum_outlets", "gauge", "Pairs of a room and a shard with connections in it")             \
-    X(commands, "plenum_commands_total", "counter", "Commands received")                                    \
     X(entries, "plenum_entries_total", "counter", "Entries appended to room logs")                          \
     X(entries_duplicate, "plenum_entries_duplicate_total", "counter",                                       \
       "Publishes answered from the idempotency window")                                                     \
@@ -29,7 +57,7 @@
     X(bytes_in, "plenum_received_bytes_total", "counter", "Bytes read from clients")                        \
     X(bytes_out, "plenum_sent_bytes_total", "counter", "Bytes written to clients")                          \
     X(writes, "plenum_writes_total", "counter",                                                             \
-      "Writes to sockets; deliveries / writes is messages_per_write")                                       \
+      "Writes to sockets; rate of deliveries / rate of writes is what one write carries")                   \
     X(writes_blocked, "plenum_writes_blocked_total", "counter", "Writes that the socket took only in part") \
     X(blocked, "plenum_connections_blocked", "gauge", "Connections waiting for their socket to drain")      \
     X(gaps, "plenum_gaps_total", "counter", "Gaps announced to slow or returning readers")                  \
@@ -39,17 +67,6 @@
     X(publishes_paced, "plenum_publishes_paced_total", "counter",                                           \
       "Times a publish waited until readers had been served")                                               \
     X(pings, "plenum_pings_total", "counter", "Heartbeat pings sent")                                       \
-    X(closed_normal, "plenum_closed_total{reason=\"normal\"}", "counter", "Connections closed, by reason")  \
-    X(closed_broken, "plenum_closed_total{reason=\"broken\"}", "counter", "")                               \
-    X(closed_protocol, "plenum_closed_total{reason=\"protocol\"}", "counter", "")                           \
-    X(closed_policy, "plenum_closed_total{reason=\"policy\"}", "counter", "")                               \
-    X(closed_too_large, "plenum_closed_total{reason=\"too_large\"}", "counter", "")                         \
-    X(closed_heartbeat, "plenum_closed_total{reason=\"heartbeat\"}", "counter", "")                         \
-    X(closed_handshake, "plenum_closed_total{reason=\"handshake\"}", "counter", "")                         \
-    X(closed_slow, "plenum_closed_total{reason=\"slow\"}", "counter", "")                                   \
-    X(closed_drain, "plenum_closed_total{reason=\"drain\"}", "counter", "")                                 \
-    X(closed_replaced, "plenum_closed_total{reason=\"replaced\"}", "counter", "")                           \
-    X(closed_memory, "plenum_closed_total{reason=\"memory\"}", "counter", "")                               \
     X(limit_rate, "plenum_limit_hits_total{limit=\"rate\"}", "counter", "Refusals at a limit, by limit")    \
     X(limit_noise, "plenum_limit_hits_total{limit=\"noise\"}", "counter", "")                               \
     X(limit_rooms, "plenum_limit_hits_total{limit=\"rooms\"}", "counter", "")                               \
@@ -63,24 +80,38 @@
     X(origin_refused, "plenum_origin_refused_total", "counter", "Upgrades refused for their Origin")        \
     X(http_requests, "plenum_http_requests_total", "counter", "HTTP requests answered, upgrades included")  \
     X(http_errors, "plenum_http_errors_total", "counter", "HTTP requests answered with 4xx or 5xx")         \
-    X(errors_sent, "plenum_errors_total", "counter", "Error replies to commands")                           \
     X(resumed, "plenum_resumed_total", "counter", "Sessions resumed")                                       \
-    X(recovered, "plenum_recovered_total", "counter", "Joins with `since` that were recovered in full")     \
-    X(turns, "plenum_turns_total", "counter", "Event loop turns")
+    X(recovered, "plenum_recovered_total", "counter", "Joins with `since` that were recovered in full")
 
-// Loop turn time: upper bounds in microseconds; the last bucket is +Inf.
-#define TURN_BUCKETS_US                                                  \
-    {                                                                    \
-        50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000 \
+// Times: upper bounds in microseconds; the last bucket is +Inf.
+#define TIME_BOUNDS_US                                                                                      \
+    {                                                                                                       \
+        50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, \
+            5000000, 10000000                                                                               \
     }
-enum { TURN_BUCKET_COUNT = 12 };
+enum { TIME_BUCKETS = 18 };
+
+struct time_histogram {
+    _Atomic uint64_t buckets[TIME_BUCKETS]; // not cumulative
+    _Atomic uint64_t us_sum;
+};
 
 struct metrics {
 #define X(field, name, type, help) _Atomic uint64_t field;
     METRICS(X)
 #undef X
-    _Atomic uint64_t turn_buckets[TURN_BUCKET_COUNT]; // filled by the driver
-    _Atomic uint64_t turn_us_sum;
+    _Atomic uint64_t commands[CMD_COUNT]; // by type; CMD_NONE: what could not be read as one
+    _Atomic uint64_t errors[PROBLEM_COUNT];
+    union {
+        _Atomic uint64_t closed[CLOSE_REASONS];
+        struct {
+#define X(upper, lower) _Atomic uint64_t closed_##lower;
+            CLOSE_REASONS_TABLE(X)
+#undef X
+        };
+    };
+    struct time_histogram turn;       // filled by the driver
+    struct time_histogram publish;    // from an append to the end of the turn's writes, see shard_on_written
     _Atomic uint64_t lag_entries_max; // gauge: how far the slowest reader of this shard is behind, in entries
 };
 
@@ -100,6 +131,17 @@ static inline void metric_set(_Atomic uint64_t *gauge, uint64_t n)
 static inline uint64_t metric_get(_Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static inline void time_add(struct time_histogram *h, uint64_t us)
+{
+    static const uint32_t bounds_us[] = TIME_BOUNDS_US;
+    _Static_assert(sizeof bounds_us / sizeof bounds_us[0] + 1 == TIME_BUCKETS, "the last bucket is +Inf");
+    uint32_t bucket = 0;
+    while (bucket < TIME_BUCKETS - 1 && us > bounds_us[bucket])
+        bucket++;
+    metric_add(&h->buckets[bucket], 1);
+    metric_add(&h->us_sum, us);
 }
 
 #endif

@@ -186,8 +186,8 @@ static void outlet_lose_track(struct shard *sh, struct outlet *o, uint8_t d, str
     segment_unref(sh->mem, seg);
 }
 
-void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struct advance_seg *segs,
-                    uint32_t n)
+void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, uint64_t since_ns,
+                    const struct advance_seg *segs, uint32_t n)
 {
     struct outlet *o = outlet_at(sh, index);
     bool lost[DIALECT_COUNT] = {false};
@@ -203,7 +203,11 @@ void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struc
     if (head <= o->head)
         return;
     o->head = head;
-    if (o->n == 0 || o->dirty)
+    if (o->n == 0)
+        return;
+    if (o->since_ns == 0)
+        o->since_ns = since_ns;
+    if (o->dirty)
         return;
     o->dirty = true;
     o->flush_at_ms = sh->now_ms + sh->settings->flush_interval_ms;
@@ -354,6 +358,18 @@ void outlets_settle(struct shard *sh)
         outlet_trim(sh, index); // which may put it at the end again
     }
     lag_look(sh);
+}
+
+// Whose writes this turn made are those that are to be trimmed in the next one.
+void shard_on_written(struct shard *sh, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < sh->outlets_settling.n; i++) {
+        struct outlet *o = outlet_at(sh, sh->outlets_settling.v[i]);
+        if (o->since_ns == 0 || o->dirty)
+            continue;
+        time_add(&sh->metrics->publish, now_ns > o->since_ns ? (now_ns - o->since_ns) / 1000 : 0);
+        o->since_ns = 0;
+    }
 }
 
 uint64_t outlets_due_ms(const struct shard *sh)

@@ -56,6 +56,7 @@ struct outlet {
     uint64_t flush_at_ms;  // while dirty
     uint64_t flushed_ms;   // when it was flushed last,
     uint64_t flushed_head; // how far,
+    uint64_t since_ns;     // append of the oldest entry that is not written; 0 = none, or measured already
     bool busy;             // and whether that carried many entries
     bool dirty;            // in the shard's list of outlets to flush
     bool settling;         // in the list of outlets to trim
@@ -81,8 +82,8 @@ void outlet_remove(struct shard *sh, uint32_t index, uint32_t conn);
 enum err outlet_merge(struct shard *sh, uint32_t index, enum dialect_id d, struct segment **segs,
                       uint32_t n) WARN_UNUSED;
 // New entries. Takes the references.
-void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, const struct advance_seg *segs,
-                    uint32_t n);
+void outlet_advance(struct shard *sh, uint32_t index, uint64_t head, uint64_t since_ns,
+                    const struct advance_seg *segs, uint32_t n);
 // True if what is announced to it now is written a little later; a reply to one of its readers may wait for that.
 bool outlet_waits(const struct shard *sh, const struct outlet *o);
 // End of turn: marks readers dirty.

@@ -117,6 +117,7 @@ struct advance {
     struct mail mail;
     struct ref outlet;
     uint64_t head;
+    uint64_t since_ns; // when the turn began in which the oldest of them was appended
     uint32_t seg_count;
     struct advance_seg segs[];
 };

@@ -215,13 +215,14 @@ void room_announce_to(struct shard *sh, uint32_t index, uint32_t shard)
             a->seg_count = feed_collect(r, f, d, a->segs, a->seg_count);
     a->outlet = f->outlet;
     a->head = r->log.head;
+    a->since_ns = sh->turn_ns;
     f->head = r->log.head;
     if (shard != sh->index) {
         shard_post(sh, shard, &a->mail);
         return;
     }
     if (slab_get(&sh->outlets, a->outlet.index, a->outlet.gen) != NULL) {
-        outlet_advance(sh, a->outlet.index, a->head, a->segs, a->seg_count);
+        outlet_advance(sh, a->outlet.index, a->head, a->since_ns, a->segs, a->seg_count);
         a->seg_count = 0;
     }
     mail_discard(sh->mem, &a->mail);

@@ -297,7 +297,7 @@ static void on_advance(struct shard *sh, struct advance *a)
 {
     if (slab_get(&sh->outlets, a->outlet.index, a->outlet.gen) == NULL)
         return; // the last reader left meanwhile; mail_discard drops the references
-    outlet_advance(sh, a->outlet.index, a->head, a->segs, a->seg_count);
+    outlet_advance(sh, a->outlet.index, a->head, a->since_ns, a->segs, a->seg_count);
     a->seg_count = 0;
 }
 
@@ -408,11 +408,13 @@ void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32
     sh->now_ms = now_ms;
     sh->wall_ms = wall_ms;
     sh->utc_offset_s = utc_offset_s;
-    metric_add(&sh->metrics->turns, 1);
+    sh->turn_ns = now_ms * 1000000;
     // Here, when what the driver had time for has been written: what a join brings in this turn must have its first
     // chance.
     outlets_settle(sh);
 }
+
+void shard_turn_began_ns(struct shard *sh, uint64_t now_ns) { sh->turn_ns = now_ns; }
 
 void shard_turn_end(struct shard *sh)
 {

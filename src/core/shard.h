@@ -19,7 +19,7 @@
 //   2. shard_on_accept / _bytes / _eof / _writable / _mail ...   in any number and order
 //   3. shard_turn_end                              timers, deadlines, announcements of new entries
 //   4. shard_pull_mail for every other shard       until NULL or that mailbox is full
-//   5. shard_pull_dirty ... shard_output, write, shard_output_done     until false
+//   5. shard_pull_dirty ... shard_output, write, shard_output_done     until false, then shard_on_written
 //   6. shard_pull_closed                           close the sockets; the index may be used again at once
 //   7. shard_pull_reread                           these connections were paused: read them again
 //   8. wait until an event or shard_next_due_ms
@@ -102,6 +102,11 @@ struct metrics *shard_metrics(struct shard *sh);
 
 // now_ms: monotonic, never 0, never goes back. wall_ms: since 1970 UTC, may jump. utc_offset_s: local time.
 void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32_t utc_offset_s);
+// For the histogram of publish to write: when this turn began, on the clock of now_ms but finer. Right after
+// shard_turn_begin, or not at all.
+void shard_turn_began_ns(struct shard *sh, uint64_t now_ns);
+// The turn's writes are made: one sample for each room that was flushed here, from the append of its oldest entry.
+void shard_on_written(struct shard *sh, uint64_t now_ns);
 
 // A new connection. ERR_LIMIT when the pool is full or draining, ERR_NOMEM; the driver then closes the socket.
 enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer,

@@ -52,6 +52,7 @@ struct shard {
     struct mem *mem;
 
     uint64_t now_ms, wall_ms; // of this turn
+    uint64_t turn_ns;         // the same as now_ms, as fine as the driver has it; for measuring only
     int32_t utc_offset_s;
     struct prng dice; // jitter
 

@@ -11,23 +11,34 @@
 #include "base/limits.h"
 #include "base/str.h"
 
+// Every type once, with its name for people (metrics, logs).
+// clang-format off
+#define COMMAND_TYPES(X) \
+    X(NONE, none) /* nothing to do (an empty line) */ \
+    X(HELLO, hello) \
+    X(JOIN, join) \
+    X(LEAVE, leave) \
+    X(SWITCH, switch) \
+    X(MESSAGE, message) \
+    X(DIRECT, direct) \
+    X(MEMBERS, members) \
+    X(HISTORY, history) \
+    X(ROOMS, rooms) \
+    X(PING, ping) \
+    X(NICK, nick) /* text dialect: a new display name */ \
+    X(HELP, help) /* text dialect */ \
+    X(QUIT, quit) /* text dialect */
+// clang-format on
+
 enum command_type {
-    CMD_NONE = 0, // nothing to do (an empty line)
-    CMD_HELLO,
-    CMD_JOIN,
-    CMD_LEAVE,
-    CMD_SWITCH,
-    CMD_MESSAGE,
-    CMD_DIRECT,
-    CMD_MEMBERS,
-    CMD_HISTORY,
-    CMD_ROOMS,
-    CMD_PING,
-    CMD_NICK, // text dialect: a new display name
-    CMD_HELP, // text dialect
-    CMD_QUIT, // text dialect
-    CMD_COUNT
+#define X(upper, lower) CMD_##upper,
+    COMMAND_TYPES(X)
+#undef X
+        CMD_COUNT
 };
+
+// "join" and so on; CMD_NONE is "none".
+const char *command_name(enum command_type type);
 
 struct command {
     enum command_type type;

@@ -73,27 +73,21 @@ const char *role_name(enum role role)
 const char *problem_name(enum problem_code code)
 {
     static const char *const names[PROBLEM_COUNT] = {
-        [PROBLEM_NONE] = "none",
-        [PROBLEM_BAD_JSON] = "bad_json",
-        [PROBLEM_BAD_COMMAND] = "bad_command",
-        [PROBLEM_UNKNOWN_TYPE] = "unknown_type",
-        [PROBLEM_TOO_LARGE] = "too_large",
-        [PROBLEM_BAD_ROOM] = "bad_room",
-        [PROBLEM_NOT_MEMBER] = "not_member",
-        [PROBLEM_ALREADY_MEMBER] = "already_member",
-        [PROBLEM_FORBIDDEN] = "forbidden",
-        [PROBLEM_UNAUTHORIZED] = "unauthorized",
-        [PROBLEM_TOKEN_EXPIRED] = "token_expired",
-        [PROBLEM_BANNED] = "banned",
-        [PROBLEM_MUTED] = "muted",
-        [PROBLEM_CONFLICT] = "conflict",
-        [PROBLEM_RATE_LIMITED] = "rate_limited",
-        [PROBLEM_LIMIT_REACHED] = "limit_reached",
-        [PROBLEM_ROOM_FULL] = "room_full",
-        [PROBLEM_UNAVAILABLE] = "unavailable",
-        [PROBLEM_DRAINING] = "draining",
-        [PROBLEM_INTERNAL] = "internal",
+#define X(upper, lower) #lower,
+        PROBLEMS(X)
+#undef X
     };
     ASSERT((unsigned)code < PROBLEM_COUNT);
     return names[code];
+}
+
+const char *command_name(enum command_type type)
+{
+    static const char *const names[CMD_COUNT] = {
+#define X(upper, lower) #lower,
+        COMMAND_TYPES(X)
+#undef X
+    };
+    ASSERT((unsigned)type < CMD_COUNT);
+    return names[type];
 }

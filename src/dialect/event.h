@@ -29,28 +29,35 @@ enum event_type {
 };
 
 // The protocol's stable error codes (docs/protocol/native.md).
+// clang-format off
+#define PROBLEMS(X) \
+    X(NONE, none) \
+    X(BAD_JSON, bad_json) \
+    X(BAD_COMMAND, bad_command) \
+    X(UNKNOWN_TYPE, unknown_type) \
+    X(TOO_LARGE, too_large) \
+    X(BAD_ROOM, bad_room) \
+    X(NOT_MEMBER, not_member) \
+    X(ALREADY_MEMBER, already_member) \
+    X(FORBIDDEN, forbidden) \
+    X(UNAUTHORIZED, unauthorized) \
+    X(TOKEN_EXPIRED, token_expired) \
+    X(BANNED, banned) \
+    X(MUTED, muted) \
+    X(CONFLICT, conflict) \
+    X(RATE_LIMITED, rate_limited) \
+    X(LIMIT_REACHED, limit_reached) \
+    X(ROOM_FULL, room_full) \
+    X(UNAVAILABLE, unavailable) \
+    X(DRAINING, draining) \
+    X(INTERNAL, internal)
+// clang-format on
+
 enum problem_code {
-    PROBLEM_NONE = 0,
-    PROBLEM_BAD_JSON,
-    PROBLEM_BAD_COMMAND,
-    PROBLEM_UNKNOWN_TYPE,
-    PROBLEM_TOO_LARGE,
-    PROBLEM_BAD_ROOM,
-    PROBLEM_NOT_MEMBER,
-    PROBLEM_ALREADY_MEMBER,
-    PROBLEM_FORBIDDEN,
-    PROBLEM_UNAUTHORIZED,
-    PROBLEM_TOKEN_EXPIRED,
-    PROBLEM_BANNED,
-    PROBLEM_MUTED,
-    PROBLEM_CONFLICT,
-    PROBLEM_RATE_LIMITED,
-    PROBLEM_LIMIT_REACHED,
-    PROBLEM_ROOM_FULL,
-    PROBLEM_UNAVAILABLE,
-    PROBLEM_DRAINING,
-    PROBLEM_INTERNAL,
-    PROBLEM_COUNT
+#define X(upper, lower) PROBLEM_##upper,
+    PROBLEMS(X)
+#undef X
+        PROBLEM_COUNT
 };
 
 // The code's wire name, "bad_json" and so on.

@@ -243,17 +243,10 @@ static void drain_look(struct loop *l)
 
 static void turn_measure(struct loop *l)
 {
-    static const uint32_t bounds_us[] = TURN_BUCKETS_US;
-    _Static_assert(sizeof bounds_us / sizeof bounds_us[0] + 1 == TURN_BUCKET_COUNT,
-                   "the last bucket is +Inf");
-
     l->turn_end_ns = clock_monotonic_ns();
     uint64_t us = (l->turn_end_ns - l->clock.now_ns) / 1000u;
-    uint32_t bucket = 0;
-    while (bucket < TURN_BUCKET_COUNT - 1 && us > bounds_us[bucket])
-        bucket++;
-    metric_add(&l->metrics->turn_buckets[bucket], 1);
-    metric_add(&l->metrics->turn_us_sum, us);
+    time_add(&l->metrics->turn, us);
+    shard_on_written(l->shard, l->turn_end_ns);
 
     uint32_t slow_ms = atomic_load_explicit(&l->shared->live.turn_slow_ms, memory_order_relaxed);
     if (slow_ms > 0 && us >= (uint64_t)slow_ms * 1000u) {
@@ -268,6 +261,7 @@ static void turn(struct loop *l, uint32_t event_count)
     l->turn_bytes_read = 0;
     uint32_t requests = take_requests(l);
     shard_turn_begin(l->shard, l->clock.now_ms, l->clock.wall_ms, l->clock.utc_offset_s);
+    shard_turn_began_ns(l->shard, l->clock.now_ns);
     if (requests & REQUEST_DRAIN)
         drain_begin(l);
 

@@ -89,7 +89,10 @@ static void read_entry(struct world *w, int room, int epoch, uint64_t offset, co
 // Octets of an entry in all tracks, at the very most: each octet of its data may be escaped to six.
 static uint64_t entry_bytes_worst(const struct world *w) { return 4 * (6 * (uint64_t)w->plan.data_max + 1000); }
 
-enum { AGE_LATE_MS = 5000 }; // old entries go in bunches, by a timer, on a shard that may be stalled
+enum {
+    AGE_EARLY_MS = 200, // what a log may be wrong about an age (core/log.h), and more
+    AGE_LATE_MS = 5000, // old entries go in bunches, by a timer, on a shard that may be stalled
+};
 
 static void check_limits(struct world *w, int room, struct numbering *n, const struct probed_log *log)
 {
@@ -98,7 +101,7 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     if (gone != NULL && gone->first_ms != 0) {
         uint64_t entries = log->head + 2 - log->tail, age = w->now_ms - gone->first_ms;
         if (entries <= s->log_entries && entries * entry_bytes_worst(w) <= s->log_bytes &&
-            age + LOG_SKEW_MS < s->log_age_ms)
+            age + AGE_EARLY_MS < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
                        (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,
                        (unsigned long long)entries - 1);

@@ -301,6 +301,7 @@ void node_turn(struct world *w, struct node *n)
         if (to != n->index)
             give_mail(w, n, to);
     give_bytes(w, n);
+    shard_on_written(n->shard, w->now_ms * 1000000);
     give_ends(w, n);
     ledger_read(w, n);
 }

@@ -283,7 +283,7 @@ test('D9: who never answers a ping is dropped; who answers, or just talks, is no
       return dead.tcp.ended || dead.tcp.closed;
     }, 8000);
     await talking;
-    assert.equal((await server.metrics())['plenum_closed_total{reason="heartbeat"}'], 1);
+    assert.equal((await server.metrics())['plenum_connections_closed_total{reason="heartbeat"}'], 1);
     let pongs = 0; // the talker got pings and never answered one
     let pings = 0;
     while (pongs < spoken) {

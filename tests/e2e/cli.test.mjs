@@ -291,7 +291,16 @@ test('/metrics is Prometheus text, /healthz and /readyz answer', async (t) => {
     assert.equal(all.get(name), value, name);
   }
   assert.equal(all.get('plenum_turn_seconds_bucket{le="+Inf"}'), all.get('plenum_turn_seconds_count'));
-  for (const name of ['plenum_messages_per_write', 'plenum_memory_used_bytes', 'plenum_deliveries_total', 'plenum_lag_entries_max']) {
+  for (const [name, value] of [['plenum_connections_closed_total{reason="slow"}', 0], ['plenum_errors_total{code="bad_room"}', 0],
+    ['plenum_commands_total{type="join"}', 2], ['plenum_commands_total{type="hello"}', 2], ['plenum_commands_total{type="message"}', 1]]) {
+    assert.equal(all.get(name), value, name);
+  }
+  assert.ok(all.get('plenum_connections_accepted_total') >= 2);
+  const flushes = all.get('plenum_publish_to_write_seconds_count');
+  assert.ok(flushes >= 1, 'what was said was written');
+  assert.equal(all.get('plenum_publish_to_write_seconds_bucket{le="10"}'), flushes, 'and within 10 s');
+  assert.ok(all.get('plenum_publish_to_write_seconds_sum') > 0);
+  for (const name of ['plenum_writes_total', 'plenum_memory_used_bytes', 'plenum_deliveries_total', 'plenum_lag_entries_max']) {
     assert.ok(all.get(name) >= 0, name);
   }
   for (const [path, body] of [['/healthz', /ok|healthy|alive/], ['/readyz', /ready/]]) {

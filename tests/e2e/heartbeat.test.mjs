@@ -39,7 +39,7 @@ describe('heartbeats', { concurrency: true }, () => {
     assert.equal(deaf.closed.code, 1006, 'there is nobody to say goodbye to');
     const away = await watcher.hears('member:changed');
     assert.deepEqual([away.member.name, away.member.connected], ['Deaf', false]);
-    assert.equal(await server.metric('plenum_closed_total{reason="heartbeat"}'), 1);
+    assert.equal(await server.metric('plenum_connections_closed_total{reason="heartbeat"}'), 1);
     assert.equal(watcher.closed, null);
   });
 

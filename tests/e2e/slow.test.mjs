@@ -104,7 +104,7 @@ test('policy disconnect: closed with 1013, the others notice nothing', async (t)
   await within(slow.ended, 'the close');
   assert.equal(slow.closed.code, 1013);
   assertContiguous(slow.entries('busy').map((m) => m.offset).filter((o) => o > joined[1].offset), 'until then');
-  assert.equal(await server.metric('plenum_closed_total{reason="slow"}'), 1);
+  assert.equal(await server.metric('plenum_connections_closed_total{reason="slow"}'), 1);
   for (const c of others) {
     await until(() => c.messages('busy').length === 3000, 'all messages');
     assertContiguous(c.entries('busy').map((m) => m.offset));
@@ -151,7 +151,7 @@ for (const policy of ['gap', 'disconnect']) {
     assert.ok(all.get('plenum_write_slices_total') > slices, 'it took more than one turn');
     assert.equal(all.get('plenum_writes_blocked_total'), 0, 'every socket took what it was offered');
     assert.equal(all.get('plenum_gaps_total'), 0);
-    assert.equal(all.get('plenum_closed_total{reason="slow"}'), 0);
+    assert.equal(all.get('plenum_connections_closed_total{reason="slow"}'), 0);
     for (const client of readers) assert.equal(client.closed, null);
     for (const client of readers) client.cut();
   });

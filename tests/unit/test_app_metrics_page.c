@@ -178,7 +178,6 @@ static void test_empty(void **state)
 {
     (void)state;
     make_page(NULL, NULL);
-    assert_true(sample("plenum_messages_per_write") == 0);
     assert_true(sample("plenum_shards") == 2);
     assert_true(sample("plenum_build_info{version=\"1.2.3\"}") == 1);
 }
@@ -197,9 +196,8 @@ static void test_sums(void **state)
     metric_add(&loop1.reads, 6);
     make_page(NULL, NULL);
     assert_true(sample("plenum_deliveries_total") == 100);
-    assert_true(sample("plenum_messages_per_write") == 12.5);
-    assert_true(sample("plenum_closed_total{reason=\"normal\"}") == 5);
-    assert_true(sample("plenum_closed_total{reason=\"slow\"}") == 1);
+    assert_true(sample("plenum_connections_closed_total{reason=\"normal\"}") == 5);
+    assert_true(sample("plenum_connections_closed_total{reason=\"slow\"}") == 1);
     assert_true(sample("plenum_lag_entries_max") == 5); // the slowest, not a sum
     assert_true(sample("plenum_reads_total") == 6);
 }
@@ -214,6 +212,68 @@ static void test_every_counter_is_there(void **state)
 #undef X
 }
 
+// One counter of each kind is raised and found again under its own name: no two share a place.
+static void test_every_kind_is_there(void **state)
+{
+    (void)state;
+    char name[128];
+    for (uint32_t i = 1; i < CMD_COUNT; i++)
+        metric_add(&shard1.commands[i], i);
+    metric_add(&shard0.commands[CMD_NONE], 1000);
+    for (uint32_t i = 1; i < PROBLEM_COUNT; i++)
+        metric_add(&shard0.errors[i], i);
+    for (uint32_t i = 0; i < CLOSE_REASONS; i++)
+        metric_add(&shard1.closed[i], i + 1);
+    make_page(NULL, NULL);
+    assert_true(sample("plenum_commands_total{type=\"invalid\"}") == 1000);
+    assert_true(sample("plenum_commands_total{type=\"join\"}") == CMD_JOIN);
+    assert_true(sample("plenum_errors_total{code=\"not_member\"}") == PROBLEM_NOT_MEMBER);
+    assert_true(sample("plenum_connections_closed_total{reason=\"heartbeat\"}") == CLOSE_HEARTBEAT + 1);
+    for (uint32_t i = 1; i < CMD_COUNT; i++) {
+        snprintf(name, sizeof name, "plenum_commands_total{type=\"%s\"}", command_name((enum command_type)i));
+        assert_true(sample(name) == i);
+    }
+    for (uint32_t i = 1; i < PROBLEM_COUNT; i++) {
+        snprintf(name, sizeof name, "plenum_errors_total{code=\"%s\"}", problem_name((enum problem_code)i));
+        assert_true(sample(name) == i);
+    }
+    for (uint32_t i = 0; i < CLOSE_REASONS; i++) {
+        snprintf(name, sizeof name, "plenum_connections_closed_total{reason=\"%s\"}",
+                 close_reason_name((enum close_reason)i));
+        assert_true(sample(name) == i + 1);
+    }
+}
+
+static bool ends_with(str s, str tail) { return s.n >= tail.n && str_eq(str_skip(s, s.n - tail.n), tail); }
+
+// What `promtool check metrics` asks of names, and what it does not: a counter ends in _total and nothing else does, units
+// are base units and at the end, no label is in a name.
+static void test_names_follow_the_conventions(void **state)
+{
+    (void)state;
+    static const char *const not_units[] = {"_ms",        "_us",   "_ns",      "_minutes",
+                                            "_hours",     "_kb",   "_mb",      "_kilobytes",
+                                            "_megabytes", "_bits", "_percent", "_milliseconds"};
+    struct test_mem tm;
+    struct mem mem;
+    test_mem_init(&tm, &mem);
+    process_stats_init(&process);
+    make_page(&mem, &process);
+    for (size_t i = 0; i < parsed.families_n; i++) {
+        str name = str_from_cstr(parsed.families[i]);
+        bool counter = strcmp(parsed.types[i], "counter") == 0;
+        assert_int_equal(ends_with(name, STR("_total")), counter);
+        assert_true(str_starts(name, STR("plenum_")) || str_starts(name, STR("process_")));
+        assert_false(ends_with(name, STR("_count")) || ends_with(name, STR("_sum")) ||
+                     ends_with(name, STR("_bucket")));
+        for (size_t c = 0; c < name.n; c++)
+            assert_true(islower((unsigned char)name.p[c]) || isdigit((unsigned char)name.p[c]) ||
+                        name.p[c] == '_');
+        for (size_t u = 0; u < ARRAY_LEN(not_units); u++)
+            assert_false(ends_with(name, str_from_cstr(not_units[u])));
+    }
+}
+
 static void test_large_numbers_are_exact(void **state)
 {
     (void)state;
@@ -223,28 +283,62 @@ static void test_large_numbers_are_exact(void **state)
     assert_true(sample("plenum_sent_bytes_total") == 9007199254740985.0);
 }
 
-static void test_histogram(void **state)
+static void histogram_is_right(const char *name, struct time_histogram *a, struct time_histogram *b)
 {
-    (void)state;
-    static const uint32_t bounds_us[] = TURN_BUCKETS_US;
-    double all = 0;
-    for (size_t i = 0; i < TURN_BUCKET_COUNT; i++) {
-        metric_add(&shard0.turn_buckets[i], i + 1);
-        metric_add(&shard1.turn_buckets[i], 1);
+    static const uint32_t bounds_us[] = TIME_BOUNDS_US;
+    char text[128];
+    double all = 0, before = 0;
+    for (size_t i = 0; i < TIME_BUCKETS; i++) {
+        metric_add(&a->buckets[i], i + 1);
+        metric_add(&b->buckets[i], 1);
         all += (double)i + 2;
     }
-    metric_add(&shard0.turn_us_sum, 1500000);
+    metric_add(&a->us_sum, 1500000);
     make_page(NULL, NULL);
-    double before = 0;
     for (size_t i = 0; i < ARRAY_LEN(bounds_us); i++) {
-        char name[64];
-        snprintf(name, sizeof name, "plenum_turn_seconds_bucket{le=\"%g\"}", bounds_us[i] / 1e6);
-        assert_true(sample(name) == before + (double)i + 2); // cumulative
-        before = sample(name);
+        snprintf(text, sizeof text, "%s_bucket{le=\"%g\"}", name, bounds_us[i] / 1e6);
+        assert_true(sample(text) == before + (double)i + 2); // cumulative
+        before = sample(text);
     }
-    assert_true(sample("plenum_turn_seconds_bucket{le=\"+Inf\"}") == all);
-    assert_true(sample("plenum_turn_seconds_count") == all);
-    assert_true(fabs(sample("plenum_turn_seconds_sum") - 1.5) < 1e-9);
+    snprintf(text, sizeof text, "%s_bucket{le=\"10\"}", name);
+    assert_true(sample(text) == before); // up to 10 s
+    snprintf(text, sizeof text, "%s_bucket{le=\"+Inf\"}", name);
+    assert_true(sample(text) == all);
+    snprintf(text, sizeof text, "%s_count", name);
+    assert_true(sample(text) == all);
+    snprintf(text, sizeof text, "%s_sum", name);
+    assert_true(fabs(sample(text) - 1.5) < 1e-9);
+}
+
+static void test_histograms(void **state)
+{
+    (void)state;
+    histogram_is_right("plenum_turn_seconds", &shard0.turn, &shard1.turn);
+    histogram_is_right("plenum_publish_to_write_seconds", &shard0.publish, &shard1.publish);
+}
+
+static void test_times_find_their_bucket(void **state)
+{
+    (void)state;
+    struct time_histogram h = {0};
+    const struct {
+        uint64_t us;
+        uint32_t bucket;
+    } cases[] = {{0, 0},
+                 {50, 0},
+                 {51, 1},
+                 {1000, 4},
+                 {1001, 5},
+                 {10000000, TIME_BUCKETS - 2},
+                 {10000001, TIME_BUCKETS - 1}};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint64_t had = metric_get(&h.buckets[cases[i].bucket]);
+        time_add(&h, cases[i].us);
+        sum += cases[i].us;
+        assert_int_equal(metric_get(&h.buckets[cases[i].bucket]), had + 1);
+    }
+    assert_int_equal(metric_get(&h.us_sum), sum);
 }
 
 static void test_memory_and_process(void **state)
@@ -291,7 +385,10 @@ int main(void)
         cmocka_unit_test_setup(test_sums, setup),
         cmocka_unit_test_setup(test_every_counter_is_there, setup),
         cmocka_unit_test_setup(test_large_numbers_are_exact, setup),
-        cmocka_unit_test_setup(test_histogram, setup),
+        cmocka_unit_test_setup(test_every_kind_is_there, setup),
+        cmocka_unit_test_setup(test_names_follow_the_conventions, setup),
+        cmocka_unit_test_setup(test_histograms, setup),
+        cmocka_unit_test_setup(test_times_find_their_bucket, setup),
         cmocka_unit_test_setup(test_memory_and_process, setup),
         cmocka_unit_test_setup(test_process_sampling, setup),
     };

@@ -353,7 +353,7 @@ static void a_lost_segment_leaves_no_hole(void **state)
         for (uint64_t i = 0; i < 6; i++)
             segs[i] = (struct advance_seg){.track = DIALECT_JSON, .seg = segment_of(n, 16 - 3 * i)};
         net_fail_one(n, k);
-        outlet_advance(sh, index, 18, segs, 6);
+        outlet_advance(sh, index, 18, 1, segs, 6);
         bool failed = atomic_load(&n->t.failed) != 0;
         net_fail_end(n);
         struct chain *chain = &o->chains[DIALECT_JSON];

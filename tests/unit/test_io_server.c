@@ -110,10 +110,10 @@ static void slow_turns_are_reported(void **state)
     assert_true(world_io_notices(&w, IO_NOTICE_TURN_SLOW, 1) >= 1);
     struct metrics *m = server_metrics(w.server, 0);
     uint64_t long_turns = 0;
-    for (uint32_t i = 9; i < TURN_BUCKET_COUNT; i++) // above 25 ms
-        long_turns += metric_get(&m->turn_buckets[i]);
+    for (uint32_t i = 9; i < TIME_BUCKETS; i++) // above 25 ms
+        long_turns += metric_get(&m->turn.buckets[i]);
     assert_true(long_turns >= 1);
-    assert_true(metric_get(&m->turn_us_sum) >= 30000);
+    assert_true(metric_get(&m->turn.us_sum) >= 30000);
     assert_true(metric_get(&server_io_metrics(w.server, 0)->turns_slow) >= 1);
     close(fd);
     assert_true(world_end(&w));
