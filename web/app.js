@@ -179,6 +179,11 @@ for (const query of [narrow, medium]) query.addEventListener('change', () => { d
 // ---- dialogs ----------------------------------------------------------------------------------------------------
 
 function askName(error) {
+  const wanted = wantedByAddress();
+  if (wanted?.kind === 'room') {
+    $('name-place').replaceChildren('You are invited to ', h('bdi.strong', {}, `#${nameShown(wanted.name)}`),
+      '. Pick the name that people there will see; you can change it at any time.');
+  }
   $('name-input').value = person.name;
   $('name-error').hidden = !error;
   $('name-error').textContent = error ?? '';

@@ -52,6 +52,7 @@ describe('the chat page for everybody', () => {
     person.page.setDefaultTimeout(20_000);
     await person.page.goto(`${line.url}/#room=blank`);
     await person.sees('[data-testid=name-dialog][open]');
+    assert.match(await person.id('name-dialog').textContent(), /invited to #blank/);
     await look(person, 'the first dialog');
     await person.id('name-input').fill('Ada');
     await person.id('name-submit').click();
