@@ -169,6 +169,10 @@ export interface MembersPage {
 export interface HistoryPage {
   type: 'history';
   room: string;
+  /** Of the numbering that the offsets belong to. */
+  epoch: string;
+  /** With `since` only: false says that the log does not hold all that came after it, and nothing is given. */
+  recovered?: boolean;
   history: Entry[];
 }
 

@@ -62,25 +62,29 @@ void home_members(struct shard *sh, const struct ask *a, uint32_t room)
 
 // --- history
 
-// The offsets of the page: from..to, at most `limit`.
-static void history_range(const struct room *r, const struct command *cmd, uint64_t *ret_from,
-                          uint64_t *ret_to)
-{
-    const struct log *l = &r->log;
-    uint32_t limit = page_limit(cmd);
+// The offsets of the page: from..to, at most `limit`; none where to < from.
+struct range {
     uint64_t from, to;
-    if (cmd->has_since) {
-        bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN));
-        from = same && cmd->since_offset + 1 > l->tail ? cmd->since_offset + 1 : l->tail;
-        to = from + limit - 1 < l->head ? from + limit - 1 : l->head;
-    } else {
-        to = cmd->has_before && cmd->before_offset <= l->head ? cmd->before_offset - 1 : l->head;
-        from = to >= limit ? to - limit + 1 : 1;
-        if (from < l->tail)
-            from = l->tail;
-    }
-    *ret_from = from;
-    *ret_to = to;
+};
+
+static struct range history_forward(const struct log *l, uint64_t since, uint32_t limit)
+{
+    uint64_t from = since + 1;
+    return (struct range){from, from + limit - 1 < l->head ? from + limit - 1 : l->head};
+}
+
+static struct range history_backward(const struct log *l, const struct command *cmd, uint32_t limit)
+{
+    uint64_t to = cmd->has_before && cmd->before_offset <= l->head ? cmd->before_offset - 1 : l->head;
+    uint64_t from = to >= limit ? to - limit + 1 : 1;
+    return (struct range){from < l->tail ? l->tail : from, to};
+}
+
+// As for a join: all that came after `since` is there, or nothing of it is given out (never a partial recovery).
+static bool history_reaches(const struct room *r, const struct command *cmd)
+{
+    return str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= r->log.head &&
+           cmd->since_offset + 1 >= r->log.tail;
 }
 
 static size_t entry_size(const struct entry *e)
@@ -95,29 +99,39 @@ void home_history(struct shard *sh, const struct ask *a, uint32_t room)
         home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND, "`before` must be 1 or more.");
         return;
     }
-    uint64_t from, to;
-    history_range(r, &a->cmd, &from, &to);
-    size_t max = from <= to ? (size_t)(to - from + 1) : 0;
+    bool forward = a->cmd.has_since, reaches = forward && history_reaches(r, &a->cmd);
+    struct range page = {1, 0};
+    if (!forward)
+        page = history_backward(&r->log, &a->cmd, page_limit(&a->cmd));
+    else if (reaches)
+        page = history_forward(&r->log, a->cmd.since_offset, page_limit(&a->cmd));
+    size_t max = page.from <= page.to ? (size_t)(page.to - page.from + 1) : 0;
     struct entry *entries = mem_alloc(sh->mem, (max + 1) * sizeof *entries);
     if (entries == NULL) {
         list_memory_out(sh, a);
         return;
     }
     // With `since` the page fills from its old end, otherwise from its new one; bytes may cut it short.
-    size_t n = 0, bytes = 0, first = a->cmd.has_since ? 0 : max;
+    size_t n = 0, bytes = 0, first = forward ? 0 : max;
     while (n < max) {
-        uint64_t offset = a->cmd.has_since ? from + n : to - n;
-        struct entry *e = a->cmd.has_since ? &entries[n] : &entries[first - 1];
+        uint64_t offset = forward ? page.from + n : page.to - n;
+        struct entry *e = forward ? &entries[n] : &entries[first - 1];
         log_entry(&r->log, offset, room_name(r), e);
         bytes += entry_size(e);
         if (n != 0 && bytes > sh->settings->reply_bytes)
             break;
         n++;
-        first -= a->cmd.has_since ? 0 : 1;
+        first -= forward ? 0 : 1;
     }
     struct answer ans = {.effect = EFFECT_NONE};
-    struct event ev = {
-        .type = EV_HISTORY, .id = a->cmd.id, .room = room_name(r), .entries = entries + first, .list_n = n};
+    struct event ev = {.type = EV_HISTORY,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .has_recovered = forward,
+                       .recovered = reaches,
+                       .entries = entries + first,
+                       .list_n = n};
     home_answer_event(sh, a, &ans, &ev);
     mem_free(sh->mem, entries, (max + 1) * sizeof *entries);
 }

@@ -91,8 +91,8 @@ struct event {
     // EV_JOINED: offset, epoch, and
     enum role role;
     uint64_t members_count;
-    bool with_members; // `members` below is part of the reply
-    bool has_recovered, recovered;
+    bool with_members;             // `members` below is part of the reply
+    bool has_recovered, recovered; // also EV_HISTORY
     bool has_left;
     str left; // EV_JOINED after a switch: the room left
 
@@ -102,7 +102,7 @@ struct event {
     // EV_ACK
     bool has_offset, duplicate, has_delivered;
     uint64_t offset; // also EV_JOINED
-    str epoch;       // also EV_JOINED
+    str epoch;       // also EV_JOINED, EV_HISTORY
     uint32_t delivered;
 
     // EV_DIRECT

@@ -151,6 +151,14 @@ static void put_next(struct buf *out, str next)
     json_put_string(out, next);
 }
 
+static void put_recovered(struct buf *out, const struct event *ev)
+{
+    if (!ev->has_recovered)
+        return;
+    BUF_PUT_LIT(out, ",\"recovered\":");
+    put_bool(out, ev->recovered);
+}
+
 static void put_welcome(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("welcome"), ev->id);
@@ -190,10 +198,7 @@ static void put_joined(struct buf *out, const struct event *ev)
     buf_put_u64(out, ev->members_count);
     if (ev->with_members)
         put_members(out, ev);
-    if (ev->has_recovered) {
-        BUF_PUT_LIT(out, ",\"recovered\":");
-        put_bool(out, ev->recovered);
-    }
+    put_recovered(out, ev);
     if (ev->has_left) {
         BUF_PUT_LIT(out, ",\"left\":");
         json_put_string(out, ev->left);
@@ -271,6 +276,9 @@ static void put_history(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("history"), ev->id);
     put_room(out, ev->room);
+    BUF_PUT_LIT(out, ",\"epoch\":");
+    json_put_string(out, ev->epoch);
+    put_recovered(out, ev);
     BUF_PUT_LIT(out, ",\"history\":[");
     for (size_t i = 0; i < ev->list_n; i++) {
         if (i > 0)

@@ -182,6 +182,27 @@ static bool next_object(str *list, str *ret)
     return false;
 }
 
+// What is said about `since`; the lowest offset the first row may have is returned, 0 = any, UINT64_MAX = no row at all.
+static uint64_t history_since(struct world *w, struct client *c, const struct heard *h, const struct asked *a,
+                              int room, int epoch)
+{
+    bool recovered = true_of(h, "recovered");
+    struct numbering *n = truth_numbering(w, room, epoch);
+    if ((raw_of(h, "recovered").p != NULL) != a->has_since)
+        trace_fail(w, c, "RESUME: `recovered` of the history of %s is %s", w->room_names[room],
+                   a->has_since ? "not there" : "there without `since`");
+    if (!a->has_since)
+        return 0;
+    if (recovered && a->since_epoch != epoch)
+        trace_fail(w, c, "RESUME: history of %s recovered, but its epoch is another one",
+                   w->room_names[room]);
+    // Tails only rise: what the log holds now, it held when the home answered.
+    if (!recovered && a->since_epoch == epoch && a->since < c->seats[room].next && a->since + 1 >= n->tail)
+        trace_fail(w, c, "RESUME: history of %s not recovered, though the log holds all from offset %llu on",
+                   w->room_names[room], (unsigned long long)a->since + 1);
+    return recovered ? a->since + 1 : UINT64_MAX;
+}
+
 // Rows are facts like live entries, one after the other.
 static void hear_history(struct world *w, struct client *c, const struct heard *h)
 {
@@ -191,6 +212,12 @@ static void hear_history(struct world *w, struct client *c, const struct heard *
     str list = raw_of(h, "history"), row;
     if (room != a.room)
         trace_fail(w, c, "ORDER: history of another room than was asked for");
+    char epoch_text[EPOCH_MAX];
+    int epoch = truth_epoch(w, room, string_of(w, c, h, "epoch", epoch_text, sizeof epoch_text));
+    if (c->seats[room].on && epoch != c->seats[room].epoch)
+        trace_fail(w, c, "ORDER: history of %s is of another epoch than the room one is in",
+                   w->room_names[room]);
+    uint64_t first = history_since(w, c, h, &a, room, epoch);
     while (next_object(&list, &row)) {
         struct heard e;
         char scratch[32];
@@ -199,13 +226,15 @@ static void hear_history(struct world *w, struct client *c, const struct heard *
         uint64_t offset = offset_of(w, c, &e, "offset");
         if (room_of(w, c, &e) != room)
             trace_fail(w, c, "ISOLATION: history of %s has a row of another room", w->room_names[room]);
+        if (before == 0 && first != 0 && offset != first)
+            trace_fail(w, c, "RESUME: history of %s begins at offset %llu", w->room_names[room],
+                       (unsigned long long)offset);
         if (before != 0 && offset != before + 1)
             trace_fail(w, c, "ORDER: history of %s goes from offset %llu to %llu", w->room_names[room],
                        (unsigned long long)before, (unsigned long long)offset);
         before = offset;
         struct fact f = fact_of(w, c, &e, kind);
-        if (c->seats[room].on)
-            truth_observe(w, c, room, c->seats[room].epoch, offset, &f);
+        truth_observe(w, c, room, epoch, offset, &f);
     }
 }
 

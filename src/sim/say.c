@@ -151,6 +151,15 @@ void say_hello(struct world *w, struct client *c)
     draft_send(w, c, &d);
 }
 
+static void draft_since(struct world *w, struct draft *d, const struct asked *a)
+{
+    draft_key(d, "since");
+    BUF_PUT_LIT(&d->b, "{\"epoch\":");
+    json_put_string(&d->b, str_from_cstr(truth_numbering(w, a->room, a->since_epoch)->epoch));
+    draft_number(d, "offset", a->since);
+    buf_put_char(&d->b, '}');
+}
+
 void say_join(struct world *w, struct client *c, int room, int from, bool remember)
 {
     struct asked *a = asks_push(w, c, from == NONE ? SAID_JOIN : SAID_SWITCH, true);
@@ -165,11 +174,7 @@ void say_join(struct world *w, struct client *c, int room, int from, bool rememb
         a->has_since = true;
         a->since_epoch = m->epoch;
         a->since = m->offset;
-        draft_key(&d, "since");
-        BUF_PUT_LIT(&d.b, "{\"epoch\":");
-        json_put_string(&d.b, str_from_cstr(truth_numbering(w, room, m->epoch)->epoch));
-        draft_number(&d, "offset", m->offset);
-        buf_put_char(&d.b, '}');
+        draft_since(w, &d, a);
     } else if (chance(w, 3)) {
         a->has_history = true;
         a->history = (uint32_t)roll(w, 20);
@@ -277,8 +282,15 @@ void say_history(struct world *w, struct client *c, int room)
     draft_string(&d, "room", w->room_names[room]);
     if (chance(w, 2))
         draft_number(&d, "limit", 1 + roll(w, 30));
-    if (c->seats[room].on && chance(w, 2))
-        draft_number(&d, "before", c->seats[room].next);
+    const struct seat *s = &c->seats[room];
+    if (s->on && chance(w, 3)) { // sometimes of a room that is gone, sometimes too far back or ahead
+        a->has_since = true;
+        a->since_epoch = (int)roll(w, (uint64_t)s->epoch + 1);
+        a->since = s->next - 1 - roll(w, s->next < 40 ? s->next : 40) + (chance(w, 8) ? 1000 : 0);
+        draft_since(w, &d, a);
+    } else if (s->on && chance(w, 2)) {
+        draft_number(&d, "before", s->next);
+    }
     draft_send(w, c, &d);
 }
 

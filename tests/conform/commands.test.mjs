@@ -431,6 +431,15 @@ test('history, since, recovered, gap, other epochs', async () => {
     assert.deepEqual(offsets(before.history), [last - 8, last - 7, last - 6]);
     const after = await writer.call({ type: 'history', room: 'r', since: { epoch, offset: last - 3 }, limit: 2 });
     assert.deepEqual(offsets(after.history), [last - 2, last - 1]);
+    assert.deepEqual([before.epoch, before.recovered, after.epoch, after.recovered], [epoch, undefined, epoch, true]);
+    // What is not all there is not given in part, and it says so.
+    for (const since of [{ epoch: 'another', offset: last - 3 }, { epoch, offset: 1 }, { epoch, offset: last + 1 },
+      { epoch: `${epoch}x`, offset: 0 }]) {
+      const page = await writer.call({ type: 'history', room: 'r', since });
+      assert.deepEqual([page.epoch, page.recovered, page.history], [epoch, false, []]);
+    }
+    const newest = await writer.call({ type: 'history', room: 'r', since: { epoch, offset: last } });
+    assert.deepEqual([newest.epoch, newest.recovered, newest.history], [epoch, true, []]);
     assert.deepEqual((await writer.call({ type: 'history', room: 'r', before: 1 })).history, []);
     assert.ok((await writer.call({ type: 'history', room: 'r', limit: 1000 })).history.length <= 50);
     await writer.close();

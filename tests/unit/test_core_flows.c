@@ -421,14 +421,19 @@ static void history_pages(void **state)
                 }
                 uint64_t from, to; // both included; slowly
                 if (since) {
-                    from = at + 1 > 51 ? at + 1 : 51;
+                    from = at + 1;
                     to = from + limit - 1 < 100 ? from + limit - 1 : 100;
+                    if (from < 51 || at > 100) // not all of it is there: none of it
+                        to = 0;
                 } else {
                     to = at - 1 < 100 ? at - 1 : 100;
                     from = to + 1 > limit ? to + 1 - limit : 1;
                     from = from > 51 ? from : 51;
                 }
                 str s = expect(c, "\"type\":\"history\",\"id\":1");
+                assert_true(contains(s, epoch));
+                assert_int_equal(contains(s, "\"recovered\":true"), since && at + 1 >= 51 && at <= 100);
+                assert_int_equal(contains(s, "\"recovered\":false"), since && (at + 1 < 51 || at > 100));
                 uint64_t count = 0;
                 for (const char *p = s.p; (p = memmem(p, (size_t)(s.p + s.n - p), "\"offset\":", 9)) != NULL;
                      p += 9) {

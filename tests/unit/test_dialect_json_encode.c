@@ -217,8 +217,17 @@ static void test_history_rows_are_live_entries(void **state)
     struct output live, list;
     output_init(&live);
     output_init(&list);
-    struct event ev = {.type = EV_HISTORY, .id = STR("6"), .room = STR("lobby"), .entries = entries};
-    check_event(&ev, "{\"type\":\"history\",\"id\":6,\"room\":\"lobby\",\"history\":[]}");
+    struct event ev = {
+        .type = EV_HISTORY, .id = STR("6"), .room = STR("lobby"), .epoch = STR("e1"), .entries = entries};
+    check_event(&ev, "{\"type\":\"history\",\"id\":6,\"room\":\"lobby\",\"epoch\":\"e1\",\"history\":[]}");
+    ev.has_recovered = true;
+    check_event(
+        &ev,
+        "{\"type\":\"history\",\"id\":6,\"room\":\"lobby\",\"epoch\":\"e1\",\"recovered\":false,\"history\":[]}");
+    ev.recovered = true;
+    check_event(
+        &ev,
+        "{\"type\":\"history\",\"id\":6,\"room\":\"lobby\",\"epoch\":\"e1\",\"recovered\":true,\"history\":[]}");
 
     ev.list_n = 3;
     str rest = json_get(encode_event(&list, DIALECT_JSON, &ev), "history");
