@@ -113,6 +113,9 @@ async function startPlenum(shards) {
     '--server.text=127.0.0.1:0',
     `--server.shards=${shards}`,
     '--limits.commands_per_s=0',
+    '--limits.rooms_created_per_s=0',
+    '--limits.address_rooms_created_per_s=0',
+    '--limits.address_rooms_percent=100',
     '--limits.connections_per_address=0',
   ]);
   const [, http, text] = await ready(server, /^ready http=\S*:(\d+) text=\S*:(\d+)/m);

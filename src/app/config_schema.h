@@ -97,6 +97,16 @@ enum config_kind {
       "Bytes read from one connection before the others have their turn.") \
     X(limits, rooms, UINT, START, 1, 1 << 24, "", "100000", "rooms", \
       "Rooms per shard at a time. Each shard is home to its share of all rooms.") \
+    X(limits, rooms_created_per_s, UINT, LIVE, 1, 1000000, "no limit", "5", "rooms/s", \
+      "New rooms per second of one user, over all its connections. Beyond it a join that would make one gets `rate_limited`. Each shard counts for the rooms it is home to, as with limits.rooms.") \
+    X(limits, rooms_created_burst, UINT, LIVE, 1, 1000000, "", "100", "rooms", \
+      "New rooms that a user may make at once after it made none.") \
+    X(limits, address_rooms_created_per_s, UINT, LIVE, 1, 1000000, "no limit", "50", "rooms/s", \
+      "New rooms per second of one IP address (IPv6: of one /64), over all its users. Raise it where everybody comes through one proxy.") \
+    X(limits, address_rooms_created_burst, UINT, LIVE, 1, 1000000, "", "1000", "rooms", \
+      "New rooms that an address may make at once after it made none.") \
+    X(limits, address_rooms_percent, UINT, LIVE, 1, 100, "", "25", "%", \
+      "Share of limits.rooms that rooms made from one address may take up at a time. One more gets `limit_reached`. 100 where everybody comes through one proxy.") \
     X(limits, handshake_ms, UINT, LIVE, 100, 600000, "", "10000", "ms", \
       "From accept to a complete HTTP request; also how long an idle keep-alive connection stays.") \
     X(limits, hello_ms, UINT, LIVE, 100, 600000, "", "60000", "ms", \
@@ -108,7 +118,7 @@ enum config_kind {
     X(rooms, members_max, UINT, LIVE, 1, 1 << 24, "", "100000", "users", \
       "Members of one room. One more gets `room_full`.") \
     X(rooms, grace_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "30", "s", \
-      "How long an empty room keeps its log before it is gone.") \
+      "How long an empty room keeps its log before it is gone. One in which nothing was ever said goes with its last member.") \
     X(rooms, member_grace_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "30", "s", \
       "How long a member without a connection stays, shown as not connected.") \
     X(rooms, presence_exact_max, UINT, LIVE, 0, 1 << 24, "", "200", "users", \

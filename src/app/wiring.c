@@ -98,6 +98,9 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .turn_bytes = c->limits_turn_bytes,
 
         .rooms_max = c->limits_rooms,
+        .rooms_user = {c->limits_rooms_created_per_s, c->limits_rooms_created_burst},
+        .rooms_address = {c->limits_address_rooms_created_per_s, c->limits_address_rooms_created_burst},
+        .rooms_address_percent = c->limits_address_rooms_percent,
         .rooms_per_connection = c->rooms_per_connection_max,
         .room_members_max = c->rooms_members_max,
         .room_grace_ms = c->rooms_grace_s * 1000,

@@ -71,6 +71,7 @@ enum err shard_on_accept(struct shard *sh, enum transport transport, const struc
         slab_free(&sh->conns, index);
         return ERR_NOMEM;
     }
+    c->address = peer->print;
     c->tokens = sh->settings->commands_burst * 1000;
     c->tokens_ms = (uint32_t)sh->now_ms;
     c->heard_tick = tick_at(sh->now_ms);

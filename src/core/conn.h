@@ -142,6 +142,7 @@ struct conn {
     uint16_t noise;      // of the noise gate: what was counted and has not leaked away,
     uint16_t noise_tick; // and when that was
     uint32_t tokens;     // of the command bucket, in thousandths
+    uint32_t address;    // print of the peer's, see struct peer
     uint32_t tokens_ms;  // when they were counted, low bits of now
     uint16_t member_n, member_cap;
     union {

@@ -218,26 +218,10 @@ static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, ui
     mem_free(sh->mem, views, views_n * sizeof *views);
 }
 
-static bool join_room(struct shard *sh, const struct ask *a, uint32_t *ret_room)
-{
-    *ret_room = asked_room(sh, a);
-    if (*ret_room != MAP_NONE)
-        return true;
-    enum err e = room_create(sh, a->cmd.room, a->room_hash, ret_room);
-    if (e == OK)
-        return true;
-    if (e == ERR_LIMIT)
-        metric_add(&sh->metrics->limit_rooms, 1);
-    home_answer_problem(sh, a, EFFECT_REFUSED, e == ERR_LIMIT ? PROBLEM_LIMIT_REACHED : PROBLEM_UNAVAILABLE,
-                        e == ERR_LIMIT ? "There are as many rooms as there may be; join one that exists."
-                                       : "The server is out of memory; try again later.");
-    return false;
-}
-
 static void home_join(struct shard *sh, const struct ask *a)
 {
-    uint32_t room, member;
-    if (!join_room(sh, a, &room))
+    uint32_t room = asked_room(sh, a), member;
+    if (room == MAP_NONE && !home_create(sh, a, &room))
         return;
     struct room *r = room_at(sh, room);
     enum err e = track_make(sh, r, (enum dialect_id)a->dialect);

@@ -188,7 +188,7 @@ static void member_leave(struct shard *sh, uint32_t room, uint32_t index)
     if (r->members != 0)
         return;
     r->empty_ms = sh->now_ms;
-    room_timer(sh, room, sh->now_ms + sh->settings->room_grace_ms);
+    room_timer(sh, room, sh->now_ms + room_grace_ms(sh, r));
 }
 
 enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint32_t *ret_member)

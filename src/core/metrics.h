@@ -45,6 +45,7 @@ const char *close_reason_name(enum close_reason why);
     X(connections_accepted, "plenum_connections_accepted_total", "counter", "Connections accepted")         \
     X(sessions, "plenum_sessions", "gauge", "Connections that have said hello")                             \
     X(rooms, "plenum_rooms", "gauge", "Rooms that exist")                                                   \
+    X(rooms_created, "plenum_rooms_created_total", "counter", "Rooms made by a first join")                 \
     X(members, "plenum_members", "gauge", "Members of all rooms")                                           \
     X(memberships, "plenum_memberships", "gauge", "Rooms joined, summed over connections")                  \
     X(outlets, "plenum_outlets", "gauge", "Pairs of a room and a shard with connections in it")             \
@@ -70,6 +71,8 @@ const char *close_reason_name(enum close_reason why);
     X(limit_rate, "plenum_limit_hits_total{limit=\"rate\"}", "counter", "Refusals at a limit, by limit")    \
     X(limit_noise, "plenum_limit_hits_total{limit=\"noise\"}", "counter", "")                               \
     X(limit_rooms, "plenum_limit_hits_total{limit=\"rooms\"}", "counter", "")                               \
+    X(limit_rooms_rate, "plenum_limit_hits_total{limit=\"rooms_created\"}", "counter", "")                  \
+    X(limit_rooms_address, "plenum_limit_hits_total{limit=\"rooms_address\"}", "counter", "")               \
     X(limit_members, "plenum_limit_hits_total{limit=\"members\"}", "counter", "")                           \
     X(limit_message, "plenum_limit_hits_total{limit=\"message_bytes\"}", "counter", "")                     \
     X(limit_connections, "plenum_limit_hits_total{limit=\"connections\"}", "counter", "")                   \

@@ -67,6 +67,7 @@ struct ask {
     bool dropped;     // ASK_LEAVE: the connection went away; nobody waits for an answer
     bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
     bool has_key;
+    uint32_t address;  // of the connection, as in struct peer
     struct ref outlet; // ASK_JOIN: where the room's entries go on the edge
     struct ref room;   // the room at its home where the edge knows it, else REF_NONE
     struct ref member; // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE

@@ -102,8 +102,8 @@ enum err room_create(struct shard *sh, str name, uint64_t hash, uint32_t *ret_ro
     r->feeds = mem_zalloc(sh->mem, sh->shard_count * sizeof *r->feeds);
     if (r->name != NULL)
         memcpy(r->name, name.p, name.n);
-    uint64_t grace_over = sh->now_ms + sh->settings->room_grace_ms;
-    if (r->name == NULL || r->feeds == NULL || heap_set(&sh->room_timers, index, grace_over) != OK ||
+    // Looked at when this turn ends: if nobody came in after all, it goes.
+    if (r->name == NULL || r->feeds == NULL || heap_set(&sh->room_timers, index, sh->now_ms) != OK ||
         sorted_insert(sh, index) != OK) {
         room_free(sh, index);
         return ERR_NOMEM;
@@ -140,6 +140,7 @@ void room_remove(struct shard *sh, uint32_t index)
             if (sh->rooms_dirty.v[i] == index)
                 sh->rooms_dirty.v[i] = sh->rooms_dirty.v[--sh->rooms_dirty.n];
     sorted_remove(sh, index);
+    creators_release(&sh->creators, r->creator);
     map_remove(&sh->rooms_by_name, r->hash, index);
     room_free(sh, index);
     metric_sub(&sh->metrics->rooms, 1);
@@ -163,6 +164,7 @@ enum err room_append(struct shard *sh, uint32_t index, struct entry *e)
     }
     room_log_moved(sh, before, r->log.bytes);
     metric_add(&sh->metrics->entries, 1);
+    r->said |= e->type == ENTRY_MESSAGE;
     room_timer(sh, index, sh->now_ms + sh->settings->log_age_ms + AGE_SLACK_MS);
     if (!r->dirty) {
         r->dirty = true;
@@ -286,6 +288,11 @@ static void earlier(uint64_t *due, uint64_t candidate)
         *due = candidate;
 }
 
+uint32_t room_grace_ms(const struct shard *sh, const struct room *r)
+{
+    return r->said ? sh->settings->room_grace_ms : 0;
+}
+
 void room_on_timer(struct shard *sh, uint32_t index)
 {
     const struct settings *s = sh->settings;
@@ -297,11 +304,12 @@ void room_on_timer(struct shard *sh, uint32_t index)
     if (r->keys.n != 0)
         earlier(&due, sh->now_ms + s->idempotency_ms);
     if (r->members == 0 && r->sessions == 0) {
-        if (sh->now_ms - r->empty_ms >= s->room_grace_ms) {
+        uint32_t grace_ms = room_grace_ms(sh, r);
+        if (sh->now_ms - r->empty_ms >= grace_ms) {
             room_remove(sh, index);
             return;
         }
-        earlier(&due, r->empty_ms + s->room_grace_ms);
+        earlier(&due, r->empty_ms + grace_ms);
     }
     earlier(&due, log_age_due(sh, r));
     room_timer(sh, index, due > sh->now_ms ? due : sh->now_ms + 1);

@@ -4,6 +4,7 @@
 // offsets, checks what a member may do, and trims.
 //
 //   life:  first join creates it -> members come and go -> empty for rooms.grace -> gone with all its memory
+//          (nothing was ever said in it: gone at the end of the turn in which the last member went)
 //
 //   member:  connected --last session dropped--> away (connected:false) --rooms.member_grace--> left
 //                 ^----------- joins again -------'
@@ -60,6 +61,7 @@ struct room {
     uint8_t name_n;
     bool dirty;         // in the shard's list of rooms to announce
     bool count_pending; // a members:count entry is due
+    bool said;          // a message was appended: there is something to come back for
     char epoch[EPOCH_LEN];
     struct log log;
     struct map by_user;
@@ -72,6 +74,7 @@ struct room {
     struct feed *feeds; // one per shard
     uint32_t crowded;   // feeds that are; while there are any, publishes wait (core/pace.h)
     struct idempotency keys;
+    uint64_t creator;  // keyed hash of the address it was made from (core/creator.h); 0 = unknown
     uint64_t empty_ms; // since when there is no member; UINT64_MAX while there are some
     uint64_t count_ms; // when a members:count entry was last written
 };
@@ -97,6 +100,8 @@ void room_announce_to(struct shard *sh, uint32_t index, uint32_t shard);
 void rooms_announce(struct shard *sh);
 // Makes sure the room's timer fires by then.
 void room_timer(struct shard *sh, uint32_t index, uint64_t due_ms);
+// How long it is kept without members.
+uint32_t room_grace_ms(const struct shard *sh, const struct room *r);
 void room_on_timer(struct shard *sh, uint32_t index);
 void room_check(const struct shard *sh, uint32_t index);
 
@@ -116,6 +121,8 @@ void members_free(struct shard *sh, struct room *r);
 // --- asks at the home (home.c, home_lists.c)
 // Handles an ask and answers it, here or by mail. The ask and its strings are borrowed.
 void home_ask(struct shard *sh, const struct ask *a);
+// Makes the room that a join names; false (and answered) where there may not be one more.
+bool home_create(struct shard *sh, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
 void home_members(struct shard *sh, const struct ask *a, uint32_t room);
 void home_history(struct shard *sh, const struct ask *a, uint32_t room);
 void home_rooms(struct shard *sh, const struct ask *a);

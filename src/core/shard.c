@@ -93,6 +93,7 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
     map_init(&sh->outlets_by_name, mem);
     map_init(&sh->rooms_by_name, mem);
     heap_init(&sh->room_timers, mem);
+    creators_init(&sh->creators, mem);
     registry_init(&sh->registry, mem, registrations_max(settings));
     idempotency_init(&sh->direct_keys, mem);
     buf_init(&sh->encode, mem, 0);
@@ -148,6 +149,7 @@ void shard_destroy(struct shard *sh)
     map_deinit(&sh->outlets_by_name);
     map_deinit(&sh->rooms_by_name);
     heap_deinit(&sh->room_timers);
+    creators_deinit(&sh->creators);
     registry_deinit(&sh->registry);
     idempotency_deinit(&sh->direct_keys);
     buf_deinit(&sh->encode);
@@ -419,6 +421,8 @@ void shard_turn_began_ns(struct shard *sh, uint64_t now_ns) { sh->turn_ns = now_
 void shard_turn_end(struct shard *sh)
 {
     idempotency_expire(&sh->direct_keys, sh->now_ms, sh->settings->idempotency_ms);
+    if (sh->now_ms >= sh->creators.look_ms)
+        creators_expire(&sh->creators, &sh->settings->rooms_user, &sh->settings->rooms_address, sh->now_ms);
     run_deadlines(sh);
     run_room_timers(sh);
     run_drain(sh);
@@ -439,6 +443,7 @@ uint64_t shard_next_due_ms(const struct shard *sh)
     uint64_t due = sh->deadlines.next_sweep_ms;
     earlier(&due, heap_next_due(&sh->room_timers));
     earlier(&due, outlets_due_ms(sh));
+    earlier(&due, sh->creators.look_ms);
     if (sh->draining)
         earlier(&due, sh->drain_next_ms);
     earlier(&due, idempotency_due_ms(&sh->direct_keys, sh->settings->idempotency_ms));

@@ -50,9 +50,11 @@ enum { SPANS_MAX = 64 }; // most spans one shard_output gives
 
 enum transport { TRANSPORT_HTTP, TRANSPORT_LINE };
 
-// A peer's address as text, "127.0.0.1:51234" or "[::1]:51234".
+// A peer's address as text, "127.0.0.1:51234" or "[::1]:51234", and what it counts as: a hash of it without the port
+// (IPv4 whole, IPv6 /64) under a secret key, the same on every shard; 0 = unknown, and not counted.
 struct peer {
     char text[56];
+    uint32_t print;
 };
 
 // Something worth a log line. Strings borrow for the duration of the call and hold peers' bytes: escape them.

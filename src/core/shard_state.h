@@ -18,6 +18,7 @@
 #include "base/prng.h"
 #include "base/slab.h"
 #include "core/conn.h"
+#include "core/creator.h"
 #include "core/deadline.h"
 #include "core/outlet.h"
 #include "core/pace.h"
@@ -75,6 +76,7 @@ struct shard {
     struct index_list rooms_dirty;
     struct heap room_timers;
     struct slab members;
+    struct creators creators;
 
     struct registry registry;
     struct idempotency direct_keys;

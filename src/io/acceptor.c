@@ -161,6 +161,7 @@ static void admit(struct loop *l, uint32_t index, int fd, const struct address *
     struct peer peer;
     _Static_assert(sizeof peer.text >= ADDRESS_TEXT_MAX, "a peer's text holds an address");
     address_format(from, peer.text);
+    peer.print = admission_print(&l->shared->admission, &key);
 
     uint32_t ticket;
     enum err e = admission_enter(&l->shared->admission, &key, &ticket);

@@ -147,6 +147,12 @@ uint64_t admission_leave(struct admission *a, uint32_t ticket)
     return waiting;
 }
 
+uint32_t admission_print(const struct admission *a, const struct address_key *key)
+{
+    uint32_t print = (uint32_t)(key_hash(a, key) >> 16);
+    return print != 0 ? print : 1;
+}
+
 bool admission_has_room(struct admission *a, uint32_t shard)
 {
     pthread_mutex_lock(&a->lock);

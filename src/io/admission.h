@@ -64,6 +64,8 @@ uint64_t admission_leave(struct admission *a, uint32_t ticket);
 
 // True if a reservation would succeed now; false notes the shard as waiting, as admission_reserve does.
 bool admission_has_room(struct admission *a, uint32_t shard);
+// An address as a number that means nothing to anybody else; never 0.
+uint32_t admission_print(const struct admission *a, const struct address_key *key);
 uint32_t admission_connections(struct admission *a);
 void admission_check(struct admission *a);
 

@@ -111,6 +111,7 @@ static void take_accept(struct world *w, struct node *n, struct link *l)
     snprintf(peer.text, sizeof peer.text,
              l->serial % 5 == 0 ? "[2001:db8:1234:5678:9abc:def0::%x]:%u" : "10.0.0.%u:%u", l->owner,
              10000 + l->serial % 50000);
+    peer.print = l->serial % 5 == 0 ? UINT32_MAX : l->owner + 1; // one /64, or an address each
     uint32_t conn;
     enum err e = shard_on_accept(n->shard, l->transport, &peer, &conn);
     if (e != OK) {

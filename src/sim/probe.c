@@ -20,12 +20,13 @@ void probe_shard(const struct shard *sh, struct probe *ret)
         .members = sh->members.count,
         .outlets = sh->outlets.count,
         .registrations = sh->registry.slab.count,
+        .creators = sh->creators.slab.count,
     };
     for (uint32_t i = 0; i < sh->shard_count; i++)
         ret->mails += sh->outboxes[i].n;
     ret->retained = slab_bytes(&sh->conns) + slab_bytes(&sh->rooms) + slab_bytes(&sh->members) +
                     slab_bytes(&sh->outlets) + slab_bytes(&sh->registry.slab) +
-                    sh->room_timers.cap * sizeof *sh->room_timers.items +
+                    slab_bytes(&sh->creators.slab) + sh->room_timers.cap * sizeof *sh->room_timers.items +
                     sh->room_timers.place_cap * sizeof *sh->room_timers.places + sh->encode.cap +
                     sh->reply.cap + sh->http.cap + sh->unescape.cap +
                     sh->rooms_sorted_cap * sizeof *sh->rooms_sorted;

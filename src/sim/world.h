@@ -486,7 +486,7 @@ void world_step(struct world *w);
 void finish(struct world *w);
 // probe.c: inside of core
 struct probe {
-    uint64_t connections, rooms, members, outlets, registrations, mails;
+    uint64_t connections, rooms, members, outlets, registrations, creators, mails;
     size_t retained; // bytes of pools and working memory that a shard keeps by design
 };
 void probe_shard(const struct shard *sh, struct probe *ret);

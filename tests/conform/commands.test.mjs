@@ -494,7 +494,7 @@ test('switch: all or nothing, also where one room is all one may have', async ()
 
 test('limits: rooms of a connection, rooms of the server, message size', async () => {
   await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=5', '--limits.rooms=8',
-    '--server.shards=1', '--limits.message_bytes=1024', '--rooms.grace_s=0'] }, async (own) => {
+    '--limits.address_rooms_percent=100', '--server.shards=1', '--limits.message_bytes=1024', '--rooms.grace_s=0'] }, async (own) => {
     const client = await Native.open(own);
     for (let i = 0; i < 5; i++) await client.join(`a${i}`);
     await client.refused({ type: 'join', room: 'a5' }, 'limit_reached');

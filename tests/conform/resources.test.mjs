@@ -162,11 +162,15 @@ test('D2: connections per address: 429, and a place that is given back is a plac
   });
 });
 
+// For those who make rooms by the thousand.
+const MAKERS = ['--limits.rooms_created_per_s=0', '--limits.address_rooms_created_per_s=0',
+  '--limits.address_rooms_percent=100'];
+
 // ---- rooms --------------------------------------------------------------------------------------------------------
 
 test('D6: rooms up to the limit, then an error; when they are left, their memory comes back', async () => {
-  await withServer({ program: PLENUM_RELEASE, flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=4096',
-    '--rooms.grace_s=0', '--rooms.member_grace_s=0'] }, async (server) => {
+  await withServer({ program: PLENUM_RELEASE, flags: [...MAKERS, '--limits.commands_per_s=0',
+    '--rooms.per_connection_max=4096', '--rooms.grace_s=0', '--rooms.member_grace_s=0'] }, async (server) => {
     const base = (await server.metrics()).plenum_memory_used_bytes;
     const rss = [];
     for (let round = 0; round < 6; round++) {
@@ -199,8 +203,8 @@ test('D6: rooms up to the limit, then an error; when they are left, their memory
 });
 
 test('D10: many rooms and users whose names are alike cost no more than others', async () => {
-  await withServer({ program: PLENUM_RELEASE, flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=4096',
-    '--server.shards=1'] }, async (server) => {
+  await withServer({ program: PLENUM_RELEASE, flags: [...MAKERS, '--limits.commands_per_s=0',
+    '--rooms.per_connection_max=4096', '--server.shards=1'] }, async (server) => {
     const cost = async (name) => {
       const client = await Native.open(server);
       const before = server.cpuMs();
@@ -217,6 +221,34 @@ test('D10: many rooms and users whose names are alike cost no more than others',
     const random = await cost((i) => `${i}${Math.sin(i)}`);
     assert.ok(alike <= 1.5 * random + 40,
       `${alike} ms for alike names, ${random} ms for others`); // proc's grain is 10 ms
+  });
+});
+
+test('D6: connections that join and leave new names, talking in each, do not take the rooms from others', async () => {
+  await withServer({ program: PLENUM_RELEASE, flags: ['--limits.commands_per_s=0', '--limits.rooms=1000',
+    '--limits.address_rooms_created_burst=100', '--server.shards=2'] }, async (server) => {
+    const flood = await Promise.all(Array.from({ length: 20 }, () => Native.open(server)));
+    const codes = {};
+    await Promise.all(flood.map(async (client, who) => {
+      for (let i = 0; i < 500; i++) {
+        const reply = await client.call({ type: 'join', room: `${who} ${i}` });
+        codes[reply.code ?? reply.type] = (codes[reply.code ?? reply.type] ?? 0) + 1;
+        if (reply.type !== 'joined') {
+          assert.ok(reply.retry_ms > 0, reply.raw);
+          continue;
+        }
+        await client.call({ type: 'message', room: `${who} ${i}`, data: 1 });
+        await client.call({ type: 'leave', room: `${who} ${i}` });
+      }
+    }));
+    const all = await server.metrics();
+    assert.ok(codes.rate_limited > 5000, JSON.stringify(codes));
+    assert.ok(all.plenum_rooms < 500, `${all.plenum_rooms} rooms`);
+    assert.equal(all['plenum_limit_hits_total{limit="rooms_created"}'], codes.rate_limited);
+    await server.until('a room for somebody', async () => {
+      const reply = await flood[0].call({ type: 'join', room: 'somebody' });
+      return reply.type === 'joined';
+    });
   });
 });
 

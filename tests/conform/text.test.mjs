@@ -396,8 +396,8 @@ test('rate limit: a sentence with the time to wait, then the end', async () => {
 });
 
 test('room limits meet terminals too; the configured first room', async () => {
-  await withServer({ flags: ['--rooms.members_max=2', '--limits.rooms=2', '--server.shards=1',
-    '--rooms.text_room=Empfang 1'] }, async (own) => {
+  await withServer({ flags: ['--rooms.members_max=2', '--limits.rooms=2', '--limits.address_rooms_percent=100',
+    '--server.shards=1', '--rooms.text_room=Empfang 1'] }, async (own) => {
     const texts = [];
     for (let i = 0; i < 2; i++) {
       const tcp = await own.connect(own.text);

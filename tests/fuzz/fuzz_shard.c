@@ -93,6 +93,9 @@ static void settings_make(struct settings *s, uint8_t world)
         .close_ms = 1000,
         .turn_bytes = 65536,
         .rooms_max = 4,
+        .rooms_user = {world & 4 ? 1 : 0, 3},
+        .rooms_address = {world & 16 ? 1 : 0, 5},
+        .rooms_address_percent = world & 32 ? 50 : 100,
         .rooms_per_connection = world & 16 ? 1 : 8,
         .room_members_max = 5,
         .room_grace_ms = 2000,
@@ -211,9 +214,9 @@ static void act_accept(struct bench *b, uint8_t arg)
         struct slot *s = &b->slots[i];
         if (s->open)
             continue;
-        struct peer peer = {"[2001:db8:1234:5678:9abc:def0:1234:5678]:12345"};
+        struct peer peer = {"[2001:db8:1234:5678:9abc:def0:1234:5678]:12345", 6};
         if (arg & 4)
-            peer = (struct peer){"10.0.0.1:1"};
+            peer = (struct peer){"10.0.0.1:1", 4};
         *s = (struct slot){.shard = arg % b->n};
         turn_begin(b, s->shard);
         enum transport transport = arg & 2 ? TRANSPORT_LINE : TRANSPORT_HTTP;

@@ -150,6 +150,7 @@ static void settings_default(struct settings *s, uint32_t shards)
                            .close_ms = 2000,
                            .turn_bytes = 64 * 1024,
                            .rooms_max = 64,
+                           .rooms_address_percent = 100,
                            .rooms_per_connection = 16,
                            .room_members_max = 1000,
                            .room_grace_ms = 60000,
@@ -537,7 +538,7 @@ struct client *net_accept(struct net *n, uint32_t shard, enum transport transpor
     c->shard = shard;
     c->take_max = SIZE_MAX;
     c->line = transport == TRANSPORT_LINE;
-    struct peer peer;
+    struct peer peer = {.print = n->print};
     snprintf(peer.text, sizeof peer.text, "%s:%u", n->peer_host, 1000 + n->client_n);
     n->clients[n->client_n++] = c;
     shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);
