@@ -19,7 +19,8 @@
 //   1. an idle connection holds no buffer: `in` is NULL, `out` is empty, `skips` is NULL
 //   2. each membership names an outlet whose cursor [slot] names this connection
 //   3. pending > 0: that many asks to shard pending_shard have not been answered yet. A command for another
-//      shard, or any command while `exclusive`, parks the connection; so replies keep the order of commands
+//      shard, or any command while `exclusive`, parks the connection; so replies keep the order of commands.
+//      (Only a rename asks several shards at once; it is exclusive, and answered when all of them have answered)
 //   4. parked: a complete message waits in `in`, or a line or a broken frame at the front of its raw bytes; nothing is
 //      read from the socket. Whatever waits has been told "not now" and is asked again, which may be said again: no
 //      wake-up can come too early, and one comes when what it waits for is there

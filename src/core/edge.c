@@ -31,7 +31,7 @@ void edge_problem(struct shard *sh, uint32_t index, const struct command *cmd, e
 
 // --- asks
 
-static struct ask ask_make(struct shard *sh, uint32_t index, enum ask_type type, const struct command *cmd)
+struct ask edge_ask_make(struct shard *sh, uint32_t index, enum ask_type type, const struct command *cmd)
 {
     const struct conn *c = conn_at(sh, index);
     return (struct ask){.type = type,
@@ -119,7 +119,7 @@ static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *
     if (!edge_may_ask(sh, c, dest) || (exclusive && c->pending != 0) ||
         (type == ASK_PUBLISH && pace_waits(c, o)))
         return false;
-    struct ask a = ask_make(sh, index, type, cmd);
+    struct ask a = edge_ask_make(sh, index, type, cmd);
     a.cmd.room = outlet_name(o);
     a.room = o->room;
     a.room_hash = o->hash;
@@ -175,7 +175,7 @@ static bool ask_join(struct shard *sh, uint32_t index, const struct command *cmd
         edge_problem(sh, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
         return true;
     }
-    struct ask a = ask_make(sh, index, ASK_JOIN, cmd);
+    struct ask a = edge_ask_make(sh, index, ASK_JOIN, cmd);
     a.cmd.from = STR_NONE;
     if (sw != NULL) {
         sw->from = (struct ref){from->outlet, slab_gen(&sh->outlets, from->outlet)};
@@ -215,7 +215,7 @@ static bool do_direct(struct shard *sh, uint32_t index, const struct command *cm
     uint32_t dest = home_of(sh, print.lo);
     if (c->pending != 0 || !edge_may_ask(sh, c, dest))
         return false;
-    struct ask a = ask_make(sh, index, ASK_DIRECT, cmd);
+    struct ask a = edge_ask_make(sh, index, ASK_DIRECT, cmd);
     a.user_print = print;
     fingerprint_key(sh, &a);
     ask_send(sh, index, dest, &a, true);
@@ -227,36 +227,12 @@ static bool do_rooms(struct shard *sh, uint32_t index, const struct command *cmd
     struct conn *c = conn_at(sh, index);
     if (c->pending != 0 || !edge_may_ask(sh, c, 0))
         return false;
-    struct ask a = ask_make(sh, index, ASK_ROOMS, cmd);
+    struct ask a = edge_ask_make(sh, index, ASK_ROOMS, cmd);
     ask_send(sh, index, 0, &a, true);
     return true;
 }
 
 // --- what is answered here
-
-static void session_rename(struct shard *sh, uint32_t index, str name)
-{
-    struct conn *c = conn_at(sh, index);
-    struct session *old = c->session;
-    struct session *s = edge_session_make(sh, old->id, session_user(old), name);
-    if (s == NULL)
-        return;
-    c->session = s;
-    mem_free(sh->mem, old, sizeof *old + old->user_n + old->name_n);
-}
-
-static bool do_nick(struct shard *sh, uint32_t index, const struct command *cmd)
-{
-    struct conn *c = conn_at(sh, index);
-    if (c->pending != 0)
-        return false;
-    session_rename(sh, index, cmd->name);
-    if (c->member_n != 0)
-        return ask_in_room(sh, index, cmd, ASK_RENAME, true);
-    struct event ev = {.type = EV_RENAMED, .id = cmd->id, .name = session_name(c->session)};
-    conn_put_event(sh, index, &ev);
-    return true;
-}
 
 static bool do_local(struct shard *sh, uint32_t index, const struct command *cmd)
 {
@@ -325,8 +301,8 @@ bool edge_command(struct shard *sh, uint32_t index, const struct command *cmd)
         return ask_in_room(sh, index, cmd, ASK_HISTORY, true);
     case CMD_ROOMS:
         return do_rooms(sh, index, cmd);
-    case CMD_NICK:
-        return do_nick(sh, index, cmd);
+    case CMD_RENAME:
+        return edge_rename(sh, index, cmd);
     case CMD_PING:
     case CMD_HELP:
         return do_local(sh, index, cmd);

@@ -289,7 +289,7 @@ void edge_answer(struct shard *sh, const struct answer *a)
     if (c != NULL) {
         ASSERT(c->pending != 0);
         c->pending--;
-        c->exclusive = false;
+        c->exclusive = c->exclusive && c->pending != 0; // only a rename waits for several answers
     }
     switch (a->effect) {
     case EFFECT_NONE:
@@ -307,6 +307,10 @@ void edge_answer(struct shard *sh, const struct answer *a)
         break;
     case EFFECT_PUBLISHED:
         on_published(sh, a);
+        break;
+    case EFFECT_RENAMED:
+        if (c != NULL)
+            edge_on_renamed(sh, a->conn.ref.index, a->payload);
         break;
     }
     if (c != NULL && c->ending == ENDING_OPEN && a->reply_lost)

@@ -127,6 +127,80 @@ bool edge_hello(struct shard *sh, uint32_t index, const struct command *cmd, str
     return true;
 }
 
+// --- another name
+
+static void put_renamed(struct shard *sh, uint32_t index, str id)
+{
+    const struct session *s = conn_at(sh, index)->session;
+    char token[RESUME_TOKEN_MAX];
+    size_t token_n;
+    if (resume_token_make(sh, s, token, &token_n) != OK) { // what has been done cannot be told
+        conn_abort(sh, index, CLOSE_MEMORY);
+        return;
+    }
+    struct event ev = {
+        .type = EV_RENAMED, .id = id, .name = session_name(s), .resume = str_make(token, token_n)};
+    conn_put_event(sh, index, &ev);
+}
+
+static bool homes_take_mail(const struct shard *sh, struct conn *c)
+{
+    for (uint32_t i = 0; i < c->member_n; i++) {
+        uint32_t dest = home_of(sh, outlet_at(sh, conn_memberships(c)[i].outlet)->hash);
+        if (dest != sh->index && shard_mail_waiting(sh, dest) > MAIL_BACKLOG_PAUSE)
+            return false;
+    }
+    return true;
+}
+
+// All homes at once: the connection waits for all of them, so the order of replies is not in question.
+static void ask_homes(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    struct conn *c = conn_at(sh, index);
+    uint32_t n = c->member_n;
+    c->pending = (uint16_t)n;
+    c->exclusive = true;
+    for (uint32_t i = 0; i < n; i++) { // the last answer may end the connection, and comes after the last ask
+        const struct outlet *o = outlet_at(sh, conn_memberships(c)[i].outlet);
+        struct ask a = edge_ask_make(sh, index, ASK_RENAME, cmd);
+        a.essential = true;
+        a.cmd.room = outlet_name(o);
+        a.room = o->room;
+        a.room_hash = o->hash;
+        c->pending_shard = (uint8_t)home_of(sh, o->hash);
+        bool sent = shard_ask(sh, c->pending_shard, &a);
+        ASSERT(sent); // an essential one always is
+    }
+}
+
+// The session's name changes now, its members' in every room they are in, and the reply comes when all rooms know.
+bool edge_rename(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->pending != 0 || !homes_take_mail(sh, c))
+        return false;
+    struct session *old = c->session;
+    struct session *s = edge_session_make(sh, old->id, session_user(old), cmd->name);
+    if (s == NULL) {
+        metric_add(&sh->metrics->limit_memory, 1);
+        edge_problem(sh, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        return true;
+    }
+    c->session = s;
+    mem_free(sh->mem, old, sizeof *old + old->user_n + old->name_n);
+    if (c->member_n == 0)
+        put_renamed(sh, index, cmd->id);
+    else
+        ask_homes(sh, index, cmd);
+    return true;
+}
+
+void edge_on_renamed(struct shard *sh, uint32_t index, str id)
+{
+    if (conn_at(sh, index)->pending == 0)
+        put_renamed(sh, index, id);
+}
+
 void edge_depart(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);

@@ -316,19 +316,15 @@ static void home_publish(struct shard *sh, const struct ask *a)
 
 // --- the rest
 
+// The reply is made by the edge when the last of its rooms has answered: what goes back is the id that it answers.
 static void home_rename(struct shard *sh, const struct ask *a)
 {
-    uint32_t room, member;
-    if (!asked_member(sh, a, &room, &member))
-        return;
-    if (member_rename(sh, room, member, a->cmd.name) != OK) {
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                            "The server is out of memory; try again later.");
-        return;
-    }
-    struct answer ans = {.effect = EFFECT_NONE};
-    struct event ev = {.type = EV_RENAMED, .id = a->cmd.id, .name = a->cmd.name};
-    home_answer_event(sh, a, &ans, &ev);
+    uint32_t room = asked_room(sh, a);
+    uint32_t member = room == MAP_NONE ? MAP_NONE : member_find(sh, room_at(sh, room), a->user);
+    if (member != MAP_NONE)
+        member_rename(sh, room, member, a->cmd.name);
+    struct answer ans = {.effect = EFFECT_RENAMED, .payload = a->cmd.id};
+    home_answer_event(sh, a, &ans, NULL);
 }
 
 // Whom a text client means: a user id or a name in the room it is in.

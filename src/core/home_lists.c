@@ -89,7 +89,7 @@ static bool history_reaches(const struct room *r, const struct command *cmd)
 
 static size_t entry_size(const struct entry *e)
 {
-    return 200 + e->user.n + e->session.n + e->name.n + e->data.n;
+    return 200 + e->user.n + e->session.n + e->name.n + e->previous_name.n + e->data.n;
 }
 
 void home_history(struct shard *sh, const struct ask *a, uint32_t room)

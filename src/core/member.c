@@ -42,12 +42,13 @@ uint32_t member_find(const struct shard *sh, const struct room *r, str user)
 
 // --- entries about members
 
+// previous_name: of somebody who has another one now, else absent.
 static void presence(struct shard *sh, uint32_t room, enum entry_type type, const struct member *m,
-                     bool renamed)
+                     str previous_name)
 {
     struct room *r = room_at(sh, room);
     if (r->members <= sh->settings->presence_exact_max) {
-        struct entry e = {.type = type, .renamed = renamed};
+        struct entry e = {.type = type, .previous_name = previous_name};
         member_view_make(m, &e.member);
         if (room_append(sh, room, &e) == OK)
             return;
@@ -111,12 +112,9 @@ static void member_text_free(struct shard *sh, struct member *m)
         mem_free(sh->mem, m->text_long, (size_t)m->user_n + m->name_n);
 }
 
-// Sets user and name; what was there before is the caller's to free.
-static enum err member_text_set(struct shard *sh, struct member *m, str user, str name)
+// Sets user and name, for which there is memory; what was there before is the caller's to free.
+static void member_text_set(struct member *m, str user, str name, char *text)
 {
-    char *text = m->text_inline;
-    if (user.n + name.n > MEMBER_TEXT_INLINE && (text = mem_alloc(sh->mem, user.n + name.n)) == NULL)
-        return ERR_NOMEM;
     memcpy(text, user.p, user.n);
     if (name.n != 0)
         memcpy(text + user.n, name.p, name.n);
@@ -124,7 +122,6 @@ static enum err member_text_set(struct shard *sh, struct member *m, str user, st
         m->text_long = text;
     m->user_n = (uint8_t)user.n;
     m->name_n = (uint8_t)name.n;
-    return OK;
 }
 
 static enum err member_create(struct shard *sh, uint32_t room, str user, str name, uint32_t *ret)
@@ -142,7 +139,12 @@ static enum err member_create(struct shard *sh, uint32_t room, str user, str nam
                          .next = SLAB_NONE,
                          .seq = ++r->member_seq,
                          .role = ROLE_GUEST};
-    enum err e = member_text_set(sh, m, user, name);
+    char *text = m->text_inline;
+    if (user.n + name.n > MEMBER_TEXT_INLINE)
+        text = mem_alloc(sh->mem, user.n + name.n);
+    enum err e = text == NULL ? ERR_NOMEM : OK;
+    if (e == OK)
+        member_text_set(m, user, name, text);
     if (e == OK && (e = map_insert(&r->by_user, hash_str(sh, user), index)) != OK)
         member_text_free(sh, m);
     if (e != OK) {
@@ -183,12 +185,30 @@ static void member_destroy(struct shard *sh, struct room *r, uint32_t index)
 static void member_leave(struct shard *sh, uint32_t room, uint32_t index)
 {
     struct room *r = room_at(sh, room);
-    presence(sh, room, ENTRY_MEMBER_LEFT, member_at(sh, index), false);
+    presence(sh, room, ENTRY_MEMBER_LEFT, member_at(sh, index), STR_NONE);
     member_destroy(sh, r, index);
     if (r->members != 0)
         return;
     r->empty_ms = sh->now_ms;
     room_timer(sh, room, sh->now_ms + room_grace_ms(sh, r));
+}
+
+// A name is a few bytes, and members of one user in several rooms must not end up with different ones because memory
+// ended between them: so much may go beyond the budget.
+void member_rename(struct shard *sh, uint32_t room, uint32_t index, str name)
+{
+    struct member *m = member_at(sh, index), old = *m;
+    str user = member_user(&old); // the copy's: setting the text writes over the member's own
+    if (str_eq(member_name(&old), name))
+        return;
+    if (str_eq(user, name))
+        name = STR_NONE;
+    char *text = m->text_inline;
+    if (user.n + name.n > MEMBER_TEXT_INLINE)
+        text = mem_alloc_essential(sh->mem, user.n + name.n);
+    member_text_set(m, user, name, text);
+    presence(sh, room, ENTRY_MEMBER_CHANGED, m, member_name(&old));
+    member_text_free(sh, &old);
 }
 
 enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint32_t *ret_member)
@@ -201,8 +221,9 @@ enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint
             return ERR_LIMIT;
         if (m->sessions++ == 0) {
             away_remove(sh, r, m);
-            presence(sh, room, ENTRY_MEMBER_CHANGED, m, false);
+            presence(sh, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
         }
+        member_rename(sh, room, index, name); // it may have another one since it was here
         *ret_member = index;
         return OK;
     }
@@ -211,7 +232,7 @@ enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint
     if (member_create(sh, room, user, name, &index) != OK)
         return ERR_NOMEM;
     member_at(sh, index)->sessions = 1;
-    presence(sh, room, ENTRY_MEMBER_JOINED, member_at(sh, index), false);
+    presence(sh, room, ENTRY_MEMBER_JOINED, member_at(sh, index), STR_NONE);
     *ret_member = index;
     return OK;
 }
@@ -228,19 +249,8 @@ void member_depart(struct shard *sh, uint32_t room, uint32_t index, bool keep)
         return;
     }
     away_push(sh, r, index);
-    presence(sh, room, ENTRY_MEMBER_CHANGED, m, false);
+    presence(sh, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
     room_timer(sh, room, sh->now_ms + sh->settings->member_grace_ms);
-}
-
-enum err member_rename(struct shard *sh, uint32_t room, uint32_t index, str name)
-{
-    struct member *m = member_at(sh, index), old = *m;
-    str user = member_user(&old); // the copy's: setting the text writes over the member's own
-    if (member_text_set(sh, m, user, str_eq(user, name) ? STR_NONE : name) != OK)
-        return ERR_NOMEM;
-    member_text_free(sh, &old);
-    presence(sh, room, ENTRY_MEMBER_CHANGED, m, true);
-    return OK;
 }
 
 uint64_t members_expire(struct shard *sh, uint32_t room)

@@ -56,7 +56,7 @@ struct ask *pack_ask(struct mem *m, const struct ask *a)
     view.cmd.token = view.cmd.resume = STR_NONE; // secrets do not travel
     str *strs[ASK_STRS];
     size_t n = ask_strs(&view, strs);
-    struct ask *to = pack_with_strs(m, MAIL_ASK, &view, sizeof view, strs, n, 0, a->dropped);
+    struct ask *to = pack_with_strs(m, MAIL_ASK, &view, sizeof view, strs, n, 0, a->dropped || a->essential);
     if (to == NULL)
         return NULL;
     char *tail = to->tail;

@@ -66,6 +66,8 @@ struct ask {
     uint8_t dialect;  // enum dialect_id: the answer is encoded in it
     bool dropped;     // ASK_LEAVE: the connection went away; nobody waits for an answer
     bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
+    bool
+        essential; // may pass the memory budget, like one that is `dropped`: half of what belongs together is said
     bool has_key;
     uint32_t address;  // of the connection, as in struct peer
     struct ref outlet; // ASK_JOIN: where the room's entries go on the edge
@@ -86,6 +88,7 @@ enum effect {
     EFFECT_REFUSED,   // a join did not happen
     EFFECT_LEFT,      // remove the cursor, after everything up to the head announced
     EFFECT_PUBLISHED, // the sender's own entry has offset `start`
+    EFFECT_RENAMED,   // in one of its rooms; the payload is the command's id
 };
 
 struct answer {
@@ -154,7 +157,7 @@ struct direct_mail {
 };
 
 // Allocates the mail and copies everything borrowed into it. A mail whose loss would leave two shards of different
-// opinion (an answer, a leave of somebody who is gone, everything made by pack_plain) may exceed the budget and is
+// opinion (an answer, a leave of somebody who is gone, a rename that other rooms have heard of, everything made by pack_plain) may exceed the budget and is
 // never NULL; an ask or a direct is NULL when memory is out, and the asker is told. pack_answer does not touch segment
 // references: they move with the pointers.
 struct ask *pack_ask(struct mem *m, const struct ask *a);

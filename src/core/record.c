@@ -9,7 +9,7 @@
 
 struct record_head {
     uint8_t type, role, connected, user_n;
-    uint8_t session_n, name_n, renamed, reserved;
+    uint8_t session_n, name_n, previous_n, reserved;
     uint32_t data_n;
     uint32_t sessions;
     uint64_t time_ms;
@@ -22,13 +22,13 @@ void record_encode(struct buf *out, const struct entry *e)
     str user = message ? e->user : e->member.user;
     str name = message ? e->name : e->member.name;
     ASSERT(user.n <= UINT8_MAX && name.n <= UINT8_MAX && e->session.n <= UINT8_MAX &&
-           e->data.n <= UINT32_MAX);
+           e->previous_name.n <= UINT8_MAX && e->data.n <= UINT32_MAX);
     struct record_head h = {
         .type = (uint8_t)e->type,
         .role = (uint8_t)e->member.role,
         .connected = e->member.connected,
         .user_n = (uint8_t)user.n,
-        .renamed = e->renamed,
+        .previous_n = (uint8_t)e->previous_name.n,
         .session_n = (uint8_t)e->session.n,
         .name_n = (uint8_t)name.n,
         .data_n = (uint32_t)e->data.n,
@@ -41,6 +41,7 @@ void record_encode(struct buf *out, const struct entry *e)
     buf_put_str(out, user);
     buf_put_str(out, e->session);
     buf_put_str(out, name);
+    buf_put_str(out, e->previous_name);
     buf_put_str(out, e->data);
 }
 
@@ -54,8 +55,8 @@ void record_decode(str bytes, struct entry *ret)
     ret->user = str_make(p, h.user_n);
     ret->session = str_make(p += h.user_n, h.session_n);
     ret->name = str_make(p += h.session_n, h.name_n);
-    ret->data = str_make(p + h.name_n, h.data_n);
-    ret->renamed = h.renamed;
+    ret->previous_name = str_make(p += h.name_n, h.previous_n);
+    ret->data = str_make(p + h.previous_n, h.data_n);
     if (ret->type == ENTRY_MEMBERS_COUNT)
         ret->count = h.a;
     ret->member = (struct member_view){

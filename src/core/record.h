@@ -2,7 +2,8 @@
 //
 // record.h - an entry as the log's record track keeps it: a fixed head, then its strings.
 //
-//      | type role flags user_n | session_n name_n 0 0 | data_n | sessions | time | a | b | user session name data |
+//      | type role connected user_n | session_n name_n previous_n 0 | data_n | sessions | time | a | b |
+//      | user session name previous_name data |
 //
 // a, b: joined_at and last_active of a member entry; a = count of ENTRY_MEMBERS_COUNT. Host byte order: records
 // never leave the process in this form. The room's name is not stored; it is the log's.

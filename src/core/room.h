@@ -111,7 +111,7 @@ uint32_t member_find(const struct shard *sh, const struct room *r, str user);
 enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint32_t *ret_member) WARN_UNUSED;
 // One session less. keep: the member may come back within its grace time.
 void member_depart(struct shard *sh, uint32_t room, uint32_t member, bool keep);
-enum err member_rename(struct shard *sh, uint32_t room, uint32_t member, str name) WARN_UNUSED;
+void member_rename(struct shard *sh, uint32_t room, uint32_t member, str name);
 // Members whose grace is over leave; returns when the next one's is, UINT64_MAX if none is away.
 uint64_t members_expire(struct shard *sh, uint32_t room);
 // Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.

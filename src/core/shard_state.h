@@ -154,6 +154,11 @@ void edge_direct(struct shard *sh, const struct direct_mail *d);
 void edge_evict(struct shard *sh, const struct conn_ref *conn);
 // A session's block; name may be equal to user. NULL when memory is out.
 struct session *edge_session_make(struct shard *sh, const char id[SESSION_ID_LEN], str user, str name);
+// An ask in the name of a connection; it borrows from the session and the command.
+struct ask edge_ask_make(struct shard *sh, uint32_t conn, enum ask_type type, const struct command *cmd);
+// Another name for the session and its members; false when it must wait. on_renamed: one room knows.
+bool edge_rename(struct shard *sh, uint32_t conn, const struct command *cmd) WARN_UNUSED;
+void edge_on_renamed(struct shard *sh, uint32_t conn, str id);
 // Leaves all rooms and gives up the session.
 void edge_depart(struct shard *sh, uint32_t conn);
 // Makes the session of a connection: anonymous, or resumed from a token. False when memory is out.

@@ -25,7 +25,7 @@
     X(HISTORY, history) \
     X(ROOMS, rooms) \
     X(PING, ping) \
-    X(NICK, nick) /* text dialect: a new display name */ \
+    X(RENAME, rename) \
     X(HELP, help) /* text dialect */ \
     X(QUIT, quit) /* text dialect */
 // clang-format on
@@ -50,7 +50,7 @@ struct command {
     str data;   // message, direct: JSON, byte for byte
     str key;    // message, direct: idempotency key
     bool echo;  // message: the sender gets the entry too
-    str name;   // hello, nick
+    str name;   // hello, rename
     str token;  // hello, join: a JWT (kept for the authentication gate)
     str resume; // hello: the secret of an earlier welcome
     bool has_since;

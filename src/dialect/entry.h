@@ -42,7 +42,7 @@ struct entry {
     str data; // JSON, byte for byte as the sender wrote it
     // ENTRY_MEMBER_*
     struct member_view member;
-    bool renamed; // ENTRY_MEMBER_CHANGED: `member.name` is new; otherwise `member.connected` is what changed
+    str previous_name; // ENTRY_MEMBER_CHANGED: `member.name` is new, and was this; absent: `member.connected` changed
     // ENTRY_MEMBERS_COUNT
     uint64_t count;
 };

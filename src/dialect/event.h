@@ -23,9 +23,9 @@ enum event_type {
     EV_PONG,
     EV_DRAIN,
     EV_ERROR,
-    EV_RENAMED, // reply to CMD_NICK
-    EV_HELP,    // reply to CMD_HELP
-    EV_BYE,     // reply to CMD_QUIT; the connection closes after it
+    EV_RENAMED,
+    EV_HELP, // reply to CMD_HELP
+    EV_BYE,  // reply to CMD_QUIT; the connection closes after it
 };
 
 // The protocol's stable error codes (docs/protocol/native.md).
@@ -80,7 +80,7 @@ struct event {
     str id; // of the command it answers, as it stood on the wire; absent = none
     str room;
 
-    // EV_WELCOME
+    // EV_WELCOME; EV_RENAMED: name and resume
     str session, user, name, resume;
     uint32_t heartbeat_s;
     uint64_t limit_message_bytes;

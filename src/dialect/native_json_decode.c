@@ -189,20 +189,32 @@ static enum err take_join_options(struct reader *r, struct command *ret)
     return e;
 }
 
-static enum err decode_hello(struct reader *r, struct command *ret)
+static const char name_expected[] =
+    "`name` must be a string of 1 to 64 bytes without control characters or spaces around it";
+
+static enum err take_name(struct reader *r, struct command *ret)
 {
-    static const char name_expected[] =
-        "`name` must be a string of 1 to 64 bytes without control characters or spaces around it";
-    enum err e = take_token(r, ret);
-    if (e == OK)
-        e = take_string(r, STR("name"), 1, USER_NAME_MAX, name_expected, &ret->name);
+    enum err e = take_string(r, STR("name"), 1, USER_NAME_MAX, name_expected, &ret->name);
     if (e == OK && ret->name.p != NULL && !user_name_valid(ret->name))
         e = bad_command(r, name_expected);
+    return e;
+}
+
+static enum err decode_hello(struct reader *r, struct command *ret)
+{
+    enum err e = take_token(r, ret);
+    if (e == OK)
+        e = take_name(r, ret);
     if (e == OK)
         e = take_string(r, STR("resume"), 1, RESUME_TOKEN_MAX,
                         "`resume` must be a string of 1 to 400 bytes: the `resume` of an earlier welcome",
                         &ret->resume);
     return e;
+}
+
+static enum err decode_rename(struct reader *r, struct command *ret)
+{
+    return find(r, STR("name")) ? take_name(r, ret) : bad_command(r, name_expected);
 }
 
 static enum err decode_join(struct reader *r, struct command *ret)
@@ -298,6 +310,7 @@ static const struct {
     {STR("history"), CMD_HISTORY, decode_history},
     {STR("rooms"), CMD_ROOMS, decode_rooms},
     {STR("ping"), CMD_PING, decode_ping},
+    {STR("rename"), CMD_RENAME, decode_rename},
     {STR("state"), CMD_NONE, NULL},
     {STR("role"), CMD_NONE, NULL},
     {STR("kick"), CMD_NONE, NULL},

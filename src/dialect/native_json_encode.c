@@ -69,6 +69,10 @@ static void put_member_entry(struct buf *out, str type, const struct entry *e)
     buf_put_u64(out, e->time_ms);
     BUF_PUT_LIT(out, ",\"member\":");
     put_member(out, &e->member);
+    if (e->previous_name.n > 0) {
+        BUF_PUT_LIT(out, ",\"previous_name\":");
+        json_put_string(out, e->previous_name);
+    }
     buf_put_char(out, '}');
 }
 
@@ -308,6 +312,16 @@ static void put_rooms(struct buf *out, const struct event *ev)
     buf_put_char(out, '}');
 }
 
+static void put_renamed(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("renamed"), ev->id);
+    BUF_PUT_LIT(out, ",\"name\":");
+    json_put_string(out, ev->name);
+    BUF_PUT_LIT(out, ",\"resume\":");
+    json_put_string(out, ev->resume);
+    buf_put_char(out, '}');
+}
+
 static void put_pong(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("pong"), ev->id);
@@ -377,8 +391,10 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
     case EV_ERROR:
         put_error(out, ev);
         return;
-    case EV_RENAMED: // replies to commands that this language does not have
-    case EV_HELP:
+    case EV_RENAMED:
+        put_renamed(out, ev);
+        return;
+    case EV_HELP: // replies to commands that this language does not have
     case EV_BYE:
         return;
     }

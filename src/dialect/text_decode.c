@@ -106,7 +106,7 @@ static enum err decode_nick(str args, struct scratch *scratch, struct command *r
     (void)scratch;
     if (!user_name_valid(args))
         return bad_usage(p, "usage: /nick NAME, 1 to 64 bytes without control characters");
-    ret->type = CMD_NICK;
+    ret->type = CMD_RENAME;
     ret->name = args;
     return OK;
 }

@@ -85,9 +85,9 @@ static void put_member_note(struct buf *out, const struct member_view *m, str wh
 static void put_member_changed(struct buf *out, const struct entry *e)
 {
     const struct member_view *m = &e->member;
-    if (e->renamed) {
+    if (e->previous_name.n > 0) {
         BUF_PUT_LIT(out, "* ");
-        put_text(out, m->user);
+        put_text(out, e->previous_name);
         BUF_PUT_LIT(out, " is now ");
         put_text(out, shown_name(m->name, m->user));
     } else if (m->connected) {

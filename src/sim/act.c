@@ -177,6 +177,8 @@ static void act_json(struct world *w, struct client *c)
         repeat_key(w, c);
     else if (n < 95)
         end_somehow(w, c);
+    else if (n < 97)
+        say_rename(w, c);
 }
 
 void act_on_open(struct world *w, struct client *c)
@@ -199,6 +201,7 @@ static void act_text(struct world *w, struct client *c)
 {
     if (c->text_joining != NONE) // what is typed now would go to a room we cannot tell
         return;
+    char name[40];
     uint64_t n = roll(w, 100);
     bool in_room = c->terminal.room != NONE;
     if (n < 60 && in_room) {
@@ -212,7 +215,8 @@ static void act_text(struct world *w, struct client *c)
     } else if (n < 77 && in_room) {
         say_line(w, c, "/leave");
     } else if (n < 80) {
-        say_line(w, c, "/nick n%u%c", c->index, (char)('a' + roll(w, 26)));
+        say_name(c, (char)('a' + roll(w, 26)), name);
+        say_line(w, c, "/nick %s", name);
     } else if (n < 83 && in_room) {
         say_line(w, c, "/who");
     } else if (n < 85) {

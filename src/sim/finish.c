@@ -107,6 +107,7 @@ static void check_all_seen(struct world *w, struct client *c)
             trace_fail(w, c, "LOSS: %s is gone, with a member in it", w->room_names[room]);
         if (strcmp(epoch, truth_numbering(w, room, s->epoch)->epoch) != 0)
             trace_fail(w, c, "ORDER: %s has another epoch than its members were told", w->room_names[room]);
+        ledger_check_name(w, c, room, s->epoch);
         if (!seat_complete(w, c, room, head))
             trace_fail(w, c, "LOSS: the head of %s is %llu, and at rest a member still waits for %llu",
                        w->room_names[room], (unsigned long long)head, (unsigned long long)s->next);

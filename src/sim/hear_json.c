@@ -100,6 +100,9 @@ static void check_from(struct world *w, struct client *c, const struct heard *h,
     str user = string_of(w, c, &from, "user", scratch, sizeof scratch);
     if (m->attempts == 1 && m->user[0] != '\0' && !str_eq(user, str_from_cstr(m->user)))
         trace_fail(w, c, "ISOLATION: m%ux is said to be from user %.*s", m->serial, STR_ARG(user));
+    str name = string_of(w, c, &from, "name", scratch, sizeof scratch);
+    if (m->attempts == 1 && m->name_hash != 0 && truth_hash(name) != m->name_hash)
+        trace_fail(w, c, "PRESENCE: m%ux is said to be from %.*s", m->serial, STR_ARG(name));
 }
 
 // --- entries
@@ -125,9 +128,12 @@ static struct fact fact_of(struct world *w, struct client *c, const struct heard
         check_from(w, c, h, truth_message(w, f.message));
     } else if (kind != FACT_COUNT) {
         struct heard member;
-        char scratch[USER_NAME_MAX];
+        char scratch[USER_NAME_MAX], before[USER_NAME_MAX];
         scan(w, c, raw_of(h, "member"), &member);
-        f.name_hash = truth_hash(string_of(w, c, &member, "name", scratch, sizeof scratch));
+        str name = string_of(w, c, &member, "name", scratch, sizeof scratch);
+        f.name_hash = truth_hash(name);
+        if (raw_of(h, "previous_name").p != NULL)
+            f.name_hash = truth_renamed(string_of(w, c, h, "previous_name", before, sizeof before), name);
     }
     return f;
 }
@@ -308,7 +314,7 @@ static void copy_string(struct world *w, struct client *c, const struct heard *h
 
 static void hear_welcome(struct world *w, struct client *c, const struct heard *h)
 {
-    char user[sizeof c->user], session[sizeof c->session];
+    char user[sizeof c->user], session[sizeof c->session], name[sizeof c->name];
     bool resumed = false;
     if (c->welcomed)
         trace_fail(w, c, "PROTOCOL: welcome twice");
@@ -329,9 +335,24 @@ static void hear_welcome(struct world *w, struct client *c, const struct heard *
     }
     memcpy(c->user, user, sizeof user);
     memcpy(c->session, session, sizeof session);
-    copy_string(w, c, h, "name", c->name, sizeof c->name);
+    copy_string(w, c, h, "name", name, sizeof name);
+    if (resumed && good && strcmp(name, c->name) != 0)
+        trace_fail(w, c, "RESUME: %s came back as %s", c->name, name);
+    memcpy(c->name, name, sizeof name);
     copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
     c->resume_ms = c->opened_ms;
+}
+
+static void hear_renamed(struct world *w, struct client *c, const struct heard *h)
+{
+    char want[sizeof c->name];
+    struct asked a = asks_answered(w, c, raw_of(h, "id"), 1u << SAID_RENAME);
+    say_name(c, a.letter, want);
+    copy_string(w, c, h, "name", c->name, sizeof c->name);
+    copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
+    c->resume_ms = a.at_ms;
+    if (strcmp(c->name, want) != 0)
+        trace_fail(w, c, "PRESENCE: wanted to be %s and is %s", want, c->name);
 }
 
 static void hear_joined(struct world *w, struct client *c, const struct heard *h)
@@ -491,6 +512,8 @@ void hear_json(struct world *w, struct client *c, str message)
         (void)asks_answered(w, c, raw_of(&h, "id"), 1u << SAID_ROOMS);
     else if (str_eq(type, STR("pong")))
         (void)asks_answered(w, c, raw_of(&h, "id"), 1u << SAID_PING);
+    else if (str_eq(type, STR("renamed")))
+        hear_renamed(w, c, &h);
     else if (str_eq(type, STR("drain")) && w->draining)
         c->drain_seen = true;
     else

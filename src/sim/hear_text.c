@@ -51,7 +51,7 @@ static bool hear_member(struct world *w, struct client *c, str rest)
         }
     for (size_t i = 0; i + 8 < rest.n; i++)
         if (str_starts(str_skip(rest, i), STR(" is now "))) {
-            text_seat_entry(w, c, FACT_CHANGED, 0, truth_hash(str_skip(rest, i + 8)));
+            text_seat_entry(w, c, FACT_CHANGED, 0, truth_renamed(str_take(rest, i), str_skip(rest, i + 8)));
             return true;
         }
     return false;

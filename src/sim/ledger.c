@@ -30,14 +30,23 @@ static void person_joins(struct world *w, struct numbering *n, uint64_t offset, 
                                                .joined = offset};
 }
 
-static void person_changes(struct numbering *n, uint64_t offset, const struct entry *e)
+// Above presence_exact_max, and where memory for an entry was refused, people come and go without an entry.
+static bool presence_exact(const struct world *w, const struct numbering *n)
+{
+    return w->settings.presence_exact_max > 2 * CLIENTS_MAX && w->plan.refuse_one_in == 0 && !n->holes;
+}
+
+static void person_changes(struct world *w, struct numbering *n, uint64_t offset, const struct entry *e)
 {
     struct person *p = person_in(n, truth_hash(e->member.user));
     if (p == NULL)
         return; // joined in what was trimmed before it could be read
+    if (e->previous_name.n > 0 && presence_exact(w, n) && truth_hash(e->previous_name) != p->name_hash)
+        trace_fail(w, NULL, "PRESENCE: %.*s is said to have been %.*s, and was somebody else",
+                   STR_ARG(e->member.name), STR_ARG(e->previous_name));
     if (e->type == ENTRY_MEMBER_LEFT) {
         p->left = offset;
-    } else if (e->renamed) {
+    } else if (e->previous_name.n > 0) {
         p->name_before = p->name_hash;
         p->renamed_before = p->renamed;
         p->renamed = offset;
@@ -80,8 +89,9 @@ static void read_entry(struct world *w, int room, int epoch, uint64_t offset, co
         f.name_hash = truth_hash(e->member.name);
         person_joins(w, n, offset, &e->member);
     } else if (f.kind != FACT_COUNT) {
-        f.name_hash = truth_hash(e->member.name);
-        person_changes(n, offset, e);
+        f.name_hash = e->previous_name.n > 0 ? truth_renamed(e->previous_name, e->member.name)
+                                             : truth_hash(e->member.name);
+        person_changes(w, n, offset, e);
     }
     truth_observe(w, NULL, room, epoch, offset, &f);
 }
@@ -139,12 +149,6 @@ void ledger_read(struct world *w, const struct node *node)
 
 // --- lists of members
 
-// Above presence_exact_max, and where memory for an entry was refused, people come and go without an entry.
-static bool presence_exact(const struct world *w, const struct numbering *n)
-{
-    return w->settings.presence_exact_max > 2 * CLIENTS_MAX && w->plan.refuse_one_in == 0 && !n->holes;
-}
-
 static void check_row(struct world *w, struct client *c, int room, const struct person *p,
                       const struct member_row *row, uint64_t from)
 {
@@ -181,6 +185,16 @@ void ledger_check_members(struct world *w, struct client *c, int room, int epoch
     }
     if (at < rows_n)
         trace_fail(w, c, "PRESENCE: row %u of the members of %s is no member, or listed twice", at + 1,
+                   w->room_names[room]);
+}
+
+// At rest: a member is called in each room what it was told that it is called.
+void ledger_check_name(struct world *w, struct client *c, int room, int epoch)
+{
+    struct numbering *n = truth_numbering(w, room, epoch);
+    const struct person *p = person_in(n, truth_hash(str_from_cstr(c->user)));
+    if (p != NULL && presence_exact(w, n) && p->name_hash != truth_hash(str_from_cstr(c->name)))
+        trace_fail(w, c, "PRESENCE: the member %s of %s goes by another name there", c->name,
                    w->room_names[room]);
 }
 

@@ -231,7 +231,11 @@ static struct message *message_make(struct world *w, struct client *c, int room)
     if (c->welcomed) {
         memcpy(m->session, c->session, sizeof m->session);
         memcpy(m->user, c->user, sizeof m->user);
+        m->name_hash = truth_hash(str_from_cstr(c->name));
     }
+    for (uint32_t i = 0; i < c->asks_n; i++)
+        if (c->asks[(c->asks_from + i) % ASKS_MAX].kind == SAID_RENAME)
+            m->name_hash = 0; // it may be refused
     return m;
 }
 
@@ -301,6 +305,23 @@ void say_rooms(struct world *w, struct client *c)
         draft_number(&d, "limit", 1 + roll(w, 3));
     if (chance(w, 3))
         draft_string(&d, "prefix", "r");
+    draft_send(w, c, &d);
+}
+
+// Some names are longer than a member holds in place.
+void say_name(const struct client *c, char letter, char ret[40])
+{
+    snprintf(ret, 40, letter < 't' ? "n%u%c" : "n%u%c of the house by the sea", c->index, letter);
+}
+
+void say_rename(struct world *w, struct client *c)
+{
+    char name[40];
+    struct asked *a = asks_push(w, c, SAID_RENAME, true);
+    struct draft d = draft_make(w, "rename", a);
+    a->letter = (char)('a' + roll(w, 26));
+    say_name(c, a->letter, name);
+    draft_string(&d, "name", name);
     draft_send(w, c, &d);
 }
 

@@ -16,6 +16,8 @@ uint64_t truth_hash(str s)
     return h == 0 ? 1 : h;
 }
 
+uint64_t truth_renamed(str previous, str name) { return truth_hash(previous) * 31 + truth_hash(name); }
+
 int truth_room_find(const struct world *w, str name)
 {
     for (int i = 0; i < ROOMS_MAX; i++)

@@ -90,7 +90,7 @@ struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
     uint8_t kind;
-    uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name
+    uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
     uint64_t first_ms;  // when somebody first learned of it
 };
 // Somebody's membership in one numbering, by the offsets at which things changed; 0 = never.
@@ -131,6 +131,7 @@ struct message {
     uint32_t pad;
     char session[SESSION_ID_LEN + 1];
     char user[USER_ID_MAX + 1]; // of whom; empty where it is not known
+    uint64_t name_hash;         // of who it was called then; 0 where that was not certain
     int epoch;                  // index of the numbering it was seen or acked in; NONE
     uint64_t offset;
     uint64_t said_ms;    // first attempt
@@ -191,6 +192,7 @@ enum ask_kind {
     SAID_HISTORY,
     SAID_ROOMS,
     SAID_PING,
+    SAID_RENAME,
     SAID_BAD,
 };
 struct asked {
@@ -203,6 +205,7 @@ struct asked {
     int since_epoch;
     uint64_t since;
     uint32_t history;
+    char letter; // SAID_RENAME: of the name asked for
     uint64_t at_ms;
     int head_epoch; // members: where the room was when it was asked
     uint64_t head;
@@ -398,6 +401,8 @@ void say_members(struct world *w, struct client *c, int room);
 void say_history(struct world *w, struct client *c, int room);
 void say_rooms(struct world *w, struct client *c);
 void say_ping(struct world *w, struct client *c);
+void say_rename(struct world *w, struct client *c);
+void say_name(const struct client *c, char letter, char ret[40]); // one of its names
 void say_bad(struct world *w, struct client *c);
 void say_line(struct world *w, struct client *c, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -434,6 +439,7 @@ struct message *truth_message(struct world *w, uint32_t serial); // NULL: there 
 struct message *truth_message_new(struct world *w, struct client *c, int room);
 void truth_data(const struct message *m, struct buf *out); // its JSON
 uint64_t truth_hash(str s);
+uint64_t truth_renamed(str previous, str name);
 uint32_t truth_serial(str data); // of the message with this data; 0 = of none
 // directs.c
 void direct_said(struct world *w, struct message *m);
@@ -451,6 +457,7 @@ void ledger_read(struct world *w, const struct node *n); // after its turn
 // The list is as of an offset in from..to; more: it is the first page of several.
 void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint64_t from, uint64_t to,
                           const struct member_row *rows, uint32_t rows_n, bool more);
+void ledger_check_name(struct world *w, struct client *c, int room, int epoch);
 void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
                         uint64_t count);
 uint32_t ledger_messages(struct world *w, int room, int epoch, uint64_t from,

@@ -513,6 +513,33 @@ test('limits: rooms of a connection, rooms of the server, message size', async (
   });
 });
 
+test('rename: the same person by another name, in every room, and after a resume', async () => {
+  const [ada, bob] = [await Native.open(server, { name: 'Old' }), await Native.open(server)];
+  const rooms = Array.from({ length: 6 }, () => freshRoom()); // spread over the shards
+  for (const room of rooms) {
+    await ada.join(room);
+    await bob.join(room);
+  }
+  const renamed = await ada.call({ type: 'rename', name: 'Ada "the first"' });
+  assert.deepEqual(Object.keys(renamed), ['type', 'id', 'name', 'resume']);
+  assert.equal(renamed.name, 'Ada "the first"');
+  const told = [];
+  while (told.length < rooms.length) {
+    const entry = await bob.nextOf('member:changed');
+    assert.deepEqual([entry.previous_name, entry.member.name, entry.member.user], ['Old', renamed.name, ada.welcome.user]);
+    told.push(entry.room);
+  }
+  assert.deepEqual(told.sort(), rooms.slice().sort());
+  for (const room of rooms) {
+    const { members } = await bob.call({ type: 'members', room });
+    assert.deepEqual(members.map((m) => m.name).sort(), [renamed.name, bob.welcome.name].sort());
+  }
+  for (const name of [undefined, 7, '', ' x', 'a\u0007', 'x'.repeat(65)]) await ada.refused({ type: 'rename', name }, 'bad_command');
+  const back = await Native.open(server, { resume: renamed.resume });
+  assert.deepEqual([back.welcome.user, back.welcome.session, back.welcome.name],
+    [ada.welcome.user, ada.welcome.session, renamed.name]);
+});
+
 test('rate_limited with a true retry_ms; who goes on regardless is closed with 1008', async () => {
   await withServer({ flags: ['--limits.commands_per_s=20', '--limits.commands_burst=10'] }, async (own) => {
     const client = await Native.open(own); // the hello took one

@@ -46,7 +46,7 @@ class TcpText {
   // Sends a line whose answer is the next line that is no entry.
   async ask(line) {
     this.say(line);
-    return this.find(/^\* (?!.* (joined|left|is away|is back)$)(?!\S+ is now )/);
+    return this.find(/^\* (?!.* (joined|left|is away|is back)$)(?!.* is now )/);
   }
 
   async ended() {
@@ -109,7 +109,12 @@ for (const Text of [TcpText, WsText]) {
       assert.match(await a.line(), spoken(a.name, text));
     }
     assert.equal(await a.ask('/nick Ada Lovelace'), '* you are now Ada Lovelace');
-    assert.match(await b.line(), /^\* guest-\w+ is now Ada Lovelace$/);
+    assert.equal(await b.line(), `* ${a.name} is now Ada Lovelace`);
+    a.say('/nick Countess');
+    assert.equal(await b.line(), '* Ada Lovelace is now Countess');
+    a.say('/nick Ada Lovelace');
+    assert.equal(await b.line(), '* Countess is now Ada Lovelace');
+    await a.find(/^\* you are now Ada Lovelace$/);
     assert.equal(await b.ask('/who'), `* in ${room}: Ada Lovelace, ${b.name}`);
     assert.equal(await b.ask(`/rooms ${room}`), `* ${room} (2)`);
     assert.equal(await b.ask('/rooms no such'), '* no rooms');

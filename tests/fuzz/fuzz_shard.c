@@ -294,6 +294,7 @@ static void act_command(struct bench *b, struct slot *s, uint8_t arg)
         "/quit",
         "hello everybody",
         "/msg Ada psst",
+        "{\"type\":\"rename\",\"id\":15,\"name\":\"Grace\"}",
     };
     enum { COMMANDS = sizeof commands / sizeof *commands };
     char line[256];

@@ -72,6 +72,7 @@ static void live(struct net *n)
     room_command(a, "join", r1, ",\"members\":true");
     room_command(b, "join", r0, ",\"history\":5,\"members\":true");
     room_command(b, "join", r1, "");
+    tell(a, "{\"type\":\"rename\",\"id\":4,\"name\":\"Anna, by a name that no member holds in place\"}");
     for (int i = 0; i < 12; i++) {
         snprintf(text, sizeof text, ",\"key\":\"k%d\",\"data\":\"%0300d\"", i / 2, i);
         room_command(i & 1 ? a : b, "message", i & 2 ? r0 : r1, text);

@@ -25,6 +25,11 @@ static void test_hello(void **state)
     assert_str(d.command.resume, "s3");
     decoded_free(&d);
 
+    d = json_ok("{\"type\":\"rename\",\"id\":2,\"name\":\"Ad\\u0061\"}");
+    assert_int_equal(d.command.type, CMD_RENAME);
+    assert_str(d.command.name, "Ada");
+    decoded_free(&d);
+
     d = json_ok("{\"type\":\"hello\"}");
     assert_int_equal(d.command.type, CMD_HELLO);
     assert_null(d.command.id.p);
@@ -309,6 +314,11 @@ static void test_errors_keys(void **state)
         {"{\"type\":\"hello\",\"name\":\"\"}", PROBLEM_BAD_COMMAND, "`name`"},
         {"{\"type\":\"hello\",\"name\":\" a\"}", PROBLEM_BAD_COMMAND, "`name`"},
         {"{\"type\":\"hello\",\"name\":\"a\\u001b\"}", PROBLEM_BAD_COMMAND, "`name`"},
+        {"{\"type\":\"rename\"}", PROBLEM_BAD_COMMAND, "`name`"},
+        {"{\"type\":\"rename\",\"name\":7}", PROBLEM_BAD_COMMAND, "`name`"},
+        {"{\"type\":\"rename\",\"name\":\"\"}", PROBLEM_BAD_COMMAND, "`name`"},
+        {"{\"type\":\"rename\",\"name\":\"a \"}", PROBLEM_BAD_COMMAND, "`name`"},
+        {"{\"type\":\"rename\",\"name\":\"a\\u0007\"}", PROBLEM_BAD_COMMAND, "`name`"},
         {"{\"type\":\"hello\",\"token\":{}}", PROBLEM_BAD_COMMAND, "`token`"},
         {"{\"type\":\"hello\",\"resume\":null}", PROBLEM_BAD_COMMAND, "`resume`"},
         {"{\"type\":\"join\",\"room\":\"r\",\"history\":-1}", PROBLEM_BAD_COMMAND, "`history`"},
@@ -377,6 +387,7 @@ static void test_limits(void **state)
     } cases[] = {
         {"{\"type\":\"join\",\"room\":\"", "\"}", ROOM_NAME_MAX, PROBLEM_BAD_ROOM},
         {"{\"type\":\"hello\",\"name\":\"", "\"}", USER_NAME_MAX, PROBLEM_BAD_COMMAND},
+        {"{\"type\":\"rename\",\"name\":\"", "\"}", USER_NAME_MAX, PROBLEM_BAD_COMMAND},
         {"{\"type\":\"hello\",\"resume\":\"", "\"}", RESUME_TOKEN_MAX, PROBLEM_BAD_COMMAND},
         {"{\"type\":\"hello\",\"token\":\"", "\"}", 16384, PROBLEM_BAD_COMMAND},
         {"{\"type\":\"direct\",\"data\":1,\"to\":\"", "\"}", USER_ID_MAX, PROBLEM_BAD_COMMAND},

@@ -77,6 +77,11 @@ static void test_member_entries(void **state)
         assert_json_u64(got, "time", 9);
         assert_str_eq(json_get(got, "member"), str_from_cstr(ada_json));
     }
+    struct entry renamed = {
+        .type = ENTRY_MEMBER_CHANGED, .room = STR("r"), .member = ada, .previous_name = STR("a\"b")};
+    str got = encode_entry(&o, DIALECT_JSON, &renamed);
+    assert_json_keys(got, "type,room,offset,time,member,previous_name");
+    assert_json_string(got, "previous_name", STR("a\"b"));
     struct entry count = {
         .type = ENTRY_MEMBERS_COUNT, .offset = 8, .time_ms = 9, .room = STR("r"), .count = 250};
     assert_str(encode_entry(&o, DIALECT_JSON, &count),
@@ -103,6 +108,13 @@ static void test_welcome(void **state)
         "{\"type\":\"welcome\",\"id\":1,\"session\":\"s\",\"user\":\"u\",\"name\":\"n\",\"resume\":\"secret\","
         "\"heartbeat_s\":30,\"limits\":{\"message_bytes\":65536,\"rooms\":32,\"messages_per_s\":50},"
         "\"server\":\"plenum\",\"version\":\"0.1.0\"}");
+}
+
+static void test_renamed(void **state)
+{
+    (void)state;
+    struct event ev = {.type = EV_RENAMED, .id = STR("\"r\""), .name = STR("A\"da"), .resume = STR("secret")};
+    check_event(&ev, "{\"type\":\"renamed\",\"id\":\"r\",\"name\":\"A\\\"da\",\"resume\":\"secret\"}");
 }
 
 static void test_joined(void **state)
@@ -277,7 +289,7 @@ static void test_errors(void **state)
 static void test_events_of_other_dialects(void **state)
 {
     (void)state;
-    static const enum event_type types[] = {EV_RENAMED, EV_HELP, EV_BYE};
+    static const enum event_type types[] = {EV_HELP, EV_BYE};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct output o;
         output_init(&o);
@@ -417,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_message),
         cmocka_unit_test(test_member_entries),
         cmocka_unit_test(test_welcome),
+        cmocka_unit_test(test_renamed),
         cmocka_unit_test(test_joined),
         cmocka_unit_test(test_left_and_ack),
         cmocka_unit_test(test_direct_and_gap),

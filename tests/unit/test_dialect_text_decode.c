@@ -151,7 +151,7 @@ static void test_people(void **state)
 {
     (void)state;
     struct decoded d = line_ok("/nick Ada Lovelace");
-    assert_int_equal(d.command.type, CMD_NICK);
+    assert_int_equal(d.command.type, CMD_RENAME);
     assert_str(d.command.name, "Ada Lovelace");
     decoded_free(&d);
 

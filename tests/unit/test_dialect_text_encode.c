@@ -125,8 +125,8 @@ static void test_member_entries(void **state)
     check_entry(&e, "* Ada is back");
     e.member.connected = false;
     check_entry(&e, "* Ada is away");
-    e.renamed = true;
-    check_entry(&e, "* guest-1 is now Ada");
+    e.previous_name = STR("Countess \x1b[2J");
+    check_entry(&e, "* Countess \\x1b[2J is now Ada");
     e = (struct entry){.type = ENTRY_MEMBERS_COUNT, .count = 250};
     check_entry(&e, "* 250 members here");
     e.count = 1;
