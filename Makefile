@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help run build test bench fuzz sim tidy fmt tsan cov clean
+.PHONY: help run build test bench fuzz sim tidy fmt tsan mutants cov clean
 .PHONY: deps-build deps-tools deps-test deps-bench
 
 # For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`.
@@ -63,6 +63,9 @@ tsan: deps-test build/tsan/build.ninja build/release/build.ninja ## every test u
 	@ninja -C build/tsan
 	@ninja -C build/release
 	@node tools/run-tests.mjs --build build/tsan --slow 4 --seeds 50 --only '$(ONLY)'
+
+mutants: deps-test ## plant small bugs one at a time, and say which test sees each (ONLY=core/home to choose)
+	@node tools/mutants.mjs --only '$(ONLY)'
 
 cov: deps-test build/cov/build.ninja build/release/build.ninja ## every test, then line coverage per file
 	@ninja -C build/cov
