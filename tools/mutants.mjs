@@ -3,7 +3,7 @@
 //
 // mutants: plants small bugs in base, wire, dialect and core, one at a time, and says which test sees each.
 //
-//     node tools/mutants.mjs [--only TEXT] [--check] [--list] [--root DIR]
+//     node tools/mutants.mjs [--only TEXT,...] [--check] [--list] [--root DIR]
 //
 // The bugs stand in tests/mutants/*.txt:
 //
@@ -26,7 +26,7 @@
 // Last line: `N passed, N failed`; failed are those that nothing saw, and stale ones.
 import { spawn } from 'node:child_process';
 import {
-  copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync,
+  copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync,
 } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -111,7 +111,8 @@ function stale(mutant) {
 
 const table = readdirSync(folder).filter((name) => name.endsWith('.txt')).sort().flatMap(parse);
 const names = new Set(table.map((m) => m.name));
-const chosen = table.filter((m) => `${m.name} ${m.path}`.includes(options.only));
+const wanted = options.only.split(',');
+const chosen = table.filter((m) => wanted.some((text) => `${m.name} ${m.path}`.includes(text)));
 for (const mutant of table) mutant.stale = stale(mutant);
 
 function check() {
@@ -171,7 +172,7 @@ function execute(argv, seconds, cwd = tree) {
 // ---- the copy --------------------------------------------------------------------------------------------------
 
 async function copyTree() {
-  const parts = ['src', 'tests', 'tools', 'cmake', 'web', 'CMakeLists.txt', 'CMakePresets.json', 'package.json'];
+  const parts = ['src', 'tests', 'tools', 'cmake', 'web', 'bench', 'docs', '*.txt', '*.json', '*.md'];
   const list = await execute(['git', 'ls-files', '-co', '--exclude-standard', '--', ...parts], 60, root);
   const files = new Set(list.output.split('\n').filter((f) => f && existsSync(join(root, f))));
   for (const file of files) {
@@ -184,6 +185,8 @@ async function copyTree() {
     const path = join(entry.parentPath ?? entry.path, entry.name);
     if (entry.isFile() && !files.has(path.slice(tree.length + 1))) rmSync(path);
   }
+  const packages = join(tree, 'node_modules');
+  if (existsSync(join(root, 'node_modules')) && !existsSync(packages)) symlinkSync(join(root, 'node_modules'), packages);
 }
 
 // No sanitizers: mutants are seen by tests, and programs start five times as fast. -w: a bug may leave something unused.
@@ -220,12 +223,12 @@ const simulator = {
   argv: [join(build, 'tests/sim/plenum-sim'), '--from', '1', '--count', String(simSeeds)],
 };
 
-// These run from the root, where the installed packages are, against the mutated binary.
+// Against the mutated binary; without those of the web pages, the command line and the documents.
 function scripts() {
-  const list = (dir) => readdirSync(join(root, dir)).filter((f) => f.endsWith('.test.mjs')).map((f) => join(dir, f));
-  const away = /browser|client|page|axe|cli\.|install|types/; // of the web pages and the command line
+  const list = (dir) => readdirSync(join(tree, dir)).filter((f) => f.endsWith('.test.mjs')).map((f) => join(dir, f));
+  const away = /browser|client|page|axe|cli\.|install|types|readme|docs/;
   return [...list('tests/conform'), ...list('tests/e2e')].filter((f) => !away.test(f)).map((f) => ({
-    name: f, targets: ['plenum'], argv: ['node', '--test', '--test-reporter=tap', f], cwd: root, seconds: 300,
+    name: f, targets: ['plenum'], argv: ['node', '--test', '--test-reporter=tap', f], seconds: 300,
   }));
 }
 
@@ -275,7 +278,7 @@ async function ask(programs) {
     while (queue.length > 0 && !saw) {
       const program = queue.shift();
       const patience = Math.max(30, 10 * (baseline.get(program.name) ?? 1));
-      const ended = await execute(program.argv, program.seconds ?? patience, program.cwd);
+      const ended = await execute(program.argv, program.seconds ?? patience);
       if (ended.failed && !saw) {
         saw = { program: program.name, text: whatSaw(program, ended) };
         for (const child of running) killGroup(child);
@@ -286,21 +289,32 @@ async function ask(programs) {
   return saw;
 }
 
-async function show(mutant, all, seen) {
+// A script that fails saw the bug only if it passes without it: none of them is run without bugs beforehand.
+async function askScripts(file, original, mutated) {
+  for (const script of scripts()) {
+    const saw = await ask([script]);
+    if (!saw) continue;
+    writeFileSync(file, original);
+    const fixed = await make(['plenum']);
+    const again = fixed.failed ? { text: 'the server does not build' } : await ask([script]);
+    if (!again) return saw;
+    console.log(`    without the bug too: ${again.text}`);
+    writeFileSync(file, mutated);
+    await make(['plenum']);
+  }
+  return null;
+}
+
+async function show(mutant, all, seen, file, original) {
   for (const stage of stagesFor(mutant, all, seen)) {
     const made = await make(stage.flatMap((p) => p.targets));
     if (made.failed) return { error: `it does not compile: ${made.output.split('\n').find((l) => /error/.test(l))}` };
     const saw = await ask(stage);
     if (saw) return saw;
   }
-  const last = scripts();
   const made = await make(['plenum']);
   if (made.failed) return { error: 'the server does not build' };
-  for (const script of last) {
-    const saw = await ask([script]);
-    if (saw) return saw;
-  }
-  return null;
+  return askScripts(file, original, readFileSync(file, 'utf8'));
 }
 
 // ---- all of it -------------------------------------------------------------------------------------------------
@@ -344,7 +358,7 @@ async function main() {
     let saw = null;
     if (!mutant.stale) {
       writeFileSync(file, mutate(mutant, original).text);
-      saw = await show(mutant, all, seen[mutant.name]);
+      saw = await show(mutant, all, seen[mutant.name], file, original);
       writeFileSync(file, original);
     }
     let text = saw?.text ?? `SURVIVED: ${mutant.what}`;

@@ -370,6 +370,7 @@ static void hear_joined(struct world *w, struct client *c, const struct heard *h
         int from = truth_room_find(w, string_of(w, c, h, "left", scratch, sizeof scratch));
         if (from != a.from)
             trace_fail(w, c, "ORDER: switched from another room than was asked for");
+        seat_check_left(w, c, from);
         seat_left(w, c, from);
     }
     int epoch = truth_epoch(w, room, string_of(w, c, h, "epoch", scratch, sizeof scratch));
@@ -385,6 +386,7 @@ static void hear_left(struct world *w, struct client *c, const struct heard *h)
     int room = room_of(w, c, h);
     if (room != a.room)
         trace_fail(w, c, "ORDER: left %s, asked to leave %s", w->room_names[room], w->room_names[a.room]);
+    seat_check_left(w, c, room);
     seat_left(w, c, room);
 }
 
@@ -436,8 +438,7 @@ static bool error_expected(const struct world *w, const struct client *c, const 
         return w->plan.refuse_one_in != 0;
     switch (a->kind) {
     case SAID_HELLO:
-        return str_eq(code, STR("token_expired")) &&
-               w->now_ms + 2000 > c->resume_ms + s->resume_ms;
+        return str_eq(code, STR("token_expired")) && w->now_ms + 2000 > c->resume_ms + s->resume_ms;
     case SAID_JOIN:
     case SAID_SWITCH:
         return str_eq(code, STR("limit_reached")) || str_eq(code, STR("room_full")) ||

@@ -97,7 +97,10 @@ static void read_entry(struct world *w, int room, int epoch, uint64_t offset, co
 }
 
 // Octets of an entry in all tracks, at the very most: each octet of its data may be escaped to six.
-static uint64_t entry_bytes_worst(const struct world *w) { return 4 * (6 * (uint64_t)w->plan.data_max + 1000); }
+static uint64_t entry_bytes_worst(const struct world *w)
+{
+    return 4 * (6 * (uint64_t)w->plan.data_max + 1000);
+}
 
 enum {
     AGE_EARLY_MS = 200, // what a log may be wrong about an age (core/log.h), and more
@@ -211,6 +214,16 @@ void ledger_check_count(struct world *w, struct client *c, int room, int epoch, 
         trace_fail(w, c, "PRESENCE: %s is said to have %llu members at offset %llu, and has %llu",
                    w->room_names[room], (unsigned long long)count, (unsigned long long)offset,
                    (unsigned long long)real);
+}
+
+uint64_t ledger_left(struct world *w, int room, int epoch, str user)
+{
+    const struct numbering *n = truth_numbering(w, room, epoch);
+    uint64_t hash = truth_hash(user);
+    for (uint32_t i = n->people_n; i-- > 0;)
+        if (n->people[i].user_hash == hash)
+            return n->people[i].left;
+    return 0;
 }
 
 // --- what a log still holds

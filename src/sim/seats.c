@@ -222,6 +222,18 @@ void seat_left(struct world *w, struct client *c, int room)
     s->on = false;
 }
 
+void seat_check_left(struct world *w, struct client *c, int room)
+{
+    struct seat *s = &c->seats[room];
+    uint64_t at = s->on ? ledger_left(w, room, s->epoch, str_from_cstr(c->user)) : 0;
+    if (at <= s->head || s->gap_due)
+        return; // another session of the user is still in it
+    skip_own(w, c, room, at, true);
+    if (s->next < at)
+        trace_fail(w, c, "LOSS: left %s at offset %llu, and before that %llu was still to come",
+                   room_of(w, room), (unsigned long long)at, (unsigned long long)s->next);
+}
+
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head)
 {
     struct seat *s = &c->seats[room];

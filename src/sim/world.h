@@ -460,6 +460,7 @@ void ledger_check_members(struct world *w, struct client *c, int room, int epoch
 void ledger_check_name(struct world *w, struct client *c, int room, int epoch);
 void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
                         uint64_t count);
+uint64_t ledger_left(struct world *w, int room, int epoch, str user); // offset of its last leave; 0 = none
 uint32_t ledger_messages(struct world *w, int room, int epoch, uint64_t from,
                          uint64_t to); // so many in from..to
 // seats.c
@@ -468,6 +469,7 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
 void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, const struct fact *seen);
 void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, str reason);
 void seat_left(struct world *w, struct client *c, int room);
+void seat_check_left(struct world *w, struct client *c, int room); // told `left`: it has all up to there
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head); // seen all up to the head
 void seat_check_late(struct world *w, struct client *c);
 // text_seats.c

@@ -210,6 +210,99 @@ static void resume_on_another_shard_evicts(void **state)
     net_free(n);
 }
 
+// Said and left in one turn of the home: what came before the leave comes before `left`.
+static void what_was_said_before_a_leave_comes_before_left(void **state)
+{
+    (void)state;
+    for (uint32_t shards = 1; shards <= 2; shards++) {
+        struct net *n = net_new(shards);
+        net_start(n);
+        const char *room = net_room(n, shards - 1, 0);
+        struct client *b = net_json(n, shards - 1), *a = net_json(n, 0); // b is read first
+        say(b, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", room);
+        say(a, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", room);
+        forget(a);
+        n->hold[0][shards - 1] = shards > 1;
+        post(a, "{\"type\":\"leave\",\"id\":2,\"room\":\"%s\"}", room);
+        if (shards > 1)
+            net_settle(n); // the leave is in the mailbox, which is emptied after b was read
+        for (int i = 0; i < 3; i++)
+            post(b, "{\"type\":\"message\",\"room\":\"%s\",\"data\":%d}", room, i);
+        n->hold[0][shards - 1] = false;
+        net_settle(n);
+        for (uint64_t i = 0; i < 3; i++)
+            assert_int_equal(number_of(expect(a, "\"type\":\"message\""), "data"), i);
+        expect(a, "\"type\":\"left\",\"id\":2");
+        expect_nothing(a);
+        net_free(n);
+    }
+}
+
+// Said and joined in one turn of the home, in more segments than one: the newcomer's answer carries the newest of them
+// to its shard, and readers there need the others too.
+static void a_join_takes_nothing_from_readers_beside_it(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    net_start(n);
+    const char *room = net_room(n, 1, 0);
+    struct client *b = net_json(n, 1), *reader = net_json(n, 0), *newcomer = net_json(n, 0);
+    say(b, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", room);
+    say(reader, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", room);
+    forget(reader);
+    n->hold[0][1] = true;
+    say(newcomer, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", room);
+    for (int i = 0; i < 5; i++)
+        post(b, "{\"type\":\"message\",\"room\":\"%s\",\"data\":[%d,\"%03000d\"]}", room, i, i);
+    n->hold[0][1] = false;
+    net_settle(n);
+    for (int i = 0; i < 5; i++) {
+        char part[24];
+        snprintf(part, sizeof part, "\"data\":[%d,", i);
+        expect(reader, part);
+    }
+    expect(reader, "\"type\":\"member:joined\"");
+    expect_nothing(reader);
+    expect(newcomer, "\"type\":\"joined\"");
+    expect_nothing(newcomer);
+    net_free(n);
+}
+
+// Back after a break, with its last message said again: the replay brings that message, as it brings all.
+static void a_duplicate_is_not_stepped_over_in_a_replay(void **state)
+{
+    (void)state;
+    for (uint32_t shards = 1; shards <= 2; shards++) {
+        struct net *n = net_new(shards);
+        net_start(n);
+        const char *room = net_room(n, shards - 1, 0);
+        struct client *a = net_json(n, 0);
+        say(a, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", room);
+        say(a, "{\"type\":\"message\",\"id\":2,\"room\":\"%s\",\"key\":\"k\",\"data\":7}", room);
+        expect(a, "\"type\":\"joined\"");
+        char epoch[32];
+        str ack = expect(a, "\"type\":\"ack\"");
+        string_of(ack, "epoch", epoch, sizeof epoch);
+        uint64_t offset = number_of(ack, "offset");
+        cut(a);
+        struct client *back = net_ws(n, 0, "/ws");
+        post(back, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", a->resume);
+        post(back,
+             "{\"type\":\"join\",\"id\":2,\"room\":\"%s\",\"since\":{\"epoch\":\"%s\",\"offset\":%llu}}",
+             room, epoch, (unsigned long long)offset - 1);
+        post(back, "{\"type\":\"message\",\"id\":3,\"room\":\"%s\",\"key\":\"k\",\"data\":7}", room);
+        net_settle(n);
+        uint32_t entries = 0, acks = 0;
+        for (str s; (s = hear(back)).p != NULL;) {
+            entries += contains(s, "\"type\":\"message\"") && number_of(s, "offset") == offset;
+            acks += contains(s, "\"duplicate\":true") && number_of(s, "offset") == offset;
+        }
+        assert_int_equal(entries, 1);
+        assert_int_equal(acks, 1);
+        net_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +313,9 @@ int main(void)
         cmocka_unit_test(room_gone_and_made_anew_behind_an_outlet),
         cmocka_unit_test(a_gap_in_front_of_left_survives_memory_out),
         cmocka_unit_test(resume_on_another_shard_evicts),
+        cmocka_unit_test(what_was_said_before_a_leave_comes_before_left),
+        cmocka_unit_test(a_join_takes_nothing_from_readers_beside_it),
+        cmocka_unit_test(a_duplicate_is_not_stepped_over_in_a_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

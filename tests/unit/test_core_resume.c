@@ -3,6 +3,9 @@
 // Resume tokens: what was sealed comes back, on any shard; nothing else is ours.
 #include "unit/core_support.h"
 
+#include "base/codec.h"
+#include "wire/digest.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -180,6 +183,34 @@ static void a_bad_token_makes_a_new_session(void **state)
     net_free(n);
 }
 
+// Of a later version of ours, say, with the same key: what is in it may mean something else.
+static void another_version_is_refused(void **state)
+{
+    (void)state;
+    enum { MAC = 16 };
+    struct net *n = net_new(1);
+    net_start(n);
+    struct session *s = session_of(STR("guest-1"), STR("Ada"));
+    char token[RESUME_TOKEN_MAX];
+    uint8_t bytes[RESUME_TOKEN_MAX], mac[SHA256_BYTES];
+    size_t size = make_at(n, 0, s, token), bytes_n;
+    struct identity who;
+    assert_true(base64url_decode(str_make(token, size), bytes, &bytes_n));
+    uint8_t ours = bytes[0];
+    for (unsigned version = 0; version < 256; version++) {
+        bytes[0] = (uint8_t)version;
+        assert_int_equal(digest_hmac_sha256(n->settings.resume_key, sizeof n->settings.resume_key, bytes,
+                                            bytes_n - MAC, mac),
+                         OK);
+        memcpy(bytes + bytes_n - MAC, mac, MAC);
+        char other[RESUME_TOKEN_MAX];
+        size_t other_n = base64url_encode(bytes, bytes_n, other);
+        assert_int_equal(open_at(n, 0, str_make(other, other_n), &who), version == ours ? OK : ERR_SYNTAX);
+    }
+    free(s);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +220,7 @@ int main(void)
         cmocka_unit_test(elsewhere_the_wall_clock_counts),
         cmocka_unit_test(another_key_is_another_world),
         cmocka_unit_test(a_bad_token_makes_a_new_session),
+        cmocka_unit_test(another_version_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,56 @@ static void the_longest_away_leave_first(void **state)
     net_free(n);
 }
 
+// Each has its own grace time: the end of one is not the end of the next.
+static void grace_times_are_counted_one_by_one(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *c[3];
+    for (int i = 0; i < 3; i++) {
+        c[i] = net_json(n, 0);
+        join(c[i], "r");
+    }
+    uint32_t grace = n->settings.member_grace_ms;
+    cut(c[0]);
+    net_wait(n, grace * 2 / 3);
+    cut(c[1]);
+    net_wait(n, grace / 3 + 1000);
+    assert_int_equal(net_room_at(n, "r")->members, 2); // the first is gone, the second only away
+    net_wait(n, grace * 2 / 3 - 2000);
+    assert_int_equal(net_room_at(n, "r")->members, 2);
+    net_wait(n, 3000);
+    assert_int_equal(net_room_at(n, "r")->members, 1);
+    net_free(n);
+}
+
+static void a_big_room_counts_once_a_second(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.presence_exact_max = 2;
+    n->settings.connections_max = 64;
+    net_start(n);
+    struct client *w = net_json(n, 0);
+    join(w, "r");
+    uint64_t last = 0, counts = 0;
+    for (int i = 0; i < 40; i++) {
+        struct client *c = net_json(n, 0);
+        say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"r\"}");
+        net_wait(n, 100);
+        for (str s; (s = hear(w)).p != NULL;) {
+            if (!contains(s, "\"type\":\"members:count\""))
+                continue;
+            assert_true(counts == 0 || n->now_ms - last >= 1000);
+            last = n->now_ms;
+            counts++;
+        }
+    }
+    assert_true(counts >= 3);
+    net_free(n);
+}
+
 static void one_user_with_many_sessions_is_one_member(void **state)
 {
     (void)state;
@@ -386,6 +436,8 @@ int main(void)
         cmocka_unit_test(away_and_back_and_gone),
         cmocka_unit_test(without_grace_they_leave_at_once),
         cmocka_unit_test(the_longest_away_leave_first),
+        cmocka_unit_test(grace_times_are_counted_one_by_one),
+        cmocka_unit_test(a_big_room_counts_once_a_second),
         cmocka_unit_test(one_user_with_many_sessions_is_one_member),
         cmocka_unit_test(a_big_room_counts),
         cmocka_unit_test(a_room_has_a_limit),
