@@ -13,15 +13,20 @@ static const struct {
     [NOTICE_CONNECTION_CLOSED] = {LOG_DEBUG, "connection_closed", NULL},
     [NOTICE_SESSION_STARTED] = {LOG_DEBUG, "session_started", NULL},
     [NOTICE_HOST_REFUSED] = {LOG_INFO, "host_refused", "host"},
-    [NOTICE_UPGRADE_REFUSED] = {LOG_INFO, "upgrade_refused", NULL},
+    [NOTICE_UPGRADE_REFUSED] = {LOG_INFO, "upgrade_refused", "origin"},
     [NOTICE_PROTOCOL_ERROR] = {LOG_INFO, "protocol_error", NULL},
     [NOTICE_RATE_LIMITED] = {LOG_INFO, "rate_limited", NULL},
     [NOTICE_SLOW_READER] = {LOG_INFO, "slow_reader", NULL},
+    [NOTICE_JOINED] = {LOG_DEBUG, "joined", NULL},
+    [NOTICE_LEFT] = {LOG_DEBUG, "left", NULL},
+    [NOTICE_COMMAND_ERROR] = {LOG_DEBUG, "command_error", NULL},
     [NOTICE_ROOM_CREATED] = {LOG_DEBUG, "room_created", NULL},
     [NOTICE_ROOM_REMOVED] = {LOG_DEBUG, "room_removed", NULL},
     [NOTICE_WRONG_PROTOCOL] = {LOG_INFO, "wrong_protocol", NULL},
     [NOTICE_MEMORY] = {LOG_ERROR, "memory_refused", NULL},
 };
+
+enum { FIELDS_MAX = 10 }; // all that a notice can carry, and the end
 
 // Each kind of notice is a call site of its own, so that a flood of one does not silence the others.
 static struct log_site sites[NOTICE_COUNT];
@@ -31,7 +36,7 @@ void notice_log(uint32_t shard, const struct notice *n)
     ASSERT(n->type < NOTICE_COUNT && rows[n->type].event != NULL);
     if (!log_wanted(rows[n->type].level))
         return;
-    struct log_field fields[10];
+    struct log_field fields[FIELDS_MAX];
     size_t used = 0;
     fields[used++] = (struct log_field)LOG_NUMBER("shard", shard);
     if (n->connection != UINT32_MAX)
@@ -40,14 +45,17 @@ void notice_log(uint32_t shard, const struct notice *n)
         fields[used++] = (struct log_field)LOG_STR("peer", n->peer);
     if (n->user.n > 0)
         fields[used++] = (struct log_field)LOG_STR("user", n->user);
+    if (n->session.n > 0)
+        fields[used++] = (struct log_field)LOG_STR("session", n->session);
     if (n->room.n > 0)
         fields[used++] = (struct log_field)LOG_STR("room", n->room);
     if (n->subject.n > 0 && rows[n->type].subject != NULL)
         fields[used++] = (struct log_field)LOG_STR(rows[n->type].subject, n->subject);
     if (n->code != 0)
         fields[used++] = (struct log_field)LOG_NUMBER("code", n->code);
-    if (n->text != NULL)
+    if (n->text != NULL && n->text[0] != '\0')
         fields[used++] = (struct log_field)LOG_TEXT("reason", n->text);
+    ASSERT(used < FIELDS_MAX);
     fields[used] = (struct log_field){.key = NULL};
     log_write(&sites[n->type], rows[n->type].level, rows[n->type].event, fields);
 }

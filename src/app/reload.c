@@ -33,10 +33,11 @@ void reload_log(const struct reload_diff *diff, const struct config *before, con
         struct config_text is = config_value_text(next, key);
         const struct log_field fields[] = {
             LOG_TEXT("key", key->path), LOG_TEXT("old", was.z), LOG_TEXT("new", is.z), {.key = NULL}};
-        log_write(&sites[i], key->live ? LOG_INFO : LOG_WARN,
+        // Told at any level, so that the change of the level itself is.
+        log_write(&sites[i], key->live ? LOG_TOLD : LOG_WARN,
                   key->live ? "setting_changed" : "setting_needs_restart", fields);
     }
-    log_info("reloaded", LOG_NUMBER("changed", diff->live), LOG_NUMBER("need_restart", diff->start));
+    log_told("reloaded", LOG_NUMBER("changed", diff->live), LOG_NUMBER("need_restart", diff->start));
 }
 
 void reload_log_rejected(const struct complaints *complaints)

@@ -169,7 +169,9 @@ static bool http_path_websocket(const struct shard *sh, str path, uint8_t *ret_p
 static void upgrade_refuse(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status,
                            const char *sentence)
 {
-    shard_notice(sh, NOTICE_UPGRADE_REFUSED, index, status, sentence, STR_NONE);
+    str origin = STR_NONE;
+    http_field_find(rq, STR("Origin"), &origin);
+    shard_notice_about(sh, NOTICE_UPGRADE_REFUSED, index, status, sentence, origin);
     metric_add(&sh->metrics->http_errors, 1);
     str body = str_from_cstr(sentence);
     struct http_response rs = http_response_error(status, body, true, sh->wall_ms / 1000);
@@ -302,7 +304,7 @@ static bool host_refused(struct shard *sh, uint32_t index, const struct http_req
         return false;
     metric_add(&sh->metrics->host_refused, 1);
     metric_add(&sh->metrics->http_errors, 1);
-    shard_notice_about(sh, NOTICE_HOST_REFUSED, index, 421, rq->host);
+    shard_notice_about(sh, NOTICE_HOST_REFUSED, index, 421, NULL, rq->host);
     struct buf *sentence = &sh->encode;
     buf_reset(sentence, SEGMENT_BYTES_MAX);
     BUF_PUT_LIT(sentence, "This server is not \"");

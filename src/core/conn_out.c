@@ -102,6 +102,7 @@ void conn_put_problem(struct shard *sh, uint32_t index, str id, const struct pro
 {
     struct event ev = {.type = EV_ERROR, .id = id, .problem = *p};
     metric_add(&sh->metrics->errors[p->code], 1);
+    shard_notice(sh, NOTICE_COMMAND_ERROR, index, 0, problem_name(p->code), STR_NONE);
     conn_put_event(sh, index, &ev);
 }
 

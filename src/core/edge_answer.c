@@ -129,6 +129,7 @@ static void on_joined(struct shard *sh, const struct answer *a)
         conn_abort(sh, index, CLOSE_MEMORY);
         return;
     }
+    shard_notice(sh, NOTICE_JOINED, index, 0, NULL, outlet_name(o));
     if (switching) {
         switch_go_on(sh, index, a);
         return;
@@ -221,6 +222,8 @@ static void on_left(struct shard *sh, const struct answer *a)
     copy_rest(sh, index, a->outlet.index);
     if (c->ending != ENDING_OPEN)
         return;
+    shard_notice(sh, NOTICE_LEFT, index, 0, c->switching != NULL ? "switched" : "left",
+                 outlet_name(outlet_at(sh, a->outlet.index)));
     outlet_remove(sh, a->outlet.index, index);
     outlet_close_if_unused(sh, a->outlet.index);
     if (c->switching != NULL)

@@ -224,6 +224,7 @@ void edge_depart(struct shard *sh, uint32_t index)
             metric_add(&sh->metrics->limit_memory, 1);
             shard_notice(sh, NOTICE_MEMORY, index, 0, "a leave", outlet_name(o));
         }
+        shard_notice(sh, NOTICE_LEFT, index, 0, "connection closed", outlet_name(o));
         outlet_remove(sh, outlet, index);
         outlet_close_if_unused(sh, outlet);
     }

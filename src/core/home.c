@@ -50,6 +50,7 @@ void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effe
     struct answer ans = {.effect = effect, .outlet = a->outlet};
     struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = {.code = code, .text = text}};
     metric_add(&sh->metrics->errors[code], 1);
+    shard_notice_refused(sh, a, code);
     home_answer_event(sh, a, &ans, &ev);
 }
 

@@ -179,31 +179,6 @@ void shard_settings_set(struct shard *sh, const struct settings *settings)
 struct metrics *shard_metrics(struct shard *sh) { return sh->metrics; }
 uint32_t shard_connections(const struct shard *sh) { return sh->conns.count; }
 
-static void notice_send(struct shard *sh, struct notice *n)
-{
-    struct peer peer;
-    if (n->connection != UINT32_MAX) {
-        const struct conn *c = conn_at(sh, n->connection);
-        n->peer = conn_peer(c, &peer);
-        if (c->session != NULL)
-            n->user = session_user(c->session);
-    }
-    sh->host->notice(sh->host->ctx, n);
-}
-
-void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text,
-                  str room)
-{
-    struct notice n = {.type = type, .connection = conn, .code = code, .text = text, .room = room};
-    notice_send(sh, &n);
-}
-
-void shard_notice_about(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, str subject)
-{
-    struct notice n = {.type = type, .connection = conn, .code = code, .subject = subject};
-    notice_send(sh, &n);
-}
-
 // --- mail
 
 void shard_post(struct shard *sh, uint32_t dest, struct mail *m)

@@ -63,10 +63,13 @@ enum notice_type {
     NOTICE_CONNECTION_CLOSED, // debug; text = reason, code = close code or 0
     NOTICE_SESSION_STARTED,   // debug; user, name
     NOTICE_HOST_REFUSED,      // info; subject = the Host field
-    NOTICE_UPGRADE_REFUSED,   // info; code = HTTP status, text = reason
+    NOTICE_UPGRADE_REFUSED,   // info; code = HTTP status, text = reason, subject = the Origin
     NOTICE_PROTOCOL_ERROR,    // info; code = close code, text = reason
     NOTICE_RATE_LIMITED,      // info; closed after repeated violations
     NOTICE_SLOW_READER,       // info; room, a gap or a disconnect
+    NOTICE_JOINED,            // debug; room
+    NOTICE_LEFT,              // debug; room, text = how
+    NOTICE_COMMAND_ERROR,     // debug; text = the code of the error, room where it is about one
     NOTICE_ROOM_CREATED,      // debug; room
     NOTICE_ROOM_REMOVED,      // debug; room
     NOTICE_WRONG_PROTOCOL,    // info; another protocol on the text port: text = which
@@ -78,7 +81,7 @@ struct notice {
     uint32_t connection; // UINT32_MAX = none
     uint32_t code;
     const char *text; // static
-    str peer, user, room;
+    str peer, user, session, room;
     str subject; // what it is about, as the peer wrote it
 };
 

@@ -142,7 +142,10 @@ bool shard_ask(struct shard *sh, uint32_t dest, const struct ask *a) WARN_UNUSED
 void shard_register(struct shard *sh, const struct register_mail *m, bool add);
 void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text,
                   str room);
-void shard_notice_about(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, str subject);
+void shard_notice_about(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code,
+                        const char *text, str subject);
+// An ask was answered with an error.
+void shard_notice_refused(struct shard *sh, const struct ask *a, enum problem_code code);
 
 // --- the edge: commands of connections here, answers for them (edge.c, edge_session.c, edge_answer.c)
 // Carries out a decoded command; false when it must wait until an earlier one is answered.

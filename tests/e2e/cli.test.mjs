@@ -200,6 +200,46 @@ test('SIGUSR1 logs how the server is, whatever the level; signals without a mean
   await until(() => entries().at(-1) > entries()[0], 'a later one that counts what was said');
 });
 
+test('a reload tells that the level changed, whichever way', async (t) => {
+  const path = file('level.yaml', 'logging:\n  level: info\n');
+  const server = await startServer(t, { flags: ['-c', path] });
+  let was = 'info';
+  for (const [i, level] of ['error', 'warn', 'debug', 'error', 'info'].entries()) {
+    file('level.yaml', `logging:\n  level: ${level}\n`);
+    server.kill('SIGHUP');
+    await until(() => server.lines.filter((line) => /event=reloaded changed=1/.test(line)).length === i + 1, `the change to ${level}`);
+    const told = server.lines.filter((line) => /event=setting_changed/.test(line));
+    assert.equal(told.length, i + 1);
+    assert.match(told.at(-1), new RegExp(`key=logging\\.level old=${was} new=${level}$`));
+    was = level;
+  }
+});
+
+test('the log names what was refused, and at debug who joins, leaves and errs, in which session', async (t) => {
+  const server = await startServer(t, { flags: ['--server.shards=2', '--logging.level=debug', '--rooms.per_connection_max=2'] });
+  const event = (name, ...parts) => until(() => server.lines.find((line) => line.includes(` event=${name} `)
+    && parts.every((part) => line.includes(part))), () => `${name} with ${parts}:\n${server.stderr}`);
+  await assert.rejects(Native.open(server, {}, { origin: 'https://evil.example' }));
+  assert.match(await event('upgrade_refused', 'origin='), / origin=https:\/\/evil\.example code=403 reason="[^"]*"$/);
+  await assert.rejects(Native.open(server, {}, { origin: 'https://x" level=error \\' }));
+  await event('upgrade_refused', String.raw`origin="https://x\" level=error \\"`);
+
+  const ada = await Native.open(server);
+  const who = [`session=${ada.welcome.session}`, `user=${ada.welcome.user}`];
+  await ada.join('one');
+  await ada.join('two');
+  await event('joined', 'room=one', ...who);
+  await event('joined', 'room=two', ...who);
+  await assert.rejects(ada.join('three'), { code: 'limit_reached' });
+  await event('command_error', 'reason=limit_reached', ...who);
+  await assert.rejects(ada.say('three', 1), { code: 'not_member' });
+  await event('command_error', 'reason=not_member', ...who);
+  await ada.leave('one');
+  await event('left', 'room=one', 'reason=left', ...who);
+  ada.cut();
+  await event('left', 'room=two', 'reason="connection closed"', ...who);
+});
+
 /** A logfmt line as an object; fails on anything that is not logfmt. */
 function parseLogfmt(line) {
   const fields = {};
@@ -250,7 +290,7 @@ for (const [format, parse] of [['logfmt', parseLogfmt], ['json', JSON.parse]]) {
       events.add(fields.event);
     }
     for (const event of ['started', 'connection_opened', 'session_started', 'connection_closed', 'protocol_error',
-      'rate_limited', 'upgrade_refused', 'room_created', 'draining', 'stopped']) assert.ok(events.has(event), `no ${event}`);
+      'rate_limited', 'upgrade_refused', 'room_created', 'joined', 'left', 'command_error', 'draining', 'stopped']) assert.ok(events.has(event), `no ${event}`);
     for (const word of [...secrets, 'cookie-secret', 'jwt-secret']) assert.ok(!server.stderr.includes(word), 'a secret in the log');
   });
 }
