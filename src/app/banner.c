@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/banner.h"
 
+#include "io/address.h"
+
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -56,6 +58,24 @@ static void print_names(const struct server_info *info, const struct settings *c
               out);
 }
 
+static bool is_open(const char *bound)
+{
+    struct address a;
+    return address_parse(str_from_cstr(bound), &a) == OK && !address_is_loopback(&a);
+}
+
+// There are no accounts yet: who can connect can talk, in every room.
+static void print_audience(const struct server_info *info, FILE *out)
+{
+    bool http = is_open(info->http), text = is_open(info->text);
+    if (http || text)
+        fprintf(
+            out,
+            "  who may talk anyone who can reach %s%s%s: there are no accounts yet, so keep strangers out\n"
+            "               by a firewall, or by a proxy that asks for a password\n",
+            http ? info->http : "", http && text ? " or " : "", text ? info->text : "");
+}
+
 static void print_size(uint64_t bytes, FILE *out)
 {
     if (bytes >= 1 << 20 && bytes % (1 << 20) == 0)
@@ -91,6 +111,7 @@ void banner_print(const struct server_info *info, const struct settings *core, u
     fprintf(out, "plenum %s\n", core->version);
     print_places(info, core->echo, out);
     print_names(info, core, out);
+    print_audience(info, out);
     print_limits(info, core, connections_wanted, out);
     fprintf(out, "ready http=%s text=%s shards=%" PRIu32 " pid=%d\n", info->http, info->text,
             info->shard_count, (int)getpid());

@@ -44,7 +44,8 @@ static const struct command commands[] = {
      "order. SIGHUP reads the configuration again, SIGUSR1 logs how the server is.\n"
      "\n"
      "  -c, --config FILE      YAML file with settings; without it the defaults hold\n"
-     "  --section.name=VALUE   one setting; stronger than the file and than PLENUM_SECTION_NAME\n"
+     "  --section.name=VALUE   one setting; stronger than the file and than PLENUM_SECTION_NAME. Sizes and times take\n"
+     "                         units: 64k, 1MiB, 512MB, 90s, 15m, 1h\n"
      "  --echo                 short for --server.echo=true\n"
      "\n"
      "The last line on stdout is `ready http=HOST:PORT text=HOST:PORT shards=N pid=PID`. Log lines go to stderr.\n"},
@@ -84,17 +85,32 @@ static void print_help(const struct command *c)
 
 // ---- command line
 
+// What may have been meant, as it would be written: --port=8080 becomes --server.http=127.0.0.1:8080.
+static struct config_text suggestion(str argument)
+{
+    struct config_text t = {""};
+    str value;
+    while (argument.n > 0 && argument.p[0] == '-')
+        argument = str_skip(argument, 1);
+    const struct config_key *meant = config_key_guess(str_split(argument, '=', &value));
+    uint64_t port;
+    if (meant == NULL) {
+        snprintf(t.z, sizeof t.z, " (`plenum serve --help` lists all settings)");
+    } else if (meant->kind == CONFIG_ADDRESS && value.p != NULL && str_to_u64(value, UINT16_MAX, &port)) {
+        str host = str_split(str_from_cstr(meant->preset), ':', &value);
+        snprintf(t.z, sizeof t.z, " (did you mean --%s=%.*s:%u?)", meant->path, STR_ARG(host),
+                 (unsigned)port);
+    } else {
+        snprintf(t.z, sizeof t.z, " (did you mean --%s?)", meant->path);
+    }
+    return t;
+}
+
 static enum exit_code complain(const struct command *c, const char *argument)
 {
-    str path = str_from_cstr(argument);
-    while (path.n > 0 && path.p[0] == '-')
-        path = str_skip(path, 1);
-    str rest;
-    const struct config_key *meant =
-        c->accepts & TAKES_SETTINGS ? config_key_guess(str_split(path, '=', &rest)) : NULL;
-    fprintf(stderr, "plenum %s: got %s, expected %s%s%s%s\n", c->name,
-            complaint_quote(str_from_cstr(argument)).z, c->usage, meant != NULL ? " (did you mean --" : "",
-            meant != NULL ? meant->path : "", meant != NULL ? "?)" : "");
+    bool setting = (c->accepts & TAKES_SETTINGS) && argument[0] == '-';
+    fprintf(stderr, "plenum %s: got %s, expected %s%s\n", c->name, complaint_quote(str_from_cstr(argument)).z,
+            c->usage, setting ? suggestion(str_from_cstr(argument)).z : "");
     return EXIT_USAGE;
 }
 

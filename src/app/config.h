@@ -87,6 +87,12 @@ bool config_text_near(str written, str meant);
 // Reads text into the key's field. On failure the field keeps its value, false is returned, and ret_expected says
 // what the text should have been ("a whole number from 1 to 64, or 0 for one per core").
 bool config_value_set(struct config *c, const struct config_key *key, str text);
+// The same for a list, comma-separated as in variables and flags; nothing is an empty list. ret_bad: which item was not.
+struct config_item {
+    uint32_t number; // from 1
+    str text;
+};
+bool config_list_set(struct config *c, const struct config_key *key, str text, struct config_item *ret_bad);
 // Adds an item to a list; false if the item is no good or the list full.
 bool config_list_add(struct config *c, const struct config_key *key, str item);
 void config_list_clear(struct config *c, const struct config_key *key);

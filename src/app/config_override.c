@@ -7,6 +7,13 @@ static void put(struct config_load *l, const struct config_key *key, enum config
 {
     struct config_place *place = &l->places[key - config_keys];
     *place = (struct config_place){.source = source};
+    struct config_item bad;
+    if (config_is_list(key)) {
+        if (!config_list_set(&l->values, key, value, &bad))
+            complaint_add(&l->complaints, "%s, item %u: got %s, expected %s", config_place_text(l, key).z,
+                          bad.number, complaint_quote(bad.text).z, config_expected(key).z);
+        return;
+    }
     if (config_value_set(&l->values, key, value))
         return;
     // A secret must not reach a terminal or a log, however wrong it is.

@@ -82,7 +82,8 @@ void config_print_yaml(const struct config *c, FILE *out)
 {
     fputs(
         "# Settings of plenum. What is left out keeps its default. A PLENUM_* variable overrides this file, a\n"
-        "# --section.name flag overrides both. `plenum check-config FILE` tells what is wrong with a file.\n",
+        "# --section.name flag overrides both. `plenum check-config FILE` tells what is wrong with a file.\n"
+        "# Sizes and times take units: 64k, 1MiB, 512MB, 90s, 15m, 1h. A bare number is in the unit that is named.\n",
         out);
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = &config_keys[i];
@@ -146,6 +147,10 @@ static const char markdown_head[] =
     "| `plenum config` | prints all settings with their defaults as a commented YAML file to start from |\n"
     "| `plenum config --effective [-c FILE]` | the same with the values in force here |\n"
     "| `plenum check-config FILE` | lists everything that is wrong with a file, or says that nothing is |\n"
+    "\n"
+    "A bare number is in the unit that the table names. Sizes and times may be written with another one, everywhere:\n"
+    "`64k`, `1MiB`, `512MB`, `2GiB`, `250ms`, `90s`, `15m`, `1h`, `7d`. k, KB and KiB are all 1,024, and what is not\n"
+    "a whole number of the setting's own unit is refused.\n"
     "\n"
     "A mistake is reported as `file:line: key: got ..., expected ...` (`PLENUM_SERVER_SHARDS: got ...` for a variable,\n"
     "`--server.shards: got ...` for a flag), all of them at once, and nothing is started. A `PLENUM_*` variable that\n"

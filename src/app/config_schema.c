@@ -83,29 +83,97 @@ static bool is_near(size_t distance, size_t length)
 
 bool config_text_near(str written, str meant) { return is_near(edit_distance(written, meant), written.n); }
 
-const struct config_key *config_key_guess(str path)
+// What other servers call it, or what it is about.
+static const struct {
+    const char *word, *path;
+} other_names[] = {
+    {"port", "server.http"},
+    {"host", "server.http"},
+    {"listen", "server.http"},
+    {"bind", "server.http"},
+    {"address", "server.http"},
+    {"addr", "server.http"},
+    {"hostname", "server.names"},
+    {"nc", "server.text"},
+    {"telnet", "server.text"},
+    {"tcp", "server.text"},
+    {"threads", "server.shards"},
+    {"workers", "server.shards"},
+    {"cores", "server.shards"},
+    {"cpus", "server.shards"},
+    {"mem", "server.memory_mb"},
+    {"max_memory", "server.memory_mb"},
+    {"maxconn", "limits.connections"},
+    {"max_connections", "limits.connections"},
+    {"max_clients", "limits.connections"},
+    {"cors", "origin.allowed"},
+    {"origins", "origin.allowed"},
+    {"allowed_origins", "origin.allowed"},
+    {"verbose", "logging.level"},
+    {"verbosity", "logging.level"},
+    {"log_level", "logging.level"},
+    {"loglevel", "logging.level"},
+    {"debug", "logging.level"},
+    {"log_format", "logging.format"},
+    {"secret_key", "sessions.secret"},
+    {"history", "log.entries"},
+};
+
+static const struct config_key *key_by_other_name(str word)
 {
-    str name;
+    for (size_t i = 0; i < sizeof other_names / sizeof other_names[0]; i++) {
+        if (!str_eq_nocase(word, str_from_cstr(other_names[i].word)))
+            continue;
+        str name;
+        str section = str_split(str_from_cstr(other_names[i].path), '.', &name);
+        return config_key_find(section, name);
+    }
+    return NULL;
+}
+
+// memory for memory_mb: a name without its unit, or its first word.
+static bool begins_name(str written, str name)
+{
+    return written.n >= 3 && written.n < name.n && name.p[written.n] == '_' &&
+           str_eq(written, str_take(name, written.n));
+}
+
+// How far what was written is from a key; SIZE_MAX = not near. The right name in the wrong section is one mistake,
+// whatever the sections are called.
+static size_t key_distance(const struct config_key *key, str path, str name)
+{
+    str key_name = str_from_cstr(key->name);
+    size_t whole = edit_distance(path, str_from_cstr(key->path)), part = edit_distance(name, key_name);
+    size_t distance = SIZE_MAX;
+    if (whole <= 2 && whole < path.n) // the section alone is long enough to make any name look near
+        distance = whole;
+    if (is_near(part, name.n) && part + 1 < distance)
+        distance = part + 1;
+    if (begins_name(name, key_name) && 2 < distance)
+        distance = 2;
+    return distance;
+}
+
+const struct config_key *config_key_guess(str written)
+{
+    char text[GUESS_TEXT_MAX]; // flags of other programs have dashes where ours have underscores
+    if (written.n > sizeof text)
+        return NULL;
+    for (size_t i = 0; i < written.n; i++)
+        text[i] = written.p[i] == '-' ? '_' : written.p[i];
+    str path = str_make(text, written.n), name;
     str section = str_split(path, '.', &name);
     if (name.p == NULL)
         name = section;
     const struct config_key *best = NULL;
     size_t best_distance = SIZE_MAX;
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
-        const struct config_key *key = &config_keys[i];
-        str key_name = str_from_cstr(key->name);
-        size_t whole = edit_distance(path, str_from_cstr(key->path));
-        size_t part = edit_distance(name, key_name);
-        // The right name in the wrong section is one mistake, whatever the sections are called.
-        size_t distance = SIZE_MAX;
-        if (whole <= 2 && whole < path.n) // the section alone is long enough to make any name look near
-            distance = whole;
-        if (is_near(part, name.n) && part + 1 < distance)
-            distance = part + 1;
+        size_t distance = key_distance(&config_keys[i], path, name);
         if (distance < best_distance) {
-            best = key;
+            best = &config_keys[i];
             best_distance = distance;
         }
     }
-    return best;
+    const struct config_key *called = best_distance > 1 ? key_by_other_name(name) : NULL;
+    return called != NULL ? called : best;
 }

@@ -19,7 +19,8 @@
 //                   choice: the words, separated by '|'; their place is the field's value
 //                   text, address: what the empty text means, where it is allowed ("" = it is not)
 //   default         as one would write it
-//   unit            of a number, for people; times carry theirs in the name as well (_ms, _s)
+//   unit            of a bare number; times and big sizes carry theirs in the name as well (_ms, _s, _mb). Sizes and times
+//                   may be written with another one (app/quantity.h)
 //   help            whole sentences: what it does, what it bounds or costs, when to change it
 #ifndef PLENUM_APP_CONFIG_SCHEMA_H
 #define PLENUM_APP_CONFIG_SCHEMA_H
@@ -39,7 +40,7 @@ enum {
 
 enum config_kind {
     CONFIG_UINT,
-    CONFIG_BYTES, // a number that also takes KiB, MiB, GiB
+    CONFIG_BYTES, // a number that is shown with KiB, MiB, GiB beside it
     CONFIG_BOOL,
     CONFIG_CHOICE,
     CONFIG_ADDRESS, // HOST:PORT

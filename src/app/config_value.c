@@ -5,6 +5,7 @@
 #include "app/config.h"
 
 #include "app/escape.h"
+#include "app/quantity.h"
 #include "base/assert.h"
 #include "dialect/dialect.h"
 #include "io/address.h"
@@ -44,33 +45,10 @@ bool config_is_list(const struct config_key *key)
 
 // ---- text to field
 
-// Decimal digits, with a binary unit where the key is a size.
-static bool number_parse(str text, bool is_size, uint64_t *ret)
-{
-    static const struct {
-        const char *suffix;
-        unsigned shift;
-    } units[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
-    unsigned shift = 0;
-    for (size_t i = 0; is_size && i < sizeof units / sizeof units[0]; i++) {
-        str suffix = str_from_cstr(units[i].suffix);
-        if (text.n > suffix.n && str_eq(str_skip(text, text.n - suffix.n), suffix)) {
-            text = str_trim(str_take(text, text.n - suffix.n));
-            shift = units[i].shift;
-            break;
-        }
-    }
-    uint64_t v;
-    if (!str_to_u64(text, UINT32_MAX, &v))
-        return false;
-    *ret = v << shift; // at most 62 bits
-    return true;
-}
-
 static bool number_set(const struct config_key *key, str text, uint32_t *ret)
 {
     uint64_t v;
-    if (!number_parse(text, key->kind == CONFIG_BYTES, &v))
+    if (!quantity_parse(text, key->unit, &v))
         return false;
     bool zero_is_special = key->detail[0] != '\0';
     if ((v < key->min || v > key->max) && !(v == 0 && zero_is_special))
@@ -143,22 +121,27 @@ bool config_list_add(struct config *c, const struct config_key *key, str item)
     return true;
 }
 
-// Comma-separated, as in variables and flags. Nothing is an empty list.
-static bool list_set(struct config *c, const struct config_key *key, str text)
+bool config_list_set(struct config *c, const struct config_key *key, str text, struct config_item *ret_bad)
 {
     struct config_list before = *(struct config_list *)field_of(c, key);
     config_list_clear(c, key);
-    bool good = true;
+    uint32_t number = 0;
     if (text.n > 0)
-        for (str rest = text; rest.p != NULL && good;)
-            good = config_list_add(c, key, str_trim(str_split(rest, ',', &rest)));
-    if (!good)
-        *(struct config_list *)field_of(c, key) = before;
-    return good;
+        for (str rest = text; rest.p != NULL;) {
+            str item = str_trim(str_split(rest, ',', &rest));
+            number++;
+            if (config_list_add(c, key, item))
+                continue;
+            *(struct config_list *)field_of(c, key) = before;
+            *ret_bad = (struct config_item){.number = number, .text = item};
+            return false;
+        }
+    return true;
 }
 
 bool config_value_set(struct config *c, const struct config_key *key, str text)
 {
+    struct config_item bad;
     switch (key->kind) {
     case CONFIG_UINT:
     case CONFIG_BYTES:
@@ -173,7 +156,7 @@ bool config_value_set(struct config *c, const struct config_key *key, str text)
         return text_set(key, text, field_of(c, key));
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
-        return list_set(c, key, text);
+        return config_list_set(c, key, text, &bad);
     }
     UNREACHABLE();
 }
@@ -209,17 +192,19 @@ static void choice_words(const struct config_key *key, char *ret, size_t cap)
 struct config_text config_expected(const struct config_key *key)
 {
     struct config_text t;
-    char zero[128] = "";
+    char zero[128] = "", units[48] = "";
+    if (quantity_examples(key->unit)[0] != '\0')
+        snprintf(units, sizeof units, ", or with a unit like %s", quantity_examples(key->unit));
     if (key->detail[0] != '\0')
         snprintf(zero, sizeof zero, ", or %s for %s", text_max(key->kind) > 0 ? "\"\"" : "0", key->detail);
     switch (key->kind) {
     case CONFIG_UINT:
-        snprintf(t.z, sizeof t.z, "a whole number of %s from %" PRIu32 " to %" PRIu32 "%s", key->unit,
-                 key->min, key->max, zero);
+        snprintf(t.z, sizeof t.z, "a whole number of %s from %" PRIu32 " to %" PRIu32 "%s%s", key->unit,
+                 key->min, key->max, units, zero);
         break;
     case CONFIG_BYTES:
-        snprintf(t.z, sizeof t.z, "bytes from %" PRIu32 " to %" PRIu32 "%.32s%s", key->min, key->max,
-                 size_note(key->max).z, zero);
+        snprintf(t.z, sizeof t.z, "bytes from %" PRIu32 " to %" PRIu32 "%.32s%s%s", key->min, key->max,
+                 size_note(key->max).z, units, zero);
         break;
     case CONFIG_BOOL:
         snprintf(t.z, sizeof t.z, "true or false");

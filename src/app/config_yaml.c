@@ -148,15 +148,21 @@ static void complain_value(struct reader *r, uint32_t line, const struct config_
     COMPLAIN(r, line, "%s: got %s, expected %s", key->path, got, config_expected(key).z);
 }
 
+static void complain_item(struct reader *r, const struct config_key *key, uint32_t number, const char *got)
+{
+    COMPLAIN(r, event_line(r), "%s, item %" PRIu32 ": got %s, expected %s", key->path, number, got,
+             config_expected(key).z);
+}
+
 static void read_list(struct reader *r, const struct config_key *key)
 {
     config_list_clear(&r->load->values, key);
-    while (next_event(r) && r->event.type != YAML_SEQUENCE_END_EVENT) {
+    for (uint32_t number = 1; next_event(r) && r->event.type != YAML_SEQUENCE_END_EVENT; number++) {
         if (!is_scalar(r)) {
-            complain_value(r, event_line(r), key, node_name(r));
+            complain_item(r, key, number, node_name(r));
             skip_node(r);
         } else if (!config_list_add(&r->load->values, key, scalar(r))) {
-            complain_value(r, event_line(r), key, complaint_quote(scalar(r)).z);
+            complain_item(r, key, number, complaint_quote(scalar(r)).z);
         }
     }
 }

@@ -103,6 +103,15 @@ static void complain(enum err e, const struct io_error *error)
             : "");
 }
 
+static void warn_of_memory(const struct config *c)
+{
+    uint64_t machine_mb = process_memory_available() >> 20;
+    if (machine_mb > 0 && c->server_memory_mb > machine_mb)
+        log_warn("memory_beyond_machine", LOG_NUMBER("memory_mb", c->server_memory_mb),
+                 LOG_NUMBER("machine_mb", machine_mb),
+                 LOG_TEXT("consequence", "the kernel may end the process before its own limit is reached"));
+}
+
 static bool server_up(struct serve *s)
 {
     const struct server_hooks hooks = {
@@ -292,6 +301,7 @@ enum exit_code serve_run(const struct config_sources *sources)
         if (wiring_start_init(&s.start, &first->values) != OK) {
             fputs("plenum: libcrypto does not work: it found no memory, or its library is broken\n", stderr);
         } else {
+            warn_of_memory(&first->values);
             wiring_init(s.wiring, &first->values, &s.start);
             code = run(&s);
         }

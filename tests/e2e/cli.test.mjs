@@ -84,7 +84,7 @@ server:
     [2, 'server.http', '"nonsense"'], [3, 'server.shards', '"99"'], [5, 'limits.conections', 'an unknown key'],
     [6, 'limits.message_bytes', 'the quoted text "12"'], [7, 'limits.message_bytes', 'the key a second time'],
     [8, 'loging', 'an unknown section'], [11, 'heartbeat.adaptive', '"maybe"'], [12, 'heartbeat.interval_s', '"-1"'],
-    [14, 'rooms.slow_policy', 'a list'], [16, 'origin.allowed', '"not an origin"'], [17, 'server', 'the section a second time'],
+    [14, 'rooms.slow_policy', 'a list'], [16, 'origin.allowed, item 2', '"not an origin"'], [17, 'server', 'the section a second time'],
   ];
   for (const args of [['check-config', path], ['serve', '-c', path], ['config', '--effective', '-c', path]]) {
     const result = await plenum(...args);
@@ -102,6 +102,40 @@ server:
   assert.equal(missing.code, 2);
   assert.match(missing.stderr, /nowhere\.yaml: got "No such file or directory", expected a readable YAML file/);
   for (const text of ['', '# nothing\n', 'server:\n']) assert.equal((await plenum('check-config', file('empty.yaml', text))).code, 0);
+});
+
+test('sizes and times take units in files, variables and flags; what is meant by a wrong flag is guessed', async (t) => {
+  const path = file('units.yaml', 'limits:\n  message_bytes: 64k\n  reply_bytes: 1 MiB\nlog:\n  age_s: 1h\n  bytes: 2MB\n');
+  const shown = await run(PLENUM, ['config', '--effective', '-c', path, '--server.memory_mb=1GiB', '--limits.close_ms', '2s'],
+    { env: { PLENUM_HEARTBEAT_INTERVAL_S: '90s', PLENUM_ORIGIN_ALLOWED: 'https://a.example, null' } });
+  assert.equal(shown.stderr, '');
+  for (const line of ['message_bytes: 65536', 'reply_bytes: 1048576', 'age_s: 3600', 'bytes: 2097152', 'memory_mb: 1024', 'close_ms: 2000', 'interval_s: 90']) {
+    assert.match(shown.stdout, new RegExp(`^ {2}${line}\\b`, 'm'));
+  }
+  for (const [args, wanted] of [
+    [['--log.age_s=1500ms'], /^--log\.age_s: got "1500ms", expected a whole number of s from 1 to 2592000, or with a unit like 90s, 15m or 1h\n$/],
+    [['--origin.allowed=https://a.example,nonsense,null'], /^--origin\.allowed, item 2: got "nonsense", expected up to 64 origins/],
+    [['--port=8080'], /got "--port=8080", expected .*\(did you mean --server\.http=127\.0\.0\.1:8080\?\)\n$/],
+    [['--port', '8080'], /got "--port", expected .*\(did you mean --server\.http\?\)\n$/],
+    [['--memory=1GiB'], /\(did you mean --server\.memory_mb\?\)\n$/],
+    [['--log-level=debug'], /\(did you mean --logging\.level\?\)\n$/],
+    [['--message_byte=3'], /\(did you mean --limits\.message_bytes\?\)\n$/],
+    [['--bogus'], /\(`plenum serve --help` lists all settings\)\n$/],
+    [['extra'], /got "extra", expected plenum serve \[-c FILE\] .*\[--echo\]\n$/],
+  ]) {
+    const result = await plenum('serve', ...FREE, ...args);
+    assert.equal(result.code, 2, args[0]);
+    assert.match(result.stderr, wanted);
+  }
+  const top = await plenum('check-config', file('top.yaml', 'port: 8000\n'));
+  assert.match(top.stderr, /top\.yaml:1: port: got an unknown key, .*\(did you mean server\.http\?\)/);
+
+  // More memory than there is, and reachable by others: said at the start, and only then.
+  const open = await startServer(t, { flags: ['--server.memory_mb=4TiB'], http: '0.0.0.0:0' });
+  assert.match(open.stderr, /level=warn event=memory_beyond_machine memory_mb=4194304 machine_mb=\d+ /);
+  assert.match(open.stdout, /who may talk anyone who can reach 0\.0\.0\.0:\d+: there are no accounts yet/);
+  const own = await startServer(t, { flags: ['--server.memory_mb=64MB'] });
+  assert.doesNotMatch(own.stdout + own.stderr, /memory_beyond_machine|who may talk/);
 });
 
 test('flags override the environment, which overrides the file, which overrides the default', async (t) => {
