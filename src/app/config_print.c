@@ -161,7 +161,8 @@ static const char markdown_head[] =
     "\n"
     "| signal | what it does |\n"
     "|---|---|\n"
-    "| SIGTERM, SIGINT | leaves in good order, see `drain`; a second one ends that at once |\n"
+    "| SIGTERM, SIGINT | leaves in good order, see `drain`. Another one goes one step further: it ends the wait of "
+    "`drain.readiness_s`, then it cuts everyone off and exits with 130 |\n"
     "| SIGHUP | reads the configuration again |\n"
     "| SIGUSR1 | writes a line `event=status` to the log: connections, rooms, memory, open files |\n"
     "| SIGQUIT | ends the process with a core dump, for a server that hangs |\n"
@@ -172,7 +173,7 @@ static const char markdown_head[] =
     "| 0 | done; also after a drain, within `drain.deadline_s`; the log tells if someone had to be cut off |\n"
     "| 1 | the server could not start: a port is taken, or there is no memory |\n"
     "| 2 | wrong command line or configuration; nothing was started |\n"
-    "| 130 | a second SIGTERM or SIGINT ended a drain at once |\n";
+    "| 130 | another SIGTERM or SIGINT ended a drain at once |\n";
 
 void config_print_markdown(FILE *out)
 {

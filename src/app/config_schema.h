@@ -154,12 +154,14 @@ enum config_kind {
       "A peer that sends neither pong nor data for so long after a ping is gone.") \
     X(heartbeat, adaptive, BOOL, LIVE, 0, 0, "", "true", "", \
       "Lets the interval move between heartbeat.min_s and heartbeat.max_s. false keeps it fixed.") \
+    X(drain, readiness_s, UINT, LIVE, 0, 3600, "", "0", "s", \
+      "How long after the signal /readyz says 503 before anything closes. Until then new connections are taken and everyone is served, so that load balancers and Kubernetes have time to send people elsewhere. A second signal ends the wait.") \
     X(drain, batch, UINT, LIVE, 1, 1000000, "", "200", "connections", \
       "Connections closed at a time, over all shards.") \
     X(drain, interval_ms, UINT, LIVE, 1, 60000, "", "100", "ms", \
       "Time between batches.") \
     X(drain, deadline_s, UINT, LIVE, 1, 3600, "", "30", "s", \
-      "After so long the process ends, whoever is still connected.") \
+      "So long after it began to close connections, which is after drain.readiness_s, the process ends, whoever is still connected.") \
     X(drain, spread_ms, UINT, LIVE, 0, 600000, "", "5000", "ms", \
       "Clients are told to come back after a delay of their own, spread over so long, so that they do not come all at once.") \
     X(origin, allowed, ORIGINS, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \

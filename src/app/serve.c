@@ -26,6 +26,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -248,28 +249,59 @@ static int next_signal(struct serve *s)
     return read(s->signal_fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
-static enum exit_code wait_for_signals(struct serve *s)
+static uint64_t monotonic_ms(void)
 {
-    for (;;) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+// The name of a signal to leave, NULL for any other, which is dealt with here.
+static const char *take_signal(struct serve *s)
+{
+    switch (next_signal(s)) {
+    case SIGTERM:
+        return "SIGTERM";
+    case SIGINT:
+        return "SIGINT";
+    case SIGHUP:
+        reload(s);
+        return NULL;
+    case SIGUSR1:
+        status_log(&s->page);
+        return NULL;
+    default:
+        return NULL;
+    }
+}
+
+// Serves until a signal to leave comes, or until due_ms.
+static const char *serve_until(struct serve *s, uint64_t due_ms)
+{
+    for (uint64_t now = monotonic_ms(); now < due_ms; now = monotonic_ms()) {
         struct pollfd in = {.fd = s->signal_fd, .events = POLLIN};
-        poll(&in, 1, TICK_MS);
-        switch (next_signal(s)) {
-        case SIGTERM:
-            return leave(s, "SIGTERM");
-        case SIGINT:
-            return leave(s, "SIGINT");
-        case SIGHUP:
-            reload(s);
-            break;
-        case SIGUSR1:
-            status_log(&s->page);
-            break;
-        default:
-            break;
-        }
+        uint64_t left = due_ms - now;
+        poll(&in, 1, left < TICK_MS ? (int)left : TICK_MS);
+        const char *leave_for = take_signal(s);
+        if (leave_for != NULL)
+            return leave_for;
         log_flush(false);
         process_stats_refresh(&s->process);
     }
+    return NULL;
+}
+
+static enum exit_code wait_for_signals(struct serve *s)
+{
+    const char *why = serve_until(s, UINT64_MAX);
+    uint32_t readiness_s = s->wiring->config.drain_readiness_s;
+    if (readiness_s > 0) {
+        log_info("unready", LOG_TEXT("signal", why), LOG_NUMBER("readiness_s", readiness_s));
+        server_unready(s->server);
+        const char *again = serve_until(s, monotonic_ms() + (uint64_t)readiness_s * 1000);
+        why = again != NULL ? again : why;
+    }
+    return leave(s, why);
 }
 
 static enum exit_code run(struct serve *s)

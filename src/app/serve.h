@@ -10,8 +10,10 @@
 //         |                    SIGHUP: reload (app/reload.h)
 //     wait for signals  <---------------------+  SIGUSR1: one line with how things are (app/status.h)
 //         |                                   |
-//         +-- SIGTERM, SIGINT: drain ---------+
-//                 |         \ second one: cut everything off, exit 130
+//         +-- SIGTERM, SIGINT: /readyz says 503 for drain.readiness_s; another one ends that
+//                 |
+//               drain
+//                 |         \ another one: cut everything off, exit 130
 //             exit 0 within drain.deadline_s
 #ifndef PLENUM_APP_SERVE_H
 #define PLENUM_APP_SERVE_H

@@ -286,7 +286,7 @@ static void http_route(struct shard *sh, uint32_t index, const struct http_reque
     else if (healthz)
         http_text(sh, index, rq, 200, STR("ok\n"));
     else if (readyz)
-        http_text(sh, index, rq, sh->draining ? 503 : 200, sh->draining ? STR("draining\n") : STR("ready\n"));
+        http_text(sh, index, rq, sh->unready ? 503 : 200, sh->unready ? STR("draining\n") : STR("ready\n"));
     else if (metrics)
         http_metrics(sh, index, rq);
     else

@@ -431,11 +431,13 @@ uint64_t shard_next_due_ms(const struct shard *sh)
 
 // --- leaving
 
+void shard_unready(struct shard *sh) { sh->unready = true; }
+
 void shard_drain(struct shard *sh)
 {
     if (sh->draining)
         return;
-    sh->draining = true;
+    sh->draining = sh->unready = true;
     sh->drain_from = 0;
     sh->drain_next_ms = sh->now_ms + sh->settings->drain_interval_ms;
     for (uint32_t i = 0; i < sh->conns.high; i++) {

@@ -152,6 +152,8 @@ bool shard_pull_reread(struct shard *sh, uint32_t *ret_conn);
 // When shard_turn_begin/end must run at the latest though nothing happened; UINT64_MAX = never.
 uint64_t shard_next_due_ms(const struct shard *sh);
 
+// Leaving soon: /readyz says 503, everything else goes on.
+void shard_unready(struct shard *sh);
 // Starts leaving: readiness 503, no new connections, sessions are told and closed in paced batches.
 void shard_drain(struct shard *sh);
 bool shard_drained(const struct shard *sh); // no connection is left

@@ -98,6 +98,7 @@ struct shard {
     size_t plan_n;
     struct plan_item plan[SPANS_MAX];
 
+    bool unready; // /readyz says so; leaving has been announced
     bool draining;
     uint64_t drain_next_ms;
     uint32_t drain_from;

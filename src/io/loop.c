@@ -262,6 +262,8 @@ static void turn(struct loop *l, uint32_t event_count)
     uint32_t requests = take_requests(l);
     shard_turn_begin(l->shard, l->clock.now_ms, l->clock.wall_ms, l->clock.utc_offset_s);
     shard_turn_began_ns(l->shard, l->clock.now_ns);
+    if (requests & REQUEST_UNREADY)
+        shard_unready(l->shard);
     if (requests & REQUEST_DRAIN)
         drain_begin(l);
 

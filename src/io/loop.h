@@ -70,6 +70,7 @@ struct conn {
 // Requests to a loop from outside its thread, as bits of loop.requests.
 enum {
     REQUEST_DRAIN = 1,
+    REQUEST_UNREADY = 16,
     REQUEST_STOP = 2,
     REQUEST_SETTINGS = 4,
     REQUEST_LOOK = 8, // nothing but a turn: a slot is free, or the last shard has drained

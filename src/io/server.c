@@ -219,6 +219,8 @@ static void request_all(struct server *s, uint32_t request)
         loop_request(&s->shared.loops[i], request);
 }
 
+void server_unready(struct server *s) { request_all(s, REQUEST_UNREADY); }
+
 void server_drain(struct server *s) { request_all(s, REQUEST_DRAIN); }
 
 void server_stop(struct server *s) { request_all(s, REQUEST_STOP); }

@@ -4,6 +4,7 @@
 //
 //      server_create    binds every address, sizes everything, makes the shards; nothing runs yet
 //      server_start     the threads run; connections are taken
+//      server_unready   leaving soon: only /readyz tells
 //      server_drain     leave in good order: no new connections, clients are told, closes are paced
 //      server_wait      until all threads have ended
 //      server_destroy
@@ -13,7 +14,7 @@
 //
 // Ownership: settings, hooks' context and all that they point to belong to the caller and outlive the server; after
 // server_settings_set has returned true, the settings before are free again.
-// Thread: server_drain, server_stop, server_metrics, server_info, server_mem from any thread; server_drain and
+// Thread: server_unready, server_drain, server_stop, server_metrics, server_info, server_mem from any thread; server_drain and
 // server_stop also from a signal handler. The rest from the thread that created the server. The shards' threads
 // block every signal. Hooks are called by the shards' threads, several at a time.
 #ifndef PLENUM_IO_SERVER_H
@@ -85,6 +86,7 @@ enum err server_start(struct server *s, struct io_error *error) WARN_UNUSED;
 // then true; false when a shard did not within 10 s (a turn hangs): both old and new must then stay.
 bool server_settings_set(struct server *s, const struct io_settings *io, const struct settings *core);
 
+void server_unready(struct server *s);
 void server_drain(struct server *s);
 // At once: everything that is still open is cut off.
 void server_stop(struct server *s);

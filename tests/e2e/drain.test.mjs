@@ -117,6 +117,50 @@ test('SIGINT, and a server without clients, leave at once', async (t) => {
   }
 });
 
+test('drain.readiness_s: /readyz says 503 that long, and all else goes on; then the drain', async (t) => {
+  const readiness_s = 2;
+  const server = await startServer(t, { flags: ['--server.shards=2', `--drain.readiness_s=${readiness_s}`] });
+  const ada = await Native.open(server);
+  await ada.join('room');
+  const start = performance.now();
+  server.kill('SIGTERM');
+  await until(async () => (await server.get('/readyz')).status === 503, 'readiness to flip');
+  // Who comes now is served like anybody: a balancer takes its time.
+  const bob = await Native.open(server);
+  await bob.join('room');
+  await bob.join('a new one');
+  await bob.say('room', 'still here');
+  await until(() => ada.entries('room').some((m) => m.data === 'still here'), 'what was said');
+  assert.equal((await server.get('/healthz')).status, 200);
+  assert.equal((await server.get('/readyz')).status, 503);
+  assert.ok(await fetch(server.url).then((page) => page.ok));
+  assert.equal(ada.of('drain').length, 0, 'nobody is told to go yet');
+  server.kill('SIGUSR1');
+  await until(() => /event=status/.test(server.stderr), 'other signals to be served');
+  assert.match(server.stderr, /event=unready signal=SIGTERM readiness_s=2/);
+  assert.doesNotMatch(server.stderr, /event=draining/);
+
+  await ada.hears('drain');
+  const waited = performance.now() - start;
+  assert.ok(waited >= readiness_s * 1000, `told after ${waited} ms`);
+  await until(() => refuses(server.http), 'the listener to close');
+  await within(Promise.all([ada.ended, bob.ended]), 'the clients to be closed');
+  assert.equal(ada.closed.code, 1012);
+  assert.deepEqual(await within(server.ended, 'the server to end'), { code: 0, signal: null });
+});
+
+test('a second signal ends the wait for readiness, a third the drain', async (t) => {
+  const server = await startServer(t, { flags: ['--drain.readiness_s=1h', '--drain.batch=1', '--drain.interval_ms=60000', '--drain.deadline_s=60'] });
+  const clients = await openMany(server, 3);
+  server.kill('SIGTERM');
+  await until(async () => (await server.get('/readyz')).status === 503, 'readiness to flip');
+  server.kill('SIGINT');
+  await clients[0].hears('drain');
+  assert.match(server.stderr, /event=draining signal=SIGINT/);
+  server.kill('SIGTERM');
+  assert.deepEqual(await within(server.ended, 'the server to end', 10_000), { code: 130, signal: null });
+});
+
 /** A keep-alive HTTP connection that was there before the drain. */
 async function connectedSocket(server) {
   const [, host, port] = /^(.*):(\d+)$/.exec(server.http);
