@@ -9,7 +9,7 @@ import { Native, openMany, refuses, startServer, until, within } from './support
 test('SIGTERM with 300 clients: told, paced, nothing acknowledged is lost, exit 0', async (t) => {
   const count = 300;
   const batch = 50;
-  const interval_ms = 200;
+  const interval_ms = 500;
   const server = await startServer(t, { flags: ['--server.shards=2', `--drain.batch=${batch}`,
     `--drain.interval_ms=${interval_ms}`, '--drain.spread_ms=4000', '--drain.deadline_s=20'] });
   const clients = await openMany(server, count);
@@ -21,11 +21,15 @@ test('SIGTERM with 300 clients: told, paced, nothing acknowledged is lost, exit 
   // Words said in the last moment: each that is acknowledged must have reached those who are still there.
   const words = Array.from({ length: 100 }, (_, i) => clients[count - 1 - i].say('room', i).catch(() => null));
   server.kill('SIGTERM');
-  await until(() => refuses(server.http), 'the HTTP listener to close');
-  await until(() => refuses(server.text), 'the text listener to close');
-  const ready = await keepAlive.get('/readyz');
+  // At once: this connection has its turn to be closed as well.
+  const ready = await until(async () => {
+    const answer = await keepAlive.get('/readyz');
+    return /^HTTP\/1\.1 200 /.test(answer) ? null : answer;
+  }, 'readiness to flip');
   assert.match(ready, /^HTTP\/1\.1 503 /);
   assert.match(ready, /draining/);
+  await until(() => refuses(server.http), 'the HTTP listener to close');
+  await until(() => refuses(server.text), 'the text listener to close');
 
   await within(Promise.all(clients.map((c) => c.ended)), 'all clients to be closed', 30_000);
   assert.deepEqual(await within(server.ended, 'the server to end'), { code: 0, signal: null });
@@ -44,12 +48,11 @@ test('SIGTERM with 300 clients: told, paced, nothing acknowledged is lost, exit 
   assert.ok(new Set(delays).size > count / 2, 'a delay of one\'s own');
   assert.ok(Math.min(...delays) < 1000 && Math.max(...delays) > 3000, 'spread over the whole time');
 
-  // Paced: not more than a batch and a half in any interval, and in no less time than the batches need.
+  // Paced: no close is heard before its batch is due. (Several may be heard at once: this process is busy too.)
   const times = clients.map((c) => c.closed.at - start).sort((a, b) => a - b);
-  const spread = times.at(-1) - times[0];
-  assert.ok(spread >= (count / batch - 1) * interval_ms * 0.8, `${count} closes within ${spread} ms`);
-  for (let i = 0; i + 2 * batch < count; i++) {
-    assert.ok(times[i + 2 * batch] - times[i] > interval_ms * 0.5, 'more than two batches at once');
+  for (const [i, at] of times.entries()) {
+    const due = (Math.floor(i / batch) + 1) * interval_ms;
+    assert.ok(at >= due - 10, `close ${i} after ${at} ms, due after ${due}`);
   }
 
   const acks = (await Promise.all(words)).map((ack, i) => ack && [ack.offset, i]).filter(Boolean);
