@@ -111,6 +111,43 @@ describe('words in the chat page', () => {
     await ada.check();
   });
 
+  test('who changes the name stays the same person', async (t) => {
+    const nc = new Nc(t, server);
+    await nc.sees(/^\* joined lobby/);
+    nc.type('/join names');
+    await nc.sees(/^\* joined names/);
+    const ada = await enter(t, 'Ada', { room: 'names' });
+    const bob = await enter(t, 'Bob', { room: 'names' });
+    const user = await ada.find('[data-testid=member][data-me]').getAttribute('data-user');
+    await ada.say('as Ada');
+    await bob.reads('as Ada');
+    await bob.find(`[data-testid=member][data-user=${user}]`).click();
+    await bob.go('names');
+    await ada.say('/nick Countess');
+    await nc.sees('* Ada is now Countess');
+    await until(async () => /Ada is now Countess/.test((await bob.id('presence-notice').allTextContents()).join()), 'Bob to be told');
+    await until(async () => (await bob.members()).includes('Countess'), 'the new name in the list');
+    await until(async () => (await bob.id('direct-list-item').textContent()).includes('Countess'), 'the new name of the direct messages');
+    await notice(ada, /^You are now Countess\.$/);
+    assert.equal(await ada.id('my-name').textContent(), 'Countess');
+    // By the dialog.
+    await ada.id('profile-open').click();
+    await ada.id('profile-name').fill('Lady Lovelace');
+    await ada.id('profile-save').click();
+    await nc.sees('* Countess is now Lady Lovelace');
+    assert.equal(await ada.find('[data-testid=member][data-me]').getAttribute('data-user'), user, 'the same user');
+    await ada.say('still me');
+    await nc.sees(/ Lady Lovelace: still me$/);
+    // The name and the person outlive a reload.
+    await ada.page.reload();
+    await ada.connected();
+    await ada.reads('still me');
+    await until(async () => (await ada.members()).includes('Lady Lovelace'), 'the name after a reload');
+    assert.equal(await ada.find('[data-testid=member][data-me]').getAttribute('data-user'), user);
+    assert.ok(!nc.seen.some((line) => /Ada left|Countess left|Lovelace left/.test(line)), 'nobody left');
+    for (const person of [ada, bob]) await person.check();
+  });
+
   test('mentions, odd characters, blank lines and addresses', async (t) => {
     const evil = await Native.open(server, { name: 'Bob\u202eadA' });
     await evil.join('odd');
