@@ -225,9 +225,11 @@ void seat_left(struct world *w, struct client *c, int room)
 void seat_check_left(struct world *w, struct client *c, int room)
 {
     struct seat *s = &c->seats[room];
-    uint64_t at = s->on ? ledger_left(w, room, s->epoch, str_from_cstr(c->user)) : 0;
-    if (at <= s->head || s->gap_due)
-        return; // another session of the user is still in it
+    if (!s->on || s->gap_due || c->resumed) // an older connection of the session may be in it, and leave later
+        return;
+    uint64_t at = ledger_left(w, room, s->epoch, str_from_cstr(c->user));
+    if (at <= s->head)
+        return;
     skip_own(w, c, room, at, true);
     if (s->next < at)
         trace_fail(w, c, "LOSS: left %s at offset %llu, and before that %llu was still to come",
