@@ -3,6 +3,8 @@
 // The table of config_schema.h as data, and finding a key by its name or by something like its name.
 #include "app/config.h"
 
+#include "base/near.h"
+
 #include <stddef.h>
 
 enum { START = 0, LIVE = 1 };
@@ -43,45 +45,10 @@ struct config_text config_key_env(const struct config_key *key)
     return env;
 }
 
-enum { GUESS_TEXT_MAX = 64 };
-
-static size_t min3(size_t a, size_t b, size_t c)
+bool config_text_near(str written, str meant)
 {
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
+    return edit_is_near(edit_distance(written, meant), written.n);
 }
-
-// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment) that turn a into b.
-static size_t edit_distance(str a, str b)
-{
-    size_t rows[3][GUESS_TEXT_MAX + 1];
-    if (a.n > GUESS_TEXT_MAX || b.n > GUESS_TEXT_MAX)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b.n; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t *row = rows[i % 3];
-        const size_t *above = rows[(i + 2) % 3];
-        const size_t *above2 = rows[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a.p[i - 1] != b.p[j - 1]));
-            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
-                above2[j - 2] + 1 < row[j])
-                row[j] = above2[j - 2] + 1;
-        }
-    }
-    return rows[a.n % 3][b.n];
-}
-
-// Two slips are forgiven in any word, one in three letters in a long one.
-static bool is_near(size_t distance, size_t length)
-{
-    size_t allowed = length / 3 > 2 ? length / 3 : 2;
-    return distance <= allowed && distance < length;
-}
-
-bool config_text_near(str written, str meant) { return is_near(edit_distance(written, meant), written.n); }
 
 // What other servers call it, or what it is about.
 static const struct {
@@ -147,7 +114,7 @@ static size_t key_distance(const struct config_key *key, str path, str name)
     size_t distance = SIZE_MAX;
     if (whole <= 2 && whole < path.n) // the section alone is long enough to make any name look near
         distance = whole;
-    if (is_near(part, name.n) && part + 1 < distance)
+    if (edit_is_near(part, name.n) && part + 1 < distance)
         distance = part + 1;
     if (begins_name(name, key_name) && 2 < distance)
         distance = 2;
@@ -156,7 +123,7 @@ static size_t key_distance(const struct config_key *key, str path, str name)
 
 const struct config_key *config_key_guess(str written)
 {
-    char text[GUESS_TEXT_MAX]; // flags of other programs have dashes where ours have underscores
+    char text[NEAR_TEXT_MAX]; // flags of other programs have dashes where ours have underscores
     if (written.n > sizeof text)
         return NULL;
     for (size_t i = 0; i < written.n; i++)

@@ -261,7 +261,7 @@ static bool scratch_fit(struct shard *sh, const struct dialect *d, size_t messag
 static void rate_refused(struct shard *sh, uint32_t index, str id, uint32_t retry_ms)
 {
     struct problem p = {.code = PROBLEM_RATE_LIMITED,
-                        .text = "Too many commands; wait retry_ms before the next one.",
+                        .text = "Too many commands at once; wait a moment before the next one.",
                         .retry_ms = retry_ms};
     conn_put_problem(sh, index, id, &p);
 }

@@ -72,10 +72,12 @@ static bool take_line(struct shard *sh, uint32_t index, enum err e, str line)
 {
     if (e == ERR_TOO_LARGE) {
         metric_add(&sh->metrics->limit_message, 1);
-        return line_refuse(sh, index, PROBLEM_TOO_LARGE, "This line is longer than limits.message_bytes.");
+        return line_refuse(sh, index, PROBLEM_TOO_LARGE,
+                           "This line is longer than `limits.message_bytes`; send it in parts.");
     }
     if (!utf8_valid(line))
-        return line_refuse(sh, index, PROBLEM_BAD_COMMAND, "This line is not UTF-8.");
+        return line_refuse(sh, index, PROBLEM_BAD_COMMAND,
+                           "This line is not UTF-8; nothing else can be sent.");
     return conn_message(sh, index, line);
 }
 

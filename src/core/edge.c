@@ -25,7 +25,7 @@ static bool edge_may_ask(const struct shard *sh, const struct conn *c, uint32_t 
 void edge_problem(struct shard *sh, uint32_t index, const struct command *cmd, enum problem_code code,
                   const char *text)
 {
-    struct problem p = {.code = code, .text = text};
+    struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = cmd->room};
     conn_put_problem(sh, index, cmd->id, &p);
 }
 
@@ -111,7 +111,7 @@ static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *
             return false;
         edge_problem(sh, index, cmd, PROBLEM_NOT_MEMBER,
                      cmd->room.n == 0 ? "You are in no room; join one first."
-                                      : "You are not in this room; join it first.");
+                                      : "You are not in the room {}; join it first.");
         return true;
     }
     const struct outlet *o = outlet_at(sh, m->outlet);
@@ -141,7 +141,7 @@ static bool join_refused(struct shard *sh, uint32_t index, const struct command 
         return true;
     }
     if (member_of(sh, c, cmd->room) != NULL) {
-        edge_problem(sh, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in this room already.");
+        edge_problem(sh, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in the room {} already.");
         return true;
     }
     if (!switching && c->member_n >= sh->settings->rooms_per_connection) {
@@ -200,7 +200,9 @@ static bool do_switch(struct shard *sh, uint32_t index, const struct command *cm
         return false;
     struct membership *from = member_of(sh, c, cmd->from);
     if (from == NULL && cmd->from.n != 0) {
-        edge_problem(sh, index, cmd, PROBLEM_NOT_MEMBER, "You are not in the room to switch from.");
+        struct command about = {.id = cmd->id, .room = cmd->from};
+        edge_problem(sh, index, &about, PROBLEM_NOT_MEMBER,
+                     "You are not in the room {}; switch from one that you are in.");
         return true;
     }
     return ask_join(sh, index, cmd, from);
@@ -261,7 +263,8 @@ static bool do_hello(struct shard *sh, uint32_t index, const struct command *cmd
         return false;
     struct problem p;
     if (conn_at(sh, index)->session != NULL)
-        edge_problem(sh, index, cmd, PROBLEM_BAD_COMMAND, "This connection has said hello already.");
+        edge_problem(sh, index, cmd, PROBLEM_BAD_COMMAND,
+                     "This connection has said `hello` already; it is said once, first.");
     else if (sh->draining)
         edge_problem(sh, index, cmd, PROBLEM_DRAINING,
                      "The server is restarting; connect again in a moment.");

@@ -93,8 +93,9 @@ static void put_welcome(struct shard *sh, uint32_t index, str id, str token)
 static bool hello_unavailable(struct shard *sh, struct problem *ret_problem)
 {
     metric_add(&sh->metrics->limit_memory, 1);
-    *ret_problem =
-        (struct problem){PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.", 1000};
+    *ret_problem = (struct problem){.code = PROBLEM_UNAVAILABLE,
+                                    .text = "The server is out of memory; try again later.",
+                                    .retry_ms = 1000};
     return false;
 }
 
@@ -265,6 +266,8 @@ void edge_text_start(struct shard *sh, uint32_t index)
     if (edge_command(sh, index, &join))
         return;
     // The mailbox of the room's home is full, and there is no line of the client's to park.
-    struct problem busy = {PROBLEM_UNAVAILABLE, "The server is busy; /join a room in a moment.", 1000};
+    struct problem busy = {.code = PROBLEM_UNAVAILABLE,
+                           .text = "The server is busy; `/join` a room in a moment.",
+                           .retry_ms = 1000};
     conn_put_problem(sh, index, STR_NONE, &busy);
 }

@@ -47,8 +47,16 @@ void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans
 void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, enum problem_code code,
                          const char *text)
 {
+    home_answer_problem_about(sh, a, effect, code, text, a->cmd.room);
+}
+
+void home_answer_problem_about(struct shard *sh, const struct ask *a, enum effect effect,
+                               enum problem_code code, const char *text, str word)
+{
     struct answer ans = {.effect = effect, .outlet = a->outlet};
-    struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = {.code = code, .text = text}};
+    struct event ev = {.type = EV_ERROR,
+                       .id = a->cmd.id,
+                       .problem = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = word}};
     metric_add(&sh->metrics->errors[code], 1);
     shard_notice_refused(sh, a, code);
     home_answer_event(sh, a, &ans, &ev);
@@ -68,7 +76,7 @@ static bool asked_member(struct shard *sh, const struct ask *a, uint32_t *ret_ro
     *ret_member = *ret_room == MAP_NONE ? MAP_NONE : member_find(sh, room_at(sh, *ret_room), a->user);
     if (*ret_member != MAP_NONE)
         return true;
-    home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_NOT_MEMBER, "You are not in this room; join it first.");
+    home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first.");
     return false;
 }
 
@@ -234,7 +242,7 @@ static void home_join(struct shard *sh, const struct ask *a)
         if (e == ERR_LIMIT)
             metric_add(&sh->metrics->limit_members, 1);
         home_answer_problem(sh, a, EFFECT_REFUSED, e == ERR_LIMIT ? PROBLEM_ROOM_FULL : PROBLEM_UNAVAILABLE,
-                            e == ERR_LIMIT ? "This room is full."
+                            e == ERR_LIMIT ? "The room {} is full; try again later."
                                            : "The server is out of memory; try again later.");
         return;
     }

@@ -31,8 +31,8 @@ void home_members(struct shard *sh, const struct ask *a, uint32_t room)
     uint32_t limit = page_limit(&a->cmd);
     uint64_t after = 0;
     if (a->cmd.after.n != 0 && !str_to_u64(a->cmd.after, UINT32_MAX, &after)) {
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND,
-                            "`after` must be the `next` of an earlier reply.");
+        home_answer_problem_about(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND,
+                                  "`after` must be the `next` of an earlier reply; got {}.", a->cmd.after);
         return;
     }
     size_t max = r->members < limit ? r->members : limit;
@@ -95,10 +95,7 @@ static size_t entry_size(const struct entry *e)
 void home_history(struct shard *sh, const struct ask *a, uint32_t room)
 {
     const struct room *r = room_at(sh, room);
-    if (a->cmd.has_before && a->cmd.before_offset == 0) {
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND, "`before` must be 1 or more.");
-        return;
-    }
+    ASSERT(!a->cmd.has_before || a->cmd.before_offset != 0); // held to by the decoder
     bool forward = a->cmd.has_since, reaches = forward && history_reaches(r, &a->cmd);
     struct range page = {1, 0};
     if (!forward)

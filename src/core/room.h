@@ -130,5 +130,8 @@ void home_direct(struct shard *sh, const struct ask *a);
 void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans, const struct event *ev);
 void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, enum problem_code code,
                          const char *text);
+// The same; where the sentence says "{}" it is not the room but this word.
+void home_answer_problem_about(struct shard *sh, const struct ask *a, enum effect effect,
+                               enum problem_code code, const char *text, str word);
 
 #endif

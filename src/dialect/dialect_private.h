@@ -23,4 +23,12 @@ static inline enum err problem_set(struct problem *p, enum problem_code code, co
     return ERR_SYNTAX;
 }
 
+// The same about a word of the message.
+static inline enum err problem_set_word(struct problem *p, enum problem_code code, const char *text,
+                                        enum word_kind kind, str word)
+{
+    *p = (struct problem){.code = code, .text = text, .word_kind = kind, .word = word};
+    return ERR_SYNTAX;
+}
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "dialect/command.h"
 #include "dialect/entry.h"
+#include "dialect/problem.h"
 
 enum event_type {
     EV_WELCOME = 1,
@@ -26,48 +27,6 @@ enum event_type {
     EV_RENAMED,
     EV_HELP, // reply to CMD_HELP
     EV_BYE,  // reply to CMD_QUIT; the connection closes after it
-};
-
-// The protocol's stable error codes (docs/protocol/native.md).
-// clang-format off
-#define PROBLEMS(X) \
-    X(NONE, none) \
-    X(BAD_JSON, bad_json) \
-    X(BAD_COMMAND, bad_command) \
-    X(UNKNOWN_TYPE, unknown_type) \
-    X(TOO_LARGE, too_large) \
-    X(BAD_ROOM, bad_room) \
-    X(NOT_MEMBER, not_member) \
-    X(ALREADY_MEMBER, already_member) \
-    X(FORBIDDEN, forbidden) \
-    X(UNAUTHORIZED, unauthorized) \
-    X(TOKEN_EXPIRED, token_expired) \
-    X(BANNED, banned) \
-    X(MUTED, muted) \
-    X(CONFLICT, conflict) \
-    X(RATE_LIMITED, rate_limited) \
-    X(LIMIT_REACHED, limit_reached) \
-    X(ROOM_FULL, room_full) \
-    X(UNAVAILABLE, unavailable) \
-    X(DRAINING, draining) \
-    X(INTERNAL, internal)
-// clang-format on
-
-enum problem_code {
-#define X(upper, lower) PROBLEM_##upper,
-    PROBLEMS(X)
-#undef X
-        PROBLEM_COUNT
-};
-
-// The code's wire name, "bad_json" and so on.
-const char *problem_name(enum problem_code code);
-
-// Why a command did not take effect. `text` is a static sentence that says what to do.
-struct problem {
-    enum problem_code code;
-    const char *text;
-    uint32_t retry_ms; // 0 = absent
 };
 
 struct room_row {

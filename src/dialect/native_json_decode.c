@@ -10,6 +10,7 @@
 //
 // Decoded strings are slices of the message, or lie in scratch where they had escapes. `data` and `id` stay raw.
 #include "dialect/dialect_private.h"
+#include "dialect/guess.h"
 #include "wire/json.h"
 
 enum {
@@ -28,9 +29,11 @@ struct reader {
     struct problem *problem;
 };
 
-static enum err bad_command(const struct reader *r, const char *text)
+// What was expected of a key, "; got {}." at its end; m: what was got, NULL where the key is not there.
+static enum err bad_value(const struct reader *r, enum problem_code code, const struct json_member *m,
+                          const char *expected)
 {
-    return problem_set(r->problem, PROBLEM_BAD_COMMAND, text);
+    return problem_set_word(r->problem, code, expected, WORD_JSON, m != NULL ? m->value : STR_NONE);
 }
 
 static const struct json_member *find(const struct reader *r, str name)
@@ -62,7 +65,7 @@ static enum err take_string(struct reader *r, str key, size_t n_min, size_t n_ma
         return OK;
     str text;
     if (m->kind != JSON_STRING || unescape(r, m->value, n_max, &text) != OK || text.n < n_min)
-        return bad_command(r, expected);
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, expected);
     *ret = text;
     return OK;
 }
@@ -72,7 +75,7 @@ static enum err take_bool(struct reader *r, str key, const char *expected, bool 
     const struct json_member *m = find(r, key);
     if (m == NULL)
         return OK;
-    return json_bool_decode(m->value, ret) ? OK : bad_command(r, expected);
+    return json_bool_decode(m->value, ret) ? OK : bad_value(r, PROBLEM_BAD_COMMAND, m, expected);
 }
 
 // An optional integer from min to max; *ret_has (may be NULL) tells whether it was there.
@@ -84,90 +87,97 @@ static enum err take_u64(struct reader *r, str key, uint64_t min, uint64_t max, 
         return OK;
     uint64_t v;
     if (!json_u64_decode(m->value, max, &v) || v < min)
-        return bad_command(r, expected);
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, expected);
     *ret = v;
     if (ret_has)
         *ret_has = true;
     return OK;
 }
 
-// A room's name, which must be there. `missing` also serves for a value that is no string.
-static enum err take_room(struct reader *r, str key, const char *missing, str *ret)
+// A room's name, which must be there.
+static enum err take_room(struct reader *r, str key, const char *expected, str *ret)
 {
     const struct json_member *m = find(r, key);
     if (m == NULL || m->kind != JSON_STRING)
-        return bad_command(r, missing);
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, expected);
     str name;
     if (unescape(r, m->value, ROOM_NAME_MAX, &name) != OK || !room_name_valid(name))
-        return problem_set(r->problem, PROBLEM_BAD_ROOM,
-                           "a room's name is 1 to 128 bytes without control characters or spaces around it");
+        return bad_value(r, PROBLEM_BAD_ROOM, m, expected);
     *ret = name;
     return OK;
 }
 
+// How one sentence serves for all that can be wrong with a room's name.
+#define ROOM_EXPECTED(key) \
+    "`" key                \
+    "` must be the name of a room, 1 to 128 bytes without control characters or spaces around it; got {}."
+
 static enum err take_room_key(struct reader *r, struct command *ret)
 {
-    return take_room(r, STR("room"), "`room` must be there and be a string: the room's name", &ret->room);
+    return take_room(r, STR("room"), ROOM_EXPECTED("room"), &ret->room);
 }
 
 static enum err take_data(struct reader *r, struct command *ret)
 {
     const struct json_member *m = find(r, STR("data"));
     if (m == NULL)
-        return bad_command(r, "`data` must be there; it may be any JSON value");
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, "`data` must be there, any JSON value; got {}.");
     ret->data = m->value;
     return OK;
 }
 
 static enum err take_key(struct reader *r, struct command *ret)
 {
-    return take_string(r, STR("key"), 1, MESSAGE_KEY_MAX, "`key` must be a string of 1 to 64 bytes",
+    return take_string(r, STR("key"), 1, MESSAGE_KEY_MAX, "`key` must be a string of 1 to 64 bytes; got {}.",
                        &ret->key);
 }
 
 static enum err take_token(struct reader *r, struct command *ret)
 {
-    return take_string(r, STR("token"), 1, TOKEN_MAX, "`token` must be a string of 1 to 16384 bytes: a JWT",
-                       &ret->token);
+    return take_string(r, STR("token"), 1, TOKEN_MAX,
+                       "`token` must be a string of 1 to 16384 bytes, a JWT; got {}.", &ret->token);
 }
 
 static enum err take_limit(struct reader *r, struct command *ret)
 {
     uint64_t limit = 0;
-    enum err e = take_u64(r, STR("limit"), 1, LIST_LIMIT_MAX, "`limit` must be an integer from 1 to 1000",
-                          &limit, NULL);
+    enum err e = take_u64(r, STR("limit"), 1, LIST_LIMIT_MAX,
+                          "`limit` must be an integer from 1 to 1000; got {}.", &limit, NULL);
     ret->limit = (uint32_t)limit;
     return e;
 }
 
 static enum err take_after(struct reader *r, struct command *ret)
 {
-    return take_string(r, STR("after"), 1, CURSOR_MAX, "`after` must be a string: `next` of the reply before",
-                       &ret->after);
+    return take_string(r, STR("after"), 1, CURSOR_MAX,
+                       "`after` must be a string, the `next` of the reply before; got {}.", &ret->after);
 }
 
 // since: {"epoch": ..., "offset": ...}, an object of its own with the rules of the outer one.
 static enum err take_since(struct reader *r, struct command *ret)
 {
-    static const char expected[] =
-        "`since` must be an object {\"epoch\": string, \"offset\": integer}, both as received in the room";
     const struct json_member *m = find(r, STR("since"));
     if (m == NULL)
         return OK;
     if (m->kind != JSON_OBJECT)
-        return bad_command(r, expected);
+        return bad_value(
+            r, PROBLEM_BAD_COMMAND, m,
+            "`since` must be an object with `epoch` and `offset`, both as received in the room; got {}.");
     struct json_member inner[JSON_KEYS_MAX];
     size_t n;
     struct json_problem why;
     if (json_object_scan(m->value, inner, JSON_KEYS_MAX, &n, &why) != OK)
-        return problem_set(r->problem, PROBLEM_BAD_JSON, why.message);
+        return problem_set_word(r->problem, PROBLEM_BAD_JSON, "`since` is no object that can be read: {}.",
+                                WORD_PLAIN, str_from_cstr(why.message));
     const struct json_member *epoch = json_member_find(inner, n, STR("epoch"));
     const struct json_member *offset = json_member_find(inner, n, STR("offset"));
     if (epoch == NULL || epoch->kind != JSON_STRING ||
         unescape(r, epoch->value, EPOCH_MAX, &ret->since_epoch) != OK)
-        return bad_command(r, expected);
+        return bad_value(r, PROBLEM_BAD_COMMAND, epoch,
+                         "`epoch` in `since` must be a string, as received in the room; got {}.");
     if (offset == NULL || !json_u64_decode(offset->value, OFFSET_MAX, &ret->since_offset))
-        return bad_command(r, expected);
+        return bad_value(r, PROBLEM_BAD_COMMAND, offset,
+                         "`offset` in `since` must be an integer, as received in the room; got {}.");
     ret->has_since = true;
     return OK;
 }
@@ -181,22 +191,22 @@ static enum err take_join_options(struct reader *r, struct command *ret)
     uint64_t history = 0;
     if (e == OK)
         e = take_u64(r, STR("history"), 0, LIST_LIMIT_MAX,
-                     "`history` must be an integer from 0 to 1000: so many messages back", &history,
+                     "`history` must be an integer from 0 to 1000, so many messages back; got {}.", &history,
                      &ret->has_history);
     ret->history = (uint32_t)history;
     if (e == OK)
-        e = take_bool(r, STR("members"), "`members` must be true or false", &ret->want_members);
+        e = take_bool(r, STR("members"), "`members` must be `true` or `false`; got {}.", &ret->want_members);
     return e;
 }
 
 static const char name_expected[] =
-    "`name` must be a string of 1 to 64 bytes without control characters or spaces around it";
+    "`name` must be a string of 1 to 64 bytes without control characters or spaces around it; got {}.";
 
 static enum err take_name(struct reader *r, struct command *ret)
 {
     enum err e = take_string(r, STR("name"), 1, USER_NAME_MAX, name_expected, &ret->name);
     if (e == OK && ret->name.p != NULL && !user_name_valid(ret->name))
-        e = bad_command(r, name_expected);
+        e = bad_value(r, PROBLEM_BAD_COMMAND, find(r, STR("name")), name_expected);
     return e;
 }
 
@@ -206,15 +216,16 @@ static enum err decode_hello(struct reader *r, struct command *ret)
     if (e == OK)
         e = take_name(r, ret);
     if (e == OK)
-        e = take_string(r, STR("resume"), 1, RESUME_TOKEN_MAX,
-                        "`resume` must be a string of 1 to 400 bytes: the `resume` of an earlier welcome",
-                        &ret->resume);
+        e = take_string(
+            r, STR("resume"), 1, RESUME_TOKEN_MAX,
+            "`resume` must be a string of 1 to 400 bytes, the `resume` of an earlier `welcome`; got {}.",
+            &ret->resume);
     return e;
 }
 
 static enum err decode_rename(struct reader *r, struct command *ret)
 {
-    return find(r, STR("name")) ? take_name(r, ret) : bad_command(r, name_expected);
+    return find(r, STR("name")) ? take_name(r, ret) : bad_value(r, PROBLEM_BAD_COMMAND, NULL, name_expected);
 }
 
 static enum err decode_join(struct reader *r, struct command *ret)
@@ -227,10 +238,9 @@ static enum err decode_leave(struct reader *r, struct command *ret) { return tak
 
 static enum err decode_switch(struct reader *r, struct command *ret)
 {
-    enum err e =
-        take_room(r, STR("from"), "`from` must be there and be a string: the room to leave", &ret->from);
+    enum err e = take_room(r, STR("from"), ROOM_EXPECTED("from"), &ret->from);
     if (e == OK)
-        e = take_room(r, STR("to"), "`to` must be there and be a string: the room to join", &ret->room);
+        e = take_room(r, STR("to"), ROOM_EXPECTED("to"), &ret->room);
     return e == OK ? take_join_options(r, ret) : e;
 }
 
@@ -242,14 +252,14 @@ static enum err decode_message(struct reader *r, struct command *ret)
     if (e == OK)
         e = take_key(r, ret);
     if (e == OK)
-        e = take_bool(r, STR("echo"), "`echo` must be true or false", &ret->echo);
+        e = take_bool(r, STR("echo"), "`echo` must be `true` or `false`; got {}.", &ret->echo);
     return e;
 }
 
 static enum err decode_direct(struct reader *r, struct command *ret)
 {
-    static const char expected[] = "`to` must be there and be a string of 1 to 64 bytes: a user id";
-    enum err e = find(r, STR("to")) ? OK : bad_command(r, expected);
+    static const char expected[] = "`to` must be a string of 1 to 64 bytes, a user id; got {}.";
+    enum err e = find(r, STR("to")) ? OK : bad_value(r, PROBLEM_BAD_COMMAND, NULL, expected);
     if (e == OK)
         e = take_string(r, STR("to"), 1, USER_ID_MAX, expected, &ret->to);
     if (e == OK)
@@ -271,17 +281,19 @@ static enum err decode_history(struct reader *r, struct command *ret)
     if (e == OK)
         e = take_since(r, ret);
     if (e == OK)
-        e = take_u64(r, STR("before"), 0, OFFSET_MAX, "`before` must be an integer: an offset of the room",
+        e = take_u64(r, STR("before"), 1, OFFSET_MAX,
+                     "`before` must be an integer above 0, an offset of the room; got {}.",
                      &ret->before_offset, &ret->has_before);
     if (e == OK && ret->has_since && ret->has_before)
-        e = bad_command(r, "give `since` or `before`, not both: they are the two directions of reading");
+        e = problem_set(r->problem, PROBLEM_BAD_COMMAND,
+                        "`since` and `before` are the two directions of reading; give one of them.");
     return e == OK ? take_limit(r, ret) : e;
 }
 
 static enum err decode_rooms(struct reader *r, struct command *ret)
 {
     enum err e = take_string(r, STR("prefix"), 0, ROOM_NAME_MAX,
-                             "`prefix` must be a string of at most 128 bytes", &ret->prefix);
+                             "`prefix` must be a string of at most 128 bytes; got {}.", &ret->prefix);
     if (e == OK)
         e = take_limit(r, ret);
     return e == OK ? take_after(r, ret) : e;
@@ -340,16 +352,37 @@ static enum err take_id(struct reader *r, struct command *ret)
     bool fits = m->kind == JSON_NUMBER ? id_is_integer(m->value)
                                        : m->kind == JSON_STRING && m->value.n <= COMMAND_ID_MAX + 2;
     if (!fits)
-        return bad_command(r, "`id` must be an integer of 64 bits or a string of at most 64 bytes");
+        return bad_value(r, PROBLEM_BAD_COMMAND, m,
+                         "`id` must be an integer of 64 bits or a string of at most 64 bytes; got {}.");
     ret->id = m->value;
     return OK;
+}
+
+static enum err unknown_type(struct reader *r, const struct json_member *m, str name)
+{
+    static const struct guess_alias aliases[] = {
+        {"publish", "message"}, {"send", "message"}, {"say", "message"},       {"chat", "message"},
+        {"subscribe", "join"},  {"enter", "join"},   {"unsubscribe", "leave"}, {"part", "leave"},
+        {"connect", "hello"},   {"login", "hello"},  {"auth", "hello"},        {"dm", "direct"},
+        {"private", "direct"},  {"who", "members"},  {"users", "members"},     {"presence", "members"},
+        {"list", "rooms"},      {"nick", "rename"},  {"name", "rename"},       {"channels", "rooms"},
+    };
+    const char *names[sizeof types / sizeof types[0]];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].decode != NULL)
+            names[n++] = types[i].name.p;
+    enum err e = bad_value(r, PROBLEM_UNKNOWN_TYPE, m, "`type` must be the name of a command; got {}.");
+    r->problem->did_you_mean = guess_word(name, names, n, aliases, sizeof aliases / sizeof aliases[0]);
+    return e;
 }
 
 static enum err take_typed(struct reader *r, struct command *ret)
 {
     const struct json_member *m = find(r, STR("type"));
     if (m == NULL || m->kind != JSON_STRING)
-        return bad_command(r, "`type` must be there and be a string that names the command");
+        return bad_value(r, PROBLEM_BAD_COMMAND, m,
+                         "`type` must be a string, the name of a command; got {}.");
     str name;
     if (unescape(r, m->value, TYPE_NAME_MAX, &name) != OK)
         name = STR_NONE;
@@ -357,12 +390,21 @@ static enum err take_typed(struct reader *r, struct command *ret)
         if (!str_eq(name, types[i].name))
             continue;
         if (types[i].decode == NULL)
-            return problem_set(r->problem, PROBLEM_UNAVAILABLE,
-                               "this server does not serve that command yet");
+            return problem_set_word(r->problem, PROBLEM_UNAVAILABLE, "This server does not serve {} yet.",
+                                    WORD_QUOTED, name);
         ret->type = types[i].type;
         return types[i].decode(r, ret);
     }
-    return problem_set(r->problem, PROBLEM_UNKNOWN_TYPE, "`type` is none of the protocol's commands");
+    return unknown_type(r, m, name);
+}
+
+static enum err bad_json(struct problem *p, const struct json_problem *why)
+{
+    enum err e = problem_set_word(p, PROBLEM_BAD_JSON, "This is no JSON object that can be read: {}.",
+                                  WORD_PLAIN, str_from_cstr(why->message));
+    p->has_position = true;
+    p->position = why->offset;
+    return e;
 }
 
 enum err native_json_decode(str message, struct scratch *scratch, struct command *ret,
@@ -377,7 +419,7 @@ enum err native_json_decode(str message, struct scratch *scratch, struct command
     r.problem = ret_problem;
     struct json_problem why;
     if (json_object_scan(message, r.members, JSON_KEYS_MAX, &r.n, &why) != OK)
-        return problem_set(ret_problem, PROBLEM_BAD_JSON, why.message);
+        return bad_json(ret_problem, &why);
 
     enum err e = take_id(&r, ret);
     if (e == OK)

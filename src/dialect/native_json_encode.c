@@ -343,7 +343,8 @@ static void put_error(struct buf *out, const struct event *ev)
     BUF_PUT_LIT(out, ",\"code\":\"");
     buf_put_str(out, str_from_cstr(problem_name(ev->problem.code)));
     BUF_PUT_LIT(out, "\",\"message\":");
-    json_put_string(out, ev->problem.text ? str_from_cstr(ev->problem.text) : STR(""));
+    char sentence[PROBLEM_SENTENCE_MAX];
+    json_put_string(out, problem_sentence(&ev->problem, sentence));
     if (ev->problem.retry_ms > 0) {
         BUF_PUT_LIT(out, ",\"retry_ms\":");
         buf_put_u64(out, ev->problem.retry_ms);

@@ -8,15 +8,17 @@
 // command's usage as its answer, never a guess.
 #include "base/assert.h"
 #include "dialect/dialect_private.h"
+#include "dialect/guess.h"
 
 enum {
     HISTORY_ON_JOIN = 10, // messages shown to someone who comes in: about half a terminal
     HISTORY_DEFAULT = 20, // /history without a number: about a terminal
 };
 
-static enum err bad_usage(struct problem *p, const char *usage)
+// What a command takes, and what it got instead.
+static enum err bad_usage(struct problem *p, const char *usage, str args)
 {
-    return problem_set(p, PROBLEM_BAD_COMMAND, usage);
+    return problem_set_word(p, PROBLEM_BAD_COMMAND, usage, WORD_QUOTED, args);
 }
 
 // Bytes of one character in a JSON string (RFC 8259 section 7).
@@ -80,10 +82,11 @@ static enum err decode_join(str args, struct scratch *scratch, struct command *r
 {
     (void)scratch;
     if (args.n == 0)
-        return bad_usage(p, "usage: /join ROOM");
+        return bad_usage(p, "`/join ROOM` takes the name of a room; got {}.", args);
     if (!room_name_valid(args))
-        return problem_set(p, PROBLEM_BAD_ROOM,
-                           "a room's name is 1 to 128 bytes without control characters or spaces around it");
+        return problem_set_word(p, PROBLEM_BAD_ROOM,
+                                "The name of a room is 1 to 128 bytes without control characters; got {}.",
+                                WORD_QUOTED, args);
     ret->type = CMD_SWITCH;
     ret->room = args;
     ret->has_history = true;
@@ -95,7 +98,8 @@ static enum err decode_leave(str args, struct scratch *scratch, struct command *
 {
     (void)scratch;
     if (args.n > 0 && !room_name_valid(args))
-        return bad_usage(p, "usage: /leave, or /leave ROOM with a room's name of at most 128 bytes");
+        return bad_usage(p, "`/leave` takes nothing, or the name of a room of at most 128 bytes; got {}.",
+                         args);
     ret->type = CMD_LEAVE;
     ret->room = args.n > 0 ? args : STR_NONE;
     return OK;
@@ -105,7 +109,7 @@ static enum err decode_nick(str args, struct scratch *scratch, struct command *r
 {
     (void)scratch;
     if (!user_name_valid(args))
-        return bad_usage(p, "usage: /nick NAME, 1 to 64 bytes without control characters");
+        return bad_usage(p, "`/nick NAME` takes 1 to 64 bytes without control characters; got {}.", args);
     ret->type = CMD_RENAME;
     ret->name = args;
     return OK;
@@ -115,7 +119,7 @@ static enum err decode_who(str args, struct scratch *scratch, struct command *re
 {
     (void)scratch;
     if (args.n > 0)
-        return bad_usage(p, "usage: /who, without anything behind it");
+        return bad_usage(p, "`/who` takes nothing; got {}.", args);
     ret->type = CMD_MEMBERS;
     return OK;
 }
@@ -124,7 +128,8 @@ static enum err decode_rooms(str args, struct scratch *scratch, struct command *
 {
     (void)scratch;
     if (args.n > ROOM_NAME_MAX)
-        return bad_usage(p, "usage: /rooms, or /rooms PREFIX of at most 128 bytes");
+        return bad_usage(p, "`/rooms` takes nothing, or the beginning of names of at most 128 bytes; got {}.",
+                         args);
     ret->type = CMD_ROOMS;
     ret->prefix = args.n > 0 ? args : STR_NONE;
     return OK;
@@ -133,16 +138,17 @@ static enum err decode_rooms(str args, struct scratch *scratch, struct command *
 // USER is the first word, or stands in quotes where the name has spaces: /msg "Ada Lovelace" hello
 static enum err decode_msg(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
-    static const char usage[] = "usage: /msg USER TEXT, or /msg \"USER\" TEXT where the name has spaces";
+    static const char usage[] =
+        "`/msg USER TEXT` takes a user, as in `\"USER\"` where the name has spaces, and a text; got {}.";
     if (args.n == 0)
-        return bad_usage(p, usage);
+        return bad_usage(p, usage, args);
     bool quoted = args.p[0] == '"';
     str user = str_skip(args, quoted ? 1 : 0);
     size_t end = quoted ? str_find_char(user, '"', 0) : word_end(user);
     str text = str_trim(str_skip(user, end + 1));
     user = str_take(user, end);
     if (user.n > USER_ID_MAX || !user_name_valid(user) || text.n == 0)
-        return bad_usage(p, usage);
+        return bad_usage(p, usage, args);
     ret->type = CMD_DIRECT;
     ret->to = user;
     ret->to_by_name = true;
@@ -158,7 +164,7 @@ static enum err decode_me(str args, struct scratch *scratch, struct command *ret
     static const char head[] = "{\"text\":";
     static const char tail[] = ",\"action\":true}";
     if (args.n == 0)
-        return bad_usage(p, "usage: /me TEXT, as in /me waves");
+        return bad_usage(p, "`/me TEXT` takes what you do, as in `/me waves`; got {}.", args);
     char *start = scratch->p + scratch->n;
     ASSERT(scratch->cap - scratch->n >= sizeof head + sizeof tail);
     memcpy(start, head, sizeof head - 1);
@@ -178,7 +184,7 @@ static enum err decode_history(str args, struct scratch *scratch, struct command
     (void)scratch;
     uint64_t n = HISTORY_DEFAULT;
     if (args.n > 0 && (!str_to_u64(args, LIST_LIMIT_MAX, &n) || n == 0))
-        return bad_usage(p, "usage: /history, or /history N with N from 1 to 1000");
+        return bad_usage(p, "`/history` takes nothing, or a number from 1 to 1000; got {}.", args);
     ret->type = CMD_HISTORY;
     ret->limit = (uint32_t)n;
     return OK;
@@ -189,7 +195,7 @@ static enum err decode_state(str args, struct scratch *scratch, struct command *
     (void)args;
     (void)scratch;
     (void)ret;
-    return problem_set(p, PROBLEM_UNAVAILABLE, "this server does not keep room state yet");
+    return problem_set(p, PROBLEM_UNAVAILABLE, "This server keeps no state of rooms yet.");
 }
 
 static enum err decode_help(str args, struct scratch *scratch, struct command *ret, struct problem *p)
@@ -220,6 +226,22 @@ static const struct {
     {STR("help"), decode_help}, {STR("quit"), decode_quit},
 };
 
+static const char *guess_command(str written)
+{
+    static const char *const names[] = {"/join",  "/leave", "/nick",    "/me",   "/who",
+                                        "/rooms", "/msg",   "/history", "/help", "/quit"};
+    static const struct guess_alias aliases[] = {
+        {"/j", "/join"},      {"/enter", "/join"},  {"/part", "/leave"},     {"/name", "/nick"},
+        {"/rename", "/nick"}, {"/names", "/who"},   {"/users", "/who"},      {"/members", "/who"},
+        {"/w", "/msg"},       {"/whisper", "/msg"}, {"/tell", "/msg"},       {"/dm", "/msg"},
+        {"/query", "/msg"},   {"/list", "/rooms"},  {"/channels", "/rooms"}, {"/log", "/history"},
+        {"/?", "/help"},      {"/h", "/help"},      {"/commands", "/help"},  {"/exit", "/quit"},
+        {"/bye", "/quit"},    {"/q", "/quit"},      {"/action", "/me"},
+    };
+    return guess_word(written, names, sizeof names / sizeof names[0], aliases,
+                      sizeof aliases / sizeof aliases[0]);
+}
+
 static enum err decode_slash(str line, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     str rest = str_skip(line, 1);
@@ -229,9 +251,12 @@ static enum err decode_slash(str line, struct scratch *scratch, struct command *
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (str_eq_nocase(word, words[i].word))
             return words[i].decode(args, scratch, ret, p);
-    return problem_set(
+    problem_set_word(
         p, PROBLEM_UNKNOWN_TYPE,
-        "there is no such command; /help lists them, and // in front sends a line that begins with /");
+        "There is no command {}; `/help` lists them, and `//` in front sends a line that begins with `/`.",
+        WORD_QUOTED, str_take(line, end + 1));
+    p->did_you_mean = guess_command(str_take(line, end + 1));
+    return ERR_SYNTAX;
 }
 
 // Over TCP the line decoder has taken the line end off already. Over WebSocket a message is a line, and several

@@ -253,11 +253,12 @@ static void put_error(struct buf *out, const struct event *ev)
     BUF_PUT_LIT(out, "* error ");
     put_cstr(out, problem_name(ev->problem.code));
     BUF_PUT_LIT(out, ": ");
-    put_cstr(out, ev->problem.text ? ev->problem.text : "");
+    char sentence[PROBLEM_SENTENCE_MAX];
+    put_text(out, problem_sentence(&ev->problem, sentence));
     if (ev->problem.retry_ms > 0) {
-        BUF_PUT_LIT(out, "; retry in ");
+        BUF_PUT_LIT(out, " Try again in ");
         buf_put_u64(out, ev->problem.retry_ms);
-        BUF_PUT_LIT(out, " ms");
+        BUF_PUT_LIT(out, " ms.");
     }
 }
 

@@ -385,7 +385,7 @@ test('rate limit: a sentence with the time to wait, then the end', async () => {
       const text = await Text.open(own);
       for (let i = 0; i < 12; i++) text.say('/who');
       const refused = await text.find(/error/);
-      const [, ms] = /^\* error rate_limited: .*; retry in (\d+) ms$/.exec(refused);
+      const [, ms] = /^\* error rate_limited: .*\. Try again in (\d+) ms\.$/.exec(refused);
       assert.ok(ms > 0 && ms <= 100, refused);
       for (let i = 0; i < 100; i++) text.say('x');
       if (Text === TcpText) {

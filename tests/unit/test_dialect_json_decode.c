@@ -353,7 +353,7 @@ static void test_errors_keys(void **state)
         {"{\"type\":\"members\",\"room\":\"r\",\"after\":3}", PROBLEM_BAD_COMMAND, "`after`"},
         {"{\"type\":\"history\",\"room\":\"r\",\"before\":\"7\"}", PROBLEM_BAD_COMMAND, "`before`"},
         {"{\"type\":\"history\",\"room\":\"r\",\"before\":9,\"since\":{\"epoch\":\"e\",\"offset\":1}}",
-         PROBLEM_BAD_COMMAND, "not both"},
+         PROBLEM_BAD_COMMAND, "give one"},
         {"{\"type\":\"rooms\",\"prefix\":1}", PROBLEM_BAD_COMMAND, "`prefix`"},
         {"{\"type\":\"rooms\",\"limit\":\"9\"}", PROBLEM_BAD_COMMAND, "`limit`"},
     };

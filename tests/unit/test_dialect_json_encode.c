@@ -272,13 +272,16 @@ static void test_errors(void **state)
     struct output o;
     output_init(&o);
     for (int code = PROBLEM_NONE + 1; code < PROBLEM_COUNT; code++) {
-        struct event ev = {.type = EV_ERROR, .problem = {(enum problem_code)code, "say \"please\"", 0}};
+        struct event ev = {.type = EV_ERROR,
+                           .problem = {.code = (enum problem_code)code, .text = "say \"please\""}};
         str got = encode_event(&o, DIALECT_JSON, &ev);
         assert_json_keys(got, "type,code,message");
         assert_json_string(got, "code", str_from_cstr(problem_name((enum problem_code)code)));
         assert_json_string(got, "message", STR("say \"please\""));
     }
-    struct event ev = {.type = EV_ERROR, .id = STR("7"), .problem = {PROBLEM_RATE_LIMITED, "slow down", 250}};
+    struct event ev = {.type = EV_ERROR,
+                       .id = STR("7"),
+                       .problem = {.code = PROBLEM_RATE_LIMITED, .text = "slow down", .retry_ms = 250}};
     assert_str(
         encode_event(&o, DIALECT_JSON, &ev),
         "{\"type\":\"error\",\"id\":7,\"code\":\"rate_limited\",\"message\":\"slow down\",\"retry_ms\":250}");

@@ -291,10 +291,10 @@ static void test_notices(void **state)
     check_event(&ev, "* server restarts, reconnect in 2 s");
     ev = (struct event){.type = EV_BYE};
     check_event(&ev, "* bye");
-    ev = (struct event){.type = EV_ERROR, .problem = {PROBLEM_BAD_ROOM, "name a room", 0}};
+    ev = (struct event){.type = EV_ERROR, .problem = {.code = PROBLEM_BAD_ROOM, .text = "name a room"}};
     check_event(&ev, "* error bad_room: name a room");
-    ev.problem = (struct problem){PROBLEM_RATE_LIMITED, "slow down", 250};
-    check_event(&ev, "* error rate_limited: slow down; retry in 250 ms");
+    ev.problem = (struct problem){.code = PROBLEM_RATE_LIMITED, .text = "Slow down.", .retry_ms = 250};
+    check_event(&ev, "* error rate_limited: Slow down. Try again in 250 ms.");
 }
 
 static void test_lists(void **state)
