@@ -225,7 +225,8 @@ void seat_left(struct world *w, struct client *c, int room)
 void seat_check_left(struct world *w, struct client *c, int room)
 {
     struct seat *s = &c->seats[room];
-    if (!s->on || s->gap_due || c->resumed) // an older connection of the session may be in it, and leave later
+    if (!s->on || s->gap_due ||
+        c->resumed) // an older connection of the session may be in it, and leave later
         return;
     uint64_t at = ledger_left(w, room, s->epoch, str_from_cstr(c->user));
     if (at <= s->head)
