@@ -346,3 +346,32 @@ test('a server that cannot look at the resume token just now is asked again, wit
   await until(() => hellos.length >= 3 && client.state === 'open', 'it to be back');
   assert.deepEqual(hellos, [undefined, 'r', 'r']);
 });
+
+test('a name changed on the real server: others read who it was, and the session survives a cut under the new one', async (t) => {
+  const server = await startServer(t, { flags: ['--server.shards=2'] });
+  let socket;
+  class Cuttable extends WebSocket {
+    constructor(...args) { super(...args); socket = this; }
+  }
+  const eve = new Plenum(server.ws, { WebSocket: Cuttable, name: 'Eve', backoff_base_ms: 1 });
+  const bob = new Plenum(server.ws, { WebSocket, name: 'Bob' });
+  t.after(() => { eve.close(); bob.close(); });
+  const heard = [];
+  bob.on('member:changed', (m) => heard.push([m.previous_name, m.member.name, m.member.connected]));
+  const before = await eve.connect();
+  await bob.connect();
+  await eve.join('room');
+  await bob.join('room');
+  const reply = await eve.rename('Ada');
+  assert.deepEqual([reply.name, eve.resume], ['Ada', reply.resume]);
+  assert.notEqual(eve.resume, before.resume);
+  await until(() => heard.length === 1, 'the new name at Bob');
+  assert.deepEqual(heard, [['Eve', 'Ada', true]]);
+  assert.equal((await rejection(eve.rename(' no name '))).code, 'bad_command');
+
+  let session = null;
+  eve.on('session', (s) => { session = s; });
+  socket.terminate();
+  await until(() => session && eve.room('room').state === 'in', 'Ada to be back');
+  assert.deepEqual([session.session, session.user, session.name, session.resumed], [before.session, before.user, 'Ada', true]);
+});
