@@ -225,6 +225,32 @@ static void resume_case(uint64_t at, bool all, bool *ret_failed)
     net_free(n);
 }
 
+// What has been done cannot be told without its token: the connection ends, and the old token is still good.
+static void rename_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct net *n = start();
+    struct client *c = net_json(n, 0);
+    arm(at, all);
+    say(c, "{\"type\":\"rename\",\"id\":1,\"name\":\"Bea\"}");
+    *ret_failed = disarm();
+    if (c->closed) {
+        assert_true(*ret_failed);
+        assert_int_equal(METRIC(n, closed_memory), 1);
+        struct client *again = net_ws(n, 1, "/ws");
+        say(again, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", c->resume);
+        expect(again, c->session);
+    } else {
+        expect(c, "\"type\":\"renamed\"");
+    }
+    net_free(n);
+}
+
+static void renames(void **state)
+{
+    (void)state;
+    assert_true(in_turn(rename_case) > 0);
+}
+
 static void resumes(void **state)
 {
     (void)state;
@@ -373,8 +399,9 @@ int main(void)
     if (digest_self_test() != OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handshakes), cmocka_unit_test(hellos),       cmocka_unit_test(implied_hellos),
-        cmocka_unit_test(resumes),    cmocka_unit_test(text_clients), cmocka_unit_test(yaml_files),
+        cmocka_unit_test(handshakes), cmocka_unit_test(hellos),  cmocka_unit_test(implied_hellos),
+        cmocka_unit_test(resumes),    cmocka_unit_test(renames), cmocka_unit_test(text_clients),
+        cmocka_unit_test(yaml_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
