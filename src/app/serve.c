@@ -286,6 +286,7 @@ static const char *serve_until(struct serve *s, uint64_t due_ms)
         if (leave_for != NULL)
             return leave_for;
         log_flush(false);
+        server_memory_look(s->server);
         process_stats_refresh(&s->process);
     }
     return NULL;

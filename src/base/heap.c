@@ -7,6 +7,8 @@
 #include "base/assert.h"
 #include <string.h>
 
+enum { HEAP_CAP_MIN = 16 };
+
 void heap_init(struct heap *h, struct mem *m) { *h = (struct heap){.mem = m}; }
 
 void heap_deinit(struct heap *h)
@@ -50,7 +52,7 @@ static void sift_down(struct heap *h, uint32_t at, struct heap_item item)
 static enum err heap_grow(struct heap *h, uint32_t id)
 {
     if (id >= h->place_cap) {
-        uint32_t cap = h->place_cap == 0 ? 16 : h->place_cap;
+        uint32_t cap = h->place_cap == 0 ? HEAP_CAP_MIN : h->place_cap;
         while (cap <= id)
             cap *= 2;
         uint32_t *places =
@@ -62,7 +64,7 @@ static enum err heap_grow(struct heap *h, uint32_t id)
         h->place_cap = cap;
     }
     if (h->count == h->cap) {
-        uint32_t cap = h->cap == 0 ? 16 : h->cap * 2;
+        uint32_t cap = h->cap == 0 ? HEAP_CAP_MIN : h->cap * 2;
         struct heap_item *items = mem_realloc(h->mem, h->items, h->cap * sizeof *items, cap * sizeof *items);
         if (items == NULL)
             return ERR_NOMEM;
@@ -103,6 +105,32 @@ void heap_remove(struct heap *h, uint32_t id)
         sift_up(h, at, last);
     else
         sift_down(h, at, last);
+}
+
+void heap_fit(struct heap *h)
+{
+    if (h->count == 0) {
+        heap_deinit(h);
+        return;
+    }
+    if (h->cap <= HEAP_CAP_MIN || h->count >= h->cap / 4)
+        return;
+    uint32_t cap = h->cap / 2, place_cap = HEAP_CAP_MIN;
+    for (uint32_t i = 0; i < h->count; i++)
+        while (place_cap <= h->items[i].id)
+            place_cap *= 2;
+    struct heap_item *items = mem_realloc(h->mem, h->items, h->cap * sizeof *items, cap * sizeof *items);
+    if (items == NULL)
+        return; // next time
+    h->items = items;
+    h->cap = cap;
+    uint32_t *places = NULL;
+    if (place_cap < h->place_cap)
+        places = mem_realloc(h->mem, h->places, h->place_cap * sizeof *places, place_cap * sizeof *places);
+    if (places == NULL)
+        return;
+    h->places = places;
+    h->place_cap = place_cap;
 }
 
 uint64_t heap_due(const struct heap *h, uint32_t id)

@@ -37,6 +37,9 @@ void heap_deinit(struct heap *h);
 enum err heap_set(struct heap *h, uint32_t id, uint64_t due_ms) WARN_UNUSED;
 // Takes the id out; fine if it is not in.
 void heap_remove(struct heap *h, uint32_t id);
+// Gives back what a peak has left, where that is most of it. Not done by heap_remove: an id that is taken out and set
+// again must find its place without asking for memory.
+void heap_fit(struct heap *h);
 // When the id's timer is due; HEAP_NONE without one.
 uint64_t heap_due(const struct heap *h, uint32_t id);
 // When the earliest timer is due; HEAP_NONE when empty.

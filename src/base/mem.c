@@ -18,6 +18,7 @@ void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max)
     m->backend = backend;
     m->bytes_max = bytes_max;
     atomic_init(&m->bytes_used, 0);
+    atomic_init(&m->bytes_peak, 0);
     atomic_init(&m->refused, 0);
     m->source = NULL;
     m->has_shares = false;
@@ -35,6 +36,8 @@ static bool source_book(struct mem *m, size_t n)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&m->bytes_used, &used, used + n, memory_order_relaxed,
                                                     memory_order_relaxed));
+    if ((int64_t)(used + n) > 0 && used + n > atomic_load_explicit(&m->bytes_peak, memory_order_relaxed))
+        atomic_store_explicit(&m->bytes_peak, used + n, memory_order_relaxed);
     return true;
 }
 
@@ -154,4 +157,10 @@ size_t mem_used(const struct mem *m)
 {
     int64_t used = (int64_t)atomic_load_explicit(&m->bytes_used, memory_order_relaxed) + m->unsettled;
     return used > 0 ? (size_t)used : 0;
+}
+
+size_t mem_peak_take(struct mem *m)
+{
+    size_t peak = atomic_exchange_explicit(&m->bytes_peak, 0, memory_order_relaxed), used = mem_used(m);
+    return peak > used ? peak : used;
 }

@@ -35,6 +35,7 @@ enum { MEM_SETTLE_BYTES = 64 * 1024 };
 struct mem {
     struct mem_backend backend;
     size_t bytes_max;
+    _Atomic size_t bytes_peak; // most bytes_used was since mem_peak_take
     _Atomic size_t bytes_used; // by settled shares and by users of the source itself
     _Atomic uint64_t refused;
     struct mem *source; // of a share; NULL otherwise
@@ -57,5 +58,7 @@ void *mem_realloc(struct mem *m, void *p, size_t n_old, size_t n);
 void mem_free(struct mem *m, void *p, size_t n);
 // Outstanding bytes. Of a source: give or take MEM_SETTLE_BYTES per share; of a share: what it has not settled.
 size_t mem_used(const struct mem *m);
+// The most a source had out since the last call, about: where several threads book at once one may hide another.
+size_t mem_peak_take(struct mem *m);
 
 #endif

@@ -4,9 +4,15 @@
 //
 // Generation and list link sit in an 8-byte head before each object rather than in an array of their own: a check
 // of the generation then touches the cache line that the object's first fields are on, and would else miss once
-// more per lookup. (The array would save 4 bytes an object.) The list is last in, first out: the object freed last
-// is the one still in the cache. Rejected: one array that is moved when it grows (pointers must stay good during a
-// turn), and giving empty chunks back (the pool is sized by its limit anyway).
+// more per lookup. (The array would save 4 bytes an object.) Each chunk has a free list of its own, last in, first out:
+// the object freed last is the one still in the cache; and a chunk can be given back without looking for its cells in a
+// list of all. What it leaves behind is the highest generation of its cells, with which they begin when they are made
+// again. Rejected: one array that is moved when it grows (pointers must stay good during a turn), and keeping what a
+// peak has left (100,000 members who are gone were 8 MB for good).
+//
+// The chunk that got room last is used first, one that was given back before a new one. So a chunk that
+// was never there is begun only when all objects below it are in use: who keeps an array by index needs no more places
+// than there were objects at the most, and a chunk.
 //
 // With AddressSanitizer, free objects are poisoned: a pointer kept over slab_free is reported where it is used.
 #include "base/slab.h"
@@ -39,7 +45,7 @@ void slab_init(struct slab *s, struct mem *m, size_t object_size, uint32_t count
 {
     ASSERT(object_size > 0 && object_size <= 1u << 30);
     ASSERT(count_max < SLAB_NONE);
-    *s = (struct slab){.mem = m, .count_max = count_max, .free_head = SLAB_NONE};
+    *s = (struct slab){.mem = m, .count_max = count_max, .open = SLAB_NONE, .empty = SLAB_NONE};
     s->size = (uint32_t)((object_size + 7) & ~(size_t)7);
     // As many as fit a chunk, but no more than a power of two that the limit needs.
     while (slab_chunk_bytes(s) * 2 <= SLAB_CHUNK_BYTES && (uint64_t)1 << s->shift < count_max)
@@ -47,67 +53,133 @@ void slab_init(struct slab *s, struct mem *m, size_t object_size, uint32_t count
     s->per_chunk = 1u << s->shift;
 }
 
+static void cells_free(struct slab *s, struct slab_chunk *c)
+{
+    ASAN_UNPOISON_MEMORY_REGION(c->cells, slab_chunk_bytes(s));
+    mem_free(s->mem, c->cells, slab_chunk_bytes(s));
+    c->cells = NULL;
+}
+
 void slab_deinit(struct slab *s)
 {
-    for (uint32_t i = 0; i < s->chunk_count; i++) {
-        ASAN_UNPOISON_MEMORY_REGION(s->chunks[i], slab_chunk_bytes(s));
-        mem_free(s->mem, s->chunks[i], slab_chunk_bytes(s));
-    }
-    if (s->chunks)
-        mem_free(s->mem, s->chunks, s->chunk_cap * sizeof *s->chunks);
+    for (uint32_t i = 0; i < s->chunk_count; i++)
+        if (s->chunks[i].cells != NULL)
+            cells_free(s, &s->chunks[i]);
+    mem_free(s->mem, s->chunks, s->chunk_cap * sizeof *s->chunks);
     s->chunks = NULL;
     s->chunk_count = 0;
     s->chunk_cap = 0;
     s->count = 0;
     s->high = 0;
-    s->free_head = SLAB_NONE;
+    s->open = s->empty = SLAB_NONE;
+}
+
+size_t slab_bytes(const struct slab *s)
+{
+    size_t bytes = s->chunk_cap * sizeof *s->chunks;
+    for (uint32_t i = 0; i < s->chunk_count; i++)
+        bytes += s->chunks[i].cells != NULL ? slab_chunk_bytes(s) : 0;
+    return bytes;
+}
+
+// --- the lists of chunks
+
+static void chunk_link(struct slab *s, uint32_t *head, uint32_t i)
+{
+    s->chunks[i].prev = SLAB_NONE;
+    s->chunks[i].next = *head;
+    if (*head != SLAB_NONE)
+        s->chunks[*head].prev = i;
+    *head = i;
+}
+
+static void chunk_unlink(struct slab *s, uint32_t *head, uint32_t i)
+{
+    const struct slab_chunk *c = &s->chunks[i];
+    if (c->prev != SLAB_NONE)
+        s->chunks[c->prev].next = c->next;
+    else
+        *head = c->next;
+    if (c->next != SLAB_NONE)
+        s->chunks[c->next].prev = c->prev;
+}
+
+// --- cells of a chunk
+
+// All in its free list, lowest first; of the last chunk only those that the limit allows.
+static bool cells_make(struct slab *s, uint32_t i)
+{
+    struct slab_chunk *c = &s->chunks[i];
+    c->cells = mem_alloc(s->mem, slab_chunk_bytes(s));
+    if (c->cells == NULL)
+        return false;
+    uint64_t first = (uint64_t)i << s->shift, end = first + s->per_chunk;
+    if (end > s->count_max)
+        end = s->count_max;
+    if (end > s->high)
+        s->high = (uint32_t)end;
+    for (uint64_t k = first; k < end; k++) {
+        struct slab_cell *cell = slab_cell_at(s, (uint32_t)k);
+        *cell = (struct slab_cell){c->gen, k + 1 < end ? (uint32_t)k + 1 : SLAB_NONE};
+        ASAN_POISON_MEMORY_REGION(cell + 1, s->size);
+    }
+    c->free_head = (uint32_t)first;
+    return true;
 }
 
 static bool slab_add_chunk(struct slab *s)
 {
     if (s->chunk_count == s->chunk_cap) {
         uint32_t cap = s->chunk_cap ? s->chunk_cap * 2 : SLAB_CHUNKS_MIN;
-        struct slab_chunk **chunks =
+        struct slab_chunk *chunks =
             mem_realloc(s->mem, s->chunks, s->chunk_cap * sizeof *chunks, cap * sizeof *chunks);
         if (!chunks)
             return false;
         s->chunks = chunks;
         s->chunk_cap = cap;
     }
-    struct slab_chunk *chunk = mem_alloc(s->mem, slab_chunk_bytes(s));
-    if (!chunk)
+    s->chunks[s->chunk_count] = (struct slab_chunk){.free_head = SLAB_NONE};
+    if (!cells_make(s, s->chunk_count))
         return false;
-    s->chunks[s->chunk_count++] = chunk;
+    chunk_link(s, &s->open, s->chunk_count++);
     return true;
 }
 
-// The first object never handed out; its cell is set up here and not with the chunk, so that the pages of a chunk
-// are touched as they are needed.
-static struct slab_cell *slab_take_fresh(struct slab *s, uint32_t *ret_index)
+static bool slab_more(struct slab *s)
 {
-    if (s->high >> s->shift == s->chunk_count && !slab_add_chunk(s))
-        return NULL;
-    *ret_index = s->high++;
-    struct slab_cell *cell = slab_cell_at(s, *ret_index);
-    *cell = (struct slab_cell){0, SLAB_NONE};
-    return cell;
+    uint32_t i = s->empty;
+    if (i == SLAB_NONE)
+        return slab_add_chunk(s);
+    if (!cells_make(s, i))
+        return false;
+    chunk_unlink(s, &s->empty, i);
+    chunk_link(s, &s->open, i);
+    return true;
+}
+
+static void chunk_give_back(struct slab *s, uint32_t i)
+{
+    struct slab_chunk *c = &s->chunks[i];
+    for (uint32_t k = c->free_head; k != SLAB_NONE; k = slab_cell_at(s, k)->next_free)
+        if (slab_cell_at(s, k)->gen > c->gen)
+            c->gen = slab_cell_at(s, k)->gen;
+    cells_free(s, c);
+    chunk_unlink(s, &s->open, i);
+    chunk_link(s, &s->empty, i);
 }
 
 uint32_t slab_alloc(struct slab *s)
 {
-    if (s->count >= s->count_max)
+    if (s->count >= s->count_max || (s->open == SLAB_NONE && !slab_more(s)))
         return SLAB_NONE;
-    uint32_t index = s->free_head;
-    struct slab_cell *cell;
-    if (index != SLAB_NONE) {
-        cell = slab_cell_at(s, index);
-        s->free_head = cell->next_free;
-    } else {
-        cell = slab_take_fresh(s, &index);
-        if (!cell)
-            return SLAB_NONE;
-    }
+    struct slab_chunk *c = &s->chunks[s->open];
+    uint32_t index = c->free_head;
+    struct slab_cell *cell = slab_cell_at(s, index);
     ASSERT((cell->gen & 1) == 0);
+    c->free_head = cell->next_free;
+    c->used++;
+    if (c->free_head == SLAB_NONE)
+        chunk_unlink(s, &s->open, s->open);
     cell->gen++;
     cell->next_free = SLAB_NONE;
     s->count++;
@@ -119,25 +191,52 @@ uint32_t slab_alloc(struct slab *s)
 void slab_free(struct slab *s, uint32_t index)
 {
     ASSERT(slab_used(s, index));
+    uint32_t i = index >> s->shift;
+    struct slab_chunk *c = &s->chunks[i];
     struct slab_cell *cell = slab_cell_at(s, index);
     cell->gen++;
-    cell->next_free = s->free_head;
-    s->free_head = index;
+    cell->next_free = c->free_head;
+    if (c->free_head == SLAB_NONE)
+        chunk_link(s, &s->open, i);
+    c->free_head = index;
+    c->used--;
     s->count--;
     ASAN_POISON_MEMORY_REGION(cell + 1, s->size);
+    if (c->used == 0 && (c->prev != SLAB_NONE || c->next != SLAB_NONE))
+        chunk_give_back(s, i);
+}
+
+// One chunk: its cells in use, its free list. Returns how many are in use.
+static uint32_t chunk_check(const struct slab *s, uint32_t i)
+{
+    const struct slab_chunk *c = &s->chunks[i];
+    uint32_t used = 0, free_count = 0, cells = 0;
+    for (uint32_t k = i << s->shift; k < s->high && k >> s->shift == i; k++, cells++)
+        used += slab_used(s, k);
+    ASSERT(used == c->used);
+    for (uint32_t k = c->free_head; k != SLAB_NONE; k = slab_cell_at(s, k)->next_free) {
+        ASSERT(k >> s->shift == i && k < s->high && !slab_used(s, k));
+        ASSERT(++free_count <= cells); // a list that bites its tail would never end
+    }
+    ASSERT(used + free_count == cells);
+    return used;
 }
 
 void slab_check(const struct slab *s)
 {
     ASSERT(s->count <= s->count_max && s->high <= s->count_max);
     ASSERT(s->high <= (uint64_t)s->chunk_count << s->shift);
-    uint32_t used = 0, free_count = 0;
-    for (uint32_t i = 0; i < s->high; i++)
-        used += slab_used(s, i);
-    ASSERT(used == s->count);
-    for (uint32_t i = s->free_head; i != SLAB_NONE; i = slab_cell_at(s, i)->next_free) {
-        ASSERT(i < s->high && !slab_used(s, i));
-        ASSERT(++free_count <= s->high); // a list that bites its tail would never end
+    uint32_t used = 0, open = 0, empty = 0;
+    for (uint32_t i = 0; i < s->chunk_count; i++) {
+        bool there = s->chunks[i].cells != NULL;
+        used += there ? chunk_check(s, i) : 0;
+        open += there && s->chunks[i].free_head != SLAB_NONE;
+        empty += !there;
     }
-    ASSERT(free_count == s->high - s->count);
+    ASSERT(used == s->count);
+    for (uint32_t i = s->open; i != SLAB_NONE; i = s->chunks[i].next)
+        ASSERT(s->chunks[i].cells != NULL && s->chunks[i].free_head != SLAB_NONE && open-- > 0);
+    for (uint32_t i = s->empty; i != SLAB_NONE; i = s->chunks[i].next)
+        ASSERT(s->chunks[i].cells == NULL && empty-- > 0);
+    ASSERT(open == 0 && empty == 0);
 }

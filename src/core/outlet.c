@@ -149,6 +149,11 @@ void outlet_remove(struct shard *sh, uint32_t index, uint32_t conn)
         o->cursors[slot] = o->cursors[o->n];
         conn_find_membership(conn_at(sh, o->cursors[slot].conn), index)->slot = slot & MEMBERSHIP_SLOT_MAX;
     }
+    if (o->cap >= 16 && o->n < o->cap / 4) {
+        struct cursor *v = mem_realloc(sh->mem, o->cursors, o->cap * sizeof *v, o->cap / 2 * sizeof *v);
+        o->cap = v != NULL ? o->cap / 2 : o->cap;
+        o->cursors = v != NULL ? v : o->cursors;
+    }
     if (--o->readers[dialect] == 0)
         chain_deinit(&o->chains[dialect], sh->mem);
     metric_sub(&sh->metrics->memberships, 1);

@@ -77,9 +77,20 @@ static struct skip *skip_at(struct conn *c, uint32_t outlet, uint64_t next)
     return found;
 }
 
+// Those the cursor is past, of any room: nobody may ask for that room's again.
 static void skips_tidy(struct shard *sh, struct conn *c)
 {
-    if (c->skips == NULL || c->skips->n != 0)
+    if (c->skips == NULL)
+        return;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->skips->n; i++) {
+        struct skip s = c->skips->v[i];
+        const struct membership *m = conn_find_membership(c, s.outlet);
+        if (m != NULL && outlet_at(sh, s.outlet)->cursors[m->slot].next <= s.to)
+            c->skips->v[n++] = s;
+    }
+    c->skips->n = n;
+    if (n != 0)
         return;
     mem_free(sh->mem, c->skips, sizeof *c->skips + c->skips->cap * sizeof(struct skip));
     c->skips = NULL;
@@ -262,12 +273,12 @@ void shard_output_done(struct shard *sh, uint32_t index, size_t n, bool blocked)
         metric_add(&sh->metrics->writes, 1);
         metric_add(&sh->metrics->bytes_out, n);
         settle_plan(sh, index, n);
-        skips_tidy(sh, c);
         if (c->phase == PHASE_LINE)
             c->ping_waiting = false; // it reads
     }
     if (c->ending == ENDING_GONE)
         return;
+    skips_tidy(sh, c);
     if (blocked) {
         c->blocked = true;
         metric_add(&sh->metrics->writes_blocked, 1);

@@ -27,6 +27,16 @@ enum err reserve_init(struct reserve *r, struct mem *m)
     return OK;
 }
 
+bool reserve_head(struct buf *b)
+{
+    if (b->cap > SEGMENT_BYTES_MAX)
+        buf_reset(b, SEGMENT_BYTES_MAX);
+    if (b->cap >= RESERVE_HEAD_BYTES)
+        return true;
+    buf_reset(b, SEGMENT_BYTES_MAX);
+    return buf_reserve(b, RESERVE_HEAD_BYTES) != NULL;
+}
+
 void reserve_deinit(struct reserve *r, struct mem *m)
 {
     buf_deinit(&r->page);

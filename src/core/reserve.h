@@ -30,6 +30,9 @@ struct reserve {
 
 enum err reserve_init(struct reserve *r, struct mem *m) WARN_UNUSED;
 void reserve_deinit(struct reserve *r, struct mem *m); // no queue holds a node of it any more
+// Makes a buffer of the shard ready for a head and a sentence, and keeps no more in it than goes into a segment. False
+// when memory is out.
+bool reserve_head(struct buf *b);
 // Appends words that live as long as the process. False when all nodes are lent.
 bool reserve_say(struct reserve *r, struct outq *q, str words) WARN_UNUSED;
 // The page, emptied, to be filled; NULL while an earlier one is still being written.

@@ -12,6 +12,7 @@
 enum {
     ROOM_LOOK_MS = 60 * 60 * 1000, // a room is looked at so often though nothing is due
     AGE_SLACK_MS = 1000,           // old entries go in bunches
+    SORTED_CAP_MIN = 16,
 };
 
 static bool room_eq(const void *ctx, uint32_t value, const void *key)
@@ -41,7 +42,7 @@ static enum err sorted_insert(struct shard *sh, uint32_t index)
 {
     uint32_t n = sh->rooms_by_name.count;
     if (n == sh->rooms_sorted_cap) {
-        uint32_t cap = n == 0 ? 16 : n * 2;
+        uint32_t cap = n == 0 ? SORTED_CAP_MIN : n * 2;
         uint32_t *v = mem_realloc(sh->mem, sh->rooms_sorted, n * sizeof *v, cap * sizeof *v);
         if (v == NULL)
             return ERR_NOMEM;
@@ -62,6 +63,20 @@ static void sorted_remove(struct shard *sh, uint32_t index)
             (sh->rooms_by_name.count - at - 1) * sizeof *sh->rooms_sorted);
 }
 
+// After a removal: what a peak has left goes.
+static void sorted_fit(struct shard *sh)
+{
+    uint32_t n = sh->rooms_by_name.count, cap = sh->rooms_sorted_cap;
+    uint32_t *v = NULL;
+    if (n == 0)
+        mem_free(sh->mem, sh->rooms_sorted, cap * sizeof *v);
+    else if (cap <= SORTED_CAP_MIN || n >= cap / 4 ||
+             (v = mem_realloc(sh->mem, sh->rooms_sorted, cap * sizeof *v, cap / 2 * sizeof *v)) == NULL)
+        return;
+    sh->rooms_sorted = v;
+    sh->rooms_sorted_cap = n == 0 ? 0 : cap / 2;
+}
+
 static void room_epoch_make(struct shard *sh, struct room *r)
 {
     uint8_t random[8];
@@ -73,6 +88,7 @@ static void room_free(struct shard *sh, uint32_t index)
 {
     struct room *r = room_at(sh, index);
     heap_remove(&sh->room_timers, index);
+    heap_fit(&sh->room_timers);
     members_free(sh, r);
     log_deinit(&r->log);
     map_deinit(&r->by_user);
@@ -144,11 +160,7 @@ void room_remove(struct shard *sh, uint32_t index)
     map_remove(&sh->rooms_by_name, r->hash, index);
     room_free(sh, index);
     metric_sub(&sh->metrics->rooms, 1);
-    if (sh->rooms_by_name.count == 0) {
-        mem_free(sh->mem, sh->rooms_sorted, sh->rooms_sorted_cap * sizeof *sh->rooms_sorted);
-        sh->rooms_sorted = NULL;
-        sh->rooms_sorted_cap = 0;
-    }
+    sorted_fit(sh);
 }
 
 enum err room_append(struct shard *sh, uint32_t index, struct entry *e)

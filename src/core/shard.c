@@ -100,10 +100,8 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
     buf_init(&sh->reply, mem, 0);
     buf_init(&sh->http, mem, 0);
     sh->metrics = mem_zalloc(mem, sizeof *sh->metrics);
-    // What it takes to say that memory is out must be there by then.
-    bool reserved = reserve_init(&sh->reserve, mem) == OK &&
-                    buf_reserve(&sh->http, RESERVE_HEAD_BYTES) != NULL &&
-                    buf_reserve(&sh->encode, RESERVE_HEAD_BYTES) != NULL;
+    bool reserved = reserve_init(&sh->reserve, mem) == OK && reserve_head(&sh->encode) &&
+                    reserve_head(&sh->http) && reserve_head(&sh->reply);
     if (!reserved || sh->metrics == NULL || !shard_lists_init(sh)) {
         shard_destroy(sh);
         return NULL;
@@ -370,9 +368,12 @@ static void run_drain(struct shard *sh)
         sh->drain_from < sh->conns.high ? sh->now_ms + sh->settings->drain_interval_ms : UINT64_MAX;
 }
 
-// One huge message must not leave its buffer behind for good.
+// One huge message, or answer, must not leave its buffer behind for good.
 static void scratch_tidy(struct shard *sh)
 {
+    reserve_head(&sh->encode);
+    reserve_head(&sh->http);
+    reserve_head(&sh->reply);
     if (sh->unescape.cap <= SCRATCH_KEEP)
         return;
     mem_free(sh->mem, sh->unescape.p, sh->unescape.cap);

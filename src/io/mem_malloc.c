@@ -4,7 +4,10 @@
 // budget in mem.c uses them. glibc aligns to 16 bytes, as mem.h asks.
 #include "io/mem_malloc.h"
 
+#include <malloc.h>
 #include <stdlib.h>
+
+enum { FALL_BYTES_MIN = 1 << 20 };
 
 _Static_assert(_Alignof(max_align_t) >= 16, "mem.h promises blocks aligned to 16 bytes");
 
@@ -31,4 +34,17 @@ static void malloc_free(void *ctx, void *p, size_t n)
 struct mem_backend mem_malloc_backend(void)
 {
     return (struct mem_backend){.alloc = malloc_alloc, .realloc = malloc_realloc, .free = malloc_free};
+}
+
+bool mem_watch_look(struct mem_watch *w, struct mem *source)
+{
+    size_t peak = mem_peak_take(source), booked = mem_used(source);
+    if (peak > w->peak)
+        w->peak = peak;
+    size_t fall = w->peak > booked ? w->peak - booked : 0;
+    if (fall < FALL_BYTES_MIN || fall < w->peak / 8)
+        return false;
+    w->peak = booked;
+    malloc_trim(0);
+    return true;
 }

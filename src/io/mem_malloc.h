@@ -8,8 +8,19 @@
 #define PLENUM_IO_MEM_MALLOC_H
 
 #include "base/mem.h"
+#include <stdbool.h>
 
 // A backend for mem_init. It has no state.
 struct mem_backend mem_malloc_backend(void);
+
+// malloc keeps what is freed for later: after a peak that can be most of the process. The watch looks from time to time
+// how much is booked, and gives whole free pages back to the system once that has fallen by an eighth, and by a
+// megabyte. It holds one arena's lock at a time meanwhile, some milliseconds for a large one, so it is for a thread
+// that nobody waits for, and not for every small fall.
+struct mem_watch {
+    size_t peak; // booked since pages were given back last
+};
+// Returns true if pages were given back.
+bool mem_watch_look(struct mem_watch *w, struct mem *source);
 
 #endif

@@ -21,6 +21,7 @@ enum {
 
 struct server {
     struct mem mem;
+    struct mem_watch mem_watch;
     struct loop_shared shared;
     struct server_info info;
     bool started;
@@ -282,3 +283,5 @@ struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard)
 }
 
 struct mem *server_mem(struct server *s) { return &s->mem; }
+
+void server_memory_look(struct server *s) { mem_watch_look(&s->mem_watch, &s->mem); }

@@ -99,5 +99,7 @@ const struct server_info *server_info(const struct server *s);
 struct metrics *server_metrics(const struct server *s, uint32_t shard);
 struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard);
 struct mem *server_mem(struct server *s);
+// To be called every few seconds: gives memory back to the system after a peak.
+void server_memory_look(struct server *s);
 
 #endif

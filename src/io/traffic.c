@@ -41,7 +41,8 @@ static void ready_push(struct loop *l, uint32_t index)
     l->ready_tail = index;
 }
 
-// Core's indices are dense: the next one is at most the number of connections that are open.
+// Core's indices are dense: the next one is below the most connections that were open, rounded up to a chunk of core's
+// pool (base/slab.h), of which a whole number goes into any size of this array.
 enum err traffic_reserve(struct loop *l)
 {
     if (l->conns_open < l->conns_cap)

@@ -6,12 +6,6 @@
 #include "core/shard_state.h"
 #include "sim/world.h"
 
-static size_t slab_bytes(const struct slab *s)
-{
-    size_t chunk = (sizeof(struct slab_cell) + s->size) << s->shift;
-    return s->chunk_count * chunk + s->chunk_cap * sizeof *s->chunks;
-}
-
 void probe_shard(const struct shard *sh, struct probe *ret)
 {
     *ret = (struct probe){

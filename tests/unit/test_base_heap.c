@@ -124,6 +124,36 @@ static void heap_out_of_memory(void **state)
     }
 }
 
+static void heap_gives_back_what_a_peak_left(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    for (int keep = 0; keep < 2; keep++) {
+        struct test_mem t;
+        struct mem mem;
+        test_mem_init(&t, &mem);
+        struct heap h;
+        heap_init(&h, &mem);
+        for (uint32_t i = 0; i < COUNT; i++)
+            assert_int_equal(heap_set(&h, i, 1000000 - i), OK);
+        size_t peak = mem_used(&mem);
+        for (uint32_t i = COUNT; i-- > (keep ? 3u : 0u);) {
+            heap_remove(&h, i);
+            heap_fit(&h);
+            if (i % 500 == 0)
+                heap_check(&h);
+        }
+        assert_true(mem_used(&mem) <= (keep ? peak / 100 : 0));
+        heap_check(&h);
+        assert_int_equal(heap_next_due(&h), keep ? 1000000 - 2 : HEAP_NONE);
+        assert_int_equal(heap_set(&h, COUNT, 1), OK); // and grows again
+        assert_int_equal(heap_next_due(&h), 1);
+        heap_check(&h);
+        heap_deinit(&h);
+        test_mem_check(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +161,7 @@ int main(void)
         cmocka_unit_test(heap_moves_a_timer),
         cmocka_unit_test(heap_against_an_array),
         cmocka_unit_test(heap_out_of_memory),
+        cmocka_unit_test(heap_gives_back_what_a_peak_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,12 +219,88 @@ static void slab_survives_each_failed_allocation(void **state)
     }
 }
 
+// After a peak the chunks are given back, in whatever order the objects go, and handles from before the peak's end
+// find nothing in the chunks that are taken anew.
+static void slab_gives_chunks_back(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    static uint32_t gen[3][COUNT];
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct test_mem t;
+        struct mem mem;
+        test_mem_init(&t, &mem);
+        struct prng g;
+        prng_init(&g, seed);
+        struct slab s;
+        slab_init(&s, &mem, 100, COUNT);
+        for (int round = 0; round < 3; round++) {
+            for (uint32_t i = 0; i < COUNT; i++) {
+                uint32_t index = slab_alloc(&s);
+                assert_true(index < COUNT);
+                gen[round][index] = slab_gen(&s, index);
+                for (int before = 0; before < round; before++) {
+                    assert_true(gen[before][index] < gen[round][index]);
+                    assert_null(slab_get(&s, index, gen[before][index]));
+                }
+            }
+            assert_int_equal(slab_alloc(&s), SLAB_NONE);
+            assert_int_equal(slab_bytes(&s), mem_used(&mem));
+            size_t peak = mem_used(&mem);
+            for (uint32_t left = COUNT, at = (uint32_t)prng_below(&g, COUNT); left > 0; left--) {
+                while (!slab_used(&s, at))
+                    at = seed % 2 ? (at + 1) % COUNT : (uint32_t)prng_below(&g, COUNT);
+                slab_free(&s, at);
+                if (left % 1000 == 1)
+                    slab_check(&s);
+            }
+            assert_true(mem_used(&mem) < 16 * 1024 + peak / 20); // a chunk, and the table
+            assert_int_equal(slab_bytes(&s), mem_used(&mem));
+            for (uint32_t i = 0; i < COUNT; i++)
+                assert_null(slab_get(&s, i, gen[round][i]));
+        }
+        slab_deinit(&s);
+        test_mem_check(&t);
+    }
+}
+
+// A new chunk is begun only when all objects below it are in use: who keeps an array by index relies on it.
+static void slab_indices_are_dense(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct test_mem t;
+        struct mem mem;
+        test_mem_init(&t, &mem);
+        struct prng g;
+        prng_init(&g, seed);
+        struct slab s;
+        slab_init(&s, &mem, 1000, 3000);
+        uint32_t most = 0;
+        for (int i = 0; i < 30000; i++) {
+            bool grow = prng_below(&g, 100) < (i / 1500 % 2 ? 25u : 75u);
+            uint32_t at = s.high == 0 ? 0 : (uint32_t)prng_below(&g, s.high);
+            if (grow && s.count < 3000) {
+                uint32_t count = s.count, index = slab_alloc(&s);
+                assert_true(index < most || index % s.per_chunk != 0 || index == count);
+                most = index >= most ? index + 1 : most;
+            } else if (slab_used(&s, at)) {
+                slab_free(&s, at);
+            }
+        }
+        slab_check(&s);
+        slab_deinit(&s);
+        test_mem_check(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slab_handles_go_stale), cmocka_unit_test(slab_generation_wraps),
-        cmocka_unit_test(slab_catches_misuse),   cmocka_unit_test(slab_limits_for_all_sizes),
-        cmocka_unit_test(slab_against_oracle),   cmocka_unit_test(slab_survives_each_failed_allocation),
+        cmocka_unit_test(slab_handles_go_stale),  cmocka_unit_test(slab_generation_wraps),
+        cmocka_unit_test(slab_catches_misuse),    cmocka_unit_test(slab_limits_for_all_sizes),
+        cmocka_unit_test(slab_against_oracle),    cmocka_unit_test(slab_gives_chunks_back),
+        cmocka_unit_test(slab_indices_are_dense), cmocka_unit_test(slab_survives_each_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
