@@ -126,7 +126,10 @@ struct conn {
     bool ping_waiting : 1; // LINE: it has been stuck since its deadline was armed
     bool heard : 1;        // something came since the last ping
     bool hello_seen : 1;
-    bool registered : 1; // its user's registry knows it
+    bool hello_implied : 1; // by the command that waits for the welcome
+    bool hello_refused : 1; // that command is to be told so
+    bool greeting : 1;      // text: the hello and the first join, which no line asks for, are under way
+    bool registered : 1;    // its user's home has been asked to know it
     bool ws_close_sent : 1;
     bool ws_close_seen : 1;
     bool peer_is_long : 1;

@@ -205,8 +205,12 @@ void conn_unpark(struct shard *sh, uint32_t index)
         return;
     c->parked = WAIT_NOTHING;
     c->paced = false;
+    if (c->greeting && !edge_text_go_on(sh, index)) {
+        conn_park(sh, index);
+        return;
+    }
     struct input *in = c->in;
-    if (in != NULL && in->msg_ready) {
+    if (in != NULL && in->msg_ready && c->ending == ENDING_OPEN) {
         if (!conn_ws_message(sh, index, in->msg_opcode, str_make((const char *)in->msg, in->msg_n))) {
             conn_park(sh, index);
             return;

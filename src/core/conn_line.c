@@ -99,10 +99,11 @@ size_t conn_line_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n)
         bool cut = e == ERR_TOO_LARGE;
         if (!line_judge(sh, index, cut ? str_make((const char *)p + off, n - off) : line, cut))
             break;
-        if (!take_line(sh, index, e, line)) {
+        if (c->parked || !take_line(sh, index, e, line)) {
             c->line = before; // it is read again from its first byte
             c->line.seen = 0;
-            conn_park(sh, index);
+            if (!c->parked) // as it is when it is greeted
+                conn_park(sh, index);
             break;
         }
         off += used;

@@ -15,7 +15,7 @@ bool edge_may_reply(const struct shard *sh, const struct conn *c)
     return c->pending == 0 || (c->pending_shard == sh->index && !c->exclusive);
 }
 
-static bool edge_may_ask(const struct shard *sh, const struct conn *c, uint32_t dest)
+bool edge_may_ask(const struct shard *sh, const struct conn *c, uint32_t dest)
 {
     if (c->pending != 0 && (c->exclusive || c->pending_shard != dest || c->pending >= PENDING_MAX))
         return false;
@@ -259,34 +259,55 @@ static bool do_quit(struct shard *sh, uint32_t index)
 
 static bool do_hello(struct shard *sh, uint32_t index, const struct command *cmd)
 {
-    if (!edge_may_reply(sh, conn_at(sh, index)))
+    struct conn *c = conn_at(sh, index);
+    if (!edge_may_reply(sh, c))
         return false;
-    struct problem p;
-    if (conn_at(sh, index)->session != NULL)
+    if (c->session != NULL) {
         edge_problem(sh, index, cmd, PROBLEM_BAD_COMMAND,
                      "This connection has said `hello` already; it is said once, first.");
-    else if (sh->draining)
+        return true;
+    }
+    if (sh->draining) {
         edge_problem(sh, index, cmd, PROBLEM_DRAINING,
                      "The server is restarting; connect again in a moment.");
-    else if (!edge_hello(sh, index, cmd, &p))
-        conn_put_problem(sh, index, cmd->id, &p);
+        return true;
+    }
+    enum err e = edge_hello(sh, index, cmd);
+    if (e == ERR_NOMEM)
+        edge_hello_refused(sh, index, cmd->id);
+    return e != ERR_FULL;
+}
+
+// The first other command implies an anonymous hello, and waits for its welcome. False: not now, or no more (and
+// answered): *ret_done says which.
+static bool introduced(struct shard *sh, uint32_t index, const struct command *cmd, bool *ret_done)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->session == NULL && !c->hello_refused) {
+        enum err e = edge_hello(sh, index, cmd);
+        *ret_done = false;
+        if (e == ERR_FULL)
+            return false;
+        c->hello_refused = c->hello_refused || e == ERR_NOMEM;
+    }
+    *ret_done = true;
+    if (c->ending != ENDING_OPEN)
+        return false;
+    if (c->hello_refused) {
+        c->hello_refused = false;
+        edge_hello_refused(sh, index, cmd->id);
+        return false;
+    }
     return true;
 }
 
 bool edge_command(struct shard *sh, uint32_t index, const struct command *cmd)
 {
-    struct conn *c = conn_at(sh, index);
+    bool done;
     if (cmd->type == CMD_HELLO)
         return do_hello(sh, index, cmd);
-    if (c->session == NULL) { // the first other command implies an anonymous hello
-        struct problem p;
-        if (!edge_hello(sh, index, cmd, &p)) {
-            conn_put_problem(sh, index, cmd->id, &p);
-            return true;
-        }
-        if (c->ending != ENDING_OPEN)
-            return true;
-    }
+    if (!introduced(sh, index, cmd, &done))
+        return done;
     switch (cmd->type) {
     case CMD_JOIN:
         return ask_join(sh, index, cmd, NULL);

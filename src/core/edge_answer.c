@@ -311,6 +311,11 @@ void edge_answer(struct shard *sh, const struct answer *a)
     case EFFECT_PUBLISHED:
         on_published(sh, a);
         break;
+    case EFFECT_REGISTERED:
+    case EFFECT_STRANGER:
+        if (c != NULL)
+            edge_on_registered(sh, a);
+        break;
     case EFFECT_RENAMED:
         if (c != NULL)
             edge_on_renamed(sh, a->conn.ref.index, a->payload);

@@ -25,18 +25,6 @@ struct session *edge_session_make(struct shard *sh, const char id[SESSION_ID_LEN
     return s;
 }
 
-static struct register_mail registration_of(const struct shard *sh, uint32_t index, bool resumed)
-{
-    const struct conn *c = conn_at(sh, index);
-    return (struct register_mail){
-        .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
-        .user_print = print_str(sh, session_user(c->session)),
-        .session_print = hash_str(sh, str_make(c->session->id, SESSION_ID_LEN)),
-        .since_ms = (uint32_t)sh->now_ms,
-        .resumed = resumed,
-    };
-}
-
 // Somebody new: the strings of *ret are in the buffers.
 struct fresh {
     char user[6 + GUEST_CHARS];
@@ -54,22 +42,6 @@ static void identity_fresh(struct shard *sh, str name, struct fresh *fresh, stru
         fresh->user[6 + i] = alphabet[r[16 + i] & 31];
     ret->user = str_make(fresh->user, sizeof fresh->user);
     ret->name = name.n != 0 ? name : guest_name_make(r + 16 + GUEST_CHARS, fresh->name);
-}
-
-static void session_start(struct shard *sh, uint32_t index, struct session *session, bool resumed)
-{
-    struct conn *c = conn_at(sh, index);
-    c->session = session;
-    c->hello_seen = true;
-    c->registered = true;
-    metric_add(&sh->metrics->sessions, 1);
-    if (resumed)
-        metric_add(&sh->metrics->resumed, 1);
-    struct register_mail reg = registration_of(sh, index, resumed);
-    shard_register(sh, &reg, true);
-    if (c->phase != PHASE_LINE)
-        heartbeat_start(sh, index);
-    shard_notice(sh, NOTICE_SESSION_STARTED, index, 0, resumed ? "resumed" : "new", STR_NONE);
 }
 
 static void put_welcome(struct shard *sh, uint32_t index, str id, str token)
@@ -90,18 +62,64 @@ static void put_welcome(struct shard *sh, uint32_t index, str id, str token)
     conn_put_event(sh, index, &ev);
 }
 
-static bool hello_unavailable(struct shard *sh, struct problem *ret_problem)
+static void session_free(struct shard *sh, struct session *s)
 {
-    metric_add(&sh->metrics->limit_memory, 1);
-    *ret_problem = (struct problem){.code = PROBLEM_UNAVAILABLE,
-                                    .text = "The server is out of memory; try again later.",
-                                    .retry_ms = 1000};
-    return false;
+    mem_free(sh->mem, s, sizeof *s + s->user_n + s->name_n);
 }
 
-// The new token comes before the session: without one there is none, and the client may say hello again.
-bool edge_hello(struct shard *sh, uint32_t index, const struct command *cmd, struct problem *ret_problem)
+static void unregister(struct shard *sh, uint32_t index)
 {
+    struct conn *c = conn_at(sh, index);
+    struct register_mail m = {.conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
+                              .user_print = print_str(sh, session_user(c->session))};
+    c->registered = false;
+    home_unregister(sh, &m);
+    metric_sub(&sh->metrics->sessions, 1);
+}
+
+// Who it said it is has come to nothing: it may say hello again.
+static void session_drop(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    unregister(sh, index);
+    session_free(sh, c->session);
+    c->session = NULL;
+    c->hello_seen = false;
+}
+
+void edge_hello_refused(struct shard *sh, uint32_t index, str id)
+{
+    struct problem p = {.code = PROBLEM_UNAVAILABLE,
+                        .text = "The server is out of memory; try again later.",
+                        .retry_ms = 1000};
+    metric_add(&sh->metrics->limit_memory, 1);
+    conn_put_problem(sh, index, id, &p);
+}
+
+// The session is there and waits for its home to know it.
+static enum err ask_register(struct shard *sh, uint32_t index, const struct command *cmd, bool resumed)
+{
+    struct conn *c = conn_at(sh, index);
+    struct command hello = {.type = CMD_HELLO, .id = cmd->type == CMD_HELLO ? cmd->id : STR_NONE};
+    struct ask a = edge_ask_make(sh, index, ASK_REGISTER, &hello);
+    a.user_print = print_str(sh, a.user);
+    a.session_print = hash_str(sh, a.session);
+    a.since_ms = (uint32_t)sh->now_ms;
+    a.resumed = resumed;
+    c->pending = 1;
+    c->pending_shard = (uint8_t)home_of(sh, a.user_print.lo);
+    c->exclusive = true;
+    if (shard_ask(sh, c->pending_shard, &a))
+        return OK;
+    c->pending = 0;
+    c->exclusive = false;
+    session_drop(sh, index);
+    return ERR_NOMEM;
+}
+
+enum err edge_hello(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    struct conn *c = conn_at(sh, index);
     struct identity who;
     struct fresh fresh;
     uint8_t opened[RESUME_TOKEN_MAX];
@@ -110,22 +128,42 @@ bool edge_hello(struct shard *sh, uint32_t index, const struct command *cmd, str
     if (cmd->resume.n != 0)
         e = resume_token_open(sh, cmd->resume, opened, &who);
     if (e == ERR_NOMEM) // it may be a good one, and its session must not be lost over this
-        return hello_unavailable(sh, ret_problem);
+        return ERR_NOMEM;
     bool resumed = e == OK;
     if (!resumed)
-        identity_fresh(sh, cmd->name, &fresh, &who);
+        identity_fresh(sh, cmd->type == CMD_HELLO ? cmd->name : STR_NONE, &fresh, &who);
+    if (!edge_may_ask(sh, c, home_of(sh, print_str(sh, who.user).lo)))
+        return ERR_FULL;
     struct session *session = edge_session_make(sh, who.session, who.user, who.name);
+    if (session == NULL)
+        return ERR_NOMEM;
+    c->session = session;
+    c->hello_seen = true;
+    c->hello_implied = cmd->type != CMD_HELLO;
+    c->registered = true;
+    metric_add(&sh->metrics->sessions, 1);
+    return ask_register(sh, index, cmd, resumed);
+}
+
+void edge_on_registered(struct shard *sh, const struct answer *a)
+{
+    uint32_t index = a->conn.ref.index;
+    struct conn *c = conn_at(sh, index);
     char token[RESUME_TOKEN_MAX];
     size_t token_n;
-    if (session == NULL)
-        return hello_unavailable(sh, ret_problem);
-    if (resume_token_make(sh, session, token, &token_n) != OK) {
-        mem_free(sh->mem, session, sizeof *session + session->user_n + session->name_n);
-        return hello_unavailable(sh, ret_problem);
+    if (a->effect == EFFECT_STRANGER || resume_token_make(sh, c->session, token, &token_n) != OK) {
+        session_drop(sh, index);
+        if (c->hello_implied || c->greeting)
+            c->hello_refused = true; // for the command that waits
+        else
+            edge_hello_refused(sh, index, a->payload);
+        return;
     }
-    session_start(sh, index, session, resumed);
-    put_welcome(sh, index, cmd->type == CMD_HELLO ? cmd->id : STR_NONE, str_make(token, token_n));
-    return true;
+    if (a->resumed)
+        metric_add(&sh->metrics->resumed, 1);
+    heartbeat_start(sh, index);
+    shard_notice(sh, NOTICE_SESSION_STARTED, index, 0, a->resumed ? "resumed" : "new", STR_NONE);
+    put_welcome(sh, index, a->payload, str_make(token, token_n));
 }
 
 // --- another name
@@ -188,7 +226,7 @@ bool edge_rename(struct shard *sh, uint32_t index, const struct command *cmd)
         return true;
     }
     c->session = s;
-    mem_free(sh->mem, old, sizeof *old + old->user_n + old->name_n);
+    session_free(sh, old);
     if (c->member_n == 0)
         put_renamed(sh, index, cmd->id);
     else
@@ -229,12 +267,9 @@ void edge_depart(struct shard *sh, uint32_t index)
         outlet_remove(sh, outlet, index);
         outlet_close_if_unused(sh, outlet);
     }
-    if (!c->registered)
-        return;
-    c->registered = false; // the session's bytes stay until the slot is freed: an ask may be looking at them
-    struct register_mail reg = registration_of(sh, index, false);
-    shard_register(sh, &reg, false);
-    metric_sub(&sh->metrics->sessions, 1);
+    if (c->registered)
+        unregister(sh,
+                   index); // the session's bytes stay until the slot is freed: an ask may be looking at them
 }
 
 // An address that nobody learns anything from: the terminals of this machine are told apart by their ports.
@@ -243,31 +278,46 @@ static bool peer_is_here(str peer)
     return str_starts(peer, STR("127.")) || str_starts(peer, STR("[::1]:"));
 }
 
-// A text client is somebody and somewhere as soon as it is greeted: in rooms.text_room, named by its address where that is
-// nobody's business (or the operator's wish), else like every guest.
+// Named by its address where that is nobody's business (or the operator's wish), else like every guest.
+static enum err text_hello(struct shard *sh, uint32_t index)
+{
+    struct peer room;
+    str peer = conn_peer(conn_at(sh, index), &room);
+    bool shown = sh->settings->text_show_address || peer_is_here(peer);
+    struct command hello = {.type = CMD_HELLO, .name = shown ? peer : STR_NONE};
+    return edge_hello(sh, index, &hello);
+}
+
+bool edge_text_go_on(struct shard *sh, uint32_t index)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->session == NULL && !c->hello_refused) {
+        enum err e = text_hello(sh, index);
+        if (e == ERR_FULL)
+            return false;
+        c->hello_refused = c->hello_refused || e == ERR_NOMEM;
+    }
+    if (c->ending == ENDING_OPEN && c->hello_refused)
+        conn_close(sh, index, WS_CLOSE_TRY_LATER, "out of memory", CLOSE_MEMORY);
+    if (c->ending != ENDING_OPEN)
+        return true;
+    if (c->pending != 0)
+        return false;
+    struct command join = {
+        .type = CMD_JOIN, .room = sh->settings->text_room, .has_history = true, .history = 10};
+    if (join.room.n != 0 && !edge_command(sh, index, &join))
+        return false;
+    c->greeting = false;
+    return true;
+}
+
+// A text client is somebody and somewhere as soon as it is greeted: in rooms.text_room. What it types meanwhile waits.
 void edge_text_start(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
-    struct problem p;
-    struct peer room;
-    str peer = conn_peer(c, &room);
-    bool shown = sh->settings->text_show_address || peer_is_here(peer);
-    struct command hello = {.type = CMD_HELLO, .name = shown ? peer : STR_NONE};
-    if (!edge_hello(sh, index, &hello, &p)) {
-        conn_close(sh, index, WS_CLOSE_TRY_LATER, "out of memory", CLOSE_MEMORY);
-        return;
-    }
+    c->greeting = true;
     if (c->phase == PHASE_LINE)
         heartbeat_start(sh, index);
-    if (c->ending != ENDING_OPEN || sh->settings->text_room.n == 0)
-        return;
-    struct command join = {
-        .type = CMD_JOIN, .room = sh->settings->text_room, .has_history = true, .history = 10};
-    if (edge_command(sh, index, &join))
-        return;
-    // The mailbox of the room's home is full, and there is no line of the client's to park.
-    struct problem busy = {.code = PROBLEM_UNAVAILABLE,
-                           .text = "The server is busy; `/join` a room in a moment.",
-                           .retry_ms = 1000};
-    conn_put_problem(sh, index, STR_NONE, &busy);
+    if (!edge_text_go_on(sh, index))
+        conn_park(sh, index);
 }

@@ -481,5 +481,8 @@ void home_ask(struct shard *sh, const struct ask *a)
     case ASK_DIRECT:
         home_direct(sh, a);
         break;
+    case ASK_REGISTER:
+        home_register(sh, a);
+        break;
     }
 }

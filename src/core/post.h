@@ -39,7 +39,6 @@ enum mail_kind {
     MAIL_ASK = 1,
     MAIL_ANSWER,
     MAIL_ADVANCE,
-    MAIL_REGISTER,
     MAIL_UNREGISTER,
     MAIL_EVICT,
     MAIL_DIRECT,
@@ -57,6 +56,7 @@ enum ask_type {
     ASK_ROOMS,   // walks over all shards, collecting rows
     ASK_RESOLVE, // a name in a room to a user, then goes on as ASK_DIRECT
     ASK_DIRECT,
+    ASK_REGISTER, // a session at its user's home; the welcome is the answer
 };
 
 struct ask {
@@ -68,14 +68,17 @@ struct ask {
     bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
     bool
         essential; // may pass the memory budget, like one that is `dropped`: half of what belongs together is said
+    bool resumed; // ASK_REGISTER: an older connection of the session is to be closed
     bool has_key;
     uint32_t address;  // of the connection, as in struct peer
     struct ref outlet; // ASK_JOIN: where the room's entries go on the edge
     struct ref room;   // the room at its home where the edge knows it, else REF_NONE
     struct ref member; // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
     uint64_t room_hash;
-    u128 key_print;          // of (room or recipient, user, key)
-    u128 user_print;         // ASK_DIRECT: of the recipient
+    u128 key_print;         // of (room or recipient, user, key)
+    u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
+    uint64_t session_print; // ASK_REGISTER
+    uint32_t since_ms; // ASK_REGISTER: low bits of the time it said hello: asks of two shards may overtake
     str user, session, name; // who asks
     struct command cmd;
     str rows; // ASK_ROOMS: what was collected so far (rooms.c)
@@ -83,12 +86,14 @@ struct ask {
 };
 
 enum effect {
-    EFFECT_NONE,      // only the payload
-    EFFECT_JOINED,    // start the cursor at `start`
-    EFFECT_REFUSED,   // a join did not happen
-    EFFECT_LEFT,      // remove the cursor, after everything up to the head announced
-    EFFECT_PUBLISHED, // the sender's own entry has offset `start`
-    EFFECT_RENAMED,   // in one of its rooms; the payload is the command's id
+    EFFECT_NONE,       // only the payload
+    EFFECT_JOINED,     // start the cursor at `start`
+    EFFECT_REFUSED,    // a join did not happen
+    EFFECT_LEFT,       // remove the cursor, after everything up to the head announced
+    EFFECT_PUBLISHED,  // the sender's own entry has offset `start`
+    EFFECT_RENAMED,    // in one of its rooms; the payload is the command's id
+    EFFECT_REGISTERED, // the session is known at its user's home; the payload is the hello's id
+    EFFECT_STRANGER,   // it is not, for want of memory; likewise
 };
 
 struct answer {
@@ -96,6 +101,7 @@ struct answer {
     struct conn_ref conn;
     enum effect effect;
     bool reply_lost;         // memory for the payload was out: the connection cannot go on without it
+    bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
     bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
     uint8_t dialect;         // EFFECT_JOINED: the track of the segments below
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
@@ -126,13 +132,13 @@ struct advance {
     struct advance_seg segs[];
 };
 
-struct register_mail { // MAIL_REGISTER, MAIL_UNREGISTER
+struct register_mail { // MAIL_UNREGISTER, and what the registry knows of an ASK_REGISTER
     struct mail mail;
     struct conn_ref conn;
     u128 user_print;
     uint64_t session_print;
-    uint32_t since_ms; // low bits of the time it said hello: mails of two shards may overtake each other
-    bool resumed;      // an older connection of the session is to be closed
+    uint32_t since_ms;
+    bool resumed;
 };
 
 struct pace_mail { // MAIL_CROWDED, MAIL_HOLD

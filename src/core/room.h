@@ -127,6 +127,11 @@ void home_members(struct shard *sh, const struct ask *a, uint32_t room);
 void home_history(struct shard *sh, const struct ask *a, uint32_t room);
 void home_rooms(struct shard *sh, const struct ask *a);
 void home_direct(struct shard *sh, const struct ask *a);
+// --- at a user's home (home_user.c)
+void home_register(struct shard *sh, const struct ask *a);
+// Takes a registration back, here or by mail.
+void home_unregister(struct shard *sh, const struct register_mail *m);
+// --- answers
 void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans, const struct event *ev);
 void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, enum problem_code code,
                          const char *text);

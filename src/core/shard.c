@@ -223,51 +223,6 @@ bool shard_ask(struct shard *sh, uint32_t dest, const struct ask *a)
     return true;
 }
 
-static void register_here(struct shard *sh, const struct register_mail *m, bool add)
-{
-    if (!add) {
-        registry_remove(&sh->registry, m);
-        return;
-    }
-    bool evict;
-    struct conn_ref old;
-    if (registry_add(&sh->registry, m, &evict, &old) != OK) {
-        metric_add(&sh->metrics->limit_memory, 1);
-        shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "a session's registration", STR_NONE);
-        return;
-    }
-    if (!evict)
-        return;
-    if (old.shard == sh->index) {
-        edge_evict(sh, &old);
-        return;
-    }
-    struct evict_mail *e = pack_plain(sh->mem, MAIL_EVICT, sizeof *e);
-    if (e == NULL)
-        return;
-    e->conn = old;
-    shard_post(sh, old.shard, &e->mail);
-}
-
-void shard_register(struct shard *sh, const struct register_mail *m, bool add)
-{
-    uint32_t dest = home_of(sh, m->user_print.lo);
-    if (dest == sh->index) {
-        register_here(sh, m, add);
-        return;
-    }
-    struct register_mail *mail = pack_plain(sh->mem, add ? MAIL_REGISTER : MAIL_UNREGISTER, sizeof *mail);
-    if (mail == NULL) {
-        metric_add(&sh->metrics->limit_memory, 1);
-        shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "a session's registration", STR_NONE);
-        return;
-    }
-    struct mail head = mail->mail;
-    *mail = *m;
-    mail->mail = head;
-    shard_post(sh, dest, &mail->mail);
-}
-
 static void on_advance(struct shard *sh, struct advance *a)
 {
     if (slab_get(&sh->outlets, a->outlet.index, a->outlet.gen) == NULL)
@@ -290,11 +245,8 @@ void shard_on_mail(struct shard *sh, struct mail *m)
     case MAIL_ADVANCE:
         on_advance(sh, p);
         break;
-    case MAIL_REGISTER:
-        register_here(sh, p, true);
-        break;
     case MAIL_UNREGISTER:
-        register_here(sh, p, false);
+        registry_remove(&sh->registry, p);
         break;
     case MAIL_EVICT:
         edge_evict(sh, &((struct evict_mail *)p)->conn);

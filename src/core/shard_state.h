@@ -140,7 +140,6 @@ static inline uint32_t home_of(const struct shard *sh, uint64_t hash)
 void shard_post(struct shard *sh, uint32_t dest, struct mail *m);
 // The same ask, here or there. False when it could not be sent for lack of memory.
 bool shard_ask(struct shard *sh, uint32_t dest, const struct ask *a) WARN_UNUSED;
-void shard_register(struct shard *sh, const struct register_mail *m, bool add);
 void shard_notice(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code, const char *text,
                   str room);
 void shard_notice_about(struct shard *sh, enum notice_type type, uint32_t conn, uint32_t code,
@@ -165,9 +164,16 @@ bool edge_rename(struct shard *sh, uint32_t conn, const struct command *cmd) WAR
 void edge_on_renamed(struct shard *sh, uint32_t conn, str id);
 // Leaves all rooms and gives up the session.
 void edge_depart(struct shard *sh, uint32_t conn);
-// Makes the session of a connection: anonymous, or resumed from a token. False when memory is out.
-bool edge_hello(struct shard *sh, uint32_t conn, const struct command *cmd, struct problem *ret_problem);
+// True if an ask to that shard may be sent now: it overtakes nothing, and there is room in its mailbox.
+bool edge_may_ask(const struct shard *sh, const struct conn *c, uint32_t dest);
+// Makes the session of a connection, anonymous or resumed from a token, and asks its user's home to register it; the
+// welcome is the answer, which may have come when this returns. ERR_FULL: not now; ERR_NOMEM: refused, and not answered.
+enum err edge_hello(struct shard *sh, uint32_t conn, const struct command *cmd) WARN_UNUSED;
+void edge_on_registered(struct shard *sh, const struct answer *a);
+void edge_hello_refused(struct shard *sh, uint32_t conn, str id);
+// The hello and the first join of a text client, which no line of it asks for. go_on: false is "not now".
 void edge_text_start(struct shard *sh, uint32_t conn);
+bool edge_text_go_on(struct shard *sh, uint32_t conn) WARN_UNUSED;
 void edge_problem(struct shard *sh, uint32_t conn, const struct command *cmd, enum problem_code code,
                   const char *text);
 

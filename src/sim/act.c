@@ -143,6 +143,17 @@ static void join_or_switch(struct world *w, struct client *c)
     say_join(w, c, room, from != NONE && chance(w, 3) ? from : NONE, false);
 }
 
+// Rather to one who has just been welcomed: others know of it as soon as it does.
+static void say_direct_to_somebody(struct world *w, struct client *c)
+{
+    uint32_t to = (uint32_t)roll(w, w->plan.clients);
+    for (uint32_t i = 0; i < w->plan.clients; i++)
+        if (w->clients[i].welcomed && w->clients[i].welcomed_ms + 20 > w->now_ms)
+            to = i;
+    if (w->clients[to].user[0] != '\0')
+        say_direct(w, c, to);
+}
+
 static void act_json(struct world *w, struct client *c)
 {
     if (c->asks_n > ASKS_PATIENCE || (!c->welcomed && !c->implicit_hello))
@@ -161,8 +172,8 @@ static void act_json(struct world *w, struct client *c)
         join_or_switch(w, c);
     else if (n < 70 && room != NONE)
         say_leave(w, c, room);
-    else if (n < 74 && w->clients[n % w->plan.clients].user[0] != '\0')
-        say_direct(w, c, (uint32_t)(n % w->plan.clients));
+    else if (n < 74)
+        say_direct_to_somebody(w, c);
     else if (n < 78 && room != NONE)
         say_members(w, c, room);
     else if (n < 82 && room != NONE)

@@ -22,6 +22,15 @@ void direct_said(struct world *w, struct message *m)
     m->to_link = to->link != NULL && to->welcomed ? to->link->serial : 0;
 }
 
+// Welcomed before m was said, and there without a word of an end until now: its home must have known it. Who may be
+// closed for its rate, or for want of memory, may be so without having heard of it.
+static bool direct_reachable(const struct world *w, const struct client *to, const struct message *m)
+{
+    return m->to_link != 0 && to->link != NULL && to->link->serial == m->to_link &&
+           to->temper == TEMPER_HEALTHY && to->state == CLIENT_OPEN && w->settings.commands_per_s == 0 &&
+           w->plan.refuse_one_in == 0 && !w->draining;
+}
+
 void direct_acked(struct world *w, struct client *c, struct message *m, uint64_t delivered)
 {
     m->reached = (uint32_t)delivered;
@@ -31,6 +40,9 @@ void direct_acked(struct world *w, struct client *c, struct message *m, uint64_t
     if (m->deliveries > m->reached)
         trace_fail(w, c, "ONCE: m%ux came %u times and reached %u sessions", m->serial, m->deliveries,
                    m->reached);
+    if (m->reached == 0 && direct_reachable(w, &w->clients[m->to], m))
+        trace_fail(w, c, "LOSS: m%ux is a direct to user %s, who was welcomed at %llu ms, and reached nobody",
+                   m->serial, w->clients[m->to].user, (unsigned long long)w->clients[m->to].welcomed_ms);
     if (m->reached == 0 || m->deliveries != 0)
         return;
     ARENA_GROW(&w->arena, w->directs_due, w->directs_due_n, w->directs_due_cap);
@@ -41,6 +53,8 @@ void direct_came(struct world *w, struct client *c, struct message *m)
 {
     if (m->room != NONE || m->to != c->index)
         trace_fail(w, c, "ISOLATION: m%ux is for somebody else", m->serial);
+    if (!c->welcomed)
+        trace_fail(w, c, "ORDER: m%ux came before the welcome", m->serial);
     if (m->attempts == m->denied)
         trace_fail(w, c, "ISOLATION: m%ux was refused, and came", m->serial);
     if (m->settled && m->reached == 0)

@@ -144,13 +144,11 @@ static void end_of_file_comes_after_what_was_parked(void **state)
         struct client *witness = net_json(n, 1);
         say(witness, "{\"type\":\"join\",\"room\":\"%s\"}", room);
         forget(witness);
+        struct client *c = line ? net_accept(n, 0, TRANSPORT_LINE) : net_json(n, 0);
         n->hold[0][1] = true;
-        struct client *c;
-        if (line) {
-            c = net_accept(n, 0, TRANSPORT_LINE); // its join is under way
+        if (line) { // its join is under way, or its hello
             post(c, "last words");
         } else {
-            c = net_json(n, 0);
             post(c, "{\"type\":\"join\",\"room\":\"%s\"}", room);
             post(c, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"last words\"}", room);
         }
