@@ -209,7 +209,7 @@ test('B8: the limit is that of the message, not of the frame', async () => {
 // Runs fn(ws, held) with held() as what the server has taken since. One shard, and every buffer of it used before: a
 // shard's first request or its first long message is no part of this. The page of metrics itself may outgrow its
 // buffer between two looks, as its numbers do.
-const PAGE_GROWTH = 8192;
+const PAGE_GROWTH = 32_768; // a page of 16 KiB in a buffer that doubles
 async function measured(fn) {
   await withServer({ flags: ['--server.shards=1', `--limits.message_bytes=${MESSAGE_MAX}`] }, async (own) => {
     const ws = await Ws.open(own, '/conformance/echo');
