@@ -226,7 +226,8 @@ test('D10: many rooms and users whose names are alike cost no more than others',
 
 test('D6: connections that join and leave new names, talking in each, do not take the rooms from others', async () => {
   await withServer({ program: PLENUM_RELEASE, flags: ['--limits.commands_per_s=0', '--limits.rooms=1000',
-    '--limits.address_rooms_created_burst=100', '--limits.address_rooms_created_per_s=2', '--server.shards=2'] }, async (server) => {
+    '--limits.address_rooms_created_burst=100', '--limits.address_rooms_created_per_s=2',
+    '--limits.address_rooms_percent=100', '--server.shards=2'] }, async (server) => {
     const flood = await Promise.all(Array.from({ length: 20 }, () => Native.open(server)));
     const codes = {};
     await Promise.all(flood.map(async (client, who) => {

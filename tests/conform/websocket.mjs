@@ -206,10 +206,12 @@ export class Native extends Ws {
     }
   }
 
+  // Others may come before it, but no error: that would be waited past, for nothing.
   async nextOf(type, limit) {
     for (;;) {
       const message = await this.next(limit);
       if (message.type === type) return message;
+      assert.notEqual(message.type, 'error', `waiting for ${type}: ${message.raw}`);
     }
   }
 
