@@ -28,8 +28,8 @@ static bool charge(struct shard *sh, const struct ask *a, uint64_t address)
         return true;
     case CREATOR_TOO_FAST:
         metric_add(&sh->metrics->limit_rooms_rate, 1);
-        refuse(sh, a, PROBLEM_RATE_LIMITED, "Too many new rooms at once; wait a moment, or join one that exists.",
-               retry_ms);
+        refuse(sh, a, PROBLEM_RATE_LIMITED,
+               "Too many new rooms at once; wait a moment, or join one that exists.", retry_ms);
         return false;
     case CREATOR_SHARE:
         metric_add(&sh->metrics->limit_rooms_address, 1);

@@ -40,7 +40,8 @@ static int setup(void **state)
 static void test_every_number_arrives(void **state)
 {
     (void)state;
-    static const char *const elsewhere[] = {"logging.level", "logging.format", "drain.readiness_s"}; // app's own
+    static const char *const elsewhere[] = {"logging.level", "logging.format",
+                                            "drain.readiness_s"}; // app's own
     start = (struct wiring_start){.shard_count = 1, .connections_max = 5, .memory_bytes_max = 7};
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = &config_keys[i];

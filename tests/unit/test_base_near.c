@@ -24,7 +24,7 @@ static void distances(void **state)
     assert_int_equal(distance("mesage", "message"), 1);
     assert_int_equal(distance("kitten", "sitting"), 3);
     assert_int_equal(distance("abcd", "dcba"), 3); // the two in the middle swapped
-    assert_int_equal(distance("ca", "abc"), 3); // of aligned strings: no letter is touched twice
+    assert_int_equal(distance("ca", "abc"), 3);    // of aligned strings: no letter is touched twice
 }
 
 static void long_texts_are_far(void **state)
