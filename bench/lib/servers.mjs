@@ -113,6 +113,7 @@ async function startPlenum(shards) {
     '--server.text=127.0.0.1:0',
     `--server.shards=${shards}`,
     '--limits.commands_per_s=0',
+    '--limits.connection_rooms_created_per_s=0',
     '--limits.rooms_created_per_s=0',
     '--limits.address_rooms_created_per_s=0',
     '--limits.address_rooms_percent=100',

@@ -98,16 +98,20 @@ enum config_kind {
       "Bytes read from one connection before the others have their turn.") \
     X(limits, rooms, UINT, START, 1, 1 << 24, "", "100000", "rooms", \
       "Rooms per shard at a time. Each shard is home to its share of all rooms.") \
+    X(limits, connection_rooms_created_per_s, UINT, LIVE, 1, 1000000, "no limit", "2", "rooms/s", \
+      "New rooms per second of one connection, so that one that runs wild leaves some to its user's others. Beyond it a join that would make one gets `rate_limited`; who goes on is closed with 1008.") \
+    X(limits, connection_rooms_created_burst, UINT, LIVE, 1, 1000000, "", "50", "rooms", \
+      "New rooms that a connection may make at once after it made none.") \
     X(limits, rooms_created_per_s, UINT, LIVE, 1, 1000000, "no limit", "5", "rooms/s", \
-      "New rooms per second of one user, over all its connections. Beyond it a join that would make one gets `rate_limited`. Each shard counts for the rooms it is home to, as with limits.rooms.") \
+      "New rooms per second of one user, over all its connections. Beyond it a join that would make one gets `rate_limited`; who goes on is closed with 1008. Counted over all shards.") \
     X(limits, rooms_created_burst, UINT, LIVE, 1, 1000000, "", "100", "rooms", \
       "New rooms that a user may make at once after it made none.") \
     X(limits, address_rooms_created_per_s, UINT, LIVE, 1, 1000000, "no limit", "50", "rooms/s", \
-      "New rooms per second of one IP address (IPv6: of one /64), over all its users. Raise it where everybody comes through one proxy.") \
+      "New rooms per second of one IP address (IPv6: of one /64), over all its users and all shards. Raise it where everybody comes through one proxy.") \
     X(limits, address_rooms_created_burst, UINT, LIVE, 1, 1000000, "", "1000", "rooms", \
       "New rooms that an address may make at once after it made none.") \
     X(limits, address_rooms_percent, UINT, LIVE, 1, 100, "", "25", "%", \
-      "Share of limits.rooms that rooms made from one address may take up at a time. One more gets `limit_reached`. 100 where everybody comes through one proxy.") \
+      "Share of all shards' limits.rooms that rooms made from one address may take up at a time, but never less than 32 rooms. One more gets `limit_reached`. 100 where everybody comes through one proxy.") \
     X(limits, handshake_ms, UINT, LIVE, 100, 600000, "", "10000", "ms", \
       "From accept to a complete HTTP request; also how long an idle keep-alive connection stays.") \
     X(limits, hello_ms, UINT, LIVE, 100, 600000, "", "60000", "ms", \

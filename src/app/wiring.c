@@ -98,6 +98,8 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .turn_bytes = c->limits_turn_bytes,
 
         .rooms_max = c->limits_rooms,
+        .rooms_connection = {c->limits_connection_rooms_created_per_s,
+                             c->limits_connection_rooms_created_burst},
         .rooms_user = {c->limits_rooms_created_per_s, c->limits_rooms_created_burst},
         .rooms_address = {c->limits_address_rooms_created_per_s, c->limits_address_rooms_created_burst},
         .rooms_address_percent = c->limits_address_rooms_percent,

@@ -27,6 +27,7 @@ enum {
     CONTROL_PAYLOAD_MAX = 125,        // RFC 6455 section 5.5
     NOISE_PER_S = 100,                // frames and lines that say nothing (core/gate.c), sustained
     NOISE_BURST = 1000,               // and at once; the next one closes with 1008
+    ADDRESS_ROOMS_MIN = 32,           // rooms of one address, however small its share of limits.rooms is
     LIST_LIMIT_MAX = 1000,            // rows of one `members`, `history` or `rooms` reply
     LIST_LIMIT_DEFAULT = 100,
 };

@@ -72,8 +72,7 @@ enum err shard_on_accept(struct shard *sh, enum transport transport, const struc
         return ERR_NOMEM;
     }
     c->address = peer->print;
-    c->tokens = sh->settings->commands_burst * 1000;
-    c->tokens_ms = (uint32_t)sh->now_ms;
+    gate_open(sh, c);
     c->heard_tick = tick_at(sh->now_ms);
     metric_add(&sh->metrics->connections, 1);
     metric_add(&sh->metrics->connections_accepted, 1);

@@ -30,6 +30,7 @@
 #ifndef PLENUM_CORE_CONN_H
 #define PLENUM_CORE_CONN_H
 
+#include "core/bucket.h"
 #include "core/outq.h"
 #include "core/post.h"
 #include "core/shard.h"
@@ -137,17 +138,19 @@ struct conn {
     bool greeted : 1;      // LINE: is somebody; until then nobody can know of it
     bool in_body : 1;      // HTTP: `refused` is in use, not `http`
     bool judged : 1;       // LINE: its first line was no other protocol's
+    bool room_waits : 1;   // it was refused a new room; room_wait_ms says until when
     bool cut : 1;          // ended with something still to say, or nobody to say it to: the socket is reset
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;
-    uint32_t heard_tick;   // when bytes last came
-    uint16_t heartbeat_ds; // interval in deadline ticks
-    uint16_t violations;
-    uint16_t noise;      // of the noise gate: what was counted and has not leaked away,
-    uint16_t noise_tick; // and when that was
-    uint32_t tokens;     // of the command bucket, in thousandths
-    uint32_t address;    // print of the peer's, see struct peer
-    uint32_t tokens_ms;  // when they were counted, low bits of now
+    uint32_t heard_tick;           // when bytes last came
+    uint16_t heartbeat_ds;         // interval in deadline ticks
+    uint8_t violations;            // commands in spite of rate_limited
+    uint8_t room_violations;       // new rooms asked for before room_wait_ms
+    uint16_t noise;                // of the noise gate: what was counted and has not leaked away,
+    uint16_t noise_tick;           // and when that was
+    struct bucket commands, rooms; // commands, and new rooms, that it may order now
+    uint32_t room_wait_ms;         // low bits of the time before which it was told not to ask for a new room
+    uint32_t address;              // print of the peer's, see struct peer
     uint16_t member_n, member_cap;
     union {
         struct membership one; // member_cap == 0: the only membership, in place
@@ -236,10 +239,19 @@ size_t conn_line_feed(struct shard *sh, uint32_t index, uint8_t *p, size_t n);
 void conn_line_greet(struct shard *sh, uint32_t index);
 
 // --- gates (gate.c)
+// Of a new connection: full buckets.
+void gate_open(const struct shard *sh, struct conn *c);
 // The rate gate (token bucket, limits.commands_per_s): takes a token, or false and when there will be one.
 bool gate_rate(struct shard *sh, struct conn *c, uint32_t *ret_retry_ms) WARN_UNUSED;
 // Counts a refusal; who goes on regardless is closed with 1008.
 void gate_violation(struct shard *sh, uint32_t index);
+// The rate of new rooms of a connection (limits.connection_rooms_created_per_s): whether a join makes one is known at
+// the room's home, so the ask says how long it may make none, and the answer whether it did.
+uint32_t gate_rooms_wait_ms(const struct shard *sh, struct conn *c);
+void gate_room_created(const struct shard *sh, struct conn *c);
+// A room was not made, and the connection has been told to wait. Who asks again before that, and again, is closed with
+// 1008.
+void gate_room_refused(struct shard *sh, uint32_t index, uint32_t retry_ms);
 // The noise gate (NOISE_PER_S, NOISE_BURST): counts something that says nothing. False: that was one too many, the
 // connection has been closed with 1008.
 bool gate_noise(struct shard *sh, uint32_t index);

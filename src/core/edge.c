@@ -184,6 +184,7 @@ static bool ask_join(struct shard *sh, uint32_t index, const struct command *cmd
     }
     a.outlet = (struct ref){outlet, slab_gen(&sh->outlets, outlet)};
     a.room_hash = hash;
+    a.rooms_wait_ms = gate_rooms_wait_ms(sh, c);
     outlet_at(sh, outlet)->pending++;
     ask_send(sh, index, dest, &a, true);
     if (c->ending == ENDING_OPEN && c->pending == 0 && c->switching != NULL) { // it could not be sent

@@ -117,6 +117,8 @@ static void on_joined(struct shard *sh, const struct answer *a)
         outlet_close_if_unused(sh, outlet);
         return;
     }
+    if (a->created)
+        gate_room_created(sh, c);
     bool switching = c->switching != NULL;
     if (outlet_add(sh, outlet, index, a->start, switching) != OK) {
         drop_segments(sh, a);
@@ -155,6 +157,8 @@ static void on_refused(struct shard *sh, const struct answer *a)
         c->switching = NULL;
     }
     conn_put_payload(sh, a->conn.ref.index, a->payload);
+    if (a->retry_ms != 0)
+        gate_room_refused(sh, a->conn.ref.index, a->retry_ms);
 }
 
 static bool skipped(const struct conn *c, uint32_t outlet, uint64_t offset)

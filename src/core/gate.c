@@ -12,45 +12,77 @@
 // four bytes, wide enough for every honest use, and whoever makes it run over is closed with 1008 at once.
 #include "core/shard_state.h"
 
-enum { TOKEN = 1000, VIOLATIONS_MAX = 50, NOISE_PER_TICK = NOISE_PER_S * DEADLINE_TICK_MS / 1000 };
+enum { VIOLATIONS_MAX = 50, NOISE_PER_TICK = NOISE_PER_S * DEADLINE_TICK_MS / 1000 };
 
 _Static_assert(NOISE_PER_TICK > 0 && NOISE_BURST < UINT16_MAX, "noise is counted in 16 bits, per tick");
+_Static_assert(VIOLATIONS_MAX < UINT8_MAX, "violations are counted in 8 bits");
 
-static void bucket_fill(const struct settings *s, struct conn *c, uint64_t now_ms)
+static struct rate gate_commands_rate(const struct shard *sh)
 {
-    uint64_t full = (uint64_t)s->commands_burst * TOKEN;
-    uint64_t passed = (uint32_t)((uint32_t)now_ms - c->tokens_ms);
-    uint64_t tokens = c->tokens + passed * s->commands_per_s; // per ms: commands_per_s thousandths
-    c->tokens_ms = (uint32_t)now_ms;
-    if (tokens >= full) {
-        tokens = full;
-        c->violations = 0;
-    }
-    c->tokens = (uint32_t)tokens;
+    return (struct rate){sh->settings->commands_per_s, sh->settings->commands_burst};
+}
+
+void gate_open(const struct shard *sh, struct conn *c)
+{
+    const struct rate commands = gate_commands_rate(sh);
+    c->commands = bucket_make(&commands, sh->now_ms);
+    c->rooms = bucket_make(&sh->settings->rooms_connection, sh->now_ms);
 }
 
 bool gate_rate(struct shard *sh, struct conn *c, uint32_t *ret_retry_ms)
 {
-    const struct settings *s = sh->settings;
-    if (s->commands_per_s == 0)
-        return true;
-    bucket_fill(s, c, sh->now_ms);
-    if (c->tokens >= TOKEN) {
-        c->tokens -= TOKEN;
-        return true;
+    const struct rate rate = gate_commands_rate(sh);
+    if (bucket_fill(&c->commands, &rate, sh->now_ms))
+        c->violations = 0;
+    uint32_t wait_ms = bucket_wait_ms(&c->commands, &rate);
+    if (wait_ms != 0) {
+        *ret_retry_ms = wait_ms;
+        return false;
     }
-    *ret_retry_ms = (TOKEN - c->tokens + s->commands_per_s - 1) / s->commands_per_s;
-    return false;
+    bucket_take(&c->commands, &rate);
+    return true;
+}
+
+static void violated(struct shard *sh, uint32_t index, uint8_t *count, const char *text)
+{
+    if (conn_at(sh, index)->ending != ENDING_OPEN || ++*count <= VIOLATIONS_MAX)
+        return;
+    shard_notice(sh, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, text, STR_NONE);
+    conn_close(sh, index, WS_CLOSE_POLICY, "rate limit", CLOSE_POLICY);
 }
 
 void gate_violation(struct shard *sh, uint32_t index)
 {
-    struct conn *c = conn_at(sh, index);
     metric_add(&sh->metrics->limit_rate, 1);
-    if (c->ending != ENDING_OPEN || ++c->violations <= VIOLATIONS_MAX)
-        return;
-    shard_notice(sh, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, "went on after rate_limited", STR_NONE);
-    conn_close(sh, index, WS_CLOSE_POLICY, "rate limit", CLOSE_POLICY);
+    violated(sh, index, &conn_at(sh, index)->violations, "went on after rate_limited");
+}
+
+uint32_t gate_rooms_wait_ms(const struct shard *sh, struct conn *c)
+{
+    const struct rate *rate = &sh->settings->rooms_connection;
+    bucket_fill(&c->rooms, rate, sh->now_ms);
+    return bucket_wait_ms(&c->rooms, rate);
+}
+
+void gate_room_created(const struct shard *sh, struct conn *c)
+{
+    bucket_take(&c->rooms, &sh->settings->rooms_connection);
+    c->room_violations = 0;
+    c->room_waits = false;
+}
+
+// Not by a bucket that is full again: somebody else's rooms may be what there are too many of, and then whoever asks when
+// he was told to is refused again without any fault of his.
+void gate_room_refused(struct shard *sh, uint32_t index, uint32_t retry_ms)
+{
+    struct conn *c = conn_at(sh, index);
+    bool early = c->room_waits && (int32_t)(c->room_wait_ms - (uint32_t)sh->now_ms) > 0;
+    c->room_wait_ms = (uint32_t)sh->now_ms + retry_ms;
+    c->room_waits = true;
+    if (early)
+        violated(sh, index, &c->room_violations, "went on asking for new rooms");
+    else
+        c->room_violations = 0;
 }
 
 bool gate_noise(struct shard *sh, uint32_t index)

@@ -181,7 +181,7 @@ static size_t join_member_views(struct shard *sh, const struct room *r, struct m
 }
 
 static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, uint32_t member,
-                        const struct start *s)
+                        const struct start *s, bool created)
 {
     struct room *r = room_at(sh, room);
     struct answer ans = {.effect = EFFECT_JOINED,
@@ -189,6 +189,7 @@ static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, ui
                          .room = {room, slab_gen(&sh->rooms, room)},
                          .member = {member, slab_gen(&sh->members, member)},
                          .start = s->from,
+                         .created = created,
                          .hold = r->crowded != 0,
                          .head = r->feeds[a->conn.shard].head,
                          .has_gap = s->has_gap,
@@ -230,8 +231,11 @@ static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, ui
 static void home_join(struct shard *sh, const struct ask *a)
 {
     uint32_t room = asked_room(sh, a), member;
-    if (room == MAP_NONE && !home_create(sh, a, &room))
+    bool creates = room == MAP_NONE;
+    if (creates && !home_create(sh, a, &room))
         return;
+    if (!creates && a->charged) // somebody else was faster
+        home_refund(sh, a);
     struct room *r = room_at(sh, room);
     enum err e = track_make(sh, r, (enum dialect_id)a->dialect);
     if (e == OK)
@@ -249,7 +253,7 @@ static void home_join(struct shard *sh, const struct ask *a)
     room_announce_to(sh, room, a->conn.shard); // others there must not learn of entries from this answer
     feed_attach(r, a);
     struct start s = join_start(sh, r, &a->cmd);
-    join_answer(sh, a, room, member, &s);
+    join_answer(sh, a, room, member, &s, creates);
 }
 
 // --- leave
@@ -483,6 +487,12 @@ void home_ask(struct shard *sh, const struct ask *a)
         break;
     case ASK_REGISTER:
         home_register(sh, a);
+        break;
+    case ASK_CHARGE_USER:
+        home_charge_user(sh, a);
+        break;
+    case ASK_CHARGE_ADDRESS:
+        home_charge_address(sh, a);
         break;
     }
 }

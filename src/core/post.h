@@ -44,6 +44,7 @@ enum mail_kind {
     MAIL_DIRECT,
     MAIL_CROWDED,
     MAIL_HOLD,
+    MAIL_CREATOR,
 };
 
 enum ask_type {
@@ -56,7 +57,9 @@ enum ask_type {
     ASK_ROOMS,   // walks over all shards, collecting rows
     ASK_RESOLVE, // a name in a room to a user, then goes on as ASK_DIRECT
     ASK_DIRECT,
-    ASK_REGISTER, // a session at its user's home; the welcome is the answer
+    ASK_REGISTER,    // a session at its user's home; the welcome is the answer
+    ASK_CHARGE_USER, // ASK_JOIN of a name that is no room: goes on over those who pay for it (home_create.c)
+    ASK_CHARGE_ADDRESS,
 };
 
 struct ask {
@@ -70,10 +73,12 @@ struct ask {
         essential; // may pass the memory budget, like one that is `dropped`: half of what belongs together is said
     bool resumed; // ASK_REGISTER: an older connection of the session is to be closed
     bool has_key;
-    uint32_t address;  // of the connection, as in struct peer
-    struct ref outlet; // ASK_JOIN: where the room's entries go on the edge
-    struct ref room;   // the room at its home where the edge knows it, else REF_NONE
-    struct ref member; // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
+    bool charged;           // ASK_JOIN: the room it makes is paid for
+    uint32_t address;       // of the connection, as in struct peer
+    uint32_t rooms_wait_ms; // ASK_JOIN: so long the connection itself may make no room
+    struct ref outlet;      // ASK_JOIN: where the room's entries go on the edge
+    struct ref room;        // the room at its home where the edge knows it, else REF_NONE
+    struct ref member;      // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
     uint64_t room_hash;
     u128 key_print;         // of (room or recipient, user, key)
     u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
@@ -102,8 +107,10 @@ struct answer {
     enum effect effect;
     bool reply_lost;         // memory for the payload was out: the connection cannot go on without it
     bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
+    bool created;            // EFFECT_JOINED: the room was made for it
     bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
     uint8_t dialect;         // EFFECT_JOINED: the track of the segments below
+    uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
     struct ref room, member; // JOINED: at the home
     uint64_t start;          // JOINED: first offset to send; PUBLISHED: the entry's offset
@@ -147,6 +154,13 @@ struct pace_mail { // MAIL_CROWDED, MAIL_HOLD
     struct ref room; // CROWDED
     uint32_t shard;  // CROWDED: the outlet's
     bool on;
+};
+
+struct creator_mail { // MAIL_CREATOR: what was charged is over (core/creator.h)
+    struct mail mail;
+    uint64_t print;
+    bool address; // else a user's
+    bool refund;
 };
 
 struct evict_mail {

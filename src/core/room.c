@@ -156,7 +156,7 @@ void room_remove(struct shard *sh, uint32_t index)
             if (sh->rooms_dirty.v[i] == index)
                 sh->rooms_dirty.v[i] = sh->rooms_dirty.v[--sh->rooms_dirty.n];
     sorted_remove(sh, index);
-    creators_release(&sh->creators, r->creator);
+    home_room_given_up(sh, r->creator);
     map_remove(&sh->rooms_by_name, r->hash, index);
     room_free(sh, index);
     metric_sub(&sh->metrics->rooms, 1);

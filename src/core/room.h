@@ -123,6 +123,13 @@ void members_free(struct shard *sh, struct room *r);
 void home_ask(struct shard *sh, const struct ask *a);
 // Makes the room that a join names; false (and answered) where there may not be one more.
 bool home_create(struct shard *sh, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
+// The ask on its way to those who pay for a room (home_create.c).
+void home_charge_user(struct shard *sh, const struct ask *a);
+void home_charge_address(struct shard *sh, const struct ask *a);
+// A charged join has made no room. A room that was made by `creator` (0: nobody known) is gone.
+void home_refund(struct shard *sh, const struct ask *a);
+void home_room_given_up(struct shard *sh, uint64_t creator);
+void home_creator_settled(struct shard *sh, const struct creator_mail *m);
 void home_members(struct shard *sh, const struct ask *a, uint32_t room);
 void home_history(struct shard *sh, const struct ask *a, uint32_t room);
 void home_rooms(struct shard *sh, const struct ask *a);

@@ -11,7 +11,7 @@
 #include "base/siphash.h"
 #include "base/str.h"
 #include "core/asset.h"
-#include "core/creator.h"
+#include "core/bucket.h"
 
 enum slow_policy {
     SLOW_GAP = 0,    // skip to the oldest entry kept and announce the gap
@@ -40,18 +40,19 @@ struct settings {
     uint32_t turn_bytes;      // bytes read from one connection in one turn (driver's budget)
 
     // rooms.*
-    uint32_t rooms_max;                // [start] rooms whose home is one shard
-    struct creator_rate rooms_user;    // rooms a user may make, in each home
-    struct creator_rate rooms_address; // and all users of an address
-    uint32_t rooms_address_percent;    // 1..100: of rooms_max, those made from one address
-    uint32_t rooms_per_connection;     // >= 1
-    uint32_t room_members_max;         // users in one room
-    uint32_t room_grace_ms;            // an empty room in which something was said is kept so long
-    uint32_t member_grace_ms;          // a member without a session is kept (connected:false) so long
-    uint32_t presence_exact_max;       // members up to which joins and leaves are entries
-    uint32_t idempotency_ms;           // a `key` is remembered so long
-    uint32_t idempotency_keys;         // and at most so many per room
-    uint32_t flush_interval_ms;        // 0..10: wait so long to put more entries into one write
+    uint32_t rooms_max;             // [start] rooms whose home is one shard
+    struct rate rooms_connection;   // rooms a connection may make,
+    struct rate rooms_user;         // all of a user's,
+    struct rate rooms_address;      // and all users of an address
+    uint32_t rooms_address_percent; // 1..100: of all shards' rooms, those made from one address
+    uint32_t rooms_per_connection;  // >= 1
+    uint32_t room_members_max;      // users in one room
+    uint32_t room_grace_ms;         // an empty room in which something was said is kept so long
+    uint32_t member_grace_ms;       // a member without a session is kept (connected:false) so long
+    uint32_t presence_exact_max;    // members up to which joins and leaves are entries
+    uint32_t idempotency_ms;        // a `key` is remembered so long
+    uint32_t idempotency_keys;      // and at most so many per room
+    uint32_t flush_interval_ms;     // 0..10: wait so long to put more entries into one write
     enum slow_policy slow_policy;
     uint32_t lag_bytes;     // framed bytes a connected reader may be behind before the policy strikes
     str text_room;          // where a text client is on connecting

@@ -257,6 +257,9 @@ void shard_on_mail(struct shard *sh, struct mail *m)
     case MAIL_HOLD:
         pace_on_order(sh, p);
         break;
+    case MAIL_CREATOR:
+        home_creator_settled(sh, p);
+        break;
     case MAIL_DIRECT:
         edge_direct(sh, p);
         break;

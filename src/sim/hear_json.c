@@ -432,8 +432,9 @@ static bool error_expected(const struct world *w, const struct client *c, const 
     if (a->kind == SAID_BAD || w->draining)
         return true;
     bool joins = a->kind == SAID_JOIN || a->kind == SAID_SWITCH;
+    bool rooms = s->rooms_connection.per_s != 0 || s->rooms_user.per_s != 0 || s->rooms_address.per_s != 0;
     if (str_eq(code, STR("rate_limited")))
-        return s->commands_per_s != 0 || (joins && (s->rooms_user.per_s != 0 || s->rooms_address.per_s != 0));
+        return s->commands_per_s != 0 || (joins && rooms);
     if (str_eq(code, STR("unavailable")))
         return w->plan.refuse_one_in != 0;
     switch (a->kind) {

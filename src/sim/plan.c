@@ -28,8 +28,9 @@ static void settings_limits(struct world *w, struct settings *s)
 static void settings_rooms(struct world *w, struct settings *s)
 {
     s->rooms_max = PICK(w, 3, 64, 64, 64);
-    s->rooms_user = (struct creator_rate){PICK(w, 0, 0, 2), 4};
-    s->rooms_address = (struct creator_rate){PICK(w, 0, 0, 2), 8};
+    s->rooms_connection = (struct rate){PICK(w, 0, 0, 2), 3};
+    s->rooms_user = (struct rate){PICK(w, 0, 0, 2), 4};
+    s->rooms_address = (struct rate){PICK(w, 0, 0, 2), 8};
     s->rooms_address_percent = PICK(w, 30, 100, 100);
     s->rooms_per_connection = PICK(w, 1, 3, 32, 32);
     s->room_members_max = PICK(w, 5, 1000, 1000, 1000);

@@ -351,7 +351,8 @@ test('F9: room names are names, whatever they look like', async () => {
 
 test('lists: pages, limits, ends', async () => {
   await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=300', '--server.shards=3',
-    '--limits.rooms_created_per_s=0', '--limits.address_rooms_created_per_s=0'] }, async (own) => {
+    '--limits.connection_rooms_created_per_s=0', '--limits.rooms_created_per_s=0',
+    '--limits.address_rooms_created_per_s=0'] }, async (own) => {
     const client = await Native.open(own);
     for (let i = 0; i < 250; i++) client.say({ type: 'join', room: `p/${String(i).padStart(3, '0')}` });
     for (let i = 0; i < 250; i++) await client.nextOf('joined');

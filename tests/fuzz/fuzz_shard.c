@@ -93,6 +93,7 @@ static void settings_make(struct settings *s, uint8_t world)
         .close_ms = 1000,
         .turn_bytes = 65536,
         .rooms_max = 4,
+        .rooms_connection = {world & 2 ? 1 : 0, 2},
         .rooms_user = {world & 4 ? 1 : 0, 3},
         .rooms_address = {world & 16 ? 1 : 0, 5},
         .rooms_address_percent = world & 32 ? 50 : 100,

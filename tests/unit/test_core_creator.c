@@ -42,7 +42,7 @@ static void a_user_makes_rooms_at_a_rate(void **state)
     (void)state;
     for (uint32_t home = 0; home < 2; home++) {
         struct net *n = limited(2, 1000);
-        n->settings.rooms_user = (struct creator_rate){2, 5};
+        n->settings.rooms_user = (struct rate){2, 5};
         net_start(n);
         struct client *c = net_json(n, 0), *other = net_json(n, 0);
         for (int i = 0; i < 5; i++)
@@ -70,8 +70,8 @@ static void an_address_makes_rooms_at_a_rate(void **state)
 {
     (void)state;
     struct net *n = limited(1, 1000);
-    n->settings.rooms_user = (struct creator_rate){100, 100};
-    n->settings.rooms_address = (struct creator_rate){1, 10};
+    n->settings.rooms_user = (struct rate){100, 100};
+    n->settings.rooms_address = (struct rate){1, 10};
     net_start(n);
     struct client *first = net_json(n, 0);
     assert_true(join(first, "lounge", "", NULL));
@@ -93,20 +93,20 @@ static void an_address_makes_rooms_at_a_rate(void **state)
 static void an_address_has_its_share_of_the_rooms(void **state)
 {
     (void)state;
-    struct net *n = limited(1, 40);
+    struct net *n = limited(1, 160);
     n->settings.rooms_address_percent = 25;
     n->settings.room_grace_ms = 5000;
     net_start(n);
     struct client *greedy = net_json(n, 0);
-    char rooms[10][32];
-    for (int i = 0; i < 10; i++) {
+    char rooms[40][32];
+    for (int i = 0; i < 40; i++) {
         snprintf(rooms[i], 32, "%s", fresh(n, 0));
         assert_true(join(greedy, rooms[i], "", NULL));
     }
     assert_false(join(greedy, fresh(n, 0), "\"code\":\"limit_reached\"", NULL));
     n->print = 78;
     struct client *other = net_json(n, 0);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 40; i++)
         assert_true(join(other, fresh(n, 0), "", NULL));
     assert_false(join(other, fresh(n, 0), "limit_reached", NULL));
     assert_int_equal(METRIC(n, limit_rooms_address), 2);
@@ -118,11 +118,145 @@ static void an_address_has_its_share_of_the_rooms(void **state)
     assert_true(join(greedy, fresh(n, 0), "", NULL));
     cut(greedy);
     net_wait(n, 60000);
-    assert_int_equal(METRIC(n, rooms), 10);
+    assert_int_equal(METRIC(n, rooms), 40);
     cut(other);
     net_wait(n, 60000);
     assert_int_equal(METRIC(n, rooms), 0);
     assert_int_equal(n->sh[0]->creators.slab.count, 0); // nobody is remembered
+    net_free(n);
+}
+
+// However few rooms there are, an address may make some: what keeps them apart then is limits.rooms.
+static void a_small_server_locks_nobody_out(void **state)
+{
+    (void)state;
+    for (uint32_t rooms_max = 1; rooms_max <= 3; rooms_max += 2) {
+        struct net *n = limited(1, rooms_max);
+        n->settings.rooms_address_percent = 1;
+        net_start(n);
+        struct client *c = net_json(n, 0);
+        for (uint32_t i = 0; i < rooms_max; i++)
+            assert_true(join(c, fresh(n, 0), "", NULL));
+        uint32_t retry_ms;
+        assert_false(join(c, fresh(n, 0), "There are as many rooms as there may be", &retry_ms));
+        assert_int_equal(retry_ms, 1000);
+        assert_int_equal(METRIC(n, limit_rooms_address), 0);
+        net_free(n);
+    }
+}
+
+// How many of a hundred new names, homes in turn, a connection gets.
+static uint32_t made_of_100(struct net *n, struct client *c)
+{
+    uint32_t made = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        made += join(c, fresh(n, i % n->shards), "rate_limited", NULL);
+        net_wait(n, 20); // it goes on, but not so that it is closed
+        if (i % 20 == 19)
+            net_wait(n, 1000);
+    }
+    return made;
+}
+
+// Each of them has its limit on the whole server, not one in each shard.
+static void rates_are_the_servers(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 3; who++) {
+        uint32_t made[2];
+        for (uint32_t shards = 1; shards <= 3; shards += 2) {
+            struct net *n = limited(shards, 1000);
+            struct rate *rates[] = {&n->settings.rooms_connection, &n->settings.rooms_user,
+                                    &n->settings.rooms_address};
+            *rates[who] = (struct rate){1, 10};
+            net_start(n);
+            made[shards > 1] = made_of_100(n, net_json(n, 0));
+            net_free(n);
+        }
+        assert_in_range(made[0], 12, 20);
+        assert_int_equal(made[0], made[1]);
+    }
+}
+
+static void a_share_is_the_servers(void **state)
+{
+    (void)state;
+    struct net *n = limited(3, 60);
+    n->settings.rooms_address_percent = 20; // 36 of 180
+    net_start(n);
+    struct client *c = net_json(n, 1);
+    for (uint32_t i = 0; i < 36; i++) // all with one home: it is not the home that counts
+        assert_true(join(c, fresh(n, 2), "", NULL));
+    assert_false(join(c, fresh(n, 0), "Your address has made as many rooms", NULL));
+    net_free(n);
+}
+
+// Who goes on before retry_ms has passed is closed; who waits is not, however often the bucket of all is empty then.
+static void who_goes_on_is_closed(void **state)
+{
+    (void)state;
+    struct net *n = limited(2, 1000);
+    n->settings.rooms_address = (struct rate){1, 1};
+    net_start(n);
+    struct client *patient = net_json(n, 0), *greedy = net_json(n, 1);
+    uint32_t retry_ms;
+    assert_true(join(patient, fresh(n, 0), "", NULL));
+    for (int i = 0; i < 120; i++) {
+        assert_false(join(patient, fresh(n, 0), "rate_limited", &retry_ms));
+        net_wait(n, retry_ms);
+        struct client *other = net_json(n, 0); // is faster
+        assert_true(join(other, fresh(n, 0), "", NULL));
+        cut(other);
+    }
+    assert_true(patient->closes == 0);
+    for (int i = 0; i < 51; i++)
+        assert_false(join(greedy, fresh(n, (uint32_t)i % 2), "rate_limited", NULL));
+    assert_true(greedy->closes == 0);
+    post(greedy, "{\"type\":\"join\",\"room\":\"%s\"}", fresh(n, 0));
+    net_wait(n, 1);
+    assert_int_equal(greedy->close_code, 1008);
+    assert_int_equal(METRIC(n, closed_policy), 1);
+    net_free(n);
+}
+
+// A connection that made its own share leaves its user's others theirs.
+static void a_connection_makes_rooms_at_a_rate(void **state)
+{
+    (void)state;
+    struct net *n = limited(2, 1000);
+    n->settings.rooms_connection = (struct rate){2, 3};
+    net_start(n);
+    struct client *c = net_json(n, 0);
+    uint32_t retry_ms;
+    for (int i = 0; i < 3; i++)
+        assert_true(join(c, fresh(n, 0), "", NULL));
+    const char *room = fresh(n, 1);
+    assert_false(join(c, room, "rate_limited", &retry_ms));
+    assert_in_range(retry_ms, 1, 500);
+    assert_int_equal(METRIC(n, rooms_created), 3);
+    net_wait(n, retry_ms);
+    assert_true(join(c, room, "", NULL));
+    net_free(n);
+}
+
+// Two make the same room in one turn: who comes second has joined one that exists, and paid nothing.
+static void what_is_not_made_is_not_paid(void **state)
+{
+    (void)state;
+    struct net *n = limited(3, 1000);
+    n->settings.rooms_user = (struct rate){1, 1};
+    n->settings.rooms_address = (struct rate){1, 2};
+    net_start(n);
+    struct client *a = net_json(n, 0), *b = net_json(n, 1);
+    const char *room = fresh(n, 2);
+    post(a, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    post(b, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    net_settle(n);
+    assert_int_equal(METRIC(n, rooms_created), 1);
+    struct client *second =
+        net_room_at(n, room) != NULL && join(a, fresh(n, 1), "rate_limited", NULL) ? a : b;
+    if (second == b)
+        assert_true(join(b, fresh(n, 1), "", NULL));
     net_free(n);
 }
 
@@ -160,8 +294,8 @@ static void coming_and_going_blocks_nobody(void **state)
     (void)state;
     struct net *n = limited(1, 200);
     n->settings.connections_max = 200;
-    n->settings.rooms_user = (struct creator_rate){5, 100};
-    n->settings.rooms_address = (struct creator_rate){50, 150};
+    n->settings.rooms_user = (struct rate){5, 100};
+    n->settings.rooms_address = (struct rate){50, 150};
     n->settings.rooms_address_percent = 25;
     net_start(n);
     struct client *c[100];
@@ -191,6 +325,12 @@ int main(void)
         cmocka_unit_test(a_user_makes_rooms_at_a_rate),
         cmocka_unit_test(an_address_makes_rooms_at_a_rate),
         cmocka_unit_test(an_address_has_its_share_of_the_rooms),
+        cmocka_unit_test(a_small_server_locks_nobody_out),
+        cmocka_unit_test(rates_are_the_servers),
+        cmocka_unit_test(a_share_is_the_servers),
+        cmocka_unit_test(who_goes_on_is_closed),
+        cmocka_unit_test(a_connection_makes_rooms_at_a_rate),
+        cmocka_unit_test(what_is_not_made_is_not_paid),
         cmocka_unit_test(silence_is_not_kept),
         cmocka_unit_test(coming_and_going_blocks_nobody),
     };
