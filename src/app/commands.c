@@ -85,8 +85,9 @@ static void print_help(const struct command *c)
 
 // ---- command line
 
-// What may have been meant, as it would be written: --port=8080 becomes --server.http=127.0.0.1:8080.
-static struct config_text suggestion(str argument)
+// What may have been meant, as it would be written: --port=8080 becomes --server.http=127.0.0.1:8080. before: what of the
+// command line was left out.
+static struct config_text suggestion(const char *before, str argument)
 {
     struct config_text t = {""};
     str value;
@@ -98,10 +99,10 @@ static struct config_text suggestion(str argument)
         snprintf(t.z, sizeof t.z, " (`plenum serve --help` lists all settings)");
     } else if (meant->kind == CONFIG_ADDRESS && value.p != NULL && str_to_u64(value, UINT16_MAX, &port)) {
         str host = str_split(str_from_cstr(meant->preset), ':', &value);
-        snprintf(t.z, sizeof t.z, " (did you mean --%s=%.*s:%u?)", meant->path, STR_ARG(host),
+        snprintf(t.z, sizeof t.z, " (did you mean %s--%s=%.*s:%u?)", before, meant->path, STR_ARG(host),
                  (unsigned)port);
     } else {
-        snprintf(t.z, sizeof t.z, " (did you mean --%s?)", meant->path);
+        snprintf(t.z, sizeof t.z, " (did you mean %s--%s?)", before, meant->path);
     }
     return t;
 }
@@ -110,7 +111,7 @@ static enum exit_code complain(const struct command *c, const char *argument)
 {
     bool setting = (c->accepts & TAKES_SETTINGS) && argument[0] == '-';
     fprintf(stderr, "plenum %s: got %s, expected %s%s\n", c->name, complaint_quote(str_from_cstr(argument)).z,
-            c->usage, setting ? suggestion(str_from_cstr(argument)).z : "");
+            c->usage, setting ? suggestion("", str_from_cstr(argument)).z : "");
     return EXIT_USAGE;
 }
 
@@ -183,13 +184,14 @@ static enum exit_code run_line(struct line *line, int argc, char **argv)
 
 static enum exit_code unknown_command(const char *word)
 {
-    const char *meant = NULL;
+    struct config_text hint = {""};
     for (size_t i = 0; i < COMMANDS; i++)
         if (config_text_near(str_from_cstr(word), str_from_cstr(commands[i].name)))
-            meant = commands[i].name;
-    fprintf(stderr, "plenum: got %s, expected a command: serve, check-config, config or version%s%s%s\n",
-            complaint_quote(str_from_cstr(word)).z, meant != NULL ? " (did you mean " : "",
-            meant != NULL ? meant : "", meant != NULL ? "?)" : "");
+            snprintf(hint.z, sizeof hint.z, " (did you mean %s?)", commands[i].name);
+    if (word[0] == '-') // a setting, and the command forgotten
+        hint = suggestion("plenum serve ", str_from_cstr(word));
+    fprintf(stderr, "plenum: got %s, expected a command: serve, check-config, config or version%s\n",
+            complaint_quote(str_from_cstr(word)).z, hint.z);
     return EXIT_USAGE;
 }
 

@@ -103,6 +103,18 @@ static void test_unknown_words(void **state)
         "serve?)\n");
     run("\x1b[2J", NULL);
     assert_usage("plenum: got \"\\u001b[2J\", expected a command: serve, check-config, config or version\n");
+    run("--port=8080", NULL);
+    assert_usage(
+        "plenum: got \"--port=8080\", expected a command: serve, check-config, config or version (did you "
+        "mean plenum serve --server.http=127.0.0.1:8080?)\n");
+    run("--shards", "2", NULL);
+    assert_usage(
+        "plenum: got \"--shards\", expected a command: serve, check-config, config or version (did you mean "
+        "plenum serve --server.shards?)\n");
+    run("--bogus", NULL);
+    assert_usage(
+        "plenum: got \"--bogus\", expected a command: serve, check-config, config or version (`plenum serve "
+        "--help` lists all settings)\n");
     run("serve", "--shards=3", NULL);
     assert_usage(
         "plenum serve: got \"--shards=3\", expected plenum serve [-c FILE] [--section.name=VALUE ...] "
