@@ -44,22 +44,20 @@ void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans
     answer_send(sh, ans);
 }
 
-void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, enum problem_code code,
-                         const char *text)
+void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, const struct problem *p)
 {
-    home_answer_problem_about(sh, a, effect, code, text, a->cmd.room);
+    struct answer ans = {.effect = effect, .outlet = a->outlet, .retry_ms = p->retry_ms};
+    struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
+    metric_add(&sh->metrics->errors[p->code], 1);
+    shard_notice_refused(sh, a, p->code);
+    home_answer_event(sh, a, &ans, &ev);
 }
 
-void home_answer_problem_about(struct shard *sh, const struct ask *a, enum effect effect,
-                               enum problem_code code, const char *text, str word)
+void home_answer_room_problem(struct shard *sh, const struct ask *a, enum effect effect,
+                              enum problem_code code, const char *text)
 {
-    struct answer ans = {.effect = effect, .outlet = a->outlet};
-    struct event ev = {.type = EV_ERROR,
-                       .id = a->cmd.id,
-                       .problem = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = word}};
-    metric_add(&sh->metrics->errors[code], 1);
-    shard_notice_refused(sh, a, code);
-    home_answer_event(sh, a, &ans, &ev);
+    struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = a->cmd.room};
+    home_answer_problem(sh, a, effect, &p);
 }
 
 static uint32_t asked_room(const struct shard *sh, const struct ask *a)
@@ -76,7 +74,8 @@ static bool asked_member(struct shard *sh, const struct ask *a, uint32_t *ret_ro
     *ret_member = *ret_room == MAP_NONE ? MAP_NONE : member_find(sh, room_at(sh, *ret_room), a->user);
     if (*ret_member != MAP_NONE)
         return true;
-    home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first.");
+    home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
+                             "You are not in the room {}; join it first.");
     return false;
 }
 
@@ -245,9 +244,10 @@ static void home_join(struct shard *sh, const struct ask *a)
             track_drop(sh, r, (enum dialect_id)a->dialect);
         if (e == ERR_LIMIT)
             metric_add(&sh->metrics->limit_members, 1);
-        home_answer_problem(sh, a, EFFECT_REFUSED, e == ERR_LIMIT ? PROBLEM_ROOM_FULL : PROBLEM_UNAVAILABLE,
-                            e == ERR_LIMIT ? "The room {} is full; try again later."
-                                           : "The server is out of memory; try again later.");
+        home_answer_room_problem(sh, a, EFFECT_REFUSED,
+                                 e == ERR_LIMIT ? PROBLEM_ROOM_FULL : PROBLEM_UNAVAILABLE,
+                                 e == ERR_LIMIT ? "The room {} is full; try again later."
+                                                : "The server is out of memory; try again later.");
         return;
     }
     room_announce_to(sh, room, a->conn.shard); // others there must not learn of entries from this answer
@@ -319,8 +319,8 @@ static void home_publish(struct shard *sh, const struct ask *a)
     if (!kept || room_append(sh, room, &e) != OK) {
         if (kept && a->has_key)
             idempotency_take_back(&r->keys);
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                            "The server is out of memory; try again later.");
+        home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                                 "The server is out of memory; try again later.");
         return;
     }
     member_at(sh, member)->last_active = sh->wall_ms;
@@ -357,8 +357,8 @@ static void home_resolve(struct shard *sh, const struct ask *a)
         direct.cmd.to = member_user(member_at(sh, found));
     direct.user_print = print_str(sh, direct.cmd.to);
     if (!shard_ask(sh, home_of(sh, direct.user_print.lo), &direct))
-        home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                            "The server is out of memory; try again later.");
+        home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                                 "The server is out of memory; try again later.");
 }
 
 static struct direct_mail direct_to(const struct shard *sh, const struct ask *a, struct conn_ref conn)
@@ -431,8 +431,8 @@ void home_direct(struct shard *sh, const struct ask *a)
     if (!duplicate) {
         if (a->has_key &&
             idempotency_put(&sh->direct_keys, a->key_print, 0, sh->now_ms, s->idempotency_keys) != OK) {
-            home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                                "The server is out of memory; try again later.");
+            home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                                     "The server is out of memory; try again later.");
             return;
         }
         reached = direct_deliver(sh, a);

@@ -20,12 +20,8 @@ enum { FULL_RETRY_MS = 1000 }; // nobody knows when a room will be given up
 static void refuse(struct shard *sh, const struct ask *a, enum problem_code code, const char *text,
                    uint32_t retry_ms)
 {
-    struct answer ans = {.effect = EFFECT_REFUSED, .outlet = a->outlet, .retry_ms = retry_ms};
-    struct event ev = {
-        .type = EV_ERROR, .id = a->cmd.id, .problem = {.code = code, .text = text, .retry_ms = retry_ms}};
-    metric_add(&sh->metrics->errors[code], 1);
-    shard_notice_refused(sh, a, code);
-    home_answer_event(sh, a, &ans, &ev);
+    struct problem p = {.code = code, .text = text, .retry_ms = retry_ms};
+    home_answer_problem(sh, a, EFFECT_REFUSED, &p);
 }
 
 static void refuse_memory(struct shard *sh, const struct ask *a)
@@ -153,7 +149,7 @@ void home_charge_address(struct shard *sh, const struct ask *a)
     } else if (verdict == CREATOR_SHARE) {
         metric_add(&sh->metrics->limit_rooms_address, 1);
         refuse(sh, a, PROBLEM_LIMIT_REACHED,
-               "Your address has made as many rooms as one may; join one that exists.", FULL_RETRY_MS);
+               "Your address has made as many rooms as an address may; join one that exists.", FULL_RETRY_MS);
     } else {
         refuse_memory(sh, a);
     }

@@ -19,8 +19,8 @@ static uint32_t page_limit(const struct command *cmd)
 static void list_memory_out(struct shard *sh, const struct ask *a)
 {
     metric_add(&sh->metrics->limit_memory, 1);
-    home_answer_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                        "The server is out of memory; try again later.");
+    home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                             "The server is out of memory; try again later.");
 }
 
 // --- members
@@ -31,8 +31,11 @@ void home_members(struct shard *sh, const struct ask *a, uint32_t room)
     uint32_t limit = page_limit(&a->cmd);
     uint64_t after = 0;
     if (a->cmd.after.n != 0 && !str_to_u64(a->cmd.after, UINT32_MAX, &after)) {
-        home_answer_problem_about(sh, a, EFFECT_NONE, PROBLEM_BAD_COMMAND,
-                                  "`after` must be the `next` of an earlier reply; got {}.", a->cmd.after);
+        struct problem p = {.code = PROBLEM_BAD_COMMAND,
+                            .text = "`after` must be the `next` of an earlier reply; got {}.",
+                            .word_kind = WORD_QUOTED,
+                            .word = a->cmd.after};
+        home_answer_problem(sh, a, EFFECT_NONE, &p);
         return;
     }
     size_t max = r->members < limit ? r->members : limit;

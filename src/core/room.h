@@ -140,10 +140,10 @@ void home_register(struct shard *sh, const struct ask *a);
 void home_unregister(struct shard *sh, const struct register_mail *m);
 // --- answers
 void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans, const struct event *ev);
-void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, enum problem_code code,
-                         const char *text);
-// The same; where the sentence says "{}" it is not the room but this word.
-void home_answer_problem_about(struct shard *sh, const struct ask *a, enum effect effect,
-                               enum problem_code code, const char *text, str word);
+// Refused, counted, told to the log.
+void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effect, const struct problem *p);
+// The same, of a sentence where "{}" is the room.
+void home_answer_room_problem(struct shard *sh, const struct ask *a, enum effect effect,
+                              enum problem_code code, const char *text);
 
 #endif

@@ -250,7 +250,8 @@ test('a reload tells that the level changed, whichever way', async (t) => {
 });
 
 test('the log names what was refused, and at debug who joins, leaves and errs, in which session', async (t) => {
-  const server = await startServer(t, { flags: ['--server.shards=2', '--logging.level=debug', '--rooms.per_connection_max=2'] });
+  const server = await startServer(t, { flags: ['--server.shards=2', '--logging.level=debug', '--rooms.per_connection_max=2',
+    '--limits.rooms_created_per_s=1', '--limits.rooms_created_burst=2'] });
   const event = (name, ...parts) => until(() => server.lines.find((line) => line.includes(` event=${name} `)
     && parts.every((part) => line.includes(part))), () => `${name} with ${parts}:\n${server.stderr}`);
   await assert.rejects(Native.open(server, {}, { origin: 'https://evil.example' }));
@@ -272,6 +273,11 @@ test('the log names what was refused, and at debug who joins, leaves and errs, i
   await event('left', 'room=one', 'reason=left', ...who);
   ada.cut();
   await event('left', 'room=two', 'reason="connection closed"', ...who);
+
+  // What a home refuses while it looks whether it makes a room.
+  const bob = await Native.open(server);
+  for (const room of ['4', '5', '6', '7', '8', '9']) await bob.join(room).then(() => bob.leave(room), () => {});
+  await event('command_error', 'reason=rate_limited', 'room=', `session=${bob.welcome.session}`);
 });
 
 /** A logfmt line as an object; fails on anything that is not logfmt. */
