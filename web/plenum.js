@@ -1036,7 +1036,7 @@ async function probe(url, trouble) {
 }
 
 function refusal(url, status, text) {
-  const sentence = /^[^<\n]{1,160}$/m.exec(text ?? '')?.[0].trim();
+  const sentence = /^[^<\n]{1,200}$/m.exec(text ?? '')?.[0].trim();
   const answer = `HTTP ${status}${sentence ? `: ${sentence}` : ''}`;
   // A WebSocket endpoint asks a plain request to upgrade. So the path is right, and something between us is not.
   if (status === 426) return new PlenumError('unreachable', `${url} is there, but no WebSocket comes through; is there a proxy on the way?`);

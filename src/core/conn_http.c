@@ -16,13 +16,25 @@
 
 static void http_end(struct shard *sh, uint32_t index) { conn_end(sh, index, CLOSE_NORMAL); }
 
-static void http_error(struct shard *sh, uint32_t index, uint16_t status, const char *sentence)
+static void http_error_text(struct shard *sh, uint32_t index, uint16_t status, str sentence)
 {
     metric_add(&sh->metrics->http_errors, 1);
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
-    http_put_error(&sh->http, status, str_from_cstr(sentence), true, sh->wall_ms / 1000);
+    http_put_error(&sh->http, status, sentence, true, sh->wall_ms / 1000);
     conn_put_buf(sh, index, &sh->http);
     http_end(sh, index);
+}
+
+static void http_error(struct shard *sh, uint32_t index, uint16_t status, const char *sentence)
+{
+    http_error_text(sh, index, status, str_from_cstr(sentence));
+}
+
+// A sentence about what stands in a field of the request, in the style of all our errors.
+static str about_field(const char *text, str value, char ret[PROBLEM_SENTENCE_MAX])
+{
+    struct problem p = {.text = text, .word_kind = WORD_QUOTED, .word = value};
+    return problem_sentence(&p, ret);
 }
 
 static bool http_has_body(const struct http_request *rq) { return rq->chunked || rq->content_length != 0; }
@@ -166,20 +178,36 @@ static bool http_path_websocket(const struct shard *sh, str path, uint8_t *ret_p
     return sh->settings->echo && str_eq(path, STR("/conformance/echo"));
 }
 
-static void upgrade_refuse(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status,
-                           const char *sentence)
+// reason: for the log, which names the origin anyway. body: for whoever wanted to connect.
+static void upgrade_refuse_saying(struct shard *sh, uint32_t index, const struct http_request *rq,
+                                  uint16_t status, const char *reason, str body)
 {
     str origin = STR_NONE;
     http_field_find(rq, STR("Origin"), &origin);
-    shard_notice_about(sh, NOTICE_UPGRADE_REFUSED, index, status, sentence, origin);
+    shard_notice_about(sh, NOTICE_UPGRADE_REFUSED, index, status, reason, origin);
     metric_add(&sh->metrics->http_errors, 1);
-    str body = str_from_cstr(sentence);
     struct http_response rs = http_response_error(status, body, true, sh->wall_ms / 1000);
     http_share(sh, rq, &rs);
     buf_reset(&sh->http, SEGMENT_BYTES_MAX);
     http_put_error_response(&sh->http, &rs, body);
     conn_put_buf(sh, index, &sh->http);
     http_end(sh, index);
+}
+
+static void upgrade_refuse(struct shard *sh, uint32_t index, const struct http_request *rq, uint16_t status,
+                           const char *sentence)
+{
+    upgrade_refuse_saying(sh, index, rq, status, sentence, str_from_cstr(sentence));
+}
+
+static void upgrade_refuse_origin(struct shard *sh, uint32_t index, const struct http_request *rq, str origin)
+{
+    char room[PROBLEM_SENTENCE_MAX];
+    metric_add(&sh->metrics->origin_refused, 1);
+    upgrade_refuse_saying(
+        sh, index, rq, 403, "This origin is not allowed.",
+        about_field("Pages of {} may not connect; the server's operator lists who may in `origin.allowed`.",
+                    origin, room));
 }
 
 static void upgrade(struct shard *sh, uint32_t index, const struct http_request *rq, uint8_t phase,
@@ -197,8 +225,7 @@ static void upgrade(struct shard *sh, uint32_t index, const struct http_request 
         return;
     }
     if (!origin_allowed(h.origin, h.has_origin, STR("http"), h.host, s->origins, s->origins_n)) {
-        metric_add(&sh->metrics->origin_refused, 1);
-        upgrade_refuse(sh, index, rq, 403, "This Origin may not connect; see origin.allowed.");
+        upgrade_refuse_origin(sh, index, rq, h.origin);
         return;
     }
     str protocol = STR_NONE;
@@ -227,8 +254,9 @@ static void http_refuse_now(struct shard *sh, uint32_t index, const struct http_
                                .allow = status == 405 ? STR("GET, HEAD") : STR_NONE,
                                .content_type = STR("text/plain; charset=utf-8"),
                                .cache_control = STR("no-store")};
-    str sentence = status == 405 ? STR("Only GET and HEAD are served here.\n")
-                                 : STR("There is nothing here. The chat page is at /.\n");
+    str sentence = status == 405
+                       ? STR("Only GET and HEAD are served here.\n")
+                       : STR("There is nothing here. The chat page is at `/`, WebSocket at `/ws`.\n");
     http_share(sh, rq, &rs);
     http_answer(sh, index, rq, &rs, sentence, true);
 }
@@ -293,8 +321,6 @@ static void http_route(struct shard *sh, uint32_t index, const struct http_reque
         http_asset(sh, index, rq, a);
 }
 
-enum { HOST_SHOWN_MAX = 100 }; // bytes of a refused name that are sent back
-
 // A name that is not ours: somebody's page was made to find us under its own. The Host field is well-formed, so there is
 // nothing in it to escape.
 static bool host_refused(struct shard *sh, uint32_t index, const struct http_request *rq)
@@ -303,19 +329,11 @@ static bool host_refused(struct shard *sh, uint32_t index, const struct http_req
     if (host_is_ours(rq->host, s->names, s->names_n, s->loopback_only))
         return false;
     metric_add(&sh->metrics->host_refused, 1);
-    metric_add(&sh->metrics->http_errors, 1);
     shard_notice_about(sh, NOTICE_HOST_REFUSED, index, 421, NULL, rq->host);
-    struct buf *sentence = &sh->encode;
-    buf_reset(sentence, SEGMENT_BYTES_MAX);
-    BUF_PUT_LIT(sentence, "This server is not \"");
-    buf_put_str(sentence, str_take(rq->host, HOST_SHOWN_MAX));
-    if (rq->host.n > HOST_SHOWN_MAX)
-        BUF_PUT_LIT(sentence, "...");
-    BUF_PUT_LIT(sentence, "\"; its operator lists its names in server.names.");
-    buf_reset(&sh->http, SEGMENT_BYTES_MAX);
-    http_put_error(&sh->http, 421, buf_str(sentence), true, sh->wall_ms / 1000);
-    conn_put_buf(sh, index, &sh->http);
-    http_end(sh, index);
+    char room[PROBLEM_SENTENCE_MAX];
+    http_error_text(sh, index, 421,
+                    about_field("This server is not {}; its operator lists its names in `server.names`.",
+                                rq->host, room));
     return true;
 }
 

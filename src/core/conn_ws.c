@@ -73,7 +73,8 @@ bool conn_ws_message(struct shard *sh, uint32_t index, uint8_t opcode, str messa
     if (opcode == WS_BINARY) {
         if (c->pending != 0)
             return false; // replies that are due come first
-        conn_close(sh, index, WS_CLOSE_UNSUPPORTED, "this dialect is text", CLOSE_PROTOCOL);
+        conn_close(sh, index, WS_CLOSE_UNSUPPORTED, "binary messages are not taken here, text is",
+                   CLOSE_PROTOCOL);
         return true;
     }
     return conn_message(sh, index, message);

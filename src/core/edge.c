@@ -110,8 +110,9 @@ static bool ask_in_room(struct shard *sh, uint32_t index, const struct command *
         if (!edge_may_reply(sh, c))
             return false;
         edge_problem(sh, index, cmd, PROBLEM_NOT_MEMBER,
-                     cmd->room.n == 0 ? "You are in no room; join one first."
-                                      : "You are not in the room {}; join it first.");
+                     cmd->room.n == 0    ? "You are in no room; join one first."
+                     : type == ASK_LEAVE ? "You are not in the room {}."
+                                         : "You are not in the room {}; join it first.");
         return true;
     }
     const struct outlet *o = outlet_at(sh, m->outlet);

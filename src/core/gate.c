@@ -48,7 +48,7 @@ static void violated(struct shard *sh, uint32_t index, uint8_t *count, const cha
     if (conn_at(sh, index)->ending != ENDING_OPEN || ++*count <= VIOLATIONS_MAX)
         return;
     shard_notice(sh, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, text, STR_NONE);
-    conn_close(sh, index, WS_CLOSE_POLICY, "rate limit", CLOSE_POLICY);
+    conn_close(sh, index, WS_CLOSE_POLICY, text, CLOSE_POLICY);
 }
 
 void gate_violation(struct shard *sh, uint32_t index)

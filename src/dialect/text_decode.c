@@ -231,12 +231,14 @@ static const char *guess_command(str written)
     static const char *const names[] = {"/join",  "/leave", "/nick",    "/me",   "/who",
                                         "/rooms", "/msg",   "/history", "/help", "/quit"};
     static const struct guess_alias aliases[] = {
-        {"/j", "/join"},      {"/enter", "/join"},  {"/part", "/leave"},     {"/name", "/nick"},
-        {"/rename", "/nick"}, {"/names", "/who"},   {"/users", "/who"},      {"/members", "/who"},
-        {"/w", "/msg"},       {"/whisper", "/msg"}, {"/tell", "/msg"},       {"/dm", "/msg"},
-        {"/query", "/msg"},   {"/list", "/rooms"},  {"/channels", "/rooms"}, {"/log", "/history"},
-        {"/?", "/help"},      {"/h", "/help"},      {"/commands", "/help"},  {"/exit", "/quit"},
-        {"/bye", "/quit"},    {"/q", "/quit"},      {"/action", "/me"},
+        {"/j", "/join"},        {"/enter", "/join"},  {"/part", "/leave"},
+        {"/name", "/nick"},     {"/rename", "/nick"}, {"/names", "/who"},
+        {"/users", "/who"},     {"/members", "/who"}, {"/w", "/msg"},
+        {"/whisper", "/msg"},   {"/tell", "/msg"},    {"/dm", "/msg"},
+        {"/query", "/msg"},     {"/list", "/rooms"},  {"/channels", "/rooms"},
+        {"/log", "/history"},   {"/?", "/help"},      {"/h", "/help"},
+        {"/commands", "/help"}, {"/exit", "/quit"},   {"/bye", "/quit"},
+        {"/q", "/quit"},        {"/action", "/me"},   {"/kick", NULL}, // near /nick, and not what is meant
     };
     return guess_word(written, names, sizeof names / sizeof names[0], aliases,
                       sizeof aliases / sizeof aliases[0]);

@@ -12,16 +12,20 @@
 
 static const struct {
     const char *status;
-    const char *sentence;
-    int retry_s; // Retry-After, RFC 9110 section 10.2.3
+    const char *phrase;   // behind "* closing: "
+    const char *sentence; // the body over HTTP
+    int retry_s;          // Retry-After, RFC 9110 section 10.2.3
 } answers[] = {
-    [REFUSAL_FULL] = {"503 Service Unavailable", "server full: all connections are taken, try again later",
-                      5},
+    [REFUSAL_FULL] = {"503 Service Unavailable", "the server is full, try again later",
+                      "The server is full: all connections are taken; try again later.", 5},
     [REFUSAL_ADDRESS] = {"429 Too Many Requests", "too many connections from your address, close one first",
-                         10},
-    [REFUSAL_FILES] = {"503 Service Unavailable", "server full: it is out of files, try again later", 5},
-    [REFUSAL_MEMORY] = {"503 Service Unavailable", "server is out of memory, try again later", 5},
-    [REFUSAL_DRAIN] = {"503 Service Unavailable", "server is shutting down, try again in a moment", 1},
+                         "There are too many connections from your address; close one first.", 10},
+    [REFUSAL_FILES] = {"503 Service Unavailable", "the server is full, try again later",
+                       "The server is full: it is out of files; try again later.", 5},
+    [REFUSAL_MEMORY] = {"503 Service Unavailable", "out of memory, try again later",
+                        "The server is out of memory; try again later.", 5},
+    [REFUSAL_DRAIN] = {"503 Service Unavailable", "server restarts, try again in a moment",
+                       "The server is restarting; connect again in a moment.", 1},
 };
 
 static void refusal_send(int fd, enum transport transport, enum refusal_reason reason)
@@ -30,7 +34,7 @@ static void refusal_send(int fd, enum transport transport, enum refusal_reason r
     const char *sentence = answers[reason].sentence;
     int n;
     if (transport == TRANSPORT_LINE)
-        n = snprintf(text, sizeof text, "* %s\n", sentence);
+        n = snprintf(text, sizeof text, "* closing: %s\n", answers[reason].phrase);
     else
         n = snprintf(text, sizeof text,
                      "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"

@@ -309,6 +309,67 @@ test('every error code of today, and the connection works on', async () => {
   await client.close();
 });
 
+// What decoders say is in tests/unit/test_dialect_problem.c; this is what edges and homes say.
+test('every sentence with which a command is refused, whole', async () => {
+  const flags = ['--rooms.per_connection_max=2', '--rooms.members_max=1', '--limits.rooms=2', '--limits.address_rooms_percent=100',
+    '--server.shards=1',
+    '--limits.commands_per_s=1000', '--limits.commands_burst=1000'];
+  await withServer({ flags }, async (own) => {
+    const ada = await Native.open(own);
+    const bob = await Native.open(own);
+    await ada.call({ type: 'join', room: 'full' });
+    const said = async (client, command) => {
+      const { code, message } = await client.call(command);
+      return `${code}: ${message}`;
+    };
+    const room = 'tea "room"';
+    for (const [client, command, wanted] of [
+      [ada, { type: 'message', room, data: 1 }, 'not_member: You are not in the room `tea "room"`; join it first.'],
+      [ada, { type: 'members', room }, 'not_member: You are not in the room `tea "room"`; join it first.'],
+      [ada, { type: 'history', room }, 'not_member: You are not in the room `tea "room"`; join it first.'],
+      [ada, { type: 'leave', room }, 'not_member: You are not in the room `tea "room"`.'],
+      [ada, { type: 'switch', from: room, to: 'x' }, 'not_member: You are not in the room `tea "room"`; switch from one that you are in.'],
+      [ada, { type: 'join', room: 'full' }, 'already_member: You are in the room `full` already.'],
+      [bob, { type: 'join', room: 'full' }, 'room_full: The room `full` is full; try again later.'],
+      [ada, { type: 'hello' }, 'bad_command: This connection has said `hello` already; it is said once, first.'],
+      [ada, { type: 'members', room: 'full', after: 'x'.repeat(80) }, `bad_command: \`after\` must be the \`next\` of an earlier reply; got \`${'x'.repeat(64)}...\`.`],
+      [ada, { type: 'join', room: 'second' }, 'undefined: undefined'],
+      [ada, { type: 'join', room: 'third' }, 'limit_reached: You are in as many rooms as you may be; leave one first, or switch.'],
+      [bob, { type: 'join', room: 'third' }, 'limit_reached: There are as many rooms as there may be; join one that exists.'],
+    ]) {
+      assert.equal(await said(client, command), wanted, JSON.stringify(command));
+    }
+    const line = await own.connect(own.text);
+    line.write('/leave lobby\n/who\nhello\n');
+    line.finish();
+    const lines = (await line.readEnd()).toString();
+    assert.match(lines, /^\* error limit_reached: There are as many rooms as there may be; join one that exists\. Try again in \d+ ms\.$/m);
+    assert.match(lines, /^\* error not_member: You are not in the room `lobby`\.$/m);
+    assert.match(lines, /^\* error not_member: You are in no room; join one first\.$/m);
+  });
+  const few = ['--limits.rooms_created_per_s=1', '--limits.rooms_created_burst=1', '--limits.commands_per_s=1',
+    '--limits.commands_burst=4'];
+  await withServer({ flags: few }, async (own) => {
+    const ada = await Native.open(own);
+    assert.equal((await ada.call({ type: 'join', room: 'one' })).type, 'joined');
+    let last = await ada.call({ type: 'join', room: 'two' });
+    assert.deepEqual([last.code, last.message, last.retry_ms > 0],
+      ['rate_limited', 'Too many new rooms at once; wait a moment, or join one that exists.', true]);
+    do last = await ada.call({ type: 'ping' }); while (last.type !== 'error');
+    assert.deepEqual([last.code, last.message, last.retry_ms > 0],
+      ['rate_limited', 'Too many commands at once; wait a moment before the next one.', true]);
+  });
+  const share = ['--limits.address_rooms_percent=1', '--limits.rooms=100', '--rooms.per_connection_max=1000',
+    '--limits.commands_per_s=0'];
+  await withServer({ flags: share }, async (own) => {
+    const ada = await Native.open(own);
+    let last;
+    for (let i = 0; i < 150 && last?.type !== 'error'; i++) last = await ada.call({ type: 'join', room: `room ${i}` });
+    assert.equal(`${last.code}: ${last.message}`,
+      'limit_reached: Your address has made as many rooms as an address may; join one that exists.');
+  });
+});
+
 test('a direct reaches all sessions of a user, or none; nothing is read into the name', async () => {
   const [sender, target] = [await Native.open(server), await Native.open(server)];
   const { user } = target.welcome;

@@ -105,7 +105,7 @@ for (const shards of [1, 2]) {
       assert.match(answer.headers.connection, /close/);
       assert.ok(Number(answer.headers['retry-after']) > 0);
       assert.equal((await refused.readEnd()).length, 0);
-      assert.match((await line.readEnd()).toString(), /^\* server full: [^\n]*\n$/);
+      assert.match((await line.readEnd()).toString(), /^\* closing: the server is full, [^\n]*\n$/);
       assert.ok(elapsed(start) > 800 && elapsed(start) < 3000, `${elapsed(start)} ms`);
       assert.ok((await counters(patient))('plenum_limit_hits_total{limit="connections"}') >= 2);
       patient.destroy();
@@ -150,7 +150,7 @@ test('D2: connections per address: 429, and a place that is given back is a plac
     assert.equal(answer.status, 429);
     assert.match(answer.headers.connection, /close/);
     assert.equal((await refused.readEnd()).length, 0);
-    assert.match((await (await server.connect(server.text)).readEnd()).toString(), /^\* too many connections[^\n]*\n$/);
+    assert.match((await (await server.connect(server.text)).readEnd()).toString(), /^\* closing: too many connections[^\n]*\n$/);
     inside[0].tcp.destroy();
     await until('the place', async () => {
       const tcp = await server.connect();

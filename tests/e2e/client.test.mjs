@@ -205,7 +205,7 @@ test('a wrong path, a refused origin, nobody there: the reason by events, and th
   }
   const origin = await inVain(t, server.ws, { WebSocket: Elsewhere, max_attempts: 2 });
   assert.equal(origin.code, 'origin_refused');
-  assert.match(origin.message, /HTTP 403: .*Origin/);
+  assert.match(origin.message, /HTTP 403: Pages of `http:\/\/evil\.example` may not connect; .*`origin\.allowed`/);
 
   const nobody = await inVain(t, 'ws://127.0.0.1:1/ws');
   assert.equal(nobody.code, 'unreachable');

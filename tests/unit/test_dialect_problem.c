@@ -139,6 +139,9 @@ static void text_sentences(void **state)
         {"/PART",
          "There is no command `/PART`; `/help` lists them, and `//` in front sends a line that begins with "
          "`/`. Did you mean `/leave`?"},
+        {"/kick Ada",
+         "There is no command `/kick`; `/help` lists them, and `//` in front sends a line that begins "
+         "with `/`."},
         {"/usr/bin",
          "There is no command `/usr/bin`; `/help` lists them, and `//` in front sends a line that begins "
          "with `/`."},

@@ -34,7 +34,7 @@ static void beyond_the_limit_one_waits(void **state)
         close(refused);
         refused = client(text_port(&w));
         hear_all(refused, text, sizeof text);
-        assert_non_null(strstr(text, "* server full"));
+        assert_non_null(strstr(text, "* closing: the server is full, try again later\n"));
         close(refused);
         assert_int_equal(limit_hits(&w, offsetof(struct metrics, limit_connections)), 2);
         assert_true(world_io_notices(&w, IO_NOTICE_FULL, 1) >= 1);
