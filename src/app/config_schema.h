@@ -69,7 +69,7 @@ enum config_kind {
     X(server, text, ADDRESS, START, 0, 0, "off", "127.0.0.1:9000", "", \
       "Address of the line protocol for nc and telnet.") \
     X(server, names, NAMES, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
-      "Names under which this server is reached: chat.example.com, *.example.com, or * for any. A request for another host is answered with 421, so that a page cannot reach the server by a name of its own that it lets point here (DNS rebinding). IP addresses and localhost always are the server's. While the list is empty, a server that HTTP reaches from its own machine only answers to those, and any other to every name.") \
+      "Names under which this server is reached: chat.example.com, *.example.com, or * for any. A request for another host is answered with 421, so that a page cannot reach the server by a name of its own that it lets point here (DNS rebinding). IP addresses and localhost always are the server's. While the list is empty, a server whose listeners are all on loopback answers to those only, and any other to every name.") \
     X(server, shards, UINT, START, 1, SHARDS_MAX, "one per core", "0", "threads", \
       "Threads that serve connections.") \
     X(server, memory_mb, UINT, START, 16, 1 << 22, "half of the machine's or container's memory", "0", "MiB", \

@@ -69,11 +69,11 @@ enum err wiring_start_init(struct wiring_start *start, const struct config *c)
 
 static uint32_t share(uint32_t total, uint32_t shards) { return total / shards > 0 ? total / shards : 1; }
 
-// Text lines know no host names, so only the address of HTTP counts.
-static bool loopback_only(const struct config *c)
+// A listener that is off, or that will be refused, opens nothing.
+static bool is_loopback(const char *bound)
 {
-    struct address http;
-    return address_parse(str_from_cstr(c->server_http), &http) != OK || address_is_loopback(&http);
+    struct address a;
+    return address_parse(str_from_cstr(bound), &a) != OK || address_is_loopback(&a);
 }
 
 static void wire_core(struct wiring *w, const struct wiring_start *start)
@@ -132,7 +132,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
 
         .names = w->names,
         .names_n = c->server_names.n,
-        .loopback_only = loopback_only(c),
+        .loopback_only = is_loopback(c->server_http) && is_loopback(c->server_text),
 
         .origins = w->origins,
         .origins_n = c->origin_allowed.n,

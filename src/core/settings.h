@@ -78,7 +78,7 @@ struct settings {
     // Our own host names, see wire/host_name.h
     const str *names;
     size_t names_n;
-    bool loopback_only; // [start] HTTP can be reached from this machine only
+    bool loopback_only; // [start] no listener can be reached from elsewhere
 
     // origin patterns, see wire/origin.h
     const str *origins;

@@ -306,10 +306,12 @@ test('A11: a name that is not the server\'s is answered with 421 and logged, wha
     assert.doesNotMatch(own.stdout, /host names/);
   });
   // Others reach it: any name, and the banner says so, until it has names.
-  await withServer({ names: [], flags: ['--server.http=0.0.0.0:0'] }, async (own) => {
-    await allowed(own, [...machine, 'evil.example']);
-    assert.match(own.stdout, /^ +host names +any: set server\.names/m);
-  });
+  for (const open of ['http', 'text']) {
+    await withServer({ names: [], flags: [`--server.${open}=0.0.0.0:0`] }, async (own) => {
+      await allowed(own, [...machine, 'evil.example']);
+      assert.match(own.stdout, /^ +host names +any: set server\.names/m);
+    });
+  }
   const config = 'server:\n  names:\n    - chat.example.com\n    - "*.example.org"\n';
   for (const http of ['0.0.0.0:0', '127.0.0.1:0']) {
     await withServer({ names: [], config, flags: [`--server.http=${http}`] }, async (own) => {

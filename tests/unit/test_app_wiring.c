@@ -97,6 +97,29 @@ static void test_units(void **state)
     assert_int_equal(wiring.io.drain_deadline_ms, 30000);
 }
 
+// Whether other machines reach it decides to which host names it answers.
+static void test_loopback_means_every_listener(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *http, *text;
+        bool loopback;
+    } cases[] = {
+        {"127.0.0.1:8000", "127.0.0.1:9000", true},
+        {"[::1]:8000", "", true},
+        {"127.0.0.1:8000", "0.0.0.0:9000", false},
+        {"0.0.0.0:8000", "127.0.0.1:9000", false},
+        {"0.0.0.0:8000", "", false},
+        {"127.0.0.1:8000", "192.0.2.7:9000", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        set("server.http", cases[i].http);
+        set("server.text", cases[i].text);
+        wire();
+        assert_int_equal(wiring.core.loopback_only, cases[i].loopback);
+    }
+}
+
 static void test_shares_are_never_zero(void **state)
 {
     (void)state;
@@ -157,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_every_number_arrives, setup),
         cmocka_unit_test_setup(test_units, setup),
+        cmocka_unit_test_setup(test_loopback_means_every_listener, setup),
         cmocka_unit_test_setup(test_shares_are_never_zero, setup),
         cmocka_unit_test_setup(test_zeros, setup),
         cmocka_unit_test_setup(test_connections_fit_the_files, setup),
