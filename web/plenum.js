@@ -109,6 +109,12 @@ function optionsError(where, options, known) {
   return null;
 }
 
+/** The same for arguments that are texts: names of rooms, ids of users. */
+function textError(where, texts) {
+  const wrong = Object.keys(texts).find((name) => typeof texts[name] !== 'string');
+  return wrong ? new PlenumError('bad_argument', `${where}: ${wrong} is ${typeOf(texts[wrong])}, expected a string`) : null;
+}
+
 function typeOf(value) {
   return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
 }
@@ -420,9 +426,9 @@ export class Plenum extends Emitter {
       if (token) hello.token = token;
     } catch (e) {
       if (ws !== this.#ws) return;
-      const message = `Could not get a token: ${e.message}`;
-      this.emit('error', new PlenumError('unauthorized', message));
-      return this.#giveUp('unauthorized', message);
+      const error = noToken(e);
+      this.emit('error', error);
+      return this.#giveUp(error.code, error.message);
     }
     if (ws === this.#ws) this.#send(hello);
   }
@@ -701,6 +707,9 @@ export class Plenum extends Emitter {
   }
 
   #ask(command, handlers) {
+    if (jsonOf(command) === undefined) {
+      return handlers.reject(new PlenumError('bad_argument', `${command.type}: there is no JSON for what is in it`));
+    }
     const id = this.#nextId++;
     this.#requests.set(id, handlers);
     this.#send({ ...command, id });
@@ -727,6 +736,8 @@ export class Plenum extends Emitter {
 
   /** The handle of a room, joined or not; always the same object for the same name. */
   room(name) {
+    const wrong = textError('room', { name });
+    if (wrong) throw wrong;
     let room = this.#rooms.get(name);
     if (!room) this.#rooms.set(name, room = new PlenumRoom(this, name));
     return room;
@@ -736,7 +747,7 @@ export class Plenum extends Emitter {
    *  @param {object} [options] {history?: count, members?: bool, token?: string|function, since?: {epoch, offset}}
    *  @returns the server's `joined`. */
   join(name, options = {}) {
-    const wrong = optionsError('join', options, JOIN_OPTIONS);
+    const wrong = textError('join', { room: name }) ?? optionsError('join', options, JOIN_OPTIONS);
     if (wrong) return Promise.reject(wrong);
     const room = this.room(name);
     room.options = options;
@@ -758,8 +769,9 @@ export class Plenum extends Emitter {
     room.state = 'joining';
     const turn = ++room.turn;
     const command = { type: 'join', room: room.name };
-    await this.#addJoinOptions(room, command);
+    const failed = await this.#addJoinOptions(room, command);
     if (this.state !== 'open' || turn !== room.turn) return;
+    if (failed) return this.#onJoinRefused(room, failed);
     this.#ask(command, {
       resolve: (m) => { if (turn === room.turn) this.#onJoined(room, m); },
       reject: (e) => { if (turn === room.turn) this.#onJoinRefused(room, e); },
@@ -767,6 +779,7 @@ export class Plenum extends Emitter {
     });
   }
 
+  /** What went wrong, as a PlenumError. */
   async #addJoinOptions(room, command) {
     const { history, members, token, since } = room.options;
     const at = room.resumePoint() ?? since;
@@ -774,7 +787,12 @@ export class Plenum extends Emitter {
     if (at) command.since = at;
     else if (history) command.history = history;
     if (members) command.members = true;
-    if (token) command.token = await tokenOf(token);
+    try {
+      if (token) command.token = await tokenOf(token);
+      return null;
+    } catch (e) {
+      return noToken(e);
+    }
   }
 
   #onJoined(room, m) {
@@ -841,6 +859,8 @@ export class Plenum extends Emitter {
 
   /** Leaves a room; what was not yet acknowledged there is rejected. Resolves also without a connection. */
   leave(name) {
+    const wrong = textError('leave', { room: name });
+    if (wrong) return Promise.reject(wrong);
     const room = this.room(name);
     if (room.state === 'out') return Promise.resolve({ type: 'left', room: name });
     const gone = new PlenumError('not_member', 'The room was left.');
@@ -857,7 +877,7 @@ export class Plenum extends Emitter {
 
   /** Moves from one room to another, all or nothing. Takes join's options, resolves with `joined`. */
   async switch(from, to, options = {}) {
-    const wrong = optionsError('switch', options, JOIN_OPTIONS);
+    const wrong = textError('switch', { from, to }) ?? optionsError('switch', options, JOIN_OPTIONS);
     if (wrong) throw wrong;
     const old = this.room(from);
     const room = this.room(to);
@@ -871,10 +891,10 @@ export class Plenum extends Emitter {
     room.state = 'joining';
     room.turn++;
     const command = { type: 'switch', from, to };
-    await this.#addJoinOptions(room, command);
+    const failed = await this.#addJoinOptions(room, command);
     return new Promise((resolve, reject) => {
       const left = new PlenumError('not_member', 'The room was left.');
-      this.#ask(command, {
+      const handlers = {
         resolve: (m) => {
           this.#outOf(old, left);
           this.#emitRoom(old, 'left', { type: 'left', room: from });
@@ -884,7 +904,9 @@ export class Plenum extends Emitter {
         reject: (e) => { room.wanted = false; room.forget(); reject(e); },
         // Not knowing which side of the switch we are on, we come back on the new one.
         lost: () => { this.#outOf(old, left); this.join(to, options).then(resolve, reject); },
-      });
+      };
+      if (failed) handlers.reject(failed);
+      else this.#ask(command, handlers);
     });
   }
 
@@ -893,7 +915,7 @@ export class Plenum extends Emitter {
   /** Publishes any JSON value to a room one has joined (or is joining). Resolves with the `ack`.
    *  @param {object} [options] {key?: idempotency key, default random; echo?: also get one's own entry} */
   publish(room, data, options = {}) {
-    const wrong = optionsError('publish', options, SEND_OPTIONS);
+    const wrong = textError('publish', { room }) ?? optionsError('publish', options, SEND_OPTIONS);
     if (wrong) return Promise.reject(wrong);
     const handle = this.room(room);
     if (!handle.wanted) return Promise.reject(new PlenumError('not_member', `Join ${room} before publishing to it.`));
@@ -902,7 +924,7 @@ export class Plenum extends Emitter {
 
   /** Sends any JSON value to all sessions of a user. The ack's `delivered` says how many there were. */
   direct(to, data, options = {}) {
-    const wrong = optionsError('direct', options, { key: 'string' });
+    const wrong = textError('direct', { to }) ?? optionsError('direct', options, { key: 'string' });
     if (wrong) return Promise.reject(wrong);
     return this.#enqueue({ to, data, ...options });
   }
@@ -1050,6 +1072,10 @@ function refusal(url, status, text) {
 
 function tokenOf(token) {
   return typeof token === 'function' ? token() : token;
+}
+
+function noToken(e) {
+  return new PlenumError('unauthorized', `Could not get a token: ${e?.message ?? e}`);
 }
 
 function utf8Length(text) {

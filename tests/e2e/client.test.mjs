@@ -149,6 +149,7 @@ test('what is misspelt or of the wrong type is told at once', async (t) => {
   }
 
   assert.throws(() => client.restart({ nam: 'x' }), bad(/no option nam/));
+  assert.throws(() => client.room(), bad(/room: name is undefined/));
   for (const [promise, pattern] of [
     [client.connect({ timeout: 5 }), /connect: there is no option timeout; there are timeout_ms/],
     [client.connect({ timeout_ms: '5' }), /timeout_ms is string/],
@@ -164,8 +165,38 @@ test('what is misspelt or of the wrong type is told at once', async (t) => {
     [client.direct('u', undefined), /not a JSON value/],
     [client.direct('u', () => {}), /not a JSON value/],
     [client.direct('u', 1n), /not a JSON value/],
+    [client.join(7), /join: room is number, expected a string/],
+    [client.leave(), /leave: room is undefined/],
+    [client.switch('a', null), /switch: to is null/],
+    [client.publish(Symbol('a'), 1), /publish: room is symbol/],
+    [client.direct({}, 1), /direct: to is object/],
   ]) assert.ok(bad(pattern)(await rejection(promise, String(pattern))), String(pattern));
   assert.equal(client.state, 'idle');
+});
+
+test('what has no JSON, and a token that cannot be had, reject, and nothing else comes to harm', async (t) => {
+  const server = await startServer(t);
+  const client = new Plenum(server.ws, { WebSocket });
+  t.after(() => client.close());
+  await client.connect();
+  await client.join('a');
+  const circle = {};
+  circle.circle = circle;
+  const noToken = { token: async () => { throw new Error('the shop is shut'); } };
+  for (const [promise, pattern] of [
+    [client.request({ type: 'ping', circle }), /^bad_argument: ping: there is no JSON/],
+    [client.rename(1n), /^bad_argument: rename: there is no JSON/],
+    [client.members(circle), /^bad_argument: members: there is no JSON/],
+    [client.join('b', { since: circle }), /^bad_argument: join: there is no JSON/],
+    [client.publish('a', circle), /^bad_argument: data is not a JSON value/],
+    [client.join('c', noToken), /^unauthorized: Could not get a token: the shop is shut$/],
+    [client.switch('a', 'd', noToken), /^unauthorized: Could not get a token: the shop is shut$/],
+  ]) {
+    const error = await rejection(promise, String(pattern));
+    assert.match(`${error.code}: ${error.message}`, pattern);
+  }
+  assert.deepEqual(['a', 'b', 'c', 'd'].map((room) => client.room(room).state), ['in', 'out', 'out', 'out']);
+  assert.equal((await client.switch('a', 'd')).left, 'a');
 });
 
 test('an address that is none: bad_url, by the promise, and again on the next try', async () => {
