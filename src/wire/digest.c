@@ -12,6 +12,14 @@
 #include <stdbool.h>
 #include <string.h>
 
+// What libcrypto need not set up for us: the machine's openssl.cnf (the handshake's SHA-1 is no matter of policy, and a
+// file that does not parse is none of ours), the texts of errors that nobody reads, the legacy tables of names. A quarter
+// of the allocations is left, and a tenth of the time.
+enum {
+    SETUP = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+            OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS
+};
+
 _Static_assert(SHA1_BYTES == SHA_DIGEST_LENGTH && SHA256_BYTES == SHA256_DIGEST_LENGTH,
                "the sizes of FIPS 180-4");
 
@@ -59,8 +67,8 @@ enum err digest_self_test(void)
                                    0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43};
     static const char text[] = "what do ya want for nothing?";
     uint8_t got[SHA256_BYTES];
-    // Without it (it is made on demand, once) every other call would follow a null pointer.
-    if (OSSL_LIB_CTX_get0_global_default() == NULL)
+    // Without the context (it is made on demand, once) every other call would follow a null pointer.
+    if (!OPENSSL_init_crypto(SETUP, NULL) || OSSL_LIB_CTX_get0_global_default() == NULL)
         return ERR_NOMEM;
     if (digest_sha1("abc", 3, got) != OK || memcmp(got, sha1, sizeof sha1) != 0)
         return ERR_NOMEM;

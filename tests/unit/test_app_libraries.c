@@ -4,122 +4,18 @@
 // together with all that follow it, until a run needs no more of them. Each time there is a plain error, and whoever
 // tries again afterwards has what it wanted. AddressSanitizer sees to it that nothing leaks.
 //
-// libcrypto takes allocation functions. libyaml does not: this program has a malloc of its own, which every library
-// in it is bound to, and which fails only while a file is being read.
+// libcrypto's set-up on its first use is test_wire_crypto_setup.c.
 #include "unit/core_support.h"
 
 #include "app/config.h"
 #include "app/config_print.h"
 #include "app/config_yaml.h"
+#include "unit/failing_malloc.h"
 #include "wire/digest.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-// ---- failing
-
-static struct {
-    bool armed, yaml;  // of libcrypto; of everything (libyaml)
-    bool all;          // this one and all later ones
-    uint64_t at, seen; // from 1
-} fails;
-
-static bool fail_now(void)
-{
-    if (!fails.armed)
-        return false;
-    fails.seen++;
-    return fails.all ? fails.seen >= fails.at : fails.seen == fails.at;
-}
-
-static void arm(uint64_t at, bool all)
-{
-    fails.at = at;
-    fails.all = all;
-    fails.seen = 0;
-    fails.armed = true;
-}
-
-// True if a failure was made to happen.
-static bool disarm(void)
-{
-    fails.armed = false;
-    return fails.seen >= fails.at;
-}
-
-static void *crypto_malloc(size_t n, const char *file, int line)
-{
-    (void)file, (void)line;
-    return fail_now() ? NULL : malloc(n);
-}
-
-static void *crypto_realloc(void *p, size_t n, const char *file, int line)
-{
-    (void)file, (void)line;
-    return fail_now() ? NULL : realloc(p, n);
-}
-
-static void crypto_free(void *p, const char *file, int line)
-{
-    (void)file, (void)line;
-    free(p);
-}
-
-// A sanitizer's malloc, where its runtime is linked into this program, has this name.
-extern void *__interceptor_malloc(size_t n) __attribute__((weak));           // NOLINT
-extern void *__interceptor_realloc(void *p, size_t n) __attribute__((weak)); // NOLINT
-
-void *malloc(size_t n)
-{
-    static void *(*next)(size_t);
-    if (next == NULL) {
-        void *found =
-            __interceptor_malloc != NULL ? (void *)__interceptor_malloc : dlsym(RTLD_NEXT, "malloc");
-        memcpy(&next, &found, sizeof next);
-    }
-    if (fails.yaml && fail_now()) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return next(n);
-}
-
-void *realloc(void *p, size_t n)
-{
-    static void *(*next)(void *, size_t);
-    if (next == NULL) {
-        void *found =
-            __interceptor_realloc != NULL ? (void *)__interceptor_realloc : dlsym(RTLD_NEXT, "realloc");
-        memcpy(&next, &found, sizeof next);
-    }
-    if (fails.yaml && fail_now()) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return next(p, n);
-}
-
-char *strdup(const char *s)
-{
-    size_t n = strlen(s) + 1;
-    char *copy = malloc(n);
-    return copy != NULL ? memcpy(copy, s, n) : NULL;
-}
-
-// Runs a case with failure 1, 2, 3 ... until it needs fewer allocations than that. Returns how many it needs.
-static uint64_t in_turn(void (*run)(uint64_t at, bool all, bool *ret_failed))
-{
-    uint64_t needs[2] = {0};
-    for (int all = 0; all < 2; all++)
-        for (bool failed = true; failed; needs[all]++)
-            run(needs[all] + 1, all != 0, &failed);
-    return needs[0] - 1;
-}
 
 // ---- libcrypto
 
@@ -294,44 +190,6 @@ static void text_clients(void **state)
     assert_true(in_turn(line_case) > 0);
 }
 
-// The set-up that libcrypto does on its first use, which is digest_self_test: a process of its own for each failure.
-// Of the five thousand allocations, most of them for names of algorithms, every one of the first hundred and then every
-// 97th.
-enum { COLD_ALL = 100, COLD_STEP = 97 };
-enum { CHILD_WORKS = 10, CHILD_REFUSED, CHILD_NO_FAILURE };
-
-static int cold_child(uint64_t at)
-{
-    arm(at, false);
-    enum err e = digest_self_test();
-    if (!disarm())
-        return CHILD_NO_FAILURE;
-    return e == OK ? CHILD_WORKS : CHILD_REFUSED;
-}
-
-static void cold_starts(void)
-{
-    uint32_t refused = 0;
-    for (uint64_t at = 1;; at += at < COLD_ALL ? 1 : COLD_STEP) {
-        pid_t child = fork();
-        if (child == 0)
-            _exit(cold_child(at));
-        int status = 0;
-        bool ended = waitpid(child, &status, 0) == child && WIFEXITED(status);
-        if (!ended || WEXITSTATUS(status) < CHILD_WORKS || WEXITSTATUS(status) > CHILD_NO_FAILURE) {
-            fprintf(stderr, "libcrypto's set-up, allocation %llu: no clean end\n", (unsigned long long)at);
-            exit(1);
-        }
-        refused += WEXITSTATUS(status) == CHILD_REFUSED;
-        if (WEXITSTATUS(status) == CHILD_NO_FAILURE)
-            break;
-    }
-    if (refused == 0) {
-        fprintf(stderr, "no failed allocation kept libcrypto from working: they cannot have failed\n");
-        exit(1);
-    }
-}
-
 // ---- libyaml
 
 static const char *yaml_text;
@@ -392,10 +250,8 @@ static void yaml_files(void **state)
 
 int main(void)
 {
-    // Before libcrypto's first allocation, and before cmocka puts a process around anything.
     if (!CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free))
         return 1;
-    cold_starts();
     if (digest_self_test() != OK)
         return 1;
     const struct CMUnitTest tests[] = {
