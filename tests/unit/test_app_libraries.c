@@ -16,6 +16,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 // ---- libcrypto
 
@@ -248,6 +249,42 @@ static void yaml_files(void **state)
     free(all);
 }
 
+// What SIGHUP does up to the point where the settings are taken over: the whole load, file and all. Without memory it
+// says so, and has no errors that are not in the file.
+static void reload_case(uint64_t at, bool all, bool *ret_failed)
+{
+    struct config_load *got = calloc(1, sizeof *got);
+    struct config_sources sources = {.file = yaml_text};
+    fails.yaml = true;
+    arm(at, all);
+    bool good = config_load(got, &sources);
+    *ret_failed = disarm();
+    fails.yaml = false;
+    assert_true(good || *ret_failed);
+    if (good)
+        assert_int_equal(got->values.log_entries, 77);
+    for (size_t i = 0; i < got->complaints.count; i++)
+        assert_true(strstr(got->complaints.items[i].text, "no memory") != NULL ||
+                    strstr(got->complaints.items[i].text, "expected a readable YAML file") != NULL);
+    assert_true(good || got->complaints.errors > 0);
+    free(got);
+}
+
+static void reloads(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/plenum-test-XXXXXX";
+    static const char text[] = "log:\n  entries: 77\norigin:\n  allowed: [\"http://a\", 'http://b']\n";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    yaml_text = path;
+    uint64_t needs = in_turn(reload_case);
+    unlink(path);
+    assert_true(needs > 10);
+}
+
 int main(void)
 {
     if (!CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free))
@@ -257,7 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handshakes), cmocka_unit_test(hellos),  cmocka_unit_test(implied_hellos),
         cmocka_unit_test(resumes),    cmocka_unit_test(renames), cmocka_unit_test(text_clients),
-        cmocka_unit_test(yaml_files),
+        cmocka_unit_test(yaml_files), cmocka_unit_test(reloads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
