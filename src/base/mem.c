@@ -23,6 +23,9 @@ void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max)
     m->source = NULL;
     m->has_shares = false;
     m->unsettled = 0;
+    m->reserve = NULL;
+    for (int i = 0; i < MEM_RESERVE_CELLS / 64; i++)
+        atomic_init(&m->reserve_taken[i], 0);
 }
 
 static bool source_book(struct mem *m, size_t n)
@@ -95,6 +98,54 @@ static void *mem_refuse(struct mem *m)
     return NULL;
 }
 
+enum err mem_reserve_init(struct mem *m)
+{
+    m->reserve = mem_alloc(m, (size_t)MEM_RESERVE_CELLS * MEM_ESSENTIAL_MAX);
+    return m->reserve == NULL ? ERR_NOMEM : OK;
+}
+
+void mem_reserve_deinit(struct mem *m)
+{
+    for (int i = 0; i < MEM_RESERVE_CELLS / 64; i++)
+        ASSERT(atomic_load_explicit(&m->reserve_taken[i], memory_order_relaxed) == 0);
+    mem_free(m, m->reserve, (size_t)MEM_RESERVE_CELLS * MEM_ESSENTIAL_MAX);
+    m->reserve = NULL;
+}
+
+// Rejected: blocks that are given back to the backend when it has nothing. Whoever asks next has them, OpenSSL or another
+// thread, and malloc may give them on to the system.
+static void *reserve_take(struct mem *source, size_t n)
+{
+    if (source->reserve == NULL || n > MEM_ESSENTIAL_MAX)
+        return NULL;
+    for (uint32_t i = 0; i < MEM_RESERVE_CELLS / 64; i++) {
+        uint64_t taken = atomic_load_explicit(&source->reserve_taken[i], memory_order_relaxed);
+        while (~taken != 0) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(~taken);
+            if (atomic_compare_exchange_weak_explicit(&source->reserve_taken[i], &taken,
+                                                      taken | UINT64_C(1) << bit, memory_order_acquire,
+                                                      memory_order_relaxed))
+                return source->reserve + (size_t)(i * 64 + bit) * MEM_ESSENTIAL_MAX;
+        }
+    }
+    return NULL;
+}
+
+// False if the block is none of the reserve's. (The reserve itself, when it is freed, is no cell any more.)
+static bool reserve_give_back(struct mem *m, const void *p, size_t n)
+{
+    struct mem *source = m->source != NULL ? m->source : m;
+    size_t at = (uintptr_t)p - (uintptr_t)source->reserve;
+    if (source->reserve == NULL || n > MEM_ESSENTIAL_MAX ||
+        at >= (size_t)MEM_RESERVE_CELLS * MEM_ESSENTIAL_MAX)
+        return false;
+    uint64_t bit = UINT64_C(1) << (at / MEM_ESSENTIAL_MAX % 64);
+    uint64_t was = atomic_fetch_and_explicit(&source->reserve_taken[at / MEM_ESSENTIAL_MAX / 64], ~bit,
+                                             memory_order_release);
+    ASSERT(was & bit);
+    return true;
+}
+
 void *mem_alloc(struct mem *m, size_t n)
 {
     ASSERT(n > 0);
@@ -111,12 +162,14 @@ void *mem_alloc(struct mem *m, size_t n)
 void *mem_alloc_essential(struct mem *m, size_t n)
 {
     ASSERT(n > 0);
+    void *p = m->backend.alloc(m->backend.ctx, n);
+    if (p == NULL)
+        p = reserve_take(m->source != NULL ? m->source : m, n);
+    ASSERT(p != NULL);
     if (m->source != NULL)
         m->unsettled += (int64_t)n;
     else
         atomic_fetch_add_explicit(&m->bytes_used, n, memory_order_relaxed);
-    void *p = m->backend.alloc(m->backend.ctx, n);
-    ASSERT(p != NULL);
     return p;
 }
 
@@ -149,7 +202,8 @@ void mem_free(struct mem *m, void *p, size_t n)
     if (!p)
         return;
     // The backend first: were the bytes given back to the budget before, another thread could have them twice.
-    m->backend.free(m->backend.ctx, p, n);
+    if (!reserve_give_back(m, p, n))
+        m->backend.free(m->backend.ctx, p, n);
     mem_unbook(m, n);
 }
 

@@ -15,6 +15,7 @@
 #ifndef PLENUM_BASE_MEM_H
 #define PLENUM_BASE_MEM_H
 
+#include "base/err.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,10 @@ struct mem_backend {
 // may be freed through another share, or the source itself. The budget may be passed by MEM_SETTLE_BYTES per share.
 enum { MEM_SETTLE_BYTES = 64 * 1024 };
 
+// A source may hold a reserve for essential blocks, for when its backend has nothing: cells that belong to it for good, so
+// that nobody else can be faster. Cells are taken and given back by any thread.
+enum { MEM_RESERVE_CELLS = 1024, MEM_ESSENTIAL_MAX = 1024 };
+
 struct mem {
     struct mem_backend backend;
     size_t bytes_max;
@@ -41,15 +46,21 @@ struct mem {
     struct mem *source; // of a share; NULL otherwise
     bool has_shares;
     int64_t unsettled; // of a share: bytes booked here and not at the source yet
+    char *reserve;     // of a source: MEM_RESERVE_CELLS of MEM_ESSENTIAL_MAX bytes; NULL = none
+    _Atomic uint64_t reserve_taken[MEM_RESERVE_CELLS / 64]; // a bit per cell
 };
 
 void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max);
 // A share for one thread at a time; the source outlives it. mem_share_settle before the source's count must be exact.
 void mem_share_init(struct mem *m, struct mem *source);
 void mem_share_settle(struct mem *m);
+// Of a source, before there are other threads; ERR_NOMEM leaves none. At the end every cell is back (asserted).
+enum err mem_reserve_init(struct mem *m) WARN_UNUSED;
+void mem_reserve_deinit(struct mem *m);
 void *mem_alloc(struct mem *m, size_t n); // contents undefined
-// For the few small blocks whose absence would break a promise made already: may pass bytes_max, never NULL. That the
-// backend itself has nothing is the end of the process (asserted).
+// For the few blocks of at most MEM_ESSENTIAL_MAX bytes whose absence would break a promise made already: may pass
+// bytes_max, never NULL. That the backend has nothing and the reserve is used up is the end of the process (asserted).
+// Such a block is not reallocated.
 void *mem_alloc_essential(struct mem *m, size_t n);
 void *mem_zalloc(struct mem *m, size_t n);
 // p may be NULL (n_old = 0). Moves the block where it must; the bytes beyond n_old are undefined.

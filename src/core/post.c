@@ -71,7 +71,9 @@ struct answer *pack_answer(struct mem *m, const struct answer *a)
     struct answer view = *a;
     str *strs[] = {&view.payload};
     size_t segs = a->seg_count * sizeof *a->segs;
-    struct answer *to = pack_with_strs(m, MAIL_ANSWER, &view, sizeof view, strs, 1, segs, true);
+    // A long payload can be done without; that there is an answer cannot.
+    bool essential = sizeof view + segs + view.payload.n <= MEM_ESSENTIAL_MAX;
+    struct answer *to = pack_with_strs(m, MAIL_ANSWER, &view, sizeof view, strs, 1, segs, essential);
     if (to == NULL)
         return NULL;
     to->segs = (struct segment **)(void *)to->tail;

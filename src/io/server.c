@@ -135,7 +135,9 @@ static enum err server_init(struct server *s, const struct io_settings *io, cons
     enum err e = files_init(s, io, error);
     if (e != OK)
         return e;
-    shared->loops = mem_zalloc(&s->mem, shared->shard_count * sizeof *shared->loops);
+    shared->loops = NULL;
+    if (mem_reserve_init(&s->mem) == OK)
+        shared->loops = mem_zalloc(&s->mem, shared->shard_count * sizeof *shared->loops);
     if (!shared->loops) {
         io_error_set(error, "the memory budget of %zu bytes is too small for %u shards", io->memory_bytes_max,
                      shared->shard_count);
@@ -263,6 +265,7 @@ void server_destroy(struct server *s)
     if (shared->loops)
         mem_free(&s->mem, shared->loops, shared->shard_count * sizeof *shared->loops);
     admission_deinit(&shared->admission);
+    mem_reserve_deinit(&s->mem);
     pthread_cond_destroy(&shared->settings_taken);
     pthread_mutex_destroy(&shared->settings_lock);
     free(s);

@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { PLENUM_RELEASE, elapsed, pool, until, withServer } from './support.mjs';
-import { CLOSE, Native, PING, PONG, TEXT, Ws, upgradeRequest } from './websocket.mjs';
+import { CLOSE, Native, PING, PONG, TEXT, Ws, frame, upgradeRequest } from './websocket.mjs';
 
 const HEALTH = 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -75,6 +75,35 @@ test('D1: out of files against all expectation (EMFILE): the same', async () => 
     execFileSync('prlimit', [`--pid=${server.pid}`, '--nofile=20000:20000']);
   });
 });
+
+// The machine has no memory for what the budget allows: every allocation may fail, those of libcrypto too, and so may
+// those without which two shards would no longer agree (an answer, a session that is over).
+for (const as of [48 << 20, 40 << 20]) {
+  test(`D1: 480 clients with an unfinished message in ${as >> 20} MiB of address space: each is told, the server lives`, async () => {
+    await withServer({ program: PLENUM_RELEASE, as, flags: ['--server.shards=2', '--limits.handshake_ms=60000'] },
+      async (server) => {
+        const long = frame(TEXT, JSON.stringify({ type: 'message', room: 'r', data: 'x'.repeat(59_950) }));
+        const crowd = await Promise.all(Array.from({ length: 480 }, () => server.connect()));
+        for (const tcp of crowd) {
+          tcp.write(upgradeRequest('/ws'));
+          tcp.write(frame(TEXT, '{"type":"hello","id":1}'));
+          tcp.write(long.subarray(0, 59_900));
+        }
+        const TOLD = { welcome: /"type":"welcome"/, unavailable: /"code":"unavailable"/, refused: /^HTTP\/1.1 503 /,
+          closed: /\x03\xf5/, cut: /^/ };
+        const told = (tcp) => Object.keys(TOLD).find((word) => (word !== 'cut' || tcp.closed) && TOLD[word].test(tcp.bytes().toString('latin1')));
+        await server.until('everyone to be told', () => crowd.every((tcp) => tcp.closed || told(tcp)));
+        const count = {};
+        for (const tcp of crowd) count[told(tcp)] = (count[told(tcp)] ?? 0) + 1;
+        assert.ok(count.welcome > 0 && count.unavailable + count.refused > 0, JSON.stringify(count));
+        assert.ok((count.cut ?? 0) < 48, JSON.stringify(count));
+        for (const tcp of crowd) tcp.destroy();
+        await server.until('the crowd to be gone', async () => (await server.metrics()).plenum_connections === 1);
+        const next = await Native.open(server);
+        assert.equal((await next.call({ type: 'join', room: 'r' })).type, 'joined');
+      });
+  });
+}
 
 for (const shards of [1, 2]) {
   test(`D2: beyond limits.connections one waits for a place, then hears 503 (${shards} shards)`, async () => {

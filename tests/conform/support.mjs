@@ -63,7 +63,7 @@ export async function withServer(options, fn) {
 }
 
 export class Server {
-  // options: flags (strings), config (YAML text), program, nofile (RLIMIT_NOFILE, soft and hard), names (what Host may
+  // options: flags (strings), config (YAML text), program, nofile and as (RLIMIT_*, soft and hard), names (what Host may
   // say, beside this machine's own names)
   static async start(options = {}) {
     const server = new Server();
@@ -79,6 +79,7 @@ export class Server {
     }
     argv.push(...(options.flags ?? []));
     const command = [options.program ?? PLENUM, ...argv];
+    if (options.as) command.unshift('prlimit', `--as=${options.as}:${options.as}`);
     if (options.nofile) command.unshift('prlimit', `--nofile=${options.nofile}:${options.nofile}`);
     server.clients = new Set();
     server.stdout = '';

@@ -215,6 +215,46 @@ static void mem_shares_keep_to_the_budget(void **state)
     test_mem_check(&t);
 }
 
+static void alloc_essential(void *arg)
+{
+    void *p = mem_alloc_essential(arg, 1);
+    (void)p;
+}
+
+// The backend has nothing: what is essential comes from the reserve, whichever share asks and whichever frees.
+static void mem_reserve_is_for_what_must_be(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem, a, b;
+    void *must[MEM_RESERVE_CELLS];
+    test_mem_init(&t, &mem);
+    mem_share_init(&a, &mem);
+    mem_share_init(&b, &mem);
+    t.fail_from = 1;
+    assert_int_equal(mem_reserve_init(&mem), ERR_NOMEM);
+    test_mem_restart(&t);
+    assert_int_equal(mem_reserve_init(&mem), OK);
+    t.fail_from = t.calls + 1;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < MEM_RESERVE_CELLS; i++) {
+            must[i] = mem_alloc_essential(i % 2 ? &a : &b, MEM_ESSENTIAL_MAX);
+            memset(must[i], i, MEM_ESSENTIAL_MAX);
+        }
+        assert_null(mem_alloc(&a, 1));
+        assert_true(asserts(alloc_essential, &a));
+        for (int i = 0; i < MEM_RESERVE_CELLS; i++) {
+            assert_int_equal(*(unsigned char *)must[i], i % 256);
+            mem_free(&a, must[i], MEM_ESSENTIAL_MAX);
+        }
+    }
+    mem_share_settle(&a);
+    mem_share_settle(&b);
+    mem_reserve_deinit(&mem);
+    assert_int_equal(mem_used(&mem), 0);
+    test_mem_check(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +266,7 @@ int main(void)
         cmocka_unit_test(mem_budget_holds_across_threads),
         cmocka_unit_test(mem_shares_settle),
         cmocka_unit_test(mem_shares_keep_to_the_budget),
+        cmocka_unit_test(mem_reserve_is_for_what_must_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
