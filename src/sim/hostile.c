@@ -32,7 +32,7 @@ static void put_silence(struct world *w, struct client *c)
     uint8_t opcode = (uint8_t)(chance(w, 2) ? WS_CONTINUATION : chance(w, 2) ? WS_PING : WS_PONG);
     if (opcode == WS_CONTINUATION)
         put_frame(w, c, WS_TEXT, false, STR("{"));
-    for (uint64_t n = roll(w, 2 * NOISE_BURST); n > 0; n--)
+    for (uint64_t n = roll(w, 2ull * NOISE_BURST); n > 0; n--)
         put_frame(w, c, opcode, opcode != WS_CONTINUATION, STR_NONE);
 }
 

@@ -100,15 +100,14 @@ static bool is_reply(str s)
     return false;
 }
 
-static bool is_own(const struct world *w, const struct client *c, str message)
+static bool is_own(struct world *w, const struct client *c, str message)
 {
-    const struct message *m =
-        truth_message((struct world *)(uintptr_t)w, truth_serial(member_of(message, "data")));
+    const struct message *m = truth_message(w, truth_serial(member_of(message, "data")));
     return m != NULL && m->client == c->index;
 }
 
 // An entry of others, in a room that the client knows itself to be in.
-static bool is_live(const struct world *w, const struct client *c, str message)
+static bool is_live(struct world *w, const struct client *c, str message)
 {
     return is_entry(message) && !begins(message, "{\"type\":\"members\"") && !is_own(w, c, message);
 }
@@ -118,7 +117,7 @@ static bool is_live(const struct world *w, const struct client *c, str message)
 static void subject_is_room(struct world *w, str message)
 {
     str room = member_of(message, "room");
-    ASSERT(room.n <= sizeof w->mutation.subject_bytes);
+    ASSERT(room.p != NULL && room.n <= sizeof w->mutation.subject_bytes);
     memcpy(w->mutation.subject_bytes, room.p, room.n);
     w->mutation.subject = str_make(w->mutation.subject_bytes, room.n);
 }
@@ -424,7 +423,7 @@ static bool change(struct world *w, struct client *c, str m)
 
 static bool told_to(const struct world *w, const struct client *c)
 {
-    return w->mutation.done && w->mutation.victim == c && c->link != NULL &&
+    return w->mutation.done && c != NULL && w->mutation.victim == c && c->link != NULL &&
            c->link->serial == w->mutation.link;
 }
 
