@@ -29,6 +29,12 @@ void edge_problem(struct shard *sh, uint32_t index, const struct command *cmd, e
     conn_put_problem(sh, index, cmd->id, &p);
 }
 
+void edge_no_memory(struct shard *sh, uint32_t index, const struct command *cmd)
+{
+    metric_add(&sh->metrics->limit_memory, 1);
+    edge_problem(sh, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+}
+
 // --- asks
 
 struct ask edge_ask_make(struct shard *sh, uint32_t index, enum ask_type type, const struct command *cmd)
@@ -64,12 +70,12 @@ static void ask_send(struct shard *sh, uint32_t index, uint32_t dest, const stru
     }
     if (a->type == ASK_LEAVE)
         conn_find_membership(c, a->outlet.index)->leaving = false;
-    metric_add(&sh->metrics->limit_memory, 1);
     if (c->pending != 0) { // an error now would overtake their replies
+        metric_add(&sh->metrics->limit_memory, 1);
         conn_abort(sh, index, CLOSE_MEMORY);
         return;
     }
-    edge_problem(sh, index, &a->cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+    edge_no_memory(sh, index, &a->cmd);
 }
 
 // The room a command is about, where it must be one the connection is in. An empty name is the one it is in.
@@ -172,8 +178,7 @@ static bool ask_join(struct shard *sh, uint32_t index, const struct command *cmd
     if (outlet == SLAB_NONE || (from != NULL && sw == NULL)) {
         if (outlet != SLAB_NONE)
             outlet_close_if_unused(sh, outlet);
-        metric_add(&sh->metrics->limit_memory, 1);
-        edge_problem(sh, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        edge_no_memory(sh, index, cmd);
         return true;
     }
     struct ask a = edge_ask_make(sh, index, ASK_JOIN, cmd);

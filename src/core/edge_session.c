@@ -221,8 +221,7 @@ bool edge_rename(struct shard *sh, uint32_t index, const struct command *cmd)
     struct session *old = c->session;
     struct session *s = edge_session_make(sh, old->id, session_user(old), cmd->name);
     if (s == NULL) {
-        metric_add(&sh->metrics->limit_memory, 1);
-        edge_problem(sh, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+        edge_no_memory(sh, index, cmd);
         return true;
     }
     c->session = s;
@@ -267,9 +266,9 @@ void edge_depart(struct shard *sh, uint32_t index)
         outlet_remove(sh, outlet, index);
         outlet_close_if_unused(sh, outlet);
     }
+    // The session's bytes stay until the slot is freed: an ask may be looking at them.
     if (c->registered)
-        unregister(sh,
-                   index); // the session's bytes stay until the slot is freed: an ask may be looking at them
+        unregister(sh, index);
 }
 
 // An address that nobody learns anything from: the terminals of this machine are told apart by their ports.

@@ -60,6 +60,13 @@ void home_answer_room_problem(struct shard *sh, const struct ask *a, enum effect
     home_answer_problem(sh, a, effect, &p);
 }
 
+void home_answer_no_memory(struct shard *sh, const struct ask *a, enum effect effect)
+{
+    metric_add(&sh->metrics->limit_memory, 1);
+    home_answer_room_problem(sh, a, effect, PROBLEM_UNAVAILABLE,
+                             "The server is out of memory; try again later.");
+}
+
 static uint32_t asked_room(const struct shard *sh, const struct ask *a)
 {
     if (a->room.index != UINT32_MAX)
@@ -227,6 +234,17 @@ static void join_answer(struct shard *sh, const struct ask *a, uint32_t room, ui
     mem_free(sh->mem, views, views_n * sizeof *views);
 }
 
+static void join_not_possible(struct shard *sh, const struct ask *a, enum err e)
+{
+    if (e != ERR_LIMIT) {
+        home_answer_no_memory(sh, a, EFFECT_REFUSED);
+        return;
+    }
+    metric_add(&sh->metrics->limit_members, 1);
+    home_answer_room_problem(sh, a, EFFECT_REFUSED, PROBLEM_ROOM_FULL,
+                             "The room {} is full; try again later.");
+}
+
 static void home_join(struct shard *sh, const struct ask *a)
 {
     uint32_t room = asked_room(sh, a), member;
@@ -242,12 +260,7 @@ static void home_join(struct shard *sh, const struct ask *a)
     if (e != OK) {
         if (r->readers[a->dialect] == 0)
             track_drop(sh, r, (enum dialect_id)a->dialect);
-        if (e == ERR_LIMIT)
-            metric_add(&sh->metrics->limit_members, 1);
-        home_answer_room_problem(sh, a, EFFECT_REFUSED,
-                                 e == ERR_LIMIT ? PROBLEM_ROOM_FULL : PROBLEM_UNAVAILABLE,
-                                 e == ERR_LIMIT ? "The room {} is full; try again later."
-                                                : "The server is out of memory; try again later.");
+        join_not_possible(sh, a, e);
         return;
     }
     room_announce_to(sh, room, a->conn.shard); // others there must not learn of entries from this answer
@@ -319,8 +332,7 @@ static void home_publish(struct shard *sh, const struct ask *a)
     if (!kept || room_append(sh, room, &e) != OK) {
         if (kept && a->has_key)
             idempotency_take_back(&r->keys);
-        home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                                 "The server is out of memory; try again later.");
+        home_answer_no_memory(sh, a, EFFECT_NONE);
         return;
     }
     member_at(sh, member)->last_active = sh->wall_ms;
@@ -357,8 +369,7 @@ static void home_resolve(struct shard *sh, const struct ask *a)
         direct.cmd.to = member_user(member_at(sh, found));
     direct.user_print = print_str(sh, direct.cmd.to);
     if (!shard_ask(sh, home_of(sh, direct.user_print.lo), &direct))
-        home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                                 "The server is out of memory; try again later.");
+        home_answer_no_memory(sh, a, EFFECT_NONE);
 }
 
 static struct direct_mail direct_to(const struct shard *sh, const struct ask *a, struct conn_ref conn)
@@ -431,8 +442,7 @@ void home_direct(struct shard *sh, const struct ask *a)
     if (!duplicate) {
         if (a->has_key &&
             idempotency_put(&sh->direct_keys, a->key_print, 0, sh->now_ms, s->idempotency_keys) != OK) {
-            home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                                     "The server is out of memory; try again later.");
+            home_answer_no_memory(sh, a, EFFECT_NONE);
             return;
         }
         reached = direct_deliver(sh, a);

@@ -26,8 +26,7 @@ static void refuse(struct shard *sh, const struct ask *a, enum problem_code code
 
 static void refuse_memory(struct shard *sh, const struct ask *a)
 {
-    metric_add(&sh->metrics->limit_memory, 1);
-    refuse(sh, a, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.", 0);
+    home_answer_no_memory(sh, a, EFFECT_REFUSED);
 }
 
 static void refuse_rate(struct shard *sh, const struct ask *a, uint32_t retry_ms)

@@ -16,13 +16,6 @@ static uint32_t page_limit(const struct command *cmd)
     return cmd->limit < LIST_LIMIT_MAX ? cmd->limit : LIST_LIMIT_MAX;
 }
 
-static void list_memory_out(struct shard *sh, const struct ask *a)
-{
-    metric_add(&sh->metrics->limit_memory, 1);
-    home_answer_room_problem(sh, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
-                             "The server is out of memory; try again later.");
-}
-
 // --- members
 
 void home_members(struct shard *sh, const struct ask *a, uint32_t room)
@@ -41,7 +34,7 @@ void home_members(struct shard *sh, const struct ask *a, uint32_t room)
     size_t max = r->members < limit ? r->members : limit;
     struct member_view *views = mem_alloc(sh->mem, (max + 1) * sizeof *views);
     if (views == NULL) {
-        list_memory_out(sh, a);
+        home_answer_no_memory(sh, a, EFFECT_NONE);
         return;
     }
     struct event ev = {.type = EV_MEMBERS, .id = a->cmd.id, .room = room_name(r), .members = views};
@@ -108,7 +101,7 @@ void home_history(struct shard *sh, const struct ask *a, uint32_t room)
     size_t max = page.from <= page.to ? (size_t)(page.to - page.from + 1) : 0;
     struct entry *entries = mem_alloc(sh->mem, (max + 1) * sizeof *entries);
     if (entries == NULL) {
-        list_memory_out(sh, a);
+        home_answer_no_memory(sh, a, EFFECT_NONE);
         return;
     }
     // With `since` the page fills from its old end, otherwise from its new one; bytes may cut it short.
@@ -203,7 +196,7 @@ static void rooms_answer(struct shard *sh, const struct ask *a, str rows, uint32
 {
     struct room_row *list = mem_alloc(sh->mem, (limit + 1u) * sizeof *list);
     if (list == NULL) {
-        list_memory_out(sh, a);
+        home_answer_no_memory(sh, a, EFFECT_NONE);
         return;
     }
     struct event ev = {.type = EV_ROOMS, .id = a->cmd.id, .rooms = list};
@@ -225,12 +218,12 @@ void home_rooms(struct shard *sh, const struct ask *a)
     buf_init(&rows, sh->mem, 0);
     rows_merge(sh, a, limit + 1, &rows);
     if (!buf_ok(&rows)) {
-        list_memory_out(sh, a);
+        home_answer_no_memory(sh, a, EFFECT_NONE);
     } else if (sh->index + 1 < sh->shard_count) {
         struct ask on = *a;
         on.rows = buf_str(&rows);
         if (!shard_ask(sh, sh->index + 1, &on))
-            list_memory_out(sh, a);
+            home_answer_no_memory(sh, a, EFFECT_NONE);
     } else {
         rooms_answer(sh, a, buf_str(&rows), limit);
     }

@@ -32,9 +32,8 @@ void home_register(struct shard *sh, const struct ask *a)
         shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "a session's registration", STR_NONE);
         ans.effect = EFFECT_STRANGER;
     } else if (has_old) {
-        evict(
-            sh,
-            &old); // before the answer: it may be the asker that was overtaken, and it is not to be welcomed then
+        // Before the answer: it may be the asker that was overtaken, and it is not to be welcomed then.
+        evict(sh, &old);
     }
     home_answer_event(sh, a, &ans, NULL);
 }

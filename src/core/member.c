@@ -42,6 +42,14 @@ uint32_t member_find(const struct shard *sh, const struct room *r, str user)
 
 // --- entries about members
 
+static bool append(struct shard *sh, uint32_t room, struct entry *e)
+{
+    if (room_append(sh, room, e) == OK)
+        return true;
+    metric_add(&sh->metrics->limit_memory, 1); // a message is counted where it is answered
+    return false;
+}
+
 // previous_name: of somebody who has another one now, else absent.
 static void presence(struct shard *sh, uint32_t room, enum entry_type type, const struct member *m,
                      str previous_name)
@@ -50,7 +58,7 @@ static void presence(struct shard *sh, uint32_t room, enum entry_type type, cons
     if (r->members <= sh->settings->presence_exact_max) {
         struct entry e = {.type = type, .previous_name = previous_name};
         member_view_make(m, &e.member);
-        if (room_append(sh, room, &e) == OK)
+        if (append(sh, room, &e))
             return;
     } else if (type == ENTRY_MEMBER_CHANGED) {
         return;
@@ -71,7 +79,7 @@ uint64_t members_count_due(struct shard *sh, uint32_t room)
         return r->count_ms + COUNT_INTERVAL_MS;
     struct entry e = {.type = ENTRY_MEMBERS_COUNT, .count = r->members};
     r->count_ms = sh->now_ms;
-    if (room_append(sh, room, &e) != OK)
+    if (!append(sh, room, &e))
         return sh->now_ms + COUNT_INTERVAL_MS;
     r->count_pending = false;
     return UINT64_MAX;

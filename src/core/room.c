@@ -170,7 +170,6 @@ enum err room_append(struct shard *sh, uint32_t index, struct entry *e)
     e->room = room_name(r);
     e->time_ms = sh->wall_ms;
     if (log_append(&r->log, e, sh->now_ms, &sh->encode, sh->utc_offset_s) != OK) {
-        metric_add(&sh->metrics->limit_memory, 1);
         shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "a room's log", room_name(r));
         return ERR_NOMEM;
     }

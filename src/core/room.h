@@ -145,5 +145,6 @@ void home_answer_problem(struct shard *sh, const struct ask *a, enum effect effe
 // The same, of a sentence where "{}" is the room.
 void home_answer_room_problem(struct shard *sh, const struct ask *a, enum effect effect,
                               enum problem_code code, const char *text);
+void home_answer_no_memory(struct shard *sh, const struct ask *a, enum effect effect);
 
 #endif

@@ -176,6 +176,7 @@ void edge_text_start(struct shard *sh, uint32_t conn);
 bool edge_text_go_on(struct shard *sh, uint32_t conn) WARN_UNUSED;
 void edge_problem(struct shard *sh, uint32_t conn, const struct command *cmd, enum problem_code code,
                   const char *text);
+void edge_no_memory(struct shard *sh, uint32_t conn, const struct command *cmd);
 
 // --- resume tokens (resume.c)
 struct identity {

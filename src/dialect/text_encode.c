@@ -63,10 +63,9 @@ static void put_message(struct buf *out, const struct entry *e, int32_t utc_offs
 {
     struct text_said said = text_read_data(e->data);
     put_clock(out, e->time_ms, utc_offset_s);
+    // Behind the clock: a line that begins with "* " is the server's, whoever is called what.
     if (said.action)
-        BUF_PUT_LIT(
-            out,
-            "* "); // behind the clock: a line that begins with "* " is the server's, whoever is called what
+        BUF_PUT_LIT(out, "* ");
     put_text(out, shown_name(e->name, e->user));
     if (said.action)
         buf_put_char(out, ' ');

@@ -122,6 +122,8 @@ static void run(enum failing how, uint64_t k, uint64_t *ret_calls, bool *ret_ess
     *ret_calls = atomic_load(&n->t.calls);
     *ret_essential = n->burst_essential;
     net_fail_end(n);
+    // Whoever was told so is counted.
+    assert_true(METRIC(n, errors[PROBLEM_UNAVAILABLE]) <= METRIC(n, limit_memory));
     // Memory is back: who is still there must be served, and everything must end.
     struct client *late = net_json(n, 1);
     say(late, "{\"type\":\"join\",\"id\":\"late\",\"room\":\"%s\"}", net_room(n, 0, 0));
