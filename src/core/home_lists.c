@@ -139,15 +139,16 @@ static void row_put(struct buf *b, str name, uint32_t members)
     buf_put(b, &members, sizeof members);
 }
 
-static bool row_take(str *rows, struct room_row *ret)
+// Takes the first row off; one without a name, as no room has, where there is none.
+static struct room_row row_take(str *rows)
 {
     if (rows->n == 0)
-        return false;
+        return (struct room_row){0};
     size_t n = (uint8_t)rows->p[0];
-    ret->name = str_make(rows->p + 1, n);
-    memcpy(&ret->members_count, rows->p + 1 + n, sizeof ret->members_count);
-    *rows = str_skip(*rows, 1 + n + sizeof ret->members_count);
-    return true;
+    struct room_row row = {.name = str_make(rows->p + 1, n)};
+    memcpy(&row.members_count, rows->p + 1 + n, sizeof row.members_count);
+    *rows = str_skip(*rows, 1 + n + sizeof row.members_count);
+    return row;
 }
 
 // This shard's rooms in order: the first after `after` that has the prefix.
@@ -155,23 +156,19 @@ struct own_rows {
     uint32_t at;
 };
 
-static bool own_take(const struct shard *sh, struct own_rows *own, const struct command *cmd,
-                     struct room_row *ret)
+static struct room_row own_take(const struct shard *sh, struct own_rows *own, const struct command *cmd)
 {
     while (own->at < sh->rooms_by_name.count) {
         const struct room *r = room_at(sh, sh->rooms_sorted[own->at++]);
         str name = room_name(r);
         if (cmd->after.n != 0 && str_cmp(name, cmd->after) <= 0)
             continue;
-        if (!str_starts(name, cmd->prefix)) {
-            if (str_cmp(name, cmd->prefix) > 0)
-                return false; // behind all names with the prefix
-            continue;
-        }
-        *ret = (struct room_row){name, r->members};
-        return true;
+        if (str_starts(name, cmd->prefix))
+            return (struct room_row){name, r->members};
+        if (str_cmp(name, cmd->prefix) > 0)
+            break; // behind all names with the prefix
     }
-    return false;
+    return (struct room_row){0};
 }
 
 static void rows_merge(struct shard *sh, const struct ask *a, uint32_t max, struct buf *out)
@@ -179,15 +176,14 @@ static void rows_merge(struct shard *sh, const struct ask *a, uint32_t max, stru
     str from = str_cmp(a->cmd.after, a->cmd.prefix) > 0 ? a->cmd.after : a->cmd.prefix;
     struct own_rows own = {rooms_sorted_place(sh, from)};
     str rest = a->rows;
-    struct room_row mine, theirs;
-    bool have_mine = own_take(sh, &own, &a->cmd, &mine), have_theirs = row_take(&rest, &theirs);
-    for (uint32_t n = 0; n < max && (have_mine || have_theirs); n++) {
-        if (have_mine && (!have_theirs || str_cmp(mine.name, theirs.name) < 0)) {
+    struct room_row mine = own_take(sh, &own, &a->cmd), theirs = row_take(&rest);
+    for (uint32_t n = 0; n < max && (mine.name.n != 0 || theirs.name.n != 0); n++) {
+        if (mine.name.n != 0 && (theirs.name.n == 0 || str_cmp(mine.name, theirs.name) < 0)) {
             row_put(out, mine.name, mine.members_count);
-            have_mine = own_take(sh, &own, &a->cmd, &mine);
+            mine = own_take(sh, &own, &a->cmd);
         } else {
             row_put(out, theirs.name, theirs.members_count);
-            have_theirs = row_take(&rest, &theirs);
+            theirs = row_take(&rest);
         }
     }
 }
@@ -200,8 +196,8 @@ static void rooms_answer(struct shard *sh, const struct ask *a, str rows, uint32
         return;
     }
     struct event ev = {.type = EV_ROOMS, .id = a->cmd.id, .rooms = list};
-    while (ev.list_n <= limit && row_take(&rows, &list[ev.list_n]))
-        ev.list_n++;
+    while (ev.list_n <= limit && rows.n != 0)
+        list[ev.list_n++] = row_take(&rows);
     if (ev.list_n > limit) {
         ev.list_n = limit;
         ev.next = list[limit - 1].name;
