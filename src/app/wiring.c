@@ -130,16 +130,24 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .drain_interval_ms = c->drain_interval_ms,
         .drain_spread_ms = c->drain_spread_ms,
 
-        .names = w->names,
-        .names_n = c->server_names.n,
-        .loopback_only = is_loopback(c->server_http) && is_loopback(c->server_text),
-
-        .origins = w->origins,
-        .origins_n = c->origin_allowed.n,
-
         .resume_ms = c->sessions_resume_s * 1000,
     };
     memcpy(w->core.resume_key, start->resume_key, sizeof w->core.resume_key);
+}
+
+// What we may be called, and from which pages one may come.
+static void wire_names(struct wiring *w)
+{
+    const struct config *c = &w->config;
+    for (uint32_t i = 0; i < c->server_names.n; i++)
+        w->names[i] = str_from_cstr(c->server_names.items[i]);
+    for (uint32_t i = 0; i < c->origin_allowed.n; i++)
+        w->origins[i] = str_from_cstr(c->origin_allowed.items[i]);
+    w->core.names = w->names;
+    w->core.names_n = c->server_names.n;
+    w->core.loopback_only = is_loopback(c->server_http) && is_loopback(c->server_text);
+    w->core.origins = w->origins;
+    w->core.origins_n = c->origin_allowed.n;
 }
 
 static void wire_io(struct wiring *w, const struct wiring_start *start)
@@ -162,10 +170,7 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
 void wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start)
 {
     w->config = *c;
-    for (uint32_t i = 0; i < w->config.origin_allowed.n; i++)
-        w->origins[i] = str_from_cstr(w->config.origin_allowed.items[i]);
-    for (uint32_t i = 0; i < w->config.server_names.n; i++)
-        w->names[i] = str_from_cstr(w->config.server_names.items[i]);
     wire_core(w, start);
+    wire_names(w);
     wire_io(w, start);
 }
