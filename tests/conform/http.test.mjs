@@ -316,24 +316,30 @@ test('A1: too many, too long: 431 within a second, and no more is held than a he
   });
 });
 
-test('A1: time grows linearly with the input', async () => {
+// Processor time of the server, not time: what else the machine does is no business of this test's. A neighbour still
+// costs it cache lines and splits what it reads, so lengths take turns and the least of each counts.
+test('A1: time grows linearly with the input', async (t) => {
   await withServer({ program: PLENUM_RELEASE, flags: ['--server.shards=1'] }, async (release) => {
-    const cost = async (n) => { // the head is refused or not; what counts is the time it takes, in many repetitions
+    const cost = async (n) => {
       const text = get('/healthz', `${'a:\r\n'.repeat(60)}X: ${'y'.repeat(n)}\r\n`);
       const tcp = await release.connect();
       const before = release.cpuMs();
-      for (let i = 0; i < 60; i++) {
+      for (let i = 0; i < 8; i++) {
         tcp.write(Array(100).fill(text).join(''));
         for (let k = 0; k < 100; k++) assert.equal((await tcp.response()).status, 200);
       }
       tcp.destroy();
       return release.cpuMs() - before;
     };
-    await cost(100);
-    const single = await cost(7_000);
-    const double = await cost(14_000);
-    assert.ok(double <= 2.5 * single + 20,
-      `${single} ms for 7,000 octets, ${double} ms for 14,000`); // 10 ms is proc's grain
+    const least = { 100: Infinity, 7_000: Infinity, 14_000: Infinity };
+    for (let round = 0; round < 7; round++) {
+      for (const n of Object.keys(least)) least[n] = Math.min(least[n], await cost(Number(n)));
+    }
+    const [short, single, double] = Object.values(least);
+    const told = `${short.toFixed(2)} ms for 100 octets, ${single.toFixed(2)} for 7,000, ${double.toFixed(2)} for 14,000`;
+    t.diagnostic(told);
+    // Beyond what a request costs in any case, twice the input costs twice as much; where it is squared, four times.
+    assert.ok(double - short <= 3 * (single - short) + 0.2 * short, told);
   });
 });
 
