@@ -203,7 +203,8 @@ struct mail *shard_pull_mail(struct shard *sh, uint32_t dest)
     box->head = m->next;
     if (box->head == NULL)
         box->tail = NULL;
-    box->n--;
+    if (box->n-- == MAIL_BACKLOG_PAUSE + 1)
+        sh->mail_room = true;
     m->next = NULL;
     return m;
 }
@@ -295,6 +296,7 @@ static void run_unpark(struct shard *sh)
         if (slab_used(&sh->conns, sh->mail_waiters.v[i]))
             conn_queue_unpark(sh, sh->mail_waiters.v[i]);
     sh->mail_waiters.n = 0;
+    sh->mail_room = false;
     uint32_t n = sh->unpark.n; // those that park again wait for the next turn
     for (uint32_t i = 0; i < n; i++) {
         uint32_t index = sh->unpark.v[i];
@@ -369,6 +371,18 @@ static void earlier(uint64_t *due, uint64_t candidate)
         *due = candidate;
 }
 
+// While another shard does not take its mail there is nothing to be done for those who wait for it, and no turn is due:
+// it would be the next one at once, and a core would be busy with it until the other shard comes round.
+static bool mail_waiters_due(const struct shard *sh)
+{
+    if (sh->mail_waiters.n == 0)
+        return false;
+    for (uint32_t i = 0; i < sh->shard_count && !sh->mail_room; i++)
+        if (sh->outboxes[i].n > MAIL_BACKLOG_PAUSE)
+            return false;
+    return true;
+}
+
 uint64_t shard_next_due_ms(const struct shard *sh)
 {
     uint64_t due = sh->deadlines.next_sweep_ms;
@@ -378,7 +392,7 @@ uint64_t shard_next_due_ms(const struct shard *sh)
     if (sh->draining)
         earlier(&due, sh->drain_next_ms);
     earlier(&due, idempotency_due_ms(&sh->direct_keys, sh->settings->idempotency_ms));
-    if (sh->unpark.n != 0 || sh->mail_waiters.n != 0)
+    if (sh->unpark.n != 0 || mail_waiters_due(sh))
         earlier(&due, sh->now_ms);
     if (sh->dirty_n != 0)
         earlier(&due, sh->now_ms);

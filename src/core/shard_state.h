@@ -62,6 +62,7 @@ struct shard {
     uint64_t *dirty; // a bit per connection
     uint32_t dirty_from, dirty_n;
     struct index_list closed, shutdown, reread, unpark;
+    bool mail_room;                 // an outbox that was too full for them has room since the last turn
     struct index_list mail_waiters; // parked for a full outbox (member of unpark in spirit)
 
     struct slab outlets;

@@ -191,6 +191,8 @@ static void a_full_mailbox_parks(void **state)
     assert_true(shard_mail_waiting(n->sh[0], 1) <= MAIL_BACKLOG_PAUSE + 6);
     assert_true(c[5]->paused);
     assert_true(METRIC(n, mail_full) > 0);
+    net_turn(n, 0);
+    assert_true(shard_next_due_ms(n->sh[0]) > n->now_ms); // waiting is not to be busy
     uint64_t before = METRIC(n, entries);
     n->jam[0][1] = false;
     net_settle(n);
