@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Entries and members, one by one: live, in the rows of a history and in lists of members. What is said of an entry is
+// the same wherever it comes, so it is taken apart and checked in one place.
+#include "sim/heard.h"
+
+enum { ROWS_MAX = 1000 };
+
+// Said by somebody, byte for byte.
+uint32_t hear_data(struct world *w, struct client *c, const struct heard *h)
+{
+    str data = heard_raw(h, "data");
+    uint32_t serial = truth_serial(data);
+    const struct message *m = truth_message(w, serial);
+    if (m == NULL)
+        trace_fail(w, c, "ISOLATION: data that nobody said: %.*s", STR_ARG(str_take(data, 100)));
+    struct buf want;
+    buf_init(&want, &w->scratch_mem, 0);
+    truth_data(m, &want);
+    str wanted = str_trim(buf_str(&want)); // white space around a value is not part of it
+    if (!str_eq(data, wanted))
+        trace_fail(w, c, "ORDER: m%ux came out as %.*s", serial, STR_ARG(str_take(data, 200)));
+    buf_deinit(&want);
+    return serial;
+}
+
+void hear_from(struct world *w, struct client *c, const struct heard *h, const struct message *m)
+{
+    struct heard from;
+    char scratch[USER_ID_MAX];
+    heard_scan(w, c, heard_raw(h, "from"), &from);
+    str session = heard_string(w, c, &from, "session", scratch, sizeof scratch);
+    if (m->attempts == 1 && m->session[0] != '\0' && !str_eq(session, str_from_cstr(m->session)))
+        trace_fail(w, c, "ISOLATION: m%ux is said to be from session %.*s", m->serial, STR_ARG(session));
+    str user = heard_string(w, c, &from, "user", scratch, sizeof scratch);
+    if (m->attempts == 1 && m->user[0] != '\0' && !str_eq(user, str_from_cstr(m->user)))
+        trace_fail(w, c, "ISOLATION: m%ux is said to be from user %.*s", m->serial, STR_ARG(user));
+    str name = heard_string(w, c, &from, "name", scratch, sizeof scratch);
+    if (m->attempts == 1 && m->name_hash != 0 && truth_hash(name) != m->name_hash)
+        trace_fail(w, c, "PRESENCE: m%ux is said to be from %.*s", m->serial, STR_ARG(name));
+}
+
+// --- entries
+
+uint8_t hear_kind(str type)
+{
+    if (str_eq(type, STR("message")))
+        return FACT_MESSAGE;
+    if (str_eq(type, STR("member:joined")))
+        return FACT_JOINED;
+    if (str_eq(type, STR("member:left")))
+        return FACT_LEFT;
+    if (str_eq(type, STR("member:changed")))
+        return FACT_CHANGED;
+    return str_eq(type, STR("members:count")) ? FACT_COUNT : FACT_UNKNOWN;
+}
+
+static struct fact fact_of(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
+{
+    struct fact f = {.hash = truth_hash(h->text), .kind = kind};
+    if (kind == FACT_MESSAGE) {
+        f.message = hear_data(w, c, h);
+        hear_from(w, c, h, truth_message(w, f.message));
+    } else if (kind != FACT_COUNT) {
+        struct heard member;
+        char scratch[USER_NAME_MAX], before[USER_NAME_MAX];
+        heard_scan(w, c, heard_raw(h, "member"), &member);
+        str name = heard_string(w, c, &member, "name", scratch, sizeof scratch);
+        f.name_hash = truth_hash(name);
+        if (heard_raw(h, "previous_name").p != NULL)
+            f.name_hash = truth_renamed(heard_string(w, c, h, "previous_name", before, sizeof before), name);
+    }
+    return f;
+}
+
+void hear_entry(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
+{
+    int room = heard_room(w, c, h);
+    uint64_t offset = heard_offset(w, c, h, "offset");
+    struct fact f = fact_of(w, c, h, kind);
+    const struct message *m = truth_message(w, f.message);
+    if (m != NULL && m->client == c->index && m->has_id && m->echo)
+        for (uint32_t i = 0; i < c->asks_n; i++) {
+            const struct asked *a = &c->asks[(c->asks_from + i) % ASKS_MAX];
+            if (a->message == m->serial && a->id != 0 && m->attempts == 1)
+                trace_fail(w, c, "ORDER: m%ux came back to its sender before its ack", m->serial);
+        }
+    seat_entry(w, c, room, offset, &f);
+}
+
+// --- lists
+
+// What is said about `since`; the lowest offset the first row may have is returned, 0 = any, UINT64_MAX = no row at all.
+static uint64_t history_since(struct world *w, struct client *c, const struct heard *h, const struct asked *a,
+                              int room, int epoch)
+{
+    bool recovered = heard_true(h, "recovered");
+    struct numbering *n = truth_numbering(w, room, epoch);
+    if ((heard_raw(h, "recovered").p != NULL) != a->has_since)
+        trace_fail(w, c, "RESUME: `recovered` of the history of %s is %s", w->room_names[room],
+                   a->has_since ? "not there" : "there without `since`");
+    if (!a->has_since)
+        return 0;
+    if (recovered && a->since_epoch != epoch)
+        trace_fail(w, c, "RESUME: history of %s recovered, but its epoch is another one",
+                   w->room_names[room]);
+    // Tails only rise: what the log holds now, it held when the home answered.
+    if (!recovered && a->since_epoch == epoch && a->since < c->seats[room].next && a->since + 1 >= n->tail)
+        trace_fail(w, c, "RESUME: history of %s not recovered, though the log holds all from offset %llu on",
+                   w->room_names[room], (unsigned long long)a->since + 1);
+    return recovered ? a->since + 1 : UINT64_MAX;
+}
+
+// Rows are facts like live entries, one after the other.
+void hear_history(struct world *w, struct client *c, const struct heard *h)
+{
+    struct asked a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_HISTORY);
+    int room = heard_room(w, c, h);
+    uint64_t before = 0;
+    str list = heard_raw(h, "history"), row;
+    if (room != a.room)
+        trace_fail(w, c, "ORDER: history of another room than was asked for");
+    char epoch_text[EPOCH_MAX];
+    int epoch = truth_epoch(w, room, heard_string(w, c, h, "epoch", epoch_text, sizeof epoch_text));
+    if (c->seats[room].on && epoch != c->seats[room].epoch)
+        trace_fail(w, c, "ORDER: history of %s is of another epoch than the room one is in",
+                   w->room_names[room]);
+    uint64_t first = history_since(w, c, h, &a, room, epoch);
+    while (heard_next(&list, &row)) {
+        struct heard e;
+        char scratch[32];
+        heard_scan(w, c, row, &e);
+        uint8_t kind = hear_kind(heard_string(w, c, &e, "type", scratch, sizeof scratch));
+        uint64_t offset = heard_offset(w, c, &e, "offset");
+        if (heard_room(w, c, &e) != room)
+            trace_fail(w, c, "ISOLATION: history of %s has a row of another room", w->room_names[room]);
+        if (before == 0 && first != 0 && offset != first)
+            trace_fail(w, c, "RESUME: history of %s begins at offset %llu", w->room_names[room],
+                       (unsigned long long)offset);
+        if (before != 0 && offset != before + 1)
+            trace_fail(w, c, "ORDER: history of %s goes from offset %llu to %llu", w->room_names[room],
+                       (unsigned long long)before, (unsigned long long)offset);
+        before = offset;
+        struct fact f = fact_of(w, c, &e, kind);
+        truth_observe(w, c, room, epoch, offset, &f);
+    }
+}
+
+// The rows of `members`; ret has room for all. True if the client itself is among them, connected.
+static bool member_rows(struct world *w, struct client *c, const struct heard *h, struct member_row *ret,
+                        uint32_t *ret_n)
+{
+    str list = heard_raw(h, "members"), row;
+    bool self = false;
+    *ret_n = 0;
+    while (heard_next(&list, &row)) {
+        struct heard m;
+        char scratch[USER_ID_MAX + USER_NAME_MAX];
+        heard_scan(w, c, row, &m);
+        if (*ret_n == ROWS_MAX)
+            trace_fail(w, c, "BOUNDS: more members than there are people");
+        str user = heard_string(w, c, &m, "user", scratch, USER_ID_MAX);
+        bool connected = heard_true(&m, "connected");
+        if (connected != (heard_number(w, c, &m, "sessions") != 0))
+            trace_fail(w, c, "PRESENCE: a member without a session is connected, or the other way round");
+        self = self || (connected && str_eq(user, str_from_cstr(c->user)));
+        str name = heard_string(w, c, &m, "name", scratch + USER_ID_MAX, USER_NAME_MAX);
+        ret[(*ret_n)++] = (struct member_row){truth_hash(user), truth_hash(name), connected};
+    }
+    return self;
+}
+
+void hear_members(struct world *w, struct client *c, const struct heard *h)
+{
+    struct asked a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_MEMBERS);
+    int room = heard_room(w, c, h);
+    struct member_row rows[ROWS_MAX];
+    uint32_t n;
+    bool more = heard_raw(h, "next").p != NULL;
+    if (room != a.room)
+        trace_fail(w, c, "ORDER: members of another room than was asked for");
+    bool self = member_rows(w, c, h, rows, &n);
+    if (!c->seats[room].on)
+        return;
+    if (!self && !more)
+        trace_fail(w, c, "PRESENCE: a member of %s is not among its connected members", w->room_names[room]);
+    if (c->seats[room].epoch == a.head_epoch)
+        ledger_check_members(w, c, room, a.head_epoch, a.head, truth_numbering(w, room, a.head_epoch)->head,
+                             rows, n, more);
+}
+
+// Who and how many are in the room, as of the offset of the reply.
+void hear_joined_members(struct world *w, struct client *c, const struct heard *h, int room, int epoch)
+{
+    struct member_row rows[ROWS_MAX];
+    uint32_t n;
+    uint64_t offset = heard_offset(w, c, h, "offset");
+    ledger_check_count(w, c, room, epoch, offset, heard_number(w, c, h, "members_count"));
+    if (heard_raw(h, "members").p == NULL)
+        return;
+    member_rows(w, c, h, rows, &n);
+    ledger_check_members(w, c, room, epoch, offset, offset, rows, n, false);
+}
