@@ -19,12 +19,24 @@ static void check_all_answered(struct world *w, const struct client *c)
     }
 }
 
+// Who failed the connection does not wait for an answer: FIN goes right behind the close frame, whatever the peer does or
+// does not do (RFC 6455 section 7.1.7), and so it is on its way before the frame is here.
+static void check_failed_shut(struct world *w, const struct client *c)
+{
+    bool failed = c->close_code == WS_CLOSE_PROTOCOL || c->close_code == WS_CLOSE_UNSUPPORTED ||
+                  c->close_code == WS_CLOSE_BAD_DATA || c->close_code == WS_CLOSE_TOO_BIG;
+    if (failed && !c->link->server_shut && !c->link->server_closed)
+        trace_fail(w, c, "CLOSE: no FIN behind the close frame %u of a failed connection", c->close_code);
+}
+
 static void on_close_frame(struct world *w, struct client *c, str payload)
 {
     str reason;
     if (ws_close_decode(payload, &c->close_code, &reason) != OK)
         trace_fail(w, c, "PROTOCOL: the server sent a malformed close frame");
     trace_note(w, c, "close frame %u %.*s", c->close_code, STR_ARG(reason));
+    if (!c->close_sent)
+        check_failed_shut(w, c);
     if (c->close_sent && c->close_code == WS_CLOSE_NORMAL)
         check_all_answered(w, c);
     w->counts.closed_by_server += !c->close_sent;

@@ -19,7 +19,7 @@ const char *sim_mutation_name(enum sim_mutation m)
         "hide gap",     "lie recovered",  "drop text line", "swap text lines", "late",
         "double key",   "keep half-open", "leak",           "lose drain",      "wrong sender",
         "drop direct",  "repeat direct",  "stray direct",   "deny direct",     "lose member",
-        "extra member", "rename member",  "away member",    "wrong count"};
+        "extra member", "rename member",  "away member",    "wrong count",     "always due"};
     _Static_assert(sizeof names / sizeof *names == MUTATE_COUNT, "a name for each");
     return names[m];
 }

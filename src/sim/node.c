@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { IDLE_TURNS_MAX = 12 };
+
 static void host_random(void *ctx, void *p, size_t n)
 {
     struct world *w = ctx;
@@ -102,7 +104,7 @@ bool node_has_work(struct world *w, const struct node *n)
     return false;
 }
 
-uint64_t node_due_ms(const struct node *n) { return shard_next_due_ms(n->shard); }
+uint64_t node_due_ms(const struct node *n) { return n->always_due ? 0 : shard_next_due_ms(n->shard); }
 
 // --- in
 
@@ -145,10 +147,12 @@ static void take_bytes(struct world *w, struct node *n, struct link *l)
 static void take_link(struct world *w, struct node *n, struct link *l)
 {
     if (!l->accepted) {
+        n->deeds += link_has_work(w, l);
         if (link_has_work(w, l))
             take_accept(w, n, l);
         return;
     }
+    n->deeds += link_has_work(w, l);
     if (link_broken(w, l)) {
         l->broken_told = true;
         shard_on_broken(n->shard, l->conn);
@@ -174,6 +178,7 @@ static void take_mail(struct world *w, struct node *n, uint32_t from)
         return;
     while (taken < box->n && box->v[taken].due_ms <= w->now_ms && !(taken != 0 && chance(w, 50)))
         shard_on_mail(n->shard, box->v[taken++].mail);
+    n->deeds += taken;
     box->n -= taken;
     memmove(box->v, box->v + taken, box->n * sizeof *box->v);
 }
@@ -201,6 +206,7 @@ static void give_mail(struct world *w, struct node *n, uint32_t to)
         struct mail *m = shard_pull_mail(n->shard, to);
         if (m == NULL)
             return;
+        n->deeds++;
         uint64_t due = w->now_ms + (w->plan.mail_delay_ms == 0 ? 0 : roll(w, w->plan.mail_delay_ms + 1));
         if (box->n != 0 && box->v[box->n - 1].due_ms > due)
             due = box->v[box->n - 1].due_ms;
@@ -236,6 +242,7 @@ static void write_link(struct world *w, struct node *n, uint32_t conn)
         return;
     }
     size_t taken = link_takes(w, l, total), left = taken;
+    n->deeds++;
     for (size_t i = 0; i < count && left > 0; i++) {
         size_t part = spans[i].n < left ? spans[i].n : left;
         pipe_put(w, &l->down, spans[i].p, part);
@@ -261,12 +268,15 @@ static void give_ends(struct world *w, struct node *n)
 {
     uint32_t conn;
     bool abortive;
-    while (shard_pull_shutdown(n->shard, &conn))
+    while (shard_pull_shutdown(n->shard, &conn)) {
+        n->deeds++;
         if (n->conns[conn] != NULL)
             n->conns[conn]->server_shut = true;
+    }
     while (shard_pull_closed(n->shard, &conn, &abortive)) {
         struct link *l = n->conns[conn];
         ASSERT(l != NULL);
+        n->deeds++;
         n->conns[conn] = NULL;
         if (l->vanished && w->clients[l->owner].temper != TEMPER_FLOODING &&
             mutate_is(w, MUTATE_KEEP_HALF_OPEN) && mutate_now(w, NULL)) {
@@ -279,9 +289,11 @@ static void give_ends(struct world *w, struct node *n)
         if (l->vanished)
             w->counts.half_open_found++;
     }
-    while (shard_pull_reread(n->shard, &conn))
+    while (shard_pull_reread(n->shard, &conn)) {
+        n->deeds++;
         if (n->conns[conn] != NULL)
             n->conns[conn]->paused = false;
+    }
 }
 
 // In some turns memory ends after so many more bytes, perhaps at once: any allocation may be the one that fails.
@@ -292,10 +304,8 @@ static void tighten_memory(struct world *w)
     w->vmem.mem.bytes_max = tight ? mem_used(&w->vmem.mem) + roll(w, leave[roll(w, 5)]) : 0;
 }
 
-void node_turn(struct world *w, struct node *n)
+static void take_turn(struct world *w, struct node *n)
 {
-    w->counts.turns++;
-    tighten_memory(w);
     shard_turn_begin(n->shard, w->now_ms, w->wall_ms, 0);
     take_all(w, n);
     shard_turn_end(n->shard);
@@ -305,5 +315,36 @@ void node_turn(struct world *w, struct node *n)
     give_bytes(w, n);
     shard_on_written(n->shard, w->now_ms * 1000000);
     give_ends(w, n);
+}
+
+// A driver takes the next turn at once when a shard says that it is due: one that says so for ever and does nothing is
+// a core at full load. What is done in a turn comes in, goes out, or is counted (a deadline, a timer, an entry).
+static void check_idle(struct world *w, struct node *n, const struct metrics *before)
+{
+    struct metrics now;
+    memcpy(&now, shard_metrics(n->shard), sizeof now);
+    now.mail_full = before->mail_full; // to be told "not now" once more is nothing done
+    bool idle = node_due_ms(n) <= w->now_ms && memcmp(before, &now, sizeof now) == 0;
+    n->idle_turns = idle ? n->idle_turns + 1 : 0;
+    if (n->idle_turns >= IDLE_TURNS_MAX)
+        trace_fail(w, NULL, "BUSY: shard %u said %u times in a row that it is due, and did nothing", n->index,
+                   n->idle_turns);
+}
+
+void node_turn(struct world *w, struct node *n)
+{
+    w->counts.turns++;
+    tighten_memory(w);
+    if (mutate_is(w, MUTATE_ALWAYS_DUE) && mutate_now(w, NULL))
+        n->always_due = true;
+    bool due = node_due_ms(n) <= w->now_ms;
+    uint64_t deeds = n->deeds;
+    struct metrics before;
+    memcpy(&before, shard_metrics(n->shard), sizeof before);
+    take_turn(w, n);
+    if (n->deeds != deeds)
+        n->idle_turns = 0;
+    else if (due)
+        check_idle(w, n, &before);
     ledger_read(w, n);
 }

@@ -52,6 +52,7 @@ enum sim_mutation {
     MUTATE_RENAME_MEMBER, // one has another's name
     MUTATE_AWAY_MEMBER,   // one who is connected is listed as away
     MUTATE_WRONG_COUNT,   // a room is said to have more members than it has
+    MUTATE_ALWAYS_DUE,    // a shard says that it has work, for ever
     MUTATE_COUNT
 };
 

@@ -294,6 +294,9 @@ struct node {
     bool writes_left; // the budget of writes ended before the writes: another turn follows at once
     uint64_t drain_ms, last_1012_ms;
     uint32_t closed_1012;
+    uint64_t deeds;      // what came in and went out
+    uint32_t idle_turns; // in a row: it was due, did nothing, and is due again
+    bool always_due;     // by mutation
 };
 
 struct letter {
@@ -414,7 +417,7 @@ void act(struct world *w, struct client *c);
 void act_on_open(struct world *w, struct client *c);
 void hostile_act(struct world *w, struct client *c);
 
-// --- what clients hear (hear_json.c, hear_text.c, mutate.c)
+// --- what clients hear (hear_json.c, hear_rows.c, hear_text.c, mutate.c)
 void hear_json(struct world *w, struct client *c, str message);
 void hear_line(struct world *w, struct client *c, str line);
 // Between the reader and the above: what the chosen mutation does with it.
