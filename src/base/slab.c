@@ -71,6 +71,7 @@ void slab_deinit(struct slab *s)
     s->chunk_cap = 0;
     s->count = 0;
     s->high = 0;
+    s->cells = 0;
     s->open = s->empty = SLAB_NONE;
 }
 
@@ -106,6 +107,13 @@ static void chunk_unlink(struct slab *s, uint32_t *head, uint32_t i)
 
 // --- cells of a chunk
 
+// Of the last one only those that the limit allows.
+static uint32_t chunk_cells(const struct slab *s, uint32_t i)
+{
+    uint64_t first = (uint64_t)i << s->shift, end = first + s->per_chunk;
+    return (uint32_t)((end > s->count_max ? s->count_max : end) - first);
+}
+
 // All in its free list, lowest first; of the last chunk only those that the limit allows.
 static bool cells_make(struct slab *s, uint32_t i)
 {
@@ -124,6 +132,7 @@ static bool cells_make(struct slab *s, uint32_t i)
         ASAN_POISON_MEMORY_REGION(cell + 1, s->size);
     }
     c->free_head = (uint32_t)first;
+    s->cells += (uint32_t)(end - first);
     return true;
 }
 
@@ -157,12 +166,27 @@ static bool slab_more(struct slab *s)
     return true;
 }
 
+bool slab_kept(struct slab *s)
+{
+    while (s->cells - s->count < s->keep && s->cells < s->count_max)
+        if (!slab_more(s))
+            return false;
+    return true;
+}
+
+bool slab_keep(struct slab *s, uint32_t count)
+{
+    s->keep = count;
+    return slab_kept(s);
+}
+
 static void chunk_give_back(struct slab *s, uint32_t i)
 {
     struct slab_chunk *c = &s->chunks[i];
     for (uint32_t k = c->free_head; k != SLAB_NONE; k = slab_cell_at(s, k)->next_free)
         if (slab_cell_at(s, k)->gen > c->gen)
             c->gen = slab_cell_at(s, k)->gen;
+    s->cells -= chunk_cells(s, i);
     cells_free(s, c);
     chunk_unlink(s, &s->open, i);
     chunk_link(s, &s->empty, i);
@@ -202,7 +226,8 @@ void slab_free(struct slab *s, uint32_t index)
     c->used--;
     s->count--;
     ASAN_POISON_MEMORY_REGION(cell + 1, s->size);
-    if (c->used == 0 && (c->prev != SLAB_NONE || c->next != SLAB_NONE))
+    bool last = c->prev == SLAB_NONE && c->next == SLAB_NONE;
+    if (c->used == 0 && !last && s->cells - chunk_cells(s, i) >= s->count + s->keep)
         chunk_give_back(s, i);
 }
 
@@ -226,14 +251,15 @@ void slab_check(const struct slab *s)
 {
     ASSERT(s->count <= s->count_max && s->high <= s->count_max);
     ASSERT(s->high <= (uint64_t)s->chunk_count << s->shift);
-    uint32_t used = 0, open = 0, empty = 0;
+    uint32_t used = 0, cells = 0, open = 0, empty = 0;
     for (uint32_t i = 0; i < s->chunk_count; i++) {
         bool there = s->chunks[i].cells != NULL;
         used += there ? chunk_check(s, i) : 0;
+        cells += there ? chunk_cells(s, i) : 0;
         open += there && s->chunks[i].free_head != SLAB_NONE;
         empty += !there;
     }
-    ASSERT(used == s->count);
+    ASSERT(used == s->count && cells == s->cells);
     for (uint32_t i = s->open; i != SLAB_NONE; i = s->chunks[i].next)
         ASSERT(s->chunks[i].cells != NULL && s->chunks[i].free_head != SLAB_NONE && open-- > 0);
     for (uint32_t i = s->empty; i != SLAB_NONE; i = s->chunks[i].next)

@@ -16,6 +16,9 @@
 //   2. a chunk with room is in the list of open chunks, one that was given back in the list of void ones, a full one in
 //      neither; high <= count_max.
 //
+// slab_keep makes a pool get its next chunk while some objects are left, and not give the last ones back: so there are a
+// few when memory is out, and who takes one can see (slab_kept) that it is of those.
+//
 // Objects are aligned to 8 bytes. A generation repeats after 2^31 uses of the same object.
 // Limits: `count_max` objects. Errors: SLAB_NONE from slab_alloc at the limit or when memory is out.
 // Thread: the owner's only.
@@ -55,7 +58,9 @@ struct slab {
     uint32_t size;        // bytes of one object, rounded up to 8
     uint32_t count;       // in use
     uint32_t count_max;
-    uint32_t high; // all indices are below it
+    uint32_t high;  // all indices are below it
+    uint32_t cells; // of the chunks that are there, in use or not
+    uint32_t keep;  // so many of them free, where memory allows it
 };
 
 void slab_init(struct slab *s, struct mem *m, size_t object_size, uint32_t count_max);
@@ -65,6 +70,10 @@ void slab_deinit(struct slab *s); // frees all chunks; objects must need no clea
 uint32_t slab_alloc(struct slab *s);
 // The object must be in use (asserted): freeing twice is caught.
 void slab_free(struct slab *s, uint32_t index);
+// From here on so many are free besides those in use, up to the limit. False while that cannot be, as memory is out.
+bool slab_keep(struct slab *s, uint32_t count);
+// Likewise, tried anew; for after an allocation.
+bool slab_kept(struct slab *s);
 size_t slab_bytes(const struct slab *s); // taken from mem
 // Asserts the invariants; O(high), for tests and the simulator.
 void slab_check(const struct slab *s);

@@ -54,31 +54,31 @@ static enum err conn_peer_set(struct shard *sh, struct conn *c, const struct pee
     return OK;
 }
 
-enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer,
-                         uint32_t *ret_conn)
+static void conn_gone(struct shard *sh, uint32_t index, bool cut);
+
+// Memory is out. Who has been let in like this before makes room.
+static void conn_make_guest(struct shard *sh, uint32_t index)
 {
-    if (sh->draining)
-        return ERR_LIMIT;
-    uint32_t index = slab_alloc(&sh->conns);
-    if (index == SLAB_NONE && sh->conns.count < sh->settings->connections_max)
-        return ERR_NOMEM;
-    if (index == SLAB_NONE) {
-        metric_add(&sh->metrics->limit_connections, 1);
-        return ERR_LIMIT;
-    }
+    struct ref away, cut;
+    reserve_guest(&sh->reserve, (struct ref){index, slab_gen(&sh->conns, index)}, &away, &cut);
+    conn_at(sh, index)->guest = true;
+    if (slab_get(&sh->conns, away.index, away.gen) != NULL)
+        conn_starve(sh, away.index, "a connection");
+    const struct conn *c = slab_get(&sh->conns, cut.index, cut.gen);
+    if (c != NULL && c->ending != ENDING_OPEN && c->out.head == NULL) // it has been told why
+        conn_gone(sh, cut.index, false);
+    deadline_arm(&sh->deadlines, index, sh->now_ms, RESERVE_GUEST_MS);
+}
+
+static void conn_begin(struct shard *sh, uint32_t index, enum transport transport)
+{
     struct conn *c = conn_at(sh, index);
-    if (conn_peer_set(sh, c, peer) != OK) {
-        slab_free(&sh->conns, index);
-        return ERR_NOMEM;
-    }
-    c->address = peer->print;
     gate_open(sh, c);
     c->heard_tick = tick_at(sh->now_ms);
     metric_add(&sh->metrics->connections, 1);
     metric_add(&sh->metrics->connections_accepted, 1);
     shard_notice(sh, NOTICE_CONNECTION_OPENED, index, 0, transport == TRANSPORT_LINE ? "text" : "http",
                  STR_NONE);
-    *ret_conn = index;
     if (transport == TRANSPORT_LINE) {
         c->phase = PHASE_LINE;
         c->dialect = DIALECT_TEXT_LINE;
@@ -89,6 +89,29 @@ enum err shard_on_accept(struct shard *sh, enum transport transport, const struc
         http_scanner_init(&c->http);
         deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->handshake_ms);
     }
+}
+
+enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer,
+                         uint32_t *ret_conn)
+{
+    if (sh->draining)
+        return ERR_DENIED;
+    uint32_t index = slab_alloc(&sh->conns);
+    if (index == SLAB_NONE)
+        return sh->conns.count < sh->settings->connections_max ? ERR_NOMEM : ERR_LIMIT;
+    struct conn *c = conn_at(sh, index);
+    bool named = conn_peer_set(sh, c, peer) == OK;
+    bool guest = !slab_kept(&sh->conns) || !named || peer->uncounted;
+    if (guest && transport == TRANSPORT_LINE) {
+        conn_release(sh, c);
+        slab_free(&sh->conns, index);
+        return ERR_NOMEM;
+    }
+    c->address = peer->print;
+    conn_begin(sh, index, transport);
+    if (guest)
+        conn_make_guest(sh, index);
+    *ret_conn = index;
     return OK;
 }
 
@@ -160,7 +183,10 @@ void conn_end(struct shard *sh, uint32_t index, enum close_reason why)
         return;
     bool waited = c->parked;
     conn_leave_open(sh, index, why);
-    deadline_arm(&sh->deadlines, index, sh->now_ms, sh->settings->close_ms);
+    uint32_t close_ms = sh->settings->close_ms;
+    if (c->guest && close_ms > RESERVE_GUEST_MS)
+        close_ms = RESERVE_GUEST_MS;
+    deadline_arm(&sh->deadlines, index, sh->now_ms, close_ms);
     if (c->out.head != NULL)
         conn_mark_dirty(sh, index);
     if (waited) // the peer's close frame may be among what waited
@@ -247,6 +273,10 @@ void conn_on_deadline(struct shard *sh, uint32_t index)
     }
     switch ((enum conn_phase)c->phase) {
     case PHASE_HTTP:
+        if (c->guest) {
+            conn_starve(sh, index, "a connection");
+            break;
+        }
         if (c->in != NULL || c->out.head != NULL || c->in_body) {
             buf_reset(&sh->http, SEGMENT_BYTES_MAX);
             http_put_error(&sh->http, 408, STR("The request did not arrive in time."), true,

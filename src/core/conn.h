@@ -139,6 +139,7 @@ struct conn {
     bool in_body : 1;      // HTTP: `refused` is in use, not `http`
     bool judged : 1;       // LINE: its first line was no other protocol's
     bool room_waits : 1;   // it was refused a new room; room_wait_ms says until when
+    bool guest : 1;        // there was no memory for it: one HTTP answer (core/reserve.h)
     bool cut : 1;          // ended with something still to say, or nobody to say it to: the socket is reset
     uint8_t closed_reason; // enum close_reason
     uint16_t close_code;

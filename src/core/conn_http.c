@@ -39,10 +39,11 @@ static str about_field(const char *text, str value, char ret[PROBLEM_SENTENCE_MA
 
 static bool http_has_body(const struct http_request *rq) { return rq->chunked || rq->content_length != 0; }
 
-static void http_keep_alive(struct shard *sh, const struct http_request *rq, struct http_response *rs,
-                            size_t n)
+static void http_keep_alive(struct shard *sh, uint32_t index, const struct http_request *rq,
+                            struct http_response *rs, size_t n)
 {
-    rs->keep_alive = rq->keep_alive && !http_has_body(rq) && !sh->draining;
+    bool guest = conn_at(sh, index)->guest; // it has its place for one answer
+    rs->keep_alive = rq->keep_alive && !guest && !http_has_body(rq) && !sh->draining;
     rs->content_length = n;
     rs->wall_s = sh->wall_ms / 1000;
 }
@@ -63,7 +64,7 @@ static void http_answer(struct shard *sh, uint32_t index, const struct http_requ
                         struct http_response *rs, str body, bool body_static)
 {
     bool head_only = str_eq(rq->method, STR("HEAD")) || rs->status == 304;
-    http_keep_alive(sh, rq, rs, body.n);
+    http_keep_alive(sh, index, rq, rs, body.n);
     if (rs->status >= 400)
         metric_add(&sh->metrics->http_errors, 1);
     struct buf *head = body_static ? &sh->http : &sh->encode; // where the body is not
@@ -111,7 +112,7 @@ static bool http_metrics_reserved(struct shard *sh, uint32_t index, const struct
         return false;
     sh->host->metrics_page(sh->host->ctx, page);
     size_t body_n = page->n;
-    http_keep_alive(sh, rq, rs, body_n);
+    http_keep_alive(sh, index, rq, rs, body_n);
     buf_reset(&sh->encode, SEGMENT_BYTES_MAX);
     http_put_head(&sh->encode, rs);
     str head = buf_str(&sh->encode);
@@ -218,6 +219,11 @@ static void upgrade(struct shard *sh, uint32_t index, const struct http_request 
     struct ws_handshake h;
     if (ws_handshake_check(rq, &h) != 101) {
         upgrade_refuse(sh, index, rq, h.status, h.reason);
+        return;
+    }
+    if (c->guest) {
+        metric_add(&sh->metrics->limit_memory, 1);
+        upgrade_refuse(sh, index, rq, 503, "The server is out of memory; try again later.");
         return;
     }
     if (sh->draining) {

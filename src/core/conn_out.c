@@ -13,13 +13,17 @@ static const char http_words[] = "HTTP/1.1 503 Service Unavailable\r\n"
 static const char ws_words[] = "\x88\x0f\x03\xf5out of memory"; // WS_CLOSE_TRY_LATER
 static const char line_words[] = "* closing: out of memory\n";
 
-// Says why, where nothing else is waiting to be said: a queue that memory ended in may be long, and must go at once.
+enum { LAST_QUEUE_MAX = 4096 };
+
+// Says why, where little else is waiting to be said: a queue that memory ended in may be long, and must go at once. Of an
+// HTTP answer it cannot be known whether its end is in the queue.
 static bool say_last_words(struct shard *sh, uint32_t index)
 {
     struct conn *c = conn_at(sh, index);
     bool ws = c->phase == PHASE_WS || c->phase == PHASE_ECHO;
     str words = c->phase == PHASE_HTTP ? STR(http_words) : ws ? STR(ws_words) : STR(line_words);
-    if (c->out.head != NULL || !reserve_say(&sh->reserve, &c->out, words))
+    if ((c->out.head != NULL && !ws) || c->out.bytes > LAST_QUEUE_MAX || c->ws_close_sent ||
+        !reserve_say(&sh->reserve, &c->out, words))
         return false;
     if (ws) {
         c->close_code = WS_CLOSE_TRY_LATER;

@@ -12,6 +12,8 @@ static struct out_node *node_at(const struct reserve *r, uint32_t i)
 enum err reserve_init(struct reserve *r, struct mem *m)
 {
     *r = (struct reserve){0};
+    for (uint32_t i = 0; i < RESERVE_GUESTS; i++)
+        r->guests[i] = REF_NONE;
     buf_init(&r->page, m, RESERVE_PAGE_BYTES);
     r->nodes = mem_zalloc(m, (1 + RESERVE_WORDS) * sizeof(struct out_node));
     if (r->nodes == NULL || buf_reserve(&r->page, RESERVE_PAGE_BYTES) == NULL)
@@ -50,6 +52,14 @@ bool reserve_say(struct reserve *r, struct outq *q, str words)
         return false;
     outq_put_lent(q, words, &r->words_free);
     return true;
+}
+
+void reserve_guest(struct reserve *r, struct ref guest, struct ref *ret_away, struct ref *ret_cut)
+{
+    *ret_cut = r->guests[r->guest_at];
+    *ret_away = r->guests[(r->guest_at + RESERVE_GUESTS / 2) % RESERVE_GUESTS];
+    r->guests[r->guest_at] = guest;
+    r->guest_at = (r->guest_at + 1) % RESERVE_GUESTS;
 }
 
 struct buf *reserve_page(struct reserve *r)

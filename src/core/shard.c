@@ -100,8 +100,8 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
     buf_init(&sh->reply, mem, 0);
     buf_init(&sh->http, mem, 0);
     sh->metrics = mem_zalloc(mem, sizeof *sh->metrics);
-    bool reserved = reserve_init(&sh->reserve, mem) == OK && reserve_head(&sh->encode) &&
-                    reserve_head(&sh->http) && reserve_head(&sh->reply);
+    bool reserved = reserve_init(&sh->reserve, mem) == OK && slab_keep(&sh->conns, RESERVE_CONNS) &&
+                    reserve_head(&sh->encode) && reserve_head(&sh->http) && reserve_head(&sh->reply);
     if (!reserved || sh->metrics == NULL || !shard_lists_init(sh)) {
         shard_destroy(sh);
         return NULL;

@@ -55,6 +55,7 @@ enum transport { TRANSPORT_HTTP, TRANSPORT_LINE };
 struct peer {
     char text[56];
     uint32_t print;
+    bool uncounted; // for want of memory: it may only be a guest (core/reserve.h)
 };
 
 // Something worth a log line. Strings borrow for the duration of the call and hold peers' bytes: escape them.
@@ -113,7 +114,8 @@ void shard_turn_began_ns(struct shard *sh, uint64_t now_ns);
 // The turn's writes are made: one sample for each room that was flushed here, from the append of its oldest entry.
 void shard_on_written(struct shard *sh, uint64_t now_ns);
 
-// A new connection. ERR_LIMIT when the pool is full or draining, ERR_NOMEM; the driver then closes the socket.
+// A new connection. ERR_LIMIT when the pool is full, ERR_DENIED when draining, ERR_NOMEM; the driver then says so, counts
+// it and closes the socket.
 enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer,
                          uint32_t *ret_conn) WARN_UNUSED;
 // Bytes that arrived. They are unmasked in place and not kept after the call. Returns false when the connection

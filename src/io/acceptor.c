@@ -28,7 +28,10 @@ static int spare_open(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 void acceptor_init(struct acceptor *a, int epoll_fd)
 {
-    *a = (struct acceptor){.state = ACCEPTOR_OPEN, .pause_ms = ACCEPT_PAUSE_MIN_MS, .spare_fd = spare_open()};
+    *a = (struct acceptor){.state = ACCEPTOR_OPEN,
+                           .pause_ms = ACCEPT_PAUSE_MIN_MS,
+                           .spare_fd = spare_open(),
+                           .arm_due_ms = UINT64_MAX};
     refusals_init(&a->refusals, epoll_fd);
 }
 
@@ -40,28 +43,41 @@ enum err acceptor_add(struct loop *l, int fd, enum transport transport)
     a->listeners[index].fd = fd;
     a->listeners[index].transport = transport;
     a->listeners[index].ready = false;
+    a->listeners[index].armed = true;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = event_tag(EVENT_LISTENER, index)};
     return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? OK : ERR_LIMIT;
 }
 
 void acceptor_on_listener(struct loop *l, uint32_t index) { l->acceptor.listeners[index].ready = true; }
 
-// Arms or disarms the listeners in epoll, as the state wants it.
-static void state_set(struct loop *l, enum acceptor_state state, uint64_t due_ms)
+// Arms or disarms the listeners in epoll, as the state wants it. What the kernel refuses is tried again in the next
+// turn, and at the latest after ACCEPT_PAUSE_MAX_MS: until then connections wait in the queue, or wake us for nothing.
+static void listeners_arm(struct loop *l)
 {
     struct acceptor *a = &l->acceptor;
-    bool was_armed = a->state == ACCEPTOR_OPEN;
-    a->state = state;
-    a->due_ms = due_ms;
-    if (was_armed == (state == ACCEPTOR_OPEN))
-        return;
+    bool armed = a->state == ACCEPTOR_OPEN;
+    int cause = 0;
     for (uint32_t i = 0; i < a->listener_count; i++) {
-        struct epoll_event event = {.events = was_armed ? 0 : EPOLLIN,
-                                    .data.u64 = event_tag(EVENT_LISTENER, i)};
-        int failed = epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, a->listeners[i].fd, &event);
-        ASSERT(failed == 0); // a modification needs no memory
+        if (a->listeners[i].armed == armed)
+            continue;
+        struct epoll_event event = {.events = armed ? EPOLLIN : 0, .data.u64 = event_tag(EVENT_LISTENER, i)};
+        if (epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, a->listeners[i].fd, &event) != 0) {
+            cause = errno;
+            continue;
+        }
+        a->listeners[i].armed = armed;
         a->listeners[i].ready = false;
     }
+    if (cause != 0 && a->arm_due_ms == UINT64_MAX)
+        loop_io_notice(l, IO_NOTICE_ACCEPT, (uint64_t)cause, "");
+    a->arm_due_ms = cause != 0 ? l->clock.now_ms + ACCEPT_PAUSE_MAX_MS : UINT64_MAX;
+}
+
+static void state_set(struct loop *l, enum acceptor_state state, uint64_t due_ms)
+{
+    l->acceptor.state = state;
+    l->acceptor.due_ms = due_ms;
+    listeners_arm(l);
 }
 
 // The peer or the network broke this one connection; the next may be well. accept(2), "Error handling".
@@ -140,9 +156,7 @@ static void refuse_memory(struct loop *l, uint32_t index, int fd)
 static void hand_over(struct loop *l, uint32_t index, int fd, const struct peer *peer, uint32_t ticket)
 {
     uint32_t conn = 0;
-    enum err e = traffic_reserve(l);
-    if (e == OK)
-        e = shard_on_accept(l->shard, l->acceptor.listeners[index].transport, peer, &conn);
+    enum err e = shard_on_accept(l->shard, l->acceptor.listeners[index].transport, peer, &conn);
     if (e == OK) {
         traffic_open(l, conn, fd, ticket);
         return;
@@ -150,6 +164,8 @@ static void hand_over(struct loop *l, uint32_t index, int fd, const struct peer 
     loop_wake_waiting(l, admission_leave(&l->shared->admission, ticket));
     if (e == ERR_NOMEM)
         refuse_memory(l, index, fd);
+    else if (e == ERR_DENIED)
+        refuse(l, index, fd, REFUSAL_DRAIN);
     else
         refuse_full(l, index, fd);
 }
@@ -158,25 +174,24 @@ static void hand_over(struct loop *l, uint32_t index, int fd, const struct peer 
 static void admit(struct loop *l, uint32_t index, int fd, const struct address *from)
 {
     struct address_key key = address_key(from);
-    struct peer peer;
+    struct peer peer = {0};
     _Static_assert(sizeof peer.text >= ADDRESS_TEXT_MAX, "a peer's text holds an address");
     address_format(from, peer.text);
     peer.print = admission_print(&l->shared->admission, &key);
 
     uint32_t ticket;
     enum err e = admission_enter(&l->shared->admission, &key, &ticket);
-    if (e == OK) {
-        hand_over(l, index, fd, &peer, ticket);
-        return;
-    }
-    loop_wake_waiting(l, admission_cancel(&l->shared->admission));
     if (e == ERR_LIMIT) {
+        loop_wake_waiting(l, admission_cancel(&l->shared->admission));
         metric_add(&l->metrics->limit_address, 1);
         loop_io_notice(l, IO_NOTICE_ADDRESS, 0, peer.text);
         refuse(l, index, fd, REFUSAL_ADDRESS);
-    } else {
-        refuse_memory(l, index, fd);
+        return;
     }
+    peer.uncounted = e != OK;
+    if (peer.uncounted)
+        ticket = admission_enter_uncounted(&l->shared->admission);
+    hand_over(l, index, fd, &peer, ticket);
 }
 
 // Takes connections from one queue: as many as there are slots for, and the first `refusable` in any case.
@@ -294,6 +309,8 @@ void acceptor_turn(struct loop *l)
 {
     struct acceptor *a = &l->acceptor;
     refusals_expire(&a->refusals, l->clock.now_ms);
+    if (a->arm_due_ms != UINT64_MAX)
+        listeners_arm(l);
     switch (a->state) {
     case ACCEPTOR_OPEN:
         turn_open(l);
@@ -319,6 +336,8 @@ uint64_t acceptor_next_due_ms(const struct loop *l)
 {
     const struct acceptor *a = &l->acceptor;
     uint64_t due = refusals_next_due_ms(&a->refusals);
+    if (a->arm_due_ms < due)
+        due = a->arm_due_ms;
     bool timed = a->state == ACCEPTOR_WAITING || a->state == ACCEPTOR_PAUSED;
     return timed && a->due_ms < due ? a->due_ms : due;
 }
@@ -346,7 +365,7 @@ void acceptor_shutdown(struct loop *l)
     }
     a->listener_count = 0;
     a->state = ACCEPTOR_CLOSED;
-    a->due_ms = UINT64_MAX;
+    a->due_ms = a->arm_due_ms = UINT64_MAX;
 }
 
 void acceptor_deinit(struct acceptor *a)

@@ -41,11 +41,13 @@ struct acceptor {
         int fd;
         enum transport transport;
         bool ready;            // epoll has reported it in this turn
+        bool armed;            // in epoll
         struct wait_line line; // in WAITING
     } listeners[LISTENERS_MAX];
     uint32_t listener_count;
     enum acceptor_state state;
-    uint64_t due_ms; // next step of the wait, or end of the pause
+    uint64_t due_ms;     // next step of the wait, or end of the pause
+    uint64_t arm_due_ms; // epoll did not take an arming: when to try again; else UINT64_MAX
     uint32_t pause_ms;
     int spare_fd;
     bool full_told; // one notice per wait, not per refused connection

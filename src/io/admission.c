@@ -10,6 +10,8 @@
 
 _Static_assert(SHARDS_MAX <= 64, "waiting shards are bits of a uint64_t");
 
+enum { UNCOUNTED = INT32_MAX }; // a ticket: no place has that index
+
 struct place {
     struct address_key key;
     uint32_t count;
@@ -130,16 +132,35 @@ enum err admission_enter(struct admission *a, const struct address_key *key, uin
     return e;
 }
 
+uint32_t admission_enter_uncounted(struct admission *a)
+{
+    pthread_mutex_lock(&a->lock);
+    ASSERT(a->connections > a->entered);
+    a->entered++;
+    a->uncounted++;
+    pthread_mutex_unlock(&a->lock);
+    return UNCOUNTED;
+}
+
+static void place_leave(struct admission *a, uint32_t index)
+{
+    struct place *place = slab_at(&a->places, index);
+    ASSERT(place->count > 0);
+    if (--place->count != 0)
+        return;
+    bool found = map_remove(&a->map, key_hash(a, &place->key), index);
+    ASSERT(found);
+    slab_free(&a->places, index);
+}
+
 uint64_t admission_leave(struct admission *a, uint32_t ticket)
 {
     pthread_mutex_lock(&a->lock);
-    struct place *place = slab_at(&a->places, ticket);
-    ASSERT(place->count > 0 && a->entered > 0);
-    if (--place->count == 0) {
-        bool found = map_remove(&a->map, key_hash(a, &place->key), ticket);
-        ASSERT(found);
-        slab_free(&a->places, ticket);
-    }
+    ASSERT(a->entered > 0 && (ticket != UNCOUNTED || a->uncounted > 0));
+    if (ticket == UNCOUNTED)
+        a->uncounted--;
+    else
+        place_leave(a, ticket);
     a->entered--;
     a->connections--;
     uint64_t waiting = take_waiting(a);
@@ -174,7 +195,7 @@ uint32_t admission_connections(struct admission *a)
 void admission_check(struct admission *a)
 {
     pthread_mutex_lock(&a->lock);
-    uint64_t sum = 0;
+    uint64_t sum = a->uncounted;
     for (uint32_t i = 0; i < a->places.high; i++)
         if (slab_used(&a->places, i)) {
             const struct place *place = slab_at(&a->places, i);

@@ -43,6 +43,7 @@ struct admission {
     uint64_t waiting;   // shards that found no slot
     struct map map;     // address key -> index in slab
     struct slab places; // struct place {key, count}
+    uint32_t uncounted; // entered without a place, for want of memory
 };
 
 void admission_init(struct admission *a, struct mem *mem, const struct siphash_key *hash_key,
@@ -59,6 +60,8 @@ uint64_t admission_cancel(struct admission *a);
 // stays reserved then.
 enum err admission_enter(struct admission *a, const struct address_key *key,
                          uint32_t *ret_ticket) WARN_UNUSED;
+// The same without a place among the addresses, where there is no memory for one.
+uint32_t admission_enter_uncounted(struct admission *a);
 // The connection with that ticket is gone. Returns the waiting shards, to be woken.
 uint64_t admission_leave(struct admission *a, uint32_t ticket);
 

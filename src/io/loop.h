@@ -115,9 +115,9 @@ struct loop {
     struct acceptor acceptor;
 
     struct conn *conns;
-    uint32_t conns_cap;
-    uint32_t conns_open;
-    uint32_t ready_head; // list of connections to read in the next turn, by conn.ready_next
+    uint32_t conns_cap;   // core's connections_max
+    uint32_t conns_begun; // those above have never been used, and are not written to
+    uint32_t ready_head;  // list of connections to read in the next turn, by conn.ready_next
     uint32_t ready_tail;
 
     uint8_t *recv_buf;
@@ -154,7 +154,6 @@ void loop_wake_waiting(struct loop *l, uint64_t shards);
 uint32_t loop_wait(struct loop *l);
 
 // traffic.c
-enum err traffic_reserve(struct loop *l) WARN_UNUSED; // room for one more connection
 enum err traffic_settings(struct loop *l, const struct settings *core) WARN_UNUSED;
 void traffic_open(struct loop *l, uint32_t conn, int fd, uint32_t ticket);
 void traffic_on_event(struct loop *l, uint32_t conn, uint32_t events);

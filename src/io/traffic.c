@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 enum {
-    CONNS_CAP_MIN = 256,
     RECV_BYTES_MIN = 4 * 1024,
     RECV_BYTES_MAX = 16 << 20,
 };
@@ -41,27 +40,32 @@ static void ready_push(struct loop *l, uint32_t index)
     l->ready_tail = index;
 }
 
-// Core's indices are dense: the next one is below the most connections that were open, rounded up to a chunk of core's
-// pool (base/slab.h), of which a whole number goes into any size of this array.
-enum err traffic_reserve(struct loop *l)
+// For as many as core may have, at once: a connection that comes when memory is out must have its place here. Pages
+// that no connection has been on cost nothing, so none is written to before.
+static enum err conns_reserve(struct loop *l, uint32_t connections_max)
 {
-    if (l->conns_open < l->conns_cap)
+    if (l->conns != NULL)
         return OK;
-    uint32_t cap = l->conns_cap ? l->conns_cap * 2 : CONNS_CAP_MIN;
-    struct conn *conns = mem_realloc(&l->mem, l->conns, l->conns_cap * sizeof *conns, cap * sizeof *conns);
-    if (!conns)
+    l->conns = mem_alloc(&l->mem, connections_max * sizeof *l->conns);
+    if (!l->conns)
         return ERR_NOMEM;
-    for (uint32_t i = l->conns_cap; i < cap; i++)
-        conns[i] = (struct conn){.fd = -1};
-    l->conns = conns;
-    l->conns_cap = cap;
+    l->conns_cap = connections_max;
     return OK;
+}
+
+static void conns_begin(struct loop *l, uint32_t index)
+{
+    ASSERT(index < l->conns_cap);
+    for (; l->conns_begun <= index; l->conns_begun++)
+        l->conns[l->conns_begun] = (struct conn){.fd = -1};
 }
 
 enum err traffic_settings(struct loop *l, const struct settings *core)
 {
     uint32_t bytes = core->turn_bytes;
     bytes = bytes < RECV_BYTES_MIN ? RECV_BYTES_MIN : bytes > RECV_BYTES_MAX ? RECV_BYTES_MAX : bytes;
+    if (conns_reserve(l, core->connections_max) != OK)
+        return ERR_NOMEM;
     if (bytes == l->recv_bytes)
         return OK;
     uint8_t *buf = mem_zalloc(&l->mem, (size_t)bytes + RECV_PADDING);
@@ -101,9 +105,9 @@ static void watch_again(struct loop *l, uint32_t index)
 
 void traffic_open(struct loop *l, uint32_t index, int fd, uint32_t ticket)
 {
-    ASSERT(index < l->conns_cap && l->conns[index].fd < 0 && !(l->conns[index].flags & CONN_READY));
+    conns_begin(l, index);
+    ASSERT(l->conns[index].fd < 0 && !(l->conns[index].flags & CONN_READY));
     l->conns[index] = (struct conn){.fd = fd, .ticket = ticket};
-    l->conns_open++;
     if (!watch(l, index, EPOLL_CTL_ADD))
         on_broken(l, index); // out of kernel memory or of watches: nothing would ever be heard of it
 }
@@ -256,7 +260,6 @@ void traffic_close(struct loop *l)
         close_socket(c->fd, abortive);
         c->fd = -1;
         c->flags &= CONN_READY;
-        l->conns_open--;
         acceptor_on_closed(l);
         loop_wake_waiting(l, admission_leave(&l->shared->admission, c->ticket));
     }
@@ -273,7 +276,7 @@ void traffic_reread(struct loop *l)
 
 void traffic_deinit(struct loop *l)
 {
-    for (uint32_t i = 0; i < l->conns_cap; i++)
+    for (uint32_t i = 0; i < l->conns_begun; i++)
         if (l->conns[i].fd >= 0) {
             close(l->conns[i].fd);
             admission_leave(&l->shared->admission, l->conns[i].ticket);
@@ -283,8 +286,7 @@ void traffic_deinit(struct loop *l)
     if (l->recv_buf)
         mem_free(&l->mem, l->recv_buf, (size_t)l->recv_bytes + RECV_PADDING);
     l->conns = NULL;
-    l->conns_cap = 0;
-    l->conns_open = 0;
+    l->conns_cap = l->conns_begun = 0;
     l->recv_buf = NULL;
     l->recv_bytes = 0;
     l->ready_head = l->ready_tail = CONN_NONE;

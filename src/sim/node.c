@@ -110,7 +110,7 @@ uint64_t node_due_ms(const struct node *n) { return n->always_due ? 0 : shard_ne
 
 static void take_accept(struct world *w, struct node *n, struct link *l)
 {
-    struct peer peer;
+    struct peer peer = {0};
     snprintf(peer.text, sizeof peer.text,
              l->serial % 5 == 0 ? "[2001:db8:1234:5678:9abc:def0::%x]:%u" : "10.0.0.%u:%u", l->owner,
              10000 + l->serial % 50000);

@@ -550,7 +550,7 @@ test('D5: with the memory budget used up /metrics answers, and says how things a
         const resident = read('process_resident_memory_bytes');
         assert.ok(Math.abs(resident - server.rssBytes()) < 1 << 20, `${resident} of ${server.rssBytes()} bytes, now`);
       }
-      for (let i = 0; i < 50; i++) assert.ok((await server.metrics()).plenum_memory_refused_total > 0);
+      for (let i = 0; i < 200; i++) assert.ok((await server.metrics()).plenum_memory_refused_total > 0); // new ones
       // Many at once: who comes while the reserve is lent gets an answer of some kind.
       const slow = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
       for (const tcp of slow) tcp.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -558,6 +558,35 @@ test('D5: with the memory budget used up /metrics answers, and says how things a
     });
   }
 });
+
+// Most of it by a log, the rest by connections: upgraded ones that say hello and nothing more, or such as say nothing.
+for (const upgrade of [true, false]) {
+  test(`D5: with the budget used up by ${upgrade ? 'idle clients' : 'silent connections'} new ones get /metrics`, async () => {
+    await withServer({ program: PLENUM_RELEASE, flags: [...FULL, '--server.shards=2', '--limits.handshake_ms=60000',
+      '--limits.connections_per_address=0'] }, async (server) => {
+      const writer = await Native.open(server);
+      await writer.join('full');
+      for (let i = 0; i < 150; i++) await writer.call({ type: 'message', room: 'full', data: 'x'.repeat(60_000) });
+      const all = [];
+      const refused = () => all.filter((tcp) => tcp.bytes().includes('503 Service') || tcp.ended || tcp.error).length;
+      await server.until('connections to be refused', async () => {
+        for (let i = 0; i < 50; i++) {
+          const tcp = await server.connect();
+          if (upgrade) tcp.write(Buffer.concat([Buffer.from(upgradeRequest()), frame(TEXT, '{"type":"hello"}')]));
+          all.push(tcp);
+        }
+        return refused() > 100;
+      }, 30_000);
+      for (const tcp of all) assert.equal(tcp.error, null, 'told, not reset');
+      for (let i = 0; i < 200; i++) {
+        const tcp = await server.connect();
+        tcp.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+        assert.equal((await tcp.response()).status, 200, `scrape ${i}`);
+        tcp.destroy();
+      }
+    });
+  });
+}
 
 test('D5: who is refused for memory is told, and not reset', async () => {
   await withServer({ program: PLENUM_RELEASE, flags: [...FULL, '--server.shards=1', '--limits.handshake_ms=60000'] },

@@ -215,9 +215,9 @@ static void act_accept(struct bench *b, uint8_t arg)
         struct slot *s = &b->slots[i];
         if (s->open)
             continue;
-        struct peer peer = {"[2001:db8:1234:5678:9abc:def0:1234:5678]:12345", 6};
+        struct peer peer = {"[2001:db8:1234:5678:9abc:def0:1234:5678]:12345", 6, false};
         if (arg & 4)
-            peer = (struct peer){"10.0.0.1:1", 4};
+            peer = (struct peer){"10.0.0.1:1", 4, false};
         *s = (struct slot){.shard = arg % b->n};
         turn_begin(b, s->shard);
         enum transport transport = arg & 2 ? TRANSPORT_LINE : TRANSPORT_HTTP;

@@ -294,13 +294,52 @@ static void slab_indices_are_dense(void **state)
     }
 }
 
+// Some are kept for when memory is out, and who takes one of them can tell.
+static void slab_keeps_some(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct slab s;
+    slab_init(&s, &mem, 1000, 1000); // 16 to a chunk
+    assert_true(slab_keep(&s, 20));
+    uint32_t at_first = s.cells;
+    assert_in_range(at_first, 20, 40);
+    mem.bytes_max = mem_used(&mem); // out
+    uint32_t got = 0, kept = 0, last = SLAB_NONE;
+    for (uint32_t i; (i = slab_alloc(&s)) != SLAB_NONE; last = i) {
+        got++;
+        kept += slab_kept(&s);
+    }
+    assert_int_equal(got, at_first);
+    assert_int_equal(kept, at_first - 20);
+    slab_check(&s);
+    slab_free(&s, last);
+    assert_false(slab_kept(&s));
+    mem.bytes_max = 0;
+    assert_true(slab_kept(&s));
+    assert_true(s.cells - s.count >= 20);
+    for (uint32_t i = 0; i < s.high; i++)
+        if (slab_used(&s, i))
+            slab_free(&s, i);
+    assert_in_range(s.cells, 20, 40); // and no more than that is kept
+    slab_check(&s);
+    slab_deinit(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slab_handles_go_stale),  cmocka_unit_test(slab_generation_wraps),
-        cmocka_unit_test(slab_catches_misuse),    cmocka_unit_test(slab_limits_for_all_sizes),
-        cmocka_unit_test(slab_against_oracle),    cmocka_unit_test(slab_gives_chunks_back),
-        cmocka_unit_test(slab_indices_are_dense), cmocka_unit_test(slab_survives_each_failed_allocation),
+        cmocka_unit_test(slab_keeps_some),
+        cmocka_unit_test(slab_handles_go_stale),
+        cmocka_unit_test(slab_generation_wraps),
+        cmocka_unit_test(slab_catches_misuse),
+        cmocka_unit_test(slab_limits_for_all_sizes),
+        cmocka_unit_test(slab_against_oracle),
+        cmocka_unit_test(slab_gives_chunks_back),
+        cmocka_unit_test(slab_indices_are_dense),
+        cmocka_unit_test(slab_survives_each_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

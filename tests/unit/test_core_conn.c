@@ -611,9 +611,46 @@ static void accepting_has_a_limit(void **state)
     for (int i = 0; i < 3; i++)
         c[i] = net_json(n, 0);
     assert_true(net_accept(n, 0, TRANSPORT_HTTP)->refused);
-    assert_int_equal(METRIC(n, limit_connections), 1);
+    assert_int_equal(METRIC(n, limit_connections), 0); // the driver counts them
     cut(c[1]);
     assert_false(net_json(n, 0)->refused);
+    net_free(n);
+}
+
+// Who comes when memory is out: a page, and no more; one that does not ask makes room for the next ones.
+static void guests_get_one_answer(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.connections_max = NET_CONNS_MAX;
+    net_start(n);
+    net_fail_from(n, 1);
+    uint32_t before = 0; // as many as there is room for besides the reserve
+    while (!client_conn(net_accept(n, 0, TRANSPORT_HTTP))->guest)
+        assert_true(++before < 200);
+    assert_true(n->sh[0]->conns.cells - before >= RESERVE_CONNS);
+    struct client *first = NULL;
+    for (int i = 0; i < 150; i++) {
+        struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
+        first = first == NULL ? c : first;
+        assert_false(c->refused);
+        assert_true(client_conn(c)->guest);
+        net_settle(n);
+        if (i % 2 == 0)
+            continue; // this one says nothing
+        send_bytes(c, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_true(contains(str_make(c->rx.p, c->rx.n), "HTTP/1.1 200 OK"));
+        assert_true(contains(str_make(c->rx.p, c->rx.n), "Connection: close"));
+        assert_true(c->closed && !c->abortive);
+    }
+    assert_true(contains(str_make(first->rx.p, first->rx.n), "HTTP/1.1 503 "));
+    assert_true(first->closed && !first->abortive);
+    struct client *talker = net_accept(n, 0, TRANSPORT_HTTP);
+    send_bytes(talker, "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    assert_true(contains(str_make(talker->rx.p, talker->rx.n), "HTTP/1.1 503 "));
+    assert_true(net_accept(n, 0, TRANSPORT_LINE)->refused);
+    net_fail_end(n);
     net_free(n);
 }
 
@@ -639,6 +676,7 @@ int main(void)
         cmocka_unit_test(pipelined_requests_wait_for_the_answer_before),
         cmocka_unit_test(a_body_that_does_not_come),
         cmocka_unit_test(accepting_has_a_limit),
+        cmocka_unit_test(guests_get_one_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 // More connections than there may be, in all and from one address, and more than there are files.
 #include "unit/io_support.h"
 
+#include <sys/epoll.h>
 #include <sys/resource.h>
 
 static void beyond_the_limit_one_waits(void **state)
@@ -90,6 +91,67 @@ static void beyond_the_limit_of_an_address(void **state)
     assert_true(world_end(&w));
 }
 
+// Core has a limit of its own; who is refused by it is counted once.
+static void refused_by_core(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1);
+    w.core.connections_max = 1;
+    w.io.connection_wait_ms = 0;
+    world_start(&w);
+    int first = client(text_port(&w));
+    say(first, "first\n");
+    hear(first, "first\n");
+    char text[1000];
+    int refused = client(http_port(&w));
+    hear_all(refused, text, sizeof text);
+    assert_non_null(strstr(text, "HTTP/1.1 503 "));
+    close(refused);
+    assert_int_equal(limit_hits(&w, offsetof(struct metrics, limit_connections)), 1);
+    close(first);
+    assert_true(world_end(&w));
+}
+
+// Takes the socket that listens on that port out of the epoll that it is in, behind the server's back.
+static void unwatch(uint16_t port)
+{
+    for (int fd = 3; fd < 200; fd++) {
+        struct sockaddr_in at = {0};
+        socklen_t n = sizeof at, m = sizeof(int);
+        int listens = 0;
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &m) != 0 || !listens ||
+            getsockname(fd, (struct sockaddr *)&at, &n) != 0 || ntohs(at.sin_port) != port)
+            continue;
+        for (int epoll = 3; epoll < 200; epoll++)
+            if (epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) == 0)
+                return;
+    }
+    fail();
+}
+
+// That the kernel does not change what epoll watches is no mistake of ours: it is noticed, and tried again.
+static void a_listener_that_cannot_be_disarmed(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1);
+    w.io.connections_max = 1;
+    w.io.connection_wait_ms = 10000;
+    world_start(&w);
+    int first = client(text_port(&w));
+    say(first, "first\n");
+    hear(first, "first\n");
+    unwatch(http_port(&w));
+    int second = client(text_port(&w)); // must wait, so listeners are disarmed
+    say(second, "second\n");
+    assert_true(world_io_notices(&w, IO_NOTICE_ACCEPT, 1) >= 1);
+    close(first);
+    hear(second, "second\n");
+    close(second);
+    assert_true(world_end(&w));
+}
+
 static double cpu_seconds(void)
 {
     struct timespec t;
@@ -149,6 +211,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beyond_the_limit_one_waits),
         cmocka_unit_test(beyond_the_limit_of_an_address),
+        cmocka_unit_test(refused_by_core),
+        cmocka_unit_test(a_listener_that_cannot_be_disarmed),
         cmocka_unit_test(out_of_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
