@@ -136,6 +136,8 @@ void conn_release(struct shard *sh, struct conn *c)
         mem_free(sh->mem, c->peer_long, strlen(c->peer_long) + 1);
 }
 
+_Static_assert(CLOSE_REASONS <= 32, "a reason fits into conn.closed_reason");
+
 const char *close_reason_name(enum close_reason why)
 {
     static const char *const names[CLOSE_REASONS] = {
@@ -153,7 +155,7 @@ static void conn_leave_open(struct shard *sh, uint32_t index, enum close_reason 
     struct conn *c = conn_at(sh, index);
     if (c->ending != ENDING_OPEN)
         return;
-    c->closed_reason = (uint8_t)why;
+    c->closed_reason = why & 31;
     metric_add(&sh->metrics->closed[why], 1);
     shard_notice(sh, NOTICE_CONNECTION_CLOSED, index, c->close_code, close_reason_name(why), STR_NONE);
     edge_depart(sh, index);

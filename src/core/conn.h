@@ -135,24 +135,25 @@ struct conn {
     bool ws_close_seen : 1;
     bool peer_is_long : 1;
     bool paced : 1; // its publish must wait until its room's readers, or it itself, are served (core/pace.h)
-    bool greeted : 1;      // LINE: is somebody; until then nobody can know of it
-    bool in_body : 1;      // HTTP: `refused` is in use, not `http`
-    bool judged : 1;       // LINE: its first line was no other protocol's
-    bool room_waits : 1;   // it was refused a new room; room_wait_ms says until when
-    bool guest : 1;        // there was no memory for it: one HTTP answer (core/reserve.h)
-    bool cut : 1;          // ended with something still to say, or nobody to say it to: the socket is reset
-    uint8_t closed_reason; // enum close_reason
+    bool greeted : 1;    // LINE: is somebody; until then nobody can know of it
+    bool in_body : 1;    // HTTP: `refused` is in use, not `http`
+    bool judged : 1;     // LINE: its first line was no other protocol's
+    bool room_waits : 1; // it was refused a new room; room_wait_ms says until when
+    bool guest : 1;      // there was no memory for it: one HTTP answer (core/reserve.h)
+    bool cut : 1;        // ended with something still to say, or nobody to say it to: the socket is reset
+    uint8_t closed_reason : 5; // enum close_reason
+    uint8_t violations;        // commands in spite of rate_limited
+    uint8_t room_violations;   // new rooms asked for before room_wait_ms
     uint16_t close_code;
-    uint32_t heard_tick;           // when bytes last came
-    uint16_t heartbeat_ds;         // interval in deadline ticks
-    uint8_t violations;            // commands in spite of rate_limited
-    uint8_t room_violations;       // new rooms asked for before room_wait_ms
-    uint16_t noise;                // of the noise gate: what was counted and has not leaked away,
-    uint16_t noise_tick;           // and when that was
+    uint16_t heartbeat_ds; // interval in deadline ticks
+    uint32_t heard_tick;   // when bytes last came
+    uint16_t noise;        // of the noise gate: what was counted and has not leaked away,
+    uint16_t noise_tick;   // and when that was
+    uint16_t member_n, member_cap;
     struct bucket commands, rooms; // commands, and new rooms, that it may order now
     uint32_t room_wait_ms;         // low bits of the time before which it was told not to ask for a new room
     uint32_t address;              // print of the peer's, see struct peer
-    uint16_t member_n, member_cap;
+    uint32_t hello_ms;             // low bits of the time it said hello
     union {
         struct membership one; // member_cap == 0: the only membership, in place
         struct membership *many;
@@ -200,7 +201,8 @@ void conn_release(struct shard *sh, struct conn *c);
 // --- output (conn_out.c)
 // Queues raw bytes, or one framed payload, or the frames of an event. When memory is out the connection is aborted.
 void conn_put(struct shard *sh, uint32_t index, str bytes);
-void conn_put_both(struct shard *sh, uint32_t index, str a, str b); // or neither
+void conn_put_segment(struct shard *sh, uint32_t index, struct segment *seg, str bytes); // entries of a room
+void conn_put_both(struct shard *sh, uint32_t index, str a, str b);                      // or neither
 void conn_put_buf(struct shard *sh, uint32_t index,
                   const struct buf *b); // what a buf that failed holds is never sent
 void conn_put_payload(struct shard *sh, uint32_t index, str payload);

@@ -59,6 +59,17 @@ void conn_put(struct shard *sh, uint32_t index, str bytes)
     put_parts(sh, index, bytes, STR_NONE, STR_NONE);
 }
 
+void conn_put_segment(struct shard *sh, uint32_t index, struct segment *seg, str bytes)
+{
+    struct conn *c = conn_at(sh, index);
+    if (c->ending != ENDING_OPEN)
+        return;
+    if (outq_put_segment(&c->out, sh->mem, seg, bytes) != OK)
+        conn_starve(sh, index, "what it was still due of a room");
+    else
+        conn_mark_dirty(sh, index);
+}
+
 void conn_put_both(struct shard *sh, uint32_t index, str a, str b) { put_parts(sh, index, a, b, STR_NONE); }
 
 void conn_put_buf(struct shard *sh, uint32_t index, const struct buf *b)

@@ -44,6 +44,7 @@ struct ask edge_ask_make(struct shard *sh, uint32_t index, enum ask_type type, c
                         .conn = {sh->index, {index, slab_gen(&sh->conns, index)}},
                         .dialect = c->dialect,
                         .address = c->address,
+                        .since_ms = c->hello_ms,
                         .outlet = REF_NONE,
                         .room = REF_NONE,
                         .member = REF_NONE,

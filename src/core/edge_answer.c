@@ -5,8 +5,6 @@
 // The connection may be gone by then. Only one effect must not be lost: who has joined must leave again.
 #include "core/shard_state.h"
 
-enum { LEAVE_COPY_MAX = 256 * 1024 };
-
 static struct conn *answered_conn(struct shard *sh, const struct conn_ref *ref)
 {
     ASSERT(ref->shard == sh->index);
@@ -161,39 +159,57 @@ static void on_refused(struct shard *sh, const struct answer *a)
         gate_room_refused(sh, a->conn.ref.index, a->retry_ms);
 }
 
-static bool skipped(const struct conn *c, uint32_t outlet, uint64_t offset)
+// The first own entry of an outlet that is to be skipped, of those in from..to; to + 1 where there is none.
+static uint64_t next_skipped(const struct conn *c, uint32_t outlet, uint64_t from, uint64_t to)
 {
-    for (uint32_t i = 0; c->skips != NULL && i < c->skips->n; i++)
-        if (c->skips->v[i].outlet == outlet && c->skips->v[i].from <= offset && offset <= c->skips->v[i].to)
-            return true;
-    return false;
+    uint64_t found = to + 1;
+    for (uint32_t i = 0; c->skips != NULL && i < c->skips->n; i++) {
+        const struct skip *s = &c->skips->v[i];
+        uint64_t at = s->from > from ? s->from : from;
+        if (s->outlet == outlet && at <= s->to && at < found)
+            found = at;
+    }
+    return found;
 }
 
-// What the reader has not been sent yet goes to its own queue, so that nothing of the room comes after `left`.
-static void copy_rest(struct shard *sh, uint32_t index, uint32_t outlet)
+// Entries from..to of one segment, without those to be skipped, to the end of the connection's own queue.
+static void keep_run(struct shard *sh, uint32_t index, uint32_t outlet, struct segment *seg, uint64_t from,
+                     uint64_t to)
+{
+    struct conn *c = conn_at(sh, index);
+    while (c->ending == ENDING_OPEN && from <= to) {
+        uint64_t stop = next_skipped(c, outlet, from, to);
+        if (stop > from) {
+            uint32_t start = segment_start(seg, from), end = segment_end(seg, stop - 1);
+            conn_put_segment(sh, index, seg, str_make((const char *)seg->data + start, end - start));
+            metric_add(&sh->metrics->deliveries, stop - from);
+        }
+        from = stop + 1;
+    }
+}
+
+// What the reader has not been sent yet goes to its own queue, so that nothing of the room comes after `left`. However
+// much it is: it is referred to, not copied, and whoever leaves with more than settings.reply_bytes of it cannot do
+// anything else before it is written.
+static void keep_rest(struct shard *sh, uint32_t index, uint32_t outlet)
 {
     struct conn *c = conn_at(sh, index);
     struct outlet *o = outlet_at(sh, outlet);
     const struct cursor *cur = &o->cursors[conn_find_membership(c, outlet)->slot];
     const struct chain *chain = &o->chains[c->dialect];
     uint64_t first = chain->n != 0 ? chain->segs[0]->first : o->head + 1;
-    size_t copied = 0;
     uint64_t next = cur->next; // the cursor itself is gone when a reply finds no memory
     if (next < first && next <= o->head) {
         put_gap(sh, index, outlet_name(o), next, first - 1, "slow");
         next = first;
     }
-    for (; c->ending == ENDING_OPEN && next <= o->head; next++) {
-        str entry = segment_entry(chain->segs[chain_find(chain, next)], next);
-        copied += entry.n;
-        if (copied > LEAVE_COPY_MAX) {
-            put_gap(sh, index, outlet_name(o), next, o->head, "slow");
-            return;
-        }
-        if (!skipped(c, outlet, next)) {
-            conn_put(sh, index, entry);
-            metric_add(&sh->metrics->deliveries, 1);
-        }
+    if (next > o->head)
+        return;
+    for (uint32_t i = chain_find(chain, next); c->ending == ENDING_OPEN && next <= o->head; i++) {
+        bool last = i + 1 == chain->n || chain->segs[i + 1]->first > o->head;
+        uint64_t to = last ? o->head : chain->segs[i + 1]->first - 1;
+        keep_run(sh, index, outlet, chain->segs[i], next, to);
+        next = to + 1;
     }
 }
 
@@ -223,7 +239,7 @@ static void on_left(struct shard *sh, const struct answer *a)
     if (c == NULL || answered_outlet(sh, &a->outlet) == NULL)
         return;
     uint32_t index = a->conn.ref.index;
-    copy_rest(sh, index, a->outlet.index);
+    keep_rest(sh, index, a->outlet.index);
     if (c->ending != ENDING_OPEN)
         return;
     shard_notice(sh, NOTICE_LEFT, index, 0, c->switching != NULL ? "switched" : "left",
@@ -337,7 +353,7 @@ void edge_direct(struct shard *sh, const struct direct_mail *d)
     uint32_t index = d->conn.ref.index;
     if (c == NULL)
         return;
-    if (c->out.bytes > 2 * (uint64_t)sh->settings->reply_bytes) {
+    if (c->out.bytes - c->out.referred > 2 * (uint64_t)sh->settings->reply_bytes) {
         shard_notice(sh, NOTICE_SLOW_READER, index, WS_CLOSE_TRY_LATER, "directs not read", STR_NONE);
         conn_close(sh, index, WS_CLOSE_TRY_LATER, "reading too slowly", CLOSE_SLOW);
         return;

@@ -101,10 +101,10 @@ static enum err ask_register(struct shard *sh, uint32_t index, const struct comm
 {
     struct conn *c = conn_at(sh, index);
     struct command hello = {.type = CMD_HELLO, .id = cmd->type == CMD_HELLO ? cmd->id : STR_NONE};
+    c->hello_ms = (uint32_t)sh->now_ms;
     struct ask a = edge_ask_make(sh, index, ASK_REGISTER, &hello);
     a.user_print = print_str(sh, a.user);
     a.session_print = hash_str(sh, a.session);
-    a.since_ms = (uint32_t)sh->now_ms;
     a.resumed = resumed;
     c->pending = 1;
     c->pending_shard = (uint8_t)home_of(sh, a.user_print.lo);

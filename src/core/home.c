@@ -256,7 +256,7 @@ static void home_join(struct shard *sh, const struct ask *a)
     struct room *r = room_at(sh, room);
     enum err e = track_make(sh, r, (enum dialect_id)a->dialect);
     if (e == OK)
-        e = member_arrive(sh, room, a->user, a->name, &member);
+        e = member_arrive(sh, room, a->user, a->name, a->since_ms, &member);
     if (e != OK) {
         if (r->readers[a->dialect] == 0)
             track_drop(sh, r, (enum dialect_id)a->dialect);
@@ -347,7 +347,7 @@ static void home_rename(struct shard *sh, const struct ask *a)
     uint32_t room = asked_room(sh, a);
     uint32_t member = room == MAP_NONE ? MAP_NONE : member_find(sh, room_at(sh, room), a->user);
     if (member != MAP_NONE)
-        member_rename(sh, room, member, a->cmd.name);
+        member_rename(sh, room, member, a->cmd.name, a->since_ms);
     struct answer ans = {.effect = EFFECT_RENAMED, .payload = a->cmd.id};
     home_answer_event(sh, a, &ans, NULL);
 }

@@ -203,10 +203,14 @@ static void member_leave(struct shard *sh, uint32_t room, uint32_t index)
 
 // A name is a few bytes, and members of one user in several rooms must not end up with different ones because memory
 // ended between them: so much may go beyond the budget.
-void member_rename(struct shard *sh, uint32_t room, uint32_t index, str name)
+void member_rename(struct shard *sh, uint32_t room, uint32_t index, str name, uint32_t since_ms)
 {
     struct member *m = member_at(sh, index), old = *m;
     str user = member_user(&old); // the copy's: setting the text writes over the member's own
+    ASSERT(m->sessions != 0);
+    if ((int32_t)(since_ms - m->named_ms) < 0)
+        return;
+    m->named_ms = since_ms;
     if (str_eq(member_name(&old), name))
         return;
     if (str_eq(user, name))
@@ -219,7 +223,8 @@ void member_rename(struct shard *sh, uint32_t room, uint32_t index, str name)
     member_text_free(sh, &old);
 }
 
-enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint32_t *ret_member)
+enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint32_t since_ms,
+                       uint32_t *ret_member)
 {
     struct room *r = room_at(sh, room);
     uint32_t index = member_find(sh, r, user);
@@ -229,9 +234,10 @@ enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint
             return ERR_LIMIT;
         if (m->sessions++ == 0) {
             away_remove(sh, r, m);
+            m->named_ms = since_ms;
             presence(sh, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
         }
-        member_rename(sh, room, index, name); // it may have another one since it was here
+        member_rename(sh, room, index, name, since_ms); // it may have another one since it was here
         *ret_member = index;
         return OK;
     }
@@ -240,6 +246,7 @@ enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint
     if (member_create(sh, room, user, name, &index) != OK)
         return ERR_NOMEM;
     member_at(sh, index)->sessions = 1;
+    member_at(sh, index)->named_ms = since_ms;
     presence(sh, room, ENTRY_MEMBER_JOINED, member_at(sh, index), STR_NONE);
     *ret_member = index;
     return OK;

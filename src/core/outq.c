@@ -120,6 +120,20 @@ void outq_put_lent(struct outq *q, str bytes, struct out_node **home)
     q->bytes += n->left;
 }
 
+enum err outq_put_segment(struct outq *q, struct mem *m, struct segment *seg, str bytes)
+{
+    if (bytes.n > UINT32_MAX / 2 || q->bytes > UINT32_MAX / 2)
+        return ERR_NOMEM;
+    struct out_node *n = node_refer(m, seg, bytes);
+    if (n == NULL)
+        return ERR_NOMEM;
+    segment_ref(seg);
+    outq_link(q, n);
+    q->bytes += n->left;
+    q->referred += n->left;
+    return OK;
+}
+
 enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str bytes)
 {
     struct out_node *n = node_refer(m, seg, bytes);
@@ -131,6 +145,7 @@ enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str
     if (q->tail == NULL)
         q->tail = n;
     q->bytes += n->left;
+    q->referred += n->left;
     return OK;
 }
 
@@ -140,12 +155,14 @@ void outq_advance(struct outq *q, struct mem *m, size_t n)
     q->bytes -= (uint32_t)n;
     while (n > 0) {
         struct out_node *h = q->head;
-        if (n < h->left) {
-            h->p += n;
-            h->left -= (uint32_t)n;
+        uint32_t take = n < h->left ? (uint32_t)n : h->left;
+        q->referred -= h->seg != NULL ? take : 0;
+        if (take < h->left) {
+            h->p += take;
+            h->left -= take;
             return;
         }
-        n -= h->left;
+        n -= take;
         q->head = h->next;
         node_free(m, h);
     }

@@ -4,9 +4,10 @@
 //
 //      head -> [segment: the rest of a half-written entry] -> [owned 512 B ...] -> [static: a web page] -> NULL
 //
-// Room entries are not here (they are in segments, reached through cursors); the one exception is the rest of an
-// entry that a socket took in part, which must be finished before anything else: it goes to the front, holding a
-// reference on its segment. So a cursor always stands between two entries.
+// Room entries are not here (they are in segments, reached through cursors), with two exceptions, which hold references
+// on their segments. The rest of an entry that a socket took in part must be finished before anything else: it goes to
+// the front, so a cursor always stands between two entries. And what a leaver is still due goes to the end, in front of
+// `left`, as there is no cursor of it any more.
 //
 // Nodes are allocated when there is something to say and freed when it has been said: an idle connection holds
 // none. Limit: settings.reply_bytes, watched by the connection (it is paused or closed), not here.
@@ -32,7 +33,8 @@ struct out_node {
 struct outq {
     struct out_node *head;
     struct out_node *tail;
-    uint32_t bytes; // sum of left
+    uint32_t bytes;    // sum of left
+    uint32_t referred; // of them in segments: a room's, which others may be reading too
 };
 
 enum { OUT_NODE_BYTES = 480, OUT_NODE_BYTES_MAX = 16 * 1024 };
@@ -44,6 +46,8 @@ enum err outq_put(struct outq *q, struct mem *m, str a, str b, str c) WARN_UNUSE
 enum err outq_put_static(struct outq *q, struct mem *m, str bytes) WARN_UNUSED;
 // Refers to bytes that stay until the node is back: the first one of the list, which is not empty, is lent for it.
 void outq_put_lent(struct outq *q, str bytes, struct out_node **home);
+// Refers to entries of a segment, at the end; takes a reference of its own. ERR_NOMEM: nothing was added.
+enum err outq_put_segment(struct outq *q, struct mem *m, struct segment *seg, str bytes) WARN_UNUSED;
 // The rest of an entry, to be written before everything else; takes a reference of its own.
 enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str bytes) WARN_UNUSED;
 // n of the bytes were written; n is at most bytes.

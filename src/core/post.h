@@ -83,7 +83,8 @@ struct ask {
     u128 key_print;         // of (room or recipient, user, key)
     u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
     uint64_t session_print; // ASK_REGISTER
-    uint32_t since_ms; // ASK_REGISTER: low bits of the time it said hello: asks of two shards may overtake
+    uint32_t
+        since_ms; // low bits of the time it said hello: asks of two connections of a session may overtake
     str user, session, name; // who asks
     struct command cmd;
     str rows; // ASK_ROOMS: what was collected so far (rooms.c)

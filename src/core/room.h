@@ -32,8 +32,11 @@ enum { MEMBER_TEXT_INLINE = 24 };
 
 struct member {
     uint64_t joined_at, last_active; // wall ms
-    uint32_t away_ms;                // low bits of the monotonic time its last session dropped at
-    uint32_t prev, next;             // in order of joining
+    union {
+        uint32_t away_ms;  // away: low bits of the monotonic time its last session dropped at
+        uint32_t named_ms; // else: of the time at which the connection said hello that gave it its name
+    };
+    uint32_t prev, next; // in order of joining
     uint32_t away_prev, away_next;
     uint32_t seq; // in order of joining, from 1
     uint16_t sessions;
@@ -108,10 +111,14 @@ void room_check(const struct shard *sh, uint32_t index);
 // --- members (member.c)
 uint32_t member_find(const struct shard *sh, const struct room *r, str user);
 // One more session of a user. ERR_LIMIT at room_members_max, ERR_NOMEM. Entries are appended as needed.
-enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint32_t *ret_member) WARN_UNUSED;
+// since_ms: when the connection said hello that it comes by.
+enum err member_arrive(struct shard *sh, uint32_t room, str user, str name, uint32_t since_ms,
+                       uint32_t *ret_member) WARN_UNUSED;
 // One session less. keep: the member may come back within its grace time.
 void member_depart(struct shard *sh, uint32_t room, uint32_t member, bool keep);
-void member_rename(struct shard *sh, uint32_t room, uint32_t member, str name);
+// Nothing is done where another connection has said hello since and is in the room already: what it was told, the name
+// in its token, is what the user is called.
+void member_rename(struct shard *sh, uint32_t room, uint32_t member, str name, uint32_t since_ms);
 // Members whose grace is over leave; returns when the next one's is, UINT64_MAX if none is away.
 uint64_t members_expire(struct shard *sh, uint32_t room);
 // Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.

@@ -237,6 +237,56 @@ static void a_sender_is_not_slow_because_it_was_not_served(void **state)
     net_free(n);
 }
 
+// Who leaves before its turn to be written to has come gets all that it is still due, however much that is, but not its
+// own that it did not want, and `left` behind it. A direct meanwhile is no reason to take it for slow.
+static void a_leaver_gets_the_rest(void **state)
+{
+    (void)state;
+    for (uint32_t home = 0; home < 2; home++) {
+        char room[32];
+        struct client *writer, *readers[CROWD];
+        struct net *n = crowd_new(2, home, SLOW_DISCONNECT, room, &writer, readers);
+        n->settings.lag_bytes = 1 << 24;
+        n->settings.reply_bytes = 16 * 1024;
+        n->read_max = 0;
+        n->write_max = 1; // others are always served first
+        struct client *leaver = readers[CROWD - 1];
+        uint64_t total = 0, heard = 0;
+        for (int turn = 0; turn < 12; turn++) {
+            for (int i = 0; i < 60; i++, total++)
+                post(writer, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"%01000d\"}", room, i);
+            post(leaver, "{\"type\":\"message\",\"room\":\"%s\",\"data\":1,\"echo\":false}", room);
+            for (uint32_t s = 0; s < 2; s++)
+                net_turn(n, s);
+            n->now_ms += 3;
+        }
+        post(leaver, "{\"type\":\"leave\",\"id\":9,\"room\":\"%s\"}", room);
+        for (int turn = 0; turn < 6; turn++)
+            for (uint32_t s = 0; s < 2; s++)
+                net_turn(n, s);
+        assert_int_equal(client_conn(leaver)->member_n, 0);
+        assert_true(client_conn(leaver)->out.referred > 300 * 1024);
+        post(writer, "{\"type\":\"direct\",\"to\":\"%s\",\"data\":2}", leaver->user);
+        for (int turn = 0; turn < 6; turn++)
+            for (uint32_t s = 0; s < 2; s++)
+                net_turn(n, s);
+        n->write_max = 0;
+        net_wait(n, 100);
+        while (heard < total) {
+            str message = expect(leaver, "\"type\":\"message\"");
+            assert_true(contains(message, "\"data\":\"0"));
+            heard++;
+        }
+        expect(leaver, "\"type\":\"left\"");
+        expect(leaver, "\"type\":\"direct\"");
+        expect_nothing(leaver);
+        assert_int_equal(METRIC(n, gaps), 0);
+        assert_int_equal(METRIC(n, closed_slow), 0);
+        assert_int_equal(client_conn(leaver)->out.referred, 0);
+        net_free(n);
+    }
+}
+
 static void the_lag_gauge_is_of_now(void **state)
 {
     (void)state;
@@ -504,6 +554,7 @@ int main(void)
         cmocka_unit_test(a_full_socket_is_slow_in_a_crowd_too),
         cmocka_unit_test(a_crowd_that_goes_holds_nobody),
         cmocka_unit_test(a_sender_is_not_slow_because_it_was_not_served),
+        cmocka_unit_test(a_leaver_gets_the_rest),
         cmocka_unit_test(the_lag_gauge_is_of_now),
         cmocka_unit_test(the_lag_limit_bounds_memory),
         cmocka_unit_test(cursors_follow_their_connections),

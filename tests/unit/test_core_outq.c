@@ -8,16 +8,18 @@
 
 static size_t flat(const struct outq *q, char *ret)
 {
-    size_t n = 0;
+    size_t n = 0, referred = 0;
     uint32_t nodes = 0;
     for (const struct out_node *node = q->head; node != NULL; node = node->next) {
         assert_true(node->left > 0);
+        referred += node->seg != NULL ? node->left : 0;
         memcpy(ret + n, node->p, node->left);
         n += node->left;
         nodes++;
         assert_true((node->next == NULL) == (node == q->tail));
     }
     assert_int_equal(n, q->bytes);
+    assert_int_equal(referred, q->referred);
     assert_true((q->head == NULL) == (q->tail == NULL));
     return n;
 }
@@ -69,7 +71,9 @@ static void any_part_may_be_taken(void **state)
         assert_int_equal(outq_put_static(&q, &mem, STR(page)), OK);
         assert_int_equal(outq_put(&q, &mem, STR("three"), str_make(text, sizeof text), STR_NONE), OK);
         assert_int_equal(outq_push_front(&q, &mem, s, str_skip(segment_entry(s, 1), 4)), OK);
-        assert_int_equal(atomic_load(&s->refs), 2);
+        assert_int_equal(outq_put_segment(&q, &mem, s, segment_entry(s, 1)), OK);
+        assert_int_equal(outq_put(&q, &mem, STR("four"), STR_NONE, STR_NONE), OK);
+        assert_int_equal(atomic_load(&s->refs), 3);
         size_t n = flat(&q, want), at = 0;
         assert_memory_equal(want, "ntry of a roomonetwoa page", 26);
         while (at < n) {
@@ -78,7 +82,7 @@ static void any_part_may_be_taken(void **state)
             at += take;
             assert_int_equal(flat(&q, got), n - at);
             assert_memory_equal(got, want + at, n - at);
-            assert_int_equal(atomic_load(&s->refs), at < 14 ? 2 : 1);
+            assert_int_equal(atomic_load(&s->refs), 1 + (at < 14) + (at < n - 4));
             if (at == 14 + 6) // the tail may be written to while its front is gone
                 assert_int_equal(q.bytes, n - at);
         }
@@ -139,6 +143,7 @@ static void without_memory_nothing_is_added(void **state)
     assert_int_equal(outq_put(&q, &mem, str_make(text, sizeof text), STR_NONE, STR_NONE), ERR_NOMEM);
     assert_int_equal(outq_put_static(&q, &mem, STR("static")), ERR_NOMEM);
     assert_int_equal(outq_push_front(&q, &mem, s, STR("try")), ERR_NOMEM);
+    assert_int_equal(outq_put_segment(&q, &mem, s, STR("entry")), ERR_NOMEM);
     assert_int_equal(flat(&q, got), 5);
     assert_int_equal(atomic_load(&s->refs), 1);
     segment_unref(&mem, s);

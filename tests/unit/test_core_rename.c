@@ -207,6 +207,37 @@ static void all_or_nothing_when_memory_ends(void **state)
     }
 }
 
+// A rename on its way when its connection is gone, and the session with its old token elsewhere already: that one has
+// been told what it is called, and that is what it is called.
+static void a_rename_that_was_overtaken(void **state)
+{
+    (void)state;
+    struct net *n = world(3);
+    struct client *c = net_json(n, 1), *bob = net_json(n, 0);
+    char name[64];
+    say(bob, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[0]);
+    say(c, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[0]);
+    n->hold[1][0] = true;
+    say(c, "{\"type\":\"rename\",\"name\":\"Ada\"}");
+    cut(c);
+    net_wait(n, 5);
+    struct client *back = net_ws(n, 2, "/ws");
+    say(back, "{\"type\":\"hello\",\"resume\":\"%s\"}", c->resume);
+    string_of(expect(back, "\"type\":\"welcome\""), "name", name, sizeof name);
+    say(back, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[0]);
+    forget(bob);
+    n->hold[1][0] = false;
+    net_wait(n, 1000);
+    expect_nothing(bob);
+    say(bob, "{\"type\":\"members\",\"room\":\"%s\"}", rooms[0]);
+    str members = expect(bob, "\"members\":[");
+    assert_true(contains(members, name));
+    assert_false(contains(members, "Ada"));
+    say(back, "{\"type\":\"rename\",\"name\":\"Grace\"}"); // it itself may
+    expect(bob, "\"name\":\"Grace\"");
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +247,7 @@ int main(void)
         cmocka_unit_test(without_a_room),
         cmocka_unit_test(a_name_taken_while_away_is_told_on_the_way_in),
         cmocka_unit_test(all_or_nothing_when_memory_ends),
+        cmocka_unit_test(a_rename_that_was_overtaken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
