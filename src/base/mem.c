@@ -80,6 +80,8 @@ void mem_share_init(struct mem *m, struct mem *source)
 {
     mem_init(m, source->backend, 0);
     m->source = source;
+    m->reserve =
+        source->reserve; // to be looked at with every block that is freed, away from what the source counts
     source->has_shares = true;
 }
 
@@ -100,6 +102,7 @@ static void *mem_refuse(struct mem *m)
 
 enum err mem_reserve_init(struct mem *m)
 {
+    ASSERT(m->source == NULL && !m->has_shares);
     m->reserve = mem_alloc(m, (size_t)MEM_RESERVE_CELLS * MEM_ESSENTIAL_MAX);
     return m->reserve == NULL ? ERR_NOMEM : OK;
 }
@@ -134,11 +137,10 @@ static void *reserve_take(struct mem *source, size_t n)
 // False if the block is none of the reserve's. (The reserve itself, when it is freed, is no cell any more.)
 static bool reserve_give_back(struct mem *m, const void *p, size_t n)
 {
-    struct mem *source = m->source != NULL ? m->source : m;
-    size_t at = (uintptr_t)p - (uintptr_t)source->reserve;
-    if (source->reserve == NULL || n > MEM_ESSENTIAL_MAX ||
-        at >= (size_t)MEM_RESERVE_CELLS * MEM_ESSENTIAL_MAX)
+    size_t at = (uintptr_t)p - (uintptr_t)m->reserve;
+    if (m->reserve == NULL || n > MEM_ESSENTIAL_MAX || at >= (size_t)MEM_RESERVE_CELLS * MEM_ESSENTIAL_MAX)
         return false;
+    struct mem *source = m->source != NULL ? m->source : m;
     uint64_t bit = UINT64_C(1) << (at / MEM_ESSENTIAL_MAX % 64);
     uint64_t was = atomic_fetch_and_explicit(&source->reserve_taken[at / MEM_ESSENTIAL_MAX / 64], ~bit,
                                              memory_order_release);

@@ -46,7 +46,7 @@ struct mem {
     struct mem *source; // of a share; NULL otherwise
     bool has_shares;
     int64_t unsettled; // of a share: bytes booked here and not at the source yet
-    char *reserve;     // of a source: MEM_RESERVE_CELLS of MEM_ESSENTIAL_MAX bytes; NULL = none
+    char *reserve;     // the source's: MEM_RESERVE_CELLS of MEM_ESSENTIAL_MAX bytes; NULL = none
     _Atomic uint64_t reserve_taken[MEM_RESERVE_CELLS / 64]; // a bit per cell
 };
 
@@ -54,7 +54,7 @@ void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max);
 // A share for one thread at a time; the source outlives it. mem_share_settle before the source's count must be exact.
 void mem_share_init(struct mem *m, struct mem *source);
 void mem_share_settle(struct mem *m);
-// Of a source, before there are other threads; ERR_NOMEM leaves none. At the end every cell is back (asserted).
+// Of a source, before it has shares; ERR_NOMEM leaves none. At the end, after them, every cell is back (asserted).
 enum err mem_reserve_init(struct mem *m) WARN_UNUSED;
 void mem_reserve_deinit(struct mem *m);
 void *mem_alloc(struct mem *m, size_t n); // contents undefined

@@ -15,7 +15,10 @@
 extern void *__interceptor_malloc(size_t n) __attribute__((weak));           // NOLINT
 extern void *__interceptor_realloc(void *p, size_t n) __attribute__((weak)); // NOLINT
 
-void *malloc(size_t n)
+// ThreadSanitizer's own start comes through here, before anything may be looked at by it.
+#define UNWATCHED __attribute__((no_sanitize_thread))
+
+UNWATCHED void *malloc(size_t n)
 {
     static void *(*next)(size_t);
     if (next == NULL) {
@@ -30,7 +33,7 @@ void *malloc(size_t n)
     return next(n);
 }
 
-void *realloc(void *p, size_t n)
+UNWATCHED void *realloc(void *p, size_t n)
 {
     static void *(*next)(void *, size_t);
     if (next == NULL) {
@@ -45,11 +48,13 @@ void *realloc(void *p, size_t n)
     return next(p, n);
 }
 
-char *strdup(const char *s)
+UNWATCHED char *strdup(const char *s)
 {
     size_t n = strlen(s) + 1;
     char *copy = malloc(n);
     return copy != NULL ? memcpy(copy, s, n) : NULL;
 }
+
+#undef UNWATCHED
 
 #endif

@@ -229,12 +229,12 @@ static void mem_reserve_is_for_what_must_be(void **state)
     struct mem mem, a, b;
     void *must[MEM_RESERVE_CELLS];
     test_mem_init(&t, &mem);
-    mem_share_init(&a, &mem);
-    mem_share_init(&b, &mem);
     t.fail_from = 1;
     assert_int_equal(mem_reserve_init(&mem), ERR_NOMEM);
     test_mem_restart(&t);
     assert_int_equal(mem_reserve_init(&mem), OK);
+    mem_share_init(&a, &mem);
+    mem_share_init(&b, &mem);
     t.fail_from = t.calls + 1;
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < MEM_RESERVE_CELLS; i++) {
