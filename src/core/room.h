@@ -140,8 +140,8 @@ void home_creator_settled(struct shard *sh, const struct creator_mail *m);
 void home_members(struct shard *sh, const struct ask *a, uint32_t room);
 void home_history(struct shard *sh, const struct ask *a, uint32_t room);
 void home_rooms(struct shard *sh, const struct ask *a);
-void home_direct(struct shard *sh, const struct ask *a);
 // --- at a user's home (home_user.c)
+void home_direct(struct shard *sh, const struct ask *a);
 void home_register(struct shard *sh, const struct ask *a);
 // Takes a registration back, here or by mail.
 void home_unregister(struct shard *sh, const struct register_mail *m);
