@@ -324,7 +324,8 @@ static void check_idle(struct world *w, struct node *n, const struct metrics *be
     struct metrics now;
     memcpy(&now, shard_metrics(n->shard), sizeof now);
     now.mail_full = before->mail_full; // to be told "not now" once more is nothing done
-    bool idle = node_due_ms(n) <= w->now_ms && memcmp(before, &now, sizeof now) == 0;
+    str counted = str_make((const char *)before, sizeof *before); // counters, all of them
+    bool idle = node_due_ms(n) <= w->now_ms && str_eq(counted, str_make((const char *)&now, sizeof now));
     n->idle_turns = idle ? n->idle_turns + 1 : 0;
     if (n->idle_turns >= IDLE_TURNS_MAX)
         trace_fail(w, NULL, "BUSY: shard %u said %u times in a row that it is due, and did nothing", n->index,
