@@ -12,19 +12,18 @@ static void answer_send(struct shard *sh, struct answer *ans)
         return;
     }
     struct answer *mail = pack_answer(sh->mem, ans);
-    if (mail == NULL) { // the reply is lost, its effect must not be: try without the payload
+    if (mail ==
+        NULL) { // the reply is lost, and what comes with it; its effect, and that there is an answer, are not
         metric_add(&sh->metrics->limit_memory, 1);
-        ans->reply_lost = ans->payload.n != 0;
+        for (uint32_t i = 0; i < ans->seg_count; i++)
+            segment_unref(sh->mem, ans->segs[i]);
+        ans->reply_lost = true;
         ans->payload = STR_NONE;
+        ans->seg_count = 0;
         mail = pack_answer(sh->mem, ans);
+        ASSERT(mail != NULL); // a bare one is essential
     }
-    if (mail != NULL) {
-        shard_post(sh, ans->conn.shard, &mail->mail);
-        return;
-    }
-    shard_notice(sh, NOTICE_MEMORY, UINT32_MAX, 0, "an answer to another shard", STR_NONE);
-    for (uint32_t i = 0; i < ans->seg_count; i++)
-        segment_unref(sh->mem, ans->segs[i]);
+    shard_post(sh, ans->conn.shard, &mail->mail);
 }
 
 void home_answer_event(struct shard *sh, const struct ask *a, struct answer *ans, const struct event *ev)

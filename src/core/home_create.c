@@ -164,21 +164,21 @@ static void charge(struct shard *sh, const struct ask *a)
 
 bool home_create(struct shard *sh, const struct ask *a, uint32_t *ret_room)
 {
-    bool full = sh->rooms.count >= sh->settings->rooms_max;
-    if (!full && !a->charged) {
-        charge(sh, a);
-        return false;
-    }
-    if (full || room_create(sh, a->cmd.room, a->room_hash, ret_room) != OK) {
-        if (a->charged)
+    if (sh->rooms.count >= sh->settings->rooms_max) {
+        if (a->charged) // there was room for it when it was passed on
             home_refund(sh, a);
-        if (!full) {
-            refuse_memory(sh, a);
-            return false;
-        }
         metric_add(&sh->metrics->limit_rooms, 1);
         refuse(sh, a, PROBLEM_LIMIT_REACHED, "There are as many rooms as there may be; join one that exists.",
                FULL_RETRY_MS);
+        return false;
+    }
+    if (!a->charged) {
+        charge(sh, a);
+        return false;
+    }
+    if (room_create(sh, a->cmd.room, a->room_hash, ret_room) != OK) {
+        home_refund(sh, a);
+        refuse_memory(sh, a);
         return false;
     }
     room_at(sh, *ret_room)->creator = address_print(sh, a);

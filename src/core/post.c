@@ -15,6 +15,13 @@ static void str_move(str *s, char **to)
 
 enum { ASK_STRS = 16, DIRECT_STRS = 4 };
 
+// A rename brings the most of those that must not fail.
+_Static_assert(sizeof(struct ask) + USER_ID_MAX + SESSION_ID_LEN + 2 * USER_NAME_MAX + COMMAND_ID_MAX +
+                       ROOM_NAME_MAX <=
+                   MEM_ESSENTIAL_MAX,
+               "an essential ask fits into a cell of the reserve");
+_Static_assert(sizeof(struct answer) <= MEM_ESSENTIAL_MAX, "so does a bare answer");
+
 static size_t ask_strs(struct ask *a, str *ret[ASK_STRS])
 {
     struct command *c = &a->cmd;

@@ -69,9 +69,8 @@ struct ask {
     uint8_t dialect;  // enum dialect_id: the answer is encoded in it
     bool dropped;     // ASK_LEAVE: the connection went away; nobody waits for an answer
     bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
-    bool
-        essential; // may pass the memory budget, like one that is `dropped`: half of what belongs together is said
-    bool resumed; // ASK_REGISTER: an older connection of the session is to be closed
+    bool essential; // like one that is `dropped` it may pass the memory budget: a part of it is said already
+    bool resumed;   // ASK_REGISTER: an older connection of the session is to be closed
     bool has_key;
     bool charged;           // ASK_JOIN: the room it makes is paid for
     uint32_t address;       // of the connection, as in struct peer
@@ -83,8 +82,7 @@ struct ask {
     u128 key_print;         // of (room or recipient, user, key)
     u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
     uint64_t session_print; // ASK_REGISTER
-    uint32_t
-        since_ms; // low bits of the time it said hello: asks of two connections of a session may overtake
+    uint32_t since_ms; // low bits of the time of its hello: asks of two connections of a session may overtake
     str user, session, name; // who asks
     struct command cmd;
     str rows; // ASK_ROOMS: what was collected so far (rooms.c)
@@ -178,9 +176,10 @@ struct direct_mail {
 };
 
 // Allocates the mail and copies everything borrowed into it. A mail whose loss would leave two shards of different
-// opinion (an answer, a leave of somebody who is gone, a rename that other rooms have heard of, everything made by pack_plain) may exceed the budget and is
-// never NULL; an ask or a direct is NULL when memory is out, and the asker is told. pack_answer does not touch segment
-// references: they move with the pointers.
+// opinion (a leave of somebody who is gone, a rename that other rooms have heard of, an answer of at most
+// MEM_ESSENTIAL_MAX bytes, everything made by pack_plain) may exceed the budget and is never NULL; an ask or a direct is
+// NULL when memory is out, and the asker is told; a longer answer is, and is sent bare (home.c). pack_answer does not
+// touch segment references: they move with the pointers.
 struct ask *pack_ask(struct mem *m, const struct ask *a);
 struct answer *pack_answer(struct mem *m, const struct answer *a);
 struct direct_mail *pack_direct(struct mem *m, const struct direct_mail *d);

@@ -199,10 +199,55 @@ static void shards_are_made_whole_or_not_at_all(void **state)
     }
 }
 
+// The answer to a join brings more segments than a cell of the reserve has room for: without memory the newcomer is let
+// go, and is not left waiting for an answer that nobody sent.
+static void a_long_history_without_memory(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    n->settings.message_bytes = SEGMENT_BYTES_MAX;
+    n->settings.log_bytes = 1 << 24;
+    n->settings.lag_bytes = 1 << 24;
+    net_start(n);
+    const char *room = net_room(n, 1, 0);
+    char *message = malloc(SEGMENT_BYTES_MAX);
+    struct client *writer = net_json(n, 1);
+    say(writer, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    int size =
+        snprintf(message, SEGMENT_BYTES_MAX,
+                 "{\"type\":\"message\",\"room\":\"%s\",\"echo\":false,\"data\":\"%040000d\"}", room, 0);
+    for (int i = 0; i < 150; i++) {
+        post_frame(writer, WS_TEXT, true, str_make(message, (size_t)size));
+        net_settle(n);
+    }
+    free(message);
+    assert_true(net_room_at(n, room)->log.tracks[DIALECT_JSON].n > MEM_ESSENTIAL_MAX / sizeof(void *));
+    uint32_t joined = 0, let_go = 0;
+    for (uint64_t k = 1; joined == 0; k++) {
+        struct client *c = net_json(n, 0);
+        net_fail_from(n, k);
+        post(c, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\",\"history\":1000}", room);
+        net_settle(n);
+        net_fail_end(n);
+        net_settle(n);
+        net_check(n);
+        str reply = hear(c);
+        assert_true(c->closed || contains(reply, "\"id\":1"));
+        let_go += c->closed;
+        joined += !c->closed && contains(reply, "\"joined\"") && c->message_n - c->message_at >= 150;
+        if (!c->closed)
+            cut(c);
+        net_wait(n, 100);
+    }
+    assert_true(let_go > 0);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shards_are_made_whole_or_not_at_all),
+        cmocka_unit_test(a_long_history_without_memory),
         cmocka_unit_test_teardown(one_request_refused, say_last_refused),
         cmocka_unit_test_teardown(all_requests_refused_from, say_last_refused),
     };
