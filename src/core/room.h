@@ -28,7 +28,7 @@
 
 struct shard;
 
-enum { MEMBER_TEXT_INLINE = 24 };
+enum { MEMBER_TEXT_INLINE = 40 }; // a guest's id and name
 
 struct member {
     uint64_t joined_at, last_active; // wall ms
