@@ -16,7 +16,7 @@ static void str_move(str *s, char **to)
 enum { ASK_STRS = 16, DIRECT_STRS = 4 };
 
 // A rename brings the most of those that must not fail.
-_Static_assert(sizeof(struct ask) + USER_ID_MAX + SESSION_ID_LEN + 2 * USER_NAME_MAX + COMMAND_ID_MAX +
+_Static_assert(sizeof(struct ask) + USER_ID_MAX + SESSION_ID_LEN + 2UL * USER_NAME_MAX + COMMAND_ID_MAX +
                        ROOM_NAME_MAX <=
                    MEM_ESSENTIAL_MAX,
                "an essential ask fits into a cell of the reserve");
