@@ -45,7 +45,7 @@ sim: deps-tools build/dev/build.ninja ## the simulator, 500 seeds (SEED=n replay
 	@ninja -C build/dev plenum-sim
 	@build/dev/tests/sim/plenum-sim $(if $(SEED),--from $(SEED) --count 1,--from 1 --count 500) $(ARGS)
 
-tidy: deps-tools build/tidy/build.ninja ## layers, banned functions, links, format, symbols, clang's warnings, clang-tidy
+tidy: deps-tools build/tidy/build.ninja ## layers, arrows, banned functions, links, format, symbols, clang's warnings, clang-tidy
 	@tools/check-selftest --quiet
 	@tools/check-make
 	@tools/check-layers
@@ -54,6 +54,7 @@ tidy: deps-tools build/tidy/build.ninja ## layers, banned functions, links, form
 	@tools/check-format
 	@ninja -C build/tidy
 	@tools/check-symbols build/tidy
+	@tools/check-arrows . build/tidy
 	@tools/tidy build/tidy
 
 fmt: deps-tools ## clang-format on all C of ours
