@@ -179,7 +179,7 @@ enum config_kind {
     X(logging, format, CHOICE, LIVE, 0, 0, "logfmt|json", "logfmt", "", \
       "key=value pairs, or one JSON object per line.") \
     X(logging, slow_turn_ms, UINT, LIVE, 1, 60000, "never", "100", "ms", \
-      "A turn of an event loop that takes longer is logged: everyone on that shard waited for it.")
+      "A turn of an event loop that takes longer is logged: everyone on that shard waits for it. While it lasts, with where it stands, and again each time its time has doubled; and once more when it has ended.")
 // clang-format on
 
 enum config_id {

@@ -3,8 +3,8 @@
 // crash.h - the last words of a failed assertion.
 //
 // A failed ASSERT is a mistake of ours. Before the trap one line goes to stderr, in the log's format, with the place,
-// the expression and the thread it happened on (the thread's name says which shard); the trap leaves a core dump for
-// the rest. Nothing is allocated and no lock is taken: the state of the process is not to be trusted any more.
+// the expression, the thread it happened on, and where that stood (base/where.h): shard, turn, phase, connection,
+// command; the trap leaves a core dump for the rest. Nothing is allocated and no lock is taken: the state of the process is not to be trusted any more.
 #ifndef PLENUM_APP_CRASH_H
 #define PLENUM_APP_CRASH_H
 

@@ -71,21 +71,38 @@ static const struct {
     [IO_NOTICE_FILES] = {LOG_ERROR, "files_exhausted", "errno"},
     [IO_NOTICE_ACCEPT] = {LOG_WARN, "accept_failed", "errno"},
     [IO_NOTICE_TURN_SLOW] = {LOG_WARN, "turn_slow", "ms"},
+    [IO_NOTICE_TURN_HANGS] = {LOG_WARN, "turn_hangs", "ms"},
     [IO_NOTICE_DRAIN_OVERRUN] = {LOG_WARN, "drain_overrun", "connections"},
 };
 #define IO_ROWS (sizeof io_rows / sizeof io_rows[0])
 static struct log_site io_sites[IO_ROWS];
 
+enum { WHERE_FIELDS = 4 };
+
+static size_t where_fields(const struct where_spot *at, struct log_field ret[WHERE_FIELDS])
+{
+    size_t used = 0;
+    ret[used++] = (struct log_field)LOG_NUMBER("turn", at->turn);
+    ret[used++] = (struct log_field)LOG_TEXT("phase", where_phase_name(at->phase));
+    if (at->subject != WHERE_NOBODY && where_subject(at->phase) != NULL)
+        ret[used++] = (struct log_field)LOG_NUMBER(where_subject(at->phase), at->subject);
+    if (at->command != CMD_NONE)
+        ret[used++] = (struct log_field)LOG_TEXT("command", command_name((enum command_type)at->command));
+    return used;
+}
+
 void io_notice_log(const struct io_notice *n)
 {
     ASSERT((size_t)n->type < IO_ROWS && io_rows[n->type].event != NULL);
-    struct log_field fields[4];
+    struct log_field fields[3 + WHERE_FIELDS + 1];
     size_t used = 0;
     fields[used++] = (struct log_field)LOG_NUMBER("shard", n->shard);
     if (io_rows[n->type].value != NULL)
         fields[used++] = (struct log_field)LOG_NUMBER(io_rows[n->type].value, n->value);
     if (n->peer != NULL && n->peer[0] != '\0')
         fields[used++] = (struct log_field)LOG_TEXT("peer", n->peer);
+    if (n->where != NULL)
+        used += where_fields(n->where, fields + used);
     fields[used] = (struct log_field){.key = NULL};
     log_write(&io_sites[n->type], io_rows[n->type].level, io_rows[n->type].event, fields);
 }

@@ -33,16 +33,21 @@ void ring_deinit(struct ring *r)
     r->slots = NULL;
 }
 
+uint32_t ring_room(struct ring *r)
+{
+    uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    // Acquire: the consumer's read of the slot comes before our write to it.
+    if (tail - r->head_seen > r->mask)
+        r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
+    return r->mask + 1 - (tail - r->head_seen);
+}
+
 bool ring_push(struct ring *r, void *p)
 {
     ASSERT(p != NULL); // NULL is how ring_pull says empty
+    if (ring_room(r) == 0)
+        return false;
     uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-    if (tail - r->head_seen > r->mask) {
-        // Acquire: the consumer's read of the slot comes before our write to it.
-        r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
-        if (tail - r->head_seen > r->mask)
-            return false;
-    }
     r->slots[tail & r->mask] = p;
     // Release: who sees the new tail sees the slot, and what the pointer points to.
     atomic_store_explicit(&r->tail, tail + 1, memory_order_release);

@@ -34,6 +34,8 @@ enum err ring_init(struct ring *r, struct mem *m, uint32_t capacity) WARN_UNUSED
 void ring_deinit(struct ring *r); // both sides must have stopped
 // The producer's. p must not be NULL; false when full.
 bool ring_push(struct ring *r, void *p);
+// The producer's. So many pushes will certainly be taken; 0 only where the ring is full.
+uint32_t ring_room(struct ring *r);
 // The consumer's. The next pointer, or NULL when empty.
 void *ring_pull(struct ring *r);
 // As the consumer sees it.

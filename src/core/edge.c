@@ -6,6 +6,7 @@
 // A connection talks to one shard at a time. While asks to it are unanswered, a command for another shard (or a
 // reply made here) would overtake, so it waits: replies keep the order of commands without a reorder queue. Publishes
 // to one home are pipelined freely; commands that change what the connection is in wait for their answer.
+#include "base/where.h"
 #include "core/shard_state.h"
 
 enum { PENDING_MAX = 1024 };
@@ -312,6 +313,7 @@ static bool introduced(struct shard *sh, uint32_t index, const struct command *c
 bool edge_command(struct shard *sh, uint32_t index, const struct command *cmd)
 {
     bool done;
+    where_command((uint8_t)cmd->type);
     if (cmd->type == CMD_HELLO)
         return do_hello(sh, index, cmd);
     if (!introduced(sh, index, cmd, &done))

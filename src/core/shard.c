@@ -6,6 +6,7 @@
 // Order at the end of a turn matters: commands that waited are taken up first (they may append), then homes
 // announce what was appended, then outlets mark their readers dirty. Logs are trimmed after the announcement:
 // outlets hold their own references by then.
+#include "base/where.h"
 #include "core/shard_state.h"
 
 enum { SCRATCH_KEEP = 512 * 1024 };
@@ -237,6 +238,7 @@ void shard_on_mail(struct shard *sh, struct mail *m)
     void *p = m;
     switch ((enum mail_kind)m->kind) {
     case MAIL_ASK:
+        where_command((uint8_t)((const struct ask *)p)->cmd.type);
         home_ask(sh, p);
         break;
     case MAIL_ANSWER:
@@ -353,6 +355,7 @@ void shard_turn_began_ns(struct shard *sh, uint64_t now_ns) { sh->turn_ns = now_
 
 void shard_turn_end(struct shard *sh)
 {
+    where_now(WHERE_TIMERS);
     idempotency_expire(&sh->direct_keys, sh->now_ms, sh->settings->idempotency_ms);
     if (sh->now_ms >= sh->creators.look_ms)
         creators_expire(&sh->creators, &sh->settings->rooms_user, &sh->settings->rooms_address, sh->now_ms);
@@ -360,6 +363,7 @@ void shard_turn_end(struct shard *sh)
     run_room_timers(sh);
     run_drain(sh);
     run_unpark(sh);
+    where_now(WHERE_FLUSH);
     rooms_announce(sh);
     outlets_flush(sh);
     scratch_tidy(sh);

@@ -58,7 +58,7 @@ static void host_metrics_page(void *ctx, struct buf *body)
 
 enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared, const struct settings *core)
 {
-    l->index = index;
+    l->index = l->where.shard = index;
     l->shared = shared;
     mem_share_init(&l->mem, shared->mem);
     l->ready_head = l->ready_tail = CONN_NONE;
@@ -92,9 +92,6 @@ void loop_deinit(struct loop *l)
     if (!l->shared)
         return;
     sockets_close(l);
-    for (uint32_t to = 0; to < SHARDS_MAX; to++)
-        if (l->mail_held[to])
-            mail_discard(&l->mem, l->mail_held[to]);
     shard_destroy(l->shard);
     l->shard = NULL;
     if (l->epoll_fd >= 0)
@@ -167,29 +164,23 @@ static void receive_mail(struct loop *l)
             if (!m)
                 break;
             l->mail_moved_ns = l->clock.now_ns;
+            where_at(&l->where, WHERE_MAIL, from);
             shard_on_mail(l->shard, m);
         }
     }
 }
 
-// A mail that was pulled and found the ring full is kept in `mail_held`, because core does not take it back.
+// What finds no room stays in core, which counts it.
 static void send_mail_to(struct loop *l, uint32_t to)
 {
     bool sent = false;
-    for (;;) {
-        struct mail *m = l->mail_held[to];
-        if (!m)
-            m = shard_pull_mail(l->shard, to);
-        l->mail_held[to] = NULL;
-        if (!m)
-            break;
-        if (!mailbox_push(l->shared->mailbox, l->index, to, m)) {
-            l->mail_held[to] = m;
-            l->mail_left = true;
-            break;
-        }
+    struct mail *m;
+    while (mailbox_room(l->shared->mailbox, l->index, to) > 0 && (m = shard_pull_mail(l->shard, to))) {
+        bool taken = mailbox_push(l->shared->mailbox, l->index, to, m);
+        ASSERT(taken);
         sent = true;
     }
+    l->mail_left = l->mail_left || shard_mail_waiting(l->shard, to) > 0;
     if (!sent)
         return;
     l->mail_moved_ns = l->clock.now_ns;
@@ -200,9 +191,12 @@ static void send_mail_to(struct loop *l, uint32_t to)
 static void send_mail(struct loop *l)
 {
     l->mail_left = false;
-    for (uint32_t to = 0; to < l->shared->shard_count; to++)
-        if (to != l->index)
-            send_mail_to(l, to);
+    for (uint32_t to = 0; to < l->shared->shard_count; to++) {
+        if (to == l->index)
+            continue;
+        where_at(&l->where, WHERE_SEND_MAIL, to);
+        send_mail_to(l, to);
+    }
     if (l->mail_left)
         metric_add(&l->io_metrics.mailbox_full, 1);
 }
@@ -258,6 +252,7 @@ static void turn_measure(struct loop *l)
 static void turn(struct loop *l, uint32_t event_count)
 {
     clock_read(&l->clock);
+    where_turn(&l->where, l->clock.now_ns);
     l->turn_bytes_read = 0;
     uint32_t requests = take_requests(l);
     shard_turn_begin(l->shard, l->clock.now_ms, l->clock.wall_ms, l->clock.utc_offset_s);
@@ -269,6 +264,7 @@ static void turn(struct loop *l, uint32_t event_count)
 
     traffic_serve_ready(l);
     dispatch(l, event_count);
+    where_at(&l->where, WHERE_ACCEPT, WHERE_NOBODY);
     acceptor_turn(l);
     receive_mail(l);
 
@@ -276,12 +272,14 @@ static void turn(struct loop *l, uint32_t event_count)
 
     send_mail(l);
     traffic_write(l);
+    where_at(&l->where, WHERE_CLOSE, WHERE_NOBODY);
     traffic_close(l);
     traffic_reread(l);
 
     drain_look(l);
     settings_tell(l);
     turn_measure(l);
+    where_wait(&l->where);
 }
 
 // From here on nobody waits for this thread.
@@ -301,6 +299,7 @@ void *loop_run(void *loop)
     char name[16];
     snprintf(name, sizeof name, "shard %u", l->index);
     pthread_setname_np(pthread_self(), name);
+    where_here = &l->where;
 
     turn(l, 0); // sets the clock; without it core could not say when it is due
     while (!l->stopping)

@@ -25,6 +25,7 @@
 #define PLENUM_IO_LOOP_H
 
 #include "base/limits.h"
+#include "base/where.h"
 #include "io/acceptor.h"
 #include "io/admission.h"
 #include "io/clock.h"
@@ -104,6 +105,7 @@ struct loop {
     struct shard *shard;
     struct metrics *metrics;
     struct io_metrics io_metrics;
+    struct where where; // this thread's, for the watchdog and for last words
     struct shard_host host;
     struct random_pool random;
     pthread_t thread;
@@ -123,10 +125,9 @@ struct loop {
     uint8_t *recv_buf;
     uint32_t recv_bytes;
     uint32_t turn_bytes_read;
-    struct mail *mail_held[SHARDS_MAX]; // pulled from core, and then the mailbox was full
-    bool writes_left;                   // the budget of writes ended before the writes
-    bool mail_left;                     // a mailbox was full
-    uint64_t mail_moved_ns;             // when mail was last sent or received
+    bool writes_left;       // the budget of writes ended before the writes
+    bool mail_left;         // a mailbox was full
+    uint64_t mail_moved_ns; // when mail was last sent or received
     uint64_t turn_end_ns;
 
     bool stopping;

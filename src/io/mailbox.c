@@ -1,31 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The matrix of rings and the sleeping flags. The protocol stands in the header.
+// The matrix of rings, and a waker for each shard.
 //
-// Rejected: one multi-producer queue per shard (senders would contend on one line), a pipe instead of an eventfd (two
-// files and it must be read), an explicit fence between push and flag (the exchange is one already on x86, and
-// ThreadSanitizer does not understand fences).
+// Rejected: one multi-producer queue per shard (senders would contend on one line).
 #include "io/mailbox.h"
 
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/ring.h"
-#include <stdatomic.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include "io/waker.h"
 
 enum { RINGS_BYTES_MAX = 16 << 20 };
-
-struct mailbox_box {
-    _Atomic uint32_t sleeping;
-    int fd;
-    char pad[56]; // each flag on its own cache line: senders write it
-};
 
 struct mailbox {
     struct mem *mem;
     uint32_t shard_count;
-    struct mailbox_box boxes[SHARDS_MAX];
+    struct waker wakers[SHARDS_MAX];
     struct ring rings[]; // [from * shard_count + to]; those of a shard to itself stay empty and unallocated
 };
 
@@ -51,9 +41,9 @@ static struct ring *ring_of(struct mailbox *mb, uint32_t from, uint32_t to)
 static enum err mailbox_open(struct mailbox *mb)
 {
     for (uint32_t i = 0; i < mb->shard_count; i++) {
-        mb->boxes[i].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (mb->boxes[i].fd < 0)
-            return ERR_LIMIT;
+        enum err e = waker_init(&mb->wakers[i]);
+        if (e != OK)
+            return e;
     }
     uint32_t capacity = mailbox_capacity(mb->shard_count);
     for (uint32_t from = 0; from < mb->shard_count; from++)
@@ -72,7 +62,7 @@ enum err mailbox_create(struct mem *mem, uint32_t shard_count, struct mailbox **
     mb->mem = mem;
     mb->shard_count = shard_count;
     for (uint32_t i = 0; i < shard_count; i++)
-        mb->boxes[i].fd = -1;
+        mb->wakers[i].fd = -1;
     enum err e = mailbox_open(mb);
     if (e != OK) {
         mailbox_destroy(mb);
@@ -92,9 +82,13 @@ void mailbox_destroy(struct mailbox *mb)
             ring_deinit(&mb->rings[i]);
         }
     for (uint32_t i = 0; i < mb->shard_count; i++)
-        if (mb->boxes[i].fd >= 0)
-            close(mb->boxes[i].fd);
+        waker_deinit(&mb->wakers[i]);
     mem_free(mb->mem, mb, mailbox_bytes(mb->shard_count));
+}
+
+uint32_t mailbox_room(struct mailbox *mb, uint32_t from, uint32_t to)
+{
+    return ring_room(ring_of(mb, from, to));
 }
 
 bool mailbox_push(struct mailbox *mb, uint32_t from, uint32_t to, struct mail *m)
@@ -115,26 +109,10 @@ bool mailbox_empty(struct mailbox *mb, uint32_t to)
     return true;
 }
 
-bool mailbox_wake(struct mailbox *mb, uint32_t to)
-{
-    struct mailbox_box *box = &mb->boxes[to];
-    if (atomic_exchange_explicit(&box->sleeping, 0, memory_order_acq_rel) == 0)
-        return false;
-    const uint64_t one = 1;
-    // EAGAIN would mean 2^64 - 2 wake-ups that nobody read; then the edge has been raised before.
-    ssize_t n = write(box->fd, &one, sizeof one);
-    (void)n;
-    return true;
-}
+bool mailbox_wake(struct mailbox *mb, uint32_t to) { return waker_wake(&mb->wakers[to]); }
 
-void mailbox_sleep(struct mailbox *mb, uint32_t to)
-{
-    atomic_exchange_explicit(&mb->boxes[to].sleeping, 1, memory_order_acq_rel);
-}
+void mailbox_sleep(struct mailbox *mb, uint32_t to) { waker_sleep(&mb->wakers[to]); }
 
-void mailbox_awake(struct mailbox *mb, uint32_t to)
-{
-    atomic_store_explicit(&mb->boxes[to].sleeping, 0, memory_order_relaxed);
-}
+void mailbox_awake(struct mailbox *mb, uint32_t to) { waker_awake(&mb->wakers[to]); }
 
-int mailbox_fd(const struct mailbox *mb, uint32_t to) { return mb->boxes[to].fd; }
+int mailbox_fd(const struct mailbox *mb, uint32_t to) { return mb->wakers[to].fd; }

@@ -9,25 +9,14 @@
 //   from 1   ring     -      ring
 //   from 2   ring    ring     -
 //
-// Waking costs 6.6 us and 24 us of latency, a look at a ring 40 ns: an eventfd is written only when the receiver has
-// said that it goes to sleep, and by the first sender only.
+// A shard that sleeps is woken by the first mail (io/waker.h).
 //
-//   sender                                receiver
-//     push mails                            sleeping := 1   (exchange)
-//     was := exchange(sleeping, 0)          inboxes empty, nothing asked?  no -> sleeping := 0, go on
-//     was == 1 -> write(eventfd)            epoll_wait ... sleeping := 0
-//
-// No wake-up is lost: both exchanges are read-modify-writes of one word, so one comes first. Where the sender's is
-// first, the receiver's exchange reads from it and its look at the rings then sees the mails; where the receiver's
-// is first, the sender reads 1 and writes. Everything else that wants a shard's attention (drain, new settings, a
-// free slot) stores its request first and uses the same mailbox_wake. The eventfd is watched edge-triggered and so
-// never read: one system call per wake-up instead of two.
-//
-// A full ring is back-pressure: the mail stays in the sender's outbox in core, and the sender's loop tries again.
+// A full ring is back-pressure: mailbox_room says so before a mail is taken from core, it stays in the sender's outbox
+// there, and the sender's loop tries again.
 //
 // Limits: MAILBOX_CAPACITY mails per ring, fewer with many shards so that all rings stay within 16 MiB.
 // Errors: ERR_NOMEM, ERR_LIMIT (no file left for an eventfd) from mailbox_create.
-// Thread: push, wake by the sender; pull, sleep, awake by the receiver. mailbox_wake is async-signal-safe.
+// Thread: room, push, wake by the sender; pull, sleep, awake by the receiver. mailbox_wake is async-signal-safe.
 #ifndef PLENUM_IO_MAILBOX_H
 #define PLENUM_IO_MAILBOX_H
 
@@ -44,6 +33,8 @@ enum err mailbox_create(struct mem *mem, uint32_t shard_count, struct mailbox **
 // Every ring must have been emptied: mail left in one would leak. NULL is fine.
 void mailbox_destroy(struct mailbox *mb);
 
+// So many mails will certainly be taken from that sender; 0: the ring is full.
+uint32_t mailbox_room(struct mailbox *mb, uint32_t from, uint32_t to);
 // Takes the mail, or false when that ring is full (the caller keeps the mail). Follow with one mailbox_wake.
 bool mailbox_push(struct mailbox *mb, uint32_t from, uint32_t to, struct mail *m);
 struct mail *mailbox_pull(struct mailbox *mb, uint32_t from, uint32_t to);

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "io/listener.h"
 #include "io/mem_malloc.h"
+#include "io/watchdog.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct server {
     struct mem mem;
     struct mem_watch mem_watch;
     struct loop_shared shared;
+    struct watchdog watchdog;
     struct server_info info;
     bool started;
 };
@@ -35,10 +37,21 @@ static void live_set(struct server *s, const struct io_settings *io)
     atomic_store_explicit(&s->shared.live.connection_wait_ms, io->connection_wait_ms, memory_order_relaxed);
     atomic_store_explicit(&s->shared.live.spin_us, io->spin_us, memory_order_relaxed);
     atomic_store_explicit(&s->shared.live.turn_slow_ms, io->turn_slow_ms, memory_order_relaxed);
+    watchdog_limit_set(&s->watchdog, io->turn_slow_ms);
     uint64_t waiting = admission_limits_set(&s->shared.admission, connections, io->connections_per_address);
     for (uint32_t i = 0; waiting != 0; i++, waiting >>= 1)
         if (waiting & 1)
             loop_request(&s->shared.loops[i], REQUEST_LOOK);
+}
+
+static void on_bark(void *ctx, const struct where_spot *at, uint64_t ms)
+{
+    struct server *s = ctx;
+    const struct server_hooks *hooks = &s->shared.hooks;
+    struct io_notice n = {
+        .type = IO_NOTICE_TURN_HANGS, .shard = at->shard, .value = ms, .peer = "", .where = at};
+    if (hooks->io_notice)
+        hooks->io_notice(hooks->ctx, &n);
 }
 
 static enum err files_init(struct server *s, const struct io_settings *io, struct io_error *error)
@@ -62,6 +75,8 @@ static enum err loops_init(struct server *s, const struct settings *core, struct
     enum err e = mailbox_create(&s->mem, shared->shard_count, &shared->mailbox);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
         e = loop_init(&shared->loops[i], i, shared, core);
+    for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
+        watchdog_add(&s->watchdog, &shared->loops[i].where);
     if (e == ERR_NOMEM)
         io_error_set(error, "the memory budget of %zu bytes is too small for %u shards",
                      s->info.memory_bytes_max, shared->shard_count);
@@ -130,6 +145,7 @@ static enum err server_init(struct server *s, const struct io_settings *io, cons
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&shared->settings_taken, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    watchdog_init(&s->watchdog, on_bark, s);
     admission_init(&shared->admission, &s->mem, &core->hash_key, 0, 0);
 
     enum err e = files_init(s, io, error);
@@ -175,7 +191,9 @@ enum err server_start(struct server *s, struct io_error *error)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    enum err e = OK;
+    enum err e = watchdog_start(&s->watchdog);
+    if (e != OK)
+        io_error_set(error, "cannot start the thread of the watchdog: the system has no more threads");
     for (uint32_t i = 0; e == OK && i < s->shared.shard_count; i++) {
         pthread_mutex_lock(&s->shared.settings_lock);
         s->shared.running |= (uint64_t)1 << i;
@@ -236,6 +254,7 @@ bool server_wait(struct server *s)
             pthread_join(l->thread, NULL);
         l->thread_made = false;
     }
+    watchdog_stop(&s->watchdog);
     return atomic_load_explicit(&s->shared.overruns, memory_order_relaxed) == 0;
 }
 
@@ -264,6 +283,7 @@ void server_destroy(struct server *s)
     mailbox_destroy(shared->mailbox);
     if (shared->loops)
         mem_free(&s->mem, shared->loops, shared->shard_count * sizeof *shared->loops);
+    watchdog_deinit(&s->watchdog);
     admission_deinit(&shared->admission);
     mem_reserve_deinit(&s->mem);
     pthread_cond_destroy(&shared->settings_taken);

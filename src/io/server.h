@@ -16,10 +16,11 @@
 // server_settings_set has returned true, the settings before are free again.
 // Thread: server_unready, server_drain, server_stop, server_metrics, server_info, server_mem from any thread; server_drain and
 // server_stop also from a signal handler. The rest from the thread that created the server. The shards' threads
-// block every signal. Hooks are called by the shards' threads, several at a time.
+// block every signal. Hooks are called by the shards' threads, several at a time; io_notice by the watchdog's, too.
 #ifndef PLENUM_IO_SERVER_H
 #define PLENUM_IO_SERVER_H
 
+#include "base/where.h"
 #include "core/shard.h"
 #include "io/io_error.h"
 #include "io/io_metrics.h"
@@ -38,7 +39,7 @@ struct io_settings {
     uint32_t connections_per_address; // 0 = no limit
     uint32_t connection_wait_ms;      // a connection beyond connections_max waits in the accept queue so long
     uint32_t spin_us;      // poll the mailboxes so long before sleeping, after mail was moved; 0 = never
-    uint32_t turn_slow_ms; // a turn that takes longer is counted and reported; 0 = never
+    uint32_t turn_slow_ms; // a turn that takes longer is counted and reported, while it lasts, too; 0 = never
 };
 
 // Something about the driver that is worth a log line.
@@ -48,13 +49,15 @@ enum io_notice_type {
     IO_NOTICE_FILES,     // error; value = errno: EMFILE or ENFILE, accepting pauses
     IO_NOTICE_ACCEPT,    // warning; value = errno: accept failed for another reason of ours, accepting pauses
     IO_NOTICE_TURN_SLOW, // warning; value = milliseconds that the turn took
+    IO_NOTICE_TURN_HANGS,   // warning; value = milliseconds that it has lasted so far; where it stands
     IO_NOTICE_DRAIN_OVERRUN // warning; value = connections that were cut off
 };
 struct io_notice {
     enum io_notice_type type;
     uint32_t shard;
     uint64_t value;
-    const char *peer; // "" where there is none
+    const char *peer;               // "" where there is none
+    const struct where_spot *where; // NULL where it does not matter
 };
 
 struct server_hooks {

@@ -130,6 +130,7 @@ static void read_once(struct loop *l, uint32_t index)
         ready_push(l, index);
         return;
     }
+    where_at(&l->where, WHERE_READ, index);
     ssize_t n = recv_again(c->fd, l->recv_buf, l->recv_bytes);
     metric_add(&l->io_metrics.reads, 1);
     if (n > 0) {
@@ -201,6 +202,7 @@ static void write_once(struct loop *l, uint32_t index)
 {
     struct conn *c = &l->conns[index];
     struct span spans[SPANS_MAX];
+    where_at(&l->where, WHERE_WRITE, index);
     size_t count = shard_output(l->shard, index, spans);
     if (count == 0) {
         shard_output_done(l->shard, index, 0, false);

@@ -40,7 +40,7 @@ static void host_metrics_page(void *ctx, struct buf *body)
 void node_create(struct world *w, uint32_t index)
 {
     struct node *n = &w->nodes[index];
-    n->index = index;
+    n->index = n->where.shard = index;
     n->host = (struct shard_host){w, host_random, host_notice, host_metrics_page, 8000};
     n->conns = arena_alloc(&w->arena, w->settings.connections_max * sizeof *n->conns);
     n->shard = shard_create(index, &w->settings, &n->host, &w->vmem.mem);
@@ -111,6 +111,7 @@ uint64_t node_due_ms(const struct node *n) { return n->always_due ? 0 : shard_ne
 static void take_accept(struct world *w, struct node *n, struct link *l)
 {
     struct peer peer = {0};
+    where_at(&n->where, WHERE_ACCEPT, WHERE_NOBODY);
     snprintf(peer.text, sizeof peer.text,
              l->serial % 5 == 0 ? "[2001:db8:1234:5678:9abc:def0::%x]:%u" : "10.0.0.%u:%u", l->owner,
              10000 + l->serial % 50000);
@@ -140,6 +141,7 @@ static void take_bytes(struct world *w, struct node *n, struct link *l)
     memcpy(copy, l->up.v + l->up.from, size);
     pipe_take(&l->up, size);
     l->unread_ms = w->now_ms;
+    where_at(&n->where, WHERE_READ, l->conn);
     l->paused = !shard_on_bytes(n->shard, l->conn, copy, size);
     free(copy);
 }
@@ -176,6 +178,7 @@ static void take_mail(struct world *w, struct node *n, uint32_t from)
     uint32_t taken = 0;
     if (box->n == 0)
         return;
+    where_at(&n->where, WHERE_MAIL, from);
     while (taken < box->n && box->v[taken].due_ms <= w->now_ms && !(taken != 0 && chance(w, 50)))
         shard_on_mail(n->shard, box->v[taken++].mail);
     n->deeds += taken;
@@ -202,6 +205,7 @@ static void take_all(struct world *w, struct node *n)
 static void give_mail(struct world *w, struct node *n, uint32_t to)
 {
     struct mailbox *box = &w->boxes[n->index][to];
+    where_at(&n->where, WHERE_SEND_MAIL, to);
     while (box->n < w->plan.mailbox_cap) {
         struct mail *m = shard_pull_mail(n->shard, to);
         if (m == NULL)
@@ -233,6 +237,7 @@ static void write_link(struct world *w, struct node *n, uint32_t conn)
     struct span spans[SPANS_MAX];
     struct link *l = n->conns[conn];
     ASSERT(l != NULL && !l->blocked);
+    where_at(&n->where, WHERE_WRITE, conn);
     size_t count = shard_output(n->shard, conn, spans), total = 0;
     ASSERT(count <= SPANS_MAX);
     for (size_t i = 0; i < count; i++)
@@ -251,6 +256,8 @@ static void write_link(struct world *w, struct node *n, uint32_t conn)
     l->blocked = taken < total;
     w->counts.blocked += l->blocked;
     shard_output_done(n->shard, conn, taken, l->blocked);
+    if (w->options->broken_turn != 0 && w->counts.turns >= w->options->broken_turn)
+        shard_output_done(n->shard, conn, taken, l->blocked); // once too often
 }
 
 static void give_bytes(struct world *w, struct node *n)
@@ -268,6 +275,7 @@ static void give_ends(struct world *w, struct node *n)
 {
     uint32_t conn;
     bool abortive;
+    where_at(&n->where, WHERE_CLOSE, WHERE_NOBODY);
     while (shard_pull_shutdown(n->shard, &conn)) {
         n->deeds++;
         if (n->conns[conn] != NULL)
@@ -306,6 +314,8 @@ static void tighten_memory(struct world *w)
 
 static void take_turn(struct world *w, struct node *n)
 {
+    where_here = &n->where;
+    where_turn(&n->where, w->now_ms);
     shard_turn_begin(n->shard, w->now_ms, w->wall_ms, 0);
     take_all(w, n);
     shard_turn_end(n->shard);
@@ -315,6 +325,7 @@ static void take_turn(struct world *w, struct node *n)
     give_bytes(w, n);
     shard_on_written(n->shard, w->now_ms * 1000000);
     give_ends(w, n);
+    where_here = NULL;
 }
 
 // A driver takes the next turn at once when a shard says that it is due: one that says so for ever and does nothing is

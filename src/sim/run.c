@@ -175,6 +175,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret)
         ret->failed = true;
     }
     trace_running(NULL);
+    where_here = NULL; // a run that failed has left its turn
     w->counts.steps = w->step;
     w->counts.allocations_refused = atomic_load(&w->vmem.mem.refused);
     ret->hash = w->trace.hash;

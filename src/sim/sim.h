@@ -63,7 +63,9 @@ struct sim_options {
     uint32_t scale; // length of the run in units of the usual one; 0 counts as 1
     bool verbose;   // prints every event
     enum sim_mutation mutation;
-    uint32_t mutation_after;  // how many occasions to let pass
+    uint32_t mutation_after; // how many occasions to let pass
+    uint64_t
+        broken_turn; // from this turn on the driver breaks core's contract, to see its assertion; 0 = never
     bool no_faults_in_memory; // mutations want runs in which connections are not lost to refused allocations
 };
 

@@ -4,6 +4,8 @@
 // only in a report.
 #include "sim/world.h"
 
+#include "dialect/command.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +92,21 @@ static void print_events(FILE *out, const struct world *w, const struct client *
     }
 }
 
+// The turn that was running, if one was.
+static void print_where(FILE *out)
+{
+    struct where_spot at;
+    if (where_here == NULL || !where_look(where_here, &at))
+        return;
+    fprintf(out, "  shard %u, turn %llu, %s", at.shard, (unsigned long long)at.turn,
+            where_phase_name(at.phase));
+    if (at.subject != WHERE_NOBODY && where_subject(at.phase) != NULL)
+        fprintf(out, ", %s %u", where_subject(at.phase), at.subject);
+    if (at.command != CMD_NONE)
+        fprintf(out, ", command %s", command_name((enum command_type)at.command));
+    fputc('\n', out);
+}
+
 static void print_report(FILE *out, const struct world *w, const struct client *c, const char *what)
 {
     static const char *const tempers[] = {"healthy",  "ordinary", "slow",  "stalling",
@@ -99,6 +116,7 @@ static void print_report(FILE *out, const struct world *w, const struct client *
     plan_describe(w, plan, sizeof plan);
     fprintf(out, "\nseed %llu, step %llu, %llu ms: %s\n", (unsigned long long)w->options->seed,
             (unsigned long long)w->step, (unsigned long long)w->now_ms, what);
+    print_where(out);
     fprintf(out, "  plan: %s\n", plan);
     if (c != NULL)
         fprintf(out, "  client %u (%s, %s, %s)\n", c->index, c->name, tempers[c->temper],

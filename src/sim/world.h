@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/prng.h"
+#include "base/where.h"
 #include "core/shard.h"
 #include "dialect/entry.h"
 #include "sim/arena.h"
@@ -288,6 +289,7 @@ struct client {
 struct node {
     uint32_t index;
     struct shard *shard;
+    struct where where; // of the turn that is running
     struct shard_host host;
     struct link **conns; // by core's index
     uint64_t stalled_until_ms;

@@ -89,7 +89,10 @@ struct world {
     uint32_t page_ms;     // how long the metrics page takes to make
     pthread_mutex_t lock; // of what follows
     pthread_cond_t noticed;
-    uint32_t io_notices[8]; // by type
+    uint32_t io_notices[8];  // by type
+    struct where_spot hangs; // of the last IO_NOTICE_TURN_HANGS
+    uint64_t hangs_ms;
+    uint32_t page_waits; // the metrics page is not made before so many of them
     uint32_t opened;
 };
 
@@ -107,6 +110,10 @@ static inline void on_io_notice(void *ctx, const struct io_notice *n)
     struct world *w = ctx;
     pthread_mutex_lock(&w->lock);
     w->io_notices[n->type]++;
+    if (n->type == IO_NOTICE_TURN_HANGS) {
+        w->hangs = *n->where;
+        w->hangs_ms = n->value;
+    }
     pthread_cond_broadcast(&w->noticed);
     pthread_mutex_unlock(&w->lock);
 }
@@ -116,6 +123,10 @@ static inline void on_metrics_page(void *ctx, struct buf *body)
     struct world *w = ctx;
     for (uint64_t end = now_ms() + w->page_ms; now_ms() < end;)
         ;
+    pthread_mutex_lock(&w->lock);
+    while (w->io_notices[IO_NOTICE_TURN_HANGS] < w->page_waits)
+        pthread_cond_wait(&w->noticed, &w->lock);
+    pthread_mutex_unlock(&w->lock);
     BUF_PUT_LIT(body, "a_metric 1\n");
 }
 

@@ -7,6 +7,8 @@
 #include "app/commands.h"
 #include "app/crash.h"
 #include "base/assert.h"
+#include "base/where.h"
+#include "dialect/command.h"
 #include "io/address.h"
 
 #include <fcntl.h>
@@ -321,9 +323,9 @@ static void test_drain_deadline(void **state)
         close(fds[i]);
 }
 
-static void test_assertion(void **state)
+// What a child that fails an assertion says before it dies.
+static void last_words(struct where *where, char *text, size_t cap)
 {
-    (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
@@ -334,20 +336,40 @@ static void test_assertion(void **state)
         signal(SIGTRAP, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
         crash_hook_install();
+        where_here = where;
         ASSERT(1 + 1 == 3);
     }
     close(ends[1]);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
-    char text[1024];
-    ssize_t n = read(ends[0], text, sizeof text - 1);
+    ssize_t n = read(ends[0], text, cap - 1);
     close(ends[0]);
     assert_true(n > 0);
     text[n] = '\0';
     assert_memory_equal(text, "level=error event=assertion_failed at=", 38);
     assert_non_null(strstr(text, "test_app_serve.c:"));
     assert_non_null(strstr(text, "expr=1 + 1 == 3\n"));
+}
+
+static void test_assertion(void **state)
+{
+    (void)state;
+    char text[1024];
+    last_words(NULL, text, sizeof text);
+    assert_null(strstr(text, "shard="));
+
+    struct where where = {.shard = 3, .turn = 41};
+    where_turn(&where, 1000);
+    where_at(&where, WHERE_READ, 17);
+    where_here = &where;
+    where_command(CMD_HISTORY);
+    where_here = NULL;
+    last_words(&where, text, sizeof text);
+    assert_non_null(strstr(text, " shard=3 turn=42 phase=read connection=17 command=history version="));
+    where_at(&where, WHERE_TIMERS, WHERE_NOBODY);
+    last_words(&where, text, sizeof text);
+    assert_non_null(strstr(text, " shard=3 turn=42 phase=timers version="));
 }
 
 int main(void)

@@ -30,9 +30,11 @@ static void ring_basics(void **state)
     assert_null(ring_pull(&r));
     for (int i = 0; i < 4; i++)
         assert_true(ring_push(&r, &things[i])); // every slot can be used
+    assert_int_equal(ring_room(&r), 0);
     assert_false(ring_push(&r, &things[4]));
     assert_false(ring_empty(&r));
     assert_ptr_equal(ring_pull(&r), &things[0]);
+    assert_int_equal(ring_room(&r), 1);
     assert_true(ring_push(&r, &things[4]));
     for (int i = 1; i < 5; i++)
         assert_ptr_equal(ring_pull(&r), &things[i]);
@@ -77,6 +79,9 @@ static void ring_against_oracle(void **state)
                 pulled += p != NULL;
             }
             assert_int_equal(ring_empty(&r), pushed == pulled);
+            uint32_t room = ring_room(&r); // what it was when the producer last had to look, at least
+            assert_true(room <= capacity - (pushed - pulled));
+            assert_int_equal(room == 0, pushed - pulled == capacity);
         }
         assert_true(pushed > 2000); // it did wrap
         ring_deinit(&r);

@@ -35,6 +35,8 @@ static void carries_in_order(void **state)
     struct mail *mails = mem_zalloc(&mem, (MAILBOX_CAPACITY + 1) * sizeof *mails);
     for (uint32_t i = 0; i < MAILBOX_CAPACITY; i++)
         assert_true(mailbox_push(mb, 0, 2, &mails[i]));
+    assert_int_equal(mailbox_room(mb, 0, 2), 0);
+    assert_int_equal(mailbox_room(mb, 1, 2), MAILBOX_CAPACITY);
     assert_false(mailbox_push(mb, 0, 2, &mails[MAILBOX_CAPACITY])); // full
     assert_true(mailbox_push(mb, 1, 2, &mails[MAILBOX_CAPACITY]));  // others are not
     assert_false(mailbox_empty(mb, 2));

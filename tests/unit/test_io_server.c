@@ -119,6 +119,43 @@ static void slow_turns_are_reported(void **state)
     assert_true(world_end(&w));
 }
 
+// The page is not made before it has been reported twice that the turn hangs: without a watchdog the test would, too.
+static void hanging_turns_are_reported_while_they_last(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 2);
+    w.io.turn_slow_ms = 20;
+    w.page_waits = 2;
+    world_start(&w);
+    int fd = client(http_port(&w));
+    say(fd, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear(fd, "a_metric 1\n");
+    assert_true(world_io_notices(&w, IO_NOTICE_TURN_HANGS, 2) >= 2);
+    pthread_mutex_lock(&w.lock);
+    assert_int_equal(w.hangs.phase, WHERE_READ);
+    assert_int_equal(w.hangs.subject, 0); // its first connection
+    assert_int_equal(w.hangs.command, 0);
+    assert_true(w.hangs.shard < 2 && w.hangs.turn > 0);
+    assert_true(w.hangs_ms >= 40); // doubled
+    pthread_mutex_unlock(&w.lock);
+    assert_true(world_io_notices(&w, IO_NOTICE_TURN_SLOW, 1) >= 1); // and told when it was over
+
+    // Never is never, also for a turn that hangs already when it comes to be watched.
+    w.io.turn_slow_ms = 0;
+    assert_true(server_settings_set(w.server, &w.io, &w.core));
+    uint32_t so_far = world_io_notices(&w, IO_NOTICE_TURN_HANGS, 0);
+    pthread_mutex_lock(&w.lock);
+    w.page_waits = so_far + 1;
+    pthread_mutex_unlock(&w.lock);
+    say(fd, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    w.io.turn_slow_ms = 5;
+    assert_true(server_settings_set(w.server, &w.io, &w.core));
+    hear(fd, "a_metric 1\n");
+    close(fd);
+    assert_true(world_end(&w));
+}
+
 static void drain_ends_in_time(void **state)
 {
     (void)state;
@@ -246,6 +283,7 @@ int main(void)
         cmocka_unit_test(long_streams_arrive_whole),
         cmocka_unit_test(metrics_page_comes_from_the_hook),
         cmocka_unit_test(slow_turns_are_reported),
+        cmocka_unit_test(hanging_turns_are_reported_while_they_last),
         cmocka_unit_test(drain_ends_in_time),
         cmocka_unit_test(drain_overruns),
         cmocka_unit_test(stop_is_at_once),
