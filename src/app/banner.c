@@ -37,23 +37,41 @@ static struct host bare_host(const char *address)
     return h;
 }
 
+static void print_place(const struct listener_info *l, bool echo, FILE *out)
+{
+    struct host host = reachable_host(l->address);
+    switch (l->transport) {
+    case TRANSPORT_HTTP:
+        fprintf(out, "  chat page    http://%s:%u/\n", host.z, l->port);
+        fprintf(out, "  WebSocket    ws://%s:%u/ws\n", host.z, l->port);
+        if (echo)
+            fprintf(out, "  echo         ws://%s:%u/conformance/echo\n", host.z, l->port);
+        break;
+    case TRANSPORT_LINE:
+        fprintf(out, "  text lines   nc %s %u\n", bare_host(l->address).z, l->port);
+        break;
+    }
+}
+
 static void print_places(const struct server_info *info, bool echo, FILE *out)
 {
-    if (info->http_port != 0) {
-        struct host host = reachable_host(info->http);
-        fprintf(out, "  chat page    http://%s:%u/\n", host.z, info->http_port);
-        fprintf(out, "  WebSocket    ws://%s:%u/ws\n", host.z, info->http_port);
-        if (echo)
-            fprintf(out, "  echo         ws://%s:%u/conformance/echo\n", host.z, info->http_port);
-    }
-    if (info->text_port != 0)
-        fprintf(out, "  text lines   nc %s %u\n", bare_host(info->text).z, info->text_port);
+    for (uint32_t i = 0; i < info->listener_count; i++)
+        if (info->listeners[i].port != 0)
+            print_place(&info->listeners[i], echo, out);
+}
+
+static bool speaks_http(const struct server_info *info)
+{
+    for (uint32_t i = 0; i < info->listener_count; i++)
+        if (info->listeners[i].port != 0 && info->listeners[i].transport == TRANSPORT_HTTP)
+            return true;
+    return false;
 }
 
 // Whoever can reach it may use any name for it.
 static void print_names(const struct server_info *info, const struct settings *core, FILE *out)
 {
-    if (info->http_port != 0 && !core->loopback_only && core->names_n == 0)
+    if (speaks_http(info) && !core->loopback_only && core->names_n == 0)
         fputs("  host names   any: set server.names to this server's own, or pages can reach it by theirs\n",
               out);
 }
@@ -67,13 +85,17 @@ static bool is_open(const char *bound)
 // There are no accounts yet: who can connect can talk, in every room.
 static void print_audience(const struct server_info *info, FILE *out)
 {
-    bool http = is_open(info->http), text = is_open(info->text);
-    if (http || text)
-        fprintf(
-            out,
-            "  who may talk anyone who can reach %s%s%s: there are no accounts yet, so keep strangers out\n"
-            "               by a firewall, or by a proxy that asks for a password\n",
-            http ? info->http : "", http && text ? " or " : "", text ? info->text : "");
+    bool any = false;
+    for (uint32_t i = 0; i < info->listener_count; i++)
+        if (is_open(info->listeners[i].address)) {
+            fprintf(out, "%s%s", any ? " or " : "  who may talk anyone who can reach ",
+                    info->listeners[i].address);
+            any = true;
+        }
+    if (any)
+        fputs(": there are no accounts yet, so keep strangers out\n"
+              "               by a firewall, or by a proxy that asks for a password\n",
+              out);
 }
 
 static void print_size(uint64_t bytes, FILE *out)
@@ -113,7 +135,9 @@ void banner_print(const struct server_info *info, const struct settings *core, u
     print_names(info, core, out);
     print_audience(info, out);
     print_limits(info, core, connections_wanted, out);
-    fprintf(out, "ready http=%s text=%s shards=%" PRIu32 " pid=%d\n", info->http, info->text,
-            info->shard_count, (int)getpid());
+    fputs("ready", out);
+    for (uint32_t i = 0; i < info->listener_count; i++)
+        fprintf(out, " %s=%s", info->listeners[i].name, info->listeners[i].address);
+    fprintf(out, " shards=%" PRIu32 " pid=%d\n", info->shard_count, (int)getpid());
     fflush(out);
 }

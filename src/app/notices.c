@@ -3,6 +3,7 @@
 
 #include "app/logger.h"
 #include "base/assert.h"
+#include "base/where.h"
 
 static const struct {
     enum log_level level;

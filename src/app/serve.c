@@ -147,11 +147,17 @@ static void tell_started(const struct serve *s)
 {
     const struct server_info *info = server_info(s->server);
     banner_print(info, &s->wiring->core, s->wiring->config.limits_connections, stdout);
-    log_info("started", LOG_TEXT("version", PLENUM_VERSION), LOG_TEXT("http", info->http),
-             LOG_TEXT("text", info->text), LOG_NUMBER("shards", info->shard_count),
-             LOG_NUMBER("connections_max", info->connections_max),
-             LOG_NUMBER("files_max", info->files.files_max),
-             LOG_NUMBER("memory_mb", info->memory_bytes_max >> 20), LOG_NUMBER("pid", getpid()));
+    struct log_field fields[LISTENERS_MAX + 7] = {LOG_TEXT("version", PLENUM_VERSION)};
+    size_t n = 1;
+    for (uint32_t i = 0; i < info->listener_count; i++)
+        fields[n++] = (struct log_field)LOG_TEXT(info->listeners[i].name, info->listeners[i].address);
+    const struct log_field rest[] = {
+        LOG_NUMBER("shards", info->shard_count), LOG_NUMBER("connections_max", info->connections_max),
+        LOG_NUMBER("files_max", info->files.files_max), LOG_NUMBER("memory_mb", info->memory_bytes_max >> 20),
+        LOG_NUMBER("pid", getpid())};
+    memcpy(fields + n, rest, sizeof rest);
+    static struct log_site site;
+    log_write(&site, LOG_INFO, "started", fields);
 }
 
 // ---- reload

@@ -69,13 +69,6 @@ enum err wiring_start_init(struct wiring_start *start, const struct config *c)
 
 static uint32_t share(uint32_t total, uint32_t shards) { return total / shards > 0 ? total / shards : 1; }
 
-// A listener that is off, or that will be refused, opens nothing.
-static bool is_loopback(const char *bound)
-{
-    struct address a;
-    return address_parse(str_from_cstr(bound), &a) != OK || address_is_loopback(&a);
-}
-
 static void wire_core(struct wiring *w, const struct wiring_start *start)
 {
     const struct config *c = &w->config;
@@ -135,6 +128,17 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
     memcpy(w->core.resume_key, start->resume_key, sizeof w->core.resume_key);
 }
 
+// A listener that is off, or that will be refused, opens nothing.
+static bool only_loopback(const struct io_settings *io)
+{
+    for (uint32_t i = 0; i < io->listener_count; i++) {
+        struct address a;
+        if (address_parse(io->listeners[i].address, &a) == OK && !address_is_loopback(&a))
+            return false;
+    }
+    return true;
+}
+
 // What we may be called, and from which pages one may come.
 static void wire_names(struct wiring *w)
 {
@@ -145,7 +149,7 @@ static void wire_names(struct wiring *w)
         w->origins[i] = str_from_cstr(c->origin_allowed.items[i]);
     w->core.names = w->names;
     w->core.names_n = c->server_names.n;
-    w->core.loopback_only = is_loopback(c->server_http) && is_loopback(c->server_text);
+    w->core.loopback_only = only_loopback(&w->io);
     w->core.origins = w->origins;
     w->core.origins_n = c->origin_allowed.n;
 }
@@ -154,8 +158,15 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
 {
     const struct config *c = &w->config;
     w->io = (struct io_settings){
-        .http = str_from_cstr(c->server_http),
-        .text = str_from_cstr(c->server_text),
+        .listeners = {{.name = "http",
+                       .what = "HTTP",
+                       .address = str_from_cstr(c->server_http),
+                       .transport = TRANSPORT_HTTP},
+                      {.name = "text",
+                       .what = "text lines",
+                       .address = str_from_cstr(c->server_text),
+                       .transport = TRANSPORT_LINE}},
+        .listener_count = 2,
         .backlog = c->server_backlog,
         .memory_bytes_max = start->memory_bytes_max,
         .drain_deadline_ms = c->drain_deadline_s * 1000,
@@ -171,6 +182,6 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
 {
     w->config = *c;
     wire_core(w, start);
-    wire_names(w);
     wire_io(w, start);
+    wire_names(w);
 }

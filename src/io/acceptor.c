@@ -2,12 +2,15 @@
 //
 // The state machine of acceptor.h. A slot is reserved before accept(2), so that a connection for which there is none
 // can stay where it is; only at the end of its wait is it taken out of the queue to be refused.
-#include "io/loop.h"
+#include "io/acceptor.h"
 
+#include "base/assert.h"
+#include "io/event.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,42 +29,45 @@ enum pass {
 
 static int spare_open(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
-void acceptor_init(struct acceptor *a, int epoll_fd)
+void acceptor_init(struct acceptor *a, const struct acceptor_needs *needs)
 {
-    *a = (struct acceptor){.state = ACCEPTOR_OPEN,
+    *a = (struct acceptor){.needs = *needs,
+                           .state = ACCEPTOR_OPEN,
                            .pause_ms = ACCEPT_PAUSE_MIN_MS,
                            .spare_fd = spare_open(),
                            .arm_due_ms = UINT64_MAX};
-    refusals_init(&a->refusals, epoll_fd);
+    refusals_init(&a->refusals, needs->epoll_fd);
 }
 
-enum err acceptor_add(struct loop *l, int fd, enum transport transport)
+enum err acceptor_add(struct acceptor *a, int fd, uint8_t row, const struct listener_row *listener)
 {
-    struct acceptor *a = &l->acceptor;
     ASSERT(a->listener_count < LISTENERS_MAX);
     uint32_t index = a->listener_count++;
     a->listeners[index].fd = fd;
-    a->listeners[index].transport = transport;
+    a->listeners[index].row = row;
+    a->listeners[index].transport = listener->transport;
+    a->listeners[index].plain = listener->channel == NULL;
     a->listeners[index].ready = false;
     a->listeners[index].armed = true;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = event_tag(EVENT_LISTENER, index)};
-    return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? OK : ERR_LIMIT;
+    return epoll_ctl(a->needs.epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? OK : ERR_LIMIT;
 }
 
-void acceptor_on_listener(struct loop *l, uint32_t index) { l->acceptor.listeners[index].ready = true; }
+void acceptor_on_listener(struct acceptor *a, uint32_t index) { a->listeners[index].ready = true; }
+
+void acceptor_on_refusal(struct acceptor *a, uint32_t slot) { refusals_on_event(&a->refusals, slot); }
 
 // Arms or disarms the listeners in epoll, as the state wants it. What the kernel refuses is tried again in the next
 // turn, and at the latest after ACCEPT_PAUSE_MAX_MS: until then connections wait in the queue, or wake us for nothing.
-static void listeners_arm(struct loop *l)
+static void listeners_arm(struct acceptor *a)
 {
-    struct acceptor *a = &l->acceptor;
     bool armed = a->state == ACCEPTOR_OPEN;
     int cause = 0;
     for (uint32_t i = 0; i < a->listener_count; i++) {
         if (a->listeners[i].armed == armed)
             continue;
         struct epoll_event event = {.events = armed ? EPOLLIN : 0, .data.u64 = event_tag(EVENT_LISTENER, i)};
-        if (epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, a->listeners[i].fd, &event) != 0) {
+        if (epoll_ctl(a->needs.epoll_fd, EPOLL_CTL_MOD, a->listeners[i].fd, &event) != 0) {
             cause = errno;
             continue;
         }
@@ -69,15 +75,15 @@ static void listeners_arm(struct loop *l)
         a->listeners[i].ready = false;
     }
     if (cause != 0 && a->arm_due_ms == UINT64_MAX)
-        loop_io_notice(l, IO_NOTICE_ACCEPT, (uint64_t)cause, "");
-    a->arm_due_ms = cause != 0 ? l->clock.now_ms + ACCEPT_PAUSE_MAX_MS : UINT64_MAX;
+        report(&a->needs.reporter, IO_NOTICE_ACCEPT, (uint64_t)cause, "");
+    a->arm_due_ms = cause != 0 ? a->now_ms + ACCEPT_PAUSE_MAX_MS : UINT64_MAX;
 }
 
-static void state_set(struct loop *l, enum acceptor_state state, uint64_t due_ms)
+static void state_set(struct acceptor *a, enum acceptor_state state, uint64_t due_ms)
 {
-    l->acceptor.state = state;
-    l->acceptor.due_ms = due_ms;
-    listeners_arm(l);
+    a->state = state;
+    a->due_ms = due_ms;
+    listeners_arm(a);
 }
 
 // The peer or the network broke this one connection; the next may be well. accept(2), "Error handling".
@@ -108,98 +114,94 @@ static void refuse_one_with_spare(struct acceptor *a, uint32_t index)
     if (a->spare_fd >= 0) {
         close(a->spare_fd);
         int fd = accept4(a->listeners[index].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0)
+        if (fd >= 0 && a->listeners[index].plain)
             refusal_send_and_close(fd, a->listeners[index].transport, REFUSAL_FILES);
+        else if (fd >= 0)
+            close(fd);
     }
     a->spare_fd = spare_open();
 }
 
-static enum pass pause_after(struct loop *l, uint32_t index, int cause)
+static enum pass pause_after(struct acceptor *a, uint32_t index, int cause)
 {
-    struct acceptor *a = &l->acceptor;
     bool files = cause == EMFILE || cause == ENFILE;
     if (files) {
-        metric_add(&l->metrics->limit_files, 1);
+        metric_add(&a->needs.metrics->limit_files, 1);
         refuse_one_with_spare(a, index);
     }
-    metric_add(&l->io_metrics.accept_pauses, 1);
-    loop_io_notice(l, files ? IO_NOTICE_FILES : IO_NOTICE_ACCEPT, (uint64_t)cause, "");
-    state_set(l, ACCEPTOR_PAUSED, l->clock.now_ms + a->pause_ms);
+    metric_add(&a->needs.io_metrics->accept_pauses, 1);
+    report(&a->needs.reporter, files ? IO_NOTICE_FILES : IO_NOTICE_ACCEPT, (uint64_t)cause, "");
+    state_set(a, ACCEPTOR_PAUSED, a->now_ms + a->pause_ms);
     a->pause_ms = a->pause_ms * 2 < ACCEPT_PAUSE_MAX_MS ? a->pause_ms * 2 : ACCEPT_PAUSE_MAX_MS;
     return PASS_PAUSED;
 }
 
-static void refuse(struct loop *l, uint32_t index, int fd, enum refusal_reason reason)
+// Where words would have to go through a channel first, which may be a handshake's work, it is hung up without any.
+static void refuse(struct acceptor *a, uint32_t index, int fd, enum refusal_reason reason)
 {
-    struct acceptor *a = &l->acceptor;
-    refusals_add(&a->refusals, fd, a->listeners[index].transport, reason, l->clock.now_ms,
-                 event_tag(EVENT_REFUSAL, 0));
-}
-
-static void refuse_full(struct loop *l, uint32_t index, int fd)
-{
-    metric_add(&l->metrics->limit_connections, 1);
-    if (!l->acceptor.full_told) {
-        l->acceptor.full_told = true;
-        loop_io_notice(l, IO_NOTICE_FULL, admission_connections(&l->shared->admission), "");
-    }
-    refuse(l, index, fd, REFUSAL_FULL);
-}
-
-static void refuse_memory(struct loop *l, uint32_t index, int fd)
-{
-    metric_add(&l->metrics->limit_memory, 1);
-    refuse(l, index, fd, REFUSAL_MEMORY);
-}
-
-// The connection has a slot and its address is counted: hands it to core.
-static void hand_over(struct loop *l, uint32_t index, int fd, const struct peer *peer, uint32_t ticket)
-{
-    uint32_t conn = 0;
-    enum err e = shard_on_accept(l->shard, l->acceptor.listeners[index].transport, peer, &conn);
-    if (e == OK) {
-        traffic_open(l, conn, fd, ticket);
-        return;
-    }
-    loop_wake_waiting(l, admission_leave(&l->shared->admission, ticket));
-    if (e == ERR_NOMEM)
-        refuse_memory(l, index, fd);
-    else if (e == ERR_DENIED)
-        refuse(l, index, fd, REFUSAL_DRAIN);
+    if (a->listeners[index].plain)
+        refusals_add(&a->refusals, fd, a->listeners[index].transport, reason, a->now_ms,
+                     event_tag(EVENT_REFUSAL, 0));
     else
-        refuse_full(l, index, fd);
+        close(fd);
+}
+
+static void refuse_full(struct acceptor *a, uint32_t index, int fd)
+{
+    metric_add(&a->needs.metrics->limit_connections, 1);
+    if (!a->full_told) {
+        a->full_told = true;
+        report(&a->needs.reporter, IO_NOTICE_FULL, admission_connections(a->needs.admission), "");
+    }
+    refuse(a, index, fd, REFUSAL_FULL);
+}
+
+void acceptor_refuse(struct acceptor *a, const struct arrival *in, enum err why)
+{
+    a->woken |= admission_leave(a->needs.admission, in->ticket);
+    if (why == ERR_NOMEM) {
+        metric_add(&a->needs.metrics->limit_memory, 1);
+        refuse(a, in->index, in->fd, REFUSAL_MEMORY);
+    } else if (why == ERR_DENIED) {
+        refuse(a, in->index, in->fd, REFUSAL_DRAIN);
+    } else {
+        refuse_full(a, in->index, in->fd);
+    }
 }
 
 // A connection for which there is a slot.
-static void admit(struct loop *l, uint32_t index, int fd, const struct address *from)
+static void admit(struct acceptor *a, uint32_t index, int fd, const struct address *from)
 {
     struct address_key key = address_key(from);
-    struct peer peer = {0};
-    _Static_assert(sizeof peer.text >= ADDRESS_TEXT_MAX, "a peer's text holds an address");
-    address_format(from, peer.text);
-    peer.print = admission_print(&l->shared->admission, &key);
+    ASSERT(a->arrival_count < ACCEPTS_PER_TURN);
+    struct arrival *in = &a->arrivals[a->arrival_count];
+    *in = (struct arrival){.fd = fd,
+                           .listener = a->listeners[index].row,
+                           .index = (uint8_t)index,
+                           .transport = a->listeners[index].transport};
+    _Static_assert(sizeof in->peer.text >= ADDRESS_TEXT_MAX, "a peer's text holds an address");
+    address_format(from, in->peer.text);
+    in->peer.print = admission_print(a->needs.admission, &key);
 
-    uint32_t ticket;
-    enum err e = admission_enter(&l->shared->admission, &key, &ticket);
+    enum err e = admission_enter(a->needs.admission, &key, &in->ticket);
     if (e == ERR_LIMIT) {
-        loop_wake_waiting(l, admission_cancel(&l->shared->admission));
-        metric_add(&l->metrics->limit_address, 1);
-        loop_io_notice(l, IO_NOTICE_ADDRESS, 0, peer.text);
-        refuse(l, index, fd, REFUSAL_ADDRESS);
+        a->woken |= admission_cancel(a->needs.admission);
+        metric_add(&a->needs.metrics->limit_address, 1);
+        report(&a->needs.reporter, IO_NOTICE_ADDRESS, 0, in->peer.text);
+        refuse(a, index, fd, REFUSAL_ADDRESS);
         return;
     }
-    peer.uncounted = e != OK;
-    if (peer.uncounted)
-        ticket = admission_enter_uncounted(&l->shared->admission);
-    hand_over(l, index, fd, &peer, ticket);
+    in->peer.uncounted = e != OK;
+    if (in->peer.uncounted)
+        in->ticket = admission_enter_uncounted(a->needs.admission);
+    a->arrival_count++;
 }
 
 // Takes connections from one queue: as many as there are slots for, and the first `refusable` in any case.
-static enum pass accept_pass(struct loop *l, uint32_t index, uint32_t refusable)
+static enum pass accept_pass(struct acceptor *a, uint32_t index, uint32_t refusable)
 {
-    struct acceptor *a = &l->acceptor;
-    for (uint32_t n = 0; n < ACCEPTS_PER_TURN; n++) {
-        bool slot = admission_reserve(&l->shared->admission, l->index);
+    for (uint32_t n = 0; a->accepts_left > 0; n++, a->accepts_left--) {
+        bool slot = admission_reserve(a->needs.admission, a->needs.shard);
         if (!slot && n >= refusable)
             return n > 0 ? PASS_BUDGET
                          : PASS_FULL; // after the last slot it is not known whether anybody is left
@@ -209,20 +211,20 @@ static enum pass accept_pass(struct loop *l, uint32_t index, uint32_t refusable)
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         int cause = errno;
         if (fd < 0 && slot)
-            loop_wake_waiting(l, admission_cancel(&l->shared->admission));
+            a->woken |= admission_cancel(a->needs.admission);
         if (fd < 0 && (cause == EAGAIN || cause == EWOULDBLOCK))
             return PASS_EMPTY;
         if (fd < 0 && !is_peers_fault(cause))
-            return pause_after(l, index, cause);
+            return pause_after(a, index, cause);
 
         wait_line_served(&a->listeners[index].line, 1);
         if (fd < 0)
             continue;
         a->pause_ms = ACCEPT_PAUSE_MIN_MS;
         if (slot)
-            admit(l, index, fd, &from);
+            admit(a, index, fd, &from);
         else
-            refuse_full(l, index, fd);
+            refuse_full(a, index, fd);
     }
     return PASS_BUDGET;
 }
@@ -235,38 +237,32 @@ static uint32_t queue_length(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_unacked : 0;
 }
 
-static uint32_t wait_ms(const struct loop *l)
+static uint64_t next_step_ms(const struct acceptor *a)
 {
-    return atomic_load_explicit(&l->shared->live.connection_wait_ms, memory_order_relaxed);
+    uint32_t step = a->wait_ms / WAIT_STEPS;
+    return a->now_ms + (step > 0 ? step : 1);
 }
 
-static uint64_t next_step_ms(const struct loop *l)
+static void wait_begin(struct acceptor *a)
 {
-    uint32_t step = wait_ms(l) / WAIT_STEPS;
-    return l->clock.now_ms + (step > 0 ? step : 1);
-}
-
-static void wait_begin(struct loop *l)
-{
-    struct acceptor *a = &l->acceptor;
-    metric_add(&l->io_metrics.accept_waits, 1);
+    metric_add(&a->needs.io_metrics->accept_waits, 1);
     a->full_told = false;
     for (uint32_t i = 0; i < a->listener_count; i++)
         wait_line_start(&a->listeners[i].line, queue_length(a->listeners[i].fd));
-    state_set(l, ACCEPTOR_WAITING, next_step_ms(l));
+    state_set(a, ACCEPTOR_WAITING, next_step_ms(a));
 }
 
-static void turn_open(struct loop *l)
+static void turn_open(struct acceptor *a)
 {
-    struct acceptor *a = &l->acceptor;
-    bool waiting_off = wait_ms(l) == 0;
+    bool waiting_off = a->wait_ms == 0;
     if (waiting_off)
         a->full_told = false;
-    for (uint32_t i = 0; i < a->listener_count && a->state == ACCEPTOR_OPEN; i++) {
+    for (uint32_t n = 0; n < a->listener_count && a->state == ACCEPTOR_OPEN; n++) {
+        uint32_t i = (a->first + n) % a->listener_count;
         bool ready = a->listeners[i].ready;
         a->listeners[i].ready = false;
-        if (ready && accept_pass(l, i, waiting_off ? UINT32_MAX : 0) == PASS_FULL)
-            wait_begin(l);
+        if (ready && accept_pass(a, i, waiting_off ? UINT32_MAX : 0) == PASS_FULL)
+            wait_begin(a);
     }
 }
 
@@ -280,51 +276,54 @@ static bool is_refusing(const struct acceptor *a)
 }
 
 // A step is over, or there is a free slot, or something was left to do.
-static void turn_waiting(struct loop *l)
+static void turn_waiting(struct acceptor *a)
 {
-    struct acceptor *a = &l->acceptor;
-    bool step = a->due_ms <= l->clock.now_ms;
-    bool again = false, empty = true;
-    for (uint32_t i = 0; i < a->listener_count; i++) {
+    bool step = a->due_ms <= a->now_ms;
+    bool empty = true;
+    for (uint32_t n = 0; n < a->listener_count; n++) {
+        uint32_t i = (a->first + n) % a->listener_count;
         struct wait_line *line = &a->listeners[i].line;
         if (step)
             wait_line_step(line, queue_length(a->listeners[i].fd));
-        enum pass pass = accept_pass(l, i, wait_line_over(line));
+        enum pass pass = accept_pass(a, i, wait_line_over(line));
         if (pass == PASS_PAUSED)
             return;
         if (pass == PASS_EMPTY)
             wait_line_start(line, 0);
-        again = again || pass == PASS_BUDGET;
+        a->again = a->again || pass == PASS_BUDGET;
         empty = empty && queue_length(a->listeners[i].fd) == 0;
     }
     if (empty)
-        state_set(l, ACCEPTOR_OPEN, UINT64_MAX);
+        state_set(a, ACCEPTOR_OPEN, UINT64_MAX);
     else if (step)
-        a->due_ms = next_step_ms(l);
-    if (again)
-        loop_request(l, REQUEST_LOOK);
+        a->due_ms = next_step_ms(a);
 }
 
-void acceptor_turn(struct loop *l)
+void acceptor_turn(struct acceptor *a, uint64_t now_ms, uint32_t connection_wait_ms)
 {
-    struct acceptor *a = &l->acceptor;
-    refusals_expire(&a->refusals, l->clock.now_ms);
+    a->now_ms = now_ms;
+    a->wait_ms = connection_wait_ms;
+    a->arrival_count = a->arrivals_pulled = 0;
+    a->accepts_left = ACCEPTS_PER_TURN;
+    a->again = false;
+    a->first++;
+    refusals_expire(&a->refusals, a->now_ms);
     if (a->arm_due_ms != UINT64_MAX)
-        listeners_arm(l);
+        listeners_arm(a);
     switch (a->state) {
     case ACCEPTOR_OPEN:
-        turn_open(l);
+        turn_open(a);
         break;
     case ACCEPTOR_WAITING:
-        if (a->due_ms <= l->clock.now_ms || is_refusing(a) ||
-            admission_has_room(&l->shared->admission, l->index))
-            turn_waiting(l);
+        if (a->due_ms <= a->now_ms || is_refusing(a) ||
+            admission_has_room(a->needs.admission, a->needs.shard))
+            turn_waiting(a);
         break;
     case ACCEPTOR_PAUSED:
-        if (a->due_ms <= l->clock.now_ms) {
+        if (a->due_ms <= a->now_ms) {
             if (a->spare_fd < 0)
                 a->spare_fd = spare_open();
-            state_set(l, ACCEPTOR_OPEN, UINT64_MAX);
+            state_set(a, ACCEPTOR_OPEN, UINT64_MAX);
         }
         break;
     case ACCEPTOR_CLOSED:
@@ -332,9 +331,22 @@ void acceptor_turn(struct loop *l)
     }
 }
 
-uint64_t acceptor_next_due_ms(const struct loop *l)
+const struct arrival *acceptor_pull(struct acceptor *a)
 {
-    const struct acceptor *a = &l->acceptor;
+    return a->arrivals_pulled < a->arrival_count ? &a->arrivals[a->arrivals_pulled++] : NULL;
+}
+
+uint64_t acceptor_pull_woken(struct acceptor *a)
+{
+    uint64_t woken = a->woken;
+    a->woken = 0;
+    return woken;
+}
+
+uint64_t acceptor_next_due_ms(const struct acceptor *a)
+{
+    if (a->again)
+        return 0;
     uint64_t due = refusals_next_due_ms(&a->refusals);
     if (a->arm_due_ms < due)
         due = a->arm_due_ms;
@@ -342,29 +354,30 @@ uint64_t acceptor_next_due_ms(const struct loop *l)
     return timed && a->due_ms < due ? a->due_ms : due;
 }
 
-void acceptor_on_closed(struct loop *l)
+void acceptor_on_closed(struct acceptor *a, uint64_t now_ms)
 {
-    if (l->acceptor.state == ACCEPTOR_PAUSED)
-        l->acceptor.due_ms = l->clock.now_ms;
+    if (a->state == ACCEPTOR_PAUSED)
+        a->due_ms = now_ms;
 }
 
-void acceptor_shutdown(struct loop *l)
+void acceptor_shutdown(struct acceptor *a, uint64_t now_ms)
 {
-    struct acceptor *a = &l->acceptor;
     if (a->state == ACCEPTOR_CLOSED)
         return;
+    a->now_ms = now_ms;
     for (uint32_t i = 0; i < a->listener_count; i++) {
         for (uint32_t n = 0; n < REFUSED_AT_SHUTDOWN_MAX; n++) {
             int fd = accept4(a->listeners[i].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd < 0)
                 break;
-            refuse(l, i, fd, REFUSAL_DRAIN);
+            refuse(a, i, fd, REFUSAL_DRAIN);
         }
         close(a->listeners[i].fd);
         a->listeners[i].fd = -1;
     }
     a->listener_count = 0;
     a->state = ACCEPTOR_CLOSED;
+    a->again = false;
     a->due_ms = a->arm_due_ms = UINT64_MAX;
 }
 

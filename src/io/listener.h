@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// listener.h - listening sockets: one per shard for each address, all bound before anything runs.
+// listener.h - what is listened to, and the listening sockets: one per shard for each address, all bound before
+// anything runs.
+//
+// A listener is a row: an address, the transport that is spoken there, and the channel it is spoken through. Nothing else in
+// the server asks which of them a connection came from, so one more is one more row (app/wiring.c).
 //
 // With SO_REUSEPORT the kernel spreads new connections over the shards' sockets by a hash of the 4-tuple, without a
 // lock or a hand-off. It would also let a second copy of this program, of the same user, bind the same port and take
@@ -14,11 +18,32 @@
 #ifndef PLENUM_IO_LISTENER_H
 #define PLENUM_IO_LISTENER_H
 
+#include "core/shard.h"
 #include "io/address.h"
 #include "io/io_error.h"
 
+struct channel_kind;
+
 enum {
+    LISTENERS_MAX = 8,
     NOTSENT_BYTES = 16 * 1024, // unsent bytes in the kernel above which a socket takes no more
+};
+
+struct listener_row {
+    const char *name; // "http": in the ready line and in the log
+    const char *what; // "HTTP": in sentences
+    str address;      // see address.h; empty = off
+    enum transport transport;
+    const struct channel_kind *channel; // see channel.h; NULL = plain
+};
+
+// What became of a row.
+struct listener_info {
+    const char *name;
+    char address[ADDRESS_TEXT_MAX]; // the real one, with the real port; "" = off
+    uint16_t port;                  // 0 = off
+    enum transport transport;
+    const struct channel_kind *channel;
 };
 
 // Opens n listening sockets (non-blocking, close-on-exec) on one address. Port 0 becomes a free port, the same for

@@ -8,6 +8,7 @@
 #include "io/loop.h"
 
 #include "base/assert.h"
+#include "io/event.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -17,19 +18,11 @@ void loop_request(struct loop *l, uint32_t request)
     mailbox_wake(l->shared->mailbox, l->index);
 }
 
-void loop_io_notice(struct loop *l, enum io_notice_type type, uint64_t value, const char *peer)
-{
-    const struct server_hooks *hooks = &l->shared->hooks;
-    struct io_notice n = {.type = type, .shard = l->index, .value = value, .peer = peer};
-    if (hooks->io_notice)
-        hooks->io_notice(hooks->ctx, &n);
-}
-
-void loop_wake_waiting(struct loop *l, uint64_t shards)
+void loops_wake(struct loop_shared *shared, uint64_t shards)
 {
     for (uint32_t i = 0; shards != 0; i++, shards >>= 1)
         if (shards & 1)
-            loop_request(&l->shared->loops[i], REQUEST_LOOK);
+            loop_request(&shared->loops[i], REQUEST_LOOK);
 }
 
 // What core asks of us.
@@ -56,42 +49,75 @@ static void host_metrics_page(void *ctx, struct buf *body)
         hooks->metrics_page(hooks->ctx, body);
 }
 
-enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared, const struct settings *core)
+static enum err epoll_init(struct loop *l)
 {
-    l->index = l->where.shard = index;
-    l->shared = shared;
-    mem_share_init(&l->mem, shared->mem);
-    l->ready_head = l->ready_tail = CONN_NONE;
-    l->host = (struct shard_host){
-        .ctx = l, .random = host_random, .notice = host_notice, .metrics_page = host_metrics_page};
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    acceptor_init(&l->acceptor, l->epoll_fd);
     if (l->epoll_fd < 0)
         return ERR_LIMIT;
     // Edge-triggered: every write raises a new edge, so the counter need not be read.
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = event_tag(EVENT_WAKE, 0)};
-    if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, mailbox_fd(shared->mailbox, index), &event) != 0)
-        return ERR_LIMIT;
-    if (traffic_settings(l, core) != OK)
-        return ERR_NOMEM;
+    int fd = mailbox_fd(l->shared->mailbox, l->index);
+    return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? OK : ERR_LIMIT;
+}
+
+// The parts that the turn is made of: each is given what it needs, and nothing of the others.
+static enum err parts_init(struct loop *l, const struct listener_row *rows, uint32_t row_count,
+                           const struct settings *core)
+{
+    acceptor_init(&l->acceptor, &(struct acceptor_needs){.epoll_fd = l->epoll_fd,
+                                                         .shard = l->index,
+                                                         .admission = &l->shared->admission,
+                                                         .metrics = l->metrics,
+                                                         .io_metrics = &l->io_metrics,
+                                                         .reporter = l->reporter});
+    l->waiter.epoll_fd = l->epoll_fd;
+    l->waiter.shard = l->index;
+    l->waiter.mailbox = l->shared->mailbox;
+    l->waiter.requests = &l->requests;
+    l->waiter.metrics = &l->io_metrics;
+    return traffic_init(&l->traffic,
+                        &(struct traffic_needs){.epoll_fd = l->epoll_fd,
+                                                .shard = l->shard,
+                                                .mem = &l->mem,
+                                                .metrics = &l->io_metrics,
+                                                .where = &l->where},
+                        rows, row_count, core);
+}
+
+enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared,
+                   const struct listener_row *rows, uint32_t row_count, const struct settings *core)
+{
+    l->index = l->where.shard = index;
+    l->shared = shared;
+    l->reporter = (struct reporter){.hooks = &shared->hooks, .shard = index};
+    mem_share_init(&l->mem, shared->mem);
+    l->host = (struct shard_host){
+        .ctx = l, .random = host_random, .notice = host_notice, .metrics_page = host_metrics_page};
+    enum err e = epoll_init(l);
+    if (e != OK)
+        return e;
     l->shard = shard_create(index, core, &l->host, &l->mem);
     if (!l->shard)
         return ERR_NOMEM;
     l->metrics = shard_metrics(l->shard);
-    return OK;
+    return parts_init(l, rows, row_count, core);
 }
 
 static void sockets_close(struct loop *l)
 {
     acceptor_deinit(&l->acceptor);
-    traffic_deinit(l);
+    for (uint32_t ticket; traffic_cut(&l->traffic, &ticket);)
+        admission_leave(&l->shared->admission, ticket);
 }
 
 void loop_deinit(struct loop *l)
 {
     if (!l->shared)
         return;
-    sockets_close(l);
+    if (l->shard) { // and so everything else
+        sockets_close(l);
+        traffic_deinit(&l->traffic);
+    }
     shard_destroy(l->shard);
     l->shard = NULL;
     if (l->epoll_fd >= 0)
@@ -111,7 +137,7 @@ static uint32_t take_requests(struct loop *l)
         const struct settings *core = l->shared->settings_next;
         pthread_mutex_unlock(&l->shared->settings_lock);
         shard_settings_set(l->shard, core);
-        enum err e = traffic_settings(l, core);
+        enum err e = traffic_settings(&l->traffic, core);
         (void)e; // without memory for another buffer the old one does
         l->settings_new = true;
     }
@@ -134,21 +160,44 @@ static void settings_tell(struct loop *l)
 static void dispatch(struct loop *l, uint32_t event_count)
 {
     for (uint32_t i = 0; i < event_count; i++) {
-        uint64_t tag = l->events[i].data.u64;
-        uint32_t index = (uint32_t)tag;
-        switch ((enum event_kind)(tag >> 32)) {
+        const struct epoll_event *event = &l->waiter.events[i];
+        uint32_t index = event_tag_index(event->data.u64);
+        switch (event_tag_kind(event->data.u64)) {
         case EVENT_CONNECTION:
-            traffic_on_event(l, index, l->events[i].events);
+            traffic_on_event(&l->traffic, index, event->events);
             break;
         case EVENT_LISTENER:
-            acceptor_on_listener(l, index);
+            acceptor_on_listener(&l->acceptor, index);
             break;
         case EVENT_REFUSAL:
-            refusals_on_event(&l->acceptor.refusals, index);
+            acceptor_on_refusal(&l->acceptor, index);
             break;
         case EVENT_WAKE: // the inboxes are looked at in every turn
             break;
         }
+    }
+}
+
+static void take_arrivals(struct loop *l)
+{
+    uint32_t wait_ms = atomic_load_explicit(&l->shared->live.connection_wait_ms, memory_order_relaxed);
+    acceptor_turn(&l->acceptor, l->clock.now_ms, wait_ms);
+    for (const struct arrival *in; (in = acceptor_pull(&l->acceptor));) {
+        uint32_t conn = 0;
+        enum err e = shard_on_accept(l->shard, in->transport, &in->peer, &conn);
+        if (e == OK)
+            traffic_open(&l->traffic, conn, in->fd, in->listener, in->ticket);
+        else
+            acceptor_refuse(&l->acceptor, in, e);
+    }
+    loops_wake(l->shared, acceptor_pull_woken(&l->acceptor));
+}
+
+static void close_connections(struct loop *l)
+{
+    for (uint32_t ticket; traffic_pull_closed(&l->traffic, &ticket);) {
+        acceptor_on_closed(&l->acceptor, l->clock.now_ms);
+        loops_wake(l->shared, admission_leave(&l->shared->admission, ticket));
     }
 }
 
@@ -209,7 +258,7 @@ static void drain_begin(struct loop *l)
     l->drain_due_ms =
         l->clock.now_ms + atomic_load_explicit(&l->shared->live.drain_deadline_ms, memory_order_relaxed);
     shard_drain(l->shard);
-    acceptor_shutdown(l);
+    acceptor_shutdown(&l->acceptor, l->clock.now_ms);
 }
 
 // A shard without connections stays until all are: it may be the home of rooms with members elsewhere.
@@ -230,7 +279,7 @@ static void drain_look(struct loop *l)
         l->stopping = true;
         if (!l->drained_told) {
             atomic_fetch_add_explicit(&shared->overruns, 1, memory_order_relaxed);
-            loop_io_notice(l, IO_NOTICE_DRAIN_OVERRUN, shard_connections(l->shard), "");
+            report(&l->reporter, IO_NOTICE_DRAIN_OVERRUN, shard_connections(l->shard), "");
         }
     }
 }
@@ -245,7 +294,7 @@ static void turn_measure(struct loop *l)
     uint32_t slow_ms = atomic_load_explicit(&l->shared->live.turn_slow_ms, memory_order_relaxed);
     if (slow_ms > 0 && us >= (uint64_t)slow_ms * 1000u) {
         metric_add(&l->io_metrics.turns_slow, 1);
-        loop_io_notice(l, IO_NOTICE_TURN_SLOW, us / 1000u, "");
+        report(&l->reporter, IO_NOTICE_TURN_SLOW, us / 1000u, "");
     }
 }
 
@@ -253,7 +302,6 @@ static void turn(struct loop *l, uint32_t event_count)
 {
     clock_read(&l->clock);
     where_turn(&l->where, l->clock.now_ns);
-    l->turn_bytes_read = 0;
     uint32_t requests = take_requests(l);
     shard_turn_begin(l->shard, l->clock.now_ms, l->clock.wall_ms, l->clock.utc_offset_s);
     shard_turn_began_ns(l->shard, l->clock.now_ns);
@@ -262,24 +310,51 @@ static void turn(struct loop *l, uint32_t event_count)
     if (requests & REQUEST_DRAIN)
         drain_begin(l);
 
-    traffic_serve_ready(l);
+    traffic_serve_ready(&l->traffic);
     dispatch(l, event_count);
     where_at(&l->where, WHERE_ACCEPT, WHERE_NOBODY);
-    acceptor_turn(l);
+    take_arrivals(l);
     receive_mail(l);
 
     shard_turn_end(l->shard);
 
     send_mail(l);
-    traffic_write(l);
+    traffic_write(&l->traffic);
     where_at(&l->where, WHERE_CLOSE, WHERE_NOBODY);
-    traffic_close(l);
-    traffic_reread(l);
+    traffic_shutdown(&l->traffic);
+    close_connections(l);
+    traffic_reread(&l->traffic);
 
     drain_look(l);
     settings_tell(l);
     turn_measure(l);
     where_wait(&l->where);
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+// Nanoseconds until something is due, 0 = now.
+static uint64_t idle_ns(const struct loop *l)
+{
+    if (traffic_is_busy(&l->traffic))
+        return 0;
+    uint64_t due_ms = min_u64(shard_next_due_ms(l->shard), acceptor_next_due_ms(&l->acceptor));
+    if (l->draining)
+        due_ms = min_u64(due_ms, l->drain_due_ms);
+    if (l->mail_left)
+        due_ms = min_u64(due_ms, l->turn_end_ns / 1000000u + MAIL_RETRY_MS);
+    if (due_ms >= WAIT_FOREVER / 1000000u)
+        return WAIT_FOREVER;
+    uint64_t due_ns = due_ms * 1000000u;
+    return due_ns > l->turn_end_ns ? due_ns - l->turn_end_ns : 0;
+}
+
+// Mail within the last millisecond makes more mail likely.
+static uint64_t spin_ns(const struct loop *l)
+{
+    if (l->turn_end_ns - l->mail_moved_ns >= SPIN_RECENT_NS)
+        return 0;
+    return (uint64_t)atomic_load_explicit(&l->shared->live.spin_us, memory_order_relaxed) * 1000u;
 }
 
 // From here on nobody waits for this thread.
@@ -303,7 +378,7 @@ void *loop_run(void *loop)
 
     turn(l, 0); // sets the clock; without it core could not say when it is due
     while (!l->stopping)
-        turn(l, loop_wait(l));
+        turn(l, waiter_wait(&l->waiter, idle_ns(l), spin_ns(l), l->turn_end_ns));
     thread_end(l);
     return NULL;
 }

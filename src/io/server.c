@@ -4,10 +4,10 @@
 //
 // Everything is made by the creating thread, in an order in which each step can fail and be taken back: files,
 // memory, addresses, mailboxes, loops. The threads come last and only get what is finished.
-#include "io/loop.h"
+#include "io/server.h"
 
 #include "base/assert.h"
-#include "io/listener.h"
+#include "io/loop.h"
 #include "io/mem_malloc.h"
 #include "io/watchdog.h"
 #include <signal.h>
@@ -39,9 +39,7 @@ static void live_set(struct server *s, const struct io_settings *io)
     atomic_store_explicit(&s->shared.live.turn_slow_ms, io->turn_slow_ms, memory_order_relaxed);
     watchdog_limit_set(&s->watchdog, io->turn_slow_ms);
     uint64_t waiting = admission_limits_set(&s->shared.admission, connections, io->connections_per_address);
-    for (uint32_t i = 0; waiting != 0; i++, waiting >>= 1)
-        if (waiting & 1)
-            loop_request(&s->shared.loops[i], REQUEST_LOOK);
+    loops_wake(&s->shared, waiting);
 }
 
 static void on_bark(void *ctx, const struct where_spot *at, uint64_t ms)
@@ -69,12 +67,13 @@ static enum err files_init(struct server *s, const struct io_settings *io, struc
     return ERR_LIMIT;
 }
 
-static enum err loops_init(struct server *s, const struct settings *core, struct io_error *error)
+static enum err loops_init(struct server *s, const struct io_settings *io, const struct settings *core,
+                           struct io_error *error)
 {
     struct loop_shared *shared = &s->shared;
     enum err e = mailbox_create(&s->mem, shared->shard_count, &shared->mailbox);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
-        e = loop_init(&shared->loops[i], i, shared, core);
+        e = loop_init(&shared->loops[i], i, shared, io->listeners, io->listener_count, core);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
         watchdog_add(&s->watchdog, &shared->loops[i].where);
     if (e == ERR_NOMEM)
@@ -87,47 +86,70 @@ static enum err loops_init(struct server *s, const struct settings *core, struct
 }
 
 // One listening socket for each shard on one address.
-static enum err listen_on(struct server *s, str where, enum transport transport, const struct io_settings *io,
-                          char ret_text[56], uint16_t *ret_port, struct io_error *error)
+static enum err listen_on(struct server *s, uint8_t index, const struct listener_row *row, uint32_t backlog,
+                          struct io_error *error)
 {
-    if (where.n == 0)
-        return OK;
     struct address wanted, bound;
-    if (address_parse(where, &wanted) != OK) {
+    if (address_parse(row->address, &wanted) != OK) {
         io_error_set(error,
                      "cannot listen on \"%.*s\": expected HOST:PORT, with a numeric address, localhost or *",
-                     (int)(where.n < 100 ? where.n : 100), where.p);
+                     (int)(row->address.n < 100 ? row->address.n : 100), row->address.p);
         return ERR_SYNTAX;
     }
     int fds[SHARDS_MAX];
-    enum err e = listener_open(&wanted, (int)io->backlog, s->shared.shard_count, fds, &bound, error);
+    enum err e = listener_open(&wanted, (int)backlog, s->shared.shard_count, fds, &bound, error);
     if (e != OK)
         return e;
     for (uint32_t i = 0; i < s->shared.shard_count; i++)
-        if (acceptor_add(&s->shared.loops[i], fds[i], transport) != OK)
+        if (acceptor_add(&s->shared.loops[i].acceptor, fds[i], index, row) != OK)
             e = ERR_LIMIT; // the others are still handed over, so that one place closes them all
     if (e != OK)
         io_error_set(error, "the kernel refused to watch a listening socket: the system is out of memory");
-    address_format(&bound, ret_text);
-    *ret_port = address_port(&bound);
+    address_format(&bound, s->info.listeners[index].address);
+    s->info.listeners[index].port = address_port(&bound);
     return e;
+}
+
+static bool is_same_place(const struct listener_row *a, const struct listener_row *b)
+{
+    struct address x, y;
+    return address_parse(a->address, &x) == OK && address_parse(b->address, &y) == OK &&
+           address_port(&x) != 0 && x.len == y.len && memcmp(&x.storage, &y.storage, sizeof x.storage) == 0;
+}
+
+// Where a browser that knocks at another port is sent to; 0 = nowhere.
+static uint16_t plain_http_port(const struct server_info *info)
+{
+    for (uint32_t i = 0; i < info->listener_count; i++) {
+        const struct listener_info *l = &info->listeners[i];
+        if (l->port != 0 && l->transport == TRANSPORT_HTTP && !l->channel)
+            return l->port;
+    }
+    return 0;
 }
 
 static enum err addresses_init(struct server *s, const struct io_settings *io, struct io_error *error)
 {
-    struct address http, text;
-    if (address_parse(io->http, &http) == OK && address_parse(io->text, &text) == OK &&
-        address_port(&http) != 0 && http.len == text.len &&
-        memcmp(&http.storage, &text.storage, sizeof http.storage) == 0) {
-        io_error_set(error, "cannot listen on %.*s for both HTTP and text lines", STR_ARG(io->http));
-        return ERR_EXISTS;
+    for (uint32_t i = 0; i < io->listener_count; i++)
+        for (uint32_t k = i + 1; k < io->listener_count; k++)
+            if (is_same_place(&io->listeners[i], &io->listeners[k])) {
+                io_error_set(error, "cannot listen on %.*s for both %s and %s",
+                             STR_ARG(io->listeners[i].address), io->listeners[i].what, io->listeners[k].what);
+                return ERR_EXISTS;
+            }
+    enum err e = OK;
+    for (uint32_t i = 0; e == OK && i < io->listener_count; i++) {
+        const struct listener_row *row = &io->listeners[i];
+        s->info.listeners[i] =
+            (struct listener_info){.name = row->name, .transport = row->transport, .channel = row->channel};
+        if (row->address.n > 0)
+            e = listen_on(s, (uint8_t)i, row, io->backlog, error);
     }
-    enum err e = listen_on(s, io->http, TRANSPORT_HTTP, io, s->info.http, &s->info.http_port, error);
-    if (e != OK)
-        return e;
+    s->info.listener_count = io->listener_count;
+    uint16_t http_port = plain_http_port(&s->info);
     for (uint32_t i = 0; i < s->shared.shard_count; i++)
-        s->shared.loops[i].host.http_port = s->info.http_port;
-    return listen_on(s, io->text, TRANSPORT_LINE, io, s->info.text, &s->info.text_port, error);
+        s->shared.loops[i].host.http_port = http_port;
+    return e;
 }
 
 static enum err server_init(struct server *s, const struct io_settings *io, const struct settings *core,
@@ -160,7 +182,7 @@ static enum err server_init(struct server *s, const struct io_settings *io, cons
         return ERR_NOMEM;
     }
     live_set(s, io);
-    e = loops_init(s, core, error);
+    e = loops_init(s, io, core, error);
     return e == OK ? addresses_init(s, io, error) : e;
 }
 

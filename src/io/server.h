@@ -20,18 +20,19 @@
 #ifndef PLENUM_IO_SERVER_H
 #define PLENUM_IO_SERVER_H
 
-#include "base/where.h"
 #include "core/shard.h"
+#include "io/hooks.h"
 #include "io/io_error.h"
 #include "io/io_metrics.h"
+#include "io/listener.h"
 #include "io/rlimit.h"
 
 struct server;
 
 // What the operator decides about the driver. [start] is read by server_create only.
 struct io_settings {
-    str http;                   // [start] address of HTTP and WebSocket, see address.h; empty = off
-    str text;                   // [start] address of text lines; empty = off
+    struct listener_row listeners[LISTENERS_MAX]; // [start] names and channels outlive the server
+    uint32_t listener_count;
     uint32_t backlog;           // [start] of each listening socket; the kernel caps it at net.core.somaxconn
     size_t memory_bytes_max;    // [start] budget of all shards together; 0 = none
     uint32_t drain_deadline_ms; // from server_drain until the rest is cut off
@@ -42,37 +43,10 @@ struct io_settings {
     uint32_t turn_slow_ms; // a turn that takes longer is counted and reported, while it lasts, too; 0 = never
 };
 
-// Something about the driver that is worth a log line.
-enum io_notice_type {
-    IO_NOTICE_FULL,      // warning; value = connections: a connection was refused for limits.connections
-    IO_NOTICE_ADDRESS,   // info; peer: a connection was refused for the limit per address
-    IO_NOTICE_FILES,     // error; value = errno: EMFILE or ENFILE, accepting pauses
-    IO_NOTICE_ACCEPT,    // warning; value = errno: accept failed for another reason of ours, accepting pauses
-    IO_NOTICE_TURN_SLOW, // warning; value = milliseconds that the turn took
-    IO_NOTICE_TURN_HANGS,   // warning; value = milliseconds that it has lasted so far; where it stands
-    IO_NOTICE_DRAIN_OVERRUN // warning; value = connections that were cut off
-};
-struct io_notice {
-    enum io_notice_type type;
-    uint32_t shard;
-    uint64_t value;
-    const char *peer;               // "" where there is none
-    const struct where_spot *where; // NULL where it does not matter
-};
-
-struct server_hooks {
-    void *ctx;
-    void (*notice)(void *ctx, uint32_t shard, const struct notice *n);
-    void (*io_notice)(void *ctx, const struct io_notice *n);
-    void (*metrics_page)(void *ctx, struct buf *body);
-};
-
 struct server_info {
     uint32_t shard_count;
-    char http[56]; // the real address, with the real port; "" = off
-    char text[56];
-    uint16_t http_port; // 0 = off
-    uint16_t text_port;
+    struct listener_info listeners[LISTENERS_MAX]; // as in io_settings
+    uint32_t listener_count;
     struct rlimit_files files;
     uint32_t connections_max; // in force: what was asked for, or what there are files for
     size_t memory_bytes_max;

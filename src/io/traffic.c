@@ -1,295 +1,295 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bytes in, bytes out, closes: core's connections on their sockets.
+// Bytes in, bytes out, closes: core's connections on their channels.
 //
 // No byte is copied here. Reads go into one buffer per shard, which core takes apart before the next read; writes
 // come as spans of the rooms' logs. Rejected: a read buffer per connection (idle ones would hold it), reading until
 // EAGAIN (one more system call per message, and one busy peer starves the others).
-#include "io/loop.h"
+#include "io/traffic.h"
 
 #include "base/assert.h"
-#include <errno.h>
-#include <stddef.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
+#include "io/event.h"
+#include <sys/epoll.h>
 
 enum {
     RECV_BYTES_MIN = 4 * 1024,
     RECV_BYTES_MAX = 16 << 20,
 };
 
-_Static_assert(sizeof(struct span) == sizeof(struct iovec) &&
-                   offsetof(struct span, p) == offsetof(struct iovec, iov_base) &&
-                   offsetof(struct span, n) == offsetof(struct iovec, iov_len),
-               "spans are handed to sendmsg as they are");
+_Static_assert(sizeof(struct link) == 16, "every connection pays for it");
+_Static_assert(LISTENERS_MAX <= UINT8_MAX, "link.listener");
+
+static inline struct channel channel_at(const struct traffic *t, uint32_t index)
+{
+    const struct link *k = &t->links[index];
+    return (struct channel){
+        .kind = t->kinds[k->listener], .state = t->states ? t->states[index] : NULL, .fd = k->fd};
+}
 
 // The list of connections to read in the next turn, first in, first out. A connection that is closed stays in it
 // until its turn comes, which is before its index can be used again.
-static void ready_push(struct loop *l, uint32_t index)
+static void ready_push(struct traffic *t, uint32_t index)
 {
-    struct conn *c = &l->conns[index];
-    if (c->flags & CONN_READY)
+    struct link *k = &t->links[index];
+    if (k->flags & LINK_READY)
         return;
-    c->flags |= CONN_READY;
-    c->ready_next = CONN_NONE;
-    if (l->ready_tail == CONN_NONE)
-        l->ready_head = index;
+    k->flags |= LINK_READY;
+    k->ready_next = LINK_NONE;
+    if (t->ready_tail == LINK_NONE)
+        t->ready_head = index;
     else
-        l->conns[l->ready_tail].ready_next = index;
-    l->ready_tail = index;
+        t->links[t->ready_tail].ready_next = index;
+    t->ready_tail = index;
 }
 
 // For as many as core may have, at once: a connection that comes when memory is out must have its place here. Pages
 // that no connection has been on cost nothing, so none is written to before.
-static enum err conns_reserve(struct loop *l, uint32_t connections_max)
+static enum err links_reserve(struct traffic *t, uint32_t connections_max, bool with_states)
 {
-    if (l->conns != NULL)
-        return OK;
-    l->conns = mem_alloc(&l->mem, connections_max * sizeof *l->conns);
-    if (!l->conns)
+    t->links = mem_alloc(t->needs.mem, connections_max * sizeof *t->links);
+    if (!t->links)
         return ERR_NOMEM;
-    l->conns_cap = connections_max;
-    return OK;
+    t->links_cap = connections_max;
+    if (with_states)
+        t->states = mem_alloc(t->needs.mem, connections_max * sizeof *t->states);
+    return with_states && !t->states ? ERR_NOMEM : OK;
 }
 
-static void conns_begin(struct loop *l, uint32_t index)
+static void links_begin(struct traffic *t, uint32_t index)
 {
-    ASSERT(index < l->conns_cap);
-    for (; l->conns_begun <= index; l->conns_begun++)
-        l->conns[l->conns_begun] = (struct conn){.fd = -1};
+    ASSERT(index < t->links_cap);
+    for (; t->links_begun <= index; t->links_begun++) {
+        t->links[t->links_begun] = (struct link){.fd = -1};
+        if (t->states)
+            t->states[t->links_begun] = NULL;
+    }
 }
 
-enum err traffic_settings(struct loop *l, const struct settings *core)
+enum err traffic_init(struct traffic *t, const struct traffic_needs *needs, const struct listener_row *rows,
+                      uint32_t row_count, const struct settings *core)
+{
+    *t = (struct traffic){.needs = *needs, .ready_head = LINK_NONE, .ready_tail = LINK_NONE};
+    bool with_states = false;
+    for (uint32_t i = 0; i < row_count; i++) {
+        t->kinds[i] = rows[i].channel;
+        with_states = with_states || rows[i].channel != NULL;
+    }
+    if (links_reserve(t, core->connections_max, with_states) != OK)
+        return ERR_NOMEM;
+    return traffic_settings(t, core);
+}
+
+enum err traffic_settings(struct traffic *t, const struct settings *core)
 {
     uint32_t bytes = core->turn_bytes;
     bytes = bytes < RECV_BYTES_MIN ? RECV_BYTES_MIN : bytes > RECV_BYTES_MAX ? RECV_BYTES_MAX : bytes;
-    if (conns_reserve(l, core->connections_max) != OK)
-        return ERR_NOMEM;
-    if (bytes == l->recv_bytes)
+    if (bytes == t->recv_bytes)
         return OK;
-    uint8_t *buf = mem_zalloc(&l->mem, (size_t)bytes + RECV_PADDING);
+    uint8_t *buf = mem_zalloc(t->needs.mem, (size_t)bytes + RECV_PADDING);
     if (!buf)
         return ERR_NOMEM;
-    if (l->recv_buf)
-        mem_free(&l->mem, l->recv_buf, (size_t)l->recv_bytes + RECV_PADDING);
-    l->recv_buf = buf;
-    l->recv_bytes = bytes;
+    if (t->recv_buf)
+        mem_free(t->needs.mem, t->recv_buf, (size_t)t->recv_bytes + RECV_PADDING);
+    t->recv_buf = buf;
+    t->recv_bytes = bytes;
     return OK;
 }
 
-static void on_broken(struct loop *l, uint32_t index)
+static void on_broken(struct traffic *t, uint32_t index)
 {
-    struct conn *c = &l->conns[index];
-    if (c->flags & CONN_BROKEN)
+    struct link *k = &t->links[index];
+    if (k->flags & LINK_BROKEN)
         return;
-    c->flags |= CONN_BROKEN;
-    shard_on_broken(l->shard, index);
+    k->flags |= LINK_BROKEN;
+    shard_on_broken(t->needs.shard, index);
 }
 
-static bool watch(struct loop *l, uint32_t index, int operation)
+static bool watch(struct traffic *t, uint32_t index, int operation)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.u64 = event_tag(EVENT_CONNECTION, index)};
-    return epoll_ctl(l->epoll_fd, operation, l->conns[index].fd, &event) == 0;
+    return epoll_ctl(t->needs.epoll_fd, operation, t->links[index].fd, &event) == 0;
 }
 
 // After EAGAIN: raises the edge again if the socket is ready nevertheless. The kernel says EAGAIN and raises the
 // edge later by two separate rules (SOCK_NOSPACE, TCP_NOTSENT_LOWAT), and a sandbox or a fault injector may say it
 // alone; one more system call for a socket that has to wait anyway is worth not having to trust that.
-static void watch_again(struct loop *l, uint32_t index)
+static void watch_again(struct traffic *t, uint32_t index)
 {
-    bool watched = watch(l, index, EPOLL_CTL_MOD);
+    bool watched = watch(t, index, EPOLL_CTL_MOD);
     (void)watched; // a modification needs no memory
 }
 
-void traffic_open(struct loop *l, uint32_t index, int fd, uint32_t ticket)
+void traffic_open(struct traffic *t, uint32_t index, int fd, uint8_t listener, uint32_t ticket)
 {
-    conns_begin(l, index);
-    ASSERT(l->conns[index].fd < 0 && !(l->conns[index].flags & CONN_READY));
-    l->conns[index] = (struct conn){.fd = fd, .ticket = ticket};
-    if (!watch(l, index, EPOLL_CTL_ADD))
-        on_broken(l, index); // out of kernel memory or of watches: nothing would ever be heard of it
+    links_begin(t, index);
+    ASSERT(t->links[index].fd < 0 && !(t->links[index].flags & LINK_READY));
+    t->links[index] = (struct link){.fd = fd, .ticket = ticket, .listener = listener};
+    struct channel c;
+    enum err e = channel_open(t->kinds[listener], fd, t->needs.mem, &c);
+    if (t->states)
+        t->states[index] = c.state;
+    // Out of memory, or the kernel out of it or of watches: nothing would ever be heard of it.
+    if (e != OK || !watch(t, index, EPOLL_CTL_ADD))
+        on_broken(t, index);
 }
 
-static ssize_t recv_again(int fd, void *p, size_t n)
+static void read_once(struct traffic *t, uint32_t index)
 {
-    ssize_t got;
-    do
-        got = recv(fd, p, n, 0);
-    while (got < 0 && errno == EINTR);
-    return got;
-}
-
-static void read_once(struct loop *l, uint32_t index)
-{
-    struct conn *c = &l->conns[index];
-    if (c->flags & (CONN_PAUSED | CONN_EOF | CONN_BROKEN))
+    struct link *k = &t->links[index];
+    if (k->flags & (LINK_PAUSED | LINK_EOF | LINK_BROKEN))
         return;
-    if (l->turn_bytes_read >= TURN_READ_BYTES) {
-        ready_push(l, index);
+    if (t->turn_bytes_read >= TURN_READ_BYTES) {
+        ready_push(t, index);
         return;
     }
-    where_at(&l->where, WHERE_READ, index);
-    ssize_t n = recv_again(c->fd, l->recv_buf, l->recv_bytes);
-    metric_add(&l->io_metrics.reads, 1);
+    bool more = false;
+    where_at(t->needs.where, WHERE_READ, index);
+    ssize_t n = channel_read(channel_at(t, index), t->recv_buf, t->recv_bytes, &more);
+    metric_add(&t->needs.metrics->reads, 1);
     if (n > 0) {
-        l->turn_bytes_read += (uint32_t)n;
-        // Full: there may be more. RDHUP: the end is still to be read. Neither will raise another edge.
-        if (n == (ssize_t)l->recv_bytes || (c->flags & CONN_RDHUP))
-            ready_push(l, index);
-        if (!shard_on_bytes(l->shard, index, l->recv_buf, (size_t)n))
-            c->flags |= CONN_PAUSED;
+        t->turn_bytes_read += (uint32_t)n;
+        if (more || (k->flags & LINK_ENDING))
+            ready_push(t, index);
+        if (!shard_on_bytes(t->needs.shard, index, t->recv_buf, (size_t)n))
+            k->flags |= LINK_PAUSED;
     } else if (n == 0) {
-        c->flags |= CONN_EOF;
-        shard_on_eof(l->shard, index);
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        watch_again(l, index);
+        k->flags |= LINK_EOF;
+        shard_on_eof(t->needs.shard, index);
+    } else if (n == CHANNEL_AGAIN) {
+        watch_again(t, index);
     } else {
-        on_broken(l, index);
+        on_broken(t, index);
     }
 }
 
-void traffic_on_event(struct loop *l, uint32_t index, uint32_t events)
+void traffic_on_event(struct traffic *t, uint32_t index, uint32_t epoll_events)
 {
-    struct conn *c = &l->conns[index];
-    ASSERT(index < l->conns_cap && c->fd >= 0);
-    if (events & (EPOLLRDHUP | EPOLLHUP))
-        c->flags |= CONN_RDHUP;
-    if ((events & EPOLLOUT) && (c->flags & CONN_BLOCKED)) {
-        c->flags &= (uint8_t)~CONN_BLOCKED;
-        shard_on_writable(l->shard, index);
+    struct link *k = &t->links[index];
+    ASSERT(index < t->links_cap && k->fd >= 0);
+    uint32_t news = channel_on_socket(channel_at(t, index), epoll_events);
+    if (news & CHANNEL_ENDING)
+        k->flags |= LINK_ENDING;
+    if ((news & CHANNEL_WRITABLE) && (k->flags & LINK_BLOCKED)) {
+        k->flags &= (uint8_t)~LINK_BLOCKED;
+        shard_on_writable(t->needs.shard, index);
     }
-    if ((events & EPOLLERR) && (c->flags & (CONN_PAUSED | CONN_EOF)))
-        on_broken(l, index); // nobody reads, so nobody else would notice
-    else if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-        read_once(l, index);
+    if ((news & CHANNEL_ERROR) && (k->flags & (LINK_PAUSED | LINK_EOF)))
+        on_broken(t, index); // nobody reads, so nobody else would notice
+    else if (news & CHANNEL_READABLE)
+        read_once(t, index);
 }
 
-void traffic_serve_ready(struct loop *l)
+void traffic_serve_ready(struct traffic *t)
 {
-    uint32_t index = l->ready_head;
-    l->ready_head = l->ready_tail =
-        CONN_NONE; // those that are added from here on have their turn in the next one
-    while (index != CONN_NONE) {
-        struct conn *c = &l->conns[index];
-        uint32_t next = c->ready_next;
-        c->flags &= (uint8_t)~CONN_READY;
-        if (c->fd >= 0 && (c->flags & CONN_FAILED))
-            on_broken(l, index);
-        else if (c->fd >= 0)
-            read_once(l, index);
+    t->turn_bytes_read = 0;
+    uint32_t index = t->ready_head;
+    t->ready_head = t->ready_tail =
+        LINK_NONE; // those that are added from here on have their turn in the next one
+    while (index != LINK_NONE) {
+        struct link *k = &t->links[index];
+        uint32_t next = k->ready_next;
+        k->flags &= (uint8_t)~LINK_READY;
+        if (k->fd >= 0 && (k->flags & LINK_FAILED))
+            on_broken(t, index);
+        else if (k->fd >= 0)
+            read_once(t, index);
         index = next;
     }
 }
 
-// A single span goes through send(2): writev and sendmsg cost 13-20 % more.
-static ssize_t send_spans(int fd, struct span *spans, size_t count)
+static void write_once(struct traffic *t, uint32_t index)
 {
-    ssize_t sent;
-    do {
-        if (count == 1) {
-            sent = send(fd, spans[0].p, spans[0].n, MSG_NOSIGNAL);
-        } else {
-            struct msghdr message = {.msg_iov = (struct iovec *)(void *)spans, .msg_iovlen = count};
-            sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-        }
-    } while (sent < 0 && errno == EINTR);
-    return sent;
-}
-
-static void write_once(struct loop *l, uint32_t index)
-{
-    struct conn *c = &l->conns[index];
     struct span spans[SPANS_MAX];
-    where_at(&l->where, WHERE_WRITE, index);
-    size_t count = shard_output(l->shard, index, spans);
+    where_at(t->needs.where, WHERE_WRITE, index);
+    size_t count = shard_output(t->needs.shard, index, spans);
     if (count == 0) {
-        shard_output_done(l->shard, index, 0, false);
+        shard_output_done(t->needs.shard, index, 0, false);
         return;
     }
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += spans[i].n;
-
-    ssize_t sent = send_spans(c->fd, spans, count);
-    bool failed = sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
-    bool blocked = sent < (ssize_t)total;
-    if (failed) {
+    struct link *k = &t->links[index];
+    bool blocked = false;
+    ssize_t taken = channel_write(channel_at(t, index), spans, count, &blocked);
+    if (taken < 0) {
         // Core hears of it as an event of the next turn; until then the connection counts as blocked.
-        c->flags |= CONN_FAILED;
-        ready_push(l, index);
-    } else if (blocked) {
-        c->flags |= CONN_BLOCKED; // a short write counts as EAGAIN, which the next one would say
-        watch_again(l, index);
+        k->flags |= LINK_FAILED;
+        ready_push(t, index);
+        shard_output_done(t->needs.shard, index, 0, true);
+        return;
     }
-    shard_output_done(l->shard, index, sent > 0 ? (size_t)sent : 0, blocked);
+    if (blocked) {
+        k->flags |= LINK_BLOCKED;
+        watch_again(t, index);
+    }
+    shard_output_done(t->needs.shard, index, (size_t)taken, blocked);
 }
 
-void traffic_write(struct loop *l)
+void traffic_write(struct traffic *t)
 {
     uint32_t writes = 0;
     uint32_t index;
-    for (; writes < WRITES_PER_TURN && shard_pull_dirty(l->shard, &index); writes++)
-        write_once(l, index);
+    for (; writes < WRITES_PER_TURN && shard_pull_dirty(t->needs.shard, &index); writes++)
+        write_once(t, index);
     // A room of 20,000 would take 70 ms in one go; commands of others are read in between.
-    l->writes_left = writes >= WRITES_PER_TURN;
-    if (l->writes_left)
-        metric_add(&l->io_metrics.write_slices, 1);
+    t->writes_left = writes >= WRITES_PER_TURN;
+    if (t->writes_left)
+        metric_add(&t->needs.metrics->write_slices, 1);
 }
 
-static void close_socket(int fd, bool abortive)
-{
-    if (abortive) {
-        // close(2) then sends a reset and forgets what the socket still holds.
-        struct linger linger = {.l_onoff = 1, .l_linger = 0};
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    }
-    close(fd); // on Linux the file is gone even if this says EINTR
-}
-
-void traffic_close(struct loop *l)
+void traffic_shutdown(struct traffic *t)
 {
     uint32_t index;
-    while (shard_pull_shutdown(l->shard, &index))
-        if (l->conns[index].fd >= 0)
-            shutdown(l->conns[index].fd, SHUT_WR);
+    while (shard_pull_shutdown(t->needs.shard, &index))
+        if (t->links[index].fd >= 0 && !channel_shutdown(channel_at(t, index)))
+            watch_again(t, index);
+}
 
+bool traffic_pull_closed(struct traffic *t, uint32_t *ret_ticket)
+{
+    uint32_t index;
     bool abortive;
-    while (shard_pull_closed(l->shard, &index, &abortive)) {
-        struct conn *c = &l->conns[index];
-        ASSERT(index < l->conns_cap && c->fd >= 0);
-        close_socket(c->fd, abortive);
-        c->fd = -1;
-        c->flags &= CONN_READY;
-        acceptor_on_closed(l);
-        loop_wake_waiting(l, admission_leave(&l->shared->admission, c->ticket));
-    }
+    if (!shard_pull_closed(t->needs.shard, &index, &abortive))
+        return false;
+    struct link *k = &t->links[index];
+    ASSERT(index < t->links_cap && k->fd >= 0);
+    channel_close(channel_at(t, index), t->needs.mem, abortive);
+    k->fd = -1;
+    k->flags &= LINK_READY;
+    *ret_ticket = k->ticket;
+    return true;
 }
 
-void traffic_reread(struct loop *l)
+void traffic_reread(struct traffic *t)
 {
     uint32_t index;
-    while (shard_pull_reread(l->shard, &index)) {
-        l->conns[index].flags &= (uint8_t)~CONN_PAUSED;
-        ready_push(l, index);
+    while (shard_pull_reread(t->needs.shard, &index)) {
+        t->links[index].flags &= (uint8_t)~LINK_PAUSED;
+        ready_push(t, index);
     }
 }
 
-void traffic_deinit(struct loop *l)
+bool traffic_cut(struct traffic *t, uint32_t *ret_ticket)
 {
-    for (uint32_t i = 0; i < l->conns_begun; i++)
-        if (l->conns[i].fd >= 0) {
-            close(l->conns[i].fd);
-            admission_leave(&l->shared->admission, l->conns[i].ticket);
-        }
-    if (l->conns)
-        mem_free(&l->mem, l->conns, l->conns_cap * sizeof *l->conns);
-    if (l->recv_buf)
-        mem_free(&l->mem, l->recv_buf, (size_t)l->recv_bytes + RECV_PADDING);
-    l->conns = NULL;
-    l->conns_cap = l->conns_begun = 0;
-    l->recv_buf = NULL;
-    l->recv_bytes = 0;
-    l->ready_head = l->ready_tail = CONN_NONE;
+    while (t->links_begun > 0) {
+        uint32_t index = --t->links_begun;
+        if (t->links[index].fd < 0)
+            continue;
+        channel_close(channel_at(t, index), t->needs.mem, false);
+        t->links[index].fd = -1;
+        *ret_ticket = t->links[index].ticket;
+        return true;
+    }
+    return false;
+}
+
+void traffic_deinit(struct traffic *t)
+{
+    ASSERT(t->links_begun == 0);
+    if (t->links)
+        mem_free(t->needs.mem, t->links, t->links_cap * sizeof *t->links);
+    if (t->states)
+        mem_free(t->needs.mem, t->states, t->links_cap * sizeof *t->states);
+    if (t->recv_buf)
+        mem_free(t->needs.mem, t->recv_buf, (size_t)t->recv_bytes + RECV_PADDING);
+    *t = (struct traffic){.ready_head = LINK_NONE, .ready_tail = LINK_NONE};
 }

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 enum { PATIENCE_S = 20 }; // no answer for so long fails the test
+enum { LISTENER_HTTP, LISTENER_TEXT };
 
 static inline uint64_t now_ms(void)
 {
@@ -73,8 +74,9 @@ static inline struct settings core_settings(uint32_t shards)
 static inline struct io_settings io_settings(void)
 {
     return (struct io_settings){
-        .http = STR("127.0.0.1:0"),
-        .text = STR("127.0.0.1:0"),
+        .listeners = {[LISTENER_HTTP] = {"http", "HTTP", STR("127.0.0.1:0"), TRANSPORT_HTTP, NULL},
+                      [LISTENER_TEXT] = {"text", "text lines", STR("127.0.0.1:0"), TRANSPORT_LINE, NULL}},
+        .listener_count = 2,
         .backlog = 128,
         .drain_deadline_ms = 10000,
         .connections_max = 1000,
@@ -174,8 +176,12 @@ static inline bool world_end(struct world *w)
     return in_time;
 }
 
-static inline uint16_t text_port(const struct world *w) { return server_info(w->server)->text_port; }
-static inline uint16_t http_port(const struct world *w) { return server_info(w->server)->http_port; }
+static inline uint16_t port_of(const struct world *w, uint32_t listener)
+{
+    return server_info(w->server)->listeners[listener].port;
+}
+static inline uint16_t text_port(const struct world *w) { return port_of(w, LISTENER_TEXT); }
+static inline uint16_t http_port(const struct world *w) { return port_of(w, LISTENER_HTTP); }
 
 static inline uint64_t limit_hits(struct world *w, size_t field)
 {

@@ -58,7 +58,7 @@ static void test_every_number_arrives(void **state)
         struct settings core = wiring.core;
         struct io_settings io = wiring.io;
         char room = wiring.core.text_room.p[0];
-        char http = wiring.io.http.p[0], text = wiring.io.text.p[0];
+        char http = wiring.io.listeners[0].address.p[0], text = wiring.io.listeners[1].address.p[0];
         struct config other = load.values;
         char *field = (char *)&other + key->offset;
         field[0] =
@@ -67,7 +67,8 @@ static void test_every_number_arrives(void **state)
         wiring_init(&wiring, &other, &start);
         bool moved = memcmp(&core, &wiring.core, sizeof core) != 0 ||
                      memcmp(&io, &wiring.io, sizeof io) != 0 || room != wiring.core.text_room.p[0] ||
-                     http != wiring.io.http.p[0] || text != wiring.io.text.p[0];
+                     http != wiring.io.listeners[0].address.p[0] ||
+                     text != wiring.io.listeners[1].address.p[0];
         if (!moved)
             print_error("%s is not wired\n", key->path);
         assert_true(moved);
