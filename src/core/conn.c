@@ -233,7 +233,7 @@ void conn_end_step(struct shard *sh, uint32_t index)
         c->ending = ENDING_SHUT;
         index_list_push(&sh->shutdown, index);
     }
-    if (c->ending == ENDING_SHUT && c->eof)
+    if (c->ending == ENDING_SHUT && c->eof && !c->blocked) // else it has taken what it has not sent yet
         conn_gone(sh, index, false);
 }
 

@@ -139,7 +139,8 @@ bool shard_pull_dirty(struct shard *sh, uint32_t *ret_conn);
 // What to write now: up to SPANS_MAX spans, good until shard_output_done for the same connection, which must
 // follow before anything else is called. 0 = nothing after all.
 size_t shard_output(struct shard *sh, uint32_t conn, struct span spans[SPANS_MAX]);
-// n bytes of them were taken. `blocked`: the socket took less than all, shard_on_writable will follow.
+// n bytes of them were taken. `blocked`: it takes no more for now, and may have taken what it has not sent yet, even if that
+// was all; shard_on_writable will follow. Before that no connection is closed but by a cut or its deadline.
 // Where all was taken and more is waiting, the connection is dirty again, at once.
 void shard_output_done(struct shard *sh, uint32_t conn, size_t n, bool blocked);
 

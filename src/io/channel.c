@@ -57,21 +57,21 @@ uint32_t channel_on_socket(struct channel c, uint32_t epoll_events)
 
 // A read that came back short leaves nothing behind (epoll(7)), which saves the second recv that would say EAGAIN.
 // The one exception is a peer that sends urgent data: its own input then waits for its next segment.
-static ssize_t plain_read(int fd, uint8_t *p, size_t n, bool *ret_more)
+static ssize_t plain_read(int fd, uint8_t *p, size_t n, uint32_t *ret_news)
 {
     ssize_t got;
     do
         got = recv(fd, p, n, 0);
     while (got < 0 && errno == EINTR);
-    *ret_more = got == (ssize_t)n;
+    *ret_news = got == (ssize_t)n ? CHANNEL_READABLE : 0;
     if (got < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? CHANNEL_AGAIN : CHANNEL_BROKEN;
     return got;
 }
 
-ssize_t channel_read(struct channel c, uint8_t *p, size_t n, bool *ret_more)
+ssize_t channel_read(struct channel c, uint8_t *p, size_t n, uint32_t *ret_news)
 {
-    return c.kind ? c.kind->read(c.state, p, n, ret_more) : plain_read(c.fd, p, n, ret_more);
+    return c.kind ? c.kind->read(c.state, p, n, ret_news) : plain_read(c.fd, p, n, ret_news);
 }
 
 // A single span goes through send(2): writev and sendmsg cost 13-20 % more.

@@ -12,12 +12,13 @@
 // round; it may hold bytes that no event of the socket will announce; and it cannot take back a record of which a part
 // is on its way. So core's side knows these words only:
 //
-//   readable   a read may bring something: channel_on_socket says so, or the read before (`more`)
-//   writable   what was blocked goes on: channel_on_socket says so
+//   readable   a read may bring something. Said by channel_on_socket, or by the read before: then it holds bytes that no
+//              event will announce, and is to be read again, in the next turn at the latest
+//   writable   what was blocked goes on. Said by channel_on_socket, or by a read, which may have found what the write
+//              was waiting for
 //   taken      what counts as written. A channel may have taken bytes that are still in it: then it is blocked, and is
 //              writable again when they have left. Whoever is blocked is not over (core/shard.h), so a connection that is
 //              closed in good order has sent all that it has taken
-//   more       bytes it holds that nobody need wait for: it is to be read again, in the next turn at the latest
 //   ending     the peer will send no more than what is under way: read on until the end
 //
 // Plain is the socket itself: it has no state, and a call is a direct branch. Every other kind is a struct channel_kind
@@ -60,7 +61,7 @@ struct channel_kind {
     // News of the socket, in the same words, become news of the channel. This is where it goes on with what it holds.
     uint32_t (*on_socket)(void *state, uint32_t news);
     // The rest is as with channel_read, channel_write and channel_shutdown.
-    ssize_t (*read)(void *state, uint8_t *p, size_t n, bool *ret_more);
+    ssize_t (*read)(void *state, uint8_t *p, size_t n, uint32_t *ret_news);
     ssize_t (*write)(void *state, const struct span *spans, size_t count, bool *ret_blocked);
     bool (*shutdown)(void *state);
 };
@@ -80,8 +81,8 @@ void channel_close(struct channel c, struct mem *mem, bool abortive);
 
 // What epoll has said about the socket, as a set of channel_news.
 uint32_t channel_on_socket(struct channel c, uint32_t epoll_events);
-// Bytes read, 0 for the end, CHANNEL_AGAIN, CHANNEL_BROKEN. *ret_more is set with bytes only.
-ssize_t channel_read(struct channel c, uint8_t *p, size_t n, bool *ret_more);
+// Bytes read, 0 for the end, CHANNEL_AGAIN, CHANNEL_BROKEN; and whether it is readable still, or writable again.
+ssize_t channel_read(struct channel c, uint8_t *p, size_t n, uint32_t *ret_news);
 // Bytes taken, of all the spans together, or CHANNEL_BROKEN. blocked: it takes no more until it is writable.
 ssize_t channel_write(struct channel c, const struct span *spans, size_t count, bool *ret_blocked);
 // Nothing is written after this: what was taken is sent, then the end. False: not all of it has left yet, the channel goes

@@ -134,6 +134,15 @@ void traffic_open(struct traffic *t, uint32_t index, int fd, uint8_t listener, u
         on_broken(t, index);
 }
 
+static void on_writable(struct traffic *t, uint32_t index)
+{
+    struct link *k = &t->links[index];
+    if (!(k->flags & LINK_BLOCKED))
+        return;
+    k->flags &= (uint8_t)~LINK_BLOCKED;
+    shard_on_writable(t->needs.shard, index);
+}
+
 static void read_once(struct traffic *t, uint32_t index)
 {
     struct link *k = &t->links[index];
@@ -143,13 +152,15 @@ static void read_once(struct traffic *t, uint32_t index)
         ready_push(t, index);
         return;
     }
-    bool more = false;
+    uint32_t news = 0;
     where_at(t->needs.where, WHERE_READ, index);
-    ssize_t n = channel_read(channel_at(t, index), t->recv_buf, t->recv_bytes, &more);
+    ssize_t n = channel_read(channel_at(t, index), t->recv_buf, t->recv_bytes, &news);
     metric_add(&t->needs.metrics->reads, 1);
+    if (news & CHANNEL_WRITABLE)
+        on_writable(t, index);
     if (n > 0) {
         t->turn_bytes_read += (uint32_t)n;
-        if (more || (k->flags & LINK_ENDING))
+        if ((news & CHANNEL_READABLE) || (k->flags & LINK_ENDING))
             ready_push(t, index);
         if (!shard_on_bytes(t->needs.shard, index, t->recv_buf, (size_t)n))
             k->flags |= LINK_PAUSED;
@@ -170,10 +181,8 @@ void traffic_on_event(struct traffic *t, uint32_t index, uint32_t epoll_events)
     uint32_t news = channel_on_socket(channel_at(t, index), epoll_events);
     if (news & CHANNEL_ENDING)
         k->flags |= LINK_ENDING;
-    if ((news & CHANNEL_WRITABLE) && (k->flags & LINK_BLOCKED)) {
-        k->flags &= (uint8_t)~LINK_BLOCKED;
-        shard_on_writable(t->needs.shard, index);
-    }
+    if (news & CHANNEL_WRITABLE)
+        on_writable(t, index);
     if ((news & CHANNEL_ERROR) && (k->flags & (LINK_PAUSED | LINK_EOF)))
         on_broken(t, index); // nobody reads, so nobody else would notice
     else if (news & CHANNEL_READABLE)

@@ -347,7 +347,7 @@ static bool turn_input(struct net *n, uint32_t shard)
         struct client *c = n->clients[i];
         if (c->shard != shard || c->closed || c->refused)
             continue;
-        if (c->blocked && !c->stalled) {
+        if (c->blocked && !c->stalled && !c->holds) {
             c->blocked = false;
             moved = true;
             shard_on_writable(n->sh[shard], c->conn);
@@ -408,7 +408,7 @@ static void client_write(struct net *n, uint32_t shard, struct client *c)
         total += spans[i].n;
         taken += part;
     }
-    c->blocked = taken < total;
+    c->blocked = taken < total || (c->holds && total > 0);
     c->writes++;
     shard_output_done(n->sh[shard], c->conn, taken, c->blocked);
     client_parse(c);

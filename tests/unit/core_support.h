@@ -47,6 +47,7 @@ struct client {
     // Its manners.
     bool no_pong, no_close, no_eof;
     bool stalled;    // its socket takes nothing
+    bool holds;      // its channel takes all, and has not sent it
     size_t take_max; // bytes its socket takes of one write; SIZE_MAX = all
     // What it was sent.
     struct bytes rx;

@@ -88,8 +88,9 @@ struct world {
     struct settings core, core_next;
     struct io_settings io;
     struct server *server;
-    uint32_t page_ms;     // how long the metrics page takes to make
-    pthread_mutex_t lock; // of what follows
+    uint32_t page_ms;          // how long the metrics page takes to make
+    _Atomic size_t page_bytes; // how long it is, if longer than a line
+    pthread_mutex_t lock;      // of what follows
     pthread_cond_t noticed;
     uint32_t io_notices[8];  // by type
     struct where_spot hangs; // of the last IO_NOTICE_TURN_HANGS
@@ -130,6 +131,8 @@ static inline void on_metrics_page(void *ctx, struct buf *body)
         pthread_cond_wait(&w->noticed, &w->lock);
     pthread_mutex_unlock(&w->lock);
     BUF_PUT_LIT(body, "a_metric 1\n");
+    for (size_t n = 0; n < w->page_bytes; n += 20)
+        BUF_PUT_LIT(body, "# a comment of 20 b\n");
 }
 
 static inline void world_init(struct world *w, uint32_t shards)

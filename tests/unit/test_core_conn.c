@@ -373,6 +373,35 @@ static void every_way_through_the_ending(void **state)
     }
 }
 
+// The peer has said all, and the answer is in its channel: closed now, it would be lost.
+static void not_over_before_the_channel_has_sent(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
+    c->holds = true;
+    send_bytes(c, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    c->eof = true;
+    net_settle(n);
+    assert_true(contains(str_make(c->rx.p, c->rx.n), "HTTP/1.1 200 "));
+    assert_true(c->shut && c->eof_told); // the end of the answer is behind it in the channel
+    assert_false(c->closed);
+    c->holds = false;
+    net_settle(n);
+    assert_true(c->closed && !c->abortive);
+
+    c = net_accept(n, 0, TRANSPORT_HTTP); // and not for ever
+    c->holds = true;
+    send_bytes(c, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    c->eof = true;
+    net_wait(n, n->settings.close_ms - 1);
+    assert_false(c->closed);
+    net_wait(n, 1);
+    assert_true(c->closed);
+    net_free(n);
+}
+
 static void each_step_out_in_turn(void **state)
 {
     (void)state;
@@ -667,6 +696,7 @@ int main(void)
         cmocka_unit_test(parked_echoes_stay_echoes),
         cmocka_unit_test(any_cut_of_the_input_gives_the_same),
         cmocka_unit_test(every_way_through_the_ending),
+        cmocka_unit_test(not_over_before_the_channel_has_sent),
         cmocka_unit_test(each_step_out_in_turn),
         cmocka_unit_test(end_of_file_and_reset_at_each_step),
         cmocka_unit_test(the_peer_closes_first),
