@@ -82,7 +82,7 @@ static ssize_t send_spans(int fd, const struct span *spans, size_t count)
         if (count == 1) {
             sent = send(fd, spans[0].p, spans[0].n, MSG_NOSIGNAL);
         } else {
-            struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)spans, .msg_iovlen = count};
+            struct msghdr message = {.msg_iov = (struct iovec *)(void *)spans, .msg_iovlen = count};
             sent = sendmsg(fd, &message, MSG_NOSIGNAL);
         }
     } while (sent < 0 && errno == EINTR);

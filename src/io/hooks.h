@@ -2,15 +2,16 @@
 //
 // hooks.h - what the server asks of and tells to the program that runs it.
 //
-// Thread: hooks are called by the shards' threads, several at a time, and io_notice by the watchdog's, too. What a notice points to is good during the call.
+// Thread: hooks are called by the shards' threads, several at a time, and io_notice by the watchdog's, too. What a notice
+// points to is good during the call.
 #ifndef PLENUM_IO_HOOKS_H
 #define PLENUM_IO_HOOKS_H
 
+#include "base/where.h"
 #include <stdint.h>
 
 struct buf;
 struct notice;
-struct where_spot;
 
 // Something about the driver that is worth a log line.
 enum io_notice_type {
