@@ -61,7 +61,7 @@ enum config_kind {
     X(drain, "Leaving in good order after SIGTERM or SIGINT.") \
     X(origin, "Which web pages may connect.") \
     X(sessions, "Resuming a session after a reconnect.") \
-    X(logging, "What the process tells on stderr.")
+    X(logging, "What the process tells on stderr. Whoever reads it may be slow: 256 lines of each thread wait, further ones are lost, and told as `event=log_lost lines=N`.")
 
 #define CONFIG_KEYS(X) \
     X(server, http, ADDRESS, START, 0, 0, "", "127.0.0.1:8000", "", \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/crash.h"
 
+#include "app/log_sink.h"
 #include "base/assert.h"
 #include "base/where.h"
 #include "dialect/command.h"
@@ -8,7 +9,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <unistd.h>
+
+enum { SETTLE_MS = 100 }; // for what was logged before, which may be why
 
 // " shard=0 turn=8812 phase=read connection=17 command=history", or nothing for a thread that is no shard's.
 static void put_where(char *text, size_t cap)
@@ -34,10 +36,8 @@ static void on_assert(const char *file, int line, const char *expr)
     int n = snprintf(text, sizeof text,
                      "level=error event=assertion_failed at=%s:%d thread=\"%.15s\"%s version=%s expr=%s\n",
                      file, line, thread, at, PLENUM_VERSION, expr);
-    size_t length = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    // There is nobody left to tell if this fails.
-    ssize_t written = write(STDERR_FILENO, text, length);
-    (void)written;
+    log_sink_settle(SETTLE_MS);
+    log_sink_last_words(str_make(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
 }
 
 void crash_hook_install(void) { assert_hook_set(on_assert); }

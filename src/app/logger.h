@@ -5,18 +5,15 @@
 //     log_info("listening", LOG_TEXT("http", "127.0.0.1:8000"), LOG_NUMBER("shards", 2));
 //
 //     time=2026-11-20T05:41:15.123Z level=info event=listening http=127.0.0.1:8000 shards=2
-//     {"time":"2026-11-20T05:41:15.123Z","level":"info","event":"listening","http":"127.0.0.1:8000","shards":2}
 //
 // Called from app only; core tells what happened through notices (app/notices.h). Any thread may call.
 //
 // Invariants
-//   1. A line is one write of at most LOG_LINE_MAX bytes, so lines of several threads never mix.
-//   2. Values are escaped (app/escape.h): a line stays a line whatever a peer is called.
-//   3. A call site writes LOG_SITE_PER_S lines a second at most. What was left out is counted and told as
+//   1. A line is one write of at most LOG_LINE_MAX bytes (app/log_line.h), so lines of several threads never mix.
+//   2. A call site writes LOG_SITE_PER_S lines a second at most. What was left out is counted and told as
 //      `suppressed=N` in the site's next line, or by log_flush once the site is quiet.
-//   4. A thread never waits for whoever reads stderr: a line that a full pipe would not take is dropped and
-//      counted, and the next line that gets through carries `dropped=N`.
-//   5. No token, secret or query string is ever given to it. That is the duty of the call sites; there are few.
+//   3. A thread of a running server never waits for whoever reads stderr: a helper writes (app/log_sink.h).
+//   4. No token, secret or query string is ever given to it. That is the duty of the call sites; there are few.
 //
 // Errors: none. Logging cannot fail a caller.
 #ifndef PLENUM_APP_LOGGER_H
@@ -35,11 +32,7 @@ enum log_level {
 };                                        // in the order of logging.level's words
 enum log_format { LOG_LOGFMT, LOG_JSON }; // likewise logging.format
 
-enum {
-    LOG_LINE_MAX = 4096,  // bytes; PIPE_BUF: a write of so much to a pipe is never torn (pipe(7))
-    LOG_VALUE_MAX = 1024, // bytes of one value, escaped
-    LOG_SITE_PER_S = 20,  // lines of one call site in one second
-};
+enum { LOG_SITE_PER_S = 20 }; // lines of one call site in one second
 
 struct log_field {
     const char *key; // NULL ends a list
@@ -72,8 +65,6 @@ struct log_site {
 
 // Level and format; both may change at any time (SIGHUP).
 void logger_set(enum log_level level, enum log_format format);
-// Where lines go; 2 at start. Tests hand in a pipe or a file.
-void logger_fd_set(int fd);
 bool log_wanted(enum log_level level);
 
 // One line: event first, then the fields up to the one without a key.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/metrics_page.h"
 
+#include "app/log_sink.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,6 +193,9 @@ void metrics_page_write(const struct metrics_page *page, struct buf *body)
         put_memory(page->mem, body);
     if (page->process != NULL)
         put_process(page->process, body);
+    put_number(body, "plenum_log_lines_lost_total", "counter",
+               "Log lines that could not be written: stderr took them too slowly, or not at all",
+               log_sink_lost());
     put_head(body, STR("plenum_build_info"), "gauge", "Always 1; the labels say what runs");
     put(body, "plenum_build_info{version=\"%s\"} 1\n", page->version);
 }

@@ -12,6 +12,7 @@
 
 #include "app/banner.h"
 #include "app/crash.h"
+#include "app/log_sink.h"
 #include "app/logger.h"
 #include "app/metrics_page.h"
 #include "app/notices.h"
@@ -30,6 +31,7 @@
 #include <unistd.h>
 
 enum {
+    LOGGING_THREADS = 2,   // beside the shards: the main thread and the watchdog
     TICK_MS = 5000,        // between two looks at what is not urgent: held-back log notes, process statistics
     DRAIN_OVERTIME_S = 10, // after the drain's deadline, for a shard that hangs, the process ends by itself
 };
@@ -113,6 +115,14 @@ static void warn_of_memory(const struct config *c)
                  LOG_TEXT("consequence", "the kernel may end the process before its own limit is reached"));
 }
 
+// What the log's file does not take in time stays unsaid.
+static void down(struct serve *s)
+{
+    server_destroy(s->server);
+    bool written = log_sink_stop();
+    (void)written;
+}
+
 static bool server_up(struct serve *s)
 {
     const struct server_hooks hooks = {
@@ -135,11 +145,16 @@ static bool server_up(struct serve *s)
     s->page.version = PLENUM_VERSION;
     process_stats_init(&s->process);
 
-    e = server_start(s->server, &error);
+    e = log_sink_start(s->page.shards_n + LOGGING_THREADS);
+    if (e != OK)
+        io_error_set(&error,
+                     "cannot start the thread of the log: the system is out of threads, files or memory");
+    else
+        e = server_start(s->server, &error);
     if (e == OK)
         return true;
+    down(s);
     complain(e, &error);
-    server_destroy(s->server);
     return false;
 }
 
@@ -212,8 +227,7 @@ static void on_overtime(int signal_number)
 {
     (void)signal_number;
     static const char text[] = "level=error event=drain_hangs reason=\"a shard does not answer\"\n";
-    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)written;
+    log_sink_last_words(str_make(text, sizeof text - 1)); // NOLINT(bugprone-signal-handler): made for one
     _exit(EXIT_FAILED);
 }
 
@@ -317,7 +331,7 @@ static enum exit_code run(struct serve *s)
         return EXIT_FAILED;
     tell_started(s);
     enum exit_code code = wait_for_signals(s);
-    server_destroy(s->server);
+    down(s);
     return code;
 }
 

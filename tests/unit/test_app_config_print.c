@@ -5,6 +5,7 @@
 
 #include "app/config_print.h"
 #include "app/config_yaml.h"
+#include "app/log_sink.h"
 #include "app/logger.h"
 #include "app/reload.h"
 
@@ -188,9 +189,9 @@ static const char *logged(void (*fn)(void))
     static char text[65536];
     FILE *file = tmpfile();
     assert_non_null(file);
-    logger_fd_set(fileno(file));
+    log_sink_fd_set(fileno(file));
     fn();
-    logger_fd_set(2);
+    log_sink_fd_set(2);
     rewind(file);
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
     fclose(file);

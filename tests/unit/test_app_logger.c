@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The log: its two formats, what a stranger's text becomes, floods, full pipes, several threads.
+// The log: its two formats, what a stranger's text becomes, floods, several threads; pipes that nobody reads, stopped
+// terminals, and the end.
 #include "unit/support.h"
 
 #include "app/escape.h"
+#include "app/log_line.h"
+#include "app/log_sink.h"
 #include "app/logger.h"
 #include "app/notices.h"
 #include "wire/json.h"
@@ -11,7 +14,12 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 // ---- what was written
@@ -23,7 +31,7 @@ static int setup(void **state)
 {
     (void)state;
     file = tmpfile();
-    logger_fd_set(fileno(file));
+    log_sink_fd_set(fileno(file));
     logger_set(LOG_INFO, LOG_LOGFMT);
     return file == NULL;
 }
@@ -31,7 +39,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    logger_fd_set(2);
+    log_sink_fd_set(2);
     fclose(file);
     return 0;
 }
@@ -217,6 +225,19 @@ static void test_every_notice_has_a_name(void **state)
         io_notice_log(&n);
     }
     assert_int_equal(count_lines(logged()), NOTICE_COUNT + IO_NOTICE_DRAIN_OVERRUN + 1);
+
+    struct where_spot at = {
+        .shard = 1, .turn = 8812, .phase = WHERE_READ, .subject = 17, .command = CMD_HISTORY};
+    struct io_notice hangs = {
+        .type = IO_NOTICE_TURN_HANGS, .shard = 1, .value = 200, .peer = "", .where = &at};
+    io_notice_log(&hangs);
+    assert_string_equal(logged_behind_time(),
+                        "level=warn event=turn_hangs shard=1 ms=200 turn=8812 phase=read "
+                        "connection=17 command=history\n");
+    at = (struct where_spot){.shard = 1, .turn = 8812, .phase = WHERE_TIMERS, .subject = WHERE_NOBODY};
+    io_notice_log(&hangs);
+    assert_string_equal(logged_behind_time(),
+                        "level=warn event=turn_hangs shard=1 ms=200 turn=8812 phase=timers\n");
 }
 
 // ---- floods
@@ -280,36 +301,118 @@ static void log_number(unsigned i)
     log_write(&sites[i], LOG_INFO, "filling", fields);
 }
 
-static void test_full_pipe_does_not_block(void **state)
+// Reads until that has come; returns how much there is in `text`.
+static size_t read_until(int fd, const char *wanted)
+{
+    size_t n = 0;
+    do {
+        ssize_t got = read(fd, text + n, sizeof text - n - 1);
+        assert_true(got > 0);
+        n += (size_t)got;
+        text[n] = '\0';
+    } while (strstr(text, wanted) == NULL || text[n - 1] != '\n');
+    return n;
+}
+
+// Numbers rise, every line is whole, and those that are not there are counted in the last one.
+static void assert_told(unsigned logged_n)
+{
+    unsigned long long last = 0, seen = 0, lost = 0;
+    for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        assert_int_equal(lost, 0);
+        assert_memory_equal(line, "time=", 5);
+        char *number = strstr(line, " event=filling i=");
+        if (number == NULL) {
+            assert_int_equal(sscanf(strstr(line, " level=warn event=log_lost lines="),
+                                    " level=warn event=log_lost lines=%llu", &lost),
+                             1);
+            continue;
+        }
+        unsigned long long i = strtoull(number + strlen(" event=filling i="), NULL, 10);
+        assert_true(seen == 0 || i > last);
+        last = i;
+        seen++;
+    }
+    assert_true(lost > 0 && seen > 0);
+    assert_int_equal(seen + lost, logged_n);
+}
+
+// Nobody reads while they are logged: 1 MB goes nowhere, and this thread goes on.
+static void fill_and_read(int in, int out, unsigned first)
+{
+    log_sink_fd_set(out);
+    uint64_t lost = log_sink_lost();
+    assert_int_equal(log_sink_start(1), OK);
+    for (unsigned i = 0; i < 1000; i++)
+        log_number(first + i);
+    uint64_t now_lost = log_sink_lost() - lost;
+    assert_true(now_lost >= 1000 - LOG_QUEUE_LINES - 200 && now_lost < 1000);
+    read_until(in, "event=log_lost");
+    assert_told(1000);
+    log_info("as ever");
+    read_until(in, "event=\"as ever\"");
+    assert_int_equal(count_lines(text), 1);
+    assert_true(log_sink_stop());
+}
+
+static void test_full_pipe(void **state)
 {
     (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
-    logger_fd_set(ends[1]);
-    for (unsigned i = 0; i < 1000; i++)
-        log_number(i); // 1 MB into a pipe of 64 KiB
-
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    size_t n = 0;
-    for (ssize_t got; (got = read(ends[0], text + n, sizeof text - n - 1)) > 0;)
-        n += (size_t)got;
-    text[n] = '\0';
-    assert_int_equal(text[n - 1], '\n'); // whole lines only
-    size_t kept = count_lines(text);
-    assert_true(kept > 10 && kept < 1000);
-
-    log_number(1000);
-    n = (size_t)read(ends[0], text, sizeof text - 1);
-    text[n] = '\0';
-    char wanted[64];
-    snprintf(wanted, sizeof wanted, " dropped=%zu\n", 1000 - kept);
-    assert_non_null(strstr(text, wanted));
-    log_number(1001);
-    n = (size_t)read(ends[0], text, sizeof text - 1);
-    text[n] = '\0';
-    assert_null(strstr(text, "dropped"));
+    fill_and_read(ends[0], ends[1], 0);
     close(ends[0]);
     close(ends[1]);
+}
+
+// It says that it is writable while there is room for one byte more: to ask it first is no help.
+static void test_stopped_terminal(void **state)
+{
+    (void)state;
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(terminal >= 0);
+    assert_int_equal(grantpt(terminal), 0);
+    assert_int_equal(unlockpt(terminal), 0);
+    int line = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+    assert_true(line >= 0);
+    struct termios raw;
+    assert_int_equal(tcgetattr(line, &raw), 0);
+    cfmakeraw(&raw);
+    assert_int_equal(tcsetattr(line, TCSANOW, &raw), 0);
+    fill_and_read(terminal, line, 1000);
+    close(line);
+    close(terminal);
+}
+
+// Many short lines of one thread after the other: what is lost is told of also when the queue never runs empty.
+static void test_loss_is_told_in_a_flood(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(fcntl(ends[1], F_SETPIPE_SZ, 4096) > 0);
+    log_sink_fd_set(ends[1]);
+    assert_int_equal(log_sink_start(1), OK);
+    static const struct log_field none[] = {{.key = NULL}};
+    uint64_t lost = log_sink_lost();
+    bool told = false;
+    while (!told) {
+        for (int i = 0; i < 1000; i++) {
+            struct log_site site = {.event = "flood"}; // never suppresses anything, so nobody keeps it
+            log_write(&site, LOG_INFO, "flood", none);
+        }
+        ssize_t n = read(ends[0], text, 4096);
+        assert_true(n > 0);
+        text[n] = '\0';
+        told = strstr(text, "event=log_lost lines=") != NULL;
+    }
+    assert_true(log_sink_lost() > lost);
+    close(ends[0]); // EPIPE; the signal is blocked in the helper
+    assert_true(log_sink_stop());
+    close(ends[1]);
+    log_sink_fd_set(fileno(file));
+    log_info("tells the rest");
+    assert_non_null(strstr(logged(), "event=log_lost lines="));
 }
 
 static void test_closed_stderr(void **state)
@@ -317,49 +420,157 @@ static void test_closed_stderr(void **state)
     (void)state;
     int fd = dup(2);
     close(fd);
-    logger_fd_set(fd);
+    log_sink_fd_set(fd);
     log_info("nobody listens");
-    logger_fd_set(fileno(file));
+    log_sink_fd_set(fileno(file));
     log_info("again");
-    assert_non_null(strstr(logged(), "event=again dropped=1\n"));
+    char *lines = logged();
+    assert_non_null(strstr(lines, "level=warn event=log_lost lines=1\n"));
+    assert_non_null(strstr(lines, "event=again\n"));
+}
+
+// A process that ends is not held up: what the file does not take in time stays unsaid. Nor are its last words.
+static void test_end_with_a_full_pipe(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        log_sink_fd_set(ends[1]);
+        bool well = log_sink_start(1) == OK;
+        for (unsigned i = 0; i < 1000; i++)
+            log_number(2000 + i);
+        log_sink_settle(10);
+        well = well && !log_sink_stop() && !log_sink_stop();
+        uint64_t lost = log_sink_lost();
+        log_info("too late");
+        well = well && log_sink_lost() == lost + 1;
+        log_sink_last_words(STR("last words\n")); // the pipe is full
+        _exit(well ? 0 : 1);
+    }
+    close(ends[1]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(ends[0]);
+}
+
+static void assert_last_words(int in, int out, bool full)
+{
+    log_sink_fd_set(out);
+    if (full) {
+        assert_int_equal(fcntl(out, F_SETFL, O_NONBLOCK), 0);
+        while (write(out, text, 1000) > 0 || write(out, text, 1) > 0) {}
+        assert_int_equal(fcntl(out, F_SETFL, 0), 0);
+    }
+    log_sink_last_words(STR("last words\n"));
+    if (!full) {
+        ssize_t n = read(in, text, sizeof text);
+        assert_str_eq(str_make(text, n > 0 ? (size_t)n : 0), STR("last words\n"));
+    }
+    close(in);
+    close(out);
+}
+
+static void test_last_words_do_not_wait(void **state)
+{
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        assert_last_words(ends[0], ends[1], full == 1);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        assert_last_words(ends[0], ends[1], full == 1);
+    }
+    log_sink_fd_set(fileno(file));
+    log_info("before");
+    log_sink_last_words(STR("last words\n"));
+    log_info("after"); // at the place behind them
+    char *lines = logged();
+    assert_int_equal(count_lines(lines), 3);
+    assert_non_null(strstr(lines, "event=before\nlast words\ntime="));
+    log_sink_fd_set(-1);
+    log_sink_last_words(STR("last words\n"));
 }
 
 // ---- threads
 
-enum { WRITERS = 4, LINES_EACH = 500 };
+enum { WRITERS = 4, LINES_EACH = 200 }; // no more than may wait, so that none is lost
+
+static _Atomic uint32_t baton;
 
 static void *write_lines(void *argument)
 {
     static struct log_site sites[WRITERS][LINES_EACH];
     size_t me = (size_t)(uintptr_t)argument;
     for (size_t i = 0; i < LINES_EACH; i++) {
+        while (baton != i * WRITERS + me)
+            sched_yield();
         const struct log_field fields[] = {
-            LOG_NUMBER("writer", me), LOG_TEXT("text", "some words that could be torn"), {.key = NULL}};
+            LOG_NUMBER("number", baton), LOG_TEXT("text", "some words that could be torn"), {.key = NULL}};
         log_write(&sites[me][i], LOG_INFO, "thread", fields);
-        log_info("shared"); // one site of all threads
+        baton++;
     }
     return NULL;
+}
+
+// Each knows that the line before is logged, by another thread: that is the order in which they are written.
+static void write_in_turns(bool queued)
+{
+    pthread_t threads[WRITERS];
+    baton = 0;
+    if (queued)
+        assert_int_equal(log_sink_start(WRITERS), OK);
+    for (size_t i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_lines, (void *)(uintptr_t)i), 0);
+    for (size_t i = 0; i < WRITERS; i++)
+        pthread_join(threads[i], NULL);
+    log_sink_settle(20000);
+    char *p = logged();
+    if (queued)
+        assert_true(log_sink_stop());
+    uint32_t number = 0;
+    for (char *end; (end = strchr(p, '\n')) != NULL; p = end + 1) {
+        *end = '\0';
+        char wanted[100];
+        snprintf(wanted, sizeof wanted, " event=thread number=%u text=\"some words that could be torn\"",
+                 number++);
+        assert_memory_equal(p, "time=", 5);
+        assert_non_null(strstr(p, wanted));
+    }
+    assert_int_equal(number, WRITERS * LINES_EACH);
 }
 
 static void test_threads(void **state)
 {
     (void)state;
-    pthread_t threads[WRITERS];
-    for (size_t i = 0; i < WRITERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, write_lines, (void *)(uintptr_t)i), 0);
-    for (size_t i = 0; i < WRITERS; i++)
-        pthread_join(threads[i], NULL);
-    size_t whole = 0;
-    char *p = logged();
-    for (char *end; (end = strchr(p, '\n')) != NULL; p = end + 1) {
-        *end = '\0';
-        assert_memory_equal(p, "time=", 5);
-        whole += strstr(p, " event=thread writer=") != NULL &&
-                 strstr(p, " text=\"some words that could be torn\"") != NULL;
-    }
-    assert_int_equal(whole, WRITERS * LINES_EACH);
-    log_flush(true);
-    logged();
+    write_in_turns(false);
+}
+
+static void *log_one(void *argument)
+{
+    log_info("stranger");
+    return argument;
+}
+
+static void test_threads_and_helper(void **state)
+{
+    (void)state;
+    uint64_t lost = log_sink_lost();
+    write_in_turns(true);
+    assert_int_equal(log_sink_lost(), lost);
+    // One more thread than was said: its lines are lost, and that is told.
+    pthread_t stranger;
+    assert_int_equal(log_sink_start(1), OK);
+    log_info("mine");
+    assert_int_equal(pthread_create(&stranger, NULL, log_one, NULL), 0);
+    pthread_join(stranger, NULL);
+    assert_true(log_sink_stop());
+    char *lines = logged();
+    assert_non_null(strstr(lines, "event=mine\n"));
+    assert_null(strstr(lines, "event=stranger"));
+    assert_non_null(strstr(lines, "event=log_lost lines=1\n"));
 }
 
 int main(void)
@@ -375,9 +586,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_notice_has_a_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notices_do_not_silence_each_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_full_pipe_does_not_block, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_pipe, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stopped_terminal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_loss_is_told_in_a_flood, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_end_with_a_full_pipe, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_last_words_do_not_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(test_closed_stderr, setup, teardown),
         cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_threads_and_helper, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -356,6 +356,7 @@ static void test_memory_and_process(void **state)
     assert_true(sample("plenum_memory_used_bytes") >= 1000);
     assert_true(sample("plenum_memory_budget_bytes") == 1 << 20);
     assert_true(sample("plenum_memory_refused_total") == 1);
+    assert_true(sample("plenum_log_lines_lost_total") == 0);
     assert_true(sample("process_open_fds") >= 3 && sample("process_open_fds") <= sample("process_max_fds"));
     assert_true(sample("process_resident_memory_bytes") > 100000);
     assert_true(sample("process_start_time_seconds") > 1.6e9);
