@@ -253,7 +253,10 @@ static void write_link(struct world *w, struct node *n, uint32_t conn)
         pipe_put(w, &l->down, spans[i].p, part);
         left -= part;
     }
-    l->blocked = taken < total;
+    bool holds =
+        taken == total && !l->healthy && chance(w, 10); // its channel has taken all, and not sent all
+    l->held_turn = holds ? w->counts.turns : 0;
+    l->blocked = taken < total || holds;
     w->counts.blocked += l->blocked;
     shard_output_done(n->shard, conn, taken, l->blocked);
     if (w->options->broken_turn != 0 && w->counts.turns >= w->options->broken_turn)
@@ -291,6 +294,9 @@ static void give_ends(struct world *w, struct node *n)
             l->paused = l->broken_told = true; // core has forgotten it; the lie is that it has not
             continue;
         }
+        if (l->held_turn == w->counts.turns && !abortive) // so by no deadline
+            trace_fail(w, NULL, "connection %u is closed in good order, and its channel has not sent all",
+                       conn);
         l->server_closed = true;
         l->server_aborted = abortive;
         l->paused = true;

@@ -80,6 +80,7 @@ struct link {
     uint64_t vanished_ms, gone_ms;
     // The server's side.
     bool paused, blocked, eof_told, broken_told, server_shut, server_closed, server_aborted;
+    uint64_t held_turn; // in which its channel took what it has not sent yet (io/channel.h)
     uint64_t unread_ms; // heard of last: when the server was last given bytes
 };
 
