@@ -9,8 +9,6 @@
 
 #include <time.h>
 
-enum { LOOK_MIN_MS = 1 };
-
 void watchdog_init(struct watchdog *w, void (*bark)(void *ctx, const struct where_spot *at, uint64_t ms),
                    void *ctx)
 {
@@ -37,23 +35,47 @@ void watchdog_limit_set(struct watchdog *w, uint32_t limit_ms)
     pthread_mutex_unlock(&w->lock);
 }
 
-// A turn is known by when it began.
-static void look_at(struct watchdog *w, struct watched *one, uint32_t limit_ms)
+// Tells of its turn where that is due. Returns in how many milliseconds to look again at the latest. A turn is known by
+// when it began.
+static uint64_t look_at(struct watchdog *w, struct watched *one, uint32_t limit_ms)
 {
     struct where_spot at;
     if (!where_look(one->where, &at) || at.since_ns == 0)
-        return;
+        return limit_ms; // what begins from now on has not lasted so long before
     if (at.since_ns != one->since_ns) {
         one->since_ns = at.since_ns;
         one->next_ms = limit_ms;
     }
     uint64_t now_ns = clock_monotonic_ns();
     uint64_t ms = now_ns > at.since_ns ? (now_ns - at.since_ns) / 1000000u : 0;
-    if (ms < one->next_ms)
-        return;
-    while (one->next_ms <= ms)
-        one->next_ms *= 2;
-    w->bark(w->ctx, &at, ms);
+    if (ms >= one->next_ms) {
+        while (one->next_ms <= ms)
+            one->next_ms *= 2;
+        w->bark(w->ctx, &at, ms);
+    }
+    uint64_t left_ms = one->next_ms - ms;
+    return left_ms < limit_ms ? left_ms : limit_ms; // the next turn may begin at once
+}
+
+static uint64_t look(struct watchdog *w, uint32_t limit_ms)
+{
+    uint64_t pause_ms = limit_ms;
+    for (uint32_t i = 0; i < w->count; i++) {
+        uint64_t left_ms = look_at(w, &w->watched[i], limit_ms);
+        pause_ms = left_ms < pause_ms ? left_ms : pause_ms;
+    }
+    return pause_ms;
+}
+
+// Until then, or until something has changed.
+static void pause_for(struct watchdog *w, uint64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + ms * 1000000u;
+    until.tv_sec += (time_t)(ns / 1000000000u);
+    until.tv_nsec = (long)(ns % 1000000000u);
+    pthread_cond_timedwait(&w->changed, &w->lock, &until);
 }
 
 static void *watchdog_run(void *watchdog)
@@ -67,19 +89,11 @@ static void *watchdog_run(void *watchdog)
             pthread_cond_wait(&w->changed, &w->lock);
             continue;
         }
-        uint32_t pause_ms = limit_ms / 2 > LOOK_MIN_MS ? limit_ms / 2 : LOOK_MIN_MS;
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        uint64_t ns = (uint64_t)until.tv_nsec + (uint64_t)pause_ms * 1000000u;
-        until.tv_sec += (time_t)(ns / 1000000000u);
-        until.tv_nsec = (long)(ns % 1000000000u);
-        pthread_cond_timedwait(&w->changed, &w->lock, &until);
-        limit_ms = w->limit_ms;
-        bool look = !w->stopping && limit_ms != 0;
         pthread_mutex_unlock(&w->lock); // a bark may take its time
-        for (uint32_t i = 0; look && i < w->count; i++)
-            look_at(w, &w->watched[i], limit_ms);
+        uint64_t pause_ms = look(w, limit_ms);
         pthread_mutex_lock(&w->lock);
+        if (!w->stopping && w->limit_ms == limit_ms)
+            pause_for(w, pause_ms);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;

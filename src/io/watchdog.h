@@ -2,14 +2,15 @@
 //
 // watchdog.h - reports a turn that does not end, while it lasts and with where it stands.
 //
-// A thread of its own looks at the `where` of every shard (base/where.h) twice in each span of limit_ms. A turn that has
-// lasted that long is told, and told again whenever its time has doubled, so that an endless one is some lines and no
-// flood: limit, 2, 4, 8 ... times the limit.
+// A thread of its own looks at the `where` of every shard (base/where.h) once in limit_ms, and when a turn that it finds
+// would have lasted that long. Such a turn is told, and told again whenever its time has doubled, so that an endless one is
+// some lines and no flood: limit, 2, 4, 8 ... times the limit.
 //
 // It has to be a thread of its own: the main thread waits for the very shards in a drain and in a reload, and the helper
 // of the log may hang on what the log is written to.
 //
-// Limits: a turn is told between limit_ms and half as much again after it began.
+// Limits: a turn is told when it has lasted limit_ms, as far as the system lets the thread run. On an idle server that is
+// ten looks a second by default, 0.1 % of a core.
 // Thread: watchdog_limit_set by any; the rest by the thread that made it. `bark` is called by the watchdog's.
 #ifndef PLENUM_IO_WATCHDOG_H
 #define PLENUM_IO_WATCHDOG_H
