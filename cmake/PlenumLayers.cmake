@@ -7,7 +7,7 @@
 # The static library plenum_<name> from src/<name>/. PURE layers do not get _GNU_SOURCE.
 function(plenum_layer name)
   cmake_parse_arguments(arg "PURE" "" "LINK;EXCEPT" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.c")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.c")
   foreach(file IN LISTS arg_EXCEPT)
     list(REMOVE_ITEM sources "${CMAKE_SOURCE_DIR}/src/${name}/${file}")
   endforeach()

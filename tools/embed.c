@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// embed.c - writes the files of web/ into one C file that defines the table of src/core/asset.h.
+// embed.c - writes the files of web/ into one C file that defines the table of src/core/common/asset.h.
 //
 //     plenum-embed OUTPUT.c ROOT [FILE RELATIVE TO ROOT]...
 //
@@ -191,8 +191,9 @@ int main(int argc, char **argv)
     FILE *out = fopen(argv[1], "w");
     if (out == NULL)
         die("%s: cannot be written", argv[1]);
-    fputs("/* Written by tools/embed.c from the files in web/; edit those. */\n#include \"core/asset.h\"\n",
-          out);
+    fputs(
+        "/* Written by tools/embed.c from the files in web/; edit those. */\n#include \"core/common/asset.h\"\n",
+        out);
     for (size_t i = 0; i < count; i++) {
         pages[i].body_number = first_alike(pages, i);
         if (pages[i].body_number == i)

@@ -236,8 +236,8 @@ const units = () => unitPrograms().filter((u) => layers.includes(u.layer));
 
 // A test program's name has the words of the file's, or the other way round.
 function akin(mutant, unit) {
-  const [layer, file] = mutant.path.split('/');
-  const stem = basename(file, '.c').replace(/\.h$/, '');
+  const layer = mutant.path.split('/')[0];
+  const stem = basename(mutant.path, '.c').replace(/\.h$/, '');
   const rest = unit.name.slice(6 + unit.layer.length);
   return unit.layer === layer && (stem.includes(rest) || rest.includes(stem) || `native_${rest}`.includes(stem));
 }

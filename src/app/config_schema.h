@@ -131,7 +131,7 @@ enum config_kind {
     X(rooms, idempotency_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "300", "s", \
       "How long the `key` of a message is remembered, so that sending it again delivers nothing twice.") \
     X(rooms, idempotency_keys, UINT, LIVE, 0, 1 << 20, "", "1024", "keys", \
-      "Keys remembered per room; the oldest go first.") \
+      "Keys remembered of one user, per room and for directs; its oldest go first.") \
     X(rooms, flush_interval_ms, UINT, LIVE, 0, 10, "", "0", "ms", \
       "Wait so long to put more entries into one write. 0 writes at the end of every turn; more costs latency and saves CPU in busy rooms.") \
     X(rooms, slow_policy, CHOICE, LIVE, 0, 0, "gap|disconnect", "gap", "", \

@@ -9,7 +9,7 @@
 //     plenum_connections_closed_total{reason="normal"} 12
 //     plenum_connections_closed_total{reason="slow"} 1
 //
-// The rows come from METRICS in core/metrics.h and IO_METRICS in io/io_metrics.h, where samples of one family stand
+// The rows come from METRICS in core/common/metrics.h and IO_METRICS in io/io_metrics.h, where samples of one family stand
 // together; families with a sample per command, error code or reason come from those enums; then the histograms, the memory
 // budget, and the process's own numbers under the names that dashboards know. Counters and histograms only ever grow and
 // nothing is averaged here: what one write carries now is the rate of deliveries by the rate of writes.
@@ -22,7 +22,7 @@
 #include "app/process_stats.h"
 #include "base/buf.h"
 #include "base/limits.h"
-#include "core/metrics.h"
+#include "core/common/metrics.h"
 #include "io/io_metrics.h"
 
 struct metrics_page {

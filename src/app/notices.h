@@ -7,7 +7,7 @@
 #ifndef PLENUM_APP_NOTICES_H
 #define PLENUM_APP_NOTICES_H
 
-#include "core/shard.h"
+#include "core/shard/shard.h"
 #include "io/server.h"
 
 // Logs the notice of that shard. Nothing in n is kept.

@@ -11,7 +11,7 @@
 #define PLENUM_APP_WIRING_H
 
 #include "app/config.h"
-#include "core/settings.h"
+#include "core/common/settings.h"
 #include "io/server.h"
 
 // What is decided once, at start, and stays through reloads.

@@ -4,7 +4,7 @@
 //
 // A binary min-heap that knows where each id stands in it, so setting a timer again moves it instead of leaving a
 // stale item behind: it never holds more items than there are ids, however often timers move. Ids are small (pool
-// indices). Connections do not use it; they have packed deadlines (core/deadline.h).
+// indices). Connections do not use it; they have packed deadlines (core/conn/deadline.h).
 //
 // Errors: ERR_NOMEM from heap_set for an id that was not in it; moving one that is cannot fail.
 // Items with equal due times come out in no promised order. Thread: the owner's only.

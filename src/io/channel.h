@@ -36,7 +36,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "core/shard.h"
+#include "core/shard/shard.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>

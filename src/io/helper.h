@@ -36,7 +36,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "core/mail.h"
+#include "core/mail/mail.h"
 
 #include <stdbool.h>
 

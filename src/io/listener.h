@@ -18,7 +18,7 @@
 #ifndef PLENUM_IO_LISTENER_H
 #define PLENUM_IO_LISTENER_H
 
-#include "core/shard.h"
+#include "core/shard/shard.h"
 #include "io/address.h"
 #include "io/io_error.h"
 

@@ -22,7 +22,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "core/mail.h"
+#include "core/mail/mail.h"
 #include <stdbool.h>
 
 enum { MAILBOX_CAPACITY = 4096 };

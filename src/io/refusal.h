@@ -14,7 +14,7 @@
 #ifndef PLENUM_IO_REFUSAL_H
 #define PLENUM_IO_REFUSAL_H
 
-#include "core/shard.h"
+#include "core/shard/shard.h"
 
 enum {
     REFUSALS_MAX = 16,

@@ -20,7 +20,7 @@
 #ifndef PLENUM_IO_SERVER_H
 #define PLENUM_IO_SERVER_H
 
-#include "core/shard.h"
+#include "core/shard/shard.h"
 #include "io/hooks.h"
 #include "io/io_error.h"
 #include "io/io_metrics.h"

@@ -11,7 +11,7 @@
 // it is off unless spin_us asks for it.
 #include "io/wait.h"
 
-#include "core/metrics.h"
+#include "core/common/metrics.h"
 #include "io/clock.h"
 #include <errno.h>
 #include <time.h>

@@ -103,7 +103,7 @@ static uint64_t entry_bytes_worst(const struct world *w)
 }
 
 enum {
-    AGE_EARLY_MS = 200, // what a log may be wrong about an age (core/log.h), and more
+    AGE_EARLY_MS = 200, // what a log may be wrong about an age (core/log/log.h), and more
     AGE_LATE_MS = 5000, // old entries go in bunches, by a timer, on a shard that may be stalled
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A shard and its driver: the turn of core/shard.h, step by step, with everything that a driver may decide (what comes
+// A shard and its driver: the turn of core/shard/shard.h, step by step, with everything that a driver may decide (what comes
 // first, how much is read and written, when to stop) decided by dice.
 //
 // A turn runs when there is work or when shard_next_due_ms says so, never just because time went by: a shard that

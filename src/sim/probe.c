@@ -3,33 +3,35 @@
 // The only file of the simulator that looks inside of core: what a shard still holds when everyone has gone, what it
 // keeps by design (pools and working memory), and the logs of its rooms, so that the checkers know what was written
 // even if nobody got it.
-#include "core/shard_state.h"
+#include "core/shard/shard_parts.h"
 #include "sim/world.h"
 
 void probe_shard(const struct shard *sh, struct probe *ret)
 {
     *ret = (struct probe){
-        .connections = sh->conns.count,
-        .rooms = sh->rooms.count,
-        .members = sh->members.count,
-        .outlets = sh->outlets.count,
-        .registrations = sh->registry.slab.count,
-        .creators = sh->creators.slab.count,
+        .connections = sh->conns.pool.count,
+        .rooms = sh->home.rooms.count,
+        .members = sh->home.members.count,
+        .outlets = sh->fan.outlets.count,
+        .registrations = sh->home.registry.slab.count,
+        .creators = sh->home.creators.slab.count,
     };
-    for (uint32_t i = 0; i < sh->shard_count; i++)
-        ret->mails += sh->outboxes[i].n;
-    ret->retained = slab_bytes(&sh->conns) + slab_bytes(&sh->rooms) + slab_bytes(&sh->members) +
-                    slab_bytes(&sh->outlets) + slab_bytes(&sh->registry.slab) +
-                    slab_bytes(&sh->creators.slab) + sh->room_timers.cap * sizeof *sh->room_timers.items +
-                    sh->room_timers.place_cap * sizeof *sh->room_timers.places + sh->encode.cap +
-                    sh->reply.cap + sh->http.cap + sh->unescape.cap +
-                    sh->rooms_sorted_cap * sizeof *sh->rooms_sorted;
+    for (uint32_t i = 0; i < sh->cx.shard_count; i++)
+        ret->mails += mail_waiting(&sh->mail, i);
+    const struct heap *timers = &sh->home.room_timers;
+    ret->retained = slab_bytes(&sh->conns.pool) + slab_bytes(&sh->home.rooms) +
+                    slab_bytes(&sh->home.members) + slab_bytes(&sh->fan.outlets) +
+                    slab_bytes(&sh->home.registry.slab) + slab_bytes(&sh->home.creators.slab) +
+                    slab_bytes(&sh->home.said.owners) + timers->cap * sizeof *timers->items +
+                    timers->place_cap * sizeof *timers->places + sh->home.scratch.cap + sh->home.reply.cap +
+                    sh->fan.encode.cap + sh->conns.head.cap + sh->conns.body.cap + sh->conns.unescape.cap +
+                    sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
 }
 
 static const struct room *room_here(const struct shard *sh, str name)
 {
-    uint32_t index = room_find(sh, name, hash_str(sh, name));
-    return index == MAP_NONE ? NULL : room_at(sh, index);
+    uint32_t index = room_find(&sh->home, name, hash_str(&sh->cx, name));
+    return index == MAP_NONE ? NULL : room_at(&sh->home, index);
 }
 
 bool probe_log(const struct shard *sh, str room, struct probed_log *ret)

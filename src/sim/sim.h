@@ -6,7 +6,7 @@
 //     seed -> plan -> [ step: clock, faults, clients act, bytes move, shards turn, checks ] x n
 //                  -> faults off, everyone reads to the end -> drain or leave -> grace times -> nothing is left
 //
-// The simulator is a second `io`: it drives the same core through core/shard.h and knows nothing of its inside,
+// The simulator is a second `io`: it drives the same core through core/shard/shard.h and knows nothing of its inside,
 // except probe.c, which counts what a shard may still hold at the end.
 //
 // Source of all decisions: one generator (base/prng.h) per purpose, seeded from the seed. No clock, no thread, no

@@ -131,14 +131,19 @@ uint32_t truth_serial(str data)
 
 // Once: a message has one place in a room. A key may let it in again only when its window is over, or in a room that
 // began anew. It was appended after it was said, so within a window of that there can be no second time.
-static bool window_over(const struct world *w, const struct message *m, int epoch, uint64_t offset)
+static bool window_over(const struct world *w, const struct message *m, int epoch)
 {
     if (!m->keyed)
         return false;
-    if (epoch != m->epoch)
+    if (epoch != m->epoch || w->now_ms - m->said_ms >= w->settings.idempotency_ms)
         return true;
-    uint64_t apart = offset > m->offset ? offset - m->offset : m->offset - offset;
-    return w->now_ms - m->said_ms >= w->settings.idempotency_ms || apart >= w->settings.idempotency_keys;
+    uint32_t behind = 0; // keys of its sender, nobody else's, that may have come in behind it
+    for (uint32_t serial = 1; serial < w->messages_n; serial++) {
+        const struct message *other = &w->messages[serial];
+        behind += other->client == m->client && other->room == m->room && other->keyed &&
+                  (serial > m->serial || other->attempts > 1);
+    }
+    return behind >= w->settings.idempotency_keys;
 }
 
 void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset)
@@ -149,7 +154,7 @@ void truth_appended(struct world *w, struct client *c, struct message *m, int ep
     struct fact *f = truth_fact(w, truth_numbering(w, m->room, epoch), offset);
     if (f->message == m->serial)
         return;
-    if (m->epoch != NONE && !window_over(w, m, epoch, offset))
+    if (m->epoch != NONE && !window_over(w, m, epoch))
         trace_fail(w, c, "ONCE: message m%ux has the offsets %llu and %llu in %s", m->serial,
                    (unsigned long long)m->offset, (unsigned long long)offset, w->room_names[m->room]);
     if (f->message != 0 && f->message != m->serial)

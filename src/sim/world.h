@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/prng.h"
 #include "base/where.h"
-#include "core/shard.h"
+#include "core/shard/shard.h"
 #include "dialect/entry.h"
 #include "sim/arena.h"
 #include "sim/sim.h"

@@ -460,7 +460,7 @@ bool net_turn(struct net *n, uint32_t shard)
 static bool net_waiting(const struct net *n)
 {
     for (uint32_t s = 0; s < n->shards; s++) {
-        if (shard_next_due_ms(n->sh[s]) <= n->now_ms && n->sh[s]->mail_waiters.n == 0)
+        if (shard_next_due_ms(n->sh[s]) <= n->now_ms && n->sh[s]->conns.mail_waiters.n == 0)
             return true;
         for (uint32_t from = 0; from < n->shards; from++)
             if (!n->hold[from][s] && n->box_head[from][s] != NULL)
@@ -516,16 +516,16 @@ uint32_t net_room_index(const struct net *n, const char *room, uint32_t *ret_sha
     str name = str_from_cstr(room);
     uint64_t hash = siphash(&n->settings.hash_key, name.p, name.n);
     *ret_shard = (uint32_t)(hash % n->shards);
-    return room_find(n->sh[*ret_shard], name, hash);
+    return room_find(&n->sh[*ret_shard]->home, name, hash);
 }
 
 struct room *net_room_at(const struct net *n, const char *room)
 {
     uint32_t shard, index = net_room_index(n, room, &shard);
-    return index == MAP_NONE ? NULL : room_at(n->sh[shard], index);
+    return index == MAP_NONE ? NULL : room_at(&n->sh[shard]->home, index);
 }
 
-struct conn *client_conn(const struct client *c) { return conn_at(c->net->sh[c->shard], c->conn); }
+struct conn *client_conn(const struct client *c) { return conn_at(&c->net->sh[c->shard]->conns, c->conn); }
 
 // --- clients
 

@@ -23,7 +23,7 @@
 #define PLENUM_UNIT_CORE_SUPPORT_H
 
 #include "base/prng.h"
-#include "core/shard_state.h"
+#include "core/shard/shard_parts.h"
 #include "unit/support.h"
 
 enum { NET_SHARDS_MAX = 3, NET_CLIENTS_MAX = 512, NET_CONNS_MAX = 256, NET_DUE_NOW = 100000 };
@@ -118,6 +118,9 @@ const char *net_room(const struct net *n, uint32_t shard, uint32_t i);
 uint32_t net_room_index(const struct net *n, const char *room, uint32_t *ret_shard);
 struct room *net_room_at(const struct net *n, const char *room); // NULL when it is gone
 struct conn *client_conn(const struct client *c);
+// The same block as the edge sees it, and as fan-out does.
+static inline struct asker *client_asker(const struct client *c) { return &client_conn(c)->asker; }
+static inline struct reader *client_reader(const struct client *c) { return &client_asker(c)->reader; }
 
 struct client *net_accept(struct net *n, uint32_t shard, enum transport transport); // NULL-safe: see refused
 struct client *net_ws(struct net *n, uint32_t shard, const char *path);             // upgraded

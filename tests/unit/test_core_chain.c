@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/prng.h"
-#include "core/chain.h"
+#include "core/log/chain.h"
 #include "unit/support.h"
 
 static struct segment *make(struct mem *m, uint64_t first, uint32_t count)

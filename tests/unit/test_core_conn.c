@@ -65,7 +65,7 @@ static void publishes_to_one_home_are_pipelined(void **state)
         post(c, "{\"type\":\"message\",\"id\":%d,\"room\":\"%s\",\"data\":%d}", i, room, i);
     net_settle(n);
     assert_false(client_conn(c)->parked);
-    assert_int_equal(client_conn(c)->pending, 50);
+    assert_int_equal(client_asker(c)->pending, 50);
     n->hold[0][1] = false;
     net_settle(n);
     char part[64];
@@ -214,7 +214,7 @@ static void replies_not_read_park_and_come_complete(void **state)
         post(c, "{\"type\":\"ping\",\"id\":%d}", i);
     net_settle(n);
     assert_true(c->paused);
-    assert_true(client_conn(c)->out.bytes <= n->settings.reply_bytes + 100);
+    assert_true(client_reader(c)->out.bytes <= n->settings.reply_bytes + 100);
     c->stalled = false;
     net_settle(n);
     char part[64];
@@ -606,7 +606,7 @@ static void pipelined_requests_wait_for_the_answer_before(void **state)
     assert_int_equal(METRIC(n, http_requests), 1);
     assert_true(client_conn(c)->parked);
     assert_true(c->paused);
-    assert_true(client_conn(c)->out.bytes < sizeof page + 1000);
+    assert_true(client_reader(c)->out.bytes < sizeof page + 1000);
     c->stalled = false;
     net_settle(n);
     assert_int_equal(METRIC(n, http_requests), 100);
@@ -657,7 +657,7 @@ static void guests_get_one_answer(void **state)
     uint32_t before = 0; // as many as there is room for besides the reserve
     while (!client_conn(net_accept(n, 0, TRANSPORT_HTTP))->guest)
         assert_true(++before < 200);
-    assert_true(n->sh[0]->conns.cells - before >= RESERVE_CONNS);
+    assert_true(n->sh[0]->conns.pool.cells - before >= RESERVE_CONNS);
     struct client *first = NULL;
     for (int i = 0; i < 150; i++) {
         struct client *c = net_accept(n, 0, TRANSPORT_HTTP);

@@ -87,7 +87,7 @@ static void a_write_wakes_only_who_waits_for_it(void **state)
     net_settle(n);
     expect(c, "\"type\":\"pong\",\"id\":1");
     assert_int_equal(client_conn(c)->parked, WAIT_ANSWER);
-    assert_false(client_conn(c)->unpark_queued);
+    assert_false(client_reader(c)->wake_queued);
     n->hold[1][0] = false;
     net_settle(n);
     expect(c, "\"type\":\"members\",\"id\":2");

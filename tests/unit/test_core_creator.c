@@ -122,7 +122,7 @@ static void an_address_has_its_share_of_the_rooms(void **state)
     cut(other);
     net_wait(n, 60000);
     assert_int_equal(METRIC(n, rooms), 0);
-    assert_int_equal(n->sh[0]->creators.slab.count, 0); // nobody is remembered
+    assert_int_equal(n->sh[0]->home.creators.slab.count, 0); // nobody is remembered
     net_free(n);
 }
 

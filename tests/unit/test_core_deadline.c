@@ -2,7 +2,7 @@
 //
 // Deadlines against an oracle of 64-bit times, over several turns of the 32-bit circle.
 #include "base/prng.h"
-#include "core/deadline.h"
+#include "core/conn/deadline.h"
 #include "unit/support.h"
 
 enum { SLOTS = 50 };

@@ -108,8 +108,8 @@ static void switching(void **state)
             expect(a, "\"data\":\"new\"");
             assert_int_equal(net_room_at(n, rooms[0])->members, 1);
             assert_int_equal(net_room_at(n, rooms[to])->members, 2);
-            assert_int_equal(client_conn(a)->member_n, 1);
-            assert_null(client_conn(a)->switching);
+            assert_int_equal(client_reader(a)->member_n, 1);
+            assert_null(client_asker(a)->switching);
             net_free(n);
         }
 }
@@ -138,8 +138,8 @@ static void a_refused_switch_changes_nothing(void **state)
             say(a, "{\"type\":\"switch\",\"id\":%zu,\"from\":\"%s\",\"to\":\"%s\"}", i,
                 rooms[cases[i][0][0] - '0'], rooms[cases[i][1][0] - '0']);
             expect(a, cases[i][2]);
-            assert_null(client_conn(a)->switching);
-            assert_false(client_conn(a)->exclusive);
+            assert_null(client_asker(a)->switching);
+            assert_false(client_asker(a)->exclusive);
         }
         expect_nothing(b);
         expect_nothing(c);

@@ -20,7 +20,7 @@ static bool take(struct client *c, uint32_t *ret_retry_ms)
 {
     struct net *n = c->net;
     shard_turn_begin(n->sh[0], n->now_ms, n->wall_ms, 0);
-    return gate_rate(n->sh[0], client_conn(c), ret_retry_ms);
+    return gate_rate(&n->sh[0]->edge, client_asker(c), ret_retry_ms);
 }
 
 static void the_bucket_fills_with_time(void **state)
@@ -232,7 +232,7 @@ static void lines_that_are_no_text_cost_what_a_command_costs(void **state)
         post_bytes(c, "\xff\n", 2);
     net_settle(n);
     assert_true(c->paused);
-    assert_true(client_conn(c)->out.bytes < n->settings.reply_bytes + 1000);
+    assert_true(client_reader(c)->out.bytes < n->settings.reply_bytes + 1000);
     net_free(n);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Names of those who have none: well-formed whatever the luck, all words in reach, and no address where it shows.
-#include "core/guest_name.h"
+#include "core/edge/guest_name.h"
 #include "unit/core_support.h"
 
 static str name_of(uint8_t a, uint8_t b, unsigned number, char room[GUEST_NAME_MAX])
@@ -104,7 +104,7 @@ static bool shows_address(const char *from, bool line, bool show)
     assert_int_equal(contains(expect(witness, "\"type\":\"history\""), from), shown);
     say(witness, "{\"type\":\"members\",\"room\":\"lobby\"}");
     assert_int_equal(contains(expect(witness, "\"type\":\"members\""), from), shown);
-    assert_int_equal(is_guest_name(session_name(client_conn(c)->session)), !shown);
+    assert_int_equal(is_guest_name(session_name(client_reader(c)->who.session)), !shown);
     net_free(n);
     return shown;
 }

@@ -11,7 +11,7 @@ static struct client *of_home(struct net *n, uint32_t home)
 {
     for (;;) {
         struct client *c = net_json(n, 0);
-        if (print_str(n->sh[0], str_from_cstr(c->user)).lo % n->shards == home)
+        if (print_str(&n->sh[0]->cx, str_from_cstr(c->user)).lo % n->shards == home)
             return c;
         hang_up(c);
     }
@@ -105,7 +105,7 @@ static void a_terminal_waits_with_what_it_types(void **state)
                 assert_true(s.p != NULL);
                 s = hear(c);
             }
-            assert_false(client_conn(c)->greeting);
+            assert_false(client_asker(c)->greeting);
             say(c, "/quit");
             net_wait(n, 1000);
             assert_true(c->closed);
@@ -210,7 +210,7 @@ static void without_memory_hello_is_refused_and_may_be_said_again(void **state)
             if (s.p != NULL && contains(s, "\"code\":\"unavailable\"")) {
                 assert_true(contains(s, "\"id\":1"));
                 expect_nothing(c);
-                assert_null(client_conn(c)->session);
+                assert_null(client_reader(c)->who.session);
                 refused++;
                 say(c, "%s", first);
                 s = hear(c);

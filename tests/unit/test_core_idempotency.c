@@ -2,7 +2,7 @@
 //
 // The window against an oracle that looks at a list from its newest end.
 #include "base/prng.h"
-#include "core/idempotency.h"
+#include "core/home/idempotency.h"
 #include "unit/support.h"
 
 struct seen {

@@ -2,7 +2,7 @@
 //
 // The log against an oracle that keeps all entries in an array and encodes them anew when asked.
 #include "base/prng.h"
-#include "core/log.h"
+#include "core/log/log.h"
 #include "unit/support.h"
 
 #include <stdio.h>

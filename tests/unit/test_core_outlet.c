@@ -9,8 +9,8 @@
 static struct outlet *outlet_of(struct net *n, uint32_t shard, const char *room)
 {
     str name = str_from_cstr(room);
-    uint32_t index = outlet_find(n->sh[shard], name, siphash(&n->settings.hash_key, name.p, name.n));
-    return index == MAP_NONE ? NULL : outlet_at(n->sh[shard], index);
+    uint32_t index = outlet_find(&n->sh[shard]->fan, name, siphash(&n->settings.hash_key, name.p, name.n));
+    return index == MAP_NONE ? NULL : outlet_at(&n->sh[shard]->fan, index);
 }
 
 static void burst(struct client *writer, const char *room, int count, int size)
@@ -201,7 +201,7 @@ static void a_crowd_that_goes_holds_nobody(void **state)
         for (int turns = 0; turns < 500 && METRIC(n, publishes_paced) == 0; turns++)
             for (uint32_t s = 0; s < 2; s++)
                 net_turn(n, s);
-        assert_true(client_conn(writer)->paced);
+        assert_true(client_reader(writer)->paced);
         for (int i = 0; i < CROWD; i++)
             cut(readers[i]);
         net_wait(n, 1000);
@@ -264,8 +264,8 @@ static void a_leaver_gets_the_rest(void **state)
         for (int turn = 0; turn < 6; turn++)
             for (uint32_t s = 0; s < 2; s++)
                 net_turn(n, s);
-        assert_int_equal(client_conn(leaver)->member_n, 0);
-        assert_true(client_conn(leaver)->out.referred > 300 * 1024);
+        assert_int_equal(client_reader(leaver)->member_n, 0);
+        assert_true(client_reader(leaver)->out.referred > 300 * 1024);
         post(writer, "{\"type\":\"direct\",\"to\":\"%s\",\"data\":2}", leaver->user);
         for (int turn = 0; turn < 6; turn++)
             for (uint32_t s = 0; s < 2; s++)
@@ -282,7 +282,7 @@ static void a_leaver_gets_the_rest(void **state)
         expect_nothing(leaver);
         assert_int_equal(METRIC(n, gaps), 0);
         assert_int_equal(METRIC(n, closed_slow), 0);
-        assert_int_equal(client_conn(leaver)->out.referred, 0);
+        assert_int_equal(client_reader(leaver)->out.referred, 0);
         net_free(n);
     }
 }
@@ -322,7 +322,7 @@ static void the_lag_gauge_is_of_now(void **state)
         else
             assert_in_range(METRIC(n, lag_entries_max), 1, 99);
         if (end < 2)
-            assert_int_equal(n->sh[0]->lag_look_ms, UINT64_MAX); // an idle shard is not woken for it
+            assert_int_equal(n->sh[0]->fan.lag_look_ms, UINT64_MAX); // an idle shard is not woken for it
         net_free(n);
     }
 }
@@ -396,14 +396,19 @@ static void a_lost_segment_leaves_no_hole(void **state)
         net_start(n);
         struct client *c = net_json(n, 0);
         struct shard *sh = n->sh[0];
-        uint32_t index = outlet_open(sh, STR("r"), hash_str(sh, STR("r")));
-        assert_int_equal(outlet_add(sh, index, c->conn, 1, false), OK);
-        struct outlet *o = outlet_at(sh, index);
-        struct advance_seg segs[6];
+        struct fan *f = &sh->fan;
+        uint32_t index = outlet_open(f, STR("r"), hash_str(&sh->cx, STR("r")));
+        assert_int_equal(outlet_add(f, index, c->conn, 1, false), OK);
+        struct outlet *o = outlet_at(f, index);
+        struct advance *a = post_plain(&sh->mail, MAIL_ADVANCE, sizeof *a + 6 * sizeof a->segs[0]);
+        a->outlet = (struct ref){index, slab_gen(&f->outlets, index)};
+        a->head = 18;
+        a->since_ns = 1;
+        a->seg_count = 6;
         for (uint64_t i = 0; i < 6; i++)
-            segs[i] = (struct advance_seg){.track = DIALECT_JSON, .seg = segment_of(n, 16 - 3 * i)};
+            a->segs[i] = (struct advance_seg){.track = DIALECT_JSON, .seg = segment_of(n, 16 - 3 * i)};
         net_fail_one(n, k);
-        outlet_advance(sh, index, 18, 1, segs, 6);
+        fan_advance(f, a);
         bool failed = atomic_load(&n->t.failed) != 0;
         net_fail_end(n);
         struct chain *chain = &o->chains[DIALECT_JSON];
@@ -413,8 +418,9 @@ static void a_lost_segment_leaves_no_hole(void **state)
         } else {
             assert_int_equal(chain->n, 6);
         }
-        outlet_remove(sh, index, c->conn);
-        outlet_close_if_unused(sh, index);
+        mail_discard(&n->mem, &a->mail);
+        outlet_remove(f, index, c->conn);
+        outlet_close_if_unused(f, index);
         net_free(n);
     }
 }

@@ -13,13 +13,13 @@ static void commands(struct client *c, const char *type, const char *room, const
 
 // Offsets of a room a client was sent, each once, rising by one but where a gap says otherwise. Own entries that are
 // skipped are those in `own`.
-struct reader {
+struct track {
     uint64_t next;
     bool own[4000];
     uint32_t entries, gaps;
 };
 
-static void read_entry(struct reader *r, str s)
+static void read_entry(struct track *r, str s)
 {
     if (contains(s, "\"type\":\"gap\"")) {
         assert_int_equal(number_of(s, "from"), r->next);
@@ -53,7 +53,7 @@ static void every_partial_write(void **state)
         forget(reader);
         reader->take_max = part;
         n->mail_max = part % 4; // an ack, and with it a skip, may come turns before the entry is announced
-        static struct reader seen[3];
+        static struct track seen[3];
         memset(seen, 0, sizeof seen);
         for (int i = 0; i < 3; i++)
             seen[i].next = 3;
@@ -111,8 +111,8 @@ static void every_partial_write(void **state)
             assert_int_equal(seen[i].gaps, 0);
             assert_true(seen[i].entries > 12);
         }
-        assert_null(client_conn(reader)->skips); // nothing is left over
-        assert_null(client_conn(reader)->out.head);
+        assert_null(client_reader(reader)->skips); // nothing is left over
+        assert_null(client_reader(reader)->out.head);
         net_free(n);
     }
 }
@@ -133,7 +133,7 @@ static void gaps_are_exact_at_every_partial_write(void **state)
         commands(reader, "join", room, "");
         net_settle(n);
         forget(reader);
-        struct reader seen = {.next = 3};
+        struct track seen = {.next = 3};
         reader->take_max = part;
         for (int k = 0; k < 300; k++) {
             char data[400];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/prng.h"
-#include "core/outq.h"
+#include "core/fan/outq.h"
 #include "unit/support.h"
 
 #include <stdio.h>

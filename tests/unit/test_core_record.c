@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/limits.h"
 #include "base/prng.h"
-#include "core/record.h"
+#include "core/log/record.h"
 #include "unit/support.h"
 
 static char text[600];

@@ -2,7 +2,7 @@
 //
 // The registry against an oracle: a flat list of sessions.
 #include "base/prng.h"
-#include "core/registry.h"
+#include "core/home/registry.h"
 #include "unit/support.h"
 
 enum { LIVE_MAX = 120, USERS = 12 };

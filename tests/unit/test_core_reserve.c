@@ -35,7 +35,7 @@ static void metrics_are_told_without_memory(void **state)
     assert_true(got(other, "HTTP/1.1 503 ") && got(other, "out of memory"));
     assert_true(other->closed && !other->abortive);
     cut(c); // and with it comes the page back
-    assert_non_null(reserve_page(&n->sh[0]->reserve));
+    assert_non_null(reserve_page(&n->sh[0]->conns.reserve));
     net_fail_end(n);
     net_free(n);
 }
@@ -75,7 +75,7 @@ static void words_come_back(void **state)
     struct net *n = net_new(1);
     n->settings.connections_max = NET_CONNS_MAX;
     net_start(n);
-    struct reserve *r = &n->sh[0]->reserve;
+    struct reserve *r = &n->sh[0]->conns.reserve;
     for (int round = 0; round < 3; round++) {
         struct client *c[100];
         for (int i = 0; i < 100; i++) {

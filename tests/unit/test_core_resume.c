@@ -4,6 +4,7 @@
 #include "unit/core_support.h"
 
 #include "base/codec.h"
+#include "core/edge/resume.h"
 #include "wire/digest.h"
 
 #include <stdio.h>
@@ -25,14 +26,14 @@ static enum err open_at(struct net *n, uint32_t shard, str token, struct identit
 {
     static uint8_t buffer[RESUME_TOKEN_MAX];
     shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);
-    return resume_token_open(n->sh[shard], token, buffer, ret);
+    return resume_token_open(&n->sh[shard]->cx, token, buffer, ret);
 }
 
 static size_t make_at(struct net *n, uint32_t shard, const struct session *s, char token[RESUME_TOKEN_MAX])
 {
     shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);
     size_t size = 0;
-    assert_int_equal(resume_token_make(n->sh[shard], s, token, &size), OK);
+    assert_int_equal(resume_token_make(&n->sh[shard]->cx, s, token, &size), OK);
     return size;
 }
 

@@ -242,7 +242,7 @@ static void a_room_has_a_limit(void **state)
         expect(c[i], i < 3 ? "\"type\":\"joined\"" : "\"code\":\"room_full\"");
     }
     assert_int_equal(METRIC(n, limit_members), 1);
-    assert_null(outlet_at(n->sh[1], 0)->chains[DIALECT_TEXT_WS].segs);
+    assert_null(outlet_at(&n->sh[1]->fan, 0)->chains[DIALECT_TEXT_WS].segs);
     join(c[0], rooms[1]);
     forget(c[0]);
     join(c[0], rooms[2]);
@@ -355,21 +355,21 @@ static void the_list_of_rooms_is_sorted(void **state)
             }
             snprintf(name, 24, "%llu-%u", (unsigned long long)prng_below(&dice, 1000), made++);
             uint32_t index;
-            assert_int_equal(room_create(sh, str_from_cstr(name), hash_str(sh, str_from_cstr(name)), &index),
-                             OK);
+            uint64_t hash = hash_str(&sh->cx, str_from_cstr(name));
+            assert_int_equal(room_create(&sh->home, str_from_cstr(name), hash, &index), OK);
             live[count++] = name;
         } else if (count > 0) {
             uint32_t at = (uint32_t)prng_below(&dice, count);
             str name = str_from_cstr(live[at]);
-            room_remove(sh, room_find(sh, name, hash_str(sh, name)));
+            room_remove(&sh->home, room_find(&sh->home, name, hash_str(&sh->cx, name)));
             live[at] = live[--count];
         }
         qsort(live, count, sizeof *live, by_name);
-        assert_int_equal(sh->rooms_by_name.count, count);
+        assert_int_equal(sh->home.rooms_by_name.count, count);
         for (uint32_t i = 0; i < count; i++)
-            assert_str_eq(room_name(room_at(sh, sh->rooms_sorted[i])), str_from_cstr(live[i]));
-        map_check(&sh->rooms_by_name);
-        heap_check(&sh->room_timers);
+            assert_str_eq(room_name(room_at(&sh->home, sh->home.rooms_sorted[i])), str_from_cstr(live[i]));
+        map_check(&sh->home.rooms_by_name);
+        heap_check(&sh->home.room_timers);
     }
     net_check(n);
     net_free(n);
@@ -389,16 +389,16 @@ static void creating_a_room_without_memory_changes_nothing(void **state)
             str name = str_from_cstr(text);
             uint32_t index;
             net_fail_one(n, k);
-            enum err e = room_create(sh, name, hash_str(sh, name), &index);
+            enum err e = room_create(&sh->home, name, hash_str(&sh->cx, name), &index);
             net_fail_end(n);
-            map_check(&sh->rooms_by_name);
-            heap_check(&sh->room_timers);
-            slab_check(&sh->rooms);
-            assert_int_equal(sh->rooms_by_name.count, i + (e == OK));
-            assert_int_equal(sh->room_timers.count, i + (e == OK));
-            for (uint32_t r = 1; r < sh->rooms_by_name.count; r++)
-                assert_true(str_cmp(room_name(room_at(sh, sh->rooms_sorted[r - 1])),
-                                    room_name(room_at(sh, sh->rooms_sorted[r]))) < 0);
+            map_check(&sh->home.rooms_by_name);
+            heap_check(&sh->home.room_timers);
+            slab_check(&sh->home.rooms);
+            assert_int_equal(sh->home.rooms_by_name.count, i + (e == OK));
+            assert_int_equal(sh->home.room_timers.count, i + (e == OK));
+            for (uint32_t r = 1; r < sh->home.rooms_by_name.count; r++)
+                assert_true(str_cmp(room_name(room_at(&sh->home, sh->home.rooms_sorted[r - 1])),
+                                    room_name(room_at(&sh->home, sh->home.rooms_sorted[r]))) < 0);
             if (e == OK)
                 break;
             assert_int_equal(e, ERR_NOMEM);

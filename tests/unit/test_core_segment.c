@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/prng.h"
-#include "core/segment.h"
+#include "core/log/segment.h"
 #include "unit/support.h"
 
 #include <stdio.h>

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// context.h - what every part of a shard may know: which shard it is, its settings, its memory, the time of this turn.
+//
+// Nothing in here is of one part alone; what is belongs into that part's own struct. Made by shard.c, which alone
+// writes to it; the exceptions are metrics, which whoever counts adds to, and dice, which rolling changes.
+// Thread: the shard's.
+#ifndef PLENUM_CORE_COMMON_CONTEXT_H
+#define PLENUM_CORE_COMMON_CONTEXT_H
+
+#include "base/mem.h"
+#include "base/prng.h"
+#include "base/siphash.h"
+#include "base/slab.h"
+#include "core/common/driver.h"
+#include "core/common/metrics.h"
+#include "core/common/settings.h"
+
+struct context {
+    uint32_t index;       // of this shard
+    uint32_t shard_count; // 1..SHARDS_MAX
+    const struct settings *settings;
+    const struct shard_host *host;
+    struct mem *mem;
+    struct metrics *metrics;
+    struct slab *
+        conns; // the pool of connections; its objects begin with a struct who, then a reader, an asker (see there)
+    struct prng dice; // jitter
+
+    uint64_t now_ms, wall_ms; // of this turn
+    uint64_t turn_ns;         // the same as now_ms, as fine as the driver has it; for measuring only
+    int32_t utc_offset_s;
+    bool unready;  // /readyz says so; leaving has been announced
+    bool draining; // nobody comes in any more
+};
+
+static inline uint64_t hash_str(const struct context *cx, str s)
+{
+    return siphash(&cx->settings->hash_key, s.p, s.n);
+}
+static inline u128 print_str(const struct context *cx, str s)
+{
+    return siphash128(&cx->settings->hash_key, s.p, s.n);
+}
+// The shard that a room or user with this hash belongs to.
+static inline uint32_t home_of(const struct context *cx, uint64_t hash)
+{
+    return (uint32_t)(hash % cx->shard_count);
+}
+
+#endif

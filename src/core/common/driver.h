@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// driver.h - words that core and whoever drives it (io, sim) share: bytes to write, peers, what is worth a log line, and
+// what core asks of its driver. The calls are in shard/shard.h.
+#ifndef PLENUM_CORE_COMMON_DRIVER_H
+#define PLENUM_CORE_COMMON_DRIVER_H
+
+#include "base/str.h"
+
+struct buf;
+
+// Bytes to write. Same layout as struct iovec (asserted in io).
+struct span {
+    const void *p;
+    size_t n;
+};
+enum { SPANS_MAX = 64 }; // most spans one shard_output gives
+
+enum transport { TRANSPORT_HTTP, TRANSPORT_LINE };
+
+// A peer's address as text, "127.0.0.1:51234" or "[::1]:51234", and what it counts as: a hash of it without the port
+// (IPv4 whole, IPv6 /64) under a secret key, the same on every shard; 0 = unknown, and not counted.
+struct peer {
+    char text[56];
+    uint32_t print;
+    bool uncounted; // for want of memory: it may only be a guest (core/conn/reserve.h)
+};
+
+// Something worth a log line. Strings borrow for the duration of the call and hold peers' bytes: escape them.
+enum notice_type {
+    NOTICE_CONNECTION_OPENED, // debug
+    NOTICE_CONNECTION_CLOSED, // debug; text = reason, code = close code or 0
+    NOTICE_SESSION_STARTED,   // debug; user, name
+    NOTICE_HOST_REFUSED,      // info; subject = the Host field
+    NOTICE_UPGRADE_REFUSED,   // info; code = HTTP status, text = reason, subject = the Origin
+    NOTICE_PROTOCOL_ERROR,    // info; code = close code, text = reason
+    NOTICE_RATE_LIMITED,      // info; closed after repeated violations
+    NOTICE_SLOW_READER,       // info; room, a gap or a disconnect
+    NOTICE_JOINED,            // debug; room
+    NOTICE_LEFT,              // debug; room, text = how
+    NOTICE_COMMAND_ERROR,     // debug; text = the code of the error, room where it is about one
+    NOTICE_ROOM_CREATED,      // debug; room
+    NOTICE_ROOM_REMOVED,      // debug; room
+    NOTICE_WRONG_PROTOCOL,    // info; another protocol on the text port: text = which
+    NOTICE_MEMORY,            // error; an allocation was refused: text = what for
+    NOTICE_COUNT
+};
+struct notice {
+    enum notice_type type;
+    uint32_t connection; // UINT32_MAX = none
+    uint32_t code;
+    const char *text; // static
+    str peer, user, session, room;
+    str subject; // what it is about, as the peer wrote it
+};
+
+// What a shard asks of its driver while a call is running.
+struct shard_host {
+    void *ctx;
+    void (*random)(void *ctx, void *p, size_t n); // as good as getrandom(2); never fails
+    void (*notice)(void *ctx, const struct notice *n);
+    // Body of GET /metrics, appended to body (text/plain; version=0.0.4).
+    void (*metrics_page)(void *ctx, struct buf *body);
+    // Where HTTP is spoken, for those who knock at the text port; 0 = nowhere. Set before the first turn.
+    uint16_t http_port;
+};
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// settings.h - what the operator decides, as core sees it: one plain struct, filled from the config schema.
+//
+// The driver owns the struct and everything its pointers name; it outlives the shard. A reload hands in a new one
+// (shard_settings_set); fields marked [start] are read once, at shard_create. Times are milliseconds, sizes
+// bytes, and 0 means "no limit" only where it says so.
+#ifndef PLENUM_CORE_SETTINGS_H
+#define PLENUM_CORE_SETTINGS_H
+
+#include "base/siphash.h"
+#include "base/str.h"
+#include "core/common/asset.h"
+#include "core/common/bucket.h"
+
+enum slow_policy {
+    SLOW_GAP = 0,    // skip to the oldest entry kept and announce the gap
+    SLOW_DISCONNECT, // close with 1013
+};
+
+struct settings {
+    // The world this process is in. [start]
+    uint32_t shard_count;        // 1..SHARDS_MAX
+    struct siphash_key hash_key; // keyed hashes: the same on every shard, secret, random at start
+    uint8_t resume_key[32];      // HMAC-SHA256 key of resume tokens: the same on every shard and node
+    const struct asset *assets;  // the web pages
+    size_t assets_n;
+    const char *version;
+    bool echo; // serve /conformance/echo
+
+    // limits.*
+    uint32_t connections_max; // [start] per shard: size of the connection pool
+    uint32_t message_bytes;   // largest message of a client, 1..MESSAGE_BYTES_CEILING
+    uint32_t commands_per_s;  // per connection, 0 = no limit
+    uint32_t commands_burst;  // commands one may send at once, >= 1
+    uint32_t reply_bytes;     // replies and directs waiting on one connection before it is paused or closed
+    uint32_t handshake_ms;    // accept to a complete HTTP request; also keep-alive idle time
+    uint32_t hello_ms;        // upgrade to the first command (WebSocket)
+    uint32_t close_ms;        // our close frame to the end of TCP
+    uint32_t turn_bytes;      // bytes read from one connection in one turn (driver's budget)
+
+    // rooms.*
+    uint32_t rooms_max;             // [start] rooms whose home is one shard
+    struct rate rooms_connection;   // rooms a connection may make,
+    struct rate rooms_user;         // all of a user's,
+    struct rate rooms_address;      // and all users of an address
+    uint32_t rooms_address_percent; // 1..100: of all shards' rooms, those made from one address
+    uint32_t rooms_per_connection;  // >= 1
+    uint32_t room_members_max;      // users in one room
+    uint32_t room_grace_ms;         // an empty room in which something was said is kept so long
+    uint32_t member_grace_ms;       // a member without a session is kept (connected:false) so long
+    uint32_t presence_exact_max;    // members up to which joins and leaves are entries
+    uint32_t idempotency_ms;        // a `key` is remembered so long
+    uint32_t idempotency_keys;  // and at most so many of one user in one room, and in directs to one shard
+    uint32_t flush_interval_ms; // 0..10: wait so long to put more entries into one write
+    enum slow_policy slow_policy;
+    uint32_t lag_bytes;     // framed bytes a connected reader may be behind before the policy strikes
+    str text_room;          // where a text client is on connecting
+    bool text_show_address; // its address is its name, also where it comes from another machine
+
+    // log.*
+    uint32_t log_entries;
+    uint32_t log_bytes; // all tracks of one room together
+    uint32_t log_age_ms;
+
+    // heartbeat.*
+    uint32_t heartbeat_ms;     // between pings
+    uint32_t heartbeat_min_ms; // adaptive bounds
+    uint32_t heartbeat_max_ms;
+    uint32_t heartbeat_timeout_ms; // no pong or data for so long after a ping closes; 0 = 2 intervals
+    bool heartbeat_adaptive;
+
+    // drain.*: this shard's share
+    uint32_t drain_batch;
+    uint32_t drain_interval_ms;
+    uint32_t drain_spread_ms; // clients' reconnect delays are spread over so long
+
+    // Our own host names, see wire/host_name.h
+    const str *names;
+    size_t names_n;
+    bool loopback_only; // [start] no listener can be reached from elsewhere
+
+    // origin patterns, see wire/origin.h
+    const str *origins;
+    size_t origins_n;
+
+    uint32_t resume_ms; // a resume token is good for so long after it was issued
+};
+
+#endif

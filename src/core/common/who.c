@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Addresses are kept packed, as nearly all of them fit: IPv4 with a port is at most 21 characters out of twelve, two to
+// a byte.
+#include "core/common/who.h"
+
+// 0 ends them.
+static const char alphabet[17] = "\0"
+                                 "0123456789.:";
+
+static bool peer_pack(const char *text, uint8_t ret[12])
+{
+    size_t n = strlen(text);
+    if (n >= 24)
+        return false;
+    memset(ret, 0, 12);
+    for (size_t i = 0; i < n; i++) {
+        const char *at = memchr(alphabet + 1, text[i], 12);
+        if (at == NULL)
+            return false;
+        ret[i / 2] |= (uint8_t)((at - alphabet) << (i % 2 * 4));
+    }
+    return true;
+}
+
+static char *long_peer(const struct who *w)
+{
+    char *text;
+    memcpy(&text, w->peer, sizeof text);
+    return text;
+}
+
+enum err who_init(struct who *w, struct mem *m, const struct peer *peer)
+{
+    size_t n = strlen(peer->text);
+    if (peer_pack(peer->text, w->peer))
+        return OK;
+    memset(w->peer, 0, sizeof w->peer);
+    char *text = mem_alloc(m, n + 1);
+    if (text == NULL)
+        return ERR_NOMEM;
+    memcpy(text, peer->text, n + 1);
+    memcpy(w->peer, &text, sizeof text);
+    w->peer_is_long = true;
+    return OK;
+}
+
+void who_deinit(struct who *w, struct mem *m)
+{
+    session_free(m, w->session);
+    if (w->peer_is_long)
+        mem_free(m, long_peer(w), strlen(long_peer(w)) + 1);
+    *w = (struct who){0};
+}
+
+str who_peer(const struct who *w, struct peer *room)
+{
+    if (w->peer_is_long)
+        return str_from_cstr(long_peer(w));
+    size_t n = 0;
+    for (uint8_t code; n < 24 && (code = w->peer[n / 2] >> (n % 2 * 4) & 15) != 0; n++)
+        room->text[n] = alphabet[code];
+    return str_make(room->text, n);
+}
+
+struct session *session_make(struct mem *m, const char id[SESSION_ID_LEN], str user, str name)
+{
+    if (str_eq(user, name))
+        name = STR_NONE;
+    struct session *s = mem_alloc(m, sizeof *s + user.n + name.n);
+    if (s == NULL)
+        return NULL;
+    memcpy(s->id, id, SESSION_ID_LEN);
+    s->user_n = (uint8_t)user.n;
+    s->name_n = (uint8_t)name.n;
+    memcpy(s->text, user.p, user.n);
+    if (name.n != 0)
+        memcpy(s->text + user.n, name.p, name.n);
+    return s;
+}
+
+void session_free(struct mem *m, struct session *s)
+{
+    if (s != NULL)
+        mem_free(m, s, sizeof *s + s->user_n + s->name_n);
+}
+
+str session_user(const struct session *s) { return (str){s->text, s->user_n}; }
+
+str session_name(const struct session *s)
+{
+    return s->name_n == 0 ? session_user(s) : (str){s->text + s->user_n, s->name_n};
+}
+
+// --- notices
+
+static void send(const struct context *cx, struct notice *n)
+{
+    struct peer peer;
+    if (n->connection != UINT32_MAX) {
+        const struct who *w = who_at(cx, n->connection);
+        n->peer = who_peer(w, &peer);
+        if (w->session != NULL) {
+            n->user = session_user(w->session);
+            n->session = str_make(w->session->id, SESSION_ID_LEN);
+        }
+    }
+    cx->host->notice(cx->host->ctx, n);
+}
+
+void notice_put(const struct context *cx, enum notice_type type, uint32_t conn, uint32_t code,
+                const char *text, str room)
+{
+    struct notice n = {.type = type, .connection = conn, .code = code, .text = text, .room = room};
+    send(cx, &n);
+}
+
+void notice_put_about(const struct context *cx, enum notice_type type, uint32_t conn, uint32_t code,
+                      const char *text, str subject)
+{
+    struct notice n = {.type = type, .connection = conn, .code = code, .text = text, .subject = subject};
+    send(cx, &n);
+}
+
+void notice_put_user(const struct context *cx, enum notice_type type, const char *text, str user, str session,
+                     str room)
+{
+    struct notice n = {
+        .type = type, .connection = UINT32_MAX, .text = text, .user = user, .session = session, .room = room};
+    send(cx, &n);
+}

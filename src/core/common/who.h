@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// who.h - who is at the other end of a connection: its address, and the session it speaks for once it has said hello.
+//
+// Every connection's block begins with one, so that whatever part of core has something to say to the log about a
+// connection can name it.
+//
+// Ownership: the connection's; session and a long address are blocks of their own. Thread: the shard's.
+#ifndef PLENUM_CORE_COMMON_WHO_H
+#define PLENUM_CORE_COMMON_WHO_H
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "core/common/context.h"
+
+// One block: head, then user, then name (absent when equal to user).
+struct session {
+    char id[SESSION_ID_LEN];
+    uint8_t user_n;
+    uint8_t name_n; // 0: the name is the user id
+    char text[];
+};
+
+struct who {
+    struct session *session; // NULL before the hello
+    uint8_t peer[12];        // "127.0.0.1:51234", a nibble per character; or a pointer to what does not fit
+    bool peer_is_long;       // IPv6, names of sockets
+};
+
+enum err who_init(struct who *w, struct mem *m, const struct peer *peer) WARN_UNUSED;
+void who_deinit(struct who *w, struct mem *m);
+// The peer's address as text; it borrows from *room or from the connection.
+str who_peer(const struct who *w, struct peer *room);
+
+// name may be equal to user. NULL when memory is out.
+struct session *session_make(struct mem *m, const char id[SESSION_ID_LEN], str user, str name);
+void session_free(struct mem *m, struct session *s); // NULL is fine
+str session_user(const struct session *s);
+str session_name(const struct session *s);
+
+static inline struct who *who_at(const struct context *cx, uint32_t conn) { return slab_at(cx->conns, conn); }
+
+// --- notices: what is worth a log line. Core does not know who reads them, nor at what level.
+// conn: UINT32_MAX = none. text is static.
+void notice_put(const struct context *cx, enum notice_type type, uint32_t conn, uint32_t code,
+                const char *text, str room);
+void notice_put_about(const struct context *cx, enum notice_type type, uint32_t conn, uint32_t code,
+                      const char *text, str subject);
+// Of somebody whose connection may be another shard's, or gone.
+void notice_put_user(const struct context *cx, enum notice_type type, const char *text, str user, str session,
+                     str room);
+
+#endif

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The life of a connection: accepted, ended (conn_end.c), given back. What it says in between is in conn_in.c.
+#include "core/conn/conn.h"
+
+#include "core/common/working.h"
+
+enum { SCRATCH_KEEP = 512 * 1024 };
+
+// Memory is out. Who has been let in like this before makes room.
+static void conn_make_guest(struct conns *cs, uint32_t index)
+{
+    struct ref away, cut;
+    reserve_guest(&cs->reserve, (struct ref){index, slab_gen(&cs->pool, index)}, &away, &cut);
+    conn_at(cs, index)->guest = true;
+    if (slab_get(&cs->pool, away.index, away.gen) != NULL)
+        fan_starve(cs->fan, away.index, "a connection");
+    const struct conn *c = slab_get(&cs->pool, cut.index, cut.gen);
+    if (c != NULL && c->ending != ENDING_OPEN && c->asker.reader.out.head == NULL) // it has been told why
+        conn_gone(cs, cut.index, false);
+    deadline_arm(&cs->deadlines, index, cs->cx->now_ms, RESERVE_GUEST_MS);
+}
+
+static void conn_begin(struct conns *cs, uint32_t index, enum transport transport)
+{
+    struct conn *c = conn_at(cs, index);
+    gate_open(cs->edge, &c->asker);
+    c->heard_tick = tick_at(cs->cx->now_ms);
+    metric_add(&cs->cx->metrics->connections, 1);
+    metric_add(&cs->cx->metrics->connections_accepted, 1);
+    notice_put(cs->cx, NOTICE_CONNECTION_OPENED, index, 0, transport == TRANSPORT_LINE ? "text" : "http",
+               STR_NONE);
+    if (transport == TRANSPORT_LINE) {
+        c->phase = PHASE_LINE;
+        c->asker.reader.dialect = DIALECT_TEXT_LINE;
+        line_decoder_init(&c->line, cs->cx->settings->message_bytes);
+        deadline_arm(&cs->deadlines, index, cs->cx->now_ms, LINE_LISTEN_MS);
+    } else {
+        c->phase = PHASE_HTTP;
+        http_scanner_init(&c->http);
+        deadline_arm(&cs->deadlines, index, cs->cx->now_ms, cs->cx->settings->handshake_ms);
+    }
+}
+
+static void conn_release(struct conns *cs, struct conn *c)
+{
+    conn_input_free(cs, c);
+    asker_deinit(&c->asker, cs->cx->mem);
+}
+
+enum err conn_accept(struct conns *cs, enum transport transport, const struct peer *peer, uint32_t *ret_conn)
+{
+    if (cs->cx->draining)
+        return ERR_DENIED;
+    uint32_t index = slab_alloc(&cs->pool);
+    if (index == SLAB_NONE)
+        return cs->pool.count < cs->cx->settings->connections_max ? ERR_NOMEM : ERR_LIMIT;
+    struct conn *c = conn_at(cs, index);
+    bool named = who_init(&c->asker.reader.who, cs->cx->mem, peer) == OK;
+    bool guest = !slab_kept(&cs->pool) || !named || peer->uncounted;
+    if (guest && transport == TRANSPORT_LINE) {
+        conn_release(cs, c);
+        slab_free(&cs->pool, index);
+        return ERR_NOMEM;
+    }
+    c->asker.address = peer->print;
+    conn_begin(cs, index, transport);
+    if (guest)
+        conn_make_guest(cs, index);
+    *ret_conn = index;
+    return OK;
+}
+
+void conn_on_eof(struct conns *cs, uint32_t index)
+{
+    struct conn *c = conn_at(cs, index);
+    if (c->eof || c->ending == ENDING_GONE)
+        return;
+    c->eof = true;
+    if (c->ending != ENDING_OPEN) {
+        conn_end_step(cs, index);
+        return;
+    }
+    if (c->asker.pending != 0 && !c->parked)
+        conn_park(cs, index);
+    if (c->parked)
+        return; // what it said before is still carried out and answered (conn_unpark)
+    conn_eof(cs, index);
+}
+
+void conn_eof(struct conns *cs, uint32_t index)
+{
+    struct conn *c = conn_at(cs, index);
+    if (c->phase == PHASE_LINE) // a moment later, so that `echo hi | nc -N` still sees its own line
+        deadline_arm(&cs->deadlines, index, cs->cx->now_ms, 1);
+    else
+        conn_end(cs, index, c->phase == PHASE_HTTP ? CLOSE_NORMAL : CLOSE_BROKEN);
+}
+
+void conn_on_broken(struct conns *cs, uint32_t index) { conn_abort(cs, index, CLOSE_BROKEN); }
+
+void conn_on_deadline(struct conns *cs, uint32_t index)
+{
+    struct conn *c = conn_at(cs, index);
+    if (c->ending != ENDING_OPEN) {
+        // It had its time to read our last words. Where they are all in the socket a reset would only take them back.
+        conn_gone(cs, index, c->asker.reader.out.head != NULL);
+        return;
+    }
+    switch ((enum conn_phase)c->phase) {
+    case PHASE_HTTP:
+        if (c->guest) {
+            fan_starve(cs->fan, index, "a connection");
+            break;
+        }
+        if (c->in != NULL || c->asker.reader.out.head != NULL || c->in_body) {
+            buf_reset(&cs->head, WORKING_BYTES_MAX);
+            http_put_error(&cs->head, 408, STR("The request did not arrive in time."), true,
+                           cs->cx->wall_ms / 1000);
+            fan_put_buf(cs->fan, index, &cs->head);
+        }
+        conn_end(cs, index, CLOSE_HANDSHAKE);
+        break;
+    case PHASE_WS:
+    case PHASE_ECHO:
+    case PHASE_LINE:
+        heartbeat_on_deadline(cs, index);
+        break;
+    }
+}
+
+void conn_written(struct conns *cs, uint32_t index, size_t n)
+{
+    struct conn *c = conn_at(cs, index);
+    if (c->ending == ENDING_GONE)
+        return;
+    if (n != 0 && c->phase == PHASE_LINE)
+        c->ping_waiting = false; // it reads
+    if (c->ending != ENDING_OPEN)
+        conn_end_step(cs, index);
+    else if ((c->parked == WAIT_OUTPUT || c->parked == WAIT_READERS) &&
+             c->asker.reader.out.bytes <= conn_out_bound(cs, c) / 2)
+        fan_wake(cs->fan, index);
+}
+
+bool conn_pull_closed(struct conns *cs, uint32_t *ret_conn, bool *ret_abortive)
+{
+    uint32_t index;
+    if (!index_list_pop(&cs->closed, &index))
+        return false;
+    struct conn *c = conn_at(cs, index);
+    ASSERT(c->ending == ENDING_GONE && cs->fan->plan.conn != index);
+    *ret_conn = index;
+    *ret_abortive = c->cut && !c->eof && c->closed_reason != CLOSE_NORMAL;
+    struct index_list *lists[] = {&cs->reread, &cs->shutdown, &cs->fan->wakes, &cs->mail_waiters};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        index_list_drop(lists[i], index);
+    conn_release(cs, c);
+    slab_free(&cs->pool, index);
+    metric_sub(&cs->cx->metrics->connections, 1);
+    return true;
+}
+
+bool conn_pull_reread(struct conns *cs, uint32_t *ret_conn)
+{
+    if (!index_list_pop(&cs->reread, ret_conn))
+        return false;
+    struct conn *c = conn_at(cs, *ret_conn);
+    c->reread_queued = false;
+    c->stopped = false;
+    return true;
+}
+
+// --- the whole
+
+enum err conns_init(struct conns *cs, struct context *cx, struct edge *edge, struct fan *fan,
+                    struct mailroom *mail)
+{
+    uint32_t max = cx->settings->connections_max;
+    struct mem *mem = cx->mem;
+    *cs = (struct conns){.cx = cx, .edge = edge, .fan = fan, .mail = mail, .drain_next_ms = UINT64_MAX};
+    slab_init(&cs->pool, mem, sizeof(struct conn), max);
+    buf_init(&cs->head, mem, 0);
+    buf_init(&cs->body, mem, 0);
+    bool made =
+        reserve_init(&cs->reserve, mem) == OK && slab_keep(&cs->pool, RESERVE_CONNS) &&
+        working_fit(&cs->head) && working_fit(&cs->body) && index_list_init(&cs->closed, mem, max) == OK &&
+        index_list_init(&cs->shutdown, mem, max) == OK && index_list_init(&cs->reread, mem, max) == OK &&
+        index_list_init(&cs->mail_waiters, mem, max) == OK && deadlines_init(&cs->deadlines, mem, max) == OK;
+    return made ? OK : ERR_NOMEM;
+}
+
+void conns_deinit(struct conns *cs)
+{
+    if (cs->cx == NULL)
+        return;
+    struct mem *mem = cs->cx->mem;
+    for (uint32_t i = 0; i < cs->pool.high; i++)
+        if (slab_used(&cs->pool, i))
+            conn_release(cs, conn_at(cs, i));
+    slab_deinit(&cs->pool);
+    buf_deinit(&cs->head);
+    buf_deinit(&cs->body);
+    mem_free(mem, cs->unescape.p, cs->unescape.cap);
+    reserve_deinit(&cs->reserve, mem);
+    deadlines_deinit(&cs->deadlines, mem);
+    struct index_list *lists[] = {&cs->closed, &cs->shutdown, &cs->reread, &cs->mail_waiters};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        index_list_deinit(lists[i], mem);
+}
+
+// One huge message, or page, must not leave its buffer behind for good.
+void conns_tidy(struct conns *cs)
+{
+    working_fit(&cs->head);
+    working_fit(&cs->body);
+    if (cs->unescape.cap <= SCRATCH_KEEP)
+        return;
+    mem_free(cs->cx->mem, cs->unescape.p, cs->unescape.cap);
+    cs->unescape = (struct scratch){0};
+}
+
+// While another shard does not take its mail there is nothing to be done for those who wait for it, and no turn is due:
+// it would be the next one at once, and a core would be busy with it until the other shard comes round.
+static bool mail_waiters_due(const struct conns *cs)
+{
+    if (cs->mail_waiters.n == 0)
+        return false;
+    for (uint32_t i = 0; i < cs->cx->shard_count && !cs->mail->eased; i++)
+        if (!mail_takes(cs->mail, i))
+            return false;
+    return true;
+}
+
+uint64_t conns_due_ms(const struct conns *cs)
+{
+    if (mail_waiters_due(cs))
+        return cs->cx->now_ms;
+    uint64_t due = cs->deadlines.next_sweep_ms;
+    return cs->drain_next_ms < due ? cs->drain_next_ms : due;
+}
+
+void conns_wake_mail_waiters(struct conns *cs)
+{
+    uint32_t index;
+    while (index_list_pop(&cs->mail_waiters, &index))
+        fan_wake(cs->fan, index);
+    cs->mail->eased = false;
+}
+
+static void conn_check(const struct conns *cs, uint32_t index)
+{
+    const struct conn *c = conn_at(cs, index);
+    const struct reader *r = &c->asker.reader;
+    const struct input *in = c->in;
+    ASSERT((c->ending != ENDING_OPEN) == r->closed && (c->ending == ENDING_GONE) == r->gone);
+    ASSERT(!c->parked || c->ending == ENDING_OPEN);
+    ASSERT(in == NULL || c->ending != ENDING_OPEN || in->raw != NULL || in->msg != NULL || in->ctl_n != 0 ||
+           in->msg_ready || in->msg_opcode != 0);
+    ASSERT(in == NULL || (in->raw_from <= in->raw_n && in->raw_n <= in->raw_cap && in->msg_n <= in->msg_cap));
+    ASSERT(in == NULL || !in->msg_ready || c->parked || c->ending != ENDING_OPEN);
+    ASSERT(!c->guest || c->phase == PHASE_HTTP);
+    asker_check(cs->edge, index);
+}
+
+void conns_check(const struct conns *cs)
+{
+    ASSERT(cs->fan->ends.n == 0);
+    for (uint32_t i = 0; i < cs->pool.high; i++)
+        if (slab_used(&cs->pool, i))
+            conn_check(cs, i);
+    slab_check(&cs->pool);
+}

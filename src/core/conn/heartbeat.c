@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Heartbeats. A WebSocket connection is pinged every interval and must be heard from (a pong or any data) within
+// the timeout after a ping. Adaptive: a connection that was heard from during the interval needs no ping; its
+// interval stretches by half up to the maximum. A pong that took more than half the timeout halves it, down to the
+// minimum: a peer that may be going is looked at more often.
+//
+// The deadline is not moved when bytes arrive; when it fires, the time of the last byte says whether it was real. When a
+// ping went out is not kept: until the pong, the deadline is the end of its timeout.
+// Text connections cannot be pinged; they end when they stop reading (and by TCP keep-alive, io's business).
+#include "core/conn/conn.h"
+
+static uint32_t timeout_ms(const struct settings *s)
+{
+    return s->heartbeat_timeout_ms != 0 ? s->heartbeat_timeout_ms : 2 * s->heartbeat_ms;
+}
+
+static uint32_t interval_ms(const struct conn *c) { return c->heartbeat_ds * (uint32_t)DEADLINE_TICK_MS; }
+
+static void interval_set(struct conn *c, uint32_t ms)
+{
+    c->heartbeat_ds = (uint16_t)((ms + DEADLINE_TICK_MS - 1) / DEADLINE_TICK_MS);
+}
+
+static uint32_t clamp(uint32_t ms, uint32_t low, uint32_t high)
+{
+    return ms < low ? low : ms > high ? high : ms;
+}
+
+void heartbeat_start(struct conns *cs, uint32_t index)
+{
+    const struct settings *s = cs->cx->settings;
+    struct conn *c = conn_at(cs, index);
+    interval_set(c, s->heartbeat_ms);
+    // The first one anywhere in the interval: 20,000 clients that came at once are not pinged at once for ever.
+    uint64_t first = s->heartbeat_ms / 2 + prng_below(&cs->cx->dice, s->heartbeat_ms / 2 + 1);
+    if (!c->asker.hello_seen && c->phase == PHASE_WS)
+        first = s->hello_ms; // until then the deadline means another thing
+    deadline_arm(&cs->deadlines, index, cs->cx->now_ms, first);
+}
+
+static void send_ping(struct conns *cs, uint32_t index)
+{
+    struct conn *c = conn_at(cs, index);
+    uint8_t header[WS_HEADER_MAX];
+    size_t n = ws_header_encode(header, WS_PING, true, 0);
+    c->ping_waiting = true;
+    c->heard = false;
+    metric_add(&cs->cx->metrics->pings, 1);
+    deadline_arm(&cs->deadlines, index, cs->cx->now_ms, timeout_ms(cs->cx->settings));
+    fan_put(cs->fan, index, str_make((const char *)header, n));
+}
+
+void heartbeat_on_pong(struct conns *cs, uint32_t index)
+{
+    const struct settings *s = cs->cx->settings;
+    struct conn *c = conn_at(cs, index);
+    if (!c->ping_waiting)
+        return;
+    c->ping_waiting = false;
+    uint64_t left = deadline_left_ms(&cs->deadlines, index, cs->cx->now_ms);
+    if (s->heartbeat_adaptive && left < timeout_ms(s) / 2)
+        interval_set(c, clamp(interval_ms(c) / 2, s->heartbeat_min_ms, s->heartbeat_max_ms));
+    deadline_arm(&cs->deadlines, index, cs->cx->now_ms, interval_ms(c));
+}
+
+static void line_deadline(struct conns *cs, uint32_t index)
+{
+    struct conn *c = conn_at(cs, index);
+    if (c->eof) {
+        conn_end(cs, index, CLOSE_NORMAL);
+        return;
+    }
+    if (!c->greeted) {
+        conn_greet(cs, index);
+        return;
+    }
+    if (c->asker.reader.blocked &&
+        c->ping_waiting) { // for a whole timeout; output_done clears it on progress
+        conn_abort(cs, index, CLOSE_HEARTBEAT);
+        return;
+    }
+    c->ping_waiting = c->asker.reader.blocked;
+    deadline_arm(&cs->deadlines, index, cs->cx->now_ms,
+                 c->asker.reader.blocked ? timeout_ms(cs->cx->settings) : interval_ms(c));
+}
+
+static void quit(struct conns *cs, uint32_t index)
+{
+    struct event ev = {.type = EV_BYE};
+    fan_put_event(cs->fan, index, &ev);
+    conn_close(cs, index, WS_CLOSE_NORMAL, "bye", CLOSE_NORMAL);
+}
+
+void heartbeat_on_deadline(struct conns *cs, uint32_t index)
+{
+    const struct settings *s = cs->cx->settings;
+    struct conn *c = conn_at(cs, index);
+    if (c->parked == WAIT_END) {
+        quit(cs, index);
+        return;
+    }
+    if (c->phase == PHASE_LINE) {
+        line_deadline(cs, index);
+        return;
+    }
+    if (c->phase == PHASE_WS && !c->asker.hello_seen) {
+        // For whoever types by hand, and for the developer who reads it in a log: what to do next time.
+        conn_close(cs, index, WS_CLOSE_POLICY,
+                   "no command within limits.hello_ms; begin with {\"type\":\"hello\"} or any other command",
+                   CLOSE_HANDSHAKE);
+        return;
+    }
+    // A connection that waits for another shard is not read, so what its peer sends, pongs too, is not heard.
+    // (Parked for its own unread replies it stays under watch: that is how a peer looks that is gone.)
+    if (c->parked && c->parked != WAIT_OUTPUT) {
+        deadline_arm(&cs->deadlines, index, cs->cx->now_ms, interval_ms(c));
+        return;
+    }
+    if (c->ping_waiting && !c->heard) {
+        conn_abort(cs, index, CLOSE_HEARTBEAT);
+        return;
+    }
+    c->ping_waiting = false; // data came instead of the pong
+    uint64_t silent = tick_age_ms(c->heard_tick, cs->cx->now_ms);
+    if (s->heartbeat_adaptive && silent < interval_ms(c)) {
+        interval_set(c, clamp(interval_ms(c) * 3 / 2, s->heartbeat_min_ms, s->heartbeat_max_ms));
+        deadline_arm(&cs->deadlines, index, cs->cx->now_ms, interval_ms(c) - silent);
+        return;
+    }
+    send_ping(cs, index);
+}
+
+void conn_welcomed(struct conns *cs, uint32_t index)
+{
+    if (conn_live(conn_at(cs, index)))
+        heartbeat_start(cs, index);
+}

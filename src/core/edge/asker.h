@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// asker.h - a connection as the edge sees it: what it has asked for and not been answered, and what it may still ask.
+//
+// Invariants (asker_check)
+//   1. pending > 0: that many asks to shard pending_shard have not been answered yet. A command for another shard, or
+//      any command while `exclusive`, waits; so replies keep the order of commands. (Only a rename asks several shards
+//      at once; it is exclusive, and answered when all of them have answered.)
+//   2. registered, or a member of a room: it has a session, and is not closed
+//
+// Ownership: a part of the connection's block. Thread: the shard's.
+#ifndef PLENUM_CORE_EDGE_ASKER_H
+#define PLENUM_CORE_EDGE_ASKER_H
+
+#include "core/common/bucket.h"
+#include "core/common/ref.h"
+#include "core/fan/reader.h"
+
+// A switch under way: the reply to `to` waits until `from` is left.
+struct switching {
+    struct ref from;
+    uint64_t gap_from, gap_to; // to be announced after the reply; gap_to 0 = none
+    uint32_t payload_n;
+    uint8_t payload[];
+};
+
+struct asker {
+    struct reader reader;
+    uint16_t pending;
+    uint8_t pending_shard;
+    uint8_t violations;      // commands in spite of rate_limited
+    uint8_t room_violations; // new rooms asked for before room_wait_ms
+    bool exclusive : 1;      // the pending ask changes what this connection is in
+    bool hello_seen : 1;
+    bool hello_implied : 1; // by the command that waits for the welcome
+    bool hello_refused : 1; // that command is to be told so
+    bool greeting : 1;      // text: the hello and the first join, which no line asks for, are under way
+    bool registered : 1;    // its user's home has been asked to know it
+    bool room_waits : 1;    // it was refused a new room; room_wait_ms says until when
+    uint16_t noise;         // of the noise gate: what was counted and has not leaked away,
+    uint16_t noise_tick;    // and when that was
+    uint32_t room_wait_ms;  // low bits of the time before which it was told not to ask for a new room
+    uint32_t address;       // print of the peer's, see struct peer
+    uint32_t hello_ms;      // low bits of the time it said hello
+    struct bucket commands, rooms; // commands, and new rooms, that it may order now
+    struct switching *switching;
+};
+
+// The switch is over, or was not begun.
+void switching_end(struct asker *c, struct mem *m);
+void asker_deinit(struct asker *c, struct mem *m);
+
+#endif

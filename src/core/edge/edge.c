@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Commands of the connections of this shard: what can be said here is answered here; everything about a room goes
+// to its home, everything about a user to the user's registry, as an ask.
+//
+// A connection talks to one shard at a time. While asks to it are unanswered, a command for another shard (or a
+// reply made here) would overtake, so it waits: replies keep the order of commands without a reorder queue. Publishes
+// to one home are pipelined freely; commands that change what the connection is in wait for their answer.
+#include "core/edge/edge.h"
+
+#include "base/where.h"
+#include "core/fan/pace.h"
+
+enum { PENDING_MAX = 1024 };
+_Static_assert(PENDING_MAX <= SKIPS_MAX - SKIPS_WAIT, "what is under way when a publisher is held fits");
+
+bool edge_may_ask(const struct edge *e, const struct asker *c, uint32_t dest)
+{
+    if (c->pending != 0 && (c->exclusive || c->pending_shard != dest || c->pending >= PENDING_MAX))
+        return false;
+    return mail_takes(e->mail, dest);
+}
+
+void edge_problem(struct edge *e, uint32_t index, const struct command *cmd, enum problem_code code,
+                  const char *text)
+{
+    struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = cmd->room};
+    fan_put_problem(e->fan, index, cmd->id, &p);
+}
+
+void edge_no_memory(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    metric_add(&e->cx->metrics->limit_memory, 1);
+    edge_problem(e, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+}
+
+// --- asks
+
+struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type type, const struct command *cmd)
+{
+    const struct asker *c = asker_at(e, index);
+    return (struct ask){.type = type,
+                        .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
+                        .dialect = c->reader.dialect,
+                        .address = c->address,
+                        .since_ms = c->hello_ms,
+                        .outlet = REF_NONE,
+                        .room = REF_NONE,
+                        .member = REF_NONE,
+                        .user = session_user(c->reader.who.session),
+                        .session = str_make(c->reader.who.session->id, SESSION_ID_LEN),
+                        .name = session_name(c->reader.who.session),
+                        .cmd = *cmd};
+}
+
+// Sends it. The connection waits for exactly one answer to it.
+static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct ask *a, bool exclusive)
+{
+    struct asker *c = asker_at(e, index);
+    c->pending++;
+    c->pending_shard = (uint8_t)dest;
+    c->exclusive = exclusive;
+    if (post_ask(e->mail, dest, a))
+        return;
+    c->pending--;
+    c->exclusive = false;
+    if (a->outlet.index != UINT32_MAX && a->type == ASK_JOIN) {
+        outlet_at(e->fan, a->outlet.index)->pending--;
+        outlet_close_if_unused(e->fan, a->outlet.index);
+    }
+    if (a->type == ASK_LEAVE)
+        reader_find_membership(&c->reader, a->outlet.index)->leaving = false;
+    if (c->pending != 0) { // an error now would overtake their replies
+        metric_add(&e->cx->metrics->limit_memory, 1);
+        fan_end(e->fan, index, END_CUT);
+        return;
+    }
+    edge_no_memory(e, index, &a->cmd);
+}
+
+// The room a command is about, where it must be one the connection is in. An empty name is the one it is in.
+static struct membership *member_of(struct edge *e, struct asker *c, str room)
+{
+    if (room.n == 0)
+        return c->reader.member_n != 0 ? reader_memberships(&c->reader) : NULL;
+    uint32_t outlet = outlet_find(e->fan, room, hash_str(e->cx, room));
+    return outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
+}
+
+static void fingerprint_key(struct edge *e, struct ask *a)
+{
+    char material[USER_ID_MAX + 1 + MESSAGE_KEY_MAX + 1 + USER_ID_MAX];
+    size_t n = 0;
+    const str parts[] = {a->user, a->cmd.key, a->cmd.to};
+    a->has_key = a->cmd.key.n != 0;
+    if (!a->has_key)
+        return;
+    for (size_t i = 0; i < 3; i++) {
+        ASSERT(n + parts[i].n + 1 <= sizeof material + 1);
+        if (parts[i].n != 0)
+            memcpy(material + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+        if (i < 2)
+            material[n++] = '\0';
+    }
+    a->key_print = siphash128(&e->cx->settings->hash_key, material, n);
+}
+
+// Asks about a room one is in: message, members, history, rename, resolve, leave.
+static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cmd, enum ask_type type,
+                        bool exclusive)
+{
+    struct asker *c = asker_at(e, index);
+    struct membership *m = member_of(e, c, cmd->room);
+    if (m == NULL) {
+        if (!edge_may_reply(c))
+            return false;
+        edge_problem(e, index, cmd, PROBLEM_NOT_MEMBER,
+                     cmd->room.n == 0    ? "You are in no room; join one first."
+                     : type == ASK_LEAVE ? "You are not in the room {}."
+                                         : "You are not in the room {}; join it first.");
+        return true;
+    }
+    const struct outlet *o = outlet_at(e->fan, m->outlet);
+    uint32_t dest = home_of(e->cx, o->hash);
+    if (!edge_may_ask(e, c, dest) || (exclusive && c->pending != 0) ||
+        (type == ASK_PUBLISH && pace_waits(&c->reader, o)))
+        return false;
+    struct ask a = edge_ask_make(e, index, type, cmd);
+    a.cmd.room = outlet_name(o);
+    a.room = o->room;
+    a.room_hash = o->hash;
+    a.outlet = (struct ref){m->outlet, slab_gen(&e->fan->outlets, m->outlet)};
+    if (type == ASK_LEAVE)
+        m->leaving = true;
+    if (type == ASK_PUBLISH)
+        fingerprint_key(e, &a);
+    ask_send(e, index, dest, &a, exclusive);
+    return true;
+}
+
+static bool join_refused(struct edge *e, uint32_t index, const struct command *cmd, bool switching)
+{
+    struct asker *c = asker_at(e, index);
+    if (e->cx->draining) {
+        edge_problem(e, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
+        return true;
+    }
+    if (member_of(e, c, cmd->room) != NULL) {
+        edge_problem(e, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in the room {} already.");
+        return true;
+    }
+    if (!switching && c->reader.member_n >= e->cx->settings->rooms_per_connection) {
+        metric_add(&e->cx->metrics->limit_rooms, 1);
+        edge_problem(e, index, cmd, PROBLEM_LIMIT_REACHED,
+                     "You are in as many rooms as you may be; leave one first, or switch.");
+        return true;
+    }
+    return false;
+}
+
+// Joins cmd->room; from: the membership to give up once that worked, NULL for a plain join.
+static bool ask_join(struct edge *e, uint32_t index, const struct command *cmd, const struct membership *from)
+{
+    struct asker *c = asker_at(e, index);
+    uint64_t hash = hash_str(e->cx, cmd->room);
+    uint32_t dest = home_of(e->cx, hash);
+    if (c->pending != 0 || !edge_may_ask(e, c, dest))
+        return false;
+    if (join_refused(e, index, cmd, from != NULL))
+        return true;
+    uint32_t outlet = outlet_open(e->fan, cmd->room, hash);
+    struct switching *sw = NULL;
+    if (outlet != SLAB_NONE && from != NULL)
+        sw = mem_zalloc(e->cx->mem, sizeof *sw);
+    if (outlet == SLAB_NONE || (from != NULL && sw == NULL)) {
+        if (outlet != SLAB_NONE)
+            outlet_close_if_unused(e->fan, outlet);
+        edge_no_memory(e, index, cmd);
+        return true;
+    }
+    struct ask a = edge_ask_make(e, index, ASK_JOIN, cmd);
+    a.cmd.from = STR_NONE;
+    if (sw != NULL) {
+        sw->from = (struct ref){from->outlet, slab_gen(&e->fan->outlets, from->outlet)};
+        c->switching = sw;
+        a.cmd.from = outlet_name(outlet_at(e->fan, from->outlet));
+    }
+    a.outlet = (struct ref){outlet, slab_gen(&e->fan->outlets, outlet)};
+    a.room_hash = hash;
+    a.rooms_wait_ms = gate_rooms_wait_ms(e, c);
+    outlet_at(e->fan, outlet)->pending++;
+    ask_send(e, index, dest, &a, true);
+    if (reader_open(&c->reader) && c->pending == 0 && c->switching != NULL) { // it could not be sent
+        switching_end(c, e->cx->mem);
+    }
+    return true;
+}
+
+static bool do_switch(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    if (c->pending != 0)
+        return false;
+    struct membership *from = member_of(e, c, cmd->from);
+    if (from == NULL && cmd->from.n != 0) {
+        struct command about = {.id = cmd->id, .room = cmd->from};
+        edge_problem(e, index, &about, PROBLEM_NOT_MEMBER,
+                     "You are not in the room {}; switch from one that you are in.");
+        return true;
+    }
+    return ask_join(e, index, cmd, from);
+}
+
+static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    if (cmd->to_by_name && c->reader.member_n != 0)
+        return ask_in_room(e, index, cmd, ASK_RESOLVE, true);
+    u128 print = print_str(e->cx, cmd->to);
+    uint32_t dest = home_of(e->cx, print.lo);
+    if (c->pending != 0 || !edge_may_ask(e, c, dest))
+        return false;
+    struct ask a = edge_ask_make(e, index, ASK_DIRECT, cmd);
+    a.user_print = print;
+    fingerprint_key(e, &a);
+    ask_send(e, index, dest, &a, true);
+    return true;
+}
+
+static bool do_rooms(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    if (c->pending != 0 || !edge_may_ask(e, c, 0))
+        return false;
+    struct ask a = edge_ask_make(e, index, ASK_ROOMS, cmd);
+    ask_send(e, index, 0, &a, true);
+    return true;
+}
+
+// --- what is answered here
+
+static bool do_local(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    if (!edge_may_reply(asker_at(e, index)))
+        return false;
+    if (cmd->type == CMD_QUIT)
+        return true; // whoever keeps the connection says the rest
+    enum event_type type = cmd->type == CMD_PING ? EV_PONG : EV_HELP;
+    struct event ev = {.type = type, .id = cmd->id, .time_ms = e->cx->wall_ms};
+    fan_put_event(e->fan, index, &ev);
+    return true;
+}
+
+static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    if (!edge_may_reply(c))
+        return false;
+    if (c->reader.who.session != NULL) {
+        edge_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
+                     "This connection has said `hello` already; it is said once, first.");
+        return true;
+    }
+    if (e->cx->draining) {
+        edge_problem(e, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
+        return true;
+    }
+    enum err done = edge_hello(e, index, cmd);
+    if (done == ERR_NOMEM)
+        edge_hello_refused(e, index, cmd->id);
+    return done != ERR_FULL;
+}
+
+// The first other command implies an anonymous hello, and waits for its welcome. False: not now, or no more (and
+// answered): *ret_done says which.
+static bool introduced(struct edge *e, uint32_t index, const struct command *cmd, bool *ret_done)
+{
+    struct asker *c = asker_at(e, index);
+    *ret_done = false;
+    if (c->reader.who.session == NULL && !c->hello_refused) {
+        enum err done = edge_hello(e, index, cmd);
+        if (done != ERR_NOMEM)
+            return false;
+        c->hello_refused = true;
+    }
+    if (!c->hello_refused)
+        return true;
+    c->hello_refused = false;
+    edge_hello_refused(e, index, cmd->id);
+    *ret_done = true;
+    return false;
+}
+
+static bool carry_out(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    switch (cmd->type) {
+    case CMD_JOIN:
+        return ask_join(e, index, cmd, NULL);
+    case CMD_LEAVE:
+        return ask_in_room(e, index, cmd, ASK_LEAVE, true);
+    case CMD_SWITCH:
+        return do_switch(e, index, cmd);
+    case CMD_MESSAGE:
+        return ask_in_room(e, index, cmd, ASK_PUBLISH, false);
+    case CMD_DIRECT:
+        return do_direct(e, index, cmd);
+    case CMD_MEMBERS:
+        return ask_in_room(e, index, cmd, ASK_MEMBERS, true);
+    case CMD_HISTORY:
+        return ask_in_room(e, index, cmd, ASK_HISTORY, true);
+    case CMD_ROOMS:
+        return do_rooms(e, index, cmd);
+    case CMD_RENAME:
+        return edge_rename(e, index, cmd);
+    case CMD_PING:
+    case CMD_HELP:
+    case CMD_QUIT:
+        return do_local(e, index, cmd);
+    case CMD_HELLO:
+        return do_hello(e, index, cmd);
+    case CMD_NONE:
+    case CMD_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+enum edge_did edge_command(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    bool done;
+    where_command((uint8_t)cmd->type);
+    if (cmd->type != CMD_HELLO && !introduced(e, index, cmd, &done))
+        return done ? EDGE_DONE : EDGE_LATER;
+    if (!carry_out(e, index, cmd))
+        return EDGE_LATER;
+    return cmd->type == CMD_QUIT ? EDGE_QUIT : EDGE_DONE;
+}
+
+void switching_end(struct asker *c, struct mem *m)
+{
+    if (c->switching != NULL)
+        mem_free(m, c->switching, sizeof *c->switching + c->switching->payload_n);
+    c->switching = NULL;
+}
+
+void asker_deinit(struct asker *c, struct mem *m)
+{
+    switching_end(c, m);
+    reader_deinit(&c->reader, m);
+}
+
+void asker_check(const struct edge *e, uint32_t index)
+{
+    const struct asker *c = asker_at(e, index);
+    const struct reader *r = &c->reader;
+    ASSERT(c->pending <= PENDING_MAX && (c->pending != 0 || !c->exclusive));
+    ASSERT(c->pending == 0 || c->pending_shard < e->cx->shard_count);
+    ASSERT((!c->registered && r->member_n == 0) || (r->who.session != NULL && !r->closed));
+    ASSERT(c->switching == NULL || r->closed || r->end != END_NONE || c->pending != 0);
+}

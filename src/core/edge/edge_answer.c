@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Answers arriving at a connection's shard: the effect on its cursors, then the reply. Also directs and evictions.
+//
+// The connection may be gone by then. Only one effect must not be lost: who has joined must leave again.
+#include "core/edge/edge.h"
+
+#include "wire/ws_frame.h"
+
+static struct asker *answered(struct edge *e, const struct conn_ref *ref)
+{
+    ASSERT(ref->shard == e->cx->index);
+    struct asker *c = slab_get(e->cx->conns, ref->ref.index, ref->ref.gen);
+    return c != NULL && reader_open(&c->reader) ? c : NULL;
+}
+
+static struct outlet *answered_outlet(struct edge *e, const struct ref *ref)
+{
+    return ref->index == UINT32_MAX ? NULL : slab_get(&e->fan->outlets, ref->index, ref->gen);
+}
+
+static void drop_segments(struct edge *e, const struct answer *a)
+{
+    for (uint32_t i = 0; i < a->seg_count; i++)
+        segment_unref(e->cx->mem, a->segs[i]);
+}
+
+// A join that came too late, or that could not be carried out here: take it back at the home.
+static void undo_join(struct edge *e, const struct answer *a)
+{
+    struct outlet *o = answered_outlet(e, &a->outlet);
+    struct ask leave = {.type = ASK_LEAVE,
+                        .conn = a->conn,
+                        .dialect = a->dialect,
+                        .dropped = true,
+                        .room = a->room,
+                        .member = a->member,
+                        .room_hash = o->hash,
+                        .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
+    if (!post_ask(e->mail, home_of(e->cx, o->hash), &leave)) {
+        metric_add(&e->cx->metrics->limit_memory, 1);
+        notice_put(e->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a leave", outlet_name(o));
+    }
+}
+
+static void outlet_adopt(struct outlet *o, const struct answer *a)
+{
+    o->room = a->room;
+    o->hold = a->hold;
+    memcpy(o->epoch, a->epoch, EPOCH_LEN);
+    if (o->n == 0) // the first reader here; what the outlet knew may be of a room that is gone
+        o->head = o->flushed_head = a->head;
+    else if (a->head > o->head)
+        o->head = a->head;
+}
+
+// The conversation about `to` of a switch is over; `from` is left next, the reply waits.
+static void switch_go_on(struct edge *e, uint32_t index, const struct answer *a)
+{
+    struct asker *c = asker_at(e, index);
+    struct switching *sw = mem_alloc(e->cx->mem, sizeof *sw + a->payload.n);
+    struct outlet *from = answered_outlet(e, &c->switching->from);
+    ASSERT(from != NULL);
+    if (sw == NULL) {
+        notice_put(e->cx, NOTICE_MEMORY, index, 0, "a switch", outlet_name(from));
+        fan_end(e->fan, index, END_CUT);
+        return;
+    }
+    *sw = (struct switching){.from = c->switching->from,
+                             .gap_from = a->has_gap ? a->gap_from : 0,
+                             .gap_to = a->has_gap ? a->gap_to : 0,
+                             .payload_n = (uint32_t)a->payload.n};
+    if (a->payload.n != 0)
+        memcpy(sw->payload, a->payload.p, a->payload.n);
+    mem_free(e->cx->mem, c->switching, sizeof *c->switching + c->switching->payload_n);
+    c->switching = sw;
+    struct ask leave = {.type = ASK_LEAVE,
+                        .conn = a->conn,
+                        .dialect = c->reader.dialect,
+                        .outlet = sw->from,
+                        .room = from->room,
+                        .member = REF_NONE,
+                        .room_hash = from->hash,
+                        .user = session_user(c->reader.who.session),
+                        .cmd = {.type = CMD_SWITCH, .room = outlet_name(from)}};
+    uint32_t dest = home_of(e->cx, from->hash);
+    c->pending++;
+    c->pending_shard = (uint8_t)dest;
+    c->exclusive = true;
+    reader_find_membership(&c->reader, sw->from.index)->leaving = true;
+    if (post_ask(e->mail, dest, &leave))
+        return;
+    reader_find_membership(&c->reader, sw->from.index)->leaving = false;
+    fan_end(e->fan, index, END_CUT);
+}
+
+static void on_joined(struct edge *e, const struct answer *a)
+{
+    struct outlet *o = answered_outlet(e, &a->outlet);
+    ASSERT(o != NULL && o->pending != 0);
+    o->pending--;
+    outlet_adopt(o, a);
+    struct asker *c = answered(e, &a->conn);
+    uint32_t index = a->conn.ref.index, outlet = a->outlet.index;
+    if (c == NULL) {
+        drop_segments(e, a);
+        undo_join(e, a);
+        outlet_close_if_unused(e->fan, outlet);
+        return;
+    }
+    if (a->created)
+        gate_room_created(e, c);
+    bool switching = c->switching != NULL;
+    if (outlet_add(e->fan, outlet, index, a->start, switching) != OK) {
+        drop_segments(e, a);
+        undo_join(e, a);
+        outlet_close_if_unused(e->fan, outlet);
+        fan_end(e->fan, index, END_CUT);
+        return;
+    }
+    if (outlet_merge(e->fan, outlet, (enum dialect_id)c->reader.dialect, a->segs, a->seg_count) != OK) {
+        fan_end(e->fan, index, END_CUT);
+        return;
+    }
+    notice_put(e->cx, NOTICE_JOINED, index, 0, NULL, outlet_name(o));
+    if (switching) {
+        switch_go_on(e, index, a);
+        return;
+    }
+    fan_put_payload(e->fan, index, a->payload);
+    if (a->has_gap && reader_open(&c->reader))
+        fan_put_gap(e->fan, index, outlet_name(o), a->gap_from, a->gap_to, "trimmed");
+    if (reader_open(&c->reader))
+        fan_mark_dirty(e->fan, index);
+}
+
+static void on_refused(struct edge *e, const struct answer *a)
+{
+    struct outlet *o = answered_outlet(e, &a->outlet);
+    ASSERT(o != NULL && o->pending != 0);
+    o->pending--;
+    outlet_close_if_unused(e->fan, a->outlet.index);
+    struct asker *c = answered(e, &a->conn);
+    if (c == NULL)
+        return;
+    if (c->switching != NULL) {
+        switching_end(c, e->cx->mem);
+    }
+    fan_put_payload(e->fan, a->conn.ref.index, a->payload);
+    if (a->retry_ms != 0)
+        gate_room_refused(e, a->conn.ref.index, a->retry_ms);
+}
+
+static void switch_finish(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    struct switching *sw = c->switching;
+    c->switching = NULL;
+    fan_put_payload(e->fan, index, str_make((const char *)sw->payload, sw->payload_n));
+    for (uint32_t i = 0; reader_open(&c->reader) && i < c->reader.member_n; i++) {
+        struct membership *m = &reader_memberships(&c->reader)[i];
+        if (!m->held)
+            continue;
+        struct outlet *to = outlet_at(e->fan, m->outlet);
+        m->held = false;
+        if (sw->gap_to != 0)
+            fan_put_gap(e->fan, index, outlet_name(to), sw->gap_from, sw->gap_to, "trimmed");
+    }
+    mem_free(e->cx->mem, sw, sizeof *sw + sw->payload_n);
+    if (reader_open(&c->reader))
+        fan_mark_dirty(e->fan, index);
+}
+
+static void on_left(struct edge *e, const struct answer *a)
+{
+    struct asker *c = answered(e, &a->conn);
+    if (c == NULL || answered_outlet(e, &a->outlet) == NULL)
+        return;
+    uint32_t index = a->conn.ref.index;
+    outlet_keep_rest(e->fan, a->outlet.index, index);
+    if (!reader_open(&c->reader))
+        return;
+    notice_put(e->cx, NOTICE_LEFT, index, 0, c->switching != NULL ? "switched" : "left",
+               outlet_name(outlet_at(e->fan, a->outlet.index)));
+    outlet_remove(e->fan, a->outlet.index, index);
+    outlet_close_if_unused(e->fan, a->outlet.index);
+    if (c->switching != NULL)
+        switch_finish(e, index);
+    else
+        fan_put_payload(e->fan, index, a->payload);
+}
+
+static void on_published(struct edge *e, const struct answer *a)
+{
+    struct asker *c = answered(e, &a->conn);
+    if (c == NULL)
+        return;
+    uint32_t index = a->conn.ref.index;
+    const struct outlet *o = answered_outlet(e, &a->outlet);
+    if (o != NULL && reader_find_membership(&c->reader, a->outlet.index) == NULL)
+        o = NULL;
+    fan_put_ack(e->fan, index, o, a->payload);
+    if (a->skip && o != NULL && reader_open(&c->reader) &&
+        skips_add(&c->reader, e->cx->mem, a->outlet.index, a->start) != OK)
+        fan_end(e->fan, index, END_SLOW); // it sends and sends and never reads
+}
+
+bool edge_answer(struct edge *e, const struct answer *a)
+{
+    struct asker *c = answered(e, &a->conn);
+    uint32_t index = a->conn.ref.index;
+    bool welcomed = false;
+    if (c != NULL) {
+        ASSERT(c->pending != 0);
+        c->pending--;
+        c->exclusive = c->exclusive && c->pending != 0; // only a rename waits for several answers
+    }
+    switch (a->effect) {
+    case EFFECT_NONE:
+        if (c != NULL)
+            fan_put_payload(e->fan, index, a->payload);
+        break;
+    case EFFECT_JOINED:
+        on_joined(e, a);
+        break;
+    case EFFECT_REFUSED:
+        on_refused(e, a);
+        break;
+    case EFFECT_LEFT:
+        on_left(e, a);
+        break;
+    case EFFECT_PUBLISHED:
+        on_published(e, a);
+        break;
+    case EFFECT_REGISTERED:
+    case EFFECT_STRANGER:
+        if (c != NULL)
+            welcomed = edge_on_registered(e, a);
+        break;
+    case EFFECT_RENAMED:
+        if (c != NULL)
+            edge_on_renamed(e, index, a->payload);
+        break;
+    }
+    if (c != NULL && a->reply_lost)
+        fan_end(e->fan, index, END_CUT);
+    if (c != NULL && c->pending == 0)
+        fan_wake(e->fan, index);
+    return welcomed;
+}
+
+void edge_direct(struct edge *e, const struct direct_mail *d)
+{
+    const struct asker *c = answered(e, &d->conn);
+    uint32_t index = d->conn.ref.index;
+    if (c == NULL)
+        return;
+    if (c->reader.out.bytes - c->reader.out.referred > 2 * (uint64_t)e->cx->settings->reply_bytes) {
+        notice_put(e->cx, NOTICE_SLOW_READER, index, WS_CLOSE_TRY_LATER, "directs not read", STR_NONE);
+        fan_end(e->fan, index, END_SLOW);
+        return;
+    }
+    struct event ev = {.type = EV_DIRECT,
+                       .direct = {.type = ENTRY_MESSAGE,
+                                  .time_ms = d->time_ms,
+                                  .user = d->user,
+                                  .session = d->session,
+                                  .name = d->name,
+                                  .data = d->data}};
+    metric_add(&e->cx->metrics->directs, 1);
+    fan_put_event(e->fan, index, &ev);
+}
+
+void edge_evict(struct edge *e, const struct evict_mail *m)
+{
+    if (answered(e, &m->conn) != NULL)
+        fan_end(e->fan, m->conn.ref.index, END_REPLACED);
+}

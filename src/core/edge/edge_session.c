@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who a connection speaks for: the session it gets with its hello, or as a terminal when it is greeted, and gives up when
+// it goes. What it says in between is edge.c's.
+#include "core/edge/edge.h"
+
+#include "base/codec.h"
+#include "core/edge/guest_name.h"
+#include "core/edge/resume.h"
+
+enum { GUEST_CHARS = 10 };
+
+// Somebody new: the strings of *ret are in the buffers.
+struct fresh {
+    char user[6 + GUEST_CHARS];
+    char name[GUEST_NAME_MAX];
+};
+
+static void identity_fresh(struct edge *e, str name, struct fresh *fresh, struct identity *ret)
+{
+    static const char alphabet[32] = "abcdefghijkmnopqrstuvwxyz2345678";
+    uint8_t r[16 + GUEST_CHARS + GUEST_NAME_LUCK];
+    e->cx->host->random(e->cx->host->ctx, r, sizeof r);
+    base64url_encode(r, 16, ret->session);
+    memcpy(fresh->user, "guest-", 6);
+    for (int i = 0; i < GUEST_CHARS; i++)
+        fresh->user[6 + i] = alphabet[r[16 + i] & 31];
+    ret->user = str_make(fresh->user, sizeof fresh->user);
+    ret->name = name.n != 0 ? name : guest_name_make(r + 16 + GUEST_CHARS, fresh->name);
+}
+
+static void put_welcome(struct edge *e, uint32_t index, str id, str token)
+{
+    const struct settings *s = e->cx->settings;
+    const struct session *session = asker_at(e, index)->reader.who.session;
+    struct event ev = {.type = EV_WELCOME,
+                       .id = id,
+                       .session = str_make(session->id, SESSION_ID_LEN),
+                       .user = session_user(session),
+                       .name = session_name(session),
+                       .resume = token,
+                       .heartbeat_s = s->heartbeat_ms / 1000,
+                       .limit_message_bytes = s->message_bytes,
+                       .limit_rooms = s->rooms_per_connection,
+                       .limit_messages_per_s = s->commands_per_s,
+                       .version = s->version};
+    fan_put_event(e->fan, index, &ev);
+}
+
+static void unregister(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    struct register_mail m = {.conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
+                              .user_print = print_str(e->cx, session_user(c->reader.who.session))};
+    c->registered = false;
+    post_copy(e->mail, home_of(e->cx, m.user_print.lo), MAIL_UNREGISTER, &m, sizeof m);
+    metric_sub(&e->cx->metrics->sessions, 1);
+}
+
+// Who it said it is has come to nothing: it may say hello again.
+static void session_drop(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    unregister(e, index);
+    session_free(e->cx->mem, c->reader.who.session);
+    c->reader.who.session = NULL;
+    c->hello_seen = false;
+}
+
+void edge_hello_refused(struct edge *e, uint32_t index, str id)
+{
+    struct problem p = {.code = PROBLEM_UNAVAILABLE,
+                        .text = "The server is out of memory; try again later.",
+                        .retry_ms = 1000};
+    metric_add(&e->cx->metrics->limit_memory, 1);
+    fan_put_problem(e->fan, index, id, &p);
+}
+
+// The session is there and waits for its home to know it.
+static enum err ask_register(struct edge *e, uint32_t index, const struct command *cmd, bool resumed)
+{
+    struct asker *c = asker_at(e, index);
+    struct command hello = {.type = CMD_HELLO, .id = cmd->type == CMD_HELLO ? cmd->id : STR_NONE};
+    c->hello_ms = (uint32_t)e->cx->now_ms;
+    struct ask a = edge_ask_make(e, index, ASK_REGISTER, &hello);
+    a.user_print = print_str(e->cx, a.user);
+    a.session_print = hash_str(e->cx, a.session);
+    a.resumed = resumed;
+    c->pending = 1;
+    c->pending_shard = (uint8_t)home_of(e->cx, a.user_print.lo);
+    c->exclusive = true;
+    if (post_ask(e->mail, c->pending_shard, &a))
+        return OK;
+    c->pending = 0;
+    c->exclusive = false;
+    session_drop(e, index);
+    return ERR_NOMEM;
+}
+
+enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    struct identity who;
+    struct fresh fresh;
+    uint8_t opened[RESUME_TOKEN_MAX];
+    // A token that is not good any more is as none: the welcome names the new session.
+    enum err opening = ERR_NOT_FOUND;
+    if (cmd->resume.n != 0)
+        opening = resume_token_open(e->cx, cmd->resume, opened, &who);
+    if (opening == ERR_NOMEM) // it may be a good one, and its session must not be lost over this
+        return ERR_NOMEM;
+    bool resumed = opening == OK;
+    if (!resumed)
+        identity_fresh(e, cmd->type == CMD_HELLO ? cmd->name : STR_NONE, &fresh, &who);
+    if (!edge_may_ask(e, c, home_of(e->cx, print_str(e->cx, who.user).lo)))
+        return ERR_FULL;
+    struct session *session = session_make(e->cx->mem, who.session, who.user, who.name);
+    if (session == NULL)
+        return ERR_NOMEM;
+    c->reader.who.session = session;
+    c->hello_seen = true;
+    c->hello_implied = cmd->type != CMD_HELLO;
+    c->registered = true;
+    metric_add(&e->cx->metrics->sessions, 1);
+    return ask_register(e, index, cmd, resumed);
+}
+
+bool edge_on_registered(struct edge *e, const struct answer *a)
+{
+    uint32_t index = a->conn.ref.index;
+    struct asker *c = asker_at(e, index);
+    char token[RESUME_TOKEN_MAX];
+    size_t token_n;
+    if (a->effect == EFFECT_STRANGER ||
+        resume_token_make(e->cx, c->reader.who.session, token, &token_n) != OK) {
+        session_drop(e, index);
+        if (c->hello_implied || c->greeting)
+            c->hello_refused = true; // for the command that waits
+        else
+            edge_hello_refused(e, index, a->payload);
+        return false;
+    }
+    if (a->resumed)
+        metric_add(&e->cx->metrics->resumed, 1);
+    notice_put(e->cx, NOTICE_SESSION_STARTED, index, 0, a->resumed ? "resumed" : "new", STR_NONE);
+    put_welcome(e, index, a->payload, str_make(token, token_n));
+    return true;
+}
+
+// --- another name
+
+static void put_renamed(struct edge *e, uint32_t index, str id)
+{
+    const struct session *s = asker_at(e, index)->reader.who.session;
+    char token[RESUME_TOKEN_MAX];
+    size_t token_n;
+    if (resume_token_make(e->cx, s, token, &token_n) != OK) { // what has been done cannot be told
+        fan_end(e->fan, index, END_CUT);
+        return;
+    }
+    struct event ev = {
+        .type = EV_RENAMED, .id = id, .name = session_name(s), .resume = str_make(token, token_n)};
+    fan_put_event(e->fan, index, &ev);
+}
+
+static bool homes_take_mail(const struct edge *e, struct asker *c)
+{
+    for (uint32_t i = 0; i < c->reader.member_n; i++) {
+        uint32_t dest = home_of(e->cx, outlet_at(e->fan, reader_memberships(&c->reader)[i].outlet)->hash);
+        if (!mail_takes(e->mail, dest))
+            return false;
+    }
+    return true;
+}
+
+// All homes at once: the connection waits for all of them, so the order of replies is not in question.
+static void ask_homes(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    uint32_t n = c->reader.member_n;
+    c->pending = (uint16_t)n;
+    c->exclusive = true;
+    for (uint32_t i = 0; i < n; i++) { // the last answer may end the connection, and comes after the last ask
+        const struct outlet *o = outlet_at(e->fan, reader_memberships(&c->reader)[i].outlet);
+        struct ask a = edge_ask_make(e, index, ASK_RENAME, cmd);
+        a.essential = true;
+        a.cmd.room = outlet_name(o);
+        a.room = o->room;
+        a.room_hash = o->hash;
+        c->pending_shard = (uint8_t)home_of(e->cx, o->hash);
+        bool sent = post_ask(e->mail, c->pending_shard, &a);
+        ASSERT(sent); // an essential one always is
+    }
+}
+
+// The session's name changes now, its members' in every room they are in, and the reply comes when all rooms know.
+bool edge_rename(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    if (c->pending != 0 || !homes_take_mail(e, c))
+        return false;
+    struct session *old = c->reader.who.session;
+    struct session *s = session_make(e->cx->mem, old->id, session_user(old), cmd->name);
+    if (s == NULL) {
+        edge_no_memory(e, index, cmd);
+        return true;
+    }
+    c->reader.who.session = s;
+    session_free(e->cx->mem, old);
+    if (c->reader.member_n == 0)
+        put_renamed(e, index, cmd->id);
+    else
+        ask_homes(e, index, cmd);
+    return true;
+}
+
+void edge_on_renamed(struct edge *e, uint32_t index, str id)
+{
+    if (asker_at(e, index)->pending == 0)
+        put_renamed(e, index, id);
+}
+
+void edge_depart(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    bool text = dialect_get((enum dialect_id)c->reader.dialect)->text;
+    while (c->reader.member_n != 0) {
+        struct membership *m = &reader_memberships(&c->reader)[c->reader.member_n - 1];
+        uint32_t outlet = m->outlet;
+        bool leaving = m->leaving;
+        struct outlet *o = outlet_at(e->fan, outlet);
+        struct ask leave = {.type = ASK_LEAVE,
+                            .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
+                            .dialect = c->reader.dialect,
+                            .dropped = true,
+                            .keep_member = !text, // text clients have nothing to come back with
+                            .room = o->room,
+                            .member = REF_NONE,
+                            .room_hash = o->hash,
+                            .user = session_user(c->reader.who.session),
+                            .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
+        if (!leaving && !post_ask(e->mail, home_of(e->cx, o->hash), &leave)) {
+            metric_add(&e->cx->metrics->limit_memory, 1);
+            notice_put(e->cx, NOTICE_MEMORY, index, 0, "a leave", outlet_name(o));
+        }
+        notice_put(e->cx, NOTICE_LEFT, index, 0, "connection closed", outlet_name(o));
+        outlet_remove(e->fan, outlet, index);
+        outlet_close_if_unused(e->fan, outlet);
+    }
+    // The session's bytes stay until the slot is freed: an ask may be looking at them.
+    if (c->registered)
+        unregister(e, index);
+    c->reader.closed = true;
+}
+
+// An address that nobody learns anything from: the terminals of this machine are told apart by their ports.
+static bool peer_is_here(str peer)
+{
+    return str_starts(peer, STR("127.")) || str_starts(peer, STR("[::1]:"));
+}
+
+// Named by its address where that is nobody's business (or the operator's wish), else like every guest.
+static enum err text_hello(struct edge *e, uint32_t index)
+{
+    struct peer room;
+    str peer = who_peer(&asker_at(e, index)->reader.who, &room);
+    bool shown = e->cx->settings->text_show_address || peer_is_here(peer);
+    struct command hello = {.type = CMD_HELLO, .name = shown ? peer : STR_NONE};
+    return edge_hello(e, index, &hello);
+}
+
+// A text client is somebody and somewhere as soon as it is greeted: in rooms.text_room. What it types meanwhile waits.
+bool edge_greet(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    c->greeting = true;
+    if (c->reader.who.session == NULL && !c->hello_refused) {
+        enum err done = text_hello(e, index);
+        if (done != ERR_NOMEM)
+            return false;
+        c->hello_refused = true;
+    }
+    if (c->hello_refused) {
+        fan_end(e->fan, index, END_NO_SESSION);
+        return true;
+    }
+    if (c->pending != 0)
+        return false;
+    struct command join = {
+        .type = CMD_JOIN, .room = e->cx->settings->text_room, .has_history = true, .history = 10};
+    if (join.room.n != 0 && edge_command(e, index, &join) == EDGE_LATER)
+        return false;
+    c->greeting = false;
+    return true;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Two gates for what arrives on a connection, both filled by time passed and not by a timer.
+//
+// The rate gate is for commands: a token bucket in thousandths of a command. A refusal is an error the client can act
+// on (retry_ms); only who keeps pushing regardless is closed.
+//
+// The noise gate is for what says nothing: pings, pongs nobody asked for, fragments without payload, empty lines. A
+// client has few of them, a line of its own for each "too many" is more than they are worth, and limits.commands_per_s
+// is no measure for them: an operator lifts it (0) so that people may talk, not so that one connection may keep a core
+// busy with 65 million empty frames a second. So this gate is a leaking bucket with fixed limits (base/limits.h) in
+// four bytes, wide enough for every honest use, and whoever makes it run over is closed with 1008 at once.
+#include "core/edge/edge.h"
+
+#include "core/common/tick.h"
+#include "wire/ws_frame.h"
+
+enum { VIOLATIONS_MAX = 50, NOISE_PER_TICK = NOISE_PER_S * DEADLINE_TICK_MS / 1000 };
+
+_Static_assert(NOISE_PER_TICK > 0 && NOISE_BURST < UINT16_MAX, "noise is counted in 16 bits, per tick");
+_Static_assert(VIOLATIONS_MAX < UINT8_MAX, "violations are counted in 8 bits");
+
+static struct rate gate_commands_rate(const struct edge *e)
+{
+    return (struct rate){e->cx->settings->commands_per_s, e->cx->settings->commands_burst};
+}
+
+void gate_open(const struct edge *e, struct asker *c)
+{
+    const struct rate commands = gate_commands_rate(e);
+    c->commands = bucket_make(&commands, e->cx->now_ms);
+    c->rooms = bucket_make(&e->cx->settings->rooms_connection, e->cx->now_ms);
+}
+
+bool gate_rate(const struct edge *e, struct asker *c, uint32_t *ret_retry_ms)
+{
+    const struct rate rate = gate_commands_rate(e);
+    if (bucket_fill(&c->commands, &rate, e->cx->now_ms))
+        c->violations = 0;
+    uint32_t wait_ms = bucket_wait_ms(&c->commands, &rate);
+    if (wait_ms != 0) {
+        *ret_retry_ms = wait_ms;
+        return false;
+    }
+    bucket_take(&c->commands, &rate);
+    return true;
+}
+
+static void violated(struct edge *e, uint32_t index, uint8_t *count, enum end why, const char *text)
+{
+    if (!reader_open(&asker_at(e, index)->reader) || ++*count <= VIOLATIONS_MAX)
+        return;
+    notice_put(e->cx, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, text, STR_NONE);
+    fan_end(e->fan, index, why);
+}
+
+void gate_violation(struct edge *e, uint32_t index)
+{
+    metric_add(&e->cx->metrics->limit_rate, 1);
+    violated(e, index, &asker_at(e, index)->violations, END_PUSHING, "went on after rate_limited");
+}
+
+uint32_t gate_rooms_wait_ms(const struct edge *e, struct asker *c)
+{
+    const struct rate *rate = &e->cx->settings->rooms_connection;
+    bucket_fill(&c->rooms, rate, e->cx->now_ms);
+    return bucket_wait_ms(&c->rooms, rate);
+}
+
+void gate_room_created(const struct edge *e, struct asker *c)
+{
+    bucket_take(&c->rooms, &e->cx->settings->rooms_connection);
+    c->room_violations = 0;
+    c->room_waits = false;
+}
+
+// Not by a bucket that is full again: somebody else's rooms may be what there are too many of, and then whoever asks when
+// he was told to is refused again without any fault of his.
+void gate_room_refused(struct edge *e, uint32_t index, uint32_t retry_ms)
+{
+    struct asker *c = asker_at(e, index);
+    bool early = c->room_waits && (int32_t)(c->room_wait_ms - (uint32_t)e->cx->now_ms) > 0;
+    c->room_wait_ms = (uint32_t)e->cx->now_ms + retry_ms;
+    c->room_waits = true;
+    if (early)
+        violated(e, index, &c->room_violations, END_ROOMS, "went on asking for new rooms");
+    else
+        c->room_violations = 0;
+}
+
+bool gate_noise(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    uint16_t tick = (uint16_t)tick_at(e->cx->now_ms);
+    uint32_t leaked = (uint32_t)(uint16_t)(tick - c->noise_tick) * NOISE_PER_TICK;
+    c->noise_tick = tick;
+    c->noise = (uint16_t)(c->noise > leaked ? c->noise - leaked : 0);
+    if (c->noise < NOISE_BURST) {
+        c->noise++;
+        return true;
+    }
+    metric_add(&e->cx->metrics->limit_noise, 1);
+    notice_put(e->cx, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, "frames or lines that say nothing",
+               STR_NONE);
+    fan_end(e->fan, index, END_NOISE);
+    return false;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// gate.h - what a connection may order, and how fast.
+//
+// Thread: the shard's.
+#ifndef PLENUM_CORE_EDGE_GATE_H
+#define PLENUM_CORE_EDGE_GATE_H
+
+#include "core/edge/asker.h"
+
+struct edge;
+
+// Of a new connection: full buckets.
+void gate_open(const struct edge *e, struct asker *c);
+// The rate gate (token bucket, limits.commands_per_s): takes a token, or false and when there will be one.
+bool gate_rate(const struct edge *e, struct asker *c, uint32_t *ret_retry_ms) WARN_UNUSED;
+// Counts a refusal; who goes on regardless is to end.
+void gate_violation(struct edge *e, uint32_t conn);
+// The rate of new rooms of a connection (limits.connection_rooms_created_per_s): whether a join makes one is known at
+// the room's home, so the ask says how long it may make none, and the answer whether it did.
+uint32_t gate_rooms_wait_ms(const struct edge *e, struct asker *c);
+void gate_room_created(const struct edge *e, struct asker *c);
+// A room was not made, and the connection has been told to wait. Who asks again before that, and again, is to end.
+void gate_room_refused(struct edge *e, uint32_t conn, uint32_t retry_ms);
+// The noise gate (NOISE_PER_S, NOISE_BURST): counts something that says nothing. False: that was one too many, and it is
+// to end.
+bool gate_noise(struct edge *e, uint32_t conn);
+
+#endif

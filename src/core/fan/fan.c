@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fan-out's beginning and end, and what it notes for those who decide about connections.
+#include "core/fan/fan.h"
+
+#include "core/fan/pace.h"
+
+// Rooms with readers here: each connection brings at most its rooms; the pool's ceiling guards the memory.
+static uint32_t outlets_max(const struct settings *s)
+{
+    uint64_t n = (uint64_t)s->connections_max * s->rooms_per_connection;
+    uint64_t rooms = (uint64_t)s->rooms_max * s->shard_count;
+    if (n > rooms)
+        n = rooms;
+    return n > (1u << 24) ? 1u << 24 : (uint32_t)n + 1;
+}
+
+static uint32_t dirty_words(const struct settings *s) { return (s->connections_max + 63) / 64; }
+
+enum err fan_init(struct fan *f, struct context *cx, struct mailroom *mail)
+{
+    const struct settings *s = cx->settings;
+    struct mem *mem = cx->mem;
+    *f = (struct fan){.cx = cx, .mail = mail, .lag_look_ms = UINT64_MAX, .plan.conn = UINT32_MAX};
+    slab_init(&f->outlets, mem, sizeof(struct outlet), outlets_max(s));
+    map_init(&f->outlets_by_name, mem);
+    buf_init(&f->encode, mem, 0);
+    f->dirty = mem_zalloc(mem, dirty_words(s) * sizeof *f->dirty);
+    bool made = f->dirty != NULL && working_fit(&f->encode) &&
+                index_list_init(&f->outlets_dirty, mem, outlets_max(s)) == OK &&
+                index_list_init(&f->outlets_settling, mem, outlets_max(s)) == OK &&
+                index_list_init(&f->ends, mem, s->connections_max) == OK &&
+                index_list_init(&f->wakes, mem, s->connections_max) == OK;
+    return made ? OK : ERR_NOMEM;
+}
+
+void fan_deinit(struct fan *f)
+{
+    if (f->cx == NULL)
+        return;
+    struct mem *mem = f->cx->mem;
+    for (uint32_t i = 0; i < f->outlets.high; i++)
+        if (slab_used(&f->outlets, i))
+            outlet_release(f, outlet_at(f, i));
+    slab_deinit(&f->outlets);
+    map_deinit(&f->outlets_by_name);
+    buf_deinit(&f->encode);
+    mem_free(mem, f->dirty, dirty_words(f->cx->settings) * sizeof *f->dirty);
+    struct index_list *lists[] = {&f->outlets_dirty, &f->outlets_settling, &f->ends, &f->wakes};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        index_list_deinit(lists[i], mem);
+}
+
+void fan_tidy(struct fan *f) { working_fit(&f->encode); }
+
+void fan_end(struct fan *f, uint32_t conn, enum end why)
+{
+    struct reader *r = reader_at(f, conn);
+    ASSERT(why != END_NONE);
+    if (!reader_open(r))
+        return;
+    r->end = (uint8_t)why;
+    index_list_push(&f->ends, conn);
+}
+
+void fan_starve(struct fan *f, uint32_t conn, const char *what)
+{
+    if (!reader_open(reader_at(f, conn)))
+        return;
+    metric_add(&f->cx->metrics->limit_memory, 1);
+    notice_put(f->cx, NOTICE_MEMORY, conn, 0, what, STR_NONE);
+    fan_end(f, conn, END_STARVED);
+}
+
+void fan_wake(struct fan *f, uint32_t conn)
+{
+    struct reader *r = reader_at(f, conn);
+    if (r->wake_queued)
+        return;
+    r->wake_queued = true;
+    index_list_push(&f->wakes, conn);
+}
+
+// --- readers
+
+struct membership *reader_memberships(struct reader *r) { return r->member_cap == 0 ? &r->one : r->many; }
+
+struct membership *reader_find_membership(struct reader *r, uint32_t outlet)
+{
+    struct membership *all = reader_memberships(r);
+    for (uint32_t i = 0; i < r->member_n; i++)
+        if (all[i].outlet == outlet)
+            return &all[i];
+    return NULL;
+}
+
+void reader_deinit(struct reader *r, struct mem *m)
+{
+    outq_deinit(&r->out, m);
+    skips_free(r, m);
+    if (r->member_cap != 0)
+        mem_free(m, r->many, r->member_cap * sizeof *r->many);
+    who_deinit(&r->who, m);
+}
+
+// --- checks
+
+static void reader_check(const struct fan *f, uint32_t conn)
+{
+    struct reader *r = reader_at(f, conn);
+    ASSERT(!r->closed || r->member_n == 0);
+    ASSERT(!r->gone || (r->closed && !r->blocked));
+    for (uint32_t i = 0; i < r->member_n; i++) {
+        const struct membership *m = &reader_memberships(r)[i];
+        ASSERT(outlet_at(f, m->outlet)->cursors[m->slot].conn == conn);
+    }
+    outq_check(&r->out);
+}
+
+void fan_check(const struct fan *f)
+{
+    for (uint32_t i = 0; i < f->outlets.high; i++)
+        if (slab_used(&f->outlets, i))
+            outlet_check(f, i);
+    for (uint32_t i = 0; i < f->cx->conns->high; i++)
+        if (slab_used(f->cx->conns, i))
+            reader_check(f, i);
+    slab_check(&f->outlets);
+    ASSERT(f->plan.conn == UINT32_MAX);
+}

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fan-out. Announcing, marking and writing are three steps: the home says once per turn how far the log has come;
+// the flush walks the dense cursors and sets a bit per reader that is behind; the driver then pulls each dirty
+// connection once and writes from its cursors to the heads, over all of its rooms (plan.c).
+//
+// Trimming comes when the next turn begins. Those who are still behind then are of two kinds: whose socket is full, and
+// whose turn has not come, as the driver writes to a limited number of connections per turn. Only at the cost of the
+// former is anything dropped that was not read; an outlet with readers of the latter kind is looked at again in the
+// next turn. (Rejected: to trim only after the driver has been through all dirty connections: in a big room that is
+// written to all the time this may never be the case, and slow readers would cost memory without bound.)
+#include "core/fan/fan.h"
+#include "core/fan/pace.h"
+#include "wire/ws_frame.h"
+
+enum { TRIM_DELAY_MS = 100, LAG_LOOK_MS = 1000 };
+
+static bool outlet_eq(const void *ctx, uint32_t value, const void *key)
+{
+    return str_eq(outlet_name(outlet_at(ctx, value)), *(const str *)key);
+}
+
+uint32_t outlet_find(const struct fan *f, str name, uint64_t hash)
+{
+    return map_find(&f->outlets_by_name, hash, outlet_eq, f, &name);
+}
+
+uint32_t outlet_open(struct fan *f, str name, uint64_t hash)
+{
+    uint32_t index = outlet_find(f, name, hash);
+    if (index != MAP_NONE)
+        return index;
+    index = slab_alloc(&f->outlets);
+    if (index == SLAB_NONE)
+        return SLAB_NONE;
+    struct outlet *o = outlet_at(f, index);
+    *o = (struct outlet){.hash = hash, .room = REF_NONE, .name_n = (uint8_t)name.n};
+    o->name = mem_alloc(f->cx->mem, name.n);
+    if (o->name == NULL || map_insert(&f->outlets_by_name, hash, index) != OK) {
+        mem_free(f->cx->mem, o->name, name.n);
+        slab_free(&f->outlets, index);
+        return SLAB_NONE;
+    }
+    memcpy(o->name, name.p, name.n);
+    metric_add(&f->cx->metrics->outlets, 1);
+    return index;
+}
+
+void outlet_release(struct fan *f, struct outlet *o)
+{
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        chain_deinit(&o->chains[d], f->cx->mem);
+    mem_free(f->cx->mem, o->cursors, o->cap * sizeof *o->cursors);
+    mem_free(f->cx->mem, o->name, o->name_n);
+}
+
+void outlet_close_if_unused(struct fan *f, uint32_t index)
+{
+    struct outlet *o = outlet_at(f, index);
+    if (o->n != 0 || o->pending != 0)
+        return;
+    if (o->dirty)
+        index_list_drop(&f->outlets_dirty, index);
+    if (o->settling)
+        index_list_drop(&f->outlets_settling, index);
+    map_remove(&f->outlets_by_name, o->hash, index);
+    outlet_release(f, o);
+    slab_free(&f->outlets, index);
+    metric_sub(&f->cx->metrics->outlets, 1);
+}
+
+static enum err membership_room(struct fan *f, struct reader *c)
+{
+    if (c->member_n < (c->member_cap == 0 ? 1 : c->member_cap))
+        return OK;
+    uint16_t cap = (uint16_t)(c->member_cap == 0 ? 4 : c->member_cap * 2);
+    size_t old = c->member_cap * sizeof *c->many;
+    struct membership *many =
+        mem_realloc(f->cx->mem, c->member_cap == 0 ? NULL : c->many, old, cap * sizeof *many);
+    if (many == NULL)
+        return ERR_NOMEM;
+    if (c->member_cap == 0)
+        many[0] = c->one; // `one` and `many` share their place
+    c->many = many;
+    c->member_cap = cap;
+    return OK;
+}
+
+enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next, bool held)
+{
+    struct outlet *o = outlet_at(f, index);
+    struct reader *c = reader_at(f, conn);
+    if (membership_room(f, c) != OK)
+        return ERR_NOMEM;
+    if (o->n == o->cap) {
+        uint32_t cap = o->cap == 0 ? 2 : o->cap < 1024 ? o->cap * 2 : o->cap + o->cap / 4;
+        struct cursor *v = mem_realloc(f->cx->mem, o->cursors, o->cap * sizeof *v, cap * sizeof *v);
+        if (v == NULL)
+            return ERR_NOMEM;
+        o->cursors = v;
+        o->cap = cap;
+    }
+    reader_memberships(c)[c->member_n++] =
+        (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
+    o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .next = next};
+    o->readers[c->dialect]++;
+    metric_add(&f->cx->metrics->memberships, 1);
+    return OK;
+}
+
+void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
+{
+    struct outlet *o = outlet_at(f, index);
+    struct reader *c = reader_at(f, conn);
+    struct membership *m = reader_find_membership(c, index);
+    ASSERT(m != NULL && o->cursors[m->slot].conn == conn);
+    uint32_t slot = m->slot, dialect = o->cursors[slot].dialect;
+    if (o->cursors[slot].next <= o->head)
+        outlet_mark_settling(f, index); // what was kept for it may go
+    if (c->paced)
+        fan_wake(f, conn);
+    *m = reader_memberships(c)[--c->member_n];
+    skips_forget(c, index);
+    if (slot != --o->n) {
+        o->cursors[slot] = o->cursors[o->n];
+        reader_find_membership(reader_at(f, o->cursors[slot].conn), index)->slot = slot & MEMBERSHIP_SLOT_MAX;
+    }
+    if (o->cap >= 16 && o->n < o->cap / 4) {
+        struct cursor *v = mem_realloc(f->cx->mem, o->cursors, o->cap * sizeof *v, o->cap / 2 * sizeof *v);
+        o->cap = v != NULL ? o->cap / 2 : o->cap;
+        o->cursors = v != NULL ? v : o->cursors;
+    }
+    if (--o->readers[dialect] == 0)
+        chain_deinit(&o->chains[dialect], f->cx->mem);
+    metric_sub(&f->cx->metrics->memberships, 1);
+}
+
+enum err outlet_merge(struct fan *f, uint32_t index, enum dialect_id d, struct segment **segs, uint32_t n)
+{
+    struct outlet *o = outlet_at(f, index);
+    enum err e = OK;
+    for (uint32_t i = n; i-- > 0;) { // newest first: a failure must not leave a hole
+        if (e == OK)
+            e = chain_merge(&o->chains[d], f->cx->mem, segs[i]);
+        if (e != OK)
+            segment_unref(f->cx->mem, segs[i]);
+    }
+    return e;
+}
+
+void outlet_mark_settling(struct fan *f, uint32_t index)
+{
+    struct outlet *o = outlet_at(f, index);
+    if (o->settling)
+        return;
+    o->settling = true;
+    index_list_push(&f->outlets_settling, index);
+}
+
+// Memory for a new segment is out: readers of this track cannot get the entries. Start over after the hole; they
+// are told a gap.
+static void outlet_lose_track(struct fan *f, struct outlet *o, uint8_t d, struct segment *seg)
+{
+    notice_put(f->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a room's log segment", outlet_name(o));
+    metric_add(&f->cx->metrics->limit_memory, 1);
+    chain_deinit(&o->chains[d], f->cx->mem);
+    segment_unref(f->cx->mem, seg);
+}
+
+bool outlet_waits(const struct fan *f, const struct outlet *o)
+{
+    return o->busy && f->cx->now_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
+}
+
+static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t since_ns)
+{
+    struct outlet *o = outlet_at(f, index);
+    if (head <= o->head)
+        return;
+    o->head = head;
+    if (o->n == 0)
+        return;
+    if (o->since_ns == 0)
+        o->since_ns = since_ns;
+    if (o->dirty)
+        return;
+    o->dirty = true;
+    o->flush_at_ms = f->cx->now_ms + f->cx->settings->flush_interval_ms;
+    if (outlet_waits(f, o) && o->flush_at_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS)
+        o->flush_at_ms = o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
+    index_list_push(&f->outlets_dirty, index);
+}
+
+void fan_advance(struct fan *f, struct advance *a)
+{
+    struct outlet *o = slab_get(&f->outlets, a->outlet.index, a->outlet.gen);
+    if (o == NULL)
+        return; // the last reader left meanwhile; mail_discard drops the references
+    bool lost[DIALECT_COUNT] = {false};
+    for (uint32_t i = 0; i < a->seg_count;
+         i++) { // each track's newest first: behind a loss only older ones come
+        uint8_t d = a->segs[i].track;
+        if (o->readers[d] == 0 || lost[d]) {
+            segment_unref(f->cx->mem, a->segs[i].seg);
+        } else if (chain_merge(&o->chains[d], f->cx->mem, a->segs[i].seg) != OK) {
+            outlet_lose_track(f, o, d, a->segs[i].seg);
+            lost[d] = true;
+        }
+    }
+    a->seg_count = 0;
+    outlet_grown(f, a->outlet.index, a->head, a->since_ns);
+}
+
+static void outlet_flush(struct fan *f, struct outlet *o)
+{
+    o->busy = o->head - o->flushed_head >= OUTLET_BUSY_ENTRIES;
+    o->flushed_ms = f->cx->now_ms;
+    o->flushed_head = o->head;
+    for (uint32_t i = 0; i < o->n; i++)
+        if (o->cursors[i].next <= o->head)
+            fan_mark_dirty(f, o->cursors[i].conn);
+}
+
+void fan_flush(struct fan *f)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < f->outlets_dirty.n; i++) {
+        uint32_t index = f->outlets_dirty.v[i];
+        struct outlet *o = outlet_at(f, index);
+        if (o->flush_at_ms > f->cx->now_ms) {
+            f->outlets_dirty.v[kept++] = index;
+            continue;
+        }
+        outlet_flush(f, o);
+        o->dirty = false;
+        outlet_mark_settling(f, index);
+    }
+    f->outlets_dirty.n = kept;
+}
+
+// Where its readers stand: the slowest of all, and the slowest of those whose socket is not full.
+struct standing {
+    uint64_t slowest, waiting;
+};
+
+static struct standing outlet_standing(const struct fan *f, const struct outlet *o)
+{
+    struct standing at = {o->head + 1, o->head + 1};
+    for (uint32_t i = 0; i < o->n; i++) {
+        uint64_t next = o->cursors[i].next;
+        if (next < at.slowest)
+            at.slowest = next;
+        if (next < at.waiting && !reader_at(f, o->cursors[i].conn)->blocked)
+            at.waiting = next;
+    }
+    return at;
+}
+
+// Readers that lost entries to the lag limit, where the policy is to part from them.
+static void outlet_disconnect_slow(struct fan *f, const struct outlet *o)
+{
+    for (uint32_t i = 0; i < o->n; i++) {
+        const struct cursor *cur = &o->cursors[i];
+        const struct chain *c = &o->chains[cur->dialect];
+        if (c->n == 0 || cur->next >= c->segs[0]->first || !reader_open(reader_at(f, cur->conn)))
+            continue;
+        notice_put(f->cx, NOTICE_SLOW_READER, cur->conn, WS_CLOSE_TRY_LATER, "disconnected", outlet_name(o));
+        fan_end(f, cur->conn, END_SLOW);
+    }
+}
+
+// Drops what is beyond the lag limit, as far as only readers with full sockets still need it. *ret_crowded: more would
+// have to go, and others have not been offered it yet.
+static bool chain_force(struct fan *f, const struct outlet *o, struct chain *c, uint64_t waiting,
+                        bool *ret_crowded)
+{
+    bool forced = false;
+    // Only what was flushed counts as lag.
+    while (c->n > 1 && c->segs[1]->first <= o->flushed_head + 1 &&
+           c->bytes - chain_last(c)->cap > f->cx->settings->lag_bytes) {
+        if (c->segs[1]->first > waiting) {
+            *ret_crowded = true;
+            break;
+        }
+        chain_trim(c, f->cx->mem, c->segs[1]->first);
+        forced = true;
+    }
+    return forced;
+}
+
+static void lag_note(struct fan *f, struct outlet *o, uint64_t lag)
+{
+    o->lag = lag < UINT32_MAX ? (uint32_t)lag : UINT32_MAX;
+    uint64_t gauge = metric_get(&f->cx->metrics->lag_entries_max);
+    if (o->lag <= gauge)
+        return;
+    if (gauge == 0)
+        f->lag_look_ms = f->cx->now_ms + LAG_LOOK_MS;
+    metric_set(&f->cx->metrics->lag_entries_max, o->lag);
+}
+
+// Drops segments all readers are past, and those beyond the lag limit.
+static void outlet_trim(struct fan *f, uint32_t index)
+{
+    struct outlet *o = outlet_at(f, index);
+    struct standing at = outlet_standing(f, o);
+    bool forced = false, crowded = false;
+    lag_note(f, o, o->head + 1 - at.slowest);
+    for (int d = 0; d < DIALECT_COUNT; d++) {
+        chain_trim(&o->chains[d], f->cx->mem, at.slowest);
+        forced |= chain_force(f, o, &o->chains[d], at.waiting, &crowded);
+    }
+    if (at.waiting <= o->flushed_head)
+        outlet_mark_settling(f, index);
+    if (crowded != o->crowded)
+        pace_report(f, index, crowded);
+    if (forced && f->cx->settings->slow_policy == SLOW_DISCONNECT)
+        outlet_disconnect_slow(f, o);
+}
+
+// The gauge rises at once (lag_note) and falls here, as finding the most of what is left means a look at all.
+static void lag_look(struct fan *f)
+{
+    if (f->cx->now_ms < f->lag_look_ms)
+        return;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < f->outlets.high; i++)
+        if (slab_used(&f->outlets, i) && outlet_at(f, i)->lag > most)
+            most = outlet_at(f, i)->lag;
+    metric_set(&f->cx->metrics->lag_entries_max, most);
+    f->lag_look_ms = most == 0 ? UINT64_MAX : f->cx->now_ms + LAG_LOOK_MS;
+}
+
+void fan_trim(struct fan *f)
+{
+    for (uint32_t i = f->outlets_settling.n; i-- > 0;) {
+        uint32_t index = f->outlets_settling.v[i];
+        outlet_at(f, index)->settling = false;
+        f->outlets_settling.v[i] = f->outlets_settling.v[--f->outlets_settling.n];
+        outlet_trim(f, index); // which may put it at the end again
+    }
+    lag_look(f);
+}
+
+// Whose writes this turn made are those that are to be trimmed in the next one.
+void fan_on_written(struct fan *f, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < f->outlets_settling.n; i++) {
+        struct outlet *o = outlet_at(f, f->outlets_settling.v[i]);
+        if (o->since_ns == 0 || o->dirty)
+            continue;
+        time_add(&f->cx->metrics->publish, now_ns > o->since_ns ? (now_ns - o->since_ns) / 1000 : 0);
+        o->since_ns = 0;
+    }
+}
+
+uint64_t fan_due_ms(const struct fan *f)
+{
+    uint64_t due = f->lag_look_ms;
+    if (f->outlets_settling.n != 0 && f->cx->now_ms + TRIM_DELAY_MS < due)
+        due = f->cx->now_ms + TRIM_DELAY_MS;
+    for (uint32_t i = 0; i < f->outlets_dirty.n; i++) {
+        uint64_t flush = outlet_at(f, f->outlets_dirty.v[i])->flush_at_ms;
+        if (flush < due)
+            due = flush;
+    }
+    return due;
+}
+
+void outlet_check(const struct fan *f, uint32_t index)
+{
+    const struct outlet *o = outlet_at(f, index);
+    ASSERT(o->n != 0 || o->pending != 0);
+    uint32_t readers[DIALECT_COUNT] = {0};
+    for (uint32_t i = 0; i < o->n; i++) {
+        struct reader *c = reader_at(f, o->cursors[i].conn);
+        const struct membership *m = reader_find_membership(c, index);
+        ASSERT(m != NULL && m->slot == i && c->dialect == o->cursors[i].dialect);
+        ASSERT(!c->closed);
+        readers[c->dialect]++;
+    }
+    ASSERT(!o->crowded || o->settling);
+    for (int d = 0; d < DIALECT_COUNT; d++) {
+        ASSERT(readers[d] == o->readers[d]);
+        ASSERT(readers[d] != 0 || o->chains[d].n == 0);
+        for (uint32_t i = 1; i < o->chains[d].n; i++)
+            ASSERT(o->chains[d].segs[i - 1]->first < o->chains[d].segs[i]->first);
+    }
+}

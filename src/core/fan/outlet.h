@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// outlet.h - a room as one shard with members in it sees it: the segments to read from and a cursor per reader.
+//
+//     cursors: [conn next][conn next][conn next]...      16 bytes each, dense, walked once per flush
+//     chains:  JSON [seg][seg][seg]   text [seg]         only tracks that have readers here
+//                        ^ next    ^ head
+//
+// The home announces a new head and new segments once per turn (fan_advance); at the end of the turn every
+// reader with next <= head is marked dirty, and the driver writes to so many of them per turn as its budget allows, the
+// others in the turns that follow. A reader that lags costs its cursor and keeps segments alive.
+//
+// Who is slow: a reader that was offered a write and whose socket did not take all of it (it is `blocked`). It keeps
+// segments alive up to settings.lag_bytes per track; beyond that the oldest go and the room's policy strikes. A reader
+// whose turn to be written to has not come is not slow: what it has yet to be offered stays, however much that is. What
+// bounds it is fan/pace.h: a room with more than lag_bytes of it takes no more publishes until they have been served.
+//
+// A busy outlet (OUTLET_BUSY_ENTRIES or more in its last flush) is flushed at most every OUTLET_BUSY_INTERVAL_MS: a
+// room in which 200 talk at once then takes 0.04 us per delivery instead of 0.06, and its messages arrive no later,
+// because they are not queued behind as many writes (docs/PERFORMANCE.md). A quiet room never waits.
+//
+// Invariants (outlet_check)
+//   1. cursors[i] is the membership slot i of its connection, and back
+//   2. next <= head + 1, or the entry at `next` is on its way (joined, not announced yet)
+//   3. a chain holds all entries from its first to head, when its track has readers; else it is empty
+//   4. an outlet without cursors and without pending joins does not exist
+//   5. a crowded outlet is settling: it is looked at in every turn
+//
+// Thread: the shard's. Home's own readers are behind an outlet too: there is one way to fan out.
+#ifndef PLENUM_CORE_OUTLET_H
+#define PLENUM_CORE_OUTLET_H
+
+#include "core/log/chain.h"
+#include "core/mail/post.h"
+
+struct fan;
+struct reader;
+
+enum { OUTLET_BUSY_ENTRIES = 16, OUTLET_BUSY_INTERVAL_MS = 2 };
+
+struct cursor {
+    uint32_t conn;
+    uint32_t dialect;
+    uint64_t next; // offset of the next entry to write
+};
+
+struct outlet {
+    uint64_t hash;   // of the name; home = hash mod shards
+    struct ref room; // at home, once joined
+    uint64_t head;
+    struct chain chains[DIALECT_COUNT];
+    uint32_t readers[DIALECT_COUNT]; // cursors by dialect
+    struct cursor *cursors;
+    uint32_t n, cap;
+    uint32_t pending;      // joins on their way
+    uint32_t lag;          // entries that the slowest reader was behind when this was trimmed last
+    uint64_t flush_at_ms;  // while dirty
+    uint64_t flushed_ms;   // when it was flushed last,
+    uint64_t flushed_head; // how far,
+    uint64_t since_ns;     // append of the oldest entry that is not written; 0 = none, or measured already
+    bool busy;             // and whether that carried many entries
+    bool dirty;            // in the shard's list of outlets to flush
+    bool settling;         // in the list of outlets to trim
+    bool crowded;          // more than lag_bytes wait for readers who have not been served; the home knows
+    bool hold;             // so says the home of some shard: publishes wait
+    char epoch[EPOCH_LEN];
+    uint8_t name_n;
+    char *name;
+};
+
+static inline str outlet_name(const struct outlet *o) { return (str){o->name, o->name_n}; }
+
+// The outlet of a room, made on demand (SLAB_NONE when memory is out). Does not hold it alive by itself.
+uint32_t outlet_open(struct fan *f, str name, uint64_t hash);
+uint32_t outlet_find(const struct fan *f, str name, uint64_t hash);
+// Frees it if nothing needs it.
+void outlet_close_if_unused(struct fan *f, uint32_t index);
+// Frees what it holds.
+void outlet_release(struct fan *f, struct outlet *o);
+// A reader from offset `next` on. ERR_NOMEM; the connection's membership was made on OK.
+enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next, bool held) WARN_UNUSED;
+// What the reader has not been sent yet goes to its own queue, so that nothing of the room comes after what is queued next
+// (leave.c). However much it is: it is referred to, not copied.
+void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn);
+// Removes the connection's cursor and membership.
+void outlet_remove(struct fan *f, uint32_t index, uint32_t conn);
+// Segments of one track that came with a join. Takes the references.
+enum err outlet_merge(struct fan *f, uint32_t index, enum dialect_id d, struct segment **segs,
+                      uint32_t n) WARN_UNUSED;
+// True if what is announced to it now is written a little later; a reply to one of its readers may wait for that.
+bool outlet_waits(const struct fan *f, const struct outlet *o);
+// To be trimmed when the next turn begins.
+void outlet_mark_settling(struct fan *f, uint32_t index);
+void outlet_check(const struct fan *f, uint32_t index);
+
+#endif

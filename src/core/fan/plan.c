@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What to write on a connection: its own queue first, then the entries of each of its rooms from its cursor to the
+// head, as runs of segment bytes. One call plans, the next settles what the socket took.
+//
+// A cursor moves by whole entries only. Where the socket took half of one, the other half goes to the front of the
+// connection's own queue (with a reference on the segment) and the cursor stands behind it: so a gap, a leave or a
+// trimmed segment can never cut a frame in two.
+#include "core/fan/fan.h"
+
+void fan_mark_dirty(struct fan *f, uint32_t index)
+{
+    uint64_t bit = 1ull << (index & 63);
+    uint64_t *word = &f->dirty[index >> 6];
+    if (*word & bit)
+        return;
+    *word |= bit;
+    f->dirty_n++;
+}
+
+static void clear_dirty(struct fan *f, uint32_t index)
+{
+    f->dirty[index >> 6] &= ~(1ull << (index & 63));
+    f->dirty_n--;
+}
+
+bool fan_is_dirty(const struct fan *f, uint32_t index) { return f->dirty[index >> 6] >> (index & 63) & 1; }
+
+void fan_clear_dirty(struct fan *f, uint32_t index)
+{
+    if (fan_is_dirty(f, index))
+        clear_dirty(f, index);
+}
+
+bool fan_pull_dirty(struct fan *f, uint32_t *ret_conn)
+{
+    uint32_t words = (f->cx->conns->high + 63) / 64;
+    while (f->dirty_n != 0) {
+        if (f->dirty_from >= words)
+            f->dirty_from = 0;
+        uint64_t word = f->dirty[f->dirty_from];
+        if (word == 0) {
+            f->dirty_from++;
+            continue;
+        }
+        uint32_t index = f->dirty_from * 64 + (uint32_t)__builtin_ctzll(word);
+        clear_dirty(f, index);
+        if (!slab_used(f->cx->conns, index))
+            continue;
+        const struct reader *c = reader_at(f, index);
+        if (c->blocked || c->gone)
+            continue;
+        *ret_conn = index;
+        return true;
+    }
+    f->dirty_from = 0;
+    return false;
+}
+
+// Announces entries that are gone, and moves the cursor behind the hole.
+static void announce_gap(struct fan *f, uint32_t index, struct outlet *o, struct cursor *cur, uint64_t first)
+{
+    uint64_t from = cur->next;
+    notice_put(f->cx, NOTICE_SLOW_READER, index, 0, "gap", outlet_name(o));
+    cur->next = first;
+    fan_put_gap(f, index, outlet_name(o), from, first - 1, "slow");
+}
+
+static void announce_gaps(struct fan *f, uint32_t index)
+{
+    struct reader *c = reader_at(f, index);
+    for (uint32_t i = 0; i < c->member_n && reader_open(c); i++) {
+        struct membership *m = &reader_memberships(c)[i];
+        struct outlet *o = outlet_at(f, m->outlet);
+        struct cursor *cur = &o->cursors[m->slot];
+        if (m->held || cur->next > o->head)
+            continue;
+        const struct chain *chain = &o->chains[c->dialect];
+        uint64_t first = chain->n != 0 ? chain->segs[0]->first : o->head + 1;
+        if (cur->next < first)
+            announce_gap(f, index, o, cur, first);
+    }
+}
+
+// Entries from..to of one outlet as spans; false when there is no more room for spans.
+static bool plan_run(struct fan *f, struct outlet *o, struct cursor *cur, uint64_t from, uint64_t to,
+                     uint64_t next_after, struct span spans[SPANS_MAX], size_t *n)
+{
+    const struct chain *chain = &o->chains[cur->dialect];
+    for (uint32_t i = chain_find(chain, from); from <= to; i++) {
+        if (*n == SPANS_MAX || f->plan.n == SPANS_MAX)
+            return false;
+        const struct segment *s = chain->segs[i];
+        uint64_t last =
+            i + 1 < chain->n && chain->segs[i + 1]->first <= to ? chain->segs[i + 1]->first - 1 : to;
+        uint32_t start = segment_start(s, from);
+        uint32_t bytes = segment_end(s, last) - start;
+        spans[(*n)++] = (struct span){s->data + start, bytes};
+        f->plan.items[f->plan.n++] = (struct plan_item){.cursor = cur,
+                                                        .seg = chain->segs[i],
+                                                        .from = from,
+                                                        .to = last,
+                                                        .next_after = last == to ? next_after : last + 1,
+                                                        .bytes = bytes};
+        from = last + 1;
+    }
+    return true;
+}
+
+static bool plan_membership(struct fan *f, struct reader *c, struct membership *m,
+                            struct span spans[SPANS_MAX], size_t *n)
+{
+    struct outlet *o = outlet_at(f, m->outlet);
+    struct cursor *cur = &o->cursors[m->slot];
+    uint64_t from = cur->next;
+    while (from <= o->head) {
+        const struct skip *s = skips_at(c, m->outlet, cur->next);
+        while (s != NULL && (s->outlet != m->outlet || s->to < from)) // runs planned already in this call
+            s = s + 1 < c->skips->v + c->skips->n ? s + 1 : NULL;
+        if (s == NULL || s->from > o->head)
+            return plan_run(f, o, cur, from, o->head, o->head + 1, spans, n);
+        uint64_t after = s->to + 1;
+        if (s->from > from && !plan_run(f, o, cur, from, s->from - 1, after, spans, n))
+            return false;
+        if (from == cur->next && s->from <= from)
+            cur->next = after; // nothing to write before it
+        from = after;
+    }
+    return true;
+}
+
+size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
+{
+    ASSERT(f->plan.conn == UINT32_MAX);
+    struct reader *c = reader_at(f, index);
+    announce_gaps(f, index);
+    size_t n = 0;
+    f->plan.conn = index;
+    f->plan.n = 0;
+    f->plan.own_bytes = 0;
+    if (c->gone)
+        return 0;
+    const struct out_node *node = c->out.head;
+    for (; node != NULL && n < SPANS_MAX; node = node->next) {
+        spans[n++] = (struct span){node->p, node->left};
+        f->plan.own_bytes += node->left;
+    }
+    if (node != NULL || !reader_open(c))
+        return n;
+    for (uint32_t i = 0; i < c->member_n; i++) {
+        struct membership *m = &reader_memberships(c)[i];
+        if (!m->held && !plan_membership(f, c, m, spans, &n))
+            break;
+    }
+    return n;
+}
+
+// The socket took n bytes of an item: whole entries count, the rest of a split one goes to the front of the queue.
+static enum err settle_part(struct fan *f, struct reader *c, const struct plan_item *it, size_t n,
+                            uint64_t *delivered)
+{
+    uint32_t pos = segment_start(it->seg, it->from) + (uint32_t)n;
+    uint64_t low = it->from, high = it->to; // find the entry that holds byte pos
+    while (low < high) {
+        uint64_t mid = low + (high - low) / 2;
+        if (segment_end(it->seg, mid) <= pos)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    *delivered += low - it->from;
+    it->cursor->next = low;
+    if (pos == segment_start(it->seg, low))
+        return OK;
+    str rest = {(const char *)it->seg->data + pos, segment_end(it->seg, low) - pos};
+    if (outq_push_front(&c->out, f->cx->mem, it->seg, rest) != OK)
+        return ERR_NOMEM;
+    it->cursor->next = low == it->to ? it->next_after : low + 1;
+    return OK;
+}
+
+static bool has_output(struct fan *f, struct reader *c)
+{
+    if (c->out.head != NULL)
+        return true;
+    if (!reader_open(c))
+        return false;
+    for (uint32_t i = 0; i < c->member_n; i++) {
+        const struct membership *m = &reader_memberships(c)[i];
+        const struct outlet *o = outlet_at(f, m->outlet);
+        if (!m->held && o->cursors[m->slot].next <= o->head)
+            return true;
+    }
+    return false;
+}
+
+static void settle_plan(struct fan *f, uint32_t index, size_t n)
+{
+    struct reader *c = reader_at(f, index);
+    size_t own = n < f->plan.own_bytes ? n : f->plan.own_bytes;
+    outq_advance(&c->out, f->cx->mem, own);
+    n -= own;
+    uint64_t delivered = 0;
+    for (size_t i = 0; i < f->plan.n && n > 0; i++) {
+        const struct plan_item *it = &f->plan.items[i];
+        if (n < it->bytes) {
+            if (settle_part(f, c, it, n, &delivered) != OK)
+                fan_end(f, index, END_CUT);
+            break;
+        }
+        n -= it->bytes;
+        it->cursor->next = it->next_after;
+        delivered += it->to - it->from + 1;
+    }
+    if (delivered != 0)
+        metric_add(&f->cx->metrics->deliveries, delivered);
+}
+
+void fan_settle(struct fan *f, uint32_t index, size_t n, bool blocked)
+{
+    ASSERT(f->plan.conn == index);
+    struct reader *c = reader_at(f, index);
+    f->plan.conn = UINT32_MAX;
+    if (n != 0) {
+        metric_add(&f->cx->metrics->writes, 1);
+        metric_add(&f->cx->metrics->bytes_out, n);
+        settle_plan(f, index, n);
+    }
+    if (c->gone)
+        return;
+    skips_tidy(f, c);
+    if (blocked) {
+        c->blocked = true;
+        metric_add(&f->cx->metrics->writes_blocked, 1);
+        metric_add(&f->cx->metrics->blocked, 1);
+    } else if (has_output(f, c)) {
+        fan_mark_dirty(f, index);
+    }
+}
+
+void fan_on_writable(struct fan *f, uint32_t index)
+{
+    struct reader *c = reader_at(f, index);
+    if (!c->blocked)
+        return;
+    c->blocked = false;
+    metric_sub(&f->cx->metrics->blocked, 1);
+    fan_mark_dirty(f, index);
+    for (uint32_t i = 0; i < c->member_n; i++) // what was kept for it may go when it has caught up
+        outlet_mark_settling(f, reader_memberships(c)[i].outlet);
+}
+
+void fan_gone(struct fan *f, uint32_t index)
+{
+    struct reader *c = reader_at(f, index);
+    ASSERT(c->closed);
+    c->gone = true;
+    if (!c->blocked)
+        return;
+    c->blocked = false;
+    metric_sub(&f->cx->metrics->blocked, 1);
+}

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asks at the shard that decides about a room: joins, leaves, publishes. Nothing about it is decided anywhere else.
+//
+#include "core/home/home.h"
+
+#include "core/common/who.h"
+
+void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev)
+{
+    ans->conn = a->conn;
+    ans->dialect = a->dialect;
+    if (ev != NULL) {
+        buf_reset(&h->reply, SEGMENT_BYTES_MAX);
+        dialect_get((enum dialect_id)a->dialect)->encode_event(&h->reply, ev, h->cx->utc_offset_s);
+        ans->reply_lost = !buf_ok(&h->reply);
+        if (buf_ok(&h->reply))
+            ans->payload = buf_str(&h->reply);
+        else
+            metric_add(&h->cx->metrics->limit_memory, 1);
+    }
+    post_answer(h->mail, ans);
+}
+
+void home_answer_problem(struct home *h, const struct ask *a, enum effect effect, const struct problem *p)
+{
+    struct answer ans = {.effect = effect, .outlet = a->outlet, .retry_ms = p->retry_ms};
+    struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
+    metric_add(&h->cx->metrics->errors[p->code], 1);
+    notice_put_user(h->cx, NOTICE_COMMAND_ERROR, problem_name(p->code), a->user, a->session, a->cmd.room);
+    home_answer_event(h, a, &ans, &ev);
+}
+
+void home_answer_room_problem(struct home *h, const struct ask *a, enum effect effect, enum problem_code code,
+                              const char *text)
+{
+    struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = a->cmd.room};
+    home_answer_problem(h, a, effect, &p);
+}
+
+void home_answer_no_memory(struct home *h, const struct ask *a, enum effect effect)
+{
+    metric_add(&h->cx->metrics->limit_memory, 1);
+    home_answer_room_problem(h, a, effect, PROBLEM_UNAVAILABLE,
+                             "The server is out of memory; try again later.");
+}
+
+static uint32_t asked_room(const struct home *h, const struct ask *a)
+{
+    if (a->room.index != UINT32_MAX)
+        return slab_get(&h->rooms, a->room.index, a->room.gen) != NULL ? a->room.index : MAP_NONE;
+    return room_find(h, a->cmd.room, a->room_hash);
+}
+
+// The asker's place in a room; false (and answered) if it has none.
+static bool asked_member(struct home *h, const struct ask *a, uint32_t *ret_room, uint32_t *ret_member)
+{
+    *ret_room = asked_room(h, a);
+    *ret_member = *ret_room == MAP_NONE ? MAP_NONE : member_find(h, room_at(h, *ret_room), a->user);
+    if (*ret_member != MAP_NONE)
+        return true;
+    home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
+                             "You are not in the room {}; join it first.");
+    return false;
+}
+
+// --- join
+
+// From which offset the newcomer is served, and what to say about what it cannot have.
+struct start {
+    uint64_t from;
+    bool has_recovered, recovered;
+    bool has_gap;
+    uint64_t gap_from, gap_to;
+};
+
+static struct start join_start(struct home *h, const struct room *r, const struct command *cmd)
+{
+    const struct log *l = &r->log;
+    struct start s = {.from = l->head + 1};
+    if (cmd->has_history)
+        s.from = log_messages_back(l, cmd->history);
+    if (!cmd->has_since)
+        return s;
+    bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= l->head;
+    s.has_recovered = true;
+    s.recovered = same && cmd->since_offset + 1 >= l->tail;
+    if (s.recovered) {
+        s.from = cmd->since_offset + 1;
+        metric_add(&h->cx->metrics->recovered, 1);
+    } else if (same && cmd->since_offset + 1 < s.from) {
+        s.has_gap = true;
+        s.gap_from = cmd->since_offset + 1;
+        s.gap_to = s.from - 1;
+    }
+    return s;
+}
+
+// The dialect's segments from the one that holds `from` to the newest, a reference each.
+static struct segment **join_segments(struct home *h, struct room *r, uint8_t dialect, uint64_t from,
+                                      uint32_t *ret_n)
+{
+    const struct chain *c = &r->log.tracks[dialect];
+    *ret_n = 0;
+    if (c->n == 0)
+        return NULL;
+    uint32_t first = chain_find(c, from > c->segs[0]->first ? from : c->segs[0]->first);
+    uint32_t n = c->n - first;
+    struct segment **segs = mem_alloc(h->cx->mem, n * sizeof(struct segment *));
+    if (segs == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        segs[i] = segment_ref(c->segs[first + i]);
+    *ret_n = n;
+    return segs;
+}
+
+static void feed_attach(struct room *r, const struct ask *a)
+{
+    struct feed *f = &r->feeds[a->conn.shard];
+    if (f->sessions == 0)
+        *f = (struct feed){.outlet = a->outlet, .head = r->log.head}; // told by the answer
+    ASSERT(f->outlet.index == a->outlet.index && f->outlet.gen == a->outlet.gen);
+    f->sessions++;
+    f->readers[a->dialect]++;
+    r->readers[a->dialect]++;
+    r->sessions++;
+}
+
+static enum err track_make(struct home *h, struct room *r, enum dialect_id d)
+{
+    size_t before = r->log.bytes;
+    enum err e = log_activate(&r->log, d, room_name(r), &h->scratch, h->cx->utc_offset_s);
+    room_log_moved(h, before, r->log.bytes);
+    return e;
+}
+
+static void track_drop(struct home *h, struct room *r, enum dialect_id d)
+{
+    size_t before = r->log.bytes;
+    log_deactivate(&r->log, d);
+    room_log_moved(h, before, r->log.bytes);
+}
+
+static void feed_detach(struct home *h, struct room *r, const struct ask *a)
+{
+    struct feed *f = &r->feeds[a->conn.shard];
+    ASSERT(f->sessions != 0 && f->readers[a->dialect] != 0);
+    f->sessions--;
+    r->sessions--;
+    if (--f->readers[a->dialect] == 0)
+        f->seg_seen[a->dialect] = 0;
+    if (f->sessions == 0)
+        home_pace_detach(h, r, a->conn.shard);
+    if (--r->readers[a->dialect] == 0)
+        track_drop(h, r, (enum dialect_id)a->dialect);
+}
+
+static size_t join_member_views(struct home *h, const struct room *r, struct member_view *views, size_t max)
+{
+    size_t n = 0;
+    for (uint32_t m = r->first; m != SLAB_NONE && n < max; m = member_at(h, m)->next)
+        member_view_make(member_at(h, m), &views[n++]);
+    return n;
+}
+
+static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint32_t member,
+                        const struct start *s, bool created)
+{
+    struct room *r = room_at(h, room);
+    struct answer ans = {.effect = EFFECT_JOINED,
+                         .outlet = a->outlet,
+                         .room = {room, slab_gen(&h->rooms, room)},
+                         .member = {member, slab_gen(&h->members, member)},
+                         .start = s->from,
+                         .created = created,
+                         .hold = r->crowded != 0,
+                         .head = r->feeds[a->conn.shard].head,
+                         .has_gap = s->has_gap,
+                         .gap_from = s->gap_from,
+                         .gap_to = s->gap_to};
+    memcpy(ans.epoch, r->epoch, EPOCH_LEN);
+    struct event ev = {.type = EV_JOINED,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .offset = r->log.head,
+                       .role = (enum role)member_at(h, member)->role,
+                       .members_count = r->members,
+                       .has_recovered = s->has_recovered,
+                       .recovered = s->recovered,
+                       .has_left = a->cmd.from.n != 0,
+                       .left = a->cmd.from};
+    size_t views_n =
+        r->members < h->cx->settings->presence_exact_max ? r->members : h->cx->settings->presence_exact_max;
+    struct member_view *views = NULL;
+    if (a->cmd.want_members && views_n != 0)
+        views = mem_alloc(h->cx->mem, views_n * sizeof *views);
+    if (views != NULL) {
+        ev.with_members = true;
+        ev.members = views;
+        ev.list_n = join_member_views(h, r, views, views_n);
+    }
+    uint32_t segs_n;
+    struct segment **segs = join_segments(h, r, a->dialect, s->from, &segs_n);
+    ans.segs = segs;
+    ans.seg_count = segs_n;
+    if (segs_n != 0)
+        r->feeds[a->conn.shard].seg_seen[a->dialect] = segs[segs_n - 1]->first;
+    home_answer_event(h, a, &ans, &ev);
+    mem_free(h->cx->mem, segs, segs_n * sizeof(struct segment *));
+    mem_free(h->cx->mem, views, views_n * sizeof *views);
+}
+
+static void join_not_possible(struct home *h, const struct ask *a, enum err e)
+{
+    if (e != ERR_LIMIT && e != ERR_FULL) {
+        home_answer_no_memory(h, a, EFFECT_REFUSED);
+        return;
+    }
+    metric_add(&h->cx->metrics->limit_members, 1);
+    if (e == ERR_FULL)
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_ROOM_FULL,
+                                 "The room {} is full; try again later.");
+    else
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_LIMIT_REACHED,
+                                 "You are in the room {} by as many connections as one user may be.");
+}
+
+static void home_join(struct home *h, const struct ask *a)
+{
+    uint32_t room = asked_room(h, a), member;
+    bool creates = room == MAP_NONE;
+    if (creates && !home_create(h, a, &room))
+        return;
+    if (!creates && a->charged) // somebody else was faster
+        home_refund(h, a);
+    struct room *r = room_at(h, room);
+    enum err e = track_make(h, r, (enum dialect_id)a->dialect);
+    if (e == OK)
+        e = member_arrive(h, room, a, &member);
+    if (e != OK) {
+        if (r->readers[a->dialect] == 0)
+            track_drop(h, r, (enum dialect_id)a->dialect);
+        join_not_possible(h, a, e);
+        return;
+    }
+    room_announce_to(h, room, a->conn.shard); // others there must not learn of entries from this answer
+    feed_attach(r, a);
+    struct start s = join_start(h, r, &a->cmd);
+    join_answer(h, a, room, member, &s, creates);
+}
+
+// --- leave
+
+static void home_leave(struct home *h, const struct ask *a)
+{
+    uint32_t room = asked_room(h, a), member = MAP_NONE;
+    if (room != MAP_NONE && a->member.index != UINT32_MAX)
+        member = a->member.index;
+    else if (room != MAP_NONE)
+        member = member_find(h, room_at(h, room), a->user);
+    struct answer ans = {.effect = EFFECT_LEFT, .outlet = a->outlet};
+    struct event ev = {.type = EV_LEFT, .id = a->cmd.id, .room = a->cmd.room};
+    if (member != MAP_NONE)
+        room_announce_to(h, room, a->conn.shard); // up to here it was in the room
+    // Whoever has taken it from its member meanwhile has done the rest, too.
+    if (member != MAP_NONE && member_depart(h, room, member, a->conn, a->keep_member))
+        feed_detach(h, room_at(h, room), a);
+    if (!a->dropped)
+        home_answer_event(h, a, &ans, a->cmd.type == CMD_SWITCH ? NULL : &ev);
+}
+
+// --- publish
+
+static void publish_answer(struct home *h, const struct ask *a, const struct room *r, uint64_t offset,
+                           bool duplicate)
+{
+    struct answer ans = {.effect = duplicate ? EFFECT_NONE : EFFECT_PUBLISHED,
+                         .skip = !a->cmd.echo,
+                         .outlet = a->outlet,
+                         .start = offset};
+    struct event ev = {.type = EV_ACK,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .has_offset = true,
+                       .offset = offset,
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .duplicate = duplicate};
+    home_answer_event(h, a, &ans, a->cmd.id.n != 0 ? &ev : NULL);
+}
+
+// Whose keys they are: a user's in this life of the room.
+static u128 member_print(const struct home *h, const struct room *r, str user)
+{
+    char material[EPOCH_LEN + USER_ID_MAX];
+    ASSERT(user.n <= USER_ID_MAX);
+    memcpy(material, r->epoch, EPOCH_LEN);
+    memcpy(material + EPOCH_LEN, user.p, user.n);
+    return print_str(h->cx, str_make(material, EPOCH_LEN + user.n));
+}
+
+static void home_publish(struct home *h, const struct ask *a)
+{
+    uint32_t room, member;
+    if (!asked_member(h, a, &room, &member))
+        return;
+    struct room *r = room_at(h, room);
+    const struct once_limits limits = home_once_limits(h);
+    u128 owner = a->has_key ? member_print(h, r, a->user) : (u128){0};
+    uint64_t first;
+    if (a->has_key && once_find(&h->said, owner, a->key_print, &limits, h->cx->now_ms, &first)) {
+        metric_add(&h->cx->metrics->entries_duplicate, 1);
+        publish_answer(h, a, r, first, true);
+        return;
+    }
+    struct entry e = {
+        .type = ENTRY_MESSAGE, .user = a->user, .session = a->session, .name = a->name, .data = a->cmd.data};
+    // The key first: an entry whose key could not be kept would be appended again when it is said again.
+    bool kept = !a->has_key || once_put(&h->said, &r->keys, owner, a->key_print, r->log.head + 1, &limits,
+                                        h->cx->now_ms) == OK;
+    if (!kept || room_append(h, room, &e) != OK) {
+        if (kept && a->has_key)
+            once_take_back(&h->said, owner);
+        home_answer_no_memory(h, a, EFFECT_NONE);
+        return;
+    }
+    member_at(h, member)->last_active = h->cx->wall_ms;
+    publish_answer(h, a, r, e.offset, false);
+}
+
+// --- the rest
+
+// The reply is made by the edge when the last of its rooms has answered: what goes back is the id that it answers.
+static void home_rename(struct home *h, const struct ask *a)
+{
+    uint32_t room = asked_room(h, a);
+    uint32_t member = room == MAP_NONE ? MAP_NONE : member_find(h, room_at(h, room), a->user);
+    if (member != MAP_NONE)
+        member_rename(h, room, member, a->cmd.name, a->since_ms);
+    struct answer ans = {.effect = EFFECT_RENAMED, .payload = a->cmd.id};
+    home_answer_event(h, a, &ans, NULL);
+}
+
+// Whom a text client means: a user id or a name in the room it is in.
+static void home_resolve(struct home *h, const struct ask *a)
+{
+    uint32_t room, member;
+    if (!asked_member(h, a, &room, &member))
+        return;
+    const struct room *r = room_at(h, room);
+    uint32_t found = member_find(h, r, a->cmd.to);
+    for (uint32_t m = r->first; m != SLAB_NONE && found == MAP_NONE; m = member_at(h, m)->next)
+        if (str_eq(member_name(member_at(h, m)), a->cmd.to))
+            found = m;
+    struct ask direct = *a;
+    direct.type = ASK_DIRECT;
+    if (found != MAP_NONE)
+        direct.cmd.to = member_user(member_at(h, found));
+    direct.user_print = print_str(h->cx, direct.cmd.to);
+    if (!post_ask(h->mail, home_of(h->cx, direct.user_print.lo), &direct))
+        home_answer_no_memory(h, a, EFFECT_NONE);
+}
+
+void home_ask(struct home *h, const struct ask *a)
+{
+    uint32_t room, member;
+    switch (a->type) {
+    case ASK_JOIN:
+        home_join(h, a);
+        break;
+    case ASK_LEAVE:
+        home_leave(h, a);
+        break;
+    case ASK_PUBLISH:
+        home_publish(h, a);
+        break;
+    case ASK_MEMBERS:
+        if (asked_member(h, a, &room, &member))
+            home_members(h, a, room);
+        break;
+    case ASK_HISTORY:
+        if (asked_member(h, a, &room, &member))
+            home_history(h, a, room);
+        break;
+    case ASK_RENAME:
+        home_rename(h, a);
+        break;
+    case ASK_ROOMS:
+        home_rooms(h, a);
+        break;
+    case ASK_RESOLVE:
+        home_resolve(h, a);
+        break;
+    case ASK_DIRECT:
+        home_direct(h, a);
+        break;
+    case ASK_REGISTER:
+        home_register(h, a);
+        break;
+    case ASK_CHARGE_USER:
+        home_charge_user(h, a);
+        break;
+    case ASK_CHARGE_ADDRESS:
+        home_charge_address(h, a);
+        break;
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// home.h - the part of a shard that decides: about the rooms and the users whose home it is.
+//
+//      ask ------> home_ask            members, rights, the log; every ask is answered by mail
+//      turn's end: home_timers         what is over goes: members' grace, empty rooms, old entries, keys
+//                  home_announce       new entries, once per room and shard with readers
+//
+// It knows connections by their address only (struct conn_ref), readers as numbers per shard (struct feed), and everybody
+// else by mail.
+//
+// Ownership: the shard's. Thread: the shard's.
+#ifndef PLENUM_CORE_HOME_HOME_H
+#define PLENUM_CORE_HOME_HOME_H
+
+#include "base/buf.h"
+#include "base/heap.h"
+#include "base/map.h"
+#include "core/common/list.h"
+#include "core/home/creator.h"
+#include "core/home/once.h"
+#include "core/home/registry.h"
+#include "core/home/room.h"
+#include "core/mail/post.h"
+
+struct home {
+    struct context *cx;
+    struct mailroom *mail;
+
+    struct slab rooms;
+    struct map rooms_by_name;
+    uint32_t *rooms_sorted; // by name, for `rooms`
+    uint32_t rooms_sorted_cap;
+    struct index_list rooms_dirty; // to be announced
+    struct heap room_timers;
+    struct slab members;
+    struct creators creators;
+
+    struct registry registry;
+    struct once said; // keys of messages and directs
+    struct once_group direct_keys;
+
+    // Working memory of one call each; never in use across calls.
+    struct buf scratch; // one entry
+    struct buf reply;   // an answer's payload
+};
+
+enum err home_init(struct home *h, struct context *cx, struct mailroom *mail) WARN_UNUSED;
+void home_deinit(struct home *h); // a zeroed one is fine
+
+// --- mail. The ask and its strings are borrowed.
+void home_ask(struct home *h, const struct ask *a);
+void home_unregister(struct home *h, const struct register_mail *m);
+void home_on_crowded(struct home *h, const struct pace_mail *m);
+void home_on_creator(struct home *h, const struct creator_mail *m);
+
+// --- the turn
+void home_timers(struct home *h);
+void home_announce(struct home *h);
+void home_tidy(struct home *h); // working memory that one huge message has left
+// When that is needed at the latest; UINT64_MAX = never.
+uint64_t home_due_ms(const struct home *h);
+
+void home_check(const struct home *h);
+
+static inline struct room *room_at(const struct home *h, uint32_t index) { return slab_at(&h->rooms, index); }
+static inline struct member *member_at(const struct home *h, uint32_t index)
+{
+    return slab_at(&h->members, index);
+}
+
+// --- between the files of this folder
+
+static inline struct once_limits home_once_limits(const struct home *h)
+{
+    return (struct once_limits){h->cx->settings->idempotency_ms, h->cx->settings->idempotency_keys};
+}
+
+// Makes the room that a join names; false (and answered) where there may not be one more.
+bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
+// The ask on its way to those who pay for a room (home_create.c).
+void home_charge_user(struct home *h, const struct ask *a);
+void home_charge_address(struct home *h, const struct ask *a);
+// A charged join has made no room. A room that was made by `creator` (0: nobody known) is gone.
+void home_refund(struct home *h, const struct ask *a);
+void home_room_given_up(struct home *h, uint64_t creator);
+// Lists (home_lists.c).
+void home_members(struct home *h, const struct ask *a, uint32_t room);
+void home_history(struct home *h, const struct ask *a, uint32_t room);
+void home_rooms(struct home *h, const struct ask *a);
+// A user's home (home_user.c).
+void home_direct(struct home *h, const struct ask *a);
+void home_register(struct home *h, const struct ask *a);
+// A shard has no readers in the room any more: they hold up nobody (home_pace.c).
+void home_pace_detach(struct home *h, struct room *r, uint32_t shard);
+
+// Answers; the event, NULL for none, is encoded in the asker's dialect.
+void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev);
+// Refused, counted, told to the log.
+void home_answer_problem(struct home *h, const struct ask *a, enum effect effect, const struct problem *p);
+// The same, of a sentence where "{}" is the room.
+void home_answer_room_problem(struct home *h, const struct ask *a, enum effect effect, enum problem_code code,
+                              const char *text);
+void home_answer_no_memory(struct home *h, const struct ask *a, enum effect effect);
+
+#endif

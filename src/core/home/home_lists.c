@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asks that are answered with a list: members, history, rooms. Pages are bounded by rows and by bytes, and made
+// from what is there at that moment; a cursor for the next page is a position in an order that only grows.
+//
+// `rooms` concerns all shards: the ask walks from shard 0 to the last one, each merging its first rows into what
+// came so far, so that no shard ever holds more than one page.
+#include "core/home/home.h"
+
+#include "base/codec.h"
+
+static uint32_t page_limit(const struct command *cmd)
+{
+    if (cmd->limit == 0)
+        return LIST_LIMIT_DEFAULT;
+    return cmd->limit < LIST_LIMIT_MAX ? cmd->limit : LIST_LIMIT_MAX;
+}
+
+// --- members
+
+void home_members(struct home *h, const struct ask *a, uint32_t room)
+{
+    const struct room *r = room_at(h, room);
+    uint32_t limit = page_limit(&a->cmd);
+    uint64_t after = 0;
+    if (a->cmd.after.n != 0 && !str_to_u64(a->cmd.after, UINT32_MAX, &after)) {
+        struct problem p = {.code = PROBLEM_BAD_COMMAND,
+                            .text = "`after` must be the `next` of an earlier reply; got {}.",
+                            .word_kind = WORD_QUOTED,
+                            .word = a->cmd.after};
+        home_answer_problem(h, a, EFFECT_NONE, &p);
+        return;
+    }
+    size_t max = r->members < limit ? r->members : limit;
+    struct member_view *views = mem_alloc(h->cx->mem, (max + 1) * sizeof *views);
+    if (views == NULL) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+        return;
+    }
+    struct event ev = {.type = EV_MEMBERS, .id = a->cmd.id, .room = room_name(r), .members = views};
+    char next[20];
+    uint32_t last = 0;
+    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
+        const struct member *member = member_at(h, m);
+        if (member->seq <= after)
+            continue;
+        if (ev.list_n == max) {
+            ev.next = str_make(next, u64_encode(last, next));
+            break;
+        }
+        member_view_make(member, &views[ev.list_n++]);
+        last = member->seq;
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    home_answer_event(h, a, &ans, &ev);
+    mem_free(h->cx->mem, views, (max + 1) * sizeof *views);
+}
+
+// --- history
+
+// The offsets of the page: from..to, at most `limit`; none where to < from.
+struct range {
+    uint64_t from, to;
+};
+
+static struct range history_forward(const struct log *l, uint64_t since, uint32_t limit)
+{
+    uint64_t from = since + 1;
+    return (struct range){from, from + limit - 1 < l->head ? from + limit - 1 : l->head};
+}
+
+static struct range history_backward(const struct log *l, const struct command *cmd, uint32_t limit)
+{
+    uint64_t to = cmd->has_before && cmd->before_offset <= l->head ? cmd->before_offset - 1 : l->head;
+    uint64_t from = to >= limit ? to - limit + 1 : 1;
+    return (struct range){from < l->tail ? l->tail : from, to};
+}
+
+// As for a join: all that came after `since` is there, or nothing of it is given out (never a partial recovery).
+static bool history_reaches(const struct room *r, const struct command *cmd)
+{
+    return str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= r->log.head &&
+           cmd->since_offset + 1 >= r->log.tail;
+}
+
+static size_t entry_size(const struct entry *e)
+{
+    return 200 + e->user.n + e->session.n + e->name.n + e->previous_name.n + e->data.n;
+}
+
+void home_history(struct home *h, const struct ask *a, uint32_t room)
+{
+    const struct room *r = room_at(h, room);
+    ASSERT(!a->cmd.has_before || a->cmd.before_offset != 0); // held to by the decoder
+    bool forward = a->cmd.has_since, reaches = forward && history_reaches(r, &a->cmd);
+    struct range page = {1, 0};
+    if (!forward)
+        page = history_backward(&r->log, &a->cmd, page_limit(&a->cmd));
+    else if (reaches)
+        page = history_forward(&r->log, a->cmd.since_offset, page_limit(&a->cmd));
+    size_t max = page.from <= page.to ? (size_t)(page.to - page.from + 1) : 0;
+    struct entry *entries = mem_alloc(h->cx->mem, (max + 1) * sizeof *entries);
+    if (entries == NULL) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+        return;
+    }
+    // With `since` the page fills from its old end, otherwise from its new one; bytes may cut it short.
+    size_t n = 0, bytes = 0, first = forward ? 0 : max;
+    while (n < max) {
+        uint64_t offset = forward ? page.from + n : page.to - n;
+        struct entry *e = forward ? &entries[n] : &entries[first - 1];
+        log_entry(&r->log, offset, room_name(r), e);
+        bytes += entry_size(e);
+        if (n != 0 && bytes > h->cx->settings->reply_bytes)
+            break;
+        n++;
+        first -= forward ? 0 : 1;
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    struct event ev = {.type = EV_HISTORY,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .has_recovered = forward,
+                       .recovered = reaches,
+                       .entries = entries + first,
+                       .list_n = n};
+    home_answer_event(h, a, &ans, &ev);
+    mem_free(h->cx->mem, entries, (max + 1) * sizeof *entries);
+}
+
+// --- rooms
+
+// Rows between shards: | n | name (n bytes) | members (4 bytes) | ...
+static void row_put(struct buf *b, str name, uint32_t members)
+{
+    buf_put_char(b, (char)name.n);
+    buf_put_str(b, name);
+    buf_put(b, &members, sizeof members);
+}
+
+// Takes the first row off; one without a name, as no room has, where there is none.
+static struct room_row row_take(str *rows)
+{
+    if (rows->n == 0)
+        return (struct room_row){0};
+    size_t n = (uint8_t)rows->p[0];
+    struct room_row row = {.name = str_make(rows->p + 1, n)};
+    memcpy(&row.members_count, rows->p + 1 + n, sizeof row.members_count);
+    *rows = str_skip(*rows, 1 + n + sizeof row.members_count);
+    return row;
+}
+
+// This shard's rooms in order: the first after `after` that has the prefix.
+struct own_rows {
+    uint32_t at;
+};
+
+static struct room_row own_take(const struct home *h, struct own_rows *own, const struct command *cmd)
+{
+    while (own->at < h->rooms_by_name.count) {
+        const struct room *r = room_at(h, h->rooms_sorted[own->at++]);
+        str name = room_name(r);
+        if (cmd->after.n != 0 && str_cmp(name, cmd->after) <= 0)
+            continue;
+        if (str_starts(name, cmd->prefix))
+            return (struct room_row){name, r->members};
+        if (str_cmp(name, cmd->prefix) > 0)
+            break; // behind all names with the prefix
+    }
+    return (struct room_row){0};
+}
+
+static void rows_merge(struct home *h, const struct ask *a, uint32_t max, struct buf *out)
+{
+    str from = str_cmp(a->cmd.after, a->cmd.prefix) > 0 ? a->cmd.after : a->cmd.prefix;
+    struct own_rows own = {rooms_sorted_place(h, from)};
+    str rest = a->rows;
+    struct room_row mine = own_take(h, &own, &a->cmd), theirs = row_take(&rest);
+    for (uint32_t n = 0; n < max && (mine.name.n != 0 || theirs.name.n != 0); n++) {
+        if (mine.name.n != 0 && (theirs.name.n == 0 || str_cmp(mine.name, theirs.name) < 0)) {
+            row_put(out, mine.name, mine.members_count);
+            mine = own_take(h, &own, &a->cmd);
+        } else {
+            row_put(out, theirs.name, theirs.members_count);
+            theirs = row_take(&rest);
+        }
+    }
+}
+
+static void rooms_answer(struct home *h, const struct ask *a, str rows, uint32_t limit)
+{
+    struct room_row *list = mem_alloc(h->cx->mem, (limit + 1u) * sizeof *list);
+    if (list == NULL) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+        return;
+    }
+    struct event ev = {.type = EV_ROOMS, .id = a->cmd.id, .rooms = list};
+    while (ev.list_n <= limit && rows.n != 0)
+        list[ev.list_n++] = row_take(&rows);
+    if (ev.list_n > limit) {
+        ev.list_n = limit;
+        ev.next = list[limit - 1].name;
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    home_answer_event(h, a, &ans, &ev);
+    mem_free(h->cx->mem, list, (limit + 1u) * sizeof *list);
+}
+
+void home_rooms(struct home *h, const struct ask *a)
+{
+    uint32_t limit = page_limit(&a->cmd);
+    struct buf rows;
+    buf_init(&rows, h->cx->mem, 0);
+    rows_merge(h, a, limit + 1, &rows);
+    if (!buf_ok(&rows)) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+    } else if (h->cx->index + 1 < h->cx->shard_count) {
+        struct ask on = *a;
+        on.rows = buf_str(&rows);
+        if (!post_ask(h->mail, h->cx->index + 1, &on))
+            home_answer_no_memory(h, a, EFFECT_NONE);
+    } else {
+        rooms_answer(h, a, buf_str(&rows), limit);
+    }
+    buf_deinit(&rows);
+}

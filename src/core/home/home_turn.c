@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A home's beginning and end, and what it does when time passes.
+#include "core/home/home.h"
+
+#include "core/common/working.h"
+
+static uint32_t members_max(const struct settings *s)
+{
+    uint64_t n = (uint64_t)s->rooms_max * s->room_members_max;
+    return n > (1u << 26) ? 1u << 26 : (uint32_t)n;
+}
+
+static uint32_t registrations_max(const struct settings *s)
+{
+    uint64_t n = (uint64_t)s->connections_max * s->shard_count;
+    return n > (1u << 26) ? 1u << 26 : (uint32_t)n;
+}
+
+enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
+{
+    const struct settings *s = cx->settings;
+    struct mem *mem = cx->mem;
+    *h = (struct home){.cx = cx, .mail = mail};
+    slab_init(&h->rooms, mem, sizeof(struct room), s->rooms_max);
+    slab_init(&h->members, mem, sizeof(struct member), members_max(s));
+    map_init(&h->rooms_by_name, mem);
+    heap_init(&h->room_timers, mem);
+    creators_init(&h->creators, mem);
+    registry_init(&h->registry, mem, registrations_max(s));
+    once_init(&h->said, mem);
+    once_group_init(&h->direct_keys);
+    buf_init(&h->scratch, mem, 0);
+    buf_init(&h->reply, mem, 0);
+    if (!working_fit(&h->scratch) || !working_fit(&h->reply))
+        return ERR_NOMEM;
+    return index_list_init(&h->rooms_dirty, mem, s->rooms_max);
+}
+
+void home_deinit(struct home *h)
+{
+    if (h->cx == NULL)
+        return;
+    for (uint32_t i = 0; i < h->rooms.high; i++)
+        if (slab_used(&h->rooms, i))
+            room_remove(h, i);
+    slab_deinit(&h->rooms);
+    slab_deinit(&h->members);
+    map_deinit(&h->rooms_by_name);
+    heap_deinit(&h->room_timers);
+    creators_deinit(&h->creators);
+    registry_deinit(&h->registry);
+    once_deinit(&h->said);
+    buf_deinit(&h->scratch);
+    buf_deinit(&h->reply);
+    mem_free(h->cx->mem, h->rooms_sorted, h->rooms_sorted_cap * sizeof *h->rooms_sorted);
+    index_list_deinit(&h->rooms_dirty, h->cx->mem);
+}
+
+void home_tidy(struct home *h)
+{
+    working_fit(&h->scratch);
+    working_fit(&h->reply);
+}
+
+void home_timers(struct home *h)
+{
+    const struct settings *s = h->cx->settings;
+    const struct once_limits limits = home_once_limits(h);
+    uint64_t now_ms = h->cx->now_ms;
+    if (now_ms >= h->said.look_ms)
+        once_expire(&h->said, &limits, now_ms);
+    if (now_ms >= h->creators.look_ms)
+        creators_expire(&h->creators, &s->rooms_user, &s->rooms_address, now_ms);
+    uint32_t room;
+    while (heap_pop_due(&h->room_timers, now_ms, &room))
+        room_on_timer(h, room);
+}
+
+uint64_t home_due_ms(const struct home *h)
+{
+    uint64_t due = heap_next_due(&h->room_timers);
+    due = h->creators.look_ms < due ? h->creators.look_ms : due;
+    return h->said.look_ms < due ? h->said.look_ms : due;
+}
+
+void home_check(const struct home *h)
+{
+    for (uint32_t i = 0; i < h->rooms.high; i++)
+        if (slab_used(&h->rooms, i))
+            room_check(h, i);
+    slab_check(&h->rooms);
+    slab_check(&h->members);
+}

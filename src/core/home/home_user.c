@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A user's home: which connections are whose, and directs to them. A session is asked in here before its client is welcomed, so that nobody
+// who has been told a user's id can be faster with a direct than the user's registration. Rejected: to register by mail
+// and welcome at once (a direct by way of another shard overtakes the mail), and to let directs wait for registrations
+// under way (whom they are for is not known where they are).
+#include "core/home/home.h"
+
+#include "core/common/who.h"
+
+void home_register(struct home *h, const struct ask *a)
+{
+    struct register_mail m = {.conn = a->conn,
+                              .user_print = a->user_print,
+                              .session_print = a->session_print,
+                              .since_ms = a->since_ms,
+                              .resumed = a->resumed};
+    struct answer ans = {.effect = EFFECT_REGISTERED, .resumed = a->resumed, .payload = a->cmd.id};
+    bool has_old;
+    struct conn_ref old;
+    if (registry_add(&h->registry, &m, &has_old, &old) != OK) {
+        metric_add(&h->cx->metrics->limit_memory, 1);
+        notice_put(h->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a session's registration", STR_NONE);
+        ans.effect = EFFECT_STRANGER;
+    } else if (has_old) {
+        // Before the answer: it may be the asker that was overtaken, and it is not to be welcomed then.
+        struct evict_mail evict = {.conn = old};
+        post_copy(h->mail, old.shard, MAIL_EVICT, &evict, sizeof evict);
+    }
+    home_answer_event(h, a, &ans, NULL);
+}
+
+void home_unregister(struct home *h, const struct register_mail *m) { registry_remove(&h->registry, m); }
+
+// --- directs
+
+static struct direct_mail direct_to(const struct home *h, const struct ask *a, struct conn_ref conn)
+{
+    return (struct direct_mail){.conn = conn,
+                                .time_ms = h->cx->wall_ms,
+                                .user = a->user,
+                                .session = a->session,
+                                .name = a->name,
+                                .data = a->cmd.data};
+}
+
+// To all of a user's sessions; returns how many of them.
+static uint32_t direct_deliver(struct home *h, const struct ask *a)
+{
+    uint32_t reached = 0;
+    for (uint32_t i = registry_find(&h->registry, a->user_print); i != SLAB_NONE;
+         i = registry_at(&h->registry, i)->next) {
+        struct direct_mail d = direct_to(h, a, registry_at(&h->registry, i)->conn);
+        if (post_direct(h->mail, d.conn.shard, &d))
+            reached++;
+        else
+            metric_add(&h->cx->metrics->limit_memory, 1);
+    }
+    return reached;
+}
+
+void home_direct(struct home *h, const struct ask *a)
+{
+    const struct once_limits limits = home_once_limits(h);
+    const u128 owner = a->has_key ? print_str(h->cx, a->user) : (u128){0}; // the sender
+    uint64_t now_ms = h->cx->now_ms, reached = 0;
+    bool duplicate = a->has_key && once_find(&h->said, owner, a->key_print, &limits, now_ms, &reached);
+    if (!duplicate) {
+        if (a->has_key &&
+            once_put(&h->said, &h->direct_keys, owner, a->key_print, 0, &limits, now_ms) != OK) {
+            home_answer_no_memory(h, a, EFFECT_NONE);
+            return;
+        }
+        reached = direct_deliver(h, a);
+        if (a->has_key && reached != 0)
+            once_amend(&h->said, owner, reached);
+        else if (a->has_key) // nobody was there: it may be tried again
+            once_take_back(&h->said, owner);
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    struct event ev = {.type = EV_ACK,
+                       .id = a->cmd.id,
+                       .has_delivered = true,
+                       .delivered = (uint32_t)reached,
+                       .user = a->cmd.to,
+                       .duplicate = duplicate};
+    bool text = dialect_get((enum dialect_id)a->dialect)->text;
+    home_answer_event(h, a, &ans, a->cmd.id.n != 0 || text ? &ev : NULL);
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Members of a room at its home: users, however many sessions they have. Presence is exact (an entry per change) up
+// to rooms.presence_exact_max members; a bigger room writes its count at most once a second, because n members
+// joining would otherwise mean n * n deliveries.
+#include "core/home/home.h"
+
+enum { COUNT_INTERVAL_MS = 1000 };
+
+static const char *member_text(const struct member *m)
+{
+    return m->user_n + m->name_n <= MEMBER_TEXT_INLINE ? m->text_inline : m->text_long;
+}
+
+str member_user(const struct member *m) { return (str){member_text(m), m->user_n}; }
+
+str member_name(const struct member *m)
+{
+    return m->name_n == 0 ? member_user(m) : (str){member_text(m) + m->user_n, m->name_n};
+}
+
+void member_view_make(const struct member *m, struct member_view *ret)
+{
+    *ret = (struct member_view){.user = member_user(m),
+                                .name = member_name(m),
+                                .role = (enum role)m->role,
+                                .connected = m->sessions != 0,
+                                .sessions = m->sessions,
+                                .joined_at = m->joined_at,
+                                .last_active = m->last_active};
+}
+
+static bool member_eq(const void *ctx, uint32_t value, const void *key)
+{
+    return str_eq(member_user(member_at(ctx, value)), *(const str *)key);
+}
+
+uint32_t member_find(const struct home *h, const struct room *r, str user)
+{
+    return map_find(&r->by_user, hash_str(h->cx, user), member_eq, h, &user);
+}
+
+// --- its sessions
+
+static bool same_conn(struct conn_ref a, struct conn_ref b)
+{
+    return a.shard == b.shard && a.ref.index == b.ref.index && a.ref.gen == b.ref.gen;
+}
+
+const struct conn_ref *member_sessions(const struct member *m)
+{
+    return m->sessions_cap == 0 ? &m->session : m->session_list;
+}
+
+static void sessions_free(struct mem *mem, struct member *m)
+{
+    if (m->sessions_cap != 0)
+        mem_free(mem, m->session_list, m->sessions_cap * sizeof *m->session_list);
+    m->sessions = m->sessions_cap = 0;
+}
+
+// False when memory is out; never for the first one.
+static bool session_add(struct mem *mem, struct member *m, struct conn_ref session)
+{
+    if (m->sessions == 0) {
+        m->session = session;
+        m->sessions = 1;
+        return true;
+    }
+    uint32_t cap = m->sessions_cap == 0 ? 1 : m->sessions_cap;
+    if (m->sessions == cap) {
+        struct conn_ref *list = mem_realloc(mem, m->sessions_cap == 0 ? NULL : m->session_list,
+                                            m->sessions_cap * sizeof *list, 2 * (size_t)cap * sizeof *list);
+        if (list == NULL)
+            return false;
+        if (m->sessions_cap == 0)
+            list[0] = m->session; // both share their place
+        m->session_list = list;
+        m->sessions_cap = (uint16_t)(2 * cap);
+    }
+    m->session_list[m->sessions++] = session;
+    return true;
+}
+
+static bool session_remove(struct mem *mem, struct member *m, struct conn_ref session)
+{
+    struct conn_ref *all = m->sessions_cap == 0 ? &m->session : m->session_list;
+    uint32_t i = 0;
+    while (i < m->sessions && !same_conn(all[i], session))
+        i++;
+    if (i == m->sessions)
+        return false;
+    all[i] = all[--m->sessions];
+    if (m->sessions <= 1 && m->sessions_cap != 0) {
+        struct conn_ref last = all[0];
+        uint16_t n = m->sessions;
+        sessions_free(mem, m);
+        m->session = last;
+        m->sessions = n;
+    }
+    return true;
+}
+
+// --- entries about members
+
+static bool append(struct home *h, uint32_t room, struct entry *e)
+{
+    if (room_append(h, room, e) == OK)
+        return true;
+    metric_add(&h->cx->metrics->limit_memory, 1); // a message is counted where it is answered
+    return false;
+}
+
+// previous_name: of somebody who has another one now, else absent.
+static void presence(struct home *h, uint32_t room, enum entry_type type, const struct member *m,
+                     str previous_name)
+{
+    struct room *r = room_at(h, room);
+    if (r->members <= h->cx->settings->presence_exact_max) {
+        struct entry e = {.type = type, .previous_name = previous_name};
+        member_view_make(m, &e.member);
+        if (append(h, room, &e))
+            return;
+    } else if (type == ENTRY_MEMBER_CHANGED) {
+        return;
+    }
+    if (r->count_pending)
+        return;
+    r->count_pending = true;
+    uint64_t due = r->count_ms + COUNT_INTERVAL_MS;
+    room_timer(h, room, due > h->cx->now_ms ? due : h->cx->now_ms + 1);
+}
+
+uint64_t members_count_due(struct home *h, uint32_t room)
+{
+    struct room *r = room_at(h, room);
+    if (!r->count_pending)
+        return UINT64_MAX;
+    if (h->cx->now_ms < r->count_ms + COUNT_INTERVAL_MS && r->count_ms != 0)
+        return r->count_ms + COUNT_INTERVAL_MS;
+    struct entry e = {.type = ENTRY_MEMBERS_COUNT, .count = r->members};
+    r->count_ms = h->cx->now_ms;
+    if (!append(h, room, &e))
+        return h->cx->now_ms + COUNT_INTERVAL_MS;
+    r->count_pending = false;
+    return UINT64_MAX;
+}
+
+// --- the away list: members without a session, longest first
+
+static void away_push(struct home *h, struct room *r, uint32_t index)
+{
+    struct member *m = member_at(h, index);
+    m->away_ms = (uint32_t)h->cx->now_ms;
+    m->away_prev = r->away_last;
+    m->away_next = SLAB_NONE;
+    if (r->away_last != SLAB_NONE)
+        member_at(h, r->away_last)->away_next = index;
+    else
+        r->away_first = index;
+    r->away_last = index;
+}
+
+static void away_remove(struct home *h, struct room *r, struct member *m)
+{
+    if (m->away_prev != SLAB_NONE)
+        member_at(h, m->away_prev)->away_next = m->away_next;
+    else
+        r->away_first = m->away_next;
+    if (m->away_next != SLAB_NONE)
+        member_at(h, m->away_next)->away_prev = m->away_prev;
+    else
+        r->away_last = m->away_prev;
+}
+
+// --- coming and going
+
+static void member_text_free(struct home *h, struct member *m)
+{
+    if (m->user_n + m->name_n > MEMBER_TEXT_INLINE)
+        mem_free(h->cx->mem, m->text_long, (size_t)m->user_n + m->name_n);
+}
+
+// Sets user and name, for which there is memory; what was there before is the caller's to free.
+static void member_text_set(struct member *m, str user, str name, char *text)
+{
+    memcpy(text, user.p, user.n);
+    if (name.n != 0)
+        memcpy(text + user.n, name.p, name.n);
+    if (text != m->text_inline)
+        m->text_long = text;
+    m->user_n = (uint8_t)user.n;
+    m->name_n = (uint8_t)name.n;
+}
+
+static enum err member_create(struct home *h, uint32_t room, str user, str name, uint32_t *ret)
+{
+    struct room *r = room_at(h, room);
+    uint32_t index = slab_alloc(&h->members);
+    if (index == SLAB_NONE)
+        return ERR_NOMEM;
+    if (str_eq(user, name))
+        name = STR_NONE;
+    struct member *m = member_at(h, index);
+    *m = (struct member){.joined_at = h->cx->wall_ms,
+                         .last_active = h->cx->wall_ms,
+                         .prev = r->last,
+                         .next = SLAB_NONE,
+                         .seq = ++r->member_seq,
+                         .role = ROLE_GUEST};
+    char *text = m->text_inline;
+    if (user.n + name.n > MEMBER_TEXT_INLINE)
+        text = mem_alloc(h->cx->mem, user.n + name.n);
+    enum err e = text == NULL ? ERR_NOMEM : OK;
+    if (e == OK)
+        member_text_set(m, user, name, text);
+    if (e == OK && (e = map_insert(&r->by_user, hash_str(h->cx, user), index)) != OK)
+        member_text_free(h, m);
+    if (e != OK) {
+        slab_free(&h->members, index);
+        return e;
+    }
+    if (r->last != SLAB_NONE)
+        member_at(h, r->last)->next = index;
+    else
+        r->first = index;
+    r->last = index;
+    r->members++;
+    r->empty_ms = UINT64_MAX;
+    metric_add(&h->cx->metrics->members, 1);
+    *ret = index;
+    return OK;
+}
+
+static void member_destroy(struct home *h, struct room *r, uint32_t index)
+{
+    struct member *m = member_at(h, index);
+    if (m->prev != SLAB_NONE)
+        member_at(h, m->prev)->next = m->next;
+    else
+        r->first = m->next;
+    if (m->next != SLAB_NONE)
+        member_at(h, m->next)->prev = m->prev;
+    else
+        r->last = m->prev;
+    map_remove(&r->by_user, hash_str(h->cx, member_user(m)), index);
+    sessions_free(h->cx->mem, m);
+    member_text_free(h, m);
+    slab_free(&h->members, index);
+    r->members--;
+    metric_sub(&h->cx->metrics->members, 1);
+}
+
+// Removes a member for good, with its last entry.
+static void member_leave(struct home *h, uint32_t room, uint32_t index)
+{
+    struct room *r = room_at(h, room);
+    presence(h, room, ENTRY_MEMBER_LEFT, member_at(h, index), STR_NONE);
+    member_destroy(h, r, index);
+    if (r->members != 0)
+        return;
+    r->empty_ms = h->cx->now_ms;
+    room_timer(h, room, h->cx->now_ms + room_grace_ms(h, r));
+}
+
+// A name is a few bytes, and members of one user in several rooms must not end up with different ones because memory
+// ended between them: so much may go beyond the budget.
+void member_rename(struct home *h, uint32_t room, uint32_t index, str name, uint32_t since_ms)
+{
+    struct member *m = member_at(h, index), old = *m;
+    str user = member_user(&old); // the copy's: setting the text writes over the member's own
+    ASSERT(m->sessions != 0);
+    if ((int32_t)(since_ms - m->named_ms) < 0)
+        return;
+    m->named_ms = since_ms;
+    if (str_eq(member_name(&old), name))
+        return;
+    if (str_eq(user, name))
+        name = STR_NONE;
+    char *text = m->text_inline;
+    if (user.n + name.n > MEMBER_TEXT_INLINE)
+        text = mem_alloc_essential(h->cx->mem, user.n + name.n);
+    member_text_set(m, user, name, text);
+    presence(h, room, ENTRY_MEMBER_CHANGED, m, member_name(&old));
+    member_text_free(h, &old);
+}
+
+static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, const struct ask *a)
+{
+    struct room *r = room_at(h, room);
+    struct member *m = member_at(h, index);
+    if (m->sessions == MEMBER_SESSIONS_MAX)
+        return ERR_LIMIT;
+    bool was_away = m->sessions == 0;
+    if (was_away)
+        away_remove(h, r, m);
+    if (!session_add(h->cx->mem, m, a->conn))
+        return ERR_NOMEM;
+    if (was_away) {
+        m->named_ms = a->since_ms;
+        presence(h, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
+    }
+    member_rename(h, room, index, a->name, a->since_ms); // it may have another one since it was here
+    return OK;
+}
+
+enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint32_t *ret_member)
+{
+    struct room *r = room_at(h, room);
+    uint32_t index = *ret_member = member_find(h, r, a->user);
+    if (index != MAP_NONE)
+        return member_come_back(h, room, index, a);
+    if (r->members >= h->cx->settings->room_members_max)
+        return ERR_FULL;
+    if (member_create(h, room, a->user, a->name, &index) != OK)
+        return ERR_NOMEM;
+    struct member *m = member_at(h, index);
+    bool added = session_add(h->cx->mem, m, a->conn);
+    ASSERT(added); // the first one needs no memory
+    m->named_ms = a->since_ms;
+    presence(h, room, ENTRY_MEMBER_JOINED, m, STR_NONE);
+    *ret_member = index;
+    return OK;
+}
+
+bool member_depart(struct home *h, uint32_t room, uint32_t index, struct conn_ref session, bool keep)
+{
+    struct room *r = room_at(h, room);
+    struct member *m = member_at(h, index);
+    if (!session_remove(h->cx->mem, m, session))
+        return false;
+    if (m->sessions != 0)
+        return true;
+    if (!keep || h->cx->settings->member_grace_ms == 0) {
+        member_leave(h, room, index);
+        return true;
+    }
+    away_push(h, r, index);
+    presence(h, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
+    room_timer(h, room, h->cx->now_ms + h->cx->settings->member_grace_ms);
+    return true;
+}
+
+uint64_t members_expire(struct home *h, uint32_t room)
+{
+    struct room *r = room_at(h, room);
+    uint32_t grace = h->cx->settings->member_grace_ms;
+    while (r->away_first != SLAB_NONE) {
+        uint32_t index = r->away_first;
+        struct member *m = member_at(h, index);
+        uint32_t away = (uint32_t)h->cx->now_ms - m->away_ms;
+        if (away < grace)
+            return h->cx->now_ms + (grace - away);
+        away_remove(h, r, m);
+        member_leave(h, room, index);
+    }
+    return UINT64_MAX;
+}
+
+void members_free(struct home *h, struct room *r)
+{
+    while (r->first != SLAB_NONE)
+        member_destroy(h, r, r->first);
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// once.h - which messages with a `key` were said lately, by whom: each owner has a window of its own.
+//
+//      owner   a member of a room, or the sender of directs: a fingerprint of (room's epoch, user), or of the user
+//      window  its keys of the last rooms.idempotency_s, at most rooms.idempotency_keys of them (idempotency.h)
+//
+// What others say cannot shorten an owner's window. It outlives the owner's membership, as whoever lost its connection may
+// come back late and say again what it has no acknowledgement for; but not the room: a group is all owners of one room (or
+// all senders of directs), given up together.
+//
+// Owners without keys are given up when they are looked for in LOOK_MS. Thread: the home shard's.
+#ifndef PLENUM_CORE_HOME_ONCE_H
+#define PLENUM_CORE_HOME_ONCE_H
+
+#include "base/slab.h"
+#include "core/home/idempotency.h"
+
+struct once_group {
+    uint32_t first; // owner, SLAB_NONE without one
+};
+
+struct once_owner {
+    u128 print;
+    struct idempotency window;
+    struct once_group *group;
+    uint32_t prev, next; // in its group
+};
+
+struct once {
+    struct mem *mem;
+    struct slab owners;
+    struct map by_print;
+    uint64_t look_ms; // when to look for what is over; UINT64_MAX while there is nobody
+};
+
+struct once_limits {
+    uint32_t window_ms;
+    uint32_t keys; // of one owner
+};
+
+void once_init(struct once *o, struct mem *m);
+void once_deinit(struct once *o);
+// True, and what became of it, if the owner has said this key.
+bool once_find(struct once *o, u128 owner, u128 key, const struct once_limits *limits, uint64_t now_ms,
+               uint64_t *ret_value);
+static inline void once_group_init(struct once_group *g) { g->first = SLAB_NONE; }
+// Forgets all of a group.
+void once_group_drop(struct once *o, struct once_group *g);
+// Remembers; the owner's oldest key goes where it has too many. ERR_NOMEM: not remembered.
+enum err once_put(struct once *o, struct once_group *g, u128 owner, u128 key, uint64_t value,
+                  const struct once_limits *limits, uint64_t now_ms) WARN_UNUSED;
+// Of the key put last: its value, once it is known; and as if it had not been put.
+void once_amend(struct once *o, u128 owner, uint64_t value);
+void once_take_back(struct once *o, u128 owner);
+// Once look_ms has come.
+void once_expire(struct once *o, const struct once_limits *limits, uint64_t now_ms);
+
+#endif

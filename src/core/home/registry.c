@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A chain per user in the pool, its head in the map: most users have one session, a few have some.
+#include "core/home/registry.h"
+
+static bool print_eq(u128 a, u128 b) { return a.lo == b.lo && a.hi == b.hi; }
+
+static bool same_conn(const struct conn_ref *a, const struct conn_ref *b)
+{
+    return a->shard == b->shard && a->ref.index == b->ref.index && a->ref.gen == b->ref.gen;
+}
+
+static bool user_eq(const void *ctx, uint32_t value, const void *key)
+{
+    const struct registration *r = slab_at(ctx, value);
+    return print_eq(r->user_print, *(const u128 *)key);
+}
+
+void registry_init(struct registry *r, struct mem *m, uint32_t count_max)
+{
+    slab_init(&r->slab, m, sizeof(struct registration), count_max);
+    map_init(&r->by_user, m);
+}
+
+void registry_deinit(struct registry *r)
+{
+    map_deinit(&r->by_user);
+    slab_deinit(&r->slab);
+}
+
+uint32_t registry_find(const struct registry *r, u128 user_print)
+{
+    return map_find(&r->by_user, user_print.lo, user_eq, &r->slab, &user_print);
+}
+
+struct registration *registry_at(const struct registry *r, uint32_t index)
+{
+    return slab_at(&r->slab, index);
+}
+
+enum err registry_add(struct registry *r, const struct register_mail *m, bool *ret_has_evict,
+                      struct conn_ref *ret_evict)
+{
+    *ret_has_evict = false;
+    uint32_t head = registry_find(r, m->user_print);
+    for (uint32_t i = head; i != SLAB_NONE; i = registry_at(r, i)->next) {
+        struct registration *have = registry_at(r, i);
+        if (!m->resumed || have->session_print != m->session_print)
+            continue;
+        *ret_has_evict = true;
+        bool overtaken = (int32_t)(m->since_ms - have->since_ms) < 0;
+        *ret_evict = overtaken ? m->conn : have->conn;
+        if (!overtaken) {
+            have->conn = m->conn;
+            have->since_ms = m->since_ms;
+        }
+        return OK;
+    }
+    uint32_t index = slab_alloc(&r->slab);
+    if (index == SLAB_NONE)
+        return ERR_NOMEM;
+    struct registration *fresh = registry_at(r, index);
+    *fresh = (struct registration){.user_print = m->user_print,
+                                   .session_print = m->session_print,
+                                   .conn = m->conn,
+                                   .since_ms = m->since_ms,
+                                   .next = SLAB_NONE};
+    if (head != SLAB_NONE) { // behind the head, so that the map need not change
+        fresh->next = registry_at(r, head)->next;
+        registry_at(r, head)->next = index;
+        return OK;
+    }
+    if (map_insert(&r->by_user, m->user_print.lo, index) != OK) {
+        slab_free(&r->slab, index);
+        return ERR_NOMEM;
+    }
+    return OK;
+}
+
+void registry_remove(struct registry *r, const struct register_mail *m)
+{
+    uint32_t head = registry_find(r, m->user_print);
+    uint32_t prev = SLAB_NONE, i = head;
+    while (i != SLAB_NONE && !same_conn(&registry_at(r, i)->conn, &m->conn)) {
+        prev = i;
+        i = registry_at(r, i)->next;
+    }
+    if (i == SLAB_NONE)
+        return; // taken over by a newer connection, or never fitted in
+    uint32_t next = registry_at(r, i)->next;
+    if (prev != SLAB_NONE) {
+        registry_at(r, prev)->next = next;
+        slab_free(&r->slab, i);
+    } else if (next != SLAB_NONE) { // keep the head's place in the map: move the second into it
+        *registry_at(r, i) = *registry_at(r, next);
+        slab_free(&r->slab, next);
+    } else {
+        map_remove(&r->by_user, m->user_print.lo, i);
+        slab_free(&r->slab, i);
+    }
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rooms at their home: created by the first join, announced once per turn to each shard that has readers, gone a
+// grace time after the last member.
+//
+// `rooms` lists names in order, so the home keeps a sorted array of rooms beside the hash map: a binary search finds
+// a page, and creating a room moves a few kilobytes at most.
+#include "core/home/home.h"
+
+#include "base/codec.h"
+#include "core/common/who.h"
+
+enum {
+    ROOM_LOOK_MS = 60 * 60 * 1000, // a room is looked at so often though nothing is due
+    AGE_SLACK_MS = 1000,           // old entries go in bunches
+    SORTED_CAP_MIN = 16,
+};
+
+static bool room_eq(const void *ctx, uint32_t value, const void *key)
+{
+    return str_eq(room_name(room_at(ctx, value)), *(const str *)key);
+}
+
+uint32_t room_find(const struct home *h, str name, uint64_t hash)
+{
+    return map_find(&h->rooms_by_name, hash, room_eq, h, &name);
+}
+
+uint32_t rooms_sorted_place(const struct home *h, str name)
+{
+    uint32_t low = 0, high = h->rooms_by_name.count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (str_cmp(room_name(room_at(h, h->rooms_sorted[mid])), name) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static enum err sorted_insert(struct home *h, uint32_t index)
+{
+    uint32_t n = h->rooms_by_name.count;
+    if (n == h->rooms_sorted_cap) {
+        uint32_t cap = n == 0 ? SORTED_CAP_MIN : n * 2;
+        uint32_t *v = mem_realloc(h->cx->mem, h->rooms_sorted, n * sizeof *v, cap * sizeof *v);
+        if (v == NULL)
+            return ERR_NOMEM;
+        h->rooms_sorted = v;
+        h->rooms_sorted_cap = cap;
+    }
+    uint32_t at = rooms_sorted_place(h, room_name(room_at(h, index)));
+    memmove(h->rooms_sorted + at + 1, h->rooms_sorted + at, (n - at) * sizeof *h->rooms_sorted);
+    h->rooms_sorted[at] = index;
+    return OK;
+}
+
+static void sorted_remove(struct home *h, uint32_t index)
+{
+    uint32_t at = rooms_sorted_place(h, room_name(room_at(h, index)));
+    ASSERT(h->rooms_sorted[at] == index);
+    memmove(h->rooms_sorted + at, h->rooms_sorted + at + 1,
+            (h->rooms_by_name.count - at - 1) * sizeof *h->rooms_sorted);
+}
+
+// After a removal: what a peak has left goes.
+static void sorted_fit(struct home *h)
+{
+    uint32_t n = h->rooms_by_name.count, cap = h->rooms_sorted_cap;
+    uint32_t *v = NULL;
+    if (n == 0)
+        mem_free(h->cx->mem, h->rooms_sorted, cap * sizeof *v);
+    else if (cap <= SORTED_CAP_MIN || n >= cap / 4 ||
+             (v = mem_realloc(h->cx->mem, h->rooms_sorted, cap * sizeof *v, cap / 2 * sizeof *v)) == NULL)
+        return;
+    h->rooms_sorted = v;
+    h->rooms_sorted_cap = n == 0 ? 0 : cap / 2;
+}
+
+static void room_epoch_make(struct home *h, struct room *r)
+{
+    uint8_t random[8];
+    h->cx->host->random(h->cx->host->ctx, random, sizeof random);
+    base64url_encode(random, sizeof random, r->epoch);
+}
+
+static void room_free(struct home *h, uint32_t index)
+{
+    struct room *r = room_at(h, index);
+    heap_remove(&h->room_timers, index);
+    heap_fit(&h->room_timers);
+    members_free(h, r);
+    once_group_drop(&h->said, &r->keys);
+    log_deinit(&r->log);
+    map_deinit(&r->by_user);
+    mem_free(h->cx->mem, r->feeds, h->cx->shard_count * sizeof *r->feeds);
+    mem_free(h->cx->mem, r->name, r->name_n);
+    slab_free(&h->rooms, index);
+}
+
+enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room)
+{
+    uint32_t index = slab_alloc(&h->rooms);
+    if (index == SLAB_NONE)
+        return h->rooms.count >= h->cx->settings->rooms_max ? ERR_LIMIT : ERR_NOMEM;
+    struct room *r = room_at(h, index);
+    *r = (struct room){.hash = hash,
+                       .name_n = (uint8_t)name.n,
+                       .first = SLAB_NONE,
+                       .last = SLAB_NONE,
+                       .away_first = SLAB_NONE,
+                       .away_last = SLAB_NONE,
+                       .empty_ms = h->cx->now_ms};
+    log_init(&r->log, h->cx->mem);
+    map_init(&r->by_user, h->cx->mem);
+    once_group_init(&r->keys);
+    r->name = mem_alloc(h->cx->mem, name.n);
+    r->feeds = mem_zalloc(h->cx->mem, h->cx->shard_count * sizeof *r->feeds);
+    if (r->name != NULL)
+        memcpy(r->name, name.p, name.n);
+    // Looked at when this turn ends: if nobody came in after all, it goes.
+    if (r->name == NULL || r->feeds == NULL || heap_set(&h->room_timers, index, h->cx->now_ms) != OK ||
+        sorted_insert(h, index) != OK) {
+        room_free(h, index);
+        return ERR_NOMEM;
+    }
+    if (map_insert(&h->rooms_by_name, hash, index) != OK) {
+        uint32_t at = rooms_sorted_place(h, name); // not counted in yet: one more than the map knows
+        memmove(h->rooms_sorted + at, h->rooms_sorted + at + 1,
+                (h->rooms_by_name.count - at) * sizeof *h->rooms_sorted);
+        room_free(h, index);
+        return ERR_NOMEM;
+    }
+    room_epoch_make(h, r);
+    metric_add(&h->cx->metrics->rooms, 1);
+    notice_put(h->cx, NOTICE_ROOM_CREATED, UINT32_MAX, 0, "", name);
+    *ret_room = index;
+    return OK;
+}
+
+void room_log_moved(struct home *h, size_t before, size_t after)
+{
+    if (after >= before)
+        metric_add(&h->cx->metrics->log_bytes, after - before);
+    else
+        metric_sub(&h->cx->metrics->log_bytes, before - after);
+}
+
+void room_remove(struct home *h, uint32_t index)
+{
+    struct room *r = room_at(h, index);
+    notice_put(h->cx, NOTICE_ROOM_REMOVED, UINT32_MAX, 0, "", room_name(r));
+    room_log_moved(h, r->log.bytes, 0);
+    if (r->dirty)
+        index_list_drop(&h->rooms_dirty, index);
+    sorted_remove(h, index);
+    home_room_given_up(h, r->creator);
+    map_remove(&h->rooms_by_name, r->hash, index);
+    room_free(h, index);
+    metric_sub(&h->cx->metrics->rooms, 1);
+    sorted_fit(h);
+}
+
+enum err room_append(struct home *h, uint32_t index, struct entry *e)
+{
+    struct room *r = room_at(h, index);
+    size_t before = r->log.bytes;
+    e->room = room_name(r);
+    e->time_ms = h->cx->wall_ms;
+    if (log_append(&r->log, e, h->cx->now_ms, &h->scratch, h->cx->utc_offset_s) != OK) {
+        notice_put(h->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a room's log", room_name(r));
+        return ERR_NOMEM;
+    }
+    room_log_moved(h, before, r->log.bytes);
+    metric_add(&h->cx->metrics->entries, 1);
+    r->said |= e->type == ENTRY_MESSAGE;
+    room_timer(h, index, h->cx->now_ms + h->cx->settings->log_age_ms + AGE_SLACK_MS);
+    if (!r->dirty) {
+        r->dirty = true;
+        index_list_push(&h->rooms_dirty, index);
+    }
+    return OK;
+}
+
+// --- announcing
+
+// The segments of one track that a shard has not been sent, newest first until one it has.
+static uint32_t feed_collect(const struct room *r, struct feed *f, int track, struct advance_seg *ret,
+                             uint32_t n)
+{
+    const struct chain *c = &r->log.tracks[track];
+    if (c->n == 0)
+        return n; // all of it was too old
+    for (uint32_t i = c->n; i-- > 0 && c->segs[i]->first > f->seg_seen[track];)
+        ret[n++] = (struct advance_seg){.track = (uint8_t)track, .seg = segment_ref(c->segs[i])};
+    f->seg_seen[track] = c->segs[c->n - 1]->first;
+    return n;
+}
+
+static uint32_t feed_count(const struct room *r, const struct feed *f, int track)
+{
+    const struct chain *c = &r->log.tracks[track];
+    uint32_t n = 0;
+    for (uint32_t i = c->n; i-- > 0 && c->segs[i]->first > f->seg_seen[track];)
+        n++;
+    return n;
+}
+
+void room_announce_to(struct home *h, uint32_t index, uint32_t shard)
+{
+    struct room *r = room_at(h, index);
+    struct feed *f = &r->feeds[shard];
+    if (f->sessions == 0 || f->head == r->log.head)
+        return;
+    uint32_t segs = 0;
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        if (f->readers[d] != 0)
+            segs += feed_count(r, f, d);
+    struct advance *a = post_plain(h->mail, MAIL_ADVANCE, sizeof *a + segs * sizeof a->segs[0]);
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        if (f->readers[d] != 0)
+            a->seg_count = feed_collect(r, f, d, a->segs, a->seg_count);
+    a->outlet = f->outlet;
+    a->head = r->log.head;
+    a->since_ns = h->cx->turn_ns;
+    f->head = r->log.head;
+    mail_post(h->mail, shard, &a->mail);
+}
+
+void home_announce(struct home *h)
+{
+    const struct settings *s = h->cx->settings;
+    struct log_limits limits = {s->log_entries, s->log_bytes, s->log_age_ms};
+    for (uint32_t i = 0; i < h->rooms_dirty.n; i++) {
+        uint32_t index = h->rooms_dirty.v[i];
+        struct room *r = room_at(h, index);
+        for (uint32_t shard = 0; shard < h->cx->shard_count; shard++)
+            room_announce_to(h, index, shard);
+        r->dirty = false;
+        size_t before = r->log.bytes;
+        log_trim(&r->log, &limits, h->cx->now_ms);
+        room_log_moved(h, before, r->log.bytes);
+    }
+    h->rooms_dirty.n = 0;
+}
+
+// --- time
+
+// A room's timer is set from its first moment to its last, so moving it needs no memory: a grace time that could not
+// be waited for would keep the room for ever.
+void room_timer(struct home *h, uint32_t index, uint64_t due_ms)
+{
+    if (due_ms >= heap_due(&h->room_timers, index))
+        return;
+    enum err e = heap_set(&h->room_timers, index, due_ms);
+    ASSERT(e == OK);
+}
+
+static uint64_t log_age_due(struct home *h, struct room *r)
+{
+    const struct settings *s = h->cx->settings;
+    struct log_limits limits = {s->log_entries, s->log_bytes, s->log_age_ms};
+    if (r->dirty)
+        return h->cx->now_ms + 1000; // trimmed after the announcement
+    size_t before = r->log.bytes;
+    log_trim(&r->log, &limits, h->cx->now_ms);
+    room_log_moved(h, before, r->log.bytes);
+    if (r->log.tail > r->log.head)
+        return UINT64_MAX;
+    uint64_t age = log_oldest_age_ms(&r->log, h->cx->now_ms);
+    return h->cx->now_ms + (age < s->log_age_ms ? s->log_age_ms - age : 0) + AGE_SLACK_MS;
+}
+
+static void earlier(uint64_t *due, uint64_t candidate)
+{
+    if (candidate < *due)
+        *due = candidate;
+}
+
+uint32_t room_grace_ms(const struct home *h, const struct room *r)
+{
+    return r->said ? h->cx->settings->room_grace_ms : 0;
+}
+
+void room_on_timer(struct home *h, uint32_t index)
+{
+    struct room *r = room_at(h, index);
+    uint64_t due = h->cx->now_ms + ROOM_LOOK_MS;
+    earlier(&due, members_expire(h, index));
+    earlier(&due, members_count_due(h, index));
+    if (r->members == 0 && r->sessions == 0) {
+        uint32_t grace_ms = room_grace_ms(h, r);
+        if (h->cx->now_ms - r->empty_ms >= grace_ms) {
+            room_remove(h, index);
+            return;
+        }
+        earlier(&due, r->empty_ms + grace_ms);
+    }
+    earlier(&due, log_age_due(h, r));
+    room_timer(h, index, due > h->cx->now_ms ? due : h->cx->now_ms + 1);
+}
+
+// Its sessions are connections of shards that there are, each once.
+static void member_check(const struct home *h, const struct member *m)
+{
+    const struct conn_ref *all = member_sessions(m);
+    ASSERT(m->sessions <= MEMBER_SESSIONS_MAX && (m->sessions_cap == 0 || m->sessions > 1));
+    for (uint32_t i = 0; i < m->sessions; i++) {
+        ASSERT(all[i].shard < h->cx->shard_count);
+        for (uint32_t k = 0; k < i; k++)
+            ASSERT(all[i].shard != all[k].shard || all[i].ref.index != all[k].ref.index);
+    }
+}
+
+void room_check(const struct home *h, uint32_t index)
+{
+    const struct room *r = room_at(h, index);
+    uint32_t members = 0, away = 0, readers[DIALECT_COUNT] = {0}, sessions = 0, member_sessions = 0;
+    uint32_t crowded = 0;
+    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
+        members++;
+        member_sessions += member_at(h, m)->sessions;
+        member_check(h, member_at(h, m));
+        ASSERT(member_find(h, r, member_user(member_at(h, m))) == m);
+    }
+    for (uint32_t m = r->away_first; m != SLAB_NONE; m = member_at(h, m)->away_next) {
+        away++;
+        ASSERT(member_at(h, m)->sessions == 0);
+    }
+    ASSERT(members == r->members && members == r->by_user.count && away <= members);
+    for (uint32_t s = 0; s < h->cx->shard_count; s++) {
+        uint32_t sum = 0;
+        for (int d = 0; d < DIALECT_COUNT; d++) {
+            readers[d] += r->feeds[s].readers[d];
+            sum += r->feeds[s].readers[d];
+        }
+        ASSERT(sum == r->feeds[s].sessions && (sum != 0 || !r->feeds[s].crowded));
+        crowded += r->feeds[s].crowded;
+        sessions += sum;
+    }
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        ASSERT(readers[d] == r->readers[d] && r->log.active[d] == (readers[d] != 0));
+    ASSERT(sessions == r->sessions && sessions == member_sessions && crowded == r->crowded);
+    log_check(&r->log);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// room.h - a room at its home: its log, its members, who among the shards listens. The home alone assigns
+// offsets, checks what a member may do, and trims.
+//
+//   life:  first join creates it -> members come and go -> empty for rooms.grace -> gone with all its memory
+//          (nothing was ever said in it: gone at the end of the turn in which the last member went)
+//
+//   member:  connected --last session dropped--> away (connected:false) --rooms.member_grace--> left
+//                 ^----------- joins again -------'
+//
+// Invariants (room_check)
+//   1. every member is in `by_user` and in the list; `members` counts them
+//   2. a member is away exactly if it has no session; away members are in the away list, longest first
+//   3. feeds[s].sessions is the sum of its readers; a shard with none gets no announcements
+//   4. a dialect's track is active exactly while some shard has readers of it
+//   5. `crowded` counts the feeds that are; a feed without sessions is not
+//
+// Ownership: the shard's room pool. Thread: the home shard's.
+#ifndef PLENUM_CORE_ROOM_H
+#define PLENUM_CORE_ROOM_H
+
+#include "base/map.h"
+#include "base/slab.h"
+#include "core/home/once.h"
+#include "core/log/log.h"
+#include "core/mail/post.h"
+
+struct home;
+
+enum { MEMBER_TEXT_INLINE = 40 }; // a guest's id and name
+
+struct member {
+    uint64_t joined_at, last_active; // wall ms
+    union {
+        uint32_t away_ms;  // away: low bits of the monotonic time its last session dropped at
+        uint32_t named_ms; // else: of the time at which the connection said hello that gave it its name
+    };
+    uint32_t prev, next; // in order of joining
+    uint32_t seq;        // in order of joining, from 1
+    uint16_t sessions;   // connections it is here by, at most MEMBER_SESSIONS_MAX
+    uint16_t sessions_cap;
+    union { // where they are: what is to be told to all of them, be it to leave, finds them (member_sessions)
+        struct {
+            uint32_t away_prev, away_next; // sessions == 0
+        };
+        struct conn_ref session;       // sessions_cap == 0: the only one
+        struct conn_ref *session_list; // else
+    };
+    uint8_t role;
+    uint8_t user_n, name_n; // name_n 0: the name is the user id
+    union {                 // user, then name
+        char text_inline[MEMBER_TEXT_INLINE];
+        char *text_long; // when they are longer together
+    };
+};
+
+// What a shard with readers in this room has been told.
+struct feed {
+    struct ref outlet;
+    uint32_t sessions;
+    uint32_t readers[DIALECT_COUNT];
+    bool crowded;                     // its outlet says so
+    uint64_t head;                    // announced
+    uint64_t seg_seen[DIALECT_COUNT]; // first offset of the last segment sent; 0 = none
+};
+
+struct room {
+    uint64_t hash;
+    char *name;
+    uint8_t name_n;
+    bool dirty;         // in the shard's list of rooms to announce
+    bool count_pending; // a members:count entry is due
+    bool said;          // a message was appended: there is something to come back for
+    char epoch[EPOCH_LEN];
+    struct log log;
+    struct map by_user;
+    uint32_t members;
+    uint32_t member_seq;            // of the last one that joined
+    uint32_t first, last;           // members in order of joining
+    uint32_t away_first, away_last; // members without a session
+    uint32_t readers[DIALECT_COUNT];
+    uint32_t sessions;
+    struct feed *feeds;     // one per shard
+    uint32_t crowded;       // feeds that are; while there are any, publishes wait (fan/pace.h)
+    struct once_group keys; // of its members, and of those who were
+    uint64_t creator;       // keyed hash of the address it was made from (home/creator.h); 0 = unknown
+    uint64_t empty_ms;      // since when there is no member; UINT64_MAX while there are some
+    uint64_t count_ms;      // when a members:count entry was last written
+};
+
+static inline str room_name(const struct room *r) { return (str){r->name, r->name_n}; }
+str member_user(const struct member *m);
+str member_name(const struct member *m);
+const struct conn_ref *member_sessions(const struct member *m); // `sessions` of them, in no order
+void member_view_make(const struct member *m, struct member_view *ret);
+
+// --- rooms (room.c)
+uint32_t room_find(const struct home *h, str name, uint64_t hash);
+// Where a name is, or would be, in the list of rooms by name.
+uint32_t rooms_sorted_place(const struct home *h, str name);
+// ERR_LIMIT at rooms_max, ERR_NOMEM.
+enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room) WARN_UNUSED;
+void room_remove(struct home *h, uint32_t index);
+// Appends and marks the room for announcement. ERR_NOMEM.
+enum err room_append(struct home *h, uint32_t index, struct entry *e) WARN_UNUSED;
+// Corrects the gauge plenum_log_bytes after something that grew or shrank a log.
+void room_log_moved(struct home *h, size_t before, size_t after);
+// Tells a shard about entries that it has not heard of yet.
+void room_announce_to(struct home *h, uint32_t index, uint32_t shard);
+// Makes sure the room's timer fires by then.
+void room_timer(struct home *h, uint32_t index, uint64_t due_ms);
+// How long it is kept without members.
+uint32_t room_grace_ms(const struct home *h, const struct room *r);
+void room_on_timer(struct home *h, uint32_t index);
+void room_check(const struct home *h, uint32_t index);
+
+// --- members (member.c)
+uint32_t member_find(const struct home *h, const struct room *r, str user);
+// One more session of a user: who asks. ERR_LIMIT at MEMBER_SESSIONS_MAX, ERR_FULL at room_members_max, ERR_NOMEM. Entries
+// are appended as needed.
+enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint32_t *ret_member) WARN_UNUSED;
+// One session less. keep: the member may come back within its grace time. False where it is not one of the member's, as
+// it has been taken from it by somebody else's order meanwhile.
+bool member_depart(struct home *h, uint32_t room, uint32_t member, struct conn_ref session, bool keep);
+// Nothing is done where another connection has said hello since and is in the room already: what it was told, the name
+// in its token, is what the user is called.
+void member_rename(struct home *h, uint32_t room, uint32_t member, str name, uint32_t since_ms);
+// Members whose grace is over leave; returns when the next one's is, UINT64_MAX if none is away.
+uint64_t members_expire(struct home *h, uint32_t room);
+// Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.
+uint64_t members_count_due(struct home *h, uint32_t room);
+void members_free(struct home *h, struct room *r);
+
+#endif

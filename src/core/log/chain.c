@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An array and not a linked list: a cursor finds its segment by looking from the newest backwards, which is one
+// step for a reader that keeps up and a binary search for one that does not. Dropping from the front moves the
+// rest down; a chain has at most a few dozen segments.
+#include "core/log/chain.h"
+
+static void chain_drop(struct chain *c, struct mem *m, uint32_t i)
+{
+    struct segment *s = c->segs[i];
+    c->bytes -= s->cap;
+    segment_unref(m, s);
+}
+
+static void chain_shrink_to_nothing(struct chain *c, struct mem *m)
+{
+    mem_free(m, c->segs, c->cap * sizeof *c->segs);
+    *c = (struct chain){0};
+}
+
+void chain_deinit(struct chain *c, struct mem *m)
+{
+    for (uint32_t i = 0; i < c->n; i++)
+        chain_drop(c, m, i);
+    chain_shrink_to_nothing(c, m);
+}
+
+static enum err chain_insert(struct chain *c, struct mem *m, uint32_t at, struct segment *s)
+{
+    if (c->n == c->cap) {
+        uint32_t cap = c->cap == 0 ? 2 : c->cap * 2;
+        struct segment **segs = mem_realloc(m, c->segs, c->cap * sizeof *segs, cap * sizeof *segs);
+        if (segs == NULL)
+            return ERR_NOMEM;
+        c->segs = segs;
+        c->cap = cap;
+    }
+    memmove(c->segs + at + 1, c->segs + at, (c->n - at) * sizeof *c->segs);
+    c->segs[at] = s;
+    c->n++;
+    c->bytes += s->cap;
+    return OK;
+}
+
+enum err chain_push(struct chain *c, struct mem *m, struct segment *s)
+{
+    ASSERT(c->n == 0 || c->segs[c->n - 1]->first < s->first);
+    return chain_insert(c, m, c->n, s);
+}
+
+enum err chain_merge(struct chain *c, struct mem *m, struct segment *s)
+{
+    uint32_t at = c->n;
+    while (at > 0 && c->segs[at - 1]->first > s->first)
+        at--;
+    if (at > 0 && c->segs[at - 1]->first == s->first) {
+        ASSERT(c->segs[at - 1] == s);
+        segment_unref(m, s);
+        return OK;
+    }
+    return chain_insert(c, m, at, s);
+}
+
+uint32_t chain_trim(struct chain *c, struct mem *m, uint64_t offset)
+{
+    uint32_t drop = 0;
+    while (drop + 1 < c->n && c->segs[drop + 1]->first <= offset)
+        chain_drop(c, m, drop++);
+    if (drop != 0) {
+        c->n -= drop;
+        memmove(c->segs, c->segs + drop, c->n * sizeof *c->segs);
+    }
+    return drop;
+}
+
+void chain_pop(struct chain *c, struct mem *m)
+{
+    chain_drop(c, m, c->n - 1);
+    if (--c->n == 0)
+        chain_shrink_to_nothing(c, m);
+}
+
+uint32_t chain_find(const struct chain *c, uint64_t offset)
+{
+    ASSERT(c->n != 0 && c->segs[0]->first <= offset);
+    uint32_t i = c->n - 1;
+    if (c->segs[i]->first <= offset)
+        return i;
+    uint32_t low = 0; // segs[low]->first <= offset < segs[i]->first
+    while (i - low > 1) {
+        uint32_t mid = low + (i - low) / 2;
+        if (c->segs[mid]->first <= offset)
+            low = mid;
+        else
+            i = mid;
+    }
+    return low;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A slotted page, as databases use it, turned into a broadcast buffer: bytes grow up, their index grows down.
+// Rejected: an index array beside the bytes (it would have to be grown, and so be locked or copied, while other
+// shards read it), and one block per entry (a write would need an iovec per entry instead of one per segment).
+#include "core/log/segment.h"
+
+struct segment *segment_create(struct mem *m, uint64_t first, uint32_t cap)
+{
+    cap = (cap + 7u) & ~7u;
+    struct segment *s = mem_alloc(m, sizeof *s + cap);
+    if (s == NULL)
+        return NULL;
+    atomic_init(&s->refs, 1);
+    s->cap = cap;
+    s->first = first;
+    s->count = 0;
+    s->used = 0;
+    s->skew_ms = 0;
+    return s;
+}
+
+void segment_unref(struct mem *m, struct segment *s)
+{
+    if (s == NULL)
+        return;
+    uint32_t before = atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel);
+    ASSERT(before >= 1);
+    if (before == 1)
+        mem_free(m, s, sizeof *s + s->cap);
+}
+
+static uint8_t *segment_put(uint8_t *to, str part)
+{
+    if (part.n != 0)
+        memcpy(to, part.p, part.n);
+    return to + part.n;
+}
+
+void segment_append(struct segment *s, str head, str payload, str end)
+{
+    size_t n = head.n + payload.n + end.n;
+    ASSERT(segment_fits(s, n));
+    uint8_t *to = s->data + s->used;
+    to = segment_put(to, head);
+    to = segment_put(to, payload);
+    segment_put(to, end);
+    s->used += (uint32_t)n;
+    s->count++;
+    memcpy(s->data + s->cap - (size_t)s->count * sizeof s->used, &s->used, sizeof s->used);
+}

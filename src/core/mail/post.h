@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// post.h - the kinds of mail and the words of the conversation between the parts of core. An *ask* goes from a connection's
+// shard (the edge) to the shard that decides (a room's home, a user's), an *answer* comes back.
+//
+//        edge                              home
+//        edge_command --- ask ------------> home_ask
+//        edge_answer  <-- answer ---------- home_answer_event   (effect for the connection + encoded reply)
+//        fan_advance  <-- advance --------- rooms_announce      (new entries of a room, once per shard and turn)
+//
+// This is all that edge and fan know of homes, and homes of them. It is the same whether both are on one shard or not
+// (mailroom.h). An ask is answered exactly once, unless it says `dropped`.
+//
+// Ownership: a mail is one block; the strs in it point into its own tail. Segments in a mail carry one reference
+// each, which the receiver takes or drops.
+#ifndef PLENUM_CORE_POST_H
+#define PLENUM_CORE_POST_H
+
+#include "base/siphash.h"
+#include "core/common/ref.h"
+#include "core/log/segment.h"
+#include "core/mail/mailroom.h"
+#include "dialect/dialect.h"
+
+enum { EPOCH_LEN = 11 }; // base64url of 64 bits
+
+enum mail_kind {
+    MAIL_ASK = 1,
+    MAIL_ANSWER,
+    MAIL_ADVANCE,
+    MAIL_UNREGISTER,
+    MAIL_EVICT,
+    MAIL_DIRECT,
+    MAIL_CROWDED,
+    MAIL_HOLD,
+    MAIL_CREATOR,
+};
+
+enum ask_type {
+    ASK_JOIN,
+    ASK_LEAVE,
+    ASK_PUBLISH,
+    ASK_MEMBERS,
+    ASK_HISTORY,
+    ASK_RENAME,
+    ASK_ROOMS,   // walks over all shards, collecting rows
+    ASK_RESOLVE, // a name in a room to a user, then goes on as ASK_DIRECT
+    ASK_DIRECT,
+    ASK_REGISTER,    // a session at its user's home; the welcome is the answer
+    ASK_CHARGE_USER, // ASK_JOIN of a name that is no room: goes on over those who pay for it (home_create.c)
+    ASK_CHARGE_ADDRESS,
+};
+
+struct ask {
+    struct mail mail;
+    enum ask_type type;
+    struct conn_ref conn;
+    uint8_t dialect;  // enum dialect_id: the answer is encoded in it
+    bool dropped;     // ASK_LEAVE: the connection went away; nobody waits for an answer
+    bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
+    bool essential; // like one that is `dropped` it may pass the memory budget: a part of it is said already
+    bool resumed;   // ASK_REGISTER: an older connection of the session is to be closed
+    bool has_key;
+    bool charged;           // ASK_JOIN: the room it makes is paid for
+    uint32_t address;       // of the connection, as in struct peer
+    uint32_t rooms_wait_ms; // ASK_JOIN: so long the connection itself may make no room
+    struct ref outlet;      // ASK_JOIN: where the room's entries go on the edge
+    struct ref room;        // the room at its home where the edge knows it, else REF_NONE
+    struct ref member;      // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
+    uint64_t room_hash;
+    u128 key_print;         // of (room or recipient, user, key)
+    u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
+    uint64_t session_print; // ASK_REGISTER
+    uint32_t since_ms; // low bits of the time of its hello: asks of two connections of a session may overtake
+    str user, session, name; // who asks
+    struct command cmd;
+    str rows; // ASK_ROOMS: what was collected so far (home/home_lists.c)
+    char tail[];
+};
+
+enum effect {
+    EFFECT_NONE,       // only the payload
+    EFFECT_JOINED,     // start the cursor at `start`
+    EFFECT_REFUSED,    // a join did not happen
+    EFFECT_LEFT,       // remove the cursor, after everything up to the head announced
+    EFFECT_PUBLISHED,  // the sender's own entry has offset `start`
+    EFFECT_RENAMED,    // in one of its rooms; the payload is the command's id
+    EFFECT_REGISTERED, // the session is known at its user's home; the payload is the hello's id
+    EFFECT_STRANGER,   // it is not, for want of memory; likewise
+};
+
+struct answer {
+    struct mail mail;
+    struct conn_ref conn;
+    enum effect effect;
+    bool reply_lost;         // memory for the payload was out: the connection cannot go on without it
+    bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
+    bool created;            // EFFECT_JOINED: the room was made for it
+    bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
+    uint8_t dialect;         // EFFECT_JOINED: the track of the segments below
+    uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
+    struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
+    struct ref room, member; // JOINED: at the home
+    uint64_t start;          // JOINED: first offset to send; PUBLISHED: the entry's offset
+    uint64_t head;           // JOINED: how far the shard has been told
+    bool hold;               // JOINED: publishes wait (fan/pace.h)
+    bool has_gap;            // JOINED: offsets that will not come, to be announced after the payload
+    uint64_t gap_from, gap_to;
+    char epoch[EPOCH_LEN];
+    str payload;        // the encoded reply; empty = none
+    uint32_t seg_count; // JOINED: segments from the one that holds `start` on
+    struct segment **segs;
+    char tail[];
+};
+
+struct advance_seg {
+    uint8_t track;
+    struct segment *seg;
+};
+
+struct advance {
+    struct mail mail;
+    struct ref outlet;
+    uint64_t head;
+    uint64_t since_ns; // when the turn began in which the oldest of them was appended
+    uint32_t seg_count;
+    struct advance_seg segs[];
+};
+
+struct register_mail { // MAIL_UNREGISTER, and what the registry knows of an ASK_REGISTER
+    struct mail mail;
+    struct conn_ref conn;
+    u128 user_print;
+    uint64_t session_print;
+    uint32_t since_ms;
+    bool resumed;
+};
+
+struct pace_mail { // MAIL_CROWDED, MAIL_HOLD
+    struct mail mail;
+    struct ref outlet;
+    struct ref room; // CROWDED
+    uint32_t shard;  // CROWDED: the outlet's
+    bool on;
+};
+
+struct creator_mail { // MAIL_CREATOR: what was charged is over (home/creator.h)
+    struct mail mail;
+    uint64_t print;
+    bool address; // else a user's
+    bool refund;
+};
+
+struct evict_mail {
+    struct mail mail;
+    struct conn_ref conn;
+};
+
+struct direct_mail {
+    struct mail mail;
+    struct conn_ref conn; // the receiver
+    uint64_t time_ms;
+    str user, session, name, data; // the sender's
+    char tail[];
+};
+
+// Copies what is borrowed into a mail and posts it. A mail whose loss would leave two shards of different opinion (a leave
+// of somebody who is gone, a rename that other rooms have heard of, an answer, everything made by post_plain) may pass the
+// memory budget and always goes out. An ask or a direct may not: false when memory is out, and the asker is told.
+bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a) WARN_UNUSED;
+bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d) WARN_UNUSED;
+// To the shard of a->conn; the references of its segments go with it. One that is too long for the memory there is goes
+// without its payload and its segments: its effect, and that there is an answer, are not lost.
+void post_answer(struct mailroom *mr, const struct answer *a);
+// A mail without strings, zeroed, to be filled in and posted (mail_post).
+void *post_plain(struct mailroom *mr, enum mail_kind kind, size_t bytes);
+// Copies a mail without strings and posts it.
+void post_copy(struct mailroom *mr, uint32_t dest, enum mail_kind kind, const void *mail, size_t bytes);
+
+#endif

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The turn, and the only place where the parts of core meet: time, what the driver feeds in, then timers, deadlines,
+// announcements and flushes, in this order, so that everything a turn brought about goes out at its end in as few writes
+// as possible.
+//
+// The parts do not call each other but to the left (docs/ARCHITECTURE.md). What one decides for another is mail, to this
+// very shard too, or a note that somebody is to end; `carry` has both carried out, after every call that may have left some.
+//
+// Order at the end of a turn matters: commands that waited are taken up first (they may append), then homes
+// announce what was appended, then outlets mark their readers dirty. Logs are trimmed after the announcement:
+// outlets hold their own references by then.
+#include "core/shard/shard_parts.h"
+
+#include "base/where.h"
+
+struct shard *shard_create(uint32_t index, const struct settings *settings, const struct shard_host *host,
+                           struct mem *mem)
+{
+    ASSERT(settings->shard_count >= 1 && settings->shard_count <= SHARDS_MAX &&
+           index < settings->shard_count);
+    struct shard *sh = mem_zalloc(mem, sizeof *sh);
+    if (sh == NULL)
+        return NULL;
+    sh->cx = (struct context){.index = index,
+                              .shard_count = settings->shard_count,
+                              .settings = settings,
+                              .host = host,
+                              .mem = mem,
+                              .conns = &sh->conns.pool,
+                              .now_ms = 1};
+    uint64_t seed;
+    host->random(host->ctx, &seed, sizeof seed);
+    prng_init(&sh->cx.dice, seed);
+    mailroom_init(&sh->mail, &sh->cx);
+    sh->edge = (struct edge){&sh->cx, &sh->mail, &sh->fan};
+    sh->cx.metrics = mem_zalloc(mem, sizeof *sh->cx.metrics);
+    if (sh->cx.metrics == NULL || home_init(&sh->home, &sh->cx, &sh->mail) != OK ||
+        fan_init(&sh->fan, &sh->cx, &sh->mail) != OK ||
+        conns_init(&sh->conns, &sh->cx, &sh->edge, &sh->fan, &sh->mail) != OK) {
+        shard_destroy(sh);
+        return NULL;
+    }
+    return sh;
+}
+
+void shard_destroy(struct shard *sh)
+{
+    if (sh == NULL)
+        return;
+    struct mem *mem = sh->cx.mem;
+    conns_deinit(&sh->conns);
+    fan_deinit(&sh->fan);
+    home_deinit(&sh->home);
+    mailroom_deinit(&sh->mail);
+    mem_free(mem, sh->cx.metrics, sizeof *sh->cx.metrics);
+    mem_free(mem, sh, sizeof *sh);
+}
+
+void shard_settings_set(struct shard *sh, const struct settings *settings)
+{
+    ASSERT(settings->shard_count == sh->cx.shard_count);
+    ASSERT(settings->connections_max == sh->cx.settings->connections_max);
+    sh->cx.settings = settings;
+}
+
+struct metrics *shard_metrics(struct shard *sh) { return sh->cx.metrics; }
+uint32_t shard_connections(const struct shard *sh) { return sh->conns.pool.count; }
+
+// --- mail
+
+static void on_mail(struct shard *sh, struct mail *m)
+{
+    void *p = m;
+    switch ((enum mail_kind)m->kind) {
+    case MAIL_ASK:
+        where_command((uint8_t)((const struct ask *)p)->cmd.type);
+        home_ask(&sh->home, p);
+        break;
+    case MAIL_UNREGISTER:
+        home_unregister(&sh->home, p);
+        break;
+    case MAIL_CROWDED:
+        home_on_crowded(&sh->home, p);
+        break;
+    case MAIL_CREATOR:
+        home_on_creator(&sh->home, p);
+        break;
+    case MAIL_ANSWER:
+        if (edge_answer(&sh->edge, p))
+            conn_welcomed(&sh->conns, ((struct answer *)p)->conn.ref.index);
+        ((struct answer *)p)->seg_count = 0; // taken
+        break;
+    case MAIL_EVICT:
+        edge_evict(&sh->edge, p);
+        break;
+    case MAIL_DIRECT:
+        edge_direct(&sh->edge, p);
+        break;
+    case MAIL_ADVANCE:
+        fan_advance(&sh->fan, p);
+        break;
+    case MAIL_HOLD:
+        fan_on_hold(&sh->fan, p);
+        break;
+    default:
+        UNREACHABLE();
+    }
+    mail_discard(sh->cx.mem, m);
+}
+
+// Has carried out what the parts have left for each other. True if there was anything.
+static bool carry(struct shard *sh)
+{
+    bool any = false;
+    for (;;) {
+        struct mail *m = NULL;
+        if (sh->fan.ends.n != 0)
+            conn_carry_ends(&sh->conns);
+        else if ((m = mail_pull(&sh->mail, sh->cx.index)) != NULL)
+            on_mail(sh, m);
+        else
+            return any;
+        any = true;
+    }
+}
+
+struct mail *shard_pull_mail(struct shard *sh, uint32_t dest)
+{
+    return dest == sh->cx.index ? NULL : mail_pull(&sh->mail, dest);
+}
+
+uint32_t shard_mail_waiting(const struct shard *sh, uint32_t dest) { return mail_waiting(&sh->mail, dest); }
+
+// --- what the driver feeds in
+
+void shard_on_mail(struct shard *sh, struct mail *m)
+{
+    on_mail(sh, m);
+    carry(sh);
+}
+
+enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer,
+                         uint32_t *ret_conn)
+{
+    enum err e = conn_accept(&sh->conns, transport, peer, ret_conn);
+    carry(sh);
+    return e;
+}
+
+static void feed(struct shard *sh, uint32_t conn, uint8_t *p, size_t n)
+{
+    size_t used = 0;
+    do
+        used += conn_feed(&sh->conns, conn, p + used, n - used);
+    while (carry(sh));
+}
+
+bool shard_on_bytes(struct shard *sh, uint32_t conn, uint8_t *p, size_t n)
+{
+    if (conn_at(&sh->conns, conn)->ending == ENDING_GONE)
+        return false;
+    conn_heard(&sh->conns, conn, n);
+    feed(sh, conn, p, n);
+    return conn_reads_on(&sh->conns, conn);
+}
+
+void shard_on_eof(struct shard *sh, uint32_t conn)
+{
+    conn_on_eof(&sh->conns, conn);
+    carry(sh);
+}
+
+void shard_on_broken(struct shard *sh, uint32_t conn)
+{
+    conn_on_broken(&sh->conns, conn);
+    carry(sh);
+}
+
+void shard_on_writable(struct shard *sh, uint32_t conn) { fan_on_writable(&sh->fan, conn); }
+
+// --- the turn
+
+static void run_deadlines(struct shard *sh)
+{
+    struct deadlines *d = &sh->conns.deadlines;
+    if (sh->cx.now_ms < d->next_sweep_ms)
+        return;
+    uint32_t from = 0, index;
+    while ((index = deadline_next_due(d, sh->cx.now_ms, &from)) != UINT32_MAX) {
+        if (slab_used(&sh->conns.pool, index))
+            conn_on_deadline(&sh->conns, index);
+        carry(sh);
+    }
+    deadlines_swept(d, sh->cx.now_ms);
+}
+
+// Those who may go on. Whoever parks again is woken when what it waits for is there, which something must have come for: so
+// this ends.
+static void run_wakes(struct shard *sh)
+{
+    conns_wake_mail_waiters(&sh->conns);
+    uint8_t none;
+    uint32_t index;
+    while (index_list_pop(&sh->fan.wakes, &index)) {
+        reader_at(&sh->fan, index)->wake_queued = false;
+        if (!conn_unpark(&sh->conns, index))
+            continue;
+        carry(sh);
+        feed(sh, index, &none, 0);
+        conn_resume(&sh->conns, index);
+        carry(sh);
+    }
+}
+
+void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32_t utc_offset_s)
+{
+    struct context *cx = &sh->cx;
+    ASSERT(now_ms >= cx->now_ms);
+    cx->now_ms = now_ms;
+    cx->wall_ms = wall_ms;
+    cx->utc_offset_s = utc_offset_s;
+    cx->turn_ns = now_ms * 1000000;
+    // Here, when what the driver had time for has been written: what a join brings in this turn must have its first
+    // chance.
+    fan_trim(&sh->fan);
+    carry(sh);
+}
+
+void shard_turn_began_ns(struct shard *sh, uint64_t now_ns) { sh->cx.turn_ns = now_ns; }
+
+void shard_turn_end(struct shard *sh)
+{
+    where_now(WHERE_TIMERS);
+    run_deadlines(sh);
+    home_timers(&sh->home);
+    carry(sh);
+    conns_drain(&sh->conns);
+    carry(sh);
+    run_wakes(sh);
+    where_now(WHERE_FLUSH);
+    home_announce(&sh->home);
+    carry(sh);
+    fan_flush(&sh->fan);
+    home_tidy(&sh->home);
+    fan_tidy(&sh->fan);
+    conns_tidy(&sh->conns);
+}
+
+uint64_t shard_next_due_ms(const struct shard *sh)
+{
+    if (sh->fan.wakes.n != 0 || sh->fan.dirty_n != 0)
+        return sh->cx.now_ms;
+    uint64_t due = conns_due_ms(&sh->conns);
+    uint64_t others[] = {home_due_ms(&sh->home), fan_due_ms(&sh->fan)};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        due = others[i] < due ? others[i] : due;
+    return due;
+}
+
+// --- what the driver pulls out
+
+bool shard_pull_dirty(struct shard *sh, uint32_t *ret_conn) { return fan_pull_dirty(&sh->fan, ret_conn); }
+
+size_t shard_output(struct shard *sh, uint32_t conn, struct span spans[SPANS_MAX])
+{
+    return fan_plan(&sh->fan, conn, spans);
+}
+
+void shard_output_done(struct shard *sh, uint32_t conn, size_t n, bool blocked)
+{
+    fan_settle(&sh->fan, conn, n, blocked);
+    conn_written(&sh->conns, conn, n);
+    carry(sh);
+}
+
+void shard_on_written(struct shard *sh, uint64_t now_ns) { fan_on_written(&sh->fan, now_ns); }
+
+bool shard_pull_closed(struct shard *sh, uint32_t *ret_conn, bool *ret_abortive)
+{
+    return conn_pull_closed(&sh->conns, ret_conn, ret_abortive);
+}
+
+bool shard_pull_shutdown(struct shard *sh, uint32_t *ret_conn)
+{
+    return index_list_pop(&sh->conns.shutdown, ret_conn);
+}
+
+bool shard_pull_reread(struct shard *sh, uint32_t *ret_conn)
+{
+    return conn_pull_reread(&sh->conns, ret_conn);
+}
+
+// --- leaving
+
+void shard_unready(struct shard *sh) { sh->cx.unready = true; }
+
+void shard_drain(struct shard *sh)
+{
+    if (sh->cx.draining)
+        return;
+    sh->cx.draining = sh->cx.unready = true;
+    conns_drain_begin(&sh->conns);
+    carry(sh);
+}
+
+bool shard_drained(const struct shard *sh) { return sh->cx.draining && sh->conns.pool.count == 0; }
+
+void shard_check(const struct shard *sh)
+{
+    ASSERT(!mail_is_here(&sh->mail));
+    home_check(&sh->home);
+    fan_check(&sh->fan);
+    conns_check(&sh->conns);
+}

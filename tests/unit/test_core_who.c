@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who is at the other end: addresses come back as they were given, however they are kept, and so do users and names.
+#include "core/common/who.h"
+#include "unit/support.h"
+
+#include <stdio.h>
+
+static void addresses_come_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_long;
+    } cases[] = {{"", false},
+                 {"1", false},
+                 {"0.0.0.0:0", false},
+                 {"127.0.0.1:51234", false},
+                 {"255.255.255.255:65535", false},
+                 {"...........:::::::::::9", false}, // 23: the most that fits
+                 {"...........:::::::::::99", true},
+                 {"[::1]:51234", true},
+                 {"[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535", true},
+                 {"unix", true},
+                 {"127.0.0.1/80", true}}; // '/' is between '.' and '0'
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct peer peer = {0}, room;
+        snprintf(peer.text, sizeof peer.text, "%s", cases[i].text);
+        struct who w = {0};
+        if (cases[i].is_long) {
+            test_mem_restart(&t);
+            t.fail_at = 1;
+            assert_int_equal(who_init(&w, &mem, &peer), ERR_NOMEM);
+            assert_str_eq(who_peer(&w, &room), STR_NONE); // nothing rather than half of it
+            who_deinit(&w, &mem);
+        }
+        assert_int_equal(who_init(&w, &mem, &peer), OK);
+        assert_int_equal(w.peer_is_long, cases[i].is_long);
+        memset(&peer, 'x', sizeof peer); // it was copied
+        memset(&room, 'y', sizeof room);
+        assert_str_eq(who_peer(&w, &room), str_from_cstr(cases[i].text));
+        who_deinit(&w, &mem);
+        assert_str_eq(who_peer(&w, &room), STR_NONE);
+        test_mem_check(&t);
+    }
+}
+
+static void sessions_come_back(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    const char *id = "0123456789abcdefghijkl";
+    char user[USER_ID_MAX], name[USER_NAME_MAX];
+    memset(user, 'u', sizeof user);
+    memset(name, 'n', sizeof name);
+    for (size_t user_n = 1; user_n <= USER_ID_MAX; user_n += 13)
+        for (size_t name_n = 1; name_n <= USER_NAME_MAX; name_n += 9) {
+            struct session *s = session_make(&mem, id, str_make(user, user_n), str_make(name, name_n));
+            assert_memory_equal(s->id, id, SESSION_ID_LEN);
+            assert_str_eq(session_user(s), str_make(user, user_n));
+            assert_str_eq(session_name(s), str_make(name, name_n));
+            session_free(&mem, s);
+        }
+    struct session *s = session_make(&mem, id, STR("anna"), STR("anna")); // kept once
+    assert_int_equal(mem_used(&mem), sizeof *s + 4);
+    assert_str(session_name(s), "anna");
+    struct who w = {.session = s};
+    who_deinit(&w, &mem); // with its session
+    assert_null(w.session);
+    t.fail_from = 1;
+    assert_null(session_make(&mem, id, STR("anna"), STR("ann")));
+    session_free(&mem, NULL);
+    test_mem_check(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_come_back),
+        cmocka_unit_test(sessions_come_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
