@@ -201,7 +201,7 @@ test('D6: rooms up to the limit, then an error; when they are left, their memory
   await withServer({ program: PLENUM_RELEASE, flags: [...MAKERS, '--limits.commands_per_s=0',
     '--rooms.per_connection_max=4096', '--rooms.grace_s=0', '--rooms.member_grace_s=0'] }, async (server) => {
     const base = (await server.metrics()).plenum_memory_used_bytes;
-    const rss = [];
+    const rss = [], held = [];
     for (let round = 0; round < 6; round++) {
       const client = await Native.open(server);
       const name = (i) => `${String(i).padStart(6, '0')}${'x'.repeat(122)}`;
@@ -224,10 +224,12 @@ test('D6: rooms up to the limit, then an error; when they are left, their memory
       assert.equal(members, 0);
       assert.ok(used - base < 4 << 20, `${used - base} bytes are still held`); // pools keep their pages, for reuse
       rss.push(server.rssBytes());
+      held.push(used);
     }
-    // malloc may take some more now and then; a leak takes more in every round.
-    const steps = rss.slice(1).map((bytes, i) => bytes - rss[i]);
-    assert.ok(Math.min(...steps.slice(2)) < 128 << 10 && rss[5] - rss[1] < 8 << 20, `VmRSS after each round: ${rss}`);
+    // What is booked is exact. What is resident goes up and down as malloc gives memory back, which may be in the middle of
+    // this; how close it stays to what is booked is tests/e2e/memory's.
+    assert.ok(held[5] - held[2] < 64 << 10, `bytes held after each round: ${held}`);
+    assert.ok(rss[5] - Math.max(...rss.slice(0, 3)) < 8 << 20, `VmRSS after each round: ${rss}`);
   });
 });
 
