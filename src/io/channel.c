@@ -3,7 +3,9 @@
 // Plain, and the way to every other kind.
 //
 // Rejected: plain as one more struct of functions. It is what nearly every call is for, and an indirect call keeps the
-// compiler from putting send(2) right into the loop over the dirty connections.
+// compiler from putting send(2) right into the loop over the dirty connections. Instructions of ours for a write to one of
+// 400 readers, core's among them (callgrind): 656 before there were channels, 663 with the branch, 680 with the struct.
+// Beside the send itself neither is to be seen.
 #include "io/channel.h"
 
 #include "base/assert.h"
