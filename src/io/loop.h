@@ -5,9 +5,9 @@
 //                                loop.c: the turn, in the order of core/shard.h
 //                                   |
 //         +-----------+-------------+-------------+-----------+
-//      wait.c    acceptor.c     traffic.c      mailbox.c    clock.c         none of them knows another, or the loop;
-//     spin, sleep   |   |      bytes, closes     mail                       what they found they hand back
-//             admission refusal     |
+//      wait.c    acceptor.c     traffic.c      mailbox.c    clock.c         none of them knows the loop, or another but
+//     spin, sleep   |   |      bytes, closes     mail                       that wait.c looks into the mailboxes; what
+//             admission refusal     |                                       they found they hand back
 //                                channel.c
 //
 // Budgets of a turn: EVENTS_MAX events, and those of acceptor.h and traffic.h. What is left over goes on in the next
