@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/ring.h"
+#include "io/thread.h"
 #include "io/waker.h"
 
 #include <pthread.h>
@@ -218,7 +219,7 @@ enum err helper_start(struct helper *h)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    h->started = pthread_create(&h->thread, NULL, helper_run, h) == 0;
+    h->started = thread_start(&h->thread, THREAD_SMALL_STACK, helper_run, h);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return h->started ? OK : ERR_LIMIT;
 }

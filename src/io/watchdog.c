@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "io/clock.h"
+#include "io/thread.h"
 
 #include <time.h>
 
@@ -102,7 +103,7 @@ static void *watchdog_run(void *watchdog)
 enum err watchdog_start(struct watchdog *w)
 {
     ASSERT(!w->started);
-    w->started = pthread_create(&w->thread, NULL, watchdog_run, w) == 0;
+    w->started = thread_start(&w->thread, THREAD_SMALL_STACK, watchdog_run, w);
     return w->started ? OK : ERR_LIMIT;
 }
 
