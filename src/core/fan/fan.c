@@ -26,7 +26,8 @@ enum err fan_init(struct fan *f, struct context *cx, struct mailroom *mail)
     map_init(&f->outlets_by_name, mem);
     buf_init(&f->encode, mem, 0);
     f->dirty = mem_zalloc(mem, dirty_words(s) * sizeof *f->dirty);
-    bool made = f->dirty != NULL && working_fit(&f->encode) &&
+    f->news = mem_zalloc(mem, s->connections_max * sizeof *f->news);
+    bool made = f->dirty != NULL && f->news != NULL && working_fit(&f->encode) &&
                 index_list_init(&f->outlets_dirty, mem, outlets_max(s)) == OK &&
                 index_list_init(&f->outlets_settling, mem, outlets_max(s)) == OK &&
                 index_list_init(&f->ends, mem, s->connections_max) == OK &&
@@ -46,6 +47,7 @@ void fan_deinit(struct fan *f)
     map_deinit(&f->outlets_by_name);
     buf_deinit(&f->encode);
     mem_free(mem, f->dirty, dirty_words(f->cx->settings) * sizeof *f->dirty);
+    mem_free(mem, f->news, f->cx->settings->connections_max * sizeof *f->news);
     struct index_list *lists[] = {&f->outlets_dirty, &f->outlets_settling, &f->ends, &f->wakes};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         index_list_deinit(lists[i], mem);
@@ -112,7 +114,11 @@ static void reader_check(const struct fan *f, uint32_t conn)
     ASSERT(!r->gone || (r->closed && !r->blocked));
     for (uint32_t i = 0; i < r->member_n; i++) {
         const struct membership *m = &reader_memberships(r)[i];
-        ASSERT(outlet_at(f, m->outlet)->cursors[m->slot].conn == conn);
+        const struct outlet *o = outlet_at(f, m->outlet);
+        const struct cursor *cur = &o->cursors[m->slot];
+        ASSERT(cur->conn == conn && cur->place == i);
+        bool marked = !o->flushing || m->slot < o->flush_from;
+        ASSERT(cur->next > o->flushed_head || !marked || (f->news[conn] & news_bit(i)) != 0);
     }
     outq_check(&r->out);
 }

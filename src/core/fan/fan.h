@@ -32,6 +32,8 @@ struct plan_item {
 
 struct write_plan {
     uint32_t conn; // UINT32_MAX: none is open
+    uint32_t done; // as news: all of these rooms is in the plan,
+    uint32_t held; // and none of these may be yet
     uint32_t own_bytes;
     size_t n;
     struct plan_item items[SPANS_MAX];
@@ -48,6 +50,8 @@ struct fan {
 
     uint64_t *dirty; // a bit per connection
     uint32_t dirty_from, dirty_n;
+    uint32_t *
+        news; // per connection, a bit per membership (the last one for all from NEWS_LAST on): there may be something
     struct write_plan plan;
 
     struct index_list ends;  // connections with reader.end, for whoever carries it out
@@ -55,6 +59,10 @@ struct fan {
 
     struct buf encode; // working memory of one call
 };
+
+// A reader of many rooms pays for those that have something for it.
+enum { NEWS_LAST = 31 };
+static inline uint32_t news_bit(uint32_t place) { return 1u << (place < NEWS_LAST ? place : NEWS_LAST); }
 
 enum err fan_init(struct fan *f, struct context *cx, struct mailroom *mail) WARN_UNUSED;
 void fan_deinit(struct fan *f); // a zeroed one is fine
@@ -96,6 +104,12 @@ void fan_put_gap(struct fan *f, uint32_t conn, str room, uint64_t from, uint64_t
 // what the others said.
 void fan_put_ack(struct fan *f, uint32_t conn, const struct outlet *o, str payload);
 void fan_mark_dirty(struct fan *f, uint32_t conn);
+// The same, with something to be written of a room.
+static inline void fan_mark_news(struct fan *f, uint32_t conn, uint32_t place)
+{
+    f->news[conn] |= news_bit(place);
+    fan_mark_dirty(f, conn);
+}
 bool fan_is_dirty(const struct fan *f, uint32_t conn);
 void fan_clear_dirty(struct fan *f, uint32_t conn);
 

@@ -100,12 +100,48 @@ enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next,
         o->cursors = v;
         o->cap = cap;
     }
-    reader_memberships(c)[c->member_n++] =
+    uint16_t place = c->member_n++;
+    reader_memberships(c)[place] =
         (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
-    o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .next = next};
+    o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .place = place, .next = next};
+    f->news[conn] |= news_bit(place);
     o->readers[c->dialect]++;
     metric_add(&f->cx->metrics->memberships, 1);
     return OK;
+}
+
+// The last one takes its place, and its news.
+static void membership_drop(struct fan *f, uint32_t conn, struct membership *m)
+{
+    struct reader *c = reader_at(f, conn);
+    struct membership *all = reader_memberships(c);
+    uint16_t place = (uint16_t)(m - all), last = --c->member_n;
+    uint32_t news = f->news[conn];
+    bool moved = (news & news_bit(last)) != 0;
+    if (last < NEWS_LAST)
+        news &= ~news_bit(last);
+    if (place != last) {
+        all[place] = all[last];
+        outlet_at(f, all[place].outlet)->cursors[all[place].slot].place = place;
+        news = moved ? news | news_bit(place) : news & ~(place < NEWS_LAST ? news_bit(place) : 0);
+    }
+    f->news[conn] = c->member_n == 0 ? 0 : news;
+}
+
+// The last one takes its place. If a flush has been past that and not at its own, it is marked now.
+static void cursor_drop(struct fan *f, uint32_t index, uint32_t slot)
+{
+    struct outlet *o = outlet_at(f, index);
+    uint32_t last = --o->n;
+    if (slot != last) {
+        struct cursor *moved = &o->cursors[slot];
+        *moved = o->cursors[last];
+        reader_memberships(reader_at(f, moved->conn))[moved->place].slot = slot & MEMBERSHIP_SLOT_MAX;
+        if (o->flushing && slot < o->flush_from && last >= o->flush_from && moved->next <= o->head)
+            fan_mark_news(f, moved->conn, moved->place);
+    }
+    if (o->flush_from > o->n)
+        o->flush_from = o->n;
 }
 
 void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
@@ -119,12 +155,9 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
         outlet_mark_settling(f, index); // what was kept for it may go
     if (c->paced)
         fan_wake(f, conn);
-    *m = reader_memberships(c)[--c->member_n];
+    membership_drop(f, conn, m);
     skips_forget(c, index);
-    if (slot != --o->n) {
-        o->cursors[slot] = o->cursors[o->n];
-        reader_find_membership(reader_at(f, o->cursors[slot].conn), index)->slot = slot & MEMBERSHIP_SLOT_MAX;
-    }
+    cursor_drop(f, index, slot);
     if (o->cap >= 16 && o->n < o->cap / 4) {
         struct cursor *v = mem_realloc(f->cx->mem, o->cursors, o->cap * sizeof *v, o->cap / 2 * sizeof *v);
         o->cap = v != NULL ? o->cap / 2 : o->cap;
@@ -172,6 +205,13 @@ bool outlet_waits(const struct fan *f, const struct outlet *o)
     return o->busy && f->cx->now_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
 }
 
+static void flush_schedule(const struct fan *f, struct outlet *o)
+{
+    o->flush_at_ms = f->cx->now_ms + f->cx->settings->flush_interval_ms;
+    if (outlet_waits(f, o) && o->flush_at_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS)
+        o->flush_at_ms = o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
+}
+
 static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t since_ns)
 {
     struct outlet *o = outlet_at(f, index);
@@ -185,9 +225,7 @@ static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t 
     if (o->dirty)
         return;
     o->dirty = true;
-    o->flush_at_ms = f->cx->now_ms + f->cx->settings->flush_interval_ms;
-    if (outlet_waits(f, o) && o->flush_at_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS)
-        o->flush_at_ms = o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
+    flush_schedule(f, o);
     index_list_push(&f->outlets_dirty, index);
 }
 
@@ -211,29 +249,69 @@ void fan_advance(struct fan *f, struct advance *a)
     outlet_grown(f, a->outlet.index, a->head, a->since_ns);
 }
 
-static void outlet_flush(struct fan *f, struct outlet *o)
+// What came since the last flush, as the readers of one dialect get it; others get about as much.
+static uint32_t news_bytes(const struct outlet *o)
 {
-    o->busy = o->head - o->flushed_head >= OUTLET_BUSY_ENTRIES;
+    int d = 0;
+    while (d < DIALECT_COUNT - 1 && o->readers[d] == 0)
+        d++;
+    const struct chain *c = &o->chains[d];
+    uint64_t bytes = 0, from = o->flushed_head + 1;
+    for (uint32_t i = c->n; i-- > 0 && bytes < FLUSH_BYTES;) {
+        const struct segment *s = c->segs[i];
+        uint64_t to = i + 1 < c->n ? c->segs[i + 1]->first - 1 : o->head;
+        if (to < from || to < s->first)
+            break;
+        bytes += segment_end(s, to) - segment_start(s, from > s->first ? from : s->first);
+    }
+    return bytes < FLUSH_BYTES ? (uint32_t)bytes : FLUSH_BYTES;
+}
+
+static void flush_begin(struct fan *f, struct outlet *o)
+{
+    o->flushing = true;
+    o->flush_from = 0;
+    o->flush_bytes = news_bytes(o);
+    o->busy = o->n >= OUTLET_BUSY_READERS && o->head - o->flushed_head >= OUTLET_BUSY_ENTRIES;
     o->flushed_ms = f->cx->now_ms;
     o->flushed_head = o->head;
-    for (uint32_t i = 0; i < o->n; i++)
-        if (o->cursors[i].next <= o->head)
-            fan_mark_dirty(f, o->cursors[i].conn);
+}
+
+// Marks readers who are behind, as many as about so many bytes allow, one at least; true when all have had their turn.
+static bool flush_slice(struct fan *f, struct outlet *o, uint32_t bytes)
+{
+    if (!o->flushing)
+        flush_begin(f, o);
+    uint32_t each = FLUSH_WRITE_COST + o->flush_bytes, left = bytes / each + 1;
+    for (; o->flush_from < o->n && left > 0; o->flush_from++) {
+        const struct cursor *cur = &o->cursors[o->flush_from];
+        if (cur->next > o->head)
+            continue;
+        fan_mark_news(f, cur->conn, cur->place);
+        left--;
+    }
+    o->flushing = o->flush_from < o->n;
+    return !o->flushing;
 }
 
 void fan_flush(struct fan *f)
 {
-    uint32_t kept = 0;
+    uint32_t kept = 0, due = 0;
+    for (uint32_t i = 0; i < f->outlets_dirty.n; i++)
+        due += outlet_at(f, f->outlets_dirty.v[i])->flush_at_ms <= f->cx->now_ms;
+    uint32_t share = FLUSH_BYTES / (due == 0 ? 1 : due);
+    share = share < FLUSH_BYTES_MIN ? FLUSH_BYTES_MIN : share;
     for (uint32_t i = 0; i < f->outlets_dirty.n; i++) {
         uint32_t index = f->outlets_dirty.v[i];
         struct outlet *o = outlet_at(f, index);
-        if (o->flush_at_ms > f->cx->now_ms) {
-            f->outlets_dirty.v[kept++] = index;
-            continue;
+        if (o->flush_at_ms <= f->cx->now_ms && flush_slice(f, o, share)) {
+            outlet_mark_settling(f, index);
+            o->dirty = o->head > o->flushed_head; // what came meanwhile
+            if (o->dirty)
+                flush_schedule(f, o);
         }
-        outlet_flush(f, o);
-        o->dirty = false;
-        outlet_mark_settling(f, index);
+        if (o->dirty)
+            f->outlets_dirty.v[kept++] = index;
     }
     f->outlets_dirty.n = kept;
 }

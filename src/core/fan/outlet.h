@@ -15,7 +15,11 @@
 // whose turn to be written to has not come is not slow: what it has yet to be offered stays, however much that is. What
 // bounds it is fan/pace.h: a room with more than lag_bytes of it takes no more publishes until they have been served.
 //
-// A busy outlet (OUTLET_BUSY_ENTRIES or more in its last flush) is flushed at most every OUTLET_BUSY_INTERVAL_MS: a
+// A flush marks as many readers in one turn as can be written to in a few milliseconds, and goes on in the next: a big room,
+// or one with long messages, takes many turns, and readers of other rooms are written to in each of them.
+//
+// A busy outlet (OUTLET_BUSY_ENTRIES or more in its last flush, to OUTLET_BUSY_READERS or more) is flushed at most every
+// OUTLET_BUSY_INTERVAL_MS: a
 // room in which 200 talk at once then takes 0.04 us per delivery instead of 0.06, and its messages arrive no later,
 // because they are not queued behind as many writes (docs/PERFORMANCE.md). A quiet room never waits.
 //
@@ -25,6 +29,7 @@
 //   3. a chain holds all entries from its first to head, when its track has readers; else it is empty
 //   4. an outlet without cursors and without pending joins does not exist
 //   5. a crowded outlet is settling: it is looked at in every turn
+//   6. who is behind what was flushed, and marked, has news of this room (fan.h), or is about to be marked
 //
 // Thread: the shard's. Home's own readers are behind an outlet too: there is one way to fan out.
 #ifndef PLENUM_CORE_OUTLET_H
@@ -36,12 +41,19 @@
 struct fan;
 struct reader;
 
-enum { OUTLET_BUSY_ENTRIES = 16, OUTLET_BUSY_INTERVAL_MS = 2 };
+enum {
+    OUTLET_BUSY_ENTRIES = 16,
+    OUTLET_BUSY_READERS = 64, // a flush to fewer costs less than waiting for it would save
+    OUTLET_BUSY_INTERVAL_MS = 2,
+};
+// A turn's flushes together, in bytes to write; a write itself costs what some bytes more would.
+enum { FLUSH_BYTES = 4 << 20, FLUSH_BYTES_MIN = 256 << 10, FLUSH_WRITE_COST = 4096 };
 
 struct cursor {
     uint32_t conn;
-    uint32_t dialect;
-    uint64_t next; // offset of the next entry to write
+    uint16_t dialect;
+    uint16_t place; // which of the reader's memberships it is
+    uint64_t next;  // offset of the next entry to write
 };
 
 struct outlet {
@@ -57,9 +69,12 @@ struct outlet {
     uint64_t flush_at_ms;  // while dirty
     uint64_t flushed_ms;   // when it was flushed last,
     uint64_t flushed_head; // how far,
+    uint32_t flush_from;   // while flushing: cursors below it have been marked
+    uint32_t flush_bytes;  // about what each of them is to be written
     uint64_t since_ns;     // append of the oldest entry that is not written; 0 = none, or measured already
     bool busy;             // and whether that carried many entries
     bool dirty;            // in the shard's list of outlets to flush
+    bool flushing;         // and some of its readers have been marked
     bool settling;         // in the list of outlets to trim
     bool crowded;          // more than lag_bytes wait for readers who have not been served; the home knows
     bool hold;             // so says the home of some shard: publishes wait

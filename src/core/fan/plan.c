@@ -66,11 +66,21 @@ static void announce_gap(struct fan *f, uint32_t index, struct outlet *o, struct
     fan_put_gap(f, index, outlet_name(o), from, first - 1, "slow");
 }
 
+// The next membership with news from place *at on, or NULL.
+static struct membership *next_news(const struct fan *f, uint32_t index, uint32_t *at)
+{
+    struct reader *c = reader_at(f, index);
+    uint32_t news = f->news[index];
+    while (*at < c->member_n && (news & news_bit(*at)) == 0)
+        ++*at;
+    return *at < c->member_n ? &reader_memberships(c)[(*at)++] : NULL;
+}
+
 static void announce_gaps(struct fan *f, uint32_t index)
 {
     struct reader *c = reader_at(f, index);
-    for (uint32_t i = 0; i < c->member_n && reader_open(c); i++) {
-        struct membership *m = &reader_memberships(c)[i];
+    const struct membership *m;
+    for (uint32_t at = 0; reader_open(c) && (m = next_news(f, index, &at)) != NULL;) {
         struct outlet *o = outlet_at(f, m->outlet);
         struct cursor *cur = &o->cursors[m->slot];
         if (m->held || cur->next > o->head)
@@ -138,6 +148,7 @@ size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
     f->plan.conn = index;
     f->plan.n = 0;
     f->plan.own_bytes = 0;
+    f->plan.done = f->plan.held = 0;
     if (c->gone)
         return 0;
     const struct out_node *node = c->out.head;
@@ -147,11 +158,17 @@ size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
     }
     if (node != NULL || !reader_open(c))
         return n;
-    for (uint32_t i = 0; i < c->member_n; i++) {
-        struct membership *m = &reader_memberships(c)[i];
-        if (!m->held && !plan_membership(f, c, m, spans, &n))
+    struct membership *m;
+    for (uint32_t at = 0; (m = next_news(f, index, &at)) != NULL;) {
+        if (m->held)
+            f->plan.held |= news_bit(at - 1);
+        else if (plan_membership(f, c, m, spans, &n))
+            f->plan.done |= news_bit(at - 1);
+        else
             break;
     }
+    if (m != NULL) // there was no more room for spans: it, and those that share its bit, are not done
+        f->plan.done &= ~news_bit((uint32_t)(m - reader_memberships(c)));
     return n;
 }
 
@@ -179,29 +196,16 @@ static enum err settle_part(struct fan *f, struct reader *c, const struct plan_i
     return OK;
 }
 
-static bool has_output(struct fan *f, struct reader *c)
-{
-    if (c->out.head != NULL)
-        return true;
-    if (!reader_open(c))
-        return false;
-    for (uint32_t i = 0; i < c->member_n; i++) {
-        const struct membership *m = &reader_memberships(c)[i];
-        const struct outlet *o = outlet_at(f, m->outlet);
-        if (!m->held && o->cursors[m->slot].next <= o->head)
-            return true;
-    }
-    return false;
-}
-
-static void settle_plan(struct fan *f, uint32_t index, size_t n)
+// True if that was all of it.
+static bool settle_plan(struct fan *f, uint32_t index, size_t n)
 {
     struct reader *c = reader_at(f, index);
     size_t own = n < f->plan.own_bytes ? n : f->plan.own_bytes;
     outq_advance(&c->out, f->cx->mem, own);
     n -= own;
     uint64_t delivered = 0;
-    for (size_t i = 0; i < f->plan.n && n > 0; i++) {
+    size_t i = 0;
+    for (; i < f->plan.n && n > 0; i++) {
         const struct plan_item *it = &f->plan.items[i];
         if (n < it->bytes) {
             if (settle_part(f, c, it, n, &delivered) != OK)
@@ -214,6 +218,7 @@ static void settle_plan(struct fan *f, uint32_t index, size_t n)
     }
     if (delivered != 0)
         metric_add(&f->cx->metrics->deliveries, delivered);
+    return i == f->plan.n && own == f->plan.own_bytes;
 }
 
 void fan_settle(struct fan *f, uint32_t index, size_t n, bool blocked)
@@ -224,8 +229,9 @@ void fan_settle(struct fan *f, uint32_t index, size_t n, bool blocked)
     if (n != 0) {
         metric_add(&f->cx->metrics->writes, 1);
         metric_add(&f->cx->metrics->bytes_out, n);
-        settle_plan(f, index, n);
     }
+    if (settle_plan(f, index, n)) // of the rooms that were in it as a whole there is nothing more
+        f->news[index] &= ~(f->plan.done & ~f->plan.held);
     if (c->gone)
         return;
     skips_tidy(f, c);
@@ -233,7 +239,7 @@ void fan_settle(struct fan *f, uint32_t index, size_t n, bool blocked)
         c->blocked = true;
         metric_add(&f->cx->metrics->writes_blocked, 1);
         metric_add(&f->cx->metrics->blocked, 1);
-    } else if (has_output(f, c)) {
+    } else if (c->out.head != NULL || (reader_open(c) && (f->news[index] & ~f->plan.held) != 0)) {
         fan_mark_dirty(f, index);
     }
 }
