@@ -47,7 +47,7 @@ enum {
     OUTLET_BUSY_INTERVAL_MS = 2,
 };
 // A turn's flushes together, in bytes to write; a write itself costs what some bytes more would.
-enum { FLUSH_BYTES = 4 << 20, FLUSH_BYTES_MIN = 256 << 10, FLUSH_WRITE_COST = 4096 };
+enum { FLUSH_BYTES = 2 << 20, FLUSH_BYTES_MIN = 256 << 10, FLUSH_WRITE_COST = 4096 };
 
 struct cursor {
     uint32_t conn;
