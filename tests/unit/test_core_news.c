@@ -55,8 +55,9 @@ static void nothing_is_forgotten_of_many_rooms(void **state)
                         continue;
                     char room[16];
                     string_of(s, "room", room, sizeof room);
-                    int from = atoi(room + 1);
-                    if (what < 3 && (uint32_t)from == r)
+                    uint64_t from;
+                    assert_true(str_to_u64(str_from_cstr(room + 1), ROOMS - 1, &from));
+                    if (what < 3 && from == r)
                         continue; // said before it came, or before it went
                     assert_int_equal(data, ++heard[from]);
                 }
