@@ -89,7 +89,7 @@ enum config_kind {
     X(limits, message_bytes, BYTES, LIVE, 128, MESSAGE_BYTES_CEILING, "", "65536", "bytes", \
       "Largest message of a client. A larger one closes its connection with 1009.") \
     X(limits, commands_per_s, UINT, LIVE, 1, 1000000, "no limit", "100", "commands/s", \
-      "Commands per second and connection. Beyond it a command gets `rate_limited`; who goes on is closed with 1008. Pings, empty fragments and empty lines have a fixed limit of their own (100 a second, 1,000 at once), which 0 does not lift.") \
+      "Commands per second and connection. Beyond it a command gets `rate_limited`; who goes on is closed with 1008. A list costs one more for every 16 KiB that it returns. Pings, empty fragments and empty lines have a fixed limit of their own (100 a second, 1,000 at once), which 0 does not lift.") \
     X(limits, commands_burst, UINT, LIVE, 1, 1000000, "", "200", "commands", \
       "Commands that a connection may send at once after it was quiet.") \
     X(limits, reply_bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \

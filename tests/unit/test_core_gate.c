@@ -295,6 +295,58 @@ static void a_parked_command_pays_once(void **state)
     net_free(n);
 }
 
+// A megabyte of history is not the price of a ping; what it is gets paid back by waiting.
+static void lists_cost_what_they_return(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    n->settings.commands_per_s = 50;
+    n->settings.commands_burst = 100;
+    n->settings.log_bytes = 8 << 20;
+    n->settings.reply_bytes = 1 << 20;
+    net_start(n);
+    for (uint32_t shard = 0; shard < 2; shard++) { // here, and by mail
+        const char *room = net_room(n, shard, 0);
+        struct client *a = net_json(n, 0);
+        say(a, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+        char text[40001];
+        memset(text, 'x', sizeof text - 1);
+        text[sizeof text - 1] = '\0';
+        for (int i = 0; i < 40; i++)
+            say(a, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"%s\"}", room, text);
+        net_wait(n, 10000); // the bucket is full
+        forget(a);
+        say(a, "{\"type\":\"history\",\"room\":\"%s\"}", room); // 26 of them, 1 + 63 commands
+        size_t bytes = expect(a, "\"type\":\"history\"").n;
+        assert_in_range(bytes, 63 * GATE_REPLY_BYTES, 64 * GATE_REPLY_BYTES - 1);
+        for (int i = 0; i < 100 - 64 - 1; i++) {
+            say(a, "{\"type\":\"ping\"}");
+            expect(a, "pong");
+        }
+        say(a, "{\"type\":\"history\",\"room\":\"%s\"}", room); // the last token, and 63 are owed
+        expect(a, "\"type\":\"history\"");
+        say(a, "{\"type\":\"ping\"}");
+        assert_int_equal(number_of(expect(a, "rate_limited"), "retry_ms"), 64 * 1000 / 50);
+        net_wait(n, 64 * 1000 / 50 - 1);
+        forget(a);
+        say(a, "{\"type\":\"ping\"}");
+        expect(a, "rate_limited");
+        net_wait(n, 1);
+        say(a, "{\"type\":\"ping\"}");
+        expect(a, "pong");
+        // A short one costs what any command costs.
+        net_wait(n, 10000);
+        for (int i = 0; i < 100; i++) {
+            say(a, "{\"type\":\"members\",\"room\":\"%s\"}", room);
+            expect(a, "\"type\":\"members\"");
+        }
+        say(a, "{\"type\":\"ping\"}");
+        expect(a, "rate_limited");
+        hang_up(a);
+    }
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +360,7 @@ int main(void)
         cmocka_unit_test(answers_to_our_pings_are_free),
         cmocka_unit_test(a_pause_forgives),
         cmocka_unit_test(a_parked_command_pays_once),
+        cmocka_unit_test(lists_cost_what_they_return),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

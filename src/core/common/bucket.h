@@ -13,29 +13,29 @@
 
 struct rate {
     uint32_t per_s; // 0 = no limit
-    uint32_t burst; // tokens of a full bucket
+    uint32_t burst; // tokens of a full bucket, at most BUCKET_TOKENS_MAX
 };
 
 struct bucket {
-    uint32_t tokens; // in thousandths
-    uint32_t at_ms;  // when they were counted
+    int32_t tokens; // in thousandths; below 0: owed
+    uint32_t at_ms; // when they were counted
 };
 
-enum { BUCKET_TOKEN = 1000 };
+enum { BUCKET_TOKEN = 1000, BUCKET_TOKENS_MAX = INT32_MAX / BUCKET_TOKEN };
 
-static inline uint64_t bucket_full(const struct rate *r) { return (uint64_t)r->burst * BUCKET_TOKEN; }
+static inline int64_t bucket_full(const struct rate *r) { return (int64_t)r->burst * BUCKET_TOKEN; }
 
 static inline struct bucket bucket_make(const struct rate *r, uint64_t now_ms)
 {
-    return (struct bucket){(uint32_t)bucket_full(r), (uint32_t)now_ms};
+    return (struct bucket){(int32_t)bucket_full(r), (uint32_t)now_ms};
 }
 
 // What the time has brought; true when it is full.
 static inline bool bucket_fill(struct bucket *b, const struct rate *r, uint64_t now_ms)
 {
-    uint64_t passed = (uint32_t)((uint32_t)now_ms - b->at_ms), full = bucket_full(r);
-    uint64_t tokens = b->tokens + passed * r->per_s;
-    b->tokens = (uint32_t)(tokens < full ? tokens : full);
+    uint32_t passed = (uint32_t)now_ms - b->at_ms;
+    int64_t full = bucket_full(r), tokens = b->tokens + (int64_t)passed * r->per_s;
+    b->tokens = (int32_t)(tokens < full ? tokens : full);
     b->at_ms = (uint32_t)now_ms;
     return r->per_s == 0 || tokens >= full;
 }
@@ -45,20 +45,28 @@ static inline uint32_t bucket_wait_ms(const struct bucket *b, const struct rate 
 {
     if (r->per_s == 0 || b->tokens >= BUCKET_TOKEN)
         return 0;
-    return (BUCKET_TOKEN - b->tokens + r->per_s - 1) / r->per_s;
+    return (uint32_t)((BUCKET_TOKEN - (int64_t)b->tokens + r->per_s - 1) / r->per_s);
 }
 
 // Takes a token, where there is one or no limit.
 static inline void bucket_take(struct bucket *b, const struct rate *r)
 {
     if (r->per_s != 0)
-        b->tokens = b->tokens < BUCKET_TOKEN ? 0 : b->tokens - BUCKET_TOKEN;
+        b->tokens = b->tokens < BUCKET_TOKEN ? (b->tokens < 0 ? b->tokens : 0) : b->tokens - BUCKET_TOKEN;
+}
+
+// What turned out to have cost so many tokens more: they are owed where they are not there.
+static inline void bucket_owe(struct bucket *b, const struct rate *r, uint32_t tokens)
+{
+    int64_t left = b->tokens - (int64_t)tokens * BUCKET_TOKEN;
+    if (r->per_s != 0)
+        b->tokens = (int32_t)(left < -INT32_MAX ? -INT32_MAX : left);
 }
 
 static inline void bucket_give_back(struct bucket *b, const struct rate *r)
 {
-    uint64_t tokens = (uint64_t)b->tokens + BUCKET_TOKEN;
-    b->tokens = (uint32_t)(tokens < bucket_full(r) ? tokens : bucket_full(r));
+    int64_t tokens = (int64_t)b->tokens + BUCKET_TOKEN;
+    b->tokens = (int32_t)(tokens < bucket_full(r) ? tokens : bucket_full(r));
 }
 
 #endif

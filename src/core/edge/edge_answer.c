@@ -217,8 +217,10 @@ bool edge_answer(struct edge *e, const struct answer *a)
     }
     switch (a->effect) {
     case EFFECT_NONE:
-        if (c != NULL)
+        if (c != NULL) {
             fan_put_payload(e->fan, index, a->payload);
+            gate_charge(e, c, a->payload.n);
+        }
         break;
     case EFFECT_JOINED:
         on_joined(e, a);

@@ -2,7 +2,8 @@
 //
 // Two gates for what arrives on a connection, both filled by time passed and not by a timer.
 //
-// The rate gate is for commands: a token bucket in thousandths of a command. A refusal is an error the client can act
+// The rate gate is for commands: a token bucket in thousandths of a command. Lists cost what they return, which is known when
+// they are answered. A refusal is an error the client can act
 // on (retry_ms); only who keeps pushing regardless is closed.
 //
 // The noise gate is for what says nothing: pings, pongs nobody asked for, fragments without payload, empty lines. A
@@ -44,6 +45,13 @@ bool gate_rate(const struct edge *e, struct asker *c, uint32_t *ret_retry_ms)
     }
     bucket_take(&c->commands, &rate);
     return true;
+}
+
+void gate_charge(const struct edge *e, struct asker *c, size_t bytes)
+{
+    const struct rate rate = gate_commands_rate(e);
+    if (bytes >= GATE_REPLY_BYTES)
+        bucket_owe(&c->commands, &rate, (uint32_t)(bytes / GATE_REPLY_BYTES));
 }
 
 static void violated(struct edge *e, uint32_t index, uint8_t *count, enum end why, const char *text)

@@ -14,6 +14,10 @@ struct edge;
 void gate_open(const struct edge *e, struct asker *c);
 // The rate gate (token bucket, limits.commands_per_s): takes a token, or false and when there will be one.
 bool gate_rate(const struct edge *e, struct asker *c, uint32_t *ret_retry_ms) WARN_UNUSED;
+// A command has been answered with so many bytes: what it returned beyond a usual reply is charged, too, a command for each
+// GATE_REPLY_BYTES, so that a megabyte of history is not the price of a ping. Who has not so many tokens owes them.
+enum { GATE_REPLY_BYTES = 16 * 1024 };
+void gate_charge(const struct edge *e, struct asker *c, size_t bytes);
 // Counts a refusal; who goes on regardless is to end.
 void gate_violation(struct edge *e, uint32_t conn);
 // The rate of new rooms of a connection (limits.connection_rooms_created_per_s): whether a join makes one is known at
