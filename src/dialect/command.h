@@ -40,21 +40,31 @@ enum command_type {
 // "join" and so on; CMD_NONE is "none".
 const char *command_name(enum command_type type);
 
+// Its strings, each once: what copies or clears a command does so with all of them (core/mail/post.c).
+// clang-format off
+#define COMMAND_STRS(X) \
+    X(id)          /* as it stood on the wire (JSON: the raw number or quoted string), absent where none was given */ \
+    X(room)        /* join, leave, switch (`to`), message, members, history; empty = the room one is in (text dialect) */ \
+    X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
+    X(to)          /* direct: a user id; with `to_by_name`, a member's name or user id in the room one is in */ \
+    X(data)        /* message, direct: JSON, byte for byte */ \
+    X(key)         /* message, direct: idempotency key */ \
+    X(name)        /* hello, rename */ \
+    X(token)       /* hello, join: a JWT (kept for the authentication gate) */ \
+    X(resume)      /* hello: the secret of an earlier welcome */ \
+    X(since_epoch) /* history, join: with since_offset, where has_since */ \
+    X(after)       /* members, rooms: where the last page ended */ \
+    X(prefix)      /* rooms */
+// clang-format on
+
 struct command {
     enum command_type type;
-    str id; // as it stood on the wire (JSON: the raw number or quoted string), absent where none was given
-    str room; // join, leave, switch (`to`), message, members, history; empty = the room one is in (text dialect)
-    str from; // switch: the room to leave; empty = the room one is in, if any (text dialect)
-    str to;   // direct: a user id; with `to_by_name`, a member's name or user id in the room one is in
+#define X(field) str field;
+    COMMAND_STRS(X)
+#undef X
     bool to_by_name;
-    str data;   // message, direct: JSON, byte for byte
-    str key;    // message, direct: idempotency key
-    bool echo;  // message: the sender gets the entry too
-    str name;   // hello, rename
-    str token;  // hello, join: a JWT (kept for the authentication gate)
-    str resume; // hello: the secret of an earlier welcome
+    bool echo; // message: the sender gets the entry too
     bool has_since;
-    str since_epoch;
     uint64_t since_offset;
     bool has_before; // history: entries before this offset, newest first page
     uint64_t before_offset;
@@ -62,8 +72,6 @@ struct command {
     uint32_t history;  // join: so many messages back
     bool want_members; // join
     uint32_t limit;    // members, history, rooms; 0 = default
-    str after;         // members, rooms: where the last page ended
-    str prefix;        // rooms
 };
 
 #endif

@@ -52,7 +52,7 @@ static inline uint32_t bucket_wait_ms(const struct bucket *b, const struct rate 
 static inline void bucket_take(struct bucket *b, const struct rate *r)
 {
     if (r->per_s != 0)
-        b->tokens = b->tokens < BUCKET_TOKEN ? (b->tokens < 0 ? b->tokens : 0) : b->tokens - BUCKET_TOKEN;
+        b->tokens = b->tokens < BUCKET_TOKEN ? 0 : b->tokens - BUCKET_TOKEN;
 }
 
 // What turned out to have cost so many tokens more: they are owed where they are not there.

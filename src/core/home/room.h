@@ -40,6 +40,8 @@ struct member {
     uint32_t seq;        // in order of joining, from 1
     uint16_t sessions;   // connections it is here by, at most MEMBER_SESSIONS_MAX
     uint16_t sessions_cap;
+    uint8_t role;
+    uint8_t user_n, name_n; // name_n 0: the name is the user id
     union { // where they are: what is to be told to all of them, be it to leave, finds them (member_sessions)
         struct {
             uint32_t away_prev, away_next; // sessions == 0
@@ -47,9 +49,7 @@ struct member {
         struct conn_ref session;       // sessions_cap == 0: the only one
         struct conn_ref *session_list; // else
     };
-    uint8_t role;
-    uint8_t user_n, name_n; // name_n 0: the name is the user id
-    union {                 // user, then name
+    union { // user, then name
         char text_inline[MEMBER_TEXT_INLINE];
         char *text_long; // when they are longer together
     };

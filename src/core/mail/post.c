@@ -13,7 +13,15 @@ static void str_move(str *s, char **to)
     *to += s->n;
 }
 
-enum { ASK_STRS = 16, DIRECT_STRS = 4 };
+// Who asks and what was collected, then the command's.
+enum {
+#define X(field) ASK_STR_##field,
+    COMMAND_STRS(X)
+#undef X
+        ASK_STRS_OF_COMMAND,
+    ASK_STRS = ASK_STRS_OF_COMMAND + 4,
+    DIRECT_STRS = 4
+};
 
 // A rename brings the most of those that must not fail.
 _Static_assert(sizeof(struct ask) + USER_ID_MAX + SESSION_ID_LEN + 2UL * USER_NAME_MAX + COMMAND_ID_MAX +
@@ -22,14 +30,15 @@ _Static_assert(sizeof(struct ask) + USER_ID_MAX + SESSION_ID_LEN + 2UL * USER_NA
                "an essential ask fits into a cell of the reserve");
 _Static_assert(sizeof(struct answer) <= MEM_ESSENTIAL_MAX, "so does a bare answer");
 
-static size_t ask_strs(struct ask *a, str *ret[ASK_STRS])
+static void ask_strs(struct ask *a, str *ret[ASK_STRS])
 {
-    struct command *c = &a->cmd;
-    str *all[ASK_STRS] = {&a->user,        &a->session, &a->name,  &a->rows,  &c->id,   &c->room,
-                          &c->from,        &c->to,      &c->data,  &c->key,   &c->name, &c->after,
-                          &c->since_epoch, &c->prefix,  &c->token, &c->resume};
+    str *all[] = {&a->user, &a->session, &a->name, &a->rows,
+#define X(field) &a->cmd.field,
+                  COMMAND_STRS(X)
+#undef X
+    };
+    _Static_assert(sizeof all == ASK_STRS * sizeof all[0], "all of them");
     memcpy(ret, all, sizeof all);
-    return ASK_STRS;
 }
 
 void *post_plain(struct mailroom *mr, enum mail_kind kind, size_t bytes)
@@ -71,14 +80,14 @@ bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a)
     struct ask view = *a;
     view.cmd.token = view.cmd.resume = STR_NONE; // secrets do not travel
     str *strs[ASK_STRS];
-    size_t n = ask_strs(&view, strs);
-    struct ask *to =
-        pack_with_strs(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, n, 0, a->dropped || a->essential);
+    ask_strs(&view, strs);
+    struct ask *to = pack_with_strs(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, ASK_STRS, 0,
+                                    a->dropped || a->essential);
     if (to == NULL)
         return false;
     char *tail = to->tail;
-    n = ask_strs(to, strs);
-    for (size_t i = 0; i < n; i++)
+    ask_strs(to, strs);
+    for (size_t i = 0; i < ASK_STRS; i++)
         str_move(strs[i], &tail);
     mail_post(mr, dest, &to->mail);
     return true;
