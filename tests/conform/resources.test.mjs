@@ -228,7 +228,7 @@ test('D6: rooms up to the limit, then an error; when they are left, their memory
     }
     // What is booked is exact. What is resident goes up and down as malloc gives memory back, which may be in the middle of
     // this; how close it stays to what is booked is tests/e2e/memory's.
-    assert.ok(held[5] - held[2] < 64 << 10, `bytes held after each round: ${held}`);
+    assert.ok(Math.max(...held.slice(3)) - Math.max(...held.slice(0, 3)) < 160 << 10, `bytes held: ${held}`); // 14 a room
     assert.ok(rss[5] - Math.max(...rss.slice(0, 3)) < 8 << 20, `VmRSS after each round: ${rss}`);
   });
 });

@@ -141,6 +141,7 @@ static void a_big_flush_is_cut_into_slices(void **state)
         net_check(n);
     }
     assert_true(turns >= CROWD / (FLUSH_BYTES / LONG + 2));
+    assert_int_equal(METRIC(n, flush_slices), turns - 1);
     for (int i = 0; i < CROWD; i++)
         expect(crowd[i], "xxxx");
     net_free(n);

@@ -65,6 +65,8 @@ const char *close_reason_name(enum close_reason why);
     X(gap_entries, "plenum_gap_entries_total", "counter", "Entries inside announced gaps")                  \
     X(mail_sent, "plenum_mail_total", "counter", "Mails to other shards")                                   \
     X(mail_full, "plenum_mail_full_total", "counter", "Times a connection waited for a full mailbox")       \
+    X(flush_slices, "plenum_flush_slices_total", "counter",                                                 \
+      "Turns in which a room's readers were written to in part, and the others in the next ones")           \
     X(publishes_paced, "plenum_publishes_paced_total", "counter",                                           \
       "Times a publish waited until readers had been served")                                               \
     X(pings, "plenum_pings_total", "counter", "Heartbeat pings sent")                                       \

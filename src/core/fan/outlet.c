@@ -291,6 +291,8 @@ static bool flush_slice(struct fan *f, struct outlet *o, uint32_t bytes)
         left--;
     }
     o->flushing = o->flush_from < o->n;
+    if (o->flushing)
+        metric_add(&f->cx->metrics->flush_slices, 1);
     return !o->flushing;
 }
 
