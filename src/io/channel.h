@@ -17,7 +17,7 @@
 //   writable   what was blocked goes on. Said by channel_on_socket, or by a read, which may have found what the write
 //              was waiting for
 //   taken      what counts as written. A channel may have taken bytes that are still in it: then it is blocked, and is
-//              writable again when they have left. Whoever is blocked is not over (core/shard.h), so a connection that is
+//              writable again when they have left. Whoever is blocked is not over (core/shard/shard.h), so a connection that is
 //              closed in good order has sent all that it has taken
 //   ending     the peer will send no more than what is under way: read on until the end
 //

@@ -10,7 +10,7 @@
 //      lane 1 (shard 1)   -- jobs ----->  | thread |
 //                         <-- answers --  +--------+
 //
-// A job is a mail (core/mail.h), and so is its answer: what core would hand to another shard it can hand to a helper, and
+// A job is a mail (core/mail/mail.h), and so is its answer: what core would hand to another shard it can hand to a helper, and
 // hear of in shard_on_mail, as an event of a turn like any other. Core names the ports behind the shards: mail for port
 // shard_count + k is a job for helper k. A driver carries both in its loops over ports, here as in the simulator. A job is
 // matched to its answer by what is in them (struct ask, struct answer), never by the order of answers: jobs of one lane

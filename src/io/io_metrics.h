@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// io_metrics.h - what a loop counts beside core's metrics: written by its thread, read by any (see core/metrics.h).
+// io_metrics.h - what a loop counts beside core's metrics: written by its thread, read by any (see core/common/metrics.h).
 #ifndef PLENUM_IO_IO_METRICS_H
 #define PLENUM_IO_IO_METRICS_H
 

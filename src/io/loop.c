@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One turn of a shard, in the order that core/shard.h asks for, and the life of its thread.
+// One turn of a shard, in the order that core/shard/shard.h asks for, and the life of its thread.
 //
 // New connections come after the events of the old ones: in a storm of reconnects those who are in are served first.
 // Mail comes last of the input, so that what this turn's commands caused elsewhere and came back at once is still

@@ -2,7 +2,7 @@
 //
 // loop.h - one shard's thread and its turns; known to loop.c and server.c only. Outsiders use server.h.
 //
-//                                loop.c: the turn, in the order of core/shard.h
+//                                loop.c: the turn, in the order of core/shard/shard.h
 //                                   |
 //         +-----------+-------------+-------------+-----------+
 //      wait.c    acceptor.c     traffic.c      mailbox.c    clock.c         none of them knows the loop, or another but

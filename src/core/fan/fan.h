@@ -50,8 +50,7 @@ struct fan {
 
     uint64_t *dirty; // a bit per connection
     uint32_t dirty_from, dirty_n;
-    uint32_t *
-        news; // per connection, a bit per membership (the last one for all from NEWS_LAST on): there may be something
+    uint32_t *news; // per connection, a bit per membership in which there may be something to write (news_bit)
     struct write_plan plan;
 
     struct index_list ends;  // connections with reader.end, for whoever carries it out
@@ -60,7 +59,7 @@ struct fan {
     struct buf encode; // working memory of one call
 };
 
-// A reader of many rooms pays for those that have something for it.
+// A reader of many rooms pays for those that have something for it. The last bit is of all memberships from NEWS_LAST on.
 enum { NEWS_LAST = 31 };
 static inline uint32_t news_bit(uint32_t place) { return 1u << (place < NEWS_LAST ? place : NEWS_LAST); }
 

@@ -19,8 +19,7 @@
 // or one with long messages, takes many turns, and readers of other rooms are written to in each of them.
 //
 // A busy outlet (OUTLET_BUSY_ENTRIES or more in its last flush, to OUTLET_BUSY_READERS or more) is flushed at most every
-// OUTLET_BUSY_INTERVAL_MS: a
-// room in which 200 talk at once then takes 0.04 us per delivery instead of 0.06, and its messages arrive no later,
+// OUTLET_BUSY_INTERVAL_MS: a room in which 200 talk at once then takes 0.04 us per delivery instead of 0.06, and its messages arrive no later,
 // because they are not queued behind as many writes (docs/PERFORMANCE.md). A quiet room never waits.
 //
 // Invariants (outlet_check)
