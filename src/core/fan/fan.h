@@ -50,7 +50,7 @@ struct fan {
 
     uint64_t *dirty; // a bit per connection
     uint32_t dirty_from, dirty_n;
-    uint32_t *news; // per connection, a bit per membership in which there may be something to write (news_bit)
+    uint32_t *news; // per connection, a bit per membership with something to write (news_bit)
     struct write_plan plan;
 
     struct index_list ends;  // connections with reader.end, for whoever carries it out
