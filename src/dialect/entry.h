@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// entry.h - one thing that happened in a room, as the log keeps it and as dialects encode it.
+// entry.h - one thing that happened in a room, as dialects encode it.
 //
-// Entries are numbered by the room's home: offset rises by one, no holes. `struct entry` is a view: its strings
-// borrow from the log's record or from the command being applied.
+// Entries are of two kinds. What was said is a *record*: the room's home gives it an offset, rising by one, no holes, and
+// the log keeps it. What is worth telling now and never again is *passing*: members who come and go, counts. It has no
+// offset and no history, and stands behind the record that it came after, at the same place for everyone who is connected.
+//
+// `struct entry` is a view: its strings borrow from the log's record or from the command being applied.
 #ifndef PLENUM_DIALECT_ENTRY_H
 #define PLENUM_DIALECT_ENTRY_H
 
 #include "base/str.h"
 
+// Those of records are part of their portable form (core/log/record.h) and never change.
 enum entry_type {
     ENTRY_MESSAGE = 1,
-    ENTRY_MEMBER_JOINED,
+    // passing
+    ENTRY_PASSING = 128,
+    ENTRY_MEMBER_JOINED = ENTRY_PASSING,
     ENTRY_MEMBER_LEFT,
     ENTRY_MEMBER_CHANGED,
     ENTRY_MEMBERS_COUNT, // instead of the three above in a room past rooms.presence_exact_max
+    ENTRY_SIGNAL,        // from a member: typing, a cursor
 };
+
+static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }
 
 enum role { ROLE_GUEST = 0, ROLE_MEMBER, ROLE_MODERATOR, ROLE_ADMIN, ROLE_OWNER };
 
@@ -32,10 +41,10 @@ struct member_view {
 
 struct entry {
     enum entry_type type;
-    uint64_t offset;
-    uint64_t time_ms; // wall clock of the home shard when it was appended
+    uint64_t offset;  // a passing entry's: of the record it came after, 0 = before all
+    uint64_t time_ms; // wall clock of the home shard when it got its place
     str room;
-    // ENTRY_MESSAGE
+    // ENTRY_MESSAGE, ENTRY_SIGNAL
     str user;
     str session;
     str name;

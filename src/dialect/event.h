@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // event.h - what the server tells one connection: replies, errors and notices. What happens in a room is an
-// entry (entry.h); it goes through the room's log, never through here.
+// entry (entry.h); it goes to all who are in the room, never through here.
 //
 // A `struct event` is a view built on the stack, encoded at once by the connection's dialect.
 #ifndef PLENUM_DIALECT_EVENT_H
@@ -67,8 +67,8 @@ struct event {
     // EV_DIRECT
     struct entry direct; // user, session, name, data, time_ms are used
 
-    // EV_GAP: offsets that will not come, both included
-    uint64_t gap_from, gap_to;
+    // EV_GAP: offsets that will not come, both included (from > to: none), and how many passing entries will not
+    uint64_t gap_from, gap_to, gap_passing;
 
     // lists: EV_MEMBERS, EV_HISTORY, EV_ROOMS (and EV_JOINED's members)
     const struct member_view *members;

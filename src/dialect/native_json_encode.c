@@ -63,7 +63,7 @@ static void put_member_entry(struct buf *out, str type, const struct entry *e)
     buf_put_str(out, type);
     BUF_PUT_LIT(out, "\",\"room\":");
     json_put_string(out, e->room);
-    BUF_PUT_LIT(out, ",\"offset\":");
+    BUF_PUT_LIT(out, ",\"after\":");
     buf_put_u64(out, e->offset);
     BUF_PUT_LIT(out, ",\"time\":");
     buf_put_u64(out, e->time_ms);
@@ -80,10 +80,23 @@ static void put_count_entry(struct buf *out, const struct entry *e)
 {
     BUF_PUT_LIT(out, "{\"type\":\"members:count\",\"room\":");
     json_put_string(out, e->room);
-    BUF_PUT_LIT(out, ",\"offset\":");
+    BUF_PUT_LIT(out, ",\"after\":");
     buf_put_u64(out, e->offset);
     BUF_PUT_LIT(out, ",\"count\":");
     buf_put_u64(out, e->count);
+    buf_put_char(out, '}');
+}
+
+static void put_signal(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "{\"type\":\"signal\",\"room\":");
+    json_put_string(out, e->room);
+    BUF_PUT_LIT(out, ",\"after\":");
+    buf_put_u64(out, e->offset);
+    BUF_PUT_LIT(out, ",\"from\":");
+    put_from(out, e);
+    BUF_PUT_LIT(out, ",\"data\":");
+    buf_put_str(out, e->data);
     buf_put_char(out, '}');
 }
 
@@ -105,6 +118,9 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
         return;
     case ENTRY_MEMBERS_COUNT:
         put_count_entry(out, e);
+        return;
+    case ENTRY_SIGNAL:
+        put_signal(out, e);
         return;
     }
     UNREACHABLE();
@@ -257,10 +273,16 @@ static void put_gap(struct buf *out, const struct event *ev)
 {
     BUF_PUT_LIT(out, "{\"type\":\"gap\"");
     put_room(out, ev->room);
-    BUF_PUT_LIT(out, ",\"from\":");
-    buf_put_u64(out, ev->gap_from);
-    BUF_PUT_LIT(out, ",\"to\":");
-    buf_put_u64(out, ev->gap_to);
+    if (ev->gap_from <= ev->gap_to) {
+        BUF_PUT_LIT(out, ",\"from\":");
+        buf_put_u64(out, ev->gap_from);
+        BUF_PUT_LIT(out, ",\"to\":");
+        buf_put_u64(out, ev->gap_to);
+    }
+    if (ev->gap_passing != 0) {
+        BUF_PUT_LIT(out, ",\"passing\":");
+        buf_put_u64(out, ev->gap_passing);
+    }
     BUF_PUT_LIT(out, ",\"reason\":");
     json_put_string(out, ev->reason ? str_from_cstr(ev->reason) : STR("slow"));
     buf_put_char(out, '}');

@@ -116,6 +116,8 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
         put_count(out, e->count, STR("member"));
         BUF_PUT_LIT(out, " here");
         return;
+    case ENTRY_SIGNAL: // what others are about to say is nothing for a terminal; nothing is sent
+        return;
     }
     UNREACHABLE();
 }
@@ -173,11 +175,18 @@ static void put_direct(struct buf *out, const struct event *ev)
     text_put_said(out, &said);
 }
 
+// "12 messages", "3 notices", "12 messages and 3 notices"
 static void put_gap(struct buf *out, const struct event *ev)
 {
-    ASSERT(ev->gap_to >= ev->gap_from);
+    uint64_t messages = ev->gap_to + 1 - ev->gap_from;
+    ASSERT(ev->gap_to + 1 >= ev->gap_from);
     BUF_PUT_LIT(out, "* ");
-    put_count(out, ev->gap_to - ev->gap_from + 1, STR("message"));
+    if (messages != 0)
+        put_count(out, messages, STR("message"));
+    if (messages != 0 && ev->gap_passing != 0)
+        BUF_PUT_LIT(out, " and ");
+    if (ev->gap_passing != 0)
+        put_count(out, ev->gap_passing, STR("notice"));
     if (ev->reason && str_eq(str_from_cstr(ev->reason), STR("trimmed")))
         BUF_PUT_LIT(out, " missed (no longer kept)");
     else

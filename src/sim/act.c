@@ -233,7 +233,6 @@ static void act_text(struct world *w, struct client *c)
     } else if (n < 85) {
         say_line(w, c, "/rooms");
     } else if (n < 87 && in_room && chance(w, 4)) {
-        text_seat_check(w, c, false);
         c->terminal.loose = true;
         say_line(w, c, "/history %u", 1 + (uint32_t)roll(w, 20));
     } else if (n < 88) {

@@ -16,7 +16,7 @@ struct asked *asks_push(struct world *w, struct client *c, enum ask_kind kind, b
                         .room = NONE,
                         .from = NONE,
                         .since_epoch = NONE,
-                        .head_epoch = NONE,
+                        .passed_epoch = NONE,
                         .at_ms = w->now_ms};
     if (with_id)
         a->id = ++c->next_id;

@@ -31,7 +31,8 @@ static uint64_t entries_appended(const struct world *w)
 {
     uint64_t n = 0;
     for (uint32_t i = 0; i < w->plan.nodes; i++)
-        n += metric_get(&shard_metrics(w->nodes[i].shard)->entries);
+        n += metric_get(&shard_metrics(w->nodes[i].shard)->entries) +
+             metric_get(&shard_metrics(w->nodes[i].shard)->passing);
     return n;
 }
 
@@ -96,7 +97,7 @@ static void check_all_seen(struct world *w, struct client *c)
     if (c->speech == SPEAKS_HTTP && c->http_seen != c->http_sent && !c->expects_close &&
         w->plan.refuse_one_in == 0)
         trace_fail(w, c, "LOSS: %u responses to %u requests came", c->http_seen, c->http_sent);
-    text_seat_check(w, c, true);
+    text_seat_complete(w, c);
     for (int room = 0; room < ROOMS_MAX; room++) {
         char epoch[EPOCH_MAX];
         uint64_t head;

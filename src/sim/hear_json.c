@@ -50,7 +50,9 @@ static void hear_gap(struct world *w, struct client *c, const struct heard *h)
 {
     char scratch[16];
     int room = heard_room(w, c, h);
-    seat_gap(w, c, room, heard_offset(w, c, h, "from"), heard_offset(w, c, h, "to"),
+    bool records = heard_raw(h, "from").p != NULL, passing = heard_raw(h, "passing").p != NULL;
+    seat_gap(w, c, room, records ? heard_offset(w, c, h, "from") : 1,
+             records ? heard_offset(w, c, h, "to") : 0, passing ? heard_number(w, c, h, "passing") : 0,
              heard_string(w, c, h, "reason", scratch, sizeof scratch));
 }
 

@@ -52,7 +52,9 @@ uint8_t hear_kind(str type)
         return FACT_LEFT;
     if (str_eq(type, STR("member:changed")))
         return FACT_CHANGED;
-    return str_eq(type, STR("members:count")) ? FACT_COUNT : FACT_UNKNOWN;
+    if (str_eq(type, STR("members:count")))
+        return FACT_COUNT;
+    return str_eq(type, STR("signal")) ? FACT_SIGNAL : FACT_UNKNOWN;
 }
 
 static struct fact fact_of(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
@@ -76,8 +78,13 @@ static struct fact fact_of(struct world *w, struct client *c, const struct heard
 void hear_entry(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
 {
     int room = heard_room(w, c, h);
-    uint64_t offset = heard_offset(w, c, h, "offset");
     struct fact f = fact_of(w, c, h, kind);
+    if (kind != FACT_MESSAGE) {
+        f.after = heard_offset(w, c, h, "after");
+        seat_passing(w, c, room, &f);
+        return;
+    }
+    uint64_t offset = heard_offset(w, c, h, "offset");
     const struct message *m = truth_message(w, f.message);
     if (m != NULL && m->client == c->index && m->has_id && m->echo)
         for (uint32_t i = 0; i < c->asks_n; i++) {
@@ -132,6 +139,8 @@ void hear_history(struct world *w, struct client *c, const struct heard *h)
         heard_scan(w, c, row, &e);
         uint8_t kind = hear_kind(heard_string(w, c, &e, "type", scratch, sizeof scratch));
         uint64_t offset = heard_offset(w, c, &e, "offset");
+        if (kind != FACT_MESSAGE)
+            trace_fail(w, c, "RESUME: the history of %s has a row that is no record", w->room_names[room]);
         if (heard_room(w, c, &e) != room)
             trace_fail(w, c, "ISOLATION: history of %s has a row of another room", w->room_names[room]);
         if (before == 0 && first != 0 && offset != first)
@@ -184,20 +193,20 @@ void hear_members(struct world *w, struct client *c, const struct heard *h)
         return;
     if (!self && !more)
         trace_fail(w, c, "PRESENCE: a member of %s is not among its connected members", w->room_names[room]);
-    if (c->seats[room].epoch == a.head_epoch)
-        ledger_check_members(w, c, room, a.head_epoch, a.head, truth_numbering(w, room, a.head_epoch)->head,
-                             rows, n, more);
+    if (c->seats[room].epoch == a.passed_epoch)
+        ledger_check_members(w, c, room, a.passed_epoch, a.passed,
+                             truth_numbering(w, room, a.passed_epoch)->passed_n, rows, n, more);
 }
 
-// Who and how many are in the room, as of the offset of the reply.
+// Who and how many are in the room, as of the join.
 void hear_joined_members(struct world *w, struct client *c, const struct heard *h, int room, int epoch)
 {
     struct member_row rows[ROWS_MAX];
     uint32_t n;
-    uint64_t offset = heard_offset(w, c, h, "offset");
-    ledger_check_count(w, c, room, epoch, offset, heard_number(w, c, h, "members_count"));
+    uint32_t passed = c->seats[room].joined;
+    ledger_check_count(w, c, room, epoch, passed, heard_number(w, c, h, "members_count"));
     if (heard_raw(h, "members").p == NULL)
         return;
     member_rows(w, c, h, rows, &n);
-    ledger_check_members(w, c, room, epoch, offset, offset, rows, n, false);
+    ledger_check_members(w, c, room, epoch, passed, passed, rows, n, false);
 }

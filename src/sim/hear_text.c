@@ -14,6 +14,18 @@ static uint64_t leading_number(str s)
     return v;
 }
 
+// "12 messages missed", "3 notices missed", "12 messages and 3 notices missed"; 0 = something else.
+static uint64_t missed(str s)
+{
+    if (!ends_with(s, STR("slowly)")) && !ends_with(s, STR("kept)")))
+        return 0;
+    uint64_t n = leading_number(s);
+    for (size_t i = 0; i < s.n && n != 0; i++)
+        if (str_starts(str_skip(s, i), STR(" and ")))
+            return n + leading_number(str_skip(s, i + 5));
+    return n;
+}
+
 // "m<digits>x" behind the author's name.
 static uint32_t serial_behind_name(str line)
 {
@@ -110,8 +122,8 @@ void hear_line(struct world *w, struct client *c, str line)
         c->drain_seen = true;
     else if (str_starts(rest, STR("direct from ")))
         w->counts.directs++;
-    else if (leading_number(rest) > 0 && (ends_with(rest, STR("slowly)")) || ends_with(rest, STR("kept)"))))
-        text_seat_missed(w, c, leading_number(rest));
+    else if (missed(rest) != 0)
+        text_seat_missed(w, c, missed(rest));
     else if (rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' && ends_with(rest, STR(" here")))
         text_seat_entry(w, c, FACT_COUNT, 0, 0);
     else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) &&

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the homes wrote down: after each turn of a shard the new entries of its rooms are read from their logs
-// (probe.c) and told to truth.c, as one more witness. So the place of every message is known, also where nobody was
-// there to see it or nobody but terminals, and from when on an entry could have been seen.
+// What the homes did: each entry that gets its place in a room is told to the checkers while it happens (the witness of
+// core/common/driver.h), and so is where a connection comes in. So the order that everyone must see is known, also where
+// nobody was there to see it, and from when on an entry could have been seen.
 //
-// And when an entry goes, one of the log's limits must have been reached; its age is what the monotonic clock says, whatever
-// the wall clock was set to meanwhile.
+// After each turn the logs are read (probe.c) and must say the same. And when a record goes, one of the log's limits must have
+// been reached; its age is what the monotonic clock says, whatever the wall clock was set to meanwhile.
 //
-// From the same entries follows who is a member of a room at which offset, which is what lists of members are checked
-// against: a list is as of some offset between the asking and the answer.
+// From the passing entries follows who is a member of a room at which moment, which is what lists of members are checked
+// against: a list is as of some moment between the asking and the answer.
 #include "sim/world.h"
 
 // --- people: those who were ever members in one numbering, in the order of joining
@@ -21,38 +21,41 @@ static struct person *person_in(struct numbering *n, uint64_t user_hash)
     return NULL;
 }
 
-static void person_joins(struct world *w, struct numbering *n, uint64_t offset, const struct member_view *m)
+static void person_joins(struct world *w, struct numbering *n, const struct member_view *m)
 {
     ARENA_GROW(&w->arena, n->people, n->people_n, n->people_cap);
     n->people[n->people_n++] = (struct person){.user_hash = truth_hash(m->user),
                                                .name_hash = truth_hash(m->name),
                                                .connected = m->connected,
-                                               .joined = offset};
+                                               .joined = n->passed_n};
 }
 
 // Above presence_exact_max, and where memory for an entry was refused, people come and go without an entry.
-static bool presence_exact(const struct world *w, const struct numbering *n)
+static bool presence_exact(const struct world *w)
 {
-    return w->settings.presence_exact_max > 2 * CLIENTS_MAX && w->plan.refuse_one_in == 0 && !n->holes;
+    return w->settings.presence_exact_max > 2 * CLIENTS_MAX && w->plan.refuse_one_in == 0;
 }
 
-static void person_changes(struct world *w, struct numbering *n, uint64_t offset, const struct entry *e)
+static void person_changes(struct world *w, struct numbering *n, const struct entry *e)
 {
+    uint32_t at = n->passed_n;
     struct person *p = person_in(n, truth_hash(e->member.user));
+    if (p == NULL && presence_exact(w))
+        trace_fail(w, NULL, "PRESENCE: %.*s changes or goes, and never came", STR_ARG(e->member.name));
     if (p == NULL)
-        return; // joined in what was trimmed before it could be read
-    if (e->previous_name.n > 0 && presence_exact(w, n) && truth_hash(e->previous_name) != p->name_hash)
+        return;
+    if (e->previous_name.n > 0 && presence_exact(w) && truth_hash(e->previous_name) != p->name_hash)
         trace_fail(w, NULL, "PRESENCE: %.*s is said to have been %.*s, and was somebody else",
                    STR_ARG(e->member.name), STR_ARG(e->previous_name));
     if (e->type == ENTRY_MEMBER_LEFT) {
-        p->left = offset;
+        p->left = at;
     } else if (e->previous_name.n > 0) {
         p->name_before = p->name_hash;
         p->renamed_before = p->renamed;
-        p->renamed = offset;
+        p->renamed = at;
         p->name_hash = truth_hash(e->member.name);
     } else {
-        p->changed = offset;
+        p->changed = at;
         p->connected = e->member.connected;
     }
 }
@@ -72,34 +75,82 @@ static uint8_t kind_of(enum entry_type t)
         return FACT_CHANGED;
     case ENTRY_MEMBERS_COUNT:
         return FACT_COUNT;
+    case ENTRY_SIGNAL:
+        return FACT_SIGNAL;
     }
     return FACT_UNKNOWN;
 }
 
-static void read_entry(struct world *w, int room, int epoch, uint64_t offset, const struct entry *e)
+static void see_record(struct world *w, int room, int epoch, const struct entry *e)
 {
-    struct numbering *n = truth_numbering(w, room, epoch);
-    struct fact f = {.kind = kind_of(e->type)};
-    if (f.kind == FACT_MESSAGE) {
-        f.message = truth_serial(e->data);
-        if (truth_message(w, f.message) == NULL)
-            trace_fail(w, NULL, "ISOLATION: offset %llu of %s holds data that nobody said: %.*s",
-                       (unsigned long long)offset, w->room_names[room], STR_ARG(str_take(e->data, 100)));
-    } else if (f.kind == FACT_JOINED) {
-        f.name_hash = truth_hash(e->member.name);
-        person_joins(w, n, offset, &e->member);
-    } else if (f.kind != FACT_COUNT) {
-        f.name_hash = e->previous_name.n > 0 ? truth_renamed(e->previous_name, e->member.name)
-                                             : truth_hash(e->member.name);
-        person_changes(w, n, offset, e);
-    }
-    truth_observe(w, NULL, room, epoch, offset, &f);
+    struct fact f = {.kind = kind_of(e->type), .message = truth_serial(e->data)};
+    if (truth_message(w, f.message) == NULL)
+        trace_fail(w, NULL, "ISOLATION: offset %llu of %s holds data that nobody said: %.*s",
+                   (unsigned long long)e->offset, w->room_names[room], STR_ARG(str_take(e->data, 100)));
+    truth_observe(w, NULL, room, epoch, e->offset, &f);
 }
 
-// Octets of an entry in all tracks, at the very most: each octet of its data may be escaped to six.
+static void see_passing(struct world *w, struct numbering *n, const struct entry *e)
+{
+    struct fact f = {.kind = kind_of(e->type), .after = e->offset, .first_ms = w->now_ms};
+    if (f.kind == FACT_SIGNAL)
+        f.message = truth_serial(e->data);
+    else if (f.kind != FACT_COUNT)
+        f.name_hash = e->previous_name.n > 0 ? truth_renamed(e->previous_name, e->member.name)
+                                             : truth_hash(e->member.name);
+    ARENA_GROW(&w->arena, n->passed, n->passed_n, n->passed_cap);
+    n->passed[n->passed_n++] = f;
+    if (f.kind == FACT_JOINED)
+        person_joins(w, n, &e->member);
+    else if (f.kind == FACT_LEFT || f.kind == FACT_CHANGED)
+        person_changes(w, n, e);
+}
+
+static void see_join(struct world *w, int room, int epoch, const struct sighting *s)
+{
+    const struct numbering *n = truth_numbering(w, room, epoch);
+    struct link *l = w->nodes[s->shard].conns[s->conn];
+    if (l == NULL || l->gen != s->gen)
+        return; // it is gone
+    ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
+    l->starts[l->starts_n++] = (struct start){
+        .room = room, .epoch = epoch, .tail = s->tail, .head = s->place - n->passed_n, .passed = n->passed_n};
+}
+
+void ledger_witness(struct world *w, const struct sighting *s)
+{
+    int room = truth_room_find(w, s->room);
+    ASSERT(room != NONE);
+    int epoch = truth_epoch(w, room, s->epoch);
+    struct numbering *n = truth_numbering(w, room, epoch);
+    const struct entry *e = s->entry;
+    if (e == NULL) {
+        see_join(w, room, epoch, s);
+        return;
+    }
+    uint64_t records = s->place - n->passed_n; // this one included
+    if (e->offset != records - (entry_passing(e->type) ? 1 : 0))
+        trace_fail(w, NULL, "ORDER: in %s an entry at place %llu, with %u that passed, has offset %llu",
+                   w->room_names[room], (unsigned long long)s->place, n->passed_n,
+                   (unsigned long long)e->offset);
+    if (entry_passing(e->type))
+        see_passing(w, n, e);
+    else
+        see_record(w, room, epoch, e);
+}
+
+struct start ledger_start(struct world *w, struct client *c, int room)
+{
+    struct link *l = c->link;
+    if (l->starts_from == l->starts_n || l->starts[l->starts_from].room != room)
+        trace_fail(w, c, "ORDER: joined %s, and its home knows nothing of it", w->room_names[room]);
+    return l->starts[l->starts_from++];
+}
+
+// Octets of a record, at the very most.
 static uint64_t entry_bytes_worst(const struct world *w)
 {
-    return 4 * (6 * (uint64_t)w->plan.data_max + 1000);
+    return (uint64_t)w->plan.data_max + 1000;
 }
 
 enum {
@@ -138,14 +189,15 @@ void ledger_read(struct world *w, const struct node *node)
         struct numbering *n = truth_numbering(w, room, epoch);
         check_limits(w, room, n, &log);
         n->tail = log.tail;
-        if (log.tail > n->read + 1) {
-            n->holes = true;
+        if (log.head != n->head)
+            trace_fail(w, NULL, "ORDER: the head of %s is %llu; the newest entry had offset %llu",
+                       w->room_names[room], (unsigned long long)log.head, (unsigned long long)n->head);
+        if (log.tail > n->read + 1)
             n->read = log.tail - 1;
-        }
         while (n->read < log.head) {
             struct entry e;
             probe_entry(node->shard, name, ++n->read, &e);
-            read_entry(w, room, epoch, n->read, &e);
+            see_record(w, room, epoch, &e);
         }
     }
 }
@@ -153,24 +205,24 @@ void ledger_read(struct world *w, const struct node *node)
 // --- lists of members
 
 static void check_row(struct world *w, struct client *c, int room, const struct person *p,
-                      const struct member_row *row, uint64_t from)
+                      const struct member_row *row, uint32_t from)
 {
     bool name = row->name_hash == p->name_hash || (p->renamed > from && row->name_hash == p->name_before) ||
                 p->renamed_before > from;
     if (!name)
-        trace_fail(w, c, "PRESENCE: a member of %s, there since offset %llu, is listed by another name",
-                   w->room_names[room], (unsigned long long)p->joined);
+        trace_fail(w, c, "PRESENCE: a member of %s, the %u. that passed, is listed by another name",
+                   w->room_names[room], p->joined);
     if (row->connected != p->connected && p->changed <= from)
-        trace_fail(w, c, "PRESENCE: a member of %s, there since offset %llu, is listed as %s",
-                   w->room_names[room], (unsigned long long)p->joined, row->connected ? "connected" : "away");
+        trace_fail(w, c, "PRESENCE: a member of %s, the %u. that passed, is listed as %s",
+                   w->room_names[room], p->joined, row->connected ? "connected" : "away");
 }
 
-void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint64_t from, uint64_t to,
+void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint32_t from, uint32_t to,
                           const struct member_row *rows, uint32_t rows_n, bool more)
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
     uint32_t at = 0;
-    if (!presence_exact(w, n))
+    if (!presence_exact(w))
         return;
     for (uint32_t i = 0; i < n->people_n && !(more && at == rows_n); i++) {
         const struct person *p = &n->people[i];
@@ -183,8 +235,8 @@ void ledger_check_members(struct world *w, struct client *c, int room, int epoch
             at++;
         else if (must)
             trace_fail(w, c,
-                       "PRESENCE: a member of %s, there since offset %llu, is not in its place in the list",
-                       w->room_names[room], (unsigned long long)p->joined);
+                       "PRESENCE: a member of %s, the %u. that passed, is not in its place in the list",
+                       w->room_names[room], p->joined);
     }
     if (at < rows_n)
         trace_fail(w, c, "PRESENCE: row %u of the members of %s is no member, or listed twice", at + 1,
@@ -196,27 +248,25 @@ void ledger_check_name(struct world *w, struct client *c, int room, int epoch)
 {
     struct numbering *n = truth_numbering(w, room, epoch);
     const struct person *p = person_in(n, truth_hash(str_from_cstr(c->user)));
-    if (p != NULL && presence_exact(w, n) && p->name_hash != truth_hash(str_from_cstr(c->name)))
+    if (p != NULL && presence_exact(w) && p->name_hash != truth_hash(str_from_cstr(c->name)))
         trace_fail(w, c, "PRESENCE: the member %s of %s goes by another name there", c->name,
                    w->room_names[room]);
 }
 
-void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
-                        uint64_t count)
+void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint32_t passed, uint64_t count)
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
     uint64_t real = 0;
-    if (!presence_exact(w, n))
+    if (!presence_exact(w))
         return;
     for (uint32_t i = 0; i < n->people_n; i++)
-        real += n->people[i].joined <= offset && (n->people[i].left == 0 || n->people[i].left > offset);
+        real += n->people[i].joined <= passed && (n->people[i].left == 0 || n->people[i].left > passed);
     if (real != count)
-        trace_fail(w, c, "PRESENCE: %s is said to have %llu members at offset %llu, and has %llu",
-                   w->room_names[room], (unsigned long long)count, (unsigned long long)offset,
-                   (unsigned long long)real);
+        trace_fail(w, c, "PRESENCE: %s is said to have %llu members, and had %llu", w->room_names[room],
+                   (unsigned long long)count, (unsigned long long)real);
 }
 
-uint64_t ledger_left(struct world *w, int room, int epoch, str user)
+uint32_t ledger_left(struct world *w, int room, int epoch, str user)
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
     uint64_t hash = truth_hash(user);
@@ -224,15 +274,4 @@ uint64_t ledger_left(struct world *w, int room, int epoch, str user)
         if (n->people[i].user_hash == hash)
             return n->people[i].left;
     return 0;
-}
-
-// --- what a log still holds
-
-uint32_t ledger_messages(struct world *w, int room, int epoch, uint64_t from, uint64_t to)
-{
-    struct numbering *n = truth_numbering(w, room, epoch);
-    uint32_t count = 0;
-    for (uint64_t offset = from; offset <= to; offset++)
-        count += truth_fact(w, n, offset)->kind == FACT_MESSAGE;
-    return count;
 }

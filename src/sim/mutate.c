@@ -468,7 +468,7 @@ void mutate_message(struct world *w, struct client *c, str message)
 void mutate_line(struct world *w, struct client *c, str line)
 {
     bool said =
-        line.n > 0 && line.p[0] == '[' && client_watched(c) && !c->terminal.loose && c->terminal.n > 0;
+        line.n > 0 && line.p[0] == '[' && client_watched(c) && !c->terminal.loose && c->terminal.lines > 0;
     if (told_to(w, c)) {
         w->mutation.followed = w->mutation.followed || said;
         hear_line(w, c, line);

@@ -37,11 +37,13 @@ static void host_metrics_page(void *ctx, struct buf *body)
     BUF_PUT_LIT(body, "sim 1\n");
 }
 
+static void host_witness(void *ctx, const struct sighting *s) { ledger_witness(ctx, s); }
+
 void node_create(struct world *w, uint32_t index)
 {
     struct node *n = &w->nodes[index];
     n->index = n->where.shard = index;
-    n->host = (struct shard_host){w, host_random, host_notice, host_metrics_page, 8000};
+    n->host = (struct shard_host){w, host_random, host_notice, host_metrics_page, host_witness, 8000};
     n->conns = arena_alloc(&w->arena, w->settings.connections_max * sizeof *n->conns);
     n->shard = shard_create(index, &w->settings, &n->host, &w->vmem.mem);
     ASSERT(n->shard != NULL);
@@ -125,6 +127,7 @@ static void take_accept(struct world *w, struct node *n, struct link *l)
     ASSERT(conn < w->settings.connections_max && n->conns[conn] == NULL);
     l->accepted = true;
     l->conn = conn;
+    l->gen = probe_gen(n->shard, conn);
     l->unread_ms = w->now_ms;
     n->conns[conn] = l;
 }

@@ -28,6 +28,8 @@ void probe_shard(const struct shard *sh, struct probe *ret)
                     sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
 }
 
+uint32_t probe_gen(const struct shard *sh, uint32_t conn) { return slab_gen(&sh->conns.pool, conn); }
+
 static const struct room *room_here(const struct shard *sh, str name)
 {
     uint32_t index = room_find(&sh->home, name, hash_str(&sh->cx, name));

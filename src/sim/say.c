@@ -269,8 +269,8 @@ void say_members(struct world *w, struct client *c, int room)
     struct draft d = draft_make(w, "members", a);
     a->room = room;
     if (c->seats[room].on) {
-        a->head_epoch = c->seats[room].epoch;
-        a->head = truth_numbering(w, room, a->head_epoch)->head;
+        a->passed_epoch = c->seats[room].epoch;
+        a->passed = truth_numbering(w, room, a->passed_epoch)->passed_n;
     }
     draft_string(&d, "room", w->room_names[room]);
     if (chance(w, 3))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One JSON connection in one room: nothing before `joined`, then every offset once and in order, except what a gap
-// announces and what the connection itself said without asking for an echo.
+// announces and what the connection itself said without asking for an echo; and between them every passing entry, once, in
+// order, behind the offset that it came after. Where both begin is what the home did, not what the client is told.
 //
 // The offset of an own message is known from its ack, which comes before anything behind it. A message without `id`
 // has no ack: then an offset may be missing, is noted, and must not turn out to be somebody else's entry.
@@ -94,7 +95,17 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
     list.n = 0;
     if (s->on)
         trace_fail(w, c, "ORDER: joined %s twice", room_of(w, room));
-    *s = (struct seat){.on = true, .epoch = epoch, .head = head, .next = head + 1, .unexplained = list};
+    struct start at = ledger_start(w, c, room);
+    if (at.epoch != epoch || at.head != head)
+        trace_fail(w, c, "ORDER: joined %s at offset %llu; at its home it was another one", room_of(w, room),
+                   (unsigned long long)head);
+    *s = (struct seat){.on = true,
+                       .epoch = epoch,
+                       .head = head,
+                       .next = head + 1,
+                       .passed = at.passed,
+                       .joined = at.passed,
+                       .unexplained = list};
     s->unnamed = count_unnamed(w, c, room);
     s->switched = a->kind == SAID_SWITCH;
     truth_reach(truth_numbering(w, room, epoch), head);
@@ -103,43 +114,22 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
                    a->has_since ? "with" : "without", has_recovered ? "there" : "not there");
     if (a->has_since) {
         seat_since(w, c, a, room, recovered);
-    } else if (a->has_history && a->history > 0) {
-        s->replay_open = true;
-        s->history = a->history;
+    } else if (a->has_history) { // all records are messages
+        s->next = head + 1 > a->history ? head + 1 - a->history : 1;
+        s->next = s->next > at.tail ? s->next : at.tail;
     }
     w->counts.joins++;
 }
 
-// A replay of the newest n messages begins at `from`: unless there are n of them from there on, no message before it
-// may have been there to be replayed.
-static void replay_begins(struct world *w, struct client *c, int room, uint64_t from)
+// Passing entries come before the record that they came before.
+static void passed_before(struct world *w, struct client *c, int room, uint64_t offset)
 {
     const struct seat *s = &c->seats[room];
     const struct numbering *n = truth_numbering(w, room, s->epoch);
-    if (ledger_messages(w, room, s->epoch, from, s->head) < s->history && n->tail < from &&
-        ledger_messages(w, room, s->epoch, n->tail, from - 1) != 0)
-        trace_fail(w, c,
-                   "RESUME: %u messages of history were asked for in %s; it begins at offset %llu, too late",
-                   s->history, room_of(w, room), (unsigned long long)from);
-}
-
-// It is not longer than was asked for.
-static void replay_entry(struct world *w, struct client *c, int room, uint64_t offset,
-                         const struct fact *seen)
-{
-    struct seat *s = &c->seats[room];
-    if (s->replay_open) {
-        s->replay_open = false;
-        replay_begins(w, c, room, offset <= s->head ? offset : s->head + 1);
-        if (offset <= s->head)
-            s->next = offset;
-    }
-    if (s->history == 0 || offset > s->head)
-        return;
-    s->replayed += seen->kind == FACT_MESSAGE;
-    if (s->replayed > s->history)
-        trace_fail(w, c, "RESUME: %u messages of history were asked for in %s, and more came", s->history,
-                   room_of(w, room));
+    if (s->passed < n->passed_n && n->passed[s->passed].after < offset)
+        trace_fail(w, c, "LOSS: offset %llu of %s came, and what passed behind offset %llu did not",
+                   (unsigned long long)offset, room_of(w, room),
+                   (unsigned long long)n->passed[s->passed].after);
 }
 
 void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, const struct fact *seen)
@@ -151,7 +141,6 @@ void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, co
     if (s->gap_due)
         trace_fail(w, c, "RESUME: offset %llu of %s came after recovered:false and before the gap",
                    (unsigned long long)offset, room_of(w, room));
-    replay_entry(w, c, room, offset, seen);
     skip_own(w, c, room, offset, true);
     if (offset < s->next)
         trace_fail(w, c, "ORDER: offset %llu of %s came again or late; %llu was next",
@@ -159,6 +148,8 @@ void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, co
     if (offset > s->next)
         trace_fail(w, c, "LOSS: offset %llu of %s came, %llu was next, and no gap was announced",
                    (unsigned long long)offset, room_of(w, room), (unsigned long long)s->next);
+    if (offset > s->head)
+        passed_before(w, c, room, offset);
     truth_observe(w, c, room, s->epoch, offset, seen);
     const struct message *m = truth_message(w, seen->message);
     if (offset > s->head && own_silent(c, m) && m->attempts == 1)
@@ -167,18 +158,74 @@ void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, co
     w->counts.entries_seen++;
 }
 
-void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, str reason)
+static bool unexplained(const struct seat *s, uint64_t offset)
+{
+    for (uint32_t i = s->unexplained.n; i-- > 0;)
+        if (s->unexplained.v[i] == offset)
+            return true;
+    return false;
+}
+
+// True if the reader stands behind the offset; own entries that were stepped over may be on either side.
+static bool stands_behind(struct world *w, struct client *c, int room, uint64_t offset)
+{
+    struct seat *s = &c->seats[room];
+    struct numbering *n = truth_numbering(w, room, s->epoch);
+    skip_own(w, c, room, offset + 1, true);
+    uint64_t next = s->next;
+    while (next > offset + 1 && next - 1 > s->head &&
+           (unexplained(s, next - 1) || own_silent(c, truth_message(w, truth_fact(w, n, next - 1)->message))))
+        next--;
+    return next == offset + 1;
+}
+
+void seat_passing(struct world *w, struct client *c, int room, const struct fact *seen)
+{
+    struct seat *s = &c->seats[room];
+    if (!s->on)
+        trace_fail(w, c, "ISOLATION: what passed in %s came to a connection that is not in it",
+                   room_of(w, room));
+    if (s->gap_due)
+        trace_fail(w, c, "RESUME: what passed in %s came after recovered:false and before the gap",
+                   room_of(w, room));
+    if (!stands_behind(w, c, room, seen->after))
+        trace_fail(w, c, "ORDER: what passed in %s behind offset %llu came when %llu was next",
+                   room_of(w, room), (unsigned long long)seen->after, (unsigned long long)s->next);
+    truth_observe_passing(w, c, room, s->epoch, s->passed, seen);
+    s->passed++;
+    w->counts.passing_seen++;
+}
+
+// The passing entries in a gap are the next ones, and lie in it.
+static void passed_in_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to,
+                          uint64_t passing)
+{
+    struct seat *s = &c->seats[room];
+    const struct numbering *n = truth_numbering(w, room, s->epoch);
+    passed_before(w, c, room, from - 1);
+    if (passing > n->passed_n - s->passed)
+        trace_fail(w, c, "LOSS: a gap in %s of %llu passing entries; there were %u", room_of(w, room),
+                   (unsigned long long)passing, n->passed_n - s->passed);
+    s->passed += (uint32_t)passing;
+    if (passing != 0 && n->passed[s->passed - 1].after > to && from <= to)
+        trace_fail(w, c, "LOSS: a gap in %s up to offset %llu has something that passed behind it",
+                   room_of(w, room), (unsigned long long)to);
+    if (from <= to)
+        passed_before(w, c, room, to);
+}
+
+void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, uint64_t passing,
+              str reason)
 {
     struct seat *s = &c->seats[room];
     bool slow = str_eq(reason, STR("slow"));
     w->counts.gaps++;
     if (!s->on)
         trace_fail(w, c, "ISOLATION: a gap in %s, where the connection is not", room_of(w, room));
-    if (to < from)
-        trace_fail(w, c, "LOSS: a gap in %s from %llu to %llu", room_of(w, room), (unsigned long long)from,
-                   (unsigned long long)to);
+    if (to < from && passing == 0)
+        trace_fail(w, c, "LOSS: a gap in %s of nothing", room_of(w, room));
     if (s->gap_due) {
-        if (from != s->gap_from || to < s->head)
+        if (from != s->gap_from || to != s->head || passing != 0)
             trace_fail(w, c, "RESUME: the gap in %s is %llu to %llu; the missing entries are %llu to %llu",
                        room_of(w, room), (unsigned long long)from, (unsigned long long)to,
                        (unsigned long long)s->gap_from, (unsigned long long)s->head);
@@ -189,28 +236,24 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
     if (!slow) // of what the log has trimmed, `joined` knows
         trace_fail(w, c, "RESUME: a gap in %s for what was trimmed, though `joined` did not announce one",
                    room_of(w, room));
-    if (s->replay_open) { // nothing of the replay was left when its turn came
-        s->replay_open = false;
-        s->next = from <= s->head ? from : s->next;
-    }
-    skip_own(w, c, room, from, true);
-    while (s->next > from &&
-           own_silent(
-               c, truth_message(w, truth_fact(w, truth_numbering(w, room, s->epoch), s->next - 1)->message)))
-        s->next--; // own ones that were stepped over may be in the gap
-    if (from != s->next)
+    if (s->next <= s->head)
+        trace_fail(w, c, "LOSS: a gap in %s while offset %llu was to be replayed", room_of(w, room),
+                   (unsigned long long)s->next);
+    if (from <= to && !stands_behind(w, c, room, from - 1))
         trace_fail(w, c, "LOSS: a gap in %s begins at %llu, but %llu was next", room_of(w, room),
                    (unsigned long long)from, (unsigned long long)s->next);
+    passed_in_gap(w, c, room, from <= to ? from : 1, to, passing);
     if (slow && w->settings.slow_policy == SLOW_DISCONNECT && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap in %s, though slow readers are to be disconnected", room_of(w, room));
     if (!slow && s->recovered && from <= s->head)
         trace_fail(w, c, "RESUME: recovered in %s, and then told that %llu to %llu are no longer kept",
                    room_of(w, room), (unsigned long long)from, (unsigned long long)to);
-    bool held = s->switched && from <= s->head + 1;
+    bool held = s->switched && (from <= to ? from <= s->head + 1 : s->passed == s->joined + passing);
     if (slow && !held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap in %s on a connection that reads everything at once", room_of(w, room));
     truth_reach(truth_numbering(w, room, s->epoch), to);
-    s->next = to + 1;
+    if (from <= to && s->next <= to)
+        s->next = to + 1;
 }
 
 void seat_left(struct world *w, struct client *c, int room)
@@ -228,22 +271,32 @@ void seat_check_left(struct world *w, struct client *c, int room)
     if (!s->on || s->gap_due ||
         c->resumed) // an older connection of the session may be in it, and leave later
         return;
-    uint64_t at = ledger_left(w, room, s->epoch, str_from_cstr(c->user));
-    if (at <= s->head)
+    const struct numbering *n = truth_numbering(w, room, s->epoch);
+    uint32_t at = ledger_left(w, room, s->epoch, str_from_cstr(c->user)); // it is not told of this one itself
+    if (at <= s->joined)
         return;
-    skip_own(w, c, room, at, true);
-    if (s->next < at)
-        trace_fail(w, c, "LOSS: left %s at offset %llu, and before that %llu was still to come",
-                   room_of(w, room), (unsigned long long)at, (unsigned long long)s->next);
+    uint64_t after = n->passed[at - 1].after;
+    skip_own(w, c, room, after + 1, true);
+    if (s->next <= after || s->passed < at - 1)
+        trace_fail(w, c, "LOSS: left %s behind offset %llu, and before that %llu was still to come",
+                   room_of(w, room), (unsigned long long)after, (unsigned long long)s->next);
 }
 
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head)
 {
     struct seat *s = &c->seats[room];
-    if (s->replay_open) // it had nothing to send; next is behind the join
-        replay_begins(w, c, room, s->head + 1);
     skip_own(w, c, room, head + 1, true);
-    return !s->gap_due && s->next > head;
+    return !s->gap_due && s->next > head && s->passed == truth_numbering(w, room, s->epoch)->passed_n;
+}
+
+static void check_passing_late(struct world *w, struct client *c, int room)
+{
+    const struct seat *s = &c->seats[room];
+    const struct numbering *n = truth_numbering(w, room, s->epoch);
+    if (s->passed < n->passed_n &&
+        n->passed[s->passed].first_ms + client_patience_ms(w) < w->now_ms)
+        trace_fail(w, c, "SLOW: what passed in %s at %llu ms has not come to a healthy connection",
+                   room_of(w, room), (unsigned long long)n->passed[s->passed].first_ms);
 }
 
 // A healthy connection gets what others have seen, soon.
@@ -252,7 +305,8 @@ void seat_check_late(struct world *w, struct client *c)
     for (int room = 0; room < ROOMS_MAX; room++) {
         struct seat *s = &c->seats[room];
         if (!s->on)
-            continue; // where a replay begins is not known before it does; what is live is due in any case
+            continue;
+        check_passing_late(w, c, room);
         struct numbering *n = truth_numbering(w, room, s->epoch);
         skip_own(w, c, room, n->head + 1, false);
         if (s->next > n->head)

@@ -79,6 +79,7 @@ struct sim_options {
     X(acked)               \
     X(duplicates)          \
     X(entries_seen)        \
+    X(passing_seen)        \
     X(text_lines)          \
     X(joins)               \
     X(recovered)           \

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is true about a room: which entry has which offset. The first client to see an offset says what it is; all
-// others must agree, byte for byte. A message's place is also told by its ack, and must be the same one.
-//
-// The truth is what was promised to somebody, and what the home wrote down (ledger.c): they must be the same.
+// What is true about a room: which entry has which offset, and what passed in which order. What the home did says what it is
+// (ledger.c), the first client to see it adds its bytes, and all others must agree. A message's offset is also told by its
+// ack, and must be the same one.
 #include "sim/world.h"
 
 #include "wire/json.h"
@@ -200,4 +199,22 @@ void truth_observe(struct world *w, struct client *c, int room, int epoch, uint6
         f->hash = seen->hash;
     f->kind = seen->kind;
     f->name_hash = seen->name_hash;
+}
+
+void truth_observe_passing(struct world *w, struct client *c, int room, int epoch, uint32_t at,
+                           const struct fact *seen)
+{
+    struct numbering *n = truth_numbering(w, room, epoch);
+    if (at >= n->passed_n)
+        trace_fail(w, c, "ORDER: something passed in %s that its home knows nothing of", w->room_names[room]);
+    struct fact *f = &n->passed[at];
+    if (f->kind != seen->kind || f->name_hash != seen->name_hash || f->after != seen->after ||
+        f->message != seen->message)
+        trace_fail(w, c, "ORDER: the %u. that passed in %s is of kind %u behind offset %llu, not %u behind %llu",
+                   at + 1, w->room_names[room], f->kind, (unsigned long long)f->after, seen->kind,
+                   (unsigned long long)seen->after);
+    if (f->hash != 0 && f->hash != seen->hash)
+        trace_fail(w, c, "ORDER: the %u. that passed in %s has another content than somebody else saw", at + 1,
+                   w->room_names[room]);
+    f->hash = seen->hash;
 }

@@ -62,6 +62,13 @@ struct pipe {
 
 struct client;
 
+// Where a connection came into a room, as its home has it.
+struct start {
+    int room, epoch;
+    uint64_t tail, head; // of the log
+    uint32_t passed;     // so many passing entries there had been
+};
+
 struct link {
     uint32_t serial;
     struct client *client; // NULL: its client has given it up
@@ -82,36 +89,41 @@ struct link {
     bool paused, blocked, eof_told, broken_told, server_shut, server_closed, server_aborted;
     uint64_t held_turn; // in which its channel took what it has not sent yet (io/channel.h)
     uint64_t unread_ms; // heard of last: when the server was last given bytes
+    uint32_t gen;       // of core's connection
+    struct start *starts; // joins that a home has carried out, and that its client has not been told of
+    uint32_t starts_from, starts_n, starts_cap;
 };
 
 // --- the checkers' memory
 
-// What is known about one offset of a room.
-enum fact_kind { FACT_UNKNOWN, FACT_MESSAGE, FACT_JOINED, FACT_LEFT, FACT_CHANGED, FACT_COUNT };
+// What is known about one entry of a room.
+enum fact_kind { FACT_UNKNOWN, FACT_MESSAGE, FACT_JOINED, FACT_LEFT, FACT_CHANGED, FACT_COUNT, FACT_SIGNAL };
 struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
     uint8_t kind;
     uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
     uint64_t first_ms;  // when somebody first learned of it
+    uint64_t after;     // of a passing entry: the offset it came after
 };
-// Somebody's membership in one numbering, by the offsets at which things changed; 0 = never.
+// Somebody's membership in one numbering, by how many passing entries there were when things changed; 0 = never.
 struct person {
     uint64_t user_hash, name_hash, name_before;
     bool connected;
-    uint64_t joined, left;
-    uint64_t renamed, renamed_before; // the last two times
-    uint64_t changed;                 // away or back
+    uint32_t joined, left;
+    uint32_t renamed, renamed_before; // the last two times
+    uint32_t changed;                 // away or back
 };
 struct numbering { // one epoch of a room
     char epoch[EPOCH_MAX];
-    struct fact *facts; // by offset
+    struct fact *facts; // records, by offset
     uint32_t n, cap;    // facts[1..n-1]
     uint64_t head;      // highest offset that is known to exist
+    struct fact *passed; // passing entries in order, from 0
+    uint32_t passed_n, passed_cap;
     // Of the home's log (ledger.c).
     uint64_t read; // so far
     uint64_t tail; // oldest offset kept
-    bool holes;    // entries were trimmed in the turn in which they were written
     struct person *people;
     uint32_t people_n, people_cap;
 };
@@ -158,8 +170,8 @@ struct seat {
     int epoch;
     uint64_t head;    // at the join
     uint64_t next;    // the next offset to come, own skipped entries aside
-    bool replay_open; // history was asked for: where it begins is not known yet
-    uint32_t history, replayed;
+    uint32_t passed;  // the next passing entry to come
+    uint32_t joined;  // and the first one
     bool recovered;
     bool switched; // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
     bool gap_due;  // recovered:false in the same epoch: a gap must come first
@@ -168,19 +180,14 @@ struct seat {
     struct offsets unexplained; // skipped, to be proved own later
 };
 
-// One line that a terminal showed for an entry.
-struct shown {
-    uint32_t at; // how many entries came before it in this membership, gaps included
-    uint32_t message;
-    uint8_t kind;
-    uint64_t name_hash;
-};
 struct text_seat {
     int room; // NONE
-    uint32_t at;
+    int epoch;
+    uint64_t head;   // at the join
+    uint64_t next;   // the next offset to come
+    uint32_t passed; // the next passing entry to come
+    uint32_t lines;  // shown so far
     bool loose; // history was asked for: its lines look like live ones
-    struct shown *v;
-    uint32_t n, cap;
 };
 
 enum ask_kind {
@@ -209,8 +216,8 @@ struct asked {
     uint32_t history;
     char letter; // SAID_RENAME: of the name asked for
     uint64_t at_ms;
-    int head_epoch; // members: where the room was when it was asked
-    uint64_t head;
+    int passed_epoch; // members: where the room was when it was asked
+    uint32_t passed;
 };
 
 // --- people
@@ -440,6 +447,8 @@ struct fact *truth_fact(struct world *w, struct numbering *n, uint64_t offset);
 void truth_reach(struct numbering *n, uint64_t offset); // it exists
 void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
                    const struct fact *seen);
+void truth_observe_passing(struct world *w, struct client *c, int room, int epoch, uint32_t at,
+                           const struct fact *seen);
 void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset);
 struct message *truth_message(struct world *w, uint32_t serial); // NULL: there is none
 struct message *truth_message_new(struct world *w, struct client *c, int room);
@@ -459,21 +468,23 @@ struct member_row {
     uint64_t user_hash, name_hash;
     bool connected;
 };
-void ledger_read(struct world *w, const struct node *n); // after its turn
-// The list is as of an offset in from..to; more: it is the first page of several.
-void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint64_t from, uint64_t to,
+void ledger_witness(struct world *w, const struct sighting *s); // while it happens
+void ledger_read(struct world *w, const struct node *n);        // after its turn
+struct start ledger_start(struct world *w, struct client *c, int room); // of the join that it is told of now
+// The list is as of a moment between from and to passing entries; more: it is the first page of several.
+void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint32_t from, uint32_t to,
                           const struct member_row *rows, uint32_t rows_n, bool more);
 void ledger_check_name(struct world *w, struct client *c, int room, int epoch);
-void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
-                        uint64_t count);
-uint64_t ledger_left(struct world *w, int room, int epoch, str user); // offset of its last leave; 0 = none
-uint32_t ledger_messages(struct world *w, int room, int epoch, uint64_t from,
-                         uint64_t to); // so many in from..to
+void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint32_t passed, uint64_t count);
+uint32_t ledger_left(struct world *w, int room, int epoch, str user); // its last leave, as of people; 0 = none
 // seats.c
 void seat_joined(struct world *w, struct client *c, const struct asked *a, int room, int epoch, uint64_t head,
                  bool has_recovered, bool recovered);
 void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, const struct fact *seen);
-void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, str reason);
+void seat_passing(struct world *w, struct client *c, int room, const struct fact *seen);
+// from > to: no record is in it.
+void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, uint64_t passing,
+              str reason);
 void seat_left(struct world *w, struct client *c, int room);
 void seat_check_left(struct world *w, struct client *c, int room); // told `left`: it has all up to there
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head); // seen all up to the head
@@ -483,7 +494,7 @@ void text_seat_joined(struct world *w, struct client *c, int room);
 void text_seat_left(struct world *w, struct client *c);
 void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t message, uint64_t name_hash);
 void text_seat_missed(struct world *w, struct client *c, uint64_t n);
-void text_seat_check(struct world *w, struct client *c, bool complete);
+void text_seat_complete(struct world *w, struct client *c); // at rest
 // asks.c
 struct asked *asks_push(struct world *w, struct client *c, enum ask_kind kind, bool with_id);
 struct asked asks_answered(struct world *w, struct client *c, str id,
@@ -509,6 +520,7 @@ struct probed_log {
     char epoch[EPOCH_MAX];
     uint64_t tail, head;
 };
+uint32_t probe_gen(const struct shard *sh, uint32_t conn);
 bool probe_log(const struct shard *sh, str room, struct probed_log *ret); // false: its home is not here
 void probe_entry(const struct shard *sh, str room, uint64_t offset, struct entry *ret);
 bool probe_room_head(const struct world *w, const char *room, char ret_epoch[EPOCH_MAX], uint64_t *ret_head);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 struct buf;
+struct entry;
 
 // Bytes to write. Same layout as struct iovec (asserted in io).
 struct span {
@@ -54,6 +55,15 @@ struct notice {
     str subject; // what it is about, as the peer wrote it
 };
 
+// Something got its place in a room, or a connection begins to hear the room behind that place.
+struct sighting {
+    str room, epoch;
+    uint64_t place;            // of the entry; of the last one that the connection does not hear
+    uint64_t tail;             // of the log
+    const struct entry *entry; // NULL: a connection joined
+    uint32_t shard, conn, gen; // which
+};
+
 // What a shard asks of its driver while a call is running.
 struct shard_host {
     void *ctx;
@@ -61,6 +71,8 @@ struct shard_host {
     void (*notice)(void *ctx, const struct notice *n);
     // Body of GET /metrics, appended to body (text/plain; version=0.0.4).
     void (*metrics_page)(void *ctx, struct buf *body);
+    // NULL, or told of all that happens in the rooms whose home is here, in order: for checkers.
+    void (*witness)(void *ctx, const struct sighting *s);
     // Where HTTP is spoken, for those who knock at the text port; 0 = nowhere. Set before the first turn.
     uint16_t http_port;
 };

@@ -16,12 +16,10 @@
 #include "core/common/ref.h"
 #include "core/fan/reader.h"
 
-// A switch under way: the reply to `to` waits until `from` is left.
+// A switch under way: what the newcomer of `to` is told waits until `from` is left.
 struct switching {
     struct ref from;
-    uint64_t gap_from, gap_to; // to be announced after the reply; gap_to 0 = none
-    uint32_t payload_n;
-    uint8_t payload[];
+    struct mail *joined; // the answer (struct answer), kept; NULL until it is there
 };
 
 struct asker {

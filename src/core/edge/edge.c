@@ -339,8 +339,10 @@ enum edge_did edge_command(struct edge *e, uint32_t index, const struct command 
 
 void switching_end(struct asker *c, struct mem *m)
 {
-    if (c->switching != NULL)
-        mem_free(m, c->switching, sizeof *c->switching + c->switching->payload_n);
+    if (c->switching != NULL) {
+        mail_discard(m, c->switching->joined);
+        mem_free(m, c->switching, sizeof *c->switching);
+    }
     c->switching = NULL;
 }
 

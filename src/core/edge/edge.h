@@ -36,8 +36,8 @@ static inline bool edge_may_reply(const struct asker *c) { return c->pending == 
 bool edge_greet(struct edge *e, uint32_t conn) WARN_UNUSED;
 
 // --- mail
-// True if it has been welcomed by this.
-bool edge_answer(struct edge *e, const struct answer *a);
+// True if it has been welcomed by this. *a is NULL afterwards where it was kept, else it stays the caller's.
+bool edge_answer(struct edge *e, struct answer **a);
 void edge_direct(struct edge *e, const struct direct_mail *d);
 void edge_evict(struct edge *e, const struct evict_mail *m);
 

@@ -19,12 +19,6 @@ static struct outlet *answered_outlet(struct edge *e, const struct ref *ref)
     return ref->index == UINT32_MAX ? NULL : slab_get(&e->fan->outlets, ref->index, ref->gen);
 }
 
-static void drop_segments(struct edge *e, const struct answer *a)
-{
-    for (uint32_t i = 0; i < a->seg_count; i++)
-        segment_unref(e->cx->mem, a->segs[i]);
-}
-
 // A join that came too late, or that could not be carried out here: take it back at the home.
 static void undo_join(struct edge *e, const struct answer *a)
 {
@@ -48,34 +42,35 @@ static void outlet_adopt(struct outlet *o, const struct answer *a)
     o->room = a->room;
     o->hold = a->hold;
     memcpy(o->epoch, a->epoch, EPOCH_LEN);
-    if (o->n == 0) // the first reader here; what the outlet knew may be of a room that is gone
-        o->head = o->flushed_head = a->head;
-    else if (a->head > o->head)
-        o->head = a->head;
+    if (o->n == 0) { // the first reader here; what the outlet knew may be of a room that is gone
+        o->head = o->flushed_head = a->place;
+        o->offset = a->offset;
+    }
+    ASSERT(o->head == a->place && o->offset == a->offset); // others here were told before
 }
 
-// The conversation about `to` of a switch is over; `from` is left next, the reply waits.
-static void switch_go_on(struct edge *e, uint32_t index, const struct answer *a)
+// What a newcomer is told: that it is in, what it cannot have, what was said before. Then comes what it hears live.
+static void tell_newcomer(struct edge *e, uint32_t index, const struct outlet *o, const struct answer *a)
+{
+    const struct reader *r = &asker_at(e, index)->reader;
+    fan_put_payload(e->fan, index, a->payload);
+    if (a->has_gap && reader_open(r))
+        fan_put_gap(e->fan, index, outlet_name(o), a->gap_from, a->gap_to, 0, "trimmed");
+    if (a->seg_count != 0)
+        fan_put_replay(e->fan, index, a->segs, a->seg_count, a->replay_from, a->offset);
+    if (reader_open(r))
+        fan_mark_dirty(e->fan, index);
+}
+
+// The conversation about `to` of a switch is over; `from` is left next. The answer is kept until that is done.
+static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
 {
     struct asker *c = asker_at(e, index);
-    struct switching *sw = mem_alloc(e->cx->mem, sizeof *sw + a->payload.n);
-    struct outlet *from = answered_outlet(e, &c->switching->from);
-    ASSERT(from != NULL);
-    if (sw == NULL) {
-        notice_put(e->cx, NOTICE_MEMORY, index, 0, "a switch", outlet_name(from));
-        fan_end(e->fan, index, END_CUT);
-        return;
-    }
-    *sw = (struct switching){.from = c->switching->from,
-                             .gap_from = a->has_gap ? a->gap_from : 0,
-                             .gap_to = a->has_gap ? a->gap_to : 0,
-                             .payload_n = (uint32_t)a->payload.n};
-    if (a->payload.n != 0)
-        memcpy(sw->payload, a->payload.p, a->payload.n);
-    mem_free(e->cx->mem, c->switching, sizeof *c->switching + c->switching->payload_n);
-    c->switching = sw;
+    struct switching *sw = c->switching;
+    struct outlet *from = answered_outlet(e, &sw->from);
+    ASSERT(from != NULL && sw->joined == NULL);
     struct ask leave = {.type = ASK_LEAVE,
-                        .conn = a->conn,
+                        .conn = (*a)->conn,
                         .dialect = c->reader.dialect,
                         .outlet = sw->from,
                         .room = from->room,
@@ -84,6 +79,8 @@ static void switch_go_on(struct edge *e, uint32_t index, const struct answer *a)
                         .user = session_user(c->reader.who.session),
                         .cmd = {.type = CMD_SWITCH, .room = outlet_name(from)}};
     uint32_t dest = home_of(e->cx, from->hash);
+    sw->joined = &(*a)->mail;
+    *a = NULL;
     c->pending++;
     c->pending_shard = (uint8_t)dest;
     c->exclusive = true;
@@ -94,8 +91,10 @@ static void switch_go_on(struct edge *e, uint32_t index, const struct answer *a)
     fan_end(e->fan, index, END_CUT);
 }
 
-static void on_joined(struct edge *e, const struct answer *a)
+// The answer is taken where it is kept.
+static void on_joined(struct edge *e, struct answer **taken)
 {
+    const struct answer *a = *taken;
     struct outlet *o = answered_outlet(e, &a->outlet);
     ASSERT(o != NULL && o->pending != 0);
     o->pending--;
@@ -103,7 +102,6 @@ static void on_joined(struct edge *e, const struct answer *a)
     struct asker *c = answered(e, &a->conn);
     uint32_t index = a->conn.ref.index, outlet = a->outlet.index;
     if (c == NULL) {
-        drop_segments(e, a);
         undo_join(e, a);
         outlet_close_if_unused(e->fan, outlet);
         return;
@@ -111,27 +109,19 @@ static void on_joined(struct edge *e, const struct answer *a)
     if (a->created)
         gate_room_created(e, c);
     bool switching = c->switching != NULL;
-    if (outlet_add(e->fan, outlet, index, a->start, switching) != OK) {
-        drop_segments(e, a);
+    if (outlet_add(e->fan, outlet, index, a->place + 1, switching) != OK) {
         undo_join(e, a);
         outlet_close_if_unused(e->fan, outlet);
         fan_end(e->fan, index, END_CUT);
         return;
     }
-    if (outlet_merge(e->fan, outlet, (enum dialect_id)c->reader.dialect, a->segs, a->seg_count) != OK) {
-        fan_end(e->fan, index, END_CUT);
-        return;
-    }
     notice_put(e->cx, NOTICE_JOINED, index, 0, NULL, outlet_name(o));
-    if (switching) {
-        switch_go_on(e, index, a);
-        return;
-    }
-    fan_put_payload(e->fan, index, a->payload);
-    if (a->has_gap && reader_open(&c->reader))
-        fan_put_gap(e->fan, index, outlet_name(o), a->gap_from, a->gap_to, "trimmed");
-    if (reader_open(&c->reader))
-        fan_mark_dirty(e->fan, index);
+    if (a->reply_lost)
+        fan_end(e->fan, index, END_CUT);
+    else if (switching)
+        switch_go_on(e, index, taken);
+    else
+        tell_newcomer(e, index, o, a);
 }
 
 static void on_refused(struct edge *e, const struct answer *a)
@@ -154,21 +144,12 @@ static void on_refused(struct edge *e, const struct answer *a)
 static void switch_finish(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
-    struct switching *sw = c->switching;
-    c->switching = NULL;
-    fan_put_payload(e->fan, index, str_make((const char *)sw->payload, sw->payload_n));
-    for (uint32_t i = 0; reader_open(&c->reader) && i < c->reader.member_n; i++) {
-        struct membership *m = &reader_memberships(&c->reader)[i];
-        if (!m->held)
-            continue;
-        struct outlet *to = outlet_at(e->fan, m->outlet);
-        m->held = false;
-        if (sw->gap_to != 0)
-            fan_put_gap(e->fan, index, outlet_name(to), sw->gap_from, sw->gap_to, "trimmed");
-    }
-    mem_free(e->cx->mem, sw, sizeof *sw + sw->payload_n);
-    if (reader_open(&c->reader))
-        fan_mark_dirty(e->fan, index);
+    const struct answer *a = (const struct answer *)(const void *)c->switching->joined;
+    struct membership *m = reader_find_membership(&c->reader, a->outlet.index);
+    ASSERT(m != NULL && m->held);
+    m->held = false;
+    tell_newcomer(e, index, outlet_at(e->fan, a->outlet.index), a);
+    switching_end(c, e->cx->mem);
 }
 
 static void on_left(struct edge *e, const struct answer *a)
@@ -201,15 +182,16 @@ static void on_published(struct edge *e, const struct answer *a)
         o = NULL;
     fan_put_ack(e->fan, index, o, a->payload);
     if (a->skip && o != NULL && reader_open(&c->reader) &&
-        skips_add(&c->reader, e->cx->mem, a->outlet.index, a->start) != OK)
+        skips_add(&c->reader, e->cx->mem, a->outlet.index, a->place) != OK)
         fan_end(e->fan, index, END_SLOW); // it sends and sends and never reads
 }
 
-bool edge_answer(struct edge *e, const struct answer *a)
+bool edge_answer(struct edge *e, struct answer **taken)
 {
+    const struct answer *a = *taken;
     struct asker *c = answered(e, &a->conn);
     uint32_t index = a->conn.ref.index;
-    bool welcomed = false;
+    bool welcomed = false, lost = a->reply_lost;
     if (c != NULL) {
         ASSERT(c->pending != 0);
         c->pending--;
@@ -223,7 +205,7 @@ bool edge_answer(struct edge *e, const struct answer *a)
         }
         break;
     case EFFECT_JOINED:
-        on_joined(e, a);
+        on_joined(e, taken);
         break;
     case EFFECT_REFUSED:
         on_refused(e, a);
@@ -244,7 +226,7 @@ bool edge_answer(struct edge *e, const struct answer *a)
             edge_on_renamed(e, index, a->payload);
         break;
     }
-    if (c != NULL && a->reply_lost)
+    if (c != NULL && lost)
         fan_end(e->fan, index, END_CUT);
     if (c != NULL && c->pending == 0)
         fan_wake(e->fan, index);

@@ -116,7 +116,7 @@ static void reader_check(const struct fan *f, uint32_t conn)
         const struct membership *m = &reader_memberships(r)[i];
         const struct outlet *o = outlet_at(f, m->outlet);
         const struct cursor *cur = &o->cursors[m->slot];
-        ASSERT(cur->conn == conn && cur->place == i);
+        ASSERT(cur->conn == conn && cur->seat == i);
         bool marked = !o->flushing || m->slot < o->flush_from;
         ASSERT(cur->next > o->flushed_head || !marked || (f->news[conn] & news_bit(i)) != 0);
     }

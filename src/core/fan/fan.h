@@ -26,7 +26,7 @@
 struct plan_item {
     struct cursor *cursor;
     struct segment *seg;
-    uint64_t from, to, next_after; // offsets; the cursor's next once all is written
+    uint64_t from, to, next_after; // places; the cursor's next once all is written
     uint32_t bytes;
 };
 
@@ -61,7 +61,7 @@ struct fan {
 
 // A reader of many rooms pays for those that have something for it. The last bit is of all memberships from NEWS_LAST on.
 enum { NEWS_LAST = 31 };
-static inline uint32_t news_bit(uint32_t place) { return 1u << (place < NEWS_LAST ? place : NEWS_LAST); }
+static inline uint32_t news_bit(uint32_t seat) { return 1u << (seat < NEWS_LAST ? seat : NEWS_LAST); }
 
 enum err fan_init(struct fan *f, struct context *cx, struct mailroom *mail) WARN_UNUSED;
 void fan_deinit(struct fan *f); // a zeroed one is fine
@@ -97,16 +97,20 @@ void fan_put_payload(struct fan *f, uint32_t conn, str payload); // framed as it
 void fan_put_event(struct fan *f, uint32_t conn, const struct event *ev);
 void fan_put_problem(struct fan *f, uint32_t conn, str id,
                      const struct problem *p); // counted, told to the log
-// Entries from..to of a room will not come.
-void fan_put_gap(struct fan *f, uint32_t conn, str room, uint64_t from, uint64_t to, const char *reason);
+// Entries of a room will not come: the offsets from..to (from > to: none), and so many passing ones.
+void fan_put_gap(struct fan *f, uint32_t conn, str room, uint64_t from, uint64_t to, uint64_t passing,
+                 const char *reason);
+// What was said in a room before it came: records from..to, of segments that begin with the one that holds `from`.
+void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, uint32_t n, uint64_t from,
+                    uint64_t to);
 // The ack of a publish into a busy room goes out with the room's next flush, at most 2 ms later: in one write with
 // what the others said.
 void fan_put_ack(struct fan *f, uint32_t conn, const struct outlet *o, str payload);
 void fan_mark_dirty(struct fan *f, uint32_t conn);
 // The same, with something to be written of a room.
-static inline void fan_mark_news(struct fan *f, uint32_t conn, uint32_t place)
+static inline void fan_mark_news(struct fan *f, uint32_t conn, uint32_t seat)
 {
-    f->news[conn] |= news_bit(place);
+    f->news[conn] |= news_bit(seat);
     fan_mark_dirty(f, conn);
 }
 bool fan_is_dirty(const struct fan *f, uint32_t conn);

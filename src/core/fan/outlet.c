@@ -10,6 +10,7 @@
 // next turn. (Rejected: to trim only after the driver has been through all dirty connections: in a big room that is
 // written to all the time this may never be the case, and slow readers would cost memory without bound.)
 #include "core/fan/fan.h"
+#include "core/fan/holes.h"
 #include "core/fan/pace.h"
 #include "wire/ws_frame.h"
 
@@ -51,6 +52,7 @@ void outlet_release(struct fan *f, struct outlet *o)
     for (int d = 0; d < DIALECT_COUNT; d++)
         chain_deinit(&o->chains[d], f->cx->mem);
     mem_free(f->cx->mem, o->cursors, o->cap * sizeof *o->cursors);
+    holes_free(f, o);
     mem_free(f->cx->mem, o->name, o->name_n);
 }
 
@@ -100,11 +102,11 @@ enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next,
         o->cursors = v;
         o->cap = cap;
     }
-    uint16_t place = c->member_n++;
-    reader_memberships(c)[place] =
+    uint16_t seat = c->member_n++;
+    reader_memberships(c)[seat] =
         (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
-    o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .place = place, .next = next};
-    f->news[conn] |= news_bit(place);
+    o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .seat = seat, .next = next};
+    f->news[conn] |= news_bit(seat);
     o->readers[c->dialect]++;
     metric_add(&f->cx->metrics->memberships, 1);
     return OK;
@@ -115,15 +117,15 @@ static void membership_drop(struct fan *f, uint32_t conn, struct membership *m)
 {
     struct reader *c = reader_at(f, conn);
     struct membership *all = reader_memberships(c);
-    uint16_t place = (uint16_t)(m - all), last = --c->member_n;
+    uint16_t seat = (uint16_t)(m - all), last = --c->member_n;
     uint32_t news = f->news[conn];
     bool moved = (news & news_bit(last)) != 0;
     if (last < NEWS_LAST)
         news &= ~news_bit(last);
-    if (place != last) {
-        all[place] = all[last];
-        outlet_at(f, all[place].outlet)->cursors[all[place].slot].place = place;
-        news = moved ? news | news_bit(place) : news & ~(place < NEWS_LAST ? news_bit(place) : 0);
+    if (seat != last) {
+        all[seat] = all[last];
+        outlet_at(f, all[seat].outlet)->cursors[all[seat].slot].seat = seat;
+        news = moved ? news | news_bit(seat) : news & ~(seat < NEWS_LAST ? news_bit(seat) : 0);
     }
     f->news[conn] = c->member_n == 0 ? 0 : news;
 }
@@ -136,9 +138,9 @@ static void cursor_drop(struct fan *f, uint32_t index, uint32_t slot)
     if (slot != last) {
         struct cursor *moved = &o->cursors[slot];
         *moved = o->cursors[last];
-        reader_memberships(reader_at(f, moved->conn))[moved->place].slot = slot & MEMBERSHIP_SLOT_MAX;
+        reader_memberships(reader_at(f, moved->conn))[moved->seat].slot = slot & MEMBERSHIP_SLOT_MAX;
         if (o->flushing && slot < o->flush_from && last >= o->flush_from && moved->next <= o->head)
-            fan_mark_news(f, moved->conn, moved->place);
+            fan_mark_news(f, moved->conn, moved->seat);
     }
     if (o->flush_from > o->n)
         o->flush_from = o->n;
@@ -151,6 +153,8 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
     struct membership *m = reader_find_membership(c, index);
     ASSERT(m != NULL && o->cursors[m->slot].conn == conn);
     uint32_t slot = m->slot, dialect = o->cursors[slot].dialect;
+    if (o->cursors[slot].hole)
+        hole_forget(f, o, &o->cursors[slot]);
     if (o->cursors[slot].next <= o->head)
         outlet_mark_settling(f, index); // what was kept for it may go
     if (c->paced)
@@ -168,19 +172,6 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
     metric_sub(&f->cx->metrics->memberships, 1);
 }
 
-enum err outlet_merge(struct fan *f, uint32_t index, enum dialect_id d, struct segment **segs, uint32_t n)
-{
-    struct outlet *o = outlet_at(f, index);
-    enum err e = OK;
-    for (uint32_t i = n; i-- > 0;) { // newest first: a failure must not leave a hole
-        if (e == OK)
-            e = chain_merge(&o->chains[d], f->cx->mem, segs[i]);
-        if (e != OK)
-            segment_unref(f->cx->mem, segs[i]);
-    }
-    return e;
-}
-
 void outlet_mark_settling(struct fan *f, uint32_t index)
 {
     struct outlet *o = outlet_at(f, index);
@@ -190,15 +181,7 @@ void outlet_mark_settling(struct fan *f, uint32_t index)
     index_list_push(&f->outlets_settling, index);
 }
 
-// Memory for a new segment is out: readers of this track cannot get the entries. Start over after the hole; they
-// are told a gap.
-static void outlet_lose_track(struct fan *f, struct outlet *o, uint8_t d, struct segment *seg)
-{
-    notice_put(f->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a room's log segment", outlet_name(o));
-    metric_add(&f->cx->metrics->limit_memory, 1);
-    chain_deinit(&o->chains[d], f->cx->mem);
-    segment_unref(f->cx->mem, seg);
-}
+// --- what homes tell
 
 bool outlet_waits(const struct fan *f, const struct outlet *o)
 {
@@ -229,23 +212,36 @@ static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t 
     index_list_push(&f->outlets_dirty, index);
 }
 
+// Memory for a segment is out: the dialect's readers cannot get what was announced, and begin anew behind it.
+static void outlet_lose(struct fan *f, struct outlet *o, int d, uint64_t head)
+{
+    notice_put(f->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a room's live stream", outlet_name(o));
+    metric_add(&f->cx->metrics->limit_memory, 1);
+    holes_open(f, o, d, head + 1);
+    chain_deinit(&o->chains[d], f->cx->mem);
+}
+
 void fan_advance(struct fan *f, struct advance *a)
 {
     struct outlet *o = slab_get(&f->outlets, a->outlet.index, a->outlet.gen);
     if (o == NULL)
         return; // the last reader left meanwhile; mail_discard drops the references
     bool lost[DIALECT_COUNT] = {false};
-    for (uint32_t i = 0; i < a->seg_count;
-         i++) { // each track's newest first: behind a loss only older ones come
+    for (uint32_t i = 0; i < a->seg_count; i++) { // each dialect's newest first
         uint8_t d = a->segs[i].track;
         if (o->readers[d] == 0 || lost[d]) {
             segment_unref(f->cx->mem, a->segs[i].seg);
         } else if (chain_merge(&o->chains[d], f->cx->mem, a->segs[i].seg) != OK) {
-            outlet_lose_track(f, o, d, a->segs[i].seg);
+            segment_unref(f->cx->mem, a->segs[i].seg);
+            outlet_lose(f, o, d, a->head);
             lost[d] = true;
         }
     }
     a->seg_count = 0;
+    o->resting = a->rest;
+    if (a->rest)
+        outlet_mark_settling(f, a->outlet.index);
+    o->offset = a->offset;
     outlet_grown(f, a->outlet.index, a->head, a->since_ns);
 }
 
@@ -287,7 +283,7 @@ static bool flush_slice(struct fan *f, struct outlet *o, uint32_t bytes)
         const struct cursor *cur = &o->cursors[o->flush_from];
         if (cur->next > o->head)
             continue;
-        fan_mark_news(f, cur->conn, cur->place);
+        fan_mark_news(f, cur->conn, cur->seat);
         left--;
     }
     o->flushing = o->flush_from < o->n;
@@ -341,8 +337,7 @@ static void outlet_disconnect_slow(struct fan *f, const struct outlet *o)
 {
     for (uint32_t i = 0; i < o->n; i++) {
         const struct cursor *cur = &o->cursors[i];
-        const struct chain *c = &o->chains[cur->dialect];
-        if (c->n == 0 || cur->next >= c->segs[0]->first || !reader_open(reader_at(f, cur->conn)))
+        if (!cur->hole || !reader_open(reader_at(f, cur->conn)))
             continue;
         notice_put(f->cx, NOTICE_SLOW_READER, cur->conn, WS_CLOSE_TRY_LATER, "disconnected", outlet_name(o));
         fan_end(f, cur->conn, END_SLOW);
@@ -351,21 +346,26 @@ static void outlet_disconnect_slow(struct fan *f, const struct outlet *o)
 
 // Drops what is beyond the lag limit, as far as only readers with full sockets still need it. *ret_crowded: more would
 // have to go, and others have not been offered it yet.
-static bool chain_force(struct fan *f, const struct outlet *o, struct chain *c, uint64_t waiting,
-                        bool *ret_crowded)
+static bool chain_force(struct fan *f, struct outlet *o, int d, uint64_t waiting, bool *ret_crowded)
 {
-    bool forced = false;
+    struct chain *c = &o->chains[d];
+    size_t bytes = c->bytes;
+    uint32_t drop = 0;
     // Only what was flushed counts as lag.
-    while (c->n > 1 && c->segs[1]->first <= o->flushed_head + 1 &&
-           c->bytes - chain_last(c)->cap > f->cx->settings->lag_bytes) {
-        if (c->segs[1]->first > waiting) {
+    while (drop + 1 < c->n && c->segs[drop + 1]->first <= o->flushed_head + 1 &&
+           bytes - chain_last(c)->cap > f->cx->settings->lag_bytes) {
+        if (c->segs[drop + 1]->first > waiting) {
             *ret_crowded = true;
             break;
         }
-        chain_trim(c, f->cx->mem, c->segs[1]->first);
-        forced = true;
+        bytes -= c->segs[drop++]->cap;
     }
-    return forced;
+    if (drop == 0)
+        return false;
+    uint64_t first = c->segs[drop]->first;
+    holes_open(f, o, d, first);
+    chain_trim(c, f->cx->mem, first);
+    return true;
 }
 
 static void lag_note(struct fan *f, struct outlet *o, uint64_t lag)
@@ -388,7 +388,9 @@ static void outlet_trim(struct fan *f, uint32_t index)
     lag_note(f, o, o->head + 1 - at.slowest);
     for (int d = 0; d < DIALECT_COUNT; d++) {
         chain_trim(&o->chains[d], f->cx->mem, at.slowest);
-        forced |= chain_force(f, o, &o->chains[d], at.waiting, &crowded);
+        forced |= chain_force(f, o, d, at.waiting, &crowded);
+        if (o->resting && at.slowest > o->head)
+            chain_deinit(&o->chains[d], f->cx->mem);
     }
     if (at.waiting <= o->flushed_head)
         outlet_mark_settling(f, index);
@@ -459,6 +461,7 @@ void outlet_check(const struct fan *f, uint32_t index)
         ASSERT(!c->closed);
         readers[c->dialect]++;
     }
+    holes_check(o);
     ASSERT(!o->crowded || o->settling);
     for (int d = 0; d < DIALECT_COUNT; d++) {
         ASSERT(readers[d] == o->readers[d]);

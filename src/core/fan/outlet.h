@@ -3,15 +3,19 @@
 // outlet.h - a room as one shard with members in it sees it: the segments to read from and a cursor per reader.
 //
 //     cursors: [conn next][conn next][conn next]...      16 bytes each, dense, walked once per flush
-//     chains:  JSON [seg][seg][seg]   text [seg]         only tracks that have readers here
+//     chains:  JSON [seg][seg][seg]   text [seg]         only dialects that have readers here
 //                        ^ next    ^ head
+//
+// Entries are counted by place (log/live.h): records and passing ones are in one stream. What was said before a reader came is
+// not here: it is in the reader's own queue, in front of this.
 //
 // The home announces a new head and new segments once per turn (fan_advance); at the end of the turn every
 // reader with next <= head is marked dirty, and the driver writes to so many of them per turn as its budget allows, the
 // others in the turns that follow. A reader that lags costs its cursor and keeps segments alive.
 //
 // Who is slow: a reader that was offered a write and whose socket did not take all of it (it is `blocked`). It keeps
-// segments alive up to settings.lag_bytes per track; beyond that the oldest go and the room's policy strikes. A reader
+// segments alive up to settings.lag_bytes per dialect; beyond that the oldest go and the room's policy strikes. Its cursor
+// is then put behind the hole, and where the hole begins is kept beside (holes.h) until it can be told. A reader
 // whose turn to be written to has not come is not slow: what it has yet to be offered stays, however much that is. What
 // bounds it is fan/pace.h: a room with more than lag_bytes of it takes no more publishes until they have been served.
 //
@@ -24,11 +28,12 @@
 //
 // Invariants (outlet_check)
 //   1. cursors[i] is the membership slot i of its connection, and back
-//   2. next <= head + 1, or the entry at `next` is on its way (joined, not announced yet)
-//   3. a chain holds all entries from its first to head, when its track has readers; else it is empty
+//   2. next <= head + 1, or what is between is the reader's own, to be skipped, and not announced yet
+//   3. a chain holds all entries from the slowest reader's `next` to head, when its dialect has readers; else it is empty
 //   4. an outlet without cursors and without pending joins does not exist
 //   5. a crowded outlet is settling: it is looked at in every turn
-//   6. who is behind what was flushed, and marked, has news of this room (fan.h), or is about to be marked
+//   6. `holes` has a row for exactly those cursors that have one
+//   7. who is behind what was flushed, and marked, has news of this room (fan.h), or is about to be marked
 //
 // Thread: the shard's. Home's own readers are behind an outlet too: there is one way to fan out.
 #ifndef PLENUM_CORE_OUTLET_H
@@ -38,6 +43,7 @@
 #include "core/mail/post.h"
 
 struct fan;
+struct holes;
 struct reader;
 
 enum {
@@ -50,19 +56,23 @@ enum { FLUSH_BYTES = 2 << 20, FLUSH_BYTES_MIN = 256 << 10, FLUSH_WRITE_COST = 40
 
 struct cursor {
     uint32_t conn;
-    uint16_t dialect;
-    uint16_t place; // which of the reader's memberships it is
-    uint64_t next;  // offset of the next entry to write
+    uint8_t dialect;
+    bool hole;     // entries before `next` will not come, and it has yet to be told
+    uint16_t seat; // which of the reader's memberships it is
+    uint64_t next; // place of the next entry to write
 };
+
 
 struct outlet {
     uint64_t hash;   // of the name; home = hash mod shards
     struct ref room; // at home, once joined
-    uint64_t head;
+    uint64_t head;   // place of the newest entry,
+    uint64_t offset; // and offset of the newest record up to there
     struct chain chains[DIALECT_COUNT];
     uint32_t readers[DIALECT_COUNT]; // cursors by dialect
     struct cursor *cursors;
     uint32_t n, cap;
+    struct holes *holes;   // what readers lost and have yet to be told (holes.h); NULL = nothing
     uint32_t pending;      // joins on their way
     uint32_t lag;          // entries that the slowest reader was behind when this was trimmed last
     uint64_t flush_at_ms;  // while dirty
@@ -75,6 +85,7 @@ struct outlet {
     bool dirty;            // in the shard's list of outlets to flush
     bool flushing;         // and some of its readers have been marked
     bool settling;         // in the list of outlets to trim
+    bool resting;          // nothing has happened for a while: what all have read is not kept
     bool crowded;          // more than lag_bytes wait for readers who have not been served; the home knows
     bool hold;             // so says the home of some shard: publishes wait
     char epoch[EPOCH_LEN];
@@ -91,16 +102,13 @@ uint32_t outlet_find(const struct fan *f, str name, uint64_t hash);
 void outlet_close_if_unused(struct fan *f, uint32_t index);
 // Frees what it holds.
 void outlet_release(struct fan *f, struct outlet *o);
-// A reader from offset `next` on. ERR_NOMEM; the connection's membership was made on OK.
+// A reader from place `next` on. ERR_NOMEM; the connection's membership was made on OK.
 enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next, bool held) WARN_UNUSED;
 // What the reader has not been sent yet goes to its own queue, so that nothing of the room comes after what is queued next
 // (leave.c). However much it is: it is referred to, not copied.
 void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn);
 // Removes the connection's cursor and membership.
 void outlet_remove(struct fan *f, uint32_t index, uint32_t conn);
-// Segments of one track that came with a join. Takes the references.
-enum err outlet_merge(struct fan *f, uint32_t index, enum dialect_id d, struct segment **segs,
-                      uint32_t n) WARN_UNUSED;
 // True if what is announced to it now is written a little later; a reply to one of its readers may wait for that.
 bool outlet_waits(const struct fan *f, const struct outlet *o);
 // To be trimmed when the next turn begins.

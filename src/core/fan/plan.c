@@ -7,6 +7,7 @@
 // connection's own queue (with a reference on the segment) and the cursor stands behind it: so a gap, a leave or a
 // trimmed segment can never cut a frame in two.
 #include "core/fan/fan.h"
+#include "core/fan/holes.h"
 
 void fan_mark_dirty(struct fan *f, uint32_t index)
 {
@@ -57,16 +58,7 @@ bool fan_pull_dirty(struct fan *f, uint32_t *ret_conn)
     return false;
 }
 
-// Announces entries that are gone, and moves the cursor behind the hole.
-static void announce_gap(struct fan *f, uint32_t index, struct outlet *o, struct cursor *cur, uint64_t first)
-{
-    uint64_t from = cur->next;
-    notice_put(f->cx, NOTICE_SLOW_READER, index, 0, "gap", outlet_name(o));
-    cur->next = first;
-    fan_put_gap(f, index, outlet_name(o), from, first - 1, "slow");
-}
-
-// The next membership with news from place *at on, or NULL.
+// The next membership with news from seat *at on, or NULL.
 static struct membership *next_news(const struct fan *f, uint32_t index, uint32_t *at)
 {
     struct reader *c = reader_at(f, index);
@@ -76,19 +68,15 @@ static struct membership *next_news(const struct fan *f, uint32_t index, uint32_
     return *at < c->member_n ? &reader_memberships(c)[(*at)++] : NULL;
 }
 
-static void announce_gaps(struct fan *f, uint32_t index)
+static void tell_holes(struct fan *f, uint32_t index)
 {
     struct reader *c = reader_at(f, index);
     const struct membership *m;
     for (uint32_t at = 0; reader_open(c) && (m = next_news(f, index, &at)) != NULL;) {
         struct outlet *o = outlet_at(f, m->outlet);
         struct cursor *cur = &o->cursors[m->slot];
-        if (m->held || cur->next > o->head)
-            continue;
-        const struct chain *chain = &o->chains[c->dialect];
-        uint64_t first = chain->n != 0 ? chain->segs[0]->first : o->head + 1;
-        if (cur->next < first)
-            announce_gap(f, index, o, cur, first);
+        if (!m->held && cur->hole)
+            hole_tell(f, o, cur);
     }
 }
 
@@ -143,7 +131,7 @@ size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
 {
     ASSERT(f->plan.conn == UINT32_MAX);
     struct reader *c = reader_at(f, index);
-    announce_gaps(f, index);
+    tell_holes(f, index);
     size_t n = 0;
     f->plan.conn = index;
     f->plan.n = 0;

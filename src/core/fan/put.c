@@ -6,7 +6,7 @@
 // ended: its queue never grows beyond twice settings.reply_bytes plus one message.
 #include "core/fan/fan.h"
 
-#include "core/log/log.h"
+#include "core/log/frame.h"
 
 static void put_parts(struct fan *f, uint32_t conn, str a, str b, str c)
 {
@@ -32,6 +32,20 @@ void fan_put_segment(struct fan *f, uint32_t conn, struct segment *seg, str byte
         fan_starve(f, conn, "what it was still due of a room");
     else
         fan_mark_dirty(f, conn);
+}
+
+void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, uint32_t n, uint64_t from,
+                    uint64_t to)
+{
+    if (from > to)
+        return;
+    for (uint32_t i = 0; i < n && from <= to; i++) {
+        uint64_t last = i + 1 < n && segs[i + 1]->first <= to ? segs[i + 1]->first - 1 : to;
+        fan_put_segment(f, conn, segs[i], segment_run(segs[i], from, last));
+        metric_add(&f->cx->metrics->deliveries, last + 1 - from);
+        from = last + 1;
+    }
+    ASSERT(from == to + 1);
 }
 
 void fan_put_buf(struct fan *f, uint32_t conn, const struct buf *b)
@@ -83,11 +97,18 @@ void fan_put_problem(struct fan *f, uint32_t conn, str id, const struct problem 
     fan_put_event(f, conn, &ev);
 }
 
-void fan_put_gap(struct fan *f, uint32_t conn, str room, uint64_t from, uint64_t to, const char *reason)
+void fan_put_gap(struct fan *f, uint32_t conn, str room, uint64_t from, uint64_t to, uint64_t passing,
+                 const char *reason)
 {
-    struct event ev = {.type = EV_GAP, .room = room, .gap_from = from, .gap_to = to, .reason = reason};
+    struct event ev = {.type = EV_GAP,
+                       .room = room,
+                       .gap_from = from,
+                       .gap_to = to,
+                       .gap_passing = passing,
+                       .reason = reason};
+    ASSERT(from <= to + 1 && (from <= to || passing != 0));
     metric_add(&f->cx->metrics->gaps, 1);
-    metric_add(&f->cx->metrics->gap_entries, to - from + 1);
+    metric_add(&f->cx->metrics->gap_entries, to + 1 - from + passing);
     fan_put_event(f, conn, &ev);
 }
 

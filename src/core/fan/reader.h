@@ -25,7 +25,7 @@ struct membership {
     uint32_t leaving : 1; // the home has been asked to let it go; it must not be asked twice
 };
 
-// Own entries that the sender does not want back: offsets from..to of an outlet.
+// Own entries that the sender does not want back: places from..to of an outlet.
 struct skip {
     uint32_t outlet;
     uint64_t from, to;

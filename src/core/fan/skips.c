@@ -5,14 +5,14 @@
 
 #include "core/fan/fan.h"
 
-enum err skips_add(struct reader *r, struct mem *m, uint32_t outlet, uint64_t offset)
+enum err skips_add(struct reader *r, struct mem *m, uint32_t outlet, uint64_t place)
 {
     struct skips *s = r->skips;
     for (uint32_t i = s == NULL ? 0 : s->n; i-- > 0;) {
         if (s->v[i].outlet != outlet)
             continue;
-        if (s->v[i].to + 1 == offset) {
-            s->v[i].to = offset;
+        if (s->v[i].to + 1 == place) {
+            s->v[i].to = place;
             return OK;
         }
         break;
@@ -29,7 +29,7 @@ enum err skips_add(struct reader *r, struct mem *m, uint32_t outlet, uint64_t of
         s->cap = cap;
         r->skips = s;
     }
-    s->v[s->n++] = (struct skip){.outlet = outlet, .from = offset, .to = offset};
+    s->v[s->n++] = (struct skip){.outlet = outlet, .from = place, .to = place};
     return OK;
 }
 

@@ -15,10 +15,10 @@ struct fan;
 enum { SKIPS_MAX = 4096, SKIPS_WAIT = 2048 }; // between them: what may be under way
 
 // ERR_LIMIT: it sends and sends and never reads; ERR_NOMEM.
-enum err skips_add(struct reader *r, struct mem *m, uint32_t outlet, uint64_t offset) WARN_UNUSED;
+enum err skips_add(struct reader *r, struct mem *m, uint32_t outlet, uint64_t place) WARN_UNUSED;
 // The first skip of this outlet at or after `next`, dropping those before it; NULL without one.
 struct skip *skips_at(struct reader *r, uint32_t outlet, uint64_t next);
-// The first offset of from..to that is to be skipped; to + 1 where there is none.
+// The first place of from..to that is to be skipped; to + 1 where there is none.
 uint64_t skips_next(const struct reader *r, uint32_t outlet, uint64_t from, uint64_t to);
 void skips_forget(struct reader *r, uint32_t outlet);
 // Drops those its cursors are past.

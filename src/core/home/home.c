@@ -6,6 +6,24 @@
 
 #include "core/common/who.h"
 
+void home_witness(const struct home *h, const struct room *r, const struct entry *e,
+                  const struct conn_ref *joined)
+{
+    if (h->cx->host->witness == NULL)
+        return;
+    struct sighting s = {.room = room_name(r),
+                         .epoch = {r->epoch, EPOCH_LEN},
+                         .place = r->live.place,
+                         .tail = r->log.tail,
+                         .entry = e};
+    if (joined != NULL) {
+        s.shard = joined->shard;
+        s.conn = joined->ref.index;
+        s.gen = joined->ref.gen;
+    }
+    h->cx->host->witness(h->cx->host->ctx, &s);
+}
+
 void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev)
 {
     ans->conn = a->conn;
@@ -13,7 +31,7 @@ void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, 
     if (ev != NULL) {
         buf_reset(&h->reply, SEGMENT_BYTES_MAX);
         dialect_get((enum dialect_id)a->dialect)->encode_event(&h->reply, ev, h->cx->utc_offset_s);
-        ans->reply_lost = !buf_ok(&h->reply);
+        ans->reply_lost |= !buf_ok(&h->reply);
         if (buf_ok(&h->reply))
             ans->payload = buf_str(&h->reply);
         else
@@ -66,15 +84,15 @@ static bool asked_member(struct home *h, const struct ask *a, uint32_t *ret_room
 
 // --- join
 
-// From which offset the newcomer is served, and what to say about what it cannot have.
+// From which offset on the newcomer is told what was said, and what to say about what it cannot have.
 struct start {
-    uint64_t from;
+    uint64_t from; // head + 1: of nothing
     bool has_recovered, recovered;
     bool has_gap;
     uint64_t gap_from, gap_to;
 };
 
-static struct start join_start(struct home *h, const struct room *r, const struct command *cmd)
+static struct start join_start(const struct room *r, const struct command *cmd)
 {
     const struct log *l = &r->log;
     struct start s = {.from = l->head + 1};
@@ -87,7 +105,6 @@ static struct start join_start(struct home *h, const struct room *r, const struc
     s.recovered = same && cmd->since_offset + 1 >= l->tail;
     if (s.recovered) {
         s.from = cmd->since_offset + 1;
-        metric_add(&h->cx->metrics->recovered, 1);
     } else if (same && cmd->since_offset + 1 < s.from) {
         s.has_gap = true;
         s.gap_from = cmd->since_offset + 1;
@@ -96,16 +113,16 @@ static struct start join_start(struct home *h, const struct room *r, const struc
     return s;
 }
 
-// The dialect's segments from the one that holds `from` to the newest, a reference each.
-static struct segment **join_segments(struct home *h, struct room *r, uint8_t dialect, uint64_t from,
-                                      uint32_t *ret_n)
+// What the newcomer is to be sent of the past: the segments with the records from `from` on, a reference each. NULL where
+// there are none, or no memory for their list.
+static struct segment **join_replay(struct home *h, struct room *r, uint8_t dialect, uint64_t from,
+                                    uint32_t *ret_n)
 {
-    const struct chain *c = &r->log.tracks[dialect];
     *ret_n = 0;
-    if (c->n == 0)
+    if (from > r->log.head)
         return NULL;
-    uint32_t first = chain_find(c, from > c->segs[0]->first ? from : c->segs[0]->first);
-    uint32_t n = c->n - first;
+    const struct chain *c = &r->replay.frames[dialect];
+    uint32_t first = replay_from(&r->replay, (enum dialect_id)dialect, from), n = c->n - first;
     struct segment **segs = mem_alloc(h->cx->mem, n * sizeof(struct segment *));
     if (segs == NULL)
         return NULL;
@@ -119,27 +136,14 @@ static void feed_attach(struct room *r, const struct ask *a)
 {
     struct feed *f = &r->feeds[a->conn.shard];
     if (f->sessions == 0)
-        *f = (struct feed){.outlet = a->outlet, .head = r->log.head}; // told by the answer
+        *f = (struct feed){.outlet = a->outlet, .told = r->live.place}; // by the answer
     ASSERT(f->outlet.index == a->outlet.index && f->outlet.gen == a->outlet.gen);
+    ASSERT(f->told == r->live.place);
     f->sessions++;
     f->readers[a->dialect]++;
-    r->readers[a->dialect]++;
+    if (r->readers[a->dialect]++ == 0)
+        live_activate(&r->live, (enum dialect_id)a->dialect);
     r->sessions++;
-}
-
-static enum err track_make(struct home *h, struct room *r, enum dialect_id d)
-{
-    size_t before = r->log.bytes;
-    enum err e = log_activate(&r->log, d, room_name(r), &h->scratch, h->cx->utc_offset_s);
-    room_log_moved(h, before, r->log.bytes);
-    return e;
-}
-
-static void track_drop(struct home *h, struct room *r, enum dialect_id d)
-{
-    size_t before = r->log.bytes;
-    log_deactivate(&r->log, d);
-    room_log_moved(h, before, r->log.bytes);
 }
 
 static void feed_detach(struct home *h, struct room *r, const struct ask *a)
@@ -148,12 +152,11 @@ static void feed_detach(struct home *h, struct room *r, const struct ask *a)
     ASSERT(f->sessions != 0 && f->readers[a->dialect] != 0);
     f->sessions--;
     r->sessions--;
-    if (--f->readers[a->dialect] == 0)
-        f->seg_seen[a->dialect] = 0;
+    f->readers[a->dialect]--;
     if (f->sessions == 0)
         home_pace_detach(h, r, a->conn.shard);
     if (--r->readers[a->dialect] == 0)
-        track_drop(h, r, (enum dialect_id)a->dialect);
+        live_deactivate(&r->live, (enum dialect_id)a->dialect);
 }
 
 static size_t join_member_views(struct home *h, const struct room *r, struct member_view *views, size_t max)
@@ -172,10 +175,11 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                          .outlet = a->outlet,
                          .room = {room, slab_gen(&h->rooms, room)},
                          .member = {member, slab_gen(&h->members, member)},
-                         .start = s->from,
+                         .place = r->live.place,
+                         .offset = r->log.head,
                          .created = created,
                          .hold = r->crowded != 0,
-                         .head = r->feeds[a->conn.shard].head,
+                         .replay_from = s->from,
                          .has_gap = s->has_gap,
                          .gap_from = s->gap_from,
                          .gap_to = s->gap_to};
@@ -202,11 +206,11 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
         ev.list_n = join_member_views(h, r, views, views_n);
     }
     uint32_t segs_n;
-    struct segment **segs = join_segments(h, r, a->dialect, s->from, &segs_n);
+    struct segment **segs = join_replay(h, r, a->dialect, s->from, &segs_n);
+    ans.reply_lost = s->from <= r->log.head && segs == NULL;
     ans.segs = segs;
     ans.seg_count = segs_n;
-    if (segs_n != 0)
-        r->feeds[a->conn.shard].seg_seen[a->dialect] = segs[segs_n - 1]->first;
+    home_witness(h, r, NULL, &a->conn);
     home_answer_event(h, a, &ans, &ev);
     mem_free(h->cx->mem, segs, segs_n * sizeof(struct segment *));
     mem_free(h->cx->mem, views, views_n * sizeof *views);
@@ -236,18 +240,19 @@ static void home_join(struct home *h, const struct ask *a)
     if (!creates && a->charged) // somebody else was faster
         home_refund(h, a);
     struct room *r = room_at(h, room);
-    enum err e = track_make(h, r, (enum dialect_id)a->dialect);
+    struct start s = join_start(r, &a->cmd);
+    enum err e = replay_make(&r->replay, &r->log, (enum dialect_id)a->dialect, s.from, room_name(r),
+                             h->cx->now_ms, h->cx->utc_offset_s, &h->scratch);
     if (e == OK)
         e = member_arrive(h, room, a, &member);
     if (e != OK) {
-        if (r->readers[a->dialect] == 0)
-            track_drop(h, r, (enum dialect_id)a->dialect);
         join_not_possible(h, a, e);
         return;
     }
+    room_timer(h, room, h->cx->now_ms + REPLAY_IDLE_MS);
     room_announce_to(h, room, a->conn.shard); // others there must not learn of entries from this answer
     feed_attach(r, a);
-    struct start s = join_start(h, r, &a->cmd);
+    metric_add(&h->cx->metrics->recovered, s.recovered);
     join_answer(h, a, room, member, &s, creates);
 }
 
@@ -279,7 +284,7 @@ static void publish_answer(struct home *h, const struct ask *a, const struct roo
     struct answer ans = {.effect = duplicate ? EFFECT_NONE : EFFECT_PUBLISHED,
                          .skip = !a->cmd.echo,
                          .outlet = a->outlet,
-                         .start = offset};
+                         .place = r->live.place};
     struct event ev = {.type = EV_ACK,
                        .id = a->cmd.id,
                        .room = room_name(r),
@@ -319,7 +324,7 @@ static void home_publish(struct home *h, const struct ask *a)
     // The key first: an entry whose key could not be kept would be appended again when it is said again.
     bool kept = !a->has_key || once_put(&h->said, &r->keys, owner, a->key_print, r->log.head + 1, &limits,
                                         h->cx->now_ms) == OK;
-    if (!kept || room_append(h, room, &e) != OK) {
+    if (!kept || room_place(h, room, &e) != OK) {
         if (kept && a->has_key)
             once_take_back(&h->said, owner);
         home_answer_no_memory(h, a, EFFECT_NONE);

@@ -101,11 +101,11 @@ static bool session_remove(struct mem *mem, struct member *m, struct conn_ref se
     return true;
 }
 
-// --- entries about members
+// --- passing entries about members
 
-static bool append(struct home *h, uint32_t room, struct entry *e)
+static bool place(struct home *h, uint32_t room, struct entry *e)
 {
-    if (room_append(h, room, e) == OK)
+    if (room_place(h, room, e) == OK)
         return true;
     metric_add(&h->cx->metrics->limit_memory, 1); // a message is counted where it is answered
     return false;
@@ -119,7 +119,7 @@ static void presence(struct home *h, uint32_t room, enum entry_type type, const 
     if (r->members <= h->cx->settings->presence_exact_max) {
         struct entry e = {.type = type, .previous_name = previous_name};
         member_view_make(m, &e.member);
-        if (append(h, room, &e))
+        if (place(h, room, &e))
             return;
     } else if (type == ENTRY_MEMBER_CHANGED) {
         return;
@@ -140,7 +140,7 @@ uint64_t members_count_due(struct home *h, uint32_t room)
         return r->count_ms + COUNT_INTERVAL_MS;
     struct entry e = {.type = ENTRY_MEMBERS_COUNT, .count = r->members};
     r->count_ms = h->cx->now_ms;
-    if (!append(h, room, &e))
+    if (!place(h, room, &e))
         return h->cx->now_ms + COUNT_INTERVAL_MS;
     r->count_pending = false;
     return UINT64_MAX;

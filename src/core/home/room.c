@@ -9,10 +9,12 @@
 
 #include "base/codec.h"
 #include "core/common/who.h"
+#include "core/log/place.h"
 
 enum {
     ROOM_LOOK_MS = 60 * 60 * 1000, // a room is looked at so often though nothing is due
-    AGE_SLACK_MS = 1000,           // old entries go in bunches
+    AGE_SLACK_MS = 1000,           // old records go in bunches
+    REST_MS = 2000,                // without an entry for so long, a room's live stream holds no memory
     SORTED_CAP_MIN = 16,
 };
 
@@ -93,6 +95,8 @@ static void room_free(struct home *h, uint32_t index)
     members_free(h, r);
     once_group_drop(&h->said, &r->keys);
     log_deinit(&r->log);
+    live_deinit(&r->live);
+    replay_deinit(&r->replay, h->cx->mem);
     map_deinit(&r->by_user);
     mem_free(h->cx->mem, r->feeds, h->cx->shard_count * sizeof *r->feeds);
     mem_free(h->cx->mem, r->name, r->name_n);
@@ -111,8 +115,10 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
                        .last = SLAB_NONE,
                        .away_first = SLAB_NONE,
                        .away_last = SLAB_NONE,
+                       .resting = true,
                        .empty_ms = h->cx->now_ms};
     log_init(&r->log, h->cx->mem);
+    live_init(&r->live, h->cx->mem);
     map_init(&r->by_user, h->cx->mem);
     once_group_init(&r->keys);
     r->name = mem_alloc(h->cx->mem, name.n);
@@ -162,20 +168,28 @@ void room_remove(struct home *h, uint32_t index)
     sorted_fit(h);
 }
 
-enum err room_append(struct home *h, uint32_t index, struct entry *e)
+enum err room_place(struct home *h, uint32_t index, struct entry *e)
 {
     struct room *r = room_at(h, index);
+    struct context *cx = h->cx;
+    bool passing = entry_passing(e->type);
     size_t before = r->log.bytes;
     e->room = room_name(r);
-    e->time_ms = h->cx->wall_ms;
-    if (log_append(&r->log, e, h->cx->now_ms, &h->scratch, h->cx->utc_offset_s) != OK) {
-        notice_put(h->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a room's log", room_name(r));
+    e->time_ms = cx->wall_ms;
+    if (place_entry(&r->log, &r->live, e, cx->now_ms, cx->utc_offset_s, &h->scratch) != OK) {
+        notice_put(cx, NOTICE_MEMORY, UINT32_MAX, 0, passing ? "a room's live stream" : "a room's log",
+                   room_name(r));
         return ERR_NOMEM;
     }
     room_log_moved(h, before, r->log.bytes);
-    metric_add(&h->cx->metrics->entries, 1);
-    r->said |= e->type == ENTRY_MESSAGE;
-    room_timer(h, index, h->cx->now_ms + h->cx->settings->log_age_ms + AGE_SLACK_MS);
+    metric_add(passing ? &cx->metrics->passing : &cx->metrics->entries, 1);
+    r->said |= !passing;
+    r->resting = false;
+    r->heard_ms = cx->now_ms;
+    room_timer(h, index, cx->now_ms + REST_MS);
+    if (!passing)
+        room_timer(h, index, cx->now_ms + cx->settings->log_age_ms + AGE_SLACK_MS);
+    home_witness(h, r, e, NULL);
     if (!r->dirty) {
         r->dirty = true;
         index_list_push(&h->rooms_dirty, index);
@@ -185,62 +199,62 @@ enum err room_append(struct home *h, uint32_t index, struct entry *e)
 
 // --- announcing
 
-// The segments of one track that a shard has not been sent, newest first until one it has.
-static uint32_t feed_collect(const struct room *r, struct feed *f, int track, struct advance_seg *ret,
-                             uint32_t n)
+static struct advance *advance_make(struct home *h, const struct room *r, const struct feed *f, uint32_t segs)
 {
-    const struct chain *c = &r->log.tracks[track];
-    if (c->n == 0)
-        return n; // all of it was too old
-    for (uint32_t i = c->n; i-- > 0 && c->segs[i]->first > f->seg_seen[track];)
-        ret[n++] = (struct advance_seg){.track = (uint8_t)track, .seg = segment_ref(c->segs[i])};
-    f->seg_seen[track] = c->segs[c->n - 1]->first;
-    return n;
+    struct advance *a = post_plain(h->mail, MAIL_ADVANCE, sizeof *a + segs * sizeof a->segs[0]);
+    a->outlet = f->outlet;
+    a->head = r->live.place;
+    a->offset = r->log.head;
+    a->since_ns = h->cx->turn_ns;
+    return a;
 }
 
-static uint32_t feed_count(const struct room *r, const struct feed *f, int track)
-{
-    const struct chain *c = &r->log.tracks[track];
-    uint32_t n = 0;
-    for (uint32_t i = c->n; i-- > 0 && c->segs[i]->first > f->seg_seen[track];)
-        n++;
-    return n;
-}
-
+// Each dialect's newest segment first, down to the one in which what the shard has not been told begins.
 void room_announce_to(struct home *h, uint32_t index, uint32_t shard)
 {
     struct room *r = room_at(h, index);
     struct feed *f = &r->feeds[shard];
-    if (f->sessions == 0 || f->head == r->log.head)
+    if (f->sessions == 0 || f->told == r->live.place)
         return;
-    uint32_t segs = 0;
+    uint32_t from[DIALECT_COUNT], segs = 0;
+    for (int d = 0; d < DIALECT_COUNT; d++) {
+        from[d] = f->readers[d] != 0 ? live_from(&r->live, (enum dialect_id)d, f->told) : r->live.tracks[d].n;
+        segs += r->live.tracks[d].n - from[d];
+    }
+    struct advance *a = advance_make(h, r, f, segs);
     for (int d = 0; d < DIALECT_COUNT; d++)
-        if (f->readers[d] != 0)
-            segs += feed_count(r, f, d);
-    struct advance *a = post_plain(h->mail, MAIL_ADVANCE, sizeof *a + segs * sizeof a->segs[0]);
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        if (f->readers[d] != 0)
-            a->seg_count = feed_collect(r, f, d, a->segs, a->seg_count);
-    a->outlet = f->outlet;
-    a->head = r->log.head;
-    a->since_ns = h->cx->turn_ns;
-    f->head = r->log.head;
+        for (uint32_t i = r->live.tracks[d].n; i-- > from[d];)
+            a->segs[a->seg_count++] =
+                (struct advance_seg){.track = (uint8_t)d, .seg = segment_ref(r->live.tracks[d].segs[i])};
+    f->told = r->live.place;
     mail_post(h->mail, shard, &a->mail);
+}
+
+static struct log_limits room_limits(const struct home *h)
+{
+    const struct settings *s = h->cx->settings;
+    return (struct log_limits){s->log_entries, s->log_bytes, s->log_age_ms};
+}
+
+static void room_trim(struct home *h, struct room *r)
+{
+    struct log_limits limits = room_limits(h);
+    size_t before = r->log.bytes;
+    log_trim(&r->log, &limits, h->cx->now_ms);
+    replay_trim(&r->replay, &r->log);
+    room_log_moved(h, before, r->log.bytes);
 }
 
 void home_announce(struct home *h)
 {
-    const struct settings *s = h->cx->settings;
-    struct log_limits limits = {s->log_entries, s->log_bytes, s->log_age_ms};
     for (uint32_t i = 0; i < h->rooms_dirty.n; i++) {
         uint32_t index = h->rooms_dirty.v[i];
         struct room *r = room_at(h, index);
         for (uint32_t shard = 0; shard < h->cx->shard_count; shard++)
             room_announce_to(h, index, shard);
         r->dirty = false;
-        size_t before = r->log.bytes;
-        log_trim(&r->log, &limits, h->cx->now_ms);
-        room_log_moved(h, before, r->log.bytes);
+        live_announced(&r->live);
+        room_trim(h, r);
     }
     h->rooms_dirty.n = 0;
 }
@@ -260,16 +274,40 @@ void room_timer(struct home *h, uint32_t index, uint64_t due_ms)
 static uint64_t log_age_due(struct home *h, struct room *r)
 {
     const struct settings *s = h->cx->settings;
-    struct log_limits limits = {s->log_entries, s->log_bytes, s->log_age_ms};
     if (r->dirty)
         return h->cx->now_ms + 1000; // trimmed after the announcement
-    size_t before = r->log.bytes;
-    log_trim(&r->log, &limits, h->cx->now_ms);
-    room_log_moved(h, before, r->log.bytes);
+    room_trim(h, r);
     if (r->log.tail > r->log.head)
         return UINT64_MAX;
     uint64_t age = log_oldest_age_ms(&r->log, h->cx->now_ms);
     return h->cx->now_ms + (age < s->log_age_ms ? s->log_age_ms - age : 0) + AGE_SLACK_MS;
+}
+
+// The segments being filled go, here and at the shards, which hold them as far as they have not been read.
+static uint64_t rest_due(struct home *h, struct room *r)
+{
+    if (r->resting)
+        return UINT64_MAX;
+    if (r->dirty || h->cx->now_ms < r->heard_ms + REST_MS)
+        return r->heard_ms + REST_MS;
+    r->resting = true;
+    live_rest(&r->live);
+    for (uint32_t shard = 0; shard < h->cx->shard_count; shard++) {
+        const struct feed *f = &r->feeds[shard];
+        if (f->sessions == 0)
+            continue;
+        struct advance *a = advance_make(h, r, f, 0);
+        a->rest = true;
+        mail_post(h->mail, shard, &a->mail);
+    }
+    return UINT64_MAX;
+}
+
+static uint64_t replay_due(struct home *h, struct room *r)
+{
+    if (replay_due_ms(&r->replay) <= h->cx->now_ms)
+        replay_deinit(&r->replay, h->cx->mem);
+    return replay_due_ms(&r->replay);
 }
 
 static void earlier(uint64_t *due, uint64_t candidate)
@@ -298,6 +336,8 @@ void room_on_timer(struct home *h, uint32_t index)
         earlier(&due, r->empty_ms + grace_ms);
     }
     earlier(&due, log_age_due(h, r));
+    earlier(&due, rest_due(h, r));
+    earlier(&due, replay_due(h, r));
     room_timer(h, index, due > h->cx->now_ms ? due : h->cx->now_ms + 1);
 }
 
@@ -340,7 +380,9 @@ void room_check(const struct home *h, uint32_t index)
         sessions += sum;
     }
     for (int d = 0; d < DIALECT_COUNT; d++)
-        ASSERT(readers[d] == r->readers[d] && r->log.active[d] == (readers[d] != 0));
+        ASSERT(readers[d] == r->readers[d] && r->live.active[d] == (readers[d] != 0));
     ASSERT(sessions == r->sessions && sessions == member_sessions && crowded == r->crowded);
     log_check(&r->log);
+    live_check(&r->live);
+    replay_check(&r->replay, &r->log);
 }

@@ -13,7 +13,7 @@
 //   1. every member is in `by_user` and in the list; `members` counts them
 //   2. a member is away exactly if it has no session; away members are in the away list, longest first
 //   3. feeds[s].sessions is the sum of its readers; a shard with none gets no announcements
-//   4. a dialect's track is active exactly while some shard has readers of it
+//   4. a dialect is active in the live stream exactly while some shard has readers of it
 //   5. `crowded` counts the feeds that are; a feed without sessions is not
 //
 // Ownership: the shard's room pool. Thread: the home shard's.
@@ -23,7 +23,9 @@
 #include "base/map.h"
 #include "base/slab.h"
 #include "core/home/once.h"
+#include "core/log/live.h"
 #include "core/log/log.h"
+#include "core/log/replay.h"
 #include "core/mail/post.h"
 
 struct home;
@@ -60,9 +62,8 @@ struct feed {
     struct ref outlet;
     uint32_t sessions;
     uint32_t readers[DIALECT_COUNT];
-    bool crowded;                     // its outlet says so
-    uint64_t head;                    // announced
-    uint64_t seg_seen[DIALECT_COUNT]; // first offset of the last segment sent; 0 = none
+    bool crowded;  // its outlet says so
+    uint64_t told; // up to which place
 };
 
 struct room {
@@ -71,9 +72,12 @@ struct room {
     uint8_t name_n;
     bool dirty;         // in the shard's list of rooms to announce
     bool count_pending; // a members:count entry is due
+    bool resting;       // nothing has happened for a while, and the shards have been told
     bool said;          // a message was appended: there is something to come back for
     char epoch[EPOCH_LEN];
-    struct log log;
+    struct log log;       // what was said
+    struct live live;     // what is heard now
+    struct replay replay; // what was said, for those who come
     struct map by_user;
     uint32_t members;
     uint32_t member_seq;            // of the last one that joined
@@ -87,6 +91,7 @@ struct room {
     uint64_t creator;       // keyed hash of the address it was made from (home/creator.h); 0 = unknown
     uint64_t empty_ms;      // since when there is no member; UINT64_MAX while there are some
     uint64_t count_ms;      // when a members:count entry was last written
+    uint64_t heard_ms;      // of the newest entry
 };
 
 static inline str room_name(const struct room *r) { return (str){r->name, r->name_n}; }
@@ -102,8 +107,8 @@ uint32_t rooms_sorted_place(const struct home *h, str name);
 // ERR_LIMIT at rooms_max, ERR_NOMEM.
 enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room) WARN_UNUSED;
 void room_remove(struct home *h, uint32_t index);
-// Appends and marks the room for announcement. ERR_NOMEM.
-enum err room_append(struct home *h, uint32_t index, struct entry *e) WARN_UNUSED;
+// Gives the entry its place, and a record its offset, and marks the room for announcement. ERR_NOMEM.
+enum err room_place(struct home *h, uint32_t index, struct entry *e) WARN_UNUSED;
 // Corrects the gauge plenum_log_bytes after something that grew or shrank a log.
 void room_log_moved(struct home *h, size_t before, size_t after);
 // Tells a shard about entries that it has not heard of yet.

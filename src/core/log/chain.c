@@ -48,6 +48,22 @@ enum err chain_push(struct chain *c, struct mem *m, struct segment *s)
     return chain_insert(c, m, c->n, s);
 }
 
+struct segment *chain_extend(struct chain *c, struct mem *m, uint64_t first, size_t n)
+{
+    const struct segment *last = chain_last(c);
+    size_t cap = last == NULL ? SEGMENT_BYTES_MIN : (size_t)last->cap * 2;
+    if (cap > SEGMENT_BYTES_MAX)
+        cap = SEGMENT_BYTES_MAX;
+    if (cap < segment_cost(n))
+        cap = segment_cost(n);
+    struct segment *s = segment_create(m, first, (uint32_t)cap);
+    if (s != NULL && chain_push(c, m, s) != OK) {
+        segment_unref(m, s);
+        return NULL;
+    }
+    return s;
+}
+
 enum err chain_merge(struct chain *c, struct mem *m, struct segment *s)
 {
     uint32_t at = c->n;
@@ -95,4 +111,17 @@ uint32_t chain_find(const struct chain *c, uint64_t offset)
             i = mid;
     }
     return low;
+}
+
+void chain_check(const struct chain *c)
+{
+    ASSERT(c->n <= c->cap && (c->cap != 0 || c->segs == NULL));
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < c->n; i++) {
+        const struct segment *s = c->segs[i];
+        ASSERT(s->count != 0 && s->used + s->count * sizeof(uint32_t) <= s->cap);
+        ASSERT(i == 0 || s->first == c->segs[i - 1]->first + c->segs[i - 1]->count);
+        bytes += s->cap;
+    }
+    ASSERT(bytes == c->bytes);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// chain.h - the segments of one track in order, as one holder sees them: the home's log, or a shard's outlet.
+// chain.h - segments in order, as one holder sees them: of a log's records, a live stream, a shard's outlet.
 //
-// Invariant (chain_check): segments are sorted by `first`, each begins where the one before it ends.
-// Ownership: one reference per segment in it. Thread: the holder's.
+// Invariants:
+//   1. segments are sorted by `first`, and none begins before the one before it ends
+//   2. of a writer (chain_check): none is empty, and each begins where the one before it ends
+//// Ownership: one reference per segment in it. Thread: the holder's.
 #ifndef PLENUM_CORE_CHAIN_H
 #define PLENUM_CORE_CHAIN_H
 
@@ -17,8 +19,12 @@ struct chain {
 };
 
 void chain_deinit(struct chain *c, struct mem *m);
+void chain_check(const struct chain *c); // a writer's
 // Appends (takes the reference) a segment that follows the last one. ERR_NOMEM: the reference stays the caller's.
 enum err chain_push(struct chain *c, struct mem *m, struct segment *s) WARN_UNUSED;
+// A new segment at the end, for entries from `first` on, the next of which takes n bytes: twice as large as the last one,
+// within SEGMENT_BYTES_MIN and _MAX, or as large as that entry. It is the chain's. NULL when memory is out.
+struct segment *chain_extend(struct chain *c, struct mem *m, uint64_t first, size_t n) WARN_UNUSED;
 // Puts s where it belongs by `first`; one that is there already is dropped. Takes the reference in any case but
 // ERR_NOMEM.
 enum err chain_merge(struct chain *c, struct mem *m, struct segment *s) WARN_UNUSED;
@@ -28,6 +34,11 @@ uint32_t chain_trim(struct chain *c, struct mem *m, uint64_t offset);
 void chain_pop(struct chain *c, struct mem *m);
 // Index of the segment that holds offset, which must be at or after the first segment's first.
 uint32_t chain_find(const struct chain *c, uint64_t offset);
+// A writer's: the number of the entry behind its last one. Not of an empty chain.
+static inline uint64_t chain_end(const struct chain *c)
+{
+    return c->segs[c->n - 1]->first + c->segs[c->n - 1]->count;
+}
 static inline struct segment *chain_last(const struct chain *c)
 {
     return c->n != 0 ? c->segs[c->n - 1] : NULL;

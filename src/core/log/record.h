@@ -1,22 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// record.h - an entry as the log's record track keeps it: a fixed head, then its strings.
+// record.h - one thing that was said in a room, as bytes that may leave the process: to a store, to another node, to the
+// next version of this program. docs/protocol/record.md is the contract; in short, version 1, numbers little-endian:
 //
-//      | type role connected user_n | session_n name_n previous_n 0 | data_n | sessions | time | a | b |
-//      | user session name previous_name data |
+//       0         1      2        3           4        5 .. 7   8 .. 11  12 .. 19  20 ...
+//      | version | type | user_n | session_n | name_n | 0 0 0  | data_n | time_ms |
+//      | user | session | name | data |
 //
-// a, b: joined_at and last_active of a member entry; a = count of ENTRY_MEMBERS_COUNT. Host byte order: records
-// never leave the process in this form. The room's name is not stored; it is the log's.
+// Not in it: the offset and the room, which are those of the log that it is in.
+//
+// What reads it trusts nothing: bytes from elsewhere may be cut, of a newer version, or no record at all.
 #ifndef PLENUM_CORE_RECORD_H
 #define PLENUM_CORE_RECORD_H
 
 #include "base/buf.h"
 #include "dialect/entry.h"
 
+enum { RECORD_VERSION = 1, RECORD_HEAD = 20 };
+
+enum record_verdict {
+    RECORD_OK,
+    RECORD_NEWER,  // of a version that this program does not know
+    RECORD_TYPE,   // of a type that this version does not have
+    RECORD_BROKEN, // cut, too long, or with something where nothing may be
+};
+// A sentence without its subject: "is of a newer version than this program knows". Never NULL.
+const char *record_verdict_text(enum record_verdict v);
+
+// The entry must be one that records are made of (entry_passing says no).
 void record_encode(struct buf *out, const struct entry *e);
 // Offset and room are the caller's to fill in. Strings borrow from bytes.
-void record_decode(str bytes, struct entry *ret);
-// Only type and time, cheaply.
+enum record_verdict record_decode(str bytes, struct entry *ret) WARN_UNUSED;
+// Of bytes that record_encode made: cheaply.
 enum entry_type record_type(str bytes);
 uint64_t record_time(str bytes);
 

@@ -16,7 +16,7 @@ struct segment *segment_create(struct mem *m, uint64_t first, uint32_t cap)
     s->first = first;
     s->count = 0;
     s->used = 0;
-    s->skew_ms = 0;
+    s->after = 0;
     return s;
 }
 
@@ -37,7 +37,7 @@ static uint8_t *segment_put(uint8_t *to, str part)
     return to + part.n;
 }
 
-void segment_append(struct segment *s, str head, str payload, str end)
+void segment_append(struct segment *s, str head, str payload, str end, bool passing)
 {
     size_t n = head.n + payload.n + end.n;
     ASSERT(segment_fits(s, n));
@@ -47,5 +47,16 @@ void segment_append(struct segment *s, str head, str payload, str end)
     segment_put(to, end);
     s->used += (uint32_t)n;
     s->count++;
-    memcpy(s->data + s->cap - (size_t)s->count * sizeof s->used, &s->used, sizeof s->used);
+    uint32_t slot = s->used | (passing ? SEGMENT_PASSING : 0);
+    memcpy(s->data + s->cap - (size_t)s->count * sizeof slot, &slot, sizeof slot);
+}
+
+// One by one: only who has lost entries, or may be about to, asks.
+uint64_t segment_offset_before(const struct segment *s, uint64_t place)
+{
+    uint64_t offset = s->after;
+    ASSERT(place >= s->first);
+    for (uint64_t p = s->first; p < place; p++)
+        offset += !segment_passing(s, p);
+    return offset;
 }

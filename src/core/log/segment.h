@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// segment.h - a block of consecutive entries of one track: written once by the room's home, read by every shard.
+// segment.h - a block of consecutive entries: records of a log, or frames of a room's live stream or of older records.
+// Written once by the room's home, read by every shard.
 //
-//      refs cap first skew |entry bytes ->                      <- ends[2] ends[1] ends[0]|
-//                          0                                                              cap
+//      refs cap first after |entry bytes ->                      <- ends[2] ends[1] ends[0]|
+//                           0                                                              cap
 //
-// Entry o of the segment lies in [end(o-1), end(o)); ends are u32 positions growing down from the end of the
-// block, so a segment needs no index beside it. Bytes and ends below the announced head never change; that is
+// Entries are numbered by what the segment is of: records and their frames by offset, the live stream by place (live.h).
+// Entry k of the segment lies in [end(k-1), end(k)); ends are u32 positions growing down from the end of the
+// block, so a segment needs no index beside it. The highest bit of an end says that the entry is passing: it has a place
+// and no offset. Bytes and ends below the announced head never change; that is
 // what lets other shards read them without a lock. `count` and `used` belong to the writer: a reader knows how
 // far it may look from the head it was told and from the next segment's `first`.
 //
@@ -24,15 +27,18 @@
 #include <stdint.h>
 
 enum { SEGMENT_BYTES_MIN = 1024, SEGMENT_BYTES_MAX = 64 * 1024 };
+#define SEGMENT_PASSING 0x80000000u
 
 struct segment {
     _Atomic uint32_t refs;
     uint32_t cap;   // bytes in data[]
-    uint64_t first; // offset of the first entry
+    uint64_t first; // number of the first entry
     uint32_t count; // writer's: entries so far
     uint32_t used;  // writer's: entry bytes so far
-    int64_t
-        skew_ms; // writer's, of a record track: wall clock minus monotonic clock while it was filled (log.h)
+    union {
+        uint64_t after;  // of a live stream: offset of the newest record before the first entry
+        int64_t skew_ms; // writer's, of records: wall clock minus monotonic clock while it was filled (log.h)
+    };
     uint8_t data[];
 };
 
@@ -51,24 +57,40 @@ static inline bool segment_fits(const struct segment *s, size_t n)
 {
     return s->used + (size_t)s->count * sizeof(uint32_t) + segment_cost(n) <= s->cap;
 }
-// Room for the next entry's bytes (it must fit), then its completion.
-void segment_append(struct segment *s, str head, str payload, str end);
+// The next entry's bytes, which must fit.
+void segment_append(struct segment *s, str head, str payload, str end, bool passing);
 
-static inline uint32_t segment_end(const struct segment *s, uint64_t offset)
+static inline uint32_t segment_slot(const struct segment *s, uint64_t number)
 {
-    uint64_t i = offset - s->first;
+    uint64_t i = number - s->first;
     uint32_t v;
     memcpy(&v, s->data + s->cap - (i + 1) * sizeof v, sizeof v);
     return v;
 }
-static inline uint32_t segment_start(const struct segment *s, uint64_t offset)
+static inline uint32_t segment_end(const struct segment *s, uint64_t number)
 {
-    return offset == s->first ? 0 : segment_end(s, offset - 1);
+    return segment_slot(s, number) & ~SEGMENT_PASSING;
 }
-static inline str segment_entry(const struct segment *s, uint64_t offset)
+static inline uint32_t segment_start(const struct segment *s, uint64_t number)
 {
-    uint32_t start = segment_start(s, offset);
-    return (str){(const char *)s->data + start, segment_end(s, offset) - start};
+    return number == s->first ? 0 : segment_end(s, number - 1);
 }
+static inline str segment_entry(const struct segment *s, uint64_t number)
+{
+    uint32_t start = segment_start(s, number);
+    return (str){(const char *)s->data + start, segment_end(s, number) - start};
+}
+// The bytes of entries from..to.
+static inline str segment_run(const struct segment *s, uint64_t from, uint64_t to)
+{
+    uint32_t start = segment_start(s, from);
+    return (str){(const char *)s->data + start, segment_end(s, to) - start};
+}
+static inline bool segment_passing(const struct segment *s, uint64_t number)
+{
+    return (segment_slot(s, number) & SEGMENT_PASSING) != 0;
+}
+// Of a live stream: the offset of the newest record before `place`, which is in the segment or right behind it.
+uint64_t segment_offset_before(const struct segment *s, uint64_t place);
 
 #endif

@@ -6,7 +6,7 @@
 //        edge                              home
 //        edge_command --- ask ------------> home_ask
 //        edge_answer  <-- answer ---------- home_answer_event   (effect for the connection + encoded reply)
-//        fan_advance  <-- advance --------- rooms_announce      (new entries of a room, once per shard and turn)
+//        fan_advance  <-- advance --------- home_announce       (new entries of a room, once per shard and turn)
 //
 // This is all that edge and fan know of homes, and homes of them. It is the same whether both are on one shard or not
 // (mailroom.h). An ask is answered exactly once, unless it says `dropped`.
@@ -93,22 +93,23 @@ struct answer {
     struct mail mail;
     struct conn_ref conn;
     enum effect effect;
-    bool reply_lost;         // memory for the payload was out: the connection cannot go on without it
+    bool reply_lost;         // memory was out for the payload, or what follows it: the connection cannot go on without
     bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
     bool created;            // EFFECT_JOINED: the room was made for it
     bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
-    uint8_t dialect;         // EFFECT_JOINED: the track of the segments below
+    uint8_t dialect;         // the asker's
     uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
     struct ref room, member; // JOINED: at the home
-    uint64_t start;          // JOINED: first offset to send; PUBLISHED: the entry's offset
-    uint64_t head;           // JOINED: how far the shard has been told
+    uint64_t place;          // JOINED: of the newest entry that it does not hear live; PUBLISHED: the entry's
+    uint64_t offset;         // JOINED: of the newest record
+    uint64_t replay_from;    // JOINED: from this offset on it is sent what was said, `offset` + 1: nothing
     bool hold;               // JOINED: publishes wait (fan/pace.h)
     bool has_gap;            // JOINED: offsets that will not come, to be announced after the payload
     uint64_t gap_from, gap_to;
     char epoch[EPOCH_LEN];
     str payload;        // the encoded reply; empty = none
-    uint32_t seg_count; // JOINED: segments from the one that holds `start` on
+    uint32_t seg_count; // JOINED: frames by offset, from the segment that holds replay_from on
     struct segment **segs;
     char tail[];
 };
@@ -121,8 +122,10 @@ struct advance_seg {
 struct advance {
     struct mail mail;
     struct ref outlet;
-    uint64_t head;
+    uint64_t head;     // place of the newest entry
+    uint64_t offset;   // of the newest record
     uint64_t since_ns; // when the turn began in which the oldest of them was appended
+    bool rest;         // nothing new: nothing has happened for a while, what everyone has read need not be kept
     uint32_t seg_count;
     struct advance_seg segs[];
 };

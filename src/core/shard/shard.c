@@ -69,6 +69,14 @@ uint32_t shard_connections(const struct shard *sh) { return sh->conns.pool.count
 
 // --- mail
 
+static void on_answer(struct shard *sh, struct answer *a)
+{
+    uint32_t conn = a->conn.ref.index;
+    if (edge_answer(&sh->edge, &a))
+        conn_welcomed(&sh->conns, conn);
+    mail_discard(sh->cx.mem, a != NULL ? &a->mail : NULL);
+}
+
 static void on_mail(struct shard *sh, struct mail *m)
 {
     void *p = m;
@@ -87,10 +95,8 @@ static void on_mail(struct shard *sh, struct mail *m)
         home_on_creator(&sh->home, p);
         break;
     case MAIL_ANSWER:
-        if (edge_answer(&sh->edge, p))
-            conn_welcomed(&sh->conns, ((struct answer *)p)->conn.ref.index);
-        ((struct answer *)p)->seg_count = 0; // taken
-        break;
+        on_answer(sh, p);
+        return;
     case MAIL_EVICT:
         edge_evict(&sh->edge, p);
         break;

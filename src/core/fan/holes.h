@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// holes.h - what readers of an outlet lost, until they can be told: as offsets, and as a number of passing entries.
+//
+// A cursor says where its reader is, as a place. Which offset that is, the segment knows, and the segments of what was lost
+// are gone. So whoever takes them away opens the holes first. A reader has one hole in a room at most; while it is not told,
+// it grows. Nobody who reads what comes pays for any of this.
+//
+// Ownership: the outlet's. Thread: the shard's.
+#ifndef PLENUM_CORE_FAN_HOLES_H
+#define PLENUM_CORE_FAN_HOLES_H
+
+#include "core/fan/outlet.h"
+
+struct hole {
+    uint32_t conn;
+    uint64_t after;   // it has everything up to this offset
+    uint64_t entries; // behind that, so many are gone, records and passing ones
+};
+struct holes {
+    uint32_t n, cap;
+    struct hole v[];
+};
+
+// The readers of a dialect whose cursor is before place `next` lose what is in between. To be called while the
+// segments are there. A reader that cannot be told for want of memory is to end.
+void holes_open(struct fan *f, struct outlet *o, int dialect, uint64_t next);
+// Tells the reader, and closes its hole.
+void hole_tell(struct fan *f, struct outlet *o, struct cursor *cur);
+// The reader goes: nobody is told.
+void hole_forget(struct fan *f, struct outlet *o, struct cursor *cur);
+void holes_free(struct fan *f, struct outlet *o);
+void holes_check(const struct outlet *o);
+
+#endif

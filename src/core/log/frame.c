@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/log/frame.h"
+
+#include "wire/ws_frame.h"
+
+void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts *ret)
+{
+    ret->end = STR_NONE;
+    ret->head_n = 0;
+    if (framing == FRAMING_LINE)
+        ret->end = STR("\n");
+    else
+        ret->head_n = ws_header_encode((uint8_t *)ret->head, framing == FRAMING_WS_TEXT ? WS_TEXT : WS_BINARY,
+                                       true, payload_n);
+}
+
+bool frame_entry(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
+                 struct framed *ret)
+{
+    const struct dialect *dialect = dialect_get(d);
+    ret->from = scratch->n;
+    dialect->encode_entry(scratch, e, utc_offset_s);
+    if (!buf_ok(scratch))
+        return false;
+    ret->n = scratch->n - ret->from;
+    frame_parts_make(dialect->framing, ret->n, &ret->parts);
+    return true;
+}
+
+void framed_append(struct segment *s, const struct framed *f, const struct buf *scratch, bool passing)
+{
+    segment_append(s, str_make(f->parts.head, f->parts.head_n), str_make(scratch->p + f->from, f->n),
+                   f->parts.end, passing);
+}

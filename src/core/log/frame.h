@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// frame.h - an entry as the bytes that go out: a dialect's payload with its transport's frame around it.
+//
+// Thread: any; values only.
+#ifndef PLENUM_CORE_LOG_FRAME_H
+#define PLENUM_CORE_LOG_FRAME_H
+
+#include "core/log/segment.h"
+#include "dialect/dialect.h"
+
+// The framed bytes of a payload are head + payload + end.
+struct frame_parts {
+    char head[10];
+    size_t head_n;
+    str end;
+};
+void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts *ret);
+
+// An entry encoded into a scratch buffer, at n bytes from `from`, and its frame.
+struct framed {
+    size_t from, n;
+    struct frame_parts parts;
+};
+// False when memory is out.
+bool frame_entry(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
+                 struct framed *ret) WARN_UNUSED;
+static inline size_t framed_size(const struct framed *f) { return f->parts.head_n + f->n + f->parts.end.n; }
+void framed_append(struct segment *s, const struct framed *f, const struct buf *scratch, bool passing);
+
+#endif
