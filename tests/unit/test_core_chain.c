@@ -8,7 +8,7 @@ static struct segment *make(struct mem *m, uint64_t first, uint32_t count)
     struct segment *s = segment_create(m, first, 256);
     assert_non_null(s);
     for (uint32_t i = 0; i < count; i++)
-        segment_append(s, STR_NONE, STR("x"), STR_NONE);
+        segment_append(s, STR_NONE, STR("x"), STR_NONE, false);
     return s;
 }
 

@@ -29,16 +29,16 @@ static void join_publish_leave(void **state)
                 say(c[i], "{\"type\":\"join\",\"id\":\"j%u\",\"room\":\"%s\",\"members\":true}", i,
                     rooms[home]);
                 str s = expect(c[i], "\"type\":\"joined\"");
-                assert_int_equal(number_of(s, "offset"), i + 1);
+                assert_int_equal(number_of(s, "offset"), 0);
                 assert_int_equal(number_of(s, "members_count"), i + 1);
                 for (uint32_t k = 0; k <= i; k++)
                     assert_true(contains(s, c[k]->user));
                 for (uint32_t k = 0; k < i; k++)
-                    assert_int_equal(number_of(expect(c[k], "\"type\":\"member:joined\""), "offset"), i + 1);
+                    assert_int_equal(number_of(expect(c[k], "\"type\":\"member:joined\""), "after"), 0);
             }
             say(c[2], "{\"type\":\"message\",\"id\":1,\"room\":\"%s\",\"data\":{\"a\": [1, 2.50]}}",
                 rooms[home]);
-            assert_int_equal(number_of(expect(c[2], "\"type\":\"ack\",\"id\":1"), "offset"), 7);
+            assert_int_equal(number_of(expect(c[2], "\"type\":\"ack\",\"id\":1"), "offset"), 1);
             for (uint32_t i = 0; i < 6; i++)
                 if (i != 2)
                     expect(c[i], "\"data\":{\"a\": [1, 2.50]}}"); // byte for byte
@@ -46,12 +46,12 @@ static void join_publish_leave(void **state)
                 rooms[home]);
             expect(c[3], "\"type\":\"ack\",\"id\":2"); // the ack never comes after the echo
             for (uint32_t i = 0; i < 6; i++)
-                assert_int_equal(number_of(expect(c[i], "\"data\":0}"), "offset"), 8);
+                assert_int_equal(number_of(expect(c[i], "\"data\":0}"), "offset"), 2);
             say(c[4], "{\"type\":\"leave\",\"id\":3,\"room\":\"%s\"}", rooms[home]);
             expect(c[4], "\"type\":\"left\",\"id\":3");
             for (uint32_t i = 0; i < 6; i++)
                 if (i != 4)
-                    expect(c[i], "\"type\":\"member:left\"");
+                    assert_int_equal(number_of(expect(c[i], "\"type\":\"member:left\""), "after"), 2);
             say(c[0], "{\"type\":\"message\",\"room\":\"%s\",\"data\":1}", rooms[home]);
             expect_nothing(c[4]); // isolation
             expect_nothing(c[0]); // no id, no ack
@@ -324,7 +324,7 @@ static void recovery_since(void **state)
         say(w, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[1]);
         char epoch[32];
         string_of(expect(w, "joined"), "epoch", epoch, sizeof epoch);
-        for (int i = 2; i <= 50; i++)
+        for (int i = 1; i <= 50; i++)
             say(w, "{\"type\":\"message\",\"room\":\"%s\",\"data\":%d}", rooms[1], i);
         for (uint64_t k = 0; k < 30; k++) { // from before the oldest entry kept to behind the newest
             const struct log *l = &net_room_at(n, rooms[1])->log;
@@ -341,22 +341,22 @@ static void recovery_since(void **state)
                     rooms[1], epoch, (unsigned long long)since);
             }
             str s = expect(c, "\"type\":\"joined\"");
-            // Its own coming is entry head + 1, and may push the oldest one out only after it was served.
-            bool recovered = since + 1 >= tail && since <= head + 1;
+            bool recovered = since + 1 >= tail && since <= head;
             assert_int_equal(contains(s, "\"recovered\":true"), recovered);
             assert_int_equal(contains(s, "\"recovered\":false"), !recovered);
             if (recovered) {
-                for (uint64_t o = since + 1; o <= head + 1; o++)
+                for (uint64_t o = since + 1; o <= head; o++)
                     assert_int_equal(number_of(expect(c, "\"offset\""), "offset"), o);
             } else if (since <= head) {
                 s = expect(c, "\"type\":\"gap\"");
                 assert_int_equal(number_of(s, "from"), since + 1);
-                assert_int_equal(number_of(s, "to"), head + 1);
+                assert_int_equal(number_of(s, "to"), head);
                 assert_true(contains(s, "\"reason\":\"trimmed\""));
             }
             expect_nothing(c); // never a partial recovery
             cut(c);
-            net_wait(n, 31000); // gone with two entries more
+            net_wait(n, 31000);
+            assert_int_equal(l->head, head); // coming and going is no record
         }
         struct client *other = net_json(n, 0);
         say(other, "{\"type\":\"join\",\"room\":\"%s\",\"since\":{\"epoch\":\"AAAAAAAAAAA\",\"offset\":3}}",
@@ -381,8 +381,9 @@ static void history_on_join(void **state)
             struct client *c = net_json(n, shards - 1);
             say(c, "{\"type\":\"join\",\"room\":\"%s\",\"history\":%u}", rooms[1], back);
             expect(c, "\"type\":\"joined\"");
-            uint64_t from = back == 0 ? head + 2 : back < 30 ? 32 - back : 2; // messages are 2..31
-            for (uint64_t o = from; o <= head + 1; o++)
+            assert_int_equal(head, 30);
+            uint64_t from = back < 30 ? 31 - back : 1;
+            for (uint64_t o = from; o <= head; o++)
                 assert_int_equal(number_of(expect(c, "\"offset\""), "offset"), o);
             expect_nothing(c);
             say(w, "{\"type\":\"ping\"}");
@@ -401,7 +402,7 @@ static void history_pages(void **state)
     say(c, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[1]);
     char epoch[32];
     string_of(expect(c, "joined"), "epoch", epoch, sizeof epoch);
-    for (int i = 2; i <= 100; i++)
+    for (int i = 1; i <= 100; i++)
         say(c, "{\"type\":\"message\",\"room\":\"%s\",\"data\":%d}", rooms[1], i);
     const struct log *l = &net_room_at(n, rooms[1])->log;
     assert_int_equal(l->tail, 51);
@@ -458,11 +459,11 @@ static void history_is_bounded_by_bytes(void **state)
     say(c, "{\"type\":\"history\",\"id\":1,\"room\":\"r\",\"limit\":1000}");
     str s = expect(c, "\"type\":\"history\"");
     assert_true(s.n < 2 * 5000 && s.n > 2000);
-    assert_true(contains(s, "\"offset\":31,")); // the newest
+    assert_true(contains(s, "\"offset\":30,")); // the newest
     say(c, "{\"type\":\"message\",\"room\":\"r\",\"data\":[\"%06000d\",\n\n1]}",
         5); // larger than a page may be
     say(c, "{\"type\":\"history\",\"id\":2,\"room\":\"r\",\"limit\":1000}");
-    s = expect(c, "\"offset\":32,"); // and of several lines
+    s = expect(c, "\"offset\":31,"); // and of several lines
     assert_true(contains(s, "\n\n1]}]}"));
     say(c, "{\"type\":\"history\",\"id\":1,\"room\":\"r\",\"limit\":1000,\"before\":2}");
     expect(c, "\"offset\":1,");

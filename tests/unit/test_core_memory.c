@@ -221,7 +221,7 @@ static void a_long_history_without_memory(void **state)
         net_settle(n);
     }
     free(message);
-    assert_true(net_room_at(n, room)->log.tracks[DIALECT_JSON].n > MEM_ESSENTIAL_MAX / sizeof(void *));
+    assert_true(net_room_at(n, room)->log.records.n > MEM_ESSENTIAL_MAX / sizeof(void *));
     uint32_t joined = 0, let_go = 0;
     for (uint64_t k = 1; joined == 0; k++) {
         struct client *c = net_json(n, 0);

@@ -63,7 +63,7 @@ static void any_part_may_be_taken(void **state)
         test_mem_init(&t, &mem);
         struct outq q = {0};
         struct segment *s = segment_create(&mem, 1, 128);
-        segment_append(s, STR_NONE, STR("an entry of a room"), STR_NONE);
+        segment_append(s, STR_NONE, STR("an entry of a room"), STR_NONE, false);
         char want[2048], got[2048];
         char text[600];
         memset(text, 't', sizeof text);
@@ -134,7 +134,7 @@ static void without_memory_nothing_is_added(void **state)
     test_mem_init(&t, &mem);
     struct outq q = {0};
     struct segment *s = segment_create(&mem, 1, 64);
-    segment_append(s, STR_NONE, STR("entry"), STR_NONE);
+    segment_append(s, STR_NONE, STR("entry"), STR_NONE, false);
     assert_int_equal(outq_put(&q, &mem, STR("first"), STR_NONE, STR_NONE), OK);
     test_mem_restart(&t);
     t.fail_from = 1;
@@ -159,7 +159,7 @@ static void deinit_drops_references(void **state)
     test_mem_init(&t, &mem);
     struct outq q = {0};
     struct segment *s = segment_create(&mem, 1, 64);
-    segment_append(s, STR_NONE, STR("entry"), STR_NONE);
+    segment_append(s, STR_NONE, STR("entry"), STR_NONE, false);
     assert_int_equal(outq_push_front(&q, &mem, s, segment_entry(s, 1)), OK);
     segment_unref(&mem, s);
     char got[16];

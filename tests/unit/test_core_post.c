@@ -140,7 +140,7 @@ static void a_long_answer_goes_bare(void **state)
         memset(payload, 'p', sizeof payload);
         struct answer a = {.conn = {2, {5, 6}},
                            .effect = EFFECT_JOINED,
-                           .start = 7,
+                           .place = 7,
                            .segs = segs,
                            .seg_count = 3,
                            .payload = str_make(payload, sizeof payload)};
@@ -151,7 +151,7 @@ static void a_long_answer_goes_bare(void **state)
         struct answer *m = only_mail(o, 2);
         assert_int_equal(m->mail.kind, MAIL_ANSWER);
         assert_int_equal(m->effect, EFFECT_JOINED);
-        assert_int_equal(m->start, 7);
+        assert_int_equal(m->place, 7);
         assert_int_equal(m->conn.ref.gen, 6);
         assert_int_equal(m->reply_lost, out);
         assert_int_equal(m->seg_count, out ? 0 : 3);

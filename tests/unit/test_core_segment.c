@@ -33,7 +33,7 @@ static void entries_lie_where_their_ends_say(void **state)
                 break;
             }
             segment_append(s, str_make(head, head_n), str_make(payload, payload_n),
-                           end ? STR("\n") : STR_NONE);
+                           end ? STR("\n") : STR_NONE, false);
             starts[n++] = (size_t)(at - all);
             memcpy(at, head, head_n);
             memcpy(at + head_n, payload, payload_n);
@@ -65,7 +65,7 @@ static void an_entry_as_large_as_the_segment(void **state)
     char *big = malloc(size);
     memset(big, 'x', size);
     assert_true(segment_fits(s, size));
-    segment_append(s, STR_NONE, str_make(big, size), STR_NONE);
+    segment_append(s, STR_NONE, str_make(big, size), STR_NONE, false);
     assert_false(segment_fits(s, 5)); // at most the rounding of cap is left
     assert_int_equal(segment_entry(s, 5).n, size);
     assert_memory_equal(segment_entry(s, 5).p, big, size);
@@ -82,7 +82,7 @@ struct too_much {
 static void append_too_much(void *arg)
 {
     struct too_much *x = arg;
-    segment_append(x->s, STR_NONE, x->payload, STR_NONE);
+    segment_append(x->s, STR_NONE, x->payload, STR_NONE, false);
 }
 
 static void unref_once_too_often(void *arg) { segment_unref(NULL, arg); }

@@ -70,22 +70,22 @@ static void test_member_entries(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct entry e = {.type = cases[i].type, .offset = 7, .time_ms = 9, .room = STR("r"), .member = ada};
         str got = encode_entry(&o, DIALECT_JSON, &e);
-        assert_json_keys(got, "type,room,offset,time,member");
+        assert_json_keys(got, "type,room,after,time,member");
         assert_json_string(got, "type", str_from_cstr(cases[i].name));
         assert_json_string(got, "room", STR("r"));
-        assert_json_u64(got, "offset", 7);
+        assert_json_u64(got, "after", 7);
         assert_json_u64(got, "time", 9);
         assert_str_eq(json_get(got, "member"), str_from_cstr(ada_json));
     }
     struct entry renamed = {
         .type = ENTRY_MEMBER_CHANGED, .room = STR("r"), .member = ada, .previous_name = STR("a\"b")};
     str got = encode_entry(&o, DIALECT_JSON, &renamed);
-    assert_json_keys(got, "type,room,offset,time,member,previous_name");
+    assert_json_keys(got, "type,room,after,time,member,previous_name");
     assert_json_string(got, "previous_name", STR("a\"b"));
     struct entry count = {
         .type = ENTRY_MEMBERS_COUNT, .offset = 8, .time_ms = 9, .room = STR("r"), .count = 250};
     assert_str(encode_entry(&o, DIALECT_JSON, &count),
-               "{\"type\":\"members:count\",\"room\":\"r\",\"offset\":8,\"count\":250}");
+               "{\"type\":\"members:count\",\"room\":\"r\",\"after\":8,\"count\":250}");
     output_deinit(&o);
 }
 
@@ -191,6 +191,11 @@ static void test_direct_and_gap(void **state)
         "\"time\":1795161600420,\"data\":{\"text\":\"hello\"}}");
     struct event gap = {.type = EV_GAP, .room = STR("r"), .gap_from = 5, .gap_to = 16, .reason = "trimmed"};
     check_event(&gap, "{\"type\":\"gap\",\"room\":\"r\",\"from\":5,\"to\":16,\"reason\":\"trimmed\"}");
+    gap.gap_passing = 3;
+    check_event(&gap,
+                "{\"type\":\"gap\",\"room\":\"r\",\"from\":5,\"to\":16,\"passing\":3,\"reason\":\"trimmed\"}");
+    gap.gap_to = 4; // nothing that was said
+    check_event(&gap, "{\"type\":\"gap\",\"room\":\"r\",\"passing\":3,\"reason\":\"trimmed\"}");
 }
 
 static void test_lists(void **state)

@@ -285,6 +285,11 @@ static void test_notices(void **state)
     check_event(&ev, "* 1 message missed (you were reading too slowly)");
     ev.reason = "trimmed";
     check_event(&ev, "* 1 message missed (no longer kept)");
+    ev.reason = "slow";
+    ev.gap_passing = 3;
+    check_event(&ev, "* 1 message and 3 notices missed (you were reading too slowly)");
+    ev.gap_to = 4;
+    check_event(&ev, "* 3 notices missed (you were reading too slowly)");
     ev = (struct event){.type = EV_PONG, .time_ms = 1};
     check_event(&ev, "");
     ev = (struct event){.type = EV_DRAIN, .reconnect_ms = 1001};
