@@ -259,9 +259,16 @@ export class Chat {
     }
     it.head = m.offset;
     it.readFloor = it.seen = seen;
-    it.setMembers(m.members ?? [], m.offset, m.members_count);
+    it.setMembers(m.members ?? [], m.members_count);
     if ((m.members_count ?? 0) > it.members.size) this.#moreMembers(it);
     this.view.changed('all');
+  }
+
+  async #freshMembers(it) {
+    it.setMembers([], it.membersCount);
+    await this.#moreMembers(it);
+    it.membersCount = Math.max(it.members.size, it.members.size < MEMBERS_SHOWN_MAX ? 0 : it.membersCount);
+    this.view.changed('people');
   }
 
   /** The member list comes in pages; we stop at what a person would scroll through. */
@@ -310,7 +317,7 @@ export class Chat {
       if (live) it.applyPresence(m);
       if (m.member.user === this.me.user) return;
       const { user, name } = m.member;
-      it.insert({ kind: 'presence', verb: m.type.slice('member:'.length), offset: m.offset, time: m.time, user, name });
+      it.insertPassing({ kind: 'presence', verb: m.type.slice('member:'.length), time: m.time, user, name }, m.after);
     } else if (m.type === 'member:changed') {
       if (live) it.applyPresence(m);
       this.#takeRename(it, m, live);
@@ -333,14 +340,15 @@ export class Chat {
   #takeRename(it, m, live) {
     const { user, name } = m.member;
     if (m.previous_name === undefined || user === this.me.user) return;
-    it.insert({ kind: 'rename', offset: m.offset, time: m.time, user, from: m.previous_name, to: name });
+    it.insertPassing({ kind: 'rename', time: m.time, user, from: m.previous_name, to: name }, m.after);
     if (live) this.#onRenamed(user, m.previous_name, name);
   }
 
   #onGap(m) {
     const it = this.conversation('room', m.room);
     if (!it) return;
-    it.insert({ kind: 'gap', from: m.from, to: m.to, reason: m.reason, time: Date.now(), order: m.from - 0.5 });
+    if (m.from !== undefined) it.insert({ kind: 'gap', from: m.from, to: m.to, reason: m.reason, time: Date.now(), order: m.from - 0.0005 });
+    if (m.passing) this.#freshMembers(it);   // who came and went meanwhile is not told any more
     this.view.changed('stream');
   }
 
@@ -375,12 +383,9 @@ export class Chat {
     this.view.changed('stream');
     try {
       const reply = await this.client.history(it.name, { before, limit: PAGE });
-      const known = it.byOffset.size;
       for (const entry of reply.history ?? []) this.#take(it, entry, false, fresh);
-      // Some pages hold only entries that make no row; go on from below them rather than give up.
       const lowest = Math.min(...(reply.history ?? []).map((e) => e.offset));
       if (!(lowest < before) || lowest <= 1) it.complete = true;
-      else if (it.byOffset.size === known) return await this.#loadBefore(it, lowest);
     } catch (error) {
       if (error.code !== 'disconnected') { it.stuck = true; this.view.toast(sentence(error), 'error'); }
     } finally {

@@ -3,10 +3,11 @@
 // conversation.js: what the page knows about one room or one exchange of direct messages. No DOM here.
 //
 // `items` is sorted by `order`. For what came from a room's log, order is its offset; direct messages count up;
-// what the page itself has to say (a notice) takes a place between two of these. Own messages that the server has
+// what passed (somebody came, somebody went) and what the page itself has to say (a notice) take a place between two of
+// these. Own messages that the server has
 // not acknowledged are in `pending`, shown after everything else, and move to their place when the ack tells it.
 //
-//   items:   [41 Ada "hi"] [42 joined Bob] [43 me "hello"]        pending: [me "still on its way"]
+//   items:   [41 Ada "hi"] [41.001 joined Bob] [42 me "hello"]        pending: [me "still on its way"]
 //
 // Invariants: each order at most once among log items; `pending` and `items` are disjoint; at most ITEMS_MAX items.
 
@@ -40,7 +41,6 @@ export class Conversation {
     this.loading = false;
     this.stuck = false;        // older messages could not be had; the person may ask again
     this.members = new Map();  // user -> member
-    this.membersAt = 0;        // offset at which `members` was true
     this.membersCount = 0;
     this.scroll = { pinned: true, anchor: null, top: 0 };
     this.shown = 0;            // managed by stream.js: how many rows it draws
@@ -69,6 +69,13 @@ export class Conversation {
     this.items.splice(at, 0, item);
     if (this.items.length > ITEMS_MAX && this.scroll.pinned) this.#trim();
     return true;
+  }
+
+  /** Adds what passed behind the entry with that offset, behind what passed there before. */
+  insertPassing(item, after) {
+    const last = this.items.findLast(({ order }) => order < after + 1);
+    const behind = Math.max(after, last?.order ?? 0);
+    this.insert({ ...item, order: behind + (after + 1 - behind) / 1024 });
   }
 
   #trim() {
@@ -168,15 +175,13 @@ export class Conversation {
     return missing;
   }
 
-  setMembers(list, at, total) {
+  setMembers(list, total) {
     this.members = new Map(list.map((member) => [member.user, member]));
-    this.membersAt = at;
     this.membersCount = Math.max(total ?? 0, list.length);
   }
 
-  /** Applies a presence entry to the member list, unless the list is newer than the entry. */
+  /** Applies what passed to the member list. */
   applyPresence(entry) {
-    if (entry.offset <= this.membersAt) return;
     const { member } = entry;
     const known = this.members.has(member.user);
     if (entry.type === 'member:left') {

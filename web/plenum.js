@@ -25,7 +25,8 @@
 // many of them; a client that has been welcome comes back for as long as it takes.
 //
 // What it promises, and by what means:
-//   1. Entries of a room reach listeners in the log's order, each offset at most once per epoch. The room's
+//   1. What was said in a room reaches listeners in the log's order, each offset at most once per epoch; what passed (who
+//      came, who went, signals) where it happened between. The room's
 //      `cursor` is the end of the prefix that has been seen without a hole; offsets that arrived beyond it
 //      (own acknowledged messages, mostly: the server does not echo them) wait in `ahead`.
 //   2. Nothing is lost silently. After a reconnect a room is joined again with `since: cursor`; what cannot be
@@ -70,7 +71,7 @@ const EXPLAIN_MS = 3_000;
 
 /** What listeners may be added for. On a room: */
 const ROOM_EVENTS = ['joined', 'left', 'message', 'member:joined', 'member:left', 'member:changed', 'members:count',
-  'state:updated', 'gap', 'reset', '*'];
+  'signal', 'state:updated', 'gap', 'reset', '*'];
 /** And on the client: */
 const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'direct', 'drain', 'error', ...ROOM_EVENTS];
 
@@ -251,9 +252,11 @@ export class PlenumRoom extends Emitter {
  *   `replaced` {code, reason}: another connection took the session up; this client does not come back by itself
  *   `direct`   {from, time, data}
  *   `error`    PlenumError that belongs to no promise; `drain` {reconnect_ms}
- *   `message`, `member:joined`, `member:left`, `member:changed`, `members:count`, `state:updated`: log entries
+ *   `message`, `state:updated`: entries of the log
+ *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`: what passed, behind the offset `after`
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
- *   `gap`      {room, from, to, reason}: offsets that will not come (`slow`, `trimmed`, or our own `missing`)
+ *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, or our own `missing`),
+ *              and how much of what passed; then ask for the members anew
  *   `reset`    {room, epoch, offset, same_epoch}: the position could not be resumed; read history again
  */
 export class Plenum extends Emitter {
@@ -662,7 +665,7 @@ export class Plenum extends Emitter {
     if (m.type === 'left') return this.#onRemoved(room, m);
     if (room.state !== 'in') return;   // an echo of a membership we gave up; a new join brings its own replay
     if (m.type === 'gap') {
-      room.skipTo(m.to);
+      if (m.to !== undefined) room.skipTo(m.to);
     } else if (Number.isInteger(m.offset) && !NOT_ENTRIES.has(m.type)) {
       room.latest = Math.max(room.latest, m.offset);
       if (!room.note(m.offset)) return;

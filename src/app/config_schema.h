@@ -92,6 +92,10 @@ enum config_kind {
       "Commands per second and connection. Beyond it a command gets `rate_limited`; who goes on is closed with 1008. A list costs one more for every 16 KiB that it returns. Pings, empty fragments and empty lines have a fixed limit of their own (100 a second, 1,000 at once), which 0 does not lift.") \
     X(limits, commands_burst, UINT, LIVE, 1, 1000000, "", "200", "commands", \
       "Commands that a connection may send at once after it was quiet.") \
+    X(limits, signals_per_s, UINT, LIVE, 1, 1000000, "no limit", "20", "signals/s", \
+      "Signals (typing, cursors) per second and connection. They do not count as commands. Beyond it one gets `rate_limited`; who goes on is closed with 1008.") \
+    X(limits, signals_burst, UINT, LIVE, 1, 1000000, "", "40", "signals", \
+      "Signals that a connection may send at once after it was quiet.") \
     X(limits, reply_bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \
       "Replies and direct messages that may wait for a reader who is slow to take them. Then nothing more is read from it.") \
     X(limits, turn_bytes, BYTES, LIVE, 4096, 16 << 20, "", "65536", "bytes", \

@@ -21,6 +21,7 @@
     X(SWITCH, switch) \
     X(MESSAGE, message) \
     X(DIRECT, direct) \
+    X(SIGNAL, signal) \
     X(MEMBERS, members) \
     X(HISTORY, history) \
     X(ROOMS, rooms) \
@@ -44,10 +45,10 @@ const char *command_name(enum command_type type);
 // clang-format off
 #define COMMAND_STRS(X) \
     X(id)          /* as it stood on the wire (JSON: the raw number or quoted string), absent where none was given */ \
-    X(room)        /* join, leave, switch (`to`), message, members, history; empty = the room one is in (text dialect) */ \
+    X(room)        /* join, leave, switch (`to`), message, signal, members, history; empty = the room one is in (text dialect) */ \
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
     X(to)          /* direct: a user id; with `to_by_name`, a member's name or user id in the room one is in */ \
-    X(data)        /* message, direct: JSON, byte for byte */ \
+    X(data)        /* message, direct, signal: JSON, byte for byte */ \
     X(key)         /* message, direct: idempotency key */ \
     X(name)        /* hello, rename */ \
     X(token)       /* hello, join: a JWT (kept for the authentication gate) */ \

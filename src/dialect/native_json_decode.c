@@ -256,6 +256,17 @@ static enum err decode_message(struct reader *r, struct command *ret)
     return e;
 }
 
+static enum err decode_signal(struct reader *r, struct command *ret)
+{
+    enum err e = take_room_key(r, ret);
+    if (e == OK)
+        e = take_data(r, ret);
+    if (e == OK && ret->data.n > SIGNAL_DATA_MAX)
+        e = problem_set(r->problem, PROBLEM_TOO_LARGE,
+                        "The `data` of a signal may have 4096 bytes; say the rest in a `message`.");
+    return e;
+}
+
 static enum err decode_direct(struct reader *r, struct command *ret)
 {
     static const char expected[] = "`to` must be a string of 1 to 64 bytes, a user id; got {}.";
@@ -318,6 +329,7 @@ static const struct {
     {STR("leave"), CMD_LEAVE, decode_leave},
     {STR("switch"), CMD_SWITCH, decode_switch},
     {STR("direct"), CMD_DIRECT, decode_direct},
+    {STR("signal"), CMD_SIGNAL, decode_signal},
     {STR("members"), CMD_MEMBERS, decode_members},
     {STR("history"), CMD_HISTORY, decode_history},
     {STR("rooms"), CMD_ROOMS, decode_rooms},
@@ -366,6 +378,7 @@ static enum err unknown_type(struct reader *r, const struct json_member *m, str 
         {"connect", "hello"},   {"login", "hello"},  {"auth", "hello"},        {"dm", "direct"},
         {"private", "direct"},  {"who", "members"},  {"users", "members"},     {"presence", "members"},
         {"list", "rooms"},      {"nick", "rename"},  {"name", "rename"},       {"channels", "rooms"},
+        {"typing", "signal"},   {"event", "signal"},
     };
     const char *names[sizeof types / sizeof types[0]];
     size_t n = 0;

@@ -190,6 +190,8 @@ static void act_json(struct world *w, struct client *c)
         end_somehow(w, c);
     else if (n < 97)
         say_rename(w, c);
+    else if (room != NONE)
+        say_signal(w, c, room);
 }
 
 void act_on_open(struct world *w, struct client *c)

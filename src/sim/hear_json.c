@@ -173,6 +173,13 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     str id = heard_raw(h, "id"), code = heard_string(w, c, h, "code", scratch, sizeof scratch);
     w->counts.errors++;
     w->counts.rate_limited += str_eq(code, STR("rate_limited"));
+    if (str_eq(id, STR(SIGNAL_ID))) {
+        bool rate = str_eq(code, STR("rate_limited")) && w->settings.signals.per_s != 0;
+        bool memory = str_eq(code, STR("unavailable")) && w->plan.refuse_one_in != 0;
+        if (!rate && !memory && !str_eq(code, STR("not_member")) && !w->draining)
+            trace_fail(w, c, "PROTOCOL: a signal was answered with %.*s", STR_ARG(code));
+        return;
+    }
     if (id.p == NULL && asks_unnamed_first(c) > 1)
         return; // one of several without id; which one is not told
     struct asked a = asks_answered(w, c, id, UINT32_MAX);

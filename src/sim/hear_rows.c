@@ -60,7 +60,7 @@ uint8_t hear_kind(str type)
 static struct fact fact_of(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
 {
     struct fact f = {.hash = truth_hash(h->text), .kind = kind};
-    if (kind == FACT_MESSAGE) {
+    if (kind == FACT_MESSAGE || kind == FACT_SIGNAL) {
         f.message = hear_data(w, c, h);
         hear_from(w, c, h, truth_message(w, f.message));
     } else if (kind != FACT_COUNT) {

@@ -37,6 +37,7 @@ static void settings_rooms(struct world *w, struct settings *s)
     s->room_grace_ms = PICK(w, 500, 5000);
     s->member_grace_ms = PICK(w, 500, 5000, 15000);
     s->presence_exact_max = PICK(w, 3, 200, 200);
+    s->signals = (struct rate){PICK(w, 0, 1, 20), 4};
     s->idempotency_ms = PICK(w, 5000, 60000);
     s->idempotency_keys = PICK(w, 4, 64, 1000);
     s->flush_interval_ms = PICK(w, 0, 0, 0, 10);

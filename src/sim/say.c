@@ -98,7 +98,7 @@ static struct draft draft_make(struct world *w, const char *type, const struct a
     BUF_PUT_LIT(&d.b, "{\"type\":\"");
     buf_put_str(&d.b, str_from_cstr(type));
     buf_put_char(&d.b, '"');
-    if (a->id != 0) {
+    if (a != NULL && a->id != 0) {
         BUF_PUT_LIT(&d.b, ",\"id\":");
         if (a->id % 3 == 0)
             BUF_PUT_LIT(&d.b, "\"c");
@@ -247,6 +247,22 @@ void say_message(struct world *w, struct client *c, int room)
     if (!m->has_id && !m->echo)
         c->seats[room].unnamed++;
     attempt(w, c, m, asks_push(w, c, SAID_MESSAGE, m->has_id), true);
+}
+
+void say_signal(struct world *w, struct client *c, int room)
+{
+    struct message *m = message_make(w, c, room);
+    m->keyed = false;
+    m->pad %= 100;
+    m->attempts = 1;
+    m->link = c->link->serial;
+    struct draft d = draft_make(w, "signal", NULL);
+    draft_key(&d, "id");
+    BUF_PUT_LIT(&d.b, SIGNAL_ID);
+    draft_string(&d, "room", w->room_names[room]);
+    draft_key(&d, "data");
+    truth_data(m, &d.b);
+    draft_send(w, c, &d);
 }
 
 void say_again(struct world *w, struct client *c, uint32_t message, bool with_key)

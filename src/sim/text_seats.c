@@ -25,10 +25,13 @@ void text_seat_left(struct world *w, struct client *c)
     c->terminal.room = NONE;
 }
 
-// The entry that the next line must be; its offset, 0 for a passing one. NULL: there is none yet.
-static const struct fact *next_entry(struct world *w, const struct text_seat *t, uint64_t *ret_offset)
+// The entry that the next line must be; its offset, 0 for a passing one. NULL: there is none yet. Signals are no lines, but
+// they count in a gap.
+static const struct fact *next_entry(struct world *w, struct text_seat *t, bool gap, uint64_t *ret_offset)
 {
     struct numbering *n = truth_numbering(w, t->room, t->epoch);
+    while (!gap && t->next > t->head && t->passed < n->passed_n && n->passed[t->passed].kind == FACT_SIGNAL)
+        t->passed++;
     bool passes = t->next > t->head && t->passed < n->passed_n && n->passed[t->passed].after < t->next;
     *ret_offset = passes ? 0 : t->next;
     if (passes)
@@ -62,7 +65,7 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
     t->lines++;
     if (t->loose)
         return;
-    const struct fact *f = next_entry(w, t, &offset);
+    const struct fact *f = next_entry(w, t, false, &offset);
     if (f == NULL)
         trace_fail(w, c, "ORDER: a terminal shows more lines of %s than there are entries", room);
     if (f->kind != kind || f->message != message || f->name_hash != name_hash)
@@ -81,8 +84,11 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     bool held = t->lines == 0; // while the room before was being left
     if (!held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap on a terminal that reads everything at once");
+    const struct numbering *all = truth_numbering(w, t->room, t->epoch);
+    if (t->passed < all->passed_n && all->passed[t->passed].kind == FACT_SIGNAL)
+        t->loose = true; // whether signals at the edge, which it does not show, are in the gap is not told
     for (; n > 0 && !t->loose; n--) {
-        if (next_entry(w, t, &offset) == NULL)
+        if (next_entry(w, t, true, &offset) == NULL)
             trace_fail(w, c, "LOSS: a terminal is said to have missed more of %s than there is",
                        w->room_names[t->room]);
         step(t, offset);
@@ -91,9 +97,9 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
 
 void text_seat_complete(struct world *w, struct client *c)
 {
-    const struct text_seat *t = &c->terminal;
+    struct text_seat *t = &c->terminal;
     uint64_t offset;
-    if (t->room != NONE && !t->loose && next_entry(w, t, &offset) != NULL)
+    if (t->room != NONE && !t->loose && next_entry(w, t, false, &offset) != NULL)
         trace_fail(w, c, "LOSS: a terminal has shown %s up to offset %llu, and there is more",
                    w->room_names[t->room], (unsigned long long)t->next - 1);
 }

@@ -201,6 +201,12 @@ void truth_observe(struct world *w, struct client *c, int room, int epoch, uint6
     f->name_hash = seen->name_hash;
 }
 
+bool truth_same_passing(const struct fact *a, const struct fact *b)
+{
+    return a->kind == b->kind && a->name_hash == b->name_hash && a->after == b->after &&
+           a->message == b->message;
+}
+
 void truth_observe_passing(struct world *w, struct client *c, int room, int epoch, uint32_t at,
                            const struct fact *seen)
 {
@@ -208,8 +214,7 @@ void truth_observe_passing(struct world *w, struct client *c, int room, int epoc
     if (at >= n->passed_n)
         trace_fail(w, c, "ORDER: something passed in %s that its home knows nothing of", w->room_names[room]);
     struct fact *f = &n->passed[at];
-    if (f->kind != seen->kind || f->name_hash != seen->name_hash || f->after != seen->after ||
-        f->message != seen->message)
+    if (!truth_same_passing(f, seen))
         trace_fail(w, c, "ORDER: the %u. that passed in %s is of kind %u behind offset %llu, not %u behind %llu",
                    at + 1, w->room_names[room], f->kind, (unsigned long long)f->after, seen->kind,
                    (unsigned long long)seen->after);

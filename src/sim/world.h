@@ -172,6 +172,7 @@ struct seat {
     uint64_t next;    // the next offset to come, own skipped entries aside
     uint32_t passed;  // the next passing entry to come
     uint32_t joined;  // and the first one
+    uint32_t slack;   // so many before `passed` may still come
     bool recovered;
     bool switched; // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
     bool gap_due;  // recovered:false in the same epoch: a gap must come first
@@ -189,6 +190,8 @@ struct text_seat {
     uint32_t lines;  // shown so far
     bool loose; // history was asked for: its lines look like live ones
 };
+
+#define SIGNAL_ID "\"signal\"" // of all signals, which are not answered but by errors
 
 enum ask_kind {
     SAID_HELLO,
@@ -409,6 +412,7 @@ void say_join(struct world *w, struct client *c, int room, int from, bool rememb
 void say_leave(struct world *w, struct client *c, int room);
 void say_message(struct world *w, struct client *c, int room);
 void say_again(struct world *w, struct client *c, uint32_t message, bool with_key);
+void say_signal(struct world *w, struct client *c, int room);
 void say_direct(struct world *w, struct client *c, uint32_t to);
 void say_members(struct world *w, struct client *c, int room);
 void say_history(struct world *w, struct client *c, int room);
@@ -449,6 +453,7 @@ void truth_observe(struct world *w, struct client *c, int room, int epoch, uint6
                    const struct fact *seen);
 void truth_observe_passing(struct world *w, struct client *c, int room, int epoch, uint32_t at,
                            const struct fact *seen);
+bool truth_same_passing(const struct fact *a, const struct fact *b);
 void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset);
 struct message *truth_message(struct world *w, uint32_t serial); // NULL: there is none
 struct message *truth_message_new(struct world *w, struct client *c, int room);

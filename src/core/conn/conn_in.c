@@ -275,7 +275,7 @@ bool conn_refuse(struct conns *cs, uint32_t index, str id, const struct problem 
     uint32_t retry_ms;
     if (c->asker.reader.out.bytes > cs->cx->settings->reply_bytes || !edge_may_reply(&c->asker))
         return false; // an error now would overtake a reply
-    if (!gate_rate(cs->edge, &c->asker, &retry_ms)) {
+    if (!gate_rate(cs->edge, &c->asker, CMD_NONE, &retry_ms)) {
         rate_refused(cs, index, id, retry_ms);
         gate_violation(cs->edge, index);
         return true;
@@ -305,7 +305,7 @@ bool conn_message(struct conns *cs, uint32_t index, str message)
     }
     if (!c->gated) {
         uint32_t retry_ms;
-        if (!gate_rate(cs->edge, &c->asker, &retry_ms)) {
+        if (!gate_rate(cs->edge, &c->asker, cmd.type, &retry_ms)) {
             if (!edge_may_reply(&c->asker))
                 return false; // an error now would overtake a reply
             rate_refused(cs, index, cmd.id, retry_ms);

@@ -40,7 +40,7 @@ struct asker {
     uint32_t room_wait_ms;  // low bits of the time before which it was told not to ask for a new room
     uint32_t address;       // print of the peer's, see struct peer
     uint32_t hello_ms;      // low bits of the time it said hello
-    struct bucket commands, rooms; // commands, and new rooms, that it may order now
+    struct bucket commands, signals, rooms; // commands, signals, and new rooms, that it may order now
     struct switching *switching;
 };
 

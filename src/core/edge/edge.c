@@ -106,7 +106,7 @@ static void fingerprint_key(struct edge *e, struct ask *a)
     a->key_print = siphash128(&e->cx->settings->hash_key, material, n);
 }
 
-// Asks about a room one is in: message, members, history, rename, resolve, leave.
+// Asks about a room one is in: message, signal, members, history, rename, resolve, leave.
 static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cmd, enum ask_type type,
                         bool exclusive)
 {
@@ -123,6 +123,8 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     }
     const struct outlet *o = outlet_at(e->fan, m->outlet);
     uint32_t dest = home_of(e->cx, o->hash);
+    if (type == ASK_SIGNAL && o->hold)
+        return true; // a room that has more to read than it can: it would come too late to be of use
     if (!edge_may_ask(e, c, dest) || (exclusive && c->pending != 0) ||
         (type == ASK_PUBLISH && pace_waits(&c->reader, o)))
         return false;
@@ -305,6 +307,8 @@ static bool carry_out(struct edge *e, uint32_t index, const struct command *cmd)
         return ask_in_room(e, index, cmd, ASK_PUBLISH, false);
     case CMD_DIRECT:
         return do_direct(e, index, cmd);
+    case CMD_SIGNAL:
+        return ask_in_room(e, index, cmd, ASK_SIGNAL, false);
     case CMD_MEMBERS:
         return ask_in_room(e, index, cmd, ASK_MEMBERS, true);
     case CMD_HISTORY:

@@ -2,7 +2,8 @@
 //
 // Two gates for what arrives on a connection, both filled by time passed and not by a timer.
 //
-// The rate gate is for commands: a token bucket in thousandths of a command. Lists cost what they return, which is known when
+// The rate gate is for commands: a token bucket in thousandths of a command, and another one for signals, of which there may be
+// many for each thing that is said. Lists cost what they return, which is known when
 // they are answered. A refusal is an error the client can act
 // on (retry_ms); only who keeps pushing regardless is closed.
 //
@@ -30,20 +31,21 @@ void gate_open(const struct edge *e, struct asker *c)
 {
     const struct rate commands = gate_commands_rate(e);
     c->commands = bucket_make(&commands, e->cx->now_ms);
+    c->signals = bucket_make(&e->cx->settings->signals, e->cx->now_ms);
     c->rooms = bucket_make(&e->cx->settings->rooms_connection, e->cx->now_ms);
 }
 
-bool gate_rate(const struct edge *e, struct asker *c, uint32_t *ret_retry_ms)
+bool gate_rate(const struct edge *e, struct asker *c, enum command_type type, uint32_t *ret_retry_ms)
 {
-    const struct rate rate = gate_commands_rate(e);
-    if (bucket_fill(&c->commands, &rate, e->cx->now_ms))
+    bool signal = type == CMD_SIGNAL;
+    const struct rate rate = signal ? e->cx->settings->signals : gate_commands_rate(e);
+    struct bucket *bucket = signal ? &c->signals : &c->commands;
+    if (bucket_fill(bucket, &rate, e->cx->now_ms))
         c->violations = 0;
-    uint32_t wait_ms = bucket_wait_ms(&c->commands, &rate);
-    if (wait_ms != 0) {
-        *ret_retry_ms = wait_ms;
+    *ret_retry_ms = bucket_wait_ms(bucket, &rate);
+    if (*ret_retry_ms != 0)
         return false;
-    }
-    bucket_take(&c->commands, &rate);
+    bucket_take(bucket, &rate);
     return true;
 }
 

@@ -12,8 +12,10 @@ struct edge;
 
 // Of a new connection: full buckets.
 void gate_open(const struct edge *e, struct asker *c);
-// The rate gate (token bucket, limits.commands_per_s): takes a token, or false and when there will be one.
-bool gate_rate(const struct edge *e, struct asker *c, uint32_t *ret_retry_ms) WARN_UNUSED;
+// The rate gate (token buckets, limits.commands_per_s and signals_per_s): takes a token for a command of that type, or false
+// and when there will be one.
+bool gate_rate(const struct edge *e, struct asker *c, enum command_type type,
+               uint32_t *ret_retry_ms) WARN_UNUSED;
 // A command has been answered with so many bytes: what it returned beyond a usual reply is charged, too, a command for each
 // GATE_REPLY_BYTES, so that a megabyte of history is not the price of a ping. Who has not so many tokens owes them.
 enum { GATE_REPLY_BYTES = 16 * 1024 };

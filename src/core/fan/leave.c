@@ -13,7 +13,9 @@ static void keep_run(struct fan *f, uint32_t conn, uint32_t outlet, struct segme
     while (reader_open(r) && from <= to) {
         uint64_t stop = skips_next(r, outlet, from, to);
         if (stop > from) {
-            fan_put_segment(f, conn, seg, segment_run(seg, from, stop - 1));
+            str run = segment_run(seg, from, stop - 1);
+            if (run.n != 0)
+                fan_put_segment(f, conn, seg, run);
             metric_add(&f->cx->metrics->deliveries, stop - from);
         }
         from = stop + 1;

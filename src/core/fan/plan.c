@@ -93,7 +93,8 @@ static bool plan_run(struct fan *f, struct outlet *o, struct cursor *cur, uint64
             i + 1 < chain->n && chain->segs[i + 1]->first <= to ? chain->segs[i + 1]->first - 1 : to;
         uint32_t start = segment_start(s, from);
         uint32_t bytes = segment_end(s, last) - start;
-        spans[(*n)++] = (struct span){s->data + start, bytes};
+        if (bytes != 0) // else the dialect has no words for any of them
+            spans[(*n)++] = (struct span){s->data + start, bytes};
         f->plan.items[f->plan.n++] = (struct plan_item){.cursor = cur,
                                                         .seg = chain->segs[i],
                                                         .from = from,
@@ -193,10 +194,10 @@ static bool settle_plan(struct fan *f, uint32_t index, size_t n)
     n -= own;
     uint64_t delivered = 0;
     size_t i = 0;
-    for (; i < f->plan.n && n > 0; i++) {
+    for (; i < f->plan.n && own == f->plan.own_bytes; i++) {
         const struct plan_item *it = &f->plan.items[i];
         if (n < it->bytes) {
-            if (settle_part(f, c, it, n, &delivered) != OK)
+            if (n != 0 && settle_part(f, c, it, n, &delivered) != OK)
                 fan_end(f, index, END_CUT);
             break;
         }

@@ -367,8 +367,9 @@ static void home_resolve(struct home *h, const struct ask *a)
         home_answer_no_memory(h, a, EFFECT_NONE);
 }
 
-void home_ask(struct home *h, const struct ask *a)
+void home_ask(struct home *h, struct ask **taken)
 {
+    struct ask *a = *taken;
     uint32_t room, member;
     switch (a->type) {
     case ASK_JOIN:
@@ -379,6 +380,10 @@ void home_ask(struct home *h, const struct ask *a)
         break;
     case ASK_PUBLISH:
         home_publish(h, a);
+        break;
+    case ASK_SIGNAL:
+        if (asked_member(h, a, &room, &member))
+            home_signal(h, taken, room);
         break;
     case ASK_MEMBERS:
         if (asked_member(h, a, &room, &member))

@@ -48,8 +48,8 @@ struct home {
 enum err home_init(struct home *h, struct context *cx, struct mailroom *mail) WARN_UNUSED;
 void home_deinit(struct home *h); // a zeroed one is fine
 
-// --- mail. The ask and its strings are borrowed.
-void home_ask(struct home *h, const struct ask *a);
+// --- mail. *a is NULL afterwards where the ask is kept, to be answered later; else it stays the caller's.
+void home_ask(struct home *h, struct ask **a);
 void home_unregister(struct home *h, const struct register_mail *m);
 void home_on_crowded(struct home *h, const struct pace_mail *m);
 void home_on_creator(struct home *h, const struct creator_mail *m);
@@ -86,6 +86,10 @@ void home_charge_address(struct home *h, const struct ask *a);
 // A charged join has made no room. A room that was made by `creator` (0: nobody known) is gone.
 void home_refund(struct home *h, const struct ask *a);
 void home_room_given_up(struct home *h, uint64_t creator);
+// Signals (home_signal.c): the ask waits for the end of the turn; then it gets its place and is answered.
+void home_signal(struct home *h, struct ask **a, uint32_t room);
+void home_signals_place(struct home *h, uint32_t room);
+void home_signals_drop(struct home *h, struct room *r);
 // Lists (home_lists.c).
 void home_members(struct home *h, const struct ask *a, uint32_t room);
 void home_history(struct home *h, const struct ask *a, uint32_t room);

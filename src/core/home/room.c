@@ -93,6 +93,7 @@ static void room_free(struct home *h, uint32_t index)
     heap_remove(&h->room_timers, index);
     heap_fit(&h->room_timers);
     members_free(h, r);
+    home_signals_drop(h, r);
     once_group_drop(&h->said, &r->keys);
     log_deinit(&r->log);
     live_deinit(&r->live);
@@ -190,11 +191,17 @@ enum err room_place(struct home *h, uint32_t index, struct entry *e)
     if (!passing)
         room_timer(h, index, cx->now_ms + cx->settings->log_age_ms + AGE_SLACK_MS);
     home_witness(h, r, e, NULL);
-    if (!r->dirty) {
-        r->dirty = true;
-        index_list_push(&h->rooms_dirty, index);
-    }
+    room_mark_dirty(h, index);
     return OK;
+}
+
+void room_mark_dirty(struct home *h, uint32_t index)
+{
+    struct room *r = room_at(h, index);
+    if (r->dirty)
+        return;
+    r->dirty = true;
+    index_list_push(&h->rooms_dirty, index);
 }
 
 // --- announcing
@@ -250,6 +257,7 @@ void home_announce(struct home *h)
     for (uint32_t i = 0; i < h->rooms_dirty.n; i++) {
         uint32_t index = h->rooms_dirty.v[i];
         struct room *r = room_at(h, index);
+        home_signals_place(h, index);
         for (uint32_t shard = 0; shard < h->cx->shard_count; shard++)
             room_announce_to(h, index, shard);
         r->dirty = false;

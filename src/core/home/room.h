@@ -87,6 +87,7 @@ struct room {
     uint32_t sessions;
     struct feed *feeds;     // one per shard
     uint32_t crowded;       // feeds that are; while there are any, publishes wait (fan/pace.h)
+    struct mail *signals;   // asks of this turn, one of a connection at most, oldest first (home_signal.c)
     struct once_group keys; // of its members, and of those who were
     uint64_t creator;       // keyed hash of the address it was made from (home/creator.h); 0 = unknown
     uint64_t empty_ms;      // since when there is no member; UINT64_MAX while there are some
@@ -109,6 +110,8 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
 void room_remove(struct home *h, uint32_t index);
 // Gives the entry its place, and a record its offset, and marks the room for announcement. ERR_NOMEM.
 enum err room_place(struct home *h, uint32_t index, struct entry *e) WARN_UNUSED;
+// To be announced at the end of the turn.
+void room_mark_dirty(struct home *h, uint32_t index);
 // Corrects the gauge plenum_log_bytes after something that grew or shrank a log.
 void room_log_moved(struct home *h, size_t before, size_t after);
 // Tells a shard about entries that it has not heard of yet.

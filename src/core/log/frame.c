@@ -23,7 +23,10 @@ bool frame_entry(enum dialect_id d, const struct entry *e, int32_t utc_offset_s,
     if (!buf_ok(scratch))
         return false;
     ret->n = scratch->n - ret->from;
-    frame_parts_make(dialect->framing, ret->n, &ret->parts);
+    if (ret->n == 0)
+        ret->parts = (struct frame_parts){.end = STR_NONE};
+    else
+        frame_parts_make(dialect->framing, ret->n, &ret->parts);
     return true;
 }
 

@@ -17,7 +17,8 @@ struct frame_parts {
 };
 void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts *ret);
 
-// An entry encoded into a scratch buffer, at n bytes from `from`, and its frame.
+// An entry encoded into a scratch buffer, at n bytes from `from`, and its frame. One that a dialect has no words for is nothing
+// at all: no bytes and no frame.
 struct framed {
     size_t from, n;
     struct frame_parts parts;

@@ -40,6 +40,7 @@ enum ask_type {
     ASK_JOIN,
     ASK_LEAVE,
     ASK_PUBLISH,
+    ASK_SIGNAL,
     ASK_MEMBERS,
     ASK_HISTORY,
     ASK_RENAME,

@@ -69,6 +69,13 @@ uint32_t shard_connections(const struct shard *sh) { return sh->conns.pool.count
 
 // --- mail
 
+static void on_ask(struct shard *sh, struct ask *a)
+{
+    where_command((uint8_t)a->cmd.type);
+    home_ask(&sh->home, &a);
+    mail_discard(sh->cx.mem, a != NULL ? &a->mail : NULL);
+}
+
 static void on_answer(struct shard *sh, struct answer *a)
 {
     uint32_t conn = a->conn.ref.index;
@@ -82,9 +89,8 @@ static void on_mail(struct shard *sh, struct mail *m)
     void *p = m;
     switch ((enum mail_kind)m->kind) {
     case MAIL_ASK:
-        where_command((uint8_t)((const struct ask *)p)->cmd.type);
-        home_ask(&sh->home, p);
-        break;
+        on_ask(sh, p);
+        return;
     case MAIL_UNREGISTER:
         home_unregister(&sh->home, p);
         break;

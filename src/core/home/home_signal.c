@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Signals: passing words of members, such as that somebody is typing or where a cursor is. Only the last one counts, so a
+// connection has one at most in a room that is not yet on its way: a newer one takes its place. They get their places when
+// the turn ends, behind what was said in it.
+//
+// There is no ack; the ask is answered all the same, when it has its place (which its sender is not to get) or has been
+// overtaken.
+#include "core/home/home.h"
+
+static struct ask *ask_of(struct mail *m) { return (struct ask *)(void *)m; }
+
+static void over(struct home *h, struct ask *a)
+{
+    struct answer ans = {.effect = EFFECT_NONE};
+    home_answer_event(h, a, &ans, NULL);
+    mail_discard(h->cx->mem, &a->mail);
+}
+
+static bool same_conn(const struct ask *a, const struct ask *b)
+{
+    return a->conn.shard == b->conn.shard && a->conn.ref.index == b->conn.ref.index &&
+           a->conn.ref.gen == b->conn.ref.gen;
+}
+
+void home_signal(struct home *h, struct ask **taken, uint32_t room)
+{
+    struct ask *a = *taken;
+    struct mail **at = &room_at(h, room)->signals;
+    *taken = NULL;
+    while (*at != NULL) {
+        struct mail *m = *at;
+        if (same_conn(ask_of(m), a)) {
+            *at = m->next;
+            over(h, ask_of(m));
+        } else {
+            at = &m->next;
+        }
+    }
+    a->mail.next = NULL;
+    *at = &a->mail;
+    room_mark_dirty(h, room);
+}
+
+// One that finds no memory is lost, as the next one will say more.
+static void signal_place(struct home *h, uint32_t room, struct ask *a)
+{
+    struct entry e = {
+        .type = ENTRY_SIGNAL, .user = a->user, .session = a->session, .name = a->name, .data = a->cmd.data};
+    bool here = member_find(h, room_at(h, room), a->user) != MAP_NONE;
+    if (!here || room_place(h, room, &e) != OK) {
+        over(h, a);
+        return;
+    }
+    struct answer ans = {
+        .effect = EFFECT_PUBLISHED, .skip = true, .outlet = a->outlet, .place = room_at(h, room)->live.place};
+    home_answer_event(h, a, &ans, NULL);
+    mail_discard(h->cx->mem, &a->mail);
+}
+
+void home_signals_place(struct home *h, uint32_t room)
+{
+    struct mail *m;
+    while ((m = room_at(h, room)->signals) != NULL) {
+        room_at(h, room)->signals = m->next;
+        signal_place(h, room, ask_of(m));
+    }
+}
+
+void home_signals_drop(struct home *h, struct room *r)
+{
+    struct mail *m;
+    while ((m = r->signals) != NULL) {
+        r->signals = m->next;
+        over(h, ask_of(m));
+    }
+}
