@@ -56,7 +56,7 @@ enum config_kind {
     X(limits, "What one peer, or all of them, may ask for. /metrics counts what is refused, by limit, and what is closed, by reason; who is only made to wait (reply_bytes, turn_bytes) is not counted.") \
     X(rooms, "Rooms and their members.") \
     X(text, "Terminals: the line protocol over TCP and on /echo.") \
-    X(log, "The log of entries that every room keeps: history, resuming and slow readers live on it. Whatever limit is reached first trims the tail.") \
+    X(log, "The log that every room keeps of what was said: history and resuming live on it. Who comes and goes is not in it. Whatever limit is reached first trims the tail.") \
     X(heartbeat, "Pings that find peers who are gone without a goodbye.") \
     X(drain, "Leaving in good order after SIGTERM or SIGINT.") \
     X(origin, "Which web pages may connect.") \
@@ -131,7 +131,7 @@ enum config_kind {
     X(rooms, member_grace_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "30", "s", \
       "How long a member without a connection stays, shown as not connected.") \
     X(rooms, presence_exact_max, UINT, LIVE, 0, 1 << 24, "", "200", "users", \
-      "Up to so many members every join and leave is an entry; above it the room sends counts, once a second at most.") \
+      "Up to so many members every join and leave is told; above it the room sends counts, once a second at most.") \
     X(rooms, idempotency_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "300", "s", \
       "How long the `key` of a message is remembered, so that sending it again delivers nothing twice.") \
     X(rooms, idempotency_keys, UINT, LIVE, 0, 1 << 20, "", "1024", "keys", \
@@ -147,11 +147,11 @@ enum config_kind {
     X(text, show_address, BOOL, LIVE, 0, 0, "", "false", "", \
       "Calls a terminal user without a name by IP address and port, for everyone in the room to read and for its history to keep. Without it that is so for users of this machine only, and others are called something like amber-otter-417.") \
     X(log, entries, UINT, LIVE, 1, 1 << 20, "", "1000", "entries", \
-      "Entries kept per room.") \
+      "Messages kept per room.") \
     X(log, bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \
-      "Bytes kept per room, in all dialects together.") \
+      "Bytes kept per room. Frames made of them for readers are not counted.") \
     X(log, age_s, UINT, LIVE, 1, CONFIG_DAYS_30_S, "", "3600", "s", \
-      "How long an entry is kept, whatever the wall clock is set to meanwhile.") \
+      "How long a message is kept, whatever the wall clock is set to meanwhile.") \
     X(heartbeat, interval_s, UINT, LIVE, 1, 3600, "", "30", "s", \
       "Time between pings to a connection. Keep it below the idle timeout of proxies on the way, often 60.") \
     X(heartbeat, min_s, UINT, LIVE, 1, 3600, "", "10", "s", \

@@ -246,8 +246,10 @@ export class Native {
   leave(room) { return this.ask({ type: 'leave', room }); }
   say(room, data, options = {}) { return this.ask({ type: 'message', room, data, ...options }); }
 
-  /** Entries of a room as they came (not what `history` replies carry). */
+  /** Records of a room as they came (not what `history` replies carry). */
   entries(room) { return this.heard.filter((m) => m.room === room && m.offset !== undefined && m.id === undefined && m.type !== 'joined'); }
+  /** What passed in it. */
+  passing(room) { return this.heard.filter((m) => m.room === room && m.after !== undefined); }
   messages(room) { return this.heard.filter((m) => m.type === 'message' && m.room === room); }
   data(room) { return this.messages(room).map((m) => m.data); }
   of(type) { return this.heard.filter((m) => m.type === type); }

@@ -20,7 +20,7 @@ static bool take(struct client *c, uint32_t *ret_retry_ms)
 {
     struct net *n = c->net;
     shard_turn_begin(n->sh[0], n->now_ms, n->wall_ms, 0);
-    return gate_rate(&n->sh[0]->edge, client_asker(c), ret_retry_ms);
+    return gate_rate(&n->sh[0]->edge, client_asker(c), CMD_NONE, ret_retry_ms);
 }
 
 static void the_bucket_fills_with_time(void **state)

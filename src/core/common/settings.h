@@ -50,7 +50,7 @@ struct settings {
     uint32_t room_members_max;      // users in one room
     uint32_t room_grace_ms;         // an empty room in which something was said is kept so long
     uint32_t member_grace_ms;       // a member without a session is kept (connected:false) so long
-    uint32_t presence_exact_max;    // members up to which joins and leaves are entries
+    uint32_t presence_exact_max;    // members up to which joins and leaves are told one by one
     uint32_t idempotency_ms;        // a `key` is remembered so long
     uint32_t idempotency_keys;  // and at most so many of one user in one room, and in directs to one shard
     uint32_t flush_interval_ms; // 0..10: wait so long to put more entries into one write
@@ -61,7 +61,7 @@ struct settings {
 
     // log.*
     uint32_t log_entries;
-    uint32_t log_bytes; // all tracks of one room together
+    uint32_t log_bytes; // of one room
     uint32_t log_age_ms;
 
     // heartbeat.*
