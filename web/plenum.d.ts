@@ -121,7 +121,8 @@ export interface RoomMessage {
 export interface MemberEvent {
   type: 'member:joined' | 'member:left' | 'member:changed';
   room: string;
-  offset?: number;
+  /** The offset that it came behind. */
+  after: number;
   time: number;
   member: Member;
   /** After a rename: by which name he was known. */
@@ -131,8 +132,17 @@ export interface MemberEvent {
 export interface MembersCount {
   type: 'members:count';
   room: string;
-  offset?: number;
+  after: number;
   count: number;
+}
+
+/** A passing word of a member: typing, a cursor. */
+export interface Signal {
+  type: 'signal';
+  room: string;
+  after: number;
+  from: Author;
+  data: unknown;
 }
 
 export interface Direct {
@@ -147,17 +157,20 @@ export interface Drain {
   reconnect_ms: number;
 }
 
-/** These offsets will not come. */
+/** These offsets will not come, and so many passing things will not; after those, ask for the members anew. */
 export interface Gap {
   type: 'gap';
   room: string;
-  from: number;
-  to: number;
+  /** Absent, both, where nothing was said that is missing. */
+  from?: number;
+  to?: number;
+  passing?: number;
   /** `missing` is the module's own finding: it saw a hole. */
   reason: 'slow' | 'trimmed' | 'missing';
 }
 
-export type Entry = RoomMessage | MemberEvent | MembersCount;
+/** What a history holds. */
+export type Entry = RoomMessage;
 
 export interface MembersPage {
   type: 'members';
@@ -224,6 +237,7 @@ export interface RoomEvents {
   'member:left': MemberEvent;
   'member:changed': MemberEvent;
   'members:count': MembersCount;
+  'signal': Signal;
   'state:updated': Message;
   'gap': Gap;
   'reset': Reset;
@@ -313,6 +327,8 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   join(options?: JoinOptions): Promise<Joined>;
   leave(): Promise<Left>;
   publish(data: Sendable, options?: PublishOptions): Promise<Ack>;
+  /** True if it was sent. */
+  signal(data: Sendable): boolean;
   members(options?: { limit?: number; after?: string }): Promise<MembersPage>;
   history(options?: { before?: number; since?: Position; limit?: number }): Promise<HistoryPage>;
 }
@@ -338,6 +354,7 @@ export class Plenum extends Emitter<ClientEvents> {
   leave(room: string): Promise<Left>;
   switch(from: string, to: string, options?: JoinOptions): Promise<Joined>;
   publish(room: string, data: Sendable, options?: PublishOptions): Promise<Ack>;
+  signal(room: string, data: Sendable): boolean;
   direct(user: string, data: Sendable, options?: { key?: string }): Promise<DirectAck>;
 
   members(room: string, options?: { limit?: number; after?: string }): Promise<MembersPage>;

@@ -192,6 +192,7 @@ export class PlenumRoom extends Emitter {
   join(options) { return this.#client.join(this.name, options); }
   leave() { return this.#client.leave(this.name); }
   publish(data, options) { return this.#client.publish(this.name, data, options); }
+  signal(data) { return this.#client.signal(this.name, data); }
   members(options) { return this.#client.members(this.name, options); }
   history(options) { return this.#client.history(this.name, options); }
 
@@ -923,6 +924,18 @@ export class Plenum extends Emitter {
     const handle = this.room(room);
     if (!handle.wanted) return Promise.reject(new PlenumError('not_member', `Join ${room} before publishing to it.`));
     return this.#enqueue({ room, data, ...options });
+  }
+
+  /** Tells those who are in the room now, and nobody later: typing, a cursor. Kept nowhere, never repeated, not
+   *  acknowledged; of several in quick succession the last one counts. Returns whether it was sent: without a
+   *  connection, or outside of the room, there is nobody to tell. */
+  signal(room, data) {
+    const wrong = textError('signal', { room });
+    if (wrong) throw wrong;
+    if (jsonOf(data) === undefined) throw new PlenumError('bad_argument', 'signal: there is no JSON for what is in it');
+    if (this.state !== 'open' || this.room(room).state !== 'in') return false;
+    this.#send({ type: 'signal', room, data });
+    return true;
   }
 
   /** Sends any JSON value to all sessions of a user. The ack's `delivered` says how many there were. */

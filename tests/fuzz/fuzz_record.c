@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Bytes from elsewhere that are said to be a record: refused, or an entry that is the same bytes again, and whose parts lie
+// within them.
+#include "core/log/record.h"
+#include "unit/wire_support.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void *fuzz_alloc(void *ctx, size_t n)
+{
+    (void)ctx;
+    return malloc(n);
+}
+static void *fuzz_realloc(void *ctx, void *p, size_t old, size_t n)
+{
+    (void)ctx;
+    (void)old;
+    return realloc(p, n);
+}
+static void fuzz_free(void *ctx, void *p, size_t n)
+{
+    (void)ctx;
+    (void)n;
+    free(p);
+}
+
+static bool within(str part, const uint8_t *data, size_t n)
+{
+    const uint8_t *p = (const uint8_t *)part.p;
+    return part.n == 0 || (p >= data && part.n <= n && p + part.n <= data + n);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct entry e;
+    struct mem mem;
+    struct buf again;
+    str bytes = str_make((const char *)data, n);
+    enum record_verdict v = record_decode(bytes, &e);
+    MUST(record_verdict_text(v)[0] != '\0');
+    if (v != RECORD_OK) {
+        MUST(v != RECORD_NEWER || data[0] > RECORD_VERSION);
+        return 0;
+    }
+    MUST(within(e.user, data, n) && within(e.session, data, n) && within(e.name, data, n) &&
+         within(e.data, data, n));
+    MUST(record_type(bytes) == e.type && record_time(bytes) == e.time_ms);
+    mem_init(&mem, (struct mem_backend){fuzz_alloc, fuzz_realloc, fuzz_free, NULL}, 0);
+    buf_init(&again, &mem, 0);
+    record_encode(&again, &e);
+    MUST(buf_ok(&again) && str_eq(buf_str(&again), bytes));
+    buf_deinit(&again);
+    return 0;
+}
