@@ -148,10 +148,7 @@ struct start ledger_start(struct world *w, struct client *c, int room)
 }
 
 // Octets of a record, at the very most.
-static uint64_t entry_bytes_worst(const struct world *w)
-{
-    return (uint64_t)w->plan.data_max + 1000;
-}
+static uint64_t entry_bytes_worst(const struct world *w) { return (uint64_t)w->plan.data_max + 1000; }
 
 enum {
     AGE_EARLY_MS = 200, // what a log may be wrong about an age (core/log/log.h), and more
@@ -234,8 +231,7 @@ void ledger_check_members(struct world *w, struct client *c, int room, int epoch
         if (here)
             at++;
         else if (must)
-            trace_fail(w, c,
-                       "PRESENCE: a member of %s, the %u. that passed, is not in its place in the list",
+            trace_fail(w, c, "PRESENCE: a member of %s, the %u. that passed, is not in its place in the list",
                        w->room_names[room], p->joined);
     }
     if (at < rows_n)
@@ -253,7 +249,8 @@ void ledger_check_name(struct world *w, struct client *c, int room, int epoch)
                    w->room_names[room]);
 }
 
-void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint32_t passed, uint64_t count)
+void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint32_t passed,
+                        uint64_t count)
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
     uint64_t real = 0;

@@ -222,8 +222,8 @@ static void passed_in_gap(struct world *w, struct client *c, int room, uint64_t 
     if (from <= to)
         passed_before(w, c, room, from - 1);
     skip_own_signals(w, c, s, n);
-    for (uint32_t at = s->passed; at > s->joined && own_silent(c, truth_message(w, n->passed[at - 1].message));
-         at--)
+    for (uint32_t at = s->passed;
+         at > s->joined && own_silent(c, truth_message(w, n->passed[at - 1].message)); at--)
         s->slack++;
     if (s->slack != 0 && passing > n->passed_n - s->passed)
         passing = n->passed_n - s->passed;
@@ -320,8 +320,7 @@ static void check_passing_late(struct world *w, struct client *c, int room)
     struct seat *s = &c->seats[room];
     const struct numbering *n = truth_numbering(w, room, s->epoch);
     skip_own_signals(w, c, s, n);
-    if (s->passed < n->passed_n &&
-        n->passed[s->passed].first_ms + client_patience_ms(w) < w->now_ms)
+    if (s->passed < n->passed_n && n->passed[s->passed].first_ms + client_patience_ms(w) < w->now_ms)
         trace_fail(w, c, "SLOW: what passed in %s at %llu ms has not come to a healthy connection",
                    room_of(w, room), (unsigned long long)n->passed[s->passed].first_ms);
 }

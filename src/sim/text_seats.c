@@ -69,8 +69,10 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
     if (f == NULL)
         trace_fail(w, c, "ORDER: a terminal shows more lines of %s than there are entries", room);
     if (f->kind != kind || f->message != message || f->name_hash != name_hash)
-        trace_fail(w, c, "ORDER: a terminal shows a line of kind %u, m%ux; next in %s was kind %u, m%ux, offset %llu",
-                   kind, message, room, f->kind, f->message, (unsigned long long)offset);
+        trace_fail(
+            w, c,
+            "ORDER: a terminal shows a line of kind %u, m%ux; next in %s was kind %u, m%ux, offset %llu",
+            kind, message, room, f->kind, f->message, (unsigned long long)offset);
     step(t, offset);
 }
 

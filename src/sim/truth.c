@@ -215,11 +215,12 @@ void truth_observe_passing(struct world *w, struct client *c, int room, int epoc
         trace_fail(w, c, "ORDER: something passed in %s that its home knows nothing of", w->room_names[room]);
     struct fact *f = &n->passed[at];
     if (!truth_same_passing(f, seen))
-        trace_fail(w, c, "ORDER: the %u. that passed in %s is of kind %u behind offset %llu, not %u behind %llu",
+        trace_fail(w, c,
+                   "ORDER: the %u. that passed in %s is of kind %u behind offset %llu, not %u behind %llu",
                    at + 1, w->room_names[room], f->kind, (unsigned long long)f->after, seen->kind,
                    (unsigned long long)seen->after);
     if (f->hash != 0 && f->hash != seen->hash)
-        trace_fail(w, c, "ORDER: the %u. that passed in %s has another content than somebody else saw", at + 1,
-                   w->room_names[room]);
+        trace_fail(w, c, "ORDER: the %u. that passed in %s has another content than somebody else saw",
+                   at + 1, w->room_names[room]);
     f->hash = seen->hash;
 }

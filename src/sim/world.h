@@ -87,9 +87,9 @@ struct link {
     uint64_t vanished_ms, gone_ms;
     // The server's side.
     bool paused, blocked, eof_told, broken_told, server_shut, server_closed, server_aborted;
-    uint64_t held_turn; // in which its channel took what it has not sent yet (io/channel.h)
-    uint64_t unread_ms; // heard of last: when the server was last given bytes
-    uint32_t gen;       // of core's connection
+    uint64_t held_turn;   // in which its channel took what it has not sent yet (io/channel.h)
+    uint64_t unread_ms;   // heard of last: when the server was last given bytes
+    uint32_t gen;         // of core's connection
     struct start *starts; // joins that a home has carried out, and that its client has not been told of
     uint32_t starts_from, starts_n, starts_cap;
 };
@@ -116,9 +116,9 @@ struct person {
 };
 struct numbering { // one epoch of a room
     char epoch[EPOCH_MAX];
-    struct fact *facts; // records, by offset
-    uint32_t n, cap;    // facts[1..n-1]
-    uint64_t head;      // highest offset that is known to exist
+    struct fact *facts;  // records, by offset
+    uint32_t n, cap;     // facts[1..n-1]
+    uint64_t head;       // highest offset that is known to exist
     struct fact *passed; // passing entries in order, from 0
     uint32_t passed_n, passed_cap;
     // Of the home's log (ledger.c).
@@ -168,11 +168,11 @@ struct offsets {
 struct seat {
     bool on;
     int epoch;
-    uint64_t head;    // at the join
-    uint64_t next;    // the next offset to come, own skipped entries aside
-    uint32_t passed;  // the next passing entry to come
-    uint32_t joined;  // and the first one
-    uint32_t slack;   // so many before `passed` may still come
+    uint64_t head;   // at the join
+    uint64_t next;   // the next offset to come, own skipped entries aside
+    uint32_t passed; // the next passing entry to come
+    uint32_t joined; // and the first one
+    uint32_t slack;  // so many before `passed` may still come
     bool recovered;
     bool switched; // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
     bool gap_due;  // recovered:false in the same epoch: a gap must come first
@@ -188,7 +188,7 @@ struct text_seat {
     uint64_t next;   // the next offset to come
     uint32_t passed; // the next passing entry to come
     uint32_t lines;  // shown so far
-    bool loose; // history was asked for: its lines look like live ones
+    bool loose;      // history was asked for: its lines look like live ones
 };
 
 #define SIGNAL_ID "\"signal\"" // of all signals, which are not answered but by errors
@@ -473,15 +473,17 @@ struct member_row {
     uint64_t user_hash, name_hash;
     bool connected;
 };
-void ledger_witness(struct world *w, const struct sighting *s); // while it happens
-void ledger_read(struct world *w, const struct node *n);        // after its turn
+void ledger_witness(struct world *w, const struct sighting *s);         // while it happens
+void ledger_read(struct world *w, const struct node *n);                // after its turn
 struct start ledger_start(struct world *w, struct client *c, int room); // of the join that it is told of now
 // The list is as of a moment between from and to passing entries; more: it is the first page of several.
 void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint32_t from, uint32_t to,
                           const struct member_row *rows, uint32_t rows_n, bool more);
 void ledger_check_name(struct world *w, struct client *c, int room, int epoch);
-void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint32_t passed, uint64_t count);
-uint32_t ledger_left(struct world *w, int room, int epoch, str user); // its last leave, as of people; 0 = none
+void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint32_t passed,
+                        uint64_t count);
+uint32_t ledger_left(struct world *w, int room, int epoch,
+                     str user); // its last leave, as of people; 0 = none
 // seats.c
 void seat_joined(struct world *w, struct client *c, const struct asked *a, int room, int epoch, uint64_t head,
                  bool has_recovered, bool recovered);

@@ -71,8 +71,7 @@ static struct entry *invent(struct fixture *f, size_t data_n, uint64_t time_ms)
 static void add_at(struct fixture *f, size_t data_n, uint64_t wall_ms, uint64_t now_ms)
 {
     uint64_t o = f->log.head + 1;
-    assert_int_equal(
-        place_entry(&f->log, &f->live, invent(f, data_n, wall_ms), now_ms, 0, &f->scratch), OK);
+    assert_int_equal(place_entry(&f->log, &f->live, invent(f, data_n, wall_ms), now_ms, 0, &f->scratch), OK);
     assert_int_equal(f->all[o].offset, o);
     assert_int_equal(f->log.head, o);
 }
@@ -154,7 +153,7 @@ static void what_was_said_is_replayed_in_any_dialect(void **state)
         add(f, prng_below(&f->dice, 100), 1000 + (uint64_t)i);
     replays(f, DIALECT_JSON, 291);
     assert_int_equal(f->replay.frames[DIALECT_JSON].segs[0]->first, 288); // from a step on
-    replays(f, DIALECT_JSON, 100);                                       // and the hole before it is filled
+    replays(f, DIALECT_JSON, 100);                                        // and the hole before it is filled
     replays(f, DIALECT_TEXT_LINE, 1);
     for (int i = 0; i < 300; i++)
         add(f, i % 50 == 0 ? 100000 : 30, 2000); // beyond a whole segment too

@@ -339,14 +339,10 @@ static void signals_have_a_rate_of_their_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(guests_push_nothing_out),
-        cmocka_unit_test(all_come_back_to_everything),
-        cmocka_unit_test(it_has_one_place_for_all),
-        cmocka_unit_test(a_gap_of_what_passed_is_told),
-        cmocka_unit_test(a_quiet_room_holds_no_frames),
-        cmocka_unit_test(a_signal_is_heard_and_forgotten),
-        cmocka_unit_test(the_last_signal_counts),
-        cmocka_unit_test(signals_have_a_rate_of_their_own),
+        cmocka_unit_test(guests_push_nothing_out),      cmocka_unit_test(all_come_back_to_everything),
+        cmocka_unit_test(it_has_one_place_for_all),     cmocka_unit_test(a_gap_of_what_passed_is_told),
+        cmocka_unit_test(a_quiet_room_holds_no_frames), cmocka_unit_test(a_signal_is_heard_and_forgotten),
+        cmocka_unit_test(the_last_signal_counts),       cmocka_unit_test(signals_have_a_rate_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

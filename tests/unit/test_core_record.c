@@ -68,7 +68,8 @@ static void what_goes_in_comes_out(void **state)
         assert_str_eq(back.session, e.session);
         assert_str_eq(back.name, e.name);
         assert_str_eq(back.data, e.data);
-        assert_true(e.data.n == 0 || back.data.p + back.data.n == bytes.p + bytes.n); // borrows, to the last byte
+        assert_true(e.data.n == 0 ||
+                    back.data.p + back.data.n == bytes.p + bytes.n); // borrows, to the last byte
     }
     fixture_deinit(&f);
 }
@@ -113,9 +114,9 @@ static void what_is_no_record_is_refused(void **state)
         uint8_t value;
         enum record_verdict verdict;
     } cases[] = {
-        {0, 0, RECORD_BROKEN},   {0, 2, RECORD_NEWER},    {0, 255, RECORD_NEWER}, {1, 0, RECORD_TYPE},
-        {1, 2, RECORD_TYPE},     {1, 128, RECORD_TYPE},   {2, 2, RECORD_BROKEN},  {2, 65, RECORD_BROKEN},
-        {3, 23, RECORD_BROKEN},  {4, 65, RECORD_BROKEN},  {5, 1, RECORD_BROKEN},  {6, 1, RECORD_BROKEN},
+        {0, 0, RECORD_BROKEN},   {0, 2, RECORD_NEWER},    {0, 255, RECORD_NEWER},   {1, 0, RECORD_TYPE},
+        {1, 2, RECORD_TYPE},     {1, 128, RECORD_TYPE},   {2, 2, RECORD_BROKEN},    {2, 65, RECORD_BROKEN},
+        {3, 23, RECORD_BROKEN},  {4, 65, RECORD_BROKEN},  {5, 1, RECORD_BROKEN},    {6, 1, RECORD_BROKEN},
         {7, 255, RECORD_BROKEN}, {8, 255, RECORD_BROKEN}, {11, 255, RECORD_BROKEN},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -129,10 +130,7 @@ static void what_is_no_record_is_refused(void **state)
     fixture_deinit(&f);
 }
 
-static void encode_passing(void *arg)
-{
-    record_encode(arg, &(struct entry){.type = ENTRY_MEMBER_JOINED});
-}
+static void encode_passing(void *arg) { record_encode(arg, &(struct entry){.type = ENTRY_MEMBER_JOINED}); }
 
 static void who_comes_and_goes_is_no_record(void **state)
 {

@@ -192,8 +192,8 @@ static void test_direct_and_gap(void **state)
     struct event gap = {.type = EV_GAP, .room = STR("r"), .gap_from = 5, .gap_to = 16, .reason = "trimmed"};
     check_event(&gap, "{\"type\":\"gap\",\"room\":\"r\",\"from\":5,\"to\":16,\"reason\":\"trimmed\"}");
     gap.gap_passing = 3;
-    check_event(&gap,
-                "{\"type\":\"gap\",\"room\":\"r\",\"from\":5,\"to\":16,\"passing\":3,\"reason\":\"trimmed\"}");
+    check_event(
+        &gap, "{\"type\":\"gap\",\"room\":\"r\",\"from\":5,\"to\":16,\"passing\":3,\"reason\":\"trimmed\"}");
     gap.gap_to = 4; // nothing that was said
     check_event(&gap, "{\"type\":\"gap\",\"room\":\"r\",\"passing\":3,\"reason\":\"trimmed\"}");
 }

@@ -62,7 +62,6 @@ struct cursor {
     uint64_t next; // place of the next entry to write
 };
 
-
 struct outlet {
     uint64_t hash;   // of the name; home = hash mod shards
     struct ref room; // at home, once joined

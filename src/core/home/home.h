@@ -77,7 +77,8 @@ static inline struct once_limits home_once_limits(const struct home *h)
 }
 
 // Tells the driver's checkers, where there are any, what has just happened (common/driver.h).
-void home_witness(const struct home *h, const struct room *r, const struct entry *e, const struct conn_ref *joined);
+void home_witness(const struct home *h, const struct room *r, const struct entry *e,
+                  const struct conn_ref *joined);
 // Makes the room that a join names; false (and answered) where there may not be one more.
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
 // The ask on its way to those who pay for a room (home_create.c).

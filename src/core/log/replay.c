@@ -30,7 +30,8 @@ static uint64_t hole_end(const struct chain *c, uint64_t offset, uint64_t head)
 }
 
 // A segment for so many entries from `offset` on, of which the first takes n bytes.
-static struct segment *segment_for(struct chain *c, struct mem *m, uint64_t offset, uint64_t entries, size_t n)
+static struct segment *segment_for(struct chain *c, struct mem *m, uint64_t offset, uint64_t entries,
+                                   size_t n)
 {
     size_t cap = segment_cost(n);
     if (entries < SEGMENT_BYTES_MAX / cap)

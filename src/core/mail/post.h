@@ -94,10 +94,11 @@ struct answer {
     struct mail mail;
     struct conn_ref conn;
     enum effect effect;
-    bool reply_lost;         // memory was out for the payload, or what follows it: the connection cannot go on without
-    bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
-    bool created;            // EFFECT_JOINED: the room was made for it
-    bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
+    bool
+        reply_lost; // memory was out for the payload, or what follows it: the connection cannot go on without
+    bool resumed;   // EFFECT_REGISTERED: an earlier session goes on
+    bool created;   // EFFECT_JOINED: the room was made for it
+    bool skip;      // EFFECT_PUBLISHED: the sender does not want its own entry back
     uint8_t dialect;         // the asker's
     uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
@@ -126,7 +127,7 @@ struct advance {
     uint64_t head;     // place of the newest entry
     uint64_t offset;   // of the newest record
     uint64_t since_ns; // when the turn began in which the oldest of them was appended
-    bool rest;         // nothing new: nothing has happened for a while, what everyone has read need not be kept
+    bool rest; // nothing new: nothing has happened for a while, what everyone has read need not be kept
     uint32_t seg_count;
     struct advance_seg segs[];
 };
