@@ -30,7 +30,8 @@ void text_seat_left(struct world *w, struct client *c)
 static const struct fact *next_entry(struct world *w, struct text_seat *t, bool gap, uint64_t *ret_offset)
 {
     struct numbering *n = truth_numbering(w, t->room, t->epoch);
-    while (!gap && t->next > t->head && t->passed < n->passed_n && n->passed[t->passed].kind == FACT_SIGNAL)
+    while (!gap && t->next > t->head && t->passed < n->passed_n && n->passed[t->passed].after < t->next &&
+           n->passed[t->passed].kind == FACT_SIGNAL)
         t->passed++;
     bool passes = t->next > t->head && t->passed < n->passed_n && n->passed[t->passed].after < t->next;
     *ret_offset = passes ? 0 : t->next;

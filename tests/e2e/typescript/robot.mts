@@ -31,7 +31,10 @@ const heard = new Promise<Said>((done) => {
   lobby.on('message', (m: RoomMessage) => { if (isSaid(m.data)) done(m.data); });
 });
 lobby.on('member:changed', (m) => console.log(m.member.name, m.previous_name ?? ''));
-lobby.on('gap', ({ from, to, reason }) => console.log(to - from + 1, reason satisfies 'slow' | 'trimmed' | 'missing'));
+lobby.on('gap', ({ from, to, passing, reason }) => {
+  if (from !== undefined && to !== undefined) console.log(to - from + 1, passing ?? 0, reason satisfies 'slow' | 'trimmed' | 'missing');
+});
+lobby.on('signal', ({ after, from, data }) => console.log(after, from.name, data));
 
 const welcome = await plenum.connect({ timeout_ms: 20_000 });
 const joined = await lobby.join({ history: 10, members: true });
