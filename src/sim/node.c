@@ -139,7 +139,7 @@ static void take_bytes(struct world *w, struct node *n, struct link *l)
     if (!l->healthy && chance(w, 4))
         most = 1 + roll(w, 40);
     size_t size = l->up.here < most ? l->up.here : most;
-    uint8_t *copy = malloc(size);
+    uint8_t *copy = w->lent = malloc(size);
     ASSERT(copy != NULL);
     memcpy(copy, l->up.v + l->up.from, size);
     pipe_take(&l->up, size);
@@ -147,6 +147,7 @@ static void take_bytes(struct world *w, struct node *n, struct link *l)
     where_at(&n->where, WHERE_READ, l->conn);
     l->paused = !shard_on_bytes(n->shard, l->conn, copy, size);
     free(copy);
+    w->lent = NULL;
 }
 
 static void take_link(struct world *w, struct node *n, struct link *l)

@@ -181,6 +181,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret)
     ret->hash = w->trace.hash;
     ret->counts = w->counts;
     ret->report = w->trace.report;
+    free(w->lent);
     vmem_deinit(&w->vmem);
     arena_deinit(&w->arena);
     free(w);

@@ -344,6 +344,7 @@ struct world {
     struct node nodes[NODES_MAX];
     struct mailbox boxes[NODES_MAX][NODES_MAX]; // [from][to]
 
+    void *lent;             // bytes that core is looking at; a run that fails meanwhile frees them
     struct mem scratch_mem; // of the clients' buffers; from `arena`
     struct link **links;
     uint32_t links_n, links_cap, link_serial;
