@@ -11,12 +11,28 @@
 #include "wire/utf8.h"
 
 static const struct dialect dialects[DIALECT_COUNT] = {
-    [DIALECT_JSON] = {DIALECT_JSON, "json", FRAMING_WS_TEXT, false, native_json_decode,
-                      native_json_encode_event, native_json_encode_entry},
-    [DIALECT_TEXT_WS] = {DIALECT_TEXT_WS, "text_ws", FRAMING_WS_TEXT, true, text_decode, text_encode_event,
-                         text_encode_entry},
-    [DIALECT_TEXT_LINE] = {DIALECT_TEXT_LINE, "text", FRAMING_LINE, true, text_decode, text_encode_event,
-                           text_encode_entry},
+    [DIALECT_JSON] = {.id = DIALECT_JSON,
+                      .name = "json",
+                      .framing = FRAMING_WS_TEXT,
+                      .row_separator = {",", 1},
+                      .rows_end = 2, // "]}"
+                      .decode = native_json_decode,
+                      .encode_event = native_json_encode_event,
+                      .encode_entry = native_json_encode_entry},
+    [DIALECT_TEXT_WS] = {.id = DIALECT_TEXT_WS,
+                         .name = "text_ws",
+                         .framing = FRAMING_WS_TEXT,
+                         .text = true,
+                         .decode = text_decode,
+                         .encode_event = text_encode_event,
+                         .encode_entry = text_encode_entry},
+    [DIALECT_TEXT_LINE] = {.id = DIALECT_TEXT_LINE,
+                           .name = "text",
+                           .framing = FRAMING_LINE,
+                           .text = true,
+                           .decode = text_decode,
+                           .encode_event = text_encode_event,
+                           .encode_entry = text_encode_entry},
 };
 
 const struct dialect *dialect_get(enum dialect_id id)

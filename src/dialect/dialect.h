@@ -30,6 +30,10 @@ struct dialect {
     enum dialect_id id;
     const char *name;
     enum framing framing;
+    // A page of history is one message: the rows lie in it one behind the other, each with this in front of it but the first,
+    // and in front of the last `rows_end` bytes of the EV_HISTORY event. None: each row is a message of its own.
+    str row_separator;
+    size_t rows_end;
     bool text; // the line language: the first command needs no hello, one joins rooms.text_room on connecting
 
     // One whole message to a command. OK, or ERR_SYNTAX with *ret_problem filled; ret->id is set on errors too
@@ -40,6 +44,7 @@ struct dialect {
     // (help, who): the dialect separates them with '\n' and core frames each.
     // utc_offset_s: what to add to UTC for the operator's local time (the text dialect prints clock times).
     void (*encode_event)(struct buf *out, const struct event *ev, int32_t utc_offset_s);
+    // An entry that the language has no words for is nothing: no bytes.
     void (*encode_entry)(struct buf *out, const struct entry *e, int32_t utc_offset_s);
 };
 

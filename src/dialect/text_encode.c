@@ -238,17 +238,6 @@ static void put_rooms(struct buf *out, const struct event *ev)
         BUF_PUT_LIT(out, "\n* and more; /rooms PREFIX lists those that begin with PREFIX");
 }
 
-static void put_history(struct buf *out, const struct event *ev, int32_t utc_offset_s)
-{
-    if (ev->list_n == 0)
-        BUF_PUT_LIT(out, "* no history");
-    for (size_t i = 0; i < ev->list_n; i++) {
-        if (i > 0)
-            buf_put_char(out, '\n');
-        text_encode_entry(out, &ev->entries[i], utc_offset_s);
-    }
-}
-
 static void put_drain(struct buf *out, const struct event *ev)
 {
     BUF_PUT_LIT(out, "* server restarts, reconnect in ");
@@ -288,6 +277,7 @@ static void put_help(struct buf *out)
 
 void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s)
 {
+    (void)utc_offset_s; // events have no times
     switch (ev->type) {
     case EV_WELCOME:
         put_welcome(out, ev);
@@ -311,7 +301,8 @@ void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offs
         put_members(out, ev);
         return;
     case EV_HISTORY:
-        put_history(out, ev, utc_offset_s);
+        if (ev->list_n == 0) // else the rows are lines like those that came live
+            BUF_PUT_LIT(out, "* no history");
         return;
     case EV_ROOMS:
         put_rooms(out, ev);

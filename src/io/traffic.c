@@ -207,14 +207,15 @@ void traffic_serve_ready(struct traffic *t)
     }
 }
 
-static void write_once(struct traffic *t, uint32_t index)
+// Returns how many bytes were taken.
+static size_t write_once(struct traffic *t, uint32_t index)
 {
     struct span spans[SPANS_MAX];
     where_at(t->needs.where, WHERE_WRITE, index);
     size_t count = shard_output(t->needs.shard, index, spans);
     if (count == 0) {
         shard_output_done(t->needs.shard, index, 0, false);
-        return;
+        return 0;
     }
     struct link *k = &t->links[index];
     bool blocked = false;
@@ -224,23 +225,25 @@ static void write_once(struct traffic *t, uint32_t index)
         k->flags |= LINK_FAILED;
         ready_push(t, index);
         shard_output_done(t->needs.shard, index, 0, true);
-        return;
+        return 0;
     }
     if (blocked) {
         k->flags |= LINK_BLOCKED;
         watch_again(t, index);
     }
     shard_output_done(t->needs.shard, index, (size_t)taken, blocked);
+    return (size_t)taken;
 }
 
 void traffic_write(struct traffic *t)
 {
-    uint32_t writes = 0;
-    uint32_t index;
-    for (; writes < WRITES_PER_TURN && shard_pull_dirty(t->needs.shard, &index); writes++)
-        write_once(t, index);
+    uint32_t writes = 0, index;
+    size_t bytes = 0;
+    for (; writes < WRITES_PER_TURN && bytes < TURN_WRITE_BYTES && shard_pull_dirty(t->needs.shard, &index);
+         writes++)
+        bytes += write_once(t, index);
     // A room of 20,000 would take 70 ms in one go; commands of others are read in between.
-    t->writes_left = writes >= WRITES_PER_TURN;
+    t->writes_left = writes >= WRITES_PER_TURN || bytes >= TURN_WRITE_BYTES;
     if (t->writes_left)
         metric_add(&t->needs.metrics->write_slices, 1);
 }

@@ -29,9 +29,10 @@
 #include "io/listener.h"
 
 enum {
-    TURN_READ_BYTES = 4 << 20, // about 4 ms of parsing
-    WRITES_PER_TURN = 1024,    // about 3.5 ms of send(2)
-    RECV_PADDING = 64,         // zeroed bytes behind the buffer, for decoders that load whole vectors
+    TURN_READ_BYTES = 4 << 20,  // about 4 ms of parsing
+    WRITES_PER_TURN = 1024,     // about 3.5 ms of send(2),
+    TURN_WRITE_BYTES = 4 << 20, // or so much of long ones
+    RECV_PADDING = 64,          // zeroed bytes behind the buffer, for decoders that load whole vectors
 };
 
 #define LINK_NONE UINT32_MAX

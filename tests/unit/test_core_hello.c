@@ -166,18 +166,19 @@ static void who_goes_before_the_welcome_leaves_nothing_behind(void **state)
     }
 }
 
-// Two connections take one session up at once: the one that said hello last has it, however the asks travel.
-static void the_later_hello_wins(void **state)
+// Two connections take one session up at once: the one that was made last has it, however the asks travel.
+static void the_newer_connection_wins(void **state)
 {
     (void)state;
     struct net *n = net_new(3);
     net_start(n);
     struct client *sender = net_json(n, 1), *first = of_home(n, 1);
     cut(first);
-    struct client *old = net_ws(n, 0, "/ws"), *young = net_ws(n, 2, "/ws");
+    struct client *old = net_ws(n, 0, "/ws");
+    net_wait(n, 50);
+    struct client *young = net_ws(n, 2, "/ws");
     n->hold[0][1] = true; // the older one's ask is overtaken
     say(old, "{\"type\":\"hello\",\"resume\":\"%s\"}", first->resume);
-    net_wait(n, 50);
     say(young, "{\"type\":\"hello\",\"resume\":\"%s\"}", first->resume);
     expect(young, "\"type\":\"welcome\"");
     n->hold[0][1] = false;
@@ -235,7 +236,7 @@ int main(void)
         cmocka_unit_test(a_terminal_waits_with_what_it_types),
         cmocka_unit_test(a_terminal_waits_for_a_full_mailbox),
         cmocka_unit_test(who_goes_before_the_welcome_leaves_nothing_behind),
-        cmocka_unit_test(the_later_hello_wins),
+        cmocka_unit_test(the_newer_connection_wins),
         cmocka_unit_test(without_memory_hello_is_refused_and_may_be_said_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

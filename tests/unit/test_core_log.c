@@ -17,7 +17,7 @@ struct fixture {
     struct mem mem;
     struct log log;
     struct live live;
-    struct replay replay;
+    struct replay *replay;
     struct buf scratch, expected;
     struct prng dice;
     struct entry all[ORACLE_MAX]; // all[o] has offset o
@@ -42,7 +42,7 @@ static void fixture_free(struct fixture *f)
 {
     log_deinit(&f->log);
     live_deinit(&f->live);
-    replay_deinit(&f->replay, &f->mem);
+    replay_drop(&f->replay, &f->mem);
     buf_deinit(&f->scratch);
     buf_deinit(&f->expected);
     for (size_t i = 0; i < ORACLE_MAX; i++)
@@ -79,9 +79,11 @@ static void add_at(struct fixture *f, size_t data_n, uint64_t wall_ms, uint64_t 
 // Where nobody sets the wall clock, it is the monotonic one.
 static void add(struct fixture *f, size_t data_n, uint64_t time_ms) { add_at(f, data_n, time_ms, time_ms); }
 
-static enum err replay(struct fixture *f, enum dialect_id d, uint64_t from, uint64_t now_ms)
+static enum err replay(struct fixture *f, enum dialect_id d, enum replay_form form, uint64_t from,
+                       uint64_t to, uint64_t now_ms)
 {
-    return replay_make(&f->replay, &f->log, d, from, room, now_ms, 0, &f->scratch);
+    const struct replay_want want = {d, form, from, to};
+    return replay_make(&f->replay, &f->log, &want, room, now_ms, 0, &f->scratch);
 }
 
 // Somebody joined, as it stands behind the newest record.
@@ -114,7 +116,7 @@ static void agrees(struct fixture *f)
     const struct log *l = &f->log;
     log_check(l);
     live_check(&f->live);
-    replay_check(&f->replay, l);
+    replay_check(f->replay, l);
     for (uint64_t o = l->tail; o <= l->head; o++) {
         struct entry e;
         log_entry(l, o, room, &e);
@@ -125,19 +127,41 @@ static void agrees(struct fixture *f)
     }
 }
 
-// What is replayed from an offset on is what was framed live, each record once.
+static struct chain *frames(struct fixture *f, enum dialect_id d)
+{
+    return &f->replay->chains[d][REPLAY_FRAMES];
+}
+
+// What is replayed is what was framed live, or the same as rows, each record once, in segments that are handed out.
+static void replays_part(struct fixture *f, enum dialect_id d, enum replay_form form, uint64_t from,
+                         uint64_t to)
+{
+    const struct replay_want want = {d, form, from, to};
+    uint32_t n;
+    assert_int_equal(replay(f, d, form, from, to, 1), OK);
+    replay_check(f->replay, &f->log);
+    struct segment **segs = replay_take(f->replay, &want, &f->mem, &n);
+    uint64_t o = from;
+    for (uint32_t i = 0; i < n; i++) {
+        assert_true(i == 0 || segs[i]->first <= o);
+        for (; o <= to && o < segs[i]->first + segs[i]->count; o++) {
+            str wanted = framed(f, d, &f->all[o]), got = segment_entry(segs[i], o);
+            if (form == REPLAY_ROWS) {
+                assert_int_equal(got.p[0], ',');
+                got = str_skip(got, 1);
+                wanted = str_skip(wanted, wanted.n - got.n); // without the frame's head
+            }
+            assert_str_eq(got, wanted);
+        }
+        segment_unref(&f->mem, segs[i]);
+    }
+    assert_true(from > to || o == to + 1);
+    mem_free(&f->mem, segs, n * sizeof *segs);
+}
+
 static void replays(struct fixture *f, enum dialect_id d, uint64_t from)
 {
-    assert_int_equal(replay(f, d, from, 1), OK);
-    replay_check(&f->replay, &f->log);
-    const struct chain *c = &f->replay.frames[d];
-    uint64_t o = from;
-    for (uint32_t i = from > f->log.head ? c->n : replay_from(&f->replay, d, from); i < c->n; i++)
-        for (; o < c->segs[i]->first + c->segs[i]->count; o++) {
-            assert_str_eq(segment_entry(c->segs[i], o), framed(f, d, &f->all[o]));
-            assert_false(segment_passing(c->segs[i], o));
-        }
-    assert_int_equal(o, f->log.head + 1);
+    replays_part(f, d, REPLAY_FRAMES, from, f->log.head);
 }
 
 static void what_was_said_is_replayed_in_any_dialect(void **state)
@@ -148,13 +172,17 @@ static void what_was_said_is_replayed_in_any_dialect(void **state)
     assert_int_equal(log_oldest_age_ms(&f->log, 5000), 0);
     agrees(f);
     replays(f, DIALECT_JSON, 1); // nothing
-    assert_int_equal(replay_due_ms(&f->replay), UINT64_MAX);
+    assert_int_equal(replay_due_ms(f->replay), UINT64_MAX);
     for (int i = 0; i < 300; i++)
         add(f, prng_below(&f->dice, 100), 1000 + (uint64_t)i);
     replays(f, DIALECT_JSON, 291);
-    assert_int_equal(f->replay.frames[DIALECT_JSON].segs[0]->first, 288); // from a step on
-    replays(f, DIALECT_JSON, 100);                                        // and the hole before it is filled
+    assert_int_equal(frames(f, DIALECT_JSON)->segs[0]->first, 288); // from a step on
+    replays(f, DIALECT_JSON, 100);                                  // and the hole before it is filled
     replays(f, DIALECT_TEXT_LINE, 1);
+    replays_part(f, DIALECT_JSON, REPLAY_ROWS, 40, 50); // a page in the middle, and nothing behind it
+    assert_true(chain_end(&f->replay->chains[DIALECT_JSON][REPLAY_ROWS]) == 51);
+    replays_part(f, DIALECT_JSON, REPLAY_ROWS, 100, 130);
+    replays_part(f, DIALECT_JSON, REPLAY_ROWS, 1, 300);
     for (int i = 0; i < 300; i++)
         add(f, i % 50 == 0 ? 100000 : 30, 2000); // beyond a whole segment too
     for (uint64_t from = 1; from <= 601; from += 50)
@@ -173,16 +201,16 @@ static void a_replay_is_made_once(void **state)
     for (int i = 0; i < 100; i++)
         add(f, 50, 1);
     replays(f, DIALECT_JSON, 1);
-    const struct segment *first = f->replay.frames[DIALECT_JSON].segs[0];
-    uint32_t n = f->replay.frames[DIALECT_JSON].n;
+    const struct segment *first = frames(f, DIALECT_JSON)->segs[0];
+    uint32_t n = frames(f, DIALECT_JSON)->n;
     size_t bytes = atomic_load(&f->t.bytes);
     for (uint64_t from = 1; from <= 100; from++)
         replays(f, DIALECT_JSON, from);
-    assert_ptr_equal(f->replay.frames[DIALECT_JSON].segs[0], first);
-    assert_int_equal(f->replay.frames[DIALECT_JSON].n, n);
+    assert_ptr_equal(frames(f, DIALECT_JSON)->segs[0], first);
+    assert_int_equal(frames(f, DIALECT_JSON)->n, n);
     assert_true(atomic_load(&f->t.bytes) < bytes + 2000); // the scratch buffer
-    assert_int_equal(replay(f, DIALECT_JSON, 100, 7000), OK);
-    assert_int_equal(replay_due_ms(&f->replay), 7000 + REPLAY_IDLE_MS);
+    assert_int_equal(replay(f, DIALECT_JSON, REPLAY_FRAMES, 100, 100, 7000), OK);
+    assert_int_equal(replay_due_ms(f->replay), 7000 + REPLAY_IDLE_MS);
     const struct log_limits few = {10, UINT32_MAX, UINT32_MAX};
     for (int i = 0; i < 500; i++) {
         add(f, 50, 1);
@@ -192,10 +220,10 @@ static void a_replay_is_made_once(void **state)
             replays(f, DIALECT_JSON, f->log.tail);
         agrees(f);
     }
-    assert_true(f->replay.frames[DIALECT_JSON].n <= 2);
+    assert_true(frames(f, DIALECT_JSON)->n <= 2);
     log_trim(&f->log, &(struct log_limits){10, UINT32_MAX, 0}, 10);
     replay_trim(&f->replay, &f->log);
-    assert_int_equal(f->replay.frames[DIALECT_JSON].n, 0);
+    assert_null(f->replay);
     fixture_free(f);
 }
 
@@ -434,9 +462,9 @@ static void without_memory_nothing_changes(void **state)
     for (uint64_t k = 1, done = 0; done == 0; k++) { // what was made of a replay stays, and is right
         test_mem_restart(&f->t);
         f->t.fail_at = k;
-        done = replay(f, DIALECT_TEXT_WS, 1, 1) == OK;
+        done = replay(f, DIALECT_TEXT_WS, REPLAY_FRAMES, 1, f->log.head, 1) == OK;
         f->t.fail_at = 0;
-        replay_check(&f->replay, &f->log);
+        replay_check(f->replay, &f->log);
     }
     replays(f, DIALECT_TEXT_WS, 1);
     fixture_free(f);

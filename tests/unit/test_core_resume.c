@@ -185,6 +185,32 @@ static void a_bad_token_makes_a_new_session(void **state)
 }
 
 // Of a later version of ours, say, with the same key: what is in it may mean something else.
+// A hello that was under way when its connection was given up comes in after that of the connection which took its place: the
+// newer connection stays.
+static void a_late_hello_takes_nothing_over(void **state)
+{
+    (void)state;
+    for (uint32_t shard = 0; shard < 2; shard++) {
+        struct net *n = net_new(2);
+        net_start(n);
+        struct client *a = net_json(n, 0);
+        cut(a);
+        struct client *older = net_ws(n, shard, "/ws");
+        net_wait(n, 50);
+        struct client *newer = net_ws(n, 1 - shard, "/ws");
+        say(newer, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", a->resume);
+        expect(newer, "welcome");
+        net_wait(n, 50);
+        say(older, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", a->resume);
+        net_settle(n);
+        assert_int_equal(older->close_code, PRIVATE_CLOSE_REPLACED);
+        assert_false(newer->closed);
+        say(newer, "{\"type\":\"ping\",\"id\":2}");
+        expect(newer, "pong");
+        net_free(n);
+    }
+}
+
 static void another_version_is_refused(void **state)
 {
     (void)state;
@@ -221,6 +247,7 @@ int main(void)
         cmocka_unit_test(elsewhere_the_wall_clock_counts),
         cmocka_unit_test(another_key_is_another_world),
         cmocka_unit_test(a_bad_token_makes_a_new_session),
+        cmocka_unit_test(a_late_hello_takes_nothing_over),
         cmocka_unit_test(another_version_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@ static void conn_begin(struct conns *cs, uint32_t index, enum transport transpor
 {
     struct conn *c = conn_at(cs, index);
     gate_open(cs->edge, &c->asker);
+    c->asker.opened_ms = (uint32_t)cs->cx->now_ms;
     c->heard_tick = tick_at(cs->cx->now_ms);
     metric_add(&cs->cx->metrics->connections, 1);
     metric_add(&cs->cx->metrics->connections_accepted, 1);

@@ -39,7 +39,8 @@ struct asker {
     uint16_t noise_tick;    // and when that was
     uint32_t room_wait_ms;  // low bits of the time before which it was told not to ask for a new room
     uint32_t address;       // print of the peer's, see struct peer
-    uint32_t hello_ms;      // low bits of the time it said hello
+    uint32_t
+        opened_ms; // low bits of the time it was accepted: of two connections of a session the newer one counts
     struct bucket commands, signals, rooms; // commands, signals, and new rooms, that it may order now
     struct switching *switching;
 };

@@ -43,7 +43,7 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
                         .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
                         .dialect = c->reader.dialect,
                         .address = c->address,
-                        .since_ms = c->hello_ms,
+                        .since_ms = c->opened_ms,
                         .outlet = REF_NONE,
                         .room = REF_NONE,
                         .member = REF_NONE,

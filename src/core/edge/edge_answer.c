@@ -207,6 +207,10 @@ bool edge_answer(struct edge *e, struct answer **taken)
     case EFFECT_JOINED:
         on_joined(e, taken);
         break;
+    case EFFECT_HISTORY:
+        if (c != NULL && !lost)
+            gate_charge(e, c, fan_put_history(e->fan, index, a));
+        break;
     case EFFECT_REFUSED:
         on_refused(e, a);
         break;

@@ -81,7 +81,6 @@ static enum err ask_register(struct edge *e, uint32_t index, const struct comman
 {
     struct asker *c = asker_at(e, index);
     struct command hello = {.type = CMD_HELLO, .id = cmd->type == CMD_HELLO ? cmd->id : STR_NONE};
-    c->hello_ms = (uint32_t)e->cx->now_ms;
     struct ask a = edge_ask_make(e, index, ASK_REGISTER, &hello);
     a.user_print = print_str(e->cx, a.user);
     a.session_print = hash_str(e->cx, a.session);

@@ -34,18 +34,63 @@ void fan_put_segment(struct fan *f, uint32_t conn, struct segment *seg, str byte
         fan_mark_dirty(f, conn);
 }
 
+// The bytes of segment i with entries of from..to; *ret_next: the entry behind them.
+static str run_of(struct segment *const *segs, uint32_t n, uint32_t i, uint64_t from, uint64_t to,
+                  uint64_t *ret_next)
+{
+    uint64_t last = i + 1 < n && segs[i + 1]->first <= to ? segs[i + 1]->first - 1 : to;
+    *ret_next = last + 1;
+    return segment_run(segs[i], from, last);
+}
+
 void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, uint32_t n, uint64_t from,
                     uint64_t to)
 {
-    if (from > to)
-        return;
-    for (uint32_t i = 0; i < n && from <= to; i++) {
-        uint64_t last = i + 1 < n && segs[i + 1]->first <= to ? segs[i + 1]->first - 1 : to;
-        fan_put_segment(f, conn, segs[i], segment_run(segs[i], from, last));
-        metric_add(&f->cx->metrics->deliveries, last + 1 - from);
-        from = last + 1;
+    if (from <= to)
+        metric_add(&f->cx->metrics->deliveries, to + 1 - from);
+    for (uint32_t i = 0; i < n && from <= to; i++)
+        fan_put_segment(f, conn, segs[i], run_of(segs, n, i, from, to, &from));
+    ASSERT(n == 0 || from == to + 1);
+}
+
+// One message: what stands around the rows is in the payload, the rows are referred to. Where memory ends in the middle of
+// it, nothing that follows could be read.
+static size_t put_page(struct fan *f, uint32_t conn, const struct dialect *d, const struct answer *a)
+{
+    struct reader *r = reader_at(f, conn);
+    struct frame_parts frame;
+    size_t rows = 0;
+    uint64_t from = a->replay_from;
+    for (uint32_t i = 0; i < a->seg_count; i++)
+        rows += run_of(a->segs, a->seg_count, i, from, a->offset, &from).n;
+    rows -= d->row_separator.n; // in front of the first one there is none
+    str around = str_take(a->payload, a->payload.n - d->rows_end);
+    frame_parts_make(d->framing, a->payload.n + rows, &frame);
+    put_parts(f, conn, str_make(frame.head, frame.head_n), around, STR_NONE);
+    from = a->replay_from;
+    bool put = reader_open(r);
+    for (uint32_t i = 0; i < a->seg_count && put; i++) {
+        str run = run_of(a->segs, a->seg_count, i, from, a->offset, &from);
+        run = str_skip(run, i == 0 ? d->row_separator.n : 0);
+        put = outq_put_segment(&r->out, f->cx->mem, a->segs[i], run) == OK;
     }
-    ASSERT(from == to + 1);
+    put = put && outq_put(&r->out, f->cx->mem, str_skip(a->payload, around.n), frame.end, STR_NONE) == OK;
+    if (!put)
+        fan_end(f, conn, END_CUT);
+    return a->payload.n + rows;
+}
+
+size_t fan_put_history(struct fan *f, uint32_t conn, const struct answer *a)
+{
+    const struct dialect *d = dialect_get((enum dialect_id)a->dialect);
+    if (!reader_open(reader_at(f, conn)))
+        return 0;
+    if (a->seg_count != 0 && d->row_separator.n != 0)
+        return put_page(f, conn, d, a);
+    uint64_t before = reader_at(f, conn)->out.bytes;
+    fan_put_payload(f, conn, a->payload);
+    fan_put_replay(f, conn, a->segs, a->seg_count, a->replay_from, a->offset);
+    return reader_at(f, conn)->out.bytes - before;
 }
 
 void fan_put_buf(struct fan *f, uint32_t conn, const struct buf *b)

@@ -113,23 +113,18 @@ static struct start join_start(const struct room *r, const struct command *cmd)
     return s;
 }
 
-// What the newcomer is to be sent of the past: the segments with the records from `from` on, a reference each. NULL where
-// there are none, or no memory for their list.
-static struct segment **join_replay(struct home *h, struct room *r, uint8_t dialect, uint64_t from,
-                                    uint32_t *ret_n)
+enum err home_replay(struct home *h, uint32_t room, const struct replay_want *want)
 {
-    *ret_n = 0;
-    if (from > r->log.head)
-        return NULL;
-    const struct chain *c = &r->replay.frames[dialect];
-    uint32_t first = replay_from(&r->replay, (enum dialect_id)dialect, from), n = c->n - first;
-    struct segment **segs = mem_alloc(h->cx->mem, n * sizeof(struct segment *));
-    if (segs == NULL)
-        return NULL;
-    for (uint32_t i = 0; i < n; i++)
-        segs[i] = segment_ref(c->segs[first + i]);
-    *ret_n = n;
-    return segs;
+    struct room *r = room_at(h, room);
+    enum err e =
+        replay_make(&r->replay, &r->log, want, room_name(r), h->cx->now_ms, h->cx->utc_offset_s, &h->scratch);
+    room_timer(h, room, h->cx->now_ms + REPLAY_IDLE_MS);
+    return e;
+}
+
+static struct replay_want join_want(const struct room *r, const struct ask *a, const struct start *s)
+{
+    return (struct replay_want){(enum dialect_id)a->dialect, REPLAY_FRAMES, s->from, r->log.head};
 }
 
 static void feed_attach(struct room *r, const struct ask *a)
@@ -206,8 +201,9 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
         ev.list_n = join_member_views(h, r, views, views_n);
     }
     uint32_t segs_n;
-    struct segment **segs = join_replay(h, r, a->dialect, s->from, &segs_n);
-    ans.reply_lost = s->from <= r->log.head && segs == NULL;
+    const struct replay_want want = join_want(r, a, s);
+    struct segment **segs = replay_take(r->replay, &want, h->cx->mem, &segs_n);
+    ans.reply_lost = want.from <= want.to && segs == NULL;
     ans.segs = segs;
     ans.seg_count = segs_n;
     home_witness(h, r, NULL, &a->conn);
@@ -241,15 +237,14 @@ static void home_join(struct home *h, const struct ask *a)
         home_refund(h, a);
     struct room *r = room_at(h, room);
     struct start s = join_start(r, &a->cmd);
-    enum err e = replay_make(&r->replay, &r->log, (enum dialect_id)a->dialect, s.from, room_name(r),
-                             h->cx->now_ms, h->cx->utc_offset_s, &h->scratch);
+    const struct replay_want want = join_want(r, a, &s);
+    enum err e = home_replay(h, room, &want);
     if (e == OK)
         e = member_arrive(h, room, a, &member);
     if (e != OK) {
         join_not_possible(h, a, e);
         return;
     }
-    room_timer(h, room, h->cx->now_ms + REPLAY_IDLE_MS);
     room_announce_to(h, room, a->conn.shard); // others there must not learn of entries from this answer
     feed_attach(r, a);
     metric_add(&h->cx->metrics->recovered, s.recovered);

@@ -91,6 +91,8 @@ void home_room_given_up(struct home *h, uint64_t creator);
 void home_signal(struct home *h, struct ask **a, uint32_t room);
 void home_signals_place(struct home *h, uint32_t room);
 void home_signals_drop(struct home *h, struct room *r);
+// What is wanted of the room's past is there, until it is taken (log/replay.h). ERR_NOMEM.
+enum err home_replay(struct home *h, uint32_t room, const struct replay_want *want) WARN_UNUSED;
 // Lists (home_lists.c).
 void home_members(struct home *h, const struct ask *a, uint32_t room);
 void home_history(struct home *h, const struct ask *a, uint32_t room);

@@ -83,14 +83,25 @@ static bool history_reaches(const struct room *r, const struct command *cmd)
            cmd->since_offset + 1 >= r->log.tail;
 }
 
-static size_t entry_size(const struct entry *e)
+// As much of a page as may be sent at once, one record at least: with `since` it fills from its old end, otherwise from its
+// new one. About: a row is a record and some words around it.
+static struct range history_cut(const struct log *l, struct range page, bool forward, uint32_t bytes_max)
 {
-    return 200 + e->user.n + e->session.n + e->name.n + e->previous_name.n + e->data.n;
+    enum { WORDS = 200 };
+    size_t bytes = 0;
+    for (uint64_t n = 0; page.from + n <= page.to; n++) {
+        bytes += WORDS + log_record(l, forward ? page.from + n : page.to - n).n;
+        if (n != 0 && bytes > bytes_max)
+            return forward ? (struct range){page.from, page.from + n - 1}
+                           : (struct range){page.to - n + 1, page.to};
+    }
+    return page;
 }
 
 void home_history(struct home *h, const struct ask *a, uint32_t room)
 {
     const struct room *r = room_at(h, room);
+    const struct dialect *d = dialect_get((enum dialect_id)a->dialect);
     ASSERT(!a->cmd.has_before || a->cmd.before_offset != 0); // held to by the decoder
     bool forward = a->cmd.has_since, reaches = forward && history_reaches(r, &a->cmd);
     struct range page = {1, 0};
@@ -98,35 +109,30 @@ void home_history(struct home *h, const struct ask *a, uint32_t room)
         page = history_backward(&r->log, &a->cmd, page_limit(&a->cmd));
     else if (reaches)
         page = history_forward(&r->log, a->cmd.since_offset, page_limit(&a->cmd));
-    size_t max = page.from <= page.to ? (size_t)(page.to - page.from + 1) : 0;
-    struct entry *entries = mem_alloc(h->cx->mem, (max + 1) * sizeof *entries);
-    if (entries == NULL) {
+    page = history_cut(&r->log, page, forward, h->cx->settings->reply_bytes);
+    const struct replay_want want = {d->id, d->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES, page.from,
+                                     page.to};
+    struct answer ans = {.effect = EFFECT_HISTORY, .replay_from = page.from, .offset = page.to};
+    if (home_replay(h, room, &want) != OK) {
         home_answer_no_memory(h, a, EFFECT_NONE);
         return;
     }
-    // With `since` the page fills from its old end, otherwise from its new one; bytes may cut it short.
-    size_t n = 0, bytes = 0, first = forward ? 0 : max;
-    while (n < max) {
-        uint64_t offset = forward ? page.from + n : page.to - n;
-        struct entry *e = forward ? &entries[n] : &entries[first - 1];
-        log_entry(&r->log, offset, room_name(r), e);
-        bytes += entry_size(e);
-        if (n != 0 && bytes > h->cx->settings->reply_bytes)
-            break;
-        n++;
-        first -= forward ? 0 : 1;
+    ans.segs = replay_take(r->replay, &want, h->cx->mem, &ans.seg_count);
+    if (ans.segs == NULL && page.from <= page.to) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+        return;
     }
-    struct answer ans = {.effect = EFFECT_NONE};
     struct event ev = {.type = EV_HISTORY,
                        .id = a->cmd.id,
                        .room = room_name(r),
                        .epoch = str_make(r->epoch, EPOCH_LEN),
                        .has_recovered = forward,
                        .recovered = reaches,
-                       .entries = entries + first,
-                       .list_n = n};
+                       .list_n = ans.seg_count};
+    struct segment **segs = ans.segs;
+    uint32_t segs_n = ans.seg_count;
     home_answer_event(h, a, &ans, &ev);
-    mem_free(h->cx->mem, entries, (max + 1) * sizeof *entries);
+    mem_free(h->cx->mem, segs, segs_n * sizeof(struct segment *));
 }
 
 // --- rooms

@@ -18,7 +18,7 @@ struct registration {
     uint64_t session_print; // among the sessions of one user 64 bits are plenty
     struct conn_ref conn;
     uint32_t next;     // of the same user, or SLAB_NONE
-    uint32_t since_ms; // low bits of when this connection said hello
+    uint32_t since_ms; // low bits of when this connection was accepted
 };
 
 struct registry {

@@ -97,7 +97,7 @@ static void room_free(struct home *h, uint32_t index)
     once_group_drop(&h->said, &r->keys);
     log_deinit(&r->log);
     live_deinit(&r->live);
-    replay_deinit(&r->replay, h->cx->mem);
+    replay_drop(&r->replay, h->cx->mem);
     map_deinit(&r->by_user);
     mem_free(h->cx->mem, r->feeds, h->cx->shard_count * sizeof *r->feeds);
     mem_free(h->cx->mem, r->name, r->name_n);
@@ -313,9 +313,9 @@ static uint64_t rest_due(struct home *h, struct room *r)
 
 static uint64_t replay_due(struct home *h, struct room *r)
 {
-    if (replay_due_ms(&r->replay) <= h->cx->now_ms)
-        replay_deinit(&r->replay, h->cx->mem);
-    return replay_due_ms(&r->replay);
+    if (replay_due_ms(r->replay) <= h->cx->now_ms)
+        replay_drop(&r->replay, h->cx->mem);
+    return replay_due_ms(r->replay);
 }
 
 static void earlier(uint64_t *due, uint64_t candidate)
@@ -392,5 +392,5 @@ void room_check(const struct home *h, uint32_t index)
     ASSERT(sessions == r->sessions && sessions == member_sessions && crowded == r->crowded);
     log_check(&r->log);
     live_check(&r->live);
-    replay_check(&r->replay, &r->log);
+    replay_check(r->replay, &r->log);
 }

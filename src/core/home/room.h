@@ -36,7 +36,7 @@ struct member {
     uint64_t joined_at, last_active; // wall ms
     union {
         uint32_t away_ms;  // away: low bits of the monotonic time its last session dropped at
-        uint32_t named_ms; // else: of the time at which the connection said hello that gave it its name
+        uint32_t named_ms; // else: of the time at which the connection was accepted that gave it its name
     };
     uint32_t prev, next; // in order of joining
     uint32_t seq;        // in order of joining, from 1
@@ -75,9 +75,9 @@ struct room {
     bool resting;       // nothing has happened for a while, and the shards have been told
     bool said;          // a message was appended: there is something to come back for
     char epoch[EPOCH_LEN];
-    struct log log;       // what was said
-    struct live live;     // what is heard now
-    struct replay replay; // what was said, for those who come
+    struct log log;        // what was said
+    struct live live;      // what is heard now
+    struct replay *replay; // what was said, for those who come; NULL = nobody has asked
     struct map by_user;
     uint32_t members;
     uint32_t member_seq;            // of the last one that joined
@@ -131,7 +131,7 @@ enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint3
 // One session less. keep: the member may come back within its grace time. False where it is not one of the member's, as
 // it has been taken from it by somebody else's order meanwhile.
 bool member_depart(struct home *h, uint32_t room, uint32_t member, struct conn_ref session, bool keep);
-// Nothing is done where another connection has said hello since and is in the room already: what it was told, the name
+// Nothing is done where a newer connection is in the room already: what it was told, the name
 // in its token, is what the user is called.
 void member_rename(struct home *h, uint32_t room, uint32_t member, str name, uint32_t since_ms);
 // Members whose grace is over leave; returns when the next one's is, UINT64_MAX if none is away.

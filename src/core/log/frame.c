@@ -30,6 +30,19 @@ bool frame_entry(enum dialect_id d, const struct entry *e, int32_t utc_offset_s,
     return true;
 }
 
+bool frame_row(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
+               struct framed *ret)
+{
+    const struct dialect *dialect = dialect_get(d);
+    ASSERT(dialect->row_separator.n != 0);
+    ret->from = scratch->n;
+    buf_put_str(scratch, dialect->row_separator);
+    dialect->encode_entry(scratch, e, utc_offset_s);
+    ret->n = scratch->n - ret->from;
+    ret->parts = (struct frame_parts){.end = STR_NONE};
+    return buf_ok(scratch);
+}
+
 void framed_append(struct segment *s, const struct framed *f, const struct buf *scratch, bool passing)
 {
     segment_append(s, str_make(f->parts.head, f->parts.head_n), str_make(scratch->p + f->from, f->n),

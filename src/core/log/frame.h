@@ -26,6 +26,9 @@ struct framed {
 // False when memory is out.
 bool frame_entry(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
                  struct framed *ret) WARN_UNUSED;
+// The same as a row of a page of history: without a frame.
+bool frame_row(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
+               struct framed *ret) WARN_UNUSED;
 static inline size_t framed_size(const struct framed *f) { return f->parts.head_n + f->n + f->parts.end.n; }
 void framed_append(struct segment *s, const struct framed *f, const struct buf *scratch, bool passing);
 

@@ -4,13 +4,6 @@
 // had a reader at the time, and end where the memory of those who read them does.
 #include "core/log/replay.h"
 
-void replay_deinit(struct replay *r, struct mem *m)
-{
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        chain_deinit(&r->frames[d], m);
-    r->used_ms = 0;
-}
-
 // The index of the segment that has the offset; n without one.
 static uint32_t find(const struct chain *c, uint64_t offset)
 {
@@ -20,13 +13,13 @@ static uint32_t find(const struct chain *c, uint64_t offset)
     return offset < c->segs[i]->first + c->segs[i]->count ? i : c->n;
 }
 
-// Where the frames that are there begin again behind a hole that begins at `offset`.
-static uint64_t hole_end(const struct chain *c, uint64_t offset, uint64_t head)
+// Where a hole that begins at `offset` ends: at what is there behind it, or behind `to`.
+static uint64_t hole_end(const struct chain *c, uint64_t offset, uint64_t to)
 {
     for (uint32_t i = 0; i < c->n; i++)
         if (c->segs[i]->first > offset)
-            return c->segs[i]->first;
-    return head + 1;
+            return c->segs[i]->first <= to ? c->segs[i]->first : to + 1;
+    return to + 1;
 }
 
 // A segment for so many entries from `offset` on, of which the first takes n bytes.
@@ -48,9 +41,9 @@ static struct segment *segment_for(struct chain *c, struct mem *m, uint64_t offs
     return s;
 }
 
-// Frames of from..to - 1, none of which is there.
-static enum err fill(struct chain *c, const struct log *l, enum dialect_id d, uint64_t from, uint64_t to,
-                     str room, int32_t utc_offset_s, struct buf *scratch)
+// What is wanted, from..to - 1, none of which is there.
+static enum err fill(struct chain *c, const struct log *l, const struct replay_want *want, uint64_t from,
+                     uint64_t to, str room, int32_t utc_offset_s, struct buf *scratch)
 {
     uint32_t before = from > 1 ? find(c, from - 1) : c->n;
     struct segment *s = before != c->n ? c->segs[before] : NULL;
@@ -59,7 +52,9 @@ static enum err fill(struct chain *c, const struct log *l, enum dialect_id d, ui
         struct framed f;
         log_entry(l, o, room, &e);
         buf_reset(scratch, SEGMENT_BYTES_MAX);
-        if (!frame_entry(d, &e, utc_offset_s, scratch, &f))
+        bool made = want->form == REPLAY_FRAMES ? frame_entry(want->dialect, &e, utc_offset_s, scratch, &f)
+                                                : frame_row(want->dialect, &e, utc_offset_s, scratch, &f);
+        if (!made)
             return ERR_NOMEM;
         if (s == NULL || !segment_fits(s, framed_size(&f)))
             s = segment_for(c, l->mem, o, to - o, framed_size(&f));
@@ -70,58 +65,95 @@ static enum err fill(struct chain *c, const struct log *l, enum dialect_id d, ui
     return OK;
 }
 
-enum err replay_make(struct replay *r, const struct log *l, enum dialect_id d, uint64_t from, str room,
+enum err replay_make(struct replay **r, const struct log *l, const struct replay_want *want, str room,
                      uint64_t now_ms, int32_t utc_offset_s, struct buf *scratch)
 {
-    struct chain *c = &r->frames[d];
-    ASSERT(from >= l->tail);
-    if (from > l->head)
+    if (want->from > want->to)
         return OK;
-    r->used_ms = now_ms;
-    from -= from % REPLAY_STEP;
+    ASSERT(want->from >= l->tail && want->to <= l->head);
+    if (*r == NULL && (*r = mem_zalloc(l->mem, sizeof **r)) == NULL)
+        return ERR_NOMEM;
+    (*r)->used_ms = now_ms;
+    struct chain *c = &(*r)->chains[want->dialect][want->form];
+    uint64_t from = want->from - want->from % REPLAY_STEP;
     if (from < l->tail)
         from = l->tail;
-    while (from <= l->head) {
+    while (from <= want->to) {
         uint32_t i = find(c, from);
-        uint64_t to = i != c->n ? c->segs[i]->first + c->segs[i]->count : hole_end(c, from, l->head);
-        if (i == c->n && fill(c, l, d, from, to, room, utc_offset_s, scratch) != OK)
+        uint64_t to = i != c->n ? c->segs[i]->first + c->segs[i]->count : hole_end(c, from, want->to);
+        if (i == c->n && fill(c, l, want, from, to, room, utc_offset_s, scratch) != OK)
             return ERR_NOMEM;
         from = to;
     }
     return OK;
 }
 
-uint32_t replay_from(const struct replay *r, enum dialect_id d, uint64_t from)
+struct segment **replay_take(const struct replay *r, const struct replay_want *want, struct mem *m,
+                             uint32_t *ret_n)
 {
-    return chain_find(&r->frames[d], from);
+    *ret_n = 0;
+    if (want->from > want->to)
+        return NULL;
+    const struct chain *c = &r->chains[want->dialect][want->form];
+    uint32_t first = chain_find(c, want->from), n = chain_find(c, want->to) + 1 - first;
+    struct segment **segs = mem_alloc(m, n * sizeof(struct segment *));
+    if (segs == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        segs[i] = segment_ref(c->segs[first + i]);
+    *ret_n = n;
+    return segs;
 }
 
-void replay_trim(struct replay *r, const struct log *l)
+// --- going
+
+void replay_drop(struct replay **r, struct mem *m)
 {
+    if (*r == NULL)
+        return;
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        for (int form = 0; form < REPLAY_FORMS; form++)
+            chain_deinit(&(*r)->chains[d][form], m);
+    mem_free(m, *r, sizeof **r);
+    *r = NULL;
+}
+
+static void trim(struct chain *c, const struct log *l)
+{
+    chain_trim(c, l->mem, l->tail);
+    if (c->n == 1 && chain_end(c) <= l->tail)
+        chain_deinit(c, l->mem);
+}
+
+void replay_trim(struct replay **r, const struct log *l)
+{
+    if (*r == NULL)
+        return;
     if (l->tail > l->head) {
-        replay_deinit(r, l->mem);
+        replay_drop(r, l->mem);
         return;
     }
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        struct chain *c = &r->frames[d];
-        chain_trim(c, l->mem, l->tail);
-        if (c->n == 1 && chain_end(c) <= l->tail)
-            chain_deinit(c, l->mem);
-    }
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        for (int form = 0; form < REPLAY_FORMS; form++)
+            trim(&(*r)->chains[d][form], l);
 }
 
 uint64_t replay_due_ms(const struct replay *r)
 {
-    return r->used_ms == 0 ? UINT64_MAX : r->used_ms + REPLAY_IDLE_MS;
+    return r == NULL ? UINT64_MAX : r->used_ms + REPLAY_IDLE_MS;
+}
+
+static void check(const struct chain *c, const struct log *l)
+{
+    ASSERT(c->n == 0 || (chain_end(c) <= l->head + 1 && chain_end(c) > l->tail));
+    for (uint32_t i = 0; i < c->n; i++)
+        ASSERT(c->segs[i]->count != 0 &&
+               (i == 0 || c->segs[i - 1]->first + c->segs[i - 1]->count <= c->segs[i]->first));
 }
 
 void replay_check(const struct replay *r, const struct log *l)
 {
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        const struct chain *c = &r->frames[d];
-        ASSERT(c->n == 0 || (r->used_ms != 0 && chain_end(c) <= l->head + 1 && chain_end(c) > l->tail));
-        for (uint32_t i = 0; i < c->n; i++)
-            ASSERT(c->segs[i]->count != 0 &&
-                   (i == 0 || c->segs[i - 1]->first + c->segs[i - 1]->count <= c->segs[i]->first));
-    }
+    for (int d = 0; r != NULL && d < DIALECT_COUNT; d++)
+        for (int form = 0; form < REPLAY_FORMS; form++)
+            check(&r->chains[d][form], l);
 }

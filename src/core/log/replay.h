@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// replay.h - what was said before, framed for those who come: a cache over a log's records, made on demand.
+// replay.h - what was said before, encoded for those who come or ask: a cache over a log's records, made on demand.
 //
-//      records  [seg ......][seg ............][seg ....]
-//      JSON         [..][........]      [..............]      what somebody has asked for lately
+//      records      [seg ......][seg ............][seg ....]
+//      JSON frames      [..][........]      [..............]      what somebody has asked for lately
+//      JSON rows                            [..............]
+//
+// There are two forms. *Frames* are what a newcomer is sent: each record as it was sent live. *Rows* are what a page of history
+// is made of, where the dialect puts a page into one message (dialect.h): they lie in it one behind the other.
 //
 // Made once for all who ask for it in a dialect, handed out by reference, dropped when nobody has asked for a while
-// or when the records go. It costs who comes, never who talks.
+// or when the records go. It costs who comes, never who talks; and a thousand who ask for a megabyte cost one.
 //
-// Invariants (replay_check): frames are of offsets within tail..head of the log, but for those a segment keeps of records
-// that were trimmed; no two segments of a dialect have the same offset.
+// Invariants (replay_check): what is here is of offsets within tail..head of the log, but for what a segment keeps of records
+// that were trimmed; no two segments of a chain have the same offset.
 // Ownership: one reference on each of its segments. Thread: the home shard's.
 #ifndef PLENUM_CORE_LOG_REPLAY_H
 #define PLENUM_CORE_LOG_REPLAY_H
@@ -23,20 +27,31 @@ enum {
     REPLAY_IDLE_MS = 30000, // and kept so long without being asked for
 };
 
+enum replay_form { REPLAY_FRAMES, REPLAY_ROWS, REPLAY_FORMS };
+
 struct replay {
-    struct chain frames[DIALECT_COUNT]; // by offset; there may be holes
-    uint64_t used_ms;                   // when they were asked for last; 0 = there are none
+    uint64_t used_ms;                                 // when it was asked for something last
+    struct chain chains[DIALECT_COUNT][REPLAY_FORMS]; // by offset; there may be holes
 };
 
-void replay_deinit(struct replay *r, struct mem *m);
-// Makes what is missing of `from`..head, which must be kept by the log. ERR_NOMEM: a part of it was made.
-enum err replay_make(struct replay *r, const struct log *l, enum dialect_id d, uint64_t from, str room,
+// What is wanted of a log.
+struct replay_want {
+    enum dialect_id dialect;
+    enum replay_form form;
+    uint64_t from, to; // offsets that the log keeps; from > to: nothing
+};
+
+// Makes what is missing of it, and the replay itself where *r is NULL. ERR_NOMEM: a part of it was made.
+enum err replay_make(struct replay **r, const struct log *l, const struct replay_want *want, str room,
                      uint64_t now_ms, int32_t utc_offset_s, struct buf *scratch) WARN_UNUSED;
-// The segments with `from`..head, which have been made: from which index to the chain's end.
-uint32_t replay_from(const struct replay *r, enum dialect_id d, uint64_t from);
+// Of what has been made: the segments that it lies in, a reference each, in a block of ret_n pointers. NULL where nothing is
+// wanted, or there is no memory for the list.
+struct segment **replay_take(const struct replay *r, const struct replay_want *want, struct mem *m,
+                             uint32_t *ret_n) WARN_UNUSED;
 // The log was trimmed.
-void replay_trim(struct replay *r, const struct log *l);
-// When what is here may go; UINT64_MAX = there is nothing.
+void replay_trim(struct replay **r, const struct log *l);
+void replay_drop(struct replay **r, struct mem *m);
+// When it may go; UINT64_MAX = there is none.
 uint64_t replay_due_ms(const struct replay *r);
 void replay_check(const struct replay *r, const struct log *l);
 

@@ -72,7 +72,7 @@ struct ask {
     u128 key_print;         // of (room or recipient, user, key)
     u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
     uint64_t session_print; // ASK_REGISTER
-    uint32_t since_ms; // low bits of the time of its hello: asks of two connections of a session may overtake
+    uint32_t since_ms; // low bits of when its connection was accepted: asks of two of a session may overtake
     str user, session, name; // who asks
     struct command cmd;
     str rows; // ASK_ROOMS: what was collected so far (home/home_lists.c)
@@ -83,6 +83,7 @@ enum effect {
     EFFECT_NONE,       // only the payload
     EFFECT_JOINED,     // start the cursor at `start`
     EFFECT_REFUSED,    // a join did not happen
+    EFFECT_HISTORY,    // records follow the payload, or lie in it
     EFFECT_LEFT,       // remove the cursor, after everything up to the head announced
     EFFECT_PUBLISHED,  // the sender's own entry has offset `start`
     EFFECT_RENAMED,    // in one of its rooms; the payload is the command's id
@@ -104,14 +105,16 @@ struct answer {
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
     struct ref room, member; // JOINED: at the home
     uint64_t place;          // JOINED: of the newest entry that it does not hear live; PUBLISHED: the entry's
-    uint64_t offset;         // JOINED: of the newest record
-    uint64_t replay_from;    // JOINED: from this offset on it is sent what was said, `offset` + 1: nothing
-    bool hold;               // JOINED: publishes wait (fan/pace.h)
-    bool has_gap;            // JOINED: offsets that will not come, to be announced after the payload
+    uint64_t offset;         // JOINED: of the newest record; HISTORY: of the last one of the page
+    uint64_t
+        replay_from; // JOINED, HISTORY: from this offset on it is sent what was said; above `offset`: nothing
+    bool hold;       // JOINED: publishes wait (fan/pace.h)
+    bool has_gap;    // JOINED: offsets that will not come, to be announced after the payload
     uint64_t gap_from, gap_to;
     char epoch[EPOCH_LEN];
-    str payload;        // the encoded reply; empty = none
-    uint32_t seg_count; // JOINED: frames by offset, from the segment that holds replay_from on
+    str payload; // the encoded reply; empty = none
+    uint32_t
+        seg_count; // JOINED, HISTORY: by offset (log/replay.h), from the segment that holds replay_from on
     struct segment **segs;
     char tail[];
 };
