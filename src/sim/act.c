@@ -154,12 +154,23 @@ static void say_direct_to_somebody(struct world *w, struct client *c)
         say_direct(w, c, to);
 }
 
+static void flush_unnamed(struct world *w, struct client *c)
+{
+    for (uint32_t i = 0; i < c->asks_n; i++) {
+        const struct asked *a = &c->asks[(c->asks_from + i) % ASKS_MAX];
+        if (a->id != 0 || a->room == NONE)
+            continue;
+        say_members(w, c, a->room);
+        return;
+    }
+}
+
 static void act_json(struct world *w, struct client *c)
 {
     if (c->asks_n > ASKS_PATIENCE || (!c->welcomed && !c->implicit_hello))
         return;
-    if (c->asks_n > 0 && c->asks[(c->asks_from + c->asks_n - 1) % ASKS_MAX].id == 0 && c->asks_n > 8) {
-        say_ping(w, c);
+    if (asks_unnamed(c) > 8) { // a reply about the room says that they were well received
+        flush_unnamed(w, c);
         return;
     }
     if (take_up(w, c))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Commands that wait for their replies, per connection: replies come in the order of the commands, each once. What
-// was said without `id` may be answered by an error only; it is passed over when a later reply comes.
+// Commands that wait for their replies, per connection: replies about one room come in the order of its commands, each once;
+// those about different rooms in any order. What was said without `id` may be answered by an error only; it is passed over
+// when a later reply about the room comes.
 #include "sim/world.h"
 
 #include "wire/json.h"
@@ -44,36 +45,66 @@ uint32_t asks_id(str id)
     return str_to_u64(id, UINT32_MAX, &v) ? (uint32_t)v : 0;
 }
 
-struct asked asks_answered(struct world *w, struct client *c, str id, uint32_t kinds)
+static void take_out(struct client *c, uint32_t i)
 {
-    uint32_t number = id.p == NULL ? 0 : asks_id(id);
-    c->replied_ms = w->now_ms;
-    while (c->asks_n > 0) {
-        struct asked a = *ask_at(c, 0);
-        if (a.id != 0 && a.id != number)
-            trace_fail(w, c, "ORDER: a reply to command %u came, and %u is not answered yet", number, a.id);
-        if (a.id == 0 && number == 0 && !(kinds >> a.kind & 1) && kinds != UINT32_MAX) {
-            c->asks_from++; // said without id, and well received
-            c->asks_n--;
-            continue;
-        }
-        c->asks_from++;
-        c->asks_n--;
-        if (a.id == number) {
-            if (!(kinds >> a.kind & 1))
-                trace_fail(w, c, "ORDER: command %u got a reply of another kind", number);
-            return a;
-        }
-    }
-    trace_fail(w, c, "ORDER: a reply to command %u came, which was never given or is answered already",
-               number);
+    for (; i + 1 < c->asks_n; i++)
+        *ask_at(c, i) = *ask_at(c, i + 1);
+    c->asks_n--;
 }
 
-uint32_t asks_unnamed_first(const struct client *c)
+static bool about_one_room(const struct asked *a, const struct asked *b)
+{
+    return (a->room != NONE && (a->room == b->room || a->room == b->from)) ||
+           (a->from != NONE && (a->from == b->room || a->from == b->from));
+}
+
+// An error without id: of the only one without id there is, or of one that was passed over.
+static struct asked unnamed_answered(struct client *c)
+{
+    for (uint32_t i = 0; i < c->asks_n; i++) {
+        struct asked a = *ask_at(c, i);
+        if (a.id != 0)
+            continue;
+        take_out(c, i);
+        return a;
+    }
+    return (struct asked){.kind = SAID_BAD, .room = NONE, .from = NONE};
+}
+
+struct asked asks_answered(struct world *w, struct client *c, str id, uint32_t kinds)
+{
+    uint32_t number = id.p == NULL ? 0 : asks_id(id), at = 0;
+    c->replied_ms = w->now_ms;
+    if (number == 0)
+        return unnamed_answered(c);
+    while (at < c->asks_n && ask_at(c, at)->id != number)
+        at++;
+    if (at == c->asks_n)
+        trace_fail(w, c, "ORDER: a reply to command %u came, which was never given or is answered already",
+                   number);
+    struct asked answered = *ask_at(c, at);
+    if (!(kinds >> answered.kind & 1))
+        trace_fail(w, c, "ORDER: command %u got a reply of another kind", number);
+    for (uint32_t i = 0; i < at; i++) {
+        struct asked a = *ask_at(c, i);
+        if (!about_one_room(&a, &answered))
+            continue;
+        if (a.id != 0)
+            trace_fail(w, c,
+                       "ORDER: a reply to command %u came, and %u, about the same room, is not answered yet",
+                       number, a.id);
+        take_out(c, i--); // said without id, and well received
+        at--;
+    }
+    take_out(c, at);
+    return answered;
+}
+
+uint32_t asks_unnamed(const struct client *c)
 {
     uint32_t n = 0;
-    while (n < c->asks_n && c->asks[(c->asks_from + n) % ASKS_MAX].id == 0)
-        n++;
+    for (uint32_t i = 0; i < c->asks_n; i++)
+        n += c->asks[(c->asks_from + i) % ASKS_MAX].id == 0;
     return n;
 }
 
@@ -85,7 +116,9 @@ void asks_forget(struct world *w, struct client *c)
 
 void asks_check_late(struct world *w, struct client *c)
 {
-    uint32_t i = asks_unnamed_first(c);
+    uint32_t i = 0;
+    while (i < c->asks_n && ask_at(c, i)->id == 0)
+        i++;
     if (i == c->asks_n)
         return;
     const struct asked *a = ask_at(c, i);

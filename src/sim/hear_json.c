@@ -180,7 +180,7 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
             trace_fail(w, c, "PROTOCOL: a signal was answered with %.*s", STR_ARG(code));
         return;
     }
-    if (id.p == NULL && asks_unnamed_first(c) > 1)
+    if (id.p == NULL && asks_unnamed(c) > 1)
         return; // one of several without id; which one is not told
     struct asked a = asks_answered(w, c, id, UINT32_MAX);
     if (!error_expected(w, c, &a, code))

@@ -142,9 +142,15 @@ void ledger_witness(struct world *w, const struct sighting *s)
 struct start ledger_start(struct world *w, struct client *c, int room)
 {
     struct link *l = c->link;
-    if (l->starts_from == l->starts_n || l->starts[l->starts_from].room != room)
+    uint32_t at = 0;
+    while (at < l->starts_n && l->starts[at].room != room)
+        at++;
+    if (at == l->starts_n)
         trace_fail(w, c, "ORDER: joined %s, and its home knows nothing of it", w->room_names[room]);
-    return l->starts[l->starts_from++];
+    struct start found = l->starts[at];
+    l->starts_n--;
+    memmove(l->starts + at, l->starts + at + 1, (l->starts_n - at) * sizeof *l->starts);
+    return found;
 }
 
 // Octets of a record, at the very most.

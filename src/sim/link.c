@@ -118,6 +118,7 @@ void links_step(struct world *w)
         if (link_over(l)) {
             arena_free(&w->arena, l->up.v);
             arena_free(&w->arena, l->down.v);
+            arena_free(&w->arena, l->starts);
             arena_free(&w->arena, l);
             continue;
         }

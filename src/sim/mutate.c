@@ -266,10 +266,14 @@ static bool change_reply(struct world *w, struct client *c, str m)
     bool ack = begins(m, "{\"type\":\"ack\",");
     switch (w->options->mutation) {
     case MUTATE_LOSE_ACK:
-        return ack && mutate_now(w, c);
-    case MUTATE_SWAP_REPLIES:
-        if (!is_reply(m) || c->asks_n < 2 || !mutate_now(w, c))
+        if (!ack || member_of(m, "room").p == NULL || !mutate_now(w, c))
             return false;
+        subject_is_room(w, m);
+        return true;
+    case MUTATE_SWAP_REPLIES:
+        if (!is_reply(m) || c->asks_n < 2 || member_of(m, "room").p == NULL || !mutate_now(w, c))
+            return false;
+        subject_is_room(w, m);
         hold(w, m);
         return true;
     case MUTATE_SHIFT_ACK:
@@ -433,7 +437,7 @@ static bool gives_away(const struct world *w, str message)
     switch (w->options->mutation) {
     case MUTATE_SWAP_REPLIES:
     case MUTATE_LOSE_ACK:
-        return is_reply(message);
+        return is_reply(message) && str_eq(member_of(message, "room"), w->mutation.subject);
     case MUTATE_ECHO_BEFORE_ACK:
         return is_entry(message) && truth_serial(member_of(message, "data")) == w->mutation.serial;
     case MUTATE_LATE:

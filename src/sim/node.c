@@ -262,6 +262,8 @@ static void write_link(struct world *w, struct node *n, uint32_t conn)
     l->held_turn = holds ? w->counts.turns : 0;
     l->blocked = taken < total || holds;
     w->counts.blocked += l->blocked;
+    if (l->blocked)
+        l->blocked_ms = w->now_ms;
     shard_output_done(n->shard, conn, taken, l->blocked);
     if (w->options->broken_turn != 0 && w->counts.turns >= w->options->broken_turn)
         shard_output_done(n->shard, conn, taken, l->blocked); // once too often

@@ -84,8 +84,11 @@ static void check_link(struct world *w, const struct link *l)
                    "HEARTBEAT: the peer of link %u vanished at %llu ms and was heard at %llu ms; "
                    "it is still connected",
                    l->serial, (unsigned long long)l->vanished_ms, (unsigned long long)l->unread_ms);
-    // What it said before its end is carried out first, command by command: several times the patience for one.
+    // What it said before its end is carried out first, command by command, and answered: several times the patience for one,
+    // from when its socket took all.
     bool over = l->reset || (l->fin && l->up.n == 0);
+    if (heard < l->blocked_ms)
+        heard = l->blocked_ms;
     if (!l->vanished && over && l->healthy && w->now_ms > heard + s->close_ms + 4 * patience &&
         w->now_ms > l->gone_ms + s->close_ms + 4 * patience)
         trace_fail(w, &w->clients[l->owner], "CLOSE: link %u ended at %llu ms and is still connected",

@@ -89,9 +89,10 @@ struct link {
     bool paused, blocked, eof_told, broken_told, server_shut, server_closed, server_aborted;
     uint64_t held_turn;   // in which its channel took what it has not sent yet (io/channel.h)
     uint64_t unread_ms;   // heard of last: when the server was last given bytes
+    uint64_t blocked_ms;  // when it had last something to write that the socket did not take
     uint32_t gen;         // of core's connection
     struct start *starts; // joins that a home has carried out, and that its client has not been told of
-    uint32_t starts_from, starts_n, starts_cap;
+    uint32_t starts_n, starts_cap;
 };
 
 // --- the checkers' memory
@@ -509,7 +510,7 @@ struct asked asks_answered(struct world *w, struct client *c, str id,
                            uint32_t kinds); // bits of ask_kind; fails if it is not due
 uint32_t asks_id(str id);                   // as it stands in JSON; 0 = none of ours
 bool asks_find(const struct client *c, uint32_t id, struct asked *ret);
-uint32_t asks_unnamed_first(const struct client *c); // so many without id come before the next with one
+uint32_t asks_unnamed(const struct client *c); // so many without id may still be refused
 void asks_forget(struct world *w, struct client *c);
 void asks_check_late(struct world *w, struct client *c);
 // watch.c: after every step

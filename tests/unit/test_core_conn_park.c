@@ -82,16 +82,16 @@ static void a_write_wakes_only_who_waits_for_it(void **state)
     const char *room;
     struct client *c = held(n, &room);
     post(c, "{\"type\":\"ping\",\"id\":1}");
-    post(c, "{\"type\":\"members\",\"id\":2,\"room\":\"%s\"}", room);
-    post(c, "{\"type\":\"ping\",\"id\":3}");
+    post(c, "{\"type\":\"leave\",\"id\":2,\"room\":\"%s\"}", room);
+    post(c, "{\"type\":\"join\",\"id\":3,\"room\":\"%s\"}", room);
     net_settle(n);
     expect(c, "\"type\":\"pong\",\"id\":1");
     assert_int_equal(client_conn(c)->parked, WAIT_ANSWER);
     assert_false(client_reader(c)->wake_queued);
     n->hold[1][0] = false;
     net_settle(n);
-    expect(c, "\"type\":\"members\",\"id\":2");
-    expect(c, "\"type\":\"pong\",\"id\":3");
+    expect(c, "\"type\":\"left\",\"id\":2");
+    expect(c, "\"type\":\"joined\",\"id\":3");
     assert_int_equal(client_conn(c)->parked, WAIT_NOTHING);
     net_free(n);
 }

@@ -3,10 +3,11 @@
 // asker.h - a connection as the edge sees it: what it has asked for and not been answered, and what it may still ask.
 //
 // Invariants (asker_check)
-//   1. pending > 0: that many asks to shard pending_shard have not been answered yet. A command for another shard, or
-//      any command while `exclusive`, waits; so replies keep the order of commands. (Only a rename asks several shards
-//      at once; it is exclusive, and answered when all of them have answered.)
-//   2. registered, or a member of a room: it has a session, and is not closed
+//   1. pending > 0: that many asks have not been answered yet. While `exclusive` no command is taken: who it is is about to
+//      change (a rename is answered when all its rooms have answered)
+//   2. of a language in which replies keep the order of commands altogether (text), all of them are to shard pending_shard
+//   3. registered, or a member of a room: it has a session, and is not closed
+//   4. what is in `arrivals` are joins that are under way, each once
 //
 // Ownership: a part of the connection's block. Thread: the shard's.
 #ifndef PLENUM_CORE_EDGE_ASKER_H
@@ -16,19 +17,28 @@
 #include "core/common/ref.h"
 #include "core/fan/reader.h"
 
+// Joins under way, by the outlet: what is said about such a room waits.
+enum { ARRIVALS_MAX = 8 };
+struct arrivals {
+    uint32_t n;
+    uint32_t outlets[ARRIVALS_MAX];
+};
+
 // A switch under way: what the newcomer of `to` is told waits until `from` is left.
 struct switching {
     struct ref from;
+    uint32_t to;         // outlet
     struct mail *joined; // the answer (struct answer), kept; NULL until it is there
 };
 
 struct asker {
     struct reader reader;
     uint16_t pending;
-    uint8_t pending_shard;
+    uint8_t pending_shard;   // of the last ask
     uint8_t violations;      // commands in spite of rate_limited
     uint8_t room_violations; // new rooms asked for before room_wait_ms
-    bool exclusive : 1;      // the pending ask changes what this connection is in
+    bool exclusive : 1;      // the pending ask changes who it is, or its language knows one thing at a time
+    bool waits : 1;          // a command has been told "not now": an answer may be what it waits for
     bool hello_seen : 1;
     bool hello_implied : 1; // by the command that waits for the welcome
     bool hello_refused : 1; // that command is to be told so
@@ -43,6 +53,7 @@ struct asker {
         opened_ms; // low bits of the time it was accepted: of two connections of a session the newer one counts
     struct bucket commands, signals, rooms; // commands, signals, and new rooms, that it may order now
     struct switching *switching;
+    struct arrivals *arrivals; // NULL while there are none
 };
 
 // The switch is over, or was not begun.

@@ -3,9 +3,10 @@
 // Commands of the connections of this shard: what can be said here is answered here; everything about a room goes
 // to its home, everything about a user to the user's registry, as an ask.
 //
-// A connection talks to one shard at a time. While asks to it are unanswered, a command for another shard (or a
-// reply made here) would overtake, so it waits: replies keep the order of commands without a reorder queue. Publishes
-// to one home are pipelined freely; commands that change what the connection is in wait for their answer.
+// Replies about one room keep the order of its commands: mail to its home is in order, and the home answers in order. A join
+// may take longer, as others have to be asked (home/home_create.c); until it is answered commands about that room wait, and
+// commands about other rooms do not. Replies about different rooms come when they are ready. A language that promises more
+// (text: all replies in order) talks to one shard at a time, and waits for the answer of whatever is not a message.
 #include "core/edge/edge.h"
 
 #include "base/where.h"
@@ -14,11 +15,64 @@
 enum { PENDING_MAX = 1024 };
 _Static_assert(PENDING_MAX <= SKIPS_MAX - SKIPS_WAIT, "what is under way when a publisher is held fits");
 
+// All its replies keep the order of its commands.
+static bool serial(const struct asker *c) { return dialect_get((enum dialect_id)c->reader.dialect)->text; }
+
+bool edge_may_reply(const struct asker *c) { return !c->exclusive && (c->pending == 0 || !serial(c)); }
+
 bool edge_may_ask(const struct edge *e, const struct asker *c, uint32_t dest)
 {
-    if (c->pending != 0 && (c->exclusive || c->pending_shard != dest || c->pending >= PENDING_MAX))
+    if (c->exclusive || c->pending >= PENDING_MAX ||
+        (serial(c) && c->pending != 0 && c->pending_shard != dest))
         return false;
     return mail_takes(e->mail, dest);
+}
+
+// --- rooms that one is on the way into, or out of
+
+static bool arrival_add(struct edge *e, struct asker *c, uint32_t outlet)
+{
+    if (c->arrivals == NULL && (c->arrivals = mem_zalloc(e->cx->mem, sizeof *c->arrivals)) == NULL)
+        return false;
+    c->arrivals->outlets[c->arrivals->n++] = outlet;
+    return true;
+}
+
+void edge_arrival_over(struct edge *e, struct asker *c, uint32_t outlet)
+{
+    struct arrivals *all = c->arrivals;
+    for (uint32_t i = 0; all != NULL && i < all->n; i++)
+        if (all->outlets[i] == outlet)
+            all->outlets[i--] = all->outlets[--all->n];
+    if (all == NULL || all->n != 0)
+        return;
+    mem_free(e->cx->mem, all, sizeof *all);
+    c->arrivals = NULL;
+}
+
+static bool arriving(const struct asker *c, uint32_t outlet)
+{
+    for (uint32_t i = 0; c->arrivals != NULL && i < c->arrivals->n; i++)
+        if (c->arrivals->outlets[i] == outlet)
+            return true;
+    return false;
+}
+
+// What is said about the room waits: it is not certain yet whether one is in it.
+static bool busy(struct asker *c, uint32_t outlet)
+{
+    const struct membership *m = reader_find_membership(&c->reader, outlet);
+    if (m != NULL && m->leaving)
+        return true;
+    if (c->switching != NULL && (c->switching->to == outlet || c->switching->from.index == outlet))
+        return true;
+    return arriving(c, outlet);
+}
+
+static bool room_busy(const struct edge *e, struct asker *c, str room)
+{
+    uint32_t outlet = outlet_find(e->fan, room, hash_str(e->cx, room));
+    return outlet != MAP_NONE && busy(c, outlet);
 }
 
 void edge_problem(struct edge *e, uint32_t index, const struct command *cmd, enum problem_code code,
@@ -59,12 +113,13 @@ static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct
     struct asker *c = asker_at(e, index);
     c->pending++;
     c->pending_shard = (uint8_t)dest;
-    c->exclusive = exclusive;
+    c->exclusive = exclusive && serial(c);
     if (post_ask(e->mail, dest, a))
         return;
     c->pending--;
     c->exclusive = false;
     if (a->outlet.index != UINT32_MAX && a->type == ASK_JOIN) {
+        edge_arrival_over(e, c, a->outlet.index);
         outlet_at(e->fan, a->outlet.index)->pending--;
         outlet_close_if_unused(e->fan, a->outlet.index);
     }
@@ -106,11 +161,14 @@ static void fingerprint_key(struct edge *e, struct ask *a)
     a->key_print = siphash128(&e->cx->settings->hash_key, material, n);
 }
 
-// Asks about a room one is in: message, signal, members, history, rename, resolve, leave.
+// Asks about a room one is in: message, signal, members, history, rename, resolve, leave. alone: where replies keep their
+// order altogether, nothing else may be under way.
 static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cmd, enum ask_type type,
-                        bool exclusive)
+                        bool alone)
 {
     struct asker *c = asker_at(e, index);
+    if (c->exclusive || room_busy(e, c, cmd->room))
+        return false;
     struct membership *m = member_of(e, c, cmd->room);
     if (m == NULL) {
         if (!edge_may_reply(c))
@@ -125,7 +183,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     uint32_t dest = home_of(e->cx, o->hash);
     if (type == ASK_SIGNAL && o->hold)
         return true; // a room that has more to read than it can: it would come too late to be of use
-    if (!edge_may_ask(e, c, dest) || (exclusive && c->pending != 0) ||
+    if (!edge_may_ask(e, c, dest) || (alone && serial(c) && c->pending != 0) ||
         (type == ASK_PUBLISH && pace_waits(&c->reader, o)))
         return false;
     struct ask a = edge_ask_make(e, index, type, cmd);
@@ -137,7 +195,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
         m->leaving = true;
     if (type == ASK_PUBLISH)
         fingerprint_key(e, &a);
-    ask_send(e, index, dest, &a, exclusive);
+    ask_send(e, index, dest, &a, alone);
     return true;
 }
 
@@ -152,7 +210,8 @@ static bool join_refused(struct edge *e, uint32_t index, const struct command *c
         edge_problem(e, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in the room {} already.");
         return true;
     }
-    if (!switching && c->reader.member_n >= e->cx->settings->rooms_per_connection) {
+    uint32_t rooms = c->reader.member_n + (c->arrivals != NULL ? c->arrivals->n : 0);
+    if (!switching && rooms >= e->cx->settings->rooms_per_connection) {
         metric_add(&e->cx->metrics->limit_rooms, 1);
         edge_problem(e, index, cmd, PROBLEM_LIMIT_REACHED,
                      "You are in as many rooms as you may be; leave one first, or switch.");
@@ -167,15 +226,20 @@ static bool ask_join(struct edge *e, uint32_t index, const struct command *cmd, 
     struct asker *c = asker_at(e, index);
     uint64_t hash = hash_str(e->cx, cmd->room);
     uint32_t dest = home_of(e->cx, hash);
-    if (c->pending != 0 || !edge_may_ask(e, c, dest))
+    if (!edge_may_ask(e, c, dest) || (serial(c) && c->pending != 0) || room_busy(e, c, cmd->room) ||
+        (c->arrivals != NULL && c->arrivals->n == ARRIVALS_MAX))
         return false;
+    if (c->pending != 0 && member_of(e, c, cmd->room) != NULL)
+        return false; // an error now might overtake a reply about the room
     if (join_refused(e, index, cmd, from != NULL))
         return true;
     uint32_t outlet = outlet_open(e->fan, cmd->room, hash);
     struct switching *sw = NULL;
     if (outlet != SLAB_NONE && from != NULL)
         sw = mem_zalloc(e->cx->mem, sizeof *sw);
-    if (outlet == SLAB_NONE || (from != NULL && sw == NULL)) {
+    if (outlet == SLAB_NONE || (from != NULL && sw == NULL) || !arrival_add(e, c, outlet)) {
+        if (sw != NULL)
+            mem_free(e->cx->mem, sw, sizeof *sw);
         if (outlet != SLAB_NONE)
             outlet_close_if_unused(e->fan, outlet);
         edge_no_memory(e, index, cmd);
@@ -185,6 +249,7 @@ static bool ask_join(struct edge *e, uint32_t index, const struct command *cmd, 
     a.cmd.from = STR_NONE;
     if (sw != NULL) {
         sw->from = (struct ref){from->outlet, slab_gen(&e->fan->outlets, from->outlet)};
+        sw->to = outlet;
         c->switching = sw;
         a.cmd.from = outlet_name(outlet_at(e->fan, from->outlet));
     }
@@ -193,16 +258,15 @@ static bool ask_join(struct edge *e, uint32_t index, const struct command *cmd, 
     a.rooms_wait_ms = gate_rooms_wait_ms(e, c);
     outlet_at(e->fan, outlet)->pending++;
     ask_send(e, index, dest, &a, true);
-    if (reader_open(&c->reader) && c->pending == 0 && c->switching != NULL) { // it could not be sent
+    if (sw != NULL && !arriving(c, outlet)) // it could not be sent
         switching_end(c, e->cx->mem);
-    }
     return true;
 }
 
 static bool do_switch(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (c->pending != 0)
+    if (c->pending != 0) // its reply is about two rooms, and comes behind what is due of both
         return false;
     struct membership *from = member_of(e, c, cmd->from);
     if (from == NULL && cmd->from.n != 0) {
@@ -221,7 +285,7 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
         return ask_in_room(e, index, cmd, ASK_RESOLVE, true);
     u128 print = print_str(e->cx, cmd->to);
     uint32_t dest = home_of(e->cx, print.lo);
-    if (c->pending != 0 || !edge_may_ask(e, c, dest))
+    if ((serial(c) && c->pending != 0) || !edge_may_ask(e, c, dest))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_DIRECT, cmd);
     a.user_print = print;
@@ -233,7 +297,7 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
 static bool do_rooms(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (c->pending != 0 || !edge_may_ask(e, c, 0))
+    if ((serial(c) && c->pending != 0) || !edge_may_ask(e, c, 0))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_ROOMS, cmd);
     ask_send(e, index, 0, &a, true);
@@ -334,10 +398,14 @@ enum edge_did edge_command(struct edge *e, uint32_t index, const struct command 
 {
     bool done;
     where_command((uint8_t)cmd->type);
-    if (cmd->type != CMD_HELLO && !introduced(e, index, cmd, &done))
+    if (cmd->type != CMD_HELLO && !introduced(e, index, cmd, &done)) {
+        asker_at(e, index)->waits = !done;
         return done ? EDGE_DONE : EDGE_LATER;
-    if (!carry_out(e, index, cmd))
+    }
+    if (!carry_out(e, index, cmd)) {
+        asker_at(e, index)->waits = true;
         return EDGE_LATER;
+    }
     return cmd->type == CMD_QUIT ? EDGE_QUIT : EDGE_DONE;
 }
 
@@ -353,6 +421,9 @@ void switching_end(struct asker *c, struct mem *m)
 void asker_deinit(struct asker *c, struct mem *m)
 {
     switching_end(c, m);
+    if (c->arrivals != NULL)
+        mem_free(m, c->arrivals, sizeof *c->arrivals);
+    c->arrivals = NULL;
     reader_deinit(&c->reader, m);
 }
 
@@ -363,5 +434,11 @@ void asker_check(const struct edge *e, uint32_t index)
     ASSERT(c->pending <= PENDING_MAX && (c->pending != 0 || !c->exclusive));
     ASSERT(c->pending == 0 || c->pending_shard < e->cx->shard_count);
     ASSERT((!c->registered && r->member_n == 0) || (r->who.session != NULL && !r->closed));
+    uint32_t joins = c->arrivals != NULL ? c->arrivals->n : 0;
+    ASSERT(c->arrivals == NULL || (joins != 0 && joins <= ARRIVALS_MAX));
+    ASSERT(r->closed || r->end != END_NONE || joins <= c->pending);
+    for (uint32_t i = 0; i < joins; i++)
+        for (uint32_t k = 0; k < i; k++)
+            ASSERT(c->arrivals->outlets[i] != c->arrivals->outlets[k]);
     ASSERT(c->switching == NULL || r->closed || r->end != END_NONE || c->pending != 0);
 }

@@ -30,8 +30,8 @@ enum edge_did {
 };
 // Carries out a decoded command, whose strings are borrowed.
 enum edge_did edge_command(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
-// True if a reply made here and now would overtake nothing.
-static inline bool edge_may_reply(const struct asker *c) { return c->pending == 0; }
+// True if a reply made here and now, about no room that asks are under way for, would overtake nothing.
+bool edge_may_reply(const struct asker *c);
 // The hello and the first join of a text client (`greeting`), which no line of it asks for. False: not now.
 bool edge_greet(struct edge *e, uint32_t conn) WARN_UNUSED;
 
@@ -51,6 +51,8 @@ static inline struct asker *asker_at(const struct edge *e, uint32_t conn)
 }
 
 // --- between the files of this folder
+// The join is answered.
+void edge_arrival_over(struct edge *e, struct asker *c, uint32_t outlet);
 // True if an ask to that shard may be sent now: it overtakes nothing, and there is room in its mailbox.
 bool edge_may_ask(const struct edge *e, const struct asker *c, uint32_t dest);
 // An ask in the name of a connection; it borrows from the session and the command.

@@ -83,7 +83,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     *a = NULL;
     c->pending++;
     c->pending_shard = (uint8_t)dest;
-    c->exclusive = true;
+    c->exclusive = dialect_get((enum dialect_id)c->reader.dialect)->text;
     reader_find_membership(&c->reader, sw->from.index)->leaving = true;
     if (post_ask(e->mail, dest, &leave))
         return;
@@ -108,7 +108,8 @@ static void on_joined(struct edge *e, struct answer **taken)
     }
     if (a->created)
         gate_room_created(e, c);
-    bool switching = c->switching != NULL;
+    bool switching = c->switching != NULL && c->switching->to == outlet;
+    edge_arrival_over(e, c, outlet);
     if (outlet_add(e->fan, outlet, index, a->place + 1, switching) != OK) {
         undo_join(e, a);
         outlet_close_if_unused(e->fan, outlet);
@@ -128,14 +129,15 @@ static void on_refused(struct edge *e, const struct answer *a)
 {
     struct outlet *o = answered_outlet(e, &a->outlet);
     ASSERT(o != NULL && o->pending != 0);
+    struct asker *c = answered(e, &a->conn);
+    if (c != NULL)
+        edge_arrival_over(e, c, a->outlet.index);
+    if (c != NULL && c->switching != NULL && c->switching->to == a->outlet.index)
+        switching_end(c, e->cx->mem);
     o->pending--;
     outlet_close_if_unused(e->fan, a->outlet.index);
-    struct asker *c = answered(e, &a->conn);
     if (c == NULL)
         return;
-    if (c->switching != NULL) {
-        switching_end(c, e->cx->mem);
-    }
     fan_put_payload(e->fan, a->conn.ref.index, a->payload);
     if (a->retry_ms != 0)
         gate_room_refused(e, a->conn.ref.index, a->retry_ms);
@@ -158,14 +160,15 @@ static void on_left(struct edge *e, const struct answer *a)
     if (c == NULL || answered_outlet(e, &a->outlet) == NULL)
         return;
     uint32_t index = a->conn.ref.index;
+    bool switching = c->switching != NULL && c->switching->from.index == a->outlet.index;
     outlet_keep_rest(e->fan, a->outlet.index, index);
     if (!reader_open(&c->reader))
         return;
-    notice_put(e->cx, NOTICE_LEFT, index, 0, c->switching != NULL ? "switched" : "left",
+    notice_put(e->cx, NOTICE_LEFT, index, 0, switching ? "switched" : "left",
                outlet_name(outlet_at(e->fan, a->outlet.index)));
     outlet_remove(e->fan, a->outlet.index, index);
     outlet_close_if_unused(e->fan, a->outlet.index);
-    if (c->switching != NULL)
+    if (switching)
         switch_finish(e, index);
     else
         fan_put_payload(e->fan, index, a->payload);
@@ -232,8 +235,10 @@ bool edge_answer(struct edge *e, struct answer **taken)
     }
     if (c != NULL && lost)
         fan_end(e->fan, index, END_CUT);
-    if (c != NULL && c->pending == 0)
+    if (c != NULL && (c->pending == 0 || c->waits)) {
+        c->waits = false;
         fan_wake(e->fan, index);
+    }
     return welcomed;
 }
 

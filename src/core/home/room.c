@@ -357,7 +357,8 @@ static void member_check(const struct home *h, const struct member *m)
     for (uint32_t i = 0; i < m->sessions; i++) {
         ASSERT(all[i].shard < h->cx->shard_count);
         for (uint32_t k = 0; k < i; k++)
-            ASSERT(all[i].shard != all[k].shard || all[i].ref.index != all[k].ref.index);
+            ASSERT(all[i].shard != all[k].shard || all[i].ref.index != all[k].ref.index ||
+                   all[i].ref.gen != all[k].ref.gen);
     }
 }
 
