@@ -73,7 +73,7 @@ enum config_kind {
     X(server, shards, UINT, START, 1, SHARDS_MAX, "one per core", "0", "threads", \
       "Threads that serve connections.") \
     X(server, memory_mb, UINT, START, 16, 1 << 22, "half of the machine's or container's memory", "0", "MiB", \
-      "Budget for everything that connections, rooms and logs hold. Beyond it single operations are refused; the process does not grow.") \
+      "Budget for everything that connections, rooms and logs hold. Above seven eighths of it old history goes, of the rooms that were quiet the longest first. Beyond it single operations are refused; the process does not grow.") \
     X(server, backlog, UINT, START, 16, 65535, "", "4096", "connections", \
       "Connections that the kernel may keep waiting for accept on each listening socket; it caps this at net.core.somaxconn.") \
     X(server, spin_us, UINT, LIVE, 1, 1000, "never", "20", "us", \

@@ -215,6 +215,14 @@ size_t mem_used(const struct mem *m)
     return used > 0 ? (size_t)used : 0;
 }
 
+size_t mem_short(const struct mem *m)
+{
+    const struct mem *source = m->source != NULL ? m->source : m;
+    size_t used = atomic_load_explicit(&source->bytes_used, memory_order_relaxed);
+    size_t comfort = source->bytes_max - source->bytes_max / 8;
+    return source->bytes_max == 0 || (int64_t)used < 0 || used <= comfort ? 0 : used - comfort;
+}
+
 size_t mem_peak_take(struct mem *m)
 {
     size_t peak = atomic_exchange_explicit(&m->bytes_peak, 0, memory_order_relaxed), used = mem_used(m);

@@ -69,6 +69,8 @@ void *mem_realloc(struct mem *m, void *p, size_t n_old, size_t n);
 void mem_free(struct mem *m, void *p, size_t n);
 // Outstanding bytes. Of a source: give or take MEM_SETTLE_BYTES per share; of a share: what it has not settled.
 size_t mem_used(const struct mem *m);
+// By how many bytes a budget is nearer to its end than it should be: above seven eighths of it. 0 = it is not, or there is none.
+size_t mem_short(const struct mem *m);
 // The most a source had out since the last call, about: where several threads book at once one may hide another.
 size_t mem_peak_take(struct mem *m);
 

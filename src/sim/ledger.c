@@ -167,7 +167,7 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
     if (gone != NULL && gone->first_ms != 0) {
         uint64_t entries = log->head + 2 - log->tail, age = w->now_ms - gone->first_ms;
-        if (entries <= s->log_entries && entries * entry_bytes_worst(w) <= s->log_bytes &&
+        if (!w->relieved && entries <= s->log_entries && entries * entry_bytes_worst(w) <= s->log_bytes &&
             age + AGE_EARLY_MS < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
                        (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,
@@ -183,6 +183,11 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
 
 void ledger_read(struct world *w, const struct node *node)
 {
+    // Where memory is short history goes early; it is only ever refused where the plan says so (core/home/relief.c).
+    uint64_t relieved = metric_get(&shard_metrics(node->shard)->log_relieved);
+    w->relieved = relieved != 0;
+    if (relieved != 0 && w->plan.refuse_one_in == 0)
+        trace_fail(w, NULL, "LOSS: history went for want of memory, and there was enough");
     for (int room = 0; room < ROOMS_MAX; room++) {
         struct probed_log log;
         str name = str_from_cstr(w->room_names[room]);

@@ -340,6 +340,7 @@ struct world {
 
     struct vmem vmem;
     size_t baseline; // bytes after shard_create
+    bool relieved;   // the shard looked at has let history go for want of memory
     size_t budget;
     struct settings settings;
     struct node nodes[NODES_MAX];

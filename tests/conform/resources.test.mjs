@@ -206,7 +206,9 @@ test('D6: rooms up to the limit, then an error; when they are left, their memory
       const client = await Native.open(server);
       const name = (i) => `${String(i).padStart(6, '0')}${'x'.repeat(122)}`;
       for (let i = 0; i < 4096; i++) client.say({ type: 'join', room: name(i) });
-      for (let i = 0; i < 4096; i++) assert.equal((await client.nextOf('joined')).room, name(i));
+      const joined = new Set();   // rooms of different shards are joined when they are ready
+      for (let i = 0; i < 4096; i++) joined.add((await client.nextOf('joined')).room);
+      for (let i = 0; i < 4096; i++) assert.ok(joined.has(name(i)));
       assert.equal((await server.metrics()).plenum_rooms, 4096);
       const full = (await server.metrics()).plenum_memory_used_bytes;
       for (let i = 0; i < 20_000; i++) client.say({ type: 'join', room: `more ${i}` });
@@ -266,13 +268,11 @@ test('D6: connections that join and leave new names, talking in each, do not tak
       const life = async (client, name) => {
         for (let i = 0; i < 10_000; i++) {
           const room = `${name} ${i}`;
-          client.say({ type: 'join', room });
-          client.say({ type: 'ping', id: i }); // some ask, so that there is an end of what is heard
-          for (;;) {
+          client.say({ type: 'join', id: i, room });
+          for (let reply; reply?.id !== i;) {
             const { opcode, payload } = await client.frame();
             if (opcode === CLOSE) return payload.readUInt16BE(0);
-            const reply = JSON.parse(payload);
-            if (reply.type === 'pong') break;
+            reply = JSON.parse(payload);
             if (reply.type === 'error') {
               refused++;
               assert.equal(reply.code, 'rate_limited');

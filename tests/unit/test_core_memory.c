@@ -216,14 +216,14 @@ static void a_long_history_without_memory(void **state)
     int size =
         snprintf(message, SEGMENT_BYTES_MAX,
                  "{\"type\":\"message\",\"room\":\"%s\",\"echo\":false,\"data\":\"%040000d\"}", room, 0);
-    for (int i = 0; i < 150; i++) {
-        post_frame(writer, WS_TEXT, true, str_make(message, (size_t)size));
-        net_settle(n);
-    }
-    free(message);
-    assert_true(net_room_at(n, room)->log.records.n > MEM_ESSENTIAL_MAX / sizeof(void *));
+    const struct log *l = &net_room_at(n, room)->log;
     uint32_t joined = 0, let_go = 0;
     for (uint64_t k = 1; joined == 0; k++) {
+        while (l->head + 1 - l->tail < 150) { // where memory was short, history went (home/relief.c)
+            post_frame(writer, WS_TEXT, true, str_make(message, (size_t)size));
+            net_settle(n);
+        }
+        assert_true(l->records.n > MEM_ESSENTIAL_MAX / sizeof(void *));
         struct client *c = net_json(n, 0);
         net_fail_from(n, k);
         post(c, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\",\"history\":1000}", room);
@@ -240,6 +240,7 @@ static void a_long_history_without_memory(void **state)
         net_wait(n, 100);
     }
     assert_true(let_go > 0);
+    free(message);
     net_free(n);
 }
 

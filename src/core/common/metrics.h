@@ -54,6 +54,8 @@ const char *close_reason_name(enum close_reason why);
     X(entries_duplicate, "plenum_entries_duplicate_total", "counter",                                       \
       "Publishes answered from the idempotency window")                                                     \
     X(log_bytes, "plenum_log_bytes", "gauge", "Bytes of the records in room logs")                          \
+    X(log_relieved, "plenum_log_relieved_total", "counter",                                                 \
+      "Records that went before their time because memory was short")                                       \
     X(deliveries, "plenum_deliveries_total", "counter", "Entries written to connections")                   \
     X(directs, "plenum_directs_total", "counter", "Direct messages delivered to sessions")                  \
     X(bytes_in, "plenum_received_bytes_total", "counter", "Bytes read from clients")                        \

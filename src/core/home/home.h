@@ -33,6 +33,7 @@ struct home {
     uint32_t rooms_sorted_cap;
     struct index_list rooms_dirty; // to be announced
     struct heap room_timers;
+    uint32_t coldest, warmest; // rooms with history (relief.c)
     struct slab members;
     struct creators creators;
 
@@ -87,6 +88,13 @@ void home_charge_address(struct home *h, const struct ask *a);
 // A charged join has made no room. A room that was made by `creator` (0: nobody known) is gone.
 void home_refund(struct home *h, const struct ask *a);
 void home_room_given_up(struct home *h, uint64_t creator);
+// Memory that is short is found in old history (relief.c). Something was said in the room; its history is gone.
+void relief_spoken(struct home *h, uint32_t room);
+void relief_forget(struct home *h, struct room *r);
+// So many bytes were refused: true if there is more now.
+bool relief_for(struct home *h, size_t bytes) WARN_UNUSED;
+void relief_turn(struct home *h);
+void relief_check(const struct home *h);
 // Signals (home_signal.c): the ask waits for the end of the turn; then it gets its place and is answered.
 void home_signal(struct home *h, struct ask **a, uint32_t room);
 void home_signals_place(struct home *h, uint32_t room);

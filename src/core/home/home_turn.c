@@ -21,7 +21,7 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
 {
     const struct settings *s = cx->settings;
     struct mem *mem = cx->mem;
-    *h = (struct home){.cx = cx, .mail = mail};
+    *h = (struct home){.cx = cx, .mail = mail, .coldest = SLAB_NONE, .warmest = SLAB_NONE};
     slab_init(&h->rooms, mem, sizeof(struct room), s->rooms_max);
     slab_init(&h->members, mem, sizeof(struct member), members_max(s));
     map_init(&h->rooms_by_name, mem);
@@ -73,6 +73,7 @@ void home_timers(struct home *h)
     if (now_ms >= h->creators.look_ms)
         creators_expire(&h->creators, &s->rooms_user, &s->rooms_address, now_ms);
     uint32_t room;
+    relief_turn(h);
     while (heap_pop_due(&h->room_timers, now_ms, &room))
         room_on_timer(h, room);
 }
@@ -89,6 +90,7 @@ void home_check(const struct home *h)
     for (uint32_t i = 0; i < h->rooms.high; i++)
         if (slab_used(&h->rooms, i))
             room_check(h, i);
+    relief_check(h);
     slab_check(&h->rooms);
     slab_check(&h->members);
 }

@@ -94,6 +94,7 @@ static void room_free(struct home *h, uint32_t index)
     heap_fit(&h->room_timers);
     members_free(h, r);
     home_signals_drop(h, r);
+    relief_forget(h, r);
     once_group_drop(&h->said, &r->keys);
     log_deinit(&r->log);
     live_deinit(&r->live);
@@ -174,10 +175,16 @@ enum err room_place(struct home *h, uint32_t index, struct entry *e)
     struct room *r = room_at(h, index);
     struct context *cx = h->cx;
     bool passing = entry_passing(e->type);
-    size_t before = r->log.bytes;
     e->room = room_name(r);
     e->time_ms = cx->wall_ms;
-    if (place_entry(&r->log, &r->live, e, cx->now_ms, cx->utc_offset_s, &h->scratch) != OK) {
+    size_t before = r->log.bytes;
+    enum err placed = place_entry(&r->log, &r->live, e, cx->now_ms, cx->utc_offset_s, &h->scratch);
+    if (placed != OK && !passing &&
+        relief_for(h, 4 * e->data.n)) { // about what its record and its frames take
+        before = r->log.bytes;
+        placed = place_entry(&r->log, &r->live, e, cx->now_ms, cx->utc_offset_s, &h->scratch);
+    }
+    if (placed != OK) {
         notice_put(cx, NOTICE_MEMORY, UINT32_MAX, 0, passing ? "a room's live stream" : "a room's log",
                    room_name(r));
         return ERR_NOMEM;
@@ -185,6 +192,8 @@ enum err room_place(struct home *h, uint32_t index, struct entry *e)
     room_log_moved(h, before, r->log.bytes);
     metric_add(passing ? &cx->metrics->passing : &cx->metrics->entries, 1);
     r->said |= !passing;
+    if (!passing)
+        relief_spoken(h, index);
     r->resting = false;
     r->heard_ms = cx->now_ms;
     room_timer(h, index, cx->now_ms + REST_MS);
@@ -249,6 +258,8 @@ static void room_trim(struct home *h, struct room *r)
     size_t before = r->log.bytes;
     log_trim(&r->log, &limits, h->cx->now_ms);
     replay_trim(&r->replay, &r->log);
+    if (r->log.tail > r->log.head)
+        relief_forget(h, r);
     room_log_moved(h, before, r->log.bytes);
 }
 

@@ -72,6 +72,7 @@ struct room {
     uint8_t name_n;
     bool dirty;         // in the shard's list of rooms to announce
     bool count_pending; // a members:count entry is due
+    bool has_history;   // in the list of those that have some (relief.c)
     bool resting;       // nothing has happened for a while, and the shards have been told
     bool said;          // a message was appended: there is something to come back for
     char epoch[EPOCH_LEN];
@@ -85,14 +86,15 @@ struct room {
     uint32_t away_first, away_last; // members without a session
     uint32_t readers[DIALECT_COUNT];
     uint32_t sessions;
-    struct feed *feeds;     // one per shard
-    uint32_t crowded;       // feeds that are; while there are any, publishes wait (fan/pace.h)
-    struct mail *signals;   // asks of this turn, one of a connection at most, oldest first (home_signal.c)
-    struct once_group keys; // of its members, and of those who were
-    uint64_t creator;       // keyed hash of the address it was made from (home/creator.h); 0 = unknown
-    uint64_t empty_ms;      // since when there is no member; UINT64_MAX while there are some
-    uint64_t count_ms;      // when a members:count entry was last written
-    uint64_t heard_ms;      // of the newest entry
+    struct feed *feeds;      // one per shard
+    uint32_t crowded;        // feeds that are; while there are any, publishes wait (fan/pace.h)
+    struct mail *signals;    // asks of this turn, one of a connection at most, oldest first (home_signal.c)
+    struct once_group keys;  // of its members, and of those who were
+    uint64_t creator;        // keyed hash of the address it was made from (home/creator.h); 0 = unknown
+    uint64_t empty_ms;       // since when there is no member; UINT64_MAX while there are some
+    uint64_t count_ms;       // when a members:count entry was last written
+    uint64_t heard_ms;       // of the newest entry
+    uint32_t colder, warmer; // has_history: in order of when something was said last
 };
 
 static inline str room_name(const struct room *r) { return (str){r->name, r->name_n}; }

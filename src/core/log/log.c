@@ -68,6 +68,22 @@ void log_trim(struct log *l, const struct log_limits *limits, uint64_t now_ms)
         chain_trim(&l->records, l->mem, l->tail);
 }
 
+size_t log_shed(struct log *l)
+{
+    struct chain *c = &l->records;
+    if (c->n == 0)
+        return 0;
+    size_t freed = c->segs[0]->cap;
+    uint64_t tail = c->n == 1 ? l->head + 1 : c->segs[1]->first;
+    for (; l->tail < tail; l->tail++)
+        l->bytes -= log_record(l, l->tail).n;
+    if (c->n == 1)
+        chain_deinit(c, l->mem);
+    else
+        chain_trim(c, l->mem, tail);
+    return freed;
+}
+
 // --- reading
 
 str log_record(const struct log *l, uint64_t offset)

@@ -53,6 +53,8 @@ void log_commit(struct log *l, struct segment *secured, str record); // gets off
 void log_release(struct log *l);
 // Drops records beyond the limits; now_ms is monotonic.
 void log_trim(struct log *l, const struct log_limits *limits, uint64_t now_ms);
+// Drops the oldest segment, and the records in it; how many bytes are free by that.
+size_t log_shed(struct log *l);
 
 // The record at an offset in tail..head, as bytes and as an entry whose strings borrow from the log; `room` is put into it.
 str log_record(const struct log *l, uint64_t offset);

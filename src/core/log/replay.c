@@ -118,6 +118,15 @@ void replay_drop(struct replay **r, struct mem *m)
     *r = NULL;
 }
 
+size_t replay_bytes(const struct replay *r)
+{
+    size_t n = 0;
+    for (int d = 0; r != NULL && d < DIALECT_COUNT; d++)
+        for (int form = 0; form < REPLAY_FORMS; form++)
+            n += r->chains[d][form].bytes;
+    return n;
+}
+
 static void trim(struct chain *c, const struct log *l)
 {
     chain_trim(c, l->mem, l->tail);

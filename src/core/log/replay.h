@@ -51,6 +51,7 @@ struct segment **replay_take(const struct replay *r, const struct replay_want *w
 // The log was trimmed.
 void replay_trim(struct replay **r, const struct log *l);
 void replay_drop(struct replay **r, struct mem *m);
+size_t replay_bytes(const struct replay *r); // allocated by its segments
 // When it may go; UINT64_MAX = there is none.
 uint64_t replay_due_ms(const struct replay *r);
 void replay_check(const struct replay *r, const struct log *l);
