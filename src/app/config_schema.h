@@ -96,6 +96,10 @@ enum config_kind {
       "Signals (typing, cursors) per second and connection. They do not count as commands. Beyond it one gets `rate_limited`; who goes on is closed with 1008.") \
     X(limits, signals_burst, UINT, LIVE, 1, 1000000, "", "40", "signals", \
       "Signals that a connection may send at once after it was quiet.") \
+    X(limits, requests_per_s, UINT, LIVE, 1, 1000000, "no limit", "100", "requests/s", \
+      "HTTP requests per second and connection. One beyond it gets 429, and its connection is closed.") \
+    X(limits, requests_burst, UINT, LIVE, 1, 1000000, "", "200", "requests", \
+      "HTTP requests that a connection may make at once after it was quiet.") \
     X(limits, reply_bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \
       "Replies and direct messages that may wait for a reader who is slow to take them. Then nothing more is read from it.") \
     X(limits, turn_bytes, BYTES, LIVE, 4096, 16 << 20, "", "65536", "bytes", \

@@ -84,6 +84,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .message_bytes = c->limits_message_bytes,
         .commands_per_s = c->limits_commands_per_s,
         .commands_burst = c->limits_commands_burst,
+        .requests = {c->limits_requests_per_s, c->limits_requests_burst},
         .signals = {c->limits_signals_per_s, c->limits_signals_burst},
         .reply_bytes = c->limits_reply_bytes,
         .handshake_ms = c->limits_handshake_ms,

@@ -563,14 +563,19 @@ test('D5: with the memory budget used up /metrics answers, and says how things a
   }
 });
 
-// Most of it by a log, the rest by connections: upgraded ones that say hello and nothing more, or such as say nothing.
+// Most of it by frames for readers who do not read (a log alone would give way), the rest by connections: upgraded ones that say hello and nothing more, or such as say nothing.
 for (const upgrade of [true, false]) {
   test(`D5: with the budget used up by ${upgrade ? 'idle clients' : 'silent connections'} new ones get /metrics`, async () => {
     await withServer({ program: PLENUM_RELEASE, flags: [...FULL, '--server.shards=2', '--limits.handshake_ms=60000',
       '--limits.connections_per_address=0'] }, async (server) => {
+      for (let i = 0; i < 16; i++) { // on both shards
+        const keeper = await Native.open(server);
+        await keeper.join('full');
+        keeper.tcp.socket.pause();
+      }
       const writer = await Native.open(server);
       await writer.join('full');
-      for (let i = 0; i < 150; i++) await writer.call({ type: 'message', room: 'full', data: 'x'.repeat(60_000) });
+      for (let i = 0; i < 200; i++) await writer.call({ type: 'message', room: 'full', data: 'x'.repeat(60_000) });
       const all = [];
       const refused = () => all.filter((tcp) => tcp.bytes().includes('503 Service') || tcp.ended || tcp.error).length;
       await server.until('connections to be refused', async () => {

@@ -297,6 +297,38 @@ static void a_parked_command_pays_once(void **state)
     net_free(n);
 }
 
+// HTTP requests of one connection have a rate of their own; what comes behind an upgrade is not counted with them.
+static void requests_have_a_rate_of_their_own(void **state)
+{
+    (void)state;
+    static const char get[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct net *n = net_new(1);
+    n->settings.requests = (struct rate){10, 3};
+    n->settings.commands_per_s = 1;
+    n->settings.commands_burst = 5;
+    net_start(n);
+    struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
+    for (int i = 0; i < 3; i++)
+        send_bytes(c, get);
+    net_wait(n, 100); // one more
+    send_bytes(c, get);
+    assert_int_equal(METRIC(n, limit_requests), 0);
+    assert_false(c->closed);
+    send_bytes(c, get);
+    net_wait(n, 10);
+    assert_int_equal(METRIC(n, limit_requests), 1);
+    assert_true(c->closed || c->shut);
+    assert_non_null(memmem(c->rx.p, c->rx.n, "HTTP/1.1 429 ", 13));
+    struct client *ws = net_ws(n, 0, "/ws");
+    for (int i = 0; i < 5; i++) { // a full bucket of commands
+        say(ws, "{\"type\":\"ping\",\"id\":%d}", i);
+        forget(ws);
+    }
+    say(ws, "{\"type\":\"ping\",\"id\":9}");
+    expect(ws, "rate_limited");
+    net_free(n);
+}
+
 // A megabyte of history is not the price of a ping; what it is gets paid back by waiting.
 static void lists_cost_what_they_return(void **state)
 {
@@ -362,6 +394,7 @@ int main(void)
         cmocka_unit_test(answers_to_our_pings_are_free),
         cmocka_unit_test(a_pause_forgives),
         cmocka_unit_test(a_parked_command_pays_once),
+        cmocka_unit_test(requests_have_a_rate_of_their_own),
         cmocka_unit_test(lists_cost_what_they_return),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,10 +273,48 @@ static void a_stuck_text_connection_has_its_time(void **state)
     net_free(n);
 }
 
+// A message that trickles in is no sign of life for ever; one that comes slowly, and comes, has its time.
+static void a_message_must_come_to_its_end(void **state)
+{
+    (void)state;
+    static char piece[8192];
+    memset(piece, ' ', sizeof piece);
+    for (int honest = 0; honest < 2; honest++) {
+        struct net *n = net_new(1);
+        n->settings.message_bytes = 1 << 20;
+        net_start(n);
+        struct client *c = net_json(n, 0);
+        post_frame(c, WS_TEXT, false, STR("{\"type\":"));
+        for (int i = 0; i < 60 && !c->closed; i++) { // five minutes
+            post_frame(c, WS_CONTINUATION, false, str_make(piece, honest ? sizeof piece : 1));
+            net_wait(n, 5000);
+        }
+        assert_int_equal(c->closed, !honest);
+        if (honest) {
+            post_frame(c, WS_CONTINUATION, true, STR("\"ping\",\"id\":1}"));
+            net_settle(n);
+            expect(c, "pong");
+        } else {
+            assert_int_equal(c->close_code, WS_CLOSE_POLICY);
+        }
+        // Short messages in pieces, one after the other, are no trickle.
+        struct client *other = net_json(n, 0);
+        for (int i = 0; i < 60; i++) {
+            post_frame(other, WS_TEXT, false, STR("{\"type\":"));
+            net_wait(n, 4000);
+            post_frame(other, WS_CONTINUATION, true, STR("\"ping\",\"id\":1}"));
+            net_wait(n, 1000);
+        }
+        assert_false(other->closed);
+        net_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixed_pings_come_at_the_interval),
+        cmocka_unit_test(a_message_must_come_to_its_end),
         cmocka_unit_test(first_pings_are_spread),
         cmocka_unit_test(silence_is_cut_off_at_the_timeout),
         cmocka_unit_test(data_counts_as_an_answer),

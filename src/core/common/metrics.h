@@ -74,6 +74,7 @@ const char *close_reason_name(enum close_reason why);
       "Times a publish waited until readers had been served")                                               \
     X(pings, "plenum_pings_total", "counter", "Heartbeat pings sent")                                       \
     X(limit_rate, "plenum_limit_hits_total{limit=\"rate\"}", "counter", "Refusals at a limit, by limit")    \
+    X(limit_requests, "plenum_limit_hits_total{limit=\"requests\"}", "counter", "")                         \
     X(limit_noise, "plenum_limit_hits_total{limit=\"noise\"}", "counter", "")                               \
     X(limit_rooms, "plenum_limit_hits_total{limit=\"rooms\"}", "counter", "")                               \
     X(limit_rooms_rate, "plenum_limit_hits_total{limit=\"rooms_created\"}", "counter", "")                  \

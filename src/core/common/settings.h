@@ -34,6 +34,7 @@ struct settings {
     uint32_t commands_per_s;  // per connection, 0 = no limit
     uint32_t commands_burst;  // commands one may send at once, >= 1
     struct rate signals;      // of one connection
+    struct rate requests;     // HTTP requests of one connection
     uint32_t reply_bytes;     // replies and directs waiting on one connection before it is paused or closed
     uint32_t handshake_ms;    // accept to a complete HTTP request; also keep-alive idle time
     uint32_t hello_ms;        // upgrade to the first command (WebSocket)

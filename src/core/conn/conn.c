@@ -38,6 +38,7 @@ static void conn_begin(struct conns *cs, uint32_t index, enum transport transpor
         deadline_arm(&cs->deadlines, index, cs->cx->now_ms, LINE_LISTEN_MS);
     } else {
         c->phase = PHASE_HTTP;
+        gate_open_http(cs->edge, &c->asker);
         http_scanner_init(&c->http);
         deadline_arm(&cs->deadlines, index, cs->cx->now_ms, cs->cx->settings->handshake_ms);
     }

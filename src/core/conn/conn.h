@@ -61,6 +61,8 @@ struct input {
     uint32_t msg_n, msg_cap;
     bool msg_ready;
     uint8_t msg_opcode;
+    bool msg_looked;   // it was unfinished at the last heartbeat already,
+    uint32_t msg_seen; // with so many bytes (heartbeat.c)
     uint8_t ctl_n;
     uint8_t ctl[CONTROL_PAYLOAD_MAX]; // a control frame that arrives in pieces
 };

@@ -248,6 +248,7 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_request 
         return;
     c->phase = phase;
     c->asker.reader.dialect = dialect;
+    gate_open(cs->edge, &c->asker);
     ws_decoder_init(&c->ws, s->message_bytes);
     heartbeat_start(cs, index);
     if (phase == PHASE_WS && dialect_get((enum dialect_id)dialect)->text)
@@ -348,6 +349,11 @@ static void http_request_take(struct conns *cs, uint32_t index, str head)
 {
     struct http_request rq;
     metric_add(&cs->cx->metrics->http_requests, 1);
+    if (!gate_request(cs->edge, &conn_at(cs, index)->asker)) {
+        metric_add(&cs->cx->metrics->limit_requests, 1);
+        http_error(cs, index, 429, "Too many requests on one connection; wait a second.");
+        return;
+    }
     if (http_request_parse(head, &rq) != OK) {
         http_error(cs, index, rq.status, rq.reason);
         return;

@@ -225,6 +225,7 @@ bool conn_unpark(struct conns *cs, uint32_t index)
     in->msg_ready = false;
     in->msg_n = 0;
     in->msg_opcode = 0;
+    in->msg_looked = false;
     return true;
 }
 

@@ -101,6 +101,7 @@ static void on_message_chunk(struct conns *cs, uint32_t index, const struct ws_e
         if (!whole && conn_live(c)) {
             c->in->msg_n = 0;
             c->in->msg_opcode = 0;
+            c->in->msg_looked = false;
         }
         return;
     }

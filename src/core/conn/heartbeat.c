@@ -10,6 +10,8 @@
 // Text connections cannot be pinged; they end when they stop reading (and by TCP keep-alive, io's business).
 #include "core/conn/conn.h"
 
+enum { TRICKLE_BYTES = 16 * 1024 }; // of an unfinished message from one heartbeat to the next
+
 static uint32_t timeout_ms(const struct settings *s)
 {
     return s->heartbeat_timeout_ms != 0 ? s->heartbeat_timeout_ms : 2 * s->heartbeat_ms;
@@ -92,6 +94,19 @@ static void quit(struct conns *cs, uint32_t index)
     conn_close(cs, index, WS_CLOSE_NORMAL, "bye", CLOSE_NORMAL);
 }
 
+// Whoever begins a message and lets it trickle in keeps us from nothing but memory, and may do so for ever: what comes counts
+// as a sign of life. So from one heartbeat to the next it must be finished, or have grown.
+static bool trickles(struct conn *c)
+{
+    struct input *in = c->in;
+    if (in == NULL || in->msg_ready || in->msg_opcode == 0)
+        return false;
+    bool slow = in->msg_looked && in->msg_n >= in->msg_seen && in->msg_n - in->msg_seen < TRICKLE_BYTES;
+    in->msg_looked = true;
+    in->msg_seen = in->msg_n;
+    return slow;
+}
+
 void heartbeat_on_deadline(struct conns *cs, uint32_t index)
 {
     const struct settings *s = cs->cx->settings;
@@ -109,6 +124,10 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
         conn_close(cs, index, WS_CLOSE_POLICY,
                    "no command within limits.hello_ms; begin with {\"type\":\"hello\"} or any other command",
                    CLOSE_HANDSHAKE);
+        return;
+    }
+    if (trickles(c)) {
+        conn_close(cs, index, WS_CLOSE_POLICY, "a message that does not come to its end", CLOSE_POLICY);
         return;
     }
     // A connection that waits for another shard is not read, so what its peer sends, pongs too, is not heard.

@@ -35,6 +35,22 @@ void gate_open(const struct edge *e, struct asker *c)
     c->rooms = bucket_make(&e->cx->settings->rooms_connection, e->cx->now_ms);
 }
 
+// Who speaks HTTP gives no commands: their bucket is used for requests.
+void gate_open_http(const struct edge *e, struct asker *c)
+{
+    c->commands = bucket_make(&e->cx->settings->requests, e->cx->now_ms);
+}
+
+bool gate_request(const struct edge *e, struct asker *c)
+{
+    const struct rate *rate = &e->cx->settings->requests;
+    bucket_fill(&c->commands, rate, e->cx->now_ms);
+    if (bucket_wait_ms(&c->commands, rate) != 0)
+        return false;
+    bucket_take(&c->commands, rate);
+    return true;
+}
+
 bool gate_rate(const struct edge *e, struct asker *c, enum command_type type, uint32_t *ret_retry_ms)
 {
     bool signal = type == CMD_SIGNAL;

@@ -10,8 +10,11 @@
 
 struct edge;
 
-// Of a new connection: full buckets.
+// Of a new connection, and of one that has stopped to speak HTTP: full buckets.
 void gate_open(const struct edge *e, struct asker *c);
+// While it speaks HTTP (limits.requests_per_s): false where that was one request too many.
+void gate_open_http(const struct edge *e, struct asker *c);
+bool gate_request(const struct edge *e, struct asker *c) WARN_UNUSED;
 // The rate gate (token buckets, limits.commands_per_s and signals_per_s): takes a token for a command of that type, or false
 // and when there will be one.
 bool gate_rate(const struct edge *e, struct asker *c, enum command_type type,
