@@ -319,7 +319,8 @@ test('A1: too many, too long: 431 within a second, and no more is held than a he
 // Processor time of the server, not time: what else the machine does is no business of this test's. A neighbour still
 // costs it cache lines and splits what it reads, so lengths take turns and the least of each counts.
 test('A1: time grows linearly with the input', async (t) => {
-  await withServer({ program: PLENUM_RELEASE, flags: ['--server.shards=1'] }, async (release) => {
+  const flags = ['--server.shards=1', '--limits.requests_per_s=0'];
+  await withServer({ program: PLENUM_RELEASE, flags }, async (release) => {
     const cost = async (n) => {
       const text = get('/healthz', `${'a:\r\n'.repeat(60)}X: ${'y'.repeat(n)}\r\n`);
       const tcp = await release.connect();
@@ -344,7 +345,7 @@ test('A1: time grows linearly with the input', async (t) => {
 });
 
 test('A2: slow heads and bodies are cut by the handshake timer, and the healthy do not notice', async () => {
-  await withServer({ flags: ['--limits.handshake_ms=700'] }, async (slow) => {
+  await withServer({ flags: ['--limits.handshake_ms=700', '--limits.requests_per_s=0'] }, async (slow) => {
     const ask = async (tcp) => {
       const start = performance.now();
       tcp.write(get('/healthz'));
