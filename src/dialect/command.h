@@ -11,28 +11,30 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-// Every type once, with its name for people (metrics, logs).
+// Every type once: its name for people (metrics, logs), and whether it is a command of the JSON protocol by that name (NATIVE:
+// the decoder's row, what a slip is compared with; a test holds docs/protocol/native.md to it) or only made by the server
+// or a line of text (INNER; text_commands.h).
 // clang-format off
 #define COMMAND_TYPES(X) \
-    X(NONE, none) /* nothing to do (an empty line) */ \
-    X(HELLO, hello) \
-    X(JOIN, join) \
-    X(LEAVE, leave) \
-    X(SWITCH, switch) \
-    X(MESSAGE, message) \
-    X(DIRECT, direct) \
-    X(SIGNAL, signal) \
-    X(MEMBERS, members) \
-    X(HISTORY, history) \
-    X(ROOMS, rooms) \
-    X(PING, ping) \
-    X(RENAME, rename) \
-    X(HELP, help) /* text dialect */ \
-    X(QUIT, quit) /* text dialect */
+    X(NONE,    none,    INNER)  /* nothing to do (an empty line) */ \
+    X(MESSAGE, message, NATIVE) /* first, as decoders look from the top: nearly all that comes */ \
+    X(HELLO,   hello,   NATIVE) \
+    X(JOIN,    join,    NATIVE) \
+    X(LEAVE,   leave,   NATIVE) \
+    X(SWITCH,  switch,  NATIVE) \
+    X(DIRECT,  direct,  NATIVE) \
+    X(SIGNAL,  signal,  NATIVE) \
+    X(MEMBERS, members, NATIVE) \
+    X(HISTORY, history, NATIVE) \
+    X(ROOMS,   rooms,   NATIVE) \
+    X(PING,    ping,    NATIVE) \
+    X(RENAME,  rename,  NATIVE) \
+    X(HELP,    help,    INNER) \
+    X(QUIT,    quit,    INNER)
 // clang-format on
 
 enum command_type {
-#define X(upper, lower) CMD_##upper,
+#define X(upper, lower, native) CMD_##upper,
     COMMAND_TYPES(X)
 #undef X
         CMD_COUNT

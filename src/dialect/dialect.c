@@ -100,7 +100,7 @@ const char *problem_name(enum problem_code code)
 const char *command_name(enum command_type type)
 {
     static const char *const names[CMD_COUNT] = {
-#define X(upper, lower) #lower,
+#define X(upper, lower, native) #lower,
         COMMAND_TYPES(X)
 #undef X
     };

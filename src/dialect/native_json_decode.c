@@ -317,24 +317,19 @@ static enum err decode_ping(struct reader *r, struct command *ret)
     return OK;
 }
 
-// Commands of the protocol that this version does not serve have no decoder.
 static const struct {
     str name;
     enum command_type type;
     enum err (*decode)(struct reader *r, struct command *ret);
 } types[] = {
-    {STR("message"), CMD_MESSAGE, decode_message}, // first: nearly all that comes
-    {STR("hello"), CMD_HELLO, decode_hello},
-    {STR("join"), CMD_JOIN, decode_join},
-    {STR("leave"), CMD_LEAVE, decode_leave},
-    {STR("switch"), CMD_SWITCH, decode_switch},
-    {STR("direct"), CMD_DIRECT, decode_direct},
-    {STR("signal"), CMD_SIGNAL, decode_signal},
-    {STR("members"), CMD_MEMBERS, decode_members},
-    {STR("history"), CMD_HISTORY, decode_history},
-    {STR("rooms"), CMD_ROOMS, decode_rooms},
-    {STR("ping"), CMD_PING, decode_ping},
-    {STR("rename"), CMD_RENAME, decode_rename},
+#define INNER(upper, lower)
+#define NATIVE(upper, lower) {STR(#lower), CMD_##upper, decode_##lower},
+#define X(upper, lower, native) native(upper, lower)
+    COMMAND_TYPES(X)
+#undef X
+#undef NATIVE
+#undef INNER
+    // commands of the protocol that this version does not serve
     {STR("state"), CMD_NONE, NULL},
     {STR("role"), CMD_NONE, NULL},
     {STR("kick"), CMD_NONE, NULL},

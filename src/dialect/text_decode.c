@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "dialect/dialect_private.h"
 #include "dialect/guess.h"
+#include "dialect/text_commands.h"
 
 enum {
     HISTORY_ON_JOIN = 10, // messages shown to someone who comes in: about half a terminal
@@ -217,19 +218,18 @@ static enum err decode_quit(str args, struct scratch *scratch, struct command *r
 }
 
 static const struct {
+    const char *typed;
     str word;
     enum err (*decode)(str args, struct scratch *scratch, struct command *ret, struct problem *p);
 } words[] = {
-    {STR("join"), decode_join}, {STR("leave"), decode_leave},     {STR("nick"), decode_nick},
-    {STR("me"), decode_me},     {STR("who"), decode_who},         {STR("rooms"), decode_rooms},
-    {STR("msg"), decode_msg},   {STR("history"), decode_history}, {STR("state"), decode_state},
-    {STR("help"), decode_help}, {STR("quit"), decode_quit},
+#define X(word, args, does) {"/" #word, STR(#word), decode_##word},
+    TEXT_COMMANDS(X)
+#undef X
+        {NULL, STR("state"), decode_state}, // not served, and guessed for nobody
 };
 
 static const char *guess_command(str written)
 {
-    static const char *const names[] = {"/join",  "/leave", "/nick",    "/me",   "/who",
-                                        "/rooms", "/msg",   "/history", "/help", "/quit"};
     static const struct guess_alias aliases[] = {
         {"/j", "/join"},        {"/enter", "/join"},  {"/part", "/leave"},
         {"/name", "/nick"},     {"/rename", "/nick"}, {"/names", "/who"},
@@ -240,8 +240,12 @@ static const char *guess_command(str written)
         {"/commands", "/help"}, {"/exit", "/quit"},   {"/bye", "/quit"},
         {"/q", "/quit"},        {"/action", "/me"},   {"/kick", NULL}, // near /nick, and not what is meant
     };
-    return guess_word(written, names, sizeof names / sizeof names[0], aliases,
-                      sizeof aliases / sizeof aliases[0]);
+    const char *names[sizeof words / sizeof words[0]];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (words[i].typed != NULL)
+            names[n++] = words[i].typed;
+    return guess_word(written, names, n, aliases, sizeof aliases / sizeof aliases[0]);
 }
 
 static enum err decode_slash(str line, struct scratch *scratch, struct command *ret, struct problem *p)

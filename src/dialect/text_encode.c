@@ -11,6 +11,7 @@
 // Exactly one line per entry: a line break inside a text is escaped like any other control character.
 #include "base/assert.h"
 #include "dialect/dialect_private.h"
+#include "dialect/text_commands.h"
 #include "dialect/text_private.h"
 
 // A list of members is broken into lines of about this many bytes: a usual terminal's width, and names are mostly
@@ -259,20 +260,25 @@ static void put_error(struct buf *out, const struct event *ev)
     }
 }
 
+static void put_help_row(struct buf *out, str usage, str does)
+{
+    enum { COLUMN = 17 };
+    BUF_PUT_LIT(out, "* /");
+    buf_put_str(out, usage);
+    for (size_t n = usage.n; n < COLUMN; n++)
+        buf_put_char(out, ' ');
+    BUF_PUT_LIT(out, " ");
+    buf_put_str(out, does);
+    BUF_PUT_LIT(out, "\n");
+}
+
 static void put_help(struct buf *out)
 {
-    BUF_PUT_LIT(out, "* a line without a slash goes to everyone in the room; commands are:\n"
-                     "* /join ROOM         leave this room for another\n"
-                     "* /leave [ROOM]      leave this room\n"
-                     "* /nick NAME         be called NAME\n"
-                     "* /me TEXT           say what you do: /me waves\n"
-                     "* /who               who is in this room\n"
-                     "* /rooms [PREFIX]    which rooms there are\n"
-                     "* /msg USER TEXT     tell one person only (\"USER\" where the name has spaces)\n"
-                     "* /history [N]       the last N messages, 20 by default\n"
-                     "* /help              this list\n"
-                     "* /quit              go\n"
-                     "* a line that begins with // is sent with one slash");
+    BUF_PUT_LIT(out, "* a line without a slash goes to everyone in the room; commands are:\n");
+#define X(word, args, does) put_help_row(out, str_trim(STR(#word " " args)), STR(does));
+    TEXT_COMMANDS(X)
+#undef X
+    BUF_PUT_LIT(out, "* a line that begins with // is sent with one slash");
 }
 
 void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s)

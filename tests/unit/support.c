@@ -161,3 +161,21 @@ void assert_str_eq_at(str actual, str wanted, const char *file, int line)
     print_error("got  \"%.*s\"\nwant \"%.*s\"\n", STR_ARG(actual), STR_ARG(wanted));
     _fail(file, line);
 }
+
+char *source_text(const char *path)
+{
+    static const char here[] = "tests/unit/support.c";
+    char full[4096];
+    int n = snprintf(full, sizeof full, "%.*s%s", (int)(sizeof __FILE__ - sizeof here), __FILE__, path);
+    assert_in_range(n, 1, sizeof full - 1);
+    FILE *in = fopen(full, "r");
+    assert_non_null(in);
+    enum { MOST = 1 << 20 };
+    char *text = malloc(MOST);
+    assert_non_null(text);
+    size_t got = fread(text, 1, MOST - 1, in);
+    assert_int_equal(fgetc(in), EOF);
+    text[got] = '\0';
+    fclose(in);
+    return text;
+}

@@ -28,4 +28,7 @@ bool asserts(void (*fn)(void *arg), void *arg);
 
 void assert_str_eq_at(str actual, str wanted, const char *file, int line);
 
+// A file of the source tree, by its path in it, with a NUL behind; to be freed.
+char *source_text(const char *path);
+
 #endif

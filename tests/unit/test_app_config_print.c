@@ -143,20 +143,12 @@ static void test_help_names_every_flag(void **state)
 static void test_docs_are_current(void **state)
 {
     (void)state;
-    static const char here[] = "tests/unit/test_app_config_print.c";
-    str file = str_from_cstr(__FILE__);
-    assert_true(file.n >= sizeof here - 1);
-    char path[4096];
-    snprintf(path, sizeof path, "%.*sdocs/CONFIG.md", (int)(file.n - (sizeof here - 1)), file.p);
-    FILE *in = fopen(path, "r");
-    assert_non_null(in);
-    static char docs[1 << 20];
-    docs[fread(docs, 1, sizeof docs - 1, in)] = '\0';
-    fclose(in);
+    char *docs = source_text("docs/CONFIG.md");
     char *wanted = printed(config_print_markdown, NULL);
     if (strcmp(docs, wanted) != 0)
-        print_error("%s is out of date: plenum config --markdown > docs/CONFIG.md\n", path);
+        print_error("out of date: plenum config --markdown > docs/CONFIG.md\n");
     assert_true(strcmp(docs, wanted) == 0);
+    free(docs);
     free(wanted);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Names of rooms and people, and the tables that every dialect shares.
+#include "dialect/text_commands.h"
 #include "unit/dialect_support.h"
 
 static void test_names_accepted(void **state)
@@ -77,6 +78,39 @@ static void test_role_names(void **state)
     assert_string_equal(role_name(ROLE_OWNER), "owner");
 }
 
+// Says what is missing.
+static void must_document(const char *path, const char *docs, const char *wanted)
+{
+    if (strstr(docs, wanted) == NULL)
+        print_error("%s has no %s\n", path, wanted);
+    assert_non_null(strstr(docs, wanted));
+}
+
+// A command of either language and a code of an error have their row in their protocol's page.
+static void test_documented(void **state)
+{
+    (void)state;
+    static const char native[] = "docs/protocol/native.md", text[] = "docs/protocol/text.md";
+    char *docs = source_text(native);
+#define INNER(name)
+#define NATIVE(name) must_document(native, docs, "| [`" #name "`](#" #name ") |");
+#define X(upper, lower, where) where(lower)
+    COMMAND_TYPES(X)
+#undef X
+    char code[64];
+    for (int i = PROBLEM_NONE + 1; i < PROBLEM_COUNT; i++) {
+        snprintf(code, sizeof code, "`%s`", problem_name((enum problem_code)i));
+        must_document(native, docs, code);
+    }
+    free(docs);
+    docs = source_text(text);
+#define X(word, args, does) \
+    must_document(text, docs, *args ? "| `/" #word " " args "` |" : "| `/" #word "` |");
+    TEXT_COMMANDS(X)
+#undef X
+    free(docs);
+}
+
 static void test_table(void **state)
 {
     (void)state;
@@ -98,7 +132,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_accepted), cmocka_unit_test(test_names_refused),
         cmocka_unit_test(test_names_length),   cmocka_unit_test(test_problem_names),
-        cmocka_unit_test(test_role_names),     cmocka_unit_test(test_table),
+        cmocka_unit_test(test_role_names),     cmocka_unit_test(test_documented),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
