@@ -188,6 +188,11 @@ static bool stands_behind(struct world *w, struct client *c, int room, uint64_t 
     return next == offset + 1;
 }
 
+static bool may_be(const struct fact *f, const struct fact *seen)
+{
+    return truth_same_passing(f, seen) && (f->hash == 0 || f->hash == seen->hash);
+}
+
 void seat_passing(struct world *w, struct client *c, int room, const struct fact *seen)
 {
     struct seat *s = &c->seats[room];
@@ -203,7 +208,7 @@ void seat_passing(struct world *w, struct client *c, int room, const struct fact
     const struct numbering *n = truth_numbering(w, room, s->epoch);
     skip_own_signals(w, c, s, n);
     // Own signals at the edge of a gap may have been in it, or not.
-    while (s->slack > 0 && (s->passed >= n->passed_n || !truth_same_passing(&n->passed[s->passed], seen))) {
+    while (s->slack > 0 && (s->passed >= n->passed_n || !may_be(&n->passed[s->passed], seen))) {
         s->slack--;
         s->passed--;
     }
@@ -231,6 +236,10 @@ static void passed_in_gap(struct world *w, struct client *c, int room, uint64_t 
         trace_fail(w, c, "LOSS: a gap in %s of %llu passing entries; there were %u", room_of(w, room),
                    (unsigned long long)passing, n->passed_n - s->passed);
     s->passed += (uint32_t)passing;
+    while (from <= to && s->slack > 0 && n->passed[s->passed - 1].after > to) { // own ones were among them
+        s->slack--;
+        s->passed--;
+    }
     if (passing != 0 && s->slack == 0 && n->passed[s->passed - 1].after > to && from <= to)
         trace_fail(w, c, "LOSS: a gap in %s up to offset %llu has something that passed behind it",
                    room_of(w, room), (unsigned long long)to);

@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SEGMENT_BYTES_MIN = 1024, SEGMENT_BYTES_MAX = 64 * 1024 };
+enum { SEGMENT_BYTES_MIN = 256, SEGMENT_BYTES_MAX = 64 * 1024 };
 #define SEGMENT_PASSING 0x80000000u
 
 struct segment {
