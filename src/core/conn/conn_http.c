@@ -113,14 +113,15 @@ static bool http_metrics_reserved(struct conns *cs, uint32_t index, const struct
     cs->cx->host->metrics_page(cs->cx->host->ctx, page);
     size_t body_n = page->n;
     http_keep_alive(cs, index, rq, rs, body_n);
-    buf_reset(&cs->body, WORKING_BYTES_MAX);
-    http_put_head(&cs->body, rs);
-    str head = buf_str(&cs->body);
-    if (!buf_ok(&cs->body) || !buf_ok(page) || buf_reserve(page, head.n) == NULL)
+    http_put_head(page,
+                  rs); // behind the body, as there may be no memory for it elsewhere, and then in front of it
+    char head[1024];
+    size_t head_n = page->n - body_n;
+    if (!buf_ok(page) || head_n > sizeof head)
         return false;
-    buf_commit(page, head.n);
-    memmove(page->p + head.n, page->p, body_n);
-    memcpy(page->p, head.p, head.n);
+    memcpy(head, page->p + body_n, head_n);
+    memmove(page->p + head_n, page->p, body_n);
+    memcpy(page->p, head, head_n);
     reserve_page_put(&cs->reserve, &conn_at(cs, index)->asker.reader.out);
     fan_mark_dirty(cs->fan, index);
     http_answered(cs, index, rs);
