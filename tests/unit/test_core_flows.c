@@ -453,6 +453,8 @@ static void history_is_bounded_by_bytes(void **state)
     n->settings.reply_bytes = 5000;
     struct client *c = net_json(n, 0);
     say(c, "{\"type\":\"join\",\"room\":\"r\"}");
+    char epoch[32];
+    string_of(expect(c, "joined"), "epoch", epoch, sizeof epoch);
     for (int i = 0; i < 30; i++)
         say(c, "{\"type\":\"message\",\"room\":\"r\",\"data\":\"%01000d\"}", i);
     forget(c);
@@ -460,6 +462,14 @@ static void history_is_bounded_by_bytes(void **state)
     str s = expect(c, "\"type\":\"history\"");
     assert_true(s.n < 2 * 5000 && s.n > 2000);
     assert_true(contains(s, "\"offset\":30,")); // the newest
+    assert_true(contains(s, "\"offset\":28,") && !contains(s, "\"offset\":27,"));
+    forget(c);
+    say(c,
+        "{\"type\":\"history\",\"id\":1,\"room\":\"r\",\"limit\":1000,\"since\":{\"epoch\":\"%s\",\"offset\":0}}",
+        epoch);
+    s = expect(c, "\"type\":\"history\""); // from its old end, and as many
+    assert_true(contains(s, "\"offset\":1,") && contains(s, "\"offset\":3,") &&
+                !contains(s, "\"offset\":4,"));
     say(c, "{\"type\":\"message\",\"room\":\"r\",\"data\":[\"%06000d\",\n\n1]}",
         5); // larger than a page may be
     say(c, "{\"type\":\"history\",\"id\":2,\"room\":\"r\",\"limit\":1000}");
