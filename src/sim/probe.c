@@ -22,9 +22,10 @@ void probe_shard(const struct shard *sh, struct probe *ret)
     ret->retained = slab_bytes(&sh->conns.pool) + slab_bytes(&sh->home.rooms) +
                     slab_bytes(&sh->home.members) + slab_bytes(&sh->fan.outlets) +
                     slab_bytes(&sh->home.registry.slab) + slab_bytes(&sh->home.creators.slab) +
-                    slab_bytes(&sh->home.said.owners) + timers->cap * sizeof *timers->items +
-                    timers->place_cap * sizeof *timers->places + sh->home.scratch.cap + sh->home.reply.cap +
-                    sh->fan.encode.cap + sh->conns.head.cap + sh->conns.body.cap + sh->conns.unescape.cap +
+                    slab_bytes(&sh->home.said.owners) + slab_bytes(&sh->fan.holes.rows) +
+                    timers->cap * sizeof *timers->items + timers->place_cap * sizeof *timers->places +
+                    sh->home.scratch.cap + sh->home.reply.cap + sh->fan.encode.cap + sh->conns.head.cap +
+                    sh->conns.body.cap + sh->conns.unescape.cap +
                     sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
 }
 

@@ -24,6 +24,7 @@ enum err fan_init(struct fan *f, struct context *cx, struct mailroom *mail)
     *f = (struct fan){.cx = cx, .mail = mail, .lag_look_ms = UINT64_MAX, .plan.conn = UINT32_MAX};
     slab_init(&f->outlets, mem, sizeof(struct outlet), outlets_max(s));
     map_init(&f->outlets_by_name, mem);
+    holes_init(&f->holes, mem);
     buf_init(&f->encode, mem, 0);
     f->dirty = mem_zalloc(mem, dirty_words(s) * sizeof *f->dirty);
     f->news = mem_zalloc(mem, s->connections_max * sizeof *f->news);
@@ -45,6 +46,7 @@ void fan_deinit(struct fan *f)
             outlet_release(f, outlet_at(f, i));
     slab_deinit(&f->outlets);
     map_deinit(&f->outlets_by_name);
+    holes_deinit(&f->holes);
     buf_deinit(&f->encode);
     mem_free(mem, f->dirty, dirty_words(f->cx->settings) * sizeof *f->dirty);
     mem_free(mem, f->news, f->cx->settings->connections_max * sizeof *f->news);
@@ -132,5 +134,6 @@ void fan_check(const struct fan *f)
         if (slab_used(f->cx->conns, i))
             reader_check(f, i);
     slab_check(&f->outlets);
+    holes_check(f);
     ASSERT(f->plan.conn == UINT32_MAX);
 }

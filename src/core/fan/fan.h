@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "core/common/list.h"
 #include "core/common/working.h"
+#include "core/fan/holes.h"
 #include "core/fan/outlet.h"
 #include "core/fan/reader.h"
 #include "core/fan/skips.h"
@@ -46,6 +47,7 @@ struct fan {
     struct slab outlets;
     struct map outlets_by_name;
     struct index_list outlets_dirty, outlets_settling;
+    struct holes holes;   // what readers lost and have yet to be told
     uint64_t lag_look_ms; // when lag_entries_max is made anew; UINT64_MAX while it is 0
 
     uint64_t *dirty; // a bit per connection

@@ -6,45 +6,65 @@
 
 #include "core/fan/fan.h"
 
-static struct hole *hole_of(const struct outlet *o, uint32_t conn)
+void holes_init(struct holes *h, struct mem *m)
 {
-    for (uint32_t i = 0; o->holes != NULL && i < o->holes->n; i++)
-        if (o->holes->v[i].conn == conn)
-            return &o->holes->v[i];
-    return NULL;
+    slab_init(&h->rows, m, sizeof(struct hole), 1u << 26);
+    map_init(&h->by_reader, m);
 }
 
-static struct hole *hole_new(struct fan *f, struct outlet *o)
+void holes_deinit(struct holes *h)
 {
-    struct holes *h = o->holes;
-    if (h == NULL || h->n == h->cap) {
-        uint32_t n = h == NULL ? 0 : h->n, cap = n == 0 ? 4 : n * 2;
-        size_t old = h == NULL ? 0 : sizeof *h + h->cap * sizeof h->v[0];
-        h = mem_realloc(f->cx->mem, h, old, sizeof *h + cap * sizeof h->v[0]);
-        if (h == NULL)
-            return NULL;
-        h->n = n;
-        h->cap = cap;
-        o->holes = h;
+    slab_deinit(&h->rows);
+    map_deinit(&h->by_reader);
+}
+
+static struct hole *hole_at(const struct fan *f, uint32_t row) { return slab_at(&f->holes.rows, row); }
+
+// Both are indices of ours, which no peer chooses: a multiplication spreads them (Knuth 6.4).
+static uint64_t hash(uint32_t outlet, uint32_t conn)
+{
+    return ((uint64_t)outlet << 32 | conn) * 0x9e3779b97f4a7c15u;
+}
+
+struct reader_of {
+    uint32_t outlet, conn;
+};
+
+static bool is_of(const void *ctx, uint32_t row, const void *key)
+{
+    const struct hole *hole = hole_at(ctx, row);
+    const struct reader_of *of = key;
+    return hole->outlet == of->outlet && hole->conn == of->conn;
+}
+
+static uint32_t hole_find(const struct fan *f, uint32_t outlet, uint32_t conn)
+{
+    const struct reader_of of = {outlet, conn};
+    return map_find(&f->holes.by_reader, hash(outlet, conn), is_of, f, &of);
+}
+
+static struct hole *hole_new(struct fan *f, uint32_t outlet, uint32_t conn)
+{
+    uint32_t row = slab_alloc(&f->holes.rows);
+    if (row == SLAB_NONE)
+        return NULL;
+    if (map_insert(&f->holes.by_reader, hash(outlet, conn), row) != OK) {
+        slab_free(&f->holes.rows, row);
+        return NULL;
     }
-    return &h->v[h->n++];
+    struct hole *hole = hole_at(f, row);
+    hole->outlet = outlet;
+    hole->conn = conn;
+    return hole;
 }
 
-void holes_free(struct fan *f, struct outlet *o)
+void hole_forget(struct fan *f, uint32_t outlet, struct cursor *cur)
 {
-    if (o->holes != NULL)
-        mem_free(f->cx->mem, o->holes, sizeof *o->holes + o->holes->cap * sizeof o->holes->v[0]);
-    o->holes = NULL;
-}
-
-void hole_forget(struct fan *f, struct outlet *o, struct cursor *cur)
-{
-    struct hole *hole = hole_of(o, cur->conn);
-    ASSERT(cur->hole && hole != NULL);
+    uint32_t row = hole_find(f, outlet, cur->conn);
+    ASSERT(cur->hole && row != MAP_NONE);
     cur->hole = false;
-    *hole = o->holes->v[--o->holes->n];
-    if (o->holes->n == 0)
-        holes_free(f, o);
+    map_remove(&f->holes.by_reader, hash(outlet, cur->conn), row);
+    slab_free(&f->holes.rows, row);
 }
 
 // The offset of the newest record before a place that a reader of the dialect can be at.
@@ -54,16 +74,18 @@ static uint64_t offset_before(const struct outlet *o, int d, uint64_t place)
     return place > o->head ? o->offset : segment_offset_before(c->segs[chain_find(c, place)], place);
 }
 
-static void hole_open(struct fan *f, struct outlet *o, struct cursor *cur, uint64_t next)
+static void hole_open(struct fan *f, uint32_t outlet, struct cursor *cur, uint64_t next)
 {
-    struct hole *hole = cur->hole ? hole_of(o, cur->conn) : hole_new(f, o);
+    const struct outlet *o = outlet_at(f, outlet);
+    struct hole *hole =
+        cur->hole ? hole_at(f, hole_find(f, outlet, cur->conn)) : hole_new(f, outlet, cur->conn);
     if (hole == NULL) {
         fan_starve(f, cur->conn, "a gap");
     } else {
         // What it skips of its own and has not been announced is nothing that it has.
         uint64_t from = cur->next <= o->head + 1 ? cur->next : o->head + 1;
         if (!cur->hole)
-            *hole = (struct hole){.conn = cur->conn, .after = offset_before(o, cur->dialect, from)};
+            hole->after = offset_before(o, cur->dialect, from);
         hole->entries += next - from;
         cur->hole = true;
         fan_mark_news(f, cur->conn, cur->seat);
@@ -71,29 +93,35 @@ static void hole_open(struct fan *f, struct outlet *o, struct cursor *cur, uint6
     cur->next = next;
 }
 
-void holes_open(struct fan *f, struct outlet *o, int dialect, uint64_t next)
+void holes_open(struct fan *f, uint32_t outlet, int dialect, uint64_t next)
 {
+    struct outlet *o = outlet_at(f, outlet);
     for (uint32_t i = 0; i < o->n; i++)
         if (o->cursors[i].dialect == dialect && o->cursors[i].next < next)
-            hole_open(f, o, &o->cursors[i], next);
+            hole_open(f, outlet, &o->cursors[i], next);
 }
 
-void hole_tell(struct fan *f, struct outlet *o, struct cursor *cur)
+void hole_tell(struct fan *f, uint32_t outlet, struct cursor *cur)
 {
-    struct hole hole = *hole_of(o, cur->conn);
+    const struct outlet *o = outlet_at(f, outlet);
+    struct hole hole = *hole_at(f, hole_find(f, outlet, cur->conn));
     uint64_t to = offset_before(o, cur->dialect, cur->next);
     ASSERT(to >= hole.after && hole.entries >= to - hole.after);
-    hole_forget(f, o, cur);
+    hole_forget(f, outlet, cur);
     notice_put(f->cx, NOTICE_SLOW_READER, cur->conn, 0, "gap", outlet_name(o));
     fan_put_gap(f, cur->conn, outlet_name(o), hole.after + 1, to, hole.entries - (to - hole.after), "slow");
 }
 
-void holes_check(const struct outlet *o)
+void holes_check(const struct fan *f)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < o->n; i++) {
-        ASSERT(!o->cursors[i].hole || hole_of(o, o->cursors[i].conn) != NULL);
-        n += o->cursors[i].hole;
+    for (uint32_t i = 0; i < f->outlets.high; i++) {
+        const struct outlet *o = slab_used(&f->outlets, i) ? outlet_at(f, i) : NULL;
+        for (uint32_t k = 0; o != NULL && k < o->n; k++) {
+            ASSERT(o->cursors[k].hole == (hole_find(f, i, o->cursors[k].conn) != MAP_NONE));
+            n += o->cursors[k].hole;
+        }
     }
-    ASSERT(o->holes == NULL ? n == 0 : o->holes->n == n && n != 0);
+    ASSERT(n == f->holes.rows.count && n == f->holes.by_reader.count);
+    slab_check(&f->holes.rows);
 }

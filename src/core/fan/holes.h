@@ -4,32 +4,38 @@
 //
 // A cursor says where its reader is, as a place. Which offset that is, the segment knows, and the segments of what was lost
 // are gone. So whoever takes them away opens the holes first. A reader has one hole in a room at most; while it is not told,
-// it grows. Nobody who reads what comes pays for any of this.
+// it grows. Nobody who reads what comes pays for any of this, and thousands who do not read cost a lookup each.
 //
-// Ownership: the outlet's. Thread: the shard's.
+// Invariant (holes_check): there is a hole for exactly those cursors that say so.
+// Ownership: the fan's. Thread: the shard's.
 #ifndef PLENUM_CORE_FAN_HOLES_H
 #define PLENUM_CORE_FAN_HOLES_H
 
+#include "base/map.h"
+#include "base/slab.h"
 #include "core/fan/outlet.h"
 
 struct hole {
-    uint32_t conn;
+    uint32_t outlet, conn;
     uint64_t after;   // it has everything up to this offset
     uint64_t entries; // behind that, so many are gone, records and passing ones
 };
+
+// Of all outlets of a shard.
 struct holes {
-    uint32_t n, cap;
-    struct hole v[];
+    struct slab rows;
+    struct map by_reader;
 };
 
+void holes_init(struct holes *h, struct mem *m);
+void holes_deinit(struct holes *h);
 // The readers of a dialect whose cursor is before place `next` lose what is in between. To be called while the
 // segments are there. A reader that cannot be told for want of memory is to end.
-void holes_open(struct fan *f, struct outlet *o, int dialect, uint64_t next);
+void holes_open(struct fan *f, uint32_t outlet, int dialect, uint64_t next);
 // Tells the reader, and closes its hole.
-void hole_tell(struct fan *f, struct outlet *o, struct cursor *cur);
+void hole_tell(struct fan *f, uint32_t outlet, struct cursor *cur);
 // The reader goes: nobody is told.
-void hole_forget(struct fan *f, struct outlet *o, struct cursor *cur);
-void holes_free(struct fan *f, struct outlet *o);
-void holes_check(const struct outlet *o);
+void hole_forget(struct fan *f, uint32_t outlet, struct cursor *cur);
+void holes_check(const struct fan *f);
 
 #endif

@@ -3,7 +3,6 @@
 // What a leaver is still due, put into its own queue in front of `left`, as there is no cursor of it any more. Whoever
 // leaves with more than settings.reply_bytes of it cannot do anything else before it is written.
 #include "core/fan/fan.h"
-#include "core/fan/holes.h"
 
 // Entries from..to of one segment, without those to be skipped.
 static void keep_run(struct fan *f, uint32_t conn, uint32_t outlet, struct segment *seg, uint64_t from,
@@ -29,7 +28,7 @@ void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn)
     const struct chain *chain = &o->chains[r->dialect];
     struct cursor *cur = &o->cursors[reader_find_membership(r, index)->slot];
     if (cur->hole)
-        hole_tell(f, o, cur);
+        hole_tell(f, index, cur);
     uint64_t next = cur->next;
     if (next > o->head)
         return;

@@ -10,7 +10,6 @@
 // next turn. (Rejected: to trim only after the driver has been through all dirty connections: in a big room that is
 // written to all the time this may never be the case, and slow readers would cost memory without bound.)
 #include "core/fan/fan.h"
-#include "core/fan/holes.h"
 #include "core/fan/pace.h"
 #include "wire/ws_frame.h"
 
@@ -52,7 +51,6 @@ void outlet_release(struct fan *f, struct outlet *o)
     for (int d = 0; d < DIALECT_COUNT; d++)
         chain_deinit(&o->chains[d], f->cx->mem);
     mem_free(f->cx->mem, o->cursors, o->cap * sizeof *o->cursors);
-    holes_free(f, o);
     mem_free(f->cx->mem, o->name, o->name_n);
 }
 
@@ -154,7 +152,7 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
     ASSERT(m != NULL && o->cursors[m->slot].conn == conn);
     uint32_t slot = m->slot, dialect = o->cursors[slot].dialect;
     if (o->cursors[slot].hole)
-        hole_forget(f, o, &o->cursors[slot]);
+        hole_forget(f, index, &o->cursors[slot]);
     if (o->cursors[slot].next <= o->head)
         outlet_mark_settling(f, index); // what was kept for it may go
     if (c->paced)
@@ -213,11 +211,12 @@ static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t 
 }
 
 // Memory for a segment is out: the dialect's readers cannot get what was announced, and begin anew behind it.
-static void outlet_lose(struct fan *f, struct outlet *o, int d, uint64_t head)
+static void outlet_lose(struct fan *f, uint32_t index, int d, uint64_t head)
 {
+    struct outlet *o = outlet_at(f, index);
     notice_put(f->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a room's live stream", outlet_name(o));
     metric_add(&f->cx->metrics->limit_memory, 1);
-    holes_open(f, o, d, head + 1);
+    holes_open(f, index, d, head + 1);
     chain_deinit(&o->chains[d], f->cx->mem);
 }
 
@@ -233,7 +232,7 @@ void fan_advance(struct fan *f, struct advance *a)
             segment_unref(f->cx->mem, a->segs[i].seg);
         } else if (chain_merge(&o->chains[d], f->cx->mem, a->segs[i].seg) != OK) {
             segment_unref(f->cx->mem, a->segs[i].seg);
-            outlet_lose(f, o, d, a->head);
+            outlet_lose(f, a->outlet.index, d, a->head);
             lost[d] = true;
         }
     }
@@ -346,8 +345,9 @@ static void outlet_disconnect_slow(struct fan *f, const struct outlet *o)
 
 // Drops what is beyond the lag limit, as far as only readers with full sockets still need it. *ret_crowded: more would
 // have to go, and others have not been offered it yet.
-static bool chain_force(struct fan *f, struct outlet *o, int d, uint64_t waiting, bool *ret_crowded)
+static bool chain_force(struct fan *f, uint32_t index, int d, uint64_t waiting, bool *ret_crowded)
 {
+    struct outlet *o = outlet_at(f, index);
     struct chain *c = &o->chains[d];
     size_t bytes = c->bytes;
     uint32_t drop = 0;
@@ -363,7 +363,7 @@ static bool chain_force(struct fan *f, struct outlet *o, int d, uint64_t waiting
     if (drop == 0)
         return false;
     uint64_t first = c->segs[drop]->first;
-    holes_open(f, o, d, first);
+    holes_open(f, index, d, first);
     chain_trim(c, f->cx->mem, first);
     return true;
 }
@@ -388,7 +388,7 @@ static void outlet_trim(struct fan *f, uint32_t index)
     lag_note(f, o, o->head + 1 - at.slowest);
     for (int d = 0; d < DIALECT_COUNT; d++) {
         chain_trim(&o->chains[d], f->cx->mem, at.slowest);
-        forced |= chain_force(f, o, d, at.waiting, &crowded);
+        forced |= chain_force(f, index, d, at.waiting, &crowded);
         if (o->resting && at.slowest > o->head)
             chain_deinit(&o->chains[d], f->cx->mem);
     }
@@ -461,7 +461,6 @@ void outlet_check(const struct fan *f, uint32_t index)
         ASSERT(!c->closed);
         readers[c->dialect]++;
     }
-    holes_check(o);
     ASSERT(!o->crowded || o->settling);
     for (int d = 0; d < DIALECT_COUNT; d++) {
         ASSERT(readers[d] == o->readers[d]);

@@ -32,8 +32,7 @@
 //   3. a chain holds all entries from the slowest reader's `next` to head, when its dialect has readers; else it is empty
 //   4. an outlet without cursors and without pending joins does not exist
 //   5. a crowded outlet is settling: it is looked at in every turn
-//   6. `holes` has a row for exactly those cursors that have one
-//   7. who is behind what was flushed, and marked, has news of this room (fan.h), or is about to be marked
+//   6. who is behind what was flushed, and marked, has news of this room (fan.h), or is about to be marked
 //
 // Thread: the shard's. Home's own readers are behind an outlet too: there is one way to fan out.
 #ifndef PLENUM_CORE_OUTLET_H
@@ -43,7 +42,6 @@
 #include "core/mail/post.h"
 
 struct fan;
-struct holes;
 struct reader;
 
 enum {
@@ -71,7 +69,6 @@ struct outlet {
     uint32_t readers[DIALECT_COUNT]; // cursors by dialect
     struct cursor *cursors;
     uint32_t n, cap;
-    struct holes *holes;   // what readers lost and have yet to be told (holes.h); NULL = nothing
     uint32_t pending;      // joins on their way
     uint32_t lag;          // entries that the slowest reader was behind when this was trimmed last
     uint64_t flush_at_ms;  // while dirty

@@ -7,7 +7,6 @@
 // connection's own queue (with a reference on the segment) and the cursor stands behind it: so a gap, a leave or a
 // trimmed segment can never cut a frame in two.
 #include "core/fan/fan.h"
-#include "core/fan/holes.h"
 
 void fan_mark_dirty(struct fan *f, uint32_t index)
 {
@@ -73,10 +72,9 @@ static void tell_holes(struct fan *f, uint32_t index)
     struct reader *c = reader_at(f, index);
     const struct membership *m;
     for (uint32_t at = 0; reader_open(c) && (m = next_news(f, index, &at)) != NULL;) {
-        struct outlet *o = outlet_at(f, m->outlet);
-        struct cursor *cur = &o->cursors[m->slot];
+        struct cursor *cur = &outlet_at(f, m->outlet)->cursors[m->slot];
         if (!m->held && cur->hole)
-            hole_tell(f, o, cur);
+            hole_tell(f, m->outlet, cur);
     }
 }
 

@@ -4,6 +4,9 @@
 // connection has one at most in a room that is not yet on its way: a newer one takes its place. They get their places when
 // the turn ends, behind what was said in it.
 //
+// The one that it takes the place of is found by looking: there are no more than connections in the room, and each signal
+// is written to all of those.
+//
 // There is no ack; the ask is answered all the same, when it has its place (which its sender is not to get) or has been
 // overtaken.
 #include "core/home/home.h"
