@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When freed memory is given back to the system: after a fall, and as long as it goes on.
+#include "io/mem_malloc.h"
+#include "unit/support.h"
+
+enum { KIB = 1024, BLOCKS = 64 };
+
+struct held {
+    struct mem mem;
+    struct mem_watch watch;
+    void *blocks[BLOCKS];
+    size_t sizes[BLOCKS];
+};
+
+static void hold(struct held *h, int i, size_t n)
+{
+    h->blocks[i] = mem_alloc(&h->mem, n);
+    h->sizes[i] = n;
+    assert_non_null(h->blocks[i]);
+}
+
+static void let_go(struct held *h, int i)
+{
+    mem_free(&h->mem, h->blocks[i], h->sizes[i]);
+    h->blocks[i] = NULL;
+}
+
+static bool look(struct held *h) { return mem_watch_look(&h->watch, &h->mem); }
+
+static void the_tail_of_a_fall_is_given_back(void **state)
+{
+    (void)state;
+    struct held h = {0};
+    mem_init(&h.mem, mem_malloc_backend(), (size_t)1 << 30);
+    for (int i = 0; i < 4; i++)
+        hold(&h, i, 1024 * KIB);
+    for (int i = 4; i < 8; i++)
+        hold(&h, i, 100 * KIB);
+    assert_false(look(&h)); // nothing has been freed
+    let_go(&h, 4);
+    assert_false(look(&h)); // a little
+    let_go(&h, 0);
+    let_go(&h, 1);
+    assert_true(look(&h)); // in the midst of it
+    assert_false(look(&h));
+    let_go(&h, 5);
+    assert_true(look(&h)); // it goes on
+    for (int i = 0; i < 8; i++)
+        assert_false(look(&h));
+    let_go(&h, 6);
+    assert_false(look(&h)); // a little, much later, is not part of it
+    hold(&h, 0, 2048 * KIB);
+    let_go(&h, 0);
+    assert_true(look(&h)); // between two looks
+    let_go(&h, 2);
+    let_go(&h, 3);
+    let_go(&h, 7);
+}
+
+static void a_small_fall_of_much_is_not_worth_it(void **state)
+{
+    (void)state;
+    struct held h = {0};
+    mem_init(&h.mem, mem_malloc_backend(), (size_t)1 << 30);
+    for (int i = 0; i < 20; i++)
+        hold(&h, i, 1024 * KIB);
+    assert_false(look(&h));
+    let_go(&h, 0);
+    let_go(&h, 1);
+    assert_false(look(&h)); // a tenth
+    let_go(&h, 2);
+    assert_true(look(&h));
+    for (int i = 3; i < 20; i++)
+        let_go(&h, i);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_tail_of_a_fall_is_given_back),
+        cmocka_unit_test(a_small_fall_of_much_is_not_worth_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
