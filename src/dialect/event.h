@@ -70,7 +70,7 @@ struct event {
     // EV_GAP: offsets that will not come, both included (from > to: none), and how many passing entries will not
     uint64_t gap_from, gap_to, gap_passing;
 
-    // lists: EV_MEMBERS, EV_ROOMS (and EV_JOINED's members); EV_HISTORY has list_n only, its rows come from elsewhere (dialect.h)
+    // lists: EV_MEMBERS, EV_ROOMS (and EV_JOINED's members); EV_HISTORY has list_n only, its rows follow (dialect.h)
     const struct member_view *members;
     const struct room_row *rooms;
     size_t list_n;

@@ -57,7 +57,8 @@ static void put_message(struct buf *out, const struct entry *e)
     buf_put_char(out, '}');
 }
 
-static void put_member_entry(struct buf *out, str type, const struct entry *e)
+// {"type":...,"room":...,"after":...
+static void put_passing_head(struct buf *out, str type, const struct entry *e)
 {
     BUF_PUT_LIT(out, "{\"type\":\"");
     buf_put_str(out, type);
@@ -65,6 +66,11 @@ static void put_member_entry(struct buf *out, str type, const struct entry *e)
     json_put_string(out, e->room);
     BUF_PUT_LIT(out, ",\"after\":");
     buf_put_u64(out, e->offset);
+}
+
+static void put_member_entry(struct buf *out, str type, const struct entry *e)
+{
+    put_passing_head(out, type, e);
     BUF_PUT_LIT(out, ",\"time\":");
     buf_put_u64(out, e->time_ms);
     BUF_PUT_LIT(out, ",\"member\":");
@@ -78,10 +84,7 @@ static void put_member_entry(struct buf *out, str type, const struct entry *e)
 
 static void put_count_entry(struct buf *out, const struct entry *e)
 {
-    BUF_PUT_LIT(out, "{\"type\":\"members:count\",\"room\":");
-    json_put_string(out, e->room);
-    BUF_PUT_LIT(out, ",\"after\":");
-    buf_put_u64(out, e->offset);
+    put_passing_head(out, STR("members:count"), e);
     BUF_PUT_LIT(out, ",\"count\":");
     buf_put_u64(out, e->count);
     buf_put_char(out, '}');
@@ -89,10 +92,7 @@ static void put_count_entry(struct buf *out, const struct entry *e)
 
 static void put_signal(struct buf *out, const struct entry *e)
 {
-    BUF_PUT_LIT(out, "{\"type\":\"signal\",\"room\":");
-    json_put_string(out, e->room);
-    BUF_PUT_LIT(out, ",\"after\":");
-    buf_put_u64(out, e->offset);
+    put_passing_head(out, STR("signal"), e);
     BUF_PUT_LIT(out, ",\"from\":");
     put_from(out, e);
     BUF_PUT_LIT(out, ",\"data\":");

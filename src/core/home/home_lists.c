@@ -128,7 +128,7 @@ void home_history(struct home *h, const struct ask *a, uint32_t room)
                        .epoch = str_make(r->epoch, EPOCH_LEN),
                        .has_recovered = forward,
                        .recovered = reaches,
-                       .list_n = ans.seg_count};
+                       .list_n = page.from <= page.to ? page.to - page.from + 1 : 0};
     struct segment **segs = ans.segs;
     uint32_t segs_n = ans.seg_count;
     home_answer_event(h, a, &ans, &ev);

@@ -5,7 +5,7 @@
 // Invariants:
 //   1. segments are sorted by `first`, and none begins before the one before it ends
 //   2. of a writer (chain_check): none is empty, and each begins where the one before it ends
-//// Ownership: one reference per segment in it. Thread: the holder's.
+// Ownership: one reference per segment in it. Thread: the holder's.
 #ifndef PLENUM_CORE_CHAIN_H
 #define PLENUM_CORE_CHAIN_H
 

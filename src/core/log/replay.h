@@ -22,8 +22,7 @@
 #include "core/log/log.h"
 
 enum {
-    REPLAY_STEP =
-        32, // frames are made from an offset on that this divides: who asks for 5 and who for 6 share
+    REPLAY_STEP = 32, // they are made from an offset on that this divides: who asks for 5 and who for 6 share
     REPLAY_IDLE_MS = 30000, // and kept so long without being asked for
 };
 

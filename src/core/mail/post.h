@@ -85,7 +85,7 @@ enum effect {
     EFFECT_REFUSED,    // a join did not happen
     EFFECT_HISTORY,    // records follow the payload, or lie in it
     EFFECT_LEFT,       // remove the cursor, after everything up to the head announced
-    EFFECT_PUBLISHED,  // the sender's own entry has offset `start`
+    EFFECT_PUBLISHED,  // the sender's own entry is at `place`
     EFFECT_RENAMED,    // in one of its rooms; the payload is the command's id
     EFFECT_REGISTERED, // the session is known at its user's home; the payload is the hello's id
     EFFECT_STRANGER,   // it is not, for want of memory; likewise
@@ -95,26 +95,23 @@ struct answer {
     struct mail mail;
     struct conn_ref conn;
     enum effect effect;
-    bool
-        reply_lost; // memory was out for the payload, or what follows it: the connection cannot go on without
-    bool resumed;   // EFFECT_REGISTERED: an earlier session goes on
-    bool created;   // EFFECT_JOINED: the room was made for it
-    bool skip;      // EFFECT_PUBLISHED: the sender does not want its own entry back
+    bool reply_lost;         // memory was out for the payload or what follows it: the connection cannot go on
+    bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
+    bool created;            // EFFECT_JOINED: the room was made for it
+    bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
     uint8_t dialect;         // the asker's
     uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
     struct ref room, member; // JOINED: at the home
     uint64_t place;          // JOINED: of the newest entry that it does not hear live; PUBLISHED: the entry's
     uint64_t offset;         // JOINED: of the newest record; HISTORY: of the last one of the page
-    uint64_t
-        replay_from; // JOINED, HISTORY: from this offset on it is sent what was said; above `offset`: nothing
-    bool hold;       // JOINED: publishes wait (fan/pace.h)
-    bool has_gap;    // JOINED: offsets that will not come, to be announced after the payload
+    uint64_t replay_from; // JOINED, HISTORY: what was said is sent from here to `offset`; above it: nothing
+    bool hold;            // JOINED: publishes wait (fan/pace.h)
+    bool has_gap;         // JOINED: offsets that will not come, to be announced after the payload
     uint64_t gap_from, gap_to;
     char epoch[EPOCH_LEN];
-    str payload; // the encoded reply; empty = none
-    uint32_t
-        seg_count; // JOINED, HISTORY: by offset (log/replay.h), from the segment that holds replay_from on
+    str payload;        // the encoded reply; empty = none
+    uint32_t seg_count; // JOINED, HISTORY: of segs, from the one that holds replay_from on (log/replay.h)
     struct segment **segs;
     char tail[];
 };

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// truth.h - what the checkers know, and what they are told.
+//
+//      ledger.c   what homes write down, while it happens        --> numbering: one epoch of one room
+//      truth.c    what clients see of it                          --> facts: which entry has which offset, for everybody
+//      seats.c, text_seats.c   one connection in one room: nothing lost, nothing twice, gaps where they are due
+//      directs.c  from one to another
+//
+// Ownership: the world's arena. Thread: one.
+#ifndef PLENUM_SIM_TRUTH_H
+#define PLENUM_SIM_TRUTH_H
+
+#include "base/buf.h"
+#include "core/shard/shard.h"
+#include "dialect/entry.h"
+
+struct world;
+struct client;
+struct node;
+struct asked;
+
+enum { EPOCH_MAX = 24, NONE = -1 };
+
+// Where a connection came into a room, as its home has it.
+struct start {
+    int room, epoch;
+    uint64_t tail, head; // of the log
+    uint32_t passed;     // so many passing entries there had been
+};
+
+// What is known about one entry of a room.
+enum fact_kind { FACT_UNKNOWN, FACT_MESSAGE, FACT_JOINED, FACT_LEFT, FACT_CHANGED, FACT_COUNT, FACT_SIGNAL };
+struct fact {
+    uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
+    uint32_t message; // serial, 0 = none
+    uint8_t kind;
+    uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
+    uint64_t first_ms;  // when somebody first learned of it
+    uint64_t after;     // of a passing entry: the offset it came after
+};
+// Somebody's membership in one numbering, by how many passing entries there were when things changed; 0 = never.
+struct person {
+    uint64_t user_hash, name_hash, name_before;
+    bool connected;
+    uint32_t joined, left;
+    uint32_t renamed, renamed_before; // the last two times
+    uint32_t changed;                 // away or back
+};
+struct numbering { // one epoch of a room
+    char epoch[EPOCH_MAX];
+    struct fact *facts;  // records, by offset
+    uint32_t n, cap;     // facts[1..n-1]
+    uint64_t head;       // highest offset that is known to exist
+    struct fact *passed; // passing entries in order, from 0
+    uint32_t passed_n, passed_cap;
+    // Of the home's log (ledger.c).
+    uint64_t read; // so far
+    uint64_t tail; // oldest offset kept
+    struct person *people;
+    uint32_t people_n, people_cap;
+};
+struct room_truth {
+    struct numbering *v;
+    uint32_t n, cap;
+};
+
+// Something a client said; what is said again with the same key is the same message.
+struct message {
+    uint32_t serial;
+    int room; // NONE: a direct
+    uint32_t client, to;
+    uint32_t link; // of the last attempt
+    uint32_t attempts, denied;
+    bool keyed, echo, text, has_id;
+    bool settled;  // acked or denied for good; no more attempts
+    uint8_t style; // of the data
+    uint32_t pad;
+    char session[SESSION_ID_LEN + 1];
+    char user[USER_ID_MAX + 1]; // of whom; empty where it is not known
+    uint64_t name_hash;         // of who it was called then; 0 where that was not certain
+    int epoch;                  // index of the numbering it was seen or acked in; NONE
+    uint64_t offset;
+    uint64_t said_ms;    // first attempt
+    uint32_t deliveries; // directs: how often it came
+    uint32_t reached;    // directs: as acked
+    uint32_t to_link;    // directs: the recipient's connection when it was said; 0 = none
+};
+
+struct direct_due {
+    uint32_t message;
+    uint64_t acked_ms;
+};
+
+struct offsets {
+    uint64_t *v;
+    uint32_t n, cap;
+};
+
+// One JSON connection in one room.
+struct seat {
+    bool on;
+    int epoch;
+    uint64_t head;   // at the join
+    uint64_t next;   // the next offset to come, own skipped entries aside
+    uint32_t passed; // the next passing entry to come
+    uint32_t joined; // and the first one
+    uint32_t slack;  // so many before `passed` may still come
+    bool recovered;
+    bool switched; // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
+    bool gap_due;  // recovered:false in the same epoch: a gap must come first
+    uint64_t gap_from;
+    uint32_t unnamed;           // own messages without id and echo: their offsets are not told
+    struct offsets unexplained; // skipped, to be proved own later
+};
+
+struct text_seat {
+    int room; // NONE
+    int epoch;
+    uint64_t head;   // at the join
+    uint64_t next;   // the next offset to come
+    uint32_t passed; // the next passing entry to come
+    uint32_t lines;  // shown so far
+    bool loose;      // history was asked for: its lines look like live ones
+};
+
+// --- what is said, seen and written down
+// truth.c
+int truth_room_find(const struct world *w, str name);
+int truth_epoch(struct world *w, int room, str epoch); // index, made on first sight
+struct numbering *truth_numbering(struct world *w, int room, int epoch);
+struct fact *truth_fact(struct world *w, struct numbering *n, uint64_t offset);
+void truth_reach(struct numbering *n, uint64_t offset); // it exists
+void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                   const struct fact *seen);
+void truth_observe_passing(struct world *w, struct client *c, int room, int epoch, uint32_t at,
+                           const struct fact *seen);
+bool truth_same_passing(const struct fact *a, const struct fact *b);
+void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset);
+struct message *truth_message(struct world *w, uint32_t serial); // NULL: there is none
+struct message *truth_message_new(struct world *w, struct client *c, int room);
+void truth_data(const struct message *m, struct buf *out); // its JSON
+uint64_t truth_hash(str s);
+uint64_t truth_renamed(str previous, str name);
+uint32_t truth_serial(str data); // of the message with this data; 0 = of none
+// directs.c
+void direct_said(struct world *w, struct message *m);
+void direct_acked(struct world *w, struct client *c, struct message *m, uint64_t delivered);
+void direct_came(struct world *w, struct client *c, struct message *m);
+bool direct_sure(const struct world *w, const struct client *to,
+                 const struct message *m);      // it must come here
+void directs_check(struct world *w, bool rest); // what is due has come, or is not late
+// ledger.c
+struct member_row {
+    uint64_t user_hash, name_hash;
+    bool connected;
+};
+void ledger_witness(struct world *w, const struct sighting *s);         // while it happens
+void ledger_read(struct world *w, const struct node *n);                // after its turn
+struct start ledger_start(struct world *w, struct client *c, int room); // of the join that it is told of now
+// The list is as of a moment between from and to passing entries; more: it is the first page of several.
+void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint32_t from, uint32_t to,
+                          const struct member_row *rows, uint32_t rows_n, bool more);
+void ledger_check_name(struct world *w, struct client *c, int room, int epoch);
+void ledger_check_count(struct world *w, struct client *c, int room, int epoch, uint32_t passed,
+                        uint64_t count);
+uint32_t ledger_left(struct world *w, int room, int epoch,
+                     str user); // its last leave, as of people; 0 = none
+// seats.c
+void seat_joined(struct world *w, struct client *c, const struct asked *a, int room, int epoch, uint64_t head,
+                 bool has_recovered, bool recovered);
+void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, const struct fact *seen);
+void seat_passing(struct world *w, struct client *c, int room, const struct fact *seen);
+// from > to: no record is in it.
+void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, uint64_t passing,
+              str reason);
+void seat_left(struct world *w, struct client *c, int room);
+void seat_check_left(struct world *w, struct client *c, int room); // told `left`: it has all up to there
+bool seat_complete(struct world *w, struct client *c, int room, uint64_t head); // seen all up to the head
+void seat_check_late(struct world *w, struct client *c);
+// text_seats.c
+void text_seat_joined(struct world *w, struct client *c, int room);
+void text_seat_left(struct world *w, struct client *c);
+void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t message, uint64_t name_hash);
+void text_seat_missed(struct world *w, struct client *c, uint64_t n);
+void text_seat_complete(struct world *w, struct client *c); // at rest
+
+#endif
