@@ -74,11 +74,58 @@ static void a_huge_message_leaves_nothing_behind(void **state)
     }
 }
 
+// A page of history, or what a newcomer is told, is made once for all who ask for it, in each language; who does not
+// read it holds a reference to it, and no copy.
+static void a_history_for_many_is_made_once(void **state)
+{
+    (void)state;
+    enum { WORDS = 4000, MESSAGES = 50, CROWD = 40 };
+    for (uint32_t shards = 1; shards <= 2; shards++) {
+        struct net *n = net_new(shards);
+        n->settings.reply_bytes = 4 * WORDS * MESSAGES;
+        n->settings.lag_bytes = 4 * WORDS * MESSAGES;
+        n->settings.connections_max = 200;
+        net_start(n);
+        struct client *a = net_json(n, 0);
+        say(a, "{\"type\":\"join\",\"room\":\"r\"}");
+        for (int i = 0; i < MESSAGES; i++)
+            say(a, "{\"type\":\"message\",\"room\":\"r\",\"data\":\"%0*d\"}", WORDS, i);
+        struct client *crowd[CROWD];
+        for (uint32_t i = 0; i < CROWD; i++) {
+            crowd[i] = net_json(n, i % shards);
+            say(crowd[i], "{\"type\":\"join\",\"room\":\"r\"}");
+            crowd[i]->stalled = true;
+        }
+        size_t before = mem_used(&n->mem);
+        for (uint32_t i = 0; i < CROWD; i++)
+            say(crowd[i], "{\"type\":\"history\",\"id\":\"h\",\"room\":\"r\",\"limit\":%d}", MESSAGES);
+        for (uint32_t i = 0; i < CROWD; i++) { // and as many newcomers
+            struct client *c = net_json(n, i % shards);
+            c->stalled = true;
+            say(c, "{\"type\":\"join\",\"room\":\"r\",\"history\":%d}", MESSAGES);
+        }
+        size_t page = (size_t)WORDS * MESSAGES, taken = mem_used(&n->mem) - before;
+        size_t copies = 2 * CROWD * page; // if everyone had its own
+        assert_true(taken > 2 * page);    // as rows, and as frames
+        assert_true(taken < copies / 8);
+        for (uint32_t i = 0; i < CROWD; i++) {
+            crowd[i]->stalled = false;
+            net_settle(n);
+            str got = hear(crowd[i]);
+            while (got.n != 0 && !contains(got, "\"id\":\"h\""))
+                got = hear(crowd[i]); // who else came
+            assert_true(got.n > page && contains(got, "\"offset\":1,") && contains(got, "\"offset\":50,"));
+        }
+        net_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(directs_to_a_stalled_reader_are_bounded),
         cmocka_unit_test(a_huge_message_leaves_nothing_behind),
+        cmocka_unit_test(a_history_for_many_is_made_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
