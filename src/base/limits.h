@@ -9,6 +9,7 @@
 
 enum {
     SHARDS_MAX = 64,                  // threads; the width of a room's set of shards
+    PORTS_MAX = SHARDS_MAX + 4,       // where mail goes: to shards, and to helpers and engines behind them
     ROOM_NAME_MAX = 128,              // bytes; room index, log lines, URLs
     USER_ID_MAX = 64,                 // bytes; member and registry entries
     USER_NAME_MAX = 64,               // bytes; every entry carries it

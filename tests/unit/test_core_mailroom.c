@@ -94,11 +94,32 @@ static void a_full_box_says_when_there_is_room(void **state)
     office_close(o);
 }
 
+// What runs beside the shards is posted to as they are.
+static void ports_lie_behind_the_shards(void **state)
+{
+    (void)state;
+    struct office *o = office_open();
+    uint32_t first = SHARDS, last = SHARDS + PORTS_MAX - SHARDS_MAX - 1;
+    for (uint32_t i = 0; i < 3; i++) {
+        post_numbered(o, last, i);
+        post_numbered(o, first, i + 10);
+    }
+    assert_int_equal(mail_waiting(&o->mail, first), 3);
+    assert_false(mail_is_here(&o->mail));
+    for (uint32_t i = 0; i < 3; i++) {
+        pull_numbered(o, first, i + 10);
+        pull_numbered(o, last, i);
+    }
+    assert_null(mail_pull(&o->mail, last));
+    assert_int_equal(metric_get(&o->metrics.mail_sent), 6);
+    office_close(o);
+}
+
 static void mail_never_carried_is_given_back(void **state)
 {
     (void)state;
     struct office *o = office_open();
-    for (uint32_t dest = 0; dest < SHARDS; dest++) {
+    for (uint32_t dest = 0; dest < mail_ports(&o->mail); dest++) {
         struct advance *a = post_plain(&o->mail, MAIL_ADVANCE, sizeof *a + sizeof a->segs[0]);
         a->seg_count = 1;
         a->segs[0] = (struct advance_seg){.seg = segment_create(&o->mem, 1, 64)};
@@ -119,10 +140,10 @@ struct lost {
 static void post_nowhere(void *arg)
 {
     struct lost *lost = arg;
-    mail_post(&lost->o->mail, SHARDS, &lost->m->mail);
+    mail_post(&lost->o->mail, mail_ports(&lost->o->mail), &lost->m->mail);
 }
 
-static void there_is_no_such_shard(void **state)
+static void there_is_no_such_port(void **state)
 {
     (void)state;
     struct office *o = office_open();
@@ -138,8 +159,9 @@ int main(void)
         cmocka_unit_test(mail_keeps_its_order),
         cmocka_unit_test(own_mail_comes_after_what_was_posted_before),
         cmocka_unit_test(a_full_box_says_when_there_is_room),
+        cmocka_unit_test(ports_lie_behind_the_shards),
         cmocka_unit_test(mail_never_carried_is_given_back),
-        cmocka_unit_test(there_is_no_such_shard),
+        cmocka_unit_test(there_is_no_such_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ struct mail {
     struct mail *next; // in an outbox
     uint32_t bytes;    // of the whole block
     uint16_t kind;
-    uint16_t from; // sender's shard
+    uint16_t from; // sender's port: a shard, or shard_count + k (mailroom.h)
 };
 
 // Frees a mail that could not be carried (a driver that shuts down), and what it holds.

@@ -10,14 +10,14 @@ void mailroom_init(struct mailroom *mr, struct context *cx) { *mr = (struct mail
 void mailroom_deinit(struct mailroom *mr)
 {
     struct mail *m;
-    for (uint32_t i = 0; i < SHARDS_MAX; i++)
+    for (uint32_t i = 0; i < mail_ports(mr); i++)
         while ((m = mail_pull(mr, i)) != NULL)
             mail_discard(mr->cx->mem, m);
 }
 
 void mail_post(struct mailroom *mr, uint32_t dest, struct mail *m)
 {
-    ASSERT(dest < mr->cx->shard_count && m->next == NULL);
+    ASSERT(dest < mail_ports(mr) && m->next == NULL);
     struct outbox *box = &mr->boxes[dest];
     m->from = (uint16_t)mr->cx->index;
     if (box->tail != NULL)
@@ -32,6 +32,7 @@ void mail_post(struct mailroom *mr, uint32_t dest, struct mail *m)
 
 struct mail *mail_pull(struct mailroom *mr, uint32_t dest)
 {
+    ASSERT(dest < mail_ports(mr));
     struct outbox *box = &mr->boxes[dest];
     struct mail *m = box->head;
     if (m == NULL)

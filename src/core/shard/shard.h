@@ -18,7 +18,7 @@
 //   1. shard_turn_begin(now)                       one `now` for the whole turn
 //   2. shard_on_accept / _bytes / _eof / _writable / _mail ...   in any number and order
 //   3. shard_turn_end                              timers, deadlines, announcements of new entries
-//   4. shard_pull_mail for every other shard       until NULL or that mailbox is full
+//   4. shard_pull_mail for every other port        until NULL or that mailbox is full
 //   5. shard_pull_dirty ... shard_output, write, shard_output_done     until false, then shard_on_written
 //   6. shard_pull_closed                           close the sockets; the index may be used again at once
 //   7. shard_pull_reread                           these connections were paused: read them again
@@ -73,7 +73,8 @@ void shard_on_mail(struct shard *sh, struct mail *m);
 
 void shard_turn_end(struct shard *sh);
 
-// The next mail for shard `dest`, or NULL. The driver owns it until it is handed to dest's shard_on_mail.
+// The next mail for port `dest` (a shard, or shard_count + k: core/mail/mailroom.h), or NULL. The driver owns it until it
+// is handed to dest's shard_on_mail, or to what that port is.
 struct mail *shard_pull_mail(struct shard *sh, uint32_t dest);
 // Mails waiting for dest; above MAIL_BACKLOG_PAUSE connections with commands for it are paused.
 uint32_t shard_mail_waiting(const struct shard *sh, uint32_t dest);
