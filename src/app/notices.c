@@ -25,6 +25,7 @@ static const struct {
     [NOTICE_ROOM_REMOVED] = {LOG_DEBUG, "room_removed", NULL},
     [NOTICE_WRONG_PROTOCOL] = {LOG_INFO, "wrong_protocol", NULL},
     [NOTICE_MEMORY] = {LOG_ERROR, "memory_refused", NULL},
+    [NOTICE_RECORD_REFUSED] = {LOG_ERROR, "record_refused", NULL},
 };
 
 enum { FIELDS_MAX = 10 }; // all that a notice can carry, and the end

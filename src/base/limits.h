@@ -14,7 +14,7 @@ enum {
     USER_ID_MAX = 64,                 // bytes; member and registry entries
     USER_NAME_MAX = 64,               // bytes; every entry carries it
     COMMAND_ID_MAX = 64,              // bytes of `id`; kept while a command is under way
-    MESSAGE_KEY_MAX = 64,             // bytes of `key`; only its fingerprint is kept
+    MESSAGE_KEY_MAX = 64,             // bytes of `key`
     SIGNAL_DATA_MAX = 4096,           // bytes of a signal's `data`; one waits per sender and room
     RESUME_TOKEN_MAX = 400,           // bytes; a hello that carries one
     SESSION_ID_LEN = 22,              // base64url of 128 bits

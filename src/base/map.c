@@ -57,17 +57,21 @@ static enum err map_resize(struct map *m, uint32_t slot_count)
     return OK;
 }
 
+enum err map_secure(struct map *m)
+{
+    uint32_t slot_count = map_slot_count(m);
+    if (m->count < slot_count - slot_count / 8)
+        return OK;
+    if (slot_count == map_slots_max)
+        return ERR_NOMEM;
+    return map_resize(m, slot_count ? slot_count * 2 : MAP_SLOTS_MIN);
+}
+
 enum err map_insert(struct map *m, uint64_t hash, uint32_t value)
 {
     ASSERT(value != MAP_NONE);
-    uint32_t slot_count = map_slot_count(m);
-    if (m->count >= slot_count - slot_count / 8) {
-        if (slot_count == map_slots_max)
-            return ERR_NOMEM;
-        enum err e = map_resize(m, slot_count ? slot_count * 2 : MAP_SLOTS_MIN);
-        if (e != OK)
-            return e;
-    }
+    if (map_secure(m) != OK)
+        return ERR_NOMEM;
     map_place(m->slots, m->mask, (struct map_slot){map_hash32(hash), value});
     m->count++;
     return OK;

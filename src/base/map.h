@@ -60,6 +60,8 @@ static inline uint32_t map_find(const struct map *m, uint64_t hash, map_eq_fn eq
 }
 
 // The key must not be in the map yet; value is not MAP_NONE.
+// Makes room: the next map_insert finds memory. ERR_NOMEM.
+enum err map_secure(struct map *m) WARN_UNUSED;
 enum err map_insert(struct map *m, uint64_t hash, uint32_t value) WARN_UNUSED;
 // Removes the slot with this hash and value; true if it was there.
 bool map_remove(struct map *m, uint64_t hash, uint32_t value);

@@ -15,6 +15,7 @@
 // Those of records are part of their portable form (core/log/record.h) and never change.
 enum entry_type {
     ENTRY_MESSAGE = 1,
+    ENTRY_VOID, // what had this offset was refused when its turn came: people are told the number
     // passing
     ENTRY_PASSING = 128,
     ENTRY_MEMBER_JOINED = ENTRY_PASSING,
@@ -42,13 +43,19 @@ struct member_view {
 struct entry {
     enum entry_type type;
     uint64_t offset;  // a passing entry's: of the record it came after, 0 = before all
-    uint64_t time_ms; // wall clock of the home shard when it got its place
+    uint64_t time_ms; // wall clock of the home shard when it was said
+    // Of a record: the same moment by a clock that nobody sets (core/common/context.h); ages and windows go by it.
+    uint64_t steady_ms;
     str room;
     // ENTRY_MESSAGE, ENTRY_SIGNAL
     str user;
     str session;
     str name;
     str data; // JSON, byte for byte as the sender wrote it
+    // ENTRY_MESSAGE: said once, if there is a key: not again within so long, nor before so many other keys of its sender
+    str key;
+    uint32_t key_window_ms;
+    uint32_t key_count;
     // ENTRY_MEMBER_*
     struct member_view member;
     str previous_name; // ENTRY_MEMBER_CHANGED: `member.name` is new, and was this; absent: `member.connected` changed

@@ -57,6 +57,17 @@ static void put_message(struct buf *out, const struct entry *e)
     buf_put_char(out, '}');
 }
 
+static void put_void(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "{\"type\":\"void\",\"room\":");
+    json_put_string(out, e->room);
+    BUF_PUT_LIT(out, ",\"offset\":");
+    buf_put_u64(out, e->offset);
+    BUF_PUT_LIT(out, ",\"time\":");
+    buf_put_u64(out, e->time_ms);
+    buf_put_char(out, '}');
+}
+
 // {"type":...,"room":...,"after":...
 static void put_passing_head(struct buf *out, str type, const struct entry *e)
 {
@@ -106,6 +117,9 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
     switch (e->type) {
     case ENTRY_MESSAGE:
         put_message(out, e);
+        return;
+    case ENTRY_VOID:
+        put_void(out, e);
         return;
     case ENTRY_MEMBER_JOINED:
         put_member_entry(out, STR("member:joined"), e);

@@ -117,7 +117,8 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
         put_count(out, e->count, STR("member"));
         BUF_PUT_LIT(out, " here");
         return;
-    case ENTRY_SIGNAL: // what others are about to say is nothing for a terminal; nothing is sent
+    case ENTRY_VOID:   // a terminal knows no offsets
+    case ENTRY_SIGNAL: // and what others are about to say is nothing for it; nothing is sent
         return;
     }
     UNREACHABLE();

@@ -46,11 +46,15 @@ uint64_t client_patience_ms(const struct world *w)
     uint64_t ms = 4000 + 4u * p->stall_ms + 20u * p->mail_delay_ms;
     if (p->mailbox_paced)
         ms += 200000;
+    if (p->engine) // what it loses is asked for again, which may be lost, too
+        ms += 60000 + 20u * p->engine_delay_ms;
     return ms;
 }
 
 void client_connect(struct world *w, struct client *c)
 {
+    if (w->plan.servers > 1 && (c->connects == 0 || chance(w, 3)))
+        c->server = (uint32_t)roll(w, w->plan.servers);
     struct link *l = link_open(w, c, c->speech == SPEAKS_TEXT_LINE ? TRANSPORT_LINE : TRANSPORT_HTTP);
     c->link = l;
     c->connects++;

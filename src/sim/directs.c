@@ -18,8 +18,9 @@ bool direct_sure(const struct world *w, const struct client *to, const struct me
 
 void direct_said(struct world *w, struct message *m)
 {
-    const struct client *to = &w->clients[m->to];
-    m->to_link = to->link != NULL && to->welcomed ? to->link->serial : 0;
+    const struct client *to = &w->clients[m->to]; // directs do not go from one server to another
+    bool near = to->server == w->clients[m->client].server;
+    m->to_link = near && to->link != NULL && to->welcomed ? to->link->serial : 0;
 }
 
 // Welcomed before m was said, and there without a word of an end until now: its home must have known it. Who may be

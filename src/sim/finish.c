@@ -12,11 +12,15 @@ enum { REST_STEPS_MAX = 30000, REST_STEPS = 25 };
 
 static bool busy(struct world *w)
 {
-    for (uint32_t i = 0; i < w->plan.nodes; i++) {
+    if (w->plan.engine && (engine_busy(w) || probe_course_busy(w)))
+        return true;
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
         if (node_has_work(w, &w->nodes[i]) || node_due_ms(&w->nodes[i]) <= w->now_ms)
             return true;
-        for (uint32_t k = 0; k < w->plan.nodes; k++)
-            if (w->boxes[i][k].n != 0 || (k != i && shard_mail_waiting(w->nodes[i].shard, k) != 0))
+        const struct node *n = &w->nodes[i];
+        for (uint32_t k = 0; k <= w->plan.shards; k++) // and the engine
+            if ((k < w->plan.shards && w->boxes[i][n->first + k].n != 0) ||
+                (n->first + k != i && shard_mail_waiting(n->shard, k) != 0))
                 return true;
     }
     for (uint32_t i = 0; i < w->links_n; i++) {
@@ -30,7 +34,7 @@ static bool busy(struct world *w)
 static uint64_t entries_appended(const struct world *w)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < w->plan.nodes; i++)
+    for (uint32_t i = 0; i < w->nodes_n; i++)
         n += metric_get(&shard_metrics(w->nodes[i].shard)->entries) +
              metric_get(&shard_metrics(w->nodes[i].shard)->passing);
     return n;
@@ -57,8 +61,9 @@ static void faults_off(struct world *w)
     w->faults_off_ms = w->now_ms;
     w->dt_max = 40;
     w->vmem.mem.bytes_max = 0;
+    engine_faults_off(w);
     w->plan.mailbox_cap = w->plan.mailbox_cap < 64 ? 64 : w->plan.mailbox_cap;
-    for (uint32_t i = 0; i < w->plan.nodes; i++)
+    for (uint32_t i = 0; i < w->nodes_n; i++)
         w->nodes[i].stalled_until_ms = 0;
     for (uint32_t i = 0; i < w->links_n; i++) {
         struct link *l = w->links[i];
@@ -104,7 +109,7 @@ static void check_all_seen(struct world *w, struct client *c)
         struct seat *s = &c->seats[room];
         if (!s->on)
             continue;
-        if (!probe_room_head(w, w->room_names[room], epoch, &head))
+        if (!probe_room_head(w, c->server, w->room_names[room], epoch, &head))
             trace_fail(w, c, "LOSS: %s is gone, with a member in it", w->room_names[room]);
         if (strcmp(epoch, truth_numbering(w, room, s->epoch)->epoch) != 0)
             trace_fail(w, c, "ORDER: %s has another epoch than its members were told", w->room_names[room]);
@@ -120,7 +125,7 @@ static void check_all_seen(struct world *w, struct client *c)
 static uint32_t shards_connected(const struct world *w)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < w->plan.nodes; i++)
+    for (uint32_t i = 0; i < w->nodes_n; i++)
         n += shard_connections(w->nodes[i].shard);
     return n;
 }
@@ -146,7 +151,7 @@ static void drain(struct world *w)
         w->now_ms + batches * s->drain_interval_ms + s->close_ms + client_patience_ms(w) + 2000;
     trace_note(w, NULL, "drain");
     w->draining = true;
-    for (uint32_t i = 0; i < w->plan.nodes; i++) {
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
         w->nodes[i].drain_ms = w->now_ms;
         shard_drain(w->nodes[i].shard);
     }
@@ -160,7 +165,7 @@ static void drain(struct world *w)
         world_step(w);
     }
     come_to_rest(w);
-    for (uint32_t i = 0; i < w->plan.nodes; i++) {
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
         check_pace(w, &w->nodes[i]);
         if (!shard_drained(w->nodes[i].shard))
             trace_fail(w, NULL, "DRAIN: shard %u does not call itself drained", i);
@@ -221,7 +226,7 @@ static void check_gauge(struct world *w, uint32_t shard, const char *name, uint6
 static void check_nothing_left(struct world *w)
 {
     size_t retained = 0;
-    for (uint32_t i = 0; i < w->plan.nodes; i++) {
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
         struct probe p;
         struct metrics *m = shard_metrics(w->nodes[i].shard);
         shard_check(w->nodes[i].shard);

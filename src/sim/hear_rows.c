@@ -46,6 +46,8 @@ uint8_t hear_kind(str type)
 {
     if (str_eq(type, STR("message")))
         return FACT_MESSAGE;
+    if (str_eq(type, STR("void")))
+        return FACT_VOID;
     if (str_eq(type, STR("member:joined")))
         return FACT_JOINED;
     if (str_eq(type, STR("member:left")))
@@ -63,7 +65,7 @@ static struct fact fact_of(struct world *w, struct client *c, const struct heard
     if (kind == FACT_MESSAGE || kind == FACT_SIGNAL) {
         f.message = hear_data(w, c, h);
         hear_from(w, c, h, truth_message(w, f.message));
-    } else if (kind != FACT_COUNT) {
+    } else if (kind != FACT_COUNT && kind != FACT_VOID) {
         struct heard member;
         char scratch[USER_NAME_MAX], before[USER_NAME_MAX];
         heard_scan(w, c, heard_raw(h, "member"), &member);
@@ -79,7 +81,7 @@ void hear_entry(struct world *w, struct client *c, const struct heard *h, uint8_
 {
     int room = heard_room(w, c, h);
     struct fact f = fact_of(w, c, h, kind);
-    if (kind != FACT_MESSAGE) {
+    if (kind != FACT_MESSAGE && kind != FACT_VOID) {
         f.after = heard_offset(w, c, h, "after");
         seat_passing(w, c, room, &f);
         return;
@@ -108,11 +110,12 @@ static uint64_t history_since(struct world *w, struct client *c, const struct he
                    a->has_since ? "not there" : "there without `since`");
     if (!a->has_since)
         return 0;
-    if (recovered && a->since_epoch != epoch)
+    bool same = truth_same_records(w, room, a->since_epoch, epoch);
+    if (recovered && !same)
         trace_fail(w, c, "RESUME: history of %s recovered, but its epoch is another one",
                    w->room_names[room]);
     // Tails only rise: what the log holds now, it held when the home answered.
-    if (!recovered && a->since_epoch == epoch && a->since < c->seats[room].next && a->since + 1 >= n->tail)
+    if (!recovered && same && a->since < c->seats[room].next && a->since + 1 >= n->tail)
         trace_fail(w, c, "RESUME: history of %s not recovered, though the log holds all from offset %llu on",
                    w->room_names[room], (unsigned long long)a->since + 1);
     return recovered ? a->since + 1 : UINT64_MAX;
@@ -128,7 +131,10 @@ void hear_history(struct world *w, struct client *c, const struct heard *h)
     if (room != a.room)
         trace_fail(w, c, "ORDER: history of another room than was asked for");
     char epoch_text[EPOCH_MAX];
-    int epoch = truth_epoch(w, room, heard_string(w, c, h, "epoch", epoch_text, sizeof epoch_text));
+    int epoch =
+        truth_epoch(w, c->server, room, heard_string(w, c, h, "epoch", epoch_text, sizeof epoch_text));
+    if (c->seats[room].on && truth_same_records(w, room, epoch, c->seats[room].epoch))
+        epoch = c->seats[room].epoch;
     if (c->seats[room].on && epoch != c->seats[room].epoch)
         trace_fail(w, c, "ORDER: history of %s is of another epoch than the room one is in",
                    w->room_names[room]);
@@ -139,7 +145,7 @@ void hear_history(struct world *w, struct client *c, const struct heard *h)
         heard_scan(w, c, row, &e);
         uint8_t kind = hear_kind(heard_string(w, c, &e, "type", scratch, sizeof scratch));
         uint64_t offset = heard_offset(w, c, &e, "offset");
-        if (kind != FACT_MESSAGE)
+        if (kind != FACT_MESSAGE && kind != FACT_VOID)
             trace_fail(w, c, "RESUME: the history of %s has a row that is no record", w->room_names[room]);
         if (heard_room(w, c, &e) != room)
             trace_fail(w, c, "ISOLATION: history of %s has a row of another room", w->room_names[room]);

@@ -67,6 +67,8 @@ static uint8_t kind_of(enum entry_type t)
     switch (t) {
     case ENTRY_MESSAGE:
         return FACT_MESSAGE;
+    case ENTRY_VOID:
+        return FACT_VOID;
     case ENTRY_MEMBER_JOINED:
         return FACT_JOINED;
     case ENTRY_MEMBER_LEFT:
@@ -84,9 +86,11 @@ static uint8_t kind_of(enum entry_type t)
 static void see_record(struct world *w, int room, int epoch, const struct entry *e)
 {
     struct fact f = {.kind = kind_of(e->type), .message = truth_serial(e->data)};
-    if (truth_message(w, f.message) == NULL)
+    if (e->type != ENTRY_VOID && truth_message(w, f.message) == NULL)
         trace_fail(w, NULL, "ISOLATION: offset %llu of %s holds data that nobody said: %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(str_take(e->data, 100)));
+    w->counts.voids += e->type == ENTRY_VOID;
+    rebuild_note(w, truth_numbering(w, room, epoch)->records, e);
     truth_observe(w, NULL, room, epoch, e->offset, &f);
 }
 
@@ -109,7 +113,7 @@ static void see_passing(struct world *w, struct numbering *n, const struct entry
 static void see_join(struct world *w, int room, int epoch, const struct sighting *s)
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
-    struct link *l = w->nodes[s->shard].conns[s->conn];
+    struct link *l = w->nodes[w->turning->first + s->shard].conns[s->conn];
     if (l == NULL || l->gen != s->gen)
         return; // it is gone
     ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
@@ -121,9 +125,13 @@ void ledger_witness(struct world *w, const struct sighting *s)
 {
     int room = truth_room_find(w, s->room);
     ASSERT(room != NONE);
-    int epoch = truth_epoch(w, room, s->epoch);
-    struct numbering *n = truth_numbering(w, room, epoch);
     const struct entry *e = s->entry;
+    if (e == NULL && !s->joined) {
+        truth_begins(w, w->turning->server, room, s->epoch);
+        return;
+    }
+    int epoch = truth_epoch(w, w->turning->server, room, s->epoch);
+    struct numbering *n = truth_numbering(w, room, epoch);
     if (e == NULL) {
         see_join(w, room, epoch, s);
         return;
@@ -157,8 +165,9 @@ struct start ledger_start(struct world *w, struct client *c, int room)
 static uint64_t entry_bytes_worst(const struct world *w) { return (uint64_t)w->plan.data_max + 1000; }
 
 enum {
-    AGE_EARLY_MS = 200, // what a log may be wrong about an age (core/log/log.h), and more
-    AGE_LATE_MS = 5000, // old entries go in bunches, by a timer, on a shard that may be stalled
+    AGE_EARLY_MS = 200,     // what a log may be wrong about an age, and more
+    AGE_ORDERED_MS = 60000, // how long before it was placed an engine may have been told of it
+    AGE_LATE_MS = 5000,     // old entries go in bunches, by a timer, on a shard that may be stalled
 };
 
 static void check_limits(struct world *w, int room, struct numbering *n, const struct probed_log *log)
@@ -168,7 +177,7 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     if (gone != NULL && gone->first_ms != 0) {
         uint64_t entries = log->head + 2 - log->tail, age = w->now_ms - gone->first_ms;
         if (!w->relieved && entries <= s->log_entries && entries * entry_bytes_worst(w) <= s->log_bytes &&
-            age + AGE_EARLY_MS < s->log_age_ms)
+            age + AGE_EARLY_MS + (w->plan.engine ? AGE_ORDERED_MS : 0) < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
                        (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,
                        (unsigned long long)entries - 1);
@@ -191,9 +200,9 @@ void ledger_read(struct world *w, const struct node *node)
     for (int room = 0; room < ROOMS_MAX; room++) {
         struct probed_log log;
         str name = str_from_cstr(w->room_names[room]);
-        if (!probe_log(node->shard, name, &log))
+        if (!probe_log(node->shard, name, &log) || log.opening)
             continue;
-        int epoch = truth_epoch(w, room, str_from_cstr(log.epoch));
+        int epoch = truth_epoch(w, node->server, room, str_from_cstr(log.epoch));
         struct numbering *n = truth_numbering(w, room, epoch);
         check_limits(w, room, n, &log);
         n->tail = log.tail;

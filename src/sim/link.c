@@ -58,7 +58,7 @@ struct link *link_open(struct world *w, struct client *c, enum transport transpo
     l->client = c;
     l->owner = c->index;
     l->transport = transport;
-    l->node = (uint32_t)roll(w, w->plan.nodes);
+    l->node = c->server * w->plan.shards + (uint32_t)roll(w, w->plan.shards);
     l->unread_ms = w->now_ms;
     link_quality(w, l, c);
     ARENA_GROW(&w->arena, w->links, w->links_n, w->links_cap);

@@ -22,10 +22,10 @@ static void host_random(void *ctx, void *p, size_t n)
 
 static void host_notice(void *ctx, const struct notice *n)
 {
-    static const char *const names[] = {"opened",          "closed",         "session",       "host refused",
-                                        "upgrade refused", "protocol error", "rate limited",  "slow reader",
-                                        "joined",          "left",           "command error", "room created",
-                                        "room removed",    "wrong protocol", "memory"};
+    static const char *const names[] = {
+        "opened",       "closed",         "session", "host refused",  "upgrade refused", "protocol error",
+        "rate limited", "slow reader",    "joined",  "left",          "command error",   "room created",
+        "room removed", "wrong protocol", "memory",  "record refused"};
     _Static_assert(sizeof names / sizeof *names == NOTICE_COUNT, "a name for each");
     trace_note(ctx, NULL, "notice: %s conn %d code %u %s %.*s", names[n->type], (int)n->connection, n->code,
                n->text ? n->text : "", STR_ARG(n->room));
@@ -39,14 +39,18 @@ static void host_metrics_page(void *ctx, struct buf *body)
 
 static void host_witness(void *ctx, const struct sighting *s) { ledger_witness(ctx, s); }
 
-void node_create(struct world *w, uint32_t index)
+void node_create(struct world *w, uint32_t server, uint32_t shard)
 {
-    struct node *n = &w->nodes[index];
-    n->index = n->where.shard = index;
+    struct node *n = &w->nodes[w->nodes_n];
+    n->index = w->nodes_n++;
+    n->where.shard = n->index;
+    n->server = server;
+    n->first = n->index - shard;
     n->host = (struct shard_host){w, host_random, host_notice, host_metrics_page, host_witness, 8000};
     n->conns = arena_alloc(&w->arena, w->settings.connections_max * sizeof *n->conns);
-    n->shard = shard_create(index, &w->settings, &n->host, &w->vmem.mem);
+    n->shard = shard_create(shard, &w->settings, &n->host, &w->vmem.mem);
     ASSERT(n->shard != NULL);
+    n->proposer = probe_proposer(n->shard);
 }
 
 // --- what there is to do
@@ -93,13 +97,16 @@ static bool mail_due(const struct world *w, const struct mailbox *box)
 
 bool node_has_work(struct world *w, const struct node *n)
 {
-    for (uint32_t from = 0; from < w->plan.nodes; from++)
-        if (mail_due(w, &w->boxes[from][n->index]))
+    for (uint32_t k = 0; k < w->plan.shards; k++) {
+        uint32_t other = n->first + k;
+        if (mail_due(w, &w->boxes[other][n->index]))
             return true;
-    for (uint32_t to = 0; to < w->plan.nodes; to++)
-        if (to != n->index && shard_mail_waiting(n->shard, to) != 0 &&
-            w->boxes[n->index][to].n < w->plan.mailbox_cap)
+        if (other != n->index && shard_mail_waiting(n->shard, k) != 0 &&
+            w->boxes[n->index][other].n < w->plan.mailbox_cap)
             return true;
+    }
+    if (w->plan.engine && (engine_mail_due(w, n->index) || shard_mail_waiting(n->shard, w->plan.shards) != 0))
+        return true;
     for (uint32_t i = 0; i < w->links_n; i++)
         if (link_waits_here(n, w->links[i]) && link_has_work(w, w->links[i]))
             return true;
@@ -190,25 +197,38 @@ static void take_mail(struct world *w, struct node *n, uint32_t from)
     memmove(box->v, box->v + taken, box->n * sizeof *box->v);
 }
 
+static void take_engine(struct world *w, struct node *n)
+{
+    struct mail *m;
+    where_at(&n->where, WHERE_MAIL, w->nodes_n);
+    while ((m = engine_pull(w, n->index)) != NULL) {
+        n->deeds++;
+        shard_on_mail(n->shard, m);
+    }
+}
+
 // Mails and sockets in an order of their own each turn.
 static void take_all(struct world *w, struct node *n)
 {
-    uint32_t total = w->plan.nodes + w->links_n;
+    uint32_t total = w->plan.shards + 1 + w->links_n;
     uint32_t start = (uint32_t)roll(w, total);
     for (uint32_t k = 0; k < total; k++) {
         uint32_t i = (start + k) % total;
-        if (i < w->plan.nodes)
-            take_mail(w, n, i);
-        else if (link_waits_here(n, w->links[i - w->plan.nodes]))
-            take_link(w, n, w->links[i - w->plan.nodes]);
+        if (i < w->plan.shards)
+            take_mail(w, n, n->first + i);
+        else if (i == w->plan.shards)
+            take_engine(w, n);
+        else if (link_waits_here(n, w->links[i - w->plan.shards - 1]))
+            take_link(w, n, w->links[i - w->plan.shards - 1]);
     }
 }
 
 // --- out
 
+// To another shard of its server.
 static void give_mail(struct world *w, struct node *n, uint32_t to)
 {
-    struct mailbox *box = &w->boxes[n->index][to];
+    struct mailbox *box = &w->boxes[n->index][n->first + to];
     where_at(&n->where, WHERE_SEND_MAIL, to);
     while (box->n < w->plan.mailbox_cap) {
         struct mail *m = shard_pull_mail(n->shard, to);
@@ -222,6 +242,15 @@ static void give_mail(struct world *w, struct node *n, uint32_t to)
         box->v[box->n++] = (struct letter){m, due};
     }
     w->counts.mailbox_full += shard_mail_waiting(n->shard, to) != 0;
+}
+
+static void give_engine(struct world *w, struct node *n)
+{
+    struct mail *m;
+    while (w->plan.engine && (m = shard_pull_mail(n->shard, w->plan.shards)) != NULL) {
+        n->deeds++;
+        engine_post(w, n, m);
+    }
 }
 
 // How much of `total` the socket takes.
@@ -327,17 +356,20 @@ static void tighten_memory(struct world *w)
 static void take_turn(struct world *w, struct node *n)
 {
     where_here = &n->where;
+    w->turning = n;
     where_turn(&n->where, w->now_ms);
     shard_turn_begin(n->shard, w->now_ms, w->wall_ms, 0);
     take_all(w, n);
     shard_turn_end(n->shard);
-    for (uint32_t to = 0; to < w->plan.nodes; to++)
-        if (to != n->index)
+    for (uint32_t to = 0; to < w->plan.shards; to++)
+        if (n->first + to != n->index)
             give_mail(w, n, to);
+    give_engine(w, n);
     give_bytes(w, n);
     shard_on_written(n->shard, w->now_ms * 1000000);
     give_ends(w, n);
     where_here = NULL;
+    w->turning = NULL;
 }
 
 // A driver takes the next turn at once when a shard says that it is due: one that says so for ever and does nothing is

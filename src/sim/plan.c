@@ -70,11 +70,27 @@ static void settings_rest(struct world *w, struct settings *s)
 static const struct asset page = {
     "/", "text/html; charset=utf-8", "\"sim\"", (const unsigned char *)"<p>sim</p>", 10, false};
 
+// In a third of the runs an engine orders the records, of one server or of several.
+static void plan_engine(struct world *w, struct plan *p)
+{
+    p->engine = chance(w, 3);
+    if (!p->engine)
+        return;
+    p->servers = PICK(w, 1, 2, 2, 3);
+    p->shards = p->servers == 3 || chance(w, 2) ? 1 : 2;
+    p->engine_strict = chance(w, 3);
+    p->engine_loss = PICK(w, 0, 3, 10, 50);
+    p->engine_delay_ms = PICK(w, 0, 5, 50, 500);
+    if (p->servers > 1) // a token of another process is as old as the wall clock says
+        p->wall_jumps = false;
+}
+
 void plan_make(struct world *w)
 {
     struct plan *p = &w->plan;
     uint32_t scale = w->options->scale == 0 ? 1 : w->options->scale;
-    p->nodes = PICK(w, 1, 2, 3, 7);
+    p->servers = 1;
+    p->shards = PICK(w, 1, 2, 3, 7);
     p->clients = 4 + (uint32_t)roll(w, 24);
     p->steps = (1500 + (uint32_t)roll(w, 3000)) * scale;
     p->mailbox_cap = PICK(w, 1, 16, 4096, 4096);
@@ -90,7 +106,9 @@ void plan_make(struct world *w)
     p->spurious_turns = chance(w, 3);
     p->quiet_network = chance(w, 8);
     struct settings *s = &w->settings;
-    s->shard_count = p->nodes;
+    plan_engine(w, p);
+    s->shard_count = p->shards;
+    s->engine = p->engine;
     s->assets = &page;
     s->assets_n = 1;
     settings_limits(w, s);
@@ -105,13 +123,15 @@ void plan_describe(const struct world *w, char *ret, size_t n)
     const struct settings *s = &w->settings;
     snprintf(
         ret, n,
-        "%u shards, %u clients, %u steps, mailbox %u/%u ms, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
+        "%u servers of %u shards%s, %u clients, %u steps, mailbox %u/%u ms, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
         "B/%u ms, "
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
         "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
-        p->nodes, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, p->writes_per_turn, p->stall_ms,
-        p->refuse_one_in, p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "",
-        p->quiet_network ? " quiet," : "", s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
+        p->servers, p->shards,
+        p->engine ? p->engine_strict ? " with a strict engine" : " with an engine" : "", p->clients, p->steps,
+        p->mailbox_cap, p->mail_delay_ms, p->writes_per_turn, p->stall_ms, p->refuse_one_in,
+        p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
+        s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
         s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes, s->rooms_max, s->room_members_max,
         s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
         s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,

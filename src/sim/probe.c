@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The only file of the simulator that looks inside of core: what a shard still holds when everyone has gone, what it
-// keeps by design (pools and working memory), and the logs of its rooms, so that the checkers know what was written
-// even if nobody got it.
+// With rebuild.c the only file of the simulator that looks inside of core: what a shard still holds when everyone has gone, what it
+// keeps by design (pools and working memory), the logs of its rooms, so that the checkers know what was written
+// even if nobody got it, and what it waits for of its engine.
+#include "core/home/course.h"
 #include "core/shard/shard_parts.h"
 #include "sim/world.h"
 
@@ -42,7 +43,8 @@ bool probe_log(const struct shard *sh, str room, struct probed_log *ret)
     const struct room *r = room_here(sh, room);
     if (r == NULL)
         return false;
-    *ret = (struct probed_log){.tail = r->log.tail, .head = r->log.head};
+    *ret = (struct probed_log){
+        .tail = r->log.tail, .head = r->live.offset, .opening = r->course != NULL && !r->course->watched};
     memcpy(ret->epoch, r->epoch, EPOCH_LEN);
     return true;
 }
@@ -52,15 +54,35 @@ void probe_entry(const struct shard *sh, str room, uint64_t offset, struct entry
     log_entry(&room_here(sh, room)->log, offset, room, ret);
 }
 
-bool probe_room_head(const struct world *w, const char *room, char ret_epoch[EPOCH_MAX], uint64_t *ret_head)
+bool probe_room_head(const struct world *w, uint32_t server, const char *room, char ret_epoch[EPOCH_MAX],
+                     uint64_t *ret_head)
 {
     struct probed_log log;
-    for (uint32_t i = 0; i < w->plan.nodes; i++) {
-        if (!probe_log(w->nodes[i].shard, str_from_cstr(room), &log))
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
+        if (w->nodes[i].server != server || !probe_log(w->nodes[i].shard, str_from_cstr(room), &log))
             continue;
         memcpy(ret_epoch, log.epoch, EPOCH_MAX);
         *ret_head = log.head;
         return true;
     }
+    return false;
+}
+
+uint64_t probe_proposer(const struct shard *sh) { return sh->home.proposer; }
+
+// Something is asked of the engine, or has to be: a room with somebody in it is not where the engine is.
+bool probe_course_busy(const struct world *w)
+{
+    for (uint32_t i = 0; i < w->nodes_n; i++)
+        for (int k = 0; k < ROOMS_MAX; k++) {
+            str name = str_from_cstr(w->room_names[k]);
+            const struct room *r = room_here(w->nodes[i].shard, name);
+            const struct engine_room *of = engine_room(w, name);
+            if (r == NULL || r->course == NULL)
+                continue;
+            if (r->course->asks.n + r->course->joins.n != 0 ||
+                (r->sessions != 0 && of != NULL && r->live.offset != engine_head(of)))
+                return true;
+        }
     return false;
 }

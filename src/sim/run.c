@@ -63,7 +63,7 @@ static void make_faults(struct world *w)
     if (!w->faults)
         return;
     link_fault(w);
-    struct node *n = &w->nodes[roll(w, w->plan.nodes)];
+    struct node *n = &w->nodes[roll(w, w->nodes_n)];
     if (w->plan.stall_ms != 0 && n->stalled_until_ms < w->now_ms && chance(w, 60)) {
         n->stalled_until_ms = w->now_ms + 1 + roll(w, w->plan.stall_ms);
         w->counts.stalls++;
@@ -92,9 +92,11 @@ void world_step(struct world *w)
     for (uint32_t i = 0; i < w->plan.clients; i++)
         client_step(w, &w->clients[(start + i) % w->plan.clients]);
     links_step(w);
-    start = (uint32_t)roll(w, w->plan.nodes);
-    for (uint32_t i = 0; i < w->plan.nodes; i++) {
-        struct node *n = &w->nodes[(start + i) % w->plan.nodes];
+    if (w->plan.engine)
+        engine_step(w);
+    start = (uint32_t)roll(w, w->nodes_n);
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
+        struct node *n = &w->nodes[(start + i) % w->nodes_n];
         if (!turn_now(w, n))
             continue;
         node_turn(w, n);
@@ -113,8 +115,8 @@ static size_t budget_of(const struct world *w)
     size_t room = (size_t)2 * s->log_bytes + (TRACE_EVENTS << 5) + (size_t)s->idempotency_keys * 64u;
     size_t conn = (size_t)2 * s->reply_bytes + (size_t)8 * s->message_bytes + 65536u;
     size_t outlet = (size_t)4 * (s->lag_bytes + 131072u);
-    return w->baseline + (size_t)ROOMS_MAX * (room + w->plan.nodes * outlet) +
-           (size_t)2 * CLIENTS_MAX * conn + w->plan.nodes * (size_t)(4u << 20);
+    return w->baseline + (size_t)ROOMS_MAX * (w->plan.servers * room + w->nodes_n * outlet) +
+           (size_t)2 * CLIENTS_MAX * conn + w->nodes_n * (size_t)(4u << 20);
 }
 
 static void world_begin(struct world *w)
@@ -133,11 +135,12 @@ static void world_begin(struct world *w)
     w->wall_ms = 1795161600000;
     w->faults = true;
     plan_make(w);
-    for (uint32_t i = 0; i < w->plan.nodes; i++)
-        node_create(w, i);
+    for (uint32_t i = 0; i < w->plan.servers; i++)
+        for (uint32_t k = 0; k < w->plan.shards; k++)
+            node_create(w, i, k);
     struct probe p;
     w->baseline = mem_used(&w->vmem.mem);
-    for (uint32_t i = 0; i < w->plan.nodes; i++) {
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
         probe_shard(w->nodes[i].shard, &p);
         w->baseline -= p.retained;
     }
@@ -155,8 +158,9 @@ static void run(struct world *w)
     for (uint32_t i = 0; i < w->plan.steps; i++)
         world_step(w);
     finish(w);
-    for (uint32_t i = 0; i < w->plan.nodes; i++)
+    for (uint32_t i = 0; i < w->nodes_n; i++)
         shard_destroy(w->nodes[i].shard);
+    engine_end(w);
     if (w->vmem.blocks != (w->options->mutation == MUTATE_LEAK && w->mutation.done))
         trace_fail(w, NULL, "BOUNDS: %zu blocks are left after the shards were destroyed", w->vmem.blocks);
 }

@@ -53,7 +53,7 @@ static void explain(struct world *w, struct client *c, int room)
 static void seat_since(struct world *w, struct client *c, const struct asked *a, int room, bool recovered)
 {
     struct seat *s = &c->seats[room];
-    bool same = a->since_epoch == s->epoch;
+    bool same = truth_same_records(w, room, a->since_epoch, s->epoch);
     if (recovered) {
         if (!same)
             trace_fail(w, c, "RESUME: recovered in %s, but its epoch is another one", room_of(w, room));
@@ -96,9 +96,10 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
     if (s->on)
         trace_fail(w, c, "ORDER: joined %s twice", room_of(w, room));
     struct start at = ledger_start(w, c, room);
-    if (at.epoch != epoch || at.head != head)
+    if (!truth_same_records(w, room, at.epoch, epoch) || at.head != head)
         trace_fail(w, c, "ORDER: joined %s at offset %llu; at its home it was another one", room_of(w, room),
                    (unsigned long long)head);
+    epoch = at.epoch; // of all times that the room was there in this epoch
     *s = (struct seat){.on = true,
                        .epoch = epoch,
                        .head = head,
@@ -114,9 +115,8 @@ void seat_joined(struct world *w, struct client *c, const struct asked *a, int r
                    a->has_since ? "with" : "without", has_recovered ? "there" : "not there");
     if (a->has_since) {
         seat_since(w, c, a, room, recovered);
-    } else if (a->has_history) { // all records are messages
-        s->next = head + 1 > a->history ? head + 1 - a->history : 1;
-        s->next = s->next > at.tail ? s->next : at.tail;
+    } else if (a->has_history) {
+        s->next = truth_messages_back(w, truth_numbering(w, room, epoch), head, at.tail, a->history);
     }
     w->counts.joins++;
 }

@@ -102,6 +102,11 @@ struct sim_options {
     X(blocked)             \
     X(allocations_refused) \
     X(epochs)              \
+    X(placed)              \
+    X(late)                \
+    X(fetches)             \
+    X(voids)               \
+    X(rebuilt)             \
     X(mutated)             \
     X(moot)
 

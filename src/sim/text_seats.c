@@ -10,11 +10,11 @@ void text_seat_joined(struct world *w, struct client *c, int room)
 {
     struct text_seat *t = &c->terminal;
     struct start at = ledger_start(w, c, room);
-    uint64_t from = at.head + 1 > HISTORY_ON_JOIN ? at.head + 1 - HISTORY_ON_JOIN : 1;
+    struct numbering *n = truth_numbering(w, room, at.epoch);
     *t = (struct text_seat){.room = room,
                             .epoch = at.epoch,
                             .head = at.head,
-                            .next = from > at.tail ? from : at.tail,
+                            .next = truth_messages_back(w, n, at.head, at.tail, HISTORY_ON_JOIN),
                             .passed = at.passed};
     w->counts.joins++;
 }
@@ -25,19 +25,29 @@ void text_seat_left(struct world *w, struct client *c)
     c->terminal.room = NONE;
 }
 
-// The entry that the next line must be; its offset, 0 for a passing one. NULL: there is none yet. Signals are no lines, but
-// they count in a gap.
-static const struct fact *next_entry(struct world *w, struct text_seat *t, bool gap, uint64_t *ret_offset)
+// No line is made of it: it is passed over, but counts in a gap.
+static bool silent(const struct fact *f) { return f->kind == FACT_SIGNAL || f->kind == FACT_VOID; }
+
+static void step(struct text_seat *t, uint64_t offset);
+
+// The entry that comes next; its offset, 0 for a passing one. NULL: there is none yet.
+static const struct fact *entry_at(struct world *w, const struct text_seat *t, uint64_t *ret_offset)
 {
     struct numbering *n = truth_numbering(w, t->room, t->epoch);
-    while (!gap && t->next > t->head && t->passed < n->passed_n && n->passed[t->passed].after < t->next &&
-           n->passed[t->passed].kind == FACT_SIGNAL)
-        t->passed++;
     bool passes = t->next > t->head && t->passed < n->passed_n && n->passed[t->passed].after < t->next;
     *ret_offset = passes ? 0 : t->next;
     if (passes)
         return &n->passed[t->passed];
     return t->next <= n->head ? truth_fact(w, n, t->next) : NULL;
+}
+
+// The one that the next line must be.
+static const struct fact *next_entry(struct world *w, struct text_seat *t, bool gap, uint64_t *ret_offset)
+{
+    const struct fact *f = entry_at(w, t, ret_offset);
+    for (; !gap && f != NULL && silent(f); f = entry_at(w, t, ret_offset))
+        step(t, *ret_offset);
+    return f;
 }
 
 static void step(struct text_seat *t, uint64_t offset)
@@ -87,9 +97,9 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     bool held = t->lines == 0; // while the room before was being left
     if (!held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap on a terminal that reads everything at once");
-    const struct numbering *all = truth_numbering(w, t->room, t->epoch);
-    if (t->passed < all->passed_n && all->passed[t->passed].kind == FACT_SIGNAL)
-        t->loose = true; // whether signals at the edge, which it does not show, are in the gap is not told
+    const struct fact *edge = entry_at(w, t, &offset);
+    if (edge != NULL && silent(edge))
+        t->loose = true; // whether what it does not show, at the edge, is in the gap is not told
     for (; n > 0 && !t->loose; n--) {
         if (next_entry(w, t, true, &offset) == NULL)
             trace_fail(w, c, "LOSS: a terminal is said to have missed more of %s than there is",

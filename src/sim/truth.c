@@ -25,19 +25,40 @@ int truth_room_find(const struct world *w, str name)
     return NONE;
 }
 
-int truth_epoch(struct world *w, int room, str epoch)
+static struct records *records_of(struct world *w, const struct room_truth *r, str epoch)
 {
-    struct room_truth *r = &w->truth[room];
     for (uint32_t i = 0; i < r->n; i++)
         if (str_eq(epoch, str_from_cstr(r->v[i].epoch)))
-            return (int)i;
-    ASSERT(epoch.n > 0 && epoch.n < EPOCH_MAX);
-    ARENA_GROW(&w->arena, r->v, r->n, r->cap);
-    struct numbering *n = &r->v[r->n];
-    *n = (struct numbering){0};
-    memcpy(n->epoch, epoch.p, epoch.n);
+            return r->v[i].records;
     w->counts.epochs++;
-    return (int)r->n++;
+    return arena_alloc(&w->arena, sizeof(struct records));
+}
+
+void truth_begins(struct world *w, uint32_t server, int room, str epoch)
+{
+    struct room_truth *r = &w->truth[room];
+    ASSERT(epoch.n > 0 && epoch.n < EPOCH_MAX);
+    struct records *records = records_of(w, r, epoch);
+    ARENA_GROW(&w->arena, r->v, r->n, r->cap);
+    struct numbering *n = &r->v[r->n++];
+    *n = (struct numbering){.server = server, .records = records};
+    memcpy(n->epoch, epoch.p, epoch.n);
+}
+
+int truth_epoch(struct world *w, uint32_t server, int room, str epoch)
+{
+    struct room_truth *r = &w->truth[room];
+    for (uint32_t i = r->n; i-- > 0;)
+        if (r->v[i].server == server && str_eq(epoch, str_from_cstr(r->v[i].epoch)))
+            return (int)i;
+    truth_begins(w, server, room, epoch);
+    return (int)r->n - 1;
+}
+
+bool truth_same_records(struct world *w, int room, int a, int b)
+{
+    return a != NONE && b != NONE &&
+           truth_numbering(w, room, a)->records == truth_numbering(w, room, b)->records;
 }
 
 struct numbering *truth_numbering(struct world *w, int room, int epoch)
@@ -48,12 +69,26 @@ struct numbering *truth_numbering(struct world *w, int room, int epoch)
 
 struct fact *truth_fact(struct world *w, struct numbering *n, uint64_t offset)
 {
+    struct records *r = n->records;
     ASSERT(offset < 1u << 22);
-    while (n->n <= offset) {
-        ARENA_GROW(&w->arena, n->facts, n->n, n->cap);
-        n->facts[n->n++] = (struct fact){0};
+    while (r->n <= offset) {
+        ARENA_GROW(&w->arena, r->facts, r->n, r->cap);
+        r->facts[r->n++] = (struct fact){0};
     }
-    return &n->facts[offset];
+    return &r->facts[offset];
+}
+
+uint64_t truth_messages_back(struct world *w, struct numbering *numbering, uint64_t head, uint64_t tail,
+                             uint32_t n)
+{
+    uint64_t from = head + 1;
+    for (uint64_t o = head; o >= tail && o > 0 && n > 0; o--) {
+        if (truth_fact(w, numbering, o)->kind == FACT_VOID)
+            continue;
+        from = o;
+        n--;
+    }
+    return from;
 }
 
 void truth_reach(struct numbering *n, uint64_t offset)
@@ -130,11 +165,12 @@ uint32_t truth_serial(str data)
 
 // Once: a message has one place in a room. A key may let it in again only when its window is over, or in a room that
 // began anew. It was appended after it was said, so within a window of that there can be no second time.
-static bool window_over(const struct world *w, const struct message *m, int epoch)
+static bool window_over(struct world *w, const struct message *m, int epoch)
 {
     if (!m->keyed)
         return false;
-    if (epoch != m->epoch || w->now_ms - m->said_ms >= w->settings.idempotency_ms)
+    if (!truth_same_records(w, m->room, epoch, m->epoch) ||
+        w->now_ms - m->said_ms >= w->settings.idempotency_ms)
         return true;
     uint32_t behind = 0; // keys of its sender, nobody else's, that may have come in behind it
     for (uint32_t serial = 1; serial < w->messages_n; serial++) {

@@ -30,7 +30,16 @@ struct start {
 };
 
 // What is known about one entry of a room.
-enum fact_kind { FACT_UNKNOWN, FACT_MESSAGE, FACT_JOINED, FACT_LEFT, FACT_CHANGED, FACT_COUNT, FACT_SIGNAL };
+enum fact_kind {
+    FACT_UNKNOWN,
+    FACT_MESSAGE,
+    FACT_JOINED,
+    FACT_LEFT,
+    FACT_CHANGED,
+    FACT_COUNT,
+    FACT_SIGNAL,
+    FACT_VOID
+};
 struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
@@ -47,11 +56,18 @@ struct person {
     uint32_t renamed, renamed_before; // the last two times
     uint32_t changed;                 // away or back
 };
-struct numbering { // one epoch of a room
+struct records {        // of one epoch of a room, the same on all servers
+    struct fact *facts; // by offset
+    uint32_t n, cap;    // facts[1..n-1]
+    // As they were applied first, for who applies them again (rebuild.c); one server's home is its own authority.
+    str *bytes;
+    uint32_t bytes_n, bytes_cap; // bytes[o - 1] has offset o
+};
+struct numbering { // one epoch of a room on one server, from when it began to be there
     char epoch[EPOCH_MAX];
-    struct fact *facts;  // records, by offset
-    uint32_t n, cap;     // facts[1..n-1]
-    uint64_t head;       // highest offset that is known to exist
+    uint32_t server;
+    struct records *records;
+    uint64_t head;       // highest offset that is known to exist here
     struct fact *passed; // passing entries in order, from 0
     uint32_t passed_n, passed_cap;
     // Of the home's log (ledger.c).
@@ -127,10 +143,16 @@ struct text_seat {
 // --- what is said, seen and written down
 // truth.c
 int truth_room_find(const struct world *w, str name);
-int truth_epoch(struct world *w, int room, str epoch); // index, made on first sight
+int truth_epoch(struct world *w, uint32_t server, int room,
+                str epoch); // index of the newest, made on first sight
+void truth_begins(struct world *w, uint32_t server, int room, str epoch);
+bool truth_same_records(struct world *w, int room, int a, int b); // of two numberings; NONE is no numbering's
 struct numbering *truth_numbering(struct world *w, int room, int epoch);
 struct fact *truth_fact(struct world *w, struct numbering *n, uint64_t offset);
 void truth_reach(struct numbering *n, uint64_t offset); // it exists
+// From which offset on the newest n messages up to head are.
+uint64_t truth_messages_back(struct world *w, struct numbering *numbering, uint64_t head, uint64_t tail,
+                             uint32_t n);
 void truth_observe(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
                    const struct fact *seen);
 void truth_observe_passing(struct world *w, struct client *c, int room, int epoch, uint32_t at,

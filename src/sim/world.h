@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/prng.h"
 #include "base/where.h"
+#include "core/mail/engine.h"
 #include "core/shard/shard.h"
 #include "sim/arena.h"
 #include "sim/sim.h"
@@ -29,6 +30,7 @@
 #include <setjmp.h>
 
 enum {
+    SERVERS_MAX = 3,
     NODES_MAX = 7,
     ROOMS_MAX = 7,
     CLIENTS_MAX = 64,
@@ -37,7 +39,7 @@ enum {
 
 // What the seed decided before the first step (plan.c).
 struct plan {
-    uint32_t nodes, clients, steps;
+    uint32_t servers, shards, clients, steps; // so many shards of each server
     uint32_t mailbox_cap, mail_delay_ms;
     bool mailbox_paced; // mailboxes so small that they are full
     uint32_t stall_ms;  // longest stall of a shard; 0 = none
@@ -48,6 +50,10 @@ struct plan {
     bool spurious_turns;
     bool quiet_network; // no faults of links
     uint32_t data_max;  // bytes of padding in a message
+    // One that orders the rooms' records for all servers (engine.c).
+    bool engine, engine_strict;
+    uint32_t engine_loss; // one in so many of its mails is lost; 0 = none
+    uint32_t engine_delay_ms;
 };
 
 // --- the network
@@ -146,7 +152,7 @@ struct client {
     enum speech speech;
     enum client_state state;
     struct link *link;
-    uint32_t connects;
+    uint32_t connects, server;
     uint64_t next_connect_ms, next_act_ms, opened_ms;
     uint64_t stalled_until_ms;
     uint32_t read_credit, read_per_s; // bytes; 0 = no limit
@@ -193,7 +199,9 @@ struct client {
 // --- shards
 
 struct node {
-    uint32_t index;
+    uint32_t index;         // among all servers' shards
+    uint32_t server, first; // whose it is, and the first of that server's
+    uint64_t proposer;      // what the engine knows it by
     struct shard *shard;
     struct where where; // of the turn that is running
     struct shard_host host;
@@ -214,6 +222,14 @@ struct letter {
 struct mailbox { // from one node to another
     struct letter *v;
     uint32_t n, cap;
+};
+
+struct engine_room;
+struct engine {
+    struct engine_room *rooms; // ROOMS_MAX
+    uint32_t rooms_n;
+    struct mailbox in, out[NODES_MAX];
+    uint64_t away_until_ms[SERVERS_MAX];
 };
 
 struct world {
@@ -238,6 +254,9 @@ struct world {
     size_t budget;
     struct settings settings;
     struct node nodes[NODES_MAX];
+    uint32_t nodes_n;
+    struct node *turning; // whose turn is running
+    struct engine engine;
     struct mailbox boxes[NODES_MAX][NODES_MAX]; // [from][to]
 
     void *lent;             // bytes that core is looking at; a run that fails meanwhile frees them
@@ -284,10 +303,26 @@ void link_vanish(struct world *w, struct link *l);  // the client is gone and no
 void links_step(struct world *w);                   // bytes move, and links that are over are forgotten
 
 // --- shards (node.c)
-void node_create(struct world *w, uint32_t index);
+void node_create(struct world *w, uint32_t server, uint32_t shard);
 bool node_has_work(struct world *w, const struct node *n);
 void node_turn(struct world *w, struct node *n);
 uint64_t node_due_ms(const struct node *n);
+
+// --- rooms made anew from their records (rebuild.c)
+void rebuild_note(struct world *w, struct records *r, const struct entry *e); // one of them
+void rebuild_check(struct world *w);
+
+// --- the engine (engine.c)
+void engine_post(struct world *w, struct node *n, struct mail *m); // from a home; takes the mail
+bool engine_mail_due(const struct world *w, uint32_t node);
+struct mail *engine_pull(struct world *w, uint32_t node); // for its homes; NULL: nothing is due
+void engine_step(struct world *w);
+void engine_faults_off(struct world *w);
+void engine_end(struct world *w); // what is on its way is given back
+bool engine_busy(const struct world *w);
+struct engine_room *engine_room(const struct world *w, str name); // NULL: it has never heard of it
+uint64_t engine_head(const struct engine_room *r);
+str engine_record(const struct engine_room *r, uint64_t offset);
 
 // --- clients
 void client_init(struct world *w, struct client *c, uint32_t index);
@@ -364,10 +399,14 @@ void probe_shard(const struct shard *sh, struct probe *ret);
 struct probed_log {
     char epoch[EPOCH_MAX];
     uint64_t tail, head;
+    bool opening; // the engine has not said yet what there is
 };
 uint32_t probe_gen(const struct shard *sh, uint32_t conn);
 bool probe_log(const struct shard *sh, str room, struct probed_log *ret); // false: its home is not here
 void probe_entry(const struct shard *sh, str room, uint64_t offset, struct entry *ret);
-bool probe_room_head(const struct world *w, const char *room, char ret_epoch[EPOCH_MAX], uint64_t *ret_head);
+bool probe_room_head(const struct world *w, uint32_t server, const char *room, char ret_epoch[EPOCH_MAX],
+                     uint64_t *ret_head);
+uint64_t probe_proposer(const struct shard *sh);
+bool probe_course_busy(const struct world *w); // a home waits for its engine, or is behind it
 
 #endif

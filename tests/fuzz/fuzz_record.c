@@ -46,8 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         return 0;
     }
     MUST(within(e.user, data, n) && within(e.session, data, n) && within(e.name, data, n) &&
-         within(e.data, data, n));
-    MUST(record_type(bytes) == e.type && record_time(bytes) == e.time_ms);
+         within(e.data, data, n) && within(e.key, data, n));
+    MUST(record_type(bytes) == e.type && record_steady(bytes) == e.steady_ms);
     mem_init(&mem, (struct mem_backend){fuzz_alloc, fuzz_realloc, fuzz_free, NULL}, 0);
     buf_init(&again, &mem, 0);
     record_encode(&again, &e);

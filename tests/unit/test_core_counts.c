@@ -121,8 +121,9 @@ static void publish_to_write_within_a_turn(void **state)
     shard_turn_begin(sh, n->now_ms, n->wall_ms, 0);
     shard_turn_began_ns(sh, n->now_ms * 1000000 + 250000);
     struct entry e = {.type = ENTRY_MESSAGE, .user = STR("u"), .data = STR("1")};
+    struct verdict v;
     uint32_t home;
-    assert_int_equal(room_place(&sh->home, net_room_index(n, "r", &home), &e), OK);
+    assert_int_equal(room_apply(&sh->home, net_room_index(n, "r", &home), 1, &e, &v), OK);
     shard_turn_end(sh);
     shard_on_written(sh, n->now_ms * 1000000 + 400000);
     assert_int_equal(samples(n, &us), before + 1);

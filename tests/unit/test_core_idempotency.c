@@ -45,7 +45,7 @@ static void against_an_oracle(void **state)
                     wanted = all[i].value;
                     break;
                 }
-            assert_int_equal(idempotency_find(&w, print, &value), wanted != UINT64_MAX);
+            assert_int_equal(idempotency_find(&w, print, now, window, &value), wanted != UINT64_MAX);
             if (wanted != UINT64_MAX) {
                 assert_int_equal(value, wanted);
                 continue;
@@ -74,12 +74,39 @@ static void the_window_is_exact(void **state)
     assert_int_equal(idempotency_put(&w, print_of(1), 42, 1000, 10), OK);
     uint64_t due = idempotency_due_ms(&w, 100);
     idempotency_expire(&w, due - 1, 100);
-    assert_true(idempotency_find(&w, print_of(1), &value));
+    assert_true(idempotency_find(&w, print_of(1), due - 1, 100, &value));
+    assert_false(idempotency_find(&w, print_of(1), due, 100, &value)); // before anybody has looked
     assert_int_equal(value, 42);
     assert_int_equal(due, 1101); // 100 ms later it still counts
     idempotency_expire(&w, due, 100);
-    assert_false(idempotency_find(&w, print_of(1), &value));
+    assert_false(idempotency_find(&w, print_of(1), 1000, 100, &value));
     test_mem_check(&t); // an empty window holds nothing
+}
+
+// Clocks of nodes differ, so times may be out of order: a key that is over and is said again is one, and what was said before
+// it goes with it.
+static void times_may_be_out_of_order(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct idempotency w;
+    uint64_t value;
+    idempotency_init(&w, &mem);
+    assert_int_equal(idempotency_put(&w, print_of(1), 1, 5000, 10), OK);
+    assert_int_equal(idempotency_put(&w, print_of(2), 2, 1000, 10), OK);
+    assert_int_equal(idempotency_put(&w, print_of(3), 3, 5000, 10), OK);
+    idempotency_expire(&w, 1200, 100); // the oldest is not over
+    assert_int_equal(w.n, 3);
+    assert_false(idempotency_find(&w, print_of(2), 1200, 100, &value));
+    assert_int_equal(idempotency_put(&w, print_of(2), 4, 1200, 10), OK);
+    assert_true(idempotency_find(&w, print_of(2), 1200, 100, &value) && value == 4);
+    assert_false(idempotency_find(&w, print_of(1), 1200, 100, &value));
+    assert_true(idempotency_find(&w, print_of(3), 1200, 100, &value));
+    map_check(&w.map);
+    idempotency_deinit(&w);
+    test_mem_check(&t);
 }
 
 static void without_memory_nothing_is_forgotten(void **state)
@@ -99,8 +126,8 @@ static void without_memory_nothing_is_forgotten(void **state)
             t.fail_at = 0;
             map_check(&w.map);
             for (uint64_t i = 0; i < key; i++)
-                assert_true(idempotency_find(&w, print_of(i), &value) && value == i);
-            assert_int_equal(idempotency_find(&w, print_of(key), &value), e == OK);
+                assert_true(idempotency_find(&w, print_of(i), 0, 1, &value) && value == i);
+            assert_int_equal(idempotency_find(&w, print_of(key), 0, 1, &value), e == OK);
             if (e == OK)
                 break;
             refused++;
@@ -115,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(against_an_oracle),
         cmocka_unit_test(the_window_is_exact),
+        cmocka_unit_test(times_may_be_out_of_order),
         cmocka_unit_test(without_memory_nothing_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

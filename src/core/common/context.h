@@ -28,7 +28,9 @@ struct context {
     struct prng dice; // jitter
 
     uint64_t now_ms, wall_ms; // of this turn
-    uint64_t turn_ns;         // the same as now_ms, as fine as the driver has it; for measuring only
+    // By a clock that nobody sets: the wall's at the first turn, and monotonic since. Nodes' differ as their wall clocks did.
+    uint64_t steady_ms, steady_from_ms;
+    uint64_t turn_ns; // the same as now_ms, as fine as the driver has it; for measuring only
     int32_t utc_offset_s;
     bool unready;  // /readyz says so; leaving has been announced
     bool draining; // nobody comes in any more

@@ -44,6 +44,7 @@ enum notice_type {
     NOTICE_ROOM_REMOVED,      // debug; room
     NOTICE_WRONG_PROTOCOL,    // info; another protocol on the text port: text = which
     NOTICE_MEMORY,            // error; an allocation was refused: text = what for
+    NOTICE_RECORD_REFUSED,    // error; what an engine says is no record: text = why, room
     NOTICE_COUNT
 };
 struct notice {
@@ -55,12 +56,14 @@ struct notice {
     str subject; // what it is about, as the peer wrote it
 };
 
-// Something got its place in a room, or a connection begins to hear the room behind that place.
+// Something got its place in a room, or a connection begins to hear the room behind that place, or (neither) a room whose
+// records are ordered by an engine begins to be here.
 struct sighting {
     str room, epoch;
     uint64_t place;            // of the entry; of the last one that the connection does not hear
     uint64_t tail;             // of the log
-    const struct entry *entry; // NULL: a connection joined
+    const struct entry *entry; // or
+    bool joined;               // a connection:
     uint32_t shard, conn, gen; // which
 };
 

@@ -27,6 +27,8 @@ struct settings {
     size_t assets_n;
     const char *version;
     bool echo; // serve /conformance/echo
+    bool
+        engine; // rooms' records are ordered by the engine at port_engine (core/mail/engine.h), which many nodes share
 
     // limits.*
     uint32_t connections_max; // [start] per shard: size of the connection pool

@@ -142,25 +142,6 @@ static struct membership *member_of(struct edge *e, struct asker *c, str room)
     return outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
 }
 
-static void fingerprint_key(struct edge *e, struct ask *a)
-{
-    char material[USER_ID_MAX + 1 + MESSAGE_KEY_MAX + 1 + USER_ID_MAX];
-    size_t n = 0;
-    const str parts[] = {a->user, a->cmd.key, a->cmd.to};
-    a->has_key = a->cmd.key.n != 0;
-    if (!a->has_key)
-        return;
-    for (size_t i = 0; i < 3; i++) {
-        ASSERT(n + parts[i].n + 1 <= sizeof material + 1);
-        if (parts[i].n != 0)
-            memcpy(material + n, parts[i].p, parts[i].n);
-        n += parts[i].n;
-        if (i < 2)
-            material[n++] = '\0';
-    }
-    a->key_print = siphash128(&e->cx->settings->hash_key, material, n);
-}
-
 // Asks about a room one is in: message, signal, members, history, rename, resolve, leave. alone: where replies keep their
 // order altogether, nothing else may be under way.
 static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cmd, enum ask_type type,
@@ -193,8 +174,6 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     a.outlet = (struct ref){m->outlet, slab_gen(&e->fan->outlets, m->outlet)};
     if (type == ASK_LEAVE)
         m->leaving = true;
-    if (type == ASK_PUBLISH)
-        fingerprint_key(e, &a);
     ask_send(e, index, dest, &a, alone);
     return true;
 }
@@ -289,7 +268,6 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
         return false;
     struct ask a = edge_ask_make(e, index, ASK_DIRECT, cmd);
     a.user_print = print;
-    fingerprint_key(e, &a);
     ask_send(e, index, dest, &a, true);
     return true;
 }

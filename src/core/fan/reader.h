@@ -22,7 +22,7 @@ struct membership {
     uint32_t outlet;
     uint32_t slot : 30;
     uint32_t held : 1;    // a switch is not complete: nothing of this room is sent yet
-    uint32_t leaving : 1; // the home has been asked to let it go; it must not be asked twice
+    uint32_t leaving : 1; // the home has been asked to let it go
 };
 
 // Own entries that the sender does not want back: places from..to of an outlet.

@@ -17,6 +17,7 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
                          .tail = r->log.tail,
                          .entry = e};
     if (joined != NULL) {
+        s.joined = true;
         s.shard = joined->shard;
         s.conn = joined->ref.index;
         s.gen = joined->ref.gen;
@@ -95,12 +96,13 @@ struct start {
 static struct start join_start(const struct room *r, const struct command *cmd)
 {
     const struct log *l = &r->log;
-    struct start s = {.from = l->head + 1};
+    uint64_t newest = r->live.offset; // that people have been told of
+    struct start s = {.from = newest + 1};
     if (cmd->has_history)
         s.from = log_messages_back(l, cmd->history);
     if (!cmd->has_since)
         return s;
-    bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= l->head;
+    bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= newest;
     s.has_recovered = true;
     s.recovered = same && cmd->since_offset + 1 >= l->tail;
     if (s.recovered) {
@@ -124,7 +126,7 @@ enum err home_replay(struct home *h, uint32_t room, const struct replay_want *wa
 
 static struct replay_want join_want(const struct room *r, const struct ask *a, const struct start *s)
 {
-    return (struct replay_want){(enum dialect_id)a->dialect, REPLAY_FRAMES, s->from, r->log.head};
+    return (struct replay_want){(enum dialect_id)a->dialect, REPLAY_FRAMES, s->from, r->live.offset};
 }
 
 static void feed_attach(struct room *r, const struct ask *a)
@@ -171,7 +173,7 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                          .room = {room, slab_gen(&h->rooms, room)},
                          .member = {member, slab_gen(&h->members, member)},
                          .place = r->live.place,
-                         .offset = r->log.head,
+                         .offset = r->live.offset,
                          .created = created,
                          .hold = r->crowded != 0,
                          .replay_from = s->from,
@@ -183,7 +185,7 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .id = a->cmd.id,
                        .room = room_name(r),
                        .epoch = str_make(r->epoch, EPOCH_LEN),
-                       .offset = r->log.head,
+                       .offset = r->live.offset,
                        .role = (enum role)member_at(h, member)->role,
                        .members_count = r->members,
                        .has_recovered = s->has_recovered,
@@ -227,14 +229,20 @@ static void join_not_possible(struct home *h, const struct ask *a, enum err e)
                                  "You are in the room {} by as many connections as one user may be.");
 }
 
-static void home_join(struct home *h, const struct ask *a)
+static void home_join(struct home *h, struct ask **taken)
 {
+    struct ask *a = *taken;
     uint32_t room = asked_room(h, a), member;
     bool creates = room == MAP_NONE;
     if (creates && !home_create(h, a, &room))
         return;
-    if (!creates && a->charged) // somebody else was faster
+    a->made |= creates;
+    if (a->charged && !a->made) { // somebody else was faster
         home_refund(h, a);
+        a->charged = false;
+    }
+    if (h->authority->holds != NULL && h->authority->holds(h, taken, room))
+        return;
     struct room *r = room_at(h, room);
     struct start s = join_start(r, &a->cmd);
     const struct replay_want want = join_want(r, a, &s);
@@ -248,7 +256,7 @@ static void home_join(struct home *h, const struct ask *a)
     room_announce_to(h, room, a->conn.shard); // others there must not learn of entries from this answer
     feed_attach(r, a);
     metric_add(&h->cx->metrics->recovered, s.recovered);
-    join_answer(h, a, room, member, &s, creates);
+    join_answer(h, a, room, member, &s, a->made);
 }
 
 // --- leave
@@ -273,10 +281,27 @@ static void home_leave(struct home *h, const struct ask *a)
 
 // --- publish
 
-static void publish_answer(struct home *h, const struct ask *a, const struct room *r, uint64_t offset,
-                           bool duplicate)
+struct entry home_proposal(const struct home *h, const struct ask *a)
 {
-    struct answer ans = {.effect = duplicate ? EFFECT_NONE : EFFECT_PUBLISHED,
+    struct entry e = {.type = ENTRY_MESSAGE,
+                      .time_ms = h->cx->wall_ms,
+                      .steady_ms = h->cx->steady_ms,
+                      .user = a->user,
+                      .session = a->session,
+                      .name = a->name,
+                      .data = a->cmd.data};
+    if (a->cmd.key.n != 0) {
+        e.key = a->cmd.key;
+        e.key_window_ms = h->cx->settings->idempotency_ms;
+        e.key_count = h->cx->settings->idempotency_keys;
+    }
+    return e;
+}
+
+void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v)
+{
+    const struct room *r = room_at(h, room);
+    struct answer ans = {.effect = v->refused ? EFFECT_NONE : EFFECT_PUBLISHED,
                          .skip = !a->cmd.echo,
                          .outlet = a->outlet,
                          .place = r->live.place};
@@ -284,49 +309,17 @@ static void publish_answer(struct home *h, const struct ask *a, const struct roo
                        .id = a->cmd.id,
                        .room = room_name(r),
                        .has_offset = true,
-                       .offset = offset,
+                       .offset = v->offset,
                        .epoch = str_make(r->epoch, EPOCH_LEN),
-                       .duplicate = duplicate};
+                       .duplicate = v->refused};
+    metric_add(&h->cx->metrics->entries_duplicate, v->refused);
     home_answer_event(h, a, &ans, a->cmd.id.n != 0 ? &ev : NULL);
 }
 
-// Whose keys they are: a user's in this life of the room.
-static u128 member_print(const struct home *h, const struct room *r, str user)
+static void home_publish(struct home *h, struct ask **taken, uint32_t room, uint32_t member)
 {
-    char material[EPOCH_LEN + USER_ID_MAX];
-    ASSERT(user.n <= USER_ID_MAX);
-    memcpy(material, r->epoch, EPOCH_LEN);
-    memcpy(material + EPOCH_LEN, user.p, user.n);
-    return print_str(h->cx, str_make(material, EPOCH_LEN + user.n));
-}
-
-static void home_publish(struct home *h, const struct ask *a)
-{
-    uint32_t room, member;
-    if (!asked_member(h, a, &room, &member))
-        return;
-    struct room *r = room_at(h, room);
-    const struct once_limits limits = home_once_limits(h);
-    u128 owner = a->has_key ? member_print(h, r, a->user) : (u128){0};
-    uint64_t first;
-    if (a->has_key && once_find(&h->said, owner, a->key_print, &limits, h->cx->now_ms, &first)) {
-        metric_add(&h->cx->metrics->entries_duplicate, 1);
-        publish_answer(h, a, r, first, true);
-        return;
-    }
-    struct entry e = {
-        .type = ENTRY_MESSAGE, .user = a->user, .session = a->session, .name = a->name, .data = a->cmd.data};
-    // The key first: an entry whose key could not be kept would be appended again when it is said again.
-    bool kept = !a->has_key || once_put(&h->said, &r->keys, owner, a->key_print, r->log.head + 1, &limits,
-                                        h->cx->now_ms) == OK;
-    if (!kept || room_place(h, room, &e) != OK) {
-        if (kept && a->has_key)
-            once_take_back(&h->said, owner);
-        home_answer_no_memory(h, a, EFFECT_NONE);
-        return;
-    }
     member_at(h, member)->last_active = h->cx->wall_ms;
-    publish_answer(h, a, r, e.offset, false);
+    h->authority->propose(h, taken, room);
 }
 
 // --- the rest
@@ -362,19 +355,35 @@ static void home_resolve(struct home *h, const struct ask *a)
         home_answer_no_memory(h, a, EFFECT_NONE);
 }
 
-void home_ask(struct home *h, struct ask **taken)
+// What it asks about a room has to wait; a join is looked at when there is a room.
+static bool ask_waits(struct home *h, struct ask **a)
+{
+    if (h->authority->holds == NULL || (*a)->type == ASK_JOIN)
+        return false;
+    uint32_t room = (*a)->cmd.room.n != 0 ? asked_room(h, *a) : MAP_NONE;
+    return room != MAP_NONE && h->authority->holds(h, a, room);
+}
+
+void home_ask(struct home *h, struct ask **a)
+{
+    if (!ask_waits(h, a))
+        home_carry_out(h, a);
+}
+
+void home_carry_out(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
     uint32_t room, member;
     switch (a->type) {
     case ASK_JOIN:
-        home_join(h, a);
+        home_join(h, taken);
         break;
     case ASK_LEAVE:
         home_leave(h, a);
         break;
     case ASK_PUBLISH:
-        home_publish(h, a);
+        if (asked_member(h, a, &room, &member))
+            home_publish(h, taken, room, member);
         break;
     case ASK_SIGNAL:
         if (asked_member(h, a, &room, &member))

@@ -17,15 +17,18 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "core/common/list.h"
+#include "core/home/authority.h"
 #include "core/home/creator.h"
 #include "core/home/once.h"
 #include "core/home/registry.h"
 #include "core/home/room.h"
-#include "core/mail/post.h"
+#include "core/mail/engine.h"
 
 struct home {
     struct context *cx;
     struct mailroom *mail;
+    const struct authority *authority; // of all its rooms
+    uint64_t proposer, proposals;      // what an engine knows this home by, and how many there have been
 
     struct slab rooms;
     struct map rooms_by_name;
@@ -53,6 +56,7 @@ void home_deinit(struct home *h); // a zeroed one is fine
 void home_ask(struct home *h, struct ask **a);
 void home_unregister(struct home *h, const struct register_mail *m);
 void home_on_crowded(struct home *h, const struct pace_mail *m);
+void home_on_engine(struct home *h, const struct engine_mail *m);
 void home_on_creator(struct home *h, const struct creator_mail *m);
 
 // --- the turn
@@ -80,6 +84,12 @@ static inline struct once_limits home_once_limits(const struct home *h)
 // Tells the driver's checkers, where there are any, what has just happened (common/driver.h).
 void home_witness(const struct home *h, const struct room *r, const struct entry *e,
                   const struct conn_ref *joined);
+// An ask, whose turn it is: as home_ask, but that it is not asked whether it has to wait for what was said before it.
+void home_carry_out(struct home *h, struct ask **a);
+// What an ask says, as the record that is proposed for it; it borrows from the ask.
+struct entry home_proposal(const struct home *h, const struct ask *a);
+// What became of it: the answer. The entry has just got the newest place.
+void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v);
 // Makes the room that a join names; false (and answered) where there may not be one more.
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
 // The ask on its way to those who pay for a room (home_create.c).

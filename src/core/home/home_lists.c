@@ -63,15 +63,16 @@ struct range {
     uint64_t from, to;
 };
 
-static struct range history_forward(const struct log *l, uint64_t since, uint32_t limit)
+static struct range history_forward(uint64_t newest, uint64_t since, uint32_t limit)
 {
     uint64_t from = since + 1;
-    return (struct range){from, from + limit - 1 < l->head ? from + limit - 1 : l->head};
+    return (struct range){from, from + limit - 1 < newest ? from + limit - 1 : newest};
 }
 
-static struct range history_backward(const struct log *l, const struct command *cmd, uint32_t limit)
+static struct range history_backward(const struct log *l, uint64_t newest, const struct command *cmd,
+                                     uint32_t limit)
 {
-    uint64_t to = cmd->has_before && cmd->before_offset <= l->head ? cmd->before_offset - 1 : l->head;
+    uint64_t to = cmd->has_before && cmd->before_offset <= newest ? cmd->before_offset - 1 : newest;
     uint64_t from = to >= limit ? to - limit + 1 : 1;
     return (struct range){from < l->tail ? l->tail : from, to};
 }
@@ -79,7 +80,7 @@ static struct range history_backward(const struct log *l, const struct command *
 // As for a join: all that came after `since` is there, or nothing of it is given out (never a partial recovery).
 static bool history_reaches(const struct room *r, const struct command *cmd)
 {
-    return str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= r->log.head &&
+    return str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= r->live.offset &&
            cmd->since_offset + 1 >= r->log.tail;
 }
 
@@ -106,9 +107,9 @@ void home_history(struct home *h, const struct ask *a, uint32_t room)
     bool forward = a->cmd.has_since, reaches = forward && history_reaches(r, &a->cmd);
     struct range page = {1, 0};
     if (!forward)
-        page = history_backward(&r->log, &a->cmd, page_limit(&a->cmd));
+        page = history_backward(&r->log, r->live.offset, &a->cmd, page_limit(&a->cmd));
     else if (reaches)
-        page = history_forward(&r->log, a->cmd.since_offset, page_limit(&a->cmd));
+        page = history_forward(r->live.offset, a->cmd.since_offset, page_limit(&a->cmd));
     page = history_cut(&r->log, page, forward, h->cx->settings->reply_bytes);
     const struct replay_want want = {d->id, d->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES, page.from,
                                      page.to};

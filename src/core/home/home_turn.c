@@ -5,6 +5,9 @@
 
 #include "core/common/working.h"
 
+// How much later than here a record may have been said on another node, by its clock and on its way: keys are kept as much longer.
+enum { CLOCKS_MS = 60000 };
+
 static uint32_t members_max(const struct settings *s)
 {
     uint64_t n = (uint64_t)s->rooms_max * s->room_members_max;
@@ -21,7 +24,12 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
 {
     const struct settings *s = cx->settings;
     struct mem *mem = cx->mem;
-    *h = (struct home){.cx = cx, .mail = mail, .coldest = SLAB_NONE, .warmest = SLAB_NONE};
+    *h = (struct home){.cx = cx,
+                       .mail = mail,
+                       .authority = s->engine ? &authority_engine : &authority_home,
+                       .coldest = SLAB_NONE,
+                       .warmest = SLAB_NONE};
+    cx->host->random(cx->host->ctx, &h->proposer, sizeof h->proposer);
     slab_init(&h->rooms, mem, sizeof(struct room), s->rooms_max);
     slab_init(&h->members, mem, sizeof(struct member), members_max(s));
     map_init(&h->rooms_by_name, mem);
@@ -66,10 +74,9 @@ void home_tidy(struct home *h)
 void home_timers(struct home *h)
 {
     const struct settings *s = h->cx->settings;
-    const struct once_limits limits = home_once_limits(h);
     uint64_t now_ms = h->cx->now_ms;
-    if (now_ms >= h->said.look_ms)
-        once_expire(&h->said, &limits, now_ms);
+    if (h->cx->steady_ms >= h->said.look_ms)
+        once_expire(&h->said, h->cx->steady_ms, s->engine ? CLOCKS_MS : 0);
     if (now_ms >= h->creators.look_ms)
         creators_expire(&h->creators, &s->rooms_user, &s->rooms_address, now_ms);
     uint32_t room;
@@ -82,7 +89,8 @@ uint64_t home_due_ms(const struct home *h)
 {
     uint64_t due = heap_next_due(&h->room_timers);
     due = h->creators.look_ms < due ? h->creators.look_ms : due;
-    return h->said.look_ms < due ? h->said.look_ms : due;
+    uint64_t said = h->said.look_ms == UINT64_MAX ? UINT64_MAX : h->said.look_ms - h->cx->steady_from_ms;
+    return said < due ? said : due;
 }
 
 void home_check(const struct home *h)

@@ -59,22 +59,36 @@ static uint32_t direct_deliver(struct home *h, const struct ask *a)
     return reached;
 }
 
+// The same key to somebody else is another one: | n | key | to |.
+static u128 key_print(const struct home *h, const struct ask *a)
+{
+    char material[1 + MESSAGE_KEY_MAX + USER_ID_MAX];
+    str key = a->cmd.key, to = a->cmd.to;
+    ASSERT(key.n >= 1 && key.n <= MESSAGE_KEY_MAX && to.n <= USER_ID_MAX);
+    material[0] = (char)key.n;
+    memcpy(material + 1, key.p, key.n);
+    if (to.n != 0)
+        memcpy(material + 1 + key.n, to.p, to.n);
+    return print_str(h->cx, str_make(material, 1 + key.n + to.n));
+}
+
 void home_direct(struct home *h, const struct ask *a)
 {
     const struct once_limits limits = home_once_limits(h);
-    const u128 owner = a->has_key ? print_str(h->cx, a->user) : (u128){0}; // the sender
-    uint64_t now_ms = h->cx->now_ms, reached = 0;
-    bool duplicate = a->has_key && once_find(&h->said, owner, a->key_print, &limits, now_ms, &reached);
+    const bool keyed = a->cmd.key.n != 0;
+    const u128 owner = keyed ? print_str(h->cx, a->user) : (u128){0}; // the sender
+    const u128 key = keyed ? key_print(h, a) : (u128){0};
+    uint64_t at_ms = h->cx->steady_ms, reached = 0;
+    bool duplicate = keyed && once_find(&h->said, owner, key, &limits, at_ms, &reached);
     if (!duplicate) {
-        if (a->has_key &&
-            once_put(&h->said, &h->direct_keys, owner, a->key_print, 0, &limits, now_ms) != OK) {
+        if (keyed && once_put(&h->said, &h->direct_keys, owner, key, 0, &limits, at_ms) != OK) {
             home_answer_no_memory(h, a, EFFECT_NONE);
             return;
         }
         reached = direct_deliver(h, a);
-        if (a->has_key && reached != 0)
+        if (keyed && reached != 0)
             once_amend(&h->said, owner, reached);
-        else if (a->has_key) // nobody was there: it may be tried again
+        else if (keyed) // nobody was there: it may be tried again
             once_take_back(&h->said, owner);
     }
     struct answer ans = {.effect = EFFECT_NONE};

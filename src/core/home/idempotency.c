@@ -35,10 +35,15 @@ static void forget_oldest(struct idempotency *w)
     w->n--;
 }
 
+void idempotency_forget(struct idempotency *w, uint64_t now_ms, uint32_t window_ms)
+{
+    while (w->n != 0 && now_ms > w->ring[w->from].time_ms + window_ms)
+        forget_oldest(w);
+}
+
 void idempotency_expire(struct idempotency *w, uint64_t now_ms, uint32_t window_ms)
 {
-    while (w->n != 0 && now_ms - w->ring[w->from].time_ms > window_ms)
-        forget_oldest(w);
+    idempotency_forget(w, now_ms, window_ms);
     if (w->n == 0 && w->ring != NULL)
         idempotency_deinit(w);
 }
@@ -48,10 +53,11 @@ uint64_t idempotency_due_ms(const struct idempotency *w, uint32_t window_ms)
     return w->n == 0 ? UINT64_MAX : w->ring[w->from].time_ms + window_ms + 1;
 }
 
-bool idempotency_find(const struct idempotency *w, u128 print, uint64_t *ret_value)
+bool idempotency_find(const struct idempotency *w, u128 print, uint64_t at_ms, uint32_t window_ms,
+                      uint64_t *ret_value)
 {
     uint32_t at = map_find(&w->map, print.lo, item_eq, w, &print);
-    if (at == MAP_NONE)
+    if (at == MAP_NONE || at_ms > w->ring[at].time_ms + window_ms)
         return false;
     *ret_value = w->ring[at].value;
     return true;
@@ -82,18 +88,28 @@ static enum err ring_grow(struct idempotency *w)
     return OK;
 }
 
+enum err idempotency_secure(struct idempotency *w)
+{
+    return w->n == w->cap && ring_grow(w) != OK ? ERR_NOMEM : map_secure(&w->map);
+}
+
+// The new one first, then the old ones go: a map that is emptied has no memory left for it.
 enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint64_t now_ms,
                          uint32_t count_max)
 {
-    while (w->n != 0 && w->n >= count_max)
-        forget_oldest(w);
-    if (w->n == w->cap && ring_grow(w) != OK)
+    if (idempotency_secure(w) != OK)
         return ERR_NOMEM;
+    uint32_t same = map_find(&w->map, print.lo, item_eq, w, &print);
     uint32_t at = (w->from + w->n) & (w->cap - 1);
     if (map_insert(&w->map, print.lo, at) != OK)
         return ERR_NOMEM;
     w->ring[at] = (struct idempotency_item){.print = print, .value = value, .time_ms = now_ms};
     w->n++;
+    while (w->n != 0 && (w->n > count_max || same != MAP_NONE)) {
+        if (w->from == same)
+            same = MAP_NONE;
+        forget_oldest(w);
+    }
     return OK;
 }
 

@@ -2,8 +2,9 @@
 //
 // idempotency.h - which publishes with a `key` were seen lately, and what became of them.
 //
-// A ring of {fingerprint of (user, key), offset, time}, oldest first, with a hash index. A window is bounded by
-// time and count; an entry that falls out is forgotten, and the same key then counts as new.
+// A ring of {fingerprint of a key, offset, time}, oldest first, with a hash index. A window is bounded by time and count; an
+// entry that falls out is forgotten, and the same key then counts as new. Times are steady (dialect/entry.h); those of
+// different nodes may be out of order by what their clocks differ.
 // Ownership: its owner's (once.h). Nothing is allocated before the first key.
 #ifndef PLENUM_CORE_IDEMPOTENCY_H
 #define PLENUM_CORE_IDEMPOTENCY_H
@@ -29,12 +30,18 @@ struct idempotency {
 
 void idempotency_init(struct idempotency *w, struct mem *m);
 void idempotency_deinit(struct idempotency *w);
-// Forgets what is older than window_ms. Frees everything when nothing is left.
+// Forgets what is older than window_ms, from the oldest on. Frees everything when nothing is left.
 void idempotency_expire(struct idempotency *w, uint64_t now_ms, uint32_t window_ms);
+// The same, and keeps the memory.
+void idempotency_forget(struct idempotency *w, uint64_t now_ms, uint32_t window_ms);
 // When the oldest key's window is over; UINT64_MAX without one.
 uint64_t idempotency_due_ms(const struct idempotency *w, uint32_t window_ms);
-bool idempotency_find(const struct idempotency *w, u128 print, uint64_t *ret_value);
-// Remembers, forgetting the oldest beyond count_max. ERR_NOMEM: not remembered.
+// Of a key that was said not longer ago than window_ms.
+bool idempotency_find(const struct idempotency *w, u128 print, uint64_t at_ms, uint32_t window_ms,
+                      uint64_t *ret_value);
+// Makes room: the next put finds memory. ERR_NOMEM.
+enum err idempotency_secure(struct idempotency *w) WARN_UNUSED;
+// Remembers; forgets the oldest beyond count_max, and down to the same key said before. ERR_NOMEM: not remembered.
 enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint64_t now_ms,
                          uint32_t count_max) WARN_UNUSED;
 // The newest key's value, once it is known; and as if it had not been put.

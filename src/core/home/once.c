@@ -61,15 +61,13 @@ static void owner_free(struct once *o, uint32_t index)
     slab_free(&o->owners, index);
 }
 
-bool once_find(struct once *o, u128 owner, u128 key, const struct once_limits *limits, uint64_t now_ms,
+bool once_find(const struct once *o, u128 owner, u128 key, const struct once_limits *limits, uint64_t at_ms,
                uint64_t *ret_value)
 {
     uint32_t index = owner_find(o, owner);
     if (index == MAP_NONE)
         return false;
-    struct idempotency *window = &owner_at(o, index)->window;
-    idempotency_expire(window, now_ms, limits->window_ms);
-    return idempotency_find(window, key, ret_value);
+    return idempotency_find(&owner_at(o, index)->window, key, at_ms, limits->window_ms, ret_value);
 }
 
 void once_group_drop(struct once *o, struct once_group *g)
@@ -96,17 +94,30 @@ static uint32_t owner_make(struct once *o, struct once_group *g, u128 print)
     return index;
 }
 
-enum err once_put(struct once *o, struct once_group *g, u128 owner, u128 key, uint64_t value,
-                  const struct once_limits *limits, uint64_t now_ms)
+enum err once_secure(struct once *o, struct once_group *g, u128 owner, uint64_t at_ms)
 {
     uint32_t index = owner_find(o, owner);
     if (index == MAP_NONE && (index = owner_make(o, g, owner)) == MAP_NONE)
         return ERR_NOMEM;
-    enum err e = idempotency_put(&owner_at(o, index)->window, key, value, now_ms, limits->keys);
-    if (e != OK && owner_at(o, index)->window.n == 0)
+    if (o->look_ms == UINT64_MAX)
+        o->look_ms = at_ms + LOOK_MS;
+    if (idempotency_secure(&owner_at(o, index)->window) == OK)
+        return OK;
+    if (owner_at(o, index)->window.n == 0)
         owner_free(o, index);
-    if (o->look_ms == UINT64_MAX && o->owners.count != 0)
-        o->look_ms = now_ms + LOOK_MS;
+    return ERR_NOMEM;
+}
+
+enum err once_put(struct once *o, struct once_group *g, u128 owner, u128 key, uint64_t value,
+                  const struct once_limits *limits, uint64_t at_ms)
+{
+    if (once_secure(o, g, owner, at_ms) != OK)
+        return ERR_NOMEM;
+    struct once_owner *w = owner_at(o, owner_find(o, owner));
+    w->window_ms = limits->window_ms;
+    enum err e = idempotency_put(&w->window, key, value, at_ms, limits->keys);
+    if (e == OK)
+        idempotency_forget(&w->window, at_ms, limits->window_ms);
     return e;
 }
 
@@ -117,14 +128,15 @@ void once_amend(struct once *o, u128 owner, uint64_t value)
 
 void once_take_back(struct once *o, u128 owner) { idempotency_take_back(owner_window(o, owner)); }
 
-void once_expire(struct once *o, const struct once_limits *limits, uint64_t now_ms)
+void once_expire(struct once *o, uint64_t at_ms, uint32_t late_ms)
 {
     for (uint32_t i = 0; i < o->owners.high; i++) {
         if (!slab_used(&o->owners, i))
             continue;
-        idempotency_expire(&owner_at(o, i)->window, now_ms, limits->window_ms);
-        if (owner_at(o, i)->window.n == 0)
+        struct once_owner *w = owner_at(o, i);
+        idempotency_expire(&w->window, at_ms, w->window_ms + late_ms);
+        if (w->window.n == 0)
             owner_free(o, i);
     }
-    o->look_ms = o->owners.count == 0 ? UINT64_MAX : now_ms + LOOK_MS;
+    o->look_ms = o->owners.count == 0 ? UINT64_MAX : at_ms + LOOK_MS;
 }

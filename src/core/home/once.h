@@ -9,7 +9,9 @@
 // come back late and say again what it has no acknowledgement for; but not the room: a group is all owners of one room (or
 // all senders of directs), given up together.
 //
-// Owners without keys are given up when they are looked for in LOOK_MS. Thread: the home shard's.
+// Whether a key was said is decided by the steady times of the records alone (dialect/entry.h), so whoever applies the same
+// records decides the same. Owners whose keys are all over are looked for now and then, and given up, by the clock here: a
+// little late, as other nodes' clocks differ. Thread: the home shard's.
 #ifndef PLENUM_CORE_HOME_ONCE_H
 #define PLENUM_CORE_HOME_ONCE_H
 
@@ -24,6 +26,7 @@ struct once_owner {
     u128 print;
     struct idempotency window;
     struct once_group *group;
+    uint32_t window_ms;  // of the newest key
     uint32_t prev, next; // in its group
 };
 
@@ -31,7 +34,7 @@ struct once {
     struct mem *mem;
     struct slab owners;
     struct map by_print;
-    uint64_t look_ms; // when to look for what is over; UINT64_MAX while there is nobody
+    uint64_t look_ms; // steady: when to look for what is over; UINT64_MAX while there is nobody
 };
 
 struct once_limits {
@@ -41,19 +44,21 @@ struct once_limits {
 
 void once_init(struct once *o, struct mem *m);
 void once_deinit(struct once *o);
-// True, and what became of it, if the owner has said this key.
-bool once_find(struct once *o, u128 owner, u128 key, const struct once_limits *limits, uint64_t now_ms,
+// True, and what became of it, if the owner has said this key. Times are steady.
+bool once_find(const struct once *o, u128 owner, u128 key, const struct once_limits *limits, uint64_t at_ms,
                uint64_t *ret_value);
 static inline void once_group_init(struct once_group *g) { g->first = SLAB_NONE; }
 // Forgets all of a group.
 void once_group_drop(struct once *o, struct once_group *g);
-// Remembers; the owner's oldest key goes where it has too many. ERR_NOMEM: not remembered.
+// Makes room: the owner's next once_put finds memory, if nothing is expired meanwhile. ERR_NOMEM.
+enum err once_secure(struct once *o, struct once_group *g, u128 owner, uint64_t at_ms) WARN_UNUSED;
+// Remembers; the owner's oldest key goes where it has too many. ERR_NOMEM: nothing has changed.
 enum err once_put(struct once *o, struct once_group *g, u128 owner, u128 key, uint64_t value,
-                  const struct once_limits *limits, uint64_t now_ms) WARN_UNUSED;
+                  const struct once_limits *limits, uint64_t at_ms) WARN_UNUSED;
 // Of the key put last: its value, once it is known; and as if it had not been put.
 void once_amend(struct once *o, u128 owner, uint64_t value);
 void once_take_back(struct once *o, u128 owner);
-// Once look_ms has come.
-void once_expire(struct once *o, const struct once_limits *limits, uint64_t now_ms);
+// Once look_ms has come; keys that have been over for late_ms go.
+void once_expire(struct once *o, uint64_t at_ms, uint32_t late_ms);
 
 #endif

@@ -65,8 +65,12 @@ static size_t shed(struct home *h)
 static size_t shed_bytes(struct home *h, size_t bytes)
 {
     size_t freed = 0;
-    while (freed < bytes && h->coldest != SLAB_NONE)
-        freed += shed(h);
+    while (freed < bytes && h->coldest != SLAB_NONE) {
+        size_t more = shed(h);
+        if (more == 0)
+            break; // it is not committed
+        freed += more;
+    }
     return freed;
 }
 

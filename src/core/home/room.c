@@ -9,11 +9,13 @@
 
 #include "base/codec.h"
 #include "core/common/who.h"
+#include "core/home/course.h"
 #include "core/log/place.h"
 
 enum {
     ROOM_LOOK_MS = 60 * 60 * 1000, // a room is looked at so often though nothing is due
     AGE_SLACK_MS = 1000,           // old records go in bunches
+    SHOW_AGAIN_MS = 50,            // what is committed and found no memory is tried again
     REST_MS = 2000,                // without an entry for so long, a room's live stream holds no memory
     SORTED_CAP_MIN = 16,
 };
@@ -96,6 +98,7 @@ static void room_free(struct home *h, uint32_t index)
     home_signals_drop(h, r);
     relief_forget(h, r);
     once_group_drop(&h->said, &r->keys);
+    h->authority->unwatch(h, index);
     log_deinit(&r->log);
     live_deinit(&r->live);
     replay_drop(&r->replay, h->cx->mem);
@@ -128,8 +131,9 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
     if (r->name != NULL)
         memcpy(r->name, name.p, name.n);
     // Looked at when this turn ends: if nobody came in after all, it goes.
-    if (r->name == NULL || r->feeds == NULL || heap_set(&h->room_timers, index, h->cx->now_ms) != OK ||
-        sorted_insert(h, index) != OK) {
+    room_epoch_make(h, r);
+    if (r->name == NULL || r->feeds == NULL || h->authority->watch(h, index) != OK ||
+        heap_set(&h->room_timers, index, h->cx->now_ms) != OK || sorted_insert(h, index) != OK) {
         room_free(h, index);
         return ERR_NOMEM;
     }
@@ -140,7 +144,6 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
         room_free(h, index);
         return ERR_NOMEM;
     }
-    room_epoch_make(h, r);
     metric_add(&h->cx->metrics->rooms, 1);
     notice_put(h->cx, NOTICE_ROOM_CREATED, UINT32_MAX, 0, "", name);
     *ret_room = index;
@@ -170,37 +173,88 @@ void room_remove(struct home *h, uint32_t index)
     sorted_fit(h);
 }
 
+// Something is new in the live stream.
+static void room_heard(struct home *h, uint32_t index, const struct entry *e)
+{
+    struct room *r = room_at(h, index);
+    bool passing = entry_passing(e->type);
+    metric_add(passing ? &h->cx->metrics->passing : &h->cx->metrics->entries, 1);
+    r->resting = false;
+    r->heard_ms = h->cx->now_ms;
+    room_timer(h, index, h->cx->now_ms + REST_MS);
+    home_witness(h, r, e, NULL);
+    room_mark_dirty(h, index);
+    if (!passing)
+        h->authority->told(h, index);
+}
+
+static void room_no_memory(struct home *h, const struct room *r, const char *what)
+{
+    notice_put(h->cx, NOTICE_MEMORY, UINT32_MAX, 0, what, room_name(r));
+}
+
 enum err room_place(struct home *h, uint32_t index, struct entry *e)
 {
     struct room *r = room_at(h, index);
-    struct context *cx = h->cx;
-    bool passing = entry_passing(e->type);
+    ASSERT(entry_passing(e->type));
     e->room = room_name(r);
-    e->time_ms = cx->wall_ms;
-    size_t before = r->log.bytes;
-    enum err placed = place_entry(&r->log, &r->live, e, cx->now_ms, cx->utc_offset_s, &h->scratch);
-    if (placed != OK && !passing &&
-        relief_for(h, 4 * e->data.n)) { // about what its record and its frames take
-        before = r->log.bytes;
-        placed = place_entry(&r->log, &r->live, e, cx->now_ms, cx->utc_offset_s, &h->scratch);
+    e->time_ms = h->cx->wall_ms;
+    if (place_entry(&r->log, &r->live, e, h->cx->utc_offset_s, &h->scratch) != OK) {
+        room_no_memory(h, r, "a room's live stream");
+        return ERR_NOMEM;
     }
-    if (placed != OK) {
-        notice_put(cx, NOTICE_MEMORY, UINT32_MAX, 0, passing ? "a room's live stream" : "a room's log",
-                   room_name(r));
+    room_heard(h, index, e);
+    return OK;
+}
+
+struct made room_made(struct home *h, struct room *r)
+{
+    return (struct made){&r->log, &h->said, &r->keys, str_make(r->epoch, EPOCH_LEN),
+                         &h->cx->settings->hash_key};
+}
+
+void room_show(struct home *h, uint32_t index)
+{
+    struct room *r = room_at(h, index);
+    while (place_waiting(&r->log, &r->live)) {
+        struct entry e;
+        enum err placed =
+            place_committed(&r->log, &r->live, room_name(r), h->cx->utc_offset_s, &h->scratch, &e);
+        if (placed != OK && relief_for(h, 4 * e.data.n))
+            placed = place_committed(&r->log, &r->live, room_name(r), h->cx->utc_offset_s, &h->scratch, &e);
+        if (placed != OK) {
+            room_no_memory(h, r, "a room's live stream");
+            room_timer(h, index, h->cx->now_ms + SHOW_AGAIN_MS);
+            return;
+        }
+        room_heard(h, index, &e);
+    }
+}
+
+enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entry *e, struct verdict *ret)
+{
+    struct room *r = room_at(h, index);
+    struct context *cx = h->cx;
+    const struct made made = room_made(h, r);
+    e->room = room_name(r);
+    size_t before = r->log.bytes, needed = 4 * e->data.n; // about what its record and its frames take
+    enum err applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
+    if (applied != OK && relief_for(h, needed)) {
+        before = r->log.bytes;
+        applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
+    }
+    if (applied != OK) {
+        room_no_memory(h, r, "a room's log");
         return ERR_NOMEM;
     }
     room_log_moved(h, before, r->log.bytes);
-    metric_add(passing ? &cx->metrics->passing : &cx->metrics->entries, 1);
-    r->said |= !passing;
-    if (!passing)
-        relief_spoken(h, index);
-    r->resting = false;
-    r->heard_ms = cx->now_ms;
-    room_timer(h, index, cx->now_ms + REST_MS);
-    if (!passing)
-        room_timer(h, index, cx->now_ms + cx->settings->log_age_ms + AGE_SLACK_MS);
-    home_witness(h, r, e, NULL);
-    room_mark_dirty(h, index);
+    r->said = true;
+    relief_spoken(h, index);
+    room_timer(h, index, cx->now_ms + cx->settings->log_age_ms + AGE_SLACK_MS);
+    if (!place_waiting(&r->log, &r->live) && r->log.committed == offset)
+        room_heard(h, index, e);
+    else
+        room_mark_dirty(h, index);
     return OK;
 }
 
@@ -220,7 +274,7 @@ static struct advance *advance_make(struct home *h, const struct room *r, const 
     struct advance *a = post_plain(h->mail, MAIL_ADVANCE, sizeof *a + segs * sizeof a->segs[0]);
     a->outlet = f->outlet;
     a->head = r->live.place;
-    a->offset = r->log.head;
+    a->offset = r->live.offset;
     a->since_ns = h->cx->turn_ns;
     return a;
 }
@@ -256,7 +310,9 @@ static void room_trim(struct home *h, struct room *r)
 {
     struct log_limits limits = room_limits(h);
     size_t before = r->log.bytes;
-    log_trim(&r->log, &limits, h->cx->now_ms);
+    if (place_waiting(&r->log, &r->live))
+        return; // what nobody has been told of yet stays
+    log_trim(&r->log, &limits, h->cx->steady_ms);
     replay_trim(&r->replay, &r->log);
     if (r->log.tail > r->log.head)
         relief_forget(h, r);
@@ -268,7 +324,9 @@ void home_announce(struct home *h)
     for (uint32_t i = 0; i < h->rooms_dirty.n; i++) {
         uint32_t index = h->rooms_dirty.v[i];
         struct room *r = room_at(h, index);
+        room_show(h, index);
         home_signals_place(h, index);
+        h->authority->turn(h, index);
         for (uint32_t shard = 0; shard < h->cx->shard_count; shard++)
             room_announce_to(h, index, shard);
         r->dirty = false;
@@ -298,7 +356,7 @@ static uint64_t log_age_due(struct home *h, struct room *r)
     room_trim(h, r);
     if (r->log.tail > r->log.head)
         return UINT64_MAX;
-    uint64_t age = log_oldest_age_ms(&r->log, h->cx->now_ms);
+    uint64_t age = log_oldest_age_ms(&r->log, h->cx->steady_ms);
     return h->cx->now_ms + (age < s->log_age_ms ? s->log_age_ms - age : 0) + AGE_SLACK_MS;
 }
 
@@ -344,9 +402,12 @@ void room_on_timer(struct home *h, uint32_t index)
 {
     struct room *r = room_at(h, index);
     uint64_t due = h->cx->now_ms + ROOM_LOOK_MS;
+    if (place_waiting(&r->log, &r->live))
+        room_mark_dirty(h, index);
+    earlier(&due, h->authority->timer(h, index));
     earlier(&due, members_expire(h, index));
     earlier(&due, members_count_due(h, index));
-    if (r->members == 0 && r->sessions == 0) {
+    if (r->members == 0 && r->sessions == 0 && !h->authority->busy(r)) {
         uint32_t grace_ms = room_grace_ms(h, r);
         if (h->cx->now_ms - r->empty_ms >= grace_ms) {
             room_remove(h, index);
@@ -405,4 +466,5 @@ void room_check(const struct home *h, uint32_t index)
     log_check(&r->log);
     live_check(&r->live);
     replay_check(r->replay, &r->log);
+    course_check(r);
 }

@@ -22,7 +22,7 @@
 
 #include "base/map.h"
 #include "base/slab.h"
-#include "core/home/once.h"
+#include "core/home/apply.h"
 #include "core/log/live.h"
 #include "core/log/log.h"
 #include "core/log/replay.h"
@@ -77,7 +77,7 @@ struct room {
     bool said;          // a message was appended: there is something to come back for
     char epoch[EPOCH_LEN];
     struct log log;        // what was said
-    struct live live;      // what is heard now
+    struct live live;      // what is heard now; of the records, what people have been told of
     struct replay *replay; // what was said, for those who come; NULL = nobody has asked
     struct map by_user;
     uint32_t members;
@@ -88,6 +88,7 @@ struct room {
     uint32_t sessions;
     struct feed *feeds;      // one per shard
     uint32_t crowded;        // feeds that are; while there are any, publishes wait (fan/pace.h)
+    struct course *course;   // what its authority is asked for, where that is an engine (course.h)
     struct mail *signals;    // asks of this turn, one of a connection at most, oldest first (home_signal.c)
     struct once_group keys;  // of its members, and of those who were
     uint64_t creator;        // keyed hash of the address it was made from (home/creator.h); 0 = unknown
@@ -110,7 +111,14 @@ uint32_t rooms_sorted_place(const struct home *h, str name);
 // ERR_LIMIT at rooms_max, ERR_NOMEM.
 enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room) WARN_UNUSED;
 void room_remove(struct home *h, uint32_t index);
-// Gives the entry its place, and a record its offset, and marks the room for announcement. ERR_NOMEM.
+// What is made of its records.
+struct made room_made(struct home *h, struct room *r);
+// Applies a record at its offset, head + 1; those who are there are told when it is committed. ERR_NOMEM: nothing has changed.
+enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entry *e,
+                    struct verdict *ret) WARN_UNUSED;
+// What is committed, and those who are there have not been told of, as far as there is memory.
+void room_show(struct home *h, uint32_t index);
+// Gives a passing entry its place. ERR_NOMEM.
 enum err room_place(struct home *h, uint32_t index, struct entry *e) WARN_UNUSED;
 // To be announced at the end of the turn.
 void room_mark_dirty(struct home *h, uint32_t index);

@@ -16,19 +16,19 @@ void live_deactivate(struct live *v, enum dialect_id d)
 }
 
 // The segment the next entry of n bytes goes into.
-static struct segment *track_secure(struct live *v, struct chain *c, size_t n, uint64_t offset)
+static struct segment *track_secure(struct live *v, struct chain *c, size_t n)
 {
     struct segment *last = chain_last(c);
     if (last != NULL && segment_fits(last, n))
         return last;
     struct segment *s = chain_extend(c, v->mem, v->place + 1, n);
     if (s != NULL)
-        s->after = offset;
+        s->after = v->offset;
     return s;
 }
 
-bool live_secure(struct live *v, const struct entry *e, uint64_t offset, int32_t utc_offset_s,
-                 struct buf *scratch, struct live_entry *ret)
+bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
+                 struct live_entry *ret)
 {
     for (int d = 0; d < DIALECT_COUNT; d++) {
         ret->segs[d] = NULL;
@@ -36,7 +36,7 @@ bool live_secure(struct live *v, const struct entry *e, uint64_t offset, int32_t
             continue;
         if (!frame_entry((enum dialect_id)d, e, utc_offset_s, scratch, &ret->framed[d]))
             return false;
-        ret->segs[d] = track_secure(v, &v->tracks[d], framed_size(&ret->framed[d]), offset);
+        ret->segs[d] = track_secure(v, &v->tracks[d], framed_size(&ret->framed[d]));
         if (ret->segs[d] == NULL)
             return false;
     }
@@ -49,6 +49,7 @@ void live_commit(struct live *v, const struct live_entry *secured, bool passing,
         if (secured->segs[d] != NULL)
             framed_append(secured->segs[d], &secured->framed[d], scratch, passing);
     v->place++;
+    v->offset += !passing;
 }
 
 void live_release(struct live *v)

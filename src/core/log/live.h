@@ -26,7 +26,8 @@
 
 struct live {
     struct mem *mem;
-    uint64_t place; // of the newest entry; 0 while there was none
+    uint64_t place;  // of the newest entry; 0 while there was none
+    uint64_t offset; // of the newest record in it, or before it
     struct chain tracks[DIALECT_COUNT];
     bool active[DIALECT_COUNT];
 };
@@ -41,9 +42,10 @@ struct live_entry {
     struct framed framed[DIALECT_COUNT];
     struct segment *segs[DIALECT_COUNT]; // NULL: not active
 };
-// `offset` is that of the newest record. False when memory is out; what was secured is given back by live_release.
-bool live_secure(struct live *v, const struct entry *e, uint64_t offset, int32_t utc_offset_s,
-                 struct buf *scratch, struct live_entry *ret) WARN_UNUSED;
+// False when memory is out; what was secured is given back by live_release.
+bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
+                 struct live_entry *ret) WARN_UNUSED;
+// A record's offset is the next one.
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch);
 void live_release(struct live *v);
 

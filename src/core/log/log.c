@@ -8,33 +8,48 @@
 
 void log_init(struct log *l, struct mem *m) { *l = (struct log){.mem = m, .tail = 1}; }
 
-void log_deinit(struct log *l) { chain_deinit(&l->records, l->mem); }
+void log_deinit(struct log *l)
+{
+    ASSERT(l->readers == NULL);
+    chain_deinit(&l->records, l->mem);
+}
+
+void log_begin(struct log *l, uint64_t offset)
+{
+    ASSERT(l->head == 0 && l->records.n == 0 && offset >= 1);
+    l->head = l->committed = offset - 1;
+    l->tail = offset;
+}
 
 // --- appending
 
-static bool same_skew(const struct segment *s, int64_t skew_ms)
+struct segment *log_secure(struct log *l, size_t n)
 {
-    return skew_ms - s->skew_ms <= LOG_SKEW_MS && s->skew_ms - skew_ms <= LOG_SKEW_MS;
-}
-
-struct segment *log_secure(struct log *l, size_t n, uint64_t wall_ms, uint64_t now_ms)
-{
-    int64_t skew_ms = (int64_t)wall_ms - (int64_t)now_ms;
     struct segment *last = chain_last(&l->records);
-    if (last != NULL && segment_fits(last, n) && same_skew(last, skew_ms))
+    if (last != NULL && segment_fits(last, n))
         return last;
-    struct segment *s = chain_extend(&l->records, l->mem, l->head + 1, n);
-    if (s != NULL)
-        s->skew_ms = skew_ms;
-    return s;
+    return chain_extend(&l->records, l->mem, l->head + 1, n);
 }
 
-void log_commit(struct log *l, struct segment *secured, str record)
+// What is committed: all that everyone has who must.
+static void commit(struct log *l)
 {
-    ASSERT(secured == chain_last(&l->records) && secured->first + secured->count == l->head + 1);
+    uint64_t have = l->head;
+    for (const struct log_reader *r = l->readers; r != NULL; r = r->next)
+        have = r->have < have ? r->have : have;
+    ASSERT(have >= l->committed);
+    l->committed = have;
+}
+
+void log_append_at(struct log *l, uint64_t offset, struct segment *secured, str record)
+{
+    ASSERT(offset == l->head + 1);
+    ASSERT(secured == chain_last(&l->records) && secured->first + secured->count == offset);
     segment_append(secured, STR_NONE, record, STR_NONE, false);
     l->bytes += record.n;
-    l->head++;
+    l->head = offset;
+    if (l->readers == NULL)
+        l->committed = offset;
 }
 
 void log_release(struct log *l)
@@ -44,21 +59,49 @@ void log_release(struct log *l)
         chain_pop(&l->records, l->mem);
 }
 
+// --- readers
+
+void log_reader_add(struct log *l, struct log_reader *r)
+{
+    *r = (struct log_reader){.next = l->readers, .have = l->committed};
+    l->readers = r;
+}
+
+void log_reader_remove(struct log *l, struct log_reader *r)
+{
+    struct log_reader **at = &l->readers;
+    while (*at != r) {
+        ASSERT(*at != NULL);
+        at = &(*at)->next;
+    }
+    *at = r->next;
+    commit(l);
+}
+
+bool log_reader_has(struct log *l, struct log_reader *r, uint64_t offset)
+{
+    uint64_t before = l->committed;
+    ASSERT(offset >= r->have && offset <= l->head);
+    r->have = offset;
+    commit(l);
+    return l->committed != before;
+}
+
 // --- limits
 
-static bool log_over(const struct log *l, const struct log_limits *limits, uint64_t now_ms)
+static bool log_over(const struct log *l, const struct log_limits *limits, uint64_t steady_ms)
 {
-    if (l->tail > l->head)
+    if (l->tail > l->committed)
         return false;
-    if (log_oldest_age_ms(l, now_ms) > limits->age_ms)
+    if (log_oldest_age_ms(l, steady_ms) > limits->age_ms)
         return true;
     return l->tail < l->head && (l->head + 1 - l->tail > limits->records || l->bytes > limits->bytes);
 }
 
-void log_trim(struct log *l, const struct log_limits *limits, uint64_t now_ms)
+void log_trim(struct log *l, const struct log_limits *limits, uint64_t steady_ms)
 {
     uint64_t before = l->tail;
-    while (log_over(l, limits, now_ms)) {
+    while (log_over(l, limits, steady_ms)) {
         l->bytes -= log_record(l, l->tail).n;
         l->tail++;
     }
@@ -75,6 +118,8 @@ size_t log_shed(struct log *l)
         return 0;
     size_t freed = c->segs[0]->cap;
     uint64_t tail = c->n == 1 ? l->head + 1 : c->segs[1]->first;
+    if (tail > l->committed + 1)
+        return 0;
     for (; l->tail < tail; l->tail++)
         l->bytes -= log_record(l, l->tail).n;
     if (c->n == 1)
@@ -102,8 +147,8 @@ void log_entry(const struct log *l, uint64_t offset, str room, struct entry *ret
 
 uint64_t log_messages_back(const struct log *l, uint32_t n)
 {
-    uint64_t from = l->head + 1;
-    for (uint64_t o = l->head; n > 0 && o >= l->tail && o > 0; o--) {
+    uint64_t from = l->committed + 1;
+    for (uint64_t o = l->committed; n > 0 && o >= l->tail && o > 0; o--) {
         if (record_type(log_record(l, o)) != ENTRY_MESSAGE)
             continue;
         from = o;
@@ -112,18 +157,21 @@ uint64_t log_messages_back(const struct log *l, uint32_t n)
     return from;
 }
 
-uint64_t log_oldest_age_ms(const struct log *l, uint64_t now_ms)
+uint64_t log_oldest_age_ms(const struct log *l, uint64_t steady_ms)
 {
     if (l->tail > l->head)
         return 0;
-    const struct segment *s = l->records.segs[chain_find(&l->records, l->tail)];
-    int64_t at = (int64_t)record_time(segment_entry(s, l->tail)) - s->skew_ms; // by the monotonic clock
-    return (int64_t)now_ms > at ? (uint64_t)((int64_t)now_ms - at) : 0;
+    uint64_t at = record_steady(log_record(l, l->tail));
+    return steady_ms > at ? steady_ms - at : 0;
 }
 
 void log_check(const struct log *l)
 {
-    ASSERT(l->tail >= 1 && l->tail <= l->head + 1);
+    ASSERT(l->tail >= 1 && l->tail <= l->head + 1);                 // 1
+    ASSERT(l->committed <= l->head && l->committed + 1 >= l->tail); // 4
+    ASSERT(l->readers != NULL || l->committed == l->head);
+    for (const struct log_reader *r = l->readers; r != NULL; r = r->next)
+        ASSERT(r->have >= l->committed && r->have <= l->head);
     chain_check(&l->records);
     const struct chain *c = &l->records;
     ASSERT(c->n != 0 || l->tail == l->head + 1);

@@ -5,29 +5,51 @@
 
 #include "core/log/record.h"
 
-enum err place_entry(struct log *l, struct live *v, struct entry *e, uint64_t now_ms, int32_t utc_offset_s,
-                     struct buf *scratch)
+static enum err place_live(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch)
 {
-    bool passing = entry_passing(e->type);
-    struct entry numbered = *e;
     struct live_entry live;
-    struct segment *seg = NULL;
-    size_t record_n = 0;
-    numbered.offset = passing ? l->head : l->head + 1;
-    buf_reset(scratch, SEGMENT_BYTES_MAX);
-    if (!passing) {
-        record_encode(scratch, &numbered);
-        record_n = scratch->n;
-        seg = buf_ok(scratch) ? log_secure(l, record_n, e->time_ms, now_ms) : NULL;
-    }
-    if ((!passing && seg == NULL) || !live_secure(v, &numbered, l->head, utc_offset_s, scratch, &live)) {
-        log_release(l);
+    if (!live_secure(v, e, utc_offset_s, scratch, &live)) {
         live_release(v);
         return ERR_NOMEM;
     }
-    if (!passing)
-        log_commit(l, seg, str_make(scratch->p, record_n));
-    live_commit(v, &live, passing, scratch);
-    e->offset = numbered.offset;
+    live_commit(v, &live, entry_passing(e->type), scratch);
     return OK;
+}
+
+static enum err place_record(struct log *l, struct live *v, const struct entry *e, int32_t utc_offset_s,
+                             struct buf *scratch)
+{
+    record_encode(scratch, e);
+    size_t n = scratch->n;
+    struct segment *seg = buf_ok(scratch) ? log_secure(l, n) : NULL;
+    bool now = v != NULL && l->readers == NULL && v->offset == l->head;
+    if (seg == NULL || (now && place_live(v, e, utc_offset_s, scratch) != OK)) {
+        log_release(l);
+        return ERR_NOMEM;
+    }
+    log_append_at(l, e->offset, seg, str_make(scratch->p, n));
+    return OK;
+}
+
+enum err place_entry(struct log *l, struct live *v, struct entry *e, int32_t utc_offset_s,
+                     struct buf *scratch)
+{
+    buf_reset(scratch, SEGMENT_BYTES_MAX);
+    if (!entry_passing(e->type))
+        return place_record(l, v, e, utc_offset_s, scratch);
+    struct entry passing = *e;
+    passing.offset = v->offset;
+    enum err placed = place_live(v, &passing, utc_offset_s, scratch);
+    if (placed == OK)
+        e->offset = passing.offset;
+    return placed;
+}
+
+enum err place_committed(const struct log *l, struct live *v, str room, int32_t utc_offset_s,
+                         struct buf *scratch, struct entry *ret)
+{
+    ASSERT(place_waiting(l, v));
+    log_entry(l, v->offset + 1, room, ret);
+    buf_reset(scratch, SEGMENT_BYTES_MAX);
+    return place_live(v, ret, utc_offset_s, scratch);
 }

@@ -2,6 +2,10 @@
 //
 // place.h - an entry gets its place: in the live stream, and, if it is a record, in the log; or in neither.
 //
+// A record that is not committed at once comes into the log alone; when it is, place_committed puts it into the stream. So the
+// stream never holds what could be taken back, and what passes stands behind what people have seen. The same for a record that
+// the log has memory for and the stream has not, or that comes behind such a one.
+//
 // Thread: the home shard's.
 #ifndef PLENUM_CORE_LOG_PLACE_H
 #define PLENUM_CORE_LOG_PLACE_H
@@ -9,9 +13,17 @@
 #include "core/log/live.h"
 #include "core/log/log.h"
 
-// e->time_ms and e->room are set; e->offset is set here: a record's own, a passing entry's of the record it comes after. The
-// place is v->place then. now_ms is monotonic. `scratch` is reset and used for encoding. ERR_NOMEM: nothing has changed.
-enum err place_entry(struct log *l, struct live *v, struct entry *e, uint64_t now_ms, int32_t utc_offset_s,
+// e->room, e->time_ms and of a record e->steady_ms are set. e->offset: a record's is head + 1; a passing entry's is set here, to
+// that of the record it comes after. v is NULL where nobody listens and nobody will (the log of a replay). The place, if it got
+// one (place_waiting says no), is v->place then. `scratch` is reset and used for encoding. ERR_NOMEM: nothing has changed.
+enum err place_entry(struct log *l, struct live *v, struct entry *e, int32_t utc_offset_s,
                      struct buf *scratch) WARN_UNUSED;
+// The oldest record that is committed and not in the stream, as it is shown; there must be one (place_waiting).
+static inline bool place_waiting(const struct log *l, const struct live *v)
+{
+    return v->offset < l->committed;
+}
+enum err place_committed(const struct log *l, struct live *v, str room, int32_t utc_offset_s,
+                         struct buf *scratch, struct entry *ret) WARN_UNUSED;
 
 #endif

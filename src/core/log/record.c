@@ -23,7 +23,18 @@ static uint64_t get_le(const char *p, size_t n)
     return v;
 }
 
-enum { AT_VERSION, AT_TYPE, AT_USER, AT_SESSION, AT_NAME, AT_ZERO, AT_DATA = 8, AT_TIME = 12 };
+enum {
+    AT_VERSION,
+    AT_TYPE,
+    AT_USER,
+    AT_SESSION,
+    AT_NAME,
+    AT_KEY,
+    AT_ZERO,
+    AT_DATA = 8,
+    AT_TIME = 12,
+    AT_STEADY = 20
+};
 
 const char *record_verdict_text(enum record_verdict v)
 {
@@ -35,21 +46,42 @@ const char *record_verdict_text(enum record_verdict v)
 
 void record_encode(struct buf *out, const struct entry *e)
 {
-    uint8_t head[RECORD_HEAD] = {RECORD_VERSION};
+    uint8_t head[RECORD_HEAD] = {RECORD_VERSION}, rule[RECORD_KEY_HEAD];
     ASSERT(!entry_passing(e->type));
     ASSERT(e->user.n <= USER_ID_MAX && e->name.n <= USER_NAME_MAX && e->session.n <= SESSION_ID_LEN);
-    ASSERT(e->data.n <= UINT32_MAX);
+    ASSERT(e->data.n <= UINT32_MAX && e->key.n <= MESSAGE_KEY_MAX);
     head[AT_TYPE] = (uint8_t)e->type;
     head[AT_USER] = (uint8_t)e->user.n;
     head[AT_SESSION] = (uint8_t)e->session.n;
     head[AT_NAME] = (uint8_t)e->name.n;
+    head[AT_KEY] = (uint8_t)e->key.n;
     put_le(head + AT_DATA, e->data.n, 4);
     put_le(head + AT_TIME, e->time_ms, 8);
+    put_le(head + AT_STEADY, e->steady_ms, 8);
     buf_put(out, head, sizeof head);
     buf_put_str(out, e->user);
     buf_put_str(out, e->session);
     buf_put_str(out, e->name);
     buf_put_str(out, e->data);
+    if (e->key.n == 0)
+        return;
+    put_le(rule, e->key_window_ms, 4);
+    put_le(rule + 4, e->key_count, 4);
+    buf_put(out, rule, sizeof rule);
+    buf_put_str(out, e->key);
+}
+
+// The parts of a message, one behind the other, which are all there.
+static void decode_message(const char *p, const size_t n[5], struct entry *ret)
+{
+    str *const parts[] = {&ret->user, &ret->session, &ret->name, &ret->data};
+    for (size_t i = 0; i < 4; p += n[i++])
+        *parts[i] = str_make(p, n[i]);
+    if (n[4] == 0)
+        return;
+    ret->key_window_ms = (uint32_t)get_le(p, 4);
+    ret->key_count = (uint32_t)get_le(p + 4, 4);
+    ret->key = str_make(p + RECORD_KEY_HEAD, n[4]);
 }
 
 enum record_verdict record_decode(str bytes, struct entry *ret)
@@ -60,24 +92,24 @@ enum record_verdict record_decode(str bytes, struct entry *ret)
         return RECORD_NEWER;
     if ((uint8_t)bytes.p[AT_VERSION] != RECORD_VERSION || bytes.n < RECORD_HEAD)
         return RECORD_BROKEN;
-    if ((uint8_t)bytes.p[AT_TYPE] != ENTRY_MESSAGE)
+    uint8_t type = (uint8_t)bytes.p[AT_TYPE];
+    if (type != ENTRY_MESSAGE && type != ENTRY_VOID)
         return RECORD_TYPE;
-    size_t user_n = (uint8_t)bytes.p[AT_USER], session_n = (uint8_t)bytes.p[AT_SESSION];
-    size_t name_n = (uint8_t)bytes.p[AT_NAME], data_n = get_le(bytes.p + AT_DATA, 4);
-    if (user_n > USER_ID_MAX || session_n > SESSION_ID_LEN || name_n > USER_NAME_MAX ||
+    const size_t n[5] = {(uint8_t)bytes.p[AT_USER], (uint8_t)bytes.p[AT_SESSION], (uint8_t)bytes.p[AT_NAME],
+                         get_le(bytes.p + AT_DATA, 4), (uint8_t)bytes.p[AT_KEY]};
+    if (n[0] > USER_ID_MAX || n[1] > SESSION_ID_LEN || n[2] > USER_NAME_MAX || n[4] > MESSAGE_KEY_MAX ||
         get_le(bytes.p + AT_ZERO, AT_DATA - AT_ZERO) != 0)
         return RECORD_BROKEN;
-    if (bytes.n != RECORD_HEAD + user_n + session_n + name_n + data_n)
+    size_t parts = n[0] + n[1] + n[2] + n[3] + (n[4] != 0 ? RECORD_KEY_HEAD + n[4] : 0);
+    if (bytes.n != RECORD_HEAD + parts || (type == ENTRY_VOID && parts != 0))
         return RECORD_BROKEN;
-    const char *p = bytes.p + RECORD_HEAD;
-    *ret = (struct entry){.type = ENTRY_MESSAGE, .time_ms = get_le(bytes.p + AT_TIME, 8)};
-    ret->user = str_make(p, user_n);
-    ret->session = str_make(p + user_n, session_n);
-    ret->name = str_make(p + user_n + session_n, name_n);
-    ret->data = str_make(p + user_n + session_n + name_n, data_n);
+    *ret = (struct entry){.type = (enum entry_type)type,
+                          .time_ms = get_le(bytes.p + AT_TIME, 8),
+                          .steady_ms = get_le(bytes.p + AT_STEADY, 8)};
+    decode_message(bytes.p + RECORD_HEAD, n, ret);
     return RECORD_OK;
 }
 
 enum entry_type record_type(str bytes) { return (enum entry_type)(uint8_t)bytes.p[AT_TYPE]; }
 
-uint64_t record_time(str bytes) { return get_le(bytes.p + AT_TIME, 8); }
+uint64_t record_steady(str bytes) { return get_le(bytes.p + AT_STEADY, 8); }

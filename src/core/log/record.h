@@ -3,9 +3,10 @@
 // record.h - one thing that was said in a room, as bytes that may leave the process: to a store, to another node, to the
 // next version of this program. docs/protocol/record.md is the contract; in short, version 1, numbers little-endian:
 //
-//       0         1      2        3           4        5 .. 7   8 .. 11  12 .. 19  20 ...
-//      | version | type | user_n | session_n | name_n | 0 0 0  | data_n | time_ms |
+//       0         1      2        3           4        5       6 7    8 .. 11  12 .. 19  20 .. 27    28 ...
+//      | version | type | user_n | session_n | name_n | key_n | 0 0 | data_n | time_ms | steady_ms |
 //      | user | session | name | data |
+//      | key_window_ms (4) | key_count (4) | key |       where there is a key
 //
 // Not in it: the offset and the room, which are those of the log that it is in.
 //
@@ -16,7 +17,7 @@
 #include "base/buf.h"
 #include "dialect/entry.h"
 
-enum { RECORD_VERSION = 1, RECORD_HEAD = 20 };
+enum { RECORD_VERSION = 1, RECORD_HEAD = 28, RECORD_KEY_HEAD = 8 };
 
 enum record_verdict {
     RECORD_OK,
@@ -33,6 +34,6 @@ void record_encode(struct buf *out, const struct entry *e);
 enum record_verdict record_decode(str bytes, struct entry *ret) WARN_UNUSED;
 // Of bytes that record_encode made: cheaply.
 enum entry_type record_type(str bytes);
-uint64_t record_time(str bytes);
+uint64_t record_steady(str bytes);
 
 #endif

@@ -35,10 +35,7 @@ struct segment {
     uint64_t first; // number of the first entry
     uint32_t count; // writer's: entries so far
     uint32_t used;  // writer's: entry bytes so far
-    union {
-        uint64_t after;  // of a live stream: offset of the newest record before the first entry
-        int64_t skew_ms; // writer's, of records: wall clock minus monotonic clock while it was filled (log.h)
-    };
+    uint64_t after; // of a live stream: offset of the newest record before the first entry
     uint8_t data[];
 };
 

@@ -34,6 +34,7 @@ enum mail_kind {
     MAIL_CROWDED,
     MAIL_HOLD,
     MAIL_CREATOR,
+    MAIL_ENGINE, // engine.h
 };
 
 enum ask_type {
@@ -61,17 +62,18 @@ struct ask {
     bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
     bool essential; // like one that is `dropped` it may pass the memory budget: a part of it is said already
     bool resumed;   // ASK_REGISTER: an older connection of the session is to be closed
-    bool has_key;
-    bool charged;           // ASK_JOIN: the room it makes is paid for
+    bool charged;   // ASK_JOIN: the room it makes is paid for
+    bool made;      // ASK_JOIN, at its home: the room was made for it
+    bool repeats;   // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
     uint32_t address;       // of the connection, as in struct peer
     uint32_t rooms_wait_ms; // ASK_JOIN: so long the connection itself may make no room
     struct ref outlet;      // ASK_JOIN: where the room's entries go on the edge
     struct ref room;        // the room at its home where the edge knows it, else REF_NONE
     struct ref member;      // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
     uint64_t room_hash;
-    u128 key_print;         // of (room or recipient, user, key)
     u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
     uint64_t session_print; // ASK_REGISTER
+    uint64_t placed;        // ASK_PUBLISH, at its home: the offset that it got (home/course.h); 0 = none yet
     uint32_t since_ms; // low bits of when its connection was accepted: asks of two of a session may overtake
     str user, session, name; // who asks
     struct command cmd;

@@ -112,6 +112,9 @@ static void on_mail(struct shard *sh, struct mail *m)
     case MAIL_ADVANCE:
         fan_advance(&sh->fan, p);
         break;
+    case MAIL_ENGINE:
+        home_on_engine(&sh->home, p);
+        break;
     case MAIL_HOLD:
         fan_on_hold(&sh->fan, p);
         break;
@@ -229,8 +232,11 @@ void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32
 {
     struct context *cx = &sh->cx;
     ASSERT(now_ms >= cx->now_ms);
+    if (cx->steady_from_ms == 0)
+        cx->steady_from_ms = wall_ms > now_ms ? wall_ms - now_ms : 1;
     cx->now_ms = now_ms;
     cx->wall_ms = wall_ms;
+    cx->steady_ms = cx->steady_from_ms + now_ms;
     cx->utc_offset_s = utc_offset_s;
     cx->turn_ns = now_ms * 1000000;
     // Here, when what the driver had time for has been written: what a join brings in this turn must have its first

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// apply.h - what a record does to a room: the only way in which what is made of records changes.
+//
+//      somebody says something --> proposal --> authority: its offset --> apply_record --> the room, as it is then
+//
+// What becomes of a proposal is decided when its record is applied, at its offset, by what was applied before it and by the
+// record alone: its own times and its own rules, no clock and no setting of this process. So whoever applies the same records,
+// on another node, after a restart, in a test, comes to the same room and the same verdicts. One that is refused then leaves a
+// void record: it has its offset and does nothing.
+//
+// Who is in a room is not made of records. It passes, and is looked at before anything is proposed.
+//
+// Ownership: the room's parts. Thread: the home shard's.
+#ifndef PLENUM_CORE_HOME_APPLY_H
+#define PLENUM_CORE_HOME_APPLY_H
+
+#include "core/home/once.h"
+#include "core/log/place.h"
+
+// What is made of a room's records: its log, and what was said once (in `said`, as the group `keys`).
+struct made {
+    struct log *log;
+    struct once *said;
+    struct once_group *keys;
+    str epoch;
+    const struct siphash_key *hash_key; // fingerprints are of this process; what they tell apart is not
+};
+
+struct verdict {
+    bool refused;    // said before: its record is void
+    uint64_t offset; // of the record that says it: an earlier one where it is refused
+};
+
+// What the record would come to, were it the next one; offset 0 where it would be accepted. Nothing changes.
+struct verdict apply_judge(const struct made *m, const struct entry *e);
+// Applies the record that has the offset head + 1. *e becomes what is in the log of it, void or not. `live`: where it is heard,
+// as for place_entry. ERR_NOMEM: nothing has changed.
+enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, struct live *live,
+                      int32_t utc_offset_s, struct buf *scratch, struct verdict *ret) WARN_UNUSED;
+// What became of the record at an offset that the log holds, which was proposed as e.
+struct verdict apply_recall(const struct made *m, uint64_t offset, const struct entry *e);
+
+#endif

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An engine is the authority: a home proposes, the engine orders, and each home that watches the room applies what the engine
+// says, in order, a hole fetched, never skipped.
+//
+// Mail of an engine may be lost, late, twice, or overtake. So nothing here relies on one of them: what was asked for is asked
+// for again, records are taken at head + 1 or not at all, and one's own are known by their proposer and seq, also where they
+// come before the engine has said where it has placed them.
+//
+// A home proposes when it has applied all that it knows of. So what it refuses it refuses at once, as the home alone would;
+// records that turn out void are those that two homes proposed at the same time.
+#include "core/home/home.h"
+
+#include "core/common/who.h"
+#include "core/home/course.h"
+#include "core/log/record.h"
+
+static struct course *course_at(const struct home *h, uint32_t room) { return room_at(h, room)->course; }
+
+static void soon(struct home *h, uint32_t room, uint64_t *due, uint64_t ms)
+{
+    *due = h->cx->now_ms + ms;
+    room_timer(h, room, *due);
+}
+
+// --- what is said to the engine
+
+static struct engine_mail word_to(const struct home *h, uint32_t room, enum engine_word word)
+{
+    return (struct engine_mail){.word = word,
+                                .shard = h->cx->index,
+                                .room = {room, slab_gen(&h->rooms, room)},
+                                .proposer = h->proposer,
+                                .name = room_name(room_at(h, room))};
+}
+
+// One that finds no memory is as lost as one that is lost on its way: it is said again.
+static void say(struct home *h, const struct engine_mail *m)
+{
+    if (!post_engine(h->mail, port_engine(h->cx), m))
+        metric_add(&h->cx->metrics->limit_memory, 1);
+}
+
+static enum err watch(struct home *h, uint32_t room)
+{
+    struct course *c = mem_zalloc(h->cx->mem, sizeof *c);
+    if (c == NULL)
+        return ERR_NOMEM;
+    c->fetch_ms = c->propose_ms = c->position_ms = UINT64_MAX;
+    c->watch_ms = h->cx->now_ms; // by the timer, which is due at once
+    room_at(h, room)->course = c;
+    return OK;
+}
+
+static void unwatch(struct home *h, uint32_t room)
+{
+    struct room *r = room_at(h, room);
+    struct course *c = r->course;
+    if (c == NULL)
+        return;
+    const struct engine_mail m = word_to(h, room, ENGINE_UNWATCH);
+    say(h, &m);
+    struct ask *a;
+    while ((a = course_pop(&c->joins)) != NULL || (a = course_pop(&c->asks)) != NULL)
+        mail_discard(h->cx->mem, &a->mail);
+    mem_free(h->cx->mem, c, sizeof *c);
+    r->course = NULL;
+}
+
+static void fetch(struct home *h, uint32_t room)
+{
+    struct course *c = course_at(h, room);
+    struct engine_mail m = word_to(h, room, ENGINE_FETCH);
+    m.first = room_at(h, room)->log.head + 1;
+    m.last = c->known;
+    say(h, &m);
+    soon(h, room, &c->fetch_ms, COURSE_AGAIN_MS);
+}
+
+// There are records up to there.
+static void known(struct home *h, uint32_t room, uint64_t offset, uint64_t patience_ms)
+{
+    struct course *c = course_at(h, room);
+    if (offset > c->known)
+        c->known = offset;
+    if (room_at(h, room)->log.head >= c->known)
+        c->fetch_ms = UINT64_MAX;
+    else if (c->fetch_ms > h->cx->now_ms + patience_ms)
+        soon(h, room, &c->fetch_ms, patience_ms);
+}
+
+// --- asks that wait
+
+static void keep(struct home *h, struct ask **a, uint32_t room)
+{
+    course_keep(course_at(h, room), *a);
+    *a = NULL;
+    room_mark_dirty(h, room);
+}
+
+static void refuse(struct home *h, const struct ask *a, const char *text)
+{
+    home_answer_room_problem(h, a, a->type == ASK_JOIN ? EFFECT_REFUSED : EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                             text);
+}
+
+static void ask_position(struct home *h, uint32_t room)
+{
+    struct course *c = course_at(h, room);
+    struct engine_mail m = word_to(h, room, ENGINE_POSITION);
+    m.seq = ++c->position_asked;
+    say(h, &m);
+    soon(h, room, &c->position_ms, COURSE_AGAIN_MS);
+}
+
+// It was in the room by another node, and has seen more than is here. What it says may be invented: so the engine is asked.
+static bool knows_more(const struct room *r, const struct ask *a)
+{
+    return a->cmd.has_since && a->cmd.since_offset > r->live.offset &&
+           str_eq(a->cmd.since_epoch, str_make(r->epoch, EPOCH_LEN));
+}
+
+// Only who says more before it is answered looks: publishes, which are many, need not.
+static bool holds(struct home *h, struct ask **a, uint32_t room)
+{
+    struct course *c = course_at(h, room);
+    bool waits = !c->here && (*a)->type == ASK_JOIN;
+    if (course_proposal(*a) || (*a)->dropped)
+        return false;
+    if (c->here && (*a)->type == ASK_JOIN && (*a)->placed == 0 && knows_more(room_at(h, room), *a)) {
+        ask_position(h, room);
+        (*a)->placed = c->position_asked;
+        waits = true;
+    }
+    if ((*a)->type != ASK_JOIN)
+        waits = course_has(c, (*a)->conn);
+    if (waits)
+        keep(h, a, room);
+    return waits;
+}
+
+static void propose(struct home *h, struct ask **a, uint32_t room)
+{
+    if (course_at(h, room)->asks.n >= COURSE_ASKS_MAX) {
+        metric_add(&h->cx->metrics->limit_course, 1);
+        refuse(h, *a, "Too much is on its way into the room {}; try again in a moment.");
+        return;
+    }
+    (*a)->placed = 0;
+    keep(h, a, room);
+}
+
+static void carry_out(struct home *h, struct ask *a)
+{
+    home_carry_out(h, &a);
+    if (a != NULL)
+        mail_discard(h->cx->mem, &a->mail);
+}
+
+// Those in front whose turn it is: what has been told to the room, and what waited behind it.
+static void answer_front(struct home *h, uint32_t room)
+{
+    struct room *r = room_at(h, room);
+    struct course *c = r->course;
+    while (c->asks.first != NULL) {
+        struct ask *a = course_ask(c->asks.first);
+        if (course_proposal(a) && (a->placed == 0 || a->placed > r->live.offset))
+            return;
+        a = course_pop(&c->asks);
+        if (!course_proposal(a)) {
+            carry_out(h, a);
+            continue;
+        }
+        const struct made made = room_made(h, r);
+        const struct entry e = home_proposal(h, a);
+        const struct verdict v =
+            a->repeats ? (struct verdict){true, a->placed} : apply_recall(&made, a->placed, &e);
+        home_publish_answer(h, a, room, &v);
+        mail_discard(h->cx->mem, &a->mail);
+    }
+}
+
+// Joins, when all has been applied that there was when the room was made here, or that they ask for. One may find that it
+// has to wait for more.
+static void let_in(struct home *h, uint32_t room)
+{
+    struct room *r = room_at(h, room);
+    struct course *c = r->course;
+    if (!c->watched || r->live.offset < c->known)
+        return;
+    c->here = true;
+    for (uint32_t n = c->joins.n; n != 0; n--) {
+        struct ask *a = course_pop(&c->joins);
+        if (a->placed <= c->position_heard)
+            carry_out(h, a);
+        else
+            course_keep(c, a);
+    }
+}
+
+static void told(struct home *h, uint32_t room) { answer_front(h, room); }
+
+// --- batches
+
+// Puts what is to be said into records, as many as a batch takes, or as are under way already.
+static uint32_t batch_put(struct home *h, uint32_t room, uint32_t max, struct buf *out)
+{
+    const struct made made = room_made(h, room_at(h, room));
+    bool again = course_at(h, room)->batch_n != 0;
+    uint32_t n = 0;
+    for (struct mail *m = course_at(h, room)->asks.first; m != NULL && n < max; m = m->next) {
+        struct ask *a = course_ask(m);
+        struct entry e = home_proposal(h, a);
+        struct verdict v = {false, 0};
+        if (!course_proposal(a) || a->placed != 0)
+            continue;
+        if (!again) // which of them are to be placed is decided once
+            v = apply_judge(&made, &e);
+        if (v.refused) {
+            a->placed = v.offset;
+            a->repeats = true;
+            continue;
+        }
+        if (n != 0 && !again && out->n + e.data.n > COURSE_BATCH_BYTES)
+            break;
+        buf_reset(&h->scratch, SEGMENT_BYTES_MAX);
+        record_encode(&h->scratch, &e);
+        if (!buf_ok(&h->scratch)) {
+            out->failed = true;
+            break;
+        }
+        engine_put_record(out, buf_str(&h->scratch));
+        n++;
+    }
+    return n;
+}
+
+// The batch under way, or the next one.
+static void propose_batch(struct home *h, uint32_t room)
+{
+    struct course *c = course_at(h, room);
+    struct buf records;
+    bool again = c->batch_n != 0;
+    buf_init(&records, h->cx->mem, 0);
+    uint32_t n = batch_put(h, room, again ? c->batch_n : COURSE_BATCH_MAX, &records);
+    if (n != 0 && buf_ok(&records)) {
+        struct engine_mail m = word_to(h, room, ENGINE_PROPOSE);
+        ASSERT(!again || n == c->batch_n);
+        m.seq = again ? c->seq : ++h->proposals;
+        c->seq = m.seq;
+        m.after = room_at(h, room)->log.head;
+        m.last = n;
+        m.records = buf_str(&records);
+        c->batch_n = n;
+        say(h, &m);
+    }
+    if (n != 0)
+        soon(h, room, &c->propose_ms, COURSE_AGAIN_MS);
+    buf_deinit(&records);
+}
+
+static void turn(struct home *h, uint32_t room)
+{
+    struct room *r = room_at(h, room);
+    struct course *c = r->course;
+    if (c->here && c->batch_n == 0 && r->log.head >= c->known && c->asks.n != 0)
+        propose_batch(h, room);
+    answer_front(h, room); // those that were said before
+    let_in(h, room);
+    if (r->sessions != 0 && c->position_ms == UINT64_MAX)
+        soon(h, room, &c->position_ms, COURSE_POSITION_MS);
+}
+
+// While somebody is in the room, or wants to come in and waits for the answer.
+static void position_due(struct home *h, uint32_t room)
+{
+    struct course *c = course_at(h, room);
+    c->position_ms = UINT64_MAX;
+    if (room_at(h, room)->sessions == 0 && c->position_heard == c->position_asked)
+        return;
+    ask_position(h, room);
+}
+
+static bool due(const struct home *h, uint64_t at_ms) { return h->cx->now_ms >= at_ms; }
+
+static uint64_t timer(struct home *h, uint32_t room)
+{
+    struct course *c = course_at(h, room);
+    if (due(h, c->watch_ms)) {
+        const struct engine_mail m = word_to(h, room, ENGINE_WATCH);
+        say(h, &m);
+        soon(h, room, &c->watch_ms, COURSE_AGAIN_MS);
+    }
+    if (due(h, c->fetch_ms))
+        fetch(h, room);
+    if (due(h, c->propose_ms))
+        propose_batch(h, room);
+    if (due(h, c->position_ms))
+        position_due(h, room);
+    uint64_t next = UINT64_MAX;
+    const uint64_t all[] = {c->watch_ms, c->fetch_ms, c->propose_ms, c->position_ms};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        next = all[i] < next ? all[i] : next;
+    return next;
+}
+
+static bool busy(const struct room *r)
+{
+    return r->course != NULL && r->course->asks.n + r->course->joins.n != 0;
+}
+
+// --- what the engine says
+
+static void on_here(struct home *h, uint32_t room, const struct engine_mail *m)
+{
+    struct room *r = room_at(h, room);
+    struct course *c = r->course;
+    if (c->watched)
+        return; // it was asked twice
+    ASSERT(m->first >= 1 && m->first <= m->last + 1);
+    memcpy(r->epoch, m->epoch, EPOCH_LEN);
+    log_begin(&r->log, m->first);
+    r->live.place = r->live.offset = m->first - 1;
+    c->watched = true;
+    c->watch_ms = UINT64_MAX;
+    home_witness(h, r, NULL, NULL);
+    known(h, room, m->last, 0);
+    if (c->known >= m->first)
+        fetch(h, room);
+    let_in(h, room);
+}
+
+// The next record. False: it cannot be applied now.
+static bool take_record(struct home *h, uint32_t room, const struct engine_run *run, uint32_t k, str bytes)
+{
+    struct course *c = course_at(h, room);
+    uint64_t offset = room_at(h, room)->log.head + 1;
+    struct entry e;
+    struct verdict v;
+    enum record_verdict read = record_decode(bytes, &e);
+    if (read != RECORD_OK) {
+        notice_put(h->cx, NOTICE_RECORD_REFUSED, UINT32_MAX, 0, record_verdict_text(read),
+                   room_name(room_at(h, room)));
+        return false;
+    }
+    if (run->proposer == h->proposer && run->seq == c->seq && c->batch_n != 0)
+        course_placed(c, offset - (run->index + k));
+    return room_apply(h, room, offset, &e, &v) == OK;
+}
+
+// Records from m->first on, of which those are taken that are next.
+static void on_records(struct home *h, uint32_t room, const struct engine_mail *m)
+{
+    struct course *c = course_at(h, room);
+    str from = m->records, bytes;
+    struct engine_run run;
+    uint64_t offset = m->first, head = room_at(h, room)->log.head;
+    if (!c->watched)
+        return; // told before it is known what there is
+    bool taking = offset <= head + 1;
+    while (taking && engine_take_run(&from, &run))
+        for (uint32_t k = 0; k < run.count && taking && engine_take_record(&from, &bytes); k++, offset++)
+            taking = offset <= head || take_record(h, room, &run, k, bytes);
+    bool more = c->fetch_ms != UINT64_MAX && room_at(h, room)->log.head != head;
+    if (!taking)
+        known(h, room, m->last, m->first <= head + 1 ? COURSE_AGAIN_MS : COURSE_MISSING_MS);
+    else
+        known(h, room, m->last, COURSE_MISSING_MS);
+    if (taking && more && room_at(h, room)->log.head < c->known)
+        fetch(h, room); // the next part
+    let_in(h, room);
+    room_mark_dirty(h, room);
+}
+
+static void on_placed(struct home *h, uint32_t room, const struct engine_mail *m)
+{
+    struct course *c = course_at(h, room);
+    if (m->seq != c->seq || c->batch_n == 0)
+        return; // known already
+    ASSERT(m->first != 0 && m->last + 1 - m->first == c->batch_n);
+    course_placed(c, m->first);
+    known(h, room, m->last, COURSE_MISSING_MS);
+    answer_front(h, room);
+}
+
+static void on_late(struct home *h, uint32_t room, const struct engine_mail *m)
+{
+    struct course *c = course_at(h, room);
+    if (m->seq == c->seq && c->batch_n != 0) {
+        c->batch_n = 0;
+        c->propose_ms = UINT64_MAX;
+        room_mark_dirty(h, room);
+    }
+    known(h, room, m->last, 0);
+}
+
+static void on_position(struct home *h, uint32_t room, const struct engine_mail *m)
+{
+    struct course *c = course_at(h, room);
+    if (!c->watched || m->seq <= c->position_heard)
+        return;
+    ASSERT(m->seq <= c->position_asked);
+    c->position_heard = m->seq;
+    if (c->position_heard == c->position_asked) {
+        c->position_ms = UINT64_MAX;
+        if (room_at(h, room)->sessions != 0)
+            soon(h, room, &c->position_ms, COURSE_POSITION_MS);
+    }
+    known(h, room, m->last, COURSE_MISSING_MS);
+    let_in(h, room);
+}
+
+// What was asked for is asked for again; but who wants to come in need not wait.
+static void on_away(struct home *h, uint32_t room)
+{
+    struct ask *a;
+    while ((a = course_pop(&course_at(h, room)->joins)) != NULL) {
+        refuse(h, a, "The room {} cannot be reached at the moment; try again later.");
+        mail_discard(h->cx->mem, &a->mail);
+    }
+}
+
+void home_on_engine(struct home *h, const struct engine_mail *m)
+{
+    uint32_t room = m->room.index;
+    if (slab_get(&h->rooms, room, m->room.gen) == NULL)
+        return; // it is not watched any more
+    switch (m->word) {
+    case ENGINE_HERE:
+        on_here(h, room, m);
+        return;
+    case ENGINE_RECORDS:
+        on_records(h, room, m);
+        return;
+    case ENGINE_PLACED:
+        on_placed(h, room, m);
+        return;
+    case ENGINE_LATE:
+        on_late(h, room, m);
+        return;
+    case ENGINE_POSITION:
+        on_position(h, room, m);
+        return;
+    case ENGINE_AWAY:
+        on_away(h, room);
+        return;
+    case ENGINE_WATCH:
+    case ENGINE_UNWATCH:
+    case ENGINE_FETCH:
+    case ENGINE_PROPOSE:
+        break; // ours
+    }
+    UNREACHABLE();
+}
+
+const struct authority authority_engine = {watch, unwatch, propose, holds, told, turn, timer, busy};

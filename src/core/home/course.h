@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// course.h - a room whose records are ordered by an engine (core/mail/engine.h): what is under way between the two.
+//
+//      asks, oldest first    [published, its offset is known][batch: proposed, seq][not yet proposed][a leave][...]
+//
+//   life:  made -> WATCH -> HERE -> FETCH until all is applied that there was -> `here`: joins that waited go on
+//          one batch at a time is under way, made when all is applied that the engine is known to have
+//
+// An ask that says something waits until its record is applied and told; so does what its asker asks about the room behind
+// it, so replies about a room keep the order of its commands.
+//
+// Invariants (course_check)
+//   1. each list is as long as it says, and `last` is the last of it; joins are in `joins`, all else in `asks`
+//   2. `batch_n` of those to be said have no offset and are under way; 0: no batch is
+//   3. nothing that was told to the room waits: an offset of an ask is above what people have seen
+//   4. while it is not `here`, only joins wait, and nobody is in the room; then a join waits only if its asker has seen
+//      more of the room, by another node, than has been applied here: until it is known how much there is
+//
+// Ownership: the room's. Limits: COURSE_ASKS_MAX asks, then they are refused; COURSE_BATCH_* for one proposal. Thread: the home
+// shard's.
+#ifndef PLENUM_CORE_HOME_COURSE_H
+#define PLENUM_CORE_HOME_COURSE_H
+
+#include "core/mail/engine.h"
+
+enum {
+    COURSE_ASKS_MAX = 4096,
+    COURSE_BATCH_MAX = 256,          // records in one proposal,
+    COURSE_BATCH_BYTES = 256 * 1024, // and bytes, unless a single one is larger
+    COURSE_AGAIN_MS = 1000,          // what is not answered is said again
+    COURSE_MISSING_MS = 20,          // a hole may close by itself
+    COURSE_POSITION_MS = 3000,       // while somebody is in the room
+};
+
+struct course_list {
+    struct mail *first, *last;
+    uint32_t n;
+};
+
+struct course {
+    struct course_list asks, joins;
+    uint32_t batch_n;
+    uint64_t seq;                            // of the last batch
+    uint64_t known;                          // newest offset that the engine is known to have
+    uint64_t position_asked, position_heard; // numbers of the last POSITION that was asked for, and answered
+    bool watched;                            // HERE has come
+    bool here;
+    // When to say it, or to say it again; UINT64_MAX = not at all.
+    uint64_t watch_ms, fetch_ms, propose_ms, position_ms;
+};
+
+struct room;
+
+static inline struct ask *course_ask(struct mail *m) { return (struct ask *)(void *)m; }
+// It says something: what it says becomes a record.
+static inline bool course_proposal(const struct ask *a) { return a->type == ASK_PUBLISH; }
+
+void course_keep(struct course *c, struct ask *a);
+struct ask *course_pop(struct course_list *l); // the oldest; NULL: there is none
+bool course_has(const struct course *c, struct conn_ref conn);
+// The batch under way has got its offsets, `first` and those behind.
+void course_placed(struct course *c, uint64_t first);
+void course_check(const struct room *r);
+
+#endif

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A room is what its records make it (core/home/apply.h): every room is made anew from its records, from the first one on, by
+// the function that applied them, and must come out the same: its log, record by record, void ones included, and who has said
+// which keys. Where an engine orders them the records are those that it has placed, so all servers are held to one room.
+//
+// Like probe.c it looks inside of core.
+#include "core/log/record.h"
+#include "core/shard/shard_parts.h"
+#include "sim/world.h"
+
+void rebuild_note(struct world *w, struct records *r, const struct entry *e)
+{
+    if (w->plan.engine || e->offset != r->bytes_n + 1u)
+        return;
+    struct buf bytes;
+    buf_init(&bytes, &w->scratch_mem, 0);
+    record_encode(&bytes, e);
+    ARENA_GROW(&w->arena, r->bytes, r->bytes_n, r->bytes_cap);
+    r->bytes[r->bytes_n++] = buf_str(&bytes); // the arena's
+}
+
+struct rebuilt {
+    struct log log;
+    struct once said;
+    struct once_group keys;
+    struct buf scratch;
+};
+
+static str record_at(struct world *w, const struct room *r, const struct records *records, uint64_t offset)
+{
+    if (w->plan.engine)
+        return engine_record(engine_room(w, room_name(r)), offset);
+    ASSERT(offset <= records->bytes_n);
+    return records->bytes[offset - 1];
+}
+
+static void rebuild(struct world *w, const struct room *r, const struct records *records, struct rebuilt *ret)
+{
+    log_init(&ret->log, &w->scratch_mem);
+    once_init(&ret->said, &w->scratch_mem);
+    once_group_init(&ret->keys);
+    buf_init(&ret->scratch, &w->scratch_mem, 0);
+    const struct made made = {&ret->log, &ret->said, &ret->keys, str_make(r->epoch, EPOCH_LEN),
+                              &w->settings.hash_key};
+    for (uint64_t o = 1; o <= r->log.head; o++) {
+        struct entry e;
+        struct verdict v;
+        enum record_verdict read = record_decode(record_at(w, r, records, o), &e);
+        ASSERT(read == RECORD_OK);
+        enum err applied = apply_record(&made, o, &e, NULL, 0, &ret->scratch, &v);
+        ASSERT(applied == OK);
+    }
+}
+
+static void same_log(struct world *w, const struct room *r, const struct rebuilt *b)
+{
+    if (b->log.head != r->log.head)
+        trace_fail(w, NULL, "APPLY: made anew %.*s ends at %llu, not at %llu", STR_ARG(room_name(r)),
+                   (unsigned long long)b->log.head, (unsigned long long)r->log.head);
+    for (uint64_t o = r->log.tail; o <= r->log.head; o++)
+        if (!str_eq(log_record(&r->log, o), log_record(&b->log, o)))
+            trace_fail(w, NULL, "APPLY: made anew offset %llu of %.*s is another record",
+                       (unsigned long long)o, STR_ARG(room_name(r)));
+}
+
+static const struct once_owner *owner_of(const struct once *o, const struct once_group *g, u128 print)
+{
+    for (uint32_t i = g->first; i != SLAB_NONE; i = ((struct once_owner *)slab_at(&o->owners, i))->next) {
+        const struct once_owner *owner = slab_at(&o->owners, i);
+        if (owner->print.lo == print.lo && owner->print.hi == print.hi)
+            return owner;
+    }
+    return NULL;
+}
+
+static const struct idempotency_item *item_at(const struct idempotency *w, uint32_t i)
+{
+    return &w->ring[(w->from + i) & (w->cap - 1)];
+}
+
+// Keys that are over may have been given up, from the oldest on; the others are there, in the same order.
+static bool same_window(const struct once_owner *anew, const struct once_owner *live, uint64_t steady_ms)
+{
+    uint32_t live_n = live != NULL ? live->window.n : 0, anew_n = anew != NULL ? anew->window.n : 0;
+    if (live_n > anew_n)
+        return false;
+    for (uint32_t i = 0; i < anew_n; i++) {
+        const struct idempotency_item *a = item_at(&anew->window, i);
+        if (i < anew_n - live_n) {
+            if (steady_ms <= a->time_ms + anew->window_ms)
+                return false;
+            continue;
+        }
+        const struct idempotency_item *l = item_at(&live->window, i - (anew_n - live_n));
+        if (a->print.lo != l->print.lo || a->print.hi != l->print.hi || a->value != l->value ||
+            a->time_ms != l->time_ms)
+            return false;
+    }
+    return true;
+}
+
+static void same_keys(struct world *w, const struct home *h, const struct room *r, const struct rebuilt *b)
+{
+    bool same = true;
+    for (uint32_t i = b->keys.first; i != SLAB_NONE;) {
+        const struct once_owner *anew = slab_at(&b->said.owners, i);
+        same &= same_window(anew, owner_of(&h->said, &r->keys, anew->print), h->cx->steady_ms);
+        i = anew->next;
+    }
+    for (uint32_t i = r->keys.first; i != SLAB_NONE;) {
+        const struct once_owner *live = slab_at(&h->said.owners, i);
+        same &= live->window.n == 0 || owner_of(&b->said, &b->keys, live->print) != NULL;
+        i = live->next;
+    }
+    if (!same)
+        trace_fail(w, NULL, "APPLY: made anew %.*s remembers other keys", STR_ARG(room_name(r)));
+}
+
+static void check_room(struct world *w, const struct node *n, int room)
+{
+    const struct home *h = &n->shard->home;
+    str name = str_from_cstr(w->room_names[room]);
+    struct probed_log log;
+    if (!probe_log(n->shard, name, &log) || log.opening)
+        return;
+    const struct room *r = room_at(h, room_find(h, name, hash_str(h->cx, name)));
+    int epoch = truth_epoch(w, n->server, room, str_make(r->epoch, EPOCH_LEN));
+    struct rebuilt b;
+    rebuild(w, r, truth_numbering(w, room, epoch)->records, &b);
+    same_log(w, r, &b);
+    same_keys(w, h, r, &b);
+    w->counts.rebuilt++;
+    log_deinit(&b.log);
+    once_deinit(&b.said);
+    buf_deinit(&b.scratch);
+}
+
+void rebuild_check(struct world *w)
+{
+    for (uint32_t i = 0; i < w->nodes_n; i++)
+        for (int room = 0; room < ROOMS_MAX; room++)
+            check_room(w, &w->nodes[i], room);
+}
