@@ -418,6 +418,7 @@ static void on_away(struct home *h, uint32_t room)
         refuse(h, a, "The room {} cannot be reached at the moment; try again later.");
         mail_discard(h->cx->mem, &a->mail);
     }
+    room_timer(h, room, h->cx->now_ms); // it may be that nobody needs it
 }
 
 void home_on_engine(struct home *h, const struct engine_mail *m)

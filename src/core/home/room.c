@@ -404,7 +404,6 @@ void room_on_timer(struct home *h, uint32_t index)
     uint64_t due = h->cx->now_ms + ROOM_LOOK_MS;
     if (place_waiting(&r->log, &r->live))
         room_mark_dirty(h, index);
-    earlier(&due, h->authority->timer(h, index));
     earlier(&due, members_expire(h, index));
     earlier(&due, members_count_due(h, index));
     if (r->members == 0 && r->sessions == 0 && !h->authority->busy(r)) {
@@ -415,6 +414,7 @@ void room_on_timer(struct home *h, uint32_t index)
         }
         earlier(&due, r->empty_ms + grace_ms);
     }
+    earlier(&due, h->authority->timer(h, index));
     earlier(&due, log_age_due(h, r));
     earlier(&due, rest_due(h, r));
     earlier(&due, replay_due(h, r));
