@@ -145,6 +145,8 @@ void ledger_witness(struct world *w, const struct sighting *s)
         see_passing(w, n, e);
     else
         see_record(w, room, epoch, e);
+    if (!entry_passing(e->type))
+        store_check_shown(w, w->turning, room, e->offset);
 }
 
 struct start ledger_start(struct world *w, struct client *c, int room)
@@ -166,7 +168,7 @@ static uint64_t entry_bytes_worst(const struct world *w) { return (uint64_t)w->p
 
 enum {
     AGE_EARLY_MS = 200,     // what a log may be wrong about an age, and more
-    AGE_ORDERED_MS = 60000, // how long before it was placed an engine may have been told of it
+    AGE_ORDERED_MS = 60000, // how long before it was placed, or committed, it may have been said
     AGE_LATE_MS = 5000,     // old entries go in bunches, by a timer, on a shard that may be stalled
 };
 
@@ -175,9 +177,9 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     const struct settings *s = &w->settings;
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
     if (gone != NULL && gone->first_ms != 0) {
-        uint64_t entries = log->head + 2 - log->tail, age = w->now_ms - gone->first_ms;
+        uint64_t entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;
         if (!w->relieved && entries <= s->log_entries && entries * entry_bytes_worst(w) <= s->log_bytes &&
-            age + AGE_EARLY_MS + (w->plan.engine ? AGE_ORDERED_MS : 0) < s->log_age_ms)
+            age + AGE_EARLY_MS + (w->plan.engine || w->plan.store ? AGE_ORDERED_MS : 0) < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
                        (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,
                        (unsigned long long)entries - 1);

@@ -105,6 +105,8 @@ bool node_has_work(struct world *w, const struct node *n)
             w->boxes[n->index][other].n < w->plan.mailbox_cap)
             return true;
     }
+    if (store_behind(w, n))
+        return true;
     if (w->plan.engine && (engine_mail_due(w, n->index) || shard_mail_waiting(n->shard, w->plan.shards) != 0))
         return true;
     for (uint32_t i = 0; i < w->links_n; i++)
@@ -359,6 +361,7 @@ static void take_turn(struct world *w, struct node *n)
     w->turning = n;
     where_turn(&n->where, w->now_ms);
     shard_turn_begin(n->shard, w->now_ms, w->wall_ms, 0);
+    store_turn(w, n);
     take_all(w, n);
     shard_turn_end(n->shard);
     for (uint32_t to = 0; to < w->plan.shards; to++)

@@ -107,6 +107,7 @@ void plan_make(struct world *w)
     p->quiet_network = chance(w, 8);
     struct settings *s = &w->settings;
     plan_engine(w, p);
+    p->store = !p->engine && chance(w, 4);
     s->shard_count = p->shards;
     s->engine = p->engine;
     s->assets = &page;
@@ -128,10 +129,12 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
         "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
         p->servers, p->shards,
-        p->engine ? p->engine_strict ? " with a strict engine" : " with an engine" : "", p->clients, p->steps,
-        p->mailbox_cap, p->mail_delay_ms, p->writes_per_turn, p->stall_ms, p->refuse_one_in,
-        p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
-        s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
+        p->engine  ? p->engine_strict ? " with a strict engine" : " with an engine"
+        : p->store ? " with a store"
+                   : "",
+        p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, p->writes_per_turn, p->stall_ms,
+        p->refuse_one_in, p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "",
+        p->quiet_network ? " quiet," : "", s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
         s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes, s->rooms_max, s->room_members_max,
         s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
         s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,

@@ -43,8 +43,10 @@ bool probe_log(const struct shard *sh, str room, struct probed_log *ret)
     const struct room *r = room_here(sh, room);
     if (r == NULL)
         return false;
-    *ret = (struct probed_log){
-        .tail = r->log.tail, .head = r->live.offset, .opening = r->course != NULL && !r->course->watched};
+    *ret = (struct probed_log){.tail = r->log.tail,
+                               .head = r->live.offset,
+                               .appended = r->log.head,
+                               .opening = r->course != NULL && !r->course->alone && !r->course->watched};
     memcpy(ret->epoch, r->epoch, EPOCH_LEN);
     return true;
 }

@@ -103,6 +103,7 @@ struct sim_options {
     X(allocations_refused) \
     X(epochs)              \
     X(placed)              \
+    X(stored)              \
     X(late)                \
     X(fetches)             \
     X(voids)               \

@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/prng.h"
 #include "base/where.h"
+#include "core/log/log.h"
 #include "core/mail/engine.h"
 #include "core/shard/shard.h"
 #include "sim/arena.h"
@@ -50,6 +51,7 @@ struct plan {
     bool spurious_turns;
     bool quiet_network; // no faults of links
     uint32_t data_max;  // bytes of padding in a message
+    bool store;         // one that must have a record before it is committed (store.c)
     // One that orders the rooms' records for all servers (engine.c).
     bool engine, engine_strict;
     uint32_t engine_loss; // one in so many of its mails is lost; 0 = none
@@ -198,6 +200,11 @@ struct client {
 
 // --- shards
 
+struct stored {
+    struct log_reader reader;
+    struct ref room;
+};
+
 struct node {
     uint32_t index;         // among all servers' shards
     uint32_t server, first; // whose it is, and the first of that server's
@@ -213,6 +220,7 @@ struct node {
     uint64_t deeds;      // what came in and went out
     uint32_t idle_turns; // in a row: it was due, did nothing, and is due again
     bool always_due;     // by mutation
+    struct stored stored[ROOMS_MAX];
 };
 
 struct letter {
@@ -308,6 +316,11 @@ bool node_has_work(struct world *w, const struct node *n);
 void node_turn(struct world *w, struct node *n);
 uint64_t node_due_ms(const struct node *n);
 
+// --- the store (store.c)
+bool store_behind(const struct world *w, const struct node *n);
+void store_turn(struct world *w, struct node *n); // within a turn of its
+void store_check_shown(struct world *w, const struct node *n, int room, uint64_t offset);
+
 // --- rooms made anew from their records (rebuild.c)
 void rebuild_note(struct world *w, struct records *r, const struct entry *e); // one of them
 void rebuild_check(struct world *w);
@@ -399,7 +412,8 @@ void probe_shard(const struct shard *sh, struct probe *ret);
 struct probed_log {
     char epoch[EPOCH_MAX];
     uint64_t tail, head;
-    bool opening; // the engine has not said yet what there is
+    uint64_t appended; // of which those above head are not committed
+    bool opening;      // the engine has not said yet what there is
 };
 uint32_t probe_gen(const struct shard *sh, uint32_t conn);
 bool probe_log(const struct shard *sh, str room, struct probed_log *ret); // false: its home is not here

@@ -160,7 +160,7 @@ static void a_void_record_has_its_offset_and_nothing_else(void **state)
     log_entry(&f.log, 2, STR("r"), &e);
     assert_int_equal(e.type, ENTRY_VOID);
     assert_int_equal(e.user.n + e.name.n + e.data.n + e.key.n, 0);
-    assert_int_equal(log_messages_back(&f.log, 1), 1); // it is no message
+    assert_int_equal(log_messages_back(&f.log, 2, 1), 1); // it is no message
     str json = segment_entry(f.live.tracks[DIALECT_JSON].segs[0], 2);
     static const char wanted[] = "{\"type\":\"void\",\"room\":\"r\",\"offset\":2,\"time\":1795161600000}";
     assert_str_eq(str_make(json.p + 2, json.n - 2), str_from_cstr(wanted)); // behind the frame's head
@@ -249,11 +249,11 @@ static void what_is_not_committed_is_not_shown(void **state)
     struct entry came = {.type = ENTRY_MEMBERS_COUNT, .room = STR("r"), .count = 3};
     assert_int_equal(place_entry(&f.log, &f.live, &came, 0, &f.scratch), OK);
     assert_int_equal(came.offset, 1); // behind what people have seen
-    assert_int_equal(log_messages_back(&f.log, 100), 1);
+    assert_int_equal(log_messages_back(&f.log, f.live.offset, 100), 1);
     const struct log_limits all_go = {UINT32_MAX, UINT32_MAX, 0};
-    log_trim(&f.log, &all_go, 1000000);
+    log_trim(&f.log, &all_go, f.live.offset, 1000000);
     assert_int_equal(f.log.tail, 2); // what nobody has seen stays
-    assert_int_equal(log_shed(&f.log), 0);
+    assert_int_equal(log_shed(&f.log, f.live.offset), 0);
     assert_false(log_reader_has(&f.log, &disk, 6)); // the other one has not
     assert_true(log_reader_has(&f.log, &copy, 4));
     assert_int_equal(f.log.committed, 4);

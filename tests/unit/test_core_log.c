@@ -216,14 +216,14 @@ static void a_replay_is_made_once(void **state)
     const struct log_limits few = {10, UINT32_MAX, UINT32_MAX};
     for (int i = 0; i < 500; i++) {
         add(f, 50, 1);
-        log_trim(&f->log, &few, 1);
+        log_trim(&f->log, &few, f->log.committed, 1);
         replay_trim(&f->replay, &f->log);
         if (i % 100 == 0)
             replays(f, DIALECT_JSON, f->log.tail);
         agrees(f);
     }
     assert_true(frames(f, DIALECT_JSON)->n <= 2);
-    log_trim(&f->log, &(struct log_limits){10, UINT32_MAX, 0}, 10);
+    log_trim(&f->log, &(struct log_limits){10, UINT32_MAX, 0}, f->log.committed, 10);
     replay_trim(&f->replay, &f->log);
     assert_null(f->replay);
     fixture_free(f);
@@ -332,7 +332,7 @@ static void trims_by_each_limit(void **state)
             wall += prng_below(&f->dice, 50);
             add(f, prng_below(&f->dice, 200), wall);
             uint64_t tail = f->log.tail, late = wall + prng_below(&f->dice, 20);
-            log_trim(&f->log, lim, late);
+            log_trim(&f->log, lim, f->log.committed, late);
             uint64_t kept = f->log.head + 1 - f->log.tail;
             bool newest_old = late - wall > lim->age_ms;
             assert_int_equal(kept == 0, newest_old); // count and bytes leave the newest, age leaves nothing
@@ -347,7 +347,7 @@ static void trims_by_each_limit(void **state)
             }
             assert_true(f->log.records.bytes <= 2 * f->log.bytes + 2 * SEGMENT_BYTES_MAX);
             for (uint32_t m = 0; m < 12; m += 3)
-                assert_int_equal(log_messages_back(&f->log, m), slow_back(f, m));
+                assert_int_equal(log_messages_back(&f->log, f->log.committed, m), slow_back(f, m));
         }
         agrees(f);
         replays(f, DIALECT_TEXT_LINE, f->log.tail);
@@ -375,7 +375,7 @@ static void the_wall_clock_may_be_set(void **state)
             wall += steps[prng_below(&f->dice, ARRAY_LEN(steps))];
         add_at(f, prng_below(&f->dice, 60), (uint64_t)wall, now);
         said[f->log.head] = now;
-        log_trim(&f->log, &lim, now);
+        log_trim(&f->log, &lim, f->log.committed, now);
         uint64_t tail = f->log.tail;
         assert_true(now - said[tail] <= lim.age_ms);                 // nothing stays too long
         assert_true(tail == 1 || now - said[tail - 1] > lim.age_ms); // nothing goes too early
@@ -385,7 +385,7 @@ static void the_wall_clock_may_be_set(void **state)
     live_announced(&f->live);
     assert_int_equal(f->live.tracks[DIALECT_JSON].n, 1); // frames know no clock
     agrees(f);
-    log_trim(&f->log, &lim, now + lim.age_ms + 1);
+    log_trim(&f->log, &lim, f->log.committed, now + lim.age_ms + 1);
     assert_int_equal(f->log.tail, f->log.head + 1);
     assert_int_equal(f->log.bytes, 0);
     add_at(f, 10, 1, now); // the numbering goes on

@@ -136,6 +136,8 @@ void outq_put_lent(struct outq *q, str bytes, struct out_node **home)
 
 enum err outq_put_segment(struct outq *q, struct mem *m, struct segment *seg, str bytes)
 {
+    if (bytes.n == 0) // entries that a language has no words for
+        return OK;
     if (bytes.n > UINT32_MAX / 2 || q->bytes > UINT32_MAX / 2)
         return ERR_NOMEM;
     struct out_node *n = node_refer(m, seg, bytes);

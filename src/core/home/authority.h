@@ -28,7 +28,7 @@ struct authority {
     // Somebody who is in the room says something. *a is NULL afterwards where it is kept, to be answered later; else it was
     // answered.
     void (*propose)(struct home *h, struct ask **a, uint32_t room);
-    // NULL where nothing ever waits. True, and *a is NULL: an ask about the room has to wait, as the room is not there yet, or as what its asker has said
+    // True, and *a is NULL: an ask about the room has to wait, as the room is not there yet, or as what its asker has said
     // before is not answered.
     bool (*holds)(struct home *h, struct ask **a, uint32_t room) WARN_UNUSED;
     // A record has got the newest place: those who are there are told of it, and who said it may be.

@@ -43,28 +43,19 @@ static void say(struct home *h, const struct engine_mail *m)
 
 static enum err watch(struct home *h, uint32_t room)
 {
-    struct course *c = mem_zalloc(h->cx->mem, sizeof *c);
-    if (c == NULL)
+    if (course_make(h, room_at(h, room)) != OK)
         return ERR_NOMEM;
-    c->fetch_ms = c->propose_ms = c->position_ms = UINT64_MAX;
-    c->watch_ms = h->cx->now_ms; // by the timer, which is due at once
-    room_at(h, room)->course = c;
+    course_at(h, room)->watch_ms = h->cx->now_ms; // by the timer, which is due at once
     return OK;
 }
 
 static void unwatch(struct home *h, uint32_t room)
 {
-    struct room *r = room_at(h, room);
-    struct course *c = r->course;
-    if (c == NULL)
+    if (course_at(h, room) == NULL)
         return;
     const struct engine_mail m = word_to(h, room, ENGINE_UNWATCH);
     say(h, &m);
-    struct ask *a;
-    while ((a = course_pop(&c->joins)) != NULL || (a = course_pop(&c->asks)) != NULL)
-        mail_discard(h->cx->mem, &a->mail);
-    mem_free(h->cx->mem, c, sizeof *c);
-    r->course = NULL;
+    course_free(h, room_at(h, room));
 }
 
 static void fetch(struct home *h, uint32_t room)
@@ -143,41 +134,10 @@ static void propose(struct home *h, struct ask **a, uint32_t room)
 {
     if (course_at(h, room)->asks.n >= COURSE_ASKS_MAX) {
         metric_add(&h->cx->metrics->limit_course, 1);
-        refuse(h, *a, "Too much is on its way into the room {}; try again in a moment.");
+        course_deny(h, a, room);
         return;
     }
-    (*a)->placed = 0;
     keep(h, a, room);
-}
-
-static void carry_out(struct home *h, struct ask *a)
-{
-    home_carry_out(h, &a);
-    if (a != NULL)
-        mail_discard(h->cx->mem, &a->mail);
-}
-
-// Those in front whose turn it is: what has been told to the room, and what waited behind it.
-static void answer_front(struct home *h, uint32_t room)
-{
-    struct room *r = room_at(h, room);
-    struct course *c = r->course;
-    while (c->asks.first != NULL) {
-        struct ask *a = course_ask(c->asks.first);
-        if (course_proposal(a) && (a->placed == 0 || a->placed > r->live.offset))
-            return;
-        a = course_pop(&c->asks);
-        if (!course_proposal(a)) {
-            carry_out(h, a);
-            continue;
-        }
-        const struct made made = room_made(h, r);
-        const struct entry e = home_proposal(h, a);
-        const struct verdict v =
-            a->repeats ? (struct verdict){true, a->placed} : apply_recall(&made, a->placed, &e);
-        home_publish_answer(h, a, room, &v);
-        mail_discard(h->cx->mem, &a->mail);
-    }
 }
 
 // Joins, when all has been applied that there was when the room was made here, or that they ask for. One may find that it
@@ -192,13 +152,11 @@ static void let_in(struct home *h, uint32_t room)
     for (uint32_t n = c->joins.n; n != 0; n--) {
         struct ask *a = course_pop(&c->joins);
         if (a->placed <= c->position_heard)
-            carry_out(h, a);
+            course_carry_out(h, a);
         else
             course_keep(c, a);
     }
 }
-
-static void told(struct home *h, uint32_t room) { answer_front(h, room); }
 
 // --- batches
 
@@ -265,7 +223,7 @@ static void turn(struct home *h, uint32_t room)
     struct course *c = r->course;
     if (c->here && c->batch_n == 0 && r->log.head >= c->known && c->asks.n != 0)
         propose_batch(h, room);
-    answer_front(h, room); // those that were said before
+    course_answer(h, room); // those that were said before
     let_in(h, room);
     if (r->sessions != 0 && c->position_ms == UINT64_MAX)
         soon(h, room, &c->position_ms, COURSE_POSITION_MS);
@@ -302,11 +260,6 @@ static uint64_t timer(struct home *h, uint32_t room)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         next = all[i] < next ? all[i] : next;
     return next;
-}
-
-static bool busy(const struct room *r)
-{
-    return r->course != NULL && r->course->asks.n + r->course->joins.n != 0;
 }
 
 // --- what the engine says
@@ -380,7 +333,7 @@ static void on_placed(struct home *h, uint32_t room, const struct engine_mail *m
     ASSERT(m->first != 0 && m->last + 1 - m->first == c->batch_n);
     course_placed(c, m->first);
     known(h, room, m->last, COURSE_MISSING_MS);
-    answer_front(h, room);
+    course_answer(h, room);
 }
 
 static void on_late(struct home *h, uint32_t room, const struct engine_mail *m)
@@ -454,4 +407,5 @@ void home_on_engine(struct home *h, const struct engine_mail *m)
     UNREACHABLE();
 }
 
-const struct authority authority_engine = {watch, unwatch, propose, holds, told, turn, timer, busy};
+const struct authority authority_engine = {watch,         unwatch, propose, holds,
+                                           course_answer, turn,    timer,   course_busy};

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The home is its own authority: propose, place and apply are one step.
+// The home is its own authority: propose, place and apply are one step. Where readers of the log must have a record before it is
+// committed (log/log.h), its ask waits until it is, and what its asker asks about the room behind it waits, too.
 #include "core/home/home.h"
+
+#include "core/home/course.h"
 
 static enum err watch(struct home *h, uint32_t room)
 {
@@ -10,35 +13,55 @@ static enum err watch(struct home *h, uint32_t room)
     return OK;
 }
 
-static void unwatch(struct home *h, uint32_t room)
+static void unwatch(struct home *h, uint32_t room) { course_free(h, room_at(h, room)); }
+
+// There is a list for those who wait. Once made it stays: such a room has readers for as long as it is there.
+static bool can_wait(struct home *h, struct room *r)
 {
-    (void)h;
-    (void)room;
+    if (r->course == NULL && course_make(h, r) != OK)
+        return false;
+    r->course->alone = true;
+    return true;
 }
 
-static void propose(struct home *h, struct ask **a, uint32_t room)
+static void propose(struct home *h, struct ask **taken, uint32_t room)
 {
+    struct ask *a = *taken;
     struct room *r = room_at(h, room);
     const struct made made = room_made(h, r);
-    struct entry e = home_proposal(h, *a);
+    struct entry e = home_proposal(h, a);
     struct verdict v = apply_judge(&made, &e);
-    if (!v.refused && room_apply(h, room, r->log.head + 1, &e, &v) != OK)
-        home_answer_no_memory(h, *a, EFFECT_NONE);
-    else
-        home_publish_answer(h, *a, room, &v);
+    bool waits = r->log.readers != NULL || place_waiting(&r->log, &r->live);
+    if ((waits && !can_wait(h, r)) || (!v.refused && room_apply(h, room, r->log.head + 1, &e, &v) != OK)) {
+        if (course_busy(r))
+            course_deny(h, taken, room);
+        else
+            home_answer_no_memory(h, a, EFFECT_NONE);
+        return;
+    }
+    if (v.offset <= r->live.offset && !course_busy(r)) {
+        home_publish_answer(h, a, room, &v);
+        return;
+    }
+    ASSERT(r->course != NULL);
+    a->placed = v.offset;
+    a->repeats = v.refused;
+    course_keep(r->course, a);
+    *taken = NULL;
 }
 
-static void told(struct home *h, uint32_t room)
+static bool holds(struct home *h, struct ask **a, uint32_t room)
 {
-    (void)h;
-    (void)room;
+    struct course *c = room_at(h, room)->course;
+    if (c == NULL || (*a)->type == ASK_JOIN || course_proposal(*a) || (*a)->dropped ||
+        !course_has(c, (*a)->conn))
+        return false;
+    course_keep(c, *a);
+    *a = NULL;
+    return true;
 }
 
-static void turn(struct home *h, uint32_t room)
-{
-    (void)h;
-    (void)room;
-}
+static void turn(struct home *h, uint32_t room) { course_answer(h, room); }
 
 static uint64_t timer(struct home *h, uint32_t room)
 {
@@ -47,10 +70,5 @@ static uint64_t timer(struct home *h, uint32_t room)
     return UINT64_MAX;
 }
 
-static bool busy(const struct room *r)
-{
-    (void)r;
-    return false;
-}
-
-const struct authority authority_home = {watch, unwatch, propose, NULL, told, turn, timer, busy};
+const struct authority authority_home = {watch,         unwatch, propose, holds,
+                                         course_answer, turn,    timer,   course_busy};

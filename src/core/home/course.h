@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// course.h - a room whose records are ordered by an engine (core/mail/engine.h): what is under way between the two.
+// course.h - a room in which what is said has to wait: for an engine that orders it (core/mail/engine.h), or for readers of the
+// log that must have it before it is committed (log/log.h).
 //
 //      asks, oldest first    [published, its offset is known][batch: proposed, seq][not yet proposed][a leave][...]
 //
@@ -44,20 +45,32 @@ struct course {
     uint64_t seq;                            // of the last batch
     uint64_t known;                          // newest offset that the engine is known to have
     uint64_t position_asked, position_heard; // numbers of the last POSITION that was asked for, and answered
-    bool watched;                            // HERE has come
+    bool alone;   // the home is the authority: of all this there are only asks that wait for a commit
+    bool watched; // HERE has come
     bool here;
     // When to say it, or to say it again; UINT64_MAX = not at all.
     uint64_t watch_ms, fetch_ms, propose_ms, position_ms;
 };
 
+struct home;
 struct room;
 
 static inline struct ask *course_ask(struct mail *m) { return (struct ask *)(void *)m; }
 // It says something: what it says becomes a record.
-static inline bool course_proposal(const struct ask *a) { return a->type == ASK_PUBLISH; }
+static inline bool course_proposal(const struct ask *a) { return a->type == ASK_PUBLISH && !a->denied; }
 
+// ERR_NOMEM. What waits goes with it, unanswered.
+enum err course_make(struct home *h, struct room *r) WARN_UNUSED;
+void course_free(struct home *h, struct room *r);
 void course_keep(struct course *c, struct ask *a);
 struct ask *course_pop(struct course_list *l); // the oldest; NULL: there is none
+// It cannot be said: its asker is told, behind what it is due. *a is NULL afterwards where that is later.
+void course_deny(struct home *h, struct ask **a, uint32_t room);
+// An ask that is nobody's any more.
+void course_carry_out(struct home *h, struct ask *a);
+// Those in front whose turn it is: what has been told to the room, and what waited behind it.
+void course_answer(struct home *h, uint32_t room);
+bool course_busy(const struct room *r);
 bool course_has(const struct course *c, struct conn_ref conn);
 // The batch under way has got its offsets, `first` and those behind.
 void course_placed(struct course *c, uint64_t first);

@@ -99,7 +99,7 @@ static struct start join_start(const struct room *r, const struct command *cmd)
     uint64_t newest = r->live.offset; // that people have been told of
     struct start s = {.from = newest + 1};
     if (cmd->has_history)
-        s.from = log_messages_back(l, cmd->history);
+        s.from = log_messages_back(l, newest, cmd->history);
     if (!cmd->has_since)
         return s;
     bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= newest;
@@ -241,7 +241,7 @@ static void home_join(struct home *h, struct ask **taken)
         home_refund(h, a);
         a->charged = false;
     }
-    if (h->authority->holds != NULL && h->authority->holds(h, taken, room))
+    if (h->authority->holds(h, taken, room))
         return;
     struct room *r = room_at(h, room);
     struct start s = join_start(r, &a->cmd);
@@ -355,10 +355,11 @@ static void home_resolve(struct home *h, const struct ask *a)
         home_answer_no_memory(h, a, EFFECT_NONE);
 }
 
-// What it asks about a room has to wait; a join is looked at when there is a room.
+// What it asks about a room has to wait. A join is looked at when there is a room, what is said waits by itself, and who is
+// gone waits for nothing.
 static bool ask_waits(struct home *h, struct ask **a)
 {
-    if (h->authority->holds == NULL || (*a)->type == ASK_JOIN)
+    if ((*a)->type == ASK_JOIN || (*a)->type == ASK_PUBLISH || (*a)->dropped)
         return false;
     uint32_t room = (*a)->cmd.room.n != 0 ? asked_room(h, *a) : MAP_NONE;
     return room != MAP_NONE && h->authority->holds(h, a, room);

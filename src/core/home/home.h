@@ -59,6 +59,9 @@ void home_on_crowded(struct home *h, const struct pace_mail *m);
 void home_on_engine(struct home *h, const struct engine_mail *m);
 void home_on_creator(struct home *h, const struct creator_mail *m);
 
+// A reader of a room's log (log/log.h) has all up to an offset; what is committed by that is told at the turn's end.
+void home_committed(struct home *h, uint32_t room, struct log_reader *r, uint64_t offset);
+
 // --- the turn
 void home_timers(struct home *h);
 void home_announce(struct home *h);

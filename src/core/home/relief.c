@@ -53,7 +53,7 @@ static size_t shed(struct home *h)
 {
     struct room *r = room_at(h, h->coldest);
     uint64_t tail = r->log.tail;
-    size_t before = r->log.bytes, freed = replay_bytes(r->replay) + log_shed(&r->log);
+    size_t before = r->log.bytes, freed = replay_bytes(r->replay) + log_shed(&r->log, r->live.offset);
     replay_drop(&r->replay, h->cx->mem);
     room_log_moved(h, before, r->log.bytes);
     metric_add(&h->cx->metrics->log_relieved, r->log.tail - tail);

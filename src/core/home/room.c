@@ -258,6 +258,12 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     return OK;
 }
 
+void home_committed(struct home *h, uint32_t room, struct log_reader *r, uint64_t offset)
+{
+    if (log_reader_has(&room_at(h, room)->log, r, offset))
+        room_mark_dirty(h, room);
+}
+
 void room_mark_dirty(struct home *h, uint32_t index)
 {
     struct room *r = room_at(h, index);
@@ -310,9 +316,7 @@ static void room_trim(struct home *h, struct room *r)
 {
     struct log_limits limits = room_limits(h);
     size_t before = r->log.bytes;
-    if (place_waiting(&r->log, &r->live))
-        return; // what nobody has been told of yet stays
-    log_trim(&r->log, &limits, h->cx->steady_ms);
+    log_trim(&r->log, &limits, r->live.offset, h->cx->steady_ms);
     replay_trim(&r->replay, &r->log);
     if (r->log.tail > r->log.head)
         relief_forget(h, r);

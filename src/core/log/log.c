@@ -10,7 +10,7 @@ void log_init(struct log *l, struct mem *m) { *l = (struct log){.mem = m, .tail 
 
 void log_deinit(struct log *l)
 {
-    ASSERT(l->readers == NULL);
+    l->readers = NULL;
     chain_deinit(&l->records, l->mem);
 }
 
@@ -89,19 +89,20 @@ bool log_reader_has(struct log *l, struct log_reader *r, uint64_t offset)
 
 // --- limits
 
-static bool log_over(const struct log *l, const struct log_limits *limits, uint64_t steady_ms)
+static bool log_over(const struct log *l, const struct log_limits *limits, uint64_t shown, uint64_t steady_ms)
 {
-    if (l->tail > l->committed)
+    if (l->tail > shown)
         return false;
     if (log_oldest_age_ms(l, steady_ms) > limits->age_ms)
         return true;
     return l->tail < l->head && (l->head + 1 - l->tail > limits->records || l->bytes > limits->bytes);
 }
 
-void log_trim(struct log *l, const struct log_limits *limits, uint64_t steady_ms)
+void log_trim(struct log *l, const struct log_limits *limits, uint64_t shown, uint64_t steady_ms)
 {
+    ASSERT(shown <= l->committed);
     uint64_t before = l->tail;
-    while (log_over(l, limits, steady_ms)) {
+    while (log_over(l, limits, shown, steady_ms)) {
         l->bytes -= log_record(l, l->tail).n;
         l->tail++;
     }
@@ -111,14 +112,14 @@ void log_trim(struct log *l, const struct log_limits *limits, uint64_t steady_ms
         chain_trim(&l->records, l->mem, l->tail);
 }
 
-size_t log_shed(struct log *l)
+size_t log_shed(struct log *l, uint64_t shown)
 {
     struct chain *c = &l->records;
     if (c->n == 0)
         return 0;
     size_t freed = c->segs[0]->cap;
     uint64_t tail = c->n == 1 ? l->head + 1 : c->segs[1]->first;
-    if (tail > l->committed + 1)
+    if (tail > shown + 1)
         return 0;
     for (; l->tail < tail; l->tail++)
         l->bytes -= log_record(l, l->tail).n;
@@ -145,10 +146,10 @@ void log_entry(const struct log *l, uint64_t offset, str room, struct entry *ret
     ret->room = room;
 }
 
-uint64_t log_messages_back(const struct log *l, uint32_t n)
+uint64_t log_messages_back(const struct log *l, uint64_t to, uint32_t n)
 {
-    uint64_t from = l->committed + 1;
-    for (uint64_t o = l->committed; n > 0 && o >= l->tail && o > 0; o--) {
+    uint64_t from = to + 1;
+    for (uint64_t o = to; n > 0 && o >= l->tail && o > 0; o--) {
         if (record_type(log_record(l, o)) != ENTRY_MESSAGE)
             continue;
         from = o;

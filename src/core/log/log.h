@@ -21,9 +21,9 @@
 //   1. records tail..head are all there; head + 1 is the next offset; tail <= head + 1
 //   2. segments are in order without holes; the first one holds tail
 //   3. `bytes` is the sum of the kept records' sizes
-//   4. committed <= head, and is what all readers that it waits for have; nothing above it is trimmed
+//   4. committed <= head, and is what all readers that it waits for have; tail <= committed + 1
 //
-// Ownership: the log's; readers are their owners', who take them out before the log goes. Limits: records, bytes, age
+// Ownership: the log's; readers are their owners', and the log that goes forgets them. Limits: records, bytes, age
 // (struct log_limits). Count and bytes always leave the newest record; age leaves nothing. What is allocated exceeds
 // `bytes` by less than two segments, and an index of four bytes a record. Thread: the home shard's.
 #ifndef PLENUM_CORE_LOG_H
@@ -68,16 +68,16 @@ void log_reader_add(struct log *l, struct log_reader *r);
 void log_reader_remove(struct log *l, struct log_reader *r);
 // It has all up to an offset. True if more is committed by that.
 bool log_reader_has(struct log *l, struct log_reader *r, uint64_t offset);
-// Drops records beyond the limits; steady_ms is now.
-void log_trim(struct log *l, const struct log_limits *limits, uint64_t steady_ms);
-// Drops the oldest segment, and the records in it; how many bytes are free by that. 0 where it is not committed.
-size_t log_shed(struct log *l);
+// Drops records beyond the limits, none behind `shown`, which people have been told of; steady_ms is now.
+void log_trim(struct log *l, const struct log_limits *limits, uint64_t shown, uint64_t steady_ms);
+// Drops the oldest segment, and the records in it; how many bytes are free by that. 0 where it has some behind `shown`.
+size_t log_shed(struct log *l, uint64_t shown);
 
 // The record at an offset in tail..head, as bytes and as an entry whose strings borrow from the log; `room` is put into it.
 str log_record(const struct log *l, uint64_t offset);
 void log_entry(const struct log *l, uint64_t offset, str room, struct entry *ret);
-// The offset at which a replay of the newest n messages begins; committed + 1 for n = 0.
-uint64_t log_messages_back(const struct log *l, uint32_t n);
+// The offset at which a replay of the newest n messages up to an offset begins; behind it for n = 0.
+uint64_t log_messages_back(const struct log *l, uint64_t to, uint32_t n);
 // How long ago the oldest record kept was said; 0 when empty.
 uint64_t log_oldest_age_ms(const struct log *l, uint64_t steady_ms);
 void log_check(const struct log *l);

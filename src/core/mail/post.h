@@ -64,6 +64,7 @@ struct ask {
     bool resumed;   // ASK_REGISTER: an older connection of the session is to be closed
     bool charged;   // ASK_JOIN: the room it makes is paid for
     bool made;      // ASK_JOIN, at its home: the room was made for it
+    bool denied;    // ASK_PUBLISH: there was no memory for it, or too much on its way; to be told in its turn
     bool repeats;   // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
     uint32_t address;       // of the connection, as in struct peer
     uint32_t rooms_wait_ms; // ASK_JOIN: so long the connection itself may make no room
