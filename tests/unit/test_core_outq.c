@@ -47,10 +47,37 @@ static void small_replies_share_nodes(void **state)
     }
     assert_int_equal(flat(&q, got), n);
     assert_memory_equal(got, want, n);
-    assert_int_equal(atomic_load(&t.blocks), 2); // a small one, then a large one
+    assert_int_equal(atomic_load(&t.blocks), 3); // each twice as large as the one before
     outq_advance(&q, &mem, n);
     assert_null(q.head);
     test_mem_check(&t); // nothing is held by a queue that is empty
+}
+
+// Of many pages of history, each between a few words of its own, only the words take memory: one command must not cost
+// kilobytes.
+static void words_between_references_are_small(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct outq q = {0};
+    struct segment *seg = segment_create(&mem, 1, 1000);
+    segment_append(seg, STR_NONE, STR("a row"), STR_NONE, false);
+    size_t before = mem_used(&mem);
+    enum { PAGES = 100 };
+    for (int i = 0; i < PAGES; i++) {
+        assert_int_equal(outq_put(&q, &mem, STR("{\"type\":\"history\",\"history\":["), STR_NONE, STR_NONE),
+                         OK);
+        assert_int_equal(outq_put_segment(&q, &mem, seg, segment_entry(seg, 1)), OK);
+        assert_int_equal(outq_put_segment(&q, &mem, seg, STR_NONE), OK); // entries without words
+        assert_int_equal(outq_put(&q, &mem, STR("]}"), STR_NONE, STR_NONE), OK);
+    }
+    outq_check(&q);
+    assert_true(mem_used(&mem) - before < PAGES * (size_t)1024);
+    outq_deinit(&q, &mem);
+    segment_unref(&mem, seg);
+    test_mem_check(&t);
 }
 
 static void any_part_may_be_taken(void **state)
@@ -172,8 +199,11 @@ static void deinit_drops_references(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_replies_share_nodes),      cmocka_unit_test(any_part_may_be_taken),
-        cmocka_unit_test(puts_and_advances_in_any_order), cmocka_unit_test(without_memory_nothing_is_added),
+        cmocka_unit_test(small_replies_share_nodes),
+        cmocka_unit_test(words_between_references_are_small),
+        cmocka_unit_test(any_part_may_be_taken),
+        cmocka_unit_test(puts_and_advances_in_any_order),
+        cmocka_unit_test(without_memory_nothing_is_added),
         cmocka_unit_test(deinit_drops_references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

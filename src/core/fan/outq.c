@@ -77,6 +77,15 @@ static struct out_node *outq_tail_with_room(struct outq *q, size_t n)
     return t->cap - used >= n ? t : NULL;
 }
 
+// Larger ones for who has much to be told, one behind the other; between references there are a few words.
+static size_t outq_next_cap(const struct outq *q)
+{
+    const struct out_node *t = q->tail;
+    if (t == NULL || t->cap == 0)
+        return OUT_NODE_BYTES;
+    return t->cap < OUT_NODE_BYTES_MAX / 2 ? 2 * (size_t)t->cap : OUT_NODE_BYTES_MAX;
+}
+
 enum err outq_put(struct outq *q, struct mem *m, str a, str b, str c)
 {
     size_t n = a.n + b.n + c.n;
@@ -86,7 +95,7 @@ enum err outq_put(struct outq *q, struct mem *m, str a, str b, str c)
         return ERR_NOMEM;
     struct out_node *node = outq_tail_with_room(q, n);
     if (node == NULL) {
-        size_t cap = q->head == NULL ? OUT_NODE_BYTES : OUT_NODE_BYTES_MAX;
+        size_t cap = outq_next_cap(q);
         node = node_create(m, (uint32_t)(n > cap ? n : cap));
         if (node == NULL)
             return ERR_NOMEM;
