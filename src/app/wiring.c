@@ -75,6 +75,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
     w->core = (struct settings){
         .shard_count = start->shard_count,
         .hash_key = start->hash_key,
+        .ways = &ways_served,
         .assets = assets,
         .assets_n = assets_len,
         .version = PLENUM_VERSION,

@@ -1,45 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dialect.c - the table of wire languages, and the names that all of them share.
-//
-// The set is closed and known at build time: a plain table of function pointers, indexed by dialect_id, which is
-// also the index of a room's track of framed bytes. Registration at run time was rejected: it would buy nothing
-// and make the number of tracks a variable.
+// dialect.c - the names that all wire languages share.
 #include "dialect/dialect.h"
 #include "base/assert.h"
-#include "dialect/dialect_private.h"
 #include "wire/utf8.h"
-
-static const struct dialect dialects[DIALECT_COUNT] = {
-    [DIALECT_JSON] = {.id = DIALECT_JSON,
-                      .name = "json",
-                      .framing = FRAMING_WS_TEXT,
-                      .row_separator = {",", 1},
-                      .rows_end = 2, // "]}"
-                      .decode = native_json_decode,
-                      .encode_event = native_json_encode_event,
-                      .encode_entry = native_json_encode_entry},
-    [DIALECT_TEXT_WS] = {.id = DIALECT_TEXT_WS,
-                         .name = "text_ws",
-                         .framing = FRAMING_WS_TEXT,
-                         .text = true,
-                         .decode = text_decode,
-                         .encode_event = text_encode_event,
-                         .encode_entry = text_encode_entry},
-    [DIALECT_TEXT_LINE] = {.id = DIALECT_TEXT_LINE,
-                           .name = "text",
-                           .framing = FRAMING_LINE,
-                           .text = true,
-                           .decode = text_decode,
-                           .encode_event = text_encode_event,
-                           .encode_entry = text_encode_entry},
-};
-
-const struct dialect *dialect_get(enum dialect_id id)
-{
-    ASSERT((unsigned)id < DIALECT_COUNT);
-    return &dialects[id];
-}
 
 // The control characters of Unicode: C0, DEL and C1 (U+0080-009F, in UTF-8 C2 80-9F).
 static bool has_control(str s)

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dialect.h - a wire language: its messages to and from the one internal set of commands, events and entries.
+// dialect.h - wire languages: what clients write and read, to and from the one internal set of commands, events and entries.
 //
-// A dialect is stateless and pure: bytes in, a command out; an event or an entry in, bytes out. It knows no
-// connection, room or shard. Framing (WebSocket header, line end) is put around the payload by core, so that
-// one language can travel on several transports: a `struct dialect` is one (language, framing) pair and has one
-// track of framed bytes in each room's log where it is in use.
+//      language   how its clients are spoken to: who says hello, in which order replies come, who pings, how one parts
+//      payloads   its words as bytes: a message to commands; an event or an entry to a message
+//      encoding   payloads with a transport's frame around them: what a room has a track of, where somebody reads it
+//      way        where it is spoken: path, subprotocol, kind of listener (ways.h)
+//
+//      native --- JSON ----- WebSocket text   /ws
+//      text ----- lines -+-- WebSocket text   /echo
+//                        '-- lines on TCP     server.text
+//
+// Two encodings of the same payloads (text over WebSocket and over TCP) have one decoder and one encoder; what is said in a room
+// is put into words once for both. Each has a track of its own, as what is between two entries differs (log/live.h).
+//
+// Payloads are pure: bytes in, commands out; an event or an entry in, bytes out, on any shard. What a language has to remember of
+// a connection is in its *state*: so many bytes, zeroed at first, which core allocates, hands to the functions that take one on
+// the connection's own shard, and frees. They may be copied: a command that has to wait is decoded again later, from the state as
+// it was. Nobody here knows a connection, a room or a shard.
+//
+// Ownership: all of this is constant and lives as long as the process. Thread: any.
 #ifndef PLENUM_DIALECT_DIALECT_H
 #define PLENUM_DIALECT_DIALECT_H
 
@@ -15,41 +29,86 @@
 #include "dialect/entry.h"
 #include "dialect/event.h"
 
-enum dialect_id { DIALECT_JSON = 0, DIALECT_TEXT_WS, DIALECT_TEXT_LINE, DIALECT_COUNT };
+enum {
+    ENCODINGS_MAX = 16,       // of one process
+    LANGUAGE_STATE_MAX = 256, // bytes of a connection's state; copied for each of its commands
+    REPLY_HEAD_MAX = 32,      // bytes in front of a reply
+};
 
 enum framing { FRAMING_WS_TEXT, FRAMING_WS_BINARY, FRAMING_LINE };
 
-// Decodes need memory for unescaped strings; `p` has room for the whole message and is valid until the next one.
+// Decodes need memory for unescaped strings; `p` has room for what `scratch_factor` says and is valid until the next one.
 struct scratch {
     char *p;
     size_t cap;
     size_t n;
 };
 
-struct dialect {
-    enum dialect_id id;
+// A message that commands are taken out of, one by one.
+struct reading {
+    str message; // whole; of WebSocket text and of lines it is UTF-8 already
+    size_t at;   // where the next command begins; the message's length: there is none
+    struct scratch *scratch;
+    void *state; // NULL where the language has none
+    bool pong;   // set by the decoder: this was no command, but the answer to our ping (encode_ping)
+};
+
+struct payloads {
     const char *name;
-    enum framing framing;
     // A page of history is one message: the rows lie in it one behind the other, each with this in front of it but the first,
     // and in front of the last `rows_end` bytes of the EV_HISTORY event. None: each row is a message of its own.
     str row_separator;
     size_t rows_end;
-    bool text; // the line language: the first command needs no hello, one joins rooms.text_room on connecting
+    bool lines;             // an event may be several messages, with '\n' between them (help, who)
+    uint8_t scratch_factor; // bytes that decoded strings may take for each byte of the message
 
-    // One whole message to a command. OK, or ERR_SYNTAX with *ret_problem filled; ret->id is set on errors too
-    // where it could be read, so that the error can carry it. The message is UTF-8 already.
-    enum err (*decode)(str message, struct scratch *scratch, struct command *ret,
-                       struct problem *ret_problem);
-    // Appends the payload for one event or entry. Text lines carry no line end; an event may be several lines
-    // (help, who): the dialect separates them with '\n' and core frames each.
-    // utc_offset_s: what to add to UTC for the operator's local time (the text dialect prints clock times).
+    // The next command of a message, of which there is at least one. It moves r->at, always: behind the command, or behind what
+    // is no command. OK, and CMD_NONE where it says nothing; or ERR_SYNTAX with *ret_problem filled: ret->id is set then, too,
+    // where it could be read, so that the error can carry it.
+    enum err (*decode)(struct reading *r, struct command *ret, struct problem *ret_problem);
+    // Appends the payload for one event or entry, without a line end. Nothing: the language has no words for it, and nothing is
+    // sent. utc_offset_s: what to add to UTC for the operator's local time (text prints clock times).
     void (*encode_event)(struct buf *out, const struct event *ev, int32_t utc_offset_s);
-    // An entry that the language has no words for is nothing: no bytes.
     void (*encode_entry)(struct buf *out, const struct entry *e, int32_t utc_offset_s);
 };
 
-// Never NULL for an id below DIALECT_COUNT.
-const struct dialect *dialect_get(enum dialect_id id);
+// A connection is about to be closed by us. A language may have its own code and reason for the close frame.
+struct closing {
+    uint16_t code;
+    const char *reason; // static
+    bool close_frame;   // one with both follows
+};
+
+struct language {
+    const char *name;
+    bool
+        serial; // its clients match replies by their order: all keep the order of commands, whatever they are about
+    bool greets;  // nobody says hello: who connects is welcomed, and is in rooms.text_room
+    bool returns; // its sessions may be resumed: who is gone is away for a while (rooms.member_grace_s)
+    bool reports; // it is told what came of a direct that has no id
+    const char
+        *silent;    // why a client is closed that has not said hello, nor anything, within limits.hello_ms
+    str last_words; // where it is closed because memory is out, and the transport has no words for that
+
+    size_t state_bytes;                     // of a connection; 0 = none
+    void (*state_check)(const void *state); // asserts what must hold of it; may be NULL
+
+    // All of these may be NULL. What they append is one payload.
+    void (*encode_ping)(struct buf *out, void *state); // instead of the transport's own ping
+    void (*encode_close)(struct buf *out, struct closing *c,
+                         void *state); // goodbye, in front of the close frame
+    // What is put in front of a payload that is for this connection alone (a running number); of what a room's readers share
+    // nothing can depend on one of them. Only where it has state.
+    str (*reply_head)(void *state, char room[REPLY_HEAD_MAX]);
+};
+
+struct encoding {
+    uint8_t id; // its place in the table (ways.h)
+    const char *name;
+    const struct language *language;
+    const struct payloads *payloads;
+    enum framing framing;
+};
 
 // A room name: 1 to ROOM_NAME_MAX bytes of UTF-8 without control characters, not beginning or ending with a
 // space. A user's name likewise up to USER_NAME_MAX.

@@ -1,20 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dialect_private.h - what the files of this folder share and nobody else includes: the functions behind the
-// table in dialect.c. Their contracts are those of the members of `struct dialect`.
+// dialect_private.h - what the files of this folder share and nobody else includes: what the table in ways.c is made
+// of. The functions' contracts are those of the members of `struct payloads`.
 #ifndef PLENUM_DIALECT_DIALECT_PRIVATE_H
 #define PLENUM_DIALECT_DIALECT_PRIVATE_H
 
 #include "dialect/dialect.h"
 
-enum err native_json_decode(str message, struct scratch *scratch, struct command *ret,
-                            struct problem *ret_problem);
+extern const struct language native_language;
+extern const struct payloads native_json_payloads;
+
+enum err native_json_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
 void native_json_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);
 void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);
 
-enum err text_decode(str line, struct scratch *scratch, struct command *ret, struct problem *ret_problem);
+extern const struct language text_language;
+extern const struct payloads text_payloads;
+
+enum err text_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
 void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);
 void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);
+
+// What is left of a message that is one command, all of it.
+static inline str reading_whole(struct reading *r)
+{
+    r->at = r->message.n;
+    return r->message;
+}
 
 // Fills the problem and returns ERR_SYNTAX, so that a decoder can `return problem_set(...)`. text is static.
 static inline enum err problem_set(struct problem *p, enum problem_code code, const char *text)

@@ -415,9 +415,10 @@ static enum err bad_json(struct problem *p, const struct json_problem *why)
     return e;
 }
 
-enum err native_json_decode(str message, struct scratch *scratch, struct command *ret,
-                            struct problem *ret_problem)
+enum err native_json_decode(struct reading *reading, struct command *ret, struct problem *ret_problem)
 {
+    str message = reading_whole(reading);
+    struct scratch *scratch = reading->scratch;
     *ret = (struct command){.type = CMD_NONE};
     *ret_problem = (struct problem){.code = PROBLEM_NONE};
     scratch->n = 0;

@@ -276,8 +276,10 @@ static str without_line_end(str line)
     return line;
 }
 
-enum err text_decode(str line, struct scratch *scratch, struct command *ret, struct problem *ret_problem)
+enum err text_decode(struct reading *reading, struct command *ret, struct problem *ret_problem)
 {
+    str line = reading_whole(reading);
+    struct scratch *scratch = reading->scratch;
     *ret = (struct command){.type = CMD_NONE};
     *ret_problem = (struct problem){.code = PROBLEM_NONE};
     scratch->n = 0;

@@ -110,6 +110,7 @@ void plan_make(struct world *w)
     p->store = !p->engine && chance(w, 4);
     s->shard_count = p->shards;
     s->engine = p->engine;
+    s->ways = &ways_served;
     s->assets = &page;
     s->assets_n = 1;
     settings_limits(w, s);

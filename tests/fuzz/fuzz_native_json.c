@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct command command;
     struct problem problem;
-    enum err e = dialect_get(DIALECT_JSON)->decode(message, &scratch, &command, &problem);
+    enum err e = decode_one(ENCODING_JSON, message, &scratch, &command, &problem);
     ASSERT(scratch.n <= scratch.cap);
     if (e == OK) {
         ASSERT(command.type != CMD_NONE);

@@ -79,6 +79,7 @@ static void settings_make(struct settings *s, uint8_t world)
     *s = (struct settings){
         .shard_count = 1 + (world & 1),
         .hash_key = {1, 2},
+        .ways = &ways_served,
         .assets = &page,
         .assets_n = 1,
         .version = "fuzz",

@@ -20,7 +20,7 @@ static void check_name_shown(struct buf *out, str name)
 {
     struct event ev = {.type = EV_RENAMED, .name = name};
     buf_reset(out, 0);
-    dialect_get(DIALECT_TEXT_LINE)->encode_event(out, &ev, 0);
+    ways_served.encodings[ENCODING_TEXT_LINE]->payloads->encode_event(out, &ev, 0);
     ASSERT(buf_ok(out));
     check_line_safe(buf_str(out));
 }
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct command command;
     struct problem problem;
-    enum err e = dialect_get(DIALECT_TEXT_LINE)->decode(line, &scratch, &command, &problem);
+    enum err e = decode_one(ENCODING_TEXT_LINE, line, &scratch, &command, &problem);
     ASSERT(scratch.n <= scratch.cap);
     if (e == OK) {
         check_command(&command);

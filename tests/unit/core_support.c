@@ -136,6 +136,7 @@ static void settings_default(struct settings *s, uint32_t shards)
     *s = (struct settings){.shard_count = shards,
                            .hash_key = {0x0706050403020100, 0x0f0e0d0c0b0a0908},
                            .resume_key = {1, 2, 3},
+                           .ways = &ways_served,
                            .assets = net_assets,
                            .assets_n = 1,
                            .version = "test",

@@ -5,7 +5,7 @@
 #ifndef PLENUM_TESTS_UNIT_DIALECT_SUPPORT_H
 #define PLENUM_TESTS_UNIT_DIALECT_SUPPORT_H
 
-#include "dialect/dialect.h"
+#include "dialect/ways.h"
 #include "unit/support.h"
 #include "wire/json.h"
 #include <stdio.h>
@@ -20,17 +20,28 @@ struct decoded {
     enum err err;
 };
 
-static inline struct decoded decode(enum dialect_id id, str message)
+// A message that is one command.
+static inline enum err decode_one(int id, str message, struct scratch *scratch, struct command *ret,
+                                  struct problem *ret_problem)
+{
+    struct reading r = {.message = message, .scratch = scratch};
+    enum err e = ways_served.encodings[id]->payloads->decode(&r, ret, ret_problem);
+    assert_int_equal(r.at, message.n);
+    assert_false(r.pong);
+    return e;
+}
+
+static inline struct decoded decode(int id, str message)
 {
     struct decoded d = {0};
     d.message = malloc(message.n > 0 ? message.n : 1);
     assert_non_null(d.message);
     if (message.n > 0)
         memcpy(d.message, message.p, message.n);
-    d.scratch.cap = id == DIALECT_JSON ? message.n : 6 * message.n + 64;
+    d.scratch.cap = id == ENCODING_JSON ? message.n : 6 * message.n + 64;
     d.scratch.p = malloc(d.scratch.cap > 0 ? d.scratch.cap : 1);
     assert_non_null(d.scratch.p);
-    d.err = dialect_get(id)->decode((str){d.message, message.n}, &d.scratch, &d.command, &d.problem);
+    d.err = decode_one(id, (str){d.message, message.n}, &d.scratch, &d.command, &d.problem);
     assert_true(d.err == OK || d.err == ERR_SYNTAX);
     assert_true(d.scratch.n <= d.scratch.cap);
     assert_true((d.err == OK) == (d.problem.code == PROBLEM_NONE));
@@ -116,18 +127,18 @@ static inline void output_deinit(struct output *o)
 }
 
 // Good until the next one.
-static inline str encode_event(struct output *o, enum dialect_id id, const struct event *ev)
+static inline str encode_event(struct output *o, int id, const struct event *ev)
 {
     buf_reset(&o->buf, 0);
-    dialect_get(id)->encode_event(&o->buf, ev, 0);
+    ways_served.encodings[id]->payloads->encode_event(&o->buf, ev, 0);
     assert_true(buf_ok(&o->buf));
     return buf_str(&o->buf);
 }
 
-static inline str encode_entry(struct output *o, enum dialect_id id, const struct entry *e)
+static inline str encode_entry(struct output *o, int id, const struct entry *e)
 {
     buf_reset(&o->buf, 0);
-    dialect_get(id)->encode_entry(&o->buf, e, 0);
+    ways_served.encodings[id]->payloads->encode_entry(&o->buf, e, 0);
     assert_true(buf_ok(&o->buf));
     return buf_str(&o->buf);
 }

@@ -40,6 +40,7 @@ static inline struct settings core_settings(uint32_t shards)
     return (struct settings){
         .shard_count = shards,
         .hash_key = {1, 2},
+        .ways = &ways_served,
         .version = "test",
         .connections_max = 1000,
         .message_bytes = 64 * 1024,

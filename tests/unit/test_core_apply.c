@@ -6,6 +6,7 @@
 #include "core/home/apply.h"
 #include "core/log/record.h"
 #include "core/mail/post.h"
+#include "dialect/ways.h"
 #include "unit/support.h"
 
 #include <stdio.h>
@@ -40,6 +41,12 @@ static void fixture_deinit(struct fixture *f)
     once_deinit(&f->said);
     buf_deinit(&f->scratch);
     test_mem_check(&f->t);
+}
+
+static void listen(struct fixture *f, uint8_t encoding)
+{
+    assert_int_equal(tracks_reserve(&f->live.tracks, &f->mem, encoding), OK);
+    live_reader_add(&f->live, ways_served.encodings[encoding]);
 }
 
 static struct made made_of(struct fixture *f)
@@ -141,8 +148,8 @@ static void a_void_record_has_its_offset_and_nothing_else(void **state)
     struct fixture f;
     struct verdict v;
     fixture_init(&f, 5);
-    live_activate(&f.live, DIALECT_JSON);
-    live_activate(&f.live, DIALECT_TEXT_LINE);
+    listen(&f, ENCODING_JSON);
+    listen(&f, ENCODING_TEXT_LINE);
     for (int i = 0; i < 2; i++) {
         struct entry e = {.type = ENTRY_MESSAGE,
                           .time_ms = 1795161600000,
@@ -161,10 +168,10 @@ static void a_void_record_has_its_offset_and_nothing_else(void **state)
     assert_int_equal(e.type, ENTRY_VOID);
     assert_int_equal(e.user.n + e.name.n + e.data.n + e.key.n, 0);
     assert_int_equal(log_messages_back(&f.log, 2, 1), 1); // it is no message
-    str json = segment_entry(f.live.tracks[DIALECT_JSON].segs[0], 2);
+    str json = segment_entry(tracks_chain(&f.live.tracks, ENCODING_JSON)->segs[0], 2);
     static const char wanted[] = "{\"type\":\"void\",\"room\":\"r\",\"offset\":2,\"time\":1795161600000}";
     assert_str_eq(str_make(json.p + 2, json.n - 2), str_from_cstr(wanted)); // behind the frame's head
-    assert_int_equal(segment_entry(f.live.tracks[DIALECT_TEXT_LINE].segs[0], 2).n, 0);
+    assert_int_equal(segment_entry(tracks_chain(&f.live.tracks, ENCODING_TEXT_LINE)->segs[0], 2).n, 0);
     fixture_deinit(&f);
 }
 
@@ -175,7 +182,7 @@ static void without_memory_nothing_changes(void **state)
     struct fixture f;
     uint32_t failures = 0;
     fixture_init(&f, 6);
-    live_activate(&f.live, DIALECT_JSON);
+    listen(&f, ENCODING_JSON);
     for (uint64_t i = 0; i < 40; i++) {
         char key[16], oldest[16];
         snprintf(key, sizeof key, "k%llu", (unsigned long long)i);
@@ -237,7 +244,7 @@ static void what_is_not_committed_is_not_shown(void **state)
     struct fixture f;
     struct log_reader disk, copy;
     fixture_init(&f, 7);
-    live_activate(&f.live, DIALECT_JSON);
+    listen(&f, ENCODING_JSON);
     say(&f);
     assert_int_equal(f.live.offset, 1);
     log_reader_add(&f.log, &disk);

@@ -67,7 +67,7 @@ static void of_a_reader(void **state)
     first->slot ^= 1;
     BREACH(&s, first->outlet, first[1].outlet);
     BREACH(&s, r->member_n, 1); // a cursor of nobody
-    BREACH(&s, r->dialect, DIALECT_TEXT_WS);
+    BREACH(&s, r->encoding, ENCODING_TEXT_WS);
     BREACH_BIT(&s, r->closed); // with memberships
     BREACH_BIT(&s, r->gone);
     BREACH(&s, r->out.bytes, r->out.bytes + 1);

@@ -5,6 +5,7 @@
 #include "base/prng.h"
 #include "core/log/place.h"
 #include "core/log/replay.h"
+#include "dialect/ways.h"
 #include "unit/support.h"
 
 #include <stdio.h>
@@ -81,10 +82,10 @@ static void add_at(struct fixture *f, size_t data_n, uint64_t wall_ms, uint64_t 
 // Where nobody sets the wall clock, it is the steady one.
 static void add(struct fixture *f, size_t data_n, uint64_t time_ms) { add_at(f, data_n, time_ms, time_ms); }
 
-static enum err replay(struct fixture *f, enum dialect_id d, enum replay_form form, uint64_t from,
-                       uint64_t to, uint64_t now_ms)
+static enum err replay(struct fixture *f, int d, enum replay_form form, uint64_t from, uint64_t to,
+                       uint64_t now_ms)
 {
-    const struct replay_want want = {d, form, from, to};
+    const struct replay_want want = {ways_served.encodings[d], form, from, to};
     return replay_make(&f->replay, &f->log, &want, room, now_ms, 0, &f->scratch);
 }
 
@@ -99,14 +100,25 @@ static struct entry pass(struct fixture *f)
     return e;
 }
 
-static str framed(struct fixture *f, enum dialect_id d, const struct entry *e)
+static void listen(struct fixture *f, int d)
 {
-    const struct dialect *dialect = dialect_get(d);
+    assert_int_equal(tracks_reserve(&f->live.tracks, &f->mem, (uint8_t)d), OK);
+    live_reader_add(&f->live, ways_served.encodings[d]);
+}
+
+static const struct chain *live_chain(const struct fixture *f)
+{
+    return tracks_chain(&f->live.tracks, ENCODING_JSON);
+}
+
+static str framed(struct fixture *f, int d, const struct entry *e)
+{
+    const struct encoding *encoding = ways_served.encodings[d];
     struct frame_parts parts;
     buf_reset(&f->scratch, SIZE_MAX);
     buf_reset(&f->expected, SIZE_MAX);
-    dialect->encode_entry(&f->scratch, e, 0);
-    frame_parts_make(dialect->framing, f->scratch.n, &parts);
+    encoding->payloads->encode_entry(&f->scratch, e, 0);
+    frame_parts_make(encoding->framing, f->scratch.n, &parts);
     buf_put(&f->expected, parts.head, parts.head_n);
     buf_put_str(&f->expected, buf_str(&f->scratch));
     buf_put_str(&f->expected, parts.end);
@@ -129,16 +141,15 @@ static void agrees(struct fixture *f)
     }
 }
 
-static struct chain *frames(struct fixture *f, enum dialect_id d)
+static struct chain *frames(struct fixture *f, int d)
 {
-    return &f->replay->chains[d][REPLAY_FRAMES];
+    return &tracks_find(&f->replay->tracks, replay_key(ways_served.encodings[d], REPLAY_FRAMES))->chain;
 }
 
 // What is replayed is what was framed live, or the same as rows, each record once, in segments that are handed out.
-static void replays_part(struct fixture *f, enum dialect_id d, enum replay_form form, uint64_t from,
-                         uint64_t to)
+static void replays_part(struct fixture *f, int d, enum replay_form form, uint64_t from, uint64_t to)
 {
-    const struct replay_want want = {d, form, from, to};
+    const struct replay_want want = {ways_served.encodings[d], form, from, to};
     uint32_t n;
     assert_int_equal(replay(f, d, form, from, to, 1), OK);
     replay_check(f->replay, &f->log);
@@ -161,35 +172,36 @@ static void replays_part(struct fixture *f, enum dialect_id d, enum replay_form 
     mem_free(&f->mem, segs, n * sizeof *segs);
 }
 
-static void replays(struct fixture *f, enum dialect_id d, uint64_t from)
+static void replays(struct fixture *f, int d, uint64_t from)
 {
     replays_part(f, d, REPLAY_FRAMES, from, f->log.head);
 }
 
-static void what_was_said_is_replayed_in_any_dialect(void **state)
+static void what_was_said_is_replayed_in_any_encoding(void **state)
 {
     (void)state;
     struct fixture *f = fixture_new(1);
     assert_int_equal(f->log.tail, 1);
     assert_int_equal(log_oldest_age_ms(&f->log, 5000), 0);
     agrees(f);
-    replays(f, DIALECT_JSON, 1); // nothing
+    replays(f, ENCODING_JSON, 1); // nothing
     assert_int_equal(replay_due_ms(f->replay), UINT64_MAX);
     for (int i = 0; i < 300; i++)
         add(f, prng_below(&f->dice, 100), 1000 + (uint64_t)i);
-    replays(f, DIALECT_JSON, 291);
-    assert_int_equal(frames(f, DIALECT_JSON)->segs[0]->first, 288); // from a step on
-    replays(f, DIALECT_JSON, 100);                                  // and the hole before it is filled
-    replays(f, DIALECT_TEXT_LINE, 1);
-    replays_part(f, DIALECT_JSON, REPLAY_ROWS, 40, 50); // a page in the middle, and nothing behind it
-    assert_true(chain_end(&f->replay->chains[DIALECT_JSON][REPLAY_ROWS]) == 51);
-    replays_part(f, DIALECT_JSON, REPLAY_ROWS, 100, 130);
-    replays_part(f, DIALECT_JSON, REPLAY_ROWS, 1, 300);
+    replays(f, ENCODING_JSON, 291);
+    assert_int_equal(frames(f, ENCODING_JSON)->segs[0]->first, 288); // from a step on
+    replays(f, ENCODING_JSON, 100);                                  // and the hole before it is filled
+    replays(f, ENCODING_TEXT_LINE, 1);
+    replays_part(f, ENCODING_JSON, REPLAY_ROWS, 40, 50); // a page in the middle, and nothing behind it
+    assert_true(chain_end(tracks_chain(&f->replay->tracks,
+                                       replay_key(ways_served.encodings[ENCODING_JSON], REPLAY_ROWS))) == 51);
+    replays_part(f, ENCODING_JSON, REPLAY_ROWS, 100, 130);
+    replays_part(f, ENCODING_JSON, REPLAY_ROWS, 1, 300);
     for (int i = 0; i < 300; i++)
         add(f, i % 50 == 0 ? 100000 : 30, 2000); // beyond a whole segment too
     for (uint64_t from = 1; from <= 601; from += 50)
-        for (int d = 0; d < DIALECT_COUNT; d++)
-            replays(f, (enum dialect_id)d, from);
+        for (int d = 0; d < ENCODINGS_SERVED; d++)
+            replays(f, d, from);
     agrees(f);
     assert_int_equal(log_oldest_age_ms(&f->log, 5000), 4000);
     fixture_free(f);
@@ -202,16 +214,16 @@ static void a_replay_is_made_once(void **state)
     struct fixture *f = fixture_new(3);
     for (int i = 0; i < 100; i++)
         add(f, 50, 1);
-    replays(f, DIALECT_JSON, 1);
-    const struct segment *first = frames(f, DIALECT_JSON)->segs[0];
-    uint32_t n = frames(f, DIALECT_JSON)->n;
+    replays(f, ENCODING_JSON, 1);
+    const struct segment *first = frames(f, ENCODING_JSON)->segs[0];
+    uint32_t n = frames(f, ENCODING_JSON)->n;
     size_t bytes = atomic_load(&f->t.bytes);
     for (uint64_t from = 1; from <= 100; from++)
-        replays(f, DIALECT_JSON, from);
-    assert_ptr_equal(frames(f, DIALECT_JSON)->segs[0], first);
-    assert_int_equal(frames(f, DIALECT_JSON)->n, n);
+        replays(f, ENCODING_JSON, from);
+    assert_ptr_equal(frames(f, ENCODING_JSON)->segs[0], first);
+    assert_int_equal(frames(f, ENCODING_JSON)->n, n);
     assert_true(atomic_load(&f->t.bytes) < bytes + 2000); // the scratch buffer
-    assert_int_equal(replay(f, DIALECT_JSON, REPLAY_FRAMES, 100, 100, 7000), OK);
+    assert_int_equal(replay(f, ENCODING_JSON, REPLAY_FRAMES, 100, 100, 7000), OK);
     assert_int_equal(replay_due_ms(f->replay), 7000 + REPLAY_IDLE_MS);
     const struct log_limits few = {10, UINT32_MAX, UINT32_MAX};
     for (int i = 0; i < 500; i++) {
@@ -219,10 +231,10 @@ static void a_replay_is_made_once(void **state)
         log_trim(&f->log, &few, f->log.committed, 1);
         replay_trim(&f->replay, &f->log);
         if (i % 100 == 0)
-            replays(f, DIALECT_JSON, f->log.tail);
+            replays(f, ENCODING_JSON, f->log.tail);
         agrees(f);
     }
-    assert_true(frames(f, DIALECT_JSON)->n <= 2);
+    assert_true(frames(f, ENCODING_JSON)->n <= 2);
     log_trim(&f->log, &(struct log_limits){10, UINT32_MAX, 0}, f->log.committed, 10);
     replay_trim(&f->replay, &f->log);
     assert_null(f->replay);
@@ -239,47 +251,48 @@ static void the_live_stream_has_places(void **state)
     pass(f);
     add(f, 10, 1);
     assert_int_equal(f->live.place, 2); // though nobody listened
-    live_activate(&f->live, DIALECT_JSON);
+    listen(f, ENCODING_JSON);
     for (int i = 0; i < 900; i++) {
         if (prng_below(&f->dice, 2) == 0)
             heard[i] = pass(f);
         else
             add(f, prng_below(&f->dice, 300), 1), heard[i] = f->all[f->log.head];
         if (i == 300)
-            live_activate(&f->live, DIALECT_TEXT_LINE);
+            listen(f, ENCODING_TEXT_LINE);
         records_before[i + 1] = f->log.head;
         assert_int_equal(f->live.place, 3 + i);
     }
     records_before[0] = 1;
     live_check(&f->live);
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        const struct chain *c = &f->live.tracks[d];
-        uint64_t first = d == DIALECT_JSON ? 3 : 304;
-        if (!f->live.active[d])
+    for (int d = 0; d < ENCODINGS_SERVED; d++) {
+        const struct track *t = tracks_find(&f->live.tracks, (uint8_t)d);
+        uint64_t first = d == ENCODING_JSON ? 3 : 304;
+        if (t == NULL)
             continue;
+        const struct chain *c = &t->chain;
         assert_int_equal(c->segs[0]->first, first);
         for (uint64_t p = first; p <= f->live.place; p++) {
             const struct segment *s = c->segs[chain_find(c, p)];
-            assert_str_eq(segment_entry(s, p), framed(f, (enum dialect_id)d, &heard[p - 3]));
+            assert_str_eq(segment_entry(s, p), framed(f, d, &heard[p - 3]));
             assert_int_equal(segment_passing(s, p), entry_passing(heard[p - 3].type));
             assert_int_equal(segment_offset_before(s, p), records_before[p - 3]);
         }
-        assert_int_equal(live_from(&f->live, (enum dialect_id)d, 0), 0);
-        assert_int_equal(live_from(&f->live, (enum dialect_id)d, f->live.place), c->n);
-        assert_int_equal(live_from(&f->live, (enum dialect_id)d, f->live.place - 1), c->n - 1);
-        uint32_t at = live_from(&f->live, (enum dialect_id)d, 500);
+        assert_int_equal(live_from(&f->live, t, 0), 0);
+        assert_int_equal(live_from(&f->live, t, f->live.place), c->n);
+        assert_int_equal(live_from(&f->live, t, f->live.place - 1), c->n - 1);
+        uint32_t at = live_from(&f->live, t, 500);
         assert_true(c->segs[at]->first <= 501 && (at + 1 == c->n || c->segs[at + 1]->first > 501));
     }
     live_announced(&f->live);
-    assert_int_equal(f->live.tracks[DIALECT_JSON].n, 1);
+    assert_int_equal(live_chain(f)->n, 1);
     live_check(&f->live);
     live_rest(&f->live);
-    assert_int_equal(f->live.tracks[DIALECT_JSON].n, 0);
+    assert_int_equal(live_chain(f)->n, 0);
     pass(f); // it goes on in a new segment
-    assert_int_equal(f->live.tracks[DIALECT_JSON].segs[0]->first, f->live.place);
-    assert_int_equal(f->live.tracks[DIALECT_JSON].segs[0]->after, f->log.head);
-    live_deactivate(&f->live, DIALECT_JSON);
-    live_deactivate(&f->live, DIALECT_JSON);
+    assert_int_equal(live_chain(f)->segs[0]->first, f->live.place);
+    assert_int_equal(live_chain(f)->segs[0]->after, f->log.head);
+    live_reader_remove(&f->live, ways_served.encodings[ENCODING_JSON]);
+    assert_int_equal(f->live.tracks.n, 1);
     live_check(&f->live);
     agrees(f);
     fixture_free(f);
@@ -289,10 +302,10 @@ static void segments_grow_to_their_size(void **state)
 {
     (void)state;
     struct fixture *f = fixture_new(2);
-    live_activate(&f->live, DIALECT_JSON);
+    listen(f, ENCODING_JSON);
     for (int i = 0; i < 2000; i++)
         add(f, 100, 1);
-    const struct chain *chains[] = {&f->log.records, &f->live.tracks[DIALECT_JSON]};
+    const struct chain *chains[] = {&f->log.records, live_chain(f)};
     for (size_t k = 0; k < ARRAY_LEN(chains); k++) {
         const struct chain *c = chains[k];
         assert_int_equal(c->segs[0]->cap, SEGMENT_BYTES_MIN);
@@ -350,7 +363,7 @@ static void trims_by_each_limit(void **state)
                 assert_int_equal(log_messages_back(&f->log, f->log.committed, m), slow_back(f, m));
         }
         agrees(f);
-        replays(f, DIALECT_TEXT_LINE, f->log.tail);
+        replays(f, ENCODING_TEXT_LINE, f->log.tail);
         fixture_free(f);
     }
 }
@@ -366,7 +379,7 @@ static void the_wall_clock_may_be_set(void **state)
     struct fixture *f = fixture_new(5);
     uint64_t now = 1000, said[ORACLE_MAX] = {0};
     int64_t wall = 1795161600000;
-    live_activate(&f->live, DIALECT_JSON);
+    listen(f, ENCODING_JSON);
     for (int i = 0; i < 600; i++) {
         uint64_t passed = prng_below(&f->dice, 60);
         now += passed;
@@ -383,7 +396,7 @@ static void the_wall_clock_may_be_set(void **state)
     }
     assert_true(f->log.tail > 100);
     live_announced(&f->live);
-    assert_int_equal(f->live.tracks[DIALECT_JSON].n, 1); // frames know no clock
+    assert_int_equal(live_chain(f)->n, 1); // frames know no clock
     agrees(f);
     log_trim(&f->log, &lim, f->log.committed, now + lim.age_ms + 1);
     assert_int_equal(f->log.tail, f->log.head + 1);
@@ -407,9 +420,9 @@ static struct view view_of(struct fixture *f)
                      .bytes = f->log.bytes,
                      .allocated = f->log.records.bytes,
                      .segments = f->log.records.n};
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        v.segments += f->live.tracks[d].n;
-        v.allocated += f->live.tracks[d].bytes;
+    for (uint32_t i = 0; i < f->live.tracks.n; i++) {
+        v.segments += tracks_const(&f->live.tracks)[i].chain.n;
+        v.allocated += tracks_const(&f->live.tracks)[i].chain.bytes;
     }
     return v;
 }
@@ -422,8 +435,8 @@ static void without_memory_nothing_changes(void **state)
     static char large[5000]; // needs a segment of its own everywhere: one may be had, and the next one not
     memset(large, 'l', sizeof large);
     large[0] = large[sizeof large - 1] = '"';
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        live_activate(&f->live, (enum dialect_id)d);
+    for (int d = 0; d < ENCODINGS_SERVED; d++)
+        listen(f, d);
     for (int i = 0; i < 120; i++) {
         size_t data_n = i % 10 == 9 ? 3000 : prng_below(&f->dice, 300);
         for (uint64_t k = 1;; k++) {
@@ -463,18 +476,18 @@ static void without_memory_nothing_changes(void **state)
     for (uint64_t k = 1, done = 0; done == 0; k++) { // what was made of a replay stays, and is right
         test_mem_restart(&f->t);
         f->t.fail_at = k;
-        done = replay(f, DIALECT_TEXT_WS, REPLAY_FRAMES, 1, f->log.head, 1) == OK;
+        done = replay(f, ENCODING_TEXT_WS, REPLAY_FRAMES, 1, f->log.head, 1) == OK;
         f->t.fail_at = 0;
         replay_check(f->replay, &f->log);
     }
-    replays(f, DIALECT_TEXT_WS, 1);
+    replays(f, ENCODING_TEXT_WS, 1);
     fixture_free(f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_said_is_replayed_in_any_dialect),
+        cmocka_unit_test(what_was_said_is_replayed_in_any_encoding),
         cmocka_unit_test(a_replay_is_made_once),
         cmocka_unit_test(the_live_stream_has_places),
         cmocka_unit_test(segments_grow_to_their_size),

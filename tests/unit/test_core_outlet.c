@@ -37,14 +37,14 @@ static void trimming_frees_what_all_have_read(void **state)
         burst(writer, room, 20, 100);
     net_wait(n, 500);
     struct outlet *o = outlet_of(n, 0, room);
-    assert_true(o->chains[DIALECT_TEXT_LINE].bytes > 100000); // kept for one that is behind
+    assert_true(tracks_chain(&o->tracks, ENCODING_TEXT_LINE)->bytes > 100000); // kept for one that is behind
     size_t held = atomic_load(&n->t.bytes);
     b->stalled = false;
     net_settle(n);
     burst(writer, room, 1, 1);
     net_wait(n, 500);
-    assert_int_equal(o->chains[DIALECT_TEXT_LINE].n, 1);
-    assert_int_equal(o->chains[DIALECT_JSON].n, 1);
+    assert_int_equal(tracks_chain(&o->tracks, ENCODING_TEXT_LINE)->n, 1);
+    assert_int_equal(tracks_chain(&o->tracks, ENCODING_JSON)->n, 1);
     assert_true(atomic_load(&n->t.bytes) + 100000 < held);
     net_free(n);
 }
@@ -69,7 +69,7 @@ static void the_lag_limit_bounds_memory(void **state)
         for (int k = 0; k < 40; k++) {
             burst(writer, "r", 10, 200);
             net_wait(n, 200);
-            const struct chain *c = &o->chains[DIALECT_JSON];
+            const struct chain *c = tracks_chain(&o->tracks, ENCODING_JSON);
             assert_true(c->bytes - chain_last(c)->cap <= n->settings.lag_bytes);
             if (n->notices[NOTICE_SLOW_READER] != 0 && policy == SLOW_DISCONNECT)
                 slow->stalled = false; // in time for the reason
@@ -135,7 +135,7 @@ static struct net *crowd_new(uint32_t shards, uint32_t home, enum slow_policy po
 
 static size_t crowd_kept(struct net *n, const char *room)
 {
-    const struct chain *c = &outlet_of(n, n->shards - 1, room)->chains[DIALECT_JSON];
+    const struct chain *c = tracks_chain(&outlet_of(n, n->shards - 1, room)->tracks, ENCODING_JSON);
     return c->bytes;
 }
 
@@ -415,12 +415,12 @@ static void a_lost_segment_leaves_no_hole(void **state)
         a->since_ns = 1;
         a->seg_count = 6;
         for (uint64_t i = 0; i < 6; i++)
-            a->segs[i] = (struct advance_seg){.track = DIALECT_JSON, .seg = segment_of(n, 16 - 3 * i)};
+            a->segs[i] = (struct advance_seg){.track = ENCODING_JSON, .seg = segment_of(n, 16 - 3 * i)};
         net_fail_one(n, k);
         fan_advance(f, a);
         bool failed = atomic_load(&n->t.failed) != 0;
         net_fail_end(n);
-        struct chain *chain = &o->chains[DIALECT_JSON];
+        struct chain *chain = &tracks_find(&o->tracks, ENCODING_JSON)->chain;
         if (failed) {
             assert_true(chain->n == 0 || chain_last(chain)->first == 16);
             assert_int_equal(n->notices[NOTICE_MEMORY], 1);

@@ -13,13 +13,13 @@ static void commands(struct client *c, const char *type, const char *room, const
 
 // Offsets of a room a client was sent, each once, rising by one but where a gap says otherwise. Own entries that are
 // skipped are those in `own`.
-struct track {
+struct reading_of {
     uint64_t next;
     bool own[4000];
     uint32_t entries, gaps;
 };
 
-static void read_entry(struct track *r, str s)
+static void read_entry(struct reading_of *r, str s)
 {
     if (contains(s, "\"type\":\"gap\"")) {
         assert_int_equal(number_of(s, "from"), r->next);
@@ -53,7 +53,7 @@ static void every_partial_write(void **state)
         forget(reader);
         reader->take_max = part;
         n->mail_max = part % 4; // an ack, and with it a skip, may come turns before the entry is announced
-        static struct track seen[3];
+        static struct reading_of seen[3];
         memset(seen, 0, sizeof seen);
         for (int i = 0; i < 3; i++)
             seen[i].next = 1;
@@ -133,7 +133,7 @@ static void gaps_are_exact_at_every_partial_write(void **state)
         commands(reader, "join", room, "");
         net_settle(n);
         forget(reader);
-        struct track seen = {.next = 1};
+        struct reading_of seen = {.next = 1};
         reader->take_max = part;
         for (int k = 0; k < 300; k++) {
             char data[400];

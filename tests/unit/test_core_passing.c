@@ -197,14 +197,14 @@ static void a_quiet_room_holds_no_frames(void **state)
     struct client *late = net_json(n, 0);
     join(late, room, ",\"history\":30");
     struct room *r = net_room_at(n, room);
-    assert_int_equal(r->live.tracks[DIALECT_JSON].n, 1);
+    assert_int_equal(tracks_chain(&r->live.tracks, ENCODING_JSON)->n, 1);
     assert_non_null(r->replay);
     net_wait(n, 5000);
-    assert_int_equal(r->live.tracks[DIALECT_JSON].n, 0);
+    assert_int_equal(tracks_chain(&r->live.tracks, ENCODING_JSON)->n, 0);
     for (uint32_t s = 0; s < 2; s++) {
         str name = str_from_cstr(room);
         uint32_t index = outlet_find(&n->sh[s]->fan, name, siphash(&n->settings.hash_key, name.p, name.n));
-        assert_int_equal(outlet_at(&n->sh[s]->fan, index)->chains[DIALECT_JSON].n, 0);
+        assert_int_equal(tracks_chain(&outlet_at(&n->sh[s]->fan, index)->tracks, ENCODING_JSON)->n, 0);
     }
     net_wait(n, REPLAY_IDLE_MS + 1000);
     assert_null(r->replay);

@@ -39,7 +39,7 @@ static void asks_carry_their_strings(void **state)
     (void)state;
     struct office *o = office_open();
     char *k[16];
-    struct ask a = {.type = ASK_PUBLISH, .conn = {2, {7, 9}}, .dialect = 1, .room_hash = 99};
+    struct ask a = {.type = ASK_PUBLISH, .conn = {2, {7, 9}}, .encoding = 1, .room_hash = 99};
     struct command *c = &a.cmd;
     c->type = CMD_MESSAGE;
     str *all[] = {&a.user, &a.session, &a.name, &a.rows,  &c->id,    &c->room,        &c->from,

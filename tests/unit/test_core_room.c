@@ -242,7 +242,7 @@ static void a_room_has_a_limit(void **state)
         expect(c[i], i < 3 ? "\"type\":\"joined\"" : "\"code\":\"room_full\"");
     }
     assert_int_equal(METRIC(n, limit_members), 1);
-    assert_null(outlet_at(&n->sh[1]->fan, 0)->chains[DIALECT_TEXT_WS].segs);
+    assert_int_equal(outlet_at(&n->sh[1]->fan, 0)->tracks.n, 1);
     join(c[0], rooms[1]);
     forget(c[0]);
     join(c[0], rooms[2]);
@@ -252,7 +252,7 @@ static void a_room_has_a_limit(void **state)
     net_free(n);
 }
 
-static void a_refused_dialect_is_not_in_use(void **state)
+static void a_refused_encoding_is_not_in_use(void **state)
 {
     (void)state;
     struct net *n = net_new(1);
@@ -262,7 +262,7 @@ static void a_refused_dialect_is_not_in_use(void **state)
     join(a, "r");
     say(t, "/join r");
     expect(t, "room_full");
-    assert_false(net_room_at(n, "r")->live.active[DIALECT_TEXT_LINE]);
+    assert_null(tracks_find(&net_room_at(n, "r")->live.tracks, ENCODING_TEXT_LINE));
     net_check(n);
     net_free(n);
 }
@@ -444,7 +444,7 @@ int main(void)
         cmocka_unit_test(one_user_with_many_sessions_is_one_member),
         cmocka_unit_test(a_big_room_counts),
         cmocka_unit_test(a_room_has_a_limit),
-        cmocka_unit_test(a_refused_dialect_is_not_in_use),
+        cmocka_unit_test(a_refused_encoding_is_not_in_use),
         cmocka_unit_test(a_room_that_is_gone_gives_back_its_memory),
         cmocka_unit_test(a_room_joined_in_its_grace_goes_on),
         cmocka_unit_test(the_list_of_rooms_is_sorted),

@@ -3,7 +3,7 @@
 // Native JSON: messages of a client to commands. Every command, every key, every error.
 #include "unit/dialect_support.h"
 
-static struct decoded json(const char *message) { return decode(DIALECT_JSON, str_from_cstr(message)); }
+static struct decoded json(const char *message) { return decode(ENCODING_JSON, str_from_cstr(message)); }
 
 static struct decoded json_ok(const char *message)
 {
@@ -461,7 +461,7 @@ static void test_every_prefix(void **state)
         "{\"type\":\"join\",\"id\":-12,\"room\":\"\\ud83e\\udd8a\xf0\x9f\xa6\x8a\",\"history\":20,"
         "\"since\":{\"epoch\":\"e\\n\",\"offset\":1},\"members\":true}";
     for (size_t n = 0; n < sizeof message - 1; n++) {
-        struct decoded d = decode(DIALECT_JSON, (str){message, n});
+        struct decoded d = decode(ENCODING_JSON, (str){message, n});
         assert_int_equal(d.problem.code, PROBLEM_BAD_JSON);
         decoded_free(&d);
     }

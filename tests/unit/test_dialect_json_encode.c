@@ -36,7 +36,7 @@ static void check_event(const struct event *ev, const char *expected)
 {
     struct output o;
     output_init(&o);
-    str got = encode_event(&o, DIALECT_JSON, ev);
+    str got = encode_event(&o, ENCODING_JSON, ev);
     assert_str_eq(got, str_from_cstr(expected));
     assert_int_equal(json_validate(got, NULL), OK);
     output_deinit(&o);
@@ -48,7 +48,7 @@ static void test_message(void **state)
     struct output o;
     output_init(&o);
     assert_str(
-        encode_entry(&o, DIALECT_JSON, &message_entry),
+        encode_entry(&o, ENCODING_JSON, &message_entry),
         "{\"type\":\"message\",\"room\":\"lobby\",\"offset\":42,\"time\":1795161600420,"
         "\"from\":{\"user\":\"guest-7f3a\",\"session\":\"sss\",\"name\":\"Ada\"},\"data\":{\"text\":\"hello\"}}");
     output_deinit(&o);
@@ -69,7 +69,7 @@ static void test_member_entries(void **state)
     output_init(&o);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct entry e = {.type = cases[i].type, .offset = 7, .time_ms = 9, .room = STR("r"), .member = ada};
-        str got = encode_entry(&o, DIALECT_JSON, &e);
+        str got = encode_entry(&o, ENCODING_JSON, &e);
         assert_json_keys(got, "type,room,after,time,member");
         assert_json_string(got, "type", str_from_cstr(cases[i].name));
         assert_json_string(got, "room", STR("r"));
@@ -79,12 +79,12 @@ static void test_member_entries(void **state)
     }
     struct entry renamed = {
         .type = ENTRY_MEMBER_CHANGED, .room = STR("r"), .member = ada, .previous_name = STR("a\"b")};
-    str got = encode_entry(&o, DIALECT_JSON, &renamed);
+    str got = encode_entry(&o, ENCODING_JSON, &renamed);
     assert_json_keys(got, "type,room,after,time,member,previous_name");
     assert_json_string(got, "previous_name", STR("a\"b"));
     struct entry count = {
         .type = ENTRY_MEMBERS_COUNT, .offset = 8, .time_ms = 9, .room = STR("r"), .count = 250};
-    assert_str(encode_entry(&o, DIALECT_JSON, &count),
+    assert_str(encode_entry(&o, ENCODING_JSON, &count),
                "{\"type\":\"members:count\",\"room\":\"r\",\"after\":8,\"count\":250}");
     output_deinit(&o);
 }
@@ -138,7 +138,7 @@ static void test_joined(void **state)
     ev.left = STR("old");
     struct output o;
     output_init(&o);
-    str got = encode_event(&o, DIALECT_JSON, &ev);
+    str got = encode_event(&o, ENCODING_JSON, &ev);
     assert_json_keys(
         got, "type,id,room,epoch,offset,role,state,state_version,members_count,members,recovered,left");
     assert_str(json_get(got, "id"), "\"q\"");
@@ -151,7 +151,7 @@ static void test_joined(void **state)
 
     ev.recovered = true;
     ev.list_n = 0;
-    got = encode_event(&o, DIALECT_JSON, &ev);
+    got = encode_event(&o, ENCODING_JSON, &ev);
     assert_str(json_get(got, "recovered"), "true");
     assert_str(json_get(got, "members"), "[]");
     output_deinit(&o);
@@ -226,7 +226,7 @@ static void test_lists(void **state)
 static void test_history_is_room_for_rows(void **state)
 {
     (void)state;
-    const struct dialect *d = dialect_get(DIALECT_JSON);
+    const struct payloads *d = ways_served.encodings[ENCODING_JSON]->payloads;
     assert_str_eq(d->row_separator, STR(","));
     struct output out;
     output_init(&out);
@@ -241,7 +241,7 @@ static void test_history_is_room_for_rows(void **state)
     check_event(
         &ev,
         "{\"type\":\"history\",\"id\":6,\"room\":\"lobby\",\"epoch\":\"e1\",\"recovered\":true,\"history\":[]}");
-    str text = encode_event(&out, DIALECT_JSON, &ev);
+    str text = encode_event(&out, ENCODING_JSON, &ev);
     assert_str_eq(str_skip(text, text.n - d->rows_end), STR("]}"));
     assert_int_equal(text.p[text.n - d->rows_end - 1], '[');
     output_deinit(&out);
@@ -266,7 +266,7 @@ static void test_errors(void **state)
     for (int code = PROBLEM_NONE + 1; code < PROBLEM_COUNT; code++) {
         struct event ev = {.type = EV_ERROR,
                            .problem = {.code = (enum problem_code)code, .text = "say \"please\""}};
-        str got = encode_event(&o, DIALECT_JSON, &ev);
+        str got = encode_event(&o, ENCODING_JSON, &ev);
         assert_json_keys(got, "type,code,message");
         assert_json_string(got, "code", str_from_cstr(problem_name((enum problem_code)code)));
         assert_json_string(got, "message", STR("say \"please\""));
@@ -275,7 +275,7 @@ static void test_errors(void **state)
                        .id = STR("7"),
                        .problem = {.code = PROBLEM_RATE_LIMITED, .text = "slow down", .retry_ms = 250}};
     assert_str(
-        encode_event(&o, DIALECT_JSON, &ev),
+        encode_event(&o, ENCODING_JSON, &ev),
         "{\"type\":\"error\",\"id\":7,\"code\":\"rate_limited\",\"message\":\"slow down\",\"retry_ms\":250}");
     output_deinit(&o);
 }
@@ -289,7 +289,7 @@ static void test_events_of_other_dialects(void **state)
         struct output o;
         output_init(&o);
         struct event ev = {.type = types[i], .name = STR("n")};
-        assert_int_equal(encode_event(&o, DIALECT_JSON, &ev).n, 0);
+        assert_int_equal(encode_event(&o, ENCODING_JSON, &ev).n, 0);
         output_deinit(&o);
     }
 }
@@ -335,17 +335,17 @@ static void test_data_byte_for_byte(void **state)
         for (size_t s = 0; s < ARRAY_LEN(shapes); s++) {
             char message[512];
             snprintf(message, sizeof message, shapes[s], odd[i]);
-            struct decoded d = decode(DIALECT_JSON, str_from_cstr(message));
+            struct decoded d = decode(ENCODING_JSON, str_from_cstr(message));
             assert_int_equal(d.err, OK);
             assert_str_eq(d.command.data, str_from_cstr(odd[i]));
 
             struct entry e = message_entry;
             e.data = d.command.data;
-            str got = encode_entry(&o, DIALECT_JSON, &e);
+            str got = encode_entry(&o, ENCODING_JSON, &e);
             assert_json_keys(got, "type,room,offset,time,from,data");
             assert_str_eq(json_get(got, "data"), str_from_cstr(odd[i]));
             struct event direct = {.type = EV_DIRECT, .direct = e};
-            assert_str_eq(json_get(encode_event(&o, DIALECT_JSON, &direct), "data"), str_from_cstr(odd[i]));
+            assert_str_eq(json_get(encode_event(&o, ENCODING_JSON, &direct), "data"), str_from_cstr(odd[i]));
             decoded_free(&d);
         }
     }
@@ -372,7 +372,7 @@ static void test_hostile_names(void **state)
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct entry e = message_entry;
         e.room = e.user = e.session = e.name = names[i];
-        str got = encode_entry(&o, DIALECT_JSON, &e);
+        str got = encode_entry(&o, ENCODING_JSON, &e);
         assert_json_keys(got, "type,room,offset,time,from,data");
         assert_json_string(got, "room", names[i]);
         str from = json_get(got, "from");
@@ -383,7 +383,7 @@ static void test_hostile_names(void **state)
 
         struct entry joined = {.type = ENTRY_MEMBER_JOINED, .room = names[i], .member = ada};
         joined.member.user = joined.member.name = names[i];
-        got = encode_entry(&o, DIALECT_JSON, &joined);
+        got = encode_entry(&o, ENCODING_JSON, &joined);
         assert_json_string(got, "room", names[i]);
         str member = json_get(got, "member");
         assert_json_keys(member, "user,name,role,connected,joined_at,last_active,sessions");
@@ -391,7 +391,7 @@ static void test_hostile_names(void **state)
 
         struct room_row row = {names[i], 1};
         struct event ev = {.type = EV_ROOMS, .rooms = &row, .list_n = 1, .next = names[i]};
-        got = encode_event(&o, DIALECT_JSON, &ev);
+        got = encode_event(&o, ENCODING_JSON, &ev);
         assert_json_keys(got, "type,rooms,next");
         assert_json_string(got, "next", names[i]);
     }
@@ -407,11 +407,11 @@ static void test_out_of_room(void **state)
         .type = EV_JOINED, .room = STR("r"), .with_members = true, .members = members, .list_n = 2};
     struct output o;
     output_init(&o);
-    size_t full = encode_event(&o, DIALECT_JSON, &ev).n;
+    size_t full = encode_event(&o, ENCODING_JSON, &ev).n;
     for (size_t limit = 1; limit <= full; limit++) {
         struct buf b;
         buf_init(&b, &o.mem, limit);
-        dialect_get(DIALECT_JSON)->encode_event(&b, &ev, 0);
+        ways_served.encodings[ENCODING_JSON]->payloads->encode_event(&b, &ev, 0);
         assert_int_equal(buf_ok(&b), limit == full);
         buf_deinit(&b);
     }

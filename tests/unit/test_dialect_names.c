@@ -114,17 +114,48 @@ static void test_documented(void **state)
 static void test_table(void **state)
 {
     (void)state;
-    for (int i = 0; i < DIALECT_COUNT; i++) {
-        const struct dialect *d = dialect_get((enum dialect_id)i);
-        assert_int_equal(d->id, i);
-        assert_non_null(d->name);
-        assert_true(d->decode && d->encode_event && d->encode_entry);
+    ways_check(&ways_served);
+    const struct way *ws = way_find(&ways_served, TRANSPORT_HTTP, STR("/ws"));
+    assert_int_equal(ws->encoding, ENCODING_JSON);
+    assert_null(way_next(&ways_served, ws));
+    assert_int_equal(way_find(&ways_served, TRANSPORT_HTTP, STR("/echo"))->encoding, ENCODING_TEXT_WS);
+    assert_int_equal(way_find(&ways_served, TRANSPORT_LINE, STR_NONE)->encoding, ENCODING_TEXT_LINE);
+    assert_null(way_find(&ways_served, TRANSPORT_HTTP, STR_NONE));
+    assert_null(way_find(&ways_served, TRANSPORT_LINE, STR("/ws")));
+    assert_null(way_find(&ways_served, TRANSPORT_HTTP, STR("/w")));
+}
+
+// What the pages say of the ways in is what there is.
+static void test_ways_documented(void **state)
+{
+    (void)state;
+    static const char architecture[] = "docs/ARCHITECTURE.md", readme[] = "README.md";
+    char *table = source_text(architecture), *front = source_text(readme);
+    uint32_t rows = 0;
+    for (const char *at = table; (at = strstr(at, "\n| HTTP | `")) != NULL; at++)
+        rows++;
+    for (const char *at = table; (at = strstr(at, "\n| lines | ")) != NULL; at++)
+        rows++;
+    assert_int_equal(rows, ways_served.n);
+    for (size_t i = 0; i < ways_served.n; i++) {
+        const struct way *w = &ways_served.v[i];
+        const struct encoding *e = ways_served.encodings[w->encoding];
+        const char *tick = w->subprotocol != NULL ? "`" : "",
+                   *sub = w->subprotocol != NULL ? w->subprotocol : "-";
+        char row[256], path[64];
+        snprintf(path, sizeof path, w->path != NULL ? "`%s`" : "-", w->path);
+        snprintf(row, sizeof row, "\n| %s | %s | %s%s%s | %s",
+                 w->transport == TRANSPORT_HTTP ? "HTTP" : "lines", path, tick, sub, tick,
+                 w->mirror ? "none" : e->language->name);
+        must_document(architecture, table, row);
+        snprintf(row, sizeof row, "| %s | %s |\n", e->language->name, e->name);
+        if (!w->mirror)
+            must_document(architecture, table, row);
+        if (w->path != NULL && !w->mirror)
+            must_document(readme, front, path);
     }
-    assert_int_equal(dialect_get(DIALECT_JSON)->framing, FRAMING_WS_TEXT);
-    assert_int_equal(dialect_get(DIALECT_TEXT_WS)->framing, FRAMING_WS_TEXT);
-    assert_int_equal(dialect_get(DIALECT_TEXT_LINE)->framing, FRAMING_LINE);
-    assert_false(dialect_get(DIALECT_JSON)->text);
-    assert_true(dialect_get(DIALECT_TEXT_LINE)->text);
+    free(table);
+    free(front);
 }
 
 int main(void)
@@ -133,7 +164,7 @@ int main(void)
         cmocka_unit_test(test_names_accepted), cmocka_unit_test(test_names_refused),
         cmocka_unit_test(test_names_length),   cmocka_unit_test(test_problem_names),
         cmocka_unit_test(test_role_names),     cmocka_unit_test(test_documented),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table),          cmocka_unit_test(test_ways_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

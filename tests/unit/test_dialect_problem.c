@@ -22,7 +22,7 @@ static void check_style(str s)
     assert_true(str_find_char(s, '{', 0) == s.n);
 }
 
-static void check(enum dialect_id dialect, const struct sentence *cases, size_t n)
+static void check(int dialect, const struct sentence *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         char room[PROBLEM_SENTENCE_MAX];
@@ -124,7 +124,7 @@ static void native_sentences(void **state)
          "`since` and `before` are the two directions of reading; give one of them."},
         {"{\"type\":\"rooms\",\"prefix\":1}", "`prefix` must be a string of at most 128 bytes; got `1`."},
     };
-    check(DIALECT_JSON, cases, ARRAY_LEN(cases));
+    check(ENCODING_JSON, cases, ARRAY_LEN(cases));
 }
 
 static void text_sentences(void **state)
@@ -163,7 +163,7 @@ static void text_sentences(void **state)
         {"/history 0", "`/history` takes nothing, or a number from 1 to 1000; got `0`."},
         {"/state", "This server keeps no state of rooms yet."},
     };
-    check(DIALECT_TEXT_LINE, cases, ARRAY_LEN(cases));
+    check(ENCODING_TEXT_LINE, cases, ARRAY_LEN(cases));
 }
 
 // Whatever the word, the sentence fits, is UTF-8, and is whole.

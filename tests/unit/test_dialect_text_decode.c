@@ -3,7 +3,7 @@
 // Text lines: what people type, to commands.
 #include "unit/dialect_support.h"
 
-static struct decoded line(const char *text) { return decode(DIALECT_TEXT_LINE, str_from_cstr(text)); }
+static struct decoded line(const char *text) { return decode(ENCODING_TEXT_LINE, str_from_cstr(text)); }
 
 static struct decoded line_ok(const char *text)
 {
@@ -51,7 +51,7 @@ static void test_worst_expansion(void **state)
     (void)state;
     char text[1000];
     memset(text, 1, sizeof text);
-    struct decoded d = decode(DIALECT_TEXT_LINE, (str){text, sizeof text});
+    struct decoded d = decode(ENCODING_TEXT_LINE, (str){text, sizeof text});
     assert_int_equal(d.command.data.n, 6 * sizeof text + 2);
     char back[sizeof text * 6];
     str s;
@@ -59,7 +59,7 @@ static void test_worst_expansion(void **state)
     assert_str_eq(s, ((str){text, sizeof text}));
     decoded_free(&d);
 
-    d = decode(DIALECT_TEXT_LINE, STR("a\0b"));
+    d = decode(ENCODING_TEXT_LINE, STR("a\0b"));
     assert_str(d.command.data, "\"a\\u0000b\"");
     decoded_free(&d);
 }
@@ -82,7 +82,7 @@ static void test_me(void **state)
     struct scratch s = {.p = scratch, .cap = sizeof scratch};
     struct command c;
     struct problem p;
-    assert_int_equal(dialect_get(DIALECT_TEXT_LINE)->decode((str){text, sizeof text}, &s, &c, &p), OK);
+    assert_int_equal(decode_one(ENCODING_TEXT_LINE, (str){text, sizeof text}, &s, &c, &p), OK);
     assert_int_equal(json_validate(c.data, NULL), OK);
 
     d = line("/me  ");
@@ -99,7 +99,7 @@ static void test_nothing(void **state)
         assert_int_equal(d.command.type, CMD_NONE);
         decoded_free(&d);
     }
-    struct decoded d = decode(DIALECT_TEXT_WS, STR_NONE);
+    struct decoded d = decode(ENCODING_TEXT_WS, STR_NONE);
     assert_int_equal(d.command.type, CMD_NONE);
     decoded_free(&d);
 }
@@ -234,10 +234,10 @@ static void test_errors(void **state)
 
     char room[8 + ROOM_NAME_MAX + 1] = "/rooms ";
     memset(room + 7, 'x', ROOM_NAME_MAX + 1);
-    struct decoded d = decode(DIALECT_TEXT_LINE, (str){room, 7 + ROOM_NAME_MAX});
+    struct decoded d = decode(ENCODING_TEXT_LINE, (str){room, 7 + ROOM_NAME_MAX});
     assert_int_equal(d.err, OK);
     decoded_free(&d);
-    d = decode(DIALECT_TEXT_LINE, (str){room, 7 + ROOM_NAME_MAX + 1});
+    d = decode(ENCODING_TEXT_LINE, (str){room, 7 + ROOM_NAME_MAX + 1});
     assert_int_equal(d.problem.code, PROBLEM_BAD_COMMAND);
     decoded_free(&d);
 }

@@ -11,7 +11,7 @@ static void check_event(const struct event *ev, const char *expected)
 {
     struct output o;
     output_init(&o);
-    assert_str_eq(encode_event(&o, DIALECT_TEXT_LINE, ev), str_from_cstr(expected));
+    assert_str_eq(encode_event(&o, ENCODING_TEXT_LINE, ev), str_from_cstr(expected));
     output_deinit(&o);
 }
 
@@ -19,7 +19,7 @@ static void check_entry(const struct entry *e, const char *expected)
 {
     struct output o;
     output_init(&o);
-    assert_str_eq(encode_entry(&o, DIALECT_TEXT_LINE, e), str_from_cstr(expected));
+    assert_str_eq(encode_entry(&o, ENCODING_TEXT_LINE, e), str_from_cstr(expected));
     output_deinit(&o);
 }
 
@@ -107,7 +107,7 @@ static void test_clock(void **state)
         struct entry e = message(STR("a"), STR("1"));
         e.time_ms = cases[i].time_ms;
         buf_reset(&o.buf, 0);
-        dialect_get(DIALECT_TEXT_LINE)->encode_entry(&o.buf, &e, cases[i].offset_s);
+        ways_served.encodings[ENCODING_TEXT_LINE]->payloads->encode_entry(&o.buf, &e, cases[i].offset_s);
         assert_str_eq(str_take(buf_str(&o.buf), 10), str_from_cstr(cases[i].clock));
     }
     output_deinit(&o);
@@ -173,11 +173,11 @@ static void test_escapes(void **state)
         buf_reset(&json.buf, 0);
         json_put_string(&json.buf, cases[i].raw);
         struct entry e = message(STR("n"), buf_str(&json.buf));
-        str got = encode_entry(&o, DIALECT_TEXT_LINE, &e);
+        str got = encode_entry(&o, ENCODING_TEXT_LINE, &e);
         assert_str_eq(str_skip(got, 14), str_from_cstr(cases[i].shown));
         // As a name.
         struct event ev = {.type = EV_RENAMED, .name = cases[i].raw};
-        got = encode_event(&o, DIALECT_TEXT_LINE, &ev);
+        got = encode_event(&o, ENCODING_TEXT_LINE, &ev);
         assert_str_eq(str_skip(got, 14), str_from_cstr(cases[i].shown));
     }
     output_deinit(&o);
@@ -229,11 +229,11 @@ static void test_escapes_out_of_room(void **state)
     for (size_t i = 0; i + 3 <= sizeof raw; i += 3)
         memcpy(raw + i, i % 2 ? "\xe2\x80\xae" : "\x7f\xc2\x90", 3);
     struct event ev = {.type = EV_RENAMED, .name = {raw, sizeof raw}};
-    size_t full = encode_event(&o, DIALECT_TEXT_LINE, &ev).n;
+    size_t full = encode_event(&o, ENCODING_TEXT_LINE, &ev).n;
     for (size_t limit = 1; limit <= full; limit++) {
         struct buf b;
         buf_init(&b, &o.mem, limit);
-        dialect_get(DIALECT_TEXT_LINE)->encode_event(&b, &ev, 0);
+        ways_served.encodings[ENCODING_TEXT_LINE]->payloads->encode_event(&b, &ev, 0);
         assert_int_equal(buf_ok(&b), limit == full);
         buf_deinit(&b);
     }
@@ -354,7 +354,7 @@ static void test_long_lists_are_wrapped(void **state)
     struct event ev = {.type = EV_MEMBERS, .room = STR("lobby"), .members = members, .list_n = 200};
     struct output o;
     output_init(&o);
-    str got = encode_event(&o, DIALECT_TEXT_LINE, &ev);
+    str got = encode_event(&o, ENCODING_TEXT_LINE, &ev);
     check_lines(got, 96);
     size_t commas = 0;
     for (size_t i = 0; i < got.n; i++)
@@ -362,7 +362,7 @@ static void test_long_lists_are_wrapped(void **state)
     assert_int_equal(commas, 199);
 
     ev = (struct event){.type = EV_HELP};
-    got = encode_event(&o, DIALECT_TEXT_LINE, &ev);
+    got = encode_event(&o, ENCODING_TEXT_LINE, &ev);
     check_lines(got, 96);
     static const char *const words[] = {"/join", "/leave", "/nick",    "/who",  "/rooms",
                                         "/msg",  "/me",    "/history", "/help", "/quit"};
@@ -380,9 +380,9 @@ static void test_line_to_line(void **state)
     struct output o;
     output_init(&o);
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-        struct decoded d = decode(DIALECT_TEXT_WS, str_from_cstr(lines[i]));
+        struct decoded d = decode(ENCODING_TEXT_WS, str_from_cstr(lines[i]));
         struct entry e = message(STR("n"), d.command.data);
-        assert_str_eq(str_skip(encode_entry(&o, DIALECT_TEXT_WS, &e), 14), str_from_cstr(lines[i]));
+        assert_str_eq(str_skip(encode_entry(&o, ENCODING_TEXT_WS, &e), 14), str_from_cstr(lines[i]));
         decoded_free(&d);
     }
     output_deinit(&o);

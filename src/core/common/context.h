@@ -36,6 +36,10 @@ struct context {
     bool draining; // nobody comes in any more
 };
 
+static inline const struct encoding *encoding_of(const struct context *cx, uint8_t id)
+{
+    return cx->settings->ways->encodings[id];
+}
 static inline uint64_t hash_str(const struct context *cx, str s)
 {
     return siphash(&cx->settings->hash_key, s.p, s.n);

@@ -6,6 +6,7 @@
 #define PLENUM_CORE_COMMON_DRIVER_H
 
 #include "base/str.h"
+#include "dialect/ways.h"
 
 struct buf;
 struct entry;
@@ -16,8 +17,6 @@ struct span {
     size_t n;
 };
 enum { SPANS_MAX = 64 }; // most spans one shard_output gives
-
-enum transport { TRANSPORT_HTTP, TRANSPORT_LINE };
 
 // A peer's address as text, "127.0.0.1:51234" or "[::1]:51234", and what it counts as: a hash of it without the port
 // (IPv4 whole, IPv6 /64) under a secret key, the same on every shard; 0 = unknown, and not counted.

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "core/common/asset.h"
 #include "core/common/bucket.h"
+#include "dialect/ways.h"
 
 enum slow_policy {
     SLOW_GAP = 0,    // skip to the oldest entry kept and announce the gap
@@ -23,6 +24,7 @@ struct settings {
     uint32_t shard_count;        // 1..SHARDS_MAX
     struct siphash_key hash_key; // keyed hashes: the same on every shard, secret, random at start
     uint8_t resume_key[32];      // HMAC-SHA256 key of resume tokens: the same on every shard and node
+    const struct ways *ways;     // what is spoken here, and where (dialect/ways.h)
     const struct asset *assets;  // the web pages
     size_t assets_n;
     const char *version;

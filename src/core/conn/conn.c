@@ -21,7 +21,7 @@ static void conn_make_guest(struct conns *cs, uint32_t index)
     deadline_arm(&cs->deadlines, index, cs->cx->now_ms, RESERVE_GUEST_MS);
 }
 
-static void conn_begin(struct conns *cs, uint32_t index, enum transport transport)
+static void conn_begin(struct conns *cs, uint32_t index, const struct way *line)
 {
     struct conn *c = conn_at(cs, index);
     gate_open(cs->edge, &c->asker);
@@ -29,11 +29,10 @@ static void conn_begin(struct conns *cs, uint32_t index, enum transport transpor
     c->heard_tick = tick_at(cs->cx->now_ms);
     metric_add(&cs->cx->metrics->connections, 1);
     metric_add(&cs->cx->metrics->connections_accepted, 1);
-    notice_put(cs->cx, NOTICE_CONNECTION_OPENED, index, 0, transport == TRANSPORT_LINE ? "text" : "http",
-               STR_NONE);
-    if (transport == TRANSPORT_LINE) {
+    notice_put(cs->cx, NOTICE_CONNECTION_OPENED, index, 0,
+               line != NULL ? speech_language(cs->fan, index)->name : "http", STR_NONE);
+    if (line != NULL) {
         c->phase = PHASE_LINE;
-        c->asker.reader.dialect = DIALECT_TEXT_LINE;
         line_decoder_init(&c->line, cs->cx->settings->message_bytes);
         deadline_arm(&cs->deadlines, index, cs->cx->now_ms, LINE_LISTEN_MS);
     } else {
@@ -44,9 +43,11 @@ static void conn_begin(struct conns *cs, uint32_t index, enum transport transpor
     }
 }
 
-static void conn_release(struct conns *cs, struct conn *c)
+static void conn_release(struct conns *cs, uint32_t index)
 {
+    struct conn *c = conn_at(cs, index);
     conn_input_free(cs, c);
+    speech_end(cs->fan, index);
     asker_deinit(&c->asker, cs->cx->mem);
 }
 
@@ -58,15 +59,19 @@ enum err conn_accept(struct conns *cs, enum transport transport, const struct pe
     if (index == SLAB_NONE)
         return cs->pool.count < cs->cx->settings->connections_max ? ERR_NOMEM : ERR_LIMIT;
     struct conn *c = conn_at(cs, index);
+    // HTTP: what it speaks is in its request.
+    const struct way *line =
+        transport == TRANSPORT_LINE ? way_find(cs->cx->settings->ways, transport, STR_NONE) : NULL;
+    ASSERT(line != NULL || transport == TRANSPORT_HTTP);
     bool named = who_init(&c->asker.reader.who, cs->cx->mem, peer) == OK;
     bool guest = !slab_kept(&cs->pool) || !named || peer->uncounted;
-    if (guest && transport == TRANSPORT_LINE) {
-        conn_release(cs, c);
+    if (line != NULL && (guest || speech_begin(cs->fan, index, line->encoding) != OK)) {
+        conn_release(cs, index);
         slab_free(&cs->pool, index);
         return ERR_NOMEM;
     }
     c->asker.address = peer->print;
-    conn_begin(cs, index, transport);
+    conn_begin(cs, index, line);
     if (guest)
         conn_make_guest(cs, index);
     *ret_conn = index;
@@ -124,7 +129,7 @@ void conn_on_deadline(struct conns *cs, uint32_t index)
         conn_end(cs, index, CLOSE_HANDSHAKE);
         break;
     case PHASE_WS:
-    case PHASE_ECHO:
+    case PHASE_MIRROR:
     case PHASE_LINE:
         heartbeat_on_deadline(cs, index);
         break;
@@ -157,7 +162,7 @@ bool conn_pull_closed(struct conns *cs, uint32_t *ret_conn, bool *ret_abortive)
     struct index_list *lists[] = {&cs->reread, &cs->shutdown, &cs->fan->wakes, &cs->mail_waiters};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         index_list_drop(lists[i], index);
-    conn_release(cs, c);
+    conn_release(cs, index);
     slab_free(&cs->pool, index);
     metric_sub(&cs->cx->metrics->connections, 1);
     return true;
@@ -199,7 +204,7 @@ void conns_deinit(struct conns *cs)
     struct mem *mem = cs->cx->mem;
     for (uint32_t i = 0; i < cs->pool.high; i++)
         if (slab_used(&cs->pool, i))
-            conn_release(cs, conn_at(cs, i));
+            conn_release(cs, i);
     slab_deinit(&cs->pool);
     buf_deinit(&cs->head);
     buf_deinit(&cs->body);
@@ -262,6 +267,8 @@ static void conn_check(const struct conns *cs, uint32_t index)
     ASSERT(in == NULL || (in->raw_from <= in->raw_n && in->raw_n <= in->raw_cap && in->msg_n <= in->msg_cap));
     ASSERT(in == NULL || !in->msg_ready || c->parked || c->ending != ENDING_OPEN);
     ASSERT(!c->guest || c->phase == PHASE_HTTP);
+    ASSERT(in == NULL || in->msg_at == 0 || c->parked || c->ending != ENDING_OPEN);
+    speech_check(cs->fan, index);
     asker_check(cs->edge, index);
 }
 

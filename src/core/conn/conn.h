@@ -2,7 +2,7 @@
 //
 // conn.h - the part of a shard that keeps connections: bytes in to commands, heartbeats, how they end.
 //
-//   phase       HTTP --upgrade--> WS (a dialect) or ECHO
+//   phase       HTTP --upgrade--> WS (a language) or MIRROR
 //               LINE (the text listener): nobody --first line, or a moment without one--> greeted
 //
 //   ending      OPEN --our close--> FLUSH --all written--> AWAIT --peer's close frame--> SHUT --EOF--> GONE
@@ -32,12 +32,13 @@
 #include "core/conn/deadline.h"
 #include "core/conn/reserve.h"
 #include "core/edge/edge.h"
+#include "core/fan/speech.h"
 #include "wire/http.h"
 #include "wire/http_body.h"
 #include "wire/line.h"
 #include "wire/ws_frame.h"
 
-enum conn_phase { PHASE_HTTP, PHASE_WS, PHASE_ECHO, PHASE_LINE };
+enum conn_phase { PHASE_HTTP, PHASE_WS, PHASE_MIRROR, PHASE_LINE };
 // A text connection that says nothing for so long is a person's and is greeted. What is not a person speaks at once:
 // a browser's request is behind its handshake, at most a few lost packets later.
 enum { LINE_LISTEN_MS = 200 };
@@ -59,6 +60,7 @@ struct input {
     uint32_t raw_from, raw_n, raw_cap;
     uint8_t *msg; // a WebSocket message being put together, or a whole one that is parked
     uint32_t msg_n, msg_cap;
+    uint32_t msg_at; // of a message that waits, this or the line at the front: where its next command begins
     bool msg_ready;
     uint8_t msg_opcode;
     bool msg_looked;   // it was unfinished at the last heartbeat already,
@@ -192,7 +194,7 @@ void conn_end_step(struct conns *cs, uint32_t index);
 // It ends: only the peer's close frame is of interest in what comes, or has waited.
 void conn_feed_ending(struct conns *cs, uint32_t index, uint8_t *p, size_t n);
 
-// --- input (conn_in.c, conn_ws.c, conn_http.c, conn_line.c)
+// --- input (conn_in.c, conn_message.c, conn_ws.c, conn_http.c, conn_line.c)
 // Something has been told "not now" and is kept by the caller: stops reading until it can be asked again.
 void conn_park(struct conns *cs, uint32_t index);
 // Above so many bytes of its own that wait to be written it is not read on. HTTP: what is pipelined is answered one by
@@ -200,8 +202,12 @@ void conn_park(struct conns *cs, uint32_t index);
 uint32_t conn_out_bound(const struct conns *cs, const struct conn *c);
 struct input *conn_input(struct conns *cs, struct conn *c); // made on demand; NULL when memory is out
 void conn_input_free(struct conns *cs, struct conn *c);
-// One whole message: false is "not now", and nothing of it has been done (the caller keeps it and parks).
+// One whole message: false is "not now" (the caller keeps it and parks), and nothing has been done of what it is read on from.
 bool conn_message(struct conns *cs, uint32_t index, str message) WARN_UNUSED;
+// One command, likewise (conn_in.c).
+bool conn_command(struct conns *cs, uint32_t index, const struct command *cmd) WARN_UNUSED;
+// Its peer has answered our ping; or says so.
+void conn_on_pong(struct conns *cs, uint32_t index);
 // What cannot be read as a command costs what one costs, and is answered with why. False when it must wait.
 bool conn_refuse(struct conns *cs, uint32_t index, str id, const struct problem *why) WARN_UNUSED;
 bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str message) WARN_UNUSED;

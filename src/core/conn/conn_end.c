@@ -24,7 +24,6 @@ static const char http_words[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                  "Retry-After: 5\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
                                  "The server is out of memory.\n";
 static const char ws_words[] = "\x88\x0f\x03\xf5out of memory"; // WS_CLOSE_TRY_LATER
-static const char line_words[] = "* closing: out of memory\n";
 
 enum { LAST_QUEUE_MAX = 4096 };
 
@@ -122,25 +121,33 @@ void conn_end_step(struct conns *cs, uint32_t index)
 
 // --- last words
 
+// In the language's own words, where it has some, and where the peer has not parted already.
+static void say_goodbye(struct conns *cs, uint32_t index, struct closing *closing)
+{
+    const struct conn *c = conn_at(cs, index);
+    const struct language *l = speech_language(cs->fan, index);
+    if (c->phase == PHASE_HTTP || c->phase == PHASE_MIRROR || c->ws_close_seen || l->encode_close == NULL)
+        return;
+    buf_reset(&cs->head, WORKING_BYTES_MAX);
+    l->encode_close(&cs->head, closing, speech_state(cs->fan, index));
+    if (buf_ok(&cs->head))
+        fan_put_payload(cs->fan, index, buf_str(&cs->head));
+}
+
 void conn_close(struct conns *cs, uint32_t index, uint16_t code, const char *reason, enum close_reason why)
 {
     struct conn *c = conn_at(cs, index);
     if (!conn_live(c))
         return;
-    c->close_code = code;
-    if (c->phase == PHASE_WS || c->phase == PHASE_ECHO) {
+    bool ws = c->phase == PHASE_WS || c->phase == PHASE_MIRROR;
+    struct closing closing = {code, reason, ws};
+    say_goodbye(cs, index, &closing);
+    c->close_code = closing.code;
+    if (ws) {
         uint8_t frame[WS_CONTROL_FRAME_MAX];
-        str text = code == WS_CLOSE_NO_CODE ? STR_NONE : str_from_cstr(reason);
-        fan_put(cs->fan, index, str_make((const char *)frame, ws_close_encode(frame, code, text)));
+        str text = closing.code == WS_CLOSE_NO_CODE ? STR_NONE : str_from_cstr(closing.reason);
+        fan_put(cs->fan, index, str_make((const char *)frame, ws_close_encode(frame, closing.code, text)));
         c->ws_close_sent = conn_live(c);
-    } else if (c->phase == PHASE_LINE && why != CLOSE_NORMAL) {
-        struct buf *b = &cs->head;
-        buf_reset(b, WORKING_BYTES_MAX);
-        BUF_PUT_LIT(b, "* closing: ");
-        buf_put_str(b, str_from_cstr(reason));
-        BUF_PUT_LIT(b, "\n");
-        if (buf_ok(b))
-            fan_put(cs->fan, index, buf_str(b));
     }
     conn_end(cs, index, why); // unless memory for it was out: then it is to end for that
 }
@@ -151,9 +158,11 @@ static bool say_last_words(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
     struct outq *out = &c->asker.reader.out;
-    bool ws = c->phase == PHASE_WS || c->phase == PHASE_ECHO;
-    str words = c->phase == PHASE_HTTP ? STR(http_words) : ws ? STR(ws_words) : STR(line_words);
-    if ((out->head != NULL && !ws) || out->bytes > LAST_QUEUE_MAX || c->ws_close_sent ||
+    bool ws = c->phase == PHASE_WS || c->phase == PHASE_MIRROR;
+    str words = ws ? STR(ws_words) : speech_language(cs->fan, index)->last_words;
+    if (c->phase == PHASE_HTTP)
+        words = STR(http_words);
+    if (words.n == 0 || (out->head != NULL && !ws) || out->bytes > LAST_QUEUE_MAX || c->ws_close_sent ||
         !reserve_say(&cs->reserve, out, words))
         return false;
     if (ws) {

@@ -166,18 +166,24 @@ static void http_asset(struct conns *cs, uint32_t index, const struct http_reque
     http_answer(cs, index, rq, &rs, str_make((const char *)a->body, a->body_len), true);
 }
 
-static bool http_path_websocket(const struct conns *cs, str path, uint8_t *ret_phase, uint8_t *ret_dialect)
+// The row of the first subprotocol that is offered; where none is that we know, the first row of the path.
+static const struct way *way_of(const struct conns *cs, const struct http_request *rq,
+                                const struct way *first, str *ret_subprotocol)
 {
-    *ret_phase = PHASE_WS;
-    *ret_dialect = DIALECT_JSON;
-    if (str_eq(path, STR("/ws")))
-        return true;
-    if (str_eq(path, STR("/echo"))) {
-        *ret_dialect = DIALECT_TEXT_WS;
-        return true;
+    *ret_subprotocol = STR_NONE;
+    for (const struct way *w = first; w != NULL; w = way_next(cs->cx->settings->ways, w)) {
+        if (w->subprotocol == NULL || !ws_protocol_offered(rq, str_from_cstr(w->subprotocol)))
+            continue;
+        *ret_subprotocol = str_from_cstr(w->subprotocol);
+        return w;
     }
-    *ret_phase = PHASE_ECHO;
-    return cs->cx->settings->echo && str_eq(path, STR("/conformance/echo"));
+    return first;
+}
+
+static const struct way *http_websocket(const struct conns *cs, str path)
+{
+    const struct way *w = way_find(cs->cx->settings->ways, TRANSPORT_HTTP, path);
+    return w != NULL && w->mirror && !cs->cx->settings->echo ? NULL : w;
 }
 
 // reason: for the log, which names the origin anyway. body: for whoever wanted to connect.
@@ -212,8 +218,7 @@ static void upgrade_refuse_origin(struct conns *cs, uint32_t index, const struct
                     origin, room));
 }
 
-static void upgrade(struct conns *cs, uint32_t index, const struct http_request *rq, uint8_t phase,
-                    uint8_t dialect)
+static void upgrade(struct conns *cs, uint32_t index, const struct http_request *rq, const struct way *first)
 {
     const struct settings *s = cs->cx->settings;
     struct conn *c = conn_at(cs, index);
@@ -235,11 +240,11 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_request 
         upgrade_refuse_origin(cs, index, rq, h.origin);
         return;
     }
-    str protocol = STR_NONE;
-    if (phase == PHASE_WS && dialect == DIALECT_JSON && ws_protocol_offered(rq, STR("plenum.v1.json")))
-        protocol = STR("plenum.v1.json");
+    str protocol;
+    const struct way *way = way_of(cs, rq, first, &protocol);
     buf_reset(&cs->head, WORKING_BYTES_MAX);
-    if (ws_handshake_put_response(&cs->head, &h, protocol) != OK) {
+    if (ws_handshake_put_response(&cs->head, &h, protocol) != OK ||
+        speech_begin(cs->fan, index, way->encoding) != OK) {
         metric_add(&cs->cx->metrics->limit_memory, 1);
         upgrade_refuse(cs, index, rq, 503, "The server is out of memory; try again later.");
         return;
@@ -247,12 +252,11 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_request 
     fan_put_buf(cs->fan, index, &cs->head);
     if (!conn_live(c))
         return;
-    c->phase = phase;
-    c->asker.reader.dialect = dialect;
+    c->phase = way->mirror ? PHASE_MIRROR : PHASE_WS;
     gate_open(cs->edge, &c->asker);
     ws_decoder_init(&c->ws, s->message_bytes);
     heartbeat_start(cs, index);
-    if (phase == PHASE_WS && dialect_get((enum dialect_id)dialect)->text)
+    if (!way->mirror && speech_language(cs->fan, index)->greets)
         conn_greet(cs, index);
 }
 
@@ -308,9 +312,9 @@ static size_t http_body_take(struct conns *cs, uint32_t index, str bytes)
 
 static void http_route(struct conns *cs, uint32_t index, const struct http_request *rq)
 {
-    uint8_t phase, dialect;
-    if (http_path_websocket(cs, rq->path, &phase, &dialect)) {
-        upgrade(cs, index, rq, phase, dialect);
+    const struct way *way = http_websocket(cs, rq->path);
+    if (way != NULL) {
+        upgrade(cs, index, rq, way);
         return;
     }
     const struct asset *a = asset_find(cs->cx->settings, rq->path);

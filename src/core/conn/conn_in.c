@@ -115,7 +115,7 @@ void conn_feed_ending(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
 {
     struct conn *c = conn_at(cs, index);
     struct input *in = c->in;
-    if (c->phase != PHASE_WS && c->phase != PHASE_ECHO)
+    if (c->phase != PHASE_WS && c->phase != PHASE_MIRROR)
         return;
     if (in != NULL && in->msg_ready && in->msg_opcode == WS_CLOSE)
         c->ws_close_seen = true;
@@ -245,23 +245,6 @@ void conn_resume(struct conns *cs, uint32_t index)
     }
 }
 
-// The unescape buffer must hold whatever a message can turn into: text lines become JSON strings, at worst six
-// bytes for one; JSON strings only shrink.
-static bool scratch_fit(struct conns *cs, const struct dialect *d, size_t message_n)
-{
-    struct scratch *s = &cs->unescape;
-    size_t need = (d->text ? 6 : 1) * message_n + 256;
-    s->n = 0;
-    if (s->cap >= need)
-        return true;
-    char *p = mem_realloc(cs->cx->mem, s->p, s->cap, need);
-    if (p == NULL)
-        return false;
-    s->p = p;
-    s->cap = need;
-    return true;
-}
-
 static void rate_refused(struct conns *cs, uint32_t index, str id, uint32_t retry_ms)
 {
     struct problem p = {.code = PROBLEM_RATE_LIMITED,
@@ -274,7 +257,7 @@ bool conn_refuse(struct conns *cs, uint32_t index, str id, const struct problem 
 {
     struct conn *c = conn_at(cs, index);
     uint32_t retry_ms;
-    if (c->asker.reader.out.bytes > cs->cx->settings->reply_bytes || !edge_may_reply(&c->asker))
+    if (c->asker.reader.out.bytes > cs->cx->settings->reply_bytes || !edge_may_reply(cs->edge, &c->asker))
         return false; // an error now would overtake a reply
     if (!gate_rate(cs->edge, &c->asker, CMD_NONE, &retry_ms)) {
         rate_refused(cs, index, id, retry_ms);
@@ -286,37 +269,22 @@ bool conn_refuse(struct conns *cs, uint32_t index, str id, const struct problem 
     return true;
 }
 
-bool conn_message(struct conns *cs, uint32_t index, str message)
+bool conn_command(struct conns *cs, uint32_t index, const struct command *cmd)
 {
     struct conn *c = conn_at(cs, index);
-    if (c->asker.reader.out.bytes > cs->cx->settings->reply_bytes)
-        return false;
-    const struct dialect *d = dialect_get((enum dialect_id)c->asker.reader.dialect);
-    if (!scratch_fit(cs, d, message.n)) {
-        fan_starve(cs->fan, index, "bytes received");
-        return true;
-    }
-    struct command cmd = {0};
-    struct problem problem = {0};
-    if (d->decode(message, &cs->unescape, &cmd, &problem) != OK)
-        return conn_refuse(cs, index, cmd.id, &problem);
-    if (cmd.type == CMD_NONE) {
-        gate_noise(cs->edge, index);
-        return true;
-    }
     if (!c->gated) {
         uint32_t retry_ms;
-        if (!gate_rate(cs->edge, &c->asker, cmd.type, &retry_ms)) {
-            if (!edge_may_reply(&c->asker))
+        if (!gate_rate(cs->edge, &c->asker, cmd->type, &retry_ms)) {
+            if (!edge_may_reply(cs->edge, &c->asker))
                 return false; // an error now would overtake a reply
-            rate_refused(cs, index, cmd.id, retry_ms);
+            rate_refused(cs, index, cmd->id, retry_ms);
             gate_violation(cs->edge, index);
             return true;
         }
         c->gated = true;
-        metric_add(&cs->cx->metrics->commands[cmd.type], 1);
+        metric_add(&cs->cx->metrics->commands[cmd->type], 1);
     }
-    enum edge_did did = edge_command(cs->edge, index, &cmd);
+    enum edge_did did = edge_command(cs->edge, index, cmd);
     if (did == EDGE_LATER)
         return false;
     c->gated = false;

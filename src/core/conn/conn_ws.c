@@ -36,7 +36,7 @@ static bool message_append(struct conns *cs, struct conn *c, uint8_t opcode, str
     return true;
 }
 
-static bool take_echo(struct conns *cs, uint32_t index, uint8_t opcode, str message)
+static bool take_mirror(struct conns *cs, uint32_t index, uint8_t opcode, str message)
 {
     if (conn_at(cs, index)->asker.reader.out.bytes > cs->cx->settings->reply_bytes)
         return false;
@@ -67,12 +67,15 @@ bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str messa
     struct conn *c = conn_at(cs, index);
     if (opcode == WS_CLOSE)
         return take_close(cs, index, message);
-    if (c->phase == PHASE_ECHO)
-        return take_echo(cs, index, opcode, message);
-    if (opcode == WS_BINARY) {
+    if (c->phase == PHASE_MIRROR)
+        return take_mirror(cs, index, opcode, message);
+    bool binary = speech_encoding(cs->fan, index)->framing == FRAMING_WS_BINARY;
+    if ((opcode == WS_BINARY) != binary) {
         if (c->asker.pending != 0)
             return false; // replies that are due come first
-        conn_close(cs, index, WS_CLOSE_UNSUPPORTED, "binary messages are not taken here, text is",
+        conn_close(cs, index, WS_CLOSE_UNSUPPORTED,
+                   binary ? "text messages are not taken here, binary is"
+                          : "binary messages are not taken here, text is",
                    CLOSE_PROTOCOL);
         return true;
     }
@@ -135,7 +138,7 @@ static void on_ping(struct conns *cs, uint32_t index, str payload)
     fan_put_both(cs->fan, index, str_make((const char *)header, n), payload);
 }
 
-static void on_pong(struct conns *cs, uint32_t index)
+void conn_on_pong(struct conns *cs, uint32_t index)
 {
     if (conn_at(cs, index)->ping_waiting)
         heartbeat_on_pong(cs, index);
@@ -150,7 +153,7 @@ static void on_control(struct conns *cs, uint32_t index, uint8_t opcode, str pay
     else if (opcode == WS_PING)
         on_ping(cs, index, payload);
     else
-        on_pong(cs, index);
+        conn_on_pong(cs, index);
 }
 
 static void on_control_chunk(struct conns *cs, uint32_t index, const struct ws_event *ev)

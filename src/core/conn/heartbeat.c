@@ -7,8 +7,11 @@
 //
 // The deadline is not moved when bytes arrive; when it fires, the time of the last byte says whether it was real. When a
 // ping went out is not kept: until the pong, the deadline is the end of its timeout.
-// Text connections cannot be pinged; they end when they stop reading (and by TCP keep-alive, io's business).
+// A language may have a ping of its own, whose answer it knows (dialect/dialect.h). Where it has none lines cannot be pinged; such
+// connections end when they stop reading (and by TCP keep-alive, io's business).
 #include "core/conn/conn.h"
+
+#include "core/common/working.h"
 
 enum { TRICKLE_BYTES = 16 * 1024 }; // of an unfinished message from one heartbeat to the next
 
@@ -44,13 +47,23 @@ void heartbeat_start(struct conns *cs, uint32_t index)
 static void send_ping(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
-    uint8_t header[WS_HEADER_MAX];
-    size_t n = ws_header_encode(header, WS_PING, true, 0);
     c->ping_waiting = true;
     c->heard = false;
     metric_add(&cs->cx->metrics->pings, 1);
     deadline_arm(&cs->deadlines, index, cs->cx->now_ms, timeout_ms(cs->cx->settings));
-    fan_put(cs->fan, index, str_make((const char *)header, n));
+    const struct language *l = speech_language(cs->fan, index);
+    if (c->phase == PHASE_MIRROR || l->encode_ping == NULL) {
+        uint8_t header[WS_HEADER_MAX];
+        size_t n = ws_header_encode(header, WS_PING, true, 0);
+        fan_put(cs->fan, index, str_make((const char *)header, n));
+        return;
+    }
+    buf_reset(&cs->head, WORKING_BYTES_MAX);
+    l->encode_ping(&cs->head, speech_state(cs->fan, index));
+    if (buf_ok(&cs->head))
+        fan_put_payload(cs->fan, index, buf_str(&cs->head));
+    else
+        fan_starve(cs->fan, index, "a ping");
 }
 
 void heartbeat_on_pong(struct conns *cs, uint32_t index)
@@ -66,17 +79,22 @@ void heartbeat_on_pong(struct conns *cs, uint32_t index)
     deadline_arm(&cs->deadlines, index, cs->cx->now_ms, interval_ms(c));
 }
 
+// Before it is somebody, and behind its last byte, a line connection has a deadline for that. True if this was it.
+static bool line_came_or_goes(struct conns *cs, uint32_t index)
+{
+    struct conn *c = conn_at(cs, index);
+    if (c->phase != PHASE_LINE || (c->greeted && !c->eof))
+        return false;
+    if (c->eof)
+        conn_end(cs, index, CLOSE_NORMAL);
+    else
+        conn_greet(cs, index);
+    return true;
+}
+
 static void line_deadline(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
-    if (c->eof) {
-        conn_end(cs, index, CLOSE_NORMAL);
-        return;
-    }
-    if (!c->greeted) {
-        conn_greet(cs, index);
-        return;
-    }
     if (c->asker.reader.blocked &&
         c->ping_waiting) { // for a whole timeout; output_done clears it on progress
         conn_abort(cs, index, CLOSE_HEARTBEAT);
@@ -115,15 +133,15 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
         quit(cs, index);
         return;
     }
-    if (c->phase == PHASE_LINE) {
+    if (line_came_or_goes(cs, index))
+        return;
+    if (c->phase == PHASE_LINE && speech_language(cs->fan, index)->encode_ping == NULL) {
         line_deadline(cs, index);
         return;
     }
-    if (c->phase == PHASE_WS && !c->asker.hello_seen) {
-        // For whoever types by hand, and for the developer who reads it in a log: what to do next time.
-        conn_close(cs, index, WS_CLOSE_POLICY,
-                   "no command within limits.hello_ms; begin with {\"type\":\"hello\"} or any other command",
-                   CLOSE_HANDSHAKE);
+    const char *advice = speech_language(cs->fan, index)->silent;
+    if (c->phase == PHASE_WS && !c->asker.hello_seen && advice != NULL) {
+        conn_close(cs, index, WS_CLOSE_POLICY, advice, CLOSE_HANDSHAKE);
         return;
     }
     if (trickles(c)) {

@@ -16,14 +16,20 @@ enum { PENDING_MAX = 1024 };
 _Static_assert(PENDING_MAX <= SKIPS_MAX - SKIPS_WAIT, "what is under way when a publisher is held fits");
 
 // All its replies keep the order of its commands.
-static bool serial(const struct asker *c) { return dialect_get((enum dialect_id)c->reader.dialect)->text; }
+static bool serial(const struct edge *e, const struct asker *c)
+{
+    return encoding_of(e->cx, c->reader.encoding)->language->serial;
+}
 
-bool edge_may_reply(const struct asker *c) { return !c->exclusive && (c->pending == 0 || !serial(c)); }
+bool edge_may_reply(const struct edge *e, const struct asker *c)
+{
+    return !c->exclusive && (c->pending == 0 || !serial(e, c));
+}
 
 bool edge_may_ask(const struct edge *e, const struct asker *c, uint32_t dest)
 {
     if (c->exclusive || c->pending >= PENDING_MAX ||
-        (serial(c) && c->pending != 0 && c->pending_shard != dest))
+        (serial(e, c) && c->pending != 0 && c->pending_shard != dest))
         return false;
     return mail_takes(e->mail, dest);
 }
@@ -95,7 +101,7 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
     const struct asker *c = asker_at(e, index);
     return (struct ask){.type = type,
                         .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
-                        .dialect = c->reader.dialect,
+                        .encoding = c->reader.encoding,
                         .address = c->address,
                         .since_ms = c->opened_ms,
                         .outlet = REF_NONE,
@@ -113,7 +119,7 @@ static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct
     struct asker *c = asker_at(e, index);
     c->pending++;
     c->pending_shard = (uint8_t)dest;
-    c->exclusive = exclusive && serial(c);
+    c->exclusive = exclusive && serial(e, c);
     if (post_ask(e->mail, dest, a))
         return;
     c->pending--;
@@ -152,7 +158,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
         return false;
     struct membership *m = member_of(e, c, cmd->room);
     if (m == NULL) {
-        if (!edge_may_reply(c))
+        if (!edge_may_reply(e, c))
             return false;
         edge_problem(e, index, cmd, PROBLEM_NOT_MEMBER,
                      cmd->room.n == 0    ? "You are in no room; join one first."
@@ -164,7 +170,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     uint32_t dest = home_of(e->cx, o->hash);
     if (type == ASK_SIGNAL && o->hold)
         return true; // a room that has more to read than it can: it would come too late to be of use
-    if (!edge_may_ask(e, c, dest) || (alone && serial(c) && c->pending != 0) ||
+    if (!edge_may_ask(e, c, dest) || (alone && serial(e, c) && c->pending != 0) ||
         (type == ASK_PUBLISH && pace_waits(&c->reader, o)))
         return false;
     struct ask a = edge_ask_make(e, index, type, cmd);
@@ -205,7 +211,7 @@ static bool ask_join(struct edge *e, uint32_t index, const struct command *cmd, 
     struct asker *c = asker_at(e, index);
     uint64_t hash = hash_str(e->cx, cmd->room);
     uint32_t dest = home_of(e->cx, hash);
-    if (!edge_may_ask(e, c, dest) || (serial(c) && c->pending != 0) || room_busy(e, c, cmd->room) ||
+    if (!edge_may_ask(e, c, dest) || (serial(e, c) && c->pending != 0) || room_busy(e, c, cmd->room) ||
         (c->arrivals != NULL && c->arrivals->n == ARRIVALS_MAX))
         return false;
     if (c->pending != 0 && member_of(e, c, cmd->room) != NULL)
@@ -264,7 +270,7 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
         return ask_in_room(e, index, cmd, ASK_RESOLVE, true);
     u128 print = print_str(e->cx, cmd->to);
     uint32_t dest = home_of(e->cx, print.lo);
-    if ((serial(c) && c->pending != 0) || !edge_may_ask(e, c, dest))
+    if ((serial(e, c) && c->pending != 0) || !edge_may_ask(e, c, dest))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_DIRECT, cmd);
     a.user_print = print;
@@ -275,7 +281,7 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
 static bool do_rooms(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if ((serial(c) && c->pending != 0) || !edge_may_ask(e, c, 0))
+    if ((serial(e, c) && c->pending != 0) || !edge_may_ask(e, c, 0))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_ROOMS, cmd);
     ask_send(e, index, 0, &a, true);
@@ -286,7 +292,7 @@ static bool do_rooms(struct edge *e, uint32_t index, const struct command *cmd)
 
 static bool do_local(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    if (!edge_may_reply(asker_at(e, index)))
+    if (!edge_may_reply(e, asker_at(e, index)))
         return false;
     if (cmd->type == CMD_QUIT)
         return true; // whoever keeps the connection says the rest
@@ -299,7 +305,7 @@ static bool do_local(struct edge *e, uint32_t index, const struct command *cmd)
 static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (!edge_may_reply(c))
+    if (!edge_may_reply(e, c))
         return false;
     if (c->reader.who.session != NULL) {
         edge_problem(e, index, cmd, PROBLEM_BAD_COMMAND,

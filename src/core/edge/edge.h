@@ -31,7 +31,7 @@ enum edge_did {
 // Carries out a decoded command, whose strings are borrowed.
 enum edge_did edge_command(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
 // True if a reply made here and now, about no room that asks are under way for, would overtake nothing.
-bool edge_may_reply(const struct asker *c);
+bool edge_may_reply(const struct edge *e, const struct asker *c);
 // The hello and the first join of a text client (`greeting`), which no line of it asks for. False: not now.
 bool edge_greet(struct edge *e, uint32_t conn) WARN_UNUSED;
 

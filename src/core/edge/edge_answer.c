@@ -25,7 +25,7 @@ static void undo_join(struct edge *e, const struct answer *a)
     struct outlet *o = answered_outlet(e, &a->outlet);
     struct ask leave = {.type = ASK_LEAVE,
                         .conn = a->conn,
-                        .dialect = a->dialect,
+                        .encoding = a->encoding,
                         .dropped = true,
                         .room = a->room,
                         .member = a->member,
@@ -71,7 +71,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     ASSERT(from != NULL && sw->joined == NULL);
     struct ask leave = {.type = ASK_LEAVE,
                         .conn = (*a)->conn,
-                        .dialect = c->reader.dialect,
+                        .encoding = c->reader.encoding,
                         .outlet = sw->from,
                         .room = from->room,
                         .member = REF_NONE,
@@ -83,7 +83,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     *a = NULL;
     c->pending++;
     c->pending_shard = (uint8_t)dest;
-    c->exclusive = dialect_get((enum dialect_id)c->reader.dialect)->text;
+    c->exclusive = encoding_of(e->cx, c->reader.encoding)->language->serial;
     reader_find_membership(&c->reader, sw->from.index)->leaving = true;
     if (post_ask(e->mail, dest, &leave))
         return;

@@ -222,23 +222,22 @@ void edge_on_renamed(struct edge *e, uint32_t index, str id)
 void edge_depart(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
-    bool text = dialect_get((enum dialect_id)c->reader.dialect)->text;
+    bool returns = encoding_of(e->cx, c->reader.encoding)->language->returns;
     while (c->reader.member_n != 0) {
         struct membership *m = &reader_memberships(&c->reader)[c->reader.member_n - 1];
         uint32_t outlet = m->outlet;
         struct outlet *o = outlet_at(e->fan, outlet);
-        struct ask leave = {
-            .type = ASK_LEAVE,
-            .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
-            .dialect = c->reader.dialect,
-            .dropped = true,
-            // Text clients have nothing to come back with; who is leaving already does not want to.
-            .keep_member = !text && !m->leaving,
-            .room = o->room,
-            .member = REF_NONE,
-            .room_hash = o->hash,
-            .user = session_user(c->reader.who.session),
-            .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
+        struct ask leave = {.type = ASK_LEAVE,
+                            .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
+                            .encoding = c->reader.encoding,
+                            .dropped = true,
+                            // Not who has nothing to come back with; who is leaving already does not want to.
+                            .keep_member = returns && !m->leaving,
+                            .room = o->room,
+                            .member = REF_NONE,
+                            .room_hash = o->hash,
+                            .user = session_user(c->reader.who.session),
+                            .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
         if (!post_ask(e->mail, home_of(e->cx, o->hash), &leave)) {
             metric_add(&e->cx->metrics->limit_memory, 1);
             notice_put(e->cx, NOTICE_MEMORY, index, 0, "a leave", outlet_name(o));

@@ -4,6 +4,7 @@
 #include "core/fan/fan.h"
 
 #include "core/fan/pace.h"
+#include "core/fan/speech.h"
 
 // Rooms with readers here: each connection brings at most its rooms; the pool's ceiling guards the memory.
 static uint32_t outlets_max(const struct settings *s)
@@ -28,7 +29,7 @@ enum err fan_init(struct fan *f, struct context *cx, struct mailroom *mail)
     buf_init(&f->encode, mem, 0);
     f->dirty = mem_zalloc(mem, dirty_words(s) * sizeof *f->dirty);
     f->news = mem_zalloc(mem, s->connections_max * sizeof *f->news);
-    bool made = f->dirty != NULL && f->news != NULL && working_fit(&f->encode) &&
+    bool made = speech_init(f) == OK && f->dirty != NULL && f->news != NULL && working_fit(&f->encode) &&
                 index_list_init(&f->outlets_dirty, mem, outlets_max(s)) == OK &&
                 index_list_init(&f->outlets_settling, mem, outlets_max(s)) == OK &&
                 index_list_init(&f->ends, mem, s->connections_max) == OK &&
@@ -48,6 +49,7 @@ void fan_deinit(struct fan *f)
     map_deinit(&f->outlets_by_name);
     holes_deinit(&f->holes);
     buf_deinit(&f->encode);
+    speech_deinit(f);
     mem_free(mem, f->dirty, dirty_words(f->cx->settings) * sizeof *f->dirty);
     mem_free(mem, f->news, f->cx->settings->connections_max * sizeof *f->news);
     struct index_list *lists[] = {&f->outlets_dirty, &f->outlets_settling, &f->ends, &f->wakes};

@@ -54,6 +54,7 @@ struct fan {
     uint32_t dirty_from, dirty_n;
     uint32_t *news; // per connection, a bit per membership with something to write (news_bit)
     struct write_plan plan;
+    void **states; // per connection, its language's (speech.h); NULL where no language here has any
 
     struct index_list ends;  // connections with reader.end, for whoever carries it out
     struct index_list wakes; // connections with reader.wake_queued
@@ -95,7 +96,7 @@ void fan_put_both(struct fan *f, uint32_t conn, str a, str b);                  
 void fan_put_segment(struct fan *f, uint32_t conn, struct segment *seg, str bytes); // entries of a room
 void fan_put_buf(struct fan *f, uint32_t conn,
                  const struct buf *b);                           // what a buf that failed holds is never sent
-void fan_put_payload(struct fan *f, uint32_t conn, str payload); // framed as its dialect is
+void fan_put_payload(struct fan *f, uint32_t conn, str payload); // framed as its encoding is
 void fan_put_event(struct fan *f, uint32_t conn, const struct event *ev);
 void fan_put_problem(struct fan *f, uint32_t conn, str id,
                      const struct problem *p); // counted, told to the log

@@ -67,11 +67,13 @@ void hole_forget(struct fan *f, uint32_t outlet, struct cursor *cur)
     slab_free(&f->holes.rows, row);
 }
 
-// The offset of the newest record before a place that a reader of the dialect can be at.
-static uint64_t offset_before(const struct outlet *o, int d, uint64_t place)
+// The offset of the newest record before a place that a reader of the encoding can be at.
+static uint64_t offset_before(const struct outlet *o, uint8_t encoding, uint64_t place)
 {
-    const struct chain *c = &o->chains[d];
-    return place > o->head ? o->offset : segment_offset_before(c->segs[chain_find(c, place)], place);
+    if (place > o->head)
+        return o->offset;
+    const struct chain *c = tracks_chain(&o->tracks, encoding);
+    return segment_offset_before(c->segs[chain_find(c, place)], place);
 }
 
 static void hole_open(struct fan *f, uint32_t outlet, struct cursor *cur, uint64_t next)
@@ -85,7 +87,7 @@ static void hole_open(struct fan *f, uint32_t outlet, struct cursor *cur, uint64
         // What it skips of its own and has not been announced is nothing that it has.
         uint64_t from = cur->next <= o->head + 1 ? cur->next : o->head + 1;
         if (!cur->hole)
-            hole->after = offset_before(o, cur->dialect, from);
+            hole->after = offset_before(o, cur->encoding, from);
         hole->entries += next - from;
         cur->hole = true;
         fan_mark_news(f, cur->conn, cur->seat);
@@ -93,11 +95,11 @@ static void hole_open(struct fan *f, uint32_t outlet, struct cursor *cur, uint64
     cur->next = next;
 }
 
-void holes_open(struct fan *f, uint32_t outlet, int dialect, uint64_t next)
+void holes_open(struct fan *f, uint32_t outlet, uint8_t encoding, uint64_t next)
 {
     struct outlet *o = outlet_at(f, outlet);
     for (uint32_t i = 0; i < o->n; i++)
-        if (o->cursors[i].dialect == dialect && o->cursors[i].next < next)
+        if (o->cursors[i].encoding == encoding && o->cursors[i].next < next)
             hole_open(f, outlet, &o->cursors[i], next);
 }
 
@@ -105,7 +107,7 @@ void hole_tell(struct fan *f, uint32_t outlet, struct cursor *cur)
 {
     const struct outlet *o = outlet_at(f, outlet);
     struct hole hole = *hole_at(f, hole_find(f, outlet, cur->conn));
-    uint64_t to = offset_before(o, cur->dialect, cur->next);
+    uint64_t to = offset_before(o, cur->encoding, cur->next);
     ASSERT(to >= hole.after && hole.entries >= to - hole.after);
     hole_forget(f, outlet, cur);
     notice_put(f->cx, NOTICE_SLOW_READER, cur->conn, 0, "gap", outlet_name(o));

@@ -29,9 +29,9 @@ struct holes {
 
 void holes_init(struct holes *h, struct mem *m);
 void holes_deinit(struct holes *h);
-// The readers of a dialect whose cursor is before place `next` lose what is in between. To be called while the
+// The readers of an encoding whose cursor is before place `next` lose what is in between. To be called while the
 // segments are there. A reader that cannot be told for want of memory is to end.
-void holes_open(struct fan *f, uint32_t outlet, int dialect, uint64_t next);
+void holes_open(struct fan *f, uint32_t outlet, uint8_t encoding, uint64_t next);
 // Tells the reader, and closes its hole.
 void hole_tell(struct fan *f, uint32_t outlet, struct cursor *cur);
 // The reader goes: nobody is told.

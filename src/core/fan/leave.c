@@ -25,7 +25,7 @@ void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn)
 {
     struct reader *r = reader_at(f, conn);
     struct outlet *o = outlet_at(f, index);
-    const struct chain *chain = &o->chains[r->dialect];
+    const struct chain *chain = tracks_chain(&o->tracks, r->encoding);
     struct cursor *cur = &o->cursors[reader_find_membership(r, index)->slot];
     if (cur->hole)
         hole_tell(f, index, cur);

@@ -48,8 +48,7 @@ uint32_t outlet_open(struct fan *f, str name, uint64_t hash)
 
 void outlet_release(struct fan *f, struct outlet *o)
 {
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        chain_deinit(&o->chains[d], f->cx->mem);
+    tracks_deinit(&o->tracks, f->cx->mem);
     mem_free(f->cx->mem, o->cursors, o->cap * sizeof *o->cursors);
     mem_free(f->cx->mem, o->name, o->name_n);
 }
@@ -90,7 +89,7 @@ enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next,
 {
     struct outlet *o = outlet_at(f, index);
     struct reader *c = reader_at(f, conn);
-    if (membership_room(f, c) != OK)
+    if (membership_room(f, c) != OK || tracks_reserve(&o->tracks, f->cx->mem, c->encoding) != OK)
         return ERR_NOMEM;
     if (o->n == o->cap) {
         uint32_t cap = o->cap == 0 ? 2 : o->cap < 1024 ? o->cap * 2 : o->cap + o->cap / 4;
@@ -103,9 +102,9 @@ enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next,
     uint16_t seat = c->member_n++;
     reader_memberships(c)[seat] =
         (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
-    o->cursors[o->n++] = (struct cursor){.conn = conn, .dialect = c->dialect, .seat = seat, .next = next};
+    o->cursors[o->n++] = (struct cursor){.conn = conn, .encoding = c->encoding, .seat = seat, .next = next};
     f->news[conn] |= news_bit(seat);
-    o->readers[c->dialect]++;
+    tracks_add(&o->tracks, c->encoding, encoding_of(f->cx, c->encoding))->readers++;
     metric_add(&f->cx->metrics->memberships, 1);
     return OK;
 }
@@ -150,7 +149,8 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
     struct reader *c = reader_at(f, conn);
     struct membership *m = reader_find_membership(c, index);
     ASSERT(m != NULL && o->cursors[m->slot].conn == conn);
-    uint32_t slot = m->slot, dialect = o->cursors[slot].dialect;
+    uint32_t slot = m->slot;
+    struct track *track = tracks_find(&o->tracks, o->cursors[slot].encoding);
     if (o->cursors[slot].hole)
         hole_forget(f, index, &o->cursors[slot]);
     if (o->cursors[slot].next <= o->head)
@@ -165,8 +165,8 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
         o->cap = v != NULL ? o->cap / 2 : o->cap;
         o->cursors = v != NULL ? v : o->cursors;
     }
-    if (--o->readers[dialect] == 0)
-        chain_deinit(&o->chains[dialect], f->cx->mem);
+    if (--track->readers == 0)
+        tracks_remove(&o->tracks, f->cx->mem, track);
     metric_sub(&f->cx->metrics->memberships, 1);
 }
 
@@ -210,14 +210,14 @@ static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t 
     index_list_push(&f->outlets_dirty, index);
 }
 
-// Memory for a segment is out: the dialect's readers cannot get what was announced, and begin anew behind it.
-static void outlet_lose(struct fan *f, uint32_t index, int d, uint64_t head)
+// Memory for a segment is out: the track's readers cannot get what was announced, and begin anew behind it.
+static void outlet_lose(struct fan *f, uint32_t index, struct track *t, uint64_t head)
 {
     struct outlet *o = outlet_at(f, index);
     notice_put(f->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a room's live stream", outlet_name(o));
     metric_add(&f->cx->metrics->limit_memory, 1);
-    holes_open(f, index, d, head + 1);
-    chain_deinit(&o->chains[d], f->cx->mem);
+    holes_open(f, index, t->key, head + 1);
+    chain_deinit(&t->chain, f->cx->mem);
 }
 
 void fan_advance(struct fan *f, struct advance *a)
@@ -225,15 +225,15 @@ void fan_advance(struct fan *f, struct advance *a)
     struct outlet *o = slab_get(&f->outlets, a->outlet.index, a->outlet.gen);
     if (o == NULL)
         return; // the last reader left meanwhile; mail_discard drops the references
-    bool lost[DIALECT_COUNT] = {false};
-    for (uint32_t i = 0; i < a->seg_count; i++) { // each dialect's newest first
-        uint8_t d = a->segs[i].track;
-        if (o->readers[d] == 0 || lost[d]) {
+    const struct track *lost = NULL;
+    for (uint32_t i = 0; i < a->seg_count; i++) { // a track's one behind the other, the newest first
+        struct track *t = tracks_find(&o->tracks, a->segs[i].track);
+        if (t == NULL || t == lost) {
             segment_unref(f->cx->mem, a->segs[i].seg);
-        } else if (chain_merge(&o->chains[d], f->cx->mem, a->segs[i].seg) != OK) {
+        } else if (chain_merge(&t->chain, f->cx->mem, a->segs[i].seg) != OK) {
             segment_unref(f->cx->mem, a->segs[i].seg);
-            outlet_lose(f, a->outlet.index, d, a->head);
-            lost[d] = true;
+            outlet_lose(f, a->outlet.index, t, a->head);
+            lost = t;
         }
     }
     a->seg_count = 0;
@@ -244,13 +244,12 @@ void fan_advance(struct fan *f, struct advance *a)
     outlet_grown(f, a->outlet.index, a->head, a->since_ns);
 }
 
-// What came since the last flush, as the readers of one dialect get it; others get about as much.
+// What came since the last flush, as the readers of one encoding get it; others get about as much.
 static uint32_t news_bytes(const struct outlet *o)
 {
-    int d = 0;
-    while (d < DIALECT_COUNT - 1 && o->readers[d] == 0)
-        d++;
-    const struct chain *c = &o->chains[d];
+    if (o->n == 0)
+        return 0;
+    const struct chain *c = &tracks_const(&o->tracks)->chain;
     uint64_t bytes = 0, from = o->flushed_head + 1;
     for (uint32_t i = c->n; i-- > 0 && bytes < FLUSH_BYTES;) {
         const struct segment *s = c->segs[i];
@@ -345,10 +344,10 @@ static void outlet_disconnect_slow(struct fan *f, const struct outlet *o)
 
 // Drops what is beyond the lag limit, as far as only readers with full sockets still need it. *ret_crowded: more would
 // have to go, and others have not been offered it yet.
-static bool chain_force(struct fan *f, uint32_t index, int d, uint64_t waiting, bool *ret_crowded)
+static bool track_force(struct fan *f, uint32_t index, struct track *t, uint64_t waiting, bool *ret_crowded)
 {
-    struct outlet *o = outlet_at(f, index);
-    struct chain *c = &o->chains[d];
+    const struct outlet *o = outlet_at(f, index);
+    struct chain *c = &t->chain;
     size_t bytes = c->bytes;
     uint32_t drop = 0;
     // Only what was flushed counts as lag.
@@ -363,7 +362,7 @@ static bool chain_force(struct fan *f, uint32_t index, int d, uint64_t waiting, 
     if (drop == 0)
         return false;
     uint64_t first = c->segs[drop]->first;
-    holes_open(f, index, d, first);
+    holes_open(f, index, t->key, first);
     chain_trim(c, f->cx->mem, first);
     return true;
 }
@@ -386,11 +385,12 @@ static void outlet_trim(struct fan *f, uint32_t index)
     struct standing at = outlet_standing(f, o);
     bool forced = false, crowded = false;
     lag_note(f, o, o->head + 1 - at.slowest);
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        chain_trim(&o->chains[d], f->cx->mem, at.slowest);
-        forced |= chain_force(f, index, d, at.waiting, &crowded);
+    for (uint32_t i = 0; i < o->tracks.n; i++) {
+        struct track *t = &tracks_all(&o->tracks)[i];
+        chain_trim(&t->chain, f->cx->mem, at.slowest);
+        forced |= track_force(f, index, t, at.waiting, &crowded);
         if (o->resting && at.slowest > o->head)
-            chain_deinit(&o->chains[d], f->cx->mem);
+            chain_deinit(&t->chain, f->cx->mem);
     }
     if (at.waiting <= o->flushed_head)
         outlet_mark_settling(f, index);
@@ -453,19 +453,24 @@ void outlet_check(const struct fan *f, uint32_t index)
 {
     const struct outlet *o = outlet_at(f, index);
     ASSERT(o->n != 0 || o->pending != 0);
-    uint32_t readers[DIALECT_COUNT] = {0};
+    uint32_t readers[ENCODINGS_MAX] = {0};
     for (uint32_t i = 0; i < o->n; i++) {
         struct reader *c = reader_at(f, o->cursors[i].conn);
         const struct membership *m = reader_find_membership(c, index);
-        ASSERT(m != NULL && m->slot == i && c->dialect == o->cursors[i].dialect);
+        ASSERT(m != NULL && m->slot == i && c->encoding == o->cursors[i].encoding);
         ASSERT(!c->closed);
-        readers[c->dialect]++;
+        readers[c->encoding]++;
     }
     ASSERT(!o->crowded || o->settling);
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        ASSERT(readers[d] == o->readers[d]);
-        ASSERT(readers[d] != 0 || o->chains[d].n == 0);
-        for (uint32_t i = 1; i < o->chains[d].n; i++)
-            ASSERT(o->chains[d].segs[i - 1]->first < o->chains[d].segs[i]->first);
+    tracks_check(&o->tracks);
+    for (uint32_t k = 0; k < o->tracks.n; k++) {
+        const struct track *t = &tracks_const(&o->tracks)[k];
+        ASSERT(t->readers != 0 && t->readers == readers[t->key]);
+        for (uint32_t i = 1; i < t->chain.n; i++)
+            ASSERT(t->chain.segs[i - 1]->first < t->chain.segs[i]->first);
     }
+    uint32_t read = 0;
+    for (uint32_t k = 0; k < ENCODINGS_MAX; k++)
+        read += readers[k] != 0;
+    ASSERT(read == o->tracks.n);
 }

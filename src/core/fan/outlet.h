@@ -3,7 +3,7 @@
 // outlet.h - a room as one shard with members in it sees it: the segments to read from and a cursor per reader.
 //
 //     cursors: [conn next][conn next][conn next]...      16 bytes each, dense, walked once per flush
-//     chains:  JSON [seg][seg][seg]   text [seg]         only dialects that have readers here
+//     tracks:  JSON [seg][seg][seg]   text [seg]         only encodings that have readers here
 //                        ^ next    ^ head
 //
 // Entries are counted by place (log/live.h): records and passing ones are in one stream. What was said before a reader came is
@@ -14,7 +14,7 @@
 // others in the turns that follow. A reader that lags costs its cursor and keeps segments alive.
 //
 // Who is slow: a reader that was offered a write and whose socket did not take all of it (it is `blocked`). It keeps
-// segments alive up to settings.lag_bytes per dialect; beyond that the oldest go and the room's policy strikes. Its cursor
+// segments alive up to settings.lag_bytes per encoding; beyond that the oldest go and the room's policy strikes. Its cursor
 // is then put behind the hole, and where the hole begins is kept beside (holes.h) until it can be told. A reader
 // whose turn to be written to has not come is not slow: what it has yet to be offered stays, however much that is. What
 // bounds it is fan/pace.h: a room with more than lag_bytes of it takes no more publishes until they have been served.
@@ -29,7 +29,7 @@
 // Invariants (outlet_check)
 //   1. cursors[i] is the membership slot i of its connection, and back
 //   2. next <= head + 1, or what is between is the reader's own, to be skipped, and not announced yet
-//   3. a chain holds all entries from the slowest reader's `next` to head, when its dialect has readers; else it is empty
+//   3. there is a track for each encoding with readers; it holds all entries from the slowest one's `next` to head
 //   4. an outlet without cursors and without pending joins does not exist
 //   5. a crowded outlet is settling: it is looked at in every turn
 //   6. who is behind what was flushed, and marked, has news of this room (fan.h), or is about to be marked
@@ -38,7 +38,7 @@
 #ifndef PLENUM_CORE_OUTLET_H
 #define PLENUM_CORE_OUTLET_H
 
-#include "core/log/chain.h"
+#include "core/log/tracks.h"
 #include "core/mail/post.h"
 
 struct fan;
@@ -54,10 +54,10 @@ enum { FLUSH_BYTES = 2 << 20, FLUSH_BYTES_MIN = 256 << 10, FLUSH_WRITE_COST = 40
 
 struct cursor {
     uint32_t conn;
-    uint8_t dialect;
-    bool hole;     // entries before `next` will not come, and it has yet to be told
-    uint16_t seat; // which of the reader's memberships it is
-    uint64_t next; // place of the next entry to write
+    uint8_t encoding; // its id
+    bool hole;        // entries before `next` will not come, and it has yet to be told
+    uint16_t seat;    // which of the reader's memberships it is
+    uint64_t next;    // place of the next entry to write
 };
 
 struct outlet {
@@ -65,8 +65,7 @@ struct outlet {
     struct ref room; // at home, once joined
     uint64_t head;   // place of the newest entry,
     uint64_t offset; // and offset of the newest record up to there
-    struct chain chains[DIALECT_COUNT];
-    uint32_t readers[DIALECT_COUNT]; // cursors by dialect
+    struct tracks tracks;
     struct cursor *cursors;
     uint32_t n, cap;
     uint32_t pending;      // joins on their way

@@ -82,7 +82,7 @@ static void tell_holes(struct fan *f, uint32_t index)
 static bool plan_run(struct fan *f, struct outlet *o, struct cursor *cur, uint64_t from, uint64_t to,
                      uint64_t next_after, struct span spans[SPANS_MAX], size_t *n)
 {
-    const struct chain *chain = &o->chains[cur->dialect];
+    const struct chain *chain = tracks_chain(&o->tracks, cur->encoding);
     for (uint32_t i = chain_find(chain, from); from <= to; i++) {
         if (*n == SPANS_MAX || f->plan.n == SPANS_MAX)
             return false;
@@ -91,7 +91,7 @@ static bool plan_run(struct fan *f, struct outlet *o, struct cursor *cur, uint64
             i + 1 < chain->n && chain->segs[i + 1]->first <= to ? chain->segs[i + 1]->first - 1 : to;
         uint32_t start = segment_start(s, from);
         uint32_t bytes = segment_end(s, last) - start;
-        if (bytes != 0) // else the dialect has no words for any of them
+        if (bytes != 0) // else the language has no words for any of them
             spans[(*n)++] = (struct span){s->data + start, bytes};
         f->plan.items[f->plan.n++] = (struct plan_item){.cursor = cur,
                                                         .seg = chain->segs[i],

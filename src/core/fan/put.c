@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Saying something to one connection: encoding and framing per dialect, and queueing.
+// Saying something to one connection: words, frames, and queueing.
 //
 // A connection that does not read what it asked for is not read any more (conn/conn_in.c) and, if others push more at it,
 // ended: its queue never grows beyond twice settings.reply_bytes plus one message.
 #include "core/fan/fan.h"
 
+#include "core/fan/speech.h"
 #include "core/log/frame.h"
 
 static void put_parts(struct fan *f, uint32_t conn, str a, str b, str c)
@@ -53,20 +54,46 @@ void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, u
     ASSERT(n == 0 || from == to + 1);
 }
 
+// What stands in front of a payload of n bytes that is for this connection alone: its frame's head, and what its language has to
+// say first.
+struct front {
+    char bytes[sizeof((struct frame_parts *)0)->head + REPLY_HEAD_MAX];
+    size_t n;
+    str end; // of the frame
+};
+
+static void front_make(struct fan *f, uint32_t conn, const struct encoding *en, size_t payload_n,
+                       struct front *ret)
+{
+    char room[REPLY_HEAD_MAX];
+    str first = STR_NONE;
+    struct frame_parts frame;
+    if (en->language->reply_head != NULL)
+        first = en->language->reply_head(speech_state(f, conn), room);
+    ASSERT(first.n <= REPLY_HEAD_MAX);
+    frame_parts_make(en->framing, first.n + payload_n, &frame);
+    memcpy(ret->bytes, frame.head, frame.head_n);
+    if (first.n != 0)
+        memcpy(ret->bytes + frame.head_n, first.p, first.n);
+    ret->n = frame.head_n + first.n;
+    ret->end = frame.end;
+}
+
 // One message: what stands around the rows is in the payload, the rows are referred to. Where memory ends in the middle of
 // it, nothing that follows could be read.
-static size_t put_page(struct fan *f, uint32_t conn, const struct dialect *d, const struct answer *a)
+static size_t put_page(struct fan *f, uint32_t conn, const struct encoding *en, const struct answer *a)
 {
     struct reader *r = reader_at(f, conn);
-    struct frame_parts frame;
+    const struct payloads *d = en->payloads;
+    struct front front;
     size_t rows = 0;
     uint64_t from = a->replay_from;
     for (uint32_t i = 0; i < a->seg_count; i++)
         rows += run_of(a->segs, a->seg_count, i, from, a->offset, &from).n;
     rows -= d->row_separator.n; // in front of the first one there is none
     str around = str_take(a->payload, a->payload.n - d->rows_end);
-    frame_parts_make(d->framing, a->payload.n + rows, &frame);
-    put_parts(f, conn, str_make(frame.head, frame.head_n), around, STR_NONE);
+    front_make(f, conn, en, a->payload.n + rows, &front);
+    put_parts(f, conn, str_make(front.bytes, front.n), around, STR_NONE);
     from = a->replay_from;
     bool put = reader_open(r);
     for (uint32_t i = 0; i < a->seg_count && put; i++) {
@@ -74,7 +101,7 @@ static size_t put_page(struct fan *f, uint32_t conn, const struct dialect *d, co
         run = str_skip(run, i == 0 ? d->row_separator.n : 0);
         put = outq_put_segment(&r->out, f->cx->mem, a->segs[i], run) == OK;
     }
-    put = put && outq_put(&r->out, f->cx->mem, str_skip(a->payload, around.n), frame.end, STR_NONE) == OK;
+    put = put && outq_put(&r->out, f->cx->mem, str_skip(a->payload, around.n), front.end, STR_NONE) == OK;
     if (!put)
         fan_end(f, conn, END_CUT);
     return a->payload.n + rows;
@@ -82,11 +109,11 @@ static size_t put_page(struct fan *f, uint32_t conn, const struct dialect *d, co
 
 size_t fan_put_history(struct fan *f, uint32_t conn, const struct answer *a)
 {
-    const struct dialect *d = dialect_get((enum dialect_id)a->dialect);
+    const struct encoding *en = encoding_of(f->cx, a->encoding);
     if (!reader_open(reader_at(f, conn)))
         return 0;
-    if (a->seg_count != 0 && d->row_separator.n != 0)
-        return put_page(f, conn, d, a);
+    if (a->seg_count != 0 && en->payloads->row_separator.n != 0)
+        return put_page(f, conn, en, a);
     uint64_t before = reader_at(f, conn)->out.bytes;
     fan_put_payload(f, conn, a->payload);
     fan_put_replay(f, conn, a->segs, a->seg_count, a->replay_from, a->offset);
@@ -101,33 +128,33 @@ void fan_put_buf(struct fan *f, uint32_t conn, const struct buf *b)
         fan_starve(f, conn, "a reply");
 }
 
-static void put_frame(struct fan *f, uint32_t conn, enum framing framing, str payload)
+static void put_framed(struct fan *f, uint32_t conn, const struct encoding *en, str payload)
 {
-    struct frame_parts frame;
-    frame_parts_make(framing, payload.n, &frame);
-    put_parts(f, conn, str_make(frame.head, frame.head_n), payload, frame.end);
+    struct front front;
+    front_make(f, conn, en, payload.n, &front);
+    put_parts(f, conn, str_make(front.bytes, front.n), payload, front.end);
 }
 
 void fan_put_payload(struct fan *f, uint32_t conn, str payload)
 {
-    const struct dialect *d = dialect_get((enum dialect_id)reader_at(f, conn)->dialect);
+    const struct encoding *en = speech_encoding(f, conn);
     if (payload.n == 0)
         return;
-    if (!d->text) {
-        put_frame(f, conn, d->framing, payload);
+    if (!en->payloads->lines) {
+        put_framed(f, conn, en, payload);
         return;
     }
     for (str rest = payload; rest.p != NULL && rest.n != 0;) { // one frame per line
         str line = str_split(rest, '\n', &rest);
-        put_frame(f, conn, d->framing, line);
+        put_framed(f, conn, en, line);
     }
 }
 
 void fan_put_event(struct fan *f, uint32_t conn, const struct event *ev)
 {
-    const struct dialect *d = dialect_get((enum dialect_id)reader_at(f, conn)->dialect);
+    const struct encoding *en = speech_encoding(f, conn);
     buf_reset(&f->encode, WORKING_BYTES_MAX);
-    d->encode_event(&f->encode, ev, f->cx->utc_offset_s);
+    en->payloads->encode_event(&f->encode, ev, f->cx->utc_offset_s);
     if (buf_ok(&f->encode))
         fan_put_payload(f, conn, buf_str(&f->encode));
     else

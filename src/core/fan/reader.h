@@ -60,7 +60,7 @@ enum { PRIVATE_CLOSE_REPLACED = 4001 };
 
 struct reader {
     struct who who;
-    uint8_t dialect;      // enum dialect_id, once known
+    uint8_t encoding;     // its id, once known
     uint8_t end;          // enum end: it is to end, and nothing more is said to it
     bool closed : 1;      // it has left everything; what is queued is still written
     bool gone : 1;        // nothing is written any more

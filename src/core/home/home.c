@@ -28,10 +28,10 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
 void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev)
 {
     ans->conn = a->conn;
-    ans->dialect = a->dialect;
+    ans->encoding = a->encoding;
     if (ev != NULL) {
         buf_reset(&h->reply, SEGMENT_BYTES_MAX);
-        dialect_get((enum dialect_id)a->dialect)->encode_event(&h->reply, ev, h->cx->utc_offset_s);
+        encoding_of(h->cx, a->encoding)->payloads->encode_event(&h->reply, ev, h->cx->utc_offset_s);
         ans->reply_lost |= !buf_ok(&h->reply);
         if (buf_ok(&h->reply))
             ans->payload = buf_str(&h->reply);
@@ -124,36 +124,10 @@ enum err home_replay(struct home *h, uint32_t room, const struct replay_want *wa
     return e;
 }
 
-static struct replay_want join_want(const struct room *r, const struct ask *a, const struct start *s)
+static struct replay_want join_want(const struct home *h, const struct room *r, const struct ask *a,
+                                    const struct start *s)
 {
-    return (struct replay_want){(enum dialect_id)a->dialect, REPLAY_FRAMES, s->from, r->live.offset};
-}
-
-static void feed_attach(struct room *r, const struct ask *a)
-{
-    struct feed *f = &r->feeds[a->conn.shard];
-    if (f->sessions == 0)
-        *f = (struct feed){.outlet = a->outlet, .told = r->live.place}; // by the answer
-    ASSERT(f->outlet.index == a->outlet.index && f->outlet.gen == a->outlet.gen);
-    ASSERT(f->told == r->live.place);
-    f->sessions++;
-    f->readers[a->dialect]++;
-    if (r->readers[a->dialect]++ == 0)
-        live_activate(&r->live, (enum dialect_id)a->dialect);
-    r->sessions++;
-}
-
-static void feed_detach(struct home *h, struct room *r, const struct ask *a)
-{
-    struct feed *f = &r->feeds[a->conn.shard];
-    ASSERT(f->sessions != 0 && f->readers[a->dialect] != 0);
-    f->sessions--;
-    r->sessions--;
-    f->readers[a->dialect]--;
-    if (f->sessions == 0)
-        home_pace_detach(h, r, a->conn.shard);
-    if (--r->readers[a->dialect] == 0)
-        live_deactivate(&r->live, (enum dialect_id)a->dialect);
+    return (struct replay_want){encoding_of(h->cx, a->encoding), REPLAY_FRAMES, s->from, r->live.offset};
 }
 
 static size_t join_member_views(struct home *h, const struct room *r, struct member_view *views, size_t max)
@@ -203,7 +177,7 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
         ev.list_n = join_member_views(h, r, views, views_n);
     }
     uint32_t segs_n;
-    const struct replay_want want = join_want(r, a, s);
+    const struct replay_want want = join_want(h, r, a, s);
     struct segment **segs = replay_take(r->replay, &want, h->cx->mem, &segs_n);
     ans.reply_lost = want.from <= want.to && segs == NULL;
     ans.segs = segs;
@@ -245,8 +219,10 @@ static void home_join(struct home *h, struct ask **taken)
         return;
     struct room *r = room_at(h, room);
     struct start s = join_start(r, &a->cmd);
-    const struct replay_want want = join_want(r, a, &s);
+    const struct replay_want want = join_want(h, r, a, &s);
     enum err e = home_replay(h, room, &want);
+    if (e == OK)
+        e = feed_reserve(h, r, a);
     if (e == OK)
         e = member_arrive(h, room, a, &member);
     if (e != OK) {
@@ -254,7 +230,7 @@ static void home_join(struct home *h, struct ask **taken)
         return;
     }
     room_announce_to(h, room, a->conn.shard); // others there must not learn of entries from this answer
-    feed_attach(r, a);
+    feed_attach(h, r, a);
     metric_add(&h->cx->metrics->recovered, s.recovered);
     join_answer(h, a, room, member, &s, a->made);
 }

@@ -124,7 +124,7 @@ void home_register(struct home *h, const struct ask *a);
 // A shard has no readers in the room any more: they hold up nobody (home_pace.c).
 void home_pace_detach(struct home *h, struct room *r, uint32_t shard);
 
-// Answers; the event, NULL for none, is encoded in the asker's dialect.
+// Answers; the event, NULL for none, is encoded as the asker reads it.
 void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev);
 // Refused, counted, told to the log.
 void home_answer_problem(struct home *h, const struct ask *a, enum effect effect, const struct problem *p);

@@ -102,7 +102,7 @@ static struct range history_cut(const struct log *l, struct range page, bool for
 void home_history(struct home *h, const struct ask *a, uint32_t room)
 {
     const struct room *r = room_at(h, room);
-    const struct dialect *d = dialect_get((enum dialect_id)a->dialect);
+    const struct encoding *en = encoding_of(h->cx, a->encoding);
     ASSERT(!a->cmd.has_before || a->cmd.before_offset != 0); // held to by the decoder
     bool forward = a->cmd.has_since, reaches = forward && history_reaches(r, &a->cmd);
     struct range page = {1, 0};
@@ -111,8 +111,8 @@ void home_history(struct home *h, const struct ask *a, uint32_t room)
     else if (reaches)
         page = history_forward(r->live.offset, a->cmd.since_offset, page_limit(&a->cmd));
     page = history_cut(&r->log, page, forward, h->cx->settings->reply_bytes);
-    const struct replay_want want = {d->id, d->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES, page.from,
-                                     page.to};
+    const struct replay_want want = {en, en->payloads->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES,
+                                     page.from, page.to};
     struct answer ans = {.effect = EFFECT_HISTORY, .replay_from = page.from, .offset = page.to};
     if (home_replay(h, room, &want) != OK) {
         home_answer_no_memory(h, a, EFFECT_NONE);

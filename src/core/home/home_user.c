@@ -98,6 +98,6 @@ void home_direct(struct home *h, const struct ask *a)
                        .delivered = (uint32_t)reached,
                        .user = a->cmd.to,
                        .duplicate = duplicate};
-    bool text = dialect_get((enum dialect_id)a->dialect)->text;
-    home_answer_event(h, a, &ans, a->cmd.id.n != 0 || text ? &ev : NULL);
+    bool reports = encoding_of(h->cx, a->encoding)->language->reports;
+    home_answer_event(h, a, &ans, a->cmd.id.n != 0 || reports ? &ev : NULL);
 }

@@ -103,7 +103,7 @@ static void room_free(struct home *h, uint32_t index)
     live_deinit(&r->live);
     replay_drop(&r->replay, h->cx->mem);
     map_deinit(&r->by_user);
-    mem_free(h->cx->mem, r->feeds, h->cx->shard_count * sizeof *r->feeds);
+    feeds_free(h, r);
     mem_free(h->cx->mem, r->name, r->name_n);
     slab_free(&h->rooms, index);
 }
@@ -285,23 +285,25 @@ static struct advance *advance_make(struct home *h, const struct room *r, const 
     return a;
 }
 
-// Each dialect's newest segment first, down to the one in which what the shard has not been told begins.
+// Each track's newest segment first, down to the one in which what the shard has not been told begins.
 void room_announce_to(struct home *h, uint32_t index, uint32_t shard)
 {
     struct room *r = room_at(h, index);
     struct feed *f = &r->feeds[shard];
     if (f->sessions == 0 || f->told == r->live.place)
         return;
-    uint32_t from[DIALECT_COUNT], segs = 0;
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        from[d] = f->readers[d] != 0 ? live_from(&r->live, (enum dialect_id)d, f->told) : r->live.tracks[d].n;
-        segs += r->live.tracks[d].n - from[d];
+    const struct track *all = tracks_const(&r->live.tracks);
+    uint32_t from[ENCODINGS_MAX], segs = 0;
+    for (uint32_t t = 0; t < r->live.tracks.n; t++) {
+        const struct chain *c = &all[t].chain;
+        from[t] = feed_readers(f, all[t].key) != 0 ? live_from(&r->live, &all[t], f->told) : c->n;
+        segs += c->n - from[t];
     }
     struct advance *a = advance_make(h, r, f, segs);
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        for (uint32_t i = r->live.tracks[d].n; i-- > from[d];)
+    for (uint32_t t = 0; t < r->live.tracks.n; t++)
+        for (uint32_t i = all[t].chain.n; i-- > from[t];)
             a->segs[a->seg_count++] =
-                (struct advance_seg){.track = (uint8_t)d, .seg = segment_ref(r->live.tracks[d].segs[i])};
+                (struct advance_seg){.track = all[t].key, .seg = segment_ref(all[t].chain.segs[i])};
     f->told = r->live.place;
     mail_post(h->mail, shard, &a->mail);
 }
@@ -441,7 +443,7 @@ static void member_check(const struct home *h, const struct member *m)
 void room_check(const struct home *h, uint32_t index)
 {
     const struct room *r = room_at(h, index);
-    uint32_t members = 0, away = 0, readers[DIALECT_COUNT] = {0}, sessions = 0, member_sessions = 0;
+    uint32_t members = 0, away = 0, sessions = 0, member_sessions = 0;
     uint32_t crowded = 0;
     for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
         members++;
@@ -455,17 +457,24 @@ void room_check(const struct home *h, uint32_t index)
     }
     ASSERT(members == r->members && members == r->by_user.count && away <= members);
     for (uint32_t s = 0; s < h->cx->shard_count; s++) {
+        const struct feed *f = &r->feeds[s];
         uint32_t sum = 0;
-        for (int d = 0; d < DIALECT_COUNT; d++) {
-            readers[d] += r->feeds[s].readers[d];
-            sum += r->feeds[s].readers[d];
-        }
-        ASSERT(sum == r->feeds[s].sessions && (sum != 0 || !r->feeds[s].crowded));
-        crowded += r->feeds[s].crowded;
+        for (uint8_t e = 0; e < h->cx->settings->ways->encodings_n; e++)
+            sum += feed_readers(f, e);
+        ASSERT(sum == f->sessions && (sum != 0 || (!f->crowded && f->counts == NULL)));
+        crowded += f->crowded;
         sessions += sum;
     }
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        ASSERT(readers[d] == r->readers[d] && r->live.active[d] == (readers[d] != 0));
+    uint32_t heard = 0;
+    for (uint32_t t = 0; t < r->live.tracks.n; t++) {
+        const struct track *track = &tracks_const(&r->live.tracks)[t];
+        uint32_t readers = 0;
+        for (uint32_t s = 0; s < h->cx->shard_count; s++)
+            readers += feed_readers(&r->feeds[s], track->key);
+        ASSERT(readers == track->readers);
+        heard += readers;
+    }
+    ASSERT(heard == r->sessions);
     ASSERT(sessions == r->sessions && sessions == member_sessions && crowded == r->crowded);
     log_check(&r->log);
     live_check(&r->live);

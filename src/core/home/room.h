@@ -13,7 +13,7 @@
 //   1. every member is in `by_user` and in the list; `members` counts them
 //   2. a member is away exactly if it has no session; away members are in the away list, longest first
 //   3. feeds[s].sessions is the sum of its readers; a shard with none gets no announcements
-//   4. a dialect is active in the live stream exactly while some shard has readers of it
+//   4. the live stream has a track for an encoding exactly while some shard has readers of it, and as many readers
 //   5. `crowded` counts the feeds that are; a feed without sessions is not
 //
 // Ownership: the shard's room pool. Thread: the home shard's.
@@ -60,10 +60,11 @@ struct member {
 // What a shard with readers in this room has been told.
 struct feed {
     struct ref outlet;
+    uint64_t told;    // up to which place
+    uint32_t *counts; // sessions by encoding; NULL: all of them are of `encoding`
     uint32_t sessions;
-    uint32_t readers[DIALECT_COUNT];
-    bool crowded;  // its outlet says so
-    uint64_t told; // up to which place
+    uint8_t encoding;
+    bool crowded; // its outlet says so
 };
 
 struct room {
@@ -84,7 +85,6 @@ struct room {
     uint32_t member_seq;            // of the last one that joined
     uint32_t first, last;           // members in order of joining
     uint32_t away_first, away_last; // members without a session
-    uint32_t readers[DIALECT_COUNT];
     uint32_t sessions;
     struct feed *feeds;      // one per shard
     uint32_t crowded;        // feeds that are; while there are any, publishes wait (fan/pace.h)
@@ -132,6 +132,16 @@ void room_timer(struct home *h, uint32_t index, uint64_t due_ms);
 uint32_t room_grace_ms(const struct home *h, const struct room *r);
 void room_on_timer(struct home *h, uint32_t index);
 void room_check(const struct home *h, uint32_t index);
+
+// --- who listens where (feed.c)
+// So that feed_attach cannot fail. ERR_NOMEM.
+enum err feed_reserve(struct home *h, struct room *r, const struct ask *a) WARN_UNUSED;
+// The asker hears the room from here on; no more.
+void feed_attach(struct home *h, struct room *r, const struct ask *a);
+void feed_detach(struct home *h, struct room *r, const struct ask *a);
+// How many of a shard's read that encoding.
+uint32_t feed_readers(const struct feed *f, uint8_t encoding);
+void feeds_free(struct home *h, struct room *r);
 
 // --- members (member.c)
 uint32_t member_find(const struct home *h, const struct room *r, str user);

@@ -14,30 +14,41 @@ void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts
                                        true, payload_n);
 }
 
-bool frame_entry(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
-                 struct framed *ret)
+static void frame_around(const struct encoding *encoding, struct framed *f)
 {
-    const struct dialect *dialect = dialect_get(d);
+    if (f->n == 0)
+        f->parts = (struct frame_parts){.end = STR_NONE};
+    else
+        frame_parts_make(encoding->framing, f->n, &f->parts);
+}
+
+bool frame_entry(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
+                 struct buf *scratch, struct framed *ret)
+{
     ret->from = scratch->n;
-    dialect->encode_entry(scratch, e, utc_offset_s);
+    encoding->payloads->encode_entry(scratch, e, utc_offset_s);
     if (!buf_ok(scratch))
         return false;
     ret->n = scratch->n - ret->from;
-    if (ret->n == 0)
-        ret->parts = (struct frame_parts){.end = STR_NONE};
-    else
-        frame_parts_make(dialect->framing, ret->n, &ret->parts);
+    frame_around(encoding, ret);
     return true;
 }
 
-bool frame_row(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
-               struct framed *ret)
+void frame_again(const struct encoding *encoding, const struct framed *same, struct framed *ret)
 {
-    const struct dialect *dialect = dialect_get(d);
-    ASSERT(dialect->row_separator.n != 0);
+    ret->from = same->from;
+    ret->n = same->n;
+    frame_around(encoding, ret);
+}
+
+bool frame_row(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
+               struct buf *scratch, struct framed *ret)
+{
+    const struct payloads *words = encoding->payloads;
+    ASSERT(words->row_separator.n != 0);
     ret->from = scratch->n;
-    buf_put_str(scratch, dialect->row_separator);
-    dialect->encode_entry(scratch, e, utc_offset_s);
+    buf_put_str(scratch, words->row_separator);
+    words->encode_entry(scratch, e, utc_offset_s);
     ret->n = scratch->n - ret->from;
     ret->parts = (struct frame_parts){.end = STR_NONE};
     return buf_ok(scratch);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// frame.h - an entry as the bytes that go out: a dialect's payload with its transport's frame around it.
+// frame.h - an entry as the bytes that go out: a payload with its transport's frame around it.
 //
 // Thread: any; values only.
 #ifndef PLENUM_CORE_LOG_FRAME_H
@@ -17,18 +17,20 @@ struct frame_parts {
 };
 void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts *ret);
 
-// An entry encoded into a scratch buffer, at n bytes from `from`, and its frame. One that a dialect has no words for is nothing
+// An entry encoded into a scratch buffer, at n bytes from `from`, and its frame. One that a language has no words for is nothing
 // at all: no bytes and no frame.
 struct framed {
     size_t from, n;
     struct frame_parts parts;
 };
 // False when memory is out.
-bool frame_entry(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
-                 struct framed *ret) WARN_UNUSED;
-// The same as a row of a page of history: without a frame.
-bool frame_row(enum dialect_id d, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
-               struct framed *ret) WARN_UNUSED;
+bool frame_entry(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
+                 struct buf *scratch, struct framed *ret) WARN_UNUSED;
+// The same entry in another encoding of the same payloads.
+void frame_again(const struct encoding *encoding, const struct framed *same, struct framed *ret);
+// As a row of a page of history: without a frame.
+bool frame_row(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
+               struct buf *scratch, struct framed *ret) WARN_UNUSED;
 static inline size_t framed_size(const struct framed *f) { return f->parts.head_n + f->n + f->parts.end.n; }
 void framed_append(struct segment *s, const struct framed *f, const struct buf *scratch, bool passing);
 

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An entry is framed once per dialect in use, whatever the number of readers.
+// An entry is framed once per encoding in use, whatever the number of readers, and put into words once for those of the same
+// payloads.
 #include "core/log/live.h"
 
 void live_init(struct live *v, struct mem *m) { *v = (struct live){.mem = m}; }
 
-void live_deinit(struct live *v) { live_rest(v); }
+void live_deinit(struct live *v) { tracks_deinit(&v->tracks, v->mem); }
 
-void live_activate(struct live *v, enum dialect_id d) { v->active[d] = true; }
-
-void live_deactivate(struct live *v, enum dialect_id d)
+void live_reader_add(struct live *v, const struct encoding *e)
 {
-    chain_deinit(&v->tracks[d], v->mem);
-    v->active[d] = false;
+    tracks_add(&v->tracks, e->id, e)->readers++;
+}
+
+void live_reader_remove(struct live *v, const struct encoding *e)
+{
+    struct track *t = tracks_find(&v->tracks, e->id);
+    ASSERT(t != NULL && t->readers != 0);
+    if (--t->readers == 0)
+        tracks_remove(&v->tracks, v->mem, t);
 }
 
 // The segment the next entry of n bytes goes into.
@@ -27,17 +33,27 @@ static struct segment *track_secure(struct live *v, struct chain *c, size_t n)
     return s;
 }
 
+// The row whose payload, in words already, is this track's too; n: none.
+static uint32_t same_payload(const struct track *all, uint32_t n)
+{
+    uint32_t i = 0;
+    while (i < n && all[i].encoding->payloads != all[n].encoding->payloads)
+        i++;
+    return i;
+}
+
 bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
                  struct live_entry *ret)
 {
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        ret->segs[d] = NULL;
-        if (!v->active[d])
-            continue;
-        if (!frame_entry((enum dialect_id)d, e, utc_offset_s, scratch, &ret->framed[d]))
+    struct track *all = tracks_all(&v->tracks);
+    for (uint32_t i = 0; i < v->tracks.n; i++) {
+        uint32_t same = same_payload(all, i);
+        if (same != i)
+            frame_again(all[i].encoding, &ret->framed[same], &ret->framed[i]);
+        else if (!frame_entry(all[i].encoding, e, utc_offset_s, scratch, &ret->framed[i]))
             return false;
-        ret->segs[d] = track_secure(v, &v->tracks[d], framed_size(&ret->framed[d]));
-        if (ret->segs[d] == NULL)
+        ret->segs[i] = track_secure(v, &all[i].chain, framed_size(&ret->framed[i]));
+        if (ret->segs[i] == NULL)
             return false;
     }
     return true;
@@ -45,25 +61,25 @@ bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, st
 
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch)
 {
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        if (secured->segs[d] != NULL)
-            framed_append(secured->segs[d], &secured->framed[d], scratch, passing);
+    for (uint32_t i = 0; i < v->tracks.n; i++)
+        framed_append(secured->segs[i], &secured->framed[i], scratch, passing);
     v->place++;
     v->offset += !passing;
 }
 
 void live_release(struct live *v)
 {
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        struct segment *last = chain_last(&v->tracks[d]);
+    struct track *all = tracks_all(&v->tracks);
+    for (uint32_t i = 0; i < v->tracks.n; i++) {
+        struct segment *last = chain_last(&all[i].chain);
         if (last != NULL && last->count == 0)
-            chain_pop(&v->tracks[d], v->mem);
+            chain_pop(&all[i].chain, v->mem);
     }
 }
 
-uint32_t live_from(const struct live *v, enum dialect_id d, uint64_t place)
+uint32_t live_from(const struct live *v, const struct track *t, uint64_t place)
 {
-    const struct chain *c = &v->tracks[d];
+    const struct chain *c = &t->chain;
     if (c->n == 0 || place >= v->place)
         return c->n;
     return place + 1 <= c->segs[0]->first ? 0 : chain_find(c, place + 1);
@@ -71,23 +87,26 @@ uint32_t live_from(const struct live *v, enum dialect_id d, uint64_t place)
 
 void live_announced(struct live *v)
 {
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        if (v->tracks[d].n > 1)
-            chain_trim(&v->tracks[d], v->mem, chain_last(&v->tracks[d])->first);
+    struct track *all = tracks_all(&v->tracks);
+    for (uint32_t i = 0; i < v->tracks.n; i++)
+        if (all[i].chain.n > 1)
+            chain_trim(&all[i].chain, v->mem, chain_last(&all[i].chain)->first);
 }
 
 void live_rest(struct live *v)
 {
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        chain_deinit(&v->tracks[d], v->mem);
+    struct track *all = tracks_all(&v->tracks);
+    for (uint32_t i = 0; i < v->tracks.n; i++)
+        chain_deinit(&all[i].chain, v->mem);
 }
 
 void live_check(const struct live *v)
 {
-    for (int d = 0; d < DIALECT_COUNT; d++) {
-        const struct chain *c = &v->tracks[d];
-        ASSERT(v->active[d] || c->n == 0);
-        chain_check(c);
-        ASSERT(c->n == 0 || chain_end(c) == v->place + 1);
+    const struct track *all = tracks_const(&v->tracks);
+    tracks_check(&v->tracks);
+    for (uint32_t i = 0; i < v->tracks.n; i++) {
+        ASSERT(all[i].readers != 0 && all[i].key == all[i].encoding->id);
+        chain_check(&all[i].chain);
+        ASSERT(all[i].chain.n == 0 || chain_end(&all[i].chain) == v->place + 1);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// live.h - a room as those who are in it hear it now: every entry, framed once for each dialect in use.
+// live.h - a room as those who are in it hear it now: every entry, framed once for each encoding in use.
 //
 //      places           1   2   3   4   5   6   7
 //      offsets          1       2       3   4          a record has an offset
@@ -13,34 +13,34 @@
 // which of its entries are records, and which offset came before its first one, so a place can be told as an offset.
 //
 // What is here is the home's end of the stream: what it has not announced yet, and the segment it is filling. Those
-// who read hold what they need. So a dialect's first reader begins with the next entry, at no cost, and when its last one
-// goes nothing has to be taken back.
+// who read hold what they need. So an encoding's first reader begins with the next entry, and when its last one goes nothing has
+// to be taken back. What several encodings of the same payloads say differs by the frame only: it is put into words once.
 //
-// Invariants (live_check): a dialect that is not active has no segments; the segments of one that is end at `place`.
+// Invariants (live_check): there is a track for each encoding with readers; its segments end at `place`.
 // Ownership: one reference on each of its segments. Thread: the home shard's.
 #ifndef PLENUM_CORE_LOG_LIVE_H
 #define PLENUM_CORE_LOG_LIVE_H
 
-#include "core/log/chain.h"
 #include "core/log/frame.h"
+#include "core/log/tracks.h"
 
 struct live {
     struct mem *mem;
     uint64_t place;  // of the newest entry; 0 while there was none
     uint64_t offset; // of the newest record in it, or before it
-    struct chain tracks[DIALECT_COUNT];
-    bool active[DIALECT_COUNT];
+    struct tracks tracks;
 };
 
 void live_init(struct live *v, struct mem *m);
 void live_deinit(struct live *v);
-void live_activate(struct live *v, enum dialect_id d);
-void live_deactivate(struct live *v, enum dialect_id d);
+// One more reader of an encoding, for which there is a place (tracks_reserve); one less.
+void live_reader_add(struct live *v, const struct encoding *e);
+void live_reader_remove(struct live *v, const struct encoding *e);
 
-// An entry in all active dialects, encoded and with a place secured in each.
+// An entry in all encodings in use, with a place secured in each: row i is of track i.
 struct live_entry {
-    struct framed framed[DIALECT_COUNT];
-    struct segment *segs[DIALECT_COUNT]; // NULL: not active
+    struct framed framed[ENCODINGS_MAX];
+    struct segment *segs[ENCODINGS_MAX];
 };
 // False when memory is out; what was secured is given back by live_release.
 bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
@@ -49,9 +49,9 @@ bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, st
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch);
 void live_release(struct live *v);
 
-// The index of the segment that a reader of the dialect who has been told up to `place` needs first; the number of
-// segments where there is none.
-uint32_t live_from(const struct live *v, enum dialect_id d, uint64_t place);
+// The index of the segment of a track that a reader who has been told up to `place` needs first; the number of segments where
+// there is none.
+uint32_t live_from(const struct live *v, const struct track *t, uint64_t place);
 // All has been announced: all but the segments being filled go.
 void live_announced(struct live *v);
 // Nothing has happened for a while: these go, too.

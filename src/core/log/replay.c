@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rejected: to keep the live stream's segments for this. They have passing entries in them, are there only for dialects that
+// Rejected: to keep the live stream's segments for this. They have passing entries in them, are there only for encodings that
 // had a reader at the time, and end where the memory of those who read them does.
 #include "core/log/replay.h"
 
@@ -52,8 +52,8 @@ static enum err fill(struct chain *c, const struct log *l, const struct replay_w
         struct framed f;
         log_entry(l, o, room, &e);
         buf_reset(scratch, SEGMENT_BYTES_MAX);
-        bool made = want->form == REPLAY_FRAMES ? frame_entry(want->dialect, &e, utc_offset_s, scratch, &f)
-                                                : frame_row(want->dialect, &e, utc_offset_s, scratch, &f);
+        bool made = want->form == REPLAY_FRAMES ? frame_entry(want->encoding, &e, utc_offset_s, scratch, &f)
+                                                : frame_row(want->encoding, &e, utc_offset_s, scratch, &f);
         if (!made)
             return ERR_NOMEM;
         if (s == NULL || !segment_fits(s, framed_size(&f)))
@@ -74,7 +74,10 @@ enum err replay_make(struct replay **r, const struct log *l, const struct replay
     if (*r == NULL && (*r = mem_zalloc(l->mem, sizeof **r)) == NULL)
         return ERR_NOMEM;
     (*r)->used_ms = now_ms;
-    struct chain *c = &(*r)->chains[want->dialect][want->form];
+    uint8_t key = replay_key(want->encoding, want->form);
+    if (tracks_reserve(&(*r)->tracks, l->mem, key) != OK)
+        return ERR_NOMEM;
+    struct chain *c = &tracks_add(&(*r)->tracks, key, want->encoding)->chain;
     uint64_t from = want->from - want->from % REPLAY_STEP;
     if (from < l->tail)
         from = l->tail;
@@ -94,7 +97,7 @@ struct segment **replay_take(const struct replay *r, const struct replay_want *w
     *ret_n = 0;
     if (want->from > want->to)
         return NULL;
-    const struct chain *c = &r->chains[want->dialect][want->form];
+    const struct chain *c = tracks_chain(&r->tracks, replay_key(want->encoding, want->form));
     uint32_t first = chain_find(c, want->from), n = chain_find(c, want->to) + 1 - first;
     struct segment **segs = mem_alloc(m, n * sizeof(struct segment *));
     if (segs == NULL)
@@ -111,9 +114,7 @@ void replay_drop(struct replay **r, struct mem *m)
 {
     if (*r == NULL)
         return;
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        for (int form = 0; form < REPLAY_FORMS; form++)
-            chain_deinit(&(*r)->chains[d][form], m);
+    tracks_deinit(&(*r)->tracks, m);
     mem_free(m, *r, sizeof **r);
     *r = NULL;
 }
@@ -121,9 +122,8 @@ void replay_drop(struct replay **r, struct mem *m)
 size_t replay_bytes(const struct replay *r)
 {
     size_t n = 0;
-    for (int d = 0; r != NULL && d < DIALECT_COUNT; d++)
-        for (int form = 0; form < REPLAY_FORMS; form++)
-            n += r->chains[d][form].bytes;
+    for (uint32_t i = 0; r != NULL && i < r->tracks.n; i++)
+        n += tracks_const(&r->tracks)[i].chain.bytes;
     return n;
 }
 
@@ -142,9 +142,8 @@ void replay_trim(struct replay **r, const struct log *l)
         replay_drop(r, l->mem);
         return;
     }
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        for (int form = 0; form < REPLAY_FORMS; form++)
-            trim(&(*r)->chains[d][form], l);
+    for (uint32_t i = 0; i < (*r)->tracks.n; i++)
+        trim(&tracks_all(&(*r)->tracks)[i].chain, l);
 }
 
 uint64_t replay_due_ms(const struct replay *r)
@@ -162,7 +161,9 @@ static void check(const struct chain *c, const struct log *l)
 
 void replay_check(const struct replay *r, const struct log *l)
 {
-    for (int d = 0; r != NULL && d < DIALECT_COUNT; d++)
-        for (int form = 0; form < REPLAY_FORMS; form++)
-            check(&r->chains[d][form], l);
+    if (r == NULL)
+        return;
+    tracks_check(&r->tracks);
+    for (uint32_t i = 0; i < r->tracks.n; i++)
+        check(&tracks_const(&r->tracks)[i].chain, l);
 }

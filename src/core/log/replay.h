@@ -7,9 +7,9 @@
 //      JSON rows                            [..............]
 //
 // There are two forms. *Frames* are what a newcomer is sent: each record as it was sent live. *Rows* are what a page of history
-// is made of, where the dialect puts a page into one message (dialect.h): they lie in it one behind the other.
+// is made of, where the language puts a page into one message (dialect.h): they lie in it one behind the other.
 //
-// Made once for all who ask for it in a dialect, handed out by reference, dropped when nobody has asked for a while
+// Made once for all who ask for it in an encoding, handed out by reference, dropped when nobody has asked for a while
 // or when the records go. It costs who comes, never who talks; and a thousand who ask for a megabyte cost one.
 //
 // Invariants (replay_check): what is here is of offsets within tail..head of the log, but for what a segment keeps of records
@@ -20,6 +20,7 @@
 
 #include "core/log/frame.h"
 #include "core/log/log.h"
+#include "core/log/tracks.h"
 
 enum {
     REPLAY_STEP = 32, // they are made from an offset on that this divides: who asks for 5 and who for 6 share
@@ -29,13 +30,17 @@ enum {
 enum replay_form { REPLAY_FRAMES, REPLAY_ROWS, REPLAY_FORMS };
 
 struct replay {
-    uint64_t used_ms;                                 // when it was asked for something last
-    struct chain chains[DIALECT_COUNT][REPLAY_FORMS]; // by offset; there may be holes
+    uint64_t used_ms;     // when it was asked for something last
+    struct tracks tracks; // by encoding and form (replay_key); each by offset, there may be holes
 };
+static inline uint8_t replay_key(const struct encoding *e, enum replay_form form)
+{
+    return (uint8_t)(e->id * REPLAY_FORMS + form);
+}
 
 // What is wanted of a log.
 struct replay_want {
-    enum dialect_id dialect;
+    const struct encoding *encoding;
     enum replay_form form;
     uint64_t from, to; // offsets that the log keeps; from > to: nothing
 };

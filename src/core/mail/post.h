@@ -57,7 +57,7 @@ struct ask {
     struct mail mail;
     enum ask_type type;
     struct conn_ref conn;
-    uint8_t dialect;  // enum dialect_id: the answer is encoded in it
+    uint8_t encoding; // its id: the answer is encoded in it
     bool dropped;     // ASK_LEAVE: the connection went away; nobody waits for an answer
     bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
     bool essential; // like one that is `dropped` it may pass the memory budget: a part of it is said already
@@ -102,7 +102,7 @@ struct answer {
     bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
     bool created;            // EFFECT_JOINED: the room was made for it
     bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
-    uint8_t dialect;         // the asker's
+    uint8_t encoding;        // the asker's
     uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
     struct ref room, member; // JOINED: at the home
@@ -120,7 +120,7 @@ struct answer {
 };
 
 struct advance_seg {
-    uint8_t track;
+    uint8_t track; // the encoding's id
     struct segment *seg;
 };
 

@@ -19,6 +19,7 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
 {
     ASSERT(settings->shard_count >= 1 && settings->shard_count <= SHARDS_MAX &&
            index < settings->shard_count);
+    ways_check(settings->ways);
     struct shard *sh = mem_zalloc(mem, sizeof *sh);
     if (sh == NULL)
         return NULL;
@@ -61,6 +62,7 @@ void shard_settings_set(struct shard *sh, const struct settings *settings)
 {
     ASSERT(settings->shard_count == sh->cx.shard_count);
     ASSERT(settings->connections_max == sh->cx.settings->connections_max);
+    ASSERT(settings->ways == sh->cx.settings->ways);
     sh->cx.settings = settings;
 }
 

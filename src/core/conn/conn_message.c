@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A message to its commands, of which a language may put several into one. Each goes through the gates and is counted as a
+// command. One that must wait makes all behind it wait: the message is kept with the place where that command begins
+// (input.msg_at), and read on from there. What its language remembers of the connection is then as it was before that command,
+// as it will be decoded again.
+//
+// Behind a command that has left mail to this very shard the others wait as well, until that is carried out, as those in messages
+// of their own would (conn_in.c); here they are taken up when the turn ends.
+#include "core/conn/conn.h"
+
+// The unescape buffer must hold whatever a message can turn into.
+static bool scratch_fit(struct conns *cs, const struct payloads *words, size_t message_n)
+{
+    struct scratch *s = &cs->unescape;
+    size_t need = words->scratch_factor * message_n + 256;
+    s->n = 0;
+    if (s->cap >= need)
+        return true;
+    char *p = mem_realloc(cs->cx->mem, s->p, s->cap, need);
+    if (p == NULL)
+        return false;
+    s->p = p;
+    s->cap = need;
+    return true;
+}
+
+// The command at r->at; false when it must wait, and then nothing has been done.
+static bool take_next(struct conns *cs, uint32_t index, struct reading *r)
+{
+    const struct encoding *en = speech_encoding(cs->fan, index);
+    size_t at = r->at, state_n = r->state != NULL ? en->language->state_bytes : 0;
+    uint8_t before[LANGUAGE_STATE_MAX];
+    if (state_n != 0)
+        memcpy(before, r->state, state_n);
+    struct command cmd = {0};
+    struct problem problem = {0};
+    r->pong = false;
+    bool read = en->payloads->decode(r, &cmd, &problem) == OK;
+    ASSERT(r->at <= r->message.n && (r->at > at || r->message.n == 0));
+    bool done = true;
+    if (!read)
+        done = conn_refuse(cs, index, cmd.id, &problem);
+    else if (r->pong)
+        conn_on_pong(cs, index);
+    else if (cmd.type == CMD_NONE)
+        gate_noise(cs->edge, index);
+    else
+        done = conn_command(cs, index, &cmd);
+    if (!done && state_n != 0)
+        memcpy(r->state, before, state_n);
+    return done;
+}
+
+// The rest of the message waits. True, as nothing does any more, where that cannot be noted.
+static bool wait_at(struct conns *cs, uint32_t index, size_t at)
+{
+    struct conn *c = conn_at(cs, index);
+    if (at == 0)
+        return false;
+    if (conn_input(cs, c) == NULL) {
+        fan_starve(cs->fan, index, "bytes received");
+        return true;
+    }
+    c->in->msg_at = (uint32_t)at;
+    return false;
+}
+
+bool conn_message(struct conns *cs, uint32_t index, str message)
+{
+    struct conn *c = conn_at(cs, index);
+    if (!scratch_fit(cs, speech_encoding(cs->fan, index)->payloads, message.n)) {
+        fan_starve(cs->fan, index, "bytes received");
+        return true;
+    }
+    struct reading r = {.message = message,
+                        .at = c->in != NULL ? c->in->msg_at : 0,
+                        .scratch = &cs->unescape,
+                        .state = speech_state(cs->fan, index)};
+    do {
+        size_t at = r.at;
+        if (at != 0 && mail_is_here(cs->mail)) {
+            fan_wake(cs->fan, index);
+            return wait_at(cs, index, at);
+        }
+        if (c->asker.reader.out.bytes > cs->cx->settings->reply_bytes || !take_next(cs, index, &r))
+            return wait_at(cs, index, at);
+    } while (r.at < message.n && conn_live(c) && !c->parked);
+    if (c->in != NULL)
+        c->in->msg_at = 0;
+    return true;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ways.c - what this server speaks, and where.
+//
+// The set is closed and known when the process starts: plain tables, no registration while it runs. An encoding's id is its place
+// in the table, and is all that a connection, a cursor or a mail keeps of it.
+#include "dialect/ways.h"
+
+#include "base/assert.h"
+#include "dialect/dialect_private.h"
+
+static const struct encoding json = {ENCODING_JSON, "json", &native_language, &native_json_payloads,
+                                     FRAMING_WS_TEXT};
+static const struct encoding text_ws = {ENCODING_TEXT_WS, "text_ws", &text_language, &text_payloads,
+                                        FRAMING_WS_TEXT};
+static const struct encoding text_line = {ENCODING_TEXT_LINE, "text", &text_language, &text_payloads,
+                                          FRAMING_LINE};
+
+static const struct encoding *const encodings[ENCODINGS_SERVED] = {
+    [ENCODING_JSON] = &json,
+    [ENCODING_TEXT_WS] = &text_ws,
+    [ENCODING_TEXT_LINE] = &text_line,
+};
+
+static const struct way rows[] = {
+    {TRANSPORT_HTTP, "/ws", "plenum.v1.json", ENCODING_JSON, false},
+    {TRANSPORT_HTTP, "/echo", NULL, ENCODING_TEXT_WS, false},
+    {TRANSPORT_HTTP, "/conformance/echo", NULL, 0, true},
+    {TRANSPORT_LINE, NULL, NULL, ENCODING_TEXT_LINE, false},
+};
+
+const struct ways ways_served = {rows, sizeof rows / sizeof rows[0], encodings, ENCODINGS_SERVED};
+
+static bool leads(const struct way *way, enum transport transport, str path)
+{
+    if (way->transport != transport)
+        return false;
+    return way->path == NULL ? path.n == 0 : str_eq(path, str_from_cstr(way->path));
+}
+
+const struct way *way_find(const struct ways *w, enum transport transport, str path)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (leads(&w->v[i], transport, path))
+            return &w->v[i];
+    return NULL;
+}
+
+const struct way *way_next(const struct ways *w, const struct way *way)
+{
+    str path = way->path != NULL ? str_from_cstr(way->path) : STR_NONE;
+    for (const struct way *next = way + 1; next < w->v + w->n; next++)
+        if (leads(next, way->transport, path))
+            return next;
+    return NULL;
+}
+
+static void encoding_check(const struct encoding *e, size_t place)
+{
+    ASSERT(e != NULL && e->id == place && e->name != NULL && e->language != NULL && e->payloads != NULL);
+    ASSERT(e->language->state_bytes <= LANGUAGE_STATE_MAX);
+    ASSERT(e->language->reply_head == NULL || e->language->state_bytes != 0);
+    ASSERT(e->payloads->scratch_factor != 0);
+    ASSERT(e->payloads->row_separator.n == 0 || !e->payloads->lines);
+    ASSERT(e->language->greets || e->language->silent != NULL);
+}
+
+void ways_check(const struct ways *w)
+{
+    ASSERT(w->encodings_n != 0 && w->encodings_n <= ENCODINGS_MAX);
+    for (size_t i = 0; i < w->encodings_n; i++)
+        encoding_check(w->encodings[i], i);
+    for (size_t i = 0; i < w->n; i++) {
+        const struct way *way = &w->v[i];
+        ASSERT(way->encoding < w->encodings_n && (way->transport == TRANSPORT_HTTP) == (way->path != NULL));
+        bool lines = w->encodings[way->encoding]->framing == FRAMING_LINE;
+        ASSERT(way->mirror || lines == (way->transport == TRANSPORT_LINE));
+    }
+}
