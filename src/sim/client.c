@@ -23,6 +23,7 @@ void client_init(struct world *w, struct client *c, uint32_t index)
         c->temper = TEMPER_ORDINARY;
     if (c->temper == TEMPER_HOSTILE && c->speech == SPEAKS_TEXT_WS)
         c->speech = SPEAKS_JSON;
+    c->parcels = c->speech == SPEAKS_JSON && c->temper != TEMPER_HOSTILE && chance(w, 4);
     if (c->temper == TEMPER_SLOW)
         c->read_per_s = 50 + (uint32_t)roll(w, 2000);
     c->text_joining = NONE;
@@ -30,6 +31,7 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     buf_init(&c->in, &w->scratch_mem, 0);
     buf_init(&c->control, &w->scratch_mem, 0);
     buf_init(&c->out, &w->scratch_mem, 0);
+    buf_init(&c->batch, &w->scratch_mem, 0);
     c->next_connect_ms = w->now_ms + roll(w, 1000);
     snprintf(c->name, sizeof c->name, "n%u", index);
 }
@@ -68,6 +70,10 @@ void client_connect(struct world *w, struct client *c)
     buf_reset(&c->in, 0);
     buf_reset(&c->control, 0);
     buf_reset(&c->out, 0);
+    buf_reset(&c->batch, 0);
+    c->parcel_sent = 0;
+    c->parcel_seen = 0;
+    c->goodbye = false;
     trace_note(w, c, "connects to shard %u", l->node);
     c->next_act_ms = w->now_ms + roll(w, 200);
     if (c->speech == SPEAKS_TEXT_LINE || c->speech == SPEAKS_HTTP) {
@@ -128,8 +134,10 @@ void client_flush(struct world *w, struct client *c)
 {
     if (c->link == NULL || c->link->fin || c->link->vanished) {
         buf_reset(&c->out, 0);
+        buf_reset(&c->batch, 0);
         return;
     }
+    say_batch(w, c);
     pipe_put(w, &c->link->up, c->out.p, c->out.n);
     buf_reset(&c->out, 4096);
 }

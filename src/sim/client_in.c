@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What arrives at a client: from bytes to an upgrade response, messages, lines, control frames and the end.
+#include "sim/parcel.h"
 #include "sim/world.h"
 
 #include <stdio.h>
@@ -35,6 +36,8 @@ static void on_close_frame(struct world *w, struct client *c, str payload)
     if (ws_close_decode(payload, &c->close_code, &reason) != OK)
         trace_fail(w, c, "PROTOCOL: the server sent a malformed close frame");
     trace_note(w, c, "close frame %u %.*s", c->close_code, STR_ARG(reason));
+    if (c->parcels && !c->goodbye && !c->close_sent && c->close_code != WS_CLOSE_TRY_LATER)
+        trace_fail(w, c, "CLOSE: %u without a goodbye", c->close_code); // there may be no memory for one
     if (!c->close_sent)
         check_failed_shut(w, c);
     if (c->close_sent && c->close_code == WS_CLOSE_NORMAL)
@@ -77,9 +80,30 @@ static void on_echo(struct world *w, struct client *c, str message)
         trace_fail(w, c, "ORDER: the echo is %.*s, expected %s", STR_ARG(str_take(message, 100)), want);
 }
 
+// Its number is the next one, whatever it is; and nothing is said behind a goodbye.
+static void on_parcel(struct world *w, struct client *c, str message)
+{
+    char kind;
+    uint32_t number;
+    str body;
+    if (!parcel_open(message, &kind, &number, &body) || c->goodbye)
+        trace_fail(w, c, "PROTOCOL: no parcel, or one behind the goodbye: %.*s",
+                   STR_ARG(str_take(message, 100)));
+    if (kind != '{' && number != ++c->parcel_seen)
+        trace_fail(w, c, "ORDER: reply %u where %u was due", number, c->parcel_seen);
+    if (kind == '{' || kind == 'v')
+        mutate_message(w, c, body);
+    else if (kind == 'p' && !c->close_sent)
+        say_parcel(w, c, 'p', STR_NONE);
+    else if (kind == 'b')
+        c->goodbye = true;
+}
+
 static void on_message(struct world *w, struct client *c, str message)
 {
-    if (c->speech == SPEAKS_JSON)
+    if (c->parcels)
+        on_parcel(w, c, message);
+    else if (c->speech == SPEAKS_JSON)
         mutate_message(w, c, message);
     else if (c->speech == SPEAKS_TEXT_WS)
         mutate_line(w, c, message);

@@ -4,6 +4,7 @@
 #include "sim/world.h"
 
 #include "base/codec.h"
+#include "sim/parcel.h"
 #include "wire/json.h"
 #include "wire/ws_handshake.h"
 #include <stdarg.h>
@@ -16,7 +17,8 @@ void say_upgrade(struct world *w, struct client *c)
     for (size_t i = 0; i < sizeof raw; i++)
         raw[i] = (uint8_t)roll(w, 256);
     size_t key_n = base64_encode(raw, sizeof raw, key);
-    const char *path = c->speech == SPEAKS_JSON   ? "/ws"
+    const char *path = c->parcels                 ? "/parcel"
+                       : c->speech == SPEAKS_JSON ? "/ws"
                        : c->speech == SPEAKS_ECHO ? "/conformance/echo"
                                                   : "/echo";
     int n = snprintf(
@@ -24,7 +26,8 @@ void say_upgrade(struct world *w, struct client *c)
         "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%s\r\n",
         path, (int)key_n, key,
-        c->speech == SPEAKS_JSON && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n" : "");
+        c->speech == SPEAKS_JSON && !c->parcels && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n"
+                                                                : "");
     bool made = ws_accept_key(str_make(key, key_n), accept) == OK;
     ASSERT(made);
     memcpy(c->ws_accept, accept, WS_ACCEPT_LEN);
@@ -33,11 +36,38 @@ void say_upgrade(struct world *w, struct client *c)
     c->text_joining = c->speech == SPEAKS_TEXT_WS ? 0 : NONE; // terminals start in the lobby
 }
 
+void say_batch(struct world *w, struct client *c)
+{
+    if (c->batch.n == 0)
+        return;
+    struct buf batch = c->batch;
+    buf_init(&c->batch, &w->scratch_mem, 0);
+    say_frame(w, c, WS_BINARY, buf_str(&batch));
+    buf_deinit(&batch);
+}
+
+// Several into one message, now and then; the others go when the client's step is over (client_flush).
+void say_parcel(struct world *w, struct client *c, char kind, str body)
+{
+    if (c->batch.n + PARCEL_HEAD + body.n > w->settings.message_bytes)
+        say_batch(w, c);
+    trace_bytes(w, c, '>', body);
+    parcel_put(&c->batch, ++c->parcel_sent, kind, body);
+    if (chance(w, 4))
+        say_batch(w, c);
+}
+
 void say_frame(struct world *w, struct client *c, uint8_t opcode, str payload)
 {
+    if (c->parcels && opcode == WS_TEXT) {
+        say_parcel(w, c, 'c', payload);
+        return;
+    }
+    if (opcode == WS_CLOSE)
+        say_batch(w, c);
     uint32_t mask = chance(w, 10) ? 0 : (uint32_t)prng_next(&w->dice);
     bool control = opcode >= WS_CLOSE;
-    if (!control || opcode == WS_CLOSE)
+    if ((!control && opcode != WS_BINARY) || opcode == WS_CLOSE)
         trace_bytes(w, c, '>', payload);
     if (control || !chance(w, 12)) {
         ws_client_frame_encode(&c->out, opcode, true, mask, payload);

@@ -138,6 +138,7 @@ enum temper {
     TEMPER_SILENT,   // connects and says nothing
     TEMPER_COUNT
 };
+// SPEAKS_JSON with `parcels`: in parcels (parcel.h).
 enum speech { SPEAKS_JSON, SPEAKS_TEXT_WS, SPEAKS_TEXT_LINE, SPEAKS_ECHO, SPEAKS_HTTP };
 enum client_state { CLIENT_OFF, CLIENT_UPGRADING, CLIENT_OPEN, CLIENT_CLOSING };
 
@@ -182,6 +183,11 @@ struct client {
     bool close_sent, quit_sent, expects_close;
     uint64_t close_said_ms;        // when our close frame went on its way
     uint32_t ping_sent, ping_seen; // our own WebSocket pings
+    bool parcels;
+    struct buf batch; // those that go into its next message
+    uint16_t parcel_sent;
+    uint32_t parcel_seen;
+    bool goodbye; // the server has said it
     uint32_t echo_sent, echo_seen;
     uint32_t http_sent, http_seen;
 
@@ -352,6 +358,8 @@ bool client_watched(const struct client *c);        // its claims are checked in
 // --- what clients say (say.c, act.c, hostile.c)
 void say_upgrade(struct world *w, struct client *c);
 void say_frame(struct world *w, struct client *c, uint8_t opcode, str payload);
+void say_parcel(struct world *w, struct client *c, char kind, str body);
+void say_batch(struct world *w, struct client *c); // what is in parcels goes on its way
 void say_hello(struct world *w, struct client *c);
 void say_join(struct world *w, struct client *c, int room, int from, bool remember);
 void say_leave(struct world *w, struct client *c, int room);
