@@ -8,22 +8,23 @@
 #define PLENUM_BASE_LIMITS_H
 
 enum {
-    SHARDS_MAX = 64,                  // threads; the width of a room's set of shards
-    PORTS_MAX = SHARDS_MAX + 4,       // where mail goes: to shards, and to helpers and engines behind them
-    ROOM_NAME_MAX = 128,              // bytes; room index, log lines, URLs
-    USER_ID_MAX = 64,                 // bytes; member and registry entries
-    USER_NAME_MAX = 64,               // bytes; every entry carries it
-    COMMAND_ID_MAX = 64,              // bytes of `id`; kept while a command is under way
-    MESSAGE_KEY_MAX = 64,             // bytes of `key`
-    SIGNAL_DATA_MAX = 4096,           // bytes of a signal's `data`; one waits per sender and room
-    RESUME_TOKEN_MAX = 400,           // bytes; a hello that carries one
-    SESSION_ID_LEN = 22,              // base64url of 128 bits
-    HTTP_HEAD_MAX = 16 * 1024,        // bytes of request line and header fields (431 beyond)
-    HTTP_TARGET_MAX = 8 * 1024,       // bytes of the request target (414 beyond)
-    HTTP_FIELDS_MAX = 64,             // header fields (431 beyond)
-    HTTP_BODY_MAX = 64 * 1024,        // bytes of a request body (413 beyond)
-    JSON_DEPTH_MAX = 64,              // nesting of a JSON text; bounds the validator's bit stack
-    JSON_KEYS_MAX = 32,               // top-level keys of a command; duplicates are looked for among them
+    SHARDS_MAX = 64,             // threads; the width of a room's set of shards
+    PORTS_MAX = SHARDS_MAX + 4,  // where mail goes: to shards, and to helpers and engines behind them
+    ROOM_NAME_MAX = 128,         // bytes; room index, log lines, URLs
+    USER_ID_MAX = 64,            // bytes; member and registry entries
+    USER_NAME_MAX = 64,          // bytes; every entry carries it
+    COMMAND_ID_MAX = 64,         // bytes of `id`; kept while a command is under way
+    MESSAGE_KEY_MAX = 64,        // bytes of `key`
+    SIGNAL_DATA_MAX = 4096,      // bytes of a signal's `data`; one waits per sender and room
+    RESUME_TOKEN_MAX = 400,      // bytes; a hello that carries one
+    SESSION_ID_LEN = 22,         // base64url of 128 bits
+    HTTP_HEAD_MAX = 16 * 1024,   // bytes of request line and header fields (431 beyond)
+    HTTP_TARGET_MAX = 8 * 1024,  // bytes of the request target (414 beyond)
+    HTTP_FIELDS_MAX = 64,        // header fields (431 beyond)
+    HTTP_BODY_MAX = 64 * 1024,   // bytes of the body of a request that is refused anyway (413 beyond)
+    HTTP_CHUNKS_MAX = 16 * 1024, // bytes around the chunks of a request body, trailers included (413 beyond)
+    JSON_DEPTH_MAX = 64,         // nesting of a JSON text; bounds the validator's bit stack
+    JSON_KEYS_MAX = 32,          // top-level keys of a command; duplicates are looked for among them
     MESSAGE_BYTES_CEILING = 64 << 20, // the most limits.message_bytes may be
     CONTROL_PAYLOAD_MAX = 125,        // RFC 6455 section 5.5
     NOISE_PER_S = 100,                // frames and lines that say nothing (core/edge/gate.c), sustained

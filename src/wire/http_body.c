@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // http_body.c - see http_body.h. Everything but the data of chunks goes byte by byte through one switch: the rest of a
-// chunk is passed over at once, so that work is linear and, where there is much, small.
+// chunk is taken at once, so that work is linear and, where there is much, small.
 #include "wire/http_body.h"
 #include "base/assert.h"
 #include "wire/http.h"
@@ -23,11 +23,15 @@ enum { SIZE_DIGITS_MAX = 16 }; // leading zeros are legal, and nobody needs more
 
 void http_body_init_length(struct http_body *b, uint32_t n)
 {
-    ASSERT(n > 0 && n <= HTTP_BODY_MAX);
+    ASSERT(n > 0);
     *b = (struct http_body){.state = LENGTH, .left = n};
 }
 
-void http_body_init_chunked(struct http_body *b) { *b = (struct http_body){.state = SIZE}; }
+void http_body_init_chunked(struct http_body *b, uint32_t max)
+{
+    ASSERT(max <= UINT32_MAX / 32);
+    *b = (struct http_body){.state = SIZE, .max = max};
+}
 
 static int hex_value(char c)
 {
@@ -47,7 +51,7 @@ static enum err size_take(struct http_body *b, char c)
         if (++b->digits > SIZE_DIGITS_MAX)
             return ERR_SYNTAX;
         b->left = b->left * 16 + (uint32_t)v; // at most 17 times the limit
-        return b->left > HTTP_BODY_MAX ? ERR_TOO_LARGE : OK;
+        return b->left > b->max ? ERR_TOO_LARGE : OK;
     }
     if (b->digits == 0 || (c != '\r' && c != ';'))
         return ERR_SYNTAX;
@@ -66,6 +70,7 @@ static enum err expect(struct http_body *b, char c, char wanted, enum state next
 static enum err size_line_end(struct http_body *b, char c)
 {
     bool last = b->left == 0;
+    b->max -= b->left;
     b->digits = 0;
     b->line_empty = true;
     return expect(b, c, '\n', last ? TRAILER : DATA);
@@ -112,32 +117,44 @@ static enum err byte_take(struct http_body *b, char c)
     UNREACHABLE();
 }
 
-// Passes over data; how many bytes it were.
-static size_t data_take(struct http_body *b, size_t n)
+static str data_take(struct http_body *b, str in)
 {
-    size_t part = n < b->left ? n : b->left;
-    b->left -= (uint32_t)part;
+    str piece = str_take(in, b->left);
+    b->left -= (uint32_t)piece.n;
     if (b->left == 0)
         b->state = b->state == LENGTH ? DONE : DATA_CR;
-    return part;
+    return piece;
 }
 
-enum err http_body_skip(struct http_body *b, str in, size_t *ret_used)
+enum err http_body_next(struct http_body *b, str in, size_t *ret_used, str *ret_piece)
 {
     ASSERT(b->state != DONE);
     size_t used = 0;
     enum err e = OK;
-    while (e == OK && b->state != DONE && used < in.n) {
-        size_t step = 1;
-        if (b->state == DATA || b->state == LENGTH)
-            step = data_take(b, in.n - used);
-        else
-            e = byte_take(b, in.p[used]);
-        used += step;
-        b->taken += (uint32_t)step;
-        if (e == OK && b->taken > HTTP_BODY_MAX)
+    *ret_piece = STR_NONE;
+    while (e == OK && b->state != DONE && used < in.n && ret_piece->n == 0) {
+        if (b->state == DATA || b->state == LENGTH) {
+            *ret_piece = data_take(b, str_skip(in, used));
+            used += ret_piece->n;
+            continue;
+        }
+        e = byte_take(b, in.p[used++]);
+        if (e == OK && ++b->around > HTTP_CHUNKS_MAX)
             e = ERR_TOO_LARGE;
     }
     *ret_used = used;
     return e == OK && b->state != DONE ? ERR_MORE : e;
+}
+
+enum err http_body_skip(struct http_body *b, str in, size_t *ret_used)
+{
+    enum err e = ERR_MORE;
+    *ret_used = 0;
+    while (e == ERR_MORE && *ret_used < in.n) {
+        size_t used;
+        str piece;
+        e = http_body_next(b, str_skip(in, *ret_used), &used, &piece);
+        *ret_used += used;
+    }
+    return e;
 }

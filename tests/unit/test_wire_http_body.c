@@ -31,7 +31,7 @@ static void check_chunked(const char *text, enum err wanted, size_t behind)
     size_t n = strlen(text), used;
     for (size_t piece = 1; piece <= n; piece++) {
         struct http_body b;
-        http_body_init_chunked(&b);
+        http_body_init_chunked(&b, HTTP_BODY_MAX);
         if (feed(&b, text, n, piece, &used) != wanted || (wanted == OK && used != n - behind))
             fail_msg("'%s' in pieces of %zu", text, piece);
     }
@@ -101,9 +101,9 @@ static void a_body_has_a_limit(void **state)
             for (size_t at = 3; at + 6 <= sizeof text; at += 6)
                 memcpy(text + at, "X: y\r\n", 6);
         struct http_body b;
-        http_body_init_chunked(&b);
+        http_body_init_chunked(&b, HTTP_BODY_MAX);
         assert_int_equal(feed(&b, text, sizeof text / 3 * 2, 1000, &used), ERR_TOO_LARGE);
-        assert_true(used <= HTTP_BODY_MAX + 1);
+        assert_true(used <= HTTP_CHUNKS_MAX + HTTP_CHUNKS_MAX / 5 + 6);
     }
 }
 
@@ -126,13 +126,49 @@ static void a_length_is_counted(void **state)
     assert_int_equal(feed(&b, most, sizeof most, sizeof most, &used), OK);
 }
 
+// Piece by piece, however it is cut: the same bytes, and no more of them than may be.
+static void pieces_are_the_body(void **state)
+{
+    (void)state;
+    static const char chunked[] = "5\r\nhello\r\n007;x=y\r\n, world\r\n1\r\n\n\r\n0\r\nT: r\r\n\r\nGET";
+    static const char body[] = "hello, world\n";
+    for (size_t cut = 1; cut <= sizeof chunked - 1; cut++) {
+        for (uint32_t max = 12; max <= 14; max++) {
+            struct http_body b;
+            char got[32];
+            size_t n = 0, at = 0;
+            enum err e = ERR_MORE;
+            http_body_init_chunked(&b, max);
+            while (e == ERR_MORE) {
+                size_t left = sizeof chunked - 1 - at, part = left < cut ? left : cut, used;
+                str piece;
+                char *exact = malloc(part);
+                assert_non_null(exact);
+                memcpy(exact, chunked + at, part);
+                e = http_body_next(&b, str_make(exact, part), &used, &piece);
+                assert_true(used <= part && n + piece.n <= sizeof got);
+                assert_true(piece.n == 0 || (piece.p >= exact && piece.p + piece.n <= exact + used));
+                if (piece.n != 0)
+                    memcpy(got + n, piece.p, piece.n);
+                n += piece.n;
+                at += used;
+                free(exact);
+            }
+            assert_int_equal(e, max < 13 ? ERR_TOO_LARGE : OK);
+            if (e != OK)
+                continue;
+            assert_str_eq(str_make(got, n), STR(body));
+            assert_int_equal(at, sizeof chunked - 1 - 3);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chunks_end_where_they_end),
-        cmocka_unit_test(two_readings_are_refused),
-        cmocka_unit_test(a_body_has_a_limit),
-        cmocka_unit_test(a_length_is_counted),
+        cmocka_unit_test(chunks_end_where_they_end), cmocka_unit_test(two_readings_are_refused),
+        cmocka_unit_test(a_body_has_a_limit),        cmocka_unit_test(a_length_is_counted),
+        cmocka_unit_test(pieces_are_the_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -283,7 +283,7 @@ static void http_refuse(struct conns *cs, uint32_t index, const struct http_requ
     c->in_body = true;
     c->refused = (struct http_refused){.status = status, .keep_alive = rq->keep_alive};
     if (rq->chunked)
-        http_body_init_chunked(&c->refused.body);
+        http_body_init_chunked(&c->refused.body, HTTP_BODY_MAX);
     else
         http_body_init_length(&c->refused.body, (uint32_t)rq->content_length);
 }
