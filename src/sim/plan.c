@@ -2,6 +2,7 @@
 //
 // From the seed to a world: how many shards, which settings, what may go wrong. Each choice has its own throw, and
 // extremes (one shard, a mailbox of one, a log of eight entries) are as likely as the usual.
+#include "sim/desk.h"
 #include "sim/parcel.h"
 #include "sim/world.h"
 
@@ -112,6 +113,8 @@ void plan_make(struct world *w)
     s->shard_count = p->shards;
     s->engine = p->engine;
     s->ways = ways_with_parcels();
+    s->routes = desk_routes;
+    s->routes_n = DESK_ROUTES;
     s->assets = &page;
     s->assets_n = 1;
     settings_limits(w, s);

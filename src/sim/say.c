@@ -426,8 +426,32 @@ void say_text_message(struct world *w, struct client *c)
     buf_deinit(&data);
 }
 
+// With a body, by its length or in chunks, to somebody who asks all shards.
+static void say_call(struct world *w, struct client *c)
+{
+    static const char prefix[] = "r";
+    char text[256], body[64];
+    size_t n = roll(w, sizeof prefix);
+    if (!chance(w, 2))
+        snprintf(body, sizeof body, "Content-Length: %zu\r\n\r\n%.*s", n, (int)n, prefix);
+    else if (n == 0)
+        snprintf(body, sizeof body, "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    else
+        snprintf(body, sizeof body, "Transfer-Encoding: chunked\r\n\r\n1;x\r\n%.*s\r\n0\r\n\r\n", (int)n,
+                 prefix);
+    int size = snprintf(text, sizeof text,
+                        "POST /desk/rooms HTTP/1.1\r\nHost: sim\r\nContent-Type: text/plain\r\n%s", body);
+    trace_bytes(w, c, '>', str_make(text, (size_t)size));
+    buf_put(&c->out, text, (size_t)size);
+    c->http_sent++;
+}
+
 void say_http(struct world *w, struct client *c)
 {
+    if (chance(w, 3)) {
+        say_call(w, c);
+        return;
+    }
     static const char *const paths[] = {"/healthz", "/", "/metrics", "/nothing-here", "/readyz"};
     char text[128];
     int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: sim\r\n\r\n", paths[roll(w, 5)]);

@@ -242,7 +242,7 @@ test('A5: Content-Length and Transfer-Encoding in every broken form', async () =
     '0\r\n X: y\r\n\r\n', '0\r\nX: y\n\r\n', '0\r\n\n', '0\r\nX\0: y\r\n\r\n', '5\rhello']) {
     await refused(chunked(chunks), 400);
   }
-  for (const chunks of ['ffffffffffffffff5\r\n', '10001\r\n', 'fff5\r\n'.padEnd(65_531, 'x') + '\r\n9\r\n123456789', `0;${'x'.repeat(65_536)}`,
+  for (const chunks of ['ffffffffffffffff5\r\n', '10001\r\n', 'fff5\r\n'.padEnd(65_531, 'x') + '\r\nc\r\n123456789012', `0;${'x'.repeat(65_536)}`,
     `0\r\n${'X: y\r\n'.repeat(11_000)}`, '1\r\nx\r\n'.repeat(11_000)]) {
     await refused(chunked(chunks), 413);
   }

@@ -6,6 +6,8 @@
 // bytes, whole frames and commands, ends, half-written output, time, memory that ends. A turn follows each act, and
 // shard_check. At the end everybody is cut off and all grace times pass: nothing may be left, and memory is back
 // where it was but for the pools.
+#include "sim/desk.h"
+#include "sim/parcel.h"
 #include "sim/world.h"
 
 #include "wire/ws_handshake.h"
@@ -19,6 +21,7 @@ enum { SHARDS = 2, CONNS = 16, SLOTS = 6, ACTS_MAX = 600 };
 struct slot { // a connection that acts may name
     bool open, paused, blocked, broken, eof;
     uint32_t shard, conn;
+    uint16_t parcels; // sent
 };
 
 struct bench {
@@ -79,7 +82,9 @@ static void settings_make(struct settings *s, uint8_t world)
     *s = (struct settings){
         .shard_count = 1 + (world & 1),
         .hash_key = {1, 2},
-        .ways = &ways_served,
+        .ways = ways_with_parcels(),
+        .routes = desk_routes,
+        .routes_n = DESK_ROUTES,
         .assets = &page,
         .assets_n = 1,
         .version = "fuzz",
@@ -258,12 +263,13 @@ static void feed_frame(struct bench *b, struct slot *s, uint8_t opcode, bool fin
 
 static void act_upgrade(struct bench *b, struct slot *s, uint8_t arg)
 {
-    static const char *const paths[] = {"/ws", "/echo", "/conformance/echo", "/nowhere"};
+    static const char *const paths[] = {"/ws",     "/echo",   "/conformance/echo", "/nowhere",
+                                        "/parcel", "/parcel", "/desk/rooms",       "/parcel"};
     char text[256];
     int n = snprintf(text, sizeof text,
                      "GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                     paths[arg & 3]);
+                     paths[arg & 7]);
     feed(b, s, str_make(text, (size_t)n));
 }
 
@@ -306,6 +312,48 @@ static void act_command(struct bench *b, struct slot *s, uint8_t arg)
         return;
     int n = snprintf(line, sizeof line, "%.*s\n", STR_ARG(command)); // as a terminal would say it
     feed(b, s, str_make(line, (size_t)n));
+}
+
+// Some commands in one message, and bytes that may be anything for the last.
+static void act_batch(struct bench *b, struct slot *s, uint8_t arg)
+{
+    static const char *const commands[] = {"{\"type\":\"join\",\"id\":1,\"room\":\"lobby\"}",
+                                           "{\"type\":\"message\",\"id\":2,\"room\":\"lobby\",\"data\":1}",
+                                           "{\"type\":\"history\",\"id\":3,\"room\":\"lobby\"}",
+                                           "{\"type\":\"leave\",\"id\":4,\"room\":\"lobby\"}"};
+    struct buf out;
+    struct vmem scratch;
+    vmem_init(&scratch);
+    buf_init(&out, &scratch.mem, 0);
+    for (int i = 0; i < (arg & 3) + 1; i++)
+        parcel_put(&out, ++s->parcels, 'c', str_from_cstr(commands[((arg >> 2) + i) & 3]));
+    parcel_put(&out, ++s->parcels, "cpqn"[arg >> 4 & 3], STR_NONE);
+    str more = next_bytes(b, arg >> 6);
+    buf_put_str(&out, more);
+    feed_frame(b, s, WS_BINARY, true, buf_str(&out));
+    buf_deinit(&out);
+    vmem_deinit(&scratch);
+}
+
+// A request with a body, which is whatever comes next.
+static void act_call(struct bench *b, struct slot *s, uint8_t arg)
+{
+    char text[256];
+    str body = next_bytes(b, arg >> 3);
+    int n = arg & 2 ? snprintf(text, sizeof text, "Content-Length: %zu", body.n)
+                    : snprintf(text, sizeof text, "Transfer-Encoding: chunked");
+    char head[512];
+    n = snprintf(head, sizeof head,
+                 "POST /desk/rooms HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n%s%.*s\r\n\r\n",
+                 arg & 4 ? "Expect: 100-continue\r\n" : "", n, text);
+    feed(b, s, str_make(head, (size_t)n));
+    if ((arg & 2) == 0 && body.n != 0) {
+        n = snprintf(head, sizeof head, "%zx\r\n", body.n);
+        feed(b, s, str_make(head, (size_t)n));
+    }
+    feed(b, s, body);
+    if ((arg & 2) == 0)
+        feed(b, s, body.n != 0 ? STR("\r\n0\r\n\r\n") : STR("0\r\n\r\n"));
 }
 
 static void act_end(struct bench *b, struct slot *s, bool broken)
@@ -383,6 +431,12 @@ static void step(struct bench *b)
         return;
     case 13:
         b->wall_ms += arg * 60000u;
+        return;
+    case 14:
+        if (arg & 1)
+            act_batch(b, s, arg >> 1);
+        else
+            act_call(b, s, arg);
         return;
     default:
         feed_frame(b, s, WS_TEXT, true, next_bytes(b, arg));

@@ -14,6 +14,8 @@
 #include "core/common/bucket.h"
 #include "dialect/ways.h"
 
+struct http_route;
+
 enum slow_policy {
     SLOW_GAP = 0,    // skip to the oldest entry kept and announce the gap
     SLOW_DISCONNECT, // close with 1013
@@ -21,11 +23,13 @@ enum slow_policy {
 
 struct settings {
     // The world this process is in. [start]
-    uint32_t shard_count;        // 1..SHARDS_MAX
-    struct siphash_key hash_key; // keyed hashes: the same on every shard, secret, random at start
-    uint8_t resume_key[32];      // HMAC-SHA256 key of resume tokens: the same on every shard and node
-    const struct ways *ways;     // what is spoken here, and where (dialect/ways.h)
-    const struct asset *assets;  // the web pages
+    uint32_t shard_count;            // 1..SHARDS_MAX
+    struct siphash_key hash_key;     // keyed hashes: the same on every shard, secret, random at start
+    uint8_t resume_key[32];          // HMAC-SHA256 key of resume tokens: the same on every shard and node
+    const struct ways *ways;         // what is spoken here, and where (dialect/ways.h)
+    const struct http_route *routes; // of modules, beside core's own (conn/route.h)
+    size_t routes_n;
+    const struct asset *assets; // the web pages
     size_t assets_n;
     const char *version;
     bool echo; // serve /conformance/echo

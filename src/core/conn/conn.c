@@ -47,6 +47,7 @@ static void conn_release(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
     conn_input_free(cs, c);
+    conn_call_free(cs, c);
     speech_end(cs->fan, index);
     asker_deinit(&c->asker, cs->cx->mem);
 }
@@ -120,7 +121,9 @@ void conn_on_deadline(struct conns *cs, uint32_t index)
             fan_starve(cs->fan, index, "a connection");
             break;
         }
-        if (c->in != NULL || c->asker.reader.out.head != NULL || c->in_body) {
+        if (conn_call_late(cs, index))
+            break;
+        if (c->calls || c->in != NULL || c->asker.reader.out.head != NULL || c->in_body) {
             buf_reset(&cs->head, WORKING_BYTES_MAX);
             http_put_error(&cs->head, 408, STR("The request did not arrive in time."), true,
                            cs->cx->wall_ms / 1000);
@@ -267,6 +270,7 @@ static void conn_check(const struct conns *cs, uint32_t index)
     ASSERT(in == NULL || (in->raw_from <= in->raw_n && in->raw_n <= in->raw_cap && in->msg_n <= in->msg_cap));
     ASSERT(in == NULL || !in->msg_ready || c->parked || c->ending != ENDING_OPEN);
     ASSERT(!c->guest || c->phase == PHASE_HTTP);
+    ASSERT(!c->calls || (c->phase == PHASE_HTTP && !c->in_body));
     ASSERT(in == NULL || in->msg_at == 0 || c->parked || c->ending != ENDING_OPEN);
     speech_check(cs->fan, index);
     asker_check(cs->edge, index);

@@ -38,6 +38,9 @@
 #include "wire/line.h"
 #include "wire/ws_frame.h"
 
+struct http_call;
+struct http_route;
+
 enum conn_phase { PHASE_HTTP, PHASE_WS, PHASE_MIRROR, PHASE_LINE };
 // A text connection that says nothing for so long is a person's and is greeted. What is not a person speaks at once:
 // a browser's request is behind its handshake, at most a few lost packets later.
@@ -74,6 +77,7 @@ struct http_refused {
     struct http_body body;
     uint16_t status;
     bool keep_alive;
+    const struct http_route *route; // 405, 415: whose; else NULL
 };
 
 struct conn {
@@ -92,6 +96,7 @@ struct conn {
     bool ws_close_seen : 1;
     bool greeted : 1; // LINE: is somebody; until then nobody can know of it
     bool in_body : 1; // HTTP: `refused` is in use, not `http`
+    bool calls : 1;   // HTTP: `call` is (route.h)
     bool judged : 1;  // LINE: its first line was no other protocol's
     bool guest : 1;   // there was no memory for it: one HTTP answer (reserve.h)
     bool cut : 1;     // ended with something still to say, or nobody to say it to: the socket is reset
@@ -102,6 +107,7 @@ struct conn {
     union {
         struct http_scanner http;
         struct http_refused refused;
+        struct http_call *call;
         struct ws_decoder ws;
         struct line_decoder line;
     };
@@ -211,6 +217,12 @@ void conn_on_pong(struct conns *cs, uint32_t index);
 // What cannot be read as a command costs what one costs, and is answered with why. False when it must wait.
 bool conn_refuse(struct conns *cs, uint32_t index, str id, const struct problem *why) WARN_UNUSED;
 bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str message) WARN_UNUSED;
+// Of HTTP (conn_call.c): frees what is kept of a request; calls a handler again that could not ask; hands an answer to the one that
+// has, false where it is no such connection's; gives up waiting for one, false where none is waited for.
+void conn_call_free(struct conns *cs, struct conn *c);
+void conn_call_again(struct conns *cs, uint32_t index);
+bool conn_call_answered(struct conns *cs, const struct answer *a);
+bool conn_call_late(struct conns *cs, uint32_t index);
 // Each consumes what it can and returns how much; stops early when the connection parks or is to end, or mail to this very
 // shard waits.
 size_t conn_ws_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n);

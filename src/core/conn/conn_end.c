@@ -38,6 +38,7 @@ static void leave_open(struct conns *cs, uint32_t index, enum close_reason why)
     c->closed_reason = why & 31;
     metric_add(&cs->cx->metrics->closed[why], 1);
     notice_put(cs->cx, NOTICE_CONNECTION_CLOSED, index, c->close_code, close_reason_name(why), STR_NONE);
+    conn_call_free(cs, c);
     edge_depart(cs->edge, index);
     c->ending = ENDING_FLUSH;
     c->parked = WAIT_NOTHING;
@@ -237,6 +238,8 @@ void conns_drain(struct conns *cs)
     for (; cs->drain_from < cs->pool.high && left > 0; cs->drain_from++) {
         uint32_t index = cs->drain_from;
         if (!slab_used(&cs->pool, index) || !conn_live(conn_at(cs, index)))
+            continue;
+        if (conn_at(cs, index)->calls) // it ends with its answer, which has a deadline
             continue;
         conn_close(cs, index, WS_CLOSE_RESTART, "server restarts", CLOSE_DRAIN);
         left--;

@@ -215,6 +215,7 @@ bool conn_unpark(struct conns *cs, uint32_t index)
         conn_park(cs, index);
         return true;
     }
+    conn_call_again(cs, index);
     struct input *in = c->in;
     if (in == NULL || !in->msg_ready || !conn_live(c))
         return true;

@@ -81,7 +81,7 @@ static void on_ask(struct shard *sh, struct ask *a)
 static void on_answer(struct shard *sh, struct answer *a)
 {
     uint32_t conn = a->conn.ref.index;
-    if (edge_answer(&sh->edge, &a))
+    if (!conn_call_answered(&sh->conns, a) && edge_answer(&sh->edge, &a))
         conn_welcomed(&sh->conns, conn);
     mail_discard(sh->cx.mem, a != NULL ? &a->mail : NULL);
 }

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// conn_http.h - what the files that speak HTTP share: conn_http.c (heads, refusals, answers), conn_call.c (bodies, asks), pages.c,
+// routes.c, upgrade.c. Thread: the shard's.
+#ifndef PLENUM_CORE_CONN_CONN_HTTP_H
+#define PLENUM_CORE_CONN_CONN_HTTP_H
+
+#include "core/conn/conn.h"
+#include "core/conn/route.h"
+
+static inline bool http_has_body(const struct http_request *rq)
+{
+    return rq->chunked || rq->content_length != 0;
+}
+
+// --- answers (conn_http.c)
+// An error behind which the connection ends.
+void http_error(struct conns *cs, uint32_t index, uint16_t status, const char *sentence);
+// A body that cannot be read: ERR_SYNTAX, ERR_TOO_LARGE.
+void http_error_body(struct conns *cs, uint32_t index, enum err e);
+// body_static: it lives as long as the process; else it is anywhere but in cs->body.
+void http_answer(struct conns *cs, uint32_t index, const struct http_request *rq, struct http_response *rs,
+                 str body, bool body_static);
+// Whether the connection goes on; for those who write the head themselves, with http_answered behind it.
+void http_keep_alive(struct conns *cs, uint32_t index, const struct http_request *rq,
+                     struct http_response *rs, size_t n);
+void http_answered(struct conns *cs, uint32_t index, const struct http_response *rs);
+// Pages of other origins may read it, where origin.allowed says so.
+void http_share(const struct conns *cs, const struct http_request *rq, struct http_response *rs);
+// Refused, when the body that comes with it has been passed over. route: 405 and 415 say what it takes; may be NULL.
+void http_refuse(struct conns *cs, uint32_t index, const struct http_request *rq, uint16_t status,
+                 const struct http_route *route);
+
+// --- to WebSocket (upgrade.c); false where the path is none of ours
+bool http_upgrade(struct conns *cs, uint32_t index, const struct http_request *rq);
+// A page of another origin that may not come here: refused.
+bool http_origin_refused(struct conns *cs, uint32_t index, const struct http_request *rq);
+
+// --- calls (conn_call.c)
+void http_call_begin(struct conns *cs, uint32_t index, const struct http_request *rq, str head,
+                     const struct http_route *route);
+// Bytes of its body; how many were taken.
+size_t http_call_take(struct conns *cs, uint32_t index, str bytes);
+
+// --- pages (pages.c)
+void page_healthz(struct conns *cs, uint32_t index, const struct http_request *rq);
+void page_readyz(struct conns *cs, uint32_t index, const struct http_request *rq);
+void page_metrics(struct conns *cs, uint32_t index, const struct http_request *rq);
+void page_asset(struct conns *cs, uint32_t index, const struct http_request *rq);
+
+#endif
