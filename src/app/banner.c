@@ -37,15 +37,22 @@ static struct host bare_host(const char *address)
     return h;
 }
 
-static void print_place(const struct listener_info *l, bool echo, FILE *out)
+static void print_websockets(const char *host, uint16_t port, const struct settings *core, FILE *out)
+{
+    for (size_t i = 0; i < core->ways->n; i++) {
+        const struct way *w = &core->ways->v[i];
+        if (w->transport == TRANSPORT_HTTP && (!w->mirror || core->echo))
+            fprintf(out, "  %-12s ws://%s:%u%s\n", w->mirror ? "echo" : "WebSocket", host, port, w->path);
+    }
+}
+
+static void print_place(const struct listener_info *l, const struct settings *core, FILE *out)
 {
     struct host host = reachable_host(l->address);
     switch (l->transport) {
     case TRANSPORT_HTTP:
         fprintf(out, "  chat page    http://%s:%u/\n", host.z, l->port);
-        fprintf(out, "  WebSocket    ws://%s:%u/ws\n", host.z, l->port);
-        if (echo)
-            fprintf(out, "  echo         ws://%s:%u/conformance/echo\n", host.z, l->port);
+        print_websockets(host.z, l->port, core, out);
         break;
     case TRANSPORT_LINE:
         fprintf(out, "  text lines   nc %s %u\n", bare_host(l->address).z, l->port);
@@ -53,11 +60,11 @@ static void print_place(const struct listener_info *l, bool echo, FILE *out)
     }
 }
 
-static void print_places(const struct server_info *info, bool echo, FILE *out)
+static void print_places(const struct server_info *info, const struct settings *core, FILE *out)
 {
     for (uint32_t i = 0; i < info->listener_count; i++)
         if (info->listeners[i].port != 0)
-            print_place(&info->listeners[i], echo, out);
+            print_place(&info->listeners[i], core, out);
 }
 
 static bool speaks_http(const struct server_info *info)
@@ -131,7 +138,7 @@ void banner_print(const struct server_info *info, const struct settings *core, u
                   FILE *out)
 {
     fprintf(out, "plenum %s\n", core->version);
-    print_places(info, core->echo, out);
+    print_places(info, core, out);
     print_names(info, core, out);
     print_audience(info, out);
     print_limits(info, core, connections_wanted, out);

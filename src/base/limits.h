@@ -26,12 +26,13 @@ enum {
     JSON_DEPTH_MAX = 64,         // nesting of a JSON text; bounds the validator's bit stack
     JSON_KEYS_MAX = 32,          // top-level keys of a command; duplicates are looked for among them
     MESSAGE_BYTES_CEILING = 64 << 20, // the most limits.message_bytes may be
-    CONTROL_PAYLOAD_MAX = 125,        // RFC 6455 section 5.5
-    NOISE_PER_S = 100,                // frames and lines that say nothing (core/edge/gate.c), sustained
-    NOISE_BURST = 1000,               // and at once; the next one closes with 1008
-    MEMBER_SESSIONS_MAX = 1024,       // sessions of one user in one room
-    ADDRESS_ROOMS_MIN = 32,           // rooms of one address, however small its share of limits.rooms is
-    LIST_LIMIT_MAX = 1000,            // rows of one `members`, `history` or `rooms` reply
+    BATCH_COMMANDS_MAX = 256,  // commands of one message, where a language batches; one turn carries them out
+    CONTROL_PAYLOAD_MAX = 125, // RFC 6455 section 5.5
+    NOISE_PER_S = 100,         // frames and lines that say nothing (core/edge/gate.c), sustained
+    NOISE_BURST = 1000,        // and at once; the next one closes with 1008
+    MEMBER_SESSIONS_MAX = 1024, // sessions of one user in one room
+    ADDRESS_ROOMS_MIN = 32,     // rooms of one address, however small its share of limits.rooms is
+    LIST_LIMIT_MAX = 1000,      // rows of one `members`, `history` or `rooms` reply
     LIST_LIMIT_DEFAULT = 100,
 };
 

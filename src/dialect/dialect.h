@@ -81,22 +81,25 @@ struct closing {
 
 struct language {
     const char *name;
-    bool
-        serial; // its clients match replies by their order: all keep the order of commands, whatever they are about
+    // All replies keep the order of commands, whatever they are about: its clients match them by that.
+    bool serial;
     bool greets;  // nobody says hello: who connects is welcomed, and is in rooms.text_room
     bool returns; // its sessions may be resumed: who is gone is away for a while (rooms.member_grace_s)
     bool reports; // it is told what came of a direct that has no id
-    const char
-        *silent;    // why a client is closed that has not said hello, nor anything, within limits.hello_ms
-    str last_words; // where it is closed because memory is out, and the transport has no words for that
+    // WebSocket: why a client is closed that has said nothing within limits.hello_ms.
+    const char *silent;
+    // Where the transport has no words of its own (lines): what stands in front of a sentence about the end, to one who is
+    // not let in; and all that is said, line end included, when memory is out.
+    const char *parting;
+    str last_words;
 
     size_t state_bytes;                     // of a connection; 0 = none
     void (*state_check)(const void *state); // asserts what must hold of it; may be NULL
 
     // All of these may be NULL. What they append is one payload.
     void (*encode_ping)(struct buf *out, void *state); // instead of the transport's own ping
-    void (*encode_close)(struct buf *out, struct closing *c,
-                         void *state); // goodbye, in front of the close frame
+    // Goodbye, in front of the close frame.
+    void (*encode_close)(struct buf *out, struct closing *c, void *state);
     // What is put in front of a payload that is for this connection alone (a running number); of what a room's readers share
     // nothing can depend on one of them. Only where it has state.
     str (*reply_head)(void *state, char room[REPLY_HEAD_MAX]);

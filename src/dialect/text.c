@@ -11,7 +11,7 @@ static void encode_close(struct buf *out, struct closing *c, void *state)
     (void)state;
     if (c->close_frame || c->code == NORMAL)
         return;
-    BUF_PUT_LIT(out, "* closing: ");
+    buf_put_str(out, str_from_cstr(text_language.parting));
     buf_put_str(out, str_from_cstr(c->reason));
 }
 
@@ -20,6 +20,7 @@ const struct language text_language = {
     .serial = true,
     .greets = true,
     .reports = true,
+    .parting = "* closing: ",
     .last_words = {"* closing: out of memory\n", 25},
     .encode_close = encode_close,
 };

@@ -75,5 +75,6 @@ void ways_check(const struct ways *w)
         ASSERT(way->encoding < w->encodings_n && (way->transport == TRANSPORT_HTTP) == (way->path != NULL));
         bool lines = w->encodings[way->encoding]->framing == FRAMING_LINE;
         ASSERT(way->mirror || lines == (way->transport == TRANSPORT_LINE));
+        ASSERT(!lines || w->encodings[way->encoding]->language->parting != NULL);
     }
 }

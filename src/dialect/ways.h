@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ways.h - the ways in: what is spoken where. One table, from which core takes a connection's encoding, io what to say at a
-// door that is closed, the banner what to print, and a test the lists in README.md and ARCHITECTURE.md.
+// ways.h - the ways in: what is spoken where. One table, from which core takes a connection's encoding, io what to say to
+// one who is not let in, the banner what to print, and a test the lists in README.md and ARCHITECTURE.md.
 //
 //      kind of listener   path    subprotocol       encoding
 //      HTTP               /ws     plenum.v1.json    native JSON in WebSocket text frames

@@ -46,6 +46,8 @@ enum err acceptor_add(struct acceptor *a, int fd, uint8_t row, const struct list
     a->listeners[index].fd = fd;
     a->listeners[index].row = row;
     a->listeners[index].transport = listener->transport;
+    const struct way *way = way_find(a->needs.ways, listener->transport, STR_NONE);
+    a->listeners[index].language = way != NULL ? a->needs.ways->encodings[way->encoding]->language : NULL;
     a->listeners[index].plain = listener->channel == NULL;
     a->listeners[index].ready = false;
     a->listeners[index].armed = true;
@@ -115,7 +117,7 @@ static void refuse_one_with_spare(struct acceptor *a, uint32_t index)
         close(a->spare_fd);
         int fd = accept4(a->listeners[index].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0 && a->listeners[index].plain)
-            refusal_send_and_close(fd, a->listeners[index].transport, REFUSAL_FILES);
+            refusal_send_and_close(fd, a->listeners[index].language, REFUSAL_FILES);
         else if (fd >= 0)
             close(fd);
     }
@@ -140,7 +142,7 @@ static enum pass pause_after(struct acceptor *a, uint32_t index, int cause)
 static void refuse(struct acceptor *a, uint32_t index, int fd, enum refusal_reason reason)
 {
     if (a->listeners[index].plain)
-        refusals_add(&a->refusals, fd, a->listeners[index].transport, reason, a->now_ms,
+        refusals_add(&a->refusals, fd, a->listeners[index].language, reason, a->now_ms,
                      event_tag(EVENT_REFUSAL, 0));
     else
         close(fd);

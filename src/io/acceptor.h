@@ -57,6 +57,7 @@ struct arrival {
 struct acceptor_needs {
     int epoll_fd;
     uint32_t shard;
+    const struct ways *ways;
     struct admission *admission;
     struct metrics *metrics;
     struct io_metrics *io_metrics;
@@ -69,10 +70,11 @@ struct acceptor {
         int fd;
         uint8_t row; // in the table of listeners
         enum transport transport;
-        bool plain;            // words can be sent on a new socket
-        bool ready;            // epoll has reported it in this turn
-        bool armed;            // in epoll
-        struct wait_line line; // in WAITING
+        const struct language *language; // NULL: it is in the request (HTTP)
+        bool plain;                      // words can be sent on a new socket
+        bool ready;                      // epoll has reported it in this turn
+        bool armed;                      // in epoll
+        struct wait_line line;           // in WAITING
     } listeners[LISTENERS_MAX];
     uint32_t listener_count;
     enum acceptor_state state;

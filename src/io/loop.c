@@ -66,6 +66,7 @@ static enum err parts_init(struct loop *l, const struct listener_row *rows, uint
 {
     acceptor_init(&l->acceptor, &(struct acceptor_needs){.epoll_fd = l->epoll_fd,
                                                          .shard = l->index,
+                                                         .ways = core->ways,
                                                          .admission = &l->shared->admission,
                                                          .metrics = l->metrics,
                                                          .io_metrics = &l->io_metrics,

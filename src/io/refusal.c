@@ -12,7 +12,7 @@
 
 static const struct {
     const char *status;
-    const char *phrase;   // behind "* closing: "
+    const char *phrase;   // behind a language's `parting`
     const char *sentence; // the body over HTTP
     int retry_s;          // Retry-After, RFC 9110 section 10.2.3
 } answers[] = {
@@ -28,13 +28,13 @@ static const struct {
                        "The server is restarting; connect again in a moment.", 1},
 };
 
-static void refusal_send(int fd, enum transport transport, enum refusal_reason reason)
+static void refusal_send(int fd, const struct language *language, enum refusal_reason reason)
 {
     char text[512];
     const char *sentence = answers[reason].sentence;
     int n;
-    if (transport == TRANSPORT_LINE)
-        n = snprintf(text, sizeof text, "* closing: %s\n", answers[reason].phrase);
+    if (language != NULL)
+        n = snprintf(text, sizeof text, "%s%s\n", language->parting, answers[reason].phrase);
     else
         n = snprintf(text, sizeof text,
                      "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
@@ -60,9 +60,9 @@ static bool discard_input(int fd)
     return false;
 }
 
-void refusal_send_and_close(int fd, enum transport transport, enum refusal_reason reason)
+void refusal_send_and_close(int fd, const struct language *language, enum refusal_reason reason)
 {
-    refusal_send(fd, transport, reason);
+    refusal_send(fd, language, reason);
     shutdown(fd, SHUT_WR);
     discard_input(fd);
     close(fd);
@@ -95,10 +95,10 @@ static uint32_t slot_take(struct refusals *r)
     return oldest;
 }
 
-void refusals_add(struct refusals *r, int fd, enum transport transport, enum refusal_reason reason,
+void refusals_add(struct refusals *r, int fd, const struct language *language, enum refusal_reason reason,
                   uint64_t now_ms, uint64_t tag)
 {
-    refusal_send(fd, transport, reason);
+    refusal_send(fd, language, reason);
     if (shutdown(fd, SHUT_WR) != 0 || discard_input(fd)) {
         close(fd);
         return;

@@ -2,8 +2,8 @@
 //
 // refusal.h - saying no in words to a connection that core never sees.
 //
-// A refused connection gets a complete answer in its transport's language: an HTTP status with Retry-After and
-// `Connection: close`, or a text line. Closing right after that would often destroy the answer: what the client has
+// A refused connection gets a complete answer in the language of its listener (dialect/ways.h): an HTTP status with Retry-After
+// and `Connection: close`, or a line. Closing right after that would often destroy the answer: what the client has
 // sent and nobody read makes close(2) send a reset, which overtakes the data (RFC 9112 section 9.6). So only our
 // side is shut down, and the socket is kept until the client closes or REFUSAL_LINGER_MS have passed, while what it
 // sends is thrown away in the kernel.
@@ -38,11 +38,12 @@ struct refusals {
 };
 
 void refusals_init(struct refusals *r, int epoll_fd);
+// The language: NULL = HTTP.
 // Answers and takes over the accepted socket. Its epoll events come with `tag` + the slot's number.
-void refusals_add(struct refusals *r, int fd, enum transport transport, enum refusal_reason reason,
+void refusals_add(struct refusals *r, int fd, const struct language *language, enum refusal_reason reason,
                   uint64_t now_ms, uint64_t tag);
 // Answers and closes at once: where the file is needed back.
-void refusal_send_and_close(int fd, enum transport transport, enum refusal_reason reason);
+void refusal_send_and_close(int fd, const struct language *language, enum refusal_reason reason);
 // Something came in, or the client has closed.
 void refusals_on_event(struct refusals *r, uint32_t slot);
 // Closes those that are due.

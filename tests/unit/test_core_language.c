@@ -219,6 +219,51 @@ static void a_batch_goes_on_where_it_stopped(void **state)
     }
 }
 
+// A message has its limit, in commands too, whether they wait in between or not.
+static void a_batch_has_an_end(void **state)
+{
+    (void)state;
+    for (int waits = 0; waits < 2; waits++) {
+        struct net *n = net_parcels(2);
+        net_start(n);
+        struct speaker s = speaker(n, 0);
+        char text[256];
+        const char *far = net_room(n, 1, 0);
+        snprintf(text, sizeof text, "{\"type\":\"message\",\"id\":5,\"room\":\"%s\",\"data\":0}", far);
+        join(&s, far);
+        s.seen += 2;
+        forget(s.c);
+        n->hold[0][1] = waits != 0;
+        for (int i = 0; i < BATCH_COMMANDS_MAX + 9; i++) {
+            bool member_list = waits != 0 && i % 100 == 50;
+            put(&s, 'c', member_list ? "{\"type\":\"rename\",\"id\":6,\"name\":\"A\"}" : text);
+        }
+        send_batch(&s);
+        n->hold[0][1] = false;
+        net_settle(n);
+        uint32_t acks = 0, renamed = 0, refused = 0;
+        while (s.c->message_at < s.c->message_n) {
+            if (s.c->rx.p[s.c->messages[s.c->message_at].from] == '{') { // its name, as others are told
+                hear(s.c);
+                continue;
+            }
+            str got = heard(&s, 'v', "");
+            acks += contains(got, "\"type\":\"ack\"");
+            renamed += contains(got, "\"type\":\"renamed\"");
+            refused += contains(got, "\"code\":\"too_large\"");
+        }
+        assert_int_equal(acks + renamed, BATCH_COMMANDS_MAX);
+        assert_int_equal(renamed, waits ? 3 : 0);
+        assert_int_equal(refused, 1);
+        assert_int_equal(METRIC(n, limit_message), 1);
+        s.sent = (uint16_t)(s.sent - 9); // what was not read has not been counted either
+        put(&s, 'c', "{\"type\":\"ping\",\"id\":7}");
+        send_batch(&s);
+        heard(&s, 'v', "\"type\":\"pong\",\"id\":7");
+        net_free(n);
+    }
+}
+
 static void what_it_remembers_is_booked_and_freed(void **state)
 {
     (void)state;
@@ -398,6 +443,7 @@ int main(void)
         cmocka_unit_test(it_speaks_with_the_others),
         cmocka_unit_test(each_command_counts),
         cmocka_unit_test(a_batch_goes_on_where_it_stopped),
+        cmocka_unit_test(a_batch_has_an_end),
         cmocka_unit_test(what_it_remembers_is_booked_and_freed),
         cmocka_unit_test(frames_are_of_the_kind_that_is_spoken),
         cmocka_unit_test(a_subprotocol_chooses),

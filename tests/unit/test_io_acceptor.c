@@ -54,6 +54,7 @@ static struct hall *hall_open(uint32_t connections_max)
     h->hooks = (struct server_hooks){.ctx = h, .io_notice = on_io_notice};
     acceptor_init(&h->acceptor, &(struct acceptor_needs){.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
                                                          .shard = 5,
+                                                         .ways = &ways_served,
                                                          .admission = &h->admission,
                                                          .metrics = &h->metrics,
                                                          .io_metrics = &h->io_metrics,

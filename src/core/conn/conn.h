@@ -63,7 +63,8 @@ struct input {
     uint32_t raw_from, raw_n, raw_cap;
     uint8_t *msg; // a WebSocket message being put together, or a whole one that is parked
     uint32_t msg_n, msg_cap;
-    uint32_t msg_at; // of a message that waits, this or the line at the front: where its next command begins
+    uint32_t msg_at; // of a message that waits, this or the line at the front: where its next command begins,
+    uint16_t msg_commands; // and how many have been carried out
     bool msg_ready;
     uint8_t msg_opcode;
     bool msg_looked;   // it was unfinished at the last heartbeat already,

@@ -5,6 +5,9 @@
 // (input.msg_at), and read on from there. What its language remembers of the connection is then as it was before that command,
 // as it will be decoded again.
 //
+// A message has so many commands at most (BATCH_COMMANDS_MAX): they are carried out in one turn where they can be, whatever the size
+// of a message may be.
+//
 // Behind a command that has left mail to this very shard the others wait as well, until that is carried out, as those in messages
 // of their own would (conn_in.c); here they are taken up when the turn ends.
 #include "core/conn/conn.h"
@@ -52,8 +55,21 @@ static bool take_next(struct conns *cs, uint32_t index, struct reading *r)
     return done;
 }
 
+// What is behind the last command that a message may have is refused as one.
+static bool refuse_rest(struct conns *cs, uint32_t index, struct reading *r)
+{
+    static const struct problem why = {
+        .code = PROBLEM_TOO_LARGE,
+        .text = "A message may have 256 commands; those behind them are not read."};
+    if (!conn_refuse(cs, index, STR_NONE, &why))
+        return false;
+    metric_add(&cs->cx->metrics->limit_message, 1);
+    r->at = r->message.n;
+    return true;
+}
+
 // The rest of the message waits. True, as nothing does any more, where that cannot be noted.
-static bool wait_at(struct conns *cs, uint32_t index, size_t at)
+static bool wait_at(struct conns *cs, uint32_t index, size_t at, uint32_t commands)
 {
     struct conn *c = conn_at(cs, index);
     if (at == 0)
@@ -63,6 +79,7 @@ static bool wait_at(struct conns *cs, uint32_t index, size_t at)
         return true;
     }
     c->in->msg_at = (uint32_t)at;
+    c->in->msg_commands = (uint16_t)commands;
     return false;
 }
 
@@ -73,20 +90,25 @@ bool conn_message(struct conns *cs, uint32_t index, str message)
         fan_starve(cs->fan, index, "bytes received");
         return true;
     }
-    struct reading r = {.message = message,
-                        .at = c->in != NULL ? c->in->msg_at : 0,
-                        .scratch = &cs->unescape,
-                        .state = speech_state(cs->fan, index)};
+    struct reading r = {.message = message, .scratch = &cs->unescape, .state = speech_state(cs->fan, index)};
+    uint32_t commands = 0;
+    if (c->in != NULL) {
+        r.at = c->in->msg_at;
+        commands = c->in->msg_commands;
+    }
     do {
         size_t at = r.at;
         if (at != 0 && mail_is_here(cs->mail)) {
             fan_wake(cs->fan, index);
-            return wait_at(cs, index, at);
+            return wait_at(cs, index, at, commands);
         }
-        if (c->asker.reader.out.bytes > cs->cx->settings->reply_bytes || !take_next(cs, index, &r))
-            return wait_at(cs, index, at);
+        bool full = commands == BATCH_COMMANDS_MAX;
+        if (c->asker.reader.out.bytes > cs->cx->settings->reply_bytes ||
+            !(full ? refuse_rest(cs, index, &r) : take_next(cs, index, &r)))
+            return wait_at(cs, index, at, commands);
+        commands++;
     } while (r.at < message.n && conn_live(c) && !c->parked);
     if (c->in != NULL)
-        c->in->msg_at = 0;
+        c->in->msg_at = c->in->msg_commands = 0;
     return true;
 }

@@ -39,9 +39,8 @@ enum http_did {
 struct http_route {
     const char *path;
     uint8_t methods;
-    uint32_t body_max; // bytes; 0: it takes none
-    const char
-        *media; // types that a body may have, "application/json, text/plain"; where body_max is 0: NULL
+    uint32_t body_max; // bytes; 0: it takes none, and `media` is NULL
+    const char *media; // types that a body may have: "application/json, text/plain"
     void (*answer)(struct conns *cs, uint32_t conn, const struct http_request *rq); // or
     enum http_did (*call)(struct conns *cs, uint32_t conn, struct http_call *call);
     // Must reply.
