@@ -107,6 +107,30 @@ static void of_a_connection(void **state)
     in = (struct input){.raw = &byte, .raw_n = 2, .raw_cap = 1};
     BREACH(&s, c->in, &in);
     BREACH_BIT(&s, c->guest); // beyond its HTTP request
+    BREACH_BIT(&s, c->calls);
+    in = (struct input){
+        .raw = &byte, .raw_n = 1, .raw_cap = 1, .msg_at = 1}; // of a message that does not wait
+    BREACH(&s, c->in, &in);
+    net_free(s.n);
+}
+
+static void of_tracks(void **state)
+{
+    (void)state;
+    struct scene s = scene_make();
+    struct outlet *o = outlet_at(&s.n->sh[0]->fan, reader_memberships(s.reader)[0].outlet);
+    struct room *r = net_room_at(s.n, "a");
+    struct track *there = tracks_all(&o->tracks), *here = tracks_all(&r->live.tracks);
+    struct feed *f = &r->feeds[0];
+    BREACH(&s, there->readers, 1);
+    BREACH(&s, there->key, ENCODING_TEXT_WS);
+    BREACH(&s, there->encoding, NULL);
+    BREACH(&s, here->readers, 3);
+    BREACH(&s, here->readers, 0);
+    BREACH(&s, here->key, ENCODING_TEXT_LINE);
+    BREACH(&s, o->tracks.n, 0); // two who read it
+    BREACH(&s, f->sessions, 1);
+    BREACH(&s, f->encoding, ENCODING_TEXT_WS);
     net_free(s.n);
 }
 
@@ -136,6 +160,7 @@ int main(void)
         cmocka_unit_test(of_a_reader),
         cmocka_unit_test(of_an_asker),
         cmocka_unit_test(of_a_connection),
+        cmocka_unit_test(of_tracks),
         cmocka_unit_test(of_what_is_to_be_carried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,8 @@ static void command(struct speaker *s, const char *body)
     send_batch(s);
 }
 
+static void check(void *shard) { shard_check(shard); }
+
 // The next thing it is sent: of that kind, the next number where it has one, and with this in it.
 static str heard(struct speaker *s, char kind, const char *part)
 {
@@ -273,6 +275,11 @@ static void what_it_remembers_is_booked_and_freed(void **state)
     size_t used = mem_used(&n->mem);
     struct speaker s = speaker(n, 0);
     assert_true(mem_used(&n->mem) > used);
+    uint16_t *pongs = (uint16_t *)speech_state(&n->sh[0]->fan, s.c->conn) + 4;
+    *pongs = 1; // to no ping: what its language knows of it is checked with the rest
+    assert_true(asserts(check, n->sh[0]));
+    *pongs = 0;
+    net_check(n);
     cut(s.c);
     net_settle(n);
     assert_int_equal(mem_used(&n->mem), used);

@@ -157,6 +157,8 @@ static const char *words(const char *room, const struct client *who, const char 
     return to;
 }
 
+static void check(void *shard) { shard_check(shard); }
+
 // --- tests
 
 static void a_request_asks_and_is_answered_later(void **state)
@@ -176,6 +178,12 @@ static void a_request_asks_and_is_answered_later(void **state)
         net_check(n);
         if (shards == 2) {
             answers_nothing(c);
+            client_asker(c)->pending = 0; // its checks see a breach
+            assert_true(asserts(check, n->sh[0]));
+            client_asker(c)->pending = 1;
+            client_conn(c)->call->state = CALL_CALLED;
+            assert_true(asserts(check, n->sh[0]));
+            client_conn(c)->call->state = CALL_WAITING;
             assert_int_equal(client_conn(c)->parked, WAIT_ANSWER);
             assert_null(client_conn(c)->call->body); // the ask has it
             net_wait(n, n->settings.handshake_ms / 2);

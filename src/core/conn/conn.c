@@ -270,7 +270,7 @@ static void conn_check(const struct conns *cs, uint32_t index)
     ASSERT(in == NULL || (in->raw_from <= in->raw_n && in->raw_n <= in->raw_cap && in->msg_n <= in->msg_cap));
     ASSERT(in == NULL || !in->msg_ready || c->parked || c->ending != ENDING_OPEN);
     ASSERT(!c->guest || c->phase == PHASE_HTTP);
-    ASSERT(!c->calls || (c->phase == PHASE_HTTP && !c->in_body));
+    conn_call_check(cs, index);
     ASSERT(in == NULL || in->msg_at == 0 || c->parked || c->ending != ENDING_OPEN);
     speech_check(cs->fan, index);
     asker_check(cs->edge, index);

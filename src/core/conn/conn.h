@@ -218,9 +218,10 @@ void conn_on_pong(struct conns *cs, uint32_t index);
 // What cannot be read as a command costs what one costs, and is answered with why. False when it must wait.
 bool conn_refuse(struct conns *cs, uint32_t index, str id, const struct problem *why) WARN_UNUSED;
 bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str message) WARN_UNUSED;
-// Of HTTP (conn_call.c): frees what is kept of a request; calls a handler again that could not ask; hands an answer to the one that
+// Of HTTP (conn_call.c, route.h): frees what is kept of a request; calls a handler again that could not ask; hands an answer to the one that
 // has, false where it is no such connection's; gives up waiting for one, false where none is waited for.
 void conn_call_free(struct conns *cs, struct conn *c);
+void conn_call_check(const struct conns *cs, uint32_t index);
 void conn_call_again(struct conns *cs, uint32_t index);
 bool conn_call_answered(struct conns *cs, const struct answer *a);
 bool conn_call_late(struct conns *cs, uint32_t index);

@@ -40,6 +40,21 @@ static void no_memory(struct conns *cs, uint32_t index)
     http_error(cs, index, 503, "The server is out of memory; try again later.");
 }
 
+void conn_call_check(const struct conns *cs, uint32_t index)
+{
+    const struct conn *c = conn_at(cs, index);
+    ASSERT(!c->calls || (c->phase == PHASE_HTTP && !c->in_body && c->ending == ENDING_OPEN));
+    ASSERT(c->phase != PHASE_HTTP || c->asker.pending <= 1);
+    if (!c->calls)
+        return;
+    const struct http_call *call = c->call;
+    bool waits = call->state == CALL_WAITING;
+    ASSERT(call->state != CALL_CALLED && waits == (c->asker.pending == 1));
+    ASSERT(call->state != CALL_LATER || c->parked);
+    ASSERT(call->body_n <= call->body_cap && call->body_n <= call->route->body_max);
+    ASSERT(!waits || call->body == NULL);
+}
+
 // --- the request
 
 static void call_run(struct conns *cs, uint32_t index)

@@ -15,6 +15,11 @@
 //
 // Core's own rows are in routes.c; a module brings its rows in settings.routes.
 //
+// Invariants (conn_call_check)
+//   1. there is a call only while the connection speaks HTTP and is open; it is not in its handler
+//   2. WAITING: exactly one ask of the connection is not answered, and the body is given up
+//   3. LATER: the connection is parked
+//
 // Limits: body_max per route; one call per connection. A call is a block of its own, booked as all memory, and grows by what comes
 // of a body, not by what is announced. Thread: the shard's.
 #ifndef PLENUM_CORE_CONN_ROUTE_H
