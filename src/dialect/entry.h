@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// entry.h - one thing that happened in a room, as dialects encode it.
+// entry.h - one thing that happened in a room, as languages tell it.
 //
 // Entries are of two kinds. What was said is a *record*: the room's home gives it an offset, rising by one, no holes, and
 // the log keeps it. What is worth telling now and never again is *passing*: members who come and go, counts. It has no

@@ -3,7 +3,7 @@
 // event.h - what the server tells one connection: replies, errors and notices. What happens in a room is an
 // entry (entry.h); it goes to all who are in the room, never through here.
 //
-// A `struct event` is a view built on the stack, encoded at once by the connection's dialect.
+// A `struct event` is a view built on the stack, put into words at once, in the connection's encoding.
 #ifndef PLENUM_DIALECT_EVENT_H
 #define PLENUM_DIALECT_EVENT_H
 

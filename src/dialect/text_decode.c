@@ -2,7 +2,7 @@
 //
 // text_decode.c - lines typed by people to commands (docs/protocol/text.md).
 //
-// A line without a slash is a message; its bytes become a JSON string, because `data` is JSON in every dialect and
+// A line without a slash is a message; its bytes become a JSON string, because `data` is JSON in every language and
 // readers of the others must get it whole. A line with a slash is a command word and the rest. Words are matched
 // without regard to case: people come from chat programs where that is so. An argument list that is wrong gets the
 // command's usage as its answer, never a guess.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// text_private.h - making what others wrote safe to print on a terminal. Shared by the files of the text dialect.
+// text_private.h - making what others wrote safe to print on a terminal. Shared by the files of the text language.
 //
 //     character                                shown as
 //     line feed, carriage return               \n  \r

@@ -2,13 +2,13 @@
 //
 // line.h - the next line in a run of bytes, found in place.
 //
-// For the text dialect over TCP. A line ends with LF or CR LF, neither of which is part of it. The caller keeps the
+// For the text language over TCP. A line ends with LF or CR LF, neither of which is part of it. The caller keeps the
 // bytes of an unfinished line and hands them in again, at the front, with what came after; the decoder remembers how
 // far it has looked, so work is linear however the bytes arrive.
 //
 // A line longer than the limit is reported once, as soon as that is certain, and swallowed up to its end: the caller
 // needs to hold at most line_bytes_max + 1 bytes of an unfinished line. Control characters are not judged here: the
-// dialect does.
+// language does.
 #ifndef PLENUM_WIRE_LINE_H
 #define PLENUM_WIRE_LINE_H
 

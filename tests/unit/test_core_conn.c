@@ -343,7 +343,7 @@ static struct client *closing(struct net *n, bool broken, bool reads, bool answe
     c->no_eof = !hangs_up;
     c->stalled = !reads;
     if (broken) {
-        post_frame(c, WS_BINARY, true, STR("x")); // not a dialect of ours: 1003
+        post_frame(c, WS_BINARY, true, STR("x")); // where text is spoken: 1003
         net_settle(n);
         return c;
     }
@@ -525,7 +525,7 @@ static void the_close_frame_comes_after_replies(void **state)
     net_free(n);
 }
 
-// --- before a dialect
+// --- before a language
 
 static void handshake_deadlines(void **state)
 {

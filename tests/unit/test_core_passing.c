@@ -85,7 +85,7 @@ static void all_come_back_to_everything(void **state)
     net_free(n);
 }
 
-// Everyone who is there sees one order, on every shard and in every dialect, and each thing that passes says what it came
+// Everyone who is there sees one order, on every shard and in every encoding, and each thing that passes says what it came
 // behind.
 static void it_has_one_place_for_all(void **state)
 {

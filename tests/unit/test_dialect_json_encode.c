@@ -281,7 +281,7 @@ static void test_errors(void **state)
 }
 
 // The line language has these; nothing must be sent for them here.
-static void test_events_of_other_dialects(void **state)
+static void test_events_of_other_languages(void **state)
 {
     (void)state;
     static const enum event_type types[] = {EV_HELP, EV_BYE};
@@ -432,7 +432,7 @@ int main(void)
         cmocka_unit_test(test_history_is_room_for_rows),
         cmocka_unit_test(test_small_events),
         cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_events_of_other_dialects),
+        cmocka_unit_test(test_events_of_other_languages),
         cmocka_unit_test(test_data_byte_for_byte),
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_out_of_room),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names of rooms and people, and the tables that every dialect shares.
+// Names of rooms and people, and the tables of languages and ways in.
 #include "dialect/text_commands.h"
 #include "unit/dialect_support.h"
 
