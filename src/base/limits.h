@@ -8,31 +8,31 @@
 #define PLENUM_BASE_LIMITS_H
 
 enum {
-    SHARDS_MAX = 64,             // threads; the width of a room's set of shards
-    PORTS_MAX = SHARDS_MAX + 4,  // where mail goes: to shards, and to helpers and engines behind them
-    ROOM_NAME_MAX = 128,         // bytes; room index, log lines, URLs
-    USER_ID_MAX = 64,            // bytes; member and registry entries
-    USER_NAME_MAX = 64,          // bytes; every entry carries it
-    COMMAND_ID_MAX = 64,         // bytes of `id`; kept while a command is under way
-    MESSAGE_KEY_MAX = 64,        // bytes of `key`
-    SIGNAL_DATA_MAX = 4096,      // bytes of a signal's `data`; one waits per sender and room
-    RESUME_TOKEN_MAX = 400,      // bytes; a hello that carries one
-    SESSION_ID_LEN = 22,         // base64url of 128 bits
-    HTTP_HEAD_MAX = 16 * 1024,   // bytes of request line and header fields (431 beyond)
-    HTTP_TARGET_MAX = 8 * 1024,  // bytes of the request target (414 beyond)
-    HTTP_FIELDS_MAX = 64,        // header fields (431 beyond)
-    HTTP_BODY_MAX = 64 * 1024,   // bytes of the body of a request that is refused anyway (413 beyond)
-    HTTP_CHUNKS_MAX = 16 * 1024, // bytes around the chunks of a request body, trailers included (413 beyond)
-    JSON_DEPTH_MAX = 64,         // nesting of a JSON text; bounds the validator's bit stack
-    JSON_KEYS_MAX = 32,          // top-level keys of a command; duplicates are looked for among them
+    SHARDS_MAX = 64,                  // threads; the width of a room's set of shards
+    PORTS_MAX = SHARDS_MAX + 4,       // where mail goes: to shards, and to helpers and engines behind them
+    ROOM_NAME_MAX = 128,              // bytes; room index, log lines, URLs
+    USER_ID_MAX = 64,                 // bytes; member and registry entries
+    USER_NAME_MAX = 64,               // bytes; every entry carries it
+    COMMAND_ID_MAX = 64,              // bytes of `id`; kept while a command is under way
+    MESSAGE_KEY_MAX = 64,             // bytes of `key`
+    SIGNAL_DATA_MAX = 4096,           // bytes of a signal's `data`; one waits per sender and room
+    RESUME_TOKEN_MAX = 400,           // bytes; a hello that carries one
+    SESSION_ID_LEN = 22,              // base64url of 128 bits
+    HTTP_HEAD_MAX = 16 * 1024,        // bytes of request line and header fields (431 beyond)
+    HTTP_TARGET_MAX = 8 * 1024,       // bytes of the request target (414 beyond)
+    HTTP_FIELDS_MAX = 64,             // header fields (431 beyond)
+    HTTP_BODY_MAX = 64 * 1024,        // bytes of a request body that nobody wants (413 beyond)
+    HTTP_CHUNKS_MAX = 16 * 1024,      // bytes around the chunks of a body, trailers too (413 beyond)
+    JSON_DEPTH_MAX = 64,              // nesting of a JSON text; bounds the validator's bit stack
+    JSON_KEYS_MAX = 32,               // top-level keys of a command; duplicates are looked for among them
     MESSAGE_BYTES_CEILING = 64 << 20, // the most limits.message_bytes may be
-    BATCH_COMMANDS_MAX = 256,  // commands of one message, where a language batches; one turn carries them out
-    CONTROL_PAYLOAD_MAX = 125, // RFC 6455 section 5.5
-    NOISE_PER_S = 100,         // frames and lines that say nothing (core/edge/gate.c), sustained
-    NOISE_BURST = 1000,        // and at once; the next one closes with 1008
-    MEMBER_SESSIONS_MAX = 1024, // sessions of one user in one room
-    ADDRESS_ROOMS_MIN = 32,     // rooms of one address, however small its share of limits.rooms is
-    LIST_LIMIT_MAX = 1000,      // rows of one `members`, `history` or `rooms` reply
+    BATCH_COMMANDS_MAX = 256,         // commands of one message, where a language batches
+    CONTROL_PAYLOAD_MAX = 125,        // RFC 6455 section 5.5
+    NOISE_PER_S = 100,                // frames and lines that say nothing (core/edge/gate.c), sustained
+    NOISE_BURST = 1000,               // and at once; the next one closes with 1008
+    MEMBER_SESSIONS_MAX = 1024,       // sessions of one user in one room
+    ADDRESS_ROOMS_MIN = 32,           // rooms of one address, however small its share of limits.rooms is
+    LIST_LIMIT_MAX = 1000,            // rows of one `members`, `history` or `rooms` reply
     LIST_LIMIT_DEFAULT = 100,
 };
 
