@@ -444,6 +444,104 @@ static void an_encoding_that_nobody_reads_costs_nothing(void **state)
     assert_int_equal(cost_of_a_room(few), cost_of_a_room(&many));
 }
 
+// --- the same in lines: text, several commands to a line with ';' between them, and a ping of its own
+
+static enum err semi_decode(struct reading *r, struct command *ret, struct problem *ret_problem)
+{
+    str rest = str_skip(r->message, r->at), part = str_take(rest, str_find_char(rest, ';', 0));
+    r->at += part.n < rest.n ? part.n + 1 : part.n;
+    struct reading inner = {.message = part, .scratch = r->scratch};
+    r->pong = str_eq(part, STR("PONG"));
+    if (r->pong)
+        inner.message = STR_NONE;
+    return ways_served.encodings[ENCODING_TEXT_LINE]->payloads->decode(&inner, ret, ret_problem);
+}
+
+static void semi_ping(struct buf *out, void *state)
+{
+    (void)state;
+    BUF_PUT_LIT(out, "PING");
+}
+
+static struct net *net_semi(uint32_t shards)
+{
+    static struct language semi;
+    static struct payloads words;
+    static struct encoding encoding;
+    static const struct encoding *encodings[ENCODINGS_SERVED];
+    static const struct way rows[] = {{TRANSPORT_HTTP, "/ws", NULL, ENCODING_JSON, false},
+                                      {TRANSPORT_LINE, NULL, NULL, ENCODING_TEXT_LINE, false}};
+    static struct ways ways;
+    memcpy(encodings, ways_served.encodings, sizeof encodings);
+    encoding = *encodings[ENCODING_TEXT_LINE];
+    semi = *encoding.language;
+    words = *encoding.payloads;
+    semi.encode_ping = semi_ping;
+    words.decode = semi_decode;
+    encoding.language = &semi;
+    encoding.payloads = &words;
+    encodings[ENCODING_TEXT_LINE] = &encoding;
+    ways = (struct ways){rows, ARRAY_LEN(rows), encodings, ENCODINGS_SERVED};
+    struct net *n = net_new(shards);
+    n->settings.ways = &ways;
+    n->settings.heartbeat_timeout_ms = 5000;
+    net_start(n);
+    return n;
+}
+
+static void a_line_may_be_a_batch(void **state)
+{
+    (void)state;
+    for (uint32_t shards = 1; shards <= 2; shards++)
+        for (size_t read_max = 0; read_max < 10; read_max += 3) {
+            struct net *n = net_semi(shards);
+            n->read_max = read_max;
+            const char *room = net_room(n, shards - 1, 3);
+            struct client *c = net_line(n, 0);
+            say(c, "one;/nick Ada;/join %s;two;/nick Bob;;/leave;/join %s;three;/who", room, room);
+            say(c, "four");
+            net_check(n);
+            // Replies in their order, and what was said in its own.
+            static const char *const replies[] = {"* you are now Ada", "* joined room", "* you are now Bob",
+                                                  "* left room",       "* joined room", "* in room"};
+            static const char *const said[] = {": one", "Ada: two", "Ada: two", "Bob: three", "Bob: four"};
+            size_t r = 0, k = 0;
+            for (str got; (got = hear(c)).n != 0;) {
+                if (got.p[0] == '[')
+                    assert_true(k < ARRAY_LEN(said) && contains(got, said[k++]));
+                else if (!contains(got, "is now"))
+                    assert_true(r < ARRAY_LEN(replies) && contains(got, replies[r++]));
+            }
+            assert_int_equal(r, ARRAY_LEN(replies));
+            assert_int_equal(k, ARRAY_LEN(said)); // "two" again, as it was said before
+            assert_null(client_conn(c)->in);
+            assert_int_equal(METRIC(n, commands[CMD_MESSAGE]), 4);
+            net_free(n);
+        }
+}
+
+static void lines_may_be_pinged(void **state)
+{
+    (void)state;
+    struct net *n = net_semi(1);
+    struct client *c = net_line(n, 0), *silent = net_line(n, 0);
+    forget(c);
+    uint32_t pings = 0;
+    for (int i = 0; i < 60; i++) {
+        net_wait(n, 2000);
+        for (str got; (got = hear(c)).n != 0;) {
+            if (!str_eq(got, STR("PING")))
+                continue; // somebody left
+            pings++;
+            say(c, "PONG");
+        }
+    }
+    assert_true(pings >= 3);
+    assert_false(c->closed);
+    assert_true(silent->closed);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +555,8 @@ int main(void)
         cmocka_unit_test(its_pings_are_its_own),
         cmocka_unit_test(it_parts_in_its_own_words),
         cmocka_unit_test(an_encoding_that_nobody_reads_costs_nothing),
+        cmocka_unit_test(a_line_may_be_a_batch),
+        cmocka_unit_test(lines_may_be_pinged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,7 +144,7 @@ void conn_written(struct conns *cs, uint32_t index, size_t n)
     struct conn *c = conn_at(cs, index);
     if (c->ending == ENDING_GONE)
         return;
-    if (n != 0 && c->phase == PHASE_LINE)
+    if (n != 0 && c->phase == PHASE_LINE && !heartbeat_pings(cs, index))
         c->ping_waiting = false; // it reads
     if (c->ending != ENDING_OPEN)
         conn_end_step(cs, index);

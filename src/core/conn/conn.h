@@ -91,7 +91,7 @@ struct conn {
     bool reread_queued : 1;
     bool eof : 1;          // the peer will send no more
     bool gated : 1;        // the parked message has passed the rate gate already
-    bool ping_waiting : 1; // LINE: it has been stuck since its deadline was armed
+    bool ping_waiting : 1; // where there are no pings: it has been stuck since its deadline was armed
     bool heard : 1;        // something came since the last ping
     bool ws_close_sent : 1;
     bool ws_close_seen : 1;
@@ -236,6 +236,8 @@ void conn_greet(struct conns *cs, uint32_t index);
 // --- heartbeat (heartbeat.c)
 void heartbeat_start(struct conns *cs, uint32_t index);
 void heartbeat_on_pong(struct conns *cs, uint32_t index);
+// False of lines whose language has no ping.
+bool heartbeat_pings(const struct conns *cs, uint32_t index);
 void heartbeat_on_deadline(struct conns *cs, uint32_t index);
 
 #endif

@@ -66,6 +66,11 @@ static void send_ping(struct conns *cs, uint32_t index)
         fan_starve(cs->fan, index, "a ping");
 }
 
+bool heartbeat_pings(const struct conns *cs, uint32_t index)
+{
+    return conn_at(cs, index)->phase != PHASE_LINE || speech_language(cs->fan, index)->encode_ping != NULL;
+}
+
 void heartbeat_on_pong(struct conns *cs, uint32_t index)
 {
     const struct settings *s = cs->cx->settings;
@@ -135,7 +140,7 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
     }
     if (line_came_or_goes(cs, index))
         return;
-    if (c->phase == PHASE_LINE && speech_language(cs->fan, index)->encode_ping == NULL) {
+    if (!heartbeat_pings(cs, index)) {
         line_deadline(cs, index);
         return;
     }
