@@ -283,6 +283,7 @@ static void what_is_refused(void **state)
             if (got != cases[i].status || !head_has(c, cases[i].field) || c->closed != cases[i].closes)
                 fail_msg("%u %.*s to %s", got, STR_ARG(body), cases[i].text);
             assert_true(body.n != 0);
+            assert_int_equal(METRIC(n, limit_body), got == 413);
             if (!cases[i].closes) {
                 send_bytes(c, "GET /healthz HTTP/1.1\r\n" HOST "\r\n");
                 answers(c, 200, "ok");

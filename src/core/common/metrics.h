@@ -82,6 +82,7 @@ const char *close_reason_name(enum close_reason why);
     X(limit_members, "plenum_limit_hits_total{limit=\"members\"}", "counter", "")                           \
     X(limit_course, "plenum_limit_hits_total{limit=\"proposals\"}", "counter", "")                          \
     X(limit_message, "plenum_limit_hits_total{limit=\"message_bytes\"}", "counter", "")                     \
+    X(limit_body, "plenum_limit_hits_total{limit=\"http_body\"}", "counter", "")                            \
     X(limit_connections, "plenum_limit_hits_total{limit=\"connections\"}", "counter", "")                   \
     X(limit_address, "plenum_limit_hits_total{limit=\"address\"}", "counter", "")                           \
     X(limit_memory, "plenum_limit_hits_total{limit=\"memory\"}", "counter", "")                             \

@@ -118,7 +118,7 @@ void http_call_begin(struct conns *cs, uint32_t index, const struct http_request
     if (http_origin_refused(cs, index, rq))
         return;
     if (rq->content_length > route->body_max || (rq->chunked && route->body_max == 0)) {
-        http_error(cs, index, 413, "The request body is too large.");
+        http_error_body(cs, index, ERR_TOO_LARGE);
         return;
     }
     if (body && !media_taken(rq, route)) {

@@ -31,9 +31,12 @@ void http_error(struct conns *cs, uint32_t index, uint16_t status, const char *s
 
 void http_error_body(struct conns *cs, uint32_t index, enum err e)
 {
-    bool large = e == ERR_TOO_LARGE;
-    http_error(cs, index, large ? 413 : 400,
-               large ? "The request body is too large." : "The chunked request body is malformed.");
+    if (e != ERR_TOO_LARGE) {
+        http_error(cs, index, 400, "The chunked request body is malformed.");
+        return;
+    }
+    metric_add(&cs->cx->metrics->limit_body, 1);
+    http_error(cs, index, 413, "The request body is too large.");
 }
 
 // A sentence about what stands in a field of the request, in the style of all our errors.
@@ -151,7 +154,7 @@ void http_refuse(struct conns *cs, uint32_t index, const struct http_request *rq
 {
     struct conn *c = conn_at(cs, index);
     if (rq->content_length > HTTP_BODY_MAX) {
-        http_error(cs, index, 413, "The request body is too large.");
+        http_error_body(cs, index, ERR_TOO_LARGE);
         return;
     }
     if (!http_has_body(rq) || http_field_count(rq, STR("Expect")) != 0) {
@@ -196,7 +199,7 @@ static void http_request_go(struct conns *cs, uint32_t index, const struct http_
     else if (!method_taken(route, rq->method))
         http_refuse(cs, index, rq, 405, route);
     else if (route->answer != NULL && rq->content_length > HTTP_BODY_MAX)
-        http_error(cs, index, 413, "The request body is too large.");
+        http_error_body(cs, index, ERR_TOO_LARGE);
     else if (route->answer != NULL)
         route->answer(cs, index, rq);
     else
