@@ -77,13 +77,10 @@ static struct out_node *outq_tail_with_room(struct outq *q, size_t n)
     return t->cap - used >= n ? t : NULL;
 }
 
-// Larger ones for who has much to be told, one behind the other; between references there are a few words.
+// A large one behind one that is full; between references there are only a few words.
 static size_t outq_next_cap(const struct outq *q)
 {
-    const struct out_node *t = q->tail;
-    if (t == NULL || t->cap == 0)
-        return OUT_NODE_BYTES;
-    return t->cap < OUT_NODE_BYTES_MAX / 2 ? 2 * (size_t)t->cap : OUT_NODE_BYTES_MAX;
+    return q->tail == NULL || q->tail->cap == 0 ? OUT_NODE_BYTES : OUT_NODE_BYTES_MAX;
 }
 
 enum err outq_put(struct outq *q, struct mem *m, str a, str b, str c)
