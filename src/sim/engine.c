@@ -299,11 +299,19 @@ void engine_step(struct world *w)
         tell_watchers(w, &w->engine.rooms[i]);
 }
 
+static bool box_busy(const struct mailbox *box)
+{
+    for (uint32_t i = 0; i < box->n; i++)
+        if (((const struct engine_mail *)(const void *)box->v[i].mail)->word != ENGINE_POSITION)
+            return true;
+    return false;
+}
+
 bool engine_busy(const struct world *w)
 {
-    bool any = w->engine.in.n != 0;
+    bool any = box_busy(&w->engine.in);
     for (uint32_t i = 0; i < w->nodes_n; i++)
-        any |= w->engine.out[i].n != 0;
+        any |= box_busy(&w->engine.out[i]);
     return any;
 }
 

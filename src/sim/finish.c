@@ -15,7 +15,8 @@ static bool busy(struct world *w)
     if (w->plan.engine && (engine_busy(w) || probe_course_busy(w)))
         return true;
     for (uint32_t i = 0; i < w->nodes_n; i++) {
-        if (node_has_work(w, &w->nodes[i]) || node_due_ms(&w->nodes[i]) <= w->now_ms)
+        // Where there is an engine, homes ask it where it is for as long as somebody is there: that is rest.
+        if (!w->plan.engine && (node_has_work(w, &w->nodes[i]) || node_due_ms(&w->nodes[i]) <= w->now_ms))
             return true;
         const struct node *n = &w->nodes[i];
         for (uint32_t k = 0; k <= w->plan.shards; k++) // and the engine

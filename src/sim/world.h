@@ -337,8 +337,8 @@ bool engine_mail_due(const struct world *w, uint32_t node);
 struct mail *engine_pull(struct world *w, uint32_t node); // for its homes; NULL: nothing is due
 void engine_step(struct world *w);
 void engine_faults_off(struct world *w);
-void engine_end(struct world *w); // what is on its way is given back
-bool engine_busy(const struct world *w);
+void engine_end(struct world *w);                                 // what is on its way is given back
+bool engine_busy(const struct world *w);                          // with more than being asked where it is
 struct engine_room *engine_room(const struct world *w, str name); // NULL: it has never heard of it
 uint64_t engine_head(const struct engine_room *r);
 str engine_record(const struct engine_room *r, uint64_t offset);
