@@ -26,6 +26,14 @@ static struct once_limits rule_of(const struct entry *e)
     return (struct once_limits){e->key_window_ms, e->key_count};
 }
 
+// When a record counts as said.
+static uint64_t said_ms(const struct made *m, const struct entry *e)
+{
+    uint64_t newest = m->keys->newest_ms;
+    return newest > ONCE_LATE_MS && e->steady_ms < newest - ONCE_LATE_MS ? newest - ONCE_LATE_MS
+                                                                         : e->steady_ms;
+}
+
 struct verdict apply_judge(const struct made *m, const struct entry *e)
 {
     struct verdict v = {false, 0};
@@ -53,13 +61,15 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
     else
         ret->offset = offset;
     bool keyed = e->key.n != 0;
-    if ((keyed && once_secure(m->said, m->keys, owner, e->steady_ms) != OK) ||
+    if ((keyed && once_secure(m->said, m->keys, owner, said_ms(m, e)) != OK) ||
         place_entry(m->log, live, e, utc_offset_s, scratch) != OK)
         return ERR_NOMEM;
     if (keyed) {
-        enum err kept = once_put(m->said, m->keys, owner, key_print(m, e->key), offset, &rule, e->steady_ms);
+        enum err kept = once_put(m->said, m->keys, owner, key_print(m, e->key), offset, &rule, said_ms(m, e));
         ASSERT(kept == OK);
     }
+    if (e->steady_ms > m->keys->newest_ms)
+        m->keys->newest_ms = e->steady_ms;
     return OK;
 }
 

@@ -5,9 +5,6 @@
 
 #include "core/common/working.h"
 
-// How much later than here a record may have been said on another node, by its clock and on its way: keys are kept as much longer.
-enum { CLOCKS_MS = 60000 };
-
 static uint32_t members_max(const struct settings *s)
 {
     uint64_t n = (uint64_t)s->rooms_max * s->room_members_max;
@@ -76,7 +73,7 @@ void home_timers(struct home *h)
     const struct settings *s = h->cx->settings;
     uint64_t now_ms = h->cx->now_ms;
     if (h->cx->steady_ms >= h->said.look_ms)
-        once_expire(&h->said, h->cx->steady_ms, s->engine ? CLOCKS_MS : 0);
+        once_expire(&h->said, h->cx->steady_ms, s->engine);
     if (now_ms >= h->creators.look_ms)
         creators_expire(&h->creators, &s->rooms_user, &s->rooms_address, now_ms);
     uint32_t room;

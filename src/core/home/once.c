@@ -128,13 +128,20 @@ void once_amend(struct once *o, u128 owner, uint64_t value)
 
 void once_take_back(struct once *o, u128 owner) { idempotency_take_back(owner_window(o, owner)); }
 
-void once_expire(struct once *o, uint64_t at_ms, uint32_t late_ms)
+// Before that nothing counts any more that is said in a room.
+static uint64_t over_before(const struct once_group *g)
+{
+    return g->newest_ms > ONCE_LATE_MS ? g->newest_ms - ONCE_LATE_MS : 0;
+}
+
+void once_expire(struct once *o, uint64_t at_ms, bool by_records)
 {
     for (uint32_t i = 0; i < o->owners.high; i++) {
         if (!slab_used(&o->owners, i))
             continue;
         struct once_owner *w = owner_at(o, i);
-        idempotency_expire(&w->window, at_ms, w->window_ms + late_ms);
+        bool room = by_records && w->group->newest_ms != 0;
+        idempotency_expire(&w->window, room ? over_before(w->group) : at_ms, w->window_ms);
         if (w->window.n == 0)
             owner_free(o, i);
     }

@@ -10,8 +10,7 @@
 // all senders of directs), given up together.
 //
 // Whether a key was said is decided by the steady times of the records alone (dialect/entry.h), so whoever applies the same
-// records decides the same. Owners whose keys are all over are looked for now and then, and given up, by the clock here: a
-// little late, as other nodes' clocks differ. Thread: the home shard's.
+// records decides the same. Owners whose keys are all over are looked for now and then, and given up. Thread: the home shard's.
 #ifndef PLENUM_CORE_HOME_ONCE_H
 #define PLENUM_CORE_HOME_ONCE_H
 
@@ -19,8 +18,13 @@
 #include "core/home/idempotency.h"
 
 struct once_group {
-    uint32_t first; // owner, SLAB_NONE without one
+    uint32_t first;     // owner, SLAB_NONE without one
+    uint64_t newest_ms; // steady: of the newest record (apply.h); 0 = none
 };
+
+// So much older than the newest record of a room a record may be, by clocks of nodes that differ, or because it was long on its
+// way; what is older still counts as that old. So keys that are over before that are over for good, on every node.
+enum { ONCE_LATE_MS = 60000 };
 
 struct once_owner {
     u128 print;
@@ -47,7 +51,7 @@ void once_deinit(struct once *o);
 // True, and what became of it, if the owner has said this key. Times are steady.
 bool once_find(const struct once *o, u128 owner, u128 key, const struct once_limits *limits, uint64_t at_ms,
                uint64_t *ret_value);
-static inline void once_group_init(struct once_group *g) { g->first = SLAB_NONE; }
+static inline void once_group_init(struct once_group *g) { *g = (struct once_group){.first = SLAB_NONE}; }
 // Forgets all of a group.
 void once_group_drop(struct once *o, struct once_group *g);
 // Makes room: the owner's next once_put finds memory, if nothing is expired meanwhile. ERR_NOMEM.
@@ -58,7 +62,7 @@ enum err once_put(struct once *o, struct once_group *g, u128 owner, u128 key, ui
 // Of the key put last: its value, once it is known; and as if it had not been put.
 void once_amend(struct once *o, u128 owner, uint64_t value);
 void once_take_back(struct once *o, u128 owner);
-// Once look_ms has come; keys that have been over for late_ms go.
-void once_expire(struct once *o, uint64_t at_ms, uint32_t late_ms);
+// Once look_ms has come: keys that are over go. by_records: those of rooms are over by their records, not by the clock.
+void once_expire(struct once *o, uint64_t at_ms, bool by_records);
 
 #endif
