@@ -104,6 +104,28 @@ function(plenum_replayers)
   endforeach()
 endfunction()
 
+# fuzz/<target>.dict: the words of a language, from the rows of its commands (tools/dictionary.c). tools/fuzz finds them by
+# name. A host tool: no sanitizer.
+function(plenum_dictionary language)
+  if(NOT TARGET plenum-dictionary)
+    add_executable(plenum-dictionary "${CMAKE_SOURCE_DIR}/tools/dictionary.c")
+    target_include_directories(plenum-dictionary PRIVATE "${CMAKE_SOURCE_DIR}/src")
+    target_link_libraries(plenum-dictionary PRIVATE plenum_warnings)
+    set_target_properties(plenum-dictionary PROPERTIES
+      INTERPROCEDURAL_OPTIMIZATION OFF
+      RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tools")
+  endif()
+  foreach(target IN LISTS ARGN)
+    set(made "${CMAKE_BINARY_DIR}/fuzz/${target}.dict")
+    add_custom_command(
+      OUTPUT "${made}"
+      COMMAND plenum-dictionary ${language} > "${made}"
+      DEPENDS plenum-dictionary
+      VERBATIM)
+    add_custom_target(dictionary_${target} ALL DEPENDS "${made}")
+  endforeach()
+endfunction()
+
 # fuzz_<x>: the same with libFuzzer's main().
 function(plenum_fuzzers)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
@@ -115,4 +137,6 @@ function(plenum_fuzzers)
     plenum_fuzz_program(${target} "${source}" fuzz ${helpers})
     target_link_options(${target} PRIVATE -fsanitize=fuzzer)
   endforeach()
+  plenum_dictionary(json native_json shard)
+  plenum_dictionary(text text)
 endfunction()

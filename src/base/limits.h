@@ -16,6 +16,8 @@ enum {
     COMMAND_ID_MAX = 64,              // bytes of `id`; kept while a command is under way
     MESSAGE_KEY_MAX = 64,             // bytes of `key`
     SIGNAL_DATA_MAX = 4096,           // bytes of a signal's `data`; one waits per sender and room
+    TOKEN_MAX = 16 * 1024,            // bytes of a JWT: refused before any cryptography looks at it
+    PAGE_CURSOR_MAX = 256,            // bytes of `after`; ours are at most a room's name
     RESUME_TOKEN_MAX = 400,           // bytes; a hello that carries one
     SESSION_ID_LEN = 22,              // base64url of 128 bits
     HTTP_HEAD_MAX = 16 * 1024,        // bytes of request line and header fields (431 beyond)

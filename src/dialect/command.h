@@ -11,36 +11,101 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-// Every type once: its name for people (metrics, logs), and whether it is a command of the JSON protocol by that name (NATIVE:
-// the decoder's row, what a slip is compared with; a test holds docs/protocol/native.md to it) or only made by the server
-// or a line of text (INNER; text_commands.h).
+// The keys of commands, a row each: its name in the JSON protocol, how it is read, the field of `struct command` it is read into
+// and the one that says that it was there, its least and most (bytes of a string, or the number), what a wrong one is told. From
+// here come the decoder's table (native_json_decode.c), the fuzzers' dictionary (tools/dictionary.c), and the tables of
+// docs/protocol/native.md are held to it.
 // clang-format off
-#define COMMAND_TYPES(X) \
-    X(NONE,    none,    INNER)  /* nothing to do (an empty line) */ \
-    X(MESSAGE, message, NATIVE) /* first, as decoders look from the top: nearly all that comes */ \
-    X(HELLO,   hello,   NATIVE) \
-    X(JOIN,    join,    NATIVE) \
-    X(LEAVE,   leave,   NATIVE) \
-    X(SWITCH,  switch,  NATIVE) \
-    X(DIRECT,  direct,  NATIVE) \
-    X(SIGNAL,  signal,  NATIVE) \
-    X(MEMBERS, members, NATIVE) \
-    X(HISTORY, history, NATIVE) \
-    X(ROOMS,   rooms,   NATIVE) \
-    X(PING,    ping,    NATIVE) \
-    X(RENAME,  rename,  NATIVE) \
-    X(HELP,    help,    INNER) \
-    X(QUIT,    quit,    INNER)
+#define COMMAND_KEYS(X) \
+    X(room,        "room",    ROOM,    room,          NO_FLAG,           1, ROOM_NAME_MAX,    ROOM_WORDS) \
+    X(from,        "from",    ROOM,    from,          NO_FLAG,           1, ROOM_NAME_MAX,    ROOM_WORDS) \
+    X(to_room,     "to",      ROOM,    room,          NO_FLAG,           1, ROOM_NAME_MAX,    ROOM_WORDS) \
+    X(to_user,     "to",      STRING,  to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes, a user id") \
+    X(data,        "data",    DATA,    data,          NO_FLAG,           0, 0,                "there, any JSON value") \
+    X(key,         "key",     STRING,  key,           NO_FLAG,           1, MESSAGE_KEY_MAX,  "a string of 1 to 64 bytes") \
+    X(echo,        "echo",    BOOL,    echo,          NO_FLAG,           0, 0,                "`true` or `false`") \
+    X(name,        "name",    NAME,    name,          NO_FLAG,           1, USER_NAME_MAX,    "a string of 1 to 64 bytes without control characters or spaces around it") \
+    X(resume,      "resume",  STRING,  resume,        NO_FLAG,           1, RESUME_TOKEN_MAX, "a string of 1 to 400 bytes, the `resume` of an earlier `welcome`") \
+    X(token,       "token",   STRING,  token,         NO_FLAG,           1, TOKEN_MAX,        "a string of 1 to 16384 bytes, a JWT") \
+    X(since,       "since",   SINCE,   since_epoch,   FLAG(has_since),   0, 0,                "an object with `epoch` and `offset`, both as received in the room") \
+    X(before,      "before",  OFFSET,  before_offset, FLAG(has_before),  1, OFFSET_MAX,       "an integer above 0, an offset of the room") \
+    X(history,     "history", COUNT,   history,       FLAG(has_history), 0, LIST_LIMIT_MAX,   "an integer from 0 to 1000, so many messages back") \
+    X(members,     "members", BOOL,    want_members,  NO_FLAG,           0, 0,                "`true` or `false`") \
+    X(limit,       "limit",   COUNT,   limit,         NO_FLAG,           1, LIST_LIMIT_MAX,   "an integer from 1 to 1000") \
+    X(after,       "after",   STRING,  after,         NO_FLAG,           1, PAGE_CURSOR_MAX,  "a string, the `next` of the reply before") \
+    X(prefix,      "prefix",  STRING,  prefix,        NO_FLAG,           0, ROOM_NAME_MAX,    "a string of at most 128 bytes")
+// Offsets travel as JSON numbers, which many readers keep in a double.
+#define OFFSET_MAX ((UINT64_C(1) << 53) - 1)
+#define ROOM_WORDS "the name of a room, 1 to 128 bytes without control characters or spaces around it"
+
+// Every command once:
+//  - its name for people (metrics, logs); NATIVE: a command of the JSON protocol by that name; INNER: made by the server or by
+//    a line of text only (text_commands.h);
+//  - the keys it takes, which it MUST or MAY have, in the order in which they are read (and complained of);
+//  - who decides: the EDGE, the home of a ROOM, of a USER, ALL homes that it concerns. Replies keep the order of one decider;
+//  - the right that is needed in the room; NONE: it asks for none, or being there is enough;
+//  - what it costs: of which bucket so many tokens (LIST: of the commands', and more by what it returns; core/edge/gate.c);
+//  - the reply it gets, an event, and what it is for.
+// From here come the decoder's table and what a slip is compared with, the dispatch (core/edge/edge.c), the rights that a home
+// asks for, the price, the fuzzers' dictionary; the table of docs/protocol/native.md is held to it, cell by cell.
+#define NO_KEYS
+#define JOIN_KEYS MAY(token) MAY(since) MAY(history) MAY(members)
+#define COMMANDS(X) \
+    X(NONE,    none,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, NONE,    "nothing: an empty line, or what could not be read") \
+    X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(key) MAY(echo),    ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
+    X(HELLO,   hello,   NATIVE, MAY(token) MAY(name) MAY(resume),            EDGE, NONE,    COMMAND, 1, WELCOME, "say who you are, or take up an earlier session") \
+    X(JOIN,    join,    NATIVE, MUST(room) JOIN_KEYS,                        ROOM, JOIN,    COMMAND, 1, JOINED,  "enter a room and get its entries") \
+    X(LEAVE,   leave,   NATIVE, MUST(room),                                  ROOM, NONE,    COMMAND, 1, LEFT,    "leave a room") \
+    X(SWITCH,  switch,  NATIVE, MUST(from) MUST(to_room) JOIN_KEYS,          ROOM, JOIN,    COMMAND, 1, JOINED,  "leave one room for another in one step") \
+    X(DIRECT,  direct,  NATIVE, MUST(to_user) MUST(data) MAY(key),           USER, NONE,    COMMAND, 1, ACK,     "say something to all sessions of one user") \
+    X(SIGNAL,  signal,  NATIVE, MUST(room) MUST(data),                       ROOM, SIGNAL,  SIGNAL,  1, NONE,    "tell those who are in a room now: typing, a cursor") \
+    X(MEMBERS, members, NATIVE, MUST(room) MAY(limit) MAY(after),            ROOM, LIST,    LIST,    1, MEMBERS, "who is in a room") \
+    X(HISTORY, history, NATIVE, MUST(room) MAY(since) MAY(before) MAY(limit), ROOM, READ,   LIST,    1, HISTORY, "entries of the past") \
+    X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after),           ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
+    X(PING,    ping,    NATIVE, NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, PONG,    "is anyone there") \
+    X(RENAME,  rename,  NATIVE, MUST(name),                                  ALL,  NONE,    COMMAND, 1, RENAMED, "be called something else") \
+    X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
+    X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go")
+// Names that belong to the protocol and that this version does not serve.
+#define COMMANDS_LATER(X) X(state) X(role) X(kick) X(ban) X(unban) X(mute) X(unmute) X(refresh)
 // clang-format on
 
 enum command_type {
-#define X(upper, lower, native) CMD_##upper,
-    COMMAND_TYPES(X)
+#define X(upper, ...) CMD_##upper,
+    COMMANDS(X)
 #undef X
         CMD_COUNT
 };
 
-// "join" and so on; CMD_NONE is "none".
+enum command_key {
+    KEY_NONE = 0,
+#define X(key, ...) KEY_##key,
+    COMMAND_KEYS(X)
+#undef X
+        KEY_COUNT
+};
+
+enum decided { DECIDED_EDGE, DECIDED_ROOM, DECIDED_USER, DECIDED_ALL };
+#define RIGHTS(X) \
+    X(NONE, none) X(JOIN, join) X(READ, read) X(PUBLISH, publish) X(SIGNAL, signal) X(LIST, list)
+enum right {
+#define X(upper, lower) RIGHT_##upper,
+    RIGHTS(X)
+#undef X
+        RIGHT_COUNT
+};
+enum cost { COST_COMMAND, COST_LIST, COST_SIGNAL };
+
+struct command_row {
+    const char *name; // "join" and so on; CMD_NONE is "none"
+    uint8_t decided;  // enum decided
+    uint8_t right;    // enum right
+    uint8_t cost;     // enum cost
+    uint8_t tokens;   // at least 1
+    uint8_t reply;    // enum event_type; EV_NONE: none but an error
+};
+
+const struct command_row *command_row(enum command_type type);
 const char *command_name(enum command_type type);
 
 // Its strings, each once: what copies or clears a command does so with all of them (core/mail/post.c).

@@ -35,19 +35,13 @@ bool user_name_valid(str name) { return name_valid(name, USER_NAME_MAX); }
 
 const char *role_name(enum role role)
 {
-    switch (role) {
-    case ROLE_GUEST:
-        return "guest";
-    case ROLE_MEMBER:
-        return "member";
-    case ROLE_MODERATOR:
-        return "moderator";
-    case ROLE_ADMIN:
-        return "admin";
-    case ROLE_OWNER:
-        return "owner";
-    }
-    UNREACHABLE();
+    static const char *const names[ROLE_COUNT] = {
+#define X(upper, lower) #lower,
+        ROLES(X)
+#undef X
+    };
+    ASSERT((unsigned)role < ROLE_COUNT);
+    return names[role];
 }
 
 const char *problem_name(enum problem_code code)
@@ -59,15 +53,4 @@ const char *problem_name(enum problem_code code)
     };
     ASSERT((unsigned)code < PROBLEM_COUNT);
     return names[code];
-}
-
-const char *command_name(enum command_type type)
-{
-    static const char *const names[CMD_COUNT] = {
-#define X(upper, lower, native) #lower,
-        COMMAND_TYPES(X)
-#undef X
-    };
-    ASSERT((unsigned)type < CMD_COUNT);
-    return names[type];
 }

@@ -27,7 +27,14 @@ enum entry_type {
 
 static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }
 
-enum role { ROLE_GUEST = 0, ROLE_MEMBER, ROLE_MODERATOR, ROLE_ADMIN, ROLE_OWNER };
+#define ROLES(X) X(GUEST, guest) X(MEMBER, member) X(MODERATOR, moderator) X(ADMIN, admin) X(OWNER, owner)
+
+enum role {
+#define X(upper, lower) ROLE_##upper,
+    ROLES(X)
+#undef X
+        ROLE_COUNT
+};
 
 // A member as others see it. Times are milliseconds since 1970 UTC.
 struct member_view {

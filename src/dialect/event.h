@@ -11,22 +11,31 @@
 #include "dialect/entry.h"
 #include "dialect/problem.h"
 
+// Every type once: its name on the wire; NATIVE: in the JSON protocol, whose page is held to it; INNER: in lines of text only.
+// clang-format off
+#define EVENTS(X) \
+    X(WELCOME, welcome, NATIVE) \
+    X(JOINED,  joined,  NATIVE) \
+    X(LEFT,    left,    NATIVE) \
+    X(ACK,     ack,     NATIVE) \
+    X(DIRECT,  direct,  NATIVE) \
+    X(GAP,     gap,     NATIVE) \
+    X(MEMBERS, members, NATIVE) \
+    X(HISTORY, history, NATIVE) \
+    X(ROOMS,   rooms,   NATIVE) \
+    X(PONG,    pong,    NATIVE) \
+    X(DRAIN,   drain,   NATIVE) \
+    X(ERROR,   error,   NATIVE) \
+    X(RENAMED, renamed, NATIVE) \
+    X(HELP,    help,    INNER) \
+    X(BYE,     bye,     INNER) /* the connection closes after it */
+// clang-format on
+
 enum event_type {
-    EV_WELCOME = 1,
-    EV_JOINED,
-    EV_LEFT,
-    EV_ACK,
-    EV_DIRECT,
-    EV_GAP,
-    EV_MEMBERS,
-    EV_HISTORY,
-    EV_ROOMS,
-    EV_PONG,
-    EV_DRAIN,
-    EV_ERROR,
-    EV_RENAMED,
-    EV_HELP, // reply to CMD_HELP
-    EV_BYE,  // reply to CMD_QUIT; the connection closes after it
+    EV_NONE = 0, // a command that gets no reply (command.h)
+#define X(upper, lower, where) EV_##upper,
+    EVENTS(X)
+#undef X
 };
 
 struct room_row {

@@ -2,25 +2,19 @@
 //
 // native_json_decode.c - JSON objects to commands (docs/protocol/native.md).
 //
-// One scan proves the whole message and lists its top-level members (wire/json.h). Then each command takes the
-// members it knows by name, in the order of the protocol's table, and leaves the others alone: a key of a later
-// version, or of another command, is no error. A member of the wrong kind is one, and its sentence names the key
+// One scan proves the whole message and lists its top-level members (wire/json.h). Then the keys that the command's row
+// names are read, in their order there, each as its own row says (dialect/command.h); others are left alone: a key of a
+// later version, or of another command, is no error. A member of the wrong kind is one, and its sentence names the key
 // and what was expected, because the reader of that sentence is a developer in the middle of a first attempt.
 // `null` is a wrong kind like any other: "absent" has one spelling.
 //
 // Decoded strings are slices of the message, or lie in scratch where they had escapes. `data` and `id` stay raw.
+#include "base/assert.h"
 #include "dialect/dialect_private.h"
 #include "dialect/guess.h"
 #include "wire/json.h"
 
-enum {
-    TOKEN_MAX = 16 * 1024, // bytes of a JWT: what is larger is refused before any cryptography looks at it
-    EPOCH_MAX = 64,        // bytes; ours are shorter, anything else cannot match
-    CURSOR_MAX = 2 * ROOM_NAME_MAX, // bytes of `after`; ours are at most a room's name
-};
-
-// Offsets travel as JSON numbers, which many readers keep in a double.
-#define OFFSET_MAX ((UINT64_C(1) << 53) - 1)
+enum { EPOCH_MAX = 64 }; // bytes; ours are shorter, anything else cannot match
 
 struct reader {
     struct json_member members[JSON_KEYS_MAX];
@@ -56,113 +50,63 @@ static enum err unescape(struct reader *r, str raw, size_t n_max, str *ret)
     return OK;
 }
 
-// An optional string of n_min to n_max bytes. *ret stays as it is where the key is absent.
-static enum err take_string(struct reader *r, str key, size_t n_min, size_t n_max, const char *expected,
-                            str *ret)
+// How a key is read: a row of COMMAND_KEYS.
+enum key_kind {
+    KIND_ROOM,
+    KIND_NAME,
+    KIND_STRING,
+    KIND_DATA,
+    KIND_BOOL,
+    KIND_COUNT,
+    KIND_OFFSET,
+    KIND_SINCE
+};
+
+struct key {
+    str name;
+    enum key_kind kind;
+    uint16_t field, flag; // where in struct command; flag 0: none
+    uint64_t least, most;
+    const char *expected;
+};
+
+static enum err take_string(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
 {
-    const struct json_member *m = find(r, key);
-    if (m == NULL)
-        return OK;
     str text;
-    if (m->kind != JSON_STRING || unescape(r, m->value, n_max, &text) != OK || text.n < n_min)
-        return bad_value(r, PROBLEM_BAD_COMMAND, m, expected);
+    if (m->kind != JSON_STRING || unescape(r, m->value, k->most, &text) != OK || text.n < k->least)
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+    if (k->kind == KIND_NAME && !user_name_valid(text))
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
     *ret = text;
     return OK;
 }
 
-static enum err take_bool(struct reader *r, str key, const char *expected, bool *ret)
+static enum err take_room(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
 {
-    const struct json_member *m = find(r, key);
-    if (m == NULL)
-        return OK;
-    return json_bool_decode(m->value, ret) ? OK : bad_value(r, PROBLEM_BAD_COMMAND, m, expected);
-}
-
-// An optional integer from min to max; *ret_has (may be NULL) tells whether it was there.
-static enum err take_u64(struct reader *r, str key, uint64_t min, uint64_t max, const char *expected,
-                         uint64_t *ret, bool *ret_has)
-{
-    const struct json_member *m = find(r, key);
-    if (m == NULL)
-        return OK;
-    uint64_t v;
-    if (!json_u64_decode(m->value, max, &v) || v < min)
-        return bad_value(r, PROBLEM_BAD_COMMAND, m, expected);
-    *ret = v;
-    if (ret_has)
-        *ret_has = true;
-    return OK;
-}
-
-// A room's name, which must be there.
-static enum err take_room(struct reader *r, str key, const char *expected, str *ret)
-{
-    const struct json_member *m = find(r, key);
-    if (m == NULL || m->kind != JSON_STRING)
-        return bad_value(r, PROBLEM_BAD_COMMAND, m, expected);
     str name;
-    if (unescape(r, m->value, ROOM_NAME_MAX, &name) != OK || !room_name_valid(name))
-        return bad_value(r, PROBLEM_BAD_ROOM, m, expected);
+    if (m->kind != JSON_STRING)
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+    if (unescape(r, m->value, k->most, &name) != OK || !room_name_valid(name))
+        return bad_value(r, PROBLEM_BAD_ROOM, m, k->expected);
     *ret = name;
     return OK;
 }
 
-// How one sentence serves for all that can be wrong with a room's name.
-#define ROOM_EXPECTED(key) \
-    "`" key                \
-    "` must be the name of a room, 1 to 128 bytes without control characters or spaces around it; got {}."
-
-static enum err take_room_key(struct reader *r, struct command *ret)
+static enum err take_u64(struct reader *r, const struct key *k, const struct json_member *m, uint64_t *ret)
 {
-    return take_room(r, STR("room"), ROOM_EXPECTED("room"), &ret->room);
-}
-
-static enum err take_data(struct reader *r, struct command *ret)
-{
-    const struct json_member *m = find(r, STR("data"));
-    if (m == NULL)
-        return bad_value(r, PROBLEM_BAD_COMMAND, m, "`data` must be there, any JSON value; got {}.");
-    ret->data = m->value;
+    uint64_t v;
+    if (!json_u64_decode(m->value, k->most, &v) || v < k->least)
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+    *ret = v;
     return OK;
 }
 
-static enum err take_key(struct reader *r, struct command *ret)
-{
-    return take_string(r, STR("key"), 1, MESSAGE_KEY_MAX, "`key` must be a string of 1 to 64 bytes; got {}.",
-                       &ret->key);
-}
-
-static enum err take_token(struct reader *r, struct command *ret)
-{
-    return take_string(r, STR("token"), 1, TOKEN_MAX,
-                       "`token` must be a string of 1 to 16384 bytes, a JWT; got {}.", &ret->token);
-}
-
-static enum err take_limit(struct reader *r, struct command *ret)
-{
-    uint64_t limit = 0;
-    enum err e = take_u64(r, STR("limit"), 1, LIST_LIMIT_MAX,
-                          "`limit` must be an integer from 1 to 1000; got {}.", &limit, NULL);
-    ret->limit = (uint32_t)limit;
-    return e;
-}
-
-static enum err take_after(struct reader *r, struct command *ret)
-{
-    return take_string(r, STR("after"), 1, CURSOR_MAX,
-                       "`after` must be a string, the `next` of the reply before; got {}.", &ret->after);
-}
-
 // since: {"epoch": ..., "offset": ...}, an object of its own with the rules of the outer one.
-static enum err take_since(struct reader *r, struct command *ret)
+static enum err take_since(struct reader *r, const struct key *k, const struct json_member *m,
+                           struct command *ret)
 {
-    const struct json_member *m = find(r, STR("since"));
-    if (m == NULL)
-        return OK;
     if (m->kind != JSON_OBJECT)
-        return bad_value(
-            r, PROBLEM_BAD_COMMAND, m,
-            "`since` must be an object with `epoch` and `offset`, both as received in the room; got {}.");
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
     struct json_member inner[JSON_KEYS_MAX];
     size_t n;
     struct json_problem why;
@@ -178,167 +122,124 @@ static enum err take_since(struct reader *r, struct command *ret)
     if (offset == NULL || !json_u64_decode(offset->value, OFFSET_MAX, &ret->since_offset))
         return bad_value(r, PROBLEM_BAD_COMMAND, offset,
                          "`offset` in `since` must be an integer, as received in the room; got {}.");
-    ret->has_since = true;
     return OK;
 }
 
-// What join and switch have in common.
-static enum err take_join_options(struct reader *r, struct command *ret)
+static enum err take_value(struct reader *r, const struct key *k, const struct json_member *m,
+                           struct command *ret)
 {
-    enum err e = take_token(r, ret);
-    if (e == OK)
-        e = take_since(r, ret);
-    uint64_t history = 0;
-    if (e == OK)
-        e = take_u64(r, STR("history"), 0, LIST_LIMIT_MAX,
-                     "`history` must be an integer from 0 to 1000, so many messages back; got {}.", &history,
-                     &ret->has_history);
-    ret->history = (uint32_t)history;
-    if (e == OK)
-        e = take_bool(r, STR("members"), "`members` must be `true` or `false`; got {}.", &ret->want_members);
-    return e;
+    void *field = (char *)ret + k->field;
+    uint64_t n = 0;
+    enum err e;
+    switch (k->kind) {
+    case KIND_ROOM:
+        return take_room(r, k, m, field);
+    case KIND_NAME:
+    case KIND_STRING:
+        return take_string(r, k, m, field);
+    case KIND_DATA:
+        *(str *)field = m->value;
+        return OK;
+    case KIND_BOOL:
+        return json_bool_decode(m->value, field) ? OK : bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+    case KIND_COUNT:
+        e = take_u64(r, k, m, &n);
+        *(uint32_t *)field = (uint32_t)n;
+        return e;
+    case KIND_OFFSET:
+        return take_u64(r, k, m, field);
+    case KIND_SINCE:
+        return take_since(r, k, m, ret);
+    }
+    UNREACHABLE();
 }
 
-static const char name_expected[] =
-    "`name` must be a string of 1 to 64 bytes without control characters or spaces around it; got {}.";
+#define FLAG(field) offsetof(struct command, field)
+#define NO_FLAG 0
+_Static_assert(offsetof(struct command, type) == 0, "no flag stands at 0");
 
-static enum err take_name(struct reader *r, struct command *ret)
-{
-    enum err e = take_string(r, STR("name"), 1, USER_NAME_MAX, name_expected, &ret->name);
-    if (e == OK && ret->name.p != NULL && !user_name_valid(ret->name))
-        e = bad_value(r, PROBLEM_BAD_COMMAND, find(r, STR("name")), name_expected);
-    return e;
-}
+static const struct key keys[] = {
+#define X(key, name, kind, field, flag, least, most, words)                              \
+    [KEY_##key] = {STR(name), KIND_##kind, offsetof(struct command, field),        flag, \
+                   least,     most,        "`" name "` must be " words "; got {}."},
+    COMMAND_KEYS(X)
+#undef X
+};
 
-static enum err decode_hello(struct reader *r, struct command *ret)
-{
-    enum err e = take_token(r, ret);
-    if (e == OK)
-        e = take_name(r, ret);
-    if (e == OK)
-        e = take_string(
-            r, STR("resume"), 1, RESUME_TOKEN_MAX,
-            "`resume` must be a string of 1 to 400 bytes, the `resume` of an earlier `welcome`; got {}.",
-            &ret->resume);
-    return e;
-}
+// A field has the type that its kind is read into.
+#define TYPE_ROOM str
+#define TYPE_NAME str
+#define TYPE_STRING str
+#define TYPE_DATA str
+#define TYPE_SINCE str
+#define TYPE_BOOL bool
+#define TYPE_COUNT uint32_t
+#define TYPE_OFFSET uint64_t
+#define IS_STR(field) _Generic(((struct command *)0)->field, str : 1, default : 0)
+#define X(key, name, kind, field, ...)                                                                       \
+    _Static_assert(_Generic(((struct command *)0)->field, TYPE_##kind : 1, default : 0), "type of " #field); \
+    _Static_assert(!IS_STR(field) || offsetof(struct command, field) < offsetof(struct command, to_by_name), \
+                   #field " stands among COMMAND_STRS");
+COMMAND_KEYS(X)
+#undef X
 
-static enum err decode_rename(struct reader *r, struct command *ret)
-{
-    return find(r, STR("name")) ? take_name(r, ret) : bad_value(r, PROBLEM_BAD_COMMAND, NULL, name_expected);
-}
+enum { KEYS_PER_COMMAND_MAX = 7 };
 
-static enum err decode_join(struct reader *r, struct command *ret)
-{
-    enum err e = take_room_key(r, ret);
-    return e == OK ? take_join_options(r, ret) : e;
-}
-
-static enum err decode_leave(struct reader *r, struct command *ret) { return take_room_key(r, ret); }
-
-static enum err decode_switch(struct reader *r, struct command *ret)
-{
-    enum err e = take_room(r, STR("from"), ROOM_EXPECTED("from"), &ret->from);
-    if (e == OK)
-        e = take_room(r, STR("to"), ROOM_EXPECTED("to"), &ret->room);
-    return e == OK ? take_join_options(r, ret) : e;
-}
-
-static enum err decode_message(struct reader *r, struct command *ret)
-{
-    enum err e = take_room_key(r, ret);
-    if (e == OK)
-        e = take_data(r, ret);
-    if (e == OK)
-        e = take_key(r, ret);
-    if (e == OK)
-        e = take_bool(r, STR("echo"), "`echo` must be `true` or `false`; got {}.", &ret->echo);
-    return e;
-}
-
-static enum err decode_signal(struct reader *r, struct command *ret)
-{
-    enum err e = take_room_key(r, ret);
-    if (e == OK)
-        e = take_data(r, ret);
-    if (e == OK && ret->data.n > SIGNAL_DATA_MAX)
-        e = problem_set(r->problem, PROBLEM_TOO_LARGE,
-                        "The `data` of a signal may have 4096 bytes; say the rest in a `message`.");
-    return e;
-}
-
-static enum err decode_direct(struct reader *r, struct command *ret)
-{
-    static const char expected[] = "`to` must be a string of 1 to 64 bytes, a user id; got {}.";
-    enum err e = find(r, STR("to")) ? OK : bad_value(r, PROBLEM_BAD_COMMAND, NULL, expected);
-    if (e == OK)
-        e = take_string(r, STR("to"), 1, USER_ID_MAX, expected, &ret->to);
-    if (e == OK)
-        e = take_data(r, ret);
-    return e == OK ? take_key(r, ret) : e;
-}
-
-static enum err decode_members(struct reader *r, struct command *ret)
-{
-    enum err e = take_room_key(r, ret);
-    if (e == OK)
-        e = take_limit(r, ret);
-    return e == OK ? take_after(r, ret) : e;
-}
-
-static enum err decode_history(struct reader *r, struct command *ret)
-{
-    enum err e = take_room_key(r, ret);
-    if (e == OK)
-        e = take_since(r, ret);
-    if (e == OK)
-        e = take_u64(r, STR("before"), 1, OFFSET_MAX,
-                     "`before` must be an integer above 0, an offset of the room; got {}.",
-                     &ret->before_offset, &ret->has_before);
-    if (e == OK && ret->has_since && ret->has_before)
-        e = problem_set(r->problem, PROBLEM_BAD_COMMAND,
-                        "`since` and `before` are the two directions of reading; give one of them.");
-    return e == OK ? take_limit(r, ret) : e;
-}
-
-static enum err decode_rooms(struct reader *r, struct command *ret)
-{
-    enum err e = take_string(r, STR("prefix"), 0, ROOM_NAME_MAX,
-                             "`prefix` must be a string of at most 128 bytes; got {}.", &ret->prefix);
-    if (e == OK)
-        e = take_limit(r, ret);
-    return e == OK ? take_after(r, ret) : e;
-}
-
-static enum err decode_ping(struct reader *r, struct command *ret)
-{
-    (void)r;
-    (void)ret;
-    return OK;
-}
-
-static const struct {
+struct type {
     str name;
-    enum command_type type;
-    enum err (*decode)(struct reader *r, struct command *ret);
-} types[] = {
-#define INNER(upper, lower)
-#define NATIVE(upper, lower) {STR(#lower), CMD_##upper, decode_##lower},
-#define X(upper, lower, native) native(upper, lower)
-    COMMAND_TYPES(X)
+    enum command_type type; // CMD_NONE: of the protocol, but not served by this version
+    struct key_use {
+        enum command_key key;
+        bool must;
+    } keys[KEYS_PER_COMMAND_MAX + 1]; // up to KEY_NONE
+};
+
+static const struct type types[] = {
+#define MUST(key) {KEY_##key, true},
+#define MAY(key) {KEY_##key, false},
+#define INNER(upper, lower, ...)
+#define NATIVE(upper, lower, ...) {STR(#lower), CMD_##upper, {__VA_ARGS__{KEY_NONE, false}}},
+#define X(upper, lower, where, keys, ...) where(upper, lower, keys)
+    COMMANDS(X)
 #undef X
 #undef NATIVE
 #undef INNER
-    // commands of the protocol that this version does not serve
-    {STR("state"), CMD_NONE, NULL},
-    {STR("role"), CMD_NONE, NULL},
-    {STR("kick"), CMD_NONE, NULL},
-    {STR("ban"), CMD_NONE, NULL},
-    {STR("unban"), CMD_NONE, NULL},
-    {STR("mute"), CMD_NONE, NULL},
-    {STR("unmute"), CMD_NONE, NULL},
-    {STR("refresh"), CMD_NONE, NULL},
+#undef MAY
+#undef MUST
+#define X(lower) {STR(#lower), CMD_NONE, {{KEY_NONE, false}}},
+        COMMANDS_LATER(X)
+#undef X
 };
+
+// What no key tells alone.
+static enum err check_together(struct reader *r, const struct command *c)
+{
+    if (c->type == CMD_SIGNAL && c->data.n > SIGNAL_DATA_MAX)
+        return problem_set(r->problem, PROBLEM_TOO_LARGE,
+                           "The `data` of a signal may have 4096 bytes; say the rest in a `message`.");
+    if (c->has_since && c->has_before)
+        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
+                           "`since` and `before` are the two directions of reading; give one of them.");
+    return OK;
+}
+
+// What its row names and nothing else: a key of a later version, or of another command, is left alone.
+static enum err take_keys(struct reader *r, const struct type *t, struct command *ret)
+{
+    enum err e = OK;
+    for (const struct key_use *u = t->keys; e == OK && u->key != KEY_NONE; u++) {
+        const struct key *k = &keys[u->key];
+        const struct json_member *m = find(r, k->name);
+        if (m == NULL && u->must)
+            return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+        if (m == NULL)
+            continue;
+        e = take_value(r, k, m, ret);
+        if (e == OK && k->flag != 0)
+            *(bool *)((char *)ret + k->flag) = true;
+    }
+    return e == OK ? check_together(r, ret) : e;
+}
 
 enum { TYPE_NAME_MAX = 32 }; // bytes; longer ones are unknown without a look
 
@@ -367,21 +268,30 @@ static enum err take_id(struct reader *r, struct command *ret)
 
 static enum err unknown_type(struct reader *r, const struct json_member *m, str name)
 {
-    static const struct guess_alias aliases[] = {
-        {"publish", "message"}, {"send", "message"}, {"say", "message"},       {"chat", "message"},
-        {"subscribe", "join"},  {"enter", "join"},   {"unsubscribe", "leave"}, {"part", "leave"},
-        {"connect", "hello"},   {"login", "hello"},  {"auth", "hello"},        {"dm", "direct"},
-        {"private", "direct"},  {"who", "members"},  {"users", "members"},     {"presence", "members"},
-        {"list", "rooms"},      {"nick", "rename"},  {"name", "rename"},       {"channels", "rooms"},
-        {"typing", "signal"},   {"event", "signal"},
+    static const struct {
+        const char *word;
+        enum command_type meant;
+    } elsewhere[] = {
+        {"publish", CMD_MESSAGE},   {"send", CMD_MESSAGE},   {"say", CMD_MESSAGE},
+        {"chat", CMD_MESSAGE},      {"subscribe", CMD_JOIN}, {"enter", CMD_JOIN},
+        {"unsubscribe", CMD_LEAVE}, {"part", CMD_LEAVE},     {"connect", CMD_HELLO},
+        {"login", CMD_HELLO},       {"auth", CMD_HELLO},     {"dm", CMD_DIRECT},
+        {"private", CMD_DIRECT},    {"who", CMD_MEMBERS},    {"users", CMD_MEMBERS},
+        {"presence", CMD_MEMBERS},  {"list", CMD_ROOMS},     {"nick", CMD_RENAME},
+        {"name", CMD_RENAME},       {"channels", CMD_ROOMS}, {"typing", CMD_SIGNAL},
+        {"event", CMD_SIGNAL},
     };
+    enum { ALIASES = sizeof elsewhere / sizeof elsewhere[0] };
+    struct guess_alias aliases[ALIASES];
+    for (size_t i = 0; i < ALIASES; i++)
+        aliases[i] = (struct guess_alias){elsewhere[i].word, command_name(elsewhere[i].meant)};
     const char *names[sizeof types / sizeof types[0]];
     size_t n = 0;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (types[i].decode != NULL)
+        if (types[i].type != CMD_NONE)
             names[n++] = types[i].name.p;
     enum err e = bad_value(r, PROBLEM_UNKNOWN_TYPE, m, "`type` must be the name of a command; got {}.");
-    r->problem->did_you_mean = guess_word(name, names, n, aliases, sizeof aliases / sizeof aliases[0]);
+    r->problem->did_you_mean = guess_word(name, names, n, aliases, ALIASES);
     return e;
 }
 
@@ -397,11 +307,11 @@ static enum err take_typed(struct reader *r, struct command *ret)
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (!str_eq(name, types[i].name))
             continue;
-        if (types[i].decode == NULL)
+        if (types[i].type == CMD_NONE)
             return problem_set_word(r->problem, PROBLEM_UNAVAILABLE, "This server does not serve {} yet.",
                                     WORD_QUOTED, name);
         ret->type = types[i].type;
-        return types[i].decode(r, ret);
+        return take_keys(r, &types[i], ret);
     }
     return unknown_type(r, m, name);
 }

@@ -427,6 +427,8 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
     case EV_HELP: // replies to commands that this language does not have
     case EV_BYE:
         return;
+    case EV_NONE:
+        break;
     }
     UNREACHABLE();
 }

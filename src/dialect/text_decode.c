@@ -88,7 +88,6 @@ static enum err decode_join(str args, struct scratch *scratch, struct command *r
         return problem_set_word(p, PROBLEM_BAD_ROOM,
                                 "The name of a room is 1 to 128 bytes without control characters; got {}.",
                                 WORD_QUOTED, args);
-    ret->type = CMD_SWITCH;
     ret->room = args;
     ret->has_history = true;
     ret->history = HISTORY_ON_JOIN;
@@ -101,7 +100,6 @@ static enum err decode_leave(str args, struct scratch *scratch, struct command *
     if (args.n > 0 && !room_name_valid(args))
         return bad_usage(p, "`/leave` takes nothing, or the name of a room of at most 128 bytes; got {}.",
                          args);
-    ret->type = CMD_LEAVE;
     ret->room = args.n > 0 ? args : STR_NONE;
     return OK;
 }
@@ -111,7 +109,6 @@ static enum err decode_nick(str args, struct scratch *scratch, struct command *r
     (void)scratch;
     if (!user_name_valid(args))
         return bad_usage(p, "`/nick NAME` takes 1 to 64 bytes without control characters; got {}.", args);
-    ret->type = CMD_RENAME;
     ret->name = args;
     return OK;
 }
@@ -119,9 +116,9 @@ static enum err decode_nick(str args, struct scratch *scratch, struct command *r
 static enum err decode_who(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     (void)scratch;
+    (void)ret;
     if (args.n > 0)
         return bad_usage(p, "`/who` takes nothing; got {}.", args);
-    ret->type = CMD_MEMBERS;
     return OK;
 }
 
@@ -131,7 +128,6 @@ static enum err decode_rooms(str args, struct scratch *scratch, struct command *
     if (args.n > ROOM_NAME_MAX)
         return bad_usage(p, "`/rooms` takes nothing, or the beginning of names of at most 128 bytes; got {}.",
                          args);
-    ret->type = CMD_ROOMS;
     ret->prefix = args.n > 0 ? args : STR_NONE;
     return OK;
 }
@@ -150,7 +146,6 @@ static enum err decode_msg(str args, struct scratch *scratch, struct command *re
     user = str_take(user, end);
     if (user.n > USER_ID_MAX || !user_name_valid(user) || text.n == 0)
         return bad_usage(p, usage, args);
-    ret->type = CMD_DIRECT;
     ret->to = user;
     ret->to_by_name = true;
     ret->data = json_quote(scratch, text);
@@ -174,7 +169,6 @@ static enum err decode_me(str args, struct scratch *scratch, struct command *ret
     ASSERT(scratch->cap - scratch->n >= sizeof tail - 1);
     memcpy(scratch->p + scratch->n, tail, sizeof tail - 1);
     scratch->n += sizeof tail - 1;
-    ret->type = CMD_MESSAGE;
     ret->data = (str){start, scratch->n - (size_t)(start - scratch->p)};
     ret->echo = true;
     return OK;
@@ -186,7 +180,6 @@ static enum err decode_history(str args, struct scratch *scratch, struct command
     uint64_t n = HISTORY_DEFAULT;
     if (args.n > 0 && (!str_to_u64(args, LIST_LIMIT_MAX, &n) || n == 0))
         return bad_usage(p, "`/history` takes nothing, or a number from 1 to 1000; got {}.", args);
-    ret->type = CMD_HISTORY;
     ret->limit = (uint32_t)n;
     return OK;
 }
@@ -203,8 +196,8 @@ static enum err decode_help(str args, struct scratch *scratch, struct command *r
 {
     (void)args; // someone who asks for help gets it
     (void)scratch;
+    (void)ret;
     (void)p;
-    ret->type = CMD_HELP;
     return OK;
 }
 
@@ -212,40 +205,60 @@ static enum err decode_quit(str args, struct scratch *scratch, struct command *r
 {
     (void)args; // other chat systems take a farewell here
     (void)scratch;
+    (void)ret;
     (void)p;
-    ret->type = CMD_QUIT;
     return OK;
 }
+
+enum text_word {
+#define X(word, ...) TEXT_##word,
+    TEXT_COMMANDS(X)
+#undef X
+        TEXT_NO_WORD
+};
 
 static const struct {
     const char *typed;
     str word;
+    enum command_type type;
     enum err (*decode)(str args, struct scratch *scratch, struct command *ret, struct problem *p);
 } words[] = {
-#define X(word, args, does) {"/" #word, STR(#word), decode_##word},
+#define X(word, upper, args, does) [TEXT_##word] = {"/" #word, STR(#word), CMD_##upper, decode_##word},
     TEXT_COMMANDS(X)
 #undef X
-        {NULL, STR("state"), decode_state}, // not served, and guessed for nobody
+        {NULL, STR("state"), CMD_NONE, decode_state}, // not served, and guessed for nobody
 };
 
 static const char *guess_command(str written)
 {
-    static const struct guess_alias aliases[] = {
-        {"/j", "/join"},        {"/enter", "/join"},  {"/part", "/leave"},
-        {"/name", "/nick"},     {"/rename", "/nick"}, {"/names", "/who"},
-        {"/users", "/who"},     {"/members", "/who"}, {"/w", "/msg"},
-        {"/whisper", "/msg"},   {"/tell", "/msg"},    {"/dm", "/msg"},
-        {"/query", "/msg"},     {"/list", "/rooms"},  {"/channels", "/rooms"},
-        {"/log", "/history"},   {"/?", "/help"},      {"/h", "/help"},
-        {"/commands", "/help"}, {"/exit", "/quit"},   {"/bye", "/quit"},
-        {"/q", "/quit"},        {"/action", "/me"},   {"/kick", NULL}, // near /nick, and not what is meant
+    static const struct {
+        const char *typed;
+        enum text_word meant;
+    } elsewhere[] = {
+        {"/j", TEXT_join},         {"/enter", TEXT_join},
+        {"/part", TEXT_leave},     {"/name", TEXT_nick},
+        {"/rename", TEXT_nick},    {"/names", TEXT_who},
+        {"/users", TEXT_who},      {"/members", TEXT_who},
+        {"/w", TEXT_msg},          {"/whisper", TEXT_msg},
+        {"/tell", TEXT_msg},       {"/dm", TEXT_msg},
+        {"/query", TEXT_msg},      {"/list", TEXT_rooms},
+        {"/channels", TEXT_rooms}, {"/log", TEXT_history},
+        {"/?", TEXT_help},         {"/h", TEXT_help},
+        {"/commands", TEXT_help},  {"/exit", TEXT_quit},
+        {"/bye", TEXT_quit},       {"/q", TEXT_quit},
+        {"/action", TEXT_me},      {"/kick", TEXT_NO_WORD}, // near /nick, and not what is meant
     };
+    enum { ALIASES = sizeof elsewhere / sizeof elsewhere[0] };
+    struct guess_alias aliases[ALIASES];
+    for (size_t i = 0; i < ALIASES; i++)
+        aliases[i] = (struct guess_alias){
+            elsewhere[i].typed, elsewhere[i].meant == TEXT_NO_WORD ? NULL : words[elsewhere[i].meant].typed};
     const char *names[sizeof words / sizeof words[0]];
     size_t n = 0;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (words[i].typed != NULL)
             names[n++] = words[i].typed;
-    return guess_word(written, names, n, aliases, sizeof aliases / sizeof aliases[0]);
+    return guess_word(written, names, n, aliases, ALIASES);
 }
 
 static enum err decode_slash(str line, struct scratch *scratch, struct command *ret, struct problem *p)
@@ -254,9 +267,12 @@ static enum err decode_slash(str line, struct scratch *scratch, struct command *
     size_t end = word_end(rest);
     str word = str_take(rest, end);
     str args = str_trim(str_skip(rest, end));
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (str_eq_nocase(word, words[i].word))
-            return words[i].decode(args, scratch, ret, p);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (!str_eq_nocase(word, words[i].word))
+            continue;
+        ret->type = words[i].type;
+        return words[i].decode(args, scratch, ret, p);
+    }
     problem_set_word(
         p, PROBLEM_UNKNOWN_TYPE,
         "There is no command {}; `/help` lists them, and `//` in front sends a line that begins with `/`.",

@@ -276,7 +276,7 @@ static void put_help_row(struct buf *out, str usage, str does)
 static void put_help(struct buf *out)
 {
     BUF_PUT_LIT(out, "* a line without a slash goes to everyone in the room; commands are:\n");
-#define X(word, args, does) put_help_row(out, str_trim(STR(#word " " args)), STR(does));
+#define X(word, upper, args, does) put_help_row(out, str_trim(STR(#word " " args)), STR(does));
     TEXT_COMMANDS(X)
 #undef X
     BUF_PUT_LIT(out, "* a line that begins with // is sent with one slash");
@@ -332,6 +332,8 @@ void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offs
     case EV_BYE:
         BUF_PUT_LIT(out, "* bye");
         return;
+    case EV_NONE:
+        break;
     }
     UNREACHABLE();
 }

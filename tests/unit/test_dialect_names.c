@@ -76,6 +76,7 @@ static void test_role_names(void **state)
     assert_string_equal(role_name(ROLE_MODERATOR), "moderator");
     assert_string_equal(role_name(ROLE_ADMIN), "admin");
     assert_string_equal(role_name(ROLE_OWNER), "owner");
+    assert_int_equal(ROLE_COUNT, 5);
 }
 
 // Says what is missing.
@@ -86,29 +87,224 @@ static void must_document(const char *path, const char *docs, const char *wanted
     assert_non_null(strstr(docs, wanted));
 }
 
-// A command of either language and a code of an error have their row in their protocol's page.
-static void test_documented(void **state)
+// --- the pages of the protocols, held to the rows cell by cell
+
+enum { LINE = 512 };
+
+static void must_count(const char *path, const char *docs, const char *from, const char *row, size_t n)
+{
+    const char *at = strstr(docs, from);
+    assert_non_null(at);
+    const char *end = strstr(at + strlen(from), "\n\n");
+    size_t found = 0;
+    for (at += strlen(from); (at = strstr(at, row)) != NULL && at < end; at += strlen(row))
+        found++;
+    if (found != n)
+        print_error("%s: %zu rows behind \"%.40s\", not %zu\n", path, found, from, n);
+    assert_int_equal(found, n);
+}
+
+static const char *about(enum decided decided)
+{
+    switch (decided) {
+    case DECIDED_EDGE:
+        return "you";
+    case DECIDED_ROOM:
+        return "the room";
+    case DECIDED_USER:
+        return "the user";
+    case DECIDED_ALL:
+        return "all";
+    }
+    return NULL;
+}
+
+static const char *cost_suffix(enum cost cost)
+{
+    switch (cost) {
+    case COST_COMMAND:
+        return "";
+    case COST_LIST:
+        return " and its size";
+    case COST_SIGNAL:
+        return " signal";
+    }
+    return NULL;
+}
+
+static const char *const rights[] = {
+#define X(upper, lower) [RIGHT_##upper] = RIGHT_##upper == RIGHT_NONE ? " " : " `" #lower "` ",
+    RIGHTS(X)
+#undef X
+};
+
+static const char *const replies[] = {[EV_NONE] = "none",
+#define X(upper, lower, where) [EV_##upper] = "`" #lower "`",
+                                      EVENTS(X)
+#undef X
+};
+
+static void test_documented_commands(void **state)
 {
     (void)state;
-    static const char native[] = "docs/protocol/native.md", text[] = "docs/protocol/text.md";
-    char *docs = source_text(native);
-#define INNER(name)
-#define NATIVE(name) must_document(native, docs, "| [`" #name "`](#" #name ") |");
-#define X(upper, lower, where) where(lower)
-    COMMAND_TYPES(X)
+    static const char path[] = "docs/protocol/native.md";
+    char *docs = source_text(path), line[LINE];
+    size_t n = 0;
+#define INNER(row)
+#define NATIVE(row) row
+#define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help)                             \
+    where(snprintf(line, sizeof line, "\n| [`" #lower "`](#" #lower ") | " help " | %s |%s| %d%s | %s |\n", \
+                   about(DECIDED_##decided), rights[RIGHT_##right], tokens, cost_suffix(COST_##cost),       \
+                   replies[EV_##reply]);                                                                    \
+          must_document(path, docs, line); n++;)
+    COMMANDS(X)
 #undef X
-    char code[64];
+    must_count(path, docs, "| type | what for | about | right | costs | reply |\n|---|---|---|---|---|---|",
+               "\n| [`", n);
+#define X(lower) must_document(path, docs, "`" #lower "`");
+    COMMANDS_LATER(X)
+#undef X
+#define X(upper, lower, where) where(must_document(path, docs, "\n| `" #lower "` | ");)
+    EVENTS(X)
+#undef X
+#undef NATIVE
+#undef INNER
+    free(docs);
+}
+
+// What stands in a key's second cell.
+enum kind { KIND_ROOM, KIND_NAME, KIND_STRING, KIND_DATA, KIND_BOOL, KIND_COUNT, KIND_OFFSET, KIND_SINCE };
+
+static void kind_words(char *ret, enum kind kind, uint64_t least, uint64_t most)
+{
+    switch (kind) {
+    case KIND_ROOM:
+    case KIND_NAME:
+    case KIND_STRING:
+        if (least == 0)
+            snprintf(ret, LINE, "string, up to %d bytes", (int)most);
+        else
+            snprintf(ret, LINE, "string, %d to %d bytes", (int)least, (int)most);
+        return;
+    case KIND_DATA:
+        snprintf(ret, LINE, "any JSON");
+        return;
+    case KIND_BOOL:
+        snprintf(ret, LINE, "boolean");
+        return;
+    case KIND_COUNT:
+        snprintf(ret, LINE, "integer, %d to %d", (int)least, (int)most);
+        return;
+    case KIND_OFFSET:
+        snprintf(ret, LINE, "integer, from %d", (int)least);
+        return;
+    case KIND_SINCE:
+        snprintf(ret, LINE, "`{\"epoch\": string, \"offset\": integer}`");
+        return;
+    }
+}
+
+static const struct {
+    const char *name;
+    enum kind kind;
+    uint64_t least, most;
+} keys[] = {
+#define X(key, name, kind, field, flag, least, most, words) [KEY_##key] = {name, KIND_##kind, least, most},
+    COMMAND_KEYS(X)
+#undef X
+};
+
+struct key_use {
+    enum command_key key;
+    bool must;
+};
+
+// The section of a command has the table of its keys, these and no others, or none where it takes none.
+static void keys_documented(const char *docs, const char *heading, const struct key_use *use)
+{
+    static const char head[] = "| key | | |\n|---|---|---|\n";
+    const char *at = strstr(docs, heading);
+    assert_non_null(at);
+    at += strlen(heading);
+    if (use->key == KEY_NONE) {
+        assert_int_not_equal(strncmp(at, "| key", 5), 0);
+        return;
+    }
+    assert_int_equal(strncmp(at, head, sizeof head - 1), 0);
+    at += sizeof head - 1;
+    for (; use->key != KEY_NONE; use++) {
+        char words[LINE], line[2 * LINE];
+        kind_words(words, keys[use->key].kind, keys[use->key].least, keys[use->key].most);
+        int n = snprintf(line, sizeof line, "| `%s` | %s%s | ", keys[use->key].name,
+                         use->must ? "" : "optional ", words);
+        if (strncmp(at, line, (size_t)n) != 0)
+            print_error("want \"%s\"\ngot  \"%.*s\"\n", line, n, at);
+        assert_int_equal(strncmp(at, line, (size_t)n), 0);
+        at = strchr(at, '\n') + 1;
+    }
+    assert_int_not_equal(*at, '|');
+}
+
+static void test_documented_keys(void **state)
+{
+    (void)state;
+    char *docs = source_text("docs/protocol/native.md");
+#define MUST(key) {KEY_##key, true},
+#define MAY(key) {KEY_##key, false},
+#define INNER(...)
+#define NATIVE(lower, ...) \
+    keys_documented(docs, "\n### " #lower "\n", (const struct key_use[]){__VA_ARGS__{KEY_NONE, false}});
+#define X(upper, lower, where, keys, ...) where(lower, keys)
+    COMMANDS(X)
+#undef X
+#undef NATIVE
+#undef INNER
+#undef MAY
+#undef MUST
+    free(docs);
+}
+
+static void test_documented_codes(void **state)
+{
+    (void)state;
+    static const char path[] = "docs/protocol/native.md";
+    char *docs = source_text(path), code[64];
     for (int i = PROBLEM_NONE + 1; i < PROBLEM_COUNT; i++) {
         snprintf(code, sizeof code, "`%s`", problem_name((enum problem_code)i));
-        must_document(native, docs, code);
+        must_document(path, docs, code);
     }
     free(docs);
-    docs = source_text(text);
-#define X(word, args, does) \
-    must_document(text, docs, *args ? "| `/" #word " " args "` |" : "| `/" #word "` |");
+}
+
+static void test_documented_words(void **state)
+{
+    (void)state;
+    static const char path[] = "docs/protocol/text.md";
+    char *docs = source_text(path);
+    size_t n = 0;
+#define X(word, upper, args, does)                                                           \
+    must_document(path, docs, *args ? "\n| `/" #word " " args "` |" : "\n| `/" #word "` |"); \
+    n++;
     TEXT_COMMANDS(X)
 #undef X
+    must_count(path, docs, "| command | effect | answer |\n|---|---|---|", "\n| `/", n);
     free(docs);
+}
+
+// What a command's row says of it.
+static void test_rows(void **state)
+{
+    (void)state;
+    assert_string_equal(command_name(CMD_NONE), "none");
+    assert_string_equal(command_name(CMD_SWITCH), "switch");
+    const struct command_row *row = command_row(CMD_SIGNAL);
+    assert_int_equal(row->decided, DECIDED_ROOM);
+    assert_int_equal(row->right, RIGHT_SIGNAL);
+    assert_int_equal(row->cost, COST_SIGNAL);
+    assert_int_equal(row->tokens, 1);
+    assert_int_equal(row->reply, EV_NONE);
+    assert_int_equal(command_row(CMD_PING)->decided, DECIDED_EDGE);
+    assert_int_equal(command_row(CMD_PING)->reply, EV_PONG);
 }
 
 static void test_table(void **state)
@@ -161,10 +357,18 @@ static void test_ways_documented(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_accepted), cmocka_unit_test(test_names_refused),
-        cmocka_unit_test(test_names_length),   cmocka_unit_test(test_problem_names),
-        cmocka_unit_test(test_role_names),     cmocka_unit_test(test_documented),
-        cmocka_unit_test(test_table),          cmocka_unit_test(test_ways_documented),
+        cmocka_unit_test(test_names_accepted),
+        cmocka_unit_test(test_names_refused),
+        cmocka_unit_test(test_names_length),
+        cmocka_unit_test(test_problem_names),
+        cmocka_unit_test(test_role_names),
+        cmocka_unit_test(test_documented_commands),
+        cmocka_unit_test(test_documented_keys),
+        cmocka_unit_test(test_documented_codes),
+        cmocka_unit_test(test_documented_words),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_ways_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -288,25 +288,69 @@ static bool do_rooms(struct edge *e, uint32_t index, const struct command *cmd)
     return true;
 }
 
-// --- what is answered here
-
-static bool do_local(struct edge *e, uint32_t index, const struct command *cmd)
+static bool do_message(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    if (!edge_may_reply(e, asker_at(e, index)))
-        return false;
-    if (cmd->type == CMD_QUIT)
-        return true; // whoever keeps the connection says the rest
-    enum event_type type = cmd->type == CMD_PING ? EV_PONG : EV_HELP;
-    struct event ev = {.type = type, .id = cmd->id, .time_ms = e->cx->wall_ms};
+    return ask_in_room(e, index, cmd, ASK_PUBLISH, false);
+}
+
+static bool do_signal(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return ask_in_room(e, index, cmd, ASK_SIGNAL, false);
+}
+
+static bool do_members(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return ask_in_room(e, index, cmd, ASK_MEMBERS, true);
+}
+
+static bool do_history(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return ask_in_room(e, index, cmd, ASK_HISTORY, true);
+}
+
+static bool do_leave(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return ask_in_room(e, index, cmd, ASK_LEAVE, true);
+}
+
+static bool do_join(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return ask_join(e, index, cmd, NULL);
+}
+
+static bool do_rename(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return edge_rename(e, index, cmd);
+}
+
+// --- what is answered here: a reply made now overtakes nothing (edge_command has looked)
+
+static bool do_ping(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct event ev = {.type = EV_PONG, .id = cmd->id, .time_ms = e->cx->wall_ms};
     fan_put_event(e->fan, index, &ev);
+    return true;
+}
+
+static bool do_help(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct event ev = {.type = EV_HELP, .id = cmd->id};
+    fan_put_event(e->fan, index, &ev);
+    return true;
+}
+
+// Whoever keeps the connection says the rest.
+static bool do_quit(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    (void)e;
+    (void)index;
+    (void)cmd;
     return true;
 }
 
 static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (!edge_may_reply(e, c))
-        return false;
     if (c->reader.who.session != NULL) {
         edge_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
                      "This connection has said `hello` already; it is said once, first.");
@@ -320,6 +364,15 @@ static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
     if (done == ERR_NOMEM)
         edge_hello_refused(e, index, cmd->id);
     return done != ERR_FULL;
+}
+
+// What no decoder hands on.
+static bool do_none(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    (void)e;
+    (void)index;
+    (void)cmd;
+    UNREACHABLE();
 }
 
 // The first other command implies an anonymous hello, and waits for its welcome. False: not now, or no more (and
@@ -342,40 +395,17 @@ static bool introduced(struct edge *e, uint32_t index, const struct command *cmd
     return false;
 }
 
+// False: not now.
 static bool carry_out(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    switch (cmd->type) {
-    case CMD_JOIN:
-        return ask_join(e, index, cmd, NULL);
-    case CMD_LEAVE:
-        return ask_in_room(e, index, cmd, ASK_LEAVE, true);
-    case CMD_SWITCH:
-        return do_switch(e, index, cmd);
-    case CMD_MESSAGE:
-        return ask_in_room(e, index, cmd, ASK_PUBLISH, false);
-    case CMD_DIRECT:
-        return do_direct(e, index, cmd);
-    case CMD_SIGNAL:
-        return ask_in_room(e, index, cmd, ASK_SIGNAL, false);
-    case CMD_MEMBERS:
-        return ask_in_room(e, index, cmd, ASK_MEMBERS, true);
-    case CMD_HISTORY:
-        return ask_in_room(e, index, cmd, ASK_HISTORY, true);
-    case CMD_ROOMS:
-        return do_rooms(e, index, cmd);
-    case CMD_RENAME:
-        return edge_rename(e, index, cmd);
-    case CMD_PING:
-    case CMD_HELP:
-    case CMD_QUIT:
-        return do_local(e, index, cmd);
-    case CMD_HELLO:
-        return do_hello(e, index, cmd);
-    case CMD_NONE:
-    case CMD_COUNT:
-        break;
-    }
-    UNREACHABLE();
+    static bool (*const row_do[CMD_COUNT])(struct edge *, uint32_t, const struct command *) = {
+#define X(upper, lower, ...) [CMD_##upper] = do_##lower,
+        COMMANDS(X)
+#undef X
+    };
+    if (command_row(cmd->type)->decided == DECIDED_EDGE && !edge_may_reply(e, asker_at(e, index)))
+        return false;
+    return row_do[cmd->type](e, index, cmd);
 }
 
 enum edge_did edge_command(struct edge *e, uint32_t index, const struct command *cmd)

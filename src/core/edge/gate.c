@@ -3,9 +3,9 @@
 // Two gates for what arrives on a connection, both filled by time passed and not by a timer.
 //
 // The rate gate is for commands: a token bucket in thousandths of a command, and another one for signals, of which there may be
-// many for each thing that is said. Lists cost what they return, which is known when
-// they are answered. A refusal is an error the client can act
-// on (retry_ms); only who keeps pushing regardless is closed.
+// many for each thing that is said. A command's row says which of the two pays, and how much; lists cost what they return, too,
+// which is known when they are answered. A refusal is an error the client can act on (retry_ms); only who keeps pushing
+// regardless is closed.
 //
 // The noise gate is for what says nothing: pings, pongs nobody asked for, fragments without payload, empty lines. A
 // client has few of them, a line of its own for each "too many" is more than they are worth, and limits.commands_per_s
@@ -53,7 +53,8 @@ bool gate_request(const struct edge *e, struct asker *c)
 
 bool gate_rate(const struct edge *e, struct asker *c, enum command_type type, uint32_t *ret_retry_ms)
 {
-    bool signal = type == CMD_SIGNAL;
+    const struct command_row *row = command_row(type);
+    bool signal = row->cost == COST_SIGNAL;
     const struct rate rate = signal ? e->cx->settings->signals : gate_commands_rate(e);
     struct bucket *bucket = signal ? &c->signals : &c->commands;
     if (bucket_fill(bucket, &rate, e->cx->now_ms))
@@ -61,7 +62,7 @@ bool gate_rate(const struct edge *e, struct asker *c, enum command_type type, ui
     *ret_retry_ms = bucket_wait_ms(bucket, &rate);
     if (*ret_retry_ms != 0)
         return false;
-    bucket_take(bucket, &rate);
+    bucket_owe(bucket, &rate, row->tokens);
     return true;
 }
 

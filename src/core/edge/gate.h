@@ -15,8 +15,8 @@ void gate_open(const struct edge *e, struct asker *c);
 // While it speaks HTTP (limits.requests_per_s): false where that was one request too many.
 void gate_open_http(const struct edge *e, struct asker *c);
 bool gate_request(const struct edge *e, struct asker *c) WARN_UNUSED;
-// The rate gate (token buckets, limits.commands_per_s and signals_per_s): takes a token for a command of that type, or false
-// and when there will be one.
+// The rate gate (token buckets, limits.commands_per_s and signals_per_s): takes what a command of that type costs, where
+// there is a token (of the dearer ones the rest is owed), or false and when there will be one.
 bool gate_rate(const struct edge *e, struct asker *c, enum command_type type,
                uint32_t *ret_retry_ms) WARN_UNUSED;
 // A command has been answered with so many bytes: what it returned beyond a usual reply is charged, too, a command for each

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The commands' rows as a table, for whoever has a command in hand: its name, who decides, what it needs, costs and gets.
+#include "dialect/command.h"
+
+#include "base/assert.h"
+#include "dialect/event.h"
+
+static const struct command_row rows[CMD_COUNT] = {
+#define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help) \
+    [CMD_##upper] = {#lower, DECIDED_##decided, RIGHT_##right, COST_##cost, tokens, EV_##reply},
+    COMMANDS(X)
+#undef X
+};
+
+#define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help) \
+    _Static_assert((tokens) > 0 && (tokens) <= UINT8_MAX, "a command costs something");
+COMMANDS(X)
+#undef X
+
+const struct command_row *command_row(enum command_type type)
+{
+    ASSERT((unsigned)type < CMD_COUNT);
+    return &rows[type];
+}
+
+const char *command_name(enum command_type type) { return command_row(type)->name; }
