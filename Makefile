@@ -55,6 +55,7 @@ tidy: deps-tools build/tidy/build.ninja ## layers, arrows, banned functions, lin
 	@ninja -C build/tidy
 	@tools/check-symbols build/tidy
 	@tools/check-arrows . build/tidy
+	@tools/check-unused build/tidy
 	@tools/tidy build/tidy
 
 fmt: deps-tools ## clang-format on all C of ours

@@ -26,7 +26,7 @@ static void put(struct config_load *l, const struct config_key *key, enum config
 
 static bool begins_like_ours(str name)
 {
-    for (uint32_t i = 0; i < config_sections_n; i++) {
+    for (uint32_t i = 0; i < CONFIG_SECTION_COUNT; i++) {
         char prefix[64];
         int n = snprintf(prefix, sizeof prefix, "PLENUM_%s_", config_sections[i].name);
         if (name.n > (size_t)n && str_eq_nocase(str_take(name, (size_t)n), str_from_cstr(prefix)))

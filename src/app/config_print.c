@@ -6,7 +6,8 @@
 
 enum { COLUMNS = 110 };
 
-void config_print_wrapped(FILE *out, const char *indent, size_t width, const char *text)
+// Text in lines of at most `width` columns, each behind `indent`.
+static void print_wrapped(FILE *out, const char *indent, size_t width, const char *text)
 {
     size_t column = 0;
     for (str rest = str_from_cstr(text); rest.p != NULL;) {
@@ -61,11 +62,11 @@ static void print_yaml_list(const struct config_list *list, const char *name, FI
 
 static void print_yaml_key(const struct config *c, const struct config_key *key, FILE *out)
 {
-    config_print_wrapped(out, "  # ", COLUMNS, key->help);
+    print_wrapped(out, "  # ", COLUMNS, key->help);
     struct config_text facts;
     snprintf(facts.z, sizeof facts.z, "Takes %.300s. %s. %.80s", config_expected(key).z,
              key->live ? "Reloadable" : "Needs a restart", config_key_env(key).z);
-    config_print_wrapped(out, "  # ", COLUMNS, facts.z);
+    print_wrapped(out, "  # ", COLUMNS, facts.z);
     if (key->kind == CONFIG_SECRET) {
         bool set = ((const char *)c)[key->offset] != '\0';
         fprintf(out, "  %s: \"\"%s\n", key->name, set ? "  # set, not shown" : "");
@@ -89,7 +90,7 @@ void config_print_yaml(const struct config *c, FILE *out)
         const struct config_key *key = &config_keys[i];
         fputc('\n', out);
         if (is_first_of_section(i)) {
-            config_print_wrapped(out, "# ", COLUMNS, section_of(key)->help);
+            print_wrapped(out, "# ", COLUMNS, section_of(key)->help);
             fprintf(out, "%s:\n", key->section);
         }
         print_yaml_key(c, key, out);
@@ -110,7 +111,7 @@ void config_print_flags(FILE *out)
             fprintf(out, "\n%s: %s\n", key->section, section_of(key)->help);
         fprintf(out, "  --%s (default %s%s%s)\n", key->path, config_value_text(&defaults->values, key).z,
                 key->unit[0] ? " " : "", key->unit);
-        config_print_wrapped(out, "      ", COLUMNS, key->help);
+        print_wrapped(out, "      ", COLUMNS, key->help);
     }
     free(defaults);
 }

@@ -14,7 +14,4 @@ void config_print_flags(FILE *out);
 // docs/CONFIG.md.
 void config_print_markdown(FILE *out);
 
-// Text in lines of at most `width` columns, each behind `indent`.
-void config_print_wrapped(FILE *out, const char *indent, size_t width, const char *text);
-
 #endif

@@ -9,12 +9,11 @@
 
 enum { START = 0, LIVE = 1 };
 
-const struct config_section config_sections[] = {
+const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #define X(name, help) {#name, help},
     CONFIG_SECTIONS(X)
 #undef X
 };
-const uint32_t config_sections_n = sizeof config_sections / sizeof config_sections[0];
 
 const struct config_key config_keys[CONFIG_KEY_COUNT] = {
 #define X(section, name, kind, reload, min, max, detail, preset, unit, help) \

@@ -211,13 +211,18 @@ struct config_key {
     uint32_t offset; // of the field in struct config
 };
 
+enum {
+#define X(name, help) +1
+    CONFIG_SECTION_COUNT = 0 CONFIG_SECTIONS(X)
+#undef X
+};
+
 struct config_section {
     const char *name;
     const char *help;
 };
 
 extern const struct config_key config_keys[CONFIG_KEY_COUNT];
-extern const struct config_section config_sections[];
-extern const uint32_t config_sections_n;
+extern const struct config_section config_sections[CONFIG_SECTION_COUNT];
 
 #endif

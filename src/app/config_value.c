@@ -33,9 +33,15 @@ static size_t text_max(enum config_kind kind)
         return ROOM_NAME_MAX;
     case CONFIG_SECRET:
         return CONFIG_SECRET_MAX;
-    default:
+    case CONFIG_UINT:
+    case CONFIG_BYTES:
+    case CONFIG_BOOL:
+    case CONFIG_CHOICE:
+    case CONFIG_ORIGINS:
+    case CONFIG_NAMES:
         return 0;
     }
+    UNREACHABLE();
 }
 
 bool config_is_list(const struct config_key *key)
@@ -90,9 +96,17 @@ static bool text_good(const struct config_key *key, str text)
         return address_parse(text, &address) == OK;
     case CONFIG_ROOM:
         return room_name_valid(text);
-    default:
+    case CONFIG_SECRET:
         return text.n >= key->min;
+    case CONFIG_UINT: // no texts
+    case CONFIG_BYTES:
+    case CONFIG_BOOL:
+    case CONFIG_CHOICE:
+    case CONFIG_ORIGINS:
+    case CONFIG_NAMES:
+        break;
     }
+    UNREACHABLE();
 }
 
 static bool text_set(const struct config_key *key, str text, char *ret)
@@ -308,9 +322,12 @@ static size_t field_size(const struct config_key *key)
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
         return sizeof(struct config_list);
-    default:
+    case CONFIG_ADDRESS:
+    case CONFIG_ROOM:
+    case CONFIG_SECRET:
         return text_max(key->kind) + 1;
     }
+    UNREACHABLE();
 }
 
 // ---- whole fields

@@ -18,7 +18,7 @@ struct reader {
     yaml_event_t event;
     bool has_event;
     bool failed;
-    uint32_t section_lines[32]; // where each section began, 0 = not yet
+    uint32_t section_lines[CONFIG_SECTION_COUNT]; // where each section began, 0 = not yet
 };
 
 static uint32_t event_line(const struct reader *r) { return (uint32_t)r->event.start_mark.line + 1; }
@@ -267,7 +267,7 @@ static void complain_section(struct reader *r, uint32_t line, const char *name)
                  key->name, key->section);
         return;
     }
-    for (uint32_t i = 0; i < config_sections_n; i++) {
+    for (uint32_t i = 0; i < CONFIG_SECTION_COUNT; i++) {
         if (config_text_near(path, str_from_cstr(config_sections[i].name))) {
             COMPLAIN(r, line,
                      "%s: got an unknown section, expected one of `plenum config` (did you mean %s?)",
@@ -280,7 +280,7 @@ static void complain_section(struct reader *r, uint32_t line, const char *name)
 
 static const struct config_section *section_find(const char *name)
 {
-    for (uint32_t i = 0; i < config_sections_n; i++)
+    for (uint32_t i = 0; i < CONFIG_SECTION_COUNT; i++)
         if (strcmp(config_sections[i].name, name) == 0)
             return &config_sections[i];
     return NULL;

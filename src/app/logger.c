@@ -6,6 +6,7 @@
 
 #include "app/log_line.h"
 #include "app/log_sink.h"
+#include "base/assert.h"
 
 #include <time.h>
 
@@ -22,7 +23,12 @@ bool log_wanted(enum log_level level) { return level >= wanted_level; }
 
 static void line_init(struct log_line *l, enum log_level level, const char *event)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error", "info"};
+    static const char *const names[] = {[LOG_DEBUG] = "debug",
+                                        [LOG_INFO] = "info",
+                                        [LOG_WARN] = "warn",
+                                        [LOG_ERROR] = "error",
+                                        [LOG_TOLD] = "info"};
+    ASSERT((size_t)level < sizeof names / sizeof names[0]);
     log_line_init(l, names[level], event);
 }
 

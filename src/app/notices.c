@@ -10,22 +10,9 @@ static const struct {
     const char *event;
     const char *subject; // the name of what the notice is about
 } rows[NOTICE_COUNT] = {
-    [NOTICE_CONNECTION_OPENED] = {LOG_DEBUG, "connection_opened", NULL},
-    [NOTICE_CONNECTION_CLOSED] = {LOG_DEBUG, "connection_closed", NULL},
-    [NOTICE_SESSION_STARTED] = {LOG_DEBUG, "session_started", NULL},
-    [NOTICE_HOST_REFUSED] = {LOG_INFO, "host_refused", "host"},
-    [NOTICE_UPGRADE_REFUSED] = {LOG_INFO, "upgrade_refused", "origin"},
-    [NOTICE_PROTOCOL_ERROR] = {LOG_INFO, "protocol_error", NULL},
-    [NOTICE_RATE_LIMITED] = {LOG_INFO, "rate_limited", NULL},
-    [NOTICE_SLOW_READER] = {LOG_INFO, "slow_reader", NULL},
-    [NOTICE_JOINED] = {LOG_DEBUG, "joined", NULL},
-    [NOTICE_LEFT] = {LOG_DEBUG, "left", NULL},
-    [NOTICE_COMMAND_ERROR] = {LOG_DEBUG, "command_error", NULL},
-    [NOTICE_ROOM_CREATED] = {LOG_DEBUG, "room_created", NULL},
-    [NOTICE_ROOM_REMOVED] = {LOG_DEBUG, "room_removed", NULL},
-    [NOTICE_WRONG_PROTOCOL] = {LOG_INFO, "wrong_protocol", NULL},
-    [NOTICE_MEMORY] = {LOG_ERROR, "memory_refused", NULL},
-    [NOTICE_RECORD_REFUSED] = {LOG_ERROR, "record_refused", NULL},
+#define X(upper, lower, level, subject) [NOTICE_##upper] = {LOG_##level, #lower, subject},
+    NOTICES(X)
+#undef X
 };
 
 enum { FIELDS_MAX = 10 }; // all that a notice can carry, and the end
@@ -35,7 +22,7 @@ static struct log_site sites[NOTICE_COUNT];
 
 void notice_log(uint32_t shard, const struct notice *n)
 {
-    ASSERT(n->type < NOTICE_COUNT && rows[n->type].event != NULL);
+    ASSERT((unsigned)n->type < NOTICE_COUNT);
     if (!log_wanted(rows[n->type].level))
         return;
     struct log_field fields[FIELDS_MAX];
@@ -67,17 +54,12 @@ static const struct {
     enum log_level level;
     const char *event;
     const char *value;
-} io_rows[] = {
-    [IO_NOTICE_FULL] = {LOG_WARN, "connections_full", "connections"},
-    [IO_NOTICE_ADDRESS] = {LOG_INFO, "address_refused", NULL},
-    [IO_NOTICE_FILES] = {LOG_ERROR, "files_exhausted", "errno"},
-    [IO_NOTICE_ACCEPT] = {LOG_WARN, "accept_failed", "errno"},
-    [IO_NOTICE_TURN_SLOW] = {LOG_WARN, "turn_slow", "ms"},
-    [IO_NOTICE_TURN_HANGS] = {LOG_WARN, "turn_hangs", "ms"},
-    [IO_NOTICE_DRAIN_OVERRUN] = {LOG_WARN, "drain_overrun", "connections"},
+} io_rows[IO_NOTICE_COUNT] = {
+#define X(upper, lower, level, value) [IO_NOTICE_##upper] = {LOG_##level, #lower, value},
+    IO_NOTICES(X)
+#undef X
 };
-#define IO_ROWS (sizeof io_rows / sizeof io_rows[0])
-static struct log_site io_sites[IO_ROWS];
+static struct log_site io_sites[IO_NOTICE_COUNT];
 
 enum { WHERE_FIELDS = 4 };
 
@@ -95,7 +77,7 @@ static size_t where_fields(const struct where_spot *at, struct log_field ret[WHE
 
 void io_notice_log(const struct io_notice *n)
 {
-    ASSERT((size_t)n->type < IO_ROWS && io_rows[n->type].event != NULL);
+    ASSERT((unsigned)n->type < IO_NOTICE_COUNT);
     struct log_field fields[3 + WHERE_FIELDS + 1];
     size_t used = 0;
     fields[used++] = (struct log_field)LOG_NUMBER("shard", n->shard);

@@ -83,11 +83,3 @@ void buf_put_u64(struct buf *b, uint64_t v)
     char digits[20];
     buf_put(b, digits, u64_encode(v, digits));
 }
-
-void buf_put_i64(struct buf *b, int64_t v)
-{
-    if (v < 0)
-        buf_put_char(b, '-');
-    // Negated as unsigned: -INT64_MIN does not exist.
-    buf_put_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
-}

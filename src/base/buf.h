@@ -58,7 +58,6 @@ static inline void buf_put(struct buf *b, const void *p, size_t n)
 static inline void buf_put_str(struct buf *b, str s) { buf_put(b, s.p, s.n); }
 static inline void buf_put_char(struct buf *b, char c) { buf_put(b, &c, 1); }
 void buf_put_u64(struct buf *b, uint64_t v);
-void buf_put_i64(struct buf *b, int64_t v);
 #define BUF_PUT_LIT(b, literal) buf_put((b), (literal), sizeof(literal) - 1)
 
 #endif

@@ -24,7 +24,4 @@ enum err {
 
 #define WARN_UNUSED __attribute__((warn_unused_result))
 
-// A short English word for an error, for logs and test output. Never NULL.
-const char *err_name(enum err e);
-
 #endif

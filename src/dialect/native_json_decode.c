@@ -158,7 +158,7 @@ static enum err take_value(struct reader *r, const struct key *k, const struct j
 #define NO_FLAG 0
 _Static_assert(offsetof(struct command, type) == 0, "no flag stands at 0");
 
-static const struct key keys[] = {
+static const struct key keys[KEY_COUNT] = {
 #define X(key, name, kind, field, flag, least, most, words)                              \
     [KEY_##key] = {STR(name), KIND_##kind, offsetof(struct command, field),        flag, \
                    least,     most,        "`" name "` must be " words "; got {}."},

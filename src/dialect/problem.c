@@ -47,8 +47,11 @@ static void put_json(struct writer *w, str raw)
     case JSON_ARRAY:
         put(w, STR("an array"));
         return;
-    default:
+    case JSON_NULL:
+    case JSON_BOOL:
+    case JSON_NUMBER:
         put_quoted(w, raw);
+        return;
     }
 }
 

@@ -13,15 +13,23 @@
 struct buf;
 struct notice;
 
-// Something about the driver that is worth a log line.
+// Something about the driver that is worth a log line: its name there, its level, the name of its value.
+// clang-format off
+#define IO_NOTICES(X) \
+    X(FULL,          connections_full, WARN,  "connections") /* a connection was refused for limits.connections */ \
+    X(ADDRESS,       address_refused,  INFO,  NULL)          /* peer: a connection was refused for the limit per address */ \
+    X(FILES,         files_exhausted,  ERROR, "errno")       /* EMFILE or ENFILE, accepting pauses */ \
+    X(ACCEPT,        accept_failed,    WARN,  "errno")       /* accept failed for another reason of ours, accepting pauses */ \
+    X(TURN_SLOW,     turn_slow,        WARN,  "ms")          /* that the turn took */ \
+    X(TURN_HANGS,    turn_hangs,       WARN,  "ms")          /* that it has lasted so far; where it stands */ \
+    X(DRAIN_OVERRUN, drain_overrun,    WARN,  "connections") /* that were cut off */
+// clang-format on
+
 enum io_notice_type {
-    IO_NOTICE_FULL,      // warning; value = connections: a connection was refused for limits.connections
-    IO_NOTICE_ADDRESS,   // info; peer: a connection was refused for the limit per address
-    IO_NOTICE_FILES,     // error; value = errno: EMFILE or ENFILE, accepting pauses
-    IO_NOTICE_ACCEPT,    // warning; value = errno: accept failed for another reason of ours, accepting pauses
-    IO_NOTICE_TURN_SLOW, // warning; value = milliseconds that the turn took
-    IO_NOTICE_TURN_HANGS,   // warning; value = milliseconds that it has lasted so far; where it stands
-    IO_NOTICE_DRAIN_OVERRUN // warning; value = connections that were cut off
+#define X(upper, lower, level, value) IO_NOTICE_##upper,
+    IO_NOTICES(X)
+#undef X
+        IO_NOTICE_COUNT
 };
 struct io_notice {
     enum io_notice_type type;

@@ -15,7 +15,7 @@ static const struct {
     const char *phrase;   // behind a language's `parting`
     const char *sentence; // the body over HTTP
     int retry_s;          // Retry-After, RFC 9110 section 10.2.3
-} answers[] = {
+} answers[REFUSAL_COUNT] = {
     [REFUSAL_FULL] = {"503 Service Unavailable", "the server is full, try again later",
                       "The server is full: all connections are taken; try again later.", 5},
     [REFUSAL_ADDRESS] = {"429 Too Many Requests", "too many connections from your address, close one first",
@@ -27,6 +27,8 @@ static const struct {
     [REFUSAL_DRAIN] = {"503 Service Unavailable", "server restarts, try again in a moment",
                        "The server is restarting; connect again in a moment.", 1},
 };
+
+_Static_assert(REFUSAL_COUNT == 5, "each reason has its words above");
 
 static void refusal_send(int fd, const struct language *language, enum refusal_reason reason)
 {

@@ -27,6 +27,7 @@ enum refusal_reason {
     REFUSAL_FILES,   // 503
     REFUSAL_DRAIN,   // 503
     REFUSAL_MEMORY,  // 503
+    REFUSAL_COUNT
 };
 
 struct refusals {

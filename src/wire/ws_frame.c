@@ -30,39 +30,37 @@ enum {
     LENGTH_64 = 127,
 };
 
+// What can be wrong with a frame: the close code, and why.
+// clang-format off
+#define FAILS(X) \
+    X(FINE,                0,                 "") \
+    X(BAD_RSV,             WS_CLOSE_PROTOCOL, "reserved bits are set without an extension") \
+    X(BAD_OPCODE,          WS_CLOSE_PROTOCOL, "unknown opcode") \
+    X(CONTROL_FRAGMENTED,  WS_CLOSE_PROTOCOL, "a control frame is fragmented") \
+    X(CONTROL_TOO_LONG,    WS_CLOSE_PROTOCOL, "a control frame is longer than 125 bytes") \
+    X(CONTINUATION_ALONE,  WS_CLOSE_PROTOCOL, "a continuation frame continues nothing") \
+    X(MESSAGE_INTERRUPTED, WS_CLOSE_PROTOCOL, "a new message begins inside a fragmented one") \
+    X(NOT_MASKED,          WS_CLOSE_PROTOCOL, "a client's frame is not masked") \
+    X(MASKED,              WS_CLOSE_PROTOCOL, "a server's frame is masked") \
+    X(LENGTH_NOT_MINIMAL,  WS_CLOSE_PROTOCOL, "a length is not in its shortest form") \
+    X(LENGTH_TOP_BIT,      WS_CLOSE_PROTOCOL, "a length has its top bit set") \
+    X(MESSAGE_TOO_BIG,     WS_CLOSE_TOO_BIG,  "the message is too big") \
+    X(NOT_UTF8,            WS_CLOSE_BAD_DATA, "text is not UTF-8")
+// clang-format on
+
 enum fail {
-    FINE,
-    BAD_RSV,
-    BAD_OPCODE,
-    CONTROL_FRAGMENTED,
-    CONTROL_TOO_LONG,
-    CONTINUATION_ALONE,
-    MESSAGE_INTERRUPTED,
-    NOT_MASKED,
-    MASKED,
-    LENGTH_NOT_MINIMAL,
-    LENGTH_TOP_BIT,
-    MESSAGE_TOO_BIG,
-    NOT_UTF8,
+#define X(fail, code, reason) fail,
+    FAILS(X)
+#undef X
 };
 
 static const struct {
     uint16_t code;
     const char *reason;
 } fails[] = {
-    [FINE] = {0, ""},
-    [BAD_RSV] = {WS_CLOSE_PROTOCOL, "reserved bits are set without an extension"},
-    [BAD_OPCODE] = {WS_CLOSE_PROTOCOL, "unknown opcode"},
-    [CONTROL_FRAGMENTED] = {WS_CLOSE_PROTOCOL, "a control frame is fragmented"},
-    [CONTROL_TOO_LONG] = {WS_CLOSE_PROTOCOL, "a control frame is longer than 125 bytes"},
-    [CONTINUATION_ALONE] = {WS_CLOSE_PROTOCOL, "a continuation frame continues nothing"},
-    [MESSAGE_INTERRUPTED] = {WS_CLOSE_PROTOCOL, "a new message begins inside a fragmented one"},
-    [NOT_MASKED] = {WS_CLOSE_PROTOCOL, "a client's frame is not masked"},
-    [MASKED] = {WS_CLOSE_PROTOCOL, "a server's frame is masked"},
-    [LENGTH_NOT_MINIMAL] = {WS_CLOSE_PROTOCOL, "a length is not in its shortest form"},
-    [LENGTH_TOP_BIT] = {WS_CLOSE_PROTOCOL, "a length has its top bit set"},
-    [MESSAGE_TOO_BIG] = {WS_CLOSE_TOO_BIG, "the message is too big"},
-    [NOT_UTF8] = {WS_CLOSE_BAD_DATA, "text is not UTF-8"},
+#define X(fail, code, reason) [fail] = {code, reason},
+    FAILS(X)
+#undef X
 };
 
 void ws_decoder_init(struct ws_decoder *d, uint32_t message_bytes_max)

@@ -22,15 +22,10 @@ static void buf_builds(void **state)
     buf_put_u64(&b, 0);
     buf_put_char(&b, ',');
     buf_put_u64(&b, UINT64_MAX);
-    buf_put_char(&b, ',');
-    buf_put_i64(&b, INT64_MIN);
-    buf_put_char(&b, ',');
-    buf_put_i64(&b, -1);
-    buf_put_i64(&b, INT64_MAX);
     buf_put_str(&b, STR("!"));
     buf_put_str(&b, STR_NONE);
     assert_true(buf_ok(&b));
-    assert_str(buf_str(&b), "a=0,18446744073709551615,-9223372036854775808,-19223372036854775807!");
+    assert_str(buf_str(&b), "a=0,18446744073709551615!");
     buf_deinit(&b);
     buf_deinit(&b); // harmless
     test_mem_check(&t);
@@ -97,7 +92,6 @@ static void buf_ignores_everything_once_failed(void **state)
     BUF_PUT_LIT(&b, "this one does not fit any more");
     buf_put_char(&b, 'x'); // this one would
     buf_put_u64(&b, 1);
-    buf_put_i64(&b, -1);
     assert_null(buf_reserve(&b, 1));
     assert_false(buf_ok(&b));
     assert_str(buf_str(&b), "0123456789");

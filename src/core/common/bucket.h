@@ -8,6 +8,8 @@
 #ifndef PLENUM_CORE_BUCKET_H
 #define PLENUM_CORE_BUCKET_H
 
+#include "base/assert.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +29,7 @@ static inline int64_t bucket_full(const struct rate *r) { return (int64_t)r->bur
 
 static inline struct bucket bucket_make(const struct rate *r, uint64_t now_ms)
 {
+    ASSERT(r->burst <= BUCKET_TOKENS_MAX);
     return (struct bucket){(int32_t)bucket_full(r), (uint32_t)now_ms};
 }
 

@@ -26,25 +26,33 @@ struct peer {
     bool uncounted; // for want of memory: it may only be a guest (core/conn/reserve.h)
 };
 
-// Something worth a log line. Strings borrow for the duration of the call and hold peers' bytes: escape them.
+// Something worth a log line: its name there, its level, the name of its subject, and what it carries beside that. Strings
+// borrow for the duration of the call and hold peers' bytes: escape them.
+// clang-format off
+#define NOTICES(X) \
+    X(CONNECTION_OPENED, connection_opened, DEBUG, NULL) \
+    X(CONNECTION_CLOSED, connection_closed, DEBUG, NULL)     /* text = reason, code = close code or 0 */ \
+    X(SESSION_STARTED,   session_started,   DEBUG, NULL)     /* user, name */ \
+    X(HOST_REFUSED,      host_refused,      INFO,  "host")   /* subject = the Host field */ \
+    X(UPGRADE_REFUSED,   upgrade_refused,   INFO,  "origin") /* code = HTTP status, text = reason, subject = the Origin */ \
+    X(PROTOCOL_ERROR,    protocol_error,    INFO,  NULL)     /* code = close code, text = reason */ \
+    X(RATE_LIMITED,      rate_limited,      INFO,  NULL)     /* closed after repeated violations */ \
+    X(SLOW_READER,       slow_reader,       INFO,  NULL)     /* room, a gap or a disconnect */ \
+    X(JOINED,            joined,            DEBUG, NULL)     /* room */ \
+    X(LEFT,              left,              DEBUG, NULL)     /* room, text = how */ \
+    X(COMMAND_ERROR,     command_error,     DEBUG, NULL)     /* text = the code of the error, room where it is about one */ \
+    X(ROOM_CREATED,      room_created,      DEBUG, NULL)     /* room */ \
+    X(ROOM_REMOVED,      room_removed,      DEBUG, NULL)     /* room */ \
+    X(WRONG_PROTOCOL,    wrong_protocol,    INFO,  NULL)     /* another protocol on the text port: text = which */ \
+    X(MEMORY,            memory_refused,    ERROR, NULL)     /* an allocation was refused: text = what for */ \
+    X(RECORD_REFUSED,    record_refused,    ERROR, NULL)     /* what an engine says is no record: text = why, room */
+// clang-format on
+
 enum notice_type {
-    NOTICE_CONNECTION_OPENED, // debug
-    NOTICE_CONNECTION_CLOSED, // debug; text = reason, code = close code or 0
-    NOTICE_SESSION_STARTED,   // debug; user, name
-    NOTICE_HOST_REFUSED,      // info; subject = the Host field
-    NOTICE_UPGRADE_REFUSED,   // info; code = HTTP status, text = reason, subject = the Origin
-    NOTICE_PROTOCOL_ERROR,    // info; code = close code, text = reason
-    NOTICE_RATE_LIMITED,      // info; closed after repeated violations
-    NOTICE_SLOW_READER,       // info; room, a gap or a disconnect
-    NOTICE_JOINED,            // debug; room
-    NOTICE_LEFT,              // debug; room, text = how
-    NOTICE_COMMAND_ERROR,     // debug; text = the code of the error, room where it is about one
-    NOTICE_ROOM_CREATED,      // debug; room
-    NOTICE_ROOM_REMOVED,      // debug; room
-    NOTICE_WRONG_PROTOCOL,    // info; another protocol on the text port: text = which
-    NOTICE_MEMORY,            // error; an allocation was refused: text = what for
-    NOTICE_RECORD_REFUSED,    // error; what an engine says is no record: text = why, room
-    NOTICE_COUNT
+#define X(upper, lower, level, subject) NOTICE_##upper,
+    NOTICES(X)
+#undef X
+        NOTICE_COUNT
 };
 struct notice {
     enum notice_type type;

@@ -81,8 +81,8 @@ static bool room_busy(const struct edge *e, struct asker *c, str room)
     return outlet != MAP_NONE && busy(c, outlet);
 }
 
-void edge_problem(struct edge *e, uint32_t index, const struct command *cmd, enum problem_code code,
-                  const char *text)
+static void command_problem(struct edge *e, uint32_t index, const struct command *cmd, enum problem_code code,
+                            const char *text)
 {
     struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = cmd->room};
     fan_put_problem(e->fan, index, cmd->id, &p);
@@ -91,7 +91,7 @@ void edge_problem(struct edge *e, uint32_t index, const struct command *cmd, enu
 void edge_no_memory(struct edge *e, uint32_t index, const struct command *cmd)
 {
     metric_add(&e->cx->metrics->limit_memory, 1);
-    edge_problem(e, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+    command_problem(e, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
 }
 
 // --- asks
@@ -160,10 +160,10 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     if (m == NULL) {
         if (!edge_may_reply(e, c))
             return false;
-        edge_problem(e, index, cmd, PROBLEM_NOT_MEMBER,
-                     cmd->room.n == 0    ? "You are in no room; join one first."
-                     : type == ASK_LEAVE ? "You are not in the room {}."
-                                         : "You are not in the room {}; join it first.");
+        command_problem(e, index, cmd, PROBLEM_NOT_MEMBER,
+                        cmd->room.n == 0    ? "You are in no room; join one first."
+                        : type == ASK_LEAVE ? "You are not in the room {}."
+                                            : "You are not in the room {}; join it first.");
         return true;
     }
     const struct outlet *o = outlet_at(e->fan, m->outlet);
@@ -188,18 +188,19 @@ static bool join_refused(struct edge *e, uint32_t index, const struct command *c
 {
     struct asker *c = asker_at(e, index);
     if (e->cx->draining) {
-        edge_problem(e, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
+        command_problem(e, index, cmd, PROBLEM_DRAINING,
+                        "The server is restarting; connect again in a moment.");
         return true;
     }
     if (member_of(e, c, cmd->room) != NULL) {
-        edge_problem(e, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in the room {} already.");
+        command_problem(e, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in the room {} already.");
         return true;
     }
     uint32_t rooms = c->reader.member_n + (c->arrivals != NULL ? c->arrivals->n : 0);
     if (!switching && rooms >= e->cx->settings->rooms_per_connection) {
         metric_add(&e->cx->metrics->limit_rooms, 1);
-        edge_problem(e, index, cmd, PROBLEM_LIMIT_REACHED,
-                     "You are in as many rooms as you may be; leave one first, or switch.");
+        command_problem(e, index, cmd, PROBLEM_LIMIT_REACHED,
+                        "You are in as many rooms as you may be; leave one first, or switch.");
         return true;
     }
     return false;
@@ -256,8 +257,8 @@ static bool do_switch(struct edge *e, uint32_t index, const struct command *cmd)
     struct membership *from = member_of(e, c, cmd->from);
     if (from == NULL && cmd->from.n != 0) {
         struct command about = {.id = cmd->id, .room = cmd->from};
-        edge_problem(e, index, &about, PROBLEM_NOT_MEMBER,
-                     "You are not in the room {}; switch from one that you are in.");
+        command_problem(e, index, &about, PROBLEM_NOT_MEMBER,
+                        "You are not in the room {}; switch from one that you are in.");
         return true;
     }
     return ask_join(e, index, cmd, from);
@@ -352,12 +353,13 @@ static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
     if (c->reader.who.session != NULL) {
-        edge_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
-                     "This connection has said `hello` already; it is said once, first.");
+        command_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
+                        "This connection has said `hello` already; it is said once, first.");
         return true;
     }
     if (e->cx->draining) {
-        edge_problem(e, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
+        command_problem(e, index, cmd, PROBLEM_DRAINING,
+                        "The server is restarting; connect again in a moment.");
         return true;
     }
     enum err done = edge_hello(e, index, cmd);

@@ -57,8 +57,6 @@ void edge_arrival_over(struct edge *e, struct asker *c, uint32_t outlet);
 bool edge_may_ask(const struct edge *e, const struct asker *c, uint32_t dest);
 // An ask in the name of a connection; it borrows from the session and the command.
 struct ask edge_ask_make(const struct edge *e, uint32_t conn, enum ask_type type, const struct command *cmd);
-void edge_problem(struct edge *e, uint32_t conn, const struct command *cmd, enum problem_code code,
-                  const char *text);
 void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);
 // Makes the session of a connection, anonymous or resumed from a token, and asks its user's home to register it; the
 // welcome is the answer. ERR_FULL: not now; ERR_NOMEM: refused, and not answered.

@@ -52,8 +52,9 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
     home_answer_event(h, a, &ans, &ev);
 }
 
-void home_answer_room_problem(struct home *h, const struct ask *a, enum effect effect, enum problem_code code,
-                              const char *text)
+// The same, of a sentence where "{}" is the room.
+static void answer_room_problem(struct home *h, const struct ask *a, enum effect effect,
+                                enum problem_code code, const char *text)
 {
     struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = a->cmd.room};
     home_answer_problem(h, a, effect, &p);
@@ -62,8 +63,7 @@ void home_answer_room_problem(struct home *h, const struct ask *a, enum effect e
 void home_answer_no_memory(struct home *h, const struct ask *a, enum effect effect)
 {
     metric_add(&h->cx->metrics->limit_memory, 1);
-    home_answer_room_problem(h, a, effect, PROBLEM_UNAVAILABLE,
-                             "The server is out of memory; try again later.");
+    answer_room_problem(h, a, effect, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
 }
 
 static uint32_t asked_room(const struct home *h, const struct ask *a)
@@ -82,8 +82,7 @@ static bool asked_member(struct home *h, const struct ask *a, uint32_t *ret_room
     if (rights_allow(m, (enum right)command_row(a->cmd.type)->right))
         return true;
     ASSERT(m == NULL); // no role lacks a right yet: when one does, this is where it is told so, `forbidden`
-    home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
-                             "You are not in the room {}; join it first.");
+    answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first.");
     return false;
 }
 
@@ -200,11 +199,10 @@ static void join_not_possible(struct home *h, const struct ask *a, enum err e)
     }
     metric_add(&h->cx->metrics->limit_members, 1);
     if (e == ERR_FULL)
-        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_ROOM_FULL,
-                                 "The room {} is full; try again later.");
+        answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_ROOM_FULL, "The room {} is full; try again later.");
     else
-        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_LIMIT_REACHED,
-                                 "You are in the room {} by as many connections as one user may be.");
+        answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_LIMIT_REACHED,
+                            "You are in the room {} by as many connections as one user may be.");
 }
 
 static void home_join(struct home *h, struct ask **taken)

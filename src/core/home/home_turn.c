@@ -98,4 +98,6 @@ void home_check(const struct home *h)
     relief_check(h);
     slab_check(&h->rooms);
     slab_check(&h->members);
+    map_check(&h->rooms_by_name);
+    heap_check(&h->room_timers);
 }

@@ -48,11 +48,6 @@ void idempotency_expire(struct idempotency *w, uint64_t now_ms, uint32_t window_
         idempotency_deinit(w);
 }
 
-uint64_t idempotency_due_ms(const struct idempotency *w, uint32_t window_ms)
-{
-    return w->n == 0 ? UINT64_MAX : w->ring[w->from].time_ms + window_ms + 1;
-}
-
 bool idempotency_find(const struct idempotency *w, u128 print, uint64_t at_ms, uint32_t window_ms,
                       uint64_t *ret_value)
 {

@@ -34,8 +34,6 @@ void idempotency_deinit(struct idempotency *w);
 void idempotency_expire(struct idempotency *w, uint64_t now_ms, uint32_t window_ms);
 // The same, and keeps the memory.
 void idempotency_forget(struct idempotency *w, uint64_t now_ms, uint32_t window_ms);
-// When the oldest key's window is over; UINT64_MAX without one.
-uint64_t idempotency_due_ms(const struct idempotency *w, uint32_t window_ms);
 // Of a key that was said not longer ago than window_ms.
 bool idempotency_find(const struct idempotency *w, u128 print, uint64_t at_ms, uint32_t window_ms,
                       uint64_t *ret_value);

@@ -38,10 +38,17 @@ enum {
 
 const char *record_verdict_text(enum record_verdict v)
 {
-    static const char *const texts[] = {"is a record", "is of a newer version than this program knows",
-                                        "is of a type that its version does not have", "is broken"};
-    ASSERT((size_t)v < sizeof texts / sizeof *texts);
-    return texts[v];
+    switch (v) {
+    case RECORD_OK:
+        return "is a record";
+    case RECORD_NEWER:
+        return "is of a newer version than this program knows";
+    case RECORD_TYPE:
+        return "is of a type that its version does not have";
+    case RECORD_BROKEN:
+        return "is broken";
+    }
+    UNREACHABLE();
 }
 
 void record_encode(struct buf *out, const struct entry *e)

@@ -13,14 +13,12 @@ static void str_move(str *s, char **to)
     *to += s->n;
 }
 
-// Who asks and what was collected, then the command's.
+// How many strings a mail has: its own, and the command's.
 enum {
-#define X(field) ASK_STR_##field,
-    COMMAND_STRS(X)
+#define X(field) +1
+    ASK_STRS_N = 0 ASK_OWN_STRS(X) COMMAND_STRS(X),
+    DIRECT_STRS_N = 0 DIRECT_STRS(X)
 #undef X
-        ASK_STRS_OF_COMMAND,
-    ASK_STRS = ASK_STRS_OF_COMMAND + 4,
-    DIRECT_STRS = 4
 };
 
 // A rename brings the most of those that must not fail.
@@ -30,14 +28,26 @@ _Static_assert(sizeof(struct ask) + USER_ID_MAX + SESSION_ID_LEN + 2UL * USER_NA
                "an essential ask fits into a cell of the reserve");
 _Static_assert(sizeof(struct answer) <= MEM_ESSENTIAL_MAX, "so does a bare answer");
 
-static void ask_strs(struct ask *a, str *ret[ASK_STRS])
+static void ask_strs(struct ask *a, str *ret[ASK_STRS_N])
 {
-    str *all[] = {&a->user, &a->session, &a->name, &a->rows,
+    str *all[] = {
+#define X(field) &a->field,
+        ASK_OWN_STRS(X)
+#undef X
 #define X(field) &a->cmd.field,
-                  COMMAND_STRS(X)
+            COMMAND_STRS(X)
 #undef X
     };
-    _Static_assert(sizeof all == ASK_STRS * sizeof all[0], "all of them");
+    memcpy(ret, all, sizeof all);
+}
+
+static void direct_strs(struct direct_mail *d, str *ret[DIRECT_STRS_N])
+{
+    str *all[] = {
+#define X(field) &d->field,
+        DIRECT_STRS(X)
+#undef X
+    };
     memcpy(ret, all, sizeof all);
 }
 
@@ -79,15 +89,15 @@ bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a)
 {
     struct ask view = *a;
     view.cmd.token = view.cmd.resume = STR_NONE; // secrets do not travel
-    str *strs[ASK_STRS];
+    str *strs[ASK_STRS_N];
     ask_strs(&view, strs);
-    struct ask *to = pack_with_strs(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, ASK_STRS, 0,
+    struct ask *to = pack_with_strs(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, ASK_STRS_N, 0,
                                     a->dropped || a->essential);
     if (to == NULL)
         return false;
     char *tail = to->tail;
     ask_strs(to, strs);
-    for (size_t i = 0; i < ASK_STRS; i++)
+    for (size_t i = 0; i < ASK_STRS_N; i++)
         str_move(strs[i], &tail);
     mail_post(mr, dest, &to->mail);
     return true;
@@ -131,15 +141,16 @@ void post_answer(struct mailroom *mr, const struct answer *a)
 bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d)
 {
     struct direct_mail view = *d;
-    str *strs[DIRECT_STRS] = {&view.user, &view.session, &view.name, &view.data};
+    str *strs[DIRECT_STRS_N];
+    direct_strs(&view, strs);
     struct direct_mail *to =
-        pack_with_strs(mr->cx->mem, MAIL_DIRECT, &view, sizeof view, strs, DIRECT_STRS, 0, false);
+        pack_with_strs(mr->cx->mem, MAIL_DIRECT, &view, sizeof view, strs, DIRECT_STRS_N, 0, false);
     if (to == NULL)
         return false;
     char *tail = to->tail;
-    str *moved[DIRECT_STRS] = {&to->user, &to->session, &to->name, &to->data};
-    for (size_t i = 0; i < DIRECT_STRS; i++)
-        str_move(moved[i], &tail);
+    direct_strs(to, strs);
+    for (size_t i = 0; i < DIRECT_STRS_N; i++)
+        str_move(strs[i], &tail);
     mail_post(mr, dest, &to->mail);
     return true;
 }

@@ -76,9 +76,15 @@ struct ask {
     uint64_t session_print; // ASK_REGISTER
     uint64_t placed;        // ASK_PUBLISH, at its home: the offset that it got (home/course.h); 0 = none yet
     uint32_t since_ms; // low bits of when its connection was accepted: asks of two of a session may overtake
-    str user, session, name; // who asks
+// clang-format off
+#define ASK_OWN_STRS(X) \
+    X(user) X(session) X(name) /* who asks */ \
+    X(rows)                    /* ASK_ROOMS: what was collected so far (home/home_lists.c) */
+// clang-format on
+#define X(field) str field;
+    ASK_OWN_STRS(X)
+#undef X
     struct command cmd;
-    str rows; // ASK_ROOMS: what was collected so far (home/home_lists.c)
     char tail[];
 };
 
@@ -168,7 +174,10 @@ struct direct_mail {
     struct mail mail;
     struct conn_ref conn; // the receiver
     uint64_t time_ms;
-    str user, session, name, data; // the sender's
+#define DIRECT_STRS(X) X(user) X(session) X(name) X(data) // the sender's
+#define X(field) str field;
+    DIRECT_STRS(X)
+#undef X
     char tail[];
 };
 

@@ -86,44 +86,49 @@ static void on_answer(struct shard *sh, struct answer *a)
     mail_discard(sh->cx.mem, a != NULL ? &a->mail : NULL);
 }
 
-static void on_mail(struct shard *sh, struct mail *m)
+// False: whoever took it has kept it, or given it up.
+static bool take_mail(struct shard *sh, struct mail *m)
 {
     void *p = m;
     switch ((enum mail_kind)m->kind) {
     case MAIL_ASK:
         on_ask(sh, p);
-        return;
-    case MAIL_UNREGISTER:
-        home_unregister(&sh->home, p);
-        break;
-    case MAIL_CROWDED:
-        home_on_crowded(&sh->home, p);
-        break;
-    case MAIL_CREATOR:
-        home_on_creator(&sh->home, p);
-        break;
+        return false;
     case MAIL_ANSWER:
         on_answer(sh, p);
-        return;
+        return false;
+    case MAIL_UNREGISTER:
+        home_unregister(&sh->home, p);
+        return true;
+    case MAIL_CROWDED:
+        home_on_crowded(&sh->home, p);
+        return true;
+    case MAIL_CREATOR:
+        home_on_creator(&sh->home, p);
+        return true;
     case MAIL_EVICT:
         edge_evict(&sh->edge, p);
-        break;
+        return true;
     case MAIL_DIRECT:
         edge_direct(&sh->edge, p);
-        break;
+        return true;
     case MAIL_ADVANCE:
         fan_advance(&sh->fan, p);
-        break;
+        return true;
     case MAIL_ENGINE:
         home_on_engine(&sh->home, p);
-        break;
+        return true;
     case MAIL_HOLD:
         fan_on_hold(&sh->fan, p);
-        break;
-    default:
-        UNREACHABLE();
+        return true;
     }
-    mail_discard(sh->cx.mem, m);
+    UNREACHABLE();
+}
+
+static void on_mail(struct shard *sh, struct mail *m)
+{
+    if (take_mail(sh, m))
+        mail_discard(sh->cx.mem, m);
 }
 
 // Has carried out what the parts have left for each other. True if there was anything.

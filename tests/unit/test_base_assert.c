@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/assert.h"
-#include "base/err.h"
 #include "unit/support.h"
-
-static void err_names_are_distinct(void **state)
-{
-    (void)state;
-    const enum err all[] = {OK,       ERR_MORE,      ERR_NOMEM,  ERR_LIMIT,  ERR_SYNTAX, ERR_TOO_LARGE,
-                            ERR_UTF8, ERR_NOT_FOUND, ERR_EXISTS, ERR_DENIED, ERR_FULL,   ERR_UNSUPPORTED};
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        assert_string_not_equal(err_name(all[i]), "unknown");
-        for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(err_name(all[i]), err_name(all[j]));
-    }
-    assert_string_equal(err_name((enum err) - 99), "unknown");
-}
 
 static void assert_that(void *arg) { ASSERT(*(int *)arg == 1); }
 
@@ -64,7 +50,6 @@ static void assert_hook_is_told_where(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(err_names_are_distinct),
         cmocka_unit_test(assert_fires_only_when_false),
         cmocka_unit_test(assert_hook_is_told_where),
     };
