@@ -83,3 +83,10 @@ void buf_put_u64(struct buf *b, uint64_t v)
     char digits[20];
     buf_put(b, digits, u64_encode(v, digits));
 }
+
+void buf_check(const struct buf *b)
+{
+    ASSERT(b->n <= b->cap);                      // 1
+    ASSERT(b->limit == 0 || b->cap <= b->limit); // 1
+    ASSERT((b->p == NULL) == (b->cap == 0));     // 2
+}

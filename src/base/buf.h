@@ -6,7 +6,7 @@
 // whoever uses the result checks once (`buf_ok`). Growth doubles, from 256 bytes. `limit` (0 = none) bounds the
 // length; passing it counts as failure too.
 //
-// Invariants
+// Invariants (buf_check)
 //   1. n <= cap, and cap <= limit where there is a limit: room in the block is room under the limit.
 //   2. p is NULL exactly while cap is 0.
 //
@@ -31,6 +31,7 @@ void buf_init(struct buf *b, struct mem *m, size_t limit);
 void buf_deinit(struct buf *b); // b may be zeroed or half-built
 // Empties it and clears `failed`; keeps the block unless it is larger than keep_max bytes.
 void buf_reset(struct buf *b, size_t keep_max);
+void buf_check(const struct buf *b);
 static inline bool buf_ok(const struct buf *b) { return !b->failed; }
 static inline str buf_str(const struct buf *b) { return (str){b->p, b->n}; }
 

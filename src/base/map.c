@@ -124,15 +124,16 @@ bool map_remove(struct map *m, uint64_t hash, uint32_t value)
 void map_check(const struct map *m)
 {
     uint32_t slot_count = map_slot_count(m);
-    ASSERT((m->slots != NULL) == (m->count > 0));
-    ASSERT((slot_count & m->mask) == 0 && m->count <= slot_count - slot_count / 8);
+    ASSERT(m->slots != NULL || m->count == 0);       // 1
+    ASSERT((slot_count & m->mask) == 0);             // 1
+    ASSERT(m->count <= slot_count - slot_count / 8); // 2
     uint32_t used = 0;
     for (uint32_t i = 0; i < slot_count; i++) {
         if (m->slots[i].value == MAP_NONE)
             continue;
         used++;
         for (uint32_t j = m->slots[i].hash & m->mask; j != i; j = (j + 1) & m->mask)
-            ASSERT(m->slots[j].value != MAP_NONE);
+            ASSERT(m->slots[j].value != MAP_NONE); // 3
     }
     ASSERT(used == m->count);
 }

@@ -8,7 +8,7 @@
 // It grows by doubling and shrinks by halving (below 1/8 load), so memory follows the count.
 //
 // Invariants (map_check)
-//   1. slots is NULL exactly while count is 0; the number of slots is a power of two.
+//   1. slots is NULL only while count is 0, and always but for map_secure; the number of slots is a power of two.
 //   2. At least one slot in eight is empty, so every search ends.
 //   3. No empty slot lies between a slot's home (hash & mask) and its place.
 //
@@ -59,9 +59,9 @@ static inline uint32_t map_find(const struct map *m, uint64_t hash, map_eq_fn eq
     }
 }
 
-// The key must not be in the map yet; value is not MAP_NONE.
 // Makes room: the next map_insert finds memory. ERR_NOMEM.
 enum err map_secure(struct map *m) WARN_UNUSED;
+// The key must not be in the map yet; value is not MAP_NONE.
 enum err map_insert(struct map *m, uint64_t hash, uint32_t value) WARN_UNUSED;
 // Removes the slot with this hash and value; true if it was there.
 bool map_remove(struct map *m, uint64_t hash, uint32_t value);

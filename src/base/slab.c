@@ -238,18 +238,21 @@ static uint32_t chunk_check(const struct slab *s, uint32_t i)
     uint32_t used = 0, free_count = 0, cells = 0;
     for (uint32_t k = i << s->shift; k < s->high && k >> s->shift == i; k++, cells++)
         used += slab_used(s, k);
-    ASSERT(used == c->used);
+    ASSERT(used == c->used); // 1
     for (uint32_t k = c->free_head; k != SLAB_NONE; k = slab_cell_at(s, k)->next_free) {
-        ASSERT(k >> s->shift == i && k < s->high && !slab_used(s, k));
+        ASSERT(k >> s->shift == i);
+        ASSERT(k < s->high);
+        ASSERT(!slab_used(s, k));      // 1
         ASSERT(++free_count <= cells); // a list that bites its tail would never end
     }
-    ASSERT(used + free_count == cells);
+    ASSERT(used + free_count == cells); // 1
     return used;
 }
 
 void slab_check(const struct slab *s)
 {
-    ASSERT(s->count <= s->count_max && s->high <= s->count_max);
+    ASSERT(s->count <= s->count_max);
+    ASSERT(s->high <= s->count_max); // 2
     ASSERT(s->high <= (uint64_t)s->chunk_count << s->shift);
     uint32_t used = 0, cells = 0, open = 0, empty = 0;
     for (uint32_t i = 0; i < s->chunk_count; i++) {
@@ -259,10 +262,11 @@ void slab_check(const struct slab *s)
         open += there && s->chunks[i].free_head != SLAB_NONE;
         empty += !there;
     }
-    ASSERT(used == s->count && cells == s->cells);
+    ASSERT(used == s->count);
+    ASSERT(cells == s->cells);
     for (uint32_t i = s->open; i != SLAB_NONE; i = s->chunks[i].next)
-        ASSERT(s->chunks[i].cells != NULL && s->chunks[i].free_head != SLAB_NONE && open-- > 0);
+        ASSERT(s->chunks[i].cells != NULL && s->chunks[i].free_head != SLAB_NONE && open-- > 0); // 2
     for (uint32_t i = s->empty; i != SLAB_NONE; i = s->chunks[i].next)
-        ASSERT(s->chunks[i].cells == NULL && empty-- > 0);
-    ASSERT(open == 0 && empty == 0);
+        ASSERT(s->chunks[i].cells == NULL && empty-- > 0); // 2
+    ASSERT(open == 0 && empty == 0);                       // 2
 }

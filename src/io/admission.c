@@ -202,8 +202,8 @@ void admission_check(struct admission *a)
             ASSERT(place->count > 0);
             sum += place->count;
         }
-    ASSERT(sum == a->entered);
-    ASSERT(a->entered <= a->connections);
+    ASSERT(sum == a->entered);            // 2
+    ASSERT(a->entered <= a->connections); // 1
     ASSERT(a->map.count == a->places.count);
     pthread_mutex_unlock(&a->lock);
 }

@@ -19,7 +19,7 @@
 // each, and wakes them; they try again, and the first one wins.
 //
 // Invariants (admission_check)
-//   1. connections <= the limit, except after the limit was lowered.
+//   1. Who has entered is one of the connections. (They are more than the limit only after that was lowered.)
 //   2. The counts of all addresses sum up to the connections that have entered.
 //
 // Limits: connections_max in all, per_address_max per address (0 = none). Errors: see each function.

@@ -4,7 +4,7 @@
 // ended, deliveries that are late; and, when the server ends a connection, whether it had a reason.
 #include "sim/world.h"
 
-enum { REBUILD_EVERY = 100, CHECK_SHARD_EVERY = 24, CHECK_LATE_EVERY = 8 };
+enum { REBUILD_EVERY = 100, CHECK_LATE_EVERY = 8 };
 
 static const char *ending_of(const struct world *w, const struct client *c)
 {
@@ -129,6 +129,6 @@ void watch_step(struct world *w)
     }
     if (w->step % REBUILD_EVERY == 0)
         rebuild_check(w);
-    if (w->step % CHECK_SHARD_EVERY == 0)
-        shard_check(w->nodes[w->step / CHECK_SHARD_EVERY % w->nodes_n].shard);
+    for (uint32_t i = 0; i < w->nodes_n; i++)
+        shard_check(w->nodes[i].shard);
 }

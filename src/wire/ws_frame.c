@@ -98,6 +98,20 @@ static enum fail check_first_byte(const struct ws_decoder *d, uint8_t b)
     }
 }
 
+void ws_decoder_check(const struct ws_decoder *d)
+{
+    bool failed = d->fail != FINE;
+    ASSERT(failed || d->payload_left == 0 || (d->flags & FLAG_PAYLOAD) != 0); // 1
+    ASSERT(failed || d->header_n == 0 || (d->flags & FLAG_PAYLOAD) == 0);     // 1
+    ASSERT(d->header_n <= sizeof d->header);
+    ASSERT(d->message_opcode == 0 || d->message_opcode == WS_TEXT || d->message_opcode == WS_BINARY);
+    ASSERT(failed || !(d->flags & FLAG_PAYLOAD) || (d->opcode & BIT_CONTROL) != 0 ||
+           d->message_opcode != 0);                             // 2
+    ASSERT(failed || d->message_bytes <= d->message_bytes_max); // 3
+    ASSERT(d->fail < sizeof fails / sizeof fails[0]);           // 4
+    ASSERT(!failed || fails[d->fail].code != 0);                // 4
+}
+
 static enum fail check_second_byte(const struct ws_decoder *d, uint8_t first, uint8_t b)
 {
     bool masked = b & BIT_MASK;

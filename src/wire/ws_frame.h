@@ -22,7 +22,7 @@
 // UTF-8 of text messages, octet by octet, and complete at their end: 1007. Not here: the payload of a close frame
 // (ws_close_decode) and what may come after a close frame (the connection stops calling).
 //
-// Invariants
+// Invariants (ws_decoder_check)
 // 1. payload_left > 0 only inside a frame's payload; header_n > 0 only inside a header.
 // 2. message_opcode is 0 exactly when no message is open.
 // 3. message_bytes <= message_bytes_max: declared lengths of the frames of the open message.
@@ -113,6 +113,7 @@ enum ws_result ws_decoder_next(struct ws_decoder *d, uint8_t *p, size_t n, size_
 
 // True between messages, with no octet of a further frame taken: the caller needs to keep nothing.
 bool ws_decoder_idle(const struct ws_decoder *d);
+void ws_decoder_check(const struct ws_decoder *d);
 
 // XORs n octets with the masking key (4 bytes in memory order) and returns the key turned by n octets, ready for
 // the octets that follow. Any alignment.

@@ -611,9 +611,10 @@ static void pipelined_requests_wait_for_the_answer_before(void **state)
 {
     (void)state;
     struct net *n = net_new(1);
-    static unsigned char page[100 * 1024];
-    memset(page, 'x', sizeof page);
-    const struct asset big = {"/big", "text/plain", "\"big\"", page, sizeof page, false};
+    enum { PAGE = 100 * 1024 };
+    static unsigned char page[PAGE + 1];
+    memset(page, 'x', PAGE);
+    const struct asset big = {"/big", "text/plain", "\"big\"", page, PAGE, false};
     n->settings.assets = &big;
     net_start(n);
     struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
@@ -625,11 +626,11 @@ static void pipelined_requests_wait_for_the_answer_before(void **state)
     assert_int_equal(METRIC(n, http_requests), 1);
     assert_true(client_conn(c)->parked);
     assert_true(c->paused);
-    assert_true(client_reader(c)->out.bytes < sizeof page + 1000);
+    assert_true(client_reader(c)->out.bytes < PAGE + 1000);
     c->stalled = false;
     net_settle(n);
     assert_int_equal(METRIC(n, http_requests), 100);
-    assert_true(c->rx.n > 100 * sizeof page);
+    assert_true(c->rx.n > 100 * PAGE);
     assert_false(c->paused);
     assert_null(client_conn(c)->in);
     net_free(n);

@@ -169,8 +169,8 @@ static void without_memory_nothing_is_added(void **state)
     memset(text, 'x', sizeof text);
     assert_int_equal(outq_put(&q, &mem, str_make(text, sizeof text), STR_NONE, STR_NONE), ERR_NOMEM);
     assert_int_equal(outq_put_static(&q, &mem, STR("static")), ERR_NOMEM);
-    assert_int_equal(outq_push_front(&q, &mem, s, STR("try")), ERR_NOMEM);
-    assert_int_equal(outq_put_segment(&q, &mem, s, STR("entry")), ERR_NOMEM);
+    assert_int_equal(outq_push_front(&q, &mem, s, str_skip(segment_entry(s, 1), 2)), ERR_NOMEM);
+    assert_int_equal(outq_put_segment(&q, &mem, s, segment_entry(s, 1)), ERR_NOMEM);
     assert_int_equal(flat(&q, got), 5);
     assert_int_equal(atomic_load(&s->refs), 1);
     segment_unref(&mem, s);

@@ -6,7 +6,7 @@
 // into plenum_app. core's HTTP side answers GET and HEAD from it, and never opens a file, so there is no path to
 // traverse and no read to block a shard. Tests may define a small table of their own.
 //
-// Invariants
+// Invariants (assets_check)
 //   1. `path` starts with '/', is unique, and the table is sorted by it in byte order (bsearch is allowed).
 //      web/index.html is "/"; every other file is "/" and its path below web/.
 //   2. `etag` is a strong validator with its quotes (RFC 9110 section 8.8.3), made from the content alone: the same
@@ -32,5 +32,8 @@ struct asset {
 // The pages that this binary serves; assets_len may be 0, then `assets` has one entry of NULLs that is not counted.
 extern const struct asset assets[];
 extern const size_t assets_len;
+
+// Asserts the invariants of a table; O(bytes of its names).
+void assets_check(const struct asset *all, size_t n);
 
 #endif

@@ -36,6 +36,7 @@ static inline struct bucket bucket_make(const struct rate *r, uint64_t now_ms)
 // What the time has brought; true when it is full.
 static inline bool bucket_fill(struct bucket *b, const struct rate *r, uint64_t now_ms)
 {
+    ASSERT(r->burst <= BUCKET_TOKENS_MAX);
     uint32_t passed = (uint32_t)now_ms - b->at_ms;
     int64_t full = bucket_full(r), tokens = b->tokens + (int64_t)passed * r->per_s;
     b->tokens = (int32_t)(tokens < full ? tokens : full);
@@ -54,6 +55,7 @@ static inline uint32_t bucket_wait_ms(const struct bucket *b, const struct rate 
 // Takes a token, where there is one or no limit.
 static inline void bucket_take(struct bucket *b, const struct rate *r)
 {
+    ASSERT(r->per_s == 0 || b->tokens >= BUCKET_TOKEN);
     if (r->per_s != 0)
         b->tokens = b->tokens < BUCKET_TOKEN ? 0 : b->tokens - BUCKET_TOKEN;
 }
@@ -70,6 +72,7 @@ static inline void bucket_give_back(struct bucket *b, const struct rate *r)
 {
     int64_t tokens = (int64_t)b->tokens + BUCKET_TOKEN;
     b->tokens = (int32_t)(tokens < bucket_full(r) ? tokens : bucket_full(r));
+    ASSERT(b->tokens <= bucket_full(r));
 }
 
 #endif

@@ -20,12 +20,14 @@ void index_list_deinit(struct index_list *l, struct mem *m)
 
 void index_list_push(struct index_list *l, uint32_t index)
 {
+    ASSERT(index < l->cap);
     ASSERT(l->n < l->cap);
     l->v[l->n++] = index;
 }
 
 bool index_list_pop(struct index_list *l, uint32_t *ret_index)
 {
+    ASSERT(l->n <= l->cap);
     if (l->n == 0)
         return false;
     *ret_index = l->v[--l->n];
@@ -34,6 +36,7 @@ bool index_list_pop(struct index_list *l, uint32_t *ret_index)
 
 void index_list_drop(struct index_list *l, uint32_t index)
 {
+    ASSERT(l->n <= l->cap);
     for (uint32_t i = l->n; i-- > 0;)
         if (l->v[i] == index)
             l->v[i] = l->v[--l->n];

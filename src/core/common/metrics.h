@@ -10,6 +10,7 @@
 #ifndef PLENUM_CORE_METRICS_H
 #define PLENUM_CORE_METRICS_H
 
+#include "base/assert.h"
 #include "dialect/command.h"
 #include "dialect/event.h"
 #include <stdatomic.h>
@@ -133,7 +134,9 @@ static inline void metric_add(_Atomic uint64_t *counter, uint64_t n)
 }
 static inline void metric_sub(_Atomic uint64_t *gauge, uint64_t n)
 {
-    atomic_store_explicit(gauge, atomic_load_explicit(gauge, memory_order_relaxed) - n, memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(gauge, memory_order_relaxed);
+    ASSERT(n <= before); // what it counts has been counted in
+    atomic_store_explicit(gauge, before - n, memory_order_relaxed);
 }
 static inline void metric_set(_Atomic uint64_t *gauge, uint64_t n)
 {

@@ -32,6 +32,8 @@ static char *long_peer(const struct who *w)
 
 enum err who_init(struct who *w, struct mem *m, const struct peer *peer)
 {
+    ASSERT(w->session == NULL);
+    ASSERT(!w->peer_is_long);
     size_t n = strlen(peer->text);
     if (peer_pack(peer->text, w->peer))
         return OK;
@@ -60,11 +62,15 @@ str who_peer(const struct who *w, struct peer *room)
     size_t n = 0;
     for (uint8_t code; n < 24 && (code = w->peer[n / 2] >> (n % 2 * 4) & 15) != 0; n++)
         room->text[n] = alphabet[code];
+    ASSERT(n < sizeof room->text);
     return str_make(room->text, n);
 }
 
 struct session *session_make(struct mem *m, const char id[SESSION_ID_LEN], str user, str name)
 {
+    ASSERT(user.n != 0);
+    ASSERT(user.n <= USER_ID_MAX);
+    ASSERT(name.n <= USER_NAME_MAX);
     if (str_eq(user, name))
         name = STR_NONE;
     struct session *s = mem_alloc(m, sizeof *s + user.n + name.n);
@@ -96,6 +102,8 @@ str session_name(const struct session *s)
 
 static void send(const struct context *cx, struct notice *n)
 {
+    ASSERT(n->type < NOTICE_COUNT);
+    ASSERT(n->connection == UINT32_MAX || slab_used(cx->conns, n->connection));
     struct peer peer;
     if (n->connection != UINT32_MAX) {
         const struct who *w = who_at(cx, n->connection);

@@ -24,6 +24,9 @@ static void conn_make_guest(struct conns *cs, uint32_t index)
 static void conn_begin(struct conns *cs, uint32_t index, const struct way *line)
 {
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->ending == ENDING_OPEN);
+    ASSERT(c->in == NULL);
+    ASSERT(c->asker.pending == 0);
     gate_open(cs->edge, &c->asker);
     c->asker.opened_ms = (uint32_t)cs->cx->now_ms;
     c->heard_tick = tick_at(cs->cx->now_ms);
@@ -99,6 +102,8 @@ void conn_on_eof(struct conns *cs, uint32_t index)
 void conn_eof(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->eof);
+    ASSERT(c->ending == ENDING_OPEN);
     if (c->phase == PHASE_LINE) // a moment later, so that `echo hi | nc -N` still sees its own line
         deadline_arm(&cs->deadlines, index, cs->cx->now_ms, 1);
     else
@@ -110,6 +115,7 @@ void conn_on_broken(struct conns *cs, uint32_t index) { conn_abort(cs, index, CL
 void conn_on_deadline(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->ending != ENDING_GONE);
     if (c->ending != ENDING_OPEN) {
         // It had its time to read our last words. Where they are all in the socket a reset would only take them back.
         conn_gone(cs, index, c->asker.reader.out.head != NULL);
@@ -159,7 +165,11 @@ bool conn_pull_closed(struct conns *cs, uint32_t *ret_conn, bool *ret_abortive)
     if (!index_list_pop(&cs->closed, &index))
         return false;
     struct conn *c = conn_at(cs, index);
-    ASSERT(c->ending == ENDING_GONE && cs->fan->plan.conn != index);
+    ASSERT(c->ending == ENDING_GONE);
+    ASSERT(cs->fan->plan.conn != index);
+    ASSERT(c->asker.reader.member_n == 0);
+    ASSERT(c->asker.reader.end == END_NONE); // it is in no list of those who are to end
+    ASSERT(!c->asker.registered);
     *ret_conn = index;
     *ret_abortive = c->cut && !c->eof && c->closed_reason != CLOSE_NORMAL;
     struct index_list *lists[] = {&cs->reread, &cs->shutdown, &cs->fan->wakes, &cs->mail_waiters};
@@ -176,6 +186,7 @@ bool conn_pull_reread(struct conns *cs, uint32_t *ret_conn)
     if (!index_list_pop(&cs->reread, ret_conn))
         return false;
     struct conn *c = conn_at(cs, *ret_conn);
+    ASSERT(c->reread_queued);
     c->reread_queued = false;
     c->stopped = false;
     return true;
@@ -258,18 +269,38 @@ void conns_wake_mail_waiters(struct conns *cs)
     cs->mail->eased = false;
 }
 
+// There is one only while there is something in it.
+static void input_check(const struct conn *c)
+{
+    const struct input *in = c->in;
+    ASSERT(c->ending != ENDING_OPEN || in->raw != NULL || in->msg != NULL || in->ctl_n != 0 ||
+           in->msg_ready || in->msg_opcode != 0); // 1
+    ASSERT(in->raw_from <= in->raw_n);
+    ASSERT(in->raw_n <= in->raw_cap);
+    ASSERT(in->msg_n <= in->msg_cap);
+    ASSERT((in->raw == NULL) == (in->raw_cap == 0));
+    ASSERT(in->ctl_n <= CONTROL_PAYLOAD_MAX);
+}
+
 static void conn_check(const struct conns *cs, uint32_t index)
 {
     const struct conn *c = conn_at(cs, index);
     const struct reader *r = &c->asker.reader;
     const struct input *in = c->in;
-    ASSERT((c->ending != ENDING_OPEN) == r->closed && (c->ending == ENDING_GONE) == r->gone);
+    ASSERT((c->ending != ENDING_OPEN) == r->closed); // 3
+    ASSERT(!r->closed || r->member_n == 0);          // 3
+    ASSERT(!r->closed || !c->asker.registered);      // 3
+    ASSERT((c->ending == ENDING_GONE) == r->gone);
     ASSERT(!c->parked || c->ending == ENDING_OPEN);
-    ASSERT(in == NULL || c->ending != ENDING_OPEN || in->raw != NULL || in->msg != NULL || in->ctl_n != 0 ||
-           in->msg_ready || in->msg_opcode != 0);
-    ASSERT(in == NULL || (in->raw_from <= in->raw_n && in->raw_n <= in->raw_cap && in->msg_n <= in->msg_cap));
-    ASSERT(in == NULL || !in->msg_ready || c->parked || c->ending != ENDING_OPEN);
+    ASSERT(c->parked || in == NULL || !in->msg_ready || c->ending != ENDING_OPEN); // 2
+    ASSERT(!c->ws_close_seen || c->phase == PHASE_WS || c->phase == PHASE_MIRROR);
     ASSERT(!c->guest || c->phase == PHASE_HTTP);
+    ASSERT(!c->in_body || c->phase == PHASE_HTTP);
+    ASSERT(!c->judged || c->phase == PHASE_LINE);
+    if (in != NULL)
+        input_check(c);
+    if (c->phase == PHASE_WS || c->phase == PHASE_MIRROR)
+        ws_decoder_check(&c->ws);
     conn_call_check(cs, index);
     ASSERT(in == NULL || in->msg_at == 0 || c->parked || c->ending != ENDING_OPEN);
     speech_check(cs->fan, index);
@@ -279,8 +310,13 @@ static void conn_check(const struct conns *cs, uint32_t index)
 void conns_check(const struct conns *cs)
 {
     ASSERT(cs->fan->ends.n == 0);
+    ASSERT(cs->drain_from <= cs->cx->settings->connections_max);
     for (uint32_t i = 0; i < cs->pool.high; i++)
         if (slab_used(&cs->pool, i))
             conn_check(cs, i);
     slab_check(&cs->pool);
+    deadlines_check(&cs->deadlines);
+    buf_check(&cs->head);
+    buf_check(&cs->body);
+    buf_check(&cs->reserve.page);
 }

@@ -43,16 +43,20 @@ static void no_memory(struct conns *cs, uint32_t index)
 void conn_call_check(const struct conns *cs, uint32_t index)
 {
     const struct conn *c = conn_at(cs, index);
-    ASSERT(!c->calls || (c->phase == PHASE_HTTP && !c->in_body && c->ending == ENDING_OPEN));
+    ASSERT(!c->calls || c->phase == PHASE_HTTP); // 1
+    ASSERT(!c->calls || !c->in_body);
+    ASSERT(!c->calls || c->ending == ENDING_OPEN); // 1
     ASSERT(c->phase != PHASE_HTTP || c->asker.pending <= 1);
     if (!c->calls)
         return;
     const struct http_call *call = c->call;
     bool waits = call->state == CALL_WAITING;
-    ASSERT(call->state != CALL_CALLED && waits == (c->asker.pending == 1));
-    ASSERT(call->state != CALL_LATER || c->parked);
-    ASSERT(call->body_n <= call->body_cap && call->body_n <= call->route->body_max);
-    ASSERT(!waits || call->body == NULL);
+    ASSERT(call->state != CALL_CALLED);             // 1
+    ASSERT(waits == (c->asker.pending == 1));       // 2
+    ASSERT(call->state != CALL_LATER || c->parked); // 3
+    ASSERT(call->body_n <= call->body_cap);
+    ASSERT(call->body_n <= call->route->body_max);
+    ASSERT(!waits || call->body == NULL); // 2
 }
 
 // --- the request

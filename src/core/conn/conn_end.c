@@ -35,11 +35,14 @@ static void leave_open(struct conns *cs, uint32_t index, enum close_reason why)
     struct conn *c = conn_at(cs, index);
     if (c->ending != ENDING_OPEN)
         return;
+    ASSERT((unsigned)why < CLOSE_REASONS);
     c->closed_reason = why & 31;
     metric_add(&cs->cx->metrics->closed[why], 1);
     notice_put(cs->cx, NOTICE_CONNECTION_CLOSED, index, c->close_code, close_reason_name(why), STR_NONE);
     conn_call_free(cs, c);
     edge_depart(cs->edge, index);
+    ASSERT(c->asker.reader.closed);
+    ASSERT(c->asker.reader.member_n == 0);
     c->ending = ENDING_FLUSH;
     c->parked = WAIT_NOTHING;
 }
@@ -49,6 +52,7 @@ void conn_gone(struct conns *cs, uint32_t index, bool cut)
     struct conn *c = conn_at(cs, index);
     if (c->ending == ENDING_GONE)
         return;
+    ASSERT(c->ending != ENDING_OPEN);
     c->ending = ENDING_GONE;
     c->cut = cut;
     fan_gone(cs->fan, index);
@@ -64,6 +68,7 @@ static void end_in_order(struct conns *cs, uint32_t index, enum close_reason why
     uint32_t close_ms = cs->cx->settings->close_ms;
     if (c->guest && close_ms > RESERVE_GUEST_MS)
         close_ms = RESERVE_GUEST_MS;
+    ASSERT(c->ending != ENDING_OPEN);
     deadline_arm(&cs->deadlines, index, cs->cx->now_ms, close_ms);
     if (c->asker.reader.out.head != NULL)
         fan_mark_dirty(cs->fan, index);
@@ -104,6 +109,7 @@ static bool conn_failed(const struct conn *c)
 void conn_end_step(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->ending != ENDING_OPEN);
     if (c->ending == ENDING_FLUSH && c->asker.reader.out.head == NULL) {
         bool await = c->ws_close_sent && !c->ws_close_seen && !c->eof && !conn_failed(c);
         c->ending = await ? ENDING_AWAIT : ENDING_SHUT;
@@ -118,6 +124,8 @@ void conn_end_step(struct conns *cs, uint32_t index)
     if (c->ending == ENDING_SHUT && c->eof &&
         !c->asker.reader.blocked) // else it has taken what it has not sent yet
         conn_gone(cs, index, false);
+    ASSERT(c->ending != ENDING_FLUSH || c->asker.reader.out.head != NULL);
+    ASSERT(c->ending != ENDING_AWAIT || !c->eof);
 }
 
 // --- last words
@@ -194,7 +202,8 @@ static void carry_end(struct conns *cs, uint32_t index)
     c->asker.reader.end = END_NONE;
     if (c->ending != ENDING_OPEN)
         return;
-    ASSERT(end != END_NONE && end < sizeof ends / sizeof ends[0]);
+    ASSERT(end != END_NONE);
+    ASSERT(end < sizeof ends / sizeof ends[0]);
     if (ends[end].how == HOW_CLOSE)
         conn_close(cs, index, ends[end].code, ends[end].text, ends[end].why);
     else if (ends[end].how == HOW_STARVE && say_last_words(cs, index))

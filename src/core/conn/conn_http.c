@@ -17,6 +17,8 @@ static void http_end(struct conns *cs, uint32_t index) { conn_end(cs, index, CLO
 
 static void http_error_text(struct conns *cs, uint32_t index, uint16_t status, str sentence)
 {
+    ASSERT(status >= 400);
+    ASSERT(sentence.n != 0);
     metric_add(&cs->cx->metrics->http_errors, 1);
     buf_reset(&cs->head, WORKING_BYTES_MAX);
     http_put_error(&cs->head, status, sentence, true, cs->cx->wall_ms / 1000);
@@ -175,6 +177,7 @@ static size_t refused_take(struct conns *cs, uint32_t index, str bytes)
     struct conn *c = conn_at(cs, index);
     size_t used;
     enum err e = http_body_skip(&c->refused.body, bytes, &used);
+    ASSERT(used <= bytes.n);
     if (e == ERR_MORE)
         return used;
     struct http_refused refused = c->refused;
@@ -224,6 +227,7 @@ static bool host_refused(struct conns *cs, uint32_t index, const struct http_req
 
 static void http_request_take(struct conns *cs, uint32_t index, str head)
 {
+    ASSERT(head.n <= HTTP_HEAD_MAX);
     struct http_request rq;
     metric_add(&cs->cx->metrics->http_requests, 1);
     if (!gate_request(cs->edge, &conn_at(cs, index)->asker)) {
@@ -279,9 +283,12 @@ size_t conn_http_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
             http_error(cs, index, c->http.status, c->http.reason);
             break;
         }
+        ASSERT(head_n <= rest.n);
+        ASSERT(head_n != 0);
         http_scanner_init(&c->http);
         off += head_n;
         http_request_take(cs, index, str_take(rest, head_n));
     }
+    ASSERT(off <= n);
     return off;
 }

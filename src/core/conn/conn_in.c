@@ -55,6 +55,8 @@ static bool input_keep(struct conns *cs, struct conn *c, const uint8_t *p, size_
     struct input *in = conn_input(cs, c);
     if (in == NULL)
         return false;
+    ASSERT(in->raw_from <= in->raw_n);
+    ASSERT(in->raw_n <= in->raw_cap);
     if (in->raw_from != 0) {
         memmove(in->raw, in->raw + in->raw_from, in->raw_n - in->raw_from);
         in->raw_n -= in->raw_from;
@@ -73,6 +75,8 @@ static bool input_keep(struct conns *cs, struct conn *c, const uint8_t *p, size_
         in->raw = raw;
         in->raw_cap = (uint32_t)cap;
     }
+    ASSERT(in->raw_from == 0);
+    ASSERT(need <= in->raw_cap);
     memcpy(in->raw + in->raw_n, p, n);
     in->raw_n += (uint32_t)n;
     return true;
@@ -91,6 +95,7 @@ static size_t feed_phases(struct conns *cs, uint32_t index, uint8_t *p, size_t n
             used += conn_line_feed(cs, index, p + used, n - used);
         else
             used += conn_ws_feed(cs, index, p + used, n - used);
+        ASSERT(used <= n);
         if (c->phase == phase || used == n)
             return used;
     }
@@ -158,6 +163,7 @@ size_t conn_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
             used = n;
         }
     }
+    ASSERT(used <= n);
     if (conn_live(c))
         input_tidy(cs, c);
     return used;
@@ -190,6 +196,7 @@ void conn_park(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
     ASSERT(!c->parked);
+    ASSERT(c->ending == ENDING_OPEN);
     if (c->asker.reader.paced) {
         c->parked = WAIT_READERS;
         metric_add(&cs->cx->metrics->publishes_paced, 1);
@@ -202,6 +209,7 @@ void conn_park(struct conns *cs, uint32_t index)
         metric_add(&cs->cx->metrics->mail_full, 1);
         index_list_push(&cs->mail_waiters, index);
     }
+    ASSERT(c->parked);
 }
 
 bool conn_unpark(struct conns *cs, uint32_t index)
@@ -240,6 +248,7 @@ void conn_resume(struct conns *cs, uint32_t index)
         conn_eof(cs, index);
         return;
     }
+    ASSERT(c->in == NULL || !c->in->msg_ready);
     if (c->stopped && !c->reread_queued) {
         c->reread_queued = true;
         index_list_push(&cs->reread, index);

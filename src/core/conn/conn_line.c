@@ -13,6 +13,7 @@
 void conn_greet(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
+    ASSERT(!c->greeted);
     c->greeted = true;
     if (c->phase == PHASE_LINE)
         heartbeat_start(cs, index);
@@ -88,6 +89,7 @@ static bool take_line(struct conns *cs, uint32_t index, enum err e, str line)
 size_t conn_line_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
 {
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->phase == PHASE_LINE);
     size_t off = 0;
     if (!c->judged && foreign_is_tls(str_make((const char *)p, n)))
         close_foreign(cs, index, "TLS", false);
@@ -112,5 +114,6 @@ size_t conn_line_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
         }
         off += used;
     }
+    ASSERT(off <= n);
     return off;
 }

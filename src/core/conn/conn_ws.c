@@ -20,6 +20,7 @@ static bool message_append(struct conns *cs, struct conn *c, uint8_t opcode, str
     struct input *in = conn_input(cs, c);
     if (in == NULL)
         return false;
+    ASSERT(!in->msg_ready);
     size_t need = in->msg_n + piece.n;
     if (need > in->msg_cap) {
         size_t cap = (need + MESSAGE_STEP - 1) / MESSAGE_STEP * MESSAGE_STEP;
@@ -29,6 +30,7 @@ static bool message_append(struct conns *cs, struct conn *c, uint8_t opcode, str
         in->msg = msg;
         in->msg_cap = (uint32_t)cap;
     }
+    ASSERT(in->msg_n + piece.n <= in->msg_cap);
     if (piece.n != 0)
         memcpy(in->msg + in->msg_n, piece.p, piece.n);
     in->msg_n += (uint32_t)piece.n;
@@ -65,6 +67,7 @@ static bool take_close(struct conns *cs, uint32_t index, str payload)
 bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str message)
 {
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->phase == PHASE_WS || c->phase == PHASE_MIRROR);
     if (opcode == WS_CLOSE)
         return take_close(cs, index, message);
     if (c->phase == PHASE_MIRROR)
@@ -85,6 +88,8 @@ bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str messa
 // A whole message that was told "not now".
 static void message_wait(struct conns *cs, uint32_t index)
 {
+    ASSERT(!conn_at(cs, index)->parked);
+    ASSERT(conn_at(cs, index)->in->msg_opcode != 0);
     conn_at(cs, index)->in->msg_ready = true;
     conn_park(cs, index);
 }
@@ -193,12 +198,14 @@ static void on_fail(struct conns *cs, uint32_t index, const struct ws_event *ev)
 size_t conn_ws_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
 {
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->phase == PHASE_WS || c->phase == PHASE_MIRROR);
     size_t off = 0;
     while (conn_live(c) && !c->parked && !mail_is_here(cs->mail)) {
         size_t used;
         struct ws_event ev;
         enum ws_result r = ws_decoder_next(&c->ws, p + off, n - off, &used, &ev);
         off += used;
+        ASSERT(off <= n);
         if (r == WS_MORE)
             break;
         if (r == WS_FAIL && c->asker.pending != 0) {
@@ -214,5 +221,6 @@ size_t conn_ws_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
         else
             on_message_chunk(cs, index, &ev);
     }
+    ASSERT(off == n || c->parked || !conn_live(c) || mail_is_here(cs->mail));
     return off;
 }

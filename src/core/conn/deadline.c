@@ -21,7 +21,8 @@ void deadlines_deinit(struct deadlines *d, struct mem *m)
 
 void deadline_arm(struct deadlines *d, uint32_t index, uint64_t now_ms, uint64_t in_ms)
 {
-    ASSERT(index < d->cap && in_ms < DEADLINE_MS_MAX);
+    ASSERT(index < d->cap);
+    ASSERT(in_ms < DEADLINE_MS_MAX);
     uint64_t due = (now_ms + in_ms + DEADLINE_TICK_MS - 1) / DEADLINE_TICK_MS;
     if ((uint32_t)due == 0)
         due++;
@@ -30,12 +31,19 @@ void deadline_arm(struct deadlines *d, uint32_t index, uint64_t now_ms, uint64_t
         d->high = index + 1;
     if (due * DEADLINE_TICK_MS < d->next_sweep_ms)
         d->next_sweep_ms = due * DEADLINE_TICK_MS;
+    ASSERT(d->ticks[index] != 0);
+    ASSERT(d->next_sweep_ms != UINT64_MAX);
 }
 
-void deadline_disarm(struct deadlines *d, uint32_t index) { d->ticks[index] = 0; }
+void deadline_disarm(struct deadlines *d, uint32_t index)
+{
+    ASSERT(index < d->cap);
+    d->ticks[index] = 0;
+}
 
 uint64_t deadline_left_ms(const struct deadlines *d, uint32_t index, uint64_t now_ms)
 {
+    ASSERT(index < d->cap);
     int32_t ahead = (int32_t)(d->ticks[index] - tick_at(now_ms));
     if (d->ticks[index] == 0 || ahead <= 0)
         return 0;
@@ -74,4 +82,15 @@ void deadlines_swept(struct deadlines *d, uint64_t now_ms)
     d->high = high;
     d->next_sweep_ms =
         nearest == UINT32_MAX ? UINT64_MAX : (now_ms / DEADLINE_TICK_MS + nearest) * DEADLINE_TICK_MS;
+    ASSERT(d->high <= d->cap);
+    ASSERT((d->high == 0) == (d->next_sweep_ms == UINT64_MAX));
+}
+
+void deadlines_check(const struct deadlines *d)
+{
+    ASSERT(d->high <= d->cap);
+    for (uint32_t i = 0; i < d->cap; i++) {
+        ASSERT(d->ticks[i] == 0 || i < d->high);
+        ASSERT(d->ticks[i] == 0 || d->next_sweep_ms != UINT64_MAX);
+    }
 }

@@ -41,5 +41,6 @@ uint64_t deadline_left_ms(const struct deadlines *d, uint32_t index, uint64_t no
 uint32_t deadline_next_due(struct deadlines *d, uint64_t now_ms, uint32_t *from);
 // After a complete sweep: when the next one is needed.
 void deadlines_swept(struct deadlines *d, uint64_t now_ms);
+void deadlines_check(const struct deadlines *d); // O(cap)
 
 #endif

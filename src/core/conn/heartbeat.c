@@ -24,6 +24,8 @@ static uint32_t interval_ms(const struct conn *c) { return c->heartbeat_ds * (ui
 
 static void interval_set(struct conn *c, uint32_t ms)
 {
+    ASSERT(ms != 0);
+    ASSERT(ms <= UINT16_MAX * (uint32_t)DEADLINE_TICK_MS);
     c->heartbeat_ds = (uint16_t)((ms + DEADLINE_TICK_MS - 1) / DEADLINE_TICK_MS);
 }
 
@@ -36,6 +38,7 @@ void heartbeat_start(struct conns *cs, uint32_t index)
 {
     const struct settings *s = cs->cx->settings;
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->phase != PHASE_HTTP);
     interval_set(c, s->heartbeat_ms);
     // The first one anywhere in the interval: 20,000 clients that came at once are not pinged at once for ever.
     uint64_t first = s->heartbeat_ms / 2 + prng_below(&cs->cx->dice, s->heartbeat_ms / 2 + 1);
@@ -134,6 +137,8 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
 {
     const struct settings *s = cs->cx->settings;
     struct conn *c = conn_at(cs, index);
+    ASSERT(c->ending == ENDING_OPEN);
+    ASSERT(c->phase != PHASE_HTTP);
     if (c->parked == WAIT_END) {
         quit(cs, index);
         return;

@@ -6,6 +6,7 @@
 
 static struct out_node *node_at(const struct reserve *r, uint32_t i)
 {
+    ASSERT(i <= RESERVE_WORDS);
     return (struct out_node *)(void *)(r->nodes + i * sizeof(struct out_node));
 }
 
@@ -38,6 +39,7 @@ void reserve_deinit(struct reserve *r, struct mem *m)
 
 bool reserve_say(struct reserve *r, struct outq *q, str words)
 {
+    ASSERT(words.n != 0);
     if (r->words_free == NULL)
         return false;
     outq_put_lent(q, words, &r->words_free);
@@ -46,6 +48,7 @@ bool reserve_say(struct reserve *r, struct outq *q, str words)
 
 void reserve_guest(struct reserve *r, struct ref guest, struct ref *ret_away, struct ref *ret_cut)
 {
+    ASSERT(r->guest_at < RESERVE_GUESTS);
     *ret_cut = r->guests[r->guest_at];
     *ret_away = r->guests[(r->guest_at + RESERVE_GUESTS / 2) % RESERVE_GUESTS];
     r->guests[r->guest_at] = guest;
@@ -62,6 +65,8 @@ struct buf *reserve_page(struct reserve *r)
 
 void reserve_page_put(struct reserve *r, struct outq *q)
 {
-    ASSERT(buf_ok(&r->page) && r->page.n != 0);
+    ASSERT(buf_ok(&r->page));
+    ASSERT(r->page.n != 0);
+    ASSERT(r->page_free != NULL);
     outq_put_lent(q, buf_str(&r->page), &r->page_free);
 }

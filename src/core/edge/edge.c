@@ -40,6 +40,7 @@ static bool arrival_add(struct edge *e, struct asker *c, uint32_t outlet)
 {
     if (c->arrivals == NULL && (c->arrivals = mem_zalloc(e->cx->mem, sizeof *c->arrivals)) == NULL)
         return false;
+    ASSERT(c->arrivals->n < ARRIVALS_MAX);
     c->arrivals->outlets[c->arrivals->n++] = outlet;
     return true;
 }
@@ -99,6 +100,8 @@ void edge_no_memory(struct edge *e, uint32_t index, const struct command *cmd)
 struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type type, const struct command *cmd)
 {
     const struct asker *c = asker_at(e, index);
+    ASSERT(c->reader.encoding < e->cx->settings->ways->encodings_n);
+    ASSERT(reader_open(&c->reader));
     return (struct ask){.type = type,
                         .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
                         .encoding = c->reader.encoding,
@@ -117,6 +120,9 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
 static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct ask *a, bool exclusive)
 {
     struct asker *c = asker_at(e, index);
+    ASSERT(dest < e->cx->shard_count);
+    ASSERT(!c->exclusive);
+    ASSERT(c->pending < PENDING_MAX);
     c->pending++;
     c->pending_shard = (uint8_t)dest;
     c->exclusive = exclusive && serial(e, c);
@@ -413,6 +419,8 @@ static bool carry_out(struct edge *e, uint32_t index, const struct command *cmd)
 enum edge_did edge_command(struct edge *e, uint32_t index, const struct command *cmd)
 {
     bool done;
+    ASSERT(cmd->type != CMD_NONE);
+    ASSERT(reader_open(&asker_at(e, index)->reader));
     where_command((uint8_t)cmd->type);
     if (cmd->type != CMD_HELLO && !introduced(e, index, cmd, &done)) {
         asker_at(e, index)->waits = !done;
@@ -447,14 +455,21 @@ void asker_check(const struct edge *e, uint32_t index)
 {
     const struct asker *c = asker_at(e, index);
     const struct reader *r = &c->reader;
-    ASSERT(c->pending <= PENDING_MAX && (c->pending != 0 || !c->exclusive));
-    ASSERT(c->pending == 0 || c->pending_shard < e->cx->shard_count);
-    ASSERT((!c->registered && r->member_n == 0) || (r->who.session != NULL && !r->closed));
     uint32_t joins = c->arrivals != NULL ? c->arrivals->n : 0;
-    ASSERT(c->arrivals == NULL || (joins != 0 && joins <= ARRIVALS_MAX));
-    ASSERT(r->closed || r->end != END_NONE || joins <= c->pending);
+    bool over = r->closed || r->end != END_NONE;
+    ASSERT(c->pending <= PENDING_MAX);                                // 1
+    ASSERT(c->pending != 0 || !c->exclusive);                         // 1
+    ASSERT(c->pending == 0 || c->pending_shard < e->cx->shard_count); // 2
+    ASSERT(!c->registered || r->who.session != NULL);                 // 3
+    ASSERT(!c->registered || !r->closed);                             // 3
+    ASSERT(r->member_n == 0 || r->who.session != NULL);               // 3
+    ASSERT(r->member_n == 0 || !r->closed);                           // 3
+    ASSERT(c->arrivals == NULL || joins != 0);
+    ASSERT(joins <= ARRIVALS_MAX);
+    ASSERT(over || joins <= c->pending); // 4
     for (uint32_t i = 0; i < joins; i++)
         for (uint32_t k = 0; k < i; k++)
-            ASSERT(c->arrivals->outlets[i] != c->arrivals->outlets[k]);
-    ASSERT(c->switching == NULL || r->closed || r->end != END_NONE || c->pending != 0);
+            ASSERT(c->arrivals->outlets[i] != c->arrivals->outlets[k]); // 4
+    ASSERT(c->switching == NULL || over || c->pending != 0);
+    ASSERT(c->noise <= NOISE_BURST);
 }

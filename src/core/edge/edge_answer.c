@@ -39,6 +39,7 @@ static void undo_join(struct edge *e, const struct answer *a)
 
 static void outlet_adopt(struct outlet *o, const struct answer *a)
 {
+    ASSERT(a->room.index != UINT32_MAX);
     o->room = a->room;
     o->hold = a->hold;
     memcpy(o->epoch, a->epoch, EPOCH_LEN);
@@ -46,13 +47,16 @@ static void outlet_adopt(struct outlet *o, const struct answer *a)
         o->head = o->flushed_head = a->place;
         o->offset = a->offset;
     }
-    ASSERT(o->head == a->place && o->offset == a->offset); // others here were told before
+    ASSERT(o->head == a->place); // others here were told before
+    ASSERT(o->offset == a->offset);
 }
 
 // What a newcomer is told: that it is in, what it cannot have, what was said before. Then comes what it hears live.
 static void tell_newcomer(struct edge *e, uint32_t index, const struct outlet *o, const struct answer *a)
 {
     const struct reader *r = &asker_at(e, index)->reader;
+    ASSERT(a->seg_count == 0 || a->replay_from <= a->offset);
+    ASSERT(!a->has_gap || a->gap_from <= a->gap_to);
     fan_put_payload(e->fan, index, a->payload);
     if (a->has_gap && reader_open(r))
         fan_put_gap(e->fan, index, outlet_name(o), a->gap_from, a->gap_to, 0, "trimmed");
@@ -68,7 +72,9 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     struct asker *c = asker_at(e, index);
     struct switching *sw = c->switching;
     struct outlet *from = answered_outlet(e, &sw->from);
-    ASSERT(from != NULL && sw->joined == NULL);
+    ASSERT(from != NULL);
+    ASSERT(sw->joined == NULL);
+    ASSERT(!c->exclusive);
     struct ask leave = {.type = ASK_LEAVE,
                         .conn = (*a)->conn,
                         .encoding = c->reader.encoding,
@@ -96,7 +102,8 @@ static void on_joined(struct edge *e, struct answer **taken)
 {
     const struct answer *a = *taken;
     struct outlet *o = answered_outlet(e, &a->outlet);
-    ASSERT(o != NULL && o->pending != 0);
+    ASSERT(o != NULL);
+    ASSERT(o->pending != 0);
     o->pending--;
     outlet_adopt(o, a);
     struct asker *c = answered(e, &a->conn);
@@ -128,7 +135,8 @@ static void on_joined(struct edge *e, struct answer **taken)
 static void on_refused(struct edge *e, const struct answer *a)
 {
     struct outlet *o = answered_outlet(e, &a->outlet);
-    ASSERT(o != NULL && o->pending != 0);
+    ASSERT(o != NULL);
+    ASSERT(o->pending != 0);
     struct asker *c = answered(e, &a->conn);
     if (c != NULL)
         edge_arrival_over(e, c, a->outlet.index);
@@ -148,7 +156,9 @@ static void switch_finish(struct edge *e, uint32_t index)
     struct asker *c = asker_at(e, index);
     const struct answer *a = (const struct answer *)(const void *)c->switching->joined;
     struct membership *m = reader_find_membership(&c->reader, a->outlet.index);
-    ASSERT(m != NULL && m->held);
+    ASSERT(m != NULL);
+    ASSERT(m->held);
+    ASSERT(!m->leaving);
     m->held = false;
     tell_newcomer(e, index, outlet_at(e->fan, a->outlet.index), a);
     switching_end(c, e->cx->mem);
@@ -179,6 +189,7 @@ static void on_published(struct edge *e, const struct answer *a)
     struct asker *c = answered(e, &a->conn);
     if (c == NULL)
         return;
+    ASSERT(!a->skip || a->place != 0);
     uint32_t index = a->conn.ref.index;
     const struct outlet *o = answered_outlet(e, &a->outlet);
     if (o != NULL && reader_find_membership(&c->reader, a->outlet.index) == NULL)
@@ -200,6 +211,7 @@ bool edge_answer(struct edge *e, struct answer **taken)
         c->pending--;
         c->exclusive = c->exclusive && c->pending != 0; // only a rename waits for several answers
     }
+    ASSERT(c == NULL || c->reader.encoding == a->encoding);
     switch (a->effect) {
     case EFFECT_NONE:
         if (c != NULL) {
@@ -248,6 +260,7 @@ void edge_direct(struct edge *e, const struct direct_mail *d)
     uint32_t index = d->conn.ref.index;
     if (c == NULL)
         return;
+    ASSERT(c->reader.out.referred <= c->reader.out.bytes);
     if (c->reader.out.bytes - c->reader.out.referred > 2 * (uint64_t)e->cx->settings->reply_bytes) {
         notice_put(e->cx, NOTICE_SLOW_READER, index, WS_CLOSE_TRY_LATER, "directs not read", STR_NONE);
         fan_end(e->fan, index, END_SLOW);

@@ -52,6 +52,7 @@ static void unregister(struct edge *e, uint32_t index)
     struct asker *c = asker_at(e, index);
     struct register_mail m = {.conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
                               .user_print = print_str(e->cx, session_user(c->reader.who.session))};
+    ASSERT(c->registered);
     c->registered = false;
     post_copy(e->mail, home_of(e->cx, m.user_print.lo), MAIL_UNREGISTER, &m, sizeof m);
     metric_sub(&e->cx->metrics->sessions, 1);
@@ -61,6 +62,8 @@ static void unregister(struct edge *e, uint32_t index)
 static void session_drop(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
+    ASSERT(c->reader.member_n == 0);
+    ASSERT(c->pending == 0);
     unregister(e, index);
     session_free(e->cx->mem, c->reader.who.session);
     c->reader.who.session = NULL;
@@ -85,6 +88,9 @@ static enum err ask_register(struct edge *e, uint32_t index, const struct comman
     a.user_print = print_str(e->cx, a.user);
     a.session_print = hash_str(e->cx, a.session);
     a.resumed = resumed;
+    ASSERT(c->pending == 0);
+    ASSERT(c->reader.member_n == 0);
+    ASSERT(c->registered);
     c->pending = 1;
     c->pending_shard = (uint8_t)home_of(e->cx, a.user_print.lo);
     c->exclusive = true;
@@ -116,6 +122,7 @@ enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
     struct session *session = session_make(e->cx->mem, who.session, who.user, who.name);
     if (session == NULL)
         return ERR_NOMEM;
+    ASSERT(c->reader.who.session == NULL);
     c->reader.who.session = session;
     c->hello_seen = true;
     c->hello_implied = cmd->type != CMD_HELLO;
@@ -128,6 +135,8 @@ bool edge_on_registered(struct edge *e, const struct answer *a)
 {
     uint32_t index = a->conn.ref.index;
     struct asker *c = asker_at(e, index);
+    ASSERT(c->registered);
+    ASSERT(c->reader.who.session != NULL);
     char token[RESUME_TOKEN_MAX];
     size_t token_n;
     if (a->effect == EFFECT_STRANGER ||
@@ -177,6 +186,8 @@ static void ask_homes(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
     uint32_t n = c->reader.member_n;
+    ASSERT(n != 0);
+    ASSERT(c->pending == 0);
     c->pending = (uint16_t)n;
     c->exclusive = true;
     for (uint32_t i = 0; i < n; i++) { // the last answer may end the connection, and comes after the last ask
@@ -250,6 +261,8 @@ void edge_depart(struct edge *e, uint32_t index)
     if (c->registered)
         unregister(e, index);
     c->reader.closed = true;
+    ASSERT(c->reader.member_n == 0);
+    ASSERT(!c->registered);
 }
 
 // An address that nobody learns anything from: the terminals of this machine are told apart by their ports.

@@ -105,6 +105,7 @@ void gate_room_created(const struct edge *e, struct asker *c)
 // he was told to is refused again without any fault of his.
 void gate_room_refused(struct edge *e, uint32_t index, uint32_t retry_ms)
 {
+    ASSERT(retry_ms != 0);
     struct asker *c = asker_at(e, index);
     bool early = c->room_waits && (int32_t)(c->room_wait_ms - (uint32_t)e->cx->now_ms) > 0;
     c->room_wait_ms = (uint32_t)e->cx->now_ms + retry_ms;
@@ -122,6 +123,7 @@ bool gate_noise(struct edge *e, uint32_t index)
     uint32_t leaked = (uint32_t)(uint16_t)(tick - c->noise_tick) * NOISE_PER_TICK;
     c->noise_tick = tick;
     c->noise = (uint16_t)(c->noise > leaked ? c->noise - leaked : 0);
+    ASSERT(c->noise <= NOISE_BURST);
     if (c->noise < NOISE_BURST) {
         c->noise++;
         return true;

@@ -4,6 +4,8 @@
 // and friendly, whichever two meet.
 #include "core/edge/guest_name.h"
 
+#include "base/assert.h"
+
 static const char adjectives[64][8] = {
     "able",   "airy",    "amber",  "apt",   "azure",  "bold",  "brave",  "breezy", "brisk",   "calm",
     "candid", "cheery",  "chief",  "clear", "clever", "cosy",  "crisp",  "dapper", "deft",    "eager",
@@ -40,5 +42,6 @@ str guest_name_make(const uint8_t luck[GUEST_NAME_LUCK], char ret[GUEST_NAME_MAX
     ret[n++] = (char)('0' + number / 100);
     ret[n++] = (char)('0' + number / 10 % 10);
     ret[n++] = (char)('0' + number % 10);
+    ASSERT(n <= GUEST_NAME_MAX);
     return str_make(ret, n);
 }

@@ -75,6 +75,9 @@ static uint64_t issued_age_ms(const struct context *cx, const uint8_t p[ISSUED_L
 enum err resume_token_make(const struct context *cx, const struct session *s, char ret[RESUME_TOKEN_MAX],
                            size_t *ret_n)
 {
+    ASSERT(s->user_n != 0);
+    ASSERT(s->user_n <= USER_ID_MAX);
+    ASSERT(s->name_n <= USER_NAME_MAX);
     uint8_t t[TOKEN_BYTES_MAX];
     size_t n = 0;
     t[n++] = TOKEN_VERSION;
@@ -89,6 +92,7 @@ enum err resume_token_make(const struct context *cx, const struct session *s, ch
     if (token_mac(cx, t, n, t + n) != OK)
         return ERR_NOMEM;
     *ret_n = base64url_encode(t, n + MAC_LEN, ret);
+    ASSERT(*ret_n <= RESUME_TOKEN_MAX);
     return OK;
 }
 

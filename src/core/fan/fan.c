@@ -108,34 +108,3 @@ void reader_deinit(struct reader *r, struct mem *m)
         mem_free(m, r->many, r->member_cap * sizeof *r->many);
     who_deinit(&r->who, m);
 }
-
-// --- checks
-
-static void reader_check(const struct fan *f, uint32_t conn)
-{
-    struct reader *r = reader_at(f, conn);
-    ASSERT(!r->closed || r->member_n == 0);
-    ASSERT(!r->gone || (r->closed && !r->blocked));
-    for (uint32_t i = 0; i < r->member_n; i++) {
-        const struct membership *m = &reader_memberships(r)[i];
-        const struct outlet *o = outlet_at(f, m->outlet);
-        const struct cursor *cur = &o->cursors[m->slot];
-        ASSERT(cur->conn == conn && cur->seat == i);
-        bool marked = !o->flushing || m->slot < o->flush_from;
-        ASSERT(cur->next > o->flushed_head || !marked || (f->news[conn] & news_bit(i)) != 0);
-    }
-    outq_check(&r->out);
-}
-
-void fan_check(const struct fan *f)
-{
-    for (uint32_t i = 0; i < f->outlets.high; i++)
-        if (slab_used(&f->outlets, i))
-            outlet_check(f, i);
-    for (uint32_t i = 0; i < f->cx->conns->high; i++)
-        if (slab_used(f->cx->conns, i))
-            reader_check(f, i);
-    slab_check(&f->outlets);
-    holes_check(f);
-    ASSERT(f->plan.conn == UINT32_MAX);
-}

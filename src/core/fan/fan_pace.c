@@ -31,6 +31,7 @@ void fan_on_hold(struct fan *f, const struct pace_mail *m)
 void pace_report(struct fan *f, uint32_t outlet, bool crowded)
 {
     struct outlet *o = outlet_at(f, outlet);
+    ASSERT(o->crowded != crowded);
     o->crowded = crowded;
     struct pace_mail report = {.outlet = {outlet, slab_gen(&f->outlets, outlet)},
                                .room = o->room,

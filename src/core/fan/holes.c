@@ -61,7 +61,8 @@ static struct hole *hole_new(struct fan *f, uint32_t outlet, uint32_t conn)
 void hole_forget(struct fan *f, uint32_t outlet, struct cursor *cur)
 {
     uint32_t row = hole_find(f, outlet, cur->conn);
-    ASSERT(cur->hole && row != MAP_NONE);
+    ASSERT(cur->hole);
+    ASSERT(row != MAP_NONE);
     cur->hole = false;
     map_remove(&f->holes.by_reader, hash(outlet, cur->conn), row);
     slab_free(&f->holes.rows, row);
@@ -78,6 +79,7 @@ static uint64_t offset_before(const struct outlet *o, uint8_t encoding, uint64_t
 
 static void hole_open(struct fan *f, uint32_t outlet, struct cursor *cur, uint64_t next)
 {
+    ASSERT(cur->next < next);
     const struct outlet *o = outlet_at(f, outlet);
     struct hole *hole =
         cur->hole ? hole_at(f, hole_find(f, outlet, cur->conn)) : hole_new(f, outlet, cur->conn);
@@ -124,6 +126,8 @@ void holes_check(const struct fan *f)
             n += o->cursors[k].hole;
         }
     }
-    ASSERT(n == f->holes.rows.count && n == f->holes.by_reader.count);
+    ASSERT(n == f->holes.rows.count);
+    ASSERT(n == f->holes.by_reader.count);
     slab_check(&f->holes.rows);
+    map_check(&f->holes.by_reader);
 }

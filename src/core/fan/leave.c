@@ -11,6 +11,8 @@ static void keep_run(struct fan *f, uint32_t conn, uint32_t outlet, struct segme
     const struct reader *r = reader_at(f, conn);
     while (reader_open(r) && from <= to) {
         uint64_t stop = skips_next(r, outlet, from, to);
+        ASSERT(stop >= from);
+        ASSERT(stop <= to + 1);
         if (stop > from) {
             str run = segment_run(seg, from, stop - 1);
             if (run.n != 0)
@@ -33,8 +35,10 @@ void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn)
     if (next > o->head)
         return;
     for (uint32_t i = chain_find(chain, next); reader_open(r) && next <= o->head; i++) {
+        ASSERT(i < chain->n);
         bool last = i + 1 == chain->n || chain->segs[i + 1]->first > o->head;
         uint64_t to = last ? o->head : chain->segs[i + 1]->first - 1;
+        ASSERT(to >= next);
         keep_run(f, conn, index, chain->segs[i], next, to);
         next = to + 1;
     }

@@ -27,6 +27,8 @@ uint32_t outlet_find(const struct fan *f, str name, uint64_t hash)
 
 uint32_t outlet_open(struct fan *f, str name, uint64_t hash)
 {
+    ASSERT(name.n != 0);
+    ASSERT(name.n <= ROOM_NAME_MAX);
     uint32_t index = outlet_find(f, name, hash);
     if (index != MAP_NONE)
         return index;
@@ -62,6 +64,7 @@ void outlet_close_if_unused(struct fan *f, uint32_t index)
         index_list_drop(&f->outlets_dirty, index);
     if (o->settling)
         index_list_drop(&f->outlets_settling, index);
+    ASSERT(o->flush_from == 0);
     map_remove(&f->outlets_by_name, o->hash, index);
     outlet_release(f, o);
     slab_free(&f->outlets, index);
@@ -82,6 +85,7 @@ static enum err membership_room(struct fan *f, struct reader *c)
         many[0] = c->one; // `one` and `many` share their place
     c->many = many;
     c->member_cap = cap;
+    ASSERT(c->member_n < c->member_cap);
     return OK;
 }
 
@@ -99,6 +103,7 @@ enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next,
         o->cursors = v;
         o->cap = cap;
     }
+    ASSERT(o->n < o->cap);
     uint16_t seat = c->member_n++;
     reader_memberships(c)[seat] =
         (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
@@ -115,6 +120,7 @@ static void membership_drop(struct fan *f, uint32_t conn, struct membership *m)
     struct reader *c = reader_at(f, conn);
     struct membership *all = reader_memberships(c);
     uint16_t seat = (uint16_t)(m - all), last = --c->member_n;
+    ASSERT(seat <= last);
     uint32_t news = f->news[conn];
     bool moved = (news & news_bit(last)) != 0;
     if (last < NEWS_LAST)
@@ -131,6 +137,7 @@ static void membership_drop(struct fan *f, uint32_t conn, struct membership *m)
 static void cursor_drop(struct fan *f, uint32_t index, uint32_t slot)
 {
     struct outlet *o = outlet_at(f, index);
+    ASSERT(slot < o->n);
     uint32_t last = --o->n;
     if (slot != last) {
         struct cursor *moved = &o->cursors[slot];
@@ -141,6 +148,7 @@ static void cursor_drop(struct fan *f, uint32_t index, uint32_t slot)
     }
     if (o->flush_from > o->n)
         o->flush_from = o->n;
+    ASSERT(o->flush_from <= o->n);
 }
 
 void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
@@ -237,6 +245,8 @@ void fan_advance(struct fan *f, struct advance *a)
         }
     }
     a->seg_count = 0;
+    ASSERT(o->n == 0 || a->offset >= o->offset);
+    ASSERT(o->n == 0 || a->head >= o->head);
     o->resting = a->rest;
     if (a->rest)
         outlet_mark_settling(f, a->outlet.index);
@@ -263,6 +273,7 @@ static uint32_t news_bytes(const struct outlet *o)
 
 static void flush_begin(struct fan *f, struct outlet *o)
 {
+    ASSERT(o->flushed_head <= o->head);
     o->flushing = true;
     o->flush_from = 0;
     o->flush_bytes = news_bytes(o);
@@ -284,6 +295,7 @@ static bool flush_slice(struct fan *f, struct outlet *o, uint32_t bytes)
         fan_mark_news(f, cur->conn, cur->seat);
         left--;
     }
+    ASSERT(o->flush_from <= o->n);
     o->flushing = o->flush_from < o->n;
     if (o->flushing)
         metric_add(&f->cx->metrics->flush_slices, 1);
@@ -300,6 +312,7 @@ void fan_flush(struct fan *f)
     for (uint32_t i = 0; i < f->outlets_dirty.n; i++) {
         uint32_t index = f->outlets_dirty.v[i];
         struct outlet *o = outlet_at(f, index);
+        ASSERT(o->dirty);
         if (o->flush_at_ms <= f->cx->now_ms && flush_slice(f, o, share)) {
             outlet_mark_settling(f, index);
             o->dirty = o->head > o->flushed_head; // what came meanwhile
@@ -359,6 +372,7 @@ static bool track_force(struct fan *f, uint32_t index, struct track *t, uint64_t
         }
         bytes -= c->segs[drop++]->cap;
     }
+    ASSERT(drop == 0 || drop < c->n);
     if (drop == 0)
         return false;
     uint64_t first = c->segs[drop]->first;
@@ -384,6 +398,8 @@ static void outlet_trim(struct fan *f, uint32_t index)
     struct outlet *o = outlet_at(f, index);
     struct standing at = outlet_standing(f, o);
     bool forced = false, crowded = false;
+    ASSERT(at.slowest <= at.waiting);
+    ASSERT(at.waiting <= o->head + 1);
     lag_note(f, o, o->head + 1 - at.slowest);
     for (uint32_t i = 0; i < o->tracks.n; i++) {
         struct track *t = &tracks_all(&o->tracks)[i];
@@ -417,6 +433,7 @@ void fan_trim(struct fan *f)
 {
     for (uint32_t i = f->outlets_settling.n; i-- > 0;) {
         uint32_t index = f->outlets_settling.v[i];
+        ASSERT(outlet_at(f, index)->settling);
         outlet_at(f, index)->settling = false;
         f->outlets_settling.v[i] = f->outlets_settling.v[--f->outlets_settling.n];
         outlet_trim(f, index); // which may put it at the end again
@@ -447,30 +464,4 @@ uint64_t fan_due_ms(const struct fan *f)
             due = flush;
     }
     return due;
-}
-
-void outlet_check(const struct fan *f, uint32_t index)
-{
-    const struct outlet *o = outlet_at(f, index);
-    ASSERT(o->n != 0 || o->pending != 0);
-    uint32_t readers[ENCODINGS_MAX] = {0};
-    for (uint32_t i = 0; i < o->n; i++) {
-        struct reader *c = reader_at(f, o->cursors[i].conn);
-        const struct membership *m = reader_find_membership(c, index);
-        ASSERT(m != NULL && m->slot == i && c->encoding == o->cursors[i].encoding);
-        ASSERT(!c->closed);
-        readers[c->encoding]++;
-    }
-    ASSERT(!o->crowded || o->settling);
-    tracks_check(&o->tracks);
-    for (uint32_t k = 0; k < o->tracks.n; k++) {
-        const struct track *t = &tracks_const(&o->tracks)[k];
-        ASSERT(t->readers != 0 && t->readers == readers[t->key]);
-        for (uint32_t i = 1; i < t->chain.n; i++)
-            ASSERT(t->chain.segs[i - 1]->first < t->chain.segs[i]->first);
-    }
-    uint32_t read = 0;
-    for (uint32_t k = 0; k < ENCODINGS_MAX; k++)
-        read += readers[k] != 0;
-    ASSERT(read == o->tracks.n);
 }

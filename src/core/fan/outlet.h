@@ -108,6 +108,5 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn);
 bool outlet_waits(const struct fan *f, const struct outlet *o);
 // To be trimmed when the next turn begins.
 void outlet_mark_settling(struct fan *f, uint32_t index);
-void outlet_check(const struct fan *f, uint32_t index);
 
 #endif

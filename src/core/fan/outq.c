@@ -28,6 +28,8 @@ static void node_free(struct mem *m, struct out_node *n)
 
 static void outq_link(struct outq *q, struct out_node *n)
 {
+    ASSERT(n->next == NULL);
+    ASSERT((q->head == NULL) == (q->tail == NULL));
     if (q->tail != NULL)
         q->tail->next = n;
     else
@@ -50,19 +52,24 @@ void outq_check(const struct outq *q)
     uint64_t bytes = 0, referred = 0;
     const struct out_node *last = NULL;
     for (const struct out_node *n = q->head; n != NULL; n = n->next) {
-        ASSERT(n->left != 0 && n->p != NULL);
-        ASSERT(n->cap == 0 || (n->p >= n->data && (size_t)(n->p - n->data) + n->left <= n->cap));
+        ASSERT(n->left != 0);
+        ASSERT(n->p != NULL);
+        ASSERT(n->cap == 0 || n->p >= n->data);
+        ASSERT(n->cap == 0 || (size_t)(n->p - n->data) + n->left <= n->cap);
         bytes += n->left;
         referred += n->seg != NULL ? n->left : 0;
         last = n;
     }
-    ASSERT(bytes == q->bytes && referred == q->referred && last == q->tail);
+    ASSERT(bytes == q->bytes);
+    ASSERT(referred == q->referred);
+    ASSERT(last == q->tail);
 }
 
 static void node_put(struct out_node *n, str s)
 {
     if (s.n == 0)
         return;
+    ASSERT((size_t)(n->p - n->data) + n->left + s.n <= n->cap);
     memcpy(n->data + (n->p - n->data) + n->left, s.p, s.n);
     n->left += (uint32_t)s.n;
 }
@@ -131,7 +138,9 @@ enum err outq_put_static(struct outq *q, struct mem *m, str bytes)
 void outq_put_lent(struct outq *q, str bytes, struct out_node **home)
 {
     struct out_node *n = *home;
-    ASSERT(n != NULL && n->home == home && bytes.n != 0);
+    ASSERT(n != NULL);
+    ASSERT(n->home == home);
+    ASSERT(bytes.n != 0);
     *home = n->next;
     n->next = NULL;
     n->p = (const uint8_t *)bytes.p;
@@ -144,6 +153,8 @@ enum err outq_put_segment(struct outq *q, struct mem *m, struct segment *seg, st
 {
     if (bytes.n == 0) // entries that a language has no words for
         return OK;
+    ASSERT((const uint8_t *)bytes.p >= seg->data);
+    ASSERT((const uint8_t *)bytes.p + bytes.n <= seg->data + seg->cap);
     if (bytes.n > UINT32_MAX / 2 || q->bytes > UINT32_MAX / 2)
         return ERR_NOMEM;
     struct out_node *n = node_refer(m, seg, bytes);
@@ -158,6 +169,8 @@ enum err outq_put_segment(struct outq *q, struct mem *m, struct segment *seg, st
 
 enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str bytes)
 {
+    ASSERT(bytes.n != 0);
+    ASSERT((const uint8_t *)bytes.p + bytes.n <= seg->data + seg->cap);
     struct out_node *n = node_refer(m, seg, bytes);
     if (n == NULL)
         return ERR_NOMEM;
@@ -190,4 +203,6 @@ void outq_advance(struct outq *q, struct mem *m, size_t n)
     }
     if (q->head == NULL)
         q->tail = NULL;
+    ASSERT((q->head == NULL) == (q->bytes == 0));
+    ASSERT(q->referred <= q->bytes);
 }

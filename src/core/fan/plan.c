@@ -10,6 +10,7 @@
 
 void fan_mark_dirty(struct fan *f, uint32_t index)
 {
+    ASSERT(index < f->cx->conns->high);
     uint64_t bit = 1ull << (index & 63);
     uint64_t *word = &f->dirty[index >> 6];
     if (*word & bit)
@@ -20,6 +21,7 @@ void fan_mark_dirty(struct fan *f, uint32_t index)
 
 static void clear_dirty(struct fan *f, uint32_t index)
 {
+    ASSERT(f->dirty_n != 0);
     f->dirty[index >> 6] &= ~(1ull << (index & 63));
     f->dirty_n--;
 }
@@ -86,6 +88,7 @@ static bool plan_run(struct fan *f, struct outlet *o, struct cursor *cur, uint64
     for (uint32_t i = chain_find(chain, from); from <= to; i++) {
         if (*n == SPANS_MAX || f->plan.n == SPANS_MAX)
             return false;
+        ASSERT(i < chain->n);
         const struct segment *s = chain->segs[i];
         uint64_t last =
             i + 1 < chain->n && chain->segs[i + 1]->first <= to ? chain->segs[i + 1]->first - 1 : to;
@@ -110,6 +113,8 @@ static bool plan_membership(struct fan *f, struct reader *c, struct membership *
     struct outlet *o = outlet_at(f, m->outlet);
     struct cursor *cur = &o->cursors[m->slot];
     uint64_t from = cur->next;
+    ASSERT(m->slot < o->n);
+    ASSERT(reader_at(f, cur->conn) == c);
     while (from <= o->head) {
         const struct skip *s = skips_at(c, m->outlet, cur->next);
         while (s != NULL && (s->outlet != m->outlet || s->to < from)) // runs planned already in this call
@@ -117,6 +122,8 @@ static bool plan_membership(struct fan *f, struct reader *c, struct membership *
         if (s == NULL || s->from > o->head)
             return plan_run(f, o, cur, from, o->head, o->head + 1, spans, n);
         uint64_t after = s->to + 1;
+        ASSERT(s->from <= s->to);
+        ASSERT(after > from);
         if (s->from > from && !plan_run(f, o, cur, from, s->from - 1, after, spans, n))
             return false;
         if (from == cur->next && s->from <= from)
@@ -143,6 +150,7 @@ size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
         spans[n++] = (struct span){node->p, node->left};
         f->plan.own_bytes += node->left;
     }
+    ASSERT(f->plan.own_bytes <= c->out.bytes);
     if (node != NULL || !reader_open(c))
         return n;
     struct membership *m;
@@ -156,6 +164,8 @@ size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
     }
     if (m != NULL) // there was no more room for spans: it, and those that share its bit, are not done
         f->plan.done &= ~news_bit((uint32_t)(m - reader_memberships(c)));
+    ASSERT(n <= SPANS_MAX);
+    ASSERT((f->plan.done & ~f->news[index]) == 0);
     return n;
 }
 
@@ -172,6 +182,9 @@ static enum err settle_part(struct fan *f, struct reader *c, const struct plan_i
         else
             high = mid;
     }
+    ASSERT(low <= it->to);
+    ASSERT(segment_start(it->seg, low) <= pos);
+    ASSERT(pos < segment_end(it->seg, low));
     *delivered += low - it->from;
     it->cursor->next = low;
     if (pos == segment_start(it->seg, low))
@@ -200,9 +213,12 @@ static bool settle_plan(struct fan *f, uint32_t index, size_t n)
             break;
         }
         n -= it->bytes;
+        ASSERT(it->cursor->next <= it->from);
+        ASSERT(it->to < it->next_after);
         it->cursor->next = it->next_after;
         delivered += it->to - it->from + 1;
     }
+    ASSERT(i < f->plan.n || n == 0); // no more was taken than was handed out
     if (delivered != 0)
         metric_add(&f->cx->metrics->deliveries, delivered);
     return i == f->plan.n && own == f->plan.own_bytes;

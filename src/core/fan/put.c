@@ -47,6 +47,7 @@ static str run_of(struct segment *const *segs, uint32_t n, uint32_t i, uint64_t 
 void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, uint32_t n, uint64_t from,
                     uint64_t to)
 {
+    ASSERT(n == 0 || from > to || segs[0]->first <= from);
     if (from <= to)
         metric_add(&f->cx->metrics->deliveries, to + 1 - from);
     for (uint32_t i = 0; i < n && from <= to; i++)
@@ -90,6 +91,8 @@ static size_t put_page(struct fan *f, uint32_t conn, const struct encoding *en, 
     uint64_t from = a->replay_from;
     for (uint32_t i = 0; i < a->seg_count; i++)
         rows += run_of(a->segs, a->seg_count, i, from, a->offset, &from).n;
+    ASSERT(rows >= d->row_separator.n);
+    ASSERT(a->payload.n >= d->rows_end);
     rows -= d->row_separator.n; // in front of the first one there is none
     str around = str_take(a->payload, a->payload.n - d->rows_end);
     front_make(f, conn, en, a->payload.n + rows, &front);
@@ -163,6 +166,8 @@ void fan_put_event(struct fan *f, uint32_t conn, const struct event *ev)
 
 void fan_put_problem(struct fan *f, uint32_t conn, str id, const struct problem *p)
 {
+    ASSERT(p->code > PROBLEM_NONE);
+    ASSERT(p->code < PROBLEM_COUNT);
     struct event ev = {.type = EV_ERROR, .id = id, .problem = *p};
     metric_add(&f->cx->metrics->errors[p->code], 1);
     notice_put(f->cx, NOTICE_COMMAND_ERROR, conn, 0, problem_name(p->code), STR_NONE);

@@ -6,7 +6,7 @@
 // Invariants (reader_check)
 //   1. each membership names an outlet whose cursor [slot] names this connection
 //   2. closed: no memberships; nothing is put into its queue but by whoever closes it
-//   3. skips is NULL where there are none
+//   3. what it skips is of rooms it is in; of one room, they rise and do not meet
 //
 // Ownership: a part of the connection's block. Thread: the shard's.
 #ifndef PLENUM_CORE_FAN_READER_H

@@ -7,10 +7,12 @@
 
 enum err skips_add(struct reader *r, struct mem *m, uint32_t outlet, uint64_t place)
 {
+    ASSERT(place != 0);
     struct skips *s = r->skips;
     for (uint32_t i = s == NULL ? 0 : s->n; i-- > 0;) {
         if (s->v[i].outlet != outlet)
             continue;
+        ASSERT(s->v[i].to < place); // a room answers in order
         if (s->v[i].to + 1 == place) {
             s->v[i].to = place;
             return OK;
@@ -29,6 +31,7 @@ enum err skips_add(struct reader *r, struct mem *m, uint32_t outlet, uint64_t pl
         s->cap = cap;
         r->skips = s;
     }
+    ASSERT(s->n < s->cap);
     s->v[s->n++] = (struct skip){.outlet = outlet, .from = place, .to = place};
     return OK;
 }

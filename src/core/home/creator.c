@@ -102,3 +102,14 @@ void creators_expire(struct creators *t, const struct rate *user_rate, const str
     }
     t->look_ms = t->slab.count == 0 ? UINT64_MAX : now_ms + LOOK_MS;
 }
+
+void creators_check(const struct creators *t)
+{
+    ASSERT(t->slab.count == t->by_print.count);
+    ASSERT(t->slab.count == 0 || t->look_ms != UINT64_MAX);
+    for (uint32_t i = 0; i < t->slab.high; i++)
+        ASSERT(!slab_used(&t->slab, i) ||
+               creator_find(t, ((const struct creator *)slab_at(&t->slab, i))->print) == i);
+    slab_check(&t->slab);
+    map_check(&t->by_print);
+}

@@ -56,5 +56,6 @@ void creators_settle(struct creators *t, uint64_t print, const struct rate *rate
 // Once look_ms has come.
 void creators_expire(struct creators *t, const struct rate *user_rate, const struct rate *address_rate,
                      uint64_t now_ms);
+void creators_check(const struct creators *t);
 
 #endif

@@ -28,6 +28,8 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
 
 void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev)
 {
+    ASSERT(a->encoding < h->cx->settings->ways->encodings_n);
+    ASSERT(!a->dropped);
     ASSERT(ev == NULL || ev->type == EV_ERROR || ev->type == command_row(a->cmd.type)->reply);
     ans->conn = a->conn;
     ans->encoding = a->encoding;
@@ -45,6 +47,8 @@ void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, 
 
 void home_answer_problem(struct home *h, const struct ask *a, enum effect effect, const struct problem *p)
 {
+    ASSERT(p->code > PROBLEM_NONE);
+    ASSERT(p->code < PROBLEM_COUNT);
     struct answer ans = {.effect = effect, .outlet = a->outlet, .retry_ms = p->retry_ms};
     struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
     metric_add(&h->cx->metrics->errors[p->code], 1);
@@ -52,9 +56,8 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
     home_answer_event(h, a, &ans, &ev);
 }
 
-// The same, of a sentence where "{}" is the room.
-static void answer_room_problem(struct home *h, const struct ask *a, enum effect effect,
-                                enum problem_code code, const char *text)
+void home_answer_room_problem(struct home *h, const struct ask *a, enum effect effect, enum problem_code code,
+                              const char *text)
 {
     struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = a->cmd.room};
     home_answer_problem(h, a, effect, &p);
@@ -63,7 +66,8 @@ static void answer_room_problem(struct home *h, const struct ask *a, enum effect
 void home_answer_no_memory(struct home *h, const struct ask *a, enum effect effect)
 {
     metric_add(&h->cx->metrics->limit_memory, 1);
-    answer_room_problem(h, a, effect, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+    home_answer_room_problem(h, a, effect, PROBLEM_UNAVAILABLE,
+                             "The server is out of memory; try again later.");
 }
 
 static uint32_t asked_room(const struct home *h, const struct ask *a)
@@ -82,7 +86,8 @@ static bool asked_member(struct home *h, const struct ask *a, uint32_t *ret_room
     if (rights_allow(m, (enum right)command_row(a->cmd.type)->right))
         return true;
     ASSERT(m == NULL); // no role lacks a right yet: when one does, this is where it is told so, `forbidden`
-    answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first.");
+    home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
+                             "You are not in the room {}; join it first.");
     return false;
 }
 
@@ -115,6 +120,9 @@ static struct start join_start(const struct room *r, const struct command *cmd)
         s.gap_from = cmd->since_offset + 1;
         s.gap_to = s.from - 1;
     }
+    ASSERT(s.from >= l->tail);
+    ASSERT(s.from <= l->head + 1);
+    ASSERT(!s.has_gap || s.gap_from <= s.gap_to);
     return s;
 }
 
@@ -145,6 +153,8 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                         const struct start *s, bool created)
 {
     struct room *r = room_at(h, room);
+    ASSERT(r->members != 0);
+    ASSERT(r->sessions != 0);
     struct answer ans = {.effect = EFFECT_JOINED,
                          .outlet = a->outlet,
                          .room = {room, slab_gen(&h->rooms, room)},
@@ -199,10 +209,11 @@ static void join_not_possible(struct home *h, const struct ask *a, enum err e)
     }
     metric_add(&h->cx->metrics->limit_members, 1);
     if (e == ERR_FULL)
-        answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_ROOM_FULL, "The room {} is full; try again later.");
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_ROOM_FULL,
+                                 "The room {} is full; try again later.");
     else
-        answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_LIMIT_REACHED,
-                            "You are in the room {} by as many connections as one user may be.");
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_LIMIT_REACHED,
+                                 "You are in the room {} by as many connections as one user may be.");
 }
 
 static void home_join(struct home *h, struct ask **taken)
@@ -353,6 +364,8 @@ void home_ask(struct home *h, struct ask **a)
 void home_carry_out(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
+    ASSERT(a->conn.shard < h->cx->shard_count);
+    ASSERT(a->encoding < h->cx->settings->ways->encodings_n);
     uint32_t room, member;
     switch (a->type) {
     case ASK_JOIN:

@@ -128,6 +128,9 @@ void home_pace_detach(struct home *h, struct room *r, uint32_t shard);
 void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev);
 // Refused, counted, told to the log.
 void home_answer_problem(struct home *h, const struct ask *a, enum effect effect, const struct problem *p);
+// The same, of a sentence where "{}" is the room.
+void home_answer_room_problem(struct home *h, const struct ask *a, enum effect effect, enum problem_code code,
+                              const char *text);
 void home_answer_no_memory(struct home *h, const struct ask *a, enum effect effect);
 
 #endif

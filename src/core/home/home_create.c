@@ -93,6 +93,8 @@ static bool pass_on(struct home *h, const struct ask *a, enum ask_type type, uin
 
 void home_charge_user(struct home *h, const struct ask *a)
 {
+    ASSERT(a->type == ASK_CHARGE_USER);
+    ASSERT(!a->charged);
     uint64_t address = address_print(h, a);
     uint32_t retry_ms = 0;
     switch (creators_charge(&h->creators, user_print(h, a), &h->cx->settings->rooms_user, 0, h->cx->now_ms,
@@ -125,6 +127,8 @@ static uint64_t address_share(const struct settings *s)
 
 void home_charge_address(struct home *h, const struct ask *a)
 {
+    ASSERT(a->type == ASK_CHARGE_ADDRESS);
+    ASSERT(a->address != 0);
     const struct settings *s = h->cx->settings;
     uint32_t retry_ms = 0;
     enum creator_verdict verdict = creators_charge(&h->creators, address_print(h, a), &s->rooms_address,
@@ -155,6 +159,7 @@ static void charge(struct home *h, const struct ask *a)
 
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room)
 {
+    ASSERT(a->type == ASK_JOIN);
     if (h->rooms.count >= h->cx->settings->rooms_max) {
         if (a->charged) // there was room for it when it was passed on
             home_refund(h, a);

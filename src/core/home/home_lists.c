@@ -20,6 +20,7 @@ static uint32_t page_limit(const struct command *cmd)
 
 void home_members(struct home *h, const struct ask *a, uint32_t room)
 {
+    ASSERT(command_row(a->cmd.type)->cost == COST_LIST);
     const struct room *r = room_at(h, room);
     uint32_t limit = page_limit(&a->cmd);
     uint64_t after = 0;
@@ -51,6 +52,7 @@ void home_members(struct home *h, const struct ask *a, uint32_t room)
         member_view_make(member, &views[ev.list_n++]);
         last = member->seq;
     }
+    ASSERT(ev.list_n <= max);
     struct answer ans = {.effect = EFFECT_NONE};
     home_answer_event(h, a, &ans, &ev);
     mem_free(h->cx->mem, views, (max + 1) * sizeof *views);
@@ -88,6 +90,8 @@ static bool history_reaches(const struct room *r, const struct command *cmd)
 // new one. About: a row is a record and some words around it.
 static struct range history_cut(const struct log *l, struct range page, bool forward, uint32_t bytes_max)
 {
+    ASSERT(page.from >= l->tail || page.from > page.to);
+    ASSERT(page.to <= l->head || page.from > page.to);
     enum { WORDS = 200 };
     size_t bytes = 0;
     for (uint64_t n = 0; page.from + n <= page.to; n++) {
@@ -101,6 +105,7 @@ static struct range history_cut(const struct log *l, struct range page, bool for
 
 void home_history(struct home *h, const struct ask *a, uint32_t room)
 {
+    ASSERT(command_row(a->cmd.type)->cost == COST_LIST);
     const struct room *r = room_at(h, room);
     const struct encoding *en = encoding_of(h->cx, a->encoding);
     ASSERT(!a->cmd.has_before || a->cmd.before_offset != 0); // held to by the decoder
@@ -141,6 +146,8 @@ void home_history(struct home *h, const struct ask *a, uint32_t room)
 // Rows between shards: | n | name (n bytes) | members (4 bytes) | ...
 static void row_put(struct buf *b, str name, uint32_t members)
 {
+    ASSERT(name.n != 0);
+    ASSERT(name.n <= ROOM_NAME_MAX);
     buf_put_char(b, (char)name.n);
     buf_put_str(b, name);
     buf_put(b, &members, sizeof members);
@@ -153,7 +160,9 @@ static struct room_row row_take(str *rows)
         return (struct room_row){0};
     size_t n = (uint8_t)rows->p[0];
     struct room_row row = {.name = str_make(rows->p + 1, n)};
+    ASSERT(n != 0);
     memcpy(&row.members_count, rows->p + 1 + n, sizeof row.members_count);
+    ASSERT(rows->n >= 1 + n + sizeof row.members_count);
     *rows = str_skip(*rows, 1 + n + sizeof row.members_count);
     return row;
 }
@@ -209,6 +218,7 @@ static void rooms_answer(struct home *h, const struct ask *a, str rows, uint32_t
         ev.list_n = limit;
         ev.next = list[limit - 1].name;
     }
+    ASSERT(ev.list_n <= limit);
     struct answer ans = {.effect = EFFECT_NONE};
     home_answer_event(h, a, &ans, &ev);
     mem_free(h->cx->mem, list, (limit + 1u) * sizeof *list);
@@ -216,6 +226,7 @@ static void rooms_answer(struct home *h, const struct ask *a, str rows, uint32_t
 
 void home_rooms(struct home *h, const struct ask *a)
 {
+    ASSERT(command_row(a->cmd.type)->cost == COST_LIST);
     uint32_t limit = page_limit(&a->cmd);
     struct buf rows;
     buf_init(&rows, h->cx->mem, 0);

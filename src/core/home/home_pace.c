@@ -14,10 +14,13 @@ static void order_send(struct home *h, const struct room *r, uint32_t shard)
 
 static void crowded_set(struct home *h, struct room *r, uint32_t shard, bool on)
 {
+    ASSERT(shard < h->cx->shard_count);
     struct feed *f = &r->feeds[shard];
     if (f->crowded == on)
         return;
     uint32_t before = r->crowded;
+    ASSERT(on || before != 0);
+    ASSERT(before <= h->cx->shard_count);
     f->crowded = on;
     r->crowded = on ? before + 1 : before - 1;
     if ((before == 0) == (r->crowded == 0))

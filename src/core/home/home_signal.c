@@ -30,6 +30,8 @@ void home_signal(struct home *h, struct ask **taken, uint32_t room)
 {
     struct ask *a = *taken;
     struct mail **at = &room_at(h, room)->signals;
+    ASSERT(a->type == ASK_SIGNAL);
+    ASSERT(a->cmd.data.n <= SIGNAL_DATA_MAX);
     *taken = NULL;
     while (*at != NULL) {
         struct mail *m = *at;

@@ -100,4 +100,14 @@ void home_check(const struct home *h)
     slab_check(&h->members);
     map_check(&h->rooms_by_name);
     heap_check(&h->room_timers);
+    creators_check(&h->creators);
+    registry_check(&h->registry);
+    once_check(&h->said);
+    buf_check(&h->scratch);
+    buf_check(&h->reply);
+    ASSERT(h->rooms.count == h->rooms_by_name.count);
+    ASSERT(h->rooms.count <= h->rooms_sorted_cap);
+    for (uint32_t i = 1; i < h->rooms.count; i++)
+        ASSERT(str_cmp(room_name(room_at(h, h->rooms_sorted[i - 1])),
+                       room_name(room_at(h, h->rooms_sorted[i]))) < 0);
 }

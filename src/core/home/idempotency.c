@@ -30,6 +30,8 @@ static bool item_eq(const void *ctx, uint32_t value, const void *key)
 
 static void forget_oldest(struct idempotency *w)
 {
+    ASSERT(w->n != 0);
+    ASSERT(w->from < w->cap);
     map_remove(&w->map, w->ring[w->from].print.lo, w->from);
     w->from = (w->from + 1) & (w->cap - 1);
     w->n--;
@@ -83,6 +85,12 @@ static enum err ring_grow(struct idempotency *w)
     return OK;
 }
 
+static uint32_t newest(const struct idempotency *w)
+{
+    ASSERT(w->n != 0);
+    return (w->from + w->n - 1) & (w->cap - 1);
+}
+
 enum err idempotency_secure(struct idempotency *w)
 {
     return w->n == w->cap && ring_grow(w) != OK ? ERR_NOMEM : map_secure(&w->map);
@@ -95,6 +103,7 @@ enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint
     if (idempotency_secure(w) != OK)
         return ERR_NOMEM;
     uint32_t same = map_find(&w->map, print.lo, item_eq, w, &print);
+    ASSERT(w->n < w->cap);
     uint32_t at = (w->from + w->n) & (w->cap - 1);
     if (map_insert(&w->map, print.lo, at) != OK)
         return ERR_NOMEM;
@@ -108,12 +117,6 @@ enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint
     return OK;
 }
 
-static uint32_t newest(const struct idempotency *w)
-{
-    ASSERT(w->n != 0);
-    return (w->from + w->n - 1) & (w->cap - 1);
-}
-
 void idempotency_amend(struct idempotency *w, uint64_t value) { w->ring[newest(w)].value = value; }
 
 void idempotency_take_back(struct idempotency *w)
@@ -121,4 +124,14 @@ void idempotency_take_back(struct idempotency *w)
     uint32_t at = newest(w);
     map_remove(&w->map, w->ring[at].print.lo, at);
     w->n--;
+}
+
+void idempotency_check(const struct idempotency *w)
+{
+    ASSERT(w->n <= w->cap);
+    ASSERT((w->cap & (w->cap - 1)) == 0);
+    ASSERT((w->cap == 0) == (w->ring == NULL));
+    ASSERT(w->cap == 0 || w->from < w->cap);
+    ASSERT(w->map.count == w->n);
+    map_check(&w->map);
 }

@@ -45,5 +45,6 @@ enum err idempotency_put(struct idempotency *w, u128 print, uint64_t value, uint
 // The newest key's value, once it is known; and as if it had not been put.
 void idempotency_amend(struct idempotency *w, uint64_t value);
 void idempotency_take_back(struct idempotency *w);
+void idempotency_check(const struct idempotency *w);
 
 #endif

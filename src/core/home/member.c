@@ -62,6 +62,8 @@ static void sessions_free(struct mem *mem, struct member *m)
 // False when memory is out; never for the first one.
 static bool session_add(struct mem *mem, struct member *m, struct conn_ref session)
 {
+    ASSERT(m->sessions < MEMBER_SESSIONS_MAX);
+    ASSERT(m->sessions_cap == 0 || m->sessions <= m->sessions_cap);
     if (m->sessions == 0) {
         m->session = session;
         m->sessions = 1;
@@ -78,6 +80,7 @@ static bool session_add(struct mem *mem, struct member *m, struct conn_ref sessi
         m->session_list = list;
         m->sessions_cap = (uint16_t)(2 * cap);
     }
+    ASSERT(m->sessions < m->sessions_cap);
     m->session_list[m->sessions++] = session;
     return true;
 }
@@ -98,6 +101,7 @@ static bool session_remove(struct mem *mem, struct member *m, struct conn_ref se
         m->session = last;
         m->sessions = n;
     }
+    ASSERT(m->sessions_cap == 0 || m->sessions > 1);
     return true;
 }
 
@@ -116,6 +120,8 @@ static void presence(struct home *h, uint32_t room, enum entry_type type, const 
                      str previous_name)
 {
     struct room *r = room_at(h, room);
+    ASSERT(type >= ENTRY_MEMBER_JOINED);
+    ASSERT(type <= ENTRY_MEMBER_CHANGED);
     if (r->members <= h->cx->settings->presence_exact_max) {
         struct entry e = {.type = type, .previous_name = previous_name};
         member_view_make(m, &e.member);
@@ -151,6 +157,7 @@ uint64_t members_count_due(struct home *h, uint32_t room)
 static void away_push(struct home *h, struct room *r, uint32_t index)
 {
     struct member *m = member_at(h, index);
+    ASSERT(m->sessions == 0);
     m->away_ms = (uint32_t)h->cx->now_ms;
     m->away_prev = r->away_last;
     m->away_next = SLAB_NONE;
@@ -163,6 +170,8 @@ static void away_push(struct home *h, struct room *r, uint32_t index)
 
 static void away_remove(struct home *h, struct room *r, struct member *m)
 {
+    ASSERT(m->sessions == 0);
+    ASSERT(r->away_first != SLAB_NONE);
     if (m->away_prev != SLAB_NONE)
         member_at(h, m->away_prev)->away_next = m->away_next;
     else
@@ -184,6 +193,8 @@ static void member_text_free(struct home *h, struct member *m)
 // Sets user and name, for which there is memory; what was there before is the caller's to free.
 static void member_text_set(struct member *m, str user, str name, char *text)
 {
+    ASSERT(user.n <= USER_ID_MAX);
+    ASSERT(name.n <= USER_NAME_MAX);
     memcpy(text, user.p, user.n);
     if (name.n != 0)
         memcpy(text + user.n, name.p, name.n);
@@ -243,7 +254,9 @@ static void member_destroy(struct home *h, struct room *r, uint32_t index)
         member_at(h, m->next)->prev = m->prev;
     else
         r->last = m->prev;
-    map_remove(&r->by_user, hash_str(h->cx, member_user(m)), index);
+    ASSERT(r->members != 0);
+    bool found = map_remove(&r->by_user, hash_str(h->cx, member_user(m)), index);
+    ASSERT(found);
     sessions_free(h->cx->mem, m);
     member_text_free(h, m);
     slab_free(&h->members, index);
@@ -348,6 +361,7 @@ uint64_t members_expire(struct home *h, uint32_t room)
     while (r->away_first != SLAB_NONE) {
         uint32_t index = r->away_first;
         struct member *m = member_at(h, index);
+        ASSERT(m->sessions == 0);
         uint32_t away = (uint32_t)h->cx->now_ms - m->away_ms;
         if (away < grace)
             return h->cx->now_ms + (grace - away);

@@ -56,6 +56,7 @@ static void owner_free(struct once *o, uint32_t index)
         w->group->first = w->next;
     if (w->next != SLAB_NONE)
         owner_at(o, w->next)->prev = w->prev;
+    ASSERT(w->prev != SLAB_NONE || w->group != NULL);
     idempotency_deinit(&w->window);
     map_remove(&o->by_print, w->print.lo, index);
     slab_free(&o->owners, index);
@@ -146,4 +147,20 @@ void once_expire(struct once *o, uint64_t at_ms, bool by_records)
             owner_free(o, i);
     }
     o->look_ms = o->owners.count == 0 ? UINT64_MAX : at_ms + LOOK_MS;
+}
+
+void once_check(const struct once *o)
+{
+    ASSERT(o->owners.count == o->by_print.count);
+    ASSERT(o->owners.count == 0 || o->look_ms != UINT64_MAX);
+    for (uint32_t i = 0; i < o->owners.high; i++) {
+        if (!slab_used(&o->owners, i))
+            continue;
+        const struct once_owner *w = owner_at(o, i);
+        ASSERT(owner_find(o, w->print) == i);
+        ASSERT(w->prev == SLAB_NONE ? w->group->first == i : owner_at(o, w->prev)->next == i);
+        idempotency_check(&w->window);
+    }
+    slab_check(&o->owners);
+    map_check(&o->by_print);
 }

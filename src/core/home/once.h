@@ -64,5 +64,6 @@ void once_amend(struct once *o, u128 owner, uint64_t value);
 void once_take_back(struct once *o, u128 owner);
 // Once look_ms has come: keys that are over go. by_records: those of rooms are over by their records, not by the clock.
 void once_expire(struct once *o, uint64_t at_ms, bool by_records);
+void once_check(const struct once *o);
 
 #endif

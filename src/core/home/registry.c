@@ -99,3 +99,19 @@ void registry_remove(struct registry *r, const struct register_mail *m)
         slab_free(&r->slab, i);
     }
 }
+
+void registry_check(const struct registry *r)
+{
+    uint32_t heads = 0;
+    for (uint32_t i = 0; i < r->slab.high; i++) {
+        if (!slab_used(&r->slab, i))
+            continue;
+        const struct registration *g = registry_at(r, i);
+        heads += registry_find(r, g->user_print) == i;
+        ASSERT(registry_find(r, g->user_print) != MAP_NONE);
+        ASSERT(g->next == SLAB_NONE || print_eq(registry_at(r, g->next)->user_print, g->user_print));
+    }
+    ASSERT(heads == r->by_user.count);
+    slab_check(&r->slab);
+    map_check(&r->by_user);
+}

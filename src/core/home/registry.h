@@ -36,5 +36,6 @@ void registry_remove(struct registry *r, const struct register_mail *m);
 // The first registration of a user, SLAB_NONE without one; follow `next`.
 uint32_t registry_find(const struct registry *r, u128 user_print);
 struct registration *registry_at(const struct registry *r, uint32_t index);
+void registry_check(const struct registry *r);
 
 #endif

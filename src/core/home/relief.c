@@ -27,6 +27,7 @@ static void unlink_room(struct home *h, struct room *r)
 
 void relief_spoken(struct home *h, uint32_t index)
 {
+    ASSERT(room_at(h, index)->log.tail <= room_at(h, index)->log.head);
     struct room *r = room_at(h, index);
     if (h->warmest == index && r->has_history)
         return;
@@ -53,6 +54,8 @@ static size_t shed(struct home *h)
 {
     struct room *r = room_at(h, h->coldest);
     uint64_t tail = r->log.tail;
+    ASSERT(r->has_history);
+    ASSERT(tail <= r->log.head);
     size_t before = r->log.bytes, freed = replay_bytes(r->replay) + log_shed(&r->log, r->live.offset);
     replay_drop(&r->replay, h->cx->mem);
     room_log_moved(h, before, r->log.bytes);
@@ -88,7 +91,9 @@ void relief_check(const struct home *h)
     uint32_t n = 0, before = SLAB_NONE;
     for (uint32_t i = h->coldest; i != SLAB_NONE; i = room_at(h, i)->warmer) {
         const struct room *r = room_at(h, i);
-        ASSERT(r->has_history && r->log.tail <= r->log.head && r->colder == before);
+        ASSERT(r->has_history);
+        ASSERT(r->log.tail <= r->log.head);
+        ASSERT(r->colder == before);
         before = i;
         n++;
     }

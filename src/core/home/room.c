@@ -55,6 +55,8 @@ static enum err sorted_insert(struct home *h, uint32_t index)
         h->rooms_sorted_cap = cap;
     }
     uint32_t at = rooms_sorted_place(h, room_name(room_at(h, index)));
+    ASSERT(at <= n);
+    ASSERT(n < h->rooms_sorted_cap);
     memmove(h->rooms_sorted + at + 1, h->rooms_sorted + at, (n - at) * sizeof *h->rooms_sorted);
     h->rooms_sorted[at] = index;
     return OK;
@@ -110,6 +112,8 @@ static void room_free(struct home *h, uint32_t index)
 
 enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room)
 {
+    ASSERT(name.n != 0);
+    ASSERT(name.n <= ROOM_NAME_MAX);
     uint32_t index = slab_alloc(&h->rooms);
     if (index == SLAB_NONE)
         return h->rooms.count >= h->cx->settings->rooms_max ? ERR_LIMIT : ERR_NOMEM;
@@ -213,7 +217,8 @@ struct made room_made(struct home *h, struct room *r)
                          &h->cx->settings->hash_key};
 }
 
-void room_show(struct home *h, uint32_t index)
+// What is committed, and those who are there have not been told of, as far as there is memory.
+static void room_show(struct home *h, uint32_t index)
 {
     struct room *r = room_at(h, index);
     while (place_waiting(&r->log, &r->live)) {
@@ -247,6 +252,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
         room_no_memory(h, r, "a room's log");
         return ERR_NOMEM;
     }
+    ASSERT(e->offset == r->log.head);
     room_log_moved(h, before, r->log.bytes);
     r->said = true;
     relief_spoken(h, index);
@@ -292,6 +298,7 @@ void room_announce_to(struct home *h, uint32_t index, uint32_t shard)
     struct feed *f = &r->feeds[shard];
     if (f->sessions == 0 || f->told == r->live.place)
         return;
+    ASSERT(f->told < r->live.place);
     const struct track *all = tracks_const(&r->live.tracks);
     uint32_t from[ENCODINGS_MAX], segs = 0;
     for (uint32_t t = 0; t < r->live.tracks.n; t++) {
@@ -304,6 +311,7 @@ void room_announce_to(struct home *h, uint32_t index, uint32_t shard)
         for (uint32_t i = all[t].chain.n; i-- > from[t];)
             a->segs[a->seg_count++] =
                 (struct advance_seg){.track = all[t].key, .seg = segment_ref(all[t].chain.segs[i])};
+    ASSERT(a->seg_count == segs);
     f->told = r->live.place;
     mail_post(h->mail, shard, &a->mail);
 }
@@ -330,6 +338,7 @@ void home_announce(struct home *h)
     for (uint32_t i = 0; i < h->rooms_dirty.n; i++) {
         uint32_t index = h->rooms_dirty.v[i];
         struct room *r = room_at(h, index);
+        ASSERT(r->dirty);
         room_show(h, index);
         home_signals_place(h, index);
         h->authority->turn(h, index);
@@ -425,59 +434,4 @@ void room_on_timer(struct home *h, uint32_t index)
     earlier(&due, rest_due(h, r));
     earlier(&due, replay_due(h, r));
     room_timer(h, index, due > h->cx->now_ms ? due : h->cx->now_ms + 1);
-}
-
-// Its sessions are connections of shards that there are, each once.
-static void member_check(const struct home *h, const struct member *m)
-{
-    const struct conn_ref *all = member_sessions(m);
-    ASSERT(m->sessions <= MEMBER_SESSIONS_MAX && (m->sessions_cap == 0 || m->sessions > 1));
-    for (uint32_t i = 0; i < m->sessions; i++) {
-        ASSERT(all[i].shard < h->cx->shard_count);
-        for (uint32_t k = 0; k < i; k++)
-            ASSERT(all[i].shard != all[k].shard || all[i].ref.index != all[k].ref.index ||
-                   all[i].ref.gen != all[k].ref.gen);
-    }
-}
-
-void room_check(const struct home *h, uint32_t index)
-{
-    const struct room *r = room_at(h, index);
-    uint32_t members = 0, away = 0, sessions = 0, member_sessions = 0;
-    uint32_t crowded = 0;
-    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
-        members++;
-        member_sessions += member_at(h, m)->sessions;
-        member_check(h, member_at(h, m));
-        ASSERT(member_find(h, r, member_user(member_at(h, m))) == m);
-    }
-    for (uint32_t m = r->away_first; m != SLAB_NONE; m = member_at(h, m)->away_next) {
-        away++;
-        ASSERT(member_at(h, m)->sessions == 0);
-    }
-    ASSERT(members == r->members && members == r->by_user.count && away <= members);
-    for (uint32_t s = 0; s < h->cx->shard_count; s++) {
-        const struct feed *f = &r->feeds[s];
-        uint32_t sum = 0;
-        for (uint8_t e = 0; e < h->cx->settings->ways->encodings_n; e++)
-            sum += feed_readers(f, e);
-        ASSERT(sum == f->sessions && (sum != 0 || (!f->crowded && f->counts == NULL)));
-        crowded += f->crowded;
-        sessions += sum;
-    }
-    uint32_t heard = 0;
-    for (uint32_t t = 0; t < r->live.tracks.n; t++) {
-        const struct track *track = &tracks_const(&r->live.tracks)[t];
-        uint32_t readers = 0;
-        for (uint32_t s = 0; s < h->cx->shard_count; s++)
-            readers += feed_readers(&r->feeds[s], track->key);
-        ASSERT(readers == track->readers);
-        heard += readers;
-    }
-    ASSERT(heard == r->sessions);
-    ASSERT(sessions == r->sessions && sessions == member_sessions && crowded == r->crowded);
-    log_check(&r->log);
-    live_check(&r->live);
-    replay_check(r->replay, &r->log);
-    course_check(r);
 }

@@ -116,8 +116,6 @@ struct made room_made(struct home *h, struct room *r);
 // Applies a record at its offset, head + 1; those who are there are told when it is committed. ERR_NOMEM: nothing has changed.
 enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entry *e,
                     struct verdict *ret) WARN_UNUSED;
-// What is committed, and those who are there have not been told of, as far as there is memory.
-void room_show(struct home *h, uint32_t index);
 // Gives a passing entry its place. ERR_NOMEM.
 enum err room_place(struct home *h, uint32_t index, struct entry *e) WARN_UNUSED;
 // To be announced at the end of the turn.

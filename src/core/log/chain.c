@@ -8,6 +8,7 @@
 static void chain_drop(struct chain *c, struct mem *m, uint32_t i)
 {
     struct segment *s = c->segs[i];
+    ASSERT(c->bytes >= s->cap);
     c->bytes -= s->cap;
     segment_unref(m, s);
 }
@@ -22,11 +23,15 @@ void chain_deinit(struct chain *c, struct mem *m)
 {
     for (uint32_t i = 0; i < c->n; i++)
         chain_drop(c, m, i);
+    ASSERT(c->bytes == 0);
     chain_shrink_to_nothing(c, m);
 }
 
 static enum err chain_insert(struct chain *c, struct mem *m, uint32_t at, struct segment *s)
 {
+    ASSERT(at <= c->n);
+    ASSERT(at == 0 || c->segs[at - 1]->first < s->first);
+    ASSERT(at == c->n || s->first < c->segs[at]->first);
     if (c->n == c->cap) {
         uint32_t cap = c->cap == 0 ? 2 : c->cap * 2;
         struct segment **segs = mem_realloc(m, c->segs, c->cap * sizeof *segs, cap * sizeof *segs);
@@ -39,6 +44,7 @@ static enum err chain_insert(struct chain *c, struct mem *m, uint32_t at, struct
     c->segs[at] = s;
     c->n++;
     c->bytes += s->cap;
+    ASSERT(c->n <= c->cap);
     return OK;
 }
 
@@ -86,11 +92,14 @@ uint32_t chain_trim(struct chain *c, struct mem *m, uint64_t offset)
         c->n -= drop;
         memmove(c->segs, c->segs + drop, c->n * sizeof *c->segs);
     }
+    ASSERT(drop == 0 || c->segs[0]->first <= offset);
+    ASSERT(c->n != 0 || drop == 0);
     return drop;
 }
 
 void chain_pop(struct chain *c, struct mem *m)
 {
+    ASSERT(c->n != 0);
     chain_drop(c, m, c->n - 1);
     if (--c->n == 0)
         chain_shrink_to_nothing(c, m);
@@ -98,7 +107,8 @@ void chain_pop(struct chain *c, struct mem *m)
 
 uint32_t chain_find(const struct chain *c, uint64_t offset)
 {
-    ASSERT(c->n != 0 && c->segs[0]->first <= offset);
+    ASSERT(c->n != 0);
+    ASSERT(c->segs[0]->first <= offset);
     uint32_t i = c->n - 1;
     if (c->segs[i]->first <= offset)
         return i;
@@ -110,18 +120,30 @@ uint32_t chain_find(const struct chain *c, uint64_t offset)
         else
             i = mid;
     }
+    ASSERT(c->segs[low]->first <= offset);
+    ASSERT(offset < c->segs[low + 1]->first);
     return low;
 }
 
 void chain_check(const struct chain *c)
 {
-    ASSERT(c->n <= c->cap && (c->cap != 0 || c->segs == NULL));
     size_t bytes = 0;
+    ASSERT(c->n <= c->cap);
+    ASSERT((c->cap == 0) == (c->segs == NULL));
+    for (uint32_t i = 0; i < c->n; i++) {
+        ASSERT(i == 0 || c->segs[i - 1]->first < c->segs[i]->first); // 1
+        bytes += c->segs[i]->cap;
+    }
+    ASSERT(bytes == c->bytes); // 2
+}
+
+void chain_check_writer(const struct chain *c)
+{
+    chain_check(c);
     for (uint32_t i = 0; i < c->n; i++) {
         const struct segment *s = c->segs[i];
-        ASSERT(s->count != 0 && s->used + s->count * sizeof(uint32_t) <= s->cap);
-        ASSERT(i == 0 || s->first == c->segs[i - 1]->first + c->segs[i - 1]->count);
-        bytes += s->cap;
+        ASSERT(s->count != 0); // 3
+        ASSERT(s->used + s->count * sizeof(uint32_t) <= s->cap);
+        ASSERT(i == 0 || s->first == c->segs[i - 1]->first + c->segs[i - 1]->count); // 3
     }
-    ASSERT(bytes == c->bytes);
 }

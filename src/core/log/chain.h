@@ -2,9 +2,11 @@
 //
 // chain.h - segments in order, as one holder sees them: of a log's records, a live stream, a shard's outlet.
 //
-// Invariants:
-//   1. segments are sorted by `first`, and none begins before the one before it ends
-//   2. of a writer (chain_check): none is empty, and each begins where the one before it ends
+// Invariants (chain_check_writer; of all but writers, chain_check)
+//   1. segments are sorted by `first`, and none is there twice
+//   2. `bytes` is what they have allocated together
+//   3. of a writer (chain_check_writer): none is empty, and each begins where the one before it ends. Nobody else may look
+//      at how far a segment has been filled
 // Ownership: one reference per segment in it. Thread: the holder's.
 #ifndef PLENUM_CORE_CHAIN_H
 #define PLENUM_CORE_CHAIN_H
@@ -19,7 +21,8 @@ struct chain {
 };
 
 void chain_deinit(struct chain *c, struct mem *m);
-void chain_check(const struct chain *c); // a writer's
+void chain_check(const struct chain *c);
+void chain_check_writer(const struct chain *c);
 // Appends (takes the reference) a segment that follows the last one. ERR_NOMEM: the reference stays the caller's.
 enum err chain_push(struct chain *c, struct mem *m, struct segment *s) WARN_UNUSED;
 // A new segment at the end, for entries from `first` on, the next of which takes n bytes: twice as large as the last one,

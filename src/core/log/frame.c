@@ -12,6 +12,8 @@ void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts
     else
         ret->head_n = ws_header_encode((uint8_t *)ret->head, framing == FRAMING_WS_TEXT ? WS_TEXT : WS_BINARY,
                                        true, payload_n);
+    ASSERT(ret->head_n <= sizeof ret->head);
+    ASSERT(ret->head_n != 0 || ret->end.n != 0);
 }
 
 static void frame_around(const struct encoding *encoding, struct framed *f)
@@ -56,6 +58,8 @@ bool frame_row(const struct encoding *encoding, const struct entry *e, int32_t u
 
 void framed_append(struct segment *s, const struct framed *f, const struct buf *scratch, bool passing)
 {
+    ASSERT(f->from + f->n <= scratch->n);
+    ASSERT(f->n != 0 || framed_size(f) == 0);
     segment_append(s, str_make(f->parts.head, f->parts.head_n), str_make(scratch->p + f->from, f->n),
                    f->parts.end, passing);
 }

@@ -25,6 +25,7 @@ void live_reader_remove(struct live *v, const struct encoding *e)
 static struct segment *track_secure(struct live *v, struct chain *c, size_t n)
 {
     struct segment *last = chain_last(c);
+    ASSERT(last == NULL || chain_end(c) == v->place + 1);
     if (last != NULL && segment_fits(last, n))
         return last;
     struct segment *s = chain_extend(c, v->mem, v->place + 1, n);

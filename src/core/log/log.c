@@ -25,6 +25,7 @@ void log_begin(struct log *l, uint64_t offset)
 
 struct segment *log_secure(struct log *l, size_t n)
 {
+    ASSERT(l->tail <= l->head + 1);
     struct segment *last = chain_last(&l->records);
     if (last != NULL && segment_fits(last, n))
         return last;
@@ -44,12 +45,16 @@ static void commit(struct log *l)
 void log_append_at(struct log *l, uint64_t offset, struct segment *secured, str record)
 {
     ASSERT(offset == l->head + 1);
-    ASSERT(secured == chain_last(&l->records) && secured->first + secured->count == offset);
+    ASSERT(secured == chain_last(&l->records));
+    ASSERT(secured->first + secured->count == offset);
+    ASSERT(record.n != 0);
     segment_append(secured, STR_NONE, record, STR_NONE, false);
     l->bytes += record.n;
     l->head = offset;
     if (l->readers == NULL)
         l->committed = offset;
+    ASSERT(l->tail <= l->head);
+    ASSERT(chain_end(&l->records) == l->head + 1);
 }
 
 void log_release(struct log *l)
@@ -110,6 +115,9 @@ void log_trim(struct log *l, const struct log_limits *limits, uint64_t shown, ui
         chain_deinit(&l->records, l->mem); // what is too old is not even kept in memory
     else if (l->tail != before)
         chain_trim(&l->records, l->mem, l->tail);
+    ASSERT(l->tail >= before);
+    ASSERT(l->tail <= l->head + 1);
+    ASSERT(l->tail <= l->head || l->bytes == 0);
 }
 
 size_t log_shed(struct log *l, uint64_t shown)
@@ -127,6 +135,8 @@ size_t log_shed(struct log *l, uint64_t shown)
         chain_deinit(c, l->mem);
     else
         chain_trim(c, l->mem, tail);
+    ASSERT(l->tail == tail);
+    ASSERT(l->tail <= l->head || l->bytes == 0);
     return freed;
 }
 
@@ -134,7 +144,8 @@ size_t log_shed(struct log *l, uint64_t shown)
 
 str log_record(const struct log *l, uint64_t offset)
 {
-    ASSERT(offset >= l->tail && offset <= l->head);
+    ASSERT(offset >= l->tail);
+    ASSERT(offset <= l->head);
     return segment_entry(l->records.segs[chain_find(&l->records, offset)], offset);
 }
 
@@ -155,6 +166,8 @@ uint64_t log_messages_back(const struct log *l, uint64_t to, uint32_t n)
         from = o;
         n--;
     }
+    ASSERT(from >= l->tail);
+    ASSERT(from <= l->head + 1);
     return from;
 }
 
@@ -168,17 +181,23 @@ uint64_t log_oldest_age_ms(const struct log *l, uint64_t steady_ms)
 
 void log_check(const struct log *l)
 {
-    ASSERT(l->tail >= 1 && l->tail <= l->head + 1);                 // 1
-    ASSERT(l->committed <= l->head && l->committed + 1 >= l->tail); // 4
-    ASSERT(l->readers != NULL || l->committed == l->head);
-    for (const struct log_reader *r = l->readers; r != NULL; r = r->next)
-        ASSERT(r->have >= l->committed && r->have <= l->head);
-    chain_check(&l->records);
     const struct chain *c = &l->records;
+    ASSERT(l->tail >= 1);
+    ASSERT(l->tail <= l->head + 1); // 1
+    chain_check_writer(c);
+    ASSERT(l->committed <= l->head);     // 4
+    ASSERT(l->committed + 1 >= l->tail); // 4
+    ASSERT(l->readers != NULL || l->committed == l->head);
+    for (const struct log_reader *r = l->readers; r != NULL; r = r->next) {
+        ASSERT(r->have >= l->committed);
+        ASSERT(r->have <= l->head);
+    }
     ASSERT(c->n != 0 || l->tail == l->head + 1);
-    ASSERT(c->n == 0 || (c->segs[0]->first <= l->tail && chain_end(c) == l->head + 1));
+    ASSERT(c->n == 0 || c->segs[0]->first <= l->tail); // 2
+    ASSERT(c->n == 0 || l->tail < c->segs[0]->first + c->segs[0]->count);
+    ASSERT(c->n == 0 || chain_end(c) == l->head + 1); // 1
     size_t bytes = 0;
     for (uint64_t o = l->tail; o <= l->head; o++)
         bytes += log_record(l, o).n;
-    ASSERT(bytes == l->bytes);
+    ASSERT(bytes == l->bytes); // 3
 }

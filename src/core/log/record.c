@@ -55,8 +55,11 @@ void record_encode(struct buf *out, const struct entry *e)
 {
     uint8_t head[RECORD_HEAD] = {RECORD_VERSION}, rule[RECORD_KEY_HEAD];
     ASSERT(!entry_passing(e->type));
-    ASSERT(e->user.n <= USER_ID_MAX && e->name.n <= USER_NAME_MAX && e->session.n <= SESSION_ID_LEN);
-    ASSERT(e->data.n <= UINT32_MAX && e->key.n <= MESSAGE_KEY_MAX);
+    ASSERT(e->user.n <= USER_ID_MAX);
+    ASSERT(e->name.n <= USER_NAME_MAX);
+    ASSERT(e->session.n <= SESSION_ID_LEN);
+    ASSERT(e->data.n <= UINT32_MAX);
+    ASSERT(e->key.n <= MESSAGE_KEY_MAX);
     head[AT_TYPE] = (uint8_t)e->type;
     head[AT_USER] = (uint8_t)e->user.n;
     head[AT_SESSION] = (uint8_t)e->session.n;
@@ -117,6 +120,14 @@ enum record_verdict record_decode(str bytes, struct entry *ret)
     return RECORD_OK;
 }
 
-enum entry_type record_type(str bytes) { return (enum entry_type)(uint8_t)bytes.p[AT_TYPE]; }
+enum entry_type record_type(str bytes)
+{
+    ASSERT(bytes.n >= RECORD_HEAD);
+    return (enum entry_type)(uint8_t)bytes.p[AT_TYPE];
+}
 
-uint64_t record_steady(str bytes) { return get_le(bytes.p + AT_STEADY, 8); }
+uint64_t record_steady(str bytes)
+{
+    ASSERT(bytes.n >= RECORD_HEAD);
+    return get_le(bytes.p + AT_STEADY, 8);
+}

@@ -26,6 +26,7 @@ static uint64_t hole_end(const struct chain *c, uint64_t offset, uint64_t to)
 static struct segment *segment_for(struct chain *c, struct mem *m, uint64_t offset, uint64_t entries,
                                    size_t n)
 {
+    ASSERT(entries != 0);
     size_t cap = segment_cost(n);
     if (entries < SEGMENT_BYTES_MAX / cap)
         cap *= entries;
@@ -45,6 +46,9 @@ static struct segment *segment_for(struct chain *c, struct mem *m, uint64_t offs
 static enum err fill(struct chain *c, const struct log *l, const struct replay_want *want, uint64_t from,
                      uint64_t to, str room, int32_t utc_offset_s, struct buf *scratch)
 {
+    ASSERT(from < to);
+    ASSERT(from >= l->tail);
+    ASSERT(to <= l->head + 1);
     uint32_t before = from > 1 ? find(c, from - 1) : c->n;
     struct segment *s = before != c->n ? c->segs[before] : NULL;
     for (uint64_t o = from; o < to; o++) {
@@ -70,7 +74,8 @@ enum err replay_make(struct replay **r, const struct log *l, const struct replay
 {
     if (want->from > want->to)
         return OK;
-    ASSERT(want->from >= l->tail && want->to <= l->head);
+    ASSERT(want->from >= l->tail);
+    ASSERT(want->to <= l->head);
     if (*r == NULL && (*r = mem_zalloc(l->mem, sizeof **r)) == NULL)
         return ERR_NOMEM;
     (*r)->used_ms = now_ms;
@@ -86,6 +91,7 @@ enum err replay_make(struct replay **r, const struct log *l, const struct replay
         uint64_t to = i != c->n ? c->segs[i]->first + c->segs[i]->count : hole_end(c, from, want->to);
         if (i == c->n && fill(c, l, want, from, to, room, utc_offset_s, scratch) != OK)
             return ERR_NOMEM;
+        ASSERT(to > from);
         from = to;
     }
     return OK;
@@ -99,6 +105,8 @@ struct segment **replay_take(const struct replay *r, const struct replay_want *w
         return NULL;
     const struct chain *c = tracks_chain(&r->tracks, replay_key(want->encoding, want->form));
     uint32_t first = chain_find(c, want->from), n = chain_find(c, want->to) + 1 - first;
+    ASSERT(c->segs[first]->first <= want->from);
+    ASSERT(first + n <= c->n);
     struct segment **segs = mem_alloc(m, n * sizeof(struct segment *));
     if (segs == NULL)
         return NULL;
@@ -151,12 +159,15 @@ uint64_t replay_due_ms(const struct replay *r)
     return r == NULL ? UINT64_MAX : r->used_ms + REPLAY_IDLE_MS;
 }
 
-static void check(const struct chain *c, const struct log *l)
+static void chain_check_replay(const struct chain *c, const struct log *l)
 {
-    ASSERT(c->n == 0 || (chain_end(c) <= l->head + 1 && chain_end(c) > l->tail));
-    for (uint32_t i = 0; i < c->n; i++)
-        ASSERT(c->segs[i]->count != 0 &&
-               (i == 0 || c->segs[i - 1]->first + c->segs[i - 1]->count <= c->segs[i]->first));
+    chain_check(c);
+    ASSERT(c->n == 0 || chain_end(c) <= l->head + 1);
+    ASSERT(c->n == 0 || chain_end(c) > l->tail);
+    for (uint32_t i = 0; i < c->n; i++) {
+        ASSERT(c->segs[i]->count != 0);
+        ASSERT(i == 0 || c->segs[i - 1]->first + c->segs[i - 1]->count <= c->segs[i]->first);
+    }
 }
 
 void replay_check(const struct replay *r, const struct log *l)
@@ -165,5 +176,5 @@ void replay_check(const struct replay *r, const struct log *l)
         return;
     tracks_check(&r->tracks);
     for (uint32_t i = 0; i < r->tracks.n; i++)
-        check(&tracks_const(&r->tracks)[i].chain, l);
+        chain_check_replay(&tracks_const(&r->tracks)[i].chain, l);
 }

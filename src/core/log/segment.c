@@ -49,6 +49,8 @@ void segment_append(struct segment *s, str head, str payload, str end, bool pass
     s->count++;
     uint32_t slot = s->used | (passing ? SEGMENT_PASSING : 0);
     memcpy(s->data + s->cap - (size_t)s->count * sizeof slot, &slot, sizeof slot);
+    ASSERT(s->used < SEGMENT_PASSING);
+    ASSERT(s->used + (size_t)s->count * sizeof slot <= s->cap);
 }
 
 // One by one: only who has lost entries, or may be about to, asks.

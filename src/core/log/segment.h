@@ -43,7 +43,8 @@ struct segment {
 struct segment *segment_create(struct mem *m, uint64_t first, uint32_t cap);
 static inline struct segment *segment_ref(struct segment *s)
 {
-    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    ASSERT(before != 0); // who refers to it anew holds it, or somebody who lends it does
     return s;
 }
 void segment_unref(struct mem *m, struct segment *s); // NULL is fine
@@ -61,6 +62,8 @@ static inline uint32_t segment_slot(const struct segment *s, uint64_t number)
 {
     uint64_t i = number - s->first;
     uint32_t v;
+    ASSERT(number >= s->first);
+    ASSERT(i < s->cap / sizeof v);
     memcpy(&v, s->data + s->cap - (i + 1) * sizeof v, sizeof v);
     return v;
 }
@@ -74,14 +77,17 @@ static inline uint32_t segment_start(const struct segment *s, uint64_t number)
 }
 static inline str segment_entry(const struct segment *s, uint64_t number)
 {
-    uint32_t start = segment_start(s, number);
-    return (str){(const char *)s->data + start, segment_end(s, number) - start};
+    uint32_t start = segment_start(s, number), end = segment_end(s, number);
+    ASSERT(start <= end);
+    return (str){(const char *)s->data + start, end - start};
 }
 // The bytes of entries from..to.
 static inline str segment_run(const struct segment *s, uint64_t from, uint64_t to)
 {
-    uint32_t start = segment_start(s, from);
-    return (str){(const char *)s->data + start, segment_end(s, to) - start};
+    uint32_t start = segment_start(s, from), end = segment_end(s, to);
+    ASSERT(from <= to);
+    ASSERT(start <= end);
+    return (str){(const char *)s->data + start, end - start};
 }
 static inline bool segment_passing(const struct segment *s, uint64_t number)
 {

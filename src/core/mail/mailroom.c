@@ -17,8 +17,13 @@ void mailroom_deinit(struct mailroom *mr)
 
 void mail_post(struct mailroom *mr, uint32_t dest, struct mail *m)
 {
-    ASSERT(dest < mail_ports(mr) && m->next == NULL);
+    ASSERT(dest < mail_ports(mr));
+    ASSERT(m->next == NULL);
+    ASSERT(m->kind != 0);
+    ASSERT(m->bytes >= sizeof *m);
     struct outbox *box = &mr->boxes[dest];
+    ASSERT((box->n == 0) == (box->head == NULL));
+    ASSERT((box->head == NULL) == (box->tail == NULL));
     m->from = (uint16_t)mr->cx->index;
     if (box->tail != NULL)
         box->tail->next = m;
@@ -37,11 +42,28 @@ struct mail *mail_pull(struct mailroom *mr, uint32_t dest)
     struct mail *m = box->head;
     if (m == NULL)
         return NULL;
+    ASSERT(box->n != 0);
     box->head = m->next;
     if (box->head == NULL)
         box->tail = NULL;
     if (box->n-- == MAIL_BACKLOG_PAUSE + 1)
         mr->eased = true;
+    ASSERT((box->n == 0) == (box->head == NULL));
     m->next = NULL;
     return m;
+}
+
+void mailroom_check(const struct mailroom *mr)
+{
+    for (uint32_t i = 0; i < mail_ports(mr); i++) {
+        const struct mail *last = NULL;
+        uint32_t n = 0;
+        for (const struct mail *m = mr->boxes[i].head; m != NULL; m = m->next) {
+            ASSERT(m->from == mr->cx->index); // 2
+            last = m;
+            n++;
+        }
+        ASSERT(n == mr->boxes[i].n);       // 1
+        ASSERT(last == mr->boxes[i].tail); // 1
+    }
 }

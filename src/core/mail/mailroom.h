@@ -13,6 +13,10 @@
 // Ports: 0..shard_count-1 are the shards; shard_count + k is what the driver runs beside them, k < PORTS_MAX - SHARDS_MAX.
 // What that is, and whether it is there, the poster knows; mail to it is pulled and carried like any other.
 //
+// Invariants (mailroom_check)
+//   1. an outbox counts what is in it, and knows its last mail
+//   2. what is in it is from this shard
+//
 // Limits: none here. Above MAIL_BACKLOG_PAUSE for another shard, connections with commands for it are not read.
 // Ownership: what is in an outbox is the mailroom's. Thread: the shard's.
 #ifndef PLENUM_CORE_MAIL_MAILROOM_H
@@ -40,6 +44,7 @@ void mailroom_deinit(struct mailroom *mr); // with what was never carried
 void mail_post(struct mailroom *mr, uint32_t dest, struct mail *m);
 // The next one for that port, NULL where there is none. It is the caller's then.
 struct mail *mail_pull(struct mailroom *mr, uint32_t dest);
+void mailroom_check(const struct mailroom *mr); // O(mails)
 
 // So many ports there may be.
 static inline uint32_t mail_ports(const struct mailroom *mr)

@@ -53,6 +53,7 @@ static void direct_strs(struct direct_mail *d, str *ret[DIRECT_STRS_N])
 
 void *post_plain(struct mailroom *mr, enum mail_kind kind, size_t bytes)
 {
+    ASSERT(bytes >= sizeof(struct mail));
     struct mail *mail = mem_alloc_essential(mr->cx->mem, bytes);
     memset(mail, 0, bytes);
     mail->bytes = (uint32_t)bytes;
@@ -72,6 +73,7 @@ void post_copy(struct mailroom *mr, uint32_t dest, enum mail_kind kind, const vo
 static void *pack_with_strs(struct mem *m, enum mail_kind kind, const void *from, size_t head, str *strs[],
                             size_t n, size_t extra, bool essential)
 {
+    ASSERT(head >= sizeof(struct mail));
     size_t bytes = head + extra;
     for (size_t i = 0; i < n; i++)
         bytes += strs[i]->n;
@@ -87,6 +89,8 @@ static void *pack_with_strs(struct mem *m, enum mail_kind kind, const void *from
 
 bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a)
 {
+    ASSERT(a->encoding < ENCODINGS_MAX);
+    ASSERT(a->conn.shard < mr->cx->shard_count);
     struct ask view = *a;
     view.cmd.token = view.cmd.resume = STR_NONE; // secrets do not travel
     str *strs[ASK_STRS_N];
@@ -99,12 +103,14 @@ bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a)
     ask_strs(to, strs);
     for (size_t i = 0; i < ASK_STRS_N; i++)
         str_move(strs[i], &tail);
+    ASSERT(tail == (char *)to + to->mail.bytes);
     mail_post(mr, dest, &to->mail);
     return true;
 }
 
 static struct answer *pack_answer(struct mem *m, const struct answer *a)
 {
+    ASSERT(a->seg_count == 0 || a->segs != NULL);
     struct answer view = *a;
     str *strs[] = {&view.payload};
     size_t segs = a->seg_count * sizeof *a->segs;
@@ -118,6 +124,7 @@ static struct answer *pack_answer(struct mem *m, const struct answer *a)
         memcpy(to->segs, a->segs, segs);
     char *tail = to->tail + segs;
     str_move(&to->payload, &tail);
+    ASSERT(tail == (char *)to + to->mail.bytes);
     return to;
 }
 
@@ -151,6 +158,7 @@ bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d
     direct_strs(to, strs);
     for (size_t i = 0; i < DIRECT_STRS_N; i++)
         str_move(strs[i], &tail);
+    ASSERT(tail == (char *)to + to->mail.bytes);
     mail_post(mr, dest, &to->mail);
     return true;
 }
@@ -159,6 +167,7 @@ void mail_discard(struct mem *mem, struct mail *m)
 {
     if (m == NULL)
         return;
+    ASSERT(m->bytes >= sizeof *m);
     if (m->kind == MAIL_ANSWER) {
         struct answer *a = (struct answer *)(void *)m;
         for (uint32_t i = 0; i < a->seg_count; i++)

@@ -17,8 +17,10 @@
 struct shard *shard_create(uint32_t index, const struct settings *settings, const struct shard_host *host,
                            struct mem *mem)
 {
-    ASSERT(settings->shard_count >= 1 && settings->shard_count <= SHARDS_MAX &&
-           index < settings->shard_count);
+    ASSERT(settings->shard_count >= 1);
+    ASSERT(settings->shard_count <= SHARDS_MAX);
+    ASSERT(index < settings->shard_count);
+    assets_check(settings->assets, settings->assets_n);
     ways_check(settings->ways);
     struct shard *sh = mem_zalloc(mem, sizeof *sh);
     if (sh == NULL)
@@ -127,6 +129,7 @@ static bool take_mail(struct shard *sh, struct mail *m)
 
 static void on_mail(struct shard *sh, struct mail *m)
 {
+    ASSERT(m->next == NULL);
     if (take_mail(sh, m))
         mail_discard(sh->cx.mem, m);
 }
@@ -176,6 +179,7 @@ static void feed(struct shard *sh, uint32_t conn, uint8_t *p, size_t n)
     do
         used += conn_feed(&sh->conns, conn, p + used, n - used);
     while (carry(sh));
+    ASSERT(used <= n);
 }
 
 bool shard_on_bytes(struct shard *sh, uint32_t conn, uint8_t *p, size_t n)
@@ -225,6 +229,7 @@ static void run_wakes(struct shard *sh)
     uint8_t none;
     uint32_t index;
     while (index_list_pop(&sh->fan.wakes, &index)) {
+        ASSERT(reader_at(&sh->fan, index)->wake_queued);
         reader_at(&sh->fan, index)->wake_queued = false;
         if (!conn_unpark(&sh->conns, index))
             continue;
@@ -239,6 +244,7 @@ void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32
 {
     struct context *cx = &sh->cx;
     ASSERT(now_ms >= cx->now_ms);
+    ASSERT(sh->fan.plan.conn == UINT32_MAX);
     if (cx->steady_from_ms == 0)
         cx->steady_from_ms = wall_ms > now_ms ? wall_ms - now_ms : 1;
     cx->now_ms = now_ms;
@@ -270,6 +276,8 @@ void shard_turn_end(struct shard *sh)
     home_tidy(&sh->home);
     fan_tidy(&sh->fan);
     conns_tidy(&sh->conns);
+    ASSERT(sh->fan.ends.n == 0);
+    ASSERT(!mail_is_here(&sh->mail));
 }
 
 uint64_t shard_next_due_ms(const struct shard *sh)
@@ -308,7 +316,9 @@ bool shard_pull_closed(struct shard *sh, uint32_t *ret_conn, bool *ret_abortive)
 
 bool shard_pull_shutdown(struct shard *sh, uint32_t *ret_conn)
 {
-    return index_list_pop(&sh->conns.shutdown, ret_conn);
+    bool any = index_list_pop(&sh->conns.shutdown, ret_conn);
+    ASSERT(!any || conn_at(&sh->conns, *ret_conn)->ending >= ENDING_SHUT);
+    return any;
 }
 
 bool shard_pull_reread(struct shard *sh, uint32_t *ret_conn)
@@ -331,10 +341,26 @@ void shard_drain(struct shard *sh)
 
 bool shard_drained(const struct shard *sh) { return sh->cx.draining && sh->conns.pool.count == 0; }
 
+// Of rooms at home here it is known how far a cursor can be: outlet.h, 2.
+static void outlet_check_home(const struct shard *sh, const struct outlet *o)
+{
+    const struct room *r = slab_get(&sh->home.rooms, o->room.index, o->room.gen);
+    if (r == NULL || home_of(&sh->cx, o->hash) != sh->cx.index)
+        return;
+    ASSERT(o->head <= r->live.place);
+    for (uint32_t i = 0; i < o->n; i++)
+        ASSERT(o->cursors[i].next <= r->live.place + 1);
+}
+
 void shard_check(const struct shard *sh)
 {
     ASSERT(!mail_is_here(&sh->mail));
+    ASSERT(sh->cx.now_ms != 0);
     home_check(&sh->home);
     fan_check(&sh->fan);
     conns_check(&sh->conns);
+    mailroom_check(&sh->mail);
+    for (uint32_t i = 0; i < sh->fan.outlets.high; i++)
+        if (slab_used(&sh->fan.outlets, i))
+            outlet_check_home(sh, outlet_at(&sh->fan, i));
 }
