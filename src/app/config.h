@@ -84,7 +84,7 @@ bool config_text_near(str written, str meant);
 
 // ---- one value (app/config_value.c)
 
-// Reads text into the key's field. On failure the field keeps its value, false is returned, and ret_expected says
+// Reads text into the key's field. On failure the field keeps its value, and false is returned; config_expected says
 // what the text should have been ("a whole number from 1 to 64, or 0 for one per core").
 bool config_value_set(struct config *c, const struct config_key *key, str text);
 // The same for a list, comma-separated as in variables and flags; nothing is an empty list. ret_bad: which item was not.

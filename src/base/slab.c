@@ -236,8 +236,11 @@ static uint32_t chunk_check(const struct slab *s, uint32_t i)
 {
     const struct slab_chunk *c = &s->chunks[i];
     uint32_t used = 0, free_count = 0, cells = 0;
-    for (uint32_t k = i << s->shift; k < s->high && k >> s->shift == i; k++, cells++)
-        used += slab_used(s, k);
+    const struct slab_cell *cell = slab_cell_at(s, i << s->shift);
+    for (uint32_t k = i << s->shift; k < s->high && k >> s->shift == i; k++, cells++) {
+        used += cell->gen & 1;
+        cell = (const void *)((const char *)cell + sizeof *cell + s->size);
+    }
     ASSERT(used == c->used); // 1
     for (uint32_t k = c->free_head; k != SLAB_NONE; k = slab_cell_at(s, k)->next_free) {
         ASSERT(k >> s->shift == i);

@@ -140,7 +140,7 @@ enum err conns_init(struct conns *cs, struct context *cx, struct edge *edge, str
 void conns_deinit(struct conns *cs); // a zeroed one is fine
 void conns_tidy(struct conns *cs);
 void conns_check(const struct conns *cs);
-// When conns_timers must run at the latest; UINT64_MAX = never.
+// When a turn is needed for its deadlines, a drain, or who waits for a mailbox; UINT64_MAX = never.
 uint64_t conns_due_ms(const struct conns *cs);
 
 static inline struct conn *conn_at(const struct conns *cs, uint32_t index)

@@ -104,7 +104,7 @@ static void line_deadline(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
     if (c->asker.reader.blocked &&
-        c->ping_waiting) { // for a whole timeout; output_done clears it on progress
+        c->ping_waiting) { // for a whole timeout; conn_written clears it on progress
         conn_abort(cs, index, CLOSE_HEARTBEAT);
         return;
     }

@@ -64,7 +64,7 @@ enum err edge_hello(struct edge *e, uint32_t conn, const struct command *cmd) WA
 void edge_hello_refused(struct edge *e, uint32_t conn, str id);
 // True if it is welcome.
 bool edge_on_registered(struct edge *e, const struct answer *a) WARN_UNUSED;
-// Another name for the session and its members; false when it must wait. on_renamed: one room knows.
+// Another name for the session and its members; false when it must wait. edge_on_renamed: one room knows.
 bool edge_rename(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
 void edge_on_renamed(struct edge *e, uint32_t conn, str id);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Asks at the shard that decides about a room: joins, leaves, publishes. Nothing about it is decided anywhere else.
-//
 #include "core/home/home.h"
 
 #include "core/common/who.h"

@@ -3,10 +3,10 @@
 // room.h - a room at its home: its log, its members, who among the shards listens. The home alone assigns
 // offsets, checks what a member may do, and trims.
 //
-//   life:  first join creates it -> members come and go -> empty for rooms.grace -> gone with all its memory
+//   life:  first join creates it -> members come and go -> empty for rooms.grace_s -> gone with all its memory
 //          (nothing was ever said in it: gone at the end of the turn in which the last member went)
 //
-//   member:  connected --last session dropped--> away (connected:false) --rooms.member_grace--> left
+//   member:  connected --last session dropped--> away (connected:false) --rooms.member_grace_s--> left
 //                 ^----------- joins again -------'
 //
 // Invariants (room_check)
