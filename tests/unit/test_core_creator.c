@@ -145,6 +145,28 @@ static void a_small_server_locks_nobody_out(void **state)
     }
 }
 
+// Joins that are under way together have all seen the same token: the rooms they make are owed.
+static void rooms_made_together_are_all_paid_for(void **state)
+{
+    (void)state;
+    struct net *n = limited(2, 1000);
+    n->settings.rooms_connection = (struct rate){1, 1};
+    net_start(n);
+    struct client *c = net_json(n, 0);
+    uint64_t before = METRIC(n, rooms_created);
+    char text[200];
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof text, "{\"type\":\"join\",\"room\":\"%s\"}", fresh(n, 1));
+        post_frame(c, WS_TEXT, true, str_from_cstr(text));
+    }
+    net_settle(n);
+    assert_int_equal(METRIC(n, rooms_created), before + 4);
+    uint32_t retry_ms;
+    assert_false(join(c, fresh(n, 1), "rate_limited", &retry_ms));
+    assert_in_range(retry_ms, 3900, 4000);
+    net_free(n);
+}
+
 // How many of a hundred new names, homes in turn, a connection gets.
 static uint32_t made_of_100(struct net *n, struct client *c)
 {
@@ -324,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_makes_rooms_at_a_rate),
         cmocka_unit_test(an_address_makes_rooms_at_a_rate),
+        cmocka_unit_test(rooms_made_together_are_all_paid_for),
         cmocka_unit_test(an_address_has_its_share_of_the_rooms),
         cmocka_unit_test(a_small_server_locks_nobody_out),
         cmocka_unit_test(rates_are_the_servers),

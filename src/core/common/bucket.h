@@ -55,7 +55,6 @@ static inline uint32_t bucket_wait_ms(const struct bucket *b, const struct rate 
 // Takes a token, where there is one or no limit.
 static inline void bucket_take(struct bucket *b, const struct rate *r)
 {
-    ASSERT(r->per_s == 0 || b->tokens >= BUCKET_TOKEN);
     if (r->per_s != 0)
         b->tokens = b->tokens < BUCKET_TOKEN ? 0 : b->tokens - BUCKET_TOKEN;
 }

@@ -96,7 +96,8 @@ uint32_t gate_rooms_wait_ms(const struct edge *e, struct asker *c)
 
 void gate_room_created(const struct edge *e, struct asker *c)
 {
-    bucket_take(&c->rooms, &e->cx->settings->rooms_connection);
+    bucket_owe(&c->rooms, &e->cx->settings->rooms_connection,
+               1); // of several joins under way each has seen the same token
     c->room_violations = 0;
     c->room_waits = false;
 }
