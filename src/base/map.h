@@ -5,12 +5,13 @@
 // Open addressing with linear probing and backward-shift deletion: eight bytes a slot {hash32, value}, no
 // tombstones, load at most 7/8. Keys live in the objects: a lookup hands in the hash and a function that says
 // whether a candidate is the one. Hashes must be keyed (siphash.h), or a peer could choose collisions.
-// It grows by doubling and shrinks by halving (below 1/8 load), so memory follows the count.
+// It grows by a quarter of a power of two while it is small, by doubling when it is large, and shrinks by halving (below 1/8
+// load), so memory follows the count.
 //
 // Invariants (map_check)
-//   1. slots is NULL only while count is 0, and always but for map_secure; the number of slots is a power of two.
+//   1. slots is NULL only while count is 0, and always then but for map_secure.
 //   2. At least one slot in eight is empty, so every search ends.
-//   3. No empty slot lies between a slot's home (hash & mask) and its place.
+//   3. No empty slot lies between a slot's home and its place.
 //
 // Errors: ERR_NOMEM from map_insert; the map is unchanged then.
 // Thread: the owner's only.
@@ -31,9 +32,19 @@ struct map_slot {
 struct map {
     struct mem *mem;
     struct map_slot *slots; // NULL while empty
-    uint32_t mask;
+    uint32_t slot_count;    // 0 while empty
     uint32_t count;
 };
+
+// Where a hash belongs: as far into the table as the hash is into all hashes, so that any number of slots will do.
+static inline uint32_t map_home(const struct map *m, uint32_t hash)
+{
+    return (uint32_t)((uint64_t)hash * m->slot_count >> 32);
+}
+static inline uint32_t map_next(const struct map *m, uint32_t i)
+{
+    return i + 1 == m->slot_count ? 0 : i + 1;
+}
 
 // True if the object behind `value` has the key that `key` describes.
 typedef bool (*map_eq_fn)(const void *ctx, uint32_t value, const void *key);
@@ -50,7 +61,7 @@ static inline uint32_t map_find(const struct map *m, uint64_t hash, map_eq_fn eq
     if (!m->slots)
         return MAP_NONE;
     uint32_t h = map_hash32(hash);
-    for (uint32_t i = h & m->mask;; i = (i + 1) & m->mask) {
+    for (uint32_t i = map_home(m, h);; i = map_next(m, i)) {
         struct map_slot slot = m->slots[i];
         if (slot.value == MAP_NONE)
             return MAP_NONE;

@@ -33,9 +33,10 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-// Large enough that the allocator's own overhead and the table of chunks vanish, small enough that a pool with a
-// few objects wastes little.
-enum { SLAB_CHUNK_BYTES = 16 * 1024, SLAB_CHUNKS_MIN = 8 };
+// Large enough that the allocator's own overhead and the table of chunks vanish, and that what lies between two chunks, and
+// comes and goes, shares few pages with them (at half of it idle rooms of two cost 9 % more); small enough that a pool with
+// a few objects wastes little.
+enum { SLAB_CHUNK_BYTES = 32 * 1024, SLAB_CHUNKS_MIN = 8 };
 
 static size_t slab_stride(const struct slab *s) { return sizeof(struct slab_cell) + s->size; }
 

@@ -8,7 +8,7 @@
 //
 // Outside references to an object are (index, generation): a stale one finds nothing instead of a stranger, also when
 // its chunk was given back and taken anew. Objects never move, so a pointer is good until the object is freed. Chunks
-// are taken from `mem` as needed (a chunk is at most 16 KiB, or one object) and given back when their last object is
+// are taken from `mem` as needed (a chunk is at most 32 KiB, or one object) and given back when their last object is
 // freed, except where no other chunk has room: a pool that comes and goes around one object keeps its chunk.
 //
 // Invariants (slab_check)

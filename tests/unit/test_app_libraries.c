@@ -27,7 +27,7 @@ static bool unavailable(struct client *c)
         return false;
     assert_true(contains(said, "\"code\":\"unavailable\"") && contains(said, "\"retry_ms\":"));
     assert_int_equal(client_conn(c)->ending, ENDING_OPEN);
-    assert_null(client_reader(c)->who.session);
+    assert_false(session_there(&client_reader(c)->who.session));
     return true;
 }
 

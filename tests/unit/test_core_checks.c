@@ -85,8 +85,8 @@ static void of_an_asker(void **state)
     BREACH_BIT(&s, a->exclusive); // with nothing asked
     BREACH(&s, a->pending, 1025);
     BREACH(&s, a->switching, &sw);
-    BREACH(&s, a->reader.who.session, NULL); // in rooms, and registered
-    a->pending = 1;                          // to a shard that there is not
+    BREACH(&s, a->reader.who.session.user_n, 0); // in rooms, and registered
+    a->pending = 1;                              // to a shard that there is not
     BREACH(&s, a->pending_shard, 1);
     a->pending = 0;
     net_free(s.n);

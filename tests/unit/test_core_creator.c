@@ -341,9 +341,23 @@ static void coming_and_going_blocks_nobody(void **state)
     net_free(n);
 }
 
+// Where no rate is set and no share, there is nothing to keep.
+static void who_may_do_anything_is_not_remembered(void **state)
+{
+    (void)state;
+    struct net *n = limited(1, 200);
+    n->settings.rooms_user.per_s = 0;
+    net_start(n);
+    for (int i = 0; i < 20; i++)
+        assert_true(join(net_json(n, 0), fresh(n, 0), "", NULL));
+    assert_int_equal(n->sh[0]->home.creators.slab.count, 1); // the address
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_may_do_anything_is_not_remembered),
         cmocka_unit_test(a_user_makes_rooms_at_a_rate),
         cmocka_unit_test(an_address_makes_rooms_at_a_rate),
         cmocka_unit_test(rooms_made_together_are_all_paid_for),

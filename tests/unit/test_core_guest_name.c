@@ -104,7 +104,7 @@ static bool shows_address(const char *from, bool line, bool show)
     assert_int_equal(contains(expect(witness, "\"type\":\"history\""), from), shown);
     say(witness, "{\"type\":\"members\",\"room\":\"lobby\"}");
     assert_int_equal(contains(expect(witness, "\"type\":\"members\""), from), shown);
-    assert_int_equal(is_guest_name(session_name(client_reader(c)->who.session)), !shown);
+    assert_int_equal(is_guest_name(session_name(&client_reader(c)->who.session)), !shown);
     net_free(n);
     return shown;
 }

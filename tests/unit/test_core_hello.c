@@ -211,7 +211,7 @@ static void without_memory_hello_is_refused_and_may_be_said_again(void **state)
             if (s.p != NULL && contains(s, "\"code\":\"unavailable\"")) {
                 assert_true(contains(s, "\"id\":1"));
                 expect_nothing(c);
-                assert_null(client_reader(c)->who.session);
+                assert_false(session_there(&client_reader(c)->who.session));
                 refused++;
                 say(c, "%s", first);
                 s = hear(c);

@@ -10,15 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct session *session_of(str user, str name)
+// Long names are a block of their own, of malloc.
+static struct session session_of(struct net *n, str user, str name)
 {
-    struct session *s = calloc(1, sizeof *s + user.n + name.n);
-    memcpy(s->id, "0123456789abcdefghijkl", SESSION_ID_LEN);
-    s->user_n = (uint8_t)user.n;
-    s->name_n = (uint8_t)name.n;
-    memcpy(s->text, user.p, user.n);
-    if (name.n != 0)
-        memcpy(s->text + user.n, name.p, name.n);
+    struct session s = {0};
+    assert_int_equal(session_init(&s, &n->mem, "0123456789abcdefghijkl", user, name), OK);
     return s;
 }
 
@@ -46,23 +42,24 @@ static void round_trip(void **state)
     memset(text, 'u', sizeof text);
     for (size_t user_n = 1; user_n <= USER_ID_MAX; user_n += 7)
         for (size_t name_n = 0; name_n <= USER_NAME_MAX; name_n += 16) {
-            struct session *s = session_of(
-                str_make(text, user_n), str_make("Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë..",
-                                                 name_n < 58 ? name_n : 58));
+            struct session s =
+                session_of(n, str_make(text, user_n),
+                           str_make("Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë Zoë..",
+                                    name_n < 58 ? name_n : 58));
             char token[RESUME_TOKEN_MAX];
-            size_t size = make_at(n, 0, s, token);
+            size_t size = make_at(n, 0, &s, token);
             assert_true(size <= RESUME_TOKEN_MAX);
             struct identity who;
             assert_int_equal(open_at(n, 1, str_make(token, size), &who), OK);
-            assert_memory_equal(who.session, s->id, SESSION_ID_LEN);
-            assert_str_eq(who.user, session_user(s));
-            assert_str_eq(who.name, session_name(s));
-            free(s);
+            assert_memory_equal(who.session, s.id, SESSION_ID_LEN);
+            assert_str_eq(who.user, session_user(&s));
+            assert_str_eq(who.name, session_name(&s));
+            session_deinit(&s, &n->mem);
         }
-    struct session *most = session_of(str_make(text, USER_ID_MAX), str_make(text, USER_NAME_MAX));
+    struct session most = session_of(n, str_make(text, USER_ID_MAX), str_make(text, USER_NAME_MAX));
     char token[RESUME_TOKEN_MAX];
-    assert_true(make_at(n, 0, most, token) <= RESUME_TOKEN_MAX);
-    free(most);
+    assert_true(make_at(n, 0, &most, token) <= RESUME_TOKEN_MAX);
+    session_deinit(&most, &n->mem);
     net_free(n);
 }
 
@@ -71,9 +68,9 @@ static void every_change_is_refused(void **state)
     (void)state;
     struct net *n = net_new(1);
     net_start(n);
-    struct session *s = session_of(STR("ann"), STR("Ann of Cleves"));
+    struct session s = session_of(n, STR("ann"), STR("Ann of Cleves"));
     char token[RESUME_TOKEN_MAX], changed[RESUME_TOKEN_MAX + 1];
-    size_t size = make_at(n, 0, s, token);
+    size_t size = make_at(n, 0, &s, token);
     struct identity who;
     for (size_t i = 0; i < size; i++)
         for (int c = 0; c < 256; c++) {
@@ -94,7 +91,7 @@ static void every_change_is_refused(void **state)
     memset(big, 'A', 100000);
     assert_int_equal(open_at(n, 0, str_make(big, 100000), &who), ERR_SYNTAX);
     free(big);
-    free(s);
+    session_deinit(&s, &n->mem);
     net_free(n);
 }
 
@@ -103,9 +100,9 @@ static void too_old_is_refused(void **state)
     (void)state;
     struct net *n = net_new(1);
     net_start(n);
-    struct session *s = session_of(STR("ann"), STR_NONE);
+    struct session s = session_of(n, STR("ann"), STR_NONE);
     char token[RESUME_TOKEN_MAX];
-    str t = str_make(token, make_at(n, 0, s, token));
+    str t = str_make(token, make_at(n, 0, &s, token));
     struct identity who;
     const uint64_t day = 24 * 3600 * 1000;
     n->now_ms += n->settings.resume_ms;
@@ -117,7 +114,7 @@ static void too_old_is_refused(void **state)
     assert_int_equal(open_at(n, 0, t, &who), ERR_DENIED);
     n->wall_ms += 3 * day;
     assert_int_equal(open_at(n, 0, t, &who), ERR_DENIED);
-    free(s);
+    session_deinit(&s, &n->mem);
     net_free(n);
 }
 
@@ -127,11 +124,11 @@ static void elsewhere_the_wall_clock_counts(void **state)
     (void)state;
     struct net *n = net_new(1);
     net_start(n);
-    struct session *s = session_of(STR("ann"), STR_NONE);
+    struct session s = session_of(n, STR("ann"), STR_NONE);
     char token[RESUME_TOKEN_MAX];
     struct identity who;
     n->now_ms += 1000000000;
-    str t = str_make(token, make_at(n, 0, s, token));
+    str t = str_make(token, make_at(n, 0, &s, token));
     struct net *other = net_new(1);
     other->settings.hash_key.k0 ^= 1;
     net_start(other);
@@ -141,7 +138,7 @@ static void elsewhere_the_wall_clock_counts(void **state)
     assert_int_equal(open_at(other, 0, t, &who), ERR_DENIED);
     other->wall_ms -= 2ull * n->settings.resume_ms; // the wall clock was put back
     assert_int_equal(open_at(other, 0, t, &who), OK);
-    free(s);
+    session_deinit(&s, &n->mem);
     net_free(other);
     net_free(n);
 }
@@ -151,9 +148,9 @@ static void another_key_is_another_world(void **state)
     (void)state;
     struct net *n = net_new(1);
     net_start(n);
-    struct session *s = session_of(STR("ann"), STR_NONE);
+    struct session s = session_of(n, STR("ann"), STR_NONE);
     char token[RESUME_TOKEN_MAX];
-    str t = str_make(token, make_at(n, 0, s, token));
+    str t = str_make(token, make_at(n, 0, &s, token));
     struct identity who;
     for (size_t i = 0; i < sizeof n->settings.resume_key; i++) {
         n->settings.resume_key[i] ^= 0x80;
@@ -161,7 +158,7 @@ static void another_key_is_another_world(void **state)
         n->settings.resume_key[i] ^= 0x80;
     }
     assert_int_equal(open_at(n, 0, t, &who), OK);
-    free(s);
+    session_deinit(&s, &n->mem);
     net_free(n);
 }
 
@@ -217,10 +214,10 @@ static void another_version_is_refused(void **state)
     enum { MAC = 16 };
     struct net *n = net_new(1);
     net_start(n);
-    struct session *s = session_of(STR("guest-1"), STR("Ada"));
+    struct session s = session_of(n, STR("guest-1"), STR("Ada"));
     char token[RESUME_TOKEN_MAX];
     uint8_t bytes[RESUME_TOKEN_MAX], mac[SHA256_BYTES];
-    size_t size = make_at(n, 0, s, token), bytes_n;
+    size_t size = make_at(n, 0, &s, token), bytes_n;
     struct identity who;
     assert_true(base64url_decode(str_make(token, size), bytes, &bytes_n));
     uint8_t ours = bytes[0];
@@ -234,7 +231,7 @@ static void another_version_is_refused(void **state)
         size_t other_n = base64url_encode(bytes, bytes_n, other);
         assert_int_equal(open_at(n, 0, str_make(other, other_n), &who), version == ours ? OK : ERR_SYNTAX);
     }
-    free(s);
+    session_deinit(&s, &n->mem);
     net_free(n);
 }
 

@@ -48,6 +48,14 @@ static void addresses_come_back(void **state)
     }
 }
 
+static void session_is(const struct session *s, const char *id, str user, str name)
+{
+    assert_true(session_there(s));
+    assert_memory_equal(s->id, id, SESSION_ID_LEN);
+    assert_str_eq(session_user(s), user);
+    assert_str_eq(session_name(s), name);
+}
+
 static void sessions_come_back(void **state)
 {
     (void)state;
@@ -60,21 +68,53 @@ static void sessions_come_back(void **state)
     memset(name, 'n', sizeof name);
     for (size_t user_n = 1; user_n <= USER_ID_MAX; user_n += 13)
         for (size_t name_n = 1; name_n <= USER_NAME_MAX; name_n += 9) {
-            struct session *s = session_make(&mem, id, str_make(user, user_n), str_make(name, name_n));
-            assert_memory_equal(s->id, id, SESSION_ID_LEN);
-            assert_str_eq(session_user(s), str_make(user, user_n));
-            assert_str_eq(session_name(s), str_make(name, name_n));
-            session_free(&mem, s);
+            struct session s = {0};
+            assert_int_equal(session_init(&s, &mem, id, str_make(user, user_n), str_make(name, name_n)), OK);
+            size_t text_n = user_n + name_n;
+            assert_int_equal(mem_used(&mem), text_n <= SESSION_TEXT_INLINE ? 0 : text_n);
+            session_is(&s, id, str_make(user, user_n), str_make(name, name_n));
+            session_deinit(&s, &mem);
+            assert_false(session_there(&s));
+            assert_int_equal(mem_used(&mem), 0);
         }
-    struct session *s = session_make(&mem, id, STR("anna"), STR("anna")); // kept once
-    assert_int_equal(mem_used(&mem), sizeof *s + 4);
-    assert_str(session_name(s), "anna");
-    struct who w = {.session = s};
+    struct who w = {0};
+    memset(user, 'a', sizeof user);
+    assert_int_equal(session_init(&w.session, &mem, id, str_make(user, 40), str_make(user, 40)),
+                     OK); // kept once
+    assert_int_equal(mem_used(&mem), 0);
+    session_is(&w.session, id, str_make(user, 40), str_make(user, 40));
     who_deinit(&w, &mem); // with its session
-    assert_null(w.session);
-    t.fail_from = 1;
-    assert_null(session_make(&mem, id, STR("anna"), STR("ann")));
-    session_free(&mem, NULL);
+    assert_false(session_there(&w.session));
+    test_mem_check(&t);
+}
+
+// From any length to any other, with memory and without: then it is called what it was.
+static void sessions_are_renamed(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    const char *id = "0123456789abcdefghijkl";
+    char user[20], name[USER_NAME_MAX];
+    memset(user, 'u', sizeof user);
+    memset(name, 'n', sizeof name);
+    for (size_t from = 1; from <= USER_NAME_MAX; from += 3)
+        for (size_t to = 1; to <= USER_NAME_MAX; to += 3) {
+            struct session s = {0};
+            str before = str_make(name, from), after = str_make(name, to);
+            assert_int_equal(session_init(&s, &mem, id, str_make(user, sizeof user), before), OK);
+            if (sizeof user + to > SESSION_TEXT_INLINE) {
+                test_mem_restart(&t);
+                t.fail_at = 1;
+                assert_int_equal(session_rename(&s, &mem, after), ERR_NOMEM);
+                session_is(&s, id, str_make(user, sizeof user), before);
+            }
+            assert_int_equal(session_rename(&s, &mem, after), OK);
+            session_is(&s, id, str_make(user, sizeof user), after);
+            session_deinit(&s, &mem);
+            assert_int_equal(mem_used(&mem), 0);
+        }
     test_mem_check(&t);
 }
 
@@ -83,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_come_back),
         cmocka_unit_test(sessions_come_back),
+        cmocka_unit_test(sessions_are_renamed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

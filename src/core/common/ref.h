@@ -6,6 +6,9 @@
 #ifndef PLENUM_CORE_COMMON_REF_H
 #define PLENUM_CORE_COMMON_REF_H
 
+#include "base/assert.h"
+#include "base/limits.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 // An object of some shard's pool.
@@ -20,5 +23,28 @@ struct conn_ref {
     uint32_t shard;
     struct ref ref;
 };
+
+// The same in eight bytes, for where many are kept.
+enum { CONN_KEY_SHARDS = 1 << 6, CONN_KEY_CONNS = 1 << 26 };
+struct conn_key {
+    uint32_t shard : 6;
+    uint32_t index : 26;
+    uint32_t gen;
+};
+_Static_assert((int)SHARDS_MAX <= (int)CONN_KEY_SHARDS, "a shard fits a key");
+
+static inline struct conn_key conn_key_of(struct conn_ref c)
+{
+    ASSERT(c.shard < CONN_KEY_SHARDS && c.ref.index < CONN_KEY_CONNS);
+    return (struct conn_key){c.shard & (CONN_KEY_SHARDS - 1), c.ref.index & (CONN_KEY_CONNS - 1), c.ref.gen};
+}
+static inline struct conn_ref conn_ref_of(struct conn_key k)
+{
+    return (struct conn_ref){k.shard, {k.index, k.gen}};
+}
+static inline bool conn_key_eq(struct conn_key a, struct conn_key b)
+{
+    return a.shard == b.shard && a.index == b.index && a.gen == b.gen;
+}
 
 #endif

@@ -4,6 +4,8 @@
 // a byte.
 #include "core/common/who.h"
 
+#include "base/assert.h"
+
 // 0 ends them.
 static const char alphabet[17] = "\0"
                                  "0123456789.:";
@@ -32,7 +34,7 @@ static char *long_peer(const struct who *w)
 
 enum err who_init(struct who *w, struct mem *m, const struct peer *peer)
 {
-    ASSERT(w->session == NULL);
+    ASSERT(!session_there(&w->session));
     ASSERT(!w->peer_is_long);
     size_t n = strlen(peer->text);
     if (peer_pack(peer->text, w->peer))
@@ -49,7 +51,7 @@ enum err who_init(struct who *w, struct mem *m, const struct peer *peer)
 
 void who_deinit(struct who *w, struct mem *m)
 {
-    session_free(m, w->session);
+    session_deinit(&w->session, m);
     if (w->peer_is_long)
         mem_free(m, long_peer(w), strlen(long_peer(w)) + 1);
     *w = (struct who){0};
@@ -66,36 +68,59 @@ str who_peer(const struct who *w, struct peer *room)
     return str_make(room->text, n);
 }
 
-struct session *session_make(struct mem *m, const char id[SESSION_ID_LEN], str user, str name)
+// --- sessions
+
+static bool text_is_long(const struct session *s) { return s->user_n + s->name_n > SESSION_TEXT_INLINE; }
+
+static const char *session_text(const struct session *s)
 {
+    return text_is_long(s) ? s->text_long : s->text_inline;
+}
+
+enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID_LEN], str user, str name)
+{
+    ASSERT(!session_there(s));
     ASSERT(user.n != 0);
     ASSERT(user.n <= USER_ID_MAX);
     ASSERT(name.n <= USER_NAME_MAX);
     if (str_eq(user, name))
         name = STR_NONE;
-    struct session *s = mem_alloc(m, sizeof *s + user.n + name.n);
-    if (s == NULL)
-        return NULL;
+    char *text = s->text_inline;
+    if (user.n + name.n > SESSION_TEXT_INLINE && (text = mem_alloc(m, user.n + name.n)) == NULL)
+        return ERR_NOMEM;
+    memcpy(text, user.p, user.n);
+    if (name.n != 0)
+        memcpy(text + user.n, name.p, name.n);
+    if (text != s->text_inline)
+        s->text_long = text;
     memcpy(s->id, id, SESSION_ID_LEN);
     s->user_n = (uint8_t)user.n;
     s->name_n = (uint8_t)name.n;
-    memcpy(s->text, user.p, user.n);
-    if (name.n != 0)
-        memcpy(s->text + user.n, name.p, name.n);
-    return s;
+    return OK;
 }
 
-void session_free(struct mem *m, struct session *s)
+enum err session_rename(struct session *s, struct mem *m, str name)
 {
-    if (s != NULL)
-        mem_free(m, s, sizeof *s + s->user_n + s->name_n);
+    struct session old = *s, renamed = {0};
+    if (session_init(&renamed, m, old.id, session_user(&old), name) != OK)
+        return ERR_NOMEM;
+    session_deinit(&old, m);
+    *s = renamed;
+    return OK;
 }
 
-str session_user(const struct session *s) { return (str){s->text, s->user_n}; }
+void session_deinit(struct session *s, struct mem *m)
+{
+    if (text_is_long(s))
+        mem_free(m, s->text_long, (size_t)s->user_n + s->name_n);
+    *s = (struct session){0};
+}
+
+str session_user(const struct session *s) { return (str){session_text(s), s->user_n}; }
 
 str session_name(const struct session *s)
 {
-    return s->name_n == 0 ? session_user(s) : (str){s->text + s->user_n, s->name_n};
+    return s->name_n == 0 ? session_user(s) : (str){session_text(s) + s->user_n, s->name_n};
 }
 
 // --- notices
@@ -108,9 +133,9 @@ static void send(const struct context *cx, struct notice *n)
     if (n->connection != UINT32_MAX) {
         const struct who *w = who_at(cx, n->connection);
         n->peer = who_peer(w, &peer);
-        if (w->session != NULL) {
-            n->user = session_user(w->session);
-            n->session = str_make(w->session->id, SESSION_ID_LEN);
+        if (session_there(&w->session)) {
+            n->user = session_user(&w->session);
+            n->session = str_make(w->session.id, SESSION_ID_LEN);
         }
     }
     cx->host->notice(cx->host->ctx, n);

@@ -5,7 +5,10 @@
 // Every connection's block begins with one, so that whatever part of core has something to say to the log about a
 // connection can name it.
 //
-// Ownership: the connection's; session and a long address are blocks of their own. Thread: the shard's.
+// All of it is in place, but for what is longer than most: nearly every connection has said hello, and a block of its own
+// would cost more than the room before that.
+//
+// Ownership: the connection's; long names and a long address are blocks of their own. Thread: the shard's.
 #ifndef PLENUM_CORE_COMMON_WHO_H
 #define PLENUM_CORE_COMMON_WHO_H
 
@@ -13,18 +16,22 @@
 #include "base/limits.h"
 #include "core/common/context.h"
 
-// One block: head, then user, then name (absent when equal to user).
+enum { SESSION_TEXT_INLINE = 40 }; // a guest's id and name
+
 struct session {
     char id[SESSION_ID_LEN];
-    uint8_t user_n;
+    uint8_t user_n; // 0: nobody, before the hello
     uint8_t name_n; // 0: the name is the user id
-    char text[];
+    union {         // user, then name
+        char text_inline[SESSION_TEXT_INLINE];
+        char *text_long; // when they are longer together
+    };
 };
 
 struct who {
-    struct session *session; // NULL before the hello
-    uint8_t peer[12];        // "127.0.0.1:51234", a nibble per character; or a pointer to what does not fit
-    bool peer_is_long;       // IPv6, names of sockets
+    struct session session;
+    uint8_t peer[12];  // "127.0.0.1:51234", a nibble per character; or a pointer to what does not fit
+    bool peer_is_long; // IPv6, names of sockets
 };
 
 enum err who_init(struct who *w, struct mem *m, const struct peer *peer) WARN_UNUSED;
@@ -32,9 +39,13 @@ void who_deinit(struct who *w, struct mem *m);
 // The peer's address as text; it borrows from *room or from the connection.
 str who_peer(const struct who *w, struct peer *room);
 
-// name may be equal to user. NULL when memory is out.
-struct session *session_make(struct mem *m, const char id[SESSION_ID_LEN], str user, str name);
-void session_free(struct mem *m, struct session *s); // NULL is fine
+// Of a zeroed one; user is not empty, name may be equal to it. ERR_NOMEM: it is as it was.
+enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID_LEN], str user,
+                      str name) WARN_UNUSED;
+enum err session_rename(struct session *s, struct mem *m, str name) WARN_UNUSED;
+void session_deinit(struct session *s, struct mem *m); // a zeroed one again
+static inline bool session_there(const struct session *s) { return s->user_n != 0; }
+// They borrow from the session.
 str session_user(const struct session *s);
 str session_name(const struct session *s);
 

@@ -110,9 +110,9 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
                         .outlet = REF_NONE,
                         .room = REF_NONE,
                         .member = REF_NONE,
-                        .user = session_user(c->reader.who.session),
-                        .session = str_make(c->reader.who.session->id, SESSION_ID_LEN),
-                        .name = session_name(c->reader.who.session),
+                        .user = session_user(&c->reader.who.session),
+                        .session = str_make(c->reader.who.session.id, SESSION_ID_LEN),
+                        .name = session_name(&c->reader.who.session),
                         .cmd = *cmd};
 }
 
@@ -358,7 +358,7 @@ static bool do_quit(struct edge *e, uint32_t index, const struct command *cmd)
 static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (c->reader.who.session != NULL) {
+    if (session_there(&c->reader.who.session)) {
         command_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
                         "This connection has said `hello` already; it is said once, first.");
         return true;
@@ -389,7 +389,7 @@ static bool introduced(struct edge *e, uint32_t index, const struct command *cmd
 {
     struct asker *c = asker_at(e, index);
     *ret_done = false;
-    if (c->reader.who.session == NULL && !c->hello_refused) {
+    if (!session_there(&c->reader.who.session) && !c->hello_refused) {
         enum err done = edge_hello(e, index, cmd);
         if (done != ERR_NOMEM)
             return false;
@@ -460,9 +460,9 @@ void asker_check(const struct edge *e, uint32_t index)
     ASSERT(c->pending <= PENDING_MAX);                                // 1
     ASSERT(c->pending != 0 || !c->exclusive);                         // 1
     ASSERT(c->pending == 0 || c->pending_shard < e->cx->shard_count); // 2
-    ASSERT(!c->registered || r->who.session != NULL);                 // 3
+    ASSERT(!c->registered || session_there(&r->who.session));         // 3
     ASSERT(!c->registered || !r->closed);                             // 3
-    ASSERT(r->member_n == 0 || r->who.session != NULL);               // 3
+    ASSERT(r->member_n == 0 || session_there(&r->who.session));       // 3
     ASSERT(r->member_n == 0 || !r->closed);                           // 3
     ASSERT(c->arrivals == NULL || joins != 0);
     ASSERT(joins <= ARRIVALS_MAX);

@@ -82,7 +82,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
                         .room = from->room,
                         .member = REF_NONE,
                         .room_hash = from->hash,
-                        .user = session_user(c->reader.who.session),
+                        .user = session_user(&c->reader.who.session),
                         .cmd = {.type = CMD_SWITCH, .room = outlet_name(from)}};
     uint32_t dest = home_of(e->cx, from->hash);
     sw->joined = &(*a)->mail;

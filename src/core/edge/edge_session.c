@@ -32,7 +32,7 @@ static void identity_fresh(struct edge *e, str name, struct fresh *fresh, struct
 static void put_welcome(struct edge *e, uint32_t index, str id, str token)
 {
     const struct settings *s = e->cx->settings;
-    const struct session *session = asker_at(e, index)->reader.who.session;
+    const struct session *session = &asker_at(e, index)->reader.who.session;
     struct event ev = {.type = EV_WELCOME,
                        .id = id,
                        .session = str_make(session->id, SESSION_ID_LEN),
@@ -51,7 +51,7 @@ static void unregister(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
     struct register_mail m = {.conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
-                              .user_print = print_str(e->cx, session_user(c->reader.who.session))};
+                              .user_print = print_str(e->cx, session_user(&c->reader.who.session))};
     ASSERT(c->registered);
     c->registered = false;
     post_copy(e->mail, home_of(e->cx, m.user_print.lo), MAIL_UNREGISTER, &m, sizeof m);
@@ -65,8 +65,7 @@ static void session_drop(struct edge *e, uint32_t index)
     ASSERT(c->reader.member_n == 0);
     ASSERT(c->pending == 0);
     unregister(e, index);
-    session_free(e->cx->mem, c->reader.who.session);
-    c->reader.who.session = NULL;
+    session_deinit(&c->reader.who.session, e->cx->mem);
     c->hello_seen = false;
 }
 
@@ -119,11 +118,8 @@ enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
         identity_fresh(e, cmd->type == CMD_HELLO ? cmd->name : STR_NONE, &fresh, &who);
     if (!edge_may_ask(e, c, home_of(e->cx, print_str(e->cx, who.user).lo)))
         return ERR_FULL;
-    struct session *session = session_make(e->cx->mem, who.session, who.user, who.name);
-    if (session == NULL)
+    if (session_init(&c->reader.who.session, e->cx->mem, who.session, who.user, who.name) != OK)
         return ERR_NOMEM;
-    ASSERT(c->reader.who.session == NULL);
-    c->reader.who.session = session;
     c->hello_seen = true;
     c->hello_implied = cmd->type != CMD_HELLO;
     c->registered = true;
@@ -136,11 +132,11 @@ bool edge_on_registered(struct edge *e, const struct answer *a)
     uint32_t index = a->conn.ref.index;
     struct asker *c = asker_at(e, index);
     ASSERT(c->registered);
-    ASSERT(c->reader.who.session != NULL);
+    ASSERT(session_there(&c->reader.who.session));
     char token[RESUME_TOKEN_MAX];
     size_t token_n;
     if (a->effect == EFFECT_STRANGER ||
-        resume_token_make(e->cx, c->reader.who.session, token, &token_n) != OK) {
+        resume_token_make(e->cx, &c->reader.who.session, token, &token_n) != OK) {
         session_drop(e, index);
         if (c->hello_implied || c->greeting)
             c->hello_refused = true; // for the command that waits
@@ -159,7 +155,7 @@ bool edge_on_registered(struct edge *e, const struct answer *a)
 
 static void put_renamed(struct edge *e, uint32_t index, str id)
 {
-    const struct session *s = asker_at(e, index)->reader.who.session;
+    const struct session *s = &asker_at(e, index)->reader.who.session;
     char token[RESUME_TOKEN_MAX];
     size_t token_n;
     if (resume_token_make(e->cx, s, token, &token_n) != OK) { // what has been done cannot be told
@@ -209,14 +205,10 @@ bool edge_rename(struct edge *e, uint32_t index, const struct command *cmd)
     struct asker *c = asker_at(e, index);
     if (c->pending != 0 || !homes_take_mail(e, c))
         return false;
-    struct session *old = c->reader.who.session;
-    struct session *s = session_make(e->cx->mem, old->id, session_user(old), cmd->name);
-    if (s == NULL) {
+    if (session_rename(&c->reader.who.session, e->cx->mem, cmd->name) != OK) {
         edge_no_memory(e, index, cmd);
         return true;
     }
-    c->reader.who.session = s;
-    session_free(e->cx->mem, old);
     if (c->reader.member_n == 0)
         put_renamed(e, index, cmd->id);
     else
@@ -247,7 +239,7 @@ void edge_depart(struct edge *e, uint32_t index)
                             .room = o->room,
                             .member = REF_NONE,
                             .room_hash = o->hash,
-                            .user = session_user(c->reader.who.session),
+                            .user = session_user(&c->reader.who.session),
                             .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
         if (!post_ask(e->mail, home_of(e->cx, o->hash), &leave)) {
             metric_add(&e->cx->metrics->limit_memory, 1);
@@ -286,7 +278,7 @@ bool edge_greet(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
     c->greeting = true;
-    if (c->reader.who.session == NULL && !c->hello_refused) {
+    if (!session_there(&c->reader.who.session) && !c->hello_refused) {
         enum err done = text_hello(e, index);
         if (done != ERR_NOMEM)
             return false;

@@ -87,7 +87,7 @@ enum err resume_token_make(const struct context *cx, const struct session *s, ch
     n += SESSION_ID_LEN;
     t[n++] = s->user_n;
     t[n++] = s->name_n;
-    memcpy(t + n, s->text, (size_t)s->user_n + s->name_n);
+    memcpy(t + n, session_user(s).p, (size_t)s->user_n + s->name_n);
     n += (size_t)s->user_n + s->name_n;
     if (token_mac(cx, t, n, t + n) != OK)
         return ERR_NOMEM;

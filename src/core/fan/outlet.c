@@ -36,14 +36,18 @@ uint32_t outlet_open(struct fan *f, str name, uint64_t hash)
     if (index == SLAB_NONE)
         return SLAB_NONE;
     struct outlet *o = outlet_at(f, index);
-    *o = (struct outlet){.hash = hash, .room = REF_NONE, .name_n = (uint8_t)name.n};
-    o->name = mem_alloc(f->cx->mem, name.n);
-    if (o->name == NULL || map_insert(&f->outlets_by_name, hash, index) != OK) {
-        mem_free(f->cx->mem, o->name, name.n);
+    *o = (struct outlet){.hash = hash, .room = REF_NONE, .cap = CURSORS_INLINE, .name_n = (uint8_t)name.n};
+    o->cursors = o->first;
+    char *text = o->name_inline;
+    if (name.n > OUTLET_NAME_INLINE)
+        text = o->name_long = mem_alloc(f->cx->mem, name.n);
+    if (text == NULL || map_insert(&f->outlets_by_name, hash, index) != OK) {
+        if (name.n > OUTLET_NAME_INLINE)
+            mem_free(f->cx->mem, o->name_long, name.n);
         slab_free(&f->outlets, index);
         return SLAB_NONE;
     }
-    memcpy(o->name, name.p, name.n);
+    memcpy(text, name.p, name.n);
     metric_add(&f->cx->metrics->outlets, 1);
     return index;
 }
@@ -51,8 +55,10 @@ uint32_t outlet_open(struct fan *f, str name, uint64_t hash)
 void outlet_release(struct fan *f, struct outlet *o)
 {
     tracks_deinit(&o->tracks, f->cx->mem);
-    mem_free(f->cx->mem, o->cursors, o->cap * sizeof *o->cursors);
-    mem_free(f->cx->mem, o->name, o->name_n);
+    if (o->cursors != o->first)
+        mem_free(f->cx->mem, o->cursors, o->cap * sizeof *o->cursors);
+    if (o->name_n > OUTLET_NAME_INLINE)
+        mem_free(f->cx->mem, o->name_long, o->name_n);
 }
 
 void outlet_close_if_unused(struct fan *f, uint32_t index)
@@ -89,20 +95,37 @@ static enum err membership_room(struct fan *f, struct reader *c)
     return OK;
 }
 
+// To more, or to fewer, of which there are no more than that.
+static enum err cursors_resize(struct fan *f, struct outlet *o, uint32_t cap)
+{
+    struct mem *m = f->cx->mem;
+    bool in_place = o->cursors == o->first;
+    struct cursor *v = o->first;
+    cap = cap < CURSORS_INLINE ? CURSORS_INLINE : cap;
+    if (cap > CURSORS_INLINE) {
+        size_t old = in_place ? 0 : o->cap * sizeof *v;
+        v = mem_realloc(m, in_place ? NULL : o->cursors, old, cap * sizeof *v);
+        if (v == NULL)
+            return ERR_NOMEM;
+        if (in_place)
+            memcpy(v, o->first, o->n * sizeof *v);
+    } else if (!in_place) {
+        memcpy(v, o->cursors, o->n * sizeof *v);
+        mem_free(m, o->cursors, o->cap * sizeof *v);
+    }
+    o->cursors = v;
+    o->cap = cap;
+    return OK;
+}
+
 enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next, bool held)
 {
     struct outlet *o = outlet_at(f, index);
     struct reader *c = reader_at(f, conn);
     if (membership_room(f, c) != OK || tracks_reserve(&o->tracks, f->cx->mem, c->encoding) != OK)
         return ERR_NOMEM;
-    if (o->n == o->cap) {
-        uint32_t cap = o->cap == 0 ? 2 : o->cap < 1024 ? o->cap * 2 : o->cap + o->cap / 4;
-        struct cursor *v = mem_realloc(f->cx->mem, o->cursors, o->cap * sizeof *v, cap * sizeof *v);
-        if (v == NULL)
-            return ERR_NOMEM;
-        o->cursors = v;
-        o->cap = cap;
-    }
+    if (o->n == o->cap && cursors_resize(f, o, o->cap < 16 ? o->cap * 2 : o->cap + o->cap / 4) != OK)
+        return ERR_NOMEM;
     ASSERT(o->n < o->cap);
     uint16_t seat = c->member_n++;
     reader_memberships(c)[seat] =
@@ -168,10 +191,9 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn)
     membership_drop(f, conn, m);
     skips_forget(c, index);
     cursor_drop(f, index, slot);
-    if (o->cap >= 16 && o->n < o->cap / 4) {
-        struct cursor *v = mem_realloc(f->cx->mem, o->cursors, o->cap * sizeof *v, o->cap / 2 * sizeof *v);
-        o->cap = v != NULL ? o->cap / 2 : o->cap;
-        o->cursors = v != NULL ? v : o->cursors;
+    if (o->cap > CURSORS_INLINE && o->n <= o->cap / 4) {
+        enum err e = cursors_resize(f, o, o->cap / 2);
+        (void)e; // next time
     }
     if (--track->readers == 0)
         tracks_remove(&o->tracks, f->cx->mem, track);

@@ -26,6 +26,8 @@
 // OUTLET_BUSY_INTERVAL_MS: a room in which 200 talk at once then takes 0.04 us per delivery instead of 0.06, and its messages arrive no later,
 // because they are not queued behind as many writes (docs/PERFORMANCE.md). A quiet room never waits.
 //
+// One block, as far as a room of two goes: its name and its first cursors are in place.
+//
 // Invariants (outlet_check)
 //   1. cursors[i] is the membership slot i of its connection, and back
 //   2. next <= head + 1, or what is between is the reader's own, to be skipped, and not announced yet
@@ -60,14 +62,17 @@ struct cursor {
     uint64_t next;    // place of the next entry to write
 };
 
+enum { OUTLET_NAME_INLINE = 24, CURSORS_INLINE = 2 };
+
 struct outlet {
     uint64_t hash;   // of the name; home = hash mod shards
     struct ref room; // at home, once joined
     uint64_t head;   // place of the newest entry,
     uint64_t offset; // and offset of the newest record up to there
     struct tracks tracks;
-    struct cursor *cursors;
+    struct cursor *cursors; // `first`, or a block of their own
     uint32_t n, cap;
+    struct cursor first[CURSORS_INLINE];
     uint32_t pending;      // joins on their way
     uint32_t lag;          // entries that the slowest reader was behind when this was trimmed last
     uint64_t flush_at_ms;  // while dirty
@@ -85,10 +90,16 @@ struct outlet {
     bool hold;             // so says the home of some shard: publishes wait
     char epoch[EPOCH_LEN];
     uint8_t name_n;
-    char *name;
+    union {
+        char name_inline[OUTLET_NAME_INLINE];
+        char *name_long; // when it is longer
+    };
 };
 
-static inline str outlet_name(const struct outlet *o) { return (str){o->name, o->name_n}; }
+static inline str outlet_name(const struct outlet *o)
+{
+    return (str){o->name_n <= OUTLET_NAME_INLINE ? o->name_inline : o->name_long, o->name_n};
+}
 
 // The outlet of a room, made on demand (SLAB_NONE when memory is out). Does not hold it alive by itself.
 uint32_t outlet_open(struct fan *f, str name, uint64_t hash);

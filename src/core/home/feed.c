@@ -67,7 +67,6 @@ void feed_detach(struct home *h, struct room *r, const struct ask *a)
 
 void feeds_free(struct home *h, struct room *r)
 {
-    for (uint32_t i = 0; r->feeds != NULL && i < h->cx->shard_count; i++)
+    for (uint32_t i = 0; i < h->cx->shard_count; i++)
         counts_free(h, &r->feeds[i]);
-    mem_free(h->cx->mem, r->feeds, h->cx->shard_count * sizeof *r->feeds);
 }

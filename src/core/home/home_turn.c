@@ -27,7 +27,7 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
                        .coldest = SLAB_NONE,
                        .warmest = SLAB_NONE};
     cx->host->random(cx->host->ctx, &h->proposer, sizeof h->proposer);
-    slab_init(&h->rooms, mem, sizeof(struct room), s->rooms_max);
+    slab_init(&h->rooms, mem, sizeof(struct room) + s->shard_count * sizeof(struct feed), s->rooms_max);
     slab_init(&h->members, mem, sizeof(struct member), members_max(s));
     map_init(&h->rooms_by_name, mem);
     heap_init(&h->room_timers, mem);

@@ -50,7 +50,7 @@ static uint32_t direct_deliver(struct home *h, const struct ask *a)
     uint32_t reached = 0;
     for (uint32_t i = registry_find(&h->registry, a->user_print); i != SLAB_NONE;
          i = registry_at(&h->registry, i)->next) {
-        struct direct_mail d = direct_to(h, a, registry_at(&h->registry, i)->conn);
+        struct direct_mail d = direct_to(h, a, conn_ref_of(registry_at(&h->registry, i)->conn));
         if (post_direct(h->mail, d.conn.shard, &d))
             reached++;
         else

@@ -37,17 +37,58 @@ static bool member_eq(const void *ctx, uint32_t value, const void *key)
 
 uint32_t member_find(const struct home *h, const struct room *r, str user)
 {
-    return map_find(&r->by_user, hash_str(h->cx, user), member_eq, h, &user);
+    if (r->by_user.count != 0)
+        return map_find(&r->by_user, hash_str(h->cx, user), member_eq, h, &user);
+    uint32_t m = r->first;
+    while (m != SLAB_NONE && !str_eq(member_user(member_at(h, m)), user))
+        m = member_at(h, m)->next;
+    return m;
+}
+
+// --- the table of those who are many
+
+static enum err by_user_insert(const struct home *h, struct room *r, uint32_t index)
+{
+    return map_insert(&r->by_user, hash_str(h->cx, member_user(member_at(h, index))), index);
+}
+
+// One more who is not in the list yet. ERR_NOMEM: nothing has changed.
+static enum err by_user_put(const struct home *h, struct room *r, uint32_t index)
+{
+    if (r->by_user.count != 0)
+        return by_user_insert(h, r, index);
+    if (r->members < MEMBERS_WALKED)
+        return OK;
+    enum err e = by_user_insert(h, r, index);
+    for (uint32_t m = r->first; m != SLAB_NONE && e == OK; m = member_at(h, m)->next)
+        e = by_user_insert(h, r, m);
+    if (e != OK)
+        map_deinit(&r->by_user);
+    return e;
+}
+
+// One less, who is in the list no more.
+static void by_user_drop(const struct home *h, struct room *r, uint32_t index)
+{
+    if (r->by_user.count == 0)
+        return;
+    if (r->by_user.count - 1 <= MEMBERS_WALKED / 2)
+        map_deinit(&r->by_user);
+    else
+        map_remove(&r->by_user, hash_str(h->cx, member_user(member_at(h, index))), index);
+}
+
+void members_check(const struct home *h, const struct room *r)
+{
+    ASSERT(r->by_user.count == r->members || (r->by_user.count == 0 && r->members <= MEMBERS_WALKED));
+    map_check(&r->by_user);
+    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next)
+        ASSERT(member_find(h, r, member_user(member_at(h, m))) == m);
 }
 
 // --- its sessions
 
-static bool same_conn(struct conn_ref a, struct conn_ref b)
-{
-    return a.shard == b.shard && a.ref.index == b.ref.index && a.ref.gen == b.ref.gen;
-}
-
-const struct conn_ref *member_sessions(const struct member *m)
+const struct conn_key *member_sessions(const struct member *m)
 {
     return m->sessions_cap == 0 ? &m->session : m->session_list;
 }
@@ -60,7 +101,7 @@ static void sessions_free(struct mem *mem, struct member *m)
 }
 
 // False when memory is out; never for the first one.
-static bool session_add(struct mem *mem, struct member *m, struct conn_ref session)
+static bool session_add(struct mem *mem, struct member *m, struct conn_key session)
 {
     ASSERT(m->sessions < MEMBER_SESSIONS_MAX);
     ASSERT(m->sessions_cap == 0 || m->sessions <= m->sessions_cap);
@@ -71,7 +112,7 @@ static bool session_add(struct mem *mem, struct member *m, struct conn_ref sessi
     }
     uint32_t cap = m->sessions_cap == 0 ? 1 : m->sessions_cap;
     if (m->sessions == cap) {
-        struct conn_ref *list = mem_realloc(mem, m->sessions_cap == 0 ? NULL : m->session_list,
+        struct conn_key *list = mem_realloc(mem, m->sessions_cap == 0 ? NULL : m->session_list,
                                             m->sessions_cap * sizeof *list, 2 * (size_t)cap * sizeof *list);
         if (list == NULL)
             return false;
@@ -85,17 +126,17 @@ static bool session_add(struct mem *mem, struct member *m, struct conn_ref sessi
     return true;
 }
 
-static bool session_remove(struct mem *mem, struct member *m, struct conn_ref session)
+static bool session_remove(struct mem *mem, struct member *m, struct conn_key session)
 {
-    struct conn_ref *all = m->sessions_cap == 0 ? &m->session : m->session_list;
+    struct conn_key *all = m->sessions_cap == 0 ? &m->session : m->session_list;
     uint32_t i = 0;
-    while (i < m->sessions && !same_conn(all[i], session))
+    while (i < m->sessions && !conn_key_eq(all[i], session))
         i++;
     if (i == m->sessions)
         return false;
     all[i] = all[--m->sessions];
     if (m->sessions <= 1 && m->sessions_cap != 0) {
-        struct conn_ref last = all[0];
+        struct conn_key last = all[0];
         uint16_t n = m->sessions;
         sessions_free(mem, m);
         m->session = last;
@@ -225,7 +266,7 @@ static enum err member_create(struct home *h, uint32_t room, str user, str name,
     enum err e = text == NULL ? ERR_NOMEM : OK;
     if (e == OK)
         member_text_set(m, user, name, text);
-    if (e == OK && (e = map_insert(&r->by_user, hash_str(h->cx, user), index)) != OK)
+    if (e == OK && (e = by_user_put(h, r, index)) != OK)
         member_text_free(h, m);
     if (e != OK) {
         slab_free(&h->members, index);
@@ -255,8 +296,7 @@ static void member_destroy(struct home *h, struct room *r, uint32_t index)
     else
         r->last = m->prev;
     ASSERT(r->members != 0);
-    bool found = map_remove(&r->by_user, hash_str(h->cx, member_user(m)), index);
-    ASSERT(found);
+    by_user_drop(h, r, index);
     sessions_free(h->cx->mem, m);
     member_text_free(h, m);
     slab_free(&h->members, index);
@@ -307,7 +347,7 @@ static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, 
     bool was_away = m->sessions == 0;
     if (was_away)
         away_remove(h, r, m);
-    if (!session_add(h->cx->mem, m, a->conn))
+    if (!session_add(h->cx->mem, m, conn_key_of(a->conn)))
         return ERR_NOMEM;
     if (was_away) {
         m->named_ms = a->since_ms;
@@ -328,7 +368,7 @@ enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint3
     if (member_create(h, room, a->user, a->name, &index) != OK)
         return ERR_NOMEM;
     struct member *m = member_at(h, index);
-    bool added = session_add(h->cx->mem, m, a->conn);
+    bool added = session_add(h->cx->mem, m, conn_key_of(a->conn));
     ASSERT(added); // the first one needs no memory
     m->named_ms = a->since_ms;
     presence(h, room, ENTRY_MEMBER_JOINED, m, STR_NONE);
@@ -340,7 +380,7 @@ bool member_depart(struct home *h, uint32_t room, uint32_t index, struct conn_re
 {
     struct room *r = room_at(h, room);
     struct member *m = member_at(h, index);
-    if (!session_remove(h->cx->mem, m, session))
+    if (!session_remove(h->cx->mem, m, conn_key_of(session)))
         return false;
     if (m->sessions != 0)
         return true;

@@ -5,11 +5,6 @@
 
 static bool print_eq(u128 a, u128 b) { return a.lo == b.lo && a.hi == b.hi; }
 
-static bool same_conn(const struct conn_ref *a, const struct conn_ref *b)
-{
-    return a->shard == b->shard && a->ref.index == b->ref.index && a->ref.gen == b->ref.gen;
-}
-
 static bool user_eq(const void *ctx, uint32_t value, const void *key)
 {
     const struct registration *r = slab_at(ctx, value);
@@ -49,9 +44,9 @@ enum err registry_add(struct registry *r, const struct register_mail *m, bool *r
             continue;
         *ret_has_evict = true;
         bool overtaken = (int32_t)(m->since_ms - have->since_ms) < 0;
-        *ret_evict = overtaken ? m->conn : have->conn;
+        *ret_evict = overtaken ? m->conn : conn_ref_of(have->conn);
         if (!overtaken) {
-            have->conn = m->conn;
+            have->conn = conn_key_of(m->conn);
             have->since_ms = m->since_ms;
         }
         return OK;
@@ -62,7 +57,7 @@ enum err registry_add(struct registry *r, const struct register_mail *m, bool *r
     struct registration *fresh = registry_at(r, index);
     *fresh = (struct registration){.user_print = m->user_print,
                                    .session_print = m->session_print,
-                                   .conn = m->conn,
+                                   .conn = conn_key_of(m->conn),
                                    .since_ms = m->since_ms,
                                    .next = SLAB_NONE};
     if (head != SLAB_NONE) { // behind the head, so that the map need not change
@@ -81,7 +76,8 @@ void registry_remove(struct registry *r, const struct register_mail *m)
 {
     uint32_t head = registry_find(r, m->user_print);
     uint32_t prev = SLAB_NONE, i = head;
-    while (i != SLAB_NONE && !same_conn(&registry_at(r, i)->conn, &m->conn)) {
+    struct conn_key conn = conn_key_of(m->conn);
+    while (i != SLAB_NONE && !conn_key_eq(registry_at(r, i)->conn, conn)) {
         prev = i;
         i = registry_at(r, i)->next;
     }

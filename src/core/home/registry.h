@@ -16,7 +16,7 @@ struct shard;
 struct registration {
     u128 user_print;
     uint64_t session_print; // among the sessions of one user 64 bits are plenty
-    struct conn_ref conn;
+    struct conn_key conn;
     uint32_t next;     // of the same user, or SLAB_NONE
     uint32_t since_ms; // low bits of when this connection was accepted
 };

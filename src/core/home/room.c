@@ -106,7 +106,8 @@ static void room_free(struct home *h, uint32_t index)
     replay_drop(&r->replay, h->cx->mem);
     map_deinit(&r->by_user);
     feeds_free(h, r);
-    mem_free(h->cx->mem, r->name, r->name_n);
+    if (r->name_n > ROOM_NAME_INLINE)
+        mem_free(h->cx->mem, r->name_long, r->name_n);
     slab_free(&h->rooms, index);
 }
 
@@ -130,13 +131,14 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
     live_init(&r->live, h->cx->mem);
     map_init(&r->by_user, h->cx->mem);
     once_group_init(&r->keys);
-    r->name = mem_alloc(h->cx->mem, name.n);
-    r->feeds = mem_zalloc(h->cx->mem, h->cx->shard_count * sizeof *r->feeds);
-    if (r->name != NULL)
-        memcpy(r->name, name.p, name.n);
+    char *text = r->name_inline;
+    if (name.n > ROOM_NAME_INLINE)
+        text = r->name_long = mem_alloc(h->cx->mem, name.n);
+    if (text != NULL)
+        memcpy(text, name.p, name.n);
     // Looked at when this turn ends: if nobody came in after all, it goes.
     room_epoch_make(h, r);
-    if (r->name == NULL || r->feeds == NULL || h->authority->watch(h, index) != OK ||
+    if (text == NULL || h->authority->watch(h, index) != OK ||
         heap_set(&h->room_timers, index, h->cx->now_ms) != OK || sorted_insert(h, index) != OK) {
         room_free(h, index);
         return ERR_NOMEM;

@@ -10,11 +10,14 @@
 //                 ^----------- joins again -------'
 //
 // Invariants (room_check)
-//   1. every member is in `by_user` and in the list; `members` counts them
+//   1. every member is in the list; `members` counts them. They are all in `by_user`, or, where they are few, none is
 //   2. a member is away exactly if it has no session; away members are in the away list, longest first
 //   3. feeds[s].sessions is the sum of its readers; a shard with none gets no announcements
 //   4. the live stream has a track for an encoding exactly while some shard has readers of it, and as many readers
 //   5. `crowded` counts the feeds that are; a feed without sessions is not
+//
+// One block: a room of two is what there are most of, and blocks of its own for name, feeds and a table of users would be as
+// much as the rest of it.
 //
 // Ownership: the shard's room pool. Thread: the home shard's.
 #ifndef PLENUM_CORE_ROOM_H
@@ -31,6 +34,8 @@
 struct home;
 
 enum { MEMBER_TEXT_INLINE = 40 }; // a guest's id and name
+// So many members are found by walking the list; from there on there is a table, until they are half as many.
+enum { MEMBERS_WALKED = 8, ROOM_NAME_INLINE = 24 };
 
 struct member {
     uint64_t joined_at, last_active; // wall ms
@@ -48,8 +53,8 @@ struct member {
         struct {
             uint32_t away_prev, away_next; // sessions == 0
         };
-        struct conn_ref session;       // sessions_cap == 0: the only one
-        struct conn_ref *session_list; // else
+        struct conn_key session;       // sessions_cap == 0: the only one
+        struct conn_key *session_list; // else
     };
     union { // user, then name
         char text_inline[MEMBER_TEXT_INLINE];
@@ -69,7 +74,10 @@ struct feed {
 
 struct room {
     uint64_t hash;
-    char *name;
+    union {
+        char name_inline[ROOM_NAME_INLINE];
+        char *name_long; // when it is longer
+    };
     uint8_t name_n;
     bool dirty;         // in the shard's list of rooms to announce
     bool count_pending; // a members:count entry is due
@@ -80,13 +88,12 @@ struct room {
     struct log log;        // what was said
     struct live live;      // what is heard now; of the records, what people have been told of
     struct replay *replay; // what was said, for those who come; NULL = nobody has asked
-    struct map by_user;
+    struct map by_user;    // empty where they are few
     uint32_t members;
     uint32_t member_seq;            // of the last one that joined
     uint32_t first, last;           // members in order of joining
     uint32_t away_first, away_last; // members without a session
     uint32_t sessions;
-    struct feed *feeds;      // one per shard
     uint32_t crowded;        // feeds that are; while there are any, publishes wait (fan/pace.h)
     struct course *course;   // what its authority is asked for, where that is an engine (course.h)
     struct mail *signals;    // asks of this turn, one of a connection at most, oldest first (home_signal.c)
@@ -96,12 +103,16 @@ struct room {
     uint64_t count_ms;       // when a members:count entry was last written
     uint64_t heard_ms;       // of the newest entry
     uint32_t colder, warmer; // has_history: in order of when something was said last
+    struct feed feeds[];     // one per shard
 };
 
-static inline str room_name(const struct room *r) { return (str){r->name, r->name_n}; }
+static inline str room_name(const struct room *r)
+{
+    return (str){r->name_n <= ROOM_NAME_INLINE ? r->name_inline : r->name_long, r->name_n};
+}
 str member_user(const struct member *m);
 str member_name(const struct member *m);
-const struct conn_ref *member_sessions(const struct member *m); // `sessions` of them, in no order
+const struct conn_key *member_sessions(const struct member *m); // `sessions` of them, in no order
 void member_view_make(const struct member *m, struct member_view *ret);
 
 // --- rooms (room.c)
@@ -157,5 +168,6 @@ uint64_t members_expire(struct home *h, uint32_t room);
 // Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.
 uint64_t members_count_due(struct home *h, uint32_t room);
 void members_free(struct home *h, struct room *r);
+void members_check(const struct home *h, const struct room *r);
 
 #endif

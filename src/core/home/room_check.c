@@ -8,7 +8,7 @@
 // Its sessions are connections of shards that there are, each once.
 static void member_check(const struct home *h, const struct member *m)
 {
-    const struct conn_ref *all = member_sessions(m);
+    const struct conn_key *all = member_sessions(m);
     ASSERT(m->sessions <= MEMBER_SESSIONS_MAX);
     ASSERT(m->sessions_cap == 0 || m->sessions > 1);
     ASSERT(m->sessions_cap == 0 ? m->sessions <= 1 : m->sessions <= m->sessions_cap);
@@ -19,13 +19,12 @@ static void member_check(const struct home *h, const struct member *m)
     for (uint32_t i = 0; i < m->sessions; i++) {
         ASSERT(all[i].shard < h->cx->shard_count);
         for (uint32_t k = 0; k < i; k++)
-            ASSERT(all[i].shard != all[k].shard || all[i].ref.index != all[k].ref.index ||
-                   all[i].ref.gen != all[k].ref.gen);
+            ASSERT(!conn_key_eq(all[i], all[k]));
     }
 }
 
 // In order of joining, each found by its user's id; how many sessions they have.
-static uint32_t members_check(const struct home *h, const struct room *r)
+static uint32_t list_check(const struct home *h, const struct room *r)
 {
     uint32_t members = 0, sessions = 0, prev = SLAB_NONE;
     for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
@@ -38,8 +37,7 @@ static uint32_t members_check(const struct home *h, const struct room *r)
         prev = m;
     }
     ASSERT(prev == r->last);
-    ASSERT(members == r->members);       // 1
-    ASSERT(members == r->by_user.count); // 1
+    ASSERT(members == r->members); // 1
     ASSERT((r->empty_ms == UINT64_MAX) == (members != 0));
     return sessions;
 }
@@ -93,13 +91,13 @@ static void feeds_check(const struct home *h, const struct room *r)
 void room_check(const struct home *h, uint32_t index)
 {
     const struct room *r = room_at(h, index);
-    uint32_t sessions = members_check(h, r);
+    uint32_t sessions = list_check(h, r);
+    members_check(h, r); // 1
     ASSERT(sessions == r->sessions);
     ASSERT(room_find(h, room_name(r), r->hash) == index);
     ASSERT(r->said || r->log.head == 0);
     away_check(h, r);
     feeds_check(h, r);
-    map_check(&r->by_user);
     log_check(&r->log);
     live_check(&r->live);
     replay_check(r->replay, &r->log);
