@@ -21,7 +21,7 @@ gorilla/websocket and npm ws. Prints a table per scenario with the targets, and 
   --quick         one short round, fewer idle connections: to see that all works, not to quote
   --rounds N      interleaved rounds; figures are their medians (default 5)
   --duration S    seconds measured per contender and round (default 4)
-  --only NAMES    of text, json, deep, fanout1, fanout16, idle, shards, stall, storm
+  --only NAMES    of text, json, deep, fanout1, fanout16, own16, idle, shards, stall, storm
   --plenum-only   without the peers
   --build DIR     take the binaries from there, as they are (default: \`make build\` and build/release)
   --markdown      tables in Markdown, as in docs/PERFORMANCE.md

@@ -49,19 +49,24 @@ function fanout(name, title, inflight, floor, targets) {
   };
 }
 
+// What a room in which nothing happens still holds two seconds after the last join is what it holds for good.
 const idle = (quick) => {
-  const people = quick ? ['--rooms', '3', '--members', '1000'] : ['--rooms', '15', '--members', '1000'];
-  const args = ['--idle', ...people];
+  const people = quick ? 3000 : 15000;
+  const args = (size) => ['--idle', '--rooms', String(people / size), '--members', String(size)];
+  const limits = { 'rooms of 1,000': 480, 'rooms of 100': 480, 'rooms of 2': 800 };
+  const sizes = { 'rooms of 1,000': 1000, 'rooms of 100': 100, 'rooms of 2': 2 };
   return {
     name: 'idle',
-    title: `${quick ? '3,000' : '15,000'} idle connections in rooms of 1,000`,
+    title: `${people.toLocaleString('en')} idle connections; the peers' in rooms of 1,000`,
     figures: ['memory', 'anonymous', 'connect_s', 'server_cores'],
-    seconds: quick ? 1 : 3,
+    seconds: 4,
     contenders: [
-      plenum('plenum json', 'json', args),
-      ...peers.map((server) => ({ label: server, server, args })),
+      ...Object.entries(sizes).map(([label, size]) => plenum(label, 'json', args(size))),
+      ...peers.map((server) => ({ label: server, server, args: args(1000) })),
     ],
-    targets: [atMost('bytes of server memory per idle connection', 512, (m) => m['plenum json']?.memory)],
+    targets: Object.entries(limits).map(([label, limit]) =>
+      atMost(`bytes of server memory per idle connection, ${label}`, limit, (m) => m[label]?.memory),
+    ),
   };
 };
 
@@ -118,42 +123,46 @@ const stall = () => {
 };
 
 const storm = (quick) => {
-  const clients = quick ? '3000' : '19000';
-  const rooms = String(clients / 1000);
+  const clients = quick ? 3000 : 19000;
+  const sizes = [1000, 100];
+  const label = (size) => `rooms of ${size.toLocaleString('en')}`;
   return {
     name: 'storm',
-    title: `${Number(clients).toLocaleString('en')} clients cut and resuming at once, a message a second in each room`,
+    title: `${clients.toLocaleString('en')} clients cut and resuming at once, a message a second in each room`,
     figures: ['back_s', 'lost', 'duplicated', 'server_cores'],
-    contenders: [
-      plenum('plenum json', 'json', [
-        ...['--clients', clients, '--rooms', rooms, '--rate', rooms, '--reconnect-storm'],
-      ]),
-    ],
-    targets: [
-      atMost('seconds until all are back', 3, (m) => m['plenum json']?.back_s),
-      atMost('lost or duplicated', 0, (m) => m['plenum json'] && m['plenum json'].lost + m['plenum json'].duplicated),
-    ],
+    contenders: sizes.map((size) => {
+      const rooms = String(clients / size);
+      return plenum(label(size), 'json', [
+        ...['--clients', String(clients), '--rooms', rooms, '--rate', rooms, '--reconnect-storm'],
+      ]);
+    }),
+    targets: sizes.map(label).flatMap((row) => [
+      atMost(`seconds until all are back, ${row}`, 1, (m) => m[row]?.back_s),
+      atMost(`lost or duplicated, ${row}`, 0, (m) => m[row] && m[row].lost + m[row].duplicated),
+    ]),
   };
 };
 
 export function scenarios(quick) {
   const talk = ['--clients', '200', '--publishers', 'all'];
   const deep = [...talk, '--inflight', '8'];
-  const cost = (label, limit) => atMost(`server CPU per delivery, ${label}`, limit, (m) => m[label]?.server_us);
+  const own = ['--clients', '1001', '--inflight', '16'];
+  const against = (label, limit) =>
+    atMost(`server CPU per delivery against Bun, ${label}`, limit, (m) => m[label]?.server_us / m.bun?.server_us);
   return [
     allToAll('text', 'everyone talks to everyone, 200 in a room, 20-byte messages, text', {
       rows: [plenum('plenum text', 'text', talk), plenum('plenum text-ws', 'text-ws', talk)],
       args: talk,
       others: ['floor batch', ...peers],
       assumed: 48,
-      targets: [cost('plenum text', 0.05)],
+      targets: [against('plenum text', 0.22)],
     }),
     allToAll('json', 'everyone talks to everyone, 200 in a room, 20-byte messages, JSON', {
       rows: [plenum('plenum json', 'json', [...talk, '--echo'])],
       args: talk,
       others: ['floor batch', ...peers],
       assumed: 200,
-      targets: [cost('plenum json', 0.09)],
+      targets: [against('plenum json', 0.4)],
     }),
     allToAll('deep', 'the same in text with 8 messages of everyone under way', {
       rows: [plenum('plenum text', 'text', deep)],
@@ -170,13 +179,24 @@ export function scenarios(quick) {
       ),
     ]),
     fanout('fanout16', '1 publisher, 1,000 readers, 16 messages in flight', '16', 'floor batch', [
-      atMost('server CPU per delivery', 0.28, (m) => m['plenum json']?.server_us),
+      against('plenum json', 0.75),
       atMost(
         'server CPU per delivery against the floor (one send() of 16 messages)',
         1.05,
         (m) => m['plenum json']?.server_us / m['floor batch']?.server_us,
       ),
     ]),
+    allToAll('own16', '1 publisher, 1,000 readers, 16 in flight, one more for each that it hears itself or is acknowledged', {
+      rows: [plenum('plenum json', 'json', [...own, '--echo']), plenum('plenum acks', 'json', own)],
+      args: own,
+      others: ['floor batch', 'bun'],
+      assumed: 200,
+      targets: [
+        against('plenum json', 0.75),
+        against('plenum acks', 0.75),
+        atMost('median latency against Bun', 1, (m) => m['plenum json']?.p50 / m.bun?.p50),
+      ],
+    }),
     idle(quick),
     shards(),
     stall(),

@@ -290,7 +290,7 @@ static void turn_measure(struct loop *l)
     l->turn_end_ns = clock_monotonic_ns();
     uint64_t us = (l->turn_end_ns - l->clock.now_ns) / 1000u;
     time_add(&l->metrics->turn, us);
-    shard_on_written(l->shard, l->turn_end_ns);
+    shard_on_written(l->shard, l->writes_began_ns, l->turn_end_ns);
 
     uint32_t slow_ms = atomic_load_explicit(&l->shared->live.turn_slow_ms, memory_order_relaxed);
     if (slow_ms > 0 && us >= (uint64_t)slow_ms * 1000u) {
@@ -320,6 +320,7 @@ static void turn(struct loop *l, uint32_t event_count)
     shard_turn_end(l->shard);
 
     send_mail(l);
+    l->writes_began_ns = clock_monotonic_ns();
     traffic_write(&l->traffic);
     where_at(&l->where, WHERE_CLOSE, WHERE_NOBODY);
     traffic_shutdown(&l->traffic);
@@ -345,8 +346,8 @@ static uint64_t idle_ns(const struct loop *l)
     if (l->mail_left)
         due_ms = min_u64(due_ms, l->turn_end_ns / 1000000u + MAIL_RETRY_MS);
     if (due_ms >= WAIT_FOREVER / 1000000u)
-        return WAIT_FOREVER;
-    uint64_t due_ns = due_ms * 1000000u;
+        return WAIT_FOREVER; // nor is a flush due, which is within milliseconds
+    uint64_t due_ns = min_u64(due_ms * 1000000u, shard_next_due_ns(l->shard));
     return due_ns > l->turn_end_ns ? due_ns - l->turn_end_ns : 0;
 }
 

@@ -87,7 +87,7 @@ struct loop {
 
     bool mail_left;         // a mailbox was full
     uint64_t mail_moved_ns; // when mail was last sent or received
-    uint64_t turn_end_ns;
+    uint64_t writes_began_ns, turn_end_ns;
 
     bool stopping;
     bool draining;

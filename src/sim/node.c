@@ -369,7 +369,7 @@ static void take_turn(struct world *w, struct node *n)
             give_mail(w, n, to);
     give_engine(w, n);
     give_bytes(w, n);
-    shard_on_written(n->shard, w->now_ms * 1000000);
+    shard_on_written(n->shard, w->now_ms * 1000000, w->now_ms * 1000000);
     give_ends(w, n);
     where_here = NULL;
     w->turning = NULL;

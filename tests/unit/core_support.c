@@ -435,7 +435,7 @@ static void turn_ends(struct net *n, uint32_t shard)
         c->abortive = abortive;
         n->by_conn[shard][conn] = NULL;
     }
-    shard_on_written(n->sh[shard], n->now_ms * 1000000);
+    shard_on_written(n->sh[shard], n->now_ms * 1000000, n->now_ms * 1000000);
     while (shard_pull_reread(n->sh[shard], &conn))
         n->by_conn[shard][conn]->paused = false;
 }

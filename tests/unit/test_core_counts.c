@@ -125,7 +125,7 @@ static void publish_to_write_within_a_turn(void **state)
     uint32_t home;
     assert_int_equal(room_apply(&sh->home, net_room_index(n, "r", &home), 1, &e, &v), OK);
     shard_turn_end(sh);
-    shard_on_written(sh, n->now_ms * 1000000 + 400000);
+    shard_on_written(sh, n->now_ms * 1000000 + 300000, n->now_ms * 1000000 + 400000);
     assert_int_equal(samples(n, &us), before + 1);
     assert_int_equal(us - before_us, 150);
     net_settle(n);

@@ -192,9 +192,12 @@ static void on_published(struct edge *e, const struct answer *a)
     ASSERT(!a->skip || a->place != 0);
     uint32_t index = a->conn.ref.index;
     const struct outlet *o = answered_outlet(e, &a->outlet);
-    if (o != NULL && reader_find_membership(&c->reader, a->outlet.index) == NULL)
+    const struct membership *m = o != NULL ? reader_find_membership(&c->reader, a->outlet.index) : NULL;
+    if (m == NULL)
         o = NULL;
     fan_put_ack(e->fan, index, o, a->payload);
+    if (m != NULL && !a->skip)
+        flush_early(e->fan, a->outlet.index, m);
     if (a->skip && o != NULL && reader_open(&c->reader) &&
         skips_add(&c->reader, e->cx->mem, a->outlet.index, a->place) != OK)
         fan_end(e->fan, index, END_SLOW); // it sends and sends and never reads

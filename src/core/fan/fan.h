@@ -48,6 +48,8 @@ struct fan {
     struct map outlets_by_name;
     struct index_list outlets_dirty, outlets_settling;
     struct holes holes;   // what readers lost and have yet to be told
+    uint64_t written;     // in this turn: bytes, and FLUSH_WRITE_COST for each write
+    uint32_t kib_ns;      // what 1,024 of them take, about
     uint64_t lag_look_ms; // when lag_entries_max is made anew; UINT64_MAX while it is 0
 
     uint64_t *dirty; // a bit per connection
@@ -72,6 +74,8 @@ void fan_tidy(struct fan *f);
 void fan_check(const struct fan *f);
 // When fan_flush or fan_trim must run at the latest; UINT64_MAX = never.
 uint64_t fan_due_ms(const struct fan *f);
+uint64_t fan_flush_due_ns(
+    const struct fan *f); // the same of fan_flush alone, where the driver's clock is that fine
 
 static inline struct reader *reader_at(const struct fan *f, uint32_t conn)
 {
@@ -108,7 +112,7 @@ void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, u
                     uint64_t to);
 // A page of history (EFFECT_HISTORY); returns how many bytes it has.
 size_t fan_put_history(struct fan *f, uint32_t conn, const struct answer *a);
-// The ack of a publish into a busy room goes out with the room's next flush, at most 2 ms later: in one write with
+// The ack of a publish into a busy room goes out with the room's next flush, a few milliseconds later (busy.h): in one write with
 // what the others said.
 void fan_put_ack(struct fan *f, uint32_t conn, const struct outlet *o, str payload);
 void fan_mark_dirty(struct fan *f, uint32_t conn);
@@ -136,7 +140,7 @@ void fan_on_hold(struct fan *f, const struct pace_mail *m);
 void fan_flush(struct fan *f);
 // When a turn begins: trims the outlets that are settling.
 void fan_trim(struct fan *f);
-// The turn's writes are made.
-void fan_on_written(struct fan *f, uint64_t now_ns);
+// The turn's writes are made; they took from began_ns on.
+void fan_on_written(struct fan *f, uint64_t began_ns, uint64_t now_ns);
 
 #endif

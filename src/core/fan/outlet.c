@@ -13,7 +13,7 @@
 #include "core/fan/pace.h"
 #include "wire/ws_frame.h"
 
-enum { TRIM_DELAY_MS = 100, LAG_LOOK_MS = 1000 };
+enum { LAG_LOOK_MS = 1000 };
 
 static bool outlet_eq(const void *ctx, uint32_t value, const void *key)
 {
@@ -211,18 +211,6 @@ void outlet_mark_settling(struct fan *f, uint32_t index)
 
 // --- what homes tell
 
-bool outlet_waits(const struct fan *f, const struct outlet *o)
-{
-    return o->busy && f->cx->now_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
-}
-
-static void flush_schedule(const struct fan *f, struct outlet *o)
-{
-    o->flush_at_ms = f->cx->now_ms + f->cx->settings->flush_interval_ms;
-    if (outlet_waits(f, o) && o->flush_at_ms < o->flushed_ms + OUTLET_BUSY_INTERVAL_MS)
-        o->flush_at_ms = o->flushed_ms + OUTLET_BUSY_INTERVAL_MS;
-}
-
 static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t since_ns)
 {
     struct outlet *o = outlet_at(f, index);
@@ -233,11 +221,7 @@ static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t 
         return;
     if (o->since_ns == 0)
         o->since_ns = since_ns;
-    if (o->dirty)
-        return;
-    o->dirty = true;
-    flush_schedule(f, o);
-    index_list_push(&f->outlets_dirty, index);
+    flush_want(f, index);
 }
 
 // Memory for a segment is out: the track's readers cannot get what was announced, and begin anew behind it.
@@ -276,8 +260,8 @@ void fan_advance(struct fan *f, struct advance *a)
     outlet_grown(f, a->outlet.index, a->head, a->since_ns);
 }
 
-// What came since the last flush, as the readers of one encoding get it; others get about as much.
-static uint32_t news_bytes(const struct outlet *o)
+// As the readers of one encoding get it; others get about as much.
+uint32_t outlet_news_bytes(const struct outlet *o)
 {
     if (o->n == 0)
         return 0;
@@ -291,60 +275,6 @@ static uint32_t news_bytes(const struct outlet *o)
         bytes += segment_end(s, to) - segment_start(s, from > s->first ? from : s->first);
     }
     return bytes < FLUSH_BYTES ? (uint32_t)bytes : FLUSH_BYTES;
-}
-
-static void flush_begin(struct fan *f, struct outlet *o)
-{
-    ASSERT(o->flushed_head <= o->head);
-    o->flushing = true;
-    o->flush_from = 0;
-    o->flush_bytes = news_bytes(o);
-    o->busy = o->n >= OUTLET_BUSY_READERS && o->head - o->flushed_head >= OUTLET_BUSY_ENTRIES;
-    o->flushed_ms = f->cx->now_ms;
-    o->flushed_head = o->head;
-}
-
-// Marks readers who are behind, as many as about so many bytes allow, one at least; true when all have had their turn.
-static bool flush_slice(struct fan *f, struct outlet *o, uint32_t bytes)
-{
-    if (!o->flushing)
-        flush_begin(f, o);
-    uint32_t each = FLUSH_WRITE_COST + o->flush_bytes, left = bytes / each + 1;
-    for (; o->flush_from < o->n && left > 0; o->flush_from++) {
-        const struct cursor *cur = &o->cursors[o->flush_from];
-        if (cur->next > o->head)
-            continue;
-        fan_mark_news(f, cur->conn, cur->seat);
-        left--;
-    }
-    ASSERT(o->flush_from <= o->n);
-    o->flushing = o->flush_from < o->n;
-    if (o->flushing)
-        metric_add(&f->cx->metrics->flush_slices, 1);
-    return !o->flushing;
-}
-
-void fan_flush(struct fan *f)
-{
-    uint32_t kept = 0, due = 0;
-    for (uint32_t i = 0; i < f->outlets_dirty.n; i++)
-        due += outlet_at(f, f->outlets_dirty.v[i])->flush_at_ms <= f->cx->now_ms;
-    uint32_t share = FLUSH_BYTES / (due == 0 ? 1 : due);
-    share = share < FLUSH_BYTES_MIN ? FLUSH_BYTES_MIN : share;
-    for (uint32_t i = 0; i < f->outlets_dirty.n; i++) {
-        uint32_t index = f->outlets_dirty.v[i];
-        struct outlet *o = outlet_at(f, index);
-        ASSERT(o->dirty);
-        if (o->flush_at_ms <= f->cx->now_ms && flush_slice(f, o, share)) {
-            outlet_mark_settling(f, index);
-            o->dirty = o->head > o->flushed_head; // what came meanwhile
-            if (o->dirty)
-                flush_schedule(f, o);
-        }
-        if (o->dirty)
-            f->outlets_dirty.v[kept++] = index;
-    }
-    f->outlets_dirty.n = kept;
 }
 
 // Where its readers stand: the slowest of all, and the slowest of those whose socket is not full.
@@ -461,29 +391,4 @@ void fan_trim(struct fan *f)
         outlet_trim(f, index); // which may put it at the end again
     }
     lag_look(f);
-}
-
-// Whose writes this turn made are those that are to be trimmed in the next one.
-void fan_on_written(struct fan *f, uint64_t now_ns)
-{
-    for (uint32_t i = 0; i < f->outlets_settling.n; i++) {
-        struct outlet *o = outlet_at(f, f->outlets_settling.v[i]);
-        if (o->since_ns == 0 || o->dirty)
-            continue;
-        time_add(&f->cx->metrics->publish, now_ns > o->since_ns ? (now_ns - o->since_ns) / 1000 : 0);
-        o->since_ns = 0;
-    }
-}
-
-uint64_t fan_due_ms(const struct fan *f)
-{
-    uint64_t due = f->lag_look_ms;
-    if (f->outlets_settling.n != 0 && f->cx->now_ms + TRIM_DELAY_MS < due)
-        due = f->cx->now_ms + TRIM_DELAY_MS;
-    for (uint32_t i = 0; i < f->outlets_dirty.n; i++) {
-        uint64_t flush = outlet_at(f, f->outlets_dirty.v[i])->flush_at_ms;
-        if (flush < due)
-            due = flush;
-    }
-    return due;
 }

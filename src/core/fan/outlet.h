@@ -22,9 +22,8 @@
 // A flush marks as many readers in one turn as can be written to in a few milliseconds, and goes on in the next: a big room,
 // or one with long messages, takes many turns, and readers of other rooms are written to in each of them.
 //
-// A busy outlet (OUTLET_BUSY_ENTRIES or more in its last flush, to OUTLET_BUSY_READERS or more) is flushed at most every
-// OUTLET_BUSY_INTERVAL_MS: a room in which 200 talk at once then takes 0.04 us per delivery instead of 0.06, and its messages arrive no later,
-// because they are not queued behind as many writes (docs/PERFORMANCE.md). A quiet room never waits.
+// A room whose flushes cost something is not flushed for each message: busy.h says how long it waits. A quiet room never does,
+// nor one of a few people.
 //
 // One block, as far as a room of two goes: its name and its first cursors are in place.
 //
@@ -40,17 +39,14 @@
 #ifndef PLENUM_CORE_OUTLET_H
 #define PLENUM_CORE_OUTLET_H
 
+#include "core/fan/busy.h"
 #include "core/log/tracks.h"
 #include "core/mail/post.h"
 
 struct fan;
+struct membership;
 struct reader;
 
-enum {
-    OUTLET_BUSY_ENTRIES = 16,
-    OUTLET_BUSY_READERS = 64, // a flush to fewer costs less than waiting for it would save
-    OUTLET_BUSY_INTERVAL_MS = 2,
-};
 // A turn's flushes together, in bytes to write; a write itself costs what some bytes more would.
 enum { FLUSH_BYTES = 2 << 20, FLUSH_BYTES_MIN = 256 << 10, FLUSH_WRITE_COST = 4096 };
 
@@ -75,15 +71,16 @@ struct outlet {
     struct cursor first[CURSORS_INLINE];
     uint32_t pending;      // joins on their way
     uint32_t lag;          // entries that the slowest reader was behind when this was trimmed last
-    uint64_t flush_at_ms;  // while dirty
-    uint64_t flushed_ms;   // when it was flushed last,
-    uint64_t flushed_head; // how far,
+    uint64_t flush_at_ns;  // while dirty
+    struct busy busy;      // what says when that is
+    uint64_t flushed_head; // how far it was flushed last
     uint32_t flush_from;   // while flushing: cursors below it have been marked
+    uint32_t early;        // written to in its course out of their turn
     uint32_t flush_bytes;  // about what each of them is to be written
     uint64_t since_ns;     // append of the oldest entry that is not written; 0 = none, or measured already
-    bool busy;             // and whether that carried many entries
     bool dirty;            // in the shard's list of outlets to flush
     bool flushing;         // and some of its readers have been marked
+    bool ending;           // and all, in this turn
     bool settling;         // in the list of outlets to trim
     bool resting;          // nothing has happened for a while: what all have read is not kept
     bool crowded;          // more than lag_bytes wait for readers who have not been served; the home knows
@@ -115,6 +112,14 @@ enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next,
 void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn);
 // Removes the connection's cursor and membership.
 void outlet_remove(struct fan *f, uint32_t index, uint32_t conn);
+// What came since the last flush, in bytes.
+uint32_t outlet_news_bytes(const struct outlet *o);
+
+// --- its flush (flush.c)
+// There is something new in it.
+void flush_want(struct fan *f, uint32_t index);
+// The reader waits for its own words before it says more: while others are being written to it is written to, too.
+void flush_early(struct fan *f, uint32_t index, const struct membership *m);
 // True if what is announced to it now is written a little later; a reply to one of its readers may wait for that.
 bool outlet_waits(const struct fan *f, const struct outlet *o);
 // To be trimmed when the next turn begins.

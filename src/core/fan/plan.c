@@ -232,6 +232,7 @@ void fan_settle(struct fan *f, uint32_t index, size_t n, bool blocked)
     if (n != 0) {
         metric_add(&f->cx->metrics->writes, 1);
         metric_add(&f->cx->metrics->bytes_out, n);
+        f->written += FLUSH_WRITE_COST + n;
     }
     if (settle_plan(f, index, n)) // of the rooms that were in it as a whole there is nothing more
         f->news[index] &= ~(f->plan.done & ~f->plan.held);

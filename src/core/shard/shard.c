@@ -291,6 +291,8 @@ uint64_t shard_next_due_ms(const struct shard *sh)
     return due;
 }
 
+uint64_t shard_next_due_ns(const struct shard *sh) { return fan_flush_due_ns(&sh->fan); }
+
 // --- what the driver pulls out
 
 bool shard_pull_dirty(struct shard *sh, uint32_t *ret_conn) { return fan_pull_dirty(&sh->fan, ret_conn); }
@@ -307,7 +309,10 @@ void shard_output_done(struct shard *sh, uint32_t conn, size_t n, bool blocked)
     carry(sh);
 }
 
-void shard_on_written(struct shard *sh, uint64_t now_ns) { fan_on_written(&sh->fan, now_ns); }
+void shard_on_written(struct shard *sh, uint64_t began_ns, uint64_t now_ns)
+{
+    fan_on_written(&sh->fan, began_ns, now_ns);
+}
 
 bool shard_pull_closed(struct shard *sh, uint32_t *ret_conn, bool *ret_abortive)
 {

@@ -55,8 +55,9 @@ void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32
 // For the histogram of publish to write: when this turn began, on the clock of now_ms but finer. Right after
 // shard_turn_begin, or not at all.
 void shard_turn_began_ns(struct shard *sh, uint64_t now_ns);
-// The turn's writes are made: one sample for each room that was flushed here, from the append of its oldest entry.
-void shard_on_written(struct shard *sh, uint64_t now_ns);
+// The turn's writes are made; they took from began_ns on, on the same clock, which says how soon a room may be flushed again. One
+// sample for each room that was flushed here, from the append of its oldest entry.
+void shard_on_written(struct shard *sh, uint64_t began_ns, uint64_t now_ns);
 
 // A new connection. ERR_LIMIT when the pool is full, ERR_DENIED when draining, ERR_NOMEM; the driver then says so, counts
 // it and closes the socket.
@@ -99,6 +100,8 @@ bool shard_pull_reread(struct shard *sh, uint32_t *ret_conn);
 
 // When shard_turn_begin/end must run at the latest though nothing happened; UINT64_MAX = never.
 uint64_t shard_next_due_ms(const struct shard *sh);
+// The same of what is due in between two milliseconds, for a driver whose turns have nanoseconds: a flush.
+uint64_t shard_next_due_ns(const struct shard *sh);
 
 // Leaving soon: /readyz says 503, everything else goes on.
 void shard_unready(struct shard *sh);
