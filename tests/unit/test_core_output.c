@@ -277,6 +277,54 @@ static void more_rooms_than_spans(void **state)
     net_free(n);
 }
 
+// Long pages that others alone are to be sent are written in rounds: who has a short reply to get waits for one of them.
+static void a_short_reply_waits_for_one_round(void **state)
+{
+    (void)state;
+    enum { CROWD = 10, OCTETS = 30000, SAID = 60 };
+    struct net *n = net_new(1);
+    n->settings.reply_bytes = 2 << 20;
+    n->settings.log_bytes = 8 << 20;
+    net_start(n);
+    struct client *c[CROWD + 1];
+    char part[64];
+    for (int i = 0; i <= CROWD; i++) {
+        c[i] = net_json(n, 0);
+        say(c[i], "{\"type\":\"join\",\"room\":\"r\"}");
+    }
+    for (int i = 0; i < SAID; i++)
+        say(c[0], "{\"type\":\"message\",\"room\":\"r\",\"data\":\"%0*d\"}", OCTETS, i);
+    say(c[0], "{\"type\":\"history\",\"room\":\"r\",\"limit\":1000}"); // so that it is made
+    for (int i = 0; i <= CROWD; i++)
+        forget(c[i]);
+    n->write_max = 1;
+    size_t before = 0, after = 0;
+    for (int i = 0; i < CROWD; i++)
+        before += c[i]->rx.n;
+    for (int i = 0; i < CROWD; i++)
+        post(c[i], "{\"type\":\"history\",\"id\":%d,\"room\":\"r\",\"limit\":1000}", i);
+    net_turn(n, 0);
+    post(c[CROWD], "{\"type\":\"ping\",\"id\":1}");
+    uint32_t turns = 0;
+    while (c[CROWD]->message_n == c[CROWD]->message_at) {
+        net_turn(n, 0);
+        assert_true(++turns <= CROWD + 1);
+    }
+    expect(c[CROWD], "\"type\":\"pong\"");
+    for (int i = 0; i < CROWD; i++)
+        after += c[i]->rx.n;
+    assert_true(after - before < 5 << 20); // of 18 MB
+    net_settle(n);
+    for (int i = 0; i < CROWD; i++) { // and each page comes whole
+        str page = hear(c[i]);
+        snprintf(part, sizeof part, "\"type\":\"history\",\"id\":%d,", i);
+        assert_true(contains(page, part));
+        assert_true(page.n > (size_t)OCTETS * (SAID - 1));
+        expect_nothing(c[i]);
+    }
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +333,7 @@ int main(void)
         cmocka_unit_test(half_an_entry_is_always_finished),
         cmocka_unit_test(one_write_carries_all_rooms),
         cmocka_unit_test(more_rooms_than_spans),
+        cmocka_unit_test(a_short_reply_waits_for_one_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

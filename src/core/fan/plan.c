@@ -6,7 +6,12 @@
 // A cursor moves by whole entries only. Where the socket took half of one, the other half goes to the front of the
 // connection's own queue (with a reference on the segment) and the cursor stands behind it: so a gap, a leave or a
 // trimmed segment can never cut a frame in two.
+//
+// What a connection alone is to be sent may be a megabyte of history, and a thousand others may be due one, too. So a round of
+// all that are dirty writes OWN_ROUND_BYTES of such, in equal shares: whoever has a pong to get waits for one round.
 #include "core/fan/fan.h"
+
+enum { OWN_ROUND_BYTES = 4 << 20, OWN_BYTES_MIN = 16 * 1024 };
 
 void fan_mark_dirty(struct fan *f, uint32_t index)
 {
@@ -34,18 +39,20 @@ void fan_clear_dirty(struct fan *f, uint32_t index)
         clear_dirty(f, index);
 }
 
+// In rotation: who is dirty again at once, as there is more than one write holds, comes behind all others.
 bool fan_pull_dirty(struct fan *f, uint32_t *ret_conn)
 {
-    uint32_t words = (f->cx->conns->high + 63) / 64;
+    uint32_t end = (f->cx->conns->high + 63) / 64 * 64;
     while (f->dirty_n != 0) {
-        if (f->dirty_from >= words)
+        if (f->dirty_from >= end)
             f->dirty_from = 0;
-        uint64_t word = f->dirty[f->dirty_from];
+        uint64_t word = f->dirty[f->dirty_from >> 6] >> (f->dirty_from & 63);
         if (word == 0) {
-            f->dirty_from++;
+            f->dirty_from = (f->dirty_from | 63) + 1;
             continue;
         }
-        uint32_t index = f->dirty_from * 64 + (uint32_t)__builtin_ctzll(word);
+        uint32_t index = f->dirty_from + (uint32_t)__builtin_ctzll(word);
+        f->dirty_from = index + 1;
         clear_dirty(f, index);
         if (!slab_used(f->cx->conns, index))
             continue;
@@ -55,7 +62,6 @@ bool fan_pull_dirty(struct fan *f, uint32_t *ret_conn)
         *ret_conn = index;
         return true;
     }
-    f->dirty_from = 0;
     return false;
 }
 
@@ -133,6 +139,24 @@ static bool plan_membership(struct fan *f, struct reader *c, struct membership *
     return true;
 }
 
+// Of the connection's own queue as much as it may have while others wait to be written to; true if that is all of it.
+static bool plan_own(struct fan *f, const struct reader *c, struct span spans[SPANS_MAX], size_t *n)
+{
+    uint32_t share = OWN_ROUND_BYTES / (f->dirty_n + 1);
+    if (share < OWN_BYTES_MIN)
+        share = OWN_BYTES_MIN;
+    const struct out_node *node = c->out.head;
+    for (; node != NULL && *n < SPANS_MAX; node = node->next) {
+        uint32_t bytes = node->left < share ? node->left : share;
+        spans[(*n)++] = (struct span){node->p, bytes};
+        f->plan.own_bytes += bytes;
+        share -= bytes;
+        if (share == 0)
+            return bytes == node->left && node->next == NULL;
+    }
+    return node == NULL;
+}
+
 size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
 {
     ASSERT(f->plan.conn == UINT32_MAX);
@@ -145,13 +169,9 @@ size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
     f->plan.done = f->plan.held = 0;
     if (c->gone)
         return 0;
-    const struct out_node *node = c->out.head;
-    for (; node != NULL && n < SPANS_MAX; node = node->next) {
-        spans[n++] = (struct span){node->p, node->left};
-        f->plan.own_bytes += node->left;
-    }
+    bool all = plan_own(f, c, spans, &n);
     ASSERT(f->plan.own_bytes <= c->out.bytes);
-    if (node != NULL || !reader_open(c))
+    if (!all || !reader_open(c))
         return n;
     struct membership *m;
     for (uint32_t at = 0; (m = next_news(f, index, &at)) != NULL;) {
