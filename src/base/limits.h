@@ -34,6 +34,9 @@ enum {
     NOISE_BURST = 1000,               // and at once; the next one closes with 1008
     MEMBER_SESSIONS_MAX = 1024,       // sessions of one user in one room
     ADDRESS_ROOMS_MIN = 32,           // rooms of one address, however small its share of limits.rooms is
+    WAITING_OPEN_MAX = 8,             // joins and pages of history that one connection has under way
+    WAITING_COMMANDS_MAX = 64,        // of one connection that wait for an earlier one, while others go on,
+    WAITING_BYTES_MAX = 64 * 1024,    // and their bytes; beyond either it is not read
     LIST_LIMIT_MAX = 1000,            // rows of one `members`, `history` or `rooms` reply
     LIST_LIMIT_DEFAULT = 100,
 };

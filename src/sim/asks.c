@@ -58,6 +58,46 @@ static bool about_one_room(const struct asked *a, const struct asked *b)
            (a->from != NONE && (a->from == b->room || a->from == b->from));
 }
 
+// --- one slow shard
+
+static bool home_is_slow(const struct world *w, int room)
+{
+    str name = str_from_cstr(w->room_names[room]);
+    return (int)(siphash(&w->settings.hash_key, name.p, name.n) % w->plan.shards) == w->plan.slow_node;
+}
+
+// Changes who says what follows, so that all of it waits; or, a switch, may come to be about nothing and wait for all.
+static bool holds_up(const struct world *w, const struct asked *a)
+{
+    if (a->kind == SAID_SWITCH)
+        return home_is_slow(w, a->room) || home_is_slow(w, a->from);
+    return a->kind == SAID_RENAME || a->kind == SAID_HELLO;
+}
+
+static bool unhindered(const struct world *w, const struct asked *a)
+{
+    switch (a->kind) {
+    case SAID_PING:
+    case SAID_BAD:
+        return true;
+    case SAID_MESSAGE:
+    case SAID_LEAVE:
+    case SAID_MEMBERS:
+    case SAID_HISTORY:
+        return !home_is_slow(w, a->room);
+    case SAID_JOIN: // making a room may be charged to who is known at the slow shard
+    case SAID_SWITCH:
+    case SAID_HELLO:
+    case SAID_DIRECT:
+    case SAID_ROOMS:
+    case SAID_RENAME:
+        break;
+    }
+    return false;
+}
+
+// --- answers
+
 // An error without id: of the only one without id there is, or of one that was passed over.
 static struct asked unnamed_answered(struct client *c)
 {
@@ -97,6 +137,13 @@ struct asked asks_answered(struct world *w, struct client *c, str id, uint32_t k
         at--;
     }
     take_out(c, at);
+    if (holds_up(w, &answered))
+        c->held_up_ms = w->now_ms;
+    for (uint32_t i = 0; w->plan.slow_node != NONE && i < c->asks_n && unhindered(w, &answered); i++)
+        if (!unhindered(w, ask_at(c, i))) {
+            w->counts.unhindered++;
+            break;
+        }
     return answered;
 }
 
@@ -127,4 +174,24 @@ void asks_check_late(struct world *w, struct client *c)
     if (since + client_patience_ms(w) < w->now_ms)
         trace_fail(w, c, "LOSS: command %u of a healthy connection, given at %llu ms, has no reply", a->id,
                    (unsigned long long)a->at_ms);
+}
+
+// Replies about rooms whose homes are well come in time, though others are late.
+void asks_check_unhindered(struct world *w, struct client *c)
+{
+    uint64_t patience = client_patience_ms(w) - 8u * w->plan.slow_ms;
+    if (w->plan.slow_node == NONE || (int)c->link->node == w->plan.slow_node || !c->welcomed ||
+        w->plan.refuse_one_in != 0)
+        return;
+    for (uint32_t i = 0; i < c->asks_n && !holds_up(w, ask_at(c, i)); i++) {
+        const struct asked *a = ask_at(c, i);
+        bool behind = a->id == 0 || !unhindered(w, a);
+        for (uint32_t k = 0; k < i && !behind; k++)
+            behind = about_one_room(a, ask_at(c, k)) && !unhindered(w, ask_at(c, k));
+        uint64_t since = a->at_ms > c->held_up_ms ? a->at_ms : c->held_up_ms;
+        since = since > c->welcomed_ms ? since : c->welcomed_ms;
+        if (!behind && since + patience < w->now_ms)
+            trace_fail(w, c, "DELAY: command %u, given at %llu ms, waits for shard %d, which it is not about",
+                       a->id, (unsigned long long)a->at_ms, w->plan.slow_node);
+    }
 }

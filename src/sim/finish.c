@@ -12,6 +12,10 @@ enum { REST_STEPS_MAX = 30000, REST_STEPS = 25 };
 
 static bool busy(struct world *w)
 {
+    uint64_t asks, found;
+    probe_credits(w, &asks, &found);
+    if (asks != 0) // some is not answered yet
+        return true;
     if (w->plan.engine && (engine_busy(w) || probe_course_busy(w)))
         return true;
     for (uint32_t i = 0; i < w->nodes_n; i++) {
@@ -62,6 +66,7 @@ static void faults_off(struct world *w)
     w->faults_off_ms = w->now_ms;
     w->dt_max = 40;
     w->vmem.mem.bytes_max = 0;
+    w->plan.slow_node = NONE;
     engine_faults_off(w);
     w->plan.mailbox_cap = w->plan.mailbox_cap < 64 ? 64 : w->plan.mailbox_cap;
     for (uint32_t i = 0; i < w->nodes_n; i++)

@@ -238,6 +238,8 @@ static void give_mail(struct world *w, struct node *n, uint32_t to)
             return;
         n->deeds++;
         uint64_t due = w->now_ms + (w->plan.mail_delay_ms == 0 ? 0 : roll(w, w->plan.mail_delay_ms + 1));
+        if (w->plan.slow_node == (int)n->index || w->plan.slow_node == (int)to)
+            due += w->plan.slow_ms;
         if (box->n != 0 && box->v[box->n - 1].due_ms > due)
             due = box->v[box->n - 1].due_ms;
         ARENA_GROW(&w->arena, box->v, box->n, box->cap);

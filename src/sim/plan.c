@@ -96,7 +96,9 @@ void plan_make(struct world *w)
     p->clients = 4 + (uint32_t)roll(w, 24);
     p->steps = (1500 + (uint32_t)roll(w, 3000)) * scale;
     p->mailbox_cap = PICK(w, 1, 16, 4096, 4096);
-    p->mailbox_paced = p->mailbox_cap < 100;
+    w->settings.mail_credits = PICK(w, 0, 0, 0, 2, 7);
+    w->settings.slice_bytes = PICK(w, 0, 0, 300, 5000);
+    p->mailbox_paced = p->mailbox_cap < 100 || w->settings.slice_bytes != 0 || w->settings.mail_credits != 0;
     p->mail_delay_ms = PICK(w, 0, 0, 5, 50);
     p->stall_ms = PICK(w, 0, 0, 200, 1500);
     p->wall_jumps = chance(w, 3);
@@ -110,6 +112,13 @@ void plan_make(struct world *w)
     struct settings *s = &w->settings;
     plan_engine(w, p);
     p->store = !p->engine && chance(w, 4);
+    p->slow_node = NONE;
+    if (!p->engine && p->shards > 1 && !p->mailbox_paced &&
+        chance(w, 5)) { // slower than patience is with anything else
+        p->slow_node = (int)roll(w, p->shards);
+        p->slow_ms = 20000;
+        p->mail_delay_ms = p->stall_ms = 0;
+    }
     s->shard_count = p->shards;
     s->engine = p->engine;
     s->ways = ways_with_parcels();
@@ -129,7 +138,7 @@ void plan_describe(const struct world *w, char *ret, size_t n)
     const struct settings *s = &w->settings;
     snprintf(
         ret, n,
-        "%u servers of %u shards%s, %u clients, %u steps, mailbox %u/%u ms, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
+        "%u servers of %u shards%s, %u clients, %u steps, mailbox %u/%u ms, %u credits, slice %u, slow %d, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
         "B/%u ms, "
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
         "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
@@ -137,12 +146,12 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         p->engine  ? p->engine_strict ? " with a strict engine" : " with an engine"
         : p->store ? " with a store"
                    : "",
-        p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, p->writes_per_turn, p->stall_ms,
-        p->refuse_one_in, p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "",
-        p->quiet_network ? " quiet," : "", s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
-        s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes, s->rooms_max, s->room_members_max,
-        s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
-        s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,
-        s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
+        p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, s->mail_credits, s->slice_bytes, p->slow_node,
+        p->writes_per_turn, p->stall_ms, p->refuse_one_in, p->wall_jumps ? " wall jumps," : "",
+        p->drain ? " drain," : "", p->quiet_network ? " quiet," : "", s->log_entries, s->log_bytes,
+        s->log_age_ms, s->lag_bytes, s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes,
+        s->rooms_max, s->room_members_max, s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms,
+        s->heartbeat_max_ms, s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "",
+        s->room_grace_ms, s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
         s->flush_interval_ms, s->resume_ms);
 }

@@ -30,6 +30,59 @@ void probe_shard(const struct shard *sh, struct probe *ret)
                     sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
 }
 
+// --- credits
+
+static uint64_t credits_in(const struct mail *list)
+{
+    uint64_t n = 0;
+    for (const struct mail *m = list; m != NULL; m = m->next) {
+        const void *p = m;
+        if (m->kind == MAIL_ASK)
+            n += ((const struct ask *)p)->credit.port != 0;
+        else if (m->kind == MAIL_ANSWER)
+            n += ((const struct answer *)p)->credit.port != 0;
+    }
+    return n;
+}
+
+static uint64_t credits_of_room(const struct room *r)
+{
+    uint64_t n = credits_in(r->signals);
+    if (r->course != NULL)
+        n += credits_in(r->course->asks.first) + credits_in(r->course->joins.first);
+    return n;
+}
+
+static uint64_t credits_of_shard(const struct shard *sh)
+{
+    uint64_t n = 0;
+    mailroom_check(&sh->mail);
+    for (uint32_t i = 0; i < sh->cx.shard_count; i++)
+        n += credits_in(sh->mail.boxes[i].head);
+    n += credits_in(sh->home.waits_first);
+    for (uint32_t i = 0; i < sh->home.rooms.high; i++)
+        if (slab_used(&sh->home.rooms, i))
+            n += credits_of_room(room_at(&sh->home, i));
+    for (uint32_t i = 0; i < sh->conns.pool.high; i++) {
+        const struct switching *sw =
+            slab_used(&sh->conns.pool, i) ? conn_at(&sh->conns, i)->asker.switching : NULL;
+        n += sw != NULL && sw->credit.port != 0;
+    }
+    return n;
+}
+
+void probe_credits(const struct world *w, uint64_t *ret_counted, uint64_t *ret_found)
+{
+    *ret_counted = *ret_found = 0;
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
+        *ret_counted += w->nodes[i].shard->mail.under_way;
+        *ret_found += credits_of_shard(w->nodes[i].shard);
+        for (uint32_t k = 0; k < w->nodes_n; k++)
+            for (uint32_t l = 0; l < w->boxes[i][k].n; l++)
+                *ret_found += credits_in(w->boxes[i][k].v[l].mail);
+    }
+}
+
 uint32_t probe_gen(const struct shard *sh, uint32_t conn) { return slab_gen(&sh->conns.pool, conn); }
 
 static const struct room *room_here(const struct shard *sh, str name)

@@ -99,6 +99,7 @@ struct sim_options {
     X(wall_jumps)          \
     X(stalls)              \
     X(mailbox_full)        \
+    X(unhindered)          \
     X(blocked)             \
     X(allocations_refused) \
     X(epochs)              \

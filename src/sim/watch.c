@@ -113,10 +113,22 @@ static void check_client(struct world *w, struct client *c)
         return;
     seat_check_late(w, c);
     asks_check_late(w, c);
+    asks_check_unhindered(w, c);
+}
+
+// Each ask has one credit and gives it back once, whatever becomes of it.
+static void check_credits(struct world *w)
+{
+    uint64_t counted, found;
+    probe_credits(w, &counted, &found);
+    if (counted != found)
+        trace_fail(w, NULL, "CREDITS: the shards have %llu asks under way, and there are %llu",
+                   (unsigned long long)counted, (unsigned long long)found);
 }
 
 void watch_step(struct world *w)
 {
+    check_credits(w);
     if (mem_used(&w->vmem.mem) > w->budget)
         trace_fail(w, NULL, "BOUNDS: %zu bytes in use, the settings allow for %zu", mem_used(&w->vmem.mem),
                    w->budget);

@@ -42,8 +42,12 @@ enum {
 struct plan {
     uint32_t servers, shards, clients, steps; // so many shards of each server
     uint32_t mailbox_cap, mail_delay_ms;
-    bool mailbox_paced; // mailboxes so small that they are full
-    uint32_t stall_ms;  // longest stall of a shard; 0 = none
+    int slow_node; // mail to and from this shard takes slow_ms longer; NONE
+    uint32_t slow_ms;
+    bool
+        mailbox_paced; // mailboxes so small that they are full, so few credits that there are none left, or slices so small
+                       // that a history takes many turns
+    uint32_t stall_ms; // longest stall of a shard; 0 = none
     bool wall_jumps;
     uint32_t refuse_one_in;   // turns in which memory ends; 0 = never
     bool drain;               // leave by draining, else clients go on their own
@@ -196,6 +200,7 @@ struct client {
     uint32_t asks_from, asks_n;
     uint32_t next_id;
     uint64_t replied_ms; // when the last reply came
+    uint64_t held_up_ms; // when the last reply came to a command that all behind it waited for
     struct seat seats[ROOMS_MAX];
     struct text_seat terminal;
     int text_joining; // room of the /join that is not answered; NONE
@@ -405,6 +410,7 @@ bool asks_find(const struct client *c, uint32_t id, struct asked *ret);
 uint32_t asks_unnamed(const struct client *c); // so many without id may still be refused
 void asks_forget(struct world *w, struct client *c);
 void asks_check_late(struct world *w, struct client *c);
+void asks_check_unhindered(struct world *w, struct client *c); // by a shard that is slow
 // watch.c: after every step
 void watch_step(struct world *w);
 void watch_closed(struct world *w, struct client *c, bool aborted); // the server ended the connection
@@ -423,6 +429,8 @@ struct probed_log {
     uint64_t appended; // of which those above head are not committed
     bool opening;      // the engine has not said yet what there is
 };
+// Credits of asks: how many the shards count as under way, and how many there are, wherever they are.
+void probe_credits(const struct world *w, uint64_t *ret_counted, uint64_t *ret_found);
 uint32_t probe_gen(const struct shard *sh, uint32_t conn);
 bool probe_log(const struct shard *sh, str room, struct probed_log *ret); // false: its home is not here
 void probe_entry(const struct shard *sh, str room, uint64_t offset, struct entry *ret);

@@ -461,7 +461,7 @@ bool net_turn(struct net *n, uint32_t shard)
 static bool net_waiting(const struct net *n)
 {
     for (uint32_t s = 0; s < n->shards; s++) {
-        if (shard_next_due_ms(n->sh[s]) <= n->now_ms && n->sh[s]->conns.mail_waiters.n == 0)
+        if (shard_next_due_ms(n->sh[s]) <= n->now_ms && n->sh[s]->edge.mail_waiters.n == 0)
             return true;
         for (uint32_t from = 0; from < n->shards; from++)
             if (!n->hold[from][s] && n->box_head[from][s] != NULL)

@@ -120,12 +120,119 @@ static void a_history_for_many_is_made_once(void **state)
     }
 }
 
+// Answers that a slow shard does not take are within the budget: what there is no memory to tell is refused in few words, and
+// nobody is cut off for it.
+static void answers_that_wait_stay_within_the_budget(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 60, ASKS = 20 };
+    struct net *n = net_new(2);
+    net_start(n);
+    const char *room = net_room(n, 1, 0);
+    struct client *c[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        c[i] = net_json(n, 0);
+        say(c[i], "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        forget(c[i]);
+    n->jam[1][0] = true;
+    for (int k = 0; k < ASKS; k++)
+        for (int i = 0; i < CLIENTS; i++)
+            post(c[i], "{\"type\":\"members\",\"id\":%d,\"room\":\"%s\"}", k, room);
+    for (int i = 0; i < CLIENTS; i++)
+        post(c[i], "{\"type\":\"message\",\"id\":99,\"room\":\"%s\",\"data\":1}", room);
+    net_turn(n, 0); // the asks are made, and there is room for some lists
+    n->mem.bytes_max = mem_used(&n->mem) + 200 * 1000;
+    for (int turn = 0; turn < 20; turn++) {
+        net_turn(n, turn % 2 == 0 ? 1 : 0);
+        assert_true(mem_used(&n->mem) <= n->mem.bytes_max);
+    }
+    assert_int_equal(n->sh[0]->mail.under_way, CLIENTS * (ASKS + 1));
+    mailroom_check(&n->sh[0]->mail);
+    n->mem.bytes_max = 0;
+    n->jam[1][0] = false;
+    net_settle(n);
+    uint32_t lists = 0, refused = 0, acks = 0;
+    for (int i = 0; i < CLIENTS; i++)
+        for (str m; (m = hear(c[i])).p != NULL;) {
+            lists += contains(m, "\"type\":\"members\"");
+            refused += contains(m, "\"code\":\"unavailable\"");
+            acks += contains(m, "\"type\":\"ack\"");
+        }
+    assert_true(lists > 0 && refused > 0);
+    assert_true(lists + refused + acks >= CLIENTS * (ASKS + 1));
+    assert_int_equal(n->sh[0]->mail.under_way, 0);
+    assert_int_equal(METRIC(n, closed_memory), 0);
+    net_free(n);
+}
+
+// A shard that takes nothing is not told of every turn in which something was said, and hears of all of it afterwards.
+static void announcements_do_not_pile_up(void **state)
+{
+    (void)state;
+    enum { CREDITS = 4, SAID = 200 };
+    struct net *n = net_new(2);
+    n->settings.mail_credits = CREDITS;
+    net_start(n);
+    const char *room = net_room(n, 1, 0);
+    struct client *reader = net_json(n, 0), *writer = net_json(n, 1);
+    say(reader, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    say(writer, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    forget(reader);
+    n->jam[1][0] = true;
+    for (int i = 0; i < SAID; i++) {
+        say(writer, "{\"type\":\"message\",\"id\":%d,\"room\":\"%s\",\"data\":%d}", i, room, i);
+        assert_true(shard_mail_waiting(n->sh[1], 0) <= CREDITS);
+    }
+    assert_true(shard_next_due_ms(n->sh[1]) > n->now_ms); // waiting is not to be busy
+    n->jam[1][0] = false;
+    net_settle(n);
+    char part[64];
+    for (int i = 0; i < SAID; i++) {
+        snprintf(part, sizeof part, "\"data\":%d}", i);
+        expect(reader, part);
+    }
+    expect_nothing(reader);
+    net_free(n);
+}
+
+// A connection's end is told in one mail to each home, however many rooms it was in.
+static void a_departure_is_one_mail(void **state)
+{
+    (void)state;
+    enum { ROOMS = 12 };
+    struct net *n = net_new(2);
+    net_start(n);
+    char rooms[ROOMS][32];
+    struct client *c = net_json(n, 0), *witness = net_json(n, 1);
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        snprintf(rooms[i], sizeof rooms[i], "%s", net_room(n, 1, i));
+        say(c, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[i]);
+        say(witness, "{\"type\":\"join\",\"room\":\"%s\"}", rooms[i]);
+    }
+    forget(witness);
+    n->jam[0][1] = true;
+    cut(c);
+    net_turn(n, 0);
+    assert_true(shard_mail_waiting(n->sh[0], 1) <= 2); // and perhaps the end of its registration
+    n->jam[0][1] = false;
+    net_settle(n);
+    for (uint32_t i = 0; i < ROOMS; i++)
+        expect(witness, "\"connected\":false");
+    expect_nothing(witness);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(directs_to_a_stalled_reader_are_bounded),
         cmocka_unit_test(a_huge_message_leaves_nothing_behind),
         cmocka_unit_test(a_history_for_many_is_made_once),
+        cmocka_unit_test(answers_that_wait_stay_within_the_budget),
+        cmocka_unit_test(announcements_do_not_pile_up),
+        cmocka_unit_test(a_departure_is_one_mail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static void a_write_wakes_only_who_waits_for_it(void **state)
     struct client *c = held(n, &room);
     post(c, "{\"type\":\"ping\",\"id\":1}");
     post(c, "{\"type\":\"leave\",\"id\":2,\"room\":\"%s\"}", room);
-    post(c, "{\"type\":\"join\",\"id\":3,\"room\":\"%s\"}", room);
+    post(c, "{\"type\":\"rename\",\"id\":3,\"name\":\"Ada\"}");
     net_settle(n);
     expect(c, "\"type\":\"pong\",\"id\":1");
     assert_int_equal(client_conn(c)->parked, WAIT_ANSWER);
@@ -91,7 +91,7 @@ static void a_write_wakes_only_who_waits_for_it(void **state)
     n->hold[1][0] = false;
     net_settle(n);
     expect(c, "\"type\":\"left\",\"id\":2");
-    expect(c, "\"type\":\"joined\",\"id\":3");
+    expect(c, "\"type\":\"renamed\",\"id\":3");
     assert_int_equal(client_conn(c)->parked, WAIT_NOTHING);
     net_free(n);
 }

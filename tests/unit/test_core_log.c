@@ -86,7 +86,8 @@ static enum err replay(struct fixture *f, int d, enum replay_form form, uint64_t
                        uint64_t now_ms)
 {
     const struct replay_want want = {ways_served.encodings[d], form, from, to};
-    return replay_make(&f->replay, &f->log, &want, room, now_ms, 0, &f->scratch);
+    uint64_t budget = UINT64_MAX;
+    return replay_make(&f->replay, &f->log, &want, room, now_ms, 0, &f->scratch, &budget);
 }
 
 // Somebody joined, as it stands behind the newest record.

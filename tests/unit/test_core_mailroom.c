@@ -70,27 +70,82 @@ static void own_mail_comes_after_what_was_posted_before(void **state)
     office_close(o);
 }
 
-static void a_full_box_says_when_there_is_room(void **state)
+// Never more asks than credits; each comes back once, and those who wait are told.
+static void a_port_has_so_many_credits(void **state)
+{
+    (void)state;
+    for (int lasting = 0; lasting < 2; lasting++) {
+        struct office *o = office_open();
+        uint32_t max = lasting ? mail_lasting_max(&o->mail) : o->mail.credits;
+        struct credit held[MAIL_CREDITS_MAX];
+        assert_int_equal(o->mail.credits, MAIL_CREDITS_MAX);
+        for (uint32_t i = 0; i < max; i++) {
+            assert_true(mail_takes(&o->mail, 0, lasting));
+            held[i] = mail_credit_take(&o->mail, 0, lasting);
+        }
+        assert_false(mail_takes(&o->mail, 0, lasting));
+        assert_int_equal(mail_takes(&o->mail, 0, !lasting), lasting); // the others have their half
+        assert_true(mail_takes(&o->mail, 2, lasting) && mail_takes(&o->mail, HERE, lasting));
+        assert_int_equal(o->mail.under_way, max);
+        mailroom_check(&o->mail);
+        assert_false(o->mail.eased);
+        mail_credit_back(&o->mail, held[0]);
+        assert_true(o->mail.eased && mail_takes(&o->mail, 0, lasting));
+        o->mail.eased = false; // whoever lets them go on
+        if (!lasting)          // the last but one: a switch may need two
+            mail_credit_back(&o->mail, held[--max]);
+        o->mail.eased = false;
+        mail_credit_back(&o->mail, (struct credit){0}); // none
+        for (uint32_t i = 1; i < max; i++)
+            mail_credit_back(&o->mail, held[i]);
+        assert_false(o->mail.eased);
+        assert_int_equal(o->mail.under_way, 0);
+        mailroom_check(&o->mail);
+        office_close(o);
+    }
+}
+
+static void credits_are_shared_out_among_ports(void **state)
+{
+    (void)state;
+    static const uint32_t shards[] = {1, 8, 16, 64}, want[] = {4096, 4096, 2048, 512};
+    for (size_t i = 0; i < ARRAY_LEN(shards); i++) {
+        struct office *o = office_open();
+        struct mailroom mail;
+        struct context cx = o->cx;
+        cx.shard_count = shards[i];
+        cx.index = 0;
+        mailroom_init(&mail, &cx);
+        assert_int_equal(mail.credits, want[i]);
+        o->settings.mail_credits = 1;
+        mailroom_init(&mail, &cx);
+        assert_int_equal(mail.credits, 2);
+        office_close(o);
+    }
+}
+
+struct credits {
+    struct office *o;
+    struct credit c;
+};
+
+static void take_one_more(void *arg) { (void)mail_credit_take(&((struct office *)arg)->mail, 0, false); }
+static void give_back_again(void *arg)
+{
+    struct credits *c = arg;
+    mail_credit_back(&c->o->mail, c->c);
+}
+
+static void a_credit_is_not_taken_or_given_back_twice(void **state)
 {
     (void)state;
     struct office *o = office_open();
-    for (uint32_t i = 0; i <= MAIL_BACKLOG_PAUSE; i++) {
-        assert_true(mail_takes(&o->mail, 0));
-        post_numbered(o, 0, i);
-        post_numbered(o, HERE, i);
-    }
-    assert_false(mail_takes(&o->mail, 0));
-    assert_true(mail_takes(&o->mail, 2));
-    assert_true(mail_takes(&o->mail, HERE)); // nobody waits for what is carried out at once
-    assert_false(o->mail.eased);
-    post_numbered(o, 0, MAIL_BACKLOG_PAUSE + 1);
-    pull_numbered(o, 0, 0);
-    assert_false(o->mail.eased || mail_takes(&o->mail, 0)); // one less, but too many yet
-    pull_numbered(o, 0, 1);
-    assert_true(o->mail.eased && mail_takes(&o->mail, 0));
-    o->mail.eased = false; // whoever lets them go on
-    pull_numbered(o, 0, 2);
-    assert_false(o->mail.eased);
+    struct credits c = {o, mail_credit_take(&o->mail, 0, false)};
+    mail_credit_back(&o->mail, c.c);
+    assert_true(asserts(give_back_again, &c));
+    for (uint32_t i = 0; i < o->mail.credits; i++)
+        c.c = mail_credit_take(&o->mail, 0, false);
+    assert_true(asserts(take_one_more, o));
     office_close(o);
 }
 
@@ -127,7 +182,8 @@ static void mail_never_carried_is_given_back(void **state)
         mail_post(&o->mail, dest, &a->mail);
         struct segment *seg = segment_create(&o->mem, 1, 64);
         assert_non_null(seg);
-        post_answer(&o->mail, &(struct answer){.conn = {dest, {0, 0}}, .segs = &seg, .seg_count = 1});
+        assert_true(post_answer(
+            &o->mail, &(struct answer){.conn = {dest, {0, 0}}, .segs = &seg, .seg_count = 1}, true));
     }
     office_close(o);
 }
@@ -158,7 +214,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mail_keeps_its_order),
         cmocka_unit_test(own_mail_comes_after_what_was_posted_before),
-        cmocka_unit_test(a_full_box_says_when_there_is_room),
+        cmocka_unit_test(a_port_has_so_many_credits),
+        cmocka_unit_test(credits_are_shared_out_among_ports),
+        cmocka_unit_test(a_credit_is_not_taken_or_given_back_twice),
         cmocka_unit_test(ports_lie_behind_the_shards),
         cmocka_unit_test(mail_never_carried_is_given_back),
         cmocka_unit_test(there_is_no_such_port),

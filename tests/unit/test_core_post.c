@@ -95,21 +95,29 @@ static void absent_strings_stay_absent(void **state)
     assert_false(post_ask(&o->mail, 0, &a));
     assert_false(post_direct(&o->mail, 0, &d));
     assert_true(none_waits(o));
-    a.type = ASK_LEAVE;
-    a.dropped = true;
-    assert_true(post_ask(&o->mail, 0, &a));
-    m = only_mail(o, 0);
-    assert_true(m->dropped);
-    mail_discard(&o->mem, &m->mail);
-    a.dropped = false;
-    a.essential = true;
-    assert_true(post_ask(&o->mail, 0, &a));
-    m = only_mail(o, 0);
-    mail_discard(&o->mem, &m->mail);
-    post_answer(&o->mail, &(struct answer){.effect = EFFECT_NONE, .payload = STR("reply")});
+    struct ref rooms[2] = {{3, 4}, {5, 6}};
+    struct depart_mail gone = {.keep_member = true, .user = STR("u"), .room_n = 2, .rooms = rooms};
+    post_depart(&o->mail, 0, &gone);
+    struct depart_mail *dep = only_mail(o, 0);
+    assert_int_equal(dep->mail.kind, MAIL_DEPART);
+    assert_true(dep->keep_member && dep->rooms != rooms);
+    assert_str(dep->user, "u");
+    assert_int_equal(dep->rooms[1].gen, 6);
+    mail_discard(&o->mem, &dep->mail);
+    // An answer that fits into what was booked for its ask.
+    struct answer short_one = {
+        .effect = EFFECT_NONE, .payload = STR("reply"), .provided = sizeof short_one + 5};
+    assert_true(post_answer(&o->mail, &short_one, false));
     struct answer *ans = only_mail(o, 0);
     assert_str(ans->payload, "reply");
     assert_false(ans->reply_lost);
+    mail_discard(&o->mem, &ans->mail);
+    short_one.provided--;
+    assert_false(post_answer(&o->mail, &short_one, false));
+    assert_true(none_waits(o));
+    assert_false(post_answer(&o->mail, &short_one, true));
+    ans = only_mail(o, 0);
+    assert_true(ans->reply_lost);
     mail_discard(&o->mem, &ans->mail);
     struct evict_mail *e = post_plain(&o->mail, MAIL_EVICT, sizeof *e);
     assert_non_null(e);
@@ -145,7 +153,11 @@ static void a_long_answer_goes_bare(void **state)
                            .seg_count = 3,
                            .payload = str_make(payload, sizeof payload)};
         o->mem.bytes_max = out ? 1 : 0;
-        post_answer(&o->mail, &a);
+        if (out) { // or nothing is done, and the segments are the caller's
+            assert_false(post_answer(&o->mail, &a, false));
+            assert_true(none_waits(o));
+        }
+        assert_int_equal(post_answer(&o->mail, &a, true), !out);
         o->mem.bytes_max = 0;
         assert_true(none_waits(o) == false && mail_waiting(&o->mail, 2) == 1); // the shard of its connection
         struct answer *m = only_mail(o, 2);
@@ -203,7 +215,7 @@ static void discarding_drops_segments(void **state)
     char *k;
     struct answer a = {
         .effect = EFFECT_JOINED, .segs = segs, .seg_count = 3, .payload = borrowed(&k, "joined")};
-    post_answer(&o->mail, &a);
+    assert_true(post_answer(&o->mail, &a, true));
     free(k);
     struct answer *m = only_mail(o, 0);
     assert_str(m->payload, "joined");

@@ -57,6 +57,10 @@ const char *close_reason_name(enum close_reason why);
     X(log_bytes, "plenum_log_bytes", "gauge", "Bytes of the records in room logs")                          \
     X(log_relieved, "plenum_log_relieved_total", "counter",                                                 \
       "Records that went before their time because memory was short")                                       \
+    X(replay_bytes, "plenum_replay_bytes_total", "counter",                                                 \
+      "Bytes of frames made of older records, for who joins or asks for history")                           \
+    X(asks_waited, "plenum_asks_waited_total", "counter",                                                   \
+      "Times an ask waited for the next turn, as frames are made a slice a turn")                           \
     X(deliveries, "plenum_deliveries_total", "counter", "Entries written to connections")                   \
     X(directs, "plenum_directs_total", "counter", "Direct messages delivered to sessions")                  \
     X(bytes_in, "plenum_received_bytes_total", "counter", "Bytes read from clients")                        \
@@ -68,7 +72,13 @@ const char *close_reason_name(enum close_reason why);
     X(gaps, "plenum_gaps_total", "counter", "Gaps announced to slow or returning readers")                  \
     X(gap_entries, "plenum_gap_entries_total", "counter", "Entries inside announced gaps")                  \
     X(mail_sent, "plenum_mail_total", "counter", "Mails to other shards")                                   \
-    X(mail_full, "plenum_mail_full_total", "counter", "Times a connection waited for a full mailbox")       \
+    X(asks, "plenum_asks", "gauge", "Asks under way to homes, not answered yet")                            \
+    X(mail_full, "plenum_mail_full_total", "counter",                                                       \
+      "Times a command waited since a shard had as many asks under way at a home as it may")                \
+    X(commands_kept, "plenum_commands_kept_total", "counter",                                               \
+      "Commands that waited for an earlier one about their room while others of their connection went on")  \
+    X(waiting_full, "plenum_waiting_full_total", "counter",                                                 \
+      "Times a connection was not read on since as many of its commands waited as may")                     \
     X(flush_slices, "plenum_flush_slices_total", "counter",                                                 \
       "Turns in which a room's readers were written to in part, and the others in the next ones")           \
     X(publishes_paced, "plenum_publishes_paced_total", "counter",                                           \

@@ -47,7 +47,10 @@ struct settings {
     uint32_t handshake_ms;    // accept to a complete HTTP request; also keep-alive idle time
     uint32_t hello_ms;        // upgrade to the first command (WebSocket)
     uint32_t close_ms;        // our close frame to the end of TCP
-    uint32_t turn_bytes;      // bytes read from one connection in one turn (driver's budget)
+    uint32_t
+        mail_credits; // [start] asks that one shard may have under way at another; 0 = as mailroom.h has it
+    uint32_t slice_bytes; // of older frames that a home makes in a turn; 0 = as home_wait.c has it
+    uint32_t turn_bytes;  // bytes read from one connection in one turn (driver's budget)
 
     // rooms.*
     uint32_t rooms_max;             // [start] rooms whose home is one shard

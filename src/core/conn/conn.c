@@ -52,7 +52,7 @@ static void conn_release(struct conns *cs, uint32_t index)
     conn_input_free(cs, c);
     conn_call_free(cs, c);
     speech_end(cs->fan, index);
-    asker_deinit(&c->asker, cs->cx->mem);
+    asker_deinit(cs->edge, &c->asker);
 }
 
 enum err conn_accept(struct conns *cs, enum transport transport, const struct peer *peer, uint32_t *ret_conn)
@@ -92,7 +92,7 @@ void conn_on_eof(struct conns *cs, uint32_t index)
         conn_end_step(cs, index);
         return;
     }
-    if (c->asker.pending != 0 && !c->parked)
+    if (asker_unanswered(&c->asker) && !c->parked)
         conn_park(cs, index);
     if (c->parked)
         return; // what it said before is still carried out and answered (conn_unpark)
@@ -154,7 +154,7 @@ void conn_written(struct conns *cs, uint32_t index, size_t n)
         c->ping_waiting = false; // it reads
     if (c->ending != ENDING_OPEN)
         conn_end_step(cs, index);
-    else if ((c->parked == WAIT_OUTPUT || c->parked == WAIT_READERS) &&
+    else if ((c->parked == WAIT_OUTPUT || c->parked == WAIT_READERS || waiting_holds(c->asker.waiting)) &&
              c->asker.reader.out.bytes <= conn_out_bound(cs, c) / 2)
         fan_wake(cs->fan, index);
 }
@@ -172,9 +172,10 @@ bool conn_pull_closed(struct conns *cs, uint32_t *ret_conn, bool *ret_abortive)
     ASSERT(!c->asker.registered);
     *ret_conn = index;
     *ret_abortive = c->cut && !c->eof && c->closed_reason != CLOSE_NORMAL;
-    struct index_list *lists[] = {&cs->reread, &cs->shutdown, &cs->fan->wakes, &cs->mail_waiters};
+    struct index_list *lists[] = {&cs->reread, &cs->shutdown, &cs->fan->wakes};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         index_list_drop(lists[i], index);
+    edge_forget(cs->edge, index);
     conn_release(cs, index);
     slab_free(&cs->pool, index);
     metric_sub(&cs->cx->metrics->connections, 1);
@@ -207,7 +208,7 @@ enum err conns_init(struct conns *cs, struct context *cx, struct edge *edge, str
         reserve_init(&cs->reserve, mem) == OK && slab_keep(&cs->pool, RESERVE_CONNS) &&
         working_fit(&cs->head) && working_fit(&cs->body) && index_list_init(&cs->closed, mem, max) == OK &&
         index_list_init(&cs->shutdown, mem, max) == OK && index_list_init(&cs->reread, mem, max) == OK &&
-        index_list_init(&cs->mail_waiters, mem, max) == OK && deadlines_init(&cs->deadlines, mem, max) == OK;
+        deadlines_init(&cs->deadlines, mem, max) == OK;
     return made ? OK : ERR_NOMEM;
 }
 
@@ -225,7 +226,7 @@ void conns_deinit(struct conns *cs)
     mem_free(mem, cs->unescape.p, cs->unescape.cap);
     reserve_deinit(&cs->reserve, mem);
     deadlines_deinit(&cs->deadlines, mem);
-    struct index_list *lists[] = {&cs->closed, &cs->shutdown, &cs->reread, &cs->mail_waiters};
+    struct index_list *lists[] = {&cs->closed, &cs->shutdown, &cs->reread};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         index_list_deinit(lists[i], mem);
 }
@@ -241,32 +242,10 @@ void conns_tidy(struct conns *cs)
     cs->unescape = (struct scratch){0};
 }
 
-// While another shard does not take its mail there is nothing to be done for those who wait for it, and no turn is due:
-// it would be the next one at once, and a core would be busy with it until the other shard comes round.
-static bool mail_waiters_due(const struct conns *cs)
-{
-    if (cs->mail_waiters.n == 0)
-        return false;
-    for (uint32_t i = 0; i < cs->cx->shard_count && !cs->mail->eased; i++)
-        if (!mail_takes(cs->mail, i))
-            return false;
-    return true;
-}
-
 uint64_t conns_due_ms(const struct conns *cs)
 {
-    if (mail_waiters_due(cs))
-        return cs->cx->now_ms;
     uint64_t due = cs->deadlines.next_sweep_ms;
     return cs->drain_next_ms < due ? cs->drain_next_ms : due;
-}
-
-void conns_wake_mail_waiters(struct conns *cs)
-{
-    uint32_t index;
-    while (index_list_pop(&cs->mail_waiters, &index))
-        fan_wake(cs->fan, index);
-    cs->mail->eased = false;
 }
 
 // There is one only while there is something in it.

@@ -49,7 +49,7 @@ enum { LINE_LISTEN_MS = 200 };
 // What a parked connection waits for (conn_park).
 enum conn_wait {
     WAIT_NOTHING, // it is not parked
-    WAIT_ANSWER,  // to the asks under way
+    WAIT_ANSWER,  // to what it has asked for
     WAIT_OUTPUT,  // to be written: its peer does not read what it asked for
     WAIT_READERS, // of its room, or it itself as one, to be served (fan/pace.h)
     WAIT_MAIL,    // room in the mailbox of another shard
@@ -123,7 +123,6 @@ struct conns {
     struct slab pool;
     struct deadlines deadlines;
     struct index_list closed, shutdown, reread; // for the driver
-    struct index_list mail_waiters;             // parked for another shard's full mailbox
     struct reserve reserve;
 
     // Working memory of one call each; never in use across calls.
@@ -173,7 +172,6 @@ bool conn_pull_reread(struct conns *cs, uint32_t *ret_conn);
 
 // --- the turn
 void conn_on_deadline(struct conns *cs, uint32_t index);
-void conns_wake_mail_waiters(struct conns *cs);
 // Asks again what was told "not now"; false where nothing was. conn_feed follows, and then conn_resume: it goes on reading
 // where it may.
 bool conn_unpark(struct conns *cs, uint32_t index);

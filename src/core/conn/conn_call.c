@@ -217,7 +217,7 @@ struct ask http_ask_make(const struct conns *cs, uint32_t index, enum ask_type t
                         .since_ms = c->opened_ms,
                         .outlet = REF_NONE,
                         .room = REF_NONE,
-                        .member = REF_NONE};
+                        .lasting = ask_lasts(type)};
 }
 
 enum http_did http_ask(struct conns *cs, uint32_t index, uint32_t dest, const struct ask *a)
@@ -225,7 +225,7 @@ enum http_did http_ask(struct conns *cs, uint32_t index, uint32_t dest, const st
     struct conn *c = conn_at(cs, index);
     ASSERT(c->calls && c->call->state == CALL_CALLED && c->asker.pending == 0);
     ASSERT(a->type != ASK_JOIN && a->type != ASK_LEAVE && a->type != ASK_REGISTER && a->type != ASK_RENAME);
-    if (!mail_takes(cs->mail, dest))
+    if (!edge_may_ask(cs->edge, index, dest, a->lasting))
         return HTTP_LATER;
     if (!post_ask(cs->mail, dest, a)) {
         no_memory(cs, index);

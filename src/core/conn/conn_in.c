@@ -202,12 +202,10 @@ void conn_park(struct conns *cs, uint32_t index)
         metric_add(&cs->cx->metrics->publishes_paced, 1);
     } else if (c->asker.reader.out.bytes > conn_out_bound(cs, c)) {
         c->parked = WAIT_OUTPUT;
-    } else if (c->asker.pending != 0) {
+    } else if (asker_unanswered(&c->asker)) {
         c->parked = WAIT_ANSWER;
     } else {
         c->parked = WAIT_MAIL;
-        metric_add(&cs->cx->metrics->mail_full, 1);
-        index_list_push(&cs->mail_waiters, index);
     }
     ASSERT(c->parked);
 }
@@ -218,7 +216,6 @@ bool conn_unpark(struct conns *cs, uint32_t index)
     if (!conn_live(c) || !c->parked || c->parked == WAIT_END)
         return false;
     c->parked = WAIT_NOTHING;
-    c->asker.reader.paced = false;
     if (c->asker.greeting && !edge_greet(cs->edge, index)) {
         conn_park(cs, index);
         return true;
@@ -245,7 +242,10 @@ void conn_resume(struct conns *cs, uint32_t index)
         return;
     input_tidy(cs, c);
     if (c->eof) {
-        conn_eof(cs, index);
+        if (asker_unanswered(&c->asker))
+            conn_park(cs, index);
+        else
+            conn_eof(cs, index);
         return;
     }
     ASSERT(c->in == NULL || !c->in->msg_ready);

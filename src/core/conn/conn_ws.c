@@ -54,7 +54,7 @@ static bool take_close(struct conns *cs, uint32_t index, str payload)
     struct conn *c = conn_at(cs, index);
     uint16_t code;
     str reason;
-    if (c->asker.pending != 0)
+    if (asker_unanswered(&c->asker))
         return false;
     c->ws_close_seen = true;
     if (ws_close_decode(payload, &code, &reason) == OK)
@@ -74,7 +74,7 @@ bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str messa
         return take_mirror(cs, index, opcode, message);
     bool binary = speech_encoding(cs->fan, index)->framing == FRAMING_WS_BINARY;
     if ((opcode == WS_BINARY) != binary) {
-        if (c->asker.pending != 0)
+        if (asker_unanswered(&c->asker))
             return false; // replies that are due come first
         conn_close(cs, index, WS_CLOSE_UNSUPPORTED,
                    binary ? "text messages are not taken here, binary is"
@@ -208,7 +208,7 @@ size_t conn_ws_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
         ASSERT(off <= n);
         if (r == WS_MORE)
             break;
-        if (r == WS_FAIL && c->asker.pending != 0) {
+        if (r == WS_FAIL && asker_unanswered(&c->asker)) {
             conn_park(cs, index); // replies that are due come first; asked again, the decoder says the same
             break;
         }

@@ -150,7 +150,9 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
         return;
     }
     const char *advice = speech_language(cs->fan, index)->silent;
-    if (c->phase == PHASE_WS && !c->asker.hello_seen && advice != NULL) {
+    if (c->phase == PHASE_WS && !c->asker.hello_seen && advice != NULL &&
+        !c->parked) { // else it has spoken, and its hello waits
+
         conn_close(cs, index, WS_CLOSE_POLICY, advice, CLOSE_HANDSHAKE);
         return;
     }

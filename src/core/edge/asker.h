@@ -7,7 +7,7 @@
 //      change (a rename is answered when all its rooms have answered)
 //   2. of a language in which replies keep the order of commands altogether (text), all of them are to shard pending_shard
 //   3. registered, or a member of a room: it has a session, and is not closed
-//   4. what is in `arrivals` are joins that are under way, each once
+//   4. what is open in `waiting` are asks that are under way
 //
 // Ownership: a part of the connection's block. Thread: the shard's.
 #ifndef PLENUM_CORE_EDGE_ASKER_H
@@ -15,20 +15,16 @@
 
 #include "core/common/bucket.h"
 #include "core/common/ref.h"
+#include "core/edge/waiting.h"
 #include "core/fan/reader.h"
-
-// Joins under way, by the outlet: what is said about such a room waits.
-enum { ARRIVALS_MAX = 8 };
-struct arrivals {
-    uint32_t n;
-    uint32_t outlets[ARRIVALS_MAX];
-};
+#include "core/mail/mailroom.h"
 
 // A switch under way: what the newcomer of `to` is told waits until `from` is left.
 struct switching {
     struct ref from;
-    uint32_t to;         // outlet
-    struct mail *joined; // the answer (struct answer), kept; NULL until it is there
+    uint32_t to;          // outlet
+    struct credit credit; // of the leave that is to follow
+    struct mail *joined;  // the answer (struct answer), kept; NULL until it is there
 };
 
 struct asker {
@@ -45,6 +41,10 @@ struct asker {
     bool greeting : 1;      // text: the hello and the first join, which no line asks for, are under way
     bool registered : 1;    // its user's home has been asked to know it
     bool room_waits : 1;    // it was refused a new room; room_wait_ms says until when
+    bool mail_queued : 1;   // in the queue of those who wait for a credit
+    uint8_t mail_quota : 6; // asks it may send though others wait for credits of the same shard
+    bool fenced : 1;        // what is carried out comes behind all that is due of its room (edge_later.c)
+    uint8_t mail_port;      // mail_queued: whose credit it waits for
     uint16_t noise;         // of the noise gate: what was counted and has not leaked away,
     uint16_t noise_tick;    // and when that was
     uint32_t room_wait_ms;  // low bits of the time before which it was told not to ask for a new room
@@ -53,11 +53,13 @@ struct asker {
         opened_ms; // low bits of the time it was accepted: of two connections of a session the newer one counts
     struct bucket commands, signals, rooms; // commands, signals, and new rooms, that it may order now
     struct switching *switching;
-    struct arrivals *arrivals; // NULL while there are none
+    struct waiting *waiting; // NULL while nothing does
 };
 
-// The switch is over, or was not begun.
-void switching_end(struct asker *c, struct mem *m);
-void asker_deinit(struct asker *c, struct mem *m);
+// True while it is due replies to what it has said.
+static inline bool asker_unanswered(const struct asker *c)
+{
+    return c->pending != 0 || waiting_holds(c->waiting);
+}
 
 #endif

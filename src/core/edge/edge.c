@@ -4,8 +4,9 @@
 // to its home, everything about a user to the user's registry, as an ask.
 //
 // Replies about one room keep the order of its commands: mail to its home is in order, and the home answers in order. A join
-// may take longer, as others have to be asked (home/home_create.c); until it is answered commands about that room wait, and
-// commands about other rooms do not. Replies about different rooms come when they are ready. A language that promises more
+// may take longer, as others have to be asked (home/home_create.c), and so may a page of history, as it has to be made: until
+// it is answered commands about that room wait, and commands about other rooms do not. What waits is kept (waiting.h,
+// edge_later.c). Replies about different rooms come when they are ready. A language that promises more
 // (text: all replies in order) talks to one shard at a time, and waits for the answer of whatever is not a message.
 #include "core/edge/edge.h"
 
@@ -26,60 +27,41 @@ bool edge_may_reply(const struct edge *e, const struct asker *c)
     return !c->exclusive && (c->pending == 0 || !serial(e, c));
 }
 
-bool edge_may_ask(const struct edge *e, const struct asker *c, uint32_t dest)
+static void await_credit(struct edge *e, uint32_t index, uint32_t dest)
 {
-    if (c->exclusive || c->pending >= PENDING_MAX ||
-        (serial(e, c) && c->pending != 0 && c->pending_shard != dest))
-        return false;
-    return mail_takes(e->mail, dest);
-}
-
-// --- rooms that one is on the way into, or out of
-
-static bool arrival_add(struct edge *e, struct asker *c, uint32_t outlet)
-{
-    if (c->arrivals == NULL && (c->arrivals = mem_zalloc(e->cx->mem, sizeof *c->arrivals)) == NULL)
-        return false;
-    ASSERT(c->arrivals->n < ARRIVALS_MAX);
-    c->arrivals->outlets[c->arrivals->n++] = outlet;
-    return true;
-}
-
-void edge_arrival_over(struct edge *e, struct asker *c, uint32_t outlet)
-{
-    struct arrivals *all = c->arrivals;
-    for (uint32_t i = 0; all != NULL && i < all->n; i++)
-        if (all->outlets[i] == outlet)
-            all->outlets[i--] = all->outlets[--all->n];
-    if (all == NULL || all->n != 0)
+    struct asker *c = asker_at(e, index);
+    if (c->mail_queued)
         return;
-    mem_free(e->cx->mem, all, sizeof *all);
-    c->arrivals = NULL;
+    c->mail_queued = true;
+    c->mail_port = (uint8_t)dest;
+    e->waiting_for[dest]++;
+    index_queue_push(&e->mail_waiters, index);
+    metric_add(&e->cx->metrics->mail_full, 1);
 }
 
-static bool arriving(const struct asker *c, uint32_t outlet)
+bool edge_may_ask(struct edge *e, uint32_t index, uint32_t dest, bool lasting)
 {
-    for (uint32_t i = 0; c->arrivals != NULL && i < c->arrivals->n; i++)
-        if (c->arrivals->outlets[i] == outlet)
-            return true;
+    struct asker *c = asker_at(e, index);
+    if (c->exclusive || c->pending >= PENDING_MAX ||
+        (c->pending != 0 && c->pending_shard != dest && serial(e, c)))
+        return false;
+    bool takes = mail_takes(e->mail, dest, lasting), scarce = e->scarce >> dest & 1;
+    if (takes && (!scarce || c->mail_quota != 0))
+        return true;
+    if (takes) // others come first, and then it
+        e->mail->eased = true;
+    await_credit(e, index, dest);
     return false;
 }
 
-// What is said about the room waits: it is not certain yet whether one is in it.
-static bool busy(struct asker *c, uint32_t outlet)
+bool edge_room_busy(struct asker *c, uint32_t outlet)
 {
     const struct membership *m = reader_find_membership(&c->reader, outlet);
     if (m != NULL && m->leaving)
         return true;
     if (c->switching != NULL && (c->switching->to == outlet || c->switching->from.index == outlet))
         return true;
-    return arriving(c, outlet);
-}
-
-static bool room_busy(const struct edge *e, struct asker *c, str room)
-{
-    uint32_t outlet = outlet_find(e->fan, room, hash_str(e->cx, room));
-    return outlet != MAP_NONE && busy(c, outlet);
+    return waiting_is_open(c->waiting, outlet);
 }
 
 static void command_problem(struct edge *e, uint32_t index, const struct command *cmd, enum problem_code code,
@@ -109,7 +91,6 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
                         .since_ms = c->opened_ms,
                         .outlet = REF_NONE,
                         .room = REF_NONE,
-                        .member = REF_NONE,
                         .user = session_user(&c->reader.who.session),
                         .session = str_make(c->reader.who.session.id, SESSION_ID_LEN),
                         .name = session_name(&c->reader.who.session),
@@ -125,13 +106,16 @@ static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct
     ASSERT(c->pending < PENDING_MAX);
     c->pending++;
     c->pending_shard = (uint8_t)dest;
+    if (c->mail_quota != 0)
+        c->mail_quota--;
     c->exclusive = exclusive && serial(e, c);
     if (post_ask(e->mail, dest, a))
         return;
     c->pending--;
     c->exclusive = false;
-    if (a->outlet.index != UINT32_MAX && a->type == ASK_JOIN) {
-        edge_arrival_over(e, c, a->outlet.index);
+    if (a->open)
+        waiting_close(&c->waiting, e->cx->mem, a->outlet.index);
+    if (a->type == ASK_JOIN) {
         outlet_at(e->fan, a->outlet.index)->pending--;
         outlet_close_if_unused(e->fan, a->outlet.index);
     }
@@ -145,13 +129,33 @@ static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct
     edge_no_memory(e, index, &a->cmd);
 }
 
-// The room a command is about, where it must be one the connection is in. An empty name is the one it is in.
-static struct membership *member_of(struct edge *e, struct asker *c, str room)
+static uint32_t outlet_named(const struct edge *e, struct asker *c, str room)
 {
     if (room.n == 0)
-        return c->reader.member_n != 0 ? reader_memberships(&c->reader) : NULL;
-    uint32_t outlet = outlet_find(e->fan, room, hash_str(e->cx, room));
+        return c->reader.member_n != 0 ? reader_memberships(&c->reader)->outlet : MAP_NONE;
+    return outlet_find(e->fan, room, hash_str(e->cx, room));
+}
+
+struct membership *edge_member_of(const struct edge *e, struct asker *c, str room)
+{
+    uint32_t outlet = outlet_named(e, c, room);
     return outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
+}
+
+// An ask that its home may keep is about to be sent. False: *ret_done says whether that is the end of it (and answered), or
+// it must wait.
+static bool open_begin(struct edge *e, uint32_t index, uint32_t outlet, const struct command *cmd,
+                       bool *ret_done)
+{
+    struct asker *c = asker_at(e, index);
+    *ret_done = false;
+    if (c->waiting != NULL && c->waiting->open_n == WAITING_OPEN_MAX)
+        return false;
+    if (waiting_open(&c->waiting, e->cx->mem, outlet))
+        return true;
+    edge_no_memory(e, index, cmd);
+    *ret_done = true;
+    return false;
 }
 
 // Asks about a room one is in: message, signal, members, history, rename, resolve, leave. alone: where replies keep their
@@ -160,9 +164,11 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
                         bool alone)
 {
     struct asker *c = asker_at(e, index);
-    if (c->exclusive || room_busy(e, c, cmd->room))
+    uint32_t outlet = outlet_named(e, c, cmd->room);
+    bool done;
+    if (c->exclusive || (outlet != MAP_NONE && edge_room_busy(c, outlet)))
         return false;
-    struct membership *m = member_of(e, c, cmd->room);
+    struct membership *m = outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
     if (m == NULL) {
         if (!edge_may_reply(e, c))
             return false;
@@ -176,10 +182,14 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     uint32_t dest = home_of(e->cx, o->hash);
     if (type == ASK_SIGNAL && o->hold)
         return true; // a room that has more to read than it can: it would come too late to be of use
-    if (!edge_may_ask(e, c, dest) || (alone && serial(e, c) && c->pending != 0) ||
+    if (!edge_may_ask(e, index, dest, ask_lasts(type)) || (alone && serial(e, c) && c->pending != 0) ||
         (type == ASK_PUBLISH && pace_waits(&c->reader, o)))
         return false;
+    if (type == ASK_HISTORY && !open_begin(e, index, m->outlet, cmd, &done))
+        return done;
     struct ask a = edge_ask_make(e, index, type, cmd);
+    a.open = type == ASK_HISTORY;
+    a.lasting = ask_lasts(type);
     a.cmd.room = outlet_name(o);
     a.room = o->room;
     a.room_hash = o->hash;
@@ -190,6 +200,15 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     return true;
 }
 
+// Of what is under way the joins, which may bring a room each.
+static uint32_t joins_under_way(struct asker *c)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; c->waiting != NULL && i < c->waiting->open_n; i++)
+        n += reader_find_membership(&c->reader, c->waiting->open[i]) == NULL;
+    return n;
+}
+
 static bool join_refused(struct edge *e, uint32_t index, const struct command *cmd, bool switching)
 {
     struct asker *c = asker_at(e, index);
@@ -198,11 +217,11 @@ static bool join_refused(struct edge *e, uint32_t index, const struct command *c
                         "The server is restarting; connect again in a moment.");
         return true;
     }
-    if (member_of(e, c, cmd->room) != NULL) {
+    if (edge_member_of(e, c, cmd->room) != NULL) {
         command_problem(e, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in the room {} already.");
         return true;
     }
-    uint32_t rooms = c->reader.member_n + (c->arrivals != NULL ? c->arrivals->n : 0);
+    uint32_t rooms = c->reader.member_n + joins_under_way(c);
     if (!switching && rooms >= e->cx->settings->rooms_per_connection) {
         metric_add(&e->cx->metrics->limit_rooms, 1);
         command_problem(e, index, cmd, PROBLEM_LIMIT_REACHED,
@@ -212,55 +231,88 @@ static bool join_refused(struct edge *e, uint32_t index, const struct command *c
     return false;
 }
 
+// The outlet of the room to join, noted as one that one is on the way into; SLAB_NONE (and answered) without memory.
+static uint32_t join_begin(struct edge *e, uint32_t index, const struct command *cmd, uint64_t hash,
+                           const struct membership *from)
+{
+    struct asker *c = asker_at(e, index);
+    struct mem *mem = e->cx->mem;
+    uint32_t outlet = outlet_open(e->fan, cmd->room, hash);
+    struct switching *sw = NULL;
+    if (outlet != SLAB_NONE && from != NULL)
+        sw = mem_zalloc(mem, sizeof *sw);
+    if (outlet == SLAB_NONE || (from != NULL && sw == NULL) || !waiting_open(&c->waiting, mem, outlet)) {
+        if (sw != NULL)
+            mem_free(mem, sw, sizeof *sw);
+        if (outlet != SLAB_NONE)
+            outlet_close_if_unused(e->fan, outlet);
+        edge_no_memory(e, index, cmd);
+        return SLAB_NONE;
+    }
+    if (sw != NULL) {
+        sw->from = (struct ref){from->outlet, slab_gen(&e->fan->outlets, from->outlet)};
+        sw->to = outlet;
+        sw->credit = mail_credit_take(e->mail, home_of(e->cx, outlet_at(e->fan, from->outlet)->hash), false);
+        c->switching = sw;
+    }
+    outlet_at(e->fan, outlet)->pending++;
+    return outlet;
+}
+
 // Joins cmd->room; from: the membership to give up once that worked, NULL for a plain join.
 static bool ask_join(struct edge *e, uint32_t index, const struct command *cmd, const struct membership *from)
 {
     struct asker *c = asker_at(e, index);
     uint64_t hash = hash_str(e->cx, cmd->room);
-    uint32_t dest = home_of(e->cx, hash);
-    if (!edge_may_ask(e, c, dest) || (serial(e, c) && c->pending != 0) || room_busy(e, c, cmd->room) ||
-        (c->arrivals != NULL && c->arrivals->n == ARRIVALS_MAX))
+    uint32_t dest = home_of(e->cx, hash), outlet = outlet_find(e->fan, cmd->room, hash);
+    if (!edge_may_ask(e, index, dest, true) || (serial(e, c) && c->pending != 0) ||
+        (outlet != MAP_NONE && edge_room_busy(c, outlet)) ||
+        (c->waiting != NULL && c->waiting->open_n == WAITING_OPEN_MAX))
         return false;
-    if (c->pending != 0 && member_of(e, c, cmd->room) != NULL)
+    if (c->pending != 0 && !c->fenced && edge_member_of(e, c, cmd->room) != NULL)
         return false; // an error now might overtake a reply about the room
     if (join_refused(e, index, cmd, from != NULL))
         return true;
-    uint32_t outlet = outlet_open(e->fan, cmd->room, hash);
-    struct switching *sw = NULL;
-    if (outlet != SLAB_NONE && from != NULL)
-        sw = mem_zalloc(e->cx->mem, sizeof *sw);
-    if (outlet == SLAB_NONE || (from != NULL && sw == NULL) || !arrival_add(e, c, outlet)) {
-        if (sw != NULL)
-            mem_free(e->cx->mem, sw, sizeof *sw);
-        if (outlet != SLAB_NONE)
-            outlet_close_if_unused(e->fan, outlet);
-        edge_no_memory(e, index, cmd);
+    outlet = join_begin(e, index, cmd, hash, from);
+    if (outlet == SLAB_NONE)
         return true;
-    }
     struct ask a = edge_ask_make(e, index, ASK_JOIN, cmd);
-    a.cmd.from = STR_NONE;
-    if (sw != NULL) {
-        sw->from = (struct ref){from->outlet, slab_gen(&e->fan->outlets, from->outlet)};
-        sw->to = outlet;
-        c->switching = sw;
-        a.cmd.from = outlet_name(outlet_at(e->fan, from->outlet));
-    }
+    a.cmd.from = from != NULL ? outlet_name(outlet_at(e->fan, from->outlet)) : STR_NONE;
     a.outlet = (struct ref){outlet, slab_gen(&e->fan->outlets, outlet)};
+    a.open = a.lasting = true;
     a.room_hash = hash;
     a.rooms_wait_ms = gate_rooms_wait_ms(e, c);
-    outlet_at(e->fan, outlet)->pending++;
     ask_send(e, index, dest, &a, true);
-    if (sw != NULL && !arriving(c, outlet)) // it could not be sent
-        switching_end(c, e->cx->mem);
+    if (from != NULL && !waiting_is_open(c->waiting, outlet)) // it could not be sent
+        switching_end(e, c);
     return true;
+}
+
+// A switch needs a credit of the home of each of its rooms, for the leave that follows the join.
+static bool may_switch(struct edge *e, uint32_t index, uint64_t from_hash, uint64_t to_hash)
+{
+    uint32_t from = home_of(e->cx, from_hash), to = home_of(e->cx, to_hash);
+    if (!edge_may_ask(e, index, from, false))
+        return false;
+    if (from != to || e->mail->boxes[from].asks + 2 <= e->mail->credits)
+        return true;
+    await_credit(e, index, from);
+    return false;
 }
 
 static bool do_switch(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (c->pending != 0) // its reply is about two rooms, and comes behind what is due of both
+    uint32_t outlet = outlet_named(e, c, cmd->from);
+    if (c->switching != NULL || (outlet != MAP_NONE && edge_room_busy(c, outlet)))
         return false;
-    struct membership *from = member_of(e, c, cmd->from);
+    struct membership *from = outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
+    bool due =
+        c->pending != 0 && !c->fenced; // its reply is about two rooms, and comes behind what is due of both
+    if (due && (from != NULL || serial(e, c) || edge_member_of(e, c, cmd->room) != NULL))
+        return false;
+    if (from != NULL && !may_switch(e, index, outlet_at(e->fan, outlet)->hash, hash_str(e->cx, cmd->room)))
+        return false;
     if (from == NULL && cmd->from.n != 0) {
         struct command about = {.id = cmd->id, .room = cmd->from};
         command_problem(e, index, &about, PROBLEM_NOT_MEMBER,
@@ -277,7 +329,7 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
         return ask_in_room(e, index, cmd, ASK_RESOLVE, true);
     u128 print = print_str(e->cx, cmd->to);
     uint32_t dest = home_of(e->cx, print.lo);
-    if ((serial(e, c) && c->pending != 0) || !edge_may_ask(e, c, dest))
+    if ((serial(e, c) && c->pending != 0) || !edge_may_ask(e, index, dest, false))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_DIRECT, cmd);
     a.user_print = print;
@@ -288,9 +340,10 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
 static bool do_rooms(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if ((serial(e, c) && c->pending != 0) || !edge_may_ask(e, c, 0))
+    if ((serial(e, c) && c->pending != 0) || !edge_may_ask(e, index, 0, true))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_ROOMS, cmd);
+    a.lasting = true;
     ask_send(e, index, 0, &a, true);
     return true;
 }
@@ -403,8 +456,7 @@ static bool introduced(struct edge *e, uint32_t index, const struct command *cmd
     return false;
 }
 
-// False: not now.
-static bool carry_out(struct edge *e, uint32_t index, const struct command *cmd)
+bool edge_carry_out(struct edge *e, uint32_t index, const struct command *cmd)
 {
     static bool (*const row_do[CMD_COUNT])(struct edge *, uint32_t, const struct command *) = {
 #define X(upper, lower, ...) [CMD_##upper] = do_##lower,
@@ -426,50 +478,46 @@ enum edge_did edge_command(struct edge *e, uint32_t index, const struct command 
         asker_at(e, index)->waits = !done;
         return done ? EDGE_DONE : EDGE_LATER;
     }
-    if (!carry_out(e, index, cmd)) {
-        asker_at(e, index)->waits = true;
-        return EDGE_LATER;
-    }
-    return cmd->type == CMD_QUIT ? EDGE_QUIT : EDGE_DONE;
+    if (!edge_is_behind(e, index, cmd) && edge_carry_out(e, index, cmd))
+        return cmd->type == CMD_QUIT ? EDGE_QUIT : EDGE_DONE;
+    if (edge_keep(e, index, cmd))
+        return EDGE_DONE;
+    asker_at(e, index)->waits = true;
+    return EDGE_LATER;
 }
 
-void switching_end(struct asker *c, struct mem *m)
+void switching_end(struct edge *e, struct asker *c)
 {
-    if (c->switching != NULL) {
-        mail_discard(m, c->switching->joined);
-        mem_free(m, c->switching, sizeof *c->switching);
-    }
+    if (c->switching == NULL)
+        return;
+    mail_discard(e->cx->mem, c->switching->joined);
+    mail_credit_back(e->mail, c->switching->credit);
+    mem_free(e->cx->mem, c->switching, sizeof *c->switching);
     c->switching = NULL;
 }
 
-void asker_deinit(struct asker *c, struct mem *m)
+void asker_deinit(struct edge *e, struct asker *c)
 {
-    switching_end(c, m);
-    if (c->arrivals != NULL)
-        mem_free(m, c->arrivals, sizeof *c->arrivals);
-    c->arrivals = NULL;
-    reader_deinit(&c->reader, m);
+    switching_end(e, c);
+    waiting_drop(&c->waiting, e->cx->mem);
+    reader_deinit(&c->reader, e->cx->mem);
 }
 
 void asker_check(const struct edge *e, uint32_t index)
 {
     const struct asker *c = asker_at(e, index);
     const struct reader *r = &c->reader;
-    uint32_t joins = c->arrivals != NULL ? c->arrivals->n : 0;
     bool over = r->closed || r->end != END_NONE;
-    ASSERT(c->pending <= PENDING_MAX);                                // 1
-    ASSERT(c->pending != 0 || !c->exclusive);                         // 1
-    ASSERT(c->pending == 0 || c->pending_shard < e->cx->shard_count); // 2
-    ASSERT(!c->registered || session_there(&r->who.session));         // 3
-    ASSERT(!c->registered || !r->closed);                             // 3
-    ASSERT(r->member_n == 0 || session_there(&r->who.session));       // 3
-    ASSERT(r->member_n == 0 || !r->closed);                           // 3
-    ASSERT(c->arrivals == NULL || joins != 0);
-    ASSERT(joins <= ARRIVALS_MAX);
-    ASSERT(over || joins <= c->pending); // 4
-    for (uint32_t i = 0; i < joins; i++)
-        for (uint32_t k = 0; k < i; k++)
-            ASSERT(c->arrivals->outlets[i] != c->arrivals->outlets[k]); // 4
+    ASSERT(c->pending <= PENDING_MAX);                                      // 1
+    ASSERT(c->pending != 0 || !c->exclusive);                               // 1
+    ASSERT(c->pending == 0 || c->pending_shard < e->cx->shard_count);       // 2
+    ASSERT(!c->registered || session_there(&r->who.session));               // 3
+    ASSERT(!c->registered || !r->closed);                                   // 3
+    ASSERT(r->member_n == 0 || session_there(&r->who.session));             // 3
+    ASSERT(r->member_n == 0 || !r->closed);                                 // 3
+    ASSERT(c->waiting == NULL || over || c->waiting->open_n <= c->pending); // 4
+    ASSERT(!waiting_holds(c->waiting) || !serial(e, c));
+    waiting_check(c->waiting);
     ASSERT(c->switching == NULL || over || c->pending != 0);
     ASSERT(c->noise <= NOISE_BURST);
 }

@@ -21,15 +21,32 @@ struct edge {
     struct context *cx;
     struct mailroom *mail;
     struct fan *fan;
+    struct index_queue mail_waiters;  // connections that wait for a credit of some shard (mail/mailroom.h),
+    uint32_t mail_wakes;              // so many of which, from the first one on, may find one
+    uint32_t waiting_for[SHARDS_MAX]; // of those, by shard
+    uint64_t
+        scarce; // shards, as bits, whose credits do not last for all who wait: nobody takes more than its share
 };
 
+enum err edge_init(struct edge *e, struct context *cx, struct mailroom *mail, struct fan *fan) WARN_UNUSED;
+void edge_deinit(struct edge *e); // a zeroed one is fine
+// When edge_wake must run at the latest; UINT64_MAX = never.
+uint64_t edge_due_ms(const struct edge *e);
+// Those who wait for a credit may go on where there are some now, so many at a time.
+void edge_wake(struct edge *e);
+// Its slot is freed.
+void edge_forget(struct edge *e, uint32_t conn);
+
 enum edge_did {
-    EDGE_DONE,  // carried out, or refused and answered, or asked for
-    EDGE_LATER, // nothing was done: to be asked again, when an earlier one is answered, or a mailbox has room
+    EDGE_DONE, // carried out, or refused and answered, or asked for; or kept, to be so when its turn comes (edge_go_on)
+    EDGE_LATER, // nothing was done: to be asked again, when an earlier one is answered, or there is a credit
     EDGE_QUIT,  // it wants to go: what it is still due is written first
 };
 // Carries out a decoded command, whose strings are borrowed.
 enum edge_did edge_command(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
+// Something has changed that its kept commands may have waited for: carries out the first that can be. True: one was, and
+// when the mail that it left is carried there may be more.
+bool edge_go_on(struct edge *e, uint32_t conn) WARN_UNUSED;
 // True if a reply made here and now, about no room that asks are under way for, would overtake nothing.
 bool edge_may_reply(const struct edge *e, const struct asker *c);
 // The hello and the first join of a text client (`greeting`), which no line of it asks for. False: not now.
@@ -44,6 +61,8 @@ void edge_evict(struct edge *e, const struct evict_mail *m);
 // Leaves all rooms and gives up the session's registration. Nothing is sent to it from here on but by who closes it.
 void edge_depart(struct edge *e, uint32_t conn);
 void asker_check(const struct edge *e, uint32_t conn);
+void edge_check(const struct edge *e);
+void asker_deinit(struct edge *e, struct asker *c);
 
 static inline struct asker *asker_at(const struct edge *e, uint32_t conn)
 {
@@ -51,10 +70,21 @@ static inline struct asker *asker_at(const struct edge *e, uint32_t conn)
 }
 
 // --- between the files of this folder
-// The join is answered.
-void edge_arrival_over(struct edge *e, struct asker *c, uint32_t outlet);
-// True if an ask to that shard may be sent now: it overtakes nothing, and there is room in its mailbox.
-bool edge_may_ask(const struct edge *e, const struct asker *c, uint32_t dest);
+// True if an ask to that shard may be sent now: it overtakes nothing, and there is a credit; else it is told when there is.
+// lasting: its home may keep it.
+bool edge_may_ask(struct edge *e, uint32_t conn, uint32_t dest, bool lasting);
+// The room a command is about, where it must be one the connection is in. An empty name is the one it is in.
+struct membership *edge_member_of(const struct edge *e, struct asker *c, str room);
+// It is not certain yet whether one is in the room, or its home may keep what was asked about it: what is said waits.
+bool edge_room_busy(struct asker *c, uint32_t outlet);
+// False: it must wait, nothing was done.
+bool edge_carry_out(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
+// Kept commands (edge_later.c). Must it wait behind one of them? May it be kept itself?
+bool edge_is_behind(const struct edge *e, uint32_t conn, const struct command *cmd);
+bool edge_keep(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
+void edge_on_fenced(struct edge *e, const struct answer *a);
+// The switch is over, or was not begun.
+void switching_end(struct edge *e, struct asker *c);
 // An ask in the name of a connection; it borrows from the session and the command.
 struct ask edge_ask_make(const struct edge *e, uint32_t conn, enum ask_type type, const struct command *cmd);
 void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);

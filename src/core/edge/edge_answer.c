@@ -22,19 +22,11 @@ static struct outlet *answered_outlet(struct edge *e, const struct ref *ref)
 // A join that came too late, or that could not be carried out here: take it back at the home.
 static void undo_join(struct edge *e, const struct answer *a)
 {
-    struct outlet *o = answered_outlet(e, &a->outlet);
-    struct ask leave = {.type = ASK_LEAVE,
-                        .conn = a->conn,
-                        .encoding = a->encoding,
-                        .dropped = true,
-                        .room = a->room,
-                        .member = a->member,
-                        .room_hash = o->hash,
-                        .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
-    if (!post_ask(e->mail, home_of(e->cx, o->hash), &leave)) {
-        metric_add(&e->cx->metrics->limit_memory, 1);
-        notice_put(e->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a leave", outlet_name(o));
-    }
+    const struct outlet *o = answered_outlet(e, &a->outlet);
+    struct ref room = a->room;
+    struct depart_mail d = {
+        .conn = a->conn, .encoding = a->encoding, .member = a->member, .room_n = 1, .rooms = &room};
+    post_depart(e->mail, home_of(e->cx, o->hash), &d);
 }
 
 static void outlet_adopt(struct outlet *o, const struct answer *a)
@@ -80,7 +72,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
                         .encoding = c->reader.encoding,
                         .outlet = sw->from,
                         .room = from->room,
-                        .member = REF_NONE,
+                        .credit = sw->credit,
                         .room_hash = from->hash,
                         .user = session_user(&c->reader.who.session),
                         .cmd = {.type = CMD_SWITCH, .room = outlet_name(from)}};
@@ -91,8 +83,10 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     c->pending_shard = (uint8_t)dest;
     c->exclusive = encoding_of(e->cx, c->reader.encoding)->language->serial;
     reader_find_membership(&c->reader, sw->from.index)->leaving = true;
-    if (post_ask(e->mail, dest, &leave))
+    if (post_ask(e->mail, dest, &leave)) {
+        sw->credit = (struct credit){0};
         return;
+    }
     reader_find_membership(&c->reader, sw->from.index)->leaving = false;
     fan_end(e->fan, index, END_CUT);
 }
@@ -116,7 +110,6 @@ static void on_joined(struct edge *e, struct answer **taken)
     if (a->created)
         gate_room_created(e, c);
     bool switching = c->switching != NULL && c->switching->to == outlet;
-    edge_arrival_over(e, c, outlet);
     if (outlet_add(e->fan, outlet, index, a->place + 1, switching) != OK) {
         undo_join(e, a);
         outlet_close_if_unused(e->fan, outlet);
@@ -138,10 +131,8 @@ static void on_refused(struct edge *e, const struct answer *a)
     ASSERT(o != NULL);
     ASSERT(o->pending != 0);
     struct asker *c = answered(e, &a->conn);
-    if (c != NULL)
-        edge_arrival_over(e, c, a->outlet.index);
     if (c != NULL && c->switching != NULL && c->switching->to == a->outlet.index)
-        switching_end(c, e->cx->mem);
+        switching_end(e, c);
     o->pending--;
     outlet_close_if_unused(e->fan, a->outlet.index);
     if (c == NULL)
@@ -161,7 +152,7 @@ static void switch_finish(struct edge *e, uint32_t index)
     ASSERT(!m->leaving);
     m->held = false;
     tell_newcomer(e, index, outlet_at(e->fan, a->outlet.index), a);
-    switching_end(c, e->cx->mem);
+    switching_end(e, c);
 }
 
 static void on_left(struct edge *e, const struct answer *a)
@@ -213,8 +204,11 @@ bool edge_answer(struct edge *e, struct answer **taken)
         ASSERT(c->pending != 0);
         c->pending--;
         c->exclusive = c->exclusive && c->pending != 0; // only a rename waits for several answers
+        if (a->open)
+            waiting_close(&c->waiting, e->cx->mem, a->outlet.index);
     }
     ASSERT(c == NULL || c->reader.encoding == a->encoding);
+    bool frees = a->open || a->effect == EFFECT_LEFT || a->effect == EFFECT_FENCED;
     switch (a->effect) {
     case EFFECT_NONE:
         if (c != NULL) {
@@ -243,6 +237,10 @@ bool edge_answer(struct edge *e, struct answer **taken)
         if (c != NULL)
             welcomed = edge_on_registered(e, a);
         break;
+    case EFFECT_FENCED:
+        if (c != NULL)
+            edge_on_fenced(e, a);
+        break;
     case EFFECT_RENAMED:
         if (c != NULL)
             edge_on_renamed(e, index, a->payload);
@@ -250,7 +248,7 @@ bool edge_answer(struct edge *e, struct answer **taken)
     }
     if (c != NULL && lost)
         fan_end(e->fan, index, END_CUT);
-    if (c != NULL && (c->pending == 0 || c->waits)) {
+    if (c != NULL && (c->pending == 0 || c->waits || (frees && waiting_holds(c->waiting)))) {
         c->waits = false;
         fan_wake(e->fan, index);
     }

@@ -116,7 +116,7 @@ enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
     bool resumed = opening == OK;
     if (!resumed)
         identity_fresh(e, cmd->type == CMD_HELLO ? cmd->name : STR_NONE, &fresh, &who);
-    if (!edge_may_ask(e, c, home_of(e->cx, print_str(e->cx, who.user).lo)))
+    if (!edge_may_ask(e, index, home_of(e->cx, print_str(e->cx, who.user).lo), false))
         return ERR_FULL;
     if (session_init(&c->reader.who.session, e->cx->mem, who.session, who.user, who.name) != OK)
         return ERR_NOMEM;
@@ -167,52 +167,92 @@ static void put_renamed(struct edge *e, uint32_t index, str id)
     fan_put_event(e->fan, index, &ev);
 }
 
-static bool homes_take_mail(const struct edge *e, struct asker *c)
+// The homes of its rooms, as bits.
+static uint64_t homes_of(const struct edge *e, struct asker *c)
 {
-    for (uint32_t i = 0; i < c->reader.member_n; i++) {
-        uint32_t dest = home_of(e->cx, outlet_at(e->fan, reader_memberships(&c->reader)[i].outlet)->hash);
-        if (!mail_takes(e->mail, dest))
+    uint64_t homes = 0;
+    for (uint32_t i = 0; i < c->reader.member_n; i++)
+        homes |=
+            UINT64_C(1) << home_of(e->cx, outlet_at(e->fan, reader_memberships(&c->reader)[i].outlet)->hash);
+    return homes;
+}
+_Static_assert(SHARDS_MAX <= 64, "a bit for each");
+
+static bool homes_may_be_asked(struct edge *e, uint32_t index, uint64_t homes)
+{
+    for (; homes != 0; homes &= homes - 1)
+        if (!edge_may_ask(e, index, (uint32_t)__builtin_ctzll(homes), false))
             return false;
-    }
     return true;
 }
 
-// All homes at once: the connection waits for all of them, so the order of replies is not in question.
-static void ask_homes(struct edge *e, uint32_t index, const struct command *cmd)
+// The asker's rooms with that home, as they stand in a mail. False where memory is out.
+static bool rooms_of_home(struct edge *e, struct asker *c, uint32_t home, struct buf *ret)
+{
+    for (uint32_t i = 0; i < c->reader.member_n; i++) {
+        const struct outlet *o = outlet_at(e->fan, reader_memberships(&c->reader)[i].outlet);
+        if (home_of(e->cx, o->hash) == home)
+            buf_put(ret, &o->room, sizeof o->room);
+    }
+    return buf_ok(ret);
+}
+
+// One ask for each home, all or none: half a rename would leave two names for one person. False where memory is out.
+static bool ask_homes(struct edge *e, uint32_t index, const struct command *cmd, uint64_t homes)
 {
     struct asker *c = asker_at(e, index);
-    uint32_t n = c->reader.member_n;
-    ASSERT(n != 0);
+    ASSERT(c->reader.member_n != 0);
     ASSERT(c->pending == 0);
-    c->pending = (uint16_t)n;
-    c->exclusive = true;
-    for (uint32_t i = 0; i < n; i++) { // the last answer may end the connection, and comes after the last ask
-        const struct outlet *o = outlet_at(e->fan, reader_memberships(&c->reader)[i].outlet);
+    struct mail *made[SHARDS_MAX];
+    uint32_t dests[SHARDS_MAX], n = 0;
+    bool whole = true;
+    for (; homes != 0 && whole; homes &= homes - 1) {
         struct ask a = edge_ask_make(e, index, ASK_RENAME, cmd);
-        a.essential = true;
-        a.cmd.room = outlet_name(o);
-        a.room = o->room;
-        a.room_hash = o->hash;
-        c->pending_shard = (uint8_t)home_of(e->cx, o->hash);
-        bool sent = post_ask(e->mail, c->pending_shard, &a);
-        ASSERT(sent); // an essential one always is
+        struct buf rooms;
+        struct ask *ask = NULL;
+        buf_init(&rooms, e->cx->mem, 0);
+        dests[n] = (uint32_t)__builtin_ctzll(homes);
+        if (rooms_of_home(e, c, dests[n], &rooms)) {
+            a.rows = buf_str(&rooms);
+            ask = post_ask_make(e->mail, &a);
+        }
+        buf_deinit(&rooms);
+        whole = ask != NULL;
+        if (whole)
+            made[n++] = &ask->mail;
     }
+    for (uint32_t i = 0; i < n; i++)
+        if (whole)
+            post_ask_made(e->mail, dests[i], (struct ask *)(void *)made[i]);
+        else
+            mail_discard(e->cx->mem, made[i]);
+    c->pending = (uint16_t)(whole ? n : 0);
+    c->exclusive = c->pending != 0;
+    c->pending_shard = (uint8_t)dests[0];
+    return whole;
 }
 
 // The session's name changes now, its members' in every room they are in, and the reply comes when all rooms know.
 bool edge_rename(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (c->pending != 0 || !homes_take_mail(e, c))
+    uint64_t homes = homes_of(e, c);
+    if (c->pending != 0 || !homes_may_be_asked(e, index, homes))
         return false;
-    if (session_rename(&c->reader.who.session, e->cx->mem, cmd->name) != OK) {
+    struct session *now = &c->reader.who.session, renamed = {0};
+    if (session_init(&renamed, e->cx->mem, now->id, session_user(now), cmd->name) != OK) {
         edge_no_memory(e, index, cmd);
         return true;
     }
-    if (c->reader.member_n == 0)
+    if (homes != 0 && !ask_homes(e, index, cmd, homes)) {
+        session_deinit(&renamed, e->cx->mem);
+        edge_no_memory(e, index, cmd);
+        return true;
+    }
+    session_deinit(now, e->cx->mem);
+    *now = renamed;
+    if (homes == 0)
         put_renamed(e, index, cmd->id);
-    else
-        ask_homes(e, index, cmd);
     return true;
 }
 
@@ -222,33 +262,42 @@ void edge_on_renamed(struct edge *e, uint32_t index, str id)
         put_renamed(e, index, id);
 }
 
-void edge_depart(struct edge *e, uint32_t index)
+// Tells a home that the connection is in none of its rooms any more, and takes it out of them here: of those that it is leaving
+// already, or of the others.
+static void depart_from(struct edge *e, uint32_t index, uint32_t home, bool leaving)
 {
     struct asker *c = asker_at(e, index);
-    bool returns = encoding_of(e->cx, c->reader.encoding)->language->returns;
-    while (c->reader.member_n != 0) {
-        struct membership *m = &reader_memberships(&c->reader)[c->reader.member_n - 1];
-        uint32_t outlet = m->outlet;
-        struct outlet *o = outlet_at(e->fan, outlet);
-        struct ask leave = {.type = ASK_LEAVE,
-                            .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
+    struct ref rooms[DEPART_ROOMS_MAX];
+    struct depart_mail d = {.conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
                             .encoding = c->reader.encoding,
-                            .dropped = true,
                             // Not who has nothing to come back with; who is leaving already does not want to.
-                            .keep_member = returns && !m->leaving,
-                            .room = o->room,
+                            .keep_member =
+                                encoding_of(e->cx, c->reader.encoding)->language->returns && !leaving,
                             .member = REF_NONE,
-                            .room_hash = o->hash,
                             .user = session_user(&c->reader.who.session),
-                            .cmd = {.type = CMD_LEAVE, .room = outlet_name(o)}};
-        if (!post_ask(e->mail, home_of(e->cx, o->hash), &leave)) {
-            metric_add(&e->cx->metrics->limit_memory, 1);
-            notice_put(e->cx, NOTICE_MEMORY, index, 0, "a leave", outlet_name(o));
-        }
+                            .rooms = rooms};
+    for (uint32_t i = c->reader.member_n; i-- != 0 && d.room_n < DEPART_ROOMS_MAX;) {
+        const struct membership *m = &reader_memberships(&c->reader)[i];
+        uint32_t outlet = m->outlet;
+        const struct outlet *o = outlet_at(e->fan, outlet);
+        if (home_of(e->cx, o->hash) != home || m->leaving != leaving)
+            continue;
+        rooms[d.room_n++] = o->room;
         notice_put(e->cx, NOTICE_LEFT, index, 0, "connection closed", outlet_name(o));
         outlet_remove(e->fan, outlet, index);
         outlet_close_if_unused(e->fan, outlet);
     }
+    post_depart(e->mail, home, &d);
+}
+
+void edge_depart(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    while (c->reader.member_n != 0) {
+        const struct membership *m = &reader_memberships(&c->reader)[c->reader.member_n - 1];
+        depart_from(e, index, home_of(e->cx, outlet_at(e->fan, m->outlet)->hash), m->leaving);
+    }
+    waiting_drop(&c->waiting, e->cx->mem);
     // The session's bytes stay until the slot is freed: an ask may be looking at them.
     if (c->registered)
         unregister(e, index);

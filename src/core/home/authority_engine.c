@@ -116,7 +116,7 @@ static bool holds(struct home *h, struct ask **a, uint32_t room)
 {
     struct course *c = course_at(h, room);
     bool waits = !c->here && (*a)->type == ASK_JOIN;
-    if (course_proposal(*a) || (*a)->dropped)
+    if (course_proposal(*a))
         return false;
     if (c->here && (*a)->type == ASK_JOIN && (*a)->placed == 0 && knows_more(room_at(h, room), *a)) {
         ask_position(h, room);

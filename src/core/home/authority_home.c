@@ -53,8 +53,7 @@ static void propose(struct home *h, struct ask **taken, uint32_t room)
 static bool holds(struct home *h, struct ask **a, uint32_t room)
 {
     struct course *c = room_at(h, room)->course;
-    if (c == NULL || (*a)->type == ASK_JOIN || course_proposal(*a) || (*a)->dropped ||
-        !course_has(c, (*a)->conn))
+    if (c == NULL || (*a)->type == ASK_JOIN || course_proposal(*a) || !course_has(c, (*a)->conn))
         return false;
     course_keep(c, *a);
     *a = NULL;

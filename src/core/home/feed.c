@@ -50,19 +50,19 @@ static void counts_free(struct home *h, struct feed *f)
     f->counts = NULL;
 }
 
-void feed_detach(struct home *h, struct room *r, const struct ask *a)
+void feed_detach(struct home *h, struct room *r, uint32_t shard, uint8_t encoding)
 {
-    struct feed *f = &r->feeds[a->conn.shard];
-    ASSERT(f->sessions != 0 && feed_readers(f, a->encoding) != 0);
+    struct feed *f = &r->feeds[shard];
+    ASSERT(f->sessions != 0 && feed_readers(f, encoding) != 0);
     f->sessions--;
     r->sessions--;
     if (f->counts != NULL)
-        f->counts[a->encoding]--;
+        f->counts[encoding]--;
     if (f->sessions == 0) {
-        home_pace_detach(h, r, a->conn.shard);
+        home_pace_detach(h, r, shard);
         counts_free(h, f);
     }
-    live_reader_remove(&r->live, encoding_of(h->cx, a->encoding));
+    live_reader_remove(&r->live, encoding_of(h->cx, encoding));
 }
 
 void feeds_free(struct home *h, struct room *r)

@@ -25,23 +25,39 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
     h->cx->host->witness(h->cx->host->ctx, &s);
 }
 
+static void encode_reply(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev)
+{
+    buf_reset(&h->reply, SEGMENT_BYTES_MAX);
+    encoding_of(h->cx, a->encoding)->payloads->encode_event(&h->reply, ev, h->cx->utc_offset_s);
+    ans->reply_lost |= !buf_ok(&h->reply);
+    if (buf_ok(&h->reply))
+        ans->payload = buf_str(&h->reply);
+    else
+        metric_add(&h->cx->metrics->limit_memory, 1);
+}
+
+// What only tells something can be refused where there is no memory to tell it.
 void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev)
 {
     ASSERT(a->encoding < h->cx->settings->ways->encodings_n);
-    ASSERT(!a->dropped);
     ASSERT(ev == NULL || ev->type == EV_ERROR || ev->type == command_row(a->cmd.type)->reply);
+    bool only_tells = (ans->effect == EFFECT_NONE || ans->effect == EFFECT_HISTORY) && ev != NULL;
     ans->conn = a->conn;
     ans->encoding = a->encoding;
-    if (ev != NULL) {
-        buf_reset(&h->reply, SEGMENT_BYTES_MAX);
-        encoding_of(h->cx, a->encoding)->payloads->encode_event(&h->reply, ev, h->cx->utc_offset_s);
-        ans->reply_lost |= !buf_ok(&h->reply);
-        if (buf_ok(&h->reply))
-            ans->payload = buf_str(&h->reply);
-        else
-            metric_add(&h->cx->metrics->limit_memory, 1);
-    }
-    post_answer(h->mail, ans);
+    ans->credit = a->credit;
+    ans->provided = a->mail.bytes;
+    ans->open = a->open;
+    if (a->open)
+        ans->outlet = a->outlet;
+    if (ev != NULL)
+        encode_reply(h, a, ans, ev);
+    if (post_answer(h->mail, ans, !only_tells || ev->type == EV_ERROR))
+        return;
+    if (!only_tells || ev->type == EV_ERROR)
+        return;
+    for (uint32_t i = 0; i < ans->seg_count; i++)
+        segment_unref(h->cx->mem, ans->segs[i]);
+    home_answer_no_memory(h, a, EFFECT_NONE);
 }
 
 void home_answer_problem(struct home *h, const struct ask *a, enum effect effect, const struct problem *p)
@@ -125,15 +141,6 @@ static struct start join_start(const struct room *r, const struct command *cmd)
     return s;
 }
 
-enum err home_replay(struct home *h, uint32_t room, const struct replay_want *want)
-{
-    struct room *r = room_at(h, room);
-    enum err e =
-        replay_make(&r->replay, &r->log, want, room_name(r), h->cx->now_ms, h->cx->utc_offset_s, &h->scratch);
-    room_timer(h, room, h->cx->now_ms + REPLAY_IDLE_MS);
-    return e;
-}
-
 static struct replay_want join_want(const struct home *h, const struct room *r, const struct ask *a,
                                     const struct start *s)
 {
@@ -215,6 +222,8 @@ static void join_not_possible(struct home *h, const struct ask *a, enum err e)
                                  "You are in the room {} by as many connections as one user may be.");
 }
 
+// What it is told of the past is made first, a slice at a time, and it comes in when all of it is there: in the same turn, so
+// that nothing is lost between what it is told and what it hears. While it waits everything may change: it is looked at anew.
 static void home_join(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
@@ -224,6 +233,8 @@ static void home_join(struct home *h, struct ask **taken)
     if (creates && !home_create(h, a, &room))
         return;
     a->made |= creates;
+    if (creates) // paid for, and used: the room has it
+        a->charged = false;
     if (a->charged && !a->made) { // somebody else was faster
         home_refund(h, a);
         a->charged = false;
@@ -234,6 +245,10 @@ static void home_join(struct home *h, struct ask **taken)
     struct start s = join_start(r, &a->cmd);
     const struct replay_want want = join_want(h, r, a, &s);
     enum err e = home_replay(h, room, &want);
+    if (e == ERR_MORE) {
+        home_wait(h, taken, room);
+        return;
+    }
     if (e == OK)
         e = feed_reserve(h, r, a);
     if (e == OK)
@@ -250,22 +265,38 @@ static void home_join(struct home *h, struct ask **taken)
 
 // --- leave
 
+// One session less of the member. Whoever has taken it from its member meanwhile has done the rest, too.
+static void leave_room(struct home *h, uint32_t room, uint32_t member, struct conn_ref conn, uint8_t encoding,
+                       bool keep_member)
+{
+    room_announce_to(h, room, conn.shard); // up to here it was in the room
+    if (member_depart(h, room, member, conn, keep_member))
+        feed_detach(h, room_at(h, room), conn.shard, encoding);
+}
+
 static void home_leave(struct home *h, const struct ask *a)
 {
-    uint32_t room = asked_room(h, a), member = MAP_NONE;
-    if (room != MAP_NONE && a->member.index != UINT32_MAX)
-        member = a->member.index;
-    else if (room != MAP_NONE)
-        member = member_find(h, room_at(h, room), a->user);
+    uint32_t room = asked_room(h, a);
+    uint32_t member = room != MAP_NONE ? member_find(h, room_at(h, room), a->user) : MAP_NONE;
     struct answer ans = {.effect = EFFECT_LEFT, .outlet = a->outlet};
     struct event ev = {.type = EV_LEFT, .id = a->cmd.id, .room = a->cmd.room};
     if (member != MAP_NONE)
-        room_announce_to(h, room, a->conn.shard); // up to here it was in the room
-    // Whoever has taken it from its member meanwhile has done the rest, too.
-    if (member != MAP_NONE && member_depart(h, room, member, a->conn, a->keep_member))
-        feed_detach(h, room_at(h, room), a);
-    if (!a->dropped)
-        home_answer_event(h, a, &ans, a->cmd.type == CMD_SWITCH ? NULL : &ev);
+        leave_room(h, room, member, a->conn, a->encoding, false);
+    home_answer_event(h, a, &ans, a->cmd.type == CMD_SWITCH ? NULL : &ev);
+}
+
+void home_depart(struct home *h, const struct depart_mail *m)
+{
+    for (uint32_t i = 0; i < m->room_n; i++) {
+        const struct room *r = slab_get(&h->rooms, m->rooms[i].index, m->rooms[i].gen);
+        uint32_t member = MAP_NONE;
+        if (r != NULL && m->member.index == UINT32_MAX)
+            member = member_find(h, r, m->user);
+        else if (slab_get(&h->members, m->member.index, m->member.gen) != NULL)
+            member = m->member.index;
+        if (r != NULL && member != MAP_NONE)
+            leave_room(h, m->rooms[i].index, member, m->conn, m->encoding, m->keep_member);
+    }
 }
 
 // --- publish
@@ -313,13 +344,17 @@ static void home_publish(struct home *h, struct ask **taken, uint32_t room, uint
 
 // --- the rest
 
-// The reply is made by the edge when the last of its rooms has answered: what goes back is the id that it answers.
+// The reply is made by the edge when the last of its homes has answered: what goes back is the id that it answers.
 static void home_rename(struct home *h, const struct ask *a)
 {
-    uint32_t room = asked_room(h, a);
-    uint32_t member = room == MAP_NONE ? MAP_NONE : member_find(h, room_at(h, room), a->user);
-    if (member != MAP_NONE)
-        member_rename(h, room, member, a->cmd.name, a->since_ms);
+    for (size_t at = 0; at + sizeof(struct ref) <= a->rows.n; at += sizeof(struct ref)) {
+        struct ref ref;
+        memcpy(&ref, a->rows.p + at, sizeof ref);
+        const struct room *r = slab_get(&h->rooms, ref.index, ref.gen);
+        uint32_t member = r == NULL ? MAP_NONE : member_find(h, r, a->user);
+        if (member != MAP_NONE)
+            member_rename(h, ref.index, member, a->cmd.name, a->since_ms);
+    }
     struct answer ans = {.effect = EFFECT_RENAMED, .payload = a->cmd.id};
     home_answer_event(h, a, &ans, NULL);
 }
@@ -344,11 +379,16 @@ static void home_resolve(struct home *h, const struct ask *a)
         home_answer_no_memory(h, a, EFFECT_NONE);
 }
 
-// What it asks about a room has to wait. A join is looked at when there is a room, what is said waits by itself, and who is
-// gone waits for nothing.
+static void home_fence(struct home *h, const struct ask *a)
+{
+    struct answer ans = {.effect = EFFECT_FENCED, .outlet = a->outlet};
+    home_answer_event(h, a, &ans, NULL);
+}
+
+// What it asks about a room has to wait. A join is looked at when there is a room, and what is said waits by itself.
 static bool ask_waits(struct home *h, struct ask **a)
 {
-    if ((*a)->type == ASK_JOIN || (*a)->type == ASK_PUBLISH || (*a)->dropped)
+    if ((*a)->type == ASK_JOIN || (*a)->type == ASK_PUBLISH)
         return false;
     uint32_t room = (*a)->cmd.room.n != 0 ? asked_room(h, *a) : MAP_NONE;
     return room != MAP_NONE && h->authority->holds(h, a, room);
@@ -361,6 +401,12 @@ void home_ask(struct home *h, struct ask **a)
 }
 
 void home_carry_out(struct home *h, struct ask **taken)
+{
+    h->allowance = home_share(h);
+    home_ask_again(h, taken);
+}
+
+void home_ask_again(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
     ASSERT(a->conn.shard < h->cx->shard_count);
@@ -387,7 +433,10 @@ void home_carry_out(struct home *h, struct ask **taken)
         break;
     case ASK_HISTORY:
         if (asked_member(h, a, &room, &member))
-            home_history(h, a, room);
+            home_history(h, taken, room);
+        break;
+    case ASK_FENCE:
+        home_fence(h, a);
         break;
     case ASK_RENAME:
         home_rename(h, a);

@@ -35,10 +35,16 @@ struct home {
     uint32_t *rooms_sorted; // by name, for `rooms`
     uint32_t rooms_sorted_cap;
     struct index_list rooms_dirty; // to be announced
+    uint64_t behind; // shards, as bits, that are to be told more when they have taken what they were told
     struct heap room_timers;
     uint32_t coldest, warmest; // rooms with history (relief.c)
     struct slab members;
     struct creators creators;
+
+    struct mail *waits_first, *waits_last; // asks whose frames are being made (home_wait.c)
+    uint32_t waits_n;
+    uint64_t slice_left; // bytes of frames that may be made in this turn,
+    uint64_t allowance;  // and for the ask at hand
 
     struct registry registry;
     struct once said; // keys of messages and directs
@@ -55,6 +61,7 @@ void home_deinit(struct home *h); // a zeroed one is fine
 // --- mail. *a is NULL afterwards where the ask is kept, to be answered later; else it stays the caller's.
 void home_ask(struct home *h, struct ask **a);
 void home_unregister(struct home *h, const struct register_mail *m);
+void home_depart(struct home *h, const struct depart_mail *m);
 void home_on_crowded(struct home *h, const struct pace_mail *m);
 void home_on_engine(struct home *h, const struct engine_mail *m);
 void home_on_creator(struct home *h, const struct creator_mail *m);
@@ -63,6 +70,7 @@ void home_on_creator(struct home *h, const struct creator_mail *m);
 void home_committed(struct home *h, uint32_t room, struct log_reader *r, uint64_t offset);
 
 // --- the turn
+void home_begin(struct home *h); // goes on with what waits
 void home_timers(struct home *h);
 void home_announce(struct home *h);
 void home_tidy(struct home *h); // working memory that one huge message has left
@@ -112,11 +120,20 @@ void relief_check(const struct home *h);
 void home_signal(struct home *h, struct ask **a, uint32_t room);
 void home_signals_place(struct home *h, uint32_t room);
 void home_signals_drop(struct home *h, struct room *r);
-// What is wanted of the room's past is there, until it is taken (log/replay.h). ERR_NOMEM.
+// What is wanted of the room's past is there, until it is taken (log/replay.h). ERR_MORE: a part of it, the ask is to wait.
+// ERR_NOMEM.
 enum err home_replay(struct home *h, uint32_t room, const struct replay_want *want) WARN_UNUSED;
+// The ask is kept, and asked again in the next turn.
+void home_wait(struct home *h, struct ask **a, uint32_t room);
+// A kept ask, or one that has just come: may have frames of h->allowance bytes made.
+void home_ask_again(struct home *h, struct ask **a);
+void home_wait_drop(struct home *h); // all that waits
+void home_wait_check(const struct home *h);
+uint64_t home_share(
+    const struct home *h); // what one that has just come may have of this turn's slice; 0: it is used up
 // Lists (home_lists.c).
 void home_members(struct home *h, const struct ask *a, uint32_t room);
-void home_history(struct home *h, const struct ask *a, uint32_t room);
+void home_history(struct home *h, struct ask **a, uint32_t room);
 void home_rooms(struct home *h, const struct ask *a);
 // A user's home (home_user.c).
 void home_direct(struct home *h, const struct ask *a);

@@ -103,8 +103,9 @@ static struct range history_cut(const struct log *l, struct range page, bool for
     return page;
 }
 
-void home_history(struct home *h, const struct ask *a, uint32_t room)
+void home_history(struct home *h, struct ask **taken, uint32_t room)
 {
+    const struct ask *a = *taken;
     ASSERT(command_row(a->cmd.type)->cost == COST_LIST);
     const struct room *r = room_at(h, room);
     const struct encoding *en = encoding_of(h->cx, a->encoding);
@@ -119,7 +120,12 @@ void home_history(struct home *h, const struct ask *a, uint32_t room)
     const struct replay_want want = {en, en->payloads->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES,
                                      page.from, page.to};
     struct answer ans = {.effect = EFFECT_HISTORY, .replay_from = page.from, .offset = page.to};
-    if (home_replay(h, room, &want) != OK) {
+    enum err made = home_replay(h, room, &want);
+    if (made == ERR_MORE) {
+        home_wait(h, taken, room);
+        return;
+    }
+    if (made != OK) {
         home_answer_no_memory(h, a, EFFECT_NONE);
         return;
     }

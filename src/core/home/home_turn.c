@@ -46,6 +46,7 @@ void home_deinit(struct home *h)
 {
     if (h->cx == NULL)
         return;
+    home_wait_drop(h);
     for (uint32_t i = 0; i < h->rooms.high; i++)
         if (slab_used(&h->rooms, i))
             room_remove(h, i);
@@ -82,8 +83,19 @@ void home_timers(struct home *h)
         room_on_timer(h, room);
 }
 
+// A shard that was behind has taken what it was told.
+static bool announce_due(const struct home *h)
+{
+    for (uint64_t shards = h->behind; shards != 0; shards &= shards - 1)
+        if (!mail_is_long(h->mail, (uint32_t)__builtin_ctzll(shards)))
+            return true;
+    return false;
+}
+
 uint64_t home_due_ms(const struct home *h)
 {
+    if (announce_due(h) || h->waits_n != 0)
+        return h->cx->now_ms;
     uint64_t due = heap_next_due(&h->room_timers);
     due = h->creators.look_ms < due ? h->creators.look_ms : due;
     uint64_t said = h->said.look_ms == UINT64_MAX ? UINT64_MAX : h->said.look_ms - h->cx->steady_from_ms;
@@ -96,6 +108,7 @@ void home_check(const struct home *h)
         if (slab_used(&h->rooms, i))
             room_check(h, i);
     relief_check(h);
+    home_wait_check(h);
     slab_check(&h->rooms);
     slab_check(&h->members);
     map_check(&h->rooms_by_name);

@@ -335,8 +335,27 @@ static void room_trim(struct home *h, struct room *r)
     room_log_moved(h, before, r->log.bytes);
 }
 
+// To all shards but those that have not taken what they were told before: these are told more at once when they have.
+static bool announce(struct home *h, uint32_t index)
+{
+    bool all = true;
+    for (uint32_t shard = 0; shard < h->cx->shard_count; shard++) {
+        const struct feed *f = &room_at(h, index)->feeds[shard];
+        bool later =
+            f->sessions != 0 && f->told != room_at(h, index)->live.place && mail_is_long(h->mail, shard);
+        if (later)
+            h->behind |= UINT64_C(1) << shard;
+        else
+            room_announce_to(h, index, shard);
+        all = all && !later;
+    }
+    return all;
+}
+
 void home_announce(struct home *h)
 {
+    uint32_t left = 0;
+    h->behind = 0;
     for (uint32_t i = 0; i < h->rooms_dirty.n; i++) {
         uint32_t index = h->rooms_dirty.v[i];
         struct room *r = room_at(h, index);
@@ -344,13 +363,14 @@ void home_announce(struct home *h)
         room_show(h, index);
         home_signals_place(h, index);
         h->authority->turn(h, index);
-        for (uint32_t shard = 0; shard < h->cx->shard_count; shard++)
-            room_announce_to(h, index, shard);
-        r->dirty = false;
-        live_announced(&r->live);
+        r->dirty = !announce(h, index);
+        if (r->dirty)
+            h->rooms_dirty.v[left++] = index;
+        else
+            live_announced(&r->live);
         room_trim(h, r);
     }
-    h->rooms_dirty.n = 0;
+    h->rooms_dirty.n = left;
 }
 
 // --- time
@@ -382,7 +402,9 @@ static uint64_t rest_due(struct home *h, struct room *r)
 {
     if (r->resting)
         return UINT64_MAX;
-    if (r->dirty || h->cx->now_ms < r->heard_ms + REST_MS)
+    if (r->dirty)
+        return h->cx->now_ms + REST_MS;
+    if (h->cx->now_ms < r->heard_ms + REST_MS)
         return r->heard_ms + REST_MS;
     r->resting = true;
     live_rest(&r->live);
@@ -423,7 +445,7 @@ void room_on_timer(struct home *h, uint32_t index)
         room_mark_dirty(h, index);
     earlier(&due, members_expire(h, index));
     earlier(&due, members_count_due(h, index));
-    if (r->members == 0 && r->sessions == 0 && !h->authority->busy(r)) {
+    if (r->members == 0 && r->sessions == 0 && r->waits == 0 && !h->authority->busy(r)) {
         uint32_t grace_ms = room_grace_ms(h, r);
         if (h->cx->now_ms - r->empty_ms >= grace_ms) {
             room_remove(h, index);

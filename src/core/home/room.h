@@ -85,8 +85,9 @@ struct room {
     bool resting;       // nothing has happened for a while, and the shards have been told
     bool said;          // a message was appended: there is something to come back for
     char epoch[EPOCH_LEN];
-    struct log log;        // what was said
-    struct live live;      // what is heard now; of the records, what people have been told of
+    uint16_t waits;   // asks in the list of those that wait for frames (home_wait.c): it is there as long
+    struct log log;   // what was said
+    struct live live; // what is heard now; of the records, what people have been told of
     struct replay *replay; // what was said, for those who come; NULL = nobody has asked
     struct map by_user;    // empty where they are few
     uint32_t members;
@@ -147,7 +148,7 @@ void room_check(const struct home *h, uint32_t index);
 enum err feed_reserve(struct home *h, struct room *r, const struct ask *a) WARN_UNUSED;
 // The asker hears the room from here on; no more.
 void feed_attach(struct home *h, struct room *r, const struct ask *a);
-void feed_detach(struct home *h, struct room *r, const struct ask *a);
+void feed_detach(struct home *h, struct room *r, uint32_t shard, uint8_t encoding);
 // How many of a shard's read that encoding.
 uint32_t feed_readers(const struct feed *f, uint8_t encoding);
 void feeds_free(struct home *h, struct room *r);

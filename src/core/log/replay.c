@@ -4,6 +4,8 @@
 // had a reader at the time, and end where the memory of those who read them does.
 #include "core/log/replay.h"
 
+enum { ENTRY_COST = 64 }; // of a budget in bytes, for looking a record up and encoding it
+
 // The index of the segment that has the offset; n without one.
 static uint32_t find(const struct chain *c, uint64_t offset)
 {
@@ -42,35 +44,59 @@ static struct segment *segment_for(struct chain *c, struct mem *m, uint64_t offs
     return s;
 }
 
+// What is to be made of a log.
+struct job {
+    const struct log *log;
+    const struct replay_want *want;
+    str room;
+    int32_t utc_offset_s;
+    struct buf *scratch;
+    uint64_t *budget;
+};
+
+// Entry `offset` behind segment s, or into a new one for so many entries; *s is where it lies then.
+static enum err make_one(struct chain *c, const struct job *j, uint64_t offset, uint64_t entries,
+                         struct segment **s)
+{
+    struct entry e;
+    struct framed f;
+    log_entry(j->log, offset, j->room, &e);
+    buf_reset(j->scratch, SEGMENT_BYTES_MAX);
+    bool made = j->want->form == REPLAY_FRAMES
+                    ? frame_entry(j->want->encoding, &e, j->utc_offset_s, j->scratch, &f)
+                    : frame_row(j->want->encoding, &e, j->utc_offset_s, j->scratch, &f);
+    if (!made)
+        return ERR_NOMEM;
+    size_t n = framed_size(&f);
+    if (*s == NULL || !segment_fits(*s, n))
+        *s = segment_for(c, j->log->mem, offset, entries, n);
+    if (*s == NULL)
+        return ERR_NOMEM;
+    framed_append(*s, &f, j->scratch, false);
+    *j->budget -= n + ENTRY_COST < *j->budget ? n + ENTRY_COST : *j->budget;
+    return OK;
+}
+
 // What is wanted, from..to - 1, none of which is there.
-static enum err fill(struct chain *c, const struct log *l, const struct replay_want *want, uint64_t from,
-                     uint64_t to, str room, int32_t utc_offset_s, struct buf *scratch)
+static enum err fill(struct chain *c, const struct job *j, uint64_t from, uint64_t to)
 {
     ASSERT(from < to);
-    ASSERT(from >= l->tail);
-    ASSERT(to <= l->head + 1);
+    ASSERT(from >= j->log->tail);
+    ASSERT(to <= j->log->head + 1);
     uint32_t before = from > 1 ? find(c, from - 1) : c->n;
     struct segment *s = before != c->n ? c->segs[before] : NULL;
     for (uint64_t o = from; o < to; o++) {
-        struct entry e;
-        struct framed f;
-        log_entry(l, o, room, &e);
-        buf_reset(scratch, SEGMENT_BYTES_MAX);
-        bool made = want->form == REPLAY_FRAMES ? frame_entry(want->encoding, &e, utc_offset_s, scratch, &f)
-                                                : frame_row(want->encoding, &e, utc_offset_s, scratch, &f);
-        if (!made)
-            return ERR_NOMEM;
-        if (s == NULL || !segment_fits(s, framed_size(&f)))
-            s = segment_for(c, l->mem, o, to - o, framed_size(&f));
-        if (s == NULL)
-            return ERR_NOMEM;
-        framed_append(s, &f, scratch, false);
+        if (*j->budget == 0)
+            return ERR_MORE;
+        enum err e = make_one(c, j, o, to - o, &s);
+        if (e != OK)
+            return e;
     }
     return OK;
 }
 
 enum err replay_make(struct replay **r, const struct log *l, const struct replay_want *want, str room,
-                     uint64_t now_ms, int32_t utc_offset_s, struct buf *scratch)
+                     uint64_t now_ms, int32_t utc_offset_s, struct buf *scratch, uint64_t *budget)
 {
     if (want->from > want->to)
         return OK;
@@ -83,14 +109,16 @@ enum err replay_make(struct replay **r, const struct log *l, const struct replay
     if (tracks_reserve(&(*r)->tracks, l->mem, key) != OK)
         return ERR_NOMEM;
     struct chain *c = &tracks_add(&(*r)->tracks, key, want->encoding)->chain;
+    const struct job job = {l, want, room, utc_offset_s, scratch, budget};
     uint64_t from = want->from - want->from % REPLAY_STEP;
     if (from < l->tail)
         from = l->tail;
     while (from <= want->to) {
         uint32_t i = find(c, from);
         uint64_t to = i != c->n ? c->segs[i]->first + c->segs[i]->count : hole_end(c, from, want->to);
-        if (i == c->n && fill(c, l, want, from, to, room, utc_offset_s, scratch) != OK)
-            return ERR_NOMEM;
+        enum err e = i == c->n ? fill(c, &job, from, to) : OK;
+        if (e != OK)
+            return e;
         ASSERT(to > from);
         from = to;
     }

@@ -9,7 +9,7 @@
 // There are two forms. *Frames* are what a newcomer is sent: each record as it was sent live. *Rows* are what a page of history
 // is made of, where the language puts a page into one message (dialect.h): they lie in it one behind the other.
 //
-// Made once for all who ask for it in an encoding, handed out by reference, dropped when nobody has asked for a while
+// Made a slice at a time (home/home_wait.c), once for all who ask for it in an encoding, handed out by reference, dropped when nobody has asked for a while
 // or when the records go. It costs who comes, never who talks; and a thousand who ask for a megabyte cost one.
 //
 // Invariants (replay_check): what is here is of offsets within tail..head of the log, but for what a segment keeps of records
@@ -45,9 +45,11 @@ struct replay_want {
     uint64_t from, to; // offsets that the log keeps; from > to: nothing
 };
 
-// Makes what is missing of it, and the replay itself where *r is NULL. ERR_NOMEM: a part of it was made.
+// Makes what is missing of it, and the replay itself where *r is NULL. *budget: so many bytes may be made, and one entry more;
+// what was is taken off. ERR_MORE: it ended before the work did. ERR_NOMEM. What was made until then stays for the next call.
 enum err replay_make(struct replay **r, const struct log *l, const struct replay_want *want, str room,
-                     uint64_t now_ms, int32_t utc_offset_s, struct buf *scratch) WARN_UNUSED;
+                     uint64_t now_ms, int32_t utc_offset_s, struct buf *scratch,
+                     uint64_t *budget) WARN_UNUSED;
 // Of what has been made: the segments that it lies in, a reference each, in a block of ret_n pointers. NULL where nothing is
 // wanted, or there is no memory for the list.
 struct segment **replay_take(const struct replay *r, const struct replay_want *want, struct mem *m,

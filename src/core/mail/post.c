@@ -17,16 +17,15 @@ static void str_move(str *s, char **to)
 enum {
 #define X(field) +1
     ASK_STRS_N = 0 ASK_OWN_STRS(X) COMMAND_STRS(X),
-    DIRECT_STRS_N = 0 DIRECT_STRS(X)
+    DIRECT_STRS_N = 0 DIRECT_STRS(X),
 #undef X
+    LASTING_ROOM = 512,
 };
 
-// A rename brings the most of those that must not fail.
-_Static_assert(sizeof(struct ask) + USER_ID_MAX + SESSION_ID_LEN + 2UL * USER_NAME_MAX + COMMAND_ID_MAX +
-                       ROOM_NAME_MAX <=
+_Static_assert(sizeof(struct answer) <= MEM_ESSENTIAL_MAX, "a bare answer fits into a cell of the reserve");
+_Static_assert(sizeof(struct depart_mail) + USER_ID_MAX + DEPART_ROOMS_MAX * sizeof(struct ref) <=
                    MEM_ESSENTIAL_MAX,
-               "an essential ask fits into a cell of the reserve");
-_Static_assert(sizeof(struct answer) <= MEM_ESSENTIAL_MAX, "so does a bare answer");
+               "so does a departure");
 
 static void ask_strs(struct ask *a, str *ret[ASK_STRS_N])
 {
@@ -87,7 +86,8 @@ static void *pack_with_strs(struct mem *m, enum mail_kind kind, const void *from
     return to;
 }
 
-bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a)
+// One that is answered with what it brings about has room for that: a `joined`, a history's list of segments.
+struct ask *post_ask_make(struct mailroom *mr, const struct ask *a)
 {
     ASSERT(a->encoding < ENCODINGS_MAX);
     ASSERT(a->conn.shard < mr->cx->shard_count);
@@ -95,27 +95,40 @@ bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a)
     view.cmd.token = view.cmd.resume = STR_NONE; // secrets do not travel
     str *strs[ASK_STRS_N];
     ask_strs(&view, strs);
-    struct ask *to = pack_with_strs(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, ASK_STRS_N, 0,
-                                    a->dropped || a->essential);
+    struct ask *to = pack_with_strs(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, ASK_STRS_N,
+                                    a->open ? LASTING_ROOM : 0, false);
     if (to == NULL)
-        return false;
+        return NULL;
     char *tail = to->tail;
     ask_strs(to, strs);
     for (size_t i = 0; i < ASK_STRS_N; i++)
         str_move(strs[i], &tail);
-    ASSERT(tail == (char *)to + to->mail.bytes);
-    mail_post(mr, dest, &to->mail);
-    return true;
+    ASSERT(tail <= (char *)to + to->mail.bytes);
+    return to;
 }
 
-static struct answer *pack_answer(struct mem *m, const struct answer *a)
+void post_ask_made(struct mailroom *mr, uint32_t dest, struct ask *a)
+{
+    if (a->credit.port == 0)
+        a->credit = mail_credit_take(mr, dest, a->lasting);
+    mail_post(mr, dest, &a->mail);
+}
+
+bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a)
+{
+    struct ask *made = post_ask_make(mr, a);
+    if (made != NULL)
+        post_ask_made(mr, dest, made);
+    return made != NULL;
+}
+
+static struct answer *pack_answer(struct mem *m, const struct answer *a, bool bare)
 {
     ASSERT(a->seg_count == 0 || a->segs != NULL);
     struct answer view = *a;
     str *strs[] = {&view.payload};
     size_t segs = a->seg_count * sizeof *a->segs;
-    // A long payload can be done without; that there is an answer cannot.
-    bool essential = sizeof view + segs + view.payload.n <= MEM_ESSENTIAL_MAX;
+    bool essential = bare || sizeof view + segs + view.payload.n <= a->provided;
     struct answer *to = pack_with_strs(m, MAIL_ANSWER, &view, sizeof view, strs, 1, segs, essential);
     if (to == NULL)
         return NULL;
@@ -128,10 +141,13 @@ static struct answer *pack_answer(struct mem *m, const struct answer *a)
     return to;
 }
 
-void post_answer(struct mailroom *mr, const struct answer *a)
+bool post_answer(struct mailroom *mr, const struct answer *a, bool or_bare)
 {
-    struct answer *mail = pack_answer(mr->cx->mem, a);
-    if (mail == NULL) {
+    struct answer *mail = pack_answer(mr->cx->mem, a, false);
+    bool whole = mail != NULL;
+    if (!whole && !or_bare)
+        return false;
+    if (!whole) {
         metric_add(&mr->cx->metrics->limit_memory, 1);
         for (uint32_t i = 0; i < a->seg_count; i++)
             segment_unref(mr->cx->mem, a->segs[i]);
@@ -139,10 +155,25 @@ void post_answer(struct mailroom *mr, const struct answer *a)
         bare.reply_lost = true;
         bare.payload = STR_NONE;
         bare.seg_count = 0;
-        mail = pack_answer(mr->cx->mem, &bare);
-        ASSERT(mail != NULL); // a bare one is essential
+        mail = pack_answer(mr->cx->mem, &bare, true);
     }
     mail_post(mr, a->conn.shard, &mail->mail);
+    return whole;
+}
+
+void post_depart(struct mailroom *mr, uint32_t dest, const struct depart_mail *d)
+{
+    struct depart_mail view = *d;
+    str *strs[] = {&view.user};
+    size_t rooms = d->room_n * sizeof *d->rooms;
+    ASSERT(d->room_n != 0 && d->room_n <= DEPART_ROOMS_MAX);
+    struct depart_mail *to =
+        pack_with_strs(mr->cx->mem, MAIL_DEPART, &view, sizeof view, strs, 1, rooms, true);
+    to->rooms = (struct ref *)(void *)to->tail;
+    memcpy(to->rooms, d->rooms, rooms);
+    char *tail = to->tail + rooms;
+    str_move(&to->user, &tail);
+    mail_post(mr, dest, &to->mail);
 }
 
 bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d)

@@ -9,7 +9,7 @@
 //        fan_advance  <-- advance --------- home_announce       (new entries of a room, once per shard and turn)
 //
 // This is all that edge and fan know of homes, and homes of them. It is the same whether both are on one shard or not
-// (mailroom.h). An ask is answered exactly once, unless it says `dropped`.
+// (mailroom.h). An ask is answered exactly once.
 //
 // Ownership: a mail is one block; the strs in it point into its own tail. Segments in a mail carry one reference
 // each, which the receiver takes or drops.
@@ -29,6 +29,7 @@ enum mail_kind {
     MAIL_ANSWER,
     MAIL_ADVANCE,
     MAIL_UNREGISTER,
+    MAIL_DEPART,
     MAIL_EVICT,
     MAIL_DIRECT,
     MAIL_CROWDED,
@@ -48,6 +49,7 @@ enum ask_type {
     ASK_ROOMS,   // walks over all shards, collecting rows
     ASK_RESOLVE, // a name in a room to a user, then goes on as ASK_DIRECT
     ASK_DIRECT,
+    ASK_FENCE,       // nothing: its answer comes behind those to what was asked about the room before
     ASK_REGISTER,    // a session at its user's home; the welcome is the answer
     ASK_CHARGE_USER, // ASK_JOIN of a name that is no room: goes on over those who pay for it (home_create.c)
     ASK_CHARGE_ADDRESS,
@@ -57,20 +59,20 @@ struct ask {
     struct mail mail;
     enum ask_type type;
     struct conn_ref conn;
-    uint8_t encoding; // its id: the answer is encoded in it
-    bool dropped;     // ASK_LEAVE: the connection went away; nobody waits for an answer
-    bool keep_member; // ASK_LEAVE: the member stays, disconnected, for its grace time
-    bool essential; // like one that is `dropped` it may pass the memory budget: a part of it is said already
-    bool resumed;   // ASK_REGISTER: an older connection of the session is to be closed
-    bool charged;   // ASK_JOIN: the room it makes is paid for
-    bool made;      // ASK_JOIN, at its home: the room was made for it
-    bool denied;    // ASK_PUBLISH: there was no memory for it, or too much on its way; to be told in its turn
-    bool repeats;   // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
+    uint8_t encoding;     // its id: the answer is encoded in it
+    struct credit credit; // what its answer brings back; none: it takes one when it is posted
+    bool resumed;         // ASK_REGISTER: an older connection of the session is to be closed
+    bool lasting;         // may be kept, or go on to other shards: its answer may take a while (mailroom.h)
+    bool open;            // and what is said about its room waits for it; the answer says so, too
+    bool charged;         // ASK_JOIN: the room it makes is paid for
+    bool made;            // ASK_JOIN, at its home: the room was made for it
+    bool denied;  // ASK_PUBLISH: there was no memory for it, or too much on its way; to be told in its turn
+    bool repeats; // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
+    uint16_t waited;        // turns in which its home has worked for it
     uint32_t address;       // of the connection, as in struct peer
     uint32_t rooms_wait_ms; // ASK_JOIN: so long the connection itself may make no room
     struct ref outlet;      // ASK_JOIN: where the room's entries go on the edge
     struct ref room;        // the room at its home where the edge knows it, else REF_NONE
-    struct ref member;      // ASK_LEAVE of a join that came too late: whose it was; else REF_NONE
     uint64_t room_hash;
     u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
     uint64_t session_print; // ASK_REGISTER
@@ -79,7 +81,7 @@ struct ask {
 // clang-format off
 #define ASK_OWN_STRS(X) \
     X(user) X(session) X(name) /* who asks */ \
-    X(rows)                    /* ASK_ROOMS: what was collected so far (home/home_lists.c) */
+    X(rows)                    /* ASK_ROOMS: what was collected so far (home/home_lists.c); ASK_RENAME: the rooms, a struct ref each */
 // clang-format on
 #define X(field) str field;
     ASK_OWN_STRS(X)
@@ -88,6 +90,12 @@ struct ask {
     char tail[];
 };
 
+// Made bit by bit, or going on to other homes.
+static inline bool ask_lasts(enum ask_type type)
+{
+    return type == ASK_JOIN || type == ASK_HISTORY || type == ASK_ROOMS || type == ASK_RESOLVE;
+}
+
 enum effect {
     EFFECT_NONE,       // only the payload
     EFFECT_JOINED,     // start the cursor at `start`
@@ -95,7 +103,8 @@ enum effect {
     EFFECT_HISTORY,    // records follow the payload, or lie in it
     EFFECT_LEFT,       // remove the cursor, after everything up to the head announced
     EFFECT_PUBLISHED,  // the sender's own entry is at `place`
-    EFFECT_RENAMED,    // in one of its rooms; the payload is the command's id
+    EFFECT_FENCED,     // what was asked about the room before is answered
+    EFFECT_RENAMED,    // in its rooms of one home; the payload is the command's id
     EFFECT_REGISTERED, // the session is known at its user's home; the payload is the hello's id
     EFFECT_STRANGER,   // it is not, for want of memory; likewise
 };
@@ -104,13 +113,16 @@ struct answer {
     struct mail mail;
     struct conn_ref conn;
     enum effect effect;
+    struct credit credit;    // of its ask
+    uint32_t provided;       // bytes that it may take within what was booked for its ask
     bool reply_lost;         // memory was out for the payload or what follows it: the connection cannot go on
+    bool open;               // of an ask that was
     bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
     bool created;            // EFFECT_JOINED: the room was made for it
     bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
     uint8_t encoding;        // the asker's
     uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
-    struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED
+    struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED, FENCED, and where `open`
     struct ref room, member; // JOINED: at the home
     uint64_t place;          // JOINED: of the newest entry that it does not hear live; PUBLISHED: the entry's
     uint64_t offset;         // JOINED: of the newest record; HISTORY: of the last one of the page
@@ -140,6 +152,20 @@ struct advance {
     uint32_t seg_count;
     struct advance_seg segs[];
 };
+
+// A connection has gone, or a join came too late for it: it is in none of these rooms of one home any more.
+struct depart_mail {
+    struct mail mail;
+    struct conn_ref conn;
+    uint8_t encoding;
+    bool keep_member;  // its members stay, disconnected, for their grace time
+    struct ref member; // of the only room: whose join it was; REF_NONE: the user says
+    str user;
+    uint32_t room_n;
+    struct ref *rooms;
+    char tail[];
+};
+enum { DEPART_ROOMS_MAX = 64 }; // of one mail
 
 struct register_mail { // MAIL_UNREGISTER, and what the registry knows of an ASK_REGISTER
     struct mail mail;
@@ -181,14 +207,19 @@ struct direct_mail {
     char tail[];
 };
 
-// Copies what is borrowed into a mail and posts it. A mail whose loss would leave two shards of different opinion (a leave
-// of somebody who is gone, a rename that other rooms have heard of, an answer, everything made by post_plain) may pass the
-// memory budget and always goes out. An ask or a direct may not: false when memory is out, and the asker is told.
+// Copies what is borrowed into a mail and posts it. A mail whose loss would leave two shards of different opinion (a departure,
+// an answer, everything made by post_plain) may pass the memory budget and always goes out. An ask or a direct may not: false
+// when memory is out, and the asker is told. An ask without a credit takes one, of which there must be one.
 bool post_ask(struct mailroom *mr, uint32_t dest, const struct ask *a) WARN_UNUSED;
+// The same in two steps, for several that are to be posted all or none; NULL when memory is out.
+struct ask *post_ask_make(struct mailroom *mr, const struct ask *a) WARN_UNUSED;
+void post_ask_made(struct mailroom *mr, uint32_t dest, struct ask *a);
 bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d) WARN_UNUSED;
-// To the shard of a->conn; the references of its segments go with it. One that is too long for the memory there is goes
-// without its payload and its segments: its effect, and that there is an answer, are not lost.
-void post_answer(struct mailroom *mr, const struct answer *a);
+// To the shard of a->conn; the references of its segments go with it. False where it is longer than
+// `provided`, and than the memory there is: or_bare, it goes without its payload and its segments (`reply_lost`), so that its
+// effect is not lost; else nothing is done, and the segments stay the caller's.
+bool post_answer(struct mailroom *mr, const struct answer *a, bool or_bare);
+void post_depart(struct mailroom *mr, uint32_t dest, const struct depart_mail *d);
 // A mail without strings, zeroed, to be filled in and posted (mail_post).
 void *post_plain(struct mailroom *mr, enum mail_kind kind, size_t bytes);
 // Copies a mail without strings and posts it.

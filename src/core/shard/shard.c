@@ -36,10 +36,10 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
     host->random(host->ctx, &seed, sizeof seed);
     prng_init(&sh->cx.dice, seed);
     mailroom_init(&sh->mail, &sh->cx);
-    sh->edge = (struct edge){&sh->cx, &sh->mail, &sh->fan};
     sh->cx.metrics = mem_zalloc(mem, sizeof *sh->cx.metrics);
     if (sh->cx.metrics == NULL || home_init(&sh->home, &sh->cx, &sh->mail) != OK ||
         fan_init(&sh->fan, &sh->cx, &sh->mail) != OK ||
+        edge_init(&sh->edge, &sh->cx, &sh->mail, &sh->fan) != OK ||
         conns_init(&sh->conns, &sh->cx, &sh->edge, &sh->fan, &sh->mail) != OK) {
         shard_destroy(sh);
         return NULL;
@@ -53,6 +53,7 @@ void shard_destroy(struct shard *sh)
         return;
     struct mem *mem = sh->cx.mem;
     conns_deinit(&sh->conns);
+    edge_deinit(&sh->edge);
     fan_deinit(&sh->fan);
     home_deinit(&sh->home);
     mailroom_deinit(&sh->mail);
@@ -83,6 +84,7 @@ static void on_ask(struct shard *sh, struct ask *a)
 static void on_answer(struct shard *sh, struct answer *a)
 {
     uint32_t conn = a->conn.ref.index;
+    mail_credit_back(&sh->mail, a->credit);
     if (!conn_call_answered(&sh->conns, a) && edge_answer(&sh->edge, &a))
         conn_welcomed(&sh->conns, conn);
     mail_discard(sh->cx.mem, a != NULL ? &a->mail : NULL);
@@ -101,6 +103,9 @@ static bool take_mail(struct shard *sh, struct mail *m)
         return false;
     case MAIL_UNREGISTER:
         home_unregister(&sh->home, p);
+        return true;
+    case MAIL_DEPART:
+        home_depart(&sh->home, p);
         return true;
     case MAIL_CROWDED:
         home_on_crowded(&sh->home, p);
@@ -225,12 +230,15 @@ static void run_deadlines(struct shard *sh)
 // this ends.
 static void run_wakes(struct shard *sh)
 {
-    conns_wake_mail_waiters(&sh->conns);
+    edge_wake(&sh->edge);
     uint8_t none;
     uint32_t index;
     while (index_list_pop(&sh->fan.wakes, &index)) {
         ASSERT(reader_at(&sh->fan, index)->wake_queued);
         reader_at(&sh->fan, index)->wake_queued = false;
+        while (edge_go_on(&sh->edge, index))
+            carry(sh);
+        carry(sh);
         if (!conn_unpark(&sh->conns, index))
             continue;
         carry(sh);
@@ -256,6 +264,8 @@ void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32
     // chance.
     fan_trim(&sh->fan);
     carry(sh);
+    home_begin(&sh->home);
+    carry(sh);
 }
 
 void shard_turn_began_ns(struct shard *sh, uint64_t now_ns) { sh->cx.turn_ns = now_ns; }
@@ -273,6 +283,7 @@ void shard_turn_end(struct shard *sh)
     home_announce(&sh->home);
     carry(sh);
     fan_flush(&sh->fan);
+    metric_set(&sh->cx.metrics->asks, sh->mail.under_way);
     home_tidy(&sh->home);
     fan_tidy(&sh->fan);
     conns_tidy(&sh->conns);
@@ -285,7 +296,7 @@ uint64_t shard_next_due_ms(const struct shard *sh)
     if (sh->fan.wakes.n != 0 || sh->fan.dirty_n != 0)
         return sh->cx.now_ms;
     uint64_t due = conns_due_ms(&sh->conns);
-    uint64_t others[] = {home_due_ms(&sh->home), fan_due_ms(&sh->fan)};
+    uint64_t others[] = {home_due_ms(&sh->home), fan_due_ms(&sh->fan), edge_due_ms(&sh->edge)};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         due = others[i] < due ? others[i] : due;
     return due;
@@ -363,6 +374,7 @@ void shard_check(const struct shard *sh)
     ASSERT(sh->cx.now_ms != 0);
     home_check(&sh->home);
     fan_check(&sh->fan);
+    edge_check(&sh->edge);
     conns_check(&sh->conns);
     mailroom_check(&sh->mail);
     for (uint32_t i = 0; i < sh->fan.outlets.high; i++)

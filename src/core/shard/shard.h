@@ -77,7 +77,7 @@ void shard_turn_end(struct shard *sh);
 // The next mail for port `dest` (a shard, or shard_count + k: core/mail/mailroom.h), or NULL. The driver owns it until it
 // is handed to dest's shard_on_mail, or to what that port is.
 struct mail *shard_pull_mail(struct shard *sh, uint32_t dest);
-// Mails waiting for dest; above MAIL_BACKLOG_PAUSE connections with commands for it are paused.
+// Mails waiting for dest; bounded by credits (core/mail/mailroom.h).
 uint32_t shard_mail_waiting(const struct shard *sh, uint32_t dest);
 
 // A connection with something to write. Each is given once a turn at most, and not while it is blocked.

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A list, looked through from its beginning: it is short by its limit, and there is none while nothing waits.
+// Rejected: a list per room. It would save looking at WAITING_COMMANDS_MAX keys, and cost a table per connection that waits.
+#include "core/edge/waiting.h"
+
+#include "base/assert.h"
+
+static bool made(struct waiting **w, struct mem *m)
+{
+    if (*w == NULL)
+        *w = mem_zalloc(m, sizeof **w);
+    return *w != NULL;
+}
+
+static void fit(struct waiting **w, struct mem *m)
+{
+    if (*w == NULL || (*w)->open_n != 0 || (*w)->n != 0)
+        return;
+    mem_free(m, *w, sizeof **w);
+    *w = NULL;
+}
+
+// --- asks under way
+
+bool waiting_is_open(const struct waiting *w, uint32_t outlet)
+{
+    for (uint32_t i = 0; w != NULL && i < w->open_n; i++)
+        if (w->open[i] == outlet)
+            return true;
+    return false;
+}
+
+bool waiting_open(struct waiting **w, struct mem *m, uint32_t outlet)
+{
+    ASSERT(!waiting_is_open(*w, outlet));
+    if (!made(w, m) || (*w)->open_n == WAITING_OPEN_MAX)
+        return false;
+    (*w)->open[(*w)->open_n++] = outlet;
+    return true;
+}
+
+void waiting_close(struct waiting **w, struct mem *m, uint32_t outlet)
+{
+    struct waiting *all = *w;
+    for (uint32_t i = 0; all != NULL && i < all->open_n; i++)
+        if (all->open[i] == outlet)
+            all->open[i--] = all->open[--all->open_n];
+    fit(w, m);
+}
+
+// --- commands
+
+static bool same(uint64_t a, uint64_t b) { return a != 0 && a == b; }
+
+static bool about_same(const struct about *a, const struct about *b)
+{
+    return same(a->keys[0], b->keys[0]) || same(a->keys[0], b->keys[1]) || same(a->keys[1], b->keys[0]) ||
+           same(a->keys[1], b->keys[1]);
+}
+
+bool waiting_blocks(const struct waiting *w, const struct kept *before, const struct about *about)
+{
+    for (const struct kept *k = w != NULL ? w->first : NULL; k != NULL && k != before; k = k->next)
+        if (about_same(&k->about, about))
+            return true;
+    return false;
+}
+
+static void move(str *s, char **to)
+{
+    if (s->n != 0)
+        memcpy(*to, s->p, s->n);
+    if (s->p != NULL)
+        s->p = *to;
+    *to += s->n;
+}
+
+bool waiting_keep(struct waiting **w, struct mem *m, const struct command *cmd, const struct about *about)
+{
+    size_t bytes = sizeof(struct kept);
+#define X(field) bytes += cmd->field.n;
+    COMMAND_STRS(X)
+#undef X
+    uint32_t n = *w != NULL ? (*w)->n : 0, held = *w != NULL ? (*w)->bytes : 0;
+    if (n == WAITING_COMMANDS_MAX || bytes > WAITING_BYTES_MAX - held)
+        return false;
+    struct kept *k = mem_alloc(m, bytes);
+    if (k == NULL || !made(w, m)) {
+        mem_free(m, k, bytes);
+        return false;
+    }
+    *k = (struct kept){.bytes = (uint32_t)bytes, .about = *about, .cmd = *cmd};
+    char *tail = k->tail;
+#define X(field) move(&k->cmd.field, &tail);
+    COMMAND_STRS(X)
+#undef X
+    if ((*w)->last != NULL)
+        (*w)->last->next = k;
+    else
+        (*w)->first = k;
+    (*w)->last = k;
+    (*w)->n++;
+    (*w)->bytes += k->bytes;
+    return true;
+}
+
+void waiting_take(struct waiting **w, struct mem *m, struct kept *k)
+{
+    struct kept *before = NULL;
+    for (struct kept *i = (*w)->first; i != k; i = i->next) {
+        ASSERT(i->next != NULL);
+        before = i;
+    }
+    if (before != NULL)
+        before->next = k->next;
+    else
+        (*w)->first = k->next;
+    if (k->next == NULL)
+        (*w)->last = before;
+    (*w)->n--;
+    (*w)->bytes -= k->bytes;
+    mem_free(m, k, k->bytes);
+    fit(w, m);
+}
+
+void waiting_drop(struct waiting **w, struct mem *m)
+{
+    if (*w == NULL)
+        return;
+    (*w)->open_n = 0;
+    if ((*w)->n == 0)
+        fit(w, m);
+    while (*w != NULL)
+        waiting_take(w, m, (*w)->first);
+}
+
+void waiting_check(const struct waiting *w)
+{
+    uint32_t n = 0, bytes = 0;
+    if (w == NULL)
+        return;
+    ASSERT(w->open_n <= WAITING_OPEN_MAX && (w->open_n != 0 || w->n != 0));
+    for (uint32_t i = 0; i < w->open_n; i++)
+        for (uint32_t k = 0; k < i; k++)
+            ASSERT(w->open[i] != w->open[k]);
+    for (const struct kept *k = w->first; k != NULL; k = k->next) {
+        ASSERT(k->next != NULL || k == w->last);
+        n++;
+        bytes += k->bytes;
+    }
+    ASSERT(n == w->n && n <= WAITING_COMMANDS_MAX);
+    ASSERT(bytes == w->bytes && bytes <= WAITING_BYTES_MAX);
+}

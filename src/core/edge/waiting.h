@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// waiting.h - what a connection has asked for that takes its time, and what it has said since that must wait for it.
+//
+//      open   rooms (by their outlet) with an ask under way that its home may keep: a join, a page of history
+//      kept   commands that were told "not now" because of what they are about, oldest first:
+//                 [message r1] [leave r1] [join r7] [direct u4] ...
+//
+// A command waits behind kept ones that are about the same thing (a key: a room, a user), and behind nothing else; so the order
+// per room is the order in which it was said, and whatever is about other rooms goes on.
+//
+// Invariants (waiting_check)
+//   1. each outlet in `open` is there once
+//   2. `n` and `bytes` are of what is in the list, within their limits
+//   3. it exists only while it holds something
+//
+// Ownership: the asker's; a kept command is one block with its strings behind it. Memory: from the shard's, within the budget.
+// Limits: WAITING_OPEN_MAX, WAITING_COMMANDS_MAX and WAITING_BYTES_MAX (base/limits.h), beyond which the connection is not
+// read. Thread: the shard's.
+#ifndef PLENUM_CORE_EDGE_WAITING_H
+#define PLENUM_CORE_EDGE_WAITING_H
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "dialect/command.h"
+
+// What a command is about: at most two things (a switch), 0 = none.
+struct about {
+    uint64_t keys[2];
+};
+
+// How far a command is that must come behind what is due of a room it has asked about (edge_later.c).
+enum fence { FENCE_NONE, FENCE_SENT, FENCE_PASSED };
+
+struct kept {
+    struct kept *next;
+    uint32_t bytes; // of this block
+    uint8_t fence;  // enum fence
+    struct about about;
+    struct command cmd; // its strings are in the tail
+    char tail[];
+};
+
+struct waiting {
+    uint32_t open_n;
+    uint32_t open[WAITING_OPEN_MAX];
+    uint32_t n, bytes;
+    struct kept *first, *last;
+};
+
+// An ask is under way; false where there are WAITING_OPEN_MAX, or no memory. It is answered; it need not be there.
+bool waiting_open(struct waiting **w, struct mem *m, uint32_t outlet) WARN_UNUSED;
+void waiting_close(struct waiting **w, struct mem *m, uint32_t outlet);
+bool waiting_is_open(const struct waiting *w, uint32_t outlet);
+
+// True where one in front of `before` (NULL: any) is about the same.
+bool waiting_blocks(const struct waiting *w, const struct kept *before, const struct about *about);
+// Copies the command to the end of the list; false where it does not fit, or there is no memory.
+bool waiting_keep(struct waiting **w, struct mem *m, const struct command *cmd,
+                  const struct about *about) WARN_UNUSED;
+// Takes one out and frees it.
+void waiting_take(struct waiting **w, struct mem *m, struct kept *k);
+void waiting_drop(struct waiting **w, struct mem *m); // all of it
+void waiting_check(const struct waiting *w);          // NULL is fine
+
+static inline bool waiting_holds(const struct waiting *w) { return w != NULL && w->n != 0; }
+
+#endif
