@@ -101,16 +101,18 @@ static void sessions_are_renamed(void **state)
     memset(name, 'n', sizeof name);
     for (size_t from = 1; from <= USER_NAME_MAX; from += 3)
         for (size_t to = 1; to <= USER_NAME_MAX; to += 3) {
-            struct session s = {0};
+            struct session s = {0}, renamed;
             str before = str_make(name, from), after = str_make(name, to);
             assert_int_equal(session_init(&s, &mem, id, str_make(user, sizeof user), before), OK);
             if (sizeof user + to > SESSION_TEXT_INLINE) {
                 test_mem_restart(&t);
                 t.fail_at = 1;
-                assert_int_equal(session_rename(&s, &mem, after), ERR_NOMEM);
+                assert_int_equal(session_renamed(&s, &mem, after, &renamed), ERR_NOMEM);
                 session_is(&s, id, str_make(user, sizeof user), before);
             }
-            assert_int_equal(session_rename(&s, &mem, after), OK);
+            assert_int_equal(session_renamed(&s, &mem, after, &renamed), OK);
+            session_deinit(&s, &mem);
+            s = renamed;
             session_is(&s, id, str_make(user, sizeof user), after);
             session_deinit(&s, &mem);
             assert_int_equal(mem_used(&mem), 0);

@@ -99,14 +99,10 @@ enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID
     return OK;
 }
 
-enum err session_rename(struct session *s, struct mem *m, str name)
+enum err session_renamed(const struct session *s, struct mem *m, str name, struct session *ret)
 {
-    struct session old = *s, renamed = {0};
-    if (session_init(&renamed, m, old.id, session_user(&old), name) != OK)
-        return ERR_NOMEM;
-    session_deinit(&old, m);
-    *s = renamed;
-    return OK;
+    *ret = (struct session){0};
+    return session_init(ret, m, s->id, session_user(s), name);
 }
 
 void session_deinit(struct session *s, struct mem *m)

@@ -42,7 +42,8 @@ str who_peer(const struct who *w, struct peer *room);
 // Of a zeroed one; user is not empty, name may be equal to it. ERR_NOMEM: it is as it was.
 enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID_LEN], str user,
                       str name) WARN_UNUSED;
-enum err session_rename(struct session *s, struct mem *m, str name) WARN_UNUSED;
+// The same one by another name, which takes its place when the old one is given up.
+enum err session_renamed(const struct session *s, struct mem *m, str name, struct session *ret) WARN_UNUSED;
 void session_deinit(struct session *s, struct mem *m); // a zeroed one again
 static inline bool session_there(const struct session *s) { return s->user_n != 0; }
 // They borrow from the session.

@@ -239,8 +239,8 @@ bool edge_rename(struct edge *e, uint32_t index, const struct command *cmd)
     uint64_t homes = homes_of(e, c);
     if (c->pending != 0 || !homes_may_be_asked(e, index, homes))
         return false;
-    struct session *now = &c->reader.who.session, renamed = {0};
-    if (session_init(&renamed, e->cx->mem, now->id, session_user(now), cmd->name) != OK) {
+    struct session *now = &c->reader.who.session, renamed;
+    if (session_renamed(now, e->cx->mem, cmd->name, &renamed) != OK) {
         edge_no_memory(e, index, cmd);
         return true;
     }

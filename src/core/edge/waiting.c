@@ -140,15 +140,18 @@ void waiting_check(const struct waiting *w)
     uint32_t n = 0, bytes = 0;
     if (w == NULL)
         return;
-    ASSERT(w->open_n <= WAITING_OPEN_MAX && (w->open_n != 0 || w->n != 0));
+    ASSERT(w->open_n <= WAITING_OPEN_MAX);
+    ASSERT(w->open_n != 0 || w->n != 0); // 3
     for (uint32_t i = 0; i < w->open_n; i++)
         for (uint32_t k = 0; k < i; k++)
-            ASSERT(w->open[i] != w->open[k]);
+            ASSERT(w->open[i] != w->open[k]); // 1
     for (const struct kept *k = w->first; k != NULL; k = k->next) {
         ASSERT(k->next != NULL || k == w->last);
         n++;
         bytes += k->bytes;
     }
-    ASSERT(n == w->n && n <= WAITING_COMMANDS_MAX);
-    ASSERT(bytes == w->bytes && bytes <= WAITING_BYTES_MAX);
+    ASSERT(n == w->n);                  // 2
+    ASSERT(n <= WAITING_COMMANDS_MAX);  // 2
+    ASSERT(bytes == w->bytes);          // 2
+    ASSERT(bytes <= WAITING_BYTES_MAX); // 2
 }
