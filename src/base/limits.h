@@ -2,7 +2,7 @@
 //
 // limits.h - the limits that are fixed at build time, a line each, with what the limit bounds.
 //
-// Limits an operator may set are in the config schema (app/config_schema.c) and reach core as
+// Limits an operator may set are in the config schema (app/config_schema.h) and reach core as
 // `struct settings`; the ceilings here hold whatever the configuration says.
 #ifndef PLENUM_BASE_LIMITS_H
 #define PLENUM_BASE_LIMITS_H

@@ -17,17 +17,17 @@ enum { PENDING_MAX = 1024 };
 _Static_assert(PENDING_MAX <= SKIPS_MAX - SKIPS_WAIT, "what is under way when a publisher is held fits");
 
 // All its replies keep the order of its commands.
-static bool serial(const struct edge *e, const struct asker *c)
+bool edge_serial(const struct edge *e, const struct asker *c)
 {
     return encoding_of(e->cx, c->reader.encoding)->language->serial;
 }
 
 bool edge_may_reply(const struct edge *e, const struct asker *c)
 {
-    return !c->exclusive && (c->pending == 0 || !serial(e, c));
+    return !c->exclusive && (c->pending == 0 || !edge_serial(e, c));
 }
 
-static void await_credit(struct edge *e, uint32_t index, uint32_t dest)
+void edge_await_credit(struct edge *e, uint32_t index, uint32_t dest)
 {
     struct asker *c = asker_at(e, index);
     if (c->mail_queued)
@@ -43,14 +43,14 @@ bool edge_may_ask(struct edge *e, uint32_t index, uint32_t dest, bool lasting)
 {
     struct asker *c = asker_at(e, index);
     if (c->exclusive || c->pending >= PENDING_MAX ||
-        (c->pending != 0 && c->pending_shard != dest && serial(e, c)))
+        (c->pending != 0 && c->pending_shard != dest && edge_serial(e, c)))
         return false;
     bool takes = mail_takes(e->mail, dest, lasting), scarce = e->scarce >> dest & 1;
     if (takes && (!scarce || c->mail_quota != 0))
         return true;
     if (takes) // others come first, and then it
         e->mail->eased = true;
-    await_credit(e, index, dest);
+    edge_await_credit(e, index, dest);
     return false;
 }
 
@@ -64,8 +64,8 @@ bool edge_room_busy(struct asker *c, uint32_t outlet)
     return waiting_is_open(c->waiting, outlet);
 }
 
-static void command_problem(struct edge *e, uint32_t index, const struct command *cmd, enum problem_code code,
-                            const char *text)
+void edge_problem(struct edge *e, uint32_t index, const struct command *cmd, enum problem_code code,
+                  const char *text)
 {
     struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = cmd->room};
     fan_put_problem(e->fan, index, cmd->id, &p);
@@ -74,7 +74,7 @@ static void command_problem(struct edge *e, uint32_t index, const struct command
 void edge_no_memory(struct edge *e, uint32_t index, const struct command *cmd)
 {
     metric_add(&e->cx->metrics->limit_memory, 1);
-    command_problem(e, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
+    edge_problem(e, index, cmd, PROBLEM_UNAVAILABLE, "The server is out of memory; try again later.");
 }
 
 // --- asks
@@ -98,7 +98,7 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
 }
 
 // Sends it. The connection waits for exactly one answer to it.
-static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct ask *a, bool exclusive)
+void edge_ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct ask *a, bool exclusive)
 {
     struct asker *c = asker_at(e, index);
     ASSERT(dest < e->cx->shard_count);
@@ -108,7 +108,7 @@ static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct
     c->pending_shard = (uint8_t)dest;
     if (c->mail_quota != 0)
         c->mail_quota--;
-    c->exclusive = exclusive && serial(e, c);
+    c->exclusive = exclusive && edge_serial(e, c);
     if (post_ask(e->mail, dest, a))
         return;
     c->pending--;
@@ -129,7 +129,7 @@ static void ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct
     edge_no_memory(e, index, &a->cmd);
 }
 
-static uint32_t outlet_named(const struct edge *e, struct asker *c, str room)
+uint32_t edge_outlet_named(const struct edge *e, struct asker *c, str room)
 {
     if (room.n == 0)
         return c->reader.member_n != 0 ? reader_memberships(&c->reader)->outlet : MAP_NONE;
@@ -138,7 +138,7 @@ static uint32_t outlet_named(const struct edge *e, struct asker *c, str room)
 
 struct membership *edge_member_of(const struct edge *e, struct asker *c, str room)
 {
-    uint32_t outlet = outlet_named(e, c, room);
+    uint32_t outlet = edge_outlet_named(e, c, room);
     return outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
 }
 
@@ -164,7 +164,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
                         bool alone)
 {
     struct asker *c = asker_at(e, index);
-    uint32_t outlet = outlet_named(e, c, cmd->room);
+    uint32_t outlet = edge_outlet_named(e, c, cmd->room);
     bool done;
     if (c->exclusive || (outlet != MAP_NONE && edge_room_busy(c, outlet)))
         return false;
@@ -172,17 +172,17 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     if (m == NULL) {
         if (!edge_may_reply(e, c))
             return false;
-        command_problem(e, index, cmd, PROBLEM_NOT_MEMBER,
-                        cmd->room.n == 0    ? "You are in no room; join one first."
-                        : type == ASK_LEAVE ? "You are not in the room {}."
-                                            : "You are not in the room {}; join it first.");
+        edge_problem(e, index, cmd, PROBLEM_NOT_MEMBER,
+                     cmd->room.n == 0    ? "You are in no room; join one first."
+                     : type == ASK_LEAVE ? "You are not in the room {}."
+                                         : "You are not in the room {}; join it first.");
         return true;
     }
     const struct outlet *o = outlet_at(e->fan, m->outlet);
     uint32_t dest = home_of(e->cx, o->hash);
     if (type == ASK_SIGNAL && o->hold)
         return true; // a room that has more to read than it can: it would come too late to be of use
-    if (!edge_may_ask(e, index, dest, ask_lasts(type)) || (alone && serial(e, c) && c->pending != 0) ||
+    if (!edge_may_ask(e, index, dest, ask_lasts(type)) || (alone && edge_serial(e, c) && c->pending != 0) ||
         (type == ASK_PUBLISH && pace_waits(&c->reader, o)))
         return false;
     if (type == ASK_HISTORY && !open_begin(e, index, m->outlet, cmd, &done))
@@ -196,130 +196,13 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     a.outlet = (struct ref){m->outlet, slab_gen(&e->fan->outlets, m->outlet)};
     if (type == ASK_LEAVE)
         m->leaving = true;
-    ask_send(e, index, dest, &a, alone);
+    edge_ask_send(e, index, dest, &a, alone);
     return true;
-}
-
-// Of what is under way the joins, which may bring a room each.
-static uint32_t joins_under_way(struct asker *c)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; c->waiting != NULL && i < c->waiting->open_n; i++)
-        n += reader_find_membership(&c->reader, c->waiting->open[i]) == NULL;
-    return n;
-}
-
-static bool join_refused(struct edge *e, uint32_t index, const struct command *cmd, bool switching)
-{
-    struct asker *c = asker_at(e, index);
-    if (e->cx->draining) {
-        command_problem(e, index, cmd, PROBLEM_DRAINING,
-                        "The server is restarting; connect again in a moment.");
-        return true;
-    }
-    if (edge_member_of(e, c, cmd->room) != NULL) {
-        command_problem(e, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in the room {} already.");
-        return true;
-    }
-    uint32_t rooms = c->reader.member_n + joins_under_way(c);
-    if (!switching && rooms >= e->cx->settings->rooms_per_connection) {
-        metric_add(&e->cx->metrics->limit_rooms, 1);
-        command_problem(e, index, cmd, PROBLEM_LIMIT_REACHED,
-                        "You are in as many rooms as you may be; leave one first, or switch.");
-        return true;
-    }
-    return false;
-}
-
-// The outlet of the room to join, noted as one that one is on the way into; SLAB_NONE (and answered) without memory.
-static uint32_t join_begin(struct edge *e, uint32_t index, const struct command *cmd, uint64_t hash,
-                           const struct membership *from)
-{
-    struct asker *c = asker_at(e, index);
-    struct mem *mem = e->cx->mem;
-    uint32_t outlet = outlet_open(e->fan, cmd->room, hash);
-    struct switching *sw = NULL;
-    if (outlet != SLAB_NONE && from != NULL)
-        sw = mem_zalloc(mem, sizeof *sw);
-    if (outlet == SLAB_NONE || (from != NULL && sw == NULL) || !waiting_open(&c->waiting, mem, outlet)) {
-        if (sw != NULL)
-            mem_free(mem, sw, sizeof *sw);
-        if (outlet != SLAB_NONE)
-            outlet_close_if_unused(e->fan, outlet);
-        edge_no_memory(e, index, cmd);
-        return SLAB_NONE;
-    }
-    if (sw != NULL) {
-        sw->from = (struct ref){from->outlet, slab_gen(&e->fan->outlets, from->outlet)};
-        sw->to = outlet;
-        sw->credit = mail_credit_take(e->mail, home_of(e->cx, outlet_at(e->fan, from->outlet)->hash), false);
-        c->switching = sw;
-    }
-    outlet_at(e->fan, outlet)->pending++;
-    return outlet;
-}
-
-// Joins cmd->room; from: the membership to give up once that worked, NULL for a plain join.
-static bool ask_join(struct edge *e, uint32_t index, const struct command *cmd, const struct membership *from)
-{
-    struct asker *c = asker_at(e, index);
-    uint64_t hash = hash_str(e->cx, cmd->room);
-    uint32_t dest = home_of(e->cx, hash), outlet = outlet_find(e->fan, cmd->room, hash);
-    if (!edge_may_ask(e, index, dest, true) || (serial(e, c) && c->pending != 0) ||
-        (outlet != MAP_NONE && edge_room_busy(c, outlet)) ||
-        (c->waiting != NULL && c->waiting->open_n == WAITING_OPEN_MAX))
-        return false;
-    if (c->pending != 0 && !c->fenced && edge_member_of(e, c, cmd->room) != NULL)
-        return false; // an error now might overtake a reply about the room
-    if (join_refused(e, index, cmd, from != NULL))
-        return true;
-    outlet = join_begin(e, index, cmd, hash, from);
-    if (outlet == SLAB_NONE)
-        return true;
-    struct ask a = edge_ask_make(e, index, ASK_JOIN, cmd);
-    a.cmd.from = from != NULL ? outlet_name(outlet_at(e->fan, from->outlet)) : STR_NONE;
-    a.outlet = (struct ref){outlet, slab_gen(&e->fan->outlets, outlet)};
-    a.open = a.lasting = true;
-    a.room_hash = hash;
-    a.rooms_wait_ms = gate_rooms_wait_ms(e, c);
-    ask_send(e, index, dest, &a, true);
-    if (from != NULL && !waiting_is_open(c->waiting, outlet)) // it could not be sent
-        switching_end(e, c);
-    return true;
-}
-
-// A switch needs a credit of the home of each of its rooms, for the leave that follows the join.
-static bool may_switch(struct edge *e, uint32_t index, uint64_t from_hash, uint64_t to_hash)
-{
-    uint32_t from = home_of(e->cx, from_hash), to = home_of(e->cx, to_hash);
-    if (!edge_may_ask(e, index, from, false))
-        return false;
-    if (from != to || e->mail->boxes[from].asks + 2 <= e->mail->credits)
-        return true;
-    await_credit(e, index, from);
-    return false;
 }
 
 static bool do_switch(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    struct asker *c = asker_at(e, index);
-    uint32_t outlet = outlet_named(e, c, cmd->from);
-    if (c->switching != NULL || (outlet != MAP_NONE && edge_room_busy(c, outlet)))
-        return false;
-    struct membership *from = outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
-    bool due =
-        c->pending != 0 && !c->fenced; // its reply is about two rooms, and comes behind what is due of both
-    if (due && (from != NULL || serial(e, c) || edge_member_of(e, c, cmd->room) != NULL))
-        return false;
-    if (from != NULL && !may_switch(e, index, outlet_at(e->fan, outlet)->hash, hash_str(e->cx, cmd->room)))
-        return false;
-    if (from == NULL && cmd->from.n != 0) {
-        struct command about = {.id = cmd->id, .room = cmd->from};
-        command_problem(e, index, &about, PROBLEM_NOT_MEMBER,
-                        "You are not in the room {}; switch from one that you are in.");
-        return true;
-    }
-    return ask_join(e, index, cmd, from);
+    return edge_switch(e, index, cmd);
 }
 
 static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
@@ -329,22 +212,22 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
         return ask_in_room(e, index, cmd, ASK_RESOLVE, true);
     u128 print = print_str(e->cx, cmd->to);
     uint32_t dest = home_of(e->cx, print.lo);
-    if ((serial(e, c) && c->pending != 0) || !edge_may_ask(e, index, dest, false))
+    if ((edge_serial(e, c) && c->pending != 0) || !edge_may_ask(e, index, dest, false))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_DIRECT, cmd);
     a.user_print = print;
-    ask_send(e, index, dest, &a, true);
+    edge_ask_send(e, index, dest, &a, true);
     return true;
 }
 
 static bool do_rooms(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if ((serial(e, c) && c->pending != 0) || !edge_may_ask(e, index, 0, true))
+    if ((edge_serial(e, c) && c->pending != 0) || !edge_may_ask(e, index, 0, true))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_ROOMS, cmd);
     a.lasting = true;
-    ask_send(e, index, 0, &a, true);
+    edge_ask_send(e, index, 0, &a, true);
     return true;
 }
 
@@ -375,7 +258,7 @@ static bool do_leave(struct edge *e, uint32_t index, const struct command *cmd)
 
 static bool do_join(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    return ask_join(e, index, cmd, NULL);
+    return edge_join(e, index, cmd, NULL);
 }
 
 static bool do_rename(struct edge *e, uint32_t index, const struct command *cmd)
@@ -412,13 +295,12 @@ static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
     if (session_there(&c->reader.who.session)) {
-        command_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
-                        "This connection has said `hello` already; it is said once, first.");
+        edge_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
+                     "This connection has said `hello` already; it is said once, first.");
         return true;
     }
     if (e->cx->draining) {
-        command_problem(e, index, cmd, PROBLEM_DRAINING,
-                        "The server is restarting; connect again in a moment.");
+        edge_problem(e, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
         return true;
     }
     enum err done = edge_hello(e, index, cmd);
@@ -486,16 +368,6 @@ enum edge_did edge_command(struct edge *e, uint32_t index, const struct command 
     return EDGE_LATER;
 }
 
-void switching_end(struct edge *e, struct asker *c)
-{
-    if (c->switching == NULL)
-        return;
-    mail_discard(e->cx->mem, c->switching->joined);
-    mail_credit_back(e->mail, c->switching->credit);
-    mem_free(e->cx->mem, c->switching, sizeof *c->switching);
-    c->switching = NULL;
-}
-
 void asker_deinit(struct edge *e, struct asker *c)
 {
     switching_end(e, c);
@@ -516,7 +388,7 @@ void asker_check(const struct edge *e, uint32_t index)
     ASSERT(r->member_n == 0 || session_there(&r->who.session));             // 3
     ASSERT(r->member_n == 0 || !r->closed);                                 // 3
     ASSERT(c->waiting == NULL || over || c->waiting->open_n <= c->pending); // 4
-    ASSERT(!waiting_holds(c->waiting) || !serial(e, c));
+    ASSERT(!waiting_holds(c->waiting) || !edge_serial(e, c));
     waiting_check(c->waiting);
     ASSERT(c->switching == NULL || over || c->pending != 0);
     ASSERT(c->noise <= NOISE_BURST);

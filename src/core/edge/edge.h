@@ -74,6 +74,20 @@ static inline struct asker *asker_at(const struct edge *e, uint32_t conn)
 // lasting: its home may keep it.
 bool edge_may_ask(struct edge *e, uint32_t conn, uint32_t dest, bool lasting);
 // The room a command is about, where it must be one the connection is in. An empty name is the one it is in.
+// All replies keep the order of its commands.
+bool edge_serial(const struct edge *e, const struct asker *c);
+// It goes on when that home has a credit for it.
+void edge_await_credit(struct edge *e, uint32_t index, uint32_t dest);
+void edge_problem(struct edge *e, uint32_t index, const struct command *cmd, enum problem_code code,
+                  const char *text);
+// Sends it, or says that there is no memory. exclusive: where replies keep their order, nothing may be asked meanwhile.
+void edge_ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct ask *a, bool exclusive);
+// Of the room by that name, or the one it is in for an empty one; MAP_NONE where there is none.
+uint32_t edge_outlet_named(const struct edge *e, struct asker *c, str room);
+// Joins cmd->room (edge_join.c); from: the membership to give up once that worked, NULL for a plain join. False: not now.
+bool edge_join(struct edge *e, uint32_t index, const struct command *cmd,
+               const struct membership *from) WARN_UNUSED;
+bool edge_switch(struct edge *e, uint32_t index, const struct command *cmd) WARN_UNUSED;
 struct membership *edge_member_of(const struct edge *e, struct asker *c, str room);
 // It is not certain yet whether one is in the room, or its home may keep what was asked about it: what is said waits.
 bool edge_room_busy(struct asker *c, uint32_t outlet);
