@@ -224,7 +224,8 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
         bool fine = str_starts(buf_str(&c->in), STR("HTTP/1.1 200 ")) ||
                     str_starts(buf_str(&c->in), STR("HTTP/1.1 404 ")) ||
                     (c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 "))) ||
-                    ((w->plan.stall_ms != 0 || w->plan.mailbox_paced) && // an ask may take too long then
+                    ((w->plan.stall_ms != 0 || w->plan.slow_ms != 0 ||
+                      w->plan.mailbox_paced) && // an ask may take too long then
                      str_starts(buf_str(&c->in), STR("HTTP/1.1 503 ")));
         if (!fine && !w->draining && w->plan.refuse_one_in == 0)
             trace_fail(w, c, "PROTOCOL: a request was answered with %.*s",
