@@ -42,6 +42,10 @@ static inline struct conn_ref conn_ref_of(struct conn_key k)
 {
     return (struct conn_ref){k.shard, {k.index, k.gen}};
 }
+static inline bool conn_ref_eq(struct conn_ref a, struct conn_ref b)
+{
+    return a.shard == b.shard && a.ref.index == b.ref.index && a.ref.gen == b.ref.gen;
+}
 static inline bool conn_key_eq(struct conn_key a, struct conn_key b)
 {
     return a.shard == b.shard && a.index == b.index && a.gen == b.gen;

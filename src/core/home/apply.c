@@ -39,8 +39,8 @@ struct verdict apply_judge(const struct made *m, const struct entry *e)
     struct verdict v = {false, 0};
     const struct once_limits rule = rule_of(e);
     if (e->key.n != 0)
-        v.refused =
-            once_find(m->said, owner_print(m, e->user), key_print(m, e->key), &rule, e->steady_ms, &v.offset);
+        v.refused = once_find(m->said, owner_print(m, e->user), key_print(m, e->key), &rule, said_ms(m, e),
+                              &v.offset);
     return v;
 }
 

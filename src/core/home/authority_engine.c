@@ -111,20 +111,24 @@ static bool knows_more(const struct room *r, const struct ask *a)
            str_eq(a->cmd.since_epoch, str_make(r->epoch, EPOCH_LEN));
 }
 
-// Only who says more before it is answered looks: publishes, which are many, need not.
-static bool holds(struct home *h, struct ask **a, uint32_t room)
+// A join waits until the room is here, and until as much of it is as its asker has seen.
+static bool join_waits(struct home *h, struct ask *a, uint32_t room)
 {
     struct course *c = course_at(h, room);
-    bool waits = !c->here && (*a)->type == ASK_JOIN;
-    if (course_proposal(*a))
+    if (!c->here)
+        return true;
+    if (a->placed != 0 || !knows_more(room_at(h, room), a))
         return false;
-    if (c->here && (*a)->type == ASK_JOIN && (*a)->placed == 0 && knows_more(room_at(h, room), *a)) {
-        ask_position(h, room);
-        (*a)->placed = c->position_asked;
-        waits = true;
-    }
-    if ((*a)->type != ASK_JOIN)
-        waits = course_has(c, (*a)->conn);
+    ask_position(h, room);
+    a->placed = c->position_asked;
+    return true;
+}
+
+// Anything else waits behind what its asker has said. What is said waits by itself (propose), and need not look.
+static bool holds(struct home *h, struct ask **a, uint32_t room)
+{
+    bool waits = (*a)->type == ASK_JOIN ? join_waits(h, *a, room)
+                                        : !course_proposal(*a) && course_has(course_at(h, room), (*a)->conn);
     if (waits)
         keep(h, a, room);
     return waits;

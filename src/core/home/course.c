@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The lists of asks that wait for an engine, or for a commit. Rejected: a list for each asker (whose order among all is that of the batches all
-// the same), and to let all that is asked about a room wait (who only reads need not know that others write).
+// The lists of asks that wait for an engine, or for a commit. Rejected: a list for each asker (whose order among all is that of
+// the batches all the same), and to let all that is asked about a room wait (who only reads need not know that others write).
 #include "core/home/home.h"
 
 #include "core/home/course.h"
@@ -56,11 +56,9 @@ struct ask *course_pop(struct course_list *l)
 
 bool course_has(const struct course *c, struct conn_ref conn)
 {
-    for (struct mail *m = c->asks.first; m != NULL; m = m->next) {
-        const struct conn_ref *of = &course_ask(m)->conn;
-        if (of->shard == conn.shard && of->ref.index == conn.ref.index && of->ref.gen == conn.ref.gen)
+    for (struct mail *m = c->asks.first; m != NULL; m = m->next)
+        if (conn_ref_eq(course_ask(m)->conn, conn))
             return true;
-    }
     return false;
 }
 

@@ -20,12 +20,6 @@ static void over(struct home *h, struct ask *a)
     mail_discard(h->cx->mem, &a->mail);
 }
 
-static bool same_conn(const struct ask *a, const struct ask *b)
-{
-    return a->conn.shard == b->conn.shard && a->conn.ref.index == b->conn.ref.index &&
-           a->conn.ref.gen == b->conn.ref.gen;
-}
-
 void home_signal(struct home *h, struct ask **taken, uint32_t room)
 {
     struct ask *a = *taken;
@@ -35,7 +29,7 @@ void home_signal(struct home *h, struct ask **taken, uint32_t room)
     *taken = NULL;
     while (*at != NULL) {
         struct mail *m = *at;
-        if (same_conn(ask_of(m), a)) {
+        if (conn_ref_eq(ask_of(m)->conn, a->conn)) {
             *at = m->next;
             over(h, ask_of(m));
         } else {
