@@ -134,6 +134,7 @@ const storm = (quick) => {
       const rooms = String(clients / size);
       return plenum(label(size), 'json', [
         ...['--clients', String(clients), '--rooms', rooms, '--rate', rooms, '--reconnect-storm'],
+        ...['--threads', '2', '--connecting', '4000'], // all at once, and not as one loop gets round to them
       ]);
     }),
     targets: sizes.map(label).flatMap((row) => [
@@ -155,7 +156,7 @@ export function scenarios(quick) {
       args: talk,
       others: ['floor batch', ...peers],
       assumed: 48,
-      targets: [against('plenum text', 0.22)],
+      targets: [against('plenum text', 0.22), against('plenum text-ws', 0.22)], // the peers speak WebSocket
     }),
     allToAll('json', 'everyone talks to everyone, 200 in a room, 20-byte messages, JSON', {
       rows: [plenum('plenum json', 'json', [...talk, '--echo'])],
