@@ -17,6 +17,13 @@ enum {
     MESSAGE_KEY_MAX = 64,             // bytes of `key`
     SIGNAL_DATA_MAX = 4096,           // bytes of a signal's `data`; one waits per sender and room
     TOKEN_MAX = 16 * 1024,            // bytes of a JWT: refused before any cryptography looks at it
+    TOKEN_CLAIMS_MAX = 64,            // claims of a token; looking for duplicates is quadratic in them
+    TOKEN_ISSUERS_MAX = 32,           // issuers of tokens that one may configure,
+    TOKEN_KEYS_MAX = 64,              // keys of each,
+    TOKEN_AUDIENCES_MAX = 16,         // and audiences
+    TOKEN_TRIES_MAX = 4,              // keys that a token without `kid` is tried with
+    TOKEN_ID_MAX = 128,               // bytes of `jti`; revocations name it
+    USER_INFO_MAX = 1024,             // bytes of a token's `info`; members and entries carry it
     PAGE_CURSOR_MAX = 256,            // bytes of `after`; ours are at most a room's name
     RESUME_TOKEN_MAX = 400,           // bytes; a hello that carries one
     SESSION_ID_LEN = 22,              // base64url of 128 bits
