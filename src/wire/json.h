@@ -60,6 +60,10 @@ bool json_key_is(const struct json_member *m, str name);
 // The member of that name, or NULL.
 const struct json_member *json_member_find(const struct json_member *members, size_t n, str name);
 
+// The items of a raw array that a scan has validated, one after the other: *rest is the array at first, and what is left of
+// it from then on. False behind the last one.
+bool json_array_next(str *rest, str *ret);
+
 // The kind of a raw value that a scan has validated; told by its first byte.
 enum json_kind json_kind_of(str raw);
 

@@ -402,3 +402,20 @@ enum err json_validate(str text, struct json_problem *ret_problem)
         expect_end(&c);
     return finish(&c, text, ret_problem);
 }
+
+bool json_array_next(str *rest, str *ret)
+{
+    str text = not_null(*rest);
+    struct cursor c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
+    skip_space(&c);
+    if (peek(&c) != '[' && peek(&c) != ',')
+        return false;
+    c.p++;
+    skip_space(&c);
+    const uint8_t *value = c.p;
+    if (peek(&c) == ']' || !skip_value(&c))
+        return false;
+    *ret = str_make((const char *)value, (size_t)(c.p - value));
+    *rest = str_make((const char *)c.p, (size_t)(c.end - c.p));
+    return true;
+}

@@ -85,6 +85,13 @@ static inline str jwk_kid(const struct jwk *k)
     return k->kid_n > 0 ? str_make(k->kid, k->kid_n) : STR_NONE;
 }
 
+// Is it the key's signature of those octets, by the key's algorithm? OK. ERR_DENIED: no. ERR_NOMEM: libcrypto found no memory,
+// and nothing is known.
+enum err jwk_verify(const struct jwk *k, str signed_part, str signature) WARN_UNUSED;
+// By a key that signs (asserted). Draws random numbers for PS and ES, so it is for programs, not for core. ERR_NOMEM.
+enum err jwk_sign(const struct jwk *k, str signed_part, uint8_t ret[JWA_SIGNATURE_MAX],
+                  size_t *ret_n) WARN_UNUSED;
+
 // ---- a set of keys (RFC 7517 section 5)
 
 struct jwk_set {
@@ -107,6 +114,6 @@ enum err jwk_set_next(struct jwk_set *s, const struct jwk_wish *wish, struct jwk
 enum err jwk_put_public(struct buf *b, const struct jwk *k) WARN_UNUSED;
 // The fingerprint of the public half: base64url of SHA-256 over its required members (RFC 7638). ERR_NOMEM.
 enum { JWK_THUMBPRINT_LEN = 43 };
-enum err jwk_thumbprint(const struct jwk *k, char ret[JWK_THUMBPRINT_LEN]) WARN_UNUSED;
+enum err jwk_thumbprint(const struct jwk *k, struct mem *m, char ret[JWK_THUMBPRINT_LEN]) WARN_UNUSED;
 
 #endif

@@ -19,6 +19,7 @@
 #ifndef PLENUM_WIRE_JWS_H
 #define PLENUM_WIRE_JWS_H
 
+#include "base/limits.h"
 #include "wire/jwk.h"
 
 // What may be wrong with a token's form or header.
@@ -54,8 +55,10 @@ struct jws {
     str kid; // absent where the header has none
 };
 
-// Takes a token apart. The scratch has room for token.n bytes (or TOKEN_MAX, if the token is longer), and is what ret's strings
-// borrow from. JWS_FINE, or what is wrong, with its sentence. None of the sentences has more of the token in it than a header
+// Three parts in octets, and a kid with escapes.
+enum { JWS_SCRATCH = TOKEN_MAX + JWK_KID_MAX };
+
+// Takes a token apart. The scratch has JWS_SCRATCH bytes, and is what ret's strings borrow from. JWS_FINE, or what is wrong, with its sentence. None of the sentences has more of the token in it than a header
 // parameter's name or an algorithm's.
 enum jws_fault jws_split(str token, char *scratch, struct jws *ret, struct sentence *problem) WARN_UNUSED;
 
@@ -64,8 +67,7 @@ enum jws_fault jws_split(str token, char *scratch, struct jws *ret, struct sente
 enum err jws_verify(const struct jws *t, const struct jwk *key) WARN_UNUSED;
 
 // Appends a token with that payload, signed with a key that signs (asserted). The header is alg, typ and, where the key has one,
-// kid. ERR_NOMEM: what was appended is to be thrown away. Draws random numbers for PS and ES, so it is for programs, not
-// for core.
+// kid. ERR_NOMEM: what was appended is to be thrown away. For programs, not for core (jwk_sign).
 enum err jws_sign(const struct jwk *key, str payload, struct buf *ret) WARN_UNUSED;
 
 #endif
