@@ -25,7 +25,7 @@
     X(key,         "key",     STRING,  key,           NO_FLAG,           1, MESSAGE_KEY_MAX,  "a string of 1 to 64 bytes") \
     X(echo,        "echo",    BOOL,    echo,          NO_FLAG,           0, 0,                "`true` or `false`") \
     X(name,        "name",    NAME,    name,          NO_FLAG,           1, USER_NAME_MAX,    "a string of 1 to 64 bytes without control characters or spaces around it") \
-    X(resume,      "resume",  STRING,  resume,        NO_FLAG,           1, RESUME_TOKEN_MAX, "a string of 1 to 400 bytes, the `resume` of an earlier `welcome`") \
+    X(resume,      "resume",  STRING,  resume,        NO_FLAG,           1, RESUME_TOKEN_MAX, "a string of 1 to 8000 bytes, the `resume` of an earlier `welcome`") \
     X(token,       "token",   STRING,  token,         NO_FLAG,           1, TOKEN_MAX,        "a string of 1 to 16384 bytes, a JWT") \
     X(since,       "since",   SINCE,   since_epoch,   FLAG(has_since),   0, 0,                "an object with `epoch` and `offset`, both as received in the room") \
     X(before,      "before",  OFFSET,  before_offset, FLAG(has_before),  1, OFFSET_MAX,       "an integer above 0, an offset of the room") \

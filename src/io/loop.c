@@ -220,6 +220,16 @@ static void receive_mail(struct loop *l)
     }
 }
 
+// From those that check tokens: not more than a shard may have under way there.
+static void receive_verdicts(struct loop *l)
+{
+    for (uint32_t i = 0; i < l->shared->verifier_count; i++)
+        for (struct mail *m; (m = verifiers_pull(l->shared->verifiers, i, l->index)) != NULL;) {
+            where_at(&l->where, WHERE_MAIL, m->from);
+            shard_on_mail(l->shard, m);
+        }
+}
+
 // What finds no room stays in core, which counts it.
 static void send_mail_to(struct loop *l, uint32_t to)
 {
@@ -238,6 +248,16 @@ static void send_mail_to(struct loop *l, uint32_t to)
         metric_add(&l->io_metrics.wakeups_sent, 1);
 }
 
+static void send_tokens(struct loop *l, uint32_t which)
+{
+    uint32_t port = l->shared->shard_count + 1 + which;
+    struct mail *m;
+    while (verifiers_room(l->shared->verifiers, which, l->index) > 0 &&
+           (m = shard_pull_mail(l->shard, port)) != NULL)
+        verifiers_push(l->shared->verifiers, which, l->index, m);
+    l->mail_left = l->mail_left || shard_mail_waiting(l->shard, port) > 0;
+}
+
 static void send_mail(struct loop *l)
 {
     l->mail_left = false;
@@ -247,6 +267,8 @@ static void send_mail(struct loop *l)
         where_at(&l->where, WHERE_SEND_MAIL, to);
         send_mail_to(l, to);
     }
+    for (uint32_t i = 0; i < l->shared->verifier_count; i++)
+        send_tokens(l, i);
     if (l->mail_left)
         metric_add(&l->io_metrics.mailbox_full, 1);
 }
@@ -316,6 +338,7 @@ static void turn(struct loop *l, uint32_t event_count)
     where_at(&l->where, WHERE_ACCEPT, WHERE_NOBODY);
     take_arrivals(l);
     receive_mail(l);
+    receive_verdicts(l);
 
     shard_turn_end(l->shard);
 

@@ -27,6 +27,7 @@
 #include "io/mailbox.h"
 #include "io/random.h"
 #include "io/traffic.h"
+#include "io/verifiers.h"
 #include "io/wait.h"
 
 enum {
@@ -49,6 +50,8 @@ struct loop_shared {
     struct loop *loops;
     struct mem *mem;
     struct mailbox *mailbox;
+    struct verifiers *verifiers;
+    uint32_t verifier_count;
     struct admission admission;
     struct server_hooks hooks;
     struct {

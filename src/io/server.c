@@ -67,11 +67,23 @@ static enum err files_init(struct server *s, const struct io_settings *io, struc
     return ERR_LIMIT;
 }
 
+// A shard that sleeps is woken by it; one that is about to sees it (io/waker.h).
+static void on_verdict(void *shared, uint32_t shard)
+{
+    loop_request(&((struct loop_shared *)shared)->loops[shard], REQUEST_LOOK);
+}
+
 static enum err loops_init(struct server *s, const struct io_settings *io, const struct settings *core,
                            struct io_error *error)
 {
     struct loop_shared *shared = &s->shared;
     enum err e = mailbox_create(&s->mem, shared->shard_count, &shared->mailbox);
+    shared->verifier_count = core->verifiers;
+    if (e == OK)
+        e = verifiers_create(&s->mem, shared->shard_count, core->verifiers, &core->hash_key, on_verdict,
+                             shared, &shared->verifiers);
+    if (e == OK)
+        verifiers_keys_set(shared->verifiers, core->keys);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
         e = loop_init(&shared->loops[i], i, shared, io->listeners, io->listener_count, core);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
@@ -214,8 +226,11 @@ enum err server_start(struct server *s, struct io_error *error)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     enum err e = watchdog_start(&s->watchdog);
+    if (e == OK)
+        e = verifiers_start(s->shared.verifiers);
     if (e != OK)
-        io_error_set(error, "cannot start the thread of the watchdog: the system has no more threads");
+        io_error_set(error,
+                     "cannot start the threads of watchdog and helpers: the system has no more threads");
     for (uint32_t i = 0; e == OK && i < s->shared.shard_count; i++) {
         pthread_mutex_lock(&s->shared.settings_lock);
         s->shared.running |= (uint64_t)1 << i;
@@ -239,6 +254,7 @@ bool server_settings_set(struct server *s, const struct io_settings *io, const s
 {
     struct loop_shared *shared = &s->shared;
     live_set(s, io);
+    verifiers_keys_set(shared->verifiers, core->keys); // before any shard can have a token judged by them
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SETTINGS_WAIT_S;
@@ -300,6 +316,7 @@ void server_destroy(struct server *s)
     struct loop_shared *shared = &s->shared;
     if (shared->mailbox)
         mail_drop(s);
+    verifiers_destroy(shared->verifiers);
     for (uint32_t i = 0; shared->loops && i < shared->shard_count; i++)
         loop_deinit(&shared->loops[i]);
     mailbox_destroy(shared->mailbox);

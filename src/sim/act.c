@@ -211,7 +211,7 @@ void act_on_open(struct world *w, struct client *c)
         return;
     if (c->resume[0] != '\0' && chance(w, 6))
         c->resume[0] = '\0';
-    if (c->resume[0] != '\0' || chance(w, 2)) {
+    if (c->resume[0] != '\0' || c->known || chance(w, 2)) {
         say_hello(w, c);
         return;
     }

@@ -26,6 +26,7 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     c->parcels = c->speech == SPEAKS_JSON && c->temper != TEMPER_HOSTILE && chance(w, 4);
     if (c->temper == TEMPER_SLOW)
         c->read_per_s = 50 + (uint32_t)roll(w, 2000);
+    c->known = w->plan.verifiers != 0 && c->speech == SPEAKS_JSON && chance(w, 2);
     c->text_joining = NONE;
     c->terminal.room = NONE;
     buf_init(&c->in, &w->scratch_mem, 0);
@@ -50,6 +51,7 @@ uint64_t client_patience_ms(const struct world *w)
         ms += 200000;
     if (p->engine) // what it loses is asked for again, which may be lost, too
         ms += 60000 + 20u * p->engine_delay_ms;
+    ms += 40u * p->verify_ms;
     return ms + 8u * p->slow_ms; // a join may go by way of several shards
 }
 
@@ -63,6 +65,7 @@ void client_connect(struct world *w, struct client *c)
     c->opened_ms = w->now_ms;
     c->welcomed = c->resumed = c->implicit_hello = c->drain_seen = c->close_sent = c->quit_sent =
         c->expects_close = false;
+    c->refused = false;
     c->close_code = 0;
     c->ping_sent = c->ping_seen = c->echo_sent = c->echo_seen = c->http_sent = c->http_seen = 0;
     c->in_control = false;

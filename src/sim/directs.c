@@ -2,16 +2,19 @@
 //
 // Directs: what is said to be delivered arrives, once, at the one who was meant.
 //
-// A user of the simulator has one session, so an ack may say 1 or 0 (or 2, while a session is being taken up and its
+// A guest of the simulator has one session, and so has who is known by a token as long as it has been here once: after that an
+// earlier connection of its may not be found dead yet. So an ack may say 1 or 0 (or 2, while a session is being taken up and its
 // older connection is not found dead yet). After a 1 the direct is due on the connection that the recipient had all the
 // while; where that one has ended since, or was the second one of its session (the first may have been reached instead,
 // and was lost with it), nobody can tell.
 #include "sim/world.h"
 
+static bool may_be_twice(const struct client *c) { return c->resumed || (c->known && c->connects > 1); }
+
 // The connection that m must have gone to: there when it was said, and the only one of its session.
 bool direct_sure(const struct world *w, const struct client *to, const struct message *m)
 {
-    bool alone = !to->resumed || to->welcomed_ms + client_patience_ms(w) < m->said_ms;
+    bool alone = !may_be_twice(to) || (!to->known && to->welcomed_ms + client_patience_ms(w) < m->said_ms);
     return alone && to->state == CLIENT_OPEN && to->welcomed && to->link != NULL &&
            to->link->serial == m->to_link && client_watched(to);
 }
@@ -36,7 +39,7 @@ void direct_acked(struct world *w, struct client *c, struct message *m, uint64_t
 {
     m->reached = (uint32_t)delivered;
     m->settled = true;
-    if (m->reached > 1 && !w->clients[m->to].resumed)
+    if (m->reached > 1 && !may_be_twice(&w->clients[m->to]))
         trace_fail(w, c, "ONCE: m%ux reached %u sessions of a user who has one", m->serial, m->reached);
     if (m->deliveries > m->reached)
         trace_fail(w, c, "ONCE: m%ux came %u times and reached %u sessions", m->serial, m->deliveries,

@@ -18,19 +18,29 @@ static void copy_string(struct world *w, struct client *c, const struct heard *h
 static void hear_welcome(struct world *w, struct client *c, const struct heard *h)
 {
     char user[sizeof c->user], session[sizeof c->session], name[sizeof c->name];
-    bool resumed = false;
+    struct asked a = {0};
+    char known[16];
     if (c->welcomed)
         trace_fail(w, c, "PROTOCOL: welcome twice");
     if (!c->implicit_hello)
-        resumed = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_HELLO).resume;
+        a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_HELLO);
+    hands_user(c, known);
+    bool resumed =
+        a.resume && (a.token == TOKEN_IS_NONE || strcmp(c->user, known) == 0); // else it was a guest's
     c->welcomed = true;
     c->welcomed_ms = w->now_ms;
     c->resumed = resumed;
     copy_string(w, c, h, "user", user, sizeof user);
     copy_string(w, c, h, "session", session, sizeof session);
+    if (a.token == TOKEN_IS_LATE || a.token == TOKEN_IS_FORGED)
+        trace_fail(w, c, "IDENTITY: welcome with a token that is not good");
+    if ((a.token == TOKEN_IS_GOOD) > (strcmp(user, known) == 0))
+        trace_fail(w, c, "IDENTITY: the token says %s, and the welcome %s", known, user);
+    if (!c->known && strncmp(user, "guest-", 6) != 0)
+        trace_fail(w, c, "IDENTITY: a guest is welcome as %s", user);
     // A token of this process is good by the monotonic clock; what is not good any more makes a new guest.
     bool good = w->now_ms < c->resume_ms + w->settings.resume_ms;
-    if (resumed && (good || strcmp(user, c->user) == 0)) {
+    if (resumed && (good || (!c->known && strcmp(user, c->user) == 0))) {
         if (strcmp(user, c->user) != 0 || strcmp(session, c->session) != 0)
             trace_fail(w, c, "RESUME: session %s of user %s came back as %s of %s", c->session, c->user,
                        session, user);
@@ -145,6 +155,9 @@ static bool error_expected(const struct world *w, const struct client *c, const 
     if (a->kind == SAID_BAD || w->draining)
         return true;
     bool joins = a->kind == SAID_JOIN || a->kind == SAID_SWITCH;
+    bool nobody = c->refused && a->at_ms <= c->hello_said_ms;
+    if (a->kind != SAID_HELLO && nobody && str_eq(code, STR("unauthorized")))
+        return true;
     bool rooms = s->rooms_connection.per_s != 0 || s->rooms_user.per_s != 0 || s->rooms_address.per_s != 0;
     if (str_eq(code, STR("rate_limited")))
         return s->commands_per_s != 0 || (joins && rooms);
@@ -152,6 +165,8 @@ static bool error_expected(const struct world *w, const struct client *c, const 
         return w->plan.refuse_one_in != 0 || (joins && w->plan.engine_loss != 0);
     switch (a->kind) {
     case SAID_HELLO:
+        if (a->token == TOKEN_IS_LATE || a->token == TOKEN_IS_FORGED)
+            return str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
         return str_eq(code, STR("token_expired")) && w->now_ms + 2000 > c->resume_ms + s->resume_ms;
     case SAID_JOIN:
     case SAID_SWITCH:
@@ -194,6 +209,7 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     }
     if (a.kind == SAID_HELLO) {
         c->resume[0] = '\0';
+        c->refused = c->refused || a.token != TOKEN_IS_NONE;
         say_hello(w, c);
     }
 }

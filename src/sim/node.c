@@ -22,10 +22,11 @@ static void host_random(void *ctx, void *p, size_t n)
 
 static void host_notice(void *ctx, const struct notice *n)
 {
-    static const char *const names[] = {
-        "opened",       "closed",         "session", "host refused",  "upgrade refused", "protocol error",
-        "rate limited", "slow reader",    "joined",  "left",          "command error",   "room created",
-        "room removed", "wrong protocol", "memory",  "record refused"};
+    static const char *const names[] = {"opened",          "closed",         "session",       "host refused",
+                                        "upgrade refused", "protocol error", "rate limited",  "slow reader",
+                                        "joined",          "left",           "command error", "room created",
+                                        "room removed",    "wrong protocol", "token refused", "memory",
+                                        "record refused"};
     _Static_assert(sizeof names / sizeof *names == NOTICE_COUNT, "a name for each");
     trace_note(ctx, NULL, "notice: %s conn %d code %u %s %.*s", names[n->type], (int)n->connection, n->code,
                n->text ? n->text : "", STR_ARG(n->room));
@@ -105,7 +106,7 @@ bool node_has_work(struct world *w, const struct node *n)
             w->boxes[n->index][other].n < w->plan.mailbox_cap)
             return true;
     }
-    if (store_behind(w, n))
+    if (store_behind(w, n) || hands_wait_for(w, n))
         return true;
     if (w->plan.engine && (engine_mail_due(w, n->index) || shard_mail_waiting(n->shard, w->plan.shards) != 0))
         return true;
@@ -209,10 +210,20 @@ static void take_engine(struct world *w, struct node *n)
     }
 }
 
+static void take_verdicts(struct world *w, struct node *n)
+{
+    struct mail *m;
+    where_at(&n->where, WHERE_MAIL, w->nodes_n + 1);
+    while ((m = hands_pull(w, n)) != NULL) {
+        n->deeds++;
+        shard_on_mail(n->shard, m);
+    }
+}
+
 // Mails and sockets in an order of their own each turn.
 static void take_all(struct world *w, struct node *n)
 {
-    uint32_t total = w->plan.shards + 1 + w->links_n;
+    uint32_t mails = w->plan.shards + 2, total = mails + w->links_n;
     uint32_t start = (uint32_t)roll(w, total);
     for (uint32_t k = 0; k < total; k++) {
         uint32_t i = (start + k) % total;
@@ -220,8 +231,10 @@ static void take_all(struct world *w, struct node *n)
             take_mail(w, n, n->first + i);
         else if (i == w->plan.shards)
             take_engine(w, n);
-        else if (link_waits_here(n, w->links[i - w->plan.shards - 1]))
-            take_link(w, n, w->links[i - w->plan.shards - 1]);
+        else if (i + 1 == mails)
+            take_verdicts(w, n);
+        else if (link_waits_here(n, w->links[i - mails]))
+            take_link(w, n, w->links[i - mails]);
     }
 }
 
@@ -370,6 +383,7 @@ static void take_turn(struct world *w, struct node *n)
         if (n->first + to != n->index)
             give_mail(w, n, to);
     give_engine(w, n);
+    hands_give(w, n);
     give_bytes(w, n);
     shard_on_written(n->shard, w->now_ms * 1000000, w->now_ms * 1000000);
     give_ends(w, n);

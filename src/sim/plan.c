@@ -112,6 +112,9 @@ void plan_make(struct world *w)
     struct settings *s = &w->settings;
     plan_engine(w, p);
     p->store = !p->engine && chance(w, 4);
+    p->verifiers = PICK(w, 0, 1, 2, 3);
+    p->verify_ms = PICK(w, 0, 1, 20, 300);
+    s->verifiers = p->verifiers;
     p->slow_node = NONE;
     if (!p->engine && p->shards > 1 && !p->mailbox_paced &&
         chance(w, 5)) { // slower than patience is with anything else
@@ -138,7 +141,7 @@ void plan_describe(const struct world *w, char *ret, size_t n)
     const struct settings *s = &w->settings;
     snprintf(
         ret, n,
-        "%u servers of %u shards%s, %u clients, %u steps, mailbox %u/%u ms, %u credits, slice %u, slow %d, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
+        "%u servers of %u shards%s, %u verifiers/%u ms, %u clients, %u steps, mailbox %u/%u ms, %u credits, slice %u, slow %d, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
         "B/%u ms, "
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
         "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
@@ -146,12 +149,13 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         p->engine  ? p->engine_strict ? " with a strict engine" : " with an engine"
         : p->store ? " with a store"
                    : "",
-        p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, s->mail_credits, s->slice_bytes, p->slow_node,
-        p->writes_per_turn, p->stall_ms, p->refuse_one_in, p->wall_jumps ? " wall jumps," : "",
-        p->drain ? " drain," : "", p->quiet_network ? " quiet," : "", s->log_entries, s->log_bytes,
-        s->log_age_ms, s->lag_bytes, s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes,
-        s->rooms_max, s->room_members_max, s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms,
-        s->heartbeat_max_ms, s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "",
-        s->room_grace_ms, s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
+        p->verifiers, p->verify_ms, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, s->mail_credits,
+        s->slice_bytes, p->slow_node, p->writes_per_turn, p->stall_ms, p->refuse_one_in,
+        p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
+        s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
+        s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes, s->rooms_max, s->room_members_max,
+        s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
+        s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,
+        s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
         s->flush_interval_ms, s->resume_ms);
 }

@@ -41,6 +41,10 @@ static uint64_t credits_in(const struct mail *list)
             n += ((const struct ask *)p)->credit.port != 0;
         else if (m->kind == MAIL_ANSWER)
             n += ((const struct answer *)p)->credit.port != 0;
+        else if (m->kind == MAIL_TOKEN)
+            n += ((const struct token_mail *)p)->credit.port != 0;
+        else if (m->kind == MAIL_VERDICT)
+            n += ((const struct verdict_mail *)p)->credit.port != 0;
     }
     return n;
 }
@@ -57,7 +61,7 @@ static uint64_t credits_of_shard(const struct shard *sh)
 {
     uint64_t n = 0;
     mailroom_check(&sh->mail);
-    for (uint32_t i = 0; i < sh->cx.shard_count; i++)
+    for (uint32_t i = 0; i < mail_ports(&sh->mail); i++)
         n += credits_in(sh->mail.boxes[i].head);
     n += credits_in(sh->home.waits_first);
     for (uint32_t i = 0; i < sh->home.rooms.high; i++)
@@ -71,9 +75,16 @@ static uint64_t credits_of_shard(const struct shard *sh)
     return n;
 }
 
+static void add_credits(void *ctx, const struct mail *m)
+{
+    uint64_t *n = ctx;
+    *n += credits_in(m);
+}
+
 void probe_credits(const struct world *w, uint64_t *ret_counted, uint64_t *ret_found)
 {
     *ret_counted = *ret_found = 0;
+    hands_each(w, add_credits, ret_found);
     for (uint32_t i = 0; i < w->nodes_n; i++) {
         *ret_counted += w->nodes[i].shard->mail.under_way;
         *ret_found += credits_of_shard(w->nodes[i].shard);

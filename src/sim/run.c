@@ -94,6 +94,7 @@ void world_step(struct world *w)
     links_step(w);
     if (w->plan.engine)
         engine_step(w);
+    hands_step(w);
     start = (uint32_t)roll(w, w->nodes_n);
     for (uint32_t i = 0; i < w->nodes_n; i++) {
         struct node *n = &w->nodes[(start + i) % w->nodes_n];
@@ -135,6 +136,7 @@ static void world_begin(struct world *w)
     w->wall_ms = 1795161600000;
     w->faults = true;
     plan_make(w);
+    hands_begin(w);
     for (uint32_t i = 0; i < w->plan.servers; i++)
         for (uint32_t k = 0; k < w->plan.shards; k++)
             node_create(w, i, k);
@@ -161,6 +163,7 @@ static void run(struct world *w)
     for (uint32_t i = 0; i < w->nodes_n; i++)
         shard_destroy(w->nodes[i].shard);
     engine_end(w);
+    hands_end(w);
     if (w->vmem.blocks != (w->options->mutation == MUTATE_LEAK && w->mutation.done))
         trace_fail(w, NULL, "BOUNDS: %zu blocks are left after the shards were destroyed", w->vmem.blocks);
 }

@@ -170,6 +170,19 @@ void say_hello(struct world *w, struct client *c)
 {
     struct asked *a = asks_push(w, c, SAID_HELLO, true);
     struct draft d = draft_make(w, "hello", a);
+    c->hello_said_ms = w->now_ms;
+    // Somebody who is known says so, unless a resume token says it.
+    if (c->known && (c->resume[0] == '\0' || chance(w, 2))) {
+        struct buf token;
+        buf_init(&token, &w->scratch_mem, 0);
+        a->token = c->refused || !chance(w, 4) ? TOKEN_IS_GOOD
+                   : chance(w, 2)              ? TOKEN_IS_LATE
+                                               : TOKEN_IS_FORGED;
+        hands_token(w, c, a->token, &token);
+        draft_key(&d, "token");
+        json_put_string(&d.b, buf_str(&token));
+        buf_deinit(&token);
+    }
     if (c->resume[0] != '\0') {
         a->resume = true;
         draft_string(&d, "resume", c->resume);

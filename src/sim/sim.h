@@ -103,6 +103,7 @@ struct sim_options {
     X(blocked)             \
     X(allocations_refused) \
     X(epochs)              \
+    X(tokens)              \
     X(placed)              \
     X(stored)              \
     X(late)                \

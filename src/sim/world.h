@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/prng.h"
 #include "base/where.h"
+#include "core/auth/verifier.h"
 #include "core/log/log.h"
 #include "core/mail/engine.h"
 #include "core/shard/shard.h"
@@ -60,6 +61,7 @@ struct plan {
     bool engine, engine_strict;
     uint32_t engine_loss; // one in so many of its mails is lost; 0 = none
     uint32_t engine_delay_ms;
+    uint32_t verifiers, verify_ms; // helpers that check tokens; one takes so long for one
 };
 
 // --- the network
@@ -114,12 +116,16 @@ enum ask_kind {
     SAID_RENAME,
     SAID_BAD,
 };
+enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };
+enum { SIM_LEEWAY_MS = 10000 };
+
 struct asked {
     enum ask_kind kind;
     uint32_t id; // 0: none was given
     int room, from;
     uint32_t message;
     bool resume;
+    enum token_kind token; // SAID_HELLO
     bool has_since, has_history;
     int since_epoch;
     uint64_t since;
@@ -175,6 +181,9 @@ struct client {
     uint64_t welcomed_ms;
     bool resumed; // a session that may still have had another connection
     bool drain_seen;
+    bool known;             // it has tokens
+    bool refused;           // one of them was, on this connection;
+    uint64_t hello_said_ms; // what was said before this was nobody's then
 
     // The connection's reader.
     struct ws_decoder ws;
@@ -251,6 +260,13 @@ struct engine {
     uint64_t away_until_ms[SERVERS_MAX];
 };
 
+// Of each server, some that check tokens (hands.c).
+struct hands {
+    struct keyring *keys;
+    struct verifier verifiers[SERVERS_MAX][VERIFIERS_MAX];
+    struct mailbox in[VERIFIERS_MAX][NODES_MAX], out[VERIFIERS_MAX][NODES_MAX];
+};
+
 struct world {
     const struct sim_options *options;
     struct sim_counts counts;
@@ -276,6 +292,7 @@ struct world {
     uint32_t nodes_n;
     struct node *turning; // whose turn is running
     struct engine engine;
+    struct hands hands;
     struct mailbox boxes[NODES_MAX][NODES_MAX]; // [from][to]
 
     void *lent;             // bytes that core is looking at; a run that fails meanwhile frees them
@@ -347,6 +364,18 @@ bool engine_busy(const struct world *w);                          // with more t
 struct engine_room *engine_room(const struct world *w, str name); // NULL: it has never heard of it
 uint64_t engine_head(const struct engine_room *r);
 str engine_record(const struct engine_room *r, uint64_t offset);
+
+// --- helpers, and the tokens that they check (hands.c)
+void hands_begin(struct world *w); // before there are nodes
+void hands_give(struct world *w, struct node *n);
+void hands_step(struct world *w);
+bool hands_wait_for(const struct world *w, const struct node *n); // a verdict, or a job on its way
+struct mail *hands_pull(struct world *w, const struct node *n);   // NULL: nothing is due
+void hands_each(const struct world *w, void (*each)(void *ctx, const struct mail *m), void *ctx);
+void hands_forget(struct world *w); // what their helpers remember
+void hands_end(struct world *w);
+void hands_user(const struct client *c, char ret[16]);
+void hands_token(struct world *w, const struct client *c, enum token_kind kind, struct buf *out);
 
 // --- clients
 void client_init(struct world *w, struct client *c, uint32_t index);

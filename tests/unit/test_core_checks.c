@@ -86,8 +86,8 @@ static void of_an_asker(void **state)
     BREACH(&s, a->pending, 1025);
     BREACH(&s, a->switching, &sw);
     BREACH(&s, a->reader.who.session.user_n, 0); // in rooms, and registered
-    a->pending = 1;                              // to a shard that there is not
-    BREACH(&s, a->pending_shard, 1);
+    a->pending = 1;
+    BREACH(&s, a->pending_shard, PORTS_MAX); // to a port that there is not
     a->pending = 0;
     net_free(s.n);
 }

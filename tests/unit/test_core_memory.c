@@ -60,7 +60,7 @@ static bool told(struct client *c, const char *key, char *ret, size_t cap)
 
 static void live(struct net *n)
 {
-    char r0[32], r1[32], text[600], resume[RESUME_TOKEN_MAX + 1], epoch[32];
+    char r0[32], r1[32], text[RESUME_TOKEN_MAX + 200], resume[RESUME_TOKEN_MAX + 1], epoch[32];
     snprintf(r0, sizeof r0, "%s", net_room(n, 0, 0));
     snprintf(r1, sizeof r1, "%s", net_room(n, 1, 0));
     struct client *a = net_ws(n, 0, "/ws"), *b = net_ws(n, 1, "/ws"), *t = net_accept(n, 1, TRANSPORT_LINE);

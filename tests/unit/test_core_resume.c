@@ -14,7 +14,7 @@
 static struct session session_of(struct net *n, str user, str name)
 {
     struct session s = {0};
-    assert_int_equal(session_init(&s, &n->mem, "0123456789abcdefghijkl", user, name), OK);
+    assert_int_equal(session_init(&s, &n->mem, "0123456789abcdefghijkl", user, name, NULL), OK);
     return s;
 }
 

@@ -69,7 +69,8 @@ static void sessions_come_back(void **state)
     for (size_t user_n = 1; user_n <= USER_ID_MAX; user_n += 13)
         for (size_t name_n = 1; name_n <= USER_NAME_MAX; name_n += 9) {
             struct session s = {0};
-            assert_int_equal(session_init(&s, &mem, id, str_make(user, user_n), str_make(name, name_n)), OK);
+            assert_int_equal(session_init(&s, &mem, id, str_make(user, user_n), str_make(name, name_n), NULL),
+                             OK);
             size_t text_n = user_n + name_n;
             assert_int_equal(mem_used(&mem), text_n <= SESSION_TEXT_INLINE ? 0 : text_n);
             session_is(&s, id, str_make(user, user_n), str_make(name, name_n));
@@ -79,7 +80,7 @@ static void sessions_come_back(void **state)
         }
     struct who w = {0};
     memset(user, 'a', sizeof user);
-    assert_int_equal(session_init(&w.session, &mem, id, str_make(user, 40), str_make(user, 40)),
+    assert_int_equal(session_init(&w.session, &mem, id, str_make(user, 40), str_make(user, 40), NULL),
                      OK); // kept once
     assert_int_equal(mem_used(&mem), 0);
     session_is(&w.session, id, str_make(user, 40), str_make(user, 40));
@@ -103,7 +104,7 @@ static void sessions_are_renamed(void **state)
         for (size_t to = 1; to <= USER_NAME_MAX; to += 3) {
             struct session s = {0}, renamed;
             str before = str_make(name, from), after = str_make(name, to);
-            assert_int_equal(session_init(&s, &mem, id, str_make(user, sizeof user), before), OK);
+            assert_int_equal(session_init(&s, &mem, id, str_make(user, sizeof user), before, NULL), OK);
             if (sizeof user + to > SESSION_TEXT_INLINE) {
                 test_mem_restart(&t);
                 t.fail_at = 1;

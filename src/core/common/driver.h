@@ -44,6 +44,7 @@ struct peer {
     X(ROOM_CREATED,      room_created,      DEBUG, NULL)     /* room */ \
     X(ROOM_REMOVED,      room_removed,      DEBUG, NULL)     /* room */ \
     X(WRONG_PROTOCOL,    wrong_protocol,    INFO,  NULL)     /* another protocol on the text port: text = which */ \
+    X(TOKEN_REFUSED,     token_refused,     INFO,  "why")    /* text = bad or expired */ \
     X(MEMORY,            memory_refused,    ERROR, NULL)     /* an allocation was refused: text = what for */ \
     X(RECORD_REFUSED,    record_refused,    ERROR, NULL)     /* what an engine says is no record: text = why, room */
 // clang-format on

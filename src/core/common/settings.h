@@ -15,6 +15,7 @@
 #include "dialect/ways.h"
 
 struct http_route;
+struct keyring;
 
 enum slow_policy {
     SLOW_GAP = 0,    // skip to the oldest entry kept and announce the gap
@@ -32,7 +33,12 @@ struct settings {
     const struct asset *assets; // the web pages
     size_t assets_n;
     const char *version;
-    bool echo; // serve /conformance/echo
+    bool echo;      // serve /conformance/echo
+    bool no_guests; // who says hello without a token is refused
+    struct keyring *
+        keys; // that tokens are checked by (core/auth/keyring.h), held by whoever made it; NULL: there are none
+    uint32_t
+        verifiers; // [start] helpers that check tokens, at ports behind the engine's (core/mail/token.h), 0..VERIFIERS_MAX
     bool
         engine; // rooms' records are ordered by the engine at port_engine (core/mail/engine.h), which many nodes share
 

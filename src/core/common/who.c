@@ -70,14 +70,47 @@ str who_peer(const struct who *w, struct peer *room)
 
 // --- sessions
 
-static bool text_is_long(const struct session *s) { return s->user_n + s->name_n > SESSION_TEXT_INLINE; }
+static bool text_is_long(const struct session *s)
+{
+    return s->granted || s->user_n + s->name_n > SESSION_TEXT_INLINE;
+}
+
+const struct grant *session_grant(const struct session *s)
+{
+    return s->granted ? (const struct grant *)(const void *)s->text_long : NULL;
+}
+
+static size_t grant_bytes(const struct grant *g)
+{
+    size_t n = sizeof *g;
+#define X(field) n += g->field.n;
+    GRANT_STRS(X)
+#undef X
+    return n;
+}
+
+// The strings of a grant, behind everything else in its block.
+static void grant_put(struct grant *to, const struct grant *from, char *tail)
+{
+    *to = *from;
+#define X(field)                                    \
+    if (from->field.n != 0)                         \
+        memcpy(tail, from->field.p, from->field.n); \
+    if (from->field.p != NULL)                      \
+        to->field = str_make(tail, from->field.n);  \
+    tail += from->field.n;
+    GRANT_STRS(X)
+#undef X
+}
 
 static const char *session_text(const struct session *s)
 {
-    return text_is_long(s) ? s->text_long : s->text_inline;
+    size_t grant = s->granted ? sizeof(struct grant) : 0;
+    return text_is_long(s) ? s->text_long + grant : s->text_inline;
 }
 
-enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID_LEN], str user, str name)
+enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID_LEN], str user, str name,
+                      const struct grant *by)
 {
     ASSERT(!session_there(s));
     ASSERT(user.n != 0);
@@ -85,30 +118,37 @@ enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID
     ASSERT(name.n <= USER_NAME_MAX);
     if (str_eq(user, name))
         name = STR_NONE;
-    char *text = s->text_inline;
-    if (user.n + name.n > SESSION_TEXT_INLINE && (text = mem_alloc(m, user.n + name.n)) == NULL)
+    size_t text_n = user.n + name.n, head = by != NULL ? sizeof *by : 0;
+    char *block = NULL;
+    if ((by != NULL || text_n > SESSION_TEXT_INLINE) &&
+        (block = mem_alloc(m, text_n + (by != NULL ? grant_bytes(by) : 0))) == NULL)
         return ERR_NOMEM;
+    char *text = block != NULL ? block + head : s->text_inline;
     memcpy(text, user.p, user.n);
     if (name.n != 0)
         memcpy(text + user.n, name.p, name.n);
-    if (text != s->text_inline)
-        s->text_long = text;
+    if (by != NULL)
+        grant_put((struct grant *)(void *)block, by, text + text_n);
+    if (block != NULL)
+        s->text_long = block;
+    s->granted = by != NULL;
     memcpy(s->id, id, SESSION_ID_LEN);
     s->user_n = (uint8_t)user.n;
-    s->name_n = (uint8_t)name.n;
+    s->name_n = name.n & 0x7f;
     return OK;
 }
 
 enum err session_renamed(const struct session *s, struct mem *m, str name, struct session *ret)
 {
     *ret = (struct session){0};
-    return session_init(ret, m, s->id, session_user(s), name);
+    return session_init(ret, m, s->id, session_user(s), name, session_grant(s));
 }
 
 void session_deinit(struct session *s, struct mem *m)
 {
     if (text_is_long(s))
-        mem_free(m, s->text_long, (size_t)s->user_n + s->name_n);
+        mem_free(m, s->text_long,
+                 (size_t)s->user_n + s->name_n + (s->granted ? grant_bytes(session_grant(s)) : 0));
     *s = (struct session){0};
 }
 

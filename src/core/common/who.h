@@ -18,15 +18,32 @@
 
 enum { SESSION_TEXT_INLINE = 40 }; // a guest's id and name
 
+// What a token said of a session beside who it is. All of it absent, and expires_ms 0: there was no token; it is a guest.
+// clang-format off
+#define GRANT_STRS(X) \
+    X(info)     /* JSON that others may see */ \
+    X(caps)     /* rights (core/auth/caps.h); absent: the rooms' rules decide */ \
+    X(issuer) X(token_id)
+// clang-format on
+struct grant {
+    uint64_t issued_ms, expires_ms; // wall
+#define X(field) str field;
+    GRANT_STRS(X)
+#undef X
+};
+
 struct session {
     char id[SESSION_ID_LEN];
-    uint8_t user_n; // 0: nobody, before the hello
-    uint8_t name_n; // 0: the name is the user id
-    union {         // user, then name
+    uint8_t user_n;     // 0: nobody, before the hello
+    uint8_t name_n : 7; // 0: the name is the user id
+    bool
+        granted : 1; // by a token: in front of the text, which is long then, is a struct grant, and behind it its strings
+    union { // user, then name
         char text_inline[SESSION_TEXT_INLINE];
         char *text_long; // when they are longer together
     };
 };
+_Static_assert(USER_NAME_MAX < 1 << 7, "the length of a name fits");
 
 struct who {
     struct session session;
@@ -39,9 +56,10 @@ void who_deinit(struct who *w, struct mem *m);
 // The peer's address as text; it borrows from *room or from the connection.
 str who_peer(const struct who *w, struct peer *room);
 
-// Of a zeroed one; user is not empty, name may be equal to it. ERR_NOMEM: it is as it was.
-enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID_LEN], str user,
-                      str name) WARN_UNUSED;
+// Of a zeroed one; user is not empty, name may be equal to it; by: what a token granted, NULL for a guest. ERR_NOMEM: it is as it
+// was.
+enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID_LEN], str user, str name,
+                      const struct grant *by) WARN_UNUSED;
 // The same one by another name, which takes its place when the old one is given up.
 enum err session_renamed(const struct session *s, struct mem *m, str name, struct session *ret) WARN_UNUSED;
 void session_deinit(struct session *s, struct mem *m); // a zeroed one again
@@ -49,6 +67,7 @@ static inline bool session_there(const struct session *s) { return s->user_n != 
 // They borrow from the session.
 str session_user(const struct session *s);
 str session_name(const struct session *s);
+const struct grant *session_grant(const struct session *s); // NULL: a guest
 
 static inline struct who *who_at(const struct context *cx, uint32_t conn) { return slab_at(cx->conns, conn); }
 

@@ -5,9 +5,9 @@
 // Invariants (asker_check)
 //   1. pending > 0: that many asks have not been answered yet. While `exclusive` no command is taken: who it is is about to
 //      change (a rename is answered when all its rooms have answered)
-//   2. of a language in which replies keep the order of commands altogether (text), all of them are to shard pending_shard
+//   2. of a language in which replies keep the order of commands altogether (text), all of them are to port pending_shard
 //   3. registered, or a member of a room: it has a session, and is not closed
-//   4. what is open in `waiting` are asks that are under way
+//   4. what is open in `waiting` are asks that are under way, and a verdict that waits there is pending
 //
 // Ownership: a part of the connection's block. Thread: the shard's.
 #ifndef PLENUM_CORE_EDGE_ASKER_H
@@ -42,7 +42,8 @@ struct asker {
     bool registered : 1;    // its user's home has been asked to know it
     bool room_waits : 1;    // it was refused a new room; room_wait_ms says until when
     bool mail_queued : 1;   // in the queue of those who wait for a credit
-    uint8_t mail_quota : 6; // asks it may send though others wait for credits of the same shard
+    bool token_refused : 1; // so nobody is taken for a guest who has not asked for it
+    uint8_t mail_quota : 5; // asks it may send though others wait for credits of the same shard
     bool fenced : 1;        // what is carried out comes behind all that is due of its room (edge_later.c)
     uint8_t mail_port;      // mail_queued: whose credit it waits for
     uint16_t noise;         // of the noise gate: what was counted and has not leaked away,

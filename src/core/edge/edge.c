@@ -45,7 +45,7 @@ bool edge_may_ask(struct edge *e, uint32_t index, uint32_t dest, bool lasting)
     if (c->exclusive || c->pending >= PENDING_MAX ||
         (c->pending != 0 && c->pending_shard != dest && edge_serial(e, c)))
         return false;
-    bool takes = mail_takes(e->mail, dest, lasting), scarce = e->scarce >> dest & 1;
+    bool takes = mail_takes(e->mail, dest, lasting), scarce = e->scarce[dest];
     if (takes && (!scarce || c->mail_quota != 0))
         return true;
     if (takes) // others come first, and then it
@@ -323,7 +323,10 @@ static bool do_none(struct edge *e, uint32_t index, const struct command *cmd)
 static bool introduced(struct edge *e, uint32_t index, const struct command *cmd, bool *ret_done)
 {
     struct asker *c = asker_at(e, index);
-    *ret_done = false;
+    *ret_done = !session_there(&c->reader.who.session) && !c->hello_refused && edge_may_reply(e, c) &&
+                edge_no_guest(e, index, cmd);
+    if (*ret_done)
+        return false;
     if (!session_there(&c->reader.who.session) && !c->hello_refused) {
         enum err done = edge_hello(e, index, cmd);
         if (done != ERR_NOMEM)
@@ -380,14 +383,15 @@ void asker_check(const struct edge *e, uint32_t index)
     const struct asker *c = asker_at(e, index);
     const struct reader *r = &c->reader;
     bool over = r->closed || r->end != END_NONE;
-    ASSERT(c->pending <= PENDING_MAX);                                      // 1
-    ASSERT(c->pending != 0 || !c->exclusive);                               // 1
-    ASSERT(c->pending == 0 || c->pending_shard < e->cx->shard_count);       // 2
-    ASSERT(!c->registered || session_there(&r->who.session));               // 3
-    ASSERT(!c->registered || !r->closed);                                   // 3
-    ASSERT(r->member_n == 0 || session_there(&r->who.session));             // 3
-    ASSERT(r->member_n == 0 || !r->closed);                                 // 3
-    ASSERT(c->waiting == NULL || over || c->waiting->open_n <= c->pending); // 4
+    ASSERT(c->pending <= PENDING_MAX);                                                 // 1
+    ASSERT(c->pending != 0 || !c->exclusive);                                          // 1
+    ASSERT(c->pending == 0 || c->pending_shard < mail_ports(e->mail));                 // 2
+    ASSERT(!c->registered || session_there(&r->who.session));                          // 3
+    ASSERT(!c->registered || !r->closed);                                              // 3
+    ASSERT(r->member_n == 0 || session_there(&r->who.session));                        // 3
+    ASSERT(r->member_n == 0 || !r->closed);                                            // 3
+    ASSERT(c->waiting == NULL || over || c->waiting->open_n <= c->pending);            // 4
+    ASSERT(c->waiting == NULL || over || c->waiting->verdict == NULL || c->exclusive); // 4
     ASSERT(!waiting_holds(c->waiting) || !edge_serial(e, c));
     waiting_check(c->waiting);
     ASSERT(c->switching == NULL || over || c->pending != 0);

@@ -16,16 +16,17 @@
 #include "core/edge/asker.h"
 #include "core/edge/gate.h"
 #include "core/fan/fan.h"
+#include "core/mail/token.h"
 
 struct edge {
     struct context *cx;
     struct mailroom *mail;
     struct fan *fan;
-    struct index_queue mail_waiters;  // connections that wait for a credit of some shard (mail/mailroom.h),
-    uint32_t mail_wakes;              // so many of which, from the first one on, may find one
-    uint32_t waiting_for[SHARDS_MAX]; // of those, by shard
-    uint64_t
-        scarce; // shards, as bits, whose credits do not last for all who wait: nobody takes more than its share
+    struct index_queue mail_waiters; // connections that wait for a credit of some shard (mail/mailroom.h),
+    uint32_t mail_wakes;             // so many of which, from the first one on, may find one
+    uint32_t waiting_for[PORTS_MAX]; // of those, by port
+    bool scarce
+        [PORTS_MAX]; // ports whose credits do not last for all who wait: nobody takes more than its share
 };
 
 enum err edge_init(struct edge *e, struct context *cx, struct mailroom *mail, struct fan *fan) WARN_UNUSED;
@@ -53,6 +54,8 @@ bool edge_may_reply(const struct edge *e, const struct asker *c);
 bool edge_greet(struct edge *e, uint32_t conn) WARN_UNUSED;
 
 // --- mail
+// What a helper says of a token. Takes it.
+void edge_verdict(struct edge *e, struct verdict_mail *v);
 // True if it has been welcomed by this. *a is NULL afterwards where it was kept, else it stays the caller's.
 bool edge_answer(struct edge *e, struct answer **a);
 void edge_direct(struct edge *e, const struct direct_mail *d);
@@ -105,6 +108,15 @@ void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);
 // Makes the session of a connection, anonymous or resumed from a token, and asks its user's home to register it; the
 // welcome is the answer. ERR_FULL: not now; ERR_NOMEM: refused, and not answered.
 enum err edge_hello(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
+// A hello whose token is good and whose user's home could not be asked yet. True: it has been.
+bool edge_verdict_go_on(struct edge *e, uint32_t conn);
+// The helper that checks the hello's token is asked. ERR_FULL: not now; ERR_NOMEM.
+enum err edge_token_ask(struct edge *e, uint32_t conn, const struct command *hello) WARN_UNUSED;
+// True, and it has been told: it may not be here as a guest, as none are taken or as it has said that it is somebody.
+bool edge_no_guest(struct edge *e, uint32_t conn, const struct command *cmd);
+// As who it is, by a token (NULL: a guest, or who a resume token says). ERR_FULL: not now.
+enum err edge_hello_as(struct edge *e, uint32_t conn, const struct command *hello,
+                       const struct verdict_mail *by) WARN_UNUSED;
 void edge_hello_refused(struct edge *e, uint32_t conn, str id);
 // True if it is welcome.
 bool edge_on_registered(struct edge *e, const struct answer *a) WARN_UNUSED;

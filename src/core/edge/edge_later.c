@@ -15,7 +15,7 @@
 
 enum {
     WAKES_PER_TURN = 256, // of those who wait for a credit
-    QUOTA_MAX = 63,       // of mail_quota
+    QUOTA_MAX = 31,       // of mail_quota
 };
 
 enum err edge_init(struct edge *e, struct context *cx, struct mailroom *mail, struct fan *fan)
@@ -51,8 +51,8 @@ static uint32_t quota_of(const struct edge *e, uint32_t dest)
 // Without a quota who comes first would take all that there is, again and again, as long as it has more to say.
 void edge_wake(struct edge *e)
 {
-    uint32_t index, quota[SHARDS_MAX];
-    e->scarce = 0;
+    uint32_t index, quota[PORTS_MAX];
+    memset(e->scarce, 0, sizeof e->scarce);
     if (e->mail_waiters.n == 0) {
         e->mail->eased = false;
         e->mail_wakes = 0;
@@ -61,10 +61,9 @@ void edge_wake(struct edge *e)
     if (e->mail->eased)
         e->mail_wakes = e->mail_waiters.n;
     e->mail->eased = false;
-    for (uint32_t i = 0; i < e->cx->shard_count; i++) {
+    for (uint32_t i = 0; i < mail_ports(e->mail); i++) {
         quota[i] = quota_of(e, i);
-        if (e->waiting_for[i] != 0 && quota[i] < QUOTA_MAX)
-            e->scarce |= UINT64_C(1) << i;
+        e->scarce[i] = e->waiting_for[i] != 0 && quota[i] < QUOTA_MAX;
     }
     for (uint32_t n = 0; n < WAKES_PER_TURN && e->mail_wakes != 0; n++) {
         e->mail_wakes--;
@@ -90,7 +89,7 @@ void edge_forget(struct edge *e, uint32_t index)
 void edge_check(const struct edge *e)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < e->cx->shard_count; i++)
+    for (uint32_t i = 0; i < mail_ports(e->mail); i++)
         n += e->waiting_for[i];
     ASSERT(n == e->mail_waiters.n);
 }
@@ -212,6 +211,8 @@ bool edge_go_on(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
     c->reader.paced = false; // who is, is told so again
+    if (c->waiting != NULL && c->waiting->verdict != NULL)
+        return edge_verdict_go_on(e, index);
     struct kept *next;
     for (struct kept *k = c->waiting != NULL ? c->waiting->first : NULL; k != NULL && takes_more(e, c);
          k = next) {

@@ -25,6 +25,7 @@ static void identity_fresh(struct edge *e, str name, struct fresh *fresh, struct
     memcpy(fresh->user, "guest-", 6);
     for (int i = 0; i < GUEST_CHARS; i++)
         fresh->user[6 + i] = alphabet[r[16 + i] & 31];
+    ret->granted = false;
     ret->user = str_make(fresh->user, sizeof fresh->user);
     ret->name = name.n != 0 ? name : guest_name_make(r + 16 + GUEST_CHARS, fresh->name);
 }
@@ -101,30 +102,72 @@ static enum err ask_register(struct edge *e, uint32_t index, const struct comman
     return ERR_NOMEM;
 }
 
-enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
+// Who a hello is from: the session of its resume token, if that is good and (where there is a token) of the same user; else
+// somebody new, by the token or a guest. ERR_NOMEM: it cannot be told.
+static enum err identify(struct edge *e, const struct command *cmd, const struct verdict_mail *by,
+                         struct fresh *fresh, uint8_t opened[RESUME_TOKEN_MAX], struct identity *ret,
+                         bool *ret_resumed)
+{
+    // A resume token that is not good any more is as none: the welcome names the new session.
+    enum err opening = ERR_NOT_FOUND;
+    if (cmd->resume.n != 0)
+        opening = resume_token_open(e->cx, cmd->resume, opened, ret);
+    if (opening == ERR_NOMEM) // it may be a good one, and its session must not be lost over this
+        return ERR_NOMEM;
+    bool resumed = opening == OK && (by == NULL || str_eq(by->user, ret->user));
+    str name = cmd->type == CMD_HELLO ? cmd->name : STR_NONE;
+    if (!resumed)
+        identity_fresh(e, by != NULL && name.n == 0 ? by->user : name, fresh, ret);
+    if (by != NULL) {
+        ret->user = by->user;
+        if (by->called.n != 0 && !resumed) // who goes on may have taken another one since
+            ret->name = by->called;
+        ret->granted = true;
+        ret->grant = (struct grant){.issued_ms = by->issued_ms,
+                                    .expires_ms = by->expires_ms,
+#define X(field) .field = by->field,
+                                    GRANT_STRS(X)
+#undef X
+        };
+    }
+    *ret_resumed = resumed;
+    return OK;
+}
+
+enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd,
+                       const struct verdict_mail *by)
 {
     struct asker *c = asker_at(e, index);
     struct identity who;
     struct fresh fresh;
     uint8_t opened[RESUME_TOKEN_MAX];
-    // A token that is not good any more is as none: the welcome names the new session.
-    enum err opening = ERR_NOT_FOUND;
-    if (cmd->resume.n != 0)
-        opening = resume_token_open(e->cx, cmd->resume, opened, &who);
-    if (opening == ERR_NOMEM) // it may be a good one, and its session must not be lost over this
+    bool resumed;
+    if (identify(e, cmd, by, &fresh, opened, &who, &resumed) != OK)
         return ERR_NOMEM;
-    bool resumed = opening == OK;
-    if (!resumed)
-        identity_fresh(e, cmd->type == CMD_HELLO ? cmd->name : STR_NONE, &fresh, &who);
+    if (who.granted && who.grant.expires_ms <= e->cx->wall_ms) {
+        edge_problem(e, index, cmd, PROBLEM_TOKEN_EXPIRED,
+                     "The session was made with a token that has expired; say `hello` with a new one.");
+        return OK;
+    }
+    if (!resumed && by == NULL && edge_no_guest(e, index, cmd))
+        return OK;
     if (!edge_may_ask(e, index, home_of(e->cx, print_str(e->cx, who.user).lo), false))
         return ERR_FULL;
-    if (session_init(&c->reader.who.session, e->cx->mem, who.session, who.user, who.name) != OK)
+    if (session_init(&c->reader.who.session, e->cx->mem, who.session, who.user, who.name,
+                     who.granted ? &who.grant : NULL) != OK)
         return ERR_NOMEM;
+    c->token_refused = false;
     c->hello_seen = true;
     c->hello_implied = cmd->type != CMD_HELLO;
     c->registered = true;
     metric_add(&e->cx->metrics->sessions, 1);
     return ask_register(e, index, cmd, resumed);
+}
+
+enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return cmd->type == CMD_HELLO && cmd->token.n != 0 ? edge_token_ask(e, index, cmd)
+                                                       : edge_hello_as(e, index, cmd, NULL);
 }
 
 bool edge_on_registered(struct edge *e, const struct answer *a)
@@ -327,6 +370,10 @@ bool edge_greet(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
     c->greeting = true;
+    if (e->cx->settings->no_guests) {
+        fan_end(e->fan, index, END_NO_GUESTS);
+        return true;
+    }
     if (!session_there(&c->reader.who.session) && !c->hello_refused) {
         enum err done = text_hello(e, index);
         if (done != ERR_NOMEM)

@@ -2,8 +2,11 @@
 //
 // Resume tokens: the identity of a session, sealed, kept by the client instead of by us.
 //
-//      base64url( version | issued: wall ms, process, its ms | session id (22) | user_n name_n | user | name
+//      base64url( version | issued: wall ms, process, its ms | session id (22) | user_n name_n granted | user | name
+//                 | granted: issued (8) expires (8) | n (2) info | n (2) caps | n (2) issuer | n (2) token_id
 //                 | HMAC-SHA256, first 16 bytes )
+//
+// What a token granted goes along, its end with it: coming back by a resume token makes nobody's rights live longer.
 //
 // How old a token is: the process that made it knows by its monotonic clock, so that a wall clock that is set cannot take
 // a session from everyone who is just reconnecting, nor let an old token live on. `process` says whose clock that is: four
@@ -21,11 +24,13 @@
 #include <openssl/crypto.h>
 
 enum {
-    TOKEN_VERSION = 2,
+    TOKEN_VERSION = 3,
     MAC_LEN = 16,
     ISSUED_LEN = 8 + 4 + 8,
-    HEAD_LEN = 1 + ISSUED_LEN + SESSION_ID_LEN + 2,
-    TOKEN_BYTES_MAX = HEAD_LEN + USER_ID_MAX + USER_NAME_MAX + MAC_LEN
+    HEAD_LEN = 1 + ISSUED_LEN + SESSION_ID_LEN + 3,
+    GRANT_BYTES_MAX = 16 + 4 * 2 + USER_INFO_MAX + USER_CAPS_MAX + ISSUER_NAME_MAX + TOKEN_ID_MAX,
+    ABSENT = 0xffff, // instead of a length
+    TOKEN_BYTES_MAX = HEAD_LEN + USER_ID_MAX + USER_NAME_MAX + GRANT_BYTES_MAX + MAC_LEN
 };
 _Static_assert((4 * TOKEN_BYTES_MAX + 2) / 3 <= RESUME_TOKEN_MAX, "a token fits its limit");
 
@@ -65,6 +70,53 @@ static void issued_put(const struct context *cx, uint8_t ret[ISSUED_LEN])
     put_be(ret + 12, cx->now_ms, 8);
 }
 
+static size_t grant_put(const struct grant *g, uint8_t *p)
+{
+    uint8_t *at = p;
+    put_be(at, g->issued_ms, 8);
+    put_be(at + 8, g->expires_ms, 8);
+    at += 16;
+#define X(field)                                             \
+    put_be(at, g->field.p != NULL ? g->field.n : ABSENT, 2); \
+    if (g->field.n != 0)                                     \
+        memcpy(at + 2, g->field.p, g->field.n);              \
+    at += 2 + g->field.n;
+    GRANT_STRS(X)
+#undef X
+    return (size_t)(at - p);
+}
+
+static bool str_get(const uint8_t **p, const uint8_t *end, str *ret)
+{
+    if (end - *p < 2)
+        return false;
+    uint64_t n = get_be(*p, 2);
+    *p += 2;
+    *ret = STR_NONE;
+    if (n == ABSENT)
+        return true;
+    if ((uint64_t)(end - *p) < n)
+        return false;
+    *ret = str_make((const char *)*p, n);
+    *p += n;
+    return true;
+}
+
+static bool grant_get(const uint8_t *p, const uint8_t *end, struct grant *ret)
+{
+    if (end - p < 16)
+        return false;
+    ret->issued_ms = get_be(p, 8);
+    ret->expires_ms = get_be(p + 8, 8);
+    p += 16;
+#define X(field)                        \
+    if (!str_get(&p, end, &ret->field)) \
+        return false;
+    GRANT_STRS(X)
+#undef X
+    return p == end;
+}
+
 static uint64_t issued_age_ms(const struct context *cx, const uint8_t p[ISSUED_LEN])
 {
     bool ours = get_be(p + 8, 4) == process_of(cx);
@@ -87,8 +139,12 @@ enum err resume_token_make(const struct context *cx, const struct session *s, ch
     n += SESSION_ID_LEN;
     t[n++] = s->user_n;
     t[n++] = s->name_n;
+    t[n++] = s->granted;
     memcpy(t + n, session_user(s).p, (size_t)s->user_n + s->name_n);
     n += (size_t)s->user_n + s->name_n;
+    if (s->granted)
+        n += grant_put(session_grant(s), t + n);
+    ASSERT(n + MAC_LEN <= sizeof t);
     if (token_mac(cx, t, n, t + n) != OK)
         return ERR_NOMEM;
     *ret_n = base64url_encode(t, n + MAC_LEN, ret);
@@ -116,9 +172,14 @@ enum err resume_token_open(const struct context *cx, str token, uint8_t buffer[R
     memcpy(ret->session, p, SESSION_ID_LEN);
     p += SESSION_ID_LEN;
     uint8_t user_n = p[0], name_n = p[1];
-    if (n != (size_t)HEAD_LEN + user_n + name_n + MAC_LEN)
+    size_t text_n = (size_t)HEAD_LEN + user_n + name_n + MAC_LEN;
+    ret->granted = p[2] == 1;
+    ret->grant = (struct grant){0};
+    p += 3;
+    if (ret->granted ? n < text_n || !grant_get(p + user_n + name_n, buffer + n - MAC_LEN, &ret->grant)
+                     : n != text_n)
         return ERR_SYNTAX;
-    ret->user = str_make((const char *)p + 2, user_n);
-    ret->name = name_n == 0 ? ret->user : str_make((const char *)p + 2 + user_n, name_n);
+    ret->user = str_make((const char *)p, user_n);
+    ret->name = name_n == 0 ? ret->user : str_make((const char *)p + user_n, name_n);
     return OK;
 }

@@ -11,6 +11,8 @@
 struct identity {
     char session[SESSION_ID_LEN];
     str user, name; // borrow from the buffer given
+    bool granted;   // the session was made with a token:
+    struct grant grant;
 };
 // ERR_NOMEM where libcrypto found no memory (wire/digest.h).
 enum err resume_token_make(const struct context *cx, const struct session *s, char ret[RESUME_TOKEN_MAX],

@@ -5,6 +5,7 @@
 #include "core/edge/waiting.h"
 
 #include "base/assert.h"
+#include "core/mail/mail.h"
 
 static bool made(struct waiting **w, struct mem *m)
 {
@@ -15,7 +16,7 @@ static bool made(struct waiting **w, struct mem *m)
 
 static void fit(struct waiting **w, struct mem *m)
 {
-    if (*w == NULL || (*w)->open_n != 0 || (*w)->n != 0)
+    if (*w == NULL || (*w)->open_n != 0 || (*w)->n != 0 || (*w)->verdict != NULL)
         return;
     mem_free(m, *w, sizeof **w);
     *w = NULL;
@@ -124,8 +125,28 @@ void waiting_take(struct waiting **w, struct mem *m, struct kept *k)
     fit(w, m);
 }
 
+bool waiting_put_verdict(struct waiting **w, struct mem *m, struct mail *verdict)
+{
+    ASSERT(verdict != NULL);
+    if (!made(w, m))
+        return false;
+    ASSERT((*w)->verdict == NULL);
+    (*w)->verdict = verdict;
+    return true;
+}
+
+struct mail *waiting_take_verdict(struct waiting **w, struct mem *m)
+{
+    struct mail *verdict = *w != NULL ? (*w)->verdict : NULL;
+    if (verdict != NULL)
+        (*w)->verdict = NULL;
+    fit(w, m);
+    return verdict;
+}
+
 void waiting_drop(struct waiting **w, struct mem *m)
 {
+    mail_discard(m, waiting_take_verdict(w, m));
     if (*w == NULL)
         return;
     (*w)->open_n = 0;
@@ -141,7 +162,7 @@ void waiting_check(const struct waiting *w)
     if (w == NULL)
         return;
     ASSERT(w->open_n <= WAITING_OPEN_MAX);
-    ASSERT(w->open_n != 0 || w->n != 0); // 3
+    ASSERT(w->open_n != 0 || w->n != 0 || w->verdict != NULL); // 3
     for (uint32_t i = 0; i < w->open_n; i++)
         for (uint32_t k = 0; k < i; k++)
             ASSERT(w->open[i] != w->open[k]); // 1

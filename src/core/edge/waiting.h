@@ -5,6 +5,7 @@
 //      open   rooms (by their outlet) with an ask under way that its home may keep: a join, a page of history
 //      kept   commands that were told "not now" because of what they are about, oldest first:
 //                 [message r1] [leave r1] [join r7] [direct u4] ...
+//      verdict   about the token of its hello, which is there and has not been acted on: its user's home is asked as soon as it can be
 //
 // A command waits behind kept ones that are about the same thing (a key: a room, a user), and behind nothing else; so the order
 // per room is the order in which it was said, and whatever is about other rooms goes on.
@@ -47,6 +48,7 @@ struct waiting {
     uint32_t open[WAITING_OPEN_MAX];
     uint32_t n, bytes;
     struct kept *first, *last;
+    struct mail *verdict; // NULL: none
 };
 
 // An ask is under way; false where there are WAITING_OPEN_MAX, or no memory. It is answered; it need not be there.
@@ -63,6 +65,10 @@ bool waiting_keep(struct waiting **w, struct mem *m, const struct command *cmd,
 void waiting_take(struct waiting **w, struct mem *m, struct kept *k);
 void waiting_drop(struct waiting **w, struct mem *m); // all of it
 void waiting_check(const struct waiting *w);          // NULL is fine
+
+// Keeps the mail, which is taken; false: there is no memory, and it is the caller's.
+bool waiting_put_verdict(struct waiting **w, struct mem *m, struct mail *verdict) WARN_UNUSED;
+struct mail *waiting_take_verdict(struct waiting **w, struct mem *m); // NULL: there is none
 
 static inline bool waiting_holds(const struct waiting *w) { return w != NULL && w->n != 0; }
 

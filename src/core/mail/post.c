@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A mail is copied as the struct it was on the sender's stack, with its strings moved behind it and pointed to
-// anew. Rejected: a byte encoding per kind (nothing leaves the process, so nothing needs to be portable).
+// How each kind of mail is copied (pack.h), and what it holds that is given up with it.
 #include "core/mail/post.h"
 
-static void str_move(str *s, char **to)
-{
-    if (s->n != 0)
-        memcpy(*to, s->p, s->n);
-    if (s->p != NULL)
-        s->p = *to;
-    *to += s->n;
-}
+#include "core/mail/pack.h"
+#include "core/mail/token.h"
 
 // How many strings a mail has: its own, and the command's.
 enum {
@@ -69,23 +62,6 @@ void post_copy(struct mailroom *mr, uint32_t dest, enum mail_kind kind, const vo
     mail_post(mr, dest, to);
 }
 
-static void *pack_with_strs(struct mem *m, enum mail_kind kind, const void *from, size_t head, str *strs[],
-                            size_t n, size_t extra, bool essential)
-{
-    ASSERT(head >= sizeof(struct mail));
-    size_t bytes = head + extra;
-    for (size_t i = 0; i < n; i++)
-        bytes += strs[i]->n;
-    if (bytes > UINT32_MAX)
-        return NULL;
-    struct mail *to = essential ? mem_alloc_essential(m, bytes) : mem_alloc(m, bytes);
-    if (to == NULL)
-        return NULL;
-    memcpy(to, from, head);
-    *to = (struct mail){.bytes = (uint32_t)bytes, .kind = (uint16_t)kind};
-    return to;
-}
-
 // One that is answered with what it brings about has room for that: a `joined`, a history's list of segments.
 struct ask *post_ask_make(struct mailroom *mr, const struct ask *a)
 {
@@ -95,14 +71,13 @@ struct ask *post_ask_make(struct mailroom *mr, const struct ask *a)
     view.cmd.token = view.cmd.resume = STR_NONE; // secrets do not travel
     str *strs[ASK_STRS_N];
     ask_strs(&view, strs);
-    struct ask *to = pack_with_strs(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, ASK_STRS_N,
-                                    a->open ? LASTING_ROOM : 0, false);
+    struct ask *to = mail_pack(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, ASK_STRS_N,
+                               a->open ? LASTING_ROOM : 0, false);
     if (to == NULL)
         return NULL;
     char *tail = to->tail;
     ask_strs(to, strs);
-    for (size_t i = 0; i < ASK_STRS_N; i++)
-        str_move(strs[i], &tail);
+    mail_pack_strs(strs, ASK_STRS_N, &tail);
     ASSERT(tail <= (char *)to + to->mail.bytes);
     return to;
 }
@@ -129,14 +104,14 @@ static struct answer *pack_answer(struct mem *m, const struct answer *a, bool ba
     str *strs[] = {&view.payload};
     size_t segs = a->seg_count * sizeof *a->segs;
     bool essential = bare || sizeof view + segs + view.payload.n <= a->provided;
-    struct answer *to = pack_with_strs(m, MAIL_ANSWER, &view, sizeof view, strs, 1, segs, essential);
+    struct answer *to = mail_pack(m, MAIL_ANSWER, &view, sizeof view, strs, 1, segs, essential);
     if (to == NULL)
         return NULL;
     to->segs = (struct segment **)(void *)to->tail;
     if (segs != 0)
         memcpy(to->segs, a->segs, segs);
     char *tail = to->tail + segs;
-    str_move(&to->payload, &tail);
+    mail_pack_strs((str *[]){&to->payload}, 1, &tail);
     ASSERT(tail == (char *)to + to->mail.bytes);
     return to;
 }
@@ -167,12 +142,11 @@ void post_depart(struct mailroom *mr, uint32_t dest, const struct depart_mail *d
     str *strs[] = {&view.user};
     size_t rooms = d->room_n * sizeof *d->rooms;
     ASSERT(d->room_n != 0 && d->room_n <= DEPART_ROOMS_MAX);
-    struct depart_mail *to =
-        pack_with_strs(mr->cx->mem, MAIL_DEPART, &view, sizeof view, strs, 1, rooms, true);
+    struct depart_mail *to = mail_pack(mr->cx->mem, MAIL_DEPART, &view, sizeof view, strs, 1, rooms, true);
     to->rooms = (struct ref *)(void *)to->tail;
     memcpy(to->rooms, d->rooms, rooms);
     char *tail = to->tail + rooms;
-    str_move(&to->user, &tail);
+    mail_pack_strs((str *[]){&to->user}, 1, &tail);
     mail_post(mr, dest, &to->mail);
 }
 
@@ -182,13 +156,12 @@ bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d
     str *strs[DIRECT_STRS_N];
     direct_strs(&view, strs);
     struct direct_mail *to =
-        pack_with_strs(mr->cx->mem, MAIL_DIRECT, &view, sizeof view, strs, DIRECT_STRS_N, 0, false);
+        mail_pack(mr->cx->mem, MAIL_DIRECT, &view, sizeof view, strs, DIRECT_STRS_N, 0, false);
     if (to == NULL)
         return false;
     char *tail = to->tail;
     direct_strs(to, strs);
-    for (size_t i = 0; i < DIRECT_STRS_N; i++)
-        str_move(strs[i], &tail);
+    mail_pack_strs(strs, DIRECT_STRS_N, &tail);
     ASSERT(tail == (char *)to + to->mail.bytes);
     mail_post(mr, dest, &to->mail);
     return true;
@@ -208,5 +181,7 @@ void mail_discard(struct mem *mem, struct mail *m)
         for (uint32_t i = 0; i < a->seg_count; i++)
             segment_unref(mem, a->segs[i].seg);
     }
+    if (m->kind == MAIL_TOKEN)
+        token_wipe((struct token_mail *)(void *)m);
     mem_free(mem, m, m->bytes);
 }

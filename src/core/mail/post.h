@@ -36,6 +36,8 @@ enum mail_kind {
     MAIL_HOLD,
     MAIL_CREATOR,
     MAIL_ENGINE, // engine.h
+    MAIL_TOKEN,  // token.h
+    MAIL_VERDICT,
 };
 
 enum ask_type {

@@ -90,6 +90,13 @@ static void on_answer(struct shard *sh, struct answer *a)
     mail_discard(sh->cx.mem, a != NULL ? &a->mail : NULL);
 }
 
+static void on_verdict(struct shard *sh, struct verdict_mail *v)
+{
+    mail_credit_back(&sh->mail, v->credit);
+    v->credit = (struct credit){0};
+    edge_verdict(&sh->edge, v);
+}
+
 // False: whoever took it has kept it, or given it up.
 static bool take_mail(struct shard *sh, struct mail *m)
 {
@@ -128,6 +135,11 @@ static bool take_mail(struct shard *sh, struct mail *m)
     case MAIL_HOLD:
         fan_on_hold(&sh->fan, p);
         return true;
+    case MAIL_VERDICT:
+        on_verdict(sh, p);
+        return false;
+    case MAIL_TOKEN: // is for helpers
+        break;
     }
     UNREACHABLE();
 }

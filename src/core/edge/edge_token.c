@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A hello that says who it is by a token: a helper looks at it (core/mail/token.h), and when the verdict is there the hello goes
+// on as if it had just been said. Until then nothing else of the connection is carried out, as nobody knows whose it is; other
+// connections go on.
+//
+//      hello {token} --> edge_token_ask --> helper --> edge_verdict --+--> edge_hello_as --> the user's home --> welcome
+//                                                                     '--> error, and nobody is a guest by mistake
+#include "core/edge/edge.h"
+
+enum err edge_token_ask(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    if (e->cx->settings->keys == NULL || e->cx->settings->verifiers == 0) {
+        c->token_refused = true;
+        edge_problem(e, index, cmd, PROBLEM_UNAUTHORIZED,
+                     "This server has no keys to check a token by (auth.secret, auth.issuers).");
+        return OK;
+    }
+    uint32_t dest = port_verifier(e->cx, cmd->token);
+    if (!edge_may_ask(e, index, dest, false))
+        return ERR_FULL;
+    ASSERT(c->pending == 0);
+    struct token_mail job = {.conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
+                             .wall_ms = e->cx->wall_ms,
+                             .token = cmd->token,
+                             .id = cmd->id,
+                             .name = cmd->name,
+                             .resume = cmd->resume};
+    if (!post_token(e->mail, &job))
+        return ERR_NOMEM;
+    if (c->mail_quota != 0)
+        c->mail_quota--;
+    c->pending = 1;
+    c->pending_shard = (uint8_t)dest;
+    c->exclusive = true;
+    c->hello_seen = true;
+    metric_add(&e->cx->metrics->tokens_asked, 1);
+    return OK;
+}
+
+bool edge_no_guest(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    const struct asker *c = asker_at(e, index);
+    if (c->token_refused && cmd->type != CMD_HELLO) {
+        edge_problem(e, index, cmd, PROBLEM_UNAUTHORIZED,
+                     "The token of your `hello` was refused; say `hello` again, with a good one.");
+        return true;
+    }
+    if (!e->cx->settings->no_guests)
+        return false;
+    edge_problem(e, index, cmd, PROBLEM_UNAUTHORIZED,
+                 "This server takes no guests; say `hello` with a `token` first.");
+    return true;
+}
+
+static void refuse(struct edge *e, uint32_t index, const struct verdict_mail *v)
+{
+    struct asker *c = asker_at(e, index);
+    struct problem p = {.code = v->verdict == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_UNAUTHORIZED,
+                        .text = "{}",
+                        .word_kind = WORD_PLAIN,
+                        .word = v->why};
+    c->token_refused = true;
+    metric_add(&e->cx->metrics->tokens_refused, 1);
+    notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, token_verdict_name(v->verdict), v->why);
+    fan_put_problem(e->fan, index, v->id, &p);
+}
+
+// The hello that the verdict is about. False: its user's home has no credit left; *v is kept then.
+static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
+{
+    struct asker *c = asker_at(e, index);
+    const struct command hello = {
+        .type = CMD_HELLO, .id = (*v)->id, .name = (*v)->name, .resume = (*v)->resume};
+    uint32_t home = home_of(e->cx, print_str(e->cx, (*v)->user).lo);
+    enum err done = ERR_NOMEM;
+    if ((*v)->verdict == TOKEN_GOOD && !mail_takes(e->mail, home, false) &&
+        waiting_put_verdict(&c->waiting, e->cx->mem, &(*v)->mail)) {
+        *v = NULL;
+        edge_await_credit(e, index, home);
+        return false;
+    }
+    c->pending = 0;
+    c->exclusive = false;
+    c->hello_seen = false; // but by the next steps
+    if ((*v)->verdict == TOKEN_GOOD && mail_takes(e->mail, home, false)) {
+        c->mail_quota = c->mail_quota == 0 ? 1 : c->mail_quota; // it has waited long enough
+        done = edge_hello_as(e, index, &hello, *v);
+        ASSERT(done != ERR_FULL);
+    } else if ((*v)->verdict == TOKEN_BAD || (*v)->verdict == TOKEN_EXPIRED) {
+        refuse(e, index, *v);
+        done = OK;
+    }
+    if (done != OK)
+        edge_hello_refused(e, index, hello.id);
+    return true;
+}
+
+void edge_verdict(struct edge *e, struct verdict_mail *v)
+{
+    uint32_t index = v->conn.ref.index;
+    struct asker *c = slab_get(e->cx->conns, index, v->conn.ref.gen);
+    if (c != NULL && reader_open(&c->reader)) {
+        ASSERT(c->pending == 1 && c->exclusive);
+        (void)go_on(e, index, &v);
+        if (c->pending == 0 || c->waits) {
+            c->waits = false;
+            fan_wake(e->fan, index);
+        }
+    }
+    mail_discard(e->cx->mem, v != NULL ? &v->mail : NULL);
+}
+
+bool edge_verdict_go_on(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    struct verdict_mail *v = (struct verdict_mail *)(void *)waiting_take_verdict(&c->waiting, e->cx->mem);
+    ASSERT(v != NULL);
+    bool done = go_on(e, index, &v);
+    mail_discard(e->cx->mem, v != NULL ? &v->mail : NULL);
+    return done;
+}

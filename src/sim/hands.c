@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Helpers that check tokens: what runs on threads of its own in production (io/verifiers.h) runs here when its time has come, by the
+// same code. A helper takes its time, and each takes its own: jobs of one shard come back in their order from one helper, and in
+// any order from several. What a job needs memory for may find none.
+#include "sim/world.h"
+
+#include "base/codec.h"
+#include "core/auth/keyring.h"
+#include "core/auth/verifier.h"
+#include "wire/jws.h"
+
+#include <stdio.h>
+
+static const char ours[] = "a secret of the simulator, 32 bytes and more";
+static const char theirs[] = "somebody else's secret, which is as long as ours";
+
+static struct jwk key_of(const char *secret)
+{
+    struct jwk key = {0};
+    struct jwk_problem problem;
+    const struct jwk_wish wish = {.use = JWK_TO_SIGN, .has_alg = true, .alg = JWA_HS256};
+    enum err e = jwk_from_secret(str_from_cstr(secret), &wish, &key, &problem);
+    ASSERT(e == OK);
+    return key;
+}
+
+// --- the helpers
+
+void hands_begin(struct world *w)
+{
+    if (w->plan.verifiers == 0)
+        return;
+    struct jwk key = key_of(ours);
+    const struct keyring_issuer issuer = {
+        .name = STR("sim"), .any_audience = true, .leeway_ms = SIM_LEEWAY_MS, .keys = &key, .keys_n = 1};
+    enum err e = keyring_create(&w->vmem.mem, &issuer, 1, 1, &w->hands.keys);
+    ASSERT(e == OK);
+    jwk_deinit(&key);
+    w->settings.keys = w->hands.keys;
+    for (uint32_t s = 0; s < w->plan.servers; s++)
+        for (uint32_t k = 0; k < w->plan.verifiers; k++) {
+            struct verifier *v = &w->hands.verifiers[s][k];
+            verifier_init(v, &w->vmem.mem, &w->settings.hash_key);
+            verifier_keys_set(v, keyring_ref(w->hands.keys));
+        }
+}
+
+static uint64_t delay(struct world *w)
+{
+    return w->plan.verify_ms == 0 || !w->faults ? 0 : roll(w, w->plan.verify_ms + 1u);
+}
+
+static void letter_put(struct world *w, struct mailbox *box, struct mail *m)
+{
+    uint64_t due = w->now_ms + delay(w);
+    if (box->n != 0 && box->v[box->n - 1].due_ms > due)
+        due = box->v[box->n - 1].due_ms;
+    ARENA_GROW(&w->arena, box->v, box->n, box->cap);
+    box->v[box->n++] = (struct letter){m, due};
+}
+
+static struct mail *letter_take(const struct world *w, struct mailbox *box)
+{
+    if (box->n == 0 || box->v[0].due_ms > w->now_ms)
+        return NULL;
+    struct mail *m = box->v[0].mail;
+    memmove(box->v, box->v + 1, --box->n * sizeof *box->v);
+    return m;
+}
+
+void hands_give(struct world *w, struct node *n)
+{
+    for (uint32_t k = 0; k < w->plan.verifiers; k++)
+        for (struct mail *m; (m = shard_pull_mail(n->shard, w->plan.shards + 1 + k)) != NULL;) {
+            n->deeds++;
+            letter_put(w, &w->hands.in[k][n->index], m);
+        }
+}
+
+void hands_step(struct world *w)
+{
+    for (uint32_t k = 0; k < w->plan.verifiers; k++)
+        for (uint32_t i = 0; i < w->nodes_n; i++)
+            for (struct mail *m; (m = letter_take(w, &w->hands.in[k][i])) != NULL;) {
+                struct verifier *v = &w->hands.verifiers[w->nodes[i].server][k];
+                letter_put(w, &w->hands.out[k][i], verifier_work(v, m));
+                w->counts.tokens++;
+            }
+}
+
+bool hands_wait_for(const struct world *w, const struct node *n)
+{
+    for (uint32_t k = 0; k < w->plan.verifiers; k++) {
+        const struct mailbox *box = &w->hands.out[k][n->index];
+        if ((box->n != 0 && box->v[0].due_ms <= w->now_ms) ||
+            shard_mail_waiting(n->shard, w->plan.shards + 1 + k) != 0)
+            return true;
+    }
+    return false;
+}
+
+struct mail *hands_pull(struct world *w, const struct node *n)
+{
+    for (uint32_t k = 0; k < w->plan.verifiers; k++) {
+        struct mail *m = letter_take(w, &w->hands.out[k][n->index]);
+        if (m != NULL)
+            return m;
+    }
+    return NULL;
+}
+
+void hands_each(const struct world *w, void (*each)(void *ctx, const struct mail *m), void *ctx)
+{
+    for (uint32_t k = 0; k < w->plan.verifiers; k++)
+        for (uint32_t i = 0; i < w->nodes_n; i++) {
+            for (uint32_t l = 0; l < w->hands.in[k][i].n; l++)
+                each(ctx, w->hands.in[k][i].v[l].mail);
+            for (uint32_t l = 0; l < w->hands.out[k][i].n; l++)
+                each(ctx, w->hands.out[k][i].v[l].mail);
+        }
+}
+
+void hands_forget(struct world *w)
+{
+    for (uint32_t k = 0; k < w->plan.verifiers; k++)
+        for (uint32_t s = 0; s < w->plan.servers; s++)
+            verifier_forget(&w->hands.verifiers[s][k]);
+}
+
+static void boxes_end(struct world *w, struct mailbox *box)
+{
+    for (uint32_t i = 0; i < box->n; i++)
+        mail_discard(&w->vmem.mem, box->v[i].mail);
+    box->n = 0;
+}
+
+void hands_end(struct world *w)
+{
+    for (uint32_t k = 0; k < w->plan.verifiers; k++) {
+        for (uint32_t i = 0; i < w->nodes_n; i++) {
+            boxes_end(w, &w->hands.in[k][i]);
+            boxes_end(w, &w->hands.out[k][i]);
+        }
+        for (uint32_t s = 0; s < w->plan.servers; s++)
+            verifier_deinit(&w->hands.verifiers[s][k]);
+    }
+    keyring_unref(w->hands.keys);
+}
+
+// --- tokens
+
+void hands_user(const struct client *c, char ret[16]) { snprintf(ret, 16, "u%u", c->index); }
+
+// As who issues them would: wrong ones are signed by somebody else, or have been good.
+void hands_token(struct world *w, const struct client *c, enum token_kind kind, struct buf *out)
+{
+    char claims[256], user[16];
+    uint64_t now_s = w->wall_ms / 1000, far_s = 100u * 86400; // farther than the wall clock jumps
+    uint64_t ends = kind == TOKEN_IS_LATE ? now_s - far_s : now_s + far_s;
+    hands_user(c, user);
+    int n = snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu}", user,
+                     user, (unsigned long long)ends);
+    struct jwk key = key_of(kind == TOKEN_IS_FORGED ? theirs : ours);
+    enum err e = jws_sign(&key, str_make(claims, (size_t)n), out);
+    ASSERT(e == OK);
+    jwk_deinit(&key);
+}

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who says hello with a token waits for a helper's verdict (core/mail/token.h), with the test as the helper; then it is who the token
+// says, or is told why not. And what a token granted comes back by a resume token, and ends when the token does.
+#include "unit/core_support.h"
+
+#include "core/auth/verifier.h"
+#include "core/edge/resume.h"
+#include "core/mail/token.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// Keys are not looked at by an edge: that there are some is enough.
+static struct keyring keys;
+
+static struct net *token_net(uint32_t shards, uint32_t verifiers)
+{
+    struct net *n = net_new(shards);
+    n->settings.verifiers = verifiers;
+    n->settings.keys = &keys;
+    return n;
+}
+
+// The next job of that shard; the caller gives it back by tell or gives it up.
+static struct token_mail *asked(struct net *n, uint32_t shard)
+{
+    net_settle(n);
+    for (uint32_t k = 0; k < n->settings.verifiers; k++) {
+        struct mail *m = shard_pull_mail(n->sh[shard], n->shards + 1 + k);
+        if (m != NULL) {
+            assert_int_equal(m->kind, MAIL_TOKEN);
+            return (struct token_mail *)(void *)m;
+        }
+    }
+    return NULL;
+}
+
+static void tell(struct net *n, uint32_t shard, struct token_mail *job, const struct verdict_mail *v)
+{
+    struct verdict_mail *made = v->verdict == TOKEN_BUSY ? verdict_busy(job) : verdict_make(&n->mem, job, v);
+    assert_non_null(made);
+    if (v->verdict != TOKEN_BUSY)
+        mail_discard(&n->mem, &job->mail);
+    shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);
+    shard_on_mail(n->sh[shard], &made->mail);
+    shard_turn_end(n->sh[shard]);
+    net_settle(n);
+}
+
+static struct verdict_mail good(const struct net *n, const char *user)
+{
+    return (struct verdict_mail){.verdict = TOKEN_GOOD,
+                                 .issued_ms = n->wall_ms,
+                                 .expires_ms = n->wall_ms + 60000,
+                                 .user = str_from_cstr(user),
+                                 .called = STR("Ada L."),
+                                 .info = STR("{\"team\":\"blue\"}"),
+                                 .issuer = STR("main"),
+                                 .token_id = STR("j-1")};
+}
+
+static void a_token_says_who_it_is(void **state)
+{
+    (void)state;
+    struct net *n = token_net(2, 3);
+    net_start(n);
+    struct client *c = net_ws(n, 1, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":7,\"token\":\"a.b.c\",\"name\":\"mallory\"}");
+    expect_nothing(c);
+    struct token_mail *job = asked(n, 1);
+    assert_non_null(job);
+    assert_str_eq(job->token, STR("a.b.c"));
+    assert_int_equal(job->wall_ms, n->wall_ms);
+    assert_int_equal(METRIC(n, tokens_asked), 1);
+    say(c, "{\"type\":\"join\",\"id\":8,\"room\":\"here\"}"); // waits, and is carried out as who it is then
+    net_wait(n, 5000);
+    expect_nothing(c);
+    const struct verdict_mail v = good(n, "ada");
+    tell(n, 1, job, &v);
+    str welcome = hear(c);
+    assert_true(contains(welcome, "\"type\":\"welcome\",\"id\":7"));
+    assert_true(contains(welcome, "\"user\":\"ada\""));
+    assert_true(contains(welcome, "\"name\":\"Ada L.\""));
+    expect(c, "\"type\":\"joined\",\"id\":8");
+    const struct grant *g = session_grant(&client_reader(c)->who.session);
+    assert_non_null(g);
+    assert_str_eq(g->info, STR("{\"team\":\"blue\"}"));
+    assert_str_eq(g->issuer, STR("main"));
+    assert_str_eq(g->token_id, STR("j-1"));
+    assert_null(g->caps.p);
+    assert_int_equal(g->expires_ms, v.expires_ms);
+    net_free(n);
+}
+
+static void without_a_name_in_the_token_the_hello_says_one(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    for (int named = 0; named < 2; named++) {
+        struct client *c = net_ws(n, 0, "/ws");
+        say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"%s}", named ? ",\"name\":\"Zoe\"" : "");
+        struct verdict_mail v = good(n, "zoe-7");
+        v.called = STR_NONE;
+        tell(n, 0, asked(n, 0), &v);
+        expect(c, named ? "\"name\":\"Zoe\"" : "\"name\":\"zoe-7\"");
+    }
+    net_free(n);
+}
+
+static void a_refused_token_makes_nobody_a_guest(void **state)
+{
+    (void)state;
+    static const struct {
+        enum token_verdict verdict;
+        const char *error;
+    } rows[] = {{TOKEN_BAD, "\"code\":\"unauthorized\",\"message\":\"It is forged.\""},
+                {TOKEN_EXPIRED, "\"code\":\"token_expired\",\"message\":\"It is forged.\""}};
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct client *c = net_ws(n, 0, "/ws");
+        say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"x\"}");
+        say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"here\"}");
+        const struct verdict_mail v = {.verdict = rows[i].verdict, .why = STR("It is forged.")};
+        tell(n, 0, asked(n, 0), &v);
+        expect(c, rows[i].error);
+        expect(c, "\"type\":\"error\",\"id\":2,\"code\":\"unauthorized\"");
+        expect_nothing(c);
+        assert_null(net_room_at(n, "here"));
+        say(c, "{\"type\":\"hello\",\"id\":3,\"token\":\"y\"}"); // it may try again
+        const struct verdict_mail fine = good(n, "ada");
+        tell(n, 0, asked(n, 0), &fine);
+        expect(c, "\"type\":\"welcome\",\"id\":3");
+    }
+    assert_int_equal(METRIC(n, tokens_refused), ARRAY_LEN(rows));
+    assert_int_equal(n->notices[NOTICE_TOKEN_REFUSED], ARRAY_LEN(rows));
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"x\"}");
+    const struct verdict_mail v = {.verdict = TOKEN_BAD, .why = STR("No.")};
+    tell(n, 0, asked(n, 0), &v);
+    expect(c, "unauthorized");
+    say(c, "{\"type\":\"hello\",\"id\":2}"); // or be a guest, if it says so
+    expect(c, "\"user\":\"guest-");
+    net_free(n);
+}
+
+static void a_helper_without_memory_loses_nobody(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":\"later\",\"token\":\"a.b.c\",\"name\":\"Zoe\"}");
+    const struct verdict_mail v = {.verdict = TOKEN_BUSY};
+    tell(n, 0, asked(n, 0), &v);
+    expect(c, "\"type\":\"error\",\"id\":\"later\",\"code\":\"unavailable\"");
+    say(c, "{\"type\":\"hello\",\"id\":2,\"token\":\"a.b.c\"}");
+    const struct verdict_mail fine = good(n, "ada");
+    tell(n, 0, asked(n, 0), &fine);
+    expect(c, "\"type\":\"welcome\",\"id\":2");
+    net_free(n);
+}
+
+static void who_has_gone_is_not_answered(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
+    struct token_mail *job = asked(n, 0);
+    cut(c);
+    net_settle(n);
+    const struct verdict_mail v = good(n, "ada");
+    tell(n, 0, job, &v);
+    assert_int_equal(METRIC(n, sessions), 0);
+    assert_int_equal(n->sh[0]->mail.under_way, 0); // its credit is back
+    net_free(n);
+}
+
+static void without_keys_no_token_is_good(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
+    expect(c, "\"code\":\"unauthorized\",\"message\":\"This server has no keys");
+    net_free(n);
+}
+
+static void where_there_are_no_guests_a_token_is_needed(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    n->settings.no_guests = true;
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"ping\",\"id\":1}");
+    expect(c, "\"id\":1,\"code\":\"unauthorized\",\"message\":\"This server takes no guests");
+    say(c, "{\"type\":\"hello\",\"id\":2}");
+    expect(c, "\"id\":2,\"code\":\"unauthorized\"");
+    say(c, "{\"type\":\"hello\",\"id\":3,\"resume\":\"AAAA\"}");
+    expect(c, "\"id\":3,\"code\":\"unauthorized\"");
+    say(c, "{\"type\":\"hello\",\"id\":4,\"token\":\"a.b.c\"}");
+    const struct verdict_mail v = good(n, "ada");
+    tell(n, 0, asked(n, 0), &v);
+    char resume[RESUME_TOKEN_MAX + 1];
+    string_of(hear(c), "resume", resume, sizeof resume);
+    cut(c);
+    c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":5,\"resume\":\"%s\"}", resume); // who was here by a token comes back
+    expect(c, "\"user\":\"ada\"");
+    struct client *line = net_accept(n, 0, TRANSPORT_LINE);
+    net_wait(n, 2000);
+    assert_true(line->closed || line->shut);
+    net_free(n);
+}
+
+// A verdict for which its user's home has no credit left is kept, and nothing is lost.
+static void a_verdict_waits_for_a_credit(void **state)
+{
+    (void)state;
+    struct net *n = token_net(2, 1);
+    n->settings.mail_credits = 2;
+    net_start(n);
+    struct client *c[6];
+    for (uint32_t i = 0; i < ARRAY_LEN(c); i++)
+        c[i] = net_ws(n, 0, "/ws");
+    n->hold[0][1] = n->hold[1][0] = true;
+    for (uint32_t i = 0; i < ARRAY_LEN(c); i++) {
+        say(c[i], "{\"type\":\"hello\",\"id\":1,\"token\":\"t%u\"}", i);
+        struct token_mail *job = asked(n, 0);
+        assert_non_null(job);
+        char user[16];
+        uint32_t k = i * 100; // of those at home on the other shard
+        do
+            snprintf(user, sizeof user, "u%u", k++);
+        while (print_str(&n->sh[0]->cx, str_from_cstr(user)).lo % 2 != 1);
+        const struct verdict_mail v = good(n, user);
+        tell(n, 0, job, &v);
+    }
+    for (uint32_t i = 0; i < ARRAY_LEN(c); i++)
+        expect_nothing(c[i]);
+    assert_true(METRIC(n, mail_full) >= ARRAY_LEN(c) - 2);
+    net_check(n);
+    cut(c[3]); // its verdict goes with it
+    net_settle(n);
+    n->hold[0][1] = n->hold[1][0] = false;
+    net_settle(n);
+    for (uint32_t i = 0; i < ARRAY_LEN(c); i++)
+        if (i != 3)
+            expect(c[i], "\"type\":\"welcome\"");
+    net_free(n);
+}
+
+// Jobs have credits of their own: those who find none wait, and no more are under way than there are.
+static void a_slow_helper_is_not_buried(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    n->settings.mail_credits = 2;
+    net_start(n);
+    struct client *c[5];
+    for (uint32_t i = 0; i < ARRAY_LEN(c); i++) {
+        c[i] = net_ws(n, 0, "/ws");
+        say(c[i], "{\"type\":\"hello\",\"id\":1,\"token\":\"t%u\"}", i);
+    }
+    assert_int_equal(shard_mail_waiting(n->sh[0], 2), 2);
+    for (uint32_t i = 0; i < ARRAY_LEN(c); i++) {
+        struct token_mail *job = asked(n, 0);
+        assert_non_null(job);
+        const struct verdict_mail v = good(n, "ada");
+        tell(n, 0, job, &v);
+        net_settle(n);
+    }
+    for (uint32_t i = 0; i < ARRAY_LEN(c); i++)
+        expect(c[i], "\"type\":\"welcome\"");
+    net_free(n);
+}
+
+static void resume_brings_back_what_was_granted_until_it_ends(void **state)
+{
+    (void)state;
+    struct net *n = token_net(2, 1);
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
+    struct verdict_mail v = good(n, "ada");
+    v.caps = STR("the caps, as bytes");
+    tell(n, 0, asked(n, 0), &v);
+    char resume[RESUME_TOKEN_MAX + 1], session[SESSION_ID_LEN + 1], now[SESSION_ID_LEN + 1];
+    str welcome = hear(c);
+    string_of(welcome, "resume", resume, sizeof resume);
+    string_of(welcome, "session", session, sizeof session);
+    cut(c);
+    net_wait(n, 59000);
+    c = net_ws(n, 1, "/ws"); // on another shard
+    say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", resume);
+    string_of(expect(c, "\"user\":\"ada\""), "session", now, sizeof now);
+    assert_string_equal(now, session);
+    const struct grant *g = session_grant(&client_reader(c)->who.session);
+    assert_non_null(g);
+    assert_str_eq(g->caps, STR("the caps, as bytes"));
+    assert_str_eq(g->info, v.info);
+    assert_int_equal(g->expires_ms, v.expires_ms);
+    say(c, "{\"type\":\"rename\",\"id\":2,\"name\":\"Countess\"}"); // it keeps it by another name
+    expect(c, "\"type\":\"renamed\"");
+    assert_str_eq(session_grant(&client_reader(c)->who.session)->token_id, STR("j-1"));
+    cut(c);
+    net_wait(n, 1000);
+    c = net_ws(n, 1, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", resume);
+    expect(c, "\"code\":\"token_expired\"");
+    say(c, "{\"type\":\"hello\",\"id\":2,\"resume\":\"%s\",\"token\":\"new\"}",
+        resume); // a new one makes it good again
+    const struct verdict_mail again = good(n, "ada");
+    tell(n, 1, asked(n, 1), &again);
+    string_of(expect(c, "\"user\":\"ada\""), "session", now, sizeof now);
+    assert_string_equal(now, session);
+    net_free(n);
+}
+
+static void a_resume_token_of_somebody_else_is_none(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *guest = net_json(n, 0), *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\",\"token\":\"a.b.c\"}", guest->resume);
+    const struct verdict_mail v = good(n, "ada");
+    tell(n, 0, asked(n, 0), &v);
+    char session[SESSION_ID_LEN + 1];
+    string_of(expect(c, "\"user\":\"ada\""), "session", session, sizeof session);
+    assert_string_not_equal(session, guest->session);
+    expect_nothing(guest); // it goes on
+    assert_int_equal(guest->closes, 0);
+    net_free(n);
+}
+
+static void a_job_and_its_verdict_are_what_they_were(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":\"an id\",\"token\":\"a.b.c\",\"name\":\"Zoe\",\"resume\":\"AAAA\"}");
+    struct token_mail *job = asked(n, 0);
+    struct verdict_mail *v = verdict_busy(job);
+    assert_int_equal(v->verdict, TOKEN_BUSY);
+    assert_str_eq(v->id, STR("\"an id\""));
+    assert_str_eq(v->name, STR("Zoe"));
+    assert_str_eq(v->resume, STR("AAAA"));
+    assert_int_equal(v->user.n, 0);
+    shard_turn_begin(n->sh[0], n->now_ms, n->wall_ms, 0);
+    shard_on_mail(n->sh[0], &v->mail);
+    shard_turn_end(n->sh[0]);
+    net_settle(n);
+    expect(c, "\"id\":\"an id\",\"code\":\"unavailable\"");
+    net_free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_says_who_it_is),
+        cmocka_unit_test(without_a_name_in_the_token_the_hello_says_one),
+        cmocka_unit_test(a_refused_token_makes_nobody_a_guest),
+        cmocka_unit_test(a_helper_without_memory_loses_nobody),
+        cmocka_unit_test(who_has_gone_is_not_answered),
+        cmocka_unit_test(without_keys_no_token_is_good),
+        cmocka_unit_test(where_there_are_no_guests_a_token_is_needed),
+        cmocka_unit_test(a_verdict_waits_for_a_credit),
+        cmocka_unit_test(a_slow_helper_is_not_buried),
+        cmocka_unit_test(resume_brings_back_what_was_granted_until_it_ends),
+        cmocka_unit_test(a_resume_token_of_somebody_else_is_none),
+        cmocka_unit_test(a_job_and_its_verdict_are_what_they_were),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
