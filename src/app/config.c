@@ -89,6 +89,7 @@ void config_load_check(struct config_load *l)
         complain_pair(l, KEY(heartbeat, min_s), KEY(heartbeat, interval_s));
     if (c->heartbeat_adaptive && c->heartbeat_interval_s > c->heartbeat_max_s)
         complain_pair(l, KEY(heartbeat, interval_s), KEY(heartbeat, max_s));
+    config_rows_check(l);
 }
 
 bool config_load(struct config_load *l, const struct config_sources *sources)

@@ -10,6 +10,9 @@
 //
 //     default  <-  YAML file  <-  PLENUM_* variable  <-  --section.name flag
 //
+// A list of mappings is an array of rows (struct config_rule and its like), made from the tables of app/config_tables.h. A row
+// knows of each column whether it was written, and where.
+//
 // A load runs through all of them even after a mistake and lists every problem (app/complaints.h); `values` is only
 // to be used where complaints.errors is 0. A reload is the same load again, with the same variables and flags.
 #ifndef PLENUM_APP_CONFIG_H
@@ -24,6 +27,17 @@ struct config_list {
     char items[CONFIG_LIST_MAX][CONFIG_LIST_ITEM_MAX + 1];
 };
 
+// Fewer and shorter ones: the items one after the other, with a NUL behind each (config_texts_item).
+struct config_texts {
+    uint32_t n;
+    char text[CONFIG_TEXTS_BYTES];
+};
+
+struct config_row {
+    uint32_t line;                      // where it begins, in the file or in what a variable or a flag says
+    uint32_t lines[CONFIG_COLUMNS_MAX]; // of each column; 0 = the row does not say
+};
+
 #define CONFIG_FIELD_UINT(field) uint32_t field;
 #define CONFIG_FIELD_BYTES(field) uint32_t field;
 #define CONFIG_FIELD_BOOL(field) bool field;
@@ -33,6 +47,36 @@ struct config_list {
 #define CONFIG_FIELD_SECRET(field) char field[CONFIG_SECRET_MAX + 1];
 #define CONFIG_FIELD_ORIGINS(field) struct config_list field;
 #define CONFIG_FIELD_NAMES(field) struct config_list field;
+#define CONFIG_FIELD_TEXT(field) char field[CONFIG_TEXT_MAX + 1];
+#define CONFIG_FIELD_URL(field) char field[CONFIG_TEXT_MAX + 1];
+#define CONFIG_FIELD_PATTERN(field) char field[ROOM_NAME_MAX + 1];
+#define CONFIG_FIELD_SHA256(field) char field[CONFIG_SHA256_MAX + 1];
+#define CONFIG_FIELD_TEXTS(field) struct config_texts field;
+#define CONFIG_FIELD_PATTERNS(field) struct config_texts field;
+#define CONFIG_FIELD_WORDS(field) uint32_t field;
+#define CONFIG_FIELD_RULES(field) struct config_rule_list field;
+#define CONFIG_FIELD_TOKEN_KEYS(field) struct config_token_key_list field;
+#define CONFIG_FIELD_ISSUERS(field) struct config_issuer_list field;
+#define CONFIG_FIELD_API_KEYS(field) struct config_api_key_list field;
+
+// struct config_rule, struct config_rule_list and so on, and the place of each column in `lines`: CONFIG_COLUMN_rule_match.
+#define CONFIG_OWN_FIELD(row, name, kind, ...) CONFIG_FIELD_##kind(name)
+#define CONFIG_LIKE_FIELD(row, name, kind, section, setting) CONFIG_FIELD_##kind(name)
+#define CONFIG_OWN_PLACE(row, name, ...) CONFIG_COLUMN_##row##_##name,
+#define CONFIG_LIKE_PLACE(row, name, ...) CONFIG_COLUMN_##row##_##name,
+#define X(kind, row, columns, max)                                              \
+    struct config_##row {                                                       \
+        struct config_row at;                                                   \
+        columns(CONFIG_OWN_FIELD, CONFIG_LIKE_FIELD)                            \
+    };                                                                          \
+    struct config_##row##_list {                                                \
+        uint32_t n;                                                             \
+        struct config_##row rows[max];                                          \
+    };                                                                          \
+    enum { columns(CONFIG_OWN_PLACE, CONFIG_LIKE_PLACE) CONFIG_COLUMNS_##row }; \
+    _Static_assert((int)CONFIG_COLUMNS_##row <= (int)CONFIG_COLUMNS_MAX, "lines has a place for each column");
+CONFIG_TABLES(X)
+#undef X
 
 struct config {
 #define X(section, name, kind, ...) CONFIG_FIELD_##kind(section##_##name)
@@ -41,7 +85,7 @@ struct config {
 };
 
 struct config_text {
-    char z[512];
+    char z[1024];
 };
 
 enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENV, CONFIG_FROM_FLAG };
@@ -93,17 +137,47 @@ struct config_item {
     str text;
 };
 bool config_list_set(struct config *c, const struct config_key *key, str text, struct config_item *ret_bad);
-// Adds an item to a list; false if the item is no good or the list full.
-bool config_list_add(struct config *c, const struct config_key *key, str item);
-void config_list_clear(struct config *c, const struct config_key *key);
-bool config_is_list(const struct config_key *key);
+bool config_is_list(const struct config_key *key); // of single values, not of mappings
 
-// What is expected of the key's value, for people.
+// What is expected of the key's value, for people (app/config_text.c).
 struct config_text config_expected(const struct config_key *key);
 // The value as it can be written again on one line; a secret is shown as "(set)" or "". A long list is cut.
 struct config_text config_value_text(const struct config *c, const struct config_key *key);
 void config_value_copy(struct config *to, const struct config *from, const struct config_key *key);
 bool config_value_equal(const struct config *a, const struct config *b, const struct config_key *key);
+
+// The same of one field, wherever it lies: a row's as well. Not for rows as such.
+bool config_field_set(void *field, const struct config_key *key, str text);
+// Adds an item to a list; false if the item is no good or the list full.
+bool config_field_add(void *field, const struct config_key *key, str item);
+void config_field_clear(void *field, const struct config_key *key); // of a list, also of rows
+struct config_text config_field_text(const void *field, const struct config_key *key);
+size_t config_field_size(const struct config_key *key);
+bool config_field_equal(const void *a, const void *b, const struct config_key *key);
+// Capacity of a text field without its NUL; 0 for the other kinds.
+size_t config_text_max(enum config_kind kind);
+str config_texts_item(const struct config_texts *list, uint32_t i);
+
+// ---- lists of mappings (app/config_rows.c)
+
+uint32_t config_rows_n(const void *list);
+void *config_row_at(void *list, const struct config_table *table, uint32_t i);
+const void *config_row_in(const void *list, const struct config_table *table, uint32_t i);
+// One more, with what a row has that says nothing; NULL where there are as many as there may be.
+void *config_row_add(void *list, const struct config_table *table);
+// The column of that name, or NULL; the one whose name is nearest to what someone wrote, or NULL.
+const struct config_column *config_column_find(const struct config_table *table, str name);
+const struct config_column *config_column_guess(const struct config_table *table, str written);
+// "match, access or role": all names, for people.
+struct config_text config_column_names(const struct config_table *table);
+bool config_rows_equal(const void *a, const void *b, const struct config_table *table);
+// On one line, as YAML has it in flow style; cut where it is long.
+struct config_text config_rows_text(const void *list, const struct config_table *table);
+// What is wrong between the columns of rows, and between rows.
+void config_rows_check(struct config_load *l);
+// As config_place_text, of a row: "FILE:LINE: rooms.rules[2]"; and of a column in it, where that is not NULL.
+struct config_text config_row_place(const struct config_load *l, const struct config_key *key, uint32_t row,
+                                    const char *column, uint32_t line);
 
 // How a message about a key begins, after where its value came from: "FILE:LINE: PATH", "PLENUM_…" or "--PATH".
 struct config_text config_place_text(const struct config_load *l, const struct config_key *key);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/config_override.h"
 
+#include "app/config_yaml.h"
+
 #include <stdlib.h>
 
 static void put(struct config_load *l, const struct config_key *key, enum config_source source, str value)
@@ -8,6 +10,10 @@ static void put(struct config_load *l, const struct config_key *key, enum config
     struct config_place *place = &l->places[key - config_keys];
     *place = (struct config_place){.source = source};
     struct config_item bad;
+    if (key->kind == CONFIG_ROWS) {
+        config_yaml_rows(l, key, value);
+        return;
+    }
     if (config_is_list(key)) {
         if (!config_list_set(&l->values, key, value, &bad))
             complaint_add(&l->complaints, "%s, item %u: got %s, expected %s", config_place_text(l, key).z,

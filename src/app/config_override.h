@@ -9,6 +9,8 @@
 // Flags: the last one wins, as everywhere on command lines. A switch (true or false) may stand without a value.
 //
 //     --server.shards=4   --server.shards 4   --server.echo   --server.echo=false
+//
+// Lists are comma-separated; a list of mappings is written as in the file, best in flow style (app/config_yaml.h).
 #ifndef PLENUM_APP_CONFIG_OVERRIDE_H
 #define PLENUM_APP_CONFIG_OVERRIDE_H
 

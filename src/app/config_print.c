@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/config_print.h"
 
+#include "app/escape.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -39,12 +41,12 @@ static const struct config_section *section_of(const struct config_key *key)
 // ---- YAML
 
 // "1 MiB" for sizes that a reader would have to divide; empty otherwise.
-static struct config_text size_remark(const struct config *c, const struct config_key *key)
+static struct config_text size_remark(const void *field, const struct config_key *key)
 {
     struct config_text t = {""};
     if (key->kind != CONFIG_BYTES)
         return t;
-    uint32_t v = *(const uint32_t *)(const void *)((const char *)c + key->offset);
+    uint32_t v = *(const uint32_t *)field;
     if (v >= 1u << 20 && v % (1u << 20) == 0)
         snprintf(t.z, sizeof t.z, "  # %" PRIu32 " MiB", v >> 20);
     else if (v >= 1u << 10 && v % (1u << 10) == 0)
@@ -52,12 +54,81 @@ static struct config_text size_remark(const struct config *c, const struct confi
     return t;
 }
 
-static void print_yaml_list(const struct config_list *list, const char *name, FILE *out)
+static void print_item(str item, const char *indent, FILE *out)
 {
-    fprintf(out, "  %s:%s\n", name, list->n == 0 ? " []" : "");
-    for (uint32_t i = 0; i < list->n; i++)
-        fprintf(out, "    - \"%s\"\n",
-                list->items[i]); // patterns hold no character that YAML would want escaped
+    struct config_text escaped;
+    text_escape(item, escaped.z, sizeof escaped.z);
+    fprintf(out, "%s  - \"%s\"\n", indent, escaped.z);
+}
+
+// A line for each, as there may be many.
+static void print_items(const void *field, const struct config_key *key, const char *indent, FILE *out)
+{
+    const struct config_list *list = field;
+    const struct config_texts *texts = field;
+    bool compact = key->kind == CONFIG_TEXTS || key->kind == CONFIG_PATTERNS;
+    for (uint32_t i = 0; i < (compact ? texts->n : list->n); i++)
+        print_item(compact ? config_texts_item(texts, i) : str_from_cstr(list->items[i]), indent, out);
+}
+
+static bool has_no_items(const void *field) { return *(const uint32_t *)field == 0; } // of any list
+
+static void print_rows(const void *list, const struct config_table *table, const char *indent, FILE *out);
+
+// "name: value", with its line end, at a place that is behind `indent`.
+static void print_value(const void *field, const char *name, const struct config_key *key, const char *indent,
+                        FILE *out)
+{
+    if (key->kind == CONFIG_SECRET) {
+        bool set = *(const char *)field != '\0';
+        fprintf(out, "%s: \"\"%s\n", name, set ? "  # set, not shown" : "");
+    } else if (key->kind == CONFIG_ROWS) {
+        fprintf(out, "%s:%s\n", name, has_no_items(field) ? " []" : "");
+        print_rows(field, key->table, indent, out);
+    } else if (config_is_list(key) && key->kind != CONFIG_WORDS) {
+        fprintf(out, "%s:%s\n", name, has_no_items(field) ? " []" : "");
+        print_items(field, key, indent, out);
+    } else {
+        fprintf(out, "%s: %s%s\n", name, config_field_text(field, key).z, size_remark(field, key).z);
+    }
+}
+
+static void print_rows(const void *list, const struct config_table *table, const char *indent, FILE *out)
+{
+    char deeper[32];
+    snprintf(deeper, sizeof deeper, "%s    ", indent);
+    for (uint32_t i = 0; i < config_rows_n(list); i++) {
+        const char *row = config_row_in(list, table, i);
+        const struct config_row *at = (const void *)row;
+        bool first = true;
+        for (uint32_t c = 0; c < table->columns_n; c++) {
+            const struct config_column *column = &table->columns[c];
+            if (at->lines[c] == 0)
+                continue;
+            fprintf(out, "%s  %s ", indent, first ? "-" : " ");
+            print_value(row + column->offset, column->name, column->key, deeper, out);
+            first = false;
+        }
+        if (first)
+            fprintf(out, "%s  - {}\n", indent);
+    }
+}
+
+// What a row may hold, a line for each column.
+static void print_columns(const struct config_key *key, FILE *out)
+{
+    for (uint32_t i = 0; i < key->table->columns_n; i++) {
+        const struct config_column *column = &key->table->columns[i];
+        struct config_text line;
+        if (column->like)
+            snprintf(line.z, sizeof line.z, "%s: in place of %s.", column->name, column->key->path);
+        else
+            snprintf(line.z, sizeof line.z, "%s: %.400s Takes %.400s.", column->name, column->key->help,
+                     config_expected(column->key).z);
+        print_wrapped(out, "  #   ", COLUMNS, line.z);
+        if (column->key->kind == CONFIG_ROWS)
+            print_columns(column->key, out);
+    }
 }
 
 static void print_yaml_key(const struct config *c, const struct config_key *key, FILE *out)
@@ -67,16 +138,10 @@ static void print_yaml_key(const struct config *c, const struct config_key *key,
     snprintf(facts.z, sizeof facts.z, "Takes %.300s. %s. %.80s", config_expected(key).z,
              key->live ? "Reloadable" : "Needs a restart", config_key_env(key).z);
     print_wrapped(out, "  # ", COLUMNS, facts.z);
-    if (key->kind == CONFIG_SECRET) {
-        bool set = ((const char *)c)[key->offset] != '\0';
-        fprintf(out, "  %s: \"\"%s\n", key->name, set ? "  # set, not shown" : "");
-        return;
-    }
-    if (config_is_list(key)) {
-        print_yaml_list((const void *)((const char *)c + key->offset), key->name, out);
-        return;
-    }
-    fprintf(out, "  %s: %s%s\n", key->name, config_value_text(c, key).z, size_remark(c, key).z);
+    if (key->kind == CONFIG_ROWS)
+        print_columns(key, out);
+    fputs("  ", out);
+    print_value((const char *)c + key->offset, key->name, key, "  ", out);
 }
 
 void config_print_yaml(const struct config *c, FILE *out)
@@ -141,7 +206,8 @@ static const char markdown_head[] =
     "2. the YAML file of `plenum serve -c FILE`,\n"
     "3. the environment variable: `PLENUM_` and the path in capitals with `_` between, as in\n"
     "   `PLENUM_SERVER_SHARDS=4`,\n"
-    "4. the flag: `--server.shards=4` or `--server.shards 4`. Lists are comma-separated in variables and flags.\n"
+    "4. the flag: `--server.shards=4` or `--server.shards 4`. Lists are comma-separated in variables and flags; a list\n"
+    "   of mappings is YAML there, too: `--rooms.rules='[{match: news, presence: none}]'`. It is replaced as a whole.\n"
     "\n"
     "| command | what it does |\n"
     "|---|---|\n"
@@ -153,7 +219,8 @@ static const char markdown_head[] =
     "`64k`, `1MiB`, `512MB`, `2GiB`, `250ms`, `90s`, `15m`, `1h`, `7d`. k, KB and KiB are all 1,024, and what is not\n"
     "a whole number of the setting's own unit is refused.\n"
     "\n"
-    "A mistake is reported as `file:line: key: got ..., expected ...` (`PLENUM_SERVER_SHARDS: got ...` for a variable,\n"
+    "A mistake is reported as `file:line: key: got ..., expected ...` (in a list of mappings with its row, counted from 0:\n"
+    "`plenum.yaml:9: rooms.rules[2].access: got ...`; `PLENUM_SERVER_SHARDS: got ...` for a variable,\n"
     "`--server.shards: got ...` for a flag), all of them at once, and nothing is started. A `PLENUM_*` variable that\n"
     "looks like a setting and is none is a warning.\n"
     "\n"
@@ -176,6 +243,67 @@ static const char markdown_head[] =
     "| 2 | wrong command line or configuration; nothing was started |\n"
     "| 130 | another SIGTERM or SIGINT ended a drain at once |\n";
 
+// A list of mappings: a table of what a row may hold.
+static void put_table(FILE *out, const char *path, const struct config_key *key)
+{
+    fprintf(out, "\n### %s\n\n%s %s, at most %" PRIu32 " rows. One of them: `%s`\n\n", path, key->help,
+            key->live ? "Live" : "Needs a restart", key->max, key->detail);
+    fputs("| key | without it | what it does |\n|---|---|---|\n", out);
+    for (uint32_t i = 0; i < key->table->columns_n; i++) {
+        const struct config_column *column = &key->table->columns[i];
+        const struct config_key *own = column->key;
+        fprintf(out, "| `%s` | ", column->name);
+        if (column->like)
+            fprintf(out, "`%s` | In place of that, for this row", own->path);
+        else if (column->needed)
+            fprintf(out, "needed | %s Takes ", own->help);
+        else
+            fprintf(out, "%s%s%s | %s Takes ", own->preset[0] != '\0' ? "`" : "",
+                    own->preset[0] != '\0' ? own->preset : "none", own->preset[0] != '\0' ? "`" : "",
+                    own->help);
+        if (!column->like)
+            put_cell(out, config_expected(own).z);
+        fputs(". |\n", out);
+    }
+    for (uint32_t i = 0; i < key->table->columns_n; i++) {
+        const struct config_column *column = &key->table->columns[i];
+        char inner[96];
+        snprintf(inner, sizeof inner, "%s[].%s", path, column->name);
+        if (column->key->kind == CONFIG_ROWS)
+            put_table(out, inner, column->key);
+    }
+}
+
+// One section: single settings in a table, and a table of its own for each list of mappings.
+static void put_section(FILE *out, const struct config *defaults, size_t first)
+{
+    const struct config_section *section = section_of(&config_keys[first]);
+    fprintf(out, "\n## %s\n\n%s\n\n| setting | default | | what it does |\n|---|---|---|---|\n",
+            section->name, section->help);
+    for (size_t i = first; i < CONFIG_KEY_COUNT && (i == first || !is_first_of_section(i)); i++) {
+        const struct config_key *key = &config_keys[i];
+        fprintf(out, "| `%s` | ", key->path);
+        if (key->kind == CONFIG_ROWS) {
+            fprintf(out, "none | %s | ", key->live ? "live" : "restart");
+            put_cell(out, key->help);
+            fputs(" See below. |\n", out);
+            continue;
+        }
+        if (key->kind == CONFIG_SECRET || (config_is_list(key) && key->preset[0] == '\0'))
+            fputs("none", out);
+        else
+            fprintf(out, "`%s`%s%s", config_value_text(defaults, key).z, key->unit[0] ? " " : "", key->unit);
+        fprintf(out, " | %s | ", key->live ? "live" : "restart");
+        put_cell(out, key->help);
+        fputs(" Takes ", out);
+        put_cell(out, config_expected(key).z);
+        fputs(". |\n", out);
+    }
+    for (size_t i = first; i < CONFIG_KEY_COUNT && (i == first || !is_first_of_section(i)); i++)
+        if (config_keys[i].kind == CONFIG_ROWS)
+            put_table(out, config_keys[i].path, &config_keys[i]);
+}
+
 void config_print_markdown(FILE *out)
 {
     struct config_load *defaults = malloc(sizeof *defaults);
@@ -183,22 +311,8 @@ void config_print_markdown(FILE *out)
         return;
     config_load_init(defaults);
     fputs(markdown_head, out);
-    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
-        const struct config_key *key = &config_keys[i];
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
         if (is_first_of_section(i))
-            fprintf(out, "\n## %s\n\n%s\n\n| setting | default | | what it does |\n|---|---|---|---|\n",
-                    key->section, section_of(key)->help);
-        fprintf(out, "| `%s` | ", key->path);
-        if (key->kind == CONFIG_SECRET || (config_is_list(key) && key->preset[0] == '\0'))
-            fputs("none", out);
-        else
-            fprintf(out, "`%s`%s%s", config_value_text(&defaults->values, key).z, key->unit[0] ? " " : "",
-                    key->unit);
-        fprintf(out, " | %s | ", key->live ? "live" : "restart");
-        put_cell(out, key->help);
-        fputs(" Takes ", out);
-        put_cell(out, config_expected(key).z);
-        fputs(". |\n", out);
-    }
+            put_section(out, &defaults->values, i);
     free(defaults);
 }

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-enum { START = 0, LIVE = 1 };
+enum { START = 0, LIVE = 1, OPTIONAL = 0, NEEDED = 1 };
 
 const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #define X(name, help) {#name, help},
@@ -15,13 +15,78 @@ const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #undef X
 };
 
+// The table of a kind; only lists of mappings have one.
+#define TABLE_OF_UINT NULL
+#define TABLE_OF_BYTES NULL
+#define TABLE_OF_BOOL NULL
+#define TABLE_OF_CHOICE NULL
+#define TABLE_OF_ADDRESS NULL
+#define TABLE_OF_ROOM NULL
+#define TABLE_OF_SECRET NULL
+#define TABLE_OF_ORIGINS NULL
+#define TABLE_OF_NAMES NULL
+#define TABLE_OF_TEXT NULL
+#define TABLE_OF_URL NULL
+#define TABLE_OF_PATTERN NULL
+#define TABLE_OF_SHA256 NULL
+#define TABLE_OF_TEXTS NULL
+#define TABLE_OF_PATTERNS NULL
+#define TABLE_OF_WORDS NULL
+#define TABLE_OF_RULES (&config_tables[CONFIG_TABLE_RULES])
+#define TABLE_OF_TOKEN_KEYS (&config_tables[CONFIG_TABLE_TOKEN_KEYS])
+#define TABLE_OF_ISSUERS (&config_tables[CONFIG_TABLE_ISSUERS])
+#define TABLE_OF_API_KEYS (&config_tables[CONFIG_TABLE_API_KEYS])
+
 const struct config_key config_keys[CONFIG_KEY_COUNT] = {
 #define X(section, name, kind, reload, min, max, detail, preset, unit, help) \
-    {#section,      #name,          #section "." #name,                      \
-     CONFIG_##kind, reload == LIVE, min,                                     \
-     max,           detail,         preset,                                  \
-     unit,          help,           offsetof(struct config, section##_##name)},
+    {#section,                                                               \
+     #name,                                                                  \
+     #section "." #name,                                                     \
+     CONFIG_##kind,                                                          \
+     TABLE_OF_##kind,                                                        \
+     reload == LIVE,                                                         \
+     min,                                                                    \
+     max,                                                                    \
+     detail,                                                                 \
+     preset,                                                                 \
+     unit,                                                                   \
+     help,                                                                   \
+     offsetof(struct config, section##_##name)},
     CONFIG_KEYS(X)
+#undef X
+};
+
+#define OWN_COLUMN(row, name, kind, needed, min, max, detail, preset, unit, help)                         \
+    {#name,                                                                                               \
+     &(const struct config_key){"", #name, #name, CONFIG_##kind, TABLE_OF_##kind, true, min, max, detail, \
+                                preset, unit, help, 0},                                                   \
+     needed == NEEDED, false, offsetof(struct config_##row, name)},
+#define LIKE_COLUMN(row, name, kind, section, setting) \
+    {#name, &config_keys[CONFIG_ID_##section##_##setting], false, true, offsetof(struct config_##row, name)},
+// What a setting says for all has to fit where a row says it.
+#define OWN_FITS(...)
+#define LIKE_FITS(row, name, kind, section, setting)                      \
+    _Static_assert(sizeof(((struct config_##row *)0)->name) ==            \
+                       sizeof(((struct config *)0)->section##_##setting), \
+                   "a column is of the kind of its setting");
+#define X(kind, row, columns, max) columns(OWN_FITS, LIKE_FITS)
+CONFIG_TABLES(X)
+#undef X
+
+#define X(kind, row, columns, max) \
+    static const struct config_column columns_of_##row[] = {columns(OWN_COLUMN, LIKE_COLUMN)};
+CONFIG_TABLES(X)
+#undef X
+
+const struct config_table config_tables[CONFIG_TABLE_COUNT] = {
+#define X(kind, row, columns, max)               \
+    {columns_of_##row,                           \
+     CONFIG_COLUMNS_##row,                       \
+     max,                                        \
+     sizeof(struct config_##row),                \
+     offsetof(struct config_##row##_list, rows), \
+     sizeof(struct config_##row##_list)},
+    CONFIG_TABLES(X)
 #undef X
 };
 
@@ -140,6 +205,8 @@ const struct config_key *config_key_guess(str written)
             best_distance = distance;
         }
     }
-    const struct config_key *called = best_distance > 1 ? key_by_other_name(name) : NULL;
+    // `host` alone is what others call an address, whatever is called so in one of our sections.
+    bool alone = str_eq(path, name);
+    const struct config_key *called = best_distance > 1 || alone ? key_by_other_name(name) : NULL;
     return called != NULL ? called : best;
 }

@@ -12,11 +12,13 @@
 //
 // Columns of X:
 //   section, name   the path is "section.name", the field of struct config is section_name
-//   kind            one of enum config_kind without its prefix; decides the field's type and how text is read
+//   kind            one of enum config_kind without its prefix; decides the field's type and how text is read. A list of mappings
+//                   is of the kind of its table (app/config_tables.h)
 //   reload          LIVE: a SIGHUP applies it; START: read once, a change needs a restart
-//   min, max        range of a number; octets of a text; most items of a list
+//   min, max        range of a number; octets of a text; most items, or rows, of a list
 //   detail          number: what 0 means, where 0 is allowed beside the range ("" = it is not)
-//                   choice: the words, separated by '|'; their place is the field's value
+//                   choice: the words, separated by '|'; their place is the field's value. Words: likewise, a bit each
+//                   rows: one, as an example
 //                   text, address: what the empty text means, where it is allowed ("" = it is not)
 //   default         as one would write it
 //   unit            of a bare number; times and big sizes carry theirs in the name as well (_ms, _s, _mb). Sizes and times
@@ -25,6 +27,7 @@
 #ifndef PLENUM_APP_CONFIG_SCHEMA_H
 #define PLENUM_APP_CONFIG_SCHEMA_H
 
+#include "app/config_tables.h"
 #include "base/limits.h"
 
 #include <stdbool.h>
@@ -35,6 +38,9 @@ enum {
     CONFIG_SECRET_MAX = 256, // octets
     CONFIG_LIST_MAX = 64,    // items of a list
     CONFIG_LIST_ITEM_MAX = 255,
+    CONFIG_TEXT_MAX = 255,             // octets of a text in a row
+    CONFIG_SHA256_MAX = 64,            // octets, in hex
+    CONFIG_TEXTS_BYTES = 1020,         // all items of a list in a row together, with an octet behind each
     CONFIG_DAYS_30_S = 30 * 24 * 3600, // the longest time in seconds: fits core's 32-bit milliseconds
 };
 
@@ -48,6 +54,17 @@ enum config_kind {
     CONFIG_SECRET,  // a text that is never shown
     CONFIG_ORIGINS, // list of patterns, see wire/origin.h
     CONFIG_NAMES,   // list of host names, see wire/host_name.h
+    CONFIG_TEXT,
+    CONFIG_URL,      // https://, or http:// of this machine
+    CONFIG_PATTERN,  // of rooms' names, see core/common/pattern.h
+    CONFIG_SHA256,   // in hex
+    CONFIG_TEXTS,    // list of texts
+    CONFIG_PATTERNS, // list of patterns of rooms' names
+    CONFIG_WORDS,    // list of words that there are
+    CONFIG_ROWS,     // list of mappings; which ones, its table says
+#define X(kind, ...) CONFIG_##kind = CONFIG_ROWS,
+    CONFIG_TABLES(X)
+#undef X
 };
 
 // clang-format off
@@ -61,6 +78,8 @@ enum config_kind {
     X(drain, "Leaving in good order after SIGTERM or SIGINT.") \
     X(origin, "Which web pages may connect.") \
     X(sessions, "Resuming a session after a reconnect.") \
+    X(auth, "Who somebody is: tokens, and who signs them.") \
+    X(api, "The backend's door: commands over HTTP.") \
     X(logging, "What the process tells on stderr. Whoever reads it may be slow: 256 lines of each thread wait, further ones are lost, and told as `event=log_lost lines=N`.")
 
 #define CONFIG_KEYS(X) \
@@ -148,6 +167,20 @@ enum config_kind {
       "How far a connected reader may be behind.") \
     X(rooms, text_room, ROOM, LIVE, 1, ROOM_NAME_MAX, "", "lobby", "", \
       "The room a client of the line protocol is in on connecting.") \
+    X(rooms, access, CHOICE, LIVE, 0, 0, "open|token|invite", "open", "", \
+      "Who may come in: everybody, those with a token, or those only who are let in by name, by their token or in the room.") \
+    X(rooms, listed, BOOL, LIVE, 0, 0, "", "true", "", \
+      "Whether `rooms` tells of it. A room that is not listed is found by those who know its name.") \
+    X(rooms, role, CHOICE, LIVE, 0, 0, "guest|member", "guest", "", \
+      "The role of who comes in anew.") \
+    X(rooms, host, CHOICE, LIVE, 0, 0, "none|first|token", "none", "", \
+      "Who becomes host of a room: nobody, the first one who comes in, or who has that right by a token.") \
+    X(rooms, presence, CHOICE, LIVE, 0, 0, "exact|count|none", "exact", "", \
+      "What members are told of those who come and go: who, up to rooms.presence_exact_max members; how many there are, once a second at most; or nothing.") \
+    X(rooms, echo, BOOL, LIVE, 0, 0, "", "false", "", \
+      "Whether who says something hears it like everybody else, also where the message does not ask for that.") \
+    X(rooms, rules, RULES, LIVE, 0, CONFIG_RULES_MAX, "{match: \"team-*\", access: token}", "", "", \
+      "Rooms for which something else holds. The first rule that matches a room's name is its rule; what it does not say is as for all. `plenum config --room NAME` tells which rule a room gets, and why.") \
     X(text, show_address, BOOL, LIVE, 0, 0, "", "false", "", \
       "Calls a terminal user without a name by IP address and port, for everyone in the room to read and for its history to keep. Without it that is so for users of this machine only, and others are called something like amber-otter-417.") \
     X(log, entries, UINT, LIVE, 1, 1 << 20, "", "1000", "entries", \
@@ -182,6 +215,10 @@ enum config_kind {
       "How long after it was issued a resume token is good. A wall clock that is set makes no difference to tokens of this process; one of before a restart, or of another node, goes by the wall clock.") \
     X(sessions, secret, SECRET, START, 16, CONFIG_SECRET_MAX, "a random one at every start", "", "", \
       "Signs resume tokens. Set the same one to let sessions survive a restart or move between nodes. Better in PLENUM_SESSIONS_SECRET than in a file.") \
+    X(auth, issuers, ISSUERS, LIVE, 0, CONFIG_ISSUERS_MAX, "{name: main, jwks_file: keys.json}", "", "", \
+      "Who signs tokens, and with which keys. A token is checked by the issuer that its `iss` names.") \
+    X(api, keys, API_KEYS, LIVE, 0, CONFIG_API_KEYS_MAX, "{name: shop, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: [publish]}", "", "", \
+      "Who may use the API, and for what.") \
     X(logging, level, CHOICE, LIVE, 0, 0, "debug|info|warn|error", "info", "", \
       "The least level that is written.") \
     X(logging, format, CHOICE, LIVE, 0, 0, "logfmt|json", "logfmt", "", \
@@ -197,11 +234,24 @@ enum config_id {
         CONFIG_KEY_COUNT
 };
 
+struct config_column;
+
+// What a list of mappings is made of.
+struct config_table {
+    const struct config_column *columns;
+    uint32_t columns_n;
+    uint32_t max; // rows
+    uint32_t row_size;
+    uint32_t rows_offset; // of the first one in the list
+    uint32_t list_size;
+};
+
 struct config_key {
     const char *section;
     const char *name;
     const char *path; // "section.name", also the flag behind "--"
     enum config_kind kind;
+    const struct config_table *table; // of a list of mappings; NULL for all else
     bool live;
     uint32_t min, max;
     const char *detail;
@@ -209,6 +259,15 @@ struct config_key {
     const char *unit;
     const char *help;
     uint32_t offset; // of the field in struct config
+};
+
+struct config_column {
+    const char *name;
+    const struct config_key
+        *key; // what may stand there: its own, or the setting that holds where a row says nothing
+    bool needed;
+    bool like;       // it is a setting's
+    uint32_t offset; // of the field in the row
 };
 
 enum {
@@ -222,6 +281,14 @@ struct config_section {
     const char *help;
 };
 
+enum config_table_id {
+#define X(kind, ...) CONFIG_TABLE_##kind,
+    CONFIG_TABLES(X)
+#undef X
+        CONFIG_TABLE_COUNT
+};
+
+extern const struct config_table config_tables[CONFIG_TABLE_COUNT];
 extern const struct config_key config_keys[CONFIG_KEY_COUNT];
 extern const struct config_section config_sections[CONFIG_SECTION_COUNT];
 

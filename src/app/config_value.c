@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One value at a time: text to field, field to text, and the sentence that says what a key expects. The three belong
-// together: what config_value_text writes, config_value_set must read back to the same.
+// One value at a time: text to field. What config_value_text writes (config_text.c) is read back to the same.
 #include "app/config.h"
 
-#include "app/escape.h"
 #include "app/quantity.h"
 #include "base/assert.h"
+#include "core/common/pattern.h"
 #include "dialect/dialect.h"
 #include "io/address.h"
 #include "wire/host_name.h"
 #include "wire/origin.h"
-
-#include <inttypes.h>
+#include "wire/utf8.h"
 
 // ---- fields
 
@@ -24,7 +22,7 @@ static const void *field_in(const struct config *c, const struct config_key *key
 }
 
 // Capacity of a text field without its NUL; 0 for the other kinds.
-static size_t text_max(enum config_kind kind)
+size_t config_text_max(enum config_kind kind)
 {
     switch (kind) {
     case CONFIG_ADDRESS:
@@ -33,12 +31,23 @@ static size_t text_max(enum config_kind kind)
         return ROOM_NAME_MAX;
     case CONFIG_SECRET:
         return CONFIG_SECRET_MAX;
+    case CONFIG_TEXT:
+    case CONFIG_URL:
+        return CONFIG_TEXT_MAX;
+    case CONFIG_PATTERN:
+        return ROOM_NAME_MAX;
+    case CONFIG_SHA256:
+        return CONFIG_SHA256_MAX;
     case CONFIG_UINT:
     case CONFIG_BYTES:
     case CONFIG_BOOL:
     case CONFIG_CHOICE:
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_TEXTS:
+    case CONFIG_PATTERNS:
+    case CONFIG_WORDS:
+    case CONFIG_ROWS:
         return 0;
     }
     UNREACHABLE();
@@ -46,7 +55,8 @@ static size_t text_max(enum config_kind kind)
 
 bool config_is_list(const struct config_key *key)
 {
-    return key->kind == CONFIG_ORIGINS || key->kind == CONFIG_NAMES;
+    return key->kind == CONFIG_ORIGINS || key->kind == CONFIG_NAMES || key->kind == CONFIG_TEXTS ||
+           key->kind == CONFIG_PATTERNS || key->kind == CONFIG_WORDS;
 }
 
 // ---- text to field
@@ -84,9 +94,40 @@ static bool bool_set(str text, bool *ret)
     return true;
 }
 
+// One line of text without control characters, as a name is, of any length.
+static bool line_good(str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
+            return false;
+    return utf8_valid(text);
+}
+
+// Keys that come in the clear are anybody's on the way, but not on this machine.
+static bool url_good(str text)
+{
+    static const char *const begins[] = {"https://",          "http://127.0.0.1:", "http://127.0.0.1/",
+                                         "http://localhost:", "http://localhost/", "http://[::1]:",
+                                         "http://[::1]/"};
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        str begin = str_from_cstr(begins[i]);
+        if (str_starts(text, begin) && text.n > begin.n)
+            return line_good(text) && str_find_char(text, ' ', 0) == text.n;
+    }
+    return false;
+}
+
+static bool hex_good(str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (strchr("0123456789abcdefABCDEF", text.p[i]) == NULL)
+            return false;
+    return true;
+}
+
 static bool text_good(const struct config_key *key, str text)
 {
-    if (memchr(text.p != NULL ? text.p : "", '\0', text.n) != NULL || text.n > text_max(key->kind))
+    if (memchr(text.p != NULL ? text.p : "", '\0', text.n) != NULL || text.n > config_text_max(key->kind))
         return false;
     if (text.n == 0)
         return key->detail[0] != '\0';
@@ -97,13 +138,25 @@ static bool text_good(const struct config_key *key, str text)
     case CONFIG_ROOM:
         return room_name_valid(text);
     case CONFIG_SECRET:
-        return text.n >= key->min;
+        return text.n >= key->min && text.n <= key->max;
+    case CONFIG_TEXT:
+        return text.n >= key->min && text.n <= key->max && line_good(text);
+    case CONFIG_URL:
+        return url_good(text);
+    case CONFIG_PATTERN:
+        return pattern_problem(text) == NULL;
+    case CONFIG_SHA256:
+        return text.n == CONFIG_SHA256_MAX && hex_good(text);
     case CONFIG_UINT: // no texts
     case CONFIG_BYTES:
     case CONFIG_BOOL:
     case CONFIG_CHOICE:
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_TEXTS:
+    case CONFIG_PATTERNS:
+    case CONFIG_WORDS:
+    case CONFIG_ROWS:
         break;
     }
     UNREACHABLE();
@@ -116,201 +169,163 @@ static bool text_set(const struct config_key *key, str text, char *ret)
     if (text.n > 0)
         memcpy(ret, text.p, text.n);
     // To the end, so that equal values are equal bytes and an old secret does not stay behind a shorter one.
-    memset(ret + text.n, 0, text_max(key->kind) + 1 - text.n);
+    memset(ret + text.n, 0, config_text_max(key->kind) + 1 - text.n);
     return true;
 }
 
-void config_list_clear(struct config *c, const struct config_key *key)
+// ---- lists
+
+void config_field_clear(void *field, const struct config_key *key)
 {
-    memset(field_of(c, key), 0, sizeof(struct config_list));
+    ASSERT(config_is_list(key) || key->kind == CONFIG_ROWS);
+    memset(field, 0, config_field_size(key));
 }
 
-bool config_list_add(struct config *c, const struct config_key *key, str item)
+static bool list_add(struct config_list *list, const struct config_key *key, str item)
 {
-    struct config_list *list = field_of(c, key);
     bool good = key->kind == CONFIG_NAMES ? host_name_pattern_valid(item) : origin_pattern_valid(item);
     if (list->n == key->max || item.n > CONFIG_LIST_ITEM_MAX || !good)
         return false;
-    memcpy(list->items[list->n++], item.p, item.n); // the rest is zero since config_list_clear
+    memcpy(list->items[list->n++], item.p, item.n); // the rest is zero since config_field_clear
+    return true;
+}
+
+str config_texts_item(const struct config_texts *list, uint32_t i)
+{
+    ASSERT(i < list->n);
+    const char *at = list->text;
+    for (; i > 0; i--)
+        at += strlen(at) + 1;
+    return str_from_cstr(at);
+}
+
+static size_t texts_used(const struct config_texts *list)
+{
+    if (list->n == 0)
+        return 0;
+    str last = config_texts_item(list, list->n - 1);
+    return (size_t)(last.p - list->text) + last.n + 1;
+}
+
+static bool texts_add(struct config_texts *list, const struct config_key *key, str item)
+{
+    size_t used = texts_used(list);
+    bool good = key->kind == CONFIG_PATTERNS ? pattern_problem(item) == NULL
+                                             : item.n > 0 && item.n <= CONFIG_TEXT_MAX && line_good(item);
+    if (list->n == key->max || !good || used + item.n + 1 > sizeof list->text)
+        return false;
+    memcpy(list->text + used, item.p, item.n);
+    list->n++;
+    return true;
+}
+
+static bool words_add(uint32_t *words, const struct config_key *key, str item)
+{
+    uint32_t place;
+    if (!choice_set(key, item, &place))
+        return false;
+    *words |= UINT32_C(1) << place;
+    return true;
+}
+
+bool config_field_add(void *field, const struct config_key *key, str item)
+{
+    switch (key->kind) {
+    case CONFIG_ORIGINS:
+    case CONFIG_NAMES:
+        return list_add(field, key, item);
+    case CONFIG_TEXTS:
+    case CONFIG_PATTERNS:
+        return texts_add(field, key, item);
+    case CONFIG_WORDS:
+        return words_add(field, key, item);
+    case CONFIG_UINT: // no lists of single values
+    case CONFIG_BYTES:
+    case CONFIG_BOOL:
+    case CONFIG_CHOICE:
+    case CONFIG_ADDRESS:
+    case CONFIG_ROOM:
+    case CONFIG_SECRET:
+    case CONFIG_TEXT:
+    case CONFIG_URL:
+    case CONFIG_PATTERN:
+    case CONFIG_SHA256:
+    case CONFIG_ROWS:
+        break;
+    }
+    UNREACHABLE();
+}
+
+// All items or, with the first that is not good in ret_bad, some of them.
+static bool items_add(void *field, const struct config_key *key, str text, struct config_item *ret_bad)
+{
+    config_field_clear(field, key);
+    uint32_t number = 0;
+    for (str rest = text; rest.p != NULL && text.n > 0;) {
+        str item = str_trim(str_split(rest, ',', &rest));
+        number++;
+        if (config_field_add(field, key, item))
+            continue;
+        *ret_bad = (struct config_item){.number = number, .text = item};
+        return false;
+    }
     return true;
 }
 
 bool config_list_set(struct config *c, const struct config_key *key, str text, struct config_item *ret_bad)
 {
-    struct config_list before = *(struct config_list *)field_of(c, key);
-    config_list_clear(c, key);
-    uint32_t number = 0;
-    if (text.n > 0)
-        for (str rest = text; rest.p != NULL;) {
-            str item = str_trim(str_split(rest, ',', &rest));
-            number++;
-            if (config_list_add(c, key, item))
-                continue;
-            *(struct config_list *)field_of(c, key) = before;
-            *ret_bad = (struct config_item){.number = number, .text = item};
-            return false;
-        }
-    return true;
+    struct config_list before;
+    ASSERT(config_field_size(key) <= sizeof before);
+    memcpy(&before, field_of(c, key), config_field_size(key));
+    bool good = items_add(field_of(c, key), key, text, ret_bad);
+    if (!good)
+        memcpy(field_of(c, key), &before, config_field_size(key));
+    return good;
 }
 
-bool config_value_set(struct config *c, const struct config_key *key, str text)
+bool config_field_set(void *field, const struct config_key *key, str text)
 {
     struct config_item bad;
     switch (key->kind) {
     case CONFIG_UINT:
     case CONFIG_BYTES:
-        return number_set(key, text, field_of(c, key));
+        return number_set(key, text, field);
     case CONFIG_CHOICE:
-        return choice_set(key, text, field_of(c, key));
+        return choice_set(key, text, field);
     case CONFIG_BOOL:
-        return bool_set(text, field_of(c, key));
+        return bool_set(text, field);
     case CONFIG_ADDRESS:
     case CONFIG_ROOM:
     case CONFIG_SECRET:
-        return text_set(key, text, field_of(c, key));
+    case CONFIG_TEXT:
+    case CONFIG_URL:
+    case CONFIG_PATTERN:
+    case CONFIG_SHA256:
+        return text_set(key, text, field);
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
-        return config_list_set(c, key, text, &bad);
+    case CONFIG_TEXTS:
+    case CONFIG_PATTERNS:
+    case CONFIG_WORDS:
+        return items_add(field, key, text, &bad);
+    case CONFIG_ROWS: // none; rows are YAML (app/config_yaml.h)
+        config_field_clear(field, key);
+        return text.n == 0;
     }
     UNREACHABLE();
 }
 
-// ---- what is expected
-
-// 65536 as " (64 KiB)" where that is shorter to read; nothing otherwise.
-static struct config_text size_note(uint32_t v)
+bool config_value_set(struct config *c, const struct config_key *key, str text)
 {
-    static const char *const names[] = {"KiB", "MiB", "GiB"};
-    struct config_text note = {""};
-    for (unsigned i = 3; i-- > 0;) {
-        uint32_t unit = 1u << (10 * (i + 1));
-        if (v >= unit && v % unit == 0) {
-            snprintf(note.z, sizeof note.z, " (%" PRIu32 " %s)", v / unit, names[i]);
-            break;
-        }
-    }
-    return note;
+    struct config_item bad;
+    if (config_is_list(key))
+        return config_list_set(c, key, text, &bad);
+    return config_field_set(field_of(c, key), key, text);
 }
 
-static void choice_words(const struct config_key *key, char *ret, size_t cap)
-{
-    size_t used = 0;
-    ret[0] = '\0';
-    for (str rest = str_from_cstr(key->detail); rest.p != NULL && used < cap;) {
-        str word = str_split(rest, '|', &rest);
-        const char *before = used == 0 ? "" : rest.p != NULL ? ", " : " or ";
-        used += (size_t)snprintf(ret + used, cap - used, "%s%.*s", before, STR_ARG(word));
-    }
-}
+// ---- whole fields
 
-struct config_text config_expected(const struct config_key *key)
-{
-    struct config_text t;
-    char zero[128] = "", units[48] = "";
-    if (quantity_examples(key->unit)[0] != '\0')
-        snprintf(units, sizeof units, ", or with a unit like %s", quantity_examples(key->unit));
-    if (key->detail[0] != '\0')
-        snprintf(zero, sizeof zero, ", or %s for %s", text_max(key->kind) > 0 ? "\"\"" : "0", key->detail);
-    switch (key->kind) {
-    case CONFIG_UINT:
-        snprintf(t.z, sizeof t.z, "a whole number of %s from %" PRIu32 " to %" PRIu32 "%s%s", key->unit,
-                 key->min, key->max, units, zero);
-        break;
-    case CONFIG_BYTES:
-        snprintf(t.z, sizeof t.z, "bytes from %" PRIu32 " to %" PRIu32 "%.32s%s%s", key->min, key->max,
-                 size_note(key->max).z, units, zero);
-        break;
-    case CONFIG_BOOL:
-        snprintf(t.z, sizeof t.z, "true or false");
-        break;
-    case CONFIG_CHOICE: {
-        char words[160];
-        choice_words(key, words, sizeof words);
-        snprintf(t.z, sizeof t.z, "%s", words);
-        break;
-    }
-    case CONFIG_ADDRESS:
-        snprintf(t.z, sizeof t.z, "an address and port like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000%s",
-                 zero);
-        break;
-    case CONFIG_ROOM:
-        snprintf(t.z, sizeof t.z, "a room name of 1 to %d octets without control characters", ROOM_NAME_MAX);
-        break;
-    case CONFIG_SECRET:
-        snprintf(t.z, sizeof t.z, "%" PRIu32 " to %" PRIu32 " octets%s", key->min, key->max, zero);
-        break;
-    case CONFIG_ORIGINS:
-        snprintf(t.z, sizeof t.z,
-                 "up to %" PRIu32
-                 " origins like https://app.example.com or https://*.example.com, null, or *",
-                 key->max);
-        break;
-    case CONFIG_NAMES:
-        snprintf(t.z, sizeof t.z,
-                 "up to %" PRIu32
-                 " host names like chat.example.com or *.example.com, without scheme and port, or *",
-                 key->max);
-        break;
-    }
-    return t;
-}
-
-// ---- fields to text
-
-static void list_text(const struct config_list *list, struct config_text *t)
-{
-    size_t used = (size_t)snprintf(t->z, sizeof t->z, "[");
-    for (uint32_t i = 0; i < list->n; i++) {
-        const char *item = list->items[i];
-        if (used + strlen(item) + 16 > sizeof t->z) {
-            used += (size_t)snprintf(t->z + used, sizeof t->z - used, ", ...");
-            break;
-        }
-        used += (size_t)snprintf(t->z + used, sizeof t->z - used, "%s\"%s\"", i > 0 ? ", " : "", item);
-    }
-    snprintf(t->z + used, sizeof t->z - used, "]");
-}
-
-struct config_text config_value_text(const struct config *c, const struct config_key *key)
-{
-    struct config_text t;
-    const void *field = field_in(c, key);
-    switch (key->kind) {
-    case CONFIG_UINT:
-    case CONFIG_BYTES:
-        snprintf(t.z, sizeof t.z, "%" PRIu32, *(const uint32_t *)field);
-        break;
-    case CONFIG_BOOL:
-        snprintf(t.z, sizeof t.z, "%s", *(const bool *)field ? "true" : "false");
-        break;
-    case CONFIG_CHOICE: {
-        str rest = str_from_cstr(key->detail);
-        str word = str_split(rest, '|', &rest);
-        for (uint32_t place = *(const uint32_t *)field; place > 0; place--)
-            word = str_split(rest, '|', &rest);
-        snprintf(t.z, sizeof t.z, "%.*s", STR_ARG(word));
-        break;
-    }
-    case CONFIG_ADDRESS:
-    case CONFIG_ROOM: {
-        // A YAML double-quoted scalar knows JSON's escapes (YAML 1.2 section 5.7).
-        char escaped[sizeof t.z - 2];
-        text_escape(str_from_cstr(field), escaped, sizeof escaped);
-        snprintf(t.z, sizeof t.z, "\"%s\"", escaped);
-        break;
-    }
-    case CONFIG_SECRET:
-        snprintf(t.z, sizeof t.z, "%s", *(const char *)field != '\0' ? "(set)" : "\"\"");
-        break;
-    case CONFIG_ORIGINS:
-    case CONFIG_NAMES:
-        list_text(field, &t);
-        break;
-    }
-    return t;
-}
-
-static size_t field_size(const struct config_key *key)
+size_t config_field_size(const struct config_key *key)
 {
     switch (key->kind) {
     case CONFIG_BOOL:
@@ -318,26 +333,41 @@ static size_t field_size(const struct config_key *key)
     case CONFIG_UINT:
     case CONFIG_BYTES:
     case CONFIG_CHOICE:
+    case CONFIG_WORDS:
         return sizeof(uint32_t);
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
         return sizeof(struct config_list);
+    case CONFIG_TEXTS:
+    case CONFIG_PATTERNS:
+        return sizeof(struct config_texts);
+    case CONFIG_ROWS:
+        return key->table->list_size;
     case CONFIG_ADDRESS:
     case CONFIG_ROOM:
     case CONFIG_SECRET:
-        return text_max(key->kind) + 1;
+    case CONFIG_TEXT:
+    case CONFIG_URL:
+    case CONFIG_PATTERN:
+    case CONFIG_SHA256:
+        return config_text_max(key->kind) + 1;
     }
     UNREACHABLE();
 }
 
-// ---- whole fields
+bool config_field_equal(const void *a, const void *b, const struct config_key *key)
+{
+    if (key->kind == CONFIG_ROWS)
+        return config_rows_equal(a, b, key->table);
+    return memcmp(a, b, config_field_size(key)) == 0;
+}
 
 void config_value_copy(struct config *to, const struct config *from, const struct config_key *key)
 {
-    memcpy(field_of(to, key), field_in(from, key), field_size(key));
+    memcpy(field_of(to, key), field_in(from, key), config_field_size(key));
 }
 
 bool config_value_equal(const struct config *a, const struct config *b, const struct config_key *key)
 {
-    return memcmp(field_in(a, key), field_in(b, key), field_size(key)) == 0;
+    return config_field_equal(field_in(a, key), field_in(b, key), key);
 }

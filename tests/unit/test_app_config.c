@@ -313,6 +313,214 @@ static void test_file_mistakes(void **state)
         assert_yaml_complaint(cases[i].yaml, cases[i].complaint);
 }
 
+#define RULES "rooms:\n  rules:\n"
+
+// As for single settings, with the row's path.
+static void test_mistakes_in_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *complaint;
+    } cases[] = {
+        {RULES "    - match: a\n      access: tokn\n",
+         "c.yaml:4: rooms.rules[0].access: got \"tokn\", expected open, token or invite"},
+        {RULES "    - {match: a}\n    - {match: b, members_max: 0}\n",
+         "c.yaml:4: rooms.rules[1].members_max: got \"0\", expected a whole number of users from 1 to 16777216"},
+        {RULES "    - {match: a, log_age_s: \"5\"}\n",
+         "c.yaml:3: rooms.rules[0].log_age_s: got the quoted text \"5\", expected a whole number of s from 1 to "
+         "2592000, or with a unit like 90s, 15m or 1h"},
+        {RULES "    - {match: a, echo: }\n",
+         "c.yaml:3: rooms.rules[0].echo: got nothing, expected true or false"},
+        {RULES "    - {match: a, echo: [true]}\n",
+         "c.yaml:3: rooms.rules[0].echo: got a list, expected true or false"},
+        {RULES "    - match: a***\n",
+         "c.yaml:3: rooms.rules[0].match: got \"a***\", expected a room name like lobby, or a pattern like team-* or "
+         "acme:**, of up to 128 octets"},
+        // columns
+        {RULES "    - match: a\n      acess: open\n",
+         "c.yaml:4: rooms.rules[0].acess: got an unknown key, expected match, access, listed, role, host, members_max, "
+         "presence, echo, slow_policy, flush_interval_ms, log_entries, log_bytes or log_age_s (did you mean access?)"},
+        {"api:\n  keys: [{name: a, secret: 12345678, \"\\e[2J\": 1}]\n",
+         "c.yaml:2: api.keys[0].\\u001b[2J: got an unknown key, expected name, secret, secret_sha256, rights or rooms"},
+        {RULES "    - match: a\n      echo: true\n      match: b\n",
+         "c.yaml:5: rooms.rules[0].match: got the key a second time, expected it once (first at line 3)"},
+        {RULES "    - echo: true\n",
+         "c.yaml:3: rooms.rules[0]: got no `match`, expected a room name like lobby, or a pattern like team-* or "
+         "acme:**, of up to 128 octets"},
+        {RULES "    - {[a]: 1, match: a}\n", "c.yaml:3: syntax: got a list as a key, expected a word"},
+        // shape
+        {"rooms:\n  rules: {match: a}\n",
+         "c.yaml:2: rooms.rules: got a mapping of keys, expected a list of up to 64 rows like {match: \"team-*\", "
+         "access: token}"},
+        {"rooms:\n  rules: a\n",
+         "c.yaml:2: rooms.rules: got \"a\", expected a list of up to 64 rows like {match: \"team-*\", access: token}"},
+        {RULES,
+         "c.yaml:2: rooms.rules: got nothing, expected a list of up to 64 rows like {match: \"team-*\", access: "
+         "token}"},
+        {RULES "    - a\n",
+         "c.yaml:3: rooms.rules[0]: got \"a\", expected a list of up to 64 rows like {match: \"team-*\", access: token}"},
+        {"rooms:\n  rules: []\n  rules: []\n",
+         "c.yaml:3: rooms.rules: got the key a second time, expected it once (first at line 2)"},
+        // between columns and rows
+        {RULES "    - match: a\n    - match: b\n    - match: a\n",
+         "c.yaml:5: rooms.rules[2].match: got \"a\", expected another pattern than that of rooms.rules[0], which is "
+         "found first"},
+        {"auth:\n  issuers:\n    - name: a\n",
+         "c.yaml:3: auth.issuers[0]: got no key, expected `keys`, `jwks_file` or `jwks_url`, or several of them"},
+        {"auth:\n  issuers:\n    - {name: a, jwks_file: b}\n    - {name: a, jwks_file: c}\n",
+         "c.yaml:4: auth.issuers[1].name: got \"a\", expected another name than that of auth.issuers[0]"},
+        {"auth:\n  issuers:\n    - name: a\n      jwks_url: http://id.example.com/\n",
+         "c.yaml:4: auth.issuers[0].jwks_url: got \"http://id.example.com/\", expected an address that begins with "
+         "https:// (on this machine: http://127.0.0.1:), or \"\" for none"},
+        // rows in rows
+        {"auth:\n  issuers:\n    - name: a\n      keys:\n        - {kid: x, algorithm: none, file: b}\n",
+         "c.yaml:5: auth.issuers[0].keys[0].algorithm: got \"none\", expected HS256, HS384, HS512, RS256, RS384, RS512, "
+         "PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA"},
+        {"auth:\n  issuers:\n    - name: a\n      keys:\n        - {kid: x, algorithm: RS256}\n",
+         "c.yaml:5: auth.issuers[0].keys[0]: got neither `secret` nor `file`, expected one of the two"},
+        {"auth:\n  issuers:\n    - name: a\n      keys:\n        - {algorithm: HS256, secret: s, file: b}\n",
+         "c.yaml:5: auth.issuers[0].keys[0]: got both `secret` and `file`, expected one of the two"},
+        {"api:\n  keys:\n    - {name: a}\n",
+         "c.yaml:3: api.keys[0]: got neither `secret` nor `secret_sha256`, expected one of the two"},
+        {"api:\n  keys:\n    - {name: a, secret: short}\n",
+         "c.yaml:3: api.keys[0].secret: got a value that does not fit, expected 8 to 256 octets, or \"\" for none"},
+        {"api:\n  keys:\n    - {name: a, secret_sha256: 9f86}\n",
+         "c.yaml:3: api.keys[0].secret_sha256: got \"9f86\", expected 64 hex digits, or \"\" for none"},
+        {"api:\n  keys:\n    - name: a\n      secret: 12345678\n      rooms: [a, \"b \"]\n",
+         "c.yaml:5: api.keys[0].rooms, item 2: got \"b \", expected up to 16 room names like lobby, or patterns like "
+         "team-* or acme:**"},
+        {"api:\n  keys:\n    - name: a\n      secret: 12345678\n      rights: [publish, fly]\n",
+         "c.yaml:5: api.keys[0].rights, item 2: got \"fly\", expected a list of all, publish, broadcast, direct, "
+         "members, history, rooms, create, close, role, kick, ban, unban, mute, unmute, connections, disconnect, "
+         "revoke or info"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_yaml_complaint(cases[i].yaml, cases[i].complaint);
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    read_yaml(
+        "auth:\n"
+        "  issuers:\n"
+        "    - {name: main, issuer: \"https://id.example.com\", audience: [plenum], keys: [{kid: a, algorithm: "
+        "RS256, file: a.pem}]}\n"
+        "    - {name: other, jwks_file: other.json, audience: one}\n"
+        "rooms:\n"
+        "  rules: # first match wins\n"
+        "    - {match: \"team-*\", access: token, host: first, members_max: 50, slow_policy: disconnect}\n"
+        "    - {match: \"news\", access: open, role: guest, presence: none}\n"
+        "api:\n"
+        "  keys: [{name: shop, secret: \"12345678\", rights: [publish, info], rooms: [\"shop:**\", lobby]}, "
+        "{name: all, secret: \"12345678\"}]\n");
+    assert_int_equal(load.complaints.errors, 0);
+    const struct config *c = &load.values;
+    assert_int_equal(c->auth_issuers.n, 2);
+    const struct config_issuer *main_issuer = &c->auth_issuers.rows[0], *other = &c->auth_issuers.rows[1];
+    assert_string_equal(main_issuer->issuer, "https://id.example.com");
+    assert_string_equal(main_issuer->user_claim, "sub"); // as its column says
+    assert_int_equal(main_issuer->at.lines[CONFIG_COLUMN_issuer_user_claim], 0);
+    assert_int_equal(main_issuer->keys.n, 1);
+    assert_string_equal(main_issuer->keys.rows[0].file, "a.pem");
+    assert_int_equal(main_issuer->keys.rows[0].algorithm, 3); // HS256, HS384, HS512, RS256
+    assert_int_equal(main_issuer->keys.rows[0].at.line, 3);
+    assert_int_equal(other->audience.n, 1);
+    assert_str(config_texts_item(&other->audience, 0), "one");
+    assert_int_equal(c->rooms_rules.n, 2);
+    assert_int_equal(c->rooms_rules.rows[0].access, 1);
+    assert_int_equal(c->rooms_rules.rows[0].members_max, 50);
+    assert_int_equal(c->rooms_rules.rows[0].at.lines[CONFIG_COLUMN_rule_members_max], 7);
+    assert_int_equal(c->rooms_rules.rows[0].at.lines[CONFIG_COLUMN_rule_echo], 0);
+    assert_string_equal(c->rooms_rules.rows[1].match, "news");
+    assert_int_equal(c->api_keys.n, 2);
+    assert_int_equal(c->api_keys.rows[0].rights, 1u << 1 | 1u << 18); // publish, info
+    assert_int_equal(c->api_keys.rows[1].rights, 1);                  // all
+    assert_int_equal(c->api_keys.rows[0].rooms.n, 2);
+    assert_str(config_texts_item(&c->api_keys.rows[0].rooms, 0), "shop:**");
+    assert_str(config_texts_item(&c->api_keys.rows[0].rooms, 1), "lobby");
+}
+
+static void test_rows_are_bounded(void **state)
+{
+    (void)state;
+    char yaml[8192] = RULES;
+    size_t n = strlen(yaml);
+    for (int i = 0; i < CONFIG_RULES_MAX; i++)
+        n += (size_t)snprintf(yaml + n, sizeof yaml - n, "    - {match: r%d}\n", i);
+    read_yaml(yaml);
+    assert_int_equal(load.complaints.errors, 0);
+    assert_int_equal(load.values.rooms_rules.n, CONFIG_RULES_MAX);
+    snprintf(yaml + n, sizeof yaml - n, "    - {match: more}\n");
+    assert_yaml_complaint(
+        yaml, "c.yaml:67: rooms.rules[64]: got one row too many, expected a list of up to 64 rows like "
+              "{match: \"team-*\", access: token}");
+}
+
+// What all items of a list in a row take together is bounded, too.
+static void test_texts_are_bounded(void **state)
+{
+    (void)state;
+    char yaml[4096] = "auth:\n  issuers:\n    - name: a\n      jwks_file: b\n      audience:\n";
+    size_t n = strlen(yaml);
+    for (int i = 0; i < 4; i++)
+        n += (size_t)snprintf(yaml + n, sizeof yaml - n, "        - %0254d\n", i);
+    read_yaml(yaml);
+    assert_int_equal(load.complaints.errors, 0);
+    assert_int_equal(load.values.auth_issuers.rows[0].audience.n, 4);
+    assert_int_equal(config_texts_item(&load.values.auth_issuers.rows[0].audience, 3).n, 254);
+    snprintf(yaml + n, sizeof yaml - n, "        - c\n");
+    assert_yaml_complaint(
+        yaml, "c.yaml:10: auth.issuers[0].audience, item 5: got \"c\", expected up to 16 texts of 1 to "
+              "255 octets, 1020 together");
+}
+
+// A variable or a flag holds the list alone, and replaces the file's.
+static void test_rows_of_variables_and_flags(void **state)
+{
+    (void)state;
+    char *environment[] = {"PLENUM_ROOMS_RULES=[{match: a}, {match: b, echo: true}]", NULL};
+    set_environment(environment);
+    assert_int_equal(load.complaints.errors, 0);
+    assert_int_equal(load.values.rooms_rules.n, 2);
+    assert_true(load.values.rooms_rules.rows[1].echo);
+    char *flags[] = {"--rooms.rules=- match: c\n  echo: true\n"};
+    config_flags(&load, flags, 1);
+    assert_int_equal(load.complaints.errors, 0);
+    assert_int_equal(load.values.rooms_rules.n, 1);
+    assert_string_equal(load.values.rooms_rules.rows[0].match, "c");
+    char *nothing[] = {"--rooms.rules="};
+    config_flags(&load, nothing, 1);
+    assert_int_equal(load.complaints.errors, 0);
+    assert_int_equal(load.values.rooms_rules.n, 0);
+
+    static const struct {
+        char *flag;
+        const char *complaint;
+    } cases[] = {
+        {"--rooms.rules=[{match: a, echo: 3}]", "--rooms.rules[0].echo: got \"3\", expected true or false"},
+        {"--rooms.rules=team-*",
+         "--rooms.rules: got \"team-*\", expected a list of up to 64 rows like {match: \"team-*\", access: token}"},
+        {"--rooms.rules=[{match: a}",
+         "--rooms.rules: got text that is not YAML (did not find expected ',' or ']'), expected a list of up to 64 rows "
+         "like {match: \"team-*\", access: token}"},
+        {"--rooms.rules=[{match: a}, {match: a}]",
+         "--rooms.rules[1].match: got \"a\", expected another pattern than that of rooms.rules[0], which is found first"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *flag = cases[i].flag;
+        set_flags(1, &flag);
+        if (load.complaints.errors == 0)
+            config_load_check(&load);
+        assert_int_equal(load.complaints.errors, 1);
+        assert_string_equal(load.complaints.items[0].text, cases[i].complaint);
+    }
+    char *wrong[] = {"PLENUM_ROOMS_RULES=[{match: a, echo: 3}]", NULL};
+    set_environment(wrong);
+    assert_string_equal(load.complaints.items[0].text,
+                        "PLENUM_ROOMS_RULES[0].echo: got \"3\", expected true or false");
+}
+
 static void test_no_bounds_without_adaptive(void **state)
 {
     (void)state;
@@ -361,7 +569,8 @@ static void test_broken_anywhere(void **state)
 {
     (void)state;
     static const char yaml[] =
-        "server: {http: \"127.0.0.1:1\", shards: 2}\norigin:\n  allowed: [\"*\", null]\n";
+        "server: {http: \"127.0.0.1:1\", shards: 2}\norigin:\n  allowed: [\"*\", null]\n"
+        "rooms: {rules: [{match: a, echo: true}]}\n";
     for (size_t n = 0; n < sizeof yaml; n++) {
         config_load_init(&load);
         char *copy = malloc(n + 1);
@@ -571,6 +780,11 @@ int main(void)
         cmocka_unit_test(test_address_forms),
         cmocka_unit_test(test_texts_are_wiped),
         cmocka_unit_test(test_file_mistakes),
+        cmocka_unit_test(test_mistakes_in_rows),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_are_bounded),
+        cmocka_unit_test(test_texts_are_bounded),
+        cmocka_unit_test(test_rows_of_variables_and_flags),
         cmocka_unit_test(test_no_bounds_without_adaptive),
         cmocka_unit_test(test_port_zero_twice),
         cmocka_unit_test(test_all_mistakes_are_listed),

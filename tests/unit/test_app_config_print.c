@@ -54,6 +54,16 @@ static void test_defaults_round_trip(void **state)
     assert_round_trip(&before);
 }
 
+// A row that is as the example in the schema.
+static void make_unusual_rows(struct config *c, const struct config_key *key)
+{
+    char text[256];
+    snprintf(text, sizeof text, "[%s]", key->detail);
+    config_yaml_rows(&load, key, str_from_cstr(text));
+    assert_int_equal(load.complaints.errors, 0);
+    config_value_copy(c, &load.values, key);
+}
+
 // Every value moved away from its default.
 static void make_unusual(struct config *c)
 {
@@ -88,6 +98,17 @@ static void make_unusual(struct config *c)
         case CONFIG_NAMES:
             snprintf(text, sizeof text, "chat.example.com,*.example.com,*");
             break;
+        case CONFIG_ROWS:
+            make_unusual_rows(c, key);
+            continue;
+        case CONFIG_TEXT: // of rows
+        case CONFIG_URL:
+        case CONFIG_PATTERN:
+        case CONFIG_SHA256:
+        case CONFIG_TEXTS:
+        case CONFIG_PATTERNS:
+        case CONFIG_WORDS:
+            fail();
         }
         assert_true(config_value_set(c, key, str_from_cstr(text)));
     }
@@ -109,10 +130,93 @@ static void test_long_list_round_trip(void **state)
     for (int i = 0; i < CONFIG_LIST_MAX; i++) {
         char item[80];
         int n = snprintf(item, sizeof item, "https://a-rather-long-name-of-a-host-%d.example.com", i);
-        assert_true(config_list_add(&before, key, str_make(item, (size_t)n)));
+        assert_true(config_field_add(&before.origin_allowed, key, str_make(item, (size_t)n)));
     }
-    assert_false(config_list_add(&before, key, STR("*")));
+    assert_false(config_field_add(&before.origin_allowed, key, STR("*")));
     assert_round_trip(&before);
+}
+
+// Rows of every table, with something in every column, come back as they are; secrets are not shown.
+static const char all_columns[] =
+    "rooms:\n"
+    "  rules:\n"
+    "    - {match: \"team-*\", access: token, listed: false, role: member, host: first, members_max: 50,\n"
+    "       presence: count, echo: true, slow_policy: disconnect, flush_interval_ms: 3, log_entries: 10,\n"
+    "       log_bytes: 64KiB, log_age_s: 1h}\n"
+    "    - match: \"a \\\"b\\\" # \\u202e**\"\n"
+    "auth:\n"
+    "  issuers:\n"
+    "    - name: main\n"
+    "      issuer: https://id.example.com\n"
+    "      audience: [plenum, \"a b\"]\n"
+    "      keys:\n"
+    "        - {kid: a, algorithm: RS256, file: a.pem}\n"
+    "        - {algorithm: HS512, secret: correct-horse}\n"
+    "      jwks_file: more.json\n"
+    "      jwks_url: https://id.example.com/jwks\n"
+    "      user_claim: email\n"
+    "    - {name: other, jwks_url: \"http://127.0.0.1:1/\"}\n"
+    "api:\n"
+    "  keys:\n"
+    "    - {name: shop, secret: battery-staple, rights: [publish, info], rooms: [\"shop:**\", lobby]}\n"
+    "    - {name: any, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: []}\n";
+
+static void test_rows_round_trip(void **state)
+{
+    (void)state;
+    config_load_init(&load);
+    config_yaml_text(&load, "c.yaml", str_from_cstr(all_columns));
+    config_load_check(&load);
+    if (load.complaints.errors > 0)
+        complaints_print(&load.complaints, stderr);
+    assert_int_equal(load.complaints.errors, 0);
+    for (size_t t = 0; t < CONFIG_TABLE_COUNT; t++)
+        assert_true(config_tables[t].columns_n <= CONFIG_COLUMNS_MAX);
+    for (uint32_t i = 0; i < CONFIG_COLUMNS_rule; i++)
+        assert_true(load.values.rooms_rules.rows[0].at.lines[i] != 0); // nothing is left out above
+    for (uint32_t i = 0; i < CONFIG_COLUMNS_issuer; i++)
+        assert_true(load.values.auth_issuers.rows[0].at.lines[i] != 0);
+    before = load.values;
+    char *yaml = printed(NULL, &before);
+    assert_null(strstr(yaml, "horse"));
+    assert_null(strstr(yaml, "staple"));
+    config_load_init(&load);
+    config_yaml_text(&load, "printed.yaml", str_from_cstr(yaml));
+    if (load.complaints.errors > 0)
+        complaints_print(&load.complaints, stderr);
+    assert_int_equal(load.complaints.errors, 0);
+    // All but the secrets, which are to be written in again.
+    snprintf(load.values.auth_issuers.rows[0].keys.rows[1].secret, CONFIG_SECRET_MAX, "correct-horse");
+    snprintf(load.values.api_keys.rows[0].secret, CONFIG_SECRET_MAX, "battery-staple");
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
+        if (config_keys[i].kind == CONFIG_ROWS)
+            assert_true(config_value_equal(&load.values, &before, &config_keys[i]));
+    free(yaml);
+}
+
+// One value in one column, or one that is said and was not, or a row more, is another list.
+static void test_rows_are_compared(void **state)
+{
+    (void)state;
+    const struct config_key *key = config_key_find(STR("rooms"), STR("rules"));
+    static const char *const lists[] = {"[]",
+                                        "[{match: a}]",
+                                        "[{match: b}]",
+                                        "[{match: a, echo: false}]",
+                                        "[{match: a, echo: true}]",
+                                        "[{match: a}, {match: b}]",
+                                        "[{match: b}, {match: a}]"};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (size_t j = 0; j < ARRAY_LEN(lists); j++) {
+            config_load_init(&load);
+            config_yaml_rows(&load, key, str_from_cstr(lists[i]));
+            before = load.values;
+            char moved[64]; // elsewhere in the file
+            snprintf(moved, sizeof moved, "\n\n%s", lists[j]);
+            config_yaml_rows(&load, key, str_from_cstr(moved));
+            assert_int_equal(load.complaints.errors, 0);
+            assert_int_equal(config_value_equal(&before, &load.values, key), i == j);
+        }
 }
 
 static void test_secret_is_not_printed(void **state)
@@ -223,10 +327,16 @@ static void test_reload_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults_round_trip),         cmocka_unit_test(test_unusual_round_trip),
-        cmocka_unit_test(test_long_list_round_trip),        cmocka_unit_test(test_secret_is_not_printed),
-        cmocka_unit_test(test_help_names_every_flag),       cmocka_unit_test(test_docs_are_current),
-        cmocka_unit_test(test_reload_adopts_live_settings), cmocka_unit_test(test_reload_log),
+        cmocka_unit_test(test_rows_round_trip),
+        cmocka_unit_test(test_rows_are_compared),
+        cmocka_unit_test(test_defaults_round_trip),
+        cmocka_unit_test(test_unusual_round_trip),
+        cmocka_unit_test(test_long_list_round_trip),
+        cmocka_unit_test(test_secret_is_not_printed),
+        cmocka_unit_test(test_help_names_every_flag),
+        cmocka_unit_test(test_docs_are_current),
+        cmocka_unit_test(test_reload_adopts_live_settings),
+        cmocka_unit_test(test_reload_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// config_tables.h - settings that are lists of mappings: what a row of each may hold, a line each.
+//
+//     rooms:                        setting `rooms.rules` (app/config_schema.h), of kind RULES
+//       rules:
+//         - match: "team-*"         a row; `match`, `access` are columns of the table of rules
+//           access: token
+//         - {match: news, presence: none}
+//
+// A table has a line in CONFIG_TABLES, its columns in a list of their own. All else (struct config_rule and its like, reading,
+// errors with file, line and path, printing, docs/CONFIG.md, reload) is made from here, as it is for single settings.
+//
+// A column is one of two:
+//   OWN(row, name, kind, needed, min, max, detail, default, unit, help)
+//           as a setting of its own (config_schema.h has the words); NEEDED: no row is without it. The default is what a row has
+//           that does not say; for a list and a text it is empty
+//   LIKE(row, name, kind, section, setting)
+//           what "section.setting" says for all, said for one row: kind, bounds, unit and help are that setting's, and a row
+//           that does not say has that setting's value. The kind is written again, as a field's type is made of it
+//
+// Tables may lie in each other: a column's kind may be a table's. The inner one comes first.
+#ifndef PLENUM_APP_CONFIG_TABLES_H
+#define PLENUM_APP_CONFIG_TABLES_H
+
+enum {
+    CONFIG_RULES_MAX = 64,     // rows of each
+    CONFIG_ISSUERS_MAX = 16,   //
+    CONFIG_TOKEN_KEYS_MAX = 8, // of one issuer
+    CONFIG_API_KEYS_MAX = 32,  //
+    CONFIG_COLUMNS_MAX = 24,   // of one table
+};
+
+// clang-format off
+#define CONFIG_RULE_COLUMNS(OWN, LIKE) \
+    OWN(rule, match, PATTERN, NEEDED, 1, ROOM_NAME_MAX, "", "", "", \
+        "For which rooms it is: a name, or a pattern, in which `*` stands for a part of a segment and `**` for anything; `/` and `:` part segments.") \
+    LIKE(rule, access,            CHOICE, rooms, access) \
+    LIKE(rule, listed,            BOOL,   rooms, listed) \
+    LIKE(rule, role,              CHOICE, rooms, role) \
+    LIKE(rule, host,              CHOICE, rooms, host) \
+    LIKE(rule, members_max,       UINT,   rooms, members_max) \
+    LIKE(rule, presence,          CHOICE, rooms, presence) \
+    LIKE(rule, echo,              BOOL,   rooms, echo) \
+    LIKE(rule, slow_policy,       CHOICE, rooms, slow_policy) \
+    LIKE(rule, flush_interval_ms, UINT,   rooms, flush_interval_ms) \
+    LIKE(rule, log_entries,       UINT,   log,   entries) \
+    LIKE(rule, log_bytes,         BYTES,  log,   bytes) \
+    LIKE(rule, log_age_s,         UINT,   log,   age_s)
+
+#define CONFIG_TOKEN_KEY_COLUMNS(OWN, LIKE) \
+    OWN(token_key, kid, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \
+        "Names the key, as the token's header does.") \
+    OWN(token_key, algorithm, CHOICE, NEEDED, 0, 0, \
+        "HS256|HS384|HS512|RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA", "HS256", "", \
+        "The only one that this key is good for. What a token's header says is compared with it.") \
+    OWN(token_key, secret, SECRET, OPTIONAL, 1, CONFIG_SECRET_MAX, "none", "", "", \
+        "Of HS256, HS384, HS512: what both sides know.") \
+    OWN(token_key, file, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \
+        "A file with the key: PEM or JWK.")
+
+#define CONFIG_ISSUER_COLUMNS(OWN, LIKE) \
+    OWN(issuer, name, TEXT, NEEDED, 1, 64, "", "", "", \
+        "What it is called here: in the log, and where a tenant names its issuer.") \
+    OWN(issuer, issuer, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "any", "", "", \
+        "The `iss` of its tokens.") \
+    OWN(issuer, audience, TEXTS, OPTIONAL, 0, 16, "", "", "", \
+        "A token is for us if its `aud` has one of these. While the list is empty `aud` is not looked at.") \
+    OWN(issuer, keys, TOKEN_KEYS, OPTIONAL, 0, CONFIG_TOKEN_KEYS_MAX, "{kid: a, algorithm: RS256, file: a.pem}", "", "", \
+        "Keys that its tokens are signed with.") \
+    OWN(issuer, jwks_file, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \
+        "A file with such keys, a JWKS.") \
+    OWN(issuer, jwks_url, URL, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \
+        "Where such keys are fetched from, a JWKS.") \
+    OWN(issuer, user_claim, TEXT, OPTIONAL, 1, 64, "", "sub", "", \
+        "The claim that says who a token's user is.")
+
+#define CONFIG_API_KEY_COLUMNS(OWN, LIKE) \
+    OWN(api_key, name, TEXT, NEEDED, 1, 64, "", "", "", \
+        "Whose key it is, for the log.") \
+    OWN(api_key, secret, SECRET, OPTIONAL, 8, CONFIG_SECRET_MAX, "none", "", "", \
+        "The key itself. Better in secret_sha256 than here.") \
+    OWN(api_key, secret_sha256, SHA256, OPTIONAL, 64, 64, "none", "", "", \
+        "The SHA-256 of the key: `plenum apikey` makes both.") \
+    OWN(api_key, rights, WORDS, OPTIONAL, 0, 32, CONFIG_API_RIGHTS, "all", "", \
+        "What may be asked for with it.") \
+    OWN(api_key, rooms, PATTERNS, OPTIONAL, 0, 16, "", "", "", \
+        "In which rooms, by name or pattern. While the list is empty: in all.")
+
+// What may stand in the rights of a key: the commands of the API, and `all`, which comes first.
+#define CONFIG_API_RIGHTS \
+    "all|publish|broadcast|direct|members|history|rooms|create|close|role|kick|ban|unban|mute|unmute|connections|" \
+    "disconnect|revoke|info"
+
+// The kind that a list of such rows is of, the row's name in C, its columns, how many rows there may be.
+#define CONFIG_TABLES(X) \
+    X(RULES,      rule,      CONFIG_RULE_COLUMNS,      CONFIG_RULES_MAX) \
+    X(TOKEN_KEYS, token_key, CONFIG_TOKEN_KEY_COLUMNS, CONFIG_TOKEN_KEYS_MAX) \
+    X(ISSUERS,    issuer,    CONFIG_ISSUER_COLUMNS,    CONFIG_ISSUERS_MAX) \
+    X(API_KEYS,   api_key,   CONFIG_API_KEY_COLUMNS,   CONFIG_API_KEYS_MAX)
+// clang-format on
+
+#endif
