@@ -9,7 +9,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-enum { MEMORY_UNKNOWN_MB = 1024 };
+enum { MEMORY_UNKNOWN_MB = 1024, VERIFIERS = 2 };
 
 static uint32_t cores(void)
 {
@@ -78,6 +78,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .ways = &ways_served,
         .assets = assets,
         .assets_n = assets_len,
+        .verifiers = VERIFIERS,
         .version = PLENUM_VERSION,
         .echo = c->server_echo,
 

@@ -92,7 +92,7 @@ static void native_sentences(void **state)
          "`name` must be a string of 1 to 64 bytes without control characters or spaces around it; got nothing."},
         {"{\"type\":\"hello\",\"token\":1}", "`token` must be a string of 1 to 16384 bytes, a JWT; got `1`."},
         {"{\"type\":\"hello\",\"resume\":true}",
-         "`resume` must be a string of 1 to 400 bytes, the `resume` of an earlier `welcome`; got `true`."},
+         "`resume` must be a string of 1 to 8000 bytes, the `resume` of an earlier `welcome`; got `true`."},
         {"{\"type\":\"join\",\"room\":\"r\",\"history\":1001}",
          "`history` must be an integer from 0 to 1000, so many messages back; got `1001`."},
         {"{\"type\":\"join\",\"room\":\"r\",\"members\":\"yes\"}",

@@ -69,7 +69,7 @@ struct verdict_mail {
     TOKEN_HELLO(X)
     TOKEN_FACTS(X)
 #undef X
-        char tail[];
+    char tail[];
 };
 
 const char *token_verdict_name(enum token_verdict v);
