@@ -7,6 +7,7 @@
 #include "app/config.h"
 #include "app/config_override.h"
 #include "app/config_print.h"
+#include "app/rights_print.h"
 #include "app/serve.h"
 
 #include <stdlib.h>
@@ -35,6 +36,7 @@ struct command {
 static enum exit_code run_serve(const struct line *line);
 static enum exit_code run_check(const struct line *line);
 static enum exit_code run_config(const struct line *line);
+static enum exit_code run_rights(const struct line *line);
 static enum exit_code run_version(const struct line *line);
 
 static const struct command commands[] = {
@@ -57,6 +59,7 @@ static const struct command commands[] = {
      "prints all settings with their defaults as YAML",
      "  --markdown    the same as a page of documentation (docs/CONFIG.md)\n"
      "  --effective   with the values in force, from FILE, PLENUM_* variables and flags; secrets are left out\n"},
+    {"rights", run_rights, 0, "plenum rights", "prints what each role may do in a room", ""},
     {"version", run_version, 0, "plenum version", "prints the version", ""},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -190,7 +193,7 @@ static enum exit_code unknown_command(const char *word)
             snprintf(hint.z, sizeof hint.z, " (did you mean %s?)", commands[i].name);
     if (word[0] == '-') // a setting, and the command forgotten
         hint = suggestion("plenum serve ", str_from_cstr(word));
-    fprintf(stderr, "plenum: got %s, expected a command: serve, check-config, config or version%s\n",
+    fprintf(stderr, "plenum: got %s, expected a command: serve, check-config, config, rights or version%s\n",
             complaint_quote(str_from_cstr(word)).z, hint.z);
     return EXIT_USAGE;
 }
@@ -291,6 +294,13 @@ static enum exit_code run_config(const struct line *line)
         return code;
     config_print_yaml(&l->values, stdout);
     free(l);
+    return EXIT_DONE;
+}
+
+static enum exit_code run_rights(const struct line *line)
+{
+    (void)line;
+    rights_print(stdout);
     return EXIT_DONE;
 }
 

@@ -102,6 +102,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .rooms_address_percent = c->limits_address_rooms_percent,
         .rooms_per_connection = c->rooms_per_connection_max,
         .room_members_max = c->rooms_members_max,
+        .newcomer_role = ROLE_MEMBER, // by rule, once there are some
         .room_grace_ms = c->rooms_grace_s * 1000,
         .member_grace_ms = c->rooms_member_grace_s * 1000,
         .presence_exact_max = c->rooms_presence_exact_max,

@@ -33,7 +33,12 @@
     X(members,     "members", BOOL,    want_members,  NO_FLAG,           0, 0,                "`true` or `false`") \
     X(limit,       "limit",   COUNT,   limit,         NO_FLAG,           1, LIST_LIMIT_MAX,   "an integer from 1 to 1000") \
     X(after,       "after",   STRING,  after,         NO_FLAG,           1, PAGE_CURSOR_MAX,  "a string, the `next` of the reply before") \
-    X(prefix,      "prefix",  STRING,  prefix,        NO_FLAG,           0, ROOM_NAME_MAX,    "a string of at most 128 bytes")
+    X(prefix,      "prefix",  STRING,  prefix,        NO_FLAG,           0, ROOM_NAME_MAX,    "a string of at most 128 bytes") \
+    X(user,        "user",    STRING,  to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes, a user id") \
+    X(role,        "role",    STRING,  role,          NO_FLAG,           1, ROLE_NAME_MAX,    "`guest`, `member`, `host` or `owner`") \
+    X(reason,      "reason",  STRING,  reason,        NO_FLAG,           1, REASON_MAX,       "a string of 1 to 256 bytes") \
+    X(seconds,     "seconds", COUNT,   seconds,       FLAG(has_seconds), 0, SECONDS_MAX,      "an integer from 0 to 315360000") \
+    X(on,          "on",      BOOL,    on,            NO_FLAG,           0, 0,                "`true` or `false`")
 // Offsets travel as JSON numbers, which many readers keep in a double.
 #define OFFSET_MAX ((UINT64_C(1) << 53) - 1)
 #define ROOM_WORDS "the name of a room, 1 to 128 bytes without control characters or spaces around it"
@@ -64,10 +69,18 @@
     X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after),           ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
     X(PING,    ping,    NATIVE, NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, PONG,    "is anyone there") \
     X(RENAME,  rename,  NATIVE, MUST(name),                                  ALL,  NONE,    COMMAND, 1, RENAMED, "be called something else") \
+    X(ROLE,    role,    NATIVE, MUST(room) MUST(user) MUST(role),            ROOM, ROLE,    COMMAND, 1, ACK,     "give somebody another role in a room") \
+    X(KICK,    kick,    NATIVE, MUST(room) MUST(user) MAY(reason),           ROOM, KICK,    COMMAND, 1, ACK,     "take somebody out of a room") \
+    X(BAN,     ban,     NATIVE, MUST(room) MUST(user) MAY(seconds) MAY(reason), ROOM, BAN,  COMMAND, 1, ACK,     "take somebody out of a room and keep them out") \
+    X(UNBAN,   unban,   NATIVE, MUST(room) MUST(user),                       ROOM, BAN,     COMMAND, 1, ACK,     "let somebody in again") \
+    X(MUTE,    mute,    NATIVE, MUST(room) MUST(user) MAY(seconds) MAY(reason), ROOM, MUTE, COMMAND, 1, ACK,     "let somebody listen only") \
+    X(UNMUTE,  unmute,  NATIVE, MUST(room) MUST(user),                       ROOM, MUTE,    COMMAND, 1, ACK,     "let somebody speak again") \
+    X(SLOW,    slow,    NATIVE, MUST(room) MUST(seconds),                    ROOM, SLOW,    COMMAND, 1, ACK,     "let each say one message in so many seconds only") \
+    X(READONLY, readonly, NATIVE, MUST(room) MUST(on),                       ROOM, READONLY, COMMAND, 1, ACK,    "let only those speak in a room who may set this") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go")
 // Names that belong to the protocol and that this version does not serve.
-#define COMMANDS_LATER(X) X(state) X(role) X(kick) X(ban) X(unban) X(mute) X(unmute) X(refresh)
+#define COMMANDS_LATER(X) X(state) X(refresh)
 // clang-format on
 
 enum command_type {
@@ -86,8 +99,15 @@ enum command_key {
 };
 
 enum decided { DECIDED_EDGE, DECIDED_ROOM, DECIDED_USER, DECIDED_ALL };
+// Who has them: core/home/rights.h. Tokens and keys name them so.
+// clang-format off
 #define RIGHTS(X) \
-    X(NONE, none) X(JOIN, join) X(READ, read) X(PUBLISH, publish) X(SIGNAL, signal) X(LIST, list)
+    X(NONE, none) \
+    X(JOIN, join) X(READ, read) X(LIST, list) \
+    X(PUBLISH, publish) X(SIGNAL, signal) X(STATE, state) X(EDIT_OWN, edit_own) X(DELETE_OWN, delete_own) \
+    X(INVITE, invite) X(EDIT_ANY, edit_any) X(DELETE_ANY, delete_any) X(KICK, kick) X(MUTE, mute) X(SLOW, slow) \
+    X(READONLY, readonly) X(BAN, ban) X(ROLE, role) X(CLOSE, close)
+// clang-format on
 enum right {
 #define X(upper, lower) RIGHT_##upper,
     RIGHTS(X)
@@ -114,7 +134,7 @@ const char *command_name(enum command_type type);
     X(id)          /* as it stood on the wire (JSON: the raw number or quoted string), absent where none was given */ \
     X(room)        /* join, leave, switch (`to`), message, signal, members, history; empty = the room one is in (text dialect) */ \
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
-    X(to)          /* direct: a user id; with `to_by_name`, a member's name or user id in the room one is in */ \
+    X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
     X(key)         /* message, direct: idempotency key */ \
     X(name)        /* hello, rename */ \
@@ -122,7 +142,9 @@ const char *command_name(enum command_type type);
     X(resume)      /* hello: the secret of an earlier welcome */ \
     X(since_epoch) /* history, join: with since_offset, where has_since */ \
     X(after)       /* members, rooms: where the last page ended */ \
-    X(prefix)      /* rooms */
+    X(prefix)      /* rooms */ \
+    X(role)        /* role: the name of one (role_find) */ \
+    X(reason)      /* kick, ban, mute */
 // clang-format on
 
 struct command {
@@ -140,6 +162,9 @@ struct command {
     uint32_t history;  // join: so many messages back
     bool want_members; // join
     uint32_t limit;    // members, history, rooms; 0 = default
+    bool has_seconds;
+    uint32_t seconds; // ban, mute: without it, for ever; slow
+    bool on;          // readonly
 };
 
 #endif

@@ -44,6 +44,14 @@ const char *role_name(enum role role)
     return names[role];
 }
 
+enum role role_find(str name)
+{
+    for (int role = 0; role < ROLE_COUNT; role++)
+        if (str_eq(name, str_from_cstr(role_name((enum role)role))))
+            return (enum role)role;
+    return ROLE_COUNT;
+}
+
 const char *problem_name(enum problem_code code)
 {
     static const char *const names[PROBLEM_COUNT] = {

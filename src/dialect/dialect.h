@@ -118,5 +118,7 @@ struct encoding {
 bool room_name_valid(str name);
 bool user_name_valid(str name);
 const char *role_name(enum role role);
+// ROLE_COUNT: there is none by that name.
+enum role role_find(str name);
 
 #endif

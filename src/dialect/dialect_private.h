@@ -17,6 +17,8 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
 extern const struct language text_language;
 extern const struct payloads text_payloads;
 
+void native_json_put_from(struct buf *out, const struct entry *e); // who said it: {"user":...}
+void native_json_put_decree(struct buf *out, const struct entry *e);
 enum err text_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
 void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);
 void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);

@@ -12,10 +12,26 @@
 
 #include "base/str.h"
 
+// What those who may have decided about a room, or about somebody in it: its command (command.h), what people are told of it.
+// clang-format off
+#define DECREES(X) \
+    X(ROLE,     role,     "member:role")     /* `decree.role` */ \
+    X(KICK,     kick,     "member:kicked") \
+    X(BAN,      ban,      "member:banned")   /* for `decree.span_ms` */ \
+    X(UNBAN,    unban,    "member:unbanned") \
+    X(MUTE,     mute,     "member:muted")    /* for `decree.span_ms` */ \
+    X(UNMUTE,   unmute,   "member:unmuted") \
+    X(SLOW,     slow,     "room:slow")       /* one message in `decree.span_ms`; 0 = as many as one likes */ \
+    X(READONLY, readonly, "room:readonly")   /* `decree.on` */
+// clang-format on
+
 // Those of records are part of their portable form (core/log/record.h) and never change.
 enum entry_type {
     ENTRY_MESSAGE = 1,
     ENTRY_VOID, // what had this offset was refused when its turn came: people are told the number
+#define X(upper, ...) ENTRY_##upper,
+    DECREES(X)
+#undef X
     // passing
     ENTRY_PASSING = 128,
     ENTRY_MEMBER_JOINED = ENTRY_PASSING,
@@ -26,8 +42,10 @@ enum entry_type {
 };
 
 static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }
+static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t <= ENTRY_READONLY; }
 
-#define ROLES(X) X(GUEST, guest) X(MEMBER, member) X(MODERATOR, moderator) X(ADMIN, admin) X(OWNER, owner)
+// From the least to the most; what each may do is in core/home/rights.h.
+#define ROLES(X) X(GUEST, guest) X(MEMBER, member) X(HOST, host) X(OWNER, owner)
 
 enum role {
 #define X(upper, lower) ROLE_##upper,
@@ -47,6 +65,15 @@ struct member_view {
     uint64_t last_active;
 };
 
+struct decree {
+    str target;       // a user id; empty where it is about the room
+    str target_name;  // what its people called it then; may be empty
+    uint64_t span_ms; // 0 = without an end
+    enum role role;
+    bool on;
+    bool first; // ENTRY_ROLE: only where nobody has been given a role yet
+};
+
 struct entry {
     enum entry_type type;
     uint64_t offset;  // a passing entry's: of the record it came after, 0 = before all
@@ -54,11 +81,15 @@ struct entry {
     // Of a record: the same moment by a clock that nobody sets (core/common/context.h); ages and windows go by it.
     uint64_t steady_ms;
     str room;
-    // ENTRY_MESSAGE, ENTRY_SIGNAL
+    // ENTRY_MESSAGE, ENTRY_SIGNAL, decrees: who said it. A decree without a user is the server's own.
     str user;
     str session;
     str name;
-    str data; // JSON, byte for byte as the sender wrote it
+    str data; // JSON, byte for byte as the sender wrote it; of a decree its reason, plain text, may be empty
+    // Of a record: by what right it was said, see core/home/rights.h.
+    enum role rule_role; // what the room's rule made of who had been given no other role
+    uint32_t grant;      // what its token allowed; 0 = it was silent about that
+    struct decree decree;
     // ENTRY_MESSAGE: said once, if there is a key: not again within so long, nor before so many other keys of its sender
     str key;
     uint32_t key_window_ms;

@@ -61,11 +61,14 @@ struct event {
     uint64_t members_count;
     bool with_members;             // `members` below is part of the reply
     bool has_recovered, recovered; // also EV_HISTORY
+    bool readonly;                 // EV_JOINED
+    uint64_t slow_ms;              // EV_JOINED: one message in so long; 0 = as many as one likes
     bool has_left;
     str left; // EV_JOINED after a switch: the room left
 
     // EV_LEFT
-    const char *reason; // static, NULL = absent; also EV_GAP: "slow" or "trimmed"
+    const char *reason;         // static, NULL = absent; also EV_GAP: "slow" or "trimmed"
+    str by_user, by_name, note; // of who was sent away: by whom, and why; absent = nobody, nothing
 
     // EV_ACK
     bool has_offset, duplicate, has_delivered;

@@ -217,6 +217,13 @@ static enum err check_together(struct reader *r, const struct command *c)
     if (c->type == CMD_SIGNAL && c->data.n > SIGNAL_DATA_MAX)
         return problem_set(r->problem, PROBLEM_TOO_LARGE,
                            "The `data` of a signal may have 4096 bytes; say the rest in a `message`.");
+    if (c->type == CMD_ROLE && role_find(c->role) == ROLE_COUNT)
+        return problem_set_word(r->problem, PROBLEM_BAD_COMMAND,
+                                "`role` must be `guest`, `member`, `host` or `owner`; got {}.", WORD_QUOTED,
+                                c->role);
+    if ((c->type == CMD_BAN || c->type == CMD_MUTE) && c->has_seconds && c->seconds == 0)
+        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
+                           "`seconds` of what ends is above 0; leave it out for what does not end.");
     if (c->has_since && c->has_before)
         return problem_set(r->problem, PROBLEM_BAD_COMMAND,
                            "`since` and `before` are the two directions of reading; give one of them.");
@@ -279,7 +286,8 @@ static enum err unknown_type(struct reader *r, const struct json_member *m, str 
         {"private", CMD_DIRECT},    {"who", CMD_MEMBERS},    {"users", CMD_MEMBERS},
         {"presence", CMD_MEMBERS},  {"list", CMD_ROOMS},     {"nick", CMD_RENAME},
         {"name", CMD_RENAME},       {"channels", CMD_ROOMS}, {"typing", CMD_SIGNAL},
-        {"event", CMD_SIGNAL},
+        {"event", CMD_SIGNAL},      {"remove", CMD_KICK},    {"block", CMD_BAN},
+        {"silence", CMD_MUTE},      {"promote", CMD_ROLE},   {"op", CMD_ROLE},
     };
     enum { ALIASES = sizeof elsewhere / sizeof elsewhere[0] };
     struct guess_alias aliases[ALIASES];

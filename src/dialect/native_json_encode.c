@@ -11,7 +11,7 @@
 #include "dialect/dialect_private.h"
 #include "wire/json.h"
 
-static void put_from(struct buf *out, const struct entry *e)
+void native_json_put_from(struct buf *out, const struct entry *e)
 {
     BUF_PUT_LIT(out, "{\"user\":");
     json_put_string(out, e->user);
@@ -51,7 +51,7 @@ static void put_message(struct buf *out, const struct entry *e)
     BUF_PUT_LIT(out, ",\"time\":");
     buf_put_u64(out, e->time_ms);
     BUF_PUT_LIT(out, ",\"from\":");
-    put_from(out, e);
+    native_json_put_from(out, e);
     BUF_PUT_LIT(out, ",\"data\":");
     buf_put_str(out, e->data);
     buf_put_char(out, '}');
@@ -105,7 +105,7 @@ static void put_signal(struct buf *out, const struct entry *e)
 {
     put_passing_head(out, STR("signal"), e);
     BUF_PUT_LIT(out, ",\"from\":");
-    put_from(out, e);
+    native_json_put_from(out, e);
     BUF_PUT_LIT(out, ",\"data\":");
     buf_put_str(out, e->data);
     buf_put_char(out, '}');
@@ -120,6 +120,11 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
         return;
     case ENTRY_VOID:
         put_void(out, e);
+        return;
+#define X(upper, ...) case ENTRY_##upper:
+        DECREES(X)
+#undef X
+        native_json_put_decree(out, e);
         return;
     case ENTRY_MEMBER_JOINED:
         put_member_entry(out, STR("member:joined"), e);
@@ -232,6 +237,12 @@ static void put_joined(struct buf *out, const struct event *ev)
     buf_put_u64(out, ev->members_count);
     if (ev->with_members)
         put_members(out, ev);
+    if (ev->readonly)
+        BUF_PUT_LIT(out, ",\"readonly\":true");
+    if (ev->slow_ms != 0) {
+        BUF_PUT_LIT(out, ",\"slow_s\":");
+        buf_put_u64(out, ev->slow_ms / 1000);
+    }
     put_recovered(out, ev);
     if (ev->has_left) {
         BUF_PUT_LIT(out, ",\"left\":");
@@ -247,6 +258,17 @@ static void put_left(struct buf *out, const struct event *ev)
     if (ev->reason) {
         BUF_PUT_LIT(out, ",\"reason\":");
         json_put_string(out, str_from_cstr(ev->reason));
+    }
+    if (ev->by_user.n > 0) {
+        BUF_PUT_LIT(out, ",\"by\":{\"user\":");
+        json_put_string(out, ev->by_user);
+        BUF_PUT_LIT(out, ",\"name\":");
+        json_put_string(out, ev->by_name);
+        buf_put_char(out, '}');
+    }
+    if (ev->note.n > 0) {
+        BUF_PUT_LIT(out, ",\"note\":");
+        json_put_string(out, ev->note);
     }
     buf_put_char(out, '}');
 }
@@ -275,7 +297,7 @@ static void put_direct(struct buf *out, const struct event *ev)
 {
     const struct entry *e = &ev->direct;
     BUF_PUT_LIT(out, "{\"type\":\"direct\",\"from\":");
-    put_from(out, e);
+    native_json_put_from(out, e);
     BUF_PUT_LIT(out, ",\"time\":");
     buf_put_u64(out, e->time_ms);
     BUF_PUT_LIT(out, ",\"data\":");

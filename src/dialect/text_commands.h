@@ -16,6 +16,14 @@
     X(rooms,   ROOMS,   "[PREFIX]",  "which rooms there are") \
     X(msg,     DIRECT,  "USER TEXT", "tell one person only (\"USER\" where the name has spaces)") \
     X(history, HISTORY, "[N]",       "the last N messages, 20 by default") \
+    X(role,    ROLE,    "USER ROLE", "give USER a role: guest, member, host or owner") \
+    X(kick,    KICK,    "USER [WHY]", "take USER out of this room") \
+    X(ban,     BAN,     "USER [TIME] [WHY]", "and keep USER out, for ever or for 30s, 10m, 2h, 7d") \
+    X(unban,   UNBAN,   "USER",      "let USER in again") \
+    X(mute,    MUTE,    "USER [TIME] [WHY]", "let USER listen only") \
+    X(unmute,  UNMUTE,  "USER",      "let USER speak again") \
+    X(slow,    SLOW,    "TIME",      "one message of each in TIME: 30s, 5m; off ends it") \
+    X(readonly, READONLY, "[off]",   "only those speak who may set this; off ends it") \
     X(help,    HELP,    "",          "this list") \
     X(quit,    QUIT,    "",          "go")
 // clang-format on

@@ -132,19 +132,25 @@ static enum err decode_rooms(str args, struct scratch *scratch, struct command *
     return OK;
 }
 
-// USER is the first word, or stands in quotes where the name has spaces: /msg "Ada Lovelace" hello
+// USER is the first word, or stands in quotes where the name has spaces: /msg "Ada Lovelace" hello. False: there is none, or no name of anybody.
+static bool take_user(str args, str *ret_user, str *ret_rest)
+{
+    if (args.n == 0)
+        return false;
+    bool quoted = args.p[0] == '"';
+    str user = str_skip(args, quoted ? 1 : 0);
+    size_t end = quoted ? str_find_char(user, '"', 0) : word_end(user);
+    *ret_rest = str_trim(str_skip(user, end + 1));
+    *ret_user = str_take(user, end);
+    return ret_user->n <= USER_ID_MAX && user_name_valid(*ret_user);
+}
+
 static enum err decode_msg(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     static const char usage[] =
         "`/msg USER TEXT` takes a user, as in `\"USER\"` where the name has spaces, and a text; got {}.";
-    if (args.n == 0)
-        return bad_usage(p, usage, args);
-    bool quoted = args.p[0] == '"';
-    str user = str_skip(args, quoted ? 1 : 0);
-    size_t end = quoted ? str_find_char(user, '"', 0) : word_end(user);
-    str text = str_trim(str_skip(user, end + 1));
-    user = str_take(user, end);
-    if (user.n > USER_ID_MAX || !user_name_valid(user) || text.n == 0)
+    str user, text;
+    if (!take_user(args, &user, &text) || text.n == 0)
         return bad_usage(p, usage, args);
     ret->to = user;
     ret->to_by_name = true;
@@ -181,6 +187,112 @@ static enum err decode_history(str args, struct scratch *scratch, struct command
     if (args.n > 0 && (!str_to_u64(args, LIST_LIMIT_MAX, &n) || n == 0))
         return bad_usage(p, "`/history` takes nothing, or a number from 1 to 1000; got {}.", args);
     ret->limit = (uint32_t)n;
+    return OK;
+}
+
+// --- decrees
+
+// 30s, 10m, 2h, 7d; a bare number is seconds.
+static bool take_time(str word, uint32_t *ret_seconds)
+{
+    static const struct {
+        char unit;
+        uint32_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    uint64_t n, factor = 1;
+    for (size_t i = 0; i < sizeof units / sizeof units[0] && word.n > 1; i++)
+        if (word.p[word.n - 1] == units[i].unit) {
+            factor = units[i].seconds;
+            word = str_take(word, word.n - 1);
+            break;
+        }
+    if (!str_to_u64(word, SECONDS_MAX / factor, &n) || n == 0)
+        return false;
+    *ret_seconds = (uint32_t)(n * factor);
+    return true;
+}
+
+// USER [TIME] [WHY], of which `timed` and `why` may be.
+static enum err take_decree(str args, bool timed, bool why, const char *usage, struct command *ret,
+                            struct problem *p)
+{
+    str rest;
+    if (!take_user(args, &ret->to, &rest))
+        return bad_usage(p, usage, args);
+    ret->to_by_name = true;
+    size_t end = word_end(rest);
+    if (timed && take_time(str_take(rest, end), &ret->seconds)) {
+        ret->has_seconds = true;
+        rest = str_trim(str_skip(rest, end + 1));
+    }
+    if (rest.n > (why ? REASON_MAX : 0))
+        return bad_usage(p, usage, args);
+    ret->reason = rest;
+    return OK;
+}
+
+static enum err decode_kick(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    return take_decree(args, false, true, "`/kick USER` takes a user, and why, in at most 256 bytes; got {}.",
+                       ret, p);
+}
+
+static enum err decode_ban(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    return take_decree(
+        args, true, true,
+        "`/ban USER` takes a user, for how long, as in `10m`, and why, in at most 256 bytes; got {}.", ret,
+        p);
+}
+
+static enum err decode_unban(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    return take_decree(args, false, false, "`/unban USER` takes a user; got {}.", ret, p);
+}
+
+static enum err decode_mute(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    return take_decree(
+        args, true, true,
+        "`/mute USER` takes a user, for how long, as in `10m`, and why, in at most 256 bytes; got {}.", ret,
+        p);
+}
+
+static enum err decode_unmute(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    return take_decree(args, false, false, "`/unmute USER` takes a user; got {}.", ret, p);
+}
+
+static enum err decode_role(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (!take_user(args, &ret->to, &ret->role) || role_find(ret->role) == ROLE_COUNT)
+        return bad_usage(
+            p, "`/role USER ROLE` takes a user and `guest`, `member`, `host` or `owner`; got {}.", args);
+    ret->to_by_name = true;
+    return OK;
+}
+
+static enum err decode_slow(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    ret->has_seconds = true;
+    if (!str_eq_nocase(args, STR("off")) && !take_time(args, &ret->seconds))
+        return bad_usage(p, "`/slow TIME` takes a time, as in `30s`, or `off`; got {}.", args);
+    return OK;
+}
+
+static enum err decode_readonly(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    ret->on = args.n == 0 || str_eq_nocase(args, STR("on"));
+    if (!ret->on && !str_eq_nocase(args, STR("off")))
+        return bad_usage(p, "`/readonly` takes nothing, or `off`; got {}.", args);
     return OK;
 }
 
@@ -235,18 +347,13 @@ static const char *guess_command(str written)
         const char *typed;
         enum text_word meant;
     } elsewhere[] = {
-        {"/j", TEXT_join},         {"/enter", TEXT_join},
-        {"/part", TEXT_leave},     {"/name", TEXT_nick},
-        {"/rename", TEXT_nick},    {"/names", TEXT_who},
-        {"/users", TEXT_who},      {"/members", TEXT_who},
-        {"/w", TEXT_msg},          {"/whisper", TEXT_msg},
-        {"/tell", TEXT_msg},       {"/dm", TEXT_msg},
-        {"/query", TEXT_msg},      {"/list", TEXT_rooms},
-        {"/channels", TEXT_rooms}, {"/log", TEXT_history},
-        {"/?", TEXT_help},         {"/h", TEXT_help},
-        {"/commands", TEXT_help},  {"/exit", TEXT_quit},
-        {"/bye", TEXT_quit},       {"/q", TEXT_quit},
-        {"/action", TEXT_me},      {"/kick", TEXT_NO_WORD}, // near /nick, and not what is meant
+        {"/j", TEXT_join},      {"/enter", TEXT_join},  {"/part", TEXT_leave},     {"/name", TEXT_nick},
+        {"/rename", TEXT_nick}, {"/names", TEXT_who},   {"/users", TEXT_who},      {"/members", TEXT_who},
+        {"/w", TEXT_msg},       {"/whisper", TEXT_msg}, {"/tell", TEXT_msg},       {"/dm", TEXT_msg},
+        {"/query", TEXT_msg},   {"/list", TEXT_rooms},  {"/channels", TEXT_rooms}, {"/log", TEXT_history},
+        {"/?", TEXT_help},      {"/h", TEXT_help},      {"/commands", TEXT_help},  {"/exit", TEXT_quit},
+        {"/bye", TEXT_quit},    {"/q", TEXT_quit},      {"/action", TEXT_me},      {"/op", TEXT_role},
+        {"/remove", TEXT_kick}, {"/block", TEXT_ban},   {"/silence", TEXT_mute},   {"/ro", TEXT_readonly},
     };
     enum { ALIASES = sizeof elsewhere / sizeof elsewhere[0] };
     struct guess_alias aliases[ALIASES];

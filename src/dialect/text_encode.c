@@ -97,11 +97,105 @@ static void put_member_changed(struct buf *out, const struct entry *e)
     }
 }
 
+// " for 10 min", " for 2 days": what is shorter than two of a unit is told in the next smaller one.
+static void put_span(struct buf *out, uint64_t ms)
+{
+    static const struct {
+        uint64_t ms;
+        str noun;
+    } units[] = {
+        {86400000, STR("day")}, {3600000, STR("hour")}, {60000, STR("minute")}, {1000, STR("second")}};
+    size_t i = 0;
+    while (i + 1 < sizeof units / sizeof units[0] && (ms < units[i].ms || ms % units[i].ms != 0))
+        i++;
+    put_count(out, ms / units[i].ms, units[i].noun);
+}
+
+static void put_target(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "* ");
+    put_text(out, shown_name(e->decree.target_name, e->decree.target));
+}
+
+static void put_by(struct buf *out, const struct entry *e)
+{
+    if (e->user.n == 0)
+        return;
+    BUF_PUT_LIT(out, " by ");
+    put_text(out, shown_name(e->name, e->user));
+}
+
+static void put_why(struct buf *out, str why)
+{
+    if (why.n == 0)
+        return;
+    BUF_PUT_LIT(out, " (");
+    put_text(out, why);
+    buf_put_char(out, ')');
+}
+
+// "* bob was muted by alice for 10 minutes (flooding)"
+static void put_person_decree(struct buf *out, const struct entry *e, str was)
+{
+    put_target(out, e);
+    buf_put_str(out, was);
+    put_by(out, e);
+    if (e->decree.span_ms != 0) {
+        BUF_PUT_LIT(out, " for ");
+        put_span(out, e->decree.span_ms);
+    }
+    put_why(out, e->data);
+}
+
+static void put_role(struct buf *out, const struct entry *e)
+{
+    put_target(out, e);
+    BUF_PUT_LIT(out, " was made ");
+    put_cstr(out, role_name(e->decree.role));
+    put_by(out, e);
+}
+
+static void put_room_decree(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "* ");
+    put_text(out, e->user.n == 0 ? STR("the server") : shown_name(e->name, e->user));
+    if (e->type == ENTRY_READONLY) {
+        buf_put_str(out, e->decree.on ? STR(" made the room read-only") : STR(" lets everybody speak again"));
+    } else if (e->decree.span_ms == 0) {
+        BUF_PUT_LIT(out, " ended the slow mode");
+    } else {
+        BUF_PUT_LIT(out, " set the slow mode: one message in ");
+        put_span(out, e->decree.span_ms);
+    }
+}
+
 void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s)
 {
     switch (e->type) {
     case ENTRY_MESSAGE:
         put_message(out, e, utc_offset_s);
+        return;
+    case ENTRY_ROLE:
+        put_role(out, e);
+        return;
+    case ENTRY_KICK:
+        put_person_decree(out, e, STR(" was removed"));
+        return;
+    case ENTRY_BAN:
+        put_person_decree(out, e, STR(" was banned"));
+        return;
+    case ENTRY_UNBAN:
+        put_person_decree(out, e, STR(" may come in again, unbanned"));
+        return;
+    case ENTRY_MUTE:
+        put_person_decree(out, e, STR(" was muted"));
+        return;
+    case ENTRY_UNMUTE:
+        put_person_decree(out, e, STR(" may speak again, unmuted"));
+        return;
+    case ENTRY_SLOW:
+    case ENTRY_READONLY:
+        put_room_decree(out, e);
         return;
     case ENTRY_MEMBER_JOINED:
         put_member_note(out, &e->member, STR(" joined"));
@@ -148,7 +242,15 @@ static void put_left(struct buf *out, const struct event *ev)
     if (ev->reason) {
         BUF_PUT_LIT(out, " (");
         put_cstr(out, ev->reason);
+        if (ev->by_user.n > 0) {
+            BUF_PUT_LIT(out, " by ");
+            put_text(out, shown_name(ev->by_name, ev->by_user));
+        }
         buf_put_char(out, ')');
+    }
+    if (ev->note.n > 0) {
+        BUF_PUT_LIT(out, ": ");
+        put_text(out, ev->note);
     }
 }
 
@@ -263,7 +365,7 @@ static void put_error(struct buf *out, const struct event *ev)
 
 static void put_help_row(struct buf *out, str usage, str does)
 {
-    enum { COLUMN = 17 };
+    enum { COLUMN = 22 };
     BUF_PUT_LIT(out, "* /");
     buf_put_str(out, usage);
     for (size_t n = usage.n; n < COLUMN; n++)

@@ -37,6 +37,8 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     snprintf(c->name, sizeof c->name, "n%u", index);
 }
 
+bool client_may_be_twice(const struct client *c) { return c->resumed || (c->known && c->connects > 1); }
+
 bool client_watched(const struct client *c)
 {
     return c->temper != TEMPER_HOSTILE && c->temper != TEMPER_FLOODING;

@@ -9,12 +9,11 @@
 // and was lost with it), nobody can tell.
 #include "sim/world.h"
 
-static bool may_be_twice(const struct client *c) { return c->resumed || (c->known && c->connects > 1); }
-
 // The connection that m must have gone to: there when it was said, and the only one of its session.
 bool direct_sure(const struct world *w, const struct client *to, const struct message *m)
 {
-    bool alone = !may_be_twice(to) || (!to->known && to->welcomed_ms + client_patience_ms(w) < m->said_ms);
+    bool alone =
+        !client_may_be_twice(to) || (!to->known && to->welcomed_ms + client_patience_ms(w) < m->said_ms);
     return alone && to->state == CLIENT_OPEN && to->welcomed && to->link != NULL &&
            to->link->serial == m->to_link && client_watched(to);
 }
@@ -39,7 +38,7 @@ void direct_acked(struct world *w, struct client *c, struct message *m, uint64_t
 {
     m->reached = (uint32_t)delivered;
     m->settled = true;
-    if (m->reached > 1 && !may_be_twice(&w->clients[m->to]))
+    if (m->reached > 1 && !client_may_be_twice(&w->clients[m->to]))
         trace_fail(w, c, "ONCE: m%ux reached %u sessions of a user who has one", m->serial, m->reached);
     if (m->deliveries > m->reached)
         trace_fail(w, c, "ONCE: m%ux came %u times and reached %u sessions", m->serial, m->deliveries,

@@ -69,6 +69,10 @@ static uint8_t kind_of(enum entry_type t)
         return FACT_MESSAGE;
     case ENTRY_VOID:
         return FACT_VOID;
+#define X(upper, ...) case ENTRY_##upper:
+        DECREES(X)
+#undef X
+        return FACT_DECREE;
     case ENTRY_MEMBER_JOINED:
         return FACT_JOINED;
     case ENTRY_MEMBER_LEFT:

@@ -24,6 +24,7 @@ struct rebuilt {
     struct log log;
     struct once said;
     struct once_group keys;
+    struct standing *standing;
     struct buf scratch;
 };
 
@@ -42,8 +43,10 @@ static void rebuild(struct world *w, const struct room *r, const struct records 
     once_init(&ret->said, &w->scratch_mem);
     once_group_init(&ret->keys);
     buf_init(&ret->scratch, &w->scratch_mem, 0);
-    const struct made made = {&ret->log, &ret->said, &ret->keys, str_make(r->epoch, EPOCH_LEN),
-                              &w->settings.hash_key};
+    ret->standing = NULL;
+    const struct made made = {
+        &ret->log,      &ret->said,     &ret->keys, str_make(r->epoch, EPOCH_LEN), &w->settings.hash_key,
+        &ret->standing, &w->scratch_mem};
     for (uint64_t o = 1; o <= r->log.head; o++) {
         struct entry e;
         struct verdict v;
@@ -118,6 +121,23 @@ static void same_keys(struct world *w, const struct home *h, const struct room *
         trace_fail(w, NULL, "APPLY: made anew %.*s remembers other keys", STR_ARG(room_name(r)));
 }
 
+static bool same_standing(const struct standing *a, const struct standing *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    bool same = a->n == b->n && a->slow_ms == b->slow_ms && a->readonly == b->readonly &&
+                a->speakers_n == b->speakers_n;
+    for (uint32_t i = 0; same && i < a->n; i++)
+        same = a->rows[i].banned_ms == b->rows[i].banned_ms && a->rows[i].muted_ms == b->rows[i].muted_ms &&
+               a->rows[i].role == b->rows[i].role &&
+               str_eq(str_make(a->rows[i].user, a->rows[i].user_n),
+                      str_make(b->rows[i].user, b->rows[i].user_n));
+    for (uint32_t i = 0; same && i < a->speakers_n; i++)
+        same =
+            a->speakers[i].print == b->speakers[i].print && a->speakers[i].said_ms == b->speakers[i].said_ms;
+    return same;
+}
+
 static void check_room(struct world *w, const struct node *n, int room)
 {
     const struct home *h = &n->shard->home;
@@ -131,9 +151,12 @@ static void check_room(struct world *w, const struct node *n, int room)
     rebuild(w, r, truth_numbering(w, room, epoch)->records, &b);
     same_log(w, r, &b);
     same_keys(w, h, r, &b);
+    if (!same_standing(r->standing, b.standing))
+        trace_fail(w, NULL, "APPLY: made anew people stand otherwise in %.*s", STR_ARG(name));
     w->counts.rebuilt++;
     log_deinit(&b.log);
     once_deinit(&b.said);
+    standing_free(&b.standing, &w->scratch_mem);
     buf_deinit(&b.scratch);
 }
 

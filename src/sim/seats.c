@@ -302,7 +302,7 @@ void seat_check_left(struct world *w, struct client *c, int room)
 {
     struct seat *s = &c->seats[room];
     if (!s->on || s->gap_due ||
-        c->resumed) // an older connection of the session may be in it, and leave later
+        client_may_be_twice(c)) // an older connection of its may be in it, and leave later
         return;
     const struct numbering *n = truth_numbering(w, room, s->epoch);
     uint32_t at = ledger_left(w, room, s->epoch, str_from_cstr(c->user)); // it is not told of this one itself

@@ -38,7 +38,8 @@ enum fact_kind {
     FACT_CHANGED,
     FACT_COUNT,
     FACT_SIGNAL,
-    FACT_VOID
+    FACT_VOID,
+    FACT_DECREE
 };
 struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them

@@ -387,7 +387,9 @@ void client_leave(struct world *w, struct client *c,
                   const char *how); // gives its link up, remembers where it was
 void client_fin(struct world *w, struct client *c);
 uint64_t client_patience_ms(const struct world *w); // how late a healthy connection's delivery may be
-bool client_watched(const struct client *c);        // its claims are checked in full
+// An earlier connection of the same user may still be there.
+bool client_may_be_twice(const struct client *c);
+bool client_watched(const struct client *c); // its claims are checked in full
 
 // --- what clients say (say.c, act.c, hostile.c)
 void say_upgrade(struct world *w, struct client *c);

@@ -104,6 +104,7 @@ static void settings_make(struct settings *s, uint8_t world)
         .rooms_address = {world & 16 ? 1 : 0, 5},
         .rooms_address_percent = world & 32 ? 50 : 100,
         .rooms_per_connection = world & 16 ? 1 : 8,
+        .newcomer_role = ROLE_MEMBER,
         .room_members_max = 5,
         .room_grace_ms = 2000,
         .member_grace_ms = 3000,

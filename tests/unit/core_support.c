@@ -154,6 +154,7 @@ static void settings_default(struct settings *s, uint32_t shards)
                            .rooms_address_percent = 100,
                            .rooms_per_connection = 16,
                            .room_members_max = 1000,
+                           .newcomer_role = ROLE_MEMBER,
                            .room_grace_ms = 60000,
                            .member_grace_ms = 30000,
                            .presence_exact_max = 200,
@@ -669,6 +670,31 @@ void cut(struct client *c)
 }
 
 // --- what was heard
+
+void net_ask(struct client *c, const struct command *cmd, uint32_t grant)
+{
+    struct shard *sh = c->net->sh[c->shard];
+    struct asker *asker = client_asker(c);
+    uint32_t outlet = edge_outlet_named(&sh->edge, asker, cmd->room);
+    assert_true(outlet != MAP_NONE);
+    struct ask a = edge_ask_make(&sh->edge, c->conn, ASK_PUBLISH, cmd);
+    const struct outlet *o = outlet_at(&sh->fan, outlet);
+    a.room = o->room;
+    a.room_hash = o->hash;
+    a.outlet = (struct ref){outlet, slab_gen(&sh->fan.outlets, outlet)};
+    a.grant = grant;
+    edge_ask_send(&sh->edge, c->conn, home_of(&sh->cx, o->hash), &a, true);
+    net_settle(c->net);
+}
+
+void net_give(struct client *c, const char *room, const char *user, const char *role)
+{
+    const struct command give = {.type = CMD_ROLE,
+                                 .room = str_from_cstr(room),
+                                 .to = str_from_cstr(user),
+                                 .role = str_from_cstr(role)};
+    net_ask(c, &give, GRANT_ALL);
+}
 
 str hear(struct client *c)
 {

@@ -136,6 +136,11 @@ void send_bytes(struct client *c, const char *bytes);
 void hang_up(struct client *c); // end of file
 void cut(struct client *c);     // reset
 
+// A command of a member as its edge would ask it, by a token that allows so much in the room (home/rights.h).
+void net_ask(struct client *c, const struct command *cmd, uint32_t grant);
+// Somebody gets a role in a room that c is in, from the server.
+void net_give(struct client *c, const char *room, const char *user, const char *role);
+
 // The next message; absent when there is none.
 str hear(struct client *c);
 // The next message, which must contain the text; a count of %-less parts is asked for by calling again.

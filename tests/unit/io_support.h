@@ -52,6 +52,7 @@ static inline struct settings core_settings(uint32_t shards)
         .turn_bytes = 64 * 1024,
         .rooms_max = 100,
         .rooms_per_connection = 4,
+        .newcomer_role = ROLE_MEMBER,
         .room_members_max = 1000,
         .room_grace_ms = 1000,
         .member_grace_ms = 0,

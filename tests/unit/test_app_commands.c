@@ -73,7 +73,7 @@ static void test_help(void **state)
     run(NULL);
     assert_int_equal(outcome.code, 2);
     assert_non_null(strstr(outcome.err, "plenum check-config"));
-    static char *const commands[] = {"serve", "check-config", "config", "version"};
+    static char *const commands[] = {"serve", "check-config", "config", "rights", "version"};
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         run(commands[i], "--help", NULL);
         assert_int_equal(outcome.code, 0);
@@ -82,6 +82,18 @@ static void test_help(void **state)
         assert_memory_equal(outcome.out, usage, strlen(usage));
         assert_string_equal(outcome.err, "");
     }
+}
+
+static void test_rights(void **state)
+{
+    (void)state;
+    run("rights", NULL);
+    assert_int_equal(outcome.code, 0);
+    assert_non_null(strstr(
+        outcome.out,
+        "| right | what for | guest | member | host | owner |\n|---|---|---|---|---|---|\n| `join` | "));
+    assert_non_null(strstr(outcome.out, "\n| `publish` | say something | | yes | yes | yes |\n"));
+    assert_non_null(strstr(outcome.out, "\n| `close` | close the room | | | | yes |\n"));
 }
 
 static void test_version(void **state)
@@ -99,21 +111,22 @@ static void test_unknown_words(void **state)
     (void)state;
     run("serv", NULL);
     assert_usage(
-        "plenum: got \"serv\", expected a command: serve, check-config, config or version (did you mean "
+        "plenum: got \"serv\", expected a command: serve, check-config, config, rights or version (did you mean "
         "serve?)\n");
     run("\x1b[2J", NULL);
-    assert_usage("plenum: got \"\\u001b[2J\", expected a command: serve, check-config, config or version\n");
+    assert_usage(
+        "plenum: got \"\\u001b[2J\", expected a command: serve, check-config, config, rights or version\n");
     run("--port=8080", NULL);
     assert_usage(
-        "plenum: got \"--port=8080\", expected a command: serve, check-config, config or version (did you "
+        "plenum: got \"--port=8080\", expected a command: serve, check-config, config, rights or version (did you "
         "mean plenum serve --server.http=127.0.0.1:8080?)\n");
     run("--shards", "2", NULL);
     assert_usage(
-        "plenum: got \"--shards\", expected a command: serve, check-config, config or version (did you mean "
+        "plenum: got \"--shards\", expected a command: serve, check-config, config, rights or version (did you mean "
         "plenum serve --server.shards?)\n");
     run("--bogus", NULL);
     assert_usage(
-        "plenum: got \"--bogus\", expected a command: serve, check-config, config or version (`plenum serve "
+        "plenum: got \"--bogus\", expected a command: serve, check-config, config, rights or version (`plenum serve "
         "--help` lists all settings)\n");
     run("serve", "--shards=3", NULL);
     assert_usage(
@@ -193,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_help),          cmocka_unit_test(test_version),
         cmocka_unit_test(test_unknown_words), cmocka_unit_test(test_serve_with_a_mistake),
         cmocka_unit_test(test_check_config),  cmocka_unit_test(test_config),
+        cmocka_unit_test(test_rights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@ struct fixture {
     struct live live;
     struct once said;
     struct once_group keys;
+    struct standing *standing;
     struct buf scratch;
     struct siphash_key hash_key;
 };
@@ -39,6 +40,7 @@ static void fixture_deinit(struct fixture *f)
     log_deinit(&f->log);
     live_deinit(&f->live);
     once_deinit(&f->said);
+    standing_free(&f->standing, &f->mem);
     buf_deinit(&f->scratch);
     test_mem_check(&f->t);
 }
@@ -51,7 +53,8 @@ static void listen(struct fixture *f, uint8_t encoding)
 
 static struct made made_of(struct fixture *f)
 {
-    return (struct made){&f->log, &f->said, &f->keys, STR("an epoch 11"), &f->hash_key};
+    return (struct made){&f->log,      &f->said,     &f->keys, STR("an epoch 11"),
+                         &f->hash_key, &f->standing, &f->mem};
 }
 
 static enum err apply(struct fixture *f, struct entry *e, struct verdict *ret)
@@ -111,6 +114,7 @@ static void a_key_counts_by_the_records_alone(void **state)
             steady += prng_below(&dice, 40);
             size_t user = prng_below(&dice, USERS);
             struct entry e = {.type = ENTRY_MESSAGE,
+                              .rule_role = ROLE_MEMBER,
                               .time_ms = prng_next(&dice),
                               .steady_ms = steady - prng_below(&dice, 100), // nodes' clocks differ
                               .user = str_from_cstr(users[user]),
@@ -152,6 +156,7 @@ static void a_record_may_be_late(void **state)
         struct verdict v;
         fixture_init(&f, 4);
         struct entry first = {.type = ENTRY_MESSAGE,
+                              .rule_role = ROLE_MEMBER,
                               .steady_ms = 1000000,
                               .user = STR("u"),
                               .data = STR("1"),
@@ -186,6 +191,7 @@ static void a_void_record_has_its_offset_and_nothing_else(void **state)
     listen(&f, ENCODING_TEXT_LINE);
     for (int i = 0; i < 2; i++) {
         struct entry e = {.type = ENTRY_MESSAGE,
+                          .rule_role = ROLE_MEMBER,
                           .time_ms = 1795161600000,
                           .steady_ms = 7,
                           .user = STR("u"),
@@ -223,6 +229,7 @@ static void without_memory_nothing_changes(void **state)
         snprintf(oldest, sizeof oldest, "k%llu", (unsigned long long)(i < 4 ? 0 : i - 4));
         for (uint64_t k = 1;; k++) {
             struct entry e = {.type = ENTRY_MESSAGE,
+                              .rule_role = ROLE_MEMBER,
                               .steady_ms = 1,
                               .user = STR("u"),
                               .data = STR("123"),
@@ -260,7 +267,8 @@ static void without_memory_nothing_changes(void **state)
 
 static void say(struct fixture *f)
 {
-    struct entry e = {.type = ENTRY_MESSAGE, .steady_ms = 1, .user = STR("u"), .data = STR("1")};
+    struct entry e = {
+        .type = ENTRY_MESSAGE, .rule_role = ROLE_MEMBER, .steady_ms = 1, .user = STR("u"), .data = STR("1")};
     struct verdict v;
     assert_int_equal(apply(f, &e, &v), OK);
 }

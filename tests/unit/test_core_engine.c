@@ -62,6 +62,7 @@ static void tell_record(struct net *n, const struct engine_mail *to, uint64_t of
 {
     struct buf b, record;
     struct entry e = {.type = ENTRY_MESSAGE,
+                      .rule_role = ROLE_MEMBER,
                       .time_ms = n->wall_ms,
                       .steady_ms = n->wall_ms,
                       .user = STR("far"),

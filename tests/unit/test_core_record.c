@@ -44,6 +44,23 @@ static str encoded(struct fixture *f, const struct entry *e)
     return buf_str(&f->b);
 }
 
+static void make_decree(struct fixture *f, struct entry *e)
+{
+    e->type = (enum entry_type)(ENTRY_ROLE + prng_below(&f->dice, ENTRY_READONLY - ENTRY_ROLE + 1));
+    e->key = STR_NONE;
+    e->key_window_ms = e->key_count = 0;
+    if (e->type < ENTRY_SLOW) {
+        e->decree.target = str_make(text, 1 + prng_below(&f->dice, USER_ID_MAX));
+        e->decree.target_name = some(&f->dice, USER_NAME_MAX);
+    }
+    e->decree.span_ms = prng_next(&f->dice);
+    if (e->type == ENTRY_ROLE) {
+        e->decree.role = (enum role)prng_below(&f->dice, ROLE_COUNT);
+        e->decree.first = prng_below(&f->dice, 2) == 0;
+    }
+    e->decree.on = e->type == ENTRY_READONLY && prng_below(&f->dice, 2) == 0;
+}
+
 static void what_goes_in_comes_out(void **state)
 {
     (void)state;
@@ -62,8 +79,12 @@ static void what_goes_in_comes_out(void **state)
             e.key_window_ms = (uint32_t)prng_next(&f.dice);
             e.key_count = (uint32_t)prng_next(&f.dice);
         }
+        e.rule_role = (enum role)prng_below(&f.dice, ROLE_COUNT);
+        e.grant = prng_below(&f.dice, 2) == 0 ? 0 : (uint32_t)prng_next(&f.dice);
         if (round % 10 == 0)
             e = (struct entry){.type = ENTRY_VOID, .time_ms = e.time_ms, .steady_ms = e.steady_ms};
+        else if (round % 10 < 5)
+            make_decree(&f, &e);
         str bytes = encoded(&f, &e);
         struct entry back;
         memset(&back, 0xee, sizeof back);
@@ -80,8 +101,15 @@ static void what_goes_in_comes_out(void **state)
         assert_str_eq(back.session, e.session);
         assert_str_eq(back.name, e.name);
         assert_str_eq(back.data, e.data);
+        assert_int_equal(back.rule_role, e.rule_role);
+        assert_int_equal(back.grant, e.grant);
+        assert_str_eq(back.decree.target, e.decree.target);
+        assert_str_eq(back.decree.target_name, e.decree.target_name);
+        assert_true(back.decree.span_ms == e.decree.span_ms && back.decree.role == e.decree.role &&
+                    back.decree.on == e.decree.on && back.decree.first == e.decree.first);
         str last = e.key.n != 0 ? back.key : back.data;
-        assert_true(last.n == 0 || last.p + last.n == bytes.p + bytes.n); // borrows, to the last byte
+        if (!entry_decree(e.type) && e.grant == 0)
+            assert_true(last.n == 0 || last.p + last.n == bytes.p + bytes.n); // borrows, to the last byte
     }
     fixture_deinit(&f);
 }
@@ -91,16 +119,24 @@ static void the_bytes_are_those_of_the_document(void **state)
 {
     (void)state;
     static const uint8_t wanted[] = {
-        1,    1,    2,    3,    3,    2,    0,    0,    // version, type, lengths, nothing
+        2,    1,    2,    3,    3,    2,    1,    0,    // version, type, lengths, a member, no grant
         4,    0,    0,    0,                            // bytes of data
         0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
         0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
         'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  '"', 'h',
         'i',  '"',  0xe0, 0x93, 0x04, 0,    0xe8, 0x03, 0,   0, // the key's window and count
         'k',  '7'};
-    static const uint8_t nothing[] = {1,    2,    0,    0,    0,    0,    0,    0,    0,    0,
+    static const uint8_t nothing[] = {2,    2,    0,    0,    0,    0,    0,    0,    0,    0,
                                       0,    0,    0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00,
                                       0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00};
+    static const uint8_t muted[] = {
+        2,    7,    2,    3,    3,    0,    1,    1,    // a mute, with a grant
+        4,    0,    0,    0,                            // bytes of the reason
+        0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
+        0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
+        'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  's', 'p', 'a', 'm', 0x01, 0x10, 0, 0, // the grant
+        2,    3,    0,    0,    0xc0, 0x27, 0x09, 0,    0,   0,   0,   0, // target, name, nothing, 600,000 ms
+        'u',  '2',  'B',  'o',  'b'};
     struct fixture f;
     fixture_init(&f);
     struct entry e = {.type = ENTRY_MESSAGE,
@@ -112,10 +148,19 @@ static void the_bytes_are_those_of_the_document(void **state)
                       .data = STR("\"hi\""),
                       .key = STR("k7"),
                       .key_window_ms = 300000,
-                      .key_count = 1000};
+                      .key_count = 1000,
+                      .rule_role = ROLE_MEMBER};
     str bytes = encoded(&f, &e);
     assert_int_equal(bytes.n, sizeof wanted);
     assert_memory_equal(bytes.p, wanted, sizeof wanted);
+    e.type = ENTRY_MUTE;
+    e.key = STR_NONE;
+    e.data = STR("spam");
+    e.grant = 0x1001;
+    e.decree = (struct decree){.target = STR("u2"), .target_name = STR("Bob"), .span_ms = 600000};
+    bytes = encoded(&f, &e);
+    assert_int_equal(bytes.n, sizeof muted);
+    assert_memory_equal(bytes.p, muted, sizeof muted);
     e = (struct entry){.type = ENTRY_VOID, .time_ms = e.time_ms, .steady_ms = e.steady_ms};
     bytes = encoded(&f, &e);
     assert_int_equal(bytes.n, sizeof nothing);
@@ -123,36 +168,100 @@ static void the_bytes_are_those_of_the_document(void **state)
     fixture_deinit(&f);
 }
 
+struct change {
+    size_t at;
+    uint8_t value;
+    enum record_verdict verdict;
+};
+
+static void all_are_refused(str good, const struct change *changes, size_t n)
+{
+    struct entry back;
+    char bytes[96];
+    for (size_t k = 0; k < good.n; k++)
+        assert_int_equal(record_decode(str_take(good, k), &back), RECORD_BROKEN); // cut anywhere
+    memcpy(bytes, good.p, good.n);
+    assert_int_equal(record_decode(str_make(bytes, good.n + 1), &back), RECORD_BROKEN);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(bytes, good.p, good.n);
+        bytes[changes[i].at] = (char)changes[i].value;
+        assert_int_equal(record_decode(str_make(bytes, good.n), &back), changes[i].verdict);
+    }
+}
+
 static void what_is_no_record_is_refused(void **state)
 {
     (void)state;
     struct fixture f;
-    struct entry e = {.type = ENTRY_MESSAGE, .user = STR("u"), .name = STR("n"), .data = STR("123")}, back;
-    fixture_init(&f);
-    str good = encoded(&f, &e);
-    char bytes[64];
-    for (size_t n = 0; n < good.n; n++)
-        assert_int_equal(record_decode(str_take(good, n), &back), RECORD_BROKEN); // cut anywhere
-    memcpy(bytes, good.p, good.n);
-    assert_int_equal(record_decode(str_make(bytes, good.n + 1), &back), RECORD_BROKEN);
-    static const struct {
-        size_t at;
-        uint8_t value;
-        enum record_verdict verdict;
-    } cases[] = {
-        {0, 0, RECORD_BROKEN},  {0, 2, RECORD_NEWER},    {0, 255, RECORD_NEWER},  {1, 0, RECORD_TYPE},
-        {1, 2, RECORD_BROKEN},  {1, 3, RECORD_TYPE},     {1, 128, RECORD_TYPE},   {2, 2, RECORD_BROKEN},
-        {2, 65, RECORD_BROKEN}, {3, 23, RECORD_BROKEN},  {4, 65, RECORD_BROKEN},  {5, 1, RECORD_BROKEN},
-        {6, 1, RECORD_BROKEN},  {7, 255, RECORD_BROKEN}, {8, 255, RECORD_BROKEN}, {11, 255, RECORD_BROKEN},
+    struct entry e = {.type = ENTRY_MESSAGE, .user = STR("u"), .name = STR("n"), .data = STR("123")};
+    static const struct change message[] = {
+        {0, 0, RECORD_BROKEN},   {0, 3, RECORD_NEWER},    {0, 255, RECORD_NEWER},   {1, 0, RECORD_TYPE},
+        {1, 2, RECORD_BROKEN},   {1, 3, RECORD_BROKEN},   {1, 11, RECORD_TYPE},     {1, 128, RECORD_TYPE},
+        {2, 2, RECORD_BROKEN},   {2, 65, RECORD_BROKEN},  {3, 23, RECORD_BROKEN},   {4, 65, RECORD_BROKEN},
+        {5, 1, RECORD_BROKEN},   {6, 4, RECORD_BROKEN},   {7, 1, RECORD_BROKEN},    {7, 2, RECORD_BROKEN},
+        {7, 255, RECORD_BROKEN}, {8, 255, RECORD_BROKEN}, {11, 255, RECORD_BROKEN},
     };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        memcpy(bytes, good.p, good.n);
-        bytes[cases[i].at] = (char)cases[i].value;
-        assert_int_equal(record_decode(str_make(bytes, good.n), &back), cases[i].verdict);
-    }
+    enum { PART = RECORD_HEAD + 5 }; // of the decree
+    static const struct change role[] = {
+        {0, 1, RECORD_TYPE}, // the first version had none
+        {5, 1, RECORD_BROKEN},
+        {PART + 0, 0, RECORD_BROKEN},
+        {PART + 0, 65, RECORD_BROKEN},
+        {PART + 1, 65, RECORD_BROKEN},
+        {PART + 2, ROLE_COUNT, RECORD_BROKEN},
+        {PART + 3, 2, RECORD_BROKEN},
+        {1, ENTRY_KICK, RECORD_BROKEN}, // it has no role
+        {1, ENTRY_SLOW, RECORD_BROKEN}, // it is about nobody
+        {1, ENTRY_READONLY, RECORD_BROKEN},
+    };
+    static const struct change readonly[] = {{PART + 2, 2, RECORD_BROKEN},
+                                             {PART + 0, 1, RECORD_BROKEN},
+                                             {1, ENTRY_SLOW, RECORD_BROKEN},
+                                             {1, ENTRY_KICK, RECORD_BROKEN}};
+    fixture_init(&f);
+    all_are_refused(encoded(&f, &e), message, ARRAY_LEN(message));
+    e.type = ENTRY_ROLE;
+    e.decree = (struct decree){.target = STR("t"), .role = ROLE_HOST};
+    all_are_refused(encoded(&f, &e), role, ARRAY_LEN(role));
+    e.type = ENTRY_READONLY;
+    e.decree = (struct decree){.on = true};
+    all_are_refused(encoded(&f, &e), readonly, ARRAY_LEN(readonly));
     assert_string_equal(record_verdict_text(RECORD_NEWER), "is of a newer version than this program knows");
     for (int v = RECORD_OK; v <= RECORD_BROKEN; v++)
         assert_true(strlen(record_verdict_text((enum record_verdict)v)) > 5);
+    fixture_deinit(&f);
+}
+
+// What the first version wrote is read for ever: messages by who may speak, and void ones.
+static void the_first_version_is_read(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    struct entry e = {.type = ENTRY_MESSAGE,
+                      .user = STR("u"),
+                      .data = STR("123"),
+                      .time_ms = 5,
+                      .steady_ms = 6},
+                 back;
+    for (int i = 0; i < 2; i++) {
+        char bytes[64];
+        str now = encoded(&f, &e);
+        memcpy(bytes, now.p, now.n);
+        bytes[0] = 1;
+        assert_int_equal(record_decode(str_make(bytes, now.n), &back), RECORD_OK);
+        assert_int_equal(back.type, e.type);
+        assert_int_equal(back.rule_role, e.type == ENTRY_MESSAGE ? ROLE_MEMBER : ROLE_GUEST);
+        assert_int_equal(back.grant, 0);
+        assert_true(back.time_ms == 5 && back.steady_ms == 6);
+        assert_str_eq(back.data, e.data);
+        bytes[6] = 1;
+        assert_int_equal(record_decode(str_make(bytes, now.n), &back), RECORD_BROKEN);
+        bytes[6] = 0;
+        bytes[7] = 1;
+        assert_int_equal(record_decode(str_make(bytes, now.n), &back), RECORD_BROKEN);
+        e = (struct entry){.type = ENTRY_VOID, .time_ms = 5, .steady_ms = 6};
+    }
     fixture_deinit(&f);
 }
 
@@ -173,6 +282,7 @@ int main(void)
         cmocka_unit_test(what_goes_in_comes_out),
         cmocka_unit_test(the_bytes_are_those_of_the_document),
         cmocka_unit_test(what_is_no_record_is_refused),
+        cmocka_unit_test(the_first_version_is_read),
         cmocka_unit_test(who_comes_and_goes_is_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,43 @@ static void test_message_and_direct(void **state)
     decoded_free(&d);
 }
 
+static void test_decrees(void **state)
+{
+    (void)state;
+    struct decoded d = json_ok(
+        "{\"type\":\"ban\",\"room\":\"r\",\"user\":\"u\\u0031\",\"seconds\":315360000,\"reason\":\"sp\\u0061m\"}");
+    assert_int_equal(d.command.type, CMD_BAN);
+    assert_str(d.command.room, "r");
+    assert_str(d.command.to, "u1");
+    assert_false(d.command.to_by_name);
+    assert_true(d.command.has_seconds);
+    assert_int_equal(d.command.seconds, 315360000);
+    assert_str(d.command.reason, "spam");
+    decoded_free(&d);
+
+    d = json_ok("{\"type\":\"mute\",\"room\":\"r\",\"user\":\"u\"}");
+    assert_int_equal(d.command.type, CMD_MUTE);
+    assert_false(d.command.has_seconds);
+    assert_int_equal(d.command.seconds, 0);
+    assert_null(d.command.reason.p);
+    decoded_free(&d);
+
+    d = json_ok("{\"type\":\"role\",\"room\":\"r\",\"user\":\"u\",\"role\":\"host\"}");
+    assert_int_equal(d.command.type, CMD_ROLE);
+    assert_str(d.command.role, "host");
+    decoded_free(&d);
+
+    d = json_ok("{\"type\":\"slow\",\"room\":\"r\",\"seconds\":0}");
+    assert_int_equal(d.command.type, CMD_SLOW);
+    assert_true(d.command.has_seconds);
+    decoded_free(&d);
+
+    d = json_ok("{\"type\":\"readonly\",\"room\":\"r\",\"on\":true}");
+    assert_int_equal(d.command.type, CMD_READONLY);
+    assert_true(d.command.on);
+    decoded_free(&d);
+}
+
 static void test_lists(void **state)
 {
     (void)state;
@@ -269,12 +306,12 @@ static void test_errors_type(void **state)
         {"{\"type\":\"welcome\"}", PROBLEM_UNKNOWN_TYPE, NULL},
         {"{\"type\":\"nick\",\"name\":\"x\"}", PROBLEM_UNKNOWN_TYPE, NULL},
         {"{\"type\":\"state\",\"room\":\"r\"}", PROBLEM_UNAVAILABLE, NULL},
-        {"{\"type\":\"role\"}", PROBLEM_UNAVAILABLE, NULL},
-        {"{\"type\":\"kick\"}", PROBLEM_UNAVAILABLE, NULL},
-        {"{\"type\":\"ban\"}", PROBLEM_UNAVAILABLE, NULL},
-        {"{\"type\":\"unban\"}", PROBLEM_UNAVAILABLE, NULL},
-        {"{\"type\":\"mute\"}", PROBLEM_UNAVAILABLE, NULL},
-        {"{\"type\":\"unmute\"}", PROBLEM_UNAVAILABLE, NULL},
+        {"{\"type\":\"role\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
+        {"{\"type\":\"kick\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
+        {"{\"type\":\"ban\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
+        {"{\"type\":\"unban\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
+        {"{\"type\":\"mute\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
+        {"{\"type\":\"unmute\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
         {"{\"type\":\"refresh\",\"token\":\"t\"}", PROBLEM_UNAVAILABLE, NULL},
     };
     CHECK_ERRORS(cases);
@@ -478,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_leave_and_switch),
         cmocka_unit_test(test_message_and_direct),
+        cmocka_unit_test(test_decrees),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_ping_and_white_space),
         cmocka_unit_test(test_unknown_keys),

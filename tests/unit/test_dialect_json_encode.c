@@ -18,7 +18,7 @@ static const struct entry message_entry = {
 static const struct member_view ada = {
     .user = {"u1", 2},
     .name = {"Ada", 3},
-    .role = ROLE_MODERATOR,
+    .role = ROLE_HOST,
     .connected = true,
     .sessions = 2,
     .joined_at = UINT64_C(1795161600000),
@@ -27,7 +27,7 @@ static const struct member_view ada = {
 
 static const struct member_view bob = {.user = {"u2", 2}, .name = {"b\"ob", 4}, .role = ROLE_GUEST};
 
-static const char ada_json[] = "{\"user\":\"u1\",\"name\":\"Ada\",\"role\":\"moderator\",\"connected\":true,"
+static const char ada_json[] = "{\"user\":\"u1\",\"name\":\"Ada\",\"role\":\"host\",\"connected\":true,"
                                "\"joined_at\":1795161600000,\"last_active\":1795161600420,\"sessions\":2}";
 static const char bob_json[] = "{\"user\":\"u2\",\"name\":\"b\\\"ob\",\"role\":\"guest\",\"connected\":false,"
                                "\"joined_at\":0,\"last_active\":0,\"sessions\":0}";
@@ -155,6 +155,71 @@ static void test_joined(void **state)
     assert_str(json_get(got, "recovered"), "true");
     assert_str(json_get(got, "members"), "[]");
     output_deinit(&o);
+}
+
+static void test_decrees(void **state)
+{
+    (void)state;
+#define BY \
+    "\"room\":\"r\",\"offset\":7,\"time\":9000,\"from\":{\"user\":\"u1\",\"session\":\"s\",\"name\":\"A\\\"da\"}"
+#define WHOM BY ",\"user\":\"u2\",\"name\":\"B\\\"ob\""
+    static const struct {
+        enum entry_type type;
+        uint64_t span_ms;
+        const char *json;
+    } cases[] = {
+        {ENTRY_ROLE, 0, "{\"type\":\"member:role\"," WHOM ",\"role\":\"host\"}"},
+        {ENTRY_KICK, 0, "{\"type\":\"member:kicked\"," WHOM ",\"reason\":\"s\\\"pam\"}"},
+        {ENTRY_BAN, 0, "{\"type\":\"member:banned\"," WHOM ",\"reason\":\"s\\\"pam\"}"},
+        {ENTRY_BAN, 1500, "{\"type\":\"member:banned\"," WHOM ",\"until\":10500,\"reason\":\"s\\\"pam\"}"},
+        {ENTRY_UNBAN, 0, "{\"type\":\"member:unbanned\"," WHOM "}"},
+        {ENTRY_MUTE, 500, "{\"type\":\"member:muted\"," WHOM ",\"until\":9500,\"reason\":\"s\\\"pam\"}"},
+        {ENTRY_UNMUTE, 0, "{\"type\":\"member:unmuted\"," WHOM "}"},
+        {ENTRY_SLOW, 30000, "{\"type\":\"room:slow\"," BY ",\"seconds\":30}"},
+        {ENTRY_SLOW, 0, "{\"type\":\"room:slow\"," BY ",\"seconds\":0}"},
+        {ENTRY_READONLY, 0, "{\"type\":\"room:readonly\"," BY ",\"on\":true}"},
+    };
+    struct output o;
+    output_init(&o);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct entry e = {.type = cases[i].type,
+                          .offset = 7,
+                          .time_ms = 9000,
+                          .room = STR("r"),
+                          .user = STR("u1"),
+                          .session = STR("s"),
+                          .name = STR("A\"da"),
+                          .decree = {.role = ROLE_HOST, .on = true, .span_ms = cases[i].span_ms}};
+        if (e.type < ENTRY_SLOW) {
+            e.decree.target = STR("u2");
+            e.decree.target_name = STR("B\"ob");
+        }
+        if (e.type == ENTRY_KICK || e.type == ENTRY_BAN || e.type == ENTRY_MUTE)
+            e.data = STR("s\"pam");
+        assert_str_eq(encode_entry(&o, ENCODING_JSON, &e), str_from_cstr(cases[i].json));
+    }
+    struct entry first = {
+        .type = ENTRY_ROLE, .offset = 1, .time_ms = 2, .room = STR("r"), .decree = {.target = STR("u2")}};
+    assert_str(
+        encode_entry(&o, ENCODING_JSON, &first),
+        "{\"type\":\"member:role\",\"room\":\"r\",\"offset\":1,\"time\":2,\"user\":\"u2\",\"role\":\"guest\"}");
+    output_deinit(&o);
+    struct event left = {.type = EV_LEFT,
+                         .room = STR("r"),
+                         .reason = "banned",
+                         .by_user = STR("u1"),
+                         .by_name = STR("A\"da"),
+                         .note = STR("s\"pam")};
+    check_event(
+        &left,
+        "{\"type\":\"left\",\"room\":\"r\",\"reason\":\"banned\",\"by\":{\"user\":\"u1\",\"name\":\"A\\\"da\"},"
+        "\"note\":\"s\\\"pam\"}");
+    struct event joined = {
+        .type = EV_JOINED, .room = STR("r"), .epoch = STR("e"), .readonly = true, .slow_ms = 5000};
+    check_event(
+        &joined,
+        "{\"type\":\"joined\",\"room\":\"r\",\"epoch\":\"e\",\"offset\":0,\"role\":\"guest\",\"state\":{},"
+        "\"state_version\":0,\"members_count\":0,\"readonly\":true,\"slow_s\":5}");
 }
 
 static void test_left_and_ack(void **state)
@@ -426,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_welcome),
         cmocka_unit_test(test_renamed),
         cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_decrees),
         cmocka_unit_test(test_left_and_ack),
         cmocka_unit_test(test_direct_and_gap),
         cmocka_unit_test(test_lists),

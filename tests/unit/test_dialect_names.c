@@ -73,10 +73,14 @@ static void test_role_names(void **state)
     (void)state;
     assert_string_equal(role_name(ROLE_GUEST), "guest");
     assert_string_equal(role_name(ROLE_MEMBER), "member");
-    assert_string_equal(role_name(ROLE_MODERATOR), "moderator");
-    assert_string_equal(role_name(ROLE_ADMIN), "admin");
+    assert_string_equal(role_name(ROLE_HOST), "host");
     assert_string_equal(role_name(ROLE_OWNER), "owner");
-    assert_int_equal(ROLE_COUNT, 5);
+    assert_int_equal(ROLE_COUNT, 4);
+    for (int role = 0; role < ROLE_COUNT; role++)
+        assert_int_equal(role_find(str_from_cstr(role_name((enum role)role))), role);
+    assert_int_equal(role_find(STR("moderator")), ROLE_COUNT);
+    assert_int_equal(role_find(STR("hos")), ROLE_COUNT);
+    assert_int_equal(role_find(STR_NONE), ROLE_COUNT);
 }
 
 // Says what is missing.

@@ -70,7 +70,11 @@ static void native_sentences(void **state)
         {"{\"type\":\"xyzzy\"}", "`type` must be the name of a command; got the string `xyzzy`."},
         {"{\"type\":\"\\u006aoin\\u0007\"}",
          "`type` must be the name of a command; got the string `\\u006aoin\\u0007`. Did you mean `join`?"},
-        {"{\"type\":\"kick\"}", "This server does not serve `kick` yet."},
+        {"{\"type\":\"state\"}", "This server does not serve `state` yet."},
+        {"{\"type\":\"role\",\"room\":\"r\",\"user\":\"u\",\"role\":\"admin\"}",
+         "`role` must be `guest`, `member`, `host` or `owner`; got `admin`."},
+        {"{\"type\":\"ban\",\"room\":\"r\",\"user\":\"u\",\"seconds\":0}",
+         "`seconds` of what ends is above 0; leave it out for what does not end."},
         {"{\"type\":\"ping\",\"id\":1.5}",
          "`id` must be an integer of 64 bits or a string of at most 64 bytes; got `1.5`."},
         {"{\"type\":\"ping\",\"id\":[1]}",
@@ -139,9 +143,15 @@ static void text_sentences(void **state)
         {"/PART",
          "There is no command `/PART`; `/help` lists them, and `//` in front sends a line that begins with "
          "`/`. Did you mean `/leave`?"},
-        {"/kick Ada",
-         "There is no command `/kick`; `/help` lists them, and `//` in front sends a line that begins "
-         "with `/`."},
+        {"/kickk Ada",
+         "There is no command `/kickk`; `/help` lists them, and `//` in front sends a line that begins "
+         "with `/`. Did you mean `/kick`?"},
+        {"/kick", "`/kick USER` takes a user, and why, in at most 256 bytes; got nothing."},
+        {"/unban a b", "`/unban USER` takes a user; got `a b`."},
+        {"/role ada king",
+         "`/role USER ROLE` takes a user and `guest`, `member`, `host` or `owner`; got `ada king`."},
+        {"/slow 0", "`/slow TIME` takes a time, as in `30s`, or `off`; got `0`."},
+        {"/readonly maybe", "`/readonly` takes nothing, or `off`; got `maybe`."},
         {"/usr/bin",
          "There is no command `/usr/bin`; `/help` lists them, and `//` in front sends a line that begins "
          "with `/`."},

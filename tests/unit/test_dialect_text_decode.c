@@ -173,6 +173,52 @@ static void test_people(void **state)
     decoded_free(&d);
 }
 
+static void test_decrees(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum command_type type;
+        const char *to, *reason;
+        uint32_t seconds;
+    } cases[] = {
+        {"/kick bob", CMD_KICK, "bob", "", 0},
+        {"/kick \"Ada Lovelace\" 10m too loud ", CMD_KICK, "Ada Lovelace", "10m too loud", 0},
+        {"/ban bob", CMD_BAN, "bob", "", 0},
+        {"/ban bob 10m", CMD_BAN, "bob", "", 600},
+        {"/ban bob 2h go away", CMD_BAN, "bob", "go away", 7200},
+        {"/ban bob go 2h", CMD_BAN, "bob", "go 2h", 0},
+        {"/ban bob 7d", CMD_BAN, "bob", "", 7 * 86400},
+        {"/ban bob 3651d", CMD_BAN, "bob", "3651d", 0}, // more than ten years: a reason
+        {"/ban bob 0s", CMD_BAN, "bob", "0s", 0},
+        {"/ban bob s", CMD_BAN, "bob", "s", 0},
+        {"/unban guest-1", CMD_UNBAN, "guest-1", "", 0},
+        {"/mute bob 30s", CMD_MUTE, "bob", "", 30},
+        {"/mute bob 45 flood", CMD_MUTE, "bob", "flood", 45},
+        {"/unmute bob", CMD_UNMUTE, "bob", "", 0},
+        {"/slow 30s", CMD_SLOW, "", "", 30},
+        {"/slow OFF", CMD_SLOW, "", "", 0},
+        {"/role bob host", CMD_ROLE, "bob", "", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct decoded d = line_ok(cases[i].line);
+        assert_int_equal(d.command.type, cases[i].type);
+        assert_str_eq(d.command.to, str_from_cstr(cases[i].to));
+        assert_int_equal(d.command.to_by_name, d.command.to.n != 0);
+        assert_str_eq(d.command.reason, str_from_cstr(cases[i].reason));
+        assert_int_equal(d.command.seconds, cases[i].seconds);
+        assert_str_eq(d.command.role, d.command.type == CMD_ROLE ? STR("host") : STR(""));
+        decoded_free(&d);
+    }
+    struct decoded d = line_ok("/readonly");
+    assert_true(d.command.on);
+    decoded_free(&d);
+    d = line_ok("/readonly off");
+    assert_int_equal(d.command.type, CMD_READONLY);
+    assert_false(d.command.on);
+    decoded_free(&d);
+}
+
 static void test_help_and_quit(void **state)
 {
     (void)state;
@@ -245,13 +291,10 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_worst_expansion),
-        cmocka_unit_test(test_me),
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_rooms),
-        cmocka_unit_test(test_people),
-        cmocka_unit_test(test_help_and_quit),
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_worst_expansion),
+        cmocka_unit_test(test_me),       cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_rooms),    cmocka_unit_test(test_people),
+        cmocka_unit_test(test_decrees),  cmocka_unit_test(test_help_and_quit),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

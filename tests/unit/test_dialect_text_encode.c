@@ -258,6 +258,52 @@ static void test_welcome_joined_left(void **state)
     check_event(&ev, "* you are now Ada");
 }
 
+static void test_decrees(void **state)
+{
+    (void)state;
+    static const struct {
+        enum entry_type type;
+        uint64_t span_ms;
+        const char *line;
+    } cases[] = {
+        {ENTRY_ROLE, 0, "* Bob was made host by Ada"},
+        {ENTRY_KICK, 0, "* Bob was removed by Ada (a\\nb)"},
+        {ENTRY_BAN, 0, "* Bob was banned by Ada (a\\nb)"},
+        {ENTRY_BAN, 600000, "* Bob was banned by Ada for 10 minutes (a\\nb)"},
+        {ENTRY_MUTE, 86400000, "* Bob was muted by Ada for 1 day (a\\nb)"},
+        {ENTRY_MUTE, 90000, "* Bob was muted by Ada for 90 seconds (a\\nb)"},
+        {ENTRY_UNBAN, 0, "* Bob may come in again, unbanned by Ada (a\\nb)"},
+        {ENTRY_UNMUTE, 0, "* Bob may speak again, unmuted by Ada (a\\nb)"},
+        {ENTRY_SLOW, 30000, "* Ada set the slow mode: one message in 30 seconds"},
+        {ENTRY_SLOW, 0, "* Ada ended the slow mode"},
+        {ENTRY_READONLY, 0, "* Ada made the room read-only"},
+    };
+    struct entry e;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        e = message(STR("Ada"), STR("a\nb"));
+        e.type = cases[i].type;
+        e.decree = (struct decree){.target = STR("u2"),
+                                   .target_name = STR("Bob"),
+                                   .role = ROLE_HOST,
+                                   .on = true,
+                                   .span_ms = cases[i].span_ms};
+        check_entry(&e, cases[i].line);
+    }
+    e.decree.on = false;
+    check_entry(&e, "* Ada lets everybody speak again");
+    e.type = ENTRY_ROLE; // by the server, of somebody who is not there
+    e.user = e.name = e.data = e.decree.target_name = STR_NONE;
+    check_entry(&e, "* u2 was made host");
+    e.type = ENTRY_READONLY;
+    check_entry(&e, "* the server lets everybody speak again");
+    struct event ev = {.type = EV_LEFT, .room = STR("lobby"), .reason = "kicked"};
+    check_event(&ev, "* left lobby (kicked)");
+    ev.by_user = STR("u1");
+    ev.by_name = STR("A\x1b");
+    ev.note = STR("go\naway");
+    check_event(&ev, "* left lobby (kicked by A\\x1b): go\\naway");
+}
+
 static void test_acks_and_directs(void **state)
 {
     (void)state;
@@ -399,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_escapes_of_all_characters),
         cmocka_unit_test(test_escapes_out_of_room),
         cmocka_unit_test(test_welcome_joined_left),
+        cmocka_unit_test(test_decrees),
         cmocka_unit_test(test_acks_and_directs),
         cmocka_unit_test(test_notices),
         cmocka_unit_test(test_lists),

@@ -25,7 +25,7 @@ struct entry {
     uint32_t newer, older; // of its kind; SLAB_NONE at the ends
     union {
         struct verified *verified;
-        struct refusal *refusal;
+        struct token_refusal *refusal;
     };
 };
 
@@ -163,7 +163,7 @@ static void keep_good(struct token_cache *c, const uint8_t digest[SHA256_BYTES],
         entry_add(c, &made);
 }
 
-static void keep_bad(struct token_cache *c, const uint8_t digest[SHA256_BYTES], const struct refusal *r)
+static void keep_bad(struct token_cache *c, const uint8_t digest[SHA256_BYTES], const struct token_refusal *r)
 {
     struct entry made = {.kind = BAD, .refusal = mem_alloc(c->mem, sizeof *r)};
     memcpy(made.digest, digest, SHA256_BYTES);
@@ -194,7 +194,7 @@ static void refresh(struct token_cache *c, const struct keyring *k, uint64_t wal
 }
 
 static enum err answer(struct token_cache *c, uint32_t index, uint64_t wall_ms, struct mem *m,
-                       struct verified **ret, struct refusal *ret_refusal)
+                       struct verified **ret, struct token_refusal *ret_refusal)
 {
     struct entry *e = entry_at(c, index);
     c->hits++;
@@ -216,7 +216,7 @@ static enum err answer(struct token_cache *c, uint32_t index, uint64_t wall_ms, 
 }
 
 enum err token_cache_verify(struct token_cache *c, const struct keyring *k, str token, uint64_t wall_ms,
-                            struct mem *m, struct verified **ret, struct refusal *ret_refusal)
+                            struct mem *m, struct verified **ret, struct token_refusal *ret_refusal)
 {
     uint8_t digest[SHA256_BYTES];
     refresh(c, k, wall_ms);

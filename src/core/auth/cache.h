@@ -39,7 +39,8 @@ enum err token_cache_create(struct mem *m, const struct siphash_key *key, uint32
 void token_cache_destroy(struct token_cache *c); // may be NULL
 // As token_verify, by what is known where it is. m: what *ret is allocated of.
 enum err token_cache_verify(struct token_cache *c, const struct keyring *k, str token, uint64_t wall_ms,
-                            struct mem *m, struct verified **ret, struct refusal *ret_refusal) WARN_UNUSED;
+                            struct mem *m, struct verified **ret,
+                            struct token_refusal *ret_refusal) WARN_UNUSED;
 struct token_cache_counts token_cache_counts(const struct token_cache *c);
 void token_cache_check(const struct token_cache *c);
 

@@ -7,14 +7,15 @@
 // Rejected: to try the keys of several issuers. Who an issuer is decides what a user's name means.
 #include "core/auth/choose.h"
 
-enum err refuse(struct refusal *r, enum refusal_rule rule, const char *text, const str *words, size_t words_n)
+enum err refuse(struct token_refusal *r, enum refusal_rule rule, const char *text, const str *words,
+                size_t words_n)
 {
     r->rule = rule;
     sentence_set(&r->sentence, text, words, words_n);
     return ERR_DENIED;
 }
 
-enum err refuse_word(struct refusal *r, enum refusal_rule rule, const char *text, str word)
+enum err refuse_word(struct token_refusal *r, enum refusal_rule rule, const char *text, str word)
 {
     return refuse(r, rule, text, &word, 1);
 }
@@ -70,7 +71,7 @@ static bool is_candidate(const struct keyring_issuer *issuer, str iss, bool name
 
 // ---- why not
 
-static enum err refuse_issuer(const struct keyring *k, str iss, struct refusal *r)
+static enum err refuse_issuer(const struct keyring *k, str iss, struct token_refusal *r)
 {
     if (k->issuers_n == 0)
         return refuse_word(r, REFUSED_ISSUER, "This server takes no tokens: % is set.",
@@ -82,7 +83,7 @@ static enum err refuse_issuer(const struct keyring *k, str iss, struct refusal *
 }
 
 // Of the first candidate, none of whose keys fits.
-static enum err refuse_key(const struct keyring_issuer *issuer, const struct jws *t, struct refusal *r)
+static enum err refuse_key(const struct keyring_issuer *issuer, const struct jws *t, struct token_refusal *r)
 {
     str alg = jwa_name(t->alg);
     const struct jwk *key = t->kid.p != NULL ? key_of_name(issuer, t->kid) : NULL;
@@ -103,7 +104,7 @@ static enum err refuse_key(const struct keyring_issuer *issuer, const struct jws
 }
 
 enum err choose_keys(const struct keyring *k, str iss, const struct jws *t, struct choice *ret,
-                     struct refusal *ret_refusal)
+                     struct token_refusal *ret_refusal)
 {
     bool named = is_named(k, iss);
     uint32_t first = ISSUER_NONE;

@@ -21,12 +21,12 @@ struct choice {
 };
 
 // Fills the refusal in and hands ERR_DENIED back; the issuer in it stays.
-enum err refuse(struct refusal *r, enum refusal_rule rule, const char *text, const str *words,
+enum err refuse(struct token_refusal *r, enum refusal_rule rule, const char *text, const str *words,
                 size_t words_n);
-enum err refuse_word(struct refusal *r, enum refusal_rule rule, const char *text, str word);
+enum err refuse_word(struct token_refusal *r, enum refusal_rule rule, const char *text, str word);
 
 // iss: absent where the token has none. OK, or ERR_DENIED with the refusal.
 enum err choose_keys(const struct keyring *k, str iss, const struct jws *t, struct choice *ret,
-                     struct refusal *ret_refusal) WARN_UNUSED;
+                     struct token_refusal *ret_refusal) WARN_UNUSED;
 
 #endif

@@ -31,7 +31,7 @@ void verifier_keys_set(struct verifier *v, struct keyring *keys)
 
 // Without memory for a cache each token is looked at anew; the next one may find some.
 static enum err look(struct verifier *v, const struct token_mail *job, struct verified **ret,
-                     struct refusal *ret_refusal)
+                     struct token_refusal *ret_refusal)
 {
     if (v->cache == NULL &&
         token_cache_create(v->mem, &v->key, REMEMBERED_MAX, REMEMBERED_BYTES_MAX, &v->cache) != OK)
@@ -52,7 +52,7 @@ static struct verdict_mail verdict_good(const struct verified *who)
                                  .token_id = who->jti};
 }
 
-static struct verdict_mail verdict_refused(const struct refusal *r)
+static struct verdict_mail verdict_refused(const struct token_refusal *r)
 {
     enum token_verdict verdict = r->rule == REFUSED_UNAVAILABLE ? TOKEN_BUSY
                                  : r->rule == REFUSED_EXPIRED   ? TOKEN_EXPIRED
@@ -64,7 +64,7 @@ struct mail *verifier_work(struct verifier *v, struct mail *job)
 {
     struct token_mail *t = (struct token_mail *)(void *)job;
     struct verified *who = NULL;
-    struct refusal refusal = {.rule = REFUSED_UNAVAILABLE};
+    struct token_refusal refusal = {.rule = REFUSED_UNAVAILABLE};
     ASSERT(job->kind == MAIL_TOKEN);
     bool good = v->keys != NULL && look(v, t, &who, &refusal) == OK;
     const struct verdict_mail say = good ? verdict_good(who) : verdict_refused(&refusal);

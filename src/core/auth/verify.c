@@ -25,7 +25,7 @@ struct look {
     const struct keyring_issuer *issuer;
     struct choice choice;
     struct verified found; // its strings borrow from here, the token and the keyring
-    struct refusal *refusal;
+    struct token_refusal *refusal;
     char user_room[USER_ID_MAX], name_room[NAME_ROOM], jti_room[TOKEN_ID_MAX], text_room[TEXT_ROOM];
     char scratch[JWS_SCRATCH];
 };
@@ -41,7 +41,7 @@ const char *refusal_name(enum refusal_rule rule)
     return names[rule];
 }
 
-static enum err refuse_memory(struct refusal *r)
+static enum err refuse_memory(struct token_refusal *r)
 {
     refuse(r, REFUSED_UNAVAILABLE, "There is no memory to look at the token; try again.", NULL, 0);
     return ERR_NOMEM;
@@ -175,14 +175,14 @@ static enum err time_take(struct look *l, enum refusal_rule rule, str name, uint
                   (const str[]){name, m->value}, 2);
 }
 
-static enum err refuse_time(struct refusal *r, enum refusal_rule rule, const char *text, str name,
+static enum err refuse_time(struct token_refusal *r, enum refusal_rule rule, const char *text, str name,
                             uint64_t ms)
 {
     struct sentence_digits room;
     return refuse(r, rule, text, (const str[]){name, sentence_number((ms + 999) / 1000, &room)}, 2);
 }
 
-enum err verified_in_time(const struct verified *v, uint64_t wall_ms, struct refusal *ret_refusal)
+enum err verified_in_time(const struct verified *v, uint64_t wall_ms, struct token_refusal *ret_refusal)
 {
     static const char to_come[] = "{} is % s ahead: either the token is not for now, or a clock is wrong.";
     uint64_t latest = wall_ms + v->leeway_ms;
@@ -340,7 +340,7 @@ void verified_free(struct verified *v, struct mem *m)
 }
 
 enum err token_verify(const struct keyring *k, str token, uint64_t wall_ms, struct mem *m,
-                      struct verified **ret, struct refusal *ret_refusal)
+                      struct verified **ret, struct token_refusal *ret_refusal)
 {
     static enum err (*const steps[])(struct look * l) = {
         look_at_payload, look_for_issuer, look_at_audience, look_at_times,

@@ -53,7 +53,7 @@ const char *refusal_name(enum refusal_rule rule);
 
 #define ISSUER_NONE UINT32_MAX
 
-struct refusal {
+struct token_refusal {
     enum refusal_rule rule;
     uint32_t issuer;          // its place in the keyring; ISSUER_NONE before one was found
     struct sentence sentence; // for the developer who made the token: no part of it but names
@@ -79,10 +79,10 @@ struct verified {
 
 // OK; ERR_DENIED with *ret_refusal written; ERR_NOMEM likewise (REFUSED_UNAVAILABLE).
 enum err token_verify(const struct keyring *k, str token, uint64_t wall_ms, struct mem *m,
-                      struct verified **ret, struct refusal *ret_refusal) WARN_UNUSED;
+                      struct verified **ret, struct token_refusal *ret_refusal) WARN_UNUSED;
 // The times again, for a verdict of a while ago: ERR_DENIED with what token_verify would have said. Of refusal.issuer too.
 enum err verified_in_time(const struct verified *v, uint64_t wall_ms,
-                          struct refusal *ret_refusal) WARN_UNUSED;
+                          struct token_refusal *ret_refusal) WARN_UNUSED;
 // NULL where there is no memory.
 struct verified *verified_copy(const struct verified *v, struct mem *m) WARN_UNUSED;
 void verified_free(struct verified *v, struct mem *m); // may be NULL

@@ -54,6 +54,8 @@ const char *close_reason_name(enum close_reason why);
     X(passing, "plenum_passing_total", "counter", "Passing entries: who came, went or changed, counts")     \
     X(entries_duplicate, "plenum_entries_duplicate_total", "counter",                                       \
       "Publishes answered from the idempotency window")                                                     \
+    X(decrees, "plenum_decrees_total", "counter",                                                           \
+      "Roles, kicks, bans, mutes and the like that have taken effect")                                      \
     X(log_bytes, "plenum_log_bytes", "gauge", "Bytes of the records in room logs")                          \
     X(log_relieved, "plenum_log_relieved_total", "counter",                                                 \
       "Records that went before their time because memory was short")                                       \

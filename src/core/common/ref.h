@@ -33,6 +33,28 @@ struct conn_key {
 };
 _Static_assert((int)SHARDS_MAX <= (int)CONN_KEY_SHARDS, "a shard fits a key");
 
+// And with what it reads, where that has to be known without asking it: a connection's generation is cut to its lower bits, which
+// come round when a slot has been used so often while one was remembered.
+enum { SESSION_KEY_GEN = (1 << 28) - 1 };
+struct session_key {
+    uint32_t shard : 6;
+    uint32_t index : 26;
+    uint32_t gen : 28;
+    uint32_t encoding : 4;
+};
+
+static inline struct session_key session_key_of(struct conn_ref c, uint8_t encoding)
+{
+    ASSERT(c.shard < CONN_KEY_SHARDS && c.ref.index < CONN_KEY_CONNS && encoding < 16);
+    return (struct session_key){c.shard & (CONN_KEY_SHARDS - 1), c.ref.index & (CONN_KEY_CONNS - 1),
+                                c.ref.gen & SESSION_KEY_GEN, encoding & 15u};
+}
+// Of one connection, whatever it reads.
+static inline bool session_key_is(struct session_key k, struct conn_ref c)
+{
+    return k.shard == c.shard && k.index == c.ref.index && k.gen == (c.ref.gen & SESSION_KEY_GEN);
+}
+
 static inline struct conn_key conn_key_of(struct conn_ref c)
 {
     ASSERT(c.shard < CONN_KEY_SHARDS && c.ref.index < CONN_KEY_CONNS);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "core/common/asset.h"
 #include "core/common/bucket.h"
+#include "dialect/entry.h"
 #include "dialect/ways.h"
 
 struct http_route;
@@ -66,6 +67,8 @@ struct settings {
     uint32_t rooms_address_percent; // 1..100: of all shards' rooms, those made from one address
     uint32_t rooms_per_connection;  // >= 1
     uint32_t room_members_max;      // users in one room
+    enum role newcomer_role;        // what somebody is who has been given no role in the room
+    bool host_first;                // who makes a room is its host
     uint32_t room_grace_ms;         // an empty room in which something was said is kept so long
     uint32_t member_grace_ms;       // a member without a session is kept (connected:false) so long
     uint32_t presence_exact_max;    // members up to which joins and leaves are told one by one

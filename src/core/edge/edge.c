@@ -158,7 +158,16 @@ static bool open_begin(struct edge *e, uint32_t index, uint32_t outlet, const st
     return false;
 }
 
-// Asks about a room one is in: message, signal, members, history, rename, resolve, leave. alone: where replies keep their
+// No token says anything about rooms yet.
+uint32_t edge_grant(const struct edge *e, uint32_t index, str room)
+{
+    (void)e;
+    (void)index;
+    (void)room;
+    return 0;
+}
+
+// Asks about a room one is in: message, decrees, signal, members, history, rename, resolve, leave. alone: where replies keep their
 // order altogether, nothing else may be under way.
 static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cmd, enum ask_type type,
                         bool alone)
@@ -183,7 +192,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     if (type == ASK_SIGNAL && o->hold)
         return true; // a room that has more to read than it can: it would come too late to be of use
     if (!edge_may_ask(e, index, dest, ask_lasts(type)) || (alone && edge_serial(e, c) && c->pending != 0) ||
-        (type == ASK_PUBLISH && pace_waits(&c->reader, o)))
+        (cmd->type == CMD_MESSAGE && pace_waits(&c->reader, o)))
         return false;
     if (type == ASK_HISTORY && !open_begin(e, index, m->outlet, cmd, &done))
         return done;
@@ -194,6 +203,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     a.room = o->room;
     a.room_hash = o->hash;
     a.outlet = (struct ref){m->outlet, slab_gen(&e->fan->outlets, m->outlet)};
+    a.grant = edge_grant(e, index, a.cmd.room);
     if (type == ASK_LEAVE)
         m->leaving = true;
     edge_ask_send(e, index, dest, &a, alone);
@@ -235,6 +245,15 @@ static bool do_message(struct edge *e, uint32_t index, const struct command *cmd
 {
     return ask_in_room(e, index, cmd, ASK_PUBLISH, false);
 }
+
+// Decrees: roles, kicks and so on.
+#define X(upper, lower, event)                                                        \
+    static bool do_##lower(struct edge *e, uint32_t index, const struct command *cmd) \
+    {                                                                                 \
+        return ask_in_room(e, index, cmd, ASK_PUBLISH, true);                         \
+    }
+DECREES(X)
+#undef X
 
 static bool do_signal(struct edge *e, uint32_t index, const struct command *cmd)
 {

@@ -60,6 +60,7 @@ void edge_verdict(struct edge *e, struct verdict_mail *v);
 bool edge_answer(struct edge *e, struct answer **a);
 void edge_direct(struct edge *e, const struct direct_mail *d);
 void edge_evict(struct edge *e, const struct evict_mail *m);
+void edge_expel(struct edge *e, const struct expel_mail *m);
 
 // Leaves all rooms and gives up the session's registration. Nothing is sent to it from here on but by who closes it.
 void edge_depart(struct edge *e, uint32_t conn);
@@ -104,6 +105,8 @@ void edge_on_fenced(struct edge *e, const struct answer *a);
 void switching_end(struct edge *e, struct asker *c);
 // An ask in the name of a connection; it borrows from the session and the command.
 struct ask edge_ask_make(const struct edge *e, uint32_t conn, enum ask_type type, const struct command *cmd);
+// What the session's token allows in the room (home/rights.h); 0: there is none that says anything about rooms.
+uint32_t edge_grant(const struct edge *e, uint32_t conn, str room);
 void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);
 // Makes the session of a connection, anonymous or resumed from a token, and asks its user's home to register it; the
 // welcome is the answer. ERR_FULL: not now; ERR_NOMEM: refused, and not answered.

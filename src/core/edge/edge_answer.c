@@ -58,15 +58,34 @@ static void tell_newcomer(struct edge *e, uint32_t index, const struct outlet *o
         fan_mark_dirty(e->fan, index);
 }
 
+static void switch_finish(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    const struct answer *a = (const struct answer *)(const void *)c->switching->joined;
+    struct membership *m = reader_find_membership(&c->reader, a->outlet.index);
+    ASSERT(m != NULL);
+    ASSERT(m->held);
+    ASSERT(!m->leaving);
+    m->held = false;
+    tell_newcomer(e, index, outlet_at(e->fan, a->outlet.index), a);
+    switching_end(e, c);
+}
+
 // The conversation about `to` of a switch is over; `from` is left next. The answer is kept until that is done.
 static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
 {
     struct asker *c = asker_at(e, index);
     struct switching *sw = c->switching;
     struct outlet *from = answered_outlet(e, &sw->from);
-    ASSERT(from != NULL);
+    struct membership *member = from != NULL ? reader_find_membership(&c->reader, sw->from.index) : NULL;
     ASSERT(sw->joined == NULL);
     ASSERT(!c->exclusive);
+    if (member == NULL) { // it was sent away meanwhile
+        sw->joined = &(*a)->mail;
+        *a = NULL;
+        switch_finish(e, index);
+        return;
+    }
     struct ask leave = {.type = ASK_LEAVE,
                         .conn = (*a)->conn,
                         .encoding = c->reader.encoding,
@@ -82,12 +101,12 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     c->pending++;
     c->pending_shard = (uint8_t)dest;
     c->exclusive = encoding_of(e->cx, c->reader.encoding)->language->serial;
-    reader_find_membership(&c->reader, sw->from.index)->leaving = true;
+    member->leaving = true;
     if (post_ask(e->mail, dest, &leave)) {
         sw->credit = (struct credit){0};
         return;
     }
-    reader_find_membership(&c->reader, sw->from.index)->leaving = false;
+    member->leaving = false;
     fan_end(e->fan, index, END_CUT);
 }
 
@@ -142,33 +161,30 @@ static void on_refused(struct edge *e, const struct answer *a)
         gate_room_refused(e, a->conn.ref.index, a->retry_ms);
 }
 
-static void switch_finish(struct edge *e, uint32_t index)
+// Nothing comes of the room any more, and nothing more is kept for it.
+static void edge_out(struct edge *e, uint32_t index, uint32_t outlet, const char *how)
 {
-    struct asker *c = asker_at(e, index);
-    const struct answer *a = (const struct answer *)(const void *)c->switching->joined;
-    struct membership *m = reader_find_membership(&c->reader, a->outlet.index);
-    ASSERT(m != NULL);
-    ASSERT(m->held);
-    ASSERT(!m->leaving);
-    m->held = false;
-    tell_newcomer(e, index, outlet_at(e->fan, a->outlet.index), a);
-    switching_end(e, c);
+    notice_put(e->cx, NOTICE_LEFT, index, 0, how, outlet_name(outlet_at(e->fan, outlet)));
+    outlet_remove(e->fan, outlet, index);
+    outlet_close_if_unused(e->fan, outlet);
 }
 
+// It may have been sent away meanwhile, and hear nothing of the room any more.
 static void on_left(struct edge *e, const struct answer *a)
 {
     struct asker *c = answered(e, &a->conn);
-    if (c == NULL || answered_outlet(e, &a->outlet) == NULL)
+    if (c == NULL)
         return;
     uint32_t index = a->conn.ref.index;
-    bool switching = c->switching != NULL && c->switching->from.index == a->outlet.index;
-    outlet_keep_rest(e->fan, a->outlet.index, index);
-    if (!reader_open(&c->reader))
-        return;
-    notice_put(e->cx, NOTICE_LEFT, index, 0, switching ? "switched" : "left",
-               outlet_name(outlet_at(e->fan, a->outlet.index)));
-    outlet_remove(e->fan, a->outlet.index, index);
-    outlet_close_if_unused(e->fan, a->outlet.index);
+    bool switching = c->switching != NULL && c->switching->from.index == a->outlet.index &&
+                     c->switching->from.gen == a->outlet.gen;
+    if (answered_outlet(e, &a->outlet) != NULL &&
+        reader_find_membership(&c->reader, a->outlet.index) != NULL) {
+        outlet_keep_rest(e->fan, a->outlet.index, index);
+        if (!reader_open(&c->reader))
+            return;
+        edge_out(e, index, a->outlet.index, switching ? "switched" : "left");
+    }
     if (switching)
         switch_finish(e, index);
     else
@@ -282,4 +298,62 @@ void edge_evict(struct edge *e, const struct evict_mail *m)
 {
     if (answered(e, &m->conn) != NULL)
         fan_end(e->fan, m->conn.ref.index, END_REPLACED);
+}
+
+// --- sent away
+
+static struct asker *expelled(struct edge *e, struct session_key k)
+{
+    ASSERT(k.shard == e->cx->index);
+    if (k.index >= e->cx->conns->high || !slab_used(e->cx->conns, k.index) ||
+        (slab_gen(e->cx->conns, k.index) & SESSION_KEY_GEN) != k.gen)
+        return NULL;
+    struct asker *c = asker_at(e, k.index);
+    return reader_open(&c->reader) ? c : NULL;
+}
+
+// A switch whose new room it is sent away from before the old one is left: what it is due of both comes now, in the order in which
+// it would have come, and that the old one is left is answered to nobody.
+static void switch_cut_short(struct edge *e, uint32_t index)
+{
+    const struct asker *c = asker_at(e, index);
+    const struct ref from = c->switching->from;
+    ASSERT(c->switching->joined != NULL);
+    if (answered_outlet(e, &from) != NULL &&
+        reader_find_membership(&asker_at(e, index)->reader, from.index) != NULL) {
+        outlet_keep_rest(e->fan, from.index, index);
+        if (reader_open(&c->reader))
+            edge_out(e, index, from.index, "switched");
+    }
+    if (reader_open(&c->reader))
+        switch_finish(e, index);
+}
+
+void edge_expel(struct edge *e, const struct expel_mail *m)
+{
+    struct asker *c = expelled(e, m->session);
+    const struct outlet *o = answered_outlet(e, &m->outlet);
+    const struct membership *member =
+        c != NULL && o != NULL ? reader_find_membership(&c->reader, m->outlet.index) : NULL;
+    if (member == NULL)
+        return; // gone by itself
+    uint32_t index = m->session.index, outlet = m->outlet.index;
+    if (member->held)
+        switch_cut_short(e, index);
+    if (!reader_open(&c->reader))
+        return;
+    outlet_keep_rest(e->fan, outlet, index);
+    if (!reader_open(&c->reader))
+        return;
+    struct event ev = {.type = EV_LEFT,
+                       .room = outlet_name(o),
+                       .reason = m->banned ? "banned" : "kicked",
+                       .by_user = m->user,
+                       .by_name = m->name,
+                       .note = m->reason};
+    fan_put_event(e->fan, index, &ev);
+    if (!reader_open(&c->reader))
+        return;
+    edge_out(e, index, outlet, m->banned ? "banned" : "kicked");
+    fan_wake(e->fan, index); // what it has said of the room meanwhile waits for nothing any more
 }

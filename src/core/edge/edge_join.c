@@ -84,6 +84,7 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
     a.outlet = (struct ref){outlet, slab_gen(&e->fan->outlets, outlet)};
     a.open = a.lasting = true;
     a.room_hash = hash;
+    a.grant = edge_grant(e, index, cmd->room);
     a.rooms_wait_ms = gate_rooms_wait_ms(e, c);
     edge_ask_send(e, index, dest, &a, true);
     if (from != NULL && !waiting_is_open(c->waiting, outlet)) // it could not be sent

@@ -107,6 +107,9 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_SIGNAL:
     case CMD_MEMBERS:
     case CMD_HISTORY:
+#define X(upper, ...) case CMD_##upper:
+        DECREES(X)
+#undef X
         return (struct about){{hash_str(e->cx, cmd->room)}};
     case CMD_SWITCH:
         return (struct about){{hash_str(e->cx, cmd->room), hash_str(e->cx, cmd->from)}};

@@ -34,21 +34,117 @@ static uint64_t said_ms(const struct made *m, const struct entry *e)
                                                                          : e->steady_ms;
 }
 
-struct verdict apply_judge(const struct made *m, const struct entry *e)
+static struct verdict judge_once(const struct made *m, const struct entry *e)
 {
-    struct verdict v = {false, 0};
+    struct verdict v = {.refused = false};
     const struct once_limits rule = rule_of(e);
     if (e->key.n != 0)
         v.refused = once_find(m->said, owner_print(m, e->user), key_print(m, e->key), &rule, said_ms(m, e),
                               &v.offset);
+    v.why = v.refused ? REFUSED_REPEATED : REFUSED_NOT;
     return v;
+}
+
+// --- who may
+
+// The right that a record needs.
+static enum right right_needed(enum entry_type type)
+{
+    switch (type) {
+    case ENTRY_MESSAGE:
+        return RIGHT_PUBLISH;
+#define X(upper, lower, event) \
+    case ENTRY_##upper:        \
+        return (enum right)command_row(CMD_##upper)->right;
+        DECREES(X)
+#undef X
+    default:
+        return RIGHT_NONE;
+    }
+}
+
+// What its sender may do in the room by the records so far, and by what it came with.
+static struct rights rights_by_records(const struct made *m, const struct entry *e)
+{
+    return rights_make(e->rule_role, standing_role(*m->standing, m->hash_key, e->user), e->grant);
+}
+
+static struct verdict refuse(enum refusal why, uint64_t until_ms)
+{
+    return (struct verdict){.refused = true, .why = why, .until_ms = until_ms};
+}
+
+static struct verdict judge_message(const struct made *m, const struct entry *e, const struct rights *who)
+{
+    const struct standing *s = *m->standing;
+    const uint64_t at_ms = said_ms(m, e);
+    uint64_t until;
+    if (s == NULL || e->grant == GRANT_ALL)
+        return refuse(REFUSED_NOT, 0);
+    if (s->readonly && !rights_allow(who, RIGHT_READONLY))
+        return refuse(REFUSED_READONLY, 0);
+    if ((until = standing_muted_ms(s, m->hash_key, e->user, at_ms)) != 0)
+        return refuse(REFUSED_MUTED, until);
+    if (!rights_allow(who, RIGHT_SLOW) && (until = standing_slow_ms(s, m->hash_key, e->user, at_ms)) != 0)
+        return refuse(REFUSED_SLOW, until);
+    return refuse(REFUSED_NOT, 0);
+}
+
+// Who is decided about has to be below, but who gives up some of the role they have.
+static bool reaches(const struct made *m, const struct entry *e, const struct rights *who)
+{
+    const struct decree *d = &e->decree;
+    const struct rights target =
+        rights_make(e->rule_role, standing_role(*m->standing, m->hash_key, d->target), 0);
+    bool own = e->user.n != 0 && str_eq(e->user, d->target);
+    if (e->type == ENTRY_ROLE && rights_rank(d->role) >= who->rank)
+        return false;
+    return own ? e->type == ENTRY_ROLE : target.rank < who->rank;
+}
+
+static struct verdict judge_decree(const struct made *m, const struct entry *e, const struct rights *who)
+{
+    if (e->decree.first && standing_roles(*m->standing))
+        return refuse(REFUSED_FIRST, 0);
+    if (e->decree.target.n != 0 && !reaches(m, e, who))
+        return refuse(REFUSED_RANK, 0);
+    if (standing_full(*m->standing, m->hash_key, e, said_ms(m, e)))
+        return refuse(REFUSED_FULL, 0);
+    return refuse(REFUSED_NOT, 0);
+}
+
+struct verdict apply_judge(const struct made *m, const struct entry *e)
+{
+    struct verdict v = judge_once(m, e);
+    if (v.refused || e->type == ENTRY_VOID)
+        return v;
+    const struct rights who = rights_by_records(m, e);
+    const enum right needed = right_needed(e->type);
+    const uint64_t banned = standing_banned_ms(*m->standing, m->hash_key, e->user, said_ms(m, e));
+    if (banned != 0 && e->grant != GRANT_ALL)
+        v = refuse(REFUSED_BANNED, banned);
+    else if (!rights_allow(&who, needed))
+        v = (struct verdict){.refused = true, .why = REFUSED_RIGHT, .right = needed};
+    else
+        v = entry_decree(e->type) ? judge_decree(m, e, &who) : judge_message(m, e, &who);
+    v.refused = v.why != REFUSED_NOT;
+    return v;
+}
+
+// --- applying
+
+// So that nothing of it can fail once the record has its place.
+static enum err secure(const struct made *m, const struct entry *e, u128 owner)
+{
+    if (e->key.n != 0 && once_secure(m->said, m->keys, owner, said_ms(m, e)) != OK)
+        return ERR_NOMEM;
+    return standing_secure(m->standing, m->mem, m->hash_key, e);
 }
 
 enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, struct live *live,
                       int32_t utc_offset_s, struct buf *scratch, struct verdict *ret)
 {
     const struct once_limits rule = rule_of(e);
-    const u128 owner = e->key.n != 0 ? owner_print(m, e->user) : (u128){0};
     ASSERT(offset == m->log->head + 1 && !entry_passing(e->type));
     *ret = apply_judge(m, e);
     e->offset = offset;
@@ -60,14 +156,17 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
                             .steady_ms = e->steady_ms};
     else
         ret->offset = offset;
-    bool keyed = e->key.n != 0;
-    if ((keyed && once_secure(m->said, m->keys, owner, said_ms(m, e)) != OK) ||
-        place_entry(m->log, live, e, utc_offset_s, scratch) != OK)
+    const bool keyed = e->key.n != 0;
+    const u128 owner = keyed ? owner_print(m, e->user) : (u128){0};
+    if (secure(m, e, owner) != OK || place_entry(m->log, live, e, utc_offset_s, scratch) != OK) {
+        standing_fit(m->standing, m->mem);
         return ERR_NOMEM;
+    }
     if (keyed) {
         enum err kept = once_put(m->said, m->keys, owner, key_print(m, e->key), offset, &rule, said_ms(m, e));
         ASSERT(kept == OK);
     }
+    standing_apply(m->standing, m->mem, m->hash_key, e, said_ms(m, e));
     if (e->steady_ms > m->keys->newest_ms)
         m->keys->newest_ms = e->steady_ms;
     return OK;
@@ -79,7 +178,8 @@ struct verdict apply_recall(const struct made *m, uint64_t offset, const struct 
     struct entry as_judged = *e;
     as_judged.steady_ms = record_steady(record);
     if (record_type(record) != ENTRY_VOID)
-        return (struct verdict){false, offset};
-    struct verdict v = apply_judge(m, &as_judged);
-    return v.refused ? v : (struct verdict){true, offset}; // pushed out meanwhile: it cannot be told any more
+        return (struct verdict){.offset = offset};
+    struct verdict v = judge_once(m, &as_judged);
+    // Else it was pushed out meanwhile, and cannot be told any more.
+    return v.refused ? v : (struct verdict){.refused = true, .offset = offset, .why = REFUSED_REPEATED};
 }

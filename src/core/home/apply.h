@@ -16,20 +16,40 @@
 #define PLENUM_CORE_HOME_APPLY_H
 
 #include "core/home/once.h"
+#include "core/home/standing.h"
 #include "core/log/place.h"
 
-// What is made of a room's records: its log, and what was said once (in `said`, as the group `keys`).
+// What is made of a room's records: its log, what was said once (in `said`, as the group `keys`), and how people stand in it.
 struct made {
     struct log *log;
     struct once *said;
     struct once_group *keys;
     str epoch;
     const struct siphash_key *hash_key; // fingerprints are of this process; what they tell apart is not
+    struct standing **standing;
+    struct mem *mem; // of the standing
+};
+
+// Why a record is void.
+enum refusal {
+    REFUSED_NOT,
+    REFUSED_REPEATED, // said before
+    REFUSED_BANNED,
+    REFUSED_MUTED,
+    REFUSED_SLOW,
+    REFUSED_READONLY,
+    REFUSED_RIGHT, // its sender does not have `right`
+    REFUSED_RANK,  // it is about somebody who is not below its sender, or gives a role that is not
+    REFUSED_FULL,  // as many people as may be stand somehow already
+    REFUSED_FIRST, // somebody has been given a role before
 };
 
 struct verdict {
-    bool refused;    // said before: its record is void
-    uint64_t offset; // of the record that says it: an earlier one where it is refused
+    bool refused;
+    uint64_t offset; // of the record that says it: where it is REFUSED_REPEATED an earlier one
+    enum refusal why;
+    enum right right;  // REFUSED_RIGHT: the missing one
+    uint64_t until_ms; // REFUSED_BANNED to REFUSED_SLOW: steady; STANDING_FOR_EVER
 };
 
 // What the record would come to, were it the next one; offset 0 where it would be accepted. Nothing changes.
@@ -38,7 +58,8 @@ struct verdict apply_judge(const struct made *m, const struct entry *e);
 // as for place_entry. ERR_NOMEM: nothing has changed.
 enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, struct live *live,
                       int32_t utc_offset_s, struct buf *scratch, struct verdict *ret) WARN_UNUSED;
-// What became of the record at an offset that the log holds, which was proposed as e.
+// What became of the record at an offset that the log holds, which was proposed as e. Of a void one it is known only whether it
+// repeated another; for other reasons whoever wants to know has to listen when it is applied.
 struct verdict apply_recall(const struct made *m, uint64_t offset, const struct entry *e);
 
 #endif

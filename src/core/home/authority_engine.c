@@ -138,7 +138,7 @@ static void propose(struct home *h, struct ask **a, uint32_t room)
 {
     if (course_at(h, room)->asks.n >= COURSE_ASKS_MAX) {
         metric_add(&h->cx->metrics->limit_course, 1);
-        course_deny(h, a, room);
+        course_deny(h, a, room, NULL);
         return;
     }
     keep(h, a, room);
@@ -173,11 +173,15 @@ static uint32_t batch_put(struct home *h, uint32_t room, uint32_t max, struct bu
     for (struct mail *m = course_at(h, room)->asks.first; m != NULL && n < max; m = m->next) {
         struct ask *a = course_ask(m);
         struct entry e = home_proposal(h, a);
-        struct verdict v = {false, 0};
+        struct verdict v = {.refused = false};
         if (!course_proposal(a) || a->placed != 0)
             continue;
         if (!again) // which of them are to be placed is decided once
             v = apply_judge(&made, &e);
+        if (v.refused && v.why != REFUSED_REPEATED) {
+            course_refuse(a, &v);
+            continue;
+        }
         if (v.refused) {
             a->placed = v.offset;
             a->repeats = true;

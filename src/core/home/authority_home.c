@@ -31,10 +31,14 @@ static void propose(struct home *h, struct ask **taken, uint32_t room)
     const struct made made = room_made(h, r);
     struct entry e = home_proposal(h, a);
     struct verdict v = apply_judge(&made, &e);
+    if (v.refused && v.why != REFUSED_REPEATED) {
+        course_deny(h, taken, room, &v);
+        return;
+    }
     bool waits = r->log.readers != NULL || place_waiting(&r->log, &r->live);
     if ((waits && !can_wait(h, r)) || (!v.refused && room_apply(h, room, r->log.head + 1, &e, &v) != OK)) {
         if (course_busy(r))
-            course_deny(h, taken, room);
+            course_deny(h, taken, room, NULL);
         else
             home_answer_no_memory(h, a, EFFECT_NONE);
         return;

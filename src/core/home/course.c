@@ -69,17 +69,54 @@ void course_carry_out(struct home *h, struct ask *a)
         mail_discard(h->cx->mem, &a->mail);
 }
 
-static void tell_denied(struct home *h, const struct ask *a)
+static struct verdict verdict_of(const struct ask *a)
 {
+    return (struct verdict){
+        .refused = true, .why = (enum refusal)a->why, .right = (enum right)a->right, .until_ms = a->until_ms};
+}
+
+static void tell_denied(struct home *h, const struct ask *a, uint32_t room)
+{
+    const struct verdict v = verdict_of(a);
+    if (v.why != REFUSED_NOT) {
+        home_publish_answer(h, a, room, &v);
+        return;
+    }
     home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
                              "There is no room for more in {} at the moment; try again later.");
 }
 
-void course_deny(struct home *h, struct ask **a, uint32_t room)
+static void note(struct ask *a, const struct verdict *v)
+{
+    a->why = (uint8_t)v->why;
+    a->right = (uint8_t)v->right;
+    a->until_ms = v->until_ms;
+}
+
+void course_refuse(struct ask *a, const struct verdict *v)
+{
+    ASSERT(a->placed == 0);
+    ASSERT(v->refused && v->why != REFUSED_REPEATED);
+    note(a, v);
+    a->denied = true;
+}
+
+void course_refused(struct course *c, uint64_t offset, const struct verdict *v)
+{
+    ASSERT(v->refused);
+    for (struct mail *m = c->asks.first; m != NULL; m = m->next)
+        if (course_proposal(course_ask(m)) && course_ask(m)->placed == offset && !course_ask(m)->repeats &&
+            v->why != REFUSED_REPEATED)
+            note(course_ask(m), v);
+}
+
+void course_deny(struct home *h, struct ask **a, uint32_t room, const struct verdict *v)
 {
     struct course *c = room_at(h, room)->course;
+    if (v != NULL)
+        note(*a, v);
     if (c == NULL || !course_has(c, (*a)->conn)) {
-        tell_denied(h, *a);
+        tell_denied(h, *a, room);
         return;
     }
     (*a)->denied = true;
@@ -97,7 +134,7 @@ void course_answer(struct home *h, uint32_t room)
             return;
         a = course_pop(&c->asks);
         if (a->denied) {
-            tell_denied(h, a);
+            tell_denied(h, a, room);
             mail_discard(h->cx->mem, &a->mail);
             continue;
         }
@@ -108,7 +145,9 @@ void course_answer(struct home *h, uint32_t room)
         const struct made made = room_made(h, r);
         const struct entry e = home_proposal(h, a);
         const struct verdict v =
-            a->repeats ? (struct verdict){true, a->placed} : apply_recall(&made, a->placed, &e);
+            a->why != REFUSED_NOT ? verdict_of(a)
+            : a->repeats ? (struct verdict){.refused = true, .offset = a->placed, .why = REFUSED_REPEATED}
+                         : apply_recall(&made, a->placed, &e);
         home_publish_answer(h, a, room, &v);
         mail_discard(h->cx->mem, &a->mail);
     }

@@ -54,6 +54,7 @@ struct course {
 
 struct home;
 struct room;
+struct verdict;
 
 static inline struct ask *course_ask(struct mail *m) { return (struct ask *)(void *)m; }
 // It says something: what it says becomes a record.
@@ -64,8 +65,13 @@ enum err course_make(struct home *h, struct room *r) WARN_UNUSED;
 void course_free(struct home *h, struct room *r);
 void course_keep(struct course *c, struct ask *a);
 struct ask *course_pop(struct course_list *l); // the oldest; NULL: there is none
-// It cannot be said: its asker is told, behind what it is due. *a is NULL afterwards where that is later.
-void course_deny(struct home *h, struct ask **a, uint32_t room);
+// It cannot be said, and why; NULL: for want of room or memory. Its asker is told, behind what it is due. *a is NULL afterwards
+// where that is later.
+void course_deny(struct home *h, struct ask **a, uint32_t room, const struct verdict *v);
+// One that is kept is refused: its asker is told in its turn.
+void course_refuse(struct ask *a, const struct verdict *v);
+// The record at that offset has turned out void, and why: whoever of this home has said it is told so.
+void course_refused(struct course *c, uint64_t offset, const struct verdict *v);
 // An ask that is nobody's any more.
 void course_carry_out(struct home *h, struct ask *a);
 // Those in front whose turn it is: what has been told to the room, and what waited behind it.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks at the shard that decides about a room: joins, leaves, publishes. Nothing about it is decided anywhere else.
+// Asks at the shard that decides about a room: joins, leaves, and whose turn the others are. Nothing about it is decided anywhere
+// else.
 #include "core/home/home.h"
 
 #include "core/common/who.h"
-#include "core/home/rights.h"
 
 void home_witness(const struct home *h, const struct room *r, const struct entry *e,
                   const struct conn_ref *joined)
@@ -41,6 +41,8 @@ void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, 
 {
     ASSERT(a->encoding < h->cx->settings->ways->encodings_n);
     ASSERT(ev == NULL || ev->type == EV_ERROR || ev->type == command_row(a->cmd.type)->reply);
+    if (a->own)
+        return;
     bool only_tells = (ans->effect == EFFECT_NONE || ans->effect == EFFECT_HISTORY) && ev != NULL;
     ans->conn = a->conn;
     ans->encoding = a->encoding;
@@ -64,7 +66,9 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
 {
     ASSERT(p->code > PROBLEM_NONE);
     ASSERT(p->code < PROBLEM_COUNT);
-    struct answer ans = {.effect = effect, .outlet = a->outlet, .retry_ms = p->retry_ms};
+    struct answer ans = {.effect = effect, .outlet = a->outlet};
+    if (p->code != PROBLEM_BANNED) // who is banned has not asked for too many new rooms
+        ans.retry_ms = p->retry_ms;
     struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
     metric_add(&h->cx->metrics->errors[p->code], 1);
     notice_put_user(h->cx, NOTICE_COMMAND_ERROR, problem_name(p->code), a->user, a->session, a->cmd.room);
@@ -97,13 +101,18 @@ static bool asked_member(struct home *h, const struct ask *a, uint32_t *ret_room
 {
     *ret_room = asked_room(h, a);
     *ret_member = *ret_room == MAP_NONE ? MAP_NONE : member_find(h, room_at(h, *ret_room), a->user);
-    const struct member *m = *ret_member == MAP_NONE ? NULL : member_at(h, *ret_member);
-    if (rights_allow(m, (enum right)command_row(a->cmd.type)->right))
-        return true;
-    ASSERT(m == NULL); // no role lacks a right yet: when one does, this is where it is told so, `forbidden`
-    home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
-                             "You are not in the room {}; join it first.");
-    return false;
+    bool reads =
+        a->outlet.index != UINT32_MAX; // not a call, which is nowhere and speaks for somebody who is there
+    if (*ret_member == MAP_NONE || (reads && !member_is(member_at(h, *ret_member), a->conn))) {
+        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
+                                 "You are not in the room {}; join it first.");
+        return false;
+    }
+    const struct rights who = home_rights(h, room_at(h, *ret_room), a);
+    const enum right right = (enum right)command_row(a->cmd.type)->right;
+    if (!rights_allow(&who, right))
+        home_answer_missing(h, a, who.role, right);
+    return rights_allow(&who, right);
 }
 
 // --- join
@@ -181,6 +190,8 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .offset = r->live.offset,
                        .role = (enum role)member_at(h, member)->role,
                        .members_count = r->members,
+                       .readonly = standing_readonly(r->standing),
+                       .slow_ms = standing_slow(r->standing),
                        .has_recovered = s->has_recovered,
                        .recovered = s->recovered,
                        .has_left = a->cmd.from.n != 0,
@@ -222,12 +233,32 @@ static void join_not_possible(struct home *h, const struct ask *a, enum err e)
                                  "You are in the room {} by as many connections as one user may be.");
 }
 
+// Rooms are open to all but whom a token does not let in, and who is banned. False (and answered): it may not come in.
+static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
+{
+    const struct room *r = room_at(h, room);
+    const struct rights who = home_rights(h, r, a);
+    const uint64_t banned =
+        standing_banned_ms(r->standing, &h->cx->settings->hash_key, a->user, h->cx->steady_ms);
+    struct problem p = {.word_kind = WORD_QUOTED, .word = room_name(r)};
+    if (banned != 0) {
+        p.code = PROBLEM_BANNED;
+        p.text = "You are banned from the room {}.";
+        p.retry_ms = home_retry_ms(h, banned);
+    } else if (!rights_allow(&who, RIGHT_JOIN)) {
+        p.code = PROBLEM_FORBIDDEN;
+        p.text = "It takes the right `join` to come into the room {}, and your token does not give it.";
+    }
+    if (p.code != PROBLEM_NONE)
+        home_answer_problem(h, a, EFFECT_REFUSED, &p);
+    return p.code == PROBLEM_NONE;
+}
+
 // What it is told of the past is made first, a slice at a time, and it comes in when all of it is there: in the same turn, so
 // that nothing is lost between what it is told and what it hears. While it waits everything may change: it is looked at anew.
 static void home_join(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
-    ASSERT(rights_allow(NULL, (enum right)command_row(a->cmd.type)->right)); // rooms are open to all
     uint32_t room = asked_room(h, a), member;
     bool creates = room == MAP_NONE;
     if (creates && !home_create(h, a, &room))
@@ -241,6 +272,12 @@ static void home_join(struct home *h, struct ask **taken)
     }
     if (h->authority->holds(h, taken, room))
         return;
+    if (!join_allowed(h, a, room))
+        return;
+    if (a->made && h->cx->settings->host_first && !a->hosted) {
+        a->hosted = true;
+        home_make_host(h, a, room);
+    }
     struct room *r = room_at(h, room);
     struct start s = join_start(r, &a->cmd);
     const struct replay_want want = join_want(h, r, a, &s);
@@ -297,49 +334,6 @@ void home_depart(struct home *h, const struct depart_mail *m)
         if (r != NULL && member != MAP_NONE)
             leave_room(h, m->rooms[i].index, member, m->conn, m->encoding, m->keep_member);
     }
-}
-
-// --- publish
-
-struct entry home_proposal(const struct home *h, const struct ask *a)
-{
-    struct entry e = {.type = ENTRY_MESSAGE,
-                      .time_ms = h->cx->wall_ms,
-                      .steady_ms = h->cx->steady_ms,
-                      .user = a->user,
-                      .session = a->session,
-                      .name = a->name,
-                      .data = a->cmd.data};
-    if (a->cmd.key.n != 0) {
-        e.key = a->cmd.key;
-        e.key_window_ms = h->cx->settings->idempotency_ms;
-        e.key_count = h->cx->settings->idempotency_keys;
-    }
-    return e;
-}
-
-void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v)
-{
-    const struct room *r = room_at(h, room);
-    struct answer ans = {.effect = v->refused ? EFFECT_NONE : EFFECT_PUBLISHED,
-                         .skip = !a->cmd.echo,
-                         .outlet = a->outlet,
-                         .place = r->live.place};
-    struct event ev = {.type = EV_ACK,
-                       .id = a->cmd.id,
-                       .room = room_name(r),
-                       .has_offset = true,
-                       .offset = v->offset,
-                       .epoch = str_make(r->epoch, EPOCH_LEN),
-                       .duplicate = v->refused};
-    metric_add(&h->cx->metrics->entries_duplicate, v->refused);
-    home_answer_event(h, a, &ans, a->cmd.id.n != 0 ? &ev : NULL);
-}
-
-static void home_publish(struct home *h, struct ask **taken, uint32_t room, uint32_t member)
-{
-    member_at(h, member)->last_active = h->cx->wall_ms;
-    h->authority->propose(h, taken, room);
 }
 
 // --- the rest

@@ -97,9 +97,20 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
                   const struct conn_ref *joined);
 // An ask, whose turn it is: as home_ask, but that it is not asked whether it has to wait for what was said before it.
 void home_carry_out(struct home *h, struct ask **a);
+// What the asker may do in the room (home_say.c).
+struct rights home_rights(const struct home *h, const struct room *r, const struct ask *a);
+// It does not have the right; its role.
+void home_answer_missing(struct home *h, const struct ask *a, enum role role, enum right right);
+// How long it is until then, for who is to try again; 0 where it is for ever.
+uint32_t home_retry_ms(const struct home *h, uint64_t until_ms);
+// A member says something, or decides. The one who makes a room is its host.
+void home_publish(struct home *h, struct ask **taken, uint32_t room, uint32_t member);
+void home_make_host(struct home *h, const struct ask *join, uint32_t room);
+// A decree has been told to the room: what it does to its members.
+void home_decreed(struct home *h, uint32_t room, const struct entry *e);
 // What an ask says, as the record that is proposed for it; it borrows from the ask.
 struct entry home_proposal(const struct home *h, const struct ask *a);
-// What became of it: the answer. The entry has just got the newest place.
+// What became of it: the answer. Where it was not refused, the entry has just got the newest place.
 void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v);
 // Makes the room that a join names; false (and answered) where there may not be one more.
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;

@@ -88,7 +88,7 @@ void members_check(const struct home *h, const struct room *r)
 
 // --- its sessions
 
-const struct conn_key *member_sessions(const struct member *m)
+const struct session_key *member_sessions(const struct member *m)
 {
     return m->sessions_cap == 0 ? &m->session : m->session_list;
 }
@@ -100,8 +100,17 @@ static void sessions_free(struct mem *mem, struct member *m)
     m->sessions = m->sessions_cap = 0;
 }
 
+bool member_is(const struct member *m, struct conn_ref session)
+{
+    const struct session_key *all = member_sessions(m);
+    uint32_t i = 0;
+    while (i < m->sessions && !session_key_is(all[i], session))
+        i++;
+    return i < m->sessions;
+}
+
 // False when memory is out; never for the first one.
-static bool session_add(struct mem *mem, struct member *m, struct conn_key session)
+static bool session_add(struct mem *mem, struct member *m, struct session_key session)
 {
     ASSERT(m->sessions < MEMBER_SESSIONS_MAX);
     ASSERT(m->sessions_cap == 0 || m->sessions <= m->sessions_cap);
@@ -112,8 +121,9 @@ static bool session_add(struct mem *mem, struct member *m, struct conn_key sessi
     }
     uint32_t cap = m->sessions_cap == 0 ? 1 : m->sessions_cap;
     if (m->sessions == cap) {
-        struct conn_key *list = mem_realloc(mem, m->sessions_cap == 0 ? NULL : m->session_list,
-                                            m->sessions_cap * sizeof *list, 2 * (size_t)cap * sizeof *list);
+        struct session_key *list =
+            mem_realloc(mem, m->sessions_cap == 0 ? NULL : m->session_list, m->sessions_cap * sizeof *list,
+                        2 * (size_t)cap * sizeof *list);
         if (list == NULL)
             return false;
         if (m->sessions_cap == 0)
@@ -126,17 +136,17 @@ static bool session_add(struct mem *mem, struct member *m, struct conn_key sessi
     return true;
 }
 
-static bool session_remove(struct mem *mem, struct member *m, struct conn_key session)
+static bool session_remove(struct mem *mem, struct member *m, struct conn_ref session)
 {
-    struct conn_key *all = m->sessions_cap == 0 ? &m->session : m->session_list;
+    struct session_key *all = m->sessions_cap == 0 ? &m->session : m->session_list;
     uint32_t i = 0;
-    while (i < m->sessions && !conn_key_eq(all[i], session))
+    while (i < m->sessions && !session_key_is(all[i], session))
         i++;
     if (i == m->sessions)
         return false;
     all[i] = all[--m->sessions];
     if (m->sessions <= 1 && m->sessions_cap != 0) {
-        struct conn_key last = all[0];
+        struct session_key last = all[0];
         uint16_t n = m->sessions;
         sessions_free(mem, m);
         m->session = last;
@@ -245,9 +255,10 @@ static void member_text_set(struct member *m, str user, str name, char *text)
     m->name_n = (uint8_t)name.n;
 }
 
-static enum err member_create(struct home *h, uint32_t room, str user, str name, uint32_t *ret)
+static enum err member_create(struct home *h, uint32_t room, const struct ask *a, uint32_t *ret)
 {
     struct room *r = room_at(h, room);
+    str user = a->user, name = a->name;
     uint32_t index = slab_alloc(&h->members);
     if (index == SLAB_NONE)
         return ERR_NOMEM;
@@ -259,7 +270,7 @@ static enum err member_create(struct home *h, uint32_t room, str user, str name,
                          .prev = r->last,
                          .next = SLAB_NONE,
                          .seq = ++r->member_seq,
-                         .role = ROLE_GUEST};
+                         .role = (uint8_t)home_rights(h, r, a).role};
     char *text = m->text_inline;
     if (user.n + name.n > MEMBER_TEXT_INLINE)
         text = mem_alloc(h->cx->mem, user.n + name.n);
@@ -347,12 +358,15 @@ static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, 
     bool was_away = m->sessions == 0;
     if (was_away)
         away_remove(h, r, m);
-    if (!session_add(h->cx->mem, m, conn_key_of(a->conn)))
+    if (!session_add(h->cx->mem, m, session_key_of(a->conn, a->encoding)))
         return ERR_NOMEM;
     if (was_away) {
         m->named_ms = a->since_ms;
         presence(h, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
     }
+    enum role role = home_rights(h, r, a).role; // it may come with more than its other sessions have
+    if (role > (enum role)m->role)
+        m->role = (uint8_t)role;
     member_rename(h, room, index, a->name, a->since_ms); // it may have another one since it was here
     return OK;
 }
@@ -365,10 +379,10 @@ enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint3
         return member_come_back(h, room, index, a);
     if (r->members >= h->cx->settings->room_members_max)
         return ERR_FULL;
-    if (member_create(h, room, a->user, a->name, &index) != OK)
+    if (member_create(h, room, a, &index) != OK)
         return ERR_NOMEM;
     struct member *m = member_at(h, index);
-    bool added = session_add(h->cx->mem, m, conn_key_of(a->conn));
+    bool added = session_add(h->cx->mem, m, session_key_of(a->conn, a->encoding));
     ASSERT(added); // the first one needs no memory
     m->named_ms = a->since_ms;
     presence(h, room, ENTRY_MEMBER_JOINED, m, STR_NONE);
@@ -380,7 +394,7 @@ bool member_depart(struct home *h, uint32_t room, uint32_t index, struct conn_re
 {
     struct room *r = room_at(h, room);
     struct member *m = member_at(h, index);
-    if (!session_remove(h->cx->mem, m, conn_key_of(session)))
+    if (!session_remove(h->cx->mem, m, session))
         return false;
     if (m->sessions != 0)
         return true;
@@ -392,6 +406,27 @@ bool member_depart(struct home *h, uint32_t room, uint32_t index, struct conn_re
     presence(h, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
     room_timer(h, room, h->cx->now_ms + h->cx->settings->member_grace_ms);
     return true;
+}
+
+// From here on the home knows nothing of its sessions: what they still say finds that they are not in the room.
+void member_expel(struct home *h, uint32_t room, uint32_t index, const struct entry *e)
+{
+    struct room *r = room_at(h, room);
+    struct member *m = member_at(h, index);
+    struct expel_mail out = {
+        .banned = e->type == ENTRY_BAN, .user = e->user, .name = e->name, .reason = e->data};
+    if (m->sessions == 0)
+        away_remove(h, r, m);
+    for (uint32_t i = m->sessions; i-- > 0;) {
+        const struct session_key s = member_sessions(m)[i];
+        room_announce_to(h, room, s.shard); // up to here it was in the room
+        out.session = s;
+        out.outlet = r->feeds[s.shard].outlet;
+        post_expel(h->mail, s.shard, &out);
+        feed_detach(h, r, s.shard, s.encoding);
+    }
+    sessions_free(h->cx->mem, m);
+    member_leave(h, room, index);
 }
 
 uint64_t members_expire(struct home *h, uint32_t room)

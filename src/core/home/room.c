@@ -100,6 +100,7 @@ static void room_free(struct home *h, uint32_t index)
     home_signals_drop(h, r);
     relief_forget(h, r);
     once_group_drop(&h->said, &r->keys);
+    standing_free(&r->standing, h->cx->mem);
     h->authority->unwatch(h, index);
     log_deinit(&r->log);
     live_deinit(&r->live);
@@ -190,8 +191,11 @@ static void room_heard(struct home *h, uint32_t index, const struct entry *e)
     room_timer(h, index, h->cx->now_ms + REST_MS);
     home_witness(h, r, e, NULL);
     room_mark_dirty(h, index);
-    if (!passing)
-        h->authority->told(h, index);
+    if (passing)
+        return;
+    h->authority->told(h, index);
+    if (entry_decree(e->type))
+        home_decreed(h, index, e); // behind what it answers, as it may place something itself
 }
 
 static void room_no_memory(struct home *h, const struct room *r, const char *what)
@@ -215,8 +219,9 @@ enum err room_place(struct home *h, uint32_t index, struct entry *e)
 
 struct made room_made(struct home *h, struct room *r)
 {
-    return (struct made){&r->log, &h->said, &r->keys, str_make(r->epoch, EPOCH_LEN),
-                         &h->cx->settings->hash_key};
+    return (struct made){
+        &r->log,      &h->said,  &r->keys, str_make(r->epoch, EPOCH_LEN), &h->cx->settings->hash_key,
+        &r->standing, h->cx->mem};
 }
 
 // What is committed, and those who are there have not been told of, as far as there is memory.
@@ -255,6 +260,8 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
         return ERR_NOMEM;
     }
     ASSERT(e->offset == r->log.head);
+    if (ret->refused && r->course != NULL)
+        course_refused(r->course, offset, ret);
     room_log_moved(h, before, r->log.bytes);
     r->said = true;
     relief_spoken(h, index);

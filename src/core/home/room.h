@@ -53,8 +53,8 @@ struct member {
         struct {
             uint32_t away_prev, away_next; // sessions == 0
         };
-        struct conn_key session;       // sessions_cap == 0: the only one
-        struct conn_key *session_list; // else
+        struct session_key session;       // sessions_cap == 0: the only one
+        struct session_key *session_list; // else
     };
     union { // user, then name
         char text_inline[MEMBER_TEXT_INLINE];
@@ -95,16 +95,17 @@ struct room {
     uint32_t first, last;           // members in order of joining
     uint32_t away_first, away_last; // members without a session
     uint32_t sessions;
-    uint32_t crowded;        // feeds that are; while there are any, publishes wait (fan/pace.h)
-    struct course *course;   // what its authority is asked for, where that is an engine (course.h)
-    struct mail *signals;    // asks of this turn, one of a connection at most, oldest first (home_signal.c)
-    struct once_group keys;  // of its members, and of those who were
-    uint64_t creator;        // keyed hash of the address it was made from (home/creator.h); 0 = unknown
-    uint64_t empty_ms;       // since when there is no member; UINT64_MAX while there are some
-    uint64_t count_ms;       // when a members:count entry was last written
-    uint64_t heard_ms;       // of the newest entry
-    uint32_t colder, warmer; // has_history: in order of when something was said last
-    struct feed feeds[];     // one per shard
+    uint32_t crowded;          // feeds that are; while there are any, publishes wait (fan/pace.h)
+    struct course *course;     // what its authority is asked for, where that is an engine (course.h)
+    struct mail *signals;      // asks of this turn, one of a connection at most, oldest first (home_signal.c)
+    struct once_group keys;    // of its members, and of those who were
+    struct standing *standing; // roles, bans, mutes, by its records; NULL where there is nothing of the kind
+    uint64_t creator;          // keyed hash of the address it was made from (home/creator.h); 0 = unknown
+    uint64_t empty_ms;         // since when there is no member; UINT64_MAX while there are some
+    uint64_t count_ms;         // when a members:count entry was last written
+    uint64_t heard_ms;         // of the newest entry
+    uint32_t colder, warmer;   // has_history: in order of when something was said last
+    struct feed feeds[];       // one per shard
 };
 
 static inline str room_name(const struct room *r)
@@ -113,7 +114,7 @@ static inline str room_name(const struct room *r)
 }
 str member_user(const struct member *m);
 str member_name(const struct member *m);
-const struct conn_key *member_sessions(const struct member *m); // `sessions` of them, in no order
+const struct session_key *member_sessions(const struct member *m); // `sessions` of them, in no order
 void member_view_make(const struct member *m, struct member_view *ret);
 
 // --- rooms (room.c)
@@ -168,6 +169,10 @@ void member_rename(struct home *h, uint32_t room, uint32_t member, str name, uin
 uint64_t members_expire(struct home *h, uint32_t room);
 // Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.
 uint64_t members_count_due(struct home *h, uint32_t room);
+// True if the connection is one that it is here by.
+bool member_is(const struct member *m, struct conn_ref session);
+// Out of the room, with all its sessions, each of which is told; e: by what decree.
+void member_expel(struct home *h, uint32_t room, uint32_t member, const struct entry *e);
 void members_free(struct home *h, struct room *r);
 void members_check(const struct home *h, const struct room *r);
 

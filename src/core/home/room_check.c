@@ -8,7 +8,7 @@
 // Its sessions are connections of shards that there are, each once.
 static void member_check(const struct home *h, const struct member *m)
 {
-    const struct conn_key *all = member_sessions(m);
+    const struct session_key *all = member_sessions(m);
     ASSERT(m->sessions <= MEMBER_SESSIONS_MAX);
     ASSERT(m->sessions_cap == 0 || m->sessions > 1);
     ASSERT(m->sessions_cap == 0 ? m->sessions <= 1 : m->sessions <= m->sessions_cap);
@@ -18,8 +18,9 @@ static void member_check(const struct home *h, const struct member *m)
     ASSERT(m->role < ROLE_COUNT);
     for (uint32_t i = 0; i < m->sessions; i++) {
         ASSERT(all[i].shard < h->cx->shard_count);
+        ASSERT(all[i].encoding < h->cx->settings->ways->encodings_n);
         for (uint32_t k = 0; k < i; k++)
-            ASSERT(!conn_key_eq(all[i], all[k]));
+            ASSERT(!session_key_is(all[i], (struct conn_ref){all[k].shard, {all[k].index, all[k].gen}}));
     }
 }
 
@@ -102,4 +103,5 @@ void room_check(const struct home *h, uint32_t index)
     live_check(&r->live);
     replay_check(r->replay, &r->log);
     course_check(r);
+    standing_check(r->standing, &h->cx->settings->hash_key);
 }

@@ -30,11 +30,16 @@ enum {
     AT_SESSION,
     AT_NAME,
     AT_KEY,
-    AT_ZERO,
+    AT_RULE_ROLE,
+    AT_FLAGS,
     AT_DATA = 8,
     AT_TIME = 12,
     AT_STEADY = 20
 };
+enum { FLAG_GRANT = 1 };
+
+// Of a decree's part.
+enum { AT_TARGET, AT_TARGET_NAME, AT_VALUE, AT_FIRST, AT_SPAN };
 
 const char *record_verdict_text(enum record_verdict v)
 {
@@ -51,20 +56,49 @@ const char *record_verdict_text(enum record_verdict v)
     UNREACHABLE();
 }
 
+static void put_key(struct buf *out, const struct entry *e)
+{
+    uint8_t rule[RECORD_KEY_HEAD];
+    put_le(rule, e->key_window_ms, 4);
+    put_le(rule + 4, e->key_count, 4);
+    buf_put(out, rule, sizeof rule);
+    buf_put_str(out, e->key);
+}
+
+// What is of no use to its type is 0.
+static void put_decree(struct buf *out, enum entry_type type, const struct decree *d)
+{
+    uint8_t head[RECORD_DECREE_HEAD] = {0};
+    ASSERT(d->target.n <= USER_ID_MAX);
+    ASSERT(d->target_name.n <= USER_NAME_MAX);
+    head[AT_TARGET] = (uint8_t)d->target.n;
+    head[AT_TARGET_NAME] = (uint8_t)d->target_name.n;
+    head[AT_VALUE] = type == ENTRY_ROLE ? (uint8_t)d->role : type == ENTRY_READONLY && d->on;
+    head[AT_FIRST] = type == ENTRY_ROLE && d->first;
+    put_le(head + AT_SPAN, d->span_ms, 8);
+    buf_put(out, head, sizeof head);
+    buf_put_str(out, d->target);
+    buf_put_str(out, d->target_name);
+}
+
 void record_encode(struct buf *out, const struct entry *e)
 {
-    uint8_t head[RECORD_HEAD] = {RECORD_VERSION}, rule[RECORD_KEY_HEAD];
+    uint8_t head[RECORD_HEAD] = {RECORD_VERSION}, grant[RECORD_GRANT];
     ASSERT(!entry_passing(e->type));
     ASSERT(e->user.n <= USER_ID_MAX);
     ASSERT(e->name.n <= USER_NAME_MAX);
     ASSERT(e->session.n <= SESSION_ID_LEN);
     ASSERT(e->data.n <= UINT32_MAX);
     ASSERT(e->key.n <= MESSAGE_KEY_MAX);
+    ASSERT(e->key.n == 0 || e->type == ENTRY_MESSAGE);
+    ASSERT((unsigned)e->rule_role < ROLE_COUNT);
     head[AT_TYPE] = (uint8_t)e->type;
     head[AT_USER] = (uint8_t)e->user.n;
     head[AT_SESSION] = (uint8_t)e->session.n;
     head[AT_NAME] = (uint8_t)e->name.n;
     head[AT_KEY] = (uint8_t)e->key.n;
+    head[AT_RULE_ROLE] = (uint8_t)e->rule_role;
+    head[AT_FLAGS] = e->grant != 0 ? FLAG_GRANT : 0;
     put_le(head + AT_DATA, e->data.n, 4);
     put_le(head + AT_TIME, e->time_ms, 8);
     put_le(head + AT_STEADY, e->steady_ms, 8);
@@ -73,50 +107,112 @@ void record_encode(struct buf *out, const struct entry *e)
     buf_put_str(out, e->session);
     buf_put_str(out, e->name);
     buf_put_str(out, e->data);
-    if (e->key.n == 0)
-        return;
-    put_le(rule, e->key_window_ms, 4);
-    put_le(rule + 4, e->key_count, 4);
-    buf_put(out, rule, sizeof rule);
-    buf_put_str(out, e->key);
+    if (e->key.n != 0)
+        put_key(out, e);
+    put_le(grant, e->grant, sizeof grant);
+    if (e->grant != 0)
+        buf_put(out, grant, sizeof grant);
+    if (entry_decree(e->type))
+        put_decree(out, e->type, &e->decree);
 }
 
-// The parts of a message, one behind the other, which are all there.
-static void decode_message(const char *p, const size_t n[5], struct entry *ret)
+// The rest of a record, from the front; `broken`: something was not there, or not as it may be.
+struct rest {
+    const char *p;
+    size_t n;
+    bool broken;
+};
+
+static const char *rest_take(struct rest *r, size_t n)
 {
-    str *const parts[] = {&ret->user, &ret->session, &ret->name, &ret->data};
-    for (size_t i = 0; i < 4; p += n[i++])
-        *parts[i] = str_make(p, n[i]);
-    if (n[4] == 0)
-        return;
-    ret->key_window_ms = (uint32_t)get_le(p, 4);
-    ret->key_count = (uint32_t)get_le(p + 4, 4);
-    ret->key = str_make(p + RECORD_KEY_HEAD, n[4]);
+    static const char nothing[RECORD_DECREE_HEAD];
+    if (r->broken || r->n < n) {
+        r->broken = true;
+        return nothing;
+    }
+    r->p += n;
+    r->n -= n;
+    return r->p - n;
 }
+
+static str rest_take_str(struct rest *r, size_t n, size_t max)
+{
+    r->broken |= n > max;
+    const char *p = rest_take(r, n);
+    return r->broken ? STR_NONE : str_make(p, n);
+}
+
+static void take_decree(struct rest *r, struct entry *ret)
+{
+    const char *head = rest_take(r, RECORD_DECREE_HEAD);
+    uint8_t value = (uint8_t)head[AT_VALUE], first = (uint8_t)head[AT_FIRST];
+    struct decree *d = &ret->decree;
+    bool role = ret->type == ENTRY_ROLE, room = ret->type == ENTRY_SLOW || ret->type == ENTRY_READONLY;
+    d->span_ms = get_le(head + AT_SPAN, 8);
+    d->target = rest_take_str(r, (uint8_t)head[AT_TARGET], USER_ID_MAX);
+    d->target_name = rest_take_str(r, (uint8_t)head[AT_TARGET_NAME], USER_NAME_MAX);
+    if (value >= (role                          ? ROLE_COUNT
+                  : ret->type == ENTRY_READONLY ? 2
+                                                : 1) ||
+        first > role || room != (d->target.n == 0) || (room && d->target_name.n != 0))
+        r->broken = true;
+    if (r->broken)
+        return;
+    d->role = role ? (enum role)value : ROLE_GUEST;
+    d->on = !role && value != 0;
+    d->first = first != 0;
+}
+
+// Everything behind the head; nothing may be left.
+static void take_parts(struct rest *r, const char *head, struct entry *ret)
+{
+    size_t key_n = (uint8_t)head[AT_KEY];
+    ret->user = rest_take_str(r, (uint8_t)head[AT_USER], USER_ID_MAX);
+    ret->session = rest_take_str(r, (uint8_t)head[AT_SESSION], SESSION_ID_LEN);
+    ret->name = rest_take_str(r, (uint8_t)head[AT_NAME], USER_NAME_MAX);
+    ret->data = rest_take_str(r, get_le(head + AT_DATA, 4), SIZE_MAX);
+    if (key_n != 0) {
+        const char *rule = rest_take(r, RECORD_KEY_HEAD);
+        ret->key_window_ms = (uint32_t)get_le(rule, 4);
+        ret->key_count = (uint32_t)get_le(rule + 4, 4);
+        ret->key = rest_take_str(r, key_n, MESSAGE_KEY_MAX);
+    }
+    if (((uint8_t)head[AT_FLAGS] & FLAG_GRANT) != 0) {
+        ret->grant = (uint32_t)get_le(rest_take(r, RECORD_GRANT), 4);
+        r->broken |= ret->grant == 0; // it would be written as none
+    }
+    if (entry_decree(ret->type))
+        take_decree(r, ret);
+    r->broken |= r->n != 0 || (key_n != 0 && ret->type != ENTRY_MESSAGE);
+}
+
+enum { VERSION_OF_MESSAGES = 1 }; // and void ones; it has nothing in bytes 6 and 7
 
 enum record_verdict record_decode(str bytes, struct entry *ret)
 {
     if (bytes.n == 0)
         return RECORD_BROKEN;
-    if ((uint8_t)bytes.p[AT_VERSION] > RECORD_VERSION)
+    uint8_t version = (uint8_t)bytes.p[AT_VERSION];
+    if (version > RECORD_VERSION)
         return RECORD_NEWER;
-    if ((uint8_t)bytes.p[AT_VERSION] != RECORD_VERSION || bytes.n < RECORD_HEAD)
+    if (version == 0 || bytes.n < RECORD_HEAD)
         return RECORD_BROKEN;
-    uint8_t type = (uint8_t)bytes.p[AT_TYPE];
-    if (type != ENTRY_MESSAGE && type != ENTRY_VOID)
+    uint8_t type = (uint8_t)bytes.p[AT_TYPE], role = (uint8_t)bytes.p[AT_RULE_ROLE],
+            flags = (uint8_t)bytes.p[AT_FLAGS];
+    bool old = version == VERSION_OF_MESSAGES;
+    if (type < ENTRY_MESSAGE || type > (old ? ENTRY_VOID : ENTRY_READONLY))
         return RECORD_TYPE;
-    const size_t n[5] = {(uint8_t)bytes.p[AT_USER], (uint8_t)bytes.p[AT_SESSION], (uint8_t)bytes.p[AT_NAME],
-                         get_le(bytes.p + AT_DATA, 4), (uint8_t)bytes.p[AT_KEY]};
-    if (n[0] > USER_ID_MAX || n[1] > SESSION_ID_LEN || n[2] > USER_NAME_MAX || n[4] > MESSAGE_KEY_MAX ||
-        get_le(bytes.p + AT_ZERO, AT_DATA - AT_ZERO) != 0)
+    if (flags > (old ? 0 : FLAG_GRANT) || (old ? role != 0 : role >= ROLE_COUNT))
         return RECORD_BROKEN;
-    size_t parts = n[0] + n[1] + n[2] + n[3] + (n[4] != 0 ? RECORD_KEY_HEAD + n[4] : 0);
-    if (bytes.n != RECORD_HEAD + parts || (type == ENTRY_VOID && parts != 0))
+    struct entry e = {.type = (enum entry_type)type,
+                      .time_ms = get_le(bytes.p + AT_TIME, 8),
+                      .steady_ms = get_le(bytes.p + AT_STEADY, 8)};
+    struct rest rest = {bytes.p + RECORD_HEAD, bytes.n - RECORD_HEAD, false};
+    e.rule_role = old && type == ENTRY_MESSAGE ? ROLE_MEMBER : (enum role)role;
+    take_parts(&rest, bytes.p, &e);
+    if (rest.broken || (type == ENTRY_VOID && (bytes.n != RECORD_HEAD || role != 0)))
         return RECORD_BROKEN;
-    *ret = (struct entry){.type = (enum entry_type)type,
-                          .time_ms = get_le(bytes.p + AT_TIME, 8),
-                          .steady_ms = get_le(bytes.p + AT_STEADY, 8)};
-    decode_message(bytes.p + RECORD_HEAD, n, ret);
+    *ret = e;
     return RECORD_OK;
 }
 

@@ -11,6 +11,7 @@ enum {
 #define X(field) +1
     ASK_STRS_N = 0 ASK_OWN_STRS(X) COMMAND_STRS(X),
     DIRECT_STRS_N = 0 DIRECT_STRS(X),
+    EXPEL_STRS_N = 0 EXPEL_STRS(X),
 #undef X
     LASTING_ROOM = 512,
 };
@@ -19,6 +20,9 @@ _Static_assert(sizeof(struct answer) <= MEM_ESSENTIAL_MAX, "a bare answer fits i
 _Static_assert(sizeof(struct depart_mail) + USER_ID_MAX + DEPART_ROOMS_MAX * sizeof(struct ref) <=
                    MEM_ESSENTIAL_MAX,
                "so does a departure");
+
+_Static_assert(sizeof(struct expel_mail) + USER_ID_MAX + USER_NAME_MAX + REASON_MAX <= MEM_ESSENTIAL_MAX,
+               "so does who is to go");
 
 static void ask_strs(struct ask *a, str *ret[ASK_STRS_N])
 {
@@ -38,6 +42,16 @@ static void direct_strs(struct direct_mail *d, str *ret[DIRECT_STRS_N])
     str *all[] = {
 #define X(field) &d->field,
         DIRECT_STRS(X)
+#undef X
+    };
+    memcpy(ret, all, sizeof all);
+}
+
+static void expel_strs(struct expel_mail *m, str *ret[EXPEL_STRS_N])
+{
+    str *all[] = {
+#define X(field) &m->field,
+        EXPEL_STRS(X)
 #undef X
     };
     memcpy(ret, all, sizeof all);
@@ -147,6 +161,20 @@ void post_depart(struct mailroom *mr, uint32_t dest, const struct depart_mail *d
     memcpy(to->rooms, d->rooms, rooms);
     char *tail = to->tail + rooms;
     mail_pack_strs((str *[]){&to->user}, 1, &tail);
+    mail_post(mr, dest, &to->mail);
+}
+
+void post_expel(struct mailroom *mr, uint32_t dest, const struct expel_mail *m)
+{
+    struct expel_mail view = *m;
+    str *strs[EXPEL_STRS_N];
+    expel_strs(&view, strs);
+    struct expel_mail *to =
+        mail_pack(mr->cx->mem, MAIL_EXPEL, &view, sizeof view, strs, EXPEL_STRS_N, 0, true);
+    char *tail = to->tail;
+    expel_strs(to, strs);
+    mail_pack_strs(strs, EXPEL_STRS_N, &tail);
+    ASSERT(tail == (char *)to + to->mail.bytes);
     mail_post(mr, dest, &to->mail);
 }
 

@@ -32,6 +32,7 @@ enum mail_kind {
     MAIL_DEPART,
     MAIL_EVICT,
     MAIL_DIRECT,
+    MAIL_EXPEL,
     MAIL_CROWDED,
     MAIL_HOLD,
     MAIL_CREATOR,
@@ -68,8 +69,16 @@ struct ask {
     bool open;            // and what is said about its room waits for it; the answer says so, too
     bool charged;         // ASK_JOIN: the room it makes is paid for
     bool made;            // ASK_JOIN, at its home: the room was made for it
-    bool denied;  // ASK_PUBLISH: there was no memory for it, or too much on its way; to be told in its turn
-    bool repeats; // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
+    bool
+        denied; // ASK_PUBLISH: refused, or there was no memory for it, or too much on its way; to be told in its turn
+    bool own;    // the home's own, which nobody waits for: it is not answered
+    bool hosted; // ASK_JOIN: its user has been made the host of the room that it made
+    uint8_t why,
+        right; // ASK_PUBLISH: why it was refused, enum refusal of home/apply.h, 0 = it was not; the right that it lacks
+    uint64_t until_ms; // and until when; steady
+    uint32_t
+        grant; // what its session's token allows in the room (home/rights.h); 0 = there is none that says so
+    bool repeats;           // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
     uint16_t waited;        // turns in which its home has worked for it
     uint32_t address;       // of the connection, as in struct peer
     uint32_t rooms_wait_ms; // ASK_JOIN: so long the connection itself may make no room
@@ -198,6 +207,19 @@ struct evict_mail {
     struct conn_ref conn;
 };
 
+// Who gets it is in the room no more, as its home has it.
+struct expel_mail {
+    struct mail mail;
+    struct session_key session;
+    struct ref outlet;
+    bool banned;                                // may not come back for a while
+#define EXPEL_STRS(X) X(user) X(name) X(reason) // by whom; the reason may be empty
+#define X(field) str field;
+    EXPEL_STRS(X)
+#undef X
+    char tail[];
+};
+
 struct direct_mail {
     struct mail mail;
     struct conn_ref conn; // the receiver
@@ -222,6 +244,7 @@ bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d
 // effect is not lost; else nothing is done, and the segments stay the caller's.
 bool post_answer(struct mailroom *mr, const struct answer *a, bool or_bare);
 void post_depart(struct mailroom *mr, uint32_t dest, const struct depart_mail *d);
+void post_expel(struct mailroom *mr, uint32_t dest, const struct expel_mail *m);
 // A mail without strings, zeroed, to be filled in and posted (mail_post).
 void *post_plain(struct mailroom *mr, enum mail_kind kind, size_t bytes);
 // Copies a mail without strings and posts it.

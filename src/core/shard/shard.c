@@ -126,6 +126,9 @@ static bool take_mail(struct shard *sh, struct mail *m)
     case MAIL_DIRECT:
         edge_direct(&sh->edge, p);
         return true;
+    case MAIL_EXPEL:
+        edge_expel(&sh->edge, p);
+        return true;
     case MAIL_ADVANCE:
         fan_advance(&sh->fan, p);
         return true;

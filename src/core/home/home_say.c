@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What becomes a record: what is said in a room, and what is decided about it or about somebody in it. The ask is looked at here,
+// as far as it must be before it is proposed; the authority gives it its place, what it comes to is decided by apply.c, and
+// here it is put into words.
+//
+//      ask --> home_publish --> authority --> apply --> home_decreed        what it does to those who are there
+//                                                  '--> home_publish_answer: an ack, or why not
+#include "core/home/home.h"
+
+#include "core/home/course.h"
+
+struct rights home_rights(const struct home *h, const struct room *r, const struct ask *a)
+{
+    const struct settings *s = h->cx->settings;
+    return rights_make(s->newcomer_role, standing_role(r->standing, &s->hash_key, a->user), a->grant);
+}
+
+// --- proposals
+
+static enum entry_type entry_of(enum command_type type)
+{
+    switch (type) {
+#define X(upper, lower, event) \
+    case CMD_##upper:          \
+        return ENTRY_##upper;
+        DECREES(X)
+#undef X
+    default:
+        return ENTRY_MESSAGE;
+    }
+}
+
+static struct decree decree_of(const struct home *h, const struct ask *a)
+{
+    const struct command *cmd = &a->cmd;
+    struct decree d = {.span_ms = (uint64_t)cmd->seconds * 1000, .on = cmd->on, .first = a->own};
+    uint32_t room = room_find(h, cmd->room, a->room_hash);
+    uint32_t target =
+        room != MAP_NONE && cmd->to.n != 0 ? member_find(h, room_at(h, room), cmd->to) : MAP_NONE;
+    d.target = cmd->to;
+    if (target != MAP_NONE)
+        d.target_name = member_name(member_at(h, target));
+    if (cmd->type == CMD_ROLE)
+        d.role = role_find(cmd->role);
+    ASSERT(d.role < ROLE_COUNT);
+    return d;
+}
+
+struct entry home_proposal(const struct home *h, const struct ask *a)
+{
+    struct entry e = {.type = entry_of(a->cmd.type),
+                      .time_ms = h->cx->wall_ms,
+                      .steady_ms = h->cx->steady_ms,
+                      .user = a->user,
+                      .session = a->session,
+                      .name = a->name,
+                      .data = a->cmd.data,
+                      .rule_role = h->cx->settings->newcomer_role,
+                      .grant = a->grant};
+    if (entry_decree(e.type)) {
+        e.data = a->cmd.reason;
+        e.decree = decree_of(h, a);
+    } else if (a->cmd.key.n != 0) {
+        e.key = a->cmd.key;
+        e.key_window_ms = h->cx->settings->idempotency_ms;
+        e.key_count = h->cx->settings->idempotency_keys;
+    }
+    return e;
+}
+
+// --- refusals
+
+void home_answer_missing(struct home *h, const struct ask *a, enum role role, enum right right)
+{
+    struct problem p = {.code = PROBLEM_FORBIDDEN,
+                        .text = right_missing(right, a->grant != 0),
+                        .word_kind = WORD_QUOTED,
+                        .word = str_from_cstr(role_name(role))};
+    home_answer_problem(h, a, EFFECT_NONE, &p);
+}
+
+uint32_t home_retry_ms(const struct home *h, uint64_t until_ms)
+{
+    uint64_t left = until_ms > h->cx->steady_ms ? until_ms - h->cx->steady_ms : 1;
+    if (until_ms == STANDING_FOR_EVER)
+        return 0;
+    return left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+}
+
+static void answer_refused(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v)
+{
+    static const struct {
+        enum problem_code code;
+        const char *text; // with the room, or whom it is about
+    } says[] = {
+        [REFUSED_BANNED] = {PROBLEM_BANNED, "You are banned from the room {}."},
+        [REFUSED_MUTED] = {PROBLEM_MUTED, "You are muted in the room {}: you may listen, and not speak."},
+        [REFUSED_SLOW] = {PROBLEM_RATE_LIMITED, "The room {} is in slow mode: wait before you say more."},
+        [REFUSED_READONLY] = {PROBLEM_FORBIDDEN,
+                              "The room {} is read-only: it takes the right `readonly` to speak in it."},
+        [REFUSED_RANK] = {PROBLEM_FORBIDDEN,
+                          "It takes a role above that of {}, and above one that is given; yours is not."},
+        [REFUSED_FULL] = {PROBLEM_LIMIT_REACHED,
+                          "As many people as may be have a role, a ban or a mute in the room {}."},
+        [REFUSED_FIRST] = {PROBLEM_CONFLICT, "Somebody has a role in the room {} already."},
+    };
+    ASSERT(v->why != REFUSED_NOT && v->why != REFUSED_REPEATED);
+    const struct room *r = room_at(h, room);
+    if (v->why == REFUSED_RIGHT) {
+        home_answer_missing(h, a, home_rights(h, r, a).role, v->right);
+        return;
+    }
+    bool until = v->why == REFUSED_BANNED || v->why == REFUSED_MUTED || v->why == REFUSED_SLOW;
+    struct problem p = {.code = says[v->why].code,
+                        .text = says[v->why].text,
+                        .retry_ms = until ? home_retry_ms(h, v->until_ms) : 0,
+                        .word_kind = WORD_QUOTED,
+                        .word = v->why == REFUSED_RANK ? a->cmd.to : room_name(r)};
+    home_answer_problem(h, a, EFFECT_NONE, &p);
+}
+
+void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v)
+{
+    const struct room *r = room_at(h, room);
+    if (a->own)
+        return;
+    if (v->refused && v->why != REFUSED_REPEATED) {
+        answer_refused(h, a, room, v);
+        return;
+    }
+    struct answer ans = {.effect = v->refused ? EFFECT_NONE : EFFECT_PUBLISHED,
+                         .skip = a->cmd.type == CMD_MESSAGE && !a->cmd.echo,
+                         .outlet = a->outlet,
+                         .place = r->live.place};
+    struct event ev = {.type = EV_ACK,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .has_offset = true,
+                       .offset = v->offset,
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .duplicate = v->refused};
+    metric_add(&h->cx->metrics->entries_duplicate, v->refused);
+    home_answer_event(h, a, &ans, a->cmd.id.n != 0 ? &ev : NULL);
+}
+
+// --- what is looked at before it is proposed
+
+static void answer_about(struct home *h, const struct ask *a, enum problem_code code, const char *text)
+{
+    struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = a->cmd.to};
+    home_answer_problem(h, a, EFFECT_NONE, &p);
+}
+
+// Whom a text client means: by id, or by a name that one person in the room has. *ret_clear is false where several have it.
+static uint32_t member_meant(const struct home *h, const struct room *r, str word, bool *ret_clear)
+{
+    uint32_t found = member_find(h, r, word);
+    *ret_clear = true;
+    if (found != MAP_NONE)
+        return found;
+    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
+        if (!str_eq(member_name(member_at(h, m)), word))
+            continue;
+        *ret_clear = found == MAP_NONE;
+        found = m;
+        if (!*ret_clear)
+            break;
+    }
+    return found;
+}
+
+// The same ask once more, with the id of whom it is about.
+static void ask_again_about(struct home *h, const struct ask *a, uint32_t target)
+{
+    struct ask again = *a;
+    again.cmd.to = member_user(member_at(h, target));
+    again.cmd.to_by_name = false;
+    if (!post_ask(h->mail, h->cx->index, &again))
+        home_answer_no_memory(h, a, EFFECT_NONE);
+}
+
+// False (and answered, or asked again): whom it is about is not known, or is above its sender by what only this home knows.
+static bool target_fine(struct home *h, const struct ask *a, uint32_t room)
+{
+    const struct room *r = room_at(h, room);
+    bool clear = true;
+    uint32_t target =
+        a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
+    if (!clear) {
+        answer_about(h, a, PROBLEM_BAD_COMMAND,
+                     "There are several people called {} in this room; name one by the user id.");
+        return false;
+    }
+    if (target == MAP_NONE && a->cmd.type == CMD_KICK && h->authority == &authority_home) {
+        answer_about(h, a, PROBLEM_NOT_MEMBER, "There is nobody called {} in this room.");
+        return false;
+    }
+    if (target == MAP_NONE)
+        return true;
+    if (!str_eq(member_user(member_at(h, target)), a->cmd.to)) {
+        ask_again_about(h, a, target);
+        return false;
+    }
+    // A role that comes with a token is in no record.
+    if (str_eq(a->cmd.to, a->user) || a->own ||
+        rights_rank((enum role)member_at(h, target)->role) < home_rights(h, r, a).rank)
+        return true;
+    const struct verdict v = {.refused = true, .why = REFUSED_RANK};
+    home_publish_answer(h, a, room, &v);
+    return false;
+}
+
+void home_publish(struct home *h, struct ask **taken, uint32_t room, uint32_t member)
+{
+    member_at(h, member)->last_active = h->cx->wall_ms;
+    if ((*taken)->cmd.to.n != 0 && !target_fine(h, *taken, room))
+        return;
+    h->authority->propose(h, taken, room);
+}
+
+// Said by nobody, so nobody is told where it cannot be: then the room has no host, and whoever may give one.
+void home_make_host(struct home *h, const struct ask *join, uint32_t room)
+{
+    const struct ask host = {
+        .type = ASK_PUBLISH,
+        .own = true,
+        .conn = {h->cx->index, REF_NONE},
+        .outlet = REF_NONE,
+        .room = REF_NONE,
+        .room_hash = room_at(h, room)->hash,
+        .grant = GRANT_ALL,
+        .cmd = {
+            .type = CMD_ROLE, .room = room_name(room_at(h, room)), .to = join->user, .role = STR("host")}};
+    struct ask *a = post_ask_make(h->mail, &host);
+    if (a == NULL) {
+        metric_add(&h->cx->metrics->limit_memory, 1);
+        return;
+    }
+    h->authority->propose(h, &a, room);
+    mail_discard(h->cx->mem, a != NULL ? &a->mail : NULL);
+}
+
+// --- effects on those who are there
+
+void home_decreed(struct home *h, uint32_t room, const struct entry *e)
+{
+    uint32_t target = e->decree.target.n != 0 ? member_find(h, room_at(h, room), e->decree.target) : MAP_NONE;
+    metric_add(&h->cx->metrics->decrees, 1);
+    if (target == MAP_NONE)
+        return;
+    if (e->type == ENTRY_ROLE)
+        member_at(h, target)->role = (uint8_t)e->decree.role;
+    else if (e->type == ENTRY_KICK || e->type == ENTRY_BAN)
+        member_expel(h, room, target, e);
+}
