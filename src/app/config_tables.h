@@ -23,6 +23,8 @@
 #ifndef PLENUM_APP_CONFIG_TABLES_H
 #define PLENUM_APP_CONFIG_TABLES_H
 
+#include "core/auth/caps.h"
+
 enum {
     CONFIG_RULES_MAX = 64,     // rows of each
     CONFIG_ISSUERS_MAX = 16,   //
@@ -87,10 +89,9 @@ enum {
     OWN(api_key, rooms, PATTERNS, OPTIONAL, 0, 16, "", "", "", \
         "In which rooms, by name or pattern. While the list is empty: in all.")
 
-// What may stand in the rights of a key: the commands of the API, and `all`, which comes first.
-#define CONFIG_API_RIGHTS \
-    "all|publish|broadcast|direct|members|history|rooms|create|close|role|kick|ban|unban|mute|unmute|connections|" \
-    "disconnect|revoke|info"
+// What may stand in the rights of a key: `all`, which comes first, and the words of core/auth/caps.h.
+#define CONFIG_RIGHT_WORD(upper, lower) "|" #lower
+#define CONFIG_API_RIGHTS "all" SERVER_WORDS(CONFIG_RIGHT_WORD)
 
 // The kind that a list of such rows is of, the row's name in C, its columns, how many rows there may be.
 #define CONFIG_TABLES(X) \
