@@ -69,6 +69,7 @@
     X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after),           ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
     X(PING,    ping,    NATIVE, NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, PONG,    "is anyone there") \
     X(RENAME,  rename,  NATIVE, MUST(name),                                  ALL,  NONE,    COMMAND, 1, RENAMED, "be called something else") \
+    X(REFRESH, refresh, NATIVE, MUST(token),                                 EDGE, NONE,    COMMAND, 1, ACK,     "go on with a new token") \
     X(ROLE,    role,    NATIVE, MUST(room) MUST(user) MUST(role),            ROOM, ROLE,    COMMAND, 1, ACK,     "give somebody another role in a room") \
     X(KICK,    kick,    NATIVE, MUST(room) MUST(user) MAY(reason),           ROOM, KICK,    COMMAND, 1, ACK,     "take somebody out of a room") \
     X(BAN,     ban,     NATIVE, MUST(room) MUST(user) MAY(seconds) MAY(reason), ROOM, BAN,  COMMAND, 1, ACK,     "take somebody out of a room and keep them out") \
@@ -80,7 +81,7 @@
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go")
 // Names that belong to the protocol and that this version does not serve.
-#define COMMANDS_LATER(X) X(state) X(refresh)
+#define COMMANDS_LATER(X) X(state)
 // clang-format on
 
 enum command_type {

@@ -27,6 +27,7 @@
     X(DRAIN,   drain,   NATIVE) \
     X(ERROR,   error,   NATIVE) \
     X(RENAMED, renamed, NATIVE) \
+    X(TOKEN_EXPIRING, token_expiring, NATIVE) \
     X(HELP,    help,    INNER) \
     X(BYE,     bye,     INNER) /* the connection closes after it */
 // clang-format on
@@ -48,7 +49,7 @@ struct event {
     str id; // of the command it answers, as it stood on the wire; absent = none
     str room;
 
-    // EV_WELCOME; EV_RENAMED: name and resume
+    // EV_WELCOME; EV_RENAMED: name and resume; EV_ACK of a refresh: resume
     str session, user, name, resume;
     uint32_t heartbeat_s;
     uint64_t limit_message_bytes;
@@ -75,6 +76,8 @@ struct event {
     uint64_t offset; // also EV_JOINED
     str epoch;       // also EV_JOINED, EV_HISTORY
     uint32_t delivered;
+    bool has_expires;
+    uint64_t expires_in_s; // also EV_TOKEN_EXPIRING
 
     // EV_DIRECT
     struct entry direct; // user, session, name, data, time_ms are used

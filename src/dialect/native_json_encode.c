@@ -290,6 +290,20 @@ static void put_ack(struct buf *out, const struct event *ev)
     }
     if (ev->duplicate)
         BUF_PUT_LIT(out, ",\"duplicate\":true");
+    if (ev->has_expires) {
+        BUF_PUT_LIT(out, ",\"expires_in\":");
+        buf_put_u64(out, ev->expires_in_s);
+        BUF_PUT_LIT(out, ",\"resume\":");
+        json_put_string(out, ev->resume);
+    }
+    buf_put_char(out, '}');
+}
+
+static void put_token_expiring(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("token_expiring"), ev->id);
+    BUF_PUT_LIT(out, ",\"expires_in\":");
+    buf_put_u64(out, ev->expires_in_s);
     buf_put_char(out, '}');
 }
 
@@ -445,6 +459,9 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
         return;
     case EV_RENAMED:
         put_renamed(out, ev);
+        return;
+    case EV_TOKEN_EXPIRING:
+        put_token_expiring(out, ev);
         return;
     case EV_HELP: // replies to commands that this language does not have
     case EV_BYE:

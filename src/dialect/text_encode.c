@@ -428,6 +428,11 @@ void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offs
         BUF_PUT_LIT(out, "* you are now ");
         put_text(out, shown_name(ev->name, ev->user));
         return;
+    case EV_TOKEN_EXPIRING:
+        BUF_PUT_LIT(out, "* your token ends in ");
+        buf_put_u64(out, ev->expires_in_s);
+        BUF_PUT_LIT(out, " s");
+        return;
     case EV_HELP:
         put_help(out);
         return;

@@ -296,8 +296,7 @@ test('every error code of today, and the connection works on', async () => {
   await client.refused({ type: 'nothing' }, 'unknown_type');
   for (const type of ['', 'Message', 'message ', 'x'.repeat(1000), 'welcome', 'joined', '__proto__'])
     await client.refused({ type }, 'unknown_type');
-  for (const type of ['state', 'role', 'kick', 'ban', 'unban', 'mute', 'unmute', 'refresh'])
-    await client.refused({ type, room, user: 'x', token: 'x', role: 'owner' }, 'unavailable');
+  await client.refused({ type: 'state', room }, 'unavailable');
   await client.refused({ type: 'history', room, before: 5, since: { epoch: 'x', offset: 1 } }, 'bad_command');
   for (const after of ['x', '-1', '1.5', '99999999999999999999', '\0'])
     await client.refused({ type: 'members', room, after }, 'bad_command');

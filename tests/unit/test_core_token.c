@@ -4,6 +4,7 @@
 // says, or is told why not. And what a token granted comes back by a resume token, and ends when the token does.
 #include "unit/core_support.h"
 
+#include "core/auth/caps.h"
 #include "core/auth/verifier.h"
 #include "core/edge/resume.h"
 #include "core/mail/token.h"
@@ -362,6 +363,148 @@ static void a_job_and_its_verdict_are_what_they_were(void **state)
     net_free(n);
 }
 
+// --- the end of a token
+
+static struct client *somebody(struct net *n, const char *caps, uint64_t ms)
+{
+    struct client *c = net_ws(n, 0, "/ws");
+    char block[CAPS_BYTES_MAX];
+    size_t block_n;
+    struct sentence why;
+    struct verdict_mail v = good(n, "ada");
+    v.expires_ms = n->wall_ms + ms;
+    if (caps != NULL) {
+        assert_int_equal(caps_make(str_from_cstr(caps), block, &block_n, &why), OK);
+        v.caps = str_make(block, block_n);
+    }
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
+    tell(n, 0, asked(n, 0), &v);
+    expect(c, "\"type\":\"welcome\"");
+    return c;
+}
+
+static void who_does_not_refresh_is_closed_after_a_grace(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    n->settings.expiry_grace_ms = 10000;
+    net_start(n);
+    struct client *c = somebody(n, NULL, 100000);
+    net_wait(n, 74900); // a quarter of it is left
+    expect_nothing(c);
+    net_wait(n, 200);
+    expect(c, "{\"type\":\"token_expiring\",\"expires_in\":25}");
+    net_wait(n, 34000);
+    expect_nothing(c);
+    assert_int_equal(c->closes, 0);
+    net_wait(n, 2000);
+    assert_int_equal(c->close_code, WS_CLOSE_POLICY);
+    assert_int_equal(METRIC(n, tokens_expired), 1);
+    net_free(n);
+}
+
+static void a_long_token_is_told_of_a_minute_ahead(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = somebody(n, NULL, 3600000);
+    c->no_pong = false;
+    net_wait(n, 3539000);
+    expect_nothing(c);
+    net_wait(n, 1500);
+    expect(c, "\"token_expiring\",\"expires_in\":60");
+    net_free(n);
+}
+
+static void a_new_token_extends_it(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = somebody(n, NULL, 100000);
+    say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"here\"}");
+    expect(c, "joined");
+    say(c, "{\"type\":\"refresh\",\"id\":3,\"token\":\"next\"}");
+    say(c, "{\"type\":\"message\",\"id\":4,\"room\":\"here\",\"data\":1}"); // which waits for nothing
+    expect(c, "\"type\":\"ack\",\"id\":4");
+    struct token_mail *job = asked(n, 0);
+    assert_str_eq(job->token, STR("next"));
+    assert_true(job->refresh);
+    struct verdict_mail v = good(n, "ada");
+    v.expires_ms = n->wall_ms + 500000;
+    tell(n, 0, job, &v);
+    char resume[RESUME_TOKEN_MAX + 1];
+    string_of(expect(c, "\"type\":\"ack\",\"id\":3,\"expires_in\":500"), "resume", resume, sizeof resume);
+    net_wait(n, 400000);
+    expect_nothing(c);
+    net_wait(n, 41000);
+    expect(c, "token_expiring");
+    cut(c);
+    c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":5,\"resume\":\"%s\"}", resume); // the new end is in it
+    expect(c, "\"user\":\"ada\"");
+    net_free(n);
+}
+
+static void what_does_not_refresh_changes_nothing(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = somebody(n, NULL, 100000), *guest = net_json(n, 0);
+    say(guest, "{\"type\":\"refresh\",\"id\":1,\"token\":\"x\"}");
+    expect(guest, "\"code\":\"bad_command\",\"message\":\"This session has no token");
+    struct verdict_mail rows[] = {{.verdict = TOKEN_BAD, .why = STR("No.")},
+                                  {.verdict = TOKEN_EXPIRED, .why = STR("Over.")},
+                                  good(n, "eve"),
+                                  {.verdict = TOKEN_BUSY}};
+    static const char *const errors[] = {"\"code\":\"unauthorized\",\"message\":\"No.\"",
+                                         "\"code\":\"token_expired\"", "another user",
+                                         "\"code\":\"unavailable\""};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        say(c, "{\"type\":\"refresh\",\"id\":7,\"token\":\"x\"}");
+        tell(n, 0, asked(n, 0), &rows[i]);
+        expect(c, errors[i]);
+        say(c, "{\"type\":\"ping\",\"id\":8}"); // it is who it was
+        expect(c, "pong");
+    }
+    net_wait(n, 76000);
+    expect(c, "token_expiring");
+    net_free(n);
+}
+
+static void caps_say_what_may_be_done_in_a_room(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c =
+        somebody(n, "{\"rooms\":{\"news\":[\"join\"],\"team-*\":[\"join\",\"publish\"]}}", 100000);
+    say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"news\"}");
+    expect(c, "joined");
+    say(c, "{\"type\":\"message\",\"id\":3,\"room\":\"news\",\"data\":1}");
+    expect(c, "\"id\":3,\"code\":\"forbidden\"");
+    say(c, "{\"type\":\"join\",\"id\":4,\"room\":\"team-red\"}");
+    expect(c, "joined");
+    say(c, "{\"type\":\"message\",\"id\":5,\"room\":\"team-red\",\"data\":1}");
+    expect(c, "\"type\":\"ack\",\"id\":5");
+    say(c, "{\"type\":\"join\",\"id\":6,\"room\":\"lobby\"}"); // open to guests, but not to this token
+    expect(c, "\"id\":6,\"code\":\"forbidden\"");
+    say(c, "{\"type\":\"refresh\",\"id\":7,\"token\":\"less\"}"); // it says less from now on
+    struct verdict_mail v = good(n, "ada");
+    char block[CAPS_BYTES_MAX];
+    size_t block_n;
+    struct sentence why;
+    assert_int_equal(caps_make(STR("{\"rooms\":{\"**\":[\"join\"]}}"), block, &block_n, &why), OK);
+    v.caps = str_make(block, block_n);
+    tell(n, 0, asked(n, 0), &v);
+    expect(c, "\"id\":7,\"expires_in\"");
+    say(c, "{\"type\":\"message\",\"id\":8,\"room\":\"team-red\",\"data\":1}");
+    expect(c, "\"id\":8,\"code\":\"forbidden\"");
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +520,11 @@ int main(void)
         cmocka_unit_test(resume_brings_back_what_was_granted_until_it_ends),
         cmocka_unit_test(a_resume_token_of_somebody_else_is_none),
         cmocka_unit_test(a_job_and_its_verdict_are_what_they_were),
+        cmocka_unit_test(who_does_not_refresh_is_closed_after_a_grace),
+        cmocka_unit_test(a_long_token_is_told_of_a_minute_ahead),
+        cmocka_unit_test(a_new_token_extends_it),
+        cmocka_unit_test(what_does_not_refresh_changes_nothing),
+        cmocka_unit_test(caps_say_what_may_be_done_in_a_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -312,7 +312,6 @@ static void test_errors_type(void **state)
         {"{\"type\":\"unban\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
         {"{\"type\":\"mute\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
         {"{\"type\":\"unmute\",\"room\":\"r\"}", PROBLEM_BAD_COMMAND, "`user`"},
-        {"{\"type\":\"refresh\",\"token\":\"t\"}", PROBLEM_UNAVAILABLE, NULL},
     };
     CHECK_ERRORS(cases);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/auth/verifier.h"
 
+#include "core/auth/caps.h"
 #include "core/mail/post.h"
 
 enum { REMEMBERED_MAX = 16384, REMEMBERED_BYTES_MAX = 8 << 20 };
@@ -39,15 +40,29 @@ static enum err look(struct verifier *v, const struct token_mail *job, struct ve
     return token_cache_verify(v->cache, v->keys, job->token, job->wall_ms, v->mem, ret, ret_refusal);
 }
 
-static struct verdict_mail verdict_good(const struct verified *who)
+// False: its claim of rights is not one, and *ret_why says so.
+static bool caps_read(const struct verified *who, char room[CAPS_BYTES_MAX], str *ret,
+                      struct sentence *ret_why)
+{
+    size_t n;
+    *ret = STR_NONE;
+    if (who->caps.p == NULL)
+        return true;
+    if (caps_make(who->caps, room, &n, ret_why) != OK)
+        return false;
+    *ret = str_make(room, n);
+    return true;
+}
+
+static struct verdict_mail verdict_good(const struct verified *who, str caps)
 {
     return (struct verdict_mail){.verdict = TOKEN_GOOD,
                                  .issued_ms = who->issued_ms,
-                                 .expires_ms = who->expires_ms + who->leeway_ms,
+                                 .expires_ms = who->expires_ms,
                                  .user = who->user,
                                  .called = who->name,
                                  .info = who->info,
-                                 .caps = who->caps,
+                                 .caps = caps,
                                  .issuer = who->issuer_name,
                                  .token_id = who->jti};
 }
@@ -66,8 +81,14 @@ struct mail *verifier_work(struct verifier *v, struct mail *job)
     struct verified *who = NULL;
     struct token_refusal refusal = {.rule = REFUSED_UNAVAILABLE};
     ASSERT(job->kind == MAIL_TOKEN);
+    char room[CAPS_BYTES_MAX];
+    str caps = STR_NONE;
     bool good = v->keys != NULL && look(v, t, &who, &refusal) == OK;
-    const struct verdict_mail say = good ? verdict_good(who) : verdict_refused(&refusal);
+    if (good && !caps_read(who, room, &caps, &refusal.sentence)) {
+        refusal.rule = REFUSED_PROFILE;
+        good = false;
+    }
+    const struct verdict_mail say = good ? verdict_good(who, caps) : verdict_refused(&refusal);
     struct verdict_mail *made = say.verdict == TOKEN_BUSY ? NULL : verdict_make(v->mem, t, &say);
     verified_free(who, v->mem);
     if (made == NULL)

@@ -107,7 +107,8 @@ const char *close_reason_name(enum close_reason why);
     X(resumed, "plenum_resumed_total", "counter", "Sessions resumed")                                       \
     X(recovered, "plenum_recovered_total", "counter", "Joins with `since` that were recovered in full")     \
     X(tokens_asked, "plenum_tokens_total", "counter", "Tokens that helpers were given to check")            \
-    X(tokens_refused, "plenum_tokens_refused_total", "counter", "Tokens that were refused")
+    X(tokens_refused, "plenum_tokens_refused_total", "counter", "Tokens that were refused")                 \
+    X(tokens_expired, "plenum_tokens_expired_total", "counter", "Connections closed as their token had ended")
 
 // Times: upper bounds in microseconds; the last bucket is +Inf.
 #define TIME_BOUNDS_US                                                                                      \

@@ -34,8 +34,9 @@ struct settings {
     const struct asset *assets; // the web pages
     size_t assets_n;
     const char *version;
-    bool echo;      // serve /conformance/echo
-    bool no_guests; // who says hello without a token is refused
+    bool echo;                // serve /conformance/echo
+    uint32_t expiry_grace_ms; // so long after its token has ended a session goes on
+    bool no_guests;           // who says hello without a token is refused
     struct keyring *
         keys; // that tokens are checked by (core/auth/keyring.h), held by whoever made it; NULL: there are none
     uint32_t

@@ -43,7 +43,8 @@ struct asker {
     bool room_waits : 1;    // it was refused a new room; room_wait_ms says until when
     bool mail_queued : 1;   // in the queue of those who wait for a credit
     bool token_refused : 1; // so nobody is taken for a guest who has not asked for it
-    uint8_t mail_quota : 5; // asks it may send though others wait for credits of the same shard
+    bool expiry_told : 1;   // that its token is about to end
+    uint8_t mail_quota : 4; // asks it may send though others wait for credits of the same shard
     bool fenced : 1;        // what is carried out comes behind all that is due of its room (edge_later.c)
     uint8_t mail_port;      // mail_queued: whose credit it waits for
     uint16_t noise;         // of the noise gate: what was counted and has not leaked away,

@@ -11,6 +11,7 @@
 #include "core/edge/edge.h"
 
 #include "base/where.h"
+#include "core/auth/caps.h"
 #include "core/fan/pace.h"
 
 enum { PENDING_MAX = 1024 };
@@ -158,13 +159,11 @@ static bool open_begin(struct edge *e, uint32_t index, uint32_t outlet, const st
     return false;
 }
 
-// No token says anything about rooms yet.
+// What its token says of the room. A token without caps says nothing, and neither do guests: the room's rule decides.
 uint32_t edge_grant(const struct edge *e, uint32_t index, str room)
 {
-    (void)e;
-    (void)index;
-    (void)room;
-    return 0;
+    const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
+    return g != NULL && g->caps.p != NULL ? caps_room(g->caps, room) : 0;
 }
 
 // Asks about a room one is in: message, decrees, signal, members, history, rename, resolve, leave. alone: where replies keep their
@@ -308,6 +307,11 @@ static bool do_quit(struct edge *e, uint32_t index, const struct command *cmd)
     (void)index;
     (void)cmd;
     return true;
+}
+
+static bool do_refresh(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return edge_refresh(e, index, cmd);
 }
 
 static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)

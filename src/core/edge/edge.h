@@ -13,6 +13,7 @@
 #ifndef PLENUM_CORE_EDGE_EDGE_H
 #define PLENUM_CORE_EDGE_EDGE_H
 
+#include "base/heap.h"
 #include "core/edge/asker.h"
 #include "core/edge/gate.h"
 #include "core/fan/fan.h"
@@ -24,6 +25,7 @@ struct edge {
     struct fan *fan;
     struct index_queue mail_waiters; // connections that wait for a credit of some shard (mail/mailroom.h),
     uint32_t mail_wakes;             // so many of which, from the first one on, may find one
+    struct heap expiries; // of connections whose session a token granted: when it is told so, or ends
     uint32_t waiting_for[PORTS_MAX]; // of those, by port
     bool scarce
         [PORTS_MAX]; // ports whose credits do not last for all who wait: nobody takes more than its share
@@ -115,6 +117,18 @@ enum err edge_hello(struct edge *e, uint32_t conn, const struct command *cmd) WA
 bool edge_verdict_go_on(struct edge *e, uint32_t conn);
 // The helper that checks the hello's token is asked. ERR_FULL: not now; ERR_NOMEM.
 enum err edge_token_ask(struct edge *e, uint32_t conn, const struct command *hello) WARN_UNUSED;
+void edge_put_refreshed(struct edge *e, uint32_t conn, str id);
+bool edge_refresh(struct edge *e, uint32_t conn, const struct command *cmd);
+// --- when what a token granted ends (edge_expiry.c)
+// From here on its end is watched. ERR_NOMEM: it is not.
+enum err edge_expiry_watch(struct edge *e, uint32_t conn, const struct grant *g) WARN_UNUSED;
+void edge_expiry_forget(struct edge *e, uint32_t conn);
+// True: by the wall clock it is over, its grace too.
+bool edge_expired(const struct edge *e, const struct grant *g);
+uint64_t edge_expires_in_s(const struct edge *e, const struct grant *g);
+// Those whose time has come.
+void edge_expire(struct edge *e);
+
 // True, and it has been told: it may not be here as a guest, as none are taken or as it has said that it is somebody.
 bool edge_no_guest(struct edge *e, uint32_t conn, const struct command *cmd);
 // As who it is, by a token (NULL: a guest, or who a resume token says). ERR_FULL: not now.

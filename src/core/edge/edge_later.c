@@ -15,19 +15,22 @@
 
 enum {
     WAKES_PER_TURN = 256, // of those who wait for a credit
-    QUOTA_MAX = 31,       // of mail_quota
+    QUOTA_MAX = 15,       // of mail_quota
 };
 
 enum err edge_init(struct edge *e, struct context *cx, struct mailroom *mail, struct fan *fan)
 {
     *e = (struct edge){.cx = cx, .mail = mail, .fan = fan};
+    heap_init(&e->expiries, cx->mem);
     return index_queue_init(&e->mail_waiters, cx->mem, cx->settings->connections_max);
 }
 
 void edge_deinit(struct edge *e)
 {
-    if (e->cx != NULL)
-        index_queue_deinit(&e->mail_waiters, e->cx->mem);
+    if (e->cx == NULL)
+        return;
+    heap_deinit(&e->expiries);
+    index_queue_deinit(&e->mail_waiters, e->cx->mem);
 }
 
 // --- who waits for a credit
@@ -37,7 +40,7 @@ void edge_deinit(struct edge *e)
 uint64_t edge_due_ms(const struct edge *e)
 {
     bool may_go_on = e->mail_waiters.n != 0 && (e->mail->eased || e->mail_wakes != 0);
-    return may_go_on ? e->cx->now_ms : UINT64_MAX;
+    return may_go_on ? e->cx->now_ms : heap_next_due(&e->expiries);
 }
 
 // How many asks each of those who wait for the shard may send: what there is, shared out.
@@ -92,6 +95,7 @@ void edge_check(const struct edge *e)
     for (uint32_t i = 0; i < mail_ports(e->mail); i++)
         n += e->waiting_for[i];
     ASSERT(n == e->mail_waiters.n);
+    heap_check(&e->expiries);
 }
 
 // --- what is kept
@@ -121,6 +125,7 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_HELLO:
     case CMD_PING:
     case CMD_RENAME:
+    case CMD_REFRESH:
     case CMD_HELP:
     case CMD_QUIT:
     case CMD_COUNT:

@@ -66,6 +66,7 @@ static void session_drop(struct edge *e, uint32_t index)
     ASSERT(c->reader.member_n == 0);
     ASSERT(c->pending == 0);
     unregister(e, index);
+    edge_expiry_forget(e, index);
     session_deinit(&c->reader.who.session, e->cx->mem);
     c->hello_seen = false;
 }
@@ -123,12 +124,7 @@ static enum err identify(struct edge *e, const struct command *cmd, const struct
         if (by->called.n != 0 && !resumed) // who goes on may have taken another one since
             ret->name = by->called;
         ret->granted = true;
-        ret->grant = (struct grant){.issued_ms = by->issued_ms,
-                                    .expires_ms = by->expires_ms,
-#define X(field) .field = by->field,
-                                    GRANT_STRS(X)
-#undef X
-        };
+        ret->grant = verdict_grant(by);
     }
     *ret_resumed = resumed;
     return OK;
@@ -144,7 +140,7 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
     bool resumed;
     if (identify(e, cmd, by, &fresh, opened, &who, &resumed) != OK)
         return ERR_NOMEM;
-    if (who.granted && who.grant.expires_ms <= e->cx->wall_ms) {
+    if (who.granted && edge_expired(e, &who.grant)) {
         edge_problem(e, index, cmd, PROBLEM_TOKEN_EXPIRED,
                      "The session was made with a token that has expired; say `hello` with a new one.");
         return OK;
@@ -153,9 +149,13 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
         return OK;
     if (!edge_may_ask(e, index, home_of(e->cx, print_str(e->cx, who.user).lo), false))
         return ERR_FULL;
-    if (session_init(&c->reader.who.session, e->cx->mem, who.session, who.user, who.name,
-                     who.granted ? &who.grant : NULL) != OK)
+    if (who.granted && edge_expiry_watch(e, index, &who.grant) != OK)
         return ERR_NOMEM;
+    if (session_init(&c->reader.who.session, e->cx->mem, who.session, who.user, who.name,
+                     who.granted ? &who.grant : NULL) != OK) {
+        edge_expiry_forget(e, index);
+        return ERR_NOMEM;
+    }
     c->token_refused = false;
     c->hello_seen = true;
     c->hello_implied = cmd->type != CMD_HELLO;
@@ -207,6 +207,23 @@ static void put_renamed(struct edge *e, uint32_t index, str id)
     }
     struct event ev = {
         .type = EV_RENAMED, .id = id, .name = session_name(s), .resume = str_make(token, token_n)};
+    fan_put_event(e->fan, index, &ev);
+}
+
+void edge_put_refreshed(struct edge *e, uint32_t index, str id)
+{
+    const struct session *s = &asker_at(e, index)->reader.who.session;
+    char token[RESUME_TOKEN_MAX];
+    size_t token_n;
+    if (resume_token_make(e->cx, s, token, &token_n) != OK) { // what has been done cannot be told
+        fan_end(e->fan, index, END_CUT);
+        return;
+    }
+    struct event ev = {.type = EV_ACK,
+                       .id = id,
+                       .has_expires = true,
+                       .expires_in_s = edge_expires_in_s(e, session_grant(s)),
+                       .resume = str_make(token, token_n)};
     fan_put_event(e->fan, index, &ev);
 }
 
@@ -341,6 +358,7 @@ void edge_depart(struct edge *e, uint32_t index)
         depart_from(e, index, home_of(e->cx, outlet_at(e->fan, m->outlet)->hash), m->leaving);
     }
     waiting_drop(&c->waiting, e->cx->mem);
+    edge_expiry_forget(e, index);
     // The session's bytes stay until the slot is freed: an ask may be looking at them.
     if (c->registered)
         unregister(e, index);

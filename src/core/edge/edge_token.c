@@ -8,21 +8,26 @@
 //                                                                     '--> error, and nobody is a guest by mistake
 #include "core/edge/edge.h"
 
-enum err edge_token_ask(struct edge *e, uint32_t index, const struct command *cmd)
+// True, and it has been told: there is nothing to check a token by.
+static bool no_keys(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    if (e->cx->settings->keys != NULL && e->cx->settings->verifiers != 0)
+        return false;
+    edge_problem(e, index, cmd, PROBLEM_UNAUTHORIZED,
+                 "This server has no keys to check a token by (auth.secret, auth.issuers).");
+    return true;
+}
+
+// The helper of the command's token is asked. ERR_FULL: not now; ERR_NOMEM.
+static enum err ask(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (e->cx->settings->keys == NULL || e->cx->settings->verifiers == 0) {
-        c->token_refused = true;
-        edge_problem(e, index, cmd, PROBLEM_UNAUTHORIZED,
-                     "This server has no keys to check a token by (auth.secret, auth.issuers).");
-        return OK;
-    }
     uint32_t dest = port_verifier(e->cx, cmd->token);
     if (!edge_may_ask(e, index, dest, false))
         return ERR_FULL;
-    ASSERT(c->pending == 0);
     struct token_mail job = {.conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
                              .wall_ms = e->cx->wall_ms,
+                             .refresh = cmd->type == CMD_REFRESH,
                              .token = cmd->token,
                              .id = cmd->id,
                              .name = cmd->name,
@@ -31,12 +36,24 @@ enum err edge_token_ask(struct edge *e, uint32_t index, const struct command *cm
         return ERR_NOMEM;
     if (c->mail_quota != 0)
         c->mail_quota--;
-    c->pending = 1;
+    c->pending++;
     c->pending_shard = (uint8_t)dest;
-    c->exclusive = true;
-    c->hello_seen = true;
     metric_add(&e->cx->metrics->tokens_asked, 1);
     return OK;
+}
+
+enum err edge_token_ask(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    if (no_keys(e, index, cmd)) {
+        c->token_refused = true;
+        return OK;
+    }
+    ASSERT(c->pending == 0);
+    enum err asked = ask(e, index, cmd);
+    if (asked == OK)
+        c->exclusive = c->hello_seen = true;
+    return asked;
 }
 
 bool edge_no_guest(struct edge *e, uint32_t index, const struct command *cmd)
@@ -61,7 +78,7 @@ static void refuse(struct edge *e, uint32_t index, const struct verdict_mail *v)
                         .text = "{}",
                         .word_kind = WORD_PLAIN,
                         .word = v->why};
-    c->token_refused = true;
+    c->token_refused = !v->refresh;
     metric_add(&e->cx->metrics->tokens_refused, 1);
     notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, token_verdict_name(v->verdict), v->why);
     fan_put_problem(e->fan, index, v->id, &p);
@@ -97,13 +114,72 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
     return true;
 }
 
+// --- another token for a session that is there
+
+bool edge_refresh(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    const struct asker *c = asker_at(e, index);
+    if (!c->reader.who.session.granted) {
+        edge_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
+                     "This session has no token to be refreshed; connect again, and say `hello` with one.");
+        return true;
+    }
+    if (no_keys(e, index, cmd))
+        return true;
+    enum err asked = ask(e, index, cmd);
+    if (asked == ERR_NOMEM)
+        edge_no_memory(e, index, cmd);
+    return asked != ERR_FULL;
+}
+
+// It has what the new token grants, and a resume token that says so.
+static enum err regrant(struct edge *e, uint32_t index, const struct grant *by)
+{
+    struct session *now = &asker_at(e, index)->reader.who.session, next = {0};
+    if (session_init(&next, e->cx->mem, now->id, session_user(now), session_name(now), by) != OK)
+        return ERR_NOMEM;
+    enum err watched = edge_expiry_watch(e, index, by);
+    ASSERT(watched == OK); // it is watched already
+    session_deinit(now, e->cx->mem);
+    *now = next;
+    return OK;
+}
+
+static void refresh(struct edge *e, uint32_t index, const struct verdict_mail *v)
+{
+    const struct session *s = &asker_at(e, index)->reader.who.session;
+    const struct command cmd = {.type = CMD_REFRESH, .id = v->id};
+    const struct grant by = verdict_grant(v);
+    if (v->verdict == TOKEN_BUSY) {
+        edge_no_memory(e, index, &cmd);
+    } else if (v->verdict != TOKEN_GOOD) {
+        refuse(e, index, v);
+    } else if (!str_eq(v->user, session_user(s))) {
+        edge_problem(e, index, &cmd, PROBLEM_UNAUTHORIZED,
+                     "The token is of another user than the session; connect again to be somebody else.");
+    } else if (edge_expired(e, &by)) {
+        edge_problem(e, index, &cmd, PROBLEM_TOKEN_EXPIRED, "The token has ended meanwhile.");
+    } else if (regrant(e, index, &by) != OK) {
+        edge_no_memory(e, index, &cmd);
+    } else {
+        edge_put_refreshed(e, index, v->id);
+    }
+}
+
 void edge_verdict(struct edge *e, struct verdict_mail *v)
 {
     uint32_t index = v->conn.ref.index;
     struct asker *c = slab_get(e->cx->conns, index, v->conn.ref.gen);
     if (c != NULL && reader_open(&c->reader)) {
-        ASSERT(c->pending == 1 && c->exclusive);
-        (void)go_on(e, index, &v);
+        ASSERT(c->pending != 0);
+        ASSERT(v->refresh || (c->pending == 1 && c->exclusive));
+        if (v->refresh) {
+            c->pending--;
+            c->exclusive = c->exclusive && c->pending != 0;
+            refresh(e, index, v);
+        } else {
+            (void)go_on(e, index, &v);
+        }
         if (c->pending == 0 || c->waits) {
             c->waits = false;
             fan_wake(e->fan, index);

@@ -81,7 +81,7 @@ struct verdict_mail *verdict_make(struct mem *mem, const struct token_mail *job,
     str *strs[VERDICT_STRS_N];
     view.conn = job->conn;
     view.credit = job->credit;
-    view.implied = job->implied;
+    view.refresh = job->refresh;
 #define X(field) view.field = job->field;
     TOKEN_HELLO(X)
 #undef X
@@ -113,7 +113,7 @@ struct verdict_mail *verdict_busy(struct token_mail *job)
     *v = (struct verdict_mail){.mail = {.bytes = was.mail.bytes, .kind = MAIL_VERDICT},
                                .conn = was.conn,
                                .credit = was.credit,
-                               .implied = was.implied,
+                               .refresh = was.refresh,
                                .verdict = TOKEN_BUSY};
 #define X(field)                                \
     if (was.field.p != NULL) {                  \

@@ -17,6 +17,7 @@
 #define PLENUM_CORE_MAIL_TOKEN_H
 
 #include "core/common/ref.h"
+#include "core/common/who.h"
 #include "core/mail/mailroom.h"
 
 // What is decided about a token.
@@ -49,7 +50,7 @@ struct token_mail {
     struct conn_ref conn;
     struct credit credit;
     uint64_t wall_ms; // by which it is judged
-    bool implied;     // it came with the handshake, and no hello has been said yet
+    bool refresh;     // of a session that is there; else of a hello
     str token;
 #define X(field) str field;
     TOKEN_HELLO(X)
@@ -62,7 +63,7 @@ struct verdict_mail {
     struct conn_ref conn;
     struct credit credit;
     enum token_verdict verdict;
-    bool implied;
+    bool refresh;
     uint64_t issued_ms, expires_ms; // wall
     str why; // BAD, EXPIRED: a sentence for who made the token; nothing of the token is in it
 #define X(field) str field;
@@ -72,6 +73,16 @@ struct verdict_mail {
     char tail[];
 };
 
+// What a good token grants; borrows from the verdict.
+static inline struct grant verdict_grant(const struct verdict_mail *v)
+{
+    return (struct grant){.issued_ms = v->issued_ms,
+                          .expires_ms = v->expires_ms,
+#define X(field) .field = v->field,
+                          GRANT_STRS(X)
+#undef X
+    };
+}
 const char *token_verdict_name(enum token_verdict v);
 // The port of the helper that is asked for this token.
 static inline uint32_t port_verifier(const struct context *cx, str token)

@@ -291,6 +291,8 @@ void shard_turn_end(struct shard *sh)
     run_deadlines(sh);
     home_timers(&sh->home);
     carry(sh);
+    edge_expire(&sh->edge);
+    carry(sh);
     conns_drain(&sh->conns);
     carry(sh);
     run_wakes(sh);
