@@ -555,15 +555,20 @@ struct client *net_accept(struct net *n, uint32_t shard, enum transport transpor
 
 static const char upgrade_format[] = "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
                                      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+                                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n";
 
 struct client *net_ws(struct net *n, uint32_t shard, const char *path)
+{
+    return net_ws_with(n, shard, path, "");
+}
+
+struct client *net_ws_with(struct net *n, uint32_t shard, const char *path, const char *fields)
 {
     struct client *c = net_accept(n, shard, TRANSPORT_HTTP);
     if (c->refused)
         return c;
-    char head[512];
-    int size = snprintf(head, sizeof head, upgrade_format, path);
+    char head[1024];
+    int size = snprintf(head, sizeof head, upgrade_format, path, fields);
     post_bytes(c, head, (size_t)size);
     net_settle(n);
     str got = str_make(c->rx.p, c->rx.n);

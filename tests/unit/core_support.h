@@ -124,6 +124,8 @@ static inline struct reader *client_reader(const struct client *c) { return &cli
 
 struct client *net_accept(struct net *n, uint32_t shard, enum transport transport); // NULL-safe: see refused
 struct client *net_ws(struct net *n, uint32_t shard, const char *path);             // upgraded
+// By a request with more fields, each with its CR LF.
+struct client *net_ws_with(struct net *n, uint32_t shard, const char *path, const char *fields);
 struct client *net_json(struct net *n, uint32_t shard); // upgraded, and has said hello
 struct client *net_line(struct net *n, uint32_t shard); // what it hears at first is dropped
 // Queues bytes; they are read in the next turn of its shard. send_* and say settle, post_* do not.

@@ -363,6 +363,118 @@ static void a_job_and_its_verdict_are_what_they_were(void **state)
     net_free(n);
 }
 
+// --- a token that comes with the request
+
+static void a_request_may_bring_the_token(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *fields, *token;
+    } rows[] = {
+        {"/ws", "Authorization: Bearer a.b.c\r\n", "a.b.c"},
+        {"/ws", "Authorization: bearer  a.b.c \r\n", "a.b.c"},
+        {"/ws", "Authorization: Basic a.b.c\r\n", NULL},
+        {"/ws", "Sec-WebSocket-Protocol: plenum.v1.json, plenum.token.a.b.c\r\n", "a.b.c"},
+        {"/ws", "Sec-WebSocket-Protocol: plenum.token.a.b.c\r\n", "a.b.c"},
+        {"/ws", "Cookie: x=y; session=a.b.c; z=1\r\n", "a.b.c"},
+        {"/ws", "Cookie: session=\"a.b.c\"\r\n", "a.b.c"},
+        {"/ws", "Cookie: xsession=a.b.c; session_=a.b.c\r\n", NULL},
+        {"/ws?x=1&token=a.b.c", "", "a.b.c"},
+        {"/ws?token=q.q.q", "Cookie: session=c.c.c\r\nAuthorization: Bearer a.b.c\r\n", "a.b.c"},
+        {"/ws?token=q.q.q", "Cookie: session=c.c.c\r\n", "c.c.c"},
+        {"/ws", "", NULL},
+    };
+    struct net *n = token_net(1, 1);
+    n->settings.query_token = true;
+    n->settings.token_cookie = STR("session");
+    net_start(n);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (int said = 0; said < 2; said++) {
+            struct client *c = net_ws_with(n, 0, rows[i].target, rows[i].fields);
+            say(c, said ? "{\"type\":\"hello\",\"id\":1}" : "{\"type\":\"ping\",\"id\":1}");
+            if (rows[i].token == NULL) {
+                expect(c, "\"user\":\"guest-");
+            } else {
+                struct token_mail *job = asked(n, 0);
+                assert_non_null(job);
+                assert_str_eq(job->token, str_from_cstr(rows[i].token));
+                const struct verdict_mail v = good(n, "ada");
+                tell(n, 0, job, &v);
+                expect(c, "\"user\":\"ada\"");
+                assert_null(client_asker(c)->waiting); // the token is not kept
+            }
+            if (!said)
+                expect(c, "\"type\":\"pong\",\"id\":1");
+            expect_nothing(c);
+            cut(c);
+        }
+    net_free(n);
+}
+
+static void a_target_holds_no_token_unless_it_may(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = net_ws_with(n, 0, "/ws?token=a.b.c", "Cookie: session=a.b.c\r\n");
+    say(c, "{\"type\":\"hello\",\"id\":1}");
+    expect(c, "\"user\":\"guest-");
+    net_free(n);
+}
+
+static void what_the_hello_says_comes_before_what_the_request_brought(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = net_ws_with(n, 0, "/ws", "Authorization: Bearer a.b.c\r\n");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"x.y.z\"}");
+    struct token_mail *job = asked(n, 0);
+    assert_str_eq(job->token, STR("x.y.z"));
+    const struct verdict_mail v = good(n, "ada");
+    tell(n, 0, job, &v);
+    expect(c, "\"user\":\"ada\"");
+    net_free(n);
+}
+
+static void a_request_with_a_bad_token_makes_nobody_a_guest(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *c = net_ws_with(n, 0, "/ws", "Authorization: Bearer a.b.c\r\n");
+    say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"here\"}");
+    const struct verdict_mail v = {.verdict = TOKEN_BAD, .why = STR("It is forged.")};
+    tell(n, 0, asked(n, 0), &v);
+    expect(c, "\"code\":\"unauthorized\",\"message\":\"It is forged.\"");
+    expect(c, "\"id\":1,\"code\":\"unauthorized\"");
+    expect_nothing(c);
+    struct client *line =
+        net_ws_with(n, 0, "/echo", "Authorization: Bearer a.b.c\r\n"); // lines know no hello
+    tell(n, 0, asked(n, 0), &v);
+    net_wait(n, 3000);
+    assert_int_equal(line->close_code, WS_CLOSE_POLICY);
+    net_free(n);
+}
+
+static void lines_over_websocket_are_said_by_who_the_token_says(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    n->settings.no_guests = true;
+    net_start(n);
+    struct client *line = net_ws_with(n, 0, "/echo", "Authorization: Bearer a.b.c\r\n");
+    post(line, "hello all");
+    net_settle(n);
+    const struct verdict_mail v = good(n, "ada");
+    tell(n, 0, asked(n, 0), &v);
+    bool heard = false;
+    for (str s; (s = hear(line)).p != NULL;)
+        heard = heard || contains(s, "Ada L.: hello all");
+    assert_true(heard);
+    net_free(n);
+}
+
 // --- the end of a token
 
 static struct client *somebody(struct net *n, const char *caps, uint64_t ms)
@@ -520,6 +632,11 @@ int main(void)
         cmocka_unit_test(resume_brings_back_what_was_granted_until_it_ends),
         cmocka_unit_test(a_resume_token_of_somebody_else_is_none),
         cmocka_unit_test(a_job_and_its_verdict_are_what_they_were),
+        cmocka_unit_test(a_request_may_bring_the_token),
+        cmocka_unit_test(a_target_holds_no_token_unless_it_may),
+        cmocka_unit_test(what_the_hello_says_comes_before_what_the_request_brought),
+        cmocka_unit_test(a_request_with_a_bad_token_makes_nobody_a_guest),
+        cmocka_unit_test(lines_over_websocket_are_said_by_who_the_token_says),
         cmocka_unit_test(who_does_not_refresh_is_closed_after_a_grace),
         cmocka_unit_test(a_long_token_is_told_of_a_minute_ahead),
         cmocka_unit_test(a_new_token_extends_it),

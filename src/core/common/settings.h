@@ -36,6 +36,8 @@ struct settings {
     const char *version;
     bool echo;                // serve /conformance/echo
     uint32_t expiry_grace_ms; // so long after its token has ended a session goes on
+    bool query_token;         // a token may stand in the request target
+    str token_cookie;         // the cookie that has a token; empty: none
     bool no_guests;           // who says hello without a token is refused
     struct keyring *
         keys; // that tokens are checked by (core/auth/keyring.h), held by whoever made it; NULL: there are none

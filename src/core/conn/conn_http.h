@@ -33,6 +33,8 @@ void http_refuse(struct conns *cs, uint32_t index, const struct http_request *rq
 
 // --- to WebSocket (upgrade.c); false where the path is none of ours
 bool http_upgrade(struct conns *cs, uint32_t index, const struct http_request *rq);
+// The token that came with the request (upgrade_token.c); it borrows. Absent: none did.
+str upgrade_token(const struct settings *s, const struct http_request *rq);
 // A page of another origin that may not come here: refused.
 bool http_origin_refused(struct conns *cs, uint32_t index, const struct http_request *rq);
 

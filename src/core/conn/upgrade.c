@@ -89,6 +89,7 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_request 
     const struct way *way = way_of(cs, rq, first, &protocol);
     buf_reset(&cs->head, WORKING_BYTES_MAX);
     if (ws_handshake_put_response(&cs->head, &h, protocol) != OK ||
+        !edge_present(cs->edge, index, upgrade_token(s, rq)) ||
         speech_begin(cs->fan, index, way->encoding) != OK) {
         metric_add(&cs->cx->metrics->limit_memory, 1);
         upgrade_refuse(cs, index, rq, 503, "The server is out of memory; try again later.");

@@ -115,6 +115,8 @@ void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);
 enum err edge_hello(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
 // A hello whose token is good and whose user's home could not be asked yet. True: it has been.
 bool edge_verdict_go_on(struct edge *e, uint32_t conn);
+// A token has come with the connection, for its hello (absent: none). False where memory is out.
+bool edge_present(struct edge *e, uint32_t conn, str token) WARN_UNUSED;
 // The helper that checks the hello's token is asked. ERR_FULL: not now; ERR_NOMEM.
 enum err edge_token_ask(struct edge *e, uint32_t conn, const struct command *hello) WARN_UNUSED;
 void edge_put_refreshed(struct edge *e, uint32_t conn, str id);

@@ -166,8 +166,18 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
 
 enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    return cmd->type == CMD_HELLO && cmd->token.n != 0 ? edge_token_ask(e, index, cmd)
-                                                       : edge_hello_as(e, index, cmd, NULL);
+    bool said = cmd->type == CMD_HELLO;
+    str presented = waiting_token(asker_at(e, index)->waiting);
+    if (said && cmd->token.n != 0)
+        return edge_token_ask(e, index, cmd);
+    if (presented.n == 0)
+        return edge_hello_as(e, index, cmd, NULL);
+    const struct command hello = {.type = CMD_HELLO,
+                                  .token = presented,
+                                  .id = said ? cmd->id : STR_NONE,
+                                  .name = said ? cmd->name : STR_NONE,
+                                  .resume = said ? cmd->resume : STR_NONE};
+    return edge_token_ask(e, index, &hello);
 }
 
 bool edge_on_registered(struct edge *e, const struct answer *a)
@@ -388,8 +398,10 @@ bool edge_greet(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
     c->greeting = true;
-    if (e->cx->settings->no_guests) {
-        fan_end(e->fan, index, END_NO_GUESTS);
+    bool by_token =
+        waiting_token(c->waiting).n != 0 || c->pending != 0 || session_there(&c->reader.who.session);
+    if (c->token_refused || (e->cx->settings->no_guests && !by_token)) {
+        fan_end(e->fan, index, c->token_refused ? END_TOKEN_REFUSED : END_NO_GUESTS);
         return true;
     }
     if (!session_there(&c->reader.who.session) && !c->hello_refused) {

@@ -42,6 +42,12 @@ static enum err ask(struct edge *e, uint32_t index, const struct command *cmd)
     return OK;
 }
 
+bool edge_present(struct edge *e, uint32_t index, str token)
+{
+    return token.n == 0 || token.n > TOKEN_MAX ||
+           waiting_put_token(&asker_at(e, index)->waiting, e->cx->mem, token);
+}
+
 enum err edge_token_ask(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
@@ -100,7 +106,9 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
     }
     c->pending = 0;
     c->exclusive = false;
-    c->hello_seen = false; // but by the next steps
+    c->hello_seen = false;           // but by the next steps
+    if ((*v)->verdict != TOKEN_BUSY) // one that came with the connection has had its say
+        waiting_drop_token(&c->waiting, e->cx->mem);
     if ((*v)->verdict == TOKEN_GOOD && mail_takes(e->mail, home, false)) {
         c->mail_quota = c->mail_quota == 0 ? 1 : c->mail_quota; // it has waited long enough
         done = edge_hello_as(e, index, &hello, *v);

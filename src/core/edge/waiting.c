@@ -7,6 +7,9 @@
 #include "base/assert.h"
 #include "core/mail/mail.h"
 
+#include <openssl/crypto.h>
+#include <string.h>
+
 static bool made(struct waiting **w, struct mem *m)
 {
     if (*w == NULL)
@@ -16,7 +19,7 @@ static bool made(struct waiting **w, struct mem *m)
 
 static void fit(struct waiting **w, struct mem *m)
 {
-    if (*w == NULL || (*w)->open_n != 0 || (*w)->n != 0 || (*w)->verdict != NULL)
+    if (*w == NULL || (*w)->open_n != 0 || (*w)->n != 0 || (*w)->verdict != NULL || (*w)->token != NULL)
         return;
     mem_free(m, *w, sizeof **w);
     *w = NULL;
@@ -144,8 +147,33 @@ struct mail *waiting_take_verdict(struct waiting **w, struct mem *m)
     return verdict;
 }
 
+bool waiting_put_token(struct waiting **w, struct mem *m, str token)
+{
+    char *copy = mem_alloc(m, token.n);
+    if (copy == NULL || !made(w, m)) {
+        mem_free(m, copy, token.n);
+        return false;
+    }
+    ASSERT((*w)->token == NULL);
+    memcpy(copy, token.p, token.n);
+    (*w)->token = copy;
+    (*w)->token_n = (uint32_t)token.n;
+    return true;
+}
+
+void waiting_drop_token(struct waiting **w, struct mem *m)
+{
+    if (*w == NULL || (*w)->token == NULL)
+        return;
+    OPENSSL_cleanse((*w)->token, (*w)->token_n);
+    mem_free(m, (*w)->token, (*w)->token_n);
+    (*w)->token = NULL;
+    fit(w, m);
+}
+
 void waiting_drop(struct waiting **w, struct mem *m)
 {
+    waiting_drop_token(w, m);
     mail_discard(m, waiting_take_verdict(w, m));
     if (*w == NULL)
         return;
@@ -162,7 +190,7 @@ void waiting_check(const struct waiting *w)
     if (w == NULL)
         return;
     ASSERT(w->open_n <= WAITING_OPEN_MAX);
-    ASSERT(w->open_n != 0 || w->n != 0 || w->verdict != NULL); // 3
+    ASSERT(w->open_n != 0 || w->n != 0 || w->verdict != NULL || w->token != NULL); // 3
     for (uint32_t i = 0; i < w->open_n; i++)
         for (uint32_t k = 0; k < i; k++)
             ASSERT(w->open[i] != w->open[k]); // 1

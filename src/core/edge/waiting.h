@@ -5,6 +5,7 @@
 //      open   rooms (by their outlet) with an ask under way that its home may keep: a join, a page of history
 //      kept   commands that were told "not now" because of what they are about, oldest first:
 //                 [message r1] [leave r1] [join r7] [direct u4] ...
+//      token     that came with the connection, before it has said hello
 //      verdict   about the token of its hello, which is there and has not been acted on: its user's home is asked as soon as it can be
 //
 // A command waits behind kept ones that are about the same thing (a key: a room, a user), and behind nothing else; so the order
@@ -49,6 +50,8 @@ struct waiting {
     uint32_t n, bytes;
     struct kept *first, *last;
     struct mail *verdict; // NULL: none
+    char *token;          // NULL: none
+    uint32_t token_n;
 };
 
 // An ask is under way; false where there are WAITING_OPEN_MAX, or no memory. It is answered; it need not be there.
@@ -69,6 +72,14 @@ void waiting_check(const struct waiting *w);          // NULL is fine
 // Keeps the mail, which is taken; false: there is no memory, and it is the caller's.
 bool waiting_put_verdict(struct waiting **w, struct mem *m, struct mail *verdict) WARN_UNUSED;
 struct mail *waiting_take_verdict(struct waiting **w, struct mem *m); // NULL: there is none
+
+// The token that came with the connection, until it is somebody. False: no memory.
+bool waiting_put_token(struct waiting **w, struct mem *m, str token) WARN_UNUSED;
+void waiting_drop_token(struct waiting **w, struct mem *m); // wiped
+static inline str waiting_token(const struct waiting *w)
+{
+    return w != NULL && w->token != NULL ? str_make(w->token, w->token_n) : STR_NONE;
+}
 
 static inline bool waiting_holds(const struct waiting *w) { return w != NULL && w->n != 0; }
 
