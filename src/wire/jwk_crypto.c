@@ -3,7 +3,7 @@
 // One key and some octets: libcrypto's EVP with every result looked at.
 //
 // A refusal is remembered by who asks (core/auth/cache.h), so "no" and "I could not look" must not be mixed up: whenever
-// libcrypto says no and there is want of memory in its queue of errors, nothing is known.
+// libcrypto says no and its queue of errors does not say why, nothing is known.
 //
 // ECDSA: a token has r and s side by side, each as long as the curve's field (RFC 7518 section 3.4); libcrypto wants them in
 // DER. A signature of another length is no signature, so DER forms of it are none. That r and s are neither 0 nor beyond the
@@ -32,14 +32,18 @@ static const EVP_MD *hash_of(enum jwa alg)
     }
 }
 
-// ERR_DENIED, unless libcrypto was out of memory. Its queue is empty then.
-static enum err denied_unless_short(void)
+// libcrypto said no: ERR_DENIED, or ERR_NOMEM where that is the reason. Its queue of errors is empty then. Want of memory is
+// not always called by its name: it may be a context that EVP could not set up, and for RSA, that it cannot say what was
+// wrong with the signature.
+static enum err denied_or_short(bool rsa)
 {
-    enum err e = ERR_DENIED;
-    for (unsigned long code; (code = ERR_get_error()) != 0;)
-        if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
-            e = ERR_NOMEM;
-    return e;
+    bool told = !rsa, is_short = false;
+    for (unsigned long code; (code = ERR_get_error()) != 0;) {
+        is_short =
+            is_short || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE || ERR_GET_LIB(code) == ERR_LIB_EVP;
+        told = told || ERR_GET_LIB(code) == ERR_LIB_RSA;
+    }
+    return told && !is_short ? ERR_DENIED : ERR_NOMEM;
 }
 
 // ---- secrets
@@ -101,18 +105,36 @@ static enum err der_make(const struct jwk *k, str signature, uint8_t ret[DER_MAX
     return OK;
 }
 
-static enum err pair_verify(const struct jwk *k, str data, const uint8_t *signature, size_t n)
+// The hash first, then the key: fewer allocations than by EVP_DigestVerify, whose copies of contexts may fail in silence.
+static enum err hashed_verify(const struct jwk *k, str data, const uint8_t *signature, size_t n)
 {
-    EVP_PKEY_CTX *c = NULL; // the context's
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ready = context != NULL && EVP_DigestVerifyInit(context, &c, hash_of(k->alg), NULL, k->pkey) == 1 &&
-                 (jwa_row(k->alg)->kind != JWA_RSA_PSS || pss_set(c));
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned hash_n = 0;
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+    bool ready = c != NULL && EVP_PKEY_verify_init(c) == 1 &&
+                 (jwa_row(k->alg)->kind != JWA_RSA_PSS || pss_set(c)) &&
+                 EVP_PKEY_CTX_set_signature_md(c, hash_of(k->alg)) == 1 &&
+                 EVP_Digest(data.p, data.n, hash, &hash_n, hash_of(k->alg), NULL) == 1;
     ERR_clear_error();
     enum err e = ERR_NOMEM; // the key fits its algorithm, so there is no other reason
     if (ready)
+        e = EVP_PKEY_verify(c, signature, n, hash, hash_n) == 1
+                ? OK
+                : denied_or_short(jwa_row(k->alg)->kind != JWA_EC);
+    EVP_PKEY_CTX_free(c);
+    return e;
+}
+
+static enum err ed25519_verify(const struct jwk *k, str data, const uint8_t *signature, size_t n)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ready = context != NULL && EVP_DigestVerifyInit(context, NULL, NULL, NULL, k->pkey) == 1;
+    ERR_clear_error();
+    enum err e = ERR_NOMEM;
+    if (ready)
         e = EVP_DigestVerify(context, signature, n, (const uint8_t *)data.p, data.n) == 1
                 ? OK
-                : denied_unless_short();
+                : denied_or_short(false);
     EVP_MD_CTX_free(context);
     return e;
 }
@@ -127,13 +149,20 @@ enum err jwk_verify(const struct jwk *k, str signed_part, str signature)
         return hmac_verify(k, signed_part, signature);
     case JWA_RSA:
     case JWA_RSA_PSS:
-    case JWA_ED25519:
         if (signature.n != (size_t)EVP_PKEY_get_size(k->pkey)) // RFC 8017 sections 8.1.2 and 8.2.2, step 1
             return ERR_DENIED;
-        return pair_verify(k, signed_part, (const uint8_t *)signature.p, signature.n);
+        return hashed_verify(k, signed_part, (const uint8_t *)signature.p, signature.n);
     case JWA_EC:
         e = der_make(k, signature, der, &der_n);
-        return e == OK ? pair_verify(k, signed_part, der, der_n) : e;
+        return e == OK ? hashed_verify(k, signed_part, der, der_n) : e;
+    case JWA_ED25519:
+        if (signature.n != jwa_row(k->alg)->signature_bytes)
+            return ERR_DENIED;
+        e = ed25519_verify(k, signed_part, (const uint8_t *)signature.p, signature.n);
+        // libcrypto needs one context for it that it does not get in silence: a "no" is asked for twice.
+        if (e == ERR_DENIED)
+            e = ed25519_verify(k, signed_part, (const uint8_t *)signature.p, signature.n);
+        return e;
     }
     UNREACHABLE();
 }
