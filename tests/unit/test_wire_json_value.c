@@ -197,6 +197,39 @@ static void test_no_memory(void **state)
     source.fail_from = 0;
 }
 
+// ---- the items of an array
+
+static void check_items(const char *raw, const char *const *wanted, size_t n)
+{
+    size_t size = strlen(raw);
+    uint8_t *copy = exact_copy(raw, size);
+    str rest = {(char *)copy, size}, item;
+    for (size_t i = 0; i < n; i++) {
+        assert_true(json_array_next(&rest, &item));
+        assert_str_eq(item, str_from_cstr(wanted[i]));
+    }
+    assert_false(json_array_next(&rest, &item));
+    assert_false(json_array_next(&rest, &item)); // and stays there
+    free(copy);
+}
+
+static void test_items(void **state)
+{
+    (void)state;
+    check_items("[]", NULL, 0);
+    check_items("[ \n]", NULL, 0);
+    check_items("[1]", (const char *const[]){"1"}, 1);
+    check_items("[1,\"a,]\" , [2,[3]],{\"b\":[]} ,null]",
+                (const char *const[]){"1", "\"a,]\"", "[2,[3]]", "{\"b\":[]}", "null"}, 5);
+    check_items("{}", NULL, 0); // no array, or none that a scan has validated
+    check_items("7", NULL, 0);
+    check_items("", NULL, 0);
+    check_items("[", NULL, 0);
+    check_items("[1,", (const char *const[]){"1"}, 1);
+    check_items("[1 2]", (const char *const[]){"1"}, 1);
+    check_items("[x]", NULL, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_written_strings, begin, end),
         cmocka_unit_test_setup_teardown(test_there_and_back, begin, end),
         cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
+        cmocka_unit_test(test_items),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
