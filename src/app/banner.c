@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/banner.h"
 
+#include "core/auth/keyring.h"
 #include "io/address.h"
 
 #include <inttypes.h>
@@ -89,20 +90,47 @@ static bool is_open(const char *bound)
     return address_parse(str_from_cstr(bound), &a) == OK && !address_is_loopback(&a);
 }
 
-// There are no accounts yet: who can connect can talk, in every room.
-static void print_audience(const struct server_info *info, FILE *out)
+// "A or B", with what is in front of it; false where no listener is open.
+static bool print_open(const struct server_info *info, const char *before, FILE *out)
 {
     bool any = false;
     for (uint32_t i = 0; i < info->listener_count; i++)
         if (is_open(info->listeners[i].address)) {
-            fprintf(out, "%s%s", any ? " or " : "  who may talk anyone who can reach ",
-                    info->listeners[i].address);
+            fprintf(out, "%s%s", any ? " or " : before, info->listeners[i].address);
             any = true;
         }
-    if (any)
-        fputs(": there are no accounts yet, so keep strangers out\n"
-              "               by a firewall, or by a proxy that asks for a password\n",
-              out);
+    return any;
+}
+
+static void print_issuers(const struct keyring *keys, FILE *out)
+{
+    for (uint32_t i = 0; i < keys->issuers_n; i++)
+        fprintf(out, "%s%.*s",
+                i == 0                    ? ""
+                : i + 1 < keys->issuers_n ? ", "
+                                          : " or ",
+                STR_ARG(keys->issuers[i].name));
+    fputc('\n', out);
+}
+
+// Who may talk, where it may be others than the people of this machine.
+static void print_audience(const struct server_info *info, const struct settings *core, FILE *out)
+{
+    bool tokens = core->keys != NULL && core->keys->issuers_n > 0;
+    if (!core->no_guests) {
+        if (print_open(info, "  who may talk anyone who can reach ", out))
+            fputs(": no token is asked for (auth.guests), so keep\n"
+                  "               strangers out by a firewall, or by a proxy that asks for a password\n",
+                  out);
+    } else if (tokens) {
+        fputs("  who may talk whoever has a token of ", out);
+        print_issuers(core->keys, out);
+    } else {
+        fputs(
+            "  who may talk nobody: there is no auth.secret and no auth.issuers to check tokens by, and auth.guests lets\n"
+            "               people without one in on loopback only; set one of them\n",
+            out);
+    }
 }
 
 static void print_size(uint64_t bytes, FILE *out)
@@ -140,7 +168,7 @@ void banner_print(const struct server_info *info, const struct settings *core, u
     fprintf(out, "plenum %s\n", core->version);
     print_places(info, core, out);
     print_names(info, core, out);
-    print_audience(info, out);
+    print_audience(info, core, out);
     print_limits(info, core, connections_wanted, out);
     fputs("ready", out);
     for (uint32_t i = 0; i < info->listener_count; i++)

@@ -48,6 +48,7 @@ struct config_row {
 #define CONFIG_FIELD_ORIGINS(field) struct config_list field;
 #define CONFIG_FIELD_NAMES(field) struct config_list field;
 #define CONFIG_FIELD_TEXT(field) char field[CONFIG_TEXT_MAX + 1];
+#define CONFIG_FIELD_COOKIE(field) char field[CONFIG_COOKIE_MAX + 1];
 #define CONFIG_FIELD_URL(field) char field[CONFIG_TEXT_MAX + 1];
 #define CONFIG_FIELD_PATTERN(field) char field[ROOM_NAME_MAX + 1];
 #define CONFIG_FIELD_SHA256(field) char field[CONFIG_SHA256_MAX + 1];

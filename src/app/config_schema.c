@@ -26,6 +26,7 @@ const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #define TABLE_OF_ORIGINS NULL
 #define TABLE_OF_NAMES NULL
 #define TABLE_OF_TEXT NULL
+#define TABLE_OF_COOKIE NULL
 #define TABLE_OF_URL NULL
 #define TABLE_OF_PATTERN NULL
 #define TABLE_OF_SHA256 NULL

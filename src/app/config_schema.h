@@ -39,6 +39,7 @@ enum {
     CONFIG_LIST_MAX = 64,    // items of a list
     CONFIG_LIST_ITEM_MAX = 255,
     CONFIG_TEXT_MAX = 255,             // octets of a text in a row
+    CONFIG_COOKIE_MAX = 64,            // octets of a cookie's name
     CONFIG_SHA256_MAX = 64,            // octets, in hex
     CONFIG_TEXTS_BYTES = 1020,         // all items of a list in a row together, with an octet behind each
     CONFIG_DAYS_30_S = 30 * 24 * 3600, // the longest time in seconds: fits core's 32-bit milliseconds
@@ -55,6 +56,7 @@ enum config_kind {
     CONFIG_ORIGINS, // list of patterns, see wire/origin.h
     CONFIG_NAMES,   // list of host names, see wire/host_name.h
     CONFIG_TEXT,
+    CONFIG_COOKIE,   // a name of a cookie
     CONFIG_URL,      // https://, or http:// of this machine
     CONFIG_PATTERN,  // of rooms' names, see core/common/pattern.h
     CONFIG_SHA256,   // in hex
@@ -215,6 +217,18 @@ enum config_kind {
       "How long after it was issued a resume token is good. A wall clock that is set makes no difference to tokens of this process; one of before a restart, or of another node, goes by the wall clock.") \
     X(sessions, secret, SECRET, START, 16, CONFIG_SECRET_MAX, "a random one at every start", "", "", \
       "Signs resume tokens. Set the same one to let sessions survive a restart or move between nodes. Better in PLENUM_SESSIONS_SECRET than in a file.") \
+    X(auth, secret, SECRET, LIVE, 32, CONFIG_SECRET_MAX, "no such tokens", "", "", \
+      "Tokens signed with it by HS256 are taken, whatever their `iss` and `aud` say: the two-minute start. Better in PLENUM_AUTH_SECRET than in a file; and as whoever can check such a token can make one, auth.issuers with a public key is better still.") \
+    X(auth, guests, CHOICE, LIVE, 0, 0, "loopback|true|false", "loopback", "", \
+      "Whether people without a token are let in. loopback: where all listeners are on loopback, as on the machine of who tries it out.") \
+    X(auth, leeway_s, UINT, LIVE, 0, 600, "", "10", "s", \
+      "By so much the clocks of this server and of who signs may differ: `exp`, `nbf` and `iat` are held against it.") \
+    X(auth, expiry_grace_s, UINT, LIVE, 0, 3600, "", "10", "s", \
+      "How long a session goes on when its token has run out, for the client to bring a new one (`refresh`). Then it is closed with 1008.") \
+    X(auth, query_token, BOOL, LIVE, 0, 0, "", "false", "", \
+      "Takes a token from the address, too: /ws?token=... Addresses are kept in logs of proxies and in histories of browsers; so only for clients that can send it in no other way.") \
+    X(auth, cookie, COOKIE, LIVE, 1, CONFIG_COOKIE_MAX, "none", "", "", \
+      "Name of a cookie that has the token. Browsers send it from every page, so origin.allowed matters then.") \
     X(auth, issuers, ISSUERS, LIVE, 0, CONFIG_ISSUERS_MAX, "{name: main, jwks_file: keys.json}", "", "", \
       "Who signs tokens, and with which keys. A token is checked by the issuer that its `iss` names.") \
     X(api, keys, API_KEYS, LIVE, 0, CONFIG_API_KEYS_MAX, "{name: shop, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: [publish]}", "", "", \

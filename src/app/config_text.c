@@ -90,6 +90,10 @@ struct config_text config_expected(const struct config_key *key)
         snprintf(t.z, sizeof t.z, "a text of %" PRIu32 " to %" PRIu32 " octets without control characters%s",
                  key->min, key->max, zero);
         break;
+    case CONFIG_COOKIE:
+        snprintf(t.z, sizeof t.z, "a name of 1 to %d letters, digits and marks like - and _%s",
+                 CONFIG_COOKIE_MAX, zero);
+        break;
     case CONFIG_URL:
         snprintf(t.z, sizeof t.z,
                  "an address that begins with https:// (on this machine: http://127.0.0.1:)%s", zero);
@@ -193,6 +197,7 @@ struct config_text config_field_text(const void *field, const struct config_key 
     case CONFIG_ADDRESS:
     case CONFIG_ROOM:
     case CONFIG_TEXT:
+    case CONFIG_COOKIE:
     case CONFIG_URL:
     case CONFIG_PATTERN:
     case CONFIG_SHA256: {

@@ -9,6 +9,7 @@
 #include "dialect/dialect.h"
 #include "io/address.h"
 #include "wire/host_name.h"
+#include "wire/http.h"
 #include "wire/origin.h"
 #include "wire/utf8.h"
 
@@ -34,6 +35,8 @@ size_t config_text_max(enum config_kind kind)
     case CONFIG_TEXT:
     case CONFIG_URL:
         return CONFIG_TEXT_MAX;
+    case CONFIG_COOKIE:
+        return CONFIG_COOKIE_MAX;
     case CONFIG_PATTERN:
         return ROOM_NAME_MAX;
     case CONFIG_SHA256:
@@ -141,6 +144,8 @@ static bool text_good(const struct config_key *key, str text)
         return text.n >= key->min && text.n <= key->max;
     case CONFIG_TEXT:
         return text.n >= key->min && text.n <= key->max && line_good(text);
+    case CONFIG_COOKIE: // RFC 6265 section 4.1.1
+        return http_is_token(text);
     case CONFIG_URL:
         return url_good(text);
     case CONFIG_PATTERN:
@@ -247,6 +252,7 @@ bool config_field_add(void *field, const struct config_key *key, str item)
     case CONFIG_ROOM:
     case CONFIG_SECRET:
     case CONFIG_TEXT:
+    case CONFIG_COOKIE:
     case CONFIG_URL:
     case CONFIG_PATTERN:
     case CONFIG_SHA256:
@@ -298,6 +304,7 @@ bool config_field_set(void *field, const struct config_key *key, str text)
     case CONFIG_ROOM:
     case CONFIG_SECRET:
     case CONFIG_TEXT:
+    case CONFIG_COOKIE:
     case CONFIG_URL:
     case CONFIG_PATTERN:
     case CONFIG_SHA256:
@@ -347,6 +354,7 @@ size_t config_field_size(const struct config_key *key)
     case CONFIG_ROOM:
     case CONFIG_SECRET:
     case CONFIG_TEXT:
+    case CONFIG_COOKIE:
     case CONFIG_URL:
     case CONFIG_PATTERN:
     case CONFIG_SHA256:

@@ -12,6 +12,7 @@
 
 #include "app/banner.h"
 #include "app/crash.h"
+#include "app/keys.h"
 #include "app/log_sink.h"
 #include "app/logger.h"
 #include "app/metrics_page.h"
@@ -20,6 +21,8 @@
 #include "app/status.h"
 #include "app/wiring.h"
 #include "base/assert.h"
+#include "io/mem_malloc.h"
+#include "wire/digest.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -40,6 +43,8 @@ struct serve {
     const struct config_sources *sources;
     struct wiring_start start;
     struct wiring *wiring; // what the server runs with
+    struct mem keys_mem;   // of keyrings: a few, as large as the operator's files
+    uint64_t keys_generation;
     struct server *server;
     struct metrics_page page;
     struct process_stats process;
@@ -74,6 +79,19 @@ static struct config_load *load(const struct config_sources *sources)
     if (l != NULL)
         config_load(l, sources);
     return l;
+}
+
+// Those of a configuration without mistakes; NULL where its keys have some. Told to l->complaints.
+static struct keyring *keys_of(struct serve *s, struct config_load *l)
+{
+    return l->complaints.errors == 0 ? keys_load(l, &s->keys_mem, ++s->keys_generation) : NULL;
+}
+
+static void wiring_free(struct wiring *w)
+{
+    if (w != NULL)
+        keyring_unref(w->core.keys);
+    free(w);
 }
 
 static void logger_configure(const struct config *c)
@@ -177,13 +195,15 @@ static void tell_started(const struct serve *s)
 
 // ---- reload
 
-// Takes over what may change while running. `wiring` becomes the server's; the one to free is returned.
-static struct wiring *take_over(struct serve *s, const struct config *next, struct wiring *wiring)
+// Takes over what may change while running. `wiring` and the keys become the server's; the one to free is returned.
+static struct wiring *take_over(struct serve *s, const struct config *next, struct keyring *keys,
+                                struct wiring *wiring)
 {
     struct wiring *before = s->wiring;
     struct config running = before->config;
     struct reload_diff diff = reload_adopt(&running, next);
     wiring_init(wiring, &running, &s->start);
+    wiring->core.keys = keys;
     bool taken = server_settings_set(s->server, &wiring->io, &wiring->core);
     logger_configure(&running);
     reload_log(&diff, &before->config, next);
@@ -198,15 +218,16 @@ static struct wiring *take_over(struct serve *s, const struct config *next, stru
 static void reload(struct serve *s)
 {
     struct config_load *next = load(s->sources);
-    struct wiring *wiring = malloc(sizeof *wiring);
+    struct wiring *wiring = calloc(1, sizeof *wiring);
     if (next == NULL || wiring == NULL) {
         log_error("reload_rejected", LOG_TEXT("reason", "out of memory"));
     } else {
+        struct keyring *keys = keys_of(s, next);
         reload_log_rejected(&next->complaints);
-        if (next->complaints.errors == 0)
-            wiring = take_over(s, &next->values, wiring);
+        if (keys != NULL)
+            wiring = take_over(s, &next->values, keys, wiring);
     }
-    free(wiring);
+    wiring_free(wiring);
     free(next);
 }
 
@@ -335,32 +356,45 @@ static enum exit_code run(struct serve *s)
     return code;
 }
 
+static enum exit_code start(struct serve *s, struct config_load *first)
+{
+    if (digest_self_test() != OK) {
+        fputs("plenum: libcrypto does not work: it found no memory, or its library is broken\n", stderr);
+        return EXIT_FAILED;
+    }
+    struct keyring *keys = keys_of(s, first);
+    if (keys == NULL) {
+        complaints_print(&first->complaints, stderr);
+        return EXIT_USAGE;
+    }
+    s->wiring->core.keys = keys; // to be freed with it
+    logger_configure(&first->values);
+    reload_log_rejected(&first->complaints); // warnings
+    if (wiring_start_init(&s->start, &first->values) != OK) {
+        fputs("plenum: libcrypto does not work: it found no memory\n", stderr);
+        return EXIT_FAILED;
+    }
+    warn_of_memory(&first->values);
+    wiring_init(s->wiring, &first->values, &s->start);
+    s->wiring->core.keys = keys;
+    return run(s);
+}
+
 enum exit_code serve_run(const struct config_sources *sources)
 {
     struct serve s = {.sources = sources, .signal_fd = -1};
     crash_hook_install();
     signals_take(&s); // first of all: a signal that comes early waits until there is somebody to take it
+    mem_init(&s.keys_mem, mem_malloc_backend(), 0);
     struct config_load *first = load(sources);
-    s.wiring = malloc(sizeof *s.wiring);
+    s.wiring = calloc(1, sizeof *s.wiring);
     enum exit_code code = EXIT_FAILED;
-    if (first == NULL || s.wiring == NULL) {
+    if (first == NULL || s.wiring == NULL)
         fputs("plenum: out of memory\n", stderr);
-    } else if (first->complaints.errors > 0) {
-        complaints_print(&first->complaints, stderr);
-        code = EXIT_USAGE;
-    } else {
-        logger_configure(&first->values);
-        reload_log_rejected(&first->complaints); // warnings
-        if (wiring_start_init(&s.start, &first->values) != OK) {
-            fputs("plenum: libcrypto does not work: it found no memory, or its library is broken\n", stderr);
-        } else {
-            warn_of_memory(&first->values);
-            wiring_init(s.wiring, &first->values, &s.start);
-            code = run(&s);
-        }
-    }
+    else
+        code = start(&s, first);
     close(s.signal_fd);
-    free(s.wiring);
+    wiring_free(s.wiring);
     free(first);
     return code;
 }

@@ -144,6 +144,15 @@ static bool only_loopback(const struct io_settings *io)
     return true;
 }
 
+// The words of auth.guests.
+enum { GUESTS_LOOPBACK, GUESTS_ALWAYS, GUESTS_NEVER };
+
+static void wire_people(struct wiring *w)
+{
+    uint32_t guests = w->config.auth_guests;
+    w->core.no_guests = guests == GUESTS_NEVER || (guests == GUESTS_LOOPBACK && !w->core.loopback_only);
+}
+
 // What we may be called, and from which pages one may come.
 static void wire_names(struct wiring *w)
 {
@@ -189,4 +198,5 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
     wire_core(w, start);
     wire_io(w, start);
     wire_names(w);
+    wire_people(w);
 }
