@@ -7,8 +7,13 @@
 #include "app/config.h"
 #include "app/config_override.h"
 #include "app/config_print.h"
+#include "app/keys.h"
+#include "app/keys_command.h"
 #include "app/rights_print.h"
 #include "app/serve.h"
+#include "app/token_command.h"
+#include "io/mem_malloc.h"
+#include "wire/digest.h"
 
 #include <stdlib.h>
 
@@ -22,7 +27,7 @@ struct line {
     int settings_n;
 };
 
-enum accepts { TAKES_SETTINGS = 1, TAKES_FILE = 2, TAKES_FORMS = 4 };
+enum accepts { TAKES_SETTINGS = 1, TAKES_FILE = 2, TAKES_FORMS = 4, TAKES_ALL = 8 };
 
 struct command {
     const char *name;
@@ -36,6 +41,8 @@ struct command {
 static enum exit_code run_serve(const struct line *line);
 static enum exit_code run_check(const struct line *line);
 static enum exit_code run_config(const struct line *line);
+static enum exit_code run_token(const struct line *line);
+static enum exit_code run_keys(const struct line *line);
 static enum exit_code run_rights(const struct line *line);
 static enum exit_code run_version(const struct line *line);
 
@@ -60,6 +67,8 @@ static const struct command commands[] = {
      "  --markdown    the same as a page of documentation (docs/CONFIG.md)\n"
      "  --effective   with the values in force, from FILE, PLENUM_* variables and flags; secrets are left out\n"},
     {"rights", run_rights, 0, "plenum rights", "prints what each role may do in a room", ""},
+    {"token", run_token, TAKES_ALL, TOKEN_USAGE, "makes and inspects tokens", token_help},
+    {"keys", run_keys, TAKES_ALL, KEYS_USAGE, "makes keys that tokens are signed with", keys_help},
     {"version", run_version, 0, "plenum version", "prints the version", ""},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -143,6 +152,10 @@ static int take_one(struct line *line, char **argv, int n)
         line->help = true;
         return 1;
     }
+    if (accepts & TAKES_ALL) { // it has options of its own
+        line->settings[line->settings_n++] = argv[0];
+        return 1;
+    }
     if ((accepts & TAKES_FORMS) && strcmp(argv[0], "--markdown") == 0) {
         line->markdown = true;
         return 1;
@@ -193,8 +206,10 @@ static enum exit_code unknown_command(const char *word)
             snprintf(hint.z, sizeof hint.z, " (did you mean %s?)", commands[i].name);
     if (word[0] == '-') // a setting, and the command forgotten
         hint = suggestion("plenum serve ", str_from_cstr(word));
-    fprintf(stderr, "plenum: got %s, expected a command: serve, check-config, config, rights or version%s\n",
-            complaint_quote(str_from_cstr(word)).z, hint.z);
+    fprintf(stderr, "plenum: got %s, expected a command: ", complaint_quote(str_from_cstr(word)).z);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(stderr, "%s%s", i == 0 ? "" : i + 1 < COMMANDS ? ", " : " or ", commands[i].name);
+    fprintf(stderr, "%s\n", hint.z);
     return EXIT_USAGE;
 }
 
@@ -257,6 +272,21 @@ static struct config_load *load_or_complain(const struct config_sources *sources
     return NULL;
 }
 
+// The files that it names, too.
+static enum exit_code check_keys(struct config_load *l)
+{
+    struct mem mem;
+    mem_init(&mem, mem_malloc_backend(), 0);
+    if (digest_self_test() != OK)
+        return EXIT_FAILED;
+    complaints_init(&l->complaints); // the others have been told
+    struct keyring *keys = keys_load(l, &mem, 1);
+    complaints_print(&l->complaints, stderr);
+    enum exit_code code = keys != NULL ? EXIT_DONE : EXIT_USAGE;
+    keyring_unref(keys);
+    return code;
+}
+
 static enum exit_code run_check(const struct line *line)
 {
     if (line->argument == NULL) {
@@ -269,9 +299,11 @@ static enum exit_code run_check(const struct line *line)
     struct config_load *l = load_or_complain(&sources, &code);
     if (l == NULL)
         return code;
-    printf("%s: no mistakes\n", line->argument);
+    code = check_keys(l);
+    if (code == EXIT_DONE)
+        printf("%s: no mistakes\n", line->argument);
     free(l);
-    return EXIT_DONE;
+    return code;
 }
 
 static enum exit_code run_config(const struct line *line)
@@ -302,6 +334,16 @@ static enum exit_code run_rights(const struct line *line)
     (void)line;
     rights_print(stdout);
     return EXIT_DONE;
+}
+
+static enum exit_code run_token(const struct line *line)
+{
+    return token_command(line->settings_n, line->settings, line->environment);
+}
+
+static enum exit_code run_keys(const struct line *line)
+{
+    return keys_command(line->settings_n, line->settings);
 }
 
 static enum exit_code run_version(const struct line *line)

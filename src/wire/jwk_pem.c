@@ -67,12 +67,14 @@ static bool short_of_memory(void)
     return is;
 }
 
-static enum err refuse_form(struct jwk_problem *problem, const char *got)
+static enum err refuse_form(const struct jwk_wish *wish, struct jwk_problem *problem, const char *got)
 {
     if (short_of_memory())
         return jwk_no_memory(problem);
     return jwk_refuse(problem, ERR_SYNTAX, got, STR_NONE,
-                      "a public key or a certificate in PEM (`-----BEGIN PUBLIC KEY-----`), or a JWK",
+                      wish->use == JWK_TO_SIGN
+                          ? "a private key in PEM (`-----BEGIN PRIVATE KEY-----`), or a JWK"
+                          : "a public key or a certificate in PEM (`-----BEGIN PUBLIC KEY-----`), or a JWK",
                       STR_NONE);
 }
 
@@ -86,7 +88,7 @@ static enum err block_read(const struct label *label, const struct block *b, con
     EVP_PKEY *pkey = label->read(&p, b->n);
     if (pkey == NULL || p != b->data + b->n) {
         EVP_PKEY_free(pkey);
-        return refuse_form(problem, "a PEM block that holds no key that is known");
+        return refuse_form(wish, problem, "a PEM block that holds no key that is known");
     }
     return jwk_adopt_pair(pkey, &(struct jwk_found){.has_private = label->is_private}, wish, ret, problem);
 }
@@ -104,7 +106,7 @@ enum err jwk_from_pem(str text, const struct jwk_wish *wish, struct jwk *ret, st
             block_free(&b);
     }
     enum err e = label != NULL ? block_read(label, &b, wish, ret, problem)
-                               : refuse_form(problem, "a text without a key in PEM");
+                               : refuse_form(wish, problem, "a text without a key in PEM");
     block_free(&b);
     BIO_free(bio);
     return e;

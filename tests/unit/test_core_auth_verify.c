@@ -525,6 +525,8 @@ static void check_full(const struct verified *v)
     assert_str(v->caps, "{\"rooms\":{\"lobby\":[\"join\"]}}");
     assert_str(v->jti, "t/1");
     assert_str(v->issuer_name, "main");
+    assert_str(v->kid, "a");
+    assert_int_equal(v->alg, JWA_RS256);
     assert_int_equal(v->issuer, MAIN);
     assert_int_equal(v->leeway_ms, 10000);
     assert_true(v->issued_ms == NOW_MS - 5500);

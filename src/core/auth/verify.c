@@ -296,8 +296,11 @@ static enum err look_at_signature(struct look *l)
     for (uint32_t i = 0; i < l->choice.keys_n; i++) {
         enum err e = jws_verify(&l->jws, l->choice.keys[i]);
         ASSERT(e != ERR_UNSUPPORTED); // keys were chosen by the algorithm
-        if (e == OK)
+        if (e == OK) {
+            l->found.alg = l->choice.keys[i]->alg;
+            l->found.kid = jwk_kid(l->choice.keys[i]);
             return OK;
+        }
         if (e == ERR_NOMEM)
             return refuse_memory(l->refusal);
     }

@@ -60,7 +60,7 @@ struct token_refusal {
 };
 
 // The strings of a verdict, which lie behind it in its block.
-#define VERIFIED_STRS(X) X(user) X(name) X(info) X(caps) X(jti) X(issuer_name)
+#define VERIFIED_STRS(X) X(user) X(name) X(info) X(caps) X(jti) X(issuer_name) X(kid)
 
 struct verified {
     str user;        // 1..USER_ID_MAX bytes, valid as a user's name, not a guest's
@@ -69,6 +69,8 @@ struct verified {
     str caps;        // a JSON object, raw; absent where the token has none
     str jti;         // absent where the token has none
     str issuer_name; // as in the keyring
+    str kid;         // of the key that signed it; absent where that has none
+    enum jwa alg;    // likewise
     uint32_t issuer; // its place there
     uint32_t leeway_ms;
     uint64_t issued_ms;     // `iat`; 0 = not said
