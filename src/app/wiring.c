@@ -149,7 +149,11 @@ enum { GUESTS_LOOPBACK, GUESTS_ALWAYS, GUESTS_NEVER };
 
 static void wire_people(struct wiring *w)
 {
-    uint32_t guests = w->config.auth_guests;
+    const struct config *c = &w->config;
+    uint32_t guests = c->auth_guests;
+    w->core.expiry_grace_ms = c->auth_expiry_grace_s * 1000;
+    w->core.query_token = c->auth_query_token;
+    w->core.token_cookie = str_from_cstr(c->auth_cookie);
     w->core.no_guests = guests == GUESTS_NEVER || (guests == GUESTS_LOOPBACK && !w->core.loopback_only);
 }
 

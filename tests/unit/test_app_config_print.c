@@ -90,7 +90,10 @@ static void make_unusual(struct config *c)
             snprintf(text, sizeof text, "a \"b\" \\ # : \xe2\x80\xae x");
             break;
         case CONFIG_SECRET:
-            snprintf(text, sizeof text, "correct horse battery");
+            snprintf(text, sizeof text, "correct horse battery, and so on to the end");
+            break;
+        case CONFIG_COOKIE:
+            snprintf(text, sizeof text, "__Host-token");
             break;
         case CONFIG_ORIGINS:
             snprintf(text, sizeof text, "https://*.example.com,*,null");

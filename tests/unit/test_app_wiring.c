@@ -42,7 +42,9 @@ static void test_every_number_arrives(void **state)
     (void)state;
     static const char *const elsewhere[] = {
         "logging.level", "logging.format", "drain.readiness_s", // app's own
-        "auth.issuers",  "api.keys",       "rooms.access",      "rooms.listed", "rooms.role",
+        "auth.issuers",  "auth.secret",    "auth.leeway_s",     // app/keys.c
+        "auth.guests",                                          // test_guests
+        "api.keys",      "rooms.access",   "rooms.listed",      "rooms.role",
         "rooms.host",    "rooms.presence", "rooms.echo",        "rooms.rules"};
     start = (struct wiring_start){.shard_count = 1, .connections_max = 5, .memory_bytes_max = 7};
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
@@ -74,6 +76,31 @@ static void test_every_number_arrives(void **state)
         if (!moved)
             print_error("%s is not wired\n", key->path);
         assert_true(moved);
+    }
+}
+
+// Who comes without a token: by word, or by where the listeners are.
+static void test_guests(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *guests, *http, *text;
+        bool let_in;
+    } rows[] = {
+        {"loopback", "127.0.0.1:8000", "[::1]:9000", true},
+        {"loopback", "127.0.0.1:8000", "", true},
+        {"loopback", "0.0.0.0:8000", "127.0.0.1:9000", false},
+        {"loopback", "127.0.0.1:8000", "192.0.2.1:9000", false},
+        {"true", "0.0.0.0:8000", "0.0.0.0:9000", true},
+        {"false", "127.0.0.1:8000", "127.0.0.1:9000", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set("auth.guests", rows[i].guests);
+        set("server.http", rows[i].http);
+        set("server.text", rows[i].text);
+        wire();
+        assert_int_equal(wiring.core.no_guests, !rows[i].let_in);
+        assert_null(wiring.core.keys); // the caller's
     }
 }
 
@@ -182,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_every_number_arrives, setup),
+        cmocka_unit_test_setup(test_guests, setup),
         cmocka_unit_test_setup(test_units, setup),
         cmocka_unit_test_setup(test_loopback_means_every_listener, setup),
         cmocka_unit_test_setup(test_shares_are_never_zero, setup),
