@@ -10,6 +10,8 @@
 #include "wire/digest.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 
 static char scratch[JWS_SCRATCH];
 
@@ -368,6 +370,27 @@ static void test_forgeries(void **state)
     jwk_deinit(&k);
 }
 
+// RFC 7518 section 3.5: the salt of PS256 is as long as its hash. One of another length is not what was agreed on.
+static void test_salt(void **state)
+{
+    (void)state;
+    struct jwk signer = jose_key(A2_PRIVATE, JWK_TO_SIGN, JWA_PS256, NULL);
+    for (int salt = 0; salt <= 64; salt += 16) {
+        uint8_t signature[256];
+        size_t n = sizeof signature;
+        EVP_PKEY_CTX *c = NULL;
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        assert_int_equal(EVP_DigestSignInit(context, &c, EVP_sha256(), NULL, signer.pkey), 1);
+        assert_true(EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PSS_PADDING) > 0 &&
+                    EVP_PKEY_CTX_set_rsa_pss_saltlen(c, salt) > 0);
+        assert_int_equal(EVP_DigestSign(context, signature, &n, (const uint8_t *)"x", 1), 1);
+        assert_int_equal(jwk_verify(&signer, STR("x"), str_make((const char *)signature, n)),
+                         salt == 32 ? OK : ERR_DENIED);
+        EVP_MD_CTX_free(context);
+    }
+    jwk_deinit(&signer);
+}
+
 // The oldest one: a token "signed" by HMAC with the text of the public key, which everyone has.
 static void test_confusion(void **state)
 {
@@ -419,7 +442,7 @@ int main(void)
         cmocka_unit_test(test_size),           cmocka_unit_test(test_header),
         cmocka_unit_test(test_all_algorithms), cmocka_unit_test(test_signed_as_printed),
         cmocka_unit_test(test_forgeries),      cmocka_unit_test(test_confusion),
-        cmocka_unit_test(test_starved),
+        cmocka_unit_test(test_starved),        cmocka_unit_test(test_salt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
