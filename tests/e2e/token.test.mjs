@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Native, PLENUM, Program, run, startServer, until, within } from './support.mjs';
+import { Native, PLENUM, Program, root, run, startServer, until, within } from './support.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'plenum-token-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -294,5 +294,57 @@ test('no token is ever written down, whatever becomes of it', async (t) => {
   await server.stop();
   for (const written of [server.stderr, server.stdout, metrics]) {
     for (const part of [...good.split('.'), ...forged.split('.'), ...late.split('.'), SECRET]) assert.ok(!written.includes(part));
+  }
+});
+
+// ---- docs/AUTH.md ----------------------------------------------------------------------------------------------
+
+const page = readFileSync(join(root, 'docs/AUTH.md'), 'utf8');
+const block = (language, has) => {
+  const found = [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter((m) => m[1] === language && m[2].includes(has));
+  assert.equal(found.length, 1, `docs/AUTH.md has one block of ${language} with ${has}`);
+  return found[0][2];
+};
+
+test('the ten lines of docs/AUTH.md make tokens that the server takes, in every language that is here', async (t) => {
+  const server = await startServer(t, { env: { PLENUM_AUTH_SECRET: SECRET } });
+  const languages = [
+    ['node', [file('mint.mjs', block('js', 'createHmac'))]],
+    ['python3', [file('mint.py', block('python', 'hmac'))]],
+    ['go', ['run', file('mint.go', block('go', 'hmac'))]],
+    ['php', [file('mint.php', block('php', 'hash_hmac'))]],
+  ];
+  let ran = 0;
+  for (const [program, args] of languages) {
+    const minted = await run(program, args, { env: { PLENUM_AUTH_SECRET: SECRET } }).catch((e) => {
+      if (e.code !== 'ENOENT') throw e; // not installed: Debian brings them, but not for this
+    });
+    if (!minted) continue;
+    assert.equal(minted.code, 0, minted.stderr);
+    const one = await Native.open(server, { token: minted.stdout.trim() });
+    assert.deepEqual([one.user, one.welcome.name], ['ada', 'Ada'], program);
+    ran++;
+  }
+  assert.ok(ran >= 1); // node is
+});
+
+test('the worker of docs/AUTH.md and the server are of one mind about a token', async (t) => {
+  const worker = file('worker.mjs', block('js', 'export async function allowed'));
+  const { allowed } = await import(worker);
+  const keys = [['ES256', 'a'], ['RS256', 'r']].map(([alg, kid]) => ({ ...made[alg].publicKey.export({ format: 'jwk' }), alg, kid, use: 'sig' }));
+  file('worker.json', JSON.stringify({ keys }));
+  const yaml = file('worker.yaml', 'auth:\n  leeway_s: 0\n  issuers:\n    - {name: main, audience: [plenum], jwks_file: worker.json}\n');
+  const server = await startServer(t, { flags: ['-c', yaml] });
+  const of = (claims, options) => mint({ sub: 'ada', aud: 'plenum', ...claims }, { alg: 'ES256', key: made.ES256.privateKey, header: { kid: 'a' }, ...options });
+  for (const [token, good] of [
+    [of(), true], [of({ aud: ['x', 'plenum'] }), true],
+    [of({ exp: now() - 5 }), false], [of({ exp: undefined }), false], [of({ aud: 'x' }), false], [of({ aud: undefined }), false],
+    [of({}, { key: made.ES384.privateKey }), false], [of({}, { header: { kid: 'b' } }), false], [of({}, { alg: 'RS256', key: made.RS256.privateKey }), false],
+    [of({}, { secret: 'x', alg: 'HS256' }), false], [`${of()}.x`, false], [of().replace(/\.[^.]*$/, '.'), false], ['', false], ['a.b.c', false],
+  ]) {
+    assert.equal(await allowed(token, keys), good, token);
+    if (token === '') continue;
+    const taken = await Native.open(server, { token }).then(() => true, () => false);
+    assert.equal(taken, good, token);
   }
 });

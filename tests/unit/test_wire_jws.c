@@ -367,6 +367,11 @@ static void test_forgeries(void **state)
     der[36] = 0x02, der[37] = 33;
     memcpy(der + 39, t.signature.p + 32, 32);
     assert_int_equal(jwk_verify(&k, t.signed_part, str_make((char *)der, sizeof der)), ERR_DENIED);
+    // The same numbers with a zero in front of each: one signature has one form.
+    uint8_t longer[66] = {0};
+    memcpy(longer + 1, t.signature.p, 32);
+    memcpy(longer + 34, t.signature.p + 32, 32);
+    assert_int_equal(jwk_verify(&k, t.signed_part, str_make((char *)longer, sizeof longer)), ERR_DENIED);
     jwk_deinit(&k);
 }
 
