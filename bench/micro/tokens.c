@@ -135,7 +135,7 @@ static void end(struct run *r)
 static void look(struct run *r, const struct buf *token, bool cached, enum err wanted)
 {
     struct verified *v;
-    struct refusal refusal;
+    struct token_refusal refusal;
     enum err e = cached ? token_cache_verify(r->cache, r->ring, buf_str(token), NOW_MS, &r->mem, &v, &refusal)
                         : token_verify(r->ring, buf_str(token), NOW_MS, &r->mem, &v, &refusal);
     if (e != wanted)

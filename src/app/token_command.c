@@ -290,7 +290,7 @@ static void print_time(const char *what, uint64_t ms, uint64_t now_ms)
 static enum exit_code print_verdict(struct request *r, const struct keyring *k)
 {
     struct verified *v;
-    struct refusal refusal;
+    struct token_refusal refusal;
     uint64_t now_ms = (uint64_t)time(NULL) * 1000;
     if (token_verify(k, str_from_cstr(r->token), now_ms, &r->mem, &v, &refusal) != OK) {
         print_tame("refused", sentence_str(&refusal.sentence));

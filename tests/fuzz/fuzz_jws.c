@@ -83,7 +83,7 @@ static void check_verdict(const struct verified *v)
     MUST(v->issued_ms <= NOW_MS + v->leeway_ms && v->not_before_ms <= NOW_MS + v->leeway_ms);
 }
 
-static void check_refusal(const struct refusal *r)
+static void check_refusal(const struct token_refusal *r)
 {
     MUST(r->rule < REFUSAL_COUNT && r->rule != REFUSED_UNAVAILABLE);
     MUST(r->issuer == ISSUER_NONE || r->issuer < fuzz.keys->issuers_n);
@@ -93,7 +93,7 @@ static void check_refusal(const struct refusal *r)
 static bool judge(str token)
 {
     struct verified *v = NULL, *again = NULL;
-    struct refusal refusal, refusal_again;
+    struct token_refusal refusal, refusal_again;
     enum err e = token_verify(fuzz.keys, token, NOW_MS, &fuzz.mem, &v, &refusal);
     MUST(e == OK || e == ERR_DENIED);
     for (int i = 0; i < 2; i++) { // found out, and remembered

@@ -66,7 +66,7 @@ static struct token_cache *cache_of(uint32_t entries_max, size_t bytes_max)
 
 // -1: refused; else the number of the user. In *ret_refusal the rule.
 static int ask_at(struct token_cache *c, const struct keyring *k, const char *token, uint64_t wall_ms,
-                  struct refusal *refusal)
+                  struct token_refusal *refusal)
 {
     struct verified *v;
     enum err e = token_cache_verify(c, k, str_from_cstr(token), wall_ms, &m, &v, refusal);
@@ -81,7 +81,7 @@ static int ask_at(struct token_cache *c, const struct keyring *k, const char *to
 
 static int ask(struct token_cache *c, const char *token)
 {
-    struct refusal refusal;
+    struct token_refusal refusal;
     return ask_at(c, ring, token, NOW_MS, &refusal);
 }
 
@@ -109,7 +109,7 @@ static void test_bad(void **state)
 {
     (void)state;
     struct token_cache *c = cache_of(8, 1 << 16);
-    struct refusal first, second;
+    struct token_refusal first, second;
     char *forged = token_of(&forger, 7, 60), *late = token_of(&signer, 7, -60);
     assert_int_equal(ask_at(c, ring, forged, NOW_MS, &first), -1);
     assert_int_equal(ask_at(c, ring, forged, NOW_MS + 1, &second), -1);
@@ -174,7 +174,7 @@ static void test_bytes(void **state)
 {
     (void)state;
     struct verified *v;
-    struct refusal refusal;
+    struct token_refusal refusal;
     char *first = token_of(&signer, 1, 60), *second = token_of(&signer, 2, 60),
          *third = token_of(&signer, 3, 60);
     assert_int_equal(token_verify(ring, str_from_cstr(first), NOW_MS, &m, &v, &refusal), OK);
@@ -199,7 +199,7 @@ static void test_expiry(void **state)
 {
     (void)state;
     struct token_cache *c = cache_of(8, 1 << 16);
-    struct refusal refusal;
+    struct token_refusal refusal;
     char *soon = token_of(&signer, 1, 5), *later = token_of(&signer, 2, 500);
     assert_int_equal(ask(c, soon), 1);
     assert_int_equal(ask(c, later), 2);
@@ -221,7 +221,7 @@ static void test_clock_set_back(void **state)
 {
     (void)state;
     struct token_cache *c = cache_of(8, 1 << 16);
-    struct refusal refusal;
+    struct token_refusal refusal;
     char *token = jose_token(&signer, "{\"alg\":\"HS256\"}",
                              "{\"sub\":\"user 1\",\"nbf\":1795161600,\"exp\":1795161700}");
     assert_int_equal(ask(c, token), 1);
@@ -238,7 +238,7 @@ static void test_other_keys(void **state)
 {
     (void)state;
     struct token_cache *c = cache_of(8, 1 << 16);
-    struct refusal refusal;
+    struct token_refusal refusal;
     char *token = token_of(&signer, 1, 60), *forged = token_of(&forger, 2, 60);
     assert_int_equal(ask(c, token), 1);
     assert_int_equal(ask(c, forged), -1);
@@ -260,7 +260,7 @@ static void test_starved(void **state)
     char *token = token_of(&signer, 1, 60), *forged = token_of(&forger, 2, 60);
     for (uint64_t at = 1, more = 1; more; at++) {
         struct token_cache *c;
-        struct refusal refusal;
+        struct token_refusal refusal;
         test_mem_restart(&memory);
         memory.fail_at = at;
         enum err made = token_cache_create(&m, &key, 8, 1 << 16, &c);
@@ -302,7 +302,7 @@ static void test_long_run(void **state)
             now += prng_below(&r, 1000);
         const char *token = tokens[prng_below(&r, TOKENS)];
         struct verified *v, *plain;
-        struct refusal refusal, plain_refusal;
+        struct token_refusal refusal, plain_refusal;
         enum err e = token_cache_verify(c, k, str_from_cstr(token), now, &m, &v, &refusal);
         enum err wanted = token_verify(k, str_from_cstr(token), now, &m, &plain, &plain_refusal);
         token_cache_check(c);

@@ -101,7 +101,7 @@ static int teardown(void **state)
 #define ADA "\"sub\":\"ada\"," EXP
 
 static enum err verify(const struct keyring *k, const char *token, uint64_t wall_ms, struct verified **ret,
-                       struct refusal *refusal)
+                       struct token_refusal *refusal)
 {
     memset(refusal, 0xa5, sizeof *refusal);
     enum err e = token_verify(k, str_from_cstr(token), wall_ms, &m, ret, refusal);
@@ -131,7 +131,7 @@ static void check_rows(const struct row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct verified *v = NULL;
-        struct refusal refusal;
+        struct token_refusal refusal;
         char *token = jose_token(rows[i].key, rows[i].header, rows[i].payload);
         enum err e = verify(ring, token, NOW_MS, &v, &refusal);
         int rule = e == OK ? ACCEPTED : (int)refusal.rule;
@@ -185,7 +185,7 @@ static void test_form(void **state)
     };
     check_rows(rows, ARRAY_LEN(rows));
     struct verified *v;
-    struct refusal refusal;
+    struct token_refusal refusal;
     assert_int_equal(verify(ring, "", NOW_MS, &v, &refusal), ERR_DENIED);
     assert_int_equal(refusal.rule, REFUSED_FORM);
     assert_int_equal(verify(ring, "a.b.c.d", NOW_MS, &v, &refusal), ERR_DENIED);
@@ -204,7 +204,7 @@ static void test_bounds(void **state)
 {
     (void)state;
     struct verified *v;
-    struct refusal refusal;
+    struct token_refusal refusal;
     char *payload = malloc(TOKEN_MAX + 64);
     // 64 claims are looked at, 65 not; a deep one not; a long one not.
     put_claims(payload, TOKEN_MAX, TOKEN_CLAIMS_MAX);
@@ -301,7 +301,7 @@ static void test_no_issuer(void **state)
 {
     (void)state;
     struct verified *v;
-    struct refusal refusal;
+    struct token_refusal refusal;
     struct keyring *empty, *named;
     assert_int_equal(keyring_create(&m, NULL, 0, 2, &empty), OK);
     keyring_check(empty);
@@ -474,7 +474,7 @@ static void check_info(size_t n, bool accepted)
     memset(payload + at, 'x', n - 2);
     snprintf(payload + at + n - 2, 8, "\"}");
     struct verified *v = NULL;
-    struct refusal refusal;
+    struct token_refusal refusal;
     char *token = jose_token(&sign_secret, HS, payload);
     assert_int_equal(verify(ring, token, NOW_MS, &v, &refusal), accepted ? OK : ERR_DENIED);
     if (accepted)
@@ -490,7 +490,7 @@ static void check_info(size_t n, bool accepted)
 static void check_name(const char *name, const char *wanted)
 {
     struct verified *v;
-    struct refusal refusal;
+    struct token_refusal refusal;
     char payload[600];
     snprintf(payload, sizeof payload, "{" ADA ",\"name\":\"%s\"}", name);
     char *token = jose_token(&sign_secret, HS, payload);
@@ -538,7 +538,7 @@ static void test_verified(void **state)
 {
     (void)state;
     struct verified *v, *copy;
-    struct refusal refusal;
+    struct token_refusal refusal;
     char *token = jose_token(
         &sign_a, "{\"alg\":\"RS256\",\"kid\":\"a\"}",
         "{\"iss\":\"https://id.example.com\",\"aud\":\"plenum\",\"sub\":\"\\u00e4da\",\"name\":\"Ada \\\"L\\\"\","
@@ -593,7 +593,7 @@ static char *starved;
 static void starved_case(uint64_t at, bool all, bool *ret_failed)
 {
     struct verified *v;
-    struct refusal refusal;
+    struct token_refusal refusal;
     arm(at, all);
     enum err e = token_verify(ring, str_from_cstr(starved), NOW_MS, &m, &v, &refusal);
     *ret_failed = disarm();

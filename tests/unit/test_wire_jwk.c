@@ -199,6 +199,13 @@ static void test_wishes(void **state)
     assert_int_equal(jwk_from_json(STR(FRODO_RSA_KEY), &named, &k, &problem), OK);
     assert_str(jwk_kid(&k), "mine");
     jwk_deinit(&k);
+    named.kid = STR(SECRET_64 SECRET_64);
+    assert_int_equal(jwk_from_json(STR(FRODO_RSA_KEY), &named, &k, &problem), OK);
+    jwk_check(&k);
+    jwk_deinit(&k);
+    named.kid = STR(SECRET_64 SECRET_64 "x");
+    struct row row = {"kid", ERR_LIMIT, "a kid of more than 128 bytes", "a shorter one"};
+    check_refusal(jwk_from_json(STR(FRODO_RSA_KEY), &named, &k, &problem), &problem, &row);
     assert_int_equal(jwk_from_json(STR(A2_KEY), &to_verify, &k, &problem), OK);
     assert_int_equal(k.alg, JWA_RS256); // it says nothing
     assert_null(jwk_kid(&k).p);
