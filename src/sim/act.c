@@ -175,8 +175,12 @@ static void act_json(struct world *w, struct client *c)
     }
     if (take_up(w, c))
         return;
-    uint64_t n = roll(w, 100);
     int room = room_joined(w, c);
+    if (w->plan.moderated && room != NONE && chance(w, c->seats[room].host ? 3 : 30)) {
+        say_decree(w, c, room);
+        return;
+    }
+    uint64_t n = roll(w, 100);
     if (n < 50)
         publish(w, c);
     else if (n < 65)
@@ -256,6 +260,14 @@ static void act_text(struct world *w, struct client *c)
         say_line(w, c, "/quit");
     } else if (n < 93) {
         end_somehow(w, c);
+    } else if (n < 96 && in_room && w->plan.moderated) {
+        static const char *const lines[] = {"/kick n%u",     "/mute n%u 3s",   "/ban n%u 2s enough",
+                                            "/unban n%u",    "/slow 1s",       "/slow off",
+                                            "/readonly off", "/role n%u guest"};
+        char text[40];
+        snprintf(text, sizeof text, lines[roll(w, sizeof lines / sizeof *lines)],
+                 (uint32_t)roll(w, w->plan.clients));
+        say_line(w, c, "%s", text);
     }
 }
 

@@ -81,6 +81,7 @@ static bool unhindered(const struct world *w, const struct asked *a)
     case SAID_BAD:
         return true;
     case SAID_MESSAGE:
+    case SAID_DECREE:
     case SAID_LEAVE:
     case SAID_MEMBERS:
     case SAID_HISTORY:

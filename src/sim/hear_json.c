@@ -99,14 +99,34 @@ static void hear_joined(struct world *w, struct client *c, const struct heard *h
     int epoch = truth_epoch(w, c->server, room, heard_string(w, c, h, "epoch", scratch, sizeof scratch));
     seat_joined(w, c, &a, room, epoch, heard_offset(w, c, h, "offset"), heard_raw(h, "recovered").p != NULL,
                 heard_true(h, "recovered"));
+    c->seats[room].host = str_eq(heard_string(w, c, h, "role", scratch, sizeof scratch), STR("host"));
     c->memory[room].was_in = false;
     hear_joined_members(w, c, h, room, c->seats[room].epoch);
 }
 
+// It has all up to the decree, and is in the room no more.
+static void hear_sent_away(struct world *w, struct client *c, const struct heard *h, int room)
+{
+    char scratch[16];
+    str reason = heard_string(w, c, h, "reason", scratch, sizeof scratch);
+    if (!c->seats[room].on)
+        trace_fail(w, c, "RIGHTS: sent away from %s, where it is not", w->room_names[room]);
+    if (heard_raw(h, "id").p != NULL || (!str_eq(reason, STR("kicked")) && !str_eq(reason, STR("banned"))))
+        trace_fail(w, c, "PROTOCOL: sent away from %s for %.*s", w->room_names[room], STR_ARG(reason));
+    seat_check_left(w, c, room);
+    seat_left(w, c, room);
+    c->memory[room].was_in = false;
+    w->counts.sent_away++;
+}
+
 static void hear_left(struct world *w, struct client *c, const struct heard *h)
 {
-    struct asked a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_LEAVE);
     int room = heard_room(w, c, h);
+    if (heard_raw(h, "reason").p != NULL) {
+        hear_sent_away(w, c, h, room);
+        return;
+    }
+    struct asked a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_LEAVE);
     if (room != a.room)
         trace_fail(w, c, "ORDER: left %s, asked to leave %s", w->room_names[room], w->room_names[a.room]);
     seat_check_left(w, c, room);
@@ -116,8 +136,16 @@ static void hear_left(struct world *w, struct client *c, const struct heard *h)
 static void hear_ack(struct world *w, struct client *c, const struct heard *h)
 {
     char scratch[EPOCH_MAX];
-    struct asked a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_MESSAGE | 1u << SAID_DIRECT);
+    struct asked a =
+        asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_MESSAGE | 1u << SAID_DIRECT | 1u << SAID_DECREE);
     w->counts.acked++;
+    if (a.kind == SAID_DECREE) {
+        truth_reach(truth_numbering(w, a.room,
+                                    truth_epoch(w, c->server, a.room,
+                                                heard_string(w, c, h, "epoch", scratch, sizeof scratch))),
+                    heard_offset(w, c, h, "offset"));
+        return;
+    }
     if (a.kind == SAID_DIRECT) {
         direct_acked(w, c, truth_message(w, a.message), heard_number(w, c, h, "delivered"));
         return;
@@ -149,7 +177,7 @@ static void hear_direct(struct world *w, struct client *c, const struct heard *h
 // --- errors
 
 // What a well-formed command of a well-behaved client may meet.
-static bool error_expected(const struct world *w, const struct client *c, const struct asked *a, str code)
+static bool error_expected(struct world *w, const struct client *c, const struct asked *a, str code)
 {
     const struct settings *s = &w->settings;
     if (a->kind == SAID_BAD || w->draining)
@@ -159,6 +187,10 @@ static bool error_expected(const struct world *w, const struct client *c, const 
     if (a->kind != SAID_HELLO && nobody && str_eq(code, STR("unauthorized")))
         return true;
     bool rooms = s->rooms_connection.per_s != 0 || s->rooms_user.per_s != 0 || s->rooms_address.per_s != 0;
+    bool decreed =
+        (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE) && decrees_explain(w, c, a->room, code);
+    if (decreed)
+        return true;
     if (str_eq(code, STR("rate_limited")))
         return s->commands_per_s != 0 || (joins && rooms);
     if (str_eq(code, STR("unavailable")))
@@ -172,6 +204,8 @@ static bool error_expected(const struct world *w, const struct client *c, const 
     case SAID_SWITCH:
         return str_eq(code, STR("limit_reached")) || str_eq(code, STR("room_full")) ||
                str_eq(code, STR("already_member")) || str_eq(code, STR("not_member"));
+    case SAID_DECREE: // of who is not there, too
+        return str_eq(code, STR("not_member"));
     case SAID_MESSAGE:
     case SAID_LEAVE:
     case SAID_MEMBERS:
@@ -191,7 +225,8 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     if (str_eq(id, STR(SIGNAL_ID))) {
         bool rate = str_eq(code, STR("rate_limited")) && w->settings.signals.per_s != 0;
         bool memory = str_eq(code, STR("unavailable")) && w->plan.refuse_one_in != 0;
-        if (!rate && !memory && !str_eq(code, STR("not_member")) && !w->draining)
+        bool decreed = w->plan.moderated && (str_eq(code, STR("muted")) || str_eq(code, STR("forbidden")));
+        if (!rate && !memory && !decreed && !str_eq(code, STR("not_member")) && !w->draining)
             trace_fail(w, c, "PROTOCOL: a signal was answered with %.*s", STR_ARG(code));
         return;
     }
@@ -201,6 +236,9 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     if (!error_expected(w, c, &a, code))
         trace_fail(w, c, "PROTOCOL: command %u (kind %d) was answered with %.*s", a.id, (int)a.kind,
                    STR_ARG(code));
+    w->counts.decrees_denied += a.kind == SAID_DECREE;
+    w->counts.banned += str_eq(code, STR("banned"));
+    w->counts.muted += str_eq(code, STR("muted"));
     struct message *m = truth_message(w, a.message);
     if (m != NULL && id.p != NULL) {
         m->denied++;

@@ -48,6 +48,11 @@ uint8_t hear_kind(str type)
         return FACT_MESSAGE;
     if (str_eq(type, STR("void")))
         return FACT_VOID;
+#define X(upper, lower, event)    \
+    if (str_eq(type, STR(event))) \
+        return FACT_DECREE;
+    DECREES(X)
+#undef X
     if (str_eq(type, STR("member:joined")))
         return FACT_JOINED;
     if (str_eq(type, STR("member:left")))
@@ -59,12 +64,37 @@ uint8_t hear_kind(str type)
     return str_eq(type, STR("signal")) ? FACT_SIGNAL : FACT_UNKNOWN;
 }
 
+static uint64_t decree_of(struct world *w, struct client *c, const struct heard *h)
+{
+    struct heard from;
+    char type[32], user[USER_ID_MAX], target[USER_ID_MAX], role[16];
+    str by = STR_NONE, whom = STR_NONE;
+    uint64_t number = 0;
+    if (heard_raw(h, "from").p != NULL) {
+        heard_scan(w, c, heard_raw(h, "from"), &from);
+        by = heard_string(w, c, &from, "user", user, sizeof user);
+    }
+    if (heard_raw(h, "user").p != NULL)
+        whom = heard_string(w, c, h, "user", target, sizeof target);
+    if (heard_raw(h, "role").p != NULL)
+        number = role_find(heard_string(w, c, h, "role", role, sizeof role));
+    else if (heard_raw(h, "until").p != NULL)
+        number = heard_number(w, c, h, "until");
+    else if (heard_raw(h, "seconds").p != NULL)
+        number = heard_number(w, c, h, "seconds");
+    else
+        number = heard_true(h, "on");
+    return decrees_hash(heard_string(w, c, h, "type", type, sizeof type), by, whom, number);
+}
+
 static struct fact fact_of(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
 {
     struct fact f = {.hash = truth_hash(h->text), .kind = kind};
     if (kind == FACT_MESSAGE || kind == FACT_SIGNAL) {
         f.message = hear_data(w, c, h);
         hear_from(w, c, h, truth_message(w, f.message));
+    } else if (kind == FACT_DECREE) {
+        f.name_hash = decree_of(w, c, h);
     } else if (kind != FACT_COUNT && kind != FACT_VOID) {
         struct heard member;
         char scratch[USER_NAME_MAX], before[USER_NAME_MAX];
@@ -81,7 +111,7 @@ void hear_entry(struct world *w, struct client *c, const struct heard *h, uint8_
 {
     int room = heard_room(w, c, h);
     struct fact f = fact_of(w, c, h, kind);
-    if (kind != FACT_MESSAGE && kind != FACT_VOID) {
+    if (kind != FACT_MESSAGE && kind != FACT_VOID && kind != FACT_DECREE) {
         f.after = heard_offset(w, c, h, "after");
         seat_passing(w, c, room, &f);
         return;
@@ -145,7 +175,7 @@ void hear_history(struct world *w, struct client *c, const struct heard *h)
         heard_scan(w, c, row, &e);
         uint8_t kind = hear_kind(heard_string(w, c, &e, "type", scratch, sizeof scratch));
         uint64_t offset = heard_offset(w, c, &e, "offset");
-        if (kind != FACT_MESSAGE && kind != FACT_VOID)
+        if (kind != FACT_MESSAGE && kind != FACT_VOID && kind != FACT_DECREE)
             trace_fail(w, c, "RESUME: the history of %s has a row that is no record", w->room_names[room]);
         if (heard_room(w, c, &e) != room)
             trace_fail(w, c, "ISOLATION: history of %s has a row of another room", w->room_names[room]);

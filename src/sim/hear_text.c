@@ -69,6 +69,30 @@ static bool hear_member(struct world *w, struct client *c, str rest)
     return false;
 }
 
+// "* n5 was kicked by n7", "* n7 made the room read-only" and their like.
+static bool hear_decree(struct world *w, struct client *c, str rest)
+{
+    static const str parts[] = {
+        STR(" was made "),
+        STR(" was removed"),
+        STR(" was banned"),
+        STR(" may come in again"),
+        STR(" was muted"),
+        STR(" may speak again"),
+        STR(" set the slow mode"),
+        STR(" ended the slow mode"),
+        STR(" made the room read-only"),
+        STR(" lets everybody speak again"),
+    };
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+        for (size_t i = 0; i + parts[k].n <= rest.n; i++)
+            if (str_starts(str_skip(rest, i), parts[k])) {
+                text_seat_entry(w, c, FACT_DECREE, 0, 0);
+                return true;
+            }
+    return false;
+}
+
 static void hear_joined(struct world *w, struct client *c, str rest)
 {
     size_t comma = rest.n;
@@ -91,8 +115,14 @@ static void hear_error(struct world *w, struct client *c, str rest)
     bool join = c->text_joining != NONE &&
                 (str_starts(rest, STR("limit_reached")) || str_starts(rest, STR("room_full")) ||
                  str_starts(rest, STR("already_member")));
+    bool decreed =
+        w->plan.moderated && (str_starts(rest, STR("forbidden")) || str_starts(rest, STR("muted")) ||
+                              str_starts(rest, STR("rate_limited")) || str_starts(rest, STR("bad_command")) ||
+                              str_starts(rest, STR("banned")));
+    if (str_starts(rest, STR("banned")))
+        c->text_joining = NONE;
     bool nowhere = str_starts(rest, STR("not_member"));
-    if (!rate && !memory && !join && !nowhere && !w->draining)
+    if (!rate && !memory && !join && !nowhere && !decreed && !w->draining)
         trace_fail(w, c, "PROTOCOL: a well-formed line was answered with error %.*s", STR_ARG(rest));
     if (join)
         c->text_joining = NONE;
@@ -128,6 +158,6 @@ void hear_line(struct world *w, struct client *c, str line)
     else if (rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' && ends_with(rest, STR(" here")))
         text_seat_entry(w, c, FACT_COUNT, 0, 0);
     else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) &&
-             !str_starts(rest, STR("delivered")))
+             !str_starts(rest, STR("delivered")) && !hear_decree(w, c, rest))
         (void)hear_member(w, c, rest);
 }

@@ -90,11 +90,16 @@ static uint8_t kind_of(enum entry_type t)
 static void see_record(struct world *w, int room, int epoch, const struct entry *e)
 {
     struct fact f = {.kind = kind_of(e->type), .message = truth_serial(e->data)};
-    if (e->type != ENTRY_VOID && truth_message(w, f.message) == NULL)
+    if (f.kind == FACT_DECREE) {
+        f.message = 0;
+        f.name_hash = decrees_entry_hash(e);
+    }
+    if (e->type == ENTRY_MESSAGE && truth_message(w, f.message) == NULL)
         trace_fail(w, NULL, "ISOLATION: offset %llu of %s holds data that nobody said: %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(str_take(e->data, 100)));
     w->counts.voids += e->type == ENTRY_VOID;
     rebuild_note(w, truth_numbering(w, room, epoch)->records, e);
+    decrees_see(w, room, epoch, e);
     truth_observe(w, NULL, room, epoch, e->offset, &f);
 }
 
@@ -120,6 +125,8 @@ static void see_join(struct world *w, int room, int epoch, const struct sighting
     struct link *l = w->nodes[w->turning->first + s->shard].conns[s->conn];
     if (l == NULL || l->gen != s->gen)
         return; // it is gone
+    if (l->client != NULL && client_watched(l->client))
+        decrees_check_join(w, l->client, room, epoch, probe_steady_ms(w->turning->shard));
     ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
     l->starts[l->starts_n++] = (struct start){
         .room = room, .epoch = epoch, .tail = s->tail, .head = s->place - n->passed_n, .passed = n->passed_n};

@@ -36,7 +36,9 @@ static void settings_rooms(struct world *w, struct settings *s)
     s->rooms_address_percent = PICK(w, 30, 100, 100);
     s->rooms_per_connection = PICK(w, 1, 3, 32, 32);
     s->room_members_max = PICK(w, 5, 1000, 1000, 1000);
-    s->newcomer_role = ROLE_MEMBER;
+    w->plan.moderated = chance(w, 2);
+    s->host_first = w->plan.moderated;
+    s->newcomer_role = w->plan.moderated && chance(w, 8) ? ROLE_GUEST : ROLE_MEMBER;
     s->room_grace_ms = PICK(w, 500, 5000);
     s->member_grace_ms = PICK(w, 500, 5000, 15000);
     s->presence_exact_max = PICK(w, 3, 200, 200);

@@ -384,6 +384,42 @@ void say_rename(struct world *w, struct client *c)
     draft_send(w, c, &d);
 }
 
+// By whoever is in the room: mostly one who may not.
+void say_decree(struct world *w, struct client *c, int room)
+{
+    static const char *const types[] = {"kick", "kick",   "kick", "ban",  "ban",     "unban",
+                                        "mute", "unmute", "role", "slow", "readonly"};
+    static const char *const roles[] = {"guest", "member", "member", "host", "owner"};
+    const char *type = types[roll(w, sizeof types / sizeof *types)];
+    const struct client *target = &w->clients[roll(w, w->plan.clients)];
+    for (uint32_t i = 0; i < w->plan.clients && !target->seats[room].on && !chance(w, 20); i++)
+        target = &w->clients[i]; // rather somebody who is there
+    if (target == c && chance(w, 2))
+        target = &w->clients[roll(w, w->plan.clients)];
+    bool of_room = strcmp(type, "slow") == 0 || strcmp(type, "readonly") == 0;
+    if (!of_room && target->user[0] == '\0')
+        return;
+    struct asked *a = asks_push(w, c, SAID_DECREE, true);
+    struct draft d = draft_make(w, type, a);
+    a->room = room;
+    draft_string(&d, "room", w->room_names[room]);
+    if (!of_room)
+        draft_string(&d, "user", target->user);
+    if (strcmp(type, "role") == 0)
+        draft_string(&d, "role", roles[roll(w, sizeof roles / sizeof *roles)]);
+    if (strcmp(type, "slow") == 0)
+        draft_number(&d, "seconds", roll(w, 3));
+    else if (!of_room && !chance(w, 10))
+        draft_number(&d, "seconds", 1 + roll(w, 15));
+    if (strcmp(type, "readonly") == 0) {
+        draft_key(&d, "on");
+        buf_put_str(&d.b, chance(w, 4) ? STR("true") : STR("false"));
+    }
+    if (chance(w, 3))
+        draft_string(&d, "reason", "it had to be");
+    draft_send(w, c, &d);
+}
+
 void say_ping(struct world *w, struct client *c)
 {
     if (chance(w, 2)) {
@@ -403,7 +439,7 @@ void say_bad(struct world *w, struct client *c)
         ",\"type\":\"nonsense\"}",
         ",\"type\":\"message\",\"data\":1}",
         ",\"type\":\"join\",\"room\":\"\"}",
-        ",\"type\":\"kick\",\"room\":\"lobby\",\"user\":\"x\"}",
+        ",\"type\":\"kick\",\"room\":\"lobby\"}",
         ",\"type\":17}",
         ",\"type\":\"join\",\"room\":\" x\"}",
     };

@@ -109,6 +109,11 @@ struct sim_options {
     X(late)                \
     X(fetches)             \
     X(voids)               \
+    X(decrees)             \
+    X(decrees_denied)      \
+    X(sent_away)           \
+    X(banned)              \
+    X(muted)               \
     X(rebuilt)             \
     X(mutated)             \
     X(moot)

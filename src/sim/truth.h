@@ -12,6 +12,7 @@
 #define PLENUM_SIM_TRUTH_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "core/shard/shard.h"
 #include "dialect/entry.h"
 
@@ -57,12 +58,27 @@ struct person {
     uint32_t renamed, renamed_before; // the last two times
     uint32_t changed;                 // away or back
 };
+// Somebody in a room, by its records (decrees.c).
+struct subject {
+    char user[USER_ID_MAX + 1];
+    enum role role;                        // ROLE_COUNT: none was given
+    uint64_t banned_ms, muted_ms, said_ms; // steady; said_ms counts where `said`
+    bool said, ever_banned, ever_muted;
+};
+struct decreed {
+    struct subject *subjects;
+    uint32_t subjects_n, subjects_cap;
+    uint64_t seen; // records so far
+    uint64_t newest_ms, slow_ms;
+    bool readonly, ever_slow, ever_readonly;
+};
 struct records {        // of one epoch of a room, the same on all servers
     struct fact *facts; // by offset
     uint32_t n, cap;    // facts[1..n-1]
     // As they were applied first, for who applies them again (rebuild.c); one server's home is its own authority.
     str *bytes;
     uint32_t bytes_n, bytes_cap; // bytes[o - 1] has offset o
+    struct decreed decreed;
 };
 struct numbering { // one epoch of a room on one server, from when it began to be there
     char epoch[EPOCH_MAX];
@@ -124,6 +140,7 @@ struct seat {
     uint32_t joined; // and the first one
     uint32_t slack;  // so many before `passed` may still come
     bool recovered;
+    bool host;
     bool switched; // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
     bool gap_due;  // recovered:false in the same epoch: a gap must come first
     uint64_t gap_from;
@@ -173,6 +190,12 @@ void direct_came(struct world *w, struct client *c, struct message *m);
 bool direct_sure(const struct world *w, const struct client *to,
                  const struct message *m);      // it must come here
 void directs_check(struct world *w, bool rest); // what is due has come, or is not late
+// decrees.c
+void decrees_see(struct world *w, int room, int epoch, const struct entry *e); // a record, in order
+void decrees_check_join(struct world *w, struct client *c, int room, int epoch, uint64_t steady_ms);
+bool decrees_explain(struct world *w, const struct client *c, int room, str code); // that it was refused so
+uint64_t decrees_hash(str type, str from, str target, uint64_t number);
+uint64_t decrees_entry_hash(const struct entry *e);
 // ledger.c
 struct member_row {
     uint64_t user_hash, name_hash;

@@ -56,6 +56,7 @@ struct plan {
     bool spurious_turns;
     bool quiet_network; // no faults of links
     uint32_t data_max;  // bytes of padding in a message
+    bool moderated;     // whoever makes a room is its host, and keeps order
     bool store;         // one that must have a record before it is committed (store.c)
     // One that orders the rooms' records for all servers (engine.c).
     bool engine, engine_strict;
@@ -114,6 +115,7 @@ enum ask_kind {
     SAID_ROOMS,
     SAID_PING,
     SAID_RENAME,
+    SAID_DECREE,
     SAID_BAD,
 };
 enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };
@@ -406,6 +408,7 @@ void say_direct(struct world *w, struct client *c, uint32_t to);
 void say_members(struct world *w, struct client *c, int room);
 void say_history(struct world *w, struct client *c, int room);
 void say_rooms(struct world *w, struct client *c);
+void say_decree(struct world *w, struct client *c, int room);
 void say_ping(struct world *w, struct client *c);
 void say_rename(struct world *w, struct client *c);
 void say_name(const struct client *c, char letter, char ret[40]); // one of its names
@@ -467,6 +470,7 @@ bool probe_log(const struct shard *sh, str room, struct probed_log *ret); // fal
 void probe_entry(const struct shard *sh, str room, uint64_t offset, struct entry *ret);
 bool probe_room_head(const struct world *w, uint32_t server, const char *room, char ret_epoch[EPOCH_MAX],
                      uint64_t *ret_head);
+uint64_t probe_steady_ms(const struct shard *sh);
 uint64_t probe_proposer(const struct shard *sh);
 bool probe_course_busy(const struct world *w); // a home waits for its engine, or is behind it
 

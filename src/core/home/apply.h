@@ -42,6 +42,10 @@ enum refusal {
     REFUSED_RANK,  // it is about somebody who is not below its sender, or gives a role that is not
     REFUSED_FULL,  // as many people as may be stand somehow already
     REFUSED_FIRST, // somebody has been given a role before
+    // Before it is proposed, by what is in no record.
+    REFUSED_STRANGER, // its sender is not in the room
+    REFUSED_NOBODY,   // it is about somebody who is not
+    REFUSED_NAMES,    // or about somebody whose name is not theirs alone
 };
 
 struct verdict {

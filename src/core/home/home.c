@@ -89,17 +89,24 @@ void home_answer_no_memory(struct home *h, const struct ask *a, enum effect effe
                              "The server is out of memory; try again later.");
 }
 
-static uint32_t asked_room(const struct home *h, const struct ask *a)
+uint32_t home_asked_room(const struct home *h, const struct ask *a)
 {
     if (a->room.index != UINT32_MAX)
         return slab_get(&h->rooms, a->room.index, a->room.gen) != NULL ? a->room.index : MAP_NONE;
     return room_find(h, a->cmd.room, a->room_hash);
 }
 
+bool home_is_there(const struct member *m, const struct ask *a)
+{
+    bool reads =
+        a->outlet.index != UINT32_MAX; // not a call, which is nowhere and speaks for somebody who is there
+    return !reads || member_is(m, a->conn);
+}
+
 // The asker's place in a room, and whether it has the right that its command needs there; false (and answered) if not.
 static bool asked_member(struct home *h, const struct ask *a, uint32_t *ret_room, uint32_t *ret_member)
 {
-    *ret_room = asked_room(h, a);
+    *ret_room = home_asked_room(h, a);
     *ret_member = *ret_room == MAP_NONE ? MAP_NONE : member_find(h, room_at(h, *ret_room), a->user);
     bool reads =
         a->outlet.index != UINT32_MAX; // not a call, which is nowhere and speaks for somebody who is there
@@ -259,7 +266,7 @@ static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
 static void home_join(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
-    uint32_t room = asked_room(h, a), member;
+    uint32_t room = home_asked_room(h, a), member;
     bool creates = room == MAP_NONE;
     if (creates && !home_create(h, a, &room))
         return;
@@ -313,7 +320,7 @@ static void leave_room(struct home *h, uint32_t room, uint32_t member, struct co
 
 static void home_leave(struct home *h, const struct ask *a)
 {
-    uint32_t room = asked_room(h, a);
+    uint32_t room = home_asked_room(h, a);
     uint32_t member = room != MAP_NONE ? member_find(h, room_at(h, room), a->user) : MAP_NONE;
     struct answer ans = {.effect = EFFECT_LEFT, .outlet = a->outlet};
     struct event ev = {.type = EV_LEFT, .id = a->cmd.id, .room = a->cmd.room};
@@ -384,7 +391,7 @@ static bool ask_waits(struct home *h, struct ask **a)
 {
     if ((*a)->type == ASK_JOIN || (*a)->type == ASK_PUBLISH)
         return false;
-    uint32_t room = (*a)->cmd.room.n != 0 ? asked_room(h, *a) : MAP_NONE;
+    uint32_t room = (*a)->cmd.room.n != 0 ? home_asked_room(h, *a) : MAP_NONE;
     return room != MAP_NONE && h->authority->holds(h, a, room);
 }
 
@@ -414,8 +421,7 @@ void home_ask_again(struct home *h, struct ask **taken)
         home_leave(h, a);
         break;
     case ASK_PUBLISH:
-        if (asked_member(h, a, &room, &member))
-            home_publish(h, taken, room, member);
+        home_publish(h, taken);
         break;
     case ASK_SIGNAL:
         if (asked_member(h, a, &room, &member))

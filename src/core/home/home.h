@@ -103,8 +103,11 @@ struct rights home_rights(const struct home *h, const struct room *r, const stru
 void home_answer_missing(struct home *h, const struct ask *a, enum role role, enum right right);
 // How long it is until then, for who is to try again; 0 where it is for ever.
 uint32_t home_retry_ms(const struct home *h, uint64_t until_ms);
-// A member says something, or decides. The one who makes a room is its host.
-void home_publish(struct home *h, struct ask **taken, uint32_t room, uint32_t member);
+// Of the ask; MAP_NONE. Its asker, a member by its name, is there by this connection.
+uint32_t home_asked_room(const struct home *h, const struct ask *a);
+bool home_is_there(const struct member *m, const struct ask *a);
+// Somebody says something, or decides. The one who makes a room is its host.
+void home_publish(struct home *h, struct ask **taken);
 void home_make_host(struct home *h, const struct ask *join, uint32_t room);
 // A decree has been told to the room: what it does to its members.
 void home_decreed(struct home *h, uint32_t room, const struct entry *e);

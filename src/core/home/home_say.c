@@ -104,6 +104,10 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         [REFUSED_FULL] = {PROBLEM_LIMIT_REACHED,
                           "As many people as may be have a role, a ban or a mute in the room {}."},
         [REFUSED_FIRST] = {PROBLEM_CONFLICT, "Somebody has a role in the room {} already."},
+        [REFUSED_STRANGER] = {PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first."},
+        [REFUSED_NOBODY] = {PROBLEM_NOT_MEMBER, "There is nobody called {} in this room."},
+        [REFUSED_NAMES] = {PROBLEM_BAD_COMMAND,
+                           "There are several people called {} in this room; name one by the user id."},
     };
     ASSERT(v->why != REFUSED_NOT && v->why != REFUSED_REPEATED);
     const struct room *r = room_at(h, room);
@@ -111,12 +115,13 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         home_answer_missing(h, a, home_rights(h, r, a).role, v->right);
         return;
     }
+    bool room_named = v->why != REFUSED_RANK && v->why != REFUSED_NOBODY && v->why != REFUSED_NAMES;
     bool until = v->why == REFUSED_BANNED || v->why == REFUSED_MUTED || v->why == REFUSED_SLOW;
     struct problem p = {.code = says[v->why].code,
                         .text = says[v->why].text,
                         .retry_ms = until ? home_retry_ms(h, v->until_ms) : 0,
                         .word_kind = WORD_QUOTED,
-                        .word = v->why == REFUSED_RANK ? a->cmd.to : room_name(r)};
+                        .word = room_named ? room_name(r) : a->cmd.to};
     home_answer_problem(h, a, EFFECT_NONE, &p);
 }
 
@@ -146,12 +151,6 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
 
 // --- what is looked at before it is proposed
 
-static void answer_about(struct home *h, const struct ask *a, enum problem_code code, const char *text)
-{
-    struct problem p = {.code = code, .text = text, .word_kind = WORD_QUOTED, .word = a->cmd.to};
-    home_answer_problem(h, a, EFFECT_NONE, &p);
-}
-
 // Whom a text client means: by id, or by a name that one person in the room has. *ret_clear is false where several have it.
 static uint32_t member_meant(const struct home *h, const struct room *r, str word, bool *ret_clear)
 {
@@ -180,43 +179,60 @@ static void ask_again_about(struct home *h, const struct ask *a, uint32_t target
         home_answer_no_memory(h, a, EFFECT_NONE);
 }
 
-// False (and answered, or asked again): whom it is about is not known, or is above its sender by what only this home knows.
-static bool target_fine(struct home *h, const struct ask *a, uint32_t room)
+// Whom a decree is about: *ret_target, MAP_NONE where they are not in the room. Why it may not be proposed.
+static enum refusal target_of(const struct home *h, const struct ask *a, uint32_t room, uint32_t *ret_target)
 {
     const struct room *r = room_at(h, room);
     bool clear = true;
-    uint32_t target =
-        a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
-    if (!clear) {
-        answer_about(h, a, PROBLEM_BAD_COMMAND,
-                     "There are several people called {} in this room; name one by the user id.");
-        return false;
-    }
-    if (target == MAP_NONE && a->cmd.type == CMD_KICK && h->authority == &authority_home) {
-        answer_about(h, a, PROBLEM_NOT_MEMBER, "There is nobody called {} in this room.");
-        return false;
-    }
-    if (target == MAP_NONE)
-        return true;
-    if (!str_eq(member_user(member_at(h, target)), a->cmd.to)) {
-        ask_again_about(h, a, target);
-        return false;
-    }
+    *ret_target = a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
+    if (!clear)
+        return REFUSED_NAMES;
+    if (*ret_target == MAP_NONE) // where the room is on other nodes, too, they may be there
+        return a->cmd.type == CMD_KICK && h->authority == &authority_home ? REFUSED_NOBODY : REFUSED_NOT;
+    const struct member *m = member_at(h, *ret_target);
+    bool own = str_eq(member_user(m), a->user);
     // A role that comes with a token is in no record.
-    if (str_eq(a->cmd.to, a->user) || a->own ||
-        rights_rank((enum role)member_at(h, target)->role) < home_rights(h, r, a).rank)
-        return true;
-    const struct verdict v = {.refused = true, .why = REFUSED_RANK};
-    home_publish_answer(h, a, room, &v);
-    return false;
+    bool below = rights_rank((enum role)m->role) < home_rights(h, r, a).rank;
+    return own || below ? REFUSED_NOT : REFUSED_RANK;
 }
 
-void home_publish(struct home *h, struct ask **taken, uint32_t room, uint32_t member)
+// Why it may not be proposed.
+static struct verdict look(struct home *h, const struct ask *a, uint32_t room, uint32_t *ret_target)
 {
-    member_at(h, member)->last_active = h->cx->wall_ms;
-    if ((*taken)->cmd.to.n != 0 && !target_fine(h, *taken, room))
+    const struct room *r = room_at(h, room);
+    const uint32_t member = member_find(h, r, a->user);
+    const enum right right = (enum right)command_row(a->cmd.type)->right;
+    const struct rights who = home_rights(h, r, a);
+    struct verdict v = {.right = right};
+    *ret_target = MAP_NONE;
+    if (member == MAP_NONE || !home_is_there(member_at(h, member), a))
+        v.why = REFUSED_STRANGER;
+    else if (!rights_allow(&who, right))
+        v.why = REFUSED_RIGHT;
+    else if (a->cmd.to.n != 0)
+        v.why = target_of(h, a, room, ret_target);
+    v.refused = v.why != REFUSED_NOT;
+    if (!v.refused)
+        member_at(h, member)->last_active = h->cx->wall_ms;
+    return v;
+}
+
+void home_publish(struct home *h, struct ask **taken)
+{
+    struct ask *a = *taken;
+    uint32_t room = home_asked_room(h, a), target;
+    if (room == MAP_NONE) {
+        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
+                                 "You are not in the room {}; join it first.");
         return;
-    h->authority->propose(h, taken, room);
+    }
+    const struct verdict v = look(h, a, room, &target);
+    if (v.refused)
+        course_deny(h, taken, room, &v);
+    else if (target != MAP_NONE && !str_eq(member_user(member_at(h, target)), a->cmd.to))
+        ask_again_about(h, a, target);
+    else
+        h->authority->propose(h, taken, room);
 }
 
 // Said by nobody, so nobody is told where it cannot be: then the room has no host, and whoever may give one.

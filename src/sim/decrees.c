@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who may do what in a room, by the words of docs/protocol/record.md and nothing of core: nobody without a right has an effect, who
+// is banned is not let in and not heard, and who is muted, or slowed, is not heard either. Each record is looked at once, in order,
+// when the first server has it; all servers are held to the same records elsewhere (truth.c).
+#include "sim/world.h"
+
+enum { LATE_MS = 60000 }; // what is older than the newest by more counts as that old
+
+static struct subject *subject_of(struct world *w, struct decreed *d, str user)
+{
+    for (uint32_t i = 0; i < d->subjects_n; i++)
+        if (str_eq(user, str_from_cstr(d->subjects[i].user)))
+            return &d->subjects[i];
+    ARENA_GROW(&w->arena, d->subjects, d->subjects_n, d->subjects_cap);
+    struct subject *s = &d->subjects[d->subjects_n++];
+    *s = (struct subject){.role = ROLE_COUNT};
+    ASSERT(user.n <= USER_ID_MAX);
+    memcpy(s->user, user.p, user.n);
+    return s;
+}
+
+static enum role role_of(const struct world *w, const struct subject *s)
+{
+    return s->role != ROLE_COUNT ? s->role : w->settings.newcomer_role;
+}
+
+static void check_said(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms)
+{
+    struct subject *s = subject_of(w, d, e->user);
+    const enum role role = role_of(w, s);
+    const char *why = NULL;
+    if (role < ROLE_MEMBER)
+        why = "only listens";
+    else if (s->banned_ms > at_ms)
+        why = "is banned";
+    else if (s->muted_ms > at_ms)
+        why = "is muted";
+    else if (d->readonly && role < ROLE_HOST)
+        why = "may not speak in a read-only room";
+    else if (d->slow_ms != 0 && role < ROLE_HOST && s->said && s->said_ms + d->slow_ms > at_ms)
+        why = "has said something just now";
+    if (why != NULL)
+        trace_fail(w, NULL, "RIGHTS: offset %llu of %s was said by %s, who %s", (unsigned long long)e->offset,
+                   w->room_names[room], s->user, why);
+    s->said = true;
+    s->said_ms = at_ms;
+}
+
+static void check_decreed(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms)
+{
+    const struct decree *decree = &e->decree;
+    struct subject who = {.role = ROLE_COUNT}, target = {.role = ROLE_COUNT};
+    const char *why = NULL;
+    bool any = false;
+    for (uint32_t i = 0; i < d->subjects_n; i++)
+        any = any || d->subjects[i].role != ROLE_COUNT;
+    if (e->user.n == 0) {
+        if (e->type != ENTRY_ROLE || !decree->first || any || !w->settings.host_first)
+            why = "the server has no reason";
+    } else {
+        who = *subject_of(w, d, e->user);
+        if (decree->target.n != 0)
+            target = *subject_of(w, d, decree->target);
+        bool own = str_eq(e->user, decree->target), role = e->type == ENTRY_ROLE;
+        if (role_of(w, &who) < ROLE_HOST)
+            why = "its author is no host";
+        else if (who.banned_ms > at_ms)
+            why = "its author is banned";
+        else if (decree->target.n != 0 && !(own && role) && role_of(w, &target) >= role_of(w, &who))
+            why = "it is about somebody who is not below its author";
+        else if (role && decree->role >= role_of(w, &who))
+            why = "it gives a role that is not below its author's";
+    }
+    if (why != NULL)
+        trace_fail(w, NULL, "RIGHTS: offset %llu of %s has an effect, and %s", (unsigned long long)e->offset,
+                   w->room_names[room], why);
+}
+
+static void take_effect(struct world *w, struct decreed *d, const struct entry *e, uint64_t at_ms)
+{
+    const struct decree *decree = &e->decree;
+    const uint64_t until = decree->span_ms == 0 ? UINT64_MAX : at_ms + decree->span_ms;
+    struct subject *target = decree->target.n != 0 ? subject_of(w, d, decree->target) : NULL;
+    w->counts.decrees++;
+    switch (e->type) {
+    case ENTRY_ROLE:
+        target->role = decree->role;
+        return;
+    case ENTRY_BAN:
+        target->banned_ms = until;
+        target->ever_banned = true;
+        return;
+    case ENTRY_UNBAN:
+        target->banned_ms = 0;
+        return;
+    case ENTRY_MUTE:
+        target->muted_ms = until;
+        target->ever_muted = true;
+        return;
+    case ENTRY_UNMUTE:
+        target->muted_ms = 0;
+        return;
+    case ENTRY_SLOW:
+        d->slow_ms = decree->span_ms;
+        d->ever_slow = true;
+        for (uint32_t i = 0; i < d->subjects_n; i++)
+            d->subjects[i].said = false;
+        return;
+    case ENTRY_READONLY:
+        d->readonly = decree->on;
+        d->ever_readonly = true;
+        return;
+    default:
+        return;
+    }
+}
+
+void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
+{
+    struct decreed *d = &truth_numbering(w, room, epoch)->records->decreed;
+    if (e->offset != d->seen + 1)
+        return;
+    uint64_t late = d->newest_ms > LATE_MS ? d->newest_ms - LATE_MS : 0;
+    uint64_t at_ms = e->steady_ms > late ? e->steady_ms : late;
+    d->seen++;
+    if (e->type == ENTRY_MESSAGE)
+        check_said(w, room, d, e, at_ms);
+    if (entry_decree(e->type)) {
+        check_decreed(w, room, d, e, at_ms);
+        take_effect(w, d, e, at_ms);
+    }
+    if (e->steady_ms > d->newest_ms)
+        d->newest_ms = e->steady_ms;
+}
+
+void decrees_check_join(struct world *w, struct client *c, int room, int epoch, uint64_t steady_ms)
+{
+    struct decreed *d = &truth_numbering(w, room, epoch)->records->decreed;
+    const struct subject *s = subject_of(w, d, str_from_cstr(c->user));
+    if (c->welcomed && s->banned_ms > steady_ms)
+        trace_fail(w, c, "RIGHTS: %s was let into %s and is banned there", s->user, w->room_names[room]);
+}
+
+// In any life of the room that is known.
+bool decrees_explain(struct world *w, const struct client *c, int room, str code)
+{
+    bool found = w->settings.newcomer_role < ROLE_HOST && str_eq(code, STR("forbidden"));
+    for (uint32_t i = 0; i < w->truth[room].n && !found; i++) {
+        struct decreed *d = &w->truth[room].v[i].records->decreed;
+        const struct subject *s = subject_of(w, d, str_from_cstr(c->user));
+        found = (str_eq(code, STR("banned")) && s->ever_banned) ||
+                (str_eq(code, STR("muted")) && s->ever_muted) ||
+                (str_eq(code, STR("rate_limited")) && d->ever_slow);
+    }
+    return found && w->plan.moderated;
+}
+
+uint64_t decrees_hash(str type, str from, str target, uint64_t number)
+{
+    return (truth_hash(type) * 31 + truth_hash(from)) * 31 + truth_hash(target) * 7 + number;
+}
+
+uint64_t decrees_entry_hash(const struct entry *e)
+{
+    static const char *const types[] = {
+#define X(upper, lower, event) event,
+        DECREES(X)
+#undef X
+    };
+    const struct decree *d = &e->decree;
+    uint64_t number = e->type == ENTRY_ROLE       ? d->role
+                      : e->type == ENTRY_READONLY ? d->on
+                      : e->type == ENTRY_SLOW     ? d->span_ms / 1000
+                      : d->span_ms != 0           ? e->time_ms + d->span_ms
+                                                  : 0;
+    ASSERT(entry_decree(e->type));
+    return decrees_hash(str_from_cstr(types[e->type - ENTRY_ROLE]), e->user, d->target, number);
+}
