@@ -146,6 +146,10 @@ void decrees_check_join(struct world *w, struct client *c, int room, int epoch, 
 bool decrees_explain(struct world *w, const struct client *c, int room, str code)
 {
     bool found = w->settings.newcomer_role < ROLE_HOST && str_eq(code, STR("forbidden"));
+    // A decree counts from where it is applied on; where it waits for its commit or for memory, people are told of it later.
+    if (w->plan.store || w->plan.refuse_one_in != 0)
+        found = found || str_eq(code, STR("banned")) || str_eq(code, STR("muted")) ||
+                str_eq(code, STR("rate_limited"));
     for (uint32_t i = 0; i < w->truth[room].n && !found; i++) {
         struct decreed *d = &w->truth[room].v[i].records->decreed;
         const struct subject *s = subject_of(w, d, str_from_cstr(c->user));

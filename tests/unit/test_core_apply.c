@@ -338,6 +338,264 @@ static void a_log_may_begin_anywhere(void **state)
     fixture_deinit(&f);
 }
 
+// --- decrees: by the records alone
+
+static struct entry decree(enum entry_type type, const char *user, const char *target, uint64_t steady_ms)
+{
+    return (struct entry){.type = type,
+                          .steady_ms = steady_ms,
+                          .user = str_from_cstr(user),
+                          .rule_role = ROLE_MEMBER,
+                          .decree = {.target = str_from_cstr(target)}};
+}
+
+static struct entry word(const char *user, uint64_t steady_ms)
+{
+    return (struct entry){.type = ENTRY_MESSAGE,
+                          .steady_ms = steady_ms,
+                          .user = str_from_cstr(user),
+                          .data = STR("1"),
+                          .rule_role = ROLE_MEMBER};
+}
+
+// Applies it, and the verdict is that one; a refused one is void.
+#define comes_to(f, e, why) comes_to_at((f), (e), (why), __LINE__)
+static struct verdict comes_to_at(struct fixture *f, struct entry e, enum refusal why, int line)
+{
+    struct verdict v;
+    const struct made m = made_of(f);
+    struct verdict before = apply_judge(&m, &e);
+    assert_int_equal(apply(f, &e, &v), OK);
+    if (v.why != why)
+        print_error("line %d: comes to %d\n", line, (int)v.why);
+    assert_int_equal(v.why, why);
+    assert_int_equal(before.why, why);
+    assert_int_equal(v.refused, why != REFUSED_NOT);
+    assert_int_equal(record_type(log_record(&f->log, f->log.head)) == ENTRY_VOID, v.refused);
+    standing_check(f->standing, &f->hash_key);
+    return v;
+}
+
+static void make(struct fixture *f, const char *user, enum role role)
+{
+    struct entry e = decree(ENTRY_ROLE, "", user, 1000);
+    e.decree.role = role;
+    e.grant = GRANT_ALL;
+    comes_to(f, e, REFUSED_NOT);
+}
+
+static void a_decree_takes_the_right_and_the_rank(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 21);
+    assert_int_equal(comes_to(&f, decree(ENTRY_KICK, "ada", "bob", 1000), REFUSED_RIGHT).right, RIGHT_KICK);
+    make(&f, "ada", ROLE_HOST);
+    make(&f, "eve", ROLE_HOST);
+    make(&f, "max", ROLE_OWNER);
+    comes_to(&f, decree(ENTRY_KICK, "ada", "bob", 1000), REFUSED_NOT);
+    comes_to(&f, decree(ENTRY_KICK, "ada", "eve", 1000), REFUSED_RANK);
+    comes_to(&f, decree(ENTRY_BAN, "ada", "max", 1000), REFUSED_RANK);
+    comes_to(&f, decree(ENTRY_MUTE, "ada", "ada", 1000), REFUSED_RANK);
+    comes_to(&f, decree(ENTRY_MUTE, "max", "ada", 1000), REFUSED_NOT);
+    struct entry role = decree(ENTRY_ROLE, "eve", "bob", 1000);
+    role.decree.role = ROLE_HOST;
+    comes_to(&f, role, REFUSED_RANK);
+    role.decree.role = ROLE_GUEST;
+    comes_to(&f, role, REFUSED_NOT);
+    assert_int_equal(comes_to(&f, word("bob", 1000), REFUSED_RIGHT).right, RIGHT_PUBLISH);
+    role.decree.target = STR("eve"); // one's own
+    role.decree.role = ROLE_OWNER;
+    comes_to(&f, role, REFUSED_RANK);
+    role.decree.role = ROLE_MEMBER;
+    comes_to(&f, role, REFUSED_NOT);
+    comes_to(&f, decree(ENTRY_KICK, "eve", "bob", 1000), REFUSED_RIGHT);
+    struct entry granted = decree(ENTRY_KICK, "tom", "bob", 1000);
+    granted.grant = GRANT_THERE | RIGHT_BIT(RIGHT_KICK);
+    comes_to(&f, granted, REFUSED_NOT); // keeps order by a token
+    granted.decree.target = STR("ada");
+    comes_to(&f, granted, REFUSED_RANK);
+    struct entry silent = word("tom", 1000);
+    silent.grant = GRANT_THERE | RIGHT_BIT(RIGHT_KICK);
+    comes_to(&f, silent, REFUSED_RIGHT);
+    silent.rule_role = ROLE_OWNER;
+    comes_to(&f, silent, REFUSED_RIGHT);
+    fixture_deinit(&f);
+}
+
+static void only_one_is_the_first(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 22);
+    struct entry e = decree(ENTRY_ROLE, "", "ada", 1000);
+    e.decree.role = ROLE_HOST;
+    e.decree.first = true;
+    comes_to(&f, e, REFUSED_RIGHT); // whoever says so without any right
+    e.grant = GRANT_ALL;
+    comes_to(&f, e, REFUSED_NOT);
+    e.decree.target = STR("bob");
+    comes_to(&f, e, REFUSED_FIRST);
+    const struct made m = made_of(&f);
+    assert_int_equal(standing_role(*m.standing, &f.hash_key, STR("ada")), ROLE_HOST);
+    assert_int_equal(standing_role(*m.standing, &f.hash_key, STR("bob")), ROLE_NOT_GIVEN);
+    fixture_deinit(&f);
+}
+
+static void what_ends_ends_by_the_times_of_the_records(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 23);
+    make(&f, "ada", ROLE_HOST);
+    struct entry e = decree(ENTRY_BAN, "ada", "bob", 100000);
+    e.decree.span_ms = 5000;
+    comes_to(&f, e, REFUSED_NOT);
+    assert_true(comes_to(&f, word("bob", 104999), REFUSED_BANNED).until_ms == 105000);
+    comes_to(&f, decree(ENTRY_KICK, "bob", "eve", 104999), REFUSED_BANNED);
+    comes_to(&f, word("bob", 105000), REFUSED_NOT);
+    e.type = ENTRY_MUTE;
+    e.steady_ms = 200000;
+    comes_to(&f, e, REFUSED_NOT);
+    assert_true(comes_to(&f, word("bob", 204999), REFUSED_MUTED).until_ms == 205000);
+    comes_to(&f, word("bob", 205000), REFUSED_NOT);
+    comes_to(&f, decree(ENTRY_MUTE, "ada", "bob", 300000), REFUSED_NOT);
+    assert_true(comes_to(&f, word("bob", UINT64_MAX / 2), REFUSED_MUTED).until_ms == STANDING_FOR_EVER);
+    struct entry server = word("bob", UINT64_MAX / 2); // who speaks for the server speaks
+    server.grant = GRANT_ALL;
+    comes_to(&f, server, REFUSED_NOT);
+    comes_to(&f, decree(ENTRY_UNMUTE, "ada", "bob", 1000), REFUSED_NOT);
+    comes_to(&f, word("bob", 1000), REFUSED_NOT);
+    fixture_deinit(&f);
+}
+
+// Its own time counts, but as no more than a minute before the newest: a node that has long been away speaks for nobody.
+static void a_late_word_does_not_escape(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 24);
+    make(&f, "ada", ROLE_HOST);
+    comes_to(&f, word("eve", 1000000), REFUSED_NOT);
+    struct entry e = decree(ENTRY_MUTE, "ada", "bob", 10); // it counts as said at 940000
+    e.decree.span_ms = 30000;
+    comes_to(&f, e, REFUSED_NOT);
+    comes_to(&f, word("bob", 20), REFUSED_MUTED);
+    assert_true(comes_to(&f, word("bob", 969999), REFUSED_MUTED).until_ms == 970000);
+    comes_to(&f, word("bob", 970000), REFUSED_NOT);
+    fixture_deinit(&f);
+}
+
+static void slow_mode_counts_each_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 25);
+    make(&f, "ada", ROLE_HOST);
+    struct entry slow = decree(ENTRY_SLOW, "ada", "", 1000),
+                 readonly = decree(ENTRY_READONLY, "ada", "", 1000);
+    slow.decree.span_ms = 100;
+    comes_to(&f, slow, REFUSED_NOT);
+    comes_to(&f, word("bob", 1000), REFUSED_NOT);
+    comes_to(&f, word("eve", 1000), REFUSED_NOT);
+    assert_true(comes_to(&f, word("bob", 1099), REFUSED_SLOW).until_ms == 1100);
+    comes_to(&f, word("bob", 1100), REFUSED_NOT); // what was refused does not count
+    comes_to(&f, word("bob", 1100), REFUSED_SLOW);
+    for (int i = 0; i < 3; i++)
+        comes_to(&f, word("ada", 1100), REFUSED_NOT);
+    for (int i = 0; i < STANDING_SPEAKERS_MAX + 1; i++) { // many more than are remembered
+        char user[16];
+        snprintf(user, sizeof user, "u%d", i);
+        comes_to(&f, word(user, 1150), REFUSED_NOT);
+    }
+    assert_int_equal(f.standing->speakers_n, STANDING_SPEAKERS_MAX);
+    comes_to(&f, word("u1", 1150), REFUSED_SLOW);
+    comes_to(&f, word("u0", 1150), REFUSED_NOT); // forgotten
+    slow.decree.span_ms = 0;
+    comes_to(&f, slow, REFUSED_NOT);
+    assert_null(f.standing->speakers);
+    comes_to(&f, word("u0", 1150), REFUSED_NOT);
+    readonly.decree.on = true;
+    comes_to(&f, readonly, REFUSED_NOT);
+    comes_to(&f, word("bob", 2000), REFUSED_READONLY);
+    comes_to(&f, word("ada", 2000), REFUSED_NOT);
+    struct entry granted = word("bob", 2000);
+    granted.grant = GRANT_THERE | RIGHT_BIT(RIGHT_PUBLISH) | RIGHT_BIT(RIGHT_READONLY);
+    comes_to(&f, granted, REFUSED_NOT);
+    fixture_deinit(&f);
+}
+
+// It is there only while it says something.
+static void nothing_is_kept_of_what_is_over(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 26);
+    static const struct {
+        enum entry_type begins, ends;
+    } pairs[] = {{ENTRY_BAN, ENTRY_UNBAN},
+                 {ENTRY_MUTE, ENTRY_UNMUTE},
+                 {ENTRY_SLOW, ENTRY_SLOW},
+                 {ENTRY_READONLY, ENTRY_READONLY}};
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        bool room = pairs[i].begins >= ENTRY_SLOW;
+        struct entry e = decree(pairs[i].begins, "srv", room ? "" : "bob", 1000);
+        e.grant = GRANT_ALL;
+        e.decree.on = pairs[i].begins == ENTRY_READONLY;
+        e.decree.span_ms = 5000;
+        comes_to(&f, e, REFUSED_NOT);
+        assert_non_null(f.standing);
+        e.type = pairs[i].ends;
+        e.decree.on = false;
+        e.decree.span_ms = 0;
+        comes_to(&f, e, REFUSED_NOT);
+        assert_null(f.standing);
+    }
+    comes_to(&f, decree(ENTRY_UNBAN, "bob", "eve", 1000), REFUSED_RIGHT);
+    assert_null(f.standing);
+    fixture_deinit(&f);
+}
+
+// Whatever allocation fails, the record has no place and nothing has changed.
+static void a_decree_without_memory(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 27);
+    uint32_t failures = 0;
+    for (int i = 0; i < 60; i++) {
+        char user[16];
+        snprintf(user, sizeof user, "u%d", i);
+        for (uint64_t k = 1;; k++) {
+            struct entry e = decree(i % 3 == 0 ? ENTRY_BAN : ENTRY_MUTE, "srv", user, 1000);
+            e.grant = GRANT_ALL;
+            if (i == 20) {
+                e = decree(ENTRY_SLOW, "srv", "", 1000);
+                e.grant = GRANT_ALL;
+                e.decree.span_ms = 1000;
+            } else if (i > 40) {
+                e = word(user, 1000);
+            }
+            struct verdict v;
+            test_mem_restart(&f.t);
+            f.t.fail_at = k;
+            uint64_t head = f.log.head;
+            enum err result = apply(&f, &e, &v);
+            f.t.fail_at = 0;
+            standing_check(f.standing, &f.hash_key);
+            assert_int_equal(f.log.head, head + (result == OK));
+            if (result == OK)
+                break;
+            failures++;
+            assert_int_equal(standing_banned_ms(f.standing, &f.hash_key, str_from_cstr(user), 1000), 0);
+            buf_deinit(&f.scratch);
+            buf_init(&f.scratch, &f.mem, 0);
+        }
+    }
+    assert_true(failures > 10);
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +605,13 @@ int main(void)
         cmocka_unit_test(without_memory_nothing_changes),
         cmocka_unit_test(what_is_not_committed_is_not_shown),
         cmocka_unit_test(a_log_may_begin_anywhere),
+        cmocka_unit_test(a_decree_takes_the_right_and_the_rank),
+        cmocka_unit_test(only_one_is_the_first),
+        cmocka_unit_test(what_ends_ends_by_the_times_of_the_records),
+        cmocka_unit_test(a_late_word_does_not_escape),
+        cmocka_unit_test(slow_mode_counts_each_alone),
+        cmocka_unit_test(nothing_is_kept_of_what_is_over),
+        cmocka_unit_test(a_decree_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include "core/log/record.h"
 #include "unit/core_support.h"
 
+#include <stdio.h>
+
 static const char EPOCH[] = "epoch-of-it";
 
 static struct net *engine_net(void)
@@ -57,18 +59,11 @@ static void tell_here(struct net *n, const struct engine_mail *to, uint64_t firs
 }
 
 // One record of somebody at another node, or of the batch of ours that `of` is.
-static void tell_record(struct net *n, const struct engine_mail *to, uint64_t offset, const char *data,
-                        const struct engine_mail *of)
+static void tell_entry(struct net *n, const struct engine_mail *to, uint64_t offset, struct entry e,
+                       const struct engine_mail *of)
 {
     struct buf b, record;
-    struct entry e = {.type = ENTRY_MESSAGE,
-                      .rule_role = ROLE_MEMBER,
-                      .time_ms = n->wall_ms,
-                      .steady_ms = n->wall_ms,
-                      .user = STR("far"),
-                      .session = STR("s"),
-                      .name = STR("Far"),
-                      .data = str_from_cstr(data)};
+    e.time_ms = e.steady_ms = n->wall_ms;
     struct engine_run run = {
         .proposer = of != NULL ? of->proposer : 1, .seq = of != NULL ? of->seq : 1, .count = 1};
     buf_init(&b, &n->mem, 0);
@@ -80,6 +75,18 @@ static void tell_record(struct net *n, const struct engine_mail *to, uint64_t of
     tell(n, to, m);
     buf_deinit(&b);
     buf_deinit(&record);
+}
+
+static void tell_record(struct net *n, const struct engine_mail *to, uint64_t offset, const char *data,
+                        const struct engine_mail *of)
+{
+    const struct entry e = {.type = ENTRY_MESSAGE,
+                            .rule_role = ROLE_MEMBER,
+                            .user = STR("far"),
+                            .session = STR("s"),
+                            .name = STR("Far"),
+                            .data = str_from_cstr(data)};
+    tell_entry(n, to, offset, e, of);
 }
 
 static void tell_placed(struct net *n, const struct engine_mail *to, uint64_t first, uint64_t last)
@@ -301,9 +308,101 @@ static void what_waits_is_bounded(void **state)
     net_free(n);
 }
 
+// What another node decrees reaches those who are here; and what they had proposed before it came is refused when it is applied,
+// and they are told why.
+static void a_far_decree_is_a_decree(void **state)
+{
+    (void)state;
+    static const struct {
+        enum entry_type type;
+        const char *told;
+    } cases[] = {{ENTRY_MUTE, "\"code\":\"muted\""},
+                 {ENTRY_BAN, "\"code\":\"banned\""},
+                 {ENTRY_READONLY, "\"code\":\"forbidden\""},
+                 {ENTRY_ROLE, "the right `publish`"},
+                 {ENTRY_KICK, NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct engine_mail watch;
+        struct net *n = engine_net();
+        struct client *a = member(n, &watch), *b = net_json(n, 0);
+        say(b, "{\"type\":\"join\",\"room\":\"r\"}");
+        forget(a);
+        forget(b);
+        post(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1}");
+        say(a, "{\"type\":\"message\",\"id\":2,\"room\":\"r\",\"data\":2,\"key\":\"k\"}");
+        struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+        assert_int_equal(first.last, 2);
+        struct entry e = {.type = cases[i].type, .user = STR("far"), .name = STR("Far"), .grant = GRANT_ALL};
+        e.decree.on = e.type == ENTRY_READONLY;
+        if (e.type != ENTRY_READONLY)
+            e.decree.target = str_from_cstr(a->user);
+        tell_entry(n, &watch, 1, e, NULL);
+        bool out = e.type == ENTRY_KICK || e.type == ENTRY_BAN;
+        expect(b, "\"offset\":1,");
+        expect(a, "\"offset\":1,");
+        if (out) {
+            expect(a, "\"type\":\"left\",\"room\":\"r\",\"reason\":");
+            expect(b, "member:left");
+        }
+        expect_nothing(a); // what it has said is under way
+        struct entry said = {.type = ENTRY_MESSAGE,
+                             .rule_role = ROLE_MEMBER,
+                             .user = str_from_cstr(a->user),
+                             .data = STR("1")};
+        tell_entry(n, &watch, 2, said, &first);
+        said.key = STR("k");
+        said.key_window_ms = said.key_count = 1000;
+        said.data = STR("2");
+        tell_entry(n, &watch, 3, said, NULL);
+        for (int id = 1; id <= 2; id++) {
+            char wanted[32];
+            snprintf(wanted, sizeof wanted, "\"id\":%d", id);
+            str m = hear(a);
+            while (m.p != NULL && !contains(m, wanted))
+                m = hear(a); // void ones
+            assert_true(cases[i].told == NULL ? contains(m, "\"ack\"") : contains(m, cases[i].told));
+        }
+        for (int offset = 2; offset <= 3; offset++)
+            expect(b, cases[i].told == NULL ? "\"type\":\"message\"" : "\"type\":\"void\"");
+        net_free(n);
+    }
+}
+
+// On each node somebody makes the room and wants to be its host: the first in the log is.
+static void on_many_nodes_one_is_the_first(void **state)
+{
+    (void)state;
+    for (int won = 0; won < 2; won++) {
+        struct net *n = net_new(1);
+        n->settings.engine = true;
+        n->settings.host_first = true;
+        net_start(n);
+        struct client *a = net_json(n, 0);
+        say(a, "{\"type\":\"join\",\"room\":\"r\"}");
+        struct engine_mail watch = hear_word(n, ENGINE_WATCH);
+        tell_here(n, &watch, 1, 0);
+        struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+        assert_int_equal(first.last, 1);
+        forget(a);
+        struct entry e = {.type = ENTRY_ROLE,
+                          .grant = GRANT_ALL,
+                          .decree = {.target = STR("far"), .role = ROLE_HOST, .first = true}};
+        if (!won)
+            tell_entry(n, &watch, 1, e, NULL);
+        e.decree.target = str_from_cstr(a->user);
+        tell_entry(n, &watch, won ? 1 : 2, e, &first);
+        forget(a);
+        say(a, "{\"type\":\"members\",\"id\":1,\"room\":\"r\"}");
+        assert_int_equal(contains(expect(a, "\"id\":1"), "\"role\":\"host\""), won);
+        net_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_far_decree_is_a_decree),
+        cmocka_unit_test(on_many_nodes_one_is_the_first),
         cmocka_unit_test(a_room_is_here_when_all_is_applied),
         cmocka_unit_test(who_says_something_waits_for_its_place),
         cmocka_unit_test(late_is_proposed_again_when_all_is_applied),

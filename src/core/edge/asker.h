@@ -46,7 +46,8 @@ struct asker {
     bool expiry_told : 1;   // that its token is about to end
     uint8_t mail_quota : 4; // asks it may send though others wait for credits of the same shard
     bool fenced : 1;        // what is carried out comes behind all that is due of its room (edge_later.c)
-    uint8_t mail_port;      // mail_queued: whose credit it waits for
+    uint8_t mail_port : 7;  // mail_queued: whose credit it waits for
+    bool expelled : 1;      // it was sent away from a room while asks were under way, which may be about it (edge.c)
     uint16_t noise;         // of the noise gate: what was counted and has not leaked away,
     uint16_t noise_tick;    // and when that was
     uint32_t room_wait_ms;  // low bits of the time before which it was told not to ask for a new room

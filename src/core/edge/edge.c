@@ -28,13 +28,20 @@ bool edge_may_reply(const struct edge *e, const struct asker *c)
     return !c->exclusive && (c->pending == 0 || !edge_serial(e, c));
 }
 
+// Whoever was sent away has had no chance to wait for what it is due of the room: an error made here waits until it is due nothing.
+bool edge_owes(struct asker *c)
+{
+    c->expelled = c->expelled && c->pending != 0;
+    return c->expelled;
+}
+
 void edge_await_credit(struct edge *e, uint32_t index, uint32_t dest)
 {
     struct asker *c = asker_at(e, index);
     if (c->mail_queued)
         return;
     c->mail_queued = true;
-    c->mail_port = (uint8_t)dest;
+    c->mail_port = dest & 127u;
     e->waiting_for[dest]++;
     index_queue_push(&e->mail_waiters, index);
     metric_add(&e->cx->metrics->mail_full, 1);
@@ -178,7 +185,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
         return false;
     struct membership *m = outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
     if (m == NULL) {
-        if (!edge_may_reply(e, c))
+        if (!edge_may_reply(e, c) || edge_owes(c))
             return false;
         edge_problem(e, index, cmd, PROBLEM_NOT_MEMBER,
                      cmd->room.n == 0    ? "You are in no room; join one first."

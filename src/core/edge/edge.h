@@ -52,6 +52,8 @@ enum edge_did edge_command(struct edge *e, uint32_t conn, const struct command *
 bool edge_go_on(struct edge *e, uint32_t conn) WARN_UNUSED;
 // True if a reply made here and now, about no room that asks are under way for, would overtake nothing.
 bool edge_may_reply(const struct edge *e, const struct asker *c);
+// True if it may be due replies about a room that it was sent away from.
+bool edge_owes(struct asker *c);
 // The hello and the first join of a text client (`greeting`), which no line of it asks for. False: not now.
 bool edge_greet(struct edge *e, uint32_t conn) WARN_UNUSED;
 

@@ -355,5 +355,6 @@ void edge_expel(struct edge *e, const struct expel_mail *m)
     if (!reader_open(&c->reader))
         return;
     edge_out(e, index, outlet, m->banned ? "banned" : "kicked");
+    c->expelled = true;
     fan_wake(e->fan, index); // what it has said of the room meanwhile waits for nothing any more
 }

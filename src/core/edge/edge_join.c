@@ -72,7 +72,7 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
         (outlet != MAP_NONE && edge_room_busy(c, outlet)) ||
         (c->waiting != NULL && c->waiting->open_n == WAITING_OPEN_MAX))
         return false;
-    if (c->pending != 0 && !c->fenced && edge_member_of(e, c, cmd->room) != NULL)
+    if (edge_owes(c) || (c->pending != 0 && !c->fenced && edge_member_of(e, c, cmd->room) != NULL))
         return false; // an error now might overtake a reply about the room
     if (join_refused(e, index, cmd, from != NULL))
         return true;
@@ -113,7 +113,8 @@ bool edge_switch(struct edge *e, uint32_t index, const struct command *cmd)
     struct membership *from = outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
     bool due =
         c->pending != 0 && !c->fenced; // its reply is about two rooms, and comes behind what is due of both
-    if (due && (from != NULL || edge_serial(e, c) || edge_member_of(e, c, cmd->room) != NULL))
+    if (edge_owes(c) ||
+        (due && (from != NULL || edge_serial(e, c) || edge_member_of(e, c, cmd->room) != NULL)))
         return false;
     if (from != NULL && !may_switch(e, index, outlet_at(e->fan, outlet)->hash, hash_str(e->cx, cmd->room)))
         return false;
