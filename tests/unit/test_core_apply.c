@@ -360,7 +360,7 @@ static struct entry word(const char *user, uint64_t steady_ms)
 
 // Applies it, and the verdict is that one; a refused one is void.
 #define comes_to(f, e, why) comes_to_at((f), (e), (why), __LINE__)
-static struct verdict comes_to_at(struct fixture *f, struct entry e, enum refusal why, int line)
+static struct verdict comes_to_at(struct fixture *f, struct entry e, enum denial why, int line)
 {
     struct verdict v;
     const struct made m = made_of(f);
@@ -370,7 +370,7 @@ static struct verdict comes_to_at(struct fixture *f, struct entry e, enum refusa
         print_error("line %d: comes to %d\n", line, (int)v.why);
     assert_int_equal(v.why, why);
     assert_int_equal(before.why, why);
-    assert_int_equal(v.refused, why != REFUSED_NOT);
+    assert_int_equal(v.refused, why != DENIED_NOT);
     assert_int_equal(record_type(log_record(&f->log, f->log.head)) == ENTRY_VOID, v.refused);
     standing_check(f->standing, &f->hash_key);
     return v;
@@ -381,7 +381,7 @@ static void make(struct fixture *f, const char *user, enum role role)
     struct entry e = decree(ENTRY_ROLE, "", user, 1000);
     e.decree.role = role;
     e.grant = GRANT_ALL;
-    comes_to(f, e, REFUSED_NOT);
+    comes_to(f, e, DENIED_NOT);
 }
 
 static void a_decree_takes_the_right_and_the_rank(void **state)
@@ -389,37 +389,37 @@ static void a_decree_takes_the_right_and_the_rank(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, 21);
-    assert_int_equal(comes_to(&f, decree(ENTRY_KICK, "ada", "bob", 1000), REFUSED_RIGHT).right, RIGHT_KICK);
+    assert_int_equal(comes_to(&f, decree(ENTRY_KICK, "ada", "bob", 1000), DENIED_RIGHT).right, RIGHT_KICK);
     make(&f, "ada", ROLE_HOST);
     make(&f, "eve", ROLE_HOST);
     make(&f, "max", ROLE_OWNER);
-    comes_to(&f, decree(ENTRY_KICK, "ada", "bob", 1000), REFUSED_NOT);
-    comes_to(&f, decree(ENTRY_KICK, "ada", "eve", 1000), REFUSED_RANK);
-    comes_to(&f, decree(ENTRY_BAN, "ada", "max", 1000), REFUSED_RANK);
-    comes_to(&f, decree(ENTRY_MUTE, "ada", "ada", 1000), REFUSED_RANK);
-    comes_to(&f, decree(ENTRY_MUTE, "max", "ada", 1000), REFUSED_NOT);
+    comes_to(&f, decree(ENTRY_KICK, "ada", "bob", 1000), DENIED_NOT);
+    comes_to(&f, decree(ENTRY_KICK, "ada", "eve", 1000), DENIED_RANK);
+    comes_to(&f, decree(ENTRY_BAN, "ada", "max", 1000), DENIED_RANK);
+    comes_to(&f, decree(ENTRY_MUTE, "ada", "ada", 1000), DENIED_RANK);
+    comes_to(&f, decree(ENTRY_MUTE, "max", "ada", 1000), DENIED_NOT);
     struct entry role = decree(ENTRY_ROLE, "eve", "bob", 1000);
     role.decree.role = ROLE_HOST;
-    comes_to(&f, role, REFUSED_RANK);
+    comes_to(&f, role, DENIED_RANK);
     role.decree.role = ROLE_GUEST;
-    comes_to(&f, role, REFUSED_NOT);
-    assert_int_equal(comes_to(&f, word("bob", 1000), REFUSED_RIGHT).right, RIGHT_PUBLISH);
+    comes_to(&f, role, DENIED_NOT);
+    assert_int_equal(comes_to(&f, word("bob", 1000), DENIED_RIGHT).right, RIGHT_PUBLISH);
     role.decree.target = STR("eve"); // one's own
     role.decree.role = ROLE_OWNER;
-    comes_to(&f, role, REFUSED_RANK);
+    comes_to(&f, role, DENIED_RANK);
     role.decree.role = ROLE_MEMBER;
-    comes_to(&f, role, REFUSED_NOT);
-    comes_to(&f, decree(ENTRY_KICK, "eve", "bob", 1000), REFUSED_RIGHT);
+    comes_to(&f, role, DENIED_NOT);
+    comes_to(&f, decree(ENTRY_KICK, "eve", "bob", 1000), DENIED_RIGHT);
     struct entry granted = decree(ENTRY_KICK, "tom", "bob", 1000);
     granted.grant = GRANT_THERE | RIGHT_BIT(RIGHT_KICK);
-    comes_to(&f, granted, REFUSED_NOT); // keeps order by a token
+    comes_to(&f, granted, DENIED_NOT); // keeps order by a token
     granted.decree.target = STR("ada");
-    comes_to(&f, granted, REFUSED_RANK);
+    comes_to(&f, granted, DENIED_RANK);
     struct entry silent = word("tom", 1000);
     silent.grant = GRANT_THERE | RIGHT_BIT(RIGHT_KICK);
-    comes_to(&f, silent, REFUSED_RIGHT);
+    comes_to(&f, silent, DENIED_RIGHT);
     silent.rule_role = ROLE_OWNER;
-    comes_to(&f, silent, REFUSED_RIGHT);
+    comes_to(&f, silent, DENIED_RIGHT);
     fixture_deinit(&f);
 }
 
@@ -431,11 +431,11 @@ static void only_one_is_the_first(void **state)
     struct entry e = decree(ENTRY_ROLE, "", "ada", 1000);
     e.decree.role = ROLE_HOST;
     e.decree.first = true;
-    comes_to(&f, e, REFUSED_RIGHT); // whoever says so without any right
+    comes_to(&f, e, DENIED_RIGHT); // whoever says so without any right
     e.grant = GRANT_ALL;
-    comes_to(&f, e, REFUSED_NOT);
+    comes_to(&f, e, DENIED_NOT);
     e.decree.target = STR("bob");
-    comes_to(&f, e, REFUSED_FIRST);
+    comes_to(&f, e, DENIED_FIRST);
     const struct made m = made_of(&f);
     assert_int_equal(standing_role(*m.standing, &f.hash_key, STR("ada")), ROLE_HOST);
     assert_int_equal(standing_role(*m.standing, &f.hash_key, STR("bob")), ROLE_NOT_GIVEN);
@@ -450,22 +450,22 @@ static void what_ends_ends_by_the_times_of_the_records(void **state)
     make(&f, "ada", ROLE_HOST);
     struct entry e = decree(ENTRY_BAN, "ada", "bob", 100000);
     e.decree.span_ms = 5000;
-    comes_to(&f, e, REFUSED_NOT);
-    assert_true(comes_to(&f, word("bob", 104999), REFUSED_BANNED).until_ms == 105000);
-    comes_to(&f, decree(ENTRY_KICK, "bob", "eve", 104999), REFUSED_BANNED);
-    comes_to(&f, word("bob", 105000), REFUSED_NOT);
+    comes_to(&f, e, DENIED_NOT);
+    assert_true(comes_to(&f, word("bob", 104999), DENIED_BANNED).until_ms == 105000);
+    comes_to(&f, decree(ENTRY_KICK, "bob", "eve", 104999), DENIED_BANNED);
+    comes_to(&f, word("bob", 105000), DENIED_NOT);
     e.type = ENTRY_MUTE;
     e.steady_ms = 200000;
-    comes_to(&f, e, REFUSED_NOT);
-    assert_true(comes_to(&f, word("bob", 204999), REFUSED_MUTED).until_ms == 205000);
-    comes_to(&f, word("bob", 205000), REFUSED_NOT);
-    comes_to(&f, decree(ENTRY_MUTE, "ada", "bob", 300000), REFUSED_NOT);
-    assert_true(comes_to(&f, word("bob", UINT64_MAX / 2), REFUSED_MUTED).until_ms == STANDING_FOR_EVER);
+    comes_to(&f, e, DENIED_NOT);
+    assert_true(comes_to(&f, word("bob", 204999), DENIED_MUTED).until_ms == 205000);
+    comes_to(&f, word("bob", 205000), DENIED_NOT);
+    comes_to(&f, decree(ENTRY_MUTE, "ada", "bob", 300000), DENIED_NOT);
+    assert_true(comes_to(&f, word("bob", UINT64_MAX / 2), DENIED_MUTED).until_ms == STANDING_FOR_EVER);
     struct entry server = word("bob", UINT64_MAX / 2); // who speaks for the server speaks
     server.grant = GRANT_ALL;
-    comes_to(&f, server, REFUSED_NOT);
-    comes_to(&f, decree(ENTRY_UNMUTE, "ada", "bob", 1000), REFUSED_NOT);
-    comes_to(&f, word("bob", 1000), REFUSED_NOT);
+    comes_to(&f, server, DENIED_NOT);
+    comes_to(&f, decree(ENTRY_UNMUTE, "ada", "bob", 1000), DENIED_NOT);
+    comes_to(&f, word("bob", 1000), DENIED_NOT);
     fixture_deinit(&f);
 }
 
@@ -476,13 +476,13 @@ static void a_late_word_does_not_escape(void **state)
     struct fixture f;
     fixture_init(&f, 24);
     make(&f, "ada", ROLE_HOST);
-    comes_to(&f, word("eve", 1000000), REFUSED_NOT);
+    comes_to(&f, word("eve", 1000000), DENIED_NOT);
     struct entry e = decree(ENTRY_MUTE, "ada", "bob", 10); // it counts as said at 940000
     e.decree.span_ms = 30000;
-    comes_to(&f, e, REFUSED_NOT);
-    comes_to(&f, word("bob", 20), REFUSED_MUTED);
-    assert_true(comes_to(&f, word("bob", 969999), REFUSED_MUTED).until_ms == 970000);
-    comes_to(&f, word("bob", 970000), REFUSED_NOT);
+    comes_to(&f, e, DENIED_NOT);
+    comes_to(&f, word("bob", 20), DENIED_MUTED);
+    assert_true(comes_to(&f, word("bob", 969999), DENIED_MUTED).until_ms == 970000);
+    comes_to(&f, word("bob", 970000), DENIED_NOT);
     fixture_deinit(&f);
 }
 
@@ -495,33 +495,33 @@ static void slow_mode_counts_each_alone(void **state)
     struct entry slow = decree(ENTRY_SLOW, "ada", "", 1000),
                  readonly = decree(ENTRY_READONLY, "ada", "", 1000);
     slow.decree.span_ms = 100;
-    comes_to(&f, slow, REFUSED_NOT);
-    comes_to(&f, word("bob", 1000), REFUSED_NOT);
-    comes_to(&f, word("eve", 1000), REFUSED_NOT);
-    assert_true(comes_to(&f, word("bob", 1099), REFUSED_SLOW).until_ms == 1100);
-    comes_to(&f, word("bob", 1100), REFUSED_NOT); // what was refused does not count
-    comes_to(&f, word("bob", 1100), REFUSED_SLOW);
+    comes_to(&f, slow, DENIED_NOT);
+    comes_to(&f, word("bob", 1000), DENIED_NOT);
+    comes_to(&f, word("eve", 1000), DENIED_NOT);
+    assert_true(comes_to(&f, word("bob", 1099), DENIED_SLOW).until_ms == 1100);
+    comes_to(&f, word("bob", 1100), DENIED_NOT); // what was refused does not count
+    comes_to(&f, word("bob", 1100), DENIED_SLOW);
     for (int i = 0; i < 3; i++)
-        comes_to(&f, word("ada", 1100), REFUSED_NOT);
+        comes_to(&f, word("ada", 1100), DENIED_NOT);
     for (int i = 0; i < STANDING_SPEAKERS_MAX + 1; i++) { // many more than are remembered
         char user[16];
         snprintf(user, sizeof user, "u%d", i);
-        comes_to(&f, word(user, 1150), REFUSED_NOT);
+        comes_to(&f, word(user, 1150), DENIED_NOT);
     }
     assert_int_equal(f.standing->speakers_n, STANDING_SPEAKERS_MAX);
-    comes_to(&f, word("u1", 1150), REFUSED_SLOW);
-    comes_to(&f, word("u0", 1150), REFUSED_NOT); // forgotten
+    comes_to(&f, word("u1", 1150), DENIED_SLOW);
+    comes_to(&f, word("u0", 1150), DENIED_NOT); // forgotten
     slow.decree.span_ms = 0;
-    comes_to(&f, slow, REFUSED_NOT);
+    comes_to(&f, slow, DENIED_NOT);
     assert_null(f.standing->speakers);
-    comes_to(&f, word("u0", 1150), REFUSED_NOT);
+    comes_to(&f, word("u0", 1150), DENIED_NOT);
     readonly.decree.on = true;
-    comes_to(&f, readonly, REFUSED_NOT);
-    comes_to(&f, word("bob", 2000), REFUSED_READONLY);
-    comes_to(&f, word("ada", 2000), REFUSED_NOT);
+    comes_to(&f, readonly, DENIED_NOT);
+    comes_to(&f, word("bob", 2000), DENIED_READONLY);
+    comes_to(&f, word("ada", 2000), DENIED_NOT);
     struct entry granted = word("bob", 2000);
     granted.grant = GRANT_THERE | RIGHT_BIT(RIGHT_PUBLISH) | RIGHT_BIT(RIGHT_READONLY);
-    comes_to(&f, granted, REFUSED_NOT);
+    comes_to(&f, granted, DENIED_NOT);
     fixture_deinit(&f);
 }
 
@@ -543,15 +543,15 @@ static void nothing_is_kept_of_what_is_over(void **state)
         e.grant = GRANT_ALL;
         e.decree.on = pairs[i].begins == ENTRY_READONLY;
         e.decree.span_ms = 5000;
-        comes_to(&f, e, REFUSED_NOT);
+        comes_to(&f, e, DENIED_NOT);
         assert_non_null(f.standing);
         e.type = pairs[i].ends;
         e.decree.on = false;
         e.decree.span_ms = 0;
-        comes_to(&f, e, REFUSED_NOT);
+        comes_to(&f, e, DENIED_NOT);
         assert_null(f.standing);
     }
-    comes_to(&f, decree(ENTRY_UNBAN, "bob", "eve", 1000), REFUSED_RIGHT);
+    comes_to(&f, decree(ENTRY_UNBAN, "bob", "eve", 1000), DENIED_RIGHT);
     assert_null(f.standing);
     fixture_deinit(&f);
 }

@@ -41,7 +41,7 @@ static struct verdict judge_once(const struct made *m, const struct entry *e)
     if (e->key.n != 0)
         v.refused = once_find(m->said, owner_print(m, e->user), key_print(m, e->key), &rule, said_ms(m, e),
                               &v.offset);
-    v.why = v.refused ? REFUSED_REPEATED : REFUSED_NOT;
+    v.why = v.refused ? DENIED_REPEATED : DENIED_NOT;
     return v;
 }
 
@@ -69,7 +69,7 @@ static struct rights rights_by_records(const struct made *m, const struct entry 
     return rights_make(e->rule_role, standing_role(*m->standing, m->hash_key, e->user), e->grant);
 }
 
-static struct verdict refuse(enum refusal why, uint64_t until_ms)
+static struct verdict refuse(enum denial why, uint64_t until_ms)
 {
     return (struct verdict){.refused = true, .why = why, .until_ms = until_ms};
 }
@@ -80,14 +80,14 @@ static struct verdict judge_message(const struct made *m, const struct entry *e,
     const uint64_t at_ms = said_ms(m, e);
     uint64_t until;
     if (s == NULL || e->grant == GRANT_ALL)
-        return refuse(REFUSED_NOT, 0);
+        return refuse(DENIED_NOT, 0);
     if (s->readonly && !rights_allow(who, RIGHT_READONLY))
-        return refuse(REFUSED_READONLY, 0);
+        return refuse(DENIED_READONLY, 0);
     if ((until = standing_muted_ms(s, m->hash_key, e->user, at_ms)) != 0)
-        return refuse(REFUSED_MUTED, until);
+        return refuse(DENIED_MUTED, until);
     if (!rights_allow(who, RIGHT_SLOW) && (until = standing_slow_ms(s, m->hash_key, e->user, at_ms)) != 0)
-        return refuse(REFUSED_SLOW, until);
-    return refuse(REFUSED_NOT, 0);
+        return refuse(DENIED_SLOW, until);
+    return refuse(DENIED_NOT, 0);
 }
 
 // Who is decided about has to be below, but who gives up some of the role they have.
@@ -105,12 +105,12 @@ static bool reaches(const struct made *m, const struct entry *e, const struct ri
 static struct verdict judge_decree(const struct made *m, const struct entry *e, const struct rights *who)
 {
     if (e->decree.first && standing_roles(*m->standing))
-        return refuse(REFUSED_FIRST, 0);
+        return refuse(DENIED_FIRST, 0);
     if (e->decree.target.n != 0 && !reaches(m, e, who))
-        return refuse(REFUSED_RANK, 0);
+        return refuse(DENIED_RANK, 0);
     if (standing_full(*m->standing, m->hash_key, e, said_ms(m, e)))
-        return refuse(REFUSED_FULL, 0);
-    return refuse(REFUSED_NOT, 0);
+        return refuse(DENIED_FULL, 0);
+    return refuse(DENIED_NOT, 0);
 }
 
 struct verdict apply_judge(const struct made *m, const struct entry *e)
@@ -122,12 +122,12 @@ struct verdict apply_judge(const struct made *m, const struct entry *e)
     const enum right needed = right_needed(e->type);
     const uint64_t banned = standing_banned_ms(*m->standing, m->hash_key, e->user, said_ms(m, e));
     if (banned != 0 && e->grant != GRANT_ALL)
-        v = refuse(REFUSED_BANNED, banned);
+        v = refuse(DENIED_BANNED, banned);
     else if (!rights_allow(&who, needed))
-        v = (struct verdict){.refused = true, .why = REFUSED_RIGHT, .right = needed};
+        v = (struct verdict){.refused = true, .why = DENIED_RIGHT, .right = needed};
     else
         v = entry_decree(e->type) ? judge_decree(m, e, &who) : judge_message(m, e, &who);
-    v.refused = v.why != REFUSED_NOT;
+    v.refused = v.why != DENIED_NOT;
     return v;
 }
 
@@ -181,5 +181,5 @@ struct verdict apply_recall(const struct made *m, uint64_t offset, const struct 
         return (struct verdict){.offset = offset};
     struct verdict v = judge_once(m, &as_judged);
     // Else it was pushed out meanwhile, and cannot be told any more.
-    return v.refused ? v : (struct verdict){.refused = true, .offset = offset, .why = REFUSED_REPEATED};
+    return v.refused ? v : (struct verdict){.refused = true, .offset = offset, .why = DENIED_REPEATED};
 }

@@ -31,29 +31,29 @@ struct made {
 };
 
 // Why a record is void.
-enum refusal {
-    REFUSED_NOT,
-    REFUSED_REPEATED, // said before
-    REFUSED_BANNED,
-    REFUSED_MUTED,
-    REFUSED_SLOW,
-    REFUSED_READONLY,
-    REFUSED_RIGHT, // its sender does not have `right`
-    REFUSED_RANK,  // it is about somebody who is not below its sender, or gives a role that is not
-    REFUSED_FULL,  // as many people as may be stand somehow already
-    REFUSED_FIRST, // somebody has been given a role before
+enum denial {
+    DENIED_NOT,
+    DENIED_REPEATED, // said before
+    DENIED_BANNED,
+    DENIED_MUTED,
+    DENIED_SLOW,
+    DENIED_READONLY,
+    DENIED_RIGHT, // its sender does not have `right`
+    DENIED_RANK,  // it is about somebody who is not below its sender, or gives a role that is not
+    DENIED_FULL,  // as many people as may be stand somehow already
+    DENIED_FIRST, // somebody has been given a role before
     // Before it is proposed, by what is in no record.
-    REFUSED_STRANGER, // its sender is not in the room
-    REFUSED_NOBODY,   // it is about somebody who is not
-    REFUSED_NAMES,    // or about somebody whose name is not theirs alone
+    DENIED_STRANGER, // its sender is not in the room
+    DENIED_NOBODY,   // it is about somebody who is not
+    DENIED_NAMES,    // or about somebody whose name is not theirs alone
 };
 
 struct verdict {
     bool refused;
-    uint64_t offset; // of the record that says it: where it is REFUSED_REPEATED an earlier one
-    enum refusal why;
-    enum right right;  // REFUSED_RIGHT: the missing one
-    uint64_t until_ms; // REFUSED_BANNED to REFUSED_SLOW: steady; STANDING_FOR_EVER
+    uint64_t offset; // of the record that says it: where it is DENIED_REPEATED an earlier one
+    enum denial why;
+    enum right right;  // DENIED_RIGHT: the missing one
+    uint64_t until_ms; // DENIED_BANNED to DENIED_SLOW: steady; STANDING_FOR_EVER
 };
 
 // What the record would come to, were it the next one; offset 0 where it would be accepted. Nothing changes.

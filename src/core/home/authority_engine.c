@@ -178,7 +178,7 @@ static uint32_t batch_put(struct home *h, uint32_t room, uint32_t max, struct bu
             continue;
         if (!again) // which of them are to be placed is decided once
             v = apply_judge(&made, &e);
-        if (v.refused && v.why != REFUSED_REPEATED) {
+        if (v.refused && v.why != DENIED_REPEATED) {
             course_refuse(a, &v);
             continue;
         }

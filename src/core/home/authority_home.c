@@ -31,7 +31,7 @@ static void propose(struct home *h, struct ask **taken, uint32_t room)
     const struct made made = room_made(h, r);
     struct entry e = home_proposal(h, a);
     struct verdict v = apply_judge(&made, &e);
-    if (v.refused && v.why != REFUSED_REPEATED) {
+    if (v.refused && v.why != DENIED_REPEATED) {
         course_deny(h, taken, room, &v);
         return;
     }

@@ -72,13 +72,13 @@ void course_carry_out(struct home *h, struct ask *a)
 static struct verdict verdict_of(const struct ask *a)
 {
     return (struct verdict){
-        .refused = true, .why = (enum refusal)a->why, .right = (enum right)a->right, .until_ms = a->until_ms};
+        .refused = true, .why = (enum denial)a->why, .right = (enum right)a->right, .until_ms = a->until_ms};
 }
 
 static void tell_denied(struct home *h, const struct ask *a, uint32_t room)
 {
     const struct verdict v = verdict_of(a);
-    if (v.why != REFUSED_NOT) {
+    if (v.why != DENIED_NOT) {
         home_publish_answer(h, a, room, &v);
         return;
     }
@@ -96,7 +96,7 @@ static void note(struct ask *a, const struct verdict *v)
 void course_refuse(struct ask *a, const struct verdict *v)
 {
     ASSERT(a->placed == 0);
-    ASSERT(v->refused && v->why != REFUSED_REPEATED);
+    ASSERT(v->refused && v->why != DENIED_REPEATED);
     note(a, v);
     a->denied = true;
 }
@@ -106,7 +106,7 @@ void course_refused(struct course *c, uint64_t offset, const struct verdict *v)
     ASSERT(v->refused);
     for (struct mail *m = c->asks.first; m != NULL; m = m->next)
         if (course_proposal(course_ask(m)) && course_ask(m)->placed == offset && !course_ask(m)->repeats &&
-            v->why != REFUSED_REPEATED)
+            v->why != DENIED_REPEATED)
             note(course_ask(m), v);
 }
 
@@ -145,8 +145,8 @@ void course_answer(struct home *h, uint32_t room)
         const struct made made = room_made(h, r);
         const struct entry e = home_proposal(h, a);
         const struct verdict v =
-            a->why != REFUSED_NOT ? verdict_of(a)
-            : a->repeats ? (struct verdict){.refused = true, .offset = a->placed, .why = REFUSED_REPEATED}
+            a->why != DENIED_NOT ? verdict_of(a)
+            : a->repeats ? (struct verdict){.refused = true, .offset = a->placed, .why = DENIED_REPEATED}
                          : apply_recall(&made, a->placed, &e);
         home_publish_answer(h, a, room, &v);
         mail_discard(h->cx->mem, &a->mail);

@@ -94,29 +94,29 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         enum problem_code code;
         const char *text; // with the room, or whom it is about
     } says[] = {
-        [REFUSED_BANNED] = {PROBLEM_BANNED, "You are banned from the room {}."},
-        [REFUSED_MUTED] = {PROBLEM_MUTED, "You are muted in the room {}: you may listen, and not speak."},
-        [REFUSED_SLOW] = {PROBLEM_RATE_LIMITED, "The room {} is in slow mode: wait before you say more."},
-        [REFUSED_READONLY] = {PROBLEM_FORBIDDEN,
+        [DENIED_BANNED] = {PROBLEM_BANNED, "You are banned from the room {}."},
+        [DENIED_MUTED] = {PROBLEM_MUTED, "You are muted in the room {}: you may listen, and not speak."},
+        [DENIED_SLOW] = {PROBLEM_RATE_LIMITED, "The room {} is in slow mode: wait before you say more."},
+        [DENIED_READONLY] = {PROBLEM_FORBIDDEN,
                               "The room {} is read-only: it takes the right `readonly` to speak in it."},
-        [REFUSED_RANK] = {PROBLEM_FORBIDDEN,
+        [DENIED_RANK] = {PROBLEM_FORBIDDEN,
                           "It takes a role above that of {}, and above one that is given; yours is not."},
-        [REFUSED_FULL] = {PROBLEM_LIMIT_REACHED,
+        [DENIED_FULL] = {PROBLEM_LIMIT_REACHED,
                           "As many people as may be have a role, a ban or a mute in the room {}."},
-        [REFUSED_FIRST] = {PROBLEM_CONFLICT, "Somebody has a role in the room {} already."},
-        [REFUSED_STRANGER] = {PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first."},
-        [REFUSED_NOBODY] = {PROBLEM_NOT_MEMBER, "There is nobody called {} in this room."},
-        [REFUSED_NAMES] = {PROBLEM_BAD_COMMAND,
+        [DENIED_FIRST] = {PROBLEM_CONFLICT, "Somebody has a role in the room {} already."},
+        [DENIED_STRANGER] = {PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first."},
+        [DENIED_NOBODY] = {PROBLEM_NOT_MEMBER, "There is nobody called {} in this room."},
+        [DENIED_NAMES] = {PROBLEM_BAD_COMMAND,
                            "There are several people called {} in this room; name one by the user id."},
     };
-    ASSERT(v->why != REFUSED_NOT && v->why != REFUSED_REPEATED);
+    ASSERT(v->why != DENIED_NOT && v->why != DENIED_REPEATED);
     const struct room *r = room_at(h, room);
-    if (v->why == REFUSED_RIGHT) {
+    if (v->why == DENIED_RIGHT) {
         home_answer_missing(h, a, home_rights(h, r, a).role, v->right);
         return;
     }
-    bool room_named = v->why != REFUSED_RANK && v->why != REFUSED_NOBODY && v->why != REFUSED_NAMES;
-    bool until = v->why == REFUSED_BANNED || v->why == REFUSED_MUTED || v->why == REFUSED_SLOW;
+    bool room_named = v->why != DENIED_RANK && v->why != DENIED_NOBODY && v->why != DENIED_NAMES;
+    bool until = v->why == DENIED_BANNED || v->why == DENIED_MUTED || v->why == DENIED_SLOW;
     struct problem p = {.code = says[v->why].code,
                         .text = says[v->why].text,
                         .retry_ms = until ? home_retry_ms(h, v->until_ms) : 0,
@@ -130,7 +130,7 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
     const struct room *r = room_at(h, room);
     if (a->own)
         return;
-    if (v->refused && v->why != REFUSED_REPEATED) {
+    if (v->refused && v->why != DENIED_REPEATED) {
         answer_refused(h, a, room, v);
         return;
     }
@@ -180,20 +180,20 @@ static void ask_again_about(struct home *h, const struct ask *a, uint32_t target
 }
 
 // Whom a decree is about: *ret_target, MAP_NONE where they are not in the room. Why it may not be proposed.
-static enum refusal target_of(const struct home *h, const struct ask *a, uint32_t room, uint32_t *ret_target)
+static enum denial target_of(const struct home *h, const struct ask *a, uint32_t room, uint32_t *ret_target)
 {
     const struct room *r = room_at(h, room);
     bool clear = true;
     *ret_target = a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
     if (!clear)
-        return REFUSED_NAMES;
+        return DENIED_NAMES;
     if (*ret_target == MAP_NONE) // where the room is on other nodes, too, they may be there
-        return a->cmd.type == CMD_KICK && h->authority == &authority_home ? REFUSED_NOBODY : REFUSED_NOT;
+        return a->cmd.type == CMD_KICK && h->authority == &authority_home ? DENIED_NOBODY : DENIED_NOT;
     const struct member *m = member_at(h, *ret_target);
     bool own = str_eq(member_user(m), a->user);
     // A role that comes with a token is in no record.
     bool below = rights_rank((enum role)m->role) < home_rights(h, r, a).rank;
-    return own || below ? REFUSED_NOT : REFUSED_RANK;
+    return own || below ? DENIED_NOT : DENIED_RANK;
 }
 
 // Why it may not be proposed.
@@ -206,12 +206,12 @@ static struct verdict look(struct home *h, const struct ask *a, uint32_t room, u
     struct verdict v = {.right = right};
     *ret_target = MAP_NONE;
     if (member == MAP_NONE || !home_is_there(member_at(h, member), a))
-        v.why = REFUSED_STRANGER;
+        v.why = DENIED_STRANGER;
     else if (!rights_allow(&who, right))
-        v.why = REFUSED_RIGHT;
+        v.why = DENIED_RIGHT;
     else if (a->cmd.to.n != 0)
         v.why = target_of(h, a, room, ret_target);
-    v.refused = v.why != REFUSED_NOT;
+    v.refused = v.why != DENIED_NOT;
     if (!v.refused)
         member_at(h, member)->last_active = h->cx->wall_ms;
     return v;

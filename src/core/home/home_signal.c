@@ -28,10 +28,10 @@ static bool may_signal(struct home *h, const struct ask *a, uint32_t room)
     struct verdict v = {
         .until_ms = standing_muted_ms(r->standing, &h->cx->settings->hash_key, a->user, h->cx->steady_ms)};
     if (standing_readonly(r->standing) && !rights_allow(&who, RIGHT_READONLY))
-        v.why = REFUSED_READONLY;
+        v.why = DENIED_READONLY;
     else if (v.until_ms != 0)
-        v.why = REFUSED_MUTED;
-    v.refused = v.why != REFUSED_NOT;
+        v.why = DENIED_MUTED;
+    v.refused = v.why != DENIED_NOT;
     if (v.refused)
         home_publish_answer(h, a, room, &v);
     return !v.refused;

@@ -74,7 +74,7 @@ struct ask {
     bool own;    // the home's own, which nobody waits for: it is not answered
     bool hosted; // ASK_JOIN: its user has been made the host of the room that it made
     uint8_t why,
-        right; // ASK_PUBLISH: why it was refused, enum refusal of home/apply.h, 0 = it was not; the right that it lacks
+        right; // ASK_PUBLISH: why it was refused, enum denial of home/apply.h, 0 = it was not; the right that it lacks
     uint64_t until_ms; // and until when; steady
     uint32_t
         grant; // what its session's token allows in the room (home/rights.h); 0 = there is none that says so
