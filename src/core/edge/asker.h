@@ -47,11 +47,12 @@ struct asker {
     uint8_t mail_quota : 4; // asks it may send though others wait for credits of the same shard
     bool fenced : 1;        // what is carried out comes behind all that is due of its room (edge_later.c)
     uint8_t mail_port : 7;  // mail_queued: whose credit it waits for
-    bool expelled : 1;      // it was sent away from a room while asks were under way, which may be about it (edge.c)
-    uint16_t noise;         // of the noise gate: what was counted and has not leaked away,
-    uint16_t noise_tick;    // and when that was
-    uint32_t room_wait_ms;  // low bits of the time before which it was told not to ask for a new room
-    uint32_t address;       // print of the peer's, see struct peer
+    bool
+        expelled : 1; // it was sent away from a room while asks were under way, which may be about it (edge.c)
+    uint16_t noise;   // of the noise gate: what was counted and has not leaked away,
+    uint16_t noise_tick;   // and when that was
+    uint32_t room_wait_ms; // low bits of the time before which it was told not to ask for a new room
+    uint32_t address;      // print of the peer's, see struct peer
     uint32_t
         opened_ms; // low bits of the time it was accepted: of two connections of a session the newer one counts
     struct bucket commands, signals, rooms; // commands, signals, and new rooms, that it may order now

@@ -98,16 +98,16 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         [DENIED_MUTED] = {PROBLEM_MUTED, "You are muted in the room {}: you may listen, and not speak."},
         [DENIED_SLOW] = {PROBLEM_RATE_LIMITED, "The room {} is in slow mode: wait before you say more."},
         [DENIED_READONLY] = {PROBLEM_FORBIDDEN,
-                              "The room {} is read-only: it takes the right `readonly` to speak in it."},
+                             "The room {} is read-only: it takes the right `readonly` to speak in it."},
         [DENIED_RANK] = {PROBLEM_FORBIDDEN,
-                          "It takes a role above that of {}, and above one that is given; yours is not."},
+                         "It takes a role above that of {}, and above one that is given; yours is not."},
         [DENIED_FULL] = {PROBLEM_LIMIT_REACHED,
-                          "As many people as may be have a role, a ban or a mute in the room {}."},
+                         "As many people as may be have a role, a ban or a mute in the room {}."},
         [DENIED_FIRST] = {PROBLEM_CONFLICT, "Somebody has a role in the room {} already."},
         [DENIED_STRANGER] = {PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first."},
         [DENIED_NOBODY] = {PROBLEM_NOT_MEMBER, "There is nobody called {} in this room."},
         [DENIED_NAMES] = {PROBLEM_BAD_COMMAND,
-                           "There are several people called {} in this room; name one by the user id."},
+                          "There are several people called {} in this room; name one by the user id."},
     };
     ASSERT(v->why != DENIED_NOT && v->why != DENIED_REPEATED);
     const struct room *r = room_at(h, room);
