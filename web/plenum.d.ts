@@ -29,7 +29,7 @@ export interface Message {
   [key: string]: unknown;
 }
 
-export type Role = 'guest' | 'member' | 'moderator' | 'admin' | 'owner';
+export type Role = 'guest' | 'member' | 'host' | 'owner';
 
 /** A place in a room's log. */
 export interface Position {
@@ -76,6 +76,10 @@ export interface Joined {
   members?: Member[];
   state?: Record<string, unknown>;
   state_version?: number;
+  /** Only those speak who may set it. */
+  readonly?: boolean;
+  /** Seconds between two messages of one member. */
+  slow_s?: number;
   recovered?: boolean;
   left?: string;
 }
@@ -85,6 +89,9 @@ export interface Left {
   room: string;
   /** Why, when it was not our wish. */
   reason?: string;
+  /** Who sent us away, and what they said about it. */
+  by?: { user: string; name: string };
+  note?: string;
   error?: PlenumError;
 }
 
@@ -129,6 +136,32 @@ export interface MemberEvent {
   previous_name?: string;
 }
 
+/** What those who may have decided about somebody, or about the room. Without `from` it was the server. */
+export interface Decree {
+  type: 'member:role' | 'member:kicked' | 'member:banned' | 'member:unbanned' | 'member:muted' | 'member:unmuted' |
+    'room:slow' | 'room:readonly';
+  room: string;
+  offset: number;
+  time: number;
+  from?: Author;
+  /** Whom it is about, and what they were called. */
+  user?: string;
+  name?: string;
+  role?: Role;
+  /** When it ends, milliseconds since 1970; absent: it does not. */
+  until?: number;
+  reason?: string;
+  seconds?: number;
+  on?: boolean;
+}
+
+export interface DecreeOptions {
+  /** For so long; without it, for ever. */
+  seconds?: number;
+  /** Everybody in the room is told. */
+  reason?: string;
+}
+
 export interface MembersCount {
   type: 'members:count';
   room: string;
@@ -170,7 +203,7 @@ export interface Gap {
 }
 
 /** What a history holds. */
-export type Entry = RoomMessage;
+export type Entry = RoomMessage | Decree;
 
 export interface MembersPage {
   type: 'members';
@@ -233,6 +266,14 @@ export interface RoomEvents {
   'joined': Joined;
   'left': Left;
   'message': RoomMessage;
+  'member:role': Decree;
+  'member:kicked': Decree;
+  'member:banned': Decree;
+  'member:unbanned': Decree;
+  'member:muted': Decree;
+  'member:unmuted': Decree;
+  'room:slow': Decree;
+  'room:readonly': Decree;
   'member:joined': MemberEvent;
   'member:left': MemberEvent;
   'member:changed': MemberEvent;
@@ -324,6 +365,8 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   readonly epoch: string | null;
   readonly cursor: number | null;
   readonly role: Role | null;
+  readonly readonly: boolean;
+  readonly slow_s: number;
   join(options?: JoinOptions): Promise<Joined>;
   leave(): Promise<Left>;
   publish(data: Sendable, options?: PublishOptions): Promise<Ack>;
@@ -331,6 +374,16 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   signal(data: Sendable): boolean;
   members(options?: { limit?: number; after?: string }): Promise<MembersPage>;
   history(options?: { before?: number; since?: Position; limit?: number }): Promise<HistoryPage>;
+  /** Decrees. They reject with `forbidden` where one may not. */
+  setRole(user: string, role: Role): Promise<Ack>;
+  kick(user: string, options?: { reason?: string }): Promise<Ack>;
+  ban(user: string, options?: DecreeOptions): Promise<Ack>;
+  unban(user: string): Promise<Ack>;
+  mute(user: string, options?: DecreeOptions): Promise<Ack>;
+  unmute(user: string): Promise<Ack>;
+  /** 0: as many messages as one likes. */
+  setSlow(seconds: number): Promise<Ack>;
+  setReadonly(on: boolean): Promise<Ack>;
 }
 
 /** A connection to a Plenum server that keeps itself up. */

@@ -70,7 +70,9 @@ const CLOSE_REPLACED = 4001;
 const EXPLAIN_MS = 3_000;
 
 /** What listeners may be added for. On a room: */
-const ROOM_EVENTS = ['joined', 'left', 'message', 'member:joined', 'member:left', 'member:changed', 'members:count',
+const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
+  'room:slow', 'room:readonly'];
+const ROOM_EVENTS = ['joined', 'left', 'message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
   'signal', 'state:updated', 'gap', 'reset', '*'];
 /** And on the client: */
 const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'direct', 'drain', 'error', ...ROOM_EVENTS];
@@ -78,6 +80,7 @@ const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'direct', 'dra
 /** Options by name, and what they may be: names of types as `typeof` gives them. */
 const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string function', since: 'object' };
 const SEND_OPTIONS = { key: 'string', echo: 'boolean' };
+const DECREE_OPTIONS = { seconds: 'number', reason: 'string' };
 const PAGE_OPTIONS = { limit: 'number', after: 'string' };
 const CLIENT_OPTIONS = {
   ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, typeof value])),
@@ -176,6 +179,9 @@ export class PlenumRoom extends Emitter {
     this.state = 'out';
     this.epoch = null;
     this.role = null;
+    /** As of `joined` and of what was decided since: only hosts may speak; seconds between two messages, 0 = any. */
+    this.readonly = false;
+    this.slow_s = 0;
     /** Everything up to here has been seen or announced as a gap; null until the first entry came. */
     this.cursor = null;
     /** Internal: head of the log when `joined` was received. */
@@ -195,6 +201,18 @@ export class PlenumRoom extends Emitter {
   signal(data) { return this.#client.signal(this.name, data); }
   members(options) { return this.#client.members(this.name, options); }
   history(options) { return this.#client.history(this.name, options); }
+
+  /** Decrees: what those who may decide about the room or somebody in it. Each resolves with the server's `ack`, and
+   *  everybody there, you too, gets it as an event; it rejects with `forbidden` where you may not. `options` are
+   *  {seconds?, reason?}: for how long (without it for ever), and why. */
+  setRole(user, role) { return this.#client.decree('role', this.name, { user, role }); }
+  kick(user, options) { return this.#client.decree('kick', this.name, { user }, options); }
+  ban(user, options) { return this.#client.decree('ban', this.name, { user }, options); }
+  unban(user) { return this.#client.decree('unban', this.name, { user }); }
+  mute(user, options) { return this.#client.decree('mute', this.name, { user }, options); }
+  unmute(user) { return this.#client.decree('unmute', this.name, { user }); }
+  setSlow(seconds) { return this.#client.decree('slow', this.name, { seconds }); }
+  setReadonly(on) { return this.#client.decree('readonly', this.name, { on }); }
 
   /** Internal: what to send along with the next join so that it continues where we are. */
   resumePoint() {
@@ -254,6 +272,8 @@ export class PlenumRoom extends Emitter {
  *   `direct`   {from, time, data}
  *   `error`    PlenumError that belongs to no promise; `drain` {reconnect_ms}
  *   `message`, `state:updated`: entries of the log
+ *   `member:role`, `member:kicked`, `member:banned`, `member:unbanned`, `member:muted`, `member:unmuted`, `room:slow`,
+ *   `room:readonly`: what those who may have decided; entries of the log as well
  *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`: what passed, behind the offset `after`
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
  *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, or our own `missing`),
@@ -671,6 +691,9 @@ export class Plenum extends Emitter {
       room.latest = Math.max(room.latest, m.offset);
       if (!room.note(m.offset)) return;
     }
+    if (m.type === 'member:role' && m.user === this.session?.user) room.role = m.role;
+    else if (m.type === 'room:slow') room.slow_s = m.seconds;
+    else if (m.type === 'room:readonly') room.readonly = m.on;
     this.#emitRoom(room, m.type, m);
     this.#checkHole(room);
   }
@@ -708,6 +731,15 @@ export class Plenum extends Emitter {
       }
       this.#ask(command, { resolve, reject, lost: reject });
     });
+  }
+
+  /** Internal: see PlenumRoom. */
+  decree(type, room, about, options = {}) {
+    const texts = 'user' in about ? { room, user: about.user } : { room };
+    const wrong = textError(type, texts) ?? optionsError(type, options, DECREE_OPTIONS);
+    if (wrong) return Promise.reject(wrong);
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
+    return this.request({ type, room, ...about, ...given });
   }
 
   #ask(command, handlers) {
@@ -805,6 +837,8 @@ export class Plenum extends Emitter {
     room.state = 'in';
     room.tries = 0;
     room.role = m.role;
+    room.readonly = m.readonly === true;
+    room.slow_s = m.slow_s ?? 0;
     room.head = m.offset;
     room.latest = 0;
     if (m.recovered === false || room.epoch !== m.epoch) room.ahead.clear();

@@ -33,6 +33,17 @@ const GRAMMAR = {
     max: 2 ** 53 - 1 }, since: { kind: 'since' } },
   rooms: { prefix: { kind: 'string', max: 128, empty: true }, ...PAGE },
   ping: {},
+  role: { room: { kind: 'room', required: true }, user: { kind: 'string', max: 64, required: true },
+    role: { kind: 'role', required: true } },
+  kick: { room: { kind: 'room', required: true }, user: { kind: 'string', max: 64, required: true }, reason: str(256) },
+  ban: { room: { kind: 'room', required: true }, user: { kind: 'string', max: 64, required: true }, reason: str(256),
+    seconds: { kind: 'integer', min: 1, max: 315360000 } },
+  unban: { room: { kind: 'room', required: true }, user: { kind: 'string', max: 64, required: true } },
+  mute: { room: { kind: 'room', required: true }, user: { kind: 'string', max: 64, required: true }, reason: str(256),
+    seconds: { kind: 'integer', min: 1, max: 315360000 } },
+  unmute: { room: { kind: 'room', required: true }, user: { kind: 'string', max: 64, required: true } },
+  slow: { room: { kind: 'room', required: true }, seconds: { kind: 'integer', min: 0, max: 315360000, required: true } },
+  readonly: { room: { kind: 'room', required: true }, on: { kind: 'boolean', required: true } },
 };
 const HELLO = { name: { kind: 'name', max: 64 }, resume: str(400), token: str(16384) };
 

@@ -30,6 +30,8 @@ const lobby = plenum.room('lobby');
 const heard = new Promise<Said>((done) => {
   lobby.on('message', (m: RoomMessage) => { if (isSaid(m.data)) done(m.data); });
 });
+lobby.on('member:banned', (d) => console.log(d.name ?? d.user, d.until ?? 'for ever', d.reason ?? ''));
+lobby.on('room:slow', (d) => console.log(d.seconds));
 lobby.on('member:changed', (m) => console.log(m.member.name, m.previous_name ?? ''));
 lobby.on('gap', ({ from, to, passing, reason }) => {
   if (from !== undefined && to !== undefined) console.log(to - from + 1, passing ?? 0, reason satisfies 'slow' | 'trimmed' | 'missing');
