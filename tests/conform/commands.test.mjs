@@ -90,7 +90,8 @@ function wrong(spec) {
   return result;
 }
 
-const GOOD = { room: '"grammar"', from: '"grammar"', to: '"grammar"', data: '1' };
+const GOOD = { room: '"grammar"', from: '"grammar"', to: '"grammar"', data: '1', user: '"u"', role: '"member"',
+  seconds: '5', on: 'true' };
 const pairsOf = (keys) => Object.entries(keys).map(([key, text]) => `,"${key}":${text}`).join('');
 const compose = (type, id, keys) => `{"type":"${type}","id":${id}${pairsOf(keys)}}`;
 
@@ -308,6 +309,11 @@ test('every error code of today, and the connection works on', async () => {
   for (const type of ['', 'Message', 'message ', 'x'.repeat(1000), 'welcome', 'joined', '__proto__'])
     await client.refused({ type }, 'unknown_type');
   await client.refused({ type: 'state', room }, 'unavailable');
+  for (const type of ['role', 'kick', 'ban', 'unban', 'mute', 'unmute', 'slow', 'readonly']) {
+    const decree = { type, room, user: client.welcome.user, role: 'guest', seconds: 5, on: true };
+    await client.refused(decree, 'forbidden');
+    await client.refused({ ...decree, room: `${room} b` }, 'not_member');
+  }
   await client.refused({ type: 'history', room, before: 5, since: { epoch: 'x', offset: 1 } }, 'bad_command');
   for (const after of ['x', '-1', '1.5', '99999999999999999999', '\0'])
     await client.refused({ type: 'members', room, after }, 'bad_command');
@@ -348,6 +354,11 @@ test('every sentence with which a command is refused, whole', async () => {
       [bob, { type: 'join', room: 'third' }, 'limit_reached: There are as many rooms as there may be; join one that exists.'],
     ]) {
       assert.equal(await said(client, command), wanted, JSON.stringify(command));
+    }
+    for (const [type, right] of [['role', 'role'], ['kick', 'kick'], ['ban', 'ban'], ['unban', 'ban'], ['mute', 'mute'],
+      ['unmute', 'mute'], ['slow', 'slow'], ['readonly', 'readonly']]) {
+      assert.equal(await said(ada, { type, room: 'full', user: 'x', role: 'guest', seconds: 1, on: true }),
+        `forbidden: This needs the right \`${right}\` in the room, which a \`member\` does not have.`);
     }
     const line = await own.connect(own.text);
     line.write('/leave lobby\n/who\nhello\n');
