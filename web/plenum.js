@@ -205,14 +205,21 @@ export class PlenumRoom extends Emitter {
   /** Decrees: what those who may decide about the room or somebody in it. Each resolves with the server's `ack`, and
    *  everybody there, you too, gets it as an event; it rejects with `forbidden` where you may not. `options` are
    *  {seconds?, reason?}: for how long (without it for ever), and why. */
-  setRole(user, role) { return this.#client.decree('role', this.name, { user, role }); }
-  kick(user, options) { return this.#client.decree('kick', this.name, { user }, options); }
-  ban(user, options) { return this.#client.decree('ban', this.name, { user }, options); }
-  unban(user) { return this.#client.decree('unban', this.name, { user }); }
-  mute(user, options) { return this.#client.decree('mute', this.name, { user }, options); }
-  unmute(user) { return this.#client.decree('unmute', this.name, { user }); }
-  setSlow(seconds) { return this.#client.decree('slow', this.name, { seconds }); }
-  setReadonly(on) { return this.#client.decree('readonly', this.name, { on }); }
+  setRole(user, role) { return this.#decree('role', { user, role }); }
+  kick(user, options) { return this.#decree('kick', { user }, options); }
+  ban(user, options) { return this.#decree('ban', { user }, options); }
+  unban(user) { return this.#decree('unban', { user }); }
+  mute(user, options) { return this.#decree('mute', { user }, options); }
+  unmute(user) { return this.#decree('unmute', { user }); }
+  setSlow(seconds) { return this.#decree('slow', { seconds }); }
+  setReadonly(on) { return this.#decree('readonly', { on }); }
+
+  #decree(type, about, options = {}) {
+    const wrong = ('user' in about && textError(type, { user: about.user })) || optionsError(type, options, DECREE_OPTIONS);
+    if (wrong) return Promise.reject(wrong);
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
+    return this.#client.request({ type, room: this.name, ...about, ...given });
+  }
 
   /** Internal: what to send along with the next join so that it continues where we are. */
   resumePoint() {
@@ -731,15 +738,6 @@ export class Plenum extends Emitter {
       }
       this.#ask(command, { resolve, reject, lost: reject });
     });
-  }
-
-  /** Internal: see PlenumRoom. */
-  decree(type, room, about, options = {}) {
-    const texts = 'user' in about ? { room, user: about.user } : { room };
-    const wrong = textError(type, texts) ?? optionsError(type, options, DECREE_OPTIONS);
-    if (wrong) return Promise.reject(wrong);
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
-    return this.request({ type, room, ...about, ...given });
   }
 
   #ask(command, handlers) {
