@@ -95,7 +95,7 @@ test('an ack may overtake entries below it; a hole among entries is told', async
   const WebSocket = scripted((m, say) => {
     speak = say;
     if (m.type === 'hello') say(welcome(m));
-    if (m.type === 'join') say({ type: 'joined', id: m.id, room: 'room', epoch: 'e', offset: 5, role: 'guest', members_count: 2 });
+    if (m.type === 'join') say({ type: 'joined', id: m.id, room: 'room', epoch: 'e', offset: 5, role: 'member', members_count: 2 });
     if (m.type === 'message') say({ type: 'ack', id: m.id, room: 'room', offset: m.data, epoch: 'e' });
   });
   const client = new Plenum('ws://nowhere', { WebSocket });

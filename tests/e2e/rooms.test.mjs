@@ -94,7 +94,7 @@ for (const shards of [1, 2, 7]) {
     const first = await ada.join('lobby', { members: true });
     assert.equal(first.members_count, 1);
     assert.deepEqual(first.members.map((m) => [m.user, m.name, m.role, m.connected, m.sessions]),
-      [[ada.user, 'Ada', 'guest', true, 1]]);
+      [[ada.user, 'Ada', 'member', true, 1]]);
 
     const bob = await Native.open(server, { name: 'Bob' });
     const second = await bob.join('lobby', { members: true });
