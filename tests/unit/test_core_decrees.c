@@ -129,6 +129,27 @@ static void all_sessions_go(void **state)
     }
 }
 
+// A user may come in again by one connection, and what another one said before it was sent away comes then: that is not there.
+static void a_session_speaks_for_itself(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *bob = net_json(n, 0), *eve = net_json(n, 0);
+    uint32_t shard;
+    join(bob, "r");
+    const struct member *m = member_of(n, "r", bob->user, &shard);
+    struct ask a = {.conn = {0, {bob->conn, slab_gen(n->sh[0]->cx.conns, bob->conn)}}, .outlet = {0, 1}};
+    assert_true(home_is_there(m, &a));
+    a.conn.ref.gen++; // the slot's next one
+    assert_false(home_is_there(m, &a));
+    a.conn.ref = (struct ref){eve->conn, slab_gen(n->sh[0]->cx.conns, eve->conn)};
+    assert_false(home_is_there(m, &a));
+    a.outlet = REF_NONE; // a call
+    assert_true(home_is_there(m, &a));
+    net_free(n);
+}
+
 // Who is away, and comes back.
 static void who_is_away_is_sent_away_too(void **state)
 {
@@ -524,6 +545,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kick_reaches_who_it_is_about),
         cmocka_unit_test(all_sessions_go),
+        cmocka_unit_test(a_session_speaks_for_itself),
         cmocka_unit_test(who_is_away_is_sent_away_too),
         cmocka_unit_test(a_ban_ends_by_the_steady_clock),
         cmocka_unit_test(what_is_on_its_way_is_reached),
