@@ -110,9 +110,6 @@ struct settings {
     size_t origins_n;
 
     // auth.*
-    uint32_t expiry_grace_ms; // a session whose token has run out goes on so long
-    bool query_token;         // a token may stand in the request target
-    str token_cookie;         // the cookie that has a token; empty: none
 
     uint32_t resume_ms; // a resume token is good for so long after it was issued
 };
