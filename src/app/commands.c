@@ -22,6 +22,7 @@ struct line {
     char **environment;
     bool help, markdown, effective;
     const char *config;   // -c FILE
+    const char *room;     // --room NAME
     const char *argument; // of commands that take one
     char **settings;      // room for all arguments
     int settings_n;
@@ -62,10 +63,11 @@ static const struct command commands[] = {
      "lists everything that is wrong with a file",
      "Prints one line per mistake, `file:line: key: got ..., expected ...`, and exits with 2; with 0 if all is well.\n"},
     {"config", run_config, TAKES_SETTINGS | TAKES_FORMS,
-     "plenum config [--markdown | --effective [-c FILE] [--section.name=VALUE ...]]",
+     "plenum config [--markdown | --effective | --room NAME] [-c FILE] [--section.name=VALUE ...]",
      "prints all settings with their defaults as YAML",
      "  --markdown    the same as a page of documentation (docs/CONFIG.md)\n"
-     "  --effective   with the values in force, from FILE, PLENUM_* variables and flags; secrets are left out\n"},
+     "  --effective   with the values in force, from FILE, PLENUM_* variables and flags; secrets are left out\n"
+     "  --room NAME   which rule a room of that name gets, why, and every value that holds in it\n"},
     {"rights", run_rights, 0, "plenum rights", "prints what each role may do in a room", ""},
     {"token", run_token, TAKES_ALL, TOKEN_USAGE, "makes and inspects tokens", token_help},
     {"keys", run_keys, TAKES_ALL, KEYS_USAGE, "makes keys that tokens are signed with", keys_help},
@@ -127,20 +129,28 @@ static enum exit_code complain(const struct command *c, const char *argument)
     return EXIT_USAGE;
 }
 
-// Takes "-c FILE", "--config FILE" or "--config=FILE" at argv[0]; the number of arguments used, 0 if it is none of
-// them, -1 if the file is missing.
-static int take_config(char **argv, int n, const char **ret_file)
+// Takes "--name TEXT" or "--name=TEXT" at argv[0]; the number of arguments used, 0 if it is neither, -1 if the text is
+// missing.
+static int take_text(char **argv, int n, const char *name, const char **ret_text)
 {
-    if (strncmp(argv[0], "--config=", 9) == 0) {
-        *ret_file = argv[0] + 9;
+    size_t name_n = strlen(name);
+    if (strncmp(argv[0], name, name_n) == 0 && argv[0][name_n] == '=') {
+        *ret_text = argv[0] + name_n + 1;
         return 1;
     }
-    if (strcmp(argv[0], "-c") != 0 && strcmp(argv[0], "--config") != 0)
+    if (strcmp(argv[0], name) != 0)
         return 0;
     if (n < 2)
         return -1;
-    *ret_file = argv[1];
+    *ret_text = argv[1];
     return 2;
+}
+
+// "-c FILE" or "--config FILE", likewise.
+static int take_config(char **argv, int n, const char **ret_file)
+{
+    int used = take_text(argv, n, "-c", ret_file);
+    return used != 0 ? used : take_text(argv, n, "--config", ret_file);
 }
 
 // One option or argument at argv[0]; the number of arguments used, or 0 if the command does not take it.
@@ -148,6 +158,7 @@ static int take_one(struct line *line, char **argv, int n)
 {
     static char echo[] = "--server.echo=true";
     unsigned accepts = line->command->accepts;
+    int used;
     if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
         line->help = true;
         return 1;
@@ -164,6 +175,8 @@ static int take_one(struct line *line, char **argv, int n)
         line->effective = true;
         return 1;
     }
+    if ((accepts & TAKES_FORMS) && (used = take_text(argv, n, "--room", &line->room)) != 0)
+        return used;
     if ((accepts & TAKES_FILE) && argv[0][0] != '-' && line->argument == NULL) {
         line->argument = argv[0];
         return 1;
@@ -185,7 +198,8 @@ static enum exit_code run_line(struct line *line, int argc, char **argv)
     for (int i = 0, used; i < argc; i += used) {
         used = take_one(line, argv + i, argc - i);
         if (used < 0) {
-            fprintf(stderr, "plenum %s: %s: got no value, expected a file\n", line->command->name, argv[i]);
+            fprintf(stderr, "plenum %s: %s: got no value, expected %s\n", line->command->name, argv[i],
+                    strcmp(argv[i], "--room") == 0 ? "the name of a room" : "a file");
             return EXIT_USAGE;
         }
         if (used == 0)
@@ -306,27 +320,41 @@ static enum exit_code run_check(const struct line *line)
     return code;
 }
 
+static enum exit_code no_room(const char *name)
+{
+    fprintf(
+        stderr,
+        "plenum config: --room: got %s, expected a room name of 1 to %d octets without control characters\n",
+        complaint_quote(str_from_cstr(name)).z, ROOM_NAME_MAX);
+    return EXIT_USAGE;
+}
+
 static enum exit_code run_config(const struct line *line)
 {
     if (line->markdown) {
         config_print_markdown(stdout);
         return EXIT_DONE;
     }
-    if (!line->effective && (line->config != NULL || line->settings_n > 0)) {
-        fprintf(stderr, "plenum config: got settings without --effective, expected %s\n",
+    bool in_force = line->effective || line->room != NULL;
+    if (!in_force && (line->config != NULL || line->settings_n > 0)) {
+        fprintf(stderr, "plenum config: got settings without --effective or --room, expected %s\n",
                 line->command->usage);
         return EXIT_USAGE;
     }
     struct config_sources sources = {.file = NULL};
-    if (line->effective)
+    if (in_force)
         sources = sources_of(line);
     enum exit_code code;
     struct config_load *l = load_or_complain(&sources, &code);
     if (l == NULL)
         return code;
-    config_print_yaml(&l->values, stdout);
+    code = EXIT_DONE;
+    if (line->room == NULL)
+        config_print_yaml(&l->values, stdout);
+    else if (!config_print_room(l, str_from_cstr(line->room), stdout))
+        code = no_room(line->room);
     free(l);
-    return EXIT_DONE;
+    return code;
 }
 
 static enum exit_code run_rights(const struct line *line)

@@ -162,7 +162,6 @@ str config_texts_item(const struct config_texts *list, uint32_t i);
 // ---- lists of mappings (app/config_rows.c)
 
 uint32_t config_rows_n(const void *list);
-void *config_row_at(void *list, const struct config_table *table, uint32_t i);
 const void *config_row_in(const void *list, const struct config_table *table, uint32_t i);
 // One more, with what a row has that says nothing; NULL where there are as many as there may be.
 void *config_row_add(void *list, const struct config_table *table);
@@ -171,6 +170,8 @@ const struct config_column *config_column_find(const struct config_table *table,
 const struct config_column *config_column_guess(const struct config_table *table, str written);
 // "match, access or role": all names, for people.
 struct config_text config_column_names(const struct config_table *table);
+// Puts into the row what it does not say itself, from the settings that its columns are like.
+void config_row_fill(const struct config *c, const struct config_table *table, void *row);
 bool config_rows_equal(const void *a, const void *b, const struct config_table *table);
 // On one line, as YAML has it in flow style; cut where it is long.
 struct config_text config_rows_text(const void *list, const struct config_table *table);

@@ -213,6 +213,8 @@ static const char markdown_head[] =
     "|---|---|\n"
     "| `plenum config` | prints all settings with their defaults as a commented YAML file to start from |\n"
     "| `plenum config --effective [-c FILE]` | the same with the values in force here |\n"
+    "| `plenum config --room NAME [-c FILE]` | which rule of `rooms.rules` a room of that name gets, why, and what holds in it "
+    "|\n"
     "| `plenum check-config FILE` | lists everything that is wrong with a file, or says that nothing is |\n"
     "\n"
     "A bare number is in the unit that the table names. Sizes and times may be written with another one, everywhere:\n"

@@ -11,6 +11,9 @@
 void config_print_yaml(const struct config *c, FILE *out);
 // "--server.http ADDRESS" and what it does, one paragraph each.
 void config_print_flags(FILE *out);
+// Which rule a room of that name gets, why, and every value that holds in it, with where it comes from (app/config_room.c).
+// False, and nothing is printed, where no room can be called so.
+bool config_print_room(const struct config_load *l, str room, FILE *out);
 // docs/CONFIG.md.
 void config_print_markdown(FILE *out);
 

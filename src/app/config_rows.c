@@ -13,7 +13,7 @@
 
 uint32_t config_rows_n(const void *list) { return *(const uint32_t *)list; }
 
-void *config_row_at(void *list, const struct config_table *table, uint32_t i)
+static void *config_row_at(void *list, const struct config_table *table, uint32_t i)
 {
     ASSERT(i < config_rows_n(list));
     return (char *)list + table->rows_offset + (size_t)i * table->row_size;
@@ -41,6 +41,17 @@ void *config_row_add(void *list, const struct config_table *table)
         ASSERT(good); // our own table
     }
     return row;
+}
+
+void config_row_fill(const struct config *c, const struct config_table *table, void *row)
+{
+    const struct config_row *at = row;
+    for (uint32_t i = 0; i < table->columns_n; i++) {
+        const struct config_column *column = &table->columns[i];
+        if (column->like && at->lines[i] == 0)
+            memcpy((char *)row + column->offset, (const char *)c + column->key->offset,
+                   config_field_size(column->key));
+    }
 }
 
 // ---- columns

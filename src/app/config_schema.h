@@ -173,7 +173,7 @@ enum config_kind {
       "Who may come in: everybody, those with a token, or those only who are let in by name, by their token or in the room.") \
     X(rooms, listed, BOOL, LIVE, 0, 0, "", "true", "", \
       "Whether `rooms` tells of it. A room that is not listed is found by those who know its name.") \
-    X(rooms, role, CHOICE, LIVE, 0, 0, "guest|member", "guest", "", \
+    X(rooms, role, CHOICE, LIVE, 0, 0, "guest|member", "member", "", \
       "The role of who comes in anew.") \
     X(rooms, host, CHOICE, LIVE, 0, 0, "none|first|token", "none", "", \
       "Who becomes host of a room: nobody, the first one who comes in, or who has that right by a token.") \

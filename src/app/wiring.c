@@ -11,6 +11,8 @@
 
 enum { MEMORY_UNKNOWN_MB = 1024, VERIFIERS = 2 };
 
+_Static_assert((int)CONFIG_RULES_MAX <= (int)RULES_MAX, "core takes as many rules as may be written");
+
 static uint32_t cores(void)
 {
     cpu_set_t set;
@@ -101,22 +103,14 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .rooms_address = {c->limits_address_rooms_created_per_s, c->limits_address_rooms_created_burst},
         .rooms_address_percent = c->limits_address_rooms_percent,
         .rooms_per_connection = c->rooms_per_connection_max,
-        .room_members_max = c->rooms_members_max,
-        .newcomer_role = ROLE_MEMBER, // by rule, once there are some
         .room_grace_ms = c->rooms_grace_s * 1000,
         .member_grace_ms = c->rooms_member_grace_s * 1000,
         .presence_exact_max = c->rooms_presence_exact_max,
         .idempotency_ms = c->rooms_idempotency_s * 1000,
         .idempotency_keys = c->rooms_idempotency_keys,
-        .flush_interval_ms = c->rooms_flush_interval_ms,
-        .slow_policy = (enum slow_policy)c->rooms_slow_policy,
         .lag_bytes = c->rooms_lag_bytes,
         .text_room = str_from_cstr(c->rooms_text_room),
         .text_show_address = c->text_show_address,
-
-        .log_entries = c->log_entries,
-        .log_bytes = c->log_bytes,
-        .log_age_ms = c->log_age_s * 1000,
 
         .heartbeat_ms = c->heartbeat_interval_s * 1000,
         .heartbeat_min_ms = c->heartbeat_min_s * 1000,
@@ -172,6 +166,42 @@ static void wire_names(struct wiring *w)
     w->core.origins_n = c->origin_allowed.n;
 }
 
+static struct room_settings room_settings_make(const struct config_rule *r)
+{
+    return (struct room_settings){
+        .room_members_max = r->members_max,
+        .flush_interval_ms = r->flush_interval_ms,
+        .log_entries = r->log_entries,
+        .log_bytes = r->log_bytes,
+        .log_age_ms = r->log_age_s * 1000,
+        .slow_policy = (enum slow_policy)r->slow_policy,
+        .room_access = (enum room_access)r->access,
+        .room_presence = (enum room_presence)r->presence,
+        .room_host = (enum room_host)r->host,
+        .newcomer_role = (enum role)r->role,
+        .room_unlisted = !r->listed,
+        .room_echo = r->echo,
+    };
+}
+
+// What holds in all rooms is a rule that says nothing.
+static void wire_rules(struct wiring *w)
+{
+    const struct config *c = &w->config;
+    const struct config_table *table = &config_tables[CONFIG_TABLE_RULES];
+    struct config_rule filled = {.at = {0}};
+    config_row_fill(c, table, &filled);
+    w->core.room = room_settings_make(&filled);
+    for (uint32_t i = 0; i < c->rooms_rules.n; i++) {
+        filled = c->rooms_rules.rows[i];
+        config_row_fill(c, table, &filled);
+        w->rules[i].match = str_from_cstr(c->rooms_rules.rows[i].match);
+        w->rules[i].room = room_settings_make(&filled);
+    }
+    w->core.rules = w->rules;
+    w->core.rules_n = c->rooms_rules.n;
+}
+
 static void wire_io(struct wiring *w, const struct wiring_start *start)
 {
     const struct config *c = &w->config;
@@ -200,6 +230,7 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
 {
     w->config = *c;
     wire_core(w, start);
+    wire_rules(w);
     wire_io(w, start);
     wire_names(w);
     wire_people(w);

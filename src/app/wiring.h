@@ -26,6 +26,7 @@ struct wiring_start {
 struct wiring {
     struct config config;
     str origins[CONFIG_LIST_MAX], names[CONFIG_LIST_MAX];
+    struct room_rule rules[CONFIG_RULES_MAX];
     struct settings core;
     struct io_settings io;
 };

@@ -200,13 +200,56 @@ static void test_config(void **state)
     assert_int_equal(outcome.code, 0);
 }
 
+// Which rule it is, the way there, and every value with the place that says it: a row, a setting, or nobody.
+static void test_room(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/plenum-test-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *file = fdopen(fd, "w");
+    assert_non_null(file);
+    fputs("rooms:\n  members_max: 9\n  rules:\n    - {match: news, presence: none}\n    - match: \"team-*\"\n"
+          "      access: token\n    - match: \"**\"\n",
+          file);
+    fclose(file);
+    run("config", "--room", "team-red", "-c", path, "--log.bytes=64k", NULL);
+    assert_int_equal(outcome.code, 0);
+    char wanted[1024];
+    snprintf(wanted, sizeof wanted,
+             "room \"team-red\"\n"
+             "%s:4: rooms.rules[0]: match \"news\" does not match\n"
+             "%s:5: rooms.rules[1]: match \"team-*\" matches: this is its rule\n"
+             "\n"
+             "access             token                %s:6: rooms.rules[1].access\n"
+             "listed             true                 rooms.listed (default)\n",
+             path, path, path);
+    assert_memory_equal(outcome.out, wanted, strlen(wanted));
+    snprintf(wanted, sizeof wanted, "\nmembers_max        9 users              %s:2: rooms.members_max\n",
+             path);
+    assert_non_null(strstr(outcome.out, wanted));
+    assert_non_null(strstr(outcome.out, "\nlog_bytes          65536 bytes          --log.bytes\n"));
+
+    run("config", "--room=lobby", NULL);
+    assert_non_null(strstr(outcome.out, "There are no rules: what holds for all rooms holds for it.\n"));
+    run("config", "--room=lobby", "--rooms.rules=[{match: b}]", NULL);
+    assert_non_null(strstr(outcome.out, "--rooms.rules[0]: match \"b\" does not match\n"
+                                        "No rule matches: what holds for all rooms holds for it.\n"));
+    run("config", "--room", " lobby", NULL);
+    assert_usage(
+        "plenum config: --room: got \" lobby\", expected a room name of 1 to 128 octets without control "
+        "characters\n");
+    run("config", "--room", NULL);
+    assert_usage("plenum config: --room: got no value, expected the name of a room\n");
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_help),          cmocka_unit_test(test_version),
         cmocka_unit_test(test_unknown_words), cmocka_unit_test(test_serve_with_a_mistake),
         cmocka_unit_test(test_check_config),  cmocka_unit_test(test_config),
-        cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_rights),        cmocka_unit_test(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,8 @@ static void make_unusual(struct config *c)
             break;
         case CONFIG_CHOICE:
             snprintf(text, sizeof text, "%s", strrchr(key->detail, '|') + 1);
+            if (strcmp(text, key->preset) == 0)
+                snprintf(text, sizeof text, "%.*s", (int)strcspn(key->detail, "|"), key->detail);
             break;
         case CONFIG_ADDRESS:
             snprintf(text, sizeof text, "[::1]:%zu", i);

@@ -3,6 +3,7 @@
 // From configuration to settings: every field is fed, units are right, 0 becomes what it stands for.
 #include "unit/support.h"
 
+#include "app/config_yaml.h"
 #include "app/wiring.h"
 
 #include <stdio.h>
@@ -44,8 +45,7 @@ static void test_every_number_arrives(void **state)
         "logging.level", "logging.format", "drain.readiness_s", // app's own
         "auth.issuers",  "auth.secret",    "auth.leeway_s",     // app/keys.c
         "auth.guests",                                          // test_guests
-        "api.keys",      "rooms.access",   "rooms.listed",      "rooms.role",
-        "rooms.host",    "rooms.presence", "rooms.echo",        "rooms.rules"};
+        "api.keys"};
     start = (struct wiring_start){.shard_count = 1, .connections_max = 5, .memory_bytes_max = 7};
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = &config_keys[i];
@@ -125,6 +125,50 @@ static void test_units(void **state)
     assert_str_eq(wiring.core.origins[1], STR("null"));
     assert_int_equal(wiring.io.memory_bytes_max, 64 << 20);
     assert_int_equal(wiring.io.drain_deadline_ms, 30000);
+}
+
+// A rule has what it says, and what holds for all where it says nothing.
+static void test_rules(void **state)
+{
+    (void)state;
+    set("rooms.members_max", "7");
+    set("rooms.listed", "false");
+    set("log.age_s", "60");
+    const struct config_key *key = config_key_find(STR("rooms"), STR("rules"));
+    config_yaml_rows(
+        &load, key,
+        STR("[{match: \"team-*\", access: token, listed: true, log_age_s: 5, presence: none, echo: true,"
+            "host: first, role: guest, slow_policy: disconnect, flush_interval_ms: 3, log_bytes: 4096,"
+            "log_entries: 5}, {match: b, members_max: 9}]"));
+    assert_int_equal(load.complaints.errors, 0);
+    wire();
+    const struct settings *s = &wiring.core;
+    assert_int_equal(s->rules_n, 2);
+    assert_str(s->rules[0].match, "team-*");
+    const struct room_settings *a = &s->rules[0].room, *b = &s->rules[1].room;
+    assert_int_equal(a->room_members_max, 7);
+    assert_int_equal(a->room_access, ACCESS_TOKEN);
+    assert_int_equal(a->room_presence, PRESENCE_NONE);
+    assert_int_equal(a->room_host, HOST_FIRST);
+    assert_int_equal(a->newcomer_role, ROLE_GUEST);
+    assert_int_equal(a->slow_policy, SLOW_DISCONNECT);
+    assert_int_equal(a->flush_interval_ms, 3);
+    assert_int_equal(a->log_age_ms, 5000);
+    assert_int_equal(a->log_bytes, 4096);
+    assert_int_equal(a->log_entries, 5);
+    assert_false(a->room_unlisted);
+    assert_true(a->room_echo);
+    assert_int_equal(b->room_members_max, 9);
+    assert_int_equal(b->room_access, ACCESS_OPEN);
+    assert_int_equal(b->newcomer_role, ROLE_MEMBER);
+    assert_int_equal(b->log_age_ms, 60000);
+    assert_true(b->room_unlisted);
+    assert_memory_equal(&s->room.log_entries, &s->log_entries, sizeof s->log_entries);
+    assert_int_equal(s->room_members_max, 7);
+    assert_true(s->room_unlisted);
+    assert_int_equal(rule_find(s->rules, s->rules_n, STR("team-red")), 0);
+    assert_int_equal(rule_find(s->rules, s->rules_n, STR("b")), 1);
+    assert_int_equal(rule_find(s->rules, s->rules_n, STR("c")), RULE_NONE);
 }
 
 // Whether other machines reach it decides to which host names it answers.
@@ -211,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup(test_every_number_arrives, setup),
         cmocka_unit_test_setup(test_guests, setup),
         cmocka_unit_test_setup(test_units, setup),
+        cmocka_unit_test_setup(test_rules, setup),
         cmocka_unit_test_setup(test_loopback_means_every_listener, setup),
         cmocka_unit_test_setup(test_shares_are_never_zero, setup),
         cmocka_unit_test_setup(test_zeros, setup),

@@ -454,7 +454,7 @@ static void the_first_is_the_host_where_the_rule_says_so(void **state)
     (void)state;
     for (int first = 0; first < 2; first++) {
         struct net *n = net_new(2);
-        n->settings.host_first = first != 0;
+        n->settings.room_host = first != 0 ? HOST_FIRST : HOST_NONE;
         net_start(n);
         const char *room = net_room(n, 1, 0);
         struct client *a = net_json(n, 0), *b = net_json(n, 1);

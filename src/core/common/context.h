@@ -20,6 +20,7 @@ struct context {
     uint32_t index;       // of this shard
     uint32_t shard_count; // 1..SHARDS_MAX
     const struct settings *settings;
+    uint16_t reload; // how many settings there have been, never 0
     const struct shard_host *host;
     struct mem *mem;
     struct metrics *metrics;
@@ -36,6 +37,21 @@ struct context {
     bool draining; // nobody comes in any more
 };
 
+// What holds in a room. at: which rule it has, as far as that is known.
+static inline const struct room_settings *room_settings_of(const struct context *cx, struct ruled *at,
+                                                           str room)
+{
+    const struct settings *s = cx->settings;
+    if (at->reload != cx->reload)
+        *at = (struct ruled){.reload = cx->reload, .rule = rule_find(s->rules, s->rules_n, room)};
+    return at->rule == RULE_NONE ? &s->room : &s->rules[at->rule].room;
+}
+// The same of a name, of which there may be no room.
+static inline const struct room_settings *room_settings_by_name(const struct context *cx, str room)
+{
+    struct ruled at = {0};
+    return room_settings_of(cx, &at, room);
+}
 static inline const struct encoding *encoding_of(const struct context *cx, uint8_t id)
 {
     return cx->settings->ways->encodings[id];

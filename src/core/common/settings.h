@@ -12,16 +12,11 @@
 #include "base/str.h"
 #include "core/common/asset.h"
 #include "core/common/bucket.h"
-#include "dialect/entry.h"
+#include "core/common/rule.h"
 #include "dialect/ways.h"
 
 struct http_route;
 struct keyring;
-
-enum slow_policy {
-    SLOW_GAP = 0,    // skip to the oldest entry kept and announce the gap
-    SLOW_DISCONNECT, // close with 1013
-};
 
 struct settings {
     // The world this process is in. [start]
@@ -69,24 +64,26 @@ struct settings {
     struct rate rooms_address;      // and all users of an address
     uint32_t rooms_address_percent; // 1..100: of all shards' rooms, those made from one address
     uint32_t rooms_per_connection;  // >= 1
-    uint32_t room_members_max;      // users in one room
-    enum role newcomer_role;        // what somebody is who has been given no role in the room
-    bool host_first;                // who makes a room is its host
     uint32_t room_grace_ms;         // an empty room in which something was said is kept so long
     uint32_t member_grace_ms;       // a member without a session is kept (connected:false) so long
     uint32_t presence_exact_max;    // members up to which joins and leaves are told one by one
     uint32_t idempotency_ms;        // a `key` is remembered so long
-    uint32_t idempotency_keys;  // and at most so many of one user in one room, and in directs to one shard
-    uint32_t flush_interval_ms; // 0..10: wait so long to put more entries into one write
-    enum slow_policy slow_policy;
-    uint32_t lag_bytes;     // framed bytes a connected reader may be behind before the policy strikes
-    str text_room;          // where a text client is on connecting
-    bool text_show_address; // its address is its name, also where it comes from another machine
+    uint32_t idempotency_keys; // and at most so many of one user in one room, and in directs to one shard
+    uint32_t lag_bytes;        // framed bytes a connected reader may be behind before the policy strikes
+    str text_room;             // where a text client is on connecting
+    bool text_show_address;    // its address is its name, also where it comes from another machine
 
-    // log.*
-    uint32_t log_entries;
-    uint32_t log_bytes; // of one room
-    uint32_t log_age_ms;
+    // rooms.*, log.*: what holds in a room where no rule says something else (rule.h)
+    union {
+        struct room_settings room;
+        struct {
+#define X(type, name) type name;
+            ROOM_SETTINGS(X)
+#undef X
+        };
+    };
+    const struct room_rule *rules; // the first one that matches a room's name is its rule
+    size_t rules_n;                // at most RULES_MAX
 
     // heartbeat.*
     uint32_t heartbeat_ms;     // between pings
@@ -108,8 +105,6 @@ struct settings {
     // origin patterns, see wire/origin.h
     const str *origins;
     size_t origins_n;
-
-    // auth.*
 
     uint32_t resume_ms; // a resume token is good for so long after it was issued
 };

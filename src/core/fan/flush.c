@@ -16,7 +16,8 @@ bool outlet_waits(const struct fan *f, const struct outlet *o)
 
 static void schedule(const struct fan *f, struct outlet *o, uint64_t now_ns, bool meanwhile)
 {
-    uint64_t interval_ns = f->cx->settings->flush_interval_ms * UINT64_C(1000000);
+    uint64_t interval_ns =
+        room_settings_of(f->cx, &o->ruled, outlet_name(o))->flush_interval_ms * UINT64_C(1000000);
     o->flush_at_ns = busy_news(&o->busy, now_ns, meanwhile);
     if (o->flush_at_ns < now_ns + interval_ns)
         o->flush_at_ns = now_ns + interval_ns;

@@ -364,7 +364,7 @@ static void outlet_trim(struct fan *f, uint32_t index)
         outlet_mark_settling(f, index);
     if (crowded != o->crowded)
         pace_report(f, index, crowded);
-    if (forced && f->cx->settings->slow_policy == SLOW_DISCONNECT)
+    if (forced && room_settings_of(f->cx, &o->ruled, outlet_name(o))->slow_policy == SLOW_DISCONNECT)
         outlet_disconnect_slow(f, o);
 }
 

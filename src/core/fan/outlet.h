@@ -87,6 +87,7 @@ struct outlet {
     bool hold;             // so says the home of some shard: publishes wait
     char epoch[EPOCH_LEN];
     uint8_t name_n;
+    struct ruled ruled; // which rule it has (common/rule.h)
     union {
         char name_inline[OUTLET_NAME_INLINE];
         char *name_long; // when it is longer

@@ -172,7 +172,7 @@ static uint32_t batch_put(struct home *h, uint32_t room, uint32_t max, struct bu
     uint32_t n = 0;
     for (struct mail *m = course_at(h, room)->asks.first; m != NULL && n < max; m = m->next) {
         struct ask *a = course_ask(m);
-        struct entry e = home_proposal(h, a);
+        struct entry e = home_proposal(h, room_at(h, room), a);
         struct verdict v = {.refused = false};
         if (!course_proposal(a) || a->placed != 0)
             continue;

@@ -29,7 +29,7 @@ static void propose(struct home *h, struct ask **taken, uint32_t room)
     struct ask *a = *taken;
     struct room *r = room_at(h, room);
     const struct made made = room_made(h, r);
-    struct entry e = home_proposal(h, a);
+    struct entry e = home_proposal(h, room_at(h, room), a);
     struct verdict v = apply_judge(&made, &e);
     if (v.refused && v.why != DENIED_REPEATED) {
         course_deny(h, taken, room, &v);

@@ -143,7 +143,7 @@ void course_answer(struct home *h, uint32_t room)
             continue;
         }
         const struct made made = room_made(h, r);
-        const struct entry e = home_proposal(h, a);
+        const struct entry e = home_proposal(h, r, a);
         const struct verdict v =
             a->why != DENIED_NOT ? verdict_of(a)
             : a->repeats ? (struct verdict){.refused = true, .offset = a->placed, .why = DENIED_REPEATED}

@@ -203,8 +203,8 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .recovered = s->recovered,
                        .has_left = a->cmd.from.n != 0,
                        .left = a->cmd.from};
-    size_t views_n =
-        r->members < h->cx->settings->presence_exact_max ? r->members : h->cx->settings->presence_exact_max;
+    uint32_t exact_max = home_presence_exact_max(h, r);
+    size_t views_n = r->members < exact_max ? r->members : exact_max;
     struct member_view *views = NULL;
     if (a->cmd.want_members && views_n != 0)
         views = mem_alloc(h->cx->mem, views_n * sizeof *views);
@@ -240,10 +240,10 @@ static void join_not_possible(struct home *h, const struct ask *a, enum err e)
                                  "You are in the room {} by as many connections as one user may be.");
 }
 
-// Rooms are open to all but whom a token does not let in, and who is banned. False (and answered): it may not come in.
+// Rooms are open to all whom their rule lets in, but whom a token does not let in, and who is banned. False (and answered): it may not come in.
 static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
 {
-    const struct room *r = room_at(h, room);
+    struct room *r = room_at(h, room);
     const struct rights who = home_rights(h, r, a);
     const uint64_t banned =
         standing_banned_ms(r->standing, &h->cx->settings->hash_key, a->user, h->cx->steady_ms);
@@ -261,6 +261,25 @@ static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
     return p.code == PROBLEM_NONE;
 }
 
+// False (and answered): the room, or the one that there would be, is not for who asks.
+static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
+{
+    const struct room_settings *s =
+        room == MAP_NONE ? room_settings_by_name(h->cx, a->cmd.room) : room_settings(h, room_at(h, room));
+    if (s->room_access ==
+        ACCESS_INVITE) // whom a token or the room itself would let in by name there is nobody yet
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
+                                 "The room {} is for those only who are let in by name.");
+    else if (s->room_access == ACCESS_TOKEN && a->guest)
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
+                                 "The room {} is not for guests; say hello with a token.");
+    else
+        return true;
+    if (a->charged) // it was open when it was passed on
+        home_refund(h, a);
+    return false;
+}
+
 // What it is told of the past is made first, a slice at a time, and it comes in when all of it is there: in the same turn, so
 // that nothing is lost between what it is told and what it hears. While it waits everything may change: it is looked at anew.
 static void home_join(struct home *h, struct ask **taken)
@@ -268,6 +287,8 @@ static void home_join(struct home *h, struct ask **taken)
     struct ask *a = *taken;
     uint32_t room = home_asked_room(h, a), member;
     bool creates = room == MAP_NONE;
+    if (!join_admitted(h, a, room))
+        return;
     if (creates && !home_create(h, a, &room))
         return;
     a->made |= creates;
@@ -281,7 +302,7 @@ static void home_join(struct home *h, struct ask **taken)
         return;
     if (!join_allowed(h, a, room))
         return;
-    if (a->made && h->cx->settings->host_first && !a->hosted) {
+    if (a->made && room_settings(h, room_at(h, room))->room_host == HOST_FIRST && !a->hosted) {
         a->hosted = true;
         home_make_host(h, a, room);
     }

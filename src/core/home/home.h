@@ -85,11 +85,23 @@ static inline struct member *member_at(const struct home *h, uint32_t index)
     return slab_at(&h->members, index);
 }
 
+// What holds in a room.
+static inline const struct room_settings *room_settings(const struct home *h, struct room *r)
+{
+    return room_settings_of(h->cx, &r->ruled, room_name(r));
+}
+
 // --- between the files of this folder
 
 static inline struct once_limits home_once_limits(const struct home *h)
 {
     return (struct once_limits){h->cx->settings->idempotency_ms, h->cx->settings->idempotency_keys};
+}
+
+// Up to so many members a room tells who comes and goes.
+static inline uint32_t home_presence_exact_max(const struct home *h, struct room *r)
+{
+    return room_settings(h, r)->room_presence == PRESENCE_EXACT ? h->cx->settings->presence_exact_max : 0;
 }
 
 // Tells the driver's checkers, where there are any, what has just happened (common/driver.h).
@@ -98,7 +110,7 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
 // An ask, whose turn it is: as home_ask, but that it is not asked whether it has to wait for what was said before it.
 void home_carry_out(struct home *h, struct ask **a);
 // What the asker may do in the room (home_say.c).
-struct rights home_rights(const struct home *h, const struct room *r, const struct ask *a);
+struct rights home_rights(const struct home *h, struct room *r, const struct ask *a);
 // It does not have the right; its role.
 void home_answer_missing(struct home *h, const struct ask *a, enum role role, enum right right);
 // How long it is until then, for who is to try again; 0 where it is for ever.
@@ -112,7 +124,7 @@ void home_make_host(struct home *h, const struct ask *join, uint32_t room);
 // A decree has been told to the room: what it does to its members.
 void home_decreed(struct home *h, uint32_t room, const struct entry *e);
 // What an ask says, as the record that is proposed for it; it borrows from the ask.
-struct entry home_proposal(const struct home *h, const struct ask *a);
+struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a);
 // What became of it: the answer. Where it was not refused, the entry has just got the newest place.
 void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v);
 // Makes the room that a join names; false (and answered) where there may not be one more.

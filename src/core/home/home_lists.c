@@ -181,14 +181,14 @@ struct own_rows {
 static struct room_row own_take(const struct home *h, struct own_rows *own, const struct command *cmd)
 {
     while (own->at < h->rooms_by_name.count) {
-        const struct room *r = room_at(h, h->rooms_sorted[own->at++]);
+        struct room *r = room_at(h, h->rooms_sorted[own->at++]);
         str name = room_name(r);
         if (cmd->after.n != 0 && str_cmp(name, cmd->after) <= 0)
             continue;
-        if (str_starts(name, cmd->prefix))
-            return (struct room_row){name, r->members};
-        if (str_cmp(name, cmd->prefix) > 0)
+        if (!str_starts(name, cmd->prefix) && str_cmp(name, cmd->prefix) > 0)
             break; // behind all names with the prefix
+        if (str_starts(name, cmd->prefix) && !room_settings(h, r)->room_unlisted)
+            return (struct room_row){name, r->members};
     }
     return (struct room_row){0};
 }

@@ -10,10 +10,10 @@
 
 #include "core/home/course.h"
 
-struct rights home_rights(const struct home *h, const struct room *r, const struct ask *a)
+struct rights home_rights(const struct home *h, struct room *r, const struct ask *a)
 {
-    const struct settings *s = h->cx->settings;
-    return rights_make(s->newcomer_role, standing_role(r->standing, &s->hash_key, a->user), a->grant);
+    return rights_make(room_settings(h, r)->newcomer_role,
+                       standing_role(r->standing, &h->cx->settings->hash_key, a->user), a->grant);
 }
 
 // --- proposals
@@ -47,7 +47,7 @@ static struct decree decree_of(const struct home *h, const struct ask *a)
     return d;
 }
 
-struct entry home_proposal(const struct home *h, const struct ask *a)
+struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a)
 {
     struct entry e = {.type = entry_of(a->cmd.type),
                       .time_ms = h->cx->wall_ms,
@@ -56,7 +56,7 @@ struct entry home_proposal(const struct home *h, const struct ask *a)
                       .session = a->session,
                       .name = a->name,
                       .data = a->cmd.data,
-                      .rule_role = h->cx->settings->newcomer_role,
+                      .rule_role = room_settings(h, r)->newcomer_role,
                       .grant = a->grant};
     if (entry_decree(e.type)) {
         e.data = a->cmd.reason;
@@ -110,7 +110,7 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
                           "There are several people called {} in this room; name one by the user id."},
     };
     ASSERT(v->why != DENIED_NOT && v->why != DENIED_REPEATED);
-    const struct room *r = room_at(h, room);
+    struct room *r = room_at(h, room);
     if (v->why == DENIED_RIGHT) {
         home_answer_missing(h, a, home_rights(h, r, a).role, v->right);
         return;
@@ -127,7 +127,7 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
 
 void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v)
 {
-    const struct room *r = room_at(h, room);
+    struct room *r = room_at(h, room);
     if (a->own)
         return;
     if (v->refused && v->why != DENIED_REPEATED) {
@@ -135,7 +135,7 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
         return;
     }
     struct answer ans = {.effect = v->refused ? EFFECT_NONE : EFFECT_PUBLISHED,
-                         .skip = a->cmd.type == CMD_MESSAGE && !a->cmd.echo,
+                         .skip = a->cmd.type == CMD_MESSAGE && !a->cmd.echo && !room_settings(h, r)->room_echo,
                          .outlet = a->outlet,
                          .place = r->live.place};
     struct event ev = {.type = EV_ACK,

@@ -23,7 +23,7 @@ static void over(struct home *h, struct ask *a)
 // Who may not speak may not do it by signals either.
 static bool may_signal(struct home *h, const struct ask *a, uint32_t room)
 {
-    const struct room *r = room_at(h, room);
+    struct room *r = room_at(h, room);
     const struct rights who = home_rights(h, r, a);
     struct verdict v = {
         .until_ms = standing_muted_ms(r->standing, &h->cx->settings->hash_key, a->user, h->cx->steady_ms)};

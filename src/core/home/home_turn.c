@@ -5,9 +5,13 @@
 
 #include "core/common/working.h"
 
+// In rooms that are all of the rule which lets in the most.
 static uint32_t members_max(const struct settings *s)
 {
-    uint64_t n = (uint64_t)s->rooms_max * s->room_members_max;
+    uint64_t most = s->room_members_max;
+    for (size_t i = 0; i < s->rules_n; i++)
+        most = s->rules[i].room.room_members_max > most ? s->rules[i].room.room_members_max : most;
+    uint64_t n = s->rooms_max * most;
     return n > (1u << 26) ? 1u << 26 : (uint32_t)n;
 }
 

@@ -173,7 +173,9 @@ static void presence(struct home *h, uint32_t room, enum entry_type type, const 
     struct room *r = room_at(h, room);
     ASSERT(type >= ENTRY_MEMBER_JOINED);
     ASSERT(type <= ENTRY_MEMBER_CHANGED);
-    if (r->members <= h->cx->settings->presence_exact_max) {
+    if (room_settings(h, r)->room_presence == PRESENCE_NONE)
+        return;
+    if (r->members <= home_presence_exact_max(h, r)) {
         struct entry e = {.type = type, .previous_name = previous_name};
         member_view_make(m, &e.member);
         if (place(h, room, &e))
@@ -377,7 +379,7 @@ enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint3
     uint32_t index = *ret_member = member_find(h, r, a->user);
     if (index != MAP_NONE)
         return member_come_back(h, room, index, a);
-    if (r->members >= h->cx->settings->room_members_max)
+    if (r->members >= room_settings(h, r)->room_members_max)
         return ERR_FULL;
     if (member_create(h, room, a, &index) != OK)
         return ERR_NOMEM;

@@ -265,7 +265,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     room_log_moved(h, before, r->log.bytes);
     r->said = true;
     relief_spoken(h, index);
-    room_timer(h, index, cx->now_ms + cx->settings->log_age_ms + AGE_SLACK_MS);
+    room_timer(h, index, cx->now_ms + room_settings(h, r)->log_age_ms + AGE_SLACK_MS);
     if (!place_waiting(&r->log, &r->live) && r->log.committed == offset)
         room_heard(h, index, e);
     else
@@ -325,15 +325,15 @@ void room_announce_to(struct home *h, uint32_t index, uint32_t shard)
     mail_post(h->mail, shard, &a->mail);
 }
 
-static struct log_limits room_limits(const struct home *h)
+static struct log_limits room_limits(const struct home *h, struct room *r)
 {
-    const struct settings *s = h->cx->settings;
+    const struct room_settings *s = room_settings(h, r);
     return (struct log_limits){s->log_entries, s->log_bytes, s->log_age_ms};
 }
 
 static void room_trim(struct home *h, struct room *r)
 {
-    struct log_limits limits = room_limits(h);
+    struct log_limits limits = room_limits(h, r);
     size_t before = r->log.bytes;
     log_trim(&r->log, &limits, r->live.offset, h->cx->steady_ms);
     replay_trim(&r->replay, &r->log);
@@ -394,14 +394,14 @@ void room_timer(struct home *h, uint32_t index, uint64_t due_ms)
 
 static uint64_t log_age_due(struct home *h, struct room *r)
 {
-    const struct settings *s = h->cx->settings;
+    uint32_t log_age_ms = room_settings(h, r)->log_age_ms;
     if (r->dirty)
         return h->cx->now_ms + 1000; // trimmed after the announcement
     room_trim(h, r);
     if (r->log.tail > r->log.head)
         return UINT64_MAX;
     uint64_t age = log_oldest_age_ms(&r->log, h->cx->steady_ms);
-    return h->cx->now_ms + (age < s->log_age_ms ? s->log_age_ms - age : 0) + AGE_SLACK_MS;
+    return h->cx->now_ms + (age < log_age_ms ? log_age_ms - age : 0) + AGE_SLACK_MS;
 }
 
 // The segments being filled go, here and at the shards, which hold them as far as they have not been read.

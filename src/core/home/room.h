@@ -85,9 +85,10 @@ struct room {
     bool resting;       // nothing has happened for a while, and the shards have been told
     bool said;          // a message was appended: there is something to come back for
     char epoch[EPOCH_LEN];
-    uint16_t waits;   // asks in the list of those that wait for frames (home_wait.c): it is there as long
-    struct log log;   // what was said
-    struct live live; // what is heard now; of the records, what people have been told of
+    struct ruled ruled; // which rule it has (common/rule.h)
+    uint16_t waits;     // asks in the list of those that wait for frames (home_wait.c): it is there as long
+    struct log log;     // what was said
+    struct live live;   // what is heard now; of the records, what people have been told of
     struct replay *replay; // what was said, for those who come; NULL = nobody has asked
     struct map by_user;    // empty where they are few
     uint32_t members;

@@ -28,6 +28,7 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
     sh->cx = (struct context){.index = index,
                               .shard_count = settings->shard_count,
                               .settings = settings,
+                              .reload = 1,
                               .host = host,
                               .mem = mem,
                               .conns = &sh->conns.pool,
@@ -67,6 +68,8 @@ void shard_settings_set(struct shard *sh, const struct settings *settings)
     ASSERT(settings->connections_max == sh->cx.settings->connections_max);
     ASSERT(settings->ways == sh->cx.settings->ways);
     sh->cx.settings = settings;
+    if (++sh->cx.reload == 0)
+        sh->cx.reload++;
 }
 
 struct metrics *shard_metrics(struct shard *sh) { return sh->cx.metrics; }
