@@ -8,6 +8,7 @@
 #ifndef PLENUM_CORE_COMMON_CONTEXT_H
 #define PLENUM_CORE_COMMON_CONTEXT_H
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "base/prng.h"
 #include "base/siphash.h"
@@ -42,6 +43,7 @@ static inline const struct room_settings *room_settings_of(const struct context 
                                                            str room)
 {
     const struct settings *s = cx->settings;
+    ASSERT(cx->reload != 0);
     if (at->reload != cx->reload)
         *at = (struct ruled){.reload = cx->reload, .rule = rule_find(s->rules, s->rules_n, room)};
     return at->rule == RULE_NONE ? &s->room : &s->rules[at->rule].room;
