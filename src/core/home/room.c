@@ -368,8 +368,8 @@ void home_announce(struct home *h)
         struct room *r = room_at(h, index);
         ASSERT(r->dirty);
         room_show(h, index);
-        home_signals_place(h, index);
         h->authority->turn(h, index);
+        home_signals_place(h, index); // also those that had to wait until now
         r->dirty = !announce(h, index);
         if (r->dirty)
             h->rooms_dirty.v[left++] = index;
