@@ -176,6 +176,19 @@ static void hear_direct(struct world *w, struct client *c, const struct heard *h
 
 // --- errors
 
+static void hear_rooms(struct world *w, struct client *c, const struct heard *h)
+{
+    (void)asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_ROOMS);
+    str list = heard_raw(h, "rooms"), row;
+    while (heard_next(&list, &row)) {
+        struct heard r;
+        heard_scan(w, c, row, &r);
+        int room = heard_room(w, c, &r);
+        if (world_room(w, room)->room_unlisted)
+            trace_fail(w, c, "RIGHTS: %s is listed, and is not to be", w->room_names[room]);
+    }
+}
+
 // What a well-formed command of a well-behaved client may meet.
 static bool error_expected(struct world *w, const struct client *c, const struct asked *a, str code)
 {
@@ -202,6 +215,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         return str_eq(code, STR("token_expired")) && w->now_ms + 2000 > c->resume_ms + s->resume_ms;
     case SAID_JOIN:
     case SAID_SWITCH:
+        if (str_eq(code, STR("forbidden")))
+            return world_room(w, a->room)->room_access != ACCESS_OPEN;
         return str_eq(code, STR("limit_reached")) || str_eq(code, STR("room_full")) ||
                str_eq(code, STR("already_member")) || str_eq(code, STR("not_member"));
     case SAID_DECREE: // of who is not there, too
@@ -285,7 +300,7 @@ void hear_json(struct world *w, struct client *c, str message)
     else if (str_eq(type, STR("members")))
         hear_members(w, c, &h);
     else if (str_eq(type, STR("rooms")))
-        (void)asks_answered(w, c, heard_raw(&h, "id"), 1u << SAID_ROOMS);
+        hear_rooms(w, c, &h);
     else if (str_eq(type, STR("pong")))
         (void)asks_answered(w, c, heard_raw(&h, "id"), 1u << SAID_PING);
     else if (str_eq(type, STR("renamed")))

@@ -112,9 +112,11 @@ static void hear_error(struct world *w, struct client *c, str rest)
     bool rate = str_starts(rest, STR("rate_limited")) && w->settings.commands_per_s != 0;
     bool memory =
         str_starts(rest, STR("unavailable")) && (w->plan.refuse_one_in != 0 || w->plan.engine_loss != 0);
-    bool join = c->text_joining != NONE &&
-                (str_starts(rest, STR("limit_reached")) || str_starts(rest, STR("room_full")) ||
-                 str_starts(rest, STR("already_member")));
+    bool join =
+        c->text_joining != NONE &&
+        (str_starts(rest, STR("limit_reached")) ||
+         (str_starts(rest, STR("forbidden")) && world_room(w, c->text_joining)->room_access != ACCESS_OPEN) ||
+         str_starts(rest, STR("room_full")) || str_starts(rest, STR("already_member")));
     bool decreed =
         w->plan.moderated && (str_starts(rest, STR("forbidden")) || str_starts(rest, STR("muted")) ||
                               str_starts(rest, STR("rate_limited")) || str_starts(rest, STR("bad_command")) ||

@@ -33,7 +33,8 @@ static void person_joins(struct world *w, struct numbering *n, const struct memb
 // Above presence_exact_max, and where memory for an entry was refused, people come and go without an entry.
 static bool presence_exact(const struct world *w)
 {
-    return w->settings.presence_exact_max > 2 * CLIENTS_MAX && w->plan.refuse_one_in == 0;
+    return w->settings.presence_exact_max > 2 * CLIENTS_MAX && w->plan.refuse_one_in == 0 &&
+           !w->plan.presence_ruled;
 }
 
 static void person_changes(struct world *w, struct numbering *n, const struct entry *e)
@@ -103,9 +104,13 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
     truth_observe(w, NULL, room, epoch, e->offset, &f);
 }
 
-static void see_passing(struct world *w, struct numbering *n, const struct entry *e)
+static void see_passing(struct world *w, int room, struct numbering *n, const struct entry *e)
 {
     struct fact f = {.kind = kind_of(e->type), .after = e->offset, .first_ms = w->now_ms};
+    enum room_presence presence = world_room(w, room)->room_presence;
+    if (f.kind != FACT_SIGNAL &&
+        (presence == PRESENCE_NONE || (presence == PRESENCE_COUNT && f.kind != FACT_COUNT)))
+        trace_fail(w, NULL, "PRESENCE: %s tells of who comes and goes, and is not to", w->room_names[room]);
     if (f.kind == FACT_SIGNAL)
         f.message = truth_serial(e->data);
     else if (f.kind != FACT_COUNT)
@@ -122,6 +127,8 @@ static void see_passing(struct world *w, struct numbering *n, const struct entry
 static void see_join(struct world *w, int room, int epoch, const struct sighting *s)
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
+    if (world_room(w, room)->room_access != ACCESS_OPEN)
+        trace_fail(w, NULL, "RIGHTS: a guest comes into %s, which is not for guests", w->room_names[room]);
     struct link *l = w->nodes[w->turning->first + s->shard].conns[s->conn];
     if (l == NULL || l->gen != s->gen)
         return; // it is gone
@@ -153,7 +160,7 @@ void ledger_witness(struct world *w, const struct sighting *s)
                    w->room_names[room], (unsigned long long)s->place, n->passed_n,
                    (unsigned long long)e->offset);
     if (entry_passing(e->type))
-        see_passing(w, n, e);
+        see_passing(w, room, n, e);
     else
         see_record(w, room, epoch, e);
     if (!entry_passing(e->type))
@@ -185,7 +192,7 @@ enum {
 
 static void check_limits(struct world *w, int room, struct numbering *n, const struct probed_log *log)
 {
-    const struct settings *s = &w->settings;
+    const struct room_settings *s = world_room(w, room);
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
     if (gone != NULL && gone->first_ms != 0) {
         uint64_t entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;

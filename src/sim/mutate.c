@@ -382,7 +382,7 @@ static bool change_members(struct world *w, struct client *c, str m)
         "\"members\":[{\"user\":\"guest-nobody\",\"name\":\"nobody\",\"role\":\"guest\",\"connected\":true,"
         "\"joined_at\":1,\"last_active\":1,\"sessions\":1},";
     str list = STR("\"members\":[");
-    if (w->settings.presence_exact_max <= 2 * CLIENTS_MAX)
+    if (w->settings.presence_exact_max <= 2 * CLIENTS_MAX || w->plan.presence_ruled)
         return false; // who is in such a room is not told entry by entry
     if (w->options->mutation == MUTATE_WRONG_COUNT) {
         if (!begins(m, "{\"type\":\"joined\",") || !mutate_now(w, c))

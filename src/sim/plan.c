@@ -72,6 +72,43 @@ static void settings_rest(struct world *w, struct settings *s)
         s->resume_key[i] = (uint8_t)prng_next(&w->secrets);
 }
 
+static uint32_t less(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+// In a third of the runs some rooms, and in half of these all others, have rules. Rooms that take no guests are some only, or
+// nobody would be anywhere.
+static void plan_rules(struct world *w, struct settings *s)
+{
+    static const str matches[] = {{"r*", 2}, {"**", 2}};
+    if (!chance(w, 3))
+        return;
+    s->rules = w->rules;
+    s->rules_n = chance(w, 2) ? 1 : 2;
+    for (uint32_t i = 0; i < s->rules_n; i++) {
+        struct room_settings room = s->room;
+        room.room_members_max = PICK(w, 3, 1000);
+        room.flush_interval_ms = PICK(w, 0, 0, 5);
+        room.log_entries = PICK(w, 5, 50, 1000);
+        room.log_bytes = less(s->log_bytes, PICK(w, 4096, 65536)); // the budget is made for what all have
+        room.log_age_ms = PICK(w, 3000, 3600000);
+        room.slow_policy = chance(w, 2) ? SLOW_DISCONNECT : SLOW_GAP;
+        room.room_presence =
+            (enum room_presence)PICK(w, PRESENCE_EXACT, PRESENCE_EXACT, PRESENCE_COUNT, PRESENCE_NONE);
+        room.room_unlisted = chance(w, 2);
+        room.room_echo = chance(w, 3);
+        if (i == 0 && chance(w, 4))
+            room.room_access = chance(w, 2) ? ACCESS_TOKEN : ACCESS_INVITE;
+        w->plan.presence_ruled |= room.room_presence != PRESENCE_EXACT;
+        w->rules[i] = (struct room_rule){.match = matches[i], .room = room};
+    }
+}
+
+const struct room_settings *world_room(const struct world *w, int room)
+{
+    const struct settings *s = &w->settings;
+    uint8_t rule = rule_find(s->rules, s->rules_n, str_from_cstr(w->room_names[room]));
+    return rule == RULE_NONE ? &s->room : &s->rules[rule].room;
+}
+
 static const struct asset page = {
     "/", "text/html; charset=utf-8", "\"sim\"", (const unsigned char *)"<p>sim</p>", 10, false};
 
@@ -136,6 +173,7 @@ void plan_make(struct world *w)
     settings_rooms(w, s);
     settings_rest(w, s);
     p->data_max = PICK(w, 20, 20, 300, 1000);
+    plan_rules(w, s);
 }
 
 void plan_describe(const struct world *w, char *ret, size_t n)
@@ -147,7 +185,7 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         "%u servers of %u shards%s, %u verifiers/%u ms, %u clients, %u steps, mailbox %u/%u ms, %u credits, slice %u, slow %d, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
         "B/%u ms, "
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
-        "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms",
+        "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms, %zu rules%s",
         p->servers, p->shards,
         p->engine  ? p->engine_strict ? " with a strict engine" : " with an engine"
         : p->store ? " with a store"
@@ -160,5 +198,6 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
         s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,
         s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
-        s->flush_interval_ms, s->resume_ms);
+        s->flush_interval_ms, s->resume_ms, s->rules_n,
+        s->rules_n > 0 && s->rules[0].room.room_access != ACCESS_OPEN ? " (some take no guests)" : "");
 }

@@ -258,7 +258,7 @@ static void attempt(struct world *w, struct client *c, struct message *m, struct
         snprintf(key, sizeof key, "k%u", m->serial);
         draft_string(&d, "key", key);
     }
-    if (m->echo) {
+    if (m->asks_echo) {
         draft_key(&d, "echo");
         BUF_PUT_LIT(&d.b, "true");
     }
@@ -285,7 +285,8 @@ static struct message *message_make(struct world *w, struct client *c, int room)
 void say_message(struct world *w, struct client *c, int room)
 {
     struct message *m = message_make(w, c, room);
-    m->echo = chance(w, 2);
+    m->asks_echo = chance(w, 2);
+    m->echo = m->asks_echo || world_room(w, room)->room_echo;
     m->has_id = m->keyed || !chance(w, 6);
     if (!m->has_id && !m->echo)
         c->seats[room].unnamed++;

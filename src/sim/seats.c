@@ -276,7 +276,7 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
         trace_fail(w, c, "LOSS: a gap in %s begins at %llu, but %llu was next", room_of(w, room),
                    (unsigned long long)from, (unsigned long long)s->next);
     passed_in_gap(w, c, room, from <= to ? from : 1, to, passing);
-    if (slow && w->settings.slow_policy == SLOW_DISCONNECT && w->plan.refuse_one_in == 0)
+    if (slow && world_room(w, room)->slow_policy == SLOW_DISCONNECT && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap in %s, though slow readers are to be disconnected", room_of(w, room));
     if (!slow && s->recovered && from <= s->head)
         trace_fail(w, c, "RESUME: recovered in %s, and then told that %llu to %llu are no longer kept",

@@ -106,8 +106,9 @@ struct message {
     uint32_t link; // of the last attempt
     uint32_t attempts, denied;
     bool keyed, echo, text, has_id;
-    bool settled;  // acked or denied for good; no more attempts
-    uint8_t style; // of the data
+    bool asks_echo; // echo: because it asks for it, and not only because its room gives it
+    bool settled;   // acked or denied for good; no more attempts
+    uint8_t style;  // of the data
     uint32_t pad;
     char session[SESSION_ID_LEN + 1];
     char user[USER_ID_MAX + 1]; // of whom; empty where it is not known

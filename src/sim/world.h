@@ -54,10 +54,11 @@ struct plan {
     bool drain;               // leave by draining, else clients go on their own
     uint32_t writes_per_turn; // 0 = until nothing is left
     bool spurious_turns;
-    bool quiet_network; // no faults of links
-    uint32_t data_max;  // bytes of padding in a message
-    bool moderated;     // whoever makes a room is its host, and keeps order
-    bool store;         // one that must have a record before it is committed (store.c)
+    bool quiet_network;  // no faults of links
+    bool presence_ruled; // there are rooms in which it is not told who comes and goes
+    uint32_t data_max;   // bytes of padding in a message
+    bool moderated;      // whoever makes a room is its host, and keeps order
+    bool store;          // one that must have a record before it is committed (store.c)
     // One that orders the rooms' records for all servers (engine.c).
     bool engine, engine_strict;
     uint32_t engine_loss; // one in so many of its mails is lost; 0 = none
@@ -290,6 +291,7 @@ struct world {
     bool relieved;   // the shard looked at has let history go for want of memory
     size_t budget;
     struct settings settings;
+    struct room_rule rules[2]; // of them
     struct node nodes[NODES_MAX];
     uint32_t nodes_n;
     struct node *turning; // whose turn is running
@@ -411,6 +413,8 @@ void say_rooms(struct world *w, struct client *c);
 void say_decree(struct world *w, struct client *c, int room);
 void say_ping(struct world *w, struct client *c);
 void say_rename(struct world *w, struct client *c);
+// What holds in a room (plan.c).
+const struct room_settings *world_room(const struct world *w, int room);
 void say_name(const struct client *c, char letter, char ret[40]); // one of its names
 void say_bad(struct world *w, struct client *c);
 void say_line(struct world *w, struct client *c, const char *format, ...)

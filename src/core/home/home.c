@@ -203,7 +203,9 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .recovered = s->recovered,
                        .has_left = a->cmd.from.n != 0,
                        .left = a->cmd.from};
-    uint32_t exact_max = home_presence_exact_max(h, r);
+    uint32_t exact_max = h->cx->settings->presence_exact_max;
+    if (room_settings(h, r)->room_presence != PRESENCE_EXACT) // nobody would be told of those who come later
+        exact_max = 0;
     size_t views_n = r->members < exact_max ? r->members : exact_max;
     struct member_view *views = NULL;
     if (a->cmd.want_members && views_n != 0)

@@ -98,12 +98,6 @@ static inline struct once_limits home_once_limits(const struct home *h)
     return (struct once_limits){h->cx->settings->idempotency_ms, h->cx->settings->idempotency_keys};
 }
 
-// Up to so many members a room tells who comes and goes.
-static inline uint32_t home_presence_exact_max(const struct home *h, struct room *r)
-{
-    return room_settings(h, r)->room_presence == PRESENCE_EXACT ? h->cx->settings->presence_exact_max : 0;
-}
-
 // Tells the driver's checkers, where there are any, what has just happened (common/driver.h).
 void home_witness(const struct home *h, const struct room *r, const struct entry *e,
                   const struct conn_ref *joined);

@@ -173,9 +173,10 @@ static void presence(struct home *h, uint32_t room, enum entry_type type, const 
     struct room *r = room_at(h, room);
     ASSERT(type >= ENTRY_MEMBER_JOINED);
     ASSERT(type <= ENTRY_MEMBER_CHANGED);
-    if (room_settings(h, r)->room_presence == PRESENCE_NONE)
+    enum room_presence told = room_settings(h, r)->room_presence;
+    if (told == PRESENCE_NONE)
         return;
-    if (r->members <= home_presence_exact_max(h, r)) {
+    if (told == PRESENCE_EXACT && r->members <= h->cx->settings->presence_exact_max) {
         struct entry e = {.type = type, .previous_name = previous_name};
         member_view_make(m, &e.member);
         if (place(h, room, &e))
