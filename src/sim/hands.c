@@ -152,15 +152,20 @@ void hands_end(struct world *w)
 
 void hands_user(const struct client *c, char ret[16]) { snprintf(ret, 16, "u%u", c->index); }
 
+// Its tokens name all rooms.
+bool hands_invited(const struct client *c) { return c->known && c->index % 3 == 0; }
+
 // As who issues them would: wrong ones are signed by somebody else, or have been good.
 void hands_token(struct world *w, const struct client *c, enum token_kind kind, struct buf *out)
 {
-    char claims[256], user[16];
+    char claims[320], user[16];
     uint64_t now_s = w->wall_ms / 1000, far_s = 100u * 86400; // farther than the wall clock jumps
     uint64_t ends = kind == TOKEN_IS_LATE ? now_s - far_s : now_s + far_s;
     hands_user(c, user);
-    int n = snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu}", user,
-                     user, (unsigned long long)ends);
+    int n =
+        snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu%s}", user,
+                 user, (unsigned long long)ends,
+                 hands_invited(c) ? ",\"caps\":{\"rooms\":{\"**\":[\"host\"]},\"server\":[\"create\"]}" : "");
     struct jwk key = key_of(kind == TOKEN_IS_FORGED ? theirs : ours);
     enum err e = jws_sign(&key, str_make(claims, (size_t)n), out);
     ASSERT(e == OK);

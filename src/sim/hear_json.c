@@ -189,6 +189,21 @@ static void hear_rooms(struct world *w, struct client *c, const struct heard *h)
     }
 }
 
+// Not who has come by a token that is good for the room.
+static bool may_be_refused(const struct world *w, const struct client *c, int room)
+{
+    bool guest = strncmp(c->user, "guest-", 6) == 0;
+    switch (world_room(w, room)->room_access) {
+    case ACCESS_OPEN:
+        return false;
+    case ACCESS_TOKEN:
+        return guest;
+    case ACCESS_INVITE:
+        return guest || !hands_invited(c);
+    }
+    UNREACHABLE();
+}
+
 // What a well-formed command of a well-behaved client may meet.
 static bool error_expected(struct world *w, const struct client *c, const struct asked *a, str code)
 {
@@ -216,7 +231,7 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     case SAID_JOIN:
     case SAID_SWITCH:
         if (str_eq(code, STR("forbidden")))
-            return world_room(w, a->room)->room_access != ACCESS_OPEN;
+            return may_be_refused(w, c, a->room);
         return str_eq(code, STR("limit_reached")) || str_eq(code, STR("room_full")) ||
                str_eq(code, STR("already_member")) || str_eq(code, STR("not_member"));
     case SAID_DECREE: // of who is not there, too

@@ -127,13 +127,15 @@ static void see_passing(struct world *w, int room, struct numbering *n, const st
 static void see_join(struct world *w, int room, int epoch, const struct sighting *s)
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
-    if (world_room(w, room)->room_access != ACCESS_OPEN)
-        trace_fail(w, NULL, "RIGHTS: a guest comes into %s, which is not for guests", w->room_names[room]);
     struct link *l = w->nodes[w->turning->first + s->shard].conns[s->conn];
     if (l == NULL || l->gen != s->gen)
         return; // it is gone
     if (l->client != NULL && client_watched(l->client))
         decrees_check_join(w, l->client, room, epoch, probe_steady_ms(w->turning->shard));
+    const enum room_access access = world_room(w, room)->room_access;
+    const struct client *who = &w->clients[l->owner];
+    if ((access == ACCESS_INVITE && !hands_invited(who)) || (access == ACCESS_TOKEN && !who->known))
+        trace_fail(w, NULL, "RIGHTS: somebody comes into %s who may not", w->room_names[room]);
     ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
     l->starts[l->starts_n++] = (struct start){
         .room = room, .epoch = epoch, .tail = s->tail, .head = s->place - n->passed_n, .passed = n->passed_n};

@@ -379,6 +379,7 @@ void hands_each(const struct world *w, void (*each)(void *ctx, const struct mail
 void hands_forget(struct world *w); // what their helpers remember
 void hands_end(struct world *w);
 void hands_user(const struct client *c, char ret[16]);
+bool hands_invited(const struct client *c);
 void hands_token(struct world *w, const struct client *c, enum token_kind kind, struct buf *out);
 
 // --- clients

@@ -8,6 +8,7 @@
 #include "core/auth/verifier.h"
 #include "core/edge/resume.h"
 #include "core/mail/token.h"
+#include "wire/jws.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -280,6 +281,129 @@ static void a_slow_helper_is_not_buried(void **state)
     for (uint32_t i = 0; i < ARRAY_LEN(c); i++)
         expect(c[i], "\"type\":\"welcome\"");
     net_free(n);
+}
+
+// What a token allows goes along with what is asked, for the room that it is asked of.
+static void a_token_with_rights_goes_where_they_are(void **state)
+{
+    (void)state;
+    static const struct room_rule rules[] = {{.match = STR("invited*"),
+                                              .room = {.room_members_max = 9,
+                                                       .log_entries = 9,
+                                                       .log_bytes = 9999,
+                                                       .log_age_ms = 9999,
+                                                       .room_access = ACCESS_INVITE}},
+                                             {.match = STR("known*"),
+                                              .room = {.room_members_max = 9,
+                                                       .log_entries = 9,
+                                                       .log_bytes = 9999,
+                                                       .log_age_ms = 9999,
+                                                       .room_access = ACCESS_TOKEN}}};
+    static char block[CAPS_BYTES_MAX];
+    struct sentence why;
+    size_t block_n;
+    assert_int_equal(caps_make(STR("{\"rooms\":{\"invited-1\":[\"join\"],\"invited-*\":[\"publish\"]}}"),
+                               block, &block_n, &why),
+                     OK);
+    struct net *n = token_net(1, 1);
+    n->settings.rules = rules;
+    n->settings.rules_n = 2;
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws"), *guest = net_json(n, 0);
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
+    struct verdict_mail v = good(n, "ada");
+    v.caps = str_make(block, block_n);
+    tell(n, 0, asked(n, 0), &v);
+    expect(c, "\"type\":\"welcome\"");
+    static const struct {
+        const char *room;
+        bool comes, guest_comes;
+    } rows[] = {{"invited-1", true, false},
+                {"invited-2", false, false},
+                {"invited", false, false},
+                {"known", true, false},
+                {"open", true, true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"%s\"}", rows[i].room);
+        expect(c, rows[i].comes ? "\"type\":\"joined\"" : "\"code\":\"forbidden\"");
+        say(guest, "{\"type\":\"join\",\"id\":2,\"room\":\"%s\"}", rows[i].room);
+        expect(guest, rows[i].guest_comes ? "\"type\":\"joined\"" : "\"code\":\"forbidden\"");
+    }
+    struct edge *e = &n->sh[0]->edge;
+    const struct command cmd = {.type = CMD_JOIN, .room = STR("invited-1")};
+    assert_false(edge_ask_make(e, c->conn, ASK_JOIN, &cmd).guest);
+    assert_true(edge_ask_make(e, guest->conn, ASK_JOIN, &cmd).guest);
+    assert_int_equal(edge_grant(e, c->conn, STR("invited-1")), caps_room(v.caps, STR("invited-1")));
+    assert_int_equal(edge_grant(e, c->conn, STR("elsewhere")), 1u << RIGHT_NONE);
+    assert_int_equal(edge_grant(e, guest->conn, STR("invited-1")),
+                     0); // it has none that could allow nothing
+    net_free(n);
+}
+
+static struct token_mail *signed_job(struct mem *m, const struct jwk *key, const char *caps)
+{
+    char claims[512];
+    int claims_n = snprintf(claims, sizeof claims, "{\"sub\":\"ada\",\"exp\":2000%s%s}",
+                            caps[0] != '\0' ? ",\"caps\":" : "", caps);
+    struct buf token;
+    buf_init(&token, m, 0);
+    assert_int_equal(jws_sign(key, str_make(claims, (size_t)claims_n), &token), OK);
+    struct token_mail *job = mem_zalloc(m, sizeof *job + token.n);
+    assert_non_null(job);
+    job->mail = (struct mail){.kind = MAIL_TOKEN, .bytes = (uint32_t)(sizeof *job + token.n)};
+    job->wall_ms = 1000000;
+    memcpy(job->tail, token.p, token.n);
+    job->token = str_make(job->tail, token.n);
+    buf_deinit(&token);
+    return job;
+}
+
+// The helper reads the claim: a block comes of it, or the token is refused, in words, however good its signature.
+static void the_helper_reads_what_a_token_allows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *caps;
+        enum token_verdict verdict;
+        const char *why;
+    } rows[] = {{"", TOKEN_GOOD, ""},
+                {"{}", TOKEN_GOOD, ""},
+                {"{\"rooms\":{\"a\":[\"join\"]}}", TOKEN_GOOD, ""},
+                {"{\"rooms\":{\"a\":[\"fly\"]}}", TOKEN_BAD, "There is no right `fly` in a room;"},
+                {"{\"room\":{\"a\":[\"join\"]}}", TOKEN_BAD, "`caps` has a key `room`;"}};
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct jwk key = {0};
+    struct jwk_problem problem;
+    const struct jwk_wish wish = {.use = JWK_TO_SIGN, .has_alg = true, .alg = JWA_HS256};
+    assert_int_equal(
+        jwk_from_secret(STR("a secret of the test, which is 32 bytes or more"), &wish, &key, &problem), OK);
+    const struct keyring_issuer issuer = {
+        .name = STR("main"), .any_audience = true, .keys = &key, .keys_n = 1};
+    struct keyring *ring;
+    assert_int_equal(keyring_create(&mem, &issuer, 1, 1, &ring), OK);
+    struct verifier v;
+    const struct siphash_key hash_key = {1, 2};
+    verifier_init(&v, &mem, &hash_key);
+    verifier_keys_set(&v, ring);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) { // a second time it is remembered
+        const size_t row = i % ARRAY_LEN(rows);
+        struct mail *m = verifier_work(&v, &signed_job(&mem, &key, rows[row].caps)->mail);
+        const struct verdict_mail *said = (struct verdict_mail *)(void *)m;
+        assert_int_equal(said->verdict, rows[row].verdict);
+        assert_true(str_starts(said->why, str_from_cstr(rows[row].why)));
+        assert_int_equal(said->caps.p != NULL && said->caps.n != 0,
+                         rows[row].verdict == TOKEN_GOOD && rows[row].caps[0] != '\0');
+        if (rows[row].verdict == TOKEN_GOOD && rows[row].caps[0] != '\0') {
+            caps_check(said->caps);
+            assert_int_equal((caps_room(said->caps, STR("a")) & 1u << RIGHT_JOIN) != 0, row == 2);
+        }
+        mail_discard(&mem, m);
+    }
+    verifier_deinit(&v);
+    jwk_deinit(&key);
+    test_mem_check(&t);
 }
 
 static void resume_brings_back_what_was_granted_until_it_ends(void **state)
@@ -629,6 +753,8 @@ int main(void)
         cmocka_unit_test(where_there_are_no_guests_a_token_is_needed),
         cmocka_unit_test(a_verdict_waits_for_a_credit),
         cmocka_unit_test(a_slow_helper_is_not_buried),
+        cmocka_unit_test(a_token_with_rights_goes_where_they_are),
+        cmocka_unit_test(the_helper_reads_what_a_token_allows),
         cmocka_unit_test(resume_brings_back_what_was_granted_until_it_ends),
         cmocka_unit_test(a_resume_token_of_somebody_else_is_none),
         cmocka_unit_test(a_job_and_its_verdict_are_what_they_were),

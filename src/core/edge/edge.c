@@ -95,7 +95,7 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
     return (struct ask){.type = type,
                         .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
                         .encoding = c->reader.encoding,
-                        .guest = true, // all are: there are no tokens yet
+                        .guest = session_grant(&c->reader.who.session) == NULL,
                         .address = c->address,
                         .since_ms = c->opened_ms,
                         .outlet = REF_NONE,

@@ -268,8 +268,8 @@ static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
 {
     const struct room_settings *s =
         room == MAP_NONE ? room_settings_by_name(h->cx, a->cmd.room) : room_settings(h, room_at(h, room));
-    if (s->room_access ==
-        ACCESS_INVITE) // whom a token or the room itself would let in by name there is nobody yet
+    bool named = (a->grant & 1u << RIGHT_JOIN) != 0; // the room itself names nobody yet
+    if (s->room_access == ACCESS_INVITE && !named)
         home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
                                  "The room {} is for those only who are let in by name.");
     else if (s->room_access == ACCESS_TOKEN && a->guest)

@@ -64,7 +64,7 @@ struct ask {
     struct conn_ref conn;
     uint8_t encoding;     // its id: the answer is encoded in it
     struct credit credit; // what its answer brings back; none: it takes one when it is posted
-    bool guest;           // who asks is nobody in particular: it has said so without a token
+    bool guest;           // who asks has said hello without a token
     bool resumed;         // ASK_REGISTER: an older connection of the session is to be closed
     bool lasting;         // may be kept, or go on to other shards: its answer may take a while (mailroom.h)
     bool open;            // and what is said about its room waits for it; the answer says so, too
