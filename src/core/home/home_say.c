@@ -135,7 +135,8 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
         return;
     }
     struct answer ans = {.effect = v->refused ? EFFECT_NONE : EFFECT_PUBLISHED,
-                         .skip = a->cmd.type == CMD_MESSAGE && !a->cmd.echo && !room_settings(h, r)->room_echo,
+                         .skip =
+                             a->cmd.type == CMD_MESSAGE && !a->cmd.echo && !room_settings(h, r)->room_echo,
                          .outlet = a->outlet,
                          .place = r->live.place};
     struct event ev = {.type = EV_ACK,
@@ -182,7 +183,7 @@ static void ask_again_about(struct home *h, const struct ask *a, uint32_t target
 // Whom a decree is about: *ret_target, MAP_NONE where they are not in the room. Why it may not be proposed.
 static enum denial target_of(const struct home *h, const struct ask *a, uint32_t room, uint32_t *ret_target)
 {
-    const struct room *r = room_at(h, room);
+    struct room *r = room_at(h, room);
     bool clear = true;
     *ret_target = a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
     if (!clear)
