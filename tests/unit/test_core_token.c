@@ -309,23 +309,29 @@ static void a_token_with_rights_goes_where_they_are(void **state)
     n->settings.rules = rules;
     n->settings.rules_n = 2;
     net_start(n);
-    struct client *c = net_ws(n, 0, "/ws"), *guest = net_json(n, 0);
+    struct client *c = net_ws(n, 0, "/ws"), *bare = net_ws(n, 0, "/ws"), *guest = net_json(n, 0);
     say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
     struct verdict_mail v = good(n, "ada");
+    const struct verdict_mail without = good(n, "bob"); // a word of rights
     v.caps = str_make(block, block_n);
     tell(n, 0, asked(n, 0), &v);
     expect(c, "\"type\":\"welcome\"");
+    say(bare, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.d\"}");
+    tell(n, 0, asked(n, 0), &without);
+    expect(bare, "\"type\":\"welcome\"");
     static const struct {
         const char *room;
-        bool comes, guest_comes;
-    } rows[] = {{"invited-1", true, false},
-                {"invited-2", false, false},
-                {"invited", false, false},
-                {"known", true, false},
-                {"open", true, true}};
+        bool comes, bare_comes, guest_comes;
+    } rows[] = {{"invited-1", true, false, false},
+                {"invited-2", false, false, false},
+                {"invited", false, false, false},
+                {"known", false, true, false}, // a token allows exactly what it says
+                {"open", false, true, true}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"%s\"}", rows[i].room);
         expect(c, rows[i].comes ? "\"type\":\"joined\"" : "\"code\":\"forbidden\"");
+        say(bare, "{\"type\":\"join\",\"id\":2,\"room\":\"%s\"}", rows[i].room);
+        expect(bare, rows[i].bare_comes ? "\"type\":\"joined\"" : "\"code\":\"forbidden\"");
         say(guest, "{\"type\":\"join\",\"id\":2,\"room\":\"%s\"}", rows[i].room);
         expect(guest, rows[i].guest_comes ? "\"type\":\"joined\"" : "\"code\":\"forbidden\"");
     }
