@@ -20,9 +20,23 @@ static struct subject *subject_of(struct world *w, struct decreed *d, str user)
     return s;
 }
 
-static enum role role_of(const struct world *w, const struct subject *s)
+// By the records.
+static enum role role_given(const struct world *w, const struct subject *s)
 {
     return s->role != ROLE_COUNT ? s->role : w->settings.newcomer_role;
+}
+
+// With what a token allows who says something; that is in the record, and what one allows others is not.
+static enum role role_of(const struct world *w, const struct subject *s)
+{
+    const enum role given = role_given(w, s);
+    bool by_token = false;
+    char user[16];
+    for (uint32_t i = 0; i < w->plan.clients && !by_token; i++) {
+        hands_user(&w->clients[i], user);
+        by_token = hands_invited(&w->clients[i]) && strcmp(user, s->user) == 0;
+    }
+    return by_token && given < ROLE_HOST ? ROLE_HOST : given;
 }
 
 static void check_said(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms)
@@ -56,7 +70,7 @@ static void check_decreed(struct world *w, int room, struct decreed *d, const st
     for (uint32_t i = 0; i < d->subjects_n; i++)
         any = any || d->subjects[i].role != ROLE_COUNT;
     if (e->user.n == 0) {
-        if (e->type != ENTRY_ROLE || !decree->first || any || !w->settings.host_first)
+        if (e->type != ENTRY_ROLE || !decree->first || any || world_room(w, room)->room_host != HOST_FIRST)
             why = "the server has no reason";
     } else {
         who = *subject_of(w, d, e->user);
@@ -67,7 +81,7 @@ static void check_decreed(struct world *w, int room, struct decreed *d, const st
             why = "its author is no host";
         else if (who.banned_ms > at_ms)
             why = "its author is banned";
-        else if (decree->target.n != 0 && !(own && role) && role_of(w, &target) >= role_of(w, &who))
+        else if (decree->target.n != 0 && !(own && role) && role_given(w, &target) >= role_of(w, &who))
             why = "it is about somebody who is not below its author";
         else if (role && decree->role >= role_of(w, &who))
             why = "it gives a role that is not below its author's";

@@ -37,7 +37,7 @@ static void settings_rooms(struct world *w, struct settings *s)
     s->rooms_per_connection = PICK(w, 1, 3, 32, 32);
     s->room_members_max = PICK(w, 5, 1000, 1000, 1000);
     w->plan.moderated = chance(w, 2);
-    s->host_first = w->plan.moderated;
+    s->room_host = w->plan.moderated ? HOST_FIRST : HOST_NONE;
     s->newcomer_role = w->plan.moderated && chance(w, 8) ? ROLE_GUEST : ROLE_MEMBER;
     s->room_grace_ms = PICK(w, 500, 5000);
     s->member_grace_ms = PICK(w, 500, 5000, 15000);

@@ -375,7 +375,7 @@ static void on_many_nodes_one_is_the_first(void **state)
     for (int won = 0; won < 2; won++) {
         struct net *n = net_new(1);
         n->settings.engine = true;
-        n->settings.host_first = true;
+        n->settings.room_host = HOST_FIRST;
         net_start(n);
         struct client *a = net_json(n, 0);
         say(a, "{\"type\":\"join\",\"room\":\"r\"}");

@@ -200,7 +200,7 @@ static enum denial target_of(const struct home *h, const struct ask *a, uint32_t
 // Why it may not be proposed.
 static struct verdict look(struct home *h, const struct ask *a, uint32_t room, uint32_t *ret_target)
 {
-    const struct room *r = room_at(h, room);
+    struct room *r = room_at(h, room);
     const uint32_t member = member_find(h, r, a->user);
     const enum right right = (enum right)command_row(a->cmd.type)->right;
     const struct rights who = home_rights(h, r, a);
