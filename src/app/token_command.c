@@ -11,6 +11,7 @@
 #include "app/options.h"
 #include "app/quantity.h"
 #include "base/codec.h"
+#include "core/auth/caps.h"
 #include "core/auth/verify.h"
 #include "dialect/dialect.h"
 #include "io/mem_malloc.h"
@@ -144,6 +145,13 @@ static void put_number(struct buf *b, const char *name, uint64_t value)
     put_raw(b, name, sentence_number(value, &room));
 }
 
+static enum exit_code complain_caps(const struct sentence *why)
+{
+    fprintf(stderr, "plenum token: --caps: got rights that are refused (%.*s), expected %s\n",
+            (int)why->n - 1, why->z, "some like {\"rooms\":{\"lobby\":[\"join\",\"publish\"]}}");
+    return EXIT_USAGE;
+}
+
 // What the server would refuse is not made: whoever makes a token wants to hear of it now.
 static enum exit_code request_check(const struct request *r, uint64_t *ret_ttl_s)
 {
@@ -165,11 +173,13 @@ static enum exit_code request_check(const struct request *r, uint64_t *ret_ttl_s
         return complain("--info", problem.message, "JSON");
     if (r->info != NULL && strlen(r->info) > USER_INFO_MAX)
         return complain("--info", "more than 1024 bytes", "less");
-    struct json_member members[TOKEN_CLAIMS_MAX];
+    char block[CAPS_BYTES_MAX];
     size_t n;
-    if (r->caps != NULL &&
-        json_object_scan(str_from_cstr(r->caps), members, TOKEN_CLAIMS_MAX, &n, &problem) != OK)
-        return complain("--caps", problem.message, "a JSON object like {\"rooms\":{\"lobby\":[\"join\"]}}");
+    struct sentence why;
+    if (r->caps != NULL && json_validate(str_from_cstr(r->caps), &problem) != OK)
+        return complain("--caps", problem.message, "JSON like {\"rooms\":{\"lobby\":[\"join\"]}}");
+    if (r->caps != NULL && caps_make(str_from_cstr(r->caps), block, &n, &why) != OK)
+        return complain_caps(&why);
     return EXIT_DONE;
 }
 

@@ -137,7 +137,7 @@ test('plenum token inspect says what is in a token, and why it would not be take
   assert.match(piped.stdout, /^accepted as the user "ada"/m);
 
   for (const args of [[], ['--sub', ''], ['--sub', 'guest-1'], ['--sub', 'a\nb'], ['--sub', 'a', '--ttl', 'soon'], ['--sub', 'a', '--ttl', '0'],
-    ['--sub', 'a', '--caps', '[]'], ['--sub', 'a', '--info', '{'], ['--sub', 'a', '--info', `"${'x'.repeat(1023)}"`], ['--sub', 'a', '--alg', 'none'],
+    ['--sub', 'a', '--caps', '[]'], ['--sub', 'a', '--caps', '{'], ['--sub', 'a', '--caps', '{"rooms":{"lobby":["fly"]}}'], ['--sub', 'a', '--info', '{'], ['--sub', 'a', '--info', `"${'x'.repeat(1023)}"`], ['--sub', 'a', '--alg', 'none'],
     ['--sub', 'a', '--secret', 'short'], ['--sub', 'a', '--key', path('none')], ['--sub', 'a', '--key', path('ES256.json')],
     ['--sub', 'a', '--secret', SECRET, '--key', 'x'], ['--sub', 'a', '--name', ' '], ['--sub'], ['extra'], ['inspect', 'a', 'b'],
     ['inspect', 'a', '--sub', 'b'], ['inspect', 'a', '-c', path('none')]]) {
