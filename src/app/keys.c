@@ -211,6 +211,8 @@ struct keyring *keys_load(struct config_load *l, struct mem *m, uint64_t generat
             secret_take(d);
         if (l->complaints.errors == 0 && keyring_create(m, d->issuers, d->n, generation, &made) != OK)
             made = NULL;
+        if (made != NULL)
+            keyring_check(made);
         for (size_t i = 0; i < sizeof d->drafts / sizeof d->drafts[0]; i++)
             for (uint32_t k = 0; k < d->drafts[i].keys_n; k++)
                 jwk_deinit(&d->drafts[i].keys[k]);
