@@ -39,10 +39,14 @@ enum entry_type {
     ENTRY_MEMBER_CHANGED,
     ENTRY_MEMBERS_COUNT, // instead of the three above in a room past rooms.presence_exact_max
     ENTRY_SIGNAL,        // from a member: typing, a cursor
+    // A cut: behind it offsets go on from `cut_to` (core/log/place.h)
+    ENTRY_GAP,   // the offsets offset + 1 to cut_to are not kept any more, and will not come
+    ENTRY_EPOCH, // the numbering is over, and another one, `epoch`, is where the room goes on
 };
 
 static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }
 static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t <= ENTRY_READONLY; }
+static inline bool entry_cut(enum entry_type t) { return t == ENTRY_GAP || t == ENTRY_EPOCH; }
 
 // From the least to the most; what each may do is in core/home/rights.h.
 #define ROLES(X) X(GUEST, guest) X(MEMBER, member) X(HOST, host) X(OWNER, owner)
@@ -99,6 +103,9 @@ struct entry {
     str previous_name; // ENTRY_MEMBER_CHANGED: `member.name` is new, and was this; absent: `member.connected` changed
     // ENTRY_MEMBERS_COUNT
     uint64_t count;
+    // ENTRY_GAP, ENTRY_EPOCH
+    uint64_t cut_to;
+    str epoch;
 };
 
 #endif

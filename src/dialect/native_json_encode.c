@@ -111,6 +111,30 @@ static void put_signal(struct buf *out, const struct entry *e)
     buf_put_char(out, '}');
 }
 
+static void put_gap(struct buf *out, const struct event *ev);
+
+static void put_gap_entry(struct buf *out, const struct entry *e)
+{
+    const struct event ev = {.type = EV_GAP,
+                             .room = e->room,
+                             .gap_from = e->offset + 1,
+                             .gap_to = e->cut_to,
+                             .reason = "trimmed"};
+    put_gap(out, &ev);
+}
+
+static void put_epoch(struct buf *out, const struct entry *e)
+{
+    put_passing_head(out, STR("epoch"), e);
+    BUF_PUT_LIT(out, ",\"time\":");
+    buf_put_u64(out, e->time_ms);
+    BUF_PUT_LIT(out, ",\"epoch\":");
+    json_put_string(out, e->epoch);
+    BUF_PUT_LIT(out, ",\"offset\":");
+    buf_put_u64(out, e->cut_to);
+    buf_put_char(out, '}');
+}
+
 void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s)
 {
     (void)utc_offset_s; // times are UTC here
@@ -140,6 +164,12 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
         return;
     case ENTRY_SIGNAL:
         put_signal(out, e);
+        return;
+    case ENTRY_GAP:
+        put_gap_entry(out, e);
+        return;
+    case ENTRY_EPOCH:
+        put_epoch(out, e);
         return;
     }
     UNREACHABLE();

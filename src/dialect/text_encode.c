@@ -169,6 +169,15 @@ static void put_room_decree(struct buf *out, const struct entry *e)
     }
 }
 
+static void put_gap(struct buf *out, const struct event *ev);
+
+static void put_gap_entry(struct buf *out, const struct entry *e)
+{
+    const struct event ev = {
+        .type = EV_GAP, .gap_from = e->offset + 1, .gap_to = e->cut_to, .reason = "trimmed"};
+    put_gap(out, &ev);
+}
+
 void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s)
 {
     switch (e->type) {
@@ -210,6 +219,12 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
         BUF_PUT_LIT(out, "* ");
         put_count(out, e->count, STR("member"));
         BUF_PUT_LIT(out, " here");
+        return;
+    case ENTRY_GAP:
+        put_gap_entry(out, e);
+        return;
+    case ENTRY_EPOCH:
+        BUF_PUT_LIT(out, "* this room goes on anew: some of what was said last may be lost");
         return;
     case ENTRY_VOID:   // a terminal knows no offsets
     case ENTRY_SIGNAL: // and what others are about to say is nothing for it; nothing is sent

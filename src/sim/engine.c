@@ -3,40 +3,17 @@
 // An engine for many servers: the other end of core/mail/engine.h, as bad as it may be. It places late, in batches; says
 // "late" where it need not; loses deliveries and answers; lets mail overtake; and cannot be reached for a while. What it
 // owes its homes it keeps: a record that has an offset keeps it, and a batch is placed once.
-#include "sim/world.h"
+//
+// What it need not keep it loses: the oldest records, when keys that are in them are over; and in a failover the newest ones, of
+// the last seconds. Then it takes back what homes still have, and where that is not all that somebody has seen it
+// goes on in another epoch (engine_fail.c).
+#include "sim/engine.h"
 
 #include "base/codec.h"
+#include "core/home/once.h"
+#include "core/log/record.h"
 
 enum { FETCH_MAX = 40 };
-
-struct placed {
-    str bytes;
-    uint64_t proposer, seq;
-    uint32_t index; // in its batch
-};
-
-struct watcher {
-    uint32_t node;
-    struct ref room; // at that node
-    uint64_t told;   // of records up to there
-};
-
-// What became of a home's last proposal.
-struct proposer {
-    uint64_t id, seq, first, last; // first 0: it was late
-};
-
-struct engine_room {
-    char name[ROOM_NAME_MAX];
-    size_t name_n;
-    char epoch[EPOCH_LEN];
-    struct placed *v; // v[o - 1] has offset o
-    uint32_t n, cap;
-    struct watcher *watchers;
-    uint32_t watchers_n, watchers_cap;
-    struct proposer *proposers;
-    uint32_t proposers_n, proposers_cap;
-};
 
 struct engine_room *engine_room(const struct world *w, str name)
 {
@@ -54,19 +31,48 @@ static struct engine_room *room_of(struct world *w, str name)
     struct engine_room *r = engine_room(w, name);
     if (r != NULL)
         return r;
-    uint8_t random[8];
-    for (size_t i = 0; i < sizeof random; i++)
-        random[i] = (uint8_t)prng_next(&w->secrets);
     ASSERT(e->rooms_n < ROOMS_MAX);
     r = &e->rooms[e->rooms_n++];
+    *r = (struct engine_room){.name_n = name.n, .begins = 1, .first = 1, .term = 1};
     memcpy(r->name, name.p, name.n);
-    r->name_n = name.n;
-    base64url_encode(random, sizeof random, r->epoch);
+    engine_epoch_make(w, r);
     return r;
 }
 
+void engine_epoch_make(struct world *w, struct engine_room *r)
+{
+    uint8_t random[8];
+    for (size_t i = 0; i < sizeof random; i++)
+        random[i] = (uint8_t)prng_next(&w->secrets);
+    base64url_encode(random, sizeof random, r->epoch);
+}
+
 uint64_t engine_head(const struct engine_room *r) { return r->n; }
-str engine_record(const struct engine_room *r, uint64_t offset) { return r->v[offset - 1].bytes; }
+uint64_t engine_first(const struct engine_room *r) { return r->first; }
+
+// What it had at the end of a term; r itself for the one that is not over.
+static struct past past_at(const struct engine_room *r, uint64_t term)
+{
+    if (term == r->term)
+        return (struct past){r->v, r->n, r->begins, r->epochs};
+    ASSERT(term >= 1 && term < r->term);
+    return r->past[term - 1];
+}
+
+uint64_t engine_begins(const struct engine_room *r, uint64_t term) { return past_at(r, term).begins; }
+bool engine_is_in(const struct engine_room *r, const char *epoch)
+{
+    return !r->open && memcmp(epoch, r->epoch, EPOCH_LEN) == 0;
+}
+// A home may have what its engine has lost since, and not given back yet.
+str engine_record(const struct engine_room *r, uint64_t term, uint64_t offset)
+{
+    uint32_t epochs = past_at(r, term).epochs;
+    while (past_at(r, term).n < offset)
+        term--;
+    ASSERT(past_at(r, term).epochs == epochs);
+    return past_at(r, term).v[offset - 1].bytes;
+}
 
 // --- mail
 
@@ -108,9 +114,11 @@ void engine_post(struct world *w, struct node *n, struct mail *m)
         letter_put(w, &w->engine.in, m);
 }
 
-static void answer(struct world *w, uint32_t node, const struct engine_mail *m)
+void engine_answer(struct world *w, const struct engine_room *r, uint32_t node, const struct engine_mail *m)
 {
-    struct engine_mail *copy = lost(w, node) ? NULL : engine_mail_make(&w->vmem.mem, m);
+    struct engine_mail said = *m;
+    said.term = r->term;
+    struct engine_mail *copy = lost(w, node) ? NULL : engine_mail_make(&w->vmem.mem, &said);
     if (copy != NULL)
         letter_put(w, &w->engine.out[node], &copy->mail);
 }
@@ -146,7 +154,7 @@ static void send_records(struct world *w, const struct engine_room *r, uint32_t 
     }
     const struct engine_mail m = {
         .word = ENGINE_RECORDS, .room = room, .first = first, .last = last, .records = buf_str(&out)};
-    answer(w, node, &m);
+    engine_answer(w, r, node, &m);
     buf_deinit(&out);
 }
 
@@ -157,28 +165,36 @@ static void tell_watchers(struct world *w, struct engine_room *r)
         struct watcher *t = &r->watchers[i];
         if (t->told == r->n || (w->faults && chance(w, 3)))
             continue;
-        send_records(w, r, t->node, t->room, t->told + 1, r->n);
+        send_records(w, r, t->node, t->room, t->told < r->first ? r->first : t->told + 1, r->n);
         t->told = r->n;
     }
 }
 
-static void unwatch(struct engine_room *r, uint32_t node)
+// --- what homes say
+
+struct watcher *engine_watcher(const struct engine_room *r, uint32_t node, struct ref room)
 {
     for (uint32_t i = 0; i < r->watchers_n; i++)
-        if (r->watchers[i].node == node)
-            r->watchers[i--] = r->watchers[--r->watchers_n];
+        if (r->watchers[i].node == node && r->watchers[i].room.index == room.index &&
+            r->watchers[i].room.gen == room.gen)
+            return &r->watchers[i];
+    return NULL;
 }
 
-// --- what homes say
+static void unwatch(struct engine_room *r, uint32_t node, struct ref room)
+{
+    struct watcher *t = engine_watcher(r, node, room);
+    if (t != NULL)
+        *t = r->watchers[--r->watchers_n];
+}
 
 static void on_watch(struct world *w, struct engine_room *r, uint32_t node, const struct engine_mail *m)
 {
-    unwatch(r, node);
-    ARENA_GROW(&w->arena, r->watchers, r->watchers_n, r->watchers_cap);
-    r->watchers[r->watchers_n++] = (struct watcher){node, m->room, r->n};
-    struct engine_mail here = {.word = ENGINE_HERE, .room = m->room, .first = 1, .last = r->n};
-    memcpy(here.epoch, r->epoch, EPOCH_LEN);
-    answer(w, node, &here);
+    if (engine_watcher(r, node, m->room) == NULL) {
+        ARENA_GROW(&w->arena, r->watchers, r->watchers_n, r->watchers_cap);
+        r->watchers[r->watchers_n++] = (struct watcher){.node = node, .room = m->room, .told = r->n};
+    }
+    engine_here(w, r, node, m->room);
 }
 
 static struct proposer *proposer_of(struct world *w, struct engine_room *r, uint64_t id)
@@ -197,36 +213,73 @@ static void place(struct world *w, struct engine_room *r, const struct engine_ma
     for (uint32_t index = 0; engine_take_record(&from, &bytes); index++) {
         char *copy = arena_alloc(&w->arena, bytes.n);
         memcpy(copy, bytes.p, bytes.n);
-        ARENA_GROW(&w->arena, r->v, r->n, r->cap);
-        r->v[r->n++] = (struct placed){str_make(copy, bytes.n), m->proposer, m->seq, index};
+        engine_append(w, r, &(struct placed){str_make(copy, bytes.n), m->proposer, m->seq, m->index + index,
+                                             w->now_ms});
         w->counts.placed++;
     }
+    r->taken = true;
+}
+
+void engine_append(struct world *w, struct engine_room *r, const struct placed *p)
+{
+    ARENA_GROW(&w->arena, r->v, r->n, r->cap);
+    r->v[r->n++] = *p;
+}
+
+// Of a batch, the record with an index: where it is, 0: nowhere; and how many behind it are of the batch.
+static uint64_t find(const struct engine_room *r, const struct engine_mail *m, uint64_t *ret_last)
+{
+    for (uint64_t o = r->n; o >= r->begins; o--) {
+        const struct placed *p = &r->v[o - 1];
+        if (p->proposer != m->proposer || p->seq != m->seq || p->index != m->index)
+            continue;
+        uint64_t last = o;
+        while (last < r->n && last - o + 1 < m->last && r->v[last].proposer == p->proposer &&
+               r->v[last].seq == p->seq)
+            last++;
+        *ret_last = last;
+        return o;
+    }
+    return 0;
 }
 
 static void on_propose(struct world *w, struct engine_room *r, uint32_t node, const struct engine_mail *m)
 {
     struct proposer *p = proposer_of(w, r, m->proposer);
+    struct engine_mail placed = {
+        .word = ENGINE_PLACED, .room = m->room, .seq = m->seq, .index = m->index};
     if (m->seq < p->seq)
         return;
-    if (m->seq > p->seq) {
-        bool late = (w->plan.engine_strict && m->after != r->n) || (w->faults && chance(w, 12));
-        *p = (struct proposer){.id = m->proposer, .seq = m->seq, .first = late ? 0 : r->n + 1u};
-        w->counts.late += late;
-        if (!late)
-            place(w, r, m);
-        p->last = r->n;
+    bool again = m->seq == p->seq;
+    placed.first = again && !p->late ? find(r, m, &placed.last) : 0;
+    if (placed.first == 0 && (m->term != r->term || r->open)) {
+        engine_here(w, r, node, m->room);
+        return;
     }
-    const struct engine_mail placed = {.word = p->first != 0 ? ENGINE_PLACED : ENGINE_LATE,
-                                       .room = m->room,
-                                       .seq = m->seq,
-                                       .first = p->first,
-                                       .last = p->first != 0 ? p->last : r->n};
-    answer(w, node, &placed);
+    if (placed.first == 0 && !(again && p->late)) {
+        *p = (struct proposer){.id = m->proposer, .seq = m->seq};
+        p->late = (w->plan.engine_strict && m->after != r->n) || (w->faults && chance(w, 12));
+        w->counts.late += p->late;
+        if (!p->late) {
+            placed.first = r->n + 1u;
+            place(w, r, m);
+            placed.last = r->n;
+        }
+    }
+    if (placed.first == 0) {
+        placed.word = ENGINE_LATE;
+        placed.last = r->n;
+    }
+    engine_answer(w, r, node, &placed);
     tell_watchers(w, r);
 }
 
 static void on_fetch(struct world *w, const struct engine_room *r, uint32_t node, const struct engine_mail *m)
 {
+    if (m->term != r->term || m->first < r->first) {
+        engine_here(w, r, node, m->room);
+        return;
+    }
     uint64_t most = 1 + roll(w, FETCH_MAX), last = m->last < r->n ? m->last : r->n;
     if (m->first > last)
         return;
@@ -247,10 +300,11 @@ static void take(struct world *w, const struct engine_mail *m)
         on_watch(w, r, node, m);
         break;
     case ENGINE_UNWATCH:
-        for (uint32_t i = 0; i < r->watchers_n; i++)
-            if (r->watchers[i].node == node && r->watchers[i].room.index == m->room.index &&
-                r->watchers[i].room.gen == m->room.gen)
-                unwatch(r, node);
+        unwatch(r, node, m->room);
+        break;
+    case ENGINE_RESTORE:
+        engine_on_restore(w, r, node, m);
+        tell_watchers(w, r);
         break;
     case ENGINE_PROPOSE:
         on_propose(w, r, node, m);
@@ -260,7 +314,7 @@ static void take(struct world *w, const struct engine_mail *m)
         break;
     case ENGINE_POSITION: {
         const struct engine_mail at = {.word = ENGINE_POSITION, .room = m->room, .seq = m->seq, .last = r->n};
-        answer(w, node, &at);
+        engine_answer(w, r, node, &at);
         break;
     }
     default:
@@ -287,16 +341,48 @@ static void go_away(struct world *w)
             }
 }
 
+// A record may go when what comes is judged without it: it is no decree, its key is over, and it is not the one that was said last.
+static bool may_go(const struct world *w, const struct engine_room *r, uint64_t offset, uint64_t newest_steady)
+{
+    struct entry e;
+    enum record_verdict read = record_decode(r->v[offset - 1].bytes, &e);
+    ASSERT(read == RECORD_OK);
+    return e.steady_ms < newest_steady && !entry_decree(e.type) &&
+           (e.key.n == 0 ||
+            r->v[offset - 1].placed_ms + e.key_window_ms + 2 * (uint64_t)ONCE_LATE_MS < w->now_ms);
+}
+
+static void trim(struct world *w, struct engine_room *r)
+{
+    uint64_t newest = 0;
+    if (!w->faults || !w->plan.engine_trims || !chance(w, 100) || r->n < r->first)
+        return;
+    for (uint64_t o = r->first; o <= r->n; o++) {
+        uint64_t steady = record_steady(r->v[o - 1].bytes);
+        newest = steady > newest ? steady : newest;
+    }
+    for (uint64_t most = 1 + roll(w, r->n + 1 - r->first); most != 0 && r->first < r->n; most--) {
+        if (!may_go(w, r, r->first, newest))
+            break;
+        r->first++;
+        w->counts.let_go++;
+    }
+}
+
 void engine_step(struct world *w)
 {
     struct mail *m;
     go_away(w);
+    engine_fail(w);
     while ((m = letter_take(w, &w->engine.in)) != NULL) {
         take(w, (const struct engine_mail *)(const void *)m);
         mail_discard(&w->vmem.mem, m);
     }
-    for (uint32_t i = 0; i < w->engine.rooms_n; i++)
+    for (uint32_t i = 0; i < w->engine.rooms_n; i++) {
+        trim(w, &w->engine.rooms[i]);
+        engine_settle(w, &w->engine.rooms[i]);
         tell_watchers(w, &w->engine.rooms[i]);
+    }
 }
 
 static bool box_busy(const struct mailbox *box)
@@ -310,6 +396,8 @@ static bool box_busy(const struct mailbox *box)
 bool engine_busy(const struct world *w)
 {
     bool any = box_busy(&w->engine.in);
+    for (uint32_t i = 0; i < w->engine.rooms_n; i++)
+        any |= w->engine.rooms[i].open;
     for (uint32_t i = 0; i < w->nodes_n; i++)
         any |= box_busy(&w->engine.out[i]);
     return any;

@@ -61,9 +61,32 @@ static void hear_gap(struct world *w, struct client *c, const struct heard *h)
     char scratch[16];
     int room = heard_room(w, c, h);
     bool records = heard_raw(h, "from").p != NULL, passing = heard_raw(h, "passing").p != NULL;
+    str reason = heard_string(w, c, h, "reason", scratch, sizeof scratch);
+    if (str_eq(reason, STR("trimmed")) && !c->seats[room].gap_due) {
+        const struct fact f = {.kind = FACT_GAP,
+                               .hash = truth_hash(h->text),
+                               .after = heard_offset(w, c, h, "from") - 1,
+                               .cut_to = heard_offset(w, c, h, "to")};
+        seat_cut(w, c, room, &f);
+        return;
+    }
     seat_gap(w, c, room, records ? heard_offset(w, c, h, "from") : 1,
              records ? heard_offset(w, c, h, "to") : 0, passing ? heard_number(w, c, h, "passing") : 0,
-             heard_string(w, c, h, "reason", scratch, sizeof scratch));
+             reason);
+}
+
+static void hear_epoch(struct world *w, struct client *c, const struct heard *h)
+{
+    char scratch[EPOCH_MAX];
+    int room = heard_room(w, c, h);
+    const struct fact f = {.kind = FACT_EPOCH,
+                           .hash = truth_hash(h->text),
+                           .after = heard_offset(w, c, h, "after"),
+                           .cut_to = heard_offset(w, c, h, "offset")};
+    seat_cut(w, c, room, &f);
+    str epoch = heard_string(w, c, h, "epoch", scratch, sizeof scratch);
+    if (!str_eq(epoch, str_from_cstr(truth_numbering(w, room, c->seats[room].epoch)->epoch)))
+        trace_fail(w, c, "ORDER: %s goes on in another epoch than it is told", w->room_names[room]);
 }
 
 static void hear_renamed(struct world *w, struct client *c, const struct heard *h)
@@ -221,8 +244,10 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         return true;
     if (str_eq(code, STR("rate_limited")))
         return s->commands_per_s != 0 || (joins && rooms);
+    const struct message *m = truth_message(w, a->message); // said again when an epoch ended
+    bool again = a->kind == SAID_MESSAGE && m->keyed && m->attempts > 1 && w->plan.engine_fails != 0;
     if (str_eq(code, STR("unavailable")))
-        return w->plan.refuse_one_in != 0 || (joins && w->plan.engine_loss != 0);
+        return w->plan.refuse_one_in != 0 || (joins && w->plan.engine_loss != 0) || again;
     switch (a->kind) {
     case SAID_HELLO:
         if (a->token == TOKEN_IS_LATE || a->token == TOKEN_IS_FORGED)
@@ -304,6 +329,8 @@ void hear_json(struct world *w, struct client *c, str message)
         hear_left(w, c, &h);
     else if (str_eq(type, STR("gap")))
         hear_gap(w, c, &h);
+    else if (str_eq(type, STR("epoch")))
+        hear_epoch(w, c, &h);
     else if (str_eq(type, STR("welcome")))
         hear_welcome(w, c, &h);
     else if (str_eq(type, STR("error")))

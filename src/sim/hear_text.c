@@ -17,7 +17,7 @@ static uint64_t leading_number(str s)
 // "12 messages missed", "3 notices missed", "12 messages and 3 notices missed"; 0 = something else.
 static uint64_t missed(str s)
 {
-    if (!ends_with(s, STR("slowly)")) && !ends_with(s, STR("kept)")))
+    if (!ends_with(s, STR("slowly)")))
         return 0;
     uint64_t n = leading_number(s);
     for (size_t i = 0; i < s.n && n != 0; i++)
@@ -155,6 +155,10 @@ void hear_line(struct world *w, struct client *c, str line)
         c->drain_seen = true;
     else if (str_starts(rest, STR("direct from ")))
         w->counts.directs++;
+    else if (ends_with(rest, STR("missed (no longer kept)")))
+        text_seat_cut(w, c, FACT_GAP, leading_number(rest));
+    else if (str_starts(rest, STR("this room goes on anew")))
+        text_seat_cut(w, c, FACT_EPOCH, 0);
     else if (missed(rest) != 0)
         text_seat_missed(w, c, missed(rest));
     else if (rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' && ends_with(rest, STR(" here")))

@@ -84,6 +84,10 @@ static uint8_t kind_of(enum entry_type t)
         return FACT_COUNT;
     case ENTRY_SIGNAL:
         return FACT_SIGNAL;
+    case ENTRY_GAP:
+        return FACT_GAP;
+    case ENTRY_EPOCH:
+        return FACT_EPOCH;
     }
     return FACT_UNKNOWN;
 }
@@ -106,12 +110,15 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
 
 static void see_passing(struct world *w, int room, struct numbering *n, const struct entry *e)
 {
-    struct fact f = {.kind = kind_of(e->type), .after = e->offset, .first_ms = w->now_ms};
+    struct fact f = {
+        .kind = kind_of(e->type), .after = e->offset, .first_ms = w->now_ms, .cut_to = e->cut_to};
     enum room_presence presence = world_room(w, room)->room_presence;
-    if (f.kind != FACT_SIGNAL &&
+    if (f.kind != FACT_SIGNAL && !entry_cut(e->type) &&
         (presence == PRESENCE_NONE || (presence == PRESENCE_COUNT && f.kind != FACT_COUNT)))
         trace_fail(w, NULL, "PRESENCE: %s tells of who comes and goes, and is not to", w->room_names[room]);
-    if (f.kind == FACT_SIGNAL)
+    if (entry_cut(e->type))
+        f.name_hash = 0;
+    else if (f.kind == FACT_SIGNAL)
         f.message = truth_serial(e->data);
     else if (f.kind != FACT_COUNT)
         f.name_hash = e->previous_name.n > 0 ? truth_renamed(e->previous_name, e->member.name)
@@ -122,6 +129,43 @@ static void see_passing(struct world *w, int room, struct numbering *n, const st
         person_joins(w, n, &e->member);
     else if (f.kind == FACT_LEFT || f.kind == FACT_CHANGED)
         person_changes(w, n, e);
+}
+
+// Offsets that an engine does not keep any more are passed over.
+static void see_gap(struct world *w, int room, struct numbering *n, const struct entry *e)
+{
+    const struct engine_room *of = engine_room(w, str_from_cstr(w->room_names[room]));
+    if (of == NULL || e->cut_to >= engine_first(of))
+        trace_fail(w, NULL, "LOSS: %s is said not to be kept up to %llu, and its engine has it",
+                   w->room_names[room], (unsigned long long)e->cut_to);
+    n->base += e->cut_to - e->offset;
+    n->read = e->cut_to;
+    n->tail = e->cut_to + 1;
+    truth_reach(n, e->cut_to);
+    w->counts.gaps_trimmed++;
+}
+
+// The room goes on in another epoch, with the people who are in it. The entry is the last one of the old numbering.
+static void see_epoch(struct world *w, int room, int before, const struct sighting *s)
+{
+    truth_begins(w, w->turning->server, room, s->epoch);
+    int epoch = (int)w->truth[room].n - 1;
+    struct numbering *old = truth_numbering(w, room, before), *n = truth_numbering(w, room, epoch);
+    old->follower = epoch;
+    w->turning->epoch_of[room] = epoch;
+    if (!old->records->ended)
+        trace_fail(w, NULL, "ORDER: the epoch of %s is said to be over, and is not", w->room_names[room]);
+    n->base = s->entry->cut_to - s->place;
+    truth_reach(n, s->entry->cut_to);
+    for (uint32_t i = 0; i < old->people_n; i++) {
+        if (old->people[i].left != 0)
+            continue;
+        ARENA_GROW(&w->arena, n->people, n->people_n, n->people_cap);
+        n->people[n->people_n++] = (struct person){.user_hash = old->people[i].user_hash,
+                                                   .name_hash = old->people[i].name_hash,
+                                                   .connected = old->people[i].connected};
+    }
+    w->counts.epochs_told++;
 }
 
 static void see_join(struct world *w, int room, int epoch, const struct sighting *s)
@@ -138,7 +182,7 @@ static void see_join(struct world *w, int room, int epoch, const struct sighting
         trace_fail(w, NULL, "RIGHTS: somebody comes into %s who may not", w->room_names[room]);
     ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
     l->starts[l->starts_n++] = (struct start){
-        .room = room, .epoch = epoch, .tail = s->tail, .head = s->place - n->passed_n, .passed = n->passed_n};
+        .room = room, .epoch = epoch, .tail = s->tail, .head = s->place - n->passed_n + n->base, .passed = n->passed_n};
 }
 
 void ledger_witness(struct world *w, const struct sighting *s)
@@ -148,15 +192,24 @@ void ledger_witness(struct world *w, const struct sighting *s)
     const struct entry *e = s->entry;
     if (e == NULL && !s->joined) {
         truth_begins(w, w->turning->server, room, s->epoch);
+        w->turning->epoch_of[room] = (int)w->truth[room].n - 1;
+        struct numbering *n = truth_numbering(w, room, w->turning->epoch_of[room]);
+        n->read = n->head = s->place; // what was before its engine has let go
         return;
     }
-    int epoch = truth_epoch(w, w->turning->server, room, s->epoch);
+    int epoch = s->entry != NULL && e->type == ENTRY_EPOCH ? w->turning->epoch_of[room]
+                                                           : truth_epoch(w, w->turning->server, room, s->epoch);
+    w->turning->epoch_of[room] = epoch;
     struct numbering *n = truth_numbering(w, room, epoch);
     if (e == NULL) {
         see_join(w, room, epoch, s);
         return;
     }
-    uint64_t records = s->place - n->passed_n; // this one included
+    if (s->unheard) { // of what there was when the epoch began
+        see_record(w, room, epoch, e);
+        return;
+    }
+    uint64_t records = s->place - n->passed_n + n->base; // this one included
     if (e->offset != records - (entry_passing(e->type) ? 1 : 0))
         trace_fail(w, NULL, "ORDER: in %s an entry at place %llu, with %u that passed, has offset %llu",
                    w->room_names[room], (unsigned long long)s->place, n->passed_n,
@@ -165,6 +218,10 @@ void ledger_witness(struct world *w, const struct sighting *s)
         see_passing(w, room, n, e);
     else
         see_record(w, room, epoch, e);
+    if (e->type == ENTRY_GAP)
+        see_gap(w, room, n, e);
+    else if (e->type == ENTRY_EPOCH)
+        see_epoch(w, room, epoch, s);
     if (!entry_passing(e->type))
         store_check_shown(w, w->turning, room, e->offset);
 }

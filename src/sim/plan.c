@@ -123,6 +123,8 @@ static void plan_engine(struct world *w, struct plan *p)
     p->engine_strict = chance(w, 3);
     p->engine_loss = PICK(w, 0, 3, 10, 50);
     p->engine_delay_ms = PICK(w, 0, 5, 50, 500);
+    p->engine_fails = PICK(w, 0, 0, 300, 1500);
+    p->engine_trims = chance(w, 3);
     if (p->servers > 1) // a token of another process is as old as the wall clock says
         p->wall_jumps = false;
 }
@@ -187,7 +189,8 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
         "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms, %zu rules%s",
         p->servers, p->shards,
-        p->engine  ? p->engine_strict ? " with a strict engine" : " with an engine"
+        p->engine_fails ? p->engine_strict ? " with a strict engine that fails" : " with an engine that fails"
+        : p->engine ? p->engine_strict ? " with a strict engine" : " with an engine"
         : p->store ? " with a store"
                    : "",
         p->verifiers, p->verify_ms, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, s->mail_credits,

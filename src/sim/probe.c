@@ -111,7 +111,8 @@ bool probe_log(const struct shard *sh, str room, struct probed_log *ret)
     *ret = (struct probed_log){.tail = r->log.tail,
                                .head = r->live.offset,
                                .appended = r->log.head,
-                               .opening = r->course != NULL && !r->course->alone && !r->course->watched};
+                               .opening = r->course != NULL && !r->course->alone &&
+                                          (!r->course->watched || r->log.head < r->live.offset)};
     memcpy(ret->epoch, r->epoch, EPOCH_LEN);
     return true;
 }
@@ -148,7 +149,8 @@ bool probe_course_busy(const struct world *w)
             if (r == NULL || r->course == NULL)
                 continue;
             if (r->course->asks.n + r->course->joins.n != 0 ||
-                (r->sessions != 0 && of != NULL && r->live.offset != engine_head(of)))
+                (r->sessions != 0 && of != NULL &&
+                 (r->live.offset != engine_head(of) || !engine_is_in(of, r->epoch))))
                 return true;
         }
     return false;

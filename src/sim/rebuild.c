@@ -5,6 +5,7 @@
 // which keys. Where an engine orders them the records are those that it has placed, so all servers are held to one room.
 //
 // Like probe.c it looks inside of core.
+#include "core/home/course.h"
 #include "core/log/record.h"
 #include "core/shard/shard_parts.h"
 #include "sim/world.h"
@@ -31,7 +32,7 @@ struct rebuilt {
 static str record_at(struct world *w, const struct room *r, const struct records *records, uint64_t offset)
 {
     if (w->plan.engine)
-        return engine_record(engine_room(w, room_name(r)), offset);
+        return engine_record(engine_room(w, room_name(r)), r->course->term, offset);
     if (offset > records->bytes_n) // not committed: nobody has been told of it
         return log_record(&r->log, offset);
     return records->bytes[offset - 1];
@@ -47,7 +48,10 @@ static void rebuild(struct world *w, const struct room *r, const struct records 
     const struct made made = {
         &ret->log,      &ret->said,     &ret->keys, str_make(r->epoch, EPOCH_LEN), &w->settings.hash_key,
         &ret->standing, &w->scratch_mem};
-    for (uint64_t o = 1; o <= r->log.head; o++) {
+    uint64_t from = w->plan.engine ? engine_begins(engine_room(w, room_name(r)), r->course->term) : 1;
+    if (from != 1)
+        log_begin(&ret->log, from);
+    for (uint64_t o = from; o <= r->log.head; o++) {
         struct entry e;
         struct verdict v;
         enum record_verdict read = record_decode(record_at(w, r, records, o), &e);

@@ -218,6 +218,22 @@ void seat_passing(struct world *w, struct client *c, int room, const struct fact
     w->counts.passing_seen++;
 }
 
+// Everything up to there has come, and what comes is of another part of the numbering, or of another.
+void seat_cut(struct world *w, struct client *c, int room, const struct fact *seen)
+{
+    struct seat *s = &c->seats[room];
+    seat_passing(w, c, room, seen);
+    if (seen->kind == FACT_EPOCH) {
+        explain(w, c, room);
+        s->unexplained.n = 0;
+        s->epoch = truth_numbering(w, room, s->epoch)->follower;
+        s->passed = s->joined = 0;
+        s->head = seen->cut_to;
+        s->recovered = false;
+    }
+    s->next = seen->cut_to + 1;
+}
+
 // The passing entries in a gap are the next ones, and lie in it.
 static void passed_in_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to,
                           uint64_t passing)
@@ -334,6 +350,17 @@ static void check_passing_late(struct world *w, struct client *c, int room)
                    room_of(w, room), (unsigned long long)n->passed[s->passed].first_ms);
 }
 
+// It is said not to be kept any more, and the reader has yet to be told.
+static bool let_go(struct world *w, const struct seat *s, int room)
+{
+    const struct numbering *n = truth_numbering(w, room, s->epoch);
+    for (uint32_t at = s->passed; at < n->passed_n; at++)
+        if (n->passed[at].kind == FACT_GAP && n->passed[at].after < s->next &&
+            s->next <= n->passed[at].cut_to)
+            return true;
+    return false;
+}
+
 // A healthy connection gets what others have seen, soon.
 void seat_check_late(struct world *w, struct client *c)
 {
@@ -344,7 +371,7 @@ void seat_check_late(struct world *w, struct client *c)
         check_passing_late(w, c, room);
         struct numbering *n = truth_numbering(w, room, s->epoch);
         skip_own(w, c, room, n->head + 1, false);
-        if (s->next > n->head)
+        if (s->next > n->head || let_go(w, s, room))
             continue;
         const struct fact *f = truth_fact(w, n, s->next);
         if (own_silent(c, truth_message(w, f->message)))

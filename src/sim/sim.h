@@ -107,6 +107,13 @@ struct sim_options {
     X(placed)              \
     X(stored)              \
     X(late)                \
+    X(failovers)           \
+    X(taken_back)          \
+    X(given_back)          \
+    X(epochs_ended)        \
+    X(epochs_told)         \
+    X(let_go)              \
+    X(gaps_trimmed)        \
     X(fetches)             \
     X(voids)               \
     X(decrees)             \

@@ -108,6 +108,26 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     }
 }
 
+void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n)
+{
+    struct text_seat *t = &c->terminal;
+    uint64_t offset;
+    if (t->room == NONE)
+        trace_fail(w, c, "ISOLATION: a terminal that is in no room is told how one goes on");
+    const struct fact *f = t->loose ? NULL : next_entry(w, t, false, &offset);
+    if (!t->loose && (f == NULL || f->kind != kind || (kind == FACT_GAP && f->cut_to - f->after != n)))
+        trace_fail(w, c, "ORDER: a terminal in %s is told of a cut that is not there", w->room_names[t->room]);
+    if (f != NULL)
+        t->next = f->cut_to + 1;
+    if (f != NULL && kind == FACT_GAP)
+        t->passed++;
+    if (kind != FACT_EPOCH)
+        return;
+    t->epoch = truth_numbering(w, t->room, t->epoch)->follower;
+    t->passed = 0;
+    t->head = t->next - 1;
+}
+
 void text_seat_complete(struct world *w, struct client *c)
 {
     struct text_seat *t = &c->terminal;

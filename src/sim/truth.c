@@ -34,6 +34,8 @@ static struct records *records_of(struct world *w, const struct room_truth *r, s
     return arena_alloc(&w->arena, sizeof(struct records));
 }
 
+void truth_ends(struct world *w, int room, str epoch) { records_of(w, &w->truth[room], epoch)->ended = true; }
+
 void truth_begins(struct world *w, uint32_t server, int room, str epoch)
 {
     struct room_truth *r = &w->truth[room];
@@ -41,7 +43,7 @@ void truth_begins(struct world *w, uint32_t server, int room, str epoch)
     struct records *records = records_of(w, r, epoch);
     ARENA_GROW(&w->arena, r->v, r->n, r->cap);
     struct numbering *n = &r->v[r->n++];
-    *n = (struct numbering){.server = server, .records = records};
+    *n = (struct numbering){.server = server, .records = records, .follower = NONE};
     memcpy(n->epoch, epoch.p, epoch.n);
 }
 
@@ -59,6 +61,13 @@ bool truth_same_records(struct world *w, int room, int a, int b)
 {
     return a != NONE && b != NONE &&
            truth_numbering(w, room, a)->records == truth_numbering(w, room, b)->records;
+}
+
+bool truth_follows(struct world *w, int room, int epoch, int before)
+{
+    while (before != NONE && before != epoch)
+        before = truth_numbering(w, room, before)->follower;
+    return before == epoch;
 }
 
 struct numbering *truth_numbering(struct world *w, int room, int epoch)
@@ -166,8 +175,13 @@ uint32_t truth_serial(str data)
 
 // Once: a message has one place in a room. A key may let it in again only when its window is over, or in a room that
 // began anew. It was appended after it was said, so within a window of that there can be no second time.
+// An epoch that was ended has lost what was in it, or not: it may be said in the next.
 static bool window_over(struct world *w, const struct message *m, int epoch)
 {
+    if (!truth_same_records(w, m->room, epoch, m->epoch) &&
+        (truth_numbering(w, m->room, m->epoch)->records->ended ||
+         truth_numbering(w, m->room, epoch)->records->ended))
+        return true;
     if (!m->keyed)
         return false;
     if (!truth_same_records(w, m->room, epoch, m->epoch) ||
@@ -241,7 +255,7 @@ void truth_observe(struct world *w, struct client *c, int room, int epoch, uint6
 bool truth_same_passing(const struct fact *a, const struct fact *b)
 {
     return a->kind == b->kind && a->name_hash == b->name_hash && a->after == b->after &&
-           a->message == b->message;
+           a->message == b->message && a->cut_to == b->cut_to;
 }
 
 void truth_observe_passing(struct world *w, struct client *c, int room, int epoch, uint32_t at,

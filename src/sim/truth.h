@@ -40,7 +40,9 @@ enum fact_kind {
     FACT_COUNT,
     FACT_SIGNAL,
     FACT_VOID,
-    FACT_DECREE
+    FACT_DECREE,
+    FACT_GAP,
+    FACT_EPOCH
 };
 struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
@@ -49,6 +51,7 @@ struct fact {
     uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
     uint64_t first_ms;  // when somebody first learned of it
     uint64_t after;     // of a passing entry: the offset it came after
+    uint64_t cut_to;    // FACT_GAP, FACT_EPOCH: the offset behind which it goes on
 };
 // Somebody's membership in one numbering, by how many passing entries there were when things changed; 0 = never.
 struct person {
@@ -79,11 +82,14 @@ struct records {        // of one epoch of a room, the same on all servers
     str *bytes;
     uint32_t bytes_n, bytes_cap; // bytes[o - 1] has offset o
     struct decreed decreed;
+    bool ended;                  // by its engine: whoever is there is told
 };
 struct numbering { // one epoch of a room on one server, from when it began to be there
     char epoch[EPOCH_MAX];
     uint32_t server;
     struct records *records;
+    int follower;        // in which the room went on when its epoch ended; NONE
+    uint64_t base;       // the offset of an entry is its place, less what has passed, and this (it may wrap)
     uint64_t head;       // highest offset that is known to exist here
     struct fact *passed; // passing entries in order, from 0
     uint32_t passed_n, passed_cap;
@@ -164,7 +170,10 @@ struct text_seat {
 int truth_room_find(const struct world *w, str name);
 int truth_epoch(struct world *w, uint32_t server, int room,
                 str epoch); // index of the newest, made on first sight
+void truth_ends(struct world *w, int room, str epoch); // its engine goes on in another one
 void truth_begins(struct world *w, uint32_t server, int room, str epoch);
+// It is one of them, or one in which the room went on since.
+bool truth_follows(struct world *w, int room, int epoch, int before);
 bool truth_same_records(struct world *w, int room, int a, int b); // of two numberings; NONE is no numbering's
 struct numbering *truth_numbering(struct world *w, int room, int epoch);
 struct fact *truth_fact(struct world *w, struct numbering *n, uint64_t offset);
@@ -221,6 +230,7 @@ void seat_passing(struct world *w, struct client *c, int room, const struct fact
 // from > to: no record is in it.
 void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, uint64_t passing,
               str reason);
+void seat_cut(struct world *w, struct client *c, int room, const struct fact *seen); // it goes on elsewhere
 void seat_left(struct world *w, struct client *c, int room);
 void seat_check_left(struct world *w, struct client *c, int room); // told `left`: it has all up to there
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head); // seen all up to the head
@@ -230,6 +240,7 @@ void text_seat_joined(struct world *w, struct client *c, int room);
 void text_seat_left(struct world *w, struct client *c);
 void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t message, uint64_t name_hash);
 void text_seat_missed(struct world *w, struct client *c, uint64_t n);
+void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n); // n: so many are not kept
 void text_seat_complete(struct world *w, struct client *c); // at rest
 
 #endif

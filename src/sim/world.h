@@ -64,6 +64,8 @@ struct plan {
     uint32_t engine_loss; // one in so many of its mails is lost; 0 = none
     uint32_t engine_delay_ms;
     uint32_t verifiers, verify_ms; // helpers that check tokens; one takes so long for one
+    uint32_t engine_fails; // one in so many steps it loses what is new; 0 = never
+    bool engine_trims;     // it lets old records go
 };
 
 // --- the network
@@ -244,6 +246,7 @@ struct node {
     uint32_t idle_turns; // in a row: it was due, did nothing, and is due again
     bool always_due;     // by mutation
     struct stored stored[ROOMS_MAX];
+    int epoch_of[ROOMS_MAX]; // the numbering that its home was in when it was heard of last
 };
 
 struct letter {
@@ -367,7 +370,10 @@ void engine_end(struct world *w);                                 // what is on 
 bool engine_busy(const struct world *w);                          // with more than being asked where it is
 struct engine_room *engine_room(const struct world *w, str name); // NULL: it has never heard of it
 uint64_t engine_head(const struct engine_room *r);
-str engine_record(const struct engine_room *r, uint64_t offset);
+uint64_t engine_begins(const struct engine_room *r, uint64_t term); // the oldest of its epoch,
+uint64_t engine_first(const struct engine_room *r);                 // and the oldest that it has still
+bool engine_is_in(const struct engine_room *r, const char *epoch); // and takes what is said
+str engine_record(const struct engine_room *r, uint64_t term, uint64_t offset); // as of that term
 
 // --- helpers, and the tokens that they check (hands.c)
 void hands_begin(struct world *w); // before there are nodes

@@ -46,7 +46,8 @@ struct peer {
     X(WRONG_PROTOCOL,    wrong_protocol,    INFO,  NULL)     /* another protocol on the text port: text = which */ \
     X(TOKEN_REFUSED,     token_refused,     INFO,  "why")    /* text = bad or expired */ \
     X(MEMORY,            memory_refused,    ERROR, NULL)     /* an allocation was refused: text = what for */ \
-    X(RECORD_REFUSED,    record_refused,    ERROR, NULL)     /* what an engine says is no record: text = why, room */
+    X(RECORD_REFUSED,    record_refused,    ERROR, NULL)     /* what an engine says is no record: text = why, room */ \
+    X(EPOCH_ENDED,       epoch_ended,       WARN,  NULL)     /* a room goes on in another one: text = why, room */
 // clang-format on
 
 enum notice_type {
@@ -65,12 +66,13 @@ struct notice {
 };
 
 // Something got its place in a room, or a connection begins to hear the room behind that place, or (neither) a room whose
-// records are ordered by an engine begins to be here.
+// records are ordered by an engine begins to be here. A record that was there before its epoch began is in the log, and has no place.
 struct sighting {
     str room, epoch;
     uint64_t place;            // of the entry; of the last one that the connection does not hear
     uint64_t tail;             // of the log
     const struct entry *entry; // or
+    bool unheard;              // it has no place
     bool joined;               // a connection:
     uint32_t shard, conn, gen; // which
 };

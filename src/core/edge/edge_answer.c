@@ -34,7 +34,6 @@ static void outlet_adopt(struct outlet *o, const struct answer *a)
     ASSERT(a->room.index != UINT32_MAX);
     o->room = a->room;
     o->hold = a->hold;
-    memcpy(o->epoch, a->epoch, EPOCH_LEN);
     if (o->n == 0) { // the first reader here; what the outlet knew may be of a room that is gone
         o->head = o->flushed_head = a->place;
         o->offset = a->offset;

@@ -5,6 +5,7 @@
 #include "core/fan/holes.h"
 
 #include "core/fan/fan.h"
+#include "wire/ws_frame.h"
 
 void holes_init(struct holes *h, struct mem *m)
 {
@@ -77,6 +78,16 @@ static uint64_t offset_before(const struct outlet *o, uint8_t encoding, uint64_t
     return segment_offset_before(c->segs[chain_find(c, place)], place);
 }
 
+// Offsets behind a cut (log/place.h) do not follow those before it: what is lost on both sides has no gap that it could be told as.
+static bool cut_between(const struct outlet *o, uint8_t encoding, uint64_t from, uint64_t to)
+{
+    const struct chain *c = tracks_chain(&o->tracks, encoding);
+    for (uint32_t i = c->n; i-- > 0 && c->segs[i]->first >= from;)
+        if (c->segs[i]->first <= to && segment_cut(c->segs[i]))
+            return true;
+    return false;
+}
+
 static void hole_open(struct fan *f, uint32_t outlet, struct cursor *cur, uint64_t next)
 {
     ASSERT(cur->next < next);
@@ -86,6 +97,11 @@ static void hole_open(struct fan *f, uint32_t outlet, struct cursor *cur, uint64
     if (hole == NULL) {
         fan_starve(f, cur->conn, "a gap");
     } else {
+        if (cut_between(o, cur->encoding, cur->next, next - 1)) {
+            notice_put(f->cx, NOTICE_SLOW_READER, cur->conn, WS_CLOSE_TRY_LATER, "disconnected",
+                       outlet_name(o));
+            fan_end(f, cur->conn, END_SLOW);
+        }
         // What it skips of its own and has not been announced is nothing that it has.
         uint64_t from = cur->next <= o->head + 1 ? cur->next : o->head + 1;
         if (!cur->hole)
@@ -109,8 +125,12 @@ void hole_tell(struct fan *f, uint32_t outlet, struct cursor *cur)
 {
     const struct outlet *o = outlet_at(f, outlet);
     struct hole hole = *hole_at(f, hole_find(f, outlet, cur->conn));
+    if (!reader_open(reader_at(f, cur->conn))) {
+        hole_forget(f, outlet, cur);
+        return;
+    }
     uint64_t to = offset_before(o, cur->encoding, cur->next);
-    ASSERT(to >= hole.after && hole.entries >= to - hole.after);
+    ASSERT(to >= hole.after && hole.entries >= to - hole.after); // who would lose a cut has been ended
     hole_forget(f, outlet, cur);
     notice_put(f->cx, NOTICE_SLOW_READER, cur->conn, 0, "gap", outlet_name(o));
     fan_put_gap(f, cur->conn, outlet_name(o), hole.after + 1, to, hole.entries - (to - hole.after), "slow");

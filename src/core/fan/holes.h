@@ -6,6 +6,8 @@
 // are gone. So whoever takes them away opens the holes first. A reader has one hole in a room at most; while it is not told,
 // it grows. Nobody who reads what comes pays for any of this, and thousands who do not read cost a lookup each.
 //
+// A cut is no entry to lose: behind it offsets are others (log/place.h). A reader that would is ended, as too slow.
+//
 // Invariant (holes_check): there is a hole for exactly those cursors that say so.
 // Ownership: the fan's. Thread: the shard's.
 #ifndef PLENUM_CORE_FAN_HOLES_H

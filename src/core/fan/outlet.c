@@ -225,9 +225,12 @@ static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t 
 }
 
 // Memory for a segment is out: the track's readers cannot get what was announced, and begin anew behind it.
-static void outlet_lose(struct fan *f, uint32_t index, struct track *t, uint64_t head)
+static void outlet_lose(struct fan *f, uint32_t index, struct track *t, uint64_t head, bool cut)
 {
     struct outlet *o = outlet_at(f, index);
+    for (uint32_t i = 0; i < o->n && cut; i++) // nor can they be told of the cut
+        if (o->cursors[i].encoding == t->key)
+            fan_starve(f, o->cursors[i].conn, "a room's live stream");
     notice_put(f->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a room's live stream", outlet_name(o));
     metric_add(&f->cx->metrics->limit_memory, 1);
     holes_open(f, index, t->key, head + 1);
@@ -240,18 +243,21 @@ void fan_advance(struct fan *f, struct advance *a)
     if (o == NULL)
         return; // the last reader left meanwhile; mail_discard drops the references
     const struct track *lost = NULL;
+    bool cut = false;
+    for (uint32_t i = 0; i < a->seg_count; i++)
+        cut = cut || segment_cut(a->segs[i].seg);
     for (uint32_t i = 0; i < a->seg_count; i++) { // a track's one behind the other, the newest first
         struct track *t = tracks_find(&o->tracks, a->segs[i].track);
         if (t == NULL || t == lost) {
             segment_unref(f->cx->mem, a->segs[i].seg);
         } else if (chain_merge(&t->chain, f->cx->mem, a->segs[i].seg) != OK) {
             segment_unref(f->cx->mem, a->segs[i].seg);
-            outlet_lose(f, a->outlet.index, t, a->head);
+            outlet_lose(f, a->outlet.index, t, a->head, cut);
             lost = t;
         }
     }
     a->seg_count = 0;
-    ASSERT(o->n == 0 || a->offset >= o->offset);
+    ASSERT(o->n == 0 || cut || a->offset >= o->offset);
     ASSERT(o->n == 0 || a->head >= o->head);
     o->resting = a->rest;
     if (a->rest)

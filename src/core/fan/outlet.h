@@ -85,7 +85,6 @@ struct outlet {
     bool resting;          // nothing has happened for a while: what all have read is not kept
     bool crowded;          // more than lag_bytes wait for readers who have not been served; the home knows
     bool hold;             // so says the home of some shard: publishes wait
-    char epoch[EPOCH_LEN];
     uint8_t name_n;
     struct ruled ruled; // which rule it has (common/rule.h)
     union {

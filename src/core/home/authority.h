@@ -36,8 +36,8 @@ struct authority {
     // The end of a turn in which something happened in the room; a timer of its: when it wants to be called again.
     void (*turn)(struct home *h, uint32_t room);
     uint64_t (*timer)(struct home *h, uint32_t room);
-    // Asks of the room wait.
-    bool (*busy)(const struct room *r);
+    // Asks of the room wait, or it may be needed though nobody is in it.
+    bool (*busy)(const struct home *h, const struct room *r);
 };
 
 extern const struct authority authority_home;

@@ -12,12 +12,12 @@
 #include "core/home/home.h"
 
 #include "core/common/who.h"
-#include "core/home/course.h"
+#include "core/home/engine_terms.h"
 #include "core/log/record.h"
 
 static struct course *course_at(const struct home *h, uint32_t room) { return room_at(h, room)->course; }
 
-static void soon(struct home *h, uint32_t room, uint64_t *due, uint64_t ms)
+void engine_soon(struct home *h, uint32_t room, uint64_t *due, uint64_t ms)
 {
     *due = h->cx->now_ms + ms;
     room_timer(h, room, *due);
@@ -25,17 +25,18 @@ static void soon(struct home *h, uint32_t room, uint64_t *due, uint64_t ms)
 
 // --- what is said to the engine
 
-static struct engine_mail word_to(const struct home *h, uint32_t room, enum engine_word word)
+struct engine_mail engine_word_to(const struct home *h, uint32_t room, enum engine_word word)
 {
     return (struct engine_mail){.word = word,
                                 .shard = h->cx->index,
                                 .room = {room, slab_gen(&h->rooms, room)},
                                 .proposer = h->proposer,
+                                .term = course_at(h, room)->term,
                                 .name = room_name(room_at(h, room))};
 }
 
 // One that finds no memory is as lost as one that is lost on its way: it is said again.
-static void say(struct home *h, const struct engine_mail *m)
+void engine_say(struct home *h, const struct engine_mail *m)
 {
     if (!post_engine(h->mail, port_engine(h->cx), m))
         metric_add(&h->cx->metrics->limit_memory, 1);
@@ -53,23 +54,23 @@ static void unwatch(struct home *h, uint32_t room)
 {
     if (course_at(h, room) == NULL)
         return;
-    const struct engine_mail m = word_to(h, room, ENGINE_UNWATCH);
-    say(h, &m);
+    const struct engine_mail m = engine_word_to(h, room, ENGINE_UNWATCH);
+    engine_say(h, &m);
     course_free(h, room_at(h, room));
 }
 
-static void fetch(struct home *h, uint32_t room)
+void engine_fetch(struct home *h, uint32_t room)
 {
     struct course *c = course_at(h, room);
-    struct engine_mail m = word_to(h, room, ENGINE_FETCH);
+    struct engine_mail m = engine_word_to(h, room, ENGINE_FETCH);
     m.first = room_at(h, room)->log.head + 1;
     m.last = c->known;
-    say(h, &m);
-    soon(h, room, &c->fetch_ms, COURSE_AGAIN_MS);
+    engine_say(h, &m);
+    engine_soon(h, room, &c->fetch_ms, COURSE_AGAIN_MS);
 }
 
 // There are records up to there.
-static void known(struct home *h, uint32_t room, uint64_t offset, uint64_t patience_ms)
+void engine_known(struct home *h, uint32_t room, uint64_t offset, uint64_t patience_ms)
 {
     struct course *c = course_at(h, room);
     if (offset > c->known)
@@ -77,7 +78,7 @@ static void known(struct home *h, uint32_t room, uint64_t offset, uint64_t patie
     if (room_at(h, room)->log.head >= c->known)
         c->fetch_ms = UINT64_MAX;
     else if (c->fetch_ms > h->cx->now_ms + patience_ms)
-        soon(h, room, &c->fetch_ms, patience_ms);
+        engine_soon(h, room, &c->fetch_ms, patience_ms);
 }
 
 // --- asks that wait
@@ -98,10 +99,10 @@ static void refuse(struct home *h, const struct ask *a, const char *text)
 static void ask_position(struct home *h, uint32_t room)
 {
     struct course *c = course_at(h, room);
-    struct engine_mail m = word_to(h, room, ENGINE_POSITION);
+    struct engine_mail m = engine_word_to(h, room, ENGINE_POSITION);
     m.seq = ++c->position_asked;
-    say(h, &m);
-    soon(h, room, &c->position_ms, COURSE_AGAIN_MS);
+    engine_say(h, &m);
+    engine_soon(h, room, &c->position_ms, COURSE_AGAIN_MS);
 }
 
 // It was in the room by another node, and has seen more than is here. What it says may be invented: so the engine is asked.
@@ -129,6 +130,7 @@ static bool holds(struct home *h, struct ask **a, uint32_t room)
 {
     bool waits = (*a)->type == ASK_JOIN ? join_waits(h, *a, room)
                                         : !course_proposal(*a) && course_has(course_at(h, room), (*a)->conn);
+    waits = waits || ((*a)->type == ASK_HISTORY && course_at(h, room)->renewing);
     if (waits)
         keep(h, a, room);
     return waits;
@@ -146,13 +148,19 @@ static void propose(struct home *h, struct ask **a, uint32_t room)
 
 // Joins, when all has been applied that there was when the room was made here, or that they ask for. One may find that it
 // has to wait for more.
-static void let_in(struct home *h, uint32_t room)
+void engine_let_in(struct home *h, uint32_t room)
 {
     struct room *r = room_at(h, room);
     struct course *c = r->course;
-    if (!c->watched || r->live.offset < c->known)
+    bool renewed = c->renewing && r->log.head >= r->live.offset; // from here on they hear what is applied
+    if (!renewed && (!c->watched || c->open || r->log.head < r->live.offset || r->live.offset < c->known))
         return;
+    c->renewing = false;
     c->here = true;
+    if (renewed) {
+        room_renewed(h, room);
+        room_mark_dirty(h, room);
+    }
     for (uint32_t n = c->joins.n; n != 0; n--) {
         struct ask *a = course_pop(&c->joins);
         if (a->placed <= c->position_heard)
@@ -210,18 +218,20 @@ static void propose_batch(struct home *h, uint32_t room)
     buf_init(&records, h->cx->mem, 0);
     uint32_t n = batch_put(h, room, again ? c->batch_n : COURSE_BATCH_MAX, &records);
     if (n != 0 && buf_ok(&records)) {
-        struct engine_mail m = word_to(h, room, ENGINE_PROPOSE);
+        struct engine_mail m = engine_word_to(h, room, ENGINE_PROPOSE);
         ASSERT(!again || n == c->batch_n);
         m.seq = again ? c->seq : ++h->proposals;
         c->seq = m.seq;
+        c->batch_at = again ? c->batch_at : 0;
+        m.index = c->batch_at;
         m.after = room_at(h, room)->log.head;
         m.last = n;
         m.records = buf_str(&records);
         c->batch_n = n;
-        say(h, &m);
+        engine_say(h, &m);
     }
     if (n != 0)
-        soon(h, room, &c->propose_ms, COURSE_AGAIN_MS);
+        engine_soon(h, room, &c->propose_ms, COURSE_AGAIN_MS);
     buf_deinit(&records);
 }
 
@@ -229,12 +239,12 @@ static void turn(struct home *h, uint32_t room)
 {
     struct room *r = room_at(h, room);
     struct course *c = r->course;
-    if (c->here && c->batch_n == 0 && r->log.head >= c->known && c->asks.n != 0)
+    if (c->here && !c->open && c->batch_n == 0 && r->log.head >= c->known && c->asks.n != 0)
         propose_batch(h, room);
     course_answer(h, room); // those that were said before
-    let_in(h, room);
+    engine_let_in(h, room);
     if (r->sessions != 0 && c->position_ms == UINT64_MAX)
-        soon(h, room, &c->position_ms, COURSE_POSITION_MS);
+        engine_soon(h, room, &c->position_ms, COURSE_POSITION_MS);
 }
 
 // While somebody is in the room, or wants to come in and waits for the answer.
@@ -253,18 +263,24 @@ static uint64_t timer(struct home *h, uint32_t room)
 {
     struct course *c = course_at(h, room);
     if (due(h, c->watch_ms)) {
-        const struct engine_mail m = word_to(h, room, ENGINE_WATCH);
-        say(h, &m);
-        soon(h, room, &c->watch_ms, COURSE_AGAIN_MS);
+        const struct engine_mail m = engine_word_to(h, room, ENGINE_WATCH);
+        engine_say(h, &m);
+        engine_soon(h, room, &c->watch_ms, COURSE_AGAIN_MS);
     }
     if (due(h, c->fetch_ms))
-        fetch(h, room);
-    if (due(h, c->propose_ms))
+        engine_fetch(h, room);
+    if (due(h, c->propose_ms) && c->here && !c->open)
         propose_batch(h, room);
+    else if (due(h, c->propose_ms))
+        engine_soon(h, room, &c->propose_ms, COURSE_AGAIN_MS);
+    if (due(h, c->give_ms))
+        engine_give(h, room);
     if (due(h, c->position_ms))
         position_due(h, room);
-    uint64_t next = UINT64_MAX;
-    const uint64_t all[] = {c->watch_ms, c->fetch_ms, c->propose_ms, c->position_ms};
+    uint64_t next = UINT64_MAX, kept_ms = c->newest_ms + COURSE_KEEP_MS;
+    if (kept_ms > h->cx->now_ms && room_at(h, room)->log.head != 0)
+        next = kept_ms;
+    const uint64_t all[] = {c->watch_ms, c->fetch_ms, c->propose_ms, c->position_ms, c->give_ms};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         next = all[i] < next ? all[i] : next;
     return next;
@@ -272,23 +288,19 @@ static uint64_t timer(struct home *h, uint32_t room)
 
 // --- what the engine says
 
-static void on_here(struct home *h, uint32_t room, const struct engine_mail *m)
+// The next record, the k-th of a run: if it is of the batch under way, it, those behind it in the run, and those before it, which
+// this home has not got and will not get, have their offsets.
+static void ours_placed(struct home *h, uint32_t room, const struct engine_run *run, uint32_t k)
 {
-    struct room *r = room_at(h, room);
-    struct course *c = r->course;
-    if (c->watched)
-        return; // it was asked twice
-    ASSERT(m->first >= 1 && m->first <= m->last + 1);
-    memcpy(r->epoch, m->epoch, EPOCH_LEN);
-    log_begin(&r->log, m->first);
-    r->live.place = r->live.offset = m->first - 1;
-    c->watched = true;
-    c->watch_ms = UINT64_MAX;
-    home_witness(h, r, NULL, NULL);
-    known(h, room, m->last, 0);
-    if (c->known >= m->first)
-        fetch(h, room);
-    let_in(h, room);
+    struct course *c = course_at(h, room);
+    uint32_t at = run->index + k, n = run->index + run->count - c->batch_at;
+    if (run->proposer != h->proposer || run->seq != c->seq || at < c->batch_at ||
+        at >= c->batch_at + c->batch_n)
+        return;
+    uint64_t offset = room_at(h, room)->log.head + 1;
+    course_placed(c, offset - (at - c->batch_at), n < c->batch_n ? n : c->batch_n);
+    if (c->batch_n != 0)
+        engine_soon(h, room, &c->propose_ms, 0);
 }
 
 // The next record. False: it cannot be applied now.
@@ -304,9 +316,12 @@ static bool take_record(struct home *h, uint32_t room, const struct engine_run *
                    room_name(room_at(h, room)));
         return false;
     }
-    if (run->proposer == h->proposer && run->seq == c->seq && c->batch_n != 0)
-        course_placed(c, offset - (run->index + k));
-    return room_apply(h, room, offset, &e, &v) == OK;
+    ours_placed(h, room, run, k);
+    if (room_apply(h, room, offset, &e, &v) != OK)
+        return false;
+    origins_note(&c->origins, h->cx->mem, offset, run, k);
+    c->newest_ms = h->cx->now_ms;
+    return true;
 }
 
 // Records from m->first on, of which those are taken that are next.
@@ -316,31 +331,31 @@ static void on_records(struct home *h, uint32_t room, const struct engine_mail *
     str from = m->records, bytes;
     struct engine_run run;
     uint64_t offset = m->first, head = room_at(h, room)->log.head;
-    if (!c->watched)
-        return; // told before it is known what there is
     bool taking = offset <= head + 1;
     while (taking && engine_take_run(&from, &run))
         for (uint32_t k = 0; k < run.count && taking && engine_take_record(&from, &bytes); k++, offset++)
             taking = offset <= head || take_record(h, room, &run, k, bytes);
     bool more = c->fetch_ms != UINT64_MAX && room_at(h, room)->log.head != head;
     if (!taking)
-        known(h, room, m->last, m->first <= head + 1 ? COURSE_AGAIN_MS : COURSE_MISSING_MS);
+        engine_known(h, room, m->last, m->first <= head + 1 ? COURSE_AGAIN_MS : COURSE_MISSING_MS);
     else
-        known(h, room, m->last, COURSE_MISSING_MS);
+        engine_known(h, room, m->last, COURSE_MISSING_MS);
     if (taking && more && room_at(h, room)->log.head < c->known)
-        fetch(h, room); // the next part
-    let_in(h, room);
+        engine_fetch(h, room); // the next part
+    engine_let_in(h, room);
     room_mark_dirty(h, room);
 }
 
 static void on_placed(struct home *h, uint32_t room, const struct engine_mail *m)
 {
     struct course *c = course_at(h, room);
-    if (m->seq != c->seq || c->batch_n == 0)
+    if (m->seq != c->seq || c->batch_n == 0 || m->index != c->batch_at)
         return; // known already
-    ASSERT(m->first != 0 && m->last + 1 - m->first == c->batch_n);
-    course_placed(c, m->first);
-    known(h, room, m->last, COURSE_MISSING_MS);
+    ASSERT(m->first != 0 && m->last >= m->first && m->last - m->first < c->batch_n);
+    course_placed(c, m->first, (uint32_t)(m->last + 1 - m->first));
+    if (c->batch_n != 0) // the rest was lost by a failover
+        engine_soon(h, room, &c->propose_ms, 0);
+    engine_known(h, room, m->last, COURSE_MISSING_MS);
     course_answer(h, room);
 }
 
@@ -352,23 +367,23 @@ static void on_late(struct home *h, uint32_t room, const struct engine_mail *m)
         c->propose_ms = UINT64_MAX;
         room_mark_dirty(h, room);
     }
-    known(h, room, m->last, 0);
+    engine_known(h, room, m->last, 0);
 }
 
 static void on_position(struct home *h, uint32_t room, const struct engine_mail *m)
 {
     struct course *c = course_at(h, room);
-    if (!c->watched || m->seq <= c->position_heard)
+    if (m->seq <= c->position_heard)
         return;
     ASSERT(m->seq <= c->position_asked);
     c->position_heard = m->seq;
     if (c->position_heard == c->position_asked) {
         c->position_ms = UINT64_MAX;
         if (room_at(h, room)->sessions != 0)
-            soon(h, room, &c->position_ms, COURSE_POSITION_MS);
+            engine_soon(h, room, &c->position_ms, COURSE_POSITION_MS);
     }
-    known(h, room, m->last, COURSE_MISSING_MS);
-    let_in(h, room);
+    engine_known(h, room, m->last, COURSE_MISSING_MS);
+    engine_let_in(h, room);
 }
 
 // What was asked for is asked for again; but who wants to come in need not wait.
@@ -382,14 +397,23 @@ static void on_away(struct home *h, uint32_t room)
     room_timer(h, room, h->cx->now_ms); // it may be that nobody needs it
 }
 
-void home_on_engine(struct home *h, const struct engine_mail *m)
+// It is of the term that this home knows of. If it is of a newer one, the engine has to say what there is now.
+static bool of_this_term(struct home *h, uint32_t room, const struct engine_mail *m)
 {
-    uint32_t room = m->room.index;
-    if (slab_get(&h->rooms, room, m->room.gen) == NULL)
-        return; // it is not watched any more
+    struct course *c = course_at(h, room);
+    if (c->watched && m->term > c->term)
+        engine_soon(h, room, &c->watch_ms, 0);
+    return c->watched && m->term == c->term; // else told before it is known what there is
+}
+
+static void on_word(struct home *h, uint32_t room, const struct engine_mail *m)
+{
     switch (m->word) {
     case ENGINE_HERE:
-        on_here(h, room, m);
+        engine_on_here(h, room, m);
+        return;
+    case ENGINE_AWAY:
+        on_away(h, room);
         return;
     case ENGINE_RECORDS:
         on_records(h, room, m);
@@ -403,17 +427,31 @@ void home_on_engine(struct home *h, const struct engine_mail *m)
     case ENGINE_POSITION:
         on_position(h, room, m);
         return;
-    case ENGINE_AWAY:
-        on_away(h, room);
-        return;
     case ENGINE_WATCH:
     case ENGINE_UNWATCH:
     case ENGINE_FETCH:
     case ENGINE_PROPOSE:
+    case ENGINE_RESTORE:
         break; // ours
     }
     UNREACHABLE();
 }
 
-const struct authority authority_engine = {watch,         unwatch, propose, holds,
-                                           course_answer, turn,    timer,   course_busy};
+void home_on_engine(struct home *h, const struct engine_mail *m)
+{
+    uint32_t room = m->room.index;
+    if (slab_get(&h->rooms, room, m->room.gen) == NULL)
+        engine_not_here(h, m);
+    else if (m->word == ENGINE_HERE || m->word == ENGINE_AWAY || of_this_term(h, room, m))
+        on_word(h, room, m);
+}
+
+// It may have records that the engine is about to lose.
+static bool busy(const struct home *h, const struct room *r)
+{
+    const struct course *c = r->course;
+    bool young = r->log.head != 0 && h->cx->now_ms < c->newest_ms + COURSE_KEEP_MS;
+    return course_busy(r) || young || c->open || c->give_ms != UINT64_MAX;
+}
+
+const struct authority authority_engine = {watch, unwatch, propose, holds, course_answer, turn, timer, busy};

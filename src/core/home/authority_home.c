@@ -44,7 +44,7 @@ static void propose(struct home *h, struct ask **taken, uint32_t room)
         return;
     }
     if (v.offset <= r->live.offset && !course_busy(r)) {
-        home_publish_answer(h, a, room, &v);
+        home_publish_answer(h, a, room, &v, true);
         return;
     }
     ASSERT(r->course != NULL);
@@ -73,5 +73,10 @@ static uint64_t timer(struct home *h, uint32_t room)
     return UINT64_MAX;
 }
 
-const struct authority authority_home = {watch,         unwatch, propose, holds,
-                                         course_answer, turn,    timer,   course_busy};
+static bool busy(const struct home *h, const struct room *r)
+{
+    (void)h;
+    return course_busy(r);
+}
+
+const struct authority authority_home = {watch, unwatch, propose, holds, course_answer, turn, timer, busy};

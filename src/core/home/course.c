@@ -11,7 +11,7 @@ enum err course_make(struct home *h, struct room *r)
     struct course *c = mem_zalloc(h->cx->mem, sizeof *c);
     if (c == NULL)
         return ERR_NOMEM;
-    c->watch_ms = c->fetch_ms = c->propose_ms = c->position_ms = UINT64_MAX;
+    c->watch_ms = c->fetch_ms = c->propose_ms = c->position_ms = c->give_ms = UINT64_MAX;
     r->course = c;
     return OK;
 }
@@ -24,6 +24,7 @@ void course_free(struct home *h, struct room *r)
         return;
     while ((a = course_pop(&c->joins)) != NULL || (a = course_pop(&c->asks)) != NULL)
         mail_discard(h->cx->mem, &a->mail);
+    origins_deinit(&c->origins, h->cx->mem);
     mem_free(h->cx->mem, c, sizeof *c);
     r->course = NULL;
 }
@@ -79,7 +80,7 @@ static void tell_denied(struct home *h, const struct ask *a, uint32_t room)
 {
     const struct verdict v = verdict_of(a);
     if (v.why != DENIED_NOT) {
-        home_publish_answer(h, a, room, &v);
+        home_publish_answer(h, a, room, &v, false);
         return;
     }
     home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
@@ -124,33 +125,71 @@ void course_deny(struct home *h, struct ask **a, uint32_t room, const struct ver
     *a = NULL;
 }
 
+// What was said has its offset: what became of it. A record that has gone with what the engine does not keep any more has been
+// placed; whether it repeats an earlier one nobody can tell, if it has a key. No decree has gone that says something still.
+static void answer_placed(struct home *h, const struct ask *a, uint32_t room, bool heard)
+{
+    struct room *r = room_at(h, room);
+    const struct made made = room_made(h, r);
+    const struct entry e = home_proposal(h, r, a);
+    bool gone = a->why == DENIED_NOT && !a->repeats && a->placed < r->log.tail;
+    struct verdict v = {.refused = true, .offset = a->placed, .why = DENIED_REPEATED};
+    if (gone && e.key.n != 0) {
+        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+                                 "Whether this was said in {} is not known; say it again with the same key.");
+        return;
+    }
+    if (a->why != DENIED_NOT)
+        v = verdict_of(a);
+    else if (gone)
+        v = apply_judge(&made, &e);
+    else if (!a->repeats)
+        v = apply_recall(&made, a->placed, &e);
+    if (gone)
+        v.offset = a->placed;
+    home_publish_answer(h, a, room, &v, heard);
+}
+
+// The one in front, whose turn it is.
+static void answer_front(struct home *h, uint32_t room, bool heard)
+{
+    struct ask *a = course_pop(&room_at(h, room)->course->asks);
+    if (!a->denied && !course_proposal(a)) {
+        course_carry_out(h, a);
+        return;
+    }
+    if (a->denied)
+        tell_denied(h, a, room);
+    else
+        answer_placed(h, a, room, heard);
+    mail_discard(h->cx->mem, &a->mail);
+}
+
 void course_answer(struct home *h, uint32_t room)
 {
     struct room *r = room_at(h, room);
     struct course *c = r->course;
-    while (c != NULL && c->asks.first != NULL) {
-        struct ask *a = course_ask(c->asks.first);
+    while (c != NULL && c->asks.first != NULL && !c->renewing) {
+        const struct ask *a = course_ask(c->asks.first);
         if (course_proposal(a) && (a->placed == 0 || a->placed > r->live.offset))
             return;
-        a = course_pop(&c->asks);
-        if (a->denied) {
-            tell_denied(h, a, room);
-            mail_discard(h->cx->mem, &a->mail);
-            continue;
-        }
-        if (!course_proposal(a)) {
-            course_carry_out(h, a);
-            continue;
-        }
-        const struct made made = room_made(h, r);
-        const struct entry e = home_proposal(h, r, a);
-        const struct verdict v =
-            a->why != DENIED_NOT ? verdict_of(a)
-            : a->repeats ? (struct verdict){.refused = true, .offset = a->placed, .why = DENIED_REPEATED}
-                         : apply_recall(&made, a->placed, &e);
-        home_publish_answer(h, a, room, &v);
-        mail_discard(h->cx->mem, &a->mail);
+        answer_front(h, room, a->placed > c->unheard);
     }
+}
+
+void course_end_epoch(struct home *h, uint32_t room)
+{
+    const struct room *r = room_at(h, room);
+    struct course *c = r->course;
+    for (struct mail *m; (m = c->asks.first) != NULL;) {
+        const struct ask *a = course_ask(m);
+        if (course_proposal(a) && (a->placed == 0 || (a->placed > r->log.head && !a->repeats)))
+            break;
+        answer_front(h, room, false);
+    }
+    course_unplace(c, r->log.head);
+    for (struct mail *m = c->asks.first; m != NULL; m = m->next)
+        course_ask(m)->denied |= course_ask(m)->repeats;
 }
 
 bool course_busy(const struct room *r)
@@ -158,17 +197,34 @@ bool course_busy(const struct room *r)
     return r->course != NULL && r->course->asks.n + r->course->joins.n != 0;
 }
 
-void course_placed(struct course *c, uint64_t first)
+void course_placed(struct course *c, uint64_t first, uint32_t n)
 {
-    for (struct mail *m = c->asks.first; m != NULL && c->batch_n != 0; m = m->next) {
+    ASSERT(n <= c->batch_n);
+    for (struct mail *m = c->asks.first; m != NULL && n != 0; m = m->next) {
         struct ask *a = course_ask(m);
         if (!course_proposal(a) || a->placed != 0)
             continue;
         a->placed = first++;
         c->batch_n--;
+        c->batch_at++;
+        n--;
     }
-    ASSERT(c->batch_n == 0);
-    c->propose_ms = UINT64_MAX;
+    ASSERT(n == 0);
+    if (c->batch_n == 0)
+        c->propose_ms = UINT64_MAX;
+}
+
+void course_unplace(struct course *c, uint64_t head)
+{
+    for (struct mail *m = c->asks.first; m != NULL; m = m->next) {
+        struct ask *a = course_ask(m);
+        if (!course_proposal(a) || a->repeats || a->placed <= head)
+            continue;
+        ASSERT(c->batch_at != 0);
+        a->placed = 0;
+        c->batch_at--;
+        c->batch_n++;
+    }
 }
 
 static void list_check(const struct course_list *l, bool joins)
@@ -197,12 +253,17 @@ void course_check(const struct room *r)
     ASSERT(c->batch_n <= unplaced); // 2
     ASSERT(c->batch_n == 0 || c->propose_ms != UINT64_MAX);
     struct ask *front = c->asks.first != NULL ? course_ask(c->asks.first) : NULL;
-    if (front != NULL && course_proposal(front) && front->placed != 0)
+    if (front != NULL && course_proposal(front) && front->placed != 0 && !c->renewing)
         ASSERT(front->placed > r->live.offset); // 3
     if (c->alone)
         return;
-    ASSERT(c->here || c->asks.n == 0); // 4
-    ASSERT(c->here || r->members == 0);
+    ASSERT(c->here || c->renewing || c->asks.n == 0); // 4
+    ASSERT(c->here || c->renewing || r->members == 0);
+    ASSERT(!c->here || !c->renewing);
+    ASSERT(!c->open || c->watched);
+    origins_check(&c->origins);
+    const struct origin *newest = c->origins.n != 0 ? &c->origins.v[c->origins.n - 1] : NULL;
+    ASSERT(newest == NULL || newest->first + newest->run.count == r->log.head + 1); // 5
     for (struct mail *m = c->joins.first; m != NULL && c->here; m = m->next)
         ASSERT(course_ask(m)->placed != 0);
     ASSERT(c->watched || r->log.head == 0);

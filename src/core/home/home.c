@@ -5,6 +5,7 @@
 #include "core/home/home.h"
 
 #include "core/common/who.h"
+#include "core/home/course.h"
 
 void home_witness(const struct home *h, const struct room *r, const struct entry *e,
                   const struct conn_ref *joined)
@@ -15,7 +16,9 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
                          .epoch = {r->epoch, EPOCH_LEN},
                          .place = r->live.place,
                          .tail = r->log.tail,
-                         .entry = e};
+                         .entry = e,
+                         .unheard = e != NULL && !entry_passing(e->type) && r->course != NULL &&
+                                    e->offset <= r->course->unheard};
     if (joined != NULL) {
         s.joined = true;
         s.shard = joined->shard;
@@ -189,7 +192,6 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                          .has_gap = s->has_gap,
                          .gap_from = s->gap_from,
                          .gap_to = s->gap_to};
-    memcpy(ans.epoch, r->epoch, EPOCH_LEN);
     struct event ev = {.type = EV_JOINED,
                        .id = a->cmd.id,
                        .room = room_name(r),

@@ -119,8 +119,10 @@ void home_make_host(struct home *h, const struct ask *join, uint32_t room);
 void home_decreed(struct home *h, uint32_t room, const struct entry *e);
 // What an ask says, as the record that is proposed for it; it borrows from the ask.
 struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a);
-// What became of it: the answer. Where it was not refused, the entry has just got the newest place.
-void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v);
+// What became of it: the answer. heard: where it was not refused, the entry has just got the newest place; else it has none in the
+// live stream.
+void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v,
+                         bool heard);
 // Makes the room that a join names; false (and answered) where there may not be one more.
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
 // The ask on its way to those who pay for a room (home_create.c).

@@ -82,7 +82,7 @@ static struct range history_backward(const struct log *l, uint64_t newest, const
 // As for a join: all that came after `since` is there, or nothing of it is given out (never a partial recovery).
 static bool history_reaches(const struct room *r, const struct command *cmd)
 {
-    return str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= r->live.offset &&
+    return str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= room_newest(r) &&
            cmd->since_offset + 1 >= r->log.tail;
 }
 
@@ -113,9 +113,9 @@ void home_history(struct home *h, struct ask **taken, uint32_t room)
     bool forward = a->cmd.has_since, reaches = forward && history_reaches(r, &a->cmd);
     struct range page = {1, 0};
     if (!forward)
-        page = history_backward(&r->log, r->live.offset, &a->cmd, page_limit(&a->cmd));
+        page = history_backward(&r->log, room_newest(r), &a->cmd, page_limit(&a->cmd));
     else if (reaches)
-        page = history_forward(r->live.offset, a->cmd.since_offset, page_limit(&a->cmd));
+        page = history_forward(room_newest(r), a->cmd.since_offset, page_limit(&a->cmd));
     page = history_cut(&r->log, page, forward, h->cx->settings->reply_bytes);
     const struct replay_want want = {en, en->payloads->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES,
                                      page.from, page.to};

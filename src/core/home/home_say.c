@@ -125,7 +125,8 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
     home_answer_problem(h, a, EFFECT_NONE, &p);
 }
 
-void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v)
+void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v,
+                         bool heard)
 {
     struct room *r = room_at(h, room);
     if (a->own)
@@ -134,7 +135,7 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
         answer_refused(h, a, room, v);
         return;
     }
-    struct answer ans = {.effect = v->refused ? EFFECT_NONE : EFFECT_PUBLISHED,
+    struct answer ans = {.effect = v->refused || !heard ? EFFECT_NONE : EFFECT_PUBLISHED,
                          .skip =
                              a->cmd.type == CMD_MESSAGE && !a->cmd.echo && !room_settings(h, r)->room_echo,
                          .outlet = a->outlet,

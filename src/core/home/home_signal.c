@@ -33,7 +33,7 @@ static bool may_signal(struct home *h, const struct ask *a, uint32_t room)
         v.why = DENIED_MUTED;
     v.refused = v.why != DENIED_NOT;
     if (v.refused)
-        home_publish_answer(h, a, room, &v);
+        home_publish_answer(h, a, room, &v, false);
     return !v.refused;
 }
 

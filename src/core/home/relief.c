@@ -56,7 +56,7 @@ static size_t shed(struct home *h)
     uint64_t tail = r->log.tail;
     ASSERT(r->has_history);
     ASSERT(tail <= r->log.head);
-    size_t before = r->log.bytes, freed = replay_bytes(r->replay) + log_shed(&r->log, r->live.offset);
+    size_t before = r->log.bytes, freed = replay_bytes(r->replay) + log_shed(&r->log, room_newest(r));
     replay_drop(&r->replay, h->cx->mem);
     room_log_moved(h, before, r->log.bytes);
     metric_add(&h->cx->metrics->log_relieved, r->log.tail - tail);

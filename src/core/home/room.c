@@ -180,8 +180,7 @@ void room_remove(struct home *h, uint32_t index)
     sorted_fit(h);
 }
 
-// Something is new in the live stream.
-static void room_heard(struct home *h, uint32_t index, const struct entry *e)
+void room_heard(struct home *h, uint32_t index, const struct entry *e)
 {
     struct room *r = room_at(h, index);
     bool passing = entry_passing(e->type);
@@ -249,6 +248,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     struct context *cx = h->cx;
     const struct made made = room_made(h, r);
     e->room = room_name(r);
+    uint64_t place = r->live.place;
     size_t before = r->log.bytes, needed = 4 * e->data.n; // about what its record and its frames take
     enum err applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
     if (applied != OK && relief_for(h, needed)) {
@@ -266,10 +266,16 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     r->said = true;
     relief_spoken(h, index);
     room_timer(h, index, cx->now_ms + room_settings(h, r)->log_age_ms + AGE_SLACK_MS);
-    if (!place_waiting(&r->log, &r->live) && r->log.committed == offset)
+    if (r->live.place != place) {
         room_heard(h, index, e);
-    else
-        room_mark_dirty(h, index);
+        return OK;
+    }
+    if (r->course != NULL && offset <= r->course->unheard) {
+        home_witness(h, r, e, NULL);
+        if (e->type == ENTRY_ROLE)
+            home_decreed(h, index, e);
+    }
+    room_mark_dirty(h, index);
     return OK;
 }
 
@@ -335,7 +341,7 @@ static void room_trim(struct home *h, struct room *r)
 {
     struct log_limits limits = room_limits(h, r);
     size_t before = r->log.bytes;
-    log_trim(&r->log, &limits, r->live.offset, h->cx->steady_ms);
+    log_trim(&r->log, &limits, room_newest(r), h->cx->steady_ms);
     replay_trim(&r->replay, &r->log);
     if (r->log.tail > r->log.head)
         relief_forget(h, r);
@@ -452,7 +458,7 @@ void room_on_timer(struct home *h, uint32_t index)
         room_mark_dirty(h, index);
     earlier(&due, members_expire(h, index));
     earlier(&due, members_count_due(h, index));
-    if (r->members == 0 && r->sessions == 0 && r->waits == 0 && !h->authority->busy(r)) {
+    if (r->members == 0 && r->sessions == 0 && r->waits == 0 && !h->authority->busy(h, r)) {
         uint32_t grace_ms = room_grace_ms(h, r);
         if (h->cx->now_ms - r->empty_ms >= grace_ms) {
             room_remove(h, index);

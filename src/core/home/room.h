@@ -113,6 +113,12 @@ static inline str room_name(const struct room *r)
 {
     return (str){r->name_n <= ROOM_NAME_INLINE ? r->name_inline : r->name_long, r->name_n};
 }
+// Of the records that are here the newest that people may see. Behind a cut they have been told of offsets that have yet to come
+// (room_cut.c).
+static inline uint64_t room_newest(const struct room *r)
+{
+    return r->live.offset < r->log.committed ? r->live.offset : r->log.committed;
+}
 str member_user(const struct member *m);
 str member_name(const struct member *m);
 const struct session_key *member_sessions(const struct member *m); // `sessions` of them, in no order
@@ -132,6 +138,17 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
                     struct verdict *ret) WARN_UNUSED;
 // Gives a passing entry its place. ERR_NOMEM.
 enum err room_place(struct home *h, uint32_t index, struct entry *e) WARN_UNUSED;
+// Something is new in the live stream.
+void room_heard(struct home *h, uint32_t index, const struct entry *e);
+// Cuts (room_cut.c). The room goes on with the offset `first`, as what it has not got before that is not kept any more; those
+// who are there are told what will not come, if they have yet to get it. ERR_NOMEM: nothing has changed.
+enum err room_skip(struct home *h, uint32_t index, uint64_t first) WARN_UNUSED;
+// It goes on in another epoch, with the records first..last, which are to be applied, and of which nobody will hear. ERR_NOMEM:
+// nothing has changed.
+enum err room_renew(struct home *h, uint32_t index, const char epoch[EPOCH_LEN], uint64_t first,
+                    uint64_t last) WARN_UNUSED;
+// All of these are applied: who is banned by one of them is in the room no more.
+void room_renewed(struct home *h, uint32_t index);
 // To be announced at the end of the turn.
 void room_mark_dirty(struct home *h, uint32_t index);
 // Corrects the gauge plenum_log_bytes after something that grew or shrank a log.

@@ -22,11 +22,11 @@ void live_reader_remove(struct live *v, const struct encoding *e)
 }
 
 // The segment the next entry of n bytes goes into.
-static struct segment *track_secure(struct live *v, struct chain *c, size_t n)
+static struct segment *track_secure(struct live *v, struct chain *c, size_t n, bool cut)
 {
     struct segment *last = chain_last(c);
     ASSERT(last == NULL || chain_end(c) == v->place + 1);
-    if (last != NULL && segment_fits(last, n))
+    if (last != NULL && !cut && !segment_cut(last) && segment_fits(last, n))
         return last;
     struct segment *s = chain_extend(c, v->mem, v->place + 1, n);
     if (s != NULL)
@@ -53,7 +53,7 @@ bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, st
             frame_again(all[i].encoding, &ret->framed[same], &ret->framed[i]);
         else if (!frame_entry(all[i].encoding, e, utc_offset_s, scratch, &ret->framed[i]))
             return false;
-        ret->segs[i] = track_secure(v, &all[i].chain, framed_size(&ret->framed[i]));
+        ret->segs[i] = track_secure(v, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type));
         if (ret->segs[i] == NULL)
             return false;
     }
@@ -66,6 +66,17 @@ void live_commit(struct live *v, const struct live_entry *secured, bool passing,
         framed_append(secured->segs[i], &secured->framed[i], scratch, passing);
     v->place++;
     v->offset += !passing;
+}
+
+void live_cut(struct live *v, uint64_t offset)
+{
+    struct track *all = tracks_all(&v->tracks);
+    for (uint32_t i = 0; i < v->tracks.n; i++) {
+        struct segment *last = chain_last(&all[i].chain);
+        ASSERT(last->first == v->place && last->count == 1);
+        last->after |= SEGMENT_CUT;
+    }
+    v->offset = offset;
 }
 
 void live_release(struct live *v)
@@ -109,5 +120,7 @@ void live_check(const struct live *v)
         ASSERT(all[i].readers != 0 && all[i].key == all[i].encoding->id);
         chain_check(&all[i].chain);
         ASSERT(all[i].chain.n == 0 || chain_end(&all[i].chain) == v->place + 1);
+        for (uint32_t k = 0; k < all[i].chain.n; k++)
+            ASSERT(!segment_cut(all[i].chain.segs[k]) || all[i].chain.segs[k]->count == 1);
     }
 }

@@ -16,7 +16,8 @@
 // who read hold what they need. So an encoding's first reader begins with the next entry, and when its last one goes nothing has
 // to be taken back. What several encodings of the same payloads say differs by the frame only: it is put into words once.
 //
-// Invariants (live_check): there is a track for each encoding with readers; its segments end at `place`.
+// Invariants (live_check): there is a track for each encoding with readers; its segments end at `place`; a cut is alone in its
+// segment.
 // Ownership: one reference on each of its segments. Thread: the home shard's.
 #ifndef PLENUM_CORE_LOG_LIVE_H
 #define PLENUM_CORE_LOG_LIVE_H
@@ -42,11 +43,13 @@ struct live_entry {
     struct framed framed[ENCODINGS_MAX];
     struct segment *segs[ENCODINGS_MAX];
 };
-// False when memory is out; what was secured is given back by live_release.
+// A cut gets a segment of its own. False when memory is out; what was secured is given back by live_release.
 bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
                  struct live_entry *ret) WARN_UNUSED;
 // A record's offset is the next one.
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch);
+// The newest entry is a cut: the next record's offset is behind this one.
+void live_cut(struct live *v, uint64_t offset);
 void live_release(struct live *v);
 
 // The index of the segment of a track that a reader who has been told up to `place` needs first; the number of segments where

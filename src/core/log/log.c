@@ -21,6 +21,17 @@ void log_begin(struct log *l, uint64_t offset)
     l->tail = offset;
 }
 
+void log_restart(struct log *l, uint64_t offset)
+{
+    ASSERT(offset >= 1);
+    chain_deinit(&l->records, l->mem);
+    l->bytes = 0;
+    l->head = l->committed = offset - 1;
+    l->tail = offset;
+    for (struct log_reader *r = l->readers; r != NULL; r = r->next)
+        r->have = offset - 1;
+}
+
 // --- appending
 
 struct segment *log_secure(struct log *l, size_t n)

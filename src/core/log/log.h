@@ -58,6 +58,10 @@ void log_deinit(struct log *l);
 // Nothing has been appended: the first record will have that offset, as those before it are kept elsewhere or nowhere.
 void log_begin(struct log *l, uint64_t offset);
 
+// All that there is goes, and the next record will have that offset: what is before it is kept nowhere, or is of another
+// numbering. Readers go on from there.
+void log_restart(struct log *l, uint64_t offset);
+
 // An append is two steps (place.h): the place for a record of n bytes, then the record at `offset`, which must be head + 1.
 // NULL when memory is out. What was secured and is not used is given back by log_release.
 struct segment *log_secure(struct log *l, size_t n) WARN_UNUSED;

@@ -34,6 +34,7 @@ static enum err place_record(struct log *l, struct live *v, const struct entry *
 enum err place_entry(struct log *l, struct live *v, struct entry *e, int32_t utc_offset_s,
                      struct buf *scratch)
 {
+    ASSERT(!entry_cut(e->type)); // place_cut
     buf_reset(scratch, SEGMENT_BYTES_MAX);
     if (!entry_passing(e->type))
         return place_record(l, v, e, utc_offset_s, scratch);
@@ -42,6 +43,17 @@ enum err place_entry(struct log *l, struct live *v, struct entry *e, int32_t utc
     enum err placed = place_live(v, &passing, utc_offset_s, scratch);
     if (placed == OK)
         e->offset = passing.offset;
+    return placed;
+}
+
+enum err place_cut(struct live *v, struct entry *e, int32_t utc_offset_s, struct buf *scratch)
+{
+    ASSERT(entry_cut(e->type));
+    buf_reset(scratch, SEGMENT_BYTES_MAX);
+    e->offset = v->offset;
+    enum err placed = place_live(v, e, utc_offset_s, scratch);
+    if (placed == OK)
+        live_cut(v, e->cut_to);
     return placed;
 }
 

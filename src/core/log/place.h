@@ -6,6 +6,10 @@
 // stream never holds what could be taken back, and what passes stands behind what people have seen. The same for a record that
 // the log has memory for and the stream has not, or that comes behind such a one.
 //
+// A *cut* is a passing entry behind which offsets do not go on where they were: what is between is not kept any more (ENTRY_GAP),
+// or the numbering is another one (ENTRY_EPOCH). It is in the stream like anything that passes, so that everyone hears it at the
+// same place, and what came before it is of the old numbering, and what comes behind it of the new.
+//
 // Thread: the home shard's.
 #ifndef PLENUM_CORE_LOG_PLACE_H
 #define PLENUM_CORE_LOG_PLACE_H
@@ -18,6 +22,8 @@
 // one (place_waiting says no), is v->place then. `scratch` is reset and used for encoding. ERR_NOMEM: nothing has changed.
 enum err place_entry(struct log *l, struct live *v, struct entry *e, int32_t utc_offset_s,
                      struct buf *scratch) WARN_UNUSED;
+// Gives a cut its place; the next record that comes into the stream has the offset e->cut_to + 1. ERR_NOMEM: nothing has changed.
+enum err place_cut(struct live *v, struct entry *e, int32_t utc_offset_s, struct buf *scratch) WARN_UNUSED;
 // The oldest record that is committed and not in the stream, as it is shown; there must be one (place_waiting).
 static inline bool place_waiting(const struct log *l, const struct live *v)
 {

@@ -56,7 +56,7 @@ void segment_append(struct segment *s, str head, str payload, str end, bool pass
 // One by one: only who has lost entries, or may be about to, asks.
 uint64_t segment_offset_before(const struct segment *s, uint64_t place)
 {
-    uint64_t offset = s->after;
+    uint64_t offset = s->after & ~SEGMENT_CUT;
     ASSERT(place >= s->first);
     for (uint64_t p = s->first; p < place; p++)
         offset += !segment_passing(s, p);

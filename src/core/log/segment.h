@@ -9,7 +9,7 @@
 // Entries are numbered by what the segment is of: records and their frames by offset, the live stream by place (live.h).
 // Entry k of the segment lies in [end(k-1), end(k)); ends are u32 positions growing down from the end of the
 // block, so a segment needs no index beside it. The highest bit of an end says that the entry is passing: it has a place
-// and no offset. Bytes and ends below the announced head never change; that is
+// and no offset. A cut (place.h) lies in a live segment of its own, as offsets go on from elsewhere behind it. Bytes and ends below the announced head never change; that is
 // what lets other shards read them without a lock. `count` and `used` belong to the writer: a reader knows how
 // far it may look from the head it was told and from the next segment's `first`.
 //
@@ -28,6 +28,7 @@
 
 enum { SEGMENT_BYTES_MIN = 256, SEGMENT_BYTES_MAX = 64 * 1024 };
 #define SEGMENT_PASSING 0x80000000u
+#define SEGMENT_CUT (UINT64_C(1) << 63)
 
 struct segment {
     _Atomic uint32_t refs;
@@ -35,7 +36,7 @@ struct segment {
     uint64_t first; // number of the first entry
     uint32_t count; // writer's: entries so far
     uint32_t used;  // writer's: entry bytes so far
-    uint64_t after; // of a live stream: offset of the newest record before the first entry
+    uint64_t after; // of a live stream: offset of the newest record before the first entry; its highest bit: it is a cut
     uint8_t data[];
 };
 
@@ -93,6 +94,8 @@ static inline bool segment_passing(const struct segment *s, uint64_t number)
 {
     return (segment_slot(s, number) & SEGMENT_PASSING) != 0;
 }
+// It is a cut, and nothing else.
+static inline bool segment_cut(const struct segment *s) { return (s->after & SEGMENT_CUT) != 0; }
 // Of a live stream: the offset of the newest record before `place`, which is in the segment or right behind it.
 uint64_t segment_offset_before(const struct segment *s, uint64_t place);
 

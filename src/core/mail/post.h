@@ -142,7 +142,6 @@ struct answer {
     bool hold;            // JOINED: publishes wait (fan/pace.h)
     bool has_gap;         // JOINED: offsets that will not come, to be announced after the payload
     uint64_t gap_from, gap_to;
-    char epoch[EPOCH_LEN];
     str payload;        // the encoded reply; empty = none
     uint32_t seg_count; // JOINED, HISTORY: of segs, from the one that holds replay_from on (log/replay.h)
     struct segment **segs;
