@@ -14,6 +14,7 @@ static struct net *engine_net(void)
 {
     struct net *n = net_new(1);
     n->settings.engine = true;
+    n->settings.text_room = STR("r");
     net_start(n);
     return n;
 }
@@ -51,34 +52,51 @@ static void tell(struct net *n, const struct engine_mail *to, struct engine_mail
     net_settle(n);
 }
 
-static void tell_here(struct net *n, const struct engine_mail *to, uint64_t first, uint64_t last)
+// In another epoch than the first, if it is given.
+static void tell_what_is_here(struct net *n, const struct engine_mail *to, struct engine_mail m,
+                              const char *epoch)
 {
-    struct engine_mail m = {.word = ENGINE_HERE, .first = first, .last = last};
-    memcpy(m.epoch, EPOCH, EPOCH_LEN);
+    m.word = ENGINE_HERE;
+    memcpy(m.epoch, epoch != NULL ? epoch : EPOCH, EPOCH_LEN);
     tell(n, to, m);
 }
 
-// One record of somebody at another node, or of the batch of ours that `of` is.
-static void tell_entry(struct net *n, const struct engine_mail *to, uint64_t offset, struct entry e,
-                       const struct engine_mail *of)
+static void tell_here(struct net *n, const struct engine_mail *to, uint64_t first, uint64_t last)
+{
+    tell_what_is_here(n, to, (struct engine_mail){.first = first, .last = last}, NULL);
+}
+
+// One record of somebody at another node, or of the batch of ours that `of` is, the first of it or its index-th; in a term.
+static void tell_entry_in(struct net *n, const struct engine_mail *to, uint64_t offset, struct entry e,
+                          const struct engine_mail *of, uint32_t index, uint64_t term)
 {
     struct buf b, record;
     e.time_ms = e.steady_ms = n->wall_ms;
     struct engine_run run = {
-        .proposer = of != NULL ? of->proposer : 1, .seq = of != NULL ? of->seq : 1, .count = 1};
+        .proposer = of != NULL ? of->proposer : 1, .seq = of != NULL ? of->seq : 1, .index = index, .count = 1};
     buf_init(&b, &n->mem, 0);
     buf_init(&record, &n->mem, 0);
     record_encode(&record, &e);
     engine_put_run(&b, &run);
     engine_put_record(&b, buf_str(&record));
-    struct engine_mail m = {.word = ENGINE_RECORDS, .first = offset, .last = offset, .records = buf_str(&b)};
+    struct engine_mail m = {.word = ENGINE_RECORDS,
+                            .first = offset,
+                            .last = offset,
+                            .term = term,
+                            .records = buf_str(&b)};
     tell(n, to, m);
     buf_deinit(&b);
     buf_deinit(&record);
 }
 
-static void tell_record(struct net *n, const struct engine_mail *to, uint64_t offset, const char *data,
-                        const struct engine_mail *of)
+static void tell_entry(struct net *n, const struct engine_mail *to, uint64_t offset, struct entry e,
+                       const struct engine_mail *of)
+{
+    tell_entry_in(n, to, offset, e, of, 0, 0);
+}
+
+static void tell_record_in(struct net *n, const struct engine_mail *to, uint64_t offset, const char *data,
+                           const struct engine_mail *of, uint32_t index, uint64_t term)
 {
     const struct entry e = {.type = ENTRY_MESSAGE,
                             .rule_role = ROLE_MEMBER,
@@ -86,12 +104,43 @@ static void tell_record(struct net *n, const struct engine_mail *to, uint64_t of
                             .session = STR("s"),
                             .name = STR("Far"),
                             .data = str_from_cstr(data)};
-    tell_entry(n, to, offset, e, of);
+    tell_entry_in(n, to, offset, e, of, index, term);
+}
+
+static void tell_record(struct net *n, const struct engine_mail *to, uint64_t offset, const char *data,
+                        const struct engine_mail *of)
+{
+    tell_record_in(n, to, offset, data, of, 0, 0);
 }
 
 static void tell_placed(struct net *n, const struct engine_mail *to, uint64_t first, uint64_t last)
 {
     tell(n, to, (struct engine_mail){.word = ENGINE_PLACED, .seq = to->seq, .first = first, .last = last});
+}
+
+// The home proposes, and its first `count` records are told as it has made them, at an offset.
+static struct engine_mail tell_proposed(struct net *n, const struct engine_mail *to, uint64_t offset,
+                                        uint32_t count)
+{
+    struct engine_mail *m = heard(n);
+    assert_non_null(m);
+    assert_int_equal(m->word, ENGINE_PROPOSE);
+    struct engine_mail copy = *m;
+    const struct engine_run run = {m->proposer, m->seq, m->index, count};
+    str from = m->records, bytes;
+    struct buf b;
+    buf_init(&b, &n->mem, 0);
+    engine_put_run(&b, &run);
+    for (uint32_t i = 0; i < count && engine_take_record(&from, &bytes); i++)
+        engine_put_record(&b, bytes);
+    tell(n, to, (struct engine_mail){.word = ENGINE_RECORDS,
+                                     .first = offset,
+                                     .last = offset + count - 1,
+                                     .term = m->term,
+                                     .records = buf_str(&b)});
+    buf_deinit(&b);
+    mail_discard(&n->mem, &m->mail);
+    return copy;
 }
 
 // A net with one who is in the room r, in which nothing was said yet.
@@ -398,6 +447,441 @@ static void on_many_nodes_one_is_the_first(void **state)
     }
 }
 
+// --- what an engine does not keep any more
+
+static void what_it_does_not_keep_is_passed_over(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch), *t = net_line(n, 0);
+    forget(t);
+    forget(a);
+    tell_record(n, &watch, 1, "1", NULL);
+    expect(a, "\"offset\":1,");
+    expect(t, "Far: 1");
+    tell_record(n, &watch, 5, "5", NULL);
+    net_wait(n, COURSE_MISSING_MS);
+    struct engine_mail fetch = hear_word(n, ENGINE_FETCH);
+    assert_true(fetch.first == 2 && fetch.last == 5);
+    tell_here(n, &watch, 4, 5);
+    assert_true(contains(expect(a, "\"gap\""), "\"room\":\"r\",\"from\":2,\"to\":3,\"reason\":\"trimmed\""));
+    expect(t, "* 2 messages missed (no longer kept)");
+    fetch = hear_word(n, ENGINE_FETCH);
+    assert_true(fetch.first == 4 && fetch.last == 5);
+    tell_record(n, &watch, 4, "4", NULL);
+    expect(a, "\"offset\":4,");
+    expect(t, "Far: 4");
+    struct client *b = net_json(n, 0);
+    say(b, "{\"type\":\"join\",\"room\":\"r\",\"since\":{\"epoch\":\"epoch-of-it\",\"offset\":1}}");
+    assert_true(contains(expect(b, "\"joined\""), "\"recovered\":false"));
+    expect(b, "\"from\":2,\"to\":4,\"reason\":\"trimmed\"");
+    net_check(n);
+    net_free(n);
+}
+
+static void a_room_begins_where_its_engine_does(void **state)
+{
+    (void)state;
+    struct net *n = engine_net();
+    struct client *a = net_json(n, 0);
+    say(a, "{\"type\":\"join\",\"room\":\"r\",\"history\":10,\"since\":{\"epoch\":\"epoch-of-it\",\"offset\":1}}");
+    struct engine_mail watch = hear_word(n, ENGINE_WATCH);
+    tell_here(n, &watch, 4, 5);
+    struct engine_mail fetch = hear_word(n, ENGINE_FETCH);
+    assert_true(fetch.first == 4 && fetch.last == 5);
+    tell_record(n, &watch, 4, "4", NULL);
+    net_wait(n, COURSE_AGAIN_MS);
+    hear_word(n, ENGINE_FETCH);
+    tell_here(n, &watch, 5, 5); // 4 has gone meanwhile; it is here
+    hear_word(n, ENGINE_FETCH);
+    tell_record(n, &watch, 5, "5", NULL);
+    assert_true(contains(expect(a, "\"joined\""), "\"recovered\":false"));
+    expect(a, "\"from\":2,\"to\":3");
+    expect(a, "\"offset\":4,");
+    expect(a, "\"offset\":5,");
+    net_free(n);
+}
+
+// Its own are placed, and gone before they came here.
+static void who_spoke_of_what_is_not_kept_is_told_what_is_known(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch), *b = net_json(n, 0);
+    say(b, "{\"type\":\"join\",\"room\":\"r\"}");
+    forget(b);
+    forget(a);
+    say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1}");
+    struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+    tell_placed(n, &first, 1, 1);
+    net_wait(n, COURSE_MISSING_MS);
+    hear_word(n, ENGINE_FETCH);
+    tell_here(n, &watch, 2, 1);
+    assert_true(contains(expect(a, "\"id\":1"), "\"ack\",\"id\":1,\"room\":\"r\",\"offset\":1,"));
+    expect(a, "\"from\":1,\"to\":1,\"reason\":\"trimmed\"");
+    expect(b, "\"from\":1,\"to\":1,\"reason\":\"trimmed\"");
+    say(a, "{\"type\":\"message\",\"id\":2,\"room\":\"r\",\"data\":1,\"key\":\"k\"}");
+    struct engine_mail second = hear_word(n, ENGINE_PROPOSE);
+    tell_here(n, &watch, 4, 3);
+    tell_placed(n, &second, 3, 3);
+    expect(a, "\"from\":2,\"to\":3");
+    assert_true(contains(expect(a, "\"id\":2"), "\"code\":\"unavailable\"")); // it may be void
+    expect(b, "\"from\":2,\"to\":3");
+    tell_record(n, &watch, 4, "4", NULL);
+    expect(a, "\"offset\":4,"); // nothing was taken for an own one
+    expect(b, "\"offset\":4,");
+    net_free(n);
+}
+
+// --- a failover
+
+// It gives back: the records first..first + n - 1, as it was told them.
+static struct engine_mail gives_back(struct net *n, uint64_t first, uint32_t count, uint64_t last)
+{
+    struct engine_mail *m = heard(n);
+    assert_non_null(m);
+    assert_int_equal(m->word, ENGINE_RESTORE);
+    assert_true(m->first == first && m->last == last);
+    assert_memory_equal(m->epoch, EPOCH, EPOCH_LEN);
+    str from = m->records, bytes;
+    struct engine_run run;
+    uint32_t found = 0;
+    while (engine_take_run(&from, &run))
+        for (uint32_t k = 0; k < run.count; k++, found++) {
+            struct entry e;
+            char data[8];
+            assert_true(engine_take_record(&from, &bytes));
+            assert_int_equal(record_decode(bytes, &e), RECORD_OK);
+            snprintf(data, sizeof data, "%u", (unsigned)first + found);
+            assert_str_eq(e.data, str_from_cstr(data));
+            assert_true(run.proposer == 1 && run.seq == 1 && run.index + k == first + found);
+        }
+    assert_int_equal(found, count);
+    struct engine_mail copy = *m;
+    mail_discard(&n->mem, &m->mail);
+    return copy;
+}
+
+// Records first..last of a batch of another node, in which each has the index of its offset.
+static void tell_records(struct net *n, const struct engine_mail *to, uint64_t first, uint64_t last)
+{
+    const struct engine_mail far = {.proposer = 1, .seq = 1};
+    for (uint64_t o = first; o <= last; o++) {
+        char data[8];
+        snprintf(data, sizeof data, "%u", (unsigned)o);
+        tell_record_in(n, to, o, data, &far, (uint32_t)o, 0);
+    }
+}
+
+static void what_the_engine_has_lost_is_given_back(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    tell_records(n, &watch, 1, 4);
+    forget(a);
+    const struct engine_mail lost = {.first = 1, .last = 1, .kept = 1, .term = 1, .open = true};
+    tell_what_is_here(n, &watch, lost, NULL);
+    assert_int_equal(gives_back(n, 2, 3, 4).term, 1);
+    say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":5}");
+    says_nothing(n); // nothing gets a place before all have given back
+    net_wait(n, COURSE_AGAIN_MS);
+    gives_back(n, 2, 3, 4); // it was lost
+    struct engine_mail more = lost;
+    more.last = more.after = 3;
+    tell_what_is_here(n, &watch, more, NULL);
+    gives_back(n, 4, 1, 4); // the rest, at once
+    more.last = more.after = 4;
+    tell_what_is_here(n, &watch, more, NULL);
+    says_nothing(n);
+    tell_record(n, &watch, 5, "5", NULL); // of the term before: it is lost
+    expect_nothing(a);
+    more.open = false;
+    tell_what_is_here(n, &watch, more, NULL);
+    struct engine_mail propose = hear_word(n, ENGINE_PROPOSE);
+    assert_true(propose.after == 4 && propose.term == 1);
+    tell_record_in(n, &watch, 5, "5", &propose, 0, 1);
+    expect(a, "\"id\":1,\"room\":\"r\",\"offset\":5,");
+    expect_nothing(a);
+    net_wait(n, COURSE_AGAIN_MS);
+    says_nothing(n);
+    tell_what_is_here(n, &watch, lost, NULL); // late, and what it says is over
+    gives_back(n, 5, 0, 4);
+    net_check(n);
+    net_free(n);
+}
+
+// A term that it has not heard of: the engine has to say what there is.
+static void a_newer_term_is_asked_about(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    tell_record_in(n, &watch, 1, "1", NULL, 0, 1);
+    expect_nothing(a);
+    hear_word(n, ENGINE_WATCH);
+    tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 1, .term = 1}, NULL);
+    hear_word(n, ENGINE_FETCH);
+    tell_record_in(n, &watch, 1, "1", NULL, 0, 1);
+    expect(a, "\"offset\":1,");
+    net_free(n);
+}
+
+// Whoever gives it back, it is said once.
+static void a_batch_goes_on_in_the_new_term(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1}");
+    struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+    for (int i = 2; i <= 4; i++)
+        say(a, "{\"type\":\"message\",\"id\":%d,\"room\":\"r\",\"data\":1}", i);
+    tell_record(n, &watch, 1, "1", &first);
+    expect(a, "\"id\":1,");
+    struct engine_mail second = hear_word(n, ENGINE_PROPOSE);
+    assert_true(second.last == 3 && second.index == 0);
+    tell_record(n, &watch, 2, "1", &second);
+    expect(a, "\"id\":2,");
+    tell_placed(n, &second, 2, 4);
+    struct engine_mail here = {.first = 1, .last = 2, .kept = 2, .term = 1, .open = true};
+    tell_what_is_here(n, &watch, here, NULL);
+    struct engine_mail restore = hear_word(n, ENGINE_RESTORE); // nothing, and says so
+    assert_true(restore.first == 3 && restore.last == 2);
+    here.open = false;
+    here.last = 3; // somebody had one more
+    tell_what_is_here(n, &watch, here, NULL);
+    hear_word(n, ENGINE_FETCH);
+    net_wait(n, 1);
+    struct engine_mail again = hear_word(n, ENGINE_PROPOSE);
+    assert_true(again.seq == second.seq && again.index == 1 && again.last == 2 && again.term == 1);
+    tell(n, &watch, (struct engine_mail){.word = ENGINE_PLACED, .seq = again.seq, .index = 1, .first = 3,
+                                         .last = 3, .term = 1});
+    net_wait(n, 1);
+    again = hear_word(n, ENGINE_PROPOSE);
+    assert_true(again.seq == second.seq && again.index == 2 && again.last == 1);
+    tell_record_in(n, &watch, 3, "1", &second, 1, 1);
+    expect(a, "\"id\":3,\"room\":\"r\",\"offset\":3,");
+    tell_record_in(n, &watch, 4, "0", NULL, 0, 1); // somebody else was first
+    expect(a, "\"offset\":4,");
+    tell_record_in(n, &watch, 5, "1", &second, 2, 1);
+    expect(a, "\"id\":4,\"room\":\"r\",\"offset\":5,");
+    says_nothing(n);
+    net_check(n);
+    net_free(n);
+}
+
+// Older ones are not in memory: it says how much its people have seen, and what it has of that.
+static void what_is_not_in_memory_is_not_given_back(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = net_new(1);
+    n->settings.engine = true;
+    n->settings.log_entries = 2;
+    net_start(n);
+    member(n, &watch);
+    tell_records(n, &watch, 1, 4);
+    tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 1, .kept = 1, .term = 1, .open = true},
+                      NULL);
+    gives_back(n, 3, 2, 4);
+    net_free(n);
+}
+
+static void a_room_is_kept_for_a_while_to_be_given_back(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = net_new(1);
+    n->settings.engine = true;
+    n->settings.room_grace_ms = 100;
+    net_start(n);
+    struct client *a = member(n, &watch);
+    tell_records(n, &watch, 1, 1);
+    say(a, "{\"type\":\"leave\",\"room\":\"r\"}");
+    net_wait(n, COURSE_KEEP_MS - 1000);
+    assert_non_null(net_room_at(n, "r"));
+    struct engine_mail here = {.first = 1, .last = 0, .term = 1, .open = true};
+    tell_what_is_here(n, &watch, here, NULL);
+    gives_back(n, 1, 1, 1);
+    here.open = false;
+    here.last = here.after = 1;
+    tell_what_is_here(n, &watch, here, NULL);
+    net_wait(n, COURSE_KEEP_MS - 1000); // it is new there, and may be lost again
+    assert_non_null(net_room_at(n, "r"));
+    net_wait(n, 2000);
+    assert_null(net_room_at(n, "r"));
+    hear_word(n, ENGINE_UNWATCH);
+    tell_what_is_here(n, &watch, here, NULL); // the engine has not heard of that, and may be waiting
+    hear_word(n, ENGINE_UNWATCH);
+    net_free(n);
+}
+
+// --- another epoch
+
+static const char LATER[] = "epoch-later";
+
+static void people_are_told_of_another_epoch(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch), *t = net_line(n, 0);
+    tell_records(n, &watch, 1, 3);
+    forget(t);
+    forget(a);
+    struct engine_mail here = {.first = 1, .last = 2, .kept = 2, .term = 2};
+    tell_what_is_here(n, &watch, here, LATER);
+    str told = expect(a, "\"type\":\"epoch\"");
+    assert_true(contains(told, "\"room\":\"r\",\"after\":3,"));
+    assert_true(contains(told, "\"epoch\":\"epoch-later\",\"offset\":2}"));
+    expect(t, "* this room goes on anew");
+    assert_int_equal(METRIC(n, epochs_ended), 1);
+    struct engine_mail fetch = hear_word(n, ENGINE_FETCH);
+    assert_true(fetch.first == 1 && fetch.last == 2 && fetch.term == 2);
+    // Until all is here that there was, who comes, looks back or says something waits.
+    struct client *b = net_json(n, 0);
+    say(b, "{\"type\":\"join\",\"id\":1,\"room\":\"r\",\"since\":{\"epoch\":\"epoch-of-it\",\"offset\":2}}");
+    say(a, "{\"type\":\"history\",\"id\":2,\"room\":\"r\"}");
+    say(a, "{\"type\":\"message\",\"id\":3,\"room\":\"r\",\"data\":1}");
+    tell_record_in(n, &watch, 1, "1", NULL, 0, 2);
+    expect_nothing(a);
+    expect_nothing(b);
+    assert_int_equal(hear_word(n, ENGINE_FETCH).first, 2);
+    says_nothing(n);
+    tell_record_in(n, &watch, 2, "2", NULL, 0, 2);
+    str joined = expect(b, "\"joined\"");
+    assert_true(contains(joined, "\"epoch\":\"epoch-later\",\"offset\":2,"));
+    assert_true(contains(joined, "\"recovered\":false"));
+    str history = expect(a, "\"history\"");
+    assert_true(contains(history, "\"epoch\":\"epoch-later\"") && contains(history, "\"offset\":2,"));
+    struct engine_mail propose = hear_word(n, ENGINE_PROPOSE);
+    assert_true(propose.after == 2 && propose.term == 2);
+    forget(t);
+    forget(a);
+    tell_record_in(n, &watch, 3, "1", &propose, 0, 2);
+    expect(a, "\"id\":3,\"room\":\"r\",\"offset\":3,\"epoch\":\"epoch-later\"");
+    expect(b, "\"offset\":3,");
+    expect(t, "Far: 1");
+    net_check(n);
+    net_free(n);
+}
+
+// Of what is under way: what survived is known by its number; what repeats something of the epoch that is over is to be said again.
+static void what_waits_when_an_epoch_ends(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1,\"key\":\"k\"}");
+    struct client *b = net_json(n, 0);
+    say(b, "{\"type\":\"join\",\"room\":\"r\"}");
+    forget(b);
+    for (int i = 2; i <= 3; i++)
+        post(a, "{\"type\":\"message\",\"id\":%d,\"room\":\"r\",\"data\":%d}", i, i);
+    post(a, "{\"type\":\"message\",\"id\":4,\"room\":\"r\",\"data\":1,\"key\":\"k\"}");
+    tell_proposed(n, &watch, 1, 1);
+    expect(b, "\"offset\":1,");
+    forget(a);
+    struct engine_mail second = hear_word(n, ENGINE_PROPOSE);
+    assert_int_equal(second.last, 2); // the last one is a repetition
+    tell_what_is_here(n, &watch, (struct engine_mail){.first = 2, .last = 2, .kept = 2, .term = 2}, LATER);
+    expect(a, "\"type\":\"epoch\"");
+    hear_word(n, ENGINE_FETCH);
+    tell_record_in(n, &watch, 2, "2", &second, 0, 2);
+    expect(a, "\"id\":2,\"room\":\"r\",\"offset\":2,\"epoch\":\"epoch-later\"");
+    net_wait(n, COURSE_AGAIN_MS);
+    struct engine_mail again = hear_word(n, ENGINE_PROPOSE);
+    assert_true(again.seq == second.seq && again.index == 1 && again.last == 1 && again.term == 2);
+    expect_nothing(a);
+    tell_record_in(n, &watch, 3, "3", &second, 1, 2);
+    expect(a, "\"id\":3,\"room\":\"r\",\"offset\":3,");
+    assert_true(contains(expect(a, "\"id\":4"), "\"code\":\"unavailable\""));
+    // Its key is of an epoch that is over.
+    say(a, "{\"type\":\"message\",\"id\":5,\"room\":\"r\",\"data\":1,\"key\":\"k\"}");
+    hear_word(n, ENGINE_PROPOSE);
+    net_check(n);
+    net_free(n);
+}
+
+// What they have been told of counts as seen, though it has yet to come here.
+static void a_failover_while_an_epoch_begins(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    tell_records(n, &watch, 1, 3);
+    forget(a);
+    tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 3, .kept = 3, .term = 2}, LATER);
+    hear_word(n, ENGINE_FETCH);
+    tell_record_in(n, &watch, 1, "1", NULL, 0, 2);
+    tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 2, .kept = 2, .term = 3, .open = true},
+                      LATER);
+    hear_word(n, ENGINE_FETCH);
+    struct engine_mail restore = hear_word(n, ENGINE_RESTORE);
+    assert_true(restore.first == 3 && restore.last == 3);
+    hear_word(n, ENGINE_FETCH);
+    tell_what_is_here(n, &watch, (struct engine_mail){.first = 3, .last = 2, .kept = 2, .term = 4}, EPOCH);
+    expect(a, "\"epoch\":\"epoch-later\",\"offset\":3}");
+    expect(a, "\"epoch\":\"epoch-of-it\",\"offset\":2}");
+    tell_record_in(n, &watch, 3, "3", NULL, 0, 4);
+    expect(a, "\"offset\":3,");
+    net_check(n);
+    net_free(n);
+}
+
+// Its cursor would go from one numbering to another. Who has lost something of the first, and not the cut, is told both.
+static void who_would_lose_a_cut_is_ended(void **state)
+{
+    (void)state;
+    for (int loses = 0; loses < 2; loses++) {
+        struct engine_mail watch;
+        struct net *n = net_new(1);
+        char big[3001];
+        memset(big, '1', sizeof big - 1);
+        big[sizeof big - 1] = '\0';
+        n->settings.engine = true;
+        n->settings.lag_bytes = 16384;
+        net_start(n);
+        member(n, &watch);
+        struct client *slow = net_json(n, 0);
+        say(slow, "{\"type\":\"join\",\"room\":\"r\"}");
+        forget(slow);
+        slow->stalled = true;
+        for (uint64_t o = 1; o <= 40; o++) {
+            tell_record_in(n, &watch, o, big, NULL, 0, 0);
+            net_wait(n, 20);
+        }
+        tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 0, .term = 2}, LATER);
+        for (uint64_t o = 1; o <= (loses ? 40 : 1); o++) {
+            tell_record_in(n, &watch, o, big, NULL, 0, 2);
+            net_wait(n, 20);
+        }
+        slow->stalled = false;
+        net_wait(n, 20);
+        if (loses) {
+            assert_int_equal(slow->close_code, WS_CLOSE_TRY_LATER);
+            net_check(n);
+            net_free(n);
+            continue;
+        }
+        uint64_t next = number_of(expect(slow, "\"reason\":\"slow\""), "to") + 1;
+        for (; next <= 40; next++)
+            assert_int_equal(number_of(expect(slow, "\"message\""), "offset"), next);
+        expect(slow, "\"after\":40,");
+        expect(slow, "\"offset\":1,");
+        net_check(n);
+        net_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +895,18 @@ int main(void)
         cmocka_unit_test(an_engine_that_is_away_lets_nobody_wait_for_ever),
         cmocka_unit_test(a_record_that_is_none_is_refused),
         cmocka_unit_test(what_waits_is_bounded),
+        cmocka_unit_test(what_it_does_not_keep_is_passed_over),
+        cmocka_unit_test(a_room_begins_where_its_engine_does),
+        cmocka_unit_test(who_spoke_of_what_is_not_kept_is_told_what_is_known),
+        cmocka_unit_test(what_the_engine_has_lost_is_given_back),
+        cmocka_unit_test(a_newer_term_is_asked_about),
+        cmocka_unit_test(a_batch_goes_on_in_the_new_term),
+        cmocka_unit_test(what_is_not_in_memory_is_not_given_back),
+        cmocka_unit_test(a_room_is_kept_for_a_while_to_be_given_back),
+        cmocka_unit_test(people_are_told_of_another_epoch),
+        cmocka_unit_test(what_waits_when_an_epoch_ends),
+        cmocka_unit_test(a_failover_while_an_epoch_begins),
+        cmocka_unit_test(who_would_lose_a_cut_is_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,13 @@ static void test_member_entries(void **state)
         .type = ENTRY_MEMBERS_COUNT, .offset = 8, .time_ms = 9, .room = STR("r"), .count = 250};
     assert_str(encode_entry(&o, ENCODING_JSON, &count),
                "{\"type\":\"members:count\",\"room\":\"r\",\"after\":8,\"count\":250}");
+    struct entry cut = {.type = ENTRY_GAP, .offset = 8, .time_ms = 9, .room = STR("r"), .cut_to = 12};
+    assert_str(encode_entry(&o, ENCODING_JSON, &cut),
+               "{\"type\":\"gap\",\"room\":\"r\",\"from\":9,\"to\":12,\"reason\":\"trimmed\"}");
+    cut.type = ENTRY_EPOCH;
+    cut.epoch = STR("k3F");
+    assert_str(encode_entry(&o, ENCODING_JSON, &cut),
+               "{\"type\":\"epoch\",\"room\":\"r\",\"after\":8,\"time\":9,\"epoch\":\"k3F\",\"offset\":12}");
     output_deinit(&o);
 }
 

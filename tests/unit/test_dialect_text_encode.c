@@ -131,6 +131,10 @@ static void test_member_entries(void **state)
     check_entry(&e, "* 250 members here");
     e.count = 1;
     check_entry(&e, "* 1 member here");
+    e = (struct entry){.type = ENTRY_GAP, .offset = 8, .cut_to = 9};
+    check_entry(&e, "* 1 message missed (no longer kept)");
+    e = (struct entry){.type = ENTRY_EPOCH, .offset = 8, .cut_to = 2, .epoch = STR("k3F")};
+    check_entry(&e, "* this room goes on anew: some of what was said last may be lost");
     e = (struct entry){.type = ENTRY_MEMBER_JOINED, .member = {.user = STR("guest-1")}};
     check_entry(&e, "* guest-1 joined");
 }

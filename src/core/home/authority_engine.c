@@ -299,8 +299,6 @@ static void ours_placed(struct home *h, uint32_t room, const struct engine_run *
         return;
     uint64_t offset = room_at(h, room)->log.head + 1;
     course_placed(c, offset - (at - c->batch_at), n < c->batch_n ? n : c->batch_n);
-    if (c->batch_n != 0)
-        engine_soon(h, room, &c->propose_ms, 0);
 }
 
 // The next record. False: it cannot be applied now.

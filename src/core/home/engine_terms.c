@@ -116,6 +116,7 @@ void engine_on_here(struct home *h, uint32_t room, const struct engine_mail *m)
         engine_fetch(h, room);
     engine_let_in(h, room);
     room_mark_dirty(h, room);
+    room_timer(h, room, h->cx->now_ms); // it may be that nobody needs it any more
 }
 
 // --- giving back
@@ -143,8 +144,10 @@ void engine_give(struct home *h, uint32_t room)
     struct course *c = r->course;
     uint64_t next = (c->given > c->kept ? c->given : c->kept) + 1, oldest = origins_first(&c->origins);
     c->give_ms = UINT64_MAX;
-    if (!c->open && next > c->give_to)
-        return; // all of it is there
+    if (!c->open && next > c->give_to) { // all of it is there
+        room_timer(h, room, h->cx->now_ms + 1);
+        return;
+    }
     struct buf records;
     buf_init(&records, h->cx->mem, 0);
     oldest = oldest < r->log.tail ? r->log.tail : oldest;

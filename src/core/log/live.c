@@ -28,7 +28,8 @@ static struct segment *track_secure(struct live *v, struct chain *c, size_t n, b
     ASSERT(last == NULL || chain_end(c) == v->place + 1);
     if (last != NULL && !cut && !segment_cut(last) && segment_fits(last, n))
         return last;
-    struct segment *s = chain_extend(c, v->mem, v->place + 1, n);
+    struct segment *s =
+        cut ? chain_alone(c, v->mem, v->place + 1, n) : chain_extend(c, v->mem, v->place + 1, n);
     if (s != NULL)
         s->after = v->offset;
     return s;
