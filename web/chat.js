@@ -287,8 +287,13 @@ export class Chat {
   #onReset(m) {
     const it = this.conversation('room', m.room);
     if (!it) return;
+    const live = it.epoch !== m.epoch;   // while we are in it; else `joined` has said so before
+    if (live) {
+      it.startOver(m.epoch, true);
+      it.head = it.readFloor = it.seen = m.offset;
+    }
     it.complete = false;
-    this.#loadBefore(it, m.offset + 1, true);   // nobody has seen these: they are what was said in between
+    this.#loadBefore(it, m.offset + 1, !live);   // nobody has seen these: they are what was said in between
   }
 
   #onLeft(m) {

@@ -252,7 +252,7 @@ export interface StateEvent {
   error?: PlenumError;
 }
 
-/** The position could not be resumed: read the history again. */
+/** The position could not be resumed, or the room goes on in another epoch while one is in it: read the history again. */
 export interface Reset {
   type: 'reset';
   room: string;

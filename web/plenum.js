@@ -187,6 +187,8 @@ export class PlenumRoom extends Emitter {
     /** Internal: head of the log when `joined` was received. */
     this.head = 0;
     this.ahead = new Set();
+    /** Internal: {epoch, offset} of own acks in an epoch that we have yet to be told of. */
+    this.early = [];
     /** Internal: highest offset that came as an entry on this connection. An ack may overtake entries below it. */
     this.latest = 0;
     this.wanted = false;
@@ -232,6 +234,17 @@ export class PlenumRoom extends Emitter {
     this.epoch = null;
     this.cursor = null;
     this.ahead.clear();
+    this.early = [];
+  }
+
+  /** Internal: the room goes on in another epoch, behind `offset`. */
+  goOn(epoch, offset) {
+    this.epoch = epoch;
+    this.cursor = this.head = offset;
+    this.latest = 0;
+    this.ahead = new Set(this.early.filter((ack) => ack.epoch === epoch && ack.offset > offset).map((ack) => ack.offset));
+    this.early = [];
+    this.advance();
   }
 
   /** Internal: takes note of an offset. False if it was seen before. */
@@ -285,7 +298,8 @@ export class PlenumRoom extends Emitter {
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
  *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, or our own `missing`),
  *              and how much of what passed; then ask for the members anew
- *   `reset`    {room, epoch, offset, same_epoch}: the position could not be resumed; read history again
+ *   `reset`    {room, epoch, offset, same_epoch}: the position could not be resumed, or the room goes on in another epoch
+ *              while we are in it; read history again
  */
 export class Plenum extends Emitter {
   #o; #WebSocket; #ws = null;
@@ -692,6 +706,10 @@ export class Plenum extends Emitter {
     if (!room) return;
     if (m.type === 'left') return this.#onRemoved(room, m);
     if (room.state !== 'in') return;   // an echo of a membership we gave up; a new join brings its own replay
+    if (m.type === 'epoch') {
+      room.goOn(m.epoch, m.offset);
+      return this.#emitRoom(room, 'reset', { type: 'reset', room: room.name, epoch: m.epoch, offset: m.offset, same_epoch: false });
+    }
     if (m.type === 'gap') {
       if (m.to !== undefined) room.skipTo(m.to);
     } else if (Number.isInteger(m.offset) && !NOT_ENTRIES.has(m.type)) {
@@ -840,6 +858,7 @@ export class Plenum extends Emitter {
     room.head = m.offset;
     room.latest = 0;
     if (m.recovered === false || room.epoch !== m.epoch) room.ahead.clear();
+    room.early = [];
     room.epoch = m.epoch;
     if (m.recovered === false) room.cursor = m.offset;
     else if (m.recovered) room.cursor ??= had.offset;
@@ -1042,6 +1061,8 @@ export class Plenum extends Emitter {
       if (room && Number.isInteger(m.offset) && (m.epoch === undefined || m.epoch === room.epoch) && !item.command.echo) {
         if (room.cursor === null || m.offset > room.cursor) room.ahead.add(m.offset);
         room.advance();
+      } else if (room?.state === 'in' && m.epoch !== undefined && m.epoch !== room.epoch && room.early.length < this.#o.ahead_max) {
+        room.early.push({ epoch: m.epoch, offset: m.offset });   // `epoch` may come behind it
       }
       item.resolve(m);
     }

@@ -115,11 +115,8 @@ static void put_gap(struct buf *out, const struct event *ev);
 
 static void put_gap_entry(struct buf *out, const struct entry *e)
 {
-    const struct event ev = {.type = EV_GAP,
-                             .room = e->room,
-                             .gap_from = e->offset + 1,
-                             .gap_to = e->cut_to,
-                             .reason = "trimmed"};
+    const struct event ev = {
+        .type = EV_GAP, .room = e->room, .gap_from = e->offset + 1, .gap_to = e->cut_to, .reason = "trimmed"};
     put_gap(out, &ev);
 }
 

@@ -213,8 +213,9 @@ static void place(struct world *w, struct engine_room *r, const struct engine_ma
     for (uint32_t index = 0; engine_take_record(&from, &bytes); index++) {
         char *copy = arena_alloc(&w->arena, bytes.n);
         memcpy(copy, bytes.p, bytes.n);
-        engine_append(w, r, &(struct placed){str_make(copy, bytes.n), m->proposer, m->seq, m->index + index,
-                                             w->now_ms});
+        engine_append(
+            w, r,
+            &(struct placed){str_make(copy, bytes.n), m->proposer, m->seq, m->index + index, w->now_ms});
         w->counts.placed++;
     }
     r->taken = true;
@@ -246,8 +247,7 @@ static uint64_t find(const struct engine_room *r, const struct engine_mail *m, u
 static void on_propose(struct world *w, struct engine_room *r, uint32_t node, const struct engine_mail *m)
 {
     struct proposer *p = proposer_of(w, r, m->proposer);
-    struct engine_mail placed = {
-        .word = ENGINE_PLACED, .room = m->room, .seq = m->seq, .index = m->index};
+    struct engine_mail placed = {.word = ENGINE_PLACED, .room = m->room, .seq = m->seq, .index = m->index};
     if (m->seq < p->seq)
         return;
     bool again = m->seq == p->seq;

@@ -24,7 +24,7 @@ struct watcher {
     struct ref room; // at that node
     uint64_t told;   // of records up to there
     // In this term.
-    bool spoke;         // it has said what it has
+    bool spoke;          // it has said what it has
     uint64_t has, given; // its people have seen so much; so much of what it has is here
 };
 

@@ -96,7 +96,8 @@ static bool same(const struct placed *a, const struct placed *b)
 }
 
 // At the offset o. False: something else is there. *ret_next: it cannot be there, as what is before it is not, or it is.
-static bool take_back(struct world *w, struct engine_room *r, uint64_t o, const struct placed *p, bool *ret_is)
+static bool take_back(struct world *w, struct engine_room *r, uint64_t o, const struct placed *p,
+                      bool *ret_is)
 {
     *ret_is = o <= r->n;
     if (o <= r->n)

@@ -165,7 +165,8 @@ void hear_history(struct world *w, struct client *c, const struct heard *h)
         truth_epoch(w, c->server, room, heard_string(w, c, h, "epoch", epoch_text, sizeof epoch_text));
     if (c->seats[room].on && truth_same_records(w, room, epoch, c->seats[room].epoch))
         epoch = c->seats[room].epoch;
-    if (c->seats[room].on && !truth_follows(w, room, epoch, c->seats[room].epoch)) // it may be told of that later
+    if (c->seats[room].on &&
+        !truth_follows(w, room, epoch, c->seats[room].epoch)) // it may be told of that later
         trace_fail(w, c, "ORDER: history of %s is of another epoch than the room one is in",
                    w->room_names[room]);
     uint64_t first = history_since(w, c, h, &a, room, epoch);

@@ -181,8 +181,11 @@ static void see_join(struct world *w, int room, int epoch, const struct sighting
     if ((access == ACCESS_INVITE && !hands_invited(who)) || (access == ACCESS_TOKEN && !who->known))
         trace_fail(w, NULL, "RIGHTS: somebody comes into %s who may not", w->room_names[room]);
     ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
-    l->starts[l->starts_n++] = (struct start){
-        .room = room, .epoch = epoch, .tail = s->tail, .head = s->place - n->passed_n + n->base, .passed = n->passed_n};
+    l->starts[l->starts_n++] = (struct start){.room = room,
+                                              .epoch = epoch,
+                                              .tail = s->tail,
+                                              .head = s->place - n->passed_n + n->base,
+                                              .passed = n->passed_n};
 }
 
 void ledger_witness(struct world *w, const struct sighting *s)
@@ -197,8 +200,9 @@ void ledger_witness(struct world *w, const struct sighting *s)
         n->read = n->head = s->place; // what was before its engine has let go
         return;
     }
-    int epoch = s->entry != NULL && e->type == ENTRY_EPOCH ? w->turning->epoch_of[room]
-                                                           : truth_epoch(w, w->turning->server, room, s->epoch);
+    int epoch = s->entry != NULL && e->type == ENTRY_EPOCH
+                    ? w->turning->epoch_of[room]
+                    : truth_epoch(w, w->turning->server, room, s->epoch);
     w->turning->epoch_of[room] = epoch;
     struct numbering *n = truth_numbering(w, room, epoch);
     if (e == NULL) {

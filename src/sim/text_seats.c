@@ -116,7 +116,8 @@ void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n)
         trace_fail(w, c, "ISOLATION: a terminal that is in no room is told how one goes on");
     const struct fact *f = t->loose ? NULL : next_entry(w, t, false, &offset);
     if (!t->loose && (f == NULL || f->kind != kind || (kind == FACT_GAP && f->cut_to - f->after != n)))
-        trace_fail(w, c, "ORDER: a terminal in %s is told of a cut that is not there", w->room_names[t->room]);
+        trace_fail(w, c, "ORDER: a terminal in %s is told of a cut that is not there",
+                   w->room_names[t->room]);
     if (f != NULL)
         t->next = f->cut_to + 1;
     if (f != NULL && kind == FACT_GAP)

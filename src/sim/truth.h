@@ -169,7 +169,7 @@ struct text_seat {
 // truth.c
 int truth_room_find(const struct world *w, str name);
 int truth_epoch(struct world *w, uint32_t server, int room,
-                str epoch); // index of the newest, made on first sight
+                str epoch);                            // index of the newest, made on first sight
 void truth_ends(struct world *w, int room, str epoch); // its engine goes on in another one
 void truth_begins(struct world *w, uint32_t server, int room, str epoch);
 // It is one of them, or one in which the room went on since.
@@ -241,6 +241,6 @@ void text_seat_left(struct world *w, struct client *c);
 void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t message, uint64_t name_hash);
 void text_seat_missed(struct world *w, struct client *c, uint64_t n);
 void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n); // n: so many are not kept
-void text_seat_complete(struct world *w, struct client *c); // at rest
+void text_seat_complete(struct world *w, struct client *c);                      // at rest
 
 #endif

@@ -89,6 +89,35 @@ function scripted(play) {
 
 const welcome = (m) => ({ type: 'welcome', id: m.id, session: 's1', user: 'me', name: m.name ?? 'me', resume: 'r1', heartbeat_s: 30, limits: {} });
 
+test('a room that goes on in another epoch: its numbers are others, and an ack may say so before', async (t) => {
+  const entry = (offset) => ({ type: 'message', room: 'room', offset, time: 1, from: { user: 'u', session: 's', name: 'n' }, data: offset });
+  let speak;
+  let epoch = 'e';
+  const WebSocket = scripted((m, say) => {
+    speak = say;
+    if (m.type === 'hello') say(welcome(m));
+    if (m.type === 'join') say({ type: 'joined', id: m.id, room: 'room', epoch: 'e', offset: 5, role: 'guest', members_count: 2 });
+    if (m.type === 'message') say({ type: 'ack', id: m.id, room: 'room', offset: m.data, epoch });
+  });
+  const client = new Plenum('ws://nowhere', { WebSocket });
+  t.after(() => client.close());
+  const heard = listen(client, 'room');
+  await client.connect();
+  await client.join('room');
+  speak(entry(6));
+  epoch = 'f';
+  await client.publish('room', 4);
+  assert.equal(client.room('room').cursor, 6, 'of an epoch that it has not been told of');
+  speak({ type: 'epoch', room: 'room', after: 6, time: 1, epoch: 'f', offset: 2 });
+  assert.deepEqual([client.room('room').epoch, client.room('room').cursor], ['f', 2]);
+  speak(entry(3));
+  speak(entry(5));
+  assert.equal(client.room('room').cursor, 5, '4 is our own');
+  assert.deepEqual(heard.offsets, [6, 3, 5]);
+  assert.deepEqual(heard.losses.map((m) => [m.type, m.epoch, m.offset, m.same_epoch]), [['reset', 'f', 2, false]]);
+  assert.deepEqual(client.room('room').resumePoint(), { epoch: 'f', offset: 5 });
+});
+
 test('an ack may overtake entries below it; a hole among entries is told', async (t) => {
   const entry = (offset) => ({ type: 'message', room: 'room', offset, time: 1, from: { user: 'u', session: 's', name: 'n' }, data: offset });
   let speak;

@@ -79,11 +79,8 @@ static void tell_entry_in(struct net *n, const struct engine_mail *to, uint64_t 
     record_encode(&record, &e);
     engine_put_run(&b, &run);
     engine_put_record(&b, buf_str(&record));
-    struct engine_mail m = {.word = ENGINE_RECORDS,
-                            .first = offset,
-                            .last = offset,
-                            .term = term,
-                            .records = buf_str(&b)};
+    struct engine_mail m = {
+        .word = ENGINE_RECORDS, .first = offset, .last = offset, .term = term, .records = buf_str(&b)};
     tell(n, to, m);
     buf_deinit(&b);
     buf_deinit(&record);
@@ -133,11 +130,12 @@ static struct engine_mail tell_proposed(struct net *n, const struct engine_mail 
     engine_put_run(&b, &run);
     for (uint32_t i = 0; i < count && engine_take_record(&from, &bytes); i++)
         engine_put_record(&b, bytes);
-    tell(n, to, (struct engine_mail){.word = ENGINE_RECORDS,
-                                     .first = offset,
-                                     .last = offset + count - 1,
-                                     .term = m->term,
-                                     .records = buf_str(&b)});
+    tell(n, to,
+         (struct engine_mail){.word = ENGINE_RECORDS,
+                              .first = offset,
+                              .last = offset + count - 1,
+                              .term = m->term,
+                              .records = buf_str(&b)});
     buf_deinit(&b);
     mail_discard(&n->mem, &m->mail);
     return copy;
@@ -485,7 +483,8 @@ static void a_room_begins_where_its_engine_does(void **state)
     (void)state;
     struct net *n = engine_net();
     struct client *a = net_json(n, 0);
-    say(a, "{\"type\":\"join\",\"room\":\"r\",\"history\":10,\"since\":{\"epoch\":\"epoch-of-it\",\"offset\":1}}");
+    say(a,
+        "{\"type\":\"join\",\"room\":\"r\",\"history\":10,\"since\":{\"epoch\":\"epoch-of-it\",\"offset\":1}}");
     struct engine_mail watch = hear_word(n, ENGINE_WATCH);
     tell_here(n, &watch, 4, 5);
     struct engine_mail fetch = hear_word(n, ENGINE_FETCH);
@@ -660,8 +659,9 @@ static void a_batch_goes_on_in_the_new_term(void **state)
     net_wait(n, 1);
     struct engine_mail again = hear_word(n, ENGINE_PROPOSE);
     assert_true(again.seq == second.seq && again.index == 1 && again.last == 2 && again.term == 1);
-    tell(n, &watch, (struct engine_mail){.word = ENGINE_PLACED, .seq = again.seq, .index = 1, .first = 3,
-                                         .last = 3, .term = 1});
+    tell(n, &watch,
+         (struct engine_mail){
+             .word = ENGINE_PLACED, .seq = again.seq, .index = 1, .first = 3, .last = 3, .term = 1});
     net_wait(n, 1);
     again = hear_word(n, ENGINE_PROPOSE);
     assert_true(again.seq == second.seq && again.index == 2 && again.last == 1);
@@ -687,8 +687,8 @@ static void what_is_not_in_memory_is_not_given_back(void **state)
     net_start(n);
     member(n, &watch);
     tell_records(n, &watch, 1, 4);
-    tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 1, .kept = 1, .term = 1, .open = true},
-                      NULL);
+    tell_what_is_here(n, &watch,
+                      (struct engine_mail){.first = 1, .last = 1, .kept = 1, .term = 1, .open = true}, NULL);
     gives_back(n, 3, 2, 4);
     net_free(n);
 }
@@ -822,8 +822,8 @@ static void a_failover_while_an_epoch_begins(void **state)
     tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 3, .kept = 3, .term = 2}, LATER);
     hear_word(n, ENGINE_FETCH);
     tell_record_in(n, &watch, 1, "1", NULL, 0, 2);
-    tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 2, .kept = 2, .term = 3, .open = true},
-                      LATER);
+    tell_what_is_here(n, &watch,
+                      (struct engine_mail){.first = 1, .last = 2, .kept = 2, .term = 3, .open = true}, LATER);
     hear_word(n, ENGINE_FETCH);
     struct engine_mail restore = hear_word(n, ENGINE_RESTORE);
     assert_true(restore.first == 3 && restore.last == 3);

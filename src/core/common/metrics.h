@@ -60,7 +60,7 @@ const char *close_reason_name(enum close_reason why);
     X(log_relieved, "plenum_log_relieved_total", "counter",                                                 \
       "Records that went before their time because memory was short")                                       \
     X(epochs_ended, "plenum_epochs_ended_total", "counter",                                                 \
-      "Times a room went on in another epoch, as its engine had lost records")                     \
+      "Times a room went on in another epoch, as its engine had lost records")                              \
     X(replay_bytes, "plenum_replay_bytes_total", "counter",                                                 \
       "Bytes of frames made of older records, for who joins or asks for history")                           \
     X(asks_waited, "plenum_asks_waited_total", "counter",                                                   \

@@ -36,7 +36,7 @@ enum {
     COURSE_AGAIN_MS = 1000,          // what is not answered is said again
     COURSE_MISSING_MS = 20,          // a hole may close by itself
     COURSE_POSITION_MS = 3000,       // while somebody is in the room
-    COURSE_KEEP_MS = 10000,          // so long after its newest record the room is kept: it may have to be given back
+    COURSE_KEEP_MS = 10000, // so long after its newest record the room is kept: it may have to be given back
 };
 
 struct course_list {
@@ -53,14 +53,14 @@ struct course {
     bool alone;   // the home is the authority: of all this there are only asks that wait for a commit
     bool watched; // HERE has come
     bool here;
-    bool open;         // the engine waits for what homes give back
-    bool renewing;     // the epoch has changed, and not all is applied that there was in the new one
-    uint64_t term;     // of the engine, with
-    uint64_t kept;     // what was there when it began,
-    uint64_t give_to;  // what was here then,
-    uint64_t seen_to;  // what people had been told of,
-    uint64_t given;    // and how much is known to be there again
-    uint64_t unheard;  // records up to there came behind a cut: nobody has heard them
+    bool open;          // the engine waits for what homes give back
+    bool renewing;      // the epoch has changed, and not all is applied that there was in the new one
+    uint64_t term;      // of the engine, with
+    uint64_t kept;      // what was there when it began,
+    uint64_t give_to;   // what was here then,
+    uint64_t seen_to;   // what people had been told of,
+    uint64_t given;     // and how much is known to be there again
+    uint64_t unheard;   // records up to there came behind a cut: nobody has heard them
     uint64_t newest_ms; // when the newest record was applied
     struct origins origins;
     // When to say it, or to say it again; UINT64_MAX = not at all.

@@ -36,7 +36,8 @@ struct segment {
     uint64_t first; // number of the first entry
     uint32_t count; // writer's: entries so far
     uint32_t used;  // writer's: entry bytes so far
-    uint64_t after; // of a live stream: offset of the newest record before the first entry; its highest bit: it is a cut
+    uint64_t
+        after; // of a live stream: offset of the newest record before the first entry; its highest bit: it is a cut
     uint8_t data[];
 };
 

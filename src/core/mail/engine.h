@@ -81,7 +81,7 @@ struct engine_mail {
     bool open;             // HERE
     char epoch[EPOCH_LEN]; // HERE, RESTORE
     str name;              // of the room
-    str records;           // PROPOSE: | n (4) | record | ...; RECORDS, RESTORE: the same, in runs (struct engine_run)
+    str records; // PROPOSE: | n (4) | record | ...; RECORDS, RESTORE: the same, in runs (struct engine_run)
     char tail[];
 };
 
