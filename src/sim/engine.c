@@ -342,7 +342,8 @@ static void go_away(struct world *w)
 }
 
 // A record may go when what comes is judged without it: it is no decree, its key is over, and it is not the one that was said last.
-static bool may_go(const struct world *w, const struct engine_room *r, uint64_t offset, uint64_t newest_steady)
+static bool may_go(const struct world *w, const struct engine_room *r, uint64_t offset,
+                   uint64_t newest_steady)
 {
     struct entry e;
     enum record_verdict read = record_decode(r->v[offset - 1].bytes, &e);

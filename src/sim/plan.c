@@ -190,9 +190,9 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms, %zu rules%s",
         p->servers, p->shards,
         p->engine_fails ? p->engine_strict ? " with a strict engine that fails" : " with an engine that fails"
-        : p->engine ? p->engine_strict ? " with a strict engine" : " with an engine"
-        : p->store ? " with a store"
-                   : "",
+        : p->engine     ? p->engine_strict ? " with a strict engine" : " with an engine"
+        : p->store      ? " with a store"
+                        : "",
         p->verifiers, p->verify_ms, p->clients, p->steps, p->mailbox_cap, p->mail_delay_ms, s->mail_credits,
         s->slice_bytes, p->slow_node, p->writes_per_turn, p->stall_ms, p->refuse_one_in,
         p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",

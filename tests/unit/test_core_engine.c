@@ -3,6 +3,7 @@
 // A home and its engine (core/mail/engine.h), word by word, with the test as the engine. What no run of the simulator can say by
 // name is here: who waits for whom, what is said again, what is refused.
 #include "core/home/course.h"
+#include "core/home/rights.h"
 #include "core/log/record.h"
 #include "unit/core_support.h"
 
@@ -810,6 +811,59 @@ static void what_waits_when_an_epoch_ends(void **state)
     net_free(n);
 }
 
+// A decree of the server's own, at another node.
+static void tell_decree(struct net *n, const struct engine_mail *to, uint64_t offset, enum entry_type type,
+                        const char *target, uint64_t term)
+{
+    struct buf b, record;
+    const struct entry e = {.type = type,
+                            .time_ms = n->wall_ms,
+                            .steady_ms = n->wall_ms,
+                            .grant = GRANT_ALL,
+                            .decree = {.target = str_from_cstr(target), .role = ROLE_HOST}};
+    const struct engine_run run = {.proposer = 2, .seq = offset, .count = 1};
+    buf_init(&b, &n->mem, 0);
+    buf_init(&record, &n->mem, 0);
+    record_encode(&record, &e);
+    engine_put_run(&b, &run);
+    engine_put_record(&b, buf_str(&record));
+    tell(n, to,
+         (struct engine_mail){
+             .word = ENGINE_RECORDS, .first = offset, .last = offset, .term = term, .records = buf_str(&b)});
+    buf_deinit(&b);
+    buf_deinit(&record);
+}
+
+// Decrees are of their epoch: those that are lost say nothing more, those that others have made count at once.
+static void decrees_end_with_their_epoch(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch), *b = net_json(n, 0);
+    say(b, "{\"type\":\"join\",\"room\":\"r\"}");
+    forget(b);
+    tell_decree(n, &watch, 1, ENTRY_ROLE, a->user, 0);
+    expect(b, "\"offset\":1,");
+    assert_non_null(net_room_at(n, "r")->standing);
+    forget(a);
+    tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 2, .kept = 2, .term = 2}, LATER);
+    expect(a, "\"type\":\"epoch\"");
+    expect(b, "\"type\":\"epoch\"");
+    assert_null(net_room_at(n, "r")->standing);
+    say(a, "{\"type\":\"members\",\"id\":1,\"room\":\"r\"}");
+    assert_false(contains(expect(a, "\"id\":1"), "\"role\":\"host\""));
+    tell_decree(n, &watch, 1, ENTRY_ROLE, a->user, 2);
+    tell_decree(n, &watch, 2, ENTRY_BAN, b->user, 2);
+    assert_true(contains(expect(b, "\"left\""), "\"reason\":\"banned\""));
+    forget(a);
+    say(a, "{\"type\":\"members\",\"id\":2,\"room\":\"r\"}");
+    str members = expect(a, "\"id\":2");
+    assert_true(contains(members, "\"role\":\"host\"") && !contains(members, b->user));
+    net_check(n);
+    net_free(n);
+}
+
 // What they have been told of counts as seen, though it has yet to come here.
 static void a_failover_while_an_epoch_begins(void **state)
 {
@@ -905,6 +959,7 @@ int main(void)
         cmocka_unit_test(a_room_is_kept_for_a_while_to_be_given_back),
         cmocka_unit_test(people_are_told_of_another_epoch),
         cmocka_unit_test(what_waits_when_an_epoch_ends),
+        cmocka_unit_test(decrees_end_with_their_epoch),
         cmocka_unit_test(a_failover_while_an_epoch_begins),
         cmocka_unit_test(who_would_lose_a_cut_is_ended),
     };
