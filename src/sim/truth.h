@@ -82,7 +82,7 @@ struct records {        // of one epoch of a room, the same on all servers
     str *bytes;
     uint32_t bytes_n, bytes_cap; // bytes[o - 1] has offset o
     struct decreed decreed;
-    bool ended;                  // by its engine: whoever is there is told
+    bool ended; // by its engine: whoever is there is told
 };
 struct numbering { // one epoch of a room on one server, from when it began to be there
     char epoch[EPOCH_MAX];

@@ -73,8 +73,10 @@ static void tell_entry_in(struct net *n, const struct engine_mail *to, uint64_t 
 {
     struct buf b, record;
     e.time_ms = e.steady_ms = n->wall_ms;
-    struct engine_run run = {
-        .proposer = of != NULL ? of->proposer : 1, .seq = of != NULL ? of->seq : 1, .index = index, .count = 1};
+    struct engine_run run = {.proposer = of != NULL ? of->proposer : 1,
+                             .seq = of != NULL ? of->seq : 1,
+                             .index = index,
+                             .count = 1};
     buf_init(&b, &n->mem, 0);
     buf_init(&record, &n->mem, 0);
     record_encode(&record, &e);
@@ -401,7 +403,7 @@ static void a_far_decree_is_a_decree(void **state)
         said.key = STR("k");
         said.key_window_ms = said.key_count = 1000;
         said.data = STR("2");
-        tell_entry(n, &watch, 3, said, NULL);
+        tell_entry_in(n, &watch, 3, said, &first, 1, 0);
         for (int id = 1; id <= 2; id++) {
             char wanted[32];
             snprintf(wanted, sizeof wanted, "\"id\":%d", id);
