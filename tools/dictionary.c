@@ -2,7 +2,7 @@
 //
 // dictionary.c - the words of our languages for the fuzzers, made of the rows that the decoders are made of.
 //
-//     plenum-dictionary json|text
+//     plenum-dictionary api|json|text
 //
 // Prints a dictionary as libFuzzer (and AFL) reads it: a quoted token a line, `\\` before quotes. Run by the build.
 #include "dialect/command.h"
@@ -19,9 +19,11 @@ static void json(void)
 {
 #define INNER(lower)
 #define NATIVE(lower) token("{\\\"type\\\":\\\"", #lower, "\\\",");
+#define HTTP(lower)
 #define X(upper, lower, where, ...) where(lower)
     COMMANDS(X)
 #undef X
+#undef HTTP
 #undef NATIVE
 #undef INNER
 #define X(lower) token("\\\"", #lower, "\\\"");
@@ -35,6 +37,22 @@ static void json(void)
     token("\\\"", "offset", "\\\":");
 }
 
+static void api(void)
+{
+#define INNER(lower)
+#define NATIVE(lower) token("{\\\"type\\\":\\\"", #lower, "\\\",");
+#define HTTP(lower) token("{\\\"type\\\":\\\"", #lower, "\\\",");
+#define X(upper, lower, where, ...) where(lower)
+    COMMANDS(X)
+#undef X
+#undef HTTP
+#undef NATIVE
+#undef INNER
+#define X(key, name, ...) token("\\\"", name, "\\\":");
+    COMMAND_KEYS(X)
+#undef X
+}
+
 static void text(void)
 {
 #define X(word, ...) token("/", #word, " ");
@@ -46,6 +64,8 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "json") == 0)
         json();
+    else if (argc == 2 && strcmp(argv[1], "api") == 0)
+        api();
     else if (argc == 2 && strcmp(argv[1], "text") == 0)
         text();
     else

@@ -274,6 +274,7 @@ client.on('state', ({ state, code, reason }) => {
   if (state !== 'closed') return;
   chat.closedBecause = {
     closed: 'You have left with /quit.', replaced: 'You are connected in another window, which has taken over from this one.',
+    disconnected: 'The server has closed your connection.',
   }[code] ?? reason;
   // A command that is wrong in itself can only be the hello, and a guest's hello carries nothing but a name.
   if (!client.session && code === 'bad_command') askName(reason);

@@ -290,6 +290,7 @@ export interface ClientEvents extends RoomEvents {
   'session': Welcome & { resumed: boolean };
   'renamed': Renamed;
   'replaced': { code: number; reason: string };
+  'disconnected': { code: number; reason: string };
   'direct': Direct;
   'drain': Drain;
   'error': PlenumError;

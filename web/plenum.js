@@ -66,6 +66,9 @@ const NOT_ENTRIES = new Set(['ack', 'joined', 'gap', 'error']);
 /** The close code that says: this session was taken up by another connection. */
 const CLOSE_REPLACED = 4001;
 
+/** And the one that says: the backend does not want this connection. */
+const CLOSE_DISCONNECTED = 4002;
+
 /** How long to look into why a connection could not be made. */
 const EXPLAIN_MS = 3_000;
 
@@ -75,7 +78,7 @@ const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbann
 const ROOM_EVENTS = ['joined', 'left', 'message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
   'signal', 'state:updated', 'gap', 'reset', '*'];
 /** And on the client: */
-const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'direct', 'drain', 'error', ...ROOM_EVENTS];
+const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected', 'direct', 'drain', 'error', ...ROOM_EVENTS];
 
 /** Options by name, and what they may be: names of types as `typeof` gives them. */
 const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string function', since: 'object' };
@@ -289,6 +292,7 @@ export class PlenumRoom extends Emitter {
  *   `session`  the server's `welcome` plus {resumed}                    store `resume` to survive a page reload
  *   `renamed`  {name, resume}: rename() was granted; there is a new `resume` to store
  *   `replaced` {code, reason}: another connection took the session up; this client does not come back by itself
+ *   `disconnected` {code, reason}: the backend has closed the connection; this client does not come back by itself either
  *   `direct`   {from, time, data}
  *   `error`    PlenumError that belongs to no promise; `drain` {reconnect_ms}
  *   `message`, `state:updated`: entries of the log
@@ -514,6 +518,7 @@ export class Plenum extends Emitter {
   /** The connection is gone. `error` is our own verdict, if it was ours. */
   #onClose(code, reason, error) {
     if (code === CLOSE_REPLACED) return this.#onReplaced(code, reason);
+    if (code === CLOSE_DISCONNECTED) return this.#onDisconnected(code, reason);
     if (code === 1009) this.#dropLargest();
     this.#lost();
     const lasted = this.#openedAt && now() - this.#openedAt >= this.#o.stable_ms;
@@ -547,6 +552,12 @@ export class Plenum extends Emitter {
   #onReplaced(code, reason) {
     this.#end(new PlenumError('replaced', 'The session goes on in another connection.'));
     this.emit('replaced', { code, reason });
+  }
+
+  /** Who was sent away does not come back by itself. */
+  #onDisconnected(code, reason) {
+    this.#end(new PlenumError('disconnected', 'The server has closed this connection.'));
+    this.emit('disconnected', { code, reason });
   }
 
   /** Why the connection could not be made, as far as anybody can tell. A WebSocket says 1006 and no more, on purpose,

@@ -8,7 +8,7 @@ import net from 'node:net';
 
 // Starts `program` and resolves with its process and the port of its HTTP listener.
 export async function start(program, flags) {
-  const child = spawn(program, ['serve', '--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0',
+  const child = spawn(program, ['serve', '--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0', '--server.admin=',
     '--logging.level=error', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   for await (const chunk of child.stdout) {

@@ -110,7 +110,7 @@ async function startPlenum(shards) {
     path.join(release, 'plenum'),
     'serve',
     '--server.http=127.0.0.1:0',
-    '--server.text=127.0.0.1:0',
+    '--server.text=127.0.0.1:0', '--server.admin=',
     `--server.shards=${shards}`,
     '--limits.commands_per_s=0',
     '--limits.connection_rooms_created_per_s=0',

@@ -58,6 +58,9 @@ static void print_place(const struct listener_info *l, const struct settings *co
     case TRANSPORT_LINE:
         fprintf(out, "  text lines   nc %s %u\n", bare_host(l->address).z, l->port);
         break;
+    case TRANSPORT_ADMIN:
+        fprintf(out, "  HTTP API     http://%s:%u/api/\n", host.z, l->port);
+        break;
     }
 }
 
@@ -172,7 +175,8 @@ void banner_print(const struct server_info *info, const struct settings *core, u
     print_limits(info, core, connections_wanted, out);
     fputs("ready", out);
     for (uint32_t i = 0; i < info->listener_count; i++)
-        fprintf(out, " %s=%s", info->listeners[i].name, info->listeners[i].address);
+        if (info->listeners[i].port != 0 || info->listeners[i].transport != TRANSPORT_ADMIN)
+            fprintf(out, " %s=%s", info->listeners[i].name, info->listeners[i].address);
     fprintf(out, " shards=%" PRIu32 " pid=%d\n", info->shard_count, (int)getpid());
     fflush(out);
 }

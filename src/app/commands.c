@@ -4,6 +4,7 @@
 // the configuration as they are, which knows their names, types and ranges.
 #include "app/commands.h"
 
+#include "app/api_key.h"
 #include "app/config.h"
 #include "app/config_override.h"
 #include "app/config_print.h"
@@ -28,7 +29,7 @@ struct line {
     int settings_n;
 };
 
-enum accepts { TAKES_SETTINGS = 1, TAKES_FILE = 2, TAKES_FORMS = 4, TAKES_ALL = 8 };
+enum accepts { TAKES_SETTINGS = 1, TAKES_FILE = 2, TAKES_FORMS = 4, TAKES_ALL = 8, TAKES_NAME = 16 };
 
 struct command {
     const char *name;
@@ -45,12 +46,13 @@ static enum exit_code run_config(const struct line *line);
 static enum exit_code run_token(const struct line *line);
 static enum exit_code run_keys(const struct line *line);
 static enum exit_code run_rights(const struct line *line);
+static enum exit_code run_api_key(const struct line *line);
 static enum exit_code run_version(const struct line *line);
 
 static const struct command commands[] = {
     {"serve", run_serve, TAKES_SETTINGS, "plenum serve [-c FILE] [--section.name=VALUE ...] [--echo]",
      "runs the server",
-     "Listens on server.http and server.text, prints where, and runs until SIGTERM or SIGINT, then leaves in good\n"
+     "Listens on server.http, server.text and server.admin, prints where, and runs until SIGTERM or SIGINT, then leaves in good\n"
      "order. SIGHUP reads the configuration again, SIGUSR1 logs how the server is.\n"
      "\n"
      "  -c, --config FILE      YAML file with settings; without it the defaults hold\n"
@@ -58,7 +60,7 @@ static const struct command commands[] = {
      "                         units: 64k, 1MiB, 512MB, 90s, 15m, 1h\n"
      "  --echo                 short for --server.echo=true\n"
      "\n"
-     "The last line on stdout is `ready http=HOST:PORT text=HOST:PORT shards=N pid=PID`. Log lines go to stderr.\n"},
+     "The last line on stdout is `ready http=HOST:PORT text=HOST:PORT admin=HOST:PORT shards=N pid=PID`. Log lines go to stderr.\n"},
     {"check-config", run_check, TAKES_FILE, "plenum check-config FILE",
      "lists everything that is wrong with a file",
      "Prints one line per mistake, `file:line: key: got ..., expected ...`, and exits with 2; with 0 if all is well.\n"},
@@ -71,6 +73,8 @@ static const struct command commands[] = {
     {"rights", run_rights, 0, "plenum rights", "prints what each role may do in a room", ""},
     {"token", run_token, TAKES_ALL, TOKEN_USAGE, "makes and inspects tokens", token_help},
     {"keys", run_keys, TAKES_ALL, KEYS_USAGE, "makes keys that tokens are signed with", keys_help},
+    {"apikey", run_api_key, TAKES_NAME, "plenum apikey [NAME]", "makes a key of the HTTP API",
+     "Prints a new key, and the row of `api.keys` with its hash, which is all that the server needs to know of it.\n"},
     {"version", run_version, 0, "plenum version", "prints the version", ""},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -177,7 +181,7 @@ static int take_one(struct line *line, char **argv, int n)
     }
     if ((accepts & TAKES_FORMS) && (used = take_text(argv, n, "--room", &line->room)) != 0)
         return used;
-    if ((accepts & TAKES_FILE) && argv[0][0] != '-' && line->argument == NULL) {
+    if ((accepts & (TAKES_FILE | TAKES_NAME)) && argv[0][0] != '-' && line->argument == NULL) {
         line->argument = argv[0];
         return 1;
     }
@@ -363,6 +367,7 @@ static enum exit_code run_rights(const struct line *line)
     rights_print(stdout);
     return EXIT_DONE;
 }
+static enum exit_code run_api_key(const struct line *line) { return api_key_make(line->argument); }
 
 static enum exit_code run_token(const struct line *line)
 {

@@ -62,19 +62,25 @@ static void complain_pair(struct config_load *l, const struct config_key *low, c
                   config_value_text(&l->values, other).z);
 }
 
+static str config_address(const struct config *c, const struct config_key *key)
+{
+    return str_from_cstr((const char *)c + key->offset);
+}
+
 // One port for both is wrong even on two addresses of this machine as soon as one of them is "every address". 0 is a
 // different port each time it is asked for.
-static void check_addresses(struct config_load *l)
+static void check_two_addresses(struct config_load *l, const struct config_key *first,
+                                const struct config_key *second)
 {
-    struct address http, text;
-    if (address_parse(str_from_cstr(l->values.server_http), &http) != OK ||
-        address_parse(str_from_cstr(l->values.server_text), &text) != OK)
+    struct address one, two;
+    if (address_parse(config_address(&l->values, first), &one) != OK ||
+        address_parse(config_address(&l->values, second), &two) != OK)
         return;
-    if (address_port(&http) == 0 || address_port(&http) != address_port(&text))
+    if (address_port(&one) == 0 || address_port(&one) != address_port(&two))
         return;
-    bool blame_http = source_of(l, KEY(server, http)) > source_of(l, KEY(server, text));
-    const struct config_key *blamed = blame_http ? KEY(server, http) : KEY(server, text);
-    const struct config_key *other = blame_http ? KEY(server, text) : KEY(server, http);
+    bool blame_first = source_of(l, first) > source_of(l, second);
+    const struct config_key *blamed = blame_first ? first : second;
+    const struct config_key *other = blame_first ? second : first;
     complaint_add(&l->complaints, "%s: got %s, expected another port than %s (%s)",
                   config_place_text(l, blamed).z, config_value_text(&l->values, blamed).z, other->path,
                   config_value_text(&l->values, other).z);
@@ -83,7 +89,9 @@ static void check_addresses(struct config_load *l)
 void config_load_check(struct config_load *l)
 {
     const struct config *c = &l->values;
-    check_addresses(l);
+    check_two_addresses(l, KEY(server, http), KEY(server, text));
+    check_two_addresses(l, KEY(server, http), KEY(server, admin));
+    check_two_addresses(l, KEY(server, text), KEY(server, admin));
     // A fixed heartbeat has no bounds, so they cannot be wrong.
     if (c->heartbeat_adaptive && c->heartbeat_min_s > c->heartbeat_interval_s)
         complain_pair(l, KEY(heartbeat, min_s), KEY(heartbeat, interval_s));

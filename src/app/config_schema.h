@@ -79,9 +79,9 @@ enum config_kind {
     X(heartbeat, "Pings that find peers who are gone without a goodbye.") \
     X(drain, "Leaving in good order after SIGTERM or SIGINT.") \
     X(origin, "Which web pages may connect.") \
+    X(api, "The HTTP API: what a backend says and governs (docs/API.md). Without a key it answers on listeners that only this machine can reach.") \
     X(sessions, "Resuming a session after a reconnect.") \
     X(auth, "Who somebody is: tokens, and who signs them.") \
-    X(api, "The backend's door: commands over HTTP.") \
     X(logging, "What the process tells on stderr. Whoever reads it may be slow: 256 lines of each thread wait, further ones are lost, and told as `event=log_lost lines=N`.")
 
 #define CONFIG_KEYS(X) \
@@ -89,6 +89,10 @@ enum config_kind {
       "Address of HTTP and WebSocket. Port 0 takes a free one. Use 0.0.0.0:8000 or [::]:8000 to be reachable from other machines.") \
     X(server, text, ADDRESS, START, 0, 0, "off", "127.0.0.1:9000", "", \
       "Address of the line protocol for nc and telnet.") \
+    X(server, admin, ADDRESS, START, 0, 0, "off", "127.0.0.1:8001", "", \
+      "Address for whoever runs the server: the metrics and the HTTP API, which are on server.http as well, and nothing else.") \
+    X(server, admin_only, BOOL, LIVE, 0, 0, "", "false", "", \
+      "Metrics and HTTP API are served on server.admin only, and not on server.http.") \
     X(server, names, NAMES, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
       "Names under which this server is reached: chat.example.com, *.example.com, or * for any. A request for another host is answered with 421, so that a page cannot reach the server by a name of its own that it lets point here (DNS rebinding). IP addresses and localhost always are the server's. While the list is empty, a server whose listeners are all on loopback answers to those only, and any other to every name.") \
     X(server, shards, UINT, START, 1, SHARDS_MAX, "one per core", "0", "threads", \
@@ -231,6 +235,10 @@ enum config_kind {
       "Name of a cookie that has the token. Browsers send it from every page, so origin.allowed matters then.") \
     X(auth, issuers, ISSUERS, LIVE, 0, CONFIG_ISSUERS_MAX, "{name: main, jwks_file: keys.json}", "", "", \
       "Who signs tokens, and with which keys. A token is checked by the issuer that its `iss` names.") \
+    X(api, key, SECRET, LIVE, 16, CONFIG_SECRET_MAX, "none", "", "", \
+      "The key of the HTTP API that may do everything, in clear. Better in PLENUM_API_KEY than in a file.") \
+    X(api, body_bytes, BYTES, LIVE, 1024, MESSAGE_BYTES_CEILING, "", "1048576", "bytes", \
+      "Largest body of a request of the HTTP API. A larger one gets 413 before it is read.") \
     X(api, keys, API_KEYS, LIVE, 0, CONFIG_API_KEYS_MAX, "{name: shop, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: [publish]}", "", "", \
       "Who may use the API, and for what.") \
     X(logging, level, CHOICE, LIVE, 0, 0, "debug|info|warn|error", "info", "", \

@@ -30,6 +30,7 @@ enum {
     CONFIG_ISSUERS_MAX = 16,   //
     CONFIG_TOKEN_KEYS_MAX = 8, // of one issuer
     CONFIG_API_KEYS_MAX = 32,  //
+    CONFIG_API_ROOMS_MAX = 16, // patterns of one of them
     CONFIG_COLUMNS_MAX = 24,   // of one table
 };
 
@@ -78,15 +79,15 @@ enum {
         "The claim that says who a token's user is.")
 
 #define CONFIG_API_KEY_COLUMNS(OWN, LIKE) \
-    OWN(api_key, name, TEXT, NEEDED, 1, 64, "", "", "", \
-        "Whose key it is, for the log.") \
+    OWN(api_key, name, TEXT, NEEDED, 1, 32, "", "", "", \
+        "Whose key it is: what is said with it in nobody's name is from `server:NAME`.") \
     OWN(api_key, secret, SECRET, OPTIONAL, 8, CONFIG_SECRET_MAX, "none", "", "", \
         "The key itself. Better in secret_sha256 than here.") \
     OWN(api_key, secret_sha256, SHA256, OPTIONAL, 64, 64, "none", "", "", \
         "The SHA-256 of the key: `plenum apikey` makes both.") \
     OWN(api_key, rights, WORDS, OPTIONAL, 0, 32, CONFIG_API_RIGHTS, "all", "", \
         "What may be asked for with it.") \
-    OWN(api_key, rooms, PATTERNS, OPTIONAL, 0, 16, "", "", "", \
+    OWN(api_key, rooms, PATTERNS, OPTIONAL, 0, CONFIG_API_ROOMS_MAX, "", "", "", \
         "In which rooms, by name or pattern. While the list is empty: in all.")
 
 // What may stand in the rights of a key: `all`, which comes first, and the words of core/auth/caps.h.

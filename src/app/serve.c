@@ -120,7 +120,7 @@ static void complain(enum err e, const struct io_error *error)
     fprintf(
         stderr, "plenum: %s%s\n", error->text,
         e == ERR_EXISTS
-            ? "; stop that, or choose another port with --server.http=HOST:PORT or --server.text=HOST:PORT"
+            ? "; stop that, or choose another port with --server.http=HOST:PORT, --server.text=HOST:PORT or --server.admin=HOST:PORT"
             : "");
 }
 
@@ -131,6 +131,14 @@ static void warn_of_memory(const struct config *c)
         log_warn("memory_beyond_machine", LOG_NUMBER("memory_mb", c->server_memory_mb),
                  LOG_NUMBER("machine_mb", machine_mb),
                  LOG_TEXT("consequence", "the kernel may end the process before its own limit is reached"));
+}
+
+static void warn_of_api(const struct settings *core)
+{
+    if (core->api_keys_n == 0)
+        log_warn("api_without_key",
+                 LOG_TEXT("consequence", "everyone on this machine may use the HTTP API, and nobody else"),
+                 LOG_TEXT("remedy", "PLENUM_API_KEY, which `plenum apikey` makes"));
 }
 
 // What the log's file does not take in time stays unsaid.
@@ -191,6 +199,7 @@ static void tell_started(const struct serve *s)
     memcpy(fields + n, rest, sizeof rest);
     static struct log_site site;
     log_write(&site, LOG_INFO, "started", fields);
+    warn_of_api(&s->wiring->core);
 }
 
 // ---- reload

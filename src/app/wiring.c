@@ -2,6 +2,8 @@
 #include "app/wiring.h"
 
 #include "app/process_stats.h"
+#include "core/api/api.h"
+#include "dialect/api.h"
 #include "io/address.h"
 #include "io/random.h"
 #include "wire/digest.h"
@@ -78,6 +80,8 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .shard_count = start->shard_count,
         .hash_key = start->hash_key,
         .ways = &ways_served,
+        .routes = api_routes,
+        .routes_n = API_ROUTES,
         .assets = assets,
         .assets_n = assets_len,
         .verifiers = VERIFIERS,
@@ -123,6 +127,9 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .drain_spread_ms = c->drain_spread_ms,
 
         .resume_ms = c->sessions_resume_s * 1000,
+
+        .api_body_bytes = c->api_body_bytes,
+        .admin_only = c->server_admin_only,
     };
     memcpy(w->core.resume_key, start->resume_key, sizeof w->core.resume_key);
 }
@@ -202,6 +209,70 @@ static void wire_rules(struct wiring *w)
     w->core.rules_n = c->rooms_rules.n;
 }
 
+// A key whose hash cannot be made (libcrypto is out of memory) opens nothing: the API is closed, as there is a key.
+static void hash_secret(const char *secret, uint8_t ret[SHA256_BYTES])
+{
+    if (digest_sha256(secret, strlen(secret), ret) != OK)
+        random_bytes(ret, SHA256_BYTES);
+}
+
+static void read_hex(const char *hex, uint8_t ret[SHA256_BYTES])
+{
+    for (size_t i = 0; i < SHA256_BYTES; i++) {
+        unsigned byte = 0;
+        for (size_t k = 0; k < 2; k++) {
+            char c = hex[2 * i + k];
+            byte = byte * 16 + (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+        }
+        ret[i] = (uint8_t)byte;
+    }
+}
+
+// Words of CONFIG_API_RIGHTS as commands; those that no command is made of yet open nothing.
+static uint64_t rights_of(uint32_t words)
+{
+    str rest = STR(CONFIG_API_RIGHTS);
+    uint64_t rights = (words & 1) != 0 ? UINT64_MAX : 0; // `all`
+    for (uint32_t bit = 0; rest.p != NULL; bit++) {
+        enum command_type type = api_find(str_split(rest, '|', &rest));
+        if (type != CMD_NONE && (words >> bit & 1) != 0)
+            rights |= api_right(type);
+    }
+    return rights;
+}
+
+static void wire_key(struct wiring *w, const struct config_api_key *from)
+{
+    size_t n = w->core.api_keys_n++;
+    struct api_key *key = &w->api_keys[n];
+    str name = str_from_cstr(from->name);
+    *key = (struct api_key){.name = user_name_valid(name) ? name : STR_NONE,
+                            .rights = rights_of(from->rights),
+                            .rooms = w->api_rooms[n],
+                            .rooms_n = from->rooms.n};
+    for (uint32_t i = 0; i < from->rooms.n; i++)
+        w->api_rooms[n][i] = config_texts_item(&from->rooms, i);
+    if (from->secret[0] != '\0')
+        hash_secret(from->secret, key->sha256);
+    else
+        read_hex(from->secret_sha256, key->sha256);
+}
+
+static void wire_keys(struct wiring *w)
+{
+    const struct config *c = &w->config;
+    _Static_assert((int)CONFIG_API_KEYS_MAX < (int)API_KEYS_MAX, "the rows and api.key");
+    w->core.api_keys = w->api_keys;
+    w->core.api_keys_n = 0;
+    for (uint32_t i = 0; i < c->api_keys.n; i++)
+        wire_key(w, &c->api_keys.rows[i]);
+    if (c->api_key[0] == '\0')
+        return;
+    struct api_key *key = &w->api_keys[w->core.api_keys_n++];
+    *key = (struct api_key){.rights = UINT64_MAX};
+    hash_secret(c->api_key, key->sha256);
+}
+
 static void wire_io(struct wiring *w, const struct wiring_start *start)
 {
     const struct config *c = &w->config;
@@ -213,8 +284,12 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
                       {.name = "text",
                        .what = "text lines",
                        .address = str_from_cstr(c->server_text),
-                       .transport = TRANSPORT_LINE}},
-        .listener_count = 2,
+                       .transport = TRANSPORT_LINE},
+                      {.name = "admin",
+                       .what = "the admin's HTTP",
+                       .address = str_from_cstr(c->server_admin),
+                       .transport = TRANSPORT_ADMIN}},
+        .listener_count = 3,
         .backlog = c->server_backlog,
         .memory_bytes_max = start->memory_bytes_max,
         .drain_deadline_ms = c->drain_deadline_s * 1000,
@@ -234,4 +309,5 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
     wire_io(w, start);
     wire_names(w);
     wire_people(w);
+    wire_keys(w);
 }

@@ -27,6 +27,8 @@ struct wiring {
     struct config config;
     str origins[CONFIG_LIST_MAX], names[CONFIG_LIST_MAX];
     struct room_rule rules[CONFIG_RULES_MAX];
+    struct api_key api_keys[API_KEYS_MAX];
+    str api_rooms[API_KEYS_MAX][CONFIG_API_ROOMS_MAX];
     struct settings core;
     struct io_settings io;
 };

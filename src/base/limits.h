@@ -38,6 +38,10 @@ enum {
     JSON_DEPTH_MAX = 64,              // nesting of a JSON text; bounds the validator's bit stack
     JSON_KEYS_MAX = 32,               // top-level keys of a command; duplicates are looked for among them
     MESSAGE_BYTES_CEILING = 64 << 20, // the most limits.message_bytes may be
+    API_BATCH_MAX = 1000,             // commands of one `batch` of the HTTP API
+    BROADCAST_ROOMS_MAX = 1000,       // rooms of one `broadcast`
+    API_KEYS_MAX = 64,                // keys of the HTTP API: each request is compared with all of them
+    API_TRACE_MAX = 128,              // bytes of X-Request-Id and traceparent that are given back
     BATCH_COMMANDS_MAX = 256,         // commands of one message, where a language batches
     CONTROL_PAYLOAD_MAX = 125,        // RFC 6455 section 5.5
     NOISE_PER_S = 100,                // frames and lines that say nothing (core/edge/gate.c), sustained

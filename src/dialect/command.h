@@ -38,14 +38,21 @@
     X(role,        "role",    STRING,  role,          NO_FLAG,           1, ROLE_NAME_MAX,    "`guest`, `member`, `host` or `owner`") \
     X(reason,      "reason",  STRING,  reason,        NO_FLAG,           1, REASON_MAX,       "a string of 1 to 256 bytes") \
     X(seconds,     "seconds", COUNT,   seconds,       FLAG(has_seconds), 0, SECONDS_MAX,      "an integer from 0 to 315360000") \
-    X(on,          "on",      BOOL,    on,            NO_FLAG,           0, 0,                "`true` or `false`")
+    X(on,          "on",      BOOL,    on,            NO_FLAG,           0, 0,                "`true` or `false`") \
+    X(as_user,     "user",    NAME,    to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
+    X(rooms,       "rooms",   ROOMS,   list,          NO_FLAG,           1, BROADCAST_ROOMS_MAX, "an array of 1 to 1000 names of rooms") \
+    X(commands,    "commands", OBJECTS, list,         NO_FLAG,           1, API_BATCH_MAX,    "an array of 1 to 1000 objects, each a command with its `type`") \
+    X(parallel,    "parallel", BOOL,   parallel,      NO_FLAG,           0, 0,                "`true` or `false`") \
+    X(address,     "address", STRING,  address,       NO_FLAG,           1, 64,               "a string of 1 to 64 bytes, an address without its port") \
+    X(dialect,     "dialect", STRING,  dialect,       NO_FLAG,           1, 32,               "a string of 1 to 32 bytes, the name of a language") \
+    X(connection,  "connection", STRING, connection,  NO_FLAG,           1, 32,               "a string of 1 to 32 bytes, the `connection` of a row of `connections`")
 // Offsets travel as JSON numbers, which many readers keep in a double.
 #define OFFSET_MAX ((UINT64_C(1) << 53) - 1)
 #define ROOM_WORDS "the name of a room, 1 to 128 bytes without control characters or spaces around it"
 
 // Every command once:
 //  - its name for people (metrics, logs); NATIVE: a command of the JSON protocol by that name; INNER: made by the server or by
-//    a line of text only (text_commands.h);
+//    a line of text only (text_commands.h); HTTP: of the HTTP API only (api.h), which has most NATIVE ones, too;
 //  - the keys it takes, which it MUST or MAY have, in the order in which they are read (and complained of);
 //  - who decides: the EDGE, the home of a ROOM, of a USER, ALL homes that it concerns. Replies keep the order of one decider;
 //  - the right that is needed in the room; NONE: it asks for none, or being there is enough;
@@ -79,7 +86,13 @@
     X(SLOW,    slow,    NATIVE, MUST(room) MUST(seconds),                    ROOM, SLOW,    COMMAND, 1, ACK,     "let each say one message in so many seconds only") \
     X(READONLY, readonly, NATIVE, MUST(room) MUST(on),                       ROOM, READONLY, COMMAND, 1, ACK,    "let only those speak in a room who may set this") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
-    X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go")
+    X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go") \
+    X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(as_user) MAY(name), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
+    X(BROADCAST, broadcast, HTTP, MUST(rooms) MUST(data) MAY(key) MAY(as_user) MAY(name), ROOM, NONE, COMMAND, 1, ACK, "say the same in many rooms") \
+    X(INFO,    info,    HTTP,   NO_KEYS,                                     ALL,  NONE,    COMMAND, 1, NONE,    "how much there is: connections, sessions, rooms, members") \
+    X(CONNECTIONS, connections, HTTP, MAY(user) MAY(room) MAY(address) MAY(dialect) MAY(limit) MAY(after), ALL, NONE, LIST, 1, NONE, "who is connected, from where, in which rooms") \
+    X(DISCONNECT, disconnect, HTTP, MAY(user) MAY(connection),            USER, NONE, COMMAND, 1, ACK, "close a user's connections, or one") \
+    X(BATCH,   batch,   HTTP,   MUST(commands) MAY(parallel),                ALL,  NONE,    COMMAND, 1, NONE,    "many commands in one request")
 // Names that belong to the protocol and that this version does not serve.
 #define COMMANDS_LATER(X) X(state)
 // clang-format on
@@ -135,7 +148,7 @@ const char *command_name(enum command_type type);
     X(id)          /* as it stood on the wire (JSON: the raw number or quoted string), absent where none was given */ \
     X(room)        /* join, leave, switch (`to`), message, signal, members, history; empty = the room one is in (text dialect) */ \
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
-    X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room */ \
+    X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect: whose */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
     X(key)         /* message, direct: idempotency key */ \
     X(name)        /* hello, rename */ \
@@ -145,7 +158,11 @@ const char *command_name(enum command_type type);
     X(after)       /* members, rooms: where the last page ended */ \
     X(prefix)      /* rooms */ \
     X(role)        /* role: the name of one (role_find) */ \
-    X(reason)      /* kick, ban, mute */
+    X(reason)      /* kick, ban, mute */ \
+    X(list)        /* broadcast: rooms; batch: commands; a JSON array, as it came */ \
+    X(address)     /* connections */ \
+    X(dialect)     /* connections */ \
+    X(connection)  /* disconnect */
 // clang-format on
 
 struct command {
@@ -162,10 +179,11 @@ struct command {
     bool has_history;
     uint32_t history;  // join: so many messages back
     bool want_members; // join
-    uint32_t limit;    // members, history, rooms; 0 = default
+    uint32_t limit;    // members, history, rooms, connections; 0 = default
     bool has_seconds;
     uint32_t seconds; // ban, mute: without it, for ever; slow
     bool on;          // readonly
+    bool parallel;    // batch
 };
 
 #endif

@@ -55,10 +55,29 @@ enum role role_find(str name)
 const char *problem_name(enum problem_code code)
 {
     static const char *const names[PROBLEM_COUNT] = {
-#define X(upper, lower) #lower,
+#define X(upper, lower, status) #lower,
         PROBLEMS(X)
 #undef X
     };
     ASSERT((unsigned)code < PROBLEM_COUNT);
     return names[code];
+}
+
+uint16_t problem_status(enum problem_code code)
+{
+    static const uint16_t statuses[PROBLEM_COUNT] = {
+#define X(upper, lower, status) status,
+        PROBLEMS(X)
+#undef X
+    };
+    ASSERT((unsigned)code < PROBLEM_COUNT);
+    return statuses[code];
+}
+
+enum problem_code problem_find(str name)
+{
+    enum problem_code code = PROBLEM_NONE;
+    while (code != PROBLEM_COUNT && !str_eq(name, str_from_cstr(problem_name(code))))
+        code++;
+    return code;
 }

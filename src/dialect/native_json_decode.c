@@ -10,6 +10,7 @@
 //
 // Decoded strings are slices of the message, or lie in scratch where they had escapes. `data` and `id` stay raw.
 #include "base/assert.h"
+#include "dialect/api.h"
 #include "dialect/dialect_private.h"
 #include "dialect/guess.h"
 #include "wire/json.h"
@@ -59,7 +60,9 @@ enum key_kind {
     KIND_BOOL,
     KIND_COUNT,
     KIND_OFFSET,
-    KIND_SINCE
+    KIND_SINCE,
+    KIND_ROOMS,
+    KIND_OBJECTS
 };
 
 struct key {
@@ -125,6 +128,28 @@ static enum err take_since(struct reader *r, const struct key *k, const struct j
     return OK;
 }
 
+// An array whose elements are names of rooms, or objects; they are read one by one by who carries them out (core/api).
+static enum err take_list(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
+{
+    if (m->kind != JSON_ARRAY)
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+    str rest = m->value, one, name;
+    char room[ROOM_NAME_MAX];
+    uint64_t n = 0;
+    for (; json_array_next(&rest, &one) && n <= k->most; n++) {
+        bool object = json_kind_of(one) == JSON_OBJECT;
+        bool named = k->kind == KIND_ROOMS && json_string_decode(one, room, sizeof room, &name) == OK &&
+                     room_name_valid(name);
+        if (k->kind == KIND_ROOMS ? !named : !object)
+            return bad_value(r, k->kind == KIND_ROOMS ? PROBLEM_BAD_ROOM : PROBLEM_BAD_COMMAND,
+                             &(struct json_member){.value = one}, k->expected);
+    }
+    if (n < k->least || n > k->most)
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+    *ret = m->value;
+    return OK;
+}
+
 static enum err take_value(struct reader *r, const struct key *k, const struct json_member *m,
                            struct command *ret)
 {
@@ -150,6 +175,9 @@ static enum err take_value(struct reader *r, const struct key *k, const struct j
         return take_u64(r, k, m, field);
     case KIND_SINCE:
         return take_since(r, k, m, ret);
+    case KIND_ROOMS:
+    case KIND_OBJECTS:
+        return take_list(r, k, m, field);
     }
     UNREACHABLE();
 }
@@ -172,6 +200,8 @@ static const struct key keys[KEY_COUNT] = {
 #define TYPE_STRING str
 #define TYPE_DATA str
 #define TYPE_SINCE str
+#define TYPE_ROOMS str
+#define TYPE_OBJECTS str
 #define TYPE_BOOL bool
 #define TYPE_COUNT uint32_t
 #define TYPE_OFFSET uint64_t
@@ -188,6 +218,7 @@ enum { KEYS_PER_COMMAND_MAX = 7 };
 struct type {
     str name;
     enum command_type type; // CMD_NONE: of the protocol, but not served by this version
+    bool native, http;      // by a message; by a request (api.h)
     struct key_use {
         enum command_key key;
         bool must;
@@ -198,15 +229,17 @@ static const struct type types[] = {
 #define MUST(key) {KEY_##key, true},
 #define MAY(key) {KEY_##key, false},
 #define INNER(upper, lower, ...)
-#define NATIVE(upper, lower, ...) {STR(#lower), CMD_##upper, {__VA_ARGS__{KEY_NONE, false}}},
+#define NATIVE(upper, lower, ...) {STR(#lower), CMD_##upper, true, true, {__VA_ARGS__{KEY_NONE, false}}},
+#define HTTP(upper, lower, ...) {STR(#lower), CMD_##upper, false, true, {__VA_ARGS__{KEY_NONE, false}}},
 #define X(upper, lower, where, keys, ...) where(upper, lower, keys)
     COMMANDS(X)
 #undef X
+#undef HTTP
 #undef NATIVE
 #undef INNER
 #undef MAY
 #undef MUST
-#define X(lower) {STR(#lower), CMD_NONE, {{KEY_NONE, false}}},
+#define X(lower) {STR(#lower), CMD_NONE, true, true, {{KEY_NONE, false}}},
         COMMANDS_LATER(X)
 #undef X
 };
@@ -224,6 +257,9 @@ static enum err check_together(struct reader *r, const struct command *c)
     if ((c->type == CMD_BAN || c->type == CMD_MUTE) && c->has_seconds && c->seconds == 0)
         return problem_set(r->problem, PROBLEM_BAD_COMMAND,
                            "`seconds` of what ends is above 0; leave it out for what does not end.");
+    if (c->type == CMD_DISCONNECT && (c->to.n == 0) == (c->connection.n == 0))
+        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
+                           "`user` or `connection` says whom to disconnect; give one of them.");
     if (c->has_since && c->has_before)
         return problem_set(r->problem, PROBLEM_BAD_COMMAND,
                            "`since` and `before` are the two directions of reading; give one of them.");
@@ -296,7 +332,7 @@ static enum err unknown_type(struct reader *r, const struct json_member *m, str 
     const char *names[sizeof types / sizeof types[0]];
     size_t n = 0;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (types[i].type != CMD_NONE)
+        if (types[i].type != CMD_NONE && types[i].native)
             names[n++] = types[i].name.p;
     enum err e = bad_value(r, PROBLEM_UNKNOWN_TYPE, m, "`type` must be the name of a command; got {}.");
     r->problem->did_you_mean = guess_word(name, names, n, aliases, ALIASES);
@@ -313,7 +349,7 @@ static enum err take_typed(struct reader *r, struct command *ret)
     if (unescape(r, m->value, TYPE_NAME_MAX, &name) != OK)
         name = STR_NONE;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (!str_eq(name, types[i].name))
+        if (!types[i].native || !str_eq(name, types[i].name))
             continue;
         if (types[i].type == CMD_NONE)
             return problem_set_word(r->problem, PROBLEM_UNAVAILABLE, "This server does not serve {} yet.",
@@ -354,4 +390,38 @@ enum err native_json_decode(struct reading *reading, struct command *ret, struct
     if (e != OK)
         *ret = (struct command){.type = CMD_NONE, .id = ret->id};
     return e;
+}
+
+// --- requests of the HTTP API
+
+enum err api_decode(enum command_type type, str body, struct scratch *scratch, struct command *ret,
+                    struct problem *ret_problem)
+{
+    *ret = (struct command){.type = type};
+    *ret_problem = (struct problem){.code = PROBLEM_NONE};
+    scratch->n = 0;
+    struct reader r;
+    r.scratch = scratch;
+    r.problem = ret_problem;
+    r.n = 0;
+    struct json_problem why;
+    if (body.n != 0 && json_object_scan(body, r.members, JSON_KEYS_MAX, &r.n, &why) != OK)
+        return bad_json(ret_problem, &why);
+    if (type == CMD_NONE) {
+        const struct json_member *m = find(&r, STR("type"));
+        str name = STR_NONE;
+        if (m == NULL || m->kind != JSON_STRING || unescape(&r, m->value, TYPE_NAME_MAX, &name) != OK)
+            name = STR_NONE;
+        ret->type = api_find(name);
+        if (ret->type == CMD_NONE || ret->type == CMD_BATCH) {
+            enum err e = bad_value(&r, PROBLEM_UNKNOWN_TYPE, m,
+                                   "`type` must be the name of a command of the HTTP API; got {}.");
+            ret_problem->did_you_mean = api_guess(name);
+            return e;
+        }
+    }
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].type == ret->type && types[i].http)
+            return take_keys(&r, &types[i], ret);
+    UNREACHABLE();
 }

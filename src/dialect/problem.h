@@ -15,33 +15,34 @@
 
 #include "base/str.h"
 
-// The protocol's stable error codes (docs/protocol/native.md).
+// The protocol's stable error codes (docs/protocol/native.md), each with the status of an HTTP answer that carries it.
 // clang-format off
 #define PROBLEMS(X) \
-    X(NONE, none) \
-    X(BAD_JSON, bad_json) \
-    X(BAD_COMMAND, bad_command) \
-    X(UNKNOWN_TYPE, unknown_type) \
-    X(TOO_LARGE, too_large) \
-    X(BAD_ROOM, bad_room) \
-    X(NOT_MEMBER, not_member) \
-    X(ALREADY_MEMBER, already_member) \
-    X(FORBIDDEN, forbidden) \
-    X(UNAUTHORIZED, unauthorized) \
-    X(TOKEN_EXPIRED, token_expired) \
-    X(BANNED, banned) \
-    X(MUTED, muted) \
-    X(CONFLICT, conflict) \
-    X(RATE_LIMITED, rate_limited) \
-    X(LIMIT_REACHED, limit_reached) \
-    X(ROOM_FULL, room_full) \
-    X(UNAVAILABLE, unavailable) \
-    X(DRAINING, draining) \
-    X(INTERNAL, internal)
+    X(NONE, none, 500) \
+    X(BAD_JSON, bad_json, 400) \
+    X(BAD_COMMAND, bad_command, 400) \
+    X(UNKNOWN_TYPE, unknown_type, 404) \
+    X(TOO_LARGE, too_large, 413) \
+    X(BAD_ROOM, bad_room, 400) \
+    X(NOT_FOUND, not_found, 404) \
+    X(NOT_MEMBER, not_member, 404) \
+    X(ALREADY_MEMBER, already_member, 409) \
+    X(FORBIDDEN, forbidden, 403) \
+    X(UNAUTHORIZED, unauthorized, 401) \
+    X(TOKEN_EXPIRED, token_expired, 401) \
+    X(BANNED, banned, 403) \
+    X(MUTED, muted, 403) \
+    X(CONFLICT, conflict, 409) \
+    X(RATE_LIMITED, rate_limited, 429) \
+    X(LIMIT_REACHED, limit_reached, 429) \
+    X(ROOM_FULL, room_full, 409) \
+    X(UNAVAILABLE, unavailable, 503) \
+    X(DRAINING, draining, 503) \
+    X(INTERNAL, internal, 500)
 // clang-format on
 
 enum problem_code {
-#define X(upper, lower) PROBLEM_##upper,
+#define X(upper, lower, status) PROBLEM_##upper,
     PROBLEMS(X)
 #undef X
         PROBLEM_COUNT
@@ -49,6 +50,10 @@ enum problem_code {
 
 // The code's wire name, "bad_json" and so on.
 const char *problem_name(enum problem_code code);
+// Of an HTTP answer, 400 to 599.
+uint16_t problem_status(enum problem_code code);
+// By its name; PROBLEM_COUNT where there is none of that name.
+enum problem_code problem_find(str name);
 
 // What a sentence is about, where it says "{}".
 enum word_kind {

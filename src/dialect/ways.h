@@ -22,8 +22,9 @@
 
 // Kinds of listeners: what a connection begins with.
 enum transport {
-    TRANSPORT_HTTP, // a request, which may be one to upgrade to WebSocket
-    TRANSPORT_LINE, // the language itself, in lines
+    TRANSPORT_HTTP,  // a request, which may be one to upgrade to WebSocket
+    TRANSPORT_LINE,  // the language itself, in lines
+    TRANSPORT_ADMIN, // requests of whoever runs the server: metrics, the HTTP API; no language
 };
 
 struct way {

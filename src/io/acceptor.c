@@ -49,6 +49,9 @@ enum err acceptor_add(struct acceptor *a, int fd, uint8_t row, const struct list
     const struct way *way = way_find(a->needs.ways, listener->transport, STR_NONE);
     a->listeners[index].language = way != NULL ? a->needs.ways->encodings[way->encoding]->language : NULL;
     a->listeners[index].plain = listener->channel == NULL;
+    struct address bound;
+    a->listeners[index].loopback =
+        address_parse(listener->address, &bound) == OK && address_is_loopback(&bound);
     a->listeners[index].ready = false;
     a->listeners[index].armed = true;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = event_tag(EVENT_LISTENER, index)};
@@ -184,6 +187,7 @@ static void admit(struct acceptor *a, uint32_t index, int fd, const struct addre
     _Static_assert(sizeof in->peer.text >= ADDRESS_TEXT_MAX, "a peer's text holds an address");
     address_format(from, in->peer.text);
     in->peer.print = admission_print(a->needs.admission, &key);
+    in->peer.local = a->listeners[index].loopback && address_is_loopback(from);
 
     enum err e = admission_enter(a->needs.admission, &key, &in->ticket);
     if (e == ERR_LIMIT) {

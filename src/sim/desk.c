@@ -15,11 +15,13 @@ static enum http_did rooms_call(struct conns *cs, uint32_t conn, struct http_cal
     return http_ask(cs, conn, 0, &a);
 }
 
-static void rooms_answered(struct conns *cs, uint32_t conn, struct http_call *call, const struct answer *a)
+static enum http_did rooms_answered(struct conns *cs, uint32_t conn, struct http_call *call,
+                                    const struct answer *a)
 {
     (void)call;
     http_reply(cs, conn, str_starts(a->payload, STR("{\"type\":\"rooms\"")) ? 200 : 503,
                STR("application/json"), a->payload);
+    return HTTP_ANSWERED;
 }
 
 const struct http_route desk_routes[DESK_ROUTES] = {{.path = "/desk/rooms",

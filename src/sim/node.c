@@ -22,11 +22,11 @@ static void host_random(void *ctx, void *p, size_t n)
 
 static void host_notice(void *ctx, const struct notice *n)
 {
-    static const char *const names[] = {"opened",          "closed",         "session",       "host refused",
-                                        "upgrade refused", "protocol error", "rate limited",  "slow reader",
-                                        "joined",          "left",           "command error", "room created",
-                                        "room removed",    "wrong protocol", "token refused", "memory",
-                                        "record refused",  "epoch ended"};
+    static const char *const names[] = {
+        "opened",         "closed",       "session",        "host refused",  "api refused", "upgrade refused",
+        "protocol error", "rate limited", "slow reader",    "joined",        "left",        "command error",
+        "room created",   "room removed", "wrong protocol", "token refused", "memory",      "record refused",
+        "epoch ended"};
     _Static_assert(sizeof names / sizeof *names == NOTICE_COUNT, "a name for each");
     trace_note(ctx, NULL, "notice: %s conn %d code %u %s %.*s", names[n->type], (int)n->connection, n->code,
                n->text ? n->text : "", STR_ARG(n->room));
@@ -127,6 +127,7 @@ static void take_accept(struct world *w, struct node *n, struct link *l)
     snprintf(peer.text, sizeof peer.text,
              l->serial % 5 == 0 ? "[2001:db8:1234:5678:9abc:def0::%x]:%u" : "10.0.0.%u:%u", l->owner,
              10000 + l->serial % 50000);
+    peer.local = true;                                           // a backend on the same machine
     peer.print = l->serial % 5 == 0 ? UINT32_MAX : l->owner + 1; // one /64, or an address each
     uint32_t conn;
     enum err e = shard_on_accept(n->shard, l->transport, &peer, &conn);

@@ -106,6 +106,9 @@ struct http_response {
     str etag;                // with its quotes
     str cache_control;
     str allow;
+    str challenge;    // WWW-Authenticate
+    str request_id;   // X-Request-Id,
+    str traceparent;  // and traceparent, as they came
     str allow_origin; // "Access-Control-Allow-Origin": the page that may read this answer from elsewhere
 };
 

@@ -30,6 +30,7 @@ const char *http_status_text(uint16_t status)
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
+        {409, "Conflict"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
@@ -166,6 +167,9 @@ void http_put_head(struct buf *b, const struct http_response *r)
     put_field(b, STR("ETag"), r->etag);
     put_field(b, STR("Cache-Control"), r->cache_control);
     put_field(b, STR("Allow"), r->allow);
+    put_field(b, STR("WWW-Authenticate"), r->challenge);
+    put_field(b, STR("X-Request-Id"), r->request_id);
+    put_field(b, STR("traceparent"), r->traceparent);
     put_field(b, STR("Access-Control-Allow-Origin"), r->allow_origin);
     if (r->vary_origin) // also where it is not allowed: a cache must not give one page the answer for another
         BUF_PUT_LIT(b, "Vary: Origin\r\n");

@@ -68,7 +68,7 @@ export class Server {
   static async start(options = {}) {
     const server = new Server();
     server.folder = mkdtempSync(join(tmpdir(), 'plenum-conform-'));
-    const argv = ['serve', '--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0', '--server.echo=true',
+    const argv = ['serve', '--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0', '--server.admin=', '--server.echo=true',
       '--drain.spread_ms=0', '--drain.batch=100000', '--drain.interval_ms=1', '--server.memory_mb=1024'];
     const names = options.names ?? ['*'];
     if (names.length > 0) argv.push(`--server.names=${names}`);

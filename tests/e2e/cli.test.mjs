@@ -16,7 +16,7 @@ function file(name, text) {
   return path;
 }
 const plenum = (...args) => run(PLENUM, args);
-const FREE = ['--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0'];
+const FREE = ['--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0', '--server.admin='];
 
 test('version, help, and a word that is no command', async () => {
   const version = await plenum('version');
@@ -177,7 +177,7 @@ test('a port that is taken is a clear sentence and exit code 1', async (t) => {
 });
 
 test('the text port can be off, and the banner says what is in force', async (t) => {
-  const server = new Server(PLENUM, ['serve', '--server.http=127.0.0.1:0', '--server.text=', '--server.shards=3']);
+  const server = new Server(PLENUM, ['serve', '--server.http=127.0.0.1:0', '--server.text=', '--server.admin=', '--server.shards=3']);
   t.after(() => server.stop());
   await server.ready();
   const last = server.stdout.trimEnd().split('\n').at(-1);

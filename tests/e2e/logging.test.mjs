@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { Native, PLENUM, Program, Server, run, until, within } from './support.mjs';
 
-const FLAGS = ['serve', '--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0', '--server.shards=2', '--logging.level=debug',
+const FLAGS = ['serve', '--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0', '--server.admin=', '--server.shards=2', '--logging.level=debug',
   '--limits.commands_per_s=0', '--limits.connection_rooms_created_per_s=0', '--limits.rooms_created_per_s=0',
   '--limits.address_rooms_created_per_s=0', '--drain.interval_ms=1', '--drain.deadline_s=5'];
 

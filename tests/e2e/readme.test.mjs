@@ -178,6 +178,20 @@ async function serveFolder(t, folder) {
   return `http://localhost:${server.address().port}`;
 }
 
+test('a line of curl reaches everyone in the room', async (t) => {
+  const server = await startServer(t);
+  const ada = await Native.open(server, { name: 'Ada' });
+  const { epoch } = await ada.join('lobby');
+  const [[command, shown]] = blocks(/^\$ curl --json /);
+  const got = await run('sh', ['-c', command.slice(2).replace('curl', 'curl -s').replace('127.0.0.1:8000', server.http)]);
+  assert.equal(got.code, 0, got.stderr);
+  const answer = JSON.parse(got.stdout);
+  assert.deepEqual(Object.keys(answer), Object.keys(JSON.parse(shown)));
+  assert.deepEqual(answer, { room: 'lobby', offset: 1, epoch });
+  await until(() => ada.data('lobby').length === 1, 'the words of the backend');
+  assert.deepEqual(ada.data('lobby'), [{ text: 'hello from the backend' }]);
+});
+
 test('eight lines of JavaScript, and the page that curl brings', async (t) => {
   const [lines] = blocks(/plenum\.js';/);
   assert.equal(lines.length, 8);

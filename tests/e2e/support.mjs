@@ -152,7 +152,7 @@ export function parseMetrics(text) {
 
 /** A server on free ports. It is stopped after `t`, with the checks of `Server.stop`. */
 export async function startServer(t, { flags = [], env, bin = PLENUM, http = '127.0.0.1:0' } = {}) {
-  const args = ['serve', `--server.http=${http}`, '--server.text=127.0.0.1:0', '--limits.commands_per_s=0',
+  const args = ['serve', `--server.http=${http}`, '--server.text=127.0.0.1:0', '--server.admin=', '--limits.commands_per_s=0',
     '--limits.connection_rooms_created_per_s=0', '--limits.rooms_created_per_s=0', '--limits.address_rooms_created_per_s=0',   // all tests come from one address
     '--drain.interval_ms=1', '--drain.deadline_s=5', ...flags];
   const server = new Server(bin, args, { env });

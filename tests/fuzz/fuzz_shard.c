@@ -222,9 +222,9 @@ static void act_accept(struct bench *b, uint8_t arg)
         struct slot *s = &b->slots[i];
         if (s->open)
             continue;
-        struct peer peer = {"[2001:db8:1234:5678:9abc:def0:1234:5678]:12345", 6, false};
+        struct peer peer = {.text = "[2001:db8:1234:5678:9abc:def0:1234:5678]:12345", .print = 6};
         if (arg & 4)
-            peer = (struct peer){"10.0.0.1:1", 4, false};
+            peer = (struct peer){.text = "10.0.0.1:1", .print = 4};
         *s = (struct slot){.shard = arg % b->n};
         turn_begin(b, s->shard);
         enum transport transport = arg & 2 ? TRANSPORT_LINE : TRANSPORT_HTTP;

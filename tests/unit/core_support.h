@@ -86,6 +86,7 @@ struct net {
     uint32_t client_n;
     struct client *by_conn[NET_SHARDS_MAX][NET_CONNS_MAX];
     uint32_t print; // of the address that connections come from
+    bool local;     // and whether that is this machine
     uint32_t notices[NOTICE_COUNT];
     // Failing by budget, see net_fail_burst.
     struct mem_backend under;

@@ -137,9 +137,9 @@ static int teardown(void **state)
 
 static void serve(char *extra)
 {
-    char *argv[] = {"plenum",        "serve",       "--server.http=127.0.0.1:0",
-                    "--server.text", "127.0.0.1:0", "--server.shards=2",
-                    extra,           NULL};
+    char *argv[] = {"plenum",          "serve",       "--server.http=127.0.0.1:0",
+                    "--server.text",   "127.0.0.1:0", "--server.shards=2",
+                    "--server.admin=", extra,         NULL};
     start(argv);
 }
 
@@ -215,7 +215,7 @@ static void test_port_taken(void **state)
     struct process first = server;
     char http[100];
     snprintf(http, sizeof http, "--server.http=%s", first.http);
-    char *argv[] = {"plenum", "serve", http, "--server.text=", NULL};
+    char *argv[] = {"plenum", "serve", http, "--server.text=", "--server.admin=", NULL};
     start(argv);
     assert_int_equal(exit_code(), 1);
     char wanted[300];
@@ -278,6 +278,7 @@ static void start_slow_drain(char *deadline, int fds[CLIENTS])
                     "serve",
                     "--server.http=127.0.0.1:0",
                     "--server.text=127.0.0.1:0",
+                    "--server.admin=",
                     "--server.shards=2",
                     "--drain.batch=1",
                     "--drain.interval_ms=60000",

@@ -45,7 +45,7 @@ static void test_every_number_arrives(void **state)
         "logging.level", "logging.format", "drain.readiness_s", // app's own
         "auth.issuers",  "auth.secret",    "auth.leeway_s",     // app/keys.c
         "auth.guests",                                          // test_guests
-        "api.keys"};
+    };
     start = (struct wiring_start){.shard_count = 1, .connections_max = 5, .memory_bytes_max = 7};
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = &config_keys[i];
@@ -63,16 +63,17 @@ static void test_every_number_arrives(void **state)
         struct io_settings io = wiring.io;
         char room = wiring.core.text_room.p[0];
         char http = wiring.io.listeners[0].address.p[0], text = wiring.io.listeners[1].address.p[0];
+        char admin = wiring.io.listeners[2].address.p[0];
         struct config other = load.values;
         char *field = (char *)&other + key->offset;
         field[0] =
             (char)(field[0] ^
                    1); // a number by one, a switch over, a text by its first letter, a list by one item
         wiring_init(&wiring, &other, &start);
-        bool moved = memcmp(&core, &wiring.core, sizeof core) != 0 ||
-                     memcmp(&io, &wiring.io, sizeof io) != 0 || room != wiring.core.text_room.p[0] ||
-                     http != wiring.io.listeners[0].address.p[0] ||
-                     text != wiring.io.listeners[1].address.p[0];
+        bool moved =
+            memcmp(&core, &wiring.core, sizeof core) != 0 || memcmp(&io, &wiring.io, sizeof io) != 0 ||
+            room != wiring.core.text_room.p[0] || http != wiring.io.listeners[0].address.p[0] ||
+            text != wiring.io.listeners[1].address.p[0] || admin != wiring.io.listeners[2].address.p[0];
         if (!moved)
             print_error("%s is not wired\n", key->path);
         assert_true(moved);
@@ -186,6 +187,7 @@ static void test_loopback_means_every_listener(void **state)
         {"0.0.0.0:8000", "", false},
         {"127.0.0.1:8000", "192.0.2.7:9000", false},
     };
+    set("server.admin", "127.0.0.1:8001");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         set("server.http", cases[i].http);
         set("server.text", cases[i].text);

@@ -30,13 +30,14 @@ static enum http_did say_call(struct conns *cs, uint32_t conn, struct http_call 
     return http_ask(cs, conn, home_of(cs->cx, a.room_hash), &a);
 }
 
-static void answered(struct conns *cs, uint32_t conn, struct http_call *call, const struct answer *a)
+static enum http_did answered(struct conns *cs, uint32_t conn, struct http_call *call, const struct answer *a)
 {
     struct http_request rq;
     http_call_request(call, &rq);
     assert_true(str_starts(rq.path, STR("/test/")));
     http_reply(cs, conn, str_starts(a->payload, STR("{\"type\":\"error\"")) ? 403 : 200,
                STR("application/json"), a->payload);
+    return HTTP_ANSWERED;
 }
 
 // GET /test/rooms: over all shards.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Names of rooms and people, and the tables of languages and ways in.
+#include "dialect/api.h"
 #include "dialect/text_commands.h"
 #include "unit/dialect_support.h"
 
@@ -155,6 +156,7 @@ static void test_documented_commands(void **state)
     char *docs = source_text(path), line[LINE];
     size_t n = 0;
 #define INNER(row)
+#define HTTP(row)
 #define NATIVE(row) row
 #define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help)                             \
     where(snprintf(line, sizeof line, "\n| [`" #lower "`](#" #lower ") | " help " | %s |%s| %d%s | %s |\n", \
@@ -172,12 +174,24 @@ static void test_documented_commands(void **state)
     EVENTS(X)
 #undef X
 #undef NATIVE
+#undef HTTP
 #undef INNER
     free(docs);
 }
 
 // What stands in a key's second cell.
-enum kind { KIND_ROOM, KIND_NAME, KIND_STRING, KIND_DATA, KIND_BOOL, KIND_COUNT, KIND_OFFSET, KIND_SINCE };
+enum kind {
+    KIND_ROOM,
+    KIND_NAME,
+    KIND_STRING,
+    KIND_DATA,
+    KIND_BOOL,
+    KIND_COUNT,
+    KIND_OFFSET,
+    KIND_SINCE,
+    KIND_ROOMS,
+    KIND_OBJECTS
+};
 
 static void kind_words(char *ret, enum kind kind, uint64_t least, uint64_t most)
 {
@@ -204,6 +218,12 @@ static void kind_words(char *ret, enum kind kind, uint64_t least, uint64_t most)
         return;
     case KIND_SINCE:
         snprintf(ret, LINE, "`{\"epoch\": string, \"offset\": integer}`");
+        return;
+    case KIND_ROOMS:
+        snprintf(ret, LINE, "array of %d to %d names", (int)least, (int)most);
+        return;
+    case KIND_OBJECTS:
+        snprintf(ret, LINE, "array of %d to %d objects", (int)least, (int)most);
         return;
     }
 }
@@ -256,15 +276,57 @@ static void test_documented_keys(void **state)
 #define MUST(key) {KEY_##key, true},
 #define MAY(key) {KEY_##key, false},
 #define INNER(...)
+#define HTTP(...)
 #define NATIVE(lower, ...) \
     keys_documented(docs, "\n### " #lower "\n", (const struct key_use[]){__VA_ARGS__{KEY_NONE, false}});
 #define X(upper, lower, where, keys, ...) where(lower, keys)
     COMMANDS(X)
 #undef X
 #undef NATIVE
+#undef HTTP
 #undef INNER
 #undef MAY
 #undef MUST
+    free(docs);
+}
+
+// The page of the HTTP API has all of its commands, and the keys of those that are its own.
+static void test_documented_api(void **state)
+{
+    (void)state;
+    static const char path[] = "docs/API.md";
+    char *docs = source_text(path), line[LINE];
+    size_t n = 0;
+#define MUST(key) {KEY_##key, true},
+#define MAY(key) {KEY_##key, false},
+#define INNER(lower, help, ...)
+#define NATIVE(lower, help, ...)                                                                     \
+    snprintf(line, sizeof line, "\n| [`" #lower "`](protocol/native.md#" #lower ") | " help " |\n"); \
+    must_document(path, docs, line);
+#define HTTP(lower, help, ...)                                                     \
+    snprintf(line, sizeof line, "\n| [`" #lower "`](#" #lower ") | " help " |\n"); \
+    must_document(path, docs, line);                                               \
+    keys_documented(docs, "\n### " #lower "\n", (const struct key_use[]){__VA_ARGS__{KEY_NONE, false}});
+#define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help) \
+    if (api_serves(CMD_##upper)) {                                              \
+        where(lower, help, keys) n++;                                           \
+    }
+    COMMANDS(X)
+#undef X
+#undef HTTP
+#undef NATIVE
+#undef INNER
+#undef MAY
+#undef MUST
+    must_count(path, docs, "| command | what for |\n|---|---|", "\n| [`", n);
+    for (int i = PROBLEM_NONE + 1; i < PROBLEM_COUNT; i++) { // each code in the row of its status
+        snprintf(line, sizeof line, "\n| %d | ", problem_status((enum problem_code)i));
+        const char *at = strstr(docs, line);
+        assert_non_null(at);
+        snprintf(line, sizeof line, "`%s`", problem_name((enum problem_code)i));
+        const char *code = strstr(at, line);
+        assert_true(code != NULL && code < strchr(at + 1, '\n'));
+    }
     free(docs);
 }
 
@@ -369,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_documented_commands),
         cmocka_unit_test(test_documented_keys),
         cmocka_unit_test(test_documented_codes),
+        cmocka_unit_test(test_documented_api),
         cmocka_unit_test(test_documented_words),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_table),

@@ -24,6 +24,7 @@ struct peer {
     char text[56];
     uint32_t print;
     bool uncounted; // for want of memory: it may only be a guest (core/conn/reserve.h)
+    bool local;     // it is on this machine, and so is all that can reach its listener
 };
 
 // Something worth a log line: its name there, its level, the name of its subject, and what it carries beside that. Strings
@@ -34,6 +35,7 @@ struct peer {
     X(CONNECTION_CLOSED, connection_closed, DEBUG, NULL)     /* text = reason, code = close code or 0 */ \
     X(SESSION_STARTED,   session_started,   DEBUG, NULL)     /* user, name */ \
     X(HOST_REFUSED,      host_refused,      INFO,  "host")   /* subject = the Host field */ \
+    X(API_REFUSED,       api_refused,       INFO,  NULL)     /* code = HTTP status, text = which rule */ \
     X(UPGRADE_REFUSED,   upgrade_refused,   INFO,  "origin") /* code = HTTP status, text = reason, subject = the Origin */ \
     X(PROTOCOL_ERROR,    protocol_error,    INFO,  NULL)     /* code = close code, text = reason */ \
     X(RATE_LIMITED,      rate_limited,      INFO,  NULL)     /* closed after repeated violations */ \

@@ -29,6 +29,7 @@
     X(SLOW, slow) \
     X(DRAIN, drain) \
     X(REPLACED, replaced)   /* its session was resumed elsewhere */ \
+    X(ORDERED, ordered)     /* by the backend */ \
     X(MEMORY, memory)
 // clang-format on
 

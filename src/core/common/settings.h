@@ -18,6 +18,15 @@
 struct http_route;
 struct keyring;
 
+// Who may use the HTTP API (core/api). The secret itself is nowhere.
+struct api_key {
+    str name;
+    uint8_t sha256[32]; // of the secret
+    uint64_t rights;    // commands, bits of enum command_type (dialect/api.h)
+    const str *rooms;   // patterns (common/pattern.h) of the rooms that it is for; none: all
+    size_t rooms_n;
+};
+
 struct settings {
     // The world this process is in. [start]
     uint32_t shard_count;            // 1..SHARDS_MAX
@@ -101,6 +110,12 @@ struct settings {
     const str *names;
     size_t names_n;
     bool loopback_only; // [start] no listener can be reached from elsewhere
+
+    // The HTTP API: its keys, at most API_KEYS_MAX; none: it is served on loopback only
+    const struct api_key *api_keys;
+    size_t api_keys_n;
+    uint32_t api_body_bytes; // the most of a request's body
+    bool admin_only;         // the API and the metrics are served on server.admin only
 
     // origin patterns, see wire/origin.h
     const str *origins;

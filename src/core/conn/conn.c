@@ -66,7 +66,9 @@ enum err conn_accept(struct conns *cs, enum transport transport, const struct pe
     // HTTP: what it speaks is in its request.
     const struct way *line =
         transport == TRANSPORT_LINE ? way_find(cs->cx->settings->ways, transport, STR_NONE) : NULL;
-    ASSERT(line != NULL || transport == TRANSPORT_HTTP);
+    ASSERT(line != NULL || transport == TRANSPORT_HTTP || transport == TRANSPORT_ADMIN);
+    c->admin = transport == TRANSPORT_ADMIN;
+    c->local = peer->local;
     bool named = who_init(&c->asker.reader.who, cs->cx->mem, peer) == OK;
     bool guest = !slab_kept(&cs->pool) || !named || peer->uncounted;
     if (line != NULL && (guest || speech_begin(cs->fan, index, line->encoding) != OK)) {
@@ -129,12 +131,8 @@ void conn_on_deadline(struct conns *cs, uint32_t index)
         }
         if (conn_call_late(cs, index))
             break;
-        if (c->calls || c->in != NULL || c->asker.reader.out.head != NULL || c->in_body) {
-            buf_reset(&cs->head, WORKING_BYTES_MAX);
-            http_put_error(&cs->head, 408, STR("The request did not arrive in time."), true,
-                           cs->cx->wall_ms / 1000);
-            fan_put_buf(cs->fan, index, &cs->head);
-        }
+        if (c->calls || c->in != NULL || c->asker.reader.out.head != NULL || c->in_body)
+            conn_http_late(cs, index);
         conn_end(cs, index, CLOSE_HANDSHAKE);
         break;
     case PHASE_WS:

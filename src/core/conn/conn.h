@@ -100,6 +100,8 @@ struct conn {
     bool calls : 1;   // HTTP: `call` is (route.h)
     bool judged : 1;  // LINE: its first line was no other protocol's
     bool guest : 1;   // there was no memory for it: one HTTP answer (reserve.h)
+    bool local : 1;   // its peer is on this machine, and so is all that can reach its listener
+    bool admin : 1;   // it came by the listener of whoever runs the server
     bool cut : 1;     // ended with something still to say, or nobody to say it to: the socket is reset
     uint16_t close_code;
     uint16_t heartbeat_ds; // interval in deadline ticks
@@ -223,10 +225,13 @@ void conn_call_check(const struct conns *cs, uint32_t index);
 void conn_call_again(struct conns *cs, uint32_t index);
 bool conn_call_answered(struct conns *cs, const struct answer *a);
 bool conn_call_late(struct conns *cs, uint32_t index);
+// An ask about connections (roster.c), which is answered.
+void conns_ask(struct conns *cs, struct ask *a);
 // Each consumes what it can and returns how much; stops early when the connection parks or is to end, or mail to this very
 // shard waits.
 size_t conn_ws_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n);
 size_t conn_http_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n);
+void conn_http_late(struct conns *cs, uint32_t index); // a request that did not arrive in time is told so
 size_t conn_line_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n);
 // Welcomes a text connection: from here on it is somebody, in rooms.text_room.
 void conn_greet(struct conns *cs, uint32_t index);

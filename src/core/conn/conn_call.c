@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Requests that have a body, or that ask a home: kept in a block of their own (struct http_call) until they are answered. A
+// Requests that have a body, or that ask homes: kept in a block of their own (struct http_call) until they are answered. A
 // connection that has none pays nothing for it.
 //
 // While the answer is on its way, the connection is an asker like any other: pending counts it, the end of its bytes waits for it,
@@ -16,6 +16,11 @@ void http_call_request(const struct http_call *call, struct http_request *ret)
     ASSERT(e == OK);
 }
 
+static uint32_t body_max(const struct conns *cs, const struct http_route *route)
+{
+    return route->body_settings ? cs->cx->settings->api_body_bytes : route->body_max;
+}
+
 static void body_free(struct conns *cs, struct http_call *call)
 {
     mem_free(cs->cx->mem, call->body, call->body_cap);
@@ -28,12 +33,14 @@ void conn_call_free(struct conns *cs, struct conn *c)
     if (!c->calls)
         return;
     body_free(cs, c->call);
+    if (c->call->own != NULL)
+        c->call->route->drop(cs, c->call);
     mem_free(cs->cx->mem, c->call, sizeof *c->call + c->call->head_n);
     c->calls = false;
     http_scanner_init(&c->http);
 }
 
-static void no_memory(struct conns *cs, uint32_t index)
+void http_no_memory(struct conns *cs, uint32_t index)
 {
     metric_add(&cs->cx->metrics->limit_memory, 1);
     notice_put(cs->cx, NOTICE_MEMORY, index, 0, "a request", STR_NONE);
@@ -45,39 +52,49 @@ void conn_call_check(const struct conns *cs, uint32_t index)
     const struct conn *c = conn_at(cs, index);
     ASSERT(!c->calls || c->phase == PHASE_HTTP); // 1
     ASSERT(!c->calls || !c->in_body);
-    ASSERT(!c->calls || c->ending == ENDING_OPEN); // 1
-    ASSERT(c->phase != PHASE_HTTP || c->asker.pending <= 1);
+    ASSERT(!c->calls || c->ending == ENDING_OPEN);                       // 1
+    ASSERT(c->phase != PHASE_HTTP || c->asker.pending <= HTTP_ASKS_MAX); // 2
     if (!c->calls)
         return;
     const struct http_call *call = c->call;
     bool waits = call->state == CALL_WAITING;
-    ASSERT(call->state != CALL_CALLED);             // 1
-    ASSERT(waits == (c->asker.pending == 1));       // 2
+    ASSERT(call->state != CALL_CALLED);      // 1
+    ASSERT(!waits || c->asker.pending != 0); // 2
+    ASSERT(c->asker.pending == 0 || waits || call->state == CALL_LATER);
     ASSERT(call->state != CALL_LATER || c->parked); // 3
     ASSERT(call->body_n <= call->body_cap);
-    ASSERT(call->body_n <= call->route->body_max);
-    ASSERT(!waits || call->body == NULL); // 2
+    ASSERT(call->refused == 0 || call->body == NULL);
+    ASSERT(!waits || call->body == NULL || call->keeps_body); // 2
 }
 
 // --- the request
 
-static void call_run(struct conns *cs, uint32_t index)
+static void call_did(struct conns *cs, uint32_t index, enum http_did did)
 {
     struct conn *c = conn_at(cs, index);
-    c->call->state = CALL_CALLED;
-    switch (c->call->route->call(cs, index, c->call)) {
+    switch (did) {
     case HTTP_ANSWERED:
         ASSERT(!c->calls || !conn_live(c));
         break;
     case HTTP_ASKED:
-        ASSERT(c->call->state == CALL_WAITING);
-        body_free(cs, c->call); // the ask has its own copy of what it needs
+        ASSERT(c->asker.pending != 0);
+        c->call->state = CALL_WAITING;
+        if (!c->call->keeps_body)
+            body_free(cs, c->call); // the asks have their own copy of what they need
         break;
     case HTTP_LATER:
         c->call->state = CALL_LATER;
-        conn_park(cs, index);
+        if (!c->parked)
+            conn_park(cs, index);
         break;
     }
+}
+
+static void call_run(struct conns *cs, uint32_t index)
+{
+    struct http_call *call = conn_at(cs, index)->call;
+    call->state = CALL_CALLED;
+    call_did(cs, index, call->route->call(cs, index, call));
 }
 
 void conn_call_again(struct conns *cs, uint32_t index)
@@ -114,32 +131,79 @@ static bool expectation_met(struct conns *cs, uint32_t index, const struct http_
     return conn_live(conn_at(cs, index));
 }
 
+// A part of the head, in the call's copy of it.
+static str in_copy(const struct http_call *call, str head, str part)
+{
+    return part.n == 0 ? STR_NONE : str_make(call->head + (part.p - head.p), part.n);
+}
+
+// Its only field of that name; absent where there is none, or more than one.
+static str the_field(const struct http_request *rq, str name)
+{
+    str value = STR_NONE;
+    if (http_field_find(rq, name, &value) && http_field_count(rq, name) != 1)
+        return STR_NONE;
+    return value;
+}
+
+// What an answer needs to know of its request; strings lie in the copy of its head.
+static void call_note(const struct conns *cs, struct http_call *call, const struct http_request *rq, str head)
+{
+    struct http_response rs = {0};
+    call->keep_alive = rq->keep_alive;
+    call->head_only = str_eq(rq->method, STR("HEAD"));
+    memcpy(call->head, head.p, head.n);
+    if (call->route->screen == NULL) {
+        http_share(cs, rq, &rs);
+        call->origin = in_copy(call, head, rs.allow_origin);
+        return;
+    }
+    // What it says is for no page but our own.
+    call->path = in_copy(call, head, rq->path);
+    call->idempotency_key = in_copy(call, head, the_field(rq, STR("Idempotency-Key")));
+    call->request_id = in_copy(call, head, the_field(rq, STR("X-Request-Id")));
+    call->traceparent = in_copy(call, head, the_field(rq, STR("traceparent")));
+}
+
+// Refused, and its body is not worth waiting for: it is told so at once, and the connection ends.
+static bool hopeless(const struct http_request *rq, const struct http_call *call)
+{
+    return call->refused != 0 && http_has_body(rq) &&
+           (rq->content_length > HTTP_BODY_MAX || http_field_count(rq, STR("Expect")) != 0);
+}
+
 void http_call_begin(struct conns *cs, uint32_t index, const struct http_request *rq, str head,
-                     const struct http_route *route)
+                     const struct http_route *route, const struct http_screened *screened)
 {
     struct conn *c = conn_at(cs, index);
     bool body = http_has_body(rq);
-    if (http_origin_refused(cs, index, rq))
-        return;
-    if (rq->content_length > route->body_max || (rq->chunked && route->body_max == 0)) {
+    uint32_t max = screened->status != 0 ? HTTP_BODY_MAX : body_max(cs, route);
+    bool too_large = rq->content_length > max || (rq->chunked && max == 0);
+    if (screened->status == 0 && too_large) {
         http_error_body(cs, index, ERR_TOO_LARGE);
         return;
     }
-    if (body && !media_taken(rq, route)) {
+    if (screened->status == 0 && body && !media_taken(rq, route)) {
         http_refuse(cs, index, rq, 415, route);
         return;
     }
     struct http_call *call = c->guest ? NULL : mem_alloc(cs->cx->mem, sizeof *call + head.n);
     if (call == NULL) {
-        no_memory(cs, index);
+        http_no_memory(cs, index);
         return;
     }
-    *call = (struct http_call){.route = route, .head_n = (uint32_t)head.n};
-    memcpy(call->head, head.p, head.n);
+    *call = (struct http_call){
+        .route = route, .head_n = (uint32_t)head.n, .refused = screened->status, .by = screened->by};
+    call_note(cs, call, rq, head);
     c->call = call;
     c->calls = true;
+    if (hopeless(rq, call)) {
+        call->keep_alive = false;
+        call_run(cs, index);
+        return;
+    }
     if (rq->chunked)
-        http_body_init_chunked(&call->reader, route->body_max);
+        http_body_init_chunked(&call->reader, max);
     else if (body)
         http_body_init_length(&call->reader, (uint32_t)rq->content_length);
     deadline_arm(&cs->deadlines, index, cs->cx->now_ms, cs->cx->settings->handshake_ms);
@@ -172,8 +236,8 @@ size_t http_call_take(struct conns *cs, uint32_t index, str bytes)
     enum err e = http_body_next(&call->reader, bytes, &used, &piece);
     if (e != OK && e != ERR_MORE)
         http_error_body(cs, index, e);
-    else if (!body_append(cs, call, piece))
-        no_memory(cs, index);
+    else if (call->refused == 0 && !body_append(cs, call, piece))
+        http_no_memory(cs, index);
     else if (e == OK)
         call_run(cs, index);
     return used;
@@ -192,18 +256,22 @@ static void call_over(struct conns *cs, uint32_t index)
 
 void http_reply(struct conns *cs, uint32_t index, uint16_t status, str type, str body)
 {
-    struct conn *c = conn_at(cs, index);
-    struct http_request rq;
-    struct http_response rs = {.status = status,
-                               .retry_after_s = status == 503 || status == 429 ? 1 : 0,
-                               .content_type = type,
-                               .cache_control = STR("no-store")};
-    ASSERT(c->calls && (c->call->state == CALL_CALLED || c->call->state == CALL_WAITING));
-    http_call_request(c->call, &rq);
-    http_share(cs, &rq, &rs);
-    rq.chunked = false; // its body has been read: the next request is where it should be
-    rq.content_length = 0;
-    http_answer(cs, index, &rq, &rs, body, false);
+    struct http_response rs = {.status = status, .content_type = type};
+    http_reply_with(cs, index, &rs, body);
+}
+
+void http_reply_with(struct conns *cs, uint32_t index, struct http_response *rs, str body)
+{
+    const struct conn *c = conn_at(cs, index);
+    ASSERT(c->calls && c->call->state != CALL_READING);
+    // Its body has been read: the next request is where it should be.
+    const struct http_request rq = {.method = c->call->head_only ? STR("HEAD") : STR("POST"),
+                                    .keep_alive = c->call->keep_alive};
+    rs->retry_after_s = rs->status == 503 || rs->status == 429 ? 1 : 0;
+    rs->cache_control = STR("no-store");
+    rs->vary_origin = c->call->route->screen == NULL;
+    rs->allow_origin = c->call->origin;
+    http_answer(cs, index, &rq, rs, body, false);
     call_over(cs, index);
 }
 
@@ -223,17 +291,18 @@ struct ask http_ask_make(const struct conns *cs, uint32_t index, enum ask_type t
 enum http_did http_ask(struct conns *cs, uint32_t index, uint32_t dest, const struct ask *a)
 {
     struct conn *c = conn_at(cs, index);
-    ASSERT(c->calls && c->call->state == CALL_CALLED && c->asker.pending == 0);
+    ASSERT(c->calls && c->call->state != CALL_READING && c->asker.pending < HTTP_ASKS_MAX);
     ASSERT(a->type != ASK_JOIN && a->type != ASK_LEAVE && a->type != ASK_REGISTER && a->type != ASK_RENAME);
     if (!edge_may_ask(cs->edge, index, dest, a->lasting))
         return HTTP_LATER;
     if (!post_ask(cs->mail, dest, a)) {
-        no_memory(cs, index);
+        http_no_memory(cs, index);
         return HTTP_ANSWERED;
     }
-    c->asker.pending = 1;
+    c->asker.pending++;
     c->asker.pending_shard = (uint8_t)dest;
-    c->call->state = CALL_WAITING;
+    if (c->asker.mail_quota != 0)
+        c->asker.mail_quota--;
     deadline_arm(&cs->deadlines, index, cs->cx->now_ms, cs->cx->settings->handshake_ms);
     return HTTP_ASKED;
 }
@@ -244,16 +313,16 @@ bool conn_call_answered(struct conns *cs, const struct answer *a)
     struct conn *c = slab_get(&cs->pool, a->conn.ref.index, a->conn.ref.gen);
     if (c == NULL || c->phase != PHASE_HTTP)
         return false;
-    ASSERT(c->asker.pending == 1);
-    c->asker.pending = 0;
+    uint32_t index = a->conn.ref.index;
+    ASSERT(c->asker.pending != 0);
+    c->asker.pending--;
     if (!conn_live(c))
         return true; // it is not waited for any more
-    ASSERT(c->calls && c->call->state == CALL_WAITING);
+    ASSERT(c->calls && (c->call->state == CALL_WAITING || c->call->state == CALL_LATER));
     if (a->reply_lost)
-        no_memory(cs, a->conn.ref.index);
+        http_no_memory(cs, index);
     else
-        c->call->route->answered(cs, a->conn.ref.index, c->call, a);
-    ASSERT(!c->calls || !conn_live(c));
+        call_did(cs, index, c->call->route->answered(cs, index, c->call, a));
     return true;
 }
 

@@ -15,20 +15,49 @@
 
 static void http_end(struct conns *cs, uint32_t index) { conn_end(cs, index, CLOSE_NORMAL); }
 
-static void http_error_text(struct conns *cs, uint32_t index, uint16_t status, str sentence)
+// As the route puts its errors.
+static void put_error(struct conns *cs, uint32_t index, const struct http_route *route, uint16_t status,
+                      str sentence)
 {
     ASSERT(status >= 400);
     ASSERT(sentence.n != 0);
-    metric_add(&cs->cx->metrics->http_errors, 1);
+    uint64_t wall_s = cs->cx->wall_ms / 1000;
     buf_reset(&cs->head, WORKING_BYTES_MAX);
-    http_put_error(&cs->head, status, sentence, true, cs->cx->wall_ms / 1000);
+    if (route == NULL || route->put_error == NULL) {
+        http_put_error(&cs->head, status, sentence, true, wall_s);
+    } else {
+        buf_reset(&cs->body, WORKING_BYTES_MAX);
+        route->put_error(&cs->body, status, sentence);
+        struct http_response rs = http_response_error(status, buf_str(&cs->body), true, wall_s);
+        rs.content_type = route->error_type;
+        http_put_error_response(&cs->head, &rs, buf_str(&cs->body));
+    }
     fan_put_buf(cs->fan, index, &cs->head);
+}
+
+static void http_error_text(struct conns *cs, uint32_t index, const struct http_route *route, uint16_t status,
+                            str sentence)
+{
+    metric_add(&cs->cx->metrics->http_errors, 1);
+    put_error(cs, index, route, status, sentence);
     http_end(cs, index);
+}
+
+// Of the call at hand.
+static const struct http_route *route_of(const struct conns *cs, uint32_t index)
+{
+    const struct conn *c = conn_at(cs, index);
+    return c->calls ? c->call->route : NULL;
 }
 
 void http_error(struct conns *cs, uint32_t index, uint16_t status, const char *sentence)
 {
-    http_error_text(cs, index, status, str_from_cstr(sentence));
+    http_error_text(cs, index, route_of(cs, index), status, str_from_cstr(sentence));
+}
+
+void conn_http_late(struct conns *cs, uint32_t index)
+{
+    put_error(cs, index, route_of(cs, index), 408, STR("The request did not arrive in time."));
 }
 
 void http_error_body(struct conns *cs, uint32_t index, enum err e)
@@ -192,21 +221,22 @@ static size_t refused_take(struct conns *cs, uint32_t index, str bytes)
     return used;
 }
 
-static void http_request_go(struct conns *cs, uint32_t index, const struct http_request *rq, str head)
+// screened: what its screen has said, where it has one.
+static void http_request_go(struct conns *cs, uint32_t index, const struct http_request *rq, str head,
+                            const struct http_route *route, const struct http_screened *screened)
 {
-    if (http_upgrade(cs, index, rq))
-        return;
-    const struct http_route *route = http_route_find(cs, rq->path);
     if (route == NULL)
         http_refuse(cs, index, rq, 404, NULL);
+    else if (route->screen != NULL)
+        http_call_begin(cs, index, rq, head, route, screened);
     else if (!method_taken(route, rq->method))
         http_refuse(cs, index, rq, 405, route);
     else if (route->answer != NULL && rq->content_length > HTTP_BODY_MAX)
         http_error_body(cs, index, ERR_TOO_LARGE);
     else if (route->answer != NULL)
         route->answer(cs, index, rq);
-    else
-        http_call_begin(cs, index, rq, head, route);
+    else if (!http_origin_refused(cs, index, rq))
+        http_call_begin(cs, index, rq, head, route, screened);
 }
 
 // A name that is not ours: somebody's page was made to find us under its own. The Host field is well-formed, so there is
@@ -219,9 +249,21 @@ static bool host_refused(struct conns *cs, uint32_t index, const struct http_req
     metric_add(&cs->cx->metrics->host_refused, 1);
     notice_put_about(cs->cx, NOTICE_HOST_REFUSED, index, 421, NULL, rq->host);
     char room[PROBLEM_SENTENCE_MAX];
-    http_error_text(cs, index, 421,
+    http_error_text(cs, index, NULL, 421,
                     about_field("This server is not {}; its operator lists its names in `server.names`.",
                                 rq->host, room));
+    return true;
+}
+
+// Who may call a route that has a screen is not counted: a backend has as much to say as it has.
+static bool gate_refused(struct conns *cs, uint32_t index, const struct http_route *route,
+                         const struct http_screened *screened)
+{
+    bool passed = route != NULL && route->screen != NULL && screened->status == 0;
+    if (passed || gate_request(cs->edge, &conn_at(cs, index)->asker))
+        return false;
+    metric_add(&cs->cx->metrics->limit_requests, 1);
+    http_error_text(cs, index, route, 429, STR("Too many requests on one connection; wait a second."));
     return true;
 }
 
@@ -229,17 +271,18 @@ static void http_request_take(struct conns *cs, uint32_t index, str head)
 {
     ASSERT(head.n <= HTTP_HEAD_MAX);
     struct http_request rq;
+    struct http_screened screened = {0};
     metric_add(&cs->cx->metrics->http_requests, 1);
-    if (!gate_request(cs->edge, &conn_at(cs, index)->asker)) {
-        metric_add(&cs->cx->metrics->limit_requests, 1);
-        http_error(cs, index, 429, "Too many requests on one connection; wait a second.");
-        return;
-    }
     if (http_request_parse(head, &rq) != OK) {
         http_error(cs, index, rq.status, rq.reason);
         return;
     }
     if (host_refused(cs, index, &rq))
+        return;
+    const struct http_route *route = http_route_find(cs, index, rq.path);
+    if (route != NULL && route->screen != NULL)
+        screened.status = route->screen(cs, index, &rq, &screened.by);
+    if (gate_refused(cs, index, route, &screened))
         return;
     str upgrade_to;
     bool upgrading = http_field_find(&rq, STR("Upgrade"), &upgrade_to);
@@ -249,7 +292,8 @@ static void http_request_take(struct conns *cs, uint32_t index, str head)
     }
     if (upgrading)
         rq.keep_alive = false; // what follows may be frames of a protocol that is not spoken here: not read
-    http_request_go(cs, index, &rq, head);
+    if (!http_upgrade(cs, index, &rq))
+        http_request_go(cs, index, &rq, head, route, &screened);
 }
 
 size_t conn_http_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)

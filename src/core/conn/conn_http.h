@@ -8,6 +8,12 @@
 #include "core/conn/conn.h"
 #include "core/conn/route.h"
 
+// What a route's screen has said of a request.
+struct http_screened {
+    uint16_t status; // 0: it is not refused
+    uint8_t by;
+};
+
 static inline bool http_has_body(const struct http_request *rq)
 {
     return rq->chunked || rq->content_length != 0;
@@ -40,7 +46,7 @@ bool http_origin_refused(struct conns *cs, uint32_t index, const struct http_req
 
 // --- calls (conn_call.c)
 void http_call_begin(struct conns *cs, uint32_t index, const struct http_request *rq, str head,
-                     const struct http_route *route);
+                     const struct http_route *route, const struct http_screened *screened);
 // Bytes of its body; how many were taken.
 size_t http_call_take(struct conns *cs, uint32_t index, str bytes);
 

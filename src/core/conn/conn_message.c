@@ -11,12 +11,13 @@
 // Behind a command that has left mail to this very shard the others wait as well, until that is carried out, as those in messages
 // of their own would (conn_in.c); here they are taken up when the turn ends.
 #include "core/conn/conn.h"
+#include "core/conn/route.h"
 
 // The unescape buffer must hold whatever a message can turn into.
-static bool scratch_fit(struct conns *cs, const struct payloads *words, size_t message_n)
+bool conn_scratch(struct conns *cs, size_t n)
 {
     struct scratch *s = &cs->unescape;
-    size_t need = words->scratch_factor * message_n + 256;
+    size_t need = n + 256;
     s->n = 0;
     if (s->cap >= need)
         return true;
@@ -86,7 +87,7 @@ static bool wait_at(struct conns *cs, uint32_t index, size_t at, uint32_t comman
 bool conn_message(struct conns *cs, uint32_t index, str message)
 {
     struct conn *c = conn_at(cs, index);
-    if (!scratch_fit(cs, speech_encoding(cs->fan, index)->payloads, message.n)) {
+    if (!conn_scratch(cs, speech_encoding(cs->fan, index)->payloads->scratch_factor * message.n)) {
         fan_starve(cs->fan, index, "bytes received");
         return true;
     }

@@ -7,29 +7,45 @@
 static const struct http_route own[] = {
     {.path = "/healthz", .methods = METHOD_GET, .answer = page_healthz},
     {.path = "/readyz", .methods = METHOD_GET, .answer = page_readyz},
-    {.path = "/metrics", .methods = METHOD_GET, .answer = page_metrics},
+    {.path = "/metrics", .admin = true, .methods = METHOD_GET, .answer = page_metrics},
 };
 
 static const struct http_route asset_route = {.path = "*", .methods = METHOD_GET, .answer = page_asset};
 
 static const struct http_route *find(const struct http_route *rows, size_t n, str path)
 {
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(path, str_from_cstr(rows[i].path)))
+    for (size_t i = 0; i < n; i++) {
+        str own_path = str_from_cstr(rows[i].path);
+        if (rows[i].prefix ? str_starts(path, own_path) : str_eq(path, own_path))
             return &rows[i];
+    }
     return NULL;
 }
 
-const struct http_route *http_route_find(const struct conns *cs, str path)
+// On the listener of whoever runs the server there are no pages but those about the API.
+static bool asset_there(const struct conns *cs, uint32_t index, str path)
+{
+    const struct settings *s = cs->cx->settings;
+    bool admin = conn_at(cs, index)->admin, api = str_starts(path, STR("/api/"));
+    if (admin ? !api : api && s->admin_only)
+        return false;
+    for (size_t i = 0; i < s->assets_n; i++)
+        if (str_eq(path, str_from_cstr(s->assets[i].path)))
+            return true;
+    return false;
+}
+
+const struct http_route *http_route_find(const struct conns *cs, uint32_t index, str path)
 {
     const struct settings *s = cs->cx->settings;
     const struct http_route *r = find(own, sizeof own / sizeof own[0], path);
     if (r == NULL)
         r = find(s->routes, s->routes_n, path);
-    for (size_t i = 0; r == NULL && i < s->assets_n; i++)
-        if (str_eq(path, str_from_cstr(s->assets[i].path)))
-            r = &asset_route;
+    if (r != NULL && r->admin && s->admin_only && !conn_at(cs, index)->admin)
+        return NULL;
+    if (r == NULL && asset_there(cs, index, path))
+        r = &asset_route;
     ASSERT(r == NULL || (r->answer != NULL) != (r->call != NULL));
-    ASSERT(r == NULL || (r->body_max != 0) == (r->media != NULL));
+    ASSERT(r == NULL || (r->body_max != 0 || r->body_settings) == (r->media != NULL));
     return r;
 }

@@ -108,7 +108,7 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_request 
 
 bool http_upgrade(struct conns *cs, uint32_t index, const struct http_request *rq)
 {
-    const struct way *way = http_websocket(cs, rq->path);
+    const struct way *way = conn_at(cs, index)->admin ? NULL : http_websocket(cs, rq->path);
     if (way != NULL)
         upgrade(cs, index, rq, way);
     return way != NULL;

@@ -375,9 +375,15 @@ static bool introduced(struct edge *e, uint32_t index, const struct command *cmd
 bool edge_carry_out(struct edge *e, uint32_t index, const struct command *cmd)
 {
     static bool (*const row_do[CMD_COUNT])(struct edge *, uint32_t, const struct command *) = {
-#define X(upper, lower, ...) [CMD_##upper] = do_##lower,
+#define INNER(lower) do_##lower
+#define NATIVE(lower) do_##lower
+#define HTTP(lower) do_none
+#define X(upper, lower, where, ...) [CMD_##upper] = where(lower),
         COMMANDS(X)
 #undef X
+#undef HTTP
+#undef NATIVE
+#undef INNER
     };
     if (command_row(cmd->type)->decided == DECIDED_EDGE && !edge_may_reply(e, asker_at(e, index)))
         return false;

@@ -296,7 +296,7 @@ void edge_direct(struct edge *e, const struct direct_mail *d)
 void edge_evict(struct edge *e, const struct evict_mail *m)
 {
     if (answered(e, &m->conn) != NULL)
-        fan_end(e->fan, m->conn.ref.index, END_REPLACED);
+        fan_end(e->fan, m->conn.ref.index, m->ordered ? END_ORDERED : END_REPLACED);
 }
 
 // --- sent away

@@ -128,6 +128,12 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_REFRESH:
     case CMD_HELP:
     case CMD_QUIT:
+    case CMD_PUBLISH: // of the HTTP API
+    case CMD_BROADCAST:
+    case CMD_INFO:
+    case CMD_CONNECTIONS:
+    case CMD_DISCONNECT:
+    case CMD_BATCH:
     case CMD_COUNT:
         break;
     }

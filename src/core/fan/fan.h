@@ -110,6 +110,8 @@ void fan_put_gap(struct fan *f, uint32_t conn, str room, uint64_t from, uint64_t
 // What was said in a room before it came: records from..to, of segments that begin with the one that holds `from`.
 void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, uint32_t n, uint64_t from,
                     uint64_t to);
+// A page of history as one text, appended: what stands around the rows is in the answer's payload.
+void fan_page_text(const struct fan *f, const struct answer *a, struct buf *out);
 // A page of history (EFFECT_HISTORY); returns how many bytes it has.
 size_t fan_put_history(struct fan *f, uint32_t conn, const struct answer *a);
 // The ack of a publish into a busy room goes out with the room's next flush, a few milliseconds later (busy.h): in one write with

@@ -110,6 +110,20 @@ static size_t put_page(struct fan *f, uint32_t conn, const struct encoding *en, 
     return a->payload.n + rows;
 }
 
+void fan_page_text(const struct fan *f, const struct answer *a, struct buf *out)
+{
+    const struct payloads *d = encoding_of(f->cx, a->encoding)->payloads;
+    ASSERT(d->row_separator.n != 0 && a->payload.n >= d->rows_end);
+    str around = str_take(a->payload, a->payload.n - d->rows_end);
+    uint64_t from = a->replay_from;
+    buf_put_str(out, around);
+    for (uint32_t i = 0; i < a->seg_count; i++) {
+        str run = run_of(a->segs, a->seg_count, i, from, a->offset, &from);
+        buf_put_str(out, str_skip(run, i == 0 ? d->row_separator.n : 0));
+    }
+    buf_put_str(out, str_skip(a->payload, around.n));
+}
+
 size_t fan_put_history(struct fan *f, uint32_t conn, const struct answer *a)
 {
     const struct encoding *en = encoding_of(f->cx, a->encoding);

@@ -41,6 +41,7 @@ struct skips {
 #define ENDS(X) \
     X(SLOW,       CLOSE, WS_CLOSE_TRY_LATER, "reading too slowly", CLOSE_SLOW) \
     X(REPLACED,   CLOSE, PRIVATE_CLOSE_REPLACED, "replaced: session resumed elsewhere", CLOSE_REPLACED) \
+    X(ORDERED,    CLOSE, PRIVATE_CLOSE_DISCONNECTED, "disconnected by the server", CLOSE_ORDERED) \
     X(PUSHING,    CLOSE, WS_CLOSE_POLICY, "went on after rate_limited", CLOSE_POLICY) \
     X(ROOMS,      CLOSE, WS_CLOSE_POLICY, "went on asking for new rooms", CLOSE_POLICY) \
     X(NOISE,      CLOSE, WS_CLOSE_POLICY, "too many frames or lines that say nothing", CLOSE_POLICY) \
@@ -59,7 +60,7 @@ enum end {
 };
 
 // Close codes of our own: RFC 6455 section 7.4.2 leaves 4000 to 4999 to applications (docs/protocol/native.md).
-enum { PRIVATE_CLOSE_REPLACED = 4001 };
+enum { PRIVATE_CLOSE_REPLACED = 4001, PRIVATE_CLOSE_DISCONNECTED = 4002 };
 
 struct reader {
     struct who who;

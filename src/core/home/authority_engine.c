@@ -156,6 +156,8 @@ void engine_let_in(struct home *h, uint32_t room)
     if (!renewed && (!c->watched || c->open || r->log.head < r->live.offset || r->live.offset < c->known))
         return;
     c->renewing = false;
+    if (!c->here && c->asks.n != 0 && c->batch_n == 0) // what a backend has said meanwhile
+        engine_soon(h, room, &c->propose_ms, 0);
     c->here = true;
     if (renewed) {
         room_renewed(h, room);
@@ -269,10 +271,15 @@ static uint64_t timer(struct home *h, uint32_t room)
     }
     if (due(h, c->fetch_ms))
         engine_fetch(h, room);
-    if (due(h, c->propose_ms) && c->here && !c->open)
+    bool proposes = due(h, c->propose_ms) && c->here && !c->open;
+    if (proposes && c->batch_n == 0) { // its first one, in this turn
+        c->propose_ms = UINT64_MAX;
+        room_mark_dirty(h, room);
+    } else if (proposes) {
         propose_batch(h, room);
-    else if (due(h, c->propose_ms))
+    } else if (due(h, c->propose_ms)) {
         engine_soon(h, room, &c->propose_ms, COURSE_AGAIN_MS);
+    }
     if (due(h, c->give_ms))
         engine_give(h, room);
     if (due(h, c->position_ms))
@@ -384,11 +391,12 @@ static void on_position(struct home *h, uint32_t room, const struct engine_mail 
     engine_let_in(h, room);
 }
 
-// What was asked for is asked for again; but who wants to come in need not wait.
+// What was asked for is asked for again; but who wants to come in need not wait, nor a backend where nobody is in.
 static void on_away(struct home *h, uint32_t room)
 {
     struct ask *a;
-    while ((a = course_pop(&course_at(h, room)->joins)) != NULL) {
+    struct course *c = course_at(h, room);
+    while ((a = course_pop(&c->joins)) != NULL || (!c->here && (a = course_pop(&c->asks)) != NULL)) {
         refuse(h, a, "The room {} cannot be reached at the moment; try again later.");
         mail_discard(h->cx->mem, &a->mail);
     }

@@ -257,7 +257,8 @@ void course_check(const struct room *r)
         ASSERT(front->placed > r->live.offset); // 3
     if (c->alone)
         return;
-    ASSERT(c->here || c->renewing || c->asks.n == 0); // 4
+    for (struct mail *m = c->asks.first; m != NULL && !c->here && !c->renewing; m = m->next)
+        ASSERT(course_ask(m)->backend); // 4
     ASSERT(c->here || c->renewing || r->members == 0);
     ASSERT(!c->here || !c->renewing);
     ASSERT(!c->open || c->watched);

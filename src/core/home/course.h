@@ -18,7 +18,7 @@
 //   1. each list is as long as it says, and `last` is the last of it; joins are in `joins`, all else in `asks`
 //   2. `batch_n` of those to be said have no offset and are under way, the first of them as `batch_at` of its batch; 0: no batch is
 //   3. nothing that was told to the room waits: an offset of an ask is above what people have seen; but while it is renewing
-//   4. while it is not `here`, and not renewing, only joins wait, and nobody is in the room; when it is, a join waits only if its
+//   4. while it is not `here`, and not renewing, only joins and what a backend says wait, and nobody is in the room; when it is, a join waits only if its
 //      asker has seen more of the room, by another node, than has been applied here: until it is known how much there is
 //   5. origins end at the newest record
 //

@@ -110,6 +110,11 @@ bool home_is_there(const struct member *m, const struct ask *a)
 static bool asked_member(struct home *h, const struct ask *a, uint32_t *ret_room, uint32_t *ret_member)
 {
     *ret_room = home_asked_room(h, a);
+    *ret_member = MAP_NONE;
+    if (a->backend && *ret_room == MAP_NONE)
+        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_FOUND, "There is no room {}.");
+    if (a->backend) // its key has the right
+        return *ret_room != MAP_NONE;
     *ret_member = *ret_room == MAP_NONE ? MAP_NONE : member_find(h, room_at(h, *ret_room), a->user);
     bool reads =
         a->outlet.index != UINT32_MAX; // not a call, which is nowhere and speaks for somebody who is there
@@ -446,7 +451,10 @@ void home_ask_again(struct home *h, struct ask **taken)
         home_leave(h, a);
         break;
     case ASK_PUBLISH:
-        home_publish(h, taken);
+        if (a->backend)
+            home_publish_backend(h, taken);
+        else
+            home_publish(h, taken);
         break;
     case ASK_SIGNAL:
         if (asked_member(h, a, &room, &member))
@@ -475,6 +483,13 @@ void home_ask_again(struct home *h, struct ask **taken)
     case ASK_DIRECT:
         home_direct(h, a);
         break;
+    case ASK_DISCONNECT:
+        home_disconnect(h, a);
+        break;
+    case ASK_CLOSE: // not ours (ask_of_conns)
+    case ASK_CONNECTIONS:
+    case ASK_INFO:
+        UNREACHABLE();
     case ASK_REGISTER:
         home_register(h, a);
         break;

@@ -114,6 +114,7 @@ uint32_t home_asked_room(const struct home *h, const struct ask *a);
 bool home_is_there(const struct member *m, const struct ask *a);
 // Somebody says something, or decides. The one who makes a room is its host.
 void home_publish(struct home *h, struct ask **taken);
+void home_publish_backend(struct home *h, struct ask **taken); // a backend does
 void home_make_host(struct home *h, const struct ask *join, uint32_t room);
 // A decree has been told to the room: what it does to its members.
 void home_decreed(struct home *h, uint32_t room, const struct entry *e);
@@ -160,6 +161,7 @@ void home_rooms(struct home *h, const struct ask *a);
 // A user's home (home_user.c).
 void home_direct(struct home *h, const struct ask *a);
 void home_register(struct home *h, const struct ask *a);
+void home_disconnect(struct home *h, const struct ask *a);
 // A shard has no readers in the room any more: they hold up nobody (home_pace.c).
 void home_pace_detach(struct home *h, struct room *r, uint32_t shard);
 

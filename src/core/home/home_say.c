@@ -237,6 +237,48 @@ void home_publish(struct home *h, struct ask **taken)
         h->authority->propose(h, taken, room);
 }
 
+// A backend is in no room, and need not wait until somebody is: the first word makes the room, which keeps it for those who
+// come within rooms.grace_s of the last one. It is not charged for rooms as people are, whose names it does not have to be
+// protected from; there are as many as there may be. What is decided about a room, or somebody in it, makes none.
+static bool room_for_backend(struct home *h, const struct ask *a, uint32_t *room)
+{
+    if (*room != MAP_NONE)
+        return true;
+    if (entry_decree(entry_of(a->cmd.type))) {
+        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_FOUND, "There is no room {}.");
+        return false;
+    }
+    enum err e = room_create(h, a->cmd.room, a->room_hash, room);
+    if (e == ERR_LIMIT) {
+        metric_add(&h->cx->metrics->limit_rooms, 1);
+        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_LIMIT_REACHED,
+                                 "There are as many rooms as there may be, and {} is none of them.");
+    } else if (e != OK) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+    }
+    return e == OK;
+}
+
+void home_publish_backend(struct home *h, struct ask **taken)
+{
+    struct ask *a = *taken;
+    uint32_t room = room_find(h, a->cmd.room, a->room_hash), target;
+    struct verdict v = {.why = DENIED_NOT};
+    a->grant = GRANT_ALL; // what its key allows has been looked at (core/api)
+    if (!room_for_backend(h, a, &room))
+        return;
+    if (entry_decree(entry_of(a->cmd.type)) && a->cmd.to.n != 0)
+        v.why = target_of(h, a, room, &target);
+    v.refused = v.why != DENIED_NOT;
+    if (v.refused) {
+        course_deny(h, taken, room, &v);
+        return;
+    }
+    if (room_at(h, room)->members == 0) // kept from now on
+        room_at(h, room)->empty_ms = h->cx->now_ms;
+    h->authority->propose(h, taken, room);
+}
+
 // Said by nobody, so nobody is told where it cannot be: then the room has no host, and whoever may give one.
 void home_make_host(struct home *h, const struct ask *join, uint32_t room)
 {

@@ -101,3 +101,19 @@ void home_direct(struct home *h, const struct ask *a)
     bool reports = encoding_of(h->cx, a->encoding)->language->reports;
     home_answer_event(h, a, &ans, a->cmd.id.n != 0 || reports ? &ev : NULL);
 }
+
+// --- the backend closes a user's connections, or the one that it names
+
+void home_disconnect(struct home *h, const struct ask *a)
+{
+    uint32_t told = 0;
+    for (uint32_t i = registry_find(&h->registry, a->user_print); i != SLAB_NONE;
+         i = registry_at(&h->registry, i)->next) {
+        struct evict_mail evict = {.conn = conn_ref_of(registry_at(&h->registry, i)->conn), .ordered = true};
+        post_copy(h->mail, evict.conn.shard, MAIL_EVICT, &evict, sizeof evict);
+        told++;
+    }
+    struct answer ans = {.effect = EFFECT_NONE};
+    struct event ev = {.type = EV_ACK, .id = a->cmd.id, .has_delivered = true, .delivered = told};
+    home_answer_event(h, a, &ans, &ev);
+}

@@ -56,7 +56,16 @@ enum ask_type {
     ASK_REGISTER,    // a session at its user's home; the welcome is the answer
     ASK_CHARGE_USER, // ASK_JOIN of a name that is no room: goes on over those who pay for it (home_create.c)
     ASK_CHARGE_ADDRESS,
+    ASK_DISCONNECT,  // a user's connections, at its home
+    ASK_CLOSE,       // one connection, at its own shard
+    ASK_CONNECTIONS, // walks over all shards, collecting rows (conn/roster.c)
+    ASK_INFO,        // likewise, adding up
 };
+// Answered by those who keep connections; all others by a home.
+static inline bool ask_of_conns(enum ask_type type)
+{
+    return type == ASK_CLOSE || type == ASK_CONNECTIONS || type == ASK_INFO;
+}
 
 struct ask {
     struct mail mail;
@@ -68,6 +77,7 @@ struct ask {
     bool resumed;         // ASK_REGISTER: an older connection of the session is to be closed
     bool lasting;         // may be kept, or go on to other shards: its answer may take a while (mailroom.h)
     bool open;            // and what is said about its room waits for it; the answer says so, too
+    bool backend;         // of the HTTP API: who asks is in no room, and has been allowed to (core/api)
     bool charged;         // ASK_JOIN: the room it makes is paid for
     bool made;            // ASK_JOIN, at its home: the room was made for it
     bool
@@ -80,6 +90,7 @@ struct ask {
     uint32_t
         grant; // what its session's token allows in the room (home/rights.h); 0 = there is none that says so
     bool repeats;           // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
+    uint32_t listed;        // ASK_CONNECTIONS: so many rows were collected
     uint16_t waited;        // turns in which its home has worked for it
     uint32_t address;       // of the connection, as in struct peer
     uint32_t rooms_wait_ms; // ASK_JOIN: so long the connection itself may make no room
@@ -93,7 +104,7 @@ struct ask {
 // clang-format off
 #define ASK_OWN_STRS(X) \
     X(user) X(session) X(name) /* who asks */ \
-    X(rows)                    /* ASK_ROOMS: what was collected so far (home/home_lists.c); ASK_RENAME: the rooms, a struct ref each */
+    X(rows)                    /* ASK_ROOMS, ASK_CONNECTIONS, ASK_INFO: what was collected so far (home/home_lists.c, conn/roster.c); ASK_RENAME: the rooms, a struct ref each */
 // clang-format on
 #define X(field) str field;
     ASK_OWN_STRS(X)
@@ -105,7 +116,8 @@ struct ask {
 // Made bit by bit, or going on to other homes.
 static inline bool ask_lasts(enum ask_type type)
 {
-    return type == ASK_JOIN || type == ASK_HISTORY || type == ASK_ROOMS || type == ASK_RESOLVE;
+    return type == ASK_JOIN || type == ASK_HISTORY || type == ASK_ROOMS || type == ASK_RESOLVE ||
+           type == ASK_CONNECTIONS || type == ASK_INFO;
 }
 
 enum effect {
@@ -205,6 +217,7 @@ struct creator_mail { // MAIL_CREATOR: what was charged is over (home/creator.h)
 struct evict_mail {
     struct mail mail;
     struct conn_ref conn;
+    bool ordered; // by the backend; else its session was resumed elsewhere
 };
 
 // Who gets it is in the room no more, as its home has it.

@@ -80,7 +80,10 @@ uint32_t shard_connections(const struct shard *sh) { return sh->conns.pool.count
 static void on_ask(struct shard *sh, struct ask *a)
 {
     where_command((uint8_t)a->cmd.type);
-    home_ask(&sh->home, &a);
+    if (ask_of_conns(a->type))
+        conns_ask(&sh->conns, a);
+    else
+        home_ask(&sh->home, &a);
     mail_discard(sh->cx.mem, a != NULL ? &a->mail : NULL);
 }
 

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One command of the API as one ask: to a room's home, a user's, the first of all shards, or the shard of a connection. What the
+// home of a room decides for members it decides here for nobody: that may be done is what the key says (struct ask, `backend`).
+#include "core/api/api_private.h"
+
+#include "core/conn/conn_http.h"
+
+static void ask_room(const struct conns *cs, enum ask_type type, struct ask *a, uint32_t *ret_dest)
+{
+    a->type = type;
+    a->lasting = ask_lasts(type);
+    a->room_hash = hash_str(cs->cx, a->cmd.room);
+    *ret_dest = home_of(cs->cx, a->room_hash);
+}
+
+static void ask_user(const struct conns *cs, enum ask_type type, struct ask *a, uint32_t *ret_dest)
+{
+    a->type = type;
+    a->user_print = print_str(cs->cx, a->cmd.to);
+    *ret_dest = home_of(cs->cx, a->user_print.lo);
+}
+
+static void ask_all(enum ask_type type, struct ask *a)
+{
+    a->type = type;
+    a->lasting = true;
+}
+
+// "SHARD.…": whom to ask. False where there is no such shard.
+static bool shard_named(const struct conns *cs, str text, uint32_t *ret)
+{
+    uint64_t shard;
+    str rest;
+    if (!str_to_u64(str_split(text, '.', &rest), SHARDS_MAX, &shard) || shard >= cs->cx->shard_count ||
+        rest.p == NULL)
+        return false;
+    *ret = (uint32_t)shard;
+    return true;
+}
+
+static bool bad(struct problem *p, const char *text, str word)
+{
+    *p = (struct problem){.code = PROBLEM_BAD_COMMAND, .text = text, .word_kind = WORD_QUOTED, .word = word};
+    return false;
+}
+
+// In whose name: the user's that is given, or the server's, by the name of its key.
+static void speak_as(const struct conns *cs, const struct http_call *call, const struct command *cmd,
+                     char text[API_ASK_TEXT], struct ask *a)
+{
+    static const char server[] = "server:";
+    const struct api_key *key = api_key_at(cs, call->by);
+    bool named = key != NULL && key->name.n != 0;
+    bool of_user = (cmd->type == CMD_PUBLISH || cmd->type == CMD_BROADCAST) && cmd->to.n != 0;
+    a->session = STR("api");
+    a->user = STR("server");
+    if (of_user) {
+        a->user = cmd->to;
+    } else if (named) {
+        str name = str_take(key->name, USER_ID_MAX - (sizeof server - 1));
+        memcpy(text, server, sizeof server - 1);
+        memcpy(text + sizeof server - 1, name.p, name.n);
+        a->user = str_make(text, sizeof server - 1 + name.n);
+    }
+    a->name = cmd->name.n != 0 ? cmd->name : of_user ? cmd->to : named ? key->name : a->user;
+}
+
+// Digits, in the last bytes of room.
+static str number_text(uint32_t number, char room[10])
+{
+    size_t at = 10;
+    do
+        room[--at] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    return str_make(room + at, 10 - at);
+}
+
+bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call *call,
+                  const struct command *cmd, uint32_t number, char text[API_ASK_TEXT], struct ask *ret,
+                  uint32_t *ret_dest, struct problem *ret_problem)
+{
+    *ret = http_ask_make(cs, conn, ASK_FENCE, ENCODING_JSON);
+    *ret_dest = 0;
+    ret->backend = true;
+    ret->cmd = *cmd;
+    ret->cmd.id = number_text(number, text + USER_ID_MAX);
+    speak_as(cs, call, cmd, text, ret);
+    switch (cmd->type) {
+    case CMD_PUBLISH:
+    case CMD_BROADCAST:
+        if (cmd->data.n > cs->cx->settings->message_bytes) {
+            *ret_problem = (struct problem){.code = PROBLEM_TOO_LARGE,
+                                            .text = "`data` is larger than `limits.message_bytes` allows."};
+            return false;
+        }
+        ask_room(cs, ASK_PUBLISH, ret, ret_dest);
+        return true;
+#define X(upper, lower, event) case CMD_##upper:
+        DECREES(X)
+#undef X
+        ask_room(cs, ASK_PUBLISH, ret, ret_dest);
+        return true;
+    case CMD_MEMBERS:
+        ask_room(cs, ASK_MEMBERS, ret, ret_dest);
+        return true;
+    case CMD_HISTORY:
+        ask_room(cs, ASK_HISTORY, ret, ret_dest);
+        return true;
+    case CMD_DIRECT:
+        ask_user(cs, ASK_DIRECT, ret, ret_dest);
+        return true;
+    case CMD_ROOMS:
+        ask_all(ASK_ROOMS, ret);
+        return true;
+    case CMD_INFO:
+        ask_all(ASK_INFO, ret);
+        return true;
+    case CMD_CONNECTIONS:
+        ask_all(ASK_CONNECTIONS, ret);
+        if (cmd->after.n != 0 && !shard_named(cs, cmd->after, ret_dest))
+            return bad(ret_problem, "`after` must be the `next` of an earlier reply; got {}.", cmd->after);
+        return true;
+    case CMD_DISCONNECT:
+        if (cmd->connection.n == 0) {
+            ask_user(cs, ASK_DISCONNECT, ret, ret_dest);
+            return true;
+        }
+        ret->type = ASK_CLOSE;
+        if (!shard_named(cs, cmd->connection, ret_dest))
+            return bad(ret_problem, "`connection` must be that of a row of `connections`; got {}.",
+                       cmd->connection);
+        return true;
+    case CMD_BATCH: // many of them
+    case CMD_NONE:  // none of the API's
+    case CMD_MESSAGE:
+    case CMD_HELLO:
+    case CMD_REFRESH:
+    case CMD_JOIN:
+    case CMD_LEAVE:
+    case CMD_SWITCH:
+    case CMD_SIGNAL:
+    case CMD_PING:
+    case CMD_RENAME:
+    case CMD_HELP:
+    case CMD_QUIT:
+    case CMD_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+// The header is for one message; what is said many times in one request has a key each.
+static bool take_idempotency_key(const struct http_call *call, struct command *cmd, struct problem *p)
+{
+    str key = call->idempotency_key;
+    bool takes = cmd->type == CMD_PUBLISH || cmd->type == CMD_DIRECT || cmd->type == CMD_BROADCAST;
+    if (key.n == 0)
+        return true;
+    if (cmd->type == CMD_BATCH)
+        return bad(p, "An `Idempotency-Key` is for one command; those of a batch have a `key` each.",
+                   STR_NONE);
+    if (key.n > MESSAGE_KEY_MAX)
+        return bad(p, "`Idempotency-Key` must have 1 to 64 bytes; got {}.", key);
+    if (takes && cmd->key.n != 0 && !str_eq(cmd->key, key))
+        return bad(p, "`Idempotency-Key` and `key` must be the same where both are given; got {}.", key);
+    if (takes)
+        cmd->key = key;
+    return true;
+}
+
+static enum http_did answer_problem(struct conns *cs, uint32_t conn, struct http_call *call,
+                                    const struct problem *p)
+{
+    metric_add(&cs->cx->metrics->errors[p->code], 1);
+    api_reply_problem(cs, conn, call, p);
+    return HTTP_ANSWERED;
+}
+
+static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *call)
+{
+    struct command cmd;
+    struct problem problem;
+    struct ask ask;
+    uint32_t dest;
+    char text[API_ASK_TEXT];
+    str body = http_call_body(call);
+    enum command_type type = api_find(str_skip(call->path, sizeof API_PATH - 1));
+    if (!conn_scratch(cs, body.n)) {
+        http_no_memory(cs, conn);
+        return HTTP_ANSWERED;
+    }
+    if (api_decode(type, body, &cs->unescape, &cmd, &problem) != OK ||
+        !api_key_allows(api_key_at(cs, call->by), &cmd, &problem) ||
+        !take_idempotency_key(call, &cmd, &problem))
+        return answer_problem(cs, conn, call, &problem);
+    if (call->state == CALL_CALLED && !call->counted)
+        metric_add(&cs->cx->metrics->commands[type], 1);
+    call->counted = true;
+    if (type == CMD_BATCH || type == CMD_BROADCAST)
+        return api_many(cs, conn, call, &cmd);
+    if (!api_ask_make(cs, conn, call, &cmd, 0, text, &ask, &dest, &problem))
+        return answer_problem(cs, conn, call, &problem);
+    return http_ask(cs, conn, dest, &ask);
+}
+
+static enum http_did api_call(struct conns *cs, uint32_t conn, struct http_call *call)
+{
+    if (call->refused != 0) {
+        api_reply_refused(cs, conn, call);
+        return HTTP_ANSWERED;
+    }
+    return call->own != NULL ? api_many_go_on(cs, conn, call) : begin(cs, conn, call);
+}
+
+static enum http_did api_answered(struct conns *cs, uint32_t conn, struct http_call *call,
+                                  const struct answer *a)
+{
+    if (call->own != NULL)
+        return api_many_answered(cs, conn, call, a);
+    api_reply_answer(cs, conn, call, a);
+    return HTTP_ANSWERED;
+}
+
+static uint16_t api_screen(struct conns *cs, uint32_t conn, const struct http_request *rq, uint8_t *ret_by)
+{
+    struct api_verdict v;
+    api_judge(cs, conn, rq, &v);
+    *ret_by = v.by;
+    if (v.status == 401 || v.status == 403)
+        notice_put(cs->cx, NOTICE_API_REFUSED, conn, v.status, v.reason, STR_NONE);
+    return v.status;
+}
+
+// What it says is no secret: it is on the web page of the project, too.
+static void api_description(struct conns *cs, uint32_t conn, const struct http_request *rq)
+{
+    struct http_response rs = {
+        .status = 200, .content_type = STR("application/json"), .cache_control = STR("no-cache")};
+    buf_reset(&cs->head, WORKING_BYTES_MAX);
+    api_openapi_put(&cs->head, cs->cx->settings->version);
+    if (buf_ok(&cs->head))
+        http_answer(cs, conn, rq, &rs, buf_str(&cs->head), false);
+    else
+        http_error(cs, conn, 503, "The server is out of memory.");
+}
+
+const struct http_route api_routes[API_ROUTES] = {
+    {.path = API_PATH "openapi.json", .admin = true, .methods = METHOD_GET, .answer = api_description},
+    {.path = API_PATH,
+     .prefix = true,
+     .admin = true,
+     .methods = METHOD_POST,
+     .body_settings = true,
+     .media = "application/json",
+     .call = api_call,
+     .answered = api_answered,
+     .screen = api_screen,
+     .drop = api_many_drop,
+     .error_type = STR("application/json"),
+     .put_error = api_put_error},
+};

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `batch` and `broadcast`: one request, many asks. Elements are taken off the list one by one, asked for while there is room for
+// more asks (HTTP_ASKS_MAX of a connection), and their answers put where their numbers say; so neither side holds more
+// than that of what is under way, however long the list is.
+//
+//      list    [e0][e1][e2]|[e3]...      rest: not asked for yet
+//      asks            e1  e2            under way
+//      slots   [r0][  ][  ][  ]          answers, in the order of the list: pieces of `results`
+//
+// A batch is carried out in order, unless `parallel`: an element is asked for when all before it are answered, or may be: what is
+// asked of the same home is carried out in the order in which it is asked, so a run of messages to rooms of one home needs no
+// waiting. One that fails holds up nobody.
+#include "core/api/api_private.h"
+
+#include "wire/json.h"
+
+enum { RESULTS_MAX = 8 * 1024 * 1024 }; // bytes of all answers
+
+struct slot {
+    uint32_t at, n; // in `results`; n 0: not answered yet
+};
+
+struct many {
+    struct command
+        cmd; // broadcast: what is said in each room; its strings lie in `text` or in the call's body
+    struct scratch text;   // what of the body had escapes
+    const char *list_name; // of the answer
+    str rest;              // of the list
+    uint32_t next, total;  // elements
+    uint32_t run_dest;     // whom the last ones were asked,
+    bool run_lasts;        // and whether they may be kept there
+    bool parallel;
+    struct buf results;
+    struct slot slots[];
+};
+
+static size_t many_bytes(uint32_t total) { return sizeof(struct many) + total * sizeof(struct slot); }
+
+void api_many_drop(struct conns *cs, struct http_call *call)
+{
+    struct many *m = call->own;
+    buf_deinit(&m->results);
+    mem_free(cs->cx->mem, m->text.p, m->text.cap);
+    mem_free(cs->cx->mem, m, many_bytes(m->total));
+    call->own = NULL;
+}
+
+static enum http_did no_memory(struct conns *cs, uint32_t conn)
+{
+    http_no_memory(cs, conn);
+    return HTTP_ANSWERED;
+}
+
+// --- answers
+
+static void slot_put(struct many *m, uint32_t number, const struct api_reply *r, const struct problem *p)
+{
+    static const struct problem full = {
+        .code = PROBLEM_LIMIT_REACHED,
+        .text =
+            "The answers before it were so long that there is no room for this one; ask in smaller batches."};
+    ASSERT(number < m->total && m->slots[number].n == 0);
+    size_t at = m->results.n;
+    bool fits = r == NULL || at + r->rest.n <= RESULTS_MAX;
+    if (r != NULL && fits)
+        api_put_reply(&m->results, r);
+    else
+        api_put_problem(&m->results, p != NULL ? p : &full);
+    m->slots[number] = (struct slot){(uint32_t)at, (uint32_t)(m->results.n - at)};
+}
+
+static enum http_did reply(struct conns *cs, uint32_t conn, struct http_call *call)
+{
+    struct many *m = call->own;
+    struct http_response rs = {.status = 200};
+    struct buf out;
+    buf_init(&out, cs->cx->mem, 0);
+    BUF_PUT_LIT(&out, "{\"");
+    buf_put_str(&out, str_from_cstr(m->list_name));
+    BUF_PUT_LIT(&out, "\":[");
+    for (uint32_t i = 0; i < m->total; i++) {
+        if (i != 0)
+            buf_put_char(&out, ',');
+        buf_put(&out, m->results.p + m->slots[i].at, m->slots[i].n);
+    }
+    BUF_PUT_LIT(&out, "]}");
+    if (buf_ok(&out) && buf_ok(&m->results))
+        api_reply_body(cs, conn, call, &rs, buf_str(&out));
+    else
+        http_no_memory(cs, conn);
+    buf_deinit(&out);
+    return HTTP_ANSWERED;
+}
+
+// --- elements
+
+// The next one as a command of its own.
+static bool element(struct conns *cs, const struct http_call *call, const struct many *m, str text,
+                    struct command *ret, struct problem *ret_problem)
+{
+    if (m->cmd.type == CMD_BATCH) {
+        if (api_decode(CMD_NONE, text, &cs->unescape, ret, ret_problem) != OK)
+            return false;
+        if (ret->type == CMD_BROADCAST) {
+            *ret_problem = (struct problem){
+                .code = PROBLEM_BAD_COMMAND,
+                .text = "A batch takes no `broadcast`; send it by itself, or a `publish` for each room."};
+            return false;
+        }
+    } else {
+        *ret = m->cmd;
+        cs->unescape.n = 0;
+        enum err e = json_string_decode(text, cs->unescape.p, ROOM_NAME_MAX, &ret->room);
+        ASSERT(e == OK); // the decoder has looked at all of them
+    }
+    return api_key_allows(api_key_at(cs, call->by), ret, ret_problem);
+}
+
+// True while what comes next may overtake nothing that is to be done before it.
+static bool in_order(const struct conns *cs, uint32_t conn, const struct many *m, const struct ask *a,
+                     uint32_t dest)
+{
+    if (m->parallel || conn_at(cs, conn)->asker.pending == 0)
+        return true;
+    return dest == m->run_dest && !m->run_lasts && !a->lasting && !cs->cx->settings->engine;
+}
+
+// Asks for the next one. HTTP_ANSWERED: it was answered here, or the connection ends.
+static enum http_did ask_next(struct conns *cs, uint32_t conn, struct http_call *call, str text)
+{
+    struct many *m = call->own;
+    struct command cmd;
+    struct problem problem;
+    struct ask a;
+    uint32_t dest;
+    char room[API_ASK_TEXT];
+    if (!conn_scratch(cs, text.n))
+        return no_memory(cs, conn);
+    if (!element(cs, call, m, text, &cmd, &problem) ||
+        !api_ask_make(cs, conn, call, &cmd, m->next, room, &a, &dest, &problem)) {
+        metric_add(&cs->cx->metrics->errors[problem.code], 1);
+        slot_put(m, m->next, NULL, &problem);
+        return HTTP_ANSWERED;
+    }
+    if (!in_order(cs, conn, m, &a, dest))
+        return HTTP_LATER;
+    enum http_did did = http_ask(cs, conn, dest, &a);
+    if (did == HTTP_ASKED) {
+        metric_add(&cs->cx->metrics->commands[cmd.type], m->cmd.type == CMD_BATCH);
+        m->run_dest = dest;
+        m->run_lasts = a.lasting;
+    }
+    return did;
+}
+
+enum http_did api_many_go_on(struct conns *cs, uint32_t conn, struct http_call *call)
+{
+    struct many *m = call->own;
+    const struct conn *c = conn_at(cs, conn);
+    while (m->next < m->total && c->asker.pending < HTTP_ASKS_MAX) {
+        str before = m->rest, text;
+        bool there = json_array_next(&m->rest, &text);
+        ASSERT(there);
+        enum http_did did = ask_next(cs, conn, call, text);
+        if (!conn_live(c))
+            return HTTP_ANSWERED;
+        if (did == HTTP_LATER) {
+            m->rest = before;
+            bool turn = c->asker.pending != 0; // its turn comes with an answer; else with a credit
+            return turn && !c->asker.mail_queued ? HTTP_ASKED : HTTP_LATER;
+        }
+        m->next++;
+    }
+    call->keeps_body = m->next < m->total;
+    return c->asker.pending != 0 ? HTTP_ASKED : reply(cs, conn, call);
+}
+
+enum http_did api_many_answered(struct conns *cs, uint32_t conn, struct http_call *call,
+                                const struct answer *a)
+{
+    struct many *m = call->own;
+    str payload = a->payload;
+    if (a->effect == EFFECT_HISTORY && a->seg_count != 0) {
+        buf_reset(&cs->body, WORKING_BYTES_MAX);
+        fan_page_text(cs->fan, a, &cs->body);
+        if (!buf_ok(&cs->body))
+            return no_memory(cs, conn);
+        payload = buf_str(&cs->body);
+    }
+    if (payload.n == 0)
+        return no_memory(cs, conn);
+    const struct api_reply r = api_reply_of(payload);
+    slot_put(m, r.id, &r, NULL);
+    if (m->next < m->total || conn_at(cs, conn)->asker.pending == 0)
+        return api_many_go_on(cs, conn, call);
+    return HTTP_ASKED;
+}
+
+// --- the beginning
+
+static uint32_t count_of(str list)
+{
+    str rest = list, one;
+    uint32_t n = 0;
+    while (json_array_next(&rest, &one))
+        n++;
+    return n;
+}
+
+// What was unescaped goes along: the working memory that it lies in is used for each element.
+static bool keep_text(struct conns *cs, struct many *m)
+{
+    const struct scratch *from = &cs->unescape;
+    str *const all[] = {
+#define X(field) &m->cmd.field,
+        COMMAND_STRS(X)
+#undef X
+    };
+    if (from->n == 0)
+        return true;
+    m->text = (struct scratch){mem_alloc(cs->cx->mem, from->n), from->n, from->n};
+    if (m->text.p == NULL) {
+        m->text.cap = 0;
+        return false;
+    }
+    memcpy(m->text.p, from->p, from->n);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i]->p >= from->p && all[i]->p < from->p + from->n)
+            all[i]->p = m->text.p + (all[i]->p - from->p);
+    return true;
+}
+
+enum http_did api_many(struct conns *cs, uint32_t conn, struct http_call *call, const struct command *cmd)
+{
+    uint32_t total = count_of(cmd->list);
+    ASSERT(total != 0 && total <= API_BATCH_MAX && total <= BROADCAST_ROOMS_MAX);
+    struct many *m = mem_zalloc(cs->cx->mem, many_bytes(total));
+    if (m == NULL)
+        return no_memory(cs, conn);
+    m->cmd = *cmd;
+    m->rest = cmd->list;
+    m->total = total;
+    m->parallel = cmd->parallel || cmd->type == CMD_BROADCAST;
+    m->list_name = cmd->type == CMD_BATCH ? "replies" : "results";
+    buf_init(&m->results, cs->cx->mem, 0);
+    call->own = m;
+    call->keeps_body = true;
+    if (!keep_text(cs, m))
+        return no_memory(cs, conn);
+    return api_many_go_on(cs, conn, call);
+}
