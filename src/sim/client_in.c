@@ -223,15 +223,18 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
         trace_bytes(w, c, '<', buf_str(&c->in));
         bool fine = str_starts(buf_str(&c->in), STR("HTTP/1.1 200 ")) ||
                     str_starts(buf_str(&c->in), STR("HTTP/1.1 404 ")) ||
+                    str_starts(buf_str(&c->in), STR("HTTP/1.1 429 ")) || // rooms that may not be made
                     (c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 "))) ||
-                    ((w->plan.stall_ms != 0 || w->plan.slow_ms != 0 ||
-                      w->plan.mailbox_paced) && // an ask may take too long then
+                    ((w->plan.engine || w->plan.stall_ms != 0 || w->plan.slow_ms != 0 ||
+                      w->plan.mailbox_paced) && // an ask may take too long then, or the engine is away
                      str_starts(buf_str(&c->in), STR("HTTP/1.1 503 ")));
         if (!fine && !w->draining && w->plan.refuse_one_in == 0)
             trace_fail(w, c, "PROTOCOL: a request was answered with %.*s",
                        STR_ARG(str_take(buf_str(&c->in), 60)));
         if (++c->http_seen > c->http_sent)
             trace_fail(w, c, "PROTOCOL: a response to no request");
+        backend_heard(w, c, c->http_seen - 1, str_take(buf_str(&c->in), head_n),
+                      str_make(c->in.p + head_n, body));
         if (head_has(c, head_n, "Connection: close"))
             c->expects_close = true;
         memmove(c->in.p, c->in.p + head_n + body, c->in.n - head_n - body);

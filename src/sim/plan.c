@@ -2,6 +2,7 @@
 //
 // From the seed to a world: how many shards, which settings, what may go wrong. Each choice has its own throw, and
 // extremes (one shard, a mailbox of one, a log of eight entries) are as likely as the usual.
+#include "core/api/api.h"
 #include "sim/desk.h"
 #include "sim/parcel.h"
 #include "sim/world.h"
@@ -52,6 +53,15 @@ static void settings_rooms(struct world *w, struct settings *s)
     s->log_entries = PICK(w, 8, 100, 1000, 1000);
     s->log_bytes = PICK(w, 4096, 65536, 1 << 20);
     s->log_age_ms = PICK(w, 3000, 3600000, 3600000);
+}
+
+// The product's, and the simulator's own.
+static const struct http_route *routes_all(void)
+{
+    static struct http_route all[DESK_ROUTES + API_ROUTES];
+    memcpy(all, desk_routes, sizeof desk_routes);
+    memcpy(all + DESK_ROUTES, api_routes, sizeof api_routes);
+    return all;
 }
 
 static void settings_rest(struct world *w, struct settings *s)
@@ -167,8 +177,9 @@ void plan_make(struct world *w)
     s->shard_count = p->shards;
     s->engine = p->engine;
     s->ways = ways_with_parcels();
-    s->routes = desk_routes;
-    s->routes_n = DESK_ROUTES;
+    s->routes = routes_all();
+    s->routes_n = DESK_ROUTES + API_ROUTES;
+    s->api_body_bytes = 64 * 1024;
     s->assets = &page;
     s->assets_n = 1;
     settings_limits(w, s);

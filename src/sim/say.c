@@ -498,6 +498,11 @@ static void say_call(struct world *w, struct client *c)
 
 void say_http(struct world *w, struct client *c)
 {
+    c->said[c->http_sent % SAID_REQUESTS] = (struct said){0};
+    if (chance(w, 3) && c->http_sent - c->http_seen < SAID_REQUESTS) {
+        backend_say(w, c);
+        return;
+    }
     if (chance(w, 3)) {
         say_call(w, c);
         return;

@@ -86,6 +86,7 @@ struct sim_options {
     X(not_recovered)       \
     X(gaps)                \
     X(directs)             \
+    X(by_backend) /* acknowledged messages of the HTTP API */ \
     X(errors)              \
     X(rate_limited)        \
     X(closed_by_server)    \

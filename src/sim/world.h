@@ -164,6 +164,14 @@ struct memory_of_room {
     uint64_t offset;
 };
 
+// What one request of an HTTP client has published.
+enum { SAID_REQUESTS = 64, SAID_BATCH_MAX = 3 };
+struct said {
+    uint32_t messages[SAID_BATCH_MAX];
+    uint8_t n;
+    bool batch;
+};
+
 struct client {
     uint32_t index;
     enum temper temper;
@@ -208,6 +216,8 @@ struct client {
     bool goodbye; // the server has said it
     uint32_t echo_sent, echo_seen;
     uint32_t http_sent, http_seen;
+    struct said said[SAID_REQUESTS]; // by number of request: what it published (backend.c)
+    uint32_t said_last;              // message
 
     // What it waits for, and what it is in.
     struct asked asks[ASKS_MAX];
@@ -429,6 +439,9 @@ void say_line(struct world *w, struct client *c, const char *format, ...)
 void say_text_message(struct world *w, struct client *c);
 void say_close(struct world *w, struct client *c, uint16_t code);
 void say_http(struct world *w, struct client *c);
+// backend.c
+void backend_say(struct world *w, struct client *c); // what is published by the HTTP API
+void backend_heard(struct world *w, struct client *c, uint32_t number, str head, str body);
 void say_last_words(struct world *w, struct client *c); // and a close frame right behind them
 void act(struct world *w, struct client *c);
 void act_on_open(struct world *w, struct client *c);
