@@ -96,12 +96,12 @@ static const char *path_of(const char *file)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
     if (file[strspn(file, plain)] != '\0')
         die("%s: a name may have letters, digits and - . _ ~ only", file);
-    if (strcmp(file, "index.html") == 0)
-        return "/";
-
-    size_t size = strlen(file) + 2;
+    static const char index[] = "index.html"; // of a folder: the folder
+    size_t size = strlen(file) + 2, index_n = sizeof index - 1;
     char *path = must(malloc(size));
     snprintf(path, size, "/%s", file);
+    if (size > index_n + 1 && strcmp(path + size - 2 - index_n, "/index.html") == 0)
+        path[size - 1 - index_n] = '\0';
     return path;
 }
 

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The HTTP API against the real binary: what it says of itself (OpenAPI) is what it does, who may come in, and that people in rooms
+// hear a backend.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { PLENUM, sharedServer, withServer } from './support.mjs';
+import { Native } from './websocket.mjs';
+
+const server = await sharedServer({ flags: ['--limits.requests_per_s=0'] });
+const SECRET = 'a-secret-of-some-length';
+
+async function call(where, command, body, fields = {}, method = 'POST') {
+  const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+  const response = await fetch(`http://127.0.0.1:${where.http ?? where}/api/v1/${command}`,
+    { method, body: text, headers: { ...(text !== undefined && { 'content-type': 'application/json' }), ...fields } });
+  const answer = await response.text();
+  return { status: response.status, headers: response.headers, body: JSON.parse(answer) };
+}
+
+// ---- a reader of the part of JSON Schema that the description uses
+
+function resolve(root, schema) {
+  while (schema.$ref) {
+    assert.match(schema.$ref, /^#\//);
+    schema = schema.$ref.slice(2).split('/').reduce((at, name) => at?.[name], root);
+    assert.ok(schema, 'a reference leads nowhere');
+  }
+  return schema;
+}
+
+const KNOWN = new Set(['type', 'required', 'properties', 'items', 'enum', 'oneOf', 'minimum', 'maximum', 'minLength', 'maxLength',
+  'minItems', 'maxItems', 'description', '$ref']);
+
+const isOf = {
+  object: (v) => typeof v === 'object' && v !== null && !Array.isArray(v),
+  array: Array.isArray,
+  string: (v) => typeof v === 'string',
+  integer: Number.isInteger,
+  boolean: (v) => typeof v === 'boolean',
+};
+
+/** What is wrong with a value, '' for nothing. */
+function wrong(root, given, value, at = '$') {
+  const schema = resolve(root, given);
+  for (const word of Object.keys(schema)) assert.ok(KNOWN.has(word), `a word of JSON Schema that this test does not read: ${word}`);
+  if (schema.oneOf) {
+    const fits = schema.oneOf.filter((one) => wrong(root, one, value, at) === '').length;
+    return fits === 1 ? '' : `${at} fits ${fits} of oneOf`;
+  }
+  if (schema.enum && !schema.enum.includes(value)) return `${at} is ${value}`;
+  if (schema.type && !isOf[schema.type](value)) return `${at} is no ${schema.type}`;
+  if (schema.minimum !== undefined && value < schema.minimum) return `${at} is less`;
+  if (schema.type === 'object') {
+    for (const name of schema.required ?? []) if (!(name in value)) return `${at} has no ${name}`;
+    for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+      const found = name in value ? wrong(root, inner, value[name], `${at}.${name}`) : '';
+      if (found) return found;
+    }
+  }
+  if (schema.type === 'array' && schema.items) {
+    for (const [i, inner] of value.entries()) {
+      const found = wrong(root, schema.items, inner, `${at}[${i}]`);
+      if (found) return found;
+    }
+  }
+  return '';
+}
+
+const description = (await call(server, 'openapi.json', undefined, {}, 'GET')).body;
+const bodyOf = (command) => description.paths[`/${command}`].post.requestBody.content['application/json'].schema;
+
+/** A call whose answer must be as the description says. */
+async function described(command, body, status = 200) {
+  const answer = await call(server, command, body);
+  assert.equal(answer.status, status, JSON.stringify(answer.body));
+  const { responses } = description.paths[`/${command}`].post;
+  const response = resolve(description, status === 200 ? responses[200] : responses.default);
+  assert.equal(wrong(description, response.content['application/json'].schema, answer.body), '', JSON.stringify(answer.body));
+  return answer.body;
+}
+
+// ---- the description
+
+test('the description is OpenAPI 3.1 whose references lead somewhere', () => {
+  assert.equal(description.openapi, '3.1.0');
+  assert.ok(description.info.title && description.info.version);
+  const walk = (value) => {
+    if (typeof value !== 'object' || value === null) return;
+    if (typeof value.$ref === 'string') resolve(description, value);
+    Object.values(value).forEach(walk);
+  };
+  walk(description);
+  for (const [path, { post }] of Object.entries(description.paths)) {
+    assert.match(path, /^\/[a-z]+$/);
+    assert.equal(post.operationId, path.slice(1));
+    assert.ok(post.summary && post.responses[200] && post.responses.default);
+  }
+});
+
+test('every key of every command is bounded as described', async () => {
+  const good = { room: 'r', to: 'u', data: 1, rooms: ['r'], commands: [{ type: 'info' }], user: 'u', name: 'n', key: 'k' };
+  for (const path of Object.keys(description.paths)) {
+    const command = path.slice(1), schema = bodyOf(command);
+    const whole = Object.fromEntries((schema.required ?? []).map((name) => [name, good[name]]));
+    if (command === 'disconnect') whole.user = 'u';
+    for (const name of schema.required ?? []) {
+      const { [name]: _, ...rest } = whole;
+      const answer = await call(server, command, rest);
+      assert.equal(answer.status, 400, `${command} without ${name}`);
+      assert.ok(answer.body.error.message.includes(`\`${name}\``), answer.body.error.message);
+    }
+    for (const [name, key] of Object.entries(schema.properties)) {
+      const beyond = [];
+      if (key.type === 'string') beyond.push('x'.repeat(key.maxLength + 1), 7, null);
+      if (key.type === 'integer') beyond.push(key.minimum - 1, key.maximum + 1, 'x');
+      if (key.type === 'boolean') beyond.push(1, 'true');
+      if (key.type === 'array') beyond.push([], Array(key.maxItems + 1).fill(key.items.type === 'string' ? 'r' : {}), 'x', [1]);
+      for (const value of beyond) {
+        const answer = await call(server, command, { ...whole, [name]: value });
+        assert.equal(answer.status, 400, `${command} ${name}=${JSON.stringify(value).slice(0, 40)}: ${JSON.stringify(answer.body)}`);
+        assert.match(answer.body.error.code, /^bad_(command|room)$/);
+      }
+    }
+  }
+});
+
+test('answers are as described', async () => {
+  await described('publish', { room: 'described', data: { text: 'hi' }, user: 'ada', name: 'Ada', key: 'one' });
+  assert.equal((await described('publish', { room: 'described', data: 2, user: 'ada', key: 'one' })).duplicate, true);
+  await described('broadcast', { rooms: ['described', 'other'], data: 'all' });
+  await described('history', { room: 'described' });
+  await described('members', { room: 'described' });
+  await described('members', { room: 'nowhere' }, 404);
+  await described('rooms', { prefix: 'desc' });
+  await described('direct', { to: 'nobody', data: 1 });
+  await described('info', {});
+  await described('connections', {});
+  await described('disconnect', { user: 'nobody' });
+  await described('batch', { commands: [{ type: 'info' }, { type: 'members', room: 'nowhere' }], parallel: true });
+  await described('publish', '{"room"', 400);
+});
+
+// ---- what it does
+
+test('people in a room hear a backend, are listed, and sent away', async () => {
+  const person = await Native.open(server);
+  await person.join('people');
+  const { body } = await call(server, 'publish', { room: 'people', data: { n: 1 } });
+  const heard = await person.nextOf('message');
+  assert.equal(heard.offset, body.offset);
+  assert.deepEqual(heard.from, { user: 'server', session: 'api', name: 'server' });
+  const members = (await call(server, 'members', { room: 'people' })).body.members;
+  assert.equal(members.length, 1);
+  const { connections } = (await call(server, 'connections', { user: members[0].user })).body;
+  assert.equal(connections.length, 1);
+  assert.deepEqual(connections[0].rooms, ['people']);
+  assert.equal(members[0].user, person.welcome.user);
+  assert.deepEqual((await call(server, 'disconnect', { user: members[0].user })).body, { delivered: 1 });
+  await person.expectClose(4002);
+});
+
+test('pipelined requests are answered in order on one connection', async () => {
+  const tcp = await server.connect();
+  const body = JSON.stringify({ room: 'pipe', data: 1 });
+  const one = `POST /api/v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  tcp.write(one.repeat(50));
+  for (let offset = 1; offset <= 50; offset++) {
+    const answer = await tcp.response();
+    assert.equal(answer.status, 200);
+    assert.equal(JSON.parse(answer.body).offset, offset);
+  }
+  tcp.destroy();
+});
+
+test('a key of the environment: nothing without it, everything with it', async () => {
+  await withServer({ flags: [`--api.key=${SECRET}`] }, async (own) => {
+    const without = await call(own, 'info', {});
+    assert.equal(without.status, 401);
+    assert.match(without.headers.get('www-authenticate'), /^Bearer /);
+    assert.equal(without.body.error.code, 'unauthorized');
+    assert.equal((await call(own, 'info', {}, { 'x-api-key': `${SECRET}x` })).status, 401);
+    assert.equal((await call(own, 'info', {}, { 'x-api-key': SECRET })).status, 200);
+    assert.equal((await call(own, 'info', {}, { authorization: `Bearer ${SECRET}` })).status, 200);
+    assert.ok(!own.stderr.includes(SECRET) && !own.stdout.includes(SECRET));
+  });
+});
+
+test('keys of the file have rights and rooms, and change by a reload; `plenum apikey` makes them', async () => {
+  const made = spawnSync(PLENUM, ['apikey', 'shop'], { encoding: 'utf8' });
+  const [key] = made.stdout.split('\n');
+  const hash = createHash('sha256').update(key).digest('hex');
+  assert.ok(made.stdout.includes(`- {name: shop, secret_sha256: ${hash}, rights: [all]}`), made.stdout);
+  const config = (rights) => `api:\n  keys:\n    - {name: shop, secret_sha256: ${hash}, rights: [${rights}], rooms: ["shop-*"]}\n`;
+  await withServer({ config: config('publish') }, async (own) => {
+    const fields = { 'x-api-key': key };
+    assert.equal((await call(own, 'publish', { room: 'shop-1', data: 1 }, fields)).status, 200);
+    const room = await call(own, 'publish', { room: 'lobby', data: 1 }, fields);
+    assert.equal(room.status, 403);
+    assert.match(room.body.error.message, /lobby/);
+    const right = await call(own, 'history', { room: 'shop-1' }, fields);
+    assert.equal(right.status, 403);
+    assert.match(right.body.error.message, /`history`/);
+    own.configure(config('publish, history'));
+    await own.until('the new right', async () => (await call(own, 'history', { room: 'shop-1' }, fields)).status === 200);
+    const { body } = await call(own, 'history', { room: 'shop-1' }, fields);
+    assert.equal(body.history[0].from.user, 'server:shop');
+  });
+});
+
+test('without a key it is for this machine: not behind a listener that others can reach', async () => {
+  assert.match(server.stderr, /event=api_without_key/);
+  await withServer({ flags: ['--server.http=0.0.0.0:0'] }, async (own) => {
+    const answer = await call(own, 'info', {});
+    assert.equal(answer.status, 403);
+    assert.match(answer.body.error.message, /PLENUM_API_KEY/);
+  });
+  for (const fields of [{ origin: 'https://evil.example' }, { 'sec-fetch-site': 'cross-site' }, { 'x-forwarded-for': '192.0.2.7' }]) {
+    assert.equal((await call(server, 'info', {}, fields)).status, 403);
+  }
+  const rebound = await server.request('POST /api/v1/info HTTP/1.1\r\nHost: evil.example\r\n\r\n');
+  assert.equal(rebound.status, 403);
+});
+
+test('server.admin has metrics and the API, and nothing else; admin_only takes them from the other', async () => {
+  await withServer({ flags: ['--server.admin=127.0.0.1:0', '--server.admin_only=true'] }, async (own) => {
+    const admin = Number(/ admin=127\.0\.0\.1:(\d+)/.exec(own.stdout)[1]);
+    assert.equal((await call(admin, 'info', {})).status, 200);
+    const status = async (port, path) => (await fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual' })).status;
+    for (const [path, ofAdmin, ofAll] of [['/metrics', 200, 404], ['/api/', 200, 404], ['/api/v1/openapi.json', 200, 404],
+      ['/healthz', 200, 200], ['/', 404, 200], ['/plenum.js', 404, 200]]) {
+      assert.equal(await status(admin, path), ofAdmin, path);
+      assert.equal(await status(own.http, path), ofAll, path);
+    }
+  });
+});
+
+test('the page to read and try it keeps to its policy', async () => {
+  const page = await fetch(`http://127.0.0.1:${server.http}/api/`);
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get('content-security-policy'), /default-src 'none'/);
+  const html = await page.text();
+  assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)[^>]*>|<style|\son[a-z]+=|\sstyle=|javascript:/i);
+  for (const [, path] of html.matchAll(/(?:src|href)="([^":]*)"/g)) {
+    const asset = await fetch(`http://127.0.0.1:${server.http}/api/${path}`);
+    assert.equal(asset.status, 200, path);
+    await asset.arrayBuffer();
+  }
+});
