@@ -71,21 +71,21 @@ struct sim_options {
 
 // What a run came by, to see that seeds reach everything. One to a line: of several clang-format breaks off one per run,
 // and never comes to an end.
-#define SIM_COUNTS(X)      \
-    X(steps)               \
-    X(turns)               \
-    X(connections)         \
-    X(published)           \
-    X(acked)               \
-    X(duplicates)          \
-    X(entries_seen)        \
-    X(passing_seen)        \
-    X(text_lines)          \
-    X(joins)               \
-    X(recovered)           \
-    X(not_recovered)       \
-    X(gaps)                \
-    X(directs)             \
+#define SIM_COUNTS(X)                                         \
+    X(steps)                                                  \
+    X(turns)                                                  \
+    X(connections)                                            \
+    X(published)                                              \
+    X(acked)                                                  \
+    X(duplicates)                                             \
+    X(entries_seen)                                           \
+    X(passing_seen)                                           \
+    X(text_lines)                                             \
+    X(joins)                                                  \
+    X(recovered)                                              \
+    X(not_recovered)                                          \
+    X(gaps)                                                   \
+    X(directs)                                                \
     X(by_backend) /* acknowledged messages of the HTTP API */ \
     X(errors)              \
     X(rate_limited)        \
@@ -124,6 +124,36 @@ struct sim_options {
     X(muted)               \
     X(rebuilt)             \
     X(mutated)             \
+    X(errors)                                                 \
+    X(rate_limited)                                           \
+    X(closed_by_server)                                       \
+    X(closed_slow)                                            \
+    X(closed_policy)                                          \
+    X(half_open)                                              \
+    X(half_open_found)                                        \
+    X(resets)                                                 \
+    X(resumed)                                                \
+    X(drained)                                                \
+    X(wall_jumps)                                             \
+    X(stalls)                                                 \
+    X(mailbox_full)                                           \
+    X(unhindered)                                             \
+    X(blocked)                                                \
+    X(allocations_refused)                                    \
+    X(epochs)                                                 \
+    X(tokens)                                                 \
+    X(placed)                                                 \
+    X(stored)                                                 \
+    X(late)                                                   \
+    X(fetches)                                                \
+    X(voids)                                                  \
+    X(decrees)                                                \
+    X(decrees_denied)                                         \
+    X(sent_away)                                              \
+    X(banned)                                                 \
+    X(muted)                                                  \
+    X(rebuilt)                                                \
+    X(mutated)                                                \
     X(moot)
 
 struct sim_counts {

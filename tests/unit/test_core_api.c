@@ -386,6 +386,48 @@ static void a_key_has_its_rights_and_rooms(void **state)
     net_free(n);
 }
 
+// Keys change while a body is under way, and while a batch is.
+static void a_key_that_goes_meanwhile(void **state)
+{
+    (void)state;
+    static const char *const secrets[] = {"first-secret", "second-secret"};
+    for (int batch = 0; batch < 2; batch++) {
+        struct net *n = net_api(2);
+        n->settings.api_keys = keys_of(secrets, 2, UINT64_MAX, NULL, 0);
+        n->settings.api_keys_n = 2;
+        net_start(n);
+        struct settings later = n->settings;
+        later.api_keys_n = 1;
+        struct client *c = http(n, 0);
+        char body[600];
+        if (batch)
+            snprintf(
+                body, sizeof body,
+                "{\"commands\":[{\"type\":\"publish\",\"room\":\"%s\",\"data\":1},{\"type\":\"publish\",\"room\":\"%s\",\"data\":2}]}",
+                net_room(n, 1, 0), net_room(n, 0, 0));
+        else
+            snprintf(body, sizeof body, "{\"room\":\"%s\",\"data\":2}", net_room(n, 0, 0));
+        n->hold[0][1] = true; // the first one of the batch is on its way
+        char text[1200];
+        int size = snprintf(text, sizeof text,
+                            "POST /api/v1/%s HTTP/1.1\r\n" HOST JSON
+                            "X-API-Key: second-secret\r\nContent-Length: %zu\r\n\r\n%s",
+                            batch ? "batch" : "publish", strlen(body), body);
+        post_bytes(c, text, (size_t)size - (batch ? 0 : 3));
+        net_settle(n);
+        for (uint32_t i = 0; i < 2; i++)
+            shard_settings_set(n->sh[i], &later);
+        n->hold[0][1] = false;
+        if (!batch)
+            post_bytes(c, text + size - 3, 3);
+        net_settle(n);
+        str body_got = batch ? answers(c, 200, "{\"replies\":[{\"room\":") : answers(c, 401, "unauthorized");
+        assert_true(contains(body_got, "unauthorized"));
+        assert_null(net_room_at(n, net_room(n, 0, 0)));
+        net_free(n);
+    }
+}
+
 // Without a key: nobody but this machine, and no page that it happens to look at.
 static void without_a_key_it_is_for_this_machine(void **state)
 {
@@ -835,6 +877,7 @@ int main(void)
         cmocka_unit_test(directs_and_lists),
         cmocka_unit_test(it_keeps_order),
         cmocka_unit_test(keys_open_and_wrong_ones_do_not),
+        cmocka_unit_test(a_key_that_goes_meanwhile),
         cmocka_unit_test(a_key_has_its_rights_and_rooms),
         cmocka_unit_test(without_a_key_it_is_for_this_machine),
         cmocka_unit_test(refusals_say_why_and_the_next_request_is_found),

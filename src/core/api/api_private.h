@@ -18,6 +18,8 @@ struct api_verdict {
     const char *reason;   // for the log
 };
 void api_judge(const struct conns *cs, uint32_t conn, const struct http_request *rq, struct api_verdict *ret);
+// Whether what was found at the head still holds, as keys may have changed since; call->by is of the settings of now, then.
+bool api_still_in(const struct conns *cs, uint32_t conn, struct http_call *call);
 // NULL: there are no keys, and all is allowed.
 const struct api_key *api_key_at(const struct conns *cs, uint8_t by);
 // False, and *ret says why: the key is not for it. Of `broadcast` each room is asked for by itself.

@@ -206,6 +206,8 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
 
 static enum http_did api_call(struct conns *cs, uint32_t conn, struct http_call *call)
 {
+    if (call->refused == 0 && call->own == NULL && !api_still_in(cs, conn, call))
+        call->refused = 403; // its key is gone, or has less
     if (call->refused != 0) {
         api_reply_refused(cs, conn, call);
         return HTTP_ANSWERED;

@@ -211,6 +211,20 @@ void api_judge(const struct conns *cs, uint32_t conn, const struct http_request 
         judge_body(s, rq, ret);
 }
 
+bool api_still_in(const struct conns *cs, uint32_t conn, struct http_call *call)
+{
+    struct http_request rq;
+    struct api_verdict v;
+    if (call->screened_by == cs->cx->settings && call->screened_ms == cs->cx->now_ms)
+        return true;
+    http_call_request(call, &rq);
+    api_judge(cs, conn, &rq, &v);
+    call->by = v.by;
+    call->screened_by = cs->cx->settings;
+    call->screened_ms = cs->cx->now_ms;
+    return v.status == 0;
+}
+
 // --- rooms of a key
 
 static bool key_for_room(const struct api_key *key, str room)

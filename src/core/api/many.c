@@ -96,9 +96,14 @@ static enum http_did reply(struct conns *cs, uint32_t conn, struct http_call *ca
 // --- elements
 
 // The next one as a command of its own.
-static bool element(struct conns *cs, const struct http_call *call, const struct many *m, str text,
+static bool element(struct conns *cs, uint32_t conn, struct http_call *call, const struct many *m, str text,
                     struct command *ret, struct problem *ret_problem)
 {
+    if (!api_still_in(cs, conn, call)) {
+        *ret_problem = (struct problem){.code = PROBLEM_UNAUTHORIZED,
+                                        .text = "What the key may has changed since the request was sent."};
+        return false;
+    }
     if (m->cmd.type == CMD_BATCH) {
         if (api_decode(CMD_NONE, text, &cs->unescape, ret, ret_problem) != OK)
             return false;
@@ -137,7 +142,7 @@ static enum http_did ask_next(struct conns *cs, uint32_t conn, struct http_call 
     char room[API_ASK_TEXT];
     if (!conn_scratch(cs, text.n))
         return no_memory(cs, conn);
-    if (!element(cs, call, m, text, &cmd, &problem) ||
+    if (!element(cs, conn, call, m, text, &cmd, &problem) ||
         !api_ask_make(cs, conn, call, &cmd, m->next, room, &a, &dest, &problem)) {
         metric_add(&cs->cx->metrics->errors[problem.code], 1);
         slot_put(m, m->next, NULL, &problem);

@@ -194,6 +194,8 @@ void http_call_begin(struct conns *cs, uint32_t index, const struct http_request
     }
     *call = (struct http_call){
         .route = route, .head_n = (uint32_t)head.n, .refused = screened->status, .by = screened->by};
+    call->screened_by = cs->cx->settings;
+    call->screened_ms = cs->cx->now_ms;
     call_note(cs, call, rq, head);
     c->call = call;
     c->calls = true;

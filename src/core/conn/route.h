@@ -80,7 +80,10 @@ struct http_call {
     bool counted;     // by its handler: as a command
     uint16_t refused; // by its screen; 0 = not
     void *own;        // its handler's
-    str origin;       // a page that may read it
+    // By what its screen has looked, and when: in a later turn there may be other settings.
+    const struct settings *screened_by;
+    uint64_t screened_ms;
+    str origin; // a page that may read it
     // Of a route with a screen; absent where there are none, or more than one.
     str path, idempotency_key, request_id, traceparent;
     struct http_body reader;
