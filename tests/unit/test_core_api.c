@@ -365,6 +365,8 @@ static void a_key_has_its_rights_and_rooms(void **state)
     assert_null(net_room_at(n, "lobby"));
     call_with(c, "history", KEY, "{\"room\":\"team-red\"}");
     answers(c, 403, "has not the right `history`");
+    call_with(c, "history", KEY, "{"); // before its body is looked at
+    answers(c, 403, "has not the right `history`");
     call_with(c, "rooms", KEY, "{}");
     answers(c, 403, "some rooms only");
     call_with(c, "direct", KEY, "{\"to\":\"x\",\"data\":1}");
