@@ -265,6 +265,9 @@ static void test_issuer_and_key(void **state)
          "The token is signed with HS256, for which the issuer `main` has no key."},
         {&sign_secret, "{\"alg\":\"HS256\",\"kid\":\"x\"}", "{" MAIN_CLAIMS "}", REFUSED_KEY_ALGORITHM, MAIN,
          NULL},
+        // A name that is another key's is not tried as if it were none's.
+        {&sign_ed, "{\"alg\":\"EdDSA\",\"kid\":\"a\"}", "{" MAIN_CLAIMS "}", REFUSED_KEY_ALGORITHM, MAIN,
+         "The token is signed with EdDSA; the key `a` takes RS256 only."},
         // No such key: without a nameless one there is nothing to try.
         {&sign_open, "{\"alg\":\"ES384\",\"kid\":\"gone\"}", "{" ADA "}", REFUSED_KEY, OPEN,
          "There is no key `gone` at the issuer `open`."},
