@@ -805,8 +805,11 @@ static void connections_are_listed_and_closed(void **state)
     answers(c, 200, "{\"delivered\":1}");
     assert_true(b->closed);
     assert_int_equal(b->close_code, PRIVATE_CLOSE_DISCONNECTED);
+    struct client *next_one = in_room(n, 1, room); // in its place
+    assert_int_equal(next_one->conn, b->conn);
     call(c, "disconnect", text_of("{\"connection\":\"%s\"}", connection, "")); // nobody by that name any more
     answers(c, 200, "{\"delivered\":0}");
+    assert_false(next_one->closed);
     call(c, "disconnect", text_of("{\"user\":\"%s\"}", a->user, ""));
     answers(c, 200, "{\"delivered\":1}");
     net_settle(n);
