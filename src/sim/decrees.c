@@ -20,45 +20,73 @@ static struct subject *subject_of(struct world *w, struct decreed *d, str user)
     return s;
 }
 
-// By the records.
-static enum role role_given(const struct world *w, const struct subject *s)
+static enum role role_of(const struct world *w, int room, const struct subject *s)
 {
-    return s->role != ROLE_COUNT ? s->role : w->settings.newcomer_role;
+    return s->role != ROLE_COUNT ? s->role : world_room(w, room)->newcomer_role;
 }
 
-// With what a token allows who says something; that is in the record, and what one allows others is not.
-static enum role role_of(const struct world *w, const struct subject *s)
+// There is a token that allows something in rooms.
+static bool token_says(const struct world *w, str user)
 {
-    const enum role given = role_given(w, s);
-    bool by_token = false;
-    char user[16];
-    for (uint32_t i = 0; i < w->plan.clients && !by_token; i++) {
-        hands_user(&w->clients[i], user);
-        by_token = hands_invited(&w->clients[i]) && strcmp(user, s->user) == 0;
+    char name[16];
+    bool says = false;
+    for (uint32_t i = 0; i < w->plan.clients && !says; i++) {
+        hands_user(&w->clients[i], name);
+        says = hands_invited(&w->clients[i]) && str_eq(user, str_from_cstr(name));
     }
-    return by_token && given < ROLE_HOST ? ROLE_HOST : given;
+    return says;
+}
+
+// What a token allows takes the place of what the rule's role would; a role that was given adds to it.
+static bool may(const struct world *w, int room, const struct subject *s, uint32_t grant, enum right right)
+{
+    const enum role least = right == RIGHT_PUBLISH ? ROLE_MEMBER : ROLE_HOST;
+    if (grant == 0)
+        return role_of(w, room, s) >= least;
+    return (grant >> right & 1) != 0 || (s->role != ROLE_COUNT && s->role >= least);
+}
+
+// Roles are 0, 2, 4, 6; who keeps order by a token is between a member and a host, or a host where it allows all that hosts may.
+static int rank_of(const struct world *w, int room, const struct subject *s, uint32_t grant)
+{
+    const uint32_t host = ((1u << RIGHT_COUNT) - 1) & ~(1u << RIGHT_CLOSE);
+    const uint32_t order = 1u << RIGHT_KICK | 1u << RIGHT_MUTE | 1u << RIGHT_DELETE_ANY;
+    int rank = 2 * (int)role_of(w, room, s), by_token = (grant & host) == host ? 4
+                                                        : (grant & order) != 0 ? 3
+                                                                               : 0;
+    return by_token > rank ? by_token : rank;
 }
 
 static void check_said(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms)
 {
     struct subject *s = subject_of(w, d, e->user);
-    const enum role role = role_of(w, s);
     const char *why = NULL;
-    if (role < ROLE_MEMBER)
+    if (!may(w, room, s, e->grant, RIGHT_PUBLISH))
         why = "only listens";
     else if (s->banned_ms > at_ms)
         why = "is banned";
     else if (s->muted_ms > at_ms)
         why = "is muted";
-    else if (d->readonly && role < ROLE_HOST)
+    else if (d->readonly && !may(w, room, s, e->grant, RIGHT_READONLY))
         why = "may not speak in a read-only room";
-    else if (d->slow_ms != 0 && role < ROLE_HOST && s->said && s->said_ms + d->slow_ms > at_ms)
+    else if (d->slow_ms != 0 && !may(w, room, s, e->grant, RIGHT_SLOW) && s->said &&
+             s->said_ms + d->slow_ms > at_ms)
         why = "has said something just now";
     if (why != NULL)
         trace_fail(w, NULL, "RIGHTS: offset %llu of %s was said by %s, who %s", (unsigned long long)e->offset,
                    w->room_names[room], s->user, why);
     s->said = true;
     s->said_ms = at_ms;
+}
+
+static enum command_type command_of(enum entry_type type)
+{
+    static const enum command_type types[] = {
+#define X(upper, ...) CMD_##upper,
+        DECREES(X)
+#undef X
+    };
+    return types[type - ENTRY_ROLE];
 }
 
 static void check_decreed(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms)
@@ -77,13 +105,14 @@ static void check_decreed(struct world *w, int room, struct decreed *d, const st
         if (decree->target.n != 0)
             target = *subject_of(w, d, decree->target);
         bool own = str_eq(e->user, decree->target), role = e->type == ENTRY_ROLE;
-        if (role_of(w, &who) < ROLE_HOST)
-            why = "its author is no host";
+        int rank = rank_of(w, room, &who, e->grant);
+        if (!may(w, room, &who, e->grant, (enum right)command_row(command_of(e->type))->right))
+            why = "its author may not";
         else if (who.banned_ms > at_ms)
             why = "its author is banned";
-        else if (decree->target.n != 0 && !(own && role) && role_given(w, &target) >= role_of(w, &who))
+        else if (decree->target.n != 0 && !(own && role) && rank_of(w, room, &target, 0) >= rank)
             why = "it is about somebody who is not below its author";
-        else if (role && decree->role >= role_of(w, &who))
+        else if (role && 2 * (int)decree->role >= rank)
             why = "it gives a role that is not below its author's";
     }
     if (why != NULL)
@@ -138,6 +167,9 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
     uint64_t late = d->newest_ms > LATE_MS ? d->newest_ms - LATE_MS : 0;
     uint64_t at_ms = e->steady_ms > late ? e->steady_ms : late;
     d->seen++;
+    if (e->grant != 0 && e->user.n != 0 && !token_says(w, e->user))
+        trace_fail(w, NULL, "RIGHTS: offset %llu of %s is by a token that nobody gave %.*s",
+                   (unsigned long long)e->offset, w->room_names[room], STR_ARG(e->user));
     if (e->type == ENTRY_MESSAGE)
         check_said(w, room, d, e, at_ms);
     if (entry_decree(e->type)) {
@@ -159,7 +191,7 @@ void decrees_check_join(struct world *w, struct client *c, int room, int epoch, 
 // In any life of the room that is known.
 bool decrees_explain(struct world *w, const struct client *c, int room, str code)
 {
-    bool found = w->settings.newcomer_role < ROLE_HOST && str_eq(code, STR("forbidden"));
+    bool found = world_room(w, room)->newcomer_role < ROLE_HOST && str_eq(code, STR("forbidden"));
     // A decree counts from where it is applied on; where it waits for its commit or for memory, people are told of it later.
     if (w->plan.store || w->plan.refuse_one_in != 0)
         found = found || str_eq(code, STR("banned")) || str_eq(code, STR("muted")) ||
