@@ -179,6 +179,41 @@ static void who_is_away_is_sent_away_too(void **state)
     net_free(n);
 }
 
+// A role that comes with a token is in no record, but who is in the room with it is above those who are not.
+static void a_host_by_a_token_is_a_host(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *host = host_of(n, "r"), *bob = net_json(n, 0);
+    uint32_t shard;
+    join(bob, "r");
+    member_of(n, "r", bob->user, &shard)->role = ROLE_HOST;
+    forget(host);
+    say(host, "{\"type\":\"kick\",\"id\":1,\"room\":\"r\",\"user\":\"%s\"}", bob->user);
+    expect(host, "\"code\":\"forbidden\"");
+    assert_non_null(member_of(n, "r", bob->user, &shard));
+    net_free(n);
+}
+
+// Who is banned may ask as often as others; it is not taken for one who asks for new rooms.
+static void who_is_banned_may_ask(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *host = host_of(n, "r"), *bob = net_json(n, 0);
+    say(host, "{\"type\":\"ban\",\"room\":\"r\",\"user\":\"%s\",\"seconds\":60}", bob->user);
+    for (int i = 0; i < 30; i++) {
+        join(bob, "r");
+        expect(bob, "\"code\":\"banned\"");
+    }
+    assert_int_equal(client_asker(bob)->room_waits, false);
+    say(bob, "{\"type\":\"ping\",\"id\":1}");
+    expect(bob, "\"type\":\"pong\"");
+    net_free(n);
+}
+
 // The wall clock is nobody's business.
 static void a_ban_ends_by_the_steady_clock(void **state)
 {
@@ -547,6 +582,8 @@ int main(void)
         cmocka_unit_test(all_sessions_go),
         cmocka_unit_test(a_session_speaks_for_itself),
         cmocka_unit_test(who_is_away_is_sent_away_too),
+        cmocka_unit_test(a_host_by_a_token_is_a_host),
+        cmocka_unit_test(who_is_banned_may_ask),
         cmocka_unit_test(a_ban_ends_by_the_steady_clock),
         cmocka_unit_test(what_is_on_its_way_is_reached),
         cmocka_unit_test(a_switch_is_cut_short),
