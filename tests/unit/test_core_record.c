@@ -226,6 +226,14 @@ static void what_is_no_record_is_refused(void **state)
     e.type = ENTRY_READONLY;
     e.decree = (struct decree){.on = true};
     all_are_refused(encoded(&f, &e), readonly, ARRAY_LEN(readonly));
+    static const struct change slow[] = {{1, ENTRY_KICK, RECORD_BROKEN}},
+                               kick[] = {{1, ENTRY_SLOW, RECORD_BROKEN}};
+    e.type = ENTRY_SLOW;
+    e.decree = (struct decree){.span_ms = 5};
+    all_are_refused(encoded(&f, &e), slow, ARRAY_LEN(slow)); // about nobody
+    e.type = ENTRY_KICK;
+    e.decree = (struct decree){.target = STR("t")};
+    all_are_refused(encoded(&f, &e), kick, ARRAY_LEN(kick)); // of the room
     assert_string_equal(record_verdict_text(RECORD_NEWER), "is of a newer version than this program knows");
     for (int v = RECORD_OK; v <= RECORD_BROKEN; v++)
         assert_true(strlen(record_verdict_text((enum record_verdict)v)) > 5);
