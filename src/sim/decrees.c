@@ -167,10 +167,12 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
     uint64_t late = d->newest_ms > LATE_MS ? d->newest_ms - LATE_MS : 0;
     uint64_t at_ms = e->steady_ms > late ? e->steady_ms : late;
     d->seen++;
-    if (e->grant != 0 && e->user.n != 0 && !token_says(w, e->user))
+    // What a backend says by its key binds nobody's rights but the key's; that it has said it is seen elsewhere (truth.c).
+    bool backend = e->type == ENTRY_MESSAGE && str_eq(e->session, STR("api"));
+    if (e->grant != 0 && e->user.n != 0 && !token_says(w, e->user) && !backend)
         trace_fail(w, NULL, "RIGHTS: offset %llu of %s is by a token that nobody gave %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(e->user));
-    if (e->type == ENTRY_MESSAGE)
+    if (e->type == ENTRY_MESSAGE && !backend)
         check_said(w, room, d, e, at_ms);
     if (entry_decree(e->type)) {
         check_decreed(w, room, d, e, at_ms);

@@ -87,43 +87,6 @@ struct sim_options {
     X(gaps)                                                   \
     X(directs)                                                \
     X(by_backend) /* acknowledged messages of the HTTP API */ \
-    X(errors)              \
-    X(rate_limited)        \
-    X(closed_by_server)    \
-    X(closed_slow)         \
-    X(closed_policy)       \
-    X(half_open)           \
-    X(half_open_found)     \
-    X(resets)              \
-    X(resumed)             \
-    X(drained)             \
-    X(wall_jumps)          \
-    X(stalls)              \
-    X(mailbox_full)        \
-    X(unhindered)          \
-    X(blocked)             \
-    X(allocations_refused) \
-    X(epochs)              \
-    X(tokens)              \
-    X(placed)              \
-    X(stored)              \
-    X(late)                \
-    X(failovers)           \
-    X(taken_back)          \
-    X(given_back)          \
-    X(epochs_ended)        \
-    X(epochs_told)         \
-    X(let_go)              \
-    X(gaps_trimmed)        \
-    X(fetches)             \
-    X(voids)               \
-    X(decrees)             \
-    X(decrees_denied)      \
-    X(sent_away)           \
-    X(banned)              \
-    X(muted)               \
-    X(rebuilt)             \
-    X(mutated)             \
     X(errors)                                                 \
     X(rate_limited)                                           \
     X(closed_by_server)                                       \
@@ -145,6 +108,13 @@ struct sim_options {
     X(placed)                                                 \
     X(stored)                                                 \
     X(late)                                                   \
+    X(failovers)                                              \
+    X(taken_back)                                             \
+    X(given_back)                                             \
+    X(epochs_ended)                                           \
+    X(epochs_told)                                            \
+    X(let_go)                                                 \
+    X(gaps_trimmed)                                           \
     X(fetches)                                                \
     X(voids)                                                  \
     X(decrees)                                                \

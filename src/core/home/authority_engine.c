@@ -396,7 +396,9 @@ static void on_away(struct home *h, uint32_t room)
 {
     struct ask *a;
     struct course *c = course_at(h, room);
-    while ((a = course_pop(&c->joins)) != NULL || (!c->here && (a = course_pop(&c->asks)) != NULL)) {
+    bool backends = !c->here && !c->renewing; // nobody is in: what waits is theirs, and is not under way
+    ASSERT(!backends || c->batch_n == 0);
+    while ((a = course_pop(&c->joins)) != NULL || (backends && (a = course_pop(&c->asks)) != NULL)) {
         refuse(h, a, "The room {} cannot be reached at the moment; try again later.");
         mail_discard(h->cx->mem, &a->mail);
     }
