@@ -86,6 +86,7 @@ struct records {        // of one epoch of a room, the same on all servers
 };
 struct numbering { // one epoch of a room on one server, from when it began to be there
     char epoch[EPOCH_MAX];
+    uint64_t told; // of the newest record that its home has told people of, in this life of the room
     uint32_t server;
     struct records *records;
     int follower;        // in which the room went on when its epoch ended; NONE

@@ -59,7 +59,7 @@ enum err room_renew(struct home *h, uint32_t index, const char epoch[EPOCH_LEN],
     for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next)
         if (standing_role(r->standing, &h->cx->settings->hash_key, member_user(member_at(h, m))) ==
             (enum role)member_at(h, m)->role)
-            member_at(h, m)->role = (uint8_t)h->cx->settings->newcomer_role;
+            member_at(h, m)->role = (uint8_t)room_settings(h, r)->newcomer_role;
     standing_free(&r->standing, h->cx->mem);
     log_anew(h, r, first);
     once_group_drop(&h->said, &r->keys);
