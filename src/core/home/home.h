@@ -112,6 +112,8 @@ uint32_t home_retry_ms(const struct home *h, uint64_t until_ms);
 // Of the ask; MAP_NONE. Its asker, a member by its name, is there by this connection.
 uint32_t home_asked_room(const struct home *h, const struct ask *a);
 bool home_is_there(const struct member *m, const struct ask *a);
+// Somebody comes in (home_join.c). *taken is NULL afterwards where it is kept.
+void home_join(struct home *h, struct ask **taken);
 // Somebody says something, or decides. The one who makes a room is its host.
 void home_publish(struct home *h, struct ask **taken);
 void home_publish_backend(struct home *h, struct ask **taken); // a backend does

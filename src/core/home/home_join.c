@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who comes into a room: whether they may, what they cannot have of what was said, what they are told, and from where on they hear.
+#include "core/home/home.h"
+
+#include "core/common/who.h"
+#include "core/home/course.h"
+
+// From which offset on the newcomer is told what was said, and what to say about what it cannot have.
+struct start {
+    uint64_t from; // head + 1: of nothing
+    bool has_recovered, recovered;
+    bool has_gap;
+    uint64_t gap_from, gap_to;
+};
+
+static struct start join_start(const struct room *r, const struct command *cmd)
+{
+    const struct log *l = &r->log;
+    uint64_t newest = r->live.offset; // that people have been told of
+    struct start s = {.from = newest + 1};
+    if (cmd->has_history)
+        s.from = log_messages_back(l, newest, cmd->history);
+    if (!cmd->has_since)
+        return s;
+    bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= newest;
+    s.has_recovered = true;
+    s.recovered = same && cmd->since_offset + 1 >= l->tail;
+    if (s.recovered) {
+        s.from = cmd->since_offset + 1;
+    } else if (same && cmd->since_offset + 1 < s.from) {
+        s.has_gap = true;
+        s.gap_from = cmd->since_offset + 1;
+        s.gap_to = s.from - 1;
+    }
+    ASSERT(s.from >= l->tail);
+    ASSERT(s.from <= l->head + 1);
+    ASSERT(!s.has_gap || s.gap_from <= s.gap_to);
+    return s;
+}
+
+static struct replay_want join_want(const struct home *h, const struct room *r, const struct ask *a,
+                                    const struct start *s)
+{
+    return (struct replay_want){encoding_of(h->cx, a->encoding), REPLAY_FRAMES, s->from, r->live.offset};
+}
+
+static size_t join_member_views(struct home *h, const struct room *r, struct member_view *views, size_t max)
+{
+    size_t n = 0;
+    for (uint32_t m = r->first; m != SLAB_NONE && n < max; m = member_at(h, m)->next)
+        member_view_make(member_at(h, m), &views[n++]);
+    return n;
+}
+
+static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint32_t member,
+                        const struct start *s, bool created)
+{
+    struct room *r = room_at(h, room);
+    ASSERT(r->members != 0);
+    ASSERT(r->sessions != 0);
+    struct answer ans = {.effect = EFFECT_JOINED,
+                         .outlet = a->outlet,
+                         .room = {room, slab_gen(&h->rooms, room)},
+                         .member = {member, slab_gen(&h->members, member)},
+                         .place = r->live.place,
+                         .offset = r->live.offset,
+                         .created = created,
+                         .hold = r->crowded != 0,
+                         .replay_from = s->from,
+                         .has_gap = s->has_gap,
+                         .gap_from = s->gap_from,
+                         .gap_to = s->gap_to};
+    struct event ev = {.type = EV_JOINED,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .offset = r->live.offset,
+                       .role = (enum role)member_at(h, member)->role,
+                       .members_count = r->members,
+                       .readonly = standing_readonly(r->standing),
+                       .slow_ms = standing_slow(r->standing),
+                       .has_recovered = s->has_recovered,
+                       .recovered = s->recovered,
+                       .has_left = a->cmd.from.n != 0,
+                       .left = a->cmd.from};
+    uint32_t exact_max = h->cx->settings->presence_exact_max;
+    if (room_settings(h, r)->room_presence != PRESENCE_EXACT) // nobody would be told of those who come later
+        exact_max = 0;
+    size_t views_n = r->members < exact_max ? r->members : exact_max;
+    struct member_view *views = NULL;
+    if (a->cmd.want_members && views_n != 0)
+        views = mem_alloc(h->cx->mem, views_n * sizeof *views);
+    if (views != NULL) {
+        ev.with_members = true;
+        ev.members = views;
+        ev.list_n = join_member_views(h, r, views, views_n);
+    }
+    uint32_t segs_n;
+    const struct replay_want want = join_want(h, r, a, s);
+    struct segment **segs = replay_take(r->replay, &want, h->cx->mem, &segs_n);
+    ans.reply_lost = want.from <= want.to && segs == NULL;
+    ans.segs = segs;
+    ans.seg_count = segs_n;
+    home_witness(h, r, NULL, &a->conn);
+    home_answer_event(h, a, &ans, &ev);
+    mem_free(h->cx->mem, segs, segs_n * sizeof(struct segment *));
+    mem_free(h->cx->mem, views, views_n * sizeof *views);
+}
+
+static void join_not_possible(struct home *h, const struct ask *a, enum err e)
+{
+    if (e != ERR_LIMIT && e != ERR_FULL) {
+        home_answer_no_memory(h, a, EFFECT_REFUSED);
+        return;
+    }
+    metric_add(&h->cx->metrics->limit_members, 1);
+    if (e == ERR_FULL)
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_ROOM_FULL,
+                                 "The room {} is full; try again later.");
+    else
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_LIMIT_REACHED,
+                                 "You are in the room {} by as many connections as one user may be.");
+}
+
+// Rooms are open to all whom their rule lets in, but whom a token does not let in, and who is banned. False (and answered): it may not come in.
+static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
+{
+    struct room *r = room_at(h, room);
+    const struct rights who = home_rights(h, r, a);
+    const uint64_t banned =
+        standing_banned_ms(r->standing, &h->cx->settings->hash_key, a->user, h->cx->steady_ms);
+    struct problem p = {.word_kind = WORD_QUOTED, .word = room_name(r)};
+    if (banned != 0) {
+        p.code = PROBLEM_BANNED;
+        p.text = "You are banned from the room {}.";
+        p.retry_ms = home_retry_ms(h, banned);
+    } else if (!rights_allow(&who, RIGHT_JOIN)) {
+        p.code = PROBLEM_FORBIDDEN;
+        p.text = "It takes the right `join` to come into the room {}, and your token does not give it.";
+    }
+    if (p.code != PROBLEM_NONE)
+        home_answer_problem(h, a, EFFECT_REFUSED, &p);
+    return p.code == PROBLEM_NONE;
+}
+
+// False (and answered): the room, or the one that there would be, is not for who asks.
+static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
+{
+    const struct room_settings *s =
+        room == MAP_NONE ? room_settings_by_name(h->cx, a->cmd.room) : room_settings(h, room_at(h, room));
+    bool named = (a->grant & 1u << RIGHT_JOIN) != 0; // the room itself names nobody yet
+    if (s->room_access == ACCESS_INVITE && !named)
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
+                                 "The room {} is for those only who are let in by name.");
+    else if (s->room_access == ACCESS_TOKEN && a->guest)
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
+                                 "The room {} is not for guests; say hello with a token.");
+    else
+        return true;
+    if (a->charged) // it was open when it was passed on
+        home_refund(h, a);
+    return false;
+}
+
+// What it is told of the past is made first, a slice at a time, and it comes in when all of it is there: in the same turn, so
+// that nothing is lost between what it is told and what it hears. While it waits everything may change: it is looked at anew.
+void home_join(struct home *h, struct ask **taken)
+{
+    struct ask *a = *taken;
+    uint32_t room = home_asked_room(h, a), member;
+    bool creates = room == MAP_NONE;
+    if (!join_admitted(h, a, room))
+        return;
+    if (creates && !home_create(h, a, &room))
+        return;
+    a->made |= creates;
+    if (creates) // paid for, and used: the room has it
+        a->charged = false;
+    if (a->charged && !a->made) { // somebody else was faster
+        home_refund(h, a);
+        a->charged = false;
+    }
+    if (h->authority->holds(h, taken, room))
+        return;
+    if (!join_allowed(h, a, room))
+        return;
+    if (a->made && room_settings(h, room_at(h, room))->room_host == HOST_FIRST && !a->hosted) {
+        a->hosted = true;
+        home_make_host(h, a, room);
+    }
+    struct room *r = room_at(h, room);
+    struct start s = join_start(r, &a->cmd);
+    const struct replay_want want = join_want(h, r, a, &s);
+    enum err e = home_replay(h, room, &want);
+    if (e == ERR_MORE) {
+        home_wait(h, taken, room);
+        return;
+    }
+    if (e == OK)
+        e = feed_reserve(h, r, a);
+    if (e == OK)
+        e = member_arrive(h, room, a, &member);
+    if (e != OK) {
+        join_not_possible(h, a, e);
+        return;
+    }
+    room_announce_to(h, room, a->conn.shard); // others there must not learn of entries from this answer
+    feed_attach(h, r, a);
+    metric_add(&h->cx->metrics->recovered, s.recovered);
+    join_answer(h, a, room, member, &s, a->made);
+}
