@@ -132,6 +132,7 @@ static void take_effect(struct world *w, struct decreed *d, const struct entry *
         return;
     case ENTRY_BAN:
         target->banned_ms = until;
+        target->banned_at = e->offset;
         target->ever_banned = true;
         return;
     case ENTRY_UNBAN:
@@ -184,9 +185,10 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
 
 void decrees_check_join(struct world *w, struct client *c, int room, int epoch, uint64_t steady_ms)
 {
-    struct decreed *d = &truth_numbering(w, room, epoch)->records->decreed;
-    const struct subject *s = subject_of(w, d, str_from_cstr(c->user));
-    if (c->welcomed && s->banned_ms > steady_ms)
+    const struct numbering *n = truth_numbering(w, room, epoch);
+    const struct subject *s = subject_of(w, &n->records->decreed, str_from_cstr(c->user));
+    // Another server may have the decree, and this one not yet: then who comes in here is taken out when it has.
+    if (c->welcomed && s->banned_ms > steady_ms && s->banned_at <= n->told)
         trace_fail(w, c, "RIGHTS: %s was let into %s and is banned there", s->user, w->room_names[room]);
 }
 

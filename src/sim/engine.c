@@ -60,6 +60,11 @@ static struct past past_at(const struct engine_room *r, uint64_t term)
 }
 
 uint64_t engine_begins(const struct engine_room *r, uint64_t term) { return past_at(r, term).begins; }
+bool engine_epoch_is(const struct engine_room *r, const char *epoch)
+{
+    return memcmp(epoch, r->epoch, EPOCH_LEN) == 0;
+}
+
 bool engine_is_in(const struct engine_room *r, const char *epoch)
 {
     return !r->open && memcmp(epoch, r->epoch, EPOCH_LEN) == 0;

@@ -154,7 +154,8 @@ static void see_epoch(struct world *w, int room, int before, const struct sighti
     struct numbering *old = truth_numbering(w, room, before), *n = truth_numbering(w, room, epoch);
     old->follower = epoch;
     w->turning->epoch_of[room] = epoch;
-    if (!old->records->ended)
+    const struct engine_room *of = engine_room(w, str_from_cstr(w->room_names[room]));
+    if (of == NULL || engine_epoch_is(of, old->epoch))
         trace_fail(w, NULL, "ORDER: the epoch of %s is said to be over, and is not", w->room_names[room]);
     n->base = s->entry->cut_to - s->place;
     truth_reach(n, s->entry->cut_to);

@@ -34,7 +34,12 @@ static struct records *records_of(struct world *w, const struct room_truth *r, s
     return arena_alloc(&w->arena, sizeof(struct records));
 }
 
-void truth_ends(struct world *w, int room, str epoch) { records_of(w, &w->truth[room], epoch)->ended = true; }
+void truth_ends(struct world *w, int room, str epoch)
+{
+    for (uint32_t i = 0; i < w->truth[room].n; i++)
+        if (str_eq(epoch, str_from_cstr(w->truth[room].v[i].epoch)))
+            w->truth[room].v[i].records->ended = true;
+}
 
 void truth_begins(struct world *w, uint32_t server, int room, str epoch)
 {

@@ -66,6 +66,7 @@ struct subject {
     char user[USER_ID_MAX + 1];
     enum role role;                        // ROLE_COUNT: none was given
     uint64_t banned_ms, muted_ms, said_ms; // steady; said_ms counts where `said`
+    uint64_t banned_at;                    // offset of the decree that says so
     bool said, ever_banned, ever_muted;
 };
 struct decreed {

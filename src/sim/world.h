@@ -382,7 +382,8 @@ struct engine_room *engine_room(const struct world *w, str name); // NULL: it ha
 uint64_t engine_head(const struct engine_room *r);
 uint64_t engine_begins(const struct engine_room *r, uint64_t term); // the oldest of its epoch,
 uint64_t engine_first(const struct engine_room *r);                 // and the oldest that it has still
-bool engine_is_in(const struct engine_room *r, const char *epoch);  // and takes what is said
+bool engine_epoch_is(const struct engine_room *r, const char *epoch);
+bool engine_is_in(const struct engine_room *r, const char *epoch);              // and takes what is said
 str engine_record(const struct engine_room *r, uint64_t term, uint64_t offset); // as of that term
 
 // --- helpers, and the tokens that they check (hands.c)
