@@ -3,7 +3,7 @@
 // The native protocol, command by command: what is taken, what is refused and with which code, and that a refusal
 // leaves the connection as it was. The shapes of the commands are a table, and every wrong value is tried on each.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { elapsed, sharedServer, withServer } from './support.mjs';
 import { CLOSE, Native, TEXT, Ws } from './websocket.mjs';
@@ -45,7 +45,7 @@ const GRAMMAR = {
   slow: { room: { kind: 'room', required: true }, seconds: { kind: 'integer', min: 0, max: 315360000, required: true } },
   readonly: { room: { kind: 'room', required: true }, on: { kind: 'boolean', required: true } },
 };
-const HELLO = { name: { kind: 'name', max: 64 }, resume: str(400), token: str(16384) };
+const HELLO = { name: { kind: 'name', max: 64 }, resume: str(8000), token: str(16384) };
 
 // Any value, with what it is; the text is put into the message as it stands.
 const VALUES = [['null', 'null'], ['true', 'boolean'], ['false', 'boolean'], ['0', 'number'], ['-1', 'number'],
@@ -273,7 +273,7 @@ test('F4: data comes out byte for byte', async () => {
 // ---- commands and their errors --------------------------------------------------------------------------------------
 
 test('hello: once, first or never; any command implies one', async () => {
-  const client = await Native.open(server, { name: 'Ada', token: 'x.y.z' });
+  const client = await Native.open(server, { name: 'Ada' });
   assert.match(client.welcome.user, /^guest-[a-z0-9]{10}$/);
   assert.equal(client.welcome.name, 'Ada');
   assert.match(client.welcome.session, /^[\w-]{22}$/);
@@ -713,23 +713,37 @@ test('F8: log lines stay lines, whatever peers are called', async () => {
           JSON.stringify(line));
         if (format === 'json') assert.notEqual(JSON.parse(line).event, 'forged');
         else assert.match(line,
-          /^time=\S+ level=(debug|info) event=(?!forged)\w+( [\w.]+=("(?:[^"\\]|\\.)*"|[^\s"]+))*$/u, line);
+          /^time=\S+ level=(debug|info|warn) event=(?!forged)\w+( [\w.]+=("(?:[^"\\]|\\.)*"|[^\s"]+))*$/u, line);
       }
     });
   }
 });
 
 test('no token is ever written to the log', async () => {
-  await withServer({ flags: ['--logging.level=debug'] }, async (own) => {
-    const first = await Native.open(own, { token: 'tokensecret.a.b' });
+  const secret = 'a secret of at least thirty-two bytes';
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'HS256' })}.${part({ sub: 'ada', exp: Math.floor(Date.now() / 1000) + 600 })}`;
+  const good = `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+  await withServer({ flags: ['--logging.level=debug', `--auth.secret=${secret}`, '--auth.query_token=true'] }, async (own) => {
+    const first = await Native.open(own, { token: good });
+    assert.equal(first.welcome.user, 'ada');
     await first.join('r', { token: 'tokensecret.a.b' });
     const { resume } = first.welcome;
     await Native.open(own, { resume });
-    const ws = await Ws.open(own, '/ws?token=tokensecret');
+    const refused = Native.bare(await Ws.open(own));
+    for (const token of ['tokensecret.a.b', `${signed}.tokensecret`]) {
+      refused.say({ type: 'hello', id: 1, token });
+      const { code, message } = await refused.next();
+      assert.equal(code, 'unauthorized');
+      assert.ok(!message.includes('tokensecret'));
+    }
+    const ws = Native.bare(await Ws.open(own, '/ws?token=tokensecret'));
+    ws.say({ type: 'ping', id: 1 });
+    assert.equal((await ws.next()).code, 'unauthorized');
     await ws.close();
     (await own.request('GET /x?token=tokensecret HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer tokensecret\r\n\r\n'));
     await own.until('some log', () => own.stderr.includes('connection_closed'));
-    assert.ok(!own.stderr.includes('tokensecret') && !own.stderr.includes(resume));
+    assert.ok(!own.stderr.includes('tokensecret') && !own.stderr.includes(resume) && !own.stderr.includes(good));
   });
 });
 
