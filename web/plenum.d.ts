@@ -185,6 +185,12 @@ export interface Direct {
   data: unknown;
 }
 
+/** The session's token ends in so many seconds. */
+export interface TokenExpiring {
+  type: 'token_expiring';
+  expires_in: number;
+}
+
 export interface Drain {
   type: 'drain';
   reconnect_ms: number;
@@ -293,6 +299,7 @@ export interface ClientEvents extends RoomEvents {
   'disconnected': { code: number; reason: string };
   'direct': Direct;
   'drain': Drain;
+  'token_expiring': TokenExpiring;
   'error': PlenumError;
 }
 
@@ -401,6 +408,7 @@ export class Plenum extends Emitter<ClientEvents> {
   close(): void;
   reconnectNow(): void;
   rename(name: string): Promise<Renamed>;
+  refresh(token: string): Promise<{ expires_in: number; resume: string }>;
   restart(options?: { name?: string }): void;
 
   room(name: string): PlenumRoom;

@@ -78,7 +78,7 @@ const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbann
 const ROOM_EVENTS = ['joined', 'left', 'message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
   'signal', 'state:updated', 'gap', 'reset', '*'];
 /** And on the client: */
-const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected', 'direct', 'drain', 'error', ...ROOM_EVENTS];
+const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected', 'direct', 'drain', 'token_expiring', 'error', ...ROOM_EVENTS];
 
 /** Options by name, and what they may be: names of types as `typeof` gives them. */
 const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string function', since: 'object' };
@@ -295,6 +295,8 @@ export class PlenumRoom extends Emitter {
  *   `disconnected` {code, reason}: the backend has closed the connection; this client does not come back by itself either
  *   `direct`   {from, time, data}
  *   `error`    PlenumError that belongs to no promise; `drain` {reconnect_ms}
+ *   `token_expiring` {expires_in}: the session's token ends in so many seconds; where `token` is a function it is asked for the
+ *              next one, and the session goes on with that
  *   `message`, `state:updated`: entries of the log
  *   `member:role`, `member:kicked`, `member:banned`, `member:unbanned`, `member:muted`, `member:unmuted`, `room:slow`,
  *   `room:readonly`: what those who may have decided; entries of the log as well
@@ -403,6 +405,24 @@ export class Plenum extends Emitter {
     this.session = { ...this.session, name: reply.name, resume: this.resume };
     this.emit('renamed', reply);
     return reply;
+  }
+
+  /** Goes on with another token of the same user. Resolves with {expires_in, resume}; that `resume` ends with the new token. */
+  async refresh(token) {
+    const reply = await this.request({ type: 'refresh', token });
+    this.resume = reply.resume ?? this.resume;
+    this.session = { ...this.session, resume: this.resume };
+    return reply;
+  }
+
+  async #onExpiring(m) {
+    this.emit('token_expiring', m);
+    if (typeof this.#o.token !== 'function') return;
+    try {
+      await this.refresh(await tokenOf(this.#o.token));
+    } catch (e) {
+      this.emit('error', e instanceof PlenumError ? e : noToken(e));
+    }
   }
 
   /** Gives up the session and comes back as somebody new, under another name if one is given, in the same rooms. To
@@ -688,6 +708,7 @@ export class Plenum extends Emitter {
     if (m.type === 'welcome') return this.#onWelcome(m);
     if (m.type === 'drain') { this.#drainMs = m.reconnect_ms ?? null; return this.emit('drain', m); }
     if (m.type === 'direct') return this.emit('direct', m);
+    if (m.type === 'token_expiring') return this.#onExpiring(m);
     if (m.id !== undefined && this.#onReply(m)) return;
     if (m.type === 'error') return this.emit('error', new PlenumError(m.code, m.message, m));
     if (typeof m.room === 'string') this.#onRoomFrame(m);

@@ -3,6 +3,7 @@
 // web/plenum.js, the client module, on npm's ws against the real server, and against a scripted one for what a
 // real one does seldom.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -434,4 +435,33 @@ test('a name changed on the real server: others read who it was, and the session
   socket.terminate();
   await until(() => session && eve.room('room').state === 'in', 'Ada to be back');
   assert.deepEqual([session.session, session.user, session.name, session.resumed], [before.session, before.user, 'Ada', true]);
+});
+
+test('a token that ends is followed by the next one, and the session goes on; without a next one it ends', async (t) => {
+  const secret = 'a secret of at least thirty-two bytes';
+  const server = await startServer(t, { flags: [`--auth.secret=${secret}`, '--auth.leeway_s=0', '--auth.expiry_grace_s=0'] });
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const mint = (seconds) => {
+    const claims = { sub: 'ada', name: 'Ada', exp: Date.now() / 1000 + seconds };
+    const signed = `${part({ alg: 'HS256' })}.${part(claims)}`;
+    return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+  };
+  const lives = [2, 600];
+  const ada = new Plenum(server.ws, { WebSocket, token: async () => mint(lives.shift()) });
+  const short = new Plenum(server.ws, { WebSocket, token: mint(2), max_attempts: 1 });
+  t.after(() => { ada.close(); short.close(); });
+  const told = [];
+  ada.on('token_expiring', (m) => told.push(m.expires_in));
+  const before = await ada.connect();
+  assert.deepEqual([before.user, before.name], ['ada', 'Ada']);
+  await short.connect();
+  let ended;
+  short.on('state', (s) => { ended ??= s.state !== 'open' ? s : undefined; });
+  await until(() => ended, 'the end of who has no other token');
+  assert.deepEqual([ended.code, ended.reason], [1008, 'token_expired']);
+  assert.equal(told.length, 1);
+  assert.equal(ada.state, 'open');
+  assert.notEqual(ada.resume, before.resume);
+  assert.equal((await ada.request({ type: 'ping' })).type, 'pong');
+  assert.equal((await rejection(ada.refresh('x.y.z'))).code, 'unauthorized');
 });

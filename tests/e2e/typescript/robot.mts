@@ -17,7 +17,7 @@ function isSaid(data: unknown): data is Said {
 }
 
 const url = process.argv[2] ?? '';
-const plenum = new Plenum(new URL(url), { name: 'Ada', WebSocket, max_attempts: 3, token: async () => 'none' });
+const plenum = new Plenum(new URL(url), { name: 'Ada', WebSocket, max_attempts: 3, token: async () => '' });
 const states: ClientState[] = [];
 const off: () => void = plenum.on('state', ({ state, retry_at, error }) => {
   states.push(state);
