@@ -302,6 +302,8 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     }
     if (a.kind == SAID_HELLO) {
         c->resume[0] = '\0';
+        if (!str_eq(code, STR("unavailable")))
+            c->presented = TOKEN_IS_NONE;
         c->refused = c->refused || a.token != TOKEN_IS_NONE;
         say_hello(w, c);
     }

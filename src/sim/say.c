@@ -13,7 +13,8 @@
 void say_upgrade(struct world *w, struct client *c)
 {
     uint8_t raw[16];
-    char key[32], text[512], accept[WS_ACCEPT_LEN];
+    char key[32], text[2048], accept[WS_ACCEPT_LEN];
+    struct buf token;
     for (size_t i = 0; i < sizeof raw; i++)
         raw[i] = (uint8_t)roll(w, 256);
     size_t key_n = base64_encode(raw, sizeof raw, key);
@@ -21,13 +22,22 @@ void say_upgrade(struct world *w, struct client *c)
                        : c->speech == SPEAKS_JSON ? "/ws"
                        : c->speech == SPEAKS_ECHO ? "/conformance/echo"
                                                   : "/echo";
+    buf_init(&token, &w->scratch_mem, 0);
+    if (c->known && chance(w, 3)) {
+        c->presented = chance(w, 4) ? TOKEN_IS_FORGED : TOKEN_IS_GOOD;
+        BUF_PUT_LIT(&token, "Authorization: Bearer ");
+        hands_token(w, c, c->presented, &token);
+        BUF_PUT_LIT(&token, "\r\n");
+    }
     int n = snprintf(
         text, sizeof text,
         "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%s\r\n",
-        path, (int)key_n, key,
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%.*s%s\r\n",
+        path, (int)key_n, key, (int)token.n, token.n != 0 ? token.p : "",
         c->speech == SPEAKS_JSON && !c->parcels && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n"
                                                                 : "");
+    ASSERT((size_t)n < sizeof text);
+    buf_deinit(&token);
     bool made = ws_accept_key(str_make(key, key_n), accept) == OK;
     ASSERT(made);
     memcpy(c->ws_accept, accept, WS_ACCEPT_LEN);
@@ -172,7 +182,9 @@ void say_hello(struct world *w, struct client *c)
     struct draft d = draft_make(w, "hello", a);
     c->hello_said_ms = w->now_ms;
     // Somebody who is known says so, unless a resume token says it.
-    if (c->known && (c->resume[0] == '\0' || chance(w, 2))) {
+    if (c->presented != TOKEN_IS_NONE && chance(w, 2)) {
+        a->token = c->presented; // it is there already
+    } else if (c->known && (c->resume[0] == '\0' || chance(w, 2))) {
         struct buf token;
         buf_init(&token, &w->scratch_mem, 0);
         a->token = c->refused || !chance(w, 4) ? TOKEN_IS_GOOD
@@ -182,6 +194,8 @@ void say_hello(struct world *w, struct client *c)
         draft_key(&d, "token");
         json_put_string(&d.b, buf_str(&token));
         buf_deinit(&token);
+    } else if (c->presented != TOKEN_IS_NONE) {
+        a->token = c->presented;
     }
     if (c->resume[0] != '\0') {
         a->resume = true;

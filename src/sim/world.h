@@ -194,9 +194,10 @@ struct client {
     uint64_t welcomed_ms;
     bool resumed; // a session that may still have had another connection
     bool drain_seen;
-    bool known;             // it has tokens
-    bool refused;           // one of them was, on this connection;
-    uint64_t hello_said_ms; // what was said before this was nobody's then
+    enum token_kind presented; // it came with the request of this connection
+    bool known;                // it has tokens
+    bool refused;              // one of them was, on this connection;
+    uint64_t hello_said_ms;    // what was said before this was nobody's then
 
     // The connection's reader.
     struct ws_decoder ws;

@@ -541,6 +541,33 @@ static void a_request_may_bring_the_token(void **state)
     net_free(n);
 }
 
+// A client that does not wait: all of it is said by whoever the token says.
+static void what_comes_behind_waits_for_the_verdict(void **state)
+{
+    (void)state;
+    struct net *n = token_net(2, 2);
+    net_start(n);
+    for (int said = 0; said < 2; said++) {
+        struct client *c = net_ws_with(n, 0, "/ws", "Authorization: Bearer a.b.c\r\n");
+        if (said)
+            post(c, "{\"type\":\"hello\",\"id\":1}");
+        for (int id = 2; id < 6; id++)
+            post(c, "{\"type\":\"ping\",\"id\":%d}", id);
+        net_settle(n);
+        struct token_mail *job = asked(n, 0);
+        assert_non_null(job);
+        assert_null(asked(n, 0));
+        expect_nothing(c);
+        const struct verdict_mail v = good(n, "ada");
+        tell(n, 0, job, &v);
+        expect(c, "\"user\":\"ada\"");
+        for (int id = 2; id < 6; id++)
+            expect(c, "\"type\":\"pong\"");
+        cut(c);
+    }
+    net_free(n);
+}
+
 static void a_target_holds_no_token_unless_it_may(void **state)
 {
     (void)state;
@@ -765,6 +792,7 @@ int main(void)
         cmocka_unit_test(a_resume_token_of_somebody_else_is_none),
         cmocka_unit_test(a_job_and_its_verdict_are_what_they_were),
         cmocka_unit_test(a_request_may_bring_the_token),
+        cmocka_unit_test(what_comes_behind_waits_for_the_verdict),
         cmocka_unit_test(a_target_holds_no_token_unless_it_may),
         cmocka_unit_test(what_the_hello_says_comes_before_what_the_request_brought),
         cmocka_unit_test(a_request_with_a_bad_token_makes_nobody_a_guest),

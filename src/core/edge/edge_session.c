@@ -197,6 +197,7 @@ bool edge_on_registered(struct edge *e, const struct answer *a)
             edge_hello_refused(e, index, a->payload);
         return false;
     }
+    waiting_drop_token(&c->waiting, e->cx->mem); // it is somebody
     if (a->resumed)
         metric_add(&e->cx->metrics->resumed, 1);
     notice_put(e->cx, NOTICE_SESSION_STARTED, index, 0, a->resumed ? "resumed" : "new", STR_NONE);

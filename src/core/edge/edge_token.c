@@ -55,10 +55,10 @@ enum err edge_token_ask(struct edge *e, uint32_t index, const struct command *cm
         c->token_refused = true;
         return OK;
     }
-    ASSERT(c->pending == 0);
-    enum err asked = ask(e, index, cmd);
+    enum err asked = ask(e, index, cmd); // not while it is under way already
     if (asked == OK)
         c->exclusive = c->hello_seen = true;
+    ASSERT(asked != OK || c->pending == 1);
     return asked;
 }
 
@@ -106,14 +106,13 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
     }
     c->pending = 0;
     c->exclusive = false;
-    c->hello_seen = false;           // but by the next steps
-    if ((*v)->verdict != TOKEN_BUSY) // one that came with the connection has had its say
-        waiting_drop_token(&c->waiting, e->cx->mem);
+    c->hello_seen = false; // but by the next steps
     if ((*v)->verdict == TOKEN_GOOD && mail_takes(e->mail, home, false)) {
         c->mail_quota = c->mail_quota == 0 ? 1 : c->mail_quota; // it has waited long enough
         done = edge_hello_as(e, index, &hello, *v);
         ASSERT(done != ERR_FULL);
     } else if ((*v)->verdict == TOKEN_BAD || (*v)->verdict == TOKEN_EXPIRED) {
+        waiting_drop_token(&c->waiting, e->cx->mem); // one that came with the connection has had its say
         refuse(e, index, *v);
         done = OK;
     }
