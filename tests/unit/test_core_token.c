@@ -148,6 +148,27 @@ static void a_refused_token_makes_nobody_a_guest(void **state)
     net_free(n);
 }
 
+// Each forgery costs a helper a signature, so who tries and tries is slowed down.
+static void forgeries_are_not_the_price_of_a_ping(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    n->settings.commands_per_s = 10;
+    n->settings.commands_burst = 50;
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    const struct verdict_mail v = {.verdict = TOKEN_BAD, .why = STR("No.")};
+    for (int i = 0; i < 3; i++) {
+        say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"x\"}");
+        tell(n, 0, asked(n, 0), &v);
+        expect(c, "\"code\":\"unauthorized\"");
+    }
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"x\"}");
+    expect(c, "\"code\":\"rate_limited\"");
+    assert_null(asked(n, 0));
+    net_free(n);
+}
+
 static void a_helper_without_memory_loses_nobody(void **state)
 {
     (void)state;
@@ -780,6 +801,7 @@ int main(void)
         cmocka_unit_test(a_token_says_who_it_is),
         cmocka_unit_test(without_a_name_in_the_token_the_hello_says_one),
         cmocka_unit_test(a_refused_token_makes_nobody_a_guest),
+        cmocka_unit_test(forgeries_are_not_the_price_of_a_ping),
         cmocka_unit_test(a_helper_without_memory_loses_nobody),
         cmocka_unit_test(who_has_gone_is_not_answered),
         cmocka_unit_test(without_keys_no_token_is_good),

@@ -8,6 +8,8 @@
 //                                                                     '--> error, and nobody is a guest by mistake
 #include "core/edge/edge.h"
 
+enum { REFUSED_COST = 20 }; // commands: looking at forgeries costs a helper more than a command costs a shard
+
 // True, and it has been told: there is nothing to check a token by.
 static bool no_keys(struct edge *e, uint32_t index, const struct command *cmd)
 {
@@ -84,7 +86,8 @@ static void refuse(struct edge *e, uint32_t index, const struct verdict_mail *v)
                         .text = "{}",
                         .word_kind = WORD_PLAIN,
                         .word = v->why};
-    c->token_refused = !v->refresh;
+    c->token_refused = c->token_refused || !v->refresh;
+    gate_owe(e, c, REFUSED_COST);
     metric_add(&e->cx->metrics->tokens_refused, 1);
     notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, token_verdict_name(v->verdict), v->why);
     fan_put_problem(e->fan, index, v->id, &p);

@@ -66,6 +66,12 @@ bool gate_rate(const struct edge *e, struct asker *c, enum command_type type, ui
     return true;
 }
 
+void gate_owe(const struct edge *e, struct asker *c, uint32_t commands)
+{
+    const struct rate rate = gate_commands_rate(e);
+    bucket_owe(&c->commands, &rate, commands);
+}
+
 void gate_charge(const struct edge *e, struct asker *c, size_t bytes)
 {
     const struct rate rate = gate_commands_rate(e);

@@ -23,6 +23,8 @@ bool gate_rate(const struct edge *e, struct asker *c, enum command_type type,
 // GATE_REPLY_BYTES, so that a megabyte of history is not the price of a ping. Who has not so many tokens owes them.
 enum { GATE_REPLY_BYTES = 16 * 1024 };
 void gate_charge(const struct edge *e, struct asker *c, size_t bytes);
+// What it asked for has cost as much as so many commands more.
+void gate_owe(const struct edge *e, struct asker *c, uint32_t commands);
 // Counts a refusal; who goes on regardless is to end.
 void gate_violation(struct edge *e, uint32_t conn);
 // The rate of new rooms of a connection (limits.connection_rooms_created_per_s): whether a join makes one is known at
