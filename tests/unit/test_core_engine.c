@@ -648,9 +648,9 @@ static void a_batch_goes_on_in_the_new_term(void **state)
     expect(a, "\"id\":1,");
     struct engine_mail second = hear_word(n, ENGINE_PROPOSE);
     assert_true(second.last == 3 && second.index == 0);
+    tell_placed(n, &second, 2, 4);
     tell_record(n, &watch, 2, "1", &second);
     expect(a, "\"id\":2,");
-    tell_placed(n, &second, 2, 4);
     struct engine_mail here = {.first = 1, .last = 2, .kept = 2, .term = 1, .open = true};
     tell_what_is_here(n, &watch, here, NULL);
     struct engine_mail restore = hear_word(n, ENGINE_RESTORE); // nothing, and says so
