@@ -651,6 +651,7 @@ static void a_batch_goes_on_in_the_new_term(void **state)
     tell_placed(n, &second, 2, 4);
     tell_record(n, &watch, 2, "1", &second);
     expect(a, "\"id\":2,");
+    hear_word(n, ENGINE_FETCH); // the other two
     struct engine_mail here = {.first = 1, .last = 2, .kept = 2, .term = 1, .open = true};
     tell_what_is_here(n, &watch, here, NULL);
     struct engine_mail restore = hear_word(n, ENGINE_RESTORE); // nothing, and says so
