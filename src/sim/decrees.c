@@ -162,7 +162,12 @@ static void take_effect(struct world *w, struct decreed *d, const struct entry *
 
 void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
 {
-    struct decreed *d = &truth_numbering(w, room, epoch)->records->decreed;
+    struct numbering *n = truth_numbering(w, room, epoch);
+    struct decreed *d = &n->records->decreed;
+    const struct engine_room *of = engine_room(w, str_from_cstr(w->room_names[room]));
+    uint64_t gone = of != NULL ? engine_gone(of, n->epoch) : 0; // without a decree that says something
+    if (e->offset > d->seen + 1 && gone > d->seen)
+        d->seen = gone < e->offset ? gone : e->offset - 1;
     if (e->offset != d->seen + 1)
         return;
     uint64_t late = d->newest_ms > LATE_MS ? d->newest_ms - LATE_MS : 0;

@@ -54,9 +54,20 @@ uint64_t engine_first(const struct engine_room *r) { return r->first; }
 static struct past past_at(const struct engine_room *r, uint64_t term)
 {
     if (term == r->term)
-        return (struct past){r->v, r->n, r->begins, r->epochs};
+        return (struct past){.v = r->v, .n = r->n, .begins = r->begins, .epochs = r->epochs};
     ASSERT(term >= 1 && term < r->term);
     return r->past[term - 1];
+}
+
+// The newest record of an epoch that nobody who comes can see: what was before it began, or has been let go.
+uint64_t engine_gone(const struct engine_room *r, const char *epoch)
+{
+    if (memcmp(epoch, r->epoch, EPOCH_LEN) == 0)
+        return r->first - 1;
+    for (uint32_t i = r->past_n; i-- > 0;)
+        if (memcmp(epoch, r->past[i].epoch, EPOCH_LEN) == 0)
+            return r->past[i].begins - 1;
+    return 0;
 }
 
 uint64_t engine_begins(const struct engine_room *r, uint64_t term) { return past_at(r, term).begins; }

@@ -40,6 +40,7 @@ struct past {
     uint32_t n;
     uint64_t begins;
     uint32_t epochs;
+    char epoch[EPOCH_LEN];
 };
 
 struct engine_room {

@@ -36,7 +36,8 @@ static void begin_term(struct world *w, struct engine_room *r, uint32_t kept)
     ARENA_GROW(&w->arena, r->past, r->past_n, r->past_cap);
     if (r->n != 0)
         memcpy(v, r->v, r->n * sizeof *v);
-    r->past[r->past_n++] = (struct past){v, r->n, r->begins, r->epochs};
+    r->past[r->past_n] = (struct past){.v = v, .n = r->n, .begins = r->begins, .epochs = r->epochs};
+    memcpy(r->past[r->past_n++].epoch, r->epoch, EPOCH_LEN);
     r->term++;
     r->kept = r->n = kept;
     r->taken = false;

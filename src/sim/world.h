@@ -384,7 +384,9 @@ uint64_t engine_head(const struct engine_room *r);
 uint64_t engine_begins(const struct engine_room *r, uint64_t term); // the oldest of its epoch,
 uint64_t engine_first(const struct engine_room *r);                 // and the oldest that it has still
 bool engine_epoch_is(const struct engine_room *r, const char *epoch);
-bool engine_is_in(const struct engine_room *r, const char *epoch);              // and takes what is said
+bool engine_is_in(const struct engine_room *r, const char *epoch); // and takes what is said
+uint64_t engine_gone(const struct engine_room *r,
+                     const char *epoch); // up to there records of it are not to be had
 str engine_record(const struct engine_room *r, uint64_t term, uint64_t offset); // as of that term
 
 // --- helpers, and the tokens that they check (hands.c)
