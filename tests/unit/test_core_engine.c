@@ -418,6 +418,25 @@ static void a_far_decree_is_a_decree(void **state)
     }
 }
 
+// What was refused elsewhere and is given back from there comes back void: its author is told why all the same.
+static void a_record_given_back_void_was_refused_for_a_reason(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    forget(a);
+    say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1}");
+    struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+    struct entry mute = {.type = ENTRY_MUTE, .user = STR("far"), .name = STR("Far"), .grant = GRANT_ALL};
+    mute.decree.target = str_from_cstr(a->user);
+    tell_entry(n, &watch, 1, mute, NULL);
+    tell_entry(n, &watch, 2, (struct entry){.type = ENTRY_VOID}, &first);
+    expect(a, "\"offset\":1,");
+    expect(a, "\"id\":1,\"code\":\"muted\"");
+    net_free(n);
+}
+
 // On each node somebody makes the room and wants to be its host: the first in the log is.
 static void on_many_nodes_one_is_the_first(void **state)
 {
@@ -943,6 +962,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_far_decree_is_a_decree),
+        cmocka_unit_test(a_record_given_back_void_was_refused_for_a_reason),
         cmocka_unit_test(on_many_nodes_one_is_the_first),
         cmocka_unit_test(a_room_is_here_when_all_is_applied),
         cmocka_unit_test(who_says_something_waits_for_its_place),

@@ -151,8 +151,12 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
     }
     const char *advice = speech_language(cs->fan, index)->silent;
     if (c->phase == PHASE_WS && !c->asker.hello_seen && advice != NULL &&
-        !c->parked) { // else it has spoken, and its hello waits
-
+        !c->parked) {                             // else it has spoken, and its hello waits
+        if (c->asker.token_refused && c->heard) { // it is trying: once more as long
+            c->heard = false;
+            deadline_arm(&cs->deadlines, index, cs->cx->now_ms, s->hello_ms);
+            return;
+        }
         conn_close(cs, index, WS_CLOSE_POLICY, advice, CLOSE_HANDSHAKE);
         return;
     }

@@ -162,7 +162,12 @@ static bool open_begin(struct edge *e, uint32_t index, uint32_t outlet, const st
         return false;
     if (waiting_open(&c->waiting, e->cx->mem, outlet))
         return true;
-    edge_no_memory(e, index, cmd);
+    if (c->pending != 0) { // an error now would overtake their replies
+        metric_add(&e->cx->metrics->limit_memory, 1);
+        fan_end(e->fan, index, END_CUT);
+    } else {
+        edge_no_memory(e, index, cmd);
+    }
     *ret_done = true;
     return false;
 }

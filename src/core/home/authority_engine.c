@@ -308,6 +308,25 @@ static void ours_placed(struct home *h, uint32_t room, const struct engine_run *
     course_placed(c, offset - (at - c->batch_at), n < c->batch_n ? n : c->batch_n);
 }
 
+// One of ours that was given back as what it had come to where it was applied before: void. Why, it does not say; what was applied
+// before it does, here as there.
+static void ours_void(struct home *h, uint32_t room, uint64_t offset, uint64_t steady_ms)
+{
+    struct room *r = room_at(h, room);
+    const struct made made = room_made(h, r);
+    for (struct mail *m = r->course->asks.first; m != NULL; m = m->next) {
+        const struct ask *a = course_ask(m);
+        if (!course_proposal(a) || a->repeats || a->placed != offset)
+            continue;
+        struct entry said = home_proposal(h, r, a);
+        said.steady_ms = steady_ms;
+        const struct verdict v = apply_judge(&made, &said);
+        if (v.refused)
+            course_refused(r->course, offset, &v);
+        return;
+    }
+}
+
 // The next record. False: it cannot be applied now.
 static bool take_record(struct home *h, uint32_t room, const struct engine_run *run, uint32_t k, str bytes)
 {
@@ -322,6 +341,8 @@ static bool take_record(struct home *h, uint32_t room, const struct engine_run *
         return false;
     }
     ours_placed(h, room, run, k);
+    if (e.type == ENTRY_VOID)
+        ours_void(h, room, offset, e.steady_ms);
     if (room_apply(h, room, offset, &e, &v) != OK)
         return false;
     origins_note(&c->origins, h->cx->mem, offset, run, k);
