@@ -437,6 +437,35 @@ static void a_record_given_back_void_was_refused_for_a_reason(void **state)
     net_free(n);
 }
 
+// Where nobody is told who comes there is nothing else that happens in the room.
+static void a_quiet_join_has_the_position_asked_for(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.engine = true;
+    n->settings.room_presence = PRESENCE_NONE;
+    net_start(n);
+    struct client *a = net_json(n, 0);
+    say(a, "{\"type\":\"join\",\"id\":1,\"room\":\"r\"}");
+    struct engine_mail watch = hear_word(n, ENGINE_WATCH);
+    tell_here(n, &watch, 1, 0);
+    expect(a, "joined");
+    tell_record(n, &watch, 1, "1", NULL); // so that the room stays
+    for (int i = 0; i < 2; i++) {         // it goes, and comes back
+        net_wait(n, COURSE_POSITION_MS);
+        struct engine_mail asked = hear_word(n, ENGINE_POSITION);
+        say(a, "{\"type\":\"leave\",\"room\":\"r\"}");
+        tell(n, &watch, (struct engine_mail){.word = ENGINE_POSITION, .seq = asked.seq, .last = 1});
+        net_wait(n, COURSE_POSITION_MS);
+        says_nothing(n);
+        say(a, "{\"type\":\"join\",\"id\":1,\"room\":\"r\"}");
+        forget(a);
+    }
+    net_wait(n, COURSE_POSITION_MS);
+    hear_word(n, ENGINE_POSITION);
+    net_free(n);
+}
+
 // On each node somebody makes the room and wants to be its host: the first in the log is.
 static void on_many_nodes_one_is_the_first(void **state)
 {
@@ -962,6 +991,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_far_decree_is_a_decree),
+        cmocka_unit_test(a_quiet_join_has_the_position_asked_for),
         cmocka_unit_test(a_record_given_back_void_was_refused_for_a_reason),
         cmocka_unit_test(on_many_nodes_one_is_the_first),
         cmocka_unit_test(a_room_is_here_when_all_is_applied),

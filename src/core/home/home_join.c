@@ -207,6 +207,9 @@ void home_join(struct home *h, struct ask **taken)
     }
     room_announce_to(h, room, a->conn.shard); // others there must not learn of entries from this answer
     feed_attach(h, r, a);
+    if (r->course !=
+        NULL) // somebody is there now, be others told of it or not: its authority has to look after it
+        room_mark_dirty(h, room);
     metric_add(&h->cx->metrics->recovered, s.recovered);
     join_answer(h, a, room, member, &s, a->made);
 }
