@@ -111,6 +111,22 @@ void course_refused(struct course *c, uint64_t offset, const struct verdict *v)
             note(course_ask(m), v);
 }
 
+void course_judged(struct course *c, uint64_t offset, const struct verdict *v)
+{
+    if (v->refused && v->why != DENIED_REPEATED) {
+        course_refused(c, offset, v);
+        return;
+    }
+    for (struct mail *m = c->asks.first; m != NULL; m = m->next) {
+        struct ask *a = course_ask(m);
+        if (!course_proposal(a) || a->placed != offset || a->repeats)
+            continue;
+        a->judged = true;
+        a->first = v->refused ? v->offset : 0;
+        return;
+    }
+}
+
 void course_deny(struct home *h, struct ask **a, uint32_t room, const struct verdict *v)
 {
     struct course *c = room_at(h, room)->course;
@@ -132,7 +148,7 @@ static void answer_placed(struct home *h, const struct ask *a, uint32_t room, bo
     struct room *r = room_at(h, room);
     const struct made made = room_made(h, r);
     const struct entry e = home_proposal(h, r, a);
-    bool gone = a->why == DENIED_NOT && !a->repeats && a->placed < r->log.tail;
+    bool gone = a->why == DENIED_NOT && !a->repeats && !a->judged && a->placed < r->log.tail;
     struct verdict v = {.refused = true, .offset = a->placed, .why = DENIED_REPEATED};
     if (gone && e.key.n != 0) {
         home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
@@ -143,6 +159,10 @@ static void answer_placed(struct home *h, const struct ask *a, uint32_t room, bo
         v = verdict_of(a);
     else if (gone)
         v = apply_judge(&made, &e);
+    else if (a->judged && a->first != 0)
+        v.offset = a->first;
+    else if (a->judged)
+        v = (struct verdict){.offset = a->placed};
     else if (!a->repeats)
         v = apply_recall(&made, a->placed, &e);
     if (gone)

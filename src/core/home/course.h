@@ -85,6 +85,9 @@ struct ask *course_pop(struct course_list *l); // the oldest; NULL: there is non
 void course_deny(struct home *h, struct ask **a, uint32_t room, const struct verdict *v);
 // One that is kept is refused: its asker is told in its turn.
 void course_refuse(struct ask *a, const struct verdict *v);
+// The record at that offset has been applied: what became of it is kept for who proposed it, as the log may let it go before he is
+// told.
+void course_judged(struct course *c, uint64_t offset, const struct verdict *v);
 // The record at that offset has turned out void, and why: whoever of this home has said it is told so.
 void course_refused(struct course *c, uint64_t offset, const struct verdict *v);
 // An ask that is nobody's any more.

@@ -260,8 +260,8 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
         return ERR_NOMEM;
     }
     ASSERT(e->offset == r->log.head);
-    if (ret->refused && r->course != NULL)
-        course_refused(r->course, offset, ret);
+    if (r->course != NULL && (ret->refused || !r->course->alone)) // alone: who says it is not in the list yet
+        course_judged(r->course, offset, ret);
     room_log_moved(h, before, r->log.bytes);
     r->said = true;
     relief_spoken(h, index);

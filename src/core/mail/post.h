@@ -89,7 +89,10 @@ struct ask {
     uint64_t until_ms; // and until when; steady
     uint32_t
         grant; // what its session's token allows in the room (home/rights.h); 0 = there is none that says so
-    bool repeats;           // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
+    bool repeats; // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
+    bool
+        judged; // ASK_PUBLISH, at its home: its record has been applied here, and was accepted, or said before at `first`
+    uint64_t first;
     uint32_t listed;        // ASK_CONNECTIONS: so many rows were collected
     uint16_t waited;        // turns in which its home has worked for it
     uint32_t address;       // of the connection, as in struct peer
