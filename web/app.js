@@ -174,7 +174,15 @@ $('toggle-people').addEventListener('click', () => {
   person.peopleHidden = !person.peopleHidden;
   drawPeopleColumn(chat.active);
 });
-for (const query of [narrow, medium]) query.addEventListener('change', () => { drawer = null; drawDrawers(); changed('all'); });
+// A drawer stays open while the page is narrow enough for it to be one: who turns a tablet is not sent away, and the change that
+// made it a drawer may be told after somebody has opened it.
+for (const query of [narrow, medium]) {
+  query.addEventListener('change', () => {
+    if (!(drawer === 'sidebar' ? narrow : medium).matches) drawer = null;
+    drawDrawers();
+    changed('all');
+  });
+}
 
 // ---- dialogs ----------------------------------------------------------------------------------------------------
 

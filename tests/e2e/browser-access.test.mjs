@@ -229,6 +229,13 @@ describe('the chat page for everybody', () => {
     await reach('[data-testid=toggle-people]');
     await keyboard.press('Enter');
     await focused('close-people');
+
+    // The page grows while the drawer is open, as a tablet's does that is turned: it stays while it is one.
+    const turned = ada.page.evaluate(() => new Promise((done) => matchMedia('(max-width: 760px)').addEventListener('change', done)).then(() => 0));
+    await ada.page.setViewportSize({ width: 900, height: 740 });
+    await turned;
+    assert.equal(await ada.find('#app').evaluate((app) => app.classList.contains('people-open')), true);
+    await focused('close-people');
     await keyboard.press('Enter');
     await focused('toggle-people');
   });
