@@ -9,9 +9,6 @@
 //        +-- text_seats.c  the same for terminals +-- truth.c   one room: what entry has which offset, for everyone
 //        +-- directs.c  from one to another       +-- ledger.c  what the homes wrote down; lists of members
 //
-// A client is a person and outlives its links (connections). A link outlives its client's interest in it where the
-// server has not noticed yet that nobody is there.
-//
 // Ownership: `arena` holds all of it. Thread: one.
 #ifndef PLENUM_SIM_WORLD_H
 #define PLENUM_SIM_WORLD_H
@@ -24,6 +21,7 @@
 #include "core/mail/engine.h"
 #include "core/shard/shard.h"
 #include "sim/arena.h"
+#include "sim/client.h"
 #include "sim/sim.h"
 #include "sim/trace.h"
 #include "sim/truth.h"
@@ -34,9 +32,6 @@
 enum {
     SERVERS_MAX = 3,
     NODES_MAX = 7,
-    ROOMS_MAX = 7,
-    CLIENTS_MAX = 64,
-    ASKS_MAX = 64,
 };
 
 // What the seed decided before the first step (plan.c).
@@ -66,172 +61,6 @@ struct plan {
     uint32_t verifiers, verify_ms; // helpers that check tokens; one takes so long for one
     uint32_t engine_fails;         // one in so many steps it loses what is new; 0 = never
     bool engine_trims;             // it lets old records go
-};
-
-// --- the network
-
-// One direction of a connection. The first `here` of n bytes have arrived, the others are on their way.
-struct pipe {
-    uint8_t *v;
-    size_t cap, from, n, here;
-};
-
-struct client;
-
-struct link {
-    uint32_t serial;
-    struct client *client; // NULL: its client has given it up
-    uint32_t owner;        // that client's index, for reports
-    enum transport transport;
-    uint32_t node, conn;
-    bool accepted, refused;
-    struct pipe up, down;
-    // Quality.
-    bool healthy;
-    uint32_t chunk_max; // bytes that arrive per step; UINT32_MAX = all
-    size_t down_cap;    // the server's send buffer and what is under way
-    uint64_t frozen_until_ms;
-    // The client's side.
-    bool fin, reset, vanished;
-    uint64_t vanished_ms, gone_ms;
-    // The server's side.
-    bool paused, blocked, eof_told, broken_told, server_shut, server_closed, server_aborted;
-    uint64_t held_turn;   // in which its channel took what it has not sent yet (io/channel.h)
-    uint64_t unread_ms;   // heard of last: when the server was last given bytes
-    uint64_t blocked_ms;  // when it had last something to write that the socket did not take
-    uint32_t gen;         // of core's connection
-    struct start *starts; // joins that a home has carried out, and that its client has not been told of
-    uint32_t starts_n, starts_cap;
-};
-
-#define SIGNAL_ID "\"signal\"" // of all signals, which are not answered but by errors
-
-enum ask_kind {
-    SAID_HELLO,
-    SAID_JOIN,
-    SAID_LEAVE,
-    SAID_SWITCH,
-    SAID_MESSAGE,
-    SAID_DIRECT,
-    SAID_MEMBERS,
-    SAID_HISTORY,
-    SAID_ROOMS,
-    SAID_PING,
-    SAID_RENAME,
-    SAID_DECREE,
-    SAID_BAD,
-};
-enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };
-enum { SIM_LEEWAY_MS = 10000 };
-
-struct asked {
-    enum ask_kind kind;
-    uint32_t id; // 0: none was given
-    int room, from;
-    uint32_t message;
-    bool resume;
-    enum token_kind token; // SAID_HELLO
-    bool has_since, has_history;
-    int since_epoch;
-    uint64_t since;
-    uint32_t history;
-    char letter; // SAID_RENAME: of the name asked for
-    uint64_t at_ms;
-    int passed_epoch; // members: where the room was when it was asked
-    uint32_t passed;
-};
-
-// --- people
-
-enum temper {
-    TEMPER_HEALTHY,  // perfect network, reads at once: nothing bad may ever happen to it
-    TEMPER_ORDINARY, // an ordinary bad network
-    TEMPER_SLOW,     // reads a few bytes a second
-    TEMPER_STALLING, // stops reading for long
-    TEMPER_FLOODING, // sends more than is allowed
-    TEMPER_HOSTILE,  // breaks every rule
-    TEMPER_SILENT,   // connects and says nothing
-    TEMPER_COUNT
-};
-// SPEAKS_JSON with `parcels`: in parcels (parcel.h).
-enum speech { SPEAKS_JSON, SPEAKS_TEXT_WS, SPEAKS_TEXT_LINE, SPEAKS_ECHO, SPEAKS_HTTP };
-enum client_state { CLIENT_OFF, CLIENT_UPGRADING, CLIENT_OPEN, CLIENT_CLOSING };
-
-// Where a client was in a room when its connection ended.
-struct memory_of_room {
-    bool was_in;
-    int epoch;
-    uint64_t offset;
-};
-
-// What one request of an HTTP client has published.
-enum { SAID_REQUESTS = 64, SAID_BATCH_MAX = 3 };
-struct said {
-    uint32_t messages[SAID_BATCH_MAX];
-    uint8_t n;
-    bool batch;
-};
-
-struct client {
-    uint32_t index;
-    enum temper temper;
-    enum speech speech;
-    enum client_state state;
-    struct link *link;
-    uint32_t connects, server;
-    uint64_t next_connect_ms, next_act_ms, opened_ms;
-    uint64_t stalled_until_ms;
-    uint32_t read_credit, read_per_s; // bytes; 0 = no limit
-    bool stopping;                    // says nothing new
-
-    // Who it is.
-    char name[40];
-    char user[USER_ID_MAX + 1];
-    char session[SESSION_ID_LEN + 1];
-    char resume[RESUME_TOKEN_MAX + 1];
-    uint64_t resume_ms; // not later than when the token was given
-    bool welcomed, implicit_hello;
-    uint64_t welcomed_ms;
-    bool resumed; // a session that may still have had another connection
-    bool drain_seen;
-    enum token_kind presented; // it came with the request of this connection
-    bool known;                // it has tokens
-    bool refused;              // one of them was, on this connection;
-    uint64_t hello_said_ms;    // what was said before this was nobody's then
-
-    // The connection's reader.
-    struct ws_decoder ws;
-    struct buf in;   // an HTTP head, a line or a message that is not whole
-    bool in_control; // `control` is being put together
-    struct buf control;
-    struct buf out; // bytes on their way into the link
-    char ws_accept[32];
-    uint16_t close_code; // received; 0 = none
-    bool close_sent, quit_sent, expects_close;
-    uint64_t close_said_ms;        // when our close frame went on its way
-    uint32_t ping_sent, ping_seen; // our own WebSocket pings
-    bool parcels;
-    struct buf batch; // those that go into its next message
-    uint16_t parcel_sent;
-    uint32_t parcel_seen;
-    bool goodbye; // the server has said it
-    uint32_t echo_sent, echo_seen;
-    uint32_t http_sent, http_seen;
-    struct said said[SAID_REQUESTS]; // by number of request: what it published (backend.c)
-    uint32_t said_last;              // message
-
-    // What it waits for, and what it is in.
-    struct asked asks[ASKS_MAX];
-    uint32_t asks_from, asks_n;
-    uint32_t next_id;
-    uint64_t replied_ms; // when the last reply came
-    uint64_t held_up_ms; // when the last reply came to a command that all behind it waited for
-    struct seat seats[ROOMS_MAX];
-    struct text_seat terminal;
-    int text_joining; // room of the /join that is not answered; NONE
-    struct memory_of_room memory[ROOMS_MAX];
-    uint32_t *retry; // keyed messages that were not acked when the connection ended
-    uint32_t retry_n, retry_cap;
 };
 
 // --- shards

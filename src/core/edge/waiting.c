@@ -5,7 +5,7 @@
 #include "core/edge/waiting.h"
 
 #include "base/assert.h"
-#include "core/mail/mail.h"
+#include "core/mail/pack.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
@@ -71,15 +71,6 @@ bool waiting_blocks(const struct waiting *w, const struct kept *before, const st
     return false;
 }
 
-static void move(str *s, char **to)
-{
-    if (s->n != 0)
-        memcpy(*to, s->p, s->n);
-    if (s->p != NULL)
-        s->p = *to;
-    *to += s->n;
-}
-
 bool waiting_keep(struct waiting **w, struct mem *m, const struct command *cmd, const struct about *about)
 {
     size_t bytes = sizeof(struct kept);
@@ -95,10 +86,13 @@ bool waiting_keep(struct waiting **w, struct mem *m, const struct command *cmd, 
         return false;
     }
     *k = (struct kept){.bytes = (uint32_t)bytes, .about = *about, .cmd = *cmd};
-    char *tail = k->tail;
-#define X(field) move(&k->cmd.field, &tail);
-    COMMAND_STRS(X)
+    str *const strs[] = {
+#define X(field) &k->cmd.field,
+        COMMAND_STRS(X)
 #undef X
+    };
+    char *tail = k->tail;
+    mail_pack_strs(strs, sizeof strs / sizeof strs[0], &tail);
     if ((*w)->last != NULL)
         (*w)->last->next = k;
     else
