@@ -191,6 +191,11 @@ export interface TokenExpiring {
   expires_in: number;
 }
 
+/** The session goes on with another token, which ends in so many seconds. */
+export interface TokenRefreshed {
+  expires_in: number;
+}
+
 export interface Drain {
   type: 'drain';
   reconnect_ms: number;
@@ -300,6 +305,7 @@ export interface ClientEvents extends RoomEvents {
   'direct': Direct;
   'drain': Drain;
   'token_expiring': TokenExpiring;
+  'token_refreshed': TokenRefreshed;
   'error': PlenumError;
 }
 
@@ -312,6 +318,7 @@ declare class Emitter<Events> {
 
 // ---- options ----------------------------------------------------------------------------------------------------
 
+/** A JWT, or what gets one: asked for each connection, and when the one there is about to end. */
 export type Token = string | (() => string | Promise<string>);
 
 export interface JoinOptions {
@@ -399,6 +406,8 @@ export class Plenum extends Emitter<ClientEvents> {
   constructor(url: string | URL, options?: PlenumOptions);
   readonly url: string;
   name: string | undefined;
+  /** Who one says one is with the next hello; null: a guest. */
+  token: Token | null;
   resume: string | null;
   readonly state: ClientState;
   readonly session: Welcome | null;
@@ -409,7 +418,7 @@ export class Plenum extends Emitter<ClientEvents> {
   reconnectNow(): void;
   rename(name: string): Promise<Renamed>;
   refresh(token: string): Promise<{ expires_in: number; resume: string }>;
-  restart(options?: { name?: string }): void;
+  restart(options?: { name?: string; token?: Token | null }): void;
 
   room(name: string): PlenumRoom;
   join(room: string, options?: JoinOptions): Promise<Joined>;

@@ -69,6 +69,12 @@ const CLOSE_REPLACED = 4001;
 /** And the one that says: the backend does not want this connection. */
 const CLOSE_DISCONNECTED = 4002;
 
+/** What the server gives as the reason of a close, with 1008, when the session's token has ended. */
+const TOKEN_EXPIRED = 'token_expired';
+
+/** The least time between two attempts to get the next token. */
+const RENEW_MS = 1_000;
+
 /** How long to look into why a connection could not be made. */
 const EXPLAIN_MS = 3_000;
 
@@ -78,12 +84,14 @@ const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbann
 const ROOM_EVENTS = ['joined', 'left', 'message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
   'signal', 'state:updated', 'gap', 'reset', '*'];
 /** And on the client: */
-const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected', 'direct', 'drain', 'token_expiring', 'error', ...ROOM_EVENTS];
+const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected', 'direct', 'drain', 'token_expiring', 'token_refreshed', 'error',
+  ...ROOM_EVENTS];
 
 /** Options by name, and what they may be: names of types as `typeof` gives them. */
 const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string function', since: 'object' };
 const SEND_OPTIONS = { key: 'string', echo: 'boolean' };
 const DECREE_OPTIONS = { seconds: 'number', reason: 'string' };
+const KICK_OPTIONS = { reason: 'string' };
 const PAGE_OPTIONS = { limit: 'number', after: 'string' };
 const CLIENT_OPTIONS = {
   ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, typeof value])),
@@ -211,7 +219,7 @@ export class PlenumRoom extends Emitter {
    *  everybody there, you too, gets it as an event; it rejects with `forbidden` where you may not. `options` are
    *  {seconds?, reason?}: for how long (without it for ever), and why. */
   setRole(user, role) { return this.#decree('role', { user, role }); }
-  kick(user, options) { return this.#decree('kick', { user }, options); }
+  kick(user, options) { return this.#decree('kick', { user }, options, KICK_OPTIONS); }
   ban(user, options) { return this.#decree('ban', { user }, options); }
   unban(user) { return this.#decree('unban', { user }); }
   mute(user, options) { return this.#decree('mute', { user }, options); }
@@ -219,8 +227,8 @@ export class PlenumRoom extends Emitter {
   setSlow(seconds) { return this.#decree('slow', { seconds }); }
   setReadonly(on) { return this.#decree('readonly', { on }); }
 
-  #decree(type, about, options = {}) {
-    const wrong = ('user' in about && textError(type, { user: about.user })) || optionsError(type, options, DECREE_OPTIONS);
+  #decree(type, about, options = {}, known = DECREE_OPTIONS) {
+    const wrong = ('user' in about && textError(type, { user: about.user })) || optionsError(type, options, known);
     if (wrong) return Promise.reject(wrong);
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
     return this.#client.request({ type, room: this.name, ...about, ...given });
@@ -314,7 +322,7 @@ export class Plenum extends Emitter {
   #outbox = [];             // publishes and directs in order, until answered
   #nextId = 1;
   #attempt = 0; #openedAt = 0; #drainMs = null;
-  #timers = {};             // retry, connect, live, flush: each a single timeout
+  #timers = {};             // retry, connect, live, flush, renew: each a single timeout
   #lastHeard = 0; #lastSent = 0; #liveDue = Infinity; #pingAt = 0;   // #pingAt: 0 = none unanswered
   #helloId = null; #helloTries = 0;
   #opening = null;          // {promise, resolve, reject} of connect()
@@ -328,7 +336,8 @@ export class Plenum extends Emitter {
    * @param {string|URL} url  ws: or wss: address of the server's /ws endpoint
    * @param {object} [options]
    * @param {string} [options.name]   display name of a guest
-   * @param {string|function} [options.token]  JWT, or a function (may be async) that gets a fresh one
+   * @param {string|function} [options.token]  JWT, or a function (may be async) that gets one: for each connection, and
+   *                                            when the one there is about to end
    * @param {string} [options.resume] session secret of an earlier connection, from the `session` event
    * @param {function} [options.WebSocket]  constructor to use instead of the global one
    * @param {function} [options.random]  source of jitter, 0 <= x < 1
@@ -346,6 +355,8 @@ export class Plenum extends Emitter {
     }
     this.url = String(url);
     this.name = given.name;
+    /** Who we say we are with the next hello: a JWT, a function that gets one, or null for a guest. */
+    this.token = given.token ?? null;
     this.resume = options.resume ?? null;
     this.state = 'idle';
     /** The last `welcome`: session, user, name, limits, heartbeat_s, server, version. */
@@ -407,30 +418,45 @@ export class Plenum extends Emitter {
     return reply;
   }
 
-  /** Goes on with another token of the same user. Resolves with {expires_in, resume}; that `resume` ends with the new token. */
+  /** Goes on with another token of the same user. Resolves with {expires_in, resume}; that `resume` ends with the new
+   *  token. Where `token` is a text, this one takes its place. */
   async refresh(token) {
+    const wrong = textError('refresh', { token });
+    if (wrong) throw wrong;
     const reply = await this.request({ type: 'refresh', token });
+    if (typeof this.token !== 'function') this.token = token;
     this.resume = reply.resume ?? this.resume;
     this.session = { ...this.session, resume: this.resume };
+    this.#timer('renew');
+    this.emit('token_refreshed', { expires_in: reply.expires_in });
     return reply;
   }
 
-  async #onExpiring(m) {
+  #onExpiring(m) {
     this.emit('token_expiring', m);
-    if (typeof this.#o.token !== 'function') return;
+    if (typeof this.token === 'function') this.#renew(now() + m.expires_in * 1000);
+  }
+
+  /** Asks for the next token until there is one, or this one ends: then the server closes, and the next hello asks. */
+  async #renew(end) {
+    const ws = this.#ws;
     try {
-      await this.refresh(await tokenOf(this.#o.token));
+      await this.refresh(await tokenOf(this.token));
     } catch (e) {
+      if (ws !== this.#ws || this.state !== 'open') return;
       this.emit('error', e instanceof PlenumError ? e : noToken(e));
+      const left = end - now();
+      if (left > RENEW_MS) this.#timer('renew', () => this.#renew(end), Math.max(RENEW_MS, left / 3));
     }
   }
 
-  /** Gives up the session and comes back as somebody new, under another name if one is given, in the same rooms. To
-   *  change the name only, rename(). */
+  /** Gives up the session and comes back as somebody new, under another name or with another token if one is given
+   *  (null: as a guest), in the same rooms. To change the name only, rename(). */
   restart(options = {}) {
-    const wrong = optionsError('restart', options, { name: 'string' });
+    const wrong = optionsError('restart', options, { name: 'string', token: 'string function' });
     if (wrong) throw wrong;
     this.name = options.name ?? this.name;
+    if (options.token !== undefined) this.token = options.token;
     this.resume = null;
     if (this.#ws) {
       for (const room of this.#rooms.values()) {
@@ -491,7 +517,7 @@ export class Plenum extends Emitter {
     if (this.name) hello.name = this.name;
     if (this.resume) hello.resume = this.resume;
     try {
-      const token = await tokenOf(this.#o.token);
+      const token = await tokenOf(this.token);
       if (token) hello.token = token;
     } catch (e) {
       if (ws !== this.#ws) return;
@@ -503,10 +529,13 @@ export class Plenum extends Emitter {
   }
 
   #onHelloError(reply) {
-    const retriable = ['unauthorized', 'token_expired'].includes(reply.code) && typeof this.#o.token === 'function';
+    const ended = reply.code === TOKEN_EXPIRED;
     const passing = TRANSIENT.has(reply.code);   // the server cannot look at the token now; it may be good
-    if (!passing && ++this.#helloTries <= 2 && (this.resume || retriable)) {
-      this.resume = null;   // the session is gone or not ours: come as somebody new
+    const next = typeof this.token === 'function' && (ended || reply.code === 'unauthorized');
+    // A session whose token has ended is ours as long as there is another token for it. Otherwise it is gone or not
+    // ours, and we come as somebody new; but never as a guest in the place of who we said we were.
+    if (!passing && (next || (this.resume && !ended)) && ++this.#helloTries <= 2) {
+      if (!ended) this.resume = null;
       return this.#hello();
     }
     const error = new PlenumError(reply.code, reply.message, reply);
@@ -517,6 +546,7 @@ export class Plenum extends Emitter {
   }
 
   #onWelcome(m) {
+    const ws = this.#ws;
     this.#timer('connect');
     this.#timer('opening');
     this.#welcomed = true;
@@ -528,6 +558,7 @@ export class Plenum extends Emitter {
     // Listeners learn who they are before any room speaks.
     const again = [...this.#rooms.values()].filter((room) => room.wanted);
     this.emit('session', { ...m, resumed });
+    if (ws !== this.#ws) return;   // a listener does not want to be this one, and has closed or restarted us
     this.#setState('open', { resumed });
     for (const room of again) if (room.wanted) this.#sendJoin(room);
     this.#opening?.resolve(m);
@@ -539,12 +570,16 @@ export class Plenum extends Emitter {
   #onClose(code, reason, error) {
     if (code === CLOSE_REPLACED) return this.#onReplaced(code, reason);
     if (code === CLOSE_DISCONNECTED) return this.#onDisconnected(code, reason);
+    const ended = code === 1008 && reason === TOKEN_EXPIRED;
+    if (ended && typeof this.token !== 'function') {
+      return this.#end(new PlenumError(TOKEN_EXPIRED, 'The token of this session has ended.'));
+    }
     if (code === 1009) this.#dropLargest();
     this.#lost();
     const lasted = this.#openedAt && now() - this.#openedAt >= this.#o.stable_ms;
     this.#openedAt = 0;
     if (lasted) this.#attempt = 0;
-    if (code === 1013 || code === 1008) this.#attempt += 2;   // we were told that we are too much
+    if (code === 1013 || (code === 1008 && !ended)) this.#attempt += 2;   // we were told that we are too much
     if (this.#welcomed) return this.#wait({ code, reason });
     const dial = this.#dials;
     const told = error ? Promise.resolve(error) : this.#explain(code, reason);
@@ -607,7 +642,7 @@ export class Plenum extends Emitter {
   #lost(error = new PlenumError('disconnected', 'The connection was lost before the server answered.')) {
     this.#ws = null;
     this.#helloId = null;
-    for (const name of ['connect', 'live', 'flush']) this.#timer(name);
+    for (const name of ['connect', 'live', 'flush', 'renew']) this.#timer(name);
     this.#liveDue = Infinity;
     for (const room of this.#rooms.values()) {
       if (room.state !== 'out') room.state = 'joining';

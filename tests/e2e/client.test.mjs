@@ -437,15 +437,21 @@ test('a name changed on the real server: others read who it was, and the session
   assert.deepEqual([session.session, session.user, session.name, session.resumed], [before.session, before.user, 'Ada', true]);
 });
 
-test('a token that ends is followed by the next one, and the session goes on; without a next one it ends', async (t) => {
+/** A server whose tokens end when they say so, and a function that makes them. */
+async function tokenServer(t) {
   const secret = 'a secret of at least thirty-two bytes';
   const server = await startServer(t, { flags: [`--auth.secret=${secret}`, '--auth.leeway_s=0', '--auth.expiry_grace_s=0'] });
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const mint = (seconds) => {
-    const claims = { sub: 'ada', name: 'Ada', exp: Date.now() / 1000 + seconds };
+  const mint = (seconds, sub = 'ada') => {
+    const claims = { sub, name: sub === 'ada' ? 'Ada' : sub, exp: Date.now() / 1000 + seconds };
     const signed = `${part({ alg: 'HS256' })}.${part(claims)}`;
     return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
   };
+  return { server, mint };
+}
+
+test('a token that ends is followed by the next one, and the session goes on; without a next one it ends', async (t) => {
+  const { server, mint } = await tokenServer(t);
   const lives = [2, 600];
   const ada = new Plenum(server.ws, { WebSocket, token: async () => mint(lives.shift()) });
   const short = new Plenum(server.ws, { WebSocket, token: mint(2), max_attempts: 1 });
@@ -458,10 +464,99 @@ test('a token that ends is followed by the next one, and the session goes on; wi
   let ended;
   short.on('state', (s) => { ended ??= s.state !== 'open' ? s : undefined; });
   await until(() => ended, 'the end of who has no other token');
-  assert.deepEqual([ended.code, ended.reason], [1008, 'token_expired']);
+  assert.deepEqual([ended.state, ended.code], ['closed', 'token_expired']);
   assert.equal(told.length, 1);
   assert.equal(ada.state, 'open');
   assert.notEqual(ada.resume, before.resume);
   assert.equal((await ada.request({ type: 'ping' })).type, 'pong');
   assert.equal((await rejection(ada.refresh('x.y.z'))).code, 'unauthorized');
+});
+
+test('who ended with the token goes on with another one of the same user: the same session', async (t) => {
+  const { server, mint } = await tokenServer(t);
+  const plenum = new Plenum(server.ws, { WebSocket, token: mint(2), backoff_base_ms: 1 });
+  t.after(() => plenum.close());
+  const before = await plenum.connect();
+  const states = [];
+  plenum.on('state', ({ state, code }) => states.push(code ?? state));
+  await until(() => plenum.state === 'closed', 'the end of the token');
+  assert.deepEqual(states, ['token_expired'], 'no attempt of its own');
+  assert.equal((await rejection(plenum.connect())).code, 'token_expired', 'the same token again');
+  plenum.token = mint(600);
+  const after = await plenum.connect();
+  assert.deepEqual([after.session, after.user], [before.session, 'ada']);
+});
+
+test('a text that was refreshed is the one of the next connection', async (t) => {
+  const { server, mint } = await tokenServer(t);
+  let socket;
+  class Cuttable extends WebSocket {
+    constructor(...args) { super(...args); socket = this; }
+  }
+  const plenum = new Plenum(server.ws, { WebSocket: Cuttable, token: mint(3), backoff_base_ms: 1 });
+  t.after(() => plenum.close());
+  const refreshed = [];
+  plenum.on('token_refreshed', ({ expires_in }) => refreshed.push(expires_in));
+  const { session } = await plenum.connect();
+  assert.equal((await rejection(plenum.refresh())).code, 'bad_argument');
+  assert.equal((await rejection(plenum.refresh(mint(600, 'bob')))).code, 'unauthorized', 'another user');
+  const next = mint(600);
+  await plenum.refresh(next);
+  assert.equal(plenum.token, next);
+  assert.equal(refreshed.length, 1);
+  assert.ok(refreshed[0] > 500);
+  plenum.resume = null;   // so that it is the token that counts
+  let back = null;
+  plenum.on('session', (m) => { back = m; });
+  socket.terminate();
+  await until(() => back, 'it to be back');
+  assert.deepEqual([back.user, back.session !== session], ['ada', true]);
+});
+
+test('a source of tokens that fails is asked again; what ended meanwhile is resumed with what it has then', async (t) => {
+  const asked = [];
+  const hellos = [];
+  let socket;
+  let passing = null;
+  const Scripted = scripted((m, say) => {
+    if (m.type === 'hello') {
+      hellos.push([m.token, m.resume]);
+      if (passing) { say({ type: 'error', id: m.id, ...passing }); passing = null; return; }
+      say({ type: 'welcome', id: m.id, session: 's1', user: 'ada', name: 'Ada', resume: 'r1', heartbeat_s: 30, limits: {} });
+    }
+    if (m.type === 'refresh') say({ type: 'ack', id: m.id, expires_in: 60, resume: 'r2' });
+  });
+  class WebSocket extends Scripted {
+    constructor() { super(); socket = this; }
+  }
+  const answers = ['t1', null, 't2', 't3', 't4'];
+  const token = async () => {
+    const answer = answers[asked.length];
+    asked.push(answer);
+    if (answer === null) throw new Error('the shop is shut');
+    return answer;
+  };
+  const plenum = new Plenum('ws://nowhere', { WebSocket, token, backoff_base_ms: 1 });
+  t.after(() => plenum.close());
+  const told = [];
+  plenum.on('error', (e) => told.push(e.message));
+  plenum.on('token_refreshed', (e) => told.push(e.expires_in));
+  await plenum.connect();
+  socket.onmessage({ data: JSON.stringify({ type: 'token_expiring', expires_in: 3 }) });
+  await until(() => told.length === 2, 'the second attempt');
+  assert.deepEqual(told, ['Could not get a token: the shop is shut', 60]);
+  assert.deepEqual([asked.length, plenum.resume], [3, 'r2']);
+  // The end of a token, where there is a source, is a reason to come back.
+  passing = { code: 'token_expired', message: 'It was good once.' };
+  socket.onclose({ code: 1008, reason: 'token_expired' });
+  await until(() => plenum.state === 'open', 'it to be back');
+  assert.deepEqual(hellos, [['t1', undefined], ['t3', 'r2'], ['t4', 'r2']], 'the session is kept for the next token');
+});
+
+test('a listener that closes upon a session is obeyed', async (t) => {
+  const server = await startServer(t);
+  const plenum = new Plenum(server.ws, { WebSocket, name: 'Ada' });
+  plenum.on('session', () => plenum.close());
+  assert.equal((await rejection(plenum.connect())).code, 'closed');
+  assert.equal(plenum.state, 'closed');
 });

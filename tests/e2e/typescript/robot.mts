@@ -32,6 +32,8 @@ const heard = new Promise<Said>((done) => {
 });
 lobby.on('member:banned', (d) => console.log(d.name ?? d.user, d.until ?? 'for ever', d.reason ?? ''));
 lobby.on('room:slow', (d) => console.log(d.seconds));
+plenum.on('token_expiring', ({ expires_in }) => console.log(expires_in satisfies number));
+plenum.on('token_refreshed', async ({ expires_in }) => { console.log(expires_in); plenum.token = async () => ''; });
 lobby.on('member:changed', (m) => console.log(m.member.name, m.previous_name ?? ''));
 lobby.on('gap', ({ from, to, passing, reason }) => {
   if (from !== undefined && to !== undefined) console.log(to - from + 1, passing ?? 0, reason satisfies 'slow' | 'trimmed' | 'missing');

@@ -23,6 +23,10 @@ const offset: number = room.cursor; // wrong
 room.cursor = 7; // wrong
 plenum.connect({ timeout: 7 }); // wrong
 plenum.rename(); // wrong
+plenum.token = 7; // wrong
+plenum.refresh(); // wrong
+plenum.restart({ token: 7 }); // wrong
+room.kick('u2', { seconds: 60 }); // wrong
 plenum.request({ room: 'lobby' }); // wrong
 const text: string = (await plenum.connect()).heartbeat_s; // wrong
 const kind: keyof RoomEvents = 'session'; // wrong
