@@ -719,7 +719,7 @@ test('F8: log lines stay lines, whatever peers are called', async () => {
   }
 });
 
-test('no token is ever written to the log', async () => {
+test('E7: no token is ever written to the log', async () => {
   const secret = 'a secret of at least thirty-two bytes';
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const signed = `${part({ alg: 'HS256' })}.${part({ sub: 'ada', exp: Math.floor(Date.now() / 1000) + 600 })}`;

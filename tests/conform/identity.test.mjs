@@ -239,6 +239,13 @@ test('E8: what a token opens is a room of that very name', async () => {
     }
   }
   await client.refused({ type: 'join', room: 'team/a\0' }, 'bad_room');
+  // A room that is there is refused like one that is not.
+  const other = await Native.open(server);
+  await other.join('team/b');
+  const said = [];
+  for (const room of ['team/b', 'team/x']) said.push({ ...await client.call({ type: 'join', room }), id: 0 });
+  assert.deepEqual(JSON.stringify(said[0]).replaceAll('team/b', 'ROOM'), JSON.stringify(said[1]).replaceAll('team/x', 'ROOM'));
+  await other.close();
   // In a room where it may only listen, it may only listen.
   for (const command of [{ type: 'message', data: 1 }, { type: 'signal', data: 1 }, { type: 'readonly', on: true }, { type: 'slow', seconds: 5 }, { type: 'role', user: 'eve', role: 'owner' },
     { type: 'ban', user: 'ada' }, { type: 'mute', user: 'ada' }, { type: 'unban', user: 'ada' }, { type: 'unmute', user: 'ada' }, { type: 'kick', user: 'ada' }])

@@ -102,7 +102,7 @@ describe('the chat page', () => {
     for (const person of [ada, bob]) await person.check();
   });
 
-  test('what people write is text: no script runs, no policy is broken', async (t) => {
+  test('F7: what people write is text: no script runs, no policy is broken', async (t) => {
     const server = await startServer(t);
     const evil = [
       '<img src=x onerror="window.pwned=1">', '<script>window.pwned=1</script>', '"><svg onload=window.pwned=1>',

@@ -225,3 +225,10 @@ test('eight lines of JavaScript, and the page that curl brings', async (t) => {
   await nc.sees(/: from elsewhere$/);
   for (const page of [own, taken]) assert.deepEqual(page.faults, []);
 });
+
+test('what docs/THREATS.md says is tried is tried there', () => {
+  const rows = [...readFileSync(join(root, 'docs/THREATS.md'), 'utf8').matchAll(/^\| ([A-F]\d+) \| .* \| \[.*\]\(\.\.\/(.*)\) \|$/gm)];
+  assert.ok(rows.length > 50);
+  for (const [, letter, file] of rows)
+    assert.match(readFileSync(join(root, file), 'utf8'), new RegExp(`\\b${letter}\\b`), `${letter} in ${file}`);
+});
