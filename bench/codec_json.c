@@ -46,13 +46,29 @@ static void json_leave(struct conn *c, struct seat *seat)
     conn_send_text(c, text, (uint32_t)len);
 }
 
+// What there is to say of oneself; nothing where that is nothing, as the first join implies a hello.
+static void json_hello(struct conn *c)
+{
+    const struct world *world = c->worker->world;
+    const struct text *token = world->token_count ? &world->tokens[c->index % world->token_count] : NULL;
+    const char *resume = is_resuming(c) ? c->resume : NULL;
+    if (!token && !resume)
+        return;
+    size_t size = 64 + (token ? token->len : 0) + (resume ? strlen(resume) : 0);
+    char *text = bench_alloc(1, size);
+    int n = snprintf(text, size, "{\"type\":\"hello\"");
+    if (token)
+        n += snprintf(text + n, size - (size_t)n, ",\"token\":\"%s\"", token->at);
+    if (resume)
+        n += snprintf(text + n, size - (size_t)n, ",\"resume\":\"%s\"", resume);
+    n += snprintf(text + n, size - (size_t)n, "}");
+    conn_send_text(c, text, (uint32_t)n);
+    free(text);
+}
+
 static void json_on_open(struct conn *c)
 {
-    if (is_resuming(c)) {
-        char text[640];
-        int len = snprintf(text, sizeof text, "{\"type\":\"hello\",\"resume\":\"%.512s\"}", c->resume);
-        conn_send_text(c, text, (uint32_t)len);
-    }
+    json_hello(c);
     c->seats_in = 0;
     for (uint32_t i = 0; i < c->seat_count; i++)
         json_join(c, &c->seats[i]);

@@ -28,6 +28,8 @@ const char options_help[] =
     "  --members M       members per room. With fewer clients than R x M each client sits in several rooms\n"
     "                    (json only). Without it every client sits in one room, evenly spread\n"
     "  --publishers P    publishing members per room, or 'all' (default 1; 0 = nobody publishes)\n"
+    "  --tokens FILE     json: client k says hello with the token in line k, from the first again behind the last;\n"
+    "                    who resumes brings it, too (default: guests)\n"
     "  --room NAME       rooms are called NAME-0, NAME-1, ... (default: b and four characters that change)\n"
     "\n"
     "How fast (one of)\n"

@@ -200,6 +200,8 @@ static void check_dialect(struct options *o, const struct given *given)
         fail("--%s: only --dialect json has it", o->echo ? "echo" : "ack");
     if (o->dialect != DIALECT_JSON && o->storm)
         fail("--reconnect-storm: only --dialect json can resume");
+    if (o->dialect != DIALECT_JSON && o->tokens_file)
+        fail("--tokens: only --dialect json can say hello with one");
     if (o->dialect == DIALECT_RAW && o->churn_per_s > 0)
         fail("--churn: --dialect raw has no leave");
     if (o->dialect != DIALECT_RAW && (o->join_template || o->message_template || o->joined_mark))
@@ -219,6 +221,7 @@ enum {
     OPT_MEMBERS,
     OPT_PUBLISHERS,
     OPT_ROOM,
+    OPT_TOKENS,
     OPT_RATE,
     OPT_INFLIGHT,
     OPT_CLOSED,
@@ -250,6 +253,7 @@ static const struct option table[] = {
     {"members", required_argument, NULL, OPT_MEMBERS},
     {"publishers", required_argument, NULL, OPT_PUBLISHERS},
     {"room", required_argument, NULL, OPT_ROOM},
+    {"tokens", required_argument, NULL, OPT_TOKENS},
     {"rate", required_argument, NULL, OPT_RATE},
     {"inflight", required_argument, NULL, OPT_INFLIGHT},
     {"closed", required_argument, NULL, OPT_CLOSED},
@@ -314,6 +318,9 @@ static void parse_one(struct options *o, struct given *given, int opt, const cha
         break;
     case OPT_ROOM:
         o->room_name = value;
+        break;
+    case OPT_TOKENS:
+        o->tokens_file = value;
         break;
     case OPT_RATE:
         o->rate = parse_number("rate", value, 0.001, 1e8);

@@ -47,6 +47,7 @@ struct options {
     double churn_per_s;
     bool storm;
 
+    const char *tokens_file; // NULL: everybody is a guest
     const char *join_template;
     const char *message_template;
     const char *joined_mark;

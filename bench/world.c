@@ -9,6 +9,7 @@
 #include "payload.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -211,12 +212,34 @@ static void name_rooms(struct world *world)
     world->options.room_name = name;
 }
 
+// The file's lines, of which none is empty.
+static void read_tokens(struct world *world, const char *name)
+{
+    FILE *file = fopen(name, "r");
+    size_t size = 0, n = 0;
+    ssize_t got = file ? getdelim(&world->tokens_text, &size, 0, file) : -1;
+    if (got <= 0) {
+        fprintf(stderr, "plenum-bench: --tokens: %s: %s\n", name,
+                file && !ferror(file) ? "no token in it" : strerror(errno));
+        exit(2);
+    }
+    fclose(file);
+    for (char *at = world->tokens_text; (at = strchr(at, '\n')); at++)
+        n++;
+    world->tokens = bench_alloc(n + 1, sizeof *world->tokens);
+    for (char *rest = world->tokens_text, *line; (line = strsep(&rest, "\n"));)
+        if (*line)
+            world->tokens[world->token_count++] = (struct text){line, (uint32_t)strlen(line)};
+}
+
 void world_init(struct world *world, const struct options *options)
 {
     static const struct codec *const codecs[] = {&codec_json, &codec_text, &codec_text, &codec_raw};
     memset(world, 0, sizeof *world);
     world->options = *options;
     name_rooms(world);
+    if (options->tokens_file)
+        read_tokens(world, options->tokens_file);
     world->codec = codecs[options->dialect];
     world->expects_own = options->dialect != DIALECT_JSON || options->echo;
     pthread_mutex_init(&world->reasons_lock, NULL);
@@ -261,6 +284,8 @@ void world_deinit(struct world *world)
         free(w->hints);
         free(w->publishers);
     }
+    free(world->tokens);
+    free(world->tokens_text);
     free(world->workers);
     free(world->publishers);
     free(world->seats);

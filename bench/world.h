@@ -201,9 +201,17 @@ struct reason {
 
 struct codec;
 
+struct text {
+    const char *at;
+    uint32_t len;
+};
+
 struct world {
     struct options options;
     const struct codec *codec;
+    struct text *tokens; // --tokens: a line each, in tokens_text
+    uint32_t token_count;
+    char *tokens_text;
     struct sockaddr_storage address;
     socklen_t address_len;
     bool loopback; // spread the sources over 127.0.0.2 ...
