@@ -12,18 +12,23 @@ import { Status, announce, toast } from './status.js';
 import { Stream } from './stream.js';
 import { Switcher } from './switcher.js';
 import { $, fillIcons, h, icon } from './dom.js';
-import { avatar, sentence, utf8Length } from './format.js';
+import { avatar, fullTimeOf, sentence } from './format.js';
+import { claimsOf, identity, isGuest, mayTakeOver, takeTokenFromAddress } from './identity.js';
 import { copyAddress } from './invite.js';
-import { keepSecret, person, theme } from './settings.js';
-import { isBlank, nameShown } from './words.js';
+import { SignIn, holderOf, nameFrom } from './signin.js';
+import { forgetEverything, keepSecret, person, theme } from './settings.js';
+import { nameShown } from './words.js';
 
-const NAME_BYTES_MAX = 64;           // the server's limit; letters beyond ASCII take two to four
+const LEAVING_MS = 1_000;            // who signs out waits no longer than this for the rooms to be left
 const DIRECTORY_STALE_MS = 30_000;   // coming back to the page after this long refreshes the room list
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 
+const handedOver = takeTokenFromAddress();   // before anything else: nobody is to see it there
 fillIcons(document);
-const client = new Plenum(new URL('/ws', location.href.replace(/^http/, 'ws')), {
+const url = new URL('/ws', location.href.replace(/^http/, 'ws'));
+const client = new Plenum(url, {
   name: person.name || undefined,
+  token: identity.token ?? undefined,
   resume: keepSecret(() => client.resume),
   max_attempts: Infinity,   // the server delivered this page, so it will be back
 });
@@ -44,7 +49,7 @@ const stream = new Stream(chat);
 const composer = new Composer(chat, stream);
 const lists = new Lists(chat);
 const people = new People(chat);
-const status = new Status(chat);
+const status = new Status(chat, { renew: () => renew() });
 const switcher = new Switcher(chat);
 
 let drawn = null;
@@ -77,10 +82,11 @@ function drawTitle() {
 }
 
 function drawMe() {
+  const { user } = chat.me;
   const name = chat.me.name || person.name || 'Guest';
-  avatar($('me-avatar'), { user: chat.me.user || name, name });
+  avatar($('me-avatar'), { user: user || name, name });
   $('me-name').textContent = nameShown(name);
-  $('me-user').textContent = chat.me.user === name ? '' : chat.me.user;
+  $('me-user').textContent = user === '' ? '' : isGuest(user) ? `Guest · ${user}` : `Signed in · ${nameShown(user)}`;
   $('app').classList.toggle('offline', !chat.online);
 }
 
@@ -122,7 +128,12 @@ function drawAddress(it) {
 }
 
 addEventListener('hashchange', () => {
+  const token = takeTokenFromAddress();
   const wanted = wantedByAddress();
+  if (token) {
+    if (!wanted) drawAddress(chat.active);
+    return void takeToken(token);
+  }
   if (wanted) chat.open(wanted.kind, wanted.name);
 });
 
@@ -184,48 +195,141 @@ for (const query of [narrow, medium]) {
   });
 }
 
-// ---- dialogs ----------------------------------------------------------------------------------------------------
+// ---- who one is -------------------------------------------------------------------------------------------------
+
+const signIn = new SignIn(url, {
+  guest(name) {
+    person.name = name;
+    client.name = name;
+    client.token = null;
+    if (identity.owner && !isGuest(identity.owner)) client.resume = null;   // that session is not a guest's
+    begin();
+  },
+  user: become,
+  cookie: begin,
+});
 
 function askName(error) {
   const wanted = wantedByAddress();
-  if (wanted?.kind === 'room') {
-    $('name-place').replaceChildren('You are invited to ', h('bdi.strong', {}, `#${nameShown(wanted.name)}`),
-      '. Pick the name that people there will see; you can change it at any time.');
+  signIn.askName({ place: wanted?.kind === 'room' ? wanted.name : undefined, error });
+}
+
+/** A token that the server takes: the next hello says it, or the session that there is goes on with it. */
+function become(token, welcome, stay) {
+  identity.keep(token, stay);
+  client.token = token;
+  if (!begun || client.state === 'closed') return begin();
+  if (chat.me.user !== welcome.user) return client.restart({ token });   // what is open stays open, if it may
+  if (client.state === 'open') client.refresh(token).catch((error) => toast(sentence(error), 'error'));
+}
+
+/** A token that came by a link. Who is signed in as somebody else is asked first: a link can be anybody's. */
+async function takeToken(token) {
+  const holder = holderOf(token);
+  const current = identity.token;
+  if (current && current !== token && claimsOf(current).sub !== claimsOf(token).sub) {
+    if (!begun) begin();
+    const why = `A link wants to sign you in as ${holder}. You are signed in as ${holderOf(current)}.`;
+    return signIn.askToken({ why, token, may_close: true });
   }
-  $('name-input').value = person.name;
-  $('name-error').hidden = !error;
-  $('name-error').textContent = error ?? '';
-  if (!$('name-dialog').open) $('name-dialog').showModal();
+  try {
+    const welcome = await signIn.try(token);
+    become(token, welcome, identity.stays);
+    const wanted = wantedByAddress();
+    if (wanted) chat.open(wanted.kind, wanted.name);
+    toast(`You are signed in as ${nameShown(welcome.name)}.`);
+  } catch (error) {
+    signIn.askToken({ why: 'The token of the link that brought you here was refused.', token, error: sentence(error), may_close: begun });
+  }
 }
 
-/** The name typed into a field, or null after telling why it will not do. */
-function nameFrom(input) {
-  const name = input.value.trim();
-  input.setCustomValidity(isBlank(name) ? 'Please write a name.'
-    : utf8Length(name) > NAME_BYTES_MAX ? 'That name is too long; please shorten it.' : '');
-  return input.reportValidity() ? name : null;
+async function signOut() {
+  const left = chat.list.filter((it) => it.kind === 'room').map((it) => client.leave(it.name));
+  await Promise.race([Promise.allSettled(left), new Promise((done) => { setTimeout(done, LEAVING_MS); })]);
+  client.close();
+  identity.signOut();
+  startAfresh();
 }
-for (const id of ['name-input', 'profile-name']) $(id).addEventListener('input', (e) => e.target.setCustomValidity(''));
 
-$('name-dialog').addEventListener('cancel', (e) => { if (!person.name) e.preventDefault(); });
-$('name-form').addEventListener('submit', (e) => {
-  e.preventDefault();
-  const name = nameFrom($('name-input'));
-  if (name === null) return;
-  $('name-dialog').close();
-  person.name = name;
-  client.name = name;
-  begin();
+/** The page as a new visitor gets it. */
+function startAfresh() {
+  forgetEverything();
+  history.replaceState(null, '', location.pathname + location.search);
+  location.reload();
+}
+
+// Before any room is entered: may this person see what the tab has open?
+client.on('session', ({ user }) => {
+  if (mayTakeOver(user)) return;
+  client.close();
+  location.reload();
 });
+
+client.on('state', ({ state, code, reason }) => {
+  if (state !== 'closed') return;
+  chat.closedBecause = {
+    closed: 'You have left with /quit.', replaced: 'You are connected in another window, which has taken over from this one.',
+    disconnected: 'The server has closed your connection.', token_expired: 'Your sign-in has ended.',
+  }[code] ?? reason;
+  if (code === 'token_expired' || code === 'unauthorized') return askAgain(code, reason);
+  // A command that is wrong in itself can only be the hello, and a guest's hello carries nothing but a name.
+  if (!client.session && code === 'bad_command') askName(reason);
+});
+
+function askAgain(code, reason) {
+  const token = client.token ?? '';
+  identity.drop();
+  client.token = null;
+  if (code === 'token_expired') {
+    return signIn.askToken({ why: 'Your sign-in has ended. Paste a new token to go on where you were.', may_close: begun });
+  }
+  if (token === '') return signIn.noGuests({ may_close: begun && chat.list.some((it) => it.items.length > 0) });
+  signIn.askToken({ why: 'The server does not take your token any more.', token, error: reason, may_close: begun });
+}
+
+/** For the banner: a new token before the one there is ends, or after. */
+function renew() {
+  signIn.askToken({ why: client.state === 'open' ? 'Paste a new token to stay signed in.' : 'Paste a new token to go on where you were.', may_close: true });
+}
+
+identity.onElsewhere((token) => {
+  if (!begun || isGuest(chat.me.user)) return;
+  if (token === null) { client.close(); startAfresh(); return; }
+  client.token = token;
+  if (client.state === 'open') client.refresh(token).catch(() => client.restart({ token }));   // somebody else has signed in
+});
+
+// ---- the profile ------------------------------------------------------------------------------------------------
 
 function openProfile() {
   closeDrawers();
   $('profile-name').value = chat.me.name || person.name;
-  $('profile-user').textContent = chat.me.user ? `Your id: ${chat.me.user}` : '';
+  $('profile-name').setCustomValidity('');
+  drawAccount();
   for (const radio of document.querySelectorAll('input[name="theme"]')) radio.checked = radio.value === theme.choice;
   $('profile-dialog').showModal();
 }
 
+function drawAccount() {
+  const { user } = chat.me;
+  const guest = user === '' || isGuest(user);
+  const token = guest ? null : identity.token;
+  const { exp } = token ? claimsOf(token) : {};
+  $('account-title').textContent = guest ? 'You are here as a guest' : `Signed in as ${nameShown(user)}`;
+  const until = Number.isFinite(exp) ? `Until ${fullTimeOf(exp * 1000)}, ` : '';
+  const where = !token ? 'by a cookie of this site' : identity.stays ? 'in all tabs of this browser' : 'in this tab only';
+  $('account-note').textContent = guest ? (user === '' ? '' : `Your id: ${user}`) : sentence({ message: until + where });
+  $('account-sign-in').hidden = !guest;
+  $('account-sign-out').hidden = !guest && !token;
+  $('account-sign-out').textContent = guest ? 'Leave and forget me' : 'Sign out';
+}
+
+$('account-sign-in').addEventListener('click', () => {
+  $('profile-dialog').close();
+  signIn.askToken({ why: 'Paste the token that you were given for this server.', may_close: true });
+});
+$('account-sign-out').addEventListener('click', () => { $('profile-dialog').close(); signOut(); });
+$('profile-name').addEventListener('input', (e) => e.target.setCustomValidity(''));
 $('me').addEventListener('click', openProfile);
 $('profile-close').addEventListener('click', () => $('profile-dialog').close());
 $('profile-dialog').addEventListener('click', (e) => { if (e.target === $('profile-dialog')) $('profile-dialog').close(); });
@@ -247,7 +351,7 @@ $('jump').addEventListener('click', () => { closeDrawers(); switcher.open(); });
 
 addEventListener('keydown', (e) => {
   if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === 'k') {
-    if ($('name-dialog').open || $('profile-dialog').open) return;
+    if (document.querySelector('dialog[open]:not(#switcher)')) return;
     e.preventDefault();
     closeDrawers();
     return switcher.open();
@@ -278,16 +382,6 @@ document.addEventListener('visibilitychange', looked);
 addEventListener('pagehide', () => chat.save());
 document.addEventListener('visibilitychange', () => { if (document.hidden) chat.save(); });
 
-client.on('state', ({ state, code, reason }) => {
-  if (state !== 'closed') return;
-  chat.closedBecause = {
-    closed: 'You have left with /quit.', replaced: 'You are connected in another window, which has taken over from this one.',
-    disconnected: 'The server has closed your connection.',
-  }[code] ?? reason;
-  // A command that is wrong in itself can only be the hello, and a guest's hello carries nothing but a name.
-  if (!client.session && code === 'bad_command') askName(reason);
-});
-
 /** Connects; the first time also opens the tabs. */
 function begin() {
   client.connect();
@@ -299,5 +393,10 @@ function begin() {
 chat.focused = document.hasFocus();
 drawDrawers();
 changed('all');
-if (person.name) begin();
+if (handedOver) takeToken(handedOver);
+else if (identity.token) begin();
+else if (identity.owner && !isGuest(identity.owner)) {
+  // Nobody who was signed in goes on as a guest without having said so.
+  signIn.askToken({ why: `You were signed in as ${nameShown(identity.owner)}, which has ended.` });
+} else if (person.name) begin();
 else askName();

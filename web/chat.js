@@ -6,6 +6,7 @@
 
 import { Conversation } from './conversation.js';
 import { displayOf, sentence } from './format.js';
+import { isGuest } from './identity.js';
 import { person, tab } from './settings.js';
 import { isBlank, mentions, nameShown } from './words.js';
 
@@ -38,6 +39,9 @@ export class Chat {
     this.directoryAt = 0;
     this.me = { user: '', name: client.name ?? '', session: '' };
     this.focused = true;              // is anybody looking at the page
+    this.expiresAt = null;            // when the session's token ends, once that is near and nobody has brought another
+    this.ended = false;               // it has, or was refused: connecting again takes another one
+    this.wantedName = null;           // chosen without a connection
     this.#listen();
   }
 
@@ -163,19 +167,24 @@ export class Chat {
 
   /** Another name for the same person. Without a connection it waits for the next one. */
   async rename(name) {
-    person.name = name;
+    const guest = isGuest(this.me.user);
+    if (guest) person.name = name;   // of who is signed in it says nothing: the token does
+    this.wantedName = name;
     if (!this.online) return this.view.toast(`You will be called ${nameShown(name)} when the connection is back.`);
     try {
       await this.client.rename(name);
       if (this.active) this.tell(this.active, `You are now ${nameShown(name)}.`);
     } catch (error) {
-      person.name = this.me.name;
+      if (guest) person.name = this.me.name;
       this.view.toast(sentence(error), 'error');
     }
+    this.wantedName = null;
   }
 
   #onSession(s) {
     this.me = { user: s.user, name: s.name, session: s.session };
+    this.expiresAt = null;   // it is told again, if it is still near
+    this.ended = false;
     for (const it of this.list) {
       const member = it.members.get(s.user);
       if (member) it.members.set(s.user, { ...member, name: s.name });
@@ -473,11 +482,16 @@ export class Chat {
     const { client } = this;
     client.on('session', (s) => this.#onSession(s));
     client.on('renamed', () => this.#onSession(client.session));
-    client.on('state', ({ state, previous }) => {
+    client.on('state', ({ state, previous, code }) => {
       if (state === 'open') {
         this.refreshDirectory();
         // A session that goes on keeps its name; one chosen without a connection is told now.
-        if (person.name && person.name !== this.me.name) this.rename(person.name);
+        const wanted = this.wantedName ?? (isGuest(this.me.user) ? person.name : '');
+        if (wanted && wanted !== this.me.name) this.rename(wanted);
+      }
+      if (state === 'closed') {
+        this.expiresAt = null;
+        this.ended = code === 'token_expired' || code === 'unauthorized';
       }
       // A client that gave up has left its rooms; starting it again means joining them again.
       if (state === 'connecting' && previous === 'closed') {
@@ -485,6 +499,8 @@ export class Chat {
       }
       this.view.changed('all');
     });
+    client.on('token_expiring', ({ expires_in }) => { this.expiresAt = Date.now() + expires_in * 1000; this.view.changed('all'); });
+    client.on('token_refreshed', () => { this.expiresAt = null; this.view.changed('all'); });
     client.on('joined', (m) => this.#onJoined(m));
     client.on('reset', (m) => this.#onReset(m));
     client.on('left', (m) => this.#onLeft(m));

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// settings.js: what the page remembers. The name and the theme belong to the person (localStorage); open tabs,
-// drafts, direct messages, unsent messages and the session secret belong to one browser tab (sessionStorage).
-// Storage may be full, forbidden or nonsense: reading then gives the fallback and writing does nothing.
+// settings.js: what the page remembers. A guest's name and the theme belong to the person (localStorage); open tabs,
+// drafts, direct messages, unsent messages and the session secret belong to one browser tab (sessionStorage). The token of
+// who has signed in is in identity.js. Storage may be full, forbidden or nonsense: reading then gives the fallback and
+// writing does nothing.
 
 const PREFIX = 'plenum.';
+const OF_THE_DEVICE = new Set(['theme', 'people-hidden']);   // not of who one is
 
-function read(storage, key, fallback) {
+let forgotten = false;
+
+export function read(storage, key, fallback) {
   try {
     const value = JSON.parse(globalThis[storage].getItem(PREFIX + key));
     return value ?? fallback;
@@ -15,11 +19,30 @@ function read(storage, key, fallback) {
   }
 }
 
-function write(storage, key, value) {
+export function write(storage, key, value) {
+  if (forgotten) return;
   try {
     if (value === null || value === undefined) globalThis[storage].removeItem(PREFIX + key);
     else globalThis[storage].setItem(PREFIX + key, JSON.stringify(value));
   } catch { /* not remembered, and nothing else is lost */ }
+}
+
+/** Nothing stays that says who was here, or what was said to them; the page has to be loaded anew after it. What else would
+ *  be written on the way out is not. */
+export function forgetEverything() {
+  for (const [storage, spared] of [['sessionStorage', new Set()], ['localStorage', OF_THE_DEVICE]]) {
+    try {
+      const keys = Object.keys(globalThis[storage]).filter((key) => key.startsWith(PREFIX) && !spared.has(key.slice(PREFIX.length)));
+      for (const key of keys) globalThis[storage].removeItem(key);
+    } catch { /* there is none */ }
+  }
+  forgotten = true;
+}
+
+/** Somebody else is going to sit in this tab: what was open in it is not theirs. The page has to be loaded anew after it. */
+export function forgetTab() {
+  for (const key of ['tabs', 'resume', 'owner']) tab.set(key, null);
+  forgotten = true;
 }
 
 const string = (value) => (typeof value === 'string' ? value : '');

@@ -13,12 +13,20 @@ const ANNOUNCE_MS = 700;     // at most one spoken line in this time; the newest
 export class Status {
   #chat; #since = performance.now(); #clock = null; #lost = false;
 
-  constructor(chat) {
+  /** `on`: {renew()} for who wants to bring a new token. */
+  constructor(chat, on) {
     this.#chat = chat;
     $('banner-button').addEventListener('click', () => {
-      if (chat.client.state === 'closed') chat.client.connect();
+      const { state } = chat.client;
+      if (state === 'open' || chat.ended) on.renew();
+      else if (state === 'closed') chat.client.connect();
       else chat.client.reconnectNow();
     });
+    chat.client.on('token_expiring', () => {
+      this.#tick(chat.client.state);
+      if (chat.expiresAt !== null) announce(this.#expiry());
+    });
+    chat.client.on('token_refreshed', () => { this.#tick(chat.client.state); announce('You stay signed in.'); });
     chat.client.on('state', ({ state, previous }) => {
       if (previous === 'open' || previous === 'closed' || previous === 'idle') this.#since = performance.now();
       this.#tick(state);
@@ -38,7 +46,13 @@ export class Status {
   /** The countdown is the one thing on the page that changes by itself, and only while it is shown. */
   #tick(state) {
     clearInterval(this.#clock);
-    this.#clock = state === 'open' || state === 'closed' ? null : setInterval(() => this.draw(), 250);
+    const counts = state === 'open' ? this.#chat.expiresAt !== null : state !== 'closed';
+    this.#clock = counts ? setInterval(() => this.draw(), 250) : null;
+  }
+
+  #expiry() {
+    const seconds = Math.max(0, Math.ceil((this.#chat.expiresAt - Date.now()) / 1000));
+    return `Your sign-in ends in ${seconds} s.`;
   }
 
   draw() {
@@ -47,16 +61,16 @@ export class Status {
     const wait = seconds > 0 ? `in ${seconds} s` : 'now';
     const [label, text, action] = {
       idle: ['Starting', '', null],
-      open: ['Connected', '', null],
+      open: ['Connected', ...(this.#chat.expiresAt === null ? ['', null] : [this.#expiry(), 'Stay signed in'])],
       connecting: ['Connecting', 'Connecting to the server…', null],
       waiting: [`Retry ${wait}`, `No connection. Trying again ${wait}. What you send is kept until then.`, 'Try now'],
-      closed: ['Disconnected', this.#chat.closedBecause ?? 'Disconnected from the server.', 'Connect again'],
+      closed: ['Disconnected', this.#chat.closedBecause ?? 'Disconnected from the server.', this.#chat.ended ? 'Sign in again' : 'Connect again'],
     }[client.state];
     const conn = $('conn');
     conn.dataset.state = client.state;
     setText($('conn-label'), label);
 
-    const patient = client.state !== 'closed' && performance.now() - this.#since < GRACE_MS;
+    const patient = !['open', 'closed'].includes(client.state) && performance.now() - this.#since < GRACE_MS;
     $('banner').hidden = text === '' || patient;
     $('banner').dataset.state = client.state;
     setText($('banner-text'), text);

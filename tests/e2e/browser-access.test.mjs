@@ -3,13 +3,9 @@
 // The chat page for everybody: axe-core looks at every state of it, in light and dark, at a desk and on a phone; and a
 // session is spent without touching a mouse.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
-import { Person, startBrowser, startLine } from './browser.mjs';
+import { Person, look, startBrowser, startLine } from './browser.mjs';
 import { Native, startServer, until } from './support.mjs';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 describe('the chat page for everybody', () => {
   let browser;
@@ -21,25 +17,6 @@ describe('the chat page for everybody', () => {
     server = await startServer(whole);
   });
   after(async () => { for (const end of ends) await end(); });
-
-  /** What axe finds that is serious or critical, in the page as it is. */
-  async function inspect(person, state) {
-    await person.settle();
-    if (!await person.page.evaluate(() => 'axe' in window)) await person.page.evaluate(axe);
-    const { violations, passes } = await person.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'], preload: false }));
-    assert.ok(passes.length > 10, 'axe has looked');
-    const grave = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
-    const told = grave.map((v) => `${v.id} (${v.impact}): ${v.help}\n  ${v.nodes.map((n) => `${n.html.slice(0, 200)}\n    ${n.any.concat(n.all, n.none).map((c) => c.message).join('; ')}`).join('\n  ')}`);
-    assert.equal(told.join('\n'), '', state);
-  }
-
-  /** Once in light and once in dark. */
-  async function look(person, state) {
-    for (const colorScheme of ['light', 'dark']) {
-      await person.page.emulateMedia({ colorScheme });
-      await inspect(person, `${state}, ${colorScheme}`);
-    }
-  }
 
   test('axe finds nothing serious in any state', async (t) => {
     const line = await startLine(t, server);

@@ -4,7 +4,8 @@
 // context of its own, with what a tester has to watch on every page: no script error, no breach of the content
 // security policy, nothing fetched from elsewhere.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,11 +37,26 @@ const quoted = (text) => JSON.stringify(text);
 export class Person {
   faults = [];
 
-  /** Opens the page, gives the name, and waits until it is connected. `prepare(page)` runs before anything is loaded. */
-  static async enter(browser, url, name, { room, viewport = DESKTOP, prepare, ...context } = {}) {
+  /** Opens the page, gives the name, and waits until it is connected. */
+  static async enter(browser, url, name, { room, ...options } = {}) {
+    const person = await Person.visit(browser, url, { at: room ? `#room=${encodeURIComponent(room)}` : '', ...options });
+    await person.id('name-input').fill(name);
+    await person.id('name-submit').click();
+    await person.connected();
+    if (room) await person.sees(`[data-testid=room-tab].active[data-room=${quoted(room)}]`);
+    return person;
+  }
+
+  /** Opens the page, in a context of its own, and no more. `prepare(page)` runs before anything is loaded. */
+  static async visit(browser, url, { at = '', viewport = DESKTOP, prepare, ...options } = {}) {
+    return Person.open(await browser.newContext({ viewport, locale: 'en-GB', ...options }), url, { at, prepare });
+  }
+
+  /** A page more in a context that there is: another tab of the same browser. */
+  static async open(context, url, { at = '', prepare } = {}) {
     const person = new Person();
-    person.context = await browser.newContext({ viewport, locale: 'en-GB', ...context });
-    person.page = await person.context.newPage();
+    person.context = context;
+    person.page = await context.newPage();
     person.page.setDefaultTimeout(20_000);
     person.page.on('pageerror', (error) => person.faults.push(`script error: ${error.message}`));
     person.page.on('dialog', (dialog) => { person.faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
@@ -55,11 +71,7 @@ export class Person {
       addEventListener('securitypolicyviolation', (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
     });
     await prepare?.(person.page);
-    await person.page.goto(room ? `${url}/#room=${encodeURIComponent(room)}` : url);
-    await person.id('name-input').fill(name);
-    await person.id('name-submit').click();
-    await person.connected();
-    if (room) await person.sees(`[data-testid=room-tab].active[data-room=${quoted(room)}]`);
+    await person.page.goto(`${url}/${at}`);
     return person;
   }
 
@@ -117,6 +129,27 @@ export class Person {
   async shot(name) {
     await this.settle();
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds that is serious or critical, in the page as it is. */
+async function inspect(person, state) {
+  await person.settle();
+  if (!await person.page.evaluate(() => 'axe' in window)) await person.page.evaluate(axe);
+  const { violations, passes } = await person.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'], preload: false }));
+  assert.ok(passes.length > 10, 'axe has looked');
+  const grave = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
+  const told = grave.map((v) => `${v.id} (${v.impact}): ${v.help}\n  ${v.nodes.map((n) => `${n.html.slice(0, 200)}\n    ${n.any.concat(n.all, n.none).map((c) => c.message).join('; ')}`).join('\n  ')}`);
+  assert.equal(told.join('\n'), '', state);
+}
+
+/** axe-core looks at the page as it is, in light and dark; nothing serious may be found. */
+export async function look(person, state) {
+  for (const colorScheme of ['light', 'dark']) {
+    await person.page.emulateMedia({ colorScheme });
+    await inspect(person, `${state}, ${colorScheme}`);
   }
 }
 

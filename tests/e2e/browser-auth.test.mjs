@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who one is, on the chat page: signing in with a token, as a guest, or not at all; over reloads, in several tabs, by a
+// link; and what happens when a token ends.
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { Person, SCREENSHOTS, look, startBrowser } from './browser.mjs';
+import { Native, startServer, until } from './support.mjs';
+
+const SECRET = 'a secret of this test, long enough for HS256';
+const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A token, with node's own cryptography. */
+function mint(claims, seconds = 600) {
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + seconds, ...claims })}`;
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
+}
+const ADA = { sub: 'ada', name: 'Ada Lovelace' };
+const BOB = { sub: 'bob', name: 'Bob' };
+
+describe('who one is on the chat page', () => {
+  let browser;
+  let server;
+  let closed;   // takes no guests
+  const ends = [];
+  const whole = { after: (end) => ends.unshift(end) };
+  before(async () => {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    browser = await startBrowser(whole);
+    const flags = [`--auth.secret=${SECRET}`, '--auth.leeway_s=0', '--auth.expiry_grace_s=0'];
+    server = await startServer(whole, { flags });
+    closed = await startServer(whole, { flags: [...flags, '--auth.guests=false'] });
+  });
+  after(async () => { for (const end of ends) await end(); });
+
+  const visit = async (t, options, url = server.url) => {
+    const person = await Person.visit(browser, url, { reducedMotion: 'reduce', ...options });
+    t.after(() => person.context.close());
+    return person;
+  };
+  const signIn = async (person, token, { stay = false } = {}) => {
+    await person.id('token-input').fill(token);
+    if (stay) await person.id('token-stay').check();
+    await person.id('token-submit').click();
+  };
+  const is = async (person, identity) => {
+    let last;
+    await until(async () => (last = await person.id('my-identity').textContent()) === identity, () => `"${identity}"; it is "${last}"`);
+  };
+  const says = async (person, testid, pattern) => {
+    let last;
+    await until(async () => pattern.test(last = await person.id(testid).textContent()), () => `${testid}: ${pattern}; it says "${last}"`);
+  };
+  /** All that the page has stored, as one text. */
+  const stored = (person, storage) => person.page.evaluate((name) => JSON.stringify({ ...window[name] }), storage);
+
+  test('a token by the dialog: refused, mended, taken; a reload keeps it, signing out leaves nothing', async (t) => {
+    const ada = await visit(t, { at: '#room=study' });
+    await ada.sees('[data-testid=name-dialog][open]');
+    await look(ada, 'the first dialog');
+    await ada.id('use-token').click();
+    await look(ada, 'a token is asked for');
+    await signIn(ada, 'not a token');
+    await says(ada, 'token-error', /^The token is not three parts with a dot between them\.$/);
+    assert.equal(await ada.id('token-input').inputValue(), 'not a token', 'what was typed is kept');
+    await look(ada, 'a token that was refused');
+    await ada.shot('sign-in-refused');
+    await signIn(ada, mint(ADA, -312));
+    await says(ada, 'token-error', /^`exp` was 31\d s ago\.$/);
+    await signIn(ada, mint(ADA).slice(0, -3));
+    await says(ada, 'token-error', /signature/);
+    // As it is copied from a header, and from a terminal that breaks lines.
+    await signIn(ada, `Bearer ${mint(ADA).replace(/.{70}/g, '$&\n')}`);
+    await ada.connected();
+    await is(ada, 'Signed in · ada');
+    assert.equal(await ada.id('my-name').textContent(), 'Ada Lovelace');
+    await ada.sees('[data-testid=room-tab].active[data-room=study]');
+    await ada.say('it is me');
+    await ada.sees('[data-testid=message][data-state=sent]');
+    assert.match(await stored(ada, 'sessionStorage'), /plenum\.token/);
+    assert.doesNotMatch(await stored(ada, 'localStorage'), /token/, 'in this tab only');
+
+    await ada.page.reload();
+    await ada.connected();
+    await is(ada, 'Signed in · ada');
+    await ada.reads('it is me');
+    assert.equal(await ada.find('[data-testid=message][data-own=true]').count(), 1, 'the same session');
+    await ada.id('profile-open').click();
+    await says(ada, 'account', /^Signed in as ada$/);
+    await says(ada, 'account-note', /^Until .+, in this tab only\.$/);
+    await look(ada, 'the profile of who is signed in');
+    await ada.shot('profile-signed-in');
+
+    const other = await Person.open(ada.context, server.url);
+    await other.sees('[data-testid=name-dialog][open]');   // another tab is another visitor
+    await other.page.close();
+
+    const watcher = await Native.open(server);
+    await watcher.join('study', { members: true });
+    await ada.id('sign-out').click();
+    await ada.sees('[data-testid=name-dialog][open]');
+    await watcher.hears((m) => m.type === 'member:left' && m.member.user === 'ada', 'Ada to have left at once');
+    assert.equal(await stored(ada, 'sessionStorage'), '{}');
+    assert.equal(await stored(ada, 'localStorage'), '{}');
+    assert.doesNotMatch(ada.page.url(), /study/);
+    await ada.id('name-input').fill('Somebody');
+    await ada.id('name-submit').click();
+    await ada.sees('[data-testid=room-tab].active[data-room=lobby]');
+    assert.equal(await ada.find('[data-testid=room-tab]').count(), 1, 'nothing of Ada is open');
+    await is(ada, `Guest · ${await ada.find('[data-testid=member][data-me]').getAttribute('data-user')}`);
+    await ada.check();
+  });
+
+  test('staying signed in is for all tabs, and so is signing out', async (t) => {
+    const one = await visit(t);
+    await one.id('use-token').click();
+    await signIn(one, mint(ADA), { stay: true });
+    await one.connected();
+    const two = await Person.open(one.context, server.url);
+    await two.connected();
+    await is(two, 'Signed in · ada');
+    assert.doesNotMatch(await stored(two, 'sessionStorage'), /plenum\.token/);
+    await two.id('profile-open').click();
+    await says(two, 'account-note', /in all tabs of this browser\.$/);
+    await two.id('sign-out').click();
+    for (const tab of [two, one]) await tab.sees('[data-testid=name-dialog][open]');
+    assert.equal(await stored(one, 'localStorage'), '{}');
+    for (const tab of [two, one]) await tab.check();
+  });
+
+  test('a link brings a token: it is out of the address at once, and nobody is made somebody else by one', async (t) => {
+    const token = mint(ADA);
+    const asked = [];
+    const prepare = (page) => { page.on('request', (request) => asked.push(request.url())); page.on('websocket', (ws) => asked.push(ws.url())); };
+    const ada = await visit(t, { at: `#token=${token}&room=tea%20room`, prepare });
+    await ada.connected();
+    await is(ada, 'Signed in · ada');
+    await ada.sees('[data-testid=room-tab].active[data-room="tea room"]');
+    assert.equal(ada.page.url(), `${server.url}/#room=tea%20room`);
+    assert.equal(await ada.page.evaluate(() => history.length), 2, 'the blank page and this one');
+    assert.deepEqual(asked.filter((address) => address.includes(token.slice(0, 20))), []);
+    await ada.say('mine');
+
+    // Somebody else's link, in a page that is open.
+    await ada.page.evaluate((it) => { location.hash = `token=${it}`; }, mint(BOB));
+    await says(ada, 'token-why', /^A link wants to sign you in as Bob\. You are signed in as Ada Lovelace\.$/);
+    assert.doesNotMatch(ada.page.url(), /token/);
+    await look(ada, 'a link that would sign in somebody else');
+    await ada.id('token-cancel').click();
+    await ada.say('still mine');
+    await is(ada, 'Signed in · ada');
+    // Wanted, it takes the place of who was here, and of what was open.
+    await ada.page.evaluate((it) => { location.hash = `token=${it}`; }, mint(BOB));
+    await says(ada, 'token-why', /Bob/);
+    await ada.id('token-submit').click();
+    await is(ada, 'Signed in · bob');
+    await ada.sees('[data-testid=room-tab].active');
+    await ada.check();
+
+    // One that is no good any more says so, and one may come in without.
+    const late = await visit(t, { at: `#token=${mint(ADA, -60)}` });
+    await says(late, 'token-error', /^`exp` was 6\d s ago\.$/);
+    assert.match(await late.id('token-input').inputValue(), /^eyJ/);
+    await late.id('use-name').click();
+    await late.id('name-input').fill('Late');
+    await late.id('name-submit').click();
+    await late.connected();
+    assert.match(await late.id('my-identity').textContent(), /^Guest · guest-/);
+    await late.check();
+  });
+
+  test('a guest who signs in keeps what is open; who was signed in leaves nothing to others', async (t) => {
+    const person = await visit(t, { at: '#room=garden' });
+    await person.id('name-input').fill('Nobody');
+    await person.id('name-submit').click();
+    await person.connected();
+    await person.say('as a guest');
+    await person.sees('[data-testid=message][data-state=sent]');
+    await person.id('profile-open').click();
+    await says(person, 'account', /^You are here as a guest$/);
+    await person.id('sign-in').click();
+    await signIn(person, 'x');
+    await says(person, 'token-error', /three parts/);
+    await person.id('token-cancel').click();
+    await person.say('still a guest');   // a token that was refused has cost nothing
+    await person.sees('[data-testid=message][data-state=sent]:nth-child(n+3)');
+    await person.id('profile-open').click();
+    await person.id('sign-in').click();
+    await signIn(person, mint(ADA));
+    await is(person, 'Signed in · ada');
+    await person.shows(['as a guest', 'still a guest']);
+    await person.say('as Ada');
+    const bob = await Native.open(server, { token: mint(BOB) });
+    await bob.join('garden');
+    await bob.ask({ type: 'direct', to: 'ada', data: { text: 'for Ada alone' } });
+    await person.sees('[data-testid=direct-list-item]');
+    // A token of somebody else: their page has nothing of Ada's.
+    await person.page.evaluate((it) => { location.hash = `token=${it}`; }, mint({ sub: 'eve', name: 'Eve' }));
+    await says(person, 'token-why', /Eve/);
+    await person.id('token-submit').click();
+    await is(person, 'Signed in · eve');
+    await person.sees('[data-testid=room-tab].active[data-room=garden]');   // by the address
+    assert.equal(await person.id('direct-list-item').count(), 0);
+    assert.doesNotMatch(await stored(person, 'sessionStorage'), /for Ada alone/);
+    await person.check();
+  });
+
+  test('a server without guests says so, and asks for a token', async (t) => {
+    const ada = await visit(t, {}, closed.url);
+    await says(ada, 'token-why', /^This server takes no guests\. Sign in with a token to come in\.$/);
+    assert.ok(!await ada.id('use-name').isVisible(), 'there is no other way in');
+    await ada.page.keyboard.press('Escape');
+    await ada.page.keyboard.press('Escape');
+    await ada.sees('[data-testid=name-dialog][open]');
+    await look(ada, 'no guests');
+    await ada.shot('sign-in-no-guests');
+    await ada.id('token-input').fill(mint(ADA));
+    await ada.page.keyboard.press('Enter');
+    await ada.connected();
+    await is(ada, 'Signed in · ada');
+    await ada.check();
+
+    // Who has been a guest here before is told the same, and whoever has a token that is refused, why.
+    const old = await visit(t, { prepare: (page) => page.addInitScript(() => localStorage.setItem('plenum.name', '"Old guest"')) }, closed.url);
+    await says(old, 'token-why', /takes no guests/);
+    await signIn(old, mint({ name: 'No sub' }));
+    await says(old, 'token-error', /has no `sub`/);
+    assert.equal(await old.find('[data-testid=conn-state][data-state=closed]').count(), 1);
+    await signIn(old, mint(BOB));
+    await old.connected();
+    await is(old, 'Signed in · bob');
+    await old.check();
+  });
+
+  test('a token that is about to end is told, and a new one keeps the session', async (t) => {
+    const ada = await visit(t, { at: `#token=${mint(ADA, 8)}&room=clock` });
+    await ada.connected();
+    await ada.say('before');
+    await says(ada, 'banner', /^\s*Your sign-in ends in \d s\.\s*Stay signed in\s*$/);
+    await ada.shot('token-expiring');
+    await ada.id('reconnect-now').click();
+    await signIn(ada, mint(BOB, 4).slice(0, -1));
+    await says(ada, 'token-error', /signature/);
+    await signIn(ada, mint(ADA));
+    await until(async () => !await ada.id('banner').isVisible(), 'the banner to go');
+    await ada.say('after');
+    await ada.shows(['before', 'after']);
+    assert.match(await ada.page.evaluate(() => JSON.parse(sessionStorage['plenum.token'])), /^eyJ/);
+    await ada.page.reload();
+    await ada.connected();
+    await is(ada, 'Signed in · ada');
+    await ada.check();
+  });
+
+  test('a token that has ended is an end: no attempts, the dialog, and the session goes on with the next one', async (t) => {
+    const sockets = [];
+    const prepare = (page) => page.on('websocket', (ws) => sockets.push(ws.url()));
+    const ada = await visit(t, { at: `#token=${mint(ADA, 5)}&room=hourglass`, prepare });
+    await ada.connected();
+    await ada.say('before');
+    await ada.shows(['before']);
+    await says(ada, 'token-why', /^Your sign-in has ended\. Paste a new token to go on where you were\.$/);
+    const many = sockets.length;
+    await look(ada, 'a token that has ended');
+    await ada.shot('token-ended');
+    await ada.id('token-cancel').click();
+    await says(ada, 'banner', /^\s*Your sign-in has ended\.\s*Sign in again\s*$/);
+    await ada.shows(['before']);   // it can still be read
+    assert.ok(sockets.length <= many + 1, 'no attempts, but for the question whether there are guests');
+    // A reload does not make a guest of who was somebody.
+    await ada.page.reload();
+    await says(ada, 'token-why', /^You were signed in as ada, which has ended\.$/);
+    await signIn(ada, mint(ADA));
+    await ada.connected();
+    await is(ada, 'Signed in · ada');
+    await ada.shows(['before']);
+    await ada.check();
+  });
+});
