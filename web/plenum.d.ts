@@ -41,6 +41,8 @@ export interface Author {
   user: string;
   session: string;
   name: string;
+  /** What their token says of them to others, if anything. */
+  info?: unknown;
 }
 
 export interface Member {
@@ -51,6 +53,8 @@ export interface Member {
   joined_at: number;
   last_active: number;
   sessions: number;
+  /** What their token says of them to others, if anything. */
+  info?: unknown;
 }
 
 export interface Welcome {

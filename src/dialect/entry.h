@@ -62,6 +62,7 @@ enum role {
 struct member_view {
     str user;
     str name;
+    str info; // JSON, what their token says of them; absent = nothing
     enum role role;
     bool connected;
     uint32_t sessions;
@@ -89,6 +90,7 @@ struct entry {
     str user;
     str session;
     str name;
+    str info; // JSON, what a token says of them to others; absent = nothing
     str data; // JSON, byte for byte as the sender wrote it; of a decree its reason, plain text, may be empty
     // Of a record: by what right it was said, see core/home/rights.h.
     enum role rule_role; // what the room's rule made of who had been given no other role
@@ -100,7 +102,7 @@ struct entry {
     uint32_t key_count;
     // ENTRY_MEMBER_*
     struct member_view member;
-    str previous_name; // ENTRY_MEMBER_CHANGED: `member.name` is new, and was this; absent: `member.connected` changed
+    str previous_name; // ENTRY_MEMBER_CHANGED: `member.name` is new, and was this; absent: `connected` or `info` of it changed
     // ENTRY_MEMBERS_COUNT
     uint64_t count;
     // ENTRY_GAP, ENTRY_EPOCH

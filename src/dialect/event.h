@@ -80,7 +80,7 @@ struct event {
     uint64_t expires_in_s; // also EV_TOKEN_EXPIRING
 
     // EV_DIRECT
-    struct entry direct; // user, session, name, data, time_ms are used
+    struct entry direct; // user, session, name, info, data, time_ms are used
 
     // EV_GAP: offsets that will not come, both included (from > to: none), and how many passing entries will not
     uint64_t gap_from, gap_to, gap_passing;

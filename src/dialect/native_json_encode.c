@@ -11,37 +11,6 @@
 #include "dialect/dialect_private.h"
 #include "wire/json.h"
 
-void native_json_put_from(struct buf *out, const struct entry *e)
-{
-    BUF_PUT_LIT(out, "{\"user\":");
-    json_put_string(out, e->user);
-    BUF_PUT_LIT(out, ",\"session\":");
-    json_put_string(out, e->session);
-    BUF_PUT_LIT(out, ",\"name\":");
-    json_put_string(out, e->name);
-    buf_put_char(out, '}');
-}
-
-static void put_member(struct buf *out, const struct member_view *m)
-{
-    BUF_PUT_LIT(out, "{\"user\":");
-    json_put_string(out, m->user);
-    BUF_PUT_LIT(out, ",\"name\":");
-    json_put_string(out, m->name);
-    BUF_PUT_LIT(out, ",\"role\":\"");
-    buf_put_str(out, str_from_cstr(role_name(m->role)));
-    if (m->connected)
-        BUF_PUT_LIT(out, "\",\"connected\":true,\"joined_at\":");
-    else
-        BUF_PUT_LIT(out, "\",\"connected\":false,\"joined_at\":");
-    buf_put_u64(out, m->joined_at);
-    BUF_PUT_LIT(out, ",\"last_active\":");
-    buf_put_u64(out, m->last_active);
-    BUF_PUT_LIT(out, ",\"sessions\":");
-    buf_put_u64(out, m->sessions);
-    buf_put_char(out, '}');
-}
-
 static void put_message(struct buf *out, const struct entry *e)
 {
     BUF_PUT_LIT(out, "{\"type\":\"message\",\"room\":");
@@ -85,7 +54,7 @@ static void put_member_entry(struct buf *out, str type, const struct entry *e)
     BUF_PUT_LIT(out, ",\"time\":");
     buf_put_u64(out, e->time_ms);
     BUF_PUT_LIT(out, ",\"member\":");
-    put_member(out, &e->member);
+    native_json_put_member(out, &e->member);
     if (e->previous_name.n > 0) {
         BUF_PUT_LIT(out, ",\"previous_name\":");
         json_put_string(out, e->previous_name);
@@ -204,7 +173,7 @@ static void put_members(struct buf *out, const struct event *ev)
     for (size_t i = 0; i < ev->list_n; i++) {
         if (i > 0)
             buf_put_char(out, ',');
-        put_member(out, &ev->members[i]);
+        native_json_put_member(out, &ev->members[i]);
     }
     buf_put_char(out, ']');
 }

@@ -180,6 +180,10 @@ static void act_json(struct world *w, struct client *c)
         say_decree(w, c, room);
         return;
     }
+    if (c->known && chance(w, 40)) {
+        say_refresh(w, c);
+        return;
+    }
     uint64_t n = roll(w, 100);
     if (n < 50)
         publish(w, c);

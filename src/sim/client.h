@@ -67,6 +67,7 @@ enum ask_kind {
     SAID_ROOMS,
     SAID_PING,
     SAID_RENAME,
+    SAID_REFRESH,
     SAID_DECREE,
     SAID_BAD,
 };
@@ -79,7 +80,8 @@ struct asked {
     int room, from;
     uint32_t message;
     bool resume;
-    enum token_kind token; // SAID_HELLO
+    enum token_kind token; // SAID_HELLO, SAID_REFRESH,
+    uint32_t info;         // and what it shows (hands_token)
     bool has_since, has_history;
     int since_epoch;
     uint64_t since;
@@ -143,10 +145,13 @@ struct client {
     uint64_t welcomed_ms;
     bool resumed; // a session that may still have had another connection
     bool drain_seen;
-    enum token_kind presented; // it came with the request of this connection
-    bool known;                // it has tokens
-    bool refused;              // one of them was, on this connection;
-    uint64_t hello_said_ms;    // what was said before this was nobody's then
+    enum token_kind presented;  // it came with the request of this connection
+    bool known;                 // it has tokens
+    uint32_t info_made;         // so many of these; each shows its number (hands_check_info),
+    uint32_t presented_info;    // that of `presented`,
+    uint32_t info, resume_info; // of its session, and what comes back by `resume`
+    bool refused;               // one of them was, on this connection;
+    uint64_t hello_said_ms;     // what was said before this was nobody's then
 
     // The connection's reader.
     struct ws_decoder ws;

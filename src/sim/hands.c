@@ -155,19 +155,57 @@ void hands_user(const struct client *c, char ret[16]) { snprintf(ret, 16, "u%u",
 // Its tokens name all rooms.
 bool hands_invited(const struct client *c) { return c->known && c->index % 3 == 0; }
 
-// As who issues them would: wrong ones are signed by somebody else, or have been good.
-void hands_token(struct world *w, const struct client *c, enum token_kind kind, struct buf *out)
+// Its tokens say something of it to others.
+static bool informed(const struct world *w, uint32_t index)
 {
-    char claims[320], user[16];
+    return index < w->plan.clients && w->clients[index].known && index % 2 == 0;
+}
+
+static uint32_t info_pad(uint32_t number) { return number % 5 == 0 ? 300 : number % 5; }
+
+// As who issues them would: wrong ones are signed by somebody else, or have been good.
+uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out)
+{
+    char claims[1024], info[512] = "", user[16];
     uint64_t now_s = w->wall_ms / 1000, far_s = 100u * 86400; // farther than the wall clock jumps
     uint64_t ends = kind == TOKEN_IS_LATE ? now_s - far_s : now_s + far_s;
+    uint32_t number = ++c->info_made;
     hands_user(c, user);
+    if (informed(w, c->index))
+        snprintf(info, sizeof info, ",\"info\":{\"of\":%u,\"n\":%u,\"pad\":\"%0*u\"}", c->index, number,
+                 (int)info_pad(number), 0u);
     int n =
-        snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu%s}", user,
-                 user, (unsigned long long)ends,
+        snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu%s%s}", user,
+                 user, (unsigned long long)ends, info,
                  hands_invited(c) ? ",\"caps\":{\"rooms\":{\"**\":[\"host\"]},\"server\":[\"create\"]}" : "");
+    ASSERT(n > 0 && (size_t)n < sizeof claims);
     struct jwk key = key_of(kind == TOKEN_IS_FORGED ? theirs : ours);
     enum err e = jws_sign(&key, str_make(claims, (size_t)n), out);
     ASSERT(e == OK);
     jwk_deinit(&key);
+    return number;
+}
+
+uint32_t hands_check_info(struct world *w, struct client *c, str user, str info)
+{
+    char text[USER_ID_MAX + 1], shown[512];
+    uint32_t index = UINT32_MAX, of = UINT32_MAX, number = 0;
+    ASSERT(user.n <= USER_ID_MAX);
+    memcpy(text, user.p, user.n);
+    text[user.n] = '\0';
+    bool theirs_say = sscanf(text, "u%u", &index) == 1 && informed(w, index);
+    if (theirs_say != (info.p != NULL && info.n != 0))
+        trace_fail(w, c, "IDENTITY: of %s is shown %.*s", text, STR_ARG(info));
+    if (!theirs_say)
+        return 0;
+    if (info.n < sizeof shown) {
+        memcpy(shown, info.p, info.n);
+        shown[info.n] = '\0';
+        if (sscanf(shown, "{\"of\":%u,\"n\":%u,", &of, &number) != 2)
+            of = UINT32_MAX;
+    }
+    if (of != index || number == 0 || number > w->clients[index].info_made)
+        trace_fail(w, c, "IDENTITY: of %s is shown %.*s", text, STR_ARG(info));
+    w->counts.infos++;
+    return number;
 }

@@ -54,6 +54,8 @@ static void hear_welcome(struct world *w, struct client *c, const struct heard *
     memcpy(c->name, name, sizeof name);
     copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
     c->resume_ms = c->opened_ms;
+    c->info = a.token == TOKEN_IS_GOOD ? a.info : resumed ? c->resume_info : 0;
+    c->resume_info = c->info;
 }
 
 static void hear_gap(struct world *w, struct client *c, const struct heard *h)
@@ -97,6 +99,7 @@ static void hear_renamed(struct world *w, struct client *c, const struct heard *
     copy_string(w, c, h, "name", c->name, sizeof c->name);
     copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
     c->resume_ms = a.at_ms;
+    c->resume_info = c->info;
     if (strcmp(c->name, want) != 0)
         trace_fail(w, c, "PRESENCE: wanted to be %s and is %s", want, c->name);
 }
@@ -156,12 +159,27 @@ static void hear_left(struct world *w, struct client *c, const struct heard *h)
     seat_left(w, c, room);
 }
 
+static void hear_refreshed(struct world *w, struct client *c, const struct heard *h, const struct asked *a)
+{
+    if (a->token != TOKEN_IS_GOOD || strncmp(c->user, "guest-", 6) == 0)
+        trace_fail(w, c, "IDENTITY: refreshed with a token that is not good, or as a guest");
+    copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
+    c->resume_ms = a->at_ms;
+    c->info = c->resume_info = a->info;
+    w->counts.refreshed++;
+}
+
 static void hear_ack(struct world *w, struct client *c, const struct heard *h)
 {
     char scratch[EPOCH_MAX];
     struct asked a =
-        asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_MESSAGE | 1u << SAID_DIRECT | 1u << SAID_DECREE);
+        asks_answered(w, c, heard_raw(h, "id"),
+                      1u << SAID_MESSAGE | 1u << SAID_DIRECT | 1u << SAID_DECREE | 1u << SAID_REFRESH);
     w->counts.acked++;
+    if (a.kind == SAID_REFRESH) {
+        hear_refreshed(w, c, h, &a);
+        return;
+    }
     if (a.kind == SAID_DECREE) {
         truth_reach(truth_numbering(w, a.room,
                                     truth_epoch(w, c->server, a.room,
@@ -253,6 +271,11 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         if (a->token == TOKEN_IS_LATE || a->token == TOKEN_IS_FORGED)
             return str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
         return str_eq(code, STR("token_expired")) && w->now_ms + 2000 > c->resume_ms + s->resume_ms;
+    case SAID_REFRESH:
+        if (strncmp(c->user, "guest-", 6) == 0)
+            return str_eq(code, STR("bad_command"));
+        return a->token != TOKEN_IS_GOOD &&
+               str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
     case SAID_JOIN:
     case SAID_SWITCH:
         if (str_eq(code, STR("forbidden")))

@@ -35,6 +35,10 @@ void hear_from(struct world *w, struct client *c, const struct heard *h, const s
     str user = heard_string(w, c, &from, "user", scratch, sizeof scratch);
     if (m->attempts == 1 && m->user[0] != '\0' && !str_eq(user, str_from_cstr(m->user)))
         trace_fail(w, c, "ISOLATION: m%ux is said to be from user %.*s", m->serial, STR_ARG(user));
+    uint32_t info = hands_check_info(w, c, user, heard_raw(&from, "info"));
+    if (m->attempts == 1 && info != 0 && info < m->info && strcmp(m->session, "api") != 0)
+        trace_fail(w, c, "IDENTITY: m%ux shows %u of its sender, who has shown %u before", m->serial, info,
+                   m->info);
     str name = heard_string(w, c, &from, "name", scratch, sizeof scratch);
     if (m->attempts == 1 && m->name_hash != 0 && truth_hash(name) != m->name_hash)
         trace_fail(w, c, "PRESENCE: m%ux is said to be from %.*s", m->serial, STR_ARG(name));
@@ -99,6 +103,8 @@ static struct fact fact_of(struct world *w, struct client *c, const struct heard
         struct heard member;
         char scratch[USER_NAME_MAX], before[USER_NAME_MAX];
         heard_scan(w, c, heard_raw(h, "member"), &member);
+        hands_check_info(w, c, heard_string(w, c, &member, "user", scratch, sizeof scratch),
+                         heard_raw(&member, "info"));
         str name = heard_string(w, c, &member, "name", scratch, sizeof scratch);
         f.name_hash = truth_hash(name);
         if (heard_raw(h, "previous_name").p != NULL)
@@ -210,6 +216,7 @@ static bool member_rows(struct world *w, struct client *c, const struct heard *h
         if (connected != (heard_number(w, c, &m, "sessions") != 0))
             trace_fail(w, c, "PRESENCE: a member without a session is connected, or the other way round");
         self = self || (connected && str_eq(user, str_from_cstr(c->user)));
+        hands_check_info(w, c, user, heard_raw(&m, "info"));
         str name = heard_string(w, c, &m, "name", scratch + USER_ID_MAX, USER_NAME_MAX);
         ret[(*ret_n)++] = (struct member_row){truth_hash(user), truth_hash(name), connected};
     }

@@ -102,6 +102,8 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
     if (e->type == ENTRY_MESSAGE && truth_message(w, f.message) == NULL)
         trace_fail(w, NULL, "ISOLATION: offset %llu of %s holds data that nobody said: %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(str_take(e->data, 100)));
+    if (e->type == ENTRY_MESSAGE && strcmp(truth_message(w, f.message)->session, "api") != 0)
+        (void)hands_check_info(w, NULL, e->user, e->info);
     w->counts.voids += e->type == ENTRY_VOID;
     rebuild_note(w, truth_numbering(w, room, epoch)->records, e);
     decrees_see(w, room, epoch, e);

@@ -26,7 +26,7 @@ void say_upgrade(struct world *w, struct client *c)
     if (c->known && chance(w, 3)) {
         c->presented = chance(w, 4) ? TOKEN_IS_FORGED : TOKEN_IS_GOOD;
         BUF_PUT_LIT(&token, "Authorization: Bearer ");
-        hands_token(w, c, c->presented, &token);
+        c->presented_info = hands_token(w, c, c->presented, &token);
         BUF_PUT_LIT(&token, "\r\n");
     }
     int n = snprintf(
@@ -184,18 +184,20 @@ void say_hello(struct world *w, struct client *c)
     // Somebody who is known says so, unless a resume token says it.
     if (c->presented != TOKEN_IS_NONE && chance(w, 2)) {
         a->token = c->presented; // it is there already
+        a->info = c->presented_info;
     } else if (c->known && (c->resume[0] == '\0' || chance(w, 2))) {
         struct buf token;
         buf_init(&token, &w->scratch_mem, 0);
         a->token = c->refused || !chance(w, 4) ? TOKEN_IS_GOOD
                    : chance(w, 2)              ? TOKEN_IS_LATE
                                                : TOKEN_IS_FORGED;
-        hands_token(w, c, a->token, &token);
+        a->info = hands_token(w, c, a->token, &token);
         draft_key(&d, "token");
         json_put_string(&d.b, buf_str(&token));
         buf_deinit(&token);
     } else if (c->presented != TOKEN_IS_NONE) {
         a->token = c->presented;
+        a->info = c->presented_info;
     }
     if (c->resume[0] != '\0') {
         a->resume = true;
@@ -290,6 +292,7 @@ static struct message *message_make(struct world *w, struct client *c, int room)
         memcpy(m->user, c->user, sizeof m->user);
         m->name_hash = truth_hash(str_from_cstr(c->name));
     }
+    m->info = c->welcomed ? c->info : 0;
     for (uint32_t i = 0; i < c->asks_n; i++)
         if (c->asks[(c->asks_from + i) % ASKS_MAX].kind == SAID_RENAME)
             m->name_hash = 0; // it may be refused
@@ -396,6 +399,21 @@ void say_rename(struct world *w, struct client *c)
     a->letter = (char)('a' + roll(w, 26));
     say_name(c, a->letter, name);
     draft_string(&d, "name", name);
+    draft_send(w, c, &d);
+}
+
+// The next token of its session, which shows something else; now and then one that is none.
+void say_refresh(struct world *w, struct client *c)
+{
+    struct buf token;
+    struct asked *a = asks_push(w, c, SAID_REFRESH, true);
+    struct draft d = draft_make(w, "refresh", a);
+    buf_init(&token, &w->scratch_mem, 0);
+    a->token = !chance(w, 4) ? TOKEN_IS_GOOD : chance(w, 2) ? TOKEN_IS_LATE : TOKEN_IS_FORGED;
+    a->info = hands_token(w, c, a->token, &token);
+    draft_key(&d, "token");
+    json_put_string(&d.b, buf_str(&token));
+    buf_deinit(&token);
     draft_send(w, c, &d);
 }
 

@@ -105,6 +105,8 @@ struct sim_options {
     X(allocations_refused)                                    \
     X(epochs)                                                 \
     X(tokens)                                                 \
+    X(refreshed)                                              \
+    X(infos)                                                  \
     X(placed)                                                 \
     X(stored)                                                 \
     X(late)                                                   \

@@ -121,6 +121,7 @@ struct message {
     char session[SESSION_ID_LEN + 1];
     char user[USER_ID_MAX + 1]; // of whom; empty where it is not known
     uint64_t name_hash;         // of who it was called then; 0 where that was not certain
+    uint32_t info;              // what is shown of its sender is no older (hands_token)
     int epoch;                  // index of the numbering it was seen or acked in; NONE
     uint64_t offset;
     uint64_t said_ms;    // first attempt

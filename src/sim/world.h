@@ -229,7 +229,10 @@ void hands_forget(struct world *w); // what their helpers remember
 void hands_end(struct world *w);
 void hands_user(const struct client *c, char ret[16]);
 bool hands_invited(const struct client *c);
-void hands_token(struct world *w, const struct client *c, enum token_kind kind, struct buf *out);
+// Returns the number that it shows.
+uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out);
+// What is shown of a user is what a token of theirs says, and nothing is of whose tokens say nothing. Returns its number, 0 = none.
+uint32_t hands_check_info(struct world *w, struct client *c, str user, str info);
 
 // --- clients
 void client_init(struct world *w, struct client *c, uint32_t index);
@@ -263,6 +266,7 @@ void say_rooms(struct world *w, struct client *c);
 void say_decree(struct world *w, struct client *c, int room);
 void say_ping(struct world *w, struct client *c);
 void say_rename(struct world *w, struct client *c);
+void say_refresh(struct world *w, struct client *c);
 // What holds in a room (plan.c).
 const struct room_settings *world_room(const struct world *w, int room);
 void say_name(const struct client *c, char letter, char ret[40]); // one of its names

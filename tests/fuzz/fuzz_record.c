@@ -46,8 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         return 0;
     }
     MUST(within(e.user, data, n) && within(e.session, data, n) && within(e.name, data, n) &&
-         within(e.data, data, n) && within(e.key, data, n) && within(e.decree.target, data, n) &&
-         within(e.decree.target_name, data, n));
+         within(e.data, data, n) && within(e.key, data, n) && within(e.info, data, n) &&
+         within(e.decree.target, data, n) && within(e.decree.target_name, data, n));
     MUST((e.type == ENTRY_SLOW || e.type == ENTRY_READONLY || !entry_decree(e.type)) ==
          (e.decree.target.n == 0));
     MUST(record_type(bytes) == e.type && record_steady(bytes) == e.steady_ms);
@@ -55,9 +55,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     buf_init(&again, &mem, 0);
     record_encode(&again, &e);
     MUST(buf_ok(&again) && again.n == n);
+    MUST(e.info.n == 0 || data[0] > 2);
+    again.p[0] = (char)data[0];
     if (data[0] == 1) {
         MUST(e.rule_role == (e.type == ENTRY_MESSAGE ? ROLE_MEMBER : ROLE_GUEST) && e.grant == 0);
-        again.p[0] = 1;
         again.p[6] = 0;
     }
     MUST(str_eq(buf_str(&again), bytes));

@@ -7,7 +7,7 @@
 #include "core/log/record.h"
 #include "unit/support.h"
 
-static char text[600];
+static char text[1400];
 
 static str some(struct prng *dice, size_t max)
 {
@@ -79,6 +79,7 @@ static void what_goes_in_comes_out(void **state)
             e.key_window_ms = (uint32_t)prng_next(&f.dice);
             e.key_count = (uint32_t)prng_next(&f.dice);
         }
+        e.info = some(&f.dice, USER_INFO_MAX);
         e.rule_role = (enum role)prng_below(&f.dice, ROLE_COUNT);
         e.grant = prng_below(&f.dice, 2) == 0 ? 0 : (uint32_t)prng_next(&f.dice);
         if (round % 10 == 0)
@@ -101,6 +102,7 @@ static void what_goes_in_comes_out(void **state)
         assert_str_eq(back.session, e.session);
         assert_str_eq(back.name, e.name);
         assert_str_eq(back.data, e.data);
+        assert_str_eq(back.info, e.info);
         assert_int_equal(back.rule_role, e.rule_role);
         assert_int_equal(back.grant, e.grant);
         assert_str_eq(back.decree.target, e.decree.target);
@@ -108,7 +110,7 @@ static void what_goes_in_comes_out(void **state)
         assert_true(back.decree.span_ms == e.decree.span_ms && back.decree.role == e.decree.role &&
                     back.decree.on == e.decree.on && back.decree.first == e.decree.first);
         str last = e.key.n != 0 ? back.key : back.data;
-        if (!entry_decree(e.type) && e.grant == 0)
+        if (!entry_decree(e.type) && e.grant == 0 && e.info.n == 0)
             assert_true(last.n == 0 || last.p + last.n == bytes.p + bytes.n); // borrows, to the last byte
     }
     fixture_deinit(&f);
@@ -119,24 +121,30 @@ static void the_bytes_are_those_of_the_document(void **state)
 {
     (void)state;
     static const uint8_t wanted[] = {
-        2,    1,    2,    3,    3,    2,    1,    0,    // version, type, lengths, a member, no grant
+        3,    1,    2,    3,    3,    2,    1,    0,    // version, type, lengths, a member, no grant
         4,    0,    0,    0,                            // bytes of data
         0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
         0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
         'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  '"', 'h',
         'i',  '"',  0xe0, 0x93, 0x04, 0,    0xe8, 0x03, 0,   0, // the key's window and count
         'k',  '7'};
-    static const uint8_t nothing[] = {2,    2,    0,    0,    0,    0,    0,    0,    0,    0,
+    static const uint8_t nothing[] = {3,    2,    0,    0,    0,    0,    0,    0,    0,    0,
                                       0,    0,    0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00,
                                       0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00};
     static const uint8_t muted[] = {
-        2,    7,    2,    3,    3,    0,    1,    1,    // a mute, with a grant
+        3,    7,    2,    3,    3,    0,    1,    1,    // a mute, with a grant
         4,    0,    0,    0,                            // bytes of the reason
         0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
         0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
         'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  's', 'p', 'a', 'm', 0x01, 0x10, 0, 0, // the grant
         2,    3,    0,    0,    0xc0, 0x27, 0x09, 0,    0,   0,   0,   0, // target, name, nothing, 600,000 ms
         'u',  '2',  'B',  'o',  'b'};
+    static const uint8_t shown[] = {3,    1,    2,    3,    3,    0,    1,    2,    // a message, with info
+                                    4,    0,    0,    0,                            // bytes of data
+                                    0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
+                                    0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
+                                    'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  '"', 'h', 'i',
+                                    '"',  7,    0,    '{',  '"',  'a',  '"',  ':',  '1', '}'};
     struct fixture f;
     fixture_init(&f);
     struct entry e = {.type = ENTRY_MESSAGE,
@@ -153,8 +161,13 @@ static void the_bytes_are_those_of_the_document(void **state)
     str bytes = encoded(&f, &e);
     assert_int_equal(bytes.n, sizeof wanted);
     assert_memory_equal(bytes.p, wanted, sizeof wanted);
-    e.type = ENTRY_MUTE;
     e.key = STR_NONE;
+    e.info = STR("{\"a\":1}");
+    bytes = encoded(&f, &e);
+    assert_int_equal(bytes.n, sizeof shown);
+    assert_memory_equal(bytes.p, shown, sizeof shown);
+    e.type = ENTRY_MUTE;
+    e.info = STR_NONE;
     e.data = STR("spam");
     e.grant = 0x1001;
     e.decree = (struct decree){.target = STR("u2"), .target_name = STR("Bob"), .span_ms = 600000};
@@ -195,7 +208,7 @@ static void what_is_no_record_is_refused(void **state)
     struct fixture f;
     struct entry e = {.type = ENTRY_MESSAGE, .user = STR("u"), .name = STR("n"), .data = STR("123")};
     static const struct change message[] = {
-        {0, 0, RECORD_BROKEN},   {0, 3, RECORD_NEWER},    {0, 255, RECORD_NEWER},   {1, 0, RECORD_TYPE},
+        {0, 0, RECORD_BROKEN},   {0, 4, RECORD_NEWER},    {0, 255, RECORD_NEWER},   {1, 0, RECORD_TYPE},
         {1, 2, RECORD_BROKEN},   {1, 3, RECORD_BROKEN},   {1, 11, RECORD_TYPE},     {1, 128, RECORD_TYPE},
         {2, 2, RECORD_BROKEN},   {2, 65, RECORD_BROKEN},  {3, 23, RECORD_BROKEN},   {4, 65, RECORD_BROKEN},
         {5, 1, RECORD_BROKEN},   {6, 4, RECORD_BROKEN},   {7, 1, RECORD_BROKEN},    {7, 2, RECORD_BROKEN},
@@ -273,6 +286,51 @@ static void the_first_version_is_read(void **state)
     fixture_deinit(&f);
 }
 
+// The second one knew no info, and wrote the rest as it is written now.
+static void the_second_version_is_read(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    struct entry e = {.type = ENTRY_BAN, .user = STR("u"), .grant = 7, .decree = {.target = STR("t")}}, back;
+    char bytes[64];
+    str now = encoded(&f, &e);
+    memcpy(bytes, now.p, now.n);
+    bytes[0] = 2;
+    assert_int_equal(record_decode(str_make(bytes, now.n), &back), RECORD_OK);
+    assert_int_equal(back.grant, 7);
+    assert_str_eq(back.decree.target, STR("t"));
+    assert_int_equal(back.info.n, 0);
+    e.info = STR("1");
+    now = encoded(&f, &e);
+    memcpy(bytes, now.p, now.n);
+    bytes[0] = 2;
+    assert_int_equal(record_decode(str_make(bytes, now.n), &back), RECORD_BROKEN);
+    fixture_deinit(&f);
+}
+
+// Info has its length in two bytes, from 1 to USER_INFO_MAX.
+static void info_of_no_length_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    enum { INFO_AT = RECORD_HEAD + 4, INFO_N = 3 };
+    struct entry e = {.type = ENTRY_MESSAGE, .user = STR("u"), .data = STR("123"), .info = STR("\"i\"")};
+    static const struct change message[] = {{INFO_AT, 0, RECORD_BROKEN}, {INFO_AT, 2, RECORD_BROKEN},
+                                            {INFO_AT, 4, RECORD_BROKEN}, {INFO_AT + 1, 4, RECORD_BROKEN},
+                                            {7, 0, RECORD_BROKEN},       {7, 3, RECORD_BROKEN},
+                                            {7, 6, RECORD_BROKEN}};
+    all_are_refused(encoded(&f, &e), message, ARRAY_LEN(message));
+    char bytes[RECORD_HEAD + 4 + RECORD_INFO_HEAD];
+    memcpy(bytes, encoded(&f, &e).p, sizeof bytes);
+    bytes[INFO_AT] = 0;
+    struct entry back;
+    assert_int_equal(record_decode(str_make(bytes, sizeof bytes), &back),
+                     RECORD_BROKEN); // it would be written as none
+    fixture_deinit(&f);
+}
+
 static void encode_passing(void *arg) { record_encode(arg, &(struct entry){.type = ENTRY_MEMBER_JOINED}); }
 
 static void who_comes_and_goes_is_no_record(void **state)
@@ -291,6 +349,8 @@ int main(void)
         cmocka_unit_test(the_bytes_are_those_of_the_document),
         cmocka_unit_test(what_is_no_record_is_refused),
         cmocka_unit_test(the_first_version_is_read),
+        cmocka_unit_test(the_second_version_is_read),
+        cmocka_unit_test(info_of_no_length_is_refused),
         cmocka_unit_test(who_comes_and_goes_is_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

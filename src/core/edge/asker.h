@@ -44,6 +44,7 @@ struct asker {
     bool mail_queued : 1;   // in the queue of those who wait for a credit
     bool token_refused : 1; // so nobody is taken for a guest who has not asked for it
     bool expiry_told : 1;   // that its token is about to end
+    bool refreshing : 1;    // another token of its session is being looked at, or acted on
     uint8_t mail_quota : 4; // asks it may send though others wait for credits of the same shard
     bool fenced : 1;        // what is carried out comes behind all that is due of its room (edge_later.c)
     uint8_t mail_port : 7;  // mail_queued: whose credit it waits for

@@ -90,12 +90,13 @@ void edge_no_memory(struct edge *e, uint32_t index, const struct command *cmd)
 struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type type, const struct command *cmd)
 {
     const struct asker *c = asker_at(e, index);
+    const struct grant *by = session_grant(&c->reader.who.session);
     ASSERT(c->reader.encoding < e->cx->settings->ways->encodings_n);
     ASSERT(reader_open(&c->reader));
     return (struct ask){.type = type,
                         .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
                         .encoding = c->reader.encoding,
-                        .guest = session_grant(&c->reader.who.session) == NULL,
+                        .guest = by == NULL,
                         .address = c->address,
                         .since_ms = c->opened_ms,
                         .outlet = REF_NONE,
@@ -103,6 +104,7 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
                         .user = session_user(&c->reader.who.session),
                         .session = str_make(c->reader.who.session.id, SESSION_ID_LEN),
                         .name = session_name(&c->reader.who.session),
+                        .info = by != NULL && ask_shows(type) ? by->info : STR_NONE,
                         .cmd = *cmd};
 }
 

@@ -115,7 +115,7 @@ void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);
 // Makes the session of a connection, anonymous or resumed from a token, and asks its user's home to register it; the
 // welcome is the answer. ERR_FULL: not now; ERR_NOMEM: refused, and not answered.
 enum err edge_hello(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
-// A hello whose token is good and whose user's home could not be asked yet. True: it has been.
+// A verdict that is there and could not be acted on yet, as a home could not be asked. True: it has been.
 bool edge_verdict_go_on(struct edge *e, uint32_t conn);
 // A token has come with the connection, for its hello (absent: none). False where memory is out.
 bool edge_present(struct edge *e, uint32_t conn, str token) WARN_UNUSED;
@@ -144,5 +144,8 @@ bool edge_on_registered(struct edge *e, const struct answer *a) WARN_UNUSED;
 // Another name for the session and its members; false when it must wait. edge_on_renamed: one room knows.
 bool edge_rename(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
 void edge_on_renamed(struct edge *e, uint32_t conn, str id);
+// Those who are in rooms with it are told that it shows other info from here on; cmd: the refresh that it came by. ERR_FULL: not
+// while it is due answers, or not now; ERR_NOMEM: nobody is.
+enum err edge_show(struct edge *e, uint32_t conn, const struct command *cmd, str info) WARN_UNUSED;
 
 #endif

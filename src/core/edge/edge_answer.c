@@ -78,7 +78,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     struct outlet *from = answered_outlet(e, &sw->from);
     struct membership *member = from != NULL ? reader_find_membership(&c->reader, sw->from.index) : NULL;
     ASSERT(sw->joined == NULL);
-    ASSERT(!c->exclusive);
+    ASSERT(!c->exclusive || c->refreshing);
     if (member == NULL) { // it was sent away meanwhile
         sw->joined = &(*a)->mail;
         *a = NULL;
@@ -99,7 +99,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     *a = NULL;
     c->pending++;
     c->pending_shard = (uint8_t)dest;
-    c->exclusive = encoding_of(e->cx, c->reader.encoding)->language->serial;
+    c->exclusive = c->exclusive || encoding_of(e->cx, c->reader.encoding)->language->serial;
     member->leaving = true;
     if (post_ask(e->mail, dest, &leave)) {
         sw->credit = (struct credit){0};
@@ -135,6 +135,7 @@ static void on_joined(struct edge *e, struct answer **taken)
         return;
     }
     notice_put(e->cx, NOTICE_JOINED, index, 0, NULL, outlet_name(o));
+    gate_charge(e, c, a->payload.n); // of a list of members, if any
     if (a->reply_lost)
         fan_end(e->fan, index, END_CUT);
     else if (switching)
@@ -288,6 +289,7 @@ void edge_direct(struct edge *e, const struct direct_mail *d)
                                   .user = d->user,
                                   .session = d->session,
                                   .name = d->name,
+                                  .info = d->info,
                                   .data = d->data}};
     metric_add(&e->cx->metrics->directs, 1);
     fan_put_event(e->fan, index, &ev);

@@ -128,7 +128,7 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
 
 bool edge_refresh(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    const struct asker *c = asker_at(e, index);
+    struct asker *c = asker_at(e, index);
     if (!c->reader.who.session.granted) {
         edge_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
                      "This session has no token to be refreshed; connect again, and say `hello` with one.");
@@ -136,18 +136,27 @@ bool edge_refresh(struct edge *e, uint32_t index, const struct command *cmd)
     }
     if (no_keys(e, index, cmd))
         return true;
+    if (c->refreshing) // one after the other
+        return false;
     enum err asked = ask(e, index, cmd);
     if (asked == ERR_NOMEM)
         edge_no_memory(e, index, cmd);
+    c->refreshing = asked == OK;
     return asked != ERR_FULL;
 }
 
-// It has what the new token grants, and a resume token that says so.
-static enum err regrant(struct edge *e, uint32_t index, const struct grant *by)
+// It has what the new token grants, and a resume token that says so; where it shows other info, others are told. ERR_FULL: they
+// cannot be told now; ERR_NOMEM. Nothing has changed then.
+static enum err regrant(struct edge *e, uint32_t index, const struct command *cmd, const struct grant *by)
 {
     struct session *now = &asker_at(e, index)->reader.who.session, next = {0};
     if (session_init(&next, e->cx->mem, now->id, session_user(now), session_name(now), by) != OK)
         return ERR_NOMEM;
+    enum err shown = edge_show(e, index, cmd, by->info);
+    if (shown != OK) {
+        session_deinit(&next, e->cx->mem);
+        return shown;
+    }
     enum err watched = edge_expiry_watch(e, index, by);
     ASSERT(watched == OK); // it is watched already
     session_deinit(now, e->cx->mem);
@@ -155,13 +164,15 @@ static enum err regrant(struct edge *e, uint32_t index, const struct grant *by)
     return OK;
 }
 
-static void refresh(struct edge *e, uint32_t index, const struct verdict_mail *v)
+// What comes of the verdict, of which it is due no answer any more. ERR_FULL: nothing yet.
+static enum err refresh_now(struct edge *e, uint32_t index, const struct verdict_mail *v)
 {
     const struct session *s = &asker_at(e, index)->reader.who.session;
     const struct command cmd = {.type = CMD_REFRESH, .id = v->id};
     const struct grant by = verdict_grant(v);
+    enum err done = OK;
     if (v->verdict == TOKEN_BUSY) {
-        edge_no_memory(e, index, &cmd);
+        done = ERR_NOMEM;
     } else if (v->verdict != TOKEN_GOOD) {
         refuse(e, index, v);
     } else if (!str_eq(v->user, session_user(s))) {
@@ -169,11 +180,35 @@ static void refresh(struct edge *e, uint32_t index, const struct verdict_mail *v
                      "The token is of another user than the session; connect again to be somebody else.");
     } else if (edge_expired(e, &by)) {
         edge_problem(e, index, &cmd, PROBLEM_TOKEN_EXPIRED, "The token has ended meanwhile.");
-    } else if (regrant(e, index, &by) != OK) {
-        edge_no_memory(e, index, &cmd);
     } else {
-        edge_put_refreshed(e, index, v->id);
+        done = regrant(e, index, &cmd, &by);
+        if (done == OK)
+            edge_put_refreshed(e, index, v->id);
     }
+    if (done == ERR_NOMEM)
+        edge_no_memory(e, index, &cmd);
+    return done;
+}
+
+// False: it must wait, and nothing else is asked meanwhile; *v is kept then.
+static bool refresh(struct edge *e, uint32_t index, struct verdict_mail **v)
+{
+    struct asker *c = asker_at(e, index);
+    const struct command cmd = {.type = CMD_REFRESH, .id = (*v)->id};
+    ASSERT(c->refreshing);
+    c->pending--;
+    c->exclusive = false;
+    c->refreshing = false;
+    if (refresh_now(e, index, *v) != ERR_FULL)
+        return true;
+    if (!waiting_put_verdict(&c->waiting, e->cx->mem, &(*v)->mail)) {
+        edge_no_memory(e, index, &cmd);
+        return true;
+    }
+    *v = NULL;
+    c->pending++;
+    c->exclusive = c->refreshing = c->waits = true;
+    return false;
 }
 
 void edge_verdict(struct edge *e, struct verdict_mail *v)
@@ -183,13 +218,7 @@ void edge_verdict(struct edge *e, struct verdict_mail *v)
     if (c != NULL && reader_open(&c->reader)) {
         ASSERT(c->pending != 0);
         ASSERT(v->refresh || (c->pending == 1 && c->exclusive));
-        if (v->refresh) {
-            c->pending--;
-            c->exclusive = c->exclusive && c->pending != 0;
-            refresh(e, index, v);
-        } else {
-            (void)go_on(e, index, &v);
-        }
+        (void)(v->refresh ? refresh(e, index, &v) : go_on(e, index, &v));
         if (c->pending == 0 || c->waits) {
             c->waits = false;
             fan_wake(e->fan, index);
@@ -203,7 +232,7 @@ bool edge_verdict_go_on(struct edge *e, uint32_t index)
     struct asker *c = asker_at(e, index);
     struct verdict_mail *v = (struct verdict_mail *)(void *)waiting_take_verdict(&c->waiting, e->cx->mem);
     ASSERT(v != NULL);
-    bool done = go_on(e, index, &v);
+    bool done = v->refresh ? refresh(e, index, &v) : go_on(e, index, &v);
     mail_discard(e->cx->mem, v != NULL ? &v->mail : NULL);
     return done;
 }

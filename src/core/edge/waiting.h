@@ -6,7 +6,8 @@
 //      kept   commands that were told "not now" because of what they are about, oldest first:
 //                 [message r1] [leave r1] [join r7] [direct u4] ...
 //      token     that came with the connection, before it has said hello
-//      verdict   about the token of its hello, which is there and has not been acted on: its user's home is asked as soon as it can be
+//      verdict   about the token of its hello, or of a refresh, which is there and has not been acted on: a home is asked as soon as it
+//                can be
 //
 // A command waits behind kept ones that are about the same thing (a key: a room, a user), and behind nothing else; so the order
 // per room is the order in which it was said, and whatever is about other rooms goes on.

@@ -197,7 +197,7 @@ static uint32_t batch_put(struct home *h, uint32_t room, uint32_t max, struct bu
             a->repeats = true;
             continue;
         }
-        if (n != 0 && !again && out->n + e.data.n > COURSE_BATCH_BYTES)
+        if (n != 0 && !again && out->n + e.data.n + e.info.n > COURSE_BATCH_BYTES)
             break;
         buf_reset(&h->scratch, SEGMENT_BYTES_MAX);
         record_encode(&h->scratch, &e);

@@ -168,18 +168,22 @@ void home_depart(struct home *h, const struct depart_mail *m)
 
 // --- the rest
 
-// The reply is made by the edge when the last of its homes has answered: what goes back is the id that it answers.
+// Of a rename the reply is made by the edge when the last of its homes has answered: what goes back is the id that it answers.
+// A refresh is answered already.
 static void home_rename(struct home *h, const struct ask *a)
 {
+    bool named = a->cmd.type == CMD_RENAME;
+    ASSERT(named || a->cmd.type == CMD_REFRESH);
     for (size_t at = 0; at + sizeof(struct ref) <= a->rows.n; at += sizeof(struct ref)) {
         struct ref ref;
         memcpy(&ref, a->rows.p + at, sizeof ref);
         const struct room *r = slab_get(&h->rooms, ref.index, ref.gen);
         uint32_t member = r == NULL ? MAP_NONE : member_find(h, r, a->user);
         if (member != MAP_NONE)
-            member_rename(h, ref.index, member, a->cmd.name, a->since_ms);
+            member_show(h, ref.index, member, named ? a->cmd.name : a->name, a->info, a->since_ms);
     }
-    struct answer ans = {.effect = EFFECT_RENAMED, .payload = a->cmd.id};
+    struct answer ans = {.effect = named ? EFFECT_RENAMED : EFFECT_NONE,
+                         .payload = named ? a->cmd.id : STR_NONE};
     home_answer_event(h, a, &ans, NULL);
 }
 

@@ -45,11 +45,15 @@ static struct replay_want join_want(const struct home *h, const struct room *r, 
     return (struct replay_want){encoding_of(h->cx, a->encoding), REPLAY_FRAMES, s->from, r->live.offset};
 }
 
+// As many as a page would have.
 static size_t join_member_views(struct home *h, const struct room *r, struct member_view *views, size_t max)
 {
-    size_t n = 0;
-    for (uint32_t m = r->first; m != SLAB_NONE && n < max; m = member_at(h, m)->next)
-        member_view_make(member_at(h, m), &views[n++]);
+    size_t n = 0, bytes = 0;
+    for (uint32_t m = r->first; m != SLAB_NONE && n < max && bytes <= h->cx->settings->reply_bytes;
+         m = member_at(h, m)->next) {
+        member_view_make(member_at(h, m), &views[n]);
+        bytes += member_view_bytes(&views[n++]);
+    }
     return n;
 }
 

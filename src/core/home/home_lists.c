@@ -41,15 +41,17 @@ void home_members(struct home *h, const struct ask *a, uint32_t room)
     struct event ev = {.type = EV_MEMBERS, .id = a->cmd.id, .room = room_name(r), .members = views};
     char next[20];
     uint32_t last = 0;
+    size_t bytes = 0;
     for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
         const struct member *member = member_at(h, m);
         if (member->seq <= after)
             continue;
-        if (ev.list_n == max) {
+        if (ev.list_n == max || bytes > h->cx->settings->reply_bytes) {
             ev.next = str_make(next, u64_encode(last, next));
             break;
         }
-        member_view_make(member, &views[ev.list_n++]);
+        member_view_make(member, &views[ev.list_n]);
+        bytes += member_view_bytes(&views[ev.list_n++]);
         last = member->seq;
     }
     ASSERT(ev.list_n <= max);

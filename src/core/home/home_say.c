@@ -55,6 +55,7 @@ struct entry home_proposal(const struct home *h, struct room *r, const struct as
                       .user = a->user,
                       .session = a->session,
                       .name = a->name,
+                      .info = a->info,
                       .data = a->cmd.data,
                       .rule_role = room_settings(h, r)->newcomer_role,
                       .grant = a->grant};

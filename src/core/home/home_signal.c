@@ -63,8 +63,12 @@ void home_signal(struct home *h, struct ask **taken, uint32_t room)
 // One that finds no memory is lost, as the next one will say more.
 static void signal_place(struct home *h, uint32_t room, struct ask *a)
 {
-    struct entry e = {
-        .type = ENTRY_SIGNAL, .user = a->user, .session = a->session, .name = a->name, .data = a->cmd.data};
+    struct entry e = {.type = ENTRY_SIGNAL,
+                      .user = a->user,
+                      .session = a->session,
+                      .name = a->name,
+                      .info = a->info,
+                      .data = a->cmd.data};
     bool here = member_find(h, room_at(h, room), a->user) != MAP_NONE;
     if (!here || room_place(h, room, &e) != OK) {
         over(h, a);

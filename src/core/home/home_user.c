@@ -41,6 +41,7 @@ static struct direct_mail direct_to(const struct home *h, const struct ask *a, s
                                 .user = a->user,
                                 .session = a->session,
                                 .name = a->name,
+                                .info = a->info,
                                 .data = a->cmd.data};
 }
 

@@ -5,29 +5,26 @@
 // joining would otherwise mean n * n deliveries.
 #include "core/home/home.h"
 
+#include "core/common/who.h"
+
 enum { COUNT_INTERVAL_MS = 1000 };
-
-static const char *member_text(const struct member *m)
-{
-    return m->user_n + m->name_n <= MEMBER_TEXT_INLINE ? m->text_inline : m->text_long;
-}
-
-str member_user(const struct member *m) { return (str){member_text(m), m->user_n}; }
-
-str member_name(const struct member *m)
-{
-    return m->name_n == 0 ? member_user(m) : (str){member_text(m) + m->user_n, m->name_n};
-}
 
 void member_view_make(const struct member *m, struct member_view *ret)
 {
     *ret = (struct member_view){.user = member_user(m),
                                 .name = member_name(m),
+                                .info = member_info(m),
                                 .role = (enum role)m->role,
                                 .connected = m->sessions != 0,
                                 .sessions = m->sessions,
                                 .joined_at = m->joined_at,
                                 .last_active = m->last_active};
+}
+
+size_t member_view_bytes(const struct member_view *v)
+{
+    enum { WORDS = 160 };
+    return WORDS + v->user.n + v->name.n + v->info.n;
 }
 
 static bool member_eq(const void *ctx, uint32_t value, const void *key)
@@ -238,35 +235,12 @@ static void away_remove(struct home *h, struct room *r, struct member *m)
 
 // --- coming and going
 
-static void member_text_free(struct home *h, struct member *m)
-{
-    if (m->user_n + m->name_n > MEMBER_TEXT_INLINE)
-        mem_free(h->cx->mem, m->text_long, (size_t)m->user_n + m->name_n);
-}
-
-// Sets user and name, for which there is memory; what was there before is the caller's to free.
-static void member_text_set(struct member *m, str user, str name, char *text)
-{
-    ASSERT(user.n <= USER_ID_MAX);
-    ASSERT(name.n <= USER_NAME_MAX);
-    memcpy(text, user.p, user.n);
-    if (name.n != 0)
-        memcpy(text + user.n, name.p, name.n);
-    if (text != m->text_inline)
-        m->text_long = text;
-    m->user_n = (uint8_t)user.n;
-    m->name_n = (uint8_t)name.n;
-}
-
 static enum err member_create(struct home *h, uint32_t room, const struct ask *a, uint32_t *ret)
 {
     struct room *r = room_at(h, room);
-    str user = a->user, name = a->name;
     uint32_t index = slab_alloc(&h->members);
     if (index == SLAB_NONE)
         return ERR_NOMEM;
-    if (str_eq(user, name))
-        name = STR_NONE;
     struct member *m = member_at(h, index);
     *m = (struct member){.joined_at = h->cx->wall_ms,
                          .last_active = h->cx->wall_ms,
@@ -274,14 +248,9 @@ static enum err member_create(struct home *h, uint32_t room, const struct ask *a
                          .next = SLAB_NONE,
                          .seq = ++r->member_seq,
                          .role = (uint8_t)home_rights(h, r, a).role};
-    char *text = m->text_inline;
-    if (user.n + name.n > MEMBER_TEXT_INLINE)
-        text = mem_alloc(h->cx->mem, user.n + name.n);
-    enum err e = text == NULL ? ERR_NOMEM : OK;
-    if (e == OK)
-        member_text_set(m, user, name, text);
+    enum err e = member_text_init(m, h->cx->mem, a->user, a->name, a->info);
     if (e == OK && (e = by_user_put(h, r, index)) != OK)
-        member_text_free(h, m);
+        member_text_deinit(m, h->cx->mem);
     if (e != OK) {
         slab_free(&h->members, index);
         return e;
@@ -312,7 +281,7 @@ static void member_destroy(struct home *h, struct room *r, uint32_t index)
     ASSERT(r->members != 0);
     by_user_drop(h, r, index);
     sessions_free(h->cx->mem, m);
-    member_text_free(h, m);
+    member_text_deinit(m, h->cx->mem);
     slab_free(&h->members, index);
     r->members--;
     metric_sub(&h->cx->metrics->members, 1);
@@ -330,26 +299,27 @@ static void member_leave(struct home *h, uint32_t room, uint32_t index)
     room_timer(h, room, h->cx->now_ms + room_grace_ms(h, r));
 }
 
-// A name is a few bytes, and members of one user in several rooms must not end up with different ones because memory
-// ended between them: so much may go beyond the budget.
-void member_rename(struct home *h, uint32_t room, uint32_t index, str name, uint32_t since_ms)
+void member_show(struct home *h, uint32_t room, uint32_t index, str name, str info, uint32_t since_ms)
 {
-    struct member *m = member_at(h, index), old = *m;
-    str user = member_user(&old); // the copy's: setting the text writes over the member's own
+    struct member *m = member_at(h, index);
+    char before[USER_NAME_MAX];
+    str was = member_name(m);
     ASSERT(m->sessions != 0);
     if ((int32_t)(since_ms - m->named_ms) < 0)
         return;
     m->named_ms = since_ms;
-    if (str_eq(member_name(&old), name))
+    bool named = !str_eq(was, name), informed = !str_eq(member_info(m), info);
+    if (!named && !informed)
         return;
-    if (str_eq(user, name))
-        name = STR_NONE;
-    char *text = m->text_inline;
-    if (user.n + name.n > MEMBER_TEXT_INLINE)
-        text = mem_alloc_essential(h->cx->mem, user.n + name.n);
-    member_text_set(m, user, name, text);
-    presence(h, room, ENTRY_MEMBER_CHANGED, m, member_name(&old));
-    member_text_free(h, &old);
+    memcpy(before, was.p, was.n);
+    if (!member_text_change(m, h->cx->mem, name, info)) {
+        metric_add(&h->cx->metrics->limit_memory, 1);
+        notice_put(h->cx, NOTICE_MEMORY, UINT32_MAX, 0, "what is shown of a member",
+                   room_name(room_at(h, room)));
+        informed = false;
+    }
+    if (named || informed)
+        presence(h, room, ENTRY_MEMBER_CHANGED, m, named ? str_make(before, was.n) : STR_NONE);
 }
 
 static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, const struct ask *a)
@@ -370,7 +340,7 @@ static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, 
     enum role role = home_rights(h, r, a).role; // it may come with more than its other sessions have
     if (role > (enum role)m->role)
         m->role = (uint8_t)role;
-    member_rename(h, room, index, a->name, a->since_ms); // it may have another one since it was here
+    member_show(h, room, index, a->name, a->info, a->since_ms); // both may be others since it was here
     return OK;
 }
 

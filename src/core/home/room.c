@@ -249,7 +249,8 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     const struct made made = room_made(h, r);
     e->room = room_name(r);
     uint64_t place = r->live.place;
-    size_t before = r->log.bytes, needed = 4 * e->data.n; // about what its record and its frames take
+    size_t before = r->log.bytes,
+           needed = 4 * (e->data.n + e->info.n); // about what its record and its frames take
     enum err applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
     if (applied != OK && relief_for(h, needed)) {
         before = r->log.bytes;

@@ -48,7 +48,9 @@ struct member {
     uint16_t sessions;   // connections it is here by, at most MEMBER_SESSIONS_MAX
     uint16_t sessions_cap;
     uint8_t role;
-    uint8_t user_n, name_n; // name_n 0: the name is the user id
+    uint8_t user_n;
+    uint8_t name_n : 7;   // 0: the name is the user id
+    uint8_t has_info : 1; // then the text is long
     union { // where they are: what is to be told to all of them, be it to leave, finds them (member_sessions)
         struct {
             uint32_t away_prev, away_next; // sessions == 0
@@ -58,9 +60,11 @@ struct member {
     };
     union { // user, then name
         char text_inline[MEMBER_TEXT_INLINE];
-        char *text_long; // when they are longer together
+        char *
+            text_long; // when they are longer together, or there is info, which is pointed to in front of them
     };
 };
+_Static_assert(USER_NAME_MAX < 1 << 7, "the length of a name fits");
 
 // What a shard with readers in this room has been told.
 struct feed {
@@ -119,10 +123,19 @@ static inline uint64_t room_newest(const struct room *r)
 {
     return r->live.offset < r->log.committed ? r->live.offset : r->log.committed;
 }
+// What it is called and what is shown of it (member_text.c). Limits: USER_INFO_MAX. They borrow from the member.
 str member_user(const struct member *m);
 str member_name(const struct member *m);
+str member_info(const struct member *m); // JSON; absent: none
+// Of a zeroed one. ERR_NOMEM.
+enum err member_text_init(struct member *m, struct mem *mem, str user, str name, str info) WARN_UNUSED;
+// Another name, other info. The name is there in any case, which may go beyond the budget: members of one user in several rooms
+// must not end up with different ones because memory ended between them. False where memory is out for the info: it is as it was.
+bool member_text_change(struct member *m, struct mem *mem, str name, str info);
+void member_text_deinit(struct member *m, struct mem *mem);
 const struct session_key *member_sessions(const struct member *m); // `sessions` of them, in no order
 void member_view_make(const struct member *m, struct member_view *ret);
+size_t member_view_bytes(const struct member_view *v); // about, of its row in a list
 
 // --- rooms (room.c)
 uint32_t room_find(const struct home *h, str name, uint64_t hash);
@@ -180,9 +193,9 @@ enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint3
 // One session less. keep: the member may come back within its grace time. False where it is not one of the member's, as
 // it has been taken from it by somebody else's order meanwhile.
 bool member_depart(struct home *h, uint32_t room, uint32_t member, struct conn_ref session, bool keep);
-// Nothing is done where a newer connection is in the room already: what it was told, the name
-// in its token, is what the user is called.
-void member_rename(struct home *h, uint32_t room, uint32_t member, str name, uint32_t since_ms);
+// Another name, or other info. Nothing is done where a newer connection is in the room already: what it was told, the name in its
+// resume token, is what the user is called, and what its token says is what is shown.
+void member_show(struct home *h, uint32_t room, uint32_t member, str name, str info, uint32_t since_ms);
 // Members whose grace is over leave; returns when the next one's is, UINT64_MAX if none is away.
 uint64_t members_expire(struct home *h, uint32_t room);
 // Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.

@@ -36,7 +36,7 @@ enum {
     AT_TIME = 12,
     AT_STEADY = 20
 };
-enum { FLAG_GRANT = 1 };
+enum { FLAG_GRANT = 1, FLAG_INFO = 2 };
 
 // Of a decree's part.
 enum { AT_TARGET, AT_TARGET_NAME, AT_VALUE, AT_FIRST, AT_SPAN };
@@ -65,6 +65,21 @@ static void put_key(struct buf *out, const struct entry *e)
     buf_put_str(out, e->key);
 }
 
+static void put_grant(struct buf *out, uint32_t grant)
+{
+    uint8_t bits[RECORD_GRANT];
+    put_le(bits, grant, sizeof bits);
+    buf_put(out, bits, sizeof bits);
+}
+
+static void put_info(struct buf *out, str info)
+{
+    uint8_t n[RECORD_INFO_HEAD];
+    put_le(n, info.n, sizeof n);
+    buf_put(out, n, sizeof n);
+    buf_put_str(out, info);
+}
+
 // What is of no use to its type is 0.
 static void put_decree(struct buf *out, enum entry_type type, const struct decree *d)
 {
@@ -83,11 +98,12 @@ static void put_decree(struct buf *out, enum entry_type type, const struct decre
 
 void record_encode(struct buf *out, const struct entry *e)
 {
-    uint8_t head[RECORD_HEAD] = {RECORD_VERSION}, grant[RECORD_GRANT];
+    uint8_t head[RECORD_HEAD] = {RECORD_VERSION};
     ASSERT(!entry_passing(e->type));
     ASSERT(e->user.n <= USER_ID_MAX);
     ASSERT(e->name.n <= USER_NAME_MAX);
     ASSERT(e->session.n <= SESSION_ID_LEN);
+    ASSERT(e->info.n <= USER_INFO_MAX);
     ASSERT(e->data.n <= UINT32_MAX);
     ASSERT(e->key.n <= MESSAGE_KEY_MAX);
     ASSERT(e->key.n == 0 || e->type == ENTRY_MESSAGE);
@@ -98,7 +114,7 @@ void record_encode(struct buf *out, const struct entry *e)
     head[AT_NAME] = (uint8_t)e->name.n;
     head[AT_KEY] = (uint8_t)e->key.n;
     head[AT_RULE_ROLE] = (uint8_t)e->rule_role;
-    head[AT_FLAGS] = e->grant != 0 ? FLAG_GRANT : 0;
+    head[AT_FLAGS] = (uint8_t)((e->grant != 0 ? FLAG_GRANT : 0) | (e->info.n != 0 ? FLAG_INFO : 0));
     put_le(head + AT_DATA, e->data.n, 4);
     put_le(head + AT_TIME, e->time_ms, 8);
     put_le(head + AT_STEADY, e->steady_ms, 8);
@@ -109,9 +125,10 @@ void record_encode(struct buf *out, const struct entry *e)
     buf_put_str(out, e->data);
     if (e->key.n != 0)
         put_key(out, e);
-    put_le(grant, e->grant, sizeof grant);
     if (e->grant != 0)
-        buf_put(out, grant, sizeof grant);
+        put_grant(out, e->grant);
+    if (e->info.n != 0)
+        put_info(out, e->info);
     if (entry_decree(e->type))
         put_decree(out, e->type, &e->decree);
 }
@@ -181,12 +198,24 @@ static void take_parts(struct rest *r, const char *head, struct entry *ret)
         ret->grant = (uint32_t)get_le(rest_take(r, RECORD_GRANT), 4);
         r->broken |= ret->grant == 0; // it would be written as none
     }
+    if (((uint8_t)head[AT_FLAGS] & FLAG_INFO) != 0) {
+        ret->info = rest_take_str(r, get_le(rest_take(r, RECORD_INFO_HEAD), RECORD_INFO_HEAD), USER_INFO_MAX);
+        r->broken |= ret->info.n == 0; // likewise
+    }
     if (entry_decree(ret->type))
         take_decree(r, ret);
     r->broken |= r->n != 0 || (key_n != 0 && ret->type != ENTRY_MESSAGE);
 }
 
-enum { VERSION_OF_MESSAGES = 1 }; // and void ones; it has nothing in bytes 6 and 7
+// Messages and void ones, with nothing in bytes 6 and 7; what it lacks is info.
+enum { VERSION_OF_MESSAGES = 1, VERSION_OF_DECREES = 2 };
+
+static uint8_t flags_of(uint8_t version)
+{
+    return version == VERSION_OF_MESSAGES  ? 0
+           : version == VERSION_OF_DECREES ? FLAG_GRANT
+                                           : FLAG_GRANT | FLAG_INFO;
+}
 
 enum record_verdict record_decode(str bytes, struct entry *ret)
 {
@@ -202,7 +231,7 @@ enum record_verdict record_decode(str bytes, struct entry *ret)
     bool old = version == VERSION_OF_MESSAGES;
     if (type < ENTRY_MESSAGE || type > (old ? ENTRY_VOID : ENTRY_READONLY))
         return RECORD_TYPE;
-    if (flags > (old ? 0 : FLAG_GRANT) || (old ? role != 0 : role >= ROLE_COUNT))
+    if ((flags & ~flags_of(version)) != 0 || (old ? role != 0 : role >= ROLE_COUNT))
         return RECORD_BROKEN;
     struct entry e = {.type = (enum entry_type)type,
                       .time_ms = get_le(bytes.p + AT_TIME, 8),

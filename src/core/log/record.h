@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // record.h - one thing that was said in a room, as bytes that may leave the process: to a store, to another node, to the
-// next version of this program. docs/protocol/record.md is the contract; in short, version 2, numbers little-endian:
+// next version of this program. docs/protocol/record.md is the contract; in short, version 3, numbers little-endian:
 //
 //       0         1      2        3           4        5       6           7       8 .. 11  12 .. 19  20 .. 27    28 ...
 //      | version | type | user_n | session_n | name_n | key_n | rule_role | flags | data_n | time_ms | steady_ms |
 //      | user | session | name | data |
 //      | key_window_ms (4) | key_count (4) | key |                        where there is a key
 //      | grant (4) |                                                      where the flags say so
+//      | info_n (2) | info |                                              likewise
 //      | target_n | target_name_n | role, or on | first | span_ms (8) | target | target_name |      of a decree
 //
 // Version 1 knew messages and void ones only, and not by what right something was said: 0 stood in bytes 6 and 7. It is read,
-// and not written any more.
+// and not written any more. Nor is version 2, which knew no info.
 //
 // Not in it: the offset and the room, which are those of the log that it is in.
 //
@@ -22,7 +23,14 @@
 #include "base/buf.h"
 #include "dialect/entry.h"
 
-enum { RECORD_VERSION = 2, RECORD_HEAD = 28, RECORD_KEY_HEAD = 8, RECORD_GRANT = 4, RECORD_DECREE_HEAD = 12 };
+enum {
+    RECORD_VERSION = 3,
+    RECORD_HEAD = 28,
+    RECORD_KEY_HEAD = 8,
+    RECORD_GRANT = 4,
+    RECORD_INFO_HEAD = 2,
+    RECORD_DECREE_HEAD = 12
+};
 
 enum record_verdict {
     RECORD_OK,

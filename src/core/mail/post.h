@@ -48,7 +48,7 @@ enum ask_type {
     ASK_SIGNAL,
     ASK_MEMBERS,
     ASK_HISTORY,
-    ASK_RENAME,
+    ASK_RENAME,  // others are shown another name, or other info
     ASK_ROOMS,   // walks over all shards, collecting rows
     ASK_RESOLVE, // a name in a room to a user, then goes on as ASK_DIRECT
     ASK_DIRECT,
@@ -107,6 +107,7 @@ struct ask {
 // clang-format off
 #define ASK_OWN_STRS(X) \
     X(user) X(session) X(name) /* who asks */ \
+    X(info)                    /* what others are shown of who asks, where they are (ask_shows); JSON */ \
     X(rows)                    /* ASK_ROOMS, ASK_CONNECTIONS, ASK_INFO: what was collected so far (home/home_lists.c, conn/roster.c); ASK_RENAME: the rooms, a struct ref each */
 // clang-format on
 #define X(field) str field;
@@ -115,6 +116,13 @@ struct ask {
     struct command cmd;
     char tail[];
 };
+
+// Others are shown who asks it.
+static inline bool ask_shows(enum ask_type type)
+{
+    return type == ASK_JOIN || type == ASK_PUBLISH || type == ASK_SIGNAL || type == ASK_RESOLVE ||
+           type == ASK_DIRECT || type == ASK_RENAME;
+}
 
 // Made bit by bit, or going on to other homes.
 static inline bool ask_lasts(enum ask_type type)
@@ -240,7 +248,7 @@ struct direct_mail {
     struct mail mail;
     struct conn_ref conn; // the receiver
     uint64_t time_ms;
-#define DIRECT_STRS(X) X(user) X(session) X(name) X(data) // the sender's
+#define DIRECT_STRS(X) X(user) X(session) X(name) X(info) X(data) // the sender's
 #define X(field) str field;
     DIRECT_STRS(X)
 #undef X

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// People as JSON: who says something, and who is in a room.
+#include "dialect/dialect_private.h"
+#include "wire/json.h"
+
+// JSON of a token, whose signature and form have been checked: as it stood there.
+static void put_info(struct buf *out, str info)
+{
+    if (info.n == 0)
+        return;
+    BUF_PUT_LIT(out, ",\"info\":");
+    buf_put_str(out, info);
+}
+
+void native_json_put_from(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, "{\"user\":");
+    json_put_string(out, e->user);
+    BUF_PUT_LIT(out, ",\"session\":");
+    json_put_string(out, e->session);
+    BUF_PUT_LIT(out, ",\"name\":");
+    json_put_string(out, e->name);
+    put_info(out, e->info);
+    buf_put_char(out, '}');
+}
+
+void native_json_put_member(struct buf *out, const struct member_view *m)
+{
+    BUF_PUT_LIT(out, "{\"user\":");
+    json_put_string(out, m->user);
+    BUF_PUT_LIT(out, ",\"name\":");
+    json_put_string(out, m->name);
+    BUF_PUT_LIT(out, ",\"role\":\"");
+    buf_put_str(out, str_from_cstr(role_name(m->role)));
+    if (m->connected)
+        BUF_PUT_LIT(out, "\",\"connected\":true,\"joined_at\":");
+    else
+        BUF_PUT_LIT(out, "\",\"connected\":false,\"joined_at\":");
+    buf_put_u64(out, m->joined_at);
+    BUF_PUT_LIT(out, ",\"last_active\":");
+    buf_put_u64(out, m->last_active);
+    BUF_PUT_LIT(out, ",\"sessions\":");
+    buf_put_u64(out, m->sessions);
+    put_info(out, m->info);
+    buf_put_char(out, '}');
+}
