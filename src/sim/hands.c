@@ -155,6 +155,18 @@ void hands_user(const struct client *c, char ret[16]) { snprintf(ret, 16, "u%u",
 // Its tokens name all rooms.
 bool hands_invited(const struct client *c) { return c->known && c->index % 3 == 0; }
 
+// What they say of the server, if anything: of nothing, of rooms that it may make, of all but that, of all.
+static const char *const serving[] = {"", ",\"server\":[\"create\"]", ",\"server\":[\"rooms\",\"direct\"]",
+                                      ",\"server\":[\"create\",\"direct\",\"rooms\"]"};
+
+bool hands_serve(const struct client *c, const char *user, const char *word)
+{
+    const char *says = serving[c->index / 3 % (sizeof serving / sizeof *serving)];
+    if (!hands_invited(c) || strncmp(user, "guest-", 6) == 0)
+        return true;
+    return says[0] == '\0' ? strcmp(word, "create") == 0 : strstr(says, word) != NULL;
+}
+
 // Its tokens say something of it to others.
 static bool informed(const struct world *w, uint32_t index)
 {
@@ -166,7 +178,7 @@ static uint32_t info_pad(uint32_t number) { return number % 5 == 0 ? 300 : numbe
 // As who issues them would: wrong ones are signed by somebody else, or have been good.
 uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out)
 {
-    char claims[1024], info[512] = "", user[16];
+    char claims[1024], info[512] = "", caps[128] = "", user[16];
     uint64_t now_s = w->wall_ms / 1000, far_s = 100u * 86400; // farther than the wall clock jumps
     uint64_t ends = kind == TOKEN_IS_LATE ? now_s - far_s : now_s + far_s;
     uint32_t number = ++c->info_made;
@@ -174,10 +186,11 @@ uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, st
     if (informed(w, c->index))
         snprintf(info, sizeof info, ",\"info\":{\"of\":%u,\"n\":%u,\"pad\":\"%0*u\"}", c->index, number,
                  (int)info_pad(number), 0u);
-    int n =
-        snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu%s%s}", user,
-                 user, (unsigned long long)ends, info,
-                 hands_invited(c) ? ",\"caps\":{\"rooms\":{\"**\":[\"host\"]},\"server\":[\"create\"]}" : "");
+    if (hands_invited(c))
+        snprintf(caps, sizeof caps, ",\"caps\":{\"rooms\":{\"**\":[\"host\"]}%s}",
+                 serving[c->index / 3 % (sizeof serving / sizeof *serving)]);
+    int n = snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu%s%s}",
+                     user, user, (unsigned long long)ends, info, caps);
     ASSERT(n > 0 && (size_t)n < sizeof claims);
     struct jwk key = key_of(kind == TOKEN_IS_FORGED ? theirs : ours);
     enum err e = jws_sign(&key, str_make(claims, (size_t)n), out);

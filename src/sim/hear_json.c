@@ -220,6 +220,8 @@ static void hear_direct(struct world *w, struct client *c, const struct heard *h
 static void hear_rooms(struct world *w, struct client *c, const struct heard *h)
 {
     (void)asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_ROOMS);
+    if (!hands_serve(c, c->user, "rooms"))
+        trace_fail(w, c, "RIGHTS: is told which rooms there are, and may not");
     str list = heard_raw(h, "rooms"), row;
     while (heard_next(&list, &row)) {
         struct heard r;
@@ -279,9 +281,13 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     case SAID_JOIN:
     case SAID_SWITCH:
         if (str_eq(code, STR("forbidden")))
-            return may_be_refused(w, c, a->room);
+            return may_be_refused(w, c, a->room) || !hands_serve(c, c->user, "create");
         return str_eq(code, STR("limit_reached")) || str_eq(code, STR("room_full")) ||
                str_eq(code, STR("already_member")) || str_eq(code, STR("not_member"));
+    case SAID_DIRECT:
+        return str_eq(code, STR("forbidden")) && !hands_serve(c, c->user, "direct");
+    case SAID_ROOMS:
+        return str_eq(code, STR("forbidden")) && !hands_serve(c, c->user, "rooms");
     case SAID_DECREE: // of who is not there, too
         return str_eq(code, STR("not_member"));
     case SAID_MESSAGE:

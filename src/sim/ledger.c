@@ -173,12 +173,26 @@ static void see_epoch(struct world *w, int room, int before, const struct sighti
     w->counts.epochs_told++;
 }
 
+// The first one who comes into a room in which nobody has said anything has made it.
+static void check_maker(struct world *w, int room, struct numbering *n, const struct client *c)
+{
+    bool silent =
+        n->told == 0 || (n->told == 1 && truth_fact(w, n, 1)->kind == FACT_DECREE); // who is its host
+    bool first = !n->entered && silent && !w->plan.engine && w->plan.refuse_one_in == 0;
+    n->entered = true;
+    if (first && c->welcomed && !hands_serve(c, c->user, "create"))
+        trace_fail(w, NULL, "RIGHTS: %s makes %s, and may not", c->user, w->room_names[room]);
+}
+
 static void see_join(struct world *w, int room, int epoch, const struct sighting *s)
 {
-    const struct numbering *n = truth_numbering(w, room, epoch);
+    struct numbering *n = truth_numbering(w, room, epoch);
     struct link *l = w->nodes[w->turning->first + s->shard].conns[s->conn];
-    if (l == NULL || l->gen != s->gen)
+    if (l == NULL || l->gen != s->gen) {
+        n->entered = true;
         return; // it is gone
+    }
+    check_maker(w, room, n, &w->clients[l->owner]);
     if (l->client != NULL && client_watched(l->client))
         decrees_check_join(w, l->client, room, epoch, probe_steady_ms(w->turning->shard));
     const enum room_access access = world_room(w, room)->room_access;

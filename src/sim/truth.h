@@ -100,6 +100,7 @@ struct numbering { // one epoch of a room on one server, from when it began to b
     uint64_t tail; // oldest offset kept
     struct person *people;
     uint32_t people_n, people_cap;
+    bool entered; // somebody has come in
 };
 struct room_truth {
     struct numbering *v;

@@ -229,6 +229,8 @@ void hands_forget(struct world *w); // what their helpers remember
 void hands_end(struct world *w);
 void hands_user(const struct client *c, char ret[16]);
 bool hands_invited(const struct client *c);
+// It may do that on the server, as that user: `create`, `direct`, `rooms`.
+bool hands_serve(const struct client *c, const char *user, const char *word);
 // Returns the number that it shows.
 uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out);
 // What is shown of a user is what a token of theirs says, and nothing is of whose tokens say nothing. Returns its number, 0 = none.

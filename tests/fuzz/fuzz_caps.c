@@ -92,6 +92,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         str caps = str_make(copy, block_n);
         caps_check(caps);
         MUST(caps_server(caps) < 1u << SERVER_WORD_COUNT);
+        bool silent = caps_server(caps) == 0 && caps_serves(caps, SERVER_CREATE);
+        for (uint32_t word = 0; word < SERVER_WORD_COUNT; word++)
+            MUST(caps_serves(caps, (enum server_word)word) ==
+                 ((caps_server(caps) & 1u << word) != 0 || (silent && word == SERVER_CREATE)));
         if (room.n <= SLOW_NAME_MAX)
             MUST(caps_room(caps, room) == rights_slow(claim, room));
         free(copy);

@@ -92,6 +92,33 @@ static void the_server_too(void **state)
                      1u << SERVER_INFO);
 }
 
+// Who is connected may do exactly what is said; where nothing is said of the server, make the rooms that it may come into.
+static void who_is_connected_by_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *claim;
+        bool create, direct, rooms;
+    } rows[] = {
+        {"{}", true, false, false},
+        {"{\"rooms\":{\"a\":[\"host\"]}}", true, false, false},
+        {"{\"server\":[]}", false, false, false},
+        {"{\"server\":[],\"rooms\":{\"**\":[\"host\"]}}", false, false, false},
+        {"{\"server\":[\"create\"]}", true, false, false},
+        {"{\"server\":[\"direct\"]}", false, true, false},
+        {"{\"server\":[\"rooms\",\"direct\"]}", false, true, true},
+        {"{\"server\":[\"publish\",\"info\"]}", false, false, false},
+        {"{\"server\":[\"create\",\"direct\",\"rooms\"]}", true, true, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        str claim = made(rows[i].claim);
+        assert_int_equal(caps_serves(claim, SERVER_CREATE), rows[i].create);
+        assert_int_equal(caps_serves(claim, SERVER_DIRECT), rows[i].direct);
+        assert_int_equal(caps_serves(claim, SERVER_ROOMS), rows[i].rooms);
+    }
+    assert_int_equal(caps_server(made("{}")), 0); // of the API it gives nothing
+}
+
 // At any address, an odd one too, and without the memory it was made in.
 static void a_block_may_be_moved(void **state)
 {
@@ -205,6 +232,7 @@ int main(void)
         cmocka_unit_test(what_is_not_said_is_not_given),
         cmocka_unit_test(the_most_specific_pattern_counts),
         cmocka_unit_test(the_server_too),
+        cmocka_unit_test(who_is_connected_by_it),
         cmocka_unit_test(a_block_may_be_moved),
         cmocka_unit_test(names_are_what_they_say),
         cmocka_unit_test(what_is_refused),

@@ -746,6 +746,112 @@ static void caps_say_what_may_be_done_in_a_room(void **state)
     net_free(n);
 }
 
+// What a claim says of the server is exact; one that is silent about it makes the rooms that it lets into, and no more. Who has no
+// claim may do what everybody may.
+static void caps_say_what_may_be_done_besides(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *caps;
+        bool creates, directs, lists;
+    } rows[] = {
+        {NULL, true, true, true},
+        {"{\"rooms\":{\"**\":[\"join\"]}}", true, false, false},
+        {"{\"rooms\":{\"**\":[\"host\"]},\"server\":[]}", false, false, false},
+        {"{\"rooms\":{\"**\":[\"join\"]},\"server\":[\"create\"]}", true, false, false},
+        {"{\"rooms\":{\"**\":[\"join\"]},\"server\":[\"direct\"]}", false, true, false},
+        {"{\"rooms\":{\"**\":[\"join\"]},\"server\":[\"rooms\",\"publish\"]}", false, false, true},
+    };
+    struct net *n = token_net(2, 1);
+    net_start(n);
+    struct client *guest = net_json(n, 0);
+    say(guest, "{\"type\":\"join\",\"id\":1,\"room\":\"there\"}");
+    forget(guest);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct client *c = somebody(n, rows[i].caps, 100000);
+        say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"there\"}"); // it is there
+        expect(c, "joined");
+        expect(guest, i == 0 ? "member:joined" : "member:changed");
+        say(c, "{\"type\":\"join\",\"id\":3,\"room\":\"new-%zu\"}", i);
+        if (rows[i].creates)
+            expect(c, "\"type\":\"joined\",\"id\":3");
+        else
+            assert_true(contains(expect(c, "\"id\":3,\"code\":\"forbidden\""), "`create` in `caps.server`"));
+        char room[16];
+        snprintf(room, sizeof room, "new-%zu", i);
+        assert_int_equal(net_room_at(n, room) != NULL, rows[i].creates);
+        say(c, "{\"type\":\"direct\",\"id\":4,\"to\":\"%s\",\"data\":1}", guest->user);
+        if (rows[i].directs)
+            expect(c, "\"id\":4,\"delivered\":1");
+        else
+            assert_true(contains(expect(c, "\"id\":4,\"code\":\"forbidden\""), "`direct` in `caps.server`"));
+        say(c, "{\"type\":\"rooms\",\"id\":5}");
+        if (rows[i].lists)
+            expect(c, "\"type\":\"rooms\",\"id\":5");
+        else
+            assert_true(contains(expect(c, "\"id\":5,\"code\":\"forbidden\""), "`rooms` in `caps.server`"));
+        if (rows[i].directs)
+            expect(guest, "\"type\":\"direct\"");
+        expect_nothing(guest);
+        cut(c);
+        net_settle(n);
+        forget(guest);
+    }
+    net_free(n);
+}
+
+// Who may not come into a room does not make it either, and pays for nothing.
+static void who_may_not_come_in_makes_no_room(void **state)
+{
+    (void)state;
+    struct net *n = token_net(2, 1);
+    n->settings.rooms_connection = n->settings.rooms_user = (struct rate){1, 1};
+    net_start(n);
+    struct client *c = somebody(n, "{\"rooms\":{\"mine\":[\"join\"],\"*\":[\"publish\"]}}", 100000);
+    for (int i = 0; i < 3; i++) {
+        say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"yours-%d\"}", i);
+        assert_true(contains(expect(c, "\"id\":2,\"code\":\"forbidden\""), "right `join`"));
+    }
+    assert_int_equal(METRIC(n, rooms_created), 0);
+    say(c, "{\"type\":\"join\",\"id\":3,\"room\":\"mine\"}");
+    expect(c, "\"type\":\"joined\",\"id\":3");
+    net_free(n);
+}
+
+// Lines are refused in their turn.
+static void a_terminal_with_a_token_is_held_to_it(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    struct client *guest = net_json(n, 0);
+    struct client *line = net_ws_with(n, 0, "/echo", "Authorization: Bearer a.b.c\r\n");
+    char block[CAPS_BYTES_MAX];
+    size_t block_n;
+    struct sentence why;
+    struct verdict_mail v = good(n, "ada");
+    assert_int_equal(caps_make(STR("{\"rooms\":{\"**\":[\"join\",\"publish\"]},\"server\":[\"create\"]}"),
+                               block, &block_n, &why),
+                     OK);
+    v.caps = str_make(block, block_n);
+    post(line, "hello all");
+    net_settle(n);
+    tell(n, 0, asked(n, 0), &v);
+    forget(line);
+    post(line, "/msg %s psst", guest->user);
+    post(line, "/rooms");
+    post(line, "/join elsewhere");
+    net_settle(n);
+    static const char *const order[] = {"`direct`", "`rooms`", "joined elsewhere"};
+    size_t at = 0;
+    for (str s; (s = hear(line)).p != NULL;)
+        if (at < ARRAY_LEN(order) && contains(s, order[at]))
+            at++;
+    assert_int_equal(at, ARRAY_LEN(order));
+    expect_nothing(guest);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -775,6 +881,9 @@ int main(void)
         cmocka_unit_test(a_new_token_extends_it),
         cmocka_unit_test(what_does_not_refresh_changes_nothing),
         cmocka_unit_test(caps_say_what_may_be_done_in_a_room),
+        cmocka_unit_test(caps_say_what_may_be_done_besides),
+        cmocka_unit_test(who_may_not_come_in_makes_no_room),
+        cmocka_unit_test(a_terminal_with_a_token_is_held_to_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static const struct word room_words[CAPS_WORD_COUNT] = {
 #undef X
 };
 
-static const struct word server_words[SERVER_WORD_COUNT] = {
+static const struct word server_word_names[SERVER_WORD_COUNT] = {
 #define X(upper, lower) {#lower},
     SERVER_WORDS(X)
 #undef X
@@ -64,12 +64,25 @@ static struct row row_at(str block, size_t at)
 
 static uint32_t rows_n(str block) { return (uint8_t)block.p[CAPS_HEAD - 1]; }
 
-uint32_t caps_server(str block)
+static uint32_t server_words_of(str block)
 {
     ASSERT(block.n >= CAPS_HEAD);
     uint32_t words;
     memcpy(&words, block.p, sizeof words);
     return words;
+}
+
+static void server_words_put(char *block, uint32_t words) { memcpy(block, &words, sizeof words); }
+
+uint32_t caps_server(str block) { return server_words_of(block) & ~CAPS_SERVER_SILENT; }
+
+bool caps_serves(str block, enum server_word word)
+{
+    uint32_t words = server_words_of(block);
+    ASSERT((unsigned)word < SERVER_WORD_COUNT);
+    if ((words & CAPS_SERVER_SILENT) != 0)
+        return word == SERVER_CREATE; // of rooms that it lets into, which is asked for, too
+    return (words & 1u << word) != 0;
 }
 
 uint32_t caps_room(str block, str room)
@@ -91,6 +104,8 @@ void caps_check(str block)
     ASSERT(block.n <= CAPS_BYTES_MAX);
     ASSERT(rows_n(block) <= CAPS_ROWS_MAX);
     ASSERT(caps_server(block) < 1u << SERVER_WORD_COUNT); // 3
+    ASSERT(server_words_of(block) == CAPS_SERVER_SILENT ||
+           (server_words_of(block) & CAPS_SERVER_SILENT) == 0); // 4
     size_t at = CAPS_HEAD;
     str before = STR_NONE;
     for (uint32_t i = 0; i < rows_n(block); i++) {
@@ -232,9 +247,9 @@ static enum err server_read(struct maker *m, const struct json_member *member)
     if (member->kind != JSON_ARRAY)
         return refuse_form(m, "`caps.server` is no list of words.");
     enum err e = words_read(
-        m, member->value, server_words, SERVER_WORD_COUNT,
+        m, member->value, server_word_names, SERVER_WORD_COUNT,
         "There is no right {} in `caps.server`; it takes create, direct, and what the API can do.", &words);
-    memcpy(m->block, &words, sizeof words);
+    server_words_put(m->block, words);
     return e;
 }
 
@@ -245,6 +260,7 @@ enum err caps_make(str json, char *ret, size_t *ret_n, struct sentence *ret_why)
     size_t n;
     struct maker m = {.block = ret, .n = CAPS_HEAD, .why = ret_why};
     memset(ret, 0, CAPS_HEAD);
+    server_words_put(ret, CAPS_SERVER_SILENT);
     enum err e = json_object_scan(json, members, KEYS_MAX, &n, NULL);
     if (e != OK)
         return refuse_form(

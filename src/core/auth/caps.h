@@ -16,12 +16,15 @@
 // somebody out of one room.
 //
 // Which word gives which right is one table here (CAPS_GIVING_...), a line for each right: a right that has none does not
-// compile. A word of the server's is a command of the API, or `create`: to make rooms.
+// compile. A word of the server's is a command of the API, or `create`: to make rooms. Of people who are connected three are asked
+// for: `create`, `direct`, `rooms`. A claim without the key `server` gives none of the server's words; but whom it lets into a room
+// may come in first, which makes the room, as a token with the rooms that somebody is for would be of no use else.
 //
 // Invariants (caps_check)
 //   1. the rows fill the block
 //   2. each pattern has no problem, and is more specific than the one behind it
 //   3. there are no words but those of the tables
+//   4. one that is silent about the server has none of its words
 //
 // Limits: CAPS_ROWS_MAX patterns, CAPS_BYTES_MAX octets of block; words that nobody knows, keys that nobody knows and keys
 // twice are refused, since a claim that is read as something else than was meant gives somebody what was not meant.
@@ -88,6 +91,8 @@ enum server_word {
 #undef X
         SERVER_WORD_COUNT
 };
+// In a block beside the server's words: the claim does not speak of the server.
+#define CAPS_SERVER_SILENT (UINT32_C(1) << 31)
 _Static_assert((int)CAPS_WORD_COUNT <= 16 && (int)SERVER_WORD_COUNT <= 31,
                "words are bits of what a block has for them");
 
@@ -100,6 +105,8 @@ enum err caps_make(str json, char *ret, size_t *ret_n, struct sentence *ret_why)
 uint32_t caps_room(str block, str room);
 // The words of the server's, as bits of enum server_word.
 uint32_t caps_server(str block);
+// True if who is connected by it may do what that word stands for.
+bool caps_serves(str block, enum server_word word);
 void caps_check(str block);
 
 #endif

@@ -14,6 +14,7 @@
 #define PLENUM_CORE_EDGE_EDGE_H
 
 #include "base/heap.h"
+#include "core/auth/caps.h"
 #include "core/edge/asker.h"
 #include "core/edge/gate.h"
 #include "core/fan/fan.h"
@@ -111,6 +112,8 @@ void switching_end(struct edge *e, struct asker *c);
 struct ask edge_ask_make(const struct edge *e, uint32_t conn, enum ask_type type, const struct command *cmd);
 // What the session's token allows in the room (home/rights.h); 0: there is none that says anything about rooms.
 uint32_t edge_grant(const struct edge *e, uint32_t conn, str room);
+// True if its session's token does not keep it from what that word of the claim `caps.server` stands for (core/auth/caps.h).
+bool edge_serves(const struct edge *e, uint32_t conn, enum server_word word);
 void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);
 // Makes the session of a connection, anonymous or resumed from a token, and asks its user's home to register it; the
 // welcome is the answer. ERR_FULL: not now; ERR_NOMEM: refused, and not answered.

@@ -85,6 +85,7 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
     a.open = a.lasting = true;
     a.room_hash = hash;
     a.grant = edge_grant(e, index, cmd->room);
+    a.no_create = !edge_serves(e, index, SERVER_CREATE);
     a.rooms_wait_ms = gate_rooms_wait_ms(e, c);
     edge_ask_send(e, index, dest, &a, true);
     if (from != NULL && !waiting_is_open(c->waiting, outlet)) // it could not be sent

@@ -127,6 +127,9 @@ static void join_not_possible(struct home *h, const struct ask *a, enum err e)
                                  "You are in the room {} by as many connections as one user may be.");
 }
 
+static const char no_join[] =
+    "It takes the right `join` to come into the room {}, and your token does not give it.";
+
 // Rooms are open to all whom their rule lets in, but whom a token does not let in, and who is banned. False (and answered): it may not come in.
 static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
 {
@@ -141,25 +144,34 @@ static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
         p.retry_ms = home_retry_ms(h, banned);
     } else if (!rights_allow(&who, RIGHT_JOIN)) {
         p.code = PROBLEM_FORBIDDEN;
-        p.text = "It takes the right `join` to come into the room {}, and your token does not give it.";
+        p.text = no_join;
     }
     if (p.code != PROBLEM_NONE)
         home_answer_problem(h, a, EFFECT_REFUSED, &p);
     return p.code == PROBLEM_NONE;
 }
 
-// False (and answered): the room, or the one that there would be, is not for who asks.
+// False (and answered): the room, or the one that there would be, is not for who asks. Where rooms are on many nodes, one that is
+// not here yet counts as not there.
 static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
 {
     const struct room_settings *s =
         room == MAP_NONE ? room_settings_by_name(h->cx, a->cmd.room) : room_settings(h, room_at(h, room));
     bool named = (a->grant & 1u << RIGHT_JOIN) != 0; // the room itself names nobody yet
+    bool creates = room == MAP_NONE;
     if (s->room_access == ACCESS_INVITE && !named)
         home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
                                  "The room {} is for those only who are let in by name.");
     else if (s->room_access == ACCESS_TOKEN && a->guest)
         home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
                                  "The room {} is not for guests; say hello with a token.");
+    else if (creates && a->grant != 0 && !named)
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN, no_join);
+    else if (creates && a->no_create)
+        home_answer_room_problem(
+            h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
+            "There is no room {}, and it takes the right `create` in `caps.server` to make one, which "
+            "your token does not give.");
     else
         return true;
     if (a->charged) // it was open when it was passed on

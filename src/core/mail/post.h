@@ -79,6 +79,7 @@ struct ask {
     bool open;            // and what is said about its room waits for it; the answer says so, too
     bool backend;         // of the HTTP API: who asks is in no room, and has been allowed to (core/api)
     bool charged;         // ASK_JOIN: the room it makes is paid for
+    bool no_create;       // ASK_JOIN: its token does not let it make a room
     bool made;            // ASK_JOIN, at its home: the room was made for it
     bool
         denied; // ASK_PUBLISH: refused, or there was no memory for it, or too much on its way; to be told in its turn
