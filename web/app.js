@@ -4,6 +4,7 @@
 // changed once per frame, and owns what concerns the page as a whole: dialogs, drawers, keys, title, address.
 
 import { Plenum } from './plenum.js';
+import { isCounting, whenBack } from './allowed.js';
 import { Chat } from './chat.js';
 import { Composer } from './composer.js';
 import { Lists } from './lists.js';
@@ -19,6 +20,7 @@ import { SignIn, holderOf, nameFrom } from './signin.js';
 import { forgetEverything, keepSecret, person, theme } from './settings.js';
 import { nameShown } from './words.js';
 
+const COUNT_MS = 500;                // seconds are shown, so each is
 const LEAVING_MS = 1_000;            // who signs out waits no longer than this for the rooms to be left
 const DIRECTORY_STALE_MS = 30_000;   // coming back to the page after this long refreshes the room list
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
@@ -46,7 +48,7 @@ function changed(...parts) {
 
 const chat = new Chat(client, { changed, toast, announce });
 const stream = new Stream(chat);
-const composer = new Composer(chat, stream);
+const composer = new Composer(chat, stream, { sign_in: () => askForToken() });
 const lists = new Lists(chat);
 const people = new People(chat);
 const status = new Status(chat, { renew: () => renew() });
@@ -54,6 +56,7 @@ const switcher = new Switcher(chat);
 
 let drawn = null;
 let begun = false;   // has a name and is connecting
+let clock = 0;       // of what counts down
 
 function draw() {
   frame = 0;
@@ -65,6 +68,9 @@ function draw() {
   if (all || now.has('people')) { people.draw(); lists.draw(); }
   if (all) { composer.draw(); drawMe(); drawBlank(active); drawPeopleColumn(active); status.draw(); }
   if (all || now.has('stream')) stream.draw();
+  if (active && !clock && isCounting(chat, active)) {
+    clock = setTimeout(() => { clock = 0; changed('all'); }, COUNT_MS);
+  }
   if (active !== drawn) {
     drawn = active;
     drawAddress(active);
@@ -103,8 +109,8 @@ function drawBlank(it) {
       h('button.primary', { type: 'button', onclick: () => switcher.open() }, 'Find a room'));
   }
   box.replaceChildren(h('span.blank-icon', { 'aria-hidden': 'true' }, icon('alert')),
-    h('h2', {}, 'You could not join ', h('bdi', {}, `#${it.label}`)),
-    h('p', { data: { testid: 'join-error' } }, sentence(it.error)),
+    h('h2', {}, it.status === 'removed' ? 'You are not in ' : 'You could not join ', h('bdi', {}, `#${it.label}`)),
+    h('p', { data: { testid: 'join-error' } }, `${sentence(it.error)} ${whenBack(it.error)}`),
     h('div.blank-actions', {},
       h('button.primary', { type: 'button', onclick: () => chat.rejoin(it) }, 'Try again'),
       h('button.secondary', { type: 'button', onclick: () => chat.close(it) }, 'Close')));
@@ -171,7 +177,7 @@ function drawDrawers() {
 }
 
 function drawPeopleColumn(it) {
-  const wanted = it?.kind === 'room' && it.status !== 'refused' && !person.peopleHidden;
+  const wanted = it?.kind === 'room' && it.status !== 'refused' && it.status !== 'removed' && !person.peopleHidden;
   $('app').classList.toggle('no-people', !wanted);
   $('toggle-people').setAttribute('aria-expanded', String(medium.matches ? drawer === 'people' : wanted));
 }
@@ -324,10 +330,10 @@ function drawAccount() {
   $('account-sign-out').textContent = guest ? 'Leave and forget me' : 'Sign out';
 }
 
-$('account-sign-in').addEventListener('click', () => {
-  $('profile-dialog').close();
+function askForToken() {
   signIn.askToken({ why: 'Paste the token that you were given for this server.', may_close: true });
-});
+}
+$('account-sign-in').addEventListener('click', () => { $('profile-dialog').close(); askForToken(); });
 $('account-sign-out').addEventListener('click', () => { $('profile-dialog').close(); signOut(); });
 $('profile-name').addEventListener('input', (e) => e.target.setCustomValidity(''));
 $('me').addEventListener('click', openProfile);

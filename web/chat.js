@@ -4,7 +4,9 @@
 // keeps one Conversation per open tab, and says what became stale through `changed(...)`; the views (stream.js,
 // lists.js, people.js, composer.js) read this state and call its methods. No DOM here either.
 
+import { removalOf } from './allowed.js';
 import { Conversation } from './conversation.js';
+import { DECREES, plain, wordsOf } from './decrees.js';
 import { displayOf, sentence } from './format.js';
 import { isGuest } from './identity.js';
 import { person, tab } from './settings.js';
@@ -16,14 +18,6 @@ const MEMBERS_SHOWN_MAX = 500;
 const DIRECTORY_MAX = 200;
 const FALLBACK_ROOM = 'lobby';
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
-
-/** Why a room let us go, in words. */
-const REMOVALS = {
-  kicked: 'You were removed from this room.',
-  banned: 'You are banned from this room.',
-  room_closed: 'This room was closed.',
-  expired: 'Your access to this room has expired.',
-};
 
 export class Chat {
   /**
@@ -42,6 +36,7 @@ export class Chat {
     this.expiresAt = null;            // when the session's token ends, once that is near and nobody has brought another
     this.ended = false;               // it has, or was refused: connecting again takes another one
     this.wantedName = null;           // chosen without a connection
+    this.skew = 0;                    // by how much the server's clock is ahead of ours, ms
     this.#listen();
   }
 
@@ -60,7 +55,7 @@ export class Chat {
       const it = Conversation.restore(entry);
       if (this.conversations.has(it.id)) continue;
       this.conversations.set(it.id, it);
-      if (it.kind === 'room') this.#join(it);
+      if (it.kind === 'room' && it.status !== 'removed') this.#join(it);
       for (const p of entry.pending ?? []) this.#send(it, p.data, p.publishKey);
     }
     if (wanted) this.open(wanted.kind, wanted.name);
@@ -137,6 +132,12 @@ export class Chat {
       if (member) return member.name;
     }
     return null;
+  }
+
+  /** What somebody is called in a room, who need not be there any more. */
+  nameIn(it, user) {
+    return it.members.get(user)?.name ?? it.standing.nameOf(user)
+      ?? it.items.findLast((item) => item.kind === 'message' && item.from.user === user)?.from.name ?? this.nameOf(user);
   }
 
   /** Those whom a name or an id means: in this room first, else wherever we see people. */
@@ -235,8 +236,10 @@ export class Chat {
       await this.client.join(it.name, { history: HISTORY, members: true });
     } catch (error) {
       if (error.code === 'closed' || !this.conversations.has(it.id) || it.status !== 'joining') return;
-      it.status = 'refused';
-      it.error = error;
+      it.status = it.items.length > 0 ? 'removed' : 'refused';   // what is there can still be read
+      it.error = error.code !== 'banned' ? error
+        : { code: 'banned', message: 'You are banned from this room.', until: error.retry_ms === undefined ? undefined : Date.now() + error.retry_ms };
+      this.save();
       this.view.changed('all');
     }
   }
@@ -309,9 +312,11 @@ export class Chat {
     const it = this.conversation('room', m.room);
     if (!it || (!m.reason && !m.error)) return;   // our own leave
     it.status = 'removed';
-    it.error = m.error ?? { code: m.reason, message: REMOVALS[m.reason] ?? 'You are no longer in this room.' };
-    it.members.clear();
-    it.notice(sentence(it.error), 'warn');
+    it.error = m.error ?? removalOf(it, m, this.me.user);
+    it.setMembers([], 0);
+    if (it.error.by === undefined) it.notice(sentence(it.error), 'warn');   // else the decree stands there
+    this.save();
+    this.view.announce(`${nameShown(it.name)}: ${sentence(it.error)}`);
     this.view.changed('all');
   }
 
@@ -337,6 +342,8 @@ export class Chat {
       this.#takeRename(it, m, live);
     } else if (m.type === 'members:count') {
       if (live) it.membersCount = m.count;
+    } else if (DECREES.includes(m.type)) {
+      this.#takeDecree(it, m);
     }
     if (fresh && m.offset > it.seen) it.seen = m.offset;
   }
@@ -349,6 +356,18 @@ export class Chat {
     item.mention = !own && mentions(displayOf(item.data).text ?? '', this.me.name);
     if (it.before?.firstUnread === m.offset) it.firstUnread = item.key;
     if (fresh && !own && m.offset > it.readFloor) this.#notify(it, item);
+  }
+
+  #takeDecree(it, m) {
+    const now = m.offset > it.head;   // not from history, and not replayed: the list of members has the outcome of those
+    if (now) this.skew = m.time - Date.now();
+    it.standing.note(m, m.until === undefined ? Infinity : m.until - this.skew);
+    if (m.type === 'member:role' && m.user === this.me.user) it.given = true;
+    const member = it.members.get(m.user);
+    if (now && m.type === 'member:role' && member) it.members.set(m.user, { ...member, role: m.role });
+    const fresh = it.insert({ kind: 'decree', offset: m.offset, time: m.time, decree: m });
+    if (fresh && now && it === this.active && this.focused) this.view.announce(plain(wordsOf(m, this.me.user, (user) => this.nameIn(it, user))));
+    this.view.changed('all');
   }
 
   #takeRename(it, m, live) {
@@ -413,6 +432,7 @@ export class Chat {
   say(it, text, { action = false } = {}) {
     if (isBlank(text)) return;
     it.firstUnread = null;
+    it.saidAt = Date.now();
     this.#send(it, action ? { text, action } : { text });
   }
 
@@ -454,6 +474,10 @@ export class Chat {
       }
     } catch (error) {
       if (error.code === 'closed') return;
+      if (error.code === 'muted') {
+        it.standing.tell('muted', this.me.user, error.retry_ms === undefined ? Infinity : Date.now() + error.retry_ms, it.seen);
+        this.view.changed('all');
+      }
       it.fail(item, error);
       if (it === this.active || this.conversations.has(it.id)) this.view.toast(sentence(error), 'error');
     }
@@ -506,7 +530,7 @@ export class Chat {
     client.on('left', (m) => this.#onLeft(m));
     client.on('gap', (m) => this.#onGap(m));
     client.on('direct', (m) => this.#onDirect(m));
-    for (const type of ['message', 'member:joined', 'member:left', 'member:changed', 'members:count']) {
+    for (const type of ['message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count']) {
       client.on(type, (m) => this.#onEntry(m));
     }
     client.on('drain', () => this.view.toast('The server is restarting. You will be reconnected in a moment.'));

@@ -4,12 +4,16 @@
 // (docs/protocol/text.md), with one difference: the page shows many rooms at once, so /join opens a room beside the
 // others instead of leaving one for it.
 
+import { slowWait, slowWords } from './allowed.js';
+import { SECONDS_MAX, secondsOf, spanOf } from './decrees.js';
+import { ROLES } from './rights.js';
 import { nameShown } from './words.js';
 import { plural, sentence, utf8Length } from './format.js';
 
 const ROOMS_MAX = 200;
 const NAME_BYTES_MAX = 64;    // the server's limits
 const ROOM_BYTES_MAX = 128;
+const REASON_BYTES_MAX = 256;
 
 /** name -> {usage, help, run(chat, it, args)}. run returns a sentence if it cannot be done, else nothing. */
 const COMMANDS = {
@@ -41,6 +45,8 @@ const COMMANDS = {
     usage: '/me TEXT', help: 'say what you do: /me waves',
     run(chat, it, text) {
       if (text === '') return 'Usage: /me TEXT, as in /me waves';
+      const wait = slowWait(chat, it);
+      if (wait > 0) return `${slowWords(wait)}.`;
       chat.say(it, text, { action: true });
     },
   },
@@ -73,6 +79,49 @@ const COMMANDS = {
     usage: '/history', help: 'older messages; they also come as you scroll up',
     run(chat, it) { chat.loadEarlier(it); },
   },
+  role: {
+    usage: '/role USER ROLE', help: 'give a role: guest, member, host or owner',
+    run: (chat, it, args) => decree(chat, it, args, COMMANDS.role, (room, user, rest) => {
+      const role = rest.toLowerCase();
+      return ROLES.includes(role) ? room.setRole(user, role) : null;
+    }),
+  },
+  kick: {
+    usage: '/kick USER [WHY]', help: 'take somebody out of this room',
+    run: (chat, it, args) => decree(chat, it, args, COMMANDS.kick, (room, user, reason) => room.kick(user, why(reason))),
+  },
+  ban: {
+    usage: '/ban USER [TIME] [WHY]', help: 'and keep them out: for ever, or for 30s, 10m, 2h, 7d',
+    run: (chat, it, args) => decree(chat, it, args, COMMANDS.ban, (room, user, rest) => room.ban(user, timed(rest))),
+  },
+  unban: {
+    usage: '/unban USER', help: 'let somebody come in again',
+    run: (chat, it, args) => decree(chat, it, args, COMMANDS.unban, (room, user, rest) => (rest === '' ? room.unban(user) : null)),
+  },
+  mute: {
+    usage: '/mute USER [TIME] [WHY]', help: 'let somebody listen only',
+    run: (chat, it, args) => decree(chat, it, args, COMMANDS.mute, (room, user, rest) => room.mute(user, timed(rest))),
+  },
+  unmute: {
+    usage: '/unmute USER', help: 'let them speak again',
+    run: (chat, it, args) => decree(chat, it, args, COMMANDS.unmute, (room, user, rest) => (rest === '' ? room.unmute(user) : null)),
+  },
+  slow: {
+    usage: '/slow TIME', help: 'one message per person in TIME, as in 30s; /slow off ends it',
+    run(chat, it, args) {
+      const seconds = args.toLowerCase() === 'off' ? 0 : secondsOf(args);
+      if (it.kind !== 'room' || seconds === null) return `Usage: /slow TIME, as in /slow 30s, up to ${spanOf(SECONDS_MAX)}; or /slow off`;
+      return done(chat.client.room(it.name).setSlow(seconds));
+    },
+  },
+  readonly: {
+    usage: '/readonly [off]', help: 'only hosts may write',
+    run(chat, it, args) {
+      const on = { '': true, on: true, off: false }[args.toLowerCase()];
+      if (it.kind !== 'room' || on === undefined) return 'Usage: /readonly, or /readonly off';
+      return done(chat.client.room(it.name).setReadonly(on));
+    },
+  },
   help: {
     usage: '/help', help: 'this list',
     run(chat, it) { it.insertLocal({ kind: 'help', commands: Object.values(COMMANDS) }); chat.view.changed('stream'); },
@@ -82,6 +131,39 @@ const COMMANDS = {
     run(chat) { chat.client.close(); },
   },
 };
+
+/** What has been decided everybody sees in the stream; only what was not is told here. */
+async function done(promise) {
+  try {
+    await promise;
+  } catch (error) {
+    return sentence(error);
+  }
+}
+
+const why = (reason) => (reason === '' ? {} : { reason });
+
+/** [TIME] [WHY] */
+function timed(rest) {
+  const [, word, reason] = /^(\S*)\s*([\s\S]*)$/.exec(rest);
+  const seconds = secondsOf(word);
+  return seconds === null ? why(rest) : { seconds, ...why(reason) };
+}
+
+/** USER and what follows: somebody of this room, of those who were sent away, or an id. `act` returns null where the rest is
+ *  not what it takes. */
+async function decree(chat, it, args, { usage }, act) {
+  const match = /^(?:"([^"]+)"|([^\s"]\S*))\s*([\s\S]*)$/.exec(args);
+  if (it.kind !== 'room' || !match) return `Usage: ${usage}, in a room; "USER" where the name has spaces`;
+  const wanted = match[1] ?? match[2];
+  if (utf8Length(match[3]) > REASON_BYTES_MAX) return 'That is too long for a reason.';
+  const people = [...it.members.values(), ...it.standing.all('banned'), ...it.standing.all('muted')];
+  const fits = [(m) => m.user === wanted, (m) => m.name === wanted, (m) => m.name.localeCompare(wanted, undefined, { sensitivity: 'accent' }) === 0];
+  const found = fits.map((fit) => new Set(people.filter(fit).map((m) => m.user))).find((users) => users.size > 0) ?? new Set([wanted]);
+  if (found.size > 1) return `${plural(found.size, 'person', 'people')} are called ${nameShown(wanted)}; use an id: ${[...found].join(', ')}.`;
+  const promise = act(chat.client.room(it.name), [...found][0], match[3]);
+  return promise === null ? `Usage: ${usage}` : done(promise);
+}
 
 async function message(chat, it, args) {
   const match = /^(?:"([^"]+)"|([^\s"]\S*))\s+([\s\S]+)$/.exec(args);

@@ -2,8 +2,9 @@
 //
 // composer.js: the message box: drafts per conversation, growing with its text, Enter to send, / for commands.
 
+import { hindrance, slowWait, slowWords, whenBack } from './allowed.js';
 import { understand } from './commands.js';
-import { $, h } from './dom.js';
+import { $, h, icon } from './dom.js';
 import { count, sentence, utf8Length } from './format.js';
 import { typed } from './words.js';
 
@@ -12,12 +13,16 @@ const ENVELOPE = 200;      // bytes of a message that are not its text
 const SHOW_LEFT = 500;     // bytes left from which the count is shown
 
 export class Composer {
-  #chat; #stream; #shown = null;
+  #chat; #stream; #on; #shown = null;
+  #blocked = false;      // one may not write here now
+  #had_focus = false;    // when that began; it gets it back, if nobody has taken it elsewhere
   #input = $('composer-input'); #hint = $('composer-hint');
 
-  constructor(chat, stream) {
+  /** `on`: {sign_in()} for a guest who would write if he were not one. */
+  constructor(chat, stream, on) {
     this.#chat = chat;
     this.#stream = stream;
+    this.#on = on;
     $('composer').addEventListener('submit', (e) => { e.preventDefault(); this.#send(); });
     this.#input.addEventListener('input', () => this.#onInput());
     this.#input.addEventListener('keydown', (e) => {
@@ -49,7 +54,40 @@ export class Composer {
     const place = it.kind === 'room' ? `#${it.label}` : it.label;
     this.#input.placeholder = `Message ${place}`;
     this.#input.setAttribute('aria-label', `Message ${place}`);
+    this.#drawState(it);
     this.#check();
+  }
+
+  /** Why one may not write, or not yet, stands above the box: not a live region, as it counts down. */
+  #drawState(it) {
+    const why = hindrance(this.#chat, it);
+    const wait = why ? 0 : slowWait(this.#chat, it);
+    const { slow_s } = it.kind === 'room' ? this.#chat.client.room(it.name) : {};
+    const text = why ? `${why.text}.` : wait > 0 ? `${slowWords(wait)}.` : '';
+    const bar = $('composer-state');
+    bar.hidden = text === '';
+    if (bar.dataset.text !== `${it.id}|${text}`) {
+      bar.dataset.text = `${it.id}|${text}`;
+      const way = !why?.sign_in ? [] : [h('button.secondary', {
+        type: 'button', onclick: () => this.#on.sign_in(), data: { testid: 'sign-in-to-write' },
+      }, 'Sign in')];
+      bar.replaceChildren(icon(why ? 'lock' : 'clock'), h('span', {}, text), ...way);
+    }
+    if (text === '') this.#input.removeAttribute('aria-describedby');
+    else this.#input.setAttribute('aria-describedby', 'composer-state');
+    if (why) this.#input.placeholder = 'You cannot write here now';
+    else if (slow_s > 0) this.#input.placeholder += ' (slow mode)';
+    this.#block(why !== null);
+  }
+
+  #block(blocked) {
+    if (blocked === this.#blocked) return;
+    const focused = document.activeElement === this.#input;
+    this.#blocked = blocked;
+    this.#input.disabled = blocked;   // and without the focus; Tab goes on from here all the same
+    $('composer').classList.toggle('blocked', blocked);
+    if (!blocked && this.#had_focus && document.activeElement === document.body) this.focus();
+    this.#had_focus = blocked && focused;
   }
 
   /** Who was removed from a room may still read what is there, and is told so where one would write. */
@@ -57,10 +95,10 @@ export class Composer {
     const bar = $('removed');
     bar.hidden = !(it?.status === 'removed' && it.items.length > 0);
     if (bar.hidden) return bar.replaceChildren();
-    bar.replaceChildren(h('span', {}, sentence(it.error)),
+    bar.replaceChildren(h('span', {}, `${sentence(it.error)} ${whenBack(it.error)}`),
       h('button.secondary', {
         type: 'button', onclick: () => this.#chat.rejoin(it), data: { testid: 'rejoin' },
-      }, 'Join again'),
+      }, it.error.code === 'banned' ? 'Try again' : 'Join again'),
       h('button.secondary', { type: 'button', onclick: () => this.#chat.close(it) }, 'Close'));
   }
 
@@ -84,7 +122,7 @@ export class Composer {
     const text = this.#input.value;
     const max = (this.#chat.client.session?.limits?.message_bytes ?? 65_536) - ENVELOPE;
     const left = text.length * 3 < max - SHOW_LEFT ? Infinity : max - utf8Length(JSON.stringify(text));
-    $('send').disabled = typed(text) === '' || left < 0;
+    $('send').disabled = this.#blocked || typed(text) === '' || left < 0;
     this.#hint.classList.toggle('over', left < 0);
     this.#hint.textContent = left < 0 ? `Too long by ${count(-left)} bytes.`
       : left < SHOW_LEFT ? `${count(left)} bytes left.` : '';
@@ -94,9 +132,11 @@ export class Composer {
   #send() {
     const it = this.#chat.active;
     const text = typed(this.#input.value);
-    if (!it || text === '' || !this.#check()) return;
+    if (!it || this.#blocked || text === '' || !this.#check()) return;
     const { say, problem, run } = understand(text);
     if (problem) return this.#complain(problem);
+    const wait = say === undefined ? 0 : slowWait(this.#chat, it);
+    if (wait > 0) return this.#complain(`${slowWords(wait)}. What you wrote is kept.`);
     this.#clear(it);
     if (run) return this.#run(it, run, text);
     this.#chat.say(it, say);

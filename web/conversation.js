@@ -11,6 +11,7 @@
 //
 // Invariants: each order at most once among log items; `pending` and `items` are disjoint; at most ITEMS_MAX items.
 
+import { Standing } from './decrees.js';
 import { nameShown } from './words.js';
 
 const ITEMS_MAX = 3000;       // about 3 MB of short messages; the oldest third goes when it is passed
@@ -42,6 +43,9 @@ export class Conversation {
     this.stuck = false;        // older messages could not be had; the person may ask again
     this.members = new Map();  // user -> member
     this.membersCount = 0;
+    this.standing = new Standing();   // who is muted or banned
+    this.given = false;        // a role was given to us here
+    this.saidAt = 0;           // when we last said something here, for slow mode
     this.scroll = { pinned: true, anchor: null, top: 0 };
     this.shown = 0;            // managed by stream.js: how many rows it draws
   }
@@ -147,7 +151,7 @@ export class Conversation {
   startOver(epoch, sameLog) {
     this.items = [];
     this.firstUnread = null;
-    if (!sameLog) { this.unread = 0; this.mentioned = false; }   // what was unread is gone
+    if (!sameLog) { this.unread = 0; this.mentioned = false; this.#anew(); }   // what was unread is gone
     this.#renumber(epoch);
   }
 
@@ -155,9 +159,16 @@ export class Conversation {
    *  (whose offsets begin at 1), and takes no part in it. */
   keepAsPast(epoch) {
     const size = this.items.length;
+    this.#anew();
     this.items.forEach((item, i) => { item.order = i - size; delete item.offset; item.past = true; });
     this.#renumber(epoch);
     this.insert({ kind: 'restart', time: Date.now(), order: 0 });
+  }
+
+  /** Another room by the same name: what was decided in the old one went with it. */
+  #anew() {
+    this.standing.clear();
+    this.given = false;
   }
 
   #renumber(epoch) {
@@ -201,6 +212,8 @@ export class Conversation {
       kind: this.kind, name: this.name, title: this.title, draft: this.draft,
       unread: this.unread, mentioned: this.mentioned, epoch: this.epoch, seen: Math.max(this.seen, this.readFloor),
       firstUnread: this.firstUnread && this.items.find((i) => i.key === this.firstUnread)?.[this.kind === 'room' ? 'offset' : 'time'],
+      removed: this.error && (this.status === 'removed' || this.error.code === 'banned')
+        ? { code: this.error.code, message: this.error.message, until: this.error.until } : undefined,
       pending: this.pending.map(({ data, publishKey, time }) => ({ data, publishKey, time })),
       items: messages.map(({ from, data, time, own, delivered }) => ({ from, data, time, own, delivered })),
     };
@@ -211,6 +224,7 @@ export class Conversation {
     it.draft = String(saved.draft ?? '');
     it.unread = Number.isInteger(saved.unread) ? saved.unread : 0;
     it.mentioned = saved.mentioned === true;
+    if (it.kind === 'room' && saved.removed) { it.status = 'removed'; it.error = saved.removed; }   // a reload is no way back in
     if (it.kind === 'room' && saved.epoch) it.before = { epoch: saved.epoch, seen: saved.seen ?? 0, firstUnread: saved.firstUnread };
     for (const item of saved.items ?? []) {
       it.insert({ kind: 'message', state: 'sent', ...item });

@@ -3,7 +3,9 @@
 // lists.js: the places that name conversations: tabs, the room list, direct messages, the head above the stream.
 
 import { $, h, icon, reconcile } from './dom.js';
+import { shortSpanOf } from './decrees.js';
 import { count, plural } from './format.js';
+import { mayGovern, openRoomMenu } from './moderation.js';
 import { nameShown } from './words.js';
 
 const badgeText = (n) => (n > 99 ? '99+' : String(n));
@@ -20,6 +22,12 @@ function glyph(it, chat) {
   return h('span.presence', { class: presence ?? 'unknown', 'aria-hidden': 'true', data: { presence: presence ?? 'unknown' } });
 }
 
+/** What is special about us in a room, and about the room: [what is heard only, what is shown]. */
+function factsOf({ role, readonly, slow_s }) {
+  const mine = { host: ['You are ', 'host'], owner: ['You are ', 'owner'], guest: ['You ', 'may read'] }[role];
+  return [mine, readonly && ['', 'Read-only'], slow_s > 0 && ['', `Slow mode ${shortSpanOf(slow_s)}`]].filter(Boolean);
+}
+
 export class Lists {
   #chat;
 
@@ -30,6 +38,7 @@ export class Lists {
     new ResizeObserver(() => this.#drawOverflow()).observe($('tabs'));
     $('tabs-left').addEventListener('click', () => this.#turn(-1));
     $('tabs-right').addEventListener('click', () => this.#turn(1));
+    $('room-menu').addEventListener('click', () => openRoomMenu(chat, $('room-menu')));
     $('rooms-refresh').addEventListener('click', () => chat.refreshDirectory());
     $('join-form').addEventListener('submit', (e) => { e.preventDefault(); this.#joinByName(); });
   }
@@ -178,10 +187,16 @@ export class Lists {
     $('room-title').title = it?.label ?? '';
     $('copy-link').hidden = it?.kind !== 'room' || it.status === 'refused';
     $('room-glyph').replaceChildren(...(it ? [glyph(it, chat)] : []));
-    $('toggle-people').hidden = it?.kind !== 'room' || it.status === 'refused';
+    $('toggle-people').hidden = it?.kind !== 'room' || it.status === 'refused' || it.status === 'removed';
     $('people-count').textContent = count(it?.membersCount ?? 0);
     $('room-sub').textContent = !it ? '' : it.kind === 'direct'
       ? { online: 'Online', away: 'Away', unknown: 'Not connected' }[chat.presenceOf(it.name)] ?? 'Direct message'
-      : { joining: 'Joining…', refused: 'Not joined', removed: 'Not a member' }[it.status] ?? '';
+      : { joining: 'Joining…', refused: 'Not joined', removed: { kicked: 'Removed', banned: 'Banned' }[it.error?.code] ?? 'Not a member' }[it.status] ?? '';
+    $('room-menu').hidden = !mayGovern(chat, it);
+    const facts = it?.kind === 'room' && it.status === 'joined' ? factsOf(chat.client.room(it.name)) : [];
+    if ($('room-facts').dataset.of !== facts.join('|')) {
+      $('room-facts').dataset.of = facts.join('|');
+      $('room-facts').replaceChildren(...facts.map(([heard, shown]) => h('span.tag', { title: heard + shown }, h('span.visually-hidden', {}, heard), shown)));
+    }
   }
 }

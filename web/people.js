@@ -4,12 +4,13 @@
 
 import { $, h, icon, reconcile } from './dom.js';
 import { avatar, count, fullTimeOf } from './format.js';
+import { decreesFor, openPersonMenu } from './moderation.js';
 import { nameShown } from './words.js';
 
 const ROWS_MAX = 300;
 const FILTER_FROM = 9;   // a handful of people needs no search box
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
-const PLAIN_ROLES = new Set(['', 'guest', 'member']);   // not worth a label
+const PLAIN_ROLES = new Set(['', 'member']);   // not worth a label
 
 export class People {
   #chat;
@@ -41,10 +42,12 @@ export class People {
       if (list.length === 0) continue;
       rows.push({ key: label, sig: `${list.length}|${now}`, label, now, size: list.length });
       for (const m of list.slice(0, ROWS_MAX - rows.length)) {
-        rows.push({ key: m.user, member: m, sig: `${m.name}|${m.role}|${m.connected}|${m.user === me}|${now}` });
+        const muted = it.standing.find('muted', m.user) !== null;
+        const menu = decreesFor(this.#chat, it, m).length > 0;
+        rows.push({ key: m.user, member: m, muted, menu, sig: `${m.name}|${m.role}|${m.connected}|${m.user === me}|${now}|${muted}|${menu}` });
       }
     }
-    reconcile($('people-list'), rows, (row) => (row.member ? this.#row(row.member, me) : groupRow(row)));
+    reconcile($('people-list'), rows, (row) => (row.member ? this.#row(it, row, me) : groupRow(row)));
     this.#note(it, everyone.length, found.length);
   }
 
@@ -55,14 +58,14 @@ export class People {
     note.textContent = found === 0 ? 'Nobody here by that name.' : `and ${count(unnamed)} more`;
   }
 
-  #row(m, me) {
+  #row(it, { member: m, muted, menu }, me) {
     const mine = m.user === me;
     const known = m.connected ? 'online' : 'away';
     const state = this.#chat.online ? known : 'unknown';
     const name = nameShown(m.name);
     const role = PLAIN_ROLES.has(m.role ?? '') ? '' : m.role;
     const words = { online: 'online', away: 'away', unknown: `was ${known} when the connection was lost` }[state];
-    return h('li', {}, h('button.person', {
+    const person = h('button.person', {
       type: 'button', class: known, disabled: mine,
       title: `${name} · ${m.user}\n${words[0].toUpperCase()}${words.slice(1)}; here since ${fullTimeOf(m.joined_at)}`,
       onclick: () => this.#chat.open('direct', m.user, m.name),
@@ -70,9 +73,16 @@ export class People {
     }, h('span.avatar-box', { 'aria-hidden': 'true' }, avatar(h('span'), m), h('span.presence', { class: state })),
     h('bdi.person-name', {}, name),
     mine && h('span.tag', {}, 'you'),
-    role !== '' && h('span.tag.role', { data: { testid: 'member-role' } }, role),
-    h('span.visually-hidden', {}, `, ${words}${mine ? '' : '. Write a direct message'}`),
-    !mine && h('span.person-action', { 'aria-hidden': 'true', data: { testid: 'direct-open' } }, icon('message'))));
+    role !== '' && h('span.tag.role', { class: role, data: { testid: 'member-role' } }, role),
+    muted && h('span.tag.muted', { title: 'Muted: may listen, and not speak', data: { testid: 'member-muted' } }, 'muted'),
+    h('span.visually-hidden', {}, `, ${role === '' && m.role ? `${m.role}, ` : ''}${words}${mine ? '' : '. Write a direct message'}`),
+    !mine && h('span.person-action', { 'aria-hidden': 'true', data: { testid: 'direct-open' } }, icon('message')));
+    if (!menu) return h('li.person-row', {}, person);
+    const more = h('button.icon-button.person-more', {
+      type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': false, 'aria-label': `What may be done about ${name}`, title: 'What may be done',
+      onclick: () => openPersonMenu(this.#chat, it, it.members.get(m.user) ?? m, more), data: { testid: 'member-menu', user: m.user },
+    }, icon('more'));
+    return h('li.person-row.has-menu', {}, person, more);
   }
 }
 

@@ -783,11 +783,15 @@ export class Plenum extends Emitter {
       room.latest = Math.max(room.latest, m.offset);
       if (!room.note(m.offset)) return;
     }
+    if (m.offset > room.head) this.#onDecreed(room, m);   // what is replayed `joined` has told the outcome of
+    this.#emitRoom(room, m.type, m);
+    this.#checkHole(room);
+  }
+
+  #onDecreed(room, m) {
     if (m.type === 'member:role' && m.user === this.session?.user) room.role = m.role;
     else if (m.type === 'room:slow') room.slow_s = m.seconds;
     else if (m.type === 'room:readonly') room.readonly = m.on;
-    this.#emitRoom(room, m.type, m);
-    this.#checkHole(room);
   }
 
   #emitRoom(room, type, event) {

@@ -10,7 +10,9 @@ import { $, h, icon, reconcile } from './dom.js';
 import {
   avatar, count, dayKey, dayLabel, displayOf, fullTimeOf, hueOf, linked, plural, sentence, timeOf,
 } from './format.js';
+import { wordsOf } from './decrees.js';
 import { inviteRow } from './invite.js';
+import { decreesFor, openPersonMenu, undoOf } from './moderation.js';
 import { nameShown } from './words.js';
 
 const GROUP_MS = 5 * 60_000;    // one author's messages within this are one group
@@ -30,6 +32,7 @@ export class Stream {
     this.#chat = chat;
     this.#box.addEventListener('scroll', () => this.#onScroll(), { passive: true });
     this.#pill.addEventListener('click', () => this.toEnd());
+    this.#rows.addEventListener('keydown', (e) => this.#onAuthorKey(e));
     new ResizeObserver(() => this.#onResize()).observe(this.#box);
   }
 
@@ -51,6 +54,7 @@ export class Stream {
       return node;
     });
 
+    this.#offerAuthor(it);
     if (it.scroll.pinned) this.#pin();
     else if (changed) box.scrollTop = it.scroll.top;
     else if (anchor) this.#holdTo(anchor);
@@ -58,6 +62,26 @@ export class Stream {
     this.#countUnseen(it, changed);
     // A first page too short to scroll would leave no way to ask for more.
     if (box.scrollHeight <= box.clientHeight + 1) this.#chat.loadEarlier(it);
+  }
+
+  /** Where authors have menus one of them is in the order of Tab, the newest; the arrow keys go to the others. */
+  #offerAuthor(it) {
+    const authors = [...this.#rows.querySelectorAll('.msg-author[aria-haspopup]')];
+    for (const author of authors) author.tabIndex = -1;
+    const at = authors.includes(document.activeElement) ? document.activeElement : authors.at(-1);
+    if (at && it.kind === 'room') at.tabIndex = 0;
+  }
+
+  #onAuthorKey(e) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[e.key];
+    if (!step || e.altKey || !e.target.matches('.msg-author[aria-haspopup]')) return;
+    e.preventDefault();
+    const authors = [...this.#rows.querySelectorAll('.msg-author[aria-haspopup]')];
+    const next = authors[authors.indexOf(e.target) + step];
+    if (!next) return;
+    e.target.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
   }
 
   /** To the newest message. */
@@ -171,10 +195,11 @@ export class Stream {
         continue;
       }
       const { action } = displayOf(item.data);
+      const menu = !item.own && decreesFor(this.#chat, it, item.from).length > 0;
       const lead = !action && (!previous || previous.from.user !== item.from.user || previous.from.name !== item.from.name
         || item.time - previous.time > GROUP_MS);
-      rows.push({ type: 'message', key: item.key, item, lead,
-        sig: `${lead}${item.state}${item.offset ?? ''}${item.delivered ?? ''}${this.#unfolded.has(item.key)}` });
+      rows.push({ type: 'message', key: item.key, item, lead, menu,
+        sig: `${lead}${menu}${item.state}${item.offset ?? ''}${item.delivered ?? ''}${this.#unfolded.has(item.key)}` });
       previous = action ? null : item;
     }
     return rows;
@@ -191,6 +216,10 @@ export class Stream {
     if (item.kind === 'gap') {
       const missing = it.missingIn(item);
       return { type: 'gap', key: item.key, item, missing, sig: String(missing) };
+    }
+    if (item.kind === 'decree') {
+      const undo = undoOf(this.#chat, it, item.decree);
+      return { type: 'decree', key: item.key, item, undo, sig: undo?.label ?? '' };
     }
     const type = item.kind === 'restart' || item.kind === 'help' ? item.kind : 'notice';
     return { type, key: item.key, item, sig: '' };
@@ -210,18 +239,29 @@ export class Stream {
       case 'day': return h('li.day.row', {}, h('span', {}, dayLabel(row.time)));
       case 'unread': return h('li.unread-line', { data: { testid: 'unread-line' } }, h('span', {}, 'New'));
       case 'presence': return h('li.notice.row', { data: { testid: 'presence-notice' } }, presenceText(row.items));
+      case 'decree': return this.#decree(it, row);
       case 'gap': return gapRow(row);
       case 'notice': return h('li.notice.row', { class: row.item.tone, data: { testid: 'notice' } }, row.item.text);
       default: return this.#message(it, row);
     }
   }
 
-  #message(it, { item, lead }) {
+  #decree(it, { item, undo }) {
+    const words = wordsOf(item.decree, this.#chat.me.user, (user) => this.#chat.nameIn(it, user));
+    return h('li.notice.decree.row', { title: fullTimeOf(item.time), data: { testid: 'decree', type: item.decree.type } },
+      icon('shield'), h('span.decree-text', {}, words.map((word) => (word.name === undefined ? word : h('bdi', {}, word.name)))),
+      undo && h('button.decree-undo', { type: 'button', onclick: undo.run, data: { testid: 'decree-undo' } }, undo.label));
+  }
+
+  #message(it, { item, lead, menu }) {
     const { from } = item;
-    const openAuthor = () => { if (!item.own && it.kind === 'room') this.#chat.open('direct', from.user, from.name); };
+    const openAuthor = (e) => {
+      if (menu) openPersonMenu(this.#chat, it, from, e.currentTarget);
+      else if (!item.own && it.kind === 'room') this.#chat.open('direct', from.user, from.name);
+    };
     const time = h('time', { datetime: new Date(item.time).toISOString(), title: fullTimeOf(item.time) }, timeOf(item.time));
     const body = h('div.msg-body', {}, lead && h('div.msg-head', {},
-      h(`button.msg-author.${hueOf(from.user)}`, { type: 'button', onclick: openAuthor, tabindex: -1,
+      h(`button.msg-author.${hueOf(from.user)}`, { type: 'button', onclick: openAuthor, tabindex: -1, 'aria-haspopup': menu ? 'menu' : null, data: { testid: 'author' },
         title: item.own ? `${nameShown(from.name)} (you)` : `${nameShown(from.name)} · ${from.user}` }, h('bdi', {}, nameShown(from.name))),
       item.own && h('span.tag', {}, 'you'), time));
     const [content, ...more] = this.#content(item);

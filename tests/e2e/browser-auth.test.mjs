@@ -23,7 +23,8 @@ const BOB = { sub: 'bob', name: 'Bob' };
 describe('who one is on the chat page', () => {
   let browser;
   let server;
-  let closed;   // takes no guests
+  let closed;    // takes no guests
+  let patient;   // waits long for the next token
   const ends = [];
   const whole = { after: (end) => ends.unshift(end) };
   before(async () => {
@@ -32,6 +33,7 @@ describe('who one is on the chat page', () => {
     const flags = [`--auth.secret=${SECRET}`, '--auth.leeway_s=0', '--auth.expiry_grace_s=0'];
     server = await startServer(whole, { flags });
     closed = await startServer(whole, { flags: [...flags, '--auth.guests=false'] });
+    patient = await startServer(whole, { flags: [...flags, '--auth.expiry_grace_s=60'] });
   });
   after(async () => { for (const end of ends) await end(); });
 
@@ -235,7 +237,7 @@ describe('who one is on the chat page', () => {
   });
 
   test('a token that is about to end is told, and a new one keeps the session', async (t) => {
-    const ada = await visit(t, { at: `#token=${mint(ADA, 8)}&room=clock` });
+    const ada = await visit(t, { at: `#token=${mint(ADA, 6)}&room=clock` }, patient.url);
     await ada.connected();
     await ada.say('before');
     await says(ada, 'banner', /^\s*Your sign-in ends in \d s\.\s*Stay signed in\s*$/);

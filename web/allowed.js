@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// allowed.js: what one may do in a room at this moment, and what one is told where one may not: muted, read-only, slow mode,
+// sent away. From what was decided (decrees.js) and what one's role and token allow (rights.js). No DOM here.
+
+import { shortSpanOf, spanOf } from './decrees.js';
+import { claimsOf, identity, isGuest } from './identity.js';
+import { rightsIn } from './rights.js';
+import { nameShown, textShown } from './words.js';
+
+const REMOVALS = {
+  room_closed: 'This room was closed.',
+  expired: 'Your access to this room has expired.',
+};
+const oneLine = (text) => textShown(text).replace(/\n/g, ' ');
+const secondsTo = (until) => (until - Date.now()) / 1000;
+
+/** My rights in a room, as far as a page can know them: {may(right), rank}. */
+export function rightsOf(chat, it) {
+  const token = isGuest(chat.me.user) ? null : identity.token;
+  return rightsIn(it.name, chat.client.room(it.name).role ?? '', token ? claimsOf(token).caps : undefined, it.given);
+}
+
+/** Why one may not write here now: {text, until?, sign_in?}, or null. */
+export function hindrance(chat, it) {
+  if (it.kind !== 'room' || it.status !== 'joined') return null;
+  const muted = it.standing.find('muted', chat.me.user);
+  if (muted) {
+    const span = muted.until < Infinity ? ` for ${shortSpanOf(secondsTo(muted.until))}` : '';
+    return { text: `You are muted${span}${muted.reason ? `: ${oneLine(muted.reason)}` : ''}`, until: muted.until };
+  }
+  const { may } = rightsOf(chat, it);
+  if (!may('publish')) {
+    const guest = isGuest(chat.me.user);
+    return { text: guest ? 'Guests may only read here' : 'You may only read here', sign_in: guest };
+  }
+  if (chat.client.room(it.name).readonly && !may('readonly')) return { text: 'This room is read-only: only hosts may write' };
+  return null;
+}
+
+/** Slow mode: how long until one may say the next thing, ms. */
+export function slowWait(chat, it) {
+  if (it.kind !== 'room' || it.status !== 'joined') return 0;
+  const { slow_s } = chat.client.room(it.name);
+  return slow_s === 0 || rightsOf(chat, it).may('slow') ? 0 : Math.max(0, it.saidAt + slow_s * 1000 - Date.now());
+}
+
+export const slowWords = (ms) => `Slow mode: you may write again in ${shortSpanOf(ms / 1000)}`;
+
+/** Something that is shown of it changes by itself, as time passes. */
+export function isCounting(chat, it) {
+  return slowWait(chat, it) > 0 || hindrance(chat, it)?.until < Infinity || (it.error?.until ?? 0) > Date.now();
+}
+
+/** Who has sent us away, why, and for how long: {code, message, by?, until?}. */
+export function removalOf(it, m, me) {
+  if (m.reason !== 'kicked' && m.reason !== 'banned') {
+    return { code: m.reason, message: REMOVALS[m.reason] ?? 'You are no longer in this room.' };
+  }
+  const by = m.by ? nameShown(m.by.name || m.by.user) : 'The server';
+  const why = m.note ? `: ${oneLine(m.note)}` : '';
+  if (m.reason === 'kicked') return { code: m.reason, message: `${by} removed you from this room${why}`, by: m.by ?? null };
+  const ban = it.standing.find('banned', me);
+  const until = ban && ban.until < Infinity ? ban.until : undefined;
+  const span = until === undefined ? 'for good' : `for ${spanOf(Math.round(secondsTo(until)))}`;
+  return { code: m.reason, message: `${by} banned you ${span}${why}`, by: m.by ?? null, until };
+}
+
+/** Whether and when one may come back. */
+export function whenBack({ code, until }) {
+  if (code === 'kicked') return 'You may come in again.';
+  if (code !== 'banned') return '';
+  if (!until) return 'No end is set; somebody who may has to let you in.';
+  return until > Date.now() ? `You may come back in ${shortSpanOf(secondsTo(until))}.` : 'You may come back now.';
+}
