@@ -5,6 +5,7 @@
 #include "io/acceptor.h"
 
 #include "base/assert.h"
+#include "core/common/gates.h"
 #include "io/event.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -174,8 +175,41 @@ void acceptor_refuse(struct acceptor *a, const struct arrival *in, enum err why)
     }
 }
 
-// A connection for which there is a slot.
-static void admit(struct acceptor *a, uint32_t index, int fd, const struct address *from)
+// --- the gates of a connection (core/common/gates.h)
+
+// key: where it comes from. False: refused, and its socket is closed.
+#define X(at, name, ...) \
+    static bool gate_##name(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot);
+GATES_CONNECT(X)
+#undef X
+
+// Its place was taken before it was taken out of the queue.
+static bool gate_slot(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot)
+{
+    (void)key;
+    if (!slot)
+        refuse_full(a, in->index, in->fd);
+    return slot;
+}
+
+static bool gate_address(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot)
+{
+    ASSERT(slot);
+    enum err e = admission_enter(a->needs.admission, key, &in->ticket);
+    if (e == ERR_LIMIT) {
+        a->woken |= admission_cancel(a->needs.admission);
+        metric_add(&a->needs.metrics->limit_address, 1);
+        report(&a->needs.reporter, IO_NOTICE_ADDRESS, 0, in->peer.text);
+        refuse(a, in->index, in->fd, REFUSAL_ADDRESS);
+        return false;
+    }
+    in->peer.uncounted = e != OK;
+    if (in->peer.uncounted)
+        in->ticket = admission_enter_uncounted(a->needs.admission);
+    return true;
+}
+
+static void admit(struct acceptor *a, uint32_t index, int fd, const struct address *from, bool slot)
 {
     struct address_key key = address_key(from);
     ASSERT(a->arrival_count < ACCEPTS_PER_TURN);
@@ -188,18 +222,11 @@ static void admit(struct acceptor *a, uint32_t index, int fd, const struct addre
     address_format(from, in->peer.text);
     in->peer.print = admission_print(a->needs.admission, &key);
     in->peer.local = a->listeners[index].loopback && address_is_loopback(from);
-
-    enum err e = admission_enter(a->needs.admission, &key, &in->ticket);
-    if (e == ERR_LIMIT) {
-        a->woken |= admission_cancel(a->needs.admission);
-        metric_add(&a->needs.metrics->limit_address, 1);
-        report(&a->needs.reporter, IO_NOTICE_ADDRESS, 0, in->peer.text);
-        refuse(a, index, fd, REFUSAL_ADDRESS);
+#define X(at, name, ...)                 \
+    if (!gate_##name(a, in, &key, slot)) \
         return;
-    }
-    in->peer.uncounted = e != OK;
-    if (in->peer.uncounted)
-        in->ticket = admission_enter_uncounted(a->needs.admission);
+    GATES_CONNECT(X)
+#undef X
     a->arrival_count++;
 }
 
@@ -227,10 +254,7 @@ static enum pass accept_pass(struct acceptor *a, uint32_t index, uint32_t refusa
         if (fd < 0)
             continue;
         a->pause_ms = ACCEPT_PAUSE_MIN_MS;
-        if (slot)
-            admit(a, index, fd, &from);
-        else
-            refuse_full(a, index, fd);
+        admit(a, index, fd, &from, slot);
     }
     return PASS_BUDGET;
 }

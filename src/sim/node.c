@@ -22,12 +22,11 @@ static void host_random(void *ctx, void *p, size_t n)
 
 static void host_notice(void *ctx, const struct notice *n)
 {
-    static const char *const names[] = {"opened",       "closed",          "session",        "host refused",
-                                        "api refused",  "upgrade refused", "protocol error", "rate limited",
-                                        "slow reader",  "joined",          "left",           "command error",
-                                        "room created", "room removed",    "wrong protocol", "token refused",
-                                        "memory",       "record refused",  "epoch ended"};
-    _Static_assert(sizeof names / sizeof *names == NOTICE_COUNT, "a name for each");
+    static const char *const names[NOTICE_COUNT] = {
+#define X(upper, lower, level, subject) #lower,
+        NOTICES(X)
+#undef X
+    };
     trace_note(ctx, NULL, "notice: %s conn %d code %u %s %.*s", names[n->type], (int)n->connection, n->code,
                n->text ? n->text : "", STR_ARG(n->room));
 }

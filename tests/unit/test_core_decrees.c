@@ -67,6 +67,7 @@ static void a_kick_reaches_who_it_is_about(void **state)
             forget(bob);
             forget(eve);
             forget(host);
+            const uint32_t told = n->notices[NOTICE_DECREED];
             post(host, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"before\"}", room);
             post(host, "{\"type\":\"kick\",\"id\":1,\"room\":\"%s\",\"user\":\"%s\",\"reason\":\"spam\"}",
                  room, bob->user);
@@ -84,6 +85,7 @@ static void a_kick_reaches_who_it_is_about(void **state)
             expect(eve, "\"member:left\"");
             expect(eve, "\"after\"");
             expect(host, "\"id\":1");
+            assert_int_equal(n->notices[NOTICE_DECREED], told + 1);
             say(bob, "{\"type\":\"message\",\"id\":2,\"room\":\"%s\",\"data\":1}", room);
             expect(bob, "\"code\":\"not_member\"");
             join(bob, room); // it may come in again

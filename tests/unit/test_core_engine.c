@@ -885,6 +885,30 @@ static void tell_decree(struct net *n, const struct engine_mail *to, uint64_t of
     buf_deinit(&record);
 }
 
+// What was asked before something was said is answered before it, also where it is refused when its turn comes (seed 52 of the
+// mutations).
+static void a_refusal_keeps_its_turn(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1}");
+    struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+    say(a, "{\"type\":\"members\",\"id\":2,\"room\":\"r\"}");
+    say(a, "{\"type\":\"message\",\"id\":3,\"room\":\"r\",\"data\":3}");
+    tell_decree(n, &watch, 1, ENTRY_KICK, a->user, 0);
+    tell_record(n, &watch, 2, "1", &first);
+    expect(a, "\"member:kicked\"");
+    expect(a, "\"type\":\"left\"");
+    expect(a, "\"id\":1,");
+    assert_true(contains(expect(a, "\"id\":2"), "\"code\":\"not_member\""));
+    struct engine_mail second = hear_word(n, ENGINE_PROPOSE);
+    tell_record(n, &watch, 3, "3", &second);
+    expect(a, "\"id\":3");
+    net_free(n);
+}
+
 // Decrees are of their epoch: those that are lost say nothing more, those that others have made count at once.
 static void decrees_end_with_their_epoch(void **state)
 {
@@ -1012,6 +1036,7 @@ int main(void)
         cmocka_unit_test(a_room_is_kept_for_a_while_to_be_given_back),
         cmocka_unit_test(people_are_told_of_another_epoch),
         cmocka_unit_test(what_waits_when_an_epoch_ends),
+        cmocka_unit_test(a_refusal_keeps_its_turn),
         cmocka_unit_test(decrees_end_with_their_epoch),
         cmocka_unit_test(a_failover_while_an_epoch_begins),
         cmocka_unit_test(who_would_lose_a_cut_is_ended),

@@ -43,6 +43,8 @@ struct peer {
     X(JOINED,            joined,            DEBUG, NULL)     /* room */ \
     X(LEFT,              left,              DEBUG, NULL)     /* room, text = how */ \
     X(COMMAND_ERROR,     command_error,     DEBUG, NULL)     /* text = the code of the error, room where it is about one */ \
+    X(DENIED,            denied,            INFO,  NULL)     /* somebody has not the right: text = the code of the error, room */ \
+    X(DECREED,           decreed,           INFO,  "about")  /* text = what was decided, room; subject = whom it is about */ \
     X(ROOM_CREATED,      room_created,      DEBUG, NULL)     /* room */ \
     X(ROOM_REMOVED,      room_removed,      DEBUG, NULL)     /* room */ \
     X(WRONG_PROTOCOL,    wrong_protocol,    INFO,  NULL)     /* another protocol on the text port: text = which */ \

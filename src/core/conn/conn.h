@@ -90,7 +90,6 @@ struct conn {
     bool stopped : 1;          // the driver was told not to read
     bool reread_queued : 1;
     bool eof : 1;          // the peer will send no more
-    bool gated : 1;        // the parked message has passed the rate gate already
     bool ping_waiting : 1; // where there are no pings: it has been stuck since its deadline was armed
     bool heard : 1;        // something came since the last ping
     bool ws_close_sent : 1;
@@ -103,6 +102,7 @@ struct conn {
     bool local : 1;   // its peer is on this machine, and so is all that can reach its listener
     bool admin : 1;   // it came by the listener of whoever runs the server
     bool cut : 1;     // ended with something still to say, or nobody to say it to: the socket is reset
+    uint8_t passed;   // gates, by the command that is at hand or waits: which is next (edge/gate.h)
     uint16_t close_code;
     uint16_t heartbeat_ds; // interval in deadline ticks
     uint32_t heard_tick;   // when bytes last came

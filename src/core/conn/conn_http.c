@@ -10,7 +10,6 @@
 // Pages of other origins that may connect (origin.allowed) may read the client module across origins.
 #include "core/conn/conn_http.h"
 
-#include "wire/host_name.h"
 #include "wire/origin.h"
 
 static void http_end(struct conns *cs, uint32_t index) { conn_end(cs, index, CLOSE_NORMAL); }
@@ -35,8 +34,8 @@ static void put_error(struct conns *cs, uint32_t index, const struct http_route 
     fan_put_buf(cs->fan, index, &cs->head);
 }
 
-static void http_error_text(struct conns *cs, uint32_t index, const struct http_route *route, uint16_t status,
-                            str sentence)
+void http_error_text(struct conns *cs, uint32_t index, const struct http_route *route, uint16_t status,
+                     str sentence)
 {
     metric_add(&cs->cx->metrics->http_errors, 1);
     put_error(cs, index, route, status, sentence);
@@ -68,13 +67,6 @@ void http_error_body(struct conns *cs, uint32_t index, enum err e)
     }
     metric_add(&cs->cx->metrics->limit_body, 1);
     http_error(cs, index, 413, "The request body is too large.");
-}
-
-// A sentence about what stands in a field of the request, in the style of all our errors.
-static str about_field(const char *text, str value, char ret[PROBLEM_SENTENCE_MAX])
-{
-    struct problem p = {.text = text, .word_kind = WORD_QUOTED, .word = value};
-    return problem_sentence(&p, ret);
 }
 
 void http_keep_alive(struct conns *cs, uint32_t index, const struct http_request *rq,
@@ -239,51 +231,22 @@ static void http_request_go(struct conns *cs, uint32_t index, const struct http_
         http_call_begin(cs, index, rq, head, route, screened);
 }
 
-// A name that is not ours: somebody's page was made to find us under its own. The Host field is well-formed, so there is
-// nothing in it to escape.
-static bool host_refused(struct conns *cs, uint32_t index, const struct http_request *rq)
-{
-    const struct settings *s = cs->cx->settings;
-    if (host_is_ours(rq->host, s->names, s->names_n, s->loopback_only))
-        return false;
-    metric_add(&cs->cx->metrics->host_refused, 1);
-    notice_put_about(cs->cx, NOTICE_HOST_REFUSED, index, 421, NULL, rq->host);
-    char room[PROBLEM_SENTENCE_MAX];
-    http_error_text(cs, index, NULL, 421,
-                    about_field("This server is not {}; its operator lists its names in `server.names`.",
-                                rq->host, room));
-    return true;
-}
-
-// Who may call a route that has a screen is not counted: a backend has as much to say as it has.
-static bool gate_refused(struct conns *cs, uint32_t index, const struct http_route *route,
-                         const struct http_screened *screened)
-{
-    bool passed = route != NULL && route->screen != NULL && screened->status == 0;
-    if (passed || gate_request(cs->edge, &conn_at(cs, index)->asker))
-        return false;
-    metric_add(&cs->cx->metrics->limit_requests, 1);
-    http_error_text(cs, index, route, 429, STR("Too many requests on one connection; wait a second."));
-    return true;
-}
-
 static void http_request_take(struct conns *cs, uint32_t index, str head)
 {
     ASSERT(head.n <= HTTP_HEAD_MAX);
     struct http_request rq;
-    struct http_screened screened = {0};
+    struct http_coming in = {.rq = &rq};
     metric_add(&cs->cx->metrics->http_requests, 1);
     if (http_request_parse(head, &rq) != OK) {
         http_error(cs, index, rq.status, rq.reason);
         return;
     }
-    if (host_refused(cs, index, &rq))
+    in.route = http_route_find(cs, index, rq.path);
+#define X(at, name, ...)              \
+    if (!gate_##name(cs, index, &in)) \
         return;
-    const struct http_route *route = http_route_find(cs, index, rq.path);
-    if (route != NULL && route->screen != NULL)
-        screened.status = route->screen(cs, index, &rq, &screened.by);
-    if (gate_refused(cs, index, route, &screened))
-        return;
+    GATES_REQUEST(X)
+#undef X
     str upgrade_to;
     bool upgrading = http_field_find(&rq, STR("Upgrade"), &upgrade_to);
     if (upgrading && http_has_body(&rq)) {
@@ -293,7 +256,7 @@ static void http_request_take(struct conns *cs, uint32_t index, str head)
     if (upgrading)
         rq.keep_alive = false; // what follows may be frames of a protocol that is not spoken here: not read
     if (!http_upgrade(cs, index, &rq))
-        http_request_go(cs, index, &rq, head, route, &screened);
+        http_request_go(cs, index, &rq, head, in.route, &in.screened);
 }
 
 size_t conn_http_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)

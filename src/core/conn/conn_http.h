@@ -5,14 +5,30 @@
 #ifndef PLENUM_CORE_CONN_CONN_HTTP_H
 #define PLENUM_CORE_CONN_CONN_HTTP_H
 
+#include "core/common/gates.h"
 #include "core/conn/conn.h"
 #include "core/conn/route.h"
+#include "wire/ws_handshake.h"
 
 // What a route's screen has said of a request.
 struct http_screened {
     uint16_t status; // 0: it is not refused
     uint8_t by;
 };
+
+// A request on its way in: what its gates have found out for those behind them.
+struct http_coming {
+    const struct http_request *rq;
+    const struct http_route *route; // NULL: there is none of its path
+    struct http_screened screened;
+    struct ws_handshake ws; // of an upgrade
+};
+// What it passes, and what an upgrade passes besides (common/gates.h). False: refused, and answered.
+#define X(at, name, ...) \
+    bool gate_##name(struct conns *cs, uint32_t index, struct http_coming *in) WARN_UNUSED;
+GATES_REQUEST(X)
+GATES_UPGRADE(X)
+#undef X
 
 static inline bool http_has_body(const struct http_request *rq)
 {
@@ -22,6 +38,9 @@ static inline bool http_has_body(const struct http_request *rq)
 // --- answers (conn_http.c)
 // An error behind which the connection ends.
 void http_error(struct conns *cs, uint32_t index, uint16_t status, const char *sentence);
+// The same in the form of that route's errors; NULL: of none.
+void http_error_text(struct conns *cs, uint32_t index, const struct http_route *route, uint16_t status,
+                     str sentence);
 // A body that cannot be read: ERR_SYNTAX, ERR_TOO_LARGE.
 void http_error_body(struct conns *cs, uint32_t index, enum err e);
 // body_static: it lives as long as the process; else it is anywhere but in cs->body.
@@ -41,6 +60,7 @@ void http_refuse(struct conns *cs, uint32_t index, const struct http_request *rq
 bool http_upgrade(struct conns *cs, uint32_t index, const struct http_request *rq);
 // The token that came with the request (upgrade_token.c); it borrows. Absent: none did.
 str upgrade_token(const struct settings *s, const struct http_request *rq);
+void upgrade_no_memory(struct conns *cs, uint32_t index, const struct http_request *rq);
 // A page of another origin that may not come here: refused.
 bool http_origin_refused(struct conns *cs, uint32_t index, const struct http_request *rq);
 

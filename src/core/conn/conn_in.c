@@ -255,26 +255,39 @@ void conn_resume(struct conns *cs, uint32_t index)
     }
 }
 
-static void rate_refused(struct conns *cs, uint32_t index, str id, uint32_t retry_ms)
+// One that must wait is asked again from the gate on at which it did.
+static enum gate_did pass_gates(struct conns *cs, uint32_t index, const struct command *cmd)
 {
-    struct problem p = {.code = PROBLEM_RATE_LIMITED,
-                        .text = "Too many commands at once; wait a moment before the next one.",
-                        .retry_ms = retry_ms};
-    fan_put_problem(cs->fan, index, id, &p);
+    struct conn *c = conn_at(cs, index);
+    enum gate_did did = GATE_PASSED;
+    switch ((enum command_gate)c->passed) {
+#define X(at, name, ...)                         \
+    case GATE_AT_##name:                         \
+        c->passed = GATE_AT_##name;              \
+        did = gate_##name(cs->edge, index, cmd); \
+        if (did != GATE_PASSED)                  \
+            break;                               \
+        __attribute__((fallthrough));
+        GATES_COMMAND(X)
+#undef X
+    case GATES_PASSED:
+        c->passed = GATES_PASSED;
+    }
+    if (did == GATE_REFUSED)
+        c->passed = 0;
+    return did;
 }
 
 bool conn_refuse(struct conns *cs, uint32_t index, str id, const struct problem *why)
 {
     struct conn *c = conn_at(cs, index);
-    uint32_t retry_ms;
+    const struct command none = {.type = CMD_NONE, .id = id};
     if (c->asker.reader.out.bytes > cs->cx->settings->reply_bytes || !edge_may_reply(cs->edge, &c->asker))
         return false; // an error now would overtake a reply
-    if (!gate_rate(cs->edge, &c->asker, CMD_NONE, &retry_ms)) {
-        rate_refused(cs, index, id, retry_ms);
-        gate_violation(cs->edge, index);
-        return true;
-    }
-    metric_add(&cs->cx->metrics->commands[CMD_NONE], 1);
+    enum gate_did did = pass_gates(cs, index, &none);
+    if (did != GATE_PASSED)
+        return did == GATE_REFUSED;
+    c->passed = 0;
     fan_put_problem(cs->fan, index, id, why);
     return true;
 }
@@ -282,22 +295,13 @@ bool conn_refuse(struct conns *cs, uint32_t index, str id, const struct problem 
 bool conn_command(struct conns *cs, uint32_t index, const struct command *cmd)
 {
     struct conn *c = conn_at(cs, index);
-    if (!c->gated) {
-        uint32_t retry_ms;
-        if (!gate_rate(cs->edge, &c->asker, cmd->type, &retry_ms)) {
-            if (!edge_may_reply(cs->edge, &c->asker))
-                return false; // an error now would overtake a reply
-            rate_refused(cs, index, cmd->id, retry_ms);
-            gate_violation(cs->edge, index);
-            return true;
-        }
-        c->gated = true;
-        metric_add(&cs->cx->metrics->commands[cmd->type], 1);
-    }
+    enum gate_did passed = pass_gates(cs, index, cmd);
+    if (passed != GATE_PASSED)
+        return passed == GATE_REFUSED;
     enum edge_did did = edge_command(cs->edge, index, cmd);
     if (did == EDGE_LATER)
         return false;
-    c->gated = false;
+    c->passed = 0;
     if (did ==
         EDGE_QUIT) { // a tick later, like an end of file: what it said just before comes back to it first
         c->parked = WAIT_END;

@@ -396,11 +396,20 @@ static bool introduced(struct edge *e, uint32_t index, const struct command *cmd
         c->hello_refused = true;
     }
     if (!c->hello_refused)
-        return true;
+        return !c->exclusive; // but while it waits for its welcome
     c->hello_refused = false;
     edge_hello_refused(e, index, cmd->id);
     *ret_done = true;
     return false;
+}
+
+enum gate_did gate_session(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    bool done;
+    if (cmd->type == CMD_HELLO || cmd->type == CMD_NONE || introduced(e, index, cmd, &done))
+        return GATE_PASSED;
+    asker_at(e, index)->waits = !done;
+    return done ? GATE_REFUSED : GATE_LATER;
 }
 
 bool edge_carry_out(struct edge *e, uint32_t index, const struct command *cmd)
@@ -423,14 +432,10 @@ bool edge_carry_out(struct edge *e, uint32_t index, const struct command *cmd)
 
 enum edge_did edge_command(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    bool done;
     ASSERT(cmd->type != CMD_NONE);
     ASSERT(reader_open(&asker_at(e, index)->reader));
+    ASSERT(cmd->type == CMD_HELLO || session_there(&asker_at(e, index)->reader.who.session)); // gate_session
     where_command((uint8_t)cmd->type);
-    if (cmd->type != CMD_HELLO && !introduced(e, index, cmd, &done)) {
-        asker_at(e, index)->waits = !done;
-        return done ? EDGE_DONE : EDGE_LATER;
-    }
     if (!edge_is_behind(e, index, cmd) && edge_carry_out(e, index, cmd))
         return cmd->type == CMD_QUIT ? EDGE_QUIT : EDGE_DONE;
     if (edge_keep(e, index, cmd))

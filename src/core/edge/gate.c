@@ -51,7 +51,9 @@ bool gate_request(const struct edge *e, struct asker *c)
     return true;
 }
 
-bool gate_rate(const struct edge *e, struct asker *c, enum command_type type, uint32_t *ret_retry_ms)
+// Takes what a command of that type costs, where there is a token (of the dearer ones the rest is owed), or false and when there
+// will be one.
+static bool take(const struct edge *e, struct asker *c, enum command_type type, uint32_t *ret_retry_ms)
 {
     const struct command_row *row = command_row(type);
     bool signal = row->cost == COST_SIGNAL;
@@ -87,10 +89,26 @@ static void violated(struct edge *e, uint32_t index, uint8_t *count, enum end wh
     fan_end(e->fan, index, why);
 }
 
-void gate_violation(struct edge *e, uint32_t index)
+enum gate_did gate_commands(struct edge *e, uint32_t index, const struct command *cmd)
 {
+    struct asker *c = asker_at(e, index);
+    struct problem p = {.code = PROBLEM_RATE_LIMITED,
+                        .text = "Too many commands at once; wait a moment before the next one."};
+    if (take(e, c, cmd->type, &p.retry_ms))
+        return GATE_PASSED;
+    if (!edge_may_reply(e, c))
+        return GATE_LATER; // an error now would overtake a reply
+    fan_put_problem(e->fan, index, cmd->id, &p);
     metric_add(&e->cx->metrics->limit_rate, 1);
-    violated(e, index, &asker_at(e, index)->violations, END_PUSHING, "went on after rate_limited");
+    violated(e, index, &c->violations, END_PUSHING, "went on after rate_limited");
+    return GATE_REFUSED;
+}
+
+enum gate_did gate_counted(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    (void)index;
+    metric_add(&e->cx->metrics->commands[cmd->type], 1);
+    return GATE_PASSED;
 }
 
 uint32_t gate_rooms_wait_ms(const struct edge *e, struct asker *c)

@@ -6,27 +6,35 @@
 #ifndef PLENUM_CORE_EDGE_GATE_H
 #define PLENUM_CORE_EDGE_GATE_H
 
+#include "core/common/gates.h"
 #include "core/edge/asker.h"
 
+struct command;
 struct edge;
+
+// What a command passes before it is carried out (common/gates.h); the connection keeps which it has passed.
+enum command_gate {
+#define X(at, name, ...) GATE_AT_##name,
+    GATES_COMMAND(X)
+#undef X
+        GATES_PASSED
+};
+#define X(at, name, ...) \
+    enum gate_did gate_##name(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
+GATES_COMMAND(X)
+#undef X
 
 // Of a new connection, and of one that has stopped to speak HTTP: full buckets.
 void gate_open(const struct edge *e, struct asker *c);
 // While it speaks HTTP (limits.requests_per_s): false where that was one request too many.
 void gate_open_http(const struct edge *e, struct asker *c);
 bool gate_request(const struct edge *e, struct asker *c) WARN_UNUSED;
-// The rate gate (token buckets, limits.commands_per_s and signals_per_s): takes what a command of that type costs, where
-// there is a token (of the dearer ones the rest is owed), or false and when there will be one.
-bool gate_rate(const struct edge *e, struct asker *c, enum command_type type,
-               uint32_t *ret_retry_ms) WARN_UNUSED;
 // A command has been answered with so many bytes: what it returned beyond a usual reply is charged, too, a command for each
 // GATE_REPLY_BYTES, so that a megabyte of history is not the price of a ping. Who has not so many tokens owes them.
 enum { GATE_REPLY_BYTES = 16 * 1024 };
 void gate_charge(const struct edge *e, struct asker *c, size_t bytes);
 // What it asked for has cost as much as so many commands more.
 void gate_owe(const struct edge *e, struct asker *c, uint32_t commands);
-// Counts a refusal; who goes on regardless is to end.
-void gate_violation(struct edge *e, uint32_t conn);
 // The rate of new rooms of a connection (limits.connection_rooms_created_per_s): whether a join makes one is known at
 // the room's home, so the ask says how long it may make none, and the answer whether it did.
 uint32_t gate_rooms_wait_ms(const struct edge *e, struct asker *c);

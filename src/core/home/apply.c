@@ -34,8 +34,9 @@ static uint64_t said_ms(const struct made *m, const struct entry *e)
                                                                          : e->steady_ms;
 }
 
-static struct verdict judge_once(const struct made *m, const struct entry *e)
+struct verdict gate_once(const struct made *m, const struct entry *e, const struct rights *who)
 {
+    (void)who;
     struct verdict v = {.refused = false};
     const struct once_limits rule = rule_of(e);
     if (e->key.n != 0)
@@ -63,23 +64,33 @@ static enum right right_needed(enum entry_type type)
     }
 }
 
-// What its sender may do in the room by the records so far, and by what it came with.
-static struct rights rights_by_records(const struct made *m, const struct entry *e)
-{
-    return rights_make(e->rule_role, standing_role(*m->standing, m->hash_key, e->user), e->grant);
-}
-
 static struct verdict refuse(enum denial why, uint64_t until_ms)
 {
-    return (struct verdict){.refused = true, .why = why, .until_ms = until_ms};
+    return (struct verdict){.refused = why != DENIED_NOT, .why = why, .until_ms = until_ms};
 }
 
-static struct verdict judge_message(const struct made *m, const struct entry *e, const struct rights *who)
+struct verdict gate_banned(const struct made *m, const struct entry *e, const struct rights *who)
+{
+    (void)who;
+    const uint64_t banned = standing_banned_ms(*m->standing, m->hash_key, e->user, said_ms(m, e));
+    return banned != 0 && e->grant != GRANT_ALL ? refuse(DENIED_BANNED, banned) : refuse(DENIED_NOT, 0);
+}
+
+struct verdict gate_allowed(const struct made *m, const struct entry *e, const struct rights *who)
+{
+    (void)m;
+    const enum right needed = right_needed(e->type);
+    struct verdict v = refuse(rights_allow(who, needed) ? DENIED_NOT : DENIED_RIGHT, 0);
+    v.right = v.refused ? needed : RIGHT_NONE;
+    return v;
+}
+
+struct verdict gate_speech(const struct made *m, const struct entry *e, const struct rights *who)
 {
     const struct standing *s = *m->standing;
     const uint64_t at_ms = said_ms(m, e);
     uint64_t until;
-    if (s == NULL || e->grant == GRANT_ALL)
+    if (s == NULL || e->grant == GRANT_ALL || entry_decree(e->type))
         return refuse(DENIED_NOT, 0);
     if (s->readonly && !rights_allow(who, RIGHT_READONLY))
         return refuse(DENIED_READONLY, 0);
@@ -102,8 +113,10 @@ static bool reaches(const struct made *m, const struct entry *e, const struct ri
     return own ? e->type == ENTRY_ROLE : target.rank < who->rank;
 }
 
-static struct verdict judge_decree(const struct made *m, const struct entry *e, const struct rights *who)
+struct verdict gate_decree(const struct made *m, const struct entry *e, const struct rights *who)
 {
+    if (!entry_decree(e->type))
+        return refuse(DENIED_NOT, 0);
     if (e->decree.first && standing_roles(*m->standing))
         return refuse(DENIED_FIRST, 0);
     if (e->decree.target.n != 0 && !reaches(m, e, who))
@@ -111,24 +124,6 @@ static struct verdict judge_decree(const struct made *m, const struct entry *e, 
     if (standing_full(*m->standing, m->hash_key, e, said_ms(m, e)))
         return refuse(DENIED_FULL, 0);
     return refuse(DENIED_NOT, 0);
-}
-
-struct verdict apply_judge(const struct made *m, const struct entry *e)
-{
-    struct verdict v = judge_once(m, e);
-    if (v.refused || e->type == ENTRY_VOID)
-        return v;
-    const struct rights who = rights_by_records(m, e);
-    const enum right needed = right_needed(e->type);
-    const uint64_t banned = standing_banned_ms(*m->standing, m->hash_key, e->user, said_ms(m, e));
-    if (banned != 0 && e->grant != GRANT_ALL)
-        v = refuse(DENIED_BANNED, banned);
-    else if (!rights_allow(&who, needed))
-        v = (struct verdict){.refused = true, .why = DENIED_RIGHT, .right = needed};
-    else
-        v = entry_decree(e->type) ? judge_decree(m, e, &who) : judge_message(m, e, &who);
-    v.refused = v.why != DENIED_NOT;
-    return v;
 }
 
 // --- applying
@@ -179,7 +174,7 @@ struct verdict apply_recall(const struct made *m, uint64_t offset, const struct 
     as_judged.steady_ms = record_steady(record);
     if (record_type(record) != ENTRY_VOID)
         return (struct verdict){.offset = offset};
-    struct verdict v = judge_once(m, &as_judged);
+    struct verdict v = gate_once(m, &as_judged, NULL);
     // Else it was pushed out meanwhile, and cannot be told any more.
     return v.refused ? v : (struct verdict){.refused = true, .offset = offset, .why = DENIED_REPEATED};
 }

@@ -15,6 +15,7 @@
 #ifndef PLENUM_CORE_HOME_APPLY_H
 #define PLENUM_CORE_HOME_APPLY_H
 
+#include "core/common/gates.h"
 #include "core/home/once.h"
 #include "core/home/standing.h"
 #include "core/log/place.h"
@@ -56,6 +57,13 @@ struct verdict {
     uint64_t until_ms; // DENIED_BANNED to DENIED_SLOW: steady; STANDING_FOR_EVER
 };
 
+// What it passes (common/gates.h, judge.c). who: what its sender may do by the records so far, and by what it came with; gate_once
+// does not ask that.
+#define X(at, name, ...)                                                                              \
+    struct verdict gate_##name(const struct made *m, const struct entry *e, const struct rights *who) \
+        WARN_UNUSED;
+GATES_RECORD(X)
+#undef X
 // What the record would come to, were it the next one; offset 0 where it would be accepted. Nothing changes.
 struct verdict apply_judge(const struct made *m, const struct entry *e);
 // Applies the record that has the offset head + 1. *e becomes what is in the log of it, void or not. `live`: where it is heard,

@@ -74,7 +74,8 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
         ans.retry_ms = p->retry_ms;
     struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
     metric_add(&h->cx->metrics->errors[p->code], 1);
-    notice_put_user(h->cx, NOTICE_COMMAND_ERROR, problem_name(p->code), a->user, a->session, a->cmd.room);
+    notice_put_user(h->cx, p->code == PROBLEM_FORBIDDEN ? NOTICE_DENIED : NOTICE_COMMAND_ERROR,
+                    problem_name(p->code), a->user, a->session, a->cmd.room);
     home_answer_event(h, a, &ans, &ev);
 }
 
@@ -106,28 +107,56 @@ bool home_is_there(const struct member *m, const struct ask *a)
     return !reads || member_is(m, a->conn);
 }
 
-// The asker's place in a room, and whether it has the right that its command needs there; false (and answered) if not.
-static bool asked_member(struct home *h, const struct ask *a, uint32_t *ret_room, uint32_t *ret_member)
+// --- gates (common/gates.h)
+
+// What becomes no record has waited for its turn already (home_ask).
+static void refuse(struct home *h, struct ask **taken, const struct asking *in)
 {
-    *ret_room = home_asked_room(h, a);
-    *ret_member = MAP_NONE;
-    if (a->backend && *ret_room == MAP_NONE)
+    const struct ask *a = *taken;
+    if (in->room != MAP_NONE && a->type == ASK_PUBLISH)
+        course_deny(h, taken, in->room, &in->v);
+    else if (in->room != MAP_NONE)
+        home_publish_answer(h, a, in->room, &in->v, false);
+    else if (a->backend)
         home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_FOUND, "There is no room {}.");
-    if (a->backend) // its key has the right
-        return *ret_room != MAP_NONE;
-    *ret_member = *ret_room == MAP_NONE ? MAP_NONE : member_find(h, room_at(h, *ret_room), a->user);
-    bool reads =
-        a->outlet.index != UINT32_MAX; // not a call, which is nowhere and speaks for somebody who is there
-    if (*ret_member == MAP_NONE || (reads && !member_is(member_at(h, *ret_member), a->conn))) {
+    else
         home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
                                  "You are not in the room {}; join it first.");
-        return false;
+}
+
+bool home_admits(struct home *h, struct ask **taken, struct asking *in)
+{
+    in->a = *taken;
+    in->member = in->target = MAP_NONE;
+    in->v = (struct verdict){.refused = true};
+#define X(at, name, ...)       \
+    if (!gate_##name(h, in)) { \
+        refuse(h, taken, in);  \
+        return false;          \
     }
-    const struct rights who = home_rights(h, room_at(h, *ret_room), a);
-    const enum right right = (enum right)command_row(a->cmd.type)->right;
-    if (!rights_allow(&who, right))
-        home_answer_missing(h, a, who.role, right);
-    return rights_allow(&who, right);
+    GATES_ROOM(X)
+#undef X
+    return true;
+}
+
+// What is asked about a room that one is in, or as a backend.
+static bool asked(struct home *h, struct ask **taken, uint32_t *ret_room)
+{
+    struct asking in = {.room = home_asked_room(h, *taken)};
+    bool passed = home_admits(h, taken, &in);
+    *ret_room = in.room;
+    return passed;
+}
+
+static void asked_to_join(struct home *h, struct ask **taken)
+{
+    uint32_t room = home_asked_room(h, *taken);
+#define X(at, name, ...)               \
+    if (!gate_##name(h, taken, &room)) \
+        return;
+    GATES_JOIN(X)
+#undef X
+    home_join(h, taken, room);
 }
 
 // --- leave
@@ -188,10 +217,11 @@ static void home_rename(struct home *h, const struct ask *a)
 }
 
 // Whom a text client means: a user id or a name in the room it is in.
-static void home_resolve(struct home *h, const struct ask *a)
+static void home_resolve(struct home *h, struct ask **taken)
 {
-    uint32_t room, member;
-    if (!asked_member(h, a, &room, &member))
+    const struct ask *a = *taken;
+    uint32_t room;
+    if (!asked(h, taken, &room))
         return;
     const struct room *r = room_at(h, room);
     uint32_t found = member_find(h, r, a->cmd.to);
@@ -239,10 +269,10 @@ void home_ask_again(struct home *h, struct ask **taken)
     struct ask *a = *taken;
     ASSERT(a->conn.shard < h->cx->shard_count);
     ASSERT(a->encoding < h->cx->settings->ways->encodings_n);
-    uint32_t room, member;
+    uint32_t room;
     switch (a->type) {
     case ASK_JOIN:
-        home_join(h, taken);
+        asked_to_join(h, taken);
         break;
     case ASK_LEAVE:
         home_leave(h, a);
@@ -254,15 +284,15 @@ void home_ask_again(struct home *h, struct ask **taken)
             home_publish(h, taken);
         break;
     case ASK_SIGNAL:
-        if (asked_member(h, a, &room, &member))
+        if (asked(h, taken, &room))
             home_signal(h, taken, room);
         break;
     case ASK_MEMBERS:
-        if (asked_member(h, a, &room, &member))
+        if (asked(h, taken, &room))
             home_members(h, a, room);
         break;
     case ASK_HISTORY:
-        if (asked_member(h, a, &room, &member))
+        if (asked(h, taken, &room))
             home_history(h, taken, room);
         break;
     case ASK_FENCE:
@@ -275,7 +305,7 @@ void home_ask_again(struct home *h, struct ask **taken)
         home_rooms(h, a);
         break;
     case ASK_RESOLVE:
-        home_resolve(h, a);
+        home_resolve(h, taken);
         break;
     case ASK_DIRECT:
         home_direct(h, a);

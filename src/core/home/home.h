@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "core/common/gates.h"
 #include "core/common/list.h"
 #include "core/home/authority.h"
 #include "core/home/creator.h"
@@ -105,21 +106,45 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
 void home_carry_out(struct home *h, struct ask **a);
 // What the asker may do in the room (home_say.c).
 struct rights home_rights(const struct home *h, struct room *r, const struct ask *a);
-// It does not have the right; its role.
-void home_answer_missing(struct home *h, const struct ask *a, enum role role, enum right right);
 // How long it is until then, for who is to try again; 0 where it is for ever.
 uint32_t home_retry_ms(const struct home *h, uint64_t until_ms);
 // Of the ask; MAP_NONE. Its asker, a member by its name, is there by this connection.
 uint32_t home_asked_room(const struct home *h, const struct ask *a);
 bool home_is_there(const struct member *m, const struct ask *a);
-// Somebody comes in (home_join.c). *taken is NULL afterwards where it is kept.
-void home_join(struct home *h, struct ask **taken);
+
+// What is asked about a room, on its way through its gates: what they have found out for those behind them.
+struct asking {
+    const struct ask *a;
+    uint32_t room;     // MAP_NONE: there is none
+    uint32_t member;   // who asks; MAP_NONE: a backend
+    uint32_t target;   // whom a decree is about, MAP_NONE where they are not there
+    struct rights who; // what who asks may do
+    struct verdict v;  // of the gate that has refused it: why
+};
+// The gates of joins, of what is asked about a room, and of a record that has been told (common/gates.h). False: refused; a join
+// is answered, or kept, and *taken is NULL then.
+#define X(at, name, ...) bool gate_##name(struct home *h, struct ask **taken, uint32_t *room) WARN_UNUSED;
+GATES_JOIN(X)
+#undef X
+#define X(at, name, ...) bool gate_##name(struct home *h, struct asking *in) WARN_UNUSED;
+GATES_ROOM(X)
+#undef X
+#define X(at, name, ...) void gate_##name(struct home *h, uint32_t room, const struct entry *e);
+GATES_TOLD(X)
+#undef X
+// All of a room's: *in has the room, the rest is found out. False: it is answered, or kept to be so (*taken is NULL).
+bool home_admits(struct home *h, struct ask **taken, struct asking *in) WARN_UNUSED;
+
+// Somebody who has passed them comes in (home_join.c). *taken is NULL afterwards where it is kept.
+void home_join(struct home *h, struct ask **taken, uint32_t room);
 // Somebody says something, or decides. The one who makes a room is its host.
 void home_publish(struct home *h, struct ask **taken);
 void home_publish_backend(struct home *h, struct ask **taken); // a backend does
 void home_make_host(struct home *h, const struct ask *join, uint32_t room);
 // A decree has been told to the room: what it does to its members.
 void home_decreed(struct home *h, uint32_t room, const struct entry *e);
+// What a command becomes: what is said, or a decree.
+enum entry_type home_entry_type(enum command_type type);
 // What an ask says, as the record that is proposed for it; it borrows from the ask.
 struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a);
 // What became of it: the answer. heard: where it was not refused, the entry has just got the newest place; else it has none in the

@@ -179,17 +179,17 @@ static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
     return false;
 }
 
-// What it is told of the past is made first, a slice at a time, and it comes in when all of it is there: in the same turn, so
-// that nothing is lost between what it is told and what it hears. While it waits everything may change: it is looked at anew.
-void home_join(struct home *h, struct ask **taken)
+bool gate_access(struct home *h, struct ask **taken, uint32_t *room)
+{
+    return join_admitted(h, *taken, *room);
+}
+
+bool gate_creation(struct home *h, struct ask **taken, uint32_t *room)
 {
     struct ask *a = *taken;
-    uint32_t room = home_asked_room(h, a), member;
-    bool creates = room == MAP_NONE;
-    if (!join_admitted(h, a, room))
-        return;
-    if (creates && !home_create(h, a, &room))
-        return;
+    bool creates = *room == MAP_NONE;
+    if (creates && !home_create(h, a, room))
+        return false;
     a->made |= creates;
     if (creates) // paid for, and used: the room has it
         a->charged = false;
@@ -197,10 +197,21 @@ void home_join(struct home *h, struct ask **taken)
         home_refund(h, a);
         a->charged = false;
     }
-    if (h->authority->holds(h, taken, room))
-        return;
-    if (!join_allowed(h, a, room))
-        return;
+    return true;
+}
+
+// Not before the room's records are here.
+bool gate_entry(struct home *h, struct ask **taken, uint32_t *room)
+{
+    return !h->authority->holds(h, taken, *room) && join_allowed(h, *taken, *room);
+}
+
+// What it is told of the past is made first, a slice at a time, and it comes in when all of it is there: in the same turn, so
+// that nothing is lost between what it is told and what it hears. While it waits everything may change: it is looked at anew.
+void home_join(struct home *h, struct ask **taken, uint32_t room)
+{
+    struct ask *a = *taken;
+    uint32_t member;
     if (a->made && room_settings(h, room_at(h, room))->room_host == HOST_FIRST && !a->hosted) {
         a->hosted = true;
         home_make_host(h, a, room);

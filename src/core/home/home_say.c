@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What becomes a record: what is said in a room, and what is decided about it or about somebody in it. The ask is looked at here,
-// as far as it must be before it is proposed; the authority gives it its place, what it comes to is decided by apply.c, and
-// here it is put into words.
+// What becomes a record: what is said in a room, and what is decided about it or about somebody in it. The ask passes the gates of
+// its room (gates_room.c); the authority gives it its place, what it comes to is decided by apply.c, and here it is put into
+// words.
 //
 //      ask --> home_publish --> authority --> apply --> home_decreed        what it does to those who are there
 //                                                  '--> home_publish_answer: an ack, or why not
@@ -18,7 +18,7 @@ struct rights home_rights(const struct home *h, struct room *r, const struct ask
 
 // --- proposals
 
-static enum entry_type entry_of(enum command_type type)
+enum entry_type home_entry_type(enum command_type type)
 {
     switch (type) {
 #define X(upper, lower, event) \
@@ -49,7 +49,7 @@ static struct decree decree_of(const struct home *h, const struct ask *a)
 
 struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a)
 {
-    struct entry e = {.type = entry_of(a->cmd.type),
+    struct entry e = {.type = home_entry_type(a->cmd.type),
                       .time_ms = h->cx->wall_ms,
                       .steady_ms = h->cx->steady_ms,
                       .user = a->user,
@@ -72,7 +72,7 @@ struct entry home_proposal(const struct home *h, struct room *r, const struct as
 
 // --- refusals
 
-void home_answer_missing(struct home *h, const struct ask *a, enum role role, enum right right)
+static void answer_missing(struct home *h, const struct ask *a, enum role role, enum right right)
 {
     struct problem p = {.code = PROBLEM_FORBIDDEN,
                         .text = right_missing(right, a->grant != 0),
@@ -113,7 +113,7 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
     ASSERT(v->why != DENIED_NOT && v->why != DENIED_REPEATED);
     struct room *r = room_at(h, room);
     if (v->why == DENIED_RIGHT) {
-        home_answer_missing(h, a, home_rights(h, r, a).role, v->right);
+        answer_missing(h, a, home_rights(h, r, a).role, v->right);
         return;
     }
     bool room_named = v->why != DENIED_RANK && v->why != DENIED_NOBODY && v->why != DENIED_NAMES;
@@ -152,25 +152,7 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
     home_answer_event(h, a, &ans, a->cmd.id.n != 0 ? &ev : NULL);
 }
 
-// --- what is looked at before it is proposed
-
-// Whom a text client means: by id, or by a name that one person in the room has. *ret_clear is false where several have it.
-static uint32_t member_meant(const struct home *h, const struct room *r, str word, bool *ret_clear)
-{
-    uint32_t found = member_find(h, r, word);
-    *ret_clear = true;
-    if (found != MAP_NONE)
-        return found;
-    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
-        if (!str_eq(member_name(member_at(h, m)), word))
-            continue;
-        *ret_clear = found == MAP_NONE;
-        found = m;
-        if (!*ret_clear)
-            break;
-    }
-    return found;
-}
+// --- asks
 
 // The same ask once more, with the id of whom it is about.
 static void ask_again_about(struct home *h, const struct ask *a, uint32_t target)
@@ -182,60 +164,16 @@ static void ask_again_about(struct home *h, const struct ask *a, uint32_t target
         home_answer_no_memory(h, a, EFFECT_NONE);
 }
 
-// Whom a decree is about: *ret_target, MAP_NONE where they are not in the room. Why it may not be proposed.
-static enum denial target_of(const struct home *h, const struct ask *a, uint32_t room, uint32_t *ret_target)
-{
-    struct room *r = room_at(h, room);
-    bool clear = true;
-    *ret_target = a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
-    if (!clear)
-        return DENIED_NAMES;
-    if (*ret_target == MAP_NONE) // where the room is on other nodes, too, they may be there
-        return a->cmd.type == CMD_KICK && h->authority == &authority_home ? DENIED_NOBODY : DENIED_NOT;
-    const struct member *m = member_at(h, *ret_target);
-    bool own = str_eq(member_user(m), a->user);
-    // A role that comes with a token is in no record.
-    bool below = rights_rank((enum role)m->role) < home_rights(h, r, a).rank;
-    return own || below ? DENIED_NOT : DENIED_RANK;
-}
-
-// Why it may not be proposed.
-static struct verdict look(struct home *h, const struct ask *a, uint32_t room, uint32_t *ret_target)
-{
-    struct room *r = room_at(h, room);
-    const uint32_t member = member_find(h, r, a->user);
-    const enum right right = (enum right)command_row(a->cmd.type)->right;
-    const struct rights who = home_rights(h, r, a);
-    struct verdict v = {.right = right};
-    *ret_target = MAP_NONE;
-    if (member == MAP_NONE || !home_is_there(member_at(h, member), a))
-        v.why = DENIED_STRANGER;
-    else if (!rights_allow(&who, right))
-        v.why = DENIED_RIGHT;
-    else if (a->cmd.to.n != 0)
-        v.why = target_of(h, a, room, ret_target);
-    v.refused = v.why != DENIED_NOT;
-    if (!v.refused)
-        member_at(h, member)->last_active = h->cx->wall_ms;
-    return v;
-}
-
 void home_publish(struct home *h, struct ask **taken)
 {
-    struct ask *a = *taken;
-    uint32_t room = home_asked_room(h, a), target;
-    if (room == MAP_NONE) {
-        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_MEMBER,
-                                 "You are not in the room {}; join it first.");
+    struct asking in = {.room = home_asked_room(h, *taken)};
+    if (!home_admits(h, taken, &in))
         return;
-    }
-    const struct verdict v = look(h, a, room, &target);
-    if (v.refused)
-        course_deny(h, taken, room, &v);
-    else if (target != MAP_NONE && !str_eq(member_user(member_at(h, target)), a->cmd.to))
-        ask_again_about(h, a, target);
+    member_at(h, in.member)->last_active = h->cx->wall_ms;
+    if (in.target != MAP_NONE && !str_eq(member_user(member_at(h, in.target)), (*taken)->cmd.to))
+        ask_again_about(h, *taken, in.target);
     else
-        h->authority->propose(h, taken, room);
+        h->authority->propose(h, taken, in.room);
 }
 
 // A backend is in no room, and need not wait until somebody is: the first word makes the room, which keeps it for those who
@@ -245,7 +183,7 @@ static bool room_for_backend(struct home *h, const struct ask *a, uint32_t *room
 {
     if (*room != MAP_NONE)
         return true;
-    if (entry_decree(entry_of(a->cmd.type))) {
+    if (entry_decree(home_entry_type(a->cmd.type))) {
         home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_FOUND, "There is no room {}.");
         return false;
     }
@@ -263,21 +201,13 @@ static bool room_for_backend(struct home *h, const struct ask *a, uint32_t *room
 void home_publish_backend(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
-    uint32_t room = room_find(h, a->cmd.room, a->room_hash), target;
-    struct verdict v = {.why = DENIED_NOT};
+    struct asking in = {.room = room_find(h, a->cmd.room, a->room_hash)};
     a->grant = GRANT_ALL; // what its key allows has been looked at (core/api)
-    if (!room_for_backend(h, a, &room))
+    if (!room_for_backend(h, a, &in.room) || !home_admits(h, taken, &in))
         return;
-    if (entry_decree(entry_of(a->cmd.type)) && a->cmd.to.n != 0)
-        v.why = target_of(h, a, room, &target);
-    v.refused = v.why != DENIED_NOT;
-    if (v.refused) {
-        course_deny(h, taken, room, &v);
-        return;
-    }
-    if (room_at(h, room)->members == 0) // kept from now on
-        room_at(h, room)->empty_ms = h->cx->now_ms;
-    h->authority->propose(h, taken, room);
+    if (room_at(h, in.room)->members == 0) // kept from now on
+        room_at(h, in.room)->empty_ms = h->cx->now_ms;
+    h->authority->propose(h, taken, in.room);
 }
 
 // Said by nobody, so nobody is told where it cannot be: then the room has no host, and whoever may give one.
@@ -307,7 +237,9 @@ void home_make_host(struct home *h, const struct ask *join, uint32_t room)
 void home_decreed(struct home *h, uint32_t room, const struct entry *e)
 {
     uint32_t target = e->decree.target.n != 0 ? member_find(h, room_at(h, room), e->decree.target) : MAP_NONE;
-    metric_add(&h->cx->metrics->decrees, 1);
+#define X(at, name, ...) gate_##name(h, room, e);
+    GATES_TOLD(X)
+#undef X
     if (target == MAP_NONE)
         return;
     if (e->type == ENTRY_ROLE)

@@ -20,28 +20,9 @@ static void over(struct home *h, struct ask *a)
     mail_discard(h->cx->mem, &a->mail);
 }
 
-// Who may not speak may not do it by signals either.
-static bool may_signal(struct home *h, const struct ask *a, uint32_t room)
-{
-    struct room *r = room_at(h, room);
-    const struct rights who = home_rights(h, r, a);
-    struct verdict v = {
-        .until_ms = standing_muted_ms(r->standing, &h->cx->settings->hash_key, a->user, h->cx->steady_ms)};
-    if (standing_readonly(r->standing) && !rights_allow(&who, RIGHT_READONLY))
-        v.why = DENIED_READONLY;
-    else if (v.until_ms != 0)
-        v.why = DENIED_MUTED;
-    v.refused = v.why != DENIED_NOT;
-    if (v.refused)
-        home_publish_answer(h, a, room, &v, false);
-    return !v.refused;
-}
-
 void home_signal(struct home *h, struct ask **taken, uint32_t room)
 {
     struct ask *a = *taken;
-    if (!may_signal(h, a, room))
-        return;
     struct mail **at = &room_at(h, room)->signals;
     ASSERT(a->type == ASK_SIGNAL);
     ASSERT(a->cmd.data.n <= SIGNAL_DATA_MAX);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// gates.h - the gates: what whatever comes in passes before it has an effect, in this order.
+//
+//      a socket --> CONNECT --> REQUEST --> UPGRADE --> a WebSocket --> COMMAND --> its room's home: JOIN or ROOM --> RECORD --> TOLD
+//                                                       a text line --'
+//
+// A gate is one question and one function, `gate_NAME`, in the file of its row: it lets pass, or it has refused, which it has
+// answered. Each step of the way in is made of its rows and of nothing else (a macro of the step's name, where the step is), so
+// the order below is the order in which they are asked, a row without its function does not compile, and a gate without a row is
+// not asked. To add one: its row here, its function in a file.
+//
+// A row says: which step, its name; what kind of gate it is; where it is decided; what who is refused is told; what counts it,
+// beside the counters that all refusals have (plenum_errors_total by code, plenum_http_errors_total); what it asks.
+// docs/ARCHITECTURE.md prints the rows, and test_core_gates compares, and looks for the functions.
+//
+// What is no gate: limits that a decoder has while it reads (the size of a head, a frame, a message, a body; gate_noise for what
+// says nothing), since those come before there is anything to ask about; and memory, which everybody asks for where he needs it.
+#ifndef PLENUM_CORE_COMMON_GATES_H
+#define PLENUM_CORE_COMMON_GATES_H
+
+// clang-format off
+#define GATES_CONNECT(X) \
+    X(CONNECT, slot,      LIMIT,      "io/acceptor.c", "HTTP 503, a line", "limit_connections", \
+      "is there a place for one more (limits.connections)") \
+    X(CONNECT, address,   LIMIT,      "io/acceptor.c", "HTTP 429, a line", "limit_address", \
+      "and for one more from there (limits.connections_per_address)")
+#define GATES_REQUEST(X) \
+    X(REQUEST, host,      ORIGIN,     "core/conn/gates_http.c", "HTTP 421", "host_refused", \
+      "is it meant for a name of ours (server.names)") \
+    X(REQUEST, door,      PERMISSION, "core/conn/gates_http.c", "as the route says", "", \
+      "what the route itself wants to see first: the API its key, its right, its room (core/api/door.c)") \
+    X(REQUEST, requests,  RATE,       "core/conn/gates_http.c", "HTTP 429", "limit_requests", \
+      "not too many on one connection (limits.requests_per_s)")
+#define GATES_UPGRADE(X) \
+    X(UPGRADE, handshake, LIMIT,      "core/conn/gates_upgrade.c", "HTTP 400, 405, 426", "", \
+      "is it RFC 6455's handshake") \
+    X(UPGRADE, reserve,   LIMIT,      "core/conn/gates_upgrade.c", "HTTP 503", "limit_memory", \
+      "is there memory for one that stays") \
+    X(UPGRADE, drain,     LIMIT,      "core/conn/gates_upgrade.c", "HTTP 503", "", \
+      "does the server stay") \
+    X(UPGRADE, origin,    ORIGIN,     "core/conn/gates_upgrade.c", "HTTP 403", "origin_refused", \
+      "may pages of that origin connect (origin.allowed)") \
+    X(UPGRADE, token,     TOKEN,      "core/conn/gates_upgrade.c", "HTTP 503", "limit_memory", \
+      "what token came with the request; it is looked at with the hello")
+#define GATES_COMMAND(X) \
+    X(COMMAND, commands,  RATE,       "core/edge/gate.c", "`rate_limited`, 1008", "limit_rate", \
+      "what the connection has left of its rate (limits.commands_per_s, signals_per_s), by what the command costs") \
+    X(COMMAND, session,   TOKEN,      "core/edge/edge.c", "`unauthorized`", "", \
+      "who is it: a hello first, with a token where there are no guests (auth.guests)") \
+    X(COMMAND, counted,   METRIC,     "core/edge/gate.c", "", "commands", \
+      "nothing: it counts what has passed, by command")
+#define GATES_JOIN(X) \
+    X(JOIN, access,    PERMISSION, "core/home/home_join.c", "`forbidden`", "", \
+      "is the room, or the one that there would be, for who comes (rooms.access)") \
+    X(JOIN, creation,  RATE,       "core/home/home_join.c", "`rate_limited`, `limit_reached`", "limit_rooms limit_rooms_rate limit_rooms_address", \
+      "may there be one more, and do connection, user and address pay for it (core/home/home_create.c)") \
+    X(JOIN, entry,     PERMISSION, "core/home/home_join.c", "`banned`, `forbidden`", "", \
+      "is the user banned; has it the right `join` there")
+#define GATES_ROOM(X) \
+    X(ROOM, there,     PERMISSION, "core/home/gates_room.c", "`not_member`, `not_found`", "", \
+      "is who asks in the room") \
+    X(ROOM, right,     PERMISSION, "core/home/gates_room.c", "`forbidden`", "", \
+      "has it the right of the command's row (core/home/rights.h)") \
+    X(ROOM, target,    PERMISSION, "core/home/gates_room.c", "`not_member`, `forbidden`, `bad_command`", "", \
+      "of a decree: is whom it is about there, and below") \
+    X(ROOM, hushed,    PERMISSION, "core/home/gates_room.c", "`muted`, `forbidden`", "", \
+      "of a signal: may it speak at all (what is said is asked so by its record, below)")
+#define GATES_RECORD(X) \
+    X(RECORD, once,      LIMIT,      "core/home/apply.c", "`ack` of the first", "entries_duplicate", \
+      "was it said before, by its key") \
+    X(RECORD, banned,    PERMISSION, "core/home/apply.c", "`banned`", "", \
+      "is who says it banned by the records before it") \
+    X(RECORD, allowed,   PERMISSION, "core/home/apply.c", "`forbidden`", "", \
+      "has it the right by those and by what it came with") \
+    X(RECORD, speech,    PERMISSION, "core/home/apply.c", "`muted`, `rate_limited`, `forbidden`", "", \
+      "of a message: mutes, slow mode, read-only") \
+    X(RECORD, decree,    PERMISSION, "core/home/apply.c", "`forbidden`, `limit_reached`", "", \
+      "of a decree: is whom it is about below, and is there place to keep it")
+#define GATES_TOLD(X) \
+    X(TOLD, audit,     AUDIT,      "core/home/audit.c", "", "", \
+      "nothing: it tells the log of each decree who, whom, where and why; of denials home_answer_problem does") \
+    X(TOLD, decreed,   METRIC,     "core/home/audit.c", "", "decrees", \
+      "nothing: it counts decrees that have taken effect")
+#define GATES(X) \
+    GATES_CONNECT(X) GATES_REQUEST(X) GATES_UPGRADE(X) GATES_COMMAND(X) GATES_JOIN(X) GATES_ROOM(X) GATES_RECORD(X) GATES_TOLD(X)
+// clang-format on
+
+// What a step's function says.
+enum gate_did {
+    GATE_PASSED,
+    GATE_REFUSED, // and answered
+    GATE_LATER,   // nothing was done: it is asked again, from this gate on
+};
+
+#endif

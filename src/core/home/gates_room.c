@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an ask about a room passes at the room's home (common/gates.h), before anything is proposed or told: what follows from who
+// is in the room, and from the room's rule. What follows from its records is asked once more when it is applied (apply.c), as with
+// an engine there may be others before it.
+#include "core/home/home.h"
+
+static bool refused(struct asking *in, enum denial why)
+{
+    in->v.why = why;
+    return false;
+}
+
+// A backend is in no room, and its key has been looked at (core/api).
+bool gate_there(struct home *h, struct asking *in)
+{
+    if (in->a->backend)
+        return in->room != MAP_NONE;
+    if (in->room != MAP_NONE)
+        in->member = member_find(h, room_at(h, in->room), in->a->user);
+    return (in->member != MAP_NONE && home_is_there(member_at(h, in->member), in->a)) ||
+           refused(in, DENIED_STRANGER);
+}
+
+bool gate_right(struct home *h, struct asking *in)
+{
+    in->who = home_rights(h, room_at(h, in->room), in->a);
+    in->v.right = (enum right)command_row(in->a->cmd.type)->right;
+    return in->a->backend || rights_allow(&in->who, in->v.right) || refused(in, DENIED_RIGHT);
+}
+
+// Whom a text client means: by id, or by a name that one person in the room has. *ret_clear is false where several have it.
+static uint32_t member_meant(const struct home *h, const struct room *r, str word, bool *ret_clear)
+{
+    uint32_t found = member_find(h, r, word);
+    *ret_clear = true;
+    if (found != MAP_NONE)
+        return found;
+    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
+        if (!str_eq(member_name(member_at(h, m)), word))
+            continue;
+        *ret_clear = found == MAP_NONE;
+        found = m;
+        if (!*ret_clear)
+            break;
+    }
+    return found;
+}
+
+// Whom a decree is about: in->target, MAP_NONE where they are not in the room. Why it may not be proposed.
+static enum denial target_of(const struct home *h, struct asking *in)
+{
+    const struct ask *a = in->a;
+    const struct room *r = room_at(h, in->room);
+    bool clear = true;
+    in->target = a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
+    if (!clear)
+        return DENIED_NAMES;
+    if (in->target == MAP_NONE) // where the room is on other nodes, too, they may be there
+        return a->cmd.type == CMD_KICK && h->authority == &authority_home ? DENIED_NOBODY : DENIED_NOT;
+    const struct member *m = member_at(h, in->target);
+    bool own = str_eq(member_user(m), a->user);
+    // A role that comes with a token is in no record.
+    bool below = rights_rank((enum role)m->role) < in->who.rank;
+    return own || below ? DENIED_NOT : DENIED_RANK;
+}
+
+bool gate_target(struct home *h, struct asking *in)
+{
+    if (in->a->cmd.to.n == 0 || !entry_decree(home_entry_type(in->a->cmd.type)))
+        return true;
+    in->v.why = target_of(h, in);
+    return in->v.why == DENIED_NOT;
+}
+
+// Who may not speak may not do it by signals either.
+bool gate_hushed(struct home *h, struct asking *in)
+{
+    const struct standing *s = room_at(h, in->room)->standing;
+    if (in->a->type != ASK_SIGNAL || s == NULL)
+        return true;
+    in->v.until_ms = standing_muted_ms(s, &h->cx->settings->hash_key, in->a->user, h->cx->steady_ms);
+    if (standing_readonly(s) && !rights_allow(&in->who, RIGHT_READONLY))
+        return refused(in, DENIED_READONLY);
+    return in->v.until_ms == 0 || refused(in, DENIED_MUTED);
+}
