@@ -40,9 +40,9 @@ test('a host at a terminal keeps order over two shards', async (t) => {
   ada.type('/readonly');
   await ada.sees('* Ada made the room read-only');
   // Who has decided what about whom is in the log, and who was not allowed to.
-  await until(() => server.lines.filter((line) => / decreed /.test(line)).length === 6, 'six decrees and the first role');
-  assert.ok(server.lines.some((line) => / decreed .*\babout=guest-\w+ reason=kick$/.test(line)), server.stderr);
-  assert.ok(server.lines.some((line) => / denied .*\broom=lobby reason=forbidden$/.test(line)), server.stderr);
+  await until(() => server.lines.filter((line) => / event=decreed /.test(line)).length === 6, 'five decrees and the first role');
+  assert.ok(server.lines.some((line) => / event=decreed .*\babout=guest-\w+ reason=kick$/.test(line)), server.stderr);
+  assert.ok(server.lines.some((line) => / event=denied .*\broom=lobby reason=forbidden$/.test(line)), server.stderr);
 });
 
 test('plenum.js: a host governs, and knows how things stand', async (t) => {

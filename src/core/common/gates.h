@@ -79,7 +79,7 @@
       "of a decree: is whom it is about below, and is there place to keep it")
 #define GATES_TOLD(X) \
     X(TOLD, audit,     AUDIT,      "core/home/audit.c", "", "", \
-      "nothing: it tells the log of each decree who, whom, where and why; of denials home_answer_problem does") \
+      "nothing: it tells the log of each decree who, about whom and where; of what is forbidden home_answer_problem does") \
     X(TOLD, decreed,   METRIC,     "core/home/audit.c", "", "decrees", \
       "nothing: it counts decrees that have taken effect")
 #define GATES(X) \
