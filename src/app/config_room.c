@@ -6,8 +6,8 @@
 //     c.yaml:3: rooms.rules[0]: match "news" does not match
 //     c.yaml:4: rooms.rules[1]: match "team-*" matches: this is its rule
 //
-//     access             token                c.yaml:4: rooms.rules[1].access
-//     members_max        100000 users         rooms.members_max (default)
+//     access                token                c.yaml:4: rooms.rules[1].access
+//     members_max           100000 users         rooms.members_max (default)
 #include "app/config_print.h"
 
 #include "core/common/pattern.h"
@@ -59,7 +59,7 @@ bool config_print_room(const struct config_load *l, str room, FILE *out)
         uint32_t line = rule.at.lines[i];
         said = line != 0 ? config_row_place(l, rules_key, found, column->name, line)
                          : config_place_text(l, column->key);
-        fprintf(out, "%-18s %-20s %s\n", column->name, value.z, said.z);
+        fprintf(out, "%-21s %-20s %s\n", column->name, value.z, said.z);
     }
     return true;
 }

@@ -121,6 +121,14 @@ enum config_kind {
       "Signals (typing, cursors) per second and connection. They do not count as commands. Beyond it one gets `rate_limited`; who goes on is closed with 1008.") \
     X(limits, signals_burst, UINT, LIVE, 1, 1000000, "", "40", "signals", \
       "Signals that a connection may send at once after it was quiet.") \
+    X(limits, user_commands_per_s, UINT, LIVE, 1, 1000000, "no limit", "0", "commands/s", \
+      "Commands and signals per second of one user, over all its connections and all shards, beside what each connection may. Beyond it one gets `rate_limited`; who goes on is closed with 1008. Off by default, because a user may be many devices, and each of them has limits.commands_per_s.") \
+    X(limits, user_commands_burst, UINT, LIVE, 1, 1000000, "", "400", "commands", \
+      "Commands that a user may send at once after it was quiet. Half of them are certain on one shard: shards hold some for each other, for a second.") \
+    X(limits, address_commands_per_s, UINT, LIVE, 1, 1000000, "no limit", "0", "commands/s", \
+      "The same of one IP address (IPv6: of one /64), over all its users. Off by default, because everyone behind one NAT or proxy has the same address.") \
+    X(limits, address_commands_burst, UINT, LIVE, 1, 1000000, "", "4000", "commands", \
+      "Commands that may come from an address at once after it was quiet.") \
     X(limits, requests_per_s, UINT, LIVE, 1, 1000000, "no limit", "100", "requests/s", \
       "HTTP requests per second and connection. One beyond it gets 429, and its connection is closed.") \
     X(limits, requests_burst, UINT, LIVE, 1, 1000000, "", "200", "requests", \
@@ -165,6 +173,14 @@ enum config_kind {
       "How long the `key` of a message is remembered, so that sending it again delivers nothing twice.") \
     X(rooms, idempotency_keys, UINT, LIVE, 0, 1 << 20, "", "1024", "keys", \
       "Keys remembered of one user, per room and for directs; its oldest go first.") \
+    X(rooms, messages_per_s, UINT, LIVE, 1, 1000000, "no limit", "0", "messages/s", \
+      "Messages per second in one room, by all its members together. One beyond it gets `rate_limited`; who goes on is closed with 1008. What a backend says is not counted.") \
+    X(rooms, messages_burst, UINT, LIVE, 1, 1000000, "", "200", "messages", \
+      "Messages that may be said in a room at once after it was quiet.") \
+    X(rooms, member_messages_per_s, UINT, LIVE, 1, 1000000, "no limit", "0", "messages/s", \
+      "Messages per second of one user in one room, over all its connections. One beyond it gets `rate_limited`; who goes on is closed with 1008.") \
+    X(rooms, member_messages_burst, UINT, LIVE, 1, 1000000, "", "20", "messages", \
+      "Messages that a user may say in a room at once after being quiet there.") \
     X(rooms, flush_interval_ms, UINT, LIVE, 0, 10, "", "0", "ms", \
       "Wait so long to put more entries into one write. 0 writes at the end of every turn; more costs latency and saves CPU in busy rooms.") \
     X(rooms, slow_policy, CHOICE, LIVE, 0, 0, "gap|disconnect", "gap", "", \

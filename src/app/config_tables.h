@@ -47,6 +47,10 @@ enum {
     LIKE(rule, echo,              BOOL,   rooms, echo) \
     LIKE(rule, slow_policy,       CHOICE, rooms, slow_policy) \
     LIKE(rule, flush_interval_ms, UINT,   rooms, flush_interval_ms) \
+    LIKE(rule, messages_per_s,    UINT,   rooms, messages_per_s) \
+    LIKE(rule, messages_burst,    UINT,   rooms, messages_burst) \
+    LIKE(rule, member_messages_per_s, UINT, rooms, member_messages_per_s) \
+    LIKE(rule, member_messages_burst, UINT, rooms, member_messages_burst) \
     LIKE(rule, log_entries,       UINT,   log,   entries) \
     LIKE(rule, log_bytes,         BYTES,  log,   bytes) \
     LIKE(rule, log_age_s,         UINT,   log,   age_s)

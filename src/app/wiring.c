@@ -94,6 +94,8 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .commands_burst = c->limits_commands_burst,
         .requests = {c->limits_requests_per_s, c->limits_requests_burst},
         .signals = {c->limits_signals_per_s, c->limits_signals_burst},
+        .user_commands = {c->limits_user_commands_per_s, c->limits_user_commands_burst},
+        .address_commands = {c->limits_address_commands_per_s, c->limits_address_commands_burst},
         .reply_bytes = c->limits_reply_bytes,
         .handshake_ms = c->limits_handshake_ms,
         .hello_ms = c->limits_hello_ms,
@@ -178,6 +180,8 @@ static struct room_settings room_settings_make(const struct config_rule *r)
     return (struct room_settings){
         .room_members_max = r->members_max,
         .flush_interval_ms = r->flush_interval_ms,
+        .messages = {r->messages_per_s, r->messages_burst},
+        .member_messages = {r->member_messages_per_s, r->member_messages_burst},
         .log_entries = r->log_entries,
         .log_bytes = r->log_bytes,
         .log_age_ms = r->log_age_s * 1000,

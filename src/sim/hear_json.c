@@ -3,6 +3,7 @@
 // What the server says in native JSON, told apart by its type and handed to the checkers: replies, errors and events
 // here, entries and lists in hear_rows.c.
 #include "sim/heard.h"
+#include "sim/rates.h"
 
 // --- replies
 
@@ -248,7 +249,8 @@ static bool may_be_refused(const struct world *w, const struct client *c, int ro
 }
 
 // What a well-formed command of a well-behaved client may meet.
-static bool error_expected(struct world *w, const struct client *c, const struct asked *a, str code)
+static bool error_expected(struct world *w, const struct client *c, const struct asked *a, str code,
+                           str sentence)
 {
     const struct settings *s = &w->settings;
     if (a->kind == SAID_BAD || w->draining)
@@ -263,7 +265,9 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     if (decreed)
         return true;
     if (str_eq(code, STR("rate_limited")))
-        return s->commands_per_s != 0 || (joins && rooms);
+        return (s->commands_per_s != 0 && str_starts(sentence, STR("\"Too many commands at once;"))) ||
+               (joins && rooms && str_starts(sentence, STR("\"Too many new rooms"))) ||
+               rates_explain(w, c, a, sentence);
     const struct message *m = truth_message(w, a->message); // said again when an epoch ended
     bool again = a->kind == SAID_MESSAGE && m->keyed && m->attempts > 1 && w->plan.engine_fails != 0;
     if (str_eq(code, STR("unavailable")))
@@ -307,7 +311,8 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     w->counts.errors++;
     w->counts.rate_limited += str_eq(code, STR("rate_limited"));
     if (str_eq(id, STR(SIGNAL_ID))) {
-        bool rate = str_eq(code, STR("rate_limited")) && w->settings.signals.per_s != 0;
+        bool rate =
+            str_eq(code, STR("rate_limited")) && (w->settings.signals.per_s != 0 || rates_are(&w->settings));
         bool memory = str_eq(code, STR("unavailable")) && w->plan.refuse_one_in != 0;
         bool decreed = w->plan.moderated && (str_eq(code, STR("muted")) || str_eq(code, STR("forbidden")));
         if (!rate && !memory && !decreed && !str_eq(code, STR("not_member")) && !w->draining)
@@ -317,7 +322,7 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     if (id.p == NULL && asks_unnamed(c) > 1)
         return; // one of several without id; which one is not told
     struct asked a = asks_answered(w, c, id, UINT32_MAX);
-    if (!error_expected(w, c, &a, code))
+    if (!error_expected(w, c, &a, code, heard_raw(h, "message")))
         trace_fail(w, c, "PROTOCOL: command %u (kind %d) was answered with %.*s", a.id, (int)a.kind,
                    STR_ARG(code));
     w->counts.decrees_denied += a.kind == SAID_DECREE;

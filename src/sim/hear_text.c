@@ -2,6 +2,7 @@
 //
 // What the server shows on a terminal, line by line (docs/protocol/text.md). Names in the simulator are "n<number>",
 // so what somebody wrote can be told from the server's own words.
+#include "sim/rates.h"
 #include "sim/world.h"
 
 static bool ends_with(str s, str end) { return s.n >= end.n && str_eq(str_skip(s, s.n - end.n), end); }
@@ -109,7 +110,8 @@ static void hear_error(struct world *w, struct client *c, str rest)
 {
     w->counts.errors++;
     w->counts.rate_limited += str_starts(rest, STR("rate_limited"));
-    bool rate = str_starts(rest, STR("rate_limited")) && w->settings.commands_per_s != 0;
+    bool rate =
+        str_starts(rest, STR("rate_limited")) && (w->settings.commands_per_s != 0 || rates_are(&w->settings));
     bool memory =
         str_starts(rest, STR("unavailable")) && (w->plan.refuse_one_in != 0 || w->plan.engine_loss != 0);
     bool join =

@@ -9,6 +9,7 @@
 //
 // From the passing entries follows who is a member of a room at which moment, which is what lists of members are checked
 // against: a list is as of some moment between the asking and the answer.
+#include "sim/rates.h"
 #include "sim/world.h"
 
 // --- people: those who were ever members in one numbering, in the order of joining
@@ -241,6 +242,7 @@ void ledger_witness(struct world *w, const struct sighting *s)
         see_passing(w, room, n, e);
     else
         see_record(w, room, epoch, e);
+    rates_see(w, room, e);
     n->told = entry_passing(e->type) ? n->told : e->offset;
     if (e->type == ENTRY_GAP)
         see_gap(w, room, n, e);

@@ -5,6 +5,7 @@
 #include "core/api/api.h"
 #include "sim/desk.h"
 #include "sim/parcel.h"
+#include "sim/rates.h"
 #include "sim/world.h"
 
 #include "base/codec.h"
@@ -187,6 +188,7 @@ void plan_make(struct world *w)
     settings_rest(w, s);
     p->data_max = PICK(w, 20, 20, 300, 1000);
     plan_rules(w, s);
+    rates_plan(w, s);
 }
 
 void plan_describe(const struct world *w, char *ret, size_t n)

@@ -15,19 +15,19 @@ void probe_shard(const struct shard *sh, struct probe *ret)
         .members = sh->home.members.count,
         .outlets = sh->fan.outlets.count,
         .registrations = sh->home.registry.slab.count,
-        .creators = sh->home.creators.slab.count,
+        .meters = sh->home.meters.slab.count,
     };
     for (uint32_t i = 0; i < sh->cx.shard_count; i++)
         ret->mails += mail_waiting(&sh->mail, i);
     const struct heap *timers = &sh->home.room_timers, *ends = &sh->edge.expiries;
     ret->retained = slab_bytes(&sh->conns.pool) + slab_bytes(&sh->home.rooms) +
                     slab_bytes(&sh->home.members) + slab_bytes(&sh->fan.outlets) +
-                    slab_bytes(&sh->home.registry.slab) + slab_bytes(&sh->home.creators.slab) +
-                    slab_bytes(&sh->home.said.owners) + slab_bytes(&sh->fan.holes.rows) +
-                    ends->cap * sizeof *ends->items + ends->place_cap * sizeof *ends->places +
-                    timers->cap * sizeof *timers->items + timers->place_cap * sizeof *timers->places +
-                    sh->home.scratch.cap + sh->home.reply.cap + sh->fan.encode.cap + sh->conns.head.cap +
-                    sh->conns.body.cap + sh->conns.unescape.cap +
+                    slab_bytes(&sh->home.registry.slab) + slab_bytes(&sh->home.meters.slab) +
+                    slab_bytes(&sh->edge.leases.rows.slab) + slab_bytes(&sh->home.said.owners) +
+                    slab_bytes(&sh->fan.holes.rows) + ends->cap * sizeof *ends->items +
+                    ends->place_cap * sizeof *ends->places + timers->cap * sizeof *timers->items +
+                    timers->place_cap * sizeof *timers->places + sh->home.scratch.cap + sh->home.reply.cap +
+                    sh->fan.encode.cap + sh->conns.head.cap + sh->conns.body.cap + sh->conns.unescape.cap +
                     sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
 }
 

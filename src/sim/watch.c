@@ -2,6 +2,7 @@
 //
 // What is looked at after every step, whoever said what: memory, peers that are gone, connections that should have
 // ended, deliveries that are late; and, when the server ends a connection, whether it had a reason.
+#include "sim/rates.h"
 #include "sim/world.h"
 
 enum { REBUILD_EVERY = 100, CHECK_LATE_EVERY = 8 };
@@ -24,7 +25,7 @@ static const char *ending_of(const struct world *w, const struct client *c)
     case WS_CLOSE_TRY_LATER:
         return healthy ? "1013 on a connection that reads everything at once" : NULL;
     case WS_CLOSE_POLICY:
-        return healthy && s->commands_per_s == 0 ? "1008 on a healthy connection" : NULL;
+        return healthy && s->commands_per_s == 0 && !rates_are(s) ? "1008 on a healthy connection" : NULL;
     default:
         return "a code for peers that break rules";
     }

@@ -151,6 +151,9 @@ struct world {
     struct room_truth truth[ROOMS_MAX];
     struct message *messages; // by serial, from 1
     uint32_t messages_n, messages_cap;
+    struct rate_model *rates; // rates.h
+    uint32_t rates_n, rates_cap;
+    uint64_t rates_from_ms;         // when the run began
     struct direct_due *directs_due; // acked and not yet seen to come
     uint32_t directs_due_n, directs_due_cap;
 
@@ -316,7 +319,7 @@ void world_step(struct world *w);
 void finish(struct world *w);
 // probe.c: inside of core
 struct probe {
-    uint64_t connections, rooms, members, outlets, registrations, creators, mails;
+    uint64_t connections, rooms, members, outlets, registrations, meters, mails;
     size_t retained; // bytes of pools and working memory that a shard keeps by design
 };
 void probe_shard(const struct shard *sh, struct probe *ret);

@@ -220,14 +220,14 @@ static void test_room(void **state)
              "%s:4: rooms.rules[0]: match \"news\" does not match\n"
              "%s:5: rooms.rules[1]: match \"team-*\" matches: this is its rule\n"
              "\n"
-             "access             token                %s:6: rooms.rules[1].access\n"
-             "listed             true                 rooms.listed (default)\n",
+             "access                token                %s:6: rooms.rules[1].access\n"
+             "listed                true                 rooms.listed (default)\n",
              path, path, path);
     assert_memory_equal(outcome.out, wanted, strlen(wanted));
-    snprintf(wanted, sizeof wanted, "\nmembers_max        9 users              %s:2: rooms.members_max\n",
+    snprintf(wanted, sizeof wanted, "\nmembers_max           9 users              %s:2: rooms.members_max\n",
              path);
     assert_non_null(strstr(outcome.out, wanted));
-    assert_non_null(strstr(outcome.out, "\nlog_bytes          65536 bytes          --log.bytes\n"));
+    assert_non_null(strstr(outcome.out, "\nlog_bytes             65536 bytes          --log.bytes\n"));
 
     run("config", "--room=lobby", NULL);
     assert_non_null(strstr(outcome.out, "There are no rules: what holds for all rooms holds for it.\n"));

@@ -140,7 +140,8 @@ static void test_rules(void **state)
         &load, key,
         STR("[{match: \"team-*\", access: token, listed: true, log_age_s: 5, presence: none, echo: true,"
             "host: first, role: guest, slow_policy: disconnect, flush_interval_ms: 3, log_bytes: 4096,"
-            "log_entries: 5}, {match: b, members_max: 9}]"));
+            "log_entries: 5, messages_per_s: 6, messages_burst: 7, member_messages_per_s: 8,"
+            "member_messages_burst: 9}, {match: b, members_max: 9}]"));
     assert_int_equal(load.complaints.errors, 0);
     wire();
     const struct settings *s = &wiring.core;
@@ -157,6 +158,12 @@ static void test_rules(void **state)
     assert_int_equal(a->log_age_ms, 5000);
     assert_int_equal(a->log_bytes, 4096);
     assert_int_equal(a->log_entries, 5);
+    assert_int_equal(a->messages.per_s, 6);
+    assert_int_equal(a->messages.burst, 7);
+    assert_int_equal(a->member_messages.per_s, 8);
+    assert_int_equal(a->member_messages.burst, 9);
+    assert_int_equal(b->messages.per_s, 0);
+    assert_int_equal(b->member_messages.per_s, 0);
     assert_false(a->room_unlisted);
     assert_true(a->room_echo);
     assert_int_equal(b->room_members_max, 9);

@@ -122,7 +122,7 @@ static void an_address_has_its_share_of_the_rooms(void **state)
     cut(other);
     net_wait(n, 60000);
     assert_int_equal(METRIC(n, rooms), 0);
-    assert_int_equal(n->sh[0]->home.creators.slab.count, 0); // nobody is remembered
+    assert_int_equal(n->sh[0]->home.meters.slab.count, 0); // nobody is remembered
     net_free(n);
 }
 
@@ -350,7 +350,7 @@ static void who_may_do_anything_is_not_remembered(void **state)
     net_start(n);
     for (int i = 0; i < 20; i++)
         assert_true(join(net_json(n, 0), fresh(n, 0), "", NULL));
-    assert_int_equal(n->sh[0]->home.creators.slab.count, 1); // the address
+    assert_int_equal(n->sh[0]->home.meters.slab.count, 1); // the address
     net_free(n);
 }
 

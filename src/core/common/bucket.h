@@ -67,9 +67,19 @@ static inline void bucket_owe(struct bucket *b, const struct rate *r, uint32_t t
         b->tokens = (int32_t)(left < -INT32_MAX ? -INT32_MAX : left);
 }
 
-static inline void bucket_give_back(struct bucket *b, const struct rate *r)
+// Takes so many thousandths, or owes them.
+static inline void bucket_lend(struct bucket *b, int32_t thousandths)
 {
-    int64_t tokens = (int64_t)b->tokens + BUCKET_TOKEN;
+    int64_t left = (int64_t)b->tokens - thousandths;
+    ASSERT(thousandths >= 0);
+    b->tokens = (int32_t)(left < -INT32_MAX ? -INT32_MAX : left);
+}
+
+// Of those that were taken some come back, in thousandths.
+static inline void bucket_give_back(struct bucket *b, const struct rate *r, int32_t thousandths)
+{
+    int64_t tokens = (int64_t)b->tokens + thousandths;
+    ASSERT(thousandths >= 0);
     b->tokens = (int32_t)(tokens < bucket_full(r) ? tokens : bucket_full(r));
     ASSERT(b->tokens <= bucket_full(r));
 }

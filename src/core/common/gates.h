@@ -46,8 +46,12 @@
 #define GATES_COMMAND(X) \
     X(COMMAND, commands,  RATE,       "core/edge/gate.c", "`rate_limited`, 1008", "limit_rate", \
       "what the connection has left of its rate (limits.commands_per_s, signals_per_s), by what the command costs") \
+    X(COMMAND, address_rate, RATE,    "core/edge/gates_shared.c", "`rate_limited`, 1008", "limit_address_rate", \
+      "what all connections from its address have left together, over all shards (limits.address_commands_per_s)") \
     X(COMMAND, session,   TOKEN,      "core/edge/edge.c", "`unauthorized`", "", \
       "who is it: a hello first, with a token where there are no guests (auth.guests)") \
+    X(COMMAND, user_rate, RATE,       "core/edge/gates_shared.c", "`rate_limited`, 1008", "limit_user_rate", \
+      "what its user has left, likewise (limits.user_commands_per_s)") \
     X(COMMAND, counted,   METRIC,     "core/edge/gate.c", "", "commands", \
       "nothing: it counts what has passed, by command")
 #define GATES_JOIN(X) \
@@ -65,7 +69,11 @@
     X(ROOM, target,    PERMISSION, "core/home/gates_room.c", "`not_member`, `forbidden`, `bad_command`", "", \
       "of a decree: is whom it is about there, and below") \
     X(ROOM, hushed,    PERMISSION, "core/home/gates_room.c", "`muted`, `forbidden`", "", \
-      "of a signal: may it speak at all (what is said is asked so by its record, below)")
+      "of a signal: may it speak at all (what is said is asked so by its record, below)") \
+    X(ROOM, member_rate, RATE,      "core/home/gates_rate.c", "`rate_limited`, 1008", "limit_member_rate", \
+      "of a message: what its user has left in that room (rooms.member_messages_per_s, or the room's rule)") \
+    X(ROOM, room_rate, RATE,       "core/home/gates_rate.c", "`rate_limited`, 1008", "limit_room_rate", \
+      "of a message: what all who are there have left together (rooms.messages_per_s, or the room's rule)")
 #define GATES_RECORD(X) \
     X(RECORD, once,      LIMIT,      "core/home/apply.c", "`ack` of the first", "entries_duplicate", \
       "was it said before, by its key") \

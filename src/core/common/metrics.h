@@ -90,6 +90,10 @@ const char *close_reason_name(enum close_reason why);
       "Times a publish waited until readers had been served")                                               \
     X(pings, "plenum_pings_total", "counter", "Heartbeat pings sent")                                       \
     X(limit_rate, "plenum_limit_hits_total{limit=\"rate\"}", "counter", "Refusals at a limit, by limit")    \
+    X(limit_user_rate, "plenum_limit_hits_total{limit=\"user_rate\"}", "counter", "")                       \
+    X(limit_address_rate, "plenum_limit_hits_total{limit=\"address_rate\"}", "counter", "")                 \
+    X(limit_member_rate, "plenum_limit_hits_total{limit=\"member_rate\"}", "counter", "")                   \
+    X(limit_room_rate, "plenum_limit_hits_total{limit=\"room_rate\"}", "counter", "")                       \
     X(limit_requests, "plenum_limit_hits_total{limit=\"requests\"}", "counter", "")                         \
     X(limit_noise, "plenum_limit_hits_total{limit=\"noise\"}", "counter", "")                               \
     X(limit_rooms, "plenum_limit_hits_total{limit=\"rooms\"}", "counter", "")                               \

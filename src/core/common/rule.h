@@ -17,6 +17,7 @@
 #ifndef PLENUM_CORE_COMMON_RULE_H
 #define PLENUM_CORE_COMMON_RULE_H
 
+#include "core/common/bucket.h"
 #include "core/common/pattern.h"
 #include "dialect/entry.h"
 
@@ -53,6 +54,8 @@ enum room_host {
     X(uint32_t,           log_entries)       /* of what was said so much is kept, */ \
     X(uint32_t,           log_bytes)         \
     X(uint32_t,           log_age_ms)        /* and so long */ \
+    X(struct rate,        messages)          /* that are said in it, by all together, */ \
+    X(struct rate,        member_messages)   /* and by one member */ \
     X(enum slow_policy,   slow_policy)       \
     X(enum room_access,   room_access)       \
     X(enum room_presence, room_presence)     \

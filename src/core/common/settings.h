@@ -51,16 +51,18 @@ struct settings {
         engine; // rooms' records are ordered by the engine at port_engine (core/mail/engine.h), which many nodes share
 
     // limits.*
-    uint32_t connections_max; // [start] per shard: size of the connection pool
-    uint32_t message_bytes;   // largest message of a client, 1..MESSAGE_BYTES_CEILING
-    uint32_t commands_per_s;  // per connection, 0 = no limit
-    uint32_t commands_burst;  // commands one may send at once, >= 1
-    struct rate signals;      // of one connection
-    struct rate requests;     // HTTP requests of one connection
-    uint32_t reply_bytes;     // replies and directs waiting on one connection before it is paused or closed
-    uint32_t handshake_ms;    // accept to a complete HTTP request; also keep-alive idle time
-    uint32_t hello_ms;        // upgrade to the first command (WebSocket)
-    uint32_t close_ms;        // our close frame to the end of TCP
+    uint32_t connections_max;     // [start] per shard: size of the connection pool
+    uint32_t message_bytes;       // largest message of a client, 1..MESSAGE_BYTES_CEILING
+    uint32_t commands_per_s;      // per connection, 0 = no limit
+    uint32_t commands_burst;      // commands one may send at once, >= 1
+    struct rate signals;          // of one connection
+    struct rate requests;         // HTTP requests of one connection
+    struct rate user_commands;    // of a user, over all its connections,
+    struct rate address_commands; // and of all that come from one address
+    uint32_t reply_bytes;  // replies and directs waiting on one connection before it is paused or closed
+    uint32_t handshake_ms; // accept to a complete HTTP request; also keep-alive idle time
+    uint32_t hello_ms;     // upgrade to the first command (WebSocket)
+    uint32_t close_ms;     // our close frame to the end of TCP
     uint32_t
         mail_credits; // [start] asks that one shard may have under way at another; 0 = as mailroom.h has it
     uint32_t slice_bytes; // of older frames that a home makes in a turn; 0 = as home_wait.c has it

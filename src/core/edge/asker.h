@@ -30,11 +30,12 @@ struct switching {
 struct asker {
     struct reader reader;
     uint16_t pending;
-    uint8_t pending_shard;   // of the last ask
-    uint8_t violations;      // commands in spite of rate_limited
-    uint8_t room_violations; // new rooms asked for before room_wait_ms
-    bool exclusive : 1;      // the pending ask changes who it is, or its language knows one thing at a time
-    bool waits : 1;          // a command has been told "not now": an answer may be what it waits for
+    uint8_t pending_shard;       // of the last ask
+    uint8_t violations;          // commands in spite of rate_limited
+    uint8_t room_violations : 6; // new rooms asked for before room_wait_ms
+    bool lease_queued : 1;       // in the list of those that wait for a lease (lease.h)
+    bool exclusive : 1; // the pending ask changes who it is, or its language knows one thing at a time
+    bool waits : 1;     // a command has been told "not now": an answer may be what it waits for
     bool hello_seen : 1;
     bool hello_implied : 1; // by the command that waits for the welcome
     bool hello_refused : 1; // that command is to be told so

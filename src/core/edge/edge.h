@@ -17,6 +17,7 @@
 #include "core/auth/caps.h"
 #include "core/edge/asker.h"
 #include "core/edge/gate.h"
+#include "core/edge/lease.h"
 #include "core/fan/fan.h"
 #include "core/mail/token.h"
 
@@ -26,6 +27,7 @@ struct edge {
     struct fan *fan;
     struct index_queue mail_waiters; // connections that wait for a credit of some shard (mail/mailroom.h),
     uint32_t mail_wakes;             // so many of which, from the first one on, may find one
+    struct leases leases;            // of users and addresses (lease.h)
     struct heap expiries; // of connections whose session a token granted: when it is told so, or ends
     uint32_t waiting_for[PORTS_MAX]; // of those, by port
     bool scarce

@@ -230,6 +230,8 @@ bool edge_answer(struct edge *e, struct answer **taken)
         if (c != NULL) {
             fan_put_payload(e->fan, index, a->payload);
             gate_charge(e, c, a->payload.n);
+            if (a->retry_ms != 0)
+                gate_pushed(e, index);
         }
         break;
     case EFFECT_JOINED:

@@ -22,6 +22,7 @@ enum err edge_init(struct edge *e, struct context *cx, struct mailroom *mail, st
 {
     *e = (struct edge){.cx = cx, .mail = mail, .fan = fan};
     heap_init(&e->expiries, cx->mem);
+    leases_init(e);
     return index_queue_init(&e->mail_waiters, cx->mem, cx->settings->connections_max);
 }
 
@@ -30,6 +31,7 @@ void edge_deinit(struct edge *e)
     if (e->cx == NULL)
         return;
     heap_deinit(&e->expiries);
+    leases_deinit(e);
     index_queue_deinit(&e->mail_waiters, e->cx->mem);
 }
 
@@ -40,7 +42,8 @@ void edge_deinit(struct edge *e)
 uint64_t edge_due_ms(const struct edge *e)
 {
     bool may_go_on = e->mail_waiters.n != 0 && (e->mail->eased || e->mail_wakes != 0);
-    return may_go_on ? e->cx->now_ms : heap_next_due(&e->expiries);
+    uint64_t leases_ms = leases_due_ms(e), expiries_ms = heap_next_due(&e->expiries);
+    return may_go_on ? e->cx->now_ms : leases_ms < expiries_ms ? leases_ms : expiries_ms;
 }
 
 // How many asks each of those who wait for the shard may send: what there is, shared out.
@@ -55,6 +58,7 @@ static uint32_t quota_of(const struct edge *e, uint32_t dest)
 void edge_wake(struct edge *e)
 {
     uint32_t index, quota[PORTS_MAX];
+    leases_turn(e);
     memset(e->scarce, 0, sizeof e->scarce);
     if (e->mail_waiters.n == 0) {
         e->mail->eased = false;
@@ -83,6 +87,7 @@ void edge_wake(struct edge *e)
 void edge_forget(struct edge *e, uint32_t index)
 {
     const struct asker *c = asker_at(e, index);
+    leases_forget(e, index);
     if (!c->mail_queued)
         return;
     e->waiting_for[c->mail_port]--;
@@ -95,6 +100,7 @@ void edge_check(const struct edge *e)
     for (uint32_t i = 0; i < mail_ports(e->mail); i++)
         n += e->waiting_for[i];
     ASSERT(n == e->mail_waiters.n);
+    leases_check(e);
     heap_check(&e->expiries);
 }
 

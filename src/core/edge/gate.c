@@ -17,10 +17,12 @@
 #include "core/common/tick.h"
 #include "wire/ws_frame.h"
 
+// A refusal by a rate that others use up, too, is as much as so many empty frames: 20 a second for ever are nobody's fault.
+enum { PUSH_NOISE = NOISE_PER_S / 20 };
 enum { VIOLATIONS_MAX = 50, NOISE_PER_TICK = NOISE_PER_S * DEADLINE_TICK_MS / 1000 };
 
 _Static_assert(NOISE_PER_TICK > 0 && NOISE_BURST < UINT16_MAX, "noise is counted in 16 bits, per tick");
-_Static_assert(VIOLATIONS_MAX < UINT8_MAX, "violations are counted in 8 bits");
+_Static_assert(VIOLATIONS_MAX < 1 << 6, "violations are counted in 6 bits");
 
 static struct rate gate_commands_rate(const struct edge *e)
 {
@@ -68,23 +70,30 @@ static bool take(const struct edge *e, struct asker *c, enum command_type type, 
     return true;
 }
 
-void gate_owe(const struct edge *e, struct asker *c, uint32_t commands)
+void gate_owe(struct edge *e, struct asker *c, uint32_t commands)
 {
     const struct rate rate = gate_commands_rate(e);
     bucket_owe(&c->commands, &rate, commands);
+    gate_owe_shared(e, c, commands);
 }
 
-void gate_charge(const struct edge *e, struct asker *c, size_t bytes)
+void gate_charge(struct edge *e, struct asker *c, size_t bytes)
 {
-    const struct rate rate = gate_commands_rate(e);
     if (bytes >= GATE_REPLY_BYTES)
-        bucket_owe(&c->commands, &rate, (uint32_t)(bytes / GATE_REPLY_BYTES));
+        gate_owe(e, c, (uint32_t)(bytes / GATE_REPLY_BYTES));
 }
 
-static void violated(struct edge *e, uint32_t index, uint8_t *count, enum end why, const char *text)
+bool gate_may_refuse(struct edge *e, uint32_t index)
 {
-    if (!reader_open(&asker_at(e, index)->reader) || ++*count <= VIOLATIONS_MAX)
-        return;
+    struct asker *c = asker_at(e, index);
+    if (edge_may_reply(e, c) && !asker_unanswered(c))
+        return true;
+    c->waits = true;
+    return false;
+}
+
+static void show_out(struct edge *e, uint32_t index, enum end why, const char *text)
+{
     notice_put(e->cx, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, text, STR_NONE);
     fan_end(e->fan, index, why);
 }
@@ -96,11 +105,12 @@ enum gate_did gate_commands(struct edge *e, uint32_t index, const struct command
                         .text = "Too many commands at once; wait a moment before the next one."};
     if (take(e, c, cmd->type, &p.retry_ms))
         return GATE_PASSED;
-    if (!edge_may_reply(e, c))
-        return GATE_LATER; // an error now would overtake a reply
+    if (!gate_may_refuse(e, index))
+        return GATE_LATER;
     fan_put_problem(e->fan, index, cmd->id, &p);
     metric_add(&e->cx->metrics->limit_rate, 1);
-    violated(e, index, &c->violations, END_PUSHING, "went on after rate_limited");
+    if (reader_open(&c->reader) && ++c->violations > VIOLATIONS_MAX)
+        show_out(e, index, END_PUSHING, "went on after rate_limited");
     return GATE_REFUSED;
 }
 
@@ -135,27 +145,38 @@ void gate_room_refused(struct edge *e, uint32_t index, uint32_t retry_ms)
     bool early = c->room_waits && (int32_t)(c->room_wait_ms - (uint32_t)e->cx->now_ms) > 0;
     c->room_wait_ms = (uint32_t)e->cx->now_ms + retry_ms;
     c->room_waits = true;
-    if (early)
-        violated(e, index, &c->room_violations, END_ROOMS, "went on asking for new rooms");
-    else
+    if (!early)
         c->room_violations = 0;
+    else if (reader_open(&c->reader) && ++c->room_violations > VIOLATIONS_MAX)
+        show_out(e, index, END_ROOMS, "went on asking for new rooms");
 }
 
-bool gate_noise(struct edge *e, uint32_t index)
+// False: it runs over.
+static bool noise_fits(const struct edge *e, struct asker *c, uint32_t noise)
 {
-    struct asker *c = asker_at(e, index);
     uint16_t tick = (uint16_t)tick_at(e->cx->now_ms);
     uint32_t leaked = (uint32_t)(uint16_t)(tick - c->noise_tick) * NOISE_PER_TICK;
     c->noise_tick = tick;
     c->noise = (uint16_t)(c->noise > leaked ? c->noise - leaked : 0);
     ASSERT(c->noise <= NOISE_BURST);
-    if (c->noise < NOISE_BURST) {
-        c->noise++;
+    bool fits = c->noise + noise <= NOISE_BURST;
+    if (fits)
+        c->noise = (uint16_t)(c->noise + noise);
+    return fits;
+}
+
+bool gate_noise(struct edge *e, uint32_t index)
+{
+    if (noise_fits(e, asker_at(e, index), 1))
         return true;
-    }
     metric_add(&e->cx->metrics->limit_noise, 1);
-    notice_put(e->cx, NOTICE_RATE_LIMITED, index, WS_CLOSE_POLICY, "frames or lines that say nothing",
-               STR_NONE);
-    fan_end(e->fan, index, END_NOISE);
+    show_out(e, index, END_NOISE, "frames or lines that say nothing");
     return false;
+}
+
+void gate_pushed(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    if (reader_open(&c->reader) && !noise_fits(e, c, PUSH_NOISE))
+        show_out(e, index, END_PUSHING, "went on after rate_limited");
 }

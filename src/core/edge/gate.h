@@ -32,9 +32,15 @@ bool gate_request(const struct edge *e, struct asker *c) WARN_UNUSED;
 // A command has been answered with so many bytes: what it returned beyond a usual reply is charged, too, a command for each
 // GATE_REPLY_BYTES, so that a megabyte of history is not the price of a ping. Who has not so many tokens owes them.
 enum { GATE_REPLY_BYTES = 16 * 1024 };
-void gate_charge(const struct edge *e, struct asker *c, size_t bytes);
-// What it asked for has cost as much as so many commands more.
-void gate_owe(const struct edge *e, struct asker *c, uint32_t commands);
+void gate_charge(struct edge *e, struct asker *c, size_t bytes);
+// What it asked for has cost as much as so many commands more; to its user and its address, too (gates_shared.c).
+void gate_owe(struct edge *e, struct asker *c, uint32_t commands);
+void gate_owe_shared(struct edge *e, const struct asker *c, uint32_t commands);
+// An error now would overtake no reply that is due. False: it is asked again when one has come.
+bool gate_may_refuse(struct edge *e, uint32_t conn) WARN_UNUSED;
+// It was refused by a rate that is not its own, and so not by its own fault; who is refused again and again goes on regardless, and
+// is to end.
+void gate_pushed(struct edge *e, uint32_t conn);
 // The rate of new rooms of a connection (limits.connection_rooms_created_per_s): whether a join makes one is known at
 // the room's home, so the ask says how long it may make none, and the answer whether it did.
 uint32_t gate_rooms_wait_ms(const struct edge *e, struct asker *c);

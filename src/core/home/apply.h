@@ -44,9 +44,11 @@ enum denial {
     DENIED_FULL,  // as many people as may be stand somehow already
     DENIED_FIRST, // somebody has been given a role before
     // Before it is proposed, by what is in no record.
-    DENIED_STRANGER, // its sender is not in the room
-    DENIED_NOBODY,   // it is about somebody who is not
-    DENIED_NAMES,    // or about somebody whose name is not theirs alone
+    DENIED_STRANGER,    // its sender is not in the room
+    DENIED_NOBODY,      // it is about somebody who is not
+    DENIED_NAMES,       // or about somebody whose name is not theirs alone
+    DENIED_RATE_MEMBER, // it says more in the room than one may
+    DENIED_RATE_ROOM,   // all together do
 };
 
 struct verdict {

@@ -13,30 +13,14 @@
 //
 // Where each is counted: at one place, so that the limit is the whole server's, however many shards it has. The
 // connection's bucket is at its edge (edge/gate.c). A user's and an address's are at the shard that the print of them
-// hashes to, in this table; home_create.c says how an ask gets there. (Rejected: each home of rooms counting for
+// hashes to, among its meters (meter.h); home_create.c says how an ask gets there. (Rejected: each home of rooms counting for
 // itself, which gives a peer as many times the rate as there are shards; a table with a lock for all shards.)
 //
-// An entry is there while its rooms are or its bucket is not full: creators_expire.
 // Thread: the shard's.
 #ifndef PLENUM_CORE_CREATOR_H
 #define PLENUM_CORE_CREATOR_H
 
-#include "base/map.h"
-#include "base/slab.h"
-#include "core/common/bucket.h"
-
-struct creator {
-    uint64_t print; // keyed hash of a user's id or of an address
-    uint32_t rooms; // of an address: those it made and that are still there, or are being made
-    struct bucket bucket;
-};
-
-struct creators {
-    struct slab slab;
-    struct map by_print;
-    uint64_t
-        look_ms; // when to look for entries that are not needed any more; UINT64_MAX while there are none
-};
+#include "core/home/meter.h"
 
 enum creator_verdict {
     CREATOR_OK,
@@ -45,17 +29,11 @@ enum creator_verdict {
     CREATOR_NOMEM,
 };
 
-void creators_init(struct creators *t, struct mem *m);
-void creators_deinit(struct creators *t);
 // Charges one room to who has that print; rooms_max: how many it may have, 0 where they are not counted (a user's).
 // Nothing is charged but on CREATOR_OK.
-enum creator_verdict creators_charge(struct creators *t, uint64_t print, const struct rate *rate,
+enum creator_verdict creators_charge(struct prints *t, uint64_t print, const struct rate *rate,
                                      uint64_t rooms_max, uint64_t now_ms, uint32_t *ret_retry_ms);
 // What was charged is over. room: it was counted among its rooms. refund: it was not made, the token comes back.
-void creators_settle(struct creators *t, uint64_t print, const struct rate *rate, bool room, bool refund);
-// Once look_ms has come.
-void creators_expire(struct creators *t, const struct rate *user_rate, const struct rate *address_rate,
-                     uint64_t now_ms);
-void creators_check(const struct creators *t);
+void creators_settle(struct prints *t, uint64_t print, const struct rate *rate, bool room, bool refund);
 
 #endif

@@ -114,7 +114,7 @@ static void refuse(struct home *h, struct ask **taken, const struct asking *in)
 {
     const struct ask *a = *taken;
     if (in->room != MAP_NONE && a->type == ASK_PUBLISH)
-        course_deny(h, taken, in->room, &in->v);
+        course_deny(h, taken, in->room, in->v.why != DENIED_NOT ? &in->v : NULL); // else for want of memory
     else if (in->room != MAP_NONE)
         home_publish_answer(h, a, in->room, &in->v, false);
     else if (a->backend)

@@ -19,11 +19,12 @@
 #include "core/common/gates.h"
 #include "core/common/list.h"
 #include "core/home/authority.h"
-#include "core/home/creator.h"
+#include "core/home/meter.h"
 #include "core/home/once.h"
 #include "core/home/registry.h"
 #include "core/home/room.h"
 #include "core/mail/engine.h"
+#include "core/mail/lease.h"
 
 struct home {
     struct context *cx;
@@ -40,7 +41,7 @@ struct home {
     struct heap room_timers;
     uint32_t coldest, warmest; // rooms with history (relief.c)
     struct slab members;
-    struct creators creators;
+    struct prints meters; // of who makes rooms, who says things, and where
 
     struct mail *waits_first, *waits_last; // asks whose frames are being made (home_wait.c)
     uint32_t waits_n;
@@ -66,6 +67,7 @@ void home_depart(struct home *h, const struct depart_mail *m);
 void home_on_crowded(struct home *h, const struct pace_mail *m);
 void home_on_engine(struct home *h, const struct engine_mail *m);
 void home_on_creator(struct home *h, const struct creator_mail *m);
+void home_on_lease(struct home *h, const struct lease_mail *m); // home_lease.c
 
 // A reader of a room's log (log/log.h) has all up to an offset; what is committed by that is told at the turn's end.
 void home_committed(struct home *h, uint32_t room, struct log_reader *r, uint64_t offset);
@@ -119,6 +121,7 @@ struct asking {
     uint32_t member;   // who asks; MAP_NONE: a backend
     uint32_t target;   // whom a decree is about, MAP_NONE where they are not there
     struct rights who; // what who asks may do
+    bool paid;         // it was charged to the member
     struct verdict v;  // of the gate that has refused it: why
 };
 // The gates of joins, of what is asked about a room, and of a record that has been told (common/gates.h). False: refused; a join

@@ -13,6 +13,7 @@
 // Whoever refuses answers. So a join of a room that exists costs nothing of this, and each print has one place where it
 // is counted. The asker waits: a join is exclusive, so no other reply of its connection can overtake. What was charged
 // comes back where the room is not made after all.
+#include "core/home/creator.h"
 #include "core/home/home.h"
 
 enum { FULL_RETRY_MS = 1000 }; // nobody knows when a room will be given up
@@ -54,7 +55,7 @@ static uint32_t creator_home(const struct home *h, uint64_t print) { return home
 void home_on_creator(struct home *h, const struct creator_mail *m)
 {
     const struct settings *s = h->cx->settings;
-    creators_settle(&h->creators, m->print, m->address ? &s->rooms_address : &s->rooms_user, m->address,
+    creators_settle(&h->meters, m->print, m->address ? &s->rooms_address : &s->rooms_user, m->address,
                     m->refund);
 }
 
@@ -97,7 +98,7 @@ void home_charge_user(struct home *h, const struct ask *a)
     ASSERT(!a->charged);
     uint64_t address = address_print(h, a);
     uint32_t retry_ms = 0;
-    switch (creators_charge(&h->creators, user_print(h, a), &h->cx->settings->rooms_user, 0, h->cx->now_ms,
+    switch (creators_charge(&h->meters, user_print(h, a), &h->cx->settings->rooms_user, 0, h->cx->now_ms,
                             &retry_ms)) {
     case CREATOR_TOO_FAST:
         refuse_rate(h, a, retry_ms);
@@ -131,7 +132,7 @@ void home_charge_address(struct home *h, const struct ask *a)
     ASSERT(a->address != 0);
     const struct settings *s = h->cx->settings;
     uint32_t retry_ms = 0;
-    enum creator_verdict verdict = creators_charge(&h->creators, address_print(h, a), &s->rooms_address,
+    enum creator_verdict verdict = creators_charge(&h->meters, address_print(h, a), &s->rooms_address,
                                                    address_share(s), h->cx->now_ms, &retry_ms);
     if (verdict == CREATOR_OK && pass_on(h, a, ASK_JOIN, home_of(h->cx, a->room_hash)))
         return;

@@ -109,6 +109,11 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         [DENIED_NOBODY] = {PROBLEM_NOT_MEMBER, "There is nobody called {} in this room."},
         [DENIED_NAMES] = {PROBLEM_BAD_COMMAND,
                           "There are several people called {} in this room; name one by the user id."},
+        [DENIED_RATE_MEMBER] = {PROBLEM_RATE_LIMITED,
+                                "You say more in the room {} than one may at once; wait a moment."},
+        [DENIED_RATE_ROOM] =
+            {PROBLEM_RATE_LIMITED,
+             "More is said in the room {} than may be at once, by all together; wait a moment."},
     };
     ASSERT(v->why != DENIED_NOT && v->why != DENIED_REPEATED);
     struct room *r = room_at(h, room);
@@ -117,7 +122,8 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         return;
     }
     bool room_named = v->why != DENIED_RANK && v->why != DENIED_NOBODY && v->why != DENIED_NAMES;
-    bool until = v->why == DENIED_BANNED || v->why == DENIED_MUTED || v->why == DENIED_SLOW;
+    bool until = v->why == DENIED_BANNED || v->why == DENIED_MUTED || v->why == DENIED_SLOW ||
+                 v->why == DENIED_RATE_MEMBER || v->why == DENIED_RATE_ROOM;
     struct problem p = {.code = says[v->why].code,
                         .text = says[v->why].text,
                         .retry_ms = until ? home_retry_ms(h, v->until_ms) : 0,

@@ -35,7 +35,7 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
     slab_init(&h->members, mem, sizeof(struct member), members_max(s));
     map_init(&h->rooms_by_name, mem);
     heap_init(&h->room_timers, mem);
-    creators_init(&h->creators, mem);
+    prints_init(&h->meters, mem, sizeof(struct meter), METERS_LOOK_MS);
     registry_init(&h->registry, mem, registrations_max(s));
     once_init(&h->said, mem);
     once_group_init(&h->direct_keys);
@@ -58,7 +58,7 @@ void home_deinit(struct home *h)
     slab_deinit(&h->members);
     map_deinit(&h->rooms_by_name);
     heap_deinit(&h->room_timers);
-    creators_deinit(&h->creators);
+    prints_deinit(&h->meters);
     registry_deinit(&h->registry);
     once_deinit(&h->said);
     buf_deinit(&h->scratch);
@@ -79,8 +79,8 @@ void home_timers(struct home *h)
     uint64_t now_ms = h->cx->now_ms;
     if (h->cx->steady_ms >= h->said.look_ms)
         once_expire(&h->said, h->cx->steady_ms, s->engine);
-    if (now_ms >= h->creators.look_ms)
-        creators_expire(&h->creators, &s->rooms_user, &s->rooms_address, now_ms);
+    if (now_ms >= h->meters.look_ms)
+        meters_expire(&h->meters, now_ms);
     uint32_t room;
     relief_turn(h);
     while (heap_pop_due(&h->room_timers, now_ms, &room))
@@ -101,7 +101,7 @@ uint64_t home_due_ms(const struct home *h)
     if (announce_due(h) || h->waits_n != 0)
         return h->cx->now_ms;
     uint64_t due = heap_next_due(&h->room_timers);
-    due = h->creators.look_ms < due ? h->creators.look_ms : due;
+    due = h->meters.look_ms < due ? h->meters.look_ms : due;
     uint64_t said = h->said.look_ms == UINT64_MAX ? UINT64_MAX : h->said.look_ms - h->cx->steady_from_ms;
     return said < due ? said : due;
 }
@@ -117,7 +117,7 @@ void home_check(const struct home *h)
     slab_check(&h->members);
     map_check(&h->rooms_by_name);
     heap_check(&h->room_timers);
-    creators_check(&h->creators);
+    prints_check(&h->meters);
     registry_check(&h->registry);
     once_check(&h->said);
     buf_check(&h->scratch);

@@ -39,6 +39,8 @@ enum mail_kind {
     MAIL_ENGINE, // engine.h
     MAIL_TOKEN,  // token.h
     MAIL_VERDICT,
+    MAIL_LEASE, // lease.h
+    MAIL_LEASED,
 };
 
 enum ask_type {

@@ -126,6 +126,12 @@ static bool take_mail(struct shard *sh, struct mail *m)
     case MAIL_CREATOR:
         home_on_creator(&sh->home, p);
         return true;
+    case MAIL_LEASE:
+        home_on_lease(&sh->home, p);
+        return true;
+    case MAIL_LEASED:
+        edge_leased(&sh->edge, p);
+        return true;
     case MAIL_EVICT:
         edge_evict(&sh->edge, p);
         return true;
