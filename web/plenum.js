@@ -69,8 +69,8 @@ const CLOSE_REPLACED = 4001;
 /** And the one that says: the backend does not want this connection. */
 const CLOSE_DISCONNECTED = 4002;
 
-/** What the server gives as the reason of a close, with 1008, when the session's token has ended. */
-const TOKEN_EXPIRED = 'token_expired';
+/** What the server gives as the reason of a close, with 1008, when the session's token is good no more. */
+const TOKEN_OVER = { token_expired: 'The token of this session has ended.', token_revoked: 'This session has been revoked.' };
 
 /** The least time between two attempts to get the next token. */
 const RENEW_MS = 1_000;
@@ -529,7 +529,7 @@ export class Plenum extends Emitter {
   }
 
   #onHelloError(reply) {
-    const ended = reply.code === TOKEN_EXPIRED;
+    const ended = reply.code in TOKEN_OVER;
     const passing = TRANSIENT.has(reply.code);   // the server cannot look at the token now; it may be good
     const next = typeof this.token === 'function' && (ended || reply.code === 'unauthorized');
     // A session whose token has ended is ours as long as there is another token for it. Otherwise it is gone or not
@@ -570,9 +570,9 @@ export class Plenum extends Emitter {
   #onClose(code, reason, error) {
     if (code === CLOSE_REPLACED) return this.#onReplaced(code, reason);
     if (code === CLOSE_DISCONNECTED) return this.#onDisconnected(code, reason);
-    const ended = code === 1008 && reason === TOKEN_EXPIRED;
+    const ended = code === 1008 && reason in TOKEN_OVER;
     if (ended && typeof this.token !== 'function') {
-      return this.#end(new PlenumError(TOKEN_EXPIRED, 'The token of this session has ended.'));
+      return this.#end(new PlenumError(reason, TOKEN_OVER[reason]));
     }
     if (code === 1009) this.#dropLargest();
     this.#lost();

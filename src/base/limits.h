@@ -24,6 +24,7 @@ enum {
     TOKEN_AUDIENCES_MAX = 16,         // and audiences
     TOKEN_TRIES_MAX = 4,              // keys that a token without `kid` is tried with
     TOKEN_ID_MAX = 128,               // bytes of `jti`; revocations name it
+    REVOCATIONS_MAX = 16 * 1024,      // users and tokens that are revoked: about 80 bytes each on each shard
     USER_INFO_MAX = 1024,             // bytes of a token's `info`; members and entries carry it
     USER_CAPS_MAX = 4096,             // bytes of what a token's `caps` become (core/auth/caps.h)
     ISSUER_NAME_MAX = 64,             // bytes of what the operator calls an issuer

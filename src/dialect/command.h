@@ -39,6 +39,8 @@
     X(reason,      "reason",  STRING,  reason,        NO_FLAG,           1, REASON_MAX,       "a string of 1 to 256 bytes") \
     X(seconds,     "seconds", COUNT,   seconds,       FLAG(has_seconds), 0, SECONDS_MAX,      "an integer from 0 to 315360000") \
     X(on,          "on",      BOOL,    on,            NO_FLAG,           0, 0,                "`true` or `false`") \
+    X(token_id,    "token_id", STRING, token_id,      NO_FLAG,           1, TOKEN_ID_MAX,     "a string of 1 to 128 bytes, the `jti` of a token") \
+    X(issued_before, "issued_before", OFFSET, issued_before, FLAG(has_issued_before), 1, EPOCH_SECONDS_MAX, "an integer above 0, seconds since 1970 as in `iat`") \
     X(as_user,     "user",    NAME,    to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
     X(rooms,       "rooms",   ROOMS,   list,          NO_FLAG,           1, BROADCAST_ROOMS_MAX, "an array of 1 to 1000 names of rooms") \
     X(commands,    "commands", OBJECTS, list,         NO_FLAG,           1, API_BATCH_MAX,    "an array of 1 to 1000 objects, each a command with its `type`") \
@@ -48,6 +50,7 @@
     X(connection,  "connection", STRING, connection,  NO_FLAG,           1, 32,               "a string of 1 to 32 bytes, the `connection` of a row of `connections`")
 // Offsets travel as JSON numbers, which many readers keep in a double.
 #define OFFSET_MAX ((UINT64_C(1) << 53) - 1)
+#define EPOCH_SECONDS_MAX UINT64_C(253402300799) // the end of the year 9999
 #define ROOM_WORDS "the name of a room, 1 to 128 bytes without control characters or spaces around it"
 
 // Every command once:
@@ -92,6 +95,7 @@
     X(INFO,    info,    HTTP,   NO_KEYS,                                     ALL,  NONE,    COMMAND, 1, NONE,    "how much there is: connections, sessions, rooms, members") \
     X(CONNECTIONS, connections, HTTP, MAY(user) MAY(room) MAY(address) MAY(dialect) MAY(limit) MAY(after), ALL, NONE, LIST, 1, NONE, "who is connected, from where, in which rooms") \
     X(DISCONNECT, disconnect, HTTP, MAY(user) MAY(connection),            USER, NONE, COMMAND, 1, ACK, "close a user's connections, or one") \
+    X(REVOKE,  revoke,  HTTP,   MAY(user) MAY(token_id) MAY(issued_before) MAY(seconds) MAY(reason), ALL, NONE, COMMAND, 1, ACK, "have tokens refused before they end, and close what was opened with them") \
     X(BATCH,   batch,   HTTP,   MUST(commands) MAY(parallel),                ALL,  NONE,    COMMAND, 1, NONE,    "many commands in one request")
 // Names that belong to the protocol and that this version does not serve.
 #define COMMANDS_LATER(X) X(state)
@@ -148,7 +152,7 @@ const char *command_name(enum command_type type);
     X(id)          /* as it stood on the wire (JSON: the raw number or quoted string), absent where none was given */ \
     X(room)        /* join, leave, switch (`to`), message, signal, members, history; empty = the room one is in (text dialect) */ \
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
-    X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect: whose */ \
+    X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect, revoke: whose */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
     X(key)         /* message, direct: idempotency key */ \
     X(name)        /* hello, rename */ \
@@ -158,11 +162,12 @@ const char *command_name(enum command_type type);
     X(after)       /* members, rooms: where the last page ended */ \
     X(prefix)      /* rooms */ \
     X(role)        /* role: the name of one (role_find) */ \
-    X(reason)      /* kick, ban, mute */ \
+    X(reason)      /* kick, ban, mute, revoke */ \
     X(list)        /* broadcast: rooms; batch: commands; a JSON array, as it came */ \
     X(address)     /* connections */ \
     X(dialect)     /* connections */ \
-    X(connection)  /* disconnect */
+    X(connection)  /* disconnect */ \
+    X(token_id)    /* revoke */
 // clang-format on
 
 struct command {
@@ -181,9 +186,11 @@ struct command {
     bool want_members; // join
     uint32_t limit;    // members, history, rooms, connections; 0 = default
     bool has_seconds;
-    uint32_t seconds; // ban, mute: without it, for ever; slow
+    uint32_t seconds; // ban, mute, revoke: without it, for ever; slow
     bool on;          // readonly
     bool parallel;    // batch
+    bool has_issued_before;
+    uint64_t issued_before; // revoke: seconds since 1970
 };
 
 #endif

@@ -244,6 +244,18 @@ static const struct type types[] = {
 #undef X
 };
 
+// Tokens of a user, one token, or all of a time.
+static enum err check_revoke(struct reader *r, const struct command *c)
+{
+    if (c->to.n != 0 ? c->token_id.n != 0 : (c->token_id.n != 0) == c->has_issued_before)
+        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
+                           "`user`, `token_id`, or `issued_before` alone says which tokens to revoke.");
+    if (c->has_seconds && c->seconds == 0)
+        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
+                           "`seconds` of what ends is above 0; leave it out for what does not end.");
+    return OK;
+}
+
 // What no key tells alone.
 static enum err check_together(struct reader *r, const struct command *c)
 {
@@ -260,6 +272,8 @@ static enum err check_together(struct reader *r, const struct command *c)
     if (c->type == CMD_DISCONNECT && (c->to.n == 0) == (c->connection.n == 0))
         return problem_set(r->problem, PROBLEM_BAD_COMMAND,
                            "`user` or `connection` says whom to disconnect; give one of them.");
+    if (c->type == CMD_REVOKE)
+        return check_revoke(r, c);
     if (c->has_since && c->has_before)
         return problem_set(r->problem, PROBLEM_BAD_COMMAND,
                            "`since` and `before` are the two directions of reading; give one of them.");

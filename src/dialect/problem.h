@@ -30,6 +30,7 @@
     X(FORBIDDEN, forbidden, 403) \
     X(UNAUTHORIZED, unauthorized, 401) \
     X(TOKEN_EXPIRED, token_expired, 401) \
+    X(TOKEN_REVOKED, token_revoked, 401) \
     X(BANNED, banned, 403) \
     X(MUTED, muted, 403) \
     X(CONFLICT, conflict, 409) \

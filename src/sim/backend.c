@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A backend: HTTP clients that publish by the API, one message or a batch of them in a request. What they say is a message like
-// any other, so whoever is in the room must hear it, in its place, once by its key, and from whom it was said in the name of.
+// any other, so whoever is in the room must hear it, in its place, once by its key, and from whom it was said in the name of. And it
+// has tokens revoked (revoke.c).
 //
 // Answers come in the order of requests, so what a request said is kept by its number.
 #include "sim/heard.h"
+#include "sim/revoke.h"
 
 #include <stdio.h>
 
@@ -56,13 +58,31 @@ static struct message *message_next(struct world *w, struct client *c)
     return m;
 }
 
+static void request_send(struct world *w, struct client *c, const char *command, const struct buf *body)
+{
+    char head[160];
+    int n = snprintf(head, sizeof head,
+                     "POST /api/v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\n\r\n",
+                     command, body->n);
+    trace_bytes(w, c, '>', buf_str(body));
+    buf_put(&c->out, head, (size_t)n);
+    buf_put_str(&c->out, buf_str(body));
+    c->http_sent++;
+}
+
 void backend_say(struct world *w, struct client *c)
 {
     struct said *said = said_at(c, c->http_sent);
     bool batch = chance(w, 3);
     struct buf body;
-    char head[160];
     buf_init(&body, &w->scratch_mem, 0);
+    if (chance(w, 6)) {
+        *said = (struct said){.revoked = revoke_put(w, c, &body)};
+        request_send(w, c, "revoke", &body);
+        buf_deinit(&body);
+        return;
+    }
     *said = (struct said){.batch = batch};
     if (batch)
         BUF_PUT_LIT(&body, "{\"commands\":[");
@@ -77,15 +97,8 @@ void backend_say(struct world *w, struct client *c)
     }
     if (batch)
         buf_put_str(&body, chance(w, 2) ? STR("],\"parallel\":true}") : STR("]}"));
-    int n = snprintf(head, sizeof head,
-                     "POST /api/v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                     "Content-Length: %zu\r\n\r\n",
-                     batch ? "batch" : "publish", body.n);
-    trace_bytes(w, c, '>', buf_str(&body));
-    buf_put(&c->out, head, (size_t)n);
-    buf_put_str(&c->out, buf_str(&body));
+    request_send(w, c, batch ? "batch" : "publish", &body);
     buf_deinit(&body);
-    c->http_sent++;
 }
 
 // One message's answer, as an object.
@@ -112,6 +125,8 @@ static void answered(struct world *w, struct client *c, struct message *m, str t
 void backend_heard(struct world *w, struct client *c, uint32_t number, str head, str body)
 {
     const struct said *said = said_at(c, number);
+    if (said->revoked != 0 && str_starts(head, STR("HTTP/1.1 200 ")))
+        revoke_done(w, said->revoked);
     if (said->n == 0 || !str_starts(head, STR("HTTP/1.1 200 ")))
         return;
     if (!said->batch) {

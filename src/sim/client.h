@@ -121,6 +121,7 @@ struct said {
     uint32_t messages[SAID_BATCH_MAX];
     uint8_t n;
     bool batch;
+    uint32_t revoked; // what it had revoked, counted from 1 (revoke.c)
 };
 
 struct client {
@@ -145,13 +146,15 @@ struct client {
     uint64_t welcomed_ms;
     bool resumed; // a session that may still have had another connection
     bool drain_seen;
-    enum token_kind presented;  // it came with the request of this connection
-    bool known;                 // it has tokens
-    uint32_t info_made;         // so many of these; each shows its number (hands_check_info),
-    uint32_t presented_info;    // that of `presented`,
-    uint32_t info, resume_info; // of its session, and what comes back by `resume`
-    bool refused;               // one of them was, on this connection;
-    uint64_t hello_said_ms;     // what was said before this was nobody's then
+    enum token_kind presented;     // it came with the request of this connection
+    bool known;                    // it has tokens
+    uint32_t token;                // the last one by its number,
+    uint64_t token_ms, granted_ms; // when that was issued, and the one that its session was made with
+    uint32_t info_made;            // so many of these; each shows its number (hands_check_info),
+    uint32_t presented_info;       // that of `presented`,
+    uint32_t info, resume_info;    // of its session, and what comes back by `resume`
+    bool refused;                  // one of them was, on this connection;
+    uint64_t hello_said_ms;        // what was said before this was nobody's then
 
     // The connection's reader.
     struct ws_decoder ws;

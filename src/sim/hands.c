@@ -3,6 +3,7 @@
 // Helpers that check tokens: what runs on threads of its own in production (io/verifiers.h) runs here when its time has come, by the
 // same code. A helper takes its time, and each takes its own: jobs of one shard come back in their order from one helper, and in
 // any order from several. What a job needs memory for may find none.
+#include "sim/revoke.h"
 #include "sim/world.h"
 
 #include "base/codec.h"
@@ -189,8 +190,12 @@ uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, st
     if (hands_invited(c))
         snprintf(caps, sizeof caps, ",\"caps\":{\"rooms\":{\"**\":[\"host\"]}%s}",
                  serving[c->index / 3 % (sizeof serving / sizeof *serving)]);
-    int n = snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu%s%s}",
-                     user, user, (unsigned long long)ends, info, caps);
+    c->token = ++w->tokens_n;
+    c->token_ms = revoke_next_ms(w, c);
+    int n = snprintf(
+        claims, sizeof claims,
+        "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu,\"iat\":%llu,\"jti\":\"t%u\"%s%s}", user, user,
+        (unsigned long long)ends, (unsigned long long)c->token_ms / 1000, c->token, info, caps);
     ASSERT(n > 0 && (size_t)n < sizeof claims);
     struct jwk key = key_of(kind == TOKEN_IS_FORGED ? theirs : ours);
     enum err e = jws_sign(&key, str_make(claims, (size_t)n), out);

@@ -4,6 +4,7 @@
 // here, entries and lists in hear_rows.c.
 #include "sim/heard.h"
 #include "sim/rates.h"
+#include "sim/revoke.h"
 
 // --- replies
 
@@ -39,6 +40,9 @@ static void hear_welcome(struct world *w, struct client *c, const struct heard *
         trace_fail(w, c, "IDENTITY: the token says %s, and the welcome %s", known, user);
     if (!c->known && strncmp(user, "guest-", 6) != 0)
         trace_fail(w, c, "IDENTITY: a guest is welcome as %s", user);
+    if (!resumed || a.token != TOKEN_IS_NONE)
+        c->granted_ms = c->known && a.token == TOKEN_IS_GOOD ? c->token_ms : 0;
+    revoke_check_welcome(w, c, &a, user);
     // A token of this process is good by the monotonic clock; what is not good any more makes a new guest.
     bool good = w->now_ms < c->resume_ms + w->settings.resume_ms;
     if (resumed && (good || (!c->known && strcmp(user, c->user) == 0))) {
@@ -162,6 +166,7 @@ static void hear_left(struct world *w, struct client *c, const struct heard *h)
 
 static void hear_refreshed(struct world *w, struct client *c, const struct heard *h, const struct asked *a)
 {
+    c->granted_ms = c->token_ms;
     if (a->token != TOKEN_IS_GOOD || strncmp(c->user, "guest-", 6) == 0)
         trace_fail(w, c, "IDENTITY: refreshed with a token that is not good, or as a guest");
     copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
@@ -274,12 +279,16 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         return w->plan.refuse_one_in != 0 || (joins && w->plan.engine_loss != 0) || again;
     switch (a->kind) {
     case SAID_HELLO:
+        if (str_eq(code, STR("token_revoked")))
+            return revoke_explains(w, c);
         if (a->token == TOKEN_IS_LATE || a->token == TOKEN_IS_FORGED)
             return str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
         return str_eq(code, STR("token_expired")) && w->now_ms + 2000 > c->resume_ms + s->resume_ms;
     case SAID_REFRESH:
         if (strncmp(c->user, "guest-", 6) == 0)
             return str_eq(code, STR("bad_command"));
+        if (str_eq(code, STR("token_revoked")))
+            return revoke_explains(w, c);
         return a->token != TOKEN_IS_GOOD &&
                str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
     case SAID_JOIN:
@@ -338,7 +347,8 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
         c->resume[0] = '\0';
         if (!str_eq(code, STR("unavailable")))
             c->presented = TOKEN_IS_NONE;
-        c->refused = c->refused || a.token != TOKEN_IS_NONE;
+        c->refused = c->refused || a.token != TOKEN_IS_NONE || str_eq(code, STR("token_revoked"));
+        w->counts.revoked += str_eq(code, STR("token_revoked"));
         say_hello(w, c);
     }
 }

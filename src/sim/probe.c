@@ -7,6 +7,8 @@
 #include "core/shard/shard_parts.h"
 #include "sim/world.h"
 
+#include <stdio.h>
+
 void probe_shard(const struct shard *sh, struct probe *ret)
 {
     *ret = (struct probe){
@@ -19,11 +21,15 @@ void probe_shard(const struct shard *sh, struct probe *ret)
     };
     for (uint32_t i = 0; i < sh->cx.shard_count; i++)
         ret->mails += mail_waiting(&sh->mail, i);
-    const struct heap *timers = &sh->home.room_timers, *ends = &sh->edge.expiries;
+    const struct heap *timers = &sh->home.room_timers, *ends = &sh->edge.expiries,
+                      *revoked = &sh->edge.revoked.ends;
     ret->retained = slab_bytes(&sh->conns.pool) + slab_bytes(&sh->home.rooms) +
                     slab_bytes(&sh->home.members) + slab_bytes(&sh->fan.outlets) +
                     slab_bytes(&sh->home.registry.slab) + slab_bytes(&sh->home.meters.slab) +
                     slab_bytes(&sh->edge.leases.rows.slab) + slab_bytes(&sh->home.said.owners) +
+                    slab_bytes(&sh->edge.revoked.slab) +
+                    sh->edge.revoked.by_print.slot_count * sizeof(struct map_slot) +
+                    revoked->cap * sizeof *revoked->items + revoked->place_cap * sizeof *revoked->places +
                     slab_bytes(&sh->fan.holes.rows) + ends->cap * sizeof *ends->items +
                     ends->place_cap * sizeof *ends->places + timers->cap * sizeof *timers->items +
                     timers->place_cap * sizeof *timers->places + sh->home.scratch.cap + sh->home.reply.cap +
@@ -157,3 +163,20 @@ bool probe_course_busy(const struct world *w)
 }
 
 uint64_t probe_steady_ms(const struct shard *sh) { return sh->cx.steady_ms; }
+
+bool probe_somebody(const struct shard *sh, str user, uint32_t token, uint64_t before_ms)
+{
+    char id[16];
+    snprintf(id, sizeof id, "t%u", token);
+    for (uint32_t i = 0; i < sh->conns.pool.high; i++) {
+        if (!slab_used(&sh->conns.pool, i) || !conn_live(conn_at(&sh->conns, i)))
+            continue;
+        const struct session *s = &conn_at(&sh->conns, i)->asker.reader.who.session;
+        const struct grant *g = session_there(s) ? session_grant(s) : NULL;
+        bool its = session_there(s) && (user.n == 0 ? g != NULL : str_eq(session_user(s), user));
+        if (its && (g == NULL || token == 0 || str_eq(g->token_id, str_from_cstr(id))) &&
+            (g == NULL || token != 0 || g->issued_ms < before_ms))
+            return true;
+    }
+    return false;
+}

@@ -124,6 +124,8 @@ struct sim_options {
     X(sent_away)                                              \
     X(banned)                                                 \
     X(muted)                                                  \
+    X(revocations)                                            \
+    X(revoked) /* refused for one */                          \
     X(rebuilt)                                                \
     X(mutated)                                                \
     X(moot)

@@ -3,6 +3,7 @@
 // What is looked at after every step, whoever said what: memory, peers that are gone, connections that should have
 // ended, deliveries that are late; and, when the server ends a connection, whether it had a reason.
 #include "sim/rates.h"
+#include "sim/revoke.h"
 #include "sim/world.h"
 
 enum { REBUILD_EVERY = 100, CHECK_LATE_EVERY = 8 };
@@ -25,7 +26,9 @@ static const char *ending_of(const struct world *w, const struct client *c)
     case WS_CLOSE_TRY_LATER:
         return healthy ? "1013 on a connection that reads everything at once" : NULL;
     case WS_CLOSE_POLICY:
-        return healthy && s->commands_per_s == 0 && !rates_are(s) ? "1008 on a healthy connection" : NULL;
+        return healthy && s->commands_per_s == 0 && !rates_are(s) && !revoke_explains(w, c)
+                   ? "1008 on a healthy connection"
+                   : NULL;
     default:
         return "a code for peers that break rules";
     }
@@ -139,6 +142,7 @@ void watch_step(struct world *w)
         for (uint32_t i = 0; i < w->plan.clients; i++)
             check_client(w, &w->clients[i]);
         directs_check(w, false);
+        revoke_check(w);
     }
     if (w->step % REBUILD_EVERY == 0)
         rebuild_check(w);

@@ -149,6 +149,9 @@ struct world {
     struct client *clients;
     const char *room_names[ROOMS_MAX];
     struct room_truth truth[ROOMS_MAX];
+    uint32_t tokens_n;       // that were made
+    struct revoked *revoked; // (revoke.h)
+    uint32_t revoked_n, revoked_cap;
     struct message *messages; // by serial, from 1
     uint32_t messages_n, messages_cap;
     struct rate_model *rates; // rates.h
@@ -336,6 +339,8 @@ bool probe_log(const struct shard *sh, str room, struct probed_log *ret); // fal
 void probe_entry(const struct shard *sh, str room, uint64_t offset, struct entry *ret);
 bool probe_room_head(const struct world *w, uint32_t server, const char *room, char ret_epoch[EPOCH_MAX],
                      uint64_t *ret_head);
+// Somebody is here by that name, with a token of that number (0: of any) that was issued before then; or as a guest.
+bool probe_somebody(const struct shard *sh, str user, uint32_t token, uint64_t before_ms);
 uint64_t probe_steady_ms(const struct shard *sh);
 uint64_t probe_proposer(const struct shard *sh);
 bool probe_course_busy(const struct world *w); // a home waits for its engine, or is behind it

@@ -105,7 +105,7 @@ test('every key of every command is bounded as described', async () => {
   for (const path of Object.keys(description.paths)) {
     const command = path.slice(1), schema = bodyOf(command);
     const whole = Object.fromEntries((schema.required ?? []).map((name) => [name, good[name]]));
-    if (command === 'disconnect') whole.user = 'u';
+    if (command === 'disconnect' || command === 'revoke') whole.user = 'u';
     for (const name of schema.required ?? []) {
       const { [name]: _, ...rest } = whole;
       const answer = await call(server, command, rest);
@@ -139,6 +139,8 @@ test('answers are as described', async () => {
   await described('info', {});
   await described('connections', {});
   await described('disconnect', { user: 'nobody' });
+  await described('revoke', { user: 'nobody', issued_before: 1795161600, seconds: 5, reason: 'a test' });
+  await described('revoke', { user: 'nobody', token_id: 'x' }, 400);
   await described('batch', { commands: [{ type: 'info' }, { type: 'members', room: 'nowhere' }], parallel: true });
   await described('publish', '{"room"', 400);
 });

@@ -121,6 +121,10 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
         if (cmd->after.n != 0 && !shard_named(cs, cmd->after, ret_dest))
             return bad(ret_problem, "`after` must be the `next` of an earlier reply; got {}.", cmd->after);
         return true;
+    case CMD_REVOKE:
+        ask_all(ASK_REVOKE, ret);
+        ret->before_ms = cmd->has_issued_before ? cmd->issued_before * 1000 : cs->cx->wall_ms;
+        return true;
     case CMD_DISCONNECT:
         if (cmd->connection.n == 0) {
             ask_user(cs, ASK_DISCONNECT, ret, ret_dest);

@@ -101,6 +101,7 @@ const char *close_reason_name(enum close_reason why);
     X(limit_rooms_address, "plenum_limit_hits_total{limit=\"rooms_address\"}", "counter", "")               \
     X(limit_members, "plenum_limit_hits_total{limit=\"members\"}", "counter", "")                           \
     X(limit_course, "plenum_limit_hits_total{limit=\"proposals\"}", "counter", "")                          \
+    X(limit_revocations, "plenum_limit_hits_total{limit=\"revocations\"}", "counter", "")                   \
     X(limit_message, "plenum_limit_hits_total{limit=\"message_bytes\"}", "counter", "")                     \
     X(limit_body, "plenum_limit_hits_total{limit=\"http_body\"}", "counter", "")                            \
     X(limit_connections, "plenum_limit_hits_total{limit=\"connections\"}", "counter", "")                   \
@@ -115,7 +116,13 @@ const char *close_reason_name(enum close_reason why);
     X(recovered, "plenum_recovered_total", "counter", "Joins with `since` that were recovered in full")     \
     X(tokens_asked, "plenum_tokens_total", "counter", "Tokens that helpers were given to check")            \
     X(tokens_refused, "plenum_tokens_refused_total", "counter", "Tokens that were refused")                 \
-    X(tokens_expired, "plenum_tokens_expired_total", "counter", "Connections closed as their token had ended")
+    X(tokens_expired, "plenum_tokens_expired_total", "counter",                                             \
+      "Connections closed as their token had ended")                                                        \
+    X(revocations, "plenum_revocations", "gauge", "Users and tokens that are revoked")                      \
+    X(tokens_revoked, "plenum_tokens_revoked_total", "counter",                                             \
+      "Tokens and resume tokens refused as they were revoked")                                              \
+    X(sessions_revoked, "plenum_sessions_revoked_total", "counter",                                         \
+      "Connections closed as what they were opened with was revoked")
 
 // Times: upper bounds in microseconds; the last bucket is +Inf.
 #define TIME_BOUNDS_US                                                                                      \

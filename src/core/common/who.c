@@ -198,3 +198,9 @@ void notice_put_user(const struct context *cx, enum notice_type type, const char
         .type = type, .connection = UINT32_MAX, .text = text, .user = user, .session = session, .room = room};
     send(cx, &n);
 }
+
+void notice_put_why(const struct context *cx, enum notice_type type, const char *text, str user, str why)
+{
+    struct notice n = {.type = type, .connection = UINT32_MAX, .text = text, .user = user, .subject = why};
+    send(cx, &n);
+}

@@ -80,5 +80,7 @@ void notice_put_about(const struct context *cx, enum notice_type type, uint32_t 
 // Of somebody whose connection may be another shard's, or gone.
 void notice_put_user(const struct context *cx, enum notice_type type, const char *text, str user, str session,
                      str room);
+// Of somebody who may not be here at all, with why.
+void notice_put_why(const struct context *cx, enum notice_type type, const char *text, str user, str why);
 
 #endif

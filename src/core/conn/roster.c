@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who is connected: rows over all shards, one behind the other, for the HTTP API; how much there is of all; and one of them
-// closed. An ask walks from shard to shard, as `rooms` does over homes (home/home_lists.c), with what it has collected.
+// closed; and what is to be known of all shards' connections: tokens that are revoked. An ask walks from shard to shard, as `rooms` does over homes (home/home_lists.c), with what it has collected.
 //
 //      connections   after "SHARD.INDEX" --> this shard's slots from INDEX on --> the next shard, or an answer
 //
@@ -281,8 +281,63 @@ static void close_one(struct conns *cs, const struct ask *a)
     buf_deinit(&out);
 }
 
+// --- tokens that are good no more
+
+static void answer_problem(struct conns *cs, const struct ask *a, const struct problem *p)
+{
+    const struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
+    struct buf out;
+    buf_init(&out, cs->cx->mem, 0);
+    metric_add(&cs->cx->metrics->errors[p->code], 1);
+    encoding_of(cs->cx, a->encoding)->payloads->encode_event(&out, &ev, cs->cx->utc_offset_s);
+    answer(cs, a, buf_ok(&out) ? buf_str(&out) : STR_NONE);
+    buf_deinit(&out);
+}
+
+static void answer_ack(struct conns *cs, const struct ask *a)
+{
+    struct buf out;
+    buf_init(&out, cs->cx->mem, 0);
+    put_head(&out, "ack", a);
+    buf_put_char(&out, '}');
+    answer(cs, a, buf_ok(&out) ? buf_str(&out) : STR_NONE);
+    buf_deinit(&out);
+}
+
+// The first shard says whether there is room for one more; on its way the ask has what each is to keep.
+static void revoke(struct conns *cs, const struct ask *a)
+{
+    static const struct problem full = {.code = PROBLEM_LIMIT_REACHED,
+                                        .text =
+                                            "As many users and tokens are revoked as may be; `seconds` lets "
+                                            "what is revoked end when its tokens do."};
+    static const struct problem memory = {.code = PROBLEM_UNAVAILABLE,
+                                          .text = "The server is out of memory, so that not all of it knows; "
+                                                  "say it again.",
+                                          .retry_ms = 1000};
+    enum err done = edge_revoke(cs->edge, a);
+    if (done == OK && cs->cx->index == 0)
+        notice_put_why(cs->cx, NOTICE_REVOKED,
+                       a->cmd.to.n != 0         ? "a user"
+                       : a->cmd.token_id.n != 0 ? "a token"
+                                                : "all",
+                       a->cmd.to, a->cmd.reason);
+    if (done == ERR_LIMIT)
+        metric_add(&cs->cx->metrics->limit_revocations, 1);
+    if (done != OK)
+        answer_problem(cs, a, done == ERR_LIMIT ? &full : &memory);
+    else if (cs->cx->index + 1 >= cs->cx->shard_count)
+        answer_ack(cs, a);
+    else if (!walk_on(cs, a, STR_NONE, 0, STR_NONE))
+        answer_problem(cs, a, &memory);
+}
+
 void conns_ask(struct conns *cs, struct ask *a)
 {
+    if (a->type == ASK_REVOKE) {
+        revoke(cs, a);
+        return;
+    }
     if (a->type == ASK_CONNECTIONS)
         list(cs, a);
     else if (a->type == ASK_INFO)

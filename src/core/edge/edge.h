@@ -15,6 +15,7 @@
 
 #include "base/heap.h"
 #include "core/auth/caps.h"
+#include "core/auth/revoked.h"
 #include "core/edge/asker.h"
 #include "core/edge/gate.h"
 #include "core/edge/lease.h"
@@ -28,6 +29,9 @@ struct edge {
     struct index_queue mail_waiters; // connections that wait for a credit of some shard (mail/mailroom.h),
     uint32_t mail_wakes;             // so many of which, from the first one on, may find one
     struct leases leases;            // of users and addresses (lease.h)
+    struct revocations revoked;
+    uint32_t revoke_left; // connections that are to be looked at: those below it,
+    bool revoke_again;    // and then all once more
     struct heap expiries; // of connections whose session a token granted: when it is told so, or ends
     uint32_t waiting_for[PORTS_MAX]; // of those, by port
     bool scarce
@@ -137,6 +141,16 @@ bool edge_expired(const struct edge *e, const struct grant *g);
 uint64_t edge_expires_in_s(const struct edge *e, const struct grant *g);
 // Those whose time has come.
 void edge_expire(struct edge *e);
+
+// --- revoked before it ends (edge_revoke.c)
+// Whoever has been granted that (NULL: a guest) is refused: true, and it has been told.
+bool edge_is_revoked(struct edge *e, uint32_t conn, const struct command *cmd, str user,
+                     const struct grant *g);
+// What an ASK_REVOKE says, on this shard. OK; ERR_LIMIT; ERR_NOMEM.
+enum err edge_revoke(struct edge *e, const struct ask *a) WARN_UNUSED;
+// A slice of those who are here is looked at, and what has ended is forgotten.
+void edge_revoke_turn(struct edge *e);
+uint64_t edge_revoke_due_ms(const struct edge *e);
 
 // True, and it has been told: it may not be here as a guest, as none are taken or as it has said that it is somebody.
 bool edge_no_guest(struct edge *e, uint32_t conn, const struct command *cmd);

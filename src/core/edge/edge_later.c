@@ -23,6 +23,7 @@ enum err edge_init(struct edge *e, struct context *cx, struct mailroom *mail, st
     *e = (struct edge){.cx = cx, .mail = mail, .fan = fan};
     heap_init(&e->expiries, cx->mem);
     leases_init(e);
+    revocations_init(&e->revoked, cx->mem);
     return index_queue_init(&e->mail_waiters, cx->mem, cx->settings->connections_max);
 }
 
@@ -32,6 +33,7 @@ void edge_deinit(struct edge *e)
         return;
     heap_deinit(&e->expiries);
     leases_deinit(e);
+    revocations_deinit(&e->revoked);
     index_queue_deinit(&e->mail_waiters, e->cx->mem);
 }
 
@@ -42,8 +44,11 @@ void edge_deinit(struct edge *e)
 uint64_t edge_due_ms(const struct edge *e)
 {
     bool may_go_on = e->mail_waiters.n != 0 && (e->mail->eased || e->mail_wakes != 0);
-    uint64_t leases_ms = leases_due_ms(e), expiries_ms = heap_next_due(&e->expiries);
-    return may_go_on ? e->cx->now_ms : leases_ms < expiries_ms ? leases_ms : expiries_ms;
+    const uint64_t dues[] = {leases_due_ms(e), heap_next_due(&e->expiries), edge_revoke_due_ms(e)};
+    uint64_t due = may_go_on ? e->cx->now_ms : UINT64_MAX;
+    for (size_t i = 0; i < sizeof dues / sizeof dues[0]; i++)
+        due = dues[i] < due ? dues[i] : due;
+    return due;
 }
 
 // How many asks each of those who wait for the shard may send: what there is, shared out.
@@ -102,6 +107,7 @@ void edge_check(const struct edge *e)
     ASSERT(n == e->mail_waiters.n);
     leases_check(e);
     heap_check(&e->expiries);
+    revocations_check(&e->revoked);
 }
 
 // --- what is kept
@@ -139,6 +145,7 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_INFO:
     case CMD_CONNECTIONS:
     case CMD_DISCONNECT:
+    case CMD_REVOKE:
     case CMD_BATCH:
     case CMD_COUNT:
         break;

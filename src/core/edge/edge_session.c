@@ -145,6 +145,11 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
                      "The session was made with a token that has expired; say `hello` with a new one.");
         return OK;
     }
+    if ((resumed || who.granted) &&
+        edge_is_revoked(e, index, cmd, who.user, who.granted ? &who.grant : NULL)) {
+        c->token_refused = true; // nobody is a guest by mistake
+        return OK;
+    }
     if (!resumed && by == NULL && edge_no_guest(e, index, cmd))
         return OK;
     if (!edge_may_ask(e, index, home_of(e->cx, print_str(e->cx, who.user).lo), false))

@@ -180,6 +180,8 @@ static enum err refresh_now(struct edge *e, uint32_t index, const struct verdict
                      "The token is of another user than the session; connect again to be somebody else.");
     } else if (edge_expired(e, &by)) {
         edge_problem(e, index, &cmd, PROBLEM_TOKEN_EXPIRED, "The token has ended meanwhile.");
+    } else if (edge_is_revoked(e, index, &cmd, v->user, &by)) {
+        return OK;
     } else {
         done = regrant(e, index, &cmd, &by);
         if (done == OK)

@@ -47,6 +47,7 @@ struct skips {
     X(NOISE,      CLOSE, WS_CLOSE_POLICY, "too many frames or lines that say nothing", CLOSE_POLICY) \
     X(NO_SESSION, CLOSE, WS_CLOSE_TRY_LATER, "out of memory", CLOSE_MEMORY) \
     X(TOKEN_EXPIRED, CLOSE, WS_CLOSE_POLICY, "token_expired", CLOSE_POLICY) \
+    X(TOKEN_REVOKED, CLOSE, WS_CLOSE_POLICY, "token_revoked", CLOSE_POLICY) \
     X(TOKEN_REFUSED, CLOSE, WS_CLOSE_POLICY, "token refused", CLOSE_POLICY) \
     X(NO_GUESTS, CLOSE, WS_CLOSE_POLICY, "no guests here", CLOSE_POLICY) \
     X(STARVED,    STARVE, 0, "", CLOSE_MEMORY) /* memory is out for something it is to be told: with last words, if any */ \

@@ -316,6 +316,7 @@ void home_ask_again(struct home *h, struct ask **taken)
     case ASK_CLOSE: // not ours (ask_of_conns)
     case ASK_CONNECTIONS:
     case ASK_INFO:
+    case ASK_REVOKE:
         UNREACHABLE();
     case ASK_REGISTER:
         home_register(h, a);

@@ -62,11 +62,12 @@ enum ask_type {
     ASK_CLOSE,       // one connection, at its own shard
     ASK_CONNECTIONS, // walks over all shards, collecting rows (conn/roster.c)
     ASK_INFO,        // likewise, adding up
+    ASK_REVOKE,      // walks over all shards: each is to have it (edge/edge_revoke.c)
 };
 // Answered by those who keep connections; all others by a home.
 static inline bool ask_of_conns(enum ask_type type)
 {
-    return type == ASK_CLOSE || type == ASK_CONNECTIONS || type == ASK_INFO;
+    return type == ASK_CLOSE || type == ASK_CONNECTIONS || type == ASK_INFO || type == ASK_REVOKE;
 }
 
 struct ask {
@@ -89,7 +90,8 @@ struct ask {
     bool hosted; // ASK_JOIN: its user has been made the host of the room that it made
     uint8_t why,
         right; // ASK_PUBLISH: why it was refused, enum denial of home/apply.h, 0 = it was not; the right that it lacks
-    uint64_t until_ms; // and until when; steady
+    uint64_t until_ms;  // and until when; steady
+    uint64_t before_ms; // ASK_REVOKE: tokens that were issued before that; wall
     uint32_t
         grant; // what its session's token allows in the room (home/rights.h); 0 = there is none that says so
     bool repeats; // ASK_PUBLISH, with `placed`: that is an earlier record, which says it
@@ -131,7 +133,7 @@ static inline bool ask_shows(enum ask_type type)
 static inline bool ask_lasts(enum ask_type type)
 {
     return type == ASK_JOIN || type == ASK_HISTORY || type == ASK_ROOMS || type == ASK_RESOLVE ||
-           type == ASK_CONNECTIONS || type == ASK_INFO;
+           type == ASK_CONNECTIONS || type == ASK_INFO || type == ASK_REVOKE;
 }
 
 enum effect {

@@ -305,6 +305,8 @@ void shard_turn_end(struct shard *sh)
     carry(sh);
     edge_expire(&sh->edge);
     carry(sh);
+    edge_revoke_turn(&sh->edge);
+    carry(sh);
     conns_drain(&sh->conns);
     carry(sh);
     run_wakes(sh);
