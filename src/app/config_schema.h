@@ -121,6 +121,8 @@ enum config_kind {
       "Signals (typing, cursors) per second and connection. They do not count as commands. Beyond it one gets `rate_limited`; who goes on is closed with 1008.") \
     X(limits, signals_burst, UINT, LIVE, 1, 1000000, "", "40", "signals", \
       "Signals that a connection may send at once after it was quiet.") \
+    X(limits, sessions_per_user, UINT, LIVE, 1, 1000000, "no limit", "0", "connections", \
+      "Connections of one user at a time, over all shards. A `hello` beyond it gets `limit_reached`; who takes up a session again takes its place. Those that are there stay when it is lowered. Off by default, because a backend may speak as one user by many.") \
     X(limits, user_commands_per_s, UINT, LIVE, 1, 1000000, "no limit", "0", "commands/s", \
       "Commands and signals per second of one user, over all its connections and all shards, beside what each connection may. Beyond it one gets `rate_limited`; who goes on is closed with 1008. Off by default, because a user may be many devices, and each of them has limits.commands_per_s.") \
     X(limits, user_commands_burst, UINT, LIVE, 1, 1000000, "", "400", "commands", \

@@ -94,6 +94,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .commands_burst = c->limits_commands_burst,
         .requests = {c->limits_requests_per_s, c->limits_requests_burst},
         .signals = {c->limits_signals_per_s, c->limits_signals_burst},
+        .sessions_per_user = c->limits_sessions_per_user,
         .user_commands = {c->limits_user_commands_per_s, c->limits_user_commands_burst},
         .address_commands = {c->limits_address_commands_per_s, c->limits_address_commands_burst},
         .reply_bytes = c->limits_reply_bytes,

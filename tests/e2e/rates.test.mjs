@@ -131,3 +131,19 @@ test('who goes on in spite of it is closed, and nobody else', async (t) => {
     return false;
   }), 'a word of who waits');
 });
+
+test('a user has so many connections over both shards, and one that goes makes place', async (t) => {
+  const server = await start(t, '--limits.sessions_per_user=4');
+  const ada = [];
+  for (let i = 0; i < 4; i++) ada.push(await Native.open(server, { token: token('ada') }));
+  await Native.open(server, { token: token('bob') });
+  for (let i = 0; i < 6; i++) {
+    const refused = await Native.open(server, { token: token('ada') }).then(() => null, (error) => error);
+    assert.equal(refused?.code, 'limit_reached');
+  }
+  const back = await Native.open(server, { token: token('ada'), resume: ada[0].welcome.resume });
+  assert.equal(back.welcome.session, ada[0].welcome.session);
+  await ada[1].close();
+  await until(() => Native.open(server, { token: token('ada') }).then(() => true, () => false), 'a place');
+  assert.ok(await server.metric('plenum_limit_hits_total{limit="sessions"}') >= 6);
+});

@@ -383,6 +383,70 @@ static void a_rule_says_otherwise(void **state)
     net_free(n);
 }
 
+// --- how many connections one user may have
+
+// A token comes with the request; what is said first implies the hello.
+static struct client *presented(struct net *n, const char *path)
+{
+    struct client *c = net_ws_with(n, 0, path, "Authorization: Bearer a.b.ada\r\n");
+    if (path[1] == 'w')
+        say(c, "{\"type\":\"ping\",\"id\":7}");
+    struct verdict_mail v = good(n, "ada");
+    tell(n, 0, asked(n, 0), &v);
+    return c;
+}
+
+static void a_user_has_so_many_connections(void **state)
+{
+    (void)state;
+    static const char full[] = "\"code\":\"limit_reached\",\"message\":\"This user has as many connections";
+    struct net *n = token_net(2, 1);
+    n->settings.sessions_per_user = 2;
+    net_start(n);
+    struct client *a = user_at(n, 0, "ada"), *b = user_at(n, 1, "ada"), *bob = user_at(n, 0, "bob");
+    struct client *third = net_ws(n, 1, "/ws");
+    struct verdict_mail v = good(n, "ada");
+    say(third, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.ada\"}");
+    tell(n, 1, asked(n, 1), &v);
+    assert_true(contains(expect(third, "\"id\":1"), full));
+    struct client *implied = presented(n, "/ws");
+    assert_true(contains(hear(implied), full));
+    assert_true(contains(expect(implied, "\"id\":7"), "\"code\":\"unauthorized\""));
+    assert_null(asked(n, 0));                     // nobody looks at it again
+    struct client *typed = presented(n, "/echo"); // a terminal, which nobody can tell to try again
+    assert_int_equal(typed->close_code, 1008);
+    assert_int_equal(METRIC(n, limit_sessions), 3);
+    hang_up(b);
+    net_settle(n);
+    say(third, "{\"type\":\"hello\",\"id\":2,\"token\":\"a.b.ada\"}"); // as there is room now
+    tell(n, 1, asked(n, 1), &v);
+    expect(third, "\"type\":\"welcome\"");
+    n->settings.sessions_per_user = 1; // who is there stays
+    say(a, "{\"type\":\"ping\"}");
+    expect(a, "\"type\":\"pong\"");
+    say(bob, "{\"type\":\"ping\"}");
+    expect(bob, "\"type\":\"pong\"");
+    net_free(n);
+}
+
+// Who comes back takes the place that is theirs.
+static void who_comes_back_is_not_one_more(void **state)
+{
+    (void)state;
+    char resume[RESUME_TOKEN_MAX];
+    struct net *n = token_net(1, 1);
+    n->settings.sessions_per_user = 1;
+    net_start(n);
+    struct client *a = net_ws(n, 0, "/ws"), *again = net_ws(n, 0, "/ws");
+    say(a, "{\"type\":\"hello\"}");
+    string_of(expect(a, "welcome"), "resume", resume, sizeof resume);
+    say(again, "{\"type\":\"hello\",\"resume\":\"%s\"}", resume);
+    expect(again, "\"type\":\"welcome\"");
+    net_settle(n);
+    assert_true(a->closed);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +461,8 @@ int main(void)
         cmocka_unit_test(a_room_has_one_rate_for_all),
         cmocka_unit_test(only_what_is_said_is_charged),
         cmocka_unit_test(a_rule_says_otherwise),
+        cmocka_unit_test(a_user_has_so_many_connections),
+        cmocka_unit_test(who_comes_back_is_not_one_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

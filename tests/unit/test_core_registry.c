@@ -78,7 +78,7 @@ static void against_an_oracle(void **state)
             if (what < 4 || n == 0) {
                 uint32_t user = (uint32_t)prng_below(&dice, USERS);
                 live[n] = (struct live){user, mail_of(user, sessions++, (uint32_t)n, 1, false), true};
-                assert_int_equal(registry_add(&r, &live[n].mail, &evict, &old), OK);
+                assert_int_equal(registry_add(&r, &live[n].mail, 0, &evict, &old), OK);
                 assert_false(evict);
                 n++;
             } else if (what < 8) {
@@ -92,7 +92,7 @@ static void against_an_oracle(void **state)
                 live[n].mail.conn = mail_of(0, 0, (uint32_t)n, 1, false).conn;
                 live[n].mail.resumed = true;
                 live[n].there = true;
-                assert_int_equal(registry_add(&r, &live[n].mail, &evict, &old), OK);
+                assert_int_equal(registry_add(&r, &live[n].mail, 0, &evict, &old), OK);
                 assert_int_equal(evict, live[at].there);
                 if (evict) {
                     assert_int_equal(old.ref.index, live[at].mail.conn.ref.index);
@@ -122,9 +122,9 @@ static void a_mail_that_was_overtaken_evicts_itself(void **state)
     struct register_mail late = mail_of(1, 5, 1, 1, true), newer = mail_of(1, 5, 2, 2, true);
     late.since_ms = UINT32_MAX - 5; // the low bits may have wrapped between the two
     newer.since_ms = 20;
-    assert_int_equal(registry_add(&r, &newer, &evict, &old), OK);
+    assert_int_equal(registry_add(&r, &newer, 0, &evict, &old), OK);
     assert_false(evict);
-    assert_int_equal(registry_add(&r, &late, &evict, &old), OK);
+    assert_int_equal(registry_add(&r, &late, 0, &evict, &old), OK);
     assert_true(evict);
     assert_int_equal(old.ref.index, 1);
     assert_int_equal(count(&r, late.user_print), 1);
@@ -145,10 +145,10 @@ static void a_session_id_alone_evicts_nobody(void **state)
     struct conn_ref old;
     struct register_mail a = mail_of(1, 5, 1, 1, false), other = mail_of(2, 5, 2, 1, true),
                          fresh = mail_of(1, 5, 3, 1, false);
-    assert_int_equal(registry_add(&r, &a, &evict, &old), OK);
-    assert_int_equal(registry_add(&r, &other, &evict, &old), OK);
+    assert_int_equal(registry_add(&r, &a, 0, &evict, &old), OK);
+    assert_int_equal(registry_add(&r, &other, 0, &evict, &old), OK);
     assert_false(evict); // another user's
-    assert_int_equal(registry_add(&r, &fresh, &evict, &old), OK);
+    assert_int_equal(registry_add(&r, &fresh, 0, &evict, &old), OK);
     assert_false(evict); // not resumed
     assert_int_equal(count(&r, a.user_print), 2);
     registry_deinit(&r);
@@ -170,7 +170,7 @@ static void limits_and_memory(void **state)
             struct register_mail m = mail_of(i % 5, i, i, 1, false);
             test_mem_restart(&t);
             t.fail_at = k;
-            enum err e = registry_add(&r, &m, &evict, &old);
+            enum err e = registry_add(&r, &m, 0, &evict, &old);
             t.fail_at = 0;
             map_check(&r.by_user);
             slab_check(&r.slab);
@@ -179,7 +179,7 @@ static void limits_and_memory(void **state)
                 break;
         }
     struct register_mail m = mail_of(1, 99, 99, 1, false);
-    assert_int_equal(registry_add(&r, &m, &evict, &old), ERR_NOMEM);
+    assert_int_equal(registry_add(&r, &m, 0, &evict, &old), ERR_NOMEM);
     registry_remove(&r, &m);
     assert_int_equal(r.slab.count, 40);
     registry_deinit(&r);

@@ -99,6 +99,7 @@ const char *close_reason_name(enum close_reason why);
     X(limit_rooms, "plenum_limit_hits_total{limit=\"rooms\"}", "counter", "")                               \
     X(limit_rooms_rate, "plenum_limit_hits_total{limit=\"rooms_created\"}", "counter", "")                  \
     X(limit_rooms_address, "plenum_limit_hits_total{limit=\"rooms_address\"}", "counter", "")               \
+    X(limit_sessions, "plenum_limit_hits_total{limit=\"sessions\"}", "counter", "")                         \
     X(limit_members, "plenum_limit_hits_total{limit=\"members\"}", "counter", "")                           \
     X(limit_course, "plenum_limit_hits_total{limit=\"proposals\"}", "counter", "")                          \
     X(limit_revocations, "plenum_limit_hits_total{limit=\"revocations\"}", "counter", "")                   \

@@ -57,6 +57,7 @@ struct settings {
     uint32_t commands_burst;      // commands one may send at once, >= 1
     struct rate signals;          // of one connection
     struct rate requests;         // HTTP requests of one connection
+    uint32_t sessions_per_user;   // 0 = no limit
     struct rate user_commands;    // of a user, over all its connections,
     struct rate address_commands; // and of all that come from one address
     uint32_t reply_bytes;  // replies and directs waiting on one connection before it is paused or closed

@@ -33,6 +33,7 @@ struct asker {
     uint8_t pending_shard;       // of the last ask
     uint8_t violations;          // commands in spite of rate_limited
     uint8_t room_violations : 6; // new rooms asked for before room_wait_ms
+    bool hello_full : 1;         // hello_refused: its user has as many sessions as one may
     bool lease_queued : 1;       // in the list of those that wait for a lease (lease.h)
     bool exclusive : 1; // the pending ask changes who it is, or its language knows one thing at a time
     bool waits : 1;     // a command has been told "not now": an answer may be what it waits for

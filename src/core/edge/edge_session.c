@@ -73,10 +73,17 @@ static void session_drop(struct edge *e, uint32_t index)
 
 void edge_hello_refused(struct edge *e, uint32_t index, str id)
 {
+    struct asker *c = asker_at(e, index);
     struct problem p = {.code = PROBLEM_UNAVAILABLE,
                         .text = "The server is out of memory; try again later.",
                         .retry_ms = 1000};
-    metric_add(&e->cx->metrics->limit_memory, 1);
+    if (c->hello_full)
+        p = (struct problem){.code = PROBLEM_LIMIT_REACHED,
+                             .text =
+                                 "This user has as many connections as one may; close another one first."};
+    else
+        metric_add(&e->cx->metrics->limit_memory, 1);
+    c->hello_full = false;
     fan_put_problem(e->fan, index, id, &p);
 }
 
@@ -193,9 +200,14 @@ bool edge_on_registered(struct edge *e, const struct answer *a)
     ASSERT(session_there(&c->reader.who.session));
     char token[RESUME_TOKEN_MAX];
     size_t token_n;
+    const bool granted = c->reader.who.session.granted;
     if (a->effect == EFFECT_STRANGER ||
         resume_token_make(e->cx, &c->reader.who.session, token, &token_n) != OK) {
         session_drop(e, index);
+        c->hello_full = a->full;
+        c->token_refused = c->token_refused || (a->full && granted);
+        if (a->full) // else it would be looked at again and again for the command that waits
+            waiting_drop_token(&c->waiting, e->cx->mem);
         if (c->hello_implied || c->greeting)
             c->hello_refused = true; // for the command that waits
         else
@@ -280,6 +292,10 @@ bool edge_greet(struct edge *e, uint32_t index)
     c->greeting = true;
     bool by_token =
         waiting_token(c->waiting).n != 0 || c->pending != 0 || session_there(&c->reader.who.session);
+    if (c->hello_full) {
+        fan_end(e->fan, index, END_SESSIONS);
+        return true;
+    }
     if (c->token_refused || (e->cx->settings->no_guests && !by_token)) {
         fan_end(e->fan, index, c->token_refused ? END_TOKEN_REFUSED : END_NO_GUESTS);
         return true;

@@ -49,6 +49,7 @@ struct skips {
     X(TOKEN_EXPIRED, CLOSE, WS_CLOSE_POLICY, "token_expired", CLOSE_POLICY) \
     X(TOKEN_REVOKED, CLOSE, WS_CLOSE_POLICY, "token_revoked", CLOSE_POLICY) \
     X(TOKEN_REFUSED, CLOSE, WS_CLOSE_POLICY, "token refused", CLOSE_POLICY) \
+    X(SESSIONS, CLOSE, WS_CLOSE_POLICY, "this user has as many connections as one may", CLOSE_POLICY) \
     X(NO_GUESTS, CLOSE, WS_CLOSE_POLICY, "no guests here", CLOSE_POLICY) \
     X(STARVED,    STARVE, 0, "", CLOSE_MEMORY) /* memory is out for something it is to be told: with last words, if any */ \
     X(CUT,        CUT,   0, "", CLOSE_MEMORY)  /* memory is out, and nothing true can be said any more */

@@ -18,7 +18,12 @@ void home_register(struct home *h, const struct ask *a)
     struct answer ans = {.effect = EFFECT_REGISTERED, .resumed = a->resumed, .payload = a->cmd.id};
     bool has_old;
     struct conn_ref old;
-    if (registry_add(&h->registry, &m, &has_old, &old) != OK) {
+    enum err e = registry_add(&h->registry, &m, h->cx->settings->sessions_per_user, &has_old, &old);
+    if (e == ERR_LIMIT) {
+        metric_add(&h->cx->metrics->limit_sessions, 1);
+        ans.effect = EFFECT_STRANGER;
+        ans.full = true;
+    } else if (e != OK) {
         metric_add(&h->cx->metrics->limit_memory, 1);
         notice_put(h->cx, NOTICE_MEMORY, UINT32_MAX, 0, "a session's registration", STR_NONE);
         ans.effect = EFFECT_STRANGER;

@@ -33,13 +33,14 @@ struct registration *registry_at(const struct registry *r, uint32_t index)
     return slab_at(&r->slab, index);
 }
 
-enum err registry_add(struct registry *r, const struct register_mail *m, bool *ret_has_evict,
+enum err registry_add(struct registry *r, const struct register_mail *m, uint32_t max, bool *ret_has_evict,
                       struct conn_ref *ret_evict)
 {
     *ret_has_evict = false;
-    uint32_t head = registry_find(r, m->user_print);
+    uint32_t head = registry_find(r, m->user_print), n = 0;
     for (uint32_t i = head; i != SLAB_NONE; i = registry_at(r, i)->next) {
         struct registration *have = registry_at(r, i);
+        n++;
         if (!m->resumed || have->session_print != m->session_print)
             continue;
         *ret_has_evict = true;
@@ -51,6 +52,8 @@ enum err registry_add(struct registry *r, const struct register_mail *m, bool *r
         }
         return OK;
     }
+    if (max != 0 && n >= max)
+        return ERR_LIMIT;
     uint32_t index = slab_alloc(&r->slab);
     if (index == SLAB_NONE)
         return ERR_NOMEM;

@@ -28,9 +28,9 @@ struct registry {
 
 void registry_init(struct registry *r, struct mem *m, uint32_t count_max);
 void registry_deinit(struct registry *r);
-// ERR_NOMEM: the user is not reachable by directs. *ret_evict: the older of two connections of the same
-// session, which may be the one in m if its mail was overtaken.
-enum err registry_add(struct registry *r, const struct register_mail *m, bool *ret_has_evict,
+// ERR_NOMEM: the user is not reachable by directs. ERR_LIMIT: it has `max` sessions, and this would be one more; 0: there may be
+// any number. *ret_evict: the older of two connections of the same session, which may be the one in m if its mail was overtaken.
+enum err registry_add(struct registry *r, const struct register_mail *m, uint32_t max, bool *ret_has_evict,
                       struct conn_ref *ret_evict) WARN_UNUSED;
 void registry_remove(struct registry *r, const struct register_mail *m);
 // The first registration of a user, SLAB_NONE without one; follow `next`.

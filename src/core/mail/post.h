@@ -146,7 +146,7 @@ enum effect {
     EFFECT_FENCED,     // what was asked about the room before is answered
     EFFECT_RENAMED,    // in its rooms of one home; the payload is the command's id
     EFFECT_REGISTERED, // the session is known at its user's home; the payload is the hello's id
-    EFFECT_STRANGER,   // it is not, for want of memory; likewise
+    EFFECT_STRANGER,   // it is not, for want of memory, or (`full`) as the user has as many; likewise
 };
 
 struct answer {
@@ -168,6 +168,7 @@ struct answer {
     uint64_t offset;         // JOINED: of the newest record; HISTORY: of the last one of the page
     uint64_t replay_from; // JOINED, HISTORY: what was said is sent from here to `offset`; above it: nothing
     bool hold;            // JOINED: publishes wait (fan/pace.h)
+    bool full;            // STRANGER: its user has as many sessions as one may
     bool has_gap;         // JOINED: offsets that will not come, to be announced after the payload
     uint64_t gap_from, gap_to;
     str payload;        // the encoded reply; empty = none
