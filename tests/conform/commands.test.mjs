@@ -227,6 +227,35 @@ test('F1, F2, F4: what is not one JSON object is bad_json', async () => {
   await client.close();
 });
 
+test('F5: one message is one command, and what may be many has an end', async () => {
+  const room = freshRoom();
+  const client = await Native.open(server), hearer = await Native.open(server);
+  for (const each of [hearer, client]) await each.call({ type: 'join', room });
+  const one = JSON.stringify({ type: 'message', room, data: 1 });
+  const many = [`[${Array(500).fill(one)}]`, Array(500).fill(one).join('\n'), Array(500).fill(one).join(''),
+    `{"type":"batch","id":1,"commands":[${Array(500).fill(one)}]}`, `{"type":"broadcast","id":1,"rooms":["${room}"],"data":1}`];
+  for (const text of many) client.text(text);
+  for (const text of many) assert.equal((await client.next()).type, 'error', text.slice(0, 60));   // one reply each
+  const call = async (command, body) => (await fetch(`http://127.0.0.1:${server.http}/api/v1/${command}`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).status;
+  const said = JSON.parse(one);
+  assert.equal(await call('batch', { commands: Array(1001).fill({ ...said, type: 'publish' }) }), 400);
+  assert.equal(await call('broadcast', { rooms: Array(1001).fill(room), data: 1 }), 400);
+  const inner = { type: 'batch', commands: [{ ...said, type: 'publish' }] };
+  assert.equal(await call('batch', { commands: [inner] }), 200);   // whose only command is refused: none in another
+  await works(client);
+  const ack = await client.call({ type: 'message', room, data: 'the first word' });
+  assert.equal(ack.offset, 1);   // nothing of all that was said
+  for (;;) {
+    const heard = await hearer.next();
+    if (heard.type !== 'message') continue;
+    assert.equal(heard.data, 'the first word');
+    break;
+  }
+  await client.close();
+  await hearer.close();
+});
+
 test('F1, F3: hostile JSON costs time in proportion to its size', async () => {
   const client = await Native.open(server);
   const hostile = ['['.repeat(65_000), `{"type":"ping","x":${'9'.repeat(65_000)}}`,
