@@ -296,6 +296,27 @@ static void a_lost_tail_is_found(void **state)
     net_free(n);
 }
 
+// What a rate refuses is never proposed, so no node asks a clock for it; and it is told in its turn.
+static void a_rate_is_asked_before_anything_is_proposed(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    n->settings.member_messages = (struct rate){1, 1};
+    struct client *a = member(n, &watch);
+    post(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1}");
+    post(a, "{\"type\":\"message\",\"id\":2,\"room\":\"r\",\"data\":2}");
+    struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+    assert_int_equal(first.last, 1);
+    expect_nothing(a); // the refusal waits behind the ack
+    tell_record(n, &watch, 1, "1", &first);
+    expect(a, "\"id\":1,");
+    assert_true(contains(expect(a, "\"id\":2"), "You say more in the room"));
+    says_nothing(n);
+    assert_int_equal(net_room_at(n, "r")->log.head, 1);
+    net_free(n);
+}
+
 static void an_engine_that_is_away_lets_nobody_wait_for_ever(void **state)
 {
     (void)state;
@@ -1037,6 +1058,7 @@ int main(void)
         cmocka_unit_test(people_are_told_of_another_epoch),
         cmocka_unit_test(what_waits_when_an_epoch_ends),
         cmocka_unit_test(a_refusal_keeps_its_turn),
+        cmocka_unit_test(a_rate_is_asked_before_anything_is_proposed),
         cmocka_unit_test(decrees_end_with_their_epoch),
         cmocka_unit_test(a_failover_while_an_epoch_begins),
         cmocka_unit_test(who_would_lose_a_cut_is_ended),

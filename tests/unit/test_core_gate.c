@@ -23,7 +23,7 @@ static bool take(struct client *c, uint32_t *ret_retry_ms)
     const struct command none = {.type = CMD_NONE};
     struct asker *a = client_asker(c);
     a->violations = 0; // who asks as often as this would be shown out
-    bool passed = gate_commands(&n->sh[0]->edge, c->conn, &none) == GATE_PASSED;
+    bool passed = gate_commands(&n->sh[0]->edge, a, c->conn, &none) == GATE_PASSED;
     const struct rate rate = {n->settings.commands_per_s, n->settings.commands_burst};
     *ret_retry_ms = passed ? 0 : bucket_wait_ms(&a->commands, &rate);
     return passed;
@@ -303,6 +303,39 @@ static void a_parked_command_pays_once(void **state)
     net_free(n);
 }
 
+// A terminal's replies keep the order of all it says, so what is behind a message waits behind the gates that it has passed.
+static void a_line_that_waits_pays_once(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    n->settings.commands_per_s = 1;
+    n->settings.commands_burst = 4;
+    n->settings.text_room = str_from_cstr(net_room(n, 1, 0));
+    net_start(n);
+    struct client *c = net_line(n, 0);
+    forget(c);
+    n->hold[1][0] = true;
+    post(c, "one");
+    post(c, "/rooms");
+    net_settle(n);
+    assert_int_equal(client_conn(c)->parked, WAIT_ANSWER);
+    n->hold[1][0] = false;
+    net_settle(n);
+    assert_int_equal(client_conn(c)->parked, WAIT_NOTHING);
+    forget(c);
+    for (int i = 0; i < 3; i++)
+        say(c, "/help");
+    str last = STR_NONE;
+    uint32_t refused = 0;
+    for (str s = hear(c); s.p != NULL; s = hear(c)) {
+        refused += contains(s, "rate_limited");
+        last = s;
+    }
+    assert_int_equal(refused, 1); // the message, the list and two of these are four
+    assert_true(contains(last, "rate_limited"));
+    net_free(n);
+}
+
 // HTTP requests of one connection have a rate of their own; what comes behind an upgrade is not counted with them.
 static void requests_have_a_rate_of_their_own(void **state)
 {
@@ -400,6 +433,7 @@ int main(void)
         cmocka_unit_test(answers_to_our_pings_are_free),
         cmocka_unit_test(a_pause_forgives),
         cmocka_unit_test(a_parked_command_pays_once),
+        cmocka_unit_test(a_line_that_waits_pays_once),
         cmocka_unit_test(requests_have_a_rate_of_their_own),
         cmocka_unit_test(lists_cost_what_they_return),
     };

@@ -156,6 +156,29 @@ static void what_is_owed_is_paid(void **state)
     net_free(n);
 }
 
+// A command that one gate refuses has paid at those before it, and the next one begins at the first.
+static void every_command_begins_at_the_first_gate(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    n->settings.user_commands = (struct rate){1, 1};
+    n->settings.commands_per_s = 1;
+    n->settings.commands_burst = 5;
+    net_start(n);
+    struct client *a = user_at(n, 0, "ada"); // by a hello, which is a command
+    pings(a, 6);
+    net_settle(n);
+    expect(a, "\"type\":\"pong\"");
+    for (int i = 0; i < 3; i++)
+        expect(a, "of this user");
+    for (int i = 0; i < 2; i++)
+        expect(a, "Too many commands at once; ");
+    assert_int_equal(METRIC(n, limit_user_rate), 3);
+    assert_int_equal(METRIC(n, limit_rate), 2);
+    assert_int_equal(atomic_load(&n->sh[0]->cx.metrics->commands[CMD_PING]), 1);
+    net_free(n);
+}
+
 static void who_goes_on_is_closed_and_no_other(void **state)
 {
     (void)state;
@@ -454,6 +477,7 @@ int main(void)
         cmocka_unit_test(what_is_not_used_comes_back),
         cmocka_unit_test(an_address_has_one_rate_for_all_its_users),
         cmocka_unit_test(what_is_owed_is_paid),
+        cmocka_unit_test(every_command_begins_at_the_first_gate),
         cmocka_unit_test(who_goes_on_is_closed_and_no_other),
         cmocka_unit_test(who_waits_may_go),
         cmocka_unit_test(want_of_memory_is_told),

@@ -261,12 +261,12 @@ static enum gate_did pass_gates(struct conns *cs, uint32_t index, const struct c
     struct conn *c = conn_at(cs, index);
     enum gate_did did = GATE_PASSED;
     switch ((enum command_gate)c->passed) {
-#define X(at, name, ...)                         \
-    case GATE_AT_##name:                         \
-        c->passed = GATE_AT_##name;              \
-        did = gate_##name(cs->edge, index, cmd); \
-        if (did != GATE_PASSED)                  \
-            break;                               \
+#define X(at, name, ...)                                    \
+    case GATE_AT_##name:                                    \
+        c->passed = GATE_AT_##name;                         \
+        did = gate_##name(cs->edge, &c->asker, index, cmd); \
+        if (did != GATE_PASSED)                             \
+            break;                                          \
         __attribute__((fallthrough));
         GATES_COMMAND(X)
 #undef X

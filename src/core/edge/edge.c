@@ -382,9 +382,9 @@ static bool do_none(struct edge *e, uint32_t index, const struct command *cmd)
 
 // The first other command implies an anonymous hello, and waits for its welcome. False: not now, or no more (and
 // answered): *ret_done says which.
-static bool introduced(struct edge *e, uint32_t index, const struct command *cmd, bool *ret_done)
+static bool introduced(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd,
+                       bool *ret_done)
 {
-    struct asker *c = asker_at(e, index);
     *ret_done = !session_there(&c->reader.who.session) && !c->hello_refused && edge_may_reply(e, c) &&
                 edge_no_guest(e, index, cmd);
     if (*ret_done)
@@ -403,12 +403,12 @@ static bool introduced(struct edge *e, uint32_t index, const struct command *cmd
     return false;
 }
 
-enum gate_did gate_session(struct edge *e, uint32_t index, const struct command *cmd)
+enum gate_did gate_session(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd)
 {
     bool done;
-    if (cmd->type == CMD_HELLO || cmd->type == CMD_NONE || introduced(e, index, cmd, &done))
+    if (cmd->type == CMD_HELLO || cmd->type == CMD_NONE || introduced(e, c, index, cmd, &done))
         return GATE_PASSED;
-    asker_at(e, index)->waits = !done;
+    c->waits = !done;
     return done ? GATE_REFUSED : GATE_LATER;
 }
 

@@ -83,9 +83,8 @@ void gate_charge(struct edge *e, struct asker *c, size_t bytes)
         gate_owe(e, c, (uint32_t)(bytes / GATE_REPLY_BYTES));
 }
 
-bool gate_may_refuse(struct edge *e, uint32_t index)
+bool gate_may_refuse(const struct edge *e, struct asker *c)
 {
-    struct asker *c = asker_at(e, index);
     if (edge_may_reply(e, c) && !asker_unanswered(c))
         return true;
     c->waits = true;
@@ -98,15 +97,16 @@ static void show_out(struct edge *e, uint32_t index, enum end why, const char *t
     fan_end(e->fan, index, why);
 }
 
-enum gate_did gate_commands(struct edge *e, uint32_t index, const struct command *cmd)
+enum gate_did gate_commands(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd)
 {
-    struct asker *c = asker_at(e, index);
-    struct problem p = {.code = PROBLEM_RATE_LIMITED,
-                        .text = "Too many commands at once; wait a moment before the next one."};
-    if (take(e, c, cmd->type, &p.retry_ms))
+    uint32_t retry_ms;
+    if (take(e, c, cmd->type, &retry_ms))
         return GATE_PASSED;
-    if (!gate_may_refuse(e, index))
+    if (!gate_may_refuse(e, c))
         return GATE_LATER;
+    const struct problem p = {.code = PROBLEM_RATE_LIMITED,
+                              .text = "Too many commands at once; wait a moment before the next one.",
+                              .retry_ms = retry_ms};
     fan_put_problem(e->fan, index, cmd->id, &p);
     metric_add(&e->cx->metrics->limit_rate, 1);
     if (reader_open(&c->reader) && ++c->violations > VIOLATIONS_MAX)
@@ -114,8 +114,9 @@ enum gate_did gate_commands(struct edge *e, uint32_t index, const struct command
     return GATE_REFUSED;
 }
 
-enum gate_did gate_counted(struct edge *e, uint32_t index, const struct command *cmd)
+enum gate_did gate_counted(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd)
 {
+    (void)c;
     (void)index;
     metric_add(&e->cx->metrics->commands[cmd->type], 1);
     return GATE_PASSED;

@@ -19,8 +19,9 @@ enum command_gate {
 #undef X
         GATES_PASSED
 };
-#define X(at, name, ...) \
-    enum gate_did gate_##name(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
+#define X(at, name, ...)                                                                                 \
+    enum gate_did gate_##name(struct edge *e, struct asker *c, uint32_t conn, const struct command *cmd) \
+        WARN_UNUSED;
 GATES_COMMAND(X)
 #undef X
 
@@ -37,7 +38,7 @@ void gate_charge(struct edge *e, struct asker *c, size_t bytes);
 void gate_owe(struct edge *e, struct asker *c, uint32_t commands);
 void gate_owe_shared(struct edge *e, const struct asker *c, uint32_t commands);
 // An error now would overtake no reply that is due. False: it is asked again when one has come.
-bool gate_may_refuse(struct edge *e, uint32_t conn) WARN_UNUSED;
+bool gate_may_refuse(const struct edge *e, struct asker *c) WARN_UNUSED;
 // It was refused by a rate that is not its own, and so not by its own fault; who is refused again and again goes on regardless, and
 // is to end.
 void gate_pushed(struct edge *e, uint32_t conn);

@@ -26,14 +26,14 @@ static bool user_counts(const struct edge *e, const struct asker *c)
 }
 
 // text: what who is refused is told; counted: the refusals.
-static enum gate_did ask(struct edge *e, uint32_t index, const struct command *cmd, uint64_t print,
-                         const struct rate *rate, const char *text, _Atomic uint64_t *counted)
+static enum gate_did ask(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd,
+                         uint64_t print, const struct rate *rate, const char *text, _Atomic uint64_t *counted)
 {
     struct problem p = {.code = PROBLEM_RATE_LIMITED, .text = text};
     enum lease_verdict v = lease_take(e, index, print, rate, command_row(cmd->type)->tokens, &p.retry_ms);
     if (v == LEASE_TAKEN)
         return GATE_PASSED;
-    if (v == LEASE_ASKED || !gate_may_refuse(e, index))
+    if (v == LEASE_ASKED || !gate_may_refuse(e, c))
         return GATE_LATER;
     if (v == LEASE_NOMEM) {
         edge_no_memory(e, index, cmd);
@@ -45,22 +45,20 @@ static enum gate_did ask(struct edge *e, uint32_t index, const struct command *c
     return GATE_REFUSED;
 }
 
-enum gate_did gate_address_rate(struct edge *e, uint32_t index, const struct command *cmd)
+enum gate_did gate_address_rate(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd)
 {
-    const struct asker *c = asker_at(e, index);
     if (!address_counts(e, c))
         return GATE_PASSED;
-    return ask(e, index, cmd, address_print(c), &e->cx->settings->address_commands,
+    return ask(e, c, index, cmd, address_print(c), &e->cx->settings->address_commands,
                "Too many commands at once from your address, by all its connections; wait a moment.",
                &e->cx->metrics->limit_address_rate);
 }
 
-enum gate_did gate_user_rate(struct edge *e, uint32_t index, const struct command *cmd)
+enum gate_did gate_user_rate(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd)
 {
-    const struct asker *c = asker_at(e, index);
     if (!user_counts(e, c))
         return GATE_PASSED;
-    return ask(e, index, cmd, user_print(e, c), &e->cx->settings->user_commands,
+    return ask(e, c, index, cmd, user_print(e, c), &e->cx->settings->user_commands,
                "Too many commands at once of this user, by all its connections; wait a moment.",
                &e->cx->metrics->limit_user_rate);
 }

@@ -27,9 +27,8 @@ static bool is_charged(struct home *h, const struct asking *in)
 {
     if (in->a->type != ASK_PUBLISH || in->a->backend || entry_decree(home_entry_type(in->a->cmd.type)))
         return false;
-    struct room *r = room_at(h, in->room);
-    const struct made made = room_made(h, r);
-    const struct entry e = home_proposal(h, r, in->a);
+    const struct made made = room_made(h, in->at);
+    const struct entry e = home_proposal(h, in->at, in->a);
     return !apply_judge(&made, &e).refused;
 }
 
@@ -53,24 +52,22 @@ static bool charge(struct home *h, struct asking *in, uint64_t print, const stru
 
 bool gate_member_rate(struct home *h, struct asking *in)
 {
-    struct room *r = room_at(h, in->room);
-    const struct rate *rate = &room_settings(h, r)->member_messages;
+    const struct rate *rate = &room_settings(h, in->at)->member_messages;
     if (rate->per_s == 0 || !is_charged(h, in))
         return true;
-    in->paid = charge(h, in, member_print(h, r, in->a->user), rate, DENIED_RATE_MEMBER,
+    in->paid = charge(h, in, member_print(h, in->at, in->a->user), rate, DENIED_RATE_MEMBER,
                       &h->cx->metrics->limit_member_rate);
     return in->paid;
 }
 
 bool gate_room_rate(struct home *h, struct asking *in)
 {
-    struct room *r = room_at(h, in->room);
-    const struct room_settings *s = room_settings(h, r);
+    const struct room_settings *s = room_settings(h, in->at);
     if (s->messages.per_s == 0 || (!in->paid && !is_charged(h, in)) ||
-        charge(h, in, print_as(r->hash, PRINT_ROOM), &s->messages, DENIED_RATE_ROOM,
+        charge(h, in, print_as(in->at->hash, PRINT_ROOM), &s->messages, DENIED_RATE_ROOM,
                &h->cx->metrics->limit_room_rate))
         return true;
-    struct meter *own = in->paid ? prints_find(&h->meters, member_print(h, r, in->a->user)) : NULL;
+    struct meter *own = in->paid ? prints_find(&h->meters, member_print(h, in->at, in->a->user)) : NULL;
     if (own != NULL)
         bucket_give_back(&own->bucket, &s->member_messages,
                          command_row(in->a->cmd.type)->tokens * BUCKET_TOKEN);

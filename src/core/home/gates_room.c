@@ -15,16 +15,16 @@ static bool refused(struct asking *in, enum denial why)
 bool gate_there(struct home *h, struct asking *in)
 {
     if (in->a->backend)
-        return in->room != MAP_NONE;
-    if (in->room != MAP_NONE)
-        in->member = member_find(h, room_at(h, in->room), in->a->user);
+        return in->at != NULL;
+    if (in->at != NULL)
+        in->member = member_find(h, in->at, in->a->user);
     return (in->member != MAP_NONE && home_is_there(member_at(h, in->member), in->a)) ||
            refused(in, DENIED_STRANGER);
 }
 
 bool gate_right(struct home *h, struct asking *in)
 {
-    in->who = home_rights(h, room_at(h, in->room), in->a);
+    in->who = home_rights(h, in->at, in->a);
     in->v.right = (enum right)command_row(in->a->cmd.type)->right;
     return in->a->backend || rights_allow(&in->who, in->v.right) || refused(in, DENIED_RIGHT);
 }
@@ -51,7 +51,7 @@ static uint32_t member_meant(const struct home *h, const struct room *r, str wor
 static enum denial target_of(const struct home *h, struct asking *in)
 {
     const struct ask *a = in->a;
-    const struct room *r = room_at(h, in->room);
+    const struct room *r = in->at;
     bool clear = true;
     in->target = a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
     if (!clear)
@@ -76,7 +76,7 @@ bool gate_target(struct home *h, struct asking *in)
 // Who may not speak may not do it by signals either.
 bool gate_hushed(struct home *h, struct asking *in)
 {
-    const struct standing *s = room_at(h, in->room)->standing;
+    const struct standing *s = in->at->standing;
     if (in->a->type != ASK_SIGNAL || s == NULL)
         return true;
     in->v.until_ms = standing_muted_ms(s, &h->cx->settings->hash_key, in->a->user, h->cx->steady_ms);

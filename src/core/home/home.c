@@ -128,6 +128,7 @@ bool home_admits(struct home *h, struct ask **taken, struct asking *in)
 {
     in->a = *taken;
     in->member = in->target = MAP_NONE;
+    in->at = in->room != MAP_NONE ? room_at(h, in->room) : NULL;
     in->v = (struct verdict){.refused = true};
 #define X(at, name, ...)       \
     if (!gate_##name(h, in)) { \

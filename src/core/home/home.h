@@ -117,7 +117,8 @@ bool home_is_there(const struct member *m, const struct ask *a);
 // What is asked about a room, on its way through its gates: what they have found out for those behind them.
 struct asking {
     const struct ask *a;
-    uint32_t room;     // MAP_NONE: there is none
+    uint32_t room;     // MAP_NONE: there is none, and
+    struct room *at;   // NULL
     uint32_t member;   // who asks; MAP_NONE: a backend
     uint32_t target;   // whom a decree is about, MAP_NONE where they are not there
     struct rights who; // what who asks may do
