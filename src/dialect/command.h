@@ -43,6 +43,7 @@
     X(issued_before, "issued_before", OFFSET, issued_before, FLAG(has_issued_before), 1, EPOCH_SECONDS_MAX, "an integer above 0, seconds since 1970 as in `iat`") \
     X(as_user,     "user",    NAME,    to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
     X(rooms,       "rooms",   ROOMS,   list,          NO_FLAG,           1, BROADCAST_ROOMS_MAX, "an array of 1 to 1000 names of rooms") \
+    X(joins,       "rooms",   OBJECTS, list,          NO_FLAG,           1, HELLO_ROOMS_MAX,  "an array of 1 to 255 objects, each with the keys of a `join`") \
     X(commands,    "commands", OBJECTS, list,         NO_FLAG,           1, API_BATCH_MAX,    "an array of 1 to 1000 objects, each a command with its `type`") \
     X(parallel,    "parallel", BOOL,   parallel,      NO_FLAG,           0, 0,                "`true` or `false`") \
     X(address,     "address", STRING,  address,       NO_FLAG,           1, 64,               "a string of 1 to 64 bytes, an address without its port") \
@@ -68,7 +69,7 @@
 #define COMMANDS(X) \
     X(NONE,    none,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, NONE,    "nothing: an empty line, or what could not be read") \
     X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(key) MAY(echo),    ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
-    X(HELLO,   hello,   NATIVE, MAY(token) MAY(name) MAY(resume),            EDGE, NONE,    COMMAND, 1, WELCOME, "say who you are, or take up an earlier session") \
+    X(HELLO,   hello,   NATIVE, MAY(token) MAY(name) MAY(resume) MAY(joins), EDGE, NONE,    COMMAND, 1, WELCOME, "say who you are, or take up an earlier session") \
     X(JOIN,    join,    NATIVE, MUST(room) JOIN_KEYS,                        ROOM, JOIN,    COMMAND, 1, JOINED,  "enter a room and get its entries") \
     X(LEAVE,   leave,   NATIVE, MUST(room),                                  ROOM, NONE,    COMMAND, 1, LEFT,    "leave a room") \
     X(SWITCH,  switch,  NATIVE, MUST(from) MUST(to_room) JOIN_KEYS,          ROOM, JOIN,    COMMAND, 1, JOINED,  "leave one room for another in one step") \
@@ -163,7 +164,7 @@ const char *command_name(enum command_type type);
     X(prefix)      /* rooms */ \
     X(role)        /* role: the name of one (role_find) */ \
     X(reason)      /* kick, ban, mute, revoke */ \
-    X(list)        /* broadcast: rooms; batch: commands; a JSON array, as it came */ \
+    X(list)        /* broadcast: rooms; batch: commands; hello: what joins follow it; a JSON array, as it came */ \
     X(address)     /* connections */ \
     X(dialect)     /* connections */ \
     X(connection)  /* disconnect */ \
@@ -191,6 +192,7 @@ struct command {
     bool parallel;    // batch
     bool has_issued_before;
     uint64_t issued_before; // revoke: seconds since 1970
+    bool with_hello;        // join: of the rooms of a hello, so nothing without its session
 };
 
 #endif

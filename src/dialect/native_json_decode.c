@@ -256,6 +256,14 @@ static enum err check_revoke(struct reader *r, const struct command *c)
     return OK;
 }
 
+static const struct type *type_row(enum command_type type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].type == type)
+            return &types[i];
+    UNREACHABLE();
+}
+
 // What no key tells alone.
 static enum err check_together(struct reader *r, const struct command *c)
 {
@@ -383,27 +391,64 @@ static enum err bad_json(struct problem *p, const struct json_problem *why)
     return e;
 }
 
-enum err native_json_decode(struct reading *reading, struct command *ret, struct problem *ret_problem)
+// One object: its members, and its id, which an error carries, too.
+static enum err open_object(struct reader *r, str text, struct scratch *scratch, struct command *ret,
+                            struct problem *ret_problem)
 {
-    str message = reading_whole(reading);
-    struct scratch *scratch = reading->scratch;
     *ret = (struct command){.type = CMD_NONE};
     *ret_problem = (struct problem){.code = PROBLEM_NONE};
     scratch->n = 0;
-
-    struct reader r; // not cleared: 32 members are more than a kilobyte, and only the first n are looked at
-    r.scratch = scratch;
-    r.problem = ret_problem;
+    r->scratch =
+        scratch; // its members are not cleared: 32 are more than a kilobyte, and only the first n are looked at
+    r->problem = ret_problem;
     struct json_problem why;
-    if (json_object_scan(message, r.members, JSON_KEYS_MAX, &r.n, &why) != OK)
+    if (json_object_scan(text, r->members, JSON_KEYS_MAX, &r->n, &why) != OK)
         return bad_json(ret_problem, &why);
+    return take_id(r, ret);
+}
 
-    enum err e = take_id(&r, ret);
-    if (e == OK)
-        e = take_typed(&r, ret);
+static enum err close_object(enum err e, struct command *ret)
+{
     if (e != OK)
         *ret = (struct command){.type = CMD_NONE, .id = ret->id};
     return e;
+}
+
+// The rooms of a hello are joins behind it, one by one. rest: the array, or what is left of it. Where it stands in the message, so
+// that the next one is found there; the message's end, where there is none.
+static size_t place_of_next(const struct reading *reading, str rest)
+{
+    str ahead = rest, one;
+    return json_array_next(&ahead, &one) ? (size_t)(rest.p - reading->message.p) : reading->message.n;
+}
+
+static enum err decode_room(struct reading *reading, struct command *ret, struct problem *ret_problem)
+{
+    struct reader r;
+    str rest = str_skip(reading->message, reading->at), one = STR_NONE;
+    bool there = json_array_next(&rest, &one);
+    ASSERT(there && json_kind_of(one) == JSON_OBJECT);
+    reading->at = place_of_next(reading, rest);
+    enum err e = open_object(&r, one, reading->scratch, ret, ret_problem);
+    if (e == OK) {
+        ret->type = CMD_JOIN;
+        ret->with_hello = true;
+        e = take_keys(&r, type_row(CMD_JOIN), ret);
+    }
+    return close_object(e, ret);
+}
+
+enum err native_json_decode(struct reading *reading, struct command *ret, struct problem *ret_problem)
+{
+    if (reading->at != 0)
+        return decode_room(reading, ret, ret_problem);
+    struct reader r;
+    enum err e = open_object(&r, reading_whole(reading), reading->scratch, ret, ret_problem);
+    if (e == OK)
+        e = take_typed(&r, ret);
+    if (e == OK && ret->type == CMD_HELLO && ret->list.n != 0)
+        reading->at = place_of_next(reading, ret->list);
+    return close_object(e, ret);
 }
 
 // --- requests of the HTTP API
@@ -434,8 +479,6 @@ enum err api_decode(enum command_type type, str body, struct scratch *scratch, s
             return e;
         }
     }
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (types[i].type == ret->type && types[i].http)
-            return take_keys(&r, &types[i], ret);
-    UNREACHABLE();
+    ASSERT(type_row(ret->type)->http);
+    return take_keys(&r, type_row(ret->type), ret);
 }

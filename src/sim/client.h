@@ -82,6 +82,7 @@ struct asked {
     bool resume;
     enum token_kind token; // SAID_HELLO, SAID_REFRESH,
     uint32_t info;         // and what it shows (hands_token)
+    bool presented;        // SAID_HELLO: it is the one that came with the request
     bool has_since, has_history;
     int since_epoch;
     uint64_t since;

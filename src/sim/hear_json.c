@@ -313,6 +313,18 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     }
 }
 
+// The token that came with the request has been looked at for a command, and has had its say: a hello is without one.
+static void presented_in_vain(struct client *c)
+{
+    c->presented = TOKEN_IS_NONE;
+    for (uint32_t i = 0; i < c->asks_n; i++) {
+        struct asked *a = &c->asks[(c->asks_from + i) % ASKS_MAX];
+        if (a->presented)
+            a->token = TOKEN_IS_NONE;
+        a->presented = false;
+    }
+}
+
 static void hear_error(struct world *w, struct client *c, const struct heard *h)
 {
     char scratch[64];
@@ -328,6 +340,8 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
             trace_fail(w, c, "PROTOCOL: a signal was answered with %.*s", STR_ARG(code));
         return;
     }
+    if (id.p == NULL && str_eq(code, STR("unauthorized")))
+        presented_in_vain(c);
     if (id.p == NULL && asks_unnamed(c) > 1)
         return; // one of several without id; which one is not told
     struct asked a = asks_answered(w, c, id, UINT32_MAX);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What clients say: commands in native JSON, lines, requests, frames. Each command that has a reply is noted (asks.c).
+#include "sim/draft.h"
 #include "sim/world.h"
 
 #include "base/codec.h"
@@ -126,134 +127,6 @@ void say_line(struct world *w, struct client *c, const char *format, ...)
 }
 
 // --- JSON
-
-struct draft {
-    struct buf b;
-};
-
-static struct draft draft_make(struct world *w, const char *type, const struct asked *a)
-{
-    struct draft d;
-    buf_init(&d.b, &w->scratch_mem, 0);
-    BUF_PUT_LIT(&d.b, "{\"type\":\"");
-    buf_put_str(&d.b, str_from_cstr(type));
-    buf_put_char(&d.b, '"');
-    if (a != NULL && a->id != 0) {
-        BUF_PUT_LIT(&d.b, ",\"id\":");
-        if (a->id % 3 == 0)
-            BUF_PUT_LIT(&d.b, "\"c");
-        buf_put_u64(&d.b, a->id);
-        if (a->id % 3 == 0)
-            buf_put_char(&d.b, '"');
-    }
-    return d;
-}
-
-static void draft_key(struct draft *d, const char *key)
-{
-    BUF_PUT_LIT(&d->b, ", \"");
-    buf_put_str(&d->b, str_from_cstr(key));
-    BUF_PUT_LIT(&d->b, "\" : ");
-}
-
-static void draft_string(struct draft *d, const char *key, const char *value)
-{
-    draft_key(d, key);
-    json_put_string(&d->b, str_from_cstr(value));
-}
-
-static void draft_number(struct draft *d, const char *key, uint64_t value)
-{
-    draft_key(d, key);
-    buf_put_u64(&d->b, value);
-}
-
-static void draft_send(struct world *w, struct client *c, struct draft *d)
-{
-    buf_put_char(&d->b, '}');
-    ASSERT(buf_ok(&d->b));
-    say_frame(w, c, WS_TEXT, buf_str(&d->b));
-    buf_deinit(&d->b);
-}
-
-void say_hello(struct world *w, struct client *c)
-{
-    struct asked *a = asks_push(w, c, SAID_HELLO, true);
-    struct draft d = draft_make(w, "hello", a);
-    c->hello_said_ms = w->now_ms;
-    // Somebody who is known says so, unless a resume token says it.
-    if (c->presented != TOKEN_IS_NONE && chance(w, 2)) {
-        a->token = c->presented; // it is there already
-        a->info = c->presented_info;
-    } else if (c->known && (c->resume[0] == '\0' || chance(w, 2))) {
-        struct buf token;
-        buf_init(&token, &w->scratch_mem, 0);
-        a->token = c->refused || !chance(w, 4) ? TOKEN_IS_GOOD
-                   : chance(w, 2)              ? TOKEN_IS_LATE
-                                               : TOKEN_IS_FORGED;
-        a->info = hands_token(w, c, a->token, &token);
-        draft_key(&d, "token");
-        json_put_string(&d.b, buf_str(&token));
-        buf_deinit(&token);
-    } else if (c->presented != TOKEN_IS_NONE) {
-        a->token = c->presented;
-        a->info = c->presented_info;
-    }
-    if (c->resume[0] != '\0') {
-        a->resume = true;
-        draft_string(&d, "resume", c->resume);
-    } else if (!chance(w, 4)) {
-        char name[16];
-        snprintf(name, sizeof name, "n%u", c->index);
-        draft_string(&d, "name", name);
-    }
-    draft_send(w, c, &d);
-}
-
-static void draft_since(struct world *w, struct draft *d, const struct asked *a)
-{
-    draft_key(d, "since");
-    BUF_PUT_LIT(&d->b, "{\"epoch\":");
-    json_put_string(&d->b, str_from_cstr(truth_numbering(w, a->room, a->since_epoch)->epoch));
-    draft_number(d, "offset", a->since);
-    buf_put_char(&d->b, '}');
-}
-
-void say_join(struct world *w, struct client *c, int room, int from, bool remember)
-{
-    struct asked *a = asks_push(w, c, from == NONE ? SAID_JOIN : SAID_SWITCH, true);
-    struct draft d = draft_make(w, from == NONE ? "join" : "switch", a);
-    a->room = room;
-    a->from = from;
-    if (from != NONE)
-        draft_string(&d, "from", w->room_names[from]);
-    draft_string(&d, from == NONE ? "room" : "to", w->room_names[room]);
-    if (remember) {
-        const struct memory_of_room *m = &c->memory[room];
-        a->has_since = true;
-        a->since_epoch = m->epoch;
-        a->since = m->offset;
-        draft_since(w, &d, a);
-    } else if (chance(w, 3)) {
-        a->has_history = true;
-        a->history = (uint32_t)roll(w, 20);
-        draft_number(&d, "history", a->history);
-    }
-    if (chance(w, 4)) {
-        draft_key(&d, "members");
-        BUF_PUT_LIT(&d.b, "true");
-    }
-    draft_send(w, c, &d);
-}
-
-void say_leave(struct world *w, struct client *c, int room)
-{
-    struct asked *a = asks_push(w, c, SAID_LEAVE, true);
-    struct draft d = draft_make(w, "leave", a);
-    a->room = room;
-    draft_string(&d, "room", w->room_names[room]);
-    draft_send(w, c, &d);
-}
 
 // One attempt to say a message.
 static void attempt(struct world *w, struct client *c, struct message *m, struct asked *a, bool with_key)
@@ -403,20 +276,6 @@ void say_rename(struct world *w, struct client *c)
 }
 
 // The next token of its session, which shows something else; now and then one that is none.
-void say_refresh(struct world *w, struct client *c)
-{
-    struct buf token;
-    struct asked *a = asks_push(w, c, SAID_REFRESH, true);
-    struct draft d = draft_make(w, "refresh", a);
-    buf_init(&token, &w->scratch_mem, 0);
-    a->token = !chance(w, 4) ? TOKEN_IS_GOOD : chance(w, 2) ? TOKEN_IS_LATE : TOKEN_IS_FORGED;
-    a->info = hands_token(w, c, a->token, &token);
-    draft_key(&d, "token");
-    json_put_string(&d.b, buf_str(&token));
-    buf_deinit(&token);
-    draft_send(w, c, &d);
-}
-
 // By whoever is in the room: mostly one who may not.
 void say_decree(struct world *w, struct client *c, int room)
 {

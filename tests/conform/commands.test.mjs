@@ -582,6 +582,38 @@ test('resume: the same session, the same person; the older connection goes; a fo
   await again.close();
 });
 
+test('resume: one hello brings the session back and all its rooms, each from where it was', async () => {
+  const flags = ['--server.shards=2', '--rooms.host=first', '--log.entries=100'];
+  await withServer({ flags }, async (own) => {
+    const [first, writer] = [await Native.open(own, { name: 'Ada' }), await Native.open(own)];
+    const names = ['a', 'b', 'c', 'd'];
+    const at = {};
+    for (const room of names) {
+      at[room] = await first.join(room);
+      await writer.join(room);
+    }
+    first.tcp.destroy();
+    for (let i = 0; i < 3; i++) for (const room of names) await writer.call({ type: 'message', room, data: `${room}${i}` });
+    for (let i = 0; i < 200; i++) await writer.call({ type: 'message', room: 'd', data: i }); // more than is kept
+    const again = Native.bare(await Ws.open(own));
+    const rooms = names.map((room, i) => ({ id: 10 + i, room, since: { epoch: at[room].epoch, offset: at[room].offset } }));
+    again.say({ type: 'hello', id: 1, resume: first.welcome.resume, rooms: [...rooms, { id: 20, room: '' }, { id: 21, room: 'a' }] });
+    const heard = [];
+    while (heard.filter(({ id }) => id !== undefined).length < 7) heard.push(await again.next());
+    const reply = (id) => heard.find((m) => m.id === id);
+    assert.deepEqual([reply(1).type, reply(1).session, reply(1).name], ['welcome', first.welcome.session, 'Ada']);
+    for (const [i, room] of names.entries())
+      assert.deepEqual([reply(10 + i).type, reply(10 + i).room, reply(10 + i).role, reply(10 + i).recovered], ['joined', room, 'host', room !== 'd']);
+    assert.deepEqual([reply(20).code, reply(21).code], ['bad_room', 'already_member']);
+    while (heard.filter(({ type }) => type === 'message').length < 9 || !heard.some(({ type }) => type === 'gap')) heard.push(await again.next());
+    for (const room of ['a', 'b', 'c'])
+      assert.deepEqual(heard.filter((m) => m.type === 'message' && m.room === room).map(({ data }) => data), [0, 1, 2].map((i) => `${room}${i}`));
+    const gap = heard.find(({ type }) => type === 'gap');
+    assert.deepEqual([gap.room, gap.from, gap.reason], ['d', at.d.offset + 1, 'trimmed']);
+    await again.close();
+  });
+});
+
 test('switch: all or nothing, also where one room is all one may have', async () => {
   await withServer({ flags: ['--limits.commands_per_s=0', '--rooms.per_connection_max=1', '--rooms.members_max=1'] },
     async (own) => {

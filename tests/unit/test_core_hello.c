@@ -228,6 +228,40 @@ static void without_memory_hello_is_refused_and_may_be_said_again(void **state)
     assert_true(refused >= 6);
 }
 
+// One message takes up a session and its rooms, wherever these and the user are at home.
+static void a_hello_may_bring_its_rooms(void **state)
+{
+    (void)state;
+    for (uint32_t shards = 1; shards <= 3; shards++) {
+        struct net *n = net_new(shards);
+        net_start(n);
+        struct client *speaker = net_json(n, shards - 1), *before = net_json(n, 0);
+        for (int room = 0; room < 4; room++) {
+            say(speaker, "{\"type\":\"join\",\"id\":1,\"room\":\"r%d\"}", room);
+            expect(speaker, "\"type\":\"joined\"");
+        }
+        cut(before);
+        struct client *c = net_ws(n, 0, "/ws");
+        say(c,
+            "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\",\"rooms\":[{\"id\":\"2\",\"room\":\"r0\"},{\"room\":\"r1\",\"id\":\"3\"},"
+            "{\"id\":\"4\",\"room\":\"\"},{\"id\":\"5\",\"room\":\"r2\",\"members\":true},{\"id\":\"6\",\"room\":\"r3\"}]}",
+            before->resume);
+        expect(c, "\"type\":\"welcome\",\"id\":1");
+        bool came[7] = {false};
+        for (int i = 2; i <= 6; i++) {
+            str s = hear(c);
+            char id[8];
+            string_of(s, "id", id, sizeof id);
+            came[id[0] - '0'] = true;
+            assert_true(contains(s, id[0] == '4' ? "\"code\":\"bad_room\"" : "\"type\":\"joined\""));
+        }
+        for (int i = 2; i <= 6; i++)
+            assert_true(came[i]);
+        expect_nothing(c);
+        net_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_terminal_waits_for_a_full_mailbox),
         cmocka_unit_test(who_goes_before_the_welcome_leaves_nothing_behind),
         cmocka_unit_test(the_newer_connection_wins),
+        cmocka_unit_test(a_hello_may_bring_its_rooms),
         cmocka_unit_test(without_memory_hello_is_refused_and_may_be_said_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

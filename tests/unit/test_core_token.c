@@ -83,9 +83,12 @@ static void a_refused_token_makes_nobody_a_guest(void **state)
         expect_nothing(c);
         assert_null(net_room_at(n, "here"));
         say(c, "{\"type\":\"hello\",\"id\":3,\"token\":\"y\"}"); // it may try again
+        say(c, "{\"type\":\"ping\",\"id\":4}");                  // by whoever it turns out to be, so not yet
+        expect_nothing(c);
         const struct verdict_mail fine = good(n, "ada");
         tell(n, 0, asked(n, 0), &fine);
         expect(c, "\"type\":\"welcome\",\"id\":3");
+        expect(c, "\"type\":\"pong\",\"id\":4");
     }
     assert_int_equal(METRIC(n, tokens_refused), ARRAY_LEN(rows));
     assert_int_equal(n->notices[NOTICE_TOKEN_REFUSED], ARRAY_LEN(rows));
@@ -129,11 +132,46 @@ static void a_helper_without_memory_loses_nobody(void **state)
     say(c, "{\"type\":\"hello\",\"id\":\"later\",\"token\":\"a.b.c\",\"name\":\"Zoe\"}");
     const struct verdict_mail v = {.verdict = TOKEN_BUSY};
     tell(n, 0, asked(n, 0), &v);
+    say(c, "{\"type\":\"ping\",\"id\":\"behind\"}");
     expect(c, "\"type\":\"error\",\"id\":\"later\",\"code\":\"unavailable\"");
+    expect(c, "\"type\":\"error\",\"id\":\"behind\",\"code\":\"unavailable\""); // and not: a guest's pong
     say(c, "{\"type\":\"hello\",\"id\":2,\"token\":\"a.b.c\"}");
     const struct verdict_mail fine = good(n, "ada");
     tell(n, 0, asked(n, 0), &fine);
     expect(c, "\"type\":\"welcome\",\"id\":2");
+    net_free(n);
+}
+
+// Its rooms are nobody else's: who was to be somebody is not a guest in them.
+static void the_rooms_of_a_refused_hello_are_not_joined(void **state)
+{
+    (void)state;
+    static const char hello[] =
+        "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\",\"rooms\":[{\"id\":2,\"room\":\"r\"},{\"id\":3,\"room\":\"s\"}]}";
+    const struct verdict_mail verdicts[] = {{.verdict = TOKEN_BUSY},
+                                            {.verdict = TOKEN_BAD, .why = STR("No.")}};
+    static const char *const code[] = {"unavailable", "unauthorized"};
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    for (size_t i = 0; i < ARRAY_LEN(verdicts); i++) {
+        struct client *c = net_ws(n, 0, "/ws");
+        say(c, hello);
+        tell(n, 0, asked(n, 0), &verdicts[i]);
+        for (int id = 1; id <= 3; id++) {
+            char wanted[64];
+            snprintf(wanted, sizeof wanted, "\"type\":\"error\",\"id\":%d,\"code\":\"%s\"", id, code[i]);
+            expect(c, wanted);
+        }
+        expect_nothing(c);
+        assert_true(i != 0 || net_room_at(n, "r") == NULL);
+        const struct verdict_mail fine = good(n, "ada");
+        say(c, hello);
+        tell(n, 0, asked(n, 0), &fine);
+        expect(c, "\"type\":\"welcome\",\"id\":1");
+        expect(c, "\"type\":\"joined\",\"id\":2");
+        expect(c, "\"type\":\"joined\",\"id\":3");
+        cut(c);
+    }
     net_free(n);
 }
 
@@ -860,6 +898,7 @@ int main(void)
         cmocka_unit_test(a_refused_token_makes_nobody_a_guest),
         cmocka_unit_test(forgeries_are_not_the_price_of_a_ping),
         cmocka_unit_test(a_helper_without_memory_loses_nobody),
+        cmocka_unit_test(the_rooms_of_a_refused_hello_are_not_joined),
         cmocka_unit_test(who_has_gone_is_not_answered),
         cmocka_unit_test(without_keys_no_token_is_good),
         cmocka_unit_test(where_there_are_no_guests_a_token_is_needed),

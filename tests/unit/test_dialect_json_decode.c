@@ -39,6 +39,71 @@ static void test_hello(void **state)
     decoded_free(&d);
 }
 
+// What a message is read into, command by command: `TYPE id room`, or `! id code`, each with a line end.
+static void check_commands(const char *message, const char *wanted)
+{
+    char got[1024] = "", scratch[512];
+    size_t n = strlen(message), at = 0;
+    char *copy = malloc(n);
+    assert_non_null(copy);
+    memcpy(copy, message, n);
+    struct scratch s = {scratch, sizeof scratch, 0};
+    struct reading r = {.message = {copy, n}, .scratch = &s};
+    do {
+        struct command c;
+        struct problem p;
+        enum err e = ways_served.encodings[ENCODING_JSON]->payloads->decode(&r, &c, &p);
+        assert_true(r.at > at && r.at <= n);
+        at = r.at;
+        assert_int_equal(c.with_hello, c.type == CMD_JOIN);
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s %.*s %.*s\n",
+                 e == OK ? command_name(c.type) : "!", STR_ARG(c.id),
+                 STR_ARG(e == OK ? c.room : str_from_cstr(problem_name(p.code))));
+    } while (at < n);
+    assert_string_equal(got, wanted);
+    free(copy);
+}
+
+static void a_hello_with_rooms_is_followed_by_joins(void **state)
+{
+    (void)state;
+    check_commands("{\"type\":\"hello\",\"rooms\":[{\"room\":\"a\"}]}", "hello  \njoin  a\n");
+    check_commands(
+        " { \"rooms\" : [ {\"id\":2,\"room\":\"a\"} ,\n\t{ \"room\" : \"b\" , \"id\":\"x\"} ] , \"id\":1 , \"type\" : \"hello\" } ",
+        "hello 1 \njoin 2 a\njoin \"x\" b\n");
+    check_commands(
+        "{\"type\":\"hello\",\"rooms\":[{\"room\":\"],[{\"},{\"room\":\"\\u0062\"}],\"more\":[{\"room\":\"c\"}]}",
+        "hello  \njoin  ],[{\njoin  b\n");
+    // One that is wrong is refused by itself.
+    check_commands(
+        "{\"type\":\"hello\",\"id\":1,\"rooms\":[{\"id\":2},{\"id\":3,\"room\":\"\"},{\"id\":4,\"room\":\"d\",\"history\":-1},"
+        "{\"id\":5,\"room\":\"e\",\"room\":\"f\"},{\"id\":[],\"room\":\"g\"},{\"id\":7,\"room\":\"h\",\"type\":\"leave\"}]}",
+        "hello 1 \n! 2 bad_command\n! 3 bad_room\n! 4 bad_command\n!  bad_json\n!  bad_command\njoin 7 h\n");
+    // What is no list of rooms is no hello.
+    static const char *const none[] = {"[]", "[1]", "[{},1]", "{}", "\"a\"", "null", "[[]]"};
+    for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+        char message[128];
+        snprintf(message, sizeof message, "{\"type\":\"hello\",\"id\":1,\"rooms\":%s}", none[i]);
+        check_commands(message, "! 1 bad_command\n");
+    }
+    // As many as a message may have commands, and no more.
+    for (int rooms = HELLO_ROOMS_MAX; rooms <= HELLO_ROOMS_MAX + 1; rooms++) {
+        char message[4096];
+        int n = snprintf(message, sizeof message, "{\"type\":\"hello\",\"rooms\":[{}");
+        for (int i = 1; i < rooms; i++)
+            n += snprintf(message + n, sizeof message - (size_t)n, ",{}");
+        snprintf(message + n, sizeof message - (size_t)n, "]}");
+        struct scratch s = {(char[64]){0}, 64, 0};
+        struct reading r = {.message = str_from_cstr(message), .scratch = &s};
+        struct command c;
+        struct problem p;
+        assert_int_equal(ways_served.encodings[ENCODING_JSON]->payloads->decode(&r, &c, &p),
+                         rooms <= HELLO_ROOMS_MAX ? OK : ERR_SYNTAX);
+    }
+    // Elsewhere the key is another command's, or nobody's.
+    check_commands("{\"type\":\"ping\",\"rooms\":[{\"room\":\"a\"}]}", "ping  \n");
+}
+
 static void test_join(void **state)
 {
     (void)state;
@@ -511,6 +576,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hello),
+        cmocka_unit_test(a_hello_with_rooms_is_followed_by_joins),
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_leave_and_switch),
         cmocka_unit_test(test_message_and_direct),

@@ -273,8 +273,10 @@ static enum gate_did pass_gates(struct conns *cs, uint32_t index, const struct c
     case GATES_PASSED:
         c->passed = GATES_PASSED;
     }
-    if (did == GATE_REFUSED)
+    if (did == GATE_REFUSED) {
         c->passed = 0;
+        c->asker.hello_failed = c->asker.hello_failed || cmd->type == CMD_HELLO;
+    }
     return did;
 }
 

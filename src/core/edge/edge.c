@@ -361,13 +361,14 @@ static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
                      "This connection has said `hello` already; it is said once, first.");
         return true;
     }
+    c->hello_failed = e->cx->draining;
     if (e->cx->draining) {
         edge_problem(e, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
         return true;
     }
     enum err done = edge_hello(e, index, cmd);
     if (done == ERR_NOMEM)
-        edge_hello_refused(e, index, cmd->id);
+        edge_hello_failed(e, index, cmd->id);
     return done != ERR_FULL;
 }
 
@@ -380,23 +381,36 @@ static bool do_none(struct edge *e, uint32_t index, const struct command *cmd)
     UNREACHABLE();
 }
 
+// Behind a hello that was refused: nobody else is to say it, or to be in its rooms.
+static void hello_came_to_nothing(struct edge *e, uint32_t index, str id)
+{
+    struct problem p = {.code = e->cx->draining ? PROBLEM_DRAINING : PROBLEM_UNAVAILABLE,
+                        .text = "The `hello` in front of this was refused; say it again first.",
+                        .retry_ms = 1000};
+    if (!e->cx->draining)
+        metric_add(&e->cx->metrics->limit_memory, 1); // which is why, but for those who say hello too often
+    fan_put_problem(e->fan, index, id, &p);
+}
+
 // The first other command implies an anonymous hello, and waits for its welcome. False: not now, or no more (and
 // answered): *ret_done says which.
 static bool introduced(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd,
                        bool *ret_done)
 {
-    *ret_done = !session_there(&c->reader.who.session) && !c->hello_refused && edge_may_reply(e, c) &&
-                edge_no_guest(e, index, cmd);
-    if (*ret_done)
-        return false;
-    if (!session_there(&c->reader.who.session) && !c->hello_refused) {
-        enum err done = edge_hello(e, index, cmd);
-        if (done != ERR_NOMEM)
-            return false;
-        c->hello_refused = true;
-    }
-    if (!c->hello_refused)
+    *ret_done = false;
+    if (session_there(&c->reader.who.session))
         return !c->exclusive; // but while it waits for its welcome
+    if (!c->hello_refused) {
+        if (!edge_may_reply(e, c)) // a hello is under way: who it is from is not known yet
+            return false;
+        *ret_done = edge_no_guest(e, index, cmd);
+        if (!*ret_done && (c->hello_failed || cmd->with_hello)) {
+            hello_came_to_nothing(e, index, cmd->id);
+            *ret_done = true;
+        }
+        if (*ret_done || edge_hello(e, index, cmd) != ERR_NOMEM)
+            return false;
+    }
     c->hello_refused = false;
     edge_hello_refused(e, index, cmd->id);
     *ret_done = true;
