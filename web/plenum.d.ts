@@ -143,7 +143,7 @@ export interface MemberEvent {
 /** What those who may have decided about somebody, or about the room. Without `from` it was the server. */
 export interface Decree {
   type: 'member:role' | 'member:kicked' | 'member:banned' | 'member:unbanned' | 'member:muted' | 'member:unmuted' |
-    'room:slow' | 'room:readonly';
+    'room:slow' | 'room:readonly' | 'room:closed';
   room: string;
   offset: number;
   time: number;
@@ -289,6 +289,7 @@ export interface RoomEvents {
   'member:unmuted': Decree;
   'room:slow': Decree;
   'room:readonly': Decree;
+  'room:closed': Decree;
   'member:joined': MemberEvent;
   'member:left': MemberEvent;
   'member:changed': MemberEvent;
@@ -403,6 +404,8 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   /** 0: as many messages as one likes. */
   setSlow(seconds: number): Promise<Ack>;
   setReadonly(on: boolean): Promise<Ack>;
+  /** Everybody is out, and nobody comes in for a while. */
+  close(options?: { reason?: string }): Promise<Ack>;
 }
 
 /** A connection to a Plenum server that keeps itself up. */

@@ -80,7 +80,7 @@ const EXPLAIN_MS = 3_000;
 
 /** What listeners may be added for. On a room: */
 const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'room:slow', 'room:readonly'];
+  'room:slow', 'room:readonly', 'room:closed'];
 const ROOM_EVENTS = ['joined', 'left', 'message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
   'signal', 'state:updated', 'gap', 'reset', '*'];
 /** And on the client: */
@@ -226,6 +226,7 @@ export class PlenumRoom extends Emitter {
   unmute(user) { return this.#decree('unmute', { user }); }
   setSlow(seconds) { return this.#decree('slow', { seconds }); }
   setReadonly(on) { return this.#decree('readonly', { on }); }
+  close(options) { return this.#decree('close', {}, options); }
 
   #decree(type, about, options = {}, known = DECREE_OPTIONS) {
     const wrong = ('user' in about && textError(type, { user: about.user })) || optionsError(type, options, known);
@@ -307,7 +308,7 @@ export class PlenumRoom extends Emitter {
  *              next one, and the session goes on with that
  *   `message`, `state:updated`: entries of the log
  *   `member:role`, `member:kicked`, `member:banned`, `member:unbanned`, `member:muted`, `member:unmuted`, `room:slow`,
- *   `room:readonly`: what those who may have decided; entries of the log as well
+ *   `room:readonly`, `room:closed`: what those who may have decided; entries of the log as well
  *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`: what passed, behind the offset `after`
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
  *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, or our own `missing`),

@@ -89,6 +89,7 @@
     X(UNMUTE,  unmute,  NATIVE, MUST(room) MUST(user),                       ROOM, MUTE,    COMMAND, 1, ACK,     "let somebody speak again") \
     X(SLOW,    slow,    NATIVE, MUST(room) MUST(seconds),                    ROOM, SLOW,    COMMAND, 1, ACK,     "let each say one message in so many seconds only") \
     X(READONLY, readonly, NATIVE, MUST(room) MUST(on),                       ROOM, READONLY, COMMAND, 1, ACK,    "let only those speak in a room who may set this") \
+    X(CLOSE,   close,   NATIVE, MUST(room) MAY(reason),                      ROOM, CLOSE,   COMMAND, 1, ACK,     "end a room: everybody is out, and what was said is gone") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go") \
     X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(as_user) MAY(name), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
@@ -96,6 +97,7 @@
     X(INFO,    info,    HTTP,   NO_KEYS,                                     ALL,  NONE,    COMMAND, 1, NONE,    "how much there is: connections, sessions, rooms, members") \
     X(CONNECTIONS, connections, HTTP, MAY(user) MAY(room) MAY(address) MAY(dialect) MAY(limit) MAY(after), ALL, NONE, LIST, 1, NONE, "who is connected, from where, in which rooms") \
     X(DISCONNECT, disconnect, HTTP, MAY(user) MAY(connection),            USER, NONE, COMMAND, 1, ACK, "close a user's connections, or one") \
+    X(CREATE,  create,  HTTP,   MUST(room),                                  ROOM, NONE,    COMMAND, 1, ACK,     "make a room that nobody is in yet") \
     X(REVOKE,  revoke,  HTTP,   MAY(user) MAY(token_id) MAY(issued_before) MAY(seconds) MAY(reason), ALL, NONE, COMMAND, 1, ACK, "have tokens refused before they end, and close what was opened with them") \
     X(BATCH,   batch,   HTTP,   MUST(commands) MAY(parallel),                ALL,  NONE,    COMMAND, 1, NONE,    "many commands in one request")
 // Names that belong to the protocol and that this version does not serve.
@@ -163,7 +165,7 @@ const char *command_name(enum command_type type);
     X(after)       /* members, rooms: where the last page ended */ \
     X(prefix)      /* rooms */ \
     X(role)        /* role: the name of one (role_find) */ \
-    X(reason)      /* kick, ban, mute, revoke */ \
+    X(reason)      /* kick, ban, mute, close, revoke */ \
     X(list)        /* broadcast: rooms; batch: commands; hello: what joins follow it; a JSON array, as it came */ \
     X(address)     /* connections */ \
     X(dialect)     /* connections */ \

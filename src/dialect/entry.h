@@ -22,7 +22,8 @@
     X(MUTE,     mute,     "member:muted")    /* for `decree.span_ms` */ \
     X(UNMUTE,   unmute,   "member:unmuted") \
     X(SLOW,     slow,     "room:slow")       /* one message in `decree.span_ms`; 0 = as many as one likes */ \
-    X(READONLY, readonly, "room:readonly")   /* `decree.on` */
+    X(READONLY, readonly, "room:readonly")   /* `decree.on` */ \
+    X(CLOSE,    close,    "room:closed")     /* for `decree.span_ms` nobody comes in; what was before is over */
 // clang-format on
 
 // Those of records are part of their portable form (core/log/record.h) and never change.
@@ -45,7 +46,7 @@ enum entry_type {
 };
 
 static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }
-static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t <= ENTRY_READONLY; }
+static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t <= ENTRY_CLOSE; }
 static inline bool entry_cut(enum entry_type t) { return t == ENTRY_GAP || t == ENTRY_EPOCH; }
 
 // From the least to the most; what each may do is in core/home/rights.h.

@@ -37,6 +37,7 @@
     X(RATE_LIMITED, rate_limited, 429) \
     X(LIMIT_REACHED, limit_reached, 429) \
     X(ROOM_FULL, room_full, 409) \
+    X(ROOM_CLOSED, room_closed, 409) \
     X(UNAVAILABLE, unavailable, 503) \
     X(DRAINING, draining, 503) \
     X(INTERNAL, internal, 500)

@@ -296,6 +296,15 @@ static enum err decode_readonly(str args, struct scratch *scratch, struct comman
     return OK;
 }
 
+static enum err decode_close(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (args.n > REASON_MAX)
+        return bad_usage(p, "`/close` takes why, in at most 256 bytes; got {}.", args);
+    ret->reason = args;
+    return OK;
+}
+
 static enum err decode_state(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     (void)args;

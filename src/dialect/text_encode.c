@@ -159,7 +159,10 @@ static void put_room_decree(struct buf *out, const struct entry *e)
 {
     BUF_PUT_LIT(out, "* ");
     put_text(out, e->user.n == 0 ? STR("the server") : shown_name(e->name, e->user));
-    if (e->type == ENTRY_READONLY) {
+    if (e->type == ENTRY_CLOSE) {
+        BUF_PUT_LIT(out, " closed the room");
+        put_why(out, e->data);
+    } else if (e->type == ENTRY_READONLY) {
         buf_put_str(out, e->decree.on ? STR(" made the room read-only") : STR(" lets everybody speak again"));
     } else if (e->decree.span_ms == 0) {
         BUF_PUT_LIT(out, " ended the slow mode");
@@ -204,6 +207,7 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
         return;
     case ENTRY_SLOW:
     case ENTRY_READONLY:
+    case ENTRY_CLOSE:
         put_room_decree(out, e);
         return;
     case ENTRY_MEMBER_JOINED:
@@ -256,7 +260,8 @@ static void put_left(struct buf *out, const struct event *ev)
     put_text(out, ev->room);
     if (ev->reason) {
         BUF_PUT_LIT(out, " (");
-        put_cstr(out, ev->reason);
+        for (const char *p = ev->reason; *p != '\0'; p++)
+            buf_put_char(out, *p == '_' ? ' ' : *p);
         if (ev->by_user.n > 0) {
             BUF_PUT_LIT(out, " by ");
             put_text(out, shown_name(ev->by_name, ev->by_user));

@@ -77,6 +77,16 @@ void backend_say(struct world *w, struct client *c)
     bool batch = chance(w, 3);
     struct buf body;
     buf_init(&body, &w->scratch_mem, 0);
+    if (chance(w, 8)) {
+        bool closes = chance(w, 2);
+        BUF_PUT_LIT(&body, "{\"room\":");
+        json_put_string(&body, str_from_cstr(w->room_names[roll(w, ROOMS_MAX)]));
+        buf_put_str(&body, closes && chance(w, 2) ? STR(",\"reason\":\"over\"}") : STR("}"));
+        w->counts.closes_asked += closes;
+        request_send(w, c, closes ? "close" : "create", &body);
+        buf_deinit(&body);
+        return;
+    }
     if (chance(w, 6)) {
         *said = (struct said){.revoked = revoke_put(w, c, &body)};
         request_send(w, c, "revoke", &body);

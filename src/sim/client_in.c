@@ -224,6 +224,7 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
         bool fine = str_starts(buf_str(&c->in), STR("HTTP/1.1 200 ")) ||
                     str_starts(buf_str(&c->in), STR("HTTP/1.1 404 ")) ||
                     str_starts(buf_str(&c->in), STR("HTTP/1.1 429 ")) || // rooms that may not be made
+                    str_starts(buf_str(&c->in), STR("HTTP/1.1 409 ")) || // that are closed
                     (c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 "))) ||
                     ((w->plan.engine || w->plan.stall_ms != 0 || w->plan.slow_ms != 0 ||
                       w->plan.mailbox_paced) && // an ask may take too long then, or the engine is away

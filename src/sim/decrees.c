@@ -57,6 +57,15 @@ static int rank_of(const struct world *w, int room, const struct subject *s, uin
     return by_token > rank ? by_token : rank;
 }
 
+// Nothing is said and nothing decided while it is closed, by nobody.
+static void check_open(struct world *w, int room, const struct decreed *d, const struct entry *e,
+                       uint64_t at_ms)
+{
+    if (d->closed_ms > at_ms && e->type != ENTRY_VOID)
+        trace_fail(w, NULL, "RIGHTS: offset %llu of %s has an effect, and it was closed at %llu",
+                   (unsigned long long)e->offset, w->room_names[room], (unsigned long long)d->closed_at);
+}
+
 static void check_said(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms)
 {
     struct subject *s = subject_of(w, d, e->user);
@@ -155,6 +164,18 @@ static void take_effect(struct world *w, struct decreed *d, const struct entry *
         d->readonly = decree->on;
         d->ever_readonly = true;
         return;
+    case ENTRY_CLOSE:
+        for (uint32_t i = 0; i < d->subjects_n; i++) {
+            struct subject *s = &d->subjects[i];
+            s->role = ROLE_COUNT;
+            s->banned_ms = s->muted_ms = 0;
+        }
+        d->slow_ms = 0;
+        d->readonly = false;
+        d->closed_ms = until;
+        d->closed_at = e->offset;
+        w->counts.closed++;
+        return;
     default:
         return;
     }
@@ -174,10 +195,11 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
     uint64_t at_ms = e->steady_ms > late ? e->steady_ms : late;
     d->seen++;
     // What a backend says by its key binds nobody's rights but the key's; that it has said it is seen elsewhere (truth.c).
-    bool backend = e->type == ENTRY_MESSAGE && str_eq(e->session, STR("api"));
+    bool backend = str_eq(e->session, STR("api"));
     if (e->grant != 0 && e->user.n != 0 && !token_says(w, e->user) && !backend)
         trace_fail(w, NULL, "RIGHTS: offset %llu of %s is by a token that nobody gave %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(e->user));
+    check_open(w, room, d, e, at_ms);
     if (e->type == ENTRY_MESSAGE && !backend)
         check_said(w, room, d, e, at_ms);
     if (entry_decree(e->type)) {
@@ -192,6 +214,8 @@ void decrees_check_join(struct world *w, struct client *c, int room, int epoch, 
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
     const struct subject *s = subject_of(w, &n->records->decreed, str_from_cstr(c->user));
+    if (c->welcomed && n->records->decreed.closed_ms > steady_ms && n->records->decreed.closed_at <= n->told)
+        trace_fail(w, c, "RIGHTS: %s was let into %s, which is closed", s->user, w->room_names[room]);
     // Another server may have the decree, and this one not yet: then who comes in here is taken out when it has.
     if (c->welcomed && s->banned_ms > steady_ms && s->banned_at <= n->told)
         trace_fail(w, c, "RIGHTS: %s was let into %s and is banned there", s->user, w->room_names[room]);
@@ -205,6 +229,8 @@ bool decrees_explain(struct world *w, const struct client *c, int room, str code
     if (w->plan.store || w->plan.refuse_one_in != 0)
         found = found || str_eq(code, STR("banned")) || str_eq(code, STR("muted")) ||
                 str_eq(code, STR("rate_limited"));
+    if (str_eq(code, STR("room_closed")))
+        return w->counts.closes_asked != 0;
     for (uint32_t i = 0; i < w->truth[room].n && !found; i++) {
         struct decreed *d = &w->truth[room].v[i].records->decreed;
         const struct subject *s = subject_of(w, d, str_from_cstr(c->user));

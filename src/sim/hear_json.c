@@ -142,8 +142,12 @@ static void hear_sent_away(struct world *w, struct client *c, const struct heard
     str reason = heard_string(w, c, h, "reason", scratch, sizeof scratch);
     if (!c->seats[room].on)
         trace_fail(w, c, "RIGHTS: sent away from %s, where it is not", w->room_names[room]);
-    if (heard_raw(h, "id").p != NULL || (!str_eq(reason, STR("kicked")) && !str_eq(reason, STR("banned"))))
+    if (heard_raw(h, "id").p != NULL || (!str_eq(reason, STR("kicked")) && !str_eq(reason, STR("banned")) &&
+                                         (!str_eq(reason, STR("room_closed")) || w->counts.closed == 0)))
         trace_fail(w, c, "PROTOCOL: sent away from %s for %.*s", w->room_names[room], STR_ARG(reason));
+    if (str_eq(reason, STR("room_closed")) && !c->seats[room].closed && c->temper == TEMPER_HEALTHY)
+        trace_fail(w, c, "ORDER: sent away from %s as it is closed, and was not told so",
+                   w->room_names[room]);
     seat_check_left(w, c, room);
     seat_left(w, c, room);
     c->memory[room].was_in = false;
@@ -265,6 +269,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     if (a->kind != SAID_HELLO && nobody && str_eq(code, STR("unauthorized")))
         return true;
     bool rooms = s->rooms_connection.per_s != 0 || s->rooms_user.per_s != 0 || s->rooms_address.per_s != 0;
+    if (str_eq(code, STR("room_closed")) && a->room != NONE)
+        return decrees_explain(w, c, a->room, code);
     bool decreed =
         (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE) && decrees_explain(w, c, a->room, code);
     if (decreed)
@@ -335,8 +341,9 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
         bool rate =
             str_eq(code, STR("rate_limited")) && (w->settings.signals.per_s != 0 || rates_are(&w->settings));
         bool memory = str_eq(code, STR("unavailable")) && w->plan.refuse_one_in != 0;
+        bool closed = str_eq(code, STR("room_closed")) && w->counts.closes_asked != 0;
         bool decreed = w->plan.moderated && (str_eq(code, STR("muted")) || str_eq(code, STR("forbidden")));
-        if (!rate && !memory && !decreed && !str_eq(code, STR("not_member")) && !w->draining)
+        if (!rate && !memory && !decreed && !closed && !str_eq(code, STR("not_member")) && !w->draining)
             trace_fail(w, c, "PROTOCOL: a signal was answered with %.*s", STR_ARG(code));
         return;
     }
@@ -379,9 +386,11 @@ void hear_json(struct world *w, struct client *c, str message)
     heard_scan(w, c, message, &h);
     str type = heard_string(w, c, &h, "type", scratch, sizeof scratch);
     uint8_t kind = hear_kind(type);
-    if (kind != FACT_UNKNOWN)
+    if (kind != FACT_UNKNOWN) {
         hear_entry(w, c, &h, kind);
-    else if (str_eq(type, STR("ack")))
+        if (str_eq(type, STR("room:closed")))
+            c->seats[heard_room(w, c, &h)].closed = true;
+    } else if (str_eq(type, STR("ack")))
         hear_ack(w, c, &h);
     else if (str_eq(type, STR("joined")))
         hear_joined(w, c, &h);

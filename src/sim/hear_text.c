@@ -5,6 +5,8 @@
 #include "sim/rates.h"
 #include "sim/world.h"
 
+#include <stdio.h>
+
 static bool ends_with(str s, str end) { return s.n >= end.n && str_eq(str_skip(s, s.n - end.n), end); }
 
 static uint64_t leading_number(str s)
@@ -84,6 +86,7 @@ static bool hear_decree(struct world *w, struct client *c, str rest)
         STR(" ended the slow mode"),
         STR(" made the room read-only"),
         STR(" lets everybody speak again"),
+        STR(" closed the room"),
     };
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
         for (size_t i = 0; i + parts[k].n <= rest.n; i++)
@@ -106,6 +109,16 @@ static void hear_joined(struct world *w, struct client *c, str rest)
     text_seat_joined(w, c, room);
 }
 
+// It is the room that it is on the way into that is closed, and not the one that it has said something in.
+static bool join_closed(const struct world *w, const struct client *c, str rest)
+{
+    char named[ROOM_NAME_MAX + 3];
+    if (c->text_joining == NONE || !str_starts(rest, STR("room_closed")))
+        return false;
+    int n = snprintf(named, sizeof named, "`%s`", w->room_names[c->text_joining]);
+    return memmem(rest.p, rest.n, named, (size_t)n) != NULL;
+}
+
 static void hear_error(struct world *w, struct client *c, str rest)
 {
     w->counts.errors++;
@@ -123,7 +136,8 @@ static void hear_error(struct world *w, struct client *c, str rest)
         w->plan.moderated && (str_starts(rest, STR("forbidden")) || str_starts(rest, STR("muted")) ||
                               str_starts(rest, STR("rate_limited")) || str_starts(rest, STR("bad_command")) ||
                               str_starts(rest, STR("banned")));
-    if (str_starts(rest, STR("banned")))
+    decreed = decreed || (w->counts.closes_asked != 0 && str_starts(rest, STR("room_closed")));
+    if (str_starts(rest, STR("banned")) || join_closed(w, c, rest))
         c->text_joining = NONE;
     bool nowhere = str_starts(rest, STR("not_member"));
     if (!rate && !memory && !join && !nowhere && !decreed && !w->draining)

@@ -93,6 +93,16 @@ static uint8_t kind_of(enum entry_type t)
     return FACT_UNKNOWN;
 }
 
+// Everybody is sent away, and nobody is told of it one by one.
+static void all_leave(struct numbering *n)
+{
+    for (uint32_t i = 0; i < n->people_n; i++) {
+        struct person *p = &n->people[i];
+        p->closed = p->closed || p->left == 0;
+        p->left = p->left == 0 ? n->passed_n + 1 : p->left; // as if the next one that passes told it
+    }
+}
+
 static void see_record(struct world *w, int room, int epoch, const struct entry *e)
 {
     struct fact f = {.kind = kind_of(e->type), .message = truth_serial(e->data)};
@@ -248,6 +258,8 @@ void ledger_witness(struct world *w, const struct sighting *s)
         see_gap(w, room, n, e);
     else if (e->type == ENTRY_EPOCH)
         see_epoch(w, room, epoch, s);
+    else if (e->type == ENTRY_CLOSE)
+        all_leave(n);
     if (!entry_passing(e->type))
         store_check_shown(w, w->turning, room, e->offset);
 }
@@ -275,11 +287,21 @@ enum {
     AGE_LATE_MS = 5000,     // old entries go in bunches, by a timer, on a shard that may be stalled
 };
 
-static void check_limits(struct world *w, int room, struct numbering *n, const struct probed_log *log)
+// What was before it is over where a room was closed.
+static bool begins_closed(const struct node *node, str room, const struct probed_log *log)
+{
+    struct entry e = {0};
+    if (log->tail <= log->head)
+        probe_entry(node->shard, room, log->tail, &e);
+    return e.type == ENTRY_CLOSE;
+}
+
+static void check_limits(struct world *w, int room, struct numbering *n, const struct probed_log *log,
+                         bool closed)
 {
     const struct room_settings *s = world_room(w, room);
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
-    if (gone != NULL && gone->first_ms != 0) {
+    if (gone != NULL && gone->first_ms != 0 && !closed) {
         uint64_t entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;
         if (!w->relieved && entries <= s->log_entries && entries * entry_bytes_worst(w) <= s->log_bytes &&
             age + AGE_EARLY_MS + (w->plan.engine || w->plan.store ? AGE_ORDERED_MS : 0) < s->log_age_ms)
@@ -309,7 +331,7 @@ void ledger_read(struct world *w, const struct node *node)
             continue;
         int epoch = truth_epoch(w, node->server, room, str_from_cstr(log.epoch));
         struct numbering *n = truth_numbering(w, room, epoch);
-        check_limits(w, room, n, &log);
+        check_limits(w, room, n, &log, begins_closed(node, name, &log));
         n->tail = log.tail;
         // With an engine a room may have been here before, and a slow reader of then be told of it only now.
         if (log.head != (w->plan.engine ? n->told : n->head))
@@ -396,6 +418,6 @@ uint32_t ledger_left(struct world *w, int room, int epoch, str user)
     uint64_t hash = truth_hash(user);
     for (uint32_t i = n->people_n; i-- > 0;)
         if (n->people[i].user_hash == hash)
-            return n->people[i].left;
+            return n->people[i].closed ? 0 : n->people[i].left;
     return 0;
 }

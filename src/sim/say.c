@@ -279,8 +279,8 @@ void say_rename(struct world *w, struct client *c)
 // By whoever is in the room: mostly one who may not.
 void say_decree(struct world *w, struct client *c, int room)
 {
-    static const char *const types[] = {"kick", "kick",   "kick", "ban",  "ban",     "unban",
-                                        "mute", "unmute", "role", "slow", "readonly"};
+    static const char *const types[] = {"kick", "kick",   "kick", "ban",  "ban",      "unban",
+                                        "mute", "unmute", "role", "slow", "readonly", "close"};
     static const char *const roles[] = {"guest", "member", "member", "host", "owner"};
     const char *type = types[roll(w, sizeof types / sizeof *types)];
     const struct client *target = &w->clients[roll(w, w->plan.clients)];
@@ -288,9 +288,10 @@ void say_decree(struct world *w, struct client *c, int room)
         target = &w->clients[i]; // rather somebody who is there
     if (target == c && chance(w, 2))
         target = &w->clients[roll(w, w->plan.clients)];
-    bool of_room = strcmp(type, "slow") == 0 || strcmp(type, "readonly") == 0;
+    bool of_room = strcmp(type, "slow") == 0 || strcmp(type, "readonly") == 0 || strcmp(type, "close") == 0;
     if (!of_room && target->user[0] == '\0')
         return;
+    w->counts.closes_asked += strcmp(type, "close") == 0;
     struct asked *a = asks_push(w, c, SAID_DECREE, true);
     struct draft d = draft_make(w, type, a);
     a->room = room;

@@ -60,6 +60,7 @@ struct person {
     uint32_t joined, left;
     uint32_t renamed, renamed_before; // the last two times
     uint32_t changed;                 // away or back
+    bool closed;                      // `left` by the end of the room, of which nothing that passes tells
 };
 // Somebody in a room, by its records (decrees.c).
 struct subject {
@@ -75,6 +76,7 @@ struct decreed {
     uint64_t seen; // records so far
     uint64_t newest_ms, slow_ms;
     bool readonly, ever_slow, ever_readonly;
+    uint64_t closed_ms, closed_at; // until when, and the offset of the decree; 0 = it never was
 };
 struct records {        // of one epoch of a room, the same on all servers
     struct fact *facts; // by offset
@@ -143,6 +145,7 @@ struct offsets {
 
 // One JSON connection in one room.
 struct seat {
+    bool closed; // it has heard so
     bool on;
     int epoch;
     uint64_t head;   // at the join
@@ -236,7 +239,7 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
               str reason);
 void seat_cut(struct world *w, struct client *c, int room, const struct fact *seen); // it goes on elsewhere
 void seat_left(struct world *w, struct client *c, int room);
-void seat_check_left(struct world *w, struct client *c, int room); // told `left`: it has all up to there
+void seat_check_left(struct world *w, struct client *c, int room);
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head); // seen all up to the head
 void seat_check_late(struct world *w, struct client *c);
 // text_seats.c

@@ -134,6 +134,11 @@ test('answers are as described', async () => {
   await described('history', { room: 'described' });
   await described('members', { room: 'described' });
   await described('members', { room: 'nowhere' }, 404);
+  await described('create', { room: 'made' });
+  assert.equal((await described('create', { room: 'made' })).duplicate, true);
+  await described('close', { room: 'made', reason: 'over' });
+  await described('close', { room: 'nowhere' }, 404);
+  assert.equal((await described('publish', { room: 'made', data: 1 }, 409)).error.code, 'room_closed');
   await described('rooms', { prefix: 'desc' });
   await described('direct', { to: 'nobody', data: 1 });
   await described('info', {});

@@ -470,6 +470,46 @@ static void what_ends_ends_by_the_times_of_the_records(void **state)
 }
 
 // Its own time counts, but as no more than a minute before the newest: a node that has long been away speaks for nobody.
+// Until its time is over nobody has an effect; then it is as if nobody had decided anything yet.
+static void the_end_of_a_room_ends_what_was_decided(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 27);
+    make(&f, "ada", ROLE_OWNER);
+    make(&f, "eve", ROLE_HOST);
+    comes_to(&f, decree(ENTRY_BAN, "ada", "bob", 100000), DENIED_NOT);
+    comes_to(&f, decree(ENTRY_MUTE, "ada", "tom", 100000), DENIED_NOT);
+    struct entry slow = decree(ENTRY_SLOW, "ada", "", 100000);
+    slow.decree.span_ms = 60000;
+    comes_to(&f, slow, DENIED_NOT);
+    comes_to(&f, word("max", 100000), DENIED_NOT);
+    struct entry end = decree(ENTRY_CLOSE, "eve", "", 101000);
+    end.decree.span_ms = 5000;
+    assert_int_equal(comes_to(&f, end, DENIED_RIGHT).right, RIGHT_CLOSE);
+    end.user = STR("ada");
+    comes_to(&f, end, DENIED_NOT);
+    assert_int_equal(f.standing->closed_at, f.log.head);
+    assert_int_equal(f.standing->n, 0);
+    assert_true(comes_to(&f, word("ada", 105999), DENIED_CLOSED).until_ms == 106000);
+    comes_to(&f, decree(ENTRY_KICK, "ada", "max", 105999), DENIED_CLOSED);
+    comes_to(&f, end, DENIED_CLOSED);
+    struct entry server = word("server", 105999);
+    server.grant = GRANT_ALL;
+    comes_to(&f, server, DENIED_CLOSED);
+    comes_to(&f, word("bob", 106000), DENIED_NOT); // neither banned,
+    comes_to(&f, word("tom", 106000), DENIED_NOT); // nor muted,
+    comes_to(&f, word("max", 106001), DENIED_NOT); // nor slowed down,
+    comes_to(&f, word("max", 106002), DENIED_NOT);
+    comes_to(&f, word("ada", 105000), DENIED_CLOSED);                     // late: it was closed then
+    comes_to(&f, decree(ENTRY_KICK, "ada", "max", 107000), DENIED_RIGHT); // and nobody is anything
+    end.grant = GRANT_ALL; // again, and by who speaks for the server
+    end.steady_ms = 200000;
+    comes_to(&f, end, DENIED_NOT);
+    comes_to(&f, word("bob", 204999), DENIED_CLOSED);
+    fixture_deinit(&f);
+}
+
 static void a_late_word_does_not_escape(void **state)
 {
     (void)state;
@@ -608,6 +648,7 @@ int main(void)
         cmocka_unit_test(a_decree_takes_the_right_and_the_rank),
         cmocka_unit_test(only_one_is_the_first),
         cmocka_unit_test(what_ends_ends_by_the_times_of_the_records),
+        cmocka_unit_test(the_end_of_a_room_ends_what_was_decided),
         cmocka_unit_test(a_late_word_does_not_escape),
         cmocka_unit_test(slow_mode_counts_each_alone),
         cmocka_unit_test(nothing_is_kept_of_what_is_over),

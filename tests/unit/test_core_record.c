@@ -209,7 +209,7 @@ static void what_is_no_record_is_refused(void **state)
     struct entry e = {.type = ENTRY_MESSAGE, .user = STR("u"), .name = STR("n"), .data = STR("123")};
     static const struct change message[] = {
         {0, 0, RECORD_BROKEN},   {0, 4, RECORD_NEWER},    {0, 255, RECORD_NEWER},   {1, 0, RECORD_TYPE},
-        {1, 2, RECORD_BROKEN},   {1, 3, RECORD_BROKEN},   {1, 11, RECORD_TYPE},     {1, 128, RECORD_TYPE},
+        {1, 2, RECORD_BROKEN},   {1, 3, RECORD_BROKEN},   {1, 12, RECORD_TYPE},     {1, 128, RECORD_TYPE},
         {2, 2, RECORD_BROKEN},   {2, 65, RECORD_BROKEN},  {3, 23, RECORD_BROKEN},   {4, 65, RECORD_BROKEN},
         {5, 1, RECORD_BROKEN},   {6, 4, RECORD_BROKEN},   {7, 1, RECORD_BROKEN},    {7, 2, RECORD_BROKEN},
         {7, 255, RECORD_BROKEN}, {8, 255, RECORD_BROKEN}, {11, 255, RECORD_BROKEN},

@@ -153,6 +153,7 @@ static const char *const said[CMD_COUNT] = {
     [CMD_UNMUTE] = "\"type\":\"unmute\",\"user\":\"%s\"",
     [CMD_SLOW] = "\"type\":\"slow\",\"seconds\":30",
     [CMD_READONLY] = "\"type\":\"readonly\",\"on\":true",
+    [CMD_CLOSE] = "\"type\":\"close\"",
 };
 
 static void order(struct client *c, const char *about, const char *format)
@@ -210,8 +211,8 @@ static void each_command_takes_its_right(void **state)
             net_free(n);
         }
     }
-    assert_int_equal(denied, 2 + 8 * 2);
-    assert_int_equal(allowed + denied, 12 * ROLE_COUNT);
+    assert_int_equal(denied, 2 + 8 * 2 + 3);
+    assert_int_equal(allowed + denied, 13 * ROLE_COUNT);
 }
 
 // Whom a command of each role reaches: those below alone.

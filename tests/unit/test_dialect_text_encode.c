@@ -257,7 +257,7 @@ static void test_welcome_joined_left(void **state)
     ev = (struct event){.type = EV_LEFT, .room = STR("lobby")};
     check_event(&ev, "* left lobby");
     ev.reason = "room_closed";
-    check_event(&ev, "* left lobby (room_closed)");
+    check_event(&ev, "* left lobby (room closed)");
     ev = (struct event){.type = EV_RENAMED, .user = STR("guest-1"), .name = STR("Ada")};
     check_event(&ev, "* you are now Ada");
 }

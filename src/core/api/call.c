@@ -101,6 +101,9 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
 #undef X
         ask_room(cs, ASK_PUBLISH, ret, ret_dest);
         return true;
+    case CMD_CREATE:
+        ask_room(cs, ASK_CREATE, ret, ret_dest);
+        return true;
     case CMD_MEMBERS:
         ask_room(cs, ASK_MEMBERS, ret, ret_dest);
         return true;

@@ -149,7 +149,7 @@ static void put_body(struct buf *out, const struct row *row)
 // What is answered: the schema below `components` by that name.
 static const char *answer_of(enum command_type type)
 {
-    if (type == CMD_PUBLISH)
+    if (type == CMD_PUBLISH || type == CMD_CREATE)
         return "published";
     if (type == CMD_BROADCAST || type == CMD_BATCH || type == CMD_INFO || type == CMD_CONNECTIONS)
         return command_name(type);

@@ -60,10 +60,14 @@
     X(JOIN, creation,  RATE,       "core/home/home_join.c", "`rate_limited`, `limit_reached`", "limit_rooms limit_rooms_rate limit_rooms_address", \
       "may there be one more, and do connection, user and address pay for it (core/home/home_create.c)") \
     X(JOIN, entry,     PERMISSION, "core/home/home_join.c", "`banned`, `forbidden`", "", \
-      "is the user banned; has it the right `join` there")
+      "is the user banned; has it the right `join` there") \
+    X(JOIN, unclosed,  PERMISSION, "core/home/room_close.c", "`room_closed`", "", \
+      "has the room not been closed a moment ago")
 #define GATES_ROOM(X) \
     X(ROOM, there,     PERMISSION, "core/home/gates_room.c", "`not_member`, `not_found`", "", \
       "is who asks in the room") \
+    X(ROOM, ended,     PERMISSION, "core/home/room_close.c", "`room_closed`", "", \
+      "has it not been closed a moment ago") \
     X(ROOM, right,     PERMISSION, "core/home/gates_room.c", "`forbidden`", "", \
       "has it the right of the command's row (core/home/rights.h)") \
     X(ROOM, target,    PERMISSION, "core/home/gates_room.c", "`not_member`, `forbidden`, `bad_command`", "", \
@@ -77,6 +81,8 @@
 #define GATES_RECORD(X) \
     X(RECORD, once,      LIMIT,      "core/home/apply.c", "`ack` of the first", "entries_duplicate", \
       "was it said before, by its key") \
+    X(RECORD, closed,    PERMISSION, "core/home/apply.c", "`room_closed`", "", \
+      "is the room closed by the records before it, for whoever says it") \
     X(RECORD, banned,    PERMISSION, "core/home/apply.c", "`banned`", "", \
       "is who says it banned by the records before it") \
     X(RECORD, allowed,   PERMISSION, "core/home/apply.c", "`forbidden`", "", \

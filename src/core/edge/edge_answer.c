@@ -332,6 +332,16 @@ static void switch_cut_short(struct edge *e, uint32_t index)
         switch_finish(e, index);
 }
 
+static const char *expelled_text(enum expelled why)
+{
+    static const char *const texts[] = {
+#define X(upper, text) [EXPELLED_##upper] = text,
+        EXPELLED(X)
+#undef X
+    };
+    return texts[why];
+}
+
 void edge_expel(struct edge *e, const struct expel_mail *m)
 {
     struct asker *c = expelled(e, m->session);
@@ -350,14 +360,14 @@ void edge_expel(struct edge *e, const struct expel_mail *m)
         return;
     struct event ev = {.type = EV_LEFT,
                        .room = outlet_name(o),
-                       .reason = m->banned ? "banned" : "kicked",
+                       .reason = expelled_text(m->why),
                        .by_user = m->user,
                        .by_name = m->name,
                        .note = m->reason};
     fan_put_event(e->fan, index, &ev);
     if (!reader_open(&c->reader))
         return;
-    edge_out(e, index, outlet, m->banned ? "banned" : "kicked");
+    edge_out(e, index, outlet, expelled_text(m->why));
     c->expelled = true;
     fan_wake(e->fan, index); // what it has said of the room meanwhile waits for nothing any more
 }

@@ -145,6 +145,7 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_INFO:
     case CMD_CONNECTIONS:
     case CMD_DISCONNECT:
+    case CMD_CREATE:
     case CMD_REVOKE:
     case CMD_BATCH:
     case CMD_COUNT:

@@ -69,6 +69,13 @@ static struct verdict refuse(enum denial why, uint64_t until_ms)
     return (struct verdict){.refused = why != DENIED_NOT, .why = why, .until_ms = until_ms};
 }
 
+struct verdict gate_closed(const struct made *m, const struct entry *e, const struct rights *who)
+{
+    (void)who;
+    const uint64_t closed = standing_closed_ms(*m->standing, said_ms(m, e));
+    return closed != 0 ? refuse(DENIED_CLOSED, closed) : refuse(DENIED_NOT, 0);
+}
+
 struct verdict gate_banned(const struct made *m, const struct entry *e, const struct rights *who)
 {
     (void)who;

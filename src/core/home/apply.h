@@ -35,6 +35,7 @@ struct made {
 enum denial {
     DENIED_NOT,
     DENIED_REPEATED, // said before
+    DENIED_CLOSED,
     DENIED_BANNED,
     DENIED_MUTED,
     DENIED_SLOW,
@@ -56,7 +57,7 @@ struct verdict {
     uint64_t offset; // of the record that says it: where it is DENIED_REPEATED an earlier one
     enum denial why;
     enum right right;  // DENIED_RIGHT: the missing one
-    uint64_t until_ms; // DENIED_BANNED to DENIED_SLOW: steady; STANDING_FOR_EVER
+    uint64_t until_ms; // DENIED_CLOSED to DENIED_SLOW: steady; STANDING_FOR_EVER
 };
 
 // What it passes (common/gates.h, judge.c). who: what its sender may do by the records so far, and by what it came with; gate_once

@@ -70,7 +70,7 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
     ASSERT(p->code > PROBLEM_NONE);
     ASSERT(p->code < PROBLEM_COUNT);
     struct answer ans = {.effect = effect, .outlet = a->outlet};
-    if (p->code != PROBLEM_BANNED) // who is banned has not asked for too many new rooms
+    if (p->code != PROBLEM_BANNED && p->code != PROBLEM_ROOM_CLOSED) // has not asked for too many new rooms
         ans.retry_ms = p->retry_ms;
     struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
     metric_add(&h->cx->metrics->errors[p->code], 1);
@@ -151,7 +151,7 @@ static bool asked(struct home *h, struct ask **taken, uint32_t *ret_room)
 
 static void asked_to_join(struct home *h, struct ask **taken)
 {
-    uint32_t room = home_asked_room(h, *taken);
+    uint32_t room = room_unless_over(h, home_asked_room(h, *taken));
 #define X(at, name, ...)               \
     if (!gate_##name(h, taken, &room)) \
         return;
@@ -283,6 +283,9 @@ void home_ask_again(struct home *h, struct ask **taken)
             home_publish_backend(h, taken);
         else
             home_publish(h, taken);
+        break;
+    case ASK_CREATE:
+        home_create_empty(h, a);
         break;
     case ASK_SIGNAL:
         if (asked(h, taken, &room))

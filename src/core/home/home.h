@@ -157,6 +157,10 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
                          bool heard);
 // Makes the room that a join names; false (and answered) where there may not be one more.
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
+// Makes a room that nobody is in yet, for a backend.
+void home_create_empty(struct home *h, struct ask *a);
+// A backend's: the room that it names is made where it is not there. False: it may not be, and that was answered.
+bool home_room_for_backend(struct home *h, const struct ask *a, uint32_t *room) WARN_UNUSED;
 // The ask on its way to those who pay for a room (home_create.c).
 void home_charge_user(struct home *h, const struct ask *a);
 void home_charge_address(struct home *h, const struct ask *a);

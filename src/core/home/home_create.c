@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The first join of a name makes a room, if there may be one more: of all, and of those who ask (home/creator.h).
+// The first join of a name makes a room, if there may be one more: of all, and of those who ask (home/creator.h). So does a backend,
+// by its first word in it, or by `create`.
 //
 //      edge ------- ASK_JOIN -------> the room's home: no such room
 //                                       | ASK_CHARGE_USER
@@ -15,6 +16,8 @@
 // comes back where the room is not made after all.
 #include "core/home/creator.h"
 #include "core/home/home.h"
+
+#include "core/home/course.h"
 
 enum { FULL_RETRY_MS = 1000 }; // nobody knows when a room will be given up
 
@@ -181,4 +184,48 @@ bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room)
     room_at(h, *ret_room)->creator = address_print(h, a);
     metric_add(&h->cx->metrics->rooms_created, 1);
     return true;
+}
+
+// --- by a backend
+
+// A backend is in no room, and need not wait until somebody is: it makes one by its first word, or by itself, which is kept for those
+// who come within rooms.grace_s of the last one. It is not charged for rooms as people are, whose names it does not have to be
+// protected from; there are as many as there may be.
+bool home_room_for_backend(struct home *h, const struct ask *a, uint32_t *room)
+{
+    if (*room != MAP_NONE)
+        return true;
+    enum err e = room_create(h, a->cmd.room, a->room_hash, room);
+    if (e == ERR_LIMIT) {
+        metric_add(&h->cx->metrics->limit_rooms, 1);
+        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_LIMIT_REACHED,
+                                 "There are as many rooms as there may be, and {} is none of them.");
+    } else if (e != OK) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+    }
+    return e == OK;
+}
+
+void home_create_empty(struct home *h, struct ask *a)
+{
+    uint32_t room = room_unless_over(h, room_find(h, a->cmd.room, a->room_hash));
+    const bool there = room != MAP_NONE;
+    if (!home_room_for_backend(h, a, &room))
+        return;
+    if (!gate_unclosed(h, &a, &room))
+        return;
+    struct room *r = room_at(h, room);
+    if (r->members == 0) // kept from now on
+        r->empty_ms = h->cx->now_ms;
+    r->said = true;
+    metric_add(&h->cx->metrics->rooms_created, !there);
+    struct answer ans = {.effect = EFFECT_NONE};
+    struct event ev = {.type = EV_ACK,
+                       .id = a->cmd.id,
+                       .room = room_name(r),
+                       .has_offset = r->course == NULL || r->course->here, // else it is not known yet
+                       .offset = r->log.committed,
+                       .epoch = str_make(r->epoch, EPOCH_LEN),
+                       .duplicate = there};
+    home_answer_event(h, a, &ans, &ev);
 }

@@ -189,7 +189,8 @@ static struct room_row own_take(const struct home *h, struct own_rows *own, cons
             continue;
         if (!str_starts(name, cmd->prefix) && str_cmp(name, cmd->prefix) > 0)
             break; // behind all names with the prefix
-        if (str_starts(name, cmd->prefix) && !room_settings(h, r)->room_unlisted)
+        bool shown = !room_settings(h, r)->room_unlisted && room_closed_ms(h, r) == 0;
+        if (str_starts(name, cmd->prefix) && shown)
             return (struct room_row){name, r->members};
     }
     return (struct room_row){0};

@@ -43,6 +43,8 @@ static struct decree decree_of(const struct home *h, const struct ask *a)
         d.target_name = member_name(member_at(h, target));
     if (cmd->type == CMD_ROLE)
         d.role = role_find(cmd->role);
+    if (cmd->type == CMD_CLOSE) // a moment at least, as 0 has no end
+        d.span_ms = h->cx->settings->room_grace_ms != 0 ? h->cx->settings->room_grace_ms : 1;
     ASSERT(d.role < ROLE_COUNT);
     return d;
 }
@@ -95,6 +97,7 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         enum problem_code code;
         const char *text; // with the room, or whom it is about
     } says[] = {
+        [DENIED_CLOSED] = {PROBLEM_ROOM_CLOSED, "The room {} has been closed."},
         [DENIED_BANNED] = {PROBLEM_BANNED, "You are banned from the room {}."},
         [DENIED_MUTED] = {PROBLEM_MUTED, "You are muted in the room {}: you may listen, and not speak."},
         [DENIED_SLOW] = {PROBLEM_RATE_LIMITED, "The room {} is in slow mode: wait before you say more."},
@@ -122,8 +125,9 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         return;
     }
     bool room_named = v->why != DENIED_RANK && v->why != DENIED_NOBODY && v->why != DENIED_NAMES;
-    bool until = v->why == DENIED_BANNED || v->why == DENIED_MUTED || v->why == DENIED_SLOW ||
-                 v->why == DENIED_RATE_MEMBER || v->why == DENIED_RATE_ROOM;
+    // Those have an end that is known.
+    bool until = v->why == DENIED_CLOSED || v->why == DENIED_BANNED || v->why == DENIED_MUTED ||
+                 v->why == DENIED_SLOW || v->why == DENIED_RATE_MEMBER || v->why == DENIED_RATE_ROOM;
     struct problem p = {.code = says[v->why].code,
                         .text = says[v->why].text,
                         .retry_ms = until ? home_retry_ms(h, v->until_ms) : 0,
@@ -182,32 +186,19 @@ void home_publish(struct home *h, struct ask **taken)
         h->authority->propose(h, taken, in.room);
 }
 
-// A backend is in no room, and need not wait until somebody is: the first word makes the room, which keeps it for those who
-// come within rooms.grace_s of the last one. It is not charged for rooms as people are, whose names it does not have to be
-// protected from; there are as many as there may be. What is decided about a room, or somebody in it, makes none.
+// What is decided about a room, or somebody in it, makes none.
 static bool room_for_backend(struct home *h, const struct ask *a, uint32_t *room)
 {
-    if (*room != MAP_NONE)
-        return true;
-    if (entry_decree(home_entry_type(a->cmd.type))) {
-        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_FOUND, "There is no room {}.");
-        return false;
-    }
-    enum err e = room_create(h, a->cmd.room, a->room_hash, room);
-    if (e == ERR_LIMIT) {
-        metric_add(&h->cx->metrics->limit_rooms, 1);
-        home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_LIMIT_REACHED,
-                                 "There are as many rooms as there may be, and {} is none of them.");
-    } else if (e != OK) {
-        home_answer_no_memory(h, a, EFFECT_NONE);
-    }
-    return e == OK;
+    if (*room != MAP_NONE || !entry_decree(home_entry_type(a->cmd.type)))
+        return home_room_for_backend(h, a, room);
+    home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_FOUND, "There is no room {}.");
+    return false;
 }
 
 void home_publish_backend(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
-    struct asking in = {.room = room_find(h, a->cmd.room, a->room_hash)};
+    struct asking in = {.room = room_unless_over(h, room_find(h, a->cmd.room, a->room_hash))};
     a->grant = GRANT_ALL; // what its key allows has been looked at (core/api)
     if (!room_for_backend(h, a, &in.room) || !home_admits(h, taken, &in))
         return;
@@ -246,6 +237,8 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e)
 #define X(at, name, ...) gate_##name(h, room, e);
     GATES_TOLD(X)
 #undef X
+    if (e->type == ENTRY_CLOSE)
+        room_closed(h, room);
     if (target == MAP_NONE)
         return;
     if (e->type == ENTRY_ROLE)

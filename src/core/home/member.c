@@ -171,7 +171,7 @@ static void presence(struct home *h, uint32_t room, enum entry_type type, const 
     ASSERT(type >= ENTRY_MEMBER_JOINED);
     ASSERT(type <= ENTRY_MEMBER_CHANGED);
     enum room_presence told = room_settings(h, r)->room_presence;
-    if (told == PRESENCE_NONE)
+    if (told == PRESENCE_NONE || r->emptying) // everybody goes: there is nobody to be told
         return;
     if (told == PRESENCE_EXACT && r->members <= h->cx->settings->presence_exact_max) {
         struct entry e = {.type = type, .previous_name = previous_name};
@@ -386,8 +386,12 @@ void member_expel(struct home *h, uint32_t room, uint32_t index, const struct en
 {
     struct room *r = room_at(h, room);
     struct member *m = member_at(h, index);
-    struct expel_mail out = {
-        .banned = e->type == ENTRY_BAN, .user = e->user, .name = e->name, .reason = e->data};
+    struct expel_mail out = {.why = e->type == ENTRY_CLOSE ? EXPELLED_ROOM_CLOSED
+                                    : e->type == ENTRY_BAN ? EXPELLED_BANNED
+                                                           : EXPELLED_KICKED,
+                             .user = e->user,
+                             .name = e->name,
+                             .reason = e->data};
     if (m->sessions == 0)
         away_remove(h, r, m);
     for (uint32_t i = m->sessions; i-- > 0;) {

@@ -192,6 +192,8 @@ void room_heard(struct home *h, uint32_t index, const struct entry *e)
     room_mark_dirty(h, index);
     if (passing)
         return;
+    if (e->type == ENTRY_CLOSE) // from here on nobody is told who comes and goes
+        r->emptying = r->members != 0;
     h->authority->told(h, index);
     if (entry_decree(e->type))
         home_decreed(h, index, e); // behind what it answers, as it may place something itself
@@ -275,6 +277,8 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
         home_witness(h, r, e, NULL);
         if (e->type == ENTRY_ROLE)
             home_decreed(h, index, e);
+        else if (e->type == ENTRY_CLOSE)
+            room_forget(h, index, offset);
     }
     room_mark_dirty(h, index);
     return OK;
@@ -457,6 +461,7 @@ void room_on_timer(struct home *h, uint32_t index)
     uint64_t due = h->cx->now_ms + ROOM_LOOK_MS;
     if (place_waiting(&r->log, &r->live))
         room_mark_dirty(h, index);
+    earlier(&due, room_empty(h, index));
     earlier(&due, members_expire(h, index));
     earlier(&due, members_count_due(h, index));
     if (r->members == 0 && r->sessions == 0 && r->waits == 0 && !h->authority->busy(h, r)) {

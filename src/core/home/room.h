@@ -15,6 +15,7 @@
 //   3. feeds[s].sessions is the sum of its readers; a shard with none gets no announcements
 //   4. the live stream has a track for an encoding exactly while some shard has readers of it, and as many readers
 //   5. `crowded` counts the feeds that are; a feed without sessions is not
+//   6. `emptying`: somebody is there. While it is closed, and they have been told so, nobody is but for that
 //
 // One block: a room of two is what there are most of, and blocks of its own for name, feeds and a table of users would be as
 // much as the rest of it.
@@ -87,7 +88,8 @@ struct room {
     bool count_pending; // a members:count entry is due
     bool has_history;   // in the list of those that have some (relief.c)
     bool resting;       // nothing has happened for a while, and the shards have been told
-    bool said;          // a message was appended: there is something to come back for
+    bool said;     // a message was appended, or it was made to be there: there is something to come back for
+    bool emptying; // it has been closed: those who are still there are being sent away (room_close.c)
     char epoch[EPOCH_LEN];
     struct ruled ruled; // which rule it has (common/rule.h)
     uint16_t waits;     // asks in the list of those that wait for frames (home_wait.c): it is there as long
@@ -162,6 +164,16 @@ enum err room_renew(struct home *h, uint32_t index, const char epoch[EPOCH_LEN],
                     uint64_t last) WARN_UNUSED;
 // All of these are applied: who is banned by one of them is in the room no more.
 void room_renewed(struct home *h, uint32_t index);
+// It has been closed by a record (room_close.c): what was said before it goes, and everybody who is there.
+void room_closed(struct home *h, uint32_t index);
+// The log begins with the record that closed it, as far as people have been told.
+void room_forget(struct home *h, uint32_t index, uint64_t closed_at);
+// Some of them; when it is to be called again, UINT64_MAX = not.
+uint64_t room_empty(struct home *h, uint32_t index);
+// What there is of the room when somebody wants to come in: MAP_NONE where it has been closed and that is over, as it is gone then.
+uint32_t room_unless_over(struct home *h, uint32_t index);
+// Until when nobody comes in, as the home sees it; steady. 0: it is not closed.
+uint64_t room_closed_ms(const struct home *h, const struct room *r);
 // To be announced at the end of the turn.
 void room_mark_dirty(struct home *h, uint32_t index);
 // Corrects the gauge plenum_log_bytes after something that grew or shrank a log.

@@ -89,6 +89,16 @@ static void feeds_check(const struct home *h, const struct room *r)
     ASSERT(crowded == r->crowded); // 5
 }
 
+// Where it is closed, and people have been told so, nobody is in it who is not about to be sent away.
+static void closed_check(const struct home *h, const struct room *r)
+{
+    uint64_t at = r->standing != NULL ? r->standing->closed_at : 0;
+    bool told = at != 0 && at <= r->live.offset && at <= r->log.committed &&
+                (r->course == NULL || (at > r->course->unheard && r->course->here));
+    ASSERT(!r->emptying || r->members != 0);                                      // 6
+    ASSERT(!told || room_closed_ms(h, r) == 0 || r->members == 0 || r->emptying); // 6
+}
+
 void room_check(const struct home *h, uint32_t index)
 {
     const struct room *r = room_at(h, index);
@@ -103,5 +113,6 @@ void room_check(const struct home *h, uint32_t index)
     live_check(&r->live);
     replay_check(r->replay, &r->log);
     course_check(r);
+    closed_check(h, r);
     standing_check(r->standing, &h->cx->settings->hash_key);
 }

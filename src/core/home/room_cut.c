@@ -79,4 +79,6 @@ void room_renewed(struct home *h, uint32_t index)
                                h->cx->steady_ms) != 0)
             member_expel(h, index, m, &ban);
     }
+    if (standing_closed_ms(r->standing, h->cx->steady_ms) != 0)
+        room_closed(h, index);
 }

@@ -151,7 +151,10 @@ void standing_free(struct standing **s, struct mem *m)
     *s = NULL;
 }
 
-static bool says_nothing(const struct standing *s) { return s->n == 0 && s->slow_ms == 0 && !s->readonly; }
+static bool says_nothing(const struct standing *s)
+{
+    return s->n == 0 && s->slow_ms == 0 && !s->readonly && s->closed_ms == 0;
+}
 
 void standing_fit(struct standing **s, struct mem *m)
 {
@@ -163,7 +166,7 @@ enum err standing_secure(struct standing **s, struct mem *m, const struct siphas
                          const struct entry *e)
 {
     bool fine = true;
-    if (wants_row(e) || (e->type == ENTRY_SLOW && e->decree.span_ms != 0) ||
+    if (wants_row(e) || e->type == ENTRY_CLOSE || (e->type == ENTRY_SLOW && e->decree.span_ms != 0) ||
         (e->type == ENTRY_READONLY && e->decree.on))
         fine = made(s, m) != NULL;
     if (fine && wants_row(e) && row_find(*s, key, e->decree.target) == NULL)
@@ -246,6 +249,14 @@ static void spoken(struct standing *s, const struct siphash_key *key, const stru
     s->speakers[s->speakers_n++] = (struct standing_speaker){print, at_ms};
 }
 
+// Who comes later finds it as if nobody had decided anything yet.
+static void close(struct standing *s, struct mem *m, const struct entry *e, uint64_t at_ms)
+{
+    mem_free(m, s->rows, s->cap * sizeof *s->rows);
+    speakers_drop(s, m);
+    *s = (struct standing){.closed_ms = standing_until(at_ms, e->decree.span_ms), .closed_at = e->offset};
+}
+
 void standing_apply(struct standing **s, struct mem *m, const struct siphash_key *key, const struct entry *e,
                     uint64_t at_ms)
 {
@@ -276,6 +287,9 @@ void standing_apply(struct standing **s, struct mem *m, const struct siphash_key
         if (*s != NULL)
             (*s)->readonly = d->on;
         break;
+    case ENTRY_CLOSE:
+        close(*s, m, e, at_ms);
+        break;
     case ENTRY_MESSAGE:
         if (standing_slow(*s) != 0)
             spoken(*s, key, e, at_ms);
@@ -293,7 +307,8 @@ void standing_check(const struct standing *s, const struct siphash_key *key)
     ASSERT(!says_nothing(s)); // 3
     ASSERT(s->n <= s->cap && s->cap <= STANDING_MAX);
     ASSERT(s->speakers_n <= s->speakers_cap && s->speakers_cap <= STANDING_SPEAKERS_MAX);
-    ASSERT(s->slow_ms != 0 || s->speakers_cap == 0); // 2
+    ASSERT(s->slow_ms != 0 || s->speakers_cap == 0);    // 2
+    ASSERT((s->closed_ms == 0) == (s->closed_at == 0)); // 4
     for (uint32_t i = 0; i < s->n; i++) {
         const struct standing_row *r = &s->rows[i];
         ASSERT(r->user_n != 0 && r->user_n <= USER_ID_MAX);

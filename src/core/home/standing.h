@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// standing.h - how people stand in a room, by its records: roles that were given, bans, mutes, slow mode, whether it is read-only.
+// standing.h - how people stand in a room, by its records: roles that were given, bans, mutes, slow mode, whether it is read-only
+// or closed. What closes it ends all else.
 //
 //      rows      [user role banned_until muted_until] ...   by fingerprint, those that say something
 //      speakers  [user said] [user said] ...                while slow mode is on: who has spoken lately, in order of the records
@@ -14,6 +15,7 @@
 //   1. rows rise by fingerprint; of one user there is one. Each has a role, a ban or a mute
 //   2. there are speakers only while slow mode is on
 //   3. it exists only while it says something
+//   4. what has been closed was so by a record
 //
 // Ownership: the room's. Memory: from the shard's, within the budget. Limits: STANDING_MAX rows, then decrees about others are
 // refused (what is over goes first); STANDING_SPEAKERS_MAX speakers, then the oldest is forgotten. Thread: the home shard's.
@@ -50,6 +52,8 @@ struct standing {
     struct standing_speaker *speakers; // the oldest record's first
     uint32_t slow_ms;                  // 0 = off
     bool readonly;
+    uint64_t closed_ms; // nothing is said until then; 0 = it has never been closed
+    uint64_t closed_at; // the offset of the record that did it last
 };
 
 // What it says of a user. s may be NULL in all of these.
@@ -62,6 +66,11 @@ uint64_t standing_muted_ms(const struct standing *s, const struct siphash_key *k
 uint64_t standing_slow_ms(const struct standing *s, const struct siphash_key *key, str user, uint64_t at_ms);
 static inline bool standing_readonly(const struct standing *s) { return s != NULL && s->readonly; }
 static inline uint32_t standing_slow(const struct standing *s) { return s != NULL ? s->slow_ms : 0; }
+// Until when it is closed, STANDING_FOR_EVER too; 0: it is not.
+static inline uint64_t standing_closed_ms(const struct standing *s, uint64_t at_ms)
+{
+    return s != NULL && s->closed_ms > at_ms ? s->closed_ms : 0;
+}
 // True if somebody has been given a role.
 bool standing_roles(const struct standing *s);
 // True if there is no place for one more: the decree must be refused.

@@ -164,7 +164,8 @@ static void take_decree(struct rest *r, struct entry *ret)
     const char *head = rest_take(r, RECORD_DECREE_HEAD);
     uint8_t value = (uint8_t)head[AT_VALUE], first = (uint8_t)head[AT_FIRST];
     struct decree *d = &ret->decree;
-    bool role = ret->type == ENTRY_ROLE, room = ret->type == ENTRY_SLOW || ret->type == ENTRY_READONLY;
+    bool role = ret->type == ENTRY_ROLE,
+         room = ret->type == ENTRY_SLOW || ret->type == ENTRY_READONLY || ret->type == ENTRY_CLOSE;
     d->span_ms = get_le(head + AT_SPAN, 8);
     d->target = rest_take_str(r, (uint8_t)head[AT_TARGET], USER_ID_MAX);
     d->target_name = rest_take_str(r, (uint8_t)head[AT_TARGET_NAME], USER_NAME_MAX);
@@ -217,6 +218,13 @@ static uint8_t flags_of(uint8_t version)
                                            : FLAG_GRANT | FLAG_INFO;
 }
 
+static enum entry_type last_type_of(uint8_t version)
+{
+    return version == VERSION_OF_MESSAGES  ? ENTRY_VOID
+           : version == VERSION_OF_DECREES ? ENTRY_READONLY
+                                           : ENTRY_CLOSE;
+}
+
 enum record_verdict record_decode(str bytes, struct entry *ret)
 {
     if (bytes.n == 0)
@@ -229,7 +237,7 @@ enum record_verdict record_decode(str bytes, struct entry *ret)
     uint8_t type = (uint8_t)bytes.p[AT_TYPE], role = (uint8_t)bytes.p[AT_RULE_ROLE],
             flags = (uint8_t)bytes.p[AT_FLAGS];
     bool old = version == VERSION_OF_MESSAGES;
-    if (type < ENTRY_MESSAGE || type > (old ? ENTRY_VOID : ENTRY_READONLY))
+    if (type < ENTRY_MESSAGE || type > last_type_of(version))
         return RECORD_TYPE;
     if ((flags & ~flags_of(version)) != 0 || (old ? role != 0 : role >= ROLE_COUNT))
         return RECORD_BROKEN;

@@ -47,6 +47,7 @@ enum ask_type {
     ASK_JOIN,
     ASK_LEAVE,
     ASK_PUBLISH,
+    ASK_CREATE, // a room that nobody is in
     ASK_SIGNAL,
     ASK_MEMBERS,
     ASK_HISTORY,
@@ -237,12 +238,20 @@ struct evict_mail {
     bool ordered; // by the backend; else its session was resumed elsewhere
 };
 
+// Why somebody is sent away from a room: what they are told.
+#define EXPELLED(X) X(KICKED, "kicked") X(BANNED, "banned") X(ROOM_CLOSED, "room_closed")
+enum expelled {
+#define X(upper, text) EXPELLED_##upper,
+    EXPELLED(X)
+#undef X
+};
+
 // Who gets it is in the room no more, as its home has it.
 struct expel_mail {
     struct mail mail;
     struct session_key session;
     struct ref outlet;
-    bool banned;                                // may not come back for a while
+    enum expelled why;
 #define EXPEL_STRS(X) X(user) X(name) X(reason) // by whom; the reason may be empty
 #define X(field) str field;
     EXPEL_STRS(X)
