@@ -108,9 +108,11 @@ bool rates_explain(struct world *w, const struct client *c, const struct asked *
                was_low(w, member_key(a->room, str_from_cstr(c->user)), &in->member_messages, a->at_ms);
     if (str_starts(sentence, STR("\"More is said in the room")))
         return a->kind == SAID_MESSAGE && was_low(w, room_key(a->room), &in->messages, a->at_ms);
+    // A home that finds no memory for a bucket has nothing to give for a second.
+    bool memory = w->plan.refuse_one_in != 0;
     if (str_starts(sentence, STR("\"Too many commands at once of this user")))
-        return s->user_commands.per_s != 0 && s->user_commands.per_s < GENEROUS_PER_S;
+        return s->user_commands.per_s != 0 && (memory || s->user_commands.per_s < GENEROUS_PER_S);
     if (str_starts(sentence, STR("\"Too many commands at once from your address")))
-        return s->address_commands.per_s != 0 && s->address_commands.per_s < GENEROUS_PER_S;
+        return s->address_commands.per_s != 0 && (memory || s->address_commands.per_s < GENEROUS_PER_S);
     return false;
 }
