@@ -91,6 +91,10 @@ enum {
         "The SHA-256 of the key: `plenum apikey` makes both.") \
     OWN(api_key, rights, WORDS, OPTIONAL, 0, 32, CONFIG_API_RIGHTS, "all", "", \
         "What may be asked for with it.") \
+    OWN(api_key, rate, UINT, OPTIONAL, 1, 1000000, "no limit", "0", "commands/s", \
+        "How many commands a second may be asked for with it, by all connections together. Each of a batch is one, and each room of a broadcast.") \
+    OWN(api_key, burst, UINT, OPTIONAL, 1, 1000000, "", "200", "commands", \
+        "How many of them at once.") \
     OWN(api_key, rooms, PATTERNS, OPTIONAL, 0, CONFIG_API_ROOMS_MAX, "", "", "", \
         "In which rooms, by name or pattern. While the list is empty: in all.")
 

@@ -253,6 +253,7 @@ static void wire_key(struct wiring *w, const struct config_api_key *from)
     str name = str_from_cstr(from->name);
     *key = (struct api_key){.name = user_name_valid(name) ? name : STR_NONE,
                             .rights = rights_of(from->rights),
+                            .rate = {from->rate, from->burst},
                             .rooms = w->api_rooms[n],
                             .rooms_n = from->rooms.n};
     for (uint32_t i = 0; i < from->rooms.n; i++)

@@ -3,7 +3,7 @@
 // The HTTP API against the real binary: what it says of itself (OpenAPI) is what it does, who may come in, and that people in rooms
 // hear a backend.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { PLENUM, sharedServer, withServer } from './support.mjs';
@@ -214,6 +214,48 @@ test('keys of the file have rights and rooms, and change by a reload; `plenum ap
     await own.until('the new right', async () => (await call(own, 'history', { room: 'shop-1' }, fields)).status === 200);
     const { body } = await call(own, 'history', { room: 'shop-1' }, fields);
     assert.equal(body.history[0].from.user, 'server:shop');
+  });
+});
+
+test('a key has its rate: beyond it 429, with how long to wait; other keys do not feel it', async () => {
+  const config = 'api:\n  keys:\n    - {name: slow, secret: slow-secret, rate: 5, burst: 10}\n    - {name: free, secret: free-secret}\n';
+  await withServer({ config }, async (own) => {
+    const answers = [];
+    for (let i = 0; i < 40; i++) answers.push(await call(own, 'info', {}, { 'x-api-key': 'slow-secret' }));
+    const refused = answers.filter(({ status }) => status === 429);
+    assert.equal(answers.filter(({ status }) => status === 200).length, 40 - refused.length);
+    assert.ok(refused.length >= 20, `${refused.length} of 40 were refused`);
+    for (const { headers, body } of refused) {
+      assert.equal(body.error.code, 'rate_limited');
+      assert.ok(body.error.retry_ms > 0 && Number(headers.get('retry-after')) === Math.ceil(body.error.retry_ms / 1000));
+    }
+    assert.equal((await call(own, 'info', {}, { 'x-api-key': 'free-secret' })).status, 200);
+    await own.until('its rate again', async () => (await call(own, 'info', {}, { 'x-api-key': 'slow-secret' })).status === 200);
+  });
+});
+
+test('a token of an issuer is a key: its rights, its rooms, and no more', async () => {
+  const secret = 'a secret of this test, long enough for HS256';
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const mint = (claims, by = secret) => {
+    const input = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: 'shop', exp: Math.floor(Date.now() / 1000) + 60, ...claims })}`;
+    return { authorization: `Bearer ${input}.${createHmac('sha256', by).update(input).digest('base64url')}` };
+  };
+  const caps = { server: ['publish', 'history', 'revoke'], rooms: { 'shop-*': ['join', 'publish'] } };
+  await withServer({ flags: [`--auth.secret=${secret}`, '--api.key=another-long-secret'] }, async (own) => {
+    const good = mint({ caps, jti: 'one' });
+    assert.equal((await call(own, 'publish', { room: 'shop-1', data: 'hi' }, good)).status, 200);
+    const { body } = await call(own, 'history', { room: 'shop-1' }, good);
+    assert.equal(body.history[0].from.user, 'server:shop');
+    assert.equal((await call(own, 'publish', { room: 'lobby', data: 'hi' }, good)).status, 403);
+    assert.match((await call(own, 'info', {}, good)).body.error.message, /`info`/);
+    assert.equal((await call(own, 'publish', { room: 'shop-1', data: 1 }, mint({ caps }, 'x'.repeat(40)))).status, 401);
+    assert.equal((await call(own, 'publish', { room: 'shop-1', data: 1 }, mint({ caps, exp: 1 }))).body.error.code, 'token_expired');
+    assert.equal((await call(own, 'publish', { room: 'shop-1', data: 1 }, mint({}))).status, 403);
+    assert.equal((await call(own, 'info', {}, { 'x-api-key': 'another-long-secret' })).status, 200);
+    assert.equal((await call(own, 'revoke', { token_id: 'one' }, good)).status, 200);
+    assert.equal((await call(own, 'history', { room: 'shop-1' }, good)).body.error.code, 'token_revoked');
+    assert.ok(!own.stderr.includes(good.authorization.slice(7)));
   });
 });
 

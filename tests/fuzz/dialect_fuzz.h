@@ -112,9 +112,9 @@ static inline void check_problem(struct buf *out, const struct command *command,
 }
 
 // The keys that a command's row names, a bit each, and those of them that must be there.
-static inline uint32_t row_keys(enum command_type type)
+static inline uint64_t row_keys(enum command_type type)
 {
-#define MAY(key) | 1u << KEY_##key
+#define MAY(key) | UINT64_C(1) << KEY_##key
 #define MUST MAY
     switch (type) {
 #define X(upper, lower, where, keys, ...) \
@@ -129,10 +129,10 @@ static inline uint32_t row_keys(enum command_type type)
 #undef MUST
 }
 
-static inline uint32_t row_must(enum command_type type)
+static inline uint64_t row_must(enum command_type type)
 {
 #define MAY(key)
-#define MUST(key) | 1u << KEY_##key
+#define MUST(key) | UINT64_C(1) << KEY_##key
     switch (type) {
         COMMANDS(X)
 #undef X
@@ -154,10 +154,10 @@ static inline void check_command(const struct command *c)
     ASSERT(c->name.p == NULL || user_name_valid(c->name));
     ASSERT(c->to.n <= USER_ID_MAX && c->key.n <= MESSAGE_KEY_MAX && c->resume.n <= RESUME_TOKEN_MAX);
     ASSERT(c->prefix.n <= ROOM_NAME_MAX && c->limit <= LIST_LIMIT_MAX && c->history <= LIST_LIMIT_MAX);
-    ASSERT(c->data.p == NULL || (row_keys(c->type) & 1u << KEY_data) != 0);
-    ASSERT(c->data.p != NULL || (row_must(c->type) & 1u << KEY_data) == 0);
-    ASSERT(!c->has_before || (row_keys(c->type) & 1u << KEY_before) != 0);
-    ASSERT(!c->has_since || (row_keys(c->type) & 1u << KEY_since) != 0);
+    ASSERT(c->data.p == NULL || (row_keys(c->type) & UINT64_C(1) << KEY_data) != 0);
+    ASSERT(c->data.p != NULL || (row_must(c->type) & UINT64_C(1) << KEY_data) == 0);
+    ASSERT(!c->has_before || (row_keys(c->type) & UINT64_C(1) << KEY_before) != 0);
+    ASSERT(!c->has_since || (row_keys(c->type) & UINT64_C(1) << KEY_since) != 0);
 }
 
 #endif

@@ -342,7 +342,7 @@ static void test_mistakes_in_rows(void **state)
          "presence, echo, slow_policy, flush_interval_ms, messages_per_s, messages_burst, member_messages_per_s, "
          "member_messages_burst, log_entries, log_bytes or log_age_s (did you mean access?)"},
         {"api:\n  keys: [{name: a, secret: 12345678, \"\\e[2J\": 1}]\n",
-         "c.yaml:2: api.keys[0].\\u001b[2J: got an unknown key, expected name, secret, secret_sha256, rights or rooms"},
+         "c.yaml:2: api.keys[0].\\u001b[2J: got an unknown key, expected name, secret, secret_sha256, rights, rate, burst or rooms"},
         {RULES "    - match: a\n      echo: true\n      match: b\n",
          "c.yaml:5: rooms.rules[0].match: got the key a second time, expected it once (first at line 3)"},
         {RULES "    - echo: true\n",

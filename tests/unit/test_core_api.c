@@ -298,6 +298,64 @@ static const struct api_key *keys_of(const char *const secrets[], size_t n, uint
     return keys;
 }
 
+// Over all connections and shards together, each of a batch and each room of a broadcast as one; other keys do not feel it.
+static void a_key_has_its_rate(void **state)
+{
+    (void)state;
+    enum { BURST = 40, PER_S = 20 };
+    static const char *const secrets[] = {"first-secret", "second-secret"};
+    static const char first[] = HOST JSON "X-API-Key: first-secret\r\n";
+    static const char second[] = HOST JSON "X-API-Key: second-secret\r\n";
+    for (uint32_t shards = 1; shards <= 3; shards += 2) {
+        struct net *n = net_api(shards);
+        struct api_key keys[2];
+        memcpy(keys, keys_of(secrets, 2, UINT64_MAX, NULL, 0), sizeof keys);
+        keys[0].rate = (struct rate){PER_S, BURST};
+        n->settings.api_keys = keys;
+        n->settings.api_keys_n = 2;
+        n->settings.requests = (struct rate){0, 1000};
+        net_start(n);
+        uint32_t good = 0, told = 0;
+        str head, body;
+        struct client *c[3];
+        for (uint32_t i = 0; i < 3; i++)
+            c[i] = http(n, i % shards);
+        for (uint32_t i = 0; i < 3 * BURST; i++) {
+            call_with(c[i % 3], "publish", first, "{\"room\":\"r\",\"data\":1}");
+            unsigned status = answer(c[i % 3], &head, &body);
+            assert_true(status == 200 || status == 429);
+            good += status == 200;
+            told += status == 429 && contains(body, "\"code\":\"rate_limited\"") &&
+                    contains(body, "\"retry_ms\":") && contains(head, "Retry-After: 1\r\n");
+        }
+        assert_true(good <= BURST && good >= BURST / 2); // a part of it may lie on other shards
+        assert_int_equal(told, 3 * BURST - good);
+        assert_int_equal(METRIC(n, limit_api_key), told);
+        assert_int_equal(METRIC(n, entries), good);
+        call_with(c[0], "publish", second, "{\"room\":\"r\",\"data\":1}");
+        answers(c[0], 200, "\"offset\":");
+        net_wait(n, 10000);
+        for (uint32_t i = 0; i < 2; i++) // the others have been closed
+            c[i] = http(n, i % shards);
+        call_with(c[0], "batch", first,
+                  "{\"commands\":[{\"type\":\"info\"},{\"type\":\"rooms\"},{\"type\":\"info\"}]}");
+        answers(c[0], 200, "\"replies\":[{\"version\":");
+        static const char broadcast[] = "{\"data\":1,\"rooms\":[";
+        char rooms[2048];
+        size_t at = (size_t)snprintf(rooms, sizeof rooms, "%s", broadcast);
+        for (int i = 0; i < 2 * BURST; i++)
+            at += (size_t)snprintf(rooms + at, sizeof rooms - at, "%s\"r\"", i == 0 ? "" : ",");
+        snprintf(rooms + at, sizeof rooms - at, "]}");
+        uint64_t before = METRIC(n, entries);
+        call_with(c[1], "broadcast", first, rooms);
+        str results = answers(c[1], 200, "{\"results\":[{\"room\":\"r\",\"offset\":");
+        assert_true(contains(results, "\"code\":\"rate_limited\""));
+        uint64_t said = METRIC(n, entries) - before;
+        assert_true(said <= BURST && said >= BURST / 2 - 3);
+        net_free(n);
+    }
+}
+
 static void keys_open_and_wrong_ones_do_not(void **state)
 {
     (void)state;
@@ -881,6 +939,7 @@ int main(void)
         cmocka_unit_test(once_by_key),
         cmocka_unit_test(directs_and_lists),
         cmocka_unit_test(it_keeps_order),
+        cmocka_unit_test(a_key_has_its_rate),
         cmocka_unit_test(keys_open_and_wrong_ones_do_not),
         cmocka_unit_test(a_key_that_goes_meanwhile),
         cmocka_unit_test(a_key_has_its_rights_and_rooms),

@@ -8,7 +8,7 @@
 //              <-- reply.c   the native reply without type and id, or {"error":...} with the code's status
 //
 // Who asks is known by a key (settings.api_keys), whose SHA-256 is all that there is of it, compared with all of them in constant
-// time. Without any key the API is for this machine alone, and for nobody who speaks for another: no proxy, no page of
+// time; or by a token, which a helper looks at (token.c). What a key may ask for in a second is rate.c's. Without any key the API is for this machine alone, and for nobody who speaks for another: no proxy, no page of
 // another origin, no name that a page could have pointed here (wire/host_name.h).
 //
 // A backend is in no room. What it says is from a user that it names, or from "server" (of a key that has a name:

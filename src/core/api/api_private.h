@@ -20,10 +20,28 @@ struct api_verdict {
 void api_judge(const struct conns *cs, uint32_t conn, const struct http_request *rq, struct api_verdict *ret);
 // Whether what was found at the head still holds, as keys may have changed since; call->by is of the settings of now, then.
 bool api_still_in(const struct conns *cs, uint32_t conn, struct http_call *call);
-// NULL: there are no keys, and all is allowed.
-const struct api_key *api_key_at(const struct conns *cs, uint8_t by);
+// NULL: there are no keys, and all is allowed. room: for one that is made of a token.
+const struct api_key *api_key_of(const struct conns *cs, const struct http_call *call, struct api_key *room);
+// `Authorization: Bearer KEY` or `X-API-Key: KEY`, one of them; absent: there is none.
+str api_presented(const struct http_request *rq);
 // False, and *ret says why: the key is not for it. Of `broadcast` each room is asked for by itself.
 bool api_key_allows(const struct api_key *key, const struct command *cmd, struct problem *ret);
+
+// --- token.c
+// It may be a JWT, and there is who can tell.
+bool api_token_may_be(const struct settings *s, str secret);
+// HTTP_ASKED, HTTP_LATER: its verdict is not there yet. HTTP_ANSWERED: it is, and *ret_good; or it was answered.
+enum http_did api_token_look(struct conns *cs, uint32_t conn, struct http_call *call, bool *ret_good);
+// A good one as a key.
+struct api_key api_token_key(const struct http_call *call);
+bool api_token_allows(const struct api_key *key, const struct command *cmd, struct problem *ret);
+
+// --- rate.c
+enum api_paid { API_PAID, API_PAYS_LATER, API_PAYS_NOT };
+// One command more by its key, unless *paid. API_PAYS_LATER: what it may has to be asked for, the call is called again;
+// API_PAYS_NOT: *ret_problem says why.
+enum api_paid api_pay(struct conns *cs, uint32_t conn, const struct http_call *call, bool *paid,
+                      struct problem *ret_problem);
 
 // --- call.c
 enum { API_ASK_TEXT = USER_ID_MAX + 16 };

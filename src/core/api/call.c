@@ -50,7 +50,8 @@ static void speak_as(const struct conns *cs, const struct http_call *call, const
                      char text[API_ASK_TEXT], struct ask *a)
 {
     static const char server[] = "server:";
-    const struct api_key *key = api_key_at(cs, call->by);
+    struct api_key by_token;
+    const struct api_key *key = api_key_of(cs, call, &by_token);
     bool named = key != NULL && key->name.n != 0;
     bool of_user = (cmd->type == CMD_PUBLISH || cmd->type == CMD_BROADCAST) && cmd->to.n != 0;
     a->session = STR("api");
@@ -191,6 +192,11 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
     struct ask ask;
     uint32_t dest;
     char text[API_ASK_TEXT];
+    struct api_key by_token;
+    bool known;
+    enum http_did looked = api_token_look(cs, conn, call, &known);
+    if (looked != HTTP_ANSWERED || !known)
+        return looked;
     str body = http_call_body(call);
     enum command_type type = api_find(str_skip(call->path, sizeof API_PATH - 1));
     if (!conn_scratch(cs, body.n)) {
@@ -198,7 +204,7 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
         return HTTP_ANSWERED;
     }
     if (api_decode(type, body, &cs->unescape, &cmd, &problem) != OK ||
-        !api_key_allows(api_key_at(cs, call->by), &cmd, &problem) ||
+        !api_key_allows(api_key_of(cs, call, &by_token), &cmd, &problem) ||
         !take_idempotency_key(call, &cmd, &problem))
         return answer_problem(cs, conn, call, &problem);
     if (call->state == CALL_CALLED && !call->counted)
@@ -206,7 +212,10 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
     call->counted = true;
     if (type == CMD_BATCH || type == CMD_BROADCAST)
         return api_many(cs, conn, call, &cmd);
-    if (!api_ask_make(cs, conn, call, &cmd, 0, text, &ask, &dest, &problem))
+    enum api_paid pays = api_pay(cs, conn, call, &call->paid, &problem);
+    if (pays == API_PAYS_LATER)
+        return HTTP_LATER;
+    if (pays == API_PAYS_NOT || !api_ask_make(cs, conn, call, &cmd, 0, text, &ask, &dest, &problem))
         return answer_problem(cs, conn, call, &problem);
     return http_ask(cs, conn, dest, &ask);
 }

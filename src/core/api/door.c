@@ -3,6 +3,7 @@
 // Who may come in by the backend's door, from the head alone: one look at each rule, in this order.
 //
 //      1. a key, where there are any: 401      none: this machine alone, nobody else's page, name or proxy: 403
+//         what may be a token instead is asked about when its body is there (token.c)
 //      2. a page's origin: 403                 (a key cannot be forged by a page, but it could be typed into one)
 //      3. a command of that name: 404          with the nearest
 //      4. POST: 405
@@ -32,11 +33,19 @@ static void refuse(struct api_verdict *v, uint16_t status, enum problem_code cod
 
 // --- keys
 
-const struct api_key *api_key_at(const struct conns *cs, uint8_t by)
+static const struct api_key *key_at(const struct conns *cs, uint8_t by)
 {
     const struct settings *s = cs->cx->settings;
-    ASSERT(by <= s->api_keys_n || by == 0);
-    return by == 0 ? NULL : &s->api_keys[by - 1];
+    ASSERT(by <= s->api_keys_n || by == 0 || by == CALL_BY_TOKEN);
+    return by == 0 || by == CALL_BY_TOKEN ? NULL : &s->api_keys[by - 1];
+}
+
+const struct api_key *api_key_of(const struct conns *cs, const struct http_call *call, struct api_key *room)
+{
+    if (call->by != CALL_BY_TOKEN)
+        return key_at(cs, call->by);
+    *room = api_token_key(call);
+    return room;
 }
 
 // The number of the key with that hash, 0 for none; as long for each.
@@ -53,8 +62,7 @@ static uint8_t key_number(const struct settings *s, const uint8_t sha256[SHA256_
     return (uint8_t)found;
 }
 
-// `Authorization: Bearer KEY` or `X-API-Key: KEY`, one of them; absent: there is none.
-static str presented(const struct http_request *rq)
+str api_presented(const struct http_request *rq)
 {
     str value = STR_NONE, rest;
     size_t bearers = http_field_count(rq, STR("Authorization")), own = http_field_count(rq, STR("X-API-Key"));
@@ -70,7 +78,7 @@ static str presented(const struct http_request *rq)
 static void judge_key(const struct settings *s, const struct http_request *rq, struct api_verdict *v)
 {
     uint8_t sha256[SHA256_BYTES];
-    str secret = presented(rq);
+    str secret = api_presented(rq);
     if (secret.n == 0) {
         refuse(v, 401, PROBLEM_UNAUTHORIZED,
                "The API wants a key: one `Authorization: Bearer KEY` or `X-API-Key: KEY`.", STR_NONE,
@@ -84,7 +92,9 @@ static void judge_key(const struct settings *s, const struct http_request *rq, s
         return;
     }
     v->by = key_number(s, sha256);
-    if (v->by == 0) {
+    if (v->by == 0 && api_token_may_be(s, secret)) {
+        v->by = CALL_BY_TOKEN;
+    } else if (v->by == 0) {
         refuse(v, 401, PROBLEM_UNAUTHORIZED, "This key is none of the server's.", STR_NONE, "a wrong key");
         v->challenge = STR("Bearer realm=\"plenum\", error=\"invalid_token\"");
     }
@@ -158,6 +168,9 @@ static bool key_may(const struct api_key *key, enum command_type type)
 static const char right_missing[] =
     "This key has not the right {}; `rights` in its row of `api.keys` says what it may.";
 
+static const char word_missing[] =
+    "The token has not the right {}; `server` in its claim `caps` says what it may.";
+
 static void judge_command(const struct conns *cs, const struct http_request *rq, struct api_verdict *v)
 {
     str name = str_skip(rq->path, sizeof API_PATH - 1);
@@ -173,7 +186,7 @@ static void judge_command(const struct conns *cs, const struct http_request *rq,
         v->allow = STR("POST");
         return;
     }
-    if (!key_may(api_key_at(cs, v->by), type))
+    if (!key_may(key_at(cs, v->by), type))
         refuse(v, 403, PROBLEM_FORBIDDEN, right_missing, name, "a right that its key has not");
 }
 
@@ -197,7 +210,7 @@ void api_judge(const struct conns *cs, uint32_t conn, const struct http_request 
     const struct settings *s = cs->cx->settings;
     *ret = (struct api_verdict){0};
     ASSERT(str_starts(rq->path, STR(API_PATH)));
-    if (s->api_keys_n != 0)
+    if (s->api_keys_n != 0 || api_token_may_be(s, api_presented(rq)))
         judge_key(s, rq, ret);
     else
         judge_local(cs, conn, rq, ret);
@@ -242,10 +255,12 @@ bool api_key_allows(const struct api_key *key, const struct command *cmd, struct
         return true;
     ret->word_kind = WORD_QUOTED;
     if (!key_may(key, cmd->type)) {
-        ret->text = right_missing;
+        ret->text = key->caps.p != NULL ? word_missing : right_missing;
         ret->word = str_from_cstr(command_name(cmd->type));
         return false;
     }
+    if (key->caps.p != NULL)
+        return api_token_allows(key, cmd, ret);
     bool lists = cmd->type == CMD_BATCH || (cmd->type == CMD_BROADCAST && cmd->room.n == 0);
     if (key->rooms_n == 0 || cmd->type == CMD_DIRECT || lists)
         return true;

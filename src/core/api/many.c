@@ -31,6 +31,7 @@ struct many {
     uint32_t run_dest;     // whom the last ones were asked,
     bool run_lasts;        // and whether they may be kept there
     bool parallel;
+    bool paid; // the next one
     struct buf results;
     struct slot slots[];
 };
@@ -119,7 +120,8 @@ static bool element(struct conns *cs, uint32_t conn, struct http_call *call, con
         enum err e = json_string_decode(text, cs->unescape.p, ROOM_NAME_MAX, &ret->room);
         ASSERT(e == OK); // the decoder has looked at all of them
     }
-    return api_key_allows(api_key_at(cs, call->by), ret, ret_problem);
+    struct api_key by_token;
+    return api_key_allows(api_key_of(cs, call, &by_token), ret, ret_problem);
 }
 
 // True while what comes next may overtake nothing that is to be done before it.
@@ -142,8 +144,11 @@ static enum http_did ask_next(struct conns *cs, uint32_t conn, struct http_call 
     char room[API_ASK_TEXT];
     if (!conn_scratch(cs, text.n))
         return no_memory(cs, conn);
-    if (!element(cs, conn, call, m, text, &cmd, &problem) ||
-        !api_ask_make(cs, conn, call, &cmd, m->next, room, &a, &dest, &problem)) {
+    bool fits = element(cs, conn, call, m, text, &cmd, &problem);
+    enum api_paid pays = fits ? api_pay(cs, conn, call, &m->paid, &problem) : API_PAYS_NOT;
+    if (pays == API_PAYS_LATER)
+        return HTTP_LATER;
+    if (pays == API_PAYS_NOT || !api_ask_make(cs, conn, call, &cmd, m->next, room, &a, &dest, &problem)) {
         metric_add(&cs->cx->metrics->errors[problem.code], 1);
         slot_put(m, m->next, NULL, &problem);
         return HTTP_ANSWERED;
@@ -176,6 +181,7 @@ enum http_did api_many_go_on(struct conns *cs, uint32_t conn, struct http_call *
             return turn && !c->asker.mail_queued ? HTTP_ASKED : HTTP_LATER;
         }
         m->next++;
+        m->paid = false;
     }
     call->keeps_body = m->next < m->total;
     return c->asker.pending != 0 ? HTTP_ASKED : reply(cs, conn, call);

@@ -50,7 +50,10 @@ static void reply_problem(struct conns *cs, uint32_t conn, struct http_call *cal
 
 void api_reply_problem(struct conns *cs, uint32_t conn, struct http_call *call, const struct problem *p)
 {
-    struct http_response rs = {.status = problem_status(p->code)};
+    struct http_response rs = {.status = problem_status(p->code),
+                               .retry_after_s = (p->retry_ms + 999) / 1000};
+    if (rs.status == 401)
+        rs.challenge = STR("Bearer realm=\"plenum\", error=\"invalid_token\"");
     reply_problem(cs, conn, call, &rs, p);
 }
 

@@ -34,7 +34,15 @@ void prints_look(struct prints *t, uint64_t now_ms, bool (*over)(void *ctx, void
 void prints_check(const struct prints *t);
 
 // The same somebody as something else: who makes rooms, who says things.
-enum print_kind { PRINT_MAKER, PRINT_USER, PRINT_ADDRESS, PRINT_ROOM, PRINT_MEMBER, PRINT_TENANT };
+enum print_kind {
+    PRINT_MAKER,
+    PRINT_USER,
+    PRINT_ADDRESS,
+    PRINT_ROOM,
+    PRINT_MEMBER,
+    PRINT_TENANT,
+    PRINT_API_KEY
+};
 static inline uint64_t print_as(uint64_t print, enum print_kind kind)
 {
     return print ^ ((uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15));

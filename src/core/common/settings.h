@@ -23,8 +23,10 @@ struct api_key {
     str name;
     uint8_t sha256[32]; // of the secret
     uint64_t rights;    // commands, bits of enum command_type (dialect/api.h)
+    struct rate rate;   // of commands, over all shards
     const str *rooms;   // patterns (common/pattern.h) of the rooms that it is for; none: all
     size_t rooms_n;
+    str caps; // not absent: it is what a token allows (auth/caps.h, api/token.c), and its rooms are there
 };
 
 struct settings {

@@ -39,6 +39,7 @@
 #include "wire/ws_frame.h"
 
 struct http_call;
+struct verdict_mail;
 struct http_route;
 
 enum conn_phase { PHASE_HTTP, PHASE_WS, PHASE_MIRROR, PHASE_LINE };
@@ -224,6 +225,8 @@ void conn_call_free(struct conns *cs, struct conn *c);
 void conn_call_check(const struct conns *cs, uint32_t index);
 void conn_call_again(struct conns *cs, uint32_t index);
 bool conn_call_answered(struct conns *cs, const struct answer *a);
+// The same of a helper's verdict, which is taken where it is such a connection's.
+bool conn_call_verdict(struct conns *cs, struct verdict_mail *v);
 bool conn_call_late(struct conns *cs, uint32_t index);
 // An ask about connections (roster.c), which is answered.
 void conns_ask(struct conns *cs, struct ask *a);

@@ -7,6 +7,8 @@
 // and it is parked as soon as there is something behind the request.
 #include "core/conn/conn_http.h"
 
+#include "core/mail/token.h"
+
 // As much more than has come (conn_ws.c says why not twice).
 enum { BODY_STEP = 4096 };
 
@@ -35,6 +37,7 @@ void conn_call_free(struct conns *cs, struct conn *c)
     body_free(cs, c->call);
     if (c->call->own != NULL)
         c->call->route->drop(cs, c->call);
+    mail_discard(cs->cx->mem, c->call->verdict != NULL ? &c->call->verdict->mail : NULL);
     mem_free(cs->cx->mem, c->call, sizeof *c->call + c->call->head_n);
     c->calls = false;
     http_scanner_init(&c->http);
@@ -269,7 +272,8 @@ void http_reply_with(struct conns *cs, uint32_t index, struct http_response *rs,
     // Its body has been read: the next request is where it should be.
     const struct http_request rq = {.method = c->call->head_only ? STR("HEAD") : STR("POST"),
                                     .keep_alive = c->call->keep_alive};
-    rs->retry_after_s = rs->status == 503 || rs->status == 429 ? 1 : 0;
+    if (rs->retry_after_s == 0)
+        rs->retry_after_s = rs->status == 503 || rs->status == 429 ? 1 : 0;
     rs->cache_control = STR("no-store");
     rs->vary_origin = c->call->route->screen == NULL;
     rs->allow_origin = c->call->origin;
@@ -290,9 +294,21 @@ struct ask http_ask_make(const struct conns *cs, uint32_t index, enum ask_type t
                         .lasting = ask_lasts(type)};
 }
 
-enum http_did http_ask(struct conns *cs, uint32_t index, uint32_t dest, const struct ask *a)
+// Something is under way for it.
+static enum http_did asked(struct conns *cs, uint32_t index, uint32_t dest)
 {
     struct conn *c = conn_at(cs, index);
+    c->asker.pending++;
+    c->asker.pending_shard = (uint8_t)dest;
+    if (c->asker.mail_quota != 0)
+        c->asker.mail_quota--;
+    deadline_arm(&cs->deadlines, index, cs->cx->now_ms, cs->cx->settings->handshake_ms);
+    return HTTP_ASKED;
+}
+
+enum http_did http_ask(struct conns *cs, uint32_t index, uint32_t dest, const struct ask *a)
+{
+    const struct conn *c = conn_at(cs, index);
     ASSERT(c->calls && c->call->state != CALL_READING && c->asker.pending < HTTP_ASKS_MAX);
     ASSERT(a->type != ASK_JOIN && a->type != ASK_LEAVE && a->type != ASK_REGISTER && a->type != ASK_RENAME);
     if (!edge_may_ask(cs->edge, index, dest, a->lasting))
@@ -301,12 +317,43 @@ enum http_did http_ask(struct conns *cs, uint32_t index, uint32_t dest, const st
         http_no_memory(cs, index);
         return HTTP_ANSWERED;
     }
-    c->asker.pending++;
-    c->asker.pending_shard = (uint8_t)dest;
-    if (c->asker.mail_quota != 0)
-        c->asker.mail_quota--;
-    deadline_arm(&cs->deadlines, index, cs->cx->now_ms, cs->cx->settings->handshake_ms);
-    return HTTP_ASKED;
+    return asked(cs, index, dest);
+}
+
+enum http_did http_ask_verdict(struct conns *cs, uint32_t index, str token)
+{
+    const struct conn *c = conn_at(cs, index);
+    uint32_t dest = port_verifier(cs->cx, token);
+    ASSERT(c->calls && c->call->verdict == NULL && c->asker.pending == 0);
+    if (!edge_may_ask(cs->edge, index, dest, false))
+        return HTTP_LATER;
+    const struct token_mail job = {.conn = {cs->cx->index, {index, slab_gen(&cs->pool, index)}},
+                                   .wall_ms = cs->cx->wall_ms,
+                                   .token = token};
+    if (!post_token(cs->mail, &job)) {
+        http_no_memory(cs, index);
+        return HTTP_ANSWERED;
+    }
+    metric_add(&cs->cx->metrics->tokens_asked, 1);
+    c->call->keeps_body = true;
+    return asked(cs, index, dest);
+}
+
+bool conn_call_verdict(struct conns *cs, struct verdict_mail *v)
+{
+    struct conn *c = slab_get(&cs->pool, v->conn.ref.index, v->conn.ref.gen);
+    if (c == NULL || c->phase != PHASE_HTTP)
+        return false;
+    ASSERT(c->asker.pending != 0);
+    c->asker.pending--;
+    if (!conn_live(c)) { // it is not waited for any more
+        mail_discard(cs->cx->mem, &v->mail);
+        return true;
+    }
+    ASSERT(c->calls && c->call->state == CALL_WAITING);
+    c->call->verdict = v;
+    call_run(cs, v->conn.ref.index);
+    return true;
 }
 
 // A connection that speaks HTTP has asked for nothing else.

@@ -35,7 +35,8 @@ bool gate_door(struct conns *cs, uint32_t index, struct http_coming *in)
 // Whom a door has let in is not counted: a backend has as much to say as it has.
 bool gate_requests(struct conns *cs, uint32_t index, struct http_coming *in)
 {
-    bool let_in = in->route != NULL && in->route->screen != NULL && in->screened.status == 0;
+    bool let_in = in->route != NULL && in->route->screen != NULL && in->screened.status == 0 &&
+                  in->screened.by != CALL_BY_TOKEN;
     if (let_in || gate_request(cs->edge, &conn_at(cs, index)->asker))
         return true;
     metric_add(&cs->cx->metrics->limit_requests, 1);

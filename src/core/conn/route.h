@@ -46,6 +46,8 @@ enum http_did {
 };
 
 enum { HTTP_ASKS_MAX = 64 };
+// What a screen says of who asks where only a helper can tell, as it is said by a token: such a request is counted (gate_requests).
+enum { CALL_BY_TOKEN = UINT8_MAX };
 
 struct http_route {
     const char *path;
@@ -73,13 +75,15 @@ enum call_state { CALL_READING, CALL_CALLED, CALL_LATER, CALL_WAITING };
 struct http_call {
     const struct http_route *route;
     uint8_t state;
-    uint8_t by;       // as its screen says: who asks
-    bool keeps_body;  // by its handler: while it waits, as there is more to be asked
-    bool keep_alive;  // of the request
-    bool head_only;   // it is HEAD
-    bool counted;     // by its handler: as a command
-    uint16_t refused; // by its screen; 0 = not
-    void *own;        // its handler's
+    uint8_t by;                   // as its screen says: who asks
+    bool keeps_body;              // by its handler: while it waits, as there is more to be asked
+    bool keep_alive;              // of the request
+    bool head_only;               // it is HEAD
+    bool counted;                 // by its handler: as a command,
+    bool paid;                    // and by its key's rate
+    uint16_t refused;             // by its screen; 0 = not
+    void *own;                    // its handler's
+    struct verdict_mail *verdict; // on its token (mail/token.h), once there is one
     // By what its screen has looked, and when: in a later turn there may be other settings.
     const struct settings *screened_by;
     uint64_t screened_ms;
@@ -104,6 +108,9 @@ struct ask http_ask_make(const struct conns *cs, uint32_t conn, enum ask_type ty
 // HTTP_ASKED; HTTP_LATER where the mailbox of `dest` is full; HTTP_ANSWERED: there was no memory, and it has been told so.
 // Not for what leaves something behind at the edge (a join, a leave, a registration).
 enum http_did http_ask(struct conns *cs, uint32_t conn, uint32_t dest, const struct ask *a) WARN_UNUSED;
+// A helper is asked for a verdict on a token, which is put into the call, and the handler is called again; its body is kept. As
+// http_ask.
+enum http_did http_ask_verdict(struct conns *cs, uint32_t conn, str token) WARN_UNUSED;
 // The answer. `type` is static. The body is anywhere but in cs->body.
 void http_reply(struct conns *cs, uint32_t conn, uint16_t status, str type, str body);
 // The same with what else is in its head; rs->status and rs->content_type are set.

@@ -143,7 +143,9 @@ uint64_t edge_expires_in_s(const struct edge *e, const struct grant *g);
 void edge_expire(struct edge *e);
 
 // --- revoked before it ends (edge_revoke.c)
-// Whoever has been granted that (NULL: a guest) is refused: true, and it has been told.
+// Whoever has been granted that (NULL: a guest) is to be refused.
+bool edge_revoked(const struct edge *e, str user, const struct grant *g);
+// True, and it has been told.
 bool edge_is_revoked(struct edge *e, uint32_t conn, const struct command *cmd, str user,
                      const struct grant *g);
 // What an ASK_REVOKE says, on this shard. OK; ERR_LIMIT; ERR_NOMEM.

@@ -29,7 +29,7 @@ static struct revoked_who who_of(const struct edge *e, str user, const struct gr
     return who;
 }
 
-static bool is_revoked(const struct edge *e, str user, const struct grant *g)
+bool edge_revoked(const struct edge *e, str user, const struct grant *g)
 {
     if (revocations_empty(&e->revoked))
         return false;
@@ -40,7 +40,7 @@ static bool is_revoked(const struct edge *e, str user, const struct grant *g)
 bool edge_is_revoked(struct edge *e, uint32_t index, const struct command *cmd, str user,
                      const struct grant *g)
 {
-    if (!is_revoked(e, user, g))
+    if (!edge_revoked(e, user, g))
         return false;
     metric_add(&e->cx->metrics->tokens_revoked, 1);
     notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, "revoked", STR_NONE);
@@ -76,7 +76,7 @@ static void look_at(struct edge *e, uint32_t index)
 {
     const struct asker *c = asker_at(e, index);
     const struct session *s = &c->reader.who.session;
-    if (!session_there(s) || !reader_open(&c->reader) || !is_revoked(e, session_user(s), session_grant(s)))
+    if (!session_there(s) || !reader_open(&c->reader) || !edge_revoked(e, session_user(s), session_grant(s)))
         return;
     metric_add(&e->cx->metrics->sessions_revoked, 1);
     fan_end(e->fan, index, END_TOKEN_REVOKED);

@@ -100,7 +100,8 @@ static void on_verdict(struct shard *sh, struct verdict_mail *v)
 {
     mail_credit_back(&sh->mail, v->credit);
     v->credit = (struct credit){0};
-    edge_verdict(&sh->edge, v);
+    if (!conn_call_verdict(&sh->conns, v))
+        edge_verdict(&sh->edge, v);
 }
 
 // False: whoever took it has kept it, or given it up.
