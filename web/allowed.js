@@ -4,7 +4,7 @@
 // sent away. From what was decided (decrees.js) and what one's role and token allow (rights.js). No DOM here.
 
 import { shortSpanOf, spanOf } from './decrees.js';
-import { claimsOf, identity, isGuest } from './identity.js';
+import { claimsOf, isGuest } from './identity.js';
 import { rightsIn } from './rights.js';
 import { nameShown, textShown } from './words.js';
 
@@ -15,10 +15,17 @@ const REMOVALS = {
 const oneLine = (text) => textShown(text).replace(/\n/g, ' ');
 const secondsTo = (until) => (until - Date.now()) / 1000;
 
+const computed = new WeakMap();   // conversation -> {key, rights}: every row of the list of people asks
+
 /** My rights in a room, as far as a page can know them: {may(right), rank}. */
 export function rightsOf(chat, it) {
-  const token = isGuest(chat.me.user) ? null : identity.token;
-  return rightsIn(it.name, chat.client.room(it.name).role ?? '', token ? claimsOf(token).caps : undefined, it.given);
+  const token = isGuest(chat.me.user) ? null : chat.client.token;
+  const role = chat.client.room(it.name).role ?? '';
+  const key = `${role} ${it.given} ${token}`;
+  if (computed.get(it)?.key !== key) {
+    computed.set(it, { key, rights: rightsIn(it.name, role, token ? claimsOf(token).caps : undefined, it.given) });
+  }
+  return computed.get(it).rights;
 }
 
 /** Why one may not write here now: {text, until?, sign_in?}, or null. */
@@ -31,18 +38,21 @@ export function hindrance(chat, it) {
   }
   const { may } = rightsOf(chat, it);
   if (!may('publish')) {
-    const guest = isGuest(chat.me.user);
+    const guest = isGuest(chat.me.user) && !it.given;   // else it is not for want of a token
     return { text: guest ? 'Guests may only read here' : 'You may only read here', sign_in: guest };
   }
   if (chat.client.room(it.name).readonly && !may('readonly')) return { text: 'This room is read-only: only hosts may write' };
   return null;
 }
 
-/** Slow mode: how long until one may say the next thing, ms. */
+/** The slow mode of the room is one for me, too. */
+export function isHeldUp(chat, it) {
+  return it.kind === 'room' && it.status === 'joined' && chat.client.room(it.name).slow_s > 0 && !rightsOf(chat, it).may('slow');
+}
+
+/** How long until one may say the next thing, ms. */
 export function slowWait(chat, it) {
-  if (it.kind !== 'room' || it.status !== 'joined') return 0;
-  const { slow_s } = chat.client.room(it.name);
-  return slow_s === 0 || rightsOf(chat, it).may('slow') ? 0 : Math.max(0, it.saidAt + slow_s * 1000 - Date.now());
+  return isHeldUp(chat, it) ? Math.max(0, it.saidAt + chat.client.room(it.name).slow_s * 1000 - Date.now()) : 0;
 }
 
 export const slowWords = (ms) => `Slow mode: you may write again in ${shortSpanOf(ms / 1000)}`;

@@ -16,7 +16,7 @@ import { $, fillIcons, h, icon } from './dom.js';
 import { avatar, fullTimeOf, sentence } from './format.js';
 import { claimsOf, identity, isGuest, mayTakeOver, takeTokenFromAddress } from './identity.js';
 import { copyAddress } from './invite.js';
-import { SignIn, holderOf, nameFrom } from './signin.js';
+import { SignIn, holderOf, nameFrom, refusalOf } from './signin.js';
 import { forgetEverything, keepSecret, person, theme } from './settings.js';
 import { nameShown } from './words.js';
 
@@ -245,7 +245,7 @@ async function takeToken(token) {
     if (wanted) chat.open(wanted.kind, wanted.name);
     toast(`You are signed in as ${nameShown(welcome.name)}.`);
   } catch (error) {
-    signIn.askToken({ why: 'The token of the link that brought you here was refused.', token, error: sentence(error), may_close: begun });
+    signIn.askToken({ why: 'The token of the link that brought you here was refused.', token, error: refusalOf(error), may_close: begun });
   }
 }
 
@@ -302,6 +302,7 @@ identity.onElsewhere((token) => {
   if (!begun || isGuest(chat.me.user)) return;
   if (token === null) { client.close(); startAfresh(); return; }
   client.token = token;
+  if (chat.ended) { signIn.dismiss(); return begin(); }
   if (client.state === 'open') client.refresh(token).catch(() => client.restart({ token }));   // somebody else has signed in
 });
 
@@ -322,9 +323,9 @@ function drawAccount() {
   const token = guest ? null : identity.token;
   const { exp } = token ? claimsOf(token) : {};
   $('account-title').textContent = guest ? 'You are here as a guest' : `Signed in as ${nameShown(user)}`;
-  const until = Number.isFinite(exp) ? `Until ${fullTimeOf(exp * 1000)}, ` : '';
-  const where = !token ? 'by a cookie of this site' : identity.stays ? 'in all tabs of this browser' : 'in this tab only';
-  $('account-note').textContent = guest ? (user === '' ? '' : `Your id: ${user}`) : sentence({ message: until + where });
+  const where = !token ? 'By a cookie of this site.' : identity.stays ? 'In all tabs of this browser' : 'In this tab only';
+  const until = !token ? '' : Number.isFinite(exp) ? `, until ${fullTimeOf(exp * 1000)}.` : '.';
+  $('account-note').textContent = guest ? (user === '' ? '' : `Your id: ${user}`) : where + until;
   $('account-sign-in').hidden = !guest;
   $('account-sign-out').hidden = !guest && !token;
   $('account-sign-out').textContent = guest ? 'Leave and forget me' : 'Sign out';

@@ -316,7 +316,9 @@ export class Chat {
     it.setMembers([], 0);
     if (it.error.by === undefined) it.notice(sentence(it.error), 'warn');   // else the decree stands there
     this.save();
-    this.view.announce(`${nameShown(it.name)}: ${sentence(it.error)}`);
+    const told = `#${it.label}: ${sentence(it.error)}`;
+    if (it === this.active) this.view.announce(told);
+    else this.view.toast(told);
     this.view.changed('all');
   }
 

@@ -2,7 +2,7 @@
 //
 // composer.js: the message box: drafts per conversation, growing with its text, Enter to send, / for commands.
 
-import { hindrance, slowWait, slowWords, whenBack } from './allowed.js';
+import { hindrance, isHeldUp, slowWait, slowWords, whenBack } from './allowed.js';
 import { understand } from './commands.js';
 import { $, h, icon } from './dom.js';
 import { count, sentence, utf8Length } from './format.js';
@@ -62,7 +62,6 @@ export class Composer {
   #drawState(it) {
     const why = hindrance(this.#chat, it);
     const wait = why ? 0 : slowWait(this.#chat, it);
-    const { slow_s } = it.kind === 'room' ? this.#chat.client.room(it.name) : {};
     const text = why ? `${why.text}.` : wait > 0 ? `${slowWords(wait)}.` : '';
     const bar = $('composer-state');
     bar.hidden = text === '';
@@ -76,7 +75,7 @@ export class Composer {
     if (text === '') this.#input.removeAttribute('aria-describedby');
     else this.#input.setAttribute('aria-describedby', 'composer-state');
     if (why) this.#input.placeholder = 'You cannot write here now';
-    else if (slow_s > 0) this.#input.placeholder += ' (slow mode)';
+    else if (isHeldUp(this.#chat, it)) this.#input.placeholder += ' (slow mode)';
     this.#block(why !== null);
   }
 

@@ -80,6 +80,11 @@ export class SignIn {
     this.askToken({ why: NO_GUESTS, ...details });
   }
 
+  /** Nothing need be asked any more. */
+  dismiss() {
+    if (this.#dialog.open) this.#answer();
+  }
+
   /** Resolves with the welcome of who a token names, or rejects with why it is refused. */
   async try(token) {
     const trial = new Plenum(this.#url, { token, name: person.name || undefined, max_attempts: TRIAL_ATTEMPTS });
@@ -177,13 +182,16 @@ export class SignIn {
       this.#on.user(token, welcome, stay);
     } catch (error) {
       if (error.code === 'closed') return;   // the dialog was closed meanwhile
-      this.#complain('token', sentence(error));
+      this.#complain('token', refusalOf(error));
       $('token-input').focus();
     } finally {
       this.#busy(false);
     }
   }
 }
+
+/** Why a token is refused: the server's sentence. */
+export const refusalOf = (error) => (error.code === 'token_expired' ? `The token has ended: ${sentence(error)}` : sentence(error));
 
 /** The name typed into a field, or null after telling why it will not do. */
 export function nameFrom(input) {

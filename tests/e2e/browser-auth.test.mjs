@@ -70,7 +70,7 @@ describe('who one is on the chat page', () => {
     await look(ada, 'a token that was refused');
     await ada.shot('sign-in-refused');
     await signIn(ada, mint(ADA, -312));
-    await says(ada, 'token-error', /^`exp` was 31\d s ago\.$/);
+    await says(ada, 'token-error', /^The token has ended: `exp` was 31\d s ago\.$/);
     await signIn(ada, mint(ADA).slice(0, -3));
     await says(ada, 'token-error', /signature/);
     // As it is copied from a header, and from a terminal that breaks lines.
@@ -91,7 +91,7 @@ describe('who one is on the chat page', () => {
     assert.equal(await ada.find('[data-testid=message][data-own=true]').count(), 1, 'the same session');
     await ada.id('profile-open').click();
     await says(ada, 'account', /^Signed in as ada$/);
-    await says(ada, 'account-note', /^Until .+, in this tab only\.$/);
+    await says(ada, 'account-note', /^In this tab only, until .+\.$/);
     await look(ada, 'the profile of who is signed in');
     await ada.shot('profile-signed-in');
 
@@ -125,11 +125,28 @@ describe('who one is on the chat page', () => {
     await is(two, 'Signed in · ada');
     assert.doesNotMatch(await stored(two, 'sessionStorage'), /plenum\.token/);
     await two.id('profile-open').click();
-    await says(two, 'account-note', /in all tabs of this browser\.$/);
+    await says(two, 'account-note', /^In all tabs of this browser, until .+\.$/);
     await two.id('sign-out').click();
     for (const tab of [two, one]) await tab.sees('[data-testid=name-dialog][open]');
     assert.equal(await stored(one, 'localStorage'), '{}');
     for (const tab of [two, one]) await tab.check();
+  });
+
+  test('a new token that is brought in one tab is one for the others that share it, also where theirs has ended', async (t) => {
+    const one = await visit(t);
+    await one.id('use-token').click();
+    await signIn(one, mint(ADA, 5), { stay: true });
+    await one.connected();
+    const two = await Person.open(one.context, server.url);
+    await two.connected();
+    for (const tab of [one, two]) await says(tab, 'token-why', /has ended/);
+    await signIn(one, mint(ADA), { stay: true });
+    for (const tab of [one, two]) {
+      await tab.connected();
+      await until(async () => !await tab.id('name-dialog').isVisible(), 'the dialog to go');
+      await is(tab, 'Signed in · ada');
+      await tab.check();
+    }
   });
 
   test('a link brings a token: it is out of the address at once, and nobody is made somebody else by one', async (t) => {
@@ -163,7 +180,7 @@ describe('who one is on the chat page', () => {
 
     // One that is no good any more says so, and one may come in without.
     const late = await visit(t, { at: `#token=${mint(ADA, -60)}` });
-    await says(late, 'token-error', /^`exp` was 6\d s ago\.$/);
+    await says(late, 'token-error', /^The token has ended: `exp` was 6\d s ago\.$/);
     assert.match(await late.id('token-input').inputValue(), /^eyJ/);
     await late.id('use-name').click();
     await late.id('name-input').fill('Late');
@@ -207,6 +224,27 @@ describe('who one is on the chat page', () => {
     assert.equal(await person.id('direct-list-item').count(), 0);
     assert.doesNotMatch(await stored(person, 'sessionStorage'), /for Ada alone/);
     await person.check();
+  });
+
+  test('a cookie of the site says who one is: nobody is asked', async (t) => {
+    const site = await startServer(t, { flags: [`--auth.secret=${SECRET}`, '--auth.guests=false', '--auth.cookie=session'] });
+    const context = await browser.newContext({ reducedMotion: 'reduce', locale: 'en-GB' });
+    t.after(() => context.close());
+    await context.addCookies([{ name: 'session', value: mint(ADA), url: site.url, httpOnly: true }]);
+    const ada = await Person.open(context, site.url, { at: '#room=porch' });
+    await ada.connected();
+    await is(ada, 'Signed in · ada');
+    assert.ok(!await ada.id('name-dialog').isVisible());
+    await ada.id('profile-open').click();
+    await says(ada, 'account-note', /^By a cookie of this site\.$/);
+    assert.ok(!await ada.id('sign-out').isVisible(), 'that is for the site');
+    await ada.page.keyboard.press('Escape');
+    await ada.say('hello');
+    await ada.page.reload();
+    await ada.connected();
+    await is(ada, 'Signed in · ada');
+    await ada.shows(['hello']);
+    await ada.check();
   });
 
   test('a server without guests says so, and asks for a token', async (t) => {

@@ -216,12 +216,8 @@ describe('keeping order on the chat page', () => {
     await decreed(bob, 'Ada made you a guest, who may only read');
     await says(bob, 'room-facts', /^You may read$/);
     await may(bob, 'composer', false);
-    await says(bob, 'composer-state', /^Guests may only read here\.Sign in$/);
+    await says(bob, 'composer-state', /^You may only read here\.$/);
     await ada.sees('[data-testid=member]:not([data-me]) [data-testid=member-role]');
-    await look(bob, 'a guest who may only read');
-    await bob.id('sign-in-to-write').click();
-    await bob.sees('[data-testid=token-cancel]');
-    await bob.id('token-cancel').click();
     await menuAt(ada, 'Bob');
     await choose(ada, 'Make member');
     await may(bob, 'composer', true);
@@ -232,6 +228,22 @@ describe('keeping order on the chat page', () => {
     await until(async () => (await ada.id('member-menu').count()) === 0, 'no menu');
     assert.ok(!await ada.id('room-menu').isVisible());
     for (const person of [ada, bob]) await person.check();
+  });
+
+  test('where guests may only read, one can sign in to write', async (t) => {
+    const { url } = await startServer(t, { flags: ['--rooms.role=guest', `--auth.secret=${SECRET}`] });
+    const eve = await Person.enter(browser, url, 'Eve', { room: 'stage', reducedMotion: 'reduce' });
+    t.after(() => eve.context.close());
+    await says(eve, 'composer-state', /^Guests may only read here\.Sign in$/);
+    await look(eve, 'a guest who may only read');
+    await eve.shot('read-only-guest');
+    await eve.id('sign-in-to-write').click();
+    await eve.id('token-input').fill(mint({ sub: 'eve', name: 'Eve', caps: { rooms: { stage: ['join', 'publish'] } } }));
+    await eve.id('token-submit').click();
+    await may(eve, 'composer', true);
+    await eve.say('now I can');
+    await eve.sees('[data-testid=message][data-state=sent]');
+    await eve.check();
   });
 
   test('a token says what may be done: menus for who may keep order, none for who may only read', async (t) => {
@@ -361,6 +373,27 @@ describe('keeping order on the chat page', () => {
     await says(ada, 'decree-error', /^There is nobody called /);
     await look(ada, 'a removal that was refused');
     for (const person of [ada, bob]) await person.check();
+  });
+
+  test('names and reasons are text, in lines, menus, dialogs and at who is sent away', async (t) => {
+    const evil = '<img src=x onerror="window.pwned=1">';
+    const ada = await enter(t, `${evil}A`, 'text');
+    const bob = await enter(t, `<b>${'B'.repeat(40)}</b>`, 'text');
+    await until(async () => (await ada.members()).length === 2, 'two members');
+    await menuAt(ada, 'BBB');
+    await choose(ada, 'Mute');
+    await says(ada, 'decree-dialog', /^\s*Mute <b>B{40}<\/b> in #text\?/);
+    await ada.id('decree-reason').fill(`${evil}\u202egnp`);
+    await ada.id('decree-submit').click();
+    await decreed(bob, `${evil}A muted you for 10 minutes: ${evil}\\u202egnp`);
+    await says(bob, 'composer-state', /^You are muted for .*: <img src=x onerror="window\.pwned=1">\\u202egnp\.$/);
+    await ada.say(`/kick <b>${'B'.repeat(40)}</b> ${evil}`);
+    await says(bob, 'removed', /^<img src=x onerror="window\.pwned=1">A removed you from this room: <img/);
+    for (const person of [ada, bob]) {
+      assert.equal(await person.page.evaluate(() => window.pwned), undefined);
+      assert.equal(await person.find('main img, dialog b, main b').count(), 0);
+      await person.check();
+    }
   });
 
   test('on a phone', async (t) => {

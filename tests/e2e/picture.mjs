@@ -1,22 +1,41 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 //
-// picture: makes docs/chat.png, the picture of the README, from the real page and the real server. Not a test. The
+// picture: makes the pictures of README.md and docs/PAGE.md, from the real page and the real server. Not a test. The
 // fonts are those of this machine; with FONTCONFIG_FILE another set can be chosen for one run.
 //
-//     make build && node tests/e2e/picture.mjs [FILE]
-import { join } from 'node:path';
+//     make build && node tests/e2e/picture.mjs [FOLDER]
+import { createHmac } from 'node:crypto';
+import { join, resolve } from 'node:path';
 import { Person, startBrowser } from './browser.mjs';
 import { Native, Nc, RELEASE, root, startServer, until } from './support.mjs';
 
 const ends = [];
 const t = { after: (end) => ends.unshift(end) };
 
+const SECRET = 'what signs the tokens of these pictures';
+const folder = resolve(process.argv[2] ?? join(root, 'docs'));
+
+function mint(name, rooms, seconds = 3600) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = { sub: `${name.toLowerCase()}@example.com`, name, exp: Math.floor(Date.now() / 1000) + seconds, ...(rooms ? { caps: { rooms } } : {}) };
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
+}
+
 async function main() {
-  const server = await startServer(t, { bin: RELEASE });
+  const server = await startServer(t, { bin: RELEASE, flags: [`--auth.secret=${SECRET}`] });
   const browser = await startBrowser(t);
+  await conversation(server, browser);
+  await keepingOrder(server, browser);
+  await signingIn(server, browser);
+}
+
+/** chat.png: a morning in a few rooms. */
+async function conversation(server, browser) {
   const names = ['Grace', 'Radia', 'Katherine', 'Alan', 'Barbara', 'Edsger', 'build-bot'];
-  const all = await Promise.all(names.map((name) => Native.open(server, { name })));
+  const hosts = { Grace: { '**': ['host'] } };
+  const all = await Promise.all(names.map((name) => Native.open(server, { token: mint(name, hosts[name]) })));
   const [grace, radia, katherine, alan, barbara, edsger, bot] = all;
   const say = (who, room, text) => who.say(room, typeof text === 'string' ? { text } : text);
 
@@ -25,7 +44,8 @@ async function main() {
   for (const who of [...all]) await who.join('lobby');
   for (const who of [bot, alan]) await who.join('ops.alerts');
   for (const who of [edsger, katherine]) await who.join('support');
-  const ada = await Person.enter(browser, server.url, 'Ada', { room: 'launch', colorScheme: 'light' });
+  const ada = await Person.visit(browser, server.url, { at: `#token=${mint('Ada')}&room=launch`, colorScheme: 'light' });
+  await ada.connected();
   for (const room of ['lobby', 'design', 'ops.alerts']) await ada.join(room);
   await ada.go('launch');
 
@@ -66,7 +86,54 @@ async function main() {
   await ada.id('composer').pressSequentially('Ready when you are');
   await ada.settle();
   await ada.check();
-  await ada.page.screenshot({ path: process.argv[2] ?? join(root, 'docs/chat.png') });
+  await take(ada, 'chat');
+  await ada.context.close();
+}
+
+const take = async (person, name, options = {}) => {
+  await until(async () => (await person.id('toast').count()) === 0, 'the toasts to go');
+  await person.settle();
+  await person.page.screenshot({ path: join(folder, `${name}.png`), ...options });
+};
+
+/** page-order.png: who may, with a menu; page-muted.png: who it was decided about. */
+async function keepingOrder(server, browser) {
+  const look = { viewport: { width: 1090, height: 560 }, colorScheme: 'light' };
+  const enter = async (name, rooms) => {
+    const person = await Person.visit(browser, server.url, { at: `#token=${mint(name, rooms)}&room=garden`, ...look });
+    await person.connected();
+    return person;
+  };
+  const ada = await enter('Ada', { '**': ['host'] });
+  const bob = await enter('Bob');
+  const grace = await Native.open(server, { token: mint('Grace', { '**': ['join', 'publish', 'moderate'] }) });
+  await grace.join('garden');
+  await ada.say('The tomatoes want water, and the gate is open again.');
+  await ada.sees('[data-testid=message][data-state=sent]');
+  await bob.say('BUY CHEAP SEEDS AT MY PLACE');
+  await bob.say('BUY CHEAP SEEDS AT MY PLACE!!!');
+  await ada.reads('BUY CHEAP SEEDS AT MY PLACE!!!');
+  await grace.say('garden', { text: 'Once was enough, thank you.' });
+  await ada.say('/slow 30s');
+  await ada.say('/mute Bob 10m advertising');
+  await bob.find('.decree-text').filter({ hasText: 'Ada muted you' }).waitFor();
+  await ada.find('.person-row').filter({ hasText: 'Bob' }).hover();
+  await ada.find('.person-row').filter({ hasText: 'Bob' }).getByTestId('member-menu').click();
+  await take(ada, 'page-order');
+  await take(bob, 'page-muted');
+  await bob.context.close();
+  await ada.context.close();
+}
+
+/** page-sign-in.png: a token that was refused. */
+async function signingIn(server, browser) {
+  const person = await Person.visit(browser, server.url, { viewport: { width: 560, height: 640 }, colorScheme: 'light' });
+  await person.id('use-token').click();
+  await person.id('token-input').fill(mint('Ada', null, -312));
+  await person.id('token-submit').click();
+  await person.sees('[data-testid=token-error]:not([hidden])');
+  await take(person, 'page-sign-in');
+  await person.context.close();
 }
 
 try {
