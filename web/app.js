@@ -245,7 +245,7 @@ async function takeToken(token) {
     if (wanted) chat.open(wanted.kind, wanted.name);
     toast(`You are signed in as ${nameShown(welcome.name)}.`);
   } catch (error) {
-    signIn.askToken({ why: 'The token of the link that brought you here was refused.', token, error: refusalOf(error), may_close: begun });
+    signIn.askToken({ why: 'The token of the link that brought you here was refused.', token, error: refusalOf(error), may_close: begun, or_guest: !begun });
   }
 }
 
@@ -287,15 +287,16 @@ function askAgain(code, reason) {
   identity.drop();
   client.token = null;
   if (code === 'token_expired') {
-    return signIn.askToken({ why: 'Your sign-in has ended. Paste a new token to go on where you were.', may_close: begun });
+    return signIn.askToken({ why: 'Your sign-in has ended. Paste a new token to go on where you were.', may_close: begun, or_guest: true });
   }
   if (token === '') return signIn.noGuests({ may_close: begun && chat.list.some((it) => it.items.length > 0) });
-  signIn.askToken({ why: 'The server does not take your token any more.', token, error: reason, may_close: begun });
+  signIn.askToken({ why: 'The server does not take your token any more.', token, error: reason, may_close: begun, or_guest: true });
 }
 
 /** For the banner: a new token before the one there is ends, or after. */
 function renew() {
-  signIn.askToken({ why: client.state === 'open' ? 'Paste a new token to stay signed in.' : 'Paste a new token to go on where you were.', may_close: true });
+  const open = client.state === 'open';
+  signIn.askToken({ why: `Paste a new token to ${open ? 'stay signed in' : 'go on where you were'}.`, may_close: true, or_guest: !open });
 }
 
 identity.onElsewhere((token) => {

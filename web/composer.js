@@ -15,6 +15,7 @@ const SHOW_LEFT = 500;     // bytes left from which the count is shown
 export class Composer {
   #chat; #stream; #on; #shown = null;
   #blocked = false;      // one may not write here now
+  #problem = null;       // what is wrong with what stands in the box
   #had_focus = false;    // when that began; it gets it back, if nobody has taken it elsewhere
   #input = $('composer-input'); #hint = $('composer-hint');
 
@@ -48,6 +49,7 @@ export class Composer {
     if (!usable) return;
     if (this.#shown !== it.id) {
       this.#shown = it.id;
+      this.#problem = null;
       this.#input.value = it.draft;
       this.#fit();
     }
@@ -103,6 +105,7 @@ export class Composer {
 
   #onInput() {
     if (this.#chat.active) this.#chat.active.draft = this.#input.value;
+    this.#problem = null;
     this.#fit();
     this.#check();
   }
@@ -122,9 +125,9 @@ export class Composer {
     const max = (this.#chat.client.session?.limits?.message_bytes ?? 65_536) - ENVELOPE;
     const left = text.length * 3 < max - SHOW_LEFT ? Infinity : max - utf8Length(JSON.stringify(text));
     $('send').disabled = this.#blocked || typed(text) === '' || left < 0;
-    this.#hint.classList.toggle('over', left < 0);
-    this.#hint.textContent = left < 0 ? `Too long by ${count(-left)} bytes.`
-      : left < SHOW_LEFT ? `${count(left)} bytes left.` : '';
+    this.#hint.classList.toggle('over', left < 0 || this.#problem !== null);
+    const hint = left < 0 ? `Too long by ${count(-left)} bytes.` : this.#problem ?? (left < SHOW_LEFT ? `${count(left)} bytes left.` : '');
+    if (this.#hint.textContent !== hint) this.#hint.textContent = hint;   // a live region speaks on every write
     return left >= 0;
   }
 
@@ -135,7 +138,7 @@ export class Composer {
     const { say, problem, run } = understand(text);
     if (problem) return this.#complain(problem);
     const wait = say === undefined ? 0 : slowWait(this.#chat, it);
-    if (wait > 0) return this.#complain(`${slowWords(wait)}. What you wrote is kept.`);
+    if (wait > 0) return this.#complain('What you wrote is kept until then.');
     this.#clear(it);
     if (run) return this.#run(it, run, text);
     this.#chat.say(it, say);
@@ -144,6 +147,7 @@ export class Composer {
 
   #clear(it) {
     this.#input.value = '';
+    this.#problem = null;
     it.draft = '';
     this.#fit();
     this.#check();
@@ -160,7 +164,7 @@ export class Composer {
   }
 
   #complain(problem) {
-    this.#hint.classList.add('over');
-    this.#hint.textContent = problem;
+    this.#problem = problem;
+    this.#check();
   }
 }

@@ -26,6 +26,7 @@ export class SignIn {
   #stop = null;       // ends the question that is under way
   #answered = false;
   #may_close = false;
+  #or_guest = true;
 
   /**
    * @param {URL} url  of the server's /ws
@@ -59,14 +60,17 @@ export class SignIn {
         '. Pick the name that people there will see; you can change it at any time.');
     }
     this.#may_close = false;
+    this.#or_guest = true;
     this.#show('name');
     this.#complain('name', error);
     this.#askForGuests();
   }
 
-  /** Asks for a token, and says why. `may_close`: there is something behind the dialog to go back to. */
-  askToken({ why, token = '', error = '', may_close = false }) {
+  /** Asks for a token, and says why. `may_close`: there is something behind the dialog to go back to. `or_guest`: one may
+   *  go on as a guest, where the server takes some. */
+  askToken({ why, token = '', error = '', may_close = false, or_guest = !may_close }) {
     this.#may_close = may_close;
+    this.#or_guest = or_guest;
     $('token-input').value = token;
     $('token-stay').checked = identity.stays;
     this.#show('token', why);
@@ -124,7 +128,7 @@ export class SignIn {
   }
 
   #drawWays() {
-    $('use-name').hidden = this.#guests === false || this.#may_close;
+    $('use-name').hidden = this.#guests === false || !this.#or_guest;
     $('token-cancel').hidden = !this.#may_close;
   }
 
@@ -142,7 +146,7 @@ export class SignIn {
   // ---- what is asked ----------------------------------------------------------------------------------------
 
   async #askForGuests() {
-    if (this.#guests !== null) return;
+    if (this.#guests !== null || !this.#or_guest) return;
     const trial = new Plenum(this.#url, { max_attempts: TRIAL_ATTEMPTS });
     this.#stop = () => trial.close();
     try {

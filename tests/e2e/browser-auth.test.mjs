@@ -312,10 +312,19 @@ describe('who one is on the chat page', () => {
     // A reload does not make a guest of who was somebody.
     await ada.page.reload();
     await says(ada, 'token-why', /^You were signed in as ada, which has ended\.$/);
-    await signIn(ada, mint(ADA));
+    await signIn(ada, mint(ADA, 4));
     await ada.connected();
     await is(ada, 'Signed in · ada');
     await ada.shows(['before']);
+    // Somebody else may go on as a guest, and finds nothing of hers.
+    await says(ada, 'token-why', /^Your sign-in has ended\./);
+    await ada.id('use-name').click();
+    await ada.id('name-input').fill('Gustav');
+    await ada.id('name-submit').click();
+    await until(async () => /^Guest · guest-/.test(await ada.id('my-identity').textContent()), 'a guest');
+    await ada.connected();
+    assert.equal(await ada.id('my-name').textContent(), 'Gustav');
+    assert.doesNotMatch(await stored(ada, 'sessionStorage'), /ada|token/);
     await ada.check();
   });
 });

@@ -197,6 +197,8 @@ describe('keeping order on the chat page', () => {
     await bob.say('two');
     await says(bob, 'composer-state', /^Slow mode: you may write again in (5 min|4 min \d+ s)\.$/);
     assert.equal(await bob.id('composer').inputValue(), 'two', 'what was written is kept');
+    await says(bob, 'composer-state', /in 4 min \d+ s\.$/);   // it has counted, and so been drawn
+    assert.equal(await bob.page.textContent('#composer-hint'), 'What you wrote is kept until then.');
     await look(bob, 'slow mode');
     await ada.say('hosts');
     await ada.say('are not held up');
@@ -330,7 +332,9 @@ describe('keeping order on the chat page', () => {
 
   test('commands in the message box, and what the server does not allow', async (t) => {
     const [ada, bob] = await two(t, 'forum');
-    const complains = (person, pattern) => until(async () => pattern.test(await person.page.textContent('#composer-hint')), `${pattern} at the message box`);
+    let hint;
+    const complains = (person, pattern) => until(async () => pattern.test(hint = await person.page.textContent('#composer-hint')),
+      () => `${pattern} at the message box; it says "${hint}"`);
     await bob.say('/kick Ada');
     await complains(bob, /^This needs the right `kick` in the room, which a `member` does not have\.$/);
     assert.equal(await bob.id('composer').inputValue(), '/kick Ada');
