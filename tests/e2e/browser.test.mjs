@@ -161,7 +161,7 @@ describe('the chat page', () => {
 
     const second = await startServer(t, { http });
     const reader = await Native.open(second);
-    await reader.join('lobby');
+    await reader.join('lobby', { history: 10 });   // the page may be back before us
     await ada.connected();
     await reader.hears((m) => m.type === 'message' && m.data.text === 'said into the dark', 'what was said in the dark');
     await ada.reads('said into the dark');
