@@ -135,7 +135,7 @@ describe('who one is on the chat page', () => {
   test('a new token that is brought in one tab is one for the others that share it, also where theirs has ended', async (t) => {
     const one = await visit(t);
     await one.id('use-token').click();
-    await signIn(one, mint(ADA, 5), { stay: true });
+    await signIn(one, mint(ADA, 8), { stay: true });
     await one.connected();
     const two = await Person.open(one.context, server.url);
     await two.connected();
@@ -275,7 +275,7 @@ describe('who one is on the chat page', () => {
   });
 
   test('a token that is about to end is told, and a new one keeps the session', async (t) => {
-    const ada = await visit(t, { at: `#token=${mint(ADA, 6)}&room=clock` }, patient.url);
+    const ada = await visit(t, { at: `#token=${mint(ADA, 8)}&room=clock` }, patient.url);
     await ada.connected();
     await ada.say('before');
     await says(ada, 'banner', /^\s*Your sign-in ends in \d s\.\s*Stay signed in\s*$/);
@@ -297,7 +297,7 @@ describe('who one is on the chat page', () => {
   test('a token that has ended is an end: no attempts, the dialog, and the session goes on with the next one', async (t) => {
     const sockets = [];
     const prepare = (page) => page.on('websocket', (ws) => sockets.push(ws.url()));
-    const ada = await visit(t, { at: `#token=${mint(ADA, 5)}&room=hourglass`, prepare });
+    const ada = await visit(t, { at: `#token=${mint(ADA, 8)}&room=hourglass`, prepare });
     await ada.connected();
     await ada.say('before');
     await ada.shows(['before']);
@@ -312,7 +312,7 @@ describe('who one is on the chat page', () => {
     // A reload does not make a guest of who was somebody.
     await ada.page.reload();
     await says(ada, 'token-why', /^You were signed in as ada, which has ended\.$/);
-    await signIn(ada, mint(ADA, 4));
+    await signIn(ada, mint(ADA, 6));
     await ada.connected();
     await is(ada, 'Signed in · ada');
     await ada.shows(['before']);
