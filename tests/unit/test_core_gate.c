@@ -303,6 +303,30 @@ static void a_parked_command_pays_once(void **state)
     net_free(n);
 }
 
+// Replies about a room come in the order of its commands, refusals too.
+static void a_refusal_comes_in_its_turn(void **state)
+{
+    (void)state;
+    struct net *n = net_new(2);
+    n->settings.commands_per_s = 1;
+    n->settings.commands_burst = 3;
+    net_start(n);
+    struct client *c = net_json(n, 0);
+    const char *room = net_room(n, 1, 0);
+    say(c, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    forget(c);
+    n->hold[1][0] = true;
+    post(c, "{\"type\":\"message\",\"id\":1,\"room\":\"%s\",\"data\":1}", room);
+    post(c, "{\"type\":\"message\",\"id\":2,\"room\":\"%s\",\"data\":2}", room);
+    net_settle(n);
+    expect_nothing(c);
+    n->hold[1][0] = false;
+    net_settle(n);
+    expect(c, "\"type\":\"ack\",\"id\":1");
+    assert_int_equal(number_of(expect(c, "\"code\":\"rate_limited\""), "id"), 2);
+    net_free(n);
+}
+
 // A terminal's replies keep the order of all it says, so what is behind a message waits behind the gates that it has passed.
 static void a_line_that_waits_pays_once(void **state)
 {
@@ -433,6 +457,7 @@ int main(void)
         cmocka_unit_test(answers_to_our_pings_are_free),
         cmocka_unit_test(a_pause_forgives),
         cmocka_unit_test(a_parked_command_pays_once),
+        cmocka_unit_test(a_refusal_comes_in_its_turn),
         cmocka_unit_test(a_line_that_waits_pays_once),
         cmocka_unit_test(requests_have_a_rate_of_their_own),
         cmocka_unit_test(lists_cost_what_they_return),

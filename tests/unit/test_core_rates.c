@@ -114,6 +114,43 @@ static void what_is_not_used_comes_back(void **state)
     net_free(n);
 }
 
+// Also to somebody who has none left: not one is lost.
+static void nothing_is_lost_to_whoever_is_at_the_limit(void **state)
+{
+    (void)state;
+    struct net *n = user_net(3, (struct rate){100, 100});
+    struct client *a = user_at(n, 0, "ada"), *b = user_at(n, 1, "ada");
+    const uint64_t begin = n->now_ms;
+    uint32_t got = 0;
+    say(a, "{\"type\":\"ping\"}");
+    got += pongs(a, NULL);
+    pings(b, 100);
+    for (int i = 0; i < 25; i++) {
+        net_settle(n);
+        got += pongs(b, "of this user");
+        net_wait(n, 100);
+        pings(b, 12);
+    }
+    net_settle(n);
+    got += pongs(b, "of this user");
+    assert_int_equal(got, 100 + (n->now_ms - begin) / 10);
+    net_free(n);
+}
+
+// However much is asked for, others find something.
+static void a_shard_does_not_hold_all_there_is(void **state)
+{
+    (void)state;
+    struct net *n = user_net(3, (struct rate){1000, 30}); // a tenth of a second is worth more than all of it
+    struct client *a = user_at(n, 0, "ada"), *b = user_at(n, 1, "ada");
+    say(a, "{\"type\":\"ping\"}");
+    assert_int_equal(pongs(a, NULL), 1);
+    pings(b, 30);
+    net_settle(n);
+    assert_int_equal(pongs(b, "of this user"), 25);
+    net_free(n);
+}
+
 static void an_address_has_one_rate_for_all_its_users(void **state)
 {
     (void)state;
@@ -475,6 +512,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_has_one_rate_on_all_shards),
         cmocka_unit_test(what_is_not_used_comes_back),
+        cmocka_unit_test(nothing_is_lost_to_whoever_is_at_the_limit),
+        cmocka_unit_test(a_shard_does_not_hold_all_there_is),
         cmocka_unit_test(an_address_has_one_rate_for_all_its_users),
         cmocka_unit_test(what_is_owed_is_paid),
         cmocka_unit_test(every_command_begins_at_the_first_gate),
