@@ -2,7 +2,7 @@
 //
 // gates.h - the gates: what whatever comes in passes before it has an effect, in this order.
 //
-//      a socket --> CONNECT --> REQUEST --> UPGRADE --> a WebSocket --> COMMAND --> its room's home: JOIN or ROOM --> RECORD --> TOLD
+//      a socket --> CONNECT --> REQUEST --> UPGRADE --> a WebSocket --> COMMAND --> TURN --> its room's home: JOIN or ROOM --> RECORD --> TOLD
 //                                                       a text line --'
 //
 // A gate is one question and one function, `gate_NAME`, in the file of its row: it lets pass, or it has refused, which it has
@@ -54,6 +54,9 @@
       "what its user has left, likewise (limits.user_commands_per_s)") \
     X(COMMAND, counted,   METRIC,     "core/edge/gate.c", "", "commands", \
       "nothing: it counts what has passed, by command")
+#define GATES_TURN(X) \
+    X(TURN, served,    PERMISSION, "core/edge/gates_turn.c", "`forbidden`", "", \
+      "does its token let it do what is of no room (`caps.server`), when its turn has come")
 #define GATES_JOIN(X) \
     X(JOIN, access,    PERMISSION, "core/home/home_join.c", "`forbidden`", "", \
       "is the room, or the one that there would be, for who comes (rooms.access)") \
@@ -97,7 +100,7 @@
     X(TOLD, decreed,   METRIC,     "core/home/audit.c", "", "decrees", \
       "nothing: it counts decrees that have taken effect")
 #define GATES(X) \
-    GATES_CONNECT(X) GATES_REQUEST(X) GATES_UPGRADE(X) GATES_COMMAND(X) GATES_JOIN(X) GATES_ROOM(X) GATES_RECORD(X) GATES_TOLD(X)
+    GATES_CONNECT(X) GATES_REQUEST(X) GATES_UPGRADE(X) GATES_COMMAND(X) GATES_TURN(X) GATES_JOIN(X) GATES_ROOM(X) GATES_RECORD(X) GATES_TOLD(X)
 // clang-format on
 
 // What a step's function says.

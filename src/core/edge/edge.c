@@ -186,15 +186,6 @@ bool edge_serves(const struct edge *e, uint32_t index, enum server_word word)
     return g == NULL || g->caps.p == NULL || caps_serves(g->caps, word);
 }
 
-// What is not said in a room, and its token does not let it say. False: not now.
-static bool not_served(struct edge *e, uint32_t index, const struct command *cmd, const char *text)
-{
-    if (!edge_may_reply(e, asker_at(e, index)))
-        return false;
-    edge_problem(e, index, cmd, PROBLEM_FORBIDDEN, text);
-    return true;
-}
-
 // Asks about a room one is in: message, decrees, signal, members, history, rename, resolve, leave. alone: where replies keep their
 // order altogether, nothing else may be under way.
 static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cmd, enum ask_type type,
@@ -246,11 +237,6 @@ static bool do_switch(struct edge *e, uint32_t index, const struct command *cmd)
 static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (!edge_serves(e, index, SERVER_DIRECT))
-        return not_served(
-            e, index, cmd,
-            "It takes the right `direct` in `caps.server` to say something to one user, and your token "
-            "does not give it.");
     if (cmd->to_by_name && c->reader.member_n != 0)
         return ask_in_room(e, index, cmd, ASK_RESOLVE, true);
     u128 print = print_str(e->cx, cmd->to);
@@ -266,11 +252,6 @@ static bool do_direct(struct edge *e, uint32_t index, const struct command *cmd)
 static bool do_rooms(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (!edge_serves(e, index, SERVER_ROOMS))
-        return not_served(
-            e, index, cmd,
-            "It takes the right `rooms` in `caps.server` to see which rooms there are, and your token "
-            "does not give it.");
     if ((edge_serial(e, c) && c->pending != 0) || !edge_may_ask(e, index, 0, true))
         return false;
     struct ask a = edge_ask_make(e, index, ASK_ROOMS, cmd);
@@ -439,8 +420,15 @@ bool edge_carry_out(struct edge *e, uint32_t index, const struct command *cmd)
 #undef NATIVE
 #undef INNER
     };
-    if (command_row(cmd->type)->decided == DECIDED_EDGE && !edge_may_reply(e, asker_at(e, index)))
+    struct asker *c = asker_at(e, index);
+    enum gate_did did;
+    if (command_row(cmd->type)->decided == DECIDED_EDGE && !edge_may_reply(e, c))
         return false;
+#define X(at, name, ...)                                      \
+    if ((did = gate_##name(e, c, index, cmd)) != GATE_PASSED) \
+        return did == GATE_REFUSED;
+    GATES_TURN(X)
+#undef X
     return row_do[cmd->type](e, index, cmd);
 }
 

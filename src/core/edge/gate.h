@@ -23,6 +23,7 @@ enum command_gate {
     enum gate_did gate_##name(struct edge *e, struct asker *c, uint32_t conn, const struct command *cmd) \
         WARN_UNUSED;
 GATES_COMMAND(X)
+GATES_TURN(X)
 #undef X
 
 // Of a new connection, and of one that has stopped to speak HTTP: full buckets.
