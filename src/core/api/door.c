@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who may come in by the backend's door, from the head alone: one look at each rule, in this order.
-//
-//      1. a key, where there are any: 401      none: this machine alone, nobody else's page, name or proxy: 403
-//         what may be a token instead is asked about when its body is there (token.c)
-//      2. a page's origin: 403                 (a key cannot be forged by a page, but it could be typed into one)
-//      3. a command of that name: 404          with the nearest
-//      4. POST: 405
-//      5. the key's right: 403, by its name
-//      6. JSON: 415
-//      7. the size that it announces: 413
+// Who may come in by the backend's door, from the head alone: one look at each rule, in the order of its gates (DOOR in
+// core/common/gates.h). What may be a token instead of a key is asked about when its body is there (token.c).
 //
 // Without a key a browser is the danger: it is on this machine, and pages of anybody make it send requests. It tells where
 // they come from (Origin, Sec-Fetch-Site), does not send `application/json` across origins without asking first, which nothing here
@@ -17,10 +9,17 @@
 // reach (a proxy on this machine has that address, too); a proxy that says that it is one is refused besides.
 #include "core/api/api_private.h"
 
+#include "core/common/gates.h"
 #include "core/common/pattern.h"
 #include "wire/digest.h"
 #include "wire/host_name.h"
 #include "wire/origin.h"
+
+#define X(at, name, ...)                                                                          \
+    static void gate_##name(const struct conns *cs, uint32_t conn, const struct http_request *rq, \
+                            struct api_verdict *v);
+GATES_DOOR(X)
+#undef X
 
 static void refuse(struct api_verdict *v, uint16_t status, enum problem_code code, const char *text, str word,
                    const char *reason)
@@ -158,6 +157,26 @@ static void judge_local(const struct conns *cs, uint32_t conn, const struct http
                "a page of another origin");
 }
 
+static void gate_key(const struct conns *cs, uint32_t conn, const struct http_request *rq,
+                     struct api_verdict *v)
+{
+    const struct settings *s = cs->cx->settings;
+    if (s->api_keys_n != 0 || api_token_may_be(s, api_presented(rq)))
+        judge_key(s, rq, v);
+    else
+        judge_local(cs, conn, rq, v);
+}
+
+static void gate_page(const struct conns *cs, uint32_t conn, const struct http_request *rq,
+                      struct api_verdict *v)
+{
+    const struct settings *s = cs->cx->settings;
+    (void)conn;
+    if (!origin_fits(rq, s->origins, s->origins_n))
+        refuse(v, 403, PROBLEM_FORBIDDEN, "Pages of {} may not use the API; `origin.allowed` says which may.",
+               origin_of(rq), "a page of another origin");
+}
+
 // --- what is asked for
 
 static bool key_may(const struct api_key *key, enum command_type type)
@@ -171,28 +190,45 @@ static const char right_missing[] =
 static const char word_missing[] =
     "The token has not the right {}; `server` in its claim `caps` says what it may.";
 
-static void judge_command(const struct conns *cs, const struct http_request *rq, struct api_verdict *v)
+static str command_of(const struct http_request *rq) { return str_skip(rq->path, sizeof API_PATH - 1); }
+
+static void gate_known(const struct conns *cs, uint32_t conn, const struct http_request *rq,
+                       struct api_verdict *v)
 {
-    str name = str_skip(rq->path, sizeof API_PATH - 1);
-    enum command_type type = api_find(name);
-    if (type == CMD_NONE) {
-        refuse(v, 404, PROBLEM_UNKNOWN_TYPE, "The API has no command {}.", name, "no such command");
-        v->problem.did_you_mean = api_guess(name);
+    str name = command_of(rq);
+    (void)cs;
+    (void)conn;
+    if (api_find(name) != CMD_NONE)
         return;
-    }
-    if (!str_eq(rq->method, STR("POST"))) {
-        refuse(v, 405, PROBLEM_BAD_COMMAND, "Commands of the API are sent by POST, not by {}.", rq->method,
-               "a method");
-        v->allow = STR("POST");
-        return;
-    }
-    if (!key_may(key_at(cs, v->by), type))
-        refuse(v, 403, PROBLEM_FORBIDDEN, right_missing, name, "a right that its key has not");
+    refuse(v, 404, PROBLEM_UNKNOWN_TYPE, "The API has no command {}.", name, "no such command");
+    v->problem.did_you_mean = api_guess(name);
 }
 
-static void judge_body(const struct settings *s, const struct http_request *rq, struct api_verdict *v)
+static void gate_method(const struct conns *cs, uint32_t conn, const struct http_request *rq,
+                        struct api_verdict *v)
+{
+    (void)cs;
+    (void)conn;
+    if (str_eq(rq->method, STR("POST")))
+        return;
+    refuse(v, 405, PROBLEM_BAD_COMMAND, "Commands of the API are sent by POST, not by {}.", rq->method,
+           "a method");
+    v->allow = STR("POST");
+}
+
+static void gate_key_right(const struct conns *cs, uint32_t conn, const struct http_request *rq,
+                           struct api_verdict *v)
+{
+    (void)conn;
+    if (!key_may(key_at(cs, v->by), api_find(command_of(rq))))
+        refuse(v, 403, PROBLEM_FORBIDDEN, right_missing, command_of(rq), "a right that its key has not");
+}
+
+static void gate_body(const struct conns *cs, uint32_t conn, const struct http_request *rq,
+                      struct api_verdict *v)
 {
     str type = STR_NONE, rest;
+    (void)conn;
     if (!rq->chunked && rq->content_length == 0)
         return;
     (void)http_field_find(rq, STR("Content-Type"), &type);
@@ -200,28 +236,20 @@ static void judge_body(const struct settings *s, const struct http_request *rq, 
         !str_eq_nocase(str_trim(str_split(type, ';', &rest)), STR("application/json")))
         refuse(v, 415, PROBLEM_BAD_COMMAND, "A body must be of the type `application/json`; got {}.",
                type.p != NULL ? type : STR(""), "a media type");
-    else if (rq->content_length > s->api_body_bytes)
+    else if (rq->content_length > cs->cx->settings->api_body_bytes)
         refuse(v, 413, PROBLEM_TOO_LARGE, "The request body is larger than `api.body_bytes` allows.",
                STR_NONE, "a body too large");
 }
 
 void api_judge(const struct conns *cs, uint32_t conn, const struct http_request *rq, struct api_verdict *ret)
 {
-    const struct settings *s = cs->cx->settings;
     *ret = (struct api_verdict){0};
     ASSERT(str_starts(rq->path, STR(API_PATH)));
-    if (s->api_keys_n != 0 || api_token_may_be(s, api_presented(rq)))
-        judge_key(s, rq, ret);
-    else
-        judge_local(cs, conn, rq, ret);
-    if (ret->status == 0 && !origin_fits(rq, s->origins, s->origins_n))
-        refuse(ret, 403, PROBLEM_FORBIDDEN,
-               "Pages of {} may not use the API; `origin.allowed` says which may.", origin_of(rq),
-               "a page of another origin");
-    if (ret->status == 0)
-        judge_command(cs, rq, ret);
-    if (ret->status == 0)
-        judge_body(s, rq, ret);
+#define X(at, name, ...)  \
+    if (ret->status == 0) \
+        gate_##name(cs, conn, rq, ret);
+    GATES_DOOR(X)
+#undef X
 }
 
 bool api_still_in(const struct conns *cs, uint32_t conn, struct http_call *call)

@@ -3,7 +3,8 @@
 // gates.h - the gates: what whatever comes in passes before it has an effect, in this order.
 //
 //      a socket --> CONNECT --> REQUEST --> UPGRADE --> a WebSocket --> COMMAND --> TURN --> its room's home: JOIN or ROOM --> RECORD --> TOLD
-//                                                       a text line --'
+//                              |                        a text line --'
+//                              '--> DOOR --> a command of the HTTP API --> its home
 //
 // A gate is one question and one function, `gate_NAME`, in the file of its row: it lets pass, or it has refused, which it has
 // answered. Each step of the way in is made of its rows and of nothing else (a macro of the step's name, where the step is), so
@@ -29,9 +30,22 @@
     X(REQUEST, host,      ORIGIN,     "core/conn/gates_http.c", "HTTP 421", "host_refused", \
       "is it meant for a name of ours (server.names)") \
     X(REQUEST, door,      PERMISSION, "core/conn/gates_http.c", "as the route says", "", \
-      "what the route itself wants to see first: the API its key, its right, its room (core/api/door.c)") \
+      "what the route itself wants to see first: of the API DOOR, below") \
     X(REQUEST, requests,  RATE,       "core/conn/gates_http.c", "HTTP 429", "limit_requests", \
       "not too many on one connection (limits.requests_per_s)")
+#define GATES_DOOR(X) \
+    X(DOOR, key,        TOKEN,      "core/api/door.c", "HTTP 401, 403", "", \
+      "is it a key of ours (api.keys); where there are none: does it come from this machine, and from no page or proxy") \
+    X(DOOR, page,       ORIGIN,     "core/api/door.c", "HTTP 403", "", \
+      "may pages of that origin use the API (origin.allowed); no page can forge a key, but one could be typed into it") \
+    X(DOOR, known,      LIMIT,      "core/api/door.c", "HTTP 404", "", \
+      "is there such a command; else which is nearest") \
+    X(DOOR, method,     LIMIT,      "core/api/door.c", "HTTP 405", "", \
+      "is it POST") \
+    X(DOOR, key_right,  PERMISSION, "core/api/door.c", "HTTP 403", "", \
+      "has the key the right to it; of its rooms it is asked when the body is there") \
+    X(DOOR, body,       LIMIT,      "core/api/door.c", "HTTP 413, 415", "", \
+      "is the body JSON, and not larger than it may be, as it announces itself (api.body_bytes)")
 #define GATES_UPGRADE(X) \
     X(UPGRADE, handshake, LIMIT,      "core/conn/gates_upgrade.c", "HTTP 400, 405, 426", "", \
       "is it RFC 6455's handshake") \
@@ -100,7 +114,7 @@
     X(TOLD, decreed,   METRIC,     "core/home/audit.c", "", "decrees", \
       "nothing: it counts decrees that have taken effect")
 #define GATES(X) \
-    GATES_CONNECT(X) GATES_REQUEST(X) GATES_UPGRADE(X) GATES_COMMAND(X) GATES_TURN(X) GATES_JOIN(X) GATES_ROOM(X) GATES_RECORD(X) GATES_TOLD(X)
+    GATES_CONNECT(X) GATES_REQUEST(X) GATES_DOOR(X) GATES_UPGRADE(X) GATES_COMMAND(X) GATES_TURN(X) GATES_JOIN(X) GATES_ROOM(X) GATES_RECORD(X) GATES_TOLD(X)
 // clang-format on
 
 // What a step's function says.
