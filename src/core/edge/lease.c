@@ -75,7 +75,7 @@ enum lease_verdict lease_take(struct edge *e, uint32_t conn, uint64_t print, con
     }
     if (l->refused && !passed(now_ms, l->until_ms)) {
         *ret_retry_ms = l->until_ms - now_ms;
-        return LEASE_REFUSED;
+        return l->memory ? LEASE_NOMEM : LEASE_REFUSED;
     }
     l->refused = false;
     if (!l->asked)
@@ -101,6 +101,7 @@ void edge_leased(struct edge *e, const struct lease_mail *m)
     l->asked = false;
     l->tokens += m->tokens;
     l->refused = m->tokens == 0;
+    l->memory = m->memory;
     l->until_ms = (uint32_t)e->cx->now_ms + m->retry_ms;
     e->leases.answered = true;
 }

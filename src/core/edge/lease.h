@@ -38,6 +38,7 @@ struct lease {
     uint32_t until_ms; // refused: low bits of when there may be some again
     bool asked;        // its home has yet to answer
     bool refused;
+    bool memory; // for want of it, at its home
 };
 
 struct leases {

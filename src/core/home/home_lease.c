@@ -27,6 +27,7 @@ void home_on_lease(struct home *h, const struct lease_mail *in)
         out.retry_ms = bucket_wait_ms(&m->bucket, &in->rate);
     } else {
         metric_add(&h->cx->metrics->limit_memory, 1);
+        out.memory = true;
     }
     if (out.retry_ms == 0) {
         out.tokens = part_of(h, m->bucket.tokens, in->tokens);

@@ -17,6 +17,7 @@ struct lease_mail { // MAIL_LEASE to the home, MAIL_LEASED back
     int32_t unused;    // or what comes back of that
     int32_t tokens;    // LEASE: so many are wanted, 0 = none, and no answer; LEASED: so many are there
     uint32_t retry_ms; // LEASED, of none: when to ask again
+    bool memory;       // as its home has none to count with
 };
 
 #endif
