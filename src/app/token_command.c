@@ -28,7 +28,7 @@
 const char token_help[] =
     "Makes a token and prints it:\n"
     "\n"
-    "  --sub USER             whose it is; needed\n"
+    "  --sub USER             whose it is; without it, it is an invitation into the rooms of --caps, for whoever brings it\n"
     "  --name NAME            what others see\n"
     "  --ttl TIME             how long it is good: 90s, 15m, 1h (the default), 30d\n"
     "  --caps JSON            rights: {\"rooms\":{\"lobby\":[\"join\",\"publish\"]},\"server\":[\"create\"]}\n"
@@ -123,19 +123,22 @@ static enum exit_code key_given(struct request *r, enum jwk_use use, struct jwk 
 
 // ---- making
 
-static void put_text(struct buf *b, const char *name, str value)
+static void put_name(struct buf *b, const char *name)
 {
     buf_put_char(b, b->n == 0 ? '{' : ',');
     json_put_string(b, str_from_cstr(name));
     buf_put_char(b, ':');
+}
+
+static void put_text(struct buf *b, const char *name, str value)
+{
+    put_name(b, name);
     json_put_string(b, value);
 }
 
 static void put_raw(struct buf *b, const char *name, str value)
 {
-    buf_put_char(b, ',');
-    json_put_string(b, str_from_cstr(name));
-    buf_put_char(b, ':');
+    put_name(b, name);
     buf_put_str(b, value);
 }
 
@@ -157,11 +160,15 @@ static enum exit_code request_check(const struct request *r, uint64_t *ret_ttl_s
 {
     struct json_problem problem;
     *ret_ttl_s = TTL_DEFAULT_S;
-    if (r->sub == NULL)
-        return complain("--sub", "no value", "who the token is for");
-    if (!user_name_valid(str_from_cstr(r->sub)) || strncmp(r->sub, "guest-", 6) == 0)
+    if (r->sub == NULL && r->caps == NULL)
+        return complain("--sub", "no value",
+                        "who the token is for, or --caps with the rooms that it invites into");
+    if (r->sub != NULL && !user_name_valid(str_from_cstr(r->sub)))
         return complain("--sub", complaint_quote(str_from_cstr(r->sub)).z,
-                        "1 to 64 bytes without control characters, not beginning with guest-");
+                        "1 to 64 bytes without control characters");
+    if (r->sub != NULL && strncmp(r->sub, "guest-", 6) == 0 && r->caps == NULL)
+        return complain("--sub", complaint_quote(str_from_cstr(r->sub)).z,
+                        "no guest, or --caps with the rooms that it lets this one into");
     if (r->name != NULL && !user_name_valid(str_from_cstr(r->name)))
         return complain("--name", complaint_quote(str_from_cstr(r->name)).z,
                         "1 to 64 bytes without control characters");
@@ -189,7 +196,8 @@ static void put_claims(struct buf *b, const struct request *r, uint64_t ttl_s)
     char jti[JTI_LEN];
     uint64_t now_s = (uint64_t)time(NULL);
     random_bytes(luck, sizeof luck);
-    put_text(b, "sub", str_from_cstr(r->sub));
+    if (r->sub != NULL)
+        put_text(b, "sub", str_from_cstr(r->sub));
     if (r->name != NULL)
         put_text(b, "name", str_from_cstr(r->name));
     if (r->iss != NULL)
@@ -302,12 +310,21 @@ static enum exit_code print_verdict(struct request *r, const struct keyring *k)
     struct verified *v;
     struct token_refusal refusal;
     uint64_t now_ms = (uint64_t)time(NULL) * 1000;
-    if (token_verify(k, str_from_cstr(r->token), now_ms, &r->mem, &v, &refusal) != OK) {
+    enum err e = token_verify(k, str_from_cstr(r->token), now_ms, &r->mem, &v, &refusal);
+    bool somebody = e == OK && verified_is_somebody(v, &refusal) == OK;
+    if (e != OK || (!somebody && v->user.n == 0 && v->caps.p == NULL)) {
         print_tame("refused", sentence_str(&refusal.sentence));
+        verified_free(e == OK ? v : NULL, &r->mem);
         return EXIT_FAILED;
     }
     print_time("expires", v->expires_ms, now_ms);
-    printf("accepted as the user %s, by the %.*s key", complaint_quote(v->user).z, STR_ARG(jwa_name(v->alg)));
+    if (somebody)
+        printf("accepted as the user %s", complaint_quote(v->user).z);
+    else if (v->user.n != 0)
+        printf("accepted with the join of a room, from the guest %s", complaint_quote(v->user).z);
+    else
+        printf("accepted with the join of a room, from whoever brings it");
+    printf(", by the %.*s key", STR_ARG(jwa_name(v->alg)));
     if (v->kid.p != NULL)
         printf(" %s", complaint_quote(v->kid).z);
     printf(" of %.*s\n", STR_ARG(v->issuer_name));

@@ -80,7 +80,7 @@
     X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after),           ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
     X(PING,    ping,    NATIVE, NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, PONG,    "is anyone there") \
     X(RENAME,  rename,  NATIVE, MUST(name),                                  ALL,  NONE,    COMMAND, 1, RENAMED, "be called something else") \
-    X(REFRESH, refresh, NATIVE, MUST(token),                                 EDGE, NONE,    COMMAND, 1, ACK,     "go on with a new token") \
+    X(REFRESH, refresh, NATIVE, MUST(token) MAY(room),                       EDGE, NONE,    COMMAND, 1, ACK,     "go on with a new token") \
     X(ROLE,    role,    NATIVE, MUST(room) MUST(user) MUST(role),            ROOM, ROLE,    COMMAND, 1, ACK,     "give somebody another role in a room") \
     X(KICK,    kick,    NATIVE, MUST(room) MUST(user) MAY(reason),           ROOM, KICK,    COMMAND, 1, ACK,     "take somebody out of a room") \
     X(BAN,     ban,     NATIVE, MUST(room) MUST(user) MAY(seconds) MAY(reason), ROOM, BAN,  COMMAND, 1, ACK,     "take somebody out of a room and keep them out") \
@@ -153,13 +153,13 @@ const char *command_name(enum command_type type);
 // clang-format off
 #define COMMAND_STRS(X) \
     X(id)          /* as it stood on the wire (JSON: the raw number or quoted string), absent where none was given */ \
-    X(room)        /* join, leave, switch (`to`), message, signal, members, history; empty = the room one is in (text dialect) */ \
+    X(room)        /* join, leave, switch (`to`), message, signal, members, history; refresh, of a room's token; empty = the room one is in (text dialect) */ \
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
     X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect, revoke: whose */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
     X(key)         /* message, direct: idempotency key */ \
     X(name)        /* hello, rename */ \
-    X(token)       /* hello, join: a JWT (kept for the authentication gate) */ \
+    X(token)       /* hello, join, switch, refresh: a JWT */ \
     X(resume)      /* hello: the secret of an earlier welcome */ \
     X(since_epoch) /* history, join: with since_offset, where has_since */ \
     X(after)       /* members, rooms: where the last page ended */ \

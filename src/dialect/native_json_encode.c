@@ -289,6 +289,8 @@ static void put_ack(struct buf *out, const struct event *ev)
     if (ev->has_expires) {
         BUF_PUT_LIT(out, ",\"expires_in\":");
         buf_put_u64(out, ev->expires_in_s);
+    }
+    if (ev->resume.n > 0) {
         BUF_PUT_LIT(out, ",\"resume\":");
         json_put_string(out, ev->resume);
     }
@@ -298,6 +300,8 @@ static void put_ack(struct buf *out, const struct event *ev)
 static void put_token_expiring(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("token_expiring"), ev->id);
+    if (ev->room.n > 0)
+        put_room(out, ev->room);
     BUF_PUT_LIT(out, ",\"expires_in\":");
     buf_put_u64(out, ev->expires_in_s);
     buf_put_char(out, '}');

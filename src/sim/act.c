@@ -181,7 +181,11 @@ static void act_json(struct world *w, struct client *c)
         return;
     }
     if (c->known && chance(w, 40)) {
-        say_refresh(w, c);
+        say_refresh(w, c, NONE);
+        return;
+    }
+    if (room != NONE && w->plan.verifiers != 0 && chance(w, c->seats[room].pass != PASS_NONE ? 10 : 200)) {
+        say_refresh(w, c, room);
         return;
     }
     uint64_t n = roll(w, 100);

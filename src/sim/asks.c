@@ -71,7 +71,7 @@ static bool holds_up(const struct world *w, const struct asked *a)
 {
     if (a->kind == SAID_SWITCH)
         return home_is_slow(w, a->room) || home_is_slow(w, a->from);
-    return a->kind == SAID_RENAME || a->kind == SAID_REFRESH || a->kind == SAID_HELLO;
+    return a->kind == SAID_RENAME || (a->kind == SAID_REFRESH && a->room == NONE) || a->kind == SAID_HELLO;
 }
 
 static bool unhindered(const struct world *w, const struct asked *a)

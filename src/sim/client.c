@@ -68,6 +68,7 @@ void client_connect(struct world *w, struct client *c)
     c->welcomed = c->resumed = c->implicit_hello = c->drain_seen = c->close_sent = c->quit_sent =
         c->expects_close = false;
     c->refused = false;
+    c->muzzled = 0;
     c->presented = TOKEN_IS_NONE;
     c->close_code = 0;
     c->ping_sent = c->ping_seen = c->echo_sent = c->echo_seen = c->http_sent = c->http_seen = 0;

@@ -72,6 +72,8 @@ enum ask_kind {
     SAID_BAD,
 };
 enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };
+// What a token of a room gives, or why it does not.
+enum pass_kind { PASS_NONE, PASS_READS, PASS_SPEAKS, PASS_ELSEWHERE, PASS_OTHERS };
 enum { SIM_LEEWAY_MS = 10000 };
 
 struct asked {
@@ -80,8 +82,10 @@ struct asked {
     int room, from;
     uint32_t message;
     bool resume;
-    enum token_kind token; // SAID_HELLO, SAID_REFRESH,
-    uint32_t info;         // and what it shows (hands_token)
+    enum token_kind token; // SAID_HELLO, SAID_REFRESH, and of a room SAID_JOIN, SAID_SWITCH, SAID_REFRESH:
+    uint32_t info;         // what it shows (hands_token)
+    enum pass_kind pass;   // of a room: what it gives,
+    uint64_t ends_ms;      // and until when
     bool presented;        // SAID_HELLO: it is the one that came with the request
     bool has_since, has_history;
     int since_epoch;
@@ -154,6 +158,8 @@ struct client {
     uint32_t info_made;            // so many of these; each shows its number (hands_check_info),
     uint32_t presented_info;       // that of `presented`,
     uint32_t info, resume_info;    // of its session, and what comes back by `resume`
+    uint32_t let_in;               // bits of rooms that it had a good token for,
+    uint32_t muzzled;              // and of those in which it may have been let to read only, on this connection
     bool refused;                  // one of them was, on this connection;
     uint64_t hello_said_ms;        // what was said before this was nobody's then
 

@@ -176,6 +176,14 @@ static bool informed(const struct world *w, uint32_t index)
 
 static uint32_t info_pad(uint32_t number) { return number % 5 == 0 ? 300 : number % 5; }
 
+void hands_sign(enum token_kind kind, str claims, struct buf *out)
+{
+    struct jwk key = key_of(kind == TOKEN_IS_FORGED ? theirs : ours);
+    enum err e = jws_sign(&key, claims, out);
+    ASSERT(e == OK);
+    jwk_deinit(&key);
+}
+
 // As who issues them would: wrong ones are signed by somebody else, or have been good.
 uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out)
 {
@@ -197,10 +205,7 @@ uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, st
         "{\"sub\":\"%s\",\"name\":\"%s by token\",\"exp\":%llu,\"iat\":%llu,\"jti\":\"t%u\"%s%s}", user, user,
         (unsigned long long)ends, (unsigned long long)c->token_ms / 1000, c->token, info, caps);
     ASSERT(n > 0 && (size_t)n < sizeof claims);
-    struct jwk key = key_of(kind == TOKEN_IS_FORGED ? theirs : ours);
-    enum err e = jws_sign(&key, str_make(claims, (size_t)n), out);
-    ASSERT(e == OK);
-    jwk_deinit(&key);
+    hands_sign(kind, str_make(claims, (size_t)n), out);
     return number;
 }
 

@@ -131,6 +131,7 @@ static void hear_joined(struct world *w, struct client *c, const struct heard *h
     seat_joined(w, c, &a, room, epoch, heard_offset(w, c, h, "offset"), heard_raw(h, "recovered").p != NULL,
                 heard_true(h, "recovered"));
     c->seats[room].host = str_eq(heard_string(w, c, h, "role", scratch, sizeof scratch), STR("host"));
+    passes_taken(w, c, &a);
     c->memory[room].was_in = false;
     hear_joined_members(w, c, h, room, c->seats[room].epoch);
 }
@@ -142,8 +143,12 @@ static void hear_sent_away(struct world *w, struct client *c, const struct heard
     str reason = heard_string(w, c, h, "reason", scratch, sizeof scratch);
     if (!c->seats[room].on)
         trace_fail(w, c, "RIGHTS: sent away from %s, where it is not", w->room_names[room]);
-    if (heard_raw(h, "id").p != NULL || (!str_eq(reason, STR("kicked")) && !str_eq(reason, STR("banned")) &&
-                                         (!str_eq(reason, STR("room_closed")) || w->counts.closed == 0)))
+    bool ended = str_eq(reason, STR("expired"));
+    if (ended)
+        passes_ended(w, c, room);
+    if (heard_raw(h, "id").p != NULL ||
+        (!ended && !str_eq(reason, STR("kicked")) && !str_eq(reason, STR("banned")) &&
+         (!str_eq(reason, STR("room_closed")) || w->counts.closed == 0)))
         trace_fail(w, c, "PROTOCOL: sent away from %s for %.*s", w->room_names[room], STR_ARG(reason));
     if (str_eq(reason, STR("room_closed")) && !c->seats[room].closed && c->temper == TEMPER_HEALTHY)
         trace_fail(w, c, "ORDER: sent away from %s as it is closed, and was not told so",
@@ -151,7 +156,7 @@ static void hear_sent_away(struct world *w, struct client *c, const struct heard
     seat_check_left(w, c, room);
     seat_left(w, c, room);
     c->memory[room].was_in = false;
-    w->counts.sent_away++;
+    w->counts.sent_away += !ended;
 }
 
 static void hear_left(struct world *w, struct client *c, const struct heard *h)
@@ -170,6 +175,10 @@ static void hear_left(struct world *w, struct client *c, const struct heard *h)
 
 static void hear_refreshed(struct world *w, struct client *c, const struct heard *h, const struct asked *a)
 {
+    if (a->room != NONE) {
+        passes_taken(w, c, a);
+        return;
+    }
     c->granted_ms = c->token_ms;
     if (a->token != TOKEN_IS_GOOD || strncmp(c->user, "guest-", 6) == 0)
         trace_fail(w, c, "IDENTITY: refreshed with a token that is not good, or as a guest");
@@ -215,6 +224,7 @@ static void hear_ack(struct world *w, struct client *c, const struct heard *h)
         trace_fail(w, c, "ONCE: m%ux has offset %llu, and its duplicate was acked with %llu", m->serial,
                    (unsigned long long)m->offset, (unsigned long long)offset);
     truth_appended(w, c, m, epoch, offset);
+    passes_check_said(w, c, m);
     m->settled = true;
 }
 
@@ -273,7 +283,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         return decrees_explain(w, c, a->room, code);
     bool decreed =
         (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE) && decrees_explain(w, c, a->room, code);
-    if (decreed)
+    if (decreed || ((joins || a->kind == SAID_MESSAGE || (a->kind == SAID_REFRESH && a->room != NONE)) &&
+                    passes_explain(w, c, a, code)))
         return true;
     if (str_eq(code, STR("rate_limited")))
         return (s->commands_per_s != 0 && str_starts(sentence, STR("\"Too many commands at once;"))) ||
@@ -291,6 +302,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
             return str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
         return str_eq(code, STR("token_expired")) && w->now_ms + 2000 > c->resume_ms + s->resume_ms;
     case SAID_REFRESH:
+        if (a->room != NONE)
+            return false;
         if (strncmp(c->user, "guest-", 6) == 0)
             return str_eq(code, STR("bad_command"));
         if (str_eq(code, STR("token_revoked")))
@@ -343,6 +356,7 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
         bool memory = str_eq(code, STR("unavailable")) && w->plan.refuse_one_in != 0;
         bool closed = str_eq(code, STR("room_closed")) && w->counts.closes_asked != 0;
         bool decreed = w->plan.moderated && (str_eq(code, STR("muted")) || str_eq(code, STR("forbidden")));
+        decreed = decreed || (c->muzzled != 0 && str_eq(code, STR("forbidden")));
         if (!rate && !memory && !decreed && !closed && !str_eq(code, STR("not_member")) && !w->draining)
             trace_fail(w, c, "PROTOCOL: a signal was answered with %.*s", STR_ARG(code));
         return;
@@ -374,6 +388,16 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     }
 }
 
+// Ahead of time, of a room that it is in, or is about to be.
+static void hear_expiring(struct world *w, struct client *c, const struct heard *h)
+{
+    if (heard_raw(h, "room").p == NULL)
+        return;
+    const struct seat *s = &c->seats[heard_room(w, c, h)];
+    if (s->on && s->pass == PASS_NONE)
+        trace_fail(w, c, "RIGHTS: a token is said to end soon, and it is not there by one");
+}
+
 void hear_json(struct world *w, struct client *c, str message)
 {
     struct heard h;
@@ -394,6 +418,8 @@ void hear_json(struct world *w, struct client *c, str message)
         hear_ack(w, c, &h);
     else if (str_eq(type, STR("joined")))
         hear_joined(w, c, &h);
+    else if (str_eq(type, STR("token_expiring")))
+        hear_expiring(w, c, &h);
     else if (str_eq(type, STR("left")))
         hear_left(w, c, &h);
     else if (str_eq(type, STR("gap")))

@@ -191,7 +191,7 @@ static void check_maker(struct world *w, int room, struct numbering *n, const st
         n->told == 0 || (n->told == 1 && truth_fact(w, n, 1)->kind == FACT_DECREE); // who is its host
     bool first = !n->entered && silent && !w->plan.engine && w->plan.refuse_one_in == 0;
     n->entered = true;
-    if (first && c->welcomed && !hands_serve(c, c->user, "create"))
+    if (first && c->welcomed && !passes_let_in(c, room) && !hands_serve(c, c->user, "create"))
         trace_fail(w, NULL, "RIGHTS: %s makes %s, and may not", c->user, w->room_names[room]);
 }
 
@@ -208,7 +208,9 @@ static void see_join(struct world *w, int room, int epoch, const struct sighting
         decrees_check_join(w, l->client, room, epoch, probe_steady_ms(w->turning->shard));
     const enum room_access access = world_room(w, room)->room_access;
     const struct client *who = &w->clients[l->owner];
-    if ((access == ACCESS_INVITE && !hands_invited(who)) || (access == ACCESS_TOKEN && !who->known))
+    bool let_in = passes_let_in(who, room) || access == ACCESS_OPEN ||
+                  (access == ACCESS_TOKEN ? who->known : hands_invited(who));
+    if (!let_in)
         trace_fail(w, NULL, "RIGHTS: somebody comes into %s who may not", w->room_names[room]);
     ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
     l->starts[l->starts_n++] = (struct start){.room = room,

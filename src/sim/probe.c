@@ -22,7 +22,7 @@ void probe_shard(const struct shard *sh, struct probe *ret)
     for (uint32_t i = 0; i < sh->cx.shard_count; i++)
         ret->mails += mail_waiting(&sh->mail, i);
     const struct heap *timers = &sh->home.room_timers, *ends = &sh->edge.expiries,
-                      *revoked = &sh->edge.revoked.ends;
+                      *revoked = &sh->edge.revoked.ends, *passes = &sh->edge.passes.ends;
     ret->retained = slab_bytes(&sh->conns.pool) + slab_bytes(&sh->home.rooms) +
                     slab_bytes(&sh->home.members) + slab_bytes(&sh->fan.outlets) +
                     slab_bytes(&sh->home.registry.slab) + slab_bytes(&sh->home.meters.slab) +
@@ -30,7 +30,8 @@ void probe_shard(const struct shard *sh, struct probe *ret)
                     slab_bytes(&sh->edge.revoked.slab) +
                     sh->edge.revoked.by_print.slot_count * sizeof(struct map_slot) +
                     revoked->cap * sizeof *revoked->items + revoked->place_cap * sizeof *revoked->places +
-                    slab_bytes(&sh->fan.holes.rows) + ends->cap * sizeof *ends->items +
+                    slab_bytes(&sh->fan.holes.rows) + slab_bytes(&sh->edge.passes.pool) +
+                    passes->cap * sizeof *passes->items + passes->place_cap * sizeof *passes->places + ends->cap * sizeof *ends->items +
                     ends->place_cap * sizeof *ends->places + timers->cap * sizeof *timers->items +
                     timers->place_cap * sizeof *timers->places + sh->home.scratch.cap + sh->home.reply.cap +
                     sh->fan.encode.cap + sh->conns.head.cap + sh->conns.body.cap + sh->conns.unescape.cap +

@@ -104,6 +104,17 @@ bool revoke_explains(const struct world *w, const struct client *c)
     return false;
 }
 
+bool revoke_recent(const struct world *w, const struct client *c)
+{
+    for (uint32_t i = 0; i < w->revoked_n; i++) {
+        const struct revoked *r = &w->revoked[i];
+        if (r->server == c->server &&
+            (r->done_ms == 0 || w->now_ms <= r->done_ms + r->span_ms + client_patience_ms(w)))
+            return true;
+    }
+    return false;
+}
+
 void revoke_check_welcome(struct world *w, struct client *c, const struct asked *hello, const char *user)
 {
     bool guest = strncmp(user, "guest-", 6) == 0;

@@ -24,6 +24,8 @@ void revoke_done(struct world *w, uint32_t number);
 uint64_t revoke_next_ms(const struct world *w, const struct client *c);
 // It may be refused, or sent away, for that.
 bool revoke_explains(const struct world *w, const struct client *c);
+// Something is revoked there, or was a moment ago: tokens of rooms do not say when they were issued.
+bool revoke_recent(const struct world *w, const struct client *c);
 void revoke_check_welcome(struct world *w, struct client *c, const struct asked *hello, const char *user);
 void revoke_check(struct world *w);
 

@@ -8,7 +8,6 @@
 #include "sim/parcel.h"
 #include "wire/json.h"
 #include "wire/ws_handshake.h"
-#include <stdarg.h>
 #include <stdio.h>
 
 void say_upgrade(struct world *w, struct client *c)
@@ -106,24 +105,6 @@ void say_close(struct world *w, struct client *c, uint16_t code)
     say_frame(w, c, WS_CLOSE, str_make((const char *)frame + 2, n - 2));
     c->close_sent = true;
     c->close_said_ms = w->now_ms;
-}
-
-void say_line(struct world *w, struct client *c, const char *format, ...)
-{
-    char line[2048];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    ASSERT(n >= 0 && (size_t)n < sizeof line);
-    str s = str_make(line, (size_t)n);
-    if (c->speech == SPEAKS_TEXT_WS) {
-        say_frame(w, c, WS_TEXT, s);
-        return;
-    }
-    trace_bytes(w, c, '>', s);
-    buf_put_str(&c->out, s);
-    buf_put_str(&c->out, chance(w, 4) ? STR("\r\n") : STR("\n"));
 }
 
 // --- JSON

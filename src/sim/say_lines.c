@@ -4,9 +4,28 @@
 #include "sim/world.h"
 
 #include "wire/ws_handshake.h"
+#include <stdarg.h>
 #include <stdio.h>
 
 // --- lines and requests
+
+void say_line(struct world *w, struct client *c, const char *format, ...)
+{
+    char line[2048];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    ASSERT(n >= 0 && (size_t)n < sizeof line);
+    str s = str_make(line, (size_t)n);
+    if (c->speech == SPEAKS_TEXT_WS) {
+        say_frame(w, c, WS_TEXT, s);
+        return;
+    }
+    trace_bytes(w, c, '>', s);
+    buf_put_str(&c->out, s);
+    buf_put_str(&c->out, chance(w, 4) ? STR("\r\n") : STR("\n"));
+}
 
 void say_text_message(struct world *w, struct client *c)
 {

@@ -6,7 +6,18 @@
 
 #include <stdio.h>
 
-static struct draft join_draft(struct world *w, struct client *c, int room, int from, bool remember)
+static void draft_pass(struct world *w, struct client *c, struct draft *d, struct asked *a)
+{
+    struct buf token;
+    buf_init(&token, &w->scratch_mem, 0);
+    passes_token(w, c, a, &token);
+    draft_key(d, "token");
+    json_put_string(&d->b, buf_str(&token));
+    buf_deinit(&token);
+}
+
+// alone: in a message of its own, which has room for a token of the room.
+static struct draft join_draft(struct world *w, struct client *c, int room, int from, bool remember, bool alone)
 {
     struct asked *a = asks_push(w, c, from == NONE ? SAID_JOIN : SAID_SWITCH, true);
     struct draft d = draft_make(w, from == NONE ? "join" : "switch", a);
@@ -15,6 +26,8 @@ static struct draft join_draft(struct world *w, struct client *c, int room, int 
     if (from != NONE)
         draft_string(&d, "from", w->room_names[from]);
     draft_string(&d, from == NONE ? "room" : "to", w->room_names[room]);
+    if (alone && passes_wanted(w, c))
+        draft_pass(w, c, &d, a);
     if (remember) {
         const struct memory_of_room *m = &c->memory[room];
         a->has_since = true;
@@ -35,7 +48,7 @@ static struct draft join_draft(struct world *w, struct client *c, int room, int 
 
 void say_join(struct world *w, struct client *c, int room, int from, bool remember)
 {
-    struct draft d = join_draft(w, c, room, from, remember);
+    struct draft d = join_draft(w, c, room, from, remember, true);
     draft_send(w, c, &d);
 }
 
@@ -47,7 +60,7 @@ static void draft_rooms(struct world *w, struct client *c, struct draft *d)
         if (!c->memory[room].was_in || c->seats[room].on)
             continue;
         c->memory[room].was_in = false;
-        struct draft one = join_draft(w, c, room, NONE, !chance(w, 8));
+        struct draft one = join_draft(w, c, room, NONE, !chance(w, 8), false);
         if (n++ == 0)
             draft_key(d, "rooms");
         buf_put_str(&d->b, n == 1 ? STR("[") : STR(" ,"));
@@ -99,11 +112,17 @@ void say_hello(struct world *w, struct client *c)
         say_ping(w, c);
 }
 
-void say_refresh(struct world *w, struct client *c)
+void say_refresh(struct world *w, struct client *c, int room)
 {
     struct asked *a = asks_push(w, c, SAID_REFRESH, true);
     struct draft d = draft_make(w, "refresh", a);
-    draft_token(w, c, &d, a, false);
+    a->room = room;
+    if (room != NONE) {
+        draft_string(&d, "room", w->room_names[room]);
+        draft_pass(w, c, &d, a);
+    } else {
+        draft_token(w, c, &d, a, false);
+    }
     draft_send(w, c, &d);
 }
 

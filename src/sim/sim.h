@@ -107,6 +107,8 @@ struct sim_options {
     X(tokens)                                                      \
     X(refreshed)                                                   \
     X(infos)                                                       \
+    X(passes)                                                      \
+    X(passes_ended)                                                \
     X(placed)                                                      \
     X(stored)                                                      \
     X(late)                                                        \

@@ -117,6 +117,7 @@ static void check_client(struct world *w, struct client *c)
         return;
     seat_check_late(w, c);
     asks_check_late(w, c);
+    passes_check_late(w, c);
     asks_check_unhindered(w, c);
 }
 

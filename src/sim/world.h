@@ -239,6 +239,18 @@ bool hands_invited(const struct client *c);
 bool hands_serve(const struct client *c, const char *user, const char *word);
 // Returns the number that it shows.
 uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out);
+void hands_sign(enum token_kind kind, str claims, struct buf *out); // good, or forged
+// Tokens of rooms (passes.c). A command brings one: what kind, noted in *a, whose room is set.
+bool passes_wanted(struct world *w, const struct client *c);
+void passes_token(struct world *w, struct client *c, struct asked *a, struct buf *out);
+bool passes_let_in(const struct client *c, int room); // it had one that lets it in
+bool passes_gave(struct world *w, int room,
+                 const struct entry *e); // what the record says that its author had
+bool passes_explain(const struct world *w, const struct client *c, const struct asked *a, str code);
+void passes_taken(struct world *w, struct client *c, const struct asked *a); // it is in, or was refreshed
+void passes_check_said(struct world *w, struct client *c, const struct message *m);
+void passes_ended(struct world *w, struct client *c, int room);
+void passes_check_late(struct world *w, struct client *c);
 // What is shown of a user is what a token of theirs says, and nothing is of whose tokens say nothing. Returns its number, 0 = none.
 uint32_t hands_check_info(struct world *w, struct client *c, str user, str info);
 
@@ -274,7 +286,7 @@ void say_rooms(struct world *w, struct client *c);
 void say_decree(struct world *w, struct client *c, int room);
 void say_ping(struct world *w, struct client *c);
 void say_rename(struct world *w, struct client *c);
-void say_refresh(struct world *w, struct client *c);
+void say_refresh(struct world *w, struct client *c, int room); // NONE: of its session
 // What holds in a room (plan.c).
 const struct room_settings *world_room(const struct world *w, int room);
 void say_name(const struct client *c, char letter, char ret[40]); // one of its names

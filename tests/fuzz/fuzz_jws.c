@@ -73,7 +73,10 @@ static void begin(void)
 
 static void check_verdict(const struct verified *v)
 {
-    MUST(user_name_valid(v->user) && !str_starts(v->user, STR("guest-")));
+    struct token_refusal refusal;
+    bool nobody = v->user.p == NULL || str_starts(v->user, STR("guest-"));
+    MUST(v->user.p == NULL || user_name_valid(v->user));
+    MUST((verified_is_somebody(v, &refusal) == OK) == !nobody);
     MUST(v->name.n == 0 || user_name_valid(v->name));
     MUST(v->info.n <= USER_INFO_MAX && (v->info.n == 0 || json_validate(v->info, NULL) == OK));
     MUST(v->caps.p == NULL || (json_kind_of(v->caps) == JSON_OBJECT && json_validate(v->caps, NULL) == OK));

@@ -105,6 +105,8 @@ static enum err verify(const struct keyring *k, const char *token, uint64_t wall
 {
     memset(refusal, 0xa5, sizeof *refusal);
     enum err e = token_verify(k, str_from_cstr(token), wall_ms, &m, ret, refusal);
+    if (e == OK && (e = verified_is_somebody(*ret, refusal)) != OK) // as for a hello
+        verified_free(*ret, &m);
     if (e != OK) {
         assert_true(refusal->rule < REFUSAL_COUNT);
         assert_true(refusal->sentence.n > 10 && refusal->sentence.z[refusal->sentence.n - 1] == '.');

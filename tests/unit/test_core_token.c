@@ -349,9 +349,9 @@ static void a_token_with_rights_goes_where_they_are(void **state)
     const struct command cmd = {.type = CMD_JOIN, .room = STR("invited-1")};
     assert_false(edge_ask_make(e, c->conn, ASK_JOIN, &cmd).guest);
     assert_true(edge_ask_make(e, guest->conn, ASK_JOIN, &cmd).guest);
-    assert_int_equal(edge_grant(e, c->conn, STR("invited-1")), caps_room(v.caps, STR("invited-1")));
-    assert_int_equal(edge_grant(e, c->conn, STR("elsewhere")), 1u << RIGHT_NONE);
-    assert_int_equal(edge_grant(e, guest->conn, STR("invited-1")),
+    assert_int_equal(edge_grant(e, c->conn, MAP_NONE, STR("invited-1")), caps_room(v.caps, STR("invited-1")));
+    assert_int_equal(edge_grant(e, c->conn, MAP_NONE, STR("elsewhere")), 1u << RIGHT_NONE);
+    assert_int_equal(edge_grant(e, guest->conn, MAP_NONE, STR("invited-1")),
                      0); // it has none that could allow nothing
     net_free(n);
 }

@@ -84,6 +84,8 @@ struct mail *verifier_work(struct verifier *v, struct mail *job)
     char room[CAPS_BYTES_MAX];
     str caps = STR_NONE;
     bool good = v->keys != NULL && look(v, t, &who, &refusal) == OK;
+    if (good && t->kept == 0 && verified_is_somebody(who, &refusal) != OK)
+        good = false;
     if (good && !caps_read(who, room, &caps, &refusal.sentence)) {
         refusal.rule = REFUSED_PROFILE;
         good = false;

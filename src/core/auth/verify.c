@@ -217,19 +217,29 @@ static enum err look_at_user(struct look *l)
 {
     str name = l->issuer->user_claim;
     const struct json_member *m = claim(l, name);
+    l->found.user = STR_NONE;
+    l->found.user_claim = name;
     if (m == NULL)
-        return refuse_word(l->refusal, REFUSED_USER, "The token has no {}, which says who the user is.",
-                           name);
+        return OK;
     bool text = text_claim(l, name, l->user_room, sizeof l->user_room, &l->found.user);
-    if (!text || !user_name_valid(l->found.user))
-        return refuse(
-            l->refusal, REFUSED_USER,
-            "{} must be a text of 1 to 64 bytes without control characters, and without blanks at its ends; "
-            "got {}.",
-            (const str[]){name, m->value}, 2);
-    if (str_starts(l->found.user, STR("guest-")))
-        return refuse(l->refusal, REFUSED_USER, "{} must not begin with {}: so guests are called.",
-                      (const str[]){name, STR("guest-")}, 2);
+    if (text && user_name_valid(l->found.user))
+        return OK;
+    return refuse(
+        l->refusal, REFUSED_USER,
+        "{} must be a text of 1 to 64 bytes without control characters, and without blanks at its ends; "
+        "got {}.",
+        (const str[]){name, m->value}, 2);
+}
+
+enum err verified_is_somebody(const struct verified *v, struct token_refusal *ret_refusal)
+{
+    ret_refusal->issuer = v->issuer;
+    if (v->user.n == 0)
+        return refuse_word(ret_refusal, REFUSED_USER, "The token has no {}, which says who the user is.",
+                           v->user_claim);
+    if (str_starts(v->user, STR("guest-")))
+        return refuse(ret_refusal, REFUSED_USER, "{} must not begin with {}: so guests are called.",
+                      (const str[]){v->user_claim, STR("guest-")}, 2);
     return OK;
 }
 
@@ -363,7 +373,7 @@ enum err token_verify(const struct keyring *k, str token, uint64_t wall_ms, stru
     struct verified *v = verified_copy(&l.found, m);
     if (v == NULL)
         return refuse_memory(ret_refusal);
-    ASSERT(v->user.n >= 1);
+    ASSERT((v->user.p == NULL) == (v->user.n == 0));
     ASSERT(v->user.n <= USER_ID_MAX);
     ASSERT(v->name.n <= USER_NAME_MAX);
     ASSERT(v->info.n <= USER_INFO_MAX);

@@ -60,15 +60,16 @@ struct token_refusal {
 };
 
 // The strings of a verdict, which lie behind it in its block.
-#define VERIFIED_STRS(X) X(user) X(name) X(info) X(caps) X(jti) X(issuer_name) X(kid)
+#define VERIFIED_STRS(X) X(user) X(name) X(info) X(caps) X(jti) X(issuer_name) X(user_claim) X(kid)
 
 struct verified {
-    str user;        // 1..USER_ID_MAX bytes, valid as a user's name, not a guest's
+    str user;        // 1..USER_ID_MAX bytes, valid as a user's name; absent where the token names nobody
     str name;        // 1..USER_NAME_MAX bytes; absent where the token has none. A longer one is cut
     str info;        // JSON, at most USER_INFO_MAX bytes; absent where the token has none
     str caps;        // a JSON object, raw; absent where the token has none
     str jti;         // absent where the token has none
-    str issuer_name; // as in the keyring
+    str issuer_name; // as in the keyring,
+    str user_claim;  // likewise
     str kid;         // of the key that signed it; absent where that has none
     enum jwa alg;    // likewise
     uint32_t issuer; // its place there
@@ -85,6 +86,8 @@ enum err token_verify(const struct keyring *k, str token, uint64_t wall_ms, stru
 // The times again, for a verdict of a while ago: ERR_DENIED with what token_verify would have said. Of refusal.issuer too.
 enum err verified_in_time(const struct verified *v, uint64_t wall_ms,
                           struct token_refusal *ret_refusal) WARN_UNUSED;
+// Who says hello has to be somebody, and no guest: ERR_DENIED. A token of a room may name nobody (core/edge/edge_pass.c).
+enum err verified_is_somebody(const struct verified *v, struct token_refusal *ret_refusal) WARN_UNUSED;
 // NULL where there is no memory.
 struct verified *verified_copy(const struct verified *v, struct mem *m) WARN_UNUSED;
 void verified_free(struct verified *v, struct mem *m); // may be NULL

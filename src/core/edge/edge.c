@@ -126,6 +126,7 @@ void edge_ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct a
     if (a->open)
         waiting_close(&c->waiting, e->cx->mem, a->outlet.index);
     if (a->type == ASK_JOIN) {
+        pass_drop(&e->passes, index, a->outlet.index);
         outlet_at(e->fan, a->outlet.index)->pending--;
         outlet_close_if_unused(e->fan, a->outlet.index);
     }
@@ -173,9 +174,12 @@ static bool open_begin(struct edge *e, uint32_t index, uint32_t outlet, const st
     return false;
 }
 
-// What its token says of the room. A token without caps says nothing, and neither do guests: the room's rule decides.
-uint32_t edge_grant(const struct edge *e, uint32_t index, str room)
+// A session's token without caps says nothing, and neither do guests: the room's rule decides.
+uint32_t edge_grant(const struct edge *e, uint32_t index, uint32_t outlet, str room)
 {
+    const struct pass *pass = pass_find(&e->passes, index, outlet);
+    if (pass != NULL)
+        return pass->grant;
     const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
     return g != NULL && g->caps.p != NULL ? caps_room(g->caps, room) : 0;
 }
@@ -222,7 +226,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     a.room = o->room;
     a.room_hash = o->hash;
     a.outlet = (struct ref){m->outlet, slab_gen(&e->fan->outlets, m->outlet)};
-    a.grant = edge_grant(e, index, a.cmd.room);
+    a.grant = edge_grant(e, index, m->outlet, a.cmd.room);
     if (type == ASK_LEAVE)
         m->leaving = true;
     edge_ask_send(e, index, dest, &a, alone);

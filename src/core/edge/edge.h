@@ -19,6 +19,7 @@
 #include "core/edge/asker.h"
 #include "core/edge/gate.h"
 #include "core/edge/lease.h"
+#include "core/edge/pass.h"
 #include "core/fan/fan.h"
 #include "core/mail/token.h"
 
@@ -30,8 +31,11 @@ struct edge {
     uint32_t mail_wakes;             // so many of which, from the first one on, may find one
     struct leases leases;            // of users and addresses (lease.h)
     struct revocations revoked;
+    uint32_t revoke_passes; // passes that are to be looked at, likewise
     uint32_t revoke_left; // connections that are to be looked at: those below it,
     bool revoke_again;    // and then all once more
+    struct passes passes;            // of connections that are in rooms by a token of these
+    const struct kept *at_hand;      // the kept command that is carried out; NULL: it has just come
     struct heap expiries; // of connections whose session a token granted: when it is told so, or ends
     uint32_t waiting_for[PORTS_MAX]; // of those, by port
     bool scarce
@@ -116,8 +120,9 @@ void edge_on_fenced(struct edge *e, const struct answer *a);
 void switching_end(struct edge *e, struct asker *c);
 // An ask in the name of a connection; it borrows from the session and the command.
 struct ask edge_ask_make(const struct edge *e, uint32_t conn, enum ask_type type, const struct command *cmd);
-// What the session's token allows in the room (home/rights.h); 0: there is none that says anything about rooms.
-uint32_t edge_grant(const struct edge *e, uint32_t conn, str room);
+// What it may do in the room (home/rights.h) by a token of the room's, or else its session's; 0: there is none that says anything
+// about rooms.
+uint32_t edge_grant(const struct edge *e, uint32_t conn, uint32_t outlet, str room);
 // True if its session's token does not keep it from what that word of the claim `caps.server` stands for (core/auth/caps.h).
 bool edge_serves(const struct edge *e, uint32_t conn, enum server_word word);
 void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);
@@ -132,13 +137,31 @@ bool edge_present(struct edge *e, uint32_t conn, str token) WARN_UNUSED;
 enum err edge_token_ask(struct edge *e, uint32_t conn, const struct command *hello) WARN_UNUSED;
 void edge_put_refreshed(struct edge *e, uint32_t conn, str id);
 bool edge_refresh(struct edge *e, uint32_t conn, const struct command *cmd);
+// True, and it has been told: there is nothing to check a token by.
+bool edge_no_keys(struct edge *e, uint32_t conn, const struct command *cmd);
+// It is told why its token was refused, id: of the command that brought it.
+void edge_token_refused(struct edge *e, uint32_t conn, const struct verdict_mail *v, str id);
+// --- tokens of rooms (edge_pass.c)
+// The helper is asked for a kept command that brings one, where that can be now.
+void edge_pass_show(struct edge *e, uint32_t conn, struct kept *k);
+// A verdict about one: it is kept with its command. Takes it.
+void edge_pass_seen(struct edge *e, uint32_t conn, struct verdict_mail **v);
+// What the token of the command at hand gives in its room; the outlet is the caller's to fill in. ERR_FULL: it has not been looked
+// at, and the command has to be kept; ERR_DENIED: it is refused, and its bearer has been told.
+enum err edge_pass_of(struct edge *e, uint32_t conn, const struct command *cmd, struct pass *ret) WARN_UNUSED;
+bool edge_pass_refresh(struct edge *e, uint32_t conn, const struct command *cmd);
+// Of joins that it will not hear the answers of.
+void edge_pass_forget(struct edge *e, uint32_t conn);
+void edge_pass_check(const struct edge *e);
 // --- when what a token granted ends (edge_expiry.c)
 // From here on its end is watched. ERR_NOMEM: it is not.
 enum err edge_expiry_watch(struct edge *e, uint32_t conn, const struct grant *g) WARN_UNUSED;
 void edge_expiry_forget(struct edge *e, uint32_t conn);
-// True: by the wall clock it is over, its grace too.
-bool edge_expired(const struct edge *e, const struct grant *g);
-uint64_t edge_expires_in_s(const struct edge *e, const struct grant *g);
+// It has this pass, whose end is watched from here on, in place of the one that it may have. As pass_put.
+enum err edge_pass_put(struct edge *e, struct pass *pass) WARN_UNUSED;
+// True: by the wall clock it is over, its grace too. Both of when a token ends.
+bool edge_expired(const struct edge *e, uint64_t expires_ms);
+uint64_t edge_expires_in_s(const struct edge *e, uint64_t expires_ms);
 // Those whose time has come.
 void edge_expire(struct edge *e);
 

@@ -129,6 +129,7 @@ static void on_joined(struct edge *e, struct answer **taken)
         gate_room_created(e, c);
     bool switching = c->switching != NULL && c->switching->to == outlet;
     if (outlet_add(e->fan, outlet, index, a->place + 1, switching) != OK) {
+        pass_drop(&e->passes, index, outlet);
         undo_join(e, a);
         outlet_close_if_unused(e->fan, outlet);
         fan_end(e->fan, index, END_CUT);
@@ -156,6 +157,7 @@ static void on_refused(struct edge *e, const struct answer *a)
     outlet_close_if_unused(e->fan, a->outlet.index);
     if (c == NULL)
         return;
+    pass_drop(&e->passes, a->conn.ref.index, a->outlet.index);
     fan_put_payload(e->fan, a->conn.ref.index, a->payload);
     if (a->retry_ms != 0)
         gate_room_refused(e, a->conn.ref.index, a->retry_ms);
@@ -165,6 +167,7 @@ static void on_refused(struct edge *e, const struct answer *a)
 static void edge_out(struct edge *e, uint32_t index, uint32_t outlet, const char *how)
 {
     notice_put(e->cx, NOTICE_LEFT, index, 0, how, outlet_name(outlet_at(e->fan, outlet)));
+    pass_drop(&e->passes, index, outlet);
     outlet_remove(e->fan, outlet, index);
     outlet_close_if_unused(e->fan, outlet);
 }

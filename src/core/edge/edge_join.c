@@ -36,7 +36,7 @@ static bool join_refused(struct edge *e, uint32_t index, const struct command *c
 
 // The outlet of the room to join, noted as one that one is on the way into; SLAB_NONE (and answered) without memory.
 static uint32_t join_begin(struct edge *e, uint32_t index, const struct command *cmd, uint64_t hash,
-                           const struct membership *from)
+                           const struct membership *from, struct pass *pass)
 {
     struct asker *c = asker_at(e, index);
     struct mem *mem = e->cx->mem;
@@ -44,11 +44,18 @@ static uint32_t join_begin(struct edge *e, uint32_t index, const struct command 
     struct switching *sw = NULL;
     if (outlet != SLAB_NONE && from != NULL)
         sw = mem_zalloc(mem, sizeof *sw);
-    if (outlet == SLAB_NONE || (from != NULL && sw == NULL) || !waiting_open(&c->waiting, mem, outlet)) {
+    bool passes = outlet != SLAB_NONE;
+    if (pass != NULL && passes) {
+        pass->outlet = outlet;
+        passes = edge_pass_put(e, pass) == OK;
+    }
+    if (!passes || (from != NULL && sw == NULL) || !waiting_open(&c->waiting, mem, outlet)) {
         if (sw != NULL)
             mem_free(mem, sw, sizeof *sw);
-        if (outlet != SLAB_NONE)
+        if (outlet != SLAB_NONE) {
+            pass_drop(&e->passes, index, outlet);
             outlet_close_if_unused(e->fan, outlet);
+        }
         edge_no_memory(e, index, cmd);
         return SLAB_NONE;
     }
@@ -76,7 +83,12 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
         return false; // an error now might overtake a reply about the room
     if (join_refused(e, index, cmd, from != NULL))
         return true;
-    outlet = join_begin(e, index, cmd, hash, from);
+    struct pass pass;
+    bool by_token = cmd->token.n != 0 && !edge_serial(e, c); // lines bring none
+    enum err passed = by_token ? edge_pass_of(e, index, cmd, &pass) : OK;
+    if (passed != OK)
+        return passed != ERR_FULL;
+    outlet = join_begin(e, index, cmd, hash, from, by_token ? &pass : NULL);
     if (outlet == SLAB_NONE)
         return true;
     struct ask a = edge_ask_make(e, index, ASK_JOIN, cmd);
@@ -84,8 +96,9 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
     a.outlet = (struct ref){outlet, slab_gen(&e->fan->outlets, outlet)};
     a.open = a.lasting = true;
     a.room_hash = hash;
-    a.grant = edge_grant(e, index, cmd->room);
-    a.no_create = !edge_serves(e, index, SERVER_CREATE);
+    a.grant = edge_grant(e, index, outlet, cmd->room);
+    a.guest = a.guest && !by_token;
+    a.no_create = by_token ? pass.no_create : !edge_serves(e, index, SERVER_CREATE);
     a.rooms_wait_ms = gate_rooms_wait_ms(e, c);
     edge_ask_send(e, index, dest, &a, true);
     if (from != NULL && !waiting_is_open(c->waiting, outlet)) // it could not be sent

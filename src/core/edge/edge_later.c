@@ -24,6 +24,7 @@ enum err edge_init(struct edge *e, struct context *cx, struct mailroom *mail, st
     heap_init(&e->expiries, cx->mem);
     leases_init(e);
     revocations_init(&e->revoked, cx->mem);
+    passes_init(&e->passes, cx);
     return index_queue_init(&e->mail_waiters, cx->mem, cx->settings->connections_max);
 }
 
@@ -34,6 +35,7 @@ void edge_deinit(struct edge *e)
     heap_deinit(&e->expiries);
     leases_deinit(e);
     revocations_deinit(&e->revoked);
+    passes_deinit(&e->passes);
     index_queue_deinit(&e->mail_waiters, e->cx->mem);
 }
 
@@ -44,7 +46,8 @@ void edge_deinit(struct edge *e)
 uint64_t edge_due_ms(const struct edge *e)
 {
     bool may_go_on = e->mail_waiters.n != 0 && (e->mail->eased || e->mail_wakes != 0);
-    const uint64_t dues[] = {leases_due_ms(e), heap_next_due(&e->expiries), edge_revoke_due_ms(e)};
+    const uint64_t dues[] = {leases_due_ms(e), heap_next_due(&e->expiries), edge_revoke_due_ms(e),
+                             passes_due_ms(&e->passes)};
     uint64_t due = may_go_on ? e->cx->now_ms : UINT64_MAX;
     for (size_t i = 0; i < sizeof dues / sizeof dues[0]; i++)
         due = dues[i] < due ? dues[i] : due;
@@ -108,6 +111,7 @@ void edge_check(const struct edge *e)
     leases_check(e);
     heap_check(&e->expiries);
     revocations_check(&e->revoked);
+    edge_pass_check(e);
 }
 
 // --- what is kept
@@ -133,11 +137,12 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
         return (struct about){{print_str(e->cx, cmd->to).lo}};
     case CMD_ROOMS:
         return (struct about){{ABOUT_ROOMS}};
+    case CMD_REFRESH: // of the session, or of a room's token
+        return (struct about){{cmd->room.n != 0 ? hash_str(e->cx, cmd->room) : 0}};
     case CMD_NONE: // of the connection itself
     case CMD_HELLO:
     case CMD_PING:
     case CMD_RENAME:
-    case CMD_REFRESH:
     case CMD_HELP:
     case CMD_QUIT:
     case CMD_PUBLISH: // of the HTTP API
@@ -182,7 +187,8 @@ static bool switch_fails(const struct edge *e, struct asker *c, const struct com
 static void fence_send(struct edge *e, uint32_t index, struct kept *k)
 {
     struct asker *c = asker_at(e, index);
-    if (k->fence != FENCE_NONE || c->pending == 0 || (k->cmd.type != CMD_JOIN && k->cmd.type != CMD_SWITCH))
+    if (k->fence != FENCE_NONE || c->pending == 0 ||
+        (k->cmd.type != CMD_JOIN && k->cmd.type != CMD_SWITCH && k->cmd.type != CMD_REFRESH))
         return;
     const struct membership *m = edge_member_of(e, c, k->cmd.type == CMD_SWITCH ? k->cmd.from : k->cmd.room);
     if (m == NULL || edge_room_busy(c, m->outlet))
@@ -230,6 +236,7 @@ bool edge_keep(struct edge *e, uint32_t index, const struct command *cmd)
     metric_add(&e->cx->metrics->commands_kept, 1);
     metric_add(&e->cx->metrics->publishes_paced, cmd->type == CMD_MESSAGE && c->reader.paced);
     struct kept *k = c->waiting->last;
+    edge_pass_show(e, index, k);
     if (!waiting_blocks(c->waiting, k, &about))
         fence_send(e, index, k);
     return true;
@@ -245,10 +252,13 @@ bool edge_go_on(struct edge *e, uint32_t index)
     for (struct kept *k = c->waiting != NULL ? c->waiting->first : NULL; k != NULL && takes_more(e, c);
          k = next) {
         next = k->next;
-        if (waiting_blocks(c->waiting, k, &k->about))
-            continue;
+        edge_pass_show(e, index, k);
+        if (k->shown == SHOWN_ASKED || waiting_blocks(c->waiting, k, &k->about))
+            continue; // what is said of its token is for this one, and comes
         c->fenced = k->fence == FENCE_PASSED;
+        e->at_hand = k;
         bool done = edge_carry_out(e, index, &k->cmd);
+        e->at_hand = NULL;
         c->fenced = false;
         if (done) {
             waiting_take(&c->waiting, e->cx->mem, k);

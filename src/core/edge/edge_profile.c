@@ -32,7 +32,7 @@ void edge_put_refreshed(struct edge *e, uint32_t index, str id)
     struct event ev = {.type = EV_ACK,
                        .id = id,
                        .has_expires = true,
-                       .expires_in_s = edge_expires_in_s(e, session_grant(s)),
+                       .expires_in_s = edge_expires_in_s(e, session_grant(s)->expires_ms),
                        .resume = str_make(token, token_n)};
     fan_put_event(e->fan, index, &ev);
 }

@@ -45,8 +45,9 @@ bool edge_is_revoked(struct edge *e, uint32_t index, const struct command *cmd, 
     metric_add(&e->cx->metrics->tokens_revoked, 1);
     notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, "revoked", STR_NONE);
     edge_problem(e, index, cmd, PROBLEM_TOKEN_REVOKED,
-                 g != NULL ? "The token has been revoked; say `hello` with a new one."
-                           : "This session has been revoked; say `hello` without `resume`.");
+                 cmd->room.n != 0 ? "The token for the room {} has been revoked."
+                 : g != NULL      ? "The token has been revoked; say `hello` with a new one."
+                                  : "This session has been revoked; say `hello` without `resume`.");
     return true;
 }
 
@@ -65,6 +66,8 @@ enum err edge_revoke(struct edge *e, const struct ask *a)
         revocations_add_all(r, a->before_ms, ends_ms);
     if (e->cx->index == 0)
         metric_set(&e->cx->metrics->revocations, r->slab.count);
+    if (added == OK)
+        e->revoke_passes = e->passes.pool.high;
     if (added == OK && e->revoke_left == 0)
         e->revoke_left = e->cx->conns->high;
     else if (added == OK)
@@ -82,8 +85,33 @@ static void look_at(struct edge *e, uint32_t index)
     fan_end(e->fan, index, END_TOKEN_REVOKED);
 }
 
+// A token of a room: its membership ends as if it had run out; who brought it may go on.
+static void look_at_pass(struct edge *e, struct pass *pass)
+{
+    const struct session *s = &asker_at(e, pass->conn)->reader.who.session;
+    const struct revoked_who who = {.user = print_str(e->cx, session_user(s)),
+                                    .has_token_id = pass->has_token_id,
+                                    .token = pass->token,
+                                    .issued_ms = pass->issued_ms};
+    if (!revocations_hit(&e->revoked, &who))
+        return;
+    pass->told = true;
+    pass->expires_ms = 0;
+    pass_watch(&e->passes, pass, e->cx->now_ms);
+}
+
+static void look_at_passes(struct edge *e)
+{
+    for (uint32_t n = 0; n < SLICE && e->revoke_passes != 0; n++) {
+        struct pass *pass = pass_used(&e->passes, --e->revoke_passes);
+        if (pass != NULL)
+            look_at_pass(e, pass);
+    }
+}
+
 void edge_revoke_turn(struct edge *e)
 {
+    look_at_passes(e);
     if (revocations_due_ms(&e->revoked) <= e->cx->now_ms) {
         revocations_expire(&e->revoked, e->cx->now_ms);
         if (e->cx->index == 0)
@@ -101,5 +129,5 @@ void edge_revoke_turn(struct edge *e)
 
 uint64_t edge_revoke_due_ms(const struct edge *e)
 {
-    return e->revoke_left != 0 ? e->cx->now_ms : revocations_due_ms(&e->revoked);
+    return e->revoke_left != 0 || e->revoke_passes != 0 ? e->cx->now_ms : revocations_due_ms(&e->revoked);
 }

@@ -154,7 +154,7 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
     bool resumed;
     if (identify(e, cmd, by, &fresh, opened, &who, &resumed) != OK)
         return ERR_NOMEM;
-    if (who.granted && edge_expired(e, &who.grant)) {
+    if (who.granted && edge_expired(e, who.grant.expires_ms)) {
         edge_problem(e, index, cmd, PROBLEM_TOKEN_EXPIRED,
                      "The session was made with a token that has expired; say `hello` with a new one.");
         return OK;
@@ -253,6 +253,7 @@ static void depart_from(struct edge *e, uint32_t index, uint32_t home, bool leav
             continue;
         rooms[d.room_n++] = o->room;
         notice_put(e->cx, NOTICE_LEFT, index, 0, "connection closed", outlet_name(o));
+        pass_drop(&e->passes, index, outlet);
         outlet_remove(e->fan, outlet, index);
         outlet_close_if_unused(e->fan, outlet);
     }
@@ -266,6 +267,7 @@ void edge_depart(struct edge *e, uint32_t index)
         const struct membership *m = &reader_memberships(&c->reader)[c->reader.member_n - 1];
         depart_from(e, index, home_of(e->cx, outlet_at(e->fan, m->outlet)->hash), m->leaving);
     }
+    edge_pass_forget(e, index);
     waiting_drop(&c->waiting, e->cx->mem);
     edge_expiry_forget(e, index);
     // The session's bytes stay until the slot is freed: an ask may be looking at them.

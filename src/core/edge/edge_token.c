@@ -10,8 +10,7 @@
 
 enum { REFUSED_COST = 20 }; // commands: looking at forgeries costs a helper more than a command costs a shard
 
-// True, and it has been told: there is nothing to check a token by.
-static bool no_keys(struct edge *e, uint32_t index, const struct command *cmd)
+bool edge_no_keys(struct edge *e, uint32_t index, const struct command *cmd)
 {
     if (e->cx->settings->keys != NULL && e->cx->settings->verifiers != 0)
         return false;
@@ -53,7 +52,7 @@ bool edge_present(struct edge *e, uint32_t index, str token)
 enum err edge_token_ask(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
-    if (no_keys(e, index, cmd)) {
+    if (edge_no_keys(e, index, cmd)) {
         c->token_refused = true;
         return OK;
     }
@@ -79,18 +78,18 @@ bool edge_no_guest(struct edge *e, uint32_t index, const struct command *cmd)
     return true;
 }
 
-static void refuse(struct edge *e, uint32_t index, const struct verdict_mail *v)
+void edge_token_refused(struct edge *e, uint32_t index, const struct verdict_mail *v, str id)
 {
     struct asker *c = asker_at(e, index);
     struct problem p = {.code = v->verdict == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_UNAUTHORIZED,
                         .text = "{}",
                         .word_kind = WORD_PLAIN,
                         .word = v->why};
-    c->token_refused = c->token_refused || !v->refresh;
+    c->token_refused = c->token_refused || (!v->refresh && v->kept == 0);
     gate_owe(e, c, REFUSED_COST);
     metric_add(&e->cx->metrics->tokens_refused, 1);
     notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, token_verdict_name(v->verdict), v->why);
-    fan_put_problem(e->fan, index, v->id, &p);
+    fan_put_problem(e->fan, index, id, &p);
 }
 
 // The hello that the verdict is about. False: its user's home has no credit left; *v is kept then.
@@ -116,7 +115,7 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
         ASSERT(done != ERR_FULL);
     } else if ((*v)->verdict == TOKEN_BAD || (*v)->verdict == TOKEN_EXPIRED) {
         waiting_drop_token(&c->waiting, e->cx->mem); // one that came with the connection has had its say
-        refuse(e, index, *v);
+        edge_token_refused(e, index, *v, (*v)->id);
         done = OK;
     }
     if (done != OK)
@@ -129,12 +128,14 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
 bool edge_refresh(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
+    if (cmd->room.n != 0)
+        return edge_pass_refresh(e, index, cmd);
     if (!c->reader.who.session.granted) {
         edge_problem(e, index, cmd, PROBLEM_BAD_COMMAND,
                      "This session has no token to be refreshed; connect again, and say `hello` with one.");
         return true;
     }
-    if (no_keys(e, index, cmd))
+    if (edge_no_keys(e, index, cmd))
         return true;
     if (c->refreshing) // one after the other
         return false;
@@ -174,11 +175,11 @@ static enum err refresh_now(struct edge *e, uint32_t index, const struct verdict
     if (v->verdict == TOKEN_BUSY) {
         done = ERR_NOMEM;
     } else if (v->verdict != TOKEN_GOOD) {
-        refuse(e, index, v);
+        edge_token_refused(e, index, v, v->id);
     } else if (!str_eq(v->user, session_user(s))) {
         edge_problem(e, index, &cmd, PROBLEM_UNAUTHORIZED,
                      "The token is of another user than the session; connect again to be somebody else.");
-    } else if (edge_expired(e, &by)) {
+    } else if (edge_expired(e, by.expires_ms)) {
         edge_problem(e, index, &cmd, PROBLEM_TOKEN_EXPIRED, "The token has ended meanwhile.");
     } else if (edge_is_revoked(e, index, &cmd, v->user, &by)) {
         return OK;
@@ -219,8 +220,11 @@ void edge_verdict(struct edge *e, struct verdict_mail *v)
     struct asker *c = slab_get(e->cx->conns, index, v->conn.ref.gen);
     if (c != NULL && reader_open(&c->reader)) {
         ASSERT(c->pending != 0);
-        ASSERT(v->refresh || (c->pending == 1 && c->exclusive));
-        (void)(v->refresh ? refresh(e, index, &v) : go_on(e, index, &v));
+        ASSERT(v->refresh || v->kept != 0 || (c->pending == 1 && c->exclusive));
+        if (v->kept != 0)
+            edge_pass_seen(e, index, &v);
+        else
+            (void)(v->refresh ? refresh(e, index, &v) : go_on(e, index, &v));
         if (c->pending == 0 || c->waits) {
             c->waits = false;
             fan_wake(e->fan, index);

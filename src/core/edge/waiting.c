@@ -85,7 +85,7 @@ bool waiting_keep(struct waiting **w, struct mem *m, const struct command *cmd, 
         mem_free(m, k, bytes);
         return false;
     }
-    *k = (struct kept){.bytes = (uint32_t)bytes, .about = *about, .cmd = *cmd};
+    *k = (struct kept){.bytes = (uint32_t)bytes, .number = ++(*w)->numbers, .about = *about, .cmd = *cmd};
     str *const strs[] = {
 #define X(field) &k->cmd.field,
         COMMAND_STRS(X)
@@ -103,6 +103,14 @@ bool waiting_keep(struct waiting **w, struct mem *m, const struct command *cmd, 
     return true;
 }
 
+struct kept *waiting_find(const struct waiting *w, uint32_t number)
+{
+    struct kept *k = w != NULL ? w->first : NULL;
+    while (k != NULL && k->number != number)
+        k = k->next;
+    return k;
+}
+
 void waiting_take(struct waiting **w, struct mem *m, struct kept *k)
 {
     struct kept *before = NULL;
@@ -118,6 +126,9 @@ void waiting_take(struct waiting **w, struct mem *m, struct kept *k)
         (*w)->last = before;
     (*w)->n--;
     (*w)->bytes -= k->bytes;
+    mail_discard(m, k->verdict);
+    if (k->cmd.token.n != 0)
+        OPENSSL_cleanse(k->tail + (k->cmd.token.p - k->tail), k->cmd.token.n);
     mem_free(m, k, k->bytes);
     fit(w, m);
 }
@@ -190,6 +201,9 @@ void waiting_check(const struct waiting *w)
             ASSERT(w->open[i] != w->open[k]); // 1
     for (const struct kept *k = w->first; k != NULL; k = k->next) {
         ASSERT(k->next != NULL || k == w->last);
+        ASSERT(k->next == NULL || k->next->number > k->number);   // 4
+        ASSERT(k->number <= w->numbers);                          // 4
+        ASSERT((k->verdict != NULL) == (k->shown == SHOWN_SEEN)); // 4
         n++;
         bytes += k->bytes;
     }

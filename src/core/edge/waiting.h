@@ -16,6 +16,7 @@
 //   1. each outlet in `open` is there once
 //   2. `n` and `bytes` are of what is in the list, within their limits
 //   3. it exists only while it holds something
+//   4. numbers rise; a command has a verdict exactly if its token has been looked at
 //
 // Ownership: the asker's; a kept command is one block with its strings behind it. Memory: from the shard's, within the budget.
 // Limits: WAITING_OPEN_MAX, WAITING_COMMANDS_MAX and WAITING_BYTES_MAX (base/limits.h), beyond which the connection is not
@@ -36,10 +37,16 @@ struct about {
 // How far a command is that must come behind what is due of a room it has asked about (edge_later.c).
 enum fence { FENCE_NONE, FENCE_SENT, FENCE_PASSED };
 
+// How far the token of a room is that a command brings (edge_pass.c).
+enum shown { SHOWN_NOT, SHOWN_ASKED, SHOWN_SEEN, SHOWN_LOST };
+
 struct kept {
     struct kept *next;
-    uint32_t bytes; // of this block
-    uint8_t fence;  // enum fence
+    uint32_t bytes;       // of this block
+    uint32_t number;      // of those that this connection has kept, from 1, since it kept none
+    uint8_t fence;        // enum fence
+    uint8_t shown;        // enum shown
+    struct mail *verdict; // SHOWN_SEEN: about its token
     struct about about;
     struct command cmd; // its strings are in the tail
     char tail[];
@@ -48,7 +55,7 @@ struct kept {
 struct waiting {
     uint32_t open_n;
     uint32_t open[WAITING_OPEN_MAX];
-    uint32_t n, bytes;
+    uint32_t n, bytes, numbers;
     struct kept *first, *last;
     struct mail *verdict; // NULL: none
     char *token;          // NULL: none
@@ -65,7 +72,8 @@ bool waiting_blocks(const struct waiting *w, const struct kept *before, const st
 // Copies the command to the end of the list; false where it does not fit, or there is no memory.
 bool waiting_keep(struct waiting **w, struct mem *m, const struct command *cmd,
                   const struct about *about) WARN_UNUSED;
-// Takes one out and frees it.
+struct kept *waiting_find(const struct waiting *w, uint32_t number); // NULL: it is not there
+// Takes one out and frees it; its token is wiped.
 void waiting_take(struct waiting **w, struct mem *m, struct kept *k);
 void waiting_drop(struct waiting **w, struct mem *m); // all of it
 void waiting_check(const struct waiting *w);          // NULL is fine

@@ -176,7 +176,8 @@ static void home_leave(struct home *h, const struct ask *a)
     uint32_t room = home_asked_room(h, a);
     uint32_t member = room != MAP_NONE ? member_find(h, room_at(h, room), a->user) : MAP_NONE;
     struct answer ans = {.effect = EFFECT_LEFT, .outlet = a->outlet};
-    struct event ev = {.type = EV_LEFT, .id = a->cmd.id, .room = a->cmd.room};
+    struct event ev = {
+        .type = EV_LEFT, .id = a->cmd.id, .room = a->cmd.room, .reason = a->ended ? "expired" : NULL};
     if (member != MAP_NONE)
         leave_room(h, room, member, a->conn, a->encoding, false);
     home_answer_event(h, a, &ans, a->cmd.type == CMD_SWITCH ? NULL : &ev);

@@ -88,6 +88,7 @@ struct ask {
     bool
         denied; // ASK_PUBLISH: refused, or there was no memory for it, or too much on its way; to be told in its turn
     bool own;    // the home's own, which nobody waits for: it is not answered
+    bool ended;  // ASK_LEAVE: nobody has asked for it, the token that it came by has ended
     bool hosted; // ASK_JOIN: its user has been made the host of the room that it made
     uint8_t why,
         right; // ASK_PUBLISH: why it was refused, enum denial of home/apply.h, 0 = it was not; the right that it lacks

@@ -82,6 +82,7 @@ struct verdict_mail *verdict_make(struct mem *mem, const struct token_mail *job,
     view.conn = job->conn;
     view.credit = job->credit;
     view.refresh = job->refresh;
+    view.kept = job->kept;
 #define X(field) view.field = job->field;
     TOKEN_HELLO(X)
 #undef X
@@ -114,6 +115,7 @@ struct verdict_mail *verdict_busy(struct token_mail *job)
                                .conn = was.conn,
                                .credit = was.credit,
                                .refresh = was.refresh,
+                               .kept = was.kept,
                                .verdict = TOKEN_BUSY};
 #define X(field)                                \
     if (was.field.p != NULL) {                  \

@@ -30,7 +30,7 @@
 // Strings of a hello that go along, and what a good token says.
 #define TOKEN_HELLO(X) X(id) X(name) X(resume)
 #define TOKEN_FACTS(X) \
-    X(user) X(called)     /* who it is, and the name that is in the token; none: empty */ \
+    X(user) X(called)     /* who it is, and the name that is in the token; none: empty; the user of a room's, too */ \
     X(info)               /* JSON that others may see */ \
     X(caps)               /* the claim, as it is checked (core/auth/caps.h); absent: the token does not speak of rights */ \
     X(issuer) X(token_id)
@@ -50,7 +50,8 @@ struct token_mail {
     struct conn_ref conn;
     struct credit credit;
     uint64_t wall_ms; // by which it is judged
-    bool refresh;     // of a session that is there; else of a hello
+    bool refresh;     // of a session that is there; else of a hello,
+    uint32_t kept;    // or, not 0, of a room: the number of the command that brings it (edge/waiting.h)
     str token;
 #define X(field) str field;
     TOKEN_HELLO(X)
@@ -64,6 +65,7 @@ struct verdict_mail {
     struct credit credit;
     enum token_verdict verdict;
     bool refresh;
+    uint32_t kept;
     uint64_t issued_ms, expires_ms; // wall
     str why; // BAD, EXPIRED: a sentence for who made the token; nothing of the token is in it
 #define X(field) str field;
