@@ -434,6 +434,7 @@ export class Plenum extends Emitter {
   }
 
   #onExpiring(m) {
+    if (m.room !== undefined) return this.#renewRoom(m.room);
     this.emit('token_expiring', m);
     if (typeof this.token === 'function') this.#renew(now() + m.expires_in * 1000);
   }
@@ -865,6 +866,18 @@ export class Plenum extends Emitter {
     let room = this.#rooms.get(name);
     if (!room) this.#rooms.set(name, room = new PlenumRoom(this, name));
     return room;
+  }
+
+  /** The token that a room was joined with ends soon: where there is a function for it, it is asked for the next one. Without one
+   *  the room is left, with the reason `expired`. */
+  async #renewRoom(room) {
+    const { token } = this.room(room).options;
+    if (typeof token !== 'function') return;
+    try {
+      await this.request({ type: 'refresh', room, token: await tokenOf(token) });
+    } catch (e) {
+      this.emit('error', e instanceof PlenumError ? e : noToken(e));
+    }
   }
 
   /** Joins a room and stays in it over reconnects. Without a connection the join waits for one.

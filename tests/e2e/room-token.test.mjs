@@ -4,11 +4,11 @@
 // are refreshed, and what a session that comes back has of them.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Native, PLENUM, run, startServer } from './support.mjs';
+import { Native, PLENUM, WebSocket, root, run, startServer, until } from './support.mjs';
 
 const SECRET = 'a secret of this test, long enough for HS256';
 const folder = mkdtempSync(join(tmpdir(), 'plenum-room-token-'));
@@ -106,4 +106,25 @@ test('it ends, and the membership with it; a refresh goes on', async (t) => {
   const back = await Native.open(server, { resume: stays.welcome.resume });
   assert.equal((await refusal(back.join('party'))).code, 'forbidden');
   await back.join('party', { token: invite('party') });
+});
+
+test('the module brings it again with each join, and the next one before it ends', async (t) => {
+  const server = await started(t, '--auth.expiry_grace_s=1', '--auth.leeway_s=0');
+  const source = readFileSync(join(root, 'web/plenum.js')).toString('base64');
+  const { Plenum } = await import(`data:text/javascript;base64,${source}`);
+  const client = new Plenum(server.ws, { WebSocket });
+  t.after(() => client.close());
+  let asked = 0;
+  const left = [], told = [];
+  client.room('party').on('left', (m) => left.push(m));
+  client.room('party 2').on('left', (m) => left.push(m));
+  client.on('token_expiring', (m) => told.push(m));
+  await client.connect();
+  await client.join('party', { token: () => invite('party', ['join', 'publish'], { exp: now() + 2 + 300 * asked++ }) });
+  await client.join('party 2', { token: invite('party 2', ['join'], { exp: now() + 2 }) });
+  await until(() => left.length === 1, 'the end of the one that nobody refreshes');
+  assert.deepEqual([left[0].room, left[0].reason], ['party 2', 'expired']);
+  assert.equal(asked, 2);
+  await client.publish('party', 'still here');
+  assert.deepEqual(told, []);   // its session has no token
 });
