@@ -182,6 +182,8 @@ void asks_check_late(struct world *w, struct client *c)
 void asks_check_unhindered(struct world *w, struct client *c)
 {
     uint64_t patience = client_patience_ms(w) - 8u * w->plan.slow_ms;
+    if (w->settings.user_commands.per_s != 0 || w->settings.address_commands.per_s != 0)
+        return; // any command may wait for a lease of the slow shard (core/edge/lease.h)
     if (w->plan.slow_node == NONE || (int)c->link->node == w->plan.slow_node || !c->welcomed ||
         w->plan.refuse_one_in != 0)
         return;

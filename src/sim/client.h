@@ -159,9 +159,9 @@ struct client {
     uint32_t presented_info;       // that of `presented`,
     uint32_t info, resume_info;    // of its session, and what comes back by `resume`
     uint32_t let_in;               // bits of rooms that it had a good token for,
-    uint32_t muzzled;              // and of those in which it may have been let to read only, on this connection
-    bool refused;                  // one of them was, on this connection;
-    uint64_t hello_said_ms;        // what was said before this was nobody's then
+    uint32_t muzzled;       // and of those in which it may have been let to read only, on this connection
+    bool refused;           // one of them was, on this connection;
+    uint64_t hello_said_ms; // what was said before this was nobody's then
 
     // The connection's reader.
     struct ws_decoder ws;

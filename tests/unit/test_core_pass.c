@@ -381,6 +381,53 @@ static void a_refresh_goes_on_with_another(void **state)
     net_free(n);
 }
 
+static void revoke(struct net *n, uint32_t shard, struct command cmd)
+{
+    struct edge *e = &n->sh[shard]->edge;
+    const struct ask a = {.type = ASK_REVOKE, .cmd = cmd, .before_ms = n->wall_ms + 1};
+    shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);
+    assert_int_equal(edge_revoke(e, &a), OK);
+    shard_turn_end(n->sh[shard]);
+    net_wait(n, 10);
+}
+
+// One that is revoked is not taken, and who is here by it is out of its room, and goes on elsewhere.
+static void a_revoked_one_ends(void **state)
+{
+    (void)state;
+    struct net *n = pass_net(2, 1);
+    struct client *c = net_json(n, 0), *other = net_json(n, 0);
+    struct verdict_mail v = pass(n, NULL, "{\"rooms\":{\"invited\":[\"join\"]}}", 600000), theirs = v;
+    v.token_id = STR("j-1");
+    theirs.token_id = STR("j-2");
+    say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"open\"}");
+    expect(c, "joined");
+    come(c, 2, "invited", &v);
+    expect(c, "joined");
+    come(other, 2, "invited", &theirs);
+    expect(other, "joined");
+    forget(c);
+    revoke(n, 0, (struct command){.type = CMD_REVOKE, .token_id = STR("j-1")});
+    expect(c, "{\"type\":\"left\",\"room\":\"invited\",\"reason\":\"expired\"}");
+    expect(other, "member:left");
+    come(c, 3, "invited", &v);
+    expect(
+        c,
+        "\"id\":3,\"code\":\"token_revoked\",\"message\":\"The token for the room `invited` has been revoked.\"");
+    come(c, 4, "invited", &theirs);
+    expect(c, "\"type\":\"joined\",\"id\":4");
+    forget(other);
+    forget(c);
+    revoke(n, 0, (struct command){.type = CMD_REVOKE}); // all that were issued until now
+    for (str s = hear(c); s.n != 0; s = hear(c))
+        assert_true(contains(s, "\"reason\":\"expired\"") || contains(s, "member:left"));
+    for (str s = hear(other); s.n != 0; s = hear(other))
+        assert_true(contains(s, "\"reason\":\"expired\"") || contains(s, "member:left"));
+    assert_int_equal(n->sh[0]->edge.passes.by_place.count, 0);
+    assert_true(may(c, "open", "message"));
+    net_free(n);
+}
+
 // Who comes back has to bring it again.
 static void a_session_does_not_keep_it(void **state)
 {
@@ -549,6 +596,7 @@ int main(void)
         cmocka_unit_test(without_keys_there_are_none),
         cmocka_unit_test(the_membership_ends_with_the_token),
         cmocka_unit_test(a_refresh_goes_on_with_another),
+        cmocka_unit_test(a_revoked_one_ends),
         cmocka_unit_test(a_session_does_not_keep_it),
         cmocka_unit_test(it_ends_when_its_home_can_be_asked),
         cmocka_unit_test(nothing_is_left_behind),

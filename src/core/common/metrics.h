@@ -124,7 +124,7 @@ const char *close_reason_name(enum close_reason why);
     X(tokens_revoked, "plenum_tokens_revoked_total", "counter",                                             \
       "Tokens and resume tokens refused as they were revoked")                                              \
     X(sessions_revoked, "plenum_sessions_revoked_total", "counter",                                         \
-      "Connections closed as what they were opened with was revoked") \
+      "Connections closed as what they were opened with was revoked")                                       \
     X(passes_expired, "plenum_room_tokens_expired_total", "counter",                                        \
       "Memberships that ended as the token of the room had")
 

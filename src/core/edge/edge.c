@@ -462,15 +462,15 @@ void asker_check(const struct edge *e, uint32_t index)
     const struct asker *c = asker_at(e, index);
     const struct reader *r = &c->reader;
     bool over = r->closed || r->end != END_NONE;
-    ASSERT(c->pending <= PENDING_MAX);                                                 // 1
-    ASSERT(c->pending != 0 || !c->exclusive);                                          // 1
-    ASSERT(c->pending == 0 || c->pending_shard < mail_ports(e->mail));                 // 2
-    ASSERT(!c->registered || session_there(&r->who.session));                          // 3
-    ASSERT(!c->registered || !r->closed);                                              // 3
-    ASSERT(r->member_n == 0 || session_there(&r->who.session));                        // 3
-    ASSERT(r->member_n == 0 || !r->closed);                                            // 3
-    ASSERT(c->waiting == NULL || over || c->waiting->open_n <= c->pending);            // 4
-    ASSERT(c->waiting == NULL || over || c->waiting->verdict == NULL || c->exclusive); // 4
+    ASSERT(c->pending <= PENDING_MAX);                                                                  // 1
+    ASSERT(c->pending != 0 || !c->exclusive);                                                           // 1
+    ASSERT(c->pending == 0 || c->pending_shard < mail_ports(e->mail));                                  // 2
+    ASSERT(!c->registered || session_there(&r->who.session));                                           // 3
+    ASSERT(!c->registered || !r->closed);                                                               // 3
+    ASSERT(r->member_n == 0 || session_there(&r->who.session));                                         // 3
+    ASSERT(r->member_n == 0 || !r->closed);                                                             // 3
+    ASSERT(c->waiting == NULL || over || c->waiting->open_n <= c->pending);                             // 4
+    ASSERT(c->waiting == NULL || over || c->waiting->verdict == NULL || c->exclusive || c->refreshing); // 4
     ASSERT(!waiting_holds(c->waiting) || !edge_serial(e, c));
     waiting_check(c->waiting);
     ASSERT(c->switching == NULL || over || c->pending != 0);

@@ -31,12 +31,12 @@ struct edge {
     uint32_t mail_wakes;             // so many of which, from the first one on, may find one
     struct leases leases;            // of users and addresses (lease.h)
     struct revocations revoked;
-    uint32_t revoke_passes; // passes that are to be looked at, likewise
-    uint32_t revoke_left; // connections that are to be looked at: those below it,
-    bool revoke_again;    // and then all once more
-    struct passes passes;            // of connections that are in rooms by a token of these
-    const struct kept *at_hand;      // the kept command that is carried out; NULL: it has just come
-    struct heap expiries; // of connections whose session a token granted: when it is told so, or ends
+    uint32_t revoke_passes;     // passes that are to be looked at, likewise
+    uint32_t revoke_left;       // connections that are to be looked at: those below it,
+    bool revoke_again;          // and then all once more
+    struct passes passes;       // of connections that are in rooms by a token of these
+    const struct kept *at_hand; // the kept command that is carried out; NULL: it has just come
+    struct heap expiries;       // of connections whose session a token granted: when it is told so, or ends
     uint32_t waiting_for[PORTS_MAX]; // of those, by port
     bool scarce
         [PORTS_MAX]; // ports whose credits do not last for all who wait: nobody takes more than its share
@@ -106,6 +106,8 @@ uint32_t edge_outlet_named(const struct edge *e, struct asker *c, str room);
 // Joins cmd->room (edge_join.c); from: the membership to give up once that worked, NULL for a plain join. False: not now.
 bool edge_join(struct edge *e, uint32_t index, const struct command *cmd,
                const struct membership *from) WARN_UNUSED;
+// Of what is under way the joins, which may bring a room each.
+uint32_t edge_joining(struct asker *c);
 bool edge_switch(struct edge *e, uint32_t index, const struct command *cmd) WARN_UNUSED;
 struct membership *edge_member_of(const struct edge *e, struct asker *c, str room);
 // It is not certain yet whether one is in the room, or its home may keep what was asked about it: what is said waits.
@@ -191,7 +193,7 @@ bool edge_on_registered(struct edge *e, const struct answer *a) WARN_UNUSED;
 bool edge_rename(struct edge *e, uint32_t conn, const struct command *cmd) WARN_UNUSED;
 void edge_on_renamed(struct edge *e, uint32_t conn, str id);
 // Those who are in rooms with it are told that it shows other info from here on; cmd: the refresh that it came by. ERR_FULL: not
-// while it is due answers, or not now; ERR_NOMEM: nobody is.
+// while it is on its way into one, or not now; ERR_NOMEM: nobody is.
 enum err edge_show(struct edge *e, uint32_t conn, const struct command *cmd, str info) WARN_UNUSED;
 
 #endif

@@ -78,7 +78,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     struct outlet *from = answered_outlet(e, &sw->from);
     struct membership *member = from != NULL ? reader_find_membership(&c->reader, sw->from.index) : NULL;
     ASSERT(sw->joined == NULL);
-    ASSERT(!c->exclusive || c->refreshing);
+    ASSERT(!c->exclusive);
     if (member == NULL) { // it was sent away meanwhile
         sw->joined = &(*a)->mail;
         *a = NULL;
@@ -99,7 +99,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     *a = NULL;
     c->pending++;
     c->pending_shard = (uint8_t)dest;
-    c->exclusive = c->exclusive || encoding_of(e->cx, c->reader.encoding)->language->serial;
+    c->exclusive = encoding_of(e->cx, c->reader.encoding)->language->serial;
     member->leaving = true;
     if (post_ask(e->mail, dest, &leave)) {
         sw->credit = (struct credit){0};

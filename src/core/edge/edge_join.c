@@ -4,8 +4,7 @@
 // answered, and the switch, in which two homes have a part (asker.h).
 #include "core/edge/edge.h"
 
-// Of what is under way the joins, which may bring a room each.
-static uint32_t joins_under_way(struct asker *c)
+uint32_t edge_joining(struct asker *c)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; c->waiting != NULL && i < c->waiting->open_n; i++)
@@ -24,7 +23,7 @@ static bool join_refused(struct edge *e, uint32_t index, const struct command *c
         edge_problem(e, index, cmd, PROBLEM_ALREADY_MEMBER, "You are in the room {} already.");
         return true;
     }
-    uint32_t rooms = c->reader.member_n + joins_under_way(c);
+    uint32_t rooms = c->reader.member_n + edge_joining(c);
     if (!switching && rooms >= e->cx->settings->rooms_per_connection) {
         metric_add(&e->cx->metrics->limit_rooms, 1);
         edge_problem(e, index, cmd, PROBLEM_LIMIT_REACHED,
@@ -79,6 +78,8 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
         (outlet != MAP_NONE && edge_room_busy(c, outlet)) ||
         (c->waiting != NULL && c->waiting->open_n == WAITING_OPEN_MAX))
         return false;
+    if (c->refreshing && c->waiting != NULL && c->waiting->verdict != NULL)
+        return false; // what it shows is about to be told to the rooms that it is in
     if (edge_owes(c) || (c->pending != 0 && !c->fenced && edge_member_of(e, c, cmd->room) != NULL))
         return false; // an error now might overtake a reply about the room
     if (join_refused(e, index, cmd, from != NULL))

@@ -246,8 +246,12 @@ bool edge_go_on(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
     c->reader.paced = false; // who is, is told so again
-    if (c->waiting != NULL && c->waiting->verdict != NULL)
-        return edge_verdict_go_on(e, index);
+    if (c->waiting != NULL && c->waiting->verdict != NULL) {
+        bool hello = c->exclusive; // then nothing else is carried out before it is
+        bool done = edge_verdict_go_on(e, index);
+        if (done || hello)
+            return done;
+    }
     struct kept *next;
     for (struct kept *k = c->waiting != NULL ? c->waiting->first : NULL; k != NULL && takes_more(e, c);
          k = next) {

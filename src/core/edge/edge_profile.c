@@ -73,7 +73,6 @@ static bool ask_homes(struct edge *e, uint32_t index, const struct command *cmd,
 {
     struct asker *c = asker_at(e, index);
     ASSERT(c->reader.member_n != 0);
-    ASSERT(c->pending == 0);
     struct mail *made[SHARDS_MAX];
     uint32_t dests[SHARDS_MAX], n = 0;
     bool whole = true;
@@ -99,7 +98,7 @@ static bool ask_homes(struct edge *e, uint32_t index, const struct command *cmd,
             post_ask_made(e->mail, dests[i], (struct ask *)(void *)made[i]);
         else
             mail_discard(e->cx->mem, made[i]);
-    c->pending = (uint16_t)(whole ? n : 0);
+    c->pending = (uint16_t)(c->pending + (whole ? n : 0));
     c->pending_shard = (uint8_t)dests[0];
     return whole;
 }
@@ -141,9 +140,10 @@ enum err edge_show(struct edge *e, uint32_t index, const struct command *cmd, st
     struct asker *c = asker_at(e, index);
     const struct grant *g = session_grant(&c->reader.who.session);
     uint64_t homes = homes_of(e, c);
-    if (g == NULL || str_eq(g->info, info) || (homes == 0 && c->pending == 0))
+    if (g == NULL || str_eq(g->info, info))
         return OK;
-    if (c->pending != 0 || !homes_may_be_asked(e, index, homes)) // a join under way has the old one with it
+    if (edge_joining(c) != 0 ||
+        !homes_may_be_asked(e, index, homes)) // a join under way has the old one with it
         return ERR_FULL;
-    return ask_homes(e, index, cmd, &info, homes) ? OK : ERR_NOMEM;
+    return homes == 0 || ask_homes(e, index, cmd, &info, homes) ? OK : ERR_NOMEM;
 }

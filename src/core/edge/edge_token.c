@@ -193,14 +193,13 @@ static enum err refresh_now(struct edge *e, uint32_t index, const struct verdict
     return done;
 }
 
-// False: it must wait, and nothing else is asked meanwhile; *v is kept then.
+// False: it must wait, and nobody comes into a room meanwhile; *v is kept then.
 static bool refresh(struct edge *e, uint32_t index, struct verdict_mail **v)
 {
     struct asker *c = asker_at(e, index);
     const struct command cmd = {.type = CMD_REFRESH, .id = (*v)->id};
     ASSERT(c->refreshing);
     c->pending--;
-    c->exclusive = false;
     c->refreshing = false;
     if (refresh_now(e, index, *v) != ERR_FULL)
         return true;
@@ -210,7 +209,7 @@ static bool refresh(struct edge *e, uint32_t index, struct verdict_mail **v)
     }
     *v = NULL;
     c->pending++;
-    c->exclusive = c->refreshing = c->waits = true;
+    c->refreshing = c->waits = true;
     return false;
 }
 

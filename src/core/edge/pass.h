@@ -52,7 +52,7 @@ void pass_watch(struct passes *p, const struct pass *pass, uint64_t due_ms);
 // The next one that is due at now_ms, which has no time until pass_watch; NULL: none is. The caller drops it, or watches it again.
 struct pass *pass_due(struct passes *p, uint64_t now_ms);
 struct pass *pass_used(const struct passes *p, uint32_t index); // of the pool; NULL: there is none
-uint64_t passes_due_ms(const struct passes *p); // UINT64_MAX: never
+uint64_t passes_due_ms(const struct passes *p);                 // UINT64_MAX: never
 void passes_check(const struct passes *p);
 
 #endif
