@@ -17,7 +17,8 @@ static void draft_pass(struct world *w, struct client *c, struct draft *d, struc
 }
 
 // alone: in a message of its own, which has room for a token of the room.
-static struct draft join_draft(struct world *w, struct client *c, int room, int from, bool remember, bool alone)
+static struct draft join_draft(struct world *w, struct client *c, int room, int from, bool remember,
+                               bool alone)
 {
     struct asked *a = asks_push(w, c, from == NONE ? SAID_JOIN : SAID_SWITCH, true);
     struct draft d = draft_make(w, from == NONE ? "join" : "switch", a);
