@@ -3,7 +3,7 @@
 // Coming back: a crowd cut off under load, a place the log no longer reaches, and a room that is another one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Native, assertContiguous, openMany, startServer, until, within } from './support.mjs';
+import { Native, RELEASE, assertContiguous, openMany, startServer, until, within } from './support.mjs';
 
 /** Where a client is in a room: all up to there has been heard. */
 const position = (client, room, epoch) => ({ epoch, offset: client.entries(room).at(-1).offset });
@@ -183,4 +183,32 @@ test('publishing again with the same key after a cut says it once', async (t) =>
   assert.equal(words.length, 100);
   assert.equal(new Set(words).size, 100);
   for (const m of reader.messages('room')) assert.equal(first.get(String(m.data)), m.offset, 'the ack names the first one\'s offset');
+});
+
+test('one hello brings back all rooms, each with exactly what was missed, on another shard as well', async (t) => {
+  const server = await startServer(t, { bin: RELEASE, flags: ['--server.shards=2'] });
+  const names = Array.from({ length: 20 }, (_, i) => `room ${i}`);
+  const [ada, bob] = await openMany(server, 2);
+  const at = new Map();
+  for (const name of names) {
+    await ada.join(name);
+    await bob.join(name);
+    const { epoch, offset } = await bob.say(name, 'heard', { key: name });
+    at.set(name, { epoch, offset });
+  }
+  await ada.hears((m) => m.room === names.at(-1) && m.data === 'heard', 'the last word');
+  ada.cut();
+  for (const name of names) for (const word of ['missed', 'too']) await bob.say(name, word);
+  for (let times = 0; times < 3; times++) {
+    const rooms = names.map((room, i) => ({ id: `j${i}`, room, since: at.get(room) }));
+    const back = await Native.open(server, { resume: ada.welcome.resume, rooms });
+    assert.deepEqual([back.user, back.welcome.session], [ada.user, ada.welcome.session]);
+    for (const [i, name] of names.entries()) {
+      const joined = await back.hears((m) => m.id === `j${i}`, name);
+      assert.deepEqual([joined.type, joined.room, joined.recovered, joined.role], ['joined', name, true, 'member']);
+      await back.hears((m) => m.room === name && m.data === 'too', `what was missed in ${name}`);
+      assert.deepEqual(back.data(name), ['missed', 'too']);
+    }
+    back.cut();
+  }
 });

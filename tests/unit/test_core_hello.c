@@ -262,9 +262,27 @@ static void a_hello_may_bring_its_rooms(void **state)
     }
 }
 
+static void a_secret_that_opens_nothing_is_seen(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *guest = net_json(n, 0), *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"made-up\"}");
+    assert_false(contains(expect(c, "\"type\":\"welcome\""), guest->user));
+    assert_int_equal(METRIC(n, resume_refused), 1);
+    assert_int_equal(n->notices[NOTICE_RESUME_REFUSED], 1);
+    c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", guest->resume);
+    assert_true(contains(expect(c, "\"type\":\"welcome\""), guest->user));
+    assert_int_equal(METRIC(n, resume_refused), 1);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_secret_that_opens_nothing_is_seen),
         cmocka_unit_test(who_is_welcomed_can_be_reached),
         cmocka_unit_test(a_command_that_implies_hello_waits_for_the_welcome),
         cmocka_unit_test(a_terminal_waits_with_what_it_types),

@@ -478,6 +478,8 @@ static void a_resume_token_of_somebody_else_is_none(void **state)
     assert_string_not_equal(session, guest->session);
     expect_nothing(guest); // it goes on
     assert_int_equal(guest->closes, 0);
+    assert_int_equal(METRIC(n, resume_refused), 1);
+    assert_int_equal(n->notices[NOTICE_RESUME_REFUSED], 1);
     net_free(n);
 }
 

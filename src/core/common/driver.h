@@ -49,6 +49,7 @@ struct peer {
     X(ROOM_REMOVED,      room_removed,      DEBUG, NULL)     /* room */ \
     X(WRONG_PROTOCOL,    wrong_protocol,    INFO,  NULL)     /* another protocol on the text port: text = which */ \
     X(TOKEN_REFUSED,     token_refused,     INFO,  "why")    /* text = bad or expired */ \
+    X(RESUME_REFUSED,    resume_refused,    INFO,  NULL)     /* text = why: such a secret opens no session of who has it */ \
     X(REVOKED,           revoked,           INFO,  "why")    /* text = whose tokens, user; why, as the backend says */ \
     X(MEMORY,            memory_refused,    ERROR, NULL)     /* an allocation was refused: text = what for */ \
     X(RECORD_REFUSED,    record_refused,    ERROR, NULL)     /* what an engine says is no record: text = why, room */ \

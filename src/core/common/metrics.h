@@ -115,6 +115,8 @@ const char *close_reason_name(enum close_reason why);
     X(http_requests, "plenum_http_requests_total", "counter", "HTTP requests answered, upgrades included")  \
     X(http_errors, "plenum_http_errors_total", "counter", "HTTP requests answered with 4xx or 5xx")         \
     X(resumed, "plenum_resumed_total", "counter", "Sessions resumed")                                       \
+    X(resume_refused, "plenum_resume_refused_total", "counter",                                             \
+      "Resume secrets that opened no session: made up, of another user, or too old")                        \
     X(recovered, "plenum_recovered_total", "counter", "Joins with `since` that were recovered in full")     \
     X(tokens_asked, "plenum_tokens_total", "counter", "Tokens that helpers were given to check")            \
     X(tokens_refused, "plenum_tokens_refused_total", "counter", "Tokens that were refused")                 \

@@ -117,11 +117,19 @@ static enum err ask_register(struct edge *e, uint32_t index, const struct comman
     return ERR_NOMEM;
 }
 
+// A secret that opens no session of who says it: made up, of somebody else, or too old. Whoever tries is seen in the log.
+static void resume_refused(struct edge *e, uint32_t index, enum err opening)
+{
+    const char *why = opening == OK ? "another user's" : opening == ERR_DENIED ? "too old" : "none of ours";
+    metric_add(&e->cx->metrics->resume_refused, 1);
+    notice_put(e->cx, NOTICE_RESUME_REFUSED, index, 0, why, STR_NONE);
+}
+
 // Who a hello is from: the session of its resume token, if that is good and (where there is a token) of the same user; else
 // somebody new, by the token or a guest. ERR_NOMEM: it cannot be told.
-static enum err identify(struct edge *e, const struct command *cmd, const struct verdict_mail *by,
-                         struct fresh *fresh, uint8_t opened[RESUME_TOKEN_MAX], struct identity *ret,
-                         bool *ret_resumed)
+static enum err identify(struct edge *e, uint32_t index, const struct command *cmd,
+                         const struct verdict_mail *by, struct fresh *fresh, uint8_t opened[RESUME_TOKEN_MAX],
+                         struct identity *ret, bool *ret_resumed)
 {
     // A resume token that is not good any more is as none: the welcome names the new session.
     enum err opening = ERR_NOT_FOUND;
@@ -130,6 +138,8 @@ static enum err identify(struct edge *e, const struct command *cmd, const struct
     if (opening == ERR_NOMEM) // it may be a good one, and its session must not be lost over this
         return ERR_NOMEM;
     bool resumed = opening == OK && (by == NULL || str_eq(by->user, ret->user));
+    if (cmd->resume.n != 0 && !resumed)
+        resume_refused(e, index, opening);
     str name = cmd->type == CMD_HELLO ? cmd->name : STR_NONE;
     if (!resumed)
         identity_fresh(e, by != NULL && name.n == 0 ? by->user : name, fresh, ret);
@@ -152,7 +162,7 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
     struct fresh fresh;
     uint8_t opened[RESUME_TOKEN_MAX];
     bool resumed;
-    if (identify(e, cmd, by, &fresh, opened, &who, &resumed) != OK)
+    if (identify(e, index, cmd, by, &fresh, opened, &who, &resumed) != OK)
         return ERR_NOMEM;
     if (who.granted && edge_expired(e, who.grant.expires_ms)) {
         edge_problem(e, index, cmd, PROBLEM_TOKEN_EXPIRED,
