@@ -92,10 +92,10 @@ bool passes_explain(const struct world *w, const struct client *c, const struct 
         return true;
     if (a->kind == SAID_REFRESH && str_eq(code, STR("bad_command")))
         return c->seats[a->room].pass == PASS_NONE;
-    if (a->token == TOKEN_IS_LATE || a->token == TOKEN_IS_FORGED)
-        return str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
-    if (str_eq(code, STR("token_expired")))
+    if (str_eq(code, STR("token_expired"))) // a forged one, too, as times are looked at first
         return w->now_ms + SLACK_MS >= a->ends_ms;
+    if (a->token == TOKEN_IS_LATE || a->token == TOKEN_IS_FORGED)
+        return a->token == TOKEN_IS_FORGED && str_eq(code, STR("unauthorized"));
     return (a->pass == PASS_OTHERS && str_eq(code, STR("unauthorized"))) ||
            (a->pass == PASS_ELSEWHERE && str_eq(code, STR("forbidden")));
 }
