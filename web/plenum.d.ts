@@ -356,6 +356,8 @@ export interface WebSocketLike {
 export interface PlenumOptions {
   name?: string;
   token?: Token;
+  /** Whose guest we are, or whose token we bring, where that does not say: a tenant's name. */
+  tenant?: string;
   /** `resume` of an earlier client: come back as the same session. */
   resume?: string | null;
   WebSocket?: new (url: string, protocols: string[]) => WebSocketLike;

@@ -95,7 +95,7 @@ const KICK_OPTIONS = { reason: 'string' };
 const PAGE_OPTIONS = { limit: 'number', after: 'string' };
 const CLIENT_OPTIONS = {
   ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, typeof value])),
-  name: 'string', token: 'string function', resume: 'string', WebSocket: 'function', random: 'function',
+  name: 'string', tenant: 'string', token: 'string function', resume: 'string', WebSocket: 'function', random: 'function',
 };
 
 const now = () => performance.now();
@@ -339,6 +339,7 @@ export class Plenum extends Emitter {
    * @param {string} [options.name]   display name of a guest
    * @param {string|function} [options.token]  JWT, or a function (may be async) that gets one: for each connection, and
    *                                            when the one there is about to end
+   * @param {string} [options.tenant] whose guest we are, or whose token we bring, where that does not say: a tenant's name
    * @param {string} [options.resume] session secret of an earlier connection, from the `session` event
    * @param {function} [options.WebSocket]  constructor to use instead of the global one
    * @param {function} [options.random]  source of jitter, 0 <= x < 1
@@ -491,7 +492,7 @@ export class Plenum extends Emitter {
     if (dial !== this.#dials || this.state !== 'connecting') return;   // a listener closed or restarted us
     let ws;
     try {
-      ws = new this.#WebSocket(this.url, [this.#o.protocol]);
+      ws = new this.#WebSocket(this.url, this.#o.tenant ? [this.#o.protocol, `plenum.tenant.${this.#o.tenant}`] : [this.#o.protocol]);
     } catch (e) {
       // The address itself is no good (scheme, mixed content): no amount of retrying will help.
       return this.#end(new PlenumError('bad_url', `${this.url}: ${e.message}`));
@@ -532,7 +533,8 @@ export class Plenum extends Emitter {
 
   #onHelloError(reply) {
     const ended = reply.code in TOKEN_OVER;
-    const passing = TRANSIENT.has(reply.code);   // the server cannot look at the token now; it may be good
+    // The server cannot look at the token now, which may be good; or it says when to try again, as a tenant is full.
+    const passing = TRANSIENT.has(reply.code) || reply.retry_ms > 0;
     const next = typeof this.token === 'function' && (ended || reply.code === 'unauthorized');
     // A session whose token has ended is ours as long as there is another token for it. Otherwise it is gone or not
     // ours, and we come as somebody new; but never as a guest in the place of who we said we were.

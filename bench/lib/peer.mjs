@@ -43,10 +43,12 @@ export function heard(socket, wanted) {
   });
 }
 
-export async function upgraded(port) {
+// protocols: subprotocols to offer.
+export async function upgraded(port, protocols = []) {
+  const offer = protocols.length > 0 ? `Sec-WebSocket-Protocol: ${protocols.join(', ')}\r\n` : '';
   const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
   socket.write(`GET /ws HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cGxlbnVtLWNvbmZvcm0hIQ==\r\n\r\n');
+    `Sec-WebSocket-Version: 13\r\n${offer}Sec-WebSocket-Key: cGxlbnVtLWNvbmZvcm0hIQ==\r\n\r\n`);
   await heard(socket, '\r\n\r\n');
   return socket;
 }

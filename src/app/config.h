@@ -51,6 +51,7 @@ struct config_row {
 #define CONFIG_FIELD_COOKIE(field) char field[CONFIG_COOKIE_MAX + 1];
 #define CONFIG_FIELD_URL(field) char field[CONFIG_TEXT_MAX + 1];
 #define CONFIG_FIELD_PATTERN(field) char field[ROOM_NAME_MAX + 1];
+#define CONFIG_FIELD_TENANT(field) char field[CONFIG_PREFIX_MAX + 1];
 #define CONFIG_FIELD_SHA256(field) char field[CONFIG_SHA256_MAX + 1];
 #define CONFIG_FIELD_TEXTS(field) struct config_texts field;
 #define CONFIG_FIELD_PATTERNS(field) struct config_texts field;
@@ -59,6 +60,7 @@ struct config_row {
 #define CONFIG_FIELD_TOKEN_KEYS(field) struct config_token_key_list field;
 #define CONFIG_FIELD_ISSUERS(field) struct config_issuer_list field;
 #define CONFIG_FIELD_API_KEYS(field) struct config_api_key_list field;
+#define CONFIG_FIELD_TENANTS(field) struct config_tenant_list field;
 
 // struct config_rule, struct config_rule_list and so on, and the place of each column in `lines`: CONFIG_COLUMN_rule_match.
 #define CONFIG_OWN_FIELD(row, name, kind, ...) CONFIG_FIELD_##kind(name)
@@ -177,6 +179,10 @@ bool config_rows_equal(const void *a, const void *b, const struct config_table *
 struct config_text config_rows_text(const void *list, const struct config_table *table);
 // What is wrong between the columns of rows, and between rows.
 void config_rows_check(struct config_load *l);
+// A tenant's name, which may be made of its prefix. Whether both configurations have the same tenants, in the same order, with
+// the same issuers: which ones there are is settled at start.
+str config_tenant_name(const struct config_tenant *t);
+bool config_tenants_same(const struct config *a, const struct config *b);
 // As config_place_text, of a row: "FILE:LINE: rooms.rules[2]"; and of a column in it, where that is not NULL.
 struct config_text config_row_place(const struct config_load *l, const struct config_key *key, uint32_t row,
                                     const char *column, uint32_t line);

@@ -90,7 +90,7 @@ static bool flag_split(const char *argument, str *ret_path, str *ret_value)
     if (!str_starts(rest, STR("--")))
         return false;
     *ret_path = str_split(str_skip(rest, 2), '=', ret_value);
-    return str_find_char(*ret_path, '.', 0) < ret_path->n;
+    return str_find_char(*ret_path, '.', 0) < ret_path->n || config_key_find(*ret_path, STR("")) != NULL;
 }
 
 static const struct config_key *key_of_path(str path)

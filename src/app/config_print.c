@@ -133,6 +133,7 @@ static void print_columns(const struct config_key *key, FILE *out)
 
 static void print_yaml_key(const struct config *c, const struct config_key *key, FILE *out)
 {
+    bool whole = key->name[0] == '\0'; // of its section
     print_wrapped(out, "  # ", COLUMNS, key->help);
     struct config_text facts;
     snprintf(facts.z, sizeof facts.z, "Takes %.300s. %s. %.80s", config_expected(key).z,
@@ -140,8 +141,8 @@ static void print_yaml_key(const struct config *c, const struct config_key *key,
     print_wrapped(out, "  # ", COLUMNS, facts.z);
     if (key->kind == CONFIG_ROWS)
         print_columns(key, out);
-    fputs("  ", out);
-    print_value((const char *)c + key->offset, key->name, key, "  ", out);
+    fputs(whole ? "" : "  ", out);
+    print_value((const char *)c + key->offset, whole ? key->section : key->name, key, whole ? "" : "  ", out);
 }
 
 void config_print_yaml(const struct config *c, FILE *out)
@@ -156,7 +157,8 @@ void config_print_yaml(const struct config *c, FILE *out)
         fputc('\n', out);
         if (is_first_of_section(i)) {
             print_wrapped(out, "# ", COLUMNS, section_of(key)->help);
-            fprintf(out, "%s:\n", key->section);
+            if (key->name[0] != '\0')
+                fprintf(out, "%s:\n", key->section);
         }
         print_yaml_key(c, key, out);
     }
@@ -213,7 +215,7 @@ static const char markdown_head[] =
     "|---|---|\n"
     "| `plenum config` | prints all settings with their defaults as a commented YAML file to start from |\n"
     "| `plenum config --effective [-c FILE]` | the same with the values in force here |\n"
-    "| `plenum config --room NAME [-c FILE]` | which rule of `rooms.rules` a room of that name gets, why, and what holds in it "
+    "| `plenum config --room NAME [-c FILE]` | which rule of `rooms.rules` a room of that name gets, whose tenant's it is, why, and what holds in it "
     "|\n"
     "| `plenum check-config FILE` | lists everything that is wrong with a file, or says that nothing is |\n"
     "\n"

@@ -35,6 +35,41 @@ static uint32_t print_way(const struct config_load *l, str room, FILE *out)
     return rules->n;
 }
 
+// Whose room it is; of nobody's its number is that of all tenants.
+static uint32_t print_tenant(const struct config_load *l, str room, FILE *out)
+{
+    const struct config_key *key = &config_keys[CONFIG_ID_tenants_];
+    const struct config_tenant_list *tenants = &l->values.tenants_;
+    for (uint32_t i = 0; i < tenants->n; i++) {
+        const struct config_tenant *t = &tenants->rows[i];
+        if (!str_starts(room, str_from_cstr(t->prefix)))
+            continue;
+        fprintf(out, "%s: of the tenant %.*s\n", config_row_place(l, key, i, NULL, t->at.line).z,
+                STR_ARG(config_tenant_name(t)));
+        return i;
+    }
+    if (tenants->n != 0)
+        fputs("It is no tenant's.\n", out);
+    return tenants->n;
+}
+
+// The column of a tenant's row that is about its rooms, as the one of a rule is; NULL where there is none, or it says nothing.
+static const struct config_column *tenant_says(const struct config_tenant *t, const char *name)
+{
+    const struct config_table *table = &config_tables[CONFIG_TABLE_TENANTS];
+    const struct config_column *column = config_column_find(table, str_from_cstr(name));
+    return column != NULL && column->like && t->at.lines[column - table->columns] != 0 ? column : NULL;
+}
+
+static void print_setting(const struct config_column *column, const void *field, const char *said, FILE *out)
+{
+    struct config_text value = config_field_text(field, column->key);
+    size_t n = strlen(value.z);
+    if (column->key->unit[0] != '\0')
+        snprintf(value.z + n, sizeof value.z - n, " %s", column->key->unit);
+    fprintf(out, "%-21s %-20s %s\n", column->name, value.z, said);
+}
+
 bool config_print_room(const struct config_load *l, str room, FILE *out)
 {
     if (!room_name_valid(room))
@@ -42,24 +77,31 @@ bool config_print_room(const struct config_load *l, str room, FILE *out)
     fprintf(out, "room %s\n", complaint_quote(room).z);
     const struct config_key *rules_key = &config_keys[CONFIG_ID_rooms_rules];
     const struct config_table *table = &config_tables[CONFIG_TABLE_RULES];
-    uint32_t found = print_way(l, room, out);
+    uint32_t whose = print_tenant(l, room, out), found = print_way(l, room, out);
     struct config_rule rule = {.at = {0}};
     if (found < l->values.rooms_rules.n)
         rule = l->values.rooms_rules.rows[found];
     config_row_fill(&l->values, table, &rule);
+    const struct config_tenant *tenant = NULL; // says what no rule does
+    if (found == l->values.rooms_rules.n && whose < l->values.tenants_.n)
+        tenant = &l->values.tenants_.rows[whose];
     fputc('\n', out);
     for (uint32_t i = 0; i < table->columns_n; i++) {
         const struct config_column *column = &table->columns[i];
         if (!column->like)
             continue;
-        struct config_text value = config_field_text((const char *)&rule + column->offset, column->key), said;
-        size_t n = strlen(value.z);
-        if (column->key->unit[0] != '\0')
-            snprintf(value.z + n, sizeof value.z - n, " %s", column->key->unit);
         uint32_t line = rule.at.lines[i];
-        said = line != 0 ? config_row_place(l, rules_key, found, column->name, line)
-                         : config_place_text(l, column->key);
-        fprintf(out, "%-21s %-20s %s\n", column->name, value.z, said.z);
+        const struct config_column *own = tenant != NULL ? tenant_says(tenant, column->name) : NULL;
+        if (own != NULL)
+            print_setting(
+                column, (const char *)tenant + own->offset,
+                config_row_place(l, &config_keys[CONFIG_ID_tenants_], whose, own->name, tenant->at.line).z,
+                out);
+        else
+            print_setting(column, (const char *)&rule + column->offset,
+                          line != 0 ? config_row_place(l, rules_key, found, column->name, line).z
+                                    : config_place_text(l, column->key).z,
+                          out);
     }
     return true;
 }

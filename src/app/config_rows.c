@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/near.h"
+#include "core/common/tenant.h"
 
 #include <inttypes.h>
 
@@ -258,9 +259,80 @@ static void check_api_keys(struct config_load *l)
     }
 }
 
+static struct config_text tenant_place(const struct config_load *l, uint32_t row, const char *column,
+                                       uint32_t place)
+{
+    uint32_t line = l->values.tenants_.rows[row].at.lines[place];
+    return config_row_place(l, KEY(tenants, ), row, column, line);
+}
+
+// What it is called: of a row without a name, its prefix without the colon.
+str config_tenant_name(const struct config_tenant *t)
+{
+    str prefix = str_from_cstr(t->prefix);
+    return t->name[0] != '\0' ? str_from_cstr(t->name) : str_take(prefix, prefix.n - (prefix.n != 0));
+}
+
+static bool issuer_there(const struct config *c, const char *name)
+{
+    bool there = strcmp(name, "auth.secret") == 0 && c->auth_secret[0] != '\0'; // app/keys.c
+    for (uint32_t i = 0; i < c->auth_issuers.n && !there; i++)
+        there = strcmp(c->auth_issuers.rows[i].name, name) == 0;
+    return there;
+}
+
+static void check_tenant_pair(struct config_load *l, uint32_t i, uint32_t j)
+{
+    const struct config_tenant *t = &l->values.tenants_.rows[i], *other = &l->values.tenants_.rows[j];
+    if (strcmp(t->prefix, other->prefix) == 0)
+        complaint_add(&l->complaints,
+                      "%s: got \"%s\", expected another prefix than that of tenants[%" PRIu32 "]",
+                      tenant_place(l, i, "prefix", CONFIG_COLUMN_tenant_prefix).z, t->prefix, j);
+    else if (str_eq(config_tenant_name(t), config_tenant_name(other)))
+        complaint_add(&l->complaints, "%s: got %s, expected another name than that of tenants[%" PRIu32 "]",
+                      tenant_place(l, i, "name", CONFIG_COLUMN_tenant_name).z,
+                      complaint_quote(config_tenant_name(t)).z, j);
+    if (t->issuer[0] != '\0' && strcmp(t->issuer, other->issuer) == 0)
+        complaint_add(&l->complaints,
+                      "%s: got %s, expected another issuer than that of tenants[%" PRIu32
+                      "]: its users cannot be of two tenants",
+                      tenant_place(l, i, "issuer", CONFIG_COLUMN_tenant_issuer).z,
+                      complaint_quote(str_from_cstr(t->issuer)).z, j);
+}
+
+static void check_tenants(struct config_load *l)
+{
+    const struct config_tenant_list *tenants = &l->values.tenants_;
+    for (uint32_t i = 0; i < tenants->n; i++) {
+        const struct config_tenant *t = &tenants->rows[i];
+        for (uint32_t j = 0; j < i; j++)
+            check_tenant_pair(l, i, j);
+        if (t->name[0] != '\0' && !tenant_name_valid(str_from_cstr(t->name)))
+            complaint_add(&l->complaints, "%s: got %s, expected letters, digits and - _ .",
+                          tenant_place(l, i, "name", CONFIG_COLUMN_tenant_name).z,
+                          complaint_quote(str_from_cstr(t->name)).z);
+        if (t->issuer[0] != '\0' && !issuer_there(&l->values, t->issuer))
+            complaint_add(&l->complaints, "%s: got %s, expected the name of one of auth.issuers",
+                          tenant_place(l, i, "issuer", CONFIG_COLUMN_tenant_issuer).z,
+                          complaint_quote(str_from_cstr(t->issuer)).z);
+    }
+}
+
+bool config_tenants_same(const struct config *a, const struct config *b)
+{
+    bool same = a->tenants_.n == b->tenants_.n;
+    for (uint32_t i = 0; i < a->tenants_.n && same; i++) {
+        const struct config_tenant *x = &a->tenants_.rows[i], *y = &b->tenants_.rows[i];
+        same = strcmp(x->prefix, y->prefix) == 0 && strcmp(x->issuer, y->issuer) == 0 &&
+               str_eq(config_tenant_name(x), config_tenant_name(y));
+    }
+    return same;
+}
+
 void config_rows_check(struct config_load *l)
 {
     check_rules(l);
     check_issuers(l);
     check_api_keys(l);
+    check_tenants(l);
 }

@@ -29,6 +29,7 @@ const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #define TABLE_OF_COOKIE NULL
 #define TABLE_OF_URL NULL
 #define TABLE_OF_PATTERN NULL
+#define TABLE_OF_TENANT NULL
 #define TABLE_OF_SHA256 NULL
 #define TABLE_OF_TEXTS NULL
 #define TABLE_OF_PATTERNS NULL
@@ -37,12 +38,13 @@ const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #define TABLE_OF_TOKEN_KEYS (&config_tables[CONFIG_TABLE_TOKEN_KEYS])
 #define TABLE_OF_ISSUERS (&config_tables[CONFIG_TABLE_ISSUERS])
 #define TABLE_OF_API_KEYS (&config_tables[CONFIG_TABLE_API_KEYS])
+#define TABLE_OF_TENANTS (&config_tables[CONFIG_TABLE_TENANTS])
 
 const struct config_key config_keys[CONFIG_KEY_COUNT] = {
 #define X(section, name, kind, reload, min, max, detail, preset, unit, help) \
     {#section,                                                               \
      #name,                                                                  \
-     #section "." #name,                                                     \
+     sizeof #name > 1 ? #section "." #name : #section,                       \
      CONFIG_##kind,                                                          \
      TABLE_OF_##kind,                                                        \
      reload == LIVE,                                                         \
@@ -103,7 +105,8 @@ const struct config_key *config_key_find(str section, str name)
 struct config_text config_key_env(const struct config_key *key)
 {
     struct config_text env;
-    size_t n = (size_t)snprintf(env.z, sizeof env.z, "PLENUM_%s_%s", key->section, key->name);
+    const char *between = key->name[0] != '\0' ? "_" : "";
+    size_t n = (size_t)snprintf(env.z, sizeof env.z, "PLENUM_%s%s%s", key->section, between, key->name);
     for (size_t i = 0; i < n; i++)
         if (env.z[i] >= 'a' && env.z[i] <= 'z')
             env.z[i] = (char)(env.z[i] - 'a' + 'A');

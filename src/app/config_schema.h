@@ -11,7 +11,8 @@
 // `plenum config --markdown > docs/CONFIG.md`. Nothing else knows the list.
 //
 // Columns of X:
-//   section, name   the path is "section.name", the field of struct config is section_name
+//   section, name   the path is "section.name", the field of struct config is section_name. No name: the section is one list of
+//                   mappings, and nothing else
 //   kind            one of enum config_kind without its prefix; decides the field's type and how text is read. A list of mappings
 //                   is of the kind of its table (app/config_tables.h)
 //   reload          LIVE: a SIGHUP applies it; START: read once, a change needs a restart
@@ -40,6 +41,7 @@ enum {
     CONFIG_LIST_ITEM_MAX = 255,
     CONFIG_TEXT_MAX = 255,             // octets of a text in a row
     CONFIG_COOKIE_MAX = 64,            // octets of a cookie's name
+    CONFIG_PREFIX_MAX = 33,            // octets of a tenant's prefix
     CONFIG_SHA256_MAX = 64,            // octets, in hex
     CONFIG_TEXTS_BYTES = 1020,         // all items of a list in a row together, with an octet behind each
     CONFIG_DAYS_30_S = 30 * 24 * 3600, // the longest time in seconds: fits core's 32-bit milliseconds
@@ -59,6 +61,7 @@ enum config_kind {
     CONFIG_COOKIE,   // a name of a cookie
     CONFIG_URL,      // https://, or http:// of this machine
     CONFIG_PATTERN,  // of rooms' names, see core/common/pattern.h
+    CONFIG_TENANT,   // a tenant's prefix, see core/common/tenant.h
     CONFIG_SHA256,   // in hex
     CONFIG_TEXTS,    // list of texts
     CONFIG_PATTERNS, // list of patterns of rooms' names
@@ -82,6 +85,7 @@ enum config_kind {
     X(api, "The HTTP API: what a backend says and governs (docs/API.md). Without a key it answers on listeners that only this machine can reach.") \
     X(sessions, "Resuming a session after a reconnect.") \
     X(auth, "Who somebody is: tokens, and who signs them.") \
+    X(tenants, "Customers of one server who do not feel each other (docs/TENANTS.md).") \
     X(logging, "What the process tells on stderr. Whoever reads it may be slow: 256 lines of each thread wait, further ones are lost, and told as `event=log_lost lines=N`.")
 
 #define CONFIG_KEYS(X) \
@@ -259,6 +263,8 @@ enum config_kind {
       "Largest body of a request of the HTTP API. A larger one gets 413 before it is read.") \
     X(api, keys, API_KEYS, LIVE, 0, CONFIG_API_KEYS_MAX, "{name: shop, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: [publish]}", "", "", \
       "Who may use the API, and for what.") \
+    X(tenants, , TENANTS, LIVE, 0, CONFIG_TENANTS_MAX, "{prefix: \"acme:\", issuer: main, connections: 1000, rooms: 100, memory_mb: 64}", "", "", \
+      "Names of rooms and users that begin with a tenant's prefix are that tenant's. What they may use up is live; which tenants there are, and who is theirs, needs a restart.") \
     X(logging, level, CHOICE, LIVE, 0, 0, "debug|info|warn|error", "info", "", \
       "The least level that is written.") \
     X(logging, format, CHOICE, LIVE, 0, 0, "logfmt|json", "logfmt", "", \

@@ -31,6 +31,7 @@ enum {
     CONFIG_TOKEN_KEYS_MAX = 8, // of one issuer
     CONFIG_API_KEYS_MAX = 32,  //
     CONFIG_API_ROOMS_MAX = 16, // patterns of one of them
+    CONFIG_TENANTS_MAX = 64,   //
     CONFIG_COLUMNS_MAX = 24,   // of one table
 };
 
@@ -46,6 +47,7 @@ enum {
     LIKE(rule, presence,          CHOICE, rooms, presence) \
     LIKE(rule, echo,              BOOL,   rooms, echo) \
     LIKE(rule, slow_policy,       CHOICE, rooms, slow_policy) \
+    LIKE(rule, lag_bytes,         BYTES,  rooms, lag_bytes) \
     LIKE(rule, flush_interval_ms, UINT,   rooms, flush_interval_ms) \
     LIKE(rule, messages_per_s,    UINT,   rooms, messages_per_s) \
     LIKE(rule, messages_burst,    UINT,   rooms, messages_burst) \
@@ -98,6 +100,28 @@ enum {
     OWN(api_key, rooms, PATTERNS, OPTIONAL, 0, CONFIG_API_ROOMS_MAX, "", "", "", \
         "In which rooms, by name or pattern. While the list is empty: in all.")
 
+#define CONFIG_TENANT_COLUMNS(OWN, LIKE) \
+    OWN(tenant, prefix, TENANT, NEEDED, 2, 33, "", "", "", \
+        "What the names of its rooms and users begin with, a word and a colon: `acme:`.") \
+    OWN(tenant, name, TEXT, OPTIONAL, 1, 32, "the prefix without its colon", "", "", \
+        "What it is called: in the subprotocol `plenum.tenant.NAME`, in metrics, in the log.") \
+    OWN(tenant, issuer, TEXT, OPTIONAL, 1, 64, "no issuer of its own", "", "", \
+        "The one of auth.issuers whose users are this tenant's, and nobody else's.") \
+    OWN(tenant, guests, BOOL, OPTIONAL, 0, 0, "", "false", "", \
+        "Whether people without a token are let in by its subprotocol, whatever auth.guests says.") \
+    OWN(tenant, connections, UINT, OPTIONAL, 1, 10000000, "no limit of its own", "0", "connections", \
+        "Connections that its users may have at a time, over all shards.") \
+    OWN(tenant, rooms, UINT, OPTIONAL, 1, 10000000, "no limit of its own", "0", "rooms", \
+        "Rooms that it may have at a time, over all shards.") \
+    OWN(tenant, memory_mb, UINT, OPTIONAL, 1, 1 << 22, "no limit of its own", "0", "MiB", \
+        "What its rooms may hold: logs, frames, members. Above seven eighths of it its own old history goes; beyond it what is said there is refused.") \
+    OWN(tenant, messages_per_s, UINT, OPTIONAL, 1, 10000000, "no limit of its own", "0", "messages/s", \
+        "Messages, signals and directs of all its users together.") \
+    OWN(tenant, messages_burst, UINT, OPTIONAL, 1, 1000000, "as many as in a second", "0", "messages", \
+        "So many of them may come at once after it was quiet.") \
+    LIKE(tenant, slow_policy,     CHOICE, rooms, slow_policy) \
+    LIKE(tenant, lag_bytes,       BYTES,  rooms, lag_bytes)
+
 // What may stand in the rights of a key: `all`, which comes first, and the words of core/auth/caps.h.
 #define CONFIG_RIGHT_WORD(upper, lower) "|" #lower
 #define CONFIG_API_RIGHTS "all" SERVER_WORDS(CONFIG_RIGHT_WORD)
@@ -107,7 +131,8 @@ enum {
     X(RULES,      rule,      CONFIG_RULE_COLUMNS,      CONFIG_RULES_MAX) \
     X(TOKEN_KEYS, token_key, CONFIG_TOKEN_KEY_COLUMNS, CONFIG_TOKEN_KEYS_MAX) \
     X(ISSUERS,    issuer,    CONFIG_ISSUER_COLUMNS,    CONFIG_ISSUERS_MAX) \
-    X(API_KEYS,   api_key,   CONFIG_API_KEY_COLUMNS,   CONFIG_API_KEYS_MAX)
+    X(API_KEYS,   api_key,   CONFIG_API_KEY_COLUMNS,   CONFIG_API_KEYS_MAX) \
+    X(TENANTS,    tenant,    CONFIG_TENANT_COLUMNS,    CONFIG_TENANTS_MAX)
 // clang-format on
 
 #endif

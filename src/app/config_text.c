@@ -6,6 +6,7 @@
 #include "app/escape.h"
 #include "app/quantity.h"
 #include "core/common/pattern.h"
+#include "core/common/tenant.h"
 
 #include <inttypes.h>
 
@@ -102,6 +103,10 @@ struct config_text config_expected(const struct config_key *key)
         snprintf(t.z, sizeof t.z,
                  "a room name like lobby, or a pattern like team-* or acme:**, of up to %d octets",
                  PATTERN_MAX);
+        break;
+    case CONFIG_TENANT:
+        snprintf(t.z, sizeof t.z,
+                 "a word of up to %d letters, digits and - _ . and a colon, like acme:", TENANT_NAME_MAX);
         break;
     case CONFIG_SHA256:
         snprintf(t.z, sizeof t.z, "%d hex digits%s", CONFIG_SHA256_MAX, zero);
@@ -200,6 +205,7 @@ struct config_text config_field_text(const void *field, const struct config_key 
     case CONFIG_COOKIE:
     case CONFIG_URL:
     case CONFIG_PATTERN:
+    case CONFIG_TENANT:
     case CONFIG_SHA256: {
         // A YAML double-quoted scalar knows JSON's escapes (YAML 1.2 section 5.7).
         char escaped[sizeof t.z - 2];

@@ -6,6 +6,7 @@
 #include "app/quantity.h"
 #include "base/assert.h"
 #include "core/common/pattern.h"
+#include "core/common/tenant.h"
 #include "dialect/dialect.h"
 #include "io/address.h"
 #include "wire/host_name.h"
@@ -39,6 +40,8 @@ size_t config_text_max(enum config_kind kind)
         return CONFIG_COOKIE_MAX;
     case CONFIG_PATTERN:
         return ROOM_NAME_MAX;
+    case CONFIG_TENANT:
+        return CONFIG_PREFIX_MAX;
     case CONFIG_SHA256:
         return CONFIG_SHA256_MAX;
     case CONFIG_UINT:
@@ -150,6 +153,8 @@ static bool text_good(const struct config_key *key, str text)
         return url_good(text);
     case CONFIG_PATTERN:
         return pattern_problem(text) == NULL;
+    case CONFIG_TENANT:
+        return tenant_prefix_valid(text);
     case CONFIG_SHA256:
         return text.n == CONFIG_SHA256_MAX && hex_good(text);
     case CONFIG_UINT: // no texts
@@ -255,6 +260,7 @@ bool config_field_add(void *field, const struct config_key *key, str item)
     case CONFIG_COOKIE:
     case CONFIG_URL:
     case CONFIG_PATTERN:
+    case CONFIG_TENANT:
     case CONFIG_SHA256:
     case CONFIG_ROWS:
         break;
@@ -307,6 +313,7 @@ bool config_field_set(void *field, const struct config_key *key, str text)
     case CONFIG_COOKIE:
     case CONFIG_URL:
     case CONFIG_PATTERN:
+    case CONFIG_TENANT:
     case CONFIG_SHA256:
         return text_set(key, text, field);
     case CONFIG_ORIGINS:
@@ -357,6 +364,7 @@ size_t config_field_size(const struct config_key *key)
     case CONFIG_COOKIE:
     case CONFIG_URL:
     case CONFIG_PATTERN:
+    case CONFIG_TENANT:
     case CONFIG_SHA256:
         return config_text_max(key->kind) + 1;
     }

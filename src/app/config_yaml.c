@@ -119,6 +119,11 @@ static void read_root(struct reader *r)
         bool good = reader_key(r, name, sizeof name);
         if (!reader_next(r))
             return;
+        const struct config_key *whole = good ? config_key_find(str_from_cstr(name), STR("")) : NULL;
+        if (whole != NULL) {
+            read_value(r, whole, line);
+            continue;
+        }
         const struct config_section *section = good ? section_find(name) : NULL;
         if (section != NULL) {
             read_section_value(r, section, line);

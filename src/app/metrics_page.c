@@ -116,6 +116,43 @@ static void put_families(const struct metrics_page *page, struct buf *body)
     }
 }
 
+// ---- families with a sample for each tenant
+
+static const struct tenant_row {
+    const char *name, *label, *type, *help;
+    size_t offset; // in struct tenant_metrics
+} tenant_rows[] = {
+#define X(field, name, label, type, help) \
+    {"plenum_tenant_" name, label, type, help, offsetof(struct tenant_metrics, field)},
+    TENANT_METRICS(X)
+#undef X
+};
+
+static void put_tenant_row(const struct metrics_page *page, struct buf *body, const struct tenant_row *row)
+{
+    for (uint32_t i = 0; i < page->tenants_n; i++) {
+        const char *between = row->label[0] != '\0' ? ",limit=\"" : "";
+        put(body, "%s{tenant=\"%s\"%s%s%s} %" PRIu64 "\n", row->name, page->tenants[i], between, row->label,
+            between[0] != '\0' ? "\"" : "",
+            metrics_page_sum(page, offsetof(struct metrics, tenants) + i * sizeof(struct tenant_metrics) +
+                                       row->offset));
+    }
+}
+
+static void put_tenants(const struct metrics_page *page, struct buf *body)
+{
+    for (size_t r = 0; r < sizeof tenant_rows / sizeof tenant_rows[0]; r++) {
+        const struct tenant_row *row = &tenant_rows[r];
+        if (r == 0 || strcmp(row->name, row[-1].name) != 0)
+            put_head(body, str_from_cstr(row->name), row->type, row->help);
+        put_tenant_row(page, body, row);
+    }
+    put_head(body, STR("plenum_tenant_memory_bytes"), "gauge", "Held by a tenant's rooms, of its memory_mb");
+    for (uint32_t i = 0; i < page->tenants_n; i++)
+        put(body, "plenum_tenant_memory_bytes{tenant=\"%s\"} %zu\n", page->tenants[i],
+            mem_used(&page->budgets[i].mem));
+}
+
 // ---- what is not a sum over a row
 
 static void put_shards(const struct metrics_page *page, struct buf *body)
@@ -187,6 +224,8 @@ void metrics_page_write(const struct metrics_page *page, struct buf *body)
 {
     put_rows(page, body);
     put_families(page, body);
+    if (page->tenants_n != 0)
+        put_tenants(page, body);
     put_shards(page, body);
     put_times(page, body);
     if (page->mem != NULL)

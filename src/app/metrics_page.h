@@ -29,8 +29,11 @@ struct metrics_page {
     struct metrics *shards[SHARDS_MAX];
     struct io_metrics *loops[SHARDS_MAX]; // NULL in a world without io
     uint32_t shards_n;
-    const struct mem *mem;         // may be NULL
-    struct process_stats *process; // may be NULL
+    const struct mem *mem; // may be NULL
+    uint32_t tenants_n;
+    char tenants[TENANTS_MAX][TENANT_NAME_MAX + 1]; // what they are called
+    const struct tenant_budget *budgets;            // one each
+    struct process_stats *process;                  // may be NULL
     const char *version;
 };
 

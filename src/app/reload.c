@@ -11,7 +11,9 @@ struct reload_diff reload_adopt(struct config *running, const struct config *nex
         if (config_value_equal(running, next, key))
             continue;
         diff.changed[i] = true;
-        if (key->live) {
+        bool live = key->live && (i != CONFIG_ID_tenants_ || config_tenants_same(running, next));
+        diff.needs_restart[i] = !live;
+        if (live) {
             config_value_copy(running, next, key);
             diff.live++;
         } else {
@@ -33,9 +35,10 @@ void reload_log(const struct reload_diff *diff, const struct config *before, con
         struct config_text is = config_value_text(next, key);
         const struct log_field fields[] = {
             LOG_TEXT("key", key->path), LOG_TEXT("old", was.z), LOG_TEXT("new", is.z), {.key = NULL}};
+        bool live = !diff->needs_restart[i];
         // Told at any level, so that the change of the level itself is.
-        log_write(&sites[i], key->live ? LOG_TOLD : LOG_WARN,
-                  key->live ? "setting_changed" : "setting_needs_restart", fields);
+        log_write(&sites[i], live ? LOG_TOLD : LOG_WARN, live ? "setting_changed" : "setting_needs_restart",
+                  fields);
     }
     log_told("reloaded", LOG_NUMBER("changed", diff->live), LOG_NUMBER("need_restart", diff->start));
 }

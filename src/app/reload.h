@@ -12,7 +12,7 @@
 struct reload_diff {
     size_t live;  // settings that were taken over
     size_t start; // settings that need a restart
-    bool changed[CONFIG_KEY_COUNT];
+    bool changed[CONFIG_KEY_COUNT], needs_restart[CONFIG_KEY_COUNT];
 };
 
 // Compares, and takes the live settings of `next` over into `running`.

@@ -42,6 +42,7 @@ enum {
 struct serve {
     const struct config_sources *sources;
     struct wiring_start start;
+    struct tenant_budget budgets[TENANTS_MAX];
     struct wiring *wiring; // what the server runs with
     struct mem keys_mem;   // of keyrings: a few, as large as the operator's files
     uint64_t keys_generation;
@@ -169,6 +170,12 @@ static bool server_up(struct serve *s)
     s->page.mem = server_mem(s->server);
     s->page.process = &s->process;
     s->page.version = PLENUM_VERSION;
+    s->page.budgets = s->budgets;
+    s->page.tenants_n = (uint32_t)s->wiring->core.tenants_n;
+    for (uint32_t i = 0; i < s->page.tenants_n; i++) { // as they are called through all reloads
+        str name = s->wiring->core.tenants[i].name;
+        memcpy(s->page.tenants[i], name.p, name.n);
+    }
     process_stats_init(&s->process);
 
     e = log_sink_start(s->page.shards_n + LOGGING_THREADS);
@@ -384,6 +391,7 @@ static enum exit_code start(struct serve *s, struct config_load *first)
         return EXIT_FAILED;
     }
     warn_of_memory(&first->values);
+    s->start.budgets = s->budgets;
     wiring_init(s->wiring, &first->values, &s->start);
     s->wiring->core.keys = keys;
     return run(s);

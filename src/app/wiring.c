@@ -13,7 +13,10 @@
 
 enum { MEMORY_UNKNOWN_MB = 1024, VERIFIERS = 2 };
 
-_Static_assert((int)CONFIG_RULES_MAX <= (int)RULES_MAX, "core takes as many rules as may be written");
+_Static_assert((int)CONFIG_RULES_MAX + (int)CONFIG_TENANTS_MAX <= (int)RULES_MAX,
+               "core takes as many rules as may be written, and one of each tenant");
+_Static_assert((int)CONFIG_TENANTS_MAX <= (int)TENANTS_MAX, "and as many tenants");
+_Static_assert((int)CONFIG_PREFIX_MAX == (int)TENANT_PREFIX_MAX, "with prefixes as long");
 
 static uint32_t cores(void)
 {
@@ -115,7 +118,6 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .presence_exact_max = c->rooms_presence_exact_max,
         .idempotency_ms = c->rooms_idempotency_s * 1000,
         .idempotency_keys = c->rooms_idempotency_keys,
-        .lag_bytes = c->rooms_lag_bytes,
         .text_room = str_from_cstr(c->rooms_text_room),
         .text_show_address = c->text_show_address,
 
@@ -187,6 +189,7 @@ static struct room_settings room_settings_make(const struct config_rule *r)
         .log_bytes = r->log_bytes,
         .log_age_ms = r->log_age_s * 1000,
         .slow_policy = (enum slow_policy)r->slow_policy,
+        .lag_bytes = r->lag_bytes,
         .room_access = (enum room_access)r->access,
         .room_presence = (enum room_presence)r->presence,
         .room_host = (enum room_host)r->host,
@@ -212,6 +215,43 @@ static void wire_rules(struct wiring *w)
     }
     w->core.rules = w->rules;
     w->core.rules_n = c->rooms_rules.n;
+}
+
+// What a tenant says of its rooms is a rule behind all others.
+static void wire_tenant(struct wiring *w, uint32_t i)
+{
+    const struct config *c = &w->config;
+    struct config_tenant t = c->tenants_.rows[i];
+    struct config_rule rule = {.at = {0}};
+    config_row_fill(c, &config_tables[CONFIG_TABLE_TENANTS], &t);
+    config_row_fill(c, &config_tables[CONFIG_TABLE_RULES], &rule);
+    rule.slow_policy = t.slow_policy;
+    rule.lag_bytes = t.lag_bytes;
+    snprintf(w->tenant_rooms[i], sizeof w->tenant_rooms[i], "%s**", t.prefix);
+    w->rules[w->core.rules_n++] =
+        (struct room_rule){str_from_cstr(w->tenant_rooms[i]), room_settings_make(&rule)};
+    const struct config_tenant *row = &c->tenants_.rows[i]; // which stays where it is
+    w->tenants[i] = (struct tenant){
+        .name = config_tenant_name(row),
+        .prefix = str_from_cstr(row->prefix),
+        .issuer = str_from_cstr(row->issuer),
+        .guests = row->guests,
+        .connections_max = row->connections,
+        .rooms_max = row->rooms,
+        .memory_max = (size_t)row->memory_mb << 20,
+        .messages = {row->messages_per_s, row->messages_burst != 0                  ? row->messages_burst
+                                          : row->messages_per_s < BUCKET_TOKENS_MAX ? row->messages_per_s
+                                                                                    : BUCKET_TOKENS_MAX},
+    };
+}
+
+static void wire_tenants(struct wiring *w, const struct wiring_start *start)
+{
+    for (uint32_t i = 0; i < w->config.tenants_.n; i++)
+        wire_tenant(w, i);
+    w->core.tenants = w->tenants;
+    w->core.tenants_n = w->config.tenants_.n;
+    w->core.budgets = start->budgets;
 }
 
 // A key whose hash cannot be made (libcrypto is out of memory) opens nothing: the API is closed, as there is a key.
@@ -312,6 +352,7 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
     w->config = *c;
     wire_core(w, start);
     wire_rules(w);
+    wire_tenants(w, start);
     wire_io(w, start);
     wire_names(w);
     wire_people(w);

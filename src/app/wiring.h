@@ -21,12 +21,15 @@ struct wiring_start {
     size_t memory_bytes_max;
     struct siphash_key hash_key;
     uint8_t resume_key[32];
+    struct tenant_budget *budgets; // TENANTS_MAX, the caller's
 };
 
 struct wiring {
     struct config config;
     str origins[CONFIG_LIST_MAX], names[CONFIG_LIST_MAX];
-    struct room_rule rules[CONFIG_RULES_MAX];
+    struct room_rule rules[CONFIG_RULES_MAX + CONFIG_TENANTS_MAX];
+    char tenant_rooms[CONFIG_TENANTS_MAX][CONFIG_PREFIX_MAX + 3]; // patterns
+    struct tenant tenants[CONFIG_TENANTS_MAX];
     struct api_key api_keys[API_KEYS_MAX];
     str api_rooms[API_KEYS_MAX][CONFIG_API_ROOMS_MAX];
     struct settings core;

@@ -16,11 +16,12 @@
 void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max)
 {
     m->backend = backend;
-    m->bytes_max = bytes_max;
+    atomic_init(&m->bytes_max, bytes_max);
     atomic_init(&m->bytes_used, 0);
     atomic_init(&m->bytes_peak, 0);
     atomic_init(&m->refused, 0);
     m->source = NULL;
+    m->whole = NULL;
     m->has_shares = false;
     m->unsettled = 0;
     m->reserve = NULL;
@@ -28,9 +29,10 @@ void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max)
         atomic_init(&m->reserve_taken[i], 0);
 }
 
-static bool source_book(struct mem *m, size_t n)
+static bool book(struct mem *m, size_t n)
 {
-    size_t max = m->bytes_max ? m->bytes_max : SIZE_MAX;
+    size_t bound = atomic_load_explicit(&m->bytes_max, memory_order_relaxed);
+    size_t max = bound != 0 ? bound : SIZE_MAX;
     size_t used = atomic_load_explicit(&m->bytes_used, memory_order_relaxed);
     do {
         size_t have =
@@ -44,11 +46,28 @@ static bool source_book(struct mem *m, size_t n)
     return true;
 }
 
-static void source_unbook(struct mem *m, size_t n)
+static void unbook(struct mem *m, size_t n)
 {
     size_t before = atomic_fetch_sub_explicit(&m->bytes_used, n, memory_order_relaxed);
     // A block freed twice, or with another size than it was asked with. Shares may have settled frees first.
     ASSERT(before >= n || m->has_shares);
+}
+
+static bool source_book(struct mem *m, size_t n)
+{
+    if (!book(m, n))
+        return false;
+    if (m->whole == NULL || book(m->whole, n))
+        return true;
+    unbook(m, n);
+    return false;
+}
+
+static void source_unbook(struct mem *m, size_t n)
+{
+    unbook(m, n);
+    if (m->whole != NULL)
+        unbook(m->whole, n);
 }
 
 static bool mem_book(struct mem *m, size_t n)
@@ -83,6 +102,37 @@ void mem_share_init(struct mem *m, struct mem *source)
     m->reserve =
         source->reserve; // to be looked at with every block that is freed, away from what the source counts
     source->has_shares = true;
+}
+
+void mem_part_init(struct mem *m, struct mem *whole, size_t bytes_max)
+{
+    ASSERT(whole->source == NULL && whole->whole == NULL);
+    mem_init(m, whole->backend, bytes_max);
+    m->whole = whole;
+    m->reserve = whole->reserve;
+}
+
+bool mem_part_charge(struct mem *part, size_t n)
+{
+    ASSERT(mem_is_part(part));
+    if (book(part, n))
+        return true;
+    atomic_fetch_add_explicit(&part->refused, 1, memory_order_relaxed);
+    return false;
+}
+
+void mem_part_discharge(struct mem *part, size_t n)
+{
+    ASSERT(mem_is_part(part));
+    unbook(part, n);
+}
+
+// Whose reserve it is.
+static struct mem *reserve_owner(struct mem *m)
+{
+    if (m->source != NULL)
+        return m->source;
+    return m->whole != NULL ? m->whole : m;
 }
 
 void mem_share_settle(struct mem *m)
@@ -140,7 +190,7 @@ static bool reserve_give_back(struct mem *m, const void *p, size_t n)
     size_t at = (uintptr_t)p - (uintptr_t)m->reserve;
     if (m->reserve == NULL || n > MEM_ESSENTIAL_MAX || at >= (size_t)MEM_RESERVE_CELLS * MEM_ESSENTIAL_MAX)
         return false;
-    struct mem *source = m->source != NULL ? m->source : m;
+    struct mem *source = reserve_owner(m);
     uint64_t bit = UINT64_C(1) << (at / MEM_ESSENTIAL_MAX % 64);
     uint64_t was = atomic_fetch_and_explicit(&source->reserve_taken[at / MEM_ESSENTIAL_MAX / 64], ~bit,
                                              memory_order_release);
@@ -166,12 +216,15 @@ void *mem_alloc_essential(struct mem *m, size_t n)
     ASSERT(n > 0);
     void *p = m->backend.alloc(m->backend.ctx, n);
     if (p == NULL)
-        p = reserve_take(m->source != NULL ? m->source : m, n);
+        p = reserve_take(reserve_owner(m), n);
     ASSERT(p != NULL);
-    if (m->source != NULL)
+    if (m->source != NULL) {
         m->unsettled += (int64_t)n;
-    else
-        atomic_fetch_add_explicit(&m->bytes_used, n, memory_order_relaxed);
+        return p;
+    }
+    atomic_fetch_add_explicit(&m->bytes_used, n, memory_order_relaxed);
+    if (m->whole != NULL)
+        atomic_fetch_add_explicit(&m->whole->bytes_used, n, memory_order_relaxed);
     return p;
 }
 
@@ -219,8 +272,8 @@ size_t mem_short(const struct mem *m)
 {
     const struct mem *source = m->source != NULL ? m->source : m;
     size_t used = atomic_load_explicit(&source->bytes_used, memory_order_relaxed);
-    size_t comfort = source->bytes_max - source->bytes_max / 8;
-    return source->bytes_max == 0 || (int64_t)used < 0 || used <= comfort ? 0 : used - comfort;
+    size_t max = atomic_load_explicit(&source->bytes_max, memory_order_relaxed), comfort = max - max / 8;
+    return max == 0 || (int64_t)used < 0 || used <= comfort ? 0 : used - comfort;
 }
 
 size_t mem_peak_take(struct mem *m)

@@ -37,13 +37,17 @@ enum { MEM_SETTLE_BYTES = 64 * 1024 };
 // that nobody else can be faster. Cells are taken and given back by any thread.
 enum { MEM_RESERVE_CELLS = 1024, MEM_ESSENTIAL_MAX = 1024 };
 
+// A *part* of a source is a budget within its budget, for a user who is not to take what others need: what is allocated from it
+// counts in both, and is refused where either is used up. Any thread may use it, as it may a source; it has no shares.
+
 struct mem {
     struct mem_backend backend;
-    size_t bytes_max;
+    _Atomic size_t bytes_max;  // of a part: may be set while it is in use
     _Atomic size_t bytes_peak; // most bytes_used was since mem_peak_take
     _Atomic size_t bytes_used; // by settled shares and by users of the source itself
     _Atomic uint64_t refused;
     struct mem *source; // of a share; NULL otherwise
+    struct mem *whole;  // of a part: the source; NULL otherwise
     bool has_shares;
     int64_t unsettled; // of a share: bytes booked here and not at the source yet
     char *reserve;     // the source's: MEM_RESERVE_CELLS of MEM_ESSENTIAL_MAX bytes; NULL = none
@@ -54,6 +58,12 @@ void mem_init(struct mem *m, struct mem_backend backend, size_t bytes_max);
 // A share for one thread at a time; the source outlives it. mem_share_settle before the source's count must be exact.
 void mem_share_init(struct mem *m, struct mem *source);
 void mem_share_settle(struct mem *m);
+// A part, with a budget of its own (0 = no bound of its own); the source outlives it.
+void mem_part_init(struct mem *m, struct mem *whole, size_t bytes_max);
+// Counts in a part what is allocated from the source otherwise (an object of a pool), and takes it off again.
+bool mem_part_charge(struct mem *part, size_t n) WARN_UNUSED;
+void mem_part_discharge(struct mem *part, size_t n);
+static inline bool mem_is_part(const struct mem *m) { return m->whole != NULL; }
 // Of a source, before it has shares; ERR_NOMEM leaves none. At the end, after them, every cell is back (asserted).
 enum err mem_reserve_init(struct mem *m) WARN_UNUSED;
 void mem_reserve_deinit(struct mem *m);

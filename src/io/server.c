@@ -188,6 +188,8 @@ static enum err server_init(struct server *s, const struct io_settings *io, cons
     shared->loops = NULL;
     if (mem_reserve_init(&s->mem) == OK)
         shared->loops = mem_zalloc(&s->mem, shared->shard_count * sizeof *shared->loops);
+    tenant_budgets_init(core->budgets, core->tenants, core->tenants_n,
+                        &s->mem); // behind the reserve, which they use
     if (!shared->loops) {
         io_error_set(error, "the memory budget of %zu bytes is too small for %u shards", io->memory_bytes_max,
                      shared->shard_count);

@@ -29,6 +29,9 @@ static int room_joined(struct world *w, const struct client *c)
 static int room_to_join(struct world *w, const struct client *c)
 {
     int room = (int)roll(w, chance(w, 3) ? 2 : ROOMS_MAX);
+    for (int i = 0;
+         tenancy_of(w, c) != TENANT_NONE && i < ROOMS_MAX && tenancy_stranger(w, c, room) && i % 4 != 3; i++)
+        room = (int)roll(w, ROOMS_MAX); // rather one of its own
     return c->seats[room].on || joining(c, room) ? NONE : room;
 }
 

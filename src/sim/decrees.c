@@ -28,10 +28,10 @@ static enum role role_of(const struct world *w, int room, const struct subject *
 // There is a token that allows something in rooms.
 static bool token_says(const struct world *w, str user)
 {
-    char name[16];
+    char name[USER_ID_MAX];
     bool says = false;
     for (uint32_t i = 0; i < w->plan.clients && !says; i++) {
-        hands_user(&w->clients[i], name);
+        hands_user(w, &w->clients[i], name);
         says = hands_invited(&w->clients[i]) && str_eq(user, str_from_cstr(name));
     }
     return says;

@@ -151,7 +151,10 @@ void hands_end(struct world *w)
 
 // --- tokens
 
-void hands_user(const struct client *c, char ret[16]) { snprintf(ret, 16, "u%u", c->index); }
+void hands_user(const struct world *w, const struct client *c, char ret[USER_ID_MAX])
+{
+    snprintf(ret, USER_ID_MAX, "%su%u", tenancy_prefix(w, c), c->index);
+}
 
 // Its tokens name all rooms.
 bool hands_invited(const struct client *c) { return c->known && c->index % 3 == 0; }
@@ -163,7 +166,7 @@ static const char *const serving[] = {"", ",\"server\":[\"create\"]", ",\"server
 bool hands_serve(const struct client *c, const char *user, const char *word)
 {
     const char *says = serving[c->index / 3 % (sizeof serving / sizeof *serving)];
-    if (!hands_invited(c) || strncmp(user, "guest-", 6) == 0)
+    if (!hands_invited(c) || tenancy_guest(user))
         return true;
     return says[0] == '\0' ? strcmp(word, "create") == 0 : strstr(says, word) != NULL;
 }
@@ -187,11 +190,12 @@ void hands_sign(enum token_kind kind, str claims, struct buf *out)
 // As who issues them would: wrong ones are signed by somebody else, or have been good.
 uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out)
 {
-    char claims[1024], info[512] = "", caps[128] = "", user[16];
+    char claims[1024], info[512] = "", caps[128] = "", full[USER_ID_MAX];
     uint64_t now_s = w->wall_ms / 1000, far_s = 100u * 86400; // farther than the wall clock jumps
     uint64_t ends = kind == TOKEN_IS_LATE ? now_s - far_s : now_s + far_s;
     uint32_t number = ++c->info_made;
-    hands_user(c, user);
+    hands_user(w, c, full);
+    const char *user = tenancy_bare(full); // the prefix is its tenant's
     if (informed(w, c->index))
         snprintf(info, sizeof info, ",\"info\":{\"of\":%u,\"n\":%u,\"pad\":\"%0*u\"}", c->index, number,
                  (int)info_pad(number), 0u);
@@ -216,7 +220,9 @@ uint32_t hands_check_info(struct world *w, struct client *c, str user, str info)
     ASSERT(user.n <= USER_ID_MAX);
     memcpy(text, user.p, user.n);
     text[user.n] = '\0';
-    bool theirs_say = sscanf(text, "u%u", &index) == 1 && informed(w, index);
+    if (c != NULL)
+        tenancy_check_user(w, c, user);
+    bool theirs_say = sscanf(tenancy_bare(text), "u%u", &index) == 1 && informed(w, index);
     if (theirs_say != (info.p != NULL && info.n != 0))
         trace_fail(w, c, "IDENTITY: of %s is shown %.*s", text, STR_ARG(info));
     if (!theirs_say)

@@ -21,12 +21,12 @@ static void hear_welcome(struct world *w, struct client *c, const struct heard *
 {
     char user[sizeof c->user], session[sizeof c->session], name[sizeof c->name];
     struct asked a = {0};
-    char known[16];
+    char known[USER_ID_MAX];
     if (c->welcomed)
         trace_fail(w, c, "PROTOCOL: welcome twice");
     if (!c->implicit_hello)
         a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_HELLO);
-    hands_user(c, known);
+    hands_user(w, c, known);
     bool resumed =
         a.resume && (a.token == TOKEN_IS_NONE || strcmp(c->user, known) == 0); // else it was a guest's
     c->welcomed = true;
@@ -38,7 +38,7 @@ static void hear_welcome(struct world *w, struct client *c, const struct heard *
         trace_fail(w, c, "IDENTITY: welcome with a token that is not good");
     if ((a.token == TOKEN_IS_GOOD) > (strcmp(user, known) == 0))
         trace_fail(w, c, "IDENTITY: the token says %s, and the welcome %s", known, user);
-    if (!c->known && strncmp(user, "guest-", 6) != 0)
+    if (!c->known && !tenancy_guest(user))
         trace_fail(w, c, "IDENTITY: a guest is welcome as %s", user);
     if (!resumed || a.token != TOKEN_IS_NONE)
         c->granted_ms = c->known && a.token == TOKEN_IS_GOOD ? c->token_ms : 0;
@@ -51,6 +51,7 @@ static void hear_welcome(struct world *w, struct client *c, const struct heard *
                        session, user);
         w->counts.resumed++;
     }
+    tenancy_check_user(w, c, str_from_cstr(user));
     memcpy(c->user, user, sizeof user);
     memcpy(c->session, session, sizeof session);
     copy_string(w, c, h, "name", name, sizeof name);
@@ -180,7 +181,7 @@ static void hear_refreshed(struct world *w, struct client *c, const struct heard
         return;
     }
     c->granted_ms = c->token_ms;
-    if (a->token != TOKEN_IS_GOOD || strncmp(c->user, "guest-", 6) == 0)
+    if (a->token != TOKEN_IS_GOOD || tenancy_guest(c->user))
         trace_fail(w, c, "IDENTITY: refreshed with a token that is not good, or as a guest");
     copy_string(w, c, h, "resume", c->resume, sizeof c->resume);
     c->resume_ms = a->at_ms;
@@ -255,7 +256,7 @@ static void hear_rooms(struct world *w, struct client *c, const struct heard *h)
 // Not who has come by a token that is good for the room.
 static bool may_be_refused(const struct world *w, const struct client *c, int room)
 {
-    bool guest = strncmp(c->user, "guest-", 6) == 0;
+    bool guest = tenancy_guest(c->user);
     switch (world_room(w, room)->room_access) {
     case ACCESS_OPEN:
         return false;
@@ -275,6 +276,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     if (a->kind == SAID_BAD || w->draining)
         return true;
     bool joins = a->kind == SAID_JOIN || a->kind == SAID_SWITCH;
+    if (tenancy_explains(w, c, a, code))
+        return true;
     bool nobody = c->refused && a->at_ms <= c->hello_said_ms;
     if (a->kind != SAID_HELLO && nobody && str_eq(code, STR("unauthorized")))
         return true;
@@ -304,7 +307,7 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     case SAID_REFRESH:
         if (a->room != NONE)
             return false;
-        if (strncmp(c->user, "guest-", 6) == 0)
+        if (tenancy_guest(c->user))
             return str_eq(code, STR("bad_command"));
         if (str_eq(code, STR("token_revoked")))
             return revoke_explains(w, c);
@@ -357,7 +360,9 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
         bool closed = str_eq(code, STR("room_closed")) && w->counts.closes_asked != 0;
         bool decreed = w->plan.moderated && (str_eq(code, STR("muted")) || str_eq(code, STR("forbidden")));
         decreed = decreed || (c->muzzled != 0 && str_eq(code, STR("forbidden")));
-        if (!rate && !memory && !decreed && !closed && !str_eq(code, STR("not_member")) && !w->draining)
+        bool tenant = str_eq(code, STR("rate_limited")) && tenancy_hushes(w, c);
+        if (!tenant && !rate && !memory && !decreed && !closed && !str_eq(code, STR("not_member")) &&
+            !w->draining)
             trace_fail(w, c, "PROTOCOL: a signal was answered with %.*s", STR_ARG(code));
         return;
     }

@@ -130,7 +130,8 @@ static void hear_error(struct world *w, struct client *c, str rest)
     bool join =
         c->text_joining != NONE &&
         (str_starts(rest, STR("limit_reached")) ||
-         (str_starts(rest, STR("forbidden")) && world_room(w, c->text_joining)->room_access != ACCESS_OPEN) ||
+         (str_starts(rest, STR("forbidden")) && (world_room(w, c->text_joining)->room_access != ACCESS_OPEN ||
+                                                 tenancy_stranger(w, c, c->text_joining))) ||
          str_starts(rest, STR("room_full")) || str_starts(rest, STR("already_member")));
     bool decreed =
         w->plan.moderated && (str_starts(rest, STR("forbidden")) || str_starts(rest, STR("muted")) ||

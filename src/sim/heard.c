@@ -44,6 +44,8 @@ int heard_room(struct world *w, struct client *c, const struct heard *h)
     int room = truth_room_find(w, name);
     if (room == NONE)
         trace_fail(w, c, "ISOLATION: a message of a room that nobody named: %.*s", STR_ARG(name));
+    if (room != NONE)
+        tenancy_check_room(w, c, room);
     return room;
 }
 

@@ -324,7 +324,8 @@ void ledger_read(struct world *w, const struct node *node)
     // Where memory is short history goes early; it is only ever refused where the plan says so (core/home/relief.c).
     uint64_t relieved = metric_get(&shard_metrics(node->shard)->log_relieved);
     w->relieved = relieved != 0;
-    if (relieved != 0 && w->plan.refuse_one_in == 0)
+    uint64_t by_tenants = tenancy_relieved(w, node);
+    if (relieved != by_tenants && w->plan.refuse_one_in == 0)
         trace_fail(w, NULL, "LOSS: history went for want of memory, and there was enough");
     for (int room = 0; room < ROOMS_MAX; room++) {
         struct probed_log log;

@@ -42,7 +42,7 @@ void passes_token(struct world *w, struct client *c, struct asked *a, struct buf
     if (a->pass == PASS_OTHERS)
         snprintf(user, sizeof user, "\"sub\":\"somebody else\",");
     else if (c->welcomed && chance(w, 2))
-        snprintf(user, sizeof user, "\"sub\":\"%s\",", c->user);
+        snprintf(user, sizeof user, "\"sub\":\"%s\",", tenancy_bare(c->user));
     const char *room = a->pass == PASS_ELSEWHERE ? "elsewhere" : w->room_names[a->room];
     struct buf claims;
     buf_init(&claims, &w->scratch_mem, 0);

@@ -187,6 +187,7 @@ void plan_make(struct world *w)
     settings_rooms(w, s);
     settings_rest(w, s);
     p->data_max = PICK(w, 20, 20, 300, 1000);
+    tenancy_plan(w);
     plan_rules(w, s);
     rates_plan(w, s);
 }

@@ -39,6 +39,16 @@ void probe_shard(const struct shard *sh, struct probe *ret)
                     sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
 }
 
+void probe_tenant(const struct shard *sh, uint8_t tenant, uint64_t *connections, uint64_t *rooms)
+{
+    for (uint32_t i = 0; i < sh->conns.pool.high; i++) {
+        const struct asker *c = slab_used(&sh->conns.pool, i) ? asker_at(&sh->edge, i) : NULL;
+        *connections += c != NULL && c->registered && c->reader.who.tenant == tenant;
+    }
+    for (uint32_t i = 0; i < sh->home.rooms.high; i++)
+        *rooms += slab_used(&sh->home.rooms, i) && room_at(&sh->home, i)->tenant == tenant;
+}
+
 // --- credits
 
 static uint64_t credits_in(const struct mail *list)

@@ -117,7 +117,7 @@ bool revoke_recent(const struct world *w, const struct client *c)
 
 void revoke_check_welcome(struct world *w, struct client *c, const struct asked *hello, const char *user)
 {
-    bool guest = strncmp(user, "guest-", 6) == 0;
+    bool guest = tenancy_guest(user);
     for (uint32_t i = 0; i < w->revoked_n; i++) {
         const struct revoked *r = &w->revoked[i];
         if (!in_force(w, r) || hello->at_ms <= r->done_ms || r->server != c->server || r->token != 0)

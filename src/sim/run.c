@@ -164,6 +164,7 @@ static void run(struct world *w)
         shard_destroy(w->nodes[i].shard);
     engine_end(w);
     hands_end(w);
+    tenancy_end(w);
     if (w->vmem.blocks != (w->options->mutation == MUTATE_LEAK && w->mutation.done))
         trace_fail(w, NULL, "BOUNDS: %zu blocks are left after the shards were destroyed", w->vmem.blocks);
 }

@@ -13,7 +13,7 @@
 void say_upgrade(struct world *w, struct client *c)
 {
     uint8_t raw[16];
-    char key[32], text[2048], accept[WS_ACCEPT_LEN];
+    char key[32], text[2048], accept[WS_ACCEPT_LEN], tenant[64];
     struct buf token;
     for (size_t i = 0; i < sizeof raw; i++)
         raw[i] = (uint8_t)roll(w, 256);
@@ -29,11 +29,12 @@ void say_upgrade(struct world *w, struct client *c)
         c->presented_info = hands_token(w, c, c->presented, &token);
         BUF_PUT_LIT(&token, "\r\n");
     }
+    tenancy_say(w, c, tenant);
     int n = snprintf(
         text, sizeof text,
         "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%.*s%s\r\n",
-        path, (int)key_n, key, (int)token.n, token.n != 0 ? token.p : "",
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%.*s%s%s\r\n",
+        path, (int)key_n, key, (int)token.n, token.n != 0 ? token.p : "", tenant,
         c->speech == SPEAKS_JSON && !c->parcels && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n"
                                                                 : "");
     ASSERT((size_t)n < sizeof text);

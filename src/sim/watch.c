@@ -24,6 +24,8 @@ static const char *ending_of(const struct world *w, const struct client *c)
     case WS_CLOSE_RESTART:
         return w->draining ? NULL : "1012 without a drain";
     case WS_CLOSE_TRY_LATER:
+        if (tenancy_closes(w, c))
+            return NULL;
         return healthy ? "1013 on a connection that reads everything at once" : NULL;
     case WS_CLOSE_POLICY:
         return healthy && s->commands_per_s == 0 && !rates_are(s) && !revoke_explains(w, c)
@@ -149,4 +151,5 @@ void watch_step(struct world *w)
         rebuild_check(w);
     for (uint32_t i = 0; i < w->nodes_n; i++)
         shard_check(w->nodes[i].shard);
+    tenancy_check(w);
 }

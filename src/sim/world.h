@@ -135,6 +135,8 @@ struct world {
     size_t budget;
     struct settings settings;
     struct room_rule rules[2]; // of them
+    struct tenant tenants[2];  // likewise
+    struct tenant_budget budgets[2];
     struct node nodes[NODES_MAX];
     uint32_t nodes_n;
     struct node *turning; // whose turn is running
@@ -206,6 +208,24 @@ void store_check_shown(struct world *w, const struct node *n, int room, uint64_t
 void rebuild_note(struct world *w, struct records *r, const struct entry *e); // one of them
 void rebuild_check(struct world *w);
 
+// --- tenants (tenancy.c)
+void tenancy_plan(struct world *w);
+uint8_t tenancy_of(const struct world *w, const struct client *c);
+bool tenancy_stranger(const struct world *w, const struct client *c, int room); // may not come in there
+const char *tenancy_prefix(const struct world *w, const struct client *c);      // of its user's name
+const char *tenancy_bare(const char *user);                                     // without it
+bool tenancy_guest(const char *user);                                           // of whatever tenant
+void tenancy_say(const struct world *w, const struct client *c, char ret[64]);  // the field of its upgrade
+bool tenancy_closes(const struct world *w, const struct client *c);             // its tenant may be full
+bool tenancy_hushes(const struct world *w, const struct client *c);             // or have said enough
+bool tenancy_explains(const struct world *w, const struct client *c, const struct asked *a, str code);
+void tenancy_check_room(struct world *w, const struct client *c, int room);
+void tenancy_check_user(struct world *w, const struct client *c, str user);
+uint64_t tenancy_relieved(struct world *w,
+                          const struct node *n); // records that went as their tenant's memory was short
+void tenancy_check(struct world *w);             // after every step: what is counted is there
+void tenancy_end(struct world *w);
+
 // --- the engine (engine.c)
 void engine_post(struct world *w, struct node *n, struct mail *m); // from a home; takes the mail
 bool engine_mail_due(const struct world *w, uint32_t node);
@@ -233,7 +253,8 @@ struct mail *hands_pull(struct world *w, const struct node *n);   // NULL: nothi
 void hands_each(const struct world *w, void (*each)(void *ctx, const struct mail *m), void *ctx);
 void hands_forget(struct world *w); // what their helpers remember
 void hands_end(struct world *w);
-void hands_user(const struct client *c, char ret[16]);
+void hands_user(const struct world *w, const struct client *c,
+                char ret[USER_ID_MAX]); // who its tokens make it
 bool hands_invited(const struct client *c);
 // It may do that on the server, as that user: `create`, `direct`, `rooms`.
 bool hands_serve(const struct client *c, const char *user, const char *word);
@@ -346,6 +367,8 @@ struct probed_log {
 };
 // Credits of asks: how many the shards count as under way, and how many there are, wherever they are.
 void probe_credits(const struct world *w, uint64_t *ret_counted, uint64_t *ret_found);
+// Adds up the sessions and rooms of a tenant.
+void probe_tenant(const struct shard *sh, uint8_t tenant, uint64_t *connections, uint64_t *rooms);
 uint32_t probe_gen(const struct shard *sh, uint32_t conn);
 bool probe_log(const struct shard *sh, str room, struct probed_log *ret); // false: its home is not here
 void probe_entry(const struct shard *sh, str room, uint64_t offset, struct entry *ret);

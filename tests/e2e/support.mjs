@@ -184,8 +184,8 @@ export class Native {
   #nextId = 1;
   #watchers = [];
 
-  constructor(url, options = {}) {
-    this.socket = new WebSocket(url, 'plenum.v1.json', { perMessageDeflate: false, ...options });
+  constructor(url, { protocols = 'plenum.v1.json', ...options } = {}) {
+    this.socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...options });
     this.opened = new Promise((done, fail) => {
       this.socket.once('open', done);
       this.socket.once('error', fail);

@@ -109,6 +109,7 @@ static void make_unusual(struct config *c)
         case CONFIG_TEXT: // of rows
         case CONFIG_URL:
         case CONFIG_PATTERN:
+        case CONFIG_TENANT:
         case CONFIG_SHA256:
         case CONFIG_TEXTS:
         case CONFIG_PATTERNS:
@@ -146,7 +147,7 @@ static const char all_columns[] =
     "rooms:\n"
     "  rules:\n"
     "    - {match: \"team-*\", access: token, listed: false, role: member, host: first, members_max: 50,\n"
-    "       presence: count, echo: true, slow_policy: disconnect, flush_interval_ms: 3, log_entries: 10,\n"
+    "       presence: count, echo: true, slow_policy: disconnect, lag_bytes: 64k, flush_interval_ms: 3, log_entries: 10,\n"
     "       messages_per_s: 5, messages_burst: 6, member_messages_per_s: 7, member_messages_burst: 8,\n"
     "       log_bytes: 64KiB, log_age_s: 1h}\n"
     "    - match: \"a \\\"b\\\" # \\u202e**\"\n"
@@ -165,7 +166,11 @@ static const char all_columns[] =
     "api:\n"
     "  keys:\n"
     "    - {name: shop, secret: battery-staple, rights: [publish, info], rooms: [\"shop:**\", lobby]}\n"
-    "    - {name: any, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: []}\n";
+    "    - {name: any, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: []}\n"
+    "tenants:\n"
+    "  - {prefix: \"acme:\", name: acme-inc, issuer: main, guests: true, connections: 1000, rooms: 100, memory_mb: 64,\n"
+    "     messages_per_s: 500, messages_burst: 900, slow_policy: disconnect, lag_bytes: 64k}\n"
+    "  - {prefix: \"globex:\"}\n";
 
 static void test_rows_round_trip(void **state)
 {
@@ -182,6 +187,8 @@ static void test_rows_round_trip(void **state)
         assert_true(load.values.rooms_rules.rows[0].at.lines[i] != 0); // nothing is left out above
     for (uint32_t i = 0; i < CONFIG_COLUMNS_issuer; i++)
         assert_true(load.values.auth_issuers.rows[0].at.lines[i] != 0);
+    for (uint32_t i = 0; i < CONFIG_COLUMNS_tenant; i++)
+        assert_true(load.values.tenants_.rows[0].at.lines[i] != 0);
     before = load.values;
     char *yaml = printed(NULL, &before);
     assert_null(strstr(yaml, "horse"));
@@ -277,12 +284,46 @@ static void test_reload_adopts_live_settings(void **state)
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = &config_keys[i];
         assert_true(diff.changed[i]);
-        assert_true(config_value_equal(&running, key->live ? &after : &before, key));
+        bool live = key->live && i != CONFIG_ID_tenants_; // there are others: below
+        assert_int_equal(diff.needs_restart[i], !live);
+        assert_true(config_value_equal(&running, live ? &after : &before, key));
     }
     // Once more: the live ones are the same now, the others still wait.
     diff = reload_adopt(&running, &after);
     assert_int_equal(diff.live, 0);
     assert_true(diff.start > 0);
+}
+
+// What tenants may use up is taken over; who they are is not, and nothing else of the list then.
+static void test_reload_keeps_to_its_tenants(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rows;
+        bool live;
+    } next[] = {
+        {"[{prefix: \"a:\", rooms: 9}, {prefix: \"b:\", issuer: x, guests: true}]", true},
+        {"[{prefix: \"a:\", name: a}, {prefix: \"b:\", issuer: x}]", true}, // the name that it has
+        {"[{prefix: \"a:\"}]", false},
+        {"[{prefix: \"a:\"}, {prefix: \"b:\", issuer: x}, {prefix: \"c:\"}]", false},
+        {"[{prefix: \"b:\", issuer: x}, {prefix: \"a:\"}]", false},
+        {"[{prefix: \"a:\"}, {prefix: \"b:\", issuer: y}]", false},
+        {"[{prefix: \"a:\", name: d}, {prefix: \"b:\", issuer: x}]", false},
+        {"[{prefix: \"a.:\", name: a}, {prefix: \"b:\", issuer: x}]", false},
+    };
+    const struct config_key *key = config_key_find(STR("tenants"), STR(""));
+    config_load_init(&load);
+    config_yaml_rows(&load, key, STR("[{prefix: \"a:\"}, {prefix: \"b:\", issuer: x}]"));
+    before = load.values;
+    for (size_t i = 0; i < ARRAY_LEN(next); i++) {
+        config_yaml_rows(&load, key, str_from_cstr(next[i].rows));
+        assert_int_equal(load.complaints.errors, 0);
+        struct config running = before;
+        struct reload_diff diff = reload_adopt(&running, &load.values);
+        assert_int_equal(diff.live, next[i].live);
+        assert_int_equal(diff.start, !next[i].live);
+        assert_true(config_value_equal(&running, next[i].live ? &load.values : &before, key));
+    }
 }
 
 // The lines of the log that fn writes, in a buffer of its own.
@@ -342,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_help_names_every_flag),
         cmocka_unit_test(test_docs_are_current),
         cmocka_unit_test(test_reload_adopts_live_settings),
+        cmocka_unit_test(test_reload_keeps_to_its_tenants),
         cmocka_unit_test(test_reload_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

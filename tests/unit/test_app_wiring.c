@@ -179,6 +179,46 @@ static void test_rules(void **state)
     assert_int_equal(rule_find(s->rules, s->rules_n, STR("c")), RULE_NONE);
 }
 
+// What a tenant says of its rooms is a rule behind those that are written as rules.
+static void test_tenants(void **state)
+{
+    (void)state;
+    set("rooms.members_max", "7");
+    set("rooms.lag_bytes", "8192");
+    config_yaml_rows(&load, config_key_find(STR("rooms"), STR("rules")), STR("[{match: \"acme:red\"}]"));
+    config_yaml_rows(&load, config_key_find(STR("tenants"), STR("")),
+                     STR("[{prefix: \"acme:\", connections: 5, rooms: 6, memory_mb: 64, messages_per_s: 50, "
+                         "slow_policy: disconnect}, {prefix: \"b:\", name: bob, issuer: x, guests: true, "
+                         "messages_per_s: 9, messages_burst: 90, lag_bytes: 4096}]"));
+    assert_int_equal(load.complaints.errors, 0);
+    wire();
+    const struct settings *s = &wiring.core;
+    const struct tenant *a = &s->tenants[0], *b = &s->tenants[1];
+    assert_int_equal(s->tenants_n, 2);
+    assert_str_eq(a->name, STR("acme"));
+    assert_str_eq(a->prefix, STR("acme:"));
+    assert_str_eq(b->name, STR("bob"));
+    assert_str_eq(b->issuer, STR("x"));
+    assert_int_equal(a->issuer.n, 0);
+    assert_int_equal(a->connections_max, 5);
+    assert_int_equal(a->rooms_max, 6);
+    assert_int_equal(a->memory_max, 64 << 20);
+    assert_true(!a->guests && b->guests);
+    assert_int_equal(a->messages.per_s, 50);
+    assert_int_equal(a->messages.burst, 50);
+    assert_int_equal(b->messages.burst, 90);
+    assert_int_equal(s->rules_n, 3);
+    assert_int_equal(rule_find(s->rules, s->rules_n, STR("acme:red")), 0);
+    assert_int_equal(rule_find(s->rules, s->rules_n, STR("acme:blue:sky")), 1);
+    assert_int_equal(rule_find(s->rules, s->rules_n, STR("b:")), 2);
+    assert_int_equal(rule_find(s->rules, s->rules_n, STR("blue")), RULE_NONE);
+    assert_int_equal(s->rules[1].room.slow_policy, SLOW_DISCONNECT);
+    assert_int_equal(s->rules[1].room.lag_bytes, 8192);
+    assert_int_equal(s->rules[1].room.room_members_max, 7);
+    assert_int_equal(s->rules[2].room.slow_policy, SLOW_GAP);
+    assert_int_equal(s->rules[2].room.lag_bytes, 4096);
+}
+
 // Whether other machines reach it decides to which host names it answers.
 static void test_loopback_means_every_listener(void **state)
 {
@@ -265,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup(test_guests, setup),
         cmocka_unit_test_setup(test_units, setup),
         cmocka_unit_test_setup(test_rules, setup),
+        cmocka_unit_test_setup(test_tenants, setup),
         cmocka_unit_test_setup(test_loopback_means_every_listener, setup),
         cmocka_unit_test_setup(test_shares_are_never_zero, setup),
         cmocka_unit_test_setup(test_zeros, setup),

@@ -255,6 +255,47 @@ static void mem_reserve_is_for_what_must_be(void **state)
     test_mem_check(&t);
 }
 
+// A part's blocks count twice, and are refused where either budget is used up; what others take is no part of it.
+static void mem_parts_are_within_the_whole(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem, part;
+    test_mem_init(&t, &mem);
+    mem.bytes_max = 100;
+    mem_part_init(&part, &mem, 40);
+    assert_true(mem_is_part(&part) && !mem_is_part(&mem));
+    void *p = mem_alloc(&part, 30), *q = mem_alloc(&mem, 50);
+    assert_null(mem_alloc(&part, 11)); // of its own
+    assert_int_equal(mem_used(&part), 30);
+    assert_int_equal(mem_used(&mem), 80);
+    assert_int_equal(mem_short(&part), 0);
+    p = mem_realloc(&part, p, 30, 40);
+    assert_int_equal(mem_used(&mem), 90);
+    assert_int_equal(mem_short(&part), 5);
+    assert_null(mem_alloc(&mem, 11)); // of the whole
+    assert_int_equal(atomic_load(&part.refused), 1);
+    assert_int_equal(atomic_load(&mem.refused), 1);
+    mem_free(&part, p, 40);
+    void *more = mem_alloc(&mem, 50);
+    assert_null(mem_alloc(&part, 1)); // the whole's: nothing is left booked in the part
+    assert_int_equal(mem_used(&part), 0);
+    assert_int_equal(mem_used(&mem), 100);
+    p = mem_alloc_essential(&part, 60);
+    assert_int_equal(mem_used(&part), 60);
+    assert_int_equal(mem_used(&mem), 160);
+    mem_free(&part, p, 60);
+    mem_free(&mem, more, 50);
+    mem_free(&mem, q, 50);
+    part.bytes_max = 0; // no bound of its own
+    p = mem_alloc(&part, 100);
+    assert_non_null(p);
+    mem_free(&part, p, 100);
+    assert_int_equal(mem_used(&part), 0);
+    assert_int_equal(mem_used(&mem), 0);
+    test_mem_check(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +308,7 @@ int main(void)
         cmocka_unit_test(mem_shares_settle),
         cmocka_unit_test(mem_shares_keep_to_the_budget),
         cmocka_unit_test(mem_reserve_is_for_what_must_be),
+        cmocka_unit_test(mem_parts_are_within_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,7 +237,7 @@ static void slow_readers_and_flushes_by_rule(void **state)
         struct net *n = net_with(2);
         rules[0].room.slow_policy = SLOW_DISCONNECT;
         rules[0].room.flush_interval_ms = 10;
-        n->settings.lag_bytes = 20000;
+        n->settings.lag_bytes = rules[0].room.lag_bytes = 20000;
         net_start(n);
         const char *room = by_rule ? "x1" : "y";
         struct client *writer = net_json(n, 0), *slow = net_json(n, 1), *reader = net_json(n, 1);

@@ -32,6 +32,10 @@ static struct problem refused(const struct conns *cs, const struct verdict_mail 
                                 .text = "{}",
                                 .word_kind = WORD_PLAIN,
                                 .word = v->why};
+    // The API is for all tenants, and what a tenant's issuer says is for its own only (common/tenant.h).
+    if (tenant_of_issuer(cs->cx->settings->tenants, cs->cx->settings->tenants_n, v->issuer) != TENANT_NONE)
+        return (struct problem){.code = PROBLEM_FORBIDDEN,
+                                .text = "Tokens of a tenant's issuer are no keys of the API."};
     if (edge_revoked(cs->edge, v->user, &g))
         return (struct problem){.code = PROBLEM_TOKEN_REVOKED, .text = "The token has been revoked."};
     if (v->caps.p == NULL || caps_server(v->caps) == 0)

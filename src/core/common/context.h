@@ -54,6 +54,22 @@ static inline const struct room_settings *room_settings_by_name(const struct con
     struct ruled at = {0};
     return room_settings_of(cx, &at, room);
 }
+// Whose a room's or a user's name is, TENANT_NONE: nobody's.
+static inline uint8_t tenant_by_name(const struct context *cx, str name)
+{
+    const struct settings *s = cx->settings;
+    return s->tenants_n == 0 ? TENANT_NONE : tenant_of(s->tenants, s->tenants_n, name);
+}
+static inline const struct tenant *tenant_at(const struct context *cx, uint8_t tenant)
+{
+    ASSERT(tenant != TENANT_NONE && tenant <= cx->settings->tenants_n);
+    return &cx->settings->tenants[tenant - 1];
+}
+static inline struct tenant_budget *tenant_budget(const struct context *cx, uint8_t tenant)
+{
+    ASSERT(tenant != TENANT_NONE && tenant <= cx->settings->tenants_n);
+    return &cx->settings->budgets[tenant - 1];
+}
 static inline const struct encoding *encoding_of(const struct context *cx, uint8_t id)
 {
     return cx->settings->ways->encodings[id];

@@ -55,6 +55,8 @@
       "does the server stay") \
     X(UPGRADE, origin,    ORIGIN,     "core/conn/gates_upgrade.c", "HTTP 403", "origin_refused", \
       "may pages of that origin connect (origin.allowed)") \
+    X(UPGRADE, tenant,    PERMISSION, "core/conn/gates_upgrade.c", "HTTP 403", "", \
+      "is there a tenant as the subprotocol names one (core/common/tenant.h)") \
     X(UPGRADE, token,     TOKEN,      "core/conn/gates_upgrade.c", "HTTP 503", "limit_memory", \
       "what token came with the request; it is looked at with the hello")
 #define GATES_COMMAND(X) \
@@ -66,6 +68,8 @@
       "who is it: a hello first, with a token where there are no guests (auth.guests)") \
     X(COMMAND, user_rate, RATE,       "core/edge/gates_shared.c", "`rate_limited`, 1008", "limit_user_rate", \
       "what its user has left, likewise (limits.user_commands_per_s)") \
+    X(COMMAND, tenant_rate, RATE,     "core/edge/edge_tenant.c", "`rate_limited`", "", \
+      "of what says something: what all users of its tenant have left together (tenants[].messages_per_s)") \
     X(COMMAND, counted,   METRIC,     "core/edge/gate.c", "", "commands", \
       "nothing: it counts what has passed, by command")
 #define GATES_TURN(X) \

@@ -11,6 +11,7 @@
 #define PLENUM_CORE_METRICS_H
 
 #include "base/assert.h"
+#include "core/common/tenant.h"
 #include "dialect/command.h"
 #include "dialect/event.h"
 #include <stdatomic.h>
@@ -130,6 +131,28 @@ const char *close_reason_name(enum close_reason why);
     X(passes_expired, "plenum_room_tokens_expired_total", "counter",                                        \
       "Memberships that ended as the token of the room had")
 
+// Of one tenant: X(field, name after "plenum_tenant_", label beside its own or "", type, help).
+#define TENANT_METRICS(X)                                                                                    \
+    X(connections, "connections", "", "gauge", "Connections of a tenant's users")                            \
+    X(rooms, "rooms", "", "gauge", "Its rooms")                                                              \
+    X(messages, "messages_total", "", "counter", "Records appended to the logs of its rooms")                \
+    X(deliveries, "deliveries_total", "", "counter", "Entries written to its connections")                   \
+    X(bytes_in, "received_bytes_total", "", "counter", "Bytes read from them")                               \
+    X(bytes_out, "sent_bytes_total", "", "counter", "Bytes written to them")                                 \
+    X(log_relieved, "log_relieved_total", "", "counter", "Records of its rooms that went before their time") \
+    X(strangers, "refused_total", "names", "counter",                                                        \
+      "What was refused: names of others, and at which limit")                                               \
+    X(limit_connections, "refused_total", "connections", "counter", "")                                      \
+    X(limit_rooms, "refused_total", "rooms", "counter", "")                                                  \
+    X(limit_memory, "refused_total", "memory", "counter", "")                                                \
+    X(limit_rate, "refused_total", "messages", "counter", "")
+
+struct tenant_metrics {
+#define X(field, name, label, type, help) _Atomic uint64_t field;
+    TENANT_METRICS(X)
+#undef X
+};
+
 // Times: upper bounds in microseconds; the last bucket is +Inf.
 #define TIME_BOUNDS_US                                                                                      \
     {                                                                                                       \
@@ -157,6 +180,7 @@ struct metrics {
 #undef X
         };
     };
+    struct tenant_metrics tenants[TENANTS_MAX];
     struct time_histogram turn;       // filled by the driver
     struct time_histogram publish;    // from an append to the end of the turn's writes, see shard_on_written
     _Atomic uint64_t lag_entries_max; // gauge: how far the slowest reader of this shard is behind, in entries

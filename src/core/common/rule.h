@@ -21,7 +21,7 @@
 #include "core/common/pattern.h"
 #include "dialect/entry.h"
 
-enum { RULES_MAX = 64, RULE_NONE = UINT8_MAX };
+enum { RULES_MAX = 128, RULE_NONE = UINT8_MAX };
 
 enum slow_policy {
     SLOW_GAP = 0,    // skip to the oldest entry kept and announce the gap
@@ -57,6 +57,7 @@ enum room_host {
     X(struct rate,        messages)          /* that are said in it, by all together, */ \
     X(struct rate,        member_messages)   /* and by one member */ \
     X(enum slow_policy,   slow_policy)       \
+    X(uint32_t,           lag_bytes)         /* framed bytes a connected reader may be behind before that strikes */ \
     X(enum room_access,   room_access)       \
     X(enum room_presence, room_presence)     \
     X(enum room_host,     room_host)         /* who becomes host */ \

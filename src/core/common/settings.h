@@ -13,6 +13,7 @@
 #include "core/common/asset.h"
 #include "core/common/bucket.h"
 #include "core/common/rule.h"
+#include "core/common/tenant.h"
 #include "dialect/ways.h"
 
 struct http_route;
@@ -83,7 +84,6 @@ struct settings {
     uint32_t presence_exact_max;    // members up to which joins and leaves are told one by one
     uint32_t idempotency_ms;        // a `key` is remembered so long
     uint32_t idempotency_keys; // and at most so many of one user in one room, and in directs to one shard
-    uint32_t lag_bytes;        // framed bytes a connected reader may be behind before the policy strikes
     str text_room;             // where a text client is on connecting
     bool text_show_address;    // its address is its name, also where it comes from another machine
 
@@ -98,6 +98,11 @@ struct settings {
     };
     const struct room_rule *rules; // the first one that matches a room's name is its rule
     size_t rules_n;                // at most RULES_MAX
+
+    // tenants: which ones, their names, prefixes and issuers [start]; and what they may use up
+    const struct tenant *tenants;
+    size_t tenants_n;              // at most TENANTS_MAX
+    struct tenant_budget *budgets; // [start] one each, shared by all shards
 
     // heartbeat.*
     uint32_t heartbeat_ms;     // between pings

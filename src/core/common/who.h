@@ -47,8 +47,10 @@ _Static_assert(USER_NAME_MAX < 1 << 7, "the length of a name fits");
 
 struct who {
     struct session session;
-    uint8_t peer[12];  // "127.0.0.1:51234", a nibble per character; or a pointer to what does not fit
-    bool peer_is_long; // IPv6, names of sockets
+    uint8_t peer[12];     // "127.0.0.1:51234", a nibble per character; or a pointer to what does not fit
+    bool peer_is_long;    // IPv6, names of sockets
+    uint8_t tenant;       // of the session, and before there is one the same as
+    uint8_t tenant_named; // by the subprotocol that was offered
 };
 
 enum err who_init(struct who *w, struct mem *m, const struct peer *peer) WARN_UNUSED;
@@ -69,6 +71,11 @@ str session_user(const struct session *s);
 str session_name(const struct session *s);
 const struct grant *session_grant(const struct session *s); // NULL: a guest
 
+// What is counted of its tenant; NULL: it is nobody's.
+static inline struct tenant_metrics *who_metrics(const struct context *cx, const struct who *w)
+{
+    return w->tenant != TENANT_NONE ? &cx->metrics->tenants[w->tenant - 1] : NULL;
+}
 static inline struct who *who_at(const struct context *cx, uint32_t conn) { return slab_at(cx->conns, conn); }
 
 // --- notices: what is worth a log line. Core does not know who reads them, nor at what level.

@@ -58,6 +58,8 @@ void http_refuse(struct conns *cs, uint32_t index, const struct http_request *rq
 
 // --- to WebSocket (upgrade.c); false where the path is none of ours
 bool http_upgrade(struct conns *cs, uint32_t index, const struct http_request *rq);
+// The tenant that a subprotocol names (upgrade_token.c); false: there is no such one, or two are named.
+bool upgrade_tenant(const struct settings *s, const struct http_request *rq, uint8_t *ret) WARN_UNUSED;
 // The token that came with the request (upgrade_token.c); it borrows. Absent: none did.
 str upgrade_token(const struct settings *s, const struct http_request *rq);
 void upgrade_no_memory(struct conns *cs, uint32_t index, const struct http_request *rq);

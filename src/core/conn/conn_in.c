@@ -172,7 +172,10 @@ size_t conn_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
 void conn_heard(struct conns *cs, uint32_t index, size_t n)
 {
     struct conn *c = conn_at(cs, index);
+    struct tenant_metrics *tenant = who_metrics(cs->cx, &c->asker.reader.who);
     metric_add(&cs->cx->metrics->bytes_in, n);
+    if (tenant != NULL)
+        metric_add(&tenant->bytes_in, n);
     c->heard_tick = tick_at(cs->cx->now_ms);
     c->heard = true;
 }

@@ -80,6 +80,18 @@ bool gate_origin(struct conns *cs, uint32_t index, struct http_coming *in)
     return false;
 }
 
+bool gate_tenant(struct conns *cs, uint32_t index, struct http_coming *in)
+{
+    struct who *who = &conn_at(cs, index)->asker.reader.who;
+    if (!upgrade_tenant(cs->cx->settings, in->rq, &who->tenant_named)) {
+        refuse(cs, index, in->rq, 403,
+               "There is no such tenant; `plenum.tenant.NAME` is offered once, with the name of one.");
+        return false;
+    }
+    who->tenant = who->tenant_named;
+    return true;
+}
+
 bool gate_token(struct conns *cs, uint32_t index, struct http_coming *in)
 {
     if (edge_present(cs->edge, index, upgrade_token(cs->cx->settings, in->rq)))

@@ -143,6 +143,10 @@ static void put_row(const struct conns *cs, uint32_t index, struct buf *out)
     json_put_string(out, dialect_of(cs, index));
     BUF_PUT_LIT(out, ",\"age_s\":");
     buf_put_u64(out, (uint32_t)((uint32_t)cs->cx->now_ms - c->asker.opened_ms) / 1000);
+    if (session_there(s) && c->asker.reader.who.tenant != TENANT_NONE) {
+        BUF_PUT_LIT(out, ",\"tenant\":");
+        json_put_string(out, tenant_at(cs->cx, c->asker.reader.who.tenant)->name);
+    }
     if (session_there(s)) {
         BUF_PUT_LIT(out, ",\"user\":");
         json_put_string(out, session_user(s));

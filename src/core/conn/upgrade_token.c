@@ -24,14 +24,25 @@ static str bearer(const struct http_request *rq)
     return str_trim(str_skip(value, sizeof scheme - 1));
 }
 
-static str subprotocol(const struct http_request *rq)
+// What follows `begin` in the first subprotocol that begins so; absent where none does. How many do.
+static uint32_t subprotocol(const struct http_request *rq, str begin, str *ret)
 {
     struct ws_protocol_iter it = {0};
+    uint32_t n = 0;
     str offered;
+    *ret = STR_NONE;
     while (ws_protocol_next(rq, &it, &offered))
-        if (str_starts(offered, STR("plenum.token.")))
-            return str_skip(offered, sizeof "plenum.token." - 1);
-    return STR_NONE;
+        if (str_starts(offered, begin) && n++ == 0)
+            *ret = str_skip(offered, begin.n);
+    return n;
+}
+
+bool upgrade_tenant(const struct settings *s, const struct http_request *rq, uint8_t *ret)
+{
+    str name;
+    uint32_t n = subprotocol(rq, STR("plenum.tenant."), &name);
+    *ret = n == 1 ? tenant_find(s->tenants, s->tenants_n, name) : TENANT_NONE;
+    return n == 0 || *ret != TENANT_NONE;
 }
 
 // The value of a name in what is separated by `by`: name=value pairs, blanks around them.
@@ -63,7 +74,7 @@ str upgrade_token(const struct settings *s, const struct http_request *rq)
 {
     str token = bearer(rq);
     if (token.n == 0)
-        token = subprotocol(rq);
+        (void)subprotocol(rq, STR("plenum.token."), &token);
     if (token.n == 0)
         token = cookie(rq, s->token_cookie);
     if (token.n == 0 && s->query_token)

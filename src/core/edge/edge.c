@@ -96,6 +96,7 @@ struct ask edge_ask_make(const struct edge *e, uint32_t index, enum ask_type typ
                         .conn = {e->cx->index, {index, slab_gen(e->cx->conns, index)}},
                         .encoding = c->reader.encoding,
                         .guest = by == NULL,
+                        .tenant = c->reader.who.tenant,
                         .address = c->address,
                         .since_ms = c->opened_ms,
                         .outlet = REF_NONE,

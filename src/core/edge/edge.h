@@ -23,6 +23,8 @@
 #include "core/fan/fan.h"
 #include "core/mail/token.h"
 
+struct identity; // edge/resume.h
+
 struct edge {
     struct context *cx;
     struct mailroom *mail;
@@ -155,6 +157,29 @@ bool edge_pass_refresh(struct edge *e, uint32_t conn, const struct command *cmd)
 // Of joins that it will not hear the answers of.
 void edge_pass_forget(struct edge *e, uint32_t conn);
 void edge_pass_check(const struct edge *e);
+// --- tenants (edge_tenant.c)
+// Who a hello would be: by a token of that issuer with that user, or (issuer NULL) as a guest of that id.
+struct tenanted {
+    uint8_t tenant;
+    str user; // as it is called here: in room, or as it was given
+    char room[USER_ID_MAX];
+};
+// False: it may not be, and why.
+bool edge_tenant(const struct edge *e, uint32_t conn, const str *issuer, str user, struct tenanted *ret,
+                 struct problem *ret_why) WARN_UNUSED;
+// What the user of a verdict is called here; where it may not be here, as in the token. Whether that is the session's.
+str edge_called(const struct edge *e, uint32_t conn, const struct verdict_mail *v, struct tenanted *room);
+bool edge_same_user(const struct edge *e, uint32_t conn, const struct verdict_mail *v);
+// Whether that issuer may say anything to those of the session's tenant.
+bool edge_tenant_issues(const struct edge *e, uint32_t conn, str issuer);
+// A session of before goes on: it is of the tenant that its user's name says, if that still has such users.
+bool edge_tenant_goes_on(const struct edge *e, uint32_t conn, const struct identity *who,
+                         uint8_t *ret) WARN_UNUSED;
+// A place among the tenant's connections; false where there is none. And back, at its end.
+bool edge_tenant_take(struct edge *e, uint8_t tenant) WARN_UNUSED;
+void edge_tenant_give_back(struct edge *e, uint8_t tenant);
+// Whether who has no token may be here.
+bool edge_takes_guests(const struct edge *e, const struct asker *c);
 // --- when what a token granted ends (edge_expiry.c)
 // From here on its end is watched. ERR_NOMEM: it is not.
 enum err edge_expiry_watch(struct edge *e, uint32_t conn, const struct grant *g) WARN_UNUSED;

@@ -65,8 +65,9 @@ void edge_pass_seen(struct edge *e, uint32_t index, struct verdict_mail **v)
 static const char *pass_read(const struct edge *e, uint32_t index, const struct command *cmd,
                              const struct verdict_mail *v, struct pass *ret)
 {
-    const struct session *s = &asker_at(e, index)->reader.who.session;
-    if (v->user.n != 0 && !str_eq(v->user, session_user(s)))
+    if (!edge_tenant_issues(e, index, v->issuer))
+        return "The token for the room {} is of an issuer that speaks for another tenant.";
+    if (v->user.n != 0 && !edge_same_user(e, index, v))
         return "The token for the room {} is of another user than the session.";
     if (v->user.n == 0 && v->caps.p == NULL)
         return "The token for the room {} names nobody; then it has to say in `caps.rooms` which rooms it is for.";
@@ -103,7 +104,9 @@ enum err edge_pass_of(struct edge *e, uint32_t index, const struct command *cmd,
         edge_problem(e, index, cmd, PROBLEM_UNAUTHORIZED, why);
         return ERR_DENIED;
     }
-    if (edge_is_revoked(e, index, cmd, v->user, &by))
+    if (edge_is_revoked(e, index, cmd,
+                        v->user.n != 0 ? session_user(&asker_at(e, index)->reader.who.session) : v->user,
+                        &by))
         return ERR_DENIED;
     if (!edge_expired(e, ret->expires_ms))
         return OK;

@@ -8,14 +8,16 @@
 #include "core/edge/guest_name.h"
 #include "core/edge/resume.h"
 
-enum { GUEST_CHARS = 10 };
+enum { GUEST_CHARS = 10, TENANT_FULL_RETRY_MS = 1000 };
 
 // Somebody new: the strings of *ret are in the buffers.
 struct fresh {
+    struct tenanted as;
     char user[6 + GUEST_CHARS];
     char name[GUEST_NAME_MAX];
 };
 
+// One of nobody's, or of whose the tenant is that its connection named.
 static void identity_fresh(struct edge *e, str name, struct fresh *fresh, struct identity *ret)
 {
     static const char alphabet[32] = "abcdefghijkmnopqrstuvwxyz2345678";
@@ -55,6 +57,8 @@ static void unregister(struct edge *e, uint32_t index)
                               .user_print = print_str(e->cx, session_user(&c->reader.who.session))};
     ASSERT(c->registered);
     c->registered = false;
+    edge_tenant_give_back(e, c->reader.who.tenant);
+    c->reader.who.tenant = c->reader.who.tenant_named;
     post_copy(e->mail, home_of(e->cx, m.user_print.lo), MAIL_UNREGISTER, &m, sizeof m);
     metric_sub(&e->cx->metrics->sessions, 1);
 }
@@ -127,9 +131,10 @@ static void resume_refused(struct edge *e, uint32_t index, enum err opening)
 
 // Who a hello is from: the session of its resume token, if that is good and (where there is a token) of the same user; else
 // somebody new, by the token or a guest. ERR_NOMEM: it cannot be told.
+// ERR_DENIED: it may not be here, and why.
 static enum err identify(struct edge *e, uint32_t index, const struct command *cmd,
                          const struct verdict_mail *by, struct fresh *fresh, uint8_t opened[RESUME_TOKEN_MAX],
-                         struct identity *ret, bool *ret_resumed)
+                         struct identity *ret, bool *ret_resumed, struct problem *ret_why)
 {
     // A resume token that is not good any more is as none: the welcome names the new session.
     enum err opening = ERR_NOT_FOUND;
@@ -137,14 +142,24 @@ static enum err identify(struct edge *e, uint32_t index, const struct command *c
         opening = resume_token_open(e->cx, cmd->resume, opened, ret);
     if (opening == ERR_NOMEM) // it may be a good one, and its session must not be lost over this
         return ERR_NOMEM;
-    bool resumed = opening == OK && (by == NULL || str_eq(by->user, ret->user));
+    if (by != NULL && !edge_tenant(e, index, &by->issuer, by->user, &fresh->as, ret_why))
+        return ERR_DENIED;
+    bool resumed = opening == OK && edge_tenant_goes_on(e, index, ret, &ret->tenant) &&
+                   (by == NULL || str_eq(fresh->as.user, ret->user));
     if (cmd->resume.n != 0 && !resumed)
         resume_refused(e, index, opening);
     str name = cmd->type == CMD_HELLO ? cmd->name : STR_NONE;
     if (!resumed)
         identity_fresh(e, by != NULL && name.n == 0 ? by->user : name, fresh, ret);
+    if (!resumed && by == NULL) {
+        if (!edge_tenant(e, index, NULL, ret->user, &fresh->as, ret_why))
+            return ERR_DENIED;
+        ret->user = fresh->as.user;
+    }
+    if (!resumed)
+        ret->tenant = fresh->as.tenant;
     if (by != NULL) {
-        ret->user = by->user;
+        ret->user = fresh->as.user;
         if (by->called.n != 0 && !resumed) // who goes on may have taken another one since
             ret->name = by->called;
         ret->granted = true;
@@ -152,6 +167,17 @@ static enum err identify(struct edge *e, uint32_t index, const struct command *c
     }
     *ret_resumed = resumed;
     return OK;
+}
+
+// Whoever comes when there is a place is welcome: it is told when to try, and closed, as it may hold others up here.
+static void tenant_full(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct problem p = {.code = PROBLEM_LIMIT_REACHED,
+                        .text = "Your tenant has as many connections as it may have; try again later.",
+                        .retry_ms = TENANT_FULL_RETRY_MS};
+    if (cmd->type == CMD_HELLO) // else what implied it is not taken up yet: the close says why
+        fan_put_problem(e->fan, index, cmd->id, &p);
+    fan_end(e->fan, index, END_TENANT_FULL);
 }
 
 enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd,
@@ -162,7 +188,17 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
     struct fresh fresh;
     uint8_t opened[RESUME_TOKEN_MAX];
     bool resumed;
-    if (identify(e, index, cmd, by, &fresh, opened, &who, &resumed) != OK)
+    struct problem why;
+    enum err found = identify(e, index, cmd, by, &fresh, opened, &who, &resumed, &why);
+    if (found == ERR_DENIED) {
+        c->token_refused = by != NULL;
+        if (by != NULL)
+            waiting_drop_token(&c->waiting, e->cx->mem); // one that came with the connection has had its say
+        if (cmd->type == CMD_HELLO)
+            fan_put_problem(e->fan, index, cmd->id, &why);
+        return OK;
+    }
+    if (found != OK)
         return ERR_NOMEM;
     if (who.granted && edge_expired(e, who.grant.expires_ms)) {
         edge_problem(e, index, cmd, PROBLEM_TOKEN_EXPIRED,
@@ -178,13 +214,21 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
         return OK;
     if (!edge_may_ask(e, index, home_of(e->cx, print_str(e->cx, who.user).lo), false))
         return ERR_FULL;
-    if (who.granted && edge_expiry_watch(e, index, &who.grant) != OK)
+    if (!edge_tenant_take(e, who.tenant)) {
+        tenant_full(e, index, cmd);
+        return OK;
+    }
+    if (who.granted && edge_expiry_watch(e, index, &who.grant) != OK) {
+        edge_tenant_give_back(e, who.tenant);
         return ERR_NOMEM;
+    }
     if (session_init(&c->reader.who.session, e->cx->mem, who.session, who.user, who.name,
                      who.granted ? &who.grant : NULL) != OK) {
         edge_expiry_forget(e, index);
+        edge_tenant_give_back(e, who.tenant);
         return ERR_NOMEM;
     }
+    c->reader.who.tenant = who.tenant;
     c->token_refused = false;
     c->hello_seen = true;
     c->hello_implied = cmd->type != CMD_HELLO;
@@ -304,6 +348,20 @@ static enum err text_hello(struct edge *e, uint32_t index)
     return edge_hello(e, index, &hello);
 }
 
+// rooms.text_room, that of its tenant; empty: none.
+static str first_room(const struct edge *e, const struct asker *c,
+                      char room[TENANT_PREFIX_MAX + ROOM_NAME_MAX])
+{
+    str name = e->cx->settings->text_room;
+    uint8_t tenant = c->reader.who.tenant;
+    if (tenant == TENANT_NONE || name.n == 0)
+        return name;
+    str prefix = tenant_at(e->cx, tenant)->prefix;
+    memcpy(room, prefix.p, prefix.n);
+    memcpy(room + prefix.n, name.p, name.n);
+    return prefix.n + name.n > ROOM_NAME_MAX ? STR_NONE : str_make(room, prefix.n + name.n);
+}
+
 // A text client is somebody and somewhere as soon as it is greeted: in rooms.text_room. What it types meanwhile waits.
 bool edge_greet(struct edge *e, uint32_t index)
 {
@@ -315,7 +373,7 @@ bool edge_greet(struct edge *e, uint32_t index)
         fan_end(e->fan, index, END_SESSIONS);
         return true;
     }
-    if (c->token_refused || (e->cx->settings->no_guests && !by_token)) {
+    if (c->token_refused || (!edge_takes_guests(e, c) && !by_token)) {
         fan_end(e->fan, index, c->token_refused ? END_TOKEN_REFUSED : END_NO_GUESTS);
         return true;
     }
@@ -331,8 +389,9 @@ bool edge_greet(struct edge *e, uint32_t index)
     }
     if (c->pending != 0)
         return false;
+    char room[TENANT_PREFIX_MAX + ROOM_NAME_MAX];
     struct command join = {
-        .type = CMD_JOIN, .room = e->cx->settings->text_room, .has_history = true, .history = 10};
+        .type = CMD_JOIN, .room = first_room(e, c, room), .has_history = true, .history = 10};
     if (join.room.n != 0 && edge_command(e, index, &join) == EDGE_LATER)
         return false;
     c->greeting = false;

@@ -71,10 +71,12 @@ bool edge_no_guest(struct edge *e, uint32_t index, const struct command *cmd)
                      "The token of your `hello` was refused; say `hello` again, with a good one.");
         return true;
     }
-    if (!e->cx->settings->no_guests)
+    if (edge_takes_guests(e, c))
         return false;
     edge_problem(e, index, cmd, PROBLEM_UNAUTHORIZED,
-                 "This server takes no guests; say `hello` with a `token` first.");
+                 c->reader.who.tenant_named != TENANT_NONE
+                     ? "This tenant takes no guests; say `hello` with a `token` first."
+                     : "This server takes no guests; say `hello` with a `token` first.");
     return true;
 }
 
@@ -98,7 +100,8 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
     struct asker *c = asker_at(e, index);
     const struct command hello = {
         .type = CMD_HELLO, .id = (*v)->id, .name = (*v)->name, .resume = (*v)->resume};
-    uint32_t home = home_of(e->cx, print_str(e->cx, (*v)->user).lo);
+    struct tenanted room;
+    uint32_t home = home_of(e->cx, print_str(e->cx, edge_called(e, index, *v, &room)).lo);
     enum err done = ERR_NOMEM;
     if ((*v)->verdict == TOKEN_GOOD && !mail_takes(e->mail, home, false) &&
         waiting_put_verdict(&c->waiting, e->cx->mem, &(*v)->mail)) {
@@ -168,7 +171,6 @@ static enum err regrant(struct edge *e, uint32_t index, const struct command *cm
 // What comes of the verdict, of which it is due no answer any more. ERR_FULL: nothing yet.
 static enum err refresh_now(struct edge *e, uint32_t index, const struct verdict_mail *v)
 {
-    const struct session *s = &asker_at(e, index)->reader.who.session;
     const struct command cmd = {.type = CMD_REFRESH, .id = v->id};
     const struct grant by = verdict_grant(v);
     enum err done = OK;
@@ -176,12 +178,12 @@ static enum err refresh_now(struct edge *e, uint32_t index, const struct verdict
         done = ERR_NOMEM;
     } else if (v->verdict != TOKEN_GOOD) {
         edge_token_refused(e, index, v, v->id);
-    } else if (!str_eq(v->user, session_user(s))) {
+    } else if (!edge_same_user(e, index, v)) {
         edge_problem(e, index, &cmd, PROBLEM_UNAUTHORIZED,
                      "The token is of another user than the session; connect again to be somebody else.");
     } else if (edge_expired(e, by.expires_ms)) {
         edge_problem(e, index, &cmd, PROBLEM_TOKEN_EXPIRED, "The token has ended meanwhile.");
-    } else if (edge_is_revoked(e, index, &cmd, v->user, &by)) {
+    } else if (edge_is_revoked(e, index, &cmd, session_user(&asker_at(e, index)->reader.who.session), &by)) {
         return OK;
     } else {
         done = regrant(e, index, &cmd, &by);

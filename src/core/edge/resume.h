@@ -10,6 +10,7 @@
 
 struct identity {
     char session[SESSION_ID_LEN];
+    uint8_t tenant; // whose (common/tenant.h); a token does not say, but by the user
     str user, name; // borrow from the buffer given
     bool granted;   // the session was made with a token:
     struct grant grant;

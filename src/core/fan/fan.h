@@ -77,6 +77,15 @@ uint64_t fan_due_ms(const struct fan *f);
 uint64_t fan_flush_due_ns(
     const struct fan *f); // the same of fan_flush alone, where the driver's clock is that fine
 
+// So many entries have been written to it, or are its own now.
+static inline void fan_delivered(const struct fan *f, const struct reader *r, uint64_t n)
+{
+    struct tenant_metrics *tenant = who_metrics(f->cx, &r->who);
+    metric_add(&f->cx->metrics->deliveries, n);
+    if (tenant != NULL)
+        metric_add(&tenant->deliveries, n);
+}
+
 static inline struct reader *reader_at(const struct fan *f, uint32_t conn)
 {
     return slab_at(f->cx->conns, conn);

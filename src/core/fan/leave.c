@@ -17,7 +17,7 @@ static void keep_run(struct fan *f, uint32_t conn, uint32_t outlet, struct segme
             str run = segment_run(seg, from, stop - 1);
             if (run.n != 0)
                 fan_put_segment(f, conn, seg, run);
-            metric_add(&f->cx->metrics->deliveries, stop - from);
+            fan_delivered(f, r, stop - from);
         }
         from = stop + 1;
     }

@@ -317,13 +317,14 @@ static void outlet_disconnect_slow(struct fan *f, const struct outlet *o)
 // have to go, and others have not been offered it yet.
 static bool track_force(struct fan *f, uint32_t index, struct track *t, uint64_t waiting, bool *ret_crowded)
 {
-    const struct outlet *o = outlet_at(f, index);
+    struct outlet *o = outlet_at(f, index);
     struct chain *c = &t->chain;
+    const uint32_t lag_bytes = room_settings_of(f->cx, &o->ruled, outlet_name(o))->lag_bytes;
     size_t bytes = c->bytes;
     uint32_t drop = 0;
     // Only what was flushed counts as lag.
     while (drop + 1 < c->n && c->segs[drop + 1]->first <= o->flushed_head + 1 &&
-           bytes - chain_last(c)->cap > f->cx->settings->lag_bytes) {
+           bytes - chain_last(c)->cap > lag_bytes) {
         if (c->segs[drop + 1]->first > waiting) {
             *ret_crowded = true;
             break;

@@ -240,7 +240,7 @@ static bool settle_plan(struct fan *f, uint32_t index, size_t n)
     }
     ASSERT(i < f->plan.n || n == 0); // no more was taken than was handed out
     if (delivered != 0)
-        metric_add(&f->cx->metrics->deliveries, delivered);
+        fan_delivered(f, c, delivered);
     return i == f->plan.n && own == f->plan.own_bytes;
 }
 
@@ -252,6 +252,8 @@ void fan_settle(struct fan *f, uint32_t index, size_t n, bool blocked)
     if (n != 0) {
         metric_add(&f->cx->metrics->writes, 1);
         metric_add(&f->cx->metrics->bytes_out, n);
+        if (c->who.tenant != TENANT_NONE)
+            metric_add(&who_metrics(f->cx, &c->who)->bytes_out, n);
         f->written += FLUSH_WRITE_COST + n;
     }
     if (settle_plan(f, index, n)) // of the rooms that were in it as a whole there is nothing more

@@ -49,7 +49,7 @@ void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, u
 {
     ASSERT(n == 0 || from > to || segs[0]->first <= from);
     if (from <= to)
-        metric_add(&f->cx->metrics->deliveries, to + 1 - from);
+        fan_delivered(f, reader_at(f, conn), to + 1 - from);
     for (uint32_t i = 0; i < n && from <= to; i++)
         fan_put_segment(f, conn, segs[i], run_of(segs, n, i, from, to, &from));
     ASSERT(n == 0 || from == to + 1);

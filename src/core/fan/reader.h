@@ -51,6 +51,7 @@ struct skips {
     X(TOKEN_REFUSED, CLOSE, WS_CLOSE_POLICY, "token refused", CLOSE_POLICY) \
     X(SESSIONS, CLOSE, WS_CLOSE_POLICY, "this user has as many connections as one may", CLOSE_POLICY) \
     X(NO_GUESTS, CLOSE, WS_CLOSE_POLICY, "no guests here", CLOSE_POLICY) \
+    X(TENANT_FULL, CLOSE, WS_CLOSE_TRY_LATER, "the tenant has as many connections as it may have", CLOSE_POLICY) \
     X(STARVED,    STARVE, 0, "", CLOSE_MEMORY) /* memory is out for something it is to be told: with last words, if any */ \
     X(CUT,        CUT,   0, "", CLOSE_MEMORY)  /* memory is out, and nothing true can be said any more */
 // clang-format on

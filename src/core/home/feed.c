@@ -26,7 +26,7 @@ enum err feed_reserve(struct home *h, struct room *r, const struct ask *a)
         counts[f->encoding] = f->sessions;
         f->counts = counts;
     }
-    return tracks_reserve(&r->live.tracks, h->cx->mem, a->encoding);
+    return tracks_reserve(&r->live.tracks, r->live.mem, a->encoding);
 }
 
 void feed_attach(struct home *h, struct room *r, const struct ask *a)

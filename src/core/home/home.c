@@ -86,11 +86,22 @@ void home_answer_room_problem(struct home *h, const struct ask *a, enum effect e
     home_answer_problem(h, a, effect, &p);
 }
 
+void home_memory_refused(struct home *h, uint8_t tenant)
+{
+    if (relief_tenant_is_short(h, tenant))
+        metric_add(&h->cx->metrics->tenants[tenant - 1].limit_memory, 1);
+    else
+        metric_add(&h->cx->metrics->limit_memory, 1);
+}
+
 void home_answer_no_memory(struct home *h, const struct ask *a, enum effect effect)
 {
-    metric_add(&h->cx->metrics->limit_memory, 1);
-    home_answer_room_problem(h, a, effect, PROBLEM_UNAVAILABLE,
-                             "The server is out of memory; try again later.");
+    uint8_t tenant = tenant_by_name(h->cx, a->cmd.room);
+    bool own = relief_tenant_is_short(h, tenant);
+    home_memory_refused(h, tenant);
+    home_answer_room_problem(h, a, effect, own ? PROBLEM_LIMIT_REACHED : PROBLEM_UNAVAILABLE,
+                             own ? "Your tenant's rooms hold as much as they may; try again later."
+                                 : "The server is out of memory; try again later.");
 }
 
 uint32_t home_asked_room(const struct home *h, const struct ask *a)

@@ -39,7 +39,9 @@ struct home {
     struct index_list rooms_dirty; // to be announced
     uint64_t behind; // shards, as bits, that are to be told more when they have taken what they were told
     struct heap room_timers;
-    uint32_t coldest, warmest; // rooms with history (relief.c)
+    struct history {
+        uint32_t coldest, warmest;
+    } histories[TENANTS_MAX + 1]; // rooms with history, of nobody and of each tenant (relief.c)
     struct slab members;
     struct prints meters; // of who makes rooms, who says things, and where
 
@@ -167,11 +169,16 @@ void home_charge_address(struct home *h, const struct ask *a);
 // A charged join has made no room. A room that was made by `creator` (0: nobody known) is gone.
 void home_refund(struct home *h, const struct ask *a);
 void home_room_given_up(struct home *h, uint64_t creator);
+// A place among the rooms of a tenant (TENANT_NONE: there always is one), and back.
+bool home_place_take(struct home *h, uint8_t tenant) WARN_UNUSED;
+void home_place_give_back(struct home *h, uint8_t tenant);
 // Memory that is short is found in old history (relief.c). Something was said in the room; its history is gone.
 void relief_spoken(struct home *h, uint32_t room);
 void relief_forget(struct home *h, struct room *r);
-// So many bytes were refused: true if there is more now.
-bool relief_for(struct home *h, size_t bytes) WARN_UNUSED;
+// So many bytes were refused in a room: true if there is more now.
+bool relief_for(struct home *h, const struct room *r, size_t bytes) WARN_UNUSED;
+// What somebody was refused who asks about a room of that name: that its tenant has used up its own memory.
+bool relief_tenant_is_short(const struct home *h, uint8_t tenant);
 void relief_turn(struct home *h);
 void relief_check(const struct home *h);
 // Signals (home_signal.c): the ask waits for the end of the turn; then it gets its place and is answered.
@@ -207,6 +214,8 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
 // The same, of a sentence where "{}" is the room.
 void home_answer_room_problem(struct home *h, const struct ask *a, enum effect effect, enum problem_code code,
                               const char *text);
+// Counts it: of the tenant that has used up its own, or of the server.
+void home_memory_refused(struct home *h, uint8_t tenant);
 void home_answer_no_memory(struct home *h, const struct ask *a, enum effect effect);
 
 #endif

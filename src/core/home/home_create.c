@@ -161,6 +161,33 @@ static void charge(struct home *h, const struct ask *a)
         refuse_memory(h, a);
 }
 
+// --- rooms of a tenant
+
+bool home_place_take(struct home *h, uint8_t tenant)
+{
+    return tenant == TENANT_NONE ||
+           tenant_take(&tenant_budget(h->cx, tenant)->rooms, tenant_at(h->cx, tenant)->rooms_max);
+}
+
+void home_place_give_back(struct home *h, uint8_t tenant)
+{
+    if (tenant != TENANT_NONE)
+        tenant_give_back(&tenant_budget(h->cx, tenant)->rooms);
+}
+
+static void home_rooms_full(struct home *h, const struct ask *a, enum effect effect)
+{
+    struct problem p = {.code = PROBLEM_LIMIT_REACHED,
+                        .text = "The tenant has as many rooms as it may have, and {} is none of them.",
+                        .word_kind = WORD_QUOTED,
+                        .word = a->cmd.room,
+                        .retry_ms = FULL_RETRY_MS};
+    uint8_t tenant = tenant_by_name(h->cx, a->cmd.room);
+    ASSERT(tenant != TENANT_NONE);
+    metric_add(&h->cx->metrics->tenants[tenant - 1].limit_rooms, 1);
+    home_answer_problem(h, a, effect, &p);
+}
+
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room)
 {
     ASSERT(a->type == ASK_JOIN);
@@ -176,9 +203,13 @@ bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room)
         charge(h, a);
         return false;
     }
-    if (room_create(h, a->cmd.room, a->room_hash, ret_room) != OK) {
+    enum err e = room_create(h, a->cmd.room, a->room_hash, ret_room);
+    if (e != OK) {
         home_refund(h, a);
-        refuse_memory(h, a);
+        if (e == ERR_FULL)
+            home_rooms_full(h, a, EFFECT_REFUSED);
+        else
+            refuse_memory(h, a);
         return false;
     }
     room_at(h, *ret_room)->creator = address_print(h, a);
@@ -200,6 +231,8 @@ bool home_room_for_backend(struct home *h, const struct ask *a, uint32_t *room)
         metric_add(&h->cx->metrics->limit_rooms, 1);
         home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_LIMIT_REACHED,
                                  "There are as many rooms as there may be, and {} is none of them.");
+    } else if (e == ERR_FULL) {
+        home_rooms_full(h, a, EFFECT_NONE);
     } else if (e != OK) {
         home_answer_no_memory(h, a, EFFECT_NONE);
     }

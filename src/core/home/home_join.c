@@ -151,6 +151,16 @@ static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
     return p.code == PROBLEM_NONE;
 }
 
+// Neither what its own rooms are called nor whether there is such a room is told: it may be anybody's guess.
+static void refuse_stranger(struct home *h, const struct ask *a)
+{
+    if (a->tenant != TENANT_NONE)
+        metric_add(&h->cx->metrics->tenants[a->tenant - 1].strangers, 1);
+    home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
+                             a->tenant != TENANT_NONE ? "The room {} is not one of your tenant."
+                                                      : "The room {} is for users of its tenant only.");
+}
+
 // False (and answered): the room, or the one that there would be, is not for who asks. Where rooms are on many nodes, one that is
 // not here yet counts as not there.
 static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
@@ -159,7 +169,9 @@ static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
         room == MAP_NONE ? room_settings_by_name(h->cx, a->cmd.room) : room_settings(h, room_at(h, room));
     bool named = (a->grant & 1u << RIGHT_JOIN) != 0; // the room itself names nobody yet
     bool creates = room == MAP_NONE;
-    if (s->room_access == ACCESS_INVITE && !named)
+    if (tenant_by_name(h->cx, a->cmd.room) != a->tenant)
+        refuse_stranger(h, a);
+    else if (s->room_access == ACCESS_INVITE && !named)
         home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
                                  "The room {} is for those only who are let in by name.");
     else if (s->room_access == ACCESS_TOKEN && a->guest)

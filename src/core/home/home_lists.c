@@ -180,11 +180,28 @@ struct own_rows {
     uint32_t at;
 };
 
-static struct room_row own_take(const struct home *h, struct own_rows *own, const struct command *cmd)
+// Behind all rooms of that tenant: so many of them that somebody else asks past are one step.
+static uint32_t behind_tenant(const struct home *h, uint8_t tenant)
 {
+    char end[TENANT_PREFIX_MAX];
+    str prefix = tenant_at(h->cx, tenant)->prefix;
+    memcpy(end, prefix.p, prefix.n);
+    end[prefix.n - 1]++; // the colon
+    return rooms_sorted_place(h, str_make(end, prefix.n));
+}
+
+static struct room_row own_take(const struct home *h, struct own_rows *own, const struct ask *a)
+{
+    const struct command *cmd = &a->cmd;
     while (own->at < h->rooms_by_name.count) {
         struct room *r = room_at(h, h->rooms_sorted[own->at++]);
         str name = room_name(r);
+        if (!a->backend && r->tenant != a->tenant) {
+            if (a->tenant != TENANT_NONE)
+                break; // its own are one behind the other, and this is where it began to look
+            own->at = behind_tenant(h, r->tenant);
+            continue;
+        }
         if (cmd->after.n != 0 && str_cmp(name, cmd->after) <= 0)
             continue;
         if (!str_starts(name, cmd->prefix) && str_cmp(name, cmd->prefix) > 0)
@@ -199,13 +216,16 @@ static struct room_row own_take(const struct home *h, struct own_rows *own, cons
 static void rows_merge(struct home *h, const struct ask *a, uint32_t max, struct buf *out)
 {
     str from = str_cmp(a->cmd.after, a->cmd.prefix) > 0 ? a->cmd.after : a->cmd.prefix;
+    str whose = a->tenant != TENANT_NONE ? tenant_at(h->cx, a->tenant)->prefix : STR_NONE;
+    if (str_cmp(whose, from) > 0)
+        from = whose;
     struct own_rows own = {rooms_sorted_place(h, from)};
     str rest = a->rows;
-    struct room_row mine = own_take(h, &own, &a->cmd), theirs = row_take(&rest);
+    struct room_row mine = own_take(h, &own, a), theirs = row_take(&rest);
     for (uint32_t n = 0; n < max && (mine.name.n != 0 || theirs.name.n != 0); n++) {
         if (mine.name.n != 0 && (theirs.name.n == 0 || str_cmp(mine.name, theirs.name) < 0)) {
             row_put(out, mine.name, mine.members_count);
-            mine = own_take(h, &own, &a->cmd);
+            mine = own_take(h, &own, a);
         } else {
             row_put(out, theirs.name, theirs.members_count);
             theirs = row_take(&rest);

@@ -25,11 +25,9 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
 {
     const struct settings *s = cx->settings;
     struct mem *mem = cx->mem;
-    *h = (struct home){.cx = cx,
-                       .mail = mail,
-                       .authority = s->engine ? &authority_engine : &authority_home,
-                       .coldest = SLAB_NONE,
-                       .warmest = SLAB_NONE};
+    *h = (struct home){.cx = cx, .mail = mail, .authority = s->engine ? &authority_engine : &authority_home};
+    for (size_t i = 0; i <= TENANTS_MAX; i++)
+        h->histories[i] = (struct history){SLAB_NONE, SLAB_NONE};
     cx->host->random(cx->host->ctx, &h->proposer, sizeof h->proposer);
     slab_init(&h->rooms, mem, sizeof(struct room) + s->shard_count * sizeof(struct feed), s->rooms_max);
     slab_init(&h->members, mem, sizeof(struct member), members_max(s));

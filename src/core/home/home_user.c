@@ -78,8 +78,26 @@ static u128 key_print(const struct home *h, const struct ask *a)
     return print_str(h->cx, str_make(material, 1 + key.n + to.n));
 }
 
+// A direct from one tenant to another's user, or to nobody's; a backend may write to everybody.
+static bool is_stranger(struct home *h, const struct ask *a)
+{
+    if (a->backend || tenant_by_name(h->cx, a->cmd.to) == a->tenant)
+        return false;
+    if (a->tenant != TENANT_NONE)
+        metric_add(&h->cx->metrics->tenants[a->tenant - 1].strangers, 1);
+    struct problem p = {.code = PROBLEM_FORBIDDEN,
+                        .text = a->tenant != TENANT_NONE ? "The user {} is not one of your tenant."
+                                                         : "The user {} is for its tenant only.",
+                        .word_kind = WORD_QUOTED,
+                        .word = a->cmd.to};
+    home_answer_problem(h, a, EFFECT_NONE, &p);
+    return true;
+}
+
 void home_direct(struct home *h, const struct ask *a)
 {
+    if (is_stranger(h, a))
+        return;
     const struct once_limits limits = home_once_limits(h);
     const bool keyed = a->cmd.key.n != 0;
     const u128 owner = keyed ? print_str(h->cx, a->user) : (u128){0}; // the sender

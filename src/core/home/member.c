@@ -159,7 +159,7 @@ static bool place(struct home *h, uint32_t room, struct entry *e)
 {
     if (room_place(h, room, e) == OK)
         return true;
-    metric_add(&h->cx->metrics->limit_memory, 1); // a message is counted where it is answered
+    home_memory_refused(h, room_at(h, room)->tenant); // a message is counted where it is answered
     return false;
 }
 
@@ -235,12 +235,28 @@ static void away_remove(struct home *h, struct room *r, struct member *m)
 
 // --- coming and going
 
+// Members are of the home's pool; in a tenant's room they count as its own.
+static bool charge(const struct room *r)
+{
+    return !mem_is_part(r->log.mem) || mem_part_charge(r->log.mem, sizeof(struct member));
+}
+
+static void discharge(const struct room *r)
+{
+    if (mem_is_part(r->log.mem))
+        mem_part_discharge(r->log.mem, sizeof(struct member));
+}
+
 static enum err member_create(struct home *h, uint32_t room, const struct ask *a, uint32_t *ret)
 {
     struct room *r = room_at(h, room);
-    uint32_t index = slab_alloc(&h->members);
-    if (index == SLAB_NONE)
+    if (!charge(r))
         return ERR_NOMEM;
+    uint32_t index = slab_alloc(&h->members);
+    if (index == SLAB_NONE) {
+        discharge(r);
+        return ERR_NOMEM;
+    }
     struct member *m = member_at(h, index);
     *m = (struct member){.joined_at = h->cx->wall_ms,
                          .last_active = h->cx->wall_ms,
@@ -248,11 +264,12 @@ static enum err member_create(struct home *h, uint32_t room, const struct ask *a
                          .next = SLAB_NONE,
                          .seq = ++r->member_seq,
                          .role = (uint8_t)home_rights(h, r, a).role};
-    enum err e = member_text_init(m, h->cx->mem, a->user, a->name, a->info);
+    enum err e = member_text_init(m, r->log.mem, a->user, a->name, a->info);
     if (e == OK && (e = by_user_put(h, r, index)) != OK)
-        member_text_deinit(m, h->cx->mem);
+        member_text_deinit(m, r->log.mem);
     if (e != OK) {
         slab_free(&h->members, index);
+        discharge(r);
         return e;
     }
     if (r->last != SLAB_NONE)
@@ -280,9 +297,10 @@ static void member_destroy(struct home *h, struct room *r, uint32_t index)
         r->last = m->prev;
     ASSERT(r->members != 0);
     by_user_drop(h, r, index);
-    sessions_free(h->cx->mem, m);
-    member_text_deinit(m, h->cx->mem);
+    sessions_free(r->log.mem, m);
+    member_text_deinit(m, r->log.mem);
     slab_free(&h->members, index);
+    discharge(r);
     r->members--;
     metric_sub(&h->cx->metrics->members, 1);
 }
@@ -312,7 +330,7 @@ void member_show(struct home *h, uint32_t room, uint32_t index, str name, str in
     if (!named && !informed)
         return;
     memcpy(before, was.p, was.n);
-    if (!member_text_change(m, h->cx->mem, name, info)) {
+    if (!member_text_change(m, room_at(h, room)->log.mem, name, info)) {
         metric_add(&h->cx->metrics->limit_memory, 1);
         notice_put(h->cx, NOTICE_MEMORY, UINT32_MAX, 0, "what is shown of a member",
                    room_name(room_at(h, room)));
@@ -331,7 +349,7 @@ static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, 
     bool was_away = m->sessions == 0;
     if (was_away)
         away_remove(h, r, m);
-    if (!session_add(h->cx->mem, m, session_key_of(a->conn, a->encoding)))
+    if (!session_add(r->log.mem, m, session_key_of(a->conn, a->encoding)))
         return ERR_NOMEM;
     if (was_away) {
         m->named_ms = a->since_ms;
@@ -355,7 +373,7 @@ enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint3
     if (member_create(h, room, a, &index) != OK)
         return ERR_NOMEM;
     struct member *m = member_at(h, index);
-    bool added = session_add(h->cx->mem, m, session_key_of(a->conn, a->encoding));
+    bool added = session_add(r->log.mem, m, session_key_of(a->conn, a->encoding));
     ASSERT(added); // the first one needs no memory
     m->named_ms = a->since_ms;
     presence(h, room, ENTRY_MEMBER_JOINED, m, STR_NONE);
@@ -367,7 +385,7 @@ bool member_depart(struct home *h, uint32_t room, uint32_t index, struct conn_re
 {
     struct room *r = room_at(h, room);
     struct member *m = member_at(h, index);
-    if (!session_remove(h->cx->mem, m, session))
+    if (!session_remove(r->log.mem, m, session))
         return false;
     if (m->sessions != 0)
         return true;
@@ -402,7 +420,7 @@ void member_expel(struct home *h, uint32_t room, uint32_t index, const struct en
         post_expel(h->mail, s.shard, &out);
         feed_detach(h, r, s.shard, s.encoding);
     }
-    sessions_free(h->cx->mem, m);
+    sessions_free(r->log.mem, m);
     member_leave(h, room, index);
 }
 

@@ -100,15 +100,16 @@ static void room_free(struct home *h, uint32_t index)
     home_signals_drop(h, r);
     relief_forget(h, r);
     once_group_drop(&h->said, &r->keys);
-    standing_free(&r->standing, h->cx->mem);
+    standing_free(&r->standing, r->log.mem);
     h->authority->unwatch(h, index);
     log_deinit(&r->log);
     live_deinit(&r->live);
-    replay_drop(&r->replay, h->cx->mem);
+    replay_drop(&r->replay, r->log.mem);
     map_deinit(&r->by_user);
     feeds_free(h, r);
     if (r->name_n > ROOM_NAME_INLINE)
         mem_free(h->cx->mem, r->name_long, r->name_n);
+    home_place_give_back(h, r->tenant);
     slab_free(&h->rooms, index);
 }
 
@@ -116,21 +117,30 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
 {
     ASSERT(name.n != 0);
     ASSERT(name.n <= ROOM_NAME_MAX);
+    uint8_t tenant = tenant_by_name(h->cx, name);
+    if (!home_place_take(h, tenant))
+        return ERR_FULL;
     uint32_t index = slab_alloc(&h->rooms);
-    if (index == SLAB_NONE)
+    if (index == SLAB_NONE) {
+        home_place_give_back(h, tenant);
         return h->rooms.count >= h->cx->settings->rooms_max ? ERR_LIMIT : ERR_NOMEM;
+    }
     struct room *r = room_at(h, index);
     *r = (struct room){.hash = hash,
                        .name_n = (uint8_t)name.n,
+                       .tenant = tenant,
                        .first = SLAB_NONE,
                        .last = SLAB_NONE,
                        .away_first = SLAB_NONE,
                        .away_last = SLAB_NONE,
                        .resting = true,
                        .empty_ms = h->cx->now_ms};
-    log_init(&r->log, h->cx->mem);
-    live_init(&r->live, h->cx->mem);
-    map_init(&r->by_user, h->cx->mem);
+    struct mem *mem = h->cx->mem; // in which all that it holds is counted
+    if (r->tenant != TENANT_NONE)
+        mem = &tenant_budget(h->cx, r->tenant)->mem;
+    log_init(&r->log, mem);
+    live_init(&r->live, mem);
+    map_init(&r->by_user, mem);
     once_group_init(&r->keys);
     char *text = r->name_inline;
     if (name.n > ROOM_NAME_INLINE)
@@ -152,6 +162,8 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
         return ERR_NOMEM;
     }
     metric_add(&h->cx->metrics->rooms, 1);
+    if (room_at(h, index)->tenant != TENANT_NONE)
+        metric_add(&h->cx->metrics->tenants[room_at(h, index)->tenant - 1].rooms, 1);
     notice_put(h->cx, NOTICE_ROOM_CREATED, UINT32_MAX, 0, "", name);
     *ret_room = index;
     return OK;
@@ -174,6 +186,8 @@ void room_remove(struct home *h, uint32_t index)
         index_list_drop(&h->rooms_dirty, index);
     sorted_remove(h, index);
     home_room_given_up(h, r->creator);
+    if (r->tenant != TENANT_NONE)
+        metric_sub(&h->cx->metrics->tenants[r->tenant - 1].rooms, 1);
     map_remove(&h->rooms_by_name, r->hash, index);
     room_free(h, index);
     metric_sub(&h->cx->metrics->rooms, 1);
@@ -185,6 +199,8 @@ void room_heard(struct home *h, uint32_t index, const struct entry *e)
     struct room *r = room_at(h, index);
     bool passing = entry_passing(e->type);
     metric_add(passing ? &h->cx->metrics->passing : &h->cx->metrics->entries, 1);
+    if (!passing && r->tenant != TENANT_NONE)
+        metric_add(&h->cx->metrics->tenants[r->tenant - 1].messages, 1);
     r->resting = false;
     r->heard_ms = h->cx->now_ms;
     room_timer(h, index, h->cx->now_ms + REST_MS);
@@ -199,8 +215,11 @@ void room_heard(struct home *h, uint32_t index, const struct entry *e)
         home_decreed(h, index, e); // behind what it answers, as it may place something itself
 }
 
+// That a tenant has used up its own is no trouble of the server's: who asked is told, and a counter.
 static void room_no_memory(struct home *h, const struct room *r, const char *what)
 {
+    if (relief_tenant_is_short(h, r->tenant))
+        return;
     notice_put(h->cx, NOTICE_MEMORY, UINT32_MAX, 0, what, room_name(r));
 }
 
@@ -222,7 +241,7 @@ struct made room_made(struct home *h, struct room *r)
 {
     return (struct made){
         &r->log,      &h->said,  &r->keys, str_make(r->epoch, EPOCH_LEN), &h->cx->settings->hash_key,
-        &r->standing, h->cx->mem};
+        &r->standing, r->log.mem};
 }
 
 // What is committed, and those who are there have not been told of, as far as there is memory.
@@ -233,7 +252,7 @@ static void room_show(struct home *h, uint32_t index)
         struct entry e;
         enum err placed =
             place_committed(&r->log, &r->live, room_name(r), h->cx->utc_offset_s, &h->scratch, &e);
-        if (placed != OK && relief_for(h, 4 * e.data.n))
+        if (placed != OK && relief_for(h, r, 4 * e.data.n))
             placed = place_committed(&r->log, &r->live, room_name(r), h->cx->utc_offset_s, &h->scratch, &e);
         if (placed != OK) {
             room_no_memory(h, r, "a room's live stream");
@@ -254,7 +273,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     size_t before = r->log.bytes,
            needed = 4 * (e->data.n + e->info.n); // about what its record and its frames take
     enum err applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
-    if (applied != OK && relief_for(h, needed)) {
+    if (applied != OK && relief_for(h, r, needed)) {
         before = r->log.bytes;
         applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
     }
@@ -440,7 +459,7 @@ static uint64_t rest_due(struct home *h, struct room *r)
 static uint64_t replay_due(struct home *h, struct room *r)
 {
     if (replay_due_ms(r->replay) <= h->cx->now_ms)
-        replay_drop(&r->replay, h->cx->mem);
+        replay_drop(&r->replay, r->log.mem);
     return replay_due_ms(r->replay);
 }
 

@@ -91,6 +91,7 @@ struct room {
     bool said;     // a message was appended, or it was made to be there: there is something to come back for
     bool emptying; // it has been closed: those who are still there are being sent away (room_close.c)
     char epoch[EPOCH_LEN];
+    uint8_t tenant;     // whose it is (common/tenant.h)
     struct ruled ruled; // which rule it has (common/rule.h)
     uint16_t waits;     // asks in the list of those that wait for frames (home_wait.c): it is there as long
     struct log log;     // what was said
@@ -143,7 +144,7 @@ size_t member_view_bytes(const struct member_view *v); // about, of its row in a
 uint32_t room_find(const struct home *h, str name, uint64_t hash);
 // Where a name is, or would be, in the list of rooms by name.
 uint32_t rooms_sorted_place(const struct home *h, str name);
-// ERR_LIMIT at rooms_max, ERR_NOMEM.
+// ERR_LIMIT at rooms_max, ERR_FULL where its tenant has as many as it may have, ERR_NOMEM.
 enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room) WARN_UNUSED;
 void room_remove(struct home *h, uint32_t index);
 // What is made of its records.

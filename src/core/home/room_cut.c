@@ -17,7 +17,7 @@ static void log_anew(struct home *h, struct room *r, uint64_t first)
 {
     size_t before = r->log.bytes;
     relief_forget(h, r);
-    replay_drop(&r->replay, h->cx->mem);
+    replay_drop(&r->replay, r->log.mem);
     log_restart(&r->log, first);
     r->said = r->said || first != 1;
     room_log_moved(h, before, r->log.bytes);
@@ -60,7 +60,7 @@ enum err room_renew(struct home *h, uint32_t index, const char epoch[EPOCH_LEN],
         if (standing_role(r->standing, &h->cx->settings->hash_key, member_user(member_at(h, m))) ==
             (enum role)member_at(h, m)->role)
             member_at(h, m)->role = (uint8_t)room_settings(h, r)->newcomer_role;
-    standing_free(&r->standing, h->cx->mem);
+    standing_free(&r->standing, r->log.mem);
     log_anew(h, r, first);
     once_group_drop(&h->said, &r->keys);
     once_group_init(&r->keys);

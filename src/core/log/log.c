@@ -190,6 +190,12 @@ uint64_t log_oldest_age_ms(const struct log *l, uint64_t steady_ms)
     return steady_ms > at ? steady_ms - at : 0;
 }
 
+uint64_t log_newest_ms(const struct log *l)
+{
+    ASSERT(l->tail <= l->head);
+    return record_steady(log_record(l, l->head));
+}
+
 void log_check(const struct log *l)
 {
     const struct chain *c = &l->records;

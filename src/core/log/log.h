@@ -84,6 +84,8 @@ void log_entry(const struct log *l, uint64_t offset, str room, struct entry *ret
 uint64_t log_messages_back(const struct log *l, uint64_t to, uint32_t n);
 // How long ago the oldest record kept was said; 0 when empty.
 uint64_t log_oldest_age_ms(const struct log *l, uint64_t steady_ms);
+// When the newest one was said, steady; there is one.
+uint64_t log_newest_ms(const struct log *l);
 void log_check(const struct log *l);
 
 #endif

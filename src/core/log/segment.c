@@ -11,6 +11,7 @@ struct segment *segment_create(struct mem *m, uint64_t first, uint32_t cap)
     struct segment *s = mem_alloc(m, sizeof *s + cap);
     if (s == NULL)
         return NULL;
+    s->part = mem_is_part(m) ? m : NULL;
     atomic_init(&s->refs, 1);
     s->cap = cap;
     s->first = first;
@@ -27,7 +28,7 @@ void segment_unref(struct mem *m, struct segment *s)
     uint32_t before = atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel);
     ASSERT(before >= 1);
     if (before == 1)
-        mem_free(m, s, sizeof *s + s->cap);
+        mem_free(s->part != NULL ? s->part : m, s, sizeof *s + s->cap);
 }
 
 static uint8_t *segment_put(uint8_t *to, str part)

@@ -31,6 +31,7 @@ enum { SEGMENT_BYTES_MIN = 256, SEGMENT_BYTES_MAX = 64 * 1024 };
 #define SEGMENT_CUT (UINT64_C(1) << 63)
 
 struct segment {
+    struct mem *part; // of a tenant (base/mem.h), that it is from; NULL: from whichever share of the process
     _Atomic uint32_t refs;
     uint32_t cap;   // bytes in data[]
     uint64_t first; // number of the first entry
@@ -49,7 +50,8 @@ static inline struct segment *segment_ref(struct segment *s)
     ASSERT(before != 0); // who refers to it anew holds it, or somebody who lends it does
     return s;
 }
-void segment_unref(struct mem *m, struct segment *s); // NULL is fine
+// m: a share of the source that it is from; where it is from a part, that counts. NULL is fine.
+void segment_unref(struct mem *m, struct segment *s);
 
 // Bytes an entry of n bytes takes up in a segment.
 static inline size_t segment_cost(size_t n) { return n + sizeof(uint32_t); }

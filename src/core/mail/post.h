@@ -78,6 +78,7 @@ struct ask {
     uint8_t encoding;     // its id: the answer is encoded in it
     struct credit credit; // what its answer brings back; none: it takes one when it is posted
     bool guest;           // who asks has said hello without a token
+    uint8_t tenant;       // whose user it is (common/tenant.h)
     bool resumed;         // ASK_REGISTER: an older connection of the session is to be closed
     bool lasting;         // may be kept, or go on to other shards: its answer may take a while (mailroom.h)
     bool open;            // and what is said about its room waits for it; the answer says so, too

@@ -67,7 +67,10 @@ void shard_settings_set(struct shard *sh, const struct settings *settings)
     ASSERT(settings->shard_count == sh->cx.shard_count);
     ASSERT(settings->connections_max == sh->cx.settings->connections_max);
     ASSERT(settings->ways == sh->cx.settings->ways);
+    ASSERT(settings->tenants_n == sh->cx.settings->tenants_n);
+    ASSERT(settings->budgets == sh->cx.settings->budgets);
     sh->cx.settings = settings;
+    tenant_budgets_set(settings->budgets, settings->tenants, settings->tenants_n);
     if (++sh->cx.reload == 0)
         sh->cx.reload++;
 }
