@@ -44,7 +44,8 @@ int heard_room(struct world *w, struct client *c, const struct heard *h)
     int room = truth_room_find(w, name);
     if (room == NONE)
         trace_fail(w, c, "ISOLATION: a message of a room that nobody named: %.*s", STR_ARG(name));
-    if (room != NONE)
+    // That a token it brought for a room is about to end is told of what it has named itself, be it in there or not.
+    if (room != NONE && !str_eq(heard_raw(h, "type"), STR("\"token_expiring\"")))
         tenancy_check_room(w, c, room);
     return room;
 }
