@@ -9,6 +9,7 @@
 #include "core/auth/cache.h"
 #include "io/mem_malloc.h"
 #include "wire/digest.h"
+#include "wire/jwk_make.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -58,25 +59,6 @@ static void key_read(BIO *bio, enum jwk_use use, enum jwa alg, struct jwk *ret)
     BIO_free(bio);
 }
 
-static EVP_PKEY *pair_make(enum jwa alg)
-{
-    switch (jwa_row(alg)->kind) {
-    case JWA_RSA:
-    case JWA_RSA_PSS:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)JWA_RSA_BITS_MIN);
-    case JWA_EC:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "EC",
-                                 alg == JWA_ES256   ? "P-256"
-                                 : alg == JWA_ES384 ? "P-384"
-                                                    : "P-521");
-    case JWA_ED25519:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    case JWA_HMAC:
-        break;
-    }
-    return NULL;
-}
-
 static void keys_make(struct run *r, enum jwa alg)
 {
     static const char secret[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -88,7 +70,7 @@ static void keys_make(struct run *r, enum jwa alg)
         jwk_copy(&r->key, &r->signer);
         return;
     }
-    EVP_PKEY *pkey = pair_make(alg);
+    EVP_PKEY *pkey = jwk_pair_make(alg, JWA_RSA_BITS_MIN);
     BIO *private = BIO_new(BIO_s_mem()), *public = BIO_new(BIO_s_mem());
     if (pkey == NULL || !PEM_write_bio_PrivateKey(private, pkey, NULL, NULL, 0, NULL, NULL) ||
         !PEM_write_bio_PUBKEY(public, pkey))

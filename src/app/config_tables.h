@@ -82,7 +82,8 @@ enum {
     OWN(issuer, jwks_url, URL, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \
         "Where such keys are fetched from, a JWKS.") \
     OWN(issuer, user_claim, TEXT, OPTIONAL, 1, 64, "", "sub", "", \
-        "The claim that says who a token's user is.")
+        "The claim that says who a token's user is.") \
+    LIKE(issuer, leeway_s, UINT, auth, leeway_s)
 
 #define CONFIG_API_KEY_COLUMNS(OWN, LIKE) \
     OWN(api_key, name, TEXT, NEEDED, 1, 32, "", "", "", \

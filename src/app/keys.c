@@ -149,7 +149,9 @@ static void set_take(struct draft *d, uint32_t row, struct draft_issuer *to)
 static void issuer_take(struct draft *d, uint32_t row)
 {
     const struct config_issuer *from = &d->load->values.auth_issuers.rows[row];
+    struct config_issuer filled = *from;
     struct draft_issuer *to = &d->drafts[d->n];
+    config_row_fill(&d->load->values, &config_tables[CONFIG_TABLE_ISSUERS], &filled);
     if (strcmp(from->name, SECRETS_NAME) == 0)
         complaint_add(&d->load->complaints,
                       "%s: got \"%s\", expected another name: so the issuer of auth.secret is called",
@@ -172,7 +174,7 @@ static void issuer_take(struct draft *d, uint32_t row)
         .audiences_n = from->audience.n,
         .any_audience = from->audience.n == 0,
         .user_claim = str_from_cstr(from->user_claim),
-        .leeway_ms = d->load->values.auth_leeway_s * 1000,
+        .leeway_ms = filled.leeway_s * 1000,
         .keys = to->keys,
         .keys_n = to->keys_n,
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keys are made here and not in wire, as that draws random numbers and writes files. The private half goes to a new file that
+// The private half goes to a new file that
 // only its owner may read, the public half to stdout, and never the other way round.
 #include "app/keys_command.h"
 
@@ -10,6 +10,7 @@
 #include "io/mem_malloc.h"
 #include "io/random.h"
 #include "wire/digest.h"
+#include "wire/jwk_make.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,25 +47,6 @@ static enum exit_code fail(const char *what)
 }
 
 // ---- making
-
-static EVP_PKEY *pair_make(enum jwa alg)
-{
-    switch (jwa_row(alg)->kind) {
-    case JWA_RSA:
-    case JWA_RSA_PSS:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS);
-    case JWA_EC:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "EC",
-                                 alg == JWA_ES256   ? "P-256"
-                                 : alg == JWA_ES384 ? "P-384"
-                                                    : "P-521");
-    case JWA_ED25519:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    case JWA_HMAC:
-        break;
-    }
-    return NULL;
-}
 
 // A secret as letters, digits, - and _, which fits into any file: as long as its hash at least.
 static enum exit_code print_secret(enum jwa alg)
@@ -159,7 +141,7 @@ static enum exit_code make(struct request *r)
         return complain("--out", "no value", "a new file for the private half");
     if (r->kid != NULL && (r->kid[0] == '\0' || strlen(r->kid) > JWK_KID_MAX))
         return complain("--kid", complaint_quote(str_from_cstr(r->kid)).z, "1 to 128 bytes");
-    EVP_PKEY *pkey = pair_make(r->wish.alg);
+    EVP_PKEY *pkey = jwk_pair_make(r->wish.alg, RSA_BITS);
     if (pkey == NULL)
         return fail("libcrypto could not make a key");
     enum exit_code code = private_write(pkey, r->out);

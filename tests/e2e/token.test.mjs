@@ -69,6 +69,18 @@ test('plenum token makes what node reads and the server takes', async (t) => {
   assert.equal(ada.welcome.name, 'Ada L');
 });
 
+test('an issuer has a leeway of its own, or that of all', async () => {
+  const yaml = file('leeway.yaml', `auth:
+  leeway_s: 100
+  issuers:
+    - {name: exact, issuer: exact, audience: a, leeway_s: 0, keys: [{algorithm: HS256, secret: "${SECRET}"}]}
+    - {name: loose, issuer: loose, audience: a, keys: [{algorithm: HS256, secret: "${SECRET}"}]}
+`);
+  const inspect = (iss) => plenum('token', 'inspect', mint({ iss, sub: 'ada', aud: 'a', exp: now() - 5 }, { secret: SECRET }), '-c', yaml);
+  assert.match((await inspect('exact')).stdout, /`exp` was \d+ s ago/);
+  assert.match((await inspect('loose')).stdout, /accepted as the user "ada"/);
+});
+
 test('plenum keys: a private file for its owner, a public set on stdout, and a way from one to the other', async () => {
   for (const alg of ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'PS512']) {
     const out = path(`${alg}.pem`);

@@ -162,6 +162,7 @@ static const char all_columns[] =
     "      jwks_file: more.json\n"
     "      jwks_url: https://id.example.com/jwks\n"
     "      user_claim: email\n"
+    "      leeway_s: 1m\n"
     "    - {name: other, jwks_url: \"http://127.0.0.1:1/\"}\n"
     "api:\n"
     "  keys:\n"
