@@ -255,6 +255,10 @@ enum config_kind {
       "Takes a token from the address, too: /ws?token=... Addresses are kept in logs of proxies and in histories of browsers; so only for clients that can send it in no other way.") \
     X(auth, cookie, COOKIE, LIVE, 1, CONFIG_COOKIE_MAX, "none", "", "", \
       "Name of a cookie that has the token. Browsers send it from every page, so origin.allowed matters then.") \
+    X(auth, jwks_fresh_s, UINT, LIVE, 10, 7 * 86400, "", "86400", "s", \
+      "Keys of jwks_url are fetched again after so long at the latest, whatever their Cache-Control says. Less, and a key that an issuer has taken out is refused sooner; more requests for the issuer are the price. Where it says nothing, they are fetched every ten minutes; more often than once a minute only if this is less.") \
+    X(auth, jwks_stale_s, UINT, LIVE, 0, CONFIG_DAYS_30_S, "", "86400", "s", \
+      "How long keys of jwks_url count beyond their time while the issuer cannot be reached. Then its tokens get `unavailable`, until it answers again.") \
     X(auth, issuers, ISSUERS, LIVE, 0, CONFIG_ISSUERS_MAX, "{name: main, jwks_file: keys.json}", "", "", \
       "Who signs tokens, and with which keys. A token is checked by the issuer that its `iss` names.") \
     X(api, key, SECRET, LIVE, 16, CONFIG_SECRET_MAX, "none", "", "", \

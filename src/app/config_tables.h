@@ -80,7 +80,9 @@ enum {
     OWN(issuer, jwks_file, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \
         "A file with such keys, a JWKS.") \
     OWN(issuer, jwks_url, URL, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \
-        "Where such keys are fetched from, a JWKS.") \
+        "Where such keys are fetched from, a JWKS: again before they are stale, and when a token names one that is not there. Those of jwks_file count until the first ones have come.") \
+    OWN(issuer, ca_file, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "those that the system trusts", "", "", \
+        "A file with certificates (PEM): who vouches for the server of jwks_url, and nobody else.") \
     OWN(issuer, user_claim, TEXT, OPTIONAL, 1, 64, "", "sub", "", \
         "The claim that says who a token's user is.") \
     LIKE(issuer, leeway_s, UINT, auth, leeway_s)

@@ -109,6 +109,19 @@ static bool line_good(str text)
     return utf8_valid(text);
 }
 
+// A name and a password in front of the host (RFC 3986 section 3.2.1): a secret where it would be printed, and what looks like the
+// host is none.
+static bool url_has_user(str text)
+{
+    for (size_t i = str_find_char(text, ':', 0) + 3; i < text.n; i++) {
+        if (text.p[i] == '@')
+            return true;
+        if (strchr("/?#", text.p[i]) != NULL)
+            break;
+    }
+    return false;
+}
+
 // Keys that come in the clear are anybody's on the way, but not on this machine.
 static bool url_good(str text)
 {
@@ -118,7 +131,7 @@ static bool url_good(str text)
     for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
         str begin = str_from_cstr(begins[i]);
         if (str_starts(text, begin) && text.n > begin.n)
-            return line_good(text) && str_find_char(text, ' ', 0) == text.n;
+            return line_good(text) && str_find_char(text, ' ', 0) == text.n && !url_has_user(text);
     }
     return false;
 }

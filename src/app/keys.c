@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 _Static_assert((int)CONFIG_ISSUERS_MAX + 1 <= (int)TOKEN_ISSUERS_MAX, "all of them, and the secret's");
-_Static_assert((int)CONFIG_TOKEN_KEYS_MAX < (int)TOKEN_KEYS_MAX, "and those of a set");
+_Static_assert((int)CONFIG_TOKEN_KEYS_MAX + (int)TOKEN_KEYS_FETCHED_MAX <= (int)TOKEN_KEYS_MAX, "and a set");
+
+enum { KEY_PATH_MAX = 1024 }; // what libcurl is given (io/http_get.c)
 
 #define SECRETS_NAME "auth.secret"
 
@@ -20,6 +22,7 @@ struct draft_issuer {
     struct jwk keys[TOKEN_KEYS_MAX];
     uint32_t keys_n;
     str audiences[TOKEN_AUDIENCES_MAX];
+    char ca_file[KEY_PATH_MAX];
 };
 
 struct draft {
@@ -134,7 +137,8 @@ static void set_take(struct draft *d, uint32_t row, struct draft_issuer *to)
     bool read = file_take(d, place.z, from->jwks_file, &text);
     enum err e = read ? jwk_set_begin(buf_str(&text), &set, &problem) : ERR_NOT_FOUND;
     uint32_t before = to->keys_n;
-    while (e == OK && to->keys_n < TOKEN_KEYS_MAX) {
+    uint32_t most = from->jwks_url[0] != '\0' ? before + TOKEN_KEYS_FETCHED_MAX : TOKEN_KEYS_MAX;
+    while (e == OK && to->keys_n < most) {
         e = jwk_set_next(&set, &wish, &to->keys[to->keys_n], &problem);
         to->keys_n += e == OK;
     }
@@ -144,6 +148,23 @@ static void set_take(struct draft *d, uint32_t row, struct draft_issuer *to)
     else if (read && e != OK && to->keys_n == before) // none that can be used, and why the last one cannot
         complain_key(d, place.z, from->jwks_file, &problem);
     buf_deinit(&text);
+}
+
+// Of a file with certificates, which libcurl reads when it needs them.
+static str ca_path(struct draft *d, uint32_t row, struct draft_issuer *to)
+{
+    const struct config_issuer *from = &d->load->values.auth_issuers.rows[row];
+    struct config_text place = row_place(d, row, "ca_file", from->at.lines[CONFIG_COLUMN_issuer_ca_file]);
+    struct buf text;
+    buf_init(&text, d->mem, 0);
+    path_of(d, from->ca_file, to->ca_file, sizeof to->ca_file);
+    static const char begin[] = "-----BEGIN CERTIFICATE-----";
+    bool read = file_take(d, place.z, from->ca_file, &text);
+    if (read && memmem(text.p, text.n, begin, sizeof begin - 1) == NULL)
+        complaint_add(&d->load->complaints, "%s: %s: got no certificate, expected one or more in PEM",
+                      place.z, complaint_bare(str_from_cstr(from->ca_file)).z);
+    buf_deinit(&text);
+    return str_from_cstr(to->ca_file);
 }
 
 static void issuer_take(struct draft *d, uint32_t row)
@@ -158,8 +179,11 @@ static void issuer_take(struct draft *d, uint32_t row)
                       row_place(d, row, "name", from->at.lines[CONFIG_COLUMN_issuer_name]).z, from->name);
     for (uint32_t i = 0; i < from->keys.n; i++)
         key_take(d, row, i, to);
+    uint32_t own_n = to->keys_n;
     if (from->jwks_file[0] != '\0')
         set_take(d, row, to);
+    bool fetched = from->jwks_url[0] != '\0';
+    own_n = fetched ? own_n : to->keys_n; // else the file's are a first set of the URL's
     for (uint32_t i = 0; i < from->audience.n; i++)
         to->audiences[i] = config_texts_item(&from->audience, i);
     if (from->audience.n == 0)
@@ -176,7 +200,12 @@ static void issuer_take(struct draft *d, uint32_t row)
         .user_claim = str_from_cstr(from->user_claim),
         .leeway_ms = filled.leeway_s * 1000,
         .keys = to->keys,
-        .keys_n = to->keys_n,
+        .keys_n = own_n,
+        .fetched = to->keys + own_n,
+        .fetched_n = to->keys_n - own_n,
+        .url = fetched ? str_from_cstr(from->jwks_url) : STR_NONE,
+        .ca_file = from->ca_file[0] != '\0' ? ca_path(d, row, to) : STR_NONE,
+        .waits = fetched && to->keys_n == own_n,
     };
 }
 

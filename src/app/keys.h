@@ -6,7 +6,7 @@
 //     auth.issuers[].keys[].secret     a secret of the row's algorithm
 //     auth.issuers[].keys[].file       PEM or JWK, for the row's algorithm
 //     auth.issuers[].jwks_file         all keys of a set that can be used
-//     auth.issuers[].jwks_url          none yet: they are fetched while the server runs
+//     auth.issuers[].jwks_url          none: they are fetched while the server runs (io/key_fetcher.h)
 //
 // A file's path that is not absolute is taken from the folder of the configuration; where there is none, from the current
 // one. What is wrong with a file is a mistake in the configuration like any other, with its place:

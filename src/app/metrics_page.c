@@ -207,6 +207,69 @@ static void put_memory(const struct mem *mem, struct buf *body)
                atomic_load_explicit(&mem->refused, memory_order_relaxed));
 }
 
+// ---- keys that are fetched, by issuer: names are the operator's
+
+static void put_label(struct buf *body, const char *family, const char *issuer)
+{
+    BUF_PUT_LIT(body, "plenum_keys");
+    buf_put_str(body, str_from_cstr(family));
+    BUF_PUT_LIT(body, "{issuer=\"");
+    for (const char *c = issuer; *c != '\0'; c++) { // the format's escapes; a name has no line break
+        if (*c == '"' || *c == '\\')
+            buf_put_char(body, '\\');
+        buf_put_char(body, *c);
+    }
+    buf_put_char(body, '"');
+}
+
+static void put_key_fetches(struct buf *body, const struct key_fetch_status *s)
+{
+    static const char *const results[] = {
+#define X(upper, lower) #lower,
+        KEY_FETCH_RESULTS(X)
+#undef X
+    };
+    for (size_t i = 0; i < KEY_FETCH_RESULT_COUNT; i++) {
+        put_label(body, "_fetches_total", s->issuer);
+        put(body, ",result=\"%s\"} %" PRIu64 "\n", results[i], s->results[i]);
+    }
+}
+
+static void put_keys_n(struct buf *body, const struct key_fetch_status *s)
+{
+    put_label(body, "_fetched", s->issuer);
+    put(body, "} %" PRIu32 "\n", s->keys);
+}
+
+static void put_keys_age(struct buf *body, const struct key_fetch_status *s)
+{
+    if (!s->known)
+        return;
+    put_label(body, "_age_seconds", s->issuer);
+    put(body, "} %.3f\n", (double)s->age_ms / 1e3);
+}
+
+static void put_keys(struct key_fetcher *keys, struct buf *body)
+{
+    static const struct {
+        const char *name, *type, *help;
+        void (*put_one)(struct buf *body, const struct key_fetch_status *s);
+    } key_rows[] = {
+        {"plenum_keys_fetches_total", "counter",
+         "Fetches of an issuer's keys (jwks_url) that have ended, by result", put_key_fetches},
+        {"plenum_keys_fetched", "gauge", "Keys of an issuer that were fetched, and count", put_keys_n},
+        {"plenum_keys_age_seconds", "gauge", "Since it was heard last that they are its keys", put_keys_age},
+    };
+    struct key_fetch_status s;
+    if (key_fetcher_status(keys, 0, &s) == 0)
+        return;
+    for (size_t i = 0; i < sizeof key_rows / sizeof key_rows[0]; i++) {
+        put_head(body, str_from_cstr(key_rows[i].name), key_rows[i].type, key_rows[i].help);
+        for (uint32_t at = 0; (at = key_fetcher_status(keys, at, &s)) != 0;)
+            key_rows[i].put_one(body, &s);
+    }
+}
+
 static void put_process(struct process_stats *process, struct buf *body)
 {
     put_number(body, "process_open_fds", "gauge", "Open files, sampled", process->open_files);
@@ -230,6 +293,8 @@ void metrics_page_write(const struct metrics_page *page, struct buf *body)
     put_times(page, body);
     if (page->mem != NULL)
         put_memory(page->mem, body);
+    if (page->keys != NULL)
+        put_keys(page->keys, body);
     if (page->process != NULL)
         put_process(page->process, body);
     put_number(body, "plenum_log_lines_lost_total", "counter",

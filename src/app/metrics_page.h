@@ -24,6 +24,7 @@
 #include "base/limits.h"
 #include "core/common/metrics.h"
 #include "io/io_metrics.h"
+#include "io/key_fetcher.h"
 
 struct metrics_page {
     struct metrics *shards[SHARDS_MAX];
@@ -33,6 +34,7 @@ struct metrics_page {
     uint32_t tenants_n;
     char tenants[TENANTS_MAX][TENANT_NAME_MAX + 1]; // what they are called
     const struct tenant_budget *budgets;            // one each
+    struct key_fetcher *keys;                       // may be NULL
     struct process_stats *process;                  // may be NULL
     const char *version;
 };

@@ -78,13 +78,19 @@ static size_t where_fields(const struct where_spot *at, struct log_field ret[WHE
 void io_notice_log(const struct io_notice *n)
 {
     ASSERT((unsigned)n->type < IO_NOTICE_COUNT);
-    struct log_field fields[3 + WHERE_FIELDS + 1];
+    struct log_field fields[5 + WHERE_FIELDS + 1];
     size_t used = 0;
-    fields[used++] = (struct log_field)LOG_NUMBER("shard", n->shard);
+    if (n->shard != IO_NO_SHARD)
+        fields[used++] = (struct log_field)LOG_NUMBER("shard", n->shard);
+    if (n->name.n > 0)
+        fields[used++] = (struct log_field)LOG_STR("name", n->name);
     if (io_rows[n->type].value != NULL)
         fields[used++] = (struct log_field)LOG_NUMBER(io_rows[n->type].value, n->value);
     if (n->peer != NULL && n->peer[0] != '\0')
         fields[used++] = (struct log_field)LOG_TEXT("peer", n->peer);
+    if (n->text.n > 0)
+        fields[used++] =
+            (struct log_field)LOG_STR(io_rows[n->type].level == LOG_INFO ? "names" : "reason", n->text);
     if (n->where != NULL)
         used += where_fields(n->where, fields + used);
     fields[used] = (struct log_field){.key = NULL};

@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 enum {
-    LOGGING_THREADS = 2,   // beside the shards: the main thread and the watchdog
+    LOGGING_THREADS = 3,   // beside the shards: the main thread, the watchdog, and who fetches keys
     TICK_MS = 5000,        // between two looks at what is not urgent: held-back log notes, process statistics
     DRAIN_OVERTIME_S = 10, // after the drain's deadline, for a shard that hangs, the process ends by itself
 };
@@ -45,7 +45,8 @@ struct serve {
     struct tenant_budget budgets[TENANTS_MAX];
     struct wiring *wiring; // what the server runs with
     struct mem keys_mem;   // of keyrings: a few, as large as the operator's files
-    uint64_t keys_generation;
+    uint64_t
+        keys_generation; // of the configuration's; those made of them, as keys are fetched, lie between two
     struct server *server;
     struct metrics_page page;
     struct process_stats process;
@@ -85,7 +86,7 @@ static struct config_load *load(const struct config_sources *sources)
 // Those of a configuration without mistakes; NULL where its keys have some. Told to l->complaints.
 static struct keyring *keys_of(struct serve *s, struct config_load *l)
 {
-    return l->complaints.errors == 0 ? keys_load(l, &s->keys_mem, ++s->keys_generation) : NULL;
+    return l->complaints.errors == 0 ? keys_load(l, &s->keys_mem, ++s->keys_generation << 32) : NULL;
 }
 
 static void wiring_free(struct wiring *w)
@@ -168,6 +169,7 @@ static bool server_up(struct serve *s)
         s->page.loops[i] = server_io_metrics(s->server, i);
     }
     s->page.mem = server_mem(s->server);
+    s->page.keys = server_keys(s->server);
     s->page.process = &s->process;
     s->page.version = PLENUM_VERSION;
     s->page.budgets = s->budgets;

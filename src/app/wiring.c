@@ -343,6 +343,7 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
         .connections_per_address = c->limits_connections_per_address,
         .connection_wait_ms = c->limits_connection_wait_ms,
         .spin_us = c->server_spin_us,
+        .key_bounds = {c->auth_jwks_fresh_s * 1000, c->auth_jwks_stale_s * 1000},
         .turn_slow_ms = c->logging_slow_turn_ms,
     };
 }

@@ -21,6 +21,7 @@ enum {
     TOKEN_CLAIMS_MAX = 64,            // claims of a token; looking for duplicates is quadratic in them
     TOKEN_ISSUERS_MAX = 32,           // issuers of tokens that one may configure,
     TOKEN_KEYS_MAX = 64,              // keys of each,
+    TOKEN_KEYS_FETCHED_MAX = 48,      // those among them that were fetched,
     TOKEN_AUDIENCES_MAX = 16,         // and audiences
     TOKEN_TRIES_MAX = 4,              // keys that a token without `kid` is tried with
     TOKEN_ID_MAX = 128,               // bytes of `jti`; revocations name it

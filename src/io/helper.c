@@ -28,7 +28,7 @@ struct helper {
     void *ctx;
     struct mem *mem;
     struct waker waker;
-    _Atomic bool stopping;
+    _Atomic bool stopping, called;
     uint32_t turn; // the lane that is looked at first
     pthread_t thread;
     bool started;
@@ -163,25 +163,46 @@ static uint32_t choose(struct helper *h)
     return best;
 }
 
+void helper_call(struct helper *h)
+{
+    atomic_store_explicit(&h->called, true, memory_order_release);
+    waker_wake(&h->waker);
+}
+
+void helper_answer(struct helper *h, uint32_t lane, struct mail *answer)
+{
+    ASSERT(lane < h->lanes_n && h->kind->answers);
+    bool taken = ring_push(&h->lanes[lane].answers, answer);
+    ASSERT(taken); // its credit is still out
+    h->kind->answered(h->ctx, lane);
+}
+
+static void hear_calls(struct helper *h)
+{
+    if (h->kind->called != NULL && atomic_load_explicit(&h->called, memory_order_relaxed) &&
+        atomic_exchange(&h->called, false))
+        h->kind->called(h->ctx);
+}
+
 static void do_jobs(struct helper *h)
 {
-    for (uint32_t lane; (lane = choose(h)) != h->lanes_n;) {
+    hear_calls(h);
+    for (uint32_t lane; (lane = choose(h)) != h->lanes_n; hear_calls(h)) {
         struct lane *l = &h->lanes[lane];
         struct mail *job = l->next;
         l->next = NULL;
         h->turn = (lane + 1) % h->lanes_n;
         struct mail *answer = h->kind->work(h->ctx, lane, job);
-        ASSERT((answer != NULL) == h->kind->answers);
-        if (answer == NULL)
-            continue;
-        bool taken = ring_push(&l->answers, answer);
-        ASSERT(taken); // its credit is still out
-        h->kind->answered(h->ctx, lane);
+        ASSERT(answer == NULL || h->kind->answers);
+        if (answer != NULL)
+            helper_answer(h, lane, answer);
     }
 }
 
 static bool anything_there(struct helper *h)
 {
+    if (atomic_load_explicit(&h->called, memory_order_acquire) && h->kind->called != NULL)
+        return true;
     for (uint32_t i = 0; i < h->lanes_n; i++)
         if (!ring_empty(&h->lanes[i].jobs))
             return true;

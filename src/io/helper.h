@@ -20,6 +20,10 @@
 // handed over, so nobody spins and nothing is refused half-way. A credit comes back with the answer (a kind that answers,
 // answers every job), else when the job is taken up; so there is always room for an answer, and a helper waits for nobody.
 //
+// A kind that answers may keep a job for later: its work gives no answer then, and the job holds its credit until helper_answer
+// brings one. What it waits for calls the helper (helper_call), whose `called` then looks. Who stops a helper takes out what it
+// keeps, and answers it.
+//
 // Invariants
 //   1. A job that was pushed is worked on exactly once, also when the helper is stopped.
 //   2. Where the kind answers: jobs under way (queued, at work, answer queued) <= credits, per lane.
@@ -44,7 +48,8 @@
 struct helper_kind {
     const char *name; // of its thread, 15 bytes at most
     uint32_t credits; // of each lane
-    // Does the job, and may block. Owns it. Where the kind answers: the answer, which may be the same block; else NULL.
+    // Does the job, and may block. Owns it. Where the kind answers: the answer, which may be the same block, or NULL for a job that
+    // it keeps; else NULL.
     struct mail *(*work)(void *ctx, uint32_t lane, struct mail *job);
     bool answers;
     // An answer waits for that lane: wakes it. NULL where there are no answers.
@@ -53,6 +58,8 @@ struct helper_kind {
     bool (*before)(const struct mail *a, const struct mail *b);
     // No job is left; the helper is about to sleep. May be NULL.
     void (*idle)(void *ctx);
+    // helper_call was called, once or more, since the last time: before the next job, at the latest. May be NULL.
+    void (*called)(void *ctx);
 };
 
 struct helper;
@@ -70,6 +77,10 @@ void helper_destroy(struct helper *h);
 uint32_t helper_room(struct helper *h, uint32_t lane);
 // Asserts that there is room.
 void helper_push(struct helper *h, uint32_t lane, struct mail *job);
+// Has `called` called soon, by the helper's thread. Any thread.
+void helper_call(struct helper *h);
+// The answer of a job of that lane that was kept. By `work`, `idle` or `called`, or by who has stopped the helper.
+void helper_answer(struct helper *h, uint32_t lane, struct mail *answer);
 // The next answer for that lane, or NULL.
 struct mail *helper_pull(struct helper *h, uint32_t lane);
 

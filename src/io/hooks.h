@@ -2,11 +2,12 @@
 //
 // hooks.h - what the server asks of and tells to the program that runs it.
 //
-// Thread: hooks are called by the shards' threads, several at a time, and io_notice by the watchdog's, too. What a notice
+// Thread: hooks are called by the shards' threads, several at a time, and io_notice by the watchdog's and by who fetches keys, too. What a notice
 // points to is good during the call.
 #ifndef PLENUM_IO_HOOKS_H
 #define PLENUM_IO_HOOKS_H
 
+#include "base/str.h"
 #include "base/where.h"
 #include <stdint.h>
 
@@ -22,7 +23,12 @@ struct notice;
     X(ACCEPT,        accept_failed,    WARN,  "errno")       /* accept failed for another reason of ours, accepting pauses */ \
     X(TURN_SLOW,     turn_slow,        WARN,  "ms")          /* that the turn took */ \
     X(TURN_HANGS,    turn_hangs,       WARN,  "ms")          /* that it has lasted so far; where it stands */ \
-    X(DRAIN_OVERRUN, drain_overrun,    WARN,  "connections") /* that were cut off */
+    X(DRAIN_OVERRUN, drain_overrun,    WARN,  "connections") /* that were cut off */ \
+    X(KEYS_CHANGED,  keys_changed,     INFO,  "keys")        /* name: an issuer whose URL has other keys; text: their names */ \
+    X(KEYS_FAILED,   keys_not_fetched, WARN,  "retry_ms")    /* name: an issuer; text: why not */ \
+    X(KEYS_BACK,     keys_fetched,     INFO,  "keys")        /* likewise, again */ \
+    X(KEYS_LEFT_OUT, keys_left_out,    WARN,  "keys")        /* likewise, as there are more than are taken */ \
+    X(KEYS_OUTDATED, keys_outdated,    ERROR, "age_s")       /* likewise: its keys count no longer, as it does not answer */
 // clang-format on
 
 enum io_notice_type {
@@ -31,12 +37,14 @@ enum io_notice_type {
 #undef X
         IO_NOTICE_COUNT
 };
+#define IO_NO_SHARD UINT32_MAX
 struct io_notice {
     enum io_notice_type type;
-    uint32_t shard;
+    uint32_t shard; // IO_NO_SHARD: none
     uint64_t value;
     const char *peer;               // "" where there is none
     const struct where_spot *where; // NULL where it does not matter
+    str name, text;                 // absent where there is none
 };
 
 struct server_hooks {

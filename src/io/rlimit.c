@@ -3,13 +3,15 @@
 // RLIMIT_NOFILE to its hard limit, and the sum of what is not a connection.
 #include "io/rlimit.h"
 
+#include "io/key_fetcher.h"
 #include "io/listener.h"
 #include "io/refusal.h"
 #include <sys/resource.h>
 
 enum {
-    // Standard streams, signalfd, a config or log file being read, resolver and helper-thread sockets to come.
-    FILES_OF_PROCESS = 32,
+    // Standard streams, signalfd, helpers, a config or log file being read; of each fetch of keys a connection, two of its resolver,
+    // a file of certificates.
+    FILES_OF_PROCESS = 32 + 4 * KEY_FETCHES_MAX,
     // Each shard: epoll, eventfd, listeners, the spare for EMFILE, one accepted and not yet admitted.
     FILES_OF_SHARD = 4 + LISTENERS_MAX + REFUSALS_MAX,
 };

@@ -7,6 +7,8 @@
 #include "io/server.h"
 
 #include "base/assert.h"
+#include "io/key_fetcher.h"
+#include "io/libcurl.h"
 #include "io/loop.h"
 #include "io/mem_malloc.h"
 #include "io/watchdog.h"
@@ -25,6 +27,7 @@ struct server {
     struct mem_watch mem_watch;
     struct loop_shared shared;
     struct watchdog watchdog;
+    struct key_fetcher *fetcher;
     struct server_info info;
     bool started;
 };
@@ -73,6 +76,20 @@ static void on_verdict(void *shared, uint32_t shard)
     loop_request(&((struct loop_shared *)shared)->loops[shard], REQUEST_LOOK);
 }
 
+// Those that check tokens, and who has keys fetched for them.
+static enum err checkers_init(struct server *s, const struct io_settings *io, const struct settings *core)
+{
+    struct loop_shared *shared = &s->shared;
+    const struct key_wishes wishes = key_fetcher_wishes(s->fetcher);
+    enum err e = verifiers_create(&s->mem, shared->shard_count, core->verifiers, &core->hash_key, &wishes,
+                                  on_verdict, shared, &shared->verifiers);
+    if (e != OK)
+        return e;
+    key_fetcher_verifiers_set(s->fetcher, shared->verifiers);
+    key_fetcher_keys_set(s->fetcher, core->keys, &io->key_bounds);
+    return OK;
+}
+
 static enum err loops_init(struct server *s, const struct io_settings *io, const struct settings *core,
                            struct io_error *error)
 {
@@ -80,10 +97,9 @@ static enum err loops_init(struct server *s, const struct io_settings *io, const
     enum err e = mailbox_create(&s->mem, shared->shard_count, &shared->mailbox);
     shared->verifier_count = core->verifiers;
     if (e == OK)
-        e = verifiers_create(&s->mem, shared->shard_count, core->verifiers, &core->hash_key, on_verdict,
-                             shared, &shared->verifiers);
+        e = key_fetcher_create(&s->mem, &shared->hooks, &s->fetcher);
     if (e == OK)
-        verifiers_keys_set(shared->verifiers, core->keys);
+        e = checkers_init(s, io, core);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
         e = loop_init(&shared->loops[i], i, shared, io->listeners, io->listener_count, core);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
@@ -230,7 +246,12 @@ enum err server_start(struct server *s, struct io_error *error)
     enum err e = watchdog_start(&s->watchdog);
     if (e == OK)
         e = verifiers_start(s->shared.verifiers);
-    if (e != OK)
+    if (e == OK)
+        e = key_fetcher_start(s->fetcher);
+    if (e == ERR_NOT_FOUND)
+        io_error_set(error, "auth.issuers[].jwks_url needs libcurl, and there is no %s (Debian: libcurl4)",
+                     LIBCURL_NAME);
+    else if (e != OK)
         io_error_set(error,
                      "cannot start the threads of watchdog and helpers: the system has no more threads");
     for (uint32_t i = 0; e == OK && i < s->shared.shard_count; i++) {
@@ -256,7 +277,8 @@ bool server_settings_set(struct server *s, const struct io_settings *io, const s
 {
     struct loop_shared *shared = &s->shared;
     live_set(s, io);
-    verifiers_keys_set(shared->verifiers, core->keys); // before any shard can have a token judged by them
+    key_fetcher_keys_set(s->fetcher, core->keys,
+                         &io->key_bounds); // before a shard can have a token judged by them
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SETTINGS_WAIT_S;
@@ -318,7 +340,10 @@ void server_destroy(struct server *s)
     struct loop_shared *shared = &s->shared;
     if (shared->mailbox)
         mail_drop(s);
+    if (s->fetcher)
+        key_fetcher_stop(s->fetcher);
     verifiers_destroy(shared->verifiers);
+    key_fetcher_destroy(s->fetcher);
     for (uint32_t i = 0; shared->loops && i < shared->shard_count; i++)
         loop_deinit(&shared->loops[i]);
     mailbox_destroy(shared->mailbox);
@@ -345,6 +370,8 @@ struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard)
     ASSERT(shard < s->shared.shard_count);
     return &s->shared.loops[shard].io_metrics;
 }
+
+struct key_fetcher *server_keys(struct server *s) { return s->fetcher; }
 
 struct mem *server_mem(struct server *s) { return &s->mem; }
 

@@ -16,10 +16,12 @@
 // server_settings_set has returned true, the settings before are free again.
 // Thread: server_unready, server_drain, server_stop, server_metrics, server_info, server_mem from any thread; server_drain and
 // server_stop also from a signal handler. The rest from the thread that created the server. The shards' threads
-// block every signal. Hooks are called by the shards' threads, several at a time; io_notice by the watchdog's, too.
+// block every signal. Hooks are called by the shards' threads, several at a time; io_notice by the
+// watchdog's and by that of who fetches keys, too.
 #ifndef PLENUM_IO_SERVER_H
 #define PLENUM_IO_SERVER_H
 
+#include "core/auth/key_source.h"
 #include "core/shard/shard.h"
 #include "io/hooks.h"
 #include "io/io_error.h"
@@ -39,7 +41,8 @@ struct io_settings {
     uint32_t connections_max;   // in all; above what was given at the start, or has files, it is cut down
     uint32_t connections_per_address; // 0 = no limit
     uint32_t connection_wait_ms;      // a connection beyond connections_max waits in the accept queue so long
-    uint32_t spin_us;      // poll the mailboxes so long before sleeping, after mail was moved; 0 = never
+    uint32_t spin_us; // poll the mailboxes so long before sleeping, after mail was moved; 0 = never
+    struct key_bounds key_bounds; // for how long keys that are fetched count (core/auth/key_source.h)
     uint32_t turn_slow_ms; // a turn that takes longer is counted and reported, while it lasts, too; 0 = never
 };
 
@@ -76,6 +79,7 @@ const struct server_info *server_info(const struct server *s);
 struct metrics *server_metrics(const struct server *s, uint32_t shard);
 struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard);
 struct mem *server_mem(struct server *s);
+struct key_fetcher *server_keys(struct server *s); // who fetches keys; for its status
 // To be called every few seconds: gives memory back to the system after a peak.
 void server_memory_look(struct server *s);
 

@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
-#include "core/auth/verifier.h"
 #include "io/helper.h"
 
 #include <stdatomic.h>
@@ -44,18 +43,31 @@ static struct mail *work(void *ctx, uint32_t lane, struct mail *job)
     return verifier_work(&h->verifier, job);
 }
 
+static void on_called(void *ctx)
+{
+    struct hand *h = ctx;
+    take_keys(h);
+    verifier_look_again(&h->verifier);
+    for (struct mail *m; (m = verifier_pull(&h->verifier)) != NULL;)
+        helper_answer(h->helper, ((const struct verdict_mail *)(const void *)m)->conn.shard, m);
+}
+
 static void on_answered(void *ctx, uint32_t lane)
 {
     const struct hand *h = ctx;
     h->all->answered(h->all->ctx, lane);
 }
 
-static const struct helper_kind kind = {
-    .name = "verifier", .credits = VERIFIER_JOBS, .work = work, .answers = true, .answered = on_answered};
+static const struct helper_kind kind = {.name = "verifier",
+                                        .credits = VERIFIER_JOBS,
+                                        .work = work,
+                                        .answers = true,
+                                        .answered = on_answered,
+                                        .called = on_called};
 
 enum err verifiers_create(struct mem *mem, uint32_t shard_count, uint32_t n,
-                          const struct siphash_key *hash_key, void (*answered)(void *ctx, uint32_t shard),
-                          void *ctx, struct verifiers **ret)
+                          const struct siphash_key *hash_key, const struct key_wishes *wishes,
+                          void (*answered)(void *ctx, uint32_t shard), void *ctx, struct verifiers **ret)
 {
     ASSERT(n <= VERIFIERS_MAX);
     struct verifiers *vs = mem_zalloc(mem, sizeof *vs);
@@ -71,6 +83,7 @@ enum err verifiers_create(struct mem *mem, uint32_t shard_count, uint32_t n,
         h->all = vs;
         mem_share_init(&h->mem, mem);
         verifier_init(&h->verifier, &h->mem, hash_key);
+        h->verifier.wishes = *wishes;
         e = helper_create(&kind, h, shard_count, mem, &h->helper);
     }
     if (e != OK) {
@@ -100,10 +113,18 @@ void verifiers_keys_set(struct verifiers *vs, struct keyring *keys)
     }
 }
 
+void verifiers_look(struct verifiers *vs)
+{
+    for (uint32_t i = 0; i < vs->n; i++)
+        helper_call(vs->hands[i].helper);
+}
+
 static void hand_end(struct hand *h, uint32_t shard_count)
 {
     bool stopped = helper_stop(h->helper, UINT32_MAX / 2);
     ASSERT(stopped); // its work is arithmetic
+    for (struct mail *m; (m = verifier_give_up(&h->verifier)) != NULL;)
+        helper_answer(h->helper, ((const struct token_mail *)(const void *)m)->conn.shard, m);
     for (uint32_t shard = 0; shard < shard_count; shard++)
         for (struct mail *m; (m = helper_pull(h->helper, shard)) != NULL;)
             mail_discard(&h->mem, m);

@@ -226,6 +226,14 @@ void jwk_copy(struct jwk *to, const struct jwk *from)
     *to = *from;
 }
 
+bool jwk_eq(const struct jwk *a, const struct jwk *b)
+{
+    ASSERT(a->pkey != NULL && b->pkey != NULL);
+    bool same = a->alg == b->alg && str_eq(jwk_kid(a), jwk_kid(b)) && EVP_PKEY_eq(a->pkey, b->pkey) == 1;
+    ERR_clear_error();
+    return same;
+}
+
 void jwk_check(const struct jwk *k)
 {
     enum jwa natural = JWA_HS256;

@@ -80,6 +80,8 @@ enum err jwk_from_text(str text, const struct jwk_wish *wish, struct jwk *ret,
 void jwk_deinit(struct jwk *k);                        // a zeroed one again; the secret is wiped
 void jwk_copy(struct jwk *to, const struct jwk *from); // to is not one yet
 void jwk_check(const struct jwk *k);
+bool jwk_eq(const struct jwk *a,
+            const struct jwk *b); // the same key, algorithm and kid; of public halves (asserted)
 static inline str jwk_kid(const struct jwk *k)
 {
     return k->kid_n > 0 ? str_make(k->kid, k->kid_n) : STR_NONE;

@@ -88,7 +88,7 @@ static void check_verdict(const struct verified *v)
 
 static void check_refusal(const struct token_refusal *r)
 {
-    MUST(r->rule < REFUSAL_COUNT && r->rule != REFUSED_UNAVAILABLE);
+    MUST(r->rule < REFUSED_COUNT && r->rule != REFUSED_UNAVAILABLE);
     MUST(r->issuer == ISSUER_NONE || r->issuer < fuzz.keys->issuers_n);
     MUST(r->sentence.n > 0 && r->sentence.n < SENTENCE_MAX && r->sentence.z[r->sentence.n - 1] == '.');
 }

@@ -161,6 +161,7 @@ static const char all_columns[] =
     "        - {algorithm: HS512, secret: correct-horse}\n"
     "      jwks_file: more.json\n"
     "      jwks_url: https://id.example.com/jwks\n"
+    "      ca_file: ca.pem\n"
     "      user_claim: email\n"
     "      leeway_s: 1m\n"
     "    - {name: other, jwks_url: \"http://127.0.0.1:1/\"}\n"

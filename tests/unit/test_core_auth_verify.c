@@ -108,7 +108,7 @@ static enum err verify(const struct keyring *k, const char *token, uint64_t wall
     if (e == OK && (e = verified_is_somebody(*ret, refusal)) != OK) // as for a hello
         verified_free(*ret, &m);
     if (e != OK) {
-        assert_true(refusal->rule < REFUSAL_COUNT);
+        assert_true(refusal->rule < REFUSED_COUNT);
         assert_true(refusal->sentence.n > 10 && refusal->sentence.z[refusal->sentence.n - 1] == '.');
         assert_int_equal(strlen(refusal->sentence.z), refusal->sentence.n);
         // E7: neither the token nor its signature.
@@ -275,7 +275,7 @@ static void test_issuer_and_key(void **state)
          "There is no key `gone` at the issuer `open`."},
         {&sign_open, "{\"alg\":\"ES384\",\"kid\":\"O\"}", "{" ADA "}", REFUSED_KEY, OPEN, NULL},
         {&sign_a, RS, "{\"iss\":\"https://bare.example.com\"," ADA "}", REFUSED_KEY, BARE,
-         "The issuer `bare` has no keys yet."},
+         "The issuer `bare` has no keys."},
         // An old key and a new one: both are tried.
         {&sign_old, "{\"alg\":\"PS384\"}", "{\"iss\":\"https://old.example.com\",\"uid\":\"u1\"," EXP "}",
          ACCEPTED, OLD, NULL},
@@ -585,7 +585,7 @@ static void test_verified(void **state)
 static void test_rule_names(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < REFUSAL_COUNT; i++)
+    for (unsigned i = 0; i < REFUSED_COUNT; i++)
         for (unsigned k = 0; k < i; k++)
             assert_string_not_equal(refusal_name((enum refusal_rule)i), refusal_name((enum refusal_rule)k));
     assert_string_equal(refusal_name(REFUSED_KEY_ALGORITHM), "key_algorithm");

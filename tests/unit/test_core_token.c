@@ -175,6 +175,40 @@ static void the_rooms_of_a_refused_hello_are_not_joined(void **state)
     net_free(n);
 }
 
+// Its key is not there yet: it may be good, so it is told when to come again; but nobody is a guest by it, and trying costs the same.
+static void a_token_whose_key_is_to_come_is_put_off(void **state)
+{
+    (void)state;
+    struct net *n = token_net(1, 1);
+    net_start(n);
+    const struct verdict_mail later = {.verdict = TOKEN_LATER, .retry_ms = 1234, .why = STR("Not yet.")};
+    const struct verdict_mail fine = good(n, "ada");
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
+    say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"here\"}");
+    tell(n, 0, asked(n, 0), &later);
+    expect(c, "\"id\":1,\"code\":\"unavailable\",\"message\":\"Not yet.\",\"retry_ms\":1234");
+    expect(c, "\"id\":2,\"code\":\"unauthorized\"");
+    assert_int_equal(METRIC(n, tokens_put_off), 1);
+    assert_int_equal(METRIC(n, tokens_refused), 0);
+    assert_int_equal(METRIC(n, limit_memory), 0);
+    say(c, "{\"type\":\"hello\",\"id\":3,\"token\":\"a.b.c\"}");
+    tell(n, 0, asked(n, 0), &fine);
+    expect(c, "\"type\":\"welcome\",\"id\":3");
+
+    c = net_ws_with(n, 0, "/ws",
+                    "Authorization: Bearer a.b.c\r\n"); // one that came with the request is not forgotten
+    say(c, "{\"type\":\"hello\",\"id\":1}");
+    tell(n, 0, asked(n, 0), &later);
+    expect(c, "\"code\":\"unavailable\"");
+    say(c, "{\"type\":\"hello\",\"id\":2}");
+    struct token_mail *again = asked(n, 0);
+    assert_str_eq(again->token, STR("a.b.c"));
+    tell(n, 0, again, &fine);
+    expect(c, "\"type\":\"welcome\",\"id\":2");
+    net_free(n);
+}
+
 static void who_has_gone_is_not_answered(void **state)
 {
     (void)state;
@@ -739,10 +773,11 @@ static void what_does_not_refresh_changes_nothing(void **state)
     struct verdict_mail rows[] = {{.verdict = TOKEN_BAD, .why = STR("No.")},
                                   {.verdict = TOKEN_EXPIRED, .why = STR("Over.")},
                                   good(n, "eve"),
-                                  {.verdict = TOKEN_BUSY}};
-    static const char *const errors[] = {"\"code\":\"unauthorized\",\"message\":\"No.\"",
-                                         "\"code\":\"token_expired\"", "another user",
-                                         "\"code\":\"unavailable\""};
+                                  {.verdict = TOKEN_BUSY},
+                                  {.verdict = TOKEN_LATER, .retry_ms = 700, .why = STR("Not yet.")}};
+    static const char *const errors[] = {
+        "\"code\":\"unauthorized\",\"message\":\"No.\"", "\"code\":\"token_expired\"", "another user",
+        "\"code\":\"unavailable\"", "\"code\":\"unavailable\",\"message\":\"Not yet.\",\"retry_ms\":700"};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         say(c, "{\"type\":\"refresh\",\"id\":7,\"token\":\"x\"}");
         tell(n, 0, asked(n, 0), &rows[i]);
@@ -901,6 +936,7 @@ int main(void)
         cmocka_unit_test(forgeries_are_not_the_price_of_a_ping),
         cmocka_unit_test(a_helper_without_memory_loses_nobody),
         cmocka_unit_test(the_rooms_of_a_refused_hello_are_not_joined),
+        cmocka_unit_test(a_token_whose_key_is_to_come_is_put_off),
         cmocka_unit_test(who_has_gone_is_not_answered),
         cmocka_unit_test(without_keys_no_token_is_good),
         cmocka_unit_test(where_there_are_no_guests_a_token_is_needed),

@@ -182,6 +182,136 @@ static void credits_come_back_with_the_answer(void **state)
     test_mem_check(&t);
 }
 
+// ---- jobs that are kept
+
+enum { KEEPERS = 2, KEPT = 3000, CALLERS_WAIT = 64 };
+
+static struct {
+    struct mem mem;
+    struct helper *helper;
+    struct mail *first; // the helper's: what it keeps
+    uint32_t kept;
+    _Atomic uint32_t allowed; // jobs up to this number may be answered
+    _Atomic uint32_t answered, calls;
+} shelf;
+
+static struct mail *keep(void *ctx, uint32_t lane, struct mail *mail)
+{
+    (void)ctx;
+    mail->from = (uint16_t)lane;
+    if (((struct job *)mail)->number % 2 == 0)
+        return mail; // others overtake what waits
+    mail->next = shelf.first;
+    shelf.first = mail;
+    shelf.kept++;
+    return NULL;
+}
+
+static void give_out(void *ctx)
+{
+    (void)ctx;
+    struct mail *rest = shelf.first;
+    atomic_fetch_add(&shelf.calls, 1);
+    shelf.first = NULL;
+    for (struct mail *m, *next; (m = rest) != NULL; rest = next) {
+        next = m->next;
+        if (((struct job *)m)->number > atomic_load(&shelf.allowed)) {
+            m->next = shelf.first;
+            shelf.first = m;
+            continue;
+        }
+        shelf.kept--;
+        helper_answer(shelf.helper, m->from, m);
+    }
+}
+
+static void count_answer(void *ctx, uint32_t lane)
+{
+    (void)ctx;
+    (void)lane;
+    atomic_fetch_add(&shelf.answered, 1);
+}
+
+static void *caller_run(void *arg)
+{
+    (void)arg;
+    while (atomic_load(&shelf.answered) <
+           KEPT) { // a job may be kept after it was allowed: it is called for again
+        atomic_fetch_add(&shelf.allowed, 1);
+        helper_call(shelf.helper); // an own thread, which owns no lane
+        sched_yield();
+    }
+    return NULL;
+}
+
+// A job that is kept holds its credit until it is answered; no call is lost, or the last jobs would never be.
+static void what_is_kept_is_answered_when_it_is_called_for(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    static struct job jobs[KEPT];
+    memset(&shelf, 0, sizeof shelf);
+    test_mem_init(&t, &shelf.mem);
+    const struct helper_kind row = {.name = "shelf",
+                                    .credits = CALLERS_WAIT,
+                                    .work = keep,
+                                    .answers = true,
+                                    .answered = count_answer,
+                                    .called = give_out};
+    assert_int_equal(helper_create(&row, NULL, KEEPERS, &shelf.mem, &shelf.helper), OK);
+    assert_int_equal(helper_start(shelf.helper), OK);
+    pthread_t caller;
+    assert_int_equal(pthread_create(&caller, NULL, caller_run, NULL), 0);
+    uint32_t pulled = 0;
+    for (uint32_t n = 0; n < KEPT || pulled < KEPT;) {
+        for (uint32_t lane = 0; lane < KEEPERS; lane++)
+            while (helper_pull(shelf.helper, lane) != NULL)
+                pulled++;
+        if (n < KEPT && helper_room(shelf.helper, n % KEEPERS) > 0) {
+            jobs[n].number = n;
+            helper_push(shelf.helper, n % KEEPERS, &jobs[n].mail);
+            n++;
+        } else {
+            sched_yield();
+        }
+    }
+    assert_int_equal(pthread_join(caller, NULL), 0);
+    assert_true(helper_stop(shelf.helper, 20000));
+    assert_int_equal(shelf.answered, KEPT);
+    assert_int_equal(shelf.kept, 0);
+    assert_true(shelf.calls > 0);
+    helper_destroy(shelf.helper);
+    test_mem_check(&t);
+}
+
+// Who stops it answers what it still keeps.
+static void what_is_kept_at_the_end_is_given_back(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    memset(&shelf, 0, sizeof shelf);
+    test_mem_init(&t, &shelf.mem);
+    const struct helper_kind row = {.name = "shelf",
+                                    .credits = 2,
+                                    .work = keep,
+                                    .answers = true,
+                                    .answered = count_answer,
+                                    .called = give_out};
+    assert_int_equal(helper_create(&row, NULL, 1, &shelf.mem, &shelf.helper), OK);
+    struct job job = {.number = 1};
+    helper_push(shelf.helper, 0, &job.mail);
+    assert_int_equal(helper_start(shelf.helper), OK);
+    assert_true(helper_stop(shelf.helper, 20000));
+    assert_ptr_equal(shelf.first, &job.mail);
+    assert_null(helper_pull(shelf.helper, 0));
+    assert_int_equal(helper_room(shelf.helper, 0), 1);
+    helper_answer(shelf.helper, 0, &job.mail);
+    assert_ptr_equal(helper_pull(shelf.helper, 0), &job.mail);
+    assert_int_equal(helper_room(shelf.helper, 0), 2);
+    helper_destroy(shelf.helper);
+    test_mem_check(&t);
+}
+
 // ---- one order over all lanes
 
 enum { RUNNERS = 4, LAPS = 20000, LOOKS = 200000 };
@@ -354,6 +484,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_job_is_answered_once_and_in_order),
         cmocka_unit_test(credits_come_back_with_the_answer),
+        cmocka_unit_test(what_is_kept_is_answered_when_it_is_called_for),
+        cmocka_unit_test(what_is_kept_at_the_end_is_given_back),
         cmocka_unit_test(what_was_pushed_first_is_done_first),
         cmocka_unit_test(a_look_sees_no_later_job_only),
         cmocka_unit_test(who_hangs_is_not_waited_for),

@@ -27,7 +27,7 @@ static uint32_t keys_find(const struct keyring_issuer *issuer, str kid, enum jwa
                           const struct jwk *ret[TOKEN_TRIES_MAX])
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < issuer->keys_n && n < TOKEN_TRIES_MAX; i++) {
+    for (uint32_t i = 0; i < keyring_keys_n(issuer) && n < TOKEN_TRIES_MAX; i++) {
         const struct jwk *key = &issuer->keys[i];
         if (key->alg == alg && (kid.p == NULL || str_eq(jwk_kid(key), kid)))
             ret[n++] = key;
@@ -37,7 +37,7 @@ static uint32_t keys_find(const struct keyring_issuer *issuer, str kid, enum jwa
 
 static const struct jwk *key_of_name(const struct keyring_issuer *issuer, str kid)
 {
-    for (uint32_t i = 0; i < issuer->keys_n; i++)
+    for (uint32_t i = 0; i < keyring_keys_n(issuer); i++)
         if (str_eq(jwk_kid(&issuer->keys[i]), kid))
             return &issuer->keys[i];
     return NULL;
@@ -69,6 +69,13 @@ static bool is_candidate(const struct keyring_issuer *issuer, str iss, bool name
     return named ? issuer->issuer.p != NULL && str_eq(issuer->issuer, iss) : issuer->issuer.p == NULL;
 }
 
+// It may have got a key by now that is not known here. A key that is known by the token's name, for another algorithm, is no
+// reason to ask: that token is wrong.
+static bool may_have(const struct keyring_issuer *issuer, const struct jws *t)
+{
+    return issuer->url.n > 0 && (t->kid.p == NULL || key_of_name(issuer, t->kid) == NULL);
+}
+
 // ---- why not
 
 static enum err refuse_issuer(const struct keyring *k, str iss, struct token_refusal *r)
@@ -87,15 +94,18 @@ static enum err refuse_key(const struct keyring_issuer *issuer, const struct jws
 {
     str alg = jwa_name(t->alg);
     const struct jwk *key = t->kid.p != NULL ? key_of_name(issuer, t->kid) : NULL;
-    if (issuer->keys_n == 0)
-        return refuse_word(r, REFUSED_KEY, "The issuer {} has no keys yet.", issuer->name);
+    if (issuer->waits && key == NULL)
+        return refuse_word(r, REFUSED_KEY, "The keys of the issuer {} have not been fetched yet.",
+                           issuer->name);
+    if (keyring_keys_n(issuer) == 0)
+        return refuse_word(r, REFUSED_KEY, "The issuer {} has no keys.", issuer->name);
     if (key != NULL)
         return refuse(r, REFUSED_KEY_ALGORITHM, "The token is signed with %; the key {} takes % only.",
                       (const str[]){alg, t->kid, jwa_name(key->alg)}, 3);
     if (t->kid.p != NULL && key_of_name(issuer, STR("")) == NULL)
         return refuse(r, REFUSED_KEY, "There is no key {} at the issuer {}.",
                       (const str[]){t->kid, issuer->name}, 2);
-    if (issuer->keys_n == 1)
+    if (keyring_keys_n(issuer) == 1)
         return refuse(r, REFUSED_KEY_ALGORITHM,
                       "The token is signed with %; the key of the issuer {} takes % only.",
                       (const str[]){alg, issuer->name, jwa_name(issuer->keys[0].alg)}, 3);
@@ -107,7 +117,7 @@ enum err choose_keys(const struct keyring *k, str iss, const struct jws *t, stru
                      struct token_refusal *ret_refusal)
 {
     bool named = is_named(k, iss);
-    uint32_t first = ISSUER_NONE;
+    uint32_t first = ISSUER_NONE, missing = 0;
     for (uint32_t i = 0; i < k->issuers_n; i++) {
         if (!is_candidate(&k->issuers[i], iss, named))
             continue;
@@ -115,10 +125,13 @@ enum err choose_keys(const struct keyring *k, str iss, const struct jws *t, stru
             ret_refusal->issuer = i;
             return OK;
         }
+        if (may_have(&k->issuers[i], t))
+            missing |= UINT32_C(1) << i;
         if (first == ISSUER_NONE)
             first = i;
     }
     ret_refusal->issuer = first;
+    ret_refusal->missing = missing;
     return first != ISSUER_NONE ? refuse_key(&k->issuers[first], t, ret_refusal)
                                 : refuse_issuer(k, iss, ret_refusal);
 }

@@ -17,11 +17,12 @@ static struct sizes measure(const struct keyring_issuer *issuers, uint32_t n)
     struct sizes s = {0};
     for (uint32_t i = 0; i < n; i++) {
         const struct keyring_issuer *from = &issuers[i];
-        ASSERT(from->keys_n <= TOKEN_KEYS_MAX);
+        ASSERT(from->fetched_n <= TOKEN_KEYS_FETCHED_MAX);
+        ASSERT(keyring_keys_n(from) <= TOKEN_KEYS_MAX);
         ASSERT(from->audiences_n <= TOKEN_AUDIENCES_MAX);
-        s.keys += from->keys_n;
+        s.keys += keyring_keys_n(from);
         s.audiences += from->audiences_n;
-        s.text += from->name.n + from->issuer.n + from->user_claim.n;
+        s.text += from->name.n + from->issuer.n + from->user_claim.n + from->url.n + from->ca_file.n;
         for (uint32_t a = 0; a < from->audiences_n; a++)
             s.text += from->audiences[a].n;
     }
@@ -51,6 +52,8 @@ static void issuer_put(struct filler *f, const struct keyring_issuer *from, stru
     *to = *from;
     to->name = text_put(f, from->name);
     to->issuer = text_put(f, from->issuer);
+    to->url = text_put(f, from->url);
+    to->ca_file = text_put(f, from->ca_file);
     to->user_claim = from->user_claim.n > 0 ? text_put(f, from->user_claim) : STR("sub");
     to->audiences = f->audiences;
     for (uint32_t a = 0; a < from->audiences_n; a++)
@@ -58,6 +61,9 @@ static void issuer_put(struct filler *f, const struct keyring_issuer *from, stru
     to->keys = f->keys;
     for (uint32_t k = 0; k < from->keys_n; k++)
         jwk_copy(f->keys++, &from->keys[k]);
+    to->fetched = f->keys;
+    for (uint32_t k = 0; k < from->fetched_n; k++)
+        jwk_copy(f->keys++, &from->fetched[k]);
 }
 
 enum err keyring_create(struct mem *m, const struct keyring_issuer *issuers, uint32_t issuers_n,
@@ -87,15 +93,20 @@ enum err keyring_create(struct mem *m, const struct keyring_issuer *issuers, uin
     return OK;
 }
 
-enum err keyring_with_keys(const struct keyring *k, uint32_t issuer, const struct jwk *keys, uint32_t keys_n,
+enum err keyring_with_keys(const struct keyring *k, const struct keyring_fetched *fetched,
                            uint64_t generation, struct keyring **ret)
 {
     struct keyring_issuer issuers[TOKEN_ISSUERS_MAX];
-    ASSERT(issuer < k->issuers_n);
     ASSERT(generation != k->generation);
     memcpy(issuers, k->issuers, k->issuers_n * sizeof issuers[0]);
-    issuers[issuer].keys = keys;
-    issuers[issuer].keys_n = keys_n;
+    for (uint32_t i = 0; i < k->issuers_n; i++) {
+        if (fetched[i].state == KEYS_AS_THEY_ARE)
+            continue;
+        ASSERT(issuers[i].url.n > 0);
+        issuers[i].fetched = fetched[i].keys;
+        issuers[i].fetched_n = fetched[i].state == KEYS_FETCHED ? fetched[i].keys_n : 0;
+        issuers[i].waits = fetched[i].state == KEYS_OUTDATED;
+    }
     return keyring_create(k->mem, issuers, k->issuers_n, generation, ret);
 }
 
@@ -115,7 +126,7 @@ void keyring_unref(struct keyring *k)
     if (before > 1)
         return;
     for (uint32_t i = 0; i < k->issuers_n; i++)
-        for (uint32_t n = 0; n < k->issuers[i].keys_n; n++)
+        for (uint32_t n = 0; n < keyring_keys_n(&k->issuers[i]); n++)
             jwk_deinit((struct jwk *)&k->issuers[i].keys[n]); // ours: nobody else sees it any more
     mem_free(k->mem, k, k->bytes);
 }
@@ -125,11 +136,14 @@ static void issuer_check(const struct keyring *k, uint32_t place)
     const struct keyring_issuer *issuer = &k->issuers[place];
     ASSERT(issuer->name.n > 0);                         // 2
     ASSERT(issuer->user_claim.n > 0);                   // 2
-    ASSERT(issuer->keys_n <= TOKEN_KEYS_MAX);           // 2
+    ASSERT(keyring_keys_n(issuer) <= TOKEN_KEYS_MAX);   // 2
     ASSERT(issuer->audiences_n <= TOKEN_AUDIENCES_MAX); // 2
     for (uint32_t i = 0; i < place; i++)
-        ASSERT(!str_eq(k->issuers[i].name, issuer->name)); // 1
-    for (uint32_t i = 0; i < issuer->keys_n; i++)
+        ASSERT(!str_eq(k->issuers[i].name, issuer->name));                   // 1
+    ASSERT(issuer->fetched_n <= TOKEN_KEYS_FETCHED_MAX);                     // 4
+    ASSERT(issuer->fetched == issuer->keys + issuer->keys_n);                // 4
+    ASSERT(issuer->url.n > 0 || (!issuer->waits && issuer->fetched_n == 0)); // 5
+    for (uint32_t i = 0; i < keyring_keys_n(issuer); i++)
         jwk_check(&issuer->keys[i]); // 3
 }
 

@@ -32,12 +32,12 @@ struct look {
 
 const char *refusal_name(enum refusal_rule rule)
 {
-    static const char *const names[REFUSAL_COUNT] = {
+    static const char *const names[REFUSED_COUNT] = {
 #define X(upper, lower) #lower,
         REFUSALS(X)
 #undef X
     };
-    ASSERT((unsigned)rule < REFUSAL_COUNT);
+    ASSERT((unsigned)rule < REFUSED_COUNT);
     return names[rule];
 }
 
@@ -93,6 +93,14 @@ static enum err look_at_payload(struct look *l)
 
 // ---- who it is from and for
 
+static void issuer_take(struct look *l, uint32_t place)
+{
+    l->issuer = &l->keyring->issuers[place];
+    l->found.issuer = place;
+    l->found.issuer_name = l->issuer->name;
+    l->found.leeway_ms = l->issuer->leeway_ms;
+}
+
 static enum err look_for_issuer(struct look *l)
 {
     str iss;
@@ -101,10 +109,7 @@ static enum err look_for_issuer(struct look *l)
     enum err e = choose_keys(l->keyring, iss, &l->jws, &l->choice, l->refusal);
     if (e != OK)
         return e;
-    l->issuer = &l->keyring->issuers[l->choice.issuer];
-    l->found.issuer = l->choice.issuer;
-    l->found.issuer_name = l->issuer->name;
-    l->found.leeway_ms = l->issuer->leeway_ms;
+    issuer_take(l, l->choice.issuer);
     return OK;
 }
 
@@ -352,6 +357,26 @@ void verified_free(struct verified *v, struct mem *m)
         mem_free(m, v, v->bytes);
 }
 
+// Its key is not there. Is there something else to be said against it, by the first issuer that may have the key by now? A token
+// that has run out is told so, whether or not its key is still known.
+static void look_past_key(struct look *l)
+{
+    static enum err (*const steps[])(struct look * l) = {
+        look_at_audience, look_at_times, look_at_user, look_at_name, look_at_extras,
+    };
+    const struct token_refusal of_key = *l->refusal;
+    uint32_t place = 0;
+    while ((of_key.missing >> place & 1) == 0)
+        place++;
+    ASSERT(place < l->keyring->issuers_n);
+    issuer_take(l, place);
+    l->refusal->missing = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i](l) != OK)
+            return;
+    *l->refusal = of_key;
+}
+
 enum err token_verify(const struct keyring *k, str token, uint64_t wall_ms, struct mem *m,
                       struct verified **ret, struct token_refusal *ret_refusal)
 {
@@ -365,9 +390,12 @@ enum err token_verify(const struct keyring *k, str token, uint64_t wall_ms, stru
     l.found = (struct verified){0};
     l.refusal = ret_refusal;
     ret_refusal->issuer = ISSUER_NONE;
+    ret_refusal->missing = 0;
     enum err e = look_at_form(&l, token);
     for (size_t i = 0; e == OK && i < sizeof steps / sizeof steps[0]; i++)
         e = steps[i](&l);
+    if (ret_refusal->missing != 0)
+        look_past_key(&l);
     if (e != OK)
         return e;
     struct verified *v = verified_copy(&l.found, m);

@@ -7,7 +7,8 @@
 //
 // What is cheap is asked first: the one step that costs is the last one, and whoever sends rubbish, or a token that has run
 // out, does not get there. Nothing that the token says is believed before its signature is; until then `iss` and `kid` only
-// choose among what the operator configured.
+// choose among what the operator configured. Where they choose a key that has to be fetched, all the rest is looked at first, so
+// that a fetch is not had for less than a token that is right but for its signature.
 //
 // Claims: the user (`sub`, or what the issuer calls it), `exp`, which must be there, `nbf` and `iat`, `iss`, `aud`, `jti`, and
 // our own: `name`, `info` (any JSON, shown to others), `caps` (an object; what it means is not looked at here).
@@ -46,7 +47,7 @@ enum refusal_rule {
 #define X(upper, lower) REFUSED_##upper,
     REFUSALS(X)
 #undef X
-        REFUSAL_COUNT
+        REFUSED_COUNT
 };
 
 const char *refusal_name(enum refusal_rule rule);
@@ -55,7 +56,9 @@ const char *refusal_name(enum refusal_rule rule);
 
 struct token_refusal {
     enum refusal_rule rule;
-    uint32_t issuer;          // its place in the keyring; ISSUER_NONE before one was found
+    uint32_t issuer; // its place in the keyring; ISSUER_NONE before one was found
+    uint32_t
+        missing; // bits of issuers whose keys are fetched, and who may have the key by now; nothing else is wrong
     struct sentence sentence; // for the developer who made the token: no part of it but names
 };
 

@@ -121,6 +121,8 @@ const char *close_reason_name(enum close_reason why);
     X(recovered, "plenum_recovered_total", "counter", "Joins with `since` that were recovered in full")     \
     X(tokens_asked, "plenum_tokens_total", "counter", "Tokens that helpers were given to check")            \
     X(tokens_refused, "plenum_tokens_refused_total", "counter", "Tokens that were refused")                 \
+    X(tokens_put_off, "plenum_tokens_put_off_total", "counter",                                             \
+      "Tokens whose key is to be fetched: told to come again")                                              \
     X(tokens_expired, "plenum_tokens_expired_total", "counter",                                             \
       "Connections closed as their token had ended")                                                        \
     X(revocations, "plenum_revocations", "gauge", "Users and tokens that are revoked")                      \

@@ -80,16 +80,22 @@ bool edge_no_guest(struct edge *e, uint32_t index, const struct command *cmd)
     return true;
 }
 
+// LATER: it may be good; who sent it is nobody all the same, until it has been looked at.
 void edge_token_refused(struct edge *e, uint32_t index, const struct verdict_mail *v, str id)
 {
     struct asker *c = asker_at(e, index);
-    struct problem p = {.code = v->verdict == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_UNAUTHORIZED,
+    bool later = v->verdict == TOKEN_LATER;
+    struct problem p = {.code = later                         ? PROBLEM_UNAVAILABLE
+                                : v->verdict == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED
+                                                              : PROBLEM_UNAUTHORIZED,
                         .text = "{}",
                         .word_kind = WORD_PLAIN,
-                        .word = v->why};
+                        .word = v->why,
+                        .retry_ms = v->retry_ms};
+    ASSERT(later == (v->retry_ms != 0));
     c->token_refused = c->token_refused || (!v->refresh && v->kept == 0);
     gate_owe(e, c, REFUSED_COST);
-    metric_add(&e->cx->metrics->tokens_refused, 1);
+    metric_add(later ? &e->cx->metrics->tokens_put_off : &e->cx->metrics->tokens_refused, 1);
     notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, token_verdict_name(v->verdict), v->why);
     fan_put_problem(e->fan, index, id, &p);
 }
@@ -116,8 +122,9 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
         c->mail_quota = c->mail_quota == 0 ? 1 : c->mail_quota; // it has waited long enough
         done = edge_hello_as(e, index, &hello, *v);
         ASSERT(done != ERR_FULL);
-    } else if ((*v)->verdict == TOKEN_BAD || (*v)->verdict == TOKEN_EXPIRED) {
-        waiting_drop_token(&c->waiting, e->cx->mem); // one that came with the connection has had its say
+    } else if ((*v)->verdict == TOKEN_BAD || (*v)->verdict == TOKEN_EXPIRED || (*v)->verdict == TOKEN_LATER) {
+        if ((*v)->verdict != TOKEN_LATER)
+            waiting_drop_token(&c->waiting, e->cx->mem); // one that came with the connection has had its say
         edge_token_refused(e, index, *v, (*v)->id);
         done = OK;
     }

@@ -26,7 +26,8 @@
     X(GOOD, good) \
     X(BAD, bad)           /* it is none, or of nobody who is known here */ \
     X(EXPIRED, expired)   /* it was good */ \
-    X(BUSY, busy)         /* not looked at, for want of memory */
+    X(BUSY, busy)         /* not looked at, for want of memory */ \
+    X(LATER, later)       /* its key is not there, and its issuer can be asked for it later only */
 // Strings of a hello that go along, and what a good token says.
 #define TOKEN_HELLO(X) X(id) X(name) X(resume)
 #define TOKEN_FACTS(X) \
@@ -49,9 +50,10 @@ struct token_mail {
     struct mail mail;
     struct conn_ref conn;
     struct credit credit;
-    uint64_t wall_ms; // by which it is judged
-    bool refresh;     // of a session that is there; else of a hello,
-    uint32_t kept;    // or, not 0, of a room: the number of the command that brings it (edge/waiting.h)
+    uint64_t wall_ms;    // by which it is judged
+    bool refresh;        // of a session that is there; else of a hello,
+    uint32_t kept;       // or, not 0, of a room: the number of the command that brings it (edge/waiting.h)
+    uint64_t keys_stamp; // the helper's, which may have it wait for keys (core/auth/verifier.h); 0 at first
     str token;
 #define X(field) str field;
     TOKEN_HELLO(X)
@@ -66,8 +68,9 @@ struct verdict_mail {
     enum token_verdict verdict;
     bool refresh;
     uint32_t kept;
+    uint32_t retry_ms;              // LATER: when
     uint64_t issued_ms, expires_ms; // wall
-    str why; // BAD, EXPIRED: a sentence for who made the token; nothing of the token is in it
+    str why; // BAD, EXPIRED, LATER: a sentence for who made the token; nothing of the token is in it
 #define X(field) str field;
     TOKEN_HELLO(X)
     TOKEN_FACTS(X)
