@@ -53,7 +53,7 @@ uint64_t client_patience_ms(const struct world *w)
         ms += 200000;
     if (p->engine) // what it loses is asked for again, which may be lost, too
         ms += 60000 + 20u * p->engine_delay_ms;
-    ms += 40u * p->verify_ms;
+    ms += 40u * p->verify_ms + 4u * p->key_ms;
     return ms + 8u * p->slow_ms; // a join may go by way of several shards
 }
 

@@ -2,7 +2,8 @@
 //
 // Helpers that check tokens: what runs on threads of its own in production (io/verifiers.h) runs here when its time has come, by the
 // same code. A helper takes its time, and each takes its own: jobs of one shard come back in their order from one helper, and in
-// any order from several. What a job needs memory for may find none.
+// any order from several. What a job needs memory for may find none. In some plans their key is fetched, and sometimes
+// lost again: tokens wait for it, and are put off where a fetch has brought nothing.
 #include "sim/revoke.h"
 #include "sim/world.h"
 
@@ -28,23 +29,58 @@ static struct jwk key_of(const char *secret)
 
 // --- the helpers
 
+static struct keyring *ring(struct world *w, uint64_t generation, const struct jwk *key, bool there)
+{
+    const struct keyring_issuer issuer = {.name = STR("sim"),
+                                          .any_audience = true,
+                                          .leeway_ms = SIM_LEEWAY_MS,
+                                          .url = w->plan.key_ms != 0 ? STR("https://sim/") : STR_NONE,
+                                          .waits = !there,
+                                          .keys = key,
+                                          .keys_n = there};
+    struct keyring *made;
+    enum err e = keyring_create(&w->vmem.mem, &issuer, 1, generation, &made);
+    ASSERT(e == OK);
+    return made;
+}
+
+// Somebody needs the key: it is fetched, unless that is tried already.
+static enum key_wish wish(void *ctx, const struct keyring *k, uint32_t issuers, uint64_t *stamp,
+                          uint32_t *ret_retry_ms)
+{
+    struct hands_fetch *f = ctx;
+    struct world *w = f->world;
+    ASSERT(issuers == 1 && k->issuers[0].waits);
+    if (*stamp == 0)
+        *stamp = f->ended + 1;
+    if (f->bad >= *stamp) {
+        *ret_retry_ms = 1;
+        return KEY_LATER;
+    }
+    if (f->due_ms == 0)
+        f->due_ms = w->now_ms + 1 + roll(w, w->plan.key_ms);
+    return KEY_WAIT;
+}
+
 void hands_begin(struct world *w)
 {
+    bool there = w->plan.key_ms == 0;
     if (w->plan.verifiers == 0)
         return;
     struct jwk key = key_of(ours);
-    const struct keyring_issuer issuer = {
-        .name = STR("sim"), .any_audience = true, .leeway_ms = SIM_LEEWAY_MS, .keys = &key, .keys_n = 1};
-    enum err e = keyring_create(&w->vmem.mem, &issuer, 1, 1, &w->hands.keys);
-    ASSERT(e == OK);
+    w->hands.keys = ring(w, 1, &key, true);
+    w->hands.none = there ? NULL : ring(w, 2, &key, false);
     jwk_deinit(&key);
     w->settings.keys = w->hands.keys;
-    for (uint32_t s = 0; s < w->plan.servers; s++)
+    for (uint32_t s = 0; s < w->plan.servers; s++) {
+        w->hands.fetches[s] = (struct hands_fetch){.world = w, .there = there};
         for (uint32_t k = 0; k < w->plan.verifiers; k++) {
             struct verifier *v = &w->hands.verifiers[s][k];
             verifier_init(v, &w->vmem.mem, &w->settings.hash_key);
-            verifier_keys_set(v, keyring_ref(w->hands.keys));
+            v->wishes = (struct key_wishes){&w->hands.fetches[s], wish};
+            verifier_keys_set(v, keyring_ref(there ? w->hands.keys : w->hands.none));
         }
+    }
 }
 
 static uint64_t delay(struct world *w)
@@ -79,13 +115,52 @@ void hands_give(struct world *w, struct node *n)
         }
 }
 
+static void verdict_put(struct world *w, uint32_t server, uint32_t k, struct mail *verdict)
+{
+    uint32_t shard = ((const struct verdict_mail *)(const void *)verdict)->conn.shard;
+    for (uint32_t i = 0; i < w->nodes_n; i++)
+        if (w->nodes[i].server == server && w->nodes[i].index == w->nodes[i].first + shard)
+            letter_put(w, &w->hands.out[k][i], verdict);
+}
+
+// What has ended, and now and then a key that counts no longer.
+static void fetch_step(struct world *w, uint32_t server)
+{
+    struct hands_fetch *f = &w->hands.fetches[server];
+    bool ends = f->due_ms != 0 && f->due_ms <= w->now_ms, lost = f->there && w->faults && chance(w, 2000);
+    if (!ends && !lost)
+        return;
+    if (ends) {
+        f->due_ms = 0;
+        f->ended++;
+        f->there = !w->faults || !chance(w, 3);
+        f->bad = f->there ? f->bad : f->ended;
+        w->counts.keys_fetched += f->there;
+    } else {
+        f->there = false;
+    }
+    for (uint32_t k = 0; k < w->plan.verifiers; k++) {
+        struct verifier *v = &w->hands.verifiers[server][k];
+        w->counts.tokens_waited += v->waiting_n;
+        verifier_keys_set(v, keyring_ref(f->there ? w->hands.keys : w->hands.none));
+        verifier_look_again(v);
+        for (struct mail *m; (m = verifier_pull(v)) != NULL;)
+            verdict_put(w, server, k, m);
+        verifier_check(v);
+    }
+}
+
 void hands_step(struct world *w)
 {
+    for (uint32_t s = 0; s < w->plan.servers && w->plan.verifiers != 0 && w->plan.key_ms != 0; s++)
+        fetch_step(w, s);
     for (uint32_t k = 0; k < w->plan.verifiers; k++)
         for (uint32_t i = 0; i < w->nodes_n; i++)
             for (struct mail *m; (m = letter_take(w, &w->hands.in[k][i])) != NULL;) {
                 struct verifier *v = &w->hands.verifiers[w->nodes[i].server][k];
-                letter_put(w, &w->hands.out[k][i], verifier_work(v, m));
+                struct mail *verdict = verifier_work(v, m);
+                if (verdict != NULL)
+                    letter_put(w, &w->hands.out[k][i], verdict);
                 w->counts.tokens++;
             }
 }
@@ -120,6 +195,9 @@ void hands_each(const struct world *w, void (*each)(void *ctx, const struct mail
             for (uint32_t l = 0; l < w->hands.out[k][i].n; l++)
                 each(ctx, w->hands.out[k][i].v[l].mail);
         }
+    for (uint32_t k = 0; k < w->plan.verifiers; k++)
+        for (uint32_t s = 0; s < w->plan.servers; s++)
+            each(ctx, w->hands.verifiers[s][k].waiting); // a list
 }
 
 void hands_forget(struct world *w)
@@ -143,10 +221,14 @@ void hands_end(struct world *w)
             boxes_end(w, &w->hands.in[k][i]);
             boxes_end(w, &w->hands.out[k][i]);
         }
-        for (uint32_t s = 0; s < w->plan.servers; s++)
+        for (uint32_t s = 0; s < w->plan.servers; s++) {
+            for (struct mail *m; (m = verifier_give_up(&w->hands.verifiers[s][k])) != NULL;)
+                mail_discard(&w->vmem.mem, m);
             verifier_deinit(&w->hands.verifiers[s][k]);
+        }
     }
     keyring_unref(w->hands.keys);
+    keyring_unref(w->hands.none);
 }
 
 // --- tokens

@@ -105,6 +105,8 @@ struct sim_options {
     X(allocations_refused)                                         \
     X(epochs)                                                      \
     X(tokens)                                                      \
+    X(keys_fetched)                                                \
+    X(tokens_waited)                                               \
     X(refreshed)                                                   \
     X(infos)                                                       \
     X(passes)                                                      \

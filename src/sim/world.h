@@ -59,6 +59,7 @@ struct plan {
     uint32_t engine_loss; // one in so many of its mails is lost; 0 = none
     uint32_t engine_delay_ms;
     uint32_t verifiers, verify_ms; // helpers that check tokens; one takes so long for one
+    uint32_t key_ms;               // their key is fetched, which takes so long at most; 0: it is there
     uint32_t engine_fails;         // one in so many steps it loses what is new; 0 = never
     bool engine_trims;             // it lets old records go
 };
@@ -108,7 +109,13 @@ struct engine {
 
 // Of each server, some that check tokens (hands.c).
 struct hands {
-    struct keyring *keys;
+    struct keyring *keys, *none; // with the key; and without it, where it is fetched
+    struct hands_fetch {
+        struct world *world;
+        bool there;
+        uint64_t due_ms;     // of what is under way; 0: nothing
+        uint64_t ended, bad; // how many have ended; which one was the last that brought nothing
+    } fetches[SERVERS_MAX];
     struct verifier verifiers[SERVERS_MAX][VERIFIERS_MAX];
     struct mailbox in[VERIFIERS_MAX][NODES_MAX], out[VERIFIERS_MAX][NODES_MAX];
 };
