@@ -231,6 +231,11 @@ static void test_what_is_refused_at_once(void **state)
     verifier_keys_set(&v, keyring_ref(second));
     verifier_look_again(&v);
     expect(verifier_pull(&v), TOKEN_GOOD, NULL);
+    // Nor does a name that is there, for another algorithm, at the one who has a URL.
+    expect(verifier_work(&v, job(&sign_a, "{\"alg\":\"RS256\",\"kid\":\"b\"}",
+                                 "{\"iss\":\"other\",\"sub\":\"ada\"," EXP "}")),
+           TOKEN_BAD, "The token is signed with RS256; the key `b` takes ES256 only.");
+    assert_int_equal(asked.calls, 1);
     v.wishes.wish = NULL; // nobody could be asked
     verifier_keys_set(&v, keyring_ref(first));
     expect(verifier_work(&v, job(&sign_b, B, MAIN)), TOKEN_BAD, NULL);
