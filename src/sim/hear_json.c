@@ -297,7 +297,7 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     bool again = a->kind == SAID_MESSAGE && m->keyed && m->attempts > 1 && w->plan.engine_fails != 0;
     if (str_eq(code, STR("unavailable")))
         return w->plan.refuse_one_in != 0 || (joins && w->plan.engine_loss != 0) || again ||
-               ((a->kind == SAID_HELLO || a->kind == SAID_REFRESH) && w->plan.key_ms != 0);
+               ((a->kind == SAID_HELLO || a->kind == SAID_REFRESH || joins) && w->plan.key_ms != 0);
     switch (a->kind) {
     case SAID_HELLO:
         if (str_eq(code, STR("token_revoked")))
