@@ -347,14 +347,14 @@ static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
                      "This connection has said `hello` already; it is said once, first.");
         return true;
     }
-    c->hello_failed = e->cx->draining;
+    c->hello_said = true;
     if (e->cx->draining) {
         edge_problem(e, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
         return true;
     }
     enum err done = edge_hello(e, index, cmd);
     if (done == ERR_NOMEM)
-        edge_hello_failed(e, index, cmd->id);
+        edge_hello_refused(e, index, cmd->id);
     return done != ERR_FULL;
 }
 
@@ -390,7 +390,7 @@ static bool introduced(struct edge *e, struct asker *c, uint32_t index, const st
         if (!edge_may_reply(e, c)) // a hello is under way: who it is from is not known yet
             return false;
         *ret_done = edge_no_guest(e, index, cmd);
-        if (!*ret_done && (c->hello_failed || cmd->with_hello)) {
+        if (!*ret_done && (c->hello_said || cmd->with_hello)) {
             hello_came_to_nothing(e, index, cmd->id);
             *ret_done = true;
         }

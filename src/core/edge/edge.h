@@ -209,9 +209,7 @@ bool edge_no_guest(struct edge *e, uint32_t conn, const struct command *cmd);
 // As who it is, by a token (NULL: a guest, or who a resume token says). ERR_FULL: not now.
 enum err edge_hello_as(struct edge *e, uint32_t conn, const struct command *hello,
                        const struct verdict_mail *by) WARN_UNUSED;
-// What was said cannot be looked at now. Of a hello that was said: what comes behind it is refused, too, until there is another.
 void edge_hello_refused(struct edge *e, uint32_t conn, str id);
-void edge_hello_failed(struct edge *e, uint32_t conn, str id);
 // True if it is welcome.
 bool edge_on_registered(struct edge *e, const struct answer *a) WARN_UNUSED;
 // Another name for the session and its members; false when it must wait. edge_on_renamed: one room knows.

@@ -91,13 +91,6 @@ void edge_hello_refused(struct edge *e, uint32_t index, str id)
     fan_put_problem(e->fan, index, id, &p);
 }
 
-void edge_hello_failed(struct edge *e, uint32_t index, str id)
-{
-    struct asker *c = asker_at(e, index);
-    c->hello_failed = waiting_token(c->waiting).n == 0; // else it is looked at again, with the next command
-    edge_hello_refused(e, index, id);
-}
-
 // The session is there and waits for its home to know it.
 static enum err ask_register(struct edge *e, uint32_t index, const struct command *cmd, bool resumed)
 {
@@ -272,7 +265,7 @@ bool edge_on_registered(struct edge *e, const struct answer *a)
         if (c->hello_implied || c->greeting)
             c->hello_refused = true; // for the command that waits
         else
-            edge_hello_failed(e, index, a->payload);
+            edge_hello_refused(e, index, a->payload);
         return false;
     }
     waiting_drop_token(&c->waiting, e->cx->mem); // it is somebody

@@ -129,7 +129,7 @@ static bool go_on(struct edge *e, uint32_t index, struct verdict_mail **v)
         done = OK;
     }
     if (done != OK)
-        edge_hello_failed(e, index, hello.id);
+        edge_hello_refused(e, index, hello.id);
     return true;
 }
 
