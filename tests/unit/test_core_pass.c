@@ -584,6 +584,37 @@ static void many_of_them_wait(void **state)
     net_free(n);
 }
 
+// Its token is looked at when its join is kept: where that cannot be, nothing else will wake it (simulator: seeds 136 and 35000).
+static void one_that_cannot_be_kept_is_told_so(void **state)
+{
+    (void)state;
+    uint32_t refused = 0;
+    for (uint32_t k = 0; k < 12; k++) {
+        struct net *n = pass_net(1, 1);
+        struct client *c = known(n, 0, "ada", NULL);
+        post(c, "{\"type\":\"join\",\"id\":2,\"room\":\"known-1\",\"token\":\"t\"}");
+        net_fail_burst(n, k);
+        net_settle(n);
+        net_fail_end(n);
+        net_settle(n);
+        struct token_mail *job = asked(n, 0);
+        const struct verdict_mail good = pass(n, "ada", NULL, 60000);
+        if (job != NULL)
+            tell(n, 0, job, &good);
+        post(c, "{\"type\":\"ping\",\"id\":3}");
+        net_settle(n);
+        bool answered = false, ponged = false;
+        for (str s = hear(c); s.p != NULL; s = hear(c)) {
+            refused += contains(s, "\"id\":2,\"code\":\"unavailable\"");
+            answered |= contains(s, "\"id\":2");
+            ponged |= contains(s, "\"id\":3");
+        }
+        assert_true(c->closed || (answered && ponged));
+        net_free(n);
+    }
+    assert_true(refused != 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -601,6 +632,7 @@ int main(void)
         cmocka_unit_test(it_ends_when_its_home_can_be_asked),
         cmocka_unit_test(nothing_is_left_behind),
         cmocka_unit_test(without_memory_nobody_has_more),
+        cmocka_unit_test(one_that_cannot_be_kept_is_told_so),
         cmocka_unit_test(many_of_them_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,7 @@ bool edge_no_keys(struct edge *e, uint32_t conn, const struct command *cmd);
 void edge_token_refused(struct edge *e, uint32_t conn, const struct verdict_mail *v, str id);
 // --- tokens of rooms (edge_pass.c)
 // The helper is asked for a kept command that brings one, where that can be now.
+bool edge_pass_shows(const struct command *cmd);
 void edge_pass_show(struct edge *e, uint32_t conn, struct kept *k);
 // A verdict about one: it is kept with its command. Takes it.
 void edge_pass_seen(struct edge *e, uint32_t conn, struct verdict_mail **v);

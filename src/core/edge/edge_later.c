@@ -231,7 +231,12 @@ bool edge_keep(struct edge *e, uint32_t index, const struct command *cmd)
         return false;
     if (!waiting_keep(&c->waiting, e->cx->mem, cmd, &about)) {
         metric_add(&e->cx->metrics->waiting_full, 1);
-        return false;
+        if (!edge_pass_shows(cmd) || c->pending != 0)
+            return false;
+        edge_no_memory(
+            e, index,
+            cmd); // nothing will come that it could wait for: its token is looked at when it is kept
+        return true;
     }
     metric_add(&e->cx->metrics->commands_kept, 1);
     metric_add(&e->cx->metrics->publishes_paced, cmd->type == CMD_MESSAGE && c->reader.paced);

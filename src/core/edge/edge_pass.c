@@ -16,7 +16,7 @@
 // the token would grow with every room): who comes back joins with the token again.
 #include "core/edge/edge.h"
 
-static bool shows_token(const struct command *cmd)
+bool edge_pass_shows(const struct command *cmd)
 {
     return cmd->token.n != 0 && (cmd->type == CMD_JOIN || cmd->type == CMD_SWITCH ||
                                  (cmd->type == CMD_REFRESH && cmd->room.n != 0));
@@ -25,7 +25,7 @@ static bool shows_token(const struct command *cmd)
 void edge_pass_show(struct edge *e, uint32_t index, struct kept *k)
 {
     struct asker *c = asker_at(e, index);
-    if (k->shown != SHOWN_NOT || !shows_token(&k->cmd) || e->cx->settings->keys == NULL ||
+    if (k->shown != SHOWN_NOT || !edge_pass_shows(&k->cmd) || e->cx->settings->keys == NULL ||
         e->cx->settings->verifiers == 0)
         return;
     uint32_t dest = port_verifier(e->cx, k->cmd.token);

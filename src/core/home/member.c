@@ -302,6 +302,7 @@ static void member_destroy(struct home *h, struct room *r, uint32_t index)
     slab_free(&h->members, index);
     discharge(r);
     r->members--;
+    r->emptying = r->emptying && r->members != 0;
     metric_sub(&h->cx->metrics->members, 1);
 }
 
