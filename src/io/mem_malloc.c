@@ -7,7 +7,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-enum { FALL_BYTES_MIN = 1 << 20, TAIL_BYTES_MIN = FALL_BYTES_MIN / 16, TAIL_LOOKS = 8 };
+enum { FALL_BYTES_MIN = 1 << 20, TAIL_BYTES_MIN = FALL_BYTES_MIN / 16, TAIL_LOOKS = 8, TAIL_ALL = 4 };
 
 _Static_assert(_Alignof(max_align_t) >= 16, "mem.h promises blocks aligned to 16 bytes");
 
@@ -47,10 +47,15 @@ bool mem_watch_look(struct mem_watch *w, struct mem *source)
         w->peak = peak;
     size_t fall = w->peak > booked ? w->peak - booked : 0;
     bool fell = fall >= FALL_BYTES_MIN && fall >= w->peak / 8;
-    if (fell)
+    if (fell) {
         w->tail_looks = TAIL_LOOKS;
-    else if (w->tail_looks == 0 || --w->tail_looks == 0 || fall < TAIL_BYTES_MIN)
-        return false;
+    } else {
+        if (w->tail_looks == 0)
+            return false;
+        bool any = --w->tail_looks % TAIL_ALL == 0;
+        if (fall < (any ? 1 : TAIL_BYTES_MIN))
+            return false;
+    }
     w->peak = booked;
     malloc_trim(0);
     return true;

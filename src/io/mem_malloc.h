@@ -18,7 +18,8 @@ struct mem_backend mem_malloc_backend(void);
 // malloc keeps what is freed for later: after a peak that can be most of the process. The watch looks from time to time
 // how much is booked, and gives whole free pages back to the system once that has fallen by an eighth, and by a
 // megabyte. The last blocks of a fall may lie in the most pages (seen: with pages given back in its midst, the last half
-// megabyte held 2.3 MiB of them for good), so for eight more looks what has fallen since is enough from 64 KiB on.
+// megabyte held 2.3 MiB of them for good), so for eight more looks what has fallen since is enough from 64 KiB on,
+// and at every fourth of them whatever it is (seen: 3 MiB held by less than that in each look).
 // It holds one arena's lock at a time meanwhile, some milliseconds for a large one, so it is for a thread
 // that nobody waits for, and not for every small fall.
 struct mem_watch {

@@ -58,6 +58,28 @@ static void the_tail_of_a_fall_is_given_back(void **state)
     let_go(&h, 7);
 }
 
+// The last pages may be held by very little.
+static void by_every_fourth_look_all_of_it(void **state)
+{
+    (void)state;
+    struct held h = {0};
+    mem_init(&h.mem, mem_malloc_backend(), (size_t)1 << 30);
+    hold(&h, 0, 4096 * KIB);
+    for (int i = 1; i < 4; i++)
+        hold(&h, i, KIB);
+    let_go(&h, 0);
+    assert_true(look(&h));
+    for (int round = 1; round <= 2; round++) {
+        let_go(&h, round);
+        for (int i = 1; i < 4; i++)
+            assert_false(look(&h));
+        assert_true(look(&h));
+    }
+    let_go(&h, 3); // the tail is over
+    for (int i = 0; i < 8; i++)
+        assert_false(look(&h));
+}
+
 static void a_small_fall_of_much_is_not_worth_it(void **state)
 {
     (void)state;
@@ -79,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tail_of_a_fall_is_given_back),
+        cmocka_unit_test(by_every_fourth_look_all_of_it),
         cmocka_unit_test(a_small_fall_of_much_is_not_worth_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
