@@ -55,6 +55,8 @@ enum {
     WAITING_COMMANDS_MAX = 64,     // of one connection that wait for an earlier one, while others go on,
     WAITING_BYTES_MAX = 64 * 1024, // and their bytes; beyond either it is not read
     ROLE_NAME_MAX = 16,            // bytes of a role's name
+    CONFLATE_KEY_MAX = 64,         // bytes of `conflate`
+    REACTION_MAX = 64,             // bytes of what one reacts with
     REASON_MAX = 256,        // bytes of why somebody was kicked, banned, muted; all who are there are told
     SECONDS_MAX = 315360000, // ten years: of bans and mutes that end, and of slow mode
     STANDING_MAX = 1000,     // people of one room who have a role, a ban or a mute; then others are refused

@@ -20,6 +20,8 @@ extern const struct payloads text_payloads;
 void native_json_put_from(struct buf *out, const struct entry *e); // who said it: {"user":...}
 void native_json_put_member(struct buf *out, const struct member_view *m);
 void native_json_put_decree(struct buf *out, const struct entry *e);
+void native_json_put_message(struct buf *out, const struct entry *e);
+void native_json_put_change(struct buf *out, const struct entry *e);
 enum err text_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
 void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);
 void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);

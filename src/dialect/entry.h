@@ -26,12 +26,21 @@
     X(CLOSE,    close,    "room:closed")     /* for `decree.span_ms` nobody comes in; what was before is over */
 // clang-format on
 
+// What changes what is kept of a room: its command (command.h), what people are told of it.
+// clang-format off
+#define CHANGES(X) \
+    X(STATE,  state,  "state:updated")     /* `data`: which keys, see core/home/state.h */ \
+    X(EDIT,   edit,   "message:edited")    /* the message `about` says `data` from here on */ \
+    X(DELETE, delete, "message:deleted")   /* the message `about` says nothing any more, here or anywhere */ \
+    X(REACT,  react,  "message:reactions") /* `change.on`: to the message `about` with `change.reaction`; else no more */
+// clang-format on
+
 // Those of records are part of their portable form (core/log/record.h) and never change.
 enum entry_type {
     ENTRY_MESSAGE = 1,
     ENTRY_VOID, // what had this offset was refused when its turn came: people are told the number
 #define X(upper, ...) ENTRY_##upper,
-    DECREES(X)
+    DECREES(X) CHANGES(X)
 #undef X
     // passing
     ENTRY_PASSING = 128,
@@ -47,6 +56,9 @@ enum entry_type {
 
 static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }
 static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t <= ENTRY_CLOSE; }
+static inline bool entry_change(enum entry_type t) { return t >= ENTRY_STATE && t <= ENTRY_REACT; }
+// It is about a message, which it names.
+static inline bool entry_about(enum entry_type t) { return t >= ENTRY_EDIT && t <= ENTRY_REACT; }
 static inline bool entry_cut(enum entry_type t) { return t == ENTRY_GAP || t == ENTRY_EPOCH; }
 
 // From the least to the most; what each may do is in core/home/rights.h.
@@ -80,6 +92,30 @@ struct decree {
     bool first; // ENTRY_ROLE: only where nobody has been given a role yet
 };
 
+struct change {
+    // ENTRY_STATE: 0 = proposed; else what the room's state has come to by it. ENTRY_EDIT: 0, or what the message has to be of for
+    // it to count, the offset of the record that it has its words from.
+    uint64_t version;
+    uint32_t count; // ENTRY_REACT: how many have that reaction to the message, behind this record
+    str author;     // ENTRY_EDIT, ENTRY_DELETE: a user id, whose message it is; empty = the server's own
+    str reaction;   // ENTRY_REACT
+    bool on;
+};
+
+// What became of a message since it was said.
+struct reactions {
+    str reaction;
+    uint32_t count;
+};
+struct fate {
+    bool deleted;
+    uint64_t version;   // offset of the record that it has its words from; 0 = its own
+    uint64_t edited_ms; // when that was said
+    uint32_t replies;
+    uint32_t reactions_n;
+    const struct reactions *reactions;
+};
+
 struct entry {
     enum entry_type type;
     uint64_t offset;  // a passing entry's: of the record it came after, 0 = before all
@@ -92,11 +128,16 @@ struct entry {
     str session;
     str name;
     str info; // JSON, what a token says of them to others; absent = nothing
-    str data; // JSON, byte for byte as the sender wrote it; of a decree its reason, plain text, may be empty
+    str data; // JSON, byte for byte as the sender wrote it; of a decree or an ENTRY_DELETE its reason, plain text, may be empty
+    uint32_t erased; // ENTRY_MESSAGE, ENTRY_EDIT: so many bytes of data it had, and has not any more
     // Of a record: by what right it was said, see core/home/rights.h.
     enum role rule_role; // what the room's rule made of who had been given no other role
     uint32_t grant;      // what its token allowed; 0 = it was silent about that
     struct decree decree;
+    uint64_t about; // the offset of a message: ENTRY_MESSAGE: which it answers, 0 = none; and see entry_about
+    str conflate; // ENTRY_MESSAGE: of those with the same who falls behind needs the newest only; may be empty
+    struct change change;
+    const struct fate *fate; // ENTRY_MESSAGE of the past; NULL = nothing
     // ENTRY_MESSAGE: said once, if there is a key: not again within so long, nor before so many other keys of its sender
     str key;
     uint32_t key_window_ms;

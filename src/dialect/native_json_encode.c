@@ -5,26 +5,11 @@
 // Objects are written directly, key by key in the order of the protocol's table, with no tree between: what
 // stands around the values is known at build time and copied as whole runs (`,"offset":`). `data` is copied
 // untouched; everything else that a person chose goes through json_put_string, so that no name can end its
-// string early. The encoder of message entries is the hot one, but it runs once per entry, before the fan-out, and its
+// string early. The encoder of message entries (native_json_change.c) is the hot one, but it runs once per entry, before the fan-out, and its
 // appends are inlined copies into a buffer that core uses again; nothing cleverer paid.
 #include "base/assert.h"
 #include "dialect/dialect_private.h"
 #include "wire/json.h"
-
-static void put_message(struct buf *out, const struct entry *e)
-{
-    BUF_PUT_LIT(out, "{\"type\":\"message\",\"room\":");
-    json_put_string(out, e->room);
-    BUF_PUT_LIT(out, ",\"offset\":");
-    buf_put_u64(out, e->offset);
-    BUF_PUT_LIT(out, ",\"time\":");
-    buf_put_u64(out, e->time_ms);
-    BUF_PUT_LIT(out, ",\"from\":");
-    native_json_put_from(out, e);
-    BUF_PUT_LIT(out, ",\"data\":");
-    buf_put_str(out, e->data);
-    buf_put_char(out, '}');
-}
 
 static void put_void(struct buf *out, const struct entry *e)
 {
@@ -106,7 +91,7 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
     (void)utc_offset_s; // times are UTC here
     switch (e->type) {
     case ENTRY_MESSAGE:
-        put_message(out, e);
+        native_json_put_message(out, e);
         return;
     case ENTRY_VOID:
         put_void(out, e);
@@ -115,6 +100,18 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
         DECREES(X)
 #undef X
         native_json_put_decree(out, e);
+        return;
+    case ENTRY_EDIT:
+        // One that another has come after: what the message said meanwhile is not kept.
+        if (e->erased != 0)
+            put_void(out, e);
+        else
+            native_json_put_change(out, e);
+        return;
+    case ENTRY_STATE:
+    case ENTRY_DELETE:
+    case ENTRY_REACT:
+        native_json_put_change(out, e);
         return;
     case ENTRY_MEMBER_JOINED:
         put_member_entry(out, STR("member:joined"), e);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// text_private.h - making what others wrote safe to print on a terminal. Shared by the files of the text language.
+// text_private.h - making what others wrote safe to print on a terminal, and pieces of lines. Shared by the files of the text language.
 //
 //     character                                shown as
 //     line feed, carriage return               \n  \r
@@ -14,6 +14,7 @@
 #define PLENUM_DIALECT_TEXT_PRIVATE_H
 
 #include "base/buf.h"
+#include "dialect/entry.h"
 
 // Escapes the bytes of out from `from` to its end, in place; they must be UTF-8.
 void text_escape_tail(struct buf *out, size_t from);
@@ -29,5 +30,13 @@ struct text_said text_read_data(str data);
 
 // Appends the readable form, escaped: the characters of a string, anything else as it is.
 void text_put_said(struct buf *out, const struct text_said *said);
+
+// Pieces of lines (text_decree.c).
+void text_put(struct buf *out, str s);                      // what somebody wrote, escaped
+void text_put_count(struct buf *out, uint64_t n, str noun); // "3 members", "1 member"
+str text_name(str name, str user); // people are shown by name; without one by user id
+void text_put_deed(struct buf *out, const struct entry *e, str what); // "* alice" and what alice did
+void text_put_decree(struct buf *out, const struct entry *e);
+void text_put_change(struct buf *out, const struct entry *e);
 
 #endif

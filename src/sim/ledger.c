@@ -75,6 +75,10 @@ static uint8_t kind_of(enum entry_type t)
         DECREES(X)
 #undef X
         return FACT_DECREE;
+#define X(upper, ...) case ENTRY_##upper:
+        CHANGES(X)
+#undef X
+        return FACT_UNKNOWN; // nobody says any yet
     case ENTRY_MEMBER_JOINED:
         return FACT_JOINED;
     case ENTRY_MEMBER_LEFT:

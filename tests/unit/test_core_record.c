@@ -61,6 +61,36 @@ static void make_decree(struct fixture *f, struct entry *e)
     e->decree.on = e->type == ENTRY_READONLY && prng_below(&f->dice, 2) == 0;
 }
 
+static void make_change(struct fixture *f, struct entry *e)
+{
+    e->type = (enum entry_type)(ENTRY_STATE + prng_below(&f->dice, ENTRY_REACT - ENTRY_STATE + 1));
+    e->key = STR_NONE;
+    e->key_window_ms = e->key_count = 0;
+    e->about = entry_about(e->type) ? 1 + prng_next(&f->dice) / 2 : 0;
+    if (e->type == ENTRY_STATE || e->type == ENTRY_EDIT)
+        e->change.version = prng_next(&f->dice);
+    if (e->type == ENTRY_EDIT || e->type == ENTRY_DELETE)
+        e->change.author = some(&f->dice, USER_ID_MAX);
+    if (e->type != ENTRY_REACT)
+        return;
+    e->change.reaction = str_make(text, 1 + prng_below(&f->dice, REACTION_MAX));
+    e->change.count = (uint32_t)prng_next(&f->dice);
+    e->change.on = prng_below(&f->dice, 2) == 0;
+}
+
+// What a message alone may have; and what it said is gone from one in eight, from edits, too.
+static void make_more(struct fixture *f, struct entry *e)
+{
+    if (e->type == ENTRY_MESSAGE) {
+        e->about = prng_below(&f->dice, 2) == 0 ? 0 : 1 + prng_next(&f->dice) / 2;
+        e->conflate = some(&f->dice, CONFLATE_KEY_MAX);
+    }
+    if ((e->type == ENTRY_MESSAGE || e->type == ENTRY_EDIT) && prng_below(&f->dice, 8) == 0) {
+        e->data = STR_NONE;
+        e->erased = (uint32_t)(1 + prng_below(&f->dice, 200));
+    }
+}
+
 static void what_goes_in_comes_out(void **state)
 {
     (void)state;
@@ -84,8 +114,11 @@ static void what_goes_in_comes_out(void **state)
         e.grant = prng_below(&f.dice, 2) == 0 ? 0 : (uint32_t)prng_next(&f.dice);
         if (round % 10 == 0)
             e = (struct entry){.type = ENTRY_VOID, .time_ms = e.time_ms, .steady_ms = e.steady_ms};
-        else if (round % 10 < 5)
+        else if (round % 10 < 4)
             make_decree(&f, &e);
+        else if (round % 10 < 7)
+            make_change(&f, &e);
+        make_more(&f, &e);
         str bytes = encoded(&f, &e);
         struct entry back;
         memset(&back, 0xee, sizeof back);
@@ -109,8 +142,14 @@ static void what_goes_in_comes_out(void **state)
         assert_str_eq(back.decree.target_name, e.decree.target_name);
         assert_true(back.decree.span_ms == e.decree.span_ms && back.decree.role == e.decree.role &&
                     back.decree.on == e.decree.on && back.decree.first == e.decree.first);
+        assert_true(back.about == e.about && back.erased == e.erased);
+        assert_str_eq(back.conflate, e.conflate);
+        assert_str_eq(back.change.author, e.change.author);
+        assert_str_eq(back.change.reaction, e.change.reaction);
+        assert_true(back.change.version == e.change.version && back.change.count == e.change.count &&
+                    back.change.on == e.change.on);
         str last = e.key.n != 0 ? back.key : back.data;
-        if (!entry_decree(e.type) && e.grant == 0 && e.info.n == 0)
+        if (e.type == ENTRY_MESSAGE && e.grant == 0 && e.info.n == 0 && e.about == 0 && e.conflate.n == 0)
             assert_true(last.n == 0 || last.p + last.n == bytes.p + bytes.n); // borrows, to the last byte
     }
     fixture_deinit(&f);
@@ -121,25 +160,25 @@ static void the_bytes_are_those_of_the_document(void **state)
 {
     (void)state;
     static const uint8_t wanted[] = {
-        3,    1,    2,    3,    3,    2,    1,    0,    // version, type, lengths, a member, no grant
+        4,    1,    2,    3,    3,    2,    1,    0,    // version, type, lengths, a member, no grant
         4,    0,    0,    0,                            // bytes of data
         0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
         0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
         'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  '"', 'h',
         'i',  '"',  0xe0, 0x93, 0x04, 0,    0xe8, 0x03, 0,   0, // the key's window and count
         'k',  '7'};
-    static const uint8_t nothing[] = {3,    2,    0,    0,    0,    0,    0,    0,    0,    0,
+    static const uint8_t nothing[] = {4,    2,    0,    0,    0,    0,    0,    0,    0,    0,
                                       0,    0,    0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00,
                                       0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00};
     static const uint8_t muted[] = {
-        3,    7,    2,    3,    3,    0,    1,    1,    // a mute, with a grant
+        4,    7,    2,    3,    3,    0,    1,    1,    // a mute, with a grant
         4,    0,    0,    0,                            // bytes of the reason
         0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
         0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
         'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  's', 'p', 'a', 'm', 0x01, 0x10, 0, 0, // the grant
         2,    3,    0,    0,    0xc0, 0x27, 0x09, 0,    0,   0,   0,   0, // target, name, nothing, 600,000 ms
         'u',  '2',  'B',  'o',  'b'};
-    static const uint8_t shown[] = {3,    1,    2,    3,    3,    0,    1,    2,    // a message, with info
+    static const uint8_t shown[] = {4,    1,    2,    3,    3,    0,    1,    2,    // a message, with info
                                     4,    0,    0,    0,                            // bytes of data
                                     0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
                                     0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
@@ -181,13 +220,13 @@ static void the_bytes_are_those_of_the_document(void **state)
     fixture_deinit(&f);
 }
 
-struct change {
+struct damage {
     size_t at;
     uint8_t value;
     enum record_verdict verdict;
 };
 
-static void all_are_refused(str good, const struct change *changes, size_t n)
+static void all_are_refused(str good, const struct damage *changes, size_t n)
 {
     struct entry back;
     char bytes[96];
@@ -207,15 +246,35 @@ static void what_is_no_record_is_refused(void **state)
     (void)state;
     struct fixture f;
     struct entry e = {.type = ENTRY_MESSAGE, .user = STR("u"), .name = STR("n"), .data = STR("123")};
-    static const struct change message[] = {
-        {0, 0, RECORD_BROKEN},   {0, 4, RECORD_NEWER},    {0, 255, RECORD_NEWER},   {1, 0, RECORD_TYPE},
-        {1, 2, RECORD_BROKEN},   {1, 3, RECORD_BROKEN},   {1, 12, RECORD_TYPE},     {1, 128, RECORD_TYPE},
-        {2, 2, RECORD_BROKEN},   {2, 65, RECORD_BROKEN},  {3, 23, RECORD_BROKEN},   {4, 65, RECORD_BROKEN},
-        {5, 1, RECORD_BROKEN},   {6, 4, RECORD_BROKEN},   {7, 1, RECORD_BROKEN},    {7, 2, RECORD_BROKEN},
-        {7, 255, RECORD_BROKEN}, {8, 255, RECORD_BROKEN}, {11, 255, RECORD_BROKEN},
+    static const struct damage message[] = {
+        {0, 0, RECORD_BROKEN},
+        {0, RECORD_VERSION + 1, RECORD_NEWER},
+        {0, 255, RECORD_NEWER},
+        {1, 0, RECORD_TYPE},
+        {1, 2, RECORD_BROKEN},
+        {1, 3, RECORD_BROKEN},
+        {1, ENTRY_REACT + 1, RECORD_TYPE},
+        {1, ENTRY_STATE, RECORD_BROKEN},
+        {1, ENTRY_EDIT, RECORD_BROKEN},
+        {7, 4, RECORD_BROKEN},
+        {7, 8, RECORD_BROKEN},
+        {7, 16, RECORD_BROKEN},
+        {7, 32, RECORD_BROKEN},
+        {1, 128, RECORD_TYPE},
+        {2, 2, RECORD_BROKEN},
+        {2, 65, RECORD_BROKEN},
+        {3, 23, RECORD_BROKEN},
+        {4, 65, RECORD_BROKEN},
+        {5, 1, RECORD_BROKEN},
+        {6, 4, RECORD_BROKEN},
+        {7, 1, RECORD_BROKEN},
+        {7, 2, RECORD_BROKEN},
+        {7, 255, RECORD_BROKEN},
+        {8, 255, RECORD_BROKEN},
+        {11, 255, RECORD_BROKEN},
     };
     enum { PART = RECORD_HEAD + 5 }; // of the decree
-    static const struct change role[] = {
+    static const struct damage role[] = {
         {0, 1, RECORD_TYPE}, // the first version had none
         {5, 1, RECORD_BROKEN},
         {PART + 0, 0, RECORD_BROKEN},
@@ -227,7 +286,7 @@ static void what_is_no_record_is_refused(void **state)
         {1, ENTRY_SLOW, RECORD_BROKEN}, // it is about nobody
         {1, ENTRY_READONLY, RECORD_BROKEN},
     };
-    static const struct change readonly[] = {{PART + 2, 2, RECORD_BROKEN},
+    static const struct damage readonly[] = {{PART + 2, 2, RECORD_BROKEN},
                                              {PART + 0, 1, RECORD_BROKEN},
                                              {1, ENTRY_SLOW, RECORD_BROKEN},
                                              {1, ENTRY_KICK, RECORD_BROKEN}};
@@ -239,7 +298,7 @@ static void what_is_no_record_is_refused(void **state)
     e.type = ENTRY_READONLY;
     e.decree = (struct decree){.on = true};
     all_are_refused(encoded(&f, &e), readonly, ARRAY_LEN(readonly));
-    static const struct change slow[] = {{1, ENTRY_KICK, RECORD_BROKEN}},
+    static const struct damage slow[] = {{1, ENTRY_KICK, RECORD_BROKEN}},
                                kick[] = {{1, ENTRY_SLOW, RECORD_BROKEN}};
     e.type = ENTRY_SLOW;
     e.decree = (struct decree){.span_ms = 5};
@@ -250,6 +309,44 @@ static void what_is_no_record_is_refused(void **state)
     assert_string_equal(record_verdict_text(RECORD_NEWER), "is of a newer version than this program knows");
     for (int v = RECORD_OK; v <= RECORD_BROKEN; v++)
         assert_true(strlen(record_verdict_text((enum record_verdict)v)) > 5);
+    fixture_deinit(&f);
+}
+
+// The parts that say what is changed, each byte of which means something.
+static void what_is_no_change_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    enum { ABOUT = RECORD_HEAD + 4, PART = ABOUT + RECORD_ABOUT };
+    struct entry e = {.type = ENTRY_EDIT,
+                      .user = STR("u"),
+                      .data = STR("123"),
+                      .about = 7,
+                      .change = {.version = 9, .author = STR("u")}};
+    static const struct damage edit[] = {
+        {0, 3, RECORD_TYPE},
+        {1, ENTRY_DELETE, RECORD_BROKEN},
+        {1, ENTRY_REACT, RECORD_BROKEN},
+        {1, ENTRY_STATE, RECORD_BROKEN},
+        {5, 1, RECORD_BROKEN},
+        {7, 0, RECORD_BROKEN},
+        {7, 16 + 4, RECORD_BROKEN}, // it is not erased
+        {ABOUT, 0, RECORD_BROKEN},
+        {PART + 8, 1, RECORD_BROKEN},
+        {PART + 12, 65, RECORD_BROKEN},
+        {PART + 13, 1, RECORD_BROKEN},
+        {PART + 14, 1, RECORD_BROKEN},
+        {PART + 15, 1, RECORD_BROKEN},
+    };
+    all_are_refused(encoded(&f, &e), edit, ARRAY_LEN(edit));
+    e.type = ENTRY_REACT;
+    e.change = (struct change){.reaction = STR("+"), .count = 3, .on = true};
+    static const struct damage react[] = {
+        {1, ENTRY_EDIT, RECORD_BROKEN}, {PART + 0, 1, RECORD_BROKEN},  {PART + 12, 1, RECORD_BROKEN},
+        {PART + 13, 0, RECORD_BROKEN},  {PART + 14, 2, RECORD_BROKEN}, {PART + 15, 1, RECORD_BROKEN},
+    };
+    all_are_refused(encoded(&f, &e), react, ARRAY_LEN(react));
     fixture_deinit(&f);
 }
 
@@ -317,7 +414,7 @@ static void info_of_no_length_is_refused(void **state)
     fixture_init(&f);
     enum { INFO_AT = RECORD_HEAD + 4, INFO_N = 3 };
     struct entry e = {.type = ENTRY_MESSAGE, .user = STR("u"), .data = STR("123"), .info = STR("\"i\"")};
-    static const struct change message[] = {{INFO_AT, 0, RECORD_BROKEN}, {INFO_AT, 2, RECORD_BROKEN},
+    static const struct damage message[] = {{INFO_AT, 0, RECORD_BROKEN}, {INFO_AT, 2, RECORD_BROKEN},
                                             {INFO_AT, 4, RECORD_BROKEN}, {INFO_AT + 1, 4, RECORD_BROKEN},
                                             {7, 0, RECORD_BROKEN},       {7, 3, RECORD_BROKEN},
                                             {7, 6, RECORD_BROKEN}};
@@ -348,6 +445,7 @@ int main(void)
         cmocka_unit_test(what_goes_in_comes_out),
         cmocka_unit_test(the_bytes_are_those_of_the_document),
         cmocka_unit_test(what_is_no_record_is_refused),
+        cmocka_unit_test(what_is_no_change_is_refused),
         cmocka_unit_test(the_first_version_is_read),
         cmocka_unit_test(the_second_version_is_read),
         cmocka_unit_test(info_of_no_length_is_refused),

@@ -36,10 +36,11 @@ enum {
     AT_TIME = 12,
     AT_STEADY = 20
 };
-enum { FLAG_GRANT = 1, FLAG_INFO = 2 };
+enum { FLAG_GRANT = 1, FLAG_INFO = 2, FLAG_ABOUT = 4, FLAG_CONFLATE = 8, FLAG_ERASED = 16 };
 
-// Of a decree's part.
+// Of a decree's part, of a change's.
 enum { AT_TARGET, AT_TARGET_NAME, AT_VALUE, AT_FIRST, AT_SPAN };
+enum { AT_CHANGED, AT_COUNT = 8, AT_AUTHOR = 12, AT_REACTION, AT_ON, AT_NOTHING };
 
 const char *record_verdict_text(enum record_verdict v)
 {
@@ -65,19 +66,19 @@ static void put_key(struct buf *out, const struct entry *e)
     buf_put_str(out, e->key);
 }
 
-static void put_grant(struct buf *out, uint32_t grant)
+static void put_number(struct buf *out, uint64_t v, size_t n)
 {
-    uint8_t bits[RECORD_GRANT];
-    put_le(bits, grant, sizeof bits);
-    buf_put(out, bits, sizeof bits);
+    uint8_t bytes[8];
+    ASSERT(n <= sizeof bytes);
+    put_le(bytes, v, n);
+    buf_put(out, bytes, n);
 }
 
-static void put_info(struct buf *out, str info)
+// Its length in so many bytes, then itself.
+static void put_counted(struct buf *out, str s, size_t n)
 {
-    uint8_t n[RECORD_INFO_HEAD];
-    put_le(n, info.n, sizeof n);
-    buf_put(out, n, sizeof n);
-    buf_put_str(out, info);
+    put_number(out, s.n, n);
+    buf_put_str(out, s);
 }
 
 // What is of no use to its type is 0.
@@ -96,6 +97,57 @@ static void put_decree(struct buf *out, enum entry_type type, const struct decre
     buf_put_str(out, d->target_name);
 }
 
+static void put_change(struct buf *out, const struct change *c)
+{
+    uint8_t head[RECORD_CHANGE_HEAD] = {0};
+    ASSERT(c->author.n <= USER_ID_MAX);
+    ASSERT(c->reaction.n <= REACTION_MAX);
+    put_le(head + AT_CHANGED, c->version, 8);
+    put_le(head + AT_COUNT, c->count, 4);
+    head[AT_AUTHOR] = (uint8_t)c->author.n;
+    head[AT_REACTION] = (uint8_t)c->reaction.n;
+    head[AT_ON] = c->on;
+    buf_put(out, head, sizeof head);
+    buf_put_str(out, c->author);
+    buf_put_str(out, c->reaction);
+}
+
+static uint8_t flags_for(const struct entry *e)
+{
+    return (uint8_t)((e->grant != 0 ? FLAG_GRANT : 0) | (e->info.n != 0 ? FLAG_INFO : 0) |
+                     (e->about != 0 ? FLAG_ABOUT : 0) | (e->conflate.n != 0 ? FLAG_CONFLATE : 0) |
+                     (e->erased != 0 ? FLAG_ERASED : 0));
+}
+
+static void put_data(struct buf *out, const struct entry *e)
+{
+    static const char zeros[64];
+    ASSERT(e->erased == 0 || e->data.n == 0);
+    buf_put_str(out, e->data);
+    for (size_t left = e->erased, n; left != 0; left -= n) {
+        n = left < sizeof zeros ? left : sizeof zeros;
+        buf_put(out, zeros, n);
+    }
+}
+
+static void put_parts(struct buf *out, const struct entry *e)
+{
+    if (e->key.n != 0)
+        put_key(out, e);
+    if (e->grant != 0)
+        put_number(out, e->grant, RECORD_GRANT);
+    if (e->info.n != 0)
+        put_counted(out, e->info, RECORD_INFO_HEAD);
+    if (e->about != 0)
+        put_number(out, e->about, RECORD_ABOUT);
+    if (e->conflate.n != 0)
+        put_counted(out, e->conflate, RECORD_CONFLATE_HEAD);
+    if (entry_decree(e->type))
+        put_decree(out, e->type, &e->decree);
+    if (entry_change(e->type))
+        put_change(out, &e->change);
+}
+
 void record_encode(struct buf *out, const struct entry *e)
 {
     uint8_t head[RECORD_HEAD] = {RECORD_VERSION};
@@ -106,7 +158,10 @@ void record_encode(struct buf *out, const struct entry *e)
     ASSERT(e->info.n <= USER_INFO_MAX);
     ASSERT(e->data.n <= UINT32_MAX);
     ASSERT(e->key.n <= MESSAGE_KEY_MAX);
-    ASSERT(e->key.n == 0 || e->type == ENTRY_MESSAGE);
+    ASSERT(e->conflate.n <= CONFLATE_KEY_MAX);
+    ASSERT((e->key.n == 0 && e->conflate.n == 0) || e->type == ENTRY_MESSAGE);
+    ASSERT(e->erased == 0 || e->type == ENTRY_MESSAGE || e->type == ENTRY_EDIT);
+    ASSERT(e->about != 0 ? e->type == ENTRY_MESSAGE || entry_about(e->type) : !entry_about(e->type));
     ASSERT((unsigned)e->rule_role < ROLE_COUNT);
     head[AT_TYPE] = (uint8_t)e->type;
     head[AT_USER] = (uint8_t)e->user.n;
@@ -114,23 +169,16 @@ void record_encode(struct buf *out, const struct entry *e)
     head[AT_NAME] = (uint8_t)e->name.n;
     head[AT_KEY] = (uint8_t)e->key.n;
     head[AT_RULE_ROLE] = (uint8_t)e->rule_role;
-    head[AT_FLAGS] = (uint8_t)((e->grant != 0 ? FLAG_GRANT : 0) | (e->info.n != 0 ? FLAG_INFO : 0));
-    put_le(head + AT_DATA, e->data.n, 4);
+    head[AT_FLAGS] = flags_for(e);
+    put_le(head + AT_DATA, e->data.n + e->erased, 4);
     put_le(head + AT_TIME, e->time_ms, 8);
     put_le(head + AT_STEADY, e->steady_ms, 8);
     buf_put(out, head, sizeof head);
     buf_put_str(out, e->user);
     buf_put_str(out, e->session);
     buf_put_str(out, e->name);
-    buf_put_str(out, e->data);
-    if (e->key.n != 0)
-        put_key(out, e);
-    if (e->grant != 0)
-        put_grant(out, e->grant);
-    if (e->info.n != 0)
-        put_info(out, e->info);
-    if (entry_decree(e->type))
-        put_decree(out, e->type, &e->decree);
+    put_data(out, e);
+    put_parts(out, e);
 }
 
 // The rest of a record, from the front; `broken`: something was not there, or not as it may be.
@@ -142,7 +190,7 @@ struct rest {
 
 static const char *rest_take(struct rest *r, size_t n)
 {
-    static const char nothing[RECORD_DECREE_HEAD];
+    static const char nothing[RECORD_CHANGE_HEAD];
     if (r->broken || r->n < n) {
         r->broken = true;
         return nothing;
@@ -181,6 +229,58 @@ static void take_decree(struct rest *r, struct entry *ret)
     d->first = first != 0;
 }
 
+static void take_change(struct rest *r, struct entry *ret)
+{
+    const char *head = rest_take(r, RECORD_CHANGE_HEAD);
+    const uint8_t on = (uint8_t)head[AT_ON];
+    const bool react = ret->type == ENTRY_REACT, state = ret->type == ENTRY_STATE;
+    struct change *c = &ret->change;
+    c->version = get_le(head + AT_CHANGED, 8);
+    c->count = (uint32_t)get_le(head + AT_COUNT, 4);
+    c->author = rest_take_str(r, (uint8_t)head[AT_AUTHOR], USER_ID_MAX);
+    c->reaction = rest_take_str(r, (uint8_t)head[AT_REACTION], REACTION_MAX);
+    c->on = on != 0;
+    // What is of no use to its type is 0.
+    r->broken |= on > react || head[AT_NOTHING] != 0 || (!react && c->count != 0) ||
+                 react != (c->reaction.n != 0) || ((react || state) && c->author.n != 0) ||
+                 (!state && ret->type != ENTRY_EDIT && c->version != 0);
+}
+
+static void take_data(struct rest *r, const char *head, struct entry *ret)
+{
+    const str data = rest_take_str(r, get_le(head + AT_DATA, 4), SIZE_MAX);
+    if (((uint8_t)head[AT_FLAGS] & FLAG_ERASED) == 0) {
+        ret->data = data;
+        return;
+    }
+    ret->erased = (uint32_t)data.n;
+    r->broken |= data.n == 0 || (ret->type != ENTRY_MESSAGE && ret->type != ENTRY_EDIT);
+    for (size_t i = 0; i < data.n; i++)
+        r->broken |= data.p[i] != 0;
+}
+
+// What the flags say is there. A part that would be written as none is not one.
+static void take_flagged(struct rest *r, uint8_t flags, struct entry *ret)
+{
+    if ((flags & FLAG_GRANT) != 0) {
+        ret->grant = (uint32_t)get_le(rest_take(r, RECORD_GRANT), RECORD_GRANT);
+        r->broken |= ret->grant == 0;
+    }
+    if ((flags & FLAG_INFO) != 0) {
+        ret->info = rest_take_str(r, get_le(rest_take(r, RECORD_INFO_HEAD), RECORD_INFO_HEAD), USER_INFO_MAX);
+        r->broken |= ret->info.n == 0;
+    }
+    if ((flags & FLAG_ABOUT) != 0) {
+        ret->about = get_le(rest_take(r, RECORD_ABOUT), RECORD_ABOUT);
+        r->broken |= ret->about == 0 || (ret->type != ENTRY_MESSAGE && !entry_about(ret->type));
+    }
+    if ((flags & FLAG_CONFLATE) != 0) {
+        ret->conflate = rest_take_str(r, get_le(rest_take(r, RECORD_CONFLATE_HEAD), RECORD_CONFLATE_HEAD),
+                                      CONFLATE_KEY_MAX);
+        r->broken |= ret->conflate.n == 0 || ret->type != ENTRY_MESSAGE;
+    }
+}
+
 // Everything behind the head; nothing may be left.
 static void take_parts(struct rest *r, const char *head, struct entry *ret)
 {
@@ -188,42 +288,33 @@ static void take_parts(struct rest *r, const char *head, struct entry *ret)
     ret->user = rest_take_str(r, (uint8_t)head[AT_USER], USER_ID_MAX);
     ret->session = rest_take_str(r, (uint8_t)head[AT_SESSION], SESSION_ID_LEN);
     ret->name = rest_take_str(r, (uint8_t)head[AT_NAME], USER_NAME_MAX);
-    ret->data = rest_take_str(r, get_le(head + AT_DATA, 4), SIZE_MAX);
+    take_data(r, head, ret);
     if (key_n != 0) {
         const char *rule = rest_take(r, RECORD_KEY_HEAD);
         ret->key_window_ms = (uint32_t)get_le(rule, 4);
         ret->key_count = (uint32_t)get_le(rule + 4, 4);
         ret->key = rest_take_str(r, key_n, MESSAGE_KEY_MAX);
     }
-    if (((uint8_t)head[AT_FLAGS] & FLAG_GRANT) != 0) {
-        ret->grant = (uint32_t)get_le(rest_take(r, RECORD_GRANT), 4);
-        r->broken |= ret->grant == 0; // it would be written as none
-    }
-    if (((uint8_t)head[AT_FLAGS] & FLAG_INFO) != 0) {
-        ret->info = rest_take_str(r, get_le(rest_take(r, RECORD_INFO_HEAD), RECORD_INFO_HEAD), USER_INFO_MAX);
-        r->broken |= ret->info.n == 0; // likewise
-    }
+    take_flagged(r, (uint8_t)head[AT_FLAGS], ret);
     if (entry_decree(ret->type))
         take_decree(r, ret);
-    r->broken |= r->n != 0 || (key_n != 0 && ret->type != ENTRY_MESSAGE);
+    if (entry_change(ret->type))
+        take_change(r, ret);
+    r->broken |= r->n != 0 || (key_n != 0 && ret->type != ENTRY_MESSAGE) ||
+                 (entry_about(ret->type) && ret->about == 0);
 }
 
-// Messages and void ones, with nothing in bytes 6 and 7; what it lacks is info.
-enum { VERSION_OF_MESSAGES = 1, VERSION_OF_DECREES = 2 };
-
-static uint8_t flags_of(uint8_t version)
-{
-    return version == VERSION_OF_MESSAGES  ? 0
-           : version == VERSION_OF_DECREES ? FLAG_GRANT
-                                           : FLAG_GRANT | FLAG_INFO;
-}
-
-static enum entry_type last_type_of(uint8_t version)
-{
-    return version == VERSION_OF_MESSAGES  ? ENTRY_VOID
-           : version == VERSION_OF_DECREES ? ENTRY_READONLY
-                                           : ENTRY_CLOSE;
-}
+// What each version knows. The first: messages and void ones, with nothing in bytes 6 and 7.
+static const struct {
+    uint8_t flags;
+    uint8_t last_type;
+} versions[RECORD_VERSION + 1] = {
+    [1] = {0, ENTRY_VOID},
+    [2] = {FLAG_GRANT, ENTRY_READONLY},
+    [3] = {FLAG_GRANT | FLAG_INFO, ENTRY_CLOSE},
+    [RECORD_VERSION] = {FLAG_GRANT | FLAG_INFO | FLAG_ABOUT | FLAG_CONFLATE | FLAG_ERASED, ENTRY_REACT},
+};
+enum { VERSION_OF_MESSAGES = 1 };
 
 enum record_verdict record_decode(str bytes, struct entry *ret)
 {
@@ -237,9 +328,9 @@ enum record_verdict record_decode(str bytes, struct entry *ret)
     uint8_t type = (uint8_t)bytes.p[AT_TYPE], role = (uint8_t)bytes.p[AT_RULE_ROLE],
             flags = (uint8_t)bytes.p[AT_FLAGS];
     bool old = version == VERSION_OF_MESSAGES;
-    if (type < ENTRY_MESSAGE || type > last_type_of(version))
+    if (type < ENTRY_MESSAGE || type > versions[version].last_type)
         return RECORD_TYPE;
-    if ((flags & ~flags_of(version)) != 0 || (old ? role != 0 : role >= ROLE_COUNT))
+    if ((flags & ~versions[version].flags) != 0 || (old ? role != 0 : role >= ROLE_COUNT))
         return RECORD_BROKEN;
     struct entry e = {.type = (enum entry_type)type,
                       .time_ms = get_le(bytes.p + AT_TIME, 8),

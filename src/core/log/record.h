@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // record.h - one thing that was said in a room, as bytes that may leave the process: to a store, to another node, to the
-// next version of this program. docs/protocol/record.md is the contract; in short, version 3, numbers little-endian:
+// next version of this program. docs/protocol/record.md is the contract; in short, version 4, numbers little-endian:
 //
 //       0         1      2        3           4        5       6           7       8 .. 11  12 .. 19  20 .. 27    28 ...
 //      | version | type | user_n | session_n | name_n | key_n | rule_role | flags | data_n | time_ms | steady_ms |
@@ -9,10 +9,15 @@
 //      | key_window_ms (4) | key_count (4) | key |                        where there is a key
 //      | grant (4) |                                                      where the flags say so
 //      | info_n (2) | info |                                              likewise
+//      | about (8) |                                                      likewise
+//      | conflate_n (1) | conflate |                                      likewise
 //      | target_n | target_name_n | role, or on | first | span_ms (8) | target | target_name |      of a decree
+//      | version (8) | count (4) | author_n | reaction_n | on | 0 | author | reaction |             of a change
 //
-// Version 1 knew messages and void ones only, and not by what right something was said: 0 stood in bytes 6 and 7. It is read,
-// and not written any more. Nor is version 2, which knew no info.
+// Version 1 knew messages and void ones only, and not by what right something was said: 0 stood in bytes 6 and 7. Version 2 knew no
+// info, version 3 no changes. They are read, and not written any more.
+//
+// What was taken back is *erased* where it lies: its data are zeros then, and a flag says so. The record is as long as before.
 //
 // Not in it: the offset and the room, which are those of the log that it is in.
 //
@@ -24,12 +29,15 @@
 #include "dialect/entry.h"
 
 enum {
-    RECORD_VERSION = 3,
+    RECORD_VERSION = 4,
     RECORD_HEAD = 28,
     RECORD_KEY_HEAD = 8,
     RECORD_GRANT = 4,
     RECORD_INFO_HEAD = 2,
-    RECORD_DECREE_HEAD = 12
+    RECORD_ABOUT = 8,
+    RECORD_CONFLATE_HEAD = 1,
+    RECORD_DECREE_HEAD = 12,
+    RECORD_CHANGE_HEAD = 16
 };
 
 enum record_verdict {
