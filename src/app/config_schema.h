@@ -205,6 +205,8 @@ enum config_kind {
       "Who becomes host of a room: nobody, the first one who comes in, or who has that right by a token.") \
     X(rooms, presence, CHOICE, LIVE, 0, 0, "exact|count|none", "exact", "", \
       "What members are told of those who come and go: who, up to rooms.presence_exact_max members; how many there are, once a second at most; or nothing.") \
+    X(rooms, presence_damping_ms, UINT, LIVE, 0, 600000, "", "2000", "ms", \
+      "How long a member whose last connection dropped is told of as connected. Who is back before that is told of not at all, so a reconnect is no news, and who comes and goes all the time is told of once per that time at most. 0 tells at once.") \
     X(rooms, echo, BOOL, LIVE, 0, 0, "", "false", "", \
       "Whether who says something hears it like everybody else, also where the message does not ask for that.") \
     X(rooms, rules, RULES, LIVE, 0, CONFIG_RULES_MAX, "{match: \"team-*\", access: token}", "", "", \

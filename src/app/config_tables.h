@@ -45,6 +45,7 @@ enum {
     LIKE(rule, host,              CHOICE, rooms, host) \
     LIKE(rule, members_max,       UINT,   rooms, members_max) \
     LIKE(rule, presence,          CHOICE, rooms, presence) \
+    LIKE(rule, presence_damping_ms, UINT, rooms, presence_damping_ms) \
     LIKE(rule, echo,              BOOL,   rooms, echo) \
     LIKE(rule, slow_policy,       CHOICE, rooms, slow_policy) \
     LIKE(rule, lag_bytes,         BYTES,  rooms, lag_bytes) \

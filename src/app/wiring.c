@@ -192,6 +192,7 @@ static struct room_settings room_settings_make(const struct config_rule *r)
         .lag_bytes = r->lag_bytes,
         .room_access = (enum room_access)r->access,
         .room_presence = (enum room_presence)r->presence,
+        .room_damping_ms = r->presence_damping_ms,
         .room_host = (enum room_host)r->host,
         .newcomer_role = (enum role)r->role,
         .room_unlisted = !r->listed,

@@ -28,6 +28,7 @@ static void person_joins(struct world *w, struct numbering *n, const struct memb
     n->people[n->people_n++] = (struct person){.user_hash = truth_hash(m->user),
                                                .name_hash = truth_hash(m->name),
                                                .connected = m->connected,
+                                               .here_ms = w->now_ms,
                                                .joined = n->passed_n};
 }
 
@@ -38,7 +39,19 @@ static bool presence_exact(const struct world *w)
            !w->plan.presence_ruled;
 }
 
-static void person_changes(struct world *w, struct numbering *n, const struct entry *e)
+// Away or back; away not before the time that the room's rule says has passed.
+static void person_comes_and_goes(struct world *w, int room, struct person *p, const struct member_view *m)
+{
+    const uint64_t damping_ms = world_room(w, room)->room_damping_ms;
+    if (!m->connected && w->now_ms - p->here_ms < damping_ms)
+        trace_fail(w, NULL, "PRESENCE: %.*s is told to be away from %s %llu ms after it was told to be there",
+                   STR_ARG(m->name), w->room_names[room], (unsigned long long)(w->now_ms - p->here_ms));
+    if (m->connected)
+        p->here_ms = w->now_ms;
+    p->connected = m->connected;
+}
+
+static void person_changes(struct world *w, int room, struct numbering *n, const struct entry *e)
 {
     uint32_t at = n->passed_n;
     struct person *p = person_in(n, truth_hash(e->member.user));
@@ -58,7 +71,7 @@ static void person_changes(struct world *w, struct numbering *n, const struct en
         p->name_hash = truth_hash(e->member.name);
     } else {
         p->changed = at;
-        p->connected = e->member.connected;
+        person_comes_and_goes(w, room, p, &e->member);
     }
 }
 
@@ -145,7 +158,7 @@ static void see_passing(struct world *w, int room, struct numbering *n, const st
     if (f.kind == FACT_JOINED)
         person_joins(w, n, &e->member);
     else if (f.kind == FACT_LEFT || f.kind == FACT_CHANGED)
-        person_changes(w, n, e);
+        person_changes(w, room, n, e);
 }
 
 // Offsets that an engine does not keep any more are passed over.
@@ -183,7 +196,8 @@ static void see_epoch(struct world *w, int room, int before, const struct sighti
         ARENA_GROW(&w->arena, n->people, n->people_n, n->people_cap);
         n->people[n->people_n++] = (struct person){.user_hash = old->people[i].user_hash,
                                                    .name_hash = old->people[i].name_hash,
-                                                   .connected = old->people[i].connected};
+                                                   .connected = old->people[i].connected,
+                                                   .here_ms = old->people[i].here_ms};
     }
     w->counts.epochs_told++;
 }

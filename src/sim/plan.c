@@ -29,6 +29,16 @@ static void settings_limits(struct world *w, struct settings *s)
     s->turn_bytes = PICK(w, 512, 4096, 65536);
 }
 
+// How long it is held back that somebody is away: by a die of its own, so that the plans of seeds stay what they were. Between
+// nothing and longer than some graces.
+static uint32_t plan_damping(const struct world *w, uint32_t of)
+{
+    static const uint32_t some_ms[] = {0, 100, 2000, 8000};
+    struct prng die;
+    prng_init(&die, w->options->seed ^ (UINT64_C(0x61776179) + of));
+    return some_ms[prng_below(&die, 4)];
+}
+
 static void settings_rooms(struct world *w, struct settings *s)
 {
     s->rooms_max = PICK(w, 3, 64, 64, 64);
@@ -44,6 +54,7 @@ static void settings_rooms(struct world *w, struct settings *s)
     s->room_grace_ms = PICK(w, 500, 5000);
     s->member_grace_ms = PICK(w, 500, 5000, 15000);
     s->presence_exact_max = PICK(w, 3, 200, 200);
+    s->room_damping_ms = plan_damping(w, 0);
     s->signals = (struct rate){PICK(w, 0, 1, 20), 4};
     s->idempotency_ms = PICK(w, 5000, 60000);
     s->idempotency_keys = PICK(w, 4, 64, 1000);
@@ -104,6 +115,7 @@ static void plan_rules(struct world *w, struct settings *s)
         room.slow_policy = chance(w, 2) ? SLOW_DISCONNECT : SLOW_GAP;
         room.room_presence =
             (enum room_presence)PICK(w, PRESENCE_EXACT, PRESENCE_EXACT, PRESENCE_COUNT, PRESENCE_NONE);
+        room.room_damping_ms = plan_damping(w, i + 1);
         room.room_unlisted = chance(w, 2);
         room.room_echo = chance(w, 3);
         if (i == 0 && chance(w, 4))
@@ -211,7 +223,7 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         "%u servers of %u shards%s, %u verifiers/%u ms, keys %u ms, %u clients, %u steps, mailbox %u/%u ms, %u credits, slice %u, slow %d, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
         "B/%u ms, "
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
-        "ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms, %zu rules%s",
+        "ms, away told after %u ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms, %zu rules%s",
         p->servers, p->shards,
         p->engine_fails ? p->engine_strict ? " with a strict engine that fails" : " with an engine that fails"
         : p->engine     ? p->engine_strict ? " with a strict engine" : " with an engine"
@@ -224,7 +236,7 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes, s->rooms_max, s->room_members_max,
         s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
         s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,
-        s->member_grace_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
+        s->member_grace_ms, s->room_damping_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
         s->flush_interval_ms, s->resume_ms, s->rules_n,
         s->rules_n > 0 && s->rules[0].room.room_access != ACCESS_OPEN ? " (some take no guests)" : "");
 }

@@ -60,6 +60,7 @@ struct person {
     uint32_t joined, left;
     uint32_t renamed, renamed_before; // the last two times
     uint32_t changed;                 // away or back
+    uint64_t here_ms;                 // when it was last told that it is here
     bool closed;                      // `left` by the end of the room, of which nothing that passes tells
 };
 // Somebody in a room, by its records (decrees.c).

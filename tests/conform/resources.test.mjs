@@ -349,7 +349,7 @@ test('D8: hello has its whole time also where pings are more frequent', async ()
 
 test('D9: who never answers a ping is dropped; who answers, or just talks, is not', async () => {
   await withServer({ flags: ['--heartbeat.interval_s=1', '--heartbeat.min_s=1', '--heartbeat.timeout_s=1',
-    '--heartbeat.adaptive=false', '--rooms.member_grace_s=1'] }, async (server) => {
+    '--heartbeat.adaptive=false', '--rooms.member_grace_s=1', '--rooms.presence_damping_ms=0'] }, async (server) => {
     const [watcher, dead, talker] = [await Native.open(server), await Native.open(server), await Native.open(server)];
     await watcher.join('r');
     await dead.join('r');

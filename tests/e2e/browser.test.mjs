@@ -25,7 +25,7 @@ describe('the chat page', () => {
   };
 
   test('two pages and a terminal talk in one room', async (t) => {
-    const server = await startServer(t, { flags: ['--server.shards=2', '--rooms.member_grace_s=1'] });
+    const server = await startServer(t, { flags: ['--server.shards=2', '--rooms.member_grace_s=1', '--rooms.presence_damping_ms=0'] });
     const nc = new Nc(t, server);
     await nc.sees(/^\* joined lobby/);
     nc.type('/nick Terry');

@@ -89,7 +89,7 @@ for (const shards of [1, 2, 7]) {
   });
 
   test(`${shards} shards: presence, entry by entry`, async (t) => {
-    const server = await startServer(t, options('--rooms.member_grace_s=1'));
+    const server = await startServer(t, options('--rooms.member_grace_s=1', '--rooms.presence_damping_ms=0'));
     const ada = await Native.open(server, { name: 'Ada' });
     const first = await ada.join('lobby', { members: true });
     assert.equal(first.members_count, 1);
@@ -132,6 +132,33 @@ for (const shards of [1, 2, 7]) {
     await cleo.leave('lobby');
     await ada.hears((m) => m.type === 'member:left' && m.member.name === 'Cleo', 'Cleo left');
     assert.ok(!memberTypes(ada, 'lobby').some((m) => m.type === 'member:changed' && m.member.name === 'Cleo'));
+  });
+
+  test(`${shards} shards: who is back in a moment is not told of, who stays away is`, async (t) => {
+    const server = await startServer(t, options('--rooms.presence_damping_ms=1500'));
+    const ada = await Native.open(server, { name: 'Ada' });
+    await ada.join('lobby');
+    let bob = await Native.open(server, { name: 'Bob' });
+    const { user } = bob;
+    const of = (page) => page.members.filter((m) => m.user === user).map((m) => [m.connected, m.sessions]);
+    await bob.join('lobby');
+    for (let i = 0; i < 5; i++) {
+      const { resume } = bob.welcome;
+      bob.cut();
+      await bob.ended;
+      assert.deepEqual(of(await ada.ask({ type: 'members', room: 'lobby' })), [[true, 1]], 'as has been told');
+      bob = await Native.open(server, { resume });
+      await bob.join('lobby');
+    }
+    await bob.say('lobby', 'still here');
+    await ada.hears((m) => m.data === 'still here', 'what Bob says behind his last return');
+    assert.deepEqual(memberTypes(ada, 'lobby').map((m) => [m.type, m.member.user === user]), [['member:joined', true]]);
+    const cut = performance.now();
+    bob.cut();
+    const away = await ada.hears('member:changed');
+    assert.ok(performance.now() - cut >= 1400, `after ${performance.now() - cut} ms`);
+    assert.deepEqual([away.member.user, away.member.connected], [user, false]);
+    assert.deepEqual(of(await ada.ask({ type: 'members', room: 'lobby' })), [[false, 0]]);
   });
 
   test(`${shards} shards: in a large room the count is told instead`, async (t) => {

@@ -138,7 +138,7 @@ static void test_rules(void **state)
     const struct config_key *key = config_key_find(STR("rooms"), STR("rules"));
     config_yaml_rows(
         &load, key,
-        STR("[{match: \"team-*\", access: token, listed: true, log_age_s: 5, presence: none, echo: true,"
+        STR("[{match: \"team-*\", access: token, listed: true, log_age_s: 5, presence: none, presence_damping_ms: 4, echo: true,"
             "host: first, role: guest, slow_policy: disconnect, flush_interval_ms: 3, log_bytes: 4096,"
             "log_entries: 5, messages_per_s: 6, messages_burst: 7, member_messages_per_s: 8,"
             "member_messages_burst: 9}, {match: b, members_max: 9}]"));
@@ -151,6 +151,8 @@ static void test_rules(void **state)
     assert_int_equal(a->room_members_max, 7);
     assert_int_equal(a->room_access, ACCESS_TOKEN);
     assert_int_equal(a->room_presence, PRESENCE_NONE);
+    assert_int_equal(a->room_damping_ms, 4);
+    assert_int_equal(b->room_damping_ms, 2000);
     assert_int_equal(a->room_host, HOST_FIRST);
     assert_int_equal(a->newcomer_role, ROLE_GUEST);
     assert_int_equal(a->slow_policy, SLOW_DISCONNECT);

@@ -60,6 +60,7 @@ enum room_host {
     X(uint32_t,           lag_bytes)         /* framed bytes a connected reader may be behind before that strikes */ \
     X(enum room_access,   room_access)       \
     X(enum room_presence, room_presence)     \
+    X(uint32_t,           room_damping_ms)   /* so long after its last session dropped a member is told of as away */ \
     X(enum room_host,     room_host)         /* who becomes host */ \
     X(enum role,          newcomer_role)     /* what somebody is who has been given no role in the room */ \
     X(bool,               room_unlisted)     /* `rooms` does not tell of it */ \

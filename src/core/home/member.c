@@ -1,31 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Members of a room at its home: users, however many sessions they have. Presence is exact (an entry per change) up
-// to rooms.presence_exact_max members; a bigger room writes its count at most once a second, because n members
-// joining would otherwise mean n * n deliveries.
+// Members of a room at its home: users, however many sessions they have. What others are told of them: presence.c.
 #include "core/home/home.h"
 
 #include "core/common/who.h"
-
-enum { COUNT_INTERVAL_MS = 1000 };
-
-void member_view_make(const struct member *m, struct member_view *ret)
-{
-    *ret = (struct member_view){.user = member_user(m),
-                                .name = member_name(m),
-                                .info = member_info(m),
-                                .role = (enum role)m->role,
-                                .connected = m->sessions != 0,
-                                .sessions = m->sessions,
-                                .joined_at = m->joined_at,
-                                .last_active = m->last_active};
-}
-
-size_t member_view_bytes(const struct member_view *v)
-{
-    enum { WORDS = 160 };
-    return WORDS + v->user.n + v->name.n + v->info.n;
-}
 
 static bool member_eq(const void *ctx, uint32_t value, const void *key)
 {
@@ -153,86 +131,6 @@ static bool session_remove(struct mem *mem, struct member *m, struct conn_ref se
     return true;
 }
 
-// --- passing entries about members
-
-static bool place(struct home *h, uint32_t room, struct entry *e)
-{
-    if (room_place(h, room, e) == OK)
-        return true;
-    home_memory_refused(h, room_at(h, room)->tenant); // a message is counted where it is answered
-    return false;
-}
-
-// previous_name: of somebody who has another one now, else absent.
-static void presence(struct home *h, uint32_t room, enum entry_type type, const struct member *m,
-                     str previous_name)
-{
-    struct room *r = room_at(h, room);
-    ASSERT(type >= ENTRY_MEMBER_JOINED);
-    ASSERT(type <= ENTRY_MEMBER_CHANGED);
-    enum room_presence told = room_settings(h, r)->room_presence;
-    if (told == PRESENCE_NONE || r->emptying) // everybody goes: there is nobody to be told
-        return;
-    if (told == PRESENCE_EXACT && r->members <= h->cx->settings->presence_exact_max) {
-        struct entry e = {.type = type, .previous_name = previous_name};
-        member_view_make(m, &e.member);
-        if (place(h, room, &e))
-            return;
-    } else if (type == ENTRY_MEMBER_CHANGED) {
-        return;
-    }
-    if (r->count_pending)
-        return;
-    r->count_pending = true;
-    uint64_t due = r->count_ms + COUNT_INTERVAL_MS;
-    room_timer(h, room, due > h->cx->now_ms ? due : h->cx->now_ms + 1);
-}
-
-uint64_t members_count_due(struct home *h, uint32_t room)
-{
-    struct room *r = room_at(h, room);
-    if (!r->count_pending)
-        return UINT64_MAX;
-    if (h->cx->now_ms < r->count_ms + COUNT_INTERVAL_MS && r->count_ms != 0)
-        return r->count_ms + COUNT_INTERVAL_MS;
-    struct entry e = {.type = ENTRY_MEMBERS_COUNT, .count = r->members};
-    r->count_ms = h->cx->now_ms;
-    if (!place(h, room, &e))
-        return h->cx->now_ms + COUNT_INTERVAL_MS;
-    r->count_pending = false;
-    return UINT64_MAX;
-}
-
-// --- the away list: members without a session, longest first
-
-static void away_push(struct home *h, struct room *r, uint32_t index)
-{
-    struct member *m = member_at(h, index);
-    ASSERT(m->sessions == 0);
-    m->away_ms = (uint32_t)h->cx->now_ms;
-    m->away_prev = r->away_last;
-    m->away_next = SLAB_NONE;
-    if (r->away_last != SLAB_NONE)
-        member_at(h, r->away_last)->away_next = index;
-    else
-        r->away_first = index;
-    r->away_last = index;
-}
-
-static void away_remove(struct home *h, struct room *r, struct member *m)
-{
-    ASSERT(m->sessions == 0);
-    ASSERT(r->away_first != SLAB_NONE);
-    if (m->away_prev != SLAB_NONE)
-        member_at(h, m->away_prev)->away_next = m->away_next;
-    else
-        r->away_first = m->away_next;
-    if (m->away_next != SLAB_NONE)
-        member_at(h, m->away_next)->away_prev = m->away_prev;
-    else
-        r->away_last = m->away_prev;
-}
-
 // --- coming and going
 
 // Members are of the home's pool; in a tenant's room they count as its own.
@@ -310,7 +208,7 @@ static void member_destroy(struct home *h, struct room *r, uint32_t index)
 static void member_leave(struct home *h, uint32_t room, uint32_t index)
 {
     struct room *r = room_at(h, room);
-    presence(h, room, ENTRY_MEMBER_LEFT, member_at(h, index), STR_NONE);
+    presence_tell(h, room, ENTRY_MEMBER_LEFT, member_at(h, index), STR_NONE);
     member_destroy(h, r, index);
     if (r->members != 0)
         return;
@@ -338,7 +236,7 @@ void member_show(struct home *h, uint32_t room, uint32_t index, str name, str in
         informed = false;
     }
     if (named || informed)
-        presence(h, room, ENTRY_MEMBER_CHANGED, m, named ? str_make(before, was.n) : STR_NONE);
+        presence_tell(h, room, ENTRY_MEMBER_CHANGED, m, named ? str_make(before, was.n) : STR_NONE);
 }
 
 static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, const struct ask *a)
@@ -347,15 +245,15 @@ static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, 
     struct member *m = member_at(h, index);
     if (m->sessions == MEMBER_SESSIONS_MAX)
         return ERR_LIMIT;
-    bool was_away = m->sessions == 0;
+    bool was_away = m->sessions == 0, told = was_away && !m->untold;
     if (was_away)
-        away_remove(h, r, m);
+        away_remove(h, r, index);
     if (!session_add(r->log.mem, m, session_key_of(a->conn, a->encoding)))
         return ERR_NOMEM;
-    if (was_away) {
+    if (was_away)
         m->named_ms = a->since_ms;
-        presence(h, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
-    }
+    if (told)
+        presence_tell(h, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
     enum role role = home_rights(h, r, a).role; // it may come with more than its other sessions have
     if (role > (enum role)m->role)
         m->role = (uint8_t)role;
@@ -377,7 +275,7 @@ enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint3
     bool added = session_add(r->log.mem, m, session_key_of(a->conn, a->encoding));
     ASSERT(added); // the first one needs no memory
     m->named_ms = a->since_ms;
-    presence(h, room, ENTRY_MEMBER_JOINED, m, STR_NONE);
+    presence_tell(h, room, ENTRY_MEMBER_JOINED, m, STR_NONE);
     *ret_member = index;
     return OK;
 }
@@ -395,8 +293,10 @@ bool member_depart(struct home *h, uint32_t room, uint32_t index, struct conn_re
         return true;
     }
     away_push(h, r, index);
-    presence(h, room, ENTRY_MEMBER_CHANGED, m, STR_NONE);
     room_timer(h, room, h->cx->now_ms + h->cx->settings->member_grace_ms);
+    uint64_t due = members_away_due(h, room); // at once, where nobody is to wait for it
+    if (due != UINT64_MAX)
+        room_timer(h, room, due);
     return true;
 }
 
@@ -412,7 +312,7 @@ void member_expel(struct home *h, uint32_t room, uint32_t index, const struct en
                              .name = e->name,
                              .reason = e->data};
     if (m->sessions == 0)
-        away_remove(h, r, m);
+        away_remove(h, r, index);
     for (uint32_t i = m->sessions; i-- > 0;) {
         const struct session_key s = member_sessions(m)[i];
         room_announce_to(h, room, s.shard); // up to here it was in the room
@@ -436,7 +336,7 @@ uint64_t members_expire(struct home *h, uint32_t room)
         uint32_t away = (uint32_t)h->cx->now_ms - m->away_ms;
         if (away < grace)
             return h->cx->now_ms + (grace - away);
-        away_remove(h, r, m);
+        away_remove(h, r, index);
         member_leave(h, room, index);
     }
     return UINT64_MAX;

@@ -133,6 +133,7 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
                        .last = SLAB_NONE,
                        .away_first = SLAB_NONE,
                        .away_last = SLAB_NONE,
+                       .untold_first = SLAB_NONE,
                        .resting = true,
                        .empty_ms = h->cx->now_ms};
     struct mem *mem = h->cx->mem; // in which all that it holds is counted
@@ -481,7 +482,8 @@ void room_on_timer(struct home *h, uint32_t index)
     if (place_waiting(&r->log, &r->live))
         room_mark_dirty(h, index);
     earlier(&due, room_empty(h, index));
-    earlier(&due, members_expire(h, index));
+    earlier(&due, members_expire(h, index)); // first: who leaves is not told of as away before
+    earlier(&due, members_away_due(h, index));
     earlier(&due, members_count_due(h, index));
     if (r->members == 0 && r->sessions == 0 && r->waits == 0 && !h->authority->busy(h, r)) {
         uint32_t grace_ms = room_grace_ms(h, r);

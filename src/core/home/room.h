@@ -6,12 +6,14 @@
 //   life:  first join creates it -> members come and go -> empty for rooms.grace_s -> gone with all its memory
 //          (nothing was ever said in it: gone at the end of the turn in which the last member went)
 //
-//   member:  connected --last session dropped--> away (connected:false) --rooms.member_grace_s--> left
-//                 ^----------- joins again -------'
+//   member:  connected --last session dropped--> away, untold --presence_damping_ms--> away, told --member_grace_s--> left
+//                 ^----- joins again, nobody hears of it ----'                            |
+//                 '------ joins again, told (member:changed) -----------------------------'
 //
 // Invariants (room_check)
 //   1. every member is in the list; `members` counts them. They are all in `by_user`, or, where they are few, none is
-//   2. a member is away exactly if it has no session; away members are in the away list, longest first
+//   2. a member is away exactly if it has no session; away members are in the away list, longest first,
+//      and those of whom it has not been told yet are the end of it, from untold_first on
 //   3. feeds[s].sessions is the sum of its readers; a shard with none gets no announcements
 //   4. the live stream has a track for an encoding exactly while some shard has readers of it, and as many readers
 //   5. `crowded` counts the feeds that are; a feed without sessions is not
@@ -52,6 +54,7 @@ struct member {
     uint8_t user_n;
     uint8_t name_n : 7;   // 0: the name is the user id
     uint8_t has_info : 1; // then the text is long
+    bool untold;          // away, and others have not been told (presence.c)
     union { // where they are: what is to be told to all of them, be it to leave, finds them (member_sessions)
         struct {
             uint32_t away_prev, away_next; // sessions == 0
@@ -94,8 +97,9 @@ struct room {
     uint8_t tenant;     // whose it is (common/tenant.h)
     struct ruled ruled; // which rule it has (common/rule.h)
     uint16_t waits;     // asks in the list of those that wait for frames (home_wait.c): it is there as long
-    struct log log;     // what was said
-    struct live live;   // what is heard now; of the records, what people have been told of
+    uint32_t untold_first; // of the away list (presence.c); here, where there is a hole
+    struct log log;        // what was said
+    struct live live;      // what is heard now; of the records, what people have been told of
     struct replay *replay; // what was said, for those who come; NULL = nobody has asked
     struct map by_user;    // empty where they are few
     uint32_t members;
@@ -137,8 +141,6 @@ enum err member_text_init(struct member *m, struct mem *mem, str user, str name,
 bool member_text_change(struct member *m, struct mem *mem, str name, str info);
 void member_text_deinit(struct member *m, struct mem *mem);
 const struct session_key *member_sessions(const struct member *m); // `sessions` of them, in no order
-void member_view_make(const struct member *m, struct member_view *ret);
-size_t member_view_bytes(const struct member_view *v); // about, of its row in a list
 
 // --- rooms (room.c)
 uint32_t room_find(const struct home *h, str name, uint64_t hash);
@@ -211,13 +213,26 @@ bool member_depart(struct home *h, uint32_t room, uint32_t member, struct conn_r
 void member_show(struct home *h, uint32_t room, uint32_t member, str name, str info, uint32_t since_ms);
 // Members whose grace is over leave; returns when the next one's is, UINT64_MAX if none is away.
 uint64_t members_expire(struct home *h, uint32_t room);
-// Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.
-uint64_t members_count_due(struct home *h, uint32_t room);
 // True if the connection is one that it is here by.
 bool member_is(const struct member *m, struct conn_ref session);
 // Out of the room, with all its sessions, each of which is told; e: by what decree.
 void member_expel(struct home *h, uint32_t room, uint32_t member, const struct entry *e);
 void members_free(struct home *h, struct room *r);
 void members_check(const struct home *h, const struct room *r);
+
+// --- what others are told of them (presence.c)
+// A member as it is told of and listed: who is away, and nobody has been told, is there.
+void member_view_make(const struct member *m, struct member_view *ret);
+size_t member_view_bytes(const struct member_view *v); // about, of its row in a list
+// Tells of one, or that a count is due. previous_name: of somebody who has another one now, else absent.
+void presence_tell(struct home *h, uint32_t room, enum entry_type type, const struct member *m,
+                   str previous_name);
+// Writes a members:count entry if one is pending and due; returns when it will be, UINT64_MAX if none is.
+uint64_t members_count_due(struct home *h, uint32_t room);
+// The away list: one more, whose last session has just gone; one less, who is back or leaves.
+void away_push(struct home *h, struct room *r, uint32_t member);
+void away_remove(struct home *h, struct room *r, uint32_t member);
+// Tells of those who have been away for room_damping_ms; returns when the next one will have been, UINT64_MAX if there is none.
+uint64_t members_away_due(struct home *h, uint32_t room);
 
 #endif

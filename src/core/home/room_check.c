@@ -45,19 +45,27 @@ static uint32_t list_check(const struct home *h, const struct room *r)
 
 static void away_check(const struct home *h, const struct room *r)
 {
-    uint32_t away = 0, without = 0, prev = SLAB_NONE;
+    uint32_t away = 0, without = 0, untold = 0, prev = SLAB_NONE, untold_first = SLAB_NONE;
     for (uint32_t m = r->away_first; m != SLAB_NONE; m = member_at(h, m)->away_next) {
         away++;
         ASSERT(member_at(h, m)->sessions == 0); // 2
         ASSERT(member_at(h, m)->away_prev == prev);
         ASSERT(prev == SLAB_NONE ||
                (int32_t)(member_at(h, m)->away_ms - member_at(h, prev)->away_ms) >= 0); // 2
+        if (member_at(h, m)->untold && untold_first == SLAB_NONE)
+            untold_first = m;
+        ASSERT(member_at(h, m)->untold == (untold_first != SLAB_NONE)); // 2
+        untold += member_at(h, m)->untold;
         prev = m;
     }
     ASSERT(prev == r->away_last);
-    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next)
+    ASSERT(untold_first == r->untold_first); // 2
+    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next) {
         without += member_at(h, m)->sessions == 0;
+        untold -= member_at(h, m)->untold;
+    }
     ASSERT(away == without); // 2
+    ASSERT(untold == 0);     // 2: nobody who is here
 }
 
 static void feeds_check(const struct home *h, const struct room *r)
