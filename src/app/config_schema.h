@@ -187,6 +187,10 @@ enum config_kind {
       "Messages per second of one user in one room, over all its connections. One beyond it gets `rate_limited`; who goes on is closed with 1008.") \
     X(rooms, member_messages_burst, UINT, LIVE, 1, 1000000, "", "20", "messages", \
       "Messages that a user may say in a room at once after being quiet there.") \
+    X(rooms, edit_window_s, UINT, LIVE, 1, 2592000, "for ever", "0", "s", \
+      "So long one may change what one has said. Who may change what others have said (`edit_any`) may always.") \
+    X(rooms, delete_window_s, UINT, LIVE, 1, 2592000, "for ever", "0", "s", \
+      "So long one may take back what one has said. Who may take away what others have said (`delete_any`) may always.") \
     X(rooms, flush_interval_ms, UINT, LIVE, 0, 10, "", "0", "ms", \
       "Wait so long to put more entries into one write. 0 writes at the end of every turn; more costs latency and saves CPU in busy rooms.") \
     X(rooms, slow_policy, CHOICE, LIVE, 0, 0, "gap|disconnect", "gap", "", \

@@ -32,7 +32,7 @@ enum {
     CONFIG_API_KEYS_MAX = 32,  //
     CONFIG_API_ROOMS_MAX = 16, // patterns of one of them
     CONFIG_TENANTS_MAX = 64,   //
-    CONFIG_COLUMNS_MAX = 24,   // of one table
+    CONFIG_COLUMNS_MAX = 32,   // of one table
 };
 
 // clang-format off
@@ -49,6 +49,8 @@ enum {
     LIKE(rule, echo,              BOOL,   rooms, echo) \
     LIKE(rule, slow_policy,       CHOICE, rooms, slow_policy) \
     LIKE(rule, lag_bytes,         BYTES,  rooms, lag_bytes) \
+    LIKE(rule, edit_window_s,     UINT,   rooms, edit_window_s) \
+    LIKE(rule, delete_window_s,   UINT,   rooms, delete_window_s) \
     LIKE(rule, flush_interval_ms, UINT,   rooms, flush_interval_ms) \
     LIKE(rule, messages_per_s,    UINT,   rooms, messages_per_s) \
     LIKE(rule, messages_burst,    UINT,   rooms, messages_burst) \

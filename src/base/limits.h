@@ -57,6 +57,8 @@ enum {
     ROLE_NAME_MAX = 16,            // bytes of a role's name
     CONFLATE_KEY_MAX = 64,         // bytes of `conflate`
     REACTION_MAX = 64,             // bytes of what one reacts with
+    REACTIONS_MAX = 1000,          // reactions to one message that hold,
+    REACTION_KINDS_MAX = 32,       // of so many kinds
     REASON_MAX = 256,        // bytes of why somebody was kicked, banned, muted; all who are there are told
     SECONDS_MAX = 315360000, // ten years: of bans and mutes that end, and of slow mode
     STANDING_MAX = 1000,     // people of one room who have a role, a ban or a mute; then others are refused

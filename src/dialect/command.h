@@ -38,7 +38,11 @@
     X(role,        "role",    STRING,  role,          NO_FLAG,           1, ROLE_NAME_MAX,    "`guest`, `member`, `host` or `owner`") \
     X(reason,      "reason",  STRING,  reason,        NO_FLAG,           1, REASON_MAX,       "a string of 1 to 256 bytes") \
     X(seconds,     "seconds", COUNT,   seconds,       FLAG(has_seconds), 0, SECONDS_MAX,      "an integer from 0 to 315360000") \
-    X(on,          "on",      BOOL,    on,            NO_FLAG,           0, 0,                "`true` or `false`") \
+    X(on,          "on",      BOOL,    on,            FLAG(has_on),      0, 0,                "`true` or `false`") \
+    X(offset,      "offset",  OFFSET,  offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
+    X(reply_to,    "reply_to", OFFSET, offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
+    X(edit_of,     "if_version", OFFSET, version,     FLAG(has_version), 1, OFFSET_MAX,       "an integer above 0, the `version` of the message, or its `offset` where it has none") \
+    X(reaction,    "key",     STRING,  key,           NO_FLAG,           1, REACTION_MAX,     "a string of 1 to 64 bytes, an emoji or a word") \
     X(token_id,    "token_id", STRING, token_id,      NO_FLAG,           1, TOKEN_ID_MAX,     "a string of 1 to 128 bytes, the `jti` of a token") \
     X(issued_before, "issued_before", OFFSET, issued_before, FLAG(has_issued_before), 1, EPOCH_SECONDS_MAX, "an integer above 0, seconds since 1970 as in `iat`") \
     X(as_user,     "user",    NAME,    to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
@@ -68,7 +72,7 @@
 #define JOIN_KEYS MAY(token) MAY(since) MAY(history) MAY(members)
 #define COMMANDS(X) \
     X(NONE,    none,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, NONE,    "nothing: an empty line, or what could not be read") \
-    X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(key) MAY(echo),    ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
+    X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(key) MAY(echo) MAY(reply_to), ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
     X(HELLO,   hello,   NATIVE, MAY(token) MAY(name) MAY(resume) MAY(joins), EDGE, NONE,    COMMAND, 1, WELCOME, "say who you are, or take up an earlier session") \
     X(JOIN,    join,    NATIVE, MUST(room) JOIN_KEYS,                        ROOM, JOIN,    COMMAND, 1, JOINED,  "enter a room and get its entries") \
     X(LEAVE,   leave,   NATIVE, MUST(room),                                  ROOM, NONE,    COMMAND, 1, LEFT,    "leave a room") \
@@ -76,7 +80,7 @@
     X(DIRECT,  direct,  NATIVE, MUST(to_user) MUST(data) MAY(key),           USER, NONE,    COMMAND, 1, ACK,     "say something to all sessions of one user") \
     X(SIGNAL,  signal,  NATIVE, MUST(room) MUST(data),                       ROOM, SIGNAL,  SIGNAL,  1, NONE,    "tell those who are in a room now: typing, a cursor") \
     X(MEMBERS, members, NATIVE, MUST(room) MAY(limit) MAY(after),            ROOM, LIST,    LIST,    1, MEMBERS, "who is in a room") \
-    X(HISTORY, history, NATIVE, MUST(room) MAY(since) MAY(before) MAY(limit), ROOM, READ,   LIST,    1, HISTORY, "entries of the past") \
+    X(HISTORY, history, NATIVE, MUST(room) MAY(since) MAY(before) MAY(limit) MAY(reply_to), ROOM, READ,   LIST,    1, HISTORY, "entries of the past") \
     X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after),           ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
     X(PING,    ping,    NATIVE, NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, PONG,    "is anyone there") \
     X(RENAME,  rename,  NATIVE, MUST(name),                                  ALL,  NONE,    COMMAND, 1, RENAMED, "be called something else") \
@@ -90,9 +94,12 @@
     X(SLOW,    slow,    NATIVE, MUST(room) MUST(seconds),                    ROOM, SLOW,    COMMAND, 1, ACK,     "let each say one message in so many seconds only") \
     X(READONLY, readonly, NATIVE, MUST(room) MUST(on),                       ROOM, READONLY, COMMAND, 1, ACK,    "let only those speak in a room who may set this") \
     X(CLOSE,   close,   NATIVE, MUST(room) MAY(reason),                      ROOM, CLOSE,   COMMAND, 1, ACK,     "end a room: everybody is out, and what was said is gone") \
+    X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
+    X(DELETE,  delete,  NATIVE, MUST(room) MUST(offset) MAY(reason),         ROOM, DELETE_OWN, COMMAND, 1, ACK,  "take a message back, so that its words are nowhere any more") \
+    X(REACT,   react,   NATIVE, MUST(room) MUST(offset) MUST(reaction) MAY(on), ROOM, PUBLISH, COMMAND, 1, ACK,  "react to a message, or take that back") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go") \
-    X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(as_user) MAY(name), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
+    X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(as_user) MAY(name) MAY(reply_to), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
     X(BROADCAST, broadcast, HTTP, MUST(rooms) MUST(data) MAY(key) MAY(as_user) MAY(name), ROOM, NONE, COMMAND, 1, ACK, "say the same in many rooms") \
     X(INFO,    info,    HTTP,   NO_KEYS,                                     ALL,  NONE,    COMMAND, 1, NONE,    "how much there is: connections, sessions, rooms, members") \
     X(CONNECTIONS, connections, HTTP, MAY(user) MAY(room) MAY(address) MAY(dialect) MAY(limit) MAY(after), ALL, NONE, LIST, 1, NONE, "who is connected, from where, in which rooms") \
@@ -157,7 +164,7 @@ const char *command_name(enum command_type type);
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
     X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect, revoke: whose */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
-    X(key)         /* message, direct: idempotency key */ \
+    X(key)         /* message, direct: idempotency key; react: what one reacts with */ \
     X(name)        /* hello, rename */ \
     X(token)       /* hello, join, switch, refresh: a JWT */ \
     X(resume)      /* hello: the secret of an earlier welcome */ \
@@ -165,7 +172,7 @@ const char *command_name(enum command_type type);
     X(after)       /* members, rooms: where the last page ended */ \
     X(prefix)      /* rooms */ \
     X(role)        /* role: the name of one (role_find) */ \
-    X(reason)      /* kick, ban, mute, close, revoke */ \
+    X(reason)      /* kick, ban, mute, close, delete, revoke */ \
     X(list)        /* broadcast: rooms; batch: commands; hello: what joins follow it; a JSON array, as it came */ \
     X(address)     /* connections */ \
     X(dialect)     /* connections */ \
@@ -190,7 +197,13 @@ struct command {
     uint32_t limit;    // members, history, rooms, connections; 0 = default
     bool has_seconds;
     uint32_t seconds; // ban, mute, revoke: without it, for ever; slow
-    bool on;          // readonly
+    bool has_on;
+    bool on; // readonly; react: without it true
+    bool
+        has_offset; // edit, delete, react: which message, absent = the newest, or one's own newest (text dialect);
+    uint64_t offset; // message, publish: which it answers; history: whose answers
+    bool has_version;
+    uint64_t version; // edit: what it has to be of
     bool parallel;    // batch
     bool has_issued_before;
     uint64_t issued_before; // revoke: seconds since 1970

@@ -28,11 +28,13 @@
 
 // What changes what is kept of a room: its command (command.h), what people are told of it.
 // clang-format off
-#define CHANGES(X) \
-    X(STATE,  state,  "state:updated")     /* `data`: which keys, see core/home/state.h */ \
+#define WORDS(X) \
     X(EDIT,   edit,   "message:edited")    /* the message `about` says `data` from here on */ \
     X(DELETE, delete, "message:deleted")   /* the message `about` says nothing any more, here or anywhere */ \
     X(REACT,  react,  "message:reactions") /* `change.on`: to the message `about` with `change.reaction`; else no more */
+#define CHANGES(X) \
+    X(STATE,  state,  "state:updated")     /* `data`: which keys, see core/home/state.h */ \
+    WORDS(X)
 // clang-format on
 
 // Those of records are part of their portable form (core/log/record.h) and never change.
@@ -96,7 +98,7 @@ struct change {
     // ENTRY_STATE: 0 = proposed; else what the room's state has come to by it. ENTRY_EDIT: 0, or what the message has to be of for
     // it to count, the offset of the record that it has its words from.
     uint64_t version;
-    uint32_t count; // ENTRY_REACT: how many have that reaction to the message, behind this record
+    uint32_t count; // ENTRY_REACT: how many have that reaction to the message, as they are told; in no record
     str author;     // ENTRY_EDIT, ENTRY_DELETE: a user id, whose message it is; empty = the server's own
     str reaction;   // ENTRY_REACT
     bool on;

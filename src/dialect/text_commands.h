@@ -16,6 +16,9 @@
     X(rooms,   ROOMS,   "[PREFIX]",  "which rooms there are") \
     X(msg,     DIRECT,  "USER TEXT", "tell one person only (\"USER\" where the name has spaces)") \
     X(history, HISTORY, "[N]",       "the last N messages, 20 by default") \
+    X(edit,    EDIT,    "TEXT",      "let the last thing you said be TEXT") \
+    X(delete,  DELETE,  "[WHY]",     "take back the last thing you said") \
+    X(react,   REACT,   "EMOJI",     "react to the last thing that was said") \
     X(role,    ROLE,    "USER ROLE", "give USER a role: guest, member, host or owner") \
     X(kick,    KICK,    "USER [WHY]", "take USER out of this room") \
     X(ban,     BAN,     "USER [TIME] [WHY]", "and keep USER out, for ever or for 30s, 10m, 2h, 7d") \

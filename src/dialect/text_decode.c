@@ -305,6 +305,33 @@ static enum err decode_close(str args, struct scratch *scratch, struct command *
     return OK;
 }
 
+static enum err decode_edit(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    if (args.n == 0)
+        return problem_set(p, PROBLEM_BAD_COMMAND, "`/edit TEXT` takes what you wanted to say.");
+    set_message(args, scratch, ret);
+    ret->type = CMD_EDIT;
+    return OK;
+}
+
+static enum err decode_delete(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (args.n > REASON_MAX)
+        return bad_usage(p, "`/delete` takes why, in at most 256 bytes; got {}.", args);
+    ret->reason = args;
+    return OK;
+}
+
+static enum err decode_react(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    if (args.n == 0 || args.n > REACTION_MAX)
+        return bad_usage(p, "`/react EMOJI` takes an emoji or a word, of at most 64 bytes; got {}.", args);
+    ret->key = args;
+    return OK;
+}
+
 static enum err decode_state(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     (void)args;
@@ -362,6 +389,7 @@ static const char *guess_command(str written)
         {"/query", TEXT_msg},   {"/list", TEXT_rooms},  {"/channels", TEXT_rooms}, {"/log", TEXT_history},
         {"/?", TEXT_help},      {"/h", TEXT_help},      {"/commands", TEXT_help},  {"/exit", TEXT_quit},
         {"/bye", TEXT_quit},    {"/q", TEXT_quit},      {"/action", TEXT_me},      {"/op", TEXT_role},
+        {"/s", TEXT_edit},      {"/del", TEXT_delete},  {"/undo", TEXT_delete},    {"/like", TEXT_react},
         {"/remove", TEXT_kick}, {"/block", TEXT_ban},   {"/silence", TEXT_mute},   {"/ro", TEXT_readonly},
     };
     enum { ALIASES = sizeof elsewhere / sizeof elsewhere[0] };

@@ -74,7 +74,6 @@ static void make_change(struct fixture *f, struct entry *e)
     if (e->type != ENTRY_REACT)
         return;
     e->change.reaction = str_make(text, 1 + prng_below(&f->dice, REACTION_MAX));
-    e->change.count = (uint32_t)prng_next(&f->dice);
     e->change.on = prng_below(&f->dice, 2) == 0;
 }
 
@@ -146,8 +145,7 @@ static void what_goes_in_comes_out(void **state)
         assert_str_eq(back.conflate, e.conflate);
         assert_str_eq(back.change.author, e.change.author);
         assert_str_eq(back.change.reaction, e.change.reaction);
-        assert_true(back.change.version == e.change.version && back.change.count == e.change.count &&
-                    back.change.on == e.change.on);
+        assert_true(back.change.version == e.change.version && back.change.on == e.change.on);
         str last = e.key.n != 0 ? back.key : back.data;
         if (e.type == ENTRY_MESSAGE && e.grant == 0 && e.info.n == 0 && e.about == 0 && e.conflate.n == 0)
             assert_true(last.n == 0 || last.p + last.n == bytes.p + bytes.n); // borrows, to the last byte
@@ -333,20 +331,51 @@ static void what_is_no_change_is_refused(void **state)
         {7, 0, RECORD_BROKEN},
         {7, 16 + 4, RECORD_BROKEN}, // it is not erased
         {ABOUT, 0, RECORD_BROKEN},
-        {PART + 8, 1, RECORD_BROKEN},
-        {PART + 12, 65, RECORD_BROKEN},
-        {PART + 13, 1, RECORD_BROKEN},
-        {PART + 14, 1, RECORD_BROKEN},
-        {PART + 15, 1, RECORD_BROKEN},
+        {PART + 8, 2, RECORD_BROKEN},
+        {PART + 8, 65, RECORD_BROKEN},
+        {PART + 9, 1, RECORD_BROKEN},
+        {PART + 10, 1, RECORD_BROKEN},
+        {PART + 11, 1, RECORD_BROKEN},
     };
     all_are_refused(encoded(&f, &e), edit, ARRAY_LEN(edit));
     e.type = ENTRY_REACT;
-    e.change = (struct change){.reaction = STR("+"), .count = 3, .on = true};
+    e.change = (struct change){.reaction = STR("+"), .on = true};
     static const struct damage react[] = {
-        {1, ENTRY_EDIT, RECORD_BROKEN}, {PART + 0, 1, RECORD_BROKEN},  {PART + 12, 1, RECORD_BROKEN},
-        {PART + 13, 0, RECORD_BROKEN},  {PART + 14, 2, RECORD_BROKEN}, {PART + 15, 1, RECORD_BROKEN},
+        {1, ENTRY_EDIT, RECORD_BROKEN}, {PART + 0, 1, RECORD_BROKEN},  {PART + 8, 1, RECORD_BROKEN},
+        {PART + 9, 0, RECORD_BROKEN},   {PART + 10, 2, RECORD_BROKEN}, {PART + 11, 1, RECORD_BROKEN},
     };
     all_are_refused(encoded(&f, &e), react, ARRAY_LEN(react));
+    fixture_deinit(&f);
+}
+
+// Where it lies: what was said is not there any more, and all else is as it was.
+static void what_is_erased_is_gone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    struct entry e = {.type = ENTRY_MESSAGE,
+                      .user = STR("u"),
+                      .name = STR("n"),
+                      .data = STR("\"secret\""),
+                      .key = STR("k"),
+                      .about = 3,
+                      .conflate = STR("c")},
+                 back;
+    str bytes = encoded(&f, &e);
+    char copy[128];
+    memcpy(copy, bytes.p, bytes.n);
+    record_erase(copy, bytes.n);
+    for (size_t i = 0; i + 6 <= bytes.n; i++)
+        assert_true(memcmp(copy + i, "secret", 6) != 0);
+    assert_int_equal(record_decode(str_make(copy, bytes.n), &back), RECORD_OK);
+    assert_int_equal(back.erased, 8);
+    assert_int_equal(back.data.n, 0);
+    assert_str_eq(back.key, e.key);
+    assert_str_eq(back.conflate, e.conflate);
+    assert_int_equal(back.about, 3);
+    copy[RECORD_HEAD + 2] = 1; // something is left
+    assert_int_equal(record_decode(str_make(copy, bytes.n), &back), RECORD_BROKEN);
     fixture_deinit(&f);
 }
 
@@ -444,6 +473,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_goes_in_comes_out),       cmocka_unit_test(the_bytes_are_those_of_the_document),
         cmocka_unit_test(what_is_no_record_is_refused), cmocka_unit_test(what_is_no_change_is_refused),
+        cmocka_unit_test(what_is_erased_is_gone),
         cmocka_unit_test(the_first_version_is_read),    cmocka_unit_test(the_second_version_is_read),
         cmocka_unit_test(info_of_no_length_is_refused), cmocka_unit_test(who_comes_and_goes_is_no_record),
     };

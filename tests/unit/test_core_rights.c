@@ -154,6 +154,10 @@ static const char *const said[CMD_COUNT] = {
     [CMD_SLOW] = "\"type\":\"slow\",\"seconds\":30",
     [CMD_READONLY] = "\"type\":\"readonly\",\"on\":true",
     [CMD_CLOSE] = "\"type\":\"close\"",
+    // Of a message of one's own, which is all that the right of its row is for.
+    [CMD_EDIT] = "\"type\":\"edit\",\"offset\":1,\"data\":1",
+    [CMD_DELETE] = "\"type\":\"delete\",\"offset\":1",
+    [CMD_REACT] = "\"type\":\"react\",\"offset\":1,\"key\":\"+\"",
 };
 
 static void order(struct client *c, const char *about, const char *format)
@@ -163,11 +167,12 @@ static void order(struct client *c, const char *about, const char *format)
     say(c, "{\"id\":7,\"room\":\"r\",%s}", text);
 }
 
-// A member with that role, and somebody below.
+// A member with that role, who has said something before, and somebody below.
 static struct client *person(struct net *n, enum role role)
 {
     struct client *c = net_json(n, 0);
     say(c, "{\"type\":\"join\",\"room\":\"r\"}");
+    say(c, "{\"type\":\"message\",\"room\":\"r\",\"data\":1}");
     net_give(c, "r", c->user, role_name(role));
     return c;
 }
@@ -211,8 +216,8 @@ static void each_command_takes_its_right(void **state)
             net_free(n);
         }
     }
-    assert_int_equal(denied, 2 + 8 * 2 + 3);
-    assert_int_equal(allowed + denied, 13 * ROLE_COUNT);
+    assert_int_equal(denied, 2 + 3 + 8 * 2 + 3);
+    assert_int_equal(allowed + denied, 16 * ROLE_COUNT);
 }
 
 // Whom a command of each role reaches: those below alone.

@@ -99,6 +99,7 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
         return true;
 #define X(upper, lower, event) case CMD_##upper:
         DECREES(X)
+        WORDS(X)
 #undef X
         ask_room(cs, ASK_PUBLISH, ret, ret_dest);
         return true;

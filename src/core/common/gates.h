@@ -93,6 +93,8 @@
       "has it the right of the command's row (core/home/rights.h)") \
     X(ROOM, target,    PERMISSION, "core/home/gates_room.c", "`not_member`, `forbidden`, `bad_command`", "", \
       "of a decree: is whom it is about there, and below") \
+    X(ROOM, about,     PERMISSION, "core/home/home_words.c", "`not_found`, `forbidden`, `limit_reached`", "", \
+      "of what is about a message: is it kept, is it still time (rooms.edit_window_s, delete_window_s), may it have one more reaction") \
     X(ROOM, hushed,    PERMISSION, "core/home/gates_room.c", "`muted`, `forbidden`", "", \
       "of a signal: may it speak at all (what is said is asked so by its record, below)") \
     X(ROOM, member_rate, RATE,      "core/home/gates_rate.c", "`rate_limited`, 1008", "limit_member_rate", \
@@ -111,7 +113,9 @@
     X(RECORD, speech,    PERMISSION, "core/home/apply.c", "`muted`, `rate_limited`, `forbidden`", "", \
       "of a message: mutes, slow mode, read-only") \
     X(RECORD, decree,    PERMISSION, "core/home/apply.c", "`forbidden`, `limit_reached`", "", \
-      "of a decree: is whom it is about below, and is there place to keep it")
+      "of a decree: is whom it is about below, and is there place to keep it") \
+    X(RECORD, word,      PERMISSION, "core/home/judge_words.c", "`not_found`, `conflict`, `forbidden`", "", \
+      "of what is about a message: is it not deleted, of the version that was meant, and of who is below")
 #define GATES_TOLD(X) \
     X(TOLD, audit,     AUDIT,      "core/home/audit.c", "", "", \
       "nothing: it tells the log of each decree who, about whom and where; of what is forbidden home_answer_problem does") \

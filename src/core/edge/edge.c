@@ -270,13 +270,14 @@ static bool do_message(struct edge *e, uint32_t index, const struct command *cmd
     return ask_in_room(e, index, cmd, ASK_PUBLISH, false);
 }
 
-// Decrees: roles, kicks and so on.
+// Decrees: roles, kicks and so on; and what changes words.
 #define X(upper, lower, event)                                                        \
     static bool do_##lower(struct edge *e, uint32_t index, const struct command *cmd) \
     {                                                                                 \
         return ask_in_room(e, index, cmd, ASK_PUBLISH, true);                         \
     }
 DECREES(X)
+WORDS(X)
 #undef X
 
 static bool do_signal(struct edge *e, uint32_t index, const struct command *cmd)

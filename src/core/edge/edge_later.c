@@ -129,6 +129,7 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_HISTORY:
 #define X(upper, ...) case CMD_##upper:
         DECREES(X)
+        WORDS(X)
 #undef X
         return (struct about){{hash_str(e->cx, cmd->room)}};
     case CMD_SWITCH:

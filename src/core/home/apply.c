@@ -49,11 +49,16 @@ struct verdict gate_once(const struct made *m, const struct entry *e, const stru
 // --- who may
 
 // The right that a record needs.
-static enum right right_needed(enum entry_type type)
+static enum right right_needed(const struct entry *e)
 {
-    switch (type) {
+    switch (e->type) {
     case ENTRY_MESSAGE:
+    case ENTRY_REACT:
         return RIGHT_PUBLISH;
+    case ENTRY_EDIT:
+        return apply_own(e) ? RIGHT_EDIT_OWN : RIGHT_EDIT_ANY;
+    case ENTRY_DELETE:
+        return apply_own(e) ? RIGHT_DELETE_OWN : RIGHT_DELETE_ANY;
 #define X(upper, lower, event) \
     case ENTRY_##upper:        \
         return (enum right)command_row(CMD_##upper)->right;
@@ -86,7 +91,7 @@ struct verdict gate_banned(const struct made *m, const struct entry *e, const st
 struct verdict gate_allowed(const struct made *m, const struct entry *e, const struct rights *who)
 {
     (void)m;
-    const enum right needed = right_needed(e->type);
+    const enum right needed = right_needed(e);
     struct verdict v = refuse(rights_allow(who, needed) ? DENIED_NOT : DENIED_RIGHT, 0);
     v.right = v.refused ? needed : RIGHT_NONE;
     return v;
@@ -97,13 +102,14 @@ struct verdict gate_speech(const struct made *m, const struct entry *e, const st
     const struct standing *s = *m->standing;
     const uint64_t at_ms = said_ms(m, e);
     uint64_t until;
-    if (s == NULL || e->grant == GRANT_ALL || entry_decree(e->type))
+    if (s == NULL || e->grant == GRANT_ALL || entry_decree(e->type) || e->type == ENTRY_DELETE)
         return refuse(DENIED_NOT, 0);
     if (s->readonly && !rights_allow(who, RIGHT_READONLY))
         return refuse(DENIED_READONLY, 0);
     if ((until = standing_muted_ms(s, m->hash_key, e->user, at_ms)) != 0)
         return refuse(DENIED_MUTED, until);
-    if (!rights_allow(who, RIGHT_SLOW) && (until = standing_slow_ms(s, m->hash_key, e->user, at_ms)) != 0)
+    if (e->type == ENTRY_MESSAGE && !rights_allow(who, RIGHT_SLOW) &&
+        (until = standing_slow_ms(s, m->hash_key, e->user, at_ms)) != 0)
         return refuse(DENIED_SLOW, until);
     return refuse(DENIED_NOT, 0);
 }
@@ -140,6 +146,8 @@ static enum err secure(const struct made *m, const struct entry *e, u128 owner)
 {
     if (e->key.n != 0 && once_secure(m->said, m->keys, owner, said_ms(m, e)) != OK)
         return ERR_NOMEM;
+    if (words_secure(m->log, e) != OK)
+        return ERR_NOMEM;
     return standing_secure(m->standing, m->mem, m->hash_key, e);
 }
 
@@ -158,12 +166,16 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
                             .steady_ms = e->steady_ms};
     else
         ret->offset = offset;
+    if (e->type == ENTRY_REACT)
+        e->change.count = words_count_behind(m->log, e);
     const bool keyed = e->key.n != 0;
     const u128 owner = keyed ? owner_print(m, e->user) : (u128){0};
     if (secure(m, e, owner) != OK || place_entry(m->log, live, e, utc_offset_s, scratch) != OK) {
         standing_fit(m->standing, m->mem);
+        words_fit(m->log);
         return ERR_NOMEM;
     }
+    words_apply(m->log, e);
     if (keyed) {
         enum err kept = once_put(m->said, m->keys, owner, key_print(m, e->key), offset, &rule, said_ms(m, e));
         ASSERT(kept == OK);

@@ -40,14 +40,19 @@ enum denial {
     DENIED_MUTED,
     DENIED_SLOW,
     DENIED_READONLY,
-    DENIED_RIGHT, // its sender does not have `right`
-    DENIED_RANK,  // it is about somebody who is not below its sender, or gives a role that is not
-    DENIED_FULL,  // as many people as may be stand somehow already
-    DENIED_FIRST, // somebody has been given a role before
+    DENIED_RIGHT,   // its sender does not have `right`
+    DENIED_RANK,    // it is about somebody who is not below its sender, or gives a role that is not
+    DENIED_FULL,    // as many people as may be stand somehow already
+    DENIED_FIRST,   // somebody has been given a role before
+    DENIED_DELETED, // the message that it is about
+    DENIED_CHANGED, // likewise: it has not the words any more that it was to have
     // Before it is proposed, by what is in no record.
     DENIED_STRANGER,    // its sender is not in the room
     DENIED_NOBODY,      // it is about somebody who is not
     DENIED_NAMES,       // or about somebody whose name is not theirs alone
+    DENIED_UNKEPT,      // there is no message that it could be about,
+    DENIED_LATE,        // it is from too long ago,
+    DENIED_REACTIONS,   // it has as many reactions as it may have
     DENIED_RATE_MEMBER, // it says more in the room than one may
     DENIED_RATE_ROOM,   // all together do
 };
@@ -67,6 +72,11 @@ struct verdict {
         WARN_UNUSED;
 GATES_RECORD(X)
 #undef X
+// It is about a message of its sender's.
+static inline bool apply_own(const struct entry *e)
+{
+    return e->user.n != 0 && str_eq(e->user, e->change.author);
+}
 // What the record would come to, were it the next one; offset 0 where it would be accepted. Nothing changes.
 struct verdict apply_judge(const struct made *m, const struct entry *e);
 // Applies the record that has the offset head + 1. *e becomes what is in the log of it, void or not. `live`: where it is heard,

@@ -309,7 +309,7 @@ void home_ask_again(struct home *h, struct ask **taken)
         break;
     case ASK_HISTORY:
         if (asked(h, taken, &room))
-            home_history(h, taken, room);
+            (a->cmd.has_offset ? home_thread : home_history)(h, taken, room);
         break;
     case ASK_FENCE:
         home_fence(h, a);

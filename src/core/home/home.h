@@ -153,6 +153,13 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e);
 enum entry_type home_entry_type(enum command_type type);
 // What an ask says, as the record that is proposed for it; it borrows from the ask.
 struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a);
+// What is asked about a message (home_words.c): which, where a terminal has not said it; and the part of the proposal that says so.
+void home_about_own(const struct home *h, struct ask *a, uint32_t room);
+void home_change(const struct room *r, const struct ask *a, struct entry *e);
+// The record that a message has its words from; 0 = its own. A record about it has been applied, before which that was `version`: frames
+// of what was said are made anew where they said something else.
+uint64_t home_version(const struct room *r, uint64_t target);
+void home_changed(struct room *r, uint64_t target, uint64_t version);
 // What became of it: the answer. heard: where it was not refused, the entry has just got the newest place; else it has none in the
 // live stream.
 void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v,
@@ -199,6 +206,7 @@ uint64_t home_share(
 // Lists (home_lists.c).
 void home_members(struct home *h, const struct ask *a, uint32_t room);
 void home_history(struct home *h, struct ask **a, uint32_t room);
+void home_thread(struct home *h, struct ask **a, uint32_t room); // home_thread.c
 void home_rooms(struct home *h, const struct ask *a);
 // A user's home (home_user.c).
 void home_direct(struct home *h, const struct ask *a);

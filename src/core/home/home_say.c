@@ -25,6 +25,7 @@ enum entry_type home_entry_type(enum command_type type)
     case CMD_##upper:          \
         return ENTRY_##upper;
         DECREES(X)
+        WORDS(X)
 #undef X
     default:
         return ENTRY_MESSAGE;
@@ -61,7 +62,9 @@ struct entry home_proposal(const struct home *h, struct room *r, const struct as
                       .data = a->cmd.data,
                       .rule_role = room_settings(h, r)->newcomer_role,
                       .grant = a->grant};
-    if (entry_decree(e.type)) {
+    if (entry_about(e.type)) {
+        home_change(r, a, &e);
+    } else if (entry_decree(e.type)) {
         e.data = a->cmd.reason;
         e.decree = decree_of(h, a);
     } else if (a->cmd.key.n != 0) {
@@ -69,6 +72,8 @@ struct entry home_proposal(const struct home *h, struct room *r, const struct as
         e.key_window_ms = h->cx->settings->idempotency_ms;
         e.key_count = h->cx->settings->idempotency_keys;
     }
+    if (a->cmd.has_offset)
+        e.about = a->cmd.offset;
     return e;
 }
 
@@ -108,6 +113,13 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         [DENIED_FULL] = {PROBLEM_LIMIT_REACHED,
                          "As many people as may be have a role, a ban or a mute in the room {}."},
         [DENIED_FIRST] = {PROBLEM_CONFLICT, "Somebody has a role in the room {} already."},
+        [DENIED_DELETED] = {PROBLEM_NOT_FOUND, "That message of the room {} has been deleted."},
+        [DENIED_CHANGED] = {PROBLEM_CONFLICT,
+                            "That message of the room {} is of another version by now: read it again."},
+        [DENIED_UNKEPT] = {PROBLEM_NOT_FOUND, "The room {} keeps no message with that offset."},
+        [DENIED_LATE] = {PROBLEM_FORBIDDEN, "It is too late to change that message of the room {}."},
+        [DENIED_REACTIONS] = {PROBLEM_LIMIT_REACHED,
+                              "That message of the room {} has as many reactions as one may have."},
         [DENIED_STRANGER] = {PROBLEM_NOT_MEMBER, "You are not in the room {}; join it first."},
         [DENIED_NOBODY] = {PROBLEM_NOT_MEMBER, "There is nobody called {} in this room."},
         [DENIED_NAMES] = {PROBLEM_BAD_COMMAND,
@@ -177,6 +189,7 @@ static void ask_again_about(struct home *h, const struct ask *a, uint32_t target
 void home_publish(struct home *h, struct ask **taken)
 {
     struct asking in = {.room = home_asked_room(h, *taken)};
+    home_about_own(h, *taken, in.room);
     if (!home_admits(h, taken, &in))
         return;
     member_at(h, in.member)->last_active = h->cx->wall_ms;
@@ -189,7 +202,7 @@ void home_publish(struct home *h, struct ask **taken)
 // What is decided about a room, or somebody in it, makes none.
 static bool room_for_backend(struct home *h, const struct ask *a, uint32_t *room)
 {
-    if (*room != MAP_NONE || !entry_decree(home_entry_type(a->cmd.type)))
+    if (*room != MAP_NONE || home_entry_type(a->cmd.type) == ENTRY_MESSAGE)
         return home_room_for_backend(h, a, room);
     home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_FOUND, "There is no room {}.");
     return false;

@@ -270,7 +270,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     struct context *cx = h->cx;
     const struct made made = room_made(h, r);
     e->room = room_name(r);
-    uint64_t place = r->live.place;
+    uint64_t place = r->live.place, version = home_version(r, e->about);
     size_t before = r->log.bytes,
            needed = 4 * (e->data.n + e->info.n); // about what its record and its frames take
     enum err applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
@@ -283,6 +283,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
         return ERR_NOMEM;
     }
     ASSERT(e->offset == r->log.head);
+    home_changed(r, e->about, version);
     if (r->course != NULL && (ret->refused || !r->course->alone)) // alone: who says it is not in the list yet
         course_judged(r->course, offset, ret);
     room_log_moved(h, before, r->log.bytes);

@@ -107,12 +107,19 @@ uint32_t chain_trim(struct chain *c, struct mem *m, uint64_t offset)
     return drop;
 }
 
+void chain_take_out(struct chain *c, struct mem *m, uint32_t at)
+{
+    ASSERT(at < c->n);
+    chain_drop(c, m, at);
+    memmove(c->segs + at, c->segs + at + 1, (--c->n - at) * sizeof *c->segs);
+    if (c->n == 0)
+        chain_shrink_to_nothing(c, m);
+}
+
 void chain_pop(struct chain *c, struct mem *m)
 {
     ASSERT(c->n != 0);
-    chain_drop(c, m, c->n - 1);
-    if (--c->n == 0)
-        chain_shrink_to_nothing(c, m);
+    chain_take_out(c, m, c->n - 1);
 }
 
 uint32_t chain_find(const struct chain *c, uint64_t offset)

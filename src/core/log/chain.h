@@ -35,6 +35,8 @@ struct segment *chain_alone(struct chain *c, struct mem *m, uint64_t first, size
 enum err chain_merge(struct chain *c, struct mem *m, struct segment *s) WARN_UNUSED;
 // Drops segments that hold only entries below `offset`; the last segment stays. Returns how many were dropped.
 uint32_t chain_trim(struct chain *c, struct mem *m, uint64_t offset);
+// Drops one in the midst: not a writer's.
+void chain_take_out(struct chain *c, struct mem *m, uint32_t at);
 // Drops the last segment.
 void chain_pop(struct chain *c, struct mem *m);
 // Index of the segment that holds offset, which must be at or after the first segment's first.

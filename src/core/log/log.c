@@ -11,6 +11,7 @@ void log_init(struct log *l, struct mem *m) { *l = (struct log){.mem = m, .tail 
 void log_deinit(struct log *l)
 {
     l->readers = NULL;
+    words_free(l);
     chain_deinit(&l->records, l->mem);
 }
 
@@ -24,6 +25,7 @@ void log_begin(struct log *l, uint64_t offset)
 void log_restart(struct log *l, uint64_t offset)
 {
     ASSERT(offset >= 1);
+    words_free(l);
     chain_deinit(&l->records, l->mem);
     l->bytes = 0;
     l->head = l->committed = offset - 1;
@@ -73,6 +75,14 @@ void log_release(struct log *l)
     struct segment *last = chain_last(&l->records);
     if (last != NULL && last->count == 0)
         chain_pop(&l->records, l->mem);
+}
+
+void log_erase(struct log *l, uint64_t offset)
+{
+    ASSERT(offset >= l->tail && offset <= l->head);
+    struct segment *s = l->records.segs[chain_find(&l->records, offset)];
+    const str record = segment_entry(s, offset);
+    record_erase((char *)s->data + segment_start(s, offset), record.n); // nobody else reads a log's segments
 }
 
 // --- readers
@@ -126,6 +136,7 @@ void log_trim(struct log *l, const struct log_limits *limits, uint64_t shown, ui
         chain_deinit(&l->records, l->mem); // what is too old is not even kept in memory
     else if (l->tail != before)
         chain_trim(&l->records, l->mem, l->tail);
+    words_trim(l);
     ASSERT(l->tail >= before);
     ASSERT(l->tail <= l->head + 1);
     ASSERT(l->tail <= l->head || l->bytes == 0);
@@ -146,6 +157,7 @@ size_t log_shed(struct log *l, uint64_t shown)
         chain_deinit(c, l->mem);
     else
         chain_trim(c, l->mem, tail);
+    words_trim(l);
     ASSERT(l->tail == tail);
     ASSERT(l->tail <= l->head || l->bytes == 0);
     return freed;
@@ -217,4 +229,5 @@ void log_check(const struct log *l)
     for (uint64_t o = l->tail; o <= l->head; o++)
         bytes += log_record(l, o).n;
     ASSERT(bytes == l->bytes); // 3
+    words_check(l);
 }

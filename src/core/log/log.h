@@ -30,6 +30,7 @@
 #define PLENUM_CORE_LOG_H
 
 #include "core/log/chain.h"
+#include "core/log/words.h"
 #include "dialect/entry.h"
 
 struct log_limits {
@@ -51,6 +52,7 @@ struct log {
     size_t bytes;
     struct chain records;
     struct log_reader *readers; // that `committed` waits for
+    struct words *words;        // what became of messages; NULL: nothing
 };
 
 void log_init(struct log *l, struct mem *m);
@@ -67,6 +69,8 @@ void log_restart(struct log *l, uint64_t offset);
 struct segment *log_secure(struct log *l, size_t n) WARN_UNUSED;
 void log_append_at(struct log *l, uint64_t offset, struct segment *secured, str record);
 void log_release(struct log *l);
+// What the message or edit at an offset in tail..head says is gone, where it lies.
+void log_erase(struct log *l, uint64_t offset);
 // From here on the log commits what this reader has, too; it has all that was committed so far.
 void log_reader_add(struct log *l, struct log_reader *r);
 void log_reader_remove(struct log *l, struct log_reader *r);
@@ -77,7 +81,8 @@ void log_trim(struct log *l, const struct log_limits *limits, uint64_t shown, ui
 // Drops the oldest segment, and the records in it; how many bytes are free by that. 0 where it has some behind `shown`.
 size_t log_shed(struct log *l, uint64_t shown);
 
-// The record at an offset in tail..head, as bytes and as an entry whose strings borrow from the log; `room` is put into it.
+// The record at an offset in tail..head, as bytes and as an entry as it was said, whose strings borrow from the log; `room` is put
+// into it. As it is now: words_show.
 str log_record(const struct log *l, uint64_t offset);
 void log_entry(const struct log *l, uint64_t offset, str room, struct entry *ret);
 // The offset at which a replay of the newest n messages up to an offset begins; behind it for n = 0.

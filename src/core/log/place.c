@@ -61,7 +61,10 @@ enum err place_committed(const struct log *l, struct live *v, str room, int32_t 
                          struct buf *scratch, struct entry *ret)
 {
     ASSERT(place_waiting(l, v));
+    struct word_space space;
     log_entry(l, v->offset + 1, room, ret);
+    struct entry now = *ret;
+    words_show(l, &now, &space);
     buf_reset(scratch, SEGMENT_BYTES_MAX);
-    return place_live(v, ret, utc_offset_s, scratch);
+    return place_live(v, &now, utc_offset_s, scratch);
 }

@@ -40,7 +40,7 @@ enum { FLAG_GRANT = 1, FLAG_INFO = 2, FLAG_ABOUT = 4, FLAG_CONFLATE = 8, FLAG_ER
 
 // Of a decree's part, of a change's.
 enum { AT_TARGET, AT_TARGET_NAME, AT_VALUE, AT_FIRST, AT_SPAN };
-enum { AT_CHANGED, AT_COUNT = 8, AT_AUTHOR = 12, AT_REACTION, AT_ON, AT_NOTHING };
+enum { AT_CHANGED, AT_AUTHOR = 8, AT_REACTION, AT_ON, AT_NOTHING };
 
 const char *record_verdict_text(enum record_verdict v)
 {
@@ -103,7 +103,6 @@ static void put_change(struct buf *out, const struct change *c)
     ASSERT(c->author.n <= USER_ID_MAX);
     ASSERT(c->reaction.n <= REACTION_MAX);
     put_le(head + AT_CHANGED, c->version, 8);
-    put_le(head + AT_COUNT, c->count, 4);
     head[AT_AUTHOR] = (uint8_t)c->author.n;
     head[AT_REACTION] = (uint8_t)c->reaction.n;
     head[AT_ON] = c->on;
@@ -236,13 +235,12 @@ static void take_change(struct rest *r, struct entry *ret)
     const bool react = ret->type == ENTRY_REACT, state = ret->type == ENTRY_STATE;
     struct change *c = &ret->change;
     c->version = get_le(head + AT_CHANGED, 8);
-    c->count = (uint32_t)get_le(head + AT_COUNT, 4);
     c->author = rest_take_str(r, (uint8_t)head[AT_AUTHOR], USER_ID_MAX);
     c->reaction = rest_take_str(r, (uint8_t)head[AT_REACTION], REACTION_MAX);
     c->on = on != 0;
     // What is of no use to its type is 0.
-    r->broken |= on > react || head[AT_NOTHING] != 0 || (!react && c->count != 0) ||
-                 react != (c->reaction.n != 0) || ((react || state) && c->author.n != 0) ||
+    r->broken |= on > react || head[AT_NOTHING] != 0 || react != (c->reaction.n != 0) ||
+                 ((react || state) && c->author.n != 0) ||
                  (!state && ret->type != ENTRY_EDIT && c->version != 0);
 }
 
@@ -354,4 +352,15 @@ uint64_t record_steady(str bytes)
 {
     ASSERT(bytes.n >= RECORD_HEAD);
     return get_le(bytes.p + AT_STEADY, 8);
+}
+
+void record_erase(char *bytes, size_t n)
+{
+    const size_t before =
+        (uint8_t)bytes[AT_USER] + (uint8_t)bytes[AT_SESSION] + (size_t)(uint8_t)bytes[AT_NAME];
+    const size_t data_n = get_le(bytes + AT_DATA, 4);
+    ASSERT(bytes[AT_TYPE] == ENTRY_MESSAGE || bytes[AT_TYPE] == ENTRY_EDIT);
+    ASSERT(data_n != 0 && RECORD_HEAD + before + data_n <= n);
+    memset(bytes + RECORD_HEAD + before, 0, data_n);
+    bytes[AT_FLAGS] = (char)((uint8_t)bytes[AT_FLAGS] | FLAG_ERASED);
 }

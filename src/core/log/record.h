@@ -12,7 +12,7 @@
 //      | about (8) |                                                      likewise
 //      | conflate_n (1) | conflate |                                      likewise
 //      | target_n | target_name_n | role, or on | first | span_ms (8) | target | target_name |      of a decree
-//      | version (8) | count (4) | author_n | reaction_n | on | 0 | author | reaction |             of a change
+//      | version (8) | author_n | reaction_n | on | 0 | author | reaction |                         of a change
 //
 // Version 1 knew messages and void ones only, and not by what right something was said: 0 stood in bytes 6 and 7. Version 2 knew no
 // info, version 3 no changes. They are read, and not written any more.
@@ -37,7 +37,7 @@ enum {
     RECORD_ABOUT = 8,
     RECORD_CONFLATE_HEAD = 1,
     RECORD_DECREE_HEAD = 12,
-    RECORD_CHANGE_HEAD = 16
+    RECORD_CHANGE_HEAD = 12
 };
 
 enum record_verdict {
@@ -56,5 +56,7 @@ enum record_verdict record_decode(str bytes, struct entry *ret) WARN_UNUSED;
 // Of bytes that record_encode made: cheaply.
 enum entry_type record_type(str bytes);
 uint64_t record_steady(str bytes);
+// Erases the data of a message or an edit, in place.
+void record_erase(char *bytes, size_t n);
 
 #endif

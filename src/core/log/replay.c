@@ -60,7 +60,9 @@ static enum err make_one(struct chain *c, const struct job *j, uint64_t offset, 
 {
     struct entry e;
     struct framed f;
+    struct word_space space;
     log_entry(j->log, offset, j->room, &e);
+    words_show(j->log, &e, &space);
     buf_reset(j->scratch, SEGMENT_BYTES_MAX);
     bool made = j->want->form == REPLAY_FRAMES
                     ? frame_entry(j->want->encoding, &e, j->utc_offset_s, j->scratch, &f)
@@ -145,6 +147,16 @@ struct segment **replay_take(const struct replay *r, const struct replay_want *w
 }
 
 // --- going
+
+void replay_forget(struct replay *r, struct mem *m, uint64_t offset)
+{
+    for (uint32_t i = 0; r != NULL && i < r->tracks.n; i++) {
+        struct chain *c = &tracks_all(&r->tracks)[i].chain;
+        const uint32_t at = find(c, offset);
+        if (at != c->n)
+            chain_take_out(c, m, at);
+    }
+}
 
 void replay_drop(struct replay **r, struct mem *m)
 {

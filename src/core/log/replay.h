@@ -54,6 +54,8 @@ enum err replay_make(struct replay **r, const struct log *l, const struct replay
 // wanted, or there is no memory for the list.
 struct segment **replay_take(const struct replay *r, const struct replay_want *want, struct mem *m,
                              uint32_t *ret_n) WARN_UNUSED;
+// What is at an offset is something else by now: it is made anew when somebody asks.
+void replay_forget(struct replay *r, struct mem *m, uint64_t offset);
 // The log was trimmed.
 void replay_trim(struct replay **r, const struct log *l);
 void replay_drop(struct replay **r, struct mem *m);

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is asked about a message of a room: edits, deletions, reactions, and what answers it. Which one it is, whose, and whether it is
+// still time, is found here, of what the room keeps; the proposal says it, so that whoever applies it need not look.
+#include "core/home/home.h"
+
+enum { OWN_SEARCHED = 1000 }; // so many records back who names no message may have said one
+
+// A message that people have been told of.
+static bool message_at(const struct room *r, uint64_t offset, struct entry *ret)
+{
+    if (offset < r->log.tail || offset > room_newest(r))
+        return false;
+    log_entry(&r->log, offset, room_name(r), ret);
+    return ret->type == ENTRY_MESSAGE;
+}
+
+// Who types at a terminal names no message: it is the newest, of reactions, or the newest of one's own.
+void home_about_own(const struct home *h, struct ask *a, uint32_t room)
+{
+    const enum entry_type type = home_entry_type(a->cmd.type);
+    if (room == MAP_NONE || !entry_about(type) || a->cmd.has_offset)
+        return;
+    const struct room *r = room_at(h, room);
+    uint64_t at = room_newest(r);
+    for (uint32_t n = 0; at >= r->log.tail && at > 0 && n < OWN_SEARCHED; n++, at--) {
+        struct entry e;
+        const struct word *w = words_find(&r->log, at);
+        if (!message_at(r, at, &e) || (w != NULL && w->deleted) ||
+            (type != ENTRY_REACT && !str_eq(e.user, a->user)))
+            continue;
+        a->cmd.has_offset = true;
+        a->cmd.offset = at;
+        return;
+    }
+}
+
+void home_change(const struct room *r, const struct ask *a, struct entry *e)
+{
+    struct entry message = {.type = ENTRY_VOID};
+    const bool kept = message_at(r, a->cmd.offset, &message);
+    e->about = a->cmd.offset;
+    if (e->type == ENTRY_REACT) {
+        e->data = STR_NONE;
+        e->change = (struct change){.reaction = a->cmd.key, .on = !a->cmd.has_on || a->cmd.on};
+        return;
+    }
+    e->change.author = kept ? message.user : STR_NONE;
+    if (e->type == ENTRY_DELETE)
+        e->data = a->cmd.reason;
+    else if (a->cmd.has_version)
+        e->change.version = a->cmd.version;
+}
+
+static enum denial too_late(const struct home *h, const struct asking *in, const struct entry *message)
+{
+    const struct room_settings *rule = room_settings(h, in->at);
+    const bool edit = in->a->cmd.type == CMD_EDIT;
+    const uint32_t window_ms = edit ? rule->edit_window_ms : rule->delete_window_ms;
+    const bool any = in->a->backend || rights_allow(&in->who, edit ? RIGHT_EDIT_ANY : RIGHT_DELETE_ANY);
+    const uint64_t age_ms = h->cx->steady_ms > message->steady_ms ? h->cx->steady_ms - message->steady_ms : 0;
+    return window_ms != 0 && age_ms > window_ms && !any ? DENIED_LATE : DENIED_NOT;
+}
+
+static enum denial too_many(const struct asking *in)
+{
+    const struct log *l = &in->at->log;
+    const struct command *cmd = &in->a->cmd;
+    const struct word *w = words_find(l, cmd->offset);
+    if (w == NULL || (cmd->has_on && !cmd->on))
+        return DENIED_NOT;
+    const bool new_kind = words_count(l, w, cmd->key) == 0;
+    return w->marks_n >= REACTIONS_MAX || (new_kind && words_kinds(l, w) >= REACTION_KINDS_MAX)
+               ? DENIED_REACTIONS
+               : DENIED_NOT;
+}
+
+bool gate_about(struct home *h, struct asking *in)
+{
+    const struct command *cmd = &in->a->cmd;
+    const bool change = entry_about(home_entry_type(cmd->type));
+    struct entry message;
+    if (in->a->type != ASK_PUBLISH || (!change && !cmd->has_offset))
+        return true;
+    if (message_at(in->at, cmd->offset, &message))
+        in->v.why = !change ? DENIED_NOT : cmd->type == CMD_REACT ? too_many(in) : too_late(h, in, &message);
+    else // what is answered need not be there any more
+        in->v.why = change || cmd->offset >= in->at->log.tail ? DENIED_UNKEPT : DENIED_NOT;
+    return in->v.why == DENIED_NOT;
+}
+
+uint64_t home_version(const struct room *r, uint64_t target)
+{
+    const struct word *w = words_find(&r->log, target);
+    return w != NULL ? w->version : 0;
+}
+
+void home_changed(struct room *r, uint64_t target, uint64_t version)
+{
+    if (target == 0)
+        return;
+    replay_forget(r->replay, r->log.mem, target);
+    if (version != 0)
+        replay_forget(r->replay, r->log.mem, version);
+}
