@@ -471,11 +471,15 @@ static void who_comes_and_goes_is_no_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_goes_in_comes_out),       cmocka_unit_test(the_bytes_are_those_of_the_document),
-        cmocka_unit_test(what_is_no_record_is_refused), cmocka_unit_test(what_is_no_change_is_refused),
+        cmocka_unit_test(what_goes_in_comes_out),
+        cmocka_unit_test(the_bytes_are_those_of_the_document),
+        cmocka_unit_test(what_is_no_record_is_refused),
+        cmocka_unit_test(what_is_no_change_is_refused),
         cmocka_unit_test(what_is_erased_is_gone),
-        cmocka_unit_test(the_first_version_is_read),    cmocka_unit_test(the_second_version_is_read),
-        cmocka_unit_test(info_of_no_length_is_refused), cmocka_unit_test(who_comes_and_goes_is_no_record),
+        cmocka_unit_test(the_first_version_is_read),
+        cmocka_unit_test(the_second_version_is_read),
+        cmocka_unit_test(info_of_no_length_is_refused),
+        cmocka_unit_test(who_comes_and_goes_is_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
