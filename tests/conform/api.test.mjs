@@ -101,7 +101,7 @@ test('the description is OpenAPI 3.1 whose references lead somewhere', () => {
 });
 
 test('every key of every command is bounded as described', async () => {
-  const good = { room: 'r', to: 'u', data: 1, rooms: ['r'], commands: [{ type: 'info' }], user: 'u', name: 'n', key: 'k' };
+  const good = { room: 'r', offset: 1, to: 'u', data: 1, rooms: ['r'], commands: [{ type: 'info' }], user: 'u', name: 'n', key: 'k' };
   for (const path of Object.keys(description.paths)) {
     const command = path.slice(1), schema = bodyOf(command);
     const whole = Object.fromEntries((schema.required ?? []).map((name) => [name, good[name]]));
