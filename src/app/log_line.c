@@ -3,6 +3,7 @@
 
 #include "app/escape.h"
 #include "base/assert.h"
+#include "base/civil.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -69,12 +70,9 @@ static void put_time(struct log_line *l)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    struct tm utc;
-    gmtime_r(&now.tv_sec, &utc);
-    char text[64];
-    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    n += (size_t)snprintf(text + n, sizeof text - n, ".%03dZ", (int)(now.tv_nsec / 1000000));
-    log_line_text(l, "time", str_make(text, n));
+    char text[RFC3339_LEN];
+    rfc3339_encode((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, text);
+    log_line_text(l, "time", str_make(text, sizeof text));
 }
 
 void log_line_init(struct log_line *l, const char *level, const char *event)

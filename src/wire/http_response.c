@@ -5,6 +5,7 @@
 // What the caller puts into a response is the program's own text; that no line break gets into a field is asserted, so
 // that a future field made from a peer's words cannot split a response unnoticed.
 #include "base/assert.h"
+#include "base/civil.h"
 #include "wire/http.h"
 
 // Pages and their scripts, styles and images come from this server alone; nothing inline, no frame around us. The
@@ -53,67 +54,24 @@ const char *http_status_text(uint16_t status)
 
 // ---- dates
 
-static bool is_leap(unsigned year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
-
-// Days from 1 January of year 1 to 1 January of `year`, in the Gregorian calendar.
-static uint64_t days_before_year(unsigned year)
-{
-    uint64_t y = year - 1;
-    return y * 365 + y / 4 - y / 100 + y / 400;
-}
-
-struct civil {
-    unsigned year, month, day; // month 0-11, day 1-31
-};
-
-static struct civil civil_from_days(uint64_t days_since_1970)
-{
-    static const uint8_t month_days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    uint64_t days = days_since_1970 + days_before_year(1970);
-    // 400 years are exactly 146,097 days; the quotient is right or one too small or large, at the turn of a year.
-    unsigned year = (unsigned)(days * 400 / 146097) + 1;
-    while (days_before_year(year) > days)
-        year--;
-    while (days_before_year(year + 1) <= days)
-        year++;
-    unsigned left = (unsigned)(days - days_before_year(year));
-    unsigned month = 0;
-    for (;; month++) {
-        unsigned n = month_days[month] + (month == 1 && is_leap(year) ? 1u : 0u);
-        if (left < n)
-            break;
-        left -= n;
-    }
-    return (struct civil){year, month, left + 1};
-}
-
-static void put_digits(char *ret, unsigned n, unsigned v)
-{
-    while (n-- > 0) {
-        ret[n] = (char)('0' + v % 10);
-        v /= 10;
-    }
-}
-
 void http_date_encode(uint64_t wall_s, char ret[HTTP_DATE_LEN])
 {
-    static const uint64_t year_9999_end_s = 253402300799;
     static const char week_days[] = "ThuFriSatSunMonTueWed"; // 1 January 1970 was a Thursday
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    if (wall_s > year_9999_end_s)
-        wall_s = year_9999_end_s;
+    if (wall_s > YEAR_9999_END_S)
+        wall_s = YEAR_9999_END_S;
     uint64_t days = wall_s / 86400;
     unsigned second = (unsigned)(wall_s % 86400);
     struct civil c = civil_from_days(days);
 
     memcpy(ret, "Day, 00 Mon 0000 00:00:00 GMT", HTTP_DATE_LEN);
     memcpy(ret, week_days + 3 * (days % 7), 3);
-    put_digits(ret + 5, 2, c.day);
+    digits_put(ret + 5, 2, c.day);
     memcpy(ret + 8, months + 3 * (size_t)c.month, 3);
-    put_digits(ret + 12, 4, c.year);
-    put_digits(ret + 17, 2, second / 3600);
-    put_digits(ret + 20, 2, second / 60 % 60);
-    put_digits(ret + 23, 2, second % 60);
+    digits_put(ret + 12, 4, c.year);
+    digits_put(ret + 17, 2, second / 3600);
+    digits_put(ret + 20, 2, second / 60 % 60);
+    digits_put(ret + 23, 2, second % 60);
 }
 
 // ---- heads
