@@ -5,6 +5,7 @@
 #include "app/commands.h"
 
 #include "app/api_key.h"
+#include "app/audit_command.h"
 #include "app/config.h"
 #include "app/config_override.h"
 #include "app/config_print.h"
@@ -47,6 +48,7 @@ static enum exit_code run_token(const struct line *line);
 static enum exit_code run_keys(const struct line *line);
 static enum exit_code run_rights(const struct line *line);
 static enum exit_code run_api_key(const struct line *line);
+static enum exit_code run_audit(const struct line *line);
 static enum exit_code run_version(const struct line *line);
 
 static const struct command commands[] = {
@@ -75,6 +77,8 @@ static const struct command commands[] = {
     {"keys", run_keys, TAKES_ALL, KEYS_USAGE, "makes keys that tokens are signed with", keys_help},
     {"apikey", run_api_key, TAKES_NAME, "plenum apikey [NAME]", "makes a key of the HTTP API",
      "Prints a new key, and the row of `api.keys` with its hash, which is all that the server needs to know of it.\n"},
+    {"audit", run_audit, TAKES_ALL, AUDIT_USAGE, "checks and shows what was written to audit.file",
+     audit_help},
     {"version", run_version, 0, "plenum version", "prints the version", ""},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -377,6 +381,11 @@ static enum exit_code run_token(const struct line *line)
 static enum exit_code run_keys(const struct line *line)
 {
     return keys_command(line->settings_n, line->settings);
+}
+
+static enum exit_code run_audit(const struct line *line)
+{
+    return audit_command(line->settings_n, line->settings, line->environment);
 }
 
 static enum exit_code run_version(const struct line *line)

@@ -30,6 +30,7 @@
 
 #include "app/config_tables.h"
 #include "base/limits.h"
+#include "core/common/audit_kinds.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -72,6 +73,10 @@ enum config_kind {
 #undef X
 };
 
+// Words of audit.events: `all`, which comes first, and the kinds of core/common/audit.h.
+#define CONFIG_AUDIT_WORD(upper, lower) "|" #lower
+#define CONFIG_AUDIT_EVENTS "all" AUDIT_KINDS(CONFIG_AUDIT_WORD)
+
 // clang-format off
 #define CONFIG_SECTIONS(X) \
     X(server, "Where the server listens and how much of the machine it may use.") \
@@ -86,6 +91,7 @@ enum config_kind {
     X(sessions, "Resuming a session after a reconnect.") \
     X(auth, "Who somebody is: tokens, and who signs them.") \
     X(tenants, "Customers of one server who do not feel each other (docs/TENANTS.md).") \
+    X(audit, "Who did what, when and from where, in a file of its own, as a chain of hashes in which a missing or changed line shows (docs/AUDIT.md): `plenum audit verify FILE`.") \
     X(logging, "What the process tells on stderr. Whoever reads it may be slow: 256 lines of each thread wait, further ones are lost, and told as `event=log_lost lines=N`.")
 
 #define CONFIG_KEYS(X) \
@@ -275,6 +281,14 @@ enum config_kind {
       "Who may use the API, and for what.") \
     X(tenants, , TENANTS, LIVE, 0, CONFIG_TENANTS_MAX, "{prefix: \"acme:\", issuer: main, connections: 1000, rooms: 100, memory_mb: 64}", "", "", \
       "Names of rooms and users that begin with a tenant's prefix are that tenant's. What they may use up is live; which tenants there are, and who is theirs, needs a restart.") \
+    X(audit, file, TEXT, START, 1, CONFIG_TEXT_MAX, "no audit", "", "", \
+      "The file that lines are appended to; one that is made is readable for its owner only. SIGHUP opens it anew, for logrotate: `create` and a signal, never `copytruncate`.") \
+    X(audit, events, WORDS, START, 0, 32, CONFIG_AUDIT_EVENTS, "all", "", \
+      "What is written down. `members` is the most where many come and go; what is not written down cannot be found out later.") \
+    X(audit, key, SECRET, START, 16, CONFIG_SECRET_MAX, "a chain without a key", "", "", \
+      "Makes the chain one of HMACs, so that who can write the file and does not know the key cannot forge it. Better in PLENUM_AUDIT_KEY than in a file.") \
+    X(audit, sync, CHOICE, START, 0, 0, "none|interval|each", "interval", "", \
+      "When lines are brought to the disk (fdatasync): when the system likes, once a second, or each one before the next is written. It is about machines that die; when the process does, what was written stays.") \
     X(logging, level, CHOICE, LIVE, 0, 0, "debug|info|warn|error", "info", "", \
       "The least level that is written.") \
     X(logging, format, CHOICE, LIVE, 0, 0, "logfmt|json", "logfmt", "", \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/metrics_page.h"
 
+#include "app/audit_sink.h"
 #include "app/log_sink.h"
 
 #include <inttypes.h>
@@ -283,6 +284,20 @@ static void put_process(struct process_stats *process, struct buf *body)
     process->wanted = true;
 }
 
+static void put_audit(struct buf *body)
+{
+    const struct audit_stats s = audit_sink_stats();
+    put_number(body, "plenum_audit_seq", "gauge", "Number of the newest line of the audit", s.seq);
+    put_number(body, "plenum_audit_lines_total", "counter", "Lines written to the audit", s.lines);
+    put_number(body, "plenum_audit_missing_total", "counter",
+               "Events that the audit has lost, as its file took them too slowly, or not at all", s.missing);
+    put_number(body, "plenum_audit_failures_total", "counter",
+               "Times that the audit's file has begun to take nothing, or could not be brought to the disk",
+               s.failures);
+    put_number(body, "plenum_audit_waiting", "gauge", "Events that wait to be written to the audit",
+               s.waiting);
+}
+
 void metrics_page_write(const struct metrics_page *page, struct buf *body)
 {
     put_rows(page, body);
@@ -300,6 +315,8 @@ void metrics_page_write(const struct metrics_page *page, struct buf *body)
     put_number(body, "plenum_log_lines_lost_total", "counter",
                "Log lines that could not be written: stderr took them too slowly, or not at all",
                log_sink_lost());
+    if (audit_sink_on())
+        put_audit(body);
     put_head(body, STR("plenum_build_info"), "gauge", "Always 1; the labels say what runs");
     put(body, "plenum_build_info{version=\"%s\"} 1\n", page->version);
 }

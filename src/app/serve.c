@@ -10,6 +10,7 @@
 // server_settings_set says that every shard has taken it.
 #include "app/serve.h"
 
+#include "app/audit_sink.h"
 #include "app/banner.h"
 #include "app/crash.h"
 #include "app/keys.h"
@@ -34,8 +35,9 @@
 #include <unistd.h>
 
 enum {
-    LOGGING_THREADS = 3,   // beside the shards: the main thread, the watchdog, and who fetches keys
-    TICK_MS = 5000,        // between two looks at what is not urgent: held-back log notes, process statistics
+    LOGGING_THREADS =
+        4,          // beside the shards: the main thread, the watchdog, who fetches keys, and the audit's
+    TICK_MS = 5000, // between two looks at what is not urgent: held-back log notes, process statistics
     DRAIN_OVERTIME_S = 10, // after the drain's deadline, for a shard that hangs, the process ends by itself
 };
 
@@ -71,6 +73,12 @@ static void on_metrics_page(void *ctx, struct buf *body)
 {
     struct serve *s = ctx;
     metrics_page_write(&s->page, body);
+}
+
+static void on_audit(void *ctx, uint32_t shard, uint64_t wall_ms, const struct audit_event *e)
+{
+    (void)ctx;
+    audit_sink_put(shard, wall_ms, e);
 }
 
 // ---- start
@@ -147,14 +155,42 @@ static void warn_of_api(const struct settings *core)
 static void down(struct serve *s)
 {
     server_destroy(s->server);
+    audit_sink_stop();
     bool written = log_sink_stop();
     (void)written;
 }
 
+// Where an audit is wanted.
+static enum err audit_open(const struct serve *s, struct io_error *error)
+{
+    const struct config *c = &s->wiring->config;
+    struct audit_key key = {.n = strlen(c->audit_key)};
+    if (c->audit_file[0] == '\0')
+        return OK;
+    _Static_assert((int)CONFIG_SECRET_MAX <= (int)AUDIT_KEY_MAX, "a secret is a key");
+    memcpy(key.bytes, c->audit_key, key.n);
+    return audit_sink_open(c->audit_file, &key, (enum audit_sync)c->audit_sync, s->start.shard_count, error);
+}
+
+// The helpers that write logs, and the server.
+static enum err threads_start(struct serve *s, struct io_error *error)
+{
+    io_error_set(error, "cannot start the thread of the log: the system is out of threads, files or memory");
+    enum err e = log_sink_start(s->page.shards_n + LOGGING_THREADS);
+    if (e != OK)
+        return e;
+    io_error_set(error, "cannot begin the audit: its file takes nothing, or the system is out of threads");
+    e = audit_sink_on() ? audit_sink_start(PLENUM_VERSION, s->wiring->core.audit) : OK;
+    return e != OK ? e : server_start(s->server, error);
+}
+
 static bool server_up(struct serve *s)
 {
-    const struct server_hooks hooks = {
-        .ctx = s, .notice = on_notice, .io_notice = on_io_notice, .metrics_page = on_metrics_page};
+    const struct server_hooks hooks = {.ctx = s,
+                                       .notice = on_notice,
+                                       .io_notice = on_io_notice,
+                                       .metrics_page = on_metrics_page,
+                                       .audit = on_audit};
     struct io_error error = {""};
     enum err e = server_create(&s->wiring->io, &s->wiring->core, &hooks, &s->server, &error);
     if (e != OK) {
@@ -180,12 +216,9 @@ static bool server_up(struct serve *s)
     }
     process_stats_init(&s->process);
 
-    e = log_sink_start(s->page.shards_n + LOGGING_THREADS);
-    if (e != OK)
-        io_error_set(&error,
-                     "cannot start the thread of the log: the system is out of threads, files or memory");
-    else
-        e = server_start(s->server, &error);
+    e = audit_open(s, &error);
+    if (e == OK)
+        e = threads_start(s, &error);
     if (e == OK)
         return true;
     down(s);
@@ -245,6 +278,7 @@ static void reload(struct serve *s)
         if (keys != NULL)
             wiring = take_over(s, &next->values, keys, wiring);
     }
+    audit_sink_reopen(); // whatever the settings say: it is the signal that logrotate sends
     wiring_free(wiring);
     free(next);
 }
@@ -337,13 +371,18 @@ static const char *take_signal(struct serve *s)
 // Serves until a signal to leave comes, or until due_ms.
 static const char *serve_until(struct serve *s, uint64_t due_ms)
 {
+    uint64_t tick_ms = 0;
     for (uint64_t now = monotonic_ms(); now < due_ms; now = monotonic_ms()) {
         struct pollfd in = {.fd = s->signal_fd, .events = POLLIN};
-        uint64_t left = due_ms - now;
-        poll(&in, 1, left < TICK_MS ? (int)left : TICK_MS);
+        uint64_t left = due_ms - now, most = audit_sink_on() ? AUDIT_SYNC_MS : TICK_MS;
+        poll(&in, 1, (int)(left < most ? left : most));
         const char *leave_for = take_signal(s);
         if (leave_for != NULL)
             return leave_for;
+        audit_sink_tick();
+        if (audit_sink_on() && monotonic_ms() < tick_ms)
+            continue;
+        tick_ms = monotonic_ms() + TICK_MS;
         log_flush(false);
         server_memory_look(s->server);
         process_stats_refresh(&s->process);

@@ -3,6 +3,7 @@
 
 #include "app/process_stats.h"
 #include "core/api/api.h"
+#include "core/common/audit.h"
 #include "dialect/api.h"
 #include "io/address.h"
 #include "io/random.h"
@@ -76,6 +77,14 @@ enum err wiring_start_init(struct wiring_start *start, const struct config *c)
 
 static uint32_t share(uint32_t total, uint32_t shards) { return total / shards > 0 ? total / shards : 1; }
 
+// The words of audit.events, of which the first one is all of them.
+static uint32_t audit_kinds(const struct config *c)
+{
+    if (c->audit_file[0] == '\0')
+        return 0;
+    return (c->audit_events & 1) != 0 ? (1u << AUDIT_KIND_COUNT) - 1 : c->audit_events >> 1;
+}
+
 static void wire_core(struct wiring *w, const struct wiring_start *start)
 {
     const struct config *c = &w->config;
@@ -135,6 +144,8 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
 
         .api_body_bytes = c->api_body_bytes,
         .admin_only = c->server_admin_only,
+
+        .audit = audit_kinds(c),
     };
     memcpy(w->core.resume_key, start->resume_key, sizeof w->core.resume_key);
 }

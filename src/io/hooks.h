@@ -11,6 +11,7 @@
 #include "base/where.h"
 #include <stdint.h>
 
+struct audit_event;
 struct buf;
 struct notice;
 
@@ -52,6 +53,8 @@ struct server_hooks {
     void (*notice)(void *ctx, uint32_t shard, const struct notice *n);
     void (*io_notice)(void *ctx, const struct io_notice *n);
     void (*metrics_page)(void *ctx, struct buf *body);
+    void (*audit)(void *ctx, uint32_t shard, uint64_t wall_ms,
+                  const struct audit_event *e); // NULL: nobody wants it
 };
 
 // One shard's way to io_notice.

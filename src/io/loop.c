@@ -41,6 +41,13 @@ static void host_notice(void *ctx, const struct notice *n)
         hooks->notice(hooks->ctx, l->index, n);
 }
 
+static void host_audit(void *ctx, uint64_t wall_ms, const struct audit_event *e)
+{
+    const struct loop *l = ctx;
+    const struct server_hooks *hooks = &l->shared->hooks;
+    hooks->audit(hooks->ctx, l->index, wall_ms, e);
+}
+
 static void host_metrics_page(void *ctx, struct buf *body)
 {
     struct loop *l = ctx;
@@ -94,6 +101,8 @@ enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared,
     mem_share_init(&l->mem, shared->mem);
     l->host = (struct shard_host){
         .ctx = l, .random = host_random, .notice = host_notice, .metrics_page = host_metrics_page};
+    if (shared->hooks.audit != NULL)
+        l->host.audit = host_audit;
     enum err e = epoll_init(l);
     if (e != OK)
         return e;

@@ -193,7 +193,7 @@ struct net *net_new(uint32_t shards)
     n->now_ms = NET_DUE_NOW;
     n->peer_host = "10.0.0.1";
     n->wall_ms = 1700000000000;
-    n->host = (struct shard_host){n, host_random, host_notice, host_metrics_page, NULL, 8000};
+    n->host = (struct shard_host){n, host_random, host_notice, host_metrics_page, NULL, 8000, NULL};
     settings_default(&n->settings, shards);
     return n;
 }

@@ -106,14 +106,19 @@ static void make_unusual(struct config *c)
         case CONFIG_ROWS:
             make_unusual_rows(c, key);
             continue;
-        case CONFIG_TEXT: // of rows
-        case CONFIG_URL:
+        case CONFIG_TEXT:
+            snprintf(text, sizeof text, "/var/log/a \"b\" \\ # : \xe2\x80\xae x");
+            break;
+        case CONFIG_WORDS: // the second one and the last
+            snprintf(text, sizeof text, "%.*s,%s", (int)strcspn(strchr(key->detail, '|') + 1, "|"),
+                     strchr(key->detail, '|') + 1, strrchr(key->detail, '|') + 1);
+            break;
+        case CONFIG_URL: // of rows
         case CONFIG_PATTERN:
         case CONFIG_TENANT:
         case CONFIG_SHA256:
         case CONFIG_TEXTS:
         case CONFIG_PATTERNS:
-        case CONFIG_WORDS:
             fail();
         }
         assert_true(config_value_set(c, key, str_from_cstr(text)));

@@ -5,6 +5,7 @@
 
 #include "app/config_yaml.h"
 #include "app/wiring.h"
+#include "core/common/audit.h"
 
 #include <stdio.h>
 
@@ -45,6 +46,8 @@ static void test_every_number_arrives(void **state)
         "logging.level", "logging.format", "drain.readiness_s", // app's own
         "auth.issuers",  "auth.secret",    "auth.leeway_s",     // app/keys.c
         "auth.guests",                                          // test_guests
+        "audit.events",                                         // test_audit
+        "audit.key",     "audit.sync",                          // app/serve.c
     };
     start = (struct wiring_start){.shard_count = 1, .connections_max = 5, .memory_bytes_max = 7};
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
@@ -103,6 +106,20 @@ static void test_guests(void **state)
         assert_int_equal(wiring.core.no_guests, !rows[i].let_in);
         assert_null(wiring.core.keys); // the caller's
     }
+}
+
+// Nothing without a file; then what is said.
+static void test_audit(void **state)
+{
+    (void)state;
+    wire();
+    assert_int_equal(wiring.core.audit, 0);
+    set("audit.file", "audit.log");
+    wire();
+    assert_int_equal(wiring.core.audit, (1u << AUDIT_KIND_COUNT) - 1);
+    set("audit.events", "decrees,refusals");
+    wire();
+    assert_int_equal(wiring.core.audit, 1u << AUDIT_OF_DECREES | 1u << AUDIT_OF_REFUSALS);
 }
 
 static void test_units(void **state)
@@ -305,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_every_number_arrives, setup),
         cmocka_unit_test_setup(test_guests, setup),
+        cmocka_unit_test_setup(test_audit, setup),
         cmocka_unit_test_setup(test_units, setup),
         cmocka_unit_test_setup(test_rules, setup),
         cmocka_unit_test_setup(test_tenants, setup),

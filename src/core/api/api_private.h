@@ -49,6 +49,10 @@ enum { API_ASK_TEXT = USER_ID_MAX + 16 };
 bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call *call,
                   const struct command *cmd, uint32_t number, char text[API_ASK_TEXT], struct ask *ret,
                   uint32_t *ret_dest, struct problem *ret_problem);
+// As http_ask; what changes something is told to the audit.
+enum http_did api_ask(struct conns *cs, uint32_t conn, uint32_t dest, const struct ask *a) WARN_UNUSED;
+// Whoever has come to the door was refused, by what rule (static): the log and the audit are told.
+void api_told_refused(const struct conns *cs, uint32_t conn, uint16_t status, const char *rule);
 
 // --- many.c
 enum http_did api_many(struct conns *cs, uint32_t conn, struct http_call *call, const struct command *cmd);

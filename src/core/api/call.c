@@ -5,6 +5,7 @@
 #include "core/api/api_private.h"
 
 #include "core/conn/conn_http.h"
+#include "core/mail/audit_ask.h"
 
 static void ask_room(const struct conns *cs, enum ask_type type, struct ask *a, uint32_t *ret_dest)
 {
@@ -159,6 +160,23 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
     UNREACHABLE();
 }
 
+// What changes nothing is nobody's business but its asker's. What is said in a room is in the room.
+static bool changes(const struct ask *a)
+{
+    return a->type == ASK_CREATE || a->type == ASK_DISCONNECT || a->type == ASK_CLOSE ||
+           a->type == ASK_REVOKE ||
+           (a->type == ASK_PUBLISH && a->cmd.type != CMD_PUBLISH && a->cmd.type != CMD_BROADCAST);
+}
+
+enum http_did api_ask(struct conns *cs, uint32_t conn, uint32_t dest, const struct ask *a)
+{
+    struct peer peer;
+    enum http_did did = http_ask(cs, conn, dest, a);
+    if (did == HTTP_ASKED && changes(a))
+        audit_put_ask(cs->cx, a, AUDIT_API, "", who_peer(who_at(cs->cx, conn), &peer));
+    return did;
+}
+
 // The header is for one message; what is said many times in one request has a key each.
 static bool take_idempotency_key(const struct http_call *call, struct command *cmd, struct problem *p)
 {
@@ -218,7 +236,7 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
         return HTTP_LATER;
     if (pays == API_PAYS_NOT || !api_ask_make(cs, conn, call, &cmd, 0, text, &ask, &dest, &problem))
         return answer_problem(cs, conn, call, &problem);
-    return http_ask(cs, conn, dest, &ask);
+    return api_ask(cs, conn, dest, &ask);
 }
 
 static enum http_did api_call(struct conns *cs, uint32_t conn, struct http_call *call)
@@ -241,13 +259,19 @@ static enum http_did api_answered(struct conns *cs, uint32_t conn, struct http_c
     return HTTP_ANSWERED;
 }
 
+void api_told_refused(const struct conns *cs, uint32_t conn, uint16_t status, const char *rule)
+{
+    notice_put(cs->cx, NOTICE_API_REFUSED, conn, status, rule, STR_NONE);
+    audit_put_conn(cs->cx, conn, AUDIT_API_REFUSED, rule, STR_NONE);
+}
+
 static uint16_t api_screen(struct conns *cs, uint32_t conn, const struct http_request *rq, uint8_t *ret_by)
 {
     struct api_verdict v;
     api_judge(cs, conn, rq, &v);
     *ret_by = v.by;
     if (v.status == 401 || v.status == 403)
-        notice_put(cs->cx, NOTICE_API_REFUSED, conn, v.status, v.reason, STR_NONE);
+        api_told_refused(cs, conn, v.status, v.reason);
     return v.status;
 }
 

@@ -63,7 +63,7 @@ enum http_did api_token_look(struct conns *cs, uint32_t conn, struct http_call *
     if (p.code == PROBLEM_UNAUTHORIZED || p.code == PROBLEM_TOKEN_EXPIRED ||
         p.code == PROBLEM_TOKEN_REVOKED) {
         metric_add(&cs->cx->metrics->tokens_refused, 1);
-        notice_put(cs->cx, NOTICE_API_REFUSED, conn, problem_status(p.code), "a token", STR_NONE);
+        api_told_refused(cs, conn, problem_status(p.code), "a token");
     }
     metric_add(&cs->cx->metrics->errors[p.code], 1);
     api_reply_problem(cs, conn, call, &p);

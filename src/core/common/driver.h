@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "dialect/ways.h"
 
+struct audit_event;
 struct buf;
 struct entry;
 
@@ -94,6 +95,8 @@ struct shard_host {
     void (*witness)(void *ctx, const struct sighting *s);
     // Where HTTP is spoken, for those who knock at the text port; 0 = nowhere. Set before the first turn.
     uint16_t http_port;
+    // NULL, or told of what settings->audit wants (common/audit.h), when it has happened, in order.
+    void (*audit)(void *ctx, uint64_t wall_ms, const struct audit_event *e);
 };
 
 #endif

@@ -118,9 +118,9 @@
       "of what is about a message: is it not deleted, of the version that was meant, and of who is below")
 #define GATES_TOLD(X) \
     X(TOLD, audit,     AUDIT,      "core/home/audit.c", "", "", \
-      "nothing: it tells the log of each decree who, about whom and where; of what is forbidden home_answer_problem does") \
+      "nothing: it tells the audit (audit.file) who has decided or changed what, about whom and where") \
     X(TOLD, decreed,   METRIC,     "core/home/audit.c", "", "decrees", \
-      "nothing: it counts decrees that have taken effect")
+      "nothing: it counts decrees that have taken effect, and tells the log")
 #define GATES(X) \
     GATES_CONNECT(X) GATES_REQUEST(X) GATES_DOOR(X) GATES_UPGRADE(X) GATES_COMMAND(X) GATES_TURN(X) GATES_JOIN(X) GATES_ROOM(X) GATES_RECORD(X) GATES_TOLD(X)
 // clang-format on

@@ -53,6 +53,8 @@ struct settings {
     bool
         engine; // rooms' records are ordered by the engine at port_engine (core/mail/engine.h), which many nodes share
 
+    uint32_t audit; // [start] what the audit is told, bits of enum audit_kind (common/audit.h)
+
     // limits.*
     uint32_t connections_max;     // [start] per shard: size of the connection pool
     uint32_t message_bytes;       // largest message of a client, 1..MESSAGE_BYTES_CEILING

@@ -9,6 +9,7 @@
 // look on in the next turn (an ask that is kept for a list of a million, for the sake of fewer requests).
 #include "core/conn/conn.h"
 
+#include "core/mail/audit_ask.h"
 #include "wire/json.h"
 
 enum {
@@ -263,6 +264,14 @@ static void add_up(struct conns *cs, const struct ask *a)
 
 // --- one of them closed
 
+static void audit_closed(const struct conns *cs, const struct ask *a, const struct who *whom)
+{
+    struct peer peer;
+    struct ask about = *a;
+    about.cmd.to = session_user(&whom->session);
+    audit_put_ask(cs->cx, &about, AUDIT_DISCONNECT, "", who_peer(whom, &peer));
+}
+
 // "SHARD.INDEX.GENERATION", of this shard.
 static void close_one(struct conns *cs, const struct ask *a)
 {
@@ -273,8 +282,10 @@ static void close_one(struct conns *cs, const struct ask *a)
     bool named = str_to_u64(number, UINT32_MAX, &index) && str_to_u64(rest, UINT32_MAX, &gen);
     const struct conn *c = named ? slab_get(&cs->pool, (uint32_t)index, (uint32_t)gen) : NULL;
     bool told = c != NULL && conn_live(c) && session_there(&c->asker.reader.who.session);
-    if (told)
+    if (told) {
+        audit_closed(cs, a, &c->asker.reader.who);
         fan_end(cs->fan, (uint32_t)index, END_ORDERED);
+    }
     struct buf out;
     buf_init(&out, cs->cx->mem, 0);
     put_head(&out, "ack", a);
@@ -308,6 +319,19 @@ static void answer_ack(struct conns *cs, const struct ask *a)
     buf_deinit(&out);
 }
 
+static void audit_revoked(const struct conns *cs, const struct ask *a)
+{
+    const struct audit_event e = {.type = AUDIT_REVOKE,
+                                  .user = a->user,
+                                  .name = a->name,
+                                  .session = a->session,
+                                  .target = a->cmd.to,
+                                  .detail = a->cmd.token_id,
+                                  .reason = a->cmd.reason,
+                                  .seconds = a->cmd.seconds};
+    audit_put(cs->cx, &e);
+}
+
 // The first shard says whether there is room for one more; on its way the ask has what each is to keep.
 static void revoke(struct conns *cs, const struct ask *a)
 {
@@ -326,6 +350,8 @@ static void revoke(struct conns *cs, const struct ask *a)
                        : a->cmd.token_id.n != 0 ? "a token"
                                                 : "all",
                        a->cmd.to, a->cmd.reason);
+    if (done == OK && cs->cx->index == 0)
+        audit_revoked(cs, a);
     if (done == ERR_LIMIT)
         metric_add(&cs->cx->metrics->limit_revocations, 1);
     if (done != OK)

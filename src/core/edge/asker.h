@@ -53,7 +53,8 @@ struct asker {
     uint8_t mail_port : 7;  // mail_queued: whose credit it waits for
     bool
         expelled : 1; // it was sent away from a room while asks were under way, which may be about it (edge.c)
-    uint16_t noise;   // of the noise gate: what was counted and has not leaked away,
+    bool audited : 1;      // the audit knows that its session is here
+    uint16_t noise;        // of the noise gate: what was counted and has not leaked away,
     uint16_t noise_tick;   // and when that was
     uint32_t room_wait_ms; // low bits of the time before which it was told not to ask for a new room
     uint32_t address;      // print of the peer's, see struct peer

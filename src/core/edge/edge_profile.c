@@ -4,6 +4,7 @@
 // with a token that says something else). It is in all rooms at once, or in none.
 #include "core/edge/edge.h"
 
+#include "core/common/audit.h"
 #include "core/edge/resume.h"
 
 static void put_renamed(struct edge *e, uint32_t index, str id)
@@ -103,6 +104,16 @@ static bool ask_homes(struct edge *e, uint32_t index, const struct command *cmd,
     return whole;
 }
 
+static void audit_renamed(const struct edge *e, const struct session *s, str before)
+{
+    const struct audit_event renamed = {.type = AUDIT_RENAMED,
+                                        .user = session_user(s),
+                                        .name = session_name(s),
+                                        .session = str_make(s->id, SESSION_ID_LEN),
+                                        .detail = before};
+    audit_put(e->cx, &renamed);
+}
+
 // The session's name changes now, its members' in every room they are in, and the reply comes when all rooms know.
 bool edge_rename(struct edge *e, uint32_t index, const struct command *cmd)
 {
@@ -121,6 +132,7 @@ bool edge_rename(struct edge *e, uint32_t index, const struct command *cmd)
         return true;
     }
     c->exclusive = homes != 0;
+    audit_renamed(e, &renamed, session_name(now));
     session_deinit(now, e->cx->mem);
     *now = renamed;
     if (homes == 0)

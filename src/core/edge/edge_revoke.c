@@ -15,6 +15,8 @@
 // no memory for it says so, and it is to be said again; what others have by then does no harm.
 #include "core/edge/edge.h"
 
+#include "core/common/audit.h"
+
 enum { SLICE = 4096 }; // connections of a turn; well under a millisecond
 
 static struct revoked_who who_of(const struct edge *e, str user, const struct grant *g)
@@ -44,6 +46,7 @@ bool edge_is_revoked(struct edge *e, uint32_t index, const struct command *cmd, 
         return false;
     metric_add(&e->cx->metrics->tokens_revoked, 1);
     notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, "revoked", STR_NONE);
+    audit_put_conn(e->cx, index, AUDIT_TOKEN_REFUSED, "revoked", user);
     edge_problem(e, index, cmd, PROBLEM_TOKEN_REVOKED,
                  cmd->room.n != 0 ? "The token for the room {} has been revoked."
                  : g != NULL      ? "The token has been revoked; say `hello` with a new one."

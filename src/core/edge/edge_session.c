@@ -5,6 +5,7 @@
 #include "core/edge/edge.h"
 
 #include "base/codec.h"
+#include "core/common/audit.h"
 #include "core/edge/guest_name.h"
 #include "core/edge/resume.h"
 
@@ -120,6 +121,7 @@ static void resume_refused(struct edge *e, uint32_t index, enum err opening)
     const char *why = opening == OK ? "another user's" : opening == ERR_DENIED ? "too old" : "none of ours";
     metric_add(&e->cx->metrics->resume_refused, 1);
     notice_put(e->cx, NOTICE_RESUME_REFUSED, index, 0, why, STR_NONE);
+    audit_put_conn(e->cx, index, AUDIT_RESUME_REFUSED, why, STR_NONE);
 }
 
 // Who a hello is from: the session of its resume token, if that is good and (where there is a token) of the same user; else
@@ -246,6 +248,15 @@ enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
     return edge_token_ask(e, index, &hello);
 }
 
+// From here on others name the session, and need not say where it is.
+static void audit_session(struct edge *e, uint32_t index, const char *how)
+{
+    struct asker *c = asker_at(e, index);
+    c->audited = true;
+    audit_put_conn(e->cx, index, AUDIT_SESSION, how,
+                   str_from_cstr(encoding_of(e->cx, c->reader.encoding)->name));
+}
+
 bool edge_on_registered(struct edge *e, const struct answer *a)
 {
     uint32_t index = a->conn.ref.index;
@@ -272,6 +283,7 @@ bool edge_on_registered(struct edge *e, const struct answer *a)
     if (a->resumed)
         metric_add(&e->cx->metrics->resumed, 1);
     notice_put(e->cx, NOTICE_SESSION_STARTED, index, 0, a->resumed ? "resumed" : "new", STR_NONE);
+    audit_session(e, index, a->resumed ? "resumed" : "new");
     put_welcome(e, index, a->payload, str_make(token, token_n));
     return true;
 }
@@ -318,6 +330,8 @@ void edge_depart(struct edge *e, uint32_t index)
     waiting_drop(&c->waiting, e->cx->mem);
     edge_expiry_forget(e, index);
     // The session's bytes stay until the slot is freed: an ask may be looking at them.
+    if (c->audited)
+        audit_put_conn(e->cx, index, AUDIT_SESSION_ENDED, "", STR_NONE);
     if (c->registered)
         unregister(e, index);
     c->reader.closed = true;

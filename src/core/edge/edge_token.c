@@ -8,6 +8,8 @@
 //                                                                     '--> error, and nobody is a guest by mistake
 #include "core/edge/edge.h"
 
+#include "core/common/audit.h"
+
 enum { REFUSED_COST = 20 }; // commands: looking at forgeries costs a helper more than a command costs a shard
 
 bool edge_no_keys(struct edge *e, uint32_t index, const struct command *cmd)
@@ -97,6 +99,7 @@ void edge_token_refused(struct edge *e, uint32_t index, const struct verdict_mai
     gate_owe(e, c, REFUSED_COST);
     metric_add(later ? &e->cx->metrics->tokens_put_off : &e->cx->metrics->tokens_refused, 1);
     notice_put_about(e->cx, NOTICE_TOKEN_REFUSED, index, 0, token_verdict_name(v->verdict), v->why);
+    audit_put_conn(e->cx, index, AUDIT_TOKEN_REFUSED, token_verdict_name(v->verdict), v->why);
     fan_put_problem(e->fan, index, id, &p);
 }
 

@@ -74,6 +74,8 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
         ans.retry_ms = p->retry_ms;
     struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
     metric_add(&h->cx->metrics->errors[p->code], 1);
+    if (p->code == PROBLEM_FORBIDDEN || p->code == PROBLEM_BANNED)
+        audit_put_ask(h->cx, a, AUDIT_REFUSED, problem_name(p->code), STR_NONE);
     notice_put_user(h->cx, p->code == PROBLEM_FORBIDDEN ? NOTICE_DENIED : NOTICE_COMMAND_ERROR,
                     problem_name(p->code), a->user, a->session, a->cmd.room);
     home_answer_event(h, a, &ans, &ev);
@@ -174,28 +176,30 @@ static void asked_to_join(struct home *h, struct ask **taken)
 // --- leave
 
 // One session less of the member. Whoever has taken it from its member meanwhile has done the rest, too.
-static void leave_room(struct home *h, uint32_t room, uint32_t member, struct conn_ref conn, uint8_t encoding,
-                       bool keep_member)
+static void leave_room(struct home *h, uint32_t room, uint32_t member, const struct departure *d,
+                       uint8_t encoding)
 {
-    room_announce_to(h, room, conn.shard); // up to here it was in the room
-    if (member_depart(h, room, member, conn, keep_member))
-        feed_detach(h, room_at(h, room), conn.shard, encoding);
+    room_announce_to(h, room, d->conn.shard); // up to here it was in the room
+    if (member_depart(h, room, member, d))
+        feed_detach(h, room_at(h, room), d->conn.shard, encoding);
 }
 
 static void home_leave(struct home *h, const struct ask *a)
 {
     uint32_t room = home_asked_room(h, a);
     uint32_t member = room != MAP_NONE ? member_find(h, room_at(h, room), a->user) : MAP_NONE;
+    const struct departure d = {.conn = a->conn, .why = a->ended ? "expired" : "left", .session = a->session};
     struct answer ans = {.effect = EFFECT_LEFT, .outlet = a->outlet};
     struct event ev = {
         .type = EV_LEFT, .id = a->cmd.id, .room = a->cmd.room, .reason = a->ended ? "expired" : NULL};
     if (member != MAP_NONE)
-        leave_room(h, room, member, a->conn, a->encoding, false);
+        leave_room(h, room, member, &d, a->encoding);
     home_answer_event(h, a, &ans, a->cmd.type == CMD_SWITCH ? NULL : &ev);
 }
 
 void home_depart(struct home *h, const struct depart_mail *m)
 {
+    const struct departure d = {.conn = m->conn, .keep = m->keep_member, .why = "disconnected"};
     for (uint32_t i = 0; i < m->room_n; i++) {
         const struct room *r = slab_get(&h->rooms, m->rooms[i].index, m->rooms[i].gen);
         uint32_t member = MAP_NONE;
@@ -204,7 +208,7 @@ void home_depart(struct home *h, const struct depart_mail *m)
         else if (slab_get(&h->members, m->member.index, m->member.gen) != NULL)
             member = m->member.index;
         if (r != NULL && member != MAP_NONE)
-            leave_room(h, m->rooms[i].index, member, m->conn, m->encoding, m->keep_member);
+            leave_room(h, m->rooms[i].index, member, &d, m->encoding);
     }
 }
 

@@ -23,6 +23,7 @@
 #include "core/home/once.h"
 #include "core/home/registry.h"
 #include "core/home/room.h"
+#include "core/mail/audit_ask.h"
 #include "core/mail/engine.h"
 #include "core/mail/lease.h"
 
@@ -147,7 +148,9 @@ void home_join(struct home *h, struct ask **taken, uint32_t room);
 void home_publish(struct home *h, struct ask **taken);
 void home_publish_backend(struct home *h, struct ask **taken); // a backend does
 void home_make_host(struct home *h, const struct ask *join, uint32_t room);
-// A decree has been told to the room: what it does to its members.
+// A record has been told to the room: whoever else is to know is told, and what it does to its members is done. Of a decree that is
+// the last alone.
+void home_told(struct home *h, uint32_t room, const struct entry *e);
 void home_decreed(struct home *h, uint32_t room, const struct entry *e);
 // What a command becomes: what is said, or a decree.
 enum entry_type home_entry_type(enum command_type type);
@@ -214,6 +217,11 @@ void home_register(struct home *h, const struct ask *a);
 void home_disconnect(struct home *h, const struct ask *a);
 // A shard has no readers in the room any more: they hold up nobody (home_pace.c).
 void home_pace_detach(struct home *h, struct room *r, uint32_t shard);
+
+// The audit is told (audit.c): of a member, by which of its sessions (may be empty); of a room, by whom (NULL: nobody).
+void audit_member(const struct home *h, uint32_t room, const struct member *m, enum audit_type type,
+                  const char *how, str session);
+void audit_room(const struct home *h, uint32_t room, enum audit_type type, const struct ask *by);
 
 // Answers; the event, NULL for none, is encoded as the asker reads it.
 void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev);

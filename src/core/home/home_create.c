@@ -213,6 +213,7 @@ bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room)
         return false;
     }
     room_at(h, *ret_room)->creator = address_print(h, a);
+    audit_room(h, *ret_room, AUDIT_CREATED, a);
     metric_add(&h->cx->metrics->rooms_created, 1);
     return true;
 }
@@ -227,13 +228,15 @@ bool home_room_for_backend(struct home *h, const struct ask *a, uint32_t *room)
     if (*room != MAP_NONE)
         return true;
     enum err e = room_create(h, a->cmd.room, a->room_hash, room);
-    if (e == ERR_LIMIT) {
+    if (e == OK) {
+        audit_room(h, *room, AUDIT_CREATED, a);
+    } else if (e == ERR_LIMIT) {
         metric_add(&h->cx->metrics->limit_rooms, 1);
         home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_LIMIT_REACHED,
                                  "There are as many rooms as there may be, and {} is none of them.");
     } else if (e == ERR_FULL) {
         home_rooms_full(h, a, EFFECT_NONE);
-    } else if (e != OK) {
+    } else {
         home_answer_no_memory(h, a, EFFECT_NONE);
     }
     return e == OK;

@@ -247,9 +247,6 @@ void home_make_host(struct home *h, const struct ask *join, uint32_t room)
 void home_decreed(struct home *h, uint32_t room, const struct entry *e)
 {
     uint32_t target = e->decree.target.n != 0 ? member_find(h, room_at(h, room), e->decree.target) : MAP_NONE;
-#define X(at, name, ...) gate_##name(h, room, e);
-    GATES_TOLD(X)
-#undef X
     if (e->type == ENTRY_CLOSE)
         room_closed(h, room);
     if (target == MAP_NONE)
@@ -258,4 +255,15 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e)
         member_at(h, target)->role = (uint8_t)e->decree.role;
     else if (e->type == ENTRY_KICK || e->type == ENTRY_BAN)
         member_expel(h, room, target, e);
+}
+
+void home_told(struct home *h, uint32_t room, const struct entry *e)
+{
+    if (e->type == ENTRY_MESSAGE || e->type == ENTRY_VOID)
+        return;
+#define X(at, name, ...) gate_##name(h, room, e);
+    GATES_TOLD(X)
+#undef X
+    if (entry_decree(e->type))
+        home_decreed(h, room, e);
 }

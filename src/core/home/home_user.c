@@ -131,6 +131,7 @@ void home_direct(struct home *h, const struct ask *a)
 void home_disconnect(struct home *h, const struct ask *a)
 {
     uint32_t told = 0;
+    audit_put_ask(h->cx, a, AUDIT_DISCONNECT, "", STR_NONE);
     for (uint32_t i = registry_find(&h->registry, a->user_print); i != SLAB_NONE;
          i = registry_at(&h->registry, i)->next) {
         struct evict_mail evict = {.conn = conn_ref_of(registry_at(&h->registry, i)->conn), .ordered = true};

@@ -205,9 +205,10 @@ static void member_destroy(struct home *h, struct room *r, uint32_t index)
 }
 
 // Removes a member for good, with its last entry.
-static void member_leave(struct home *h, uint32_t room, uint32_t index)
+static void member_leave(struct home *h, uint32_t room, uint32_t index, const char *how, str session)
 {
     struct room *r = room_at(h, room);
+    audit_member(h, room, member_at(h, index), AUDIT_LEFT, how, session);
     presence_tell(h, room, ENTRY_MEMBER_LEFT, member_at(h, index), STR_NONE);
     member_destroy(h, r, index);
     if (r->members != 0)
@@ -250,6 +251,7 @@ static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, 
         away_remove(h, r, index);
     if (!session_add(r->log.mem, m, session_key_of(a->conn, a->encoding)))
         return ERR_NOMEM;
+    audit_member(h, room, m, AUDIT_ENTERED, "", a->session);
     if (was_away)
         m->named_ms = a->since_ms;
     if (told)
@@ -275,29 +277,42 @@ enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint3
     bool added = session_add(r->log.mem, m, session_key_of(a->conn, a->encoding));
     ASSERT(added); // the first one needs no memory
     m->named_ms = a->since_ms;
+    audit_member(h, room, m, AUDIT_JOINED, role_name((enum role)m->role), a->session);
     presence_tell(h, room, ENTRY_MEMBER_JOINED, m, STR_NONE);
     *ret_member = index;
     return OK;
 }
 
-bool member_depart(struct home *h, uint32_t room, uint32_t index, struct conn_ref session, bool keep)
+bool member_depart(struct home *h, uint32_t room, uint32_t index, const struct departure *d)
 {
     struct room *r = room_at(h, room);
     struct member *m = member_at(h, index);
-    if (!session_remove(r->log.mem, m, session))
+    if (!session_remove(r->log.mem, m, d->conn))
         return false;
-    if (m->sessions != 0)
-        return true;
-    if (!keep || h->cx->settings->member_grace_ms == 0) {
-        member_leave(h, room, index);
+    bool goes = m->sessions == 0 && (!d->keep || h->cx->settings->member_grace_ms == 0);
+    if (goes) {
+        member_leave(h, room, index, d->why, d->session);
         return true;
     }
+    audit_member(h, room, m, AUDIT_PARTED, d->why, d->session);
+    if (m->sessions != 0)
+        return true;
     away_push(h, r, index);
     room_timer(h, room, h->cx->now_ms + h->cx->settings->member_grace_ms);
     uint64_t due = members_away_due(h, room); // at once, where nobody is to wait for it
     if (due != UINT64_MAX)
         room_timer(h, room, due);
     return true;
+}
+
+static const char *expelled_name(enum expelled why)
+{
+    static const char *const names[] = {
+#define X(upper, text) [EXPELLED_##upper] = text,
+        EXPELLED(X)
+#undef X
+    };
+    return names[why];
 }
 
 // From here on the home knows nothing of its sessions: what they still say finds that they are not in the room.
@@ -322,7 +337,7 @@ void member_expel(struct home *h, uint32_t room, uint32_t index, const struct en
         feed_detach(h, r, s.shard, s.encoding);
     }
     sessions_free(r->log.mem, m);
-    member_leave(h, room, index);
+    member_leave(h, room, index, expelled_name(out.why), STR_NONE);
 }
 
 uint64_t members_expire(struct home *h, uint32_t room)
@@ -337,7 +352,7 @@ uint64_t members_expire(struct home *h, uint32_t room)
         if (away < grace)
             return h->cx->now_ms + (grace - away);
         away_remove(h, r, index);
-        member_leave(h, room, index);
+        member_leave(h, room, index, "disconnected", STR_NONE);
     }
     return UINT64_MAX;
 }

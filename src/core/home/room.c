@@ -212,8 +212,7 @@ void room_heard(struct home *h, uint32_t index, const struct entry *e)
     if (e->type == ENTRY_CLOSE) // from here on nobody is told who comes and goes
         r->emptying = r->members != 0;
     h->authority->told(h, index);
-    if (entry_decree(e->type))
-        home_decreed(h, index, e); // behind what it answers, as it may place something itself
+    home_told(h, index, e); // behind what it answers, as it may place something itself
 }
 
 // That a tenant has used up its own is no trouble of the server's: who asked is told, and a counter.
@@ -489,7 +488,7 @@ void room_on_timer(struct home *h, uint32_t index)
     if (r->members == 0 && r->sessions == 0 && r->waits == 0 && !h->authority->busy(h, r)) {
         uint32_t grace_ms = room_grace_ms(h, r);
         if (h->cx->now_ms - r->empty_ms >= grace_ms) {
-            room_remove(h, index);
+            room_over(h, index);
             return;
         }
         earlier(&due, r->empty_ms + grace_ms);

@@ -149,6 +149,8 @@ uint32_t rooms_sorted_place(const struct home *h, str name);
 // ERR_LIMIT at rooms_max, ERR_FULL where its tenant has as many as it may have, ERR_NOMEM.
 enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room) WARN_UNUSED;
 void room_remove(struct home *h, uint32_t index);
+// The same of one whose time is over, which others are told.
+void room_over(struct home *h, uint32_t index);
 // What is made of its records.
 struct made room_made(struct home *h, struct room *r);
 // Applies a record at its offset, head + 1; those who are there are told when it is committed. ERR_NOMEM: nothing has changed.
@@ -207,7 +209,13 @@ uint32_t member_find(const struct home *h, const struct room *r, str user);
 enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint32_t *ret_member) WARN_UNUSED;
 // One session less. keep: the member may come back within its grace time. False where it is not one of the member's, as
 // it has been taken from it by somebody else's order meanwhile.
-bool member_depart(struct home *h, uint32_t room, uint32_t member, struct conn_ref session, bool keep);
+struct departure {
+    struct conn_ref conn;
+    bool keep;
+    const char *why; // for the audit
+    str session;     // likewise; may be empty
+};
+bool member_depart(struct home *h, uint32_t room, uint32_t member, const struct departure *d);
 // Another name, or other info. Nothing is done where a newer connection is in the room already: what it was told, the name in its
 // resume token, is what the user is called, and what its token says is what is shown.
 void member_show(struct home *h, uint32_t room, uint32_t member, str name, str info, uint32_t since_ms);

@@ -95,6 +95,12 @@ bool gate_ended(struct home *h, struct asking *in)
     return in->v.until_ms == 0;
 }
 
+void room_over(struct home *h, uint32_t index)
+{
+    audit_room(h, index, AUDIT_REMOVED, NULL);
+    room_remove(h, index);
+}
+
 // Clients are told when to try again, and do so in that very moment.
 uint32_t room_unless_over(struct home *h, uint32_t index)
 {
@@ -105,6 +111,6 @@ uint32_t room_unless_over(struct home *h, uint32_t index)
     if (r->standing->closed_at == 0 || r->members != 0 || r->sessions != 0 || r->waits != 0 ||
         h->authority->busy(h, r))
         return index;
-    room_remove(h, index);
+    room_over(h, index);
     return MAP_NONE;
 }
