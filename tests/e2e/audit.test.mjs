@@ -65,6 +65,9 @@ test('who did what, about whom and from where', async (t) => {
   assert.equal((await api(server, 'slow', { room: 'lobby', seconds: 5 }, 'no key')).status, 401);
   await within(bob.ended, 'the end');
   await Native.open(server, { name: 'Eve', resume: 'made-up' }).then((eve) => eve.close());
+  const { offset } = await ada.say('lobby', { text: 'a secret slip' });
+  await ada.ask({ type: 'edit', room: 'lobby', offset, data: { text: 'better' } });
+  await ada.ask({ type: 'delete', room: 'lobby', offset, reason: 'a slip' });
   const nc = new Nc(t, server);
   await nc.sees(/you are/);
   nc.type('/quit');
@@ -95,11 +98,13 @@ test('who did what, about whom and from where', async (t) => {
     [['slow', 'lobby', undefined, 'server'], ['disconnect', undefined, bob.user, 'server']]);
   assert.match(of('api')[0].address, /^127\.0\.0\.1:\d+$/);
   assert.deepEqual(of('disconnect'), [{ event: 'disconnect', ...server_, target: bob.user, detail: 'disconnect' }]);
+  assert.deepEqual(of('edit'), [{ event: 'edit', ...who, target: ada.user, offset: offset + 1, of: offset }]);
+  assert.deepEqual(of('delete'), [{ event: 'delete', ...who, target: ada.user, reason: 'a slip', offset: offset + 2, of: offset }]);
   assert.equal(of('api_refused').length, 1);
   assert.deepEqual(of('resume_refused').map((l) => l.how), ['none of ours']);
   assert.deepEqual(all.slice(0, 2).map((l) => l.event), ['chain', 'started']);
   assert.equal(all.at(-1).event, 'stopped');
-  assert.doesNotMatch(readFileSync(file, 'utf8'), /an api key of this test|made-up/);
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /an api key of this test|made-up|secret slip|better/);
   assert.equal(statSync(file).mode & 0o777, 0o600);
 
   const told = await whole(file);

@@ -259,6 +259,7 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e)
 
 void home_told(struct home *h, uint32_t room, const struct entry *e)
 {
+    h->authority->told(h, room); // first of all, as what follows may place something itself
     if (e->type == ENTRY_MESSAGE || e->type == ENTRY_VOID)
         return;
 #define X(at, name, ...) gate_##name(h, room, e);

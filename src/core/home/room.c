@@ -211,8 +211,7 @@ void room_heard(struct home *h, uint32_t index, const struct entry *e)
         return;
     if (e->type == ENTRY_CLOSE) // from here on nobody is told who comes and goes
         r->emptying = r->members != 0;
-    h->authority->told(h, index);
-    home_told(h, index, e); // behind what it answers, as it may place something itself
+    home_told(h, index, e);
 }
 
 // That a tenant has used up its own is no trouble of the server's: who asked is told, and a counter.
