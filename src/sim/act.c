@@ -183,6 +183,10 @@ static void act_json(struct world *w, struct client *c)
         say_decree(w, c, room);
         return;
     }
+    if (w->plan.words && room != NONE && chance(w, 4)) {
+        say_change(w, c, room);
+        return;
+    }
     if (c->known && chance(w, 40)) {
         say_refresh(w, c, NONE);
         return;

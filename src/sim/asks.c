@@ -82,6 +82,7 @@ static bool unhindered(const struct world *w, const struct asked *a)
         return true;
     case SAID_MESSAGE:
     case SAID_DECREE:
+    case SAID_CHANGE:
     case SAID_LEAVE:
     case SAID_MEMBERS:
     case SAID_HISTORY:

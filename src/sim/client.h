@@ -69,6 +69,7 @@ enum ask_kind {
     SAID_RENAME,
     SAID_REFRESH,
     SAID_DECREE,
+    SAID_CHANGE,
     SAID_BAD,
 };
 enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };

@@ -192,15 +192,15 @@ static void hear_refreshed(struct world *w, struct client *c, const struct heard
 static void hear_ack(struct world *w, struct client *c, const struct heard *h)
 {
     char scratch[EPOCH_MAX];
-    struct asked a =
-        asks_answered(w, c, heard_raw(h, "id"),
-                      1u << SAID_MESSAGE | 1u << SAID_DIRECT | 1u << SAID_DECREE | 1u << SAID_REFRESH);
+    struct asked a = asks_answered(w, c, heard_raw(h, "id"),
+                                   1u << SAID_MESSAGE | 1u << SAID_DIRECT | 1u << SAID_DECREE |
+                                       1u << SAID_CHANGE | 1u << SAID_REFRESH);
     w->counts.acked++;
     if (a.kind == SAID_REFRESH) {
         hear_refreshed(w, c, h, &a);
         return;
     }
-    if (a.kind == SAID_DECREE) {
+    if (a.kind == SAID_DECREE || a.kind == SAID_CHANGE) {
         truth_reach(truth_numbering(w, a.room,
                                     truth_epoch(w, c->server, a.room,
                                                 heard_string(w, c, h, "epoch", scratch, sizeof scratch))),
@@ -284,8 +284,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     bool rooms = s->rooms_connection.per_s != 0 || s->rooms_user.per_s != 0 || s->rooms_address.per_s != 0;
     if (str_eq(code, STR("room_closed")) && a->room != NONE)
         return decrees_explain(w, c, a->room, code);
-    bool decreed =
-        (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE) && decrees_explain(w, c, a->room, code);
+    bool decreed = (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE || a->kind == SAID_CHANGE) &&
+                   decrees_explain(w, c, a->room, code);
     if (decreed || ((joins || a->kind == SAID_MESSAGE || (a->kind == SAID_REFRESH && a->room != NONE)) &&
                     passes_explain(w, c, a, code)))
         return true;
@@ -324,6 +324,10 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         return str_eq(code, STR("forbidden")) && !hands_serve(c, c->user, "direct");
     case SAID_ROOMS:
         return str_eq(code, STR("forbidden")) && !hands_serve(c, c->user, "rooms");
+    case SAID_CHANGE: // of others, of what is not kept, of another version
+        if (str_eq(code, STR("forbidden")) || str_eq(code, STR("not_found")) || str_eq(code, STR("conflict")))
+            return true;
+        return str_eq(code, STR("not_member")) && !c->seats[a->room].on;
     case SAID_DECREE: // of who is not there, too
         return str_eq(code, STR("not_member"));
     case SAID_MESSAGE:

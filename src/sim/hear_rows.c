@@ -56,6 +56,7 @@ uint8_t hear_kind(str type)
     if (str_eq(type, STR(event))) \
         return FACT_DECREE;
     DECREES(X)
+    WORDS(X)
 #undef X
     if (str_eq(type, STR("member:joined")))
         return FACT_JOINED;
@@ -94,9 +95,14 @@ static uint64_t decree_of(struct world *w, struct client *c, const struct heard 
 static struct fact fact_of(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
 {
     struct fact f = {.hash = truth_hash(h->text), .kind = kind};
-    if (kind == FACT_MESSAGE || kind == FACT_SIGNAL) {
+    if (kind == FACT_MESSAGE && (heard_raw(h, "version").p != NULL || heard_raw(h, "data").p == NULL)) {
+        f.hash = 0; // other words than were said: hear_changed
+    } else if (kind == FACT_MESSAGE || kind == FACT_SIGNAL) {
         f.message = hear_data(w, c, h);
         hear_from(w, c, h, truth_message(w, f.message));
+    } else if (kind == FACT_DECREE && heard_raw(h, "target").p != NULL) {
+        f.name_hash = hear_change(w, c, h);
+        f.hash = 0; // counts are of when it is told
     } else if (kind == FACT_DECREE) {
         f.name_hash = decree_of(w, c, h);
     } else if (kind != FACT_COUNT && kind != FACT_VOID) {
@@ -123,6 +129,9 @@ void hear_entry(struct world *w, struct client *c, const struct heard *h, uint8_
         return;
     }
     uint64_t offset = heard_offset(w, c, h, "offset");
+    const struct seat *s = &c->seats[room];
+    if (s->on)
+        hear_changed(w, c, h, room, s->epoch, offset, offset <= s->head ? s->head : 0, &f);
     const struct message *m = truth_message(w, f.message);
     if (m != NULL && m->client == c->index && m->has_id && m->echo)
         for (uint32_t i = 0; i < c->asks_n; i++) {
@@ -194,6 +203,7 @@ void hear_history(struct world *w, struct client *c, const struct heard *h)
                        (unsigned long long)before, (unsigned long long)offset);
         before = offset;
         struct fact f = fact_of(w, c, &e, kind);
+        hear_changed(w, c, &e, room, epoch, offset, 0, &f);
         truth_observe(w, c, room, epoch, offset, &f);
     }
 }

@@ -31,6 +31,11 @@ uint8_t hear_kind(str type); // a FACT_; FACT_UNKNOWN: no entry
 uint32_t hear_data(struct world *w, struct client *c, const struct heard *h); // its message, checked
 void hear_from(struct world *w, struct client *c, const struct heard *h, const struct message *m);
 void hear_entry(struct world *w, struct client *c, const struct heard *h, uint8_t kind);
+// What has been changed of it since, where that is told of as it should be: *f becomes what is known of its offset (words.c). head: it is of
+// the past, as of that offset; 0 = it is heard live, or as of nobody knows when.
+void hear_changed(struct world *w, struct client *c, const struct heard *h, int room, int epoch,
+                  uint64_t offset, uint64_t head, struct fact *f);
+uint64_t hear_change(struct world *w, struct client *c, const struct heard *h); // its name_hash
 void hear_history(struct world *w, struct client *c, const struct heard *h);
 void hear_members(struct world *w, struct client *c, const struct heard *h);
 void hear_joined_members(struct world *w, struct client *c, const struct heard *h, int room, int epoch);

@@ -89,8 +89,10 @@ static uint8_t kind_of(enum entry_type t)
 #undef X
         return FACT_DECREE;
 #define X(upper, ...) case ENTRY_##upper:
-        CHANGES(X)
+        WORDS(X)
 #undef X
+        return FACT_DECREE;
+    case ENTRY_STATE:
         return FACT_UNKNOWN; // nobody says any yet
     case ENTRY_MEMBER_JOINED:
         return FACT_JOINED;
@@ -125,16 +127,23 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
     struct fact f = {.kind = kind_of(e->type), .message = truth_serial(e->data)};
     if (f.kind == FACT_DECREE) {
         f.message = 0;
-        f.name_hash = decrees_entry_hash(e);
+        f.name_hash = entry_about(e->type) ? changes_hash(e) : decrees_entry_hash(e);
+        const struct fact *known = truth_fact(w, truth_numbering(w, room, epoch), e->offset);
+        if (e->erased != 0 && known->kind == FACT_DECREE) // what it said was told when it was there
+            f.name_hash = known->name_hash;
     }
-    if (e->type == ENTRY_MESSAGE && truth_message(w, f.message) == NULL)
+    if (e->type == ENTRY_MESSAGE && e->erased != 0)
+        f.message = truth_fact(w, truth_numbering(w, room, epoch), e->offset)->message;
+    else if (e->type == ENTRY_MESSAGE && truth_message(w, f.message) == NULL)
         trace_fail(w, NULL, "ISOLATION: offset %llu of %s holds data that nobody said: %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(str_take(e->data, 100)));
-    if (e->type == ENTRY_MESSAGE && strcmp(truth_message(w, f.message)->session, "api") != 0)
+    if (e->type == ENTRY_MESSAGE && f.message != 0 &&
+        strcmp(truth_message(w, f.message)->session, "api") != 0)
         (void)hands_check_info(w, NULL, e->user, e->info);
     w->counts.voids += e->type == ENTRY_VOID;
     rebuild_note(w, truth_numbering(w, room, epoch)->records, e);
     decrees_see(w, room, epoch, e);
+    changes_see(w, room, epoch, e);
     truth_observe(w, NULL, room, epoch, e->offset, &f);
 }
 

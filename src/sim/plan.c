@@ -39,6 +39,14 @@ static uint32_t plan_damping(const struct world *w, uint32_t of)
     return some_ms[prng_below(&die, 4)];
 }
 
+// Likewise: whether messages are changed.
+static bool plan_words(const struct world *w)
+{
+    struct prng die;
+    prng_init(&die, w->options->seed ^ UINT64_C(0x776f726473));
+    return prng_below(&die, 4) == 0;
+}
+
 static void settings_rooms(struct world *w, struct settings *s)
 {
     s->rooms_max = PICK(w, 3, 64, 64, 64);
@@ -55,6 +63,7 @@ static void settings_rooms(struct world *w, struct settings *s)
     s->member_grace_ms = PICK(w, 500, 5000, 15000);
     s->presence_exact_max = PICK(w, 3, 200, 200);
     s->room_damping_ms = plan_damping(w, 0);
+    w->plan.words = plan_words(w);
     s->signals = (struct rate){PICK(w, 0, 1, 20), 4};
     s->idempotency_ms = PICK(w, 5000, 60000);
     s->idempotency_keys = PICK(w, 4, 64, 1000);

@@ -78,9 +78,10 @@ static void charge(struct world *w, uint64_t key, const struct rate *r, const ch
 void rates_see(struct world *w, int room, const struct entry *e)
 {
     const struct message *said = e->type == ENTRY_MESSAGE ? truth_message(w, truth_serial(e->data)) : NULL;
+    const bool by_backend = said != NULL ? strcmp(said->session, "api") == 0 : !entry_about(e->type);
     const struct room_settings *s = world_room(w, room);
     const struct rate *user = &w->settings.user_commands;
-    if (w->plan.engine || said == NULL || strcmp(said->session, "api") == 0)
+    if (w->plan.engine || by_backend)
         return;
     charge(w, member_key(room, e->user), &s->member_messages, "a member");
     charge(w, room_key(room), &s->messages, "a room");
@@ -104,10 +105,11 @@ bool rates_explain(struct world *w, const struct client *c, const struct asked *
     const struct settings *s = &w->settings;
     const struct room_settings *in = a->room != NONE ? world_room(w, a->room) : &s->room;
     if (str_starts(sentence, STR("\"You say more in the room")))
-        return a->kind == SAID_MESSAGE &&
+        return (a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE) &&
                was_low(w, member_key(a->room, str_from_cstr(c->user)), &in->member_messages, a->at_ms);
     if (str_starts(sentence, STR("\"More is said in the room")))
-        return a->kind == SAID_MESSAGE && was_low(w, room_key(a->room), &in->messages, a->at_ms);
+        return (a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE) &&
+               was_low(w, room_key(a->room), &in->messages, a->at_ms);
     // A home that finds no memory for a bucket has nothing to give for a second.
     bool memory = w->plan.refuse_one_in != 0;
     if (str_starts(sentence, STR("\"Too many commands at once of this user")))

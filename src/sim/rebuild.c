@@ -158,6 +158,7 @@ static void check_room(struct world *w, const struct node *n, int room)
     same_keys(w, h, r, &b);
     if (!same_standing(r->standing, b.standing))
         trace_fail(w, NULL, "APPLY: made anew people stand otherwise in %.*s", STR_ARG(name));
+    changes_check_gone(w, n, room, epoch);
     w->counts.rebuilt++;
     log_deinit(&b.log);
     once_deinit(&b.said);

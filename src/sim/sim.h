@@ -71,69 +71,71 @@ struct sim_options {
 
 // What a run came by, to see that seeds reach everything. One to a line: of several clang-format breaks off one per run,
 // and never comes to an end.
-#define SIM_COUNTS(X)                                              \
-    X(steps)                                                       \
-    X(turns)                                                       \
-    X(connections)                                                 \
-    X(published)                                                   \
-    X(acked)                                                       \
-    X(duplicates)                                                  \
-    X(entries_seen)                                                \
-    X(passing_seen)                                                \
-    X(text_lines)                                                  \
-    X(joins)                                                       \
-    X(recovered)                                                   \
-    X(not_recovered)                                               \
-    X(gaps)                                                        \
-    X(directs)                                                     \
-    X(by_backend) /* acknowledged messages of the HTTP API */      \
-    X(errors)                                                      \
-    X(rate_limited)                                                \
-    X(closed_by_server)                                            \
-    X(closed_slow)                                                 \
-    X(closed_policy)                                               \
-    X(half_open)                                                   \
-    X(half_open_found)                                             \
-    X(resets)                                                      \
-    X(resumed)                                                     \
-    X(drained)                                                     \
-    X(wall_jumps)                                                  \
-    X(stalls)                                                      \
-    X(mailbox_full)                                                \
-    X(unhindered)                                                  \
-    X(blocked)                                                     \
-    X(allocations_refused)                                         \
-    X(epochs)                                                      \
-    X(tokens)                                                      \
-    X(keys_fetched)                                                \
-    X(tokens_waited)                                               \
-    X(refreshed)                                                   \
-    X(infos)                                                       \
-    X(passes)                                                      \
-    X(passes_ended)                                                \
-    X(placed)                                                      \
-    X(stored)                                                      \
-    X(late)                                                        \
-    X(failovers)                                                   \
-    X(taken_back)                                                  \
-    X(given_back)                                                  \
-    X(epochs_ended)                                                \
-    X(epochs_told)                                                 \
-    X(let_go)                                                      \
-    X(gaps_trimmed)                                                \
-    X(fetches)                                                     \
-    X(voids)                                                       \
-    X(decrees)                                                     \
-    X(decrees_denied)                                              \
-    X(sent_away)                                                   \
-    X(banned)                                                      \
-    X(muted)                                                       \
-    X(closes_asked) /* of rooms, asked for; and records of them */ \
-    X(closed)                                                      \
-    X(revocations)                                                 \
-    X(revoked) /* refused for one */                               \
-    X(rebuilt)                                                     \
-    X(mutated)                                                     \
+#define SIM_COUNTS(X)                                                             \
+    X(steps)                                                                      \
+    X(turns)                                                                      \
+    X(connections)                                                                \
+    X(published)                                                                  \
+    X(acked)                                                                      \
+    X(duplicates)                                                                 \
+    X(entries_seen)                                                               \
+    X(passing_seen)                                                               \
+    X(text_lines)                                                                 \
+    X(joins)                                                                      \
+    X(recovered)                                                                  \
+    X(not_recovered)                                                              \
+    X(gaps)                                                                       \
+    X(directs)                                                                    \
+    X(by_backend) /* acknowledged messages of the HTTP API */                     \
+    X(errors)                                                                     \
+    X(rate_limited)                                                               \
+    X(closed_by_server)                                                           \
+    X(closed_slow)                                                                \
+    X(closed_policy)                                                              \
+    X(half_open)                                                                  \
+    X(half_open_found)                                                            \
+    X(resets)                                                                     \
+    X(resumed)                                                                    \
+    X(drained)                                                                    \
+    X(wall_jumps)                                                                 \
+    X(stalls)                                                                     \
+    X(mailbox_full)                                                               \
+    X(unhindered)                                                                 \
+    X(blocked)                                                                    \
+    X(allocations_refused)                                                        \
+    X(epochs)                                                                     \
+    X(tokens)                                                                     \
+    X(keys_fetched)                                                               \
+    X(tokens_waited)                                                              \
+    X(refreshed)                                                                  \
+    X(infos)                                                                      \
+    X(passes)                                                                     \
+    X(passes_ended)                                                               \
+    X(placed)                                                                     \
+    X(stored)                                                                     \
+    X(late)                                                                       \
+    X(failovers)                                                                  \
+    X(taken_back)                                                                 \
+    X(given_back)                                                                 \
+    X(epochs_ended)                                                               \
+    X(epochs_told)                                                                \
+    X(let_go)                                                                     \
+    X(gaps_trimmed)                                                               \
+    X(fetches)                                                                    \
+    X(voids)                                                                      \
+    X(decrees)                                                                    \
+    X(decrees_denied)                                                             \
+    X(sent_away)                                                                  \
+    X(banned)                                                                     \
+    X(muted)                                                                      \
+    X(changes)      /* of messages: records of edits, deletions and reactions, */ \
+    X(shown_anew)   /* and messages told as they are now */                       \
+    X(closes_asked) /* of rooms, asked for; and records of them */                \
+    X(closed)                                                                     \
+    X(revocations)                                                                \
+    X(revoked) /* refused for one */                                              \
+    X(rebuilt)                                                                    \
+    X(mutated)                                                                    \
     X(moot)
 
 struct sim_counts {

@@ -79,6 +79,12 @@ struct decreed {
     bool readonly, ever_slow, ever_readonly;
     uint64_t closed_ms, closed_at; // until when, and the offset of the decree; 0 = it never was
 };
+struct change_seen {
+    uint64_t offset, target; // of the record, of its message
+    uint64_t data_hash;      // of an edit
+    bool deletes;
+    bool late; // when it was told of it had been changed already, so that what it said is not known
+};
 struct records {        // of one epoch of a room, the same on all servers
     struct fact *facts; // by offset
     uint32_t n, cap;    // facts[1..n-1]
@@ -86,6 +92,8 @@ struct records {        // of one epoch of a room, the same on all servers
     str *bytes;
     uint32_t bytes_n, bytes_cap; // bytes[o - 1] has offset o
     struct decreed decreed;
+    struct change_seen *changes; // edits and deletions, in order
+    uint32_t changes_n, changes_cap;
     bool ended; // by its engine: whoever is there is told
 };
 struct numbering { // one epoch of a room on one server, from when it began to be there
@@ -217,6 +225,10 @@ void decrees_check_join(struct world *w, struct client *c, int room, int epoch, 
 bool decrees_explain(struct world *w, const struct client *c, int room, str code); // that it was refused so
 uint64_t decrees_hash(str type, str from, str target, uint64_t number);
 uint64_t decrees_entry_hash(const struct entry *e);
+// words.c
+void changes_see(struct world *w, int room, int epoch, const struct entry *e); // a record, in order
+uint64_t changes_hash(const struct entry *e);                                  // as the name_hash of its fact
+void changes_check_gone(struct world *w, const struct node *n, int room, int epoch);
 // ledger.c
 struct member_row {
     uint64_t user_hash, name_hash;

@@ -53,6 +53,7 @@ struct plan {
     bool presence_ruled; // there are rooms in which it is not told who comes and goes
     uint32_t data_max;   // bytes of padding in a message
     bool moderated;      // whoever makes a room is its host, and keeps order
+    bool words;          // messages are changed, taken back and reacted to; by clients that speak JSON
     bool store;          // one that must have a record before it is committed (store.c)
     // One that orders the rooms' records for all servers (engine.c).
     bool engine, engine_strict;
@@ -312,6 +313,7 @@ void say_members(struct world *w, struct client *c, int room);
 void say_history(struct world *w, struct client *c, int room);
 void say_rooms(struct world *w, struct client *c);
 void say_decree(struct world *w, struct client *c, int room);
+void say_change(struct world *w, struct client *c, int room);
 void say_ping(struct world *w, struct client *c);
 void say_rename(struct world *w, struct client *c);
 void say_refresh(struct world *w, struct client *c, int room); // NONE: of its session

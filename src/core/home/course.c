@@ -141,6 +141,20 @@ void course_deny(struct home *h, struct ask **a, uint32_t room, const struct ver
     *a = NULL;
 }
 
+void course_repeats(struct home *h, struct ask **a, uint32_t room, const struct verdict *v)
+{
+    struct course *c = room_at(h, room)->course;
+    ASSERT(v->refused && v->why == DENIED_REPEATED);
+    if (c == NULL || !course_has(c, (*a)->conn)) {
+        home_publish_answer(h, *a, room, v, false);
+        return;
+    }
+    (*a)->placed = v->offset;
+    (*a)->repeats = true;
+    course_keep(c, *a);
+    *a = NULL;
+}
+
 // What was said has its offset: what became of it. A record that has gone with what the engine does not keep any more has been
 // placed; whether it repeats an earlier one nobody can tell, if it has a key. No decree has gone that says something still.
 static void answer_placed(struct home *h, const struct ask *a, uint32_t room, bool heard)

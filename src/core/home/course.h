@@ -83,6 +83,8 @@ struct ask *course_pop(struct course_list *l); // the oldest; NULL: there is non
 // It cannot be said, and why; NULL: for want of room or memory. Its asker is told, behind what it is due. *a is NULL afterwards
 // where that is later.
 void course_deny(struct home *h, struct ask **a, uint32_t room, const struct verdict *v);
+// It does what has been done before it is proposed: an earlier record says so.
+void course_repeats(struct home *h, struct ask **a, uint32_t room, const struct verdict *v);
 // One that is kept is refused: its asker is told in its turn.
 void course_refuse(struct ask *a, const struct verdict *v);
 // The record at that offset has been applied: what became of it is kept for who proposed it, as the log may let it go before he is

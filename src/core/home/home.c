@@ -126,7 +126,9 @@ bool home_is_there(const struct member *m, const struct ask *a)
 static void refuse(struct home *h, struct ask **taken, const struct asking *in)
 {
     const struct ask *a = *taken;
-    if (in->room != MAP_NONE && a->type == ASK_PUBLISH)
+    if (in->v.why == DENIED_REPEATED)
+        course_repeats(h, taken, in->room, &in->v);
+    else if (in->room != MAP_NONE && a->type == ASK_PUBLISH)
         course_deny(h, taken, in->room, in->v.why != DENIED_NOT ? &in->v : NULL); // else for want of memory
     else if (in->room != MAP_NONE)
         home_publish_answer(h, a, in->room, &in->v, false);

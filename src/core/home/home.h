@@ -156,9 +156,12 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e);
 enum entry_type home_entry_type(enum command_type type);
 // What an ask says, as the record that is proposed for it; it borrows from the ask.
 struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a);
-// What is asked about a message (home_words.c): which, where a terminal has not said it; and the part of the proposal that says so.
-void home_about_own(const struct home *h, struct ask *a, uint32_t room);
-void home_change(const struct room *r, const struct ask *a, struct entry *e);
+// What is asked about a message (home_words.c): which, in which epoch, where a terminal has not said it; and the part of the proposal that
+// says so.
+void home_about(const struct home *h, struct ask *a, uint32_t room);
+void home_change(const struct home *h, const struct room *r, const struct ask *a, struct entry *e);
+// A message has been changed by a record that people have yet to be told of: what it says is not to be shown.
+bool home_words_pending(const struct room *r);
 // The record that a message has its words from; 0 = its own. A record about it has been applied, before which that was `version`: frames
 // of what was said are made anew where they said something else.
 uint64_t home_version(const struct room *r, uint64_t target);

@@ -63,7 +63,7 @@ struct entry home_proposal(const struct home *h, struct room *r, const struct as
                       .rule_role = room_settings(h, r)->newcomer_role,
                       .grant = a->grant};
     if (entry_about(e.type)) {
-        home_change(r, a, &e);
+        home_change(h, r, a, &e);
     } else if (entry_decree(e.type)) {
         e.data = a->cmd.reason;
         e.decree = decree_of(h, a);
@@ -72,7 +72,7 @@ struct entry home_proposal(const struct home *h, struct room *r, const struct as
         e.key_window_ms = h->cx->settings->idempotency_ms;
         e.key_count = h->cx->settings->idempotency_keys;
     }
-    if (a->cmd.has_offset)
+    if (e.type == ENTRY_MESSAGE && a->cmd.has_offset)
         e.about = a->cmd.offset;
     return e;
 }
@@ -189,7 +189,7 @@ static void ask_again_about(struct home *h, const struct ask *a, uint32_t target
 void home_publish(struct home *h, struct ask **taken)
 {
     struct asking in = {.room = home_asked_room(h, *taken)};
-    home_about_own(h, *taken, in.room);
+    home_about(h, *taken, in.room);
     if (!home_admits(h, taken, &in))
         return;
     member_at(h, in.member)->last_active = h->cx->wall_ms;
@@ -213,6 +213,7 @@ void home_publish_backend(struct home *h, struct ask **taken)
     struct ask *a = *taken;
     struct asking in = {.room = room_unless_over(h, room_find(h, a->cmd.room, a->room_hash))};
     a->grant = GRANT_ALL; // what its key allows has been looked at (core/api)
+    home_about(h, a, in.room);
     if (!room_for_backend(h, a, &in.room) || !home_admits(h, taken, &in))
         return;
     if (room_at(h, in.room)->members == 0) // kept from now on

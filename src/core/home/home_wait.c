@@ -46,7 +46,7 @@ enum err home_replay(struct home *h, uint32_t room, const struct replay_want *wa
     struct room *r = room_at(h, room);
     if (want->from > want->to)
         return OK;
-    if (h->allowance == 0)
+    if (h->allowance == 0 || home_words_pending(r))
         return ERR_MORE;
     uint64_t left = h->allowance;
     enum err e = replay_make(&r->replay, &r->log, want, room_name(r), h->cx->now_ms, h->cx->utc_offset_s,

@@ -15,13 +15,21 @@ static bool message_at(const struct room *r, uint64_t offset, struct entry *ret)
     return ret->type == ENTRY_MESSAGE;
 }
 
+static uint64_t numbering(const struct home *h, const struct room *r)
+{
+    return hash_str(h->cx, str_make(r->epoch, EPOCH_LEN));
+}
+
 // Who types at a terminal names no message: it is the newest, of reactions, or the newest of one's own.
-void home_about_own(const struct home *h, struct ask *a, uint32_t room)
+void home_about(const struct home *h, struct ask *a, uint32_t room)
 {
     const enum entry_type type = home_entry_type(a->cmd.type);
-    if (room == MAP_NONE || !entry_about(type) || a->cmd.has_offset)
+    if (room == MAP_NONE || !entry_about(type))
         return;
     const struct room *r = room_at(h, room);
+    a->numbering = numbering(h, r);
+    if (a->cmd.has_offset)
+        return;
     uint64_t at = room_newest(r);
     for (uint32_t n = 0; at >= r->log.tail && at > 0 && n < OWN_SEARCHED; n++, at--) {
         struct entry e;
@@ -35,11 +43,12 @@ void home_about_own(const struct home *h, struct ask *a, uint32_t room)
     }
 }
 
-void home_change(const struct room *r, const struct ask *a, struct entry *e)
+void home_change(const struct home *h, const struct room *r, const struct ask *a, struct entry *e)
 {
     struct entry message = {.type = ENTRY_VOID};
     const bool kept = message_at(r, a->cmd.offset, &message);
-    e->about = a->cmd.offset;
+    // Another epoch has begun meanwhile, in which that is another message: it is void, as it is about none.
+    e->about = a->numbering == numbering(h, r) ? a->cmd.offset : UINT64_MAX;
     if (e->type == ENTRY_REACT) {
         e->data = STR_NONE;
         e->change = (struct change){.reaction = a->cmd.key, .on = !a->cmd.has_on || a->cmd.on};
@@ -62,12 +71,19 @@ static enum denial too_late(const struct home *h, const struct asking *in, const
     return window_ms != 0 && age_ms > window_ms && !any ? DENIED_LATE : DENIED_NOT;
 }
 
-static enum denial too_many(const struct asking *in)
+// Who gives what they have given, or takes back what they have not, has done so before.
+static enum denial react(const struct asking *in, uint64_t *ret_offset)
 {
     const struct log *l = &in->at->log;
     const struct command *cmd = &in->a->cmd;
     const struct word *w = words_find(l, cmd->offset);
-    if (w == NULL || (cmd->has_on && !cmd->on))
+    const uint64_t mark = words_mark(l, w, in->a->user, cmd->key);
+    const bool on = !cmd->has_on || cmd->on;
+    if (on == (mark != 0)) {
+        *ret_offset = mark != 0 ? mark : cmd->offset;
+        return DENIED_REPEATED;
+    }
+    if (w == NULL || !on)
         return DENIED_NOT;
     const bool new_kind = words_count(l, w, cmd->key) == 0;
     return w->marks_n >= REACTIONS_MAX || (new_kind && words_kinds(l, w) >= REACTION_KINDS_MAX)
@@ -75,18 +91,38 @@ static enum denial too_many(const struct asking *in)
                : DENIED_NOT;
 }
 
+static enum denial change(struct home *h, struct asking *in, const struct entry *message)
+{
+    const struct command *cmd = &in->a->cmd;
+    const struct word *w = words_find(&in->at->log, cmd->offset);
+    const uint64_t version = w != NULL && w->version != 0 ? w->version : cmd->offset;
+    if (w != NULL && w->deleted)
+        return DENIED_DELETED;
+    if (cmd->type == CMD_REACT)
+        return react(in, &in->v.offset);
+    return cmd->has_version && cmd->version != version ? DENIED_CHANGED : too_late(h, in, message);
+}
+
 bool gate_about(struct home *h, struct asking *in)
 {
     const struct command *cmd = &in->a->cmd;
-    const bool change = entry_about(home_entry_type(cmd->type));
+    const bool about = entry_about(home_entry_type(cmd->type));
+    ASSERT(!about || in->a->type != ASK_PUBLISH || in->a->numbering == numbering(h, in->at));
     struct entry message;
-    if (in->a->type != ASK_PUBLISH || (!change && !cmd->has_offset))
+    if (in->a->type != ASK_PUBLISH || (!about && !cmd->has_offset))
         return true;
     if (message_at(in->at, cmd->offset, &message))
-        in->v.why = !change ? DENIED_NOT : cmd->type == CMD_REACT ? too_many(in) : too_late(h, in, &message);
+        in->v.why = about ? change(h, in, &message) : DENIED_NOT;
     else // what is answered need not be there any more
-        in->v.why = change || cmd->offset >= in->at->log.tail ? DENIED_UNKEPT : DENIED_NOT;
-    return in->v.why == DENIED_NOT;
+        in->v.why = about || cmd->offset >= in->at->log.tail ? DENIED_UNKEPT : DENIED_NOT;
+    in->v.refused = in->v.why != DENIED_NOT;
+    return !in->v.refused;
+}
+
+bool home_words_pending(const struct room *r)
+{
+    const struct words *ws = r->log.words;
+    return ws != NULL && ws->all[ws->newest].last > room_newest(r);
 }
 
 uint64_t home_version(const struct room *r, uint64_t target)

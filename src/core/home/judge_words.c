@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a record may do to a message that it is about (common/gates.h, RECORD), by what became of it before. What it could be about,
-// and until when, is looked at before it is proposed (home_words.c), as not every node keeps as much: where the message is not kept
-// here, nothing is known against it.
+// What a record may do to a message that it is about (common/gates.h, RECORD), by what the last records before it have done to that.
+// All else is looked at before it is proposed (home_words.c), as not every node keeps as much of the log; but two nodes may propose at the
+// same time, and everybody has to come to the same verdict then. So what is asked here goes by the newest records alone
+// (WORD_JUDGED). A reaction that is given twice, or taken back twice, changes nothing, and is no void one.
 #include "core/home/apply.h"
 
-static struct verdict refuse(enum denial why, uint64_t offset)
+static struct verdict refuse(enum denial why)
 {
-    return (struct verdict){.refused = why != DENIED_NOT, .why = why, .offset = offset};
-}
-
-// Who gives what they have given, or takes back what they have not, has done so before.
-static struct verdict judge_reaction(const struct made *m, const struct entry *e, const struct word *w)
-{
-    const uint64_t mark = words_mark(m->log, w, e->user, e->change.reaction);
-    if (e->about < m->log->tail || e->change.on == (mark == 0))
-        return refuse(DENIED_NOT, 0);
-    return refuse(DENIED_REPEATED, mark != 0 ? mark : e->about);
+    return (struct verdict){.refused = why != DENIED_NOT, .why = why};
 }
 
 // Others' words are those of who is below.
@@ -31,14 +23,18 @@ static bool reaches(const struct made *m, const struct entry *e, const struct ri
 struct verdict gate_word(const struct made *m, const struct entry *e, const struct rights *who)
 {
     if (!entry_about(e->type))
-        return refuse(DENIED_NOT, 0);
+        return refuse(DENIED_NOT);
+    if (e->about > m->log->head) // of another epoch
+        return refuse(DENIED_UNKEPT);
+    if (e->type != ENTRY_REACT && !reaches(m, e, who))
+        return refuse(DENIED_RANK);
     const struct word *w = words_find(m->log, e->about);
+    if (w != NULL && w->last + WORD_JUDGED <= m->log->head)
+        w = NULL;
     if (w != NULL && w->deleted)
-        return refuse(DENIED_DELETED, 0);
-    if (e->type == ENTRY_REACT)
-        return judge_reaction(m, e, w);
-    if (!reaches(m, e, who))
-        return refuse(DENIED_RANK, 0);
+        return refuse(DENIED_DELETED);
     const uint64_t version = w != NULL && w->version != 0 ? w->version : e->about;
-    return refuse(e->change.version != 0 && e->change.version != version ? DENIED_CHANGED : DENIED_NOT, 0);
+    const bool lately = w != NULL || e->about + WORD_JUDGED > m->log->head;
+    return refuse(lately && e->change.version != 0 && e->change.version != version ? DENIED_CHANGED
+                                                                                   : DENIED_NOT);
 }

@@ -69,7 +69,7 @@ void log_restart(struct log *l, uint64_t offset);
 struct segment *log_secure(struct log *l, size_t n) WARN_UNUSED;
 void log_append_at(struct log *l, uint64_t offset, struct segment *secured, str record);
 void log_release(struct log *l);
-// What the message or edit at an offset in tail..head says is gone, where it lies.
+// What the message or edit at an offset up to head says is gone, where it lies, if it does.
 void log_erase(struct log *l, uint64_t offset);
 // From here on the log commits what this reader has, too; it has all that was committed so far.
 void log_reader_add(struct log *l, struct log_reader *r);

@@ -169,19 +169,14 @@ void words_trim(struct log *l)
     struct words *ws = l->words;
     if (ws == NULL)
         return;
-    while (ws->oldest != NOBODY && ws->all[ws->oldest].last < l->tail)
+    while (ws->oldest != NOBODY && ws->all[ws->oldest].last < l->tail &&
+           ws->all[ws->oldest].last + WORD_JUDGED <= l->head)
         word_free(ws, l->mem, ws->oldest);
     if (ws->oldest == NOBODY)
         words_free(l);
 }
 
 // --- changes
-
-static void erase(struct log *l, uint64_t offset)
-{
-    if (offset >= l->tail)
-        log_erase(l, offset);
-}
 
 // A record of somebody's reaction.
 static bool mark_is(const struct log *l, uint64_t at, str user, str reaction)
@@ -212,10 +207,8 @@ static void react(struct log *l, struct word *w, const struct entry *e)
     ASSERT(w->marks_n <= w->marks_cap);
 }
 
-void words_apply(struct log *l, const struct entry *e)
+static void apply(struct log *l, const struct entry *e)
 {
-    if (!concerns(l, e))
-        return;
     const uint32_t at = find(l->words, e->about);
     ASSERT(at != MAP_NONE);
     struct word *w = &l->words->all[at];
@@ -229,12 +222,19 @@ void words_apply(struct log *l, const struct entry *e)
     } else if (e->type == ENTRY_REACT) {
         react(l, w, e);
     } else {
-        erase(l, w->version != 0 ? w->version : w->target);
+        log_erase(l, w->version != 0 ? w->version : w->target);
         w->version = e->type == ENTRY_EDIT && !w->deleted ? e->offset : w->version;
         w->deleted = w->deleted || e->type == ENTRY_DELETE;
         if (e->type == ENTRY_EDIT && w->deleted)
-            erase(l, e->offset);
+            log_erase(l, e->offset);
     }
+}
+
+void words_apply(struct log *l, const struct entry *e)
+{
+    if (concerns(l, e))
+        apply(l, e);
+    words_trim(l);
 }
 
 // --- what is known
@@ -331,7 +331,8 @@ static void list_check(const struct log *l, const struct word *w, const uint64_t
 
 static void word_check(const struct log *l, const struct word *w)
 {
-    ASSERT(w->target < w->last && w->last >= l->tail && w->last <= l->head); // 1
+    ASSERT(w->target < w->last && w->last <= l->head);             // 1
+    ASSERT(w->last >= l->tail || w->last + WORD_JUDGED > l->head); // 1
     ASSERT(w->version == 0 || (w->version > w->target && w->version <= w->last));
     ASSERT(w->version == 0 || w->version < l->tail ||
            record_type(log_record(l, w->version)) == ENTRY_EDIT); // 3

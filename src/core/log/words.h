@@ -12,10 +12,12 @@
 // Of what a message has said the log holds one form, the present one: when it is changed or taken back the bytes of the form before are
 // erased where they lie (record_erase).
 //
-// Where the message is not kept any more, its word remembers only what answers it.
+// Where the message is not kept any more, its word remembers what answers it. It stays while the last record about it is kept, and
+// WORD_JUDGED records longer in any case: so long whoever applies records knows what the last ones have done, however much of the log
+// each of them keeps, and comes to the same verdicts (home/judge_words.c).
 //
 // Invariants (words_check)
-//   1. each word is found by its target, and is about one that is older than `last`, which is kept
+//   1. each word is found by its target, and is about one that is older than `last`, which is kept or one of the WORD_JUDGED newest
 //   2. words are in order of `last`, each record being the last of one at most
 //   3. `version` is 0 or an edit's, marks are those of reactions that hold, answers of messages; all are newer than the target and not
 //      newer than `last`; marks and answers rise
@@ -31,6 +33,8 @@
 #include "dialect/entry.h"
 
 struct log;
+
+enum { WORD_JUDGED = 256 };
 
 struct word {
     uint64_t target;
@@ -57,7 +61,7 @@ enum err words_secure(struct log *l, const struct entry *e) WARN_UNUSED;
 void words_apply(struct log *l, const struct entry *e);
 // What was secured came to nothing.
 void words_fit(struct log *l);
-// The log was trimmed.
+// The log was trimmed, or has grown.
 void words_trim(struct log *l);
 void words_free(struct log *l);
 

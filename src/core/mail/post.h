@@ -101,9 +101,11 @@ struct ask {
     bool
         judged; // ASK_PUBLISH, at its home: its record has been applied here, and was accepted, or said before at `first`
     uint64_t first;
-    uint32_t listed;        // ASK_CONNECTIONS: so many rows were collected
-    uint16_t waited;        // turns in which its home has worked for it
-    uint32_t address;       // of the connection, as in struct peer
+    uint64_t
+        numbering;    // ASK_PUBLISH about a message: the fingerprint of the epoch in which it has that offset
+    uint32_t listed;  // ASK_CONNECTIONS: so many rows were collected
+    uint16_t waited;  // turns in which its home has worked for it
+    uint32_t address; // of the connection, as in struct peer
     uint32_t rooms_wait_ms; // ASK_JOIN: so long the connection itself may make no room
     struct ref outlet;      // ASK_JOIN: where the room's entries go on the edge
     struct ref room;        // the room at its home where the edge knows it, else REF_NONE
