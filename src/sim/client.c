@@ -29,7 +29,7 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     if (c->temper == TEMPER_SLOW)
         c->read_per_s = 50 + (uint32_t)roll(w, 2000);
     c->known = w->plan.verifiers != 0 && c->speech == SPEAKS_JSON && chance(w, 2);
-    c->text_joining = NONE;
+    c->text_joining = c->text_refused = NONE;
     c->terminal.room = NONE;
     buf_init(&c->in, &w->scratch_mem, 0);
     buf_init(&c->control, &w->scratch_mem, 0);
@@ -75,7 +75,7 @@ void client_connect(struct world *w, struct client *c)
     c->close_code = 0;
     c->ping_sent = c->ping_seen = c->echo_sent = c->echo_seen = c->http_sent = c->http_seen = 0;
     c->in_control = false;
-    c->text_joining = NONE;
+    c->text_joining = c->text_refused = NONE;
     buf_reset(&c->in, 0);
     buf_reset(&c->control, 0);
     buf_reset(&c->out, 0);

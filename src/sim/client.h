@@ -194,6 +194,7 @@ struct client {
     struct seat seats[ROOMS_MAX];
     struct text_seat terminal;
     int text_joining; // room of the /join that is not answered; NONE
+    int text_refused; // room of one that was answered by an error which may have been about something said before; NONE
     struct memory_of_room memory[ROOMS_MAX];
     uint32_t *retry; // keyed messages that were not acked when the connection ended
     uint32_t retry_n, retry_cap;

@@ -103,9 +103,9 @@ static void hear_joined(struct world *w, struct client *c, str rest)
     while (comma > 0 && rest.p[comma - 1] != ',')
         comma--;
     int room = truth_room_find(w, str_take(rest, comma == 0 ? rest.n : comma - 1));
-    if (room == NONE || room != c->text_joining)
+    if (room == NONE || (room != c->text_joining && room != c->text_refused))
         trace_fail(w, c, "ORDER: joined a room that was not asked for: %.*s", STR_ARG(rest));
-    c->text_joining = NONE;
+    c->text_joining = c->text_refused = NONE;
     text_seat_joined(w, c, room);
 }
 
@@ -138,6 +138,8 @@ static void hear_error(struct world *w, struct client *c, str rest)
                               str_starts(rest, STR("rate_limited")) || str_starts(rest, STR("bad_command")) ||
                               str_starts(rest, STR("banned")));
     decreed = decreed || (w->counts.closes_asked != 0 && str_starts(rest, STR("room_closed")));
+    if (join_closed(w, c, rest)) // of several lines in the same words it is not told which one is the answer
+        c->text_refused = c->text_joining;
     if (str_starts(rest, STR("banned")) || join_closed(w, c, rest))
         c->text_joining = NONE;
     bool nowhere = str_starts(rest, STR("not_member"));
