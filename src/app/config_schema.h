@@ -193,6 +193,8 @@ enum config_kind {
       "Messages per second of one user in one room, over all its connections. One beyond it gets `rate_limited`; who goes on is closed with 1008.") \
     X(rooms, member_messages_burst, UINT, LIVE, 1, 1000000, "", "20", "messages", \
       "Messages that a user may say in a room at once after being quiet there.") \
+    X(rooms, receipts, BOOL, LIVE, 0, 0, "", "false", "", \
+      "Others in a room are told how far one has read it (`read`), where it has no more members than rooms.presence_exact_max.") \
     X(rooms, edit_window_s, UINT, LIVE, 1, 2592000, "for ever", "0", "s", \
       "So long one may change what one has said. Who may change what others have said (`edit_any`) may always.") \
     X(rooms, delete_window_s, UINT, LIVE, 1, 2592000, "for ever", "0", "s", \

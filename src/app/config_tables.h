@@ -49,6 +49,7 @@ enum {
     LIKE(rule, echo,              BOOL,   rooms, echo) \
     LIKE(rule, slow_policy,       CHOICE, rooms, slow_policy) \
     LIKE(rule, lag_bytes,         BYTES,  rooms, lag_bytes) \
+    LIKE(rule, receipts,          BOOL,   rooms, receipts) \
     LIKE(rule, edit_window_s,     UINT,   rooms, edit_window_s) \
     LIKE(rule, delete_window_s,   UINT,   rooms, delete_window_s) \
     LIKE(rule, flush_interval_ms, UINT,   rooms, flush_interval_ms) \

@@ -59,6 +59,7 @@ enum {
     REACTION_MAX = 64,             // bytes of what one reacts with
     REACTIONS_MAX = 1000,          // reactions to one message that hold,
     REACTION_KINDS_MAX = 32,       // of so many kinds
+    READS_MAX = 10000,             // people of one room of whom it is known how far they have read
     REASON_MAX = 256,        // bytes of why somebody was kicked, banned, muted; all who are there are told
     SECONDS_MAX = 315360000, // ten years: of bans and mutes that end, and of slow mode
     STANDING_MAX = 1000,     // people of one room who have a role, a ban or a mute; then others are refused

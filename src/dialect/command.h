@@ -97,6 +97,7 @@
     X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
     X(DELETE,  delete,  NATIVE, MUST(room) MUST(offset) MAY(reason),         ROOM, DELETE_OWN, COMMAND, 1, ACK,  "take a message back, so that its words are nowhere any more") \
     X(REACT,   react,   NATIVE, MUST(room) MUST(offset) MUST(reaction) MAY(on), ROOM, PUBLISH, COMMAND, 1, ACK,  "react to a message, or take that back") \
+    X(READ,    read,    NATIVE, MUST(room) MUST(offset),                     ROOM, READ,    COMMAND, 1, ACK,     "say how far you have read a room") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go") \
     X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(as_user) MAY(name) MAY(reply_to), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \

@@ -54,6 +54,7 @@ enum entry_type {
     // A cut: behind it offsets go on from `cut_to` (core/log/place.h)
     ENTRY_GAP,   // the offsets offset + 1 to cut_to are not kept any more, and will not come
     ENTRY_EPOCH, // the numbering is over, and another one, `epoch`, is where the room goes on
+    ENTRY_READ,  // a member has read up to `about`
 };
 
 static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }

@@ -42,6 +42,8 @@ enum event_type {
 struct room_row {
     str name;
     uint32_t members_count;
+    bool has_unread;
+    uint32_t unread; // messages that who asks has not read
 };
 
 struct event {
@@ -63,6 +65,8 @@ struct event {
     bool with_members;             // `members` below is part of the reply
     bool has_recovered, recovered; // also EV_HISTORY
     bool readonly;                 // EV_JOINED
+    bool has_read;                 // EV_JOINED: they have said how far they have read, and
+    uint64_t read, unread;         // so many messages are behind it
     uint64_t slow_ms;              // EV_JOINED: one message in so long; 0 = as many as one likes
     bool has_left;
     str left; // EV_JOINED after a switch: the room left

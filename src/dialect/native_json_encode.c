@@ -65,6 +65,16 @@ static void put_signal(struct buf *out, const struct entry *e)
     buf_put_char(out, '}');
 }
 
+static void put_read(struct buf *out, const struct entry *e)
+{
+    put_passing_head(out, STR("read"), e);
+    BUF_PUT_LIT(out, ",\"from\":");
+    native_json_put_from(out, e);
+    BUF_PUT_LIT(out, ",\"offset\":");
+    buf_put_u64(out, e->about);
+    buf_put_char(out, '}');
+}
+
 static void put_gap(struct buf *out, const struct event *ev);
 
 static void put_gap_entry(struct buf *out, const struct entry *e)
@@ -127,6 +137,9 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
         return;
     case ENTRY_SIGNAL:
         put_signal(out, e);
+        return;
+    case ENTRY_READ:
+        put_read(out, e);
         return;
     case ENTRY_GAP:
         put_gap_entry(out, e);
@@ -235,6 +248,12 @@ static void put_joined(struct buf *out, const struct event *ev)
     if (ev->slow_ms != 0) {
         BUF_PUT_LIT(out, ",\"slow_s\":");
         buf_put_u64(out, ev->slow_ms / 1000);
+    }
+    if (ev->has_read) {
+        BUF_PUT_LIT(out, ",\"read\":");
+        buf_put_u64(out, ev->read);
+        BUF_PUT_LIT(out, ",\"unread\":");
+        buf_put_u64(out, ev->unread);
     }
     put_recovered(out, ev);
     if (ev->has_left) {
@@ -367,6 +386,10 @@ static void put_rooms(struct buf *out, const struct event *ev)
         json_put_string(out, ev->rooms[i].name);
         BUF_PUT_LIT(out, ",\"members_count\":");
         buf_put_u64(out, ev->rooms[i].members_count);
+        if (ev->rooms[i].has_unread) {
+            BUF_PUT_LIT(out, ",\"unread\":");
+            buf_put_u64(out, ev->rooms[i].unread);
+        }
         buf_put_char(out, '}');
     }
     buf_put_char(out, ']');

@@ -130,7 +130,8 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
         BUF_PUT_LIT(out, "* this room goes on anew: some of what was said last may be lost");
         return;
     case ENTRY_STATE:
-    case ENTRY_VOID:   // a terminal knows no offsets
+    case ENTRY_VOID: // a terminal knows no offsets
+    case ENTRY_READ:
     case ENTRY_SIGNAL: // and what others are about to say is nothing for it; nothing is sent
         return;
     }

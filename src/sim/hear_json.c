@@ -294,7 +294,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
                (joins && rooms && str_starts(sentence, STR("\"Too many new rooms"))) ||
                rates_explain(w, c, a, sentence);
     const struct message *m = truth_message(w, a->message); // said again when an epoch ended
-    bool again = a->kind == SAID_MESSAGE && m->keyed && m->attempts > 1 && w->plan.engine_fails != 0;
+    bool again = ((a->kind == SAID_MESSAGE && m->keyed && m->attempts > 1) || a->kind == SAID_CHANGE) &&
+                 w->plan.engine_fails != 0; // a reaction given twice, too
     if (str_eq(code, STR("unavailable")))
         return w->plan.refuse_one_in != 0 || (joins && w->plan.engine_loss != 0) || again ||
                ((a->kind == SAID_HELLO || a->kind == SAID_REFRESH || joins) && w->plan.key_ms != 0);

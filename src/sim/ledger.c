@@ -104,6 +104,8 @@ static uint8_t kind_of(enum entry_type t)
         return FACT_COUNT;
     case ENTRY_SIGNAL:
         return FACT_SIGNAL;
+    case ENTRY_READ: // nobody says how far they have read
+        return FACT_UNKNOWN;
     case ENTRY_GAP:
         return FACT_GAP;
     case ENTRY_EPOCH:

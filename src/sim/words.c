@@ -185,7 +185,7 @@ void hear_changed(struct world *w, struct client *c, const struct heard *h, int 
 
 // --- what is nowhere
 
-static void chain_check_gone(struct world *w, const struct chain *c, const char *of, const char *text,
+static void chain_check_gone(struct world *w, const struct chain *c, const char *of, str text,
                              uint64_t offset)
 {
     for (uint32_t i = 0; i < c->n; i++) {
@@ -193,9 +193,9 @@ static void chain_check_gone(struct world *w, const struct chain *c, const char 
         if (offset < s->first || offset >= s->first + s->count)
             continue;
         const str entry = segment_entry(s, offset);
-        if (memmem(entry.p, entry.n, text, strlen(text)) != NULL)
-            trace_fail(w, NULL, "WORDS: offset %llu was changed, and %s is there still, in a %s",
-                       (unsigned long long)offset, text, of);
+        if (memmem(entry.p, entry.n, text.p, text.n) != NULL)
+            trace_fail(w, NULL, "WORDS: offset %llu was changed, and %.*s is there still, in a %s",
+                       (unsigned long long)offset, STR_ARG(text), of);
     }
 }
 
@@ -211,10 +211,13 @@ void changes_check_gone(struct world *w, const struct node *node, int room, int 
         const struct fact *f = truth_fact(w, n, s->target);
         if (s->offset > r->log.head || f->message == 0)
             continue;
-        char text[24];
-        snprintf(text, sizeof text, "m%ux", f->message);
+        struct buf said;
+        buf_init(&said, &w->scratch_mem, 0);
+        truth_data(truth_message(w, f->message), &said);
+        const str text = str_trim(buf_str(&said));
         chain_check_gone(w, &r->log.records, "log", text, s->target);
         for (uint32_t t = 0; r->replay != NULL && t < r->replay->tracks.n; t++)
             chain_check_gone(w, &tracks_const(&r->replay->tracks)[t].chain, "replay", text, s->target);
+        buf_deinit(&said);
     }
 }

@@ -134,6 +134,33 @@ test('whose words they are: rights, ranks, muted people', async () => {
   assert.equal((await hears(ada, 'message:deleted')).from.user, host.welcome.user);
 });
 
+test('how far one has read: unread messages in joined and rooms, for others where the rule says so', async () => {
+  const { room, ada, bob, offset } = await people();
+  assert.equal((await bob.call({ type: 'read', room, offset })).offset, offset);
+  for (let i = 0; i < 3; i++) await ada.call({ type: 'message', room, data: i });
+  await ada.call({ type: 'react', room, offset, key: '+' }); // no message
+  assert.equal((await bob.call({ type: 'read', room, offset })).duplicate, true);
+  await bob.call({ type: 'leave', room });
+  const joined = await bob.call({ type: 'join', room });
+  assert.deepEqual([joined.read, joined.unread], [offset, 3]);
+  assert.equal((await bob.call({ type: 'rooms', prefix: room })).rooms.find((row) => row.room === room).unread, 3);
+  assert.ok(!('unread' in (await ada.call({ type: 'rooms', prefix: room })).rooms.find((row) => row.room === room)));
+  const ack = await bob.call({ type: 'read', room, offset: offset + 2 });
+  assert.deepEqual([ack.offset, ack.duplicate], [offset + 2, undefined]);
+  assert.equal((await bob.call({ type: 'rooms', prefix: room })).rooms.find((row) => row.room === room).unread, 1);
+  await bob.refused({ type: 'read', room, offset: 999 }, 'not_found');
+  await bob.refused({ type: 'read', room: 'elsewhere', offset: 1 }, 'not_member');
+
+  const told = await sharedServer({ flags: ['--limits.commands_per_s=0', '--rooms.receipts=true'] });
+  const [eve, zoe] = [await Native.open(told), await Native.open(told)];
+  for (const client of [eve, zoe]) await client.call({ type: 'join', room });
+  const said = await eve.call({ type: 'message', room, data: 1 });
+  await zoe.call({ type: 'read', room, offset: said.offset });
+  const read = await hears(eve, 'read');
+  assert.deepEqual(keys(read), ['type', 'room', 'after', 'from', 'offset']);
+  assert.deepEqual([read.from.user, read.offset], [zoe.welcome.user, said.offset]);
+});
+
 test('within the windows of the room', async () => {
   const own = await sharedServer({ flags: ['--limits.commands_per_s=0', '--rooms.host=first', '--rooms.edit_window_s=1', '--rooms.delete_window_s=1'] });
   const [host, ada] = [await Native.open(own), await Native.open(own)];

@@ -152,7 +152,7 @@ static const char all_columns[] =
     "rooms:\n"
     "  rules:\n"
     "    - {match: \"team-*\", access: token, listed: false, role: member, host: first, members_max: 50,\n"
-    "       presence: count, presence_damping_ms: 5, echo: true, slow_policy: disconnect, lag_bytes: 64k, edit_window_s: 60, delete_window_s: 90, flush_interval_ms: 3, log_entries: 10,\n"
+    "       presence: count, presence_damping_ms: 5, echo: true, slow_policy: disconnect, lag_bytes: 64k, receipts: true, edit_window_s: 60, delete_window_s: 90, flush_interval_ms: 3, log_entries: 10,\n"
     "       messages_per_s: 5, messages_burst: 6, member_messages_per_s: 7, member_messages_burst: 8,\n"
     "       log_bytes: 64KiB, log_age_s: 1h}\n"
     "    - match: \"a \\\"b\\\" # \\u202e**\"\n"

@@ -286,10 +286,11 @@ static void test_lists(void **state)
              ada_json, bob_json);
     check_event(&ev, expected);
 
-    struct room_row rooms[] = {{STR("lobby"), 3}, {STR("a\\b"), 0}};
+    struct room_row rooms[] = {{STR("lobby"), 3, true, 2}, {STR("a\\b"), 0, false, 0}};
     ev = (struct event){.type = EV_ROOMS, .id = STR("5"), .rooms = rooms, .list_n = 2};
-    check_event(&ev, "{\"type\":\"rooms\",\"id\":5,\"rooms\":[{\"room\":\"lobby\",\"members_count\":3},"
-                     "{\"room\":\"a\\\\b\",\"members_count\":0}]}");
+    check_event(
+        &ev, "{\"type\":\"rooms\",\"id\":5,\"rooms\":[{\"room\":\"lobby\",\"members_count\":3,\"unread\":2},"
+             "{\"room\":\"a\\\\b\",\"members_count\":0}]}");
     ev.list_n = 0;
     check_event(&ev, "{\"type\":\"rooms\",\"id\":5,\"rooms\":[]}");
 }
@@ -461,7 +462,7 @@ static void test_hostile_names(void **state)
         assert_json_keys(member, "user,name,role,connected,joined_at,last_active,sessions");
         assert_json_string(member, "name", names[i]);
 
-        struct room_row row = {names[i], 1};
+        struct room_row row = {.name = names[i], .members_count = 1};
         struct event ev = {.type = EV_ROOMS, .rooms = &row, .list_n = 1, .next = names[i]};
         got = encode_event(&o, ENCODING_JSON, &ev);
         assert_json_keys(got, "type,rooms,next");

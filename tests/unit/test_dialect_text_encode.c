@@ -368,7 +368,7 @@ static void test_lists(void **state)
     ev.next = STR("u1");
     check_event(&ev, "* in lobby: alice\n* and more");
 
-    struct room_row rooms[] = {{STR("lobby"), 3}, {STR("t\xc2\x85"), 0}};
+    struct room_row rooms[] = {{.name = STR("lobby"), .members_count = 3}, {.name = STR("t\xc2\x85")}};
     ev = (struct event){.type = EV_ROOMS, .rooms = rooms, .list_n = 2};
     check_event(&ev, "* lobby (3)\n* t\\x85 (0)");
     ev.list_n = 0;

@@ -150,6 +150,7 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
     case CMD_LEAVE:
     case CMD_SWITCH:
     case CMD_SIGNAL:
+    case CMD_READ:
     case CMD_PING:
     case CMD_RENAME:
     case CMD_HELP:

@@ -65,6 +65,7 @@ enum room_host {
     X(enum role,          newcomer_role)     /* what somebody is who has been given no role in the room */ \
     X(uint32_t,           edit_window_ms)    /* so long one may change one's own words, 0 = for ever, */ \
     X(uint32_t,           delete_window_ms)  /* and take them back */ \
+    X(bool,               receipts)          /* others are told how far one has read */ \
     X(bool,               room_unlisted)     /* `rooms` does not tell of it */ \
     X(bool,               room_echo)         /* who says something hears it, also without asking for it */
 // clang-format on

@@ -285,6 +285,11 @@ static bool do_signal(struct edge *e, uint32_t index, const struct command *cmd)
     return ask_in_room(e, index, cmd, ASK_SIGNAL, false);
 }
 
+static bool do_read(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return ask_in_room(e, index, cmd, ASK_READ, true);
+}
+
 static bool do_members(struct edge *e, uint32_t index, const struct command *cmd)
 {
     return ask_in_room(e, index, cmd, ASK_MEMBERS, true);

@@ -125,6 +125,7 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_LEAVE:
     case CMD_MESSAGE:
     case CMD_SIGNAL:
+    case CMD_READ:
     case CMD_MEMBERS:
     case CMD_HISTORY:
 #define X(upper, ...) case CMD_##upper:

@@ -309,6 +309,10 @@ void home_ask_again(struct home *h, struct ask **taken)
         if (asked(h, taken, &room))
             home_signal(h, taken, room);
         break;
+    case ASK_READ:
+        if (asked(h, taken, &room))
+            home_read(h, a, room);
+        break;
     case ASK_MEMBERS:
         if (asked(h, taken, &room))
             home_members(h, a, room);

@@ -209,6 +209,13 @@ void home_wait_drop(struct home *h); // all that waits
 void home_wait_check(const struct home *h);
 uint64_t home_share(
     const struct home *h); // what one that has just come may have of this turn's slice; 0: it is used up
+// How far somebody has read (home_read.c).
+struct read_view {
+    bool known;
+    uint64_t offset, unread;
+};
+void home_read(struct home *h, const struct ask *a, uint32_t room);
+struct read_view home_read_view(const struct home *h, const struct room *r, str user);
 // Lists (home_lists.c).
 void home_members(struct home *h, const struct ask *a, uint32_t room);
 void home_history(struct home *h, struct ask **a, uint32_t room);

@@ -88,6 +88,10 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .recovered = s->recovered,
                        .has_left = a->cmd.from.n != 0,
                        .left = a->cmd.from};
+    const struct read_view read = home_read_view(h, r, a->user);
+    ev.has_read = read.known;
+    ev.read = read.offset;
+    ev.unread = read.unread;
     uint32_t exact_max = h->cx->settings->presence_exact_max;
     if (room_settings(h, r)->room_presence != PRESENCE_EXACT) // nobody would be told of those who come later
         exact_max = 0;

@@ -151,14 +151,19 @@ void home_history(struct home *h, struct ask **taken, uint32_t room)
 
 // --- rooms
 
-// Rows between shards: | n | name (n bytes) | members (4 bytes) | ...
-static void row_put(struct buf *b, str name, uint32_t members)
+// Rows between shards: | n | name (n bytes) | members (4 bytes) | has unread (1) | unread (4) | ...
+enum { ROW_TAIL = 4 + 1 + 4 };
+
+static void row_put(struct buf *b, const struct room_row *row)
 {
+    const str name = row->name;
     ASSERT(name.n != 0);
     ASSERT(name.n <= ROOM_NAME_MAX);
     buf_put_char(b, (char)name.n);
     buf_put_str(b, name);
-    buf_put(b, &members, sizeof members);
+    buf_put(b, &row->members_count, 4);
+    buf_put_char(b, row->has_unread);
+    buf_put(b, &row->unread, 4);
 }
 
 // Takes the first row off; one without a name, as no room has, where there is none.
@@ -169,10 +174,22 @@ static struct room_row row_take(str *rows)
     size_t n = (uint8_t)rows->p[0];
     struct room_row row = {.name = str_make(rows->p + 1, n)};
     ASSERT(n != 0);
-    memcpy(&row.members_count, rows->p + 1 + n, sizeof row.members_count);
-    ASSERT(rows->n >= 1 + n + sizeof row.members_count);
-    *rows = str_skip(*rows, 1 + n + sizeof row.members_count);
+    ASSERT(rows->n >= 1 + n + ROW_TAIL);
+    memcpy(&row.members_count, rows->p + 1 + n, 4);
+    row.has_unread = rows->p[1 + n + 4] != 0;
+    memcpy(&row.unread, rows->p + 1 + n + 5, 4);
+    *rows = str_skip(*rows, 1 + n + ROW_TAIL);
     return row;
+}
+
+static struct room_row row_of(const struct home *h, const struct room *r, const struct ask *a)
+{
+    const struct read_view read =
+        a->backend ? (struct read_view){.known = false} : home_read_view(h, r, a->user);
+    return (struct room_row){.name = room_name(r),
+                             .members_count = r->members,
+                             .has_unread = read.known,
+                             .unread = read.unread < UINT32_MAX ? (uint32_t)read.unread : UINT32_MAX};
 }
 
 // This shard's rooms in order: the first after `after` that has the prefix.
@@ -208,7 +225,7 @@ static struct room_row own_take(const struct home *h, struct own_rows *own, cons
             break; // behind all names with the prefix
         bool shown = !room_settings(h, r)->room_unlisted && room_closed_ms(h, r) == 0;
         if (str_starts(name, cmd->prefix) && shown)
-            return (struct room_row){name, r->members};
+            return row_of(h, r, a);
     }
     return (struct room_row){0};
 }
@@ -224,10 +241,10 @@ static void rows_merge(struct home *h, const struct ask *a, uint32_t max, struct
     struct room_row mine = own_take(h, &own, a), theirs = row_take(&rest);
     for (uint32_t n = 0; n < max && (mine.name.n != 0 || theirs.name.n != 0); n++) {
         if (mine.name.n != 0 && (theirs.name.n == 0 || str_cmp(mine.name, theirs.name) < 0)) {
-            row_put(out, mine.name, mine.members_count);
+            row_put(out, &mine);
             mine = own_take(h, &own, a);
         } else {
-            row_put(out, theirs.name, theirs.members_count);
+            row_put(out, &theirs);
             theirs = row_take(&rest);
         }
     }

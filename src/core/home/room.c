@@ -101,6 +101,7 @@ static void room_free(struct home *h, uint32_t index)
     relief_forget(h, r);
     once_group_drop(&h->said, &r->keys);
     standing_free(&r->standing, r->log.mem);
+    reads_free(&r->reads, r->log.mem);
     h->authority->unwatch(h, index);
     log_deinit(&r->log);
     live_deinit(&r->live);
@@ -282,6 +283,8 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     }
     ASSERT(e->offset == r->log.head);
     home_changed(r, e->about, version);
+    if (e->type == ENTRY_MESSAGE)
+        reads_message(r->reads);
     if (r->course != NULL && (ret->refused || !r->course->alone)) // alone: who says it is not in the list yet
         course_judged(r->course, offset, ret);
     room_log_moved(h, before, r->log.bytes);

@@ -29,6 +29,7 @@
 #include "base/map.h"
 #include "base/slab.h"
 #include "core/home/apply.h"
+#include "core/home/reads.h"
 #include "core/log/live.h"
 #include "core/log/log.h"
 #include "core/log/replay.h"
@@ -100,6 +101,7 @@ struct room {
     uint32_t untold_first; // of the away list (presence.c); here, where there is a hole
     struct log log;        // what was said
     struct live live;      // what is heard now; of the records, what people have been told of
+    struct reads *reads;   // how far people have read; NULL = nobody has said so
     struct replay *replay; // what was said, for those who come; NULL = nobody has asked
     struct map by_user;    // empty where they are few
     uint32_t members;

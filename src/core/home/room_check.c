@@ -122,5 +122,7 @@ void room_check(const struct home *h, uint32_t index)
     replay_check(r->replay, &r->log);
     course_check(r);
     closed_check(h, r);
+    reads_check(r->reads);
     standing_check(r->standing, &h->cx->settings->hash_key);
+    reads_check(r->reads);
 }

@@ -49,6 +49,7 @@ enum ask_type {
     ASK_PUBLISH,
     ASK_CREATE, // a room that nobody is in
     ASK_SIGNAL,
+    ASK_READ,
     ASK_MEMBERS,
     ASK_HISTORY,
     ASK_RENAME,  // others are shown another name, or other info
