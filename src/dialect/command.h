@@ -94,6 +94,7 @@
     X(SLOW,    slow,    NATIVE, MUST(room) MUST(seconds),                    ROOM, SLOW,    COMMAND, 1, ACK,     "let each say one message in so many seconds only") \
     X(READONLY, readonly, NATIVE, MUST(room) MUST(on),                       ROOM, READONLY, COMMAND, 1, ACK,    "let only those speak in a room who may set this") \
     X(CLOSE,   close,   NATIVE, MUST(room) MAY(reason),                      ROOM, CLOSE,   COMMAND, 1, ACK,     "end a room: everybody is out, and what was said is gone") \
+    X(LOCK,    lock,    NATIVE, MUST(room) MUST(on),                         ROOM, BAN,     COMMAND, 1, ACK,     "let nobody in who has no role in the room") \
     X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
     X(DELETE,  delete,  NATIVE, MUST(room) MUST(offset) MAY(reason),         ROOM, DELETE_OWN, COMMAND, 1, ACK,  "take a message back, so that its words are nowhere any more") \
     X(REACT,   react,   NATIVE, MUST(room) MUST(offset) MUST(reaction) MAY(on), ROOM, PUBLISH, COMMAND, 1, ACK,  "react to a message, or take that back") \
@@ -199,7 +200,7 @@ struct command {
     bool has_seconds;
     uint32_t seconds; // ban, mute, revoke: without it, for ever; slow
     bool has_on;
-    bool on; // readonly; react: without it true
+    bool on; // readonly, lock; react: without it true
     bool
         has_offset; // edit, delete, react: which message, absent = the newest, or one's own newest (text dialect);
     uint64_t offset; // message, publish: which it answers; history: whose answers

@@ -23,7 +23,8 @@
     X(UNMUTE,   unmute,   "member:unmuted") \
     X(SLOW,     slow,     "room:slow")       /* one message in `decree.span_ms`; 0 = as many as one likes */ \
     X(READONLY, readonly, "room:readonly")   /* `decree.on` */ \
-    X(CLOSE,    close,    "room:closed")     /* for `decree.span_ms` nobody comes in; what was before is over */
+    X(CLOSE,    close,    "room:closed")     /* for `decree.span_ms` nobody comes in; what was before is over */ \
+    X(LOCK,     lock,     "room:locked")     /* `decree.on`: nobody comes in who has been given no role there */
 // clang-format on
 
 // What changes what is kept of a room: its command (command.h), what people are told of it.
@@ -58,7 +59,7 @@ enum entry_type {
 };
 
 static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }
-static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t <= ENTRY_CLOSE; }
+static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t <= ENTRY_LOCK; }
 static inline bool entry_change(enum entry_type t) { return t >= ENTRY_STATE && t <= ENTRY_REACT; }
 // It is about a message, which it names.
 static inline bool entry_about(enum entry_type t) { return t >= ENTRY_EDIT && t <= ENTRY_REACT; }

@@ -64,7 +64,7 @@ struct event {
     uint64_t members_count;
     bool with_members;             // `members` below is part of the reply
     bool has_recovered, recovered; // also EV_HISTORY
-    bool readonly;                 // EV_JOINED
+    bool readonly, locked;         // EV_JOINED
     bool has_read;                 // EV_JOINED: they have said how far they have read, and
     uint64_t read, unread;         // so many messages are behind it
     uint64_t slow_ms;              // EV_JOINED: one message in so long; 0 = as many as one likes

@@ -26,7 +26,7 @@ static void put_rest(struct buf *out, const struct entry *e)
         BUF_PUT_LIT(out, ",\"role\":\"");
         buf_put_str(out, str_from_cstr(role_name(d->role)));
         buf_put_char(out, '"');
-    } else if (e->type == ENTRY_READONLY) {
+    } else if (e->type == ENTRY_READONLY || e->type == ENTRY_LOCK) {
         BUF_PUT_LIT(out, ",\"on\":");
         buf_put_str(out, d->on ? STR("true") : STR("false"));
     } else if (e->type == ENTRY_SLOW) {

@@ -245,6 +245,8 @@ static void put_joined(struct buf *out, const struct event *ev)
         put_members(out, ev);
     if (ev->readonly)
         BUF_PUT_LIT(out, ",\"readonly\":true");
+    if (ev->locked)
+        BUF_PUT_LIT(out, ",\"locked\":true");
     if (ev->slow_ms != 0) {
         BUF_PUT_LIT(out, ",\"slow_s\":");
         buf_put_u64(out, ev->slow_ms / 1000);

@@ -27,6 +27,7 @@
     X(unmute,  UNMUTE,  "USER",      "let USER speak again") \
     X(slow,    SLOW,    "TIME",      "one message of each in TIME: 30s, 5m; off ends it") \
     X(readonly, READONLY, "[off]",   "only those speak who may set this; off ends it") \
+    X(lock,    LOCK,    "[off]",     "nobody new comes in; off ends it") \
     X(close,   CLOSE,   "[WHY]",     "end this room: everybody is out") \
     X(help,    HELP,    "",          "this list") \
     X(quit,    QUIT,    "",          "go")

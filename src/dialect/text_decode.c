@@ -296,6 +296,15 @@ static enum err decode_readonly(str args, struct scratch *scratch, struct comman
     return OK;
 }
 
+static enum err decode_lock(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    ret->on = args.n == 0 || str_eq_nocase(args, STR("on"));
+    if (!ret->on && !str_eq_nocase(args, STR("off")))
+        return bad_usage(p, "`/lock` takes nothing, or `off`; got {}.", args);
+    return OK;
+}
+
 static enum err decode_close(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     (void)scratch;

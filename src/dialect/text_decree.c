@@ -94,6 +94,9 @@ static void put_room_decree(struct buf *out, const struct entry *e)
     if (e->type == ENTRY_CLOSE) {
         BUF_PUT_LIT(out, " closed the room");
         put_why(out, e->data);
+    } else if (e->type == ENTRY_LOCK) {
+        buf_put_str(out, e->decree.on ? STR(" locked the room: nobody new comes in")
+                                      : STR(" opened the room again"));
     } else if (e->type == ENTRY_READONLY) {
         buf_put_str(out, e->decree.on ? STR(" made the room read-only") : STR(" lets everybody speak again"));
     } else if (e->decree.span_ms == 0) {

@@ -164,6 +164,9 @@ static void take_effect(struct world *w, struct decreed *d, const struct entry *
         d->readonly = decree->on;
         d->ever_readonly = true;
         return;
+    case ENTRY_LOCK:
+        d->ever_locked = d->ever_locked || decree->on;
+        return;
     case ENTRY_CLOSE:
         for (uint32_t i = 0; i < d->subjects_n; i++) {
             struct subject *s = &d->subjects[i];
@@ -236,6 +239,7 @@ bool decrees_explain(struct world *w, const struct client *c, int room, str code
         const struct subject *s = subject_of(w, d, str_from_cstr(c->user));
         found = (str_eq(code, STR("banned")) && s->ever_banned) ||
                 (str_eq(code, STR("muted")) && s->ever_muted) ||
+                (str_eq(code, STR("forbidden")) && d->ever_locked) ||
                 (str_eq(code, STR("rate_limited")) && d->ever_slow);
     }
     return found && w->plan.moderated;
@@ -254,11 +258,11 @@ uint64_t decrees_entry_hash(const struct entry *e)
 #undef X
     };
     const struct decree *d = &e->decree;
-    uint64_t number = e->type == ENTRY_ROLE       ? d->role
-                      : e->type == ENTRY_READONLY ? d->on
-                      : e->type == ENTRY_SLOW     ? d->span_ms / 1000
-                      : d->span_ms != 0           ? e->time_ms + d->span_ms
-                                                  : 0;
+    uint64_t number = e->type == ENTRY_ROLE                                ? d->role
+                      : e->type == ENTRY_READONLY || e->type == ENTRY_LOCK ? d->on
+                      : e->type == ENTRY_SLOW                              ? d->span_ms / 1000
+                      : d->span_ms != 0                                    ? e->time_ms + d->span_ms
+                                                                           : 0;
     ASSERT(entry_decree(e->type));
     return decrees_hash(str_from_cstr(types[e->type - ENTRY_ROLE]), e->user, d->target, number);
 }

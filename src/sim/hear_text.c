@@ -87,6 +87,8 @@ static bool hear_decree(struct world *w, struct client *c, str rest)
         STR(" made the room read-only"),
         STR(" lets everybody speak again"),
         STR(" closed the room"),
+        STR(" locked the room"),
+        STR(" opened the room again"),
     };
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
         for (size_t i = 0; i + parts[k].n <= rest.n; i++)
@@ -140,7 +142,8 @@ static void hear_error(struct world *w, struct client *c, str rest)
     decreed = decreed || (w->counts.closes_asked != 0 && str_starts(rest, STR("room_closed")));
     if (join_closed(w, c, rest)) // of several lines in the same words it is not told which one is the answer
         c->text_refused = c->text_joining;
-    if (str_starts(rest, STR("banned")) || join_closed(w, c, rest))
+    const bool locked = str_starts(rest, STR("forbidden")) && memmem(rest.p, rest.n, "is locked", 9) != NULL;
+    if (str_starts(rest, STR("banned")) || locked || join_closed(w, c, rest))
         c->text_joining = NONE;
     bool nowhere = str_starts(rest, STR("not_member"));
     if (!rate && !memory && !join && !nowhere && !decreed && !w->draining)

@@ -130,7 +130,7 @@ static bool same_standing(const struct standing *a, const struct standing *b)
     if (a == NULL || b == NULL)
         return a == b;
     bool same = a->n == b->n && a->slow_ms == b->slow_ms && a->readonly == b->readonly &&
-                a->closed_ms == b->closed_ms && a->closed_at == b->closed_at &&
+                a->locked == b->locked && a->closed_ms == b->closed_ms && a->closed_at == b->closed_at &&
                 a->speakers_n == b->speakers_n;
     for (uint32_t i = 0; same && i < a->n; i++)
         same = a->rows[i].banned_ms == b->rows[i].banned_ms && a->rows[i].muted_ms == b->rows[i].muted_ms &&

@@ -261,8 +261,8 @@ void say_rename(struct world *w, struct client *c)
 // By whoever is in the room: mostly one who may not.
 void say_decree(struct world *w, struct client *c, int room)
 {
-    static const char *const types[] = {"kick", "kick",   "kick", "ban",  "ban",      "unban",
-                                        "mute", "unmute", "role", "slow", "readonly", "close"};
+    static const char *const types[] = {"kick",   "kick", "kick", "ban",      "ban",  "unban", "mute",
+                                        "unmute", "role", "slow", "readonly", "lock", "close"};
     static const char *const roles[] = {"guest", "member", "member", "host", "owner"};
     const char *type = types[roll(w, sizeof types / sizeof *types)];
     const struct client *target = &w->clients[roll(w, w->plan.clients)];
@@ -270,7 +270,8 @@ void say_decree(struct world *w, struct client *c, int room)
         target = &w->clients[i]; // rather somebody who is there
     if (target == c && chance(w, 2))
         target = &w->clients[roll(w, w->plan.clients)];
-    bool of_room = strcmp(type, "slow") == 0 || strcmp(type, "readonly") == 0 || strcmp(type, "close") == 0;
+    bool of_room = strcmp(type, "slow") == 0 || strcmp(type, "readonly") == 0 || strcmp(type, "lock") == 0 ||
+                   strcmp(type, "close") == 0;
     if (!of_room && target->user[0] == '\0')
         return;
     w->counts.closes_asked += strcmp(type, "close") == 0;
@@ -286,7 +287,7 @@ void say_decree(struct world *w, struct client *c, int room)
         draft_number(&d, "seconds", roll(w, 3));
     else if (!of_room && !chance(w, 10))
         draft_number(&d, "seconds", 1 + roll(w, 15));
-    if (strcmp(type, "readonly") == 0) {
+    if (strcmp(type, "readonly") == 0 || strcmp(type, "lock") == 0) {
         draft_key(&d, "on");
         buf_put_str(&d.b, chance(w, 4) ? STR("true") : STR("false"));
     }

@@ -76,7 +76,7 @@ struct decreed {
     uint32_t subjects_n, subjects_cap;
     uint64_t seen; // records so far
     uint64_t newest_ms, slow_ms;
-    bool readonly, ever_slow, ever_readonly;
+    bool readonly, ever_slow, ever_readonly, ever_locked;
     uint64_t closed_ms, closed_at; // until when, and the offset of the decree; 0 = it never was
 };
 struct change_seen {

@@ -127,7 +127,7 @@ for (const Text of [TcpText, WsText]) {
     assert.match(await a.ask('/state x y'), /^\* error unavailable: /);
     a.say('/help');
     for (const word of ['/join', '/leave', '/nick', '/me', '/who', '/rooms', '/msg', '/history', '/edit', '/delete', '/react', '/role', '/kick',
-      '/ban', '/unban', '/mute', '/unmute', '/slow', '/readonly', '/close', '/help', '/quit'])
+      '/ban', '/unban', '/mute', '/unmute', '/slow', '/readonly', '/lock', '/close', '/help', '/quit'])
       assert.ok((await a.find(/^\* \//)).startsWith(`* ${word}`));
     await a.find(/^\* a line that begins/);
     assert.equal(await a.ask('/leave'), `* left ${room}`);

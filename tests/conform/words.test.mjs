@@ -98,6 +98,23 @@ test('reactions: each once, counted, taken back', async () => {
   assert.equal((await bob.call({ type: 'react', room, offset, key: '👍' })).type, 'ack'); // of a kind that is there
 });
 
+test('a locked room: who has a role, or is there, comes in; nobody else', async () => {
+  const { room, host, ada, bob } = await people();
+  const eve = await Native.open(server);
+  await ada.refused({ type: 'lock', room, on: true }, 'forbidden');
+  await host.call({ type: 'lock', room, on: true });
+  const locked = await hears(bob, 'room:locked');
+  assert.deepEqual([keys(locked), locked.on, locked.from.user], [['type', 'room', 'offset', 'time', 'from', 'on'], true, host.welcome.user]);
+  await eve.refused({ type: 'join', room }, 'forbidden');
+  await host.call({ type: 'role', room, user: eve.welcome.user, role: 'member' });
+  assert.equal((await eve.call({ type: 'join', room })).locked, true);
+  await bob.call({ type: 'leave', room });
+  await bob.refused({ type: 'join', room }, 'forbidden');
+  await host.call({ type: 'lock', room, on: false });
+  assert.equal((await hears(eve, 'room:locked')).on, false);
+  assert.ok(!('locked' in (await bob.call({ type: 'join', room }))));
+});
+
 test('threads: what answers a message, in pages', async () => {
   const { room, host, ada, bob, offset } = await people();
   const answers = [];

@@ -154,6 +154,7 @@ static const char *const said[CMD_COUNT] = {
     [CMD_SLOW] = "\"type\":\"slow\",\"seconds\":30",
     [CMD_READONLY] = "\"type\":\"readonly\",\"on\":true",
     [CMD_CLOSE] = "\"type\":\"close\"",
+    [CMD_LOCK] = "\"type\":\"lock\",\"on\":true",
     // Of a message of one's own, which is all that the right of its row is for.
     [CMD_EDIT] = "\"type\":\"edit\",\"offset\":1,\"data\":1",
     [CMD_DELETE] = "\"type\":\"delete\",\"offset\":1",
@@ -218,8 +219,8 @@ static void each_command_takes_its_right(void **state)
             net_free(n);
         }
     }
-    assert_int_equal(denied, 2 + 3 + 8 * 2 + 3);
-    assert_int_equal(allowed + denied, 17 * ROLE_COUNT);
+    assert_int_equal(denied, 2 + 3 + 9 * 2 + 3);
+    assert_int_equal(allowed + denied, 18 * ROLE_COUNT);
 }
 
 // Whom a command of each role reaches: those below alone.

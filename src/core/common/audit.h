@@ -40,6 +40,7 @@
     X(SLOW,           slow,           DECREES,  RIGHT) \
     X(READONLY,       readonly,       DECREES,  RIGHT)   /* how = on or off */ \
     X(CLOSE,          close,          DECREES,  RIGHT) \
+    X(LOCK,           lock,           DECREES,  RIGHT)   /* how = on or off */ \
     X(STATE,          state,          STATE,    ANYBODY) /* detail = the keys; version */ \
     X(EDIT,           edit,           WORDS,    ANYBODY) /* `of` the message, by `target` */ \
     X(DELETE,         delete,         WORDS,    ANYBODY) /* likewise; reason */ \

@@ -19,7 +19,7 @@ static void of_decree(const struct entry *e, struct audit_event *to)
     to->reason = e->data;
     if (e->type == ENTRY_ROLE)
         to->how = str_from_cstr(role_name(d->role));
-    else if (e->type == ENTRY_READONLY)
+    else if (e->type == ENTRY_READONLY || e->type == ENTRY_LOCK)
         to->how = d->on ? STR("on") : STR("off");
 }
 

@@ -83,6 +83,7 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .role = (enum role)member_at(h, member)->role,
                        .members_count = r->members,
                        .readonly = standing_readonly(r->standing),
+                       .locked = standing_locked(r->standing),
                        .slow_ms = standing_slow(r->standing),
                        .has_recovered = s->has_recovered,
                        .recovered = s->recovered,
@@ -135,6 +136,14 @@ static const char no_join[] =
     "It takes the right `join` to come into the room {}, and your token does not give it.";
 
 // Rooms are open to all whom their rule lets in, but whom a token does not let in, and who is banned. False (and answered): it may not come in.
+// Who is there, or has been given a role, or is named by a token, is not kept out.
+static bool locked_out(const struct home *h, struct room *r, const struct ask *a)
+{
+    return standing_locked(r->standing) && (a->grant & RIGHT_BIT(RIGHT_JOIN)) == 0 &&
+           standing_role(r->standing, &h->cx->settings->hash_key, a->user) == ROLE_NOT_GIVEN &&
+           member_find(h, r, a->user) == MAP_NONE;
+}
+
 static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
 {
     struct room *r = room_at(h, room);
@@ -149,6 +158,9 @@ static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
     } else if (!rights_allow(&who, RIGHT_JOIN)) {
         p.code = PROBLEM_FORBIDDEN;
         p.text = no_join;
+    } else if (locked_out(h, r, a)) {
+        p.code = PROBLEM_FORBIDDEN;
+        p.text = "The room {} is locked: nobody new comes in at the moment.";
     }
     if (p.code != PROBLEM_NONE)
         home_answer_problem(h, a, EFFECT_REFUSED, &p);

@@ -153,7 +153,7 @@ void standing_free(struct standing **s, struct mem *m)
 
 static bool says_nothing(const struct standing *s)
 {
-    return s->n == 0 && s->slow_ms == 0 && !s->readonly && s->closed_ms == 0;
+    return s->n == 0 && s->slow_ms == 0 && !s->readonly && !s->locked && s->closed_ms == 0;
 }
 
 void standing_fit(struct standing **s, struct mem *m)
@@ -167,7 +167,7 @@ enum err standing_secure(struct standing **s, struct mem *m, const struct siphas
 {
     bool fine = true;
     if (wants_row(e) || e->type == ENTRY_CLOSE || (e->type == ENTRY_SLOW && e->decree.span_ms != 0) ||
-        (e->type == ENTRY_READONLY && e->decree.on))
+        ((e->type == ENTRY_READONLY || e->type == ENTRY_LOCK) && e->decree.on))
         fine = made(s, m) != NULL;
     if (fine && wants_row(e) && row_find(*s, key, e->decree.target) == NULL)
         fine = rows_secure(*s, m);
@@ -286,6 +286,10 @@ void standing_apply(struct standing **s, struct mem *m, const struct siphash_key
     case ENTRY_READONLY:
         if (*s != NULL)
             (*s)->readonly = d->on;
+        break;
+    case ENTRY_LOCK:
+        if (*s != NULL)
+            (*s)->locked = d->on;
         break;
     case ENTRY_CLOSE:
         close(*s, m, e, at_ms);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// standing.h - how people stand in a room, by its records: roles that were given, bans, mutes, slow mode, whether it is read-only
-// or closed. What closes it ends all else.
+// standing.h - how people stand in a room, by its records: roles that were given, bans, mutes, slow mode, whether it is read-only,
+// locked or closed. What closes it ends all else.
 //
 //      rows      [user role banned_until muted_until] ...   by fingerprint, those that say something
 //      speakers  [user said] [user said] ...                while slow mode is on: who has spoken lately, in order of the records
@@ -51,7 +51,7 @@ struct standing {
     uint32_t speakers_n, speakers_cap;
     struct standing_speaker *speakers; // the oldest record's first
     uint32_t slow_ms;                  // 0 = off
-    bool readonly;
+    bool readonly, locked;
     uint64_t closed_ms; // nothing is said until then; 0 = it has never been closed
     uint64_t closed_at; // the offset of the record that did it last
 };
@@ -65,6 +65,7 @@ uint64_t standing_muted_ms(const struct standing *s, const struct siphash_key *k
 // When slow mode lets the user speak again; 0: now.
 uint64_t standing_slow_ms(const struct standing *s, const struct siphash_key *key, str user, uint64_t at_ms);
 static inline bool standing_readonly(const struct standing *s) { return s != NULL && s->readonly; }
+static inline bool standing_locked(const struct standing *s) { return s != NULL && s->locked; }
 static inline uint32_t standing_slow(const struct standing *s) { return s != NULL ? s->slow_ms : 0; }
 // Until when it is closed, STANDING_FOR_EVER too; 0: it is not.
 static inline uint64_t standing_closed_ms(const struct standing *s, uint64_t at_ms)

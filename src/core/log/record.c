@@ -81,6 +81,9 @@ static void put_counted(struct buf *out, str s, size_t n)
     buf_put_str(out, s);
 }
 
+// It is on or off.
+static bool is_switch(enum entry_type type) { return type == ENTRY_READONLY || type == ENTRY_LOCK; }
+
 // What is of no use to its type is 0.
 static void put_decree(struct buf *out, enum entry_type type, const struct decree *d)
 {
@@ -89,7 +92,7 @@ static void put_decree(struct buf *out, enum entry_type type, const struct decre
     ASSERT(d->target_name.n <= USER_NAME_MAX);
     head[AT_TARGET] = (uint8_t)d->target.n;
     head[AT_TARGET_NAME] = (uint8_t)d->target_name.n;
-    head[AT_VALUE] = type == ENTRY_ROLE ? (uint8_t)d->role : type == ENTRY_READONLY && d->on;
+    head[AT_VALUE] = type == ENTRY_ROLE ? (uint8_t)d->role : is_switch(type) && d->on;
     head[AT_FIRST] = type == ENTRY_ROLE && d->first;
     put_le(head + AT_SPAN, d->span_ms, 8);
     buf_put(out, head, sizeof head);
@@ -212,13 +215,13 @@ static void take_decree(struct rest *r, struct entry *ret)
     uint8_t value = (uint8_t)head[AT_VALUE], first = (uint8_t)head[AT_FIRST];
     struct decree *d = &ret->decree;
     bool role = ret->type == ENTRY_ROLE,
-         room = ret->type == ENTRY_SLOW || ret->type == ENTRY_READONLY || ret->type == ENTRY_CLOSE;
+         room = ret->type == ENTRY_SLOW || ret->type == ENTRY_CLOSE || is_switch(ret->type);
     d->span_ms = get_le(head + AT_SPAN, 8);
     d->target = rest_take_str(r, (uint8_t)head[AT_TARGET], USER_ID_MAX);
     d->target_name = rest_take_str(r, (uint8_t)head[AT_TARGET_NAME], USER_NAME_MAX);
-    if (value >= (role                          ? ROLE_COUNT
-                  : ret->type == ENTRY_READONLY ? 2
-                                                : 1) ||
+    if (value >= (role                   ? ROLE_COUNT
+                  : is_switch(ret->type) ? 2
+                                         : 1) ||
         first > role || room != (d->target.n == 0) || (room && d->target_name.n != 0))
         r->broken = true;
     if (r->broken)
