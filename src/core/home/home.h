@@ -56,8 +56,9 @@ struct home {
     struct once_group direct_keys;
 
     // Working memory of one call each; never in use across calls.
-    struct buf scratch; // one entry
-    struct buf reply;   // an answer's payload
+    struct buf scratch;       // one entry
+    struct buf reply;         // an answer's payload
+    char author[USER_ID_MAX]; // of the message that a record is about
 };
 
 enum err home_init(struct home *h, struct context *cx, struct mailroom *mail) WARN_UNUSED;

@@ -269,6 +269,10 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     struct context *cx = h->cx;
     const struct made made = room_made(h, r);
     e->room = room_name(r);
+    // It borrows from the log, whose oldest records go where memory is short.
+    if (e->change.author.n != 0)
+        e->change.author =
+            str_make(memcpy(h->author, e->change.author.p, e->change.author.n), e->change.author.n);
     uint64_t place = r->live.place, version = home_version(r, e->about);
     size_t before = r->log.bytes,
            needed = 4 * (e->data.n + e->info.n); // about what its record and its frames take
