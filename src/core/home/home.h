@@ -166,7 +166,10 @@ bool home_words_pending(const struct room *r);
 // The record that a message has its words from; 0 = its own. A record about it has been applied, before which that was `version`: frames
 // of what was said are made anew where they said something else.
 uint64_t home_version(const struct room *r, uint64_t target);
-void home_changed(struct room *r, uint64_t target, uint64_t version);
+void home_changed(struct room *r, const struct entry *e, uint64_t version);
+// A record is about to be applied. Whose the message is that it is about was found in the log, whose oldest records go where memory is
+// short: it is kept aside.
+void home_prepare(struct home *h, const struct room *r, struct entry *e);
 // What became of it: the answer. heard: where it was not refused, the entry has just got the newest place; else it has none in the
 // live stream.
 void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v,

@@ -131,11 +131,23 @@ uint64_t home_version(const struct room *r, uint64_t target)
     return w != NULL ? w->version : 0;
 }
 
-void home_changed(struct room *r, uint64_t target, uint64_t version)
+void home_prepare(struct home *h, const struct room *r, struct entry *e)
 {
-    if (target == 0)
+    e->room = room_name(r);
+    if (e->change.author.n == 0)
         return;
-    replay_forget(r->replay, r->log.mem, target);
+    ASSERT(e->change.author.n <= sizeof h->author);
+    memmove(h->author, e->change.author.p, e->change.author.n);
+    e->change.author.p = h->author;
+}
+
+void home_changed(struct room *r, const struct entry *e, uint64_t version)
+{
+    if (e->type == ENTRY_MESSAGE)
+        reads_message(r->reads);
+    if (e->about == 0)
+        return;
+    replay_forget(r->replay, r->log.mem, e->about);
     if (version != 0)
         replay_forget(r->replay, r->log.mem, version);
 }

@@ -266,35 +266,28 @@ static void room_show(struct home *h, uint32_t index)
 enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entry *e, struct verdict *ret)
 {
     struct room *r = room_at(h, index);
-    struct context *cx = h->cx;
     const struct made made = room_made(h, r);
-    e->room = room_name(r);
-    // It borrows from the log, whose oldest records go where memory is short.
-    if (e->change.author.n != 0)
-        e->change.author =
-            str_make(memcpy(h->author, e->change.author.p, e->change.author.n), e->change.author.n);
+    home_prepare(h, r, e);
     uint64_t place = r->live.place, version = home_version(r, e->about);
     size_t before = r->log.bytes,
            needed = 4 * (e->data.n + e->info.n); // about what its record and its frames take
-    enum err applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
+    enum err applied = apply_record(&made, offset, e, &r->live, h->cx->utc_offset_s, &h->scratch, ret);
     if (applied != OK && relief_for(h, r, needed)) {
         before = r->log.bytes;
-        applied = apply_record(&made, offset, e, &r->live, cx->utc_offset_s, &h->scratch, ret);
+        applied = apply_record(&made, offset, e, &r->live, h->cx->utc_offset_s, &h->scratch, ret);
     }
     if (applied != OK) {
         room_no_memory(h, r, "a room's log");
         return ERR_NOMEM;
     }
     ASSERT(e->offset == r->log.head);
-    home_changed(r, e->about, version);
-    if (e->type == ENTRY_MESSAGE)
-        reads_message(r->reads);
+    home_changed(r, e, version);
     if (r->course != NULL && (ret->refused || !r->course->alone)) // alone: who says it is not in the list yet
         course_judged(r->course, offset, ret);
     room_log_moved(h, before, r->log.bytes);
     r->said = true;
     relief_spoken(h, index);
-    room_timer(h, index, cx->now_ms + room_settings(h, r)->log_age_ms + AGE_SLACK_MS);
+    room_timer(h, index, h->cx->now_ms + room_settings(h, r)->log_age_ms + AGE_SLACK_MS);
     if (r->live.place != place) {
         room_heard(h, index, e);
         return OK;
