@@ -63,6 +63,8 @@ const struct json_member *json_member_find(const struct json_member *members, si
 // The items of a raw array that a scan has validated, one after the other: *rest is the array at first, and what is left of
 // it from then on. False behind the last one.
 bool json_array_next(str *rest, str *ret);
+// The members of a raw object likewise, in order; keys that stand twice come twice.
+bool json_member_next(str *rest, struct json_member *ret);
 
 // The kind of a raw value that a scan has validated; told by its first byte.
 enum json_kind json_kind_of(str raw);

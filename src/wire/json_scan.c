@@ -419,3 +419,18 @@ bool json_array_next(str *rest, str *ret)
     *rest = str_make((const char *)c.p, (size_t)(c.end - c.p));
     return true;
 }
+
+bool json_member_next(str *rest, struct json_member *ret)
+{
+    str text = not_null(*rest);
+    struct cursor c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
+    skip_space(&c);
+    if (peek(&c) != '{' && peek(&c) != ',')
+        return false;
+    c.p++;
+    skip_space(&c);
+    if (peek(&c) == '}' || !member_take(&c, ret))
+        return false;
+    *rest = str_make((const char *)c.p, (size_t)(c.end - c.p));
+    return true;
+}
