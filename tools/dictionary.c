@@ -26,9 +26,6 @@ static void json(void)
 #undef HTTP
 #undef NATIVE
 #undef INNER
-#define X(lower) token("\\\"", #lower, "\\\"");
-    COMMANDS_LATER(X)
-#undef X
 #define X(key, name, ...) token("\\\"", name, "\\\":");
     COMMAND_KEYS(X)
 #undef X

@@ -221,6 +221,12 @@ enum config_kind {
       "How long a member whose last connection dropped is told of as connected. Who is back before that is told of not at all, so a reconnect is no news, and who comes and goes all the time is told of once per that time at most. 0 tells at once.") \
     X(rooms, echo, BOOL, LIVE, 0, 0, "", "false", "", \
       "Whether who says something hears it like everybody else, also where the message does not ask for that.") \
+    X(rooms, state_keys_max, UINT, LIVE, 0, STATE_KEYS_CEILING, "", "256", "keys", \
+      "Keys of a room's state. With 0 it has none. A state that is over it when this is lowered may shrink, and not grow.") \
+    X(rooms, state_bytes_max, BYTES, LIVE, 0, STATE_BYTES_CEILING, "", "65536", "bytes", \
+      "Keys and values of a room's state together: whoever comes in is sent all of it.") \
+    X(rooms, state_value_max, BYTES, LIVE, 1, STATE_BYTES_CEILING, "", "16384", "bytes", \
+      "The largest value of a room's state.") \
     X(rooms, rules, RULES, LIVE, 0, CONFIG_RULES_MAX, "{match: \"team-*\", access: token}", "", "", \
       "Rooms for which something else holds. The first rule that matches a room's name is its rule; what it does not say is as for all. `plenum config --room NAME` tells which rule a room gets, and why.") \
     X(text, show_address, BOOL, LIVE, 0, 0, "", "false", "", \

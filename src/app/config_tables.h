@@ -57,6 +57,9 @@ enum {
     LIKE(rule, messages_burst,    UINT,   rooms, messages_burst) \
     LIKE(rule, member_messages_per_s, UINT, rooms, member_messages_per_s) \
     LIKE(rule, member_messages_burst, UINT, rooms, member_messages_burst) \
+    LIKE(rule, state_keys_max,    UINT,   rooms, state_keys_max) \
+    LIKE(rule, state_bytes_max,   BYTES,  rooms, state_bytes_max) \
+    LIKE(rule, state_value_max,   BYTES,  rooms, state_value_max) \
     LIKE(rule, log_entries,       UINT,   log,   entries) \
     LIKE(rule, log_bytes,         BYTES,  log,   bytes) \
     LIKE(rule, log_age_s,         UINT,   log,   age_s)

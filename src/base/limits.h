@@ -64,7 +64,11 @@ enum {
     SECONDS_MAX = 315360000, // ten years: of bans and mutes that end, and of slow mode
     STANDING_MAX = 1000,     // people of one room who have a role, a ban or a mute; then others are refused
     STANDING_SPEAKERS_MAX = 1024, // slow mode remembers so many who have spoken last
-    LIST_LIMIT_MAX = 1000,        // rows of one `members`, `history` or `rooms` reply
+    STATE_KEY_MAX = 128,          // bytes of a key of a room's state,
+    STATE_CHANGES_MAX = 256,   // keys that one command changes: looking for duplicates is quadratic in them
+    STATE_KEYS_CEILING = 4096, // the most rooms.state_keys_max may be,
+    STATE_BYTES_CEILING = 1 << 20, // and rooms.state_bytes_max: whoever comes in is sent all of it
+    LIST_LIMIT_MAX = 1000,         // rows of one `members`, `history` or `rooms` reply
     LIST_LIMIT_DEFAULT = 100,
 };
 

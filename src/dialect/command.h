@@ -43,6 +43,10 @@
     X(reply_to,    "reply_to", OFFSET, offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
     X(edit_of,     "if_version", OFFSET, version,     FLAG(has_version), 1, OFFSET_MAX,       "an integer above 0, the `version` of the message, or its `offset` where it has none") \
     X(reaction,    "key",     STRING,  key,           NO_FLAG,           1, REACTION_MAX,     "a string of 1 to 64 bytes, an emoji or a word") \
+    X(set,         "set",     OBJECT,  set,           NO_FLAG,           0, 0,                "an object, each key with its value") \
+    X(unset,       "unset",   STRINGS, unset,         NO_FLAG,           0, STATE_CHANGES_MAX, "an array of at most 256 strings, keys of the state") \
+    X(merge,       "merge",   OBJECT,  merge,         NO_FLAG,           0, 0,                "an object, a merge patch of the state") \
+    X(if_version,  "if_version", VERSION, if_version, NO_FLAG,           0, 0,                "an integer, the `state_version`, or an object of keys with their versions") \
     X(token_id,    "token_id", STRING, token_id,      NO_FLAG,           1, TOKEN_ID_MAX,     "a string of 1 to 128 bytes, the `jti` of a token") \
     X(issued_before, "issued_before", OFFSET, issued_before, FLAG(has_issued_before), 1, EPOCH_SECONDS_MAX, "an integer above 0, seconds since 1970 as in `iat`") \
     X(as_user,     "user",    NAME,    to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
@@ -93,6 +97,8 @@
     X(UNMUTE,  unmute,  NATIVE, MUST(room) MUST(user),                       ROOM, MUTE,    COMMAND, 1, ACK,     "let somebody speak again") \
     X(SLOW,    slow,    NATIVE, MUST(room) MUST(seconds),                    ROOM, SLOW,    COMMAND, 1, ACK,     "let each say one message in so many seconds only") \
     X(READONLY, readonly, NATIVE, MUST(room) MUST(on),                       ROOM, READONLY, COMMAND, 1, ACK,    "let only those speak in a room who may set this") \
+    X(STATE,   state,   NATIVE, MUST(room) MAY(set) MAY(unset) MAY(merge) MAY(if_version), ROOM, STATE, COMMAND, 1, ACK, "change what a room's people share, or read it") \
+    X(STATE_READ, state_read, INNER, NO_KEYS,                                ROOM, READ,    LIST,    1, STATE,   "read what a room's people share: a `state` that changes nothing") \
     X(CLOSE,   close,   NATIVE, MUST(room) MAY(reason),                      ROOM, CLOSE,   COMMAND, 1, ACK,     "end a room: everybody is out, and what was said is gone") \
     X(LOCK,    lock,    NATIVE, MUST(room) MUST(on),                         ROOM, BAN,     COMMAND, 1, ACK,     "let nobody in who has no role in the room") \
     X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
@@ -109,8 +115,6 @@
     X(CREATE,  create,  HTTP,   MUST(room),                                  ROOM, NONE,    COMMAND, 1, ACK,     "make a room that nobody is in yet") \
     X(REVOKE,  revoke,  HTTP,   MAY(user) MAY(token_id) MAY(issued_before) MAY(seconds) MAY(reason), ALL, NONE, COMMAND, 1, ACK, "have tokens refused before they end, and close what was opened with them") \
     X(BATCH,   batch,   HTTP,   MUST(commands) MAY(parallel),                ALL,  NONE,    COMMAND, 1, NONE,    "many commands in one request")
-// Names that belong to the protocol and that this version does not serve.
-#define COMMANDS_LATER(X) X(state)
 // clang-format on
 
 enum command_type {
@@ -166,7 +170,11 @@ const char *command_name(enum command_type type);
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
     X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect, revoke: whose */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
-    X(key)         /* message, direct: idempotency key; react: what one reacts with */ \
+    X(key)         /* message, direct: idempotency key; react: what one reacts with; state_read: the only key that is wanted (text dialect) */ \
+    X(set)         /* state: JSON, as it came, */ \
+    X(unset)       \
+    X(merge)       \
+    X(if_version)  \
     X(name)        /* hello, rename */ \
     X(token)       /* hello, join, switch, refresh: a JWT */ \
     X(resume)      /* hello: the secret of an earlier welcome */ \
@@ -211,5 +219,11 @@ struct command {
     uint64_t issued_before; // revoke: seconds since 1970
     bool with_hello;        // join: of the rooms of a hello, so nothing without its session
 };
+
+// Of a CMD_STATE: it changes something; else it reads.
+static inline bool command_changes(const struct command *c)
+{
+    return c->set.n != 0 || c->unset.n != 0 || c->merge.n != 0;
+}
 
 #endif

@@ -69,6 +69,7 @@ struct payloads {
     // Appends the payload for one event or entry, without a line end. Nothing: the language has no words for it, and nothing is
     // sent. utc_offset_s: what to add to UTC for the operator's local time (text prints clock times).
     void (*encode_event)(struct buf *out, const struct event *ev, int32_t utc_offset_s);
+    // Of what is told in parts (parts.h) it is given each of them.
     void (*encode_entry)(struct buf *out, const struct entry *e, int32_t utc_offset_s);
 };
 

@@ -11,6 +11,7 @@ extern const struct language native_language;
 extern const struct payloads native_json_payloads;
 
 enum err native_json_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
+enum err native_json_check(const struct command *c, struct problem *p); // what no key tells alone
 void native_json_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);
 void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);
 

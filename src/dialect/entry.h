@@ -63,6 +63,8 @@ static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t
 static inline bool entry_change(enum entry_type t) { return t >= ENTRY_STATE && t <= ENTRY_REACT; }
 // It is about a message, which it names.
 static inline bool entry_about(enum entry_type t) { return t >= ENTRY_EDIT && t <= ENTRY_REACT; }
+// It may be told as several things (parts.h).
+static inline bool entry_parted(enum entry_type t) { return t == ENTRY_STATE; }
 static inline bool entry_cut(enum entry_type t) { return t == ENTRY_GAP || t == ENTRY_EPOCH; }
 
 // From the least to the most; what each may do is in core/home/rights.h.
@@ -103,6 +105,8 @@ struct change {
     uint32_t count; // ENTRY_REACT: how many have that reaction to the message, as they are told; in no record
     str author;     // ENTRY_EDIT, ENTRY_DELETE: a user id, whose message it is; empty = the server's own
     str reaction;   // ENTRY_REACT
+    str key,
+        value; // ENTRY_STATE, where it is told (parts.h): JSON, the key with its quotes; absent = it is gone
     bool on;
 };
 

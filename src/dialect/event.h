@@ -27,6 +27,7 @@
     X(DRAIN,   drain,   NATIVE) \
     X(ERROR,   error,   NATIVE) \
     X(RENAMED, renamed, NATIVE) \
+    X(STATE,   state,   NATIVE) \
     X(TOKEN_EXPIRING, token_expiring, NATIVE) \
     X(HELP,    help,    INNER) \
     X(BYE,     bye,     INNER) /* the connection closes after it */
@@ -70,6 +71,12 @@ struct event {
     uint64_t slow_ms;              // EV_JOINED: one message in so long; 0 = as many as one likes
     bool has_left;
     str left; // EV_JOINED after a switch: the room left
+
+    // EV_STATE; EV_JOINED: state and state_version; EV_ACK of a state: state_version
+    str state;    // JSON, an object; of EV_STATE in text perhaps of one key only
+    str versions; // JSON, an object of the same keys
+    uint64_t state_version;
+    bool has_version; // EV_ACK
 
     // EV_LEFT
     const char *reason;         // static, NULL = absent; also EV_GAP: "slow" or "trimmed"

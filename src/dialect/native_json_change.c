@@ -80,6 +80,18 @@ static void put_reaction(struct buf *out, const struct change *c)
     put_number(out, STR(",\"count\":"), c->count);
 }
 
+// A key of the state: what it has now, nothing where it is gone.
+static void put_shared(struct buf *out, const struct change *c)
+{
+    BUF_PUT_LIT(out, ",\"key\":");
+    buf_put_str(out, c->key);
+    if (c->value.n != 0) {
+        BUF_PUT_LIT(out, ",\"value\":");
+        buf_put_str(out, c->value);
+    }
+    put_number(out, STR(",\"version\":"), c->version);
+}
+
 void native_json_put_change(struct buf *out, const struct entry *e)
 {
     put_head(out, str_from_cstr(change_event(e->type)), e);
@@ -91,6 +103,8 @@ void native_json_put_change(struct buf *out, const struct entry *e)
         put_number(out, STR(",\"target\":"), e->about);
     if (e->type == ENTRY_REACT) {
         put_reaction(out, &e->change);
+    } else if (e->type == ENTRY_STATE) {
+        put_shared(out, &e->change);
     } else if (e->type == ENTRY_EDIT) {
         BUF_PUT_LIT(out, ",\"data\":");
         buf_put_str(out, e->data);

@@ -62,7 +62,10 @@ enum key_kind {
     KIND_OFFSET,
     KIND_SINCE,
     KIND_ROOMS,
-    KIND_OBJECTS
+    KIND_OBJECTS,
+    KIND_OBJECT,
+    KIND_STRINGS,
+    KIND_VERSION
 };
 
 struct key {
@@ -128,7 +131,7 @@ static enum err take_since(struct reader *r, const struct key *k, const struct j
     return OK;
 }
 
-// An array whose elements are names of rooms, or objects; they are read one by one by who carries them out (core/api).
+// An array whose elements are names of rooms, objects, or strings; they are read one by one by who carries them out.
 static enum err take_list(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
 {
     if (m->kind != JSON_ARRAY)
@@ -137,14 +140,27 @@ static enum err take_list(struct reader *r, const struct key *k, const struct js
     char room[ROOM_NAME_MAX];
     uint64_t n = 0;
     for (; json_array_next(&rest, &one) && n <= k->most; n++) {
-        bool object = json_kind_of(one) == JSON_OBJECT;
+        bool fits = json_kind_of(one) == (k->kind == KIND_STRINGS ? JSON_STRING : JSON_OBJECT);
         bool named = k->kind == KIND_ROOMS && json_string_decode(one, room, sizeof room, &name) == OK &&
                      room_name_valid(name);
-        if (k->kind == KIND_ROOMS ? !named : !object)
+        if (k->kind == KIND_ROOMS ? !named : !fits)
             return bad_value(r, k->kind == KIND_ROOMS ? PROBLEM_BAD_ROOM : PROBLEM_BAD_COMMAND,
                              &(struct json_member){.value = one}, k->expected);
     }
     if (n < k->least || n > k->most)
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+    *ret = m->value;
+    return OK;
+}
+
+// Read by who carries it out.
+static enum err take_raw(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
+{
+    bool fine = m->kind == JSON_OBJECT;
+    uint64_t version;
+    if (k->kind == KIND_VERSION && m->kind == JSON_NUMBER)
+        fine = json_u64_decode(m->value, OFFSET_MAX, &version);
+    if (!fine)
         return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
     *ret = m->value;
     return OK;
@@ -177,7 +193,11 @@ static enum err take_value(struct reader *r, const struct key *k, const struct j
         return take_since(r, k, m, ret);
     case KIND_ROOMS:
     case KIND_OBJECTS:
+    case KIND_STRINGS:
         return take_list(r, k, m, field);
+    case KIND_OBJECT:
+    case KIND_VERSION:
+        return take_raw(r, k, m, field);
     }
     UNREACHABLE();
 }
@@ -202,6 +222,9 @@ static const struct key keys[KEY_COUNT] = {
 #define TYPE_SINCE str
 #define TYPE_ROOMS str
 #define TYPE_OBJECTS str
+#define TYPE_OBJECT str
+#define TYPE_STRINGS str
+#define TYPE_VERSION str
 #define TYPE_BOOL bool
 #define TYPE_COUNT uint32_t
 #define TYPE_OFFSET uint64_t
@@ -217,8 +240,8 @@ enum { KEYS_PER_COMMAND_MAX = 7 };
 
 struct type {
     str name;
-    enum command_type type; // CMD_NONE: of the protocol, but not served by this version
-    bool native, http;      // by a message; by a request (api.h)
+    enum command_type type;
+    bool native, http; // by a message; by a request (api.h)
     struct key_use {
         enum command_key key;
         bool must;
@@ -239,22 +262,7 @@ static const struct type types[] = {
 #undef INNER
 #undef MAY
 #undef MUST
-#define X(lower) {STR(#lower), CMD_NONE, true, true, {{KEY_NONE, false}}},
-        COMMANDS_LATER(X)
-#undef X
 };
-
-// Tokens of a user, one token, or all of a time.
-static enum err check_revoke(struct reader *r, const struct command *c)
-{
-    if (c->to.n != 0 ? c->token_id.n != 0 : (c->token_id.n != 0) == c->has_issued_before)
-        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
-                           "`user`, `token_id`, or `issued_before` alone says which tokens to revoke.");
-    if (c->has_seconds && c->seconds == 0)
-        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
-                           "`seconds` of what ends is above 0; leave it out for what does not end.");
-    return OK;
-}
 
 static const struct type *type_row(enum command_type type)
 {
@@ -262,30 +270,6 @@ static const struct type *type_row(enum command_type type)
         if (types[i].type == type)
             return &types[i];
     UNREACHABLE();
-}
-
-// What no key tells alone.
-static enum err check_together(struct reader *r, const struct command *c)
-{
-    if (c->type == CMD_SIGNAL && c->data.n > SIGNAL_DATA_MAX)
-        return problem_set(r->problem, PROBLEM_TOO_LARGE,
-                           "The `data` of a signal may have 4096 bytes; say the rest in a `message`.");
-    if (c->type == CMD_ROLE && role_find(c->role) == ROLE_COUNT)
-        return problem_set_word(r->problem, PROBLEM_BAD_COMMAND,
-                                "`role` must be `guest`, `member`, `host` or `owner`; got {}.", WORD_QUOTED,
-                                c->role);
-    if ((c->type == CMD_BAN || c->type == CMD_MUTE) && c->has_seconds && c->seconds == 0)
-        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
-                           "`seconds` of what ends is above 0; leave it out for what does not end.");
-    if (c->type == CMD_DISCONNECT && (c->to.n == 0) == (c->connection.n == 0))
-        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
-                           "`user` or `connection` says whom to disconnect; give one of them.");
-    if (c->type == CMD_REVOKE)
-        return check_revoke(r, c);
-    if (c->has_since && c->has_before)
-        return problem_set(r->problem, PROBLEM_BAD_COMMAND,
-                           "`since` and `before` are the two directions of reading; give one of them.");
-    return OK;
 }
 
 // What its row names and nothing else: a key of a later version, or of another command, is left alone.
@@ -303,7 +287,7 @@ static enum err take_keys(struct reader *r, const struct type *t, struct command
         if (e == OK && k->flag != 0)
             *(bool *)((char *)ret + k->flag) = true;
     }
-    return e == OK ? check_together(r, ret) : e;
+    return e == OK ? native_json_check(ret, r->problem) : e;
 }
 
 enum { TYPE_NAME_MAX = 32 }; // bytes; longer ones are unknown without a look
@@ -354,7 +338,7 @@ static enum err unknown_type(struct reader *r, const struct json_member *m, str 
     const char *names[sizeof types / sizeof types[0]];
     size_t n = 0;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (types[i].type != CMD_NONE && types[i].native)
+        if (types[i].native)
             names[n++] = types[i].name.p;
     enum err e = bad_value(r, PROBLEM_UNKNOWN_TYPE, m, "`type` must be the name of a command; got {}.");
     r->problem->did_you_mean = guess_word(name, names, n, aliases, ALIASES);
@@ -373,9 +357,6 @@ static enum err take_typed(struct reader *r, struct command *ret)
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (!types[i].native || !str_eq(name, types[i].name))
             continue;
-        if (types[i].type == CMD_NONE)
-            return problem_set_word(r->problem, PROBLEM_UNAVAILABLE, "This server does not serve {} yet.",
-                                    WORD_QUOTED, name);
         ret->type = types[i].type;
         return take_keys(r, &types[i], ret);
     }

@@ -228,7 +228,6 @@ static void put_welcome(struct buf *out, const struct event *ev)
     buf_put_char(out, '}');
 }
 
-// `state` is part of the contract from the first version on; there is nothing to put into it yet.
 static void put_joined(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("joined"), ev->id);
@@ -239,7 +238,11 @@ static void put_joined(struct buf *out, const struct event *ev)
     buf_put_u64(out, ev->offset);
     BUF_PUT_LIT(out, ",\"role\":\"");
     buf_put_str(out, str_from_cstr(role_name(ev->role)));
-    BUF_PUT_LIT(out, "\",\"state\":{},\"state_version\":0,\"members_count\":");
+    BUF_PUT_LIT(out, "\",\"state\":");
+    buf_put_str(out, ev->state.n != 0 ? ev->state : STR("{}"));
+    BUF_PUT_LIT(out, ",\"state_version\":");
+    buf_put_u64(out, ev->state_version);
+    BUF_PUT_LIT(out, ",\"members_count\":");
     buf_put_u64(out, ev->members_count);
     if (ev->with_members)
         put_members(out, ev);
@@ -297,6 +300,10 @@ static void put_ack(struct buf *out, const struct event *ev)
         buf_put_u64(out, ev->offset);
         BUF_PUT_LIT(out, ",\"epoch\":");
         json_put_string(out, ev->epoch);
+    }
+    if (ev->has_version) {
+        BUF_PUT_LIT(out, ",\"version\":");
+        buf_put_u64(out, ev->state_version);
     }
     if (ev->has_delivered) {
         BUF_PUT_LIT(out, ",\"delivered\":");
@@ -409,6 +416,19 @@ static void put_renamed(struct buf *out, const struct event *ev)
     buf_put_char(out, '}');
 }
 
+static void put_state(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("state"), ev->id);
+    put_room(out, ev->room);
+    BUF_PUT_LIT(out, ",\"version\":");
+    buf_put_u64(out, ev->state_version);
+    BUF_PUT_LIT(out, ",\"state\":");
+    buf_put_str(out, ev->state);
+    BUF_PUT_LIT(out, ",\"versions\":");
+    buf_put_str(out, ev->versions);
+    buf_put_char(out, '}');
+}
+
 static void put_pong(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("pong"), ev->id);
@@ -432,6 +452,10 @@ static void put_error(struct buf *out, const struct event *ev)
     BUF_PUT_LIT(out, "\",\"message\":");
     char sentence[PROBLEM_SENTENCE_MAX];
     json_put_string(out, problem_sentence(&ev->problem, sentence));
+    if (ev->problem.has_version) {
+        BUF_PUT_LIT(out, ",\"version\":");
+        buf_put_u64(out, ev->problem.version);
+    }
     if (ev->problem.retry_ms > 0) {
         BUF_PUT_LIT(out, ",\"retry_ms\":");
         buf_put_u64(out, ev->problem.retry_ms);
@@ -469,6 +493,9 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
         return;
     case EV_ROOMS:
         put_rooms(out, ev);
+        return;
+    case EV_STATE:
+        put_state(out, ev);
         return;
     case EV_PONG:
         put_pong(out, ev);

@@ -69,6 +69,8 @@ struct problem {
     enum problem_code code;
     const char *text;  // static; "{}" stands for the word
     uint32_t retry_ms; // 0 = absent
+    bool has_version;
+    uint64_t version; // PROBLEM_CONFLICT: that it has now
     enum word_kind word_kind;
     str word;          // borrows from the message, good until the next one is decoded
     bool has_position; // behind the word: "at position 17", in bytes from 0

@@ -28,6 +28,8 @@
     X(slow,    SLOW,    "TIME",      "one message of each in TIME: 30s, 5m; off ends it") \
     X(readonly, READONLY, "[off]",   "only those speak who may set this; off ends it") \
     X(lock,    LOCK,    "[off]",     "nobody new comes in; off ends it") \
+    X(state,   STATE, "[KEY [VALUE]]", "what all here share, a key of it, or set it; VALUE - unsets it") \
+    X(topic,   STATE, "[TEXT]",     "what this room is about: the key topic of the state") \
     X(close,   CLOSE,   "[WHY]",     "end this room: everybody is out") \
     X(help,    HELP,    "",          "this list") \
     X(quit,    QUIT,    "",          "go")

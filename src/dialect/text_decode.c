@@ -10,14 +10,14 @@
 #include "dialect/dialect_private.h"
 #include "dialect/guess.h"
 #include "dialect/text_commands.h"
+#include "dialect/text_private.h"
 
 enum {
     HISTORY_ON_JOIN = 10, // messages shown to someone who comes in: about half a terminal
     HISTORY_DEFAULT = 20, // /history without a number: about a terminal
 };
 
-// What a command takes, and what it got instead.
-static enum err bad_usage(struct problem *p, const char *usage, str args)
+enum err text_bad_usage(struct problem *p, const char *usage, str args)
 {
     return problem_set_word(p, PROBLEM_BAD_COMMAND, usage, WORD_QUOTED, args);
 }
@@ -41,9 +41,9 @@ static size_t put_json_char(char *p, unsigned char c)
     return 6;
 }
 
-// The text as a JSON string in scratch. A line of n bytes needs 6 * n + 2 at most, which the caller of decode
-// provides: so much is between us and core, and no peer can change it.
-static str json_quote(struct scratch *scratch, str text)
+// A line of n bytes needs 6 * n + 2 at most, which the caller of decode provides: so much is between us and core, and no peer can
+// change it.
+str text_quote(struct scratch *scratch, str text)
 {
     ASSERT(scratch->cap - scratch->n >= 6 * text.n + 2);
     char *start = scratch->p + scratch->n;
@@ -63,8 +63,7 @@ static str json_quote(struct scratch *scratch, str text)
     return (str){start, n};
 }
 
-// Index of the first space or tab; s.n where there is none.
-static size_t word_end(str s)
+size_t text_word_end(str s)
 {
     size_t i = 0;
     while (i < s.n && s.p[i] != ' ' && s.p[i] != '\t')
@@ -75,7 +74,7 @@ static size_t word_end(str s)
 static void set_message(str text, struct scratch *scratch, struct command *ret)
 {
     ret->type = CMD_MESSAGE;
-    ret->data = json_quote(scratch, text);
+    ret->data = text_quote(scratch, text);
     ret->echo = true; // who types sees the line come back with its time, in its place among the others
 }
 
@@ -83,7 +82,7 @@ static enum err decode_join(str args, struct scratch *scratch, struct command *r
 {
     (void)scratch;
     if (args.n == 0)
-        return bad_usage(p, "`/join ROOM` takes the name of a room; got {}.", args);
+        return text_bad_usage(p, "`/join ROOM` takes the name of a room; got {}.", args);
     if (!room_name_valid(args))
         return problem_set_word(p, PROBLEM_BAD_ROOM,
                                 "The name of a room is 1 to 128 bytes without control characters; got {}.",
@@ -98,8 +97,8 @@ static enum err decode_leave(str args, struct scratch *scratch, struct command *
 {
     (void)scratch;
     if (args.n > 0 && !room_name_valid(args))
-        return bad_usage(p, "`/leave` takes nothing, or the name of a room of at most 128 bytes; got {}.",
-                         args);
+        return text_bad_usage(
+            p, "`/leave` takes nothing, or the name of a room of at most 128 bytes; got {}.", args);
     ret->room = args.n > 0 ? args : STR_NONE;
     return OK;
 }
@@ -108,7 +107,8 @@ static enum err decode_nick(str args, struct scratch *scratch, struct command *r
 {
     (void)scratch;
     if (!user_name_valid(args))
-        return bad_usage(p, "`/nick NAME` takes 1 to 64 bytes without control characters; got {}.", args);
+        return text_bad_usage(p, "`/nick NAME` takes 1 to 64 bytes without control characters; got {}.",
+                              args);
     ret->name = args;
     return OK;
 }
@@ -118,7 +118,7 @@ static enum err decode_who(str args, struct scratch *scratch, struct command *re
     (void)scratch;
     (void)ret;
     if (args.n > 0)
-        return bad_usage(p, "`/who` takes nothing; got {}.", args);
+        return text_bad_usage(p, "`/who` takes nothing; got {}.", args);
     return OK;
 }
 
@@ -126,8 +126,8 @@ static enum err decode_rooms(str args, struct scratch *scratch, struct command *
 {
     (void)scratch;
     if (args.n > ROOM_NAME_MAX)
-        return bad_usage(p, "`/rooms` takes nothing, or the beginning of names of at most 128 bytes; got {}.",
-                         args);
+        return text_bad_usage(
+            p, "`/rooms` takes nothing, or the beginning of names of at most 128 bytes; got {}.", args);
     ret->prefix = args.n > 0 ? args : STR_NONE;
     return OK;
 }
@@ -139,7 +139,7 @@ static bool take_user(str args, str *ret_user, str *ret_rest)
         return false;
     bool quoted = args.p[0] == '"';
     str user = str_skip(args, quoted ? 1 : 0);
-    size_t end = quoted ? str_find_char(user, '"', 0) : word_end(user);
+    size_t end = quoted ? str_find_char(user, '"', 0) : text_word_end(user);
     *ret_rest = str_trim(str_skip(user, end + 1));
     *ret_user = str_take(user, end);
     return ret_user->n <= USER_ID_MAX && user_name_valid(*ret_user);
@@ -151,10 +151,10 @@ static enum err decode_msg(str args, struct scratch *scratch, struct command *re
         "`/msg USER TEXT` takes a user, as in `\"USER\"` where the name has spaces, and a text; got {}.";
     str user, text;
     if (!take_user(args, &user, &text) || text.n == 0)
-        return bad_usage(p, usage, args);
+        return text_bad_usage(p, usage, args);
     ret->to = user;
     ret->to_by_name = true;
-    ret->data = json_quote(scratch, text);
+    ret->data = text_quote(scratch, text);
     return OK;
 }
 
@@ -166,12 +166,12 @@ static enum err decode_me(str args, struct scratch *scratch, struct command *ret
     static const char head[] = "{\"text\":";
     static const char tail[] = ",\"action\":true}";
     if (args.n == 0)
-        return bad_usage(p, "`/me TEXT` takes what you do, as in `/me waves`; got {}.", args);
+        return text_bad_usage(p, "`/me TEXT` takes what you do, as in `/me waves`; got {}.", args);
     char *start = scratch->p + scratch->n;
     ASSERT(scratch->cap - scratch->n >= sizeof head + sizeof tail);
     memcpy(start, head, sizeof head - 1);
     scratch->n += sizeof head - 1;
-    json_quote(scratch, args);
+    text_quote(scratch, args);
     ASSERT(scratch->cap - scratch->n >= sizeof tail - 1);
     memcpy(scratch->p + scratch->n, tail, sizeof tail - 1);
     scratch->n += sizeof tail - 1;
@@ -185,7 +185,7 @@ static enum err decode_history(str args, struct scratch *scratch, struct command
     (void)scratch;
     uint64_t n = HISTORY_DEFAULT;
     if (args.n > 0 && (!str_to_u64(args, LIST_LIMIT_MAX, &n) || n == 0))
-        return bad_usage(p, "`/history` takes nothing, or a number from 1 to 1000; got {}.", args);
+        return text_bad_usage(p, "`/history` takes nothing, or a number from 1 to 1000; got {}.", args);
     ret->limit = (uint32_t)n;
     return OK;
 }
@@ -218,15 +218,15 @@ static enum err take_decree(str args, bool timed, bool why, const char *usage, s
 {
     str rest;
     if (!take_user(args, &ret->to, &rest))
-        return bad_usage(p, usage, args);
+        return text_bad_usage(p, usage, args);
     ret->to_by_name = true;
-    size_t end = word_end(rest);
+    size_t end = text_word_end(rest);
     if (timed && take_time(str_take(rest, end), &ret->seconds)) {
         ret->has_seconds = true;
         rest = str_trim(str_skip(rest, end + 1));
     }
     if (rest.n > (why ? REASON_MAX : 0))
-        return bad_usage(p, usage, args);
+        return text_bad_usage(p, usage, args);
     ret->reason = rest;
     return OK;
 }
@@ -272,7 +272,7 @@ static enum err decode_role(str args, struct scratch *scratch, struct command *r
 {
     (void)scratch;
     if (!take_user(args, &ret->to, &ret->role) || role_find(ret->role) == ROLE_COUNT)
-        return bad_usage(
+        return text_bad_usage(
             p, "`/role USER ROLE` takes a user and `guest`, `member`, `host` or `owner`; got {}.", args);
     ret->to_by_name = true;
     return OK;
@@ -283,7 +283,7 @@ static enum err decode_slow(str args, struct scratch *scratch, struct command *r
     (void)scratch;
     ret->has_seconds = true;
     if (!str_eq_nocase(args, STR("off")) && !take_time(args, &ret->seconds))
-        return bad_usage(p, "`/slow TIME` takes a time, as in `30s`, or `off`; got {}.", args);
+        return text_bad_usage(p, "`/slow TIME` takes a time, as in `30s`, or `off`; got {}.", args);
     return OK;
 }
 
@@ -292,7 +292,7 @@ static enum err decode_readonly(str args, struct scratch *scratch, struct comman
     (void)scratch;
     ret->on = args.n == 0 || str_eq_nocase(args, STR("on"));
     if (!ret->on && !str_eq_nocase(args, STR("off")))
-        return bad_usage(p, "`/readonly` takes nothing, or `off`; got {}.", args);
+        return text_bad_usage(p, "`/readonly` takes nothing, or `off`; got {}.", args);
     return OK;
 }
 
@@ -301,7 +301,7 @@ static enum err decode_lock(str args, struct scratch *scratch, struct command *r
     (void)scratch;
     ret->on = args.n == 0 || str_eq_nocase(args, STR("on"));
     if (!ret->on && !str_eq_nocase(args, STR("off")))
-        return bad_usage(p, "`/lock` takes nothing, or `off`; got {}.", args);
+        return text_bad_usage(p, "`/lock` takes nothing, or `off`; got {}.", args);
     return OK;
 }
 
@@ -309,7 +309,7 @@ static enum err decode_close(str args, struct scratch *scratch, struct command *
 {
     (void)scratch;
     if (args.n > REASON_MAX)
-        return bad_usage(p, "`/close` takes why, in at most 256 bytes; got {}.", args);
+        return text_bad_usage(p, "`/close` takes why, in at most 256 bytes; got {}.", args);
     ret->reason = args;
     return OK;
 }
@@ -327,7 +327,7 @@ static enum err decode_delete(str args, struct scratch *scratch, struct command 
 {
     (void)scratch;
     if (args.n > REASON_MAX)
-        return bad_usage(p, "`/delete` takes why, in at most 256 bytes; got {}.", args);
+        return text_bad_usage(p, "`/delete` takes why, in at most 256 bytes; got {}.", args);
     ret->reason = args;
     return OK;
 }
@@ -336,17 +336,20 @@ static enum err decode_react(str args, struct scratch *scratch, struct command *
 {
     (void)scratch;
     if (args.n == 0 || args.n > REACTION_MAX)
-        return bad_usage(p, "`/react EMOJI` takes an emoji or a word, of at most 64 bytes; got {}.", args);
+        return text_bad_usage(p, "`/react EMOJI` takes an emoji or a word, of at most 64 bytes; got {}.",
+                              args);
     ret->key = args;
     return OK;
 }
 
 static enum err decode_state(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
-    (void)args;
-    (void)scratch;
-    (void)ret;
-    return problem_set(p, PROBLEM_UNAVAILABLE, "This server keeps no state of rooms yet.");
+    return text_decode_state(args, scratch, ret, p);
+}
+
+static enum err decode_topic(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    return text_decode_topic(args, scratch, ret, p);
 }
 
 static enum err decode_help(str args, struct scratch *scratch, struct command *ret, struct problem *p)
@@ -383,7 +386,6 @@ static const struct {
 #define X(word, upper, args, does) [TEXT_##word] = {"/" #word, STR(#word), CMD_##upper, decode_##word},
     TEXT_COMMANDS(X)
 #undef X
-        {NULL, STR("state"), CMD_NONE, decode_state}, // not served, and guessed for nobody
 };
 
 static const char *guess_command(str written)
@@ -409,15 +411,14 @@ static const char *guess_command(str written)
     const char *names[sizeof words / sizeof words[0]];
     size_t n = 0;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (words[i].typed != NULL)
-            names[n++] = words[i].typed;
+        names[n++] = words[i].typed;
     return guess_word(written, names, n, aliases, ALIASES);
 }
 
 static enum err decode_slash(str line, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     str rest = str_skip(line, 1);
-    size_t end = word_end(rest);
+    size_t end = text_word_end(rest);
     str word = str_take(rest, end);
     str args = str_trim(str_skip(rest, end));
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -107,9 +107,23 @@ static void put_room_decree(struct buf *out, const struct entry *e)
     }
 }
 
+void text_put_shared(struct buf *out, str key, str value)
+{
+    const struct text_said name = {.value = key};
+    text_put_said(out, &name);
+    if (value.n == 0)
+        return;
+    const struct text_said said = {.value = value};
+    BUF_PUT_LIT(out, ": ");
+    text_put_said(out, &said);
+}
+
 void text_put_change(struct buf *out, const struct entry *e)
 {
-    if (e->type == ENTRY_EDIT) {
+    if (e->type == ENTRY_STATE) {
+        text_put_deed(out, e, e->change.value.n != 0 ? STR(" set ") : STR(" unset "));
+        text_put_shared(out, e->change.key, e->change.value);
+    } else if (e->type == ENTRY_EDIT) {
         struct text_said said = text_read_data(e->data);
         text_put_deed(out, e, STR(" changed a message to: "));
         text_put_said(out, &said);

@@ -8,11 +8,12 @@
 // while copying was rejected: a message's text may come out of a JSON decoder, which also writes into the buffer,
 // and there would be two ways to do one thing.
 //
-// Exactly one line per entry: a line break inside a text is escaped like any other control character.
+// Exactly one line per entry, or part of one (parts.h): a line break inside a text is escaped like any other control character.
 #include "base/assert.h"
 #include "dialect/dialect_private.h"
 #include "dialect/text_commands.h"
 #include "dialect/text_private.h"
+#include "wire/json.h"
 
 // A list of members is broken into lines of about this many bytes: a usual terminal's width, and names are mostly
 // ASCII, so bytes stand for columns.
@@ -105,6 +106,7 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
         if (e->erased == 0) // else it was changed once more, and will be told
             text_put_change(out, e);
         return;
+    case ENTRY_STATE:
     case ENTRY_DELETE:
     case ENTRY_REACT:
         text_put_change(out, e);
@@ -129,7 +131,6 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
     case ENTRY_EPOCH:
         BUF_PUT_LIT(out, "* this room goes on anew: some of what was said last may be lost");
         return;
-    case ENTRY_STATE:
     case ENTRY_VOID: // a terminal knows no offsets
     case ENTRY_READ:
     case ENTRY_SIGNAL: // and what others are about to say is nothing for it; nothing is sent
@@ -153,6 +154,13 @@ static void put_joined(struct buf *out, const struct event *ev)
     text_put(out, ev->room);
     BUF_PUT_LIT(out, ", ");
     text_put_count(out, ev->members_count, STR("member"));
+    struct json_member m;
+    for (str rest = ev->state; json_member_next(&rest, &m);) {
+        if (!json_key_is(&m, STR("topic")))
+            continue;
+        BUF_PUT_LIT(out, "\n*   ");
+        text_put_shared(out, STR("\"topic\""), m.value);
+    }
 }
 
 static void put_left(struct buf *out, const struct event *ev)
@@ -263,6 +271,21 @@ static void put_rooms(struct buf *out, const struct event *ev)
         BUF_PUT_LIT(out, "\n* and more; /rooms PREFIX lists those that begin with PREFIX");
 }
 
+// "* state of lobby, version 3:" and a line for each key.
+static void put_state(struct buf *out, const struct event *ev)
+{
+    struct json_member m;
+    BUF_PUT_LIT(out, "* state of ");
+    text_put(out, ev->room);
+    BUF_PUT_LIT(out, ", version ");
+    buf_put_u64(out, ev->state_version);
+    str rest = ev->state;
+    while (json_member_next(&rest, &m)) {
+        BUF_PUT_LIT(out, "\n*   ");
+        text_put_shared(out, str_make(m.key.p - 1, m.key.n + 2), m.value);
+    }
+}
+
 static void put_drain(struct buf *out, const struct event *ev)
 {
     BUF_PUT_LIT(out, "* server restarts, reconnect in ");
@@ -336,6 +359,9 @@ void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offs
         return;
     case EV_ROOMS:
         put_rooms(out, ev);
+        return;
+    case EV_STATE:
+        put_state(out, ev);
         return;
     case EV_PONG: // there is no command that asks for it
         return;

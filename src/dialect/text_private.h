@@ -14,7 +14,7 @@
 #define PLENUM_DIALECT_TEXT_PRIVATE_H
 
 #include "base/buf.h"
-#include "dialect/entry.h"
+#include "dialect/dialect.h"
 
 // Escapes the bytes of out from `from` to its end, in place; they must be UTF-8.
 void text_escape_tail(struct buf *out, size_t from);
@@ -31,6 +31,15 @@ struct text_said text_read_data(str data);
 // Appends the readable form, escaped: the characters of a string, anything else as it is.
 void text_put_said(struct buf *out, const struct text_said *said);
 
+// Pieces of commands (text_decode.c): what one takes, and what it got instead, ERR_SYNTAX; the text as a JSON string in scratch; where
+// the first space or tab is, s.n where there is none.
+enum err text_bad_usage(struct problem *p, const char *usage, str args);
+str text_quote(struct scratch *scratch, str text);
+size_t text_word_end(str s);
+// Of the state (text_decode_state.c).
+enum err text_decode_state(str args, struct scratch *scratch, struct command *ret, struct problem *p);
+enum err text_decode_topic(str args, struct scratch *scratch, struct command *ret, struct problem *p);
+
 // Pieces of lines (text_decree.c).
 void text_put(struct buf *out, str s);                      // what somebody wrote, escaped
 void text_put_count(struct buf *out, uint64_t n, str noun); // "3 members", "1 member"
@@ -38,5 +47,7 @@ str text_name(str name, str user); // people are shown by name; without one by u
 void text_put_deed(struct buf *out, const struct entry *e, str what); // "* alice" and what alice did
 void text_put_decree(struct buf *out, const struct entry *e);
 void text_put_change(struct buf *out, const struct entry *e);
+// "topic: hello", "pinned: [1,2]": a key of the state, with its quotes, and its value; an absent one: what it is called only.
+void text_put_shared(struct buf *out, str key, str value);
 
 #endif

@@ -112,6 +112,10 @@ static void publish(struct world *w, struct client *c)
     int room = chance(w, 40) ? (int)roll(w, ROOMS_MAX) : room_joined(w, c);
     if (room == NONE)
         return;
+    if (w->plan.shares && chance(w, 4)) {
+        say_state(w, c, room);
+        return;
+    }
     if (mutate_is(w, MUTATE_DOUBLE_KEY) && c->seats[room].on) {
         for (uint32_t serial = w->messages_n; serial-- > 1;) {
             const struct message *m = truth_message(w, serial);

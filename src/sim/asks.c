@@ -83,6 +83,7 @@ static bool unhindered(const struct world *w, const struct asked *a)
     case SAID_MESSAGE:
     case SAID_DECREE:
     case SAID_CHANGE:
+    case SAID_STATE:
     case SAID_LEAVE:
     case SAID_MEMBERS:
     case SAID_HISTORY:

@@ -70,6 +70,7 @@ enum ask_kind {
     SAID_REFRESH,
     SAID_DECREE,
     SAID_CHANGE,
+    SAID_STATE, // since: the version that it is to be of
     SAID_BAD,
 };
 enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };

@@ -40,7 +40,7 @@ static bool token_says(const struct world *w, str user)
 // What a token allows takes the place of what the rule's role would; a role that was given adds to it.
 static bool may(const struct world *w, int room, const struct subject *s, uint32_t grant, enum right right)
 {
-    const enum role least = right == RIGHT_PUBLISH ? ROLE_MEMBER : ROLE_HOST;
+    const enum role least = right == RIGHT_PUBLISH || right == RIGHT_STATE ? ROLE_MEMBER : ROLE_HOST;
     if (grant == 0)
         return role_of(w, room, s) >= least;
     return (grant >> right & 1) != 0 || (s->role != ROLE_COUNT && s->role >= least);
@@ -70,7 +70,8 @@ static void check_said(struct world *w, int room, struct decreed *d, const struc
 {
     struct subject *s = subject_of(w, d, e->user);
     const char *why = NULL;
-    if (!may(w, room, s, e->grant, RIGHT_PUBLISH))
+    const bool message = e->type == ENTRY_MESSAGE; // or a change of the state
+    if (!may(w, room, s, e->grant, message ? RIGHT_PUBLISH : RIGHT_STATE))
         why = "only listens";
     else if (s->banned_ms > at_ms)
         why = "is banned";
@@ -78,14 +79,14 @@ static void check_said(struct world *w, int room, struct decreed *d, const struc
         why = "is muted";
     else if (d->readonly && !may(w, room, s, e->grant, RIGHT_READONLY))
         why = "may not speak in a read-only room";
-    else if (d->slow_ms != 0 && !may(w, room, s, e->grant, RIGHT_SLOW) && s->said &&
+    else if (message && d->slow_ms != 0 && !may(w, room, s, e->grant, RIGHT_SLOW) && s->said &&
              s->said_ms + d->slow_ms > at_ms)
         why = "has said something just now";
     if (why != NULL)
         trace_fail(w, NULL, "RIGHTS: offset %llu of %s was said by %s, who %s", (unsigned long long)e->offset,
                    w->room_names[room], s->user, why);
-    s->said = true;
-    s->said_ms = at_ms;
+    s->said = s->said || message;
+    s->said_ms = message ? at_ms : s->said_ms;
 }
 
 static enum command_type command_of(enum entry_type type)
@@ -203,7 +204,7 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
         trace_fail(w, NULL, "RIGHTS: offset %llu of %s is by a token that nobody gave %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(e->user));
     check_open(w, room, d, e, at_ms);
-    if (e->type == ENTRY_MESSAGE && !backend)
+    if ((e->type == ENTRY_MESSAGE || e->type == ENTRY_STATE) && !backend)
         check_said(w, room, d, e, at_ms);
     if (entry_decree(e->type)) {
         check_decreed(w, room, d, e, at_ms);

@@ -68,6 +68,8 @@ static void hear_gap(struct world *w, struct client *c, const struct heard *h)
 {
     char scratch[16];
     int room = heard_room(w, c, h);
+    shared_check_whole(w, c, room);
+    c->seats[room].shared_known = false;
     bool records = heard_raw(h, "from").p != NULL, passing = heard_raw(h, "passing").p != NULL;
     str reason = heard_string(w, c, h, "reason", scratch, sizeof scratch);
     if (str_eq(reason, STR("trimmed")) && !c->seats[room].gap_due) {
@@ -87,6 +89,10 @@ static void hear_epoch(struct world *w, struct client *c, const struct heard *h)
 {
     char scratch[EPOCH_MAX];
     int room = heard_room(w, c, h);
+    struct seat *s = &c->seats[room];
+    shared_check_whole(w, c, room);
+    s->shared_known = false;
+    s->shared_base = s->shared_version = s->parts_offset = 0;
     const struct fact f = {.kind = FACT_EPOCH,
                            .hash = truth_hash(h->text),
                            .after = heard_offset(w, c, h, "after"),
@@ -135,6 +141,7 @@ static void hear_joined(struct world *w, struct client *c, const struct heard *h
     passes_taken(w, c, &a);
     c->memory[room].was_in = false;
     hear_joined_members(w, c, h, room, c->seats[room].epoch);
+    shared_joined(w, c, h, room);
 }
 
 // It has all up to the decree, and is in the room no more.
@@ -194,13 +201,15 @@ static void hear_ack(struct world *w, struct client *c, const struct heard *h)
     char scratch[EPOCH_MAX];
     struct asked a = asks_answered(w, c, heard_raw(h, "id"),
                                    1u << SAID_MESSAGE | 1u << SAID_DIRECT | 1u << SAID_DECREE |
-                                       1u << SAID_CHANGE | 1u << SAID_REFRESH);
+                                       1u << SAID_CHANGE | 1u << SAID_STATE | 1u << SAID_REFRESH);
     w->counts.acked++;
     if (a.kind == SAID_REFRESH) {
         hear_refreshed(w, c, h, &a);
         return;
     }
-    if (a.kind == SAID_DECREE || a.kind == SAID_CHANGE) {
+    if (a.kind == SAID_STATE)
+        shared_acked(w, c, h, &a);
+    if (a.kind == SAID_DECREE || a.kind == SAID_CHANGE || a.kind == SAID_STATE) {
         truth_reach(truth_numbering(w, a.room,
                                     truth_epoch(w, c->server, a.room,
                                                 heard_string(w, c, h, "epoch", scratch, sizeof scratch))),
@@ -284,9 +293,11 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     bool rooms = s->rooms_connection.per_s != 0 || s->rooms_user.per_s != 0 || s->rooms_address.per_s != 0;
     if (str_eq(code, STR("room_closed")) && a->room != NONE)
         return decrees_explain(w, c, a->room, code);
-    bool decreed = (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE || a->kind == SAID_CHANGE) &&
+    bool decreed = (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE || a->kind == SAID_CHANGE ||
+                    a->kind == SAID_STATE) &&
                    decrees_explain(w, c, a->room, code);
-    if (decreed || ((joins || a->kind == SAID_MESSAGE || (a->kind == SAID_REFRESH && a->room != NONE)) &&
+    if (decreed || ((joins || a->kind == SAID_MESSAGE || a->kind == SAID_STATE ||
+                     (a->kind == SAID_REFRESH && a->room != NONE)) &&
                     passes_explain(w, c, a, code)))
         return true;
     if (str_eq(code, STR("rate_limited")))
@@ -331,6 +342,12 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         return str_eq(code, STR("not_member")) && !c->seats[a->room].on;
     case SAID_DECREE: // of who is not there, too
         return str_eq(code, STR("not_member"));
+    case SAID_STATE:
+        if (str_eq(code, STR("conflict")))
+            return a->has_since;
+        if (str_eq(code, STR("limit_reached")) || str_eq(code, STR("too_large")))
+            return true;
+        return str_eq(code, STR("not_member")) && !c->seats[a->room].on;
     case SAID_MESSAGE:
     case SAID_LEAVE:
     case SAID_MEMBERS:
@@ -447,6 +464,8 @@ void hear_json(struct world *w, struct client *c, str message)
         hear_history(w, c, &h);
     else if (str_eq(type, STR("members")))
         hear_members(w, c, &h);
+    else if (str_eq(type, STR("state")))
+        shared_answered(w, c, &h);
     else if (str_eq(type, STR("rooms")))
         hear_rooms(w, c, &h);
     else if (str_eq(type, STR("pong")))

@@ -58,6 +58,8 @@ uint8_t hear_kind(str type)
     DECREES(X)
     WORDS(X)
 #undef X
+    if (str_eq(type, STR("state:updated")))
+        return FACT_STATE;
     if (str_eq(type, STR("member:joined")))
         return FACT_JOINED;
     if (str_eq(type, STR("member:left")))
@@ -105,7 +107,7 @@ static struct fact fact_of(struct world *w, struct client *c, const struct heard
         f.hash = 0; // counts are of when it is told
     } else if (kind == FACT_DECREE) {
         f.name_hash = decree_of(w, c, h);
-    } else if (kind != FACT_COUNT && kind != FACT_VOID) {
+    } else if (kind != FACT_COUNT && kind != FACT_VOID && kind != FACT_STATE) {
         struct heard member;
         char scratch[USER_NAME_MAX], before[USER_NAME_MAX];
         heard_scan(w, c, heard_raw(h, "member"), &member);
@@ -122,8 +124,13 @@ static struct fact fact_of(struct world *w, struct client *c, const struct heard
 void hear_entry(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
 {
     int room = heard_room(w, c, h);
+    if (kind == FACT_STATE && shared_goes_on(c, room, heard_offset(w, c, h, "offset"))) {
+        shared_told(w, c, h, room, heard_offset(w, c, h, "offset"));
+        return;
+    }
+    shared_check_whole(w, c, room);
     struct fact f = fact_of(w, c, h, kind);
-    if (kind != FACT_MESSAGE && kind != FACT_VOID && kind != FACT_DECREE) {
+    if (kind != FACT_MESSAGE && kind != FACT_VOID && kind != FACT_DECREE && kind != FACT_STATE) {
         f.after = heard_offset(w, c, h, "after");
         seat_passing(w, c, room, &f);
         return;
@@ -140,6 +147,8 @@ void hear_entry(struct world *w, struct client *c, const struct heard *h, uint8_
                 trace_fail(w, c, "ORDER: m%ux came back to its sender before its ack", m->serial);
         }
     seat_entry(w, c, room, offset, &f);
+    if (kind == FACT_STATE)
+        shared_told(w, c, h, room, offset);
 }
 
 // --- lists
@@ -191,10 +200,12 @@ void hear_history(struct world *w, struct client *c, const struct heard *h)
         heard_scan(w, c, row, &e);
         uint8_t kind = hear_kind(heard_string(w, c, &e, "type", scratch, sizeof scratch));
         uint64_t offset = heard_offset(w, c, &e, "offset");
-        if (kind != FACT_MESSAGE && kind != FACT_VOID && kind != FACT_DECREE)
+        if (kind != FACT_MESSAGE && kind != FACT_VOID && kind != FACT_DECREE && kind != FACT_STATE)
             trace_fail(w, c, "RESUME: the history of %s has a row that is no record", w->room_names[room]);
         if (heard_room(w, c, &e) != room)
             trace_fail(w, c, "ISOLATION: history of %s has a row of another room", w->room_names[room]);
+        if (kind == FACT_STATE && offset == before)
+            continue; // another key of it
         if (before == 0 && first != 0 && offset != first)
             trace_fail(w, c, "RESUME: history of %s begins at offset %llu", w->room_names[room],
                        (unsigned long long)offset);

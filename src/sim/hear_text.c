@@ -99,6 +99,20 @@ static bool hear_decree(struct world *w, struct client *c, str rest)
     return false;
 }
 
+// "* n5 set s1: 7", "* n5 unset s1"
+static bool hear_shared(struct world *w, struct client *c, str rest)
+{
+    for (size_t i = 0; i + 7 < rest.n; i++) {
+        str at = str_skip(rest, i);
+        size_t n = str_starts(at, STR(" set s")) ? 6 : str_starts(at, STR(" unset s")) ? 8 : 0;
+        if (n == 0 || at.n == n || at.p[n] < '0' || at.p[n] > '9')
+            continue;
+        text_seat_entry(w, c, FACT_STATE, 0, 0);
+        return true;
+    }
+    return false;
+}
+
 static void hear_joined(struct world *w, struct client *c, str rest)
 {
     size_t comma = rest.n;
@@ -186,6 +200,6 @@ void hear_line(struct world *w, struct client *c, str line)
     else if (rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' && ends_with(rest, STR(" here")))
         text_seat_entry(w, c, FACT_COUNT, 0, 0);
     else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) &&
-             !str_starts(rest, STR("delivered")) && !hear_decree(w, c, rest))
+             !str_starts(rest, STR("delivered")) && !hear_shared(w, c, rest) && !hear_decree(w, c, rest))
         (void)hear_member(w, c, rest);
 }

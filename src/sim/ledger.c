@@ -9,6 +9,7 @@
 //
 // From the passing entries follows who is a member of a room at which moment, which is what lists of members are checked
 // against: a list is as of some moment between the asking and the answer.
+#include "dialect/parts.h"
 #include "sim/rates.h"
 #include "sim/world.h"
 
@@ -93,6 +94,7 @@ static uint8_t kind_of(enum entry_type t)
 #undef X
         return FACT_DECREE;
     case ENTRY_STATE:
+        return FACT_STATE;
         return FACT_UNKNOWN; // nobody says any yet
     case ENTRY_MEMBER_JOINED:
         return FACT_JOINED;
@@ -134,6 +136,12 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
         if (e->erased != 0 && known->kind == FACT_DECREE) // what it said was told when it was there
             f.name_hash = known->name_hash;
     }
+    if (e->type == ENTRY_STATE) {
+        struct parts p;
+        parts_begin(&p, e);
+        bool any = parts_next(&p);
+        f.kind = any ? kind_of(p.part.type) : FACT_UNKNOWN;
+    }
     if (e->type == ENTRY_MESSAGE && e->erased != 0)
         f.message = truth_fact(w, truth_numbering(w, room, epoch), e->offset)->message;
     else if (e->type == ENTRY_MESSAGE && truth_message(w, f.message) == NULL)
@@ -147,6 +155,7 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
     decrees_see(w, room, epoch, e);
     changes_see(w, room, epoch, e);
     truth_observe(w, NULL, room, epoch, e->offset, &f);
+    shared_see(w, room, epoch, e);
 }
 
 static void see_passing(struct world *w, int room, struct numbering *n, const struct entry *e)

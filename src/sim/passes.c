@@ -84,6 +84,8 @@ bool passes_explain(const struct world *w, const struct client *c, const struct 
     bool muzzled = a->room != NONE && (c->muzzled >> a->room & 1) != 0;
     if (a->kind == SAID_MESSAGE)
         return muzzled && str_eq(code, STR("forbidden"));
+    if (a->kind == SAID_STATE) // none of them gives that
+        return passes_let_in(c, a->room) && str_eq(code, STR("forbidden"));
     if (a->token == TOKEN_IS_NONE)
         return false;
     if (str_eq(code, STR("token_revoked")))

@@ -47,6 +47,18 @@ static bool plan_words(const struct world *w)
     return prng_below(&die, 4) == 0;
 }
 
+// What people share, likewise: in two of three plans, in some of them little.
+static void plan_shared(struct world *w, struct room_settings *r)
+{
+    struct prng die;
+    prng_init(&die, w->options->seed ^ UINT64_C(0x7374617465));
+    w->plan.shares = prng_below(&die, 3) != 0;
+    const bool little = prng_below(&die, 3) == 0;
+    r->state_keys = little ? SHARED_KEYS - 2 : 256;
+    r->state_bytes = little ? 100 : 65536;
+    r->state_value = little ? 30 : 16384;
+}
+
 static void settings_rooms(struct world *w, struct settings *s)
 {
     s->rooms_max = PICK(w, 3, 64, 64, 64);
@@ -71,6 +83,7 @@ static void settings_rooms(struct world *w, struct settings *s)
     s->slow_policy = chance(w, 3) ? SLOW_DISCONNECT : SLOW_GAP;
     s->lag_bytes = PICK(w, 4096, 16384, 262144);
     s->text_room = STR("lobby");
+    plan_shared(w, &s->room);
     s->log_entries = PICK(w, 8, 100, 1000, 1000);
     s->log_bytes = PICK(w, 4096, 65536, 1 << 20);
     s->log_age_ms = PICK(w, 3000, 3600000, 3600000);

@@ -77,8 +77,10 @@ static void charge(struct world *w, uint64_t key, const struct rate *r, const ch
 
 void rates_see(struct world *w, int room, const struct entry *e)
 {
+    const bool shared = e->type == ENTRY_STATE && !str_eq(e->session, STR("api"));
     const struct message *said = e->type == ENTRY_MESSAGE ? truth_message(w, truth_serial(e->data)) : NULL;
-    const bool by_backend = said != NULL ? strcmp(said->session, "api") == 0 : !entry_about(e->type);
+    const bool by_backend =
+        said != NULL ? strcmp(said->session, "api") == 0 : !entry_about(e->type) && !shared;
     const struct room_settings *s = world_room(w, room);
     const struct rate *user = &w->settings.user_commands;
     if (w->plan.engine || by_backend)
@@ -105,10 +107,10 @@ bool rates_explain(struct world *w, const struct client *c, const struct asked *
     const struct settings *s = &w->settings;
     const struct room_settings *in = a->room != NONE ? world_room(w, a->room) : &s->room;
     if (str_starts(sentence, STR("\"You say more in the room")))
-        return (a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE) &&
+        return (a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE || a->kind == SAID_STATE) &&
                was_low(w, member_key(a->room, str_from_cstr(c->user)), &in->member_messages, a->at_ms);
     if (str_starts(sentence, STR("\"More is said in the room")))
-        return (a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE) &&
+        return (a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE || a->kind == SAID_STATE) &&
                was_low(w, room_key(a->room), &in->messages, a->at_ms);
     // A home that finds no memory for a bucket has nothing to give for a second.
     bool memory = w->plan.refuse_one_in != 0;

@@ -2,7 +2,7 @@
 //
 // A room is what its records make it (core/home/apply.h): every room is made anew from its records, from the first one on, by
 // the function that applied them, and must come out the same: its log, record by record, void ones included, and who has said
-// which keys. Where an engine orders them the records are those that it has placed, so all servers are held to one room.
+// which keys, how people stand, and what they share. Where an engine orders them the records are those that it has placed, so all servers are held to one room.
 //
 // Like probe.c it looks inside of core.
 #include "core/home/course.h"
@@ -26,7 +26,8 @@ struct rebuilt {
     struct once said;
     struct once_group keys;
     struct standing *standing;
-    struct buf scratch;
+    struct state *state;
+    struct buf scratch, result;
 };
 
 static str record_at(struct world *w, const struct room *r, const struct records *records, uint64_t offset)
@@ -44,10 +45,18 @@ static void rebuild(struct world *w, const struct room *r, const struct records 
     once_init(&ret->said, &w->scratch_mem);
     once_group_init(&ret->keys);
     buf_init(&ret->scratch, &w->scratch_mem, 0);
+    buf_init(&ret->result, &w->scratch_mem, 0);
     ret->standing = NULL;
-    const struct made made = {
-        &ret->log,      &ret->said,     &ret->keys, str_make(r->epoch, EPOCH_LEN), &w->settings.hash_key,
-        &ret->standing, &w->scratch_mem};
+    ret->state = NULL;
+    const struct made made = {&ret->log,
+                              &ret->said,
+                              &ret->keys,
+                              str_make(r->epoch, EPOCH_LEN),
+                              &w->settings.hash_key,
+                              &ret->standing,
+                              &w->scratch_mem,
+                              &ret->state,
+                              &ret->result};
     uint64_t from = w->plan.engine ? engine_begins(engine_room(w, room_name(r)), r->course->term) : 1;
     if (from != 1)
         log_begin(&ret->log, from);
@@ -143,6 +152,18 @@ static bool same_standing(const struct standing *a, const struct standing *b)
     return same;
 }
 
+static bool same_state(const struct state *a, const struct state *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    bool same = a->n == b->n && a->version == b->version;
+    for (uint32_t i = 0; same && i < a->n; i++)
+        same = a->rows[i]->version == b->rows[i]->version &&
+               str_eq(state_row_key(a->rows[i]), state_row_key(b->rows[i])) &&
+               str_eq(state_row_value(a->rows[i]), state_row_value(b->rows[i]));
+    return same;
+}
+
 static void check_room(struct world *w, const struct node *n, int room)
 {
     const struct home *h = &n->shard->home;
@@ -159,11 +180,15 @@ static void check_room(struct world *w, const struct node *n, int room)
     if (!same_standing(r->standing, b.standing))
         trace_fail(w, NULL, "APPLY: made anew people stand otherwise in %.*s", STR_ARG(name));
     changes_check_gone(w, n, room, epoch);
+    if (!same_state(r->state, b.state))
+        trace_fail(w, NULL, "APPLY: made anew people share something else in %.*s", STR_ARG(name));
     w->counts.rebuilt++;
     log_deinit(&b.log);
     once_deinit(&b.said);
     standing_free(&b.standing, &w->scratch_mem);
+    state_free(&b.state, &w->scratch_mem);
     buf_deinit(&b.scratch);
+    buf_deinit(&b.result);
 }
 
 void rebuild_check(struct world *w)

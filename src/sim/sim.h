@@ -123,6 +123,8 @@ struct sim_options {
     X(gaps_trimmed)                                                               \
     X(fetches)                                                                    \
     X(voids)                                                                      \
+    X(shared)          /* changes of states */                                    \
+    X(shared_compared) /* with all that was told of them */                       \
     X(decrees)                                                                    \
     X(decrees_denied)                                                             \
     X(sent_away)                                                                  \

@@ -84,6 +84,9 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
             w, c,
             "ORDER: a terminal shows a line of kind %u, m%ux; next in %s was kind %u, m%ux, offset %llu",
             kind, message, room, f->kind, f->message, (unsigned long long)offset);
+    if (kind == FACT_STATE && ++t->part < f->parts)
+        return; // there is more of it
+    t->part = 0;
     step(t, offset);
 }
 
@@ -97,6 +100,8 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     bool held = t->lines == 0; // while the room before was being left
     if (!held && c->temper == TEMPER_HEALTHY && w->plan.refuse_one_in == 0)
         trace_fail(w, c, "SLOW: a gap on a terminal that reads everything at once");
+    if (t->part != 0)
+        trace_fail(w, c, "STATE: a gap on a terminal in the middle of a change");
     const struct fact *edge = entry_at(w, t, &offset);
     if (edge != NULL && silent(edge))
         t->loose = true; // whether what it does not show, at the edge, is in the gap is not told

@@ -98,7 +98,7 @@ uint64_t truth_messages_back(struct world *w, struct numbering *numbering, uint6
     uint64_t from = head + 1;
     for (uint64_t o = head; o >= tail && o > 0 && n > 0; o--) {
         uint8_t kind = truth_fact(w, numbering, o)->kind;
-        if (kind == FACT_VOID || kind == FACT_DECREE)
+        if (kind == FACT_VOID || kind == FACT_DECREE || kind == FACT_STATE)
             continue;
         from = o;
         n--;

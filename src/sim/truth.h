@@ -41,6 +41,7 @@ enum fact_kind {
     FACT_SIGNAL,
     FACT_VOID,
     FACT_DECREE,
+    FACT_STATE,
     FACT_GAP,
     FACT_EPOCH
 };
@@ -48,10 +49,12 @@ struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
     uint8_t kind;
-    uint64_t name_hash; // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
-    uint64_t first_ms;  // when somebody first learned of it
-    uint64_t after;     // of a passing entry: the offset it came after
-    uint64_t cut_to;    // FACT_GAP, FACT_EPOCH: the offset behind which it goes on
+    uint64_t name_hash;   // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
+    uint64_t first_ms;    // when somebody first learned of it
+    uint64_t after;       // of a passing entry: the offset it came after
+    uint64_t cut_to;      // FACT_GAP, FACT_EPOCH: the offset behind which it goes on
+    uint32_t parts;       // FACT_STATE: as so many things it is told (shared.c),
+    const uint64_t *told; // and a hash of each
 };
 // Somebody's membership in one numbering, by how many passing entries there were when things changed; 0 = never.
 struct person {
@@ -85,6 +88,17 @@ struct change_seen {
     bool deletes;
     bool late; // when it was told of it had been changed already, so that what it said is not known
 };
+// What a room's people share, by its records (shared.c).
+enum { SHARED_KEYS = 6 };
+struct shared_version {
+    uint64_t version, offset;     // of the record
+    uint64_t values[SHARED_KEYS]; // hashes; 0 = the key is not there
+};
+struct shared {
+    struct shared_version *v;
+    uint32_t n, cap;
+    uint64_t seen;
+};
 struct records {        // of one epoch of a room, the same on all servers
     struct fact *facts; // by offset
     uint32_t n, cap;    // facts[1..n-1]
@@ -94,6 +108,7 @@ struct records {        // of one epoch of a room, the same on all servers
     struct decreed decreed;
     struct change_seen *changes; // edits and deletions, in order
     uint32_t changes_n, changes_cap;
+    struct shared shared;
     bool ended; // by its engine: whoever is there is told
 };
 struct numbering { // one epoch of a room on one server, from when it began to be there
@@ -172,6 +187,11 @@ struct seat {
     uint64_t gap_from;
     uint32_t unnamed;           // own messages without id and echo: their offsets are not told
     struct offsets unexplained; // skipped, to be proved own later
+    // What it has been told of the state (shared.c): as a whole, and since; of the record told last so many parts.
+    uint64_t shared_base, shared_version, shared[SHARED_KEYS];
+    bool shared_known; // it has missed nothing since
+    uint64_t parts_offset;
+    uint32_t parts_told;
 };
 
 struct text_seat {
@@ -181,6 +201,7 @@ struct text_seat {
     uint64_t next;   // the next offset to come
     uint32_t passed; // the next passing entry to come
     uint32_t lines;  // shown so far
+    uint32_t part;   // of the next one (FACT_STATE)
     bool loose;      // history was asked for: its lines look like live ones
 };
 
@@ -229,6 +250,16 @@ uint64_t decrees_entry_hash(const struct entry *e);
 void changes_see(struct world *w, int room, int epoch, const struct entry *e); // a record, in order
 uint64_t changes_hash(const struct entry *e);                                  // as the name_hash of its fact
 void changes_check_gone(struct world *w, const struct node *n, int room, int epoch);
+// shared.c
+struct heard;
+void shared_see(struct world *w, int room, int epoch, const struct entry *e); // a record, in order
+void shared_joined(struct world *w, struct client *c, const struct heard *h, int room);
+void shared_answered(struct world *w, struct client *c, const struct heard *h); // all of it, as asked for
+void shared_acked(struct world *w, struct client *c, const struct heard *h, const struct asked *a);
+void shared_check_whole(struct world *w, struct client *c, int room);
+bool shared_goes_on(const struct client *c, int room,
+                    uint64_t offset); // of a record that has been told of in part
+void shared_told(struct world *w, struct client *c, const struct heard *h, int room, uint64_t offset);
 // ledger.c
 struct member_row {
     uint64_t user_hash, name_hash;

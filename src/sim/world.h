@@ -63,6 +63,7 @@ struct plan {
     uint32_t key_ms;               // their key is fetched, which takes so long at most; 0: it is there
     uint32_t engine_fails;         // one in so many steps it loses what is new; 0 = never
     bool engine_trims;             // it lets old records go
+    bool shares;                   // clients change the state of rooms
 };
 
 // --- shards
@@ -312,6 +313,7 @@ void say_direct(struct world *w, struct client *c, uint32_t to);
 void say_members(struct world *w, struct client *c, int room);
 void say_history(struct world *w, struct client *c, int room);
 void say_rooms(struct world *w, struct client *c);
+void say_state(struct world *w, struct client *c, int room);
 void say_decree(struct world *w, struct client *c, int room);
 void say_change(struct world *w, struct client *c, int room);
 void say_ping(struct world *w, struct client *c);

@@ -19,7 +19,8 @@ struct fixture {
     struct once said;
     struct once_group keys;
     struct standing *standing;
-    struct buf scratch;
+    struct state *shared;
+    struct buf scratch, result;
     struct siphash_key hash_key;
 };
 
@@ -41,7 +42,9 @@ static void fixture_deinit(struct fixture *f)
     live_deinit(&f->live);
     once_deinit(&f->said);
     standing_free(&f->standing, &f->mem);
+    state_free(&f->shared, &f->mem);
     buf_deinit(&f->scratch);
+    buf_deinit(&f->result);
     test_mem_check(&f->t);
 }
 
@@ -53,8 +56,8 @@ static void listen(struct fixture *f, uint8_t encoding)
 
 static struct made made_of(struct fixture *f)
 {
-    return (struct made){&f->log,      &f->said,     &f->keys, STR("an epoch 11"),
-                         &f->hash_key, &f->standing, &f->mem};
+    return (struct made){&f->log,      &f->said, &f->keys,   STR("an epoch 11"), &f->hash_key,
+                         &f->standing, &f->mem,  &f->shared, &f->result};
 }
 
 static enum err apply(struct fixture *f, struct entry *e, struct verdict *ret)

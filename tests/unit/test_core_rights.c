@@ -153,6 +153,8 @@ static const char *const said[CMD_COUNT] = {
     [CMD_UNMUTE] = "\"type\":\"unmute\",\"user\":\"%s\"",
     [CMD_SLOW] = "\"type\":\"slow\",\"seconds\":30",
     [CMD_READONLY] = "\"type\":\"readonly\",\"on\":true",
+    [CMD_STATE] = "\"type\":\"state\",\"set\":{\"k\":1}",
+    [CMD_STATE_READ] = "\"type\":\"state\"",
     [CMD_CLOSE] = "\"type\":\"close\"",
     [CMD_LOCK] = "\"type\":\"lock\",\"on\":true",
     // Of a message of one's own, which is all that the right of its row is for.
@@ -219,8 +221,8 @@ static void each_command_takes_its_right(void **state)
             net_free(n);
         }
     }
-    assert_int_equal(denied, 2 + 3 + 9 * 2 + 3);
-    assert_int_equal(allowed + denied, 18 * ROLE_COUNT);
+    assert_int_equal(denied, 3 + 3 + 9 * 2 + 3);
+    assert_int_equal(allowed + denied, 20 * ROLE_COUNT);
 }
 
 // Whom a command of each role reaches: those below alone.

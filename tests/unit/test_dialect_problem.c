@@ -70,7 +70,14 @@ static void native_sentences(void **state)
         {"{\"type\":\"xyzzy\"}", "`type` must be the name of a command; got the string `xyzzy`."},
         {"{\"type\":\"\\u006aoin\\u0007\"}",
          "`type` must be the name of a command; got the string `\\u006aoin\\u0007`. Did you mean `join`?"},
-        {"{\"type\":\"state\"}", "This server does not serve `state` yet."},
+        {"{\"type\":\"state\",\"room\":\"r\",\"set\":[1]}",
+         "`set` must be an object, each key with its value; got an array."},
+        {"{\"type\":\"state\",\"room\":\"r\",\"unset\":\"a\"}",
+         "`unset` must be an array of at most 256 strings, keys of the state; got the string `a`."},
+        {"{\"type\":\"state\",\"room\":\"r\",\"set\":{},\"if_version\":1.5}",
+         "`if_version` must be an integer, the `state_version`, or an object of keys with their versions; got `1.5`."},
+        {"{\"type\":\"state\",\"room\":\"r\",\"if_version\":1}",
+         "`if_version` is for what changes the state: `set`, `unset` or `merge`."},
         {"{\"type\":\"role\",\"room\":\"r\",\"user\":\"u\",\"role\":\"admin\"}",
          "`role` must be `guest`, `member`, `host` or `owner`; got `admin`."},
         {"{\"type\":\"ban\",\"room\":\"r\",\"user\":\"u\",\"seconds\":0}",
@@ -171,7 +178,9 @@ static void text_sentences(void **state)
         {"/msg Ada",
          "`/msg USER TEXT` takes a user, as in `\"USER\"` where the name has spaces, and a text; got `Ada`."},
         {"/history 0", "`/history` takes nothing, or a number from 1 to 1000; got `0`."},
-        {"/state", "This server keeps no state of rooms yet."},
+        {"/state \"",
+         "`/state KEY VALUE` takes a key of 1 to 128 bytes, as in `\"KEY\"` where it has spaces, "
+         "and JSON, or a text; got `\"`."},
     };
     check(ENCODING_TEXT_LINE, cases, ARRAY_LEN(cases));
 }

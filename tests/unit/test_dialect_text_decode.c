@@ -246,8 +246,11 @@ static void test_errors(void **state)
         {"/ who", PROBLEM_UNKNOWN_TYPE, "/help"},
         {"/whom", PROBLEM_UNKNOWN_TYPE, "/help"},
         {"/wh", PROBLEM_UNKNOWN_TYPE, "/help"},
-        {"/state", PROBLEM_UNAVAILABLE, NULL},
-        {"/state key value", PROBLEM_UNAVAILABLE, NULL},
+        {"/state \"a b", PROBLEM_BAD_COMMAND, "/state KEY VALUE"},
+        {"/state \"\" 1", PROBLEM_BAD_COMMAND, "/state KEY VALUE"},
+        {"/state 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456"
+         "78901234567890123456789012345678 1",
+         PROBLEM_BAD_COMMAND, "/state KEY VALUE"},
         {"/join", PROBLEM_BAD_COMMAND, "/join ROOM"},
         {"/join  ", PROBLEM_BAD_COMMAND, "/join ROOM"},
         {"/join a\x1b", PROBLEM_BAD_ROOM, "128"},

@@ -104,6 +104,11 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
 #undef X
         ask_room(cs, ASK_PUBLISH, ret, ret_dest);
         return true;
+    case CMD_STATE:
+        if (!command_changes(cmd))
+            ret->cmd.type = CMD_STATE_READ;
+        ask_room(cs, command_changes(cmd) ? ASK_PUBLISH : ASK_STATE, ret, ret_dest);
+        return true;
     case CMD_CREATE:
         ask_room(cs, ASK_CREATE, ret, ret_dest);
         return true;
@@ -151,6 +156,7 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
     case CMD_SWITCH:
     case CMD_SIGNAL:
     case CMD_READ:
+    case CMD_STATE_READ:
     case CMD_PING:
     case CMD_RENAME:
     case CMD_HELP:

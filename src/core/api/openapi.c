@@ -19,7 +19,10 @@ enum kind {
     KIND_OFFSET,
     KIND_SINCE,
     KIND_ROOMS,
-    KIND_OBJECTS
+    KIND_OBJECTS,
+    KIND_OBJECT,
+    KIND_STRINGS,
+    KIND_VERSION
 };
 
 static const struct key {
@@ -113,6 +116,16 @@ static void put_key(struct buf *out, const struct key *k)
         buf_put_char(out, '}');
         put_range(out, "minItems", k->least, "maxItems", k->most);
         break;
+    case KIND_OBJECT:
+        BUF_PUT_LIT(out, ",\"type\":\"object\"");
+        break;
+    case KIND_STRINGS:
+        BUF_PUT_LIT(out, ",\"type\":\"array\",\"items\":{\"type\":\"string\"}");
+        put_range(out, "minItems", k->least, "maxItems", k->most);
+        break;
+    case KIND_VERSION:
+        BUF_PUT_LIT(out, ",\"type\":[\"integer\",\"object\"]");
+        break;
     case KIND_OBJECTS:
         BUF_PUT_LIT(out, ",\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"type\"],"
                          "\"properties\":{\"type\":{\"enum\":[");
@@ -153,6 +166,8 @@ static const char *answer_of(enum command_type type)
         return "published";
     if (type == CMD_BROADCAST || type == CMD_BATCH || type == CMD_INFO || type == CMD_CONNECTIONS)
         return command_name(type);
+    if (type == CMD_STATE) // of what it reads, or of what it changes
+        return "state";
     if (type == CMD_DIRECT || type == CMD_DISCONNECT)
         return "delivered";
     switch ((enum event_type)command_row(type)->reply) {
@@ -228,6 +243,7 @@ static void put_roles(struct buf *out)
 static const char
     schemas
         [] = "\"ack\":{\"type\":\"object\"},"
+             "\"state\":{\"type\":\"object\",\"required\":[\"room\",\"version\"]},"
              "\"published\":" OBJECT(
                  "\"room\",\"offset\",\"epoch\"",
                  "\"room\":" TEXT ",\"offset\":" COUNT ",\"epoch\":" TEXT

@@ -98,9 +98,9 @@
     X(ROOM, hushed,    PERMISSION, "core/home/gates_room.c", "`muted`, `forbidden`", "", \
       "of a signal: may it speak at all (what is said is asked so by its record, below)") \
     X(ROOM, member_rate, RATE,      "core/home/gates_rate.c", "`rate_limited`, 1008", "limit_member_rate", \
-      "of a message: what its user has left in that room (rooms.member_messages_per_s, or the room's rule)") \
+      "of a message, or a change of the state: what its user has left in that room (rooms.member_messages_per_s, or the room's rule)") \
     X(ROOM, room_rate, RATE,       "core/home/gates_rate.c", "`rate_limited`, 1008", "limit_room_rate", \
-      "of a message: what all who are there have left together (rooms.messages_per_s, or the room's rule)")
+      "of either: what all who are there have left together (rooms.messages_per_s, or the room's rule)")
 #define GATES_RECORD(X) \
     X(RECORD, once,      LIMIT,      "core/home/apply.c", "`ack` of the first", "entries_duplicate", \
       "was it said before, by its key") \
@@ -111,11 +111,13 @@
     X(RECORD, allowed,   PERMISSION, "core/home/apply.c", "`forbidden`", "", \
       "has it the right by those and by what it came with") \
     X(RECORD, speech,    PERMISSION, "core/home/apply.c", "`muted`, `rate_limited`, `forbidden`", "", \
-      "of a message: mutes, slow mode, read-only") \
+      "of a message: mutes, slow mode, read-only; of a change of the state the first and the last") \
     X(RECORD, decree,    PERMISSION, "core/home/apply.c", "`forbidden`, `limit_reached`", "", \
       "of a decree: is whom it is about below, and is there place to keep it") \
     X(RECORD, word,      PERMISSION, "core/home/judge_words.c", "`not_found`, `conflict`, `forbidden`", "", \
-      "of what is about a message: is it not deleted, of the version that was meant, and of who is below")
+      "of what is about a message: is it not deleted, of the version that was meant, and of who is below") \
+    X(RECORD, state,     LIMIT,      "core/home/apply.c", "`conflict`, `bad_command`, `limit_reached`, `too_large`", "limit_state", \
+      "of a change of the state: is it of the version that is named, are its keys and patches in order, and what comes of it within rooms.state_*")
 #define GATES_TOLD(X) \
     X(TOLD, audit,     AUDIT,      "core/home/audit.c", "", "", \
       "nothing: it tells the audit (audit.file) who has decided or changed what, about whom and where") \

@@ -54,6 +54,9 @@ enum room_host {
     X(uint32_t,           log_entries)       /* of what was said so much is kept, */ \
     X(uint32_t,           log_bytes)         \
     X(uint32_t,           log_age_ms)        /* and so long */ \
+    X(uint32_t,           state_keys)        /* what its people share has so many keys, */ \
+    X(uint32_t,           state_bytes)       /* so many bytes of keys and values, */ \
+    X(uint32_t,           state_value)       /* and so many in one value, at most */ \
     X(struct rate,        messages)          /* that are said in it, by all together, */ \
     X(struct rate,        member_messages)   /* and by one member */ \
     X(enum slow_policy,   slow_policy)       \

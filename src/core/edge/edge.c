@@ -216,7 +216,8 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     if (type == ASK_SIGNAL && o->hold)
         return true; // a room that has more to read than it can: it would come too late to be of use
     if (!edge_may_ask(e, index, dest, ask_lasts(type)) || (alone && edge_serial(e, c) && c->pending != 0) ||
-        (cmd->type == CMD_MESSAGE && pace_waits(&c->reader, o)))
+        (type == ASK_PUBLISH && (cmd->type == CMD_MESSAGE || cmd->type == CMD_STATE) &&
+         pace_waits(&c->reader, o)))
         return false;
     if (type == ASK_HISTORY && !open_begin(e, index, m->outlet, cmd, &done))
         return done;
@@ -279,6 +280,21 @@ static bool do_message(struct edge *e, uint32_t index, const struct command *cmd
 DECREES(X)
 WORDS(X)
 #undef X
+
+static bool do_state_read(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return ask_in_room(e, index, cmd, ASK_STATE, true);
+}
+
+// What changes nothing reads.
+static bool do_state(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    if (command_changes(cmd))
+        return ask_in_room(e, index, cmd, ASK_PUBLISH, false);
+    struct command read = *cmd;
+    read.type = CMD_STATE_READ;
+    return do_state_read(e, index, &read);
+}
 
 static bool do_signal(struct edge *e, uint32_t index, const struct command *cmd)
 {

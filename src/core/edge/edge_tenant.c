@@ -120,7 +120,8 @@ void edge_tenant_give_back(struct edge *e, uint8_t tenant)
 enum gate_did gate_tenant_rate(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd)
 {
     uint8_t tenant = c->reader.who.tenant;
-    bool says = cmd->type == CMD_MESSAGE || cmd->type == CMD_SIGNAL || cmd->type == CMD_DIRECT;
+    bool says = cmd->type == CMD_MESSAGE || cmd->type == CMD_SIGNAL || cmd->type == CMD_DIRECT ||
+                (cmd->type == CMD_STATE && command_changes(cmd));
     if (tenant == TENANT_NONE || !says || !session_there(&c->reader.who.session))
         return GATE_PASSED;
     struct problem p = {.code = PROBLEM_RATE_LIMITED,

@@ -59,6 +59,8 @@ static enum right right_needed(const struct entry *e)
         return apply_own(e) ? RIGHT_EDIT_OWN : RIGHT_EDIT_ANY;
     case ENTRY_DELETE:
         return apply_own(e) ? RIGHT_DELETE_OWN : RIGHT_DELETE_ANY;
+    case ENTRY_STATE:
+        return RIGHT_STATE;
 #define X(upper, lower, event) \
     case ENTRY_##upper:        \
         return (enum right)command_row(CMD_##upper)->right;
@@ -139,16 +141,62 @@ struct verdict gate_decree(const struct made *m, const struct entry *e, const st
     return refuse(DENIED_NOT, 0);
 }
 
+// What it comes to lies in m->result then.
+struct verdict gate_state(const struct made *m, const struct entry *e, const struct rights *who)
+{
+    struct state_verdict s;
+    (void)who;
+    if (e->type != ENTRY_STATE)
+        return refuse(DENIED_NOT, 0);
+    buf_reset(m->result, SEGMENT_BYTES_MAX);
+    if (state_resolve(*m->state, e->data, e->change.version, m->result, &s) != OK)
+        return refuse(DENIED_MEMORY, 0);
+    struct verdict v =
+        refuse(s.fault == STATE_FINE ? DENIED_NOT : (enum denial)(DENIED_MOVED + (s.fault - STATE_MOVED)), 0);
+    v.number = s.limit != 0 ? s.limit : s.version;
+    return v;
+}
+
 // --- applying
+
+// Of a proposal what it comes to; what has come to something already is taken as it is.
+static void settle(const struct made *m, struct entry *e, const struct verdict *v)
+{
+    if (e->type != ENTRY_STATE)
+        return;
+    if (e->change.version == 0)
+        e->data = buf_str(m->result);
+    e->change.version = v->number;
+}
 
 // So that nothing of it can fail once the record has its place.
 static enum err secure(const struct made *m, const struct entry *e, u128 owner)
 {
     if (e->key.n != 0 && once_secure(m->said, m->keys, owner, said_ms(m, e)) != OK)
         return ERR_NOMEM;
-    if (words_secure(m->log, e) != OK)
+    if (words_secure(m->log, e) != OK || standing_secure(m->standing, m->mem, m->hash_key, e) != OK)
         return ERR_NOMEM;
-    return standing_secure(m->standing, m->mem, m->hash_key, e);
+    return e->type == ENTRY_STATE ? state_secure(m->state, m->mem, e->data) : OK;
+}
+
+// It has found no place, and is as it was said.
+static void unsecure(const struct made *m, struct entry *e, str said, uint64_t version)
+{
+    standing_fit(m->standing, m->mem);
+    words_fit(m->log);
+    state_fit(m->state, m->mem);
+    if (e->type != ENTRY_STATE)
+        return;
+    e->data = said;
+    e->change.version = version;
+}
+
+static void share(const struct made *m, const struct entry *e)
+{
+    if (e->type == ENTRY_STATE)
+        state_apply(*m->state, m->mem, e->data, e->change.version);
+    else if (e->type == ENTRY_CLOSE)
+        state_clear(*m->state, m->mem);
 }
 
 enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, struct live *live,
@@ -157,6 +205,10 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
     const struct once_limits rule = rule_of(e);
     ASSERT(offset == m->log->head + 1 && !entry_passing(e->type));
     *ret = apply_judge(m, e);
+    if (ret->why == DENIED_MEMORY)
+        return ERR_NOMEM;
+    const str said = e->data;
+    const uint64_t version = e->change.version;
     e->offset = offset;
     if (ret->refused)
         *e = (struct entry){.type = ENTRY_VOID,
@@ -168,11 +220,11 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
         ret->offset = offset;
     if (e->type == ENTRY_REACT)
         e->change.count = words_count_behind(m->log, e);
+    settle(m, e, ret);
     const bool keyed = e->key.n != 0;
     const u128 owner = keyed ? owner_print(m, e->user) : (u128){0};
     if (secure(m, e, owner) != OK || place_entry(m->log, live, e, utc_offset_s, scratch) != OK) {
-        standing_fit(m->standing, m->mem);
-        words_fit(m->log);
+        unsecure(m, e, said, version);
         return ERR_NOMEM;
     }
     words_apply(m->log, e);
@@ -181,6 +233,7 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
         ASSERT(kept == OK);
     }
     standing_apply(m->standing, m->mem, m->hash_key, e, said_ms(m, e));
+    share(m, e);
     if (e->steady_ms > m->keys->newest_ms)
         m->keys->newest_ms = e->steady_ms;
     return OK;

@@ -18,9 +18,11 @@
 #include "core/common/gates.h"
 #include "core/home/once.h"
 #include "core/home/standing.h"
+#include "core/home/state.h"
 #include "core/log/place.h"
 
-// What is made of a room's records: its log, what was said once (in `said`, as the group `keys`), and how people stand in it.
+// What is made of a room's records: its log, what was said once (in `said`, as the group `keys`), how people stand in it, and what
+// they share.
 struct made {
     struct log *log;
     struct once *said;
@@ -28,7 +30,10 @@ struct made {
     str epoch;
     const struct siphash_key *hash_key; // fingerprints are of this process; what they tell apart is not
     struct standing **standing;
-    struct mem *mem; // of the standing
+    struct mem *mem; // of the standing, and the state
+    struct state **state;
+    struct buf *
+        result; // what a proposed change of the state comes to; used for the record at hand, and kept until the next
 };
 
 // Why a record is void.
@@ -46,6 +51,17 @@ enum denial {
     DENIED_FIRST,   // somebody has been given a role before
     DENIED_DELETED, // the message that it is about
     DENIED_CHANGED, // likewise: it has not the words any more that it was to have
+    // A change of the state: by its fault, in the order of enum state_fault
+    DENIED_MOVED,
+    DENIED_KEY_MOVED,
+    DENIED_STATE_KEYS,
+    DENIED_STATE_BYTES,
+    DENIED_STATE_VALUE,
+    DENIED_KEY_NAME,
+    DENIED_KEY_TWICE,
+    DENIED_KEYS_MANY,
+    DENIED_MALFORMED,
+    DENIED_MEMORY, // nobody knows: there was none to look at it
     // Before it is proposed, by what is in no record.
     DENIED_STRANGER,    // its sender is not in the room
     DENIED_NOBODY,      // it is about somebody who is not
@@ -63,7 +79,11 @@ struct verdict {
     enum denial why;
     enum right right;  // DENIED_RIGHT: the missing one
     uint64_t until_ms; // DENIED_CLOSED to DENIED_SLOW: steady; STANDING_FOR_EVER
+    uint64_t
+        number; // the version that the state, or a key, has: accepted, DENIED_MOVED, DENIED_KEY_MOVED; else the limit
 };
+_Static_assert(DENIED_MALFORMED - DENIED_MOVED == STATE_MALFORMED - STATE_MOVED,
+               "there is one for each fault");
 
 // What it passes (common/gates.h, judge.c). who: what its sender may do by the records so far, and by what it came with; gate_once
 // does not ask that.

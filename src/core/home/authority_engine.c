@@ -186,6 +186,10 @@ static uint32_t batch_put(struct home *h, uint32_t room, uint32_t max, struct bu
         struct verdict v = {.refused = false};
         if (!course_proposal(a) || a->placed != 0)
             continue;
+        if (e.type == ENTRY_STATE && !buf_ok(&h->wish)) { // as they were before: else it is another batch
+            out->failed = true;
+            break;
+        }
         if (!again) // which of them are to be placed is decided once
             v = apply_judge(&made, &e);
         if (v.refused && v.why != DENIED_REPEATED) {

@@ -31,6 +31,10 @@ static void propose(struct home *h, struct ask **taken, uint32_t room)
     const struct made made = room_made(h, r);
     struct entry e = home_proposal(h, room_at(h, room), a);
     struct verdict v = apply_judge(&made, &e);
+    if (v.refused && v.why == DENIED_MEMORY && !course_busy(r)) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+        return;
+    }
     if (v.refused && v.why != DENIED_REPEATED) {
         course_deny(h, taken, room, &v);
         return;
@@ -50,6 +54,7 @@ static void propose(struct home *h, struct ask **taken, uint32_t room)
     ASSERT(r->course != NULL);
     a->placed = v.offset;
     a->repeats = v.refused;
+    a->number = v.number;
     course_keep(r->course, a);
     *taken = NULL;
 }

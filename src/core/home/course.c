@@ -72,8 +72,11 @@ void course_carry_out(struct home *h, struct ask *a)
 
 static struct verdict verdict_of(const struct ask *a)
 {
-    return (struct verdict){
-        .refused = true, .why = (enum denial)a->why, .right = (enum right)a->right, .until_ms = a->until_ms};
+    return (struct verdict){.refused = true,
+                            .why = (enum denial)a->why,
+                            .right = (enum right)a->right,
+                            .until_ms = a->until_ms,
+                            .number = a->number};
 }
 
 static void tell_denied(struct home *h, const struct ask *a, uint32_t room)
@@ -92,6 +95,7 @@ static void note(struct ask *a, const struct verdict *v)
     a->why = (uint8_t)v->why;
     a->right = (uint8_t)v->right;
     a->until_ms = v->until_ms;
+    a->number = v->number;
 }
 
 void course_refuse(struct ask *a, const struct verdict *v)
@@ -122,6 +126,7 @@ void course_judged(struct course *c, uint64_t offset, const struct verdict *v)
         if (!course_proposal(a) || a->placed != offset || a->repeats)
             continue;
         a->judged = true;
+        a->number = v->number;
         a->first = v->refused ? v->offset : 0;
         return;
     }
@@ -181,6 +186,8 @@ static void answer_placed(struct home *h, const struct ask *a, uint32_t room, bo
         v = apply_recall(&made, a->placed, &e);
     if (gone)
         v.offset = a->placed;
+    if (!v.refused)
+        v.number = a->number;
     home_publish_answer(h, a, room, &v, heard);
 }
 

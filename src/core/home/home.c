@@ -313,6 +313,10 @@ void home_ask_again(struct home *h, struct ask **taken)
         if (asked(h, taken, &room))
             home_read(h, a, room);
         break;
+    case ASK_STATE:
+        if (asked(h, taken, &room))
+            home_state_read(h, a, room);
+        break;
     case ASK_MEMBERS:
         if (asked(h, taken, &room))
             home_members(h, a, room);

@@ -59,6 +59,8 @@ struct home {
     struct buf scratch;       // one entry
     struct buf reply;         // an answer's payload
     char author[USER_ID_MAX]; // of the message that a record is about
+    struct buf wish;          // what somebody wants of the state (home_proposal), or how it is
+    struct buf result;        // what a change of the state comes to: until the next one is looked at
 };
 
 enum err home_init(struct home *h, struct context *cx, struct mailroom *mail) WARN_UNUSED;
@@ -96,6 +98,20 @@ static inline struct member *member_at(const struct home *h, uint32_t index)
 static inline const struct room_settings *room_settings(const struct home *h, struct room *r)
 {
     return room_settings_of(h->cx, &r->ruled, room_name(r));
+}
+
+// What is made of its records.
+static inline struct made room_made(struct home *h, struct room *r)
+{
+    return (struct made){&r->log,
+                         &h->said,
+                         &r->keys,
+                         str_make(r->epoch, EPOCH_LEN),
+                         &h->cx->settings->hash_key,
+                         &r->standing,
+                         r->log.mem,
+                         &r->state,
+                         &h->result};
 }
 
 // --- between the files of this folder
@@ -156,7 +172,9 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e);
 // What a command becomes: what is said, or a decree.
 enum entry_type home_entry_type(enum command_type type);
 // What an ask says, as the record that is proposed for it; it borrows from the ask.
-struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a);
+// Of a change of the state it borrows from h->wish as well, until the next one; there may have been no memory for that (buf_ok), and
+// then it may not be proposed.
+struct entry home_proposal(struct home *h, struct room *r, const struct ask *a);
 // What is asked about a message (home_words.c): which, in which epoch, where a terminal has not said it; and the part of the proposal that
 // says so.
 void home_about(const struct home *h, struct ask *a, uint32_t room);
@@ -220,6 +238,12 @@ struct read_view {
 };
 void home_read(struct home *h, const struct ask *a, uint32_t room);
 struct read_view home_read_view(const struct home *h, const struct room *r, str user);
+// What a room's people share (home_state.c): what is proposed, in h->wish; why it was refused, false where it was for something
+// else; how it is, to who asks, and for a `joined`, all of it in h->wish. False: memory is out.
+void home_state_propose(struct home *h, struct room *r, const struct command *cmd);
+bool home_state_refused(struct home *h, const struct ask *a, const struct verdict *v);
+void home_state_read(struct home *h, const struct ask *a, uint32_t room);
+bool home_state_put(struct home *h, const struct room *r);
 // Lists (home_lists.c).
 void home_members(struct home *h, const struct ask *a, uint32_t room);
 void home_history(struct home *h, struct ask **a, uint32_t room);

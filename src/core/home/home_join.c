@@ -85,6 +85,8 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .readonly = standing_readonly(r->standing),
                        .locked = standing_locked(r->standing),
                        .slow_ms = standing_slow(r->standing),
+                       .state = buf_str(&h->wish),
+                       .state_version = state_version(r->state),
                        .has_recovered = s->has_recovered,
                        .recovered = s->recovered,
                        .has_left = a->cmd.from.n != 0,
@@ -254,6 +256,8 @@ void home_join(struct home *h, struct ask **taken, uint32_t room)
     }
     if (e == OK)
         e = feed_reserve(h, r, a);
+    if (e == OK && !home_state_put(h, r)) // before it comes in, as then it has to be told
+        e = ERR_NOMEM;
     if (e == OK)
         e = member_arrive(h, room, a, &member);
     if (e != OK) {

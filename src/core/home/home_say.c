@@ -27,6 +27,8 @@ enum entry_type home_entry_type(enum command_type type)
         DECREES(X)
         WORDS(X)
 #undef X
+    case CMD_STATE:
+        return ENTRY_STATE;
     default:
         return ENTRY_MESSAGE;
     }
@@ -50,7 +52,7 @@ static struct decree decree_of(const struct home *h, const struct ask *a)
     return d;
 }
 
-struct entry home_proposal(const struct home *h, struct room *r, const struct ask *a)
+struct entry home_proposal(struct home *h, struct room *r, const struct ask *a)
 {
     struct entry e = {.type = home_entry_type(a->cmd.type),
                       .time_ms = h->cx->wall_ms,
@@ -67,6 +69,9 @@ struct entry home_proposal(const struct home *h, struct room *r, const struct as
     } else if (entry_decree(e.type)) {
         e.data = a->cmd.reason;
         e.decree = decree_of(h, a);
+    } else if (e.type == ENTRY_STATE) {
+        home_state_propose(h, r, &a->cmd);
+        e.data = buf_str(&h->wish);
     } else if (a->cmd.key.n != 0) {
         e.key = a->cmd.key;
         e.key_window_ms = h->cx->settings->idempotency_ms;
@@ -132,6 +137,12 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
     };
     ASSERT(v->why != DENIED_NOT && v->why != DENIED_REPEATED);
     struct room *r = room_at(h, room);
+    if (v->why == DENIED_MEMORY) {
+        home_answer_no_memory(h, a, EFFECT_NONE);
+        return;
+    }
+    if (home_state_refused(h, a, v))
+        return;
     if (v->why == DENIED_RIGHT) {
         answer_missing(h, a, home_rights(h, r, a).role, v->right);
         return;
@@ -169,7 +180,9 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
                        .has_offset = true,
                        .offset = v->offset,
                        .epoch = str_make(r->epoch, EPOCH_LEN),
-                       .duplicate = v->refused};
+                       .duplicate = v->refused,
+                       .has_version = a->cmd.type == CMD_STATE && !v->refused && v->number != 0,
+                       .state_version = v->number};
     metric_add(&h->cx->metrics->entries_duplicate, v->refused);
     home_answer_event(h, a, &ans, a->cmd.id.n != 0 ? &ev : NULL);
 }

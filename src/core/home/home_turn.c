@@ -39,7 +39,10 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
     once_group_init(&h->direct_keys);
     buf_init(&h->scratch, mem, 0);
     buf_init(&h->reply, mem, 0);
-    if (!working_fit(&h->scratch) || !working_fit(&h->reply))
+    buf_init(&h->wish, mem, 0);
+    buf_init(&h->result, mem, 0);
+    if (!working_fit(&h->scratch) || !working_fit(&h->reply) || !working_fit(&h->wish) ||
+        !working_fit(&h->result))
         return ERR_NOMEM;
     return index_list_init(&h->rooms_dirty, mem, s->rooms_max);
 }
@@ -61,6 +64,8 @@ void home_deinit(struct home *h)
     once_deinit(&h->said);
     buf_deinit(&h->scratch);
     buf_deinit(&h->reply);
+    buf_deinit(&h->wish);
+    buf_deinit(&h->result);
     mem_free(h->cx->mem, h->rooms_sorted, h->rooms_sorted_cap * sizeof *h->rooms_sorted);
     index_list_deinit(&h->rooms_dirty, h->cx->mem);
 }
@@ -69,6 +74,8 @@ void home_tidy(struct home *h)
 {
     working_fit(&h->scratch);
     working_fit(&h->reply);
+    working_fit(&h->wish);
+    working_fit(&h->result);
 }
 
 void home_timers(struct home *h)
@@ -120,6 +127,8 @@ void home_check(const struct home *h)
     once_check(&h->said);
     buf_check(&h->scratch);
     buf_check(&h->reply);
+    buf_check(&h->wish);
+    buf_check(&h->result);
     ASSERT(h->rooms.count == h->rooms_by_name.count);
     ASSERT(h->rooms.count <= h->rooms_sorted_cap);
     for (uint32_t i = 1; i < h->rooms.count; i++)

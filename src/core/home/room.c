@@ -102,6 +102,7 @@ static void room_free(struct home *h, uint32_t index)
     once_group_drop(&h->said, &r->keys);
     standing_free(&r->standing, r->log.mem);
     reads_free(&r->reads, r->log.mem);
+    state_free(&r->state, r->log.mem);
     h->authority->unwatch(h, index);
     log_deinit(&r->log);
     live_deinit(&r->live);
@@ -235,13 +236,6 @@ enum err room_place(struct home *h, uint32_t index, struct entry *e)
     }
     room_heard(h, index, e);
     return OK;
-}
-
-struct made room_made(struct home *h, struct room *r)
-{
-    return (struct made){
-        &r->log,      &h->said,  &r->keys, str_make(r->epoch, EPOCH_LEN), &h->cx->settings->hash_key,
-        &r->standing, r->log.mem};
 }
 
 // What is committed, and those who are there have not been told of, as far as there is memory.

@@ -114,6 +114,7 @@ struct room {
     struct mail *signals;      // asks of this turn, one of a connection at most, oldest first (home_signal.c)
     struct once_group keys;    // of its members, and of those who were
     struct standing *standing; // roles, bans, mutes, by its records; NULL where there is nothing of the kind
+    struct state *state;       // what its people share, likewise
     uint64_t creator;          // keyed hash of the address it was made from (home/creator.h); 0 = unknown
     uint64_t empty_ms;         // since when there is no member; UINT64_MAX while there are some
     uint64_t count_ms;         // when a members:count entry was last written
@@ -153,8 +154,6 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
 void room_remove(struct home *h, uint32_t index);
 // The same of one whose time is over, which others are told.
 void room_over(struct home *h, uint32_t index);
-// What is made of its records.
-struct made room_made(struct home *h, struct room *r);
 // Applies a record at its offset, head + 1; those who are there are told when it is committed. ERR_NOMEM: nothing has changed.
 enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entry *e,
                     struct verdict *ret) WARN_UNUSED;

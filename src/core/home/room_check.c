@@ -125,4 +125,5 @@ void room_check(const struct home *h, uint32_t index)
     reads_check(r->reads);
     standing_check(r->standing, &h->cx->settings->hash_key);
     reads_check(r->reads);
+    state_check(r->state);
 }

@@ -23,12 +23,13 @@ struct framed {
     size_t from, n;
     struct frame_parts parts;
 };
-// False when memory is out.
+// What is told in parts (dialect/parts.h) is all of them, each with its frame. False when memory is out.
 bool frame_entry(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
                  struct buf *scratch, struct framed *ret) WARN_UNUSED;
-// The same entry in another encoding of the same payloads.
-void frame_again(const struct encoding *encoding, const struct framed *same, struct framed *ret);
-// As a row of a page of history: without a frame.
+// The same entry in another encoding of the same payloads. False likewise.
+bool frame_again(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
+                 const struct framed *same, struct buf *scratch, struct framed *ret) WARN_UNUSED;
+// As a row of a page of history, or several: without a frame.
 bool frame_row(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
                struct buf *scratch, struct framed *ret) WARN_UNUSED;
 static inline size_t framed_size(const struct framed *f) { return f->parts.head_n + f->n + f->parts.end.n; }

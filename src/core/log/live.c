@@ -50,9 +50,11 @@ bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, st
     struct track *all = tracks_all(&v->tracks);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
         uint32_t same = same_payload(all, i);
-        if (same != i)
-            frame_again(all[i].encoding, &ret->framed[same], &ret->framed[i]);
-        else if (!frame_entry(all[i].encoding, e, utc_offset_s, scratch, &ret->framed[i]))
+        const struct encoding *en = all[i].encoding;
+        bool framed = same != i
+                          ? frame_again(en, e, utc_offset_s, &ret->framed[same], scratch, &ret->framed[i])
+                          : frame_entry(en, e, utc_offset_s, scratch, &ret->framed[i]);
+        if (!framed)
             return false;
         ret->segs[i] = track_secure(v, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type));
         if (ret->segs[i] == NULL)

@@ -50,6 +50,7 @@ enum ask_type {
     ASK_CREATE, // a room that nobody is in
     ASK_SIGNAL,
     ASK_READ,
+    ASK_STATE, // what it is
     ASK_MEMBERS,
     ASK_HISTORY,
     ASK_RENAME,  // others are shown another name, or other info
@@ -95,6 +96,7 @@ struct ask {
     uint8_t why,
         right; // ASK_PUBLISH: why it was refused, enum denial of home/apply.h, 0 = it was not; the right that it lacks
     uint64_t until_ms;  // and until when; steady
+    uint64_t number;    // of what was said of the room's state: as in struct verdict, home/apply.h
     uint64_t before_ms; // ASK_REVOKE: tokens that were issued before that; wall
     uint32_t
         grant; // what its session's token allows in the room (home/rights.h); 0 = there is none that says so
