@@ -166,6 +166,49 @@ export interface DecreeOptions {
   reason?: string;
 }
 
+/** A key of the room's shared state has changed. Those of one change have the same offset and version. */
+export interface StateUpdated {
+  type: 'state:updated';
+  room: string;
+  offset: number;
+  time: number;
+  from?: Author;
+  key: string;
+  /** Absent: the key is gone. */
+  value?: unknown;
+  version: number;
+}
+
+/** All of the shared state was read anew, as changes may have been missed. */
+export interface Shared {
+  type: 'shared';
+  room: string;
+  state: Readonly<Record<string, unknown>>;
+  version: number;
+}
+
+export interface StateReply {
+  type: 'state';
+  room: string;
+  version: number;
+  state: Record<string, unknown>;
+  versions: Record<string, number>;
+}
+
+export interface StateAck extends Ack {
+  /** Of the state, behind the change. */
+  version: number;
+}
+
+export interface StateOptions {
+  /** Keys that are to go. */
+  unset?: string[];
+  /** A merge patch (RFC 7396) of the state as a whole. */
+  merge?: Record<string, unknown>;
+  /** Only if the state is of this version; or only if these keys are, 0 = only if they are not there. */
+  if_version?: number | Record<string, number>;
+}
+
 export interface MembersCount {
   type: 'members:count';
   room: string;
@@ -218,7 +261,7 @@ export interface Gap {
 }
 
 /** What a history holds. */
-export type Entry = RoomMessage | Decree;
+export type Entry = RoomMessage | Decree | StateUpdated;
 
 export interface MembersPage {
   type: 'members';
@@ -295,7 +338,8 @@ export interface RoomEvents {
   'member:changed': MemberEvent;
   'members:count': MembersCount;
   'signal': Signal;
-  'state:updated': Message;
+  'state:updated': StateUpdated;
+  'shared': Shared;
   'gap': Gap;
   'reset': Reset;
   '*': unknown;
@@ -389,6 +433,9 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   readonly role: Role | null;
   readonly readonly: boolean;
   readonly slow_s: number;
+  /** What everybody in the room shares, kept up to date while one is in. */
+  readonly shared: Readonly<Record<string, unknown>>;
+  readonly shared_version: number;
   join(options?: JoinOptions): Promise<Joined>;
   leave(): Promise<Left>;
   publish(data: Sendable, options?: PublishOptions): Promise<Ack>;
@@ -396,6 +443,9 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   signal(data: Sendable): boolean;
   members(options?: { limit?: number; after?: string }): Promise<MembersPage>;
   history(options?: { before?: number; since?: Position; limit?: number }): Promise<HistoryPage>;
+  /** All of it or nothing; rejects with `conflict` where `if_version` says so. */
+  setState(set: Record<string, unknown> | null, options?: StateOptions): Promise<StateAck>;
+  readState(): Promise<StateReply>;
   /** Decrees. They reject with `forbidden` where one may not. */
   setRole(user: string, role: Role): Promise<Ack>;
   kick(user: string, options?: { reason?: string }): Promise<Ack>;

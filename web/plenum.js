@@ -82,7 +82,7 @@ const EXPLAIN_MS = 3_000;
 const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
   'room:slow', 'room:readonly', 'room:closed'];
 const ROOM_EVENTS = ['joined', 'left', 'message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
-  'signal', 'state:updated', 'gap', 'reset', '*'];
+  'signal', 'state:updated', 'shared', 'gap', 'reset', '*'];
 /** And on the client: */
 const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected', 'direct', 'drain', 'token_expiring', 'token_refreshed', 'error',
   ...ROOM_EVENTS];
@@ -92,6 +92,7 @@ const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string fun
 const SEND_OPTIONS = { key: 'string', echo: 'boolean' };
 const DECREE_OPTIONS = { seconds: 'number', reason: 'string' };
 const KICK_OPTIONS = { reason: 'string' };
+const STATE_OPTIONS = { unset: 'object', merge: 'object', if_version: 'number object' };
 const PAGE_OPTIONS = { limit: 'number', after: 'string' };
 const CLIENT_OPTIONS = {
   ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, typeof value])),
@@ -193,6 +194,12 @@ export class PlenumRoom extends Emitter {
     /** As of `joined` and of what was decided since: only hosts may speak; seconds between two messages, 0 = any. */
     this.readonly = false;
     this.slow_s = 0;
+    /** What everybody in the room shares, key by key, and its version; kept up to date while we are in. Do not write to it. */
+    this.shared = Object.create(null);
+    this.shared_version = 0;
+    /** Internal: what it was when we were told all of it; and the offset of the change that was told last. */
+    this.shared_base = 0;
+    this.shared_told = 0;
     /** Everything up to here has been seen or announced as a gap; null until the first entry came. */
     this.cursor = null;
     /** Internal: head of the log when `joined` was received. */
@@ -228,6 +235,22 @@ export class PlenumRoom extends Emitter {
   setReadonly(on) { return this.#decree('readonly', { on }); }
   close(options) { return this.#decree('close', {}, options); }
 
+  /** Changes the shared state: `set` has the keys that get a value (or null: none), `options` are {unset?: [key],
+   *  merge?: a merge patch of the whole, if_version?: only if it is of this version, or {key: version}}. All of it or
+   *  nothing; resolves with the `ack`, rejects with `conflict` where `if_version` says so. */
+  setState(set, options = {}) {
+    const wrong = optionsError('setState', options, STATE_OPTIONS);
+    if (wrong) return Promise.reject(wrong);
+    if (typeof set !== 'object' || Array.isArray(set)) {
+      return Promise.reject(new PlenumError('bad_argument', `setState: set is ${typeOf(set)}, expected an object`));
+    }
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
+    return this.#client.request({ type: 'state', room: this.name, set: set ?? {}, ...given });
+  }
+
+  /** All of it as it is at the server: {version, state, versions}. */
+  readState() { return this.#client.request({ type: 'state', room: this.name }); }
+
   #decree(type, about, options = {}, known = DECREE_OPTIONS) {
     const wrong = ('user' in about && textError(type, { user: about.user })) || optionsError(type, options, known);
     if (wrong) return Promise.reject(wrong);
@@ -240,9 +263,25 @@ export class PlenumRoom extends Emitter {
     return this.cursor === null ? null : { epoch: this.epoch, offset: this.cursor };
   }
 
+  /** Internal: all of the shared state, as of a version. */
+  takeState(state, version) {
+    this.shared = Object.assign(Object.create(null), state);
+    this.shared_version = this.shared_base = version;
+    this.shared_told = 0;
+  }
+
+  /** Internal: a change of one key. */
+  share(m) {
+    if (m.version <= this.shared_base) return;   // `joined` had it
+    if ('value' in m) this.shared[m.key] = m.value;
+    else delete this.shared[m.key];
+    this.shared_version = m.version;
+  }
+
   /** Internal: forget the position, as after a leave. */
   forget() {
     this.state = 'out';
+    this.takeState({}, 0);
     this.epoch = null;
     this.cursor = null;
     this.ahead.clear();
@@ -779,17 +818,37 @@ export class Plenum extends Emitter {
     if (room.state !== 'in') return;   // an echo of a membership we gave up; a new join brings its own replay
     if (m.type === 'epoch') {
       room.goOn(m.epoch, m.offset);
+      room.takeState(room.shared, 0);   // versions are others now
+      this.#readShared(room);
       return this.#emitRoom(room, 'reset', { type: 'reset', room: room.name, epoch: m.epoch, offset: m.offset, same_epoch: false });
     }
     if (m.type === 'gap') {
       if (m.to !== undefined) room.skipTo(m.to);
+      if (m.to > room.head) this.#readShared(room);   // changes may be among what is missing
     } else if (Number.isInteger(m.offset) && !NOT_ENTRIES.has(m.type)) {
       room.latest = Math.max(room.latest, m.offset);
-      if (!room.note(m.offset)) return;
+      // A change of the shared state is told key by key, all with one offset.
+      const goes_on = m.type === 'state:updated' && m.offset === room.shared_told;
+      if (!goes_on && !room.note(m.offset)) return;
+    }
+    if (m.type === 'state:updated') {
+      room.shared_told = m.offset;
+      room.share(m);
     }
     if (m.offset > room.head) this.#onDecreed(room, m);   // what is replayed `joined` has told the outcome of
     this.#emitRoom(room, m.type, m);
     this.#checkHole(room);
+  }
+
+  /** The shared state anew, where changes of it may have been missed. */
+  #readShared(room) {
+    const { turn } = room;
+    const take = (m) => {
+      if (room.turn !== turn || room.state !== 'in' || m.version < room.shared_version) return;
+      room.takeState(m.state, m.version);
+      this.#emitRoom(room, 'shared', { type: 'shared', room: room.name, state: room.shared, version: m.version });
+    };
+    this.request({ type: 'state', room: room.name }).then(take, () => {});   // without a connection `joined` will have it
   }
 
   #onDecreed(room, m) {
@@ -942,6 +1001,7 @@ export class Plenum extends Emitter {
     room.role = m.role;
     room.readonly = m.readonly === true;
     room.slow_s = m.slow_s ?? 0;
+    room.takeState(m.state ?? {}, m.state_version ?? 0);
     room.head = m.offset;
     room.latest = 0;
     if (m.recovered === false || room.epoch !== m.epoch) room.ahead.clear();
