@@ -28,7 +28,8 @@ struct fixture {
     struct once said;
     struct once_group keys;
     struct standing *standing;
-    struct buf scratch;
+    struct state *state;
+    struct buf scratch, result;
     struct prng dice;
     struct made made;
     struct siphash_key key;
@@ -44,8 +45,9 @@ static void fixture_init(struct fixture *f, uint64_t seed)
     once_init(&f->said, &f->mem);
     once_group_init(&f->keys);
     buf_init(&f->scratch, &f->mem, 0);
-    f->made = (struct made){&f->log, &f->said,     &f->keys, STR("0123456789abcdef0123"),
-                            &f->key, &f->standing, &f->mem};
+    buf_init(&f->result, &f->mem, 0);
+    f->made = (struct made){&f->log, &f->said,  &f->keys,  STR("0123456789abcdef0123"), &f->key, &f->standing,
+                            &f->mem, &f->state, &f->result};
     f->made.epoch.n = EPOCH_LEN;
 }
 
@@ -54,7 +56,9 @@ static void fixture_deinit(struct fixture *f)
     log_deinit(&f->log);
     once_deinit(&f->said);
     standing_free(&f->standing, &f->mem);
+    state_free(&f->state, &f->mem);
     buf_deinit(&f->scratch);
+    buf_deinit(&f->result);
     test_mem_check(&f->t);
 }
 

@@ -215,7 +215,7 @@ void home_publish(struct home *h, struct ask **taken)
 // What is decided about a room, or somebody in it, makes none.
 static bool room_for_backend(struct home *h, const struct ask *a, uint32_t *room)
 {
-    if (*room != MAP_NONE || home_entry_type(a->cmd.type) == ENTRY_MESSAGE)
+    if (*room != MAP_NONE || home_entry_type(a->cmd.type) == ENTRY_MESSAGE || a->cmd.type == CMD_STATE)
         return home_room_for_backend(h, a, room);
     home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_NOT_FOUND, "There is no room {}.");
     return false;
