@@ -337,7 +337,9 @@ test('every error code of today, and the connection works on', async () => {
   await client.refused({ type: 'nothing' }, 'unknown_type');
   for (const type of ['', 'Message', 'message ', 'x'.repeat(1000), 'welcome', 'joined', '__proto__'])
     await client.refused({ type }, 'unknown_type');
-  await client.refused({ type: 'state', room }, 'unavailable');
+  await client.refused({ type: 'state', room: `${room} b` }, 'not_member');
+  await client.refused({ type: 'state', room, set: { k: 1 }, if_version: 3 }, 'conflict');
+  await client.refused({ type: 'state', room, set: { k: 'x'.repeat(20000) } }, 'too_large');
   for (const type of ['role', 'kick', 'ban', 'unban', 'mute', 'unmute', 'slow', 'readonly']) {
     const decree = { type, room, user: client.welcome.user, role: 'guest', seconds: 5, on: true };
     await client.refused(decree, 'forbidden');

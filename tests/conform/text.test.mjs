@@ -123,11 +123,17 @@ for (const Text of [TcpText, WsText]) {
     assert.equal(await b.ask('/msg nobody x'), '* nobody is not online');
     b.say('/history 4');
     assert.match(await b.find(/: \[00/), spoken(a.name, '[00:00:00] x: y'));
-    assert.match(await a.ask('/state'), /^\* error unavailable: /);
-    assert.match(await a.ask('/state x y'), /^\* error unavailable: /);
+    assert.equal(await a.ask('/state'), `* state of ${room}, version 0`);
+    assert.equal(await a.ask('/topic Tea at five'), '* Ada Lovelace set topic: Tea at five');
+    assert.equal(await b.find(/ set /), '* Ada Lovelace set topic: Tea at five');
+    assert.equal(await a.ask('/state "two words" {"x":[1]}'), '* Ada Lovelace set two words: {"x":[1]}');
+    assert.equal(await a.ask('/state topic'), `* state of ${room}, version 2`);
+    assert.equal(await a.find(/^\* {3}/), '*   topic: Tea at five');
+    assert.equal(await a.ask('/topic -'), '* Ada Lovelace unset topic');
+    assert.match(await a.ask('/state "x'), /^\* error bad_command: /);
     a.say('/help');
     for (const word of ['/join', '/leave', '/nick', '/me', '/who', '/rooms', '/msg', '/history', '/edit', '/delete', '/react', '/role', '/kick',
-      '/ban', '/unban', '/mute', '/unmute', '/slow', '/readonly', '/lock', '/close', '/help', '/quit'])
+      '/ban', '/unban', '/mute', '/unmute', '/slow', '/readonly', '/lock', '/state', '/topic', '/close', '/help', '/quit'])
       assert.ok((await a.find(/^\* \//)).startsWith(`* ${word}`));
     await a.find(/^\* a line that begins/);
     assert.equal(await a.ask('/leave'), `* left ${room}`);

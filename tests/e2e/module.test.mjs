@@ -116,7 +116,7 @@ test('the types have what the module has, and nothing else', async () => {
   const visible = (o) => [...Object.keys(o), ...methods(o)].filter((name) => name !== 'emit').sort();
   assert.deepEqual(names('Plenum').sort(), visible(client));
   const internal = ['resumePoint', 'forget', 'note', 'advance', 'skipTo', 'beyondHole', 'head', 'ahead', 'latest', 'wanted',
-    'options', 'tries', 'turn', 'early', 'goOn'];
+    'options', 'tries', 'turn', 'early', 'goOn', 'takeState', 'share', 'shared_base', 'shared_told'];
   assert.deepEqual(names('PlenumRoom').sort(), visible(client.room('a')).filter((name) => !internal.includes(name)));
 
   const told = (fn) => { try { fn(); } catch (e) { return /there are (.*)$/.exec(e.message)[1].split(', ').sort(); } };

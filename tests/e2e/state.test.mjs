@@ -104,7 +104,9 @@ test('all updates come to what the server has, over cut connections', async (t) 
     const key = `k${(i * 7) % 5}`;
     const change = i % 6 === 5 ? [{}, { unset: [key] }] : i % 3 === 1 ? [{}, { merge: { [key]: { [`m${i % 4}`]: i }, x: null } }] : [{ [key]: i, x: i }];
     await room.setState(...change);
-    if (i % 30 === 29) sockets.at(-1).terminate();
+    if (i % 30 !== 29) continue; // cut while others go on
+    await until(() => reader.state === 'open' && mine.state === 'in', 'the reader is in');
+    sockets.at(-1).terminate();
   }
   const { state, version } = await people[0].room('r').readState();
   await until(() => reader.state === 'open' && mine.state === 'in' && mine.shared_version === version, 'the newest version');

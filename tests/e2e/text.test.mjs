@@ -89,7 +89,7 @@ for (const shards of [1, 2, 7]) {
     ada.type('/nonsense');
     await ada.sees(/^\* error unknown_type: /);
     ada.type('/state');
-    await ada.sees(/^\* error unavailable: /);
+    await ada.sees('* state of lobby, version 0');
     ada.type('/history 2');
     await until(() => ada.seen.filter((line) => line.includes('forged')).length === 2, 'the history');
     ada.type('/help');
