@@ -22,6 +22,8 @@ void native_json_put_from(struct buf *out, const struct entry *e); // who said i
 void native_json_put_member(struct buf *out, const struct member_view *m);
 void native_json_put_decree(struct buf *out, const struct entry *e);
 void native_json_put_message(struct buf *out, const struct entry *e);
+void native_json_put_welcome(struct buf *out, const struct event *ev); // what is behind its id
+void native_json_put_state(struct buf *out, const struct event *ev);   // what is behind its room
 void native_json_put_change(struct buf *out, const struct entry *e);
 enum err text_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
 void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);

@@ -114,3 +114,13 @@ void native_json_put_change(struct buf *out, const struct entry *e)
     }
     buf_put_char(out, '}');
 }
+
+void native_json_put_state(struct buf *out, const struct event *ev)
+{
+    put_number(out, STR(",\"version\":"), ev->state_version);
+    BUF_PUT_LIT(out, ",\"state\":");
+    buf_put_str(out, ev->state);
+    BUF_PUT_LIT(out, ",\"versions\":");
+    buf_put_str(out, ev->versions);
+    buf_put_char(out, '}');
+}

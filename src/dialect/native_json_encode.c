@@ -204,30 +204,6 @@ static void put_recovered(struct buf *out, const struct event *ev)
     put_bool(out, ev->recovered);
 }
 
-static void put_welcome(struct buf *out, const struct event *ev)
-{
-    put_head(out, STR("welcome"), ev->id);
-    BUF_PUT_LIT(out, ",\"session\":");
-    json_put_string(out, ev->session);
-    BUF_PUT_LIT(out, ",\"user\":");
-    json_put_string(out, ev->user);
-    BUF_PUT_LIT(out, ",\"name\":");
-    json_put_string(out, ev->name);
-    BUF_PUT_LIT(out, ",\"resume\":");
-    json_put_string(out, ev->resume);
-    BUF_PUT_LIT(out, ",\"heartbeat_s\":");
-    buf_put_u64(out, ev->heartbeat_s);
-    BUF_PUT_LIT(out, ",\"limits\":{\"message_bytes\":");
-    buf_put_u64(out, ev->limit_message_bytes);
-    BUF_PUT_LIT(out, ",\"rooms\":");
-    buf_put_u64(out, ev->limit_rooms);
-    BUF_PUT_LIT(out, ",\"messages_per_s\":");
-    buf_put_u64(out, ev->limit_messages_per_s);
-    BUF_PUT_LIT(out, "},\"server\":\"plenum\",\"version\":");
-    json_put_string(out, ev->version ? str_from_cstr(ev->version) : STR(""));
-    buf_put_char(out, '}');
-}
-
 static void put_joined(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("joined"), ev->id);
@@ -416,19 +392,6 @@ static void put_renamed(struct buf *out, const struct event *ev)
     buf_put_char(out, '}');
 }
 
-static void put_state(struct buf *out, const struct event *ev)
-{
-    put_head(out, STR("state"), ev->id);
-    put_room(out, ev->room);
-    BUF_PUT_LIT(out, ",\"version\":");
-    buf_put_u64(out, ev->state_version);
-    BUF_PUT_LIT(out, ",\"state\":");
-    buf_put_str(out, ev->state);
-    BUF_PUT_LIT(out, ",\"versions\":");
-    buf_put_str(out, ev->versions);
-    buf_put_char(out, '}');
-}
-
 static void put_pong(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("pong"), ev->id);
@@ -468,7 +431,8 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
     (void)utc_offset_s;
     switch (ev->type) {
     case EV_WELCOME:
-        put_welcome(out, ev);
+        put_head(out, STR("welcome"), ev->id);
+        native_json_put_welcome(out, ev);
         return;
     case EV_JOINED:
         put_joined(out, ev);
@@ -495,7 +459,9 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
         put_rooms(out, ev);
         return;
     case EV_STATE:
-        put_state(out, ev);
+        put_head(out, STR("state"), ev->id);
+        put_room(out, ev->room);
+        native_json_put_state(out, ev);
         return;
     case EV_PONG:
         put_pong(out, ev);

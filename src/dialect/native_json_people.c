@@ -45,3 +45,26 @@ void native_json_put_member(struct buf *out, const struct member_view *m)
     put_info(out, m->info);
     buf_put_char(out, '}');
 }
+
+void native_json_put_welcome(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, ",\"session\":");
+    json_put_string(out, ev->session);
+    BUF_PUT_LIT(out, ",\"user\":");
+    json_put_string(out, ev->user);
+    BUF_PUT_LIT(out, ",\"name\":");
+    json_put_string(out, ev->name);
+    BUF_PUT_LIT(out, ",\"resume\":");
+    json_put_string(out, ev->resume);
+    BUF_PUT_LIT(out, ",\"heartbeat_s\":");
+    buf_put_u64(out, ev->heartbeat_s);
+    BUF_PUT_LIT(out, ",\"limits\":{\"message_bytes\":");
+    buf_put_u64(out, ev->limit_message_bytes);
+    BUF_PUT_LIT(out, ",\"rooms\":");
+    buf_put_u64(out, ev->limit_rooms);
+    BUF_PUT_LIT(out, ",\"messages_per_s\":");
+    buf_put_u64(out, ev->limit_messages_per_s);
+    BUF_PUT_LIT(out, "},\"server\":\"plenum\",\"version\":");
+    json_put_string(out, ev->version ? str_from_cstr(ev->version) : STR(""));
+    buf_put_char(out, '}');
+}

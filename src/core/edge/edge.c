@@ -289,11 +289,10 @@ static bool do_state_read(struct edge *e, uint32_t index, const struct command *
 // What changes nothing reads.
 static bool do_state(struct edge *e, uint32_t index, const struct command *cmd)
 {
-    if (command_changes(cmd))
-        return ask_in_room(e, index, cmd, ASK_PUBLISH, false);
     struct command read = *cmd;
     read.type = CMD_STATE_READ;
-    return do_state_read(e, index, &read);
+    return command_changes(cmd) ? ask_in_room(e, index, cmd, ASK_PUBLISH, false)
+                                : do_state_read(e, index, &read);
 }
 
 static bool do_signal(struct edge *e, uint32_t index, const struct command *cmd)
