@@ -274,4 +274,5 @@ void finish(struct world *w)
         everyone_goes(w);
     let_time_pass(w);
     check_nothing_left(w);
+    audit_end(w);
 }

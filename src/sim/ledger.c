@@ -279,6 +279,7 @@ void ledger_witness(struct world *w, const struct sighting *s)
         see_join(w, room, epoch, s);
         return;
     }
+    audit_witness(w, room, e, s->unheard);
     if (s->unheard) { // of what there was when the epoch began
         see_record(w, room, epoch, e);
         return;

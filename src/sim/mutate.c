@@ -19,7 +19,8 @@ const char *sim_mutation_name(enum sim_mutation m)
         "hide gap",     "lie recovered",  "drop text line", "swap text lines", "late",
         "double key",   "keep half-open", "leak",           "lose drain",      "wrong sender",
         "drop direct",  "repeat direct",  "stray direct",   "deny direct",     "lose member",
-        "extra member", "rename member",  "away member",    "wrong count",     "always due"};
+        "extra member", "rename member",  "away member",    "wrong count",     "always due",
+        "lose audit",   "change audit"};
     _Static_assert(sizeof names / sizeof *names == MUTATE_COUNT, "a name for each");
     return names[m];
 }

@@ -39,6 +39,11 @@ static void host_metrics_page(void *ctx, struct buf *body)
 
 static void host_witness(void *ctx, const struct sighting *s) { ledger_witness(ctx, s); }
 
+static void host_audit(void *ctx, uint64_t wall_ms, const struct audit_event *e)
+{
+    audit_tell(ctx, wall_ms, e);
+}
+
 void node_create(struct world *w, uint32_t server, uint32_t shard)
 {
     struct node *n = &w->nodes[w->nodes_n];
@@ -46,7 +51,8 @@ void node_create(struct world *w, uint32_t server, uint32_t shard)
     n->where.shard = n->index;
     n->server = server;
     n->first = n->index - shard;
-    n->host = (struct shard_host){w, host_random, host_notice, host_metrics_page, host_witness, 8000, NULL};
+    n->host =
+        (struct shard_host){w, host_random, host_notice, host_metrics_page, host_witness, 8000, host_audit};
     n->conns = arena_alloc(&w->arena, w->settings.connections_max * sizeof *n->conns);
     n->shard = shard_create(shard, &w->settings, &n->host, &w->vmem.mem);
     ASSERT(n->shard != NULL);
@@ -422,4 +428,5 @@ void node_turn(struct world *w, struct node *n)
     else if (due)
         check_idle(w, n, &before);
     ledger_read(w, n);
+    audit_read(w, n);
 }

@@ -3,6 +3,7 @@
 // From the seed to a world: how many shards, which settings, what may go wrong. Each choice has its own throw, and
 // extremes (one shard, a mailbox of one, a log of eight entries) are as likely as the usual.
 #include "core/api/api.h"
+#include "core/common/audit.h"
 #include "sim/desk.h"
 #include "sim/parcel.h"
 #include "sim/rates.h"
@@ -220,6 +221,7 @@ void plan_make(struct world *w)
         p->mail_delay_ms = p->stall_ms = 0;
     }
     s->shard_count = p->shards;
+    s->audit = (1u << AUDIT_KIND_COUNT) - 1;
     s->engine = p->engine;
     s->ways = ways_with_parcels();
     s->routes = routes_all();

@@ -121,6 +121,19 @@ static const struct room *room_here(const struct shard *sh, str name)
     return index == MAP_NONE ? NULL : room_at(&sh->home, index);
 }
 
+bool probe_members(const struct shard *sh, str room, uint64_t *ret_members, uint64_t *ret_sessions)
+{
+    uint32_t at = room_find(&sh->home, room, hash_str(&sh->cx, room));
+    if (at == MAP_NONE)
+        return false;
+    const struct room *r = room_at(&sh->home, at);
+    *ret_members = r->members;
+    *ret_sessions = 0;
+    for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(&sh->home, m)->next)
+        *ret_sessions += member_at(&sh->home, m)->sessions;
+    return true;
+}
+
 bool probe_log(const struct shard *sh, str room, struct probed_log *ret)
 {
     const struct room *r = room_here(sh, room);

@@ -137,6 +137,7 @@ static void world_begin(struct world *w)
     w->faults = true;
     plan_make(w);
     hands_begin(w);
+    audit_begin(w);
     for (uint32_t i = 0; i < w->plan.servers; i++)
         for (uint32_t k = 0; k < w->plan.shards; k++)
             node_create(w, i, k);

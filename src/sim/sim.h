@@ -53,6 +53,8 @@ enum sim_mutation {
     MUTATE_AWAY_MEMBER,   // one who is connected is listed as away
     MUTATE_WRONG_COUNT,   // a room is said to have more members than it has
     MUTATE_ALWAYS_DUE,    // a shard says that it has work, for ever
+    MUTATE_LOSE_AUDIT,    // the audit is not told of somebody who comes or goes
+    MUTATE_CHANGE_AUDIT,  // a byte of one of its lines is another
     MUTATE_COUNT
 };
 
@@ -137,6 +139,7 @@ struct sim_options {
     X(revocations)                                                                \
     X(revoked) /* refused for one */                                              \
     X(rebuilt)                                                                    \
+    X(audited)                                                                    \
     X(mutated)                                                                    \
     X(moot)
 

@@ -122,6 +122,7 @@ struct hands {
     struct mailbox in[VERIFIERS_MAX][NODES_MAX], out[VERIFIERS_MAX][NODES_MAX];
 };
 
+struct audit_world;
 struct world {
     const struct sim_options *options;
     struct sim_counts counts;
@@ -149,6 +150,7 @@ struct world {
     struct node nodes[NODES_MAX];
     uint32_t nodes_n;
     struct node *turning; // whose turn is running
+    struct audit_world *audit;
     struct engine engine;
     struct hands hands;
     struct mailbox boxes[NODES_MAX][NODES_MAX]; // [from][to]
@@ -212,6 +214,14 @@ uint64_t node_due_ms(const struct node *n);
 bool store_behind(const struct world *w, const struct node *n);
 void store_turn(struct world *w, struct node *n); // within a turn of its
 void store_check_shown(struct world *w, const struct node *n, int room, uint64_t offset);
+
+// --- the audit (audit.c)
+void audit_begin(struct world *w);
+void audit_tell(struct world *w, uint64_t wall_ms, const struct audit_event *e);
+// Something got its place in a room; unheard: it was there before its epoch began.
+void audit_witness(struct world *w, int room, const struct entry *e, bool unheard);
+void audit_read(struct world *w, const struct node *n); // after its turn
+void audit_end(struct world *w);                        // everybody is gone
 
 // --- rooms made anew from their records (rebuild.c)
 void rebuild_note(struct world *w, struct records *r, const struct entry *e); // one of them
@@ -370,6 +380,8 @@ struct probe {
     size_t retained; // bytes of pools and working memory that a shard keeps by design
 };
 void probe_shard(const struct shard *sh, struct probe *ret);
+// How many members a room has, and by how many sessions. False: its home is not here.
+bool probe_members(const struct shard *sh, str room, uint64_t *ret_members, uint64_t *ret_sessions);
 struct probed_log {
     char epoch[EPOCH_MAX];
     uint64_t tail, head;

@@ -271,14 +271,17 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e)
         member_expel(h, room, target, e);
 }
 
+// What follows may place something itself, as told() lets go on who has waited behind it: so whoever is told of records in their
+// order is told first.
 void home_told(struct home *h, uint32_t room, const struct entry *e)
 {
-    h->authority->told(h, room); // first of all, as what follows may place something itself
-    if (e->type == ENTRY_MESSAGE || e->type == ENTRY_VOID)
-        return;
-#define X(at, name, ...) gate_##name(h, room, e);
+    bool decides = e->type != ENTRY_MESSAGE && e->type != ENTRY_VOID;
+#define X(at, name, ...) \
+    if (decides)         \
+        gate_##name(h, room, e);
     GATES_TOLD(X)
 #undef X
+    h->authority->told(h, room);
     if (entry_decree(e->type))
         home_decreed(h, room, e);
 }
