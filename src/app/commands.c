@@ -91,7 +91,7 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  plenum %-13s %s\n", commands[i].name, commands[i].summary);
     fputs(
-        "\n`plenum COMMAND --help` says more. Exit codes: 0 done, 1 could not start, 2 wrong command line or\n"
+        "\n`plenum COMMAND --help` says more. Exit codes: 0 done, 1 could not start, or not whole (audit verify), 2 wrong command line or\n"
         "configuration, 130 cut off by a second signal.\n",
         out);
 }

@@ -243,7 +243,7 @@ static const char markdown_head[] =
     "| exit code | meaning |\n"
     "|---|---|\n"
     "| 0 | done; also after a drain, within `drain.deadline_s`; the log tells if someone had to be cut off |\n"
-    "| 1 | the server could not start: a port is taken, or there is no memory |\n"
+    "| 1 | the server could not start: a port is taken, or there is no memory; of `audit verify`: the chain is not whole |\n"
     "| 2 | wrong command line or configuration; nothing was started |\n"
     "| 130 | another SIGTERM or SIGINT ended a drain at once |\n";
 

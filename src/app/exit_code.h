@@ -6,7 +6,7 @@
 
 enum exit_code {
     EXIT_DONE = 0,
-    EXIT_FAILED = 1,        // could not start: a port is taken, no memory
+    EXIT_FAILED = 1,        // could not start: a port is taken, no memory; of `audit verify`: it is not whole
     EXIT_USAGE = 2,         // wrong command line or configuration; nothing was started
     EXIT_INTERRUPTED = 130, // a second signal ended the drain (128 + SIGINT, as shells have it)
 };
