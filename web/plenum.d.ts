@@ -120,13 +120,53 @@ export interface Renamed {
   resume: string;
 }
 
+/** Live as it is said; in a history, and in what follows a join, as it is now. */
 export interface RoomMessage {
   type: 'message';
   room: string;
   offset: number;
   time: number;
   from: Author;
+  /** Absent: it has been deleted. */
+  data?: unknown;
+  deleted?: boolean;
+  /** When its words were changed last, milliseconds since 1970, and by the record of which offset. */
+  edited?: number;
+  version?: number;
+  /** The offset of the message that it answers, and how many answer it. */
+  reply_to?: number;
+  replies?: number;
+  /** How many users have reacted with each. */
+  reactions?: Record<string, number>;
+}
+
+interface Change {
+  room: string;
+  /** Of this record. */
+  offset: number;
+  time: number;
+  from?: Author;
+  /** The offset of the message. */
+  target: number;
+}
+
+export interface MessageEdited extends Change {
+  type: 'message:edited';
   data: unknown;
+}
+
+export interface MessageDeleted extends Change {
+  type: 'message:deleted';
+  reason?: string;
+}
+
+export interface MessageReactions extends Change {
+  type: 'message:reactions';
+  key: string;
+  /** Given, or taken back. */
+  on: boolean;
+  /** How many users react so by now. */
+  count: number;
 }
 
 export interface MemberEvent {
@@ -261,7 +301,7 @@ export interface Gap {
 }
 
 /** What a history holds. */
-export type Entry = RoomMessage | Decree | StateUpdated;
+export type Entry = RoomMessage | MessageEdited | MessageDeleted | MessageReactions | Decree | StateUpdated;
 
 export interface MembersPage {
   type: 'members';
@@ -324,6 +364,9 @@ export interface RoomEvents {
   'joined': Joined;
   'left': Left;
   'message': RoomMessage;
+  'message:edited': MessageEdited;
+  'message:deleted': MessageDeleted;
+  'message:reactions': MessageReactions;
   'member:role': Decree;
   'member:kicked': Decree;
   'member:banned': Decree;
@@ -384,6 +427,14 @@ export interface PublishOptions {
   key?: string;
   /** Also get one's own entry as an event. */
   echo?: boolean;
+  /** The offset of the message that it answers. */
+  replyTo?: number;
+}
+
+export interface HistoryOptions {
+  before?: number;
+  since?: Position;
+  limit?: number;
 }
 
 /** What the module uses of a WebSocket; the browser's, Node's and npm's `ws` fit. */
@@ -439,10 +490,19 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   join(options?: JoinOptions): Promise<Joined>;
   leave(): Promise<Left>;
   publish(data: Sendable, options?: PublishOptions): Promise<Ack>;
+  /** The same as `publish`. */
+  send(data: Sendable, options?: PublishOptions): Promise<Ack>;
   /** True if it was sent. */
   signal(data: Sendable): boolean;
   members(options?: { limit?: number; after?: string }): Promise<MembersPage>;
-  history(options?: { before?: number; since?: Position; limit?: number }): Promise<HistoryPage>;
+  history(options?: HistoryOptions): Promise<HistoryPage>;
+  /** What answers the message with that offset. */
+  thread(offset: number, options?: HistoryOptions): Promise<HistoryPage>;
+  /** What becomes of a message. They reject with `forbidden`, `not_found`, and `conflict` where it is of another version. */
+  edit(offset: number, data: Sendable, options?: { ifVersion?: number }): Promise<Ack>;
+  delete(offset: number, options?: { reason?: string }): Promise<Ack>;
+  /** `on` false takes it back. */
+  react(offset: number, key: string, on?: boolean): Promise<Ack>;
   /** All of it or nothing; rejects with `conflict` where `if_version` says so. */
   setState(set: Record<string, unknown> | null, options?: StateOptions): Promise<StateAck>;
   readState(): Promise<StateReply>;
@@ -488,7 +548,8 @@ export class Plenum extends Emitter<ClientEvents> {
   direct(user: string, data: Sendable, options?: { key?: string }): Promise<DirectAck>;
 
   members(room: string, options?: { limit?: number; after?: string }): Promise<MembersPage>;
-  history(room: string, options?: { before?: number; since?: Position; limit?: number }): Promise<HistoryPage>;
+  history(room: string, options?: HistoryOptions): Promise<HistoryPage>;
+  thread(room: string, offset: number, options?: HistoryOptions): Promise<HistoryPage>;
   rooms(options?: { prefix?: string; limit?: number; after?: string }): Promise<RoomsPage>;
   ping(): Promise<Pong>;
   request(command: { type: string; [key: string]: unknown }): Promise<Message>;

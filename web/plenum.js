@@ -81,7 +81,8 @@ const EXPLAIN_MS = 3_000;
 /** What listeners may be added for. On a room: */
 const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
   'room:slow', 'room:readonly', 'room:closed'];
-const ROOM_EVENTS = ['joined', 'left', 'message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
+const CHANGES = ['message:edited', 'message:deleted', 'message:reactions'];
+const ROOM_EVENTS = ['joined', 'left', 'message', ...CHANGES, ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
   'signal', 'state:updated', 'shared', 'gap', 'reset', '*'];
 /** And on the client: */
 const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected', 'direct', 'drain', 'token_expiring', 'token_refreshed', 'error',
@@ -89,11 +90,14 @@ const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected'
 
 /** Options by name, and what they may be: names of types as `typeof` gives them. */
 const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string function', since: 'object' };
-const SEND_OPTIONS = { key: 'string', echo: 'boolean' };
+const SEND_OPTIONS = { key: 'string', echo: 'boolean', replyTo: 'number' };
+const EDIT_OPTIONS = { ifVersion: 'number' };
+const DELETE_OPTIONS = { reason: 'string' };
 const DECREE_OPTIONS = { seconds: 'number', reason: 'string' };
 const KICK_OPTIONS = { reason: 'string' };
 const STATE_OPTIONS = { unset: 'object', merge: 'object', if_version: 'number object' };
 const PAGE_OPTIONS = { limit: 'number', after: 'string' };
+const HISTORY_OPTIONS = { before: 'number', since: 'object', limit: 'number' };
 const CLIENT_OPTIONS = {
   ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, typeof value])),
   name: 'string', tenant: 'string', token: 'string function', resume: 'string', WebSocket: 'function', random: 'function',
@@ -125,10 +129,22 @@ function optionsError(where, options, known) {
   return null;
 }
 
+/** The options that say something, by the names that they have on the wire. */
+function givenOf(options, names = {}) {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null)
+    .map(([name, value]) => [names[name] ?? name, value]));
+}
+
 /** The same for arguments that are texts: names of rooms, ids of users. */
 function textError(where, texts) {
   const wrong = Object.keys(texts).find((name) => typeof texts[name] !== 'string');
   return wrong ? new PlenumError('bad_argument', `${where}: ${wrong} is ${typeOf(texts[wrong])}, expected a string`) : null;
+}
+
+/** And for the offset of a message. */
+function offsetError(where, offset) {
+  if (Number.isSafeInteger(offset) && offset > 0) return null;
+  return new PlenumError('bad_argument', `${where}: the offset is ${typeof offset === 'number' ? offset : typeOf(offset)}, expected that of a message`);
 }
 
 function typeOf(value) {
@@ -218,9 +234,33 @@ export class PlenumRoom extends Emitter {
   join(options) { return this.#client.join(this.name, options); }
   leave() { return this.#client.leave(this.name); }
   publish(data, options) { return this.#client.publish(this.name, data, options); }
+  /** The same, by the name that it has where people talk. */
+  send(data, options) { return this.publish(data, options); }
   signal(data) { return this.#client.signal(this.name, data); }
   members(options) { return this.#client.members(this.name, options); }
   history(options) { return this.#client.history(this.name, options); }
+  thread(offset, options) { return this.#client.thread(this.name, offset, options); }
+
+  /** What becomes of a message, named by its offset. Each is a record of its own: it resolves with that one's `ack`, and
+   *  everybody there, you too, gets it as an event, which counts for resuming as any other. Not repeated after a reconnect.
+   *  `ifVersion`: only if the message has these words still (its `version`, or its offset where it has none), else `conflict`. */
+  edit(offset, data, options) {
+    if (jsonOf(data) === undefined) return Promise.reject(new PlenumError('bad_argument', 'edit: data is not a JSON value'));
+    return this.#change('edit', offset, { data }, options, EDIT_OPTIONS, { ifVersion: 'if_version' });
+  }
+  /** What it said is gone, here and there. */
+  delete(offset, options) { return this.#change('delete', offset, {}, options, DELETE_OPTIONS); }
+  /** `key`: an emoji or a word of up to 64 bytes; `on` false takes it back. */
+  react(offset, key, on = true) {
+    const wrong = textError('react', { key }) ?? (typeof on === 'boolean' ? null : new PlenumError('bad_argument', `react: on is ${typeOf(on)}, expected boolean`));
+    return wrong ? Promise.reject(wrong) : this.#change('react', offset, on ? { key } : { key, on });
+  }
+
+  #change(type, offset, about, options = {}, known = {}, names = {}) {
+    const wrong = offsetError(type, offset) ?? optionsError(type, options, known);
+    if (wrong) return Promise.reject(wrong);
+    return this.#client.request({ type, room: this.name, offset, ...about, ...givenOf(options, names) });
+  }
 
   /** Decrees: what those who may decide about the room or somebody in it. Each resolves with the server's `ack`, and
    *  everybody there, you too, gets it as an event; it rejects with `forbidden` where you may not. `options` are
@@ -254,8 +294,7 @@ export class PlenumRoom extends Emitter {
   #decree(type, about, options = {}, known = DECREE_OPTIONS) {
     const wrong = ('user' in about && textError(type, { user: about.user })) || optionsError(type, options, known);
     if (wrong) return Promise.reject(wrong);
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
-    return this.#client.request({ type, room: this.name, ...about, ...given });
+    return this.#client.request({ type, room: this.name, ...about, ...givenOf(options) });
   }
 
   /** Internal: what to send along with the next join so that it continues where we are. */
@@ -346,6 +385,7 @@ export class PlenumRoom extends Emitter {
  *   `token_expiring` {expires_in}: the session's token ends in so many seconds; where `token` is a function it is asked for the
  *              next one, and the session goes on with that
  *   `message`, `state:updated`: entries of the log
+ *   `message:edited`, `message:deleted`, `message:reactions`: what became of the message `target`; entries of the log as well
  *   `member:role`, `member:kicked`, `member:banned`, `member:unbanned`, `member:muted`, `member:unmuted`, `room:slow`,
  *   `room:readonly`, `room:closed`: what those who may have decided; entries of the log as well
  *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`: what passed, behind the offset `after`
@@ -388,7 +428,7 @@ export class Plenum extends Emitter {
     super(CLIENT_EVENTS);
     const wrong = optionsError('new Plenum', options, CLIENT_OPTIONS);
     if (wrong) throw wrong;
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
+    const given = givenOf(options);
     this.#o = { ...DEFAULTS, random: Math.random, ...given };
     this.#WebSocket = given.WebSocket ?? globalThis.WebSocket;
     if (!this.#WebSocket) {
@@ -908,7 +948,12 @@ export class Plenum extends Emitter {
   }
 
   members(room, options = {}) { return this.#query('members', options, PAGE_OPTIONS, { room }); }
-  history(room, options = {}) { return this.#query('history', options, { before: 'number', since: 'object', limit: 'number' }, { room }); }
+  history(room, options = {}) { return this.#query('history', options, HISTORY_OPTIONS, { room }); }
+  /** A page of what answers a message. */
+  thread(room, offset, options = {}) {
+    const wrong = textError('thread', { room }) ?? offsetError('thread', offset);
+    return wrong ? Promise.reject(wrong) : this.#query('history', options, HISTORY_OPTIONS, { room, reply_to: offset });
+  }
   rooms(options = {}) { return this.#query('rooms', options, { prefix: 'string', ...PAGE_OPTIONS }, {}); }
 
   /** Resolves with the server's `pong` plus `rtt_ms`. */
@@ -1115,9 +1160,11 @@ export class Plenum extends Emitter {
   // ---- publishing -------------------------------------------------------------------------------------------
 
   /** Publishes any JSON value to a room one has joined (or is joining). Resolves with the `ack`.
-   *  @param {object} [options] {key?: idempotency key, default random; echo?: also get one's own entry} */
+   *  @param {object} [options] {key?: idempotency key, default random; echo?: also get one's own entry;
+   *                             replyTo?: offset of the message that it answers} */
   publish(room, data, options = {}) {
-    const wrong = textError('publish', { room }) ?? optionsError('publish', options, SEND_OPTIONS);
+    const wrong = textError('publish', { room }) ?? optionsError('publish', options, SEND_OPTIONS)
+      ?? ((options.replyTo ?? null) === null ? null : offsetError('publish', options.replyTo));
     if (wrong) return Promise.reject(wrong);
     const handle = this.room(room);
     if (!handle.wanted) return Promise.reject(new PlenumError('not_member', `Join ${room} before publishing to it.`));
@@ -1143,7 +1190,7 @@ export class Plenum extends Emitter {
     return this.#enqueue({ to, data, ...options });
   }
 
-  #enqueue({ room = null, to, data, key = randomKey(), echo }) {
+  #enqueue({ room = null, to, data, key = randomKey(), echo, replyTo }) {
     return new Promise((resolve, reject) => {
       if (jsonOf(data) === undefined) return reject(new PlenumError('bad_argument', 'data is not a JSON value'));
       if (this.state === 'closed') return reject(new PlenumError('closed', 'The client is closed.'));
@@ -1152,6 +1199,7 @@ export class Plenum extends Emitter {
       }
       const command = room === null ? { type: 'direct', to, data, key } : { type: 'message', room, data, key };
       if (echo) command.echo = true;
+      if (replyTo) command.reply_to = replyTo;
       const item = { room, target: room === null ? `@${to}` : room, command, bytes: 0, id: null, held: false,
         tries: 0, hold_until: 0, resolve, reject };
       item.bytes = utf8Length(JSON.stringify(command)) + 24;   // 24: room for the id

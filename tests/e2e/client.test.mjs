@@ -560,3 +560,82 @@ test('a listener that closes upon a session is obeyed', async (t) => {
   assert.equal((await rejection(plenum.connect())).code, 'closed');
   assert.equal(plenum.state, 'closed');
 });
+
+test('what becomes of messages: told to all as records, counted as such, and a cut neither loses nor repeats them', async (t) => {
+  const server = await startServer(t, { flags: ['--server.shards=2'] });
+  let sockets = [];
+  class Cuttable extends WebSocket {
+    constructor(...args) { super(...args); sockets.push(this); }
+  }
+  const ada = new Plenum(server.ws, { WebSocket, name: 'Ada' });
+  const bob = new Plenum(server.ws, { WebSocket: Cuttable, name: 'Bob', backoff_base_ms: 20 });
+  t.after(() => { ada.close(); bob.close(); });
+  const room = ada.room('room');
+  const of = (client) => {
+    const heard = [];
+    for (const type of ['message', 'message:edited', 'message:deleted', 'message:reactions', 'gap', 'reset']) client.room('room').on(type, (m) => heard.push(m));
+    return heard;
+  };
+  const atAda = of(ada);
+  const atBob = of(bob);
+  for (const c of [ada, bob]) { await c.connect(); await c.join('room'); }
+  const first = await room.send('helo');
+  const answer = await bob.room('room').send('hello', { replyTo: first.offset });
+  const edit = await room.edit(first.offset, 'hello', { ifVersion: first.offset });
+  const given = await bob.room('room').react(first.offset, '👍');
+  const again = await bob.room('room').react(first.offset, '👍');
+  assert.deepEqual([again.duplicate, again.offset], [true, given.offset]);
+  const back = await bob.room('room').react(first.offset, '👍', false);
+  const gone = await bob.room('room').delete(answer.offset, { reason: 'never mind' });
+  const told = [['message:edited', edit.offset, first.offset, 'hello'], ['message:reactions', given.offset, first.offset, ['👍', true, 1]],
+    ['message:reactions', back.offset, first.offset, ['👍', false, 0]], ['message:deleted', gone.offset, answer.offset, 'never mind']];
+  const changes = (heard) => heard.filter((m) => m.type !== 'message')
+    .map((m) => [m.type, m.offset, m.target, m.data ?? m.reason ?? [m.key, m.on, m.count]]);
+  for (const heard of [atAda, atBob]) await until(() => heard.at(-1)?.offset === gone.offset, () => JSON.stringify(heard));
+  assert.deepEqual([changes(atAda), changes(atBob)], [told, told]);
+  assert.equal(atAda.find((m) => m.type === 'message').reply_to, first.offset);
+  for (const c of [ada, bob]) assert.equal(c.room('room').cursor, gone.offset, 'each counts as one');
+
+  // As it is now, in the history and in a thread.
+  const { history } = await room.history();
+  assert.deepEqual([history[0].data, history[0].version, history[0].edited > 0, history[0].replies], ['hello', edit.offset, true, 1]);
+  const later = await room.publish('yes, hello', { replyTo: first.offset });
+  const thread = await ada.thread('room', first.offset);
+  assert.deepEqual(thread.history.map((m) => [m.offset, m.deleted ?? false, m.data]), [[answer.offset, true, undefined], [later.offset, false, 'yes, hello']]);
+
+  // Cut while others change things.
+  await until(() => bob.room('room').cursor === later.offset, 'Bob to have read on');
+  const before = atBob.length;
+  const session = new Promise((done) => bob.on('session', done));
+  for (const socket of sockets.splice(0)) socket.terminate();
+  const meanwhile = [];
+  for (let i = 0; i < 10; i++) meanwhile.push((await room.react(first.offset, `${i}`)).offset);
+  meanwhile.push((await room.send('one more')).offset, (await room.edit(first.offset, 'hello!')).offset);
+  await session;
+  await until(() => bob.room('room').cursor === meanwhile.at(-1), 'Bob to have caught up');
+  meanwhile.push((await room.delete(first.offset)).offset);
+  await until(() => bob.room('room').cursor === meanwhile.at(-1), 'Bob to hear the last');
+  assert.deepEqual(atBob.slice(before).map((m) => m.offset), meanwhile, 'each once, in order');
+  assert.deepEqual(atAda.filter((m) => m.type === 'gap' || m.type === 'reset'), []);
+});
+
+test('what becomes of messages: what the server refuses, and what cannot be meant', async (t) => {
+  const server = await startServer(t);
+  const ada = new Plenum(server.ws, { WebSocket, name: 'Ada' });
+  const bob = new Plenum(server.ws, { WebSocket, name: 'Bob' });
+  t.after(() => { ada.close(); bob.close(); });
+  for (const c of [ada, bob]) { await c.connect(); await c.join('room'); }
+  const room = ada.room('room');
+  const { offset } = await room.send('mine');
+  assert.equal((await rejection(bob.room('room').edit(offset, 'yours'))).code, 'forbidden');
+  assert.equal((await rejection(bob.room('room').delete(offset))).code, 'forbidden');
+  await room.edit(offset, 'mine still');
+  assert.equal((await rejection(room.edit(offset, 'late', { ifVersion: offset }))).code, 'conflict');
+  assert.equal((await rejection(room.react(offset + 100, 'x'))).code, 'not_found');
+  await room.delete(offset);
+  assert.equal((await rejection(room.edit(offset, 'again'))).code, 'not_found');
+  for (const promise of [room.edit('7', 'x'), room.edit(0, 'x'), room.edit(7, 'x', { if_version: 7 }), room.delete(), room.delete(7, { why: 'x' }), room.react(7, 8),
+    room.react(7, 'x', 'off'), room.send('x', { replyTo: -1 }), room.send('x', { reply_to: 1 }), room.thread(1.5), room.edit(7, undefined)]) {
+    assert.equal((await rejection(promise)).code, 'bad_argument');
+  }
+});

@@ -75,7 +75,7 @@ test('a strict TypeScript program compiles against the types that are served, an
   assert.equal(ran.code, 0, ran.stdout + ran.stderr);
   assert.deepEqual(JSON.parse(ran.stdout.trim().split('\n').at(-1)), {
     back: { text: 'hello' }, code: 'not_member', states: ['connecting', 'open'], rtt: true, room: 'lobby',
-    entry: 'message', members: 'Ada', same: null, delivered: 1, cursor: true,
+    entry: 'message', reply: ['so be it', true], members: 'Ada', same: null, delivered: 1, cursor: true,
   });
 });
 

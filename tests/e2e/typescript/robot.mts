@@ -38,6 +38,9 @@ lobby.on('member:changed', (m) => console.log(m.member.name, m.previous_name ?? 
 lobby.on('gap', ({ from, to, passing, reason }) => {
   if (from !== undefined && to !== undefined) console.log(to - from + 1, passing ?? 0, reason satisfies 'slow' | 'trimmed' | 'missing');
 });
+lobby.on('message:edited', ({ target, data }) => console.log(target satisfies number, data));
+lobby.on('message:deleted', ({ target, reason }) => console.log(target, reason ?? ''));
+lobby.on('message:reactions', ({ key, on, count }) => console.log(key, on satisfies boolean, count satisfies number));
 lobby.on('signal', ({ after, from, data }) => console.log(after, from.name, data));
 
 const welcome = await plenum.connect({ timeout_ms: 20_000 });
@@ -48,6 +51,11 @@ const back = await heard;
 const { rtt_ms } = await plenum.ping();
 const page = await lobby.history({ before: ack.offset + 1, limit: 5 });
 const entry = page.history.at(-1);
+const answer = await lobby.send('as you say', { replyTo: ack.offset });
+await lobby.edit(answer.offset, 'so be it', { ifVersion: answer.offset });
+await lobby.react(ack.offset, 'yes');
+const [reply] = (await lobby.thread(ack.offset, { limit: 1 })).history;
+await lobby.delete(answer.offset, { reason: 'enough' });
 const { members } = await plenum.members('lobby', { limit: 1 });
 const direct = await plenum.direct(welcome.user, null);
 let code = '';
@@ -58,7 +66,7 @@ try {
 }
 const same: FromPage | null = null;
 console.log(JSON.stringify({
-  back, code, states, rtt: rtt_ms >= 0, room: joined.room, entry: entry?.type, members: members[0]?.name, same,
+  back, code, states, rtt: rtt_ms >= 0, room: joined.room, entry: entry?.type, reply: reply?.type === 'message' && [reply.data, reply.reply_to === ack.offset], members: members[0]?.name, same,
   delivered: direct.delivered, cursor: (lobby.cursor ?? 0) >= ack.offset,
 }));
 off();

@@ -27,6 +27,11 @@ plenum.token = 7; // wrong
 plenum.refresh(); // wrong
 plenum.restart({ token: 7 }); // wrong
 room.kick('u2', { seconds: 60 }); // wrong
+room.edit('7', 'x'); // wrong
+room.edit(7, 'x', { if_version: 7 }); // wrong
+room.react(7); // wrong
+room.send('x', { reply_to: 7 }); // wrong
+room.on('message:reactions', (m) => m.data); // wrong
 plenum.request({ room: 'lobby' }); // wrong
 const text: string = (await plenum.connect()).heartbeat_s; // wrong
 const kind: keyof RoomEvents = 'session'; // wrong
