@@ -5,7 +5,7 @@
 
 import { shortSpanOf, spanOf } from './decrees.js';
 import { claimsOf, isGuest } from './identity.js';
-import { rightsIn } from './rights.js';
+import { isBelow, rightsIn } from './rights.js';
 import { nameShown, textShown } from './words.js';
 
 const REMOVALS = {
@@ -43,6 +43,23 @@ export function hindrance(chat, it) {
   }
   if (chat.client.room(it.name).readonly && !may('readonly')) return { text: 'This room is read-only: only hosts may write' };
   return null;
+}
+
+/** One may write here now, and so answer and react. */
+export const maySpeak = (chat, it) => it.status === 'joined' && hindrance(chat, it) === null;
+
+/** Something may be done about it at all: it is a message of a room, has its place there, and its words are still to be had. */
+export const canAct = (chat, it, item) => it.kind === 'room' && it.status === 'joined' && chat.online
+  && item.kind === 'message' && item.offset !== undefined && item.state === 'sent' && !item.deleted;
+
+/** One may let a message say something else; one may take it away. */
+export const mayChange = (chat, it, item) => !it.standing.find('muted', chat.me.user) && mayTo(chat, it, item, 'edit');
+export const mayRemove = (chat, it, item) => mayTo(chat, it, item, 'delete');
+
+function mayTo(chat, it, { from }, verb) {
+  const rights = rightsOf(chat, it);
+  if (from.user === chat.me.user) return rights.may(`${verb}_own`);
+  return rights.may(`${verb}_any`) && isBelow(it.members.get(from.user)?.role ?? 'member', rights);
 }
 
 /** The slow mode of the room is one for me, too. */

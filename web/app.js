@@ -8,7 +8,9 @@ import { isCounting, whenBack } from './allowed.js';
 import { Chat } from './chat.js';
 import { Composer } from './composer.js';
 import { Lists } from './lists.js';
+import { Notify } from './notify.js';
 import { People } from './people.js';
+import { Search } from './search.js';
 import { Status, announce, toast } from './status.js';
 import { Stream } from './stream.js';
 import { Switcher } from './switcher.js';
@@ -46,13 +48,18 @@ function changed(...parts) {
   if (!frame) frame = requestAnimationFrame(draw);
 }
 
-const chat = new Chat(client, { changed, toast, announce });
+const chat = new Chat(client, {
+  changed, toast, announce,
+  write: () => composer.focusNow(), find: (words) => search.find(words), thread: (offset) => search.thread(offset), notify: (it, item) => notify.tell(it, item),
+});
 const stream = new Stream(chat);
 const composer = new Composer(chat, stream, { sign_in: () => askForToken() });
 const lists = new Lists(chat);
 const people = new People(chat);
 const status = new Status(chat, { renew: () => renew() });
 const switcher = new Switcher(chat);
+const search = new Search(chat, stream);
+const notify = new Notify(chat);
 
 let drawn = null;
 let begun = false;   // has a name and is connecting
@@ -182,6 +189,7 @@ function drawPeopleColumn(it) {
   $('toggle-people').setAttribute('aria-expanded', String(medium.matches ? drawer === 'people' : wanted));
 }
 
+$('find').addEventListener('click', () => search.find(''));
 $('copy-link').addEventListener('click', () => copyAddress(chat.active.name));
 $('open-sidebar').addEventListener('click', () => openDrawer('sidebar'));
 $('close-people').addEventListener('click', closeDrawers);
@@ -314,6 +322,7 @@ function openProfile() {
   $('profile-name').value = chat.me.name || person.name;
   $('profile-name').setCustomValidity('');
   drawAccount();
+  notify.drawChoice();
   for (const radio of document.querySelectorAll('input[name="theme"]')) radio.checked = radio.value === theme.choice;
   $('profile-dialog').showModal();
 }
@@ -363,6 +372,11 @@ addEventListener('keydown', (e) => {
     e.preventDefault();
     closeDrawers();
     return switcher.open();
+  }
+  if ((e.ctrlKey || e.metaKey) && !e.altKey && e.shiftKey && e.key.toLowerCase() === 'f' && chat.active && !document.querySelector('dialog[open]')) {
+    e.preventDefault();
+    closeDrawers();
+    return search.find('');
   }
   if (document.querySelector('dialog[open]')) return;   // dialogs look after their own Esc
   if (e.altKey && !e.ctrlKey && !e.metaKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {

@@ -4,7 +4,8 @@
 // keeps one Conversation per open tab, and says what became stale through `changed(...)`; the views (stream.js,
 // lists.js, people.js, composer.js) read this state and call its methods. No DOM here either.
 
-import { removalOf } from './allowed.js';
+import { canAct, mayChange, removalOf } from './allowed.js';
+import { CHANGES, asTold } from './changes.js';
 import { Conversation } from './conversation.js';
 import { DECREES, plain, wordsOf } from './decrees.js';
 import { displayOf, sentence } from './format.js';
@@ -14,6 +15,7 @@ import { isBlank, mentions, nameShown } from './words.js';
 
 const HISTORY = 50;          // messages asked for on join
 const PAGE = 100;            // entries per page of older history
+const PAGES_MAX = 100;       // of them to one message
 const MEMBERS_SHOWN_MAX = 500;
 const DIRECTORY_MAX = 200;
 const FALLBACK_ROOM = 'lobby';
@@ -22,7 +24,7 @@ const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'bas
 export class Chat {
   /**
    * @param {import('./plenum.js').Plenum} client
-   * @param {object} view  {changed(...parts), toast(text, tone), announce(text)}
+   * @param {object} view  {changed(...parts), toast(text, tone), announce(text), write(): to the message box}
    */
   constructor(client, view) {
     this.client = client;
@@ -56,7 +58,7 @@ export class Chat {
       if (this.conversations.has(it.id)) continue;
       this.conversations.set(it.id, it);
       if (it.kind === 'room' && it.status !== 'removed') this.#join(it);
-      for (const p of entry.pending ?? []) this.#send(it, p.data, p.publishKey);
+      for (const p of entry.pending ?? []) this.#send(it, p.data, { key: p.publishKey, replyTo: p.replyTo });
     }
     if (wanted) this.open(wanted.kind, wanted.name);
     else if (this.conversations.size === 0) this.open('room', FALLBACK_ROOM);
@@ -333,7 +335,9 @@ export class Chat {
 
   /** Puts a log entry, live or from history, where it belongs. `fresh`: it may be one that nobody has seen. */
   #take(it, m, live, fresh = live) {
+    if (m.offset !== undefined) it.lowest = Math.min(it.lowest ?? m.offset, m.offset);
     if (m.type === 'message') this.#takeMessage(it, m, fresh);
+    else if (CHANGES.includes(m.type)) this.#takeChange(it, m, live);
     else if (m.type === 'member:joined' || m.type === 'member:left') {
       if (live) it.applyPresence(m);
       if (m.member.user === this.me.user) return;
@@ -353,11 +357,23 @@ export class Chat {
   #takeMessage(it, m, fresh) {
     const own = m.from.session === this.me.session;
     if (own && it.adopt(m)) return;
-    const item = { kind: 'message', offset: m.offset, time: m.time, from: m.from, data: m.data, own, state: 'sent' };
+    const item = { kind: 'message', offset: m.offset, time: m.time, from: m.from, own, state: 'sent', ...asTold(m) };
     if (!it.insert(item)) return;
-    item.mention = !own && mentions(displayOf(item.data).text ?? '', this.me.name);
+    item.mention = this.#meansMe(item);
     if (it.before?.firstUnread === m.offset) it.firstUnread = item.key;
     if (fresh && !own && m.offset > it.readFloor) this.#notify(it, item);
+  }
+
+  #meansMe(item) {
+    return !item.own && !item.deleted && mentions(displayOf(item.data).text ?? '', this.me.name);
+  }
+
+  #takeChange(it, m, live) {
+    const item = it.byOffset.get(m.target);
+    it.changes.take(item, m, live);
+    if (!item) return;
+    item.mention = this.#meansMe(item);
+    if (it.editing?.offset === m.target && item.deleted) this.leaveEdit(it);
   }
 
   #takeDecree(it, m) {
@@ -382,6 +398,7 @@ export class Chat {
   #onGap(m) {
     const it = this.conversation('room', m.room);
     if (!it) return;
+    it.changes.forgetWaiting();
     if (m.from !== undefined) it.insert({ kind: 'gap', from: m.from, to: m.to, reason: m.reason, time: Date.now(), order: m.from - 0.0005 });
     if (m.passing) this.#freshMembers(it);   // who came and went meanwhile is not told any more
     this.view.changed('stream');
@@ -397,13 +414,14 @@ export class Chat {
     it.unread++;
     it.firstUnread ??= item.key;
     it.mentioned ||= item.mention || it.kind === 'direct';
+    if (item.mention || it.kind === 'direct') this.view.notify(it, item);
   }
 
   /** Older messages for somebody who scrolled to the top. */
   loadEarlier(it) {
     if (it.complete || it.loading || it.stuck || it.status !== 'joined' || this.client.state !== 'open') return;
     // With nothing here yet the room need not be empty: `joined` may have come and its replay not. The log knows.
-    const before = it.firstOffset ?? it.head + 1;
+    const before = Math.min(it.lowest ?? Infinity, it.firstOffset ?? it.head + 1);
     if (before <= 1) { it.complete = true; return this.view.changed('stream'); }
     this.#loadBefore(it, before);
   }
@@ -418,7 +436,11 @@ export class Chat {
     this.view.changed('stream');
     try {
       const reply = await this.client.history(it.name, { before, limit: PAGE });
-      for (const entry of reply.history ?? []) this.#take(it, entry, false, fresh);
+      const asOf = Math.max(it.seen, ...(reply.history ?? []).map((e) => e.offset));
+      for (const entry of reply.history ?? []) {
+        this.#take(it, entry, false, fresh);
+        if (entry.type === 'message') it.byOffset.get(entry.offset).asOf ??= asOf;   // it came as it is now
+      }
       const lowest = Math.min(...(reply.history ?? []).map((e) => e.offset));
       if (!(lowest < before) || lowest <= 1) it.complete = true;
     } catch (error) {
@@ -435,7 +457,67 @@ export class Chat {
     if (isBlank(text)) return;
     it.firstUnread = null;
     it.saidAt = Date.now();
-    this.#send(it, action ? { text, action } : { text });
+    const { replyTo } = it;
+    it.replyTo = null;
+    this.#send(it, action ? { text, action } : { text }, { replyTo: replyTo ?? undefined });
+  }
+
+  // ---- what becomes of messages -----------------------------------------------------------------------------
+
+  /** What is written next answers that message; null: none. */
+  answer(it, item) {
+    this.leaveEdit(it);
+    it.replyTo = item?.offset ?? null;
+    this.view.changed('all');
+    this.view.write();
+  }
+
+  /** The message goes into the box, to be changed there. */
+  beginEdit(it, item) {
+    it.replyTo = null;
+    it.editing = { offset: item.offset, text: item.data?.text ?? item.data };
+    this.view.changed('all');
+    this.view.write();
+    this.view.announce('You are changing a message. Escape leaves it as it is.');
+  }
+
+  leaveEdit(it) {
+    if (!it.editing) return;
+    it.editing = null;
+    this.view.changed('all');
+  }
+
+  /** One's own last message that can be changed, or null. */
+  lastOwn(it) {
+    return it.items.findLast((item) => item.kind === 'message' && item.from.user === this.me.user && !item.deleted && displayOf(item.data).text !== undefined
+      && canAct(this, it, item) && mayChange(this, it, item)) ?? null;
+  }
+
+  /** Rejects with why not; what has changed everybody sees in its place. */
+  async edit(it, offset, text) {
+    const item = it.byOffset.get(offset);
+    if (!item || (item.data?.text ?? item.data) === text) return;
+    const data = typeof item.data === 'string' ? text : { ...item.data, text };
+    await this.client.room(it.name).edit(offset, data, { ifVersion: item.version ?? offset });
+  }
+
+  async react(it, item, key, on) {
+    try {
+      await this.client.room(it.name).react(item.offset, key, on);
+    } catch (error) {
+      this.view.toast(sentence(error), 'error');
+    }
+  }
+
+  /** Brings the message with that offset, as far back as the server has it. True if it is here. */
+  async reach(it, offset) {
+    it.scroll.pinned = false;   // else what is read back is let go again
+    for (let pages = 0; !it.byOffset.has(offset) && !it.complete && (it.lowest ?? Infinity) > offset && pages < PAGES_MAX; pages++) {
+      if (it.loading || it.status !== 'joined' || !this.online) break;
+      await this.#loadBefore(it, it.lowest ?? it.head + 1);
+      if (it.stuck) break;
+    }
+    return it.byOffset.get(offset)?.kind === 'message';
   }
 
   /** Something that only the person at this page is told. */
@@ -445,8 +527,8 @@ export class Chat {
     this.view.changed('stream');
   }
 
-  async #send(it, data, key = newKey()) {
-    const item = it.addPending({ ...this.me }, data, key);
+  async #send(it, data, { key = newKey(), replyTo } = {}) {
+    const item = it.addPending({ ...this.me }, data, key, replyTo);
     await this.#deliver(it, item);
   }
 
@@ -466,7 +548,7 @@ export class Chat {
     try {
       const options = { key: item.publishKey };
       const ack = it.kind === 'room'
-        ? await this.client.publish(it.name, item.data, options)
+        ? await this.client.publish(it.name, item.data, { ...options, replyTo: item.replyTo })
         : await this.client.direct(it.name, item.data, options);
       if (it.kind === 'direct' && ack.delivered === 0) {
         it.fail(item, { code: 'not_online', message: `${it.label} is not online. Nothing was delivered.` });
@@ -532,7 +614,7 @@ export class Chat {
     client.on('left', (m) => this.#onLeft(m));
     client.on('gap', (m) => this.#onGap(m));
     client.on('direct', (m) => this.#onDirect(m));
-    for (const type of ['message', ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count']) {
+    for (const type of ['message', ...CHANGES, ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count']) {
       client.on(type, (m) => this.#onEntry(m));
     }
     client.on('drain', () => this.view.toast('The server is restarting. You will be reconnected in a moment.'));

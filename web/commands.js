@@ -6,6 +6,7 @@
 
 import { slowWait, slowWords } from './allowed.js';
 import { SECONDS_MAX, secondsOf, spanOf } from './decrees.js';
+import { withEmoji } from './emoji.js';
 import { ROLES } from './rights.js';
 import { nameShown } from './words.js';
 import { plural, sentence, utf8Length } from './format.js';
@@ -47,7 +48,7 @@ const COMMANDS = {
       if (text === '') return 'Usage: /me TEXT, as in /me waves';
       const wait = slowWait(chat, it);
       if (wait > 0) return `${slowWords(wait)}.`;
-      chat.say(it, text, { action: true });
+      chat.say(it, withEmoji(text), { action: true });
     },
   },
   who: {
@@ -74,6 +75,10 @@ const COMMANDS = {
   msg: {
     usage: '/msg USER TEXT', help: 'write to one person only; "USER" where the name has spaces',
     run: (chat, it, args) => message(chat, it, args),
+  },
+  find: {
+    usage: '/find WORDS', help: 'messages of this room that have these words',
+    run(chat, it, words) { chat.view.find(words); },
   },
   history: {
     usage: '/history', help: 'older messages; they also come as you scroll up',

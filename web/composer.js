@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// composer.js: the message box: drafts per conversation, growing with its text, Enter to send, / for commands.
+// composer.js: the message box: drafts per conversation, growing with its text, Enter to send, / for commands; what one answers or
+// changes stands above it.
 
 import { hindrance, isHeldUp, slowWait, slowWords, whenBack } from './allowed.js';
 import { understand } from './commands.js';
+import { Completion } from './completion.js';
 import { $, h, icon } from './dom.js';
+import { withEmoji } from './emoji.js';
 import { count, sentence, utf8Length } from './format.js';
-import { typed } from './words.js';
+import { quoteOf } from './message.js';
+import { nameShown, typed } from './words.js';
 
 const HEIGHT_MAX = 220;    // px, about ten lines; scrolls inside from there
 const ENVELOPE = 200;      // bytes of a message that are not its text
 const SHOW_LEFT = 500;     // bytes left from which the count is shown
 
 export class Composer {
-  #chat; #stream; #on; #shown = null;
+  #chat; #stream; #on; #completion;
+  #shown = null;         // what stands in the box: of which conversation, and of which message
   #blocked = false;      // one may not write here now
   #problem = null;       // what is wrong with what stands in the box
   #had_focus = false;    // when that began; it gets it back, if nobody has taken it elsewhere
@@ -25,13 +30,9 @@ export class Composer {
     this.#stream = stream;
     this.#on = on;
     $('composer').addEventListener('submit', (e) => { e.preventDefault(); this.#send(); });
+    this.#completion = new Completion(this.#input, $('completion'), () => this.#people());
     this.#input.addEventListener('input', () => this.#onInput());
-    this.#input.addEventListener('keydown', (e) => {
-      // While an input method is composing, Enter belongs to it.
-      if (e.key !== 'Enter' || e.shiftKey || e.isComposing || e.keyCode === 229) return;
-      e.preventDefault();
-      this.#send();
-    });
+    this.#input.addEventListener('keydown', (e) => this.#onKey(e));
     // Tapping "send" must not close the phone's keyboard.
     $('send').addEventListener('pointerdown', (e) => e.preventDefault());
   }
@@ -41,23 +42,80 @@ export class Composer {
     if (matchMedia('(hover: hover)').matches) this.#input.focus({ preventScroll: true });
   }
 
+  /** Where the person has asked for it, on a phone as well. */
+  focusNow() {
+    this.draw();
+    this.#input.focus({ preventScroll: true });
+    this.#input.setSelectionRange(this.#input.value.length, this.#input.value.length);
+  }
+
   draw() {
     const it = this.#chat.active;
     const usable = it !== null && (it.status === 'joined' || it.status === 'joining');
     $('composer').hidden = !usable;
     this.#drawRemoved(it);
     if (!usable) return;
-    if (this.#shown !== it.id) {
-      this.#shown = it.id;
+    const shown = `${it.id} ${it.editing?.offset ?? ''}`;
+    if (this.#shown !== shown) {
+      this.#shown = shown;
       this.#problem = null;
-      this.#input.value = it.draft;
+      this.#completion.close();
+      this.#input.value = it.editing?.text ?? it.draft;
       this.#fit();
     }
+    this.#drawAbout(it);
     const place = it.kind === 'room' ? `#${it.label}` : it.label;
     this.#input.placeholder = `Message ${place}`;
     this.#input.setAttribute('aria-label', `Message ${place}`);
     this.#drawState(it);
     this.#check();
+  }
+
+  #onKey(e) {
+    // While an input method is composing, Enter belongs to it.
+    if (e.isComposing || e.keyCode === 229 || this.#completion.key(e)) return;
+    const it = this.#chat.active;
+    if (e.key === 'Enter' && !e.shiftKey) {
+      e.preventDefault();
+      this.#send();
+    } else if (e.key === 'Escape' && it && (it.editing || it.replyTo !== null)) {
+      e.preventDefault();
+      e.stopPropagation();
+      this.#leave(it);
+    } else if (e.key === 'ArrowUp' && !e.altKey && !e.shiftKey && this.#input.value === '' && it && !it.editing) {
+      const own = this.#chat.lastOwn(it);
+      if (!own) return;
+      e.preventDefault();
+      this.#chat.beginEdit(it, own);
+    }
+  }
+
+  #leave(it) {
+    if (it.editing) this.#chat.leaveEdit(it);
+    else this.#chat.answer(it, null);
+    this.draw();
+  }
+
+  #people() {
+    const it = this.#chat.active;
+    return it?.kind === 'room' ? [...it.members.values()].filter((m) => m.user !== this.#chat.me.user) : [];
+  }
+
+  /** What one answers or changes. */
+  #drawAbout(it) {
+    const bar = $('composer-about');
+    const offset = it.editing?.offset ?? it.replyTo;
+    bar.hidden = offset === null;
+    if (bar.hidden) { bar.dataset.of = ''; return bar.replaceChildren(); }
+    const { who, text } = quoteOf(it, offset);
+    const of = `${it.id} ${offset} ${it.editing !== null} ${text}`;
+    if (bar.dataset.of === of) return;
+    bar.dataset.of = of;
+    bar.replaceChildren(icon(it.editing ? 'pencil' : 'reply'),
+      h('span.composer-about-text', {}, it.editing ? 'Changing your message: ' : ['Answering ', who && h('bdi.strong', {}, nameShown(who.name)), ': '], h('bdi', {}, text)),
+      h('button.icon-button.small', {
+        type: 'button', 'aria-label': it.editing ? 'Leave it as it is' : 'Answer nothing', title: 'Esc', onclick: () => { this.#leave(it); this.focus(); }, data: { testid: 'composer-leave' },
+      }, icon('close')));
   }
 
   /** Why one may not write, or not yet, stands above the box: not a live region, as it counts down. */
@@ -104,7 +162,10 @@ export class Composer {
   }
 
   #onInput() {
-    if (this.#chat.active) this.#chat.active.draft = this.#input.value;
+    const it = this.#chat.active;
+    if (it?.editing) it.editing.text = this.#input.value;
+    else if (it) it.draft = this.#input.value;
+    this.#completion.update();
     this.#problem = null;
     this.#fit();
     this.#check();
@@ -135,14 +196,31 @@ export class Composer {
     const it = this.#chat.active;
     const text = typed(this.#input.value);
     if (!it || this.#blocked || text === '' || !this.#check()) return;
+    this.#completion.close();
+    if (it.editing) return this.#sendEdit(it, withEmoji(text));
     const { say, problem, run } = understand(text);
     if (problem) return this.#complain(problem);
     const wait = say === undefined ? 0 : slowWait(this.#chat, it);
     if (wait > 0) return this.#complain('What you wrote is kept until then.');
     this.#clear(it);
     if (run) return this.#run(it, run, text);
-    this.#chat.say(it, say);
+    this.#chat.say(it, withEmoji(say));
+    this.#chat.view.changed('all');
     this.#stream.toEnd();
+  }
+
+  /** What cannot be changed comes back, as commands do. */
+  async #sendEdit(it, text) {
+    const { offset } = it.editing;
+    this.#chat.leaveEdit(it);
+    try {
+      await this.#chat.edit(it, offset, text);
+    } catch (error) {
+      if (this.#chat.active !== it || it.editing) return this.#chat.view.toast(sentence(error), 'error');
+      it.editing = { offset, text };
+      this.draw();
+      this.#complain(sentence(error));
+    }
   }
 
   #clear(it) {

@@ -11,6 +11,7 @@
 //
 // Invariants: each order at most once among log items; `pending` and `items` are disjoint; at most ITEMS_MAX items.
 
+import { Changes, asTold } from './changes.js';
 import { Standing } from './decrees.js';
 import { nameShown } from './words.js';
 
@@ -43,6 +44,10 @@ export class Conversation {
     this.stuck = false;        // older messages could not be had; the person may ask again
     this.members = new Map();  // user -> member
     this.membersCount = 0;
+    this.changes = new Changes();     // what has become of its messages
+    this.lowest = null;        // offset of the oldest entry that we have read, which need not be a message
+    this.replyTo = null;       // offset of the message that the next one answers
+    this.editing = null;       // {offset, text}: the message that is being changed, and what it is to say
     this.standing = new Standing();   // who is muted or banned
     this.given = false;        // a role was given to us here
     this.saidAt = 0;           // when we last said something here, for slow mode
@@ -53,6 +58,8 @@ export class Conversation {
   /** What it is called on the page. */
   get label() { return nameShown(this.title); }
   get hasMessages() { return this.pending.length > 0 || this.items.some((item) => item.kind === 'message'); }
+  /** People who may be meant here, by name. */
+  get names() { return [...this.members.values()].map((member) => member.name); }
   get lastOrder() { return this.items.length ? this.items[this.items.length - 1].order : 0; }
 
   get firstOffset() {
@@ -71,6 +78,7 @@ export class Conversation {
     let at = this.items.length;
     while (at > 0 && this.items[at - 1].order > item.order) at--;   // nearly always the end
     this.items.splice(at, 0, item);
+    if (item.kind === 'message' && item.offset !== undefined) this.changes.arrived(item);
     if (this.items.length > ITEMS_MAX && this.scroll.pinned) this.#trim();
     return true;
   }
@@ -87,6 +95,7 @@ export class Conversation {
       if (item.offset !== undefined) this.byOffset.delete(item.offset);
     }
     if (this.kind === 'room') this.complete = false;
+    this.lowest = this.firstOffset;
   }
 
   /** Something the page says, placed after what is there. */
@@ -99,8 +108,8 @@ export class Conversation {
   }
 
   /** An own message that is on its way. */
-  addPending(from, data, key) {
-    const item = { key: `p${++serial}`, kind: 'message', own: true, state: 'pending', from, data, publishKey: key,
+  addPending(from, data, key, replyTo) {
+    const item = { key: `p${++serial}`, kind: 'message', own: true, state: 'pending', from, data, publishKey: key, replyTo,
       time: Date.now(), floor: Math.floor(this.lastOrder) };
     this.pending.push(item);
     return item;
@@ -127,7 +136,7 @@ export class Conversation {
     const item = this.pending.find((p) => entry.offset > p.floor && JSON.stringify(p.data) === text);
     if (!item || this.byOffset.has(entry.offset)) return false;
     this.pending = this.pending.filter((other) => other !== item);
-    Object.assign(item, { offset: entry.offset, order: entry.offset, time: entry.time, state: 'sent', placed: true });
+    Object.assign(item, asTold(entry), { offset: entry.offset, order: entry.offset, time: entry.time, state: 'sent', placed: true });
     return this.insert(item);
   }
 
@@ -173,6 +182,8 @@ export class Conversation {
 
   #renumber(epoch) {
     this.byOffset.clear();
+    this.changes.clear();
+    this.lowest = this.replyTo = this.editing = null;
     this.epoch = epoch;
     this.complete = false;
     this.readFloor = this.seen = 0;
@@ -183,7 +194,7 @@ export class Conversation {
   missingIn(gap) {
     let missing = gap.to - gap.from + 1;
     for (const offset of this.byOffset.keys()) if (offset >= gap.from && offset <= gap.to) missing--;
-    return missing;
+    return missing - this.changes.countIn(gap.from, gap.to);
   }
 
   setMembers(list, total) {
@@ -214,7 +225,7 @@ export class Conversation {
       firstUnread: this.firstUnread && this.items.find((i) => i.key === this.firstUnread)?.[this.kind === 'room' ? 'offset' : 'time'],
       removed: this.error && (this.status === 'removed' || this.error.code === 'banned')
         ? { code: this.error.code, message: this.error.message, until: this.error.until } : undefined,
-      pending: this.pending.map(({ data, publishKey, time }) => ({ data, publishKey, time })),
+      pending: this.pending.map(({ data, publishKey, time, replyTo }) => ({ data, publishKey, time, replyTo })),
       items: messages.map(({ from, data, time, own, delivered }) => ({ from, data, time, own, delivered })),
     };
   }

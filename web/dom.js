@@ -37,6 +37,12 @@ const ICONS = {
   ban: ['M10 17a7 7 0 1 0 0-14a7 7 0 0 0 0 14z', 'M5.2 5.2l9.6 9.6'],
   person: ['M10 9.8a3.2 3.2 0 1 0 0-6.4a3.2 3.2 0 0 0 0 6.4z', 'M4 16.5a6 6 0 0 1 12 0'],
   lock: ['M5 9h10v7.5H5z', 'M7 9V6.5a3 3 0 0 1 6 0V9'],
+  reply: ['M8 5L3.5 9.5L8 14', 'M4 9.5h7.5a5 5 0 0 1 5 5v1'],
+  pencil: ['M12.5 4.5l3 3', 'M4 16l.8-3.6l8.7-8.7a1.4 1.4 0 0 1 2 0l.8.8a1.4 1.4 0 0 1 0 2L7.6 15.2z'],
+  trash: ['M4 6h12', 'M8 6V3.8h4V6', 'M5.5 6l.8 10.5h7.4L14.5 6', 'M8.6 9v4.5', 'M11.4 9v4.5'],
+  copy: ['M7.5 7.5h8.5v8.5H7.5z', 'M5.5 12.5H4V4h8.5v1.5'],
+  smile: ['M10 17a7 7 0 1 0 0-14a7 7 0 0 0 0 14z', 'M7.6 8.4v.1', 'M12.4 8.4v.1', 'M7 11.6a3.6 3.6 0 0 0 6 0'],
+  bell: ['M5 14V9a5 5 0 0 1 10 0v5l1.2 1.2H3.8z', 'M8.6 17a1.6 1.6 0 0 0 2.8 0'],
   hash: ['M8 3.5L6.5 16.5', 'M13.5 3.5L12 16.5', 'M4 7.5h13', 'M3 12.5h13'],
 };
 
@@ -110,16 +116,17 @@ export function reconcile(parent, rows, make) {
   rendered.set(parent, next);
 }
 
-/** Replaces a node; if the focus was inside, it goes to the same place in the new one. */
+/** Replaces a node; if the focus was inside, it goes to what is the same in the new one, by its name or else by its place. */
 function swap(node, fresh) {
   const path = [];
   for (let at = document.activeElement; at && node.contains(at) && at !== node; at = at.parentElement) {
     path.unshift([...at.parentElement.children].indexOf(at));
   }
-  const focused = node.contains(document.activeElement);
+  const focused = node.contains(document.activeElement) ? document.activeElement : null;
   node.replaceWith(fresh);
   if (!focused) return;
-  let target = fresh;
-  for (const index of path) target = target?.children[index];
+  const { testid, key } = focused.dataset;
+  let target = testid && [...fresh.querySelectorAll(`[data-testid="${testid}"]`)].find((same) => same.dataset.key === key);
+  if (!target) { target = fresh; for (const index of path) target = target?.children[index]; }
   target?.focus({ preventScroll: true });
 }

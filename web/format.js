@@ -3,7 +3,8 @@
 // format.js: from values to what people read: times, initials, colours, links. Pure, apart from building nodes.
 
 import { h, icon } from './dom.js';
-import { nameShown, textShown, withAddresses } from './words.js';
+import { parse } from './markdown.js';
+import { nameShown, textShown, withAddresses, withCalls } from './words.js';
 
 const HUES = 12;   // app.css has a class for each: .hue-0 … .hue-11
 const locale = undefined;   // the browser's
@@ -56,6 +57,7 @@ export function avatar(element, { user, name }) {
 /** What a message's `data` looks like to a person: {text, action} or {json}. The shapes are those of
  *  docs/protocol/native.md. */
 export function displayOf(data) {
+  if (data === undefined) return { text: '', action: false };   // deleted
   if (typeof data === 'string') return { text: textShown(data), action: false };
   if (data !== null && typeof data === 'object' && typeof data.text === 'string') {
     return { text: textShown(data.text), action: data.action === true };
@@ -63,10 +65,20 @@ export function displayOf(data) {
   return { json: textShown(JSON.stringify(data)) };
 }
 
-/** Text with its addresses made clickable, as an array of strings and <a> nodes. */
-export function linked(text) {
-  return withAddresses(text).map((part) => (typeof part === 'string' ? part
-    : h('a', { href: part.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, part.text)));
+/** A message's text as strings and nodes: addresses can be clicked, who is called stands out, and its Markdown is set, unless it
+ *  is to be `plain`. `me` is one's own name, `names` those of the others. */
+export function rendered(text, { plain = false, me, names }) {
+  const called = (part) => withCalls(part, names, me).map((it) => (typeof it === 'string' ? it
+    : h('span.call', { class: it.me ? 'me' : '', data: { testid: 'call' } }, it.call)));
+  const set = (tree) => tree.flatMap((part) => {
+    if (typeof part === 'string') return called(part);
+    if (part.href) return h('a', { href: part.href, title: part.title, target: '_blank', rel: 'noopener noreferrer nofollow' }, part.text);
+    if (part.block !== undefined) return h('pre.msg-code', { tabindex: 0 }, h('code', {}, part.block));
+    if (part.code !== undefined) return h('code', {}, part.code);
+    const [[tag, inner]] = Object.entries(part);
+    return h(tag, {}, ...set(inner));
+  });
+  return set(plain ? withAddresses(text) : parse(text));
 }
 
 /** What to tell a person about an error: the server's own sentence, if it sent one. */

@@ -8,7 +8,7 @@ import { toast } from './status.js';
 export const roomAddress = (name) => `${location.origin}${location.pathname}#room=${encodeURIComponent(name)}`;
 
 /** Copies a text. The clipboard is closed to pages on plain http; there a selection can still be copied. */
-async function copy(text) {
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -185,6 +185,7 @@ export class Lists {
     const it = chat.active;
     $('room-title').replaceChildren(h('bdi', {}, it?.label ?? ''));
     $('room-title').title = it?.label ?? '';
+    $('find').hidden = !it || it.status === 'refused';
     $('copy-link').hidden = it?.kind !== 'room' || it.status === 'refused';
     $('room-glyph').replaceChildren(...(it ? [glyph(it, chat)] : []));
     $('toggle-people').hidden = it?.kind !== 'room' || it.status === 'refused' || it.status === 'removed';

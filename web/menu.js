@@ -12,7 +12,8 @@ let opener = null;
 /**
  * @param {HTMLElement} from  the button that opens it
  * @param {string} label  what it is a menu of
- * @param {object[]} items  {label, icon?, run(), danger?, checked?: boolean, kind?: 'checkbox' | 'radio'} or {head: text}
+ * @param {object[]} items  {label, icon?, run(), danger?, checked?: boolean, kind?: 'checkbox' | 'radio'}, {head: text}, or {row: items
+ *                          that stand side by side, each {label, text or icon, run(), checked?}}
  */
 export function openMenu(from, label, items) {
   closeMenu();
@@ -37,12 +38,28 @@ export function closeMenu() {
 
 const buttons = (menu) => [...menu.querySelectorAll('button')];
 
+function cell(item) {
+  const tick = item.checked !== undefined;
+  return h('button.menu-cell', {
+    type: 'button', role: tick ? 'menuitemcheckbox' : 'menuitem', tabindex: -1, 'aria-checked': tick ? item.checked : null, 'aria-label': item.label, title: item.label,
+    onclick: () => choose(item), data: { testid: 'menu-cell', key: item.text ?? '' },
+  }, item.icon ? icon(item.icon) : item.text);
+}
+
+function choose(item) {
+  const back = opener;
+  closeMenu();
+  back?.focus();
+  item.run();
+}
+
 function row(item) {
+  if (item.row) return h('div.menu-row', { role: 'group', 'aria-label': 'Reactions' }, item.row.map(cell));
   if (item.head) return h('p.menu-head', { role: 'presentation' }, item.head);
   const role = item.kind ? `menuitem${item.kind}` : 'menuitem';
   return h('button.menu-item', {
     type: 'button', role, tabindex: -1, class: item.danger ? 'danger' : '', 'aria-checked': item.kind ? item.checked : null,
-    onclick: () => { const back = opener; closeMenu(); back?.focus(); item.run(); }, data: { testid: 'menu-item' },
+    onclick: () => choose(item), data: { testid: 'menu-item' },
   }, h('span.menu-icon', { 'aria-hidden': 'true' }, item.icon ? icon(item.icon) : item.checked ? icon('check') : ''), h('span', {}, item.label));
 }
 
@@ -68,7 +85,10 @@ function place(menu, at) {
 function onKey(e, menu) {
   const all = buttons(menu);
   const at = all.indexOf(document.activeElement);
-  const go = { ArrowDown: (at + 1) % all.length, ArrowUp: (at - 1 + all.length) % all.length, Home: 0, End: all.length - 1 }[e.key];
+  const [next, before] = [(at + 1) % all.length, (at - 1 + all.length) % all.length];
+  const inRow = document.activeElement.matches('.menu-cell');
+  const go = { ArrowDown: inRow ? Math.max(0, all.findIndex((b) => !b.matches('.menu-cell'))) : next, ArrowUp: before, Home: 0, End: all.length - 1,
+    ...(inRow ? { ArrowRight: next, ArrowLeft: before } : {}) }[e.key];
   if (e.key === 'Escape' || e.key === 'Tab') {
     e.preventDefault();
     closeMenu();

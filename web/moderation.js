@@ -102,6 +102,16 @@ function ask({ it, verb, name, timed = false, note, act }) {
     } });
 }
 
+/** Asks before something is done that cannot be taken back; `act(reason)` does it. `title` is a text or a node. */
+export function askFirst({ title, note, reasoned, submit, act }) {
+  show({ title, note, reasoned, submit, danger: true,
+    act: () => {
+      const reason = $('decree-reason').value.trim();
+      if (utf8Length(reason) > REASON_BYTES_MAX) throw new Error('That is too long for a reason.');
+      return act(reason);
+    } });
+}
+
 function askUnban(it, room) {
   const banned = it.standing.all('banned');
   $('decree-users').replaceChildren(...banned.map(({ user, name }) => h('option', { value: user }, nameShown(name))));
@@ -126,7 +136,7 @@ function show({ title, note, timed = false, reasoned = false, named = false, sub
   $('decree-form').reset();
   complain('');
   dialog.showModal();
-  (named ? $('decree-user') : timed ? dialog.querySelector('input[name="decree-time"]') : $('decree-reason')).focus();
+  (named ? $('decree-user') : timed ? dialog.querySelector('input[name="decree-time"]') : reasoned ? $('decree-reason') : $('decree-submit')).focus();
 }
 
 function complain(text) {

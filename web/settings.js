@@ -6,7 +6,7 @@
 // writing does nothing.
 
 const PREFIX = 'plenum.';
-const OF_THE_DEVICE = new Set(['theme', 'people-hidden']);   // not of who one is
+const OF_THE_DEVICE = new Set(['theme', 'people-hidden', 'notify']);   // not of who one is
 
 let forgotten = false;
 
@@ -52,6 +52,9 @@ export const person = {
   set name(value) { write('localStorage', 'name', value); },
   get peopleHidden() { return read('localStorage', 'people-hidden', false) === true; },
   set peopleHidden(value) { write('localStorage', 'people-hidden', value); },
+  /** Desktop notifications: true, false, or null for one who has not been asked. */
+  get notify() { const value = read('localStorage', 'notify', null); return typeof value === 'boolean' ? value : null; },
+  set notify(value) { write('localStorage', 'notify', value); },
 };
 
 export const tab = {

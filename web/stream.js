@@ -7,12 +7,11 @@
 // `shown` rows it costs well under a frame. The page draws at most once per animation frame.
 
 import { $, h, icon, reconcile } from './dom.js';
-import {
-  avatar, count, dayKey, dayLabel, displayOf, fullTimeOf, hueOf, linked, plural, sentence, timeOf,
-} from './format.js';
+import { avatar, count, dayKey, dayLabel, displayOf, fullTimeOf, plural } from './format.js';
 import { wordsOf } from './decrees.js';
 import { inviteRow } from './invite.js';
-import { decreesFor, openPersonMenu, undoOf } from './moderation.js';
+import { messageRow, signatureOf } from './message.js';
+import { decreesFor, undoOf } from './moderation.js';
 import { nameShown } from './words.js';
 
 const GROUP_MS = 5 * 60_000;    // one author's messages within this are one group
@@ -20,8 +19,8 @@ const WINDOW = 300;             // rows drawn while at the newest message; more 
 const PINNED_PX = 48;           // this near to the end counts as being there
 const PILL_PX = 240;            // this far from it the way back is offered
 const NAMES_IN_NOTICE = 3;
-const LONG_CHARS = 2400;        // longer messages are folded
-const LONG_LINES = 28;
+const AUTHORS = '.msg-author[aria-haspopup]';
+const FLASH_MS = 1600;          // a message that one has jumped to stands out for so long
 
 export class Stream {
   #chat; #shownId = null; #lastKey = null; #unseen = 0; #unfolded = new Set(); #height = 0;
@@ -32,7 +31,7 @@ export class Stream {
     this.#chat = chat;
     this.#box.addEventListener('scroll', () => this.#onScroll(), { passive: true });
     this.#pill.addEventListener('click', () => this.toEnd());
-    this.#rows.addEventListener('keydown', (e) => this.#onAuthorKey(e));
+    this.#rows.addEventListener('keydown', (e) => this.#onRowKey(e));
     new ResizeObserver(() => this.#onResize()).observe(this.#box);
   }
 
@@ -54,7 +53,7 @@ export class Stream {
       return node;
     });
 
-    this.#offerAuthor(it);
+    this.#offerStops(it);
     if (it.scroll.pinned) this.#pin();
     else if (changed) box.scrollTop = it.scroll.top;
     else if (anchor) this.#holdTo(anchor);
@@ -64,23 +63,33 @@ export class Stream {
     if (box.scrollHeight <= box.clientHeight + 1) this.#chat.loadEarlier(it);
   }
 
-  /** Where authors have menus one of them is in the order of Tab, the newest; the arrow keys go to the others. */
-  #offerAuthor(it) {
-    const authors = [...this.#rows.querySelectorAll('.msg-author[aria-haspopup]')];
-    for (const author of authors) author.tabIndex = -1;
-    const at = authors.includes(document.activeElement) ? document.activeElement : authors.at(-1);
-    if (at && it.kind === 'room') at.tabIndex = 0;
+  /** One of the buttons of messages is in the order of Tab, and where authors have menus one of these, the newest; the arrow keys go to
+   *  the others. */
+  #offerStops(it) {
+    this.#offerStop(AUTHORS, null, it.kind === 'room');
+    this.#offerStop('.msg-more');
   }
 
-  #onAuthorKey(e) {
+  #offerStop(kind, chosen = null, offered = true) {
+    const all = [...this.#rows.querySelectorAll(kind)];
+    for (const button of all) button.tabIndex = -1;
+    const at = chosen ?? (all.includes(document.activeElement) ? document.activeElement : all.at(-1));
+    if (at && offered) at.tabIndex = 0;
+  }
+
+  /** Up and down: from message to message. Left and right: among the buttons of one. */
+  #onRowKey(e) {
+    if (e.altKey || e.ctrlKey || e.metaKey || !e.target.matches('.msg button')) return;
+    const kind = e.target.matches(AUTHORS) ? AUTHORS : '.msg-more';
     const step = { ArrowUp: -1, ArrowDown: 1 }[e.key];
-    if (!step || e.altKey || !e.target.matches('.msg-author[aria-haspopup]')) return;
+    const side = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
+    if (!step && !side) return;
+    const all = side ? [...e.target.closest('.msg').querySelectorAll('button:not(:disabled)')] : [...this.#rows.querySelectorAll(kind)];
+    const from = all.includes(e.target) ? e.target : e.target.closest('.msg').querySelector(kind);
     e.preventDefault();
-    const authors = [...this.#rows.querySelectorAll('.msg-author[aria-haspopup]')];
-    const next = authors[authors.indexOf(e.target) + step];
+    const next = all[all.indexOf(from) + (step ?? side)];
     if (!next) return;
-    e.target.tabIndex = -1;
-    next.tabIndex = 0;
+    if (step) this.#offerStop(kind, next);
     next.focus();
   }
 
@@ -91,6 +100,34 @@ export class Stream {
     it.scroll.pinned = true;
     it.shown = WINDOW;
     this.draw();
+  }
+
+  /** To the message with that offset, wherever it is; its buttons get the focus. */
+  async jump(offset) {
+    const it = this.#chat.active;
+    if (!it || !await this.#chat.reach(it, offset)) return this.#chat.view.toast('That message is not kept any more.');
+    if (this.#chat.active === it) this.#showItem(it, it.byOffset.get(offset));
+  }
+
+  /** Likewise; a direct message has no offset. */
+  jumpTo(item) {
+    const it = this.#chat.active;
+    if (item.offset !== undefined) return this.jump(item.offset);
+    if (it?.items.includes(item)) this.#showItem(it, item);
+  }
+
+  #showItem(it, item) {
+    it.scroll.pinned = false;
+    it.shown = Math.max(it.shown, it.items.length - it.items.indexOf(item) + WINDOW / 2);
+    this.draw();
+    const node = [...this.#rows.children].find((row) => this.#keys.get(row) === item.key);
+    node.scrollIntoView({ block: 'center', behavior: 'instant' });
+    it.scroll.top = this.#box.scrollTop;
+    this.#offerStop('.msg-more', node.querySelector('.msg-more'));
+    (node.querySelector('.msg-more') ?? this.#box).focus({ preventScroll: true });
+    for (const other of this.#rows.querySelectorAll('.found')) other.classList.remove('found');
+    node.classList.add('found');
+    setTimeout(() => node.classList.remove('found'), FLASH_MS);
   }
 
   /** After a change of layout: who was at the end stays there. */
@@ -198,8 +235,8 @@ export class Stream {
       const menu = !item.own && decreesFor(this.#chat, it, item.from).length > 0;
       const lead = !action && (!previous || previous.from.user !== item.from.user || previous.from.name !== item.from.name
         || item.time - previous.time > GROUP_MS);
-      rows.push({ type: 'message', key: item.key, item, lead, menu,
-        sig: `${lead}${menu}${item.state}${item.offset ?? ''}${item.delivered ?? ''}${this.#unfolded.has(item.key)}` });
+      const unfolded = this.#unfolded.has(item.key);
+      rows.push({ type: 'message', key: item.key, item, lead, menu, unfolded, sig: `${lead}${menu}${unfolded}${signatureOf(this.#chat, it, item)}` });
       previous = action ? null : item;
     }
     return rows;
@@ -223,6 +260,14 @@ export class Stream {
     }
     const type = item.kind === 'restart' || item.kind === 'help' ? item.kind : 'notice';
     return { type, key: item.key, item, sig: '' };
+  }
+
+  #message(it, row) {
+    return messageRow(this.#chat, it, row, {
+      unfold: (item) => { this.#unfolded.add(item.key); this.draw(); },
+      jump: (offset) => this.jump(offset),
+      thread: (offset) => this.#chat.view.thread(offset),
+    });
   }
 
   #make(it, row) {
@@ -251,61 +296,6 @@ export class Stream {
     return h('li.notice.decree.row', { title: fullTimeOf(item.time), data: { testid: 'decree', type: item.decree.type } },
       icon('shield'), h('span.decree-text', {}, words.map((word) => (word.name === undefined ? word : h('bdi', {}, word.name)))),
       undo && h('button.decree-undo', { type: 'button', onclick: undo.run, data: { testid: 'decree-undo' } }, undo.label));
-  }
-
-  #message(it, { item, lead, menu }) {
-    const { from } = item;
-    const openAuthor = (e) => {
-      if (menu) openPersonMenu(this.#chat, it, from, e.currentTarget);
-      else if (!item.own && it.kind === 'room') this.#chat.open('direct', from.user, from.name);
-    };
-    const time = h('time', { datetime: new Date(item.time).toISOString(), title: fullTimeOf(item.time) }, timeOf(item.time));
-    const body = h('div.msg-body', {}, lead && h('div.msg-head', {},
-      h(`button.msg-author.${hueOf(from.user)}`, { type: 'button', onclick: openAuthor, tabindex: -1, 'aria-haspopup': menu ? 'menu' : null, data: { testid: 'author' },
-        title: item.own ? `${nameShown(from.name)} (you)` : `${nameShown(from.name)} · ${from.user}` }, h('bdi', {}, nameShown(from.name))),
-      item.own && h('span.tag', {}, 'you'), time));
-    const [content, ...more] = this.#content(item);
-    body.append(h('div.msg-line', {}, content, this.#mark(it, item)), ...more);
-    if (item.state === 'failed') body.append(this.#failure(it, item));
-    const side = lead
-      ? avatar(h('span', { 'aria-hidden': 'true' }), from)
-      : h('span.msg-side', {}, time);
-    return h('li.msg.row', {
-      class: `${lead ? 'lead' : ''} ${item.own ? 'own' : ''} ${item.state} ${item.mention ? 'mention' : ''}`,
-      data: { testid: 'message', state: item.state, offset: item.offset ?? '', own: item.own ? 'true' : 'false' },
-    }, side, body);
-  }
-
-  #content(item) {
-    const { text, json, action } = displayOf(item.data);
-    if (json !== undefined) return [h('pre.msg-json', { data: { testid: 'message-text' }, tabindex: 0 }, json)];
-    const long = text.length > LONG_CHARS || text.split('\n', LONG_LINES + 2).length > LONG_LINES;
-    const folded = long && !this.#unfolded.has(item.key);
-    const node = h('div.msg-text', {
-      dir: 'auto', class: `${folded ? 'folded' : ''} ${action ? 'action' : ''} ${text === '' ? 'empty' : ''}`, data: { testid: 'message-text' },
-    }, action && ['* ', h('bdi', {}, nameShown(item.from.name)), ' '], text === '' ? '(an empty message)' : linked(text));
-    if (!folded) return [node];
-    const unfold = () => { this.#unfolded.add(item.key); this.draw(); };
-    return [node, h('button.unfold', { type: 'button', onclick: unfold }, `Show all (${plural(text.length, 'character')})`)];
-  }
-
-  /** What stands behind an own message: on its way, or delivered. */
-  #mark(it, item) {
-    const mark = (text, picture, data) => h('span.msg-state', { title: text, data },
-      icon(picture), h('span.visually-hidden', {}, text));
-    if (item.state === 'pending') return mark('Sending', 'clock', {});
-    if (it.kind === 'direct' && item.own && item.delivered) {
-      const text = item.delivered === 1 ? 'Delivered' : `Delivered to ${count(item.delivered)} sessions`;
-      return mark(text, 'check', { testid: 'delivered' });
-    }
-    return null;
-  }
-
-  #failure(it, item) {
-    return h('div.msg-failed', { role: 'alert', data: { testid: 'message-failed' } },
-      icon('alert'), h('span', {}, sentence(item.error)),
-      h('button', { type: 'button', onclick: () => this.#chat.retry(it, item) }, 'Try again'),
-      h('button', { type: 'button', onclick: () => this.#chat.discard(it, item) }, 'Discard'));
   }
 }
 

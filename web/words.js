@@ -55,14 +55,42 @@ const WORD = '[\\p{L}\\p{N}\\p{M}_]';
 const UNSPACED = '[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Thai}]';   // words without spaces between
 const SPACED_WORD = `(?!${UNSPACED})${WORD}`;
 
-/** True if the text calls that name: "@Ada" as a word of its own, in any case. */
-export function mentions(text, name) {
+/** Where a text calls that name, as the source of an expression; '' for a name that cannot be called. */
+function callOf(name) {
   const wanted = name.normalize('NFC').trim();
-  if (isBlank(wanted)) return false;
+  if (isBlank(wanted)) return '';
   const literal = wanted.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
   const ends = (pattern) => new RegExp(`${pattern}$`, 'u').test(wanted);
   const end = ends(UNSPACED) ? `(?!${WORD})` : ends(WORD) ? `(?!-?${SPACED_WORD})` : '';
-  return new RegExp(`(?<!${SPACED_WORD})@${literal}${end}`, 'iu').test(text.normalize('NFC'));
+  return `(?<!${SPACED_WORD})@${literal}${end}`;
+}
+
+/** True if the text calls that name: "@Ada" as a word of its own, in any case. */
+export function mentions(text, name) {
+  const call = callOf(name);
+  return call !== '' && new RegExp(call, 'iu').test(text.normalize('NFC'));
+}
+
+let calls = { key: '', pattern: null };   // of the names asked for last
+
+/** Splits a text into strings and {call: "@Ada", me: bool}: who of `names` is called, the longest name first. */
+export function withCalls(text, names, me) {
+  if (!text.includes('@')) return [text];
+  const key = JSON.stringify([me, names]);
+  if (calls.key !== key) {
+    const sources = [...new Set([me, ...names])].sort((a, b) => b.length - a.length).map(callOf).filter(Boolean);
+    calls = { key, pattern: sources.length ? new RegExp(sources.join('|'), 'giu') : null };
+  }
+  const whole = text.normalize('NFC');
+  const parts = [];
+  let last = 0;
+  for (const match of calls.pattern ? whole.matchAll(calls.pattern) : []) {
+    if (match.index > last) parts.push(whole.slice(last, match.index));
+    parts.push({ call: match[0], me: mentions(match[0], me) });
+    last = match.index + match[0].length;
+  }
+  if (last < whole.length) parts.push(whole.slice(last));
+  return parts;
 }
 
 // ---- addresses ----------------------------------------------------------------------------------------------------
