@@ -43,8 +43,9 @@ export class Changes {
     if (this.#noted.size >= NOTED_MAX) this.#noted.clear();
     this.#noted.add(m.offset);
     if (m.type === 'message:reactions') this.#noteWho(m);
-    if (item && (live || m.offset > (item.asOf ?? 0))) apply(item, m);
-    else if (!item && live) this.#wait(m);
+    const counts = live || m.type === 'message:deleted';   // who did it, and why, is in no message
+    if (item && (counts || m.offset > (item.asOf ?? 0))) apply(item, m);
+    else if (!item && counts) this.#wait(m);
   }
 
   #noteWho({ target, key, from, on, offset }) {
@@ -94,9 +95,10 @@ function bounded(map, key, max) {
 }
 
 function apply(item, m) {
-  if (item.deleted) return;
   if (m.type === 'message:deleted') {
     Object.assign(item, { data: undefined, deleted: true, reason: m.reason, remover: m.from, edited: undefined, mention: false, counts: new Map() });
+  } else if (item.deleted) {
+    return;   // nothing comes of it any more
   } else if (m.type === 'message:reactions') {
     item.counts ??= new Map();
     if (m.count > 0) item.counts.set(m.key, m.count);

@@ -431,8 +431,13 @@ export class Chat {
     this.loadEarlier(it);
   }
 
-  async #loadBefore(it, before, fresh = false) {
+  #loadBefore(it, before, fresh = false) {
     it.loading = true;
+    it.load = this.#readBefore(it, before, fresh);
+    return it.load;
+  }
+
+  async #readBefore(it, before, fresh) {
     this.view.changed('stream');
     try {
       const reply = await this.client.history(it.name, { before, limit: PAGE });
@@ -475,7 +480,7 @@ export class Chat {
   /** The message goes into the box, to be changed there. */
   beginEdit(it, item) {
     it.replyTo = null;
-    it.editing = { offset: item.offset, text: item.data?.text ?? item.data };
+    it.editing = { offset: item.offset, version: item.version ?? item.offset, text: item.data?.text ?? item.data };
     this.view.changed('all');
     this.view.write();
     this.view.announce('You are changing a message. Escape leaves it as it is.');
@@ -493,12 +498,13 @@ export class Chat {
       && canAct(this, it, item) && mayChange(this, it, item)) ?? null;
   }
 
-  /** Rejects with why not; what has changed everybody sees in its place. */
-  async edit(it, offset, text) {
+  /** Rejects with why not, with `conflict` where it has other words by now than when one began; what has changed everybody sees in
+   *  its place. */
+  async edit(it, { offset, version }, text) {
     const item = it.byOffset.get(offset);
     if (!item || (item.data?.text ?? item.data) === text) return;
     const data = typeof item.data === 'string' ? text : { ...item.data, text };
-    await this.client.room(it.name).edit(offset, data, { ifVersion: item.version ?? offset });
+    await this.client.room(it.name).edit(offset, data, { ifVersion: version });
   }
 
   async react(it, item, key, on) {
@@ -513,9 +519,8 @@ export class Chat {
   async reach(it, offset) {
     it.scroll.pinned = false;   // else what is read back is let go again
     for (let pages = 0; !it.byOffset.has(offset) && !it.complete && (it.lowest ?? Infinity) > offset && pages < PAGES_MAX; pages++) {
-      if (it.loading || it.status !== 'joined' || !this.online) break;
-      await this.#loadBefore(it, it.lowest ?? it.head + 1);
-      if (it.stuck) break;
+      if (it.status !== 'joined' || !this.online || it.stuck) break;
+      await (it.loading ? it.load : this.#loadBefore(it, it.lowest ?? it.head + 1));
     }
     return it.byOffset.get(offset)?.kind === 'message';
   }

@@ -211,15 +211,16 @@ export class Composer {
 
   /** What cannot be changed comes back, as commands do. */
   async #sendEdit(it, text) {
-    const { offset } = it.editing;
+    const { editing } = it;
     this.#chat.leaveEdit(it);
     try {
-      await this.#chat.edit(it, offset, text);
+      await this.#chat.edit(it, editing, text);
     } catch (error) {
       if (this.#chat.active !== it || it.editing) return this.#chat.view.toast(sentence(error), 'error');
-      it.editing = { offset, text };
+      const { version = editing.offset } = it.byOffset.get(editing.offset) ?? {};
+      it.editing = { ...editing, text, version };
       this.draw();
-      this.#complain(sentence(error));
+      this.#complain(error.code === 'conflict' ? 'It has been changed meanwhile. Enter lets it say this all the same.' : sentence(error));
     }
   }
 

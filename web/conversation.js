@@ -41,13 +41,14 @@ export class Conversation {
     this.error = null;
     this.complete = kind === 'direct';   // nothing older to load
     this.loading = false;
+    this.load = null;          // while it is: when that is done
     this.stuck = false;        // older messages could not be had; the person may ask again
     this.members = new Map();  // user -> member
     this.membersCount = 0;
     this.changes = new Changes();     // what has become of its messages
     this.lowest = null;        // offset of the oldest entry that we have read, which need not be a message
     this.replyTo = null;       // offset of the message that the next one answers
-    this.editing = null;       // {offset, text}: the message that is being changed, and what it is to say
+    this.editing = null;       // {offset, version, text}: the message that is being changed, as of when, and what it is to say
     this.standing = new Standing();   // who is muted or banned
     this.given = false;        // a role was given to us here
     this.saidAt = 0;           // when we last said something here, for slow mode

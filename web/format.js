@@ -69,7 +69,7 @@ export function displayOf(data) {
  *  is to be `plain`. `me` is one's own name, `names` those of the others. */
 export function rendered(text, { plain = false, me, names }) {
   const called = (part) => withCalls(part, names, me).map((it) => (typeof it === 'string' ? it
-    : h('span.call', { class: it.me ? 'me' : '', data: { testid: 'call' } }, it.call)));
+    : h('span.call', { class: it.me ? 'self' : '', data: { testid: 'call' } }, it.call)));
   const set = (tree) => tree.flatMap((part) => {
     if (typeof part === 'string') return called(part);
     if (part.href) return h('a', { href: part.href, title: part.title, target: '_blank', rel: 'noopener noreferrer nofollow' }, part.text);

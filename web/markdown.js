@@ -32,6 +32,12 @@ export function parse(text) {
   return parts;
 }
 
+/** What is left of it in a line, without its signs. */
+export function plainOf(text) {
+  const told = (part) => (typeof part === 'string' ? part : part.text ?? part.code ?? part.block ?? Object.values(part)[0].map(told).join(''));
+  return parse(text).map((part) => (part.block === undefined ? told(part) : ` ${part.block} `)).join('').replace(/\s+/g, ' ').trim();
+}
+
 function inline(text, depth) {
   const addresses = rangesOf(text);
   const missing = new Set();   // signs that are not there any more further on

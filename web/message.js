@@ -8,6 +8,7 @@ import { canAct, maySpeak } from './allowed.js';
 import { h, icon } from './dom.js';
 import { nameOf } from './emoji.js';
 import { avatar, count, displayOf, fullTimeOf, hueOf, plural, rendered, sentence, timeOf } from './format.js';
+import { plainOf } from './markdown.js';
 import { openPersonMenu } from './moderation.js';
 import { nameShown, textShown } from './words.js';
 
@@ -25,8 +26,9 @@ export function quoteOf(it, offset) {
 
 /** A message in one line. */
 export function lineOf(item) {
-  const { text, json } = displayOf(item.data);
-  const line = (text ?? json).replace(/\s+/g, ' ').slice(0, QUOTE_CHARS + 1);
+  const { text, json, action } = displayOf(item.data);
+  const start = (text ?? json).slice(0, 4 * QUOTE_CHARS);
+  const line = (json !== undefined || action ? start.replace(/\s+/g, ' ') : plainOf(start)).slice(0, QUOTE_CHARS + 1);
   return line.length > QUOTE_CHARS ? `${line.slice(0, QUOTE_CHARS)}…` : line;
 }
 

@@ -27,6 +27,7 @@ async function main() {
   const server = await startServer(t, { bin: RELEASE, flags: [`--auth.secret=${SECRET}`] });
   const browser = await startBrowser(t);
   await conversation(server, browser);
+  await talking(server, browser);
   await keepingOrder(server, browser);
   await signingIn(server, browser);
 }
@@ -88,6 +89,56 @@ async function conversation(server, browser) {
   await ada.check();
   await take(ada, 'chat');
   await ada.context.close();
+}
+
+/** page-talk.png, page-talk-dark.png, page-talk-phone.png: what becomes of messages. */
+async function talking(server, browser) {
+  const room = 'harbour';
+  const open = async (name, rooms) => { const who = await Native.open(server, { token: mint(name, rooms) }); await who.join(room); return who; };
+  const [grace, radia, alan] = [await open('Grace', { '**': ['host'] }), await open('Radia'), await open('Alan')];
+  const visit = async (options) => {
+    const ada = await Person.visit(browser, server.url, { at: `#token=${mint('Ada')}&room=${room}`, ...options });
+    await ada.connected();
+    await ada.sees(`[data-testid=room-tab].active[data-room=${room}]`);
+    return ada;
+  };
+  const say = async (who, text, options) => (await who.say(room, { text }, options)).offset;
+  const react = (who, offset, ...keys) => Promise.all(keys.map((key) => who.ask({ type: 'react', room, offset, key })));
+  const desk = await visit({ viewport: { width: 1090, height: 700 }, colorScheme: 'light' });
+  const plan = await say(grace, 'The ferry is **late** again, so we meet at *six*. Map: https://example.org/harbour');
+  await react(radia, plan, '👍', '⛴️');
+  await react(alan, plan, '👍');
+  const typo = await say(radia, 'I bring teh lanterns');
+  await say(alan, 'Which pier?', { reply_to: plan });
+  await grace.ask({ type: 'edit', room, offset: typo, data: { text: 'I bring the lanterns, and this for the signal:\n```\nwhile (fog)\n  horn(2);\n```' } });
+  await say(radia, '@Ada can you bring the key? `locker 7`', { reply_to: typo });
+  const spam = await say(alan, 'BUY LANTERNS AT MY PLACE');
+  await grace.ask({ type: 'delete', room, offset: spam, reason: 'not here, Alan' });
+  await desk.say('@Radia of course :key:');
+  const own = (await desk.find('[data-testid=message][data-own=true][data-state=sent]').getAttribute('data-offset'));
+  await react(radia, Number(own), '🎉');
+  await desk.sees('[data-testid=message][data-own=true] [data-testid=reaction]');
+  const first = desk.id('message').first();
+  await first.getByTestId('reaction').first().click();
+  await first.hover();
+  await first.getByTestId('msg-more').click();
+  await take(desk, 'page-talk');
+  await desk.check();
+
+  const dark = await visit({ viewport: { width: 1090, height: 640 }, colorScheme: 'dark' });
+  await dark.reads('@Radia of course 🔑');
+  await dark.id('message').nth(2).hover();
+  await dark.id('message').nth(2).getByTestId('msg-reply').click();
+  await dark.id('composer').pressSequentially('The long one, with the bell :bel');
+  await dark.sees('[data-testid=completion-option]');
+  await take(dark, 'page-talk-dark');
+  await dark.context.close();
+  const phone = await visit({ viewport: { width: 390, height: 760 }, colorScheme: 'light', hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+  await phone.reads('@Radia of course 🔑');
+  await phone.id('message').last().getByTestId('msg-more').tap();
+  await take(phone, 'page-talk-phone');
+  await phone.context.close();
+  await desk.context.close();
 }
 
 const take = async (person, name, options = {}) => {
