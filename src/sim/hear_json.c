@@ -403,7 +403,7 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
     struct message *m = truth_message(w, a.message);
     if (m != NULL && id.p != NULL) {
         m->denied++;
-        if (m->room != NONE && m->attempts == m->denied && m->epoch != NONE)
+        if (m->room != NONE && m->attempts == m->denied && truth_holds(w, m))
             trace_fail(w, c, "ISOLATION: m%ux was refused, but it is an entry already", m->serial);
     }
     if (a.kind == SAID_HELLO) {

@@ -201,9 +201,21 @@ static bool window_over(struct world *w, const struct message *m, int epoch)
     return behind >= w->settings.idempotency_keys;
 }
 
+// What an engine lost with an epoch is not in the room as it goes on: whoever waits for an answer still has it judged anew, by the
+// records that there are then, and may be told that it cannot be said any more, while others have seen it in the epoch that is over.
+static bool lost_with(struct world *w, int room, int epoch)
+{
+    return truth_numbering(w, room, epoch)->records->ended;
+}
+
+bool truth_holds(struct world *w, const struct message *m)
+{
+    return m->epoch != NONE && !lost_with(w, m->room, m->epoch);
+}
+
 void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset)
 {
-    if (m->attempts == m->denied)
+    if (m->attempts == m->denied && !lost_with(w, m->room, epoch))
         trace_fail(w, c, "ISOLATION: message m%ux was refused, but it is an entry at offset %llu of %s",
                    m->serial, (unsigned long long)offset, w->room_names[m->room]);
     struct fact *f = truth_fact(w, truth_numbering(w, m->room, epoch), offset);

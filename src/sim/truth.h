@@ -227,6 +227,8 @@ void truth_observe_passing(struct world *w, struct client *c, int room, int epoc
                            const struct fact *seen);
 bool truth_same_passing(const struct fact *a, const struct fact *b);
 void truth_appended(struct world *w, struct client *c, struct message *m, int epoch, uint64_t offset);
+// It is an entry, and of no epoch that has been ended.
+bool truth_holds(struct world *w, const struct message *m);
 struct message *truth_message(struct world *w, uint32_t serial); // NULL: there is none
 struct message *truth_message_new(struct world *w, struct client *c, int room);
 void truth_data(const struct message *m, struct buf *out); // its JSON

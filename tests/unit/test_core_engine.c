@@ -883,6 +883,34 @@ static void what_waits_when_an_epoch_ends(void **state)
     net_free(n);
 }
 
+// What others have seen in the epoch that is over is not in the room as it goes on. Who said it, and has not been told of its place
+// there, is told what has become of it in the next one (seed 35006 of the simulator).
+static void what_an_epoch_has_lost_is_judged_by_the_next(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1,\"key\":\"k\"}");
+    struct engine_mail first = hear_word(n, ENGINE_PROPOSE); // has a place, of which this node does not hear
+    tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 1, .kept = 1, .term = 2}, LATER);
+    expect(a, "\"type\":\"epoch\"");
+    hear_word(n, ENGINE_FETCH);
+    const struct entry close = {
+        .type = ENTRY_CLOSE, .rule_role = ROLE_MEMBER, .grant = GRANT_ALL, .decree = {.span_ms = 5000}};
+    tell_entry_in(n, &watch, 1, close, NULL, 0, 2);
+    assert_true(contains(expect(a, "\"type\":\"left\""), "room_closed"));
+    net_wait(n, COURSE_AGAIN_MS);
+    struct engine_mail again = hear_word(n, ENGINE_PROPOSE);
+    assert_true(again.seq == first.seq && again.index == 0 && again.last == 1);
+    expect_nothing(a);
+    tell_record_in(n, &watch, 2, "1", &first, 0, 2); // its place in the next one, where it says nothing
+    assert_true(contains(expect(a, "\"id\":1"), "\"code\":\"room_closed\""));
+    expect_nothing(a);
+    net_check(n);
+    net_free(n);
+}
+
 // A decree of the server's own, at another node.
 static void tell_decree(struct net *n, const struct engine_mail *to, uint64_t offset, enum entry_type type,
                         const char *target, uint64_t term)
@@ -1057,6 +1085,7 @@ int main(void)
         cmocka_unit_test(a_room_is_kept_for_a_while_to_be_given_back),
         cmocka_unit_test(people_are_told_of_another_epoch),
         cmocka_unit_test(what_waits_when_an_epoch_ends),
+        cmocka_unit_test(what_an_epoch_has_lost_is_judged_by_the_next),
         cmocka_unit_test(a_refusal_keeps_its_turn),
         cmocka_unit_test(a_rate_is_asked_before_anything_is_proposed),
         cmocka_unit_test(decrees_end_with_their_epoch),
