@@ -29,8 +29,9 @@
 //      came, who went, signals) where it happened between. The room's
 //      `cursor` is the end of the prefix that has been seen without a hole; offsets that arrived beyond it
 //      (own acknowledged messages, mostly: the server does not echo them) wait in `ahead`.
-//   2. Nothing is lost silently. After a reconnect a room is joined again with `since: cursor`; what cannot be
-//      had again is announced as a `gap`, and `reset` says that history has to be read anew.
+//   2. Nothing is lost silently. After a reconnect a room is joined again with `since: cursor`, by the hello itself
+//      where the session goes on; what cannot be had again is announced as a `gap`, and `reset` says that history has
+//      to be read anew.
 //   3. publish() and direct() carry an idempotency key and stay in an outbox until the server answered. After a
 //      reconnect the unanswered ones are sent again in order; the key keeps them from being delivered twice.
 //   4. A dead connection is noticed: silence longer than 1.5 heartbeats, or an overdue reply, is answered by one
@@ -71,6 +72,9 @@ const CLOSE_DISCONNECTED = 4002;
 
 /** What the server gives as the reason of a close, with 1008, when the session's token is good no more. */
 const TOKEN_OVER = { token_expired: 'The token of this session has ended.', token_revoked: 'This session has been revoked.' };
+
+/** The most rooms that one hello may bring. */
+const HELLO_ROOMS_MAX = 255;
 
 /** The least time between two attempts to get the next token. */
 const RENEW_MS = 1_000;
@@ -405,6 +409,7 @@ export class Plenum extends Emitter {
   #timers = {};             // retry, connect, live, flush, renew: each a single timeout
   #lastHeard = 0; #lastSent = 0; #liveDue = Infinity; #pingAt = 0;   // #pingAt: 0 = none unanswered
   #helloId = null; #helloTries = 0;
+  #helloRooms = new Map();  // room -> its turn: joined by the hello that is under way
   #opening = null;          // {promise, resolve, reject} of connect()
   #welcomed = false;        // since connect(); before that, attempts are counted
   #failures = 0; #failure = null;
@@ -580,6 +585,7 @@ export class Plenum extends Emitter {
     this.#ws = ws;
     this.#handshake = handshake;
     this.#helloTries = 0;
+    this.#helloRooms.clear();
     this.#openedAt = 0;
     this.#pingAt = 0;
     // Each handler checks that its socket is still the current one: an abandoned socket may speak late.
@@ -607,10 +613,34 @@ export class Plenum extends Emitter {
       this.emit('error', error);
       return this.#giveUp(error.code, error.message);
     }
-    if (ws === this.#ws) this.#send(hello);
+    if (ws !== this.#ws) return;
+    this.#addRooms(hello);
+    this.#send(hello);
+  }
+
+  /** A session that goes on is in its rooms again by one message: as many of them as it may bring, and as fit into it. The
+   *  others are joined behind the welcome, and so are those for which a function gets a token, as nothing is to wait for
+   *  that. Who comes as somebody new learns first who that is. */
+  #addRooms(hello) {
+    if (!this.resume || !this.session) return;
+    let left = (this.session.limits?.message_bytes ?? Infinity) - utf8Length(JSON.stringify({ ...hello, rooms: [] }));
+    const joins = [];
+    for (const room of this.#rooms.values()) {
+      if (!room.wanted || typeof room.options.token === 'function') continue;
+      const command = { room: room.name, ...joinOptions(room), id: this.#nextId };
+      if (room.options.token) command.token = room.options.token;
+      left -= utf8Length(JSON.stringify(command)) + 1;   // 1: a comma
+      if (left < 0 || joins.length === HELLO_ROOMS_MAX) break;
+      this.#helloRooms.set(room, ++room.turn);
+      this.#requests.set(this.#nextId++, this.#joinHandlers(room));
+      joins.push(command);
+    }
+    if (joins.length > 0) hello.rooms = joins;
   }
 
   #onHelloError(reply) {
+    for (const room of this.#helloRooms.keys()) room.turn++;   // what is told of them is of no interest
+    this.#helloRooms.clear();
     const ended = reply.code in TOKEN_OVER;
     // The server cannot look at the token now, which may be good; or it says when to try again, as a tenant is full.
     const passing = TRANSIENT.has(reply.code) || reply.retry_ms > 0;
@@ -639,11 +669,15 @@ export class Plenum extends Emitter {
     this.#openedAt = now();
     this.#watch();
     // Listeners learn who they are before any room speaks.
-    const again = [...this.#rooms.values()].filter((room) => room.wanted);
     this.emit('session', { ...m, resumed });
     if (ws !== this.#ws) return;   // a listener does not want to be this one, and has closed or restarted us
+    const again = [...this.#rooms.values()].filter((room) => room.wanted);
+    const joined = new Map(this.#helloRooms);
+    this.#helloRooms.clear();
     this.#setState('open', { resumed });
-    for (const room of again) if (room.wanted) this.#sendJoin(room);
+    if (ws !== this.#ws) return;
+    for (const room of joined.keys()) if (!room.wanted) this.#send({ type: 'leave', room: room.name });   // left meanwhile
+    for (const room of again) if (room.wanted && room.turn !== joined.get(room)) this.#sendJoin(room);
     this.#opening?.resolve(m);
     this.#opening = null;
     this.#flush();
@@ -1015,21 +1049,22 @@ export class Plenum extends Emitter {
     const failed = await this.#addJoinOptions(room, command);
     if (this.state !== 'open' || turn !== room.turn) return;
     if (failed) return this.#onJoinRefused(room, failed);
-    this.#ask(command, {
+    this.#ask(command, this.#joinHandlers(room));
+  }
+
+  #joinHandlers(room) {
+    const { turn } = room;
+    return {
       resolve: (m) => { if (turn === room.turn) this.#onJoined(room, m); },
       reject: (e) => { if (turn === room.turn) this.#onJoinRefused(room, e); },
       lost: () => {},   // joined again after the reconnect
-    });
+    };
   }
 
   /** What went wrong, as a PlenumError. */
   async #addJoinOptions(room, command) {
-    const { history, members, token, since } = room.options;
-    const at = room.resumePoint() ?? since;
-    // Either continue or start over: `history` together with `since` would be two different wishes.
-    if (at) command.since = at;
-    else if (history) command.history = history;
-    if (members) command.members = true;
+    const { token } = room.options;
+    Object.assign(command, joinOptions(room));
     try {
       if (token) command.token = await tokenOf(token);
       return null;
@@ -1333,6 +1368,14 @@ function refusal(url, status, text) {
 }
 
 // ---- small things -----------------------------------------------------------------------------------------------
+
+/** From where on a room is joined, and with what. */
+function joinOptions(room) {
+  const { history, members, since } = room.options;
+  const at = room.resumePoint() ?? since;
+  // Either continue or start over: `history` together with `since` would be two different wishes.
+  return { ...(at ? { since: at } : history ? { history } : {}), ...(members ? { members: true } : {}) };
+}
 
 function tokenOf(token) {
   return typeof token === 'function' ? token() : token;

@@ -408,6 +408,149 @@ test('a server that cannot look at the resume token just now is asked again, wit
   assert.deepEqual(hellos, [undefined, 'r', 'r']);
 });
 
+/** A script that welcomes as one session, joins, and keeps what it was told; `sockets` are its connections. */
+function keeping({ limits = {}, hello, session = () => 's1' } = {}) {
+  const kept = [];
+  const sockets = [];
+  const Scripted = scripted((m, say, socket) => {
+    kept.push(m);
+    if (m.type === 'hello' && hello?.(m, say, socket, kept)) return;
+    if (m.type === 'hello') say({ ...welcome(m), session: session(), limits });
+    for (const join of m.type === 'join' ? [m] : m.rooms ?? []) {
+      say({ type: 'joined', id: join.id, room: join.room, epoch: 'e', offset: join.since?.offset ?? 5, role: 'member',
+        members_count: 1, ...(join.since ? { recovered: true } : {}) });
+    }
+    if (m.type === 'leave') say({ type: 'left', id: m.id, room: m.room });
+  });
+  class WebSocket extends Scripted {
+    constructor() { super(); sockets.push(this); }
+    close() { this.onclose?.({ code: 1005, reason: '' }); }
+  }
+  const cut = () => { kept.length = 0; sockets.at(-1).onclose({ code: 1006, reason: '' }); };
+  return { kept, sockets, WebSocket, cut };
+}
+
+test('a session that goes on is in its rooms again by its hello', async (t) => {
+  const { kept, WebSocket, cut } = keeping();
+  const client = new Plenum('ws://nowhere', { WebSocket, backoff_base_ms: 1 });
+  t.after(() => client.close());
+  const states = [];
+  client.on('session', () => states.push('session'));
+  client.on('joined', (m) => states.push(m.room));
+  const first = client.join('red', { members: true });
+  await client.connect();
+  await first;
+  await client.join('blue', { token: 't' });
+  let asked = 0;
+  await client.join('late', { token: async () => `t${++asked}` });
+  await client.join('gone');
+  await client.leave('gone');
+  assert.deepEqual(kept.map((m) => [m.type, m.room, m.rooms]).slice(0, 2), [['hello', undefined, undefined], ['join', 'red', undefined]],
+    'who does not know yet who he is comes into no room');
+  states.length = 0;
+  cut();
+  await until(() => ['red', 'blue', 'late'].every((name) => client.room(name).state === 'in'), 'it to be back in all rooms');
+  assert.deepEqual(states, ['session', 'red', 'blue', 'late']);
+  assert.deepEqual(kept.map((m) => m.type), ['hello', 'join']);
+  assert.deepEqual(kept[0].rooms.map(({ id, ...join }) => join), [
+    { room: 'red', since: { epoch: 'e', offset: 5 }, members: true }, { room: 'blue', since: { epoch: 'e', offset: 5 }, token: 't' }]);
+  assert.deepEqual([kept[1].room, kept[1].token, asked], ['late', 't2', 2], 'nothing waits for a function');
+});
+
+test('more rooms than a hello takes follow the welcome: by number, and by size', async (t) => {
+  for (const [rooms, message_bytes, most] of [[300, 1 << 20, 255], [60, 1000, 20]]) {
+    const { kept, WebSocket, cut } = keeping({ limits: { message_bytes } });
+    const client = new Plenum('ws://nowhere', { WebSocket, backoff_base_ms: 1, requests_max: 1000 });
+    t.after(() => client.close());
+    await client.connect();
+    const names = Array.from({ length: rooms }, (_, i) => `room ü ${i}`);
+    await Promise.all(names.map((name) => client.join(name)));
+    cut();
+    await until(() => names.every((name) => client.room(name).state === 'in'), 'all of them');
+    const [hello, ...joins] = kept;
+    assert.ok(hello.rooms.length <= most && hello.rooms.length > most / 3, `${hello.rooms.length} rooms`);
+    assert.ok(Buffer.byteLength(JSON.stringify(hello)) <= message_bytes);
+    assert.deepEqual([...hello.rooms, ...joins].map((m) => m.room), names, 'each once');
+  }
+});
+
+test('a hello that is refused brings its rooms again; what is told of the first ones is of no interest', async (t) => {
+  let refuse = false;
+  const { kept, WebSocket, cut } = keeping({
+    hello: (m, say) => {
+      if (!refuse) return false;
+      refuse = false;
+      say({ type: 'error', id: m.id, code: 'token_expired', message: 'It was good once.' });
+      for (const join of m.rooms) say({ type: 'error', id: join.id, code: 'unauthorized', message: 'Say hello.' });
+      return true;
+    },
+  });
+  const client = new Plenum('ws://nowhere', { WebSocket, backoff_base_ms: 1, token: async () => 't' });
+  t.after(() => client.close());
+  const told = [];
+  for (const type of ['error', 'left']) client.on(type, (m) => told.push(m));
+  await client.connect();
+  await client.join('red');
+  refuse = true;
+  cut();
+  await until(() => client.room('red').state === 'in', 'it to be back');
+  assert.deepEqual(kept.map((m) => [m.type, m.rooms?.map((r) => r.room)]), [['hello', ['red']], ['hello', ['red']]]);
+  assert.deepEqual(told, []);
+});
+
+test('a room that is left while the hello is under way is left there, too', async (t) => {
+  const { kept, WebSocket, cut } = keeping();
+  const client = new Plenum('ws://nowhere', { WebSocket, backoff_base_ms: 1 });
+  t.after(() => client.close());
+  await client.connect();
+  for (const room of ['red', 'blue', 'new']) await client.join(room);
+  await client.leave('new');
+  const off = client.on('session', () => {
+    off();
+    client.leave('red');
+    client.leave('blue');
+    client.join('blue', { history: 3 });
+    client.join('new');
+  });
+  cut();
+  await until(() => ['blue', 'new'].every((name) => client.room(name).state === 'in'), 'it to be in two');
+  assert.equal(client.room('red').state, 'out');
+  assert.deepEqual(kept.map((m) => [m.type, m.room ?? m.rooms.map((r) => r.room)]),
+    [['hello', ['red', 'blue']], ['leave', 'red'], ['join', 'blue'], ['join', 'new']]);
+});
+
+test('on the real server: a cut of forty rooms, of which one hello takes what fits, and nothing is lost', async (t) => {
+  const server = await startServer(t, { flags: ['--server.shards=2', '--rooms.per_connection_max=64', '--limits.message_bytes=2048'] });
+  const sockets = [];
+  const hellos = [];
+  class Cuttable extends WebSocket {
+    constructor(...args) { super(...args); sockets.push(this); }
+    send(text) { const m = JSON.parse(text); if (m.type === 'hello') hellos.push(m); super.send(text); }
+  }
+  const ada = new Plenum(server.ws, { WebSocket: Cuttable, backoff_base_ms: 1 });
+  const bob = new Plenum(server.ws, { WebSocket });
+  t.after(() => { ada.close(); bob.close(); });
+  const names = Array.from({ length: 40 }, (_, i) => `room ${i}`);
+  const heard = new Map(names.map((name) => [name, listen(ada, name)]));
+  for (const client of [ada, bob]) {
+    await client.connect();
+    await Promise.all(names.map((name) => client.join(name)));
+  }
+  await Promise.all(names.map((name) => bob.publish(name, 'before')));
+  await until(() => names.every((name) => heard.get(name).data.length === 1), 'what was said before');
+  const before = ada.session;
+  const dialled = sockets.length;
+  sockets.at(-1).terminate();
+  await Promise.all(names.map((name) => bob.publish(name, 'meanwhile')));
+  await until(() => sockets.length > dialled && names.every((name) => ada.room(name).state === 'in'), 'Ada in all rooms');
+  await Promise.all(names.map((name) => bob.publish(name, 'after')));
+  await until(() => names.every((name) => heard.get(name).data.length === 3), 'all of it');
+  for (const { data, losses } of heard.values()) assert.deepEqual([data, losses], [['before', 'meanwhile', 'after'], []]);
+  assert.equal(ada.session.session, before.session);
+  const brought = hellos.at(-1).rooms.length;
+  assert.ok(brought > 10 && brought < 40, `${brought} rooms`);
+});
+
 test('a name changed on the real server: others read who it was, and the session survives a cut under the new one', async (t) => {
   const server = await startServer(t, { flags: ['--server.shards=2'] });
   let socket;
