@@ -9,8 +9,7 @@ import { isBelow, rightsIn } from './rights.js';
 import { nameShown, textShown } from './words.js';
 
 const REMOVALS = {
-  room_closed: 'This room was closed.',
-  expired: 'Your access to this room has expired.',
+  expired: 'What let you into this room has ended.',
 };
 const oneLine = (text) => textShown(text).replace(/\n/g, ' ');
 const secondsTo = (until) => (until - Date.now()) / 1000;
@@ -81,21 +80,35 @@ export function isCounting(chat, it) {
 
 /** Who has sent us away, why, and for how long: {code, message, by?, until?}. */
 export function removalOf(it, m, me) {
-  if (m.reason !== 'kicked' && m.reason !== 'banned') {
+  if (m.error) return refusedJoin(m.error);
+  if (!['kicked', 'banned', 'room_closed'].includes(m.reason)) {
     return { code: m.reason, message: REMOVALS[m.reason] ?? 'You are no longer in this room.' };
   }
   const by = m.by ? nameShown(m.by.name || m.by.user) : 'The server';
   const why = m.note ? `: ${oneLine(m.note)}` : '';
   if (m.reason === 'kicked') return { code: m.reason, message: `${by} removed you from this room${why}`, by: m.by ?? null };
+  if (m.reason === 'room_closed') return { code: m.reason, message: `${by} closed this room${why}`, by: m.by ?? null, until: it.closed_until };
   const ban = it.standing.find('banned', me);
   const until = ban && ban.until < Infinity ? ban.until : undefined;
   const span = until === undefined ? 'for good' : `for ${spanOf(Math.round(secondsTo(until)))}`;
   return { code: m.reason, message: `${by} banned you ${span}${why}`, by: m.by ?? null, until };
 }
 
+const REFUSALS = { banned: 'You are banned from this room.', room_closed: 'This room has been closed.' };
+
+/** Why a room was not joined, or not joined again, with the end of it where it has one. */
+export function refusedJoin(error) {
+  if (!REFUSALS[error.code]) return error;
+  return { code: error.code, message: REFUSALS[error.code], until: error.retry_ms === undefined ? undefined : Date.now() + error.retry_ms };
+}
+
 /** Whether and when one may come back. */
 export function whenBack({ code, until }) {
   if (code === 'kicked') return 'You may come in again.';
+  if (code === 'expired') return 'To come in again you may need to be invited anew.';
+  if (code === 'room_closed') {
+    return until > Date.now() ? `In ${shortSpanOf(secondsTo(until))} it may be opened anew.` : 'You may open it anew.';
+  }
   if (code !== 'banned') return '';
   if (!until) return 'No end is set; somebody who may has to let you in.';
   return until > Date.now() ? `You may come back in ${shortSpanOf(secondsTo(until))}.` : 'You may come back now.';

@@ -284,8 +284,9 @@ client.on('state', ({ state, code, reason }) => {
   chat.closedBecause = {
     closed: 'You have left with /quit.', replaced: 'You are connected in another window, which has taken over from this one.',
     disconnected: 'The server has closed your connection.', token_expired: 'Your sign-in has ended.',
+    token_revoked: isGuest(chat.me.user) ? 'Your session has been revoked. You may come back as somebody new.' : 'Your sign-in has been revoked.',
   }[code] ?? reason;
-  if (code === 'token_expired' || code === 'unauthorized') return askAgain(code, reason);
+  if (code === 'token_expired' || code === 'unauthorized' || (code === 'token_revoked' && chat.ended)) return askAgain(code, reason);
   // A command that is wrong in itself can only be the hello, and a guest's hello carries nothing but a name.
   if (!client.session && code === 'bad_command') askName(reason);
 });
@@ -294,8 +295,9 @@ function askAgain(code, reason) {
   const token = client.token ?? '';
   identity.drop();
   client.token = null;
-  if (code === 'token_expired') {
-    return signIn.askToken({ why: 'Your sign-in has ended. Paste a new token to go on where you were.', may_close: begun, or_guest: true });
+  if (code === 'token_expired' || code === 'token_revoked') {
+    const what = code === 'token_expired' ? 'has ended' : 'has been revoked';
+    return signIn.askToken({ why: `Your sign-in ${what}. Paste a new token to go on where you were.`, may_close: begun, or_guest: true });
   }
   if (token === '') return signIn.noGuests({ may_close: begun && chat.list.some((it) => it.items.length > 0) });
   signIn.askToken({ why: 'The server does not take your token any more.', token, error: reason, may_close: begun, or_guest: true });

@@ -4,7 +4,7 @@
 // keeps one Conversation per open tab, and says what became stale through `changed(...)`; the views (stream.js,
 // lists.js, people.js, composer.js) read this state and call its methods. No DOM here either.
 
-import { canAct, mayChange, removalOf } from './allowed.js';
+import { canAct, mayChange, refusedJoin, removalOf } from './allowed.js';
 import { CHANGES, asTold } from './changes.js';
 import { Conversation } from './conversation.js';
 import { DECREES, plain, wordsOf } from './decrees.js';
@@ -239,8 +239,7 @@ export class Chat {
     } catch (error) {
       if (error.code === 'closed' || !this.conversations.has(it.id) || it.status !== 'joining') return;
       it.status = it.items.length > 0 ? 'removed' : 'refused';   // what is there can still be read
-      it.error = error.code !== 'banned' ? error
-        : { code: 'banned', message: 'You are banned from this room.', until: error.retry_ms === undefined ? undefined : Date.now() + error.retry_ms };
+      it.error = refusedJoin(error);
       this.save();
       this.view.changed('all');
     }
@@ -314,7 +313,7 @@ export class Chat {
     const it = this.conversation('room', m.room);
     if (!it || (!m.reason && !m.error)) return;   // our own leave
     it.status = 'removed';
-    it.error = m.error ?? removalOf(it, m, this.me.user);
+    it.error = removalOf(it, m, this.me.user);
     it.setMembers([], 0);
     if (it.error.by === undefined) it.notice(sentence(it.error), 'warn');   // else the decree stands there
     this.save();
@@ -379,6 +378,7 @@ export class Chat {
   #takeDecree(it, m) {
     const now = m.offset > it.head;   // not from history, and not replayed: the list of members has the outcome of those
     if (now) this.skew = m.time - Date.now();
+    if (m.type === 'room:closed') it.closed_until = m.until - this.skew;
     it.standing.note(m, m.until === undefined ? Infinity : m.until - this.skew);
     if (m.type === 'member:role' && m.user === this.me.user) it.given = true;
     const member = it.members.get(m.user);
@@ -604,7 +604,7 @@ export class Chat {
       }
       if (state === 'closed') {
         this.expiresAt = null;
-        this.ended = code === 'token_expired' || code === 'unauthorized';
+        this.ended = code === 'token_expired' || code === 'unauthorized' || (code === 'token_revoked' && !isGuest(this.me.user));
       }
       // A client that gave up has left its rooms; starting it again means joining them again.
       if (state === 'connecting' && previous === 'closed') {

@@ -50,6 +50,7 @@ export class Conversation {
     this.replyTo = null;       // offset of the message that the next one answers
     this.editing = null;       // {offset, version, text}: the message that is being changed, as of when, and what it is to say
     this.standing = new Standing();   // who is muted or banned
+    this.closed_until = undefined;    // once it was: until when nobody comes in, by the clock of this machine
     this.given = false;        // a role was given to us here
     this.saidAt = 0;           // when we last said something here, for slow mode
     this.scroll = { pinned: true, anchor: null, top: 0 };

@@ -7,7 +7,7 @@ import { plural } from './format.js';
 import { nameShown, textShown } from './words.js';
 
 export const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'room:slow', 'room:readonly'];
+  'room:slow', 'room:readonly', 'room:closed'];
 
 const UNITS = [[86_400, 'day', 'd'], [3600, 'hour', 'h'], [60, 'minute', 'min'], [1, 'second', 's']];
 
@@ -62,6 +62,7 @@ export function wordsOf(m, me, nameOf) {
     'member:muted': () => [by, ' muted ', whom, span],
     'member:unmuted': () => [by, ' let ', whom, ' speak again'],
     'room:slow': () => [by, m.seconds > 0 ? ` turned on slow mode: one message ${everyOf(m.seconds)}` : ' turned off slow mode'],
+    'room:closed': () => [by, ' closed the room'],
     'room:readonly': () => [by, m.on ? ' made the room read-only' : ' opened the room for everybody to write'],
   }[m.type]();
   return m.reason ? [...words, ': ', { name: textShown(m.reason).replace(/\n/g, ' ') }] : words;

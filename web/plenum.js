@@ -642,6 +642,7 @@ export class Plenum extends Emitter {
     for (const room of this.#helloRooms.keys()) room.turn++;   // what is told of them is of no interest
     this.#helloRooms.clear();
     const ended = reply.code in TOKEN_OVER;
+    if (reply.code === 'token_revoked' && !this.token) this.resume = null;   // no token could bring it back
     // The server cannot look at the token now, which may be good; or it says when to try again, as a tenant is full.
     const passing = TRANSIENT.has(reply.code) || reply.retry_ms > 0;
     const next = typeof this.token === 'function' && (ended || reply.code === 'unauthorized');
@@ -688,6 +689,7 @@ export class Plenum extends Emitter {
     if (code === CLOSE_REPLACED) return this.#onReplaced(code, reason);
     if (code === CLOSE_DISCONNECTED) return this.#onDisconnected(code, reason);
     const ended = code === 1008 && reason in TOKEN_OVER;
+    if (reason === 'token_revoked' && !this.token) this.resume = null;   // a guest's: who connects again is somebody new
     if (ended && typeof this.token !== 'function') {
       return this.#end(new PlenumError(reason, TOKEN_OVER[reason]));
     }

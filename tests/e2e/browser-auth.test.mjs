@@ -294,6 +294,58 @@ describe('who one is on the chat page', () => {
     await ada.check();
   });
 
+  test('who is revoked is told so, and comes back when asked to: with another token, or as somebody new', async (t) => {
+    const revoke = async (user) => {
+      const answer = await fetch(`${server.url}/api/v1/revoke`, { method: 'POST', headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ user, seconds: 600 }) });
+      assert.equal(answer.status, 200, await answer.text());
+    };
+    const sockets = [];
+    const prepare = (page) => page.on('websocket', (ws) => sockets.push(ws.url()));
+    const dora = await visit(t, { at: `#token=${mint({ sub: 'dora', name: 'Dora', iat: Math.floor(Date.now() / 1000) - 60 })}&room=vault`, prepare });
+    await dora.connected();
+    await dora.say('before');
+    await dora.shows(['before']);
+    await revoke('dora');
+    const next = (Math.floor(Date.now() / 1000) + 1) * 1000;
+    await says(dora, 'token-why', /^Your sign-in has been revoked\. Paste a new token to go on where you were\.$/);
+    await look(dora, 'a token that was revoked');
+    const many = sockets.length;
+    await dora.id('token-cancel').click();
+    await says(dora, 'banner', /^\s*Your sign-in has been revoked\.\s*Sign in again\s*$/);
+    await dora.shows(['before']);
+    assert.ok(sockets.length <= many + 1, 'no attempts, but for the question whether there are guests');
+    await dora.find('#banner-button').click();
+    await until(() => Date.now() >= next, 'the second behind that of the revocation, as tokens count in seconds');
+    await signIn(dora, mint({ sub: 'dora', name: 'Dora', iat: next / 1000 }));
+    await dora.connected();
+    await is(dora, 'Signed in · dora');
+    await dora.say('after');
+    await dora.shows(['before', 'after']);
+    await dora.check();
+
+    const guest = await visit(t, { at: '#room=vault', prepare });
+    await guest.id('name-input').fill('Gus');
+    await guest.id('name-submit').click();
+    await guest.connected();
+    await guest.reads('after');
+    const before = await guest.id('my-identity').textContent();
+    const dialled = sockets.length;
+    await revoke(before.replace('Guest · ', ''));
+    await says(guest, 'banner', /^\s*Your session has been revoked\. You may come back as somebody new\.\s*Connect again\s*$/);
+    await look(guest, 'a guest who was revoked');
+    assert.equal(sockets.length, dialled, 'no attempts');
+    await guest.find('#banner-button').click();
+    await guest.connected();
+    await until(async () => {
+      const now = await guest.id('my-identity').textContent();
+      return now !== before && now.startsWith('Guest · guest-');
+    }, 'another guest');
+    await guest.say('somebody new');
+    await dora.reads('somebody new');
+    await guest.check();
+  });
+
   test('a token that has ended is an end: no attempts, the dialog, and the session goes on with the next one', async (t) => {
     const sockets = [];
     const prepare = (page) => page.on('websocket', (ws) => sockets.push(ws.url()));

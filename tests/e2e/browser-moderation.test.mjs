@@ -44,7 +44,7 @@ describe('keeping order on the chat page', () => {
   before(async () => {
     mkdirSync(SCREENSHOTS, { recursive: true });
     browser = await startBrowser(whole);
-    server = await startServer(whole, { flags: ['--server.shards=2', '--rooms.host=first', `--auth.secret=${SECRET}`] });
+    server = await startServer(whole, { flags: ['--server.shards=2', '--rooms.host=first', '--rooms.grace_s=10', `--auth.secret=${SECRET}`] });
   });
   after(async () => { for (const end of ends) await end(); });
 
@@ -170,6 +170,37 @@ describe('keeping order on the chat page', () => {
     await bob.id('rejoin').click();
     await until(async () => (await ada.members()).includes('Bob'), 'Bob to be back');
     for (const person of [ada, bob]) await person.check();
+  });
+
+  test('a room that is closed: by whom, why, when it may be opened anew; and nobody tries by itself', async (t) => {
+    const sent = [];
+    const prepare = (page) => page.on('websocket', (ws) => ws.on('framesent', (frame) => {
+      const m = JSON.parse(frame.payload);
+      for (const join of m.type === 'join' ? [m] : m.rooms ?? []) sent.push(join.room);
+    }));
+    const ada = await enter(t, 'Ada', 'attic', { prepare });
+    await ada.say('hello');
+    const api = async (command, body) => {
+      const answer = await fetch(`${server.url}/api/v1/${command}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+      assert.equal(answer.status, 200, await answer.text());
+    };
+    await api('close', { room: 'attic', reason: 'until next week' });
+    await decreed(ada, 'server closed the room: until next week');
+    await says(ada, 'removed', /^server closed this room: until next week\. In (10|\d) s it may be opened anew\./);
+    await ada.sees('[data-testid=room-tab].removed');
+    await ada.shows(['hello']);   // it can still be read
+    await look(ada, 'a room that was closed');
+    await ada.shot('closed');
+    await ada.id('rejoin').click();
+    await says(ada, 'removed', /^This room has been closed\. In (10|\d) s it may be opened anew\./);
+    await ada.page.reload();
+    await ada.connected();
+    await says(ada, 'join-error', /^This room has been closed\. In (10|\d) s it may be opened anew\.$/);
+    assert.deepEqual(sent, ['attic', 'attic'], 'nobody has tried, but who was told to');
+    await says(ada, 'join-error', /^This room has been closed\. You may open it anew\.$/);
+    await ada.id('blank').getByRole('button', { name: 'Try again' }).click();
+    await until(async () => (await ada.members()).join() === 'Ada', 'Ada in the room anew');
+    await ada.check();
   });
 
   test('read-only and slow mode by the menu of the room', async (t) => {
