@@ -452,6 +452,37 @@ static void a_session_does_not_keep_it(void **state)
     net_free(n);
 }
 
+// Who is kicked, or whose room is closed, while its home is asked to let it go is told that it is out, and why, once (seed 36293 of
+// the simulator).
+static void who_is_sent_away_meanwhile_is_out_once(void **state)
+{
+    (void)state;
+    for (int closed = 0; closed < 2; closed++) {
+        struct net *n = pass_net(2, 1);
+        const char *room = net_room(n, 1, 0);
+        struct client *host = net_json(n, 1), *c = known(n, 0, "ada", NULL);
+        say(host, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+        struct verdict_mail v = pass(n, "ada", "{\"rooms\":{\"**\":[\"join\"]}}", 4000);
+        come(c, 5, room, &v);
+        net_give(host, room, host->user, "owner");
+        net_settle(n);
+        forget(c);
+        n->hold[1][0] = true; // what the home says is under way
+        say(host, "{\"type\":\"%s\",\"room\":\"%s\",\"user\":\"ada\"}", closed ? "close" : "kick", room);
+        net_wait(n, 6000 + 100); // and the token ends: the home is asked to let her go, whom it has sent away
+        n->hold[1][0] = false;
+        net_settle(n);
+        uint32_t out = 0;
+        for (str s = hear(c); s.p != NULL; s = hear(c)) {
+            assert_false(contains(s, "\"reason\":\"expired\""));
+            out += contains(s, "\"type\":\"left\"") && contains(s, closed ? "room_closed" : "kicked");
+        }
+        assert_int_equal(out, 1);
+        assert_int_equal(n->sh[0]->edge.passes.by_place.count, 0);
+        net_free(n);
+    }
+}
+
 // The home does not answer when it ends: it is in the room until it does, and out of it then.
 static void it_ends_when_its_home_can_be_asked(void **state)
 {
@@ -629,6 +660,7 @@ int main(void)
         cmocka_unit_test(a_refresh_goes_on_with_another),
         cmocka_unit_test(a_revoked_one_ends),
         cmocka_unit_test(a_session_does_not_keep_it),
+        cmocka_unit_test(who_is_sent_away_meanwhile_is_out_once),
         cmocka_unit_test(it_ends_when_its_home_can_be_asked),
         cmocka_unit_test(nothing_is_left_behind),
         cmocka_unit_test(without_memory_nobody_has_more),

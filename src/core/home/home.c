@@ -186,17 +186,20 @@ static void leave_room(struct home *h, uint32_t room, uint32_t member, const str
         feed_detach(h, room_at(h, room), d->conn.shard, encoding);
 }
 
+// That its token has ended is told to who is there by it: one that has been sent away meanwhile has been told that it is out, and why.
 static void home_leave(struct home *h, const struct ask *a)
 {
     uint32_t room = home_asked_room(h, a);
     uint32_t member = room != MAP_NONE ? member_find(h, room_at(h, room), a->user) : MAP_NONE;
     const struct departure d = {.conn = a->conn, .why = a->ended ? "expired" : "left", .session = a->session};
+    bool there = member != MAP_NONE && member_is(member_at(h, member), a->conn);
+    bool untold = a->cmd.type == CMD_SWITCH || (a->ended && !there);
     struct answer ans = {.effect = EFFECT_LEFT, .outlet = a->outlet};
     struct event ev = {
         .type = EV_LEFT, .id = a->cmd.id, .room = a->cmd.room, .reason = a->ended ? "expired" : NULL};
     if (member != MAP_NONE)
         leave_room(h, room, member, &d, a->encoding);
-    home_answer_event(h, a, &ans, a->cmd.type == CMD_SWITCH ? NULL : &ev);
+    home_answer_event(h, a, &ans, untold ? NULL : &ev);
 }
 
 void home_depart(struct home *h, const struct depart_mail *m)
