@@ -105,6 +105,33 @@ static void everybody_hears_it_and_is_out(void **state)
         }
 }
 
+// A room of many is emptied over some turns. The last one leaves by himself before it is his turn: then nothing is left to be done
+// (seed 186 of the simulator).
+static void who_leaves_before_he_is_sent_away_is_the_last_one(void **state)
+{
+    (void)state;
+    enum { EXPELS = 256, PEOPLE = EXPELS + 1 }; // of a turn (room_close.c)
+    struct net *n = close_net(2);
+    n->settings.connections_max = 160;
+    net_start(n);
+    const char *room = net_room(n, 0, 0);
+    struct client *last = owner_of(n, 0, room);
+    for (uint32_t i = 1; i < PEOPLE; i++)
+        last = in_room(n, i % 2, room);
+    assert_int_equal(net_room_at(n, room)->members, PEOPLE);
+    call(n, "close", room, "HTTP/1.1 200 ", "\"offset\":");
+    assert_int_equal(net_room_at(n, room)->members, PEOPLE - EXPELS);
+    forget(last);
+    say(last, "{\"type\":\"leave\",\"id\":1,\"room\":\"%s\"}", room);
+    expect(last, "\"type\":\"room:closed\"");
+    expect(last, "\"type\":\"left\",\"id\":1");
+    assert_int_equal(net_room_at(n, room)->members, 0);
+    net_check(n); // it is not being emptied while nobody is in it
+    net_wait(n, 10);
+    expect_nothing(last);
+    net_free(n);
+}
+
 static void nobody_comes_in_for_the_grace_and_then_it_is_another_room(void **state)
 {
     (void)state;
@@ -295,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_hears_it_and_is_out),
+        cmocka_unit_test(who_leaves_before_he_is_sent_away_is_the_last_one),
         cmocka_unit_test(nobody_comes_in_for_the_grace_and_then_it_is_another_room),
         cmocka_unit_test(who_is_on_the_way_in_is_told_so),
         cmocka_unit_test(a_switch_into_it_ends_nowhere),

@@ -228,6 +228,49 @@ static void without_memory_hello_is_refused_and_may_be_said_again(void **state)
     assert_true(refused >= 6);
 }
 
+// What stands behind a hello is counted as refused for want of memory where the hello was, and not where it came too often.
+static void what_is_behind_a_refused_hello_is_counted_by_why(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.commands_per_s = 1;
+    n->settings.commands_burst = 1;
+    net_start(n);
+    struct client *c = net_ws(n, 0, "/ws");
+    say(c, "{\"type\":\"nonsense\",\"id\":0}");
+    expect(c, "\"code\":\"unknown_type\"");
+    say(c, "{\"type\":\"hello\",\"id\":1}");
+    expect(c, "\"id\":1,\"code\":\"rate_limited\"");
+    net_wait(n, 1000);
+    say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"r\"}");
+    expect(c, "\"id\":2,\"code\":\"unavailable\"");
+    assert_int_equal(METRIC(n, errors[PROBLEM_UNAVAILABLE]), 1);
+    assert_int_equal(METRIC(n, limit_memory), 0);
+    net_wait(n, 1000);
+    say(c, "{\"type\":\"hello\",\"id\":5}");
+    expect(c, "\"type\":\"welcome\",\"id\":5");
+    net_free(n);
+    uint32_t starved = 0;
+    for (uint64_t k = 0; k < 8; k++) {
+        n = net_new(1);
+        net_start(n);
+        c = net_ws(n, 0, "/ws");
+        post(c, "{\"type\":\"hello\",\"id\":1}");
+        net_fail_burst(n, k);
+        net_settle(n);
+        net_fail_end(n);
+        if (contains(hear(c), "\"id\":1,\"code\":\"unavailable\"")) {
+            uint64_t counted = METRIC(n, limit_memory);
+            say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"r\"}");
+            expect(c, "\"id\":2,\"code\":\"unavailable\"");
+            assert_int_equal(METRIC(n, limit_memory), counted + 1);
+            starved++;
+        }
+        net_free(n);
+    }
+    assert_true(starved >= 2);
+}
+
 // One message takes up a session and its rooms, wherever these and the user are at home.
 static void a_hello_may_bring_its_rooms(void **state)
 {
@@ -289,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_terminal_waits_for_a_full_mailbox),
         cmocka_unit_test(who_goes_before_the_welcome_leaves_nothing_behind),
         cmocka_unit_test(the_newer_connection_wins),
+        cmocka_unit_test(what_is_behind_a_refused_hello_is_counted_by_why),
         cmocka_unit_test(a_hello_may_bring_its_rooms),
         cmocka_unit_test(without_memory_hello_is_refused_and_may_be_said_again),
     };

@@ -278,7 +278,10 @@ static enum gate_did pass_gates(struct conns *cs, uint32_t index, const struct c
     }
     if (did == GATE_REFUSED) {
         c->passed = 0;
-        c->asker.hello_said = c->asker.hello_said || cmd->type == CMD_HELLO;
+        if (cmd->type == CMD_HELLO) {
+            c->asker.hello_said = true;
+            c->asker.hello_starved = false;
+        }
     }
     return did;
 }

@@ -46,6 +46,7 @@ struct asker {
     bool mail_queued : 1;   // in the queue of those who wait for a credit
     bool token_refused : 1; // so nobody is taken for a guest who has not asked for it
     bool hello_said : 1;    // likewise: with no session yet it came to nothing, and is to be said again
+    bool hello_starved : 1; // and that was for want of memory
     bool expiry_told : 1;   // that its token is about to end
     bool refreshing : 1;    // another token of its session is being looked at, or acted on
     uint8_t mail_quota : 4; // asks it may send though others wait for credits of the same shard

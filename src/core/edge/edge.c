@@ -369,6 +369,7 @@ static bool do_hello(struct edge *e, uint32_t index, const struct command *cmd)
         return true;
     }
     c->hello_said = true;
+    c->hello_starved = false;
     if (e->cx->draining) {
         edge_problem(e, index, cmd, PROBLEM_DRAINING, "The server is restarting; connect again in a moment.");
         return true;
@@ -394,8 +395,7 @@ static void hello_came_to_nothing(struct edge *e, uint32_t index, str id)
     struct problem p = {.code = e->cx->draining ? PROBLEM_DRAINING : PROBLEM_UNAVAILABLE,
                         .text = "The `hello` in front of this was refused; say it again first.",
                         .retry_ms = 1000};
-    if (!e->cx->draining)
-        metric_add(&e->cx->metrics->limit_memory, 1); // which is why, but for those who say hello too often
+    metric_add(&e->cx->metrics->limit_memory, asker_at(e, index)->hello_starved);
     fan_put_problem(e->fan, index, id, &p);
 }
 

@@ -88,6 +88,7 @@ void edge_hello_refused(struct edge *e, uint32_t index, str id)
                                  "This user has as many connections as one may; close another one first."};
     else
         metric_add(&e->cx->metrics->limit_memory, 1);
+    c->hello_starved = !c->hello_full;
     c->hello_full = false;
     fan_put_problem(e->fan, index, id, &p);
 }
