@@ -273,6 +273,10 @@ export class Chat {
     it.head = m.offset;
     it.readFloor = it.seen = seen;
     it.setMembers(m.members ?? [], m.members_count);
+    // The decree may be further back than what is read of the room; where it is read, it says more.
+    if (m.muted && !it.standing.find('muted', this.me.user)) {
+      it.standing.tell('muted', this.me.user, m.muted_until === undefined ? Infinity : m.muted_until - this.skew, 0);
+    }
     if ((m.members_count ?? 0) > it.members.size) this.#moreMembers(it);
     this.view.changed('all');
   }

@@ -84,6 +84,9 @@ export interface Joined {
   readonly?: boolean;
   /** Seconds between two messages of one member. */
   slow_s?: number;
+  /** One may not speak: until `muted_until`, in milliseconds since 1970, or for ever. */
+  muted?: boolean;
+  muted_until?: number;
   recovered?: boolean;
   left?: string;
 }

@@ -69,6 +69,7 @@ struct event {
     bool has_read;                 // EV_JOINED: they have said how far they have read, and
     uint64_t read, unread;         // so many messages are behind it
     uint64_t slow_ms;              // EV_JOINED: one message in so long; 0 = as many as one likes
+    uint64_t muted_until;          // EV_JOINED: wall ms, UINT64_MAX = without an end; 0 = one may speak
     bool has_left;
     str left; // EV_JOINED after a switch: the room left
 

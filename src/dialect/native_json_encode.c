@@ -230,6 +230,12 @@ static void put_joined(struct buf *out, const struct event *ev)
         BUF_PUT_LIT(out, ",\"slow_s\":");
         buf_put_u64(out, ev->slow_ms / 1000);
     }
+    if (ev->muted_until != 0)
+        BUF_PUT_LIT(out, ",\"muted\":true");
+    if (ev->muted_until != 0 && ev->muted_until != UINT64_MAX) {
+        BUF_PUT_LIT(out, ",\"muted_until\":");
+        buf_put_u64(out, ev->muted_until);
+    }
     if (ev->has_read) {
         BUF_PUT_LIT(out, ",\"read\":");
         buf_put_u64(out, ev->read);

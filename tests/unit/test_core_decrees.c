@@ -348,6 +348,15 @@ static void a_mute_refuses_what_it_says(void **state)
     say(bob, "{\"type\":\"members\",\"id\":3,\"room\":\"r\"}"); // it may still listen
     expect(bob, "\"type\":\"members\"");
     expect_nothing(host);
+    // And is told so when he comes in.
+    net_wait(n, 1000);
+    say(bob, "{\"type\":\"leave\",\"room\":\"r\"}");
+    forget(bob);
+    join(bob, "r");
+    str joined = expect(bob, "\"type\":\"joined\"");
+    assert_true(contains(joined, "\"muted\":true"));
+    assert_int_equal(number_of(joined, "muted_until"), n->wall_ms + 59000);
+    forget(host);
     say(host, "{\"type\":\"unmute\",\"id\":4,\"room\":\"r\",\"user\":\"%s\"}", bob->user);
     expect(bob, "member:unmuted");
     say(bob, "{\"type\":\"message\",\"id\":5,\"room\":\"r\",\"data\":1}");
@@ -374,6 +383,11 @@ static void a_repeated_word_is_said_already(void **state)
     assert_int_equal(number_of(m, "offset"), offset);
     say(bob, "{\"type\":\"message\",\"id\":3,\"room\":\"r\",\"data\":1,\"key\":\"l\"}");
     assert_int_equal(number_of(expect(bob, "\"code\":\"muted\""), "retry_ms"), UINT64_MAX); // for ever
+    say(bob, "{\"type\":\"leave\",\"room\":\"r\"}");
+    expect(bob, "\"type\":\"left\"");
+    join(bob, "r");
+    str joined = expect(bob, "\"type\":\"joined\"");
+    assert_true(contains(joined, "\"muted\":true") && !contains(joined, "muted_until"));
     net_free(n);
 }
 

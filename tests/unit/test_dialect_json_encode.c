@@ -221,12 +221,22 @@ static void test_decrees(void **state)
         &left,
         "{\"type\":\"left\",\"room\":\"r\",\"reason\":\"banned\",\"by\":{\"user\":\"u1\",\"name\":\"A\\\"da\"},"
         "\"note\":\"s\\\"pam\"}");
-    struct event joined = {
-        .type = EV_JOINED, .room = STR("r"), .epoch = STR("e"), .readonly = true, .slow_ms = 5000};
+    struct event joined = {.type = EV_JOINED,
+                           .room = STR("r"),
+                           .epoch = STR("e"),
+                           .readonly = true,
+                           .slow_ms = 5000,
+                           .muted_until = 1795165200500};
     check_event(
         &joined,
         "{\"type\":\"joined\",\"room\":\"r\",\"epoch\":\"e\",\"offset\":0,\"role\":\"guest\",\"state\":{},"
-        "\"state_version\":0,\"members_count\":0,\"readonly\":true,\"slow_s\":5}");
+        "\"state_version\":0,\"members_count\":0,\"readonly\":true,\"slow_s\":5,\"muted\":true,\"muted_until\":1795165200500}");
+    joined = (struct event){
+        .type = EV_JOINED, .room = STR("r"), .epoch = STR("e"), .muted_until = UINT64_MAX}; // without an end
+    check_event(
+        &joined,
+        "{\"type\":\"joined\",\"room\":\"r\",\"epoch\":\"e\",\"offset\":0,\"role\":\"guest\",\"state\":{},"
+        "\"state_version\":0,\"members_count\":0,\"muted\":true}");
 }
 
 static void test_left_and_ack(void **state)

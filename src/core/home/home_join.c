@@ -57,6 +57,13 @@ static size_t join_member_views(struct home *h, const struct room *r, struct mem
     return n;
 }
 
+// Until when it may not speak, as people are told it.
+static uint64_t join_muted_until(const struct home *h, const struct room *r, str user)
+{
+    uint64_t until = standing_muted_ms(r->standing, &h->cx->settings->hash_key, user, h->cx->steady_ms);
+    return until == 0 || until == STANDING_FOR_EVER ? until : until - h->cx->steady_ms + h->cx->wall_ms;
+}
+
 static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint32_t member,
                         const struct start *s, bool created)
 {
@@ -85,6 +92,7 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .readonly = standing_readonly(r->standing),
                        .locked = standing_locked(r->standing),
                        .slow_ms = standing_slow(r->standing),
+                       .muted_until = join_muted_until(h, r, a->user),
                        .state = buf_str(&h->wish),
                        .state_version = state_version(r->state),
                        .has_recovered = s->has_recovered,
