@@ -13,24 +13,25 @@ static void put_info(struct buf *out, str info)
     buf_put_str(out, info);
 }
 
+static void put_text(struct buf *out, str before, str text)
+{
+    buf_put_str(out, before);
+    json_put_string(out, text);
+}
+
 void native_json_put_from(struct buf *out, const struct entry *e)
 {
-    BUF_PUT_LIT(out, "{\"user\":");
-    json_put_string(out, e->user);
-    BUF_PUT_LIT(out, ",\"session\":");
-    json_put_string(out, e->session);
-    BUF_PUT_LIT(out, ",\"name\":");
-    json_put_string(out, e->name);
+    put_text(out, STR("{\"user\":"), e->user);
+    put_text(out, STR(",\"session\":"), e->session);
+    put_text(out, STR(",\"name\":"), e->name);
     put_info(out, e->info);
     buf_put_char(out, '}');
 }
 
 void native_json_put_member(struct buf *out, const struct member_view *m)
 {
-    BUF_PUT_LIT(out, "{\"user\":");
-    json_put_string(out, m->user);
-    BUF_PUT_LIT(out, ",\"name\":");
-    json_put_string(out, m->name);
+    put_text(out, STR("{\"user\":"), m->user);
+    put_text(out, STR(",\"name\":"), m->name);
     BUF_PUT_LIT(out, ",\"role\":\"");
     buf_put_str(out, str_from_cstr(role_name(m->role)));
     if (m->connected)

@@ -210,6 +210,13 @@ void net_start(struct net *n)
     }
 }
 
+struct net *net_running(uint32_t shards)
+{
+    struct net *n = net_new(shards);
+    net_start(n);
+    return n;
+}
+
 void net_check(struct net *n)
 {
     for (uint32_t i = 0; i < n->shards; i++)

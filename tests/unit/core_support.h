@@ -96,8 +96,9 @@ struct net {
 
 struct net *net_new(uint32_t shards); // settings have their defaults, nothing runs yet
 void net_start(struct net *n);
-void net_free(struct net *n);    // checks, destroys, and fails the test where memory is left
-void net_destroy(struct net *n); // the same without checking the shards first
+struct net *net_running(uint32_t shards); // both, with the defaults
+void net_free(struct net *n);             // checks, destroys, and fails the test where memory is left
+void net_destroy(struct net *n);          // the same without checking the shards first
 void net_check(struct net *n);
 
 // One turn of a shard; true if anything moved.

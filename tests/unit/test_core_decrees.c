@@ -57,8 +57,7 @@ static void a_kick_reaches_who_it_is_about(void **state)
     (void)state;
     for (uint32_t shards = 1; shards <= 3; shards += 2)
         for (uint32_t home = 0; home < shards; home++) {
-            struct net *n = net_new(shards);
-            net_start(n);
+            struct net *n = net_running(shards);
             const char *room = net_room(n, home, 0);
             struct client *host = host_of(n, room), *bob = net_json(n, shards - 1),
                           *eve = net_json(n, shards / 2);
@@ -135,8 +134,7 @@ static void all_sessions_go(void **state)
 static void a_session_speaks_for_itself(void **state)
 {
     (void)state;
-    struct net *n = net_new(1);
-    net_start(n);
+    struct net *n = net_running(1);
     struct client *bob = net_json(n, 0), *eve = net_json(n, 0);
     uint32_t shard;
     join(bob, "r");
@@ -156,8 +154,7 @@ static void a_session_speaks_for_itself(void **state)
 static void who_is_away_is_sent_away_too(void **state)
 {
     (void)state;
-    struct net *n = net_new(2);
-    net_start(n);
+    struct net *n = net_running(2);
     const char *room = net_room(n, 1, 0);
     struct client *host = host_of(n, room), *bob = net_json(n, 1);
     join(bob, room);
@@ -185,8 +182,7 @@ static void who_is_away_is_sent_away_too(void **state)
 static void a_host_by_a_token_is_a_host(void **state)
 {
     (void)state;
-    struct net *n = net_new(1);
-    net_start(n);
+    struct net *n = net_running(1);
     struct client *host = host_of(n, "r"), *bob = net_json(n, 0);
     uint32_t shard;
     join(bob, "r");
@@ -202,8 +198,7 @@ static void a_host_by_a_token_is_a_host(void **state)
 static void who_is_banned_may_ask(void **state)
 {
     (void)state;
-    struct net *n = net_new(1);
-    net_start(n);
+    struct net *n = net_running(1);
     struct client *host = host_of(n, "r"), *bob = net_json(n, 0);
     say(host, "{\"type\":\"ban\",\"room\":\"r\",\"user\":\"%s\",\"seconds\":60}", bob->user);
     for (int i = 0; i < 30; i++) {
@@ -221,8 +216,7 @@ static void a_ban_ends_by_the_steady_clock(void **state)
 {
     (void)state;
     for (int forward = 0; forward < 2; forward++) {
-        struct net *n = net_new(1);
-        net_start(n);
+        struct net *n = net_running(1);
         struct client *host = host_of(n, "r"), *bob = net_json(n, 0);
         say(host, "{\"type\":\"ban\",\"room\":\"r\",\"user\":\"%s\",\"seconds\":60}", bob->user);
         say(host, "{\"type\":\"mute\",\"room\":\"r\",\"user\":\"%s\",\"seconds\":90}", bob->user);
@@ -301,8 +295,7 @@ static void what_is_on_its_way_is_reached(void **state)
 static void a_switch_is_cut_short(void **state)
 {
     (void)state;
-    struct net *n = net_new(3);
-    net_start(n);
+    struct net *n = net_running(3);
     char room[64], tea[64];
     snprintf(room, sizeof room, "%s", net_room(n, 0, 0));
     snprintf(tea, sizeof tea, "%s", net_room(n, 2, 1));
@@ -369,8 +362,7 @@ static void a_mute_refuses_what_it_says(void **state)
 static void a_repeated_word_is_said_already(void **state)
 {
     (void)state;
-    struct net *n = net_new(1);
-    net_start(n);
+    struct net *n = net_running(1);
     struct client *host = host_of(n, "r"), *bob = net_json(n, 0);
     join(bob, "r");
     forget(bob);
@@ -394,8 +386,7 @@ static void a_repeated_word_is_said_already(void **state)
 static void slow_mode_lets_each_say_one(void **state)
 {
     (void)state;
-    struct net *n = net_new(1);
-    net_start(n);
+    struct net *n = net_running(1);
     struct client *host = host_of(n, "r"), *bob = net_json(n, 0), *eve = net_json(n, 0);
     join(bob, "r");
     join(eve, "r");
@@ -479,8 +470,7 @@ static void what_was_made_outlives_its_records(void **state)
 static void there_is_an_end_to_standing(void **state)
 {
     (void)state;
-    struct net *n = net_new(1);
-    net_start(n);
+    struct net *n = net_running(1);
     struct client *host = host_of(n, "r");
     for (int i = 1; i < STANDING_MAX; i++)
         post(host, "{\"type\":\"%s\",\"room\":\"r\",\"user\":\"u%d\",\"seconds\":%d}", i % 2 ? "ban" : "mute",

@@ -303,8 +303,7 @@ static void refused_by_name(void **state)
 static void without_keys_there_are_none(void **state)
 {
     (void)state;
-    struct net *n = net_new(1);
-    net_start(n);
+    struct net *n = net_running(1);
     struct client *c = net_json(n, 0);
     join(c, 2, "open");
     expect(c, "\"id\":2,\"code\":\"unauthorized\",\"message\":\"This server has no keys");

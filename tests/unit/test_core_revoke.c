@@ -122,6 +122,7 @@ static struct net *revoke_net(uint32_t shards)
     n->settings.routes_n = API_ROUTES;
     n->settings.api_body_bytes = 64 * 1024;
     n->settings.expiry_grace_ms = 10000;
+    net_start(n);
     return n;
 }
 
@@ -188,7 +189,6 @@ static void a_users_sessions_end_on_all_shards_and_his_tokens_with_them(void **s
     (void)state;
     for (uint32_t shards = 1; shards <= NET_SHARDS_MAX; shards++) {
         struct net *n = revoke_net(shards);
-        net_start(n);
         struct verdict_mail ada = good(n, "ada"), eve = good(n, "eve");
         ada.issued_ms -= 1;
         eve.token_id = STR("j-2");
@@ -221,7 +221,6 @@ static void a_token_is_revoked_by_its_id(void **state)
 {
     (void)state;
     struct net *n = revoke_net(2);
-    net_start(n);
     struct verdict_mail one = good(n, "ada"), two = good(n, "ada"), none = good(n, "ada");
     two.token_id = STR("j-2");
     none.token_id = STR_NONE;
@@ -245,7 +244,6 @@ static void all_that_were_issued_before_a_time_are_revoked_at_once(void **state)
 {
     (void)state;
     struct net *n = revoke_net(2);
-    net_start(n);
     char body[64];
     struct verdict_mail old = good(n, "ada"), young = good(n, "ada"), timeless = good(n, "eve");
     old.issued_ms = n->wall_ms / 1000 * 1000 - 1000;
@@ -268,7 +266,6 @@ static void a_guest_does_not_come_back(void **state)
 {
     (void)state;
     struct net *n = revoke_net(2);
-    net_start(n);
     struct client *guest = net_json(n, 1), *line = net_line(n, 0), *other = net_json(n, 1);
     char body[128];
     snprintf(body, sizeof body, "{\"user\":\"%s\"}", guest->user);
@@ -294,7 +291,6 @@ static void what_is_under_way_is_met(void **state)
     (void)state;
     for (int point = 0; point < 4; point++) {
         struct net *n = revoke_net(2);
-        net_start(n);
         const char *room = net_room(n, 1, 0);
         struct verdict_mail v = good(n, "ada");
         v.issued_ms -= 1;
@@ -335,7 +331,6 @@ static void a_refresh_by_a_revoked_token_is_refused(void **state)
 {
     (void)state;
     struct net *n = revoke_net(1);
-    net_start(n);
     const struct verdict_mail v = good(n, "ada");
     struct verdict_mail next = good(n, "ada");
     next.token_id = STR("j-9");
@@ -354,7 +349,6 @@ static void the_answer_means_that_all_know(void **state)
 {
     (void)state;
     struct net *n = revoke_net(3);
-    net_start(n);
     struct verdict_mail v = good(n, "ada");
     v.issued_ms -= 1;
     struct client *last = comes_in(n, 2, &v);
@@ -374,7 +368,6 @@ static void more_than_may_be_is_refused_by_the_first_shard(void **state)
 {
     (void)state;
     struct net *n = revoke_net(2);
-    net_start(n);
     struct edge *e = &n->sh[0]->edge;
     for (uint64_t i = 0; i < REVOCATIONS_MAX; i++)
         assert_int_equal(revocations_add(&e->revoked, REVOKED_TOKEN, print_of(i + 1), 1, UINT64_MAX), OK);
@@ -397,7 +390,6 @@ static void who_asks_wrongly_is_told_how(void **state)
                                          "{\"user\":\"a\",\"seconds\":0}",
                                          "{\"user\":\"a\",\"issued_before\":0}"};
     struct net *n = revoke_net(1);
-    net_start(n);
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         struct client *c = revoke_sent(n, 0, bodies[i]);
         net_settle(n);
@@ -413,7 +405,6 @@ static void the_walk_meets_all_of_many(void **state)
 {
     (void)state;
     struct net *n = revoke_net(1);
-    net_start(n);
     struct edge *e = &n->sh[0]->edge;
     struct verdict_mail ada = good(n, "ada"), eve = good(n, "eve");
     struct client *first = comes_in(n, 0, &ada), *c = NULL;

@@ -16,8 +16,7 @@
 static void a_token_says_who_it_is(void **state)
 {
     (void)state;
-    struct net *n = token_net(2, 3);
-    net_start(n);
+    struct net *n = token_net_running(2, 3);
     struct client *c = net_ws(n, 1, "/ws");
     say(c, "{\"type\":\"hello\",\"id\":7,\"token\":\"a.b.c\",\"name\":\"mallory\"}");
     expect_nothing(c);
@@ -49,8 +48,7 @@ static void a_token_says_who_it_is(void **state)
 static void without_a_name_in_the_token_the_hello_says_one(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     for (int named = 0; named < 2; named++) {
         struct client *c = net_ws(n, 0, "/ws");
         say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"%s}", named ? ",\"name\":\"Zoe\"" : "");
@@ -70,8 +68,7 @@ static void a_refused_token_makes_nobody_a_guest(void **state)
         const char *error;
     } rows[] = {{TOKEN_BAD, "\"code\":\"unauthorized\",\"message\":\"It is forged.\""},
                 {TOKEN_EXPIRED, "\"code\":\"token_expired\",\"message\":\"It is forged.\""}};
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct client *c = net_ws(n, 0, "/ws");
         say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"x\"}");
@@ -126,8 +123,7 @@ static void forgeries_are_not_the_price_of_a_ping(void **state)
 static void a_helper_without_memory_loses_nobody(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = net_ws(n, 0, "/ws");
     say(c, "{\"type\":\"hello\",\"id\":\"later\",\"token\":\"a.b.c\",\"name\":\"Zoe\"}");
     const struct verdict_mail v = {.verdict = TOKEN_BUSY};
@@ -151,8 +147,7 @@ static void the_rooms_of_a_refused_hello_are_not_joined(void **state)
     const struct verdict_mail verdicts[] = {{.verdict = TOKEN_BUSY},
                                             {.verdict = TOKEN_BAD, .why = STR("No.")}};
     static const char *const code[] = {"unavailable", "unauthorized"};
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     for (size_t i = 0; i < ARRAY_LEN(verdicts); i++) {
         struct client *c = net_ws(n, 0, "/ws");
         say(c, hello);
@@ -179,8 +174,7 @@ static void the_rooms_of_a_refused_hello_are_not_joined(void **state)
 static void a_token_whose_key_is_to_come_is_put_off(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     const struct verdict_mail later = {.verdict = TOKEN_LATER, .retry_ms = 1234, .why = STR("Not yet.")};
     const struct verdict_mail fine = good(n, "ada");
     struct client *c = net_ws(n, 0, "/ws");
@@ -212,8 +206,7 @@ static void a_token_whose_key_is_to_come_is_put_off(void **state)
 static void who_has_gone_is_not_answered(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = net_ws(n, 0, "/ws");
     say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
     struct token_mail *job = asked(n, 0);
@@ -229,8 +222,7 @@ static void who_has_gone_is_not_answered(void **state)
 static void without_keys_no_token_is_good(void **state)
 {
     (void)state;
-    struct net *n = net_new(1);
-    net_start(n);
+    struct net *n = net_running(1);
     struct client *c = net_ws(n, 0, "/ws");
     say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
     expect(c, "\"code\":\"unauthorized\",\"message\":\"This server has no keys");
@@ -459,8 +451,7 @@ static void the_helper_reads_what_a_token_allows(void **state)
 static void resume_brings_back_what_was_granted_until_it_ends(void **state)
 {
     (void)state;
-    struct net *n = token_net(2, 1);
-    net_start(n);
+    struct net *n = token_net_running(2, 1);
     struct client *c = net_ws(n, 0, "/ws");
     say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
     struct verdict_mail v = good(n, "ada");
@@ -501,8 +492,7 @@ static void resume_brings_back_what_was_granted_until_it_ends(void **state)
 static void a_resume_token_of_somebody_else_is_none(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *guest = net_json(n, 0), *c = net_ws(n, 0, "/ws");
     say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\",\"token\":\"a.b.c\"}", guest->resume);
     const struct verdict_mail v = good(n, "ada");
@@ -520,8 +510,7 @@ static void a_resume_token_of_somebody_else_is_none(void **state)
 static void a_job_and_its_verdict_are_what_they_were(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = net_ws(n, 0, "/ws");
     say(c, "{\"type\":\"hello\",\"id\":\"an id\",\"token\":\"a.b.c\",\"name\":\"Zoe\",\"resume\":\"AAAA\"}");
     struct token_mail *job = asked(n, 0);
@@ -591,8 +580,7 @@ static void a_request_may_bring_the_token(void **state)
 static void what_comes_behind_waits_for_the_verdict(void **state)
 {
     (void)state;
-    struct net *n = token_net(2, 2);
-    net_start(n);
+    struct net *n = token_net_running(2, 2);
     for (int said = 0; said < 2; said++) {
         struct client *c = net_ws_with(n, 0, "/ws", "Authorization: Bearer a.b.c\r\n");
         if (said)
@@ -617,8 +605,7 @@ static void what_comes_behind_waits_for_the_verdict(void **state)
 static void a_target_holds_no_token_unless_it_may(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = net_ws_with(n, 0, "/ws?token=a.b.c", "Cookie: session=a.b.c\r\n");
     say(c, "{\"type\":\"hello\",\"id\":1}");
     expect(c, "\"user\":\"guest-");
@@ -628,8 +615,7 @@ static void a_target_holds_no_token_unless_it_may(void **state)
 static void what_the_hello_says_comes_before_what_the_request_brought(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = net_ws_with(n, 0, "/ws", "Authorization: Bearer a.b.c\r\n");
     say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"x.y.z\"}");
     struct token_mail *job = asked(n, 0);
@@ -643,8 +629,7 @@ static void what_the_hello_says_comes_before_what_the_request_brought(void **sta
 static void a_request_with_a_bad_token_makes_nobody_a_guest(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = net_ws_with(n, 0, "/ws", "Authorization: Bearer a.b.c\r\n");
     say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"here\"}");
     const struct verdict_mail v = {.verdict = TOKEN_BAD, .why = STR("It is forged.")};
@@ -721,8 +706,7 @@ static void who_does_not_refresh_is_closed_after_a_grace(void **state)
 static void a_long_token_is_told_of_a_minute_ahead(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = somebody(n, NULL, 3600000);
     c->no_pong = false;
     net_wait(n, 3539000);
@@ -735,8 +719,7 @@ static void a_long_token_is_told_of_a_minute_ahead(void **state)
 static void a_new_token_extends_it(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = somebody(n, NULL, 100000);
     say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"here\"}");
     expect(c, "joined");
@@ -765,8 +748,7 @@ static void a_new_token_extends_it(void **state)
 static void what_does_not_refresh_changes_nothing(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c = somebody(n, NULL, 100000), *guest = net_json(n, 0);
     say(guest, "{\"type\":\"refresh\",\"id\":1,\"token\":\"x\"}");
     expect(guest, "\"code\":\"bad_command\",\"message\":\"This session has no token");
@@ -793,8 +775,7 @@ static void what_does_not_refresh_changes_nothing(void **state)
 static void caps_say_what_may_be_done_in_a_room(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *c =
         somebody(n, "{\"rooms\":{\"news\":[\"join\"],\"team-*\":[\"join\",\"publish\"]}}", 100000);
     say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"news\"}");
@@ -837,8 +818,7 @@ static void caps_say_what_may_be_done_besides(void **state)
         {"{\"rooms\":{\"**\":[\"join\"]},\"server\":[\"direct\"]}", false, true, false},
         {"{\"rooms\":{\"**\":[\"join\"]},\"server\":[\"rooms\",\"publish\"]}", false, false, true},
     };
-    struct net *n = token_net(2, 1);
-    net_start(n);
+    struct net *n = token_net_running(2, 1);
     struct client *guest = net_json(n, 0);
     say(guest, "{\"type\":\"join\",\"id\":1,\"room\":\"there\"}");
     forget(guest);
@@ -897,8 +877,7 @@ static void who_may_not_come_in_makes_no_room(void **state)
 static void a_terminal_with_a_token_is_held_to_it(void **state)
 {
     (void)state;
-    struct net *n = token_net(1, 1);
-    net_start(n);
+    struct net *n = token_net_running(1, 1);
     struct client *guest = net_json(n, 0);
     struct client *line = net_ws_with(n, 0, "/echo", "Authorization: Bearer a.b.c\r\n");
     char block[CAPS_BYTES_MAX];

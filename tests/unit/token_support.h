@@ -19,6 +19,13 @@ static inline struct net *token_net(uint32_t shards, uint32_t verifiers)
     return n;
 }
 
+static inline struct net *token_net_running(uint32_t shards, uint32_t verifiers)
+{
+    struct net *n = token_net(shards, verifiers);
+    net_start(n);
+    return n;
+}
+
 // The next job of that shard; the caller gives it back by tell or gives it up.
 static inline struct token_mail *asked(struct net *n, uint32_t shard)
 {
