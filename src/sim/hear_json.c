@@ -313,7 +313,7 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     switch (a->kind) {
     case SAID_HELLO:
         if (str_eq(code, STR("token_revoked")))
-            return revoke_explains(w, c);
+            return revoke_explains(w, c, a->at_ms);
         if (a->token == TOKEN_IS_LATE || a->token == TOKEN_IS_FORGED)
             return str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
         return str_eq(code, STR("token_expired")) && w->now_ms + 2000 > c->resume_ms + s->resume_ms;
@@ -323,7 +323,7 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         if (tenancy_guest(c->user))
             return str_eq(code, STR("bad_command"));
         if (str_eq(code, STR("token_revoked")))
-            return revoke_explains(w, c);
+            return revoke_explains(w, c, a->at_ms);
         return a->token != TOKEN_IS_GOOD &&
                str_eq(code, a->token == TOKEN_IS_LATE ? STR("token_expired") : STR("unauthorized"));
     case SAID_JOIN:

@@ -93,11 +93,11 @@ uint64_t revoke_next_ms(const struct world *w, const struct client *c)
     return ms;
 }
 
-bool revoke_explains(const struct world *w, const struct client *c)
+bool revoke_explains(const struct world *w, const struct client *c, uint64_t said_ms)
 {
     for (uint32_t i = 0; i < w->revoked_n; i++) {
         const struct revoked *r = &w->revoked[i];
-        bool over = r->done_ms != 0 && w->now_ms > r->done_ms + r->span_ms + client_patience_ms(w);
+        bool over = r->done_ms != 0 && said_ms > r->done_ms + r->span_ms + client_patience_ms(w);
         if (!over && r->server == c->server && is_about(r, c))
             return true;
     }

@@ -22,8 +22,8 @@ uint32_t revoke_put(struct world *w, const struct client *c, struct buf *body);
 void revoke_done(struct world *w, uint32_t number);
 // When a token is issued to it that is to be good.
 uint64_t revoke_next_ms(const struct world *w, const struct client *c);
-// It may be refused, or sent away, for that.
-bool revoke_explains(const struct world *w, const struct client *c);
+// What it said then may be refused, or it be sent away, for that; how late the answer may be is another's business (asks.c).
+bool revoke_explains(const struct world *w, const struct client *c, uint64_t said_ms);
 // Something is revoked there, or was a moment ago: tokens of rooms do not say when they were issued.
 bool revoke_recent(const struct world *w, const struct client *c);
 void revoke_check_welcome(struct world *w, struct client *c, const struct asked *hello, const char *user);

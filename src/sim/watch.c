@@ -28,7 +28,7 @@ static const char *ending_of(const struct world *w, const struct client *c)
             return NULL;
         return healthy ? "1013 on a connection that reads everything at once" : NULL;
     case WS_CLOSE_POLICY:
-        return healthy && s->commands_per_s == 0 && !rates_are(s) && !revoke_explains(w, c)
+        return healthy && s->commands_per_s == 0 && !rates_are(s) && !revoke_explains(w, c, w->now_ms)
                    ? "1008 on a healthy connection"
                    : NULL;
     default:
