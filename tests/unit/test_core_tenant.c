@@ -347,6 +347,45 @@ static void and_is_refused_by_name_then(void **state)
     net_free(n);
 }
 
+// What its people do not read counts in its memory, as far as that goes; beyond, nobody loses an answer for it.
+static void what_is_not_read_counts(void **state)
+{
+    (void)state;
+    enum { DIRECTS = 8, BYTES = 4000 };
+    static char words[BYTES + 1];
+    memset(words, 'w', BYTES);
+    struct net *n = net_with(1);
+    net_start(n);
+    struct client *a = guest(n, 0, "acme"), *deaf = guest(n, 0, "acme"), *g = guest(n, 0, "gx");
+    const size_t before = mem_used(&budgets[0].mem), others = mem_used(&budgets[1].mem);
+    deaf->stalled = true;
+    for (int i = 0; i < DIRECTS; i++) {
+        say(a, "{\"type\":\"direct\",\"id\":%d,\"to\":\"%s\",\"data\":\"%s\"}", i, deaf->user, words);
+        expect(a, "\"delivered\":1");
+    }
+    size_t waits = mem_used(&budgets[0].mem) - before;
+    assert_true(waits >= DIRECTS * BYTES && waits < 2 * DIRECTS * BYTES);
+    assert_int_equal(mem_used(&budgets[1].mem), others);
+    budgets[0].mem.bytes_max = 1; // a reload: less than is there
+    say(a, "{\"type\":\"direct\",\"id\":90,\"to\":\"%s\",\"data\":\"%s\"}", deaf->user, words);
+    expect(a, "\"delivered\":1");
+    deaf->stalled = false;
+    net_settle(n);
+    net_wait(n, 10);
+    for (int i = 0; i <= DIRECTS; i++)
+        expect(deaf, "\"type\":\"direct\"");
+    assert_int_equal(mem_used(&budgets[0].mem), before);
+    deaf->stalled = true;
+    budgets[0].mem.bytes_max = 0;
+    say(a, "{\"type\":\"direct\",\"to\":\"%s\",\"data\":\"%s\"}", deaf->user, words);
+    cut(deaf); // with it unread
+    net_settle(n);
+    assert_int_equal(mem_used(&budgets[0].mem), before);
+    say(g, "{\"type\":\"ping\",\"id\":1}");
+    expect(g, "pong");
+    net_free(n);
+}
+
 // The server's memory is short: whoever's the coldest room is.
 static void the_coldest_of_all_goes_first(void **state)
 {
@@ -424,6 +463,7 @@ int main(void)
         cmocka_unit_test(all_of_a_tenant_say_so_much),
         cmocka_unit_test(a_tenant_forgets_its_own),
         cmocka_unit_test(and_is_refused_by_name_then),
+        cmocka_unit_test(what_is_not_read_counts),
         cmocka_unit_test(the_coldest_of_all_goes_first),
         cmocka_unit_test(strangers_stay_outside),
     };

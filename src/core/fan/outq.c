@@ -7,10 +7,13 @@
 
 static struct out_node *node_create(struct mem *m, uint32_t cap)
 {
-    struct out_node *n = mem_alloc(m, sizeof *n + cap);
+    struct mem *part = mem_is_part(m) ? m : NULL;
+    struct out_node *n = mem_alloc(part != NULL ? part->whole : m, sizeof *n + cap);
     if (n == NULL)
         return NULL;
-    *n = (struct out_node){.cap = cap};
+    if (part != NULL && !mem_part_charge(part, sizeof *n + cap))
+        part = NULL;
+    *n = (struct out_node){.cap = cap, .part = part};
     n->p = n->data;
     return n;
 }
@@ -22,6 +25,8 @@ static void node_free(struct mem *m, struct out_node *n)
         *n->home = n;
         return;
     }
+    if (n->part != NULL)
+        mem_part_discharge(n->part, sizeof *n + n->cap);
     segment_unref(m, n->seg);
     mem_free(m, n, sizeof *n + n->cap);
 }

@@ -11,6 +11,8 @@
 //
 // Nodes are allocated when there is something to say and freed when it has been said: an idle connection holds
 // none. Limit: settings.reply_bytes, watched by the connection (it is paused or closed), not here.
+// What is put into a queue from a part (base/mem.h) counts in it as long as it is there, as far as that has room; where it has
+// none, it is the server's memory alone, as nobody's answer is to be lost for what a tenant's rooms hold.
 // Thread: the shard's.
 #ifndef PLENUM_CORE_OUTQ_H
 #define PLENUM_CORE_OUTQ_H
@@ -27,6 +29,7 @@ struct out_node {
     uint32_t cap;           // owned: bytes in data[]
     struct segment *seg;    // a reference, or NULL
     struct out_node **home; // lent: the list it goes back to; NULL = to be freed
+    struct mem *part;       // counted there, too: its tenant's; NULL = nobody's
     uint8_t data[];
 };
 
@@ -37,7 +40,7 @@ struct outq {
     uint32_t referred; // of them in segments: a room's, which others may be reading too
 };
 
-enum { OUT_NODE_BYTES = 480, OUT_NODE_BYTES_MAX = 16 * 1024 };
+enum { OUT_NODE_BYTES = 472, OUT_NODE_BYTES_MAX = 16 * 1024 };
 
 void outq_deinit(struct outq *q, struct mem *m);
 void outq_check(const struct outq *q); // asserts the sums; O(nodes)
