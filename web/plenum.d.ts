@@ -299,8 +299,8 @@ export interface Gap {
   from?: number;
   to?: number;
   passing?: number;
-  /** `missing` is the module's own finding: it saw a hole. */
-  reason: 'slow' | 'trimmed' | 'missing';
+  /** `missing` is the module's own finding: it saw a hole. `conflated`: each has a newer message with its conflation key. */
+  reason: 'slow' | 'trimmed' | 'conflated' | 'missing';
 }
 
 /** What a history holds. */
@@ -428,6 +428,8 @@ export interface JoinOptions {
 
 export interface PublishOptions {
   key?: string;
+  /** Of messages with the same one in a room, who falls behind needs the newest only. */
+  conflate?: string;
   /** Also get one's own entry as an event. */
   echo?: boolean;
   /** The offset of the message that it answers. */

@@ -94,7 +94,7 @@ const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected'
 
 /** Options by name, and what they may be: names of types as `typeof` gives them. */
 const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string function', since: 'object' };
-const SEND_OPTIONS = { key: 'string', echo: 'boolean', replyTo: 'number' };
+const SEND_OPTIONS = { key: 'string', conflate: 'string', echo: 'boolean', replyTo: 'number' };
 const EDIT_OPTIONS = { ifVersion: 'number' };
 const DELETE_OPTIONS = { reason: 'string' };
 const DECREE_OPTIONS = { seconds: 'number', reason: 'string' };
@@ -394,8 +394,8 @@ export class PlenumRoom extends Emitter {
  *   `room:readonly`, `room:closed`: what those who may have decided; entries of the log as well
  *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`: what passed, behind the offset `after`
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
- *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, or our own `missing`),
- *              and how much of what passed; then ask for the members anew
+ *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, our own `missing`, or
+ *              `conflated`: nothing is lost, as there are newer ones), and how much of what passed; then ask for the members anew
  *   `reset`    {room, epoch, offset, same_epoch}: the position could not be resumed, or the room goes on in another epoch
  *              while we are in it; read history again
  */
@@ -1197,7 +1197,8 @@ export class Plenum extends Emitter {
   // ---- publishing -------------------------------------------------------------------------------------------
 
   /** Publishes any JSON value to a room one has joined (or is joining). Resolves with the `ack`.
-   *  @param {object} [options] {key?: idempotency key, default random; echo?: also get one's own entry;
+   *  @param {object} [options] {key?: idempotency key, default random; conflate?: conflation key;
+   *                             echo?: also get one's own entry;
    *                             replyTo?: offset of the message that it answers} */
   publish(room, data, options = {}) {
     const wrong = textError('publish', { room }) ?? optionsError('publish', options, SEND_OPTIONS)
@@ -1227,7 +1228,7 @@ export class Plenum extends Emitter {
     return this.#enqueue({ to, data, ...options });
   }
 
-  #enqueue({ room = null, to, data, key = randomKey(), echo, replyTo }) {
+  #enqueue({ room = null, to, data, key = randomKey(), conflate, echo, replyTo }) {
     return new Promise((resolve, reject) => {
       if (jsonOf(data) === undefined) return reject(new PlenumError('bad_argument', 'data is not a JSON value'));
       if (this.state === 'closed') return reject(new PlenumError('closed', 'The client is closed.'));
@@ -1235,6 +1236,7 @@ export class Plenum extends Emitter {
         return reject(new PlenumError('queue_full', 'Too many messages are waiting to be sent.'));
       }
       const command = room === null ? { type: 'direct', to, data, key } : { type: 'message', room, data, key };
+      if (conflate) command.conflate = conflate;
       if (echo) command.echo = true;
       if (replyTo) command.reply_to = replyTo;
       const item = { room, target: room === null ? `@${to}` : room, command, bytes: 0, id: null, held: false,

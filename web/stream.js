@@ -325,8 +325,9 @@ function startRow(it) {
 
 function gapRow({ item, missing }) {
   const text = missing <= 0 ? 'Caught up after an interruption.'
-    : item.reason === 'slow' ? `${plural(missing, 'entry', 'entries')} skipped, because this connection could not keep up.`
-      : `${plural(missing, 'entry', 'entries')} from while you were away ${missing === 1 ? 'is' : 'are'} no longer kept.`;
+    : item.reason === 'conflated' ? `${plural(missing, 'entry', 'entries')} left out: newer ones have taken ${missing === 1 ? 'its' : 'their'} place.`
+      : item.reason === 'slow' ? `${plural(missing, 'entry', 'entries')} skipped, because this connection could not keep up.`
+        : `${plural(missing, 'entry', 'entries')} from while you were away ${missing === 1 ? 'is' : 'are'} no longer kept.`;
   return h('li.gap.row', { data: { testid: 'gap' }, title: `Offsets ${item.from} to ${item.to}` }, h('span', {}, text));
 }
 

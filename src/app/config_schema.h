@@ -201,8 +201,8 @@ enum config_kind {
       "So long one may take back what one has said. Who may take away what others have said (`delete_any`) may always.") \
     X(rooms, flush_interval_ms, UINT, LIVE, 0, 10, "", "0", "ms", \
       "Wait so long to put more entries into one write. 0 writes at the end of every turn; more costs latency and saves CPU in busy rooms.") \
-    X(rooms, slow_policy, CHOICE, LIVE, 0, 0, "gap|disconnect", "gap", "", \
-      "What happens to a reader who falls behind by more than rooms.lag_bytes: it is told the gap and goes on at the oldest entry kept, or it is closed with 1013.") \
+    X(rooms, slow_policy, CHOICE, LIVE, 0, 0, "gap|disconnect|conflate", "gap", "", \
+      "What happens to a reader who falls behind by more than rooms.lag_bytes: it is told the gap and goes on at the oldest entry kept, or it is closed with 1013. With conflate it is told the newest only of the messages with one conflation key, as soon as its socket is full, and the gap beyond that.") \
     X(rooms, lag_bytes, BYTES, LIVE, 4096, 1 << 30, "", "1048576", "bytes", \
       "How far a connected reader may be behind.") \
     X(rooms, text_room, ROOM, LIVE, 1, ROOM_NAME_MAX, "", "lobby", "", \

@@ -23,6 +23,7 @@
     X(to_user,     "to",      STRING,  to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes, a user id") \
     X(data,        "data",    DATA,    data,          NO_FLAG,           0, 0,                "there, any JSON value") \
     X(key,         "key",     STRING,  key,           NO_FLAG,           1, MESSAGE_KEY_MAX,  "a string of 1 to 64 bytes") \
+    X(conflate,    "conflate", STRING, conflate,      NO_FLAG,           1, CONFLATE_KEY_MAX, "a string of 1 to 64 bytes") \
     X(echo,        "echo",    BOOL,    echo,          NO_FLAG,           0, 0,                "`true` or `false`") \
     X(name,        "name",    NAME,    name,          NO_FLAG,           1, USER_NAME_MAX,    "a string of 1 to 64 bytes without control characters or spaces around it") \
     X(resume,      "resume",  STRING,  resume,        NO_FLAG,           1, RESUME_TOKEN_MAX, "a string of 1 to 8000 bytes, the `resume` of an earlier `welcome`") \
@@ -76,7 +77,7 @@
 #define JOIN_KEYS MAY(token) MAY(since) MAY(history) MAY(members)
 #define COMMANDS(X) \
     X(NONE,    none,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, NONE,    "nothing: an empty line, or what could not be read") \
-    X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(key) MAY(echo) MAY(reply_to), ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
+    X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(key) MAY(conflate) MAY(echo) MAY(reply_to), ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
     X(HELLO,   hello,   NATIVE, MAY(token) MAY(name) MAY(resume) MAY(joins), EDGE, NONE,    COMMAND, 1, WELCOME, "say who you are, or take up an earlier session") \
     X(JOIN,    join,    NATIVE, MUST(room) JOIN_KEYS,                        ROOM, JOIN,    COMMAND, 1, JOINED,  "enter a room and get its entries") \
     X(LEAVE,   leave,   NATIVE, MUST(room),                                  ROOM, NONE,    COMMAND, 1, LEFT,    "leave a room") \
@@ -107,8 +108,8 @@
     X(READ,    read,    NATIVE, MUST(room) MUST(offset),                     ROOM, READ,    COMMAND, 1, ACK,     "say how far you have read a room") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go") \
-    X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(as_user) MAY(name) MAY(reply_to), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
-    X(BROADCAST, broadcast, HTTP, MUST(rooms) MUST(data) MAY(key) MAY(as_user) MAY(name), ROOM, NONE, COMMAND, 1, ACK, "say the same in many rooms") \
+    X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(conflate) MAY(as_user) MAY(name) MAY(reply_to), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
+    X(BROADCAST, broadcast, HTTP, MUST(rooms) MUST(data) MAY(key) MAY(conflate) MAY(as_user) MAY(name), ROOM, NONE, COMMAND, 1, ACK, "say the same in many rooms") \
     X(INFO,    info,    HTTP,   NO_KEYS,                                     ALL,  NONE,    COMMAND, 1, NONE,    "how much there is: connections, sessions, rooms, members") \
     X(CONNECTIONS, connections, HTTP, MAY(user) MAY(room) MAY(address) MAY(dialect) MAY(limit) MAY(after), ALL, NONE, LIST, 1, NONE, "who is connected, from where, in which rooms") \
     X(DISCONNECT, disconnect, HTTP, MAY(user) MAY(connection),            USER, NONE, COMMAND, 1, ACK, "close a user's connections, or one") \
@@ -175,6 +176,7 @@ const char *command_name(enum command_type type);
     X(unset)       \
     X(merge)       \
     X(if_version)  \
+    X(conflate)    /* message: conflation key */ \
     X(name)        /* hello, rename */ \
     X(token)       /* hello, join, switch, refresh: a JWT */ \
     X(resume)      /* hello: the secret of an earlier welcome */ \

@@ -80,7 +80,7 @@ struct event {
     bool has_version; // EV_ACK
 
     // EV_LEFT
-    const char *reason;         // static, NULL = absent; also EV_GAP: "slow" or "trimmed"
+    const char *reason;         // static, NULL = absent; also EV_GAP: "slow", "trimmed" or "conflated"
     str by_user, by_name, note; // of who was sent away: by whom, and why; absent = nobody, nothing
 
     // EV_ACK

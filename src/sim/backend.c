@@ -25,6 +25,10 @@ static void put_message(struct world *w, struct client *c, struct buf *out, stru
         snprintf(text, sizeof text, ",\"key\":\"k%u\"", m->serial);
         buf_put_str(out, str_from_cstr(text));
     }
+    if (m->conflate != 0) {
+        snprintf(text, sizeof text, ",\"conflate\":\"%c\"", m->conflate);
+        buf_put_str(out, str_from_cstr(text));
+    }
     if (strcmp(m->user, "server") != 0) {
         snprintf(text, sizeof text, ",\"user\":\"%s\"", m->user);
         buf_put_str(out, str_from_cstr(text));

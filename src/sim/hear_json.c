@@ -80,6 +80,12 @@ static void hear_gap(struct world *w, struct client *c, const struct heard *h)
         seat_cut(w, c, room, &f);
         return;
     }
+    if (str_eq(reason, STR("conflated"))) {
+        if (passing)
+            trace_fail(w, c, "LOSS: what passes in %s is left out as conflated", w->room_names[room]);
+        seat_conflated(w, c, room, heard_offset(w, c, h, "from"), heard_offset(w, c, h, "to"));
+        return;
+    }
     seat_gap(w, c, room, records ? heard_offset(w, c, h, "from") : 1,
              records ? heard_offset(w, c, h, "to") : 0, passing ? heard_number(w, c, h, "passing") : 0,
              reason);

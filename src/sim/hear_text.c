@@ -193,6 +193,8 @@ void hear_line(struct world *w, struct client *c, str line)
         w->counts.directs++;
     else if (ends_with(rest, STR("missed (no longer kept)")))
         text_seat_cut(w, c, FACT_GAP, leading_number(rest));
+    else if (ends_with(rest, STR("left out (newer ones follow)")))
+        text_seat_left_out(w, c, leading_number(rest));
     else if (str_starts(rest, STR("this room goes on anew")))
         text_seat_cut(w, c, FACT_EPOCH, 0);
     else if (missed(rest) != 0)

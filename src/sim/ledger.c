@@ -147,6 +147,11 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
     else if (e->type == ENTRY_MESSAGE && truth_message(w, f.message) == NULL)
         trace_fail(w, NULL, "ISOLATION: offset %llu of %s holds data that nobody said: %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(str_take(e->data, 100)));
+    const struct message *m = truth_message(w, f.message);
+    if (e->type == ENTRY_MESSAGE && m != NULL &&
+        !str_eq(e->conflate, str_make(&m->conflate, m->conflate != 0)))
+        trace_fail(w, NULL, "LOSS: offset %llu of %s has another conflation key than it was said with",
+                   (unsigned long long)e->offset, w->room_names[room]);
     if (e->type == ENTRY_MESSAGE && f.message != 0 &&
         strcmp(truth_message(w, f.message)->session, "api") != 0)
         (void)hands_check_info(w, NULL, e->user, e->info);
@@ -156,6 +161,8 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
     changes_see(w, room, epoch, e);
     truth_observe(w, NULL, room, epoch, e->offset, &f);
     shared_see(w, room, epoch, e);
+    truth_fact(w, truth_numbering(w, room, epoch), e->offset)->conflate =
+        e->conflate.n != 0 ? e->conflate.p[0] : '\0';
 }
 
 static void see_passing(struct world *w, int room, struct numbering *n, const struct entry *e)

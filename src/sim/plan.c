@@ -167,6 +167,22 @@ static uint32_t plan_keys(const struct world *w)
     return some_ms[prng_below(&die, 4)];
 }
 
+// In a third of the runs messages have keys, and where slow readers are to be told a gap they leave out what has a newer one; by a
+// die of its own, too.
+static void plan_conflation(struct world *w, struct settings *s)
+{
+    struct prng die;
+    prng_init(&die, w->options->seed ^ UINT64_C(0x636f6e66));
+    w->plan.conflates = prng_below(&die, 3) == 0;
+    if (!w->plan.conflates)
+        return;
+    if (s->slow_policy == SLOW_GAP && prng_below(&die, 4) != 0)
+        s->slow_policy = SLOW_CONFLATE;
+    for (uint32_t i = 0; i < s->rules_n; i++)
+        if (w->rules[i].room.slow_policy == SLOW_GAP && prng_below(&die, 2) == 0)
+            w->rules[i].room.slow_policy = SLOW_CONFLATE;
+}
+
 // In a third of the runs an engine orders the records, of one server or of several.
 static void plan_engine(struct world *w, struct plan *p)
 {
@@ -235,6 +251,7 @@ void plan_make(struct world *w)
     p->data_max = PICK(w, 20, 20, 300, 1000);
     tenancy_plan(w);
     plan_rules(w, s);
+    plan_conflation(w, s);
     rates_plan(w, s);
 }
 
@@ -257,7 +274,10 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         s->mail_credits, s->slice_bytes, p->slow_node, p->writes_per_turn, p->stall_ms, p->refuse_one_in,
         p->wall_jumps ? " wall jumps," : "", p->drain ? " drain," : "", p->quiet_network ? " quiet," : "",
         s->log_entries, s->log_bytes, s->log_age_ms, s->lag_bytes,
-        s->slow_policy == SLOW_GAP ? "gap" : "disconnect", s->reply_bytes, s->rooms_max, s->room_members_max,
+        s->slow_policy == SLOW_GAP        ? "gap"
+        : s->slow_policy == SLOW_CONFLATE ? "conflate"
+                                          : "disconnect",
+        s->reply_bytes, s->rooms_max, s->room_members_max,
         s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
         s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,
         s->member_grace_ms, s->room_damping_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,

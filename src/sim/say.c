@@ -129,6 +129,8 @@ static void attempt(struct world *w, struct client *c, struct message *m, struct
         snprintf(key, sizeof key, "k%u", m->serial);
         draft_string(&d, "key", key);
     }
+    if (m->conflate != 0)
+        draft_string(&d, "conflate", (const char[]){m->conflate, '\0'});
     if (m->asks_echo) {
         draft_key(&d, "echo");
         BUF_PUT_LIT(&d.b, "true");

@@ -30,6 +30,7 @@ void say_line(struct world *w, struct client *c, const char *format, ...)
 void say_text_message(struct world *w, struct client *c)
 {
     struct message *m = truth_message_new(w, c, c->terminal.room);
+    m->conflate = 0; // lines have none
     struct buf data;
     m->text = m->echo = true;
     m->attempts = 1;

@@ -305,6 +305,29 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
         s->next = to + 1;
 }
 
+// What was left out for it as it is slow: each has a newer one, which comes, or is left out for one that does.
+void seat_conflated(struct world *w, struct client *c, int room, uint64_t from, uint64_t to)
+{
+    struct seat *s = &c->seats[room];
+    struct numbering *n = truth_numbering(w, room, s->epoch);
+    w->counts.conflated += to + 1 - from;
+    if (!s->on)
+        trace_fail(w, c, "ISOLATION: conflation in %s, where the connection is not", room_of(w, room));
+    if (to < from || s->gap_due || from <= s->head || !stands_behind(w, c, room, from - 1))
+        trace_fail(w, c, "LOSS: %llu to %llu of %s are left out as conflated, but %llu was next",
+                   (unsigned long long)from, (unsigned long long)to, room_of(w, room),
+                   (unsigned long long)s->next);
+    if (world_room(w, room)->slow_policy != SLOW_CONFLATE || c->temper == TEMPER_HEALTHY)
+        trace_fail(w, c, "SLOW: conflation in %s, or for a connection, where there is none", room_of(w, room));
+    passed_before(w, c, room, from);
+    for (uint64_t o = from; o <= to; o++)
+        if (!truth_has_newer(w, n, o) || own_silent(c, truth_message(w, truth_fact(w, n, o)->message)))
+            trace_fail(w, c, "LOSS: offset %llu of %s is left out as conflated, and there is no newer one",
+                       (unsigned long long)o, room_of(w, room));
+    passed_before(w, c, room, to);
+    s->next = to + 1;
+}
+
 void seat_left(struct world *w, struct client *c, int room)
 {
     struct seat *s = &c->seats[room];

@@ -87,6 +87,7 @@ struct sim_options {
     X(recovered)                                                                  \
     X(not_recovered)                                                              \
     X(gaps)                                                                       \
+    X(conflated)                                                                  \
     X(directs)                                                                    \
     X(by_backend) /* acknowledged messages of the HTTP API */                     \
     X(errors)                                                                     \

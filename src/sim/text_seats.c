@@ -113,6 +113,25 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     }
 }
 
+void text_seat_left_out(struct world *w, struct client *c, uint64_t n)
+{
+    struct text_seat *t = &c->terminal;
+    uint64_t offset;
+    w->counts.conflated += n;
+    if (t->room == NONE || n == 0)
+        trace_fail(w, c, "ISOLATION: conflation on a terminal that is in no room, or of nothing");
+    if (world_room(w, t->room)->slow_policy != SLOW_CONFLATE || c->temper == TEMPER_HEALTHY)
+        trace_fail(w, c, "SLOW: conflation in %s, or for a terminal, where there is none",
+                   w->room_names[t->room]);
+    for (; n > 0 && !t->loose; n--) {
+        const struct fact *f = next_entry(w, t, false, &offset);
+        if (f == NULL || offset == 0 || !truth_has_newer(w, truth_numbering(w, t->room, t->epoch), offset))
+            trace_fail(w, c, "LOSS: offset %llu of %s is left out for a terminal, and there is no newer one",
+                       (unsigned long long)offset, w->room_names[t->room]);
+        step(t, offset);
+    }
+}
+
 void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n)
 {
     struct text_seat *t = &c->terminal;

@@ -127,8 +127,26 @@ struct message *truth_message_new(struct world *w, struct client *c, int room)
     struct message *m = &w->messages[w->messages_n];
     *m = (struct message){
         .serial = w->messages_n++, .room = room, .client = c->index, .epoch = NONE, .said_ms = w->now_ms};
+    if (w->plan.conflates && room != NONE &&
+        truth_hash(str_make((char *)&m->serial, sizeof m->serial)) % 4 != 0)
+        m->conflate = (char)('a' + m->serial % 5);
     w->counts.published++;
     return m;
+}
+
+static char conflation_key(struct world *w, struct numbering *n, uint64_t offset)
+{
+    const struct fact *f = truth_fact(w, n, offset);
+    return f->kind == FACT_MESSAGE ? f->conflate : '\0';
+}
+
+bool truth_has_newer(struct world *w, struct numbering *n, uint64_t offset)
+{
+    const char key = conflation_key(w, n, offset);
+    uint64_t newer = offset + 1;
+    while (newer <= n->told && conflation_key(w, n, newer) != key)
+        newer++;
+    return key != '\0' && newer <= n->told;
 }
 
 // --- data: made from the serial, so that it need not be kept

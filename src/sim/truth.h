@@ -49,6 +49,7 @@ struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
     uint8_t kind;
+    char conflate; // of a message, its conflation key; 0 = none
     uint64_t name_hash;   // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
     uint64_t first_ms;    // when somebody first learned of it
     uint64_t after;       // of a passing entry: the offset it came after
@@ -144,6 +145,7 @@ struct message {
     bool asks_echo; // echo: because it asks for it, and not only because its room gives it
     bool settled;   // acked or denied for good; no more attempts
     uint8_t style;  // of the data
+    char conflate;  // its conflation key; 0 = none
     uint32_t pad;
     char session[SESSION_ID_LEN + 1];
     char user[USER_ID_MAX + 1]; // of whom; empty where it is not known
@@ -232,6 +234,8 @@ bool truth_holds(struct world *w, const struct message *m);
 struct message *truth_message(struct world *w, uint32_t serial); // NULL: there is none
 struct message *truth_message_new(struct world *w, struct client *c, int room);
 void truth_data(const struct message *m, struct buf *out); // its JSON
+// The record at an offset may be left out for a slow reader: there is a newer one with its conflation key.
+bool truth_has_newer(struct world *w, struct numbering *n, uint64_t offset);
 uint64_t truth_hash(str s);
 uint64_t truth_renamed(str previous, str name);
 uint32_t truth_serial(str data); // of the message with this data; 0 = of none
@@ -286,6 +290,7 @@ void seat_passing(struct world *w, struct client *c, int room, const struct fact
 // from > to: no record is in it.
 void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, uint64_t passing,
               str reason);
+void seat_conflated(struct world *w, struct client *c, int room, uint64_t from, uint64_t to);
 void seat_cut(struct world *w, struct client *c, int room, const struct fact *seen); // it goes on elsewhere
 void seat_left(struct world *w, struct client *c, int room);
 void seat_check_left(struct world *w, struct client *c, int room);
@@ -296,6 +301,7 @@ void text_seat_joined(struct world *w, struct client *c, int room);
 void text_seat_left(struct world *w, struct client *c);
 void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t message, uint64_t name_hash);
 void text_seat_missed(struct world *w, struct client *c, uint64_t n);
+void text_seat_left_out(struct world *w, struct client *c, uint64_t n);          // by conflation
 void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n); // n: so many are not kept
 void text_seat_complete(struct world *w, struct client *c);                      // at rest
 

@@ -60,6 +60,7 @@ struct plan {
     uint32_t engine_loss; // one in so many of its mails is lost; 0 = none
     uint32_t engine_delay_ms;
     uint32_t verifiers, verify_ms; // helpers that check tokens; one takes so long for one
+    bool conflates;                // messages have conflation keys, and some rooms that policy
     uint32_t key_ms;               // their key is fetched, which takes so long at most; 0: it is there
     uint32_t engine_fails;         // one in so many steps it loses what is new; 0 = never
     bool engine_trims;             // it lets old records go

@@ -29,7 +29,7 @@ static void fixture_init(struct fixture *f, uint64_t key)
     *f = (struct fixture){.hash_key = {key, ~key}};
     test_mem_init(&f->t, &f->mem);
     log_init(&f->log, &f->mem);
-    live_init(&f->live, &f->mem);
+    live_init(&f->live, &f->mem, &f->hash_key);
     once_init(&f->said, &f->mem);
     once_group_init(&f->keys);
     buf_init(&f->scratch, &f->mem, 0);

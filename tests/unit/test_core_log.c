@@ -26,6 +26,7 @@ struct fixture {
 };
 
 static const str room = {"a room", 6};
+static const struct siphash_key prints = {1, 2};
 
 static struct fixture *fixture_new(uint64_t seed)
 {
@@ -35,7 +36,7 @@ static struct fixture *fixture_new(uint64_t seed)
     buf_init(&f->expected, &f->mem, 0);
     prng_init(&f->dice, seed);
     log_init(&f->log, &f->mem);
-    live_init(&f->live, &f->mem);
+    live_init(&f->live, &f->mem, &prints);
     return f;
 }
 

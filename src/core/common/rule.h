@@ -26,6 +26,7 @@ enum { RULES_MAX = 128, RULE_NONE = UINT8_MAX };
 enum slow_policy {
     SLOW_GAP = 0,    // skip to the oldest entry kept and announce the gap
     SLOW_DISCONNECT, // close with 1013
+    SLOW_CONFLATE,   // leave out what has a newer entry with its conflation key; beyond lag_bytes as SLOW_GAP
 };
 
 enum room_access {

@@ -25,10 +25,11 @@ enum err fan_init(struct fan *f, struct context *cx, struct mailroom *mail)
     const struct settings *s = cx->settings;
     struct mem *mem = cx->mem;
     *f = (struct fan){
-        .cx = cx, .mail = mail, .lag_look_ms = UINT64_MAX, .kib_ns = KIB_NS, .plan.conn = UINT32_MAX};
+        .cx = cx, .mail = mail, .lag_look_ms = UINT64_MAX, .kib_ns = KIB_NS, .looks_left = CONFLATE_LOOKS, .plan.conn = UINT32_MAX};
     slab_init(&f->outlets, mem, sizeof(struct outlet), outlets_max(s));
     map_init(&f->outlets_by_name, mem);
     holes_init(&f->holes, mem);
+    slab_init(&f->conflated, mem, sizeof(struct conflated), outlets_max(s));
     buf_init(&f->encode, mem, 0);
     f->dirty = mem_zalloc(mem, dirty_words(s) * sizeof *f->dirty);
     f->news = mem_zalloc(mem, s->connections_max * sizeof *f->news);
@@ -51,6 +52,7 @@ void fan_deinit(struct fan *f)
     slab_deinit(&f->outlets);
     map_deinit(&f->outlets_by_name);
     holes_deinit(&f->holes);
+    slab_deinit(&f->conflated);
     buf_deinit(&f->encode);
     speech_deinit(f);
     mem_free(mem, f->dirty, dirty_words(f->cx->settings) * sizeof *f->dirty);

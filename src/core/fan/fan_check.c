@@ -25,6 +25,7 @@ static void reader_check(const struct fan *f, uint32_t conn)
     ASSERT(!r->closed || r->member_n == 0); // 2
     ASSERT(!r->gone || r->closed);
     ASSERT(!r->gone || !r->blocked);
+    ASSERT(!r->blocked || r->slow);
     ASSERT(r->encoding < f->cx->settings->ways->encodings_n);
     ASSERT(r->member_cap == 0 ? r->member_n <= 1 : r->member_n <= r->member_cap);
     for (uint32_t i = 0; i < r->member_n; i++) {
@@ -76,6 +77,7 @@ static void outlet_check(const struct fan *f, uint32_t index)
     }
     ASSERT(!o->crowded || o->settling); // 5
     tracks_check(&o->tracks);
+    conflate_check(f, o);
     for (uint32_t k = 0; k < o->tracks.n; k++) {
         const struct track *t = &tracks_const(&o->tracks)[k];
         ASSERT(t->readers != 0); // 3
@@ -98,6 +100,7 @@ void fan_check(const struct fan *f)
     ASSERT(f->outlets_by_name.count == f->outlets.count);
     slab_check(&f->outlets);
     map_check(&f->outlets_by_name);
+    slab_check(&f->conflated);
     holes_check(f);
     buf_check(&f->encode);
     ASSERT(f->plan.conn == UINT32_MAX);

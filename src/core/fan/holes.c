@@ -69,15 +69,6 @@ void hole_forget(struct fan *f, uint32_t outlet, struct cursor *cur)
     slab_free(&f->holes.rows, row);
 }
 
-// The offset of the newest record before a place that a reader of the encoding can be at.
-static uint64_t offset_before(const struct outlet *o, uint8_t encoding, uint64_t place)
-{
-    if (place > o->head)
-        return o->offset;
-    const struct chain *c = tracks_chain(&o->tracks, encoding);
-    return segment_offset_before(c->segs[chain_find(c, place)], place);
-}
-
 // Offsets behind a cut (log/place.h) do not follow those before it: what is lost on both sides has no gap that it could be told as.
 static bool cut_between(const struct outlet *o, uint8_t encoding, uint64_t from, uint64_t to)
 {
@@ -105,7 +96,7 @@ static void hole_open(struct fan *f, uint32_t outlet, struct cursor *cur, uint64
         // What it skips of its own and has not been announced is nothing that it has.
         uint64_t from = cur->next <= o->head + 1 ? cur->next : o->head + 1;
         if (!cur->hole)
-            hole->after = offset_before(o, cur->encoding, from);
+            hole->after = outlet_offset_before(o, cur->encoding, from);
         hole->entries += next - from;
         cur->hole = true;
         fan_mark_news(f, cur->conn, cur->seat);
@@ -129,7 +120,7 @@ void hole_tell(struct fan *f, uint32_t outlet, struct cursor *cur)
         hole_forget(f, outlet, cur);
         return;
     }
-    uint64_t to = offset_before(o, cur->encoding, cur->next);
+    uint64_t to = outlet_offset_before(o, cur->encoding, cur->next);
     ASSERT(to >= hole.after && hole.entries >= to - hole.after); // who would lose a cut has been ended
     hole_forget(f, outlet, cur);
     notice_put(f->cx, NOTICE_SLOW_READER, cur->conn, 0, "gap", outlet_name(o));

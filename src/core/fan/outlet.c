@@ -36,7 +36,11 @@ uint32_t outlet_open(struct fan *f, str name, uint64_t hash)
     if (index == SLAB_NONE)
         return SLAB_NONE;
     struct outlet *o = outlet_at(f, index);
-    *o = (struct outlet){.hash = hash, .room = REF_NONE, .cap = CURSORS_INLINE, .name_n = (uint8_t)name.n};
+    *o = (struct outlet){.hash = hash,
+                         .room = REF_NONE,
+                         .cap = CURSORS_INLINE,
+                         .conflated = SLAB_NONE,
+                         .name_n = (uint8_t)name.n};
     o->cursors = o->first;
     char *text = o->name_inline;
     if (name.n > OUTLET_NAME_INLINE)
@@ -54,6 +58,7 @@ uint32_t outlet_open(struct fan *f, str name, uint64_t hash)
 
 void outlet_release(struct fan *f, struct outlet *o)
 {
+    conflate_drop(f, o);
     tracks_deinit(&o->tracks, f->cx->mem);
     if (o->cursors != o->first)
         mem_free(f->cx->mem, o->cursors, o->cap * sizeof *o->cursors);
@@ -266,6 +271,14 @@ void fan_advance(struct fan *f, struct advance *a)
     outlet_grown(f, a->outlet.index, a->head, a->since_ns);
 }
 
+uint64_t outlet_offset_before(const struct outlet *o, uint8_t encoding, uint64_t place)
+{
+    if (place > o->head)
+        return o->offset;
+    const struct chain *c = tracks_chain(&o->tracks, encoding);
+    return segment_offset_before(c->segs[chain_find(c, place)], place);
+}
+
 // As the readers of one encoding get it; others get about as much.
 uint32_t outlet_news_bytes(const struct outlet *o)
 {
@@ -360,6 +373,7 @@ static void outlet_trim(struct fan *f, uint32_t index)
     ASSERT(at.slowest <= at.waiting);
     ASSERT(at.waiting <= o->head + 1);
     lag_note(f, o, o->head + 1 - at.slowest);
+    conflate_trim(f, o, at.slowest);
     for (uint32_t i = 0; i < o->tracks.n; i++) {
         struct track *t = &tracks_all(&o->tracks)[i];
         chain_trim(&t->chain, f->cx->mem, at.slowest);
@@ -390,6 +404,7 @@ static void lag_look(struct fan *f)
 
 void fan_trim(struct fan *f)
 {
+    f->looks_left = CONFLATE_LOOKS;
     for (uint32_t i = f->outlets_settling.n; i-- > 0;) {
         uint32_t index = f->outlets_settling.v[i];
         ASSERT(outlet_at(f, index)->settling);

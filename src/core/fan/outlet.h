@@ -76,6 +76,7 @@ struct outlet {
     uint64_t flushed_head; // how far it was flushed last
     uint32_t flush_from;   // while flushing: cursors below it have been marked
     uint32_t early;        // written to in its course out of their turn
+    uint32_t conflated;    // row of what a slow reader may leave out (conflate.h); SLAB_NONE
     uint32_t flush_bytes;  // about what each of them is to be written
     uint64_t since_ns;     // append of the oldest entry that is not written; 0 = none, or measured already
     bool dirty;            // in the shard's list of outlets to flush
@@ -112,6 +113,8 @@ enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next,
 void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn);
 // Removes the connection's cursor and membership.
 void outlet_remove(struct fan *f, uint32_t index, uint32_t conn);
+// The offset of the newest record before a place that a reader of the encoding can be at.
+uint64_t outlet_offset_before(const struct outlet *o, uint8_t encoding, uint64_t place);
 // What came since the last flush, in bytes.
 uint32_t outlet_news_bytes(const struct outlet *o);
 

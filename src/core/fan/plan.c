@@ -75,7 +75,7 @@ static struct membership *next_news(const struct fan *f, uint32_t index, uint32_
     return *at < c->member_n ? &reader_memberships(c)[(*at)++] : NULL;
 }
 
-static void tell_holes(struct fan *f, uint32_t index)
+static void tell_gaps(struct fan *f, uint32_t index)
 {
     struct reader *c = reader_at(f, index);
     const struct membership *m;
@@ -83,6 +83,8 @@ static void tell_holes(struct fan *f, uint32_t index)
         struct cursor *cur = &outlet_at(f, m->outlet)->cursors[m->slot];
         if (!m->held && cur->hole)
             hole_tell(f, m->outlet, cur);
+        if (!m->held && c->slow)
+            conflate_tell(f, index, m);
     }
 }
 
@@ -113,20 +115,21 @@ static bool plan_run(struct fan *f, struct outlet *o, struct cursor *cur, uint64
     return true;
 }
 
-static bool plan_membership(struct fan *f, struct reader *c, struct membership *m,
-                            struct span spans[SPANS_MAX], size_t *n)
+// All of a room up to a place; false when there is no more room for spans.
+static bool plan_until(struct fan *f, struct reader *c, const struct membership *m, uint64_t until,
+                       struct span spans[SPANS_MAX], size_t *n)
 {
     struct outlet *o = outlet_at(f, m->outlet);
     struct cursor *cur = &o->cursors[m->slot];
     uint64_t from = cur->next;
     ASSERT(m->slot < o->n);
     ASSERT(reader_at(f, cur->conn) == c);
-    while (from <= o->head) {
+    while (from <= until) {
         const struct skip *s = skips_at(c, m->outlet, cur->next);
         while (s != NULL && (s->outlet != m->outlet || s->to < from)) // runs planned already in this call
             s = s + 1 < c->skips->v + c->skips->n ? s + 1 : NULL;
-        if (s == NULL || s->from > o->head)
-            return plan_run(f, o, cur, from, o->head, o->head + 1, spans, n);
+        if (s == NULL || s->from > until)
+            return plan_run(f, o, cur, from, until, until + 1, spans, n);
         uint64_t after = s->to + 1;
         ASSERT(s->from <= s->to);
         ASSERT(after > from);
@@ -137,6 +140,17 @@ static bool plan_membership(struct fan *f, struct reader *c, struct membership *
         from = after;
     }
     return true;
+}
+
+// False when there is no more room for spans. *ret_all: that is all there is of the room. Of a slow reader the rest is to be told
+// as a gap first (conflate.h).
+static bool plan_membership(struct fan *f, struct reader *c, const struct membership *m,
+                            struct span spans[SPANS_MAX], size_t *n, bool *ret_all)
+{
+    const struct outlet *o = outlet_at(f, m->outlet);
+    const uint64_t until = c->slow ? conflate_until(f, o, &o->cursors[m->slot]) : o->head;
+    *ret_all = until == o->head;
+    return plan_until(f, c, m, until, spans, n);
 }
 
 // Of the connection's own queue as much as it may have while others wait to be written to; true if that is all of it.
@@ -161,7 +175,7 @@ size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
 {
     ASSERT(f->plan.conn == UINT32_MAX);
     struct reader *c = reader_at(f, index);
-    tell_holes(f, index);
+    tell_gaps(f, index);
     size_t n = 0;
     f->plan.conn = index;
     f->plan.n = 0;
@@ -173,17 +187,20 @@ size_t fan_plan(struct fan *f, uint32_t index, struct span spans[SPANS_MAX])
     ASSERT(f->plan.own_bytes <= c->out.bytes);
     if (!all || !reader_open(c))
         return n;
-    struct membership *m;
+    const struct membership *m;
+    uint32_t more = 0;
     for (uint32_t at = 0; (m = next_news(f, index, &at)) != NULL;) {
+        bool whole = false;
         if (m->held)
             f->plan.held |= news_bit(at - 1);
-        else if (plan_membership(f, c, m, spans, &n))
-            f->plan.done |= news_bit(at - 1);
-        else
+        else if (!plan_membership(f, c, m, spans, &n, &whole))
             break;
+        else
+            *(whole ? &f->plan.done : &more) |= news_bit(at - 1);
     }
-    if (m != NULL) // there was no more room for spans: it, and those that share its bit, are not done
-        f->plan.done &= ~news_bit((uint32_t)(m - reader_memberships(c)));
+    if (m != NULL) // there was no more room for spans
+        more |= news_bit((uint32_t)(m - reader_memberships(c)));
+    f->plan.done &= ~more; // nor are those done that share a bit with one that is not
     ASSERT(n <= SPANS_MAX);
     ASSERT((f->plan.done & ~f->news[index]) == 0);
     return n;
@@ -262,11 +279,13 @@ void fan_settle(struct fan *f, uint32_t index, size_t n, bool blocked)
         return;
     skips_tidy(f, c);
     if (blocked) {
-        c->blocked = true;
+        c->blocked = c->slow = true;
         metric_add(&f->cx->metrics->writes_blocked, 1);
         metric_add(&f->cx->metrics->blocked, 1);
     } else if (c->out.head != NULL || (reader_open(c) && (f->news[index] & ~f->plan.held) != 0)) {
         fan_mark_dirty(f, index);
+    } else {
+        c->slow = false;
     }
 }
 

@@ -72,6 +72,7 @@ struct reader {
     bool closed : 1;      // it has left everything; what is queued is still written
     bool gone : 1;        // nothing is written any more
     bool blocked : 1;     // the socket is full
+    bool slow : 1;        // it was, and has not had all since
     bool paced : 1;       // its publish must wait until its room's readers, or it itself, are served (pace.h)
     bool wake_queued : 1; // in the list of those who may go on
     uint16_t member_n, member_cap;

@@ -72,7 +72,10 @@ struct entry home_proposal(struct home *h, struct room *r, const struct ask *a)
     } else if (e.type == ENTRY_STATE) {
         home_state_propose(h, r, &a->cmd);
         e.data = buf_str(&h->wish);
-    } else if (a->cmd.key.n != 0) {
+        return e;
+    }
+    e.conflate = a->cmd.conflate;
+    if (a->cmd.key.n != 0) {
         e.key = a->cmd.key;
         e.key_window_ms = h->cx->settings->idempotency_ms;
         e.key_count = h->cx->settings->idempotency_keys;

@@ -142,7 +142,7 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
     if (r->tenant != TENANT_NONE)
         mem = &tenant_budget(h->cx, r->tenant)->mem;
     log_init(&r->log, mem);
-    live_init(&r->live, mem);
+    live_init(&r->live, mem, &h->cx->settings->hash_key);
     map_init(&r->by_user, mem);
     once_group_init(&r->keys);
     char *text = r->name_inline;

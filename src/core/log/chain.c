@@ -160,7 +160,7 @@ void chain_check_writer(const struct chain *c)
     for (uint32_t i = 0; i < c->n; i++) {
         const struct segment *s = c->segs[i];
         ASSERT(s->count != 0); // 3
-        ASSERT(s->used + s->count * sizeof(uint32_t) <= s->cap);
+        ASSERT(s->used + s->count * segment_stride(s) <= s->cap);
         ASSERT(i == 0 || s->first == c->segs[i - 1]->first + c->segs[i - 1]->count); // 3
     }
 }

@@ -4,7 +4,10 @@
 // payloads.
 #include "core/log/live.h"
 
-void live_init(struct live *v, struct mem *m) { *v = (struct live){.mem = m}; }
+void live_init(struct live *v, struct mem *m, const struct siphash_key *prints)
+{
+    *v = (struct live){.mem = m, .prints = prints};
+}
 
 void live_deinit(struct live *v) { tracks_deinit(&v->tracks, v->mem); }
 
@@ -21,17 +24,33 @@ void live_reader_remove(struct live *v, const struct encoding *e)
         tracks_remove(&v->tracks, v->mem, t);
 }
 
-// The segment the next entry of n bytes goes into.
-static struct segment *track_secure(struct live *v, struct chain *c, size_t n, bool cut)
+// Of an entry for which the newest one of its kind is enough; 0: for others. What such a kind is, its type says in front of the key.
+// State has one by its nature: a record that sets one key of it would be of that key's kind.
+static uint64_t print_of(const struct live *v, const struct entry *e)
+{
+    char kind[1 + CONFLATE_KEY_MAX];
+    if (e->type != ENTRY_MESSAGE || e->conflate.n == 0)
+        return 0;
+    ASSERT(e->conflate.n <= CONFLATE_KEY_MAX);
+    kind[0] = (char)e->type;
+    memcpy(kind + 1, e->conflate.p, e->conflate.n);
+    const uint64_t print = siphash(v->prints, kind, 1 + e->conflate.n);
+    return print != 0 ? print : 1;
+}
+
+// The segment the next entry of n bytes goes into. Where conflation keys are used, segments are keyed from then on.
+static struct segment *track_secure(struct live *v, struct chain *c, size_t n, bool cut, uint64_t print)
 {
     struct segment *last = chain_last(c);
     ASSERT(last == NULL || chain_end(c) == v->place + 1);
-    if (last != NULL && !cut && !segment_cut(last) && segment_fits(last, n))
+    if (last != NULL && !cut && !segment_cut(last) && (print == 0 || segment_keyed(last)) &&
+        segment_fits(last, n))
         return last;
-    struct segment *s =
-        cut ? chain_alone(c, v->mem, v->place + 1, n) : chain_extend(c, v->mem, v->place + 1, n);
+    const bool keyed = !cut && (print != 0 || (last != NULL && segment_keyed(last)));
+    struct segment *s = cut ? chain_alone(c, v->mem, v->place + 1, n)
+                            : chain_extend(c, v->mem, v->place + 1, n + (keyed ? sizeof print : 0));
     if (s != NULL)
-        s->after = v->offset;
+        s->after = v->offset | (keyed ? SEGMENT_KEYED : 0);
     return s;
 }
 
@@ -48,6 +67,7 @@ bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, st
                  struct live_entry *ret)
 {
     struct track *all = tracks_all(&v->tracks);
+    ret->print = print_of(v, e);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
         uint32_t same = same_payload(all, i);
         const struct encoding *en = all[i].encoding;
@@ -56,7 +76,7 @@ bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, st
                           : frame_entry(en, e, utc_offset_s, scratch, &ret->framed[i]);
         if (!framed)
             return false;
-        ret->segs[i] = track_secure(v, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type));
+        ret->segs[i] = track_secure(v, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type), ret->print);
         if (ret->segs[i] == NULL)
             return false;
     }
@@ -65,8 +85,11 @@ bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, st
 
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch)
 {
-    for (uint32_t i = 0; i < v->tracks.n; i++)
+    for (uint32_t i = 0; i < v->tracks.n; i++) {
         framed_append(secured->segs[i], &secured->framed[i], scratch, passing);
+        if (secured->print != 0)
+            segment_set_print(secured->segs[i], secured->print);
+    }
     v->place++;
     v->offset += !passing;
 }

@@ -12,6 +12,11 @@
 // Cursors, outlets and announcements count places (fan/outlet.h); offsets are for people and for the log. A segment says
 // which of its entries are records, and which offset came before its first one, so a place can be told as an offset.
 //
+// Of a message with a conflation key each segment that it is in says so by a *print*, a keyed hash of 64 bits: a shard whose reader
+// has fallen behind finds by it what has a newer one (fan/conflate.h). Two keys with one print would cost the older one's readers
+// its newest value until it is said again; with a million keys that is one room in 37 million, and as the hash has a secret
+// of the process nobody can look for such a pair. Who may publish in a room may use any key of it anyway.
+//
 // What is here is the home's end of the stream: what it has not announced yet, and the segment it is filling. Those
 // who read hold what they need. So an encoding's first reader begins with the next entry, and when its last one goes nothing has
 // to be taken back. What several encodings of the same payloads say differs by the frame only: it is put into words once.
@@ -22,6 +27,7 @@
 #ifndef PLENUM_CORE_LOG_LIVE_H
 #define PLENUM_CORE_LOG_LIVE_H
 
+#include "base/siphash.h"
 #include "core/log/frame.h"
 #include "core/log/tracks.h"
 
@@ -29,10 +35,11 @@ struct live {
     struct mem *mem;
     uint64_t place;  // of the newest entry; 0 while there was none
     uint64_t offset; // of the newest record in it, or before it
+    const struct siphash_key *prints; // of conflation keys
     struct tracks tracks;
 };
 
-void live_init(struct live *v, struct mem *m);
+void live_init(struct live *v, struct mem *m, const struct siphash_key *prints);
 void live_deinit(struct live *v);
 // One more reader of an encoding, for which there is a place (tracks_reserve); one less.
 void live_reader_add(struct live *v, const struct encoding *e);
@@ -42,6 +49,7 @@ void live_reader_remove(struct live *v, const struct encoding *e);
 struct live_entry {
     struct framed framed[ENCODINGS_MAX];
     struct segment *segs[ENCODINGS_MAX];
+    uint64_t print; // of its conflation key; 0 = it has none
 };
 // A cut gets a segment of its own. False when memory is out; what was secured is given back by live_release.
 bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,

@@ -49,15 +49,25 @@ void segment_append(struct segment *s, str head, str payload, str end, bool pass
     s->used += (uint32_t)n;
     s->count++;
     uint32_t slot = s->used | (passing ? SEGMENT_PASSING : 0);
-    memcpy(s->data + s->cap - (size_t)s->count * sizeof slot, &slot, sizeof slot);
+    const size_t stride = segment_stride(s);
+    memcpy(s->data + s->cap - (s->count - 1) * stride - sizeof slot, &slot, sizeof slot);
+    if (segment_keyed(s))
+        segment_set_print(s, 0);
     ASSERT(s->used < SEGMENT_PASSING);
-    ASSERT(s->used + (size_t)s->count * sizeof slot <= s->cap);
+    ASSERT(s->used + s->count * stride <= s->cap);
+}
+
+void segment_set_print(struct segment *s, uint64_t print)
+{
+    ASSERT(segment_keyed(s));
+    ASSERT(s->count != 0);
+    memcpy(s->data + s->cap - s->count * segment_stride(s), &print, sizeof print);
 }
 
 // One by one: only who has lost entries, or may be about to, asks.
 uint64_t segment_offset_before(const struct segment *s, uint64_t place)
 {
-    uint64_t offset = s->after & ~SEGMENT_CUT;
+    uint64_t offset = s->after & ~(SEGMENT_CUT | SEGMENT_KEYED);
     ASSERT(place >= s->first);
     for (uint64_t p = s->first; p < place; p++)
         offset += !segment_passing(s, p);

@@ -9,7 +9,8 @@
 // Entries are numbered by what the segment is of: records and their frames by offset, the live stream by place (live.h).
 // Entry k of the segment lies in [end(k-1), end(k)); ends are u32 positions growing down from the end of the
 // block, so a segment needs no index beside it. The highest bit of an end says that the entry is passing: it has a place
-// and no offset. A cut (place.h) lies in a live segment of its own, as offsets go on from elsewhere behind it. Bytes and ends below the announced head never change; that is
+// and no offset. In a segment that is *keyed* each end has eight bytes more behind it, a print of the entry's conflation key
+// (live.h); 0: it has none. A cut (place.h) lies in a live segment of its own, as offsets go on from elsewhere behind it. Bytes and ends below the announced head never change; that is
 // what lets other shards read them without a lock. `count` and `used` belong to the writer: a reader knows how
 // far it may look from the head it was told and from the next segment's `first`.
 //
@@ -29,6 +30,7 @@
 enum { SEGMENT_BYTES_MIN = 256, SEGMENT_BYTES_MAX = 64 * 1024 };
 #define SEGMENT_PASSING 0x80000000u
 #define SEGMENT_CUT (UINT64_C(1) << 63)
+#define SEGMENT_KEYED (UINT64_C(1) << 62)
 
 struct segment {
     struct mem *part; // of a tenant (base/mem.h), that it is from; NULL: from whichever share of the process
@@ -37,8 +39,8 @@ struct segment {
     uint64_t first; // number of the first entry
     uint32_t count; // writer's: entries so far
     uint32_t used;  // writer's: entry bytes so far
-    uint64_t
-        after; // of a live stream: offset of the newest record before the first entry; its highest bit: it is a cut
+    // Of a live stream: offset of the newest record before the first entry; its highest bits: it is a cut, it is keyed.
+    uint64_t after;
     uint8_t data[];
 };
 
@@ -53,14 +55,23 @@ static inline struct segment *segment_ref(struct segment *s)
 // m: a share of the source that it is from; where it is from a part, that counts. NULL is fine.
 void segment_unref(struct mem *m, struct segment *s);
 
-// Bytes an entry of n bytes takes up in a segment.
+// Its entries have prints beside them.
+static inline bool segment_keyed(const struct segment *s) { return (s->after & SEGMENT_KEYED) != 0; }
+// What there is of each entry beside its bytes.
+static inline size_t segment_stride(const struct segment *s)
+{
+    return sizeof(uint32_t) + (segment_keyed(s) ? sizeof(uint64_t) : 0);
+}
+// Bytes an entry of n bytes takes up in a segment that is not keyed.
 static inline size_t segment_cost(size_t n) { return n + sizeof(uint32_t); }
 static inline bool segment_fits(const struct segment *s, size_t n)
 {
-    return s->used + (size_t)s->count * sizeof(uint32_t) + segment_cost(n) <= s->cap;
+    return s->used + ((size_t)s->count + 1) * segment_stride(s) + n <= s->cap;
 }
 // The next entry's bytes, which must fit.
 void segment_append(struct segment *s, str head, str payload, str end, bool passing);
+// Of a keyed one: the print of the entry appended last, which nobody has been told of yet.
+void segment_set_print(struct segment *s, uint64_t print);
 
 static inline uint32_t segment_slot(const struct segment *s, uint64_t number)
 {
@@ -68,7 +79,17 @@ static inline uint32_t segment_slot(const struct segment *s, uint64_t number)
     uint32_t v;
     ASSERT(number >= s->first);
     ASSERT(i < s->cap / sizeof v);
-    memcpy(&v, s->data + s->cap - (i + 1) * sizeof v, sizeof v);
+    memcpy(&v, s->data + s->cap - i * segment_stride(s) - sizeof v, sizeof v);
+    return v;
+}
+// 0: it has no conflation key, or the segment is not keyed.
+static inline uint64_t segment_print(const struct segment *s, uint64_t number)
+{
+    uint64_t i = number - s->first, v = 0;
+    ASSERT(number >= s->first);
+    ASSERT(i < s->cap / segment_stride(s));
+    if (segment_keyed(s))
+        memcpy(&v, s->data + s->cap - (i + 1) * segment_stride(s), sizeof v);
     return v;
 }
 static inline uint32_t segment_end(const struct segment *s, uint64_t number)
