@@ -277,10 +277,10 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         s->slow_policy == SLOW_GAP        ? "gap"
         : s->slow_policy == SLOW_CONFLATE ? "conflate"
                                           : "disconnect",
-        s->reply_bytes, s->rooms_max, s->room_members_max,
-        s->rooms_per_connection, s->commands_per_s, s->heartbeat_ms, s->heartbeat_max_ms,
-        s->heartbeat_timeout_ms, s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms,
-        s->member_grace_ms, s->room_damping_ms, s->idempotency_ms, s->idempotency_keys, s->presence_exact_max,
-        s->flush_interval_ms, s->resume_ms, s->rules_n,
+        s->reply_bytes, s->rooms_max, s->room_members_max, s->rooms_per_connection, s->commands_per_s,
+        s->heartbeat_ms, s->heartbeat_max_ms, s->heartbeat_timeout_ms,
+        s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms, s->member_grace_ms, s->room_damping_ms,
+        s->idempotency_ms, s->idempotency_keys, s->presence_exact_max, s->flush_interval_ms, s->resume_ms,
+        s->rules_n,
         s->rules_n > 0 && s->rules[0].room.room_access != ACCESS_OPEN ? " (some take no guests)" : "");
 }

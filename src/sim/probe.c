@@ -30,12 +30,12 @@ void probe_shard(const struct shard *sh, struct probe *ret)
                     slab_bytes(&sh->edge.revoked.slab) +
                     sh->edge.revoked.by_print.slot_count * sizeof(struct map_slot) +
                     revoked->cap * sizeof *revoked->items + revoked->place_cap * sizeof *revoked->places +
-                    slab_bytes(&sh->fan.holes.rows) + slab_bytes(&sh->fan.conflated) + slab_bytes(&sh->edge.passes.pool) +
-                    passes->cap * sizeof *passes->items + passes->place_cap * sizeof *passes->places +
-                    ends->cap * sizeof *ends->items + ends->place_cap * sizeof *ends->places +
-                    timers->cap * sizeof *timers->items + timers->place_cap * sizeof *timers->places +
-                    sh->home.scratch.cap + sh->home.reply.cap + sh->fan.encode.cap + sh->conns.head.cap +
-                    sh->conns.body.cap + sh->conns.unescape.cap +
+                    slab_bytes(&sh->fan.holes.rows) + slab_bytes(&sh->fan.conflated) +
+                    slab_bytes(&sh->edge.passes.pool) + passes->cap * sizeof *passes->items +
+                    passes->place_cap * sizeof *passes->places + ends->cap * sizeof *ends->items +
+                    ends->place_cap * sizeof *ends->places + timers->cap * sizeof *timers->items +
+                    timers->place_cap * sizeof *timers->places + sh->home.scratch.cap + sh->home.reply.cap +
+                    sh->fan.encode.cap + sh->conns.head.cap + sh->conns.body.cap + sh->conns.unescape.cap +
                     sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
 }
 

@@ -247,7 +247,7 @@ static void test_file_mistakes(void **state)
          "c.yaml:2: limits.message_bytes: got \"65 MiB\", expected bytes from 128 to 67108864 (64 MiB), or with "
          "a unit like 64k or 1MiB"},
         {"rooms:\n  slow_policy: wait\n",
-         "c.yaml:2: rooms.slow_policy: got \"wait\", expected gap or disconnect"},
+         "c.yaml:2: rooms.slow_policy: got \"wait\", expected gap, disconnect or conflate"},
         {"logging:\n  level: all\n",
          "c.yaml:2: logging.level: got \"all\", expected debug, info, warn or error"},
         {"rooms:\n  text_room: \"a\\nb\"\n",

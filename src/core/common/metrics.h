@@ -76,7 +76,8 @@ const char *close_reason_name(enum close_reason why);
     X(writes_blocked, "plenum_writes_blocked_total", "counter", "Writes that the socket took only in part") \
     X(blocked, "plenum_connections_blocked", "gauge", "Connections waiting for their socket to drain")      \
     X(gaps, "plenum_gaps_total", "counter", "Gaps announced to slow or returning readers")                  \
-    X(conflated, "plenum_conflated_entries_total", "counter", "Entries that slow readers were told to be replaced by newer ones") \
+    X(conflated, "plenum_conflated_entries_total", "counter",                                               \
+      "Entries that slow readers were told to be replaced by newer ones")                                   \
     X(gap_entries, "plenum_gap_entries_total", "counter", "Entries inside announced gaps")                  \
     X(mail_sent, "plenum_mail_total", "counter", "Mails to other shards")                                   \
     X(asks, "plenum_asks", "gauge", "Asks under way to homes, not answered yet")                            \

@@ -189,7 +189,8 @@ struct telling {
 };
 
 // The segment of a place, and the last one in it up to `to`.
-static const struct segment *segment_at(const struct telling *w, uint64_t place, uint64_t to, uint64_t *ret_last)
+static const struct segment *segment_at(const struct telling *w, uint64_t place, uint64_t to,
+                                        uint64_t *ret_last)
 {
     uint32_t i = chain_find(w->chain, place);
     bool ends = i + 1 < w->chain->n && w->chain->segs[i + 1]->first <= to;
@@ -264,13 +265,13 @@ void conflate_tell(struct fan *f, uint32_t conn, const struct membership *m)
         return;
     const uint32_t share = f->cx->settings->reply_bytes / 2;
     struct telling w = {.r = reader_at(f, conn),
-                    .conn = conn,
-                    .outlet = m->outlet,
-                    .chain = tracks_chain(&o->tracks, cur->encoding),
-                    .cur = cur,
-                    .place = cur->next,
-                    .offset = outlet_offset_before(o, cur->encoding, cur->next),
-                    .bytes_max = share < CONFLATE_BYTES ? share : CONFLATE_BYTES};
+                        .conn = conn,
+                        .outlet = m->outlet,
+                        .chain = tracks_chain(&o->tracks, cur->encoding),
+                        .cur = cur,
+                        .place = cur->next,
+                        .offset = outlet_offset_before(o, cur->encoding, cur->next),
+                        .bytes_max = share < CONFLATE_BYTES ? share : CONFLATE_BYTES};
     while (reader_open(w.r) && (w.r->out.bytes == 0 || w.r->out.bytes < w.bytes_max) &&
            cur->next <= o->head) {
         uint64_t gone = kept_until(c, cur->next, o->head);
@@ -291,7 +292,7 @@ void conflate_check(const struct fan *f, const struct outlet *o)
     for (uint32_t i = 0; i < c->n; i++) {
         uint64_t row = c->rows[i];
         bool gone = (row & GONE) != 0;
-        ASSERT(!gone || (row >> 1 != 0 && row >> 1 <= c->n - i));                     // 2
+        ASSERT(!gone || (row >> 1 != 0 && row >> 1 <= c->n - i));                       // 2
         ASSERT(gone || row == 0 || map_find(&c->newest, row, has_print, c, &row) == i); // 1
         newest += !gone && row != 0;
         for (uint32_t k = i + 1; gone && k < i + (row >> 1); k++)

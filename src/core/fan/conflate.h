@@ -46,13 +46,14 @@ struct fan;
 enum {
     CONFLATE_LOOKS = 16384,        // half a millisecond
     CONFLATE_PLACES_MAX = 1 << 20, // 8 MiB
-    CONFLATE_BYTES = 16384,        // of gaps and what is between them: as much as a socket takes (io/listener.h)
-    CONFLATE_RUN_MAX = 4096        // entries that are not gone, looked at in one go
+    CONFLATE_BYTES = 16384, // of gaps and what is between them: as much as a socket takes (io/listener.h)
+    CONFLATE_RUN_MAX = 4096 // entries that are not gone, looked at in one go
 };
 
 struct conflated {
-    uint64_t base;  // place of the first row
-    uint64_t *rows; // a print, its lowest bit 0; or 1, and how many rows on there is one that is not gone. 0: has no key
+    uint64_t base; // place of the first row
+    uint64_t *
+        rows; // a print, its lowest bit 0; or 1, and how many rows on there is one that is not gone. 0: has no key
     uint32_t n, cap;
     struct map newest; // rows by their prints
 };

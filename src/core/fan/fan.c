@@ -24,8 +24,12 @@ enum err fan_init(struct fan *f, struct context *cx, struct mailroom *mail)
 {
     const struct settings *s = cx->settings;
     struct mem *mem = cx->mem;
-    *f = (struct fan){
-        .cx = cx, .mail = mail, .lag_look_ms = UINT64_MAX, .kib_ns = KIB_NS, .looks_left = CONFLATE_LOOKS, .plan.conn = UINT32_MAX};
+    *f = (struct fan){.cx = cx,
+                      .mail = mail,
+                      .lag_look_ms = UINT64_MAX,
+                      .kib_ns = KIB_NS,
+                      .looks_left = CONFLATE_LOOKS,
+                      .plan.conn = UINT32_MAX};
     slab_init(&f->outlets, mem, sizeof(struct outlet), outlets_max(s));
     map_init(&f->outlets_by_name, mem);
     holes_init(&f->holes, mem);

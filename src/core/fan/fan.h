@@ -48,12 +48,12 @@ struct fan {
     struct slab outlets;
     struct map outlets_by_name;
     struct index_list outlets_dirty, outlets_settling;
-    struct holes holes;   // what readers lost and have yet to be told
+    struct holes holes;    // what readers lost and have yet to be told
     struct slab conflated; // of rooms with readers who are behind, what they may leave out
-    uint32_t looks_left;  // in this turn, for that
-    uint64_t written;     // in this turn: bytes, and FLUSH_WRITE_COST for each write
-    uint32_t kib_ns;      // what 1,024 of them take, about
-    uint64_t lag_look_ms; // when lag_entries_max is made anew; UINT64_MAX while it is 0
+    uint32_t looks_left;   // in this turn, for that
+    uint64_t written;      // in this turn: bytes, and FLUSH_WRITE_COST for each write
+    uint32_t kib_ns;       // what 1,024 of them take, about
+    uint64_t lag_look_ms;  // when lag_entries_max is made anew; UINT64_MAX while it is 0
 
     uint64_t *dirty; // a bit per connection
     uint32_t dirty_from, dirty_n;

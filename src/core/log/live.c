@@ -76,7 +76,8 @@ bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, st
                           : frame_entry(en, e, utc_offset_s, scratch, &ret->framed[i]);
         if (!framed)
             return false;
-        ret->segs[i] = track_secure(v, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type), ret->print);
+        ret->segs[i] =
+            track_secure(v, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type), ret->print);
         if (ret->segs[i] == NULL)
             return false;
     }

@@ -33,8 +33,8 @@
 
 struct live {
     struct mem *mem;
-    uint64_t place;  // of the newest entry; 0 while there was none
-    uint64_t offset; // of the newest record in it, or before it
+    uint64_t place;                   // of the newest entry; 0 while there was none
+    uint64_t offset;                  // of the newest record in it, or before it
     const struct siphash_key *prints; // of conflation keys
     struct tracks tracks;
 };
