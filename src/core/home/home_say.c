@@ -72,13 +72,11 @@ struct entry home_proposal(struct home *h, struct room *r, const struct ask *a)
     } else if (e.type == ENTRY_STATE) {
         home_state_propose(h, r, &a->cmd);
         e.data = buf_str(&h->wish);
-        return e;
-    }
-    e.conflate = a->cmd.conflate;
-    if (a->cmd.key.n != 0) {
+    } else {
+        e.conflate = a->cmd.conflate;
         e.key = a->cmd.key;
-        e.key_window_ms = h->cx->settings->idempotency_ms;
-        e.key_count = h->cx->settings->idempotency_keys;
+        e.key_window_ms = e.key.n != 0 ? h->cx->settings->idempotency_ms : 0;
+        e.key_count = e.key.n != 0 ? h->cx->settings->idempotency_keys : 0;
     }
     if (e.type == ENTRY_MESSAGE && a->cmd.has_offset)
         e.about = a->cmd.offset;
