@@ -49,7 +49,7 @@ struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
     uint8_t kind;
-    char conflate; // of a message, its conflation key; 0 = none
+    char conflate;        // of a message, its conflation key; 0 = none
     uint64_t name_hash;   // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
     uint64_t first_ms;    // when somebody first learned of it
     uint64_t after;       // of a passing entry: the offset it came after

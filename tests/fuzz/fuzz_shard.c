@@ -112,7 +112,7 @@ static void settings_make(struct settings *s, uint8_t world)
         .idempotency_ms = 5000,
         .idempotency_keys = 4,
         .flush_interval_ms = world & 64 ? 10 : 0,
-        .slow_policy = world & 128 ? SLOW_DISCONNECT : SLOW_GAP,
+        .slow_policy = world & 128 ? (world & 64 ? SLOW_CONFLATE : SLOW_DISCONNECT) : SLOW_GAP,
         .lag_bytes = 2000,
         .text_room = STR("lobby"),
         .log_entries = 8,
