@@ -284,7 +284,7 @@ void fan_settle(struct fan *f, uint32_t index, size_t n, bool blocked)
         metric_add(&f->cx->metrics->blocked, 1);
     } else if (c->out.head != NULL || (reader_open(c) && (f->news[index] & ~f->plan.held) != 0)) {
         fan_mark_dirty(f, index);
-    } else {
+    } else if (c->slow) { // written only where it changes: this is all readers' way
         c->slow = false;
     }
 }
