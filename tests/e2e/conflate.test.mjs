@@ -16,12 +16,13 @@ const KEYS = 50;
 const PAD = 'x'.repeat(200);
 const keyOf = (n) => (n % 97 === 0 ? undefined : `k${(n * 7) % KEYS}`);   // now and then something without a key
 
-/** Says prices from..to, a hundred at a time; returns the key of each offset. */
-async function quote(speaker, from, to, keys = new Map()) {
+/** Says prices from..to, a hundred at a time, each when `readers` have heard those before: they keep up. Returns the key of each offset. */
+async function quote(speaker, from, to, keys = new Map(), readers = []) {
   for (let n = from; n <= to; n += 100) {
     const some = Array.from({ length: Math.min(100, to - n + 1) }, (_, i) => n + i);
     const acks = await Promise.all(some.map((i) => speaker.say('prices', { n: i, pad: PAD }, keyOf(i) ? { conflate: keyOf(i) } : {})));
     acks.forEach((ack, i) => keys.set(ack.offset, keyOf(some[i])));
+    await until(() => readers.every((r) => r.heard.at(-1).offset === acks.at(-1).offset), 'the others to keep up');
   }
   return keys;
 }
@@ -48,12 +49,12 @@ test('a reader that stalls gets the newest of each key, and everything without o
   const server = await startServer(t, { bin: RELEASE, flags: FLAGS });
   const [speaker, slow, ...others] = await openMany(server, 5, (i) => ({ name: `n${i}` }));
   const joined = await Promise.all([speaker, slow, ...others].map((c) => c.join('prices')));
-  const keys = await quote(speaker, 1, 500);
+  const keys = await quote(speaker, 1, 500, undefined, others);
   await until(() => slow.messages('prices').length === 500, 'what is said while it reads');
   assert.equal(slow.of('gap').length, 0, 'who keeps up is told all');
 
   slow.socket.pause();
-  await quote(speaker, 501, 8500, keys);
+  await quote(speaker, 501, 8500, keys, others);
   const reply = await fetch(`${server.url}/api/v1/publish`, { method: 'POST', headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ room: 'prices', data: 'from the backend', conflate: 'k1' }) });
   const { offset: head } = await reply.json();
