@@ -227,7 +227,7 @@ static bool put_kept(struct fan *f, struct telling *w, uint64_t end)
         const struct segment *s = segment_at(w, next, own - 1, &last);
         str run = segment_run(s, next, last);
         if (segment_cut(s) || w->r->out.bytes + run.n > w->bytes_max ||
-            (run.n != 0 && outq_put(&w->r->out, f->cx->mem, run, STR_NONE, STR_NONE) != OK))
+            (run.n != 0 && outq_put(&w->r->out, fan_queue_mem(f, w->r), run, STR_NONE, STR_NONE) != OK))
             return false;
         fan_delivered(f, w->r, last + 1 - next);
         w->cur->next = last + 1;

@@ -108,6 +108,8 @@ void fan_wake(struct fan *f, uint32_t conn);
 
 // --- to one connection (put.c). Nothing is put where it is closed or to end; where memory is out, it is to end.
 void fan_put(struct fan *f, uint32_t conn, str bytes);
+// In which what is queued for a connection is counted: its tenant's, where it has one.
+struct mem *fan_queue_mem(const struct fan *f, const struct reader *r);
 void fan_put_both(struct fan *f, uint32_t conn, str a, str b);                      // or neither
 void fan_put_segment(struct fan *f, uint32_t conn, struct segment *seg, str bytes); // entries of a room
 void fan_put_buf(struct fan *f, uint32_t conn,

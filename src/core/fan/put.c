@@ -9,8 +9,7 @@
 #include "core/fan/speech.h"
 #include "core/log/frame.h"
 
-// In which what is queued for a connection is counted: its tenant's, where it has one.
-static struct mem *queue_mem(const struct fan *f, const struct reader *r)
+struct mem *fan_queue_mem(const struct fan *f, const struct reader *r)
 {
     return r->who.tenant != TENANT_NONE ? &tenant_budget(f->cx, r->who.tenant)->mem : f->cx->mem;
 }
@@ -20,7 +19,7 @@ static void put_parts(struct fan *f, uint32_t conn, str a, str b, str c)
     struct reader *r = reader_at(f, conn);
     if (!reader_open(r))
         return;
-    if (outq_put(&r->out, queue_mem(f, r), a, b, c) != OK)
+    if (outq_put(&r->out, fan_queue_mem(f, r), a, b, c) != OK)
         fan_starve(f, conn, "a reply");
     else
         fan_mark_dirty(f, conn);
@@ -35,7 +34,7 @@ void fan_put_segment(struct fan *f, uint32_t conn, struct segment *seg, str byte
     struct reader *r = reader_at(f, conn);
     if (!reader_open(r))
         return;
-    if (outq_put_segment(&r->out, queue_mem(f, r), seg, bytes) != OK)
+    if (outq_put_segment(&r->out, fan_queue_mem(f, r), seg, bytes) != OK)
         fan_starve(f, conn, "what it was still due of a room");
     else
         fan_mark_dirty(f, conn);
@@ -108,10 +107,10 @@ static size_t put_page(struct fan *f, uint32_t conn, const struct encoding *en, 
     for (uint32_t i = 0; i < a->seg_count && put; i++) {
         str run = run_of(a->segs, a->seg_count, i, from, a->offset, &from);
         run = str_skip(run, i == 0 ? d->row_separator.n : 0);
-        put = outq_put_segment(&r->out, queue_mem(f, r), a->segs[i], run) == OK;
+        put = outq_put_segment(&r->out, fan_queue_mem(f, r), a->segs[i], run) == OK;
     }
-    put =
-        put && outq_put(&r->out, queue_mem(f, r), str_skip(a->payload, around.n), front.end, STR_NONE) == OK;
+    put = put &&
+          outq_put(&r->out, fan_queue_mem(f, r), str_skip(a->payload, around.n), front.end, STR_NONE) == OK;
     if (!put)
         fan_end(f, conn, END_CUT);
     return a->payload.n + rows;
