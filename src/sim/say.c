@@ -263,10 +263,11 @@ void say_rename(struct world *w, struct client *c)
 // By whoever is in the room: mostly one who may not.
 void say_decree(struct world *w, struct client *c, int room)
 {
-    static const char *const types[] = {"kick",   "kick", "kick", "ban",      "ban",  "unban", "mute",
-                                        "unmute", "role", "slow", "readonly", "lock", "close"};
+    static const char *const types[] = {"kick",   "kick", "kick", "ban",      "ban",   "unban", "mute",
+                                        "unmute", "role", "slow", "readonly", "close", "lock"};
     static const char *const roles[] = {"guest", "member", "member", "host", "owner"};
-    const char *type = types[roll(w, sizeof types / sizeof *types)];
+    const size_t types_n = sizeof types / sizeof *types - w->plan.engine; // as with the state (act.c)
+    const char *type = types[roll(w, types_n)];
     const struct client *target = &w->clients[roll(w, w->plan.clients)];
     for (uint32_t i = 0; i < w->plan.clients && !target->seats[room].on && !chance(w, 20); i++)
         target = &w->clients[i]; // rather somebody who is there

@@ -325,6 +325,31 @@ static void no_half_effect_without_memory(void **state)
     assert_true(refusals > 2);
 }
 
+// Who comes in is shown what cannot be taken back: it waits until a change is committed, and so does who comes after a close.
+static void who_comes_in_waits_for_what_is_not_committed(void **state)
+{
+    (void)state;
+    struct net *n = shared_net(1);
+    net_start(n);
+    struct client *a = in_room(n, 0), *b = net_json(n, 0);
+    struct home *h = &n->sh[0]->home;
+    const uint32_t room = room_find(h, STR("r"), hash_str(h->cx, STR("r")));
+    struct log_reader store;
+    log_reader_add(&room_at(h, room)->log, &store);
+    set(a, "\"set\":{\"k\":1}");
+    say(b, "{\"type\":\"join\",\"id\":6,\"room\":\"r\"}");
+    expect_nothing(a);
+    expect_nothing(b);
+    home_committed(h, room, &store, 1);
+    net_settle(n);
+    assert_true(
+        contains(expect(b, "\"type\":\"joined\",\"id\":6"), "\"state\":{\"k\":1},\"state_version\":1"));
+    expect(a, "\"type\":\"ack\",\"id\":5");
+    expect(a, "\"type\":\"state:updated\"");
+    log_reader_remove(&room_at(h, room)->log, &store);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +362,7 @@ int main(void)
         cmocka_unit_test(in_lines),
         cmocka_unit_test(by_a_backend),
         cmocka_unit_test(no_half_effect_without_memory),
+        cmocka_unit_test(who_comes_in_waits_for_what_is_not_committed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,8 @@ static void share(const struct made *m, const struct entry *e)
         state_apply(*m->state, m->mem, e->data, e->change.version);
     else if (e->type == ENTRY_CLOSE)
         state_clear(*m->state, m->mem);
+    if (*m->state != NULL && (e->type == ENTRY_STATE || e->type == ENTRY_CLOSE))
+        (*m->state)->at = e->offset;
 }
 
 enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, struct live *live,

@@ -48,6 +48,8 @@ struct home {
 
     struct mail *waits_first, *waits_last; // asks whose frames are being made (home_wait.c)
     uint32_t waits_n;
+    bool
+        waits_idle; // all of them wait for what has yet to be told (home_pending), and no turn brings them on
     uint64_t slice_left; // bytes of frames that may be made in this turn,
     uint64_t allowance;  // and for the ask at hand
 
@@ -179,8 +181,8 @@ struct entry home_proposal(struct home *h, struct room *r, const struct ask *a);
 // says so.
 void home_about(const struct home *h, struct ask *a, uint32_t room);
 void home_change(const struct home *h, const struct room *r, const struct ask *a, struct entry *e);
-// A message has been changed by a record that people have yet to be told of: what it says is not to be shown.
-bool home_words_pending(const struct room *r);
+// A message, or the state, has been changed by a record that people have yet to be told of: what it is is not to be shown.
+bool home_pending(const struct room *r);
 // The record that a message has its words from; 0 = its own. A record about it has been applied, before which that was `version`: frames
 // of what was said are made anew where they said something else.
 uint64_t home_version(const struct room *r, uint64_t target);

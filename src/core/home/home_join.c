@@ -257,7 +257,7 @@ void home_join(struct home *h, struct ask **taken, uint32_t room)
     struct room *r = room_at(h, room);
     struct start s = join_start(r, &a->cmd);
     const struct replay_want want = join_want(h, r, a, &s);
-    enum err e = home_replay(h, room, &want);
+    enum err e = home_pending(r) ? ERR_MORE : home_replay(h, room, &want);
     if (e == ERR_MORE) {
         home_wait(h, taken, room);
         return;

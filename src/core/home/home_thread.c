@@ -84,7 +84,7 @@ void home_thread(struct home *h, struct ask **taken, uint32_t room)
     const struct word *w = words_find(&r->log, a->cmd.offset);
     const struct page page = w != NULL ? page_of(r, w, &a->cmd) : (struct page){0, 0};
     const uint32_t n = page.to - page.from;
-    if (n != 0 && (h->allowance == 0 || home_words_pending(r))) {
+    if (n != 0 && (h->allowance == 0 || home_pending(r))) {
         home_wait(h, taken, room);
         return;
     }

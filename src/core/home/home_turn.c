@@ -101,11 +101,15 @@ static bool announce_due(const struct home *h)
     return false;
 }
 
+enum { WAITS_LOOK_MS = 5 };
+
 uint64_t home_due_ms(const struct home *h)
 {
-    if (announce_due(h) || h->waits_n != 0)
+    if (announce_due(h) || (h->waits_n != 0 && !h->waits_idle))
         return h->cx->now_ms;
     uint64_t due = heap_next_due(&h->room_timers);
+    if (h->waits_n != 0 && h->cx->now_ms + WAITS_LOOK_MS < due) // what they wait for makes a turn of its own
+        due = h->cx->now_ms + WAITS_LOOK_MS;
     due = h->meters.look_ms < due ? h->meters.look_ms : due;
     uint64_t said = h->said.look_ms == UINT64_MAX ? UINT64_MAX : h->said.look_ms - h->cx->steady_from_ms;
     return said < due ? said : due;

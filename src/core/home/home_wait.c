@@ -46,7 +46,7 @@ enum err home_replay(struct home *h, uint32_t room, const struct replay_want *wa
     struct room *r = room_at(h, room);
     if (want->from > want->to)
         return OK;
-    if (h->allowance == 0 || home_words_pending(r))
+    if (h->allowance == 0 || home_pending(r))
         return ERR_MORE;
     uint64_t left = h->allowance;
     enum err e = replay_make(&r->replay, &r->log, want, room_name(r), h->cx->now_ms, h->cx->utc_offset_s,
@@ -66,6 +66,7 @@ void home_wait(struct home *h, struct ask **taken, uint32_t room)
     (*taken)->room = (struct ref){room, slab_gen(&h->rooms, room)};
     room_at(h, room)->waits++;
     *taken = NULL;
+    h->waits_idle = (h->waits_idle || h->waits_n == 0) && home_pending(room_at(h, room));
     metric_add(&h->cx->metrics->asks_waited, 1);
     if (h->waits_last != NULL)
         h->waits_last->next = m;
@@ -97,6 +98,7 @@ static struct ask *wait_pop(struct home *h)
 void home_begin(struct home *h)
 {
     h->slice_left = slice_of(h);
+    h->waits_idle = true;
     for (uint32_t n = h->waits_n; n != 0 && h->slice_left != 0; n--) {
         struct ask *a = wait_pop(h);
         if (a->waited < UINT16_MAX)
@@ -105,6 +107,7 @@ void home_begin(struct home *h)
         home_ask_again(h, &a);
         mail_discard(h->cx->mem, a != NULL ? &a->mail : NULL);
     }
+    h->waits_idle = h->waits_idle && h->slice_left == slice_of(h);
 }
 
 void home_wait_drop(struct home *h)

@@ -119,9 +119,11 @@ bool gate_about(struct home *h, struct asking *in)
     return !in->v.refused;
 }
 
-bool home_words_pending(const struct room *r)
+bool home_pending(const struct room *r)
 {
     const struct words *ws = r->log.words;
+    if (r->state != NULL && r->state->at > room_newest(r))
+        return true;
     return ws != NULL && ws->all[ws->newest].last > room_newest(r);
 }
 

@@ -50,6 +50,7 @@ struct state {
     uint32_t n, cap;
     uint64_t bytes;
     uint64_t version; // of the newest record
+    uint64_t at;      // the offset of what changed it last, be it that the room was closed
 };
 
 struct state_limits {
