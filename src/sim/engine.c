@@ -357,7 +357,8 @@ static void go_away(struct world *w)
             }
 }
 
-// A record may go when what comes is judged without it: it is no decree and no change of the state, its key is over, and it is not the one that was said last.
+// A record may go when what comes is judged without it: it is no decree and no change of the state, none of a message that is one of the
+// newest (core/log/words.h), its key is over, and it is not the one that was said last.
 static bool may_go(const struct world *w, const struct engine_room *r, uint64_t offset,
                    uint64_t newest_steady)
 {
@@ -365,6 +366,7 @@ static bool may_go(const struct world *w, const struct engine_room *r, uint64_t 
     enum record_verdict read = record_decode(r->v[offset - 1].bytes, &e);
     ASSERT(read == RECORD_OK);
     return e.steady_ms < newest_steady && !entry_decree(e.type) && e.type != ENTRY_STATE &&
+           (!entry_about(e.type) || offset + WORD_JUDGED <= r->n) &&
            (e.key.n == 0 ||
             r->v[offset - 1].placed_ms + e.key_window_ms + 2 * (uint64_t)ONCE_LATE_MS < w->now_ms);
 }

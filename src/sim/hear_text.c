@@ -121,7 +121,7 @@ static void hear_joined(struct world *w, struct client *c, str rest)
     int room = truth_room_find(w, str_take(rest, comma == 0 ? rest.n : comma - 1));
     if (room == NONE || (room != c->text_joining && room != c->text_refused))
         trace_fail(w, c, "ORDER: joined a room that was not asked for: %.*s", STR_ARG(rest));
-    c->text_joining = c->text_refused = NONE;
+    *(room == c->text_joining ? &c->text_joining : &c->text_refused) = NONE;
     text_seat_joined(w, c, room);
 }
 
