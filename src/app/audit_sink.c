@@ -48,6 +48,7 @@ static struct {
     _Atomic bool stopping, reopen;
     // The writer's.
     struct audit_file file;
+    char path[AUDIT_PATH_MAX + 1]; // its own: the configuration that said it goes with a reload
     bool failing, unsynced;
     uint64_t synced_ms, anchored_ms, anchored_seq;
     _Atomic uint64_t seq, lines, failures;
@@ -302,7 +303,9 @@ enum err audit_sink_open(const char *path, const struct audit_key *key, enum aud
     mem_init(&sink.file_mem, mem_malloc_backend(), 0);
     sink.sync = sync;
     sink.lanes_n = shards;
-    enum err e = audit_file_open(&sink.file, path, key, &sink.file_mem, error);
+    ASSERT(strlen(path) <= AUDIT_PATH_MAX);
+    memcpy(sink.path, path, strlen(path) + 1);
+    enum err e = audit_file_open(&sink.file, sink.path, key, &sink.file_mem, error);
     sink.seq = sink.file.chain.seq;
     sink.on = e == OK;
     return e;

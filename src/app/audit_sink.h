@@ -45,7 +45,9 @@ struct audit_stats {
     uint64_t waiting;  // events in the queue
 };
 
-// Opens the file; the path stays the caller's. From here on audit_sink_on() is true. Errors as audit_file_open.
+enum { AUDIT_PATH_MAX = 4096 };
+
+// Opens the file, whose path has up to AUDIT_PATH_MAX bytes and is copied. From here on audit_sink_on() is true. Errors as audit_file_open.
 enum err audit_sink_open(const char *path, const struct audit_key *key, enum audit_sync sync, uint32_t shards,
                          struct io_error *error) WARN_UNUSED;
 // A helper writes from here on; the first line says that the server has started, with what version, and what is told (bits of
