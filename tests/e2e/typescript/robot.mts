@@ -36,7 +36,7 @@ plenum.on('token_expiring', ({ expires_in }) => console.log(expires_in satisfies
 plenum.on('token_refreshed', async ({ expires_in }) => { console.log(expires_in); plenum.token = async () => ''; });
 lobby.on('member:changed', (m) => console.log(m.member.name, m.previous_name ?? ''));
 lobby.on('gap', ({ from, to, passing, reason }) => {
-  if (from !== undefined && to !== undefined) console.log(to - from + 1, passing ?? 0, reason satisfies 'slow' | 'trimmed' | 'missing');
+  if (from !== undefined && to !== undefined) console.log(to - from + 1, passing ?? 0, reason satisfies 'slow' | 'trimmed' | 'conflated' | 'missing');
 });
 lobby.on('message:edited', ({ target, data }) => console.log(target satisfies number, data));
 lobby.on('message:deleted', ({ target, reason }) => console.log(target, reason ?? ''));
