@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "io/event.h"
+#include "io/mem_malloc.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -151,6 +152,8 @@ static uint32_t take_requests(struct loop *l)
         (void)e; // without memory for another buffer the old one does
         l->settings_new = true;
     }
+    if (requests & REQUEST_TRIM)
+        mem_malloc_end_trim();
     if (requests & REQUEST_STOP)
         l->stopping = true;
     return requests;

@@ -43,7 +43,8 @@ enum {
     REQUEST_UNREADY = 16,
     REQUEST_STOP = 2,
     REQUEST_SETTINGS = 4,
-    REQUEST_LOOK = 8, // nothing but a turn: a slot is free, or the last shard has drained
+    REQUEST_TRIM = 32, // memory was given back: the free end of this thread's arena goes too
+    REQUEST_LOOK = 8,  // nothing but a turn: a slot is free, or the last shard has drained
 };
 
 // What all loops share. The fields in `live` are set by a reload and read relaxed.

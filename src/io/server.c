@@ -375,4 +375,8 @@ struct key_fetcher *server_keys(struct server *s) { return s->fetcher; }
 
 struct mem *server_mem(struct server *s) { return &s->mem; }
 
-void server_memory_look(struct server *s) { mem_watch_look(&s->mem_watch, &s->mem); }
+void server_memory_look(struct server *s)
+{
+    if (mem_watch_look(&s->mem_watch, &s->mem))
+        request_all(s, REQUEST_TRIM);
+}
