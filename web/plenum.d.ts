@@ -82,11 +82,16 @@ export interface Joined {
   state_version?: number;
   /** Only those speak who may set it. */
   readonly?: boolean;
+  /** Nobody new comes in. */
+  locked?: boolean;
   /** Seconds between two messages of one member. */
   slow_s?: number;
   /** One may not speak: until `muted_until`, in milliseconds since 1970, or for ever. */
   muted?: boolean;
   muted_until?: number;
+  /** One has read up to here, by `read`, and so many messages are behind it. */
+  read?: number;
+  unread?: number;
   recovered?: boolean;
   left?: string;
 }
@@ -186,7 +191,7 @@ export interface MemberEvent {
 /** What those who may have decided about somebody, or about the room. Without `from` it was the server. */
 export interface Decree {
   type: 'member:role' | 'member:kicked' | 'member:banned' | 'member:unbanned' | 'member:muted' | 'member:unmuted' |
-    'room:slow' | 'room:readonly' | 'room:closed';
+    'room:slow' | 'room:readonly' | 'room:locked' | 'room:closed';
   room: string;
   offset: number;
   time: number;
@@ -268,6 +273,15 @@ export interface Signal {
   data: unknown;
 }
 
+/** Somebody has read up to `offset`: told where the room's rule says so (`rooms.receipts`), of one's other sessions as well. */
+export interface Read {
+  type: 'read';
+  room: string;
+  after: number;
+  from: Author;
+  offset: number;
+}
+
 export interface Direct {
   type: 'direct';
   from: Author;
@@ -325,7 +339,8 @@ export interface HistoryPage {
 
 export interface RoomsPage {
   type: 'rooms';
-  rooms: { room: string; members_count: number }[];
+  /** `unread`: messages behind what one has read of it, in rooms of which one has. */
+  rooms: { room: string; members_count: number; unread?: number }[];
   next?: string;
 }
 
@@ -378,12 +393,14 @@ export interface RoomEvents {
   'member:unmuted': Decree;
   'room:slow': Decree;
   'room:readonly': Decree;
+  'room:locked': Decree;
   'room:closed': Decree;
   'member:joined': MemberEvent;
   'member:left': MemberEvent;
   'member:changed': MemberEvent;
   'members:count': MembersCount;
   'signal': Signal;
+  'read': Read;
   'state:updated': StateUpdated;
   'shared': Shared;
   'gap': Gap;
@@ -488,6 +505,7 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   readonly cursor: number | null;
   readonly role: Role | null;
   readonly readonly: boolean;
+  readonly locked: boolean;
   readonly slow_s: number;
   /** What everybody in the room shares, kept up to date while one is in. */
   readonly shared: Readonly<Record<string, unknown>>;
@@ -508,6 +526,8 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   delete(offset: number, options?: { reason?: string }): Promise<Ack>;
   /** `on` false takes it back. */
   react(offset: number, key: string, on?: boolean): Promise<Ack>;
+  /** One has read all up to there. */
+  read(offset: number): Promise<Ack>;
   /** All of it or nothing; rejects with `conflict` where `if_version` says so. */
   setState(set: Record<string, unknown> | null, options?: StateOptions): Promise<StateAck>;
   readState(): Promise<StateReply>;
@@ -521,6 +541,8 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   /** 0: as many messages as one likes. */
   setSlow(seconds: number): Promise<Ack>;
   setReadonly(on: boolean): Promise<Ack>;
+  /** Nobody new comes in. */
+  setLocked(on: boolean): Promise<Ack>;
   /** Everybody is out, and nobody comes in for a while. */
   close(options?: { reason?: string }): Promise<Ack>;
 }
