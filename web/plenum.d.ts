@@ -82,16 +82,11 @@ export interface Joined {
   state_version?: number;
   /** Only those speak who may set it. */
   readonly?: boolean;
-  /** Nobody new comes in. */
-  locked?: boolean;
   /** Seconds between two messages of one member. */
   slow_s?: number;
   /** One may not speak: until `muted_until`, in milliseconds since 1970, or for ever. */
   muted?: boolean;
   muted_until?: number;
-  /** One has read up to here, by `read`, and so many messages are behind it. */
-  read?: number;
-  unread?: number;
   recovered?: boolean;
   left?: string;
 }
@@ -188,10 +183,41 @@ export interface MemberEvent {
   previous_name?: string;
 }
 
+/** Of an invitation to a room: how often, for how many seconds or until when (ms since 1970), as what. */
+export interface InviteOptions {
+  uses?: number;
+  ttl_s?: number;
+  expires?: number;
+  role?: Role;
+}
+
+export interface Invited {
+  room: string;
+  offset: number;
+  epoch: string;
+  /** Its id, by which it is taken back. */
+  invitation: string;
+  /** For whoever is to come in, as `token` of a join. It is told this once. */
+  token: string;
+  role: Role;
+  uses: number;
+  expires: number;
+}
+
+export interface Invitation {
+  invitation: string;
+  role: Role;
+  uses: number;
+  left: number;
+  expires: number;
+  /** The user id of who has made it. */
+  by: string;
+}
+
 /** What those who may have decided about somebody, or about the room. Without `from` it was the server. */
 export interface Decree {
   type: 'member:role' | 'member:kicked' | 'member:banned' | 'member:unbanned' | 'member:muted' | 'member:unmuted' |
-    'room:slow' | 'room:readonly' | 'room:locked' | 'room:closed';
+    'room:slow' | 'room:readonly' | 'room:closed' | 'invitation:made' | 'invitation:ended' | 'member:admitted';
   room: string;
   offset: number;
   time: number;
@@ -205,6 +231,9 @@ export interface Decree {
   reason?: string;
   seconds?: number;
   on?: boolean;
+  /** Of what has to do with an invitation: its id, and how often it may be used. */
+  invitation?: string;
+  uses?: number;
 }
 
 export interface DecreeOptions {
@@ -273,15 +302,6 @@ export interface Signal {
   data: unknown;
 }
 
-/** Somebody has read up to `offset`: told where the room's rule says so (`rooms.receipts`), of one's other sessions as well. */
-export interface Read {
-  type: 'read';
-  room: string;
-  after: number;
-  from: Author;
-  offset: number;
-}
-
 export interface Direct {
   type: 'direct';
   from: Author;
@@ -339,8 +359,7 @@ export interface HistoryPage {
 
 export interface RoomsPage {
   type: 'rooms';
-  /** `unread`: messages behind what one has read of it, in rooms of which one has. */
-  rooms: { room: string; members_count: number; unread?: number }[];
+  rooms: { room: string; members_count: number }[];
   next?: string;
 }
 
@@ -393,14 +412,16 @@ export interface RoomEvents {
   'member:unmuted': Decree;
   'room:slow': Decree;
   'room:readonly': Decree;
-  'room:locked': Decree;
   'room:closed': Decree;
+  'invitation:made': Decree;
+  'invitation:ended': Decree;
+  /** Somebody has come in by an invitation, and has its role. */
+  'member:admitted': Decree;
   'member:joined': MemberEvent;
   'member:left': MemberEvent;
   'member:changed': MemberEvent;
   'members:count': MembersCount;
   'signal': Signal;
-  'read': Read;
   'state:updated': StateUpdated;
   'shared': Shared;
   'gap': Gap;
@@ -505,7 +526,6 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   readonly cursor: number | null;
   readonly role: Role | null;
   readonly readonly: boolean;
-  readonly locked: boolean;
   readonly slow_s: number;
   /** What everybody in the room shares, kept up to date while one is in. */
   readonly shared: Readonly<Record<string, unknown>>;
@@ -526,8 +546,6 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   delete(offset: number, options?: { reason?: string }): Promise<Ack>;
   /** `on` false takes it back. */
   react(offset: number, key: string, on?: boolean): Promise<Ack>;
-  /** One has read all up to there. */
-  read(offset: number): Promise<Ack>;
   /** All of it or nothing; rejects with `conflict` where `if_version` says so. */
   setState(set: Record<string, unknown> | null, options?: StateOptions): Promise<StateAck>;
   readState(): Promise<StateReply>;
@@ -541,8 +559,11 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   /** 0: as many messages as one likes. */
   setSlow(seconds: number): Promise<Ack>;
   setReadonly(on: boolean): Promise<Ack>;
-  /** Nobody new comes in. */
-  setLocked(on: boolean): Promise<Ack>;
+  /** Whoever joins with its token comes in. */
+  invite(options?: InviteOptions): Promise<Invited>;
+  uninvite(invitation: string): Promise<Ack>;
+  /** Those that are open. */
+  invites(): Promise<{ room: string; invitations: Invitation[] }>;
   /** Everybody is out, and nobody comes in for a while. */
   close(options?: { reason?: string }): Promise<Ack>;
 }

@@ -227,6 +227,10 @@ enum config_kind {
       "Keys and values of a room's state together: whoever comes in is sent all of it.") \
     X(rooms, state_value_max, BYTES, LIVE, 1, STATE_BYTES_CEILING, "", "16384", "bytes", \
       "The largest value of a room's state.") \
+    X(rooms, invitations_max, UINT, LIVE, 1, INVITATIONS_CEILING, "", "100", "invitations", \
+      "Invitations to one room that are open: made, not used up, not over and not taken back. One more gets `limit_reached`.") \
+    X(rooms, invitation_max_s, UINT, LIVE, 60, CONFIG_DAYS_30_S, "", "604800", "s", \
+      "How long an invitation lasts at most. One that does not say so lasts a day, or so long where that is less.") \
     X(rooms, rules, RULES, LIVE, 0, CONFIG_RULES_MAX, "{match: \"team-*\", access: token}", "", "", \
       "Rooms for which something else holds. The first rule that matches a room's name is its rule; what it does not say is as for all. `plenum config --room NAME` tells which rule a room gets, and why.") \
     X(text, show_address, BOOL, LIVE, 0, 0, "", "false", "", \

@@ -68,6 +68,9 @@ enum {
     STATE_CHANGES_MAX = 256,   // keys that one command changes: looking for duplicates is quadratic in them
     STATE_KEYS_CEILING = 4096, // the most rooms.state_keys_max may be,
     STATE_BYTES_CEILING = 1 << 20, // and rooms.state_bytes_max: whoever comes in is sent all of it
+    INVITATION_ID_LEN = 8,         // base64url of 48 bits: it tells the invitations of a room apart
+    INVITATION_USES_MAX = 10000,   // how often one invitation to a room may be used
+    INVITATIONS_CEILING = 1000,    // the most rooms.invitations_max may be: `invites` lists all of them
     LIST_LIMIT_MAX = 1000,         // rows of one `members`, `history` or `rooms` reply
     LIST_LIMIT_DEFAULT = 100,
 };

@@ -28,6 +28,7 @@
     X(name,        "name",    NAME,    name,          NO_FLAG,           1, USER_NAME_MAX,    "a string of 1 to 64 bytes without control characters or spaces around it") \
     X(resume,      "resume",  STRING,  resume,        NO_FLAG,           1, RESUME_TOKEN_MAX, "a string of 1 to 8000 bytes, the `resume` of an earlier `welcome`") \
     X(token,       "token",   STRING,  token,         NO_FLAG,           1, TOKEN_MAX,        "a string of 1 to 16384 bytes, a JWT") \
+    X(entry_token, "token",   STRING,  token,         NO_FLAG,           1, TOKEN_MAX,        "a string of 1 to 16384 bytes, a JWT, or an invitation") \
     X(since,       "since",   SINCE,   since_epoch,   FLAG(has_since),   0, 0,                "an object with `epoch` and `offset`, both as received in the room") \
     X(before,      "before",  OFFSET,  before_offset, FLAG(has_before),  1, OFFSET_MAX,       "an integer above 0, an offset of the room") \
     X(history,     "history", COUNT,   history,       FLAG(has_history), 0, LIST_LIMIT_MAX,   "an integer from 0 to 1000, so many messages back") \
@@ -40,6 +41,10 @@
     X(reason,      "reason",  STRING,  reason,        NO_FLAG,           1, REASON_MAX,       "a string of 1 to 256 bytes") \
     X(seconds,     "seconds", COUNT,   seconds,       FLAG(has_seconds), 0, SECONDS_MAX,      "an integer from 0 to 315360000") \
     X(on,          "on",      BOOL,    on,            FLAG(has_on),      0, 0,                "`true` or `false`") \
+    X(uses,        "uses",    COUNT,   uses,          NO_FLAG,           1, INVITATION_USES_MAX, "an integer from 1 to 10000") \
+    X(ttl_s,       "ttl_s",   COUNT,   seconds,       FLAG(has_seconds), 1, SECONDS_MAX,      "an integer from 1 to 315360000, seconds") \
+    X(expires,     "expires", OFFSET,  expires,       FLAG(has_expires), 1, OFFSET_MAX,       "an integer above 0, milliseconds since 1970") \
+    X(invitation,  "invitation", STRING, invitation,  NO_FLAG,           INVITATION_ID_LEN, INVITATION_ID_LEN, "a string of 8 bytes, the `invitation` of a reply to `invite`") \
     X(offset,      "offset",  OFFSET,  offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
     X(reply_to,    "reply_to", OFFSET, offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
     X(edit_of,     "if_version", OFFSET, version,     FLAG(has_version), 1, OFFSET_MAX,       "an integer above 0, the `version` of the message, or its `offset` where it has none") \
@@ -74,7 +79,7 @@
 // From here come the decoder's table and what a slip is compared with, the dispatch (core/edge/edge.c), the rights that a home
 // asks for, the price, the fuzzers' dictionary; the table of docs/protocol/native.md is held to it, cell by cell.
 #define NO_KEYS
-#define JOIN_KEYS MAY(token) MAY(since) MAY(history) MAY(members)
+#define JOIN_KEYS MAY(entry_token) MAY(since) MAY(history) MAY(members)
 #define COMMANDS(X) \
     X(NONE,    none,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, NONE,    "nothing: an empty line, or what could not be read") \
     X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(key) MAY(conflate) MAY(echo) MAY(reply_to), ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
@@ -102,6 +107,9 @@
     X(STATE_READ, state_read, INNER, NO_KEYS,                                ROOM, READ,    LIST,    1, STATE,   "read what a room's people share: a `state` that changes nothing") \
     X(CLOSE,   close,   NATIVE, MUST(room) MAY(reason),                      ROOM, CLOSE,   COMMAND, 1, ACK,     "end a room: everybody is out, and what was said is gone") \
     X(LOCK,    lock,    NATIVE, MUST(room) MUST(on),                         ROOM, BAN,     COMMAND, 1, ACK,     "let nobody in who has no role in the room") \
+    X(INVITE,  invite,  NATIVE, MUST(room) MAY(uses) MAY(ttl_s) MAY(expires) MAY(role), ROOM, INVITE, COMMAND, 1, INVITED, "make an invitation to a room, for whoever brings it") \
+    X(UNINVITE, uninvite, NATIVE, MUST(room) MUST(invitation),               ROOM, INVITE,  COMMAND, 1, ACK,     "take an invitation back") \
+    X(INVITES, invites, NATIVE, MUST(room),                                  ROOM, INVITE,  LIST,    1, INVITES, "which invitations to a room are open") \
     X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
     X(DELETE,  delete,  NATIVE, MUST(room) MUST(offset) MAY(reason),         ROOM, DELETE_OWN, COMMAND, 1, ACK,  "take a message back, so that its words are nowhere any more") \
     X(REACT,   react,   NATIVE, MUST(room) MUST(offset) MUST(reaction) MAY(on), ROOM, PUBLISH, COMMAND, 1, ACK,  "react to a message, or take that back") \
@@ -178,12 +186,13 @@ const char *command_name(enum command_type type);
     X(if_version)  \
     X(conflate)    /* message: conflation key */ \
     X(name)        /* hello, rename */ \
-    X(token)       /* hello, join, switch, refresh: a JWT */ \
+    X(token)       /* hello, join, switch, refresh: a JWT; join, switch: or an invitation; invite: the one that is made, as its edge has drawn it */ \
+    X(invitation)  /* uninvite */ \
     X(resume)      /* hello: the secret of an earlier welcome */ \
     X(since_epoch) /* history, join: with since_offset, where has_since */ \
     X(after)       /* members, rooms: where the last page ended */ \
     X(prefix)      /* rooms */ \
-    X(role)        /* role: the name of one (role_find) */ \
+    X(role)        /* role, invite: the name of one (role_find); invite: empty = member */ \
     X(reason)      /* kick, ban, mute, close, delete, revoke */ \
     X(list)        /* broadcast: rooms; batch: commands; hello: what joins follow it; a JSON array, as it came */ \
     X(address)     /* connections */ \
@@ -208,7 +217,10 @@ struct command {
     bool want_members; // join
     uint32_t limit;    // members, history, rooms, connections; 0 = default
     bool has_seconds;
-    uint32_t seconds; // ban, mute, revoke: without it, for ever; slow
+    uint32_t seconds; // ban, mute, revoke: without it, for ever; slow; invite
+    bool has_expires;
+    uint64_t expires; // invite: until then, wall ms
+    uint32_t uses;    // invite; 0 = once
     bool has_on;
     bool on; // readonly, lock; react: without it true
     bool

@@ -14,7 +14,7 @@
 
 // What those who may have decided about a room, or about somebody in it: its command (command.h), what people are told of it.
 // clang-format off
-#define DECREES(X) \
+#define DECREES_BEFORE(X) \
     X(ROLE,     role,     "member:role")     /* `decree.role` */ \
     X(KICK,     kick,     "member:kicked") \
     X(BAN,      ban,      "member:banned")   /* for `decree.span_ms` */ \
@@ -25,6 +25,10 @@
     X(READONLY, readonly, "room:readonly")   /* `decree.on` */ \
     X(CLOSE,    close,    "room:closed")     /* for `decree.span_ms` nobody comes in; what was before is over */ \
     X(LOCK,     lock,     "room:locked")     /* `decree.on`: nobody comes in who has been given no role there */
+#define DECREES_BEHIND(X) \
+    X(INVITE,   invite,   "invitation:made")  /* for `decree.span_ms`, `invitation.uses` times, as `decree.role` */ \
+    X(UNINVITE, uninvite, "invitation:ended")
+#define DECREES(X) DECREES_BEFORE(X) DECREES_BEHIND(X)
 // clang-format on
 
 // What changes what is kept of a room: its command (command.h), what people are told of it.
@@ -43,8 +47,9 @@ enum entry_type {
     ENTRY_MESSAGE = 1,
     ENTRY_VOID, // what had this offset was refused when its turn came: people are told the number
 #define X(upper, ...) ENTRY_##upper,
-    DECREES(X) CHANGES(X)
+    DECREES_BEFORE(X) CHANGES(X) DECREES_BEHIND(X)
 #undef X
+        ENTRY_ADMIT, // `decree.target` came in by an invitation, as `decree.role`
     // passing
     ENTRY_PASSING = 128,
     ENTRY_MEMBER_JOINED = ENTRY_PASSING,
@@ -59,7 +64,12 @@ enum entry_type {
 };
 
 static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING; }
-static inline bool entry_decree(enum entry_type t) { return t >= ENTRY_ROLE && t <= ENTRY_LOCK; }
+// It has to do with an invitation, which it names.
+static inline bool entry_invitation(enum entry_type t) { return t >= ENTRY_INVITE && t <= ENTRY_ADMIT; }
+static inline bool entry_decree(enum entry_type t)
+{
+    return (t >= ENTRY_ROLE && t <= ENTRY_LOCK) || entry_invitation(t);
+}
 static inline bool entry_change(enum entry_type t) { return t >= ENTRY_STATE && t <= ENTRY_REACT; }
 // It is about a message, which it names.
 static inline bool entry_about(enum entry_type t) { return t >= ENTRY_EDIT && t <= ENTRY_REACT; }
@@ -96,6 +106,14 @@ struct decree {
     enum role role;
     bool on;
     bool first; // ENTRY_ROLE: only where nobody has been given a role yet
+};
+
+// Of entry_invitation (core/common/invitation.h).
+struct invitation {
+    str id;
+    str hash; // of its secret, or of the one that was shown, INVITATION_HASH bytes; absent where it is told
+    uint32_t uses; // ENTRY_INVITE: so often,
+    uint32_t max;  // and the room may have so many invitations
 };
 
 struct change {
@@ -142,6 +160,7 @@ struct entry {
     enum role rule_role; // what the room's rule made of who had been given no other role
     uint32_t grant;      // what its token allowed; 0 = it was silent about that
     struct decree decree;
+    struct invitation invitation;
     uint64_t about; // the offset of a message: ENTRY_MESSAGE: which it answers, 0 = none; and see entry_about
     str conflate; // ENTRY_MESSAGE: of those with the same who falls behind needs the newest only; may be empty
     struct change change;

@@ -28,6 +28,8 @@
     X(ERROR,   error,   NATIVE) \
     X(RENAMED, renamed, NATIVE) \
     X(STATE,   state,   NATIVE) \
+    X(INVITED, invited, NATIVE) \
+    X(INVITES, invites, NATIVE) \
     X(TOKEN_EXPIRING, token_expiring, NATIVE) \
     X(HELP,    help,    INNER) \
     X(BYE,     bye,     INNER) /* the connection closes after it */
@@ -45,6 +47,14 @@ struct room_row {
     uint32_t members_count;
     bool has_unread;
     uint32_t unread; // messages that who asks has not read
+};
+
+struct invitation_row {
+    str id;
+    enum role role;
+    uint32_t uses, left;
+    uint64_t expires; // wall ms
+    str by;           // a user id
 };
 
 struct event {
@@ -78,6 +88,12 @@ struct event {
     str versions; // JSON, an object of the same keys
     uint64_t state_version;
     bool has_version; // EV_ACK
+
+    // EV_INVITED: offset, epoch, role, and
+    str invitation, token;
+    uint32_t uses;
+    uint64_t span_ms, expires;                // for so long, until then (wall ms)
+    const struct invitation_row *invitations; // EV_INVITES: list_n of them
 
     // EV_LEFT
     const char *reason;         // static, NULL = absent; also EV_GAP: "slow", "trimmed" or "conflated"

@@ -20,7 +20,8 @@ enum err native_json_check(const struct command *c, struct problem *p)
     if (c->type == CMD_SIGNAL && c->data.n > SIGNAL_DATA_MAX)
         return problem_set(p, PROBLEM_TOO_LARGE,
                            "The `data` of a signal may have 4096 bytes; say the rest in a `message`.");
-    if (c->type == CMD_ROLE && role_find(c->role) == ROLE_COUNT)
+    const bool gives = c->type == CMD_ROLE || (c->type == CMD_INVITE && c->role.n != 0);
+    if (gives && role_find(c->role) == ROLE_COUNT)
         return problem_set_word(p, PROBLEM_BAD_COMMAND,
                                 "`role` must be `guest`, `member`, `host` or `owner`; got {}.", WORD_QUOTED,
                                 c->role);
@@ -33,6 +34,9 @@ enum err native_json_check(const struct command *c, struct problem *p)
     if (c->type == CMD_DISCONNECT && (c->to.n == 0) == (c->connection.n == 0))
         return problem_set(p, PROBLEM_BAD_COMMAND,
                            "`user` or `connection` says whom to disconnect; give one of them.");
+    if (c->has_expires && c->has_seconds)
+        return problem_set(p, PROBLEM_BAD_COMMAND,
+                           "`ttl_s` and `expires` both say when an invitation ends; give one of them.");
     if (c->type == CMD_REVOKE)
         return check_revoke(c, p);
     if (c->has_since && c->has_before)

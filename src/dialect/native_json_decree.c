@@ -13,8 +13,31 @@ static const char *decree_event(enum entry_type type)
         return event;
         DECREES(X)
 #undef X
+    case ENTRY_ADMIT:
+        return "member:admitted";
     default:
         UNREACHABLE();
+    }
+}
+
+static void put_role(struct buf *out, enum role role)
+{
+    BUF_PUT_LIT(out, ",\"role\":\"");
+    buf_put_str(out, str_from_cstr(role_name(role)));
+    buf_put_char(out, '"');
+}
+
+static void put_invitation(struct buf *out, const struct entry *e)
+{
+    BUF_PUT_LIT(out, ",\"invitation\":");
+    json_put_string(out, e->invitation.id);
+    if (e->type != ENTRY_UNINVITE)
+        put_role(out, e->decree.role);
+    if (e->type == ENTRY_INVITE) {
+        BUF_PUT_LIT(out, ",\"uses\":");
+        buf_put_u64(out, e->invitation.uses);
+        BUF_PUT_LIT(out, ",\"until\":");
+        buf_put_u64(out, e->time_ms + e->decree.span_ms);
     }
 }
 
@@ -22,10 +45,10 @@ static const char *decree_event(enum entry_type type)
 static void put_rest(struct buf *out, const struct entry *e)
 {
     const struct decree *d = &e->decree;
-    if (e->type == ENTRY_ROLE) {
-        BUF_PUT_LIT(out, ",\"role\":\"");
-        buf_put_str(out, str_from_cstr(role_name(d->role)));
-        buf_put_char(out, '"');
+    if (entry_invitation(e->type)) {
+        put_invitation(out, e);
+    } else if (e->type == ENTRY_ROLE) {
+        put_role(out, d->role);
     } else if (e->type == ENTRY_READONLY || e->type == ENTRY_LOCK) {
         BUF_PUT_LIT(out, ",\"on\":");
         buf_put_str(out, d->on ? STR("true") : STR("false"));
@@ -66,5 +89,59 @@ void native_json_put_decree(struct buf *out, const struct entry *e)
         json_put_string(out, d->target_name);
     }
     put_rest(out, e);
+    buf_put_char(out, '}');
+}
+
+static void put_number(struct buf *out, str key, uint64_t v)
+{
+    buf_put_str(out, key);
+    buf_put_u64(out, v);
+}
+
+static void put_invited(struct buf *out, const struct event *ev)
+{
+    put_number(out, STR(",\"offset\":"), ev->offset);
+    BUF_PUT_LIT(out, ",\"epoch\":");
+    json_put_string(out, ev->epoch);
+    BUF_PUT_LIT(out, ",\"invitation\":");
+    json_put_string(out, ev->invitation);
+    BUF_PUT_LIT(out, ",\"token\":");
+    json_put_string(out, ev->token);
+    put_role(out, ev->role);
+    put_number(out, STR(",\"uses\":"), ev->uses);
+    put_number(out, STR(",\"expires\":"), ev->expires);
+}
+
+static void put_invitations(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, ",\"invitations\":[");
+    for (size_t i = 0; i < ev->list_n; i++) {
+        const struct invitation_row *row = &ev->invitations[i];
+        buf_put_str(out, i > 0 ? STR(",{\"invitation\":") : STR("{\"invitation\":"));
+        json_put_string(out, row->id);
+        put_role(out, row->role);
+        put_number(out, STR(",\"uses\":"), row->uses);
+        put_number(out, STR(",\"left\":"), row->left);
+        put_number(out, STR(",\"expires\":"), row->expires);
+        BUF_PUT_LIT(out, ",\"by\":");
+        json_put_string(out, row->by);
+        buf_put_char(out, '}');
+    }
+    buf_put_char(out, ']');
+}
+
+void native_json_put_invitations(struct buf *out, const struct event *ev)
+{
+    buf_put_str(out, ev->type == EV_INVITED ? STR("{\"type\":\"invited\"") : STR("{\"type\":\"invites\""));
+    if (ev->id.n > 0) {
+        BUF_PUT_LIT(out, ",\"id\":");
+        buf_put_str(out, ev->id);
+    }
+    BUF_PUT_LIT(out, ",\"room\":");
+    json_put_string(out, ev->room);
+    if (ev->type == EV_INVITED)
+        put_invited(out, ev);
+    else
+        put_invitations(out, ev);
     buf_put_char(out, '}');
 }

@@ -109,6 +109,7 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
 #define X(upper, ...) case ENTRY_##upper:
         DECREES(X)
 #undef X
+    case ENTRY_ADMIT:
         native_json_put_decree(out, e);
         return;
     case ENTRY_EDIT:
@@ -468,6 +469,10 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
         put_head(out, STR("state"), ev->id);
         put_room(out, ev->room);
         native_json_put_state(out, ev);
+        return;
+    case EV_INVITED:
+    case EV_INVITES:
+        native_json_put_invitations(out, ev);
         return;
     case EV_PONG:
         put_pong(out, ev);

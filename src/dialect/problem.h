@@ -31,6 +31,9 @@
     X(UNAUTHORIZED, unauthorized, 401) \
     X(TOKEN_EXPIRED, token_expired, 401) \
     X(TOKEN_REVOKED, token_revoked, 401) \
+    X(INVITATION_INVALID, invitation_invalid, 404) \
+    X(INVITATION_EXPIRED, invitation_expired, 403) \
+    X(INVITATION_USED, invitation_used, 409) \
     X(BANNED, banned, 403) \
     X(MUTED, muted, 403) \
     X(CONFLICT, conflict, 409) \

@@ -8,7 +8,7 @@
 
 // clang-format off
 #define TEXT_COMMANDS(X) \
-    X(join,    SWITCH,  "ROOM",      "leave this room for another") \
+    X(join,    SWITCH,  "ROOM [TOKEN]", "leave this room for another; TOKEN: of an invitation") \
     X(leave,   LEAVE,   "[ROOM]",    "leave this room") \
     X(nick,    RENAME,  "NAME",      "be called NAME") \
     X(me,      MESSAGE, "TEXT",      "say what you do: /me waves") \
@@ -28,6 +28,9 @@
     X(slow,    SLOW,    "TIME",      "one message of each in TIME: 30s, 5m; off ends it") \
     X(readonly, READONLY, "[off]",   "only those speak who may set this; off ends it") \
     X(lock,    LOCK,    "[off]",     "nobody new comes in; off ends it") \
+    X(invite,  INVITE,  "[N] [TIME] [ROLE]", "a TOKEN by which N may come in, within 2h or 7d, as ROLE") \
+    X(uninvite, UNINVITE, "ID",      "take an invitation back") \
+    X(invites, INVITES, "",          "which invitations to this room there are") \
     X(state,   STATE, "[KEY [VALUE]]", "what all here share, a key of it, or set it; VALUE - unsets it") \
     X(topic,   STATE, "[TEXT]",     "what this room is about: the key topic of the state") \
     X(close,   CLOSE,   "[WHY]",     "end this room: everybody is out") \

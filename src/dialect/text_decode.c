@@ -81,6 +81,7 @@ static void set_message(str text, struct scratch *scratch, struct command *ret)
 static enum err decode_join(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     (void)scratch;
+    ret->token = text_take_invitation(&args);
     if (args.n == 0)
         return text_bad_usage(p, "`/join ROOM` takes the name of a room; got {}.", args);
     if (!room_name_valid(args))
@@ -193,7 +194,7 @@ static enum err decode_history(str args, struct scratch *scratch, struct command
 // --- decrees
 
 // 30s, 10m, 2h, 7d; a bare number is seconds.
-static bool take_time(str word, uint32_t *ret_seconds)
+bool text_take_time(str word, uint32_t *ret_seconds)
 {
     static const struct {
         char unit;
@@ -221,7 +222,7 @@ static enum err take_decree(str args, bool timed, bool why, const char *usage, s
         return text_bad_usage(p, usage, args);
     ret->to_by_name = true;
     size_t end = text_word_end(rest);
-    if (timed && take_time(str_take(rest, end), &ret->seconds)) {
+    if (timed && text_take_time(str_take(rest, end), &ret->seconds)) {
         ret->has_seconds = true;
         rest = str_trim(str_skip(rest, end + 1));
     }
@@ -282,7 +283,7 @@ static enum err decode_slow(str args, struct scratch *scratch, struct command *r
 {
     (void)scratch;
     ret->has_seconds = true;
-    if (!str_eq_nocase(args, STR("off")) && !take_time(args, &ret->seconds))
+    if (!str_eq_nocase(args, STR("off")) && !text_take_time(args, &ret->seconds))
         return text_bad_usage(p, "`/slow TIME` takes a time, as in `30s`, or `off`; got {}.", args);
     return OK;
 }
@@ -340,6 +341,25 @@ static enum err decode_react(str args, struct scratch *scratch, struct command *
                               args);
     ret->key = args;
     return OK;
+}
+
+static enum err decode_invite(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    return text_decode_invite(args, ret, p);
+}
+
+static enum err decode_uninvite(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    return text_decode_uninvite(args, ret, p);
+}
+
+static enum err decode_invites(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    (void)ret;
+    return args.n == 0 ? OK : text_bad_usage(p, "`/invites` takes nothing; got {}.", args);
 }
 
 static enum err decode_state(str args, struct scratch *scratch, struct command *ret, struct problem *p)

@@ -80,6 +80,67 @@ static void put_person_decree(struct buf *out, const struct entry *e, str was)
     put_why(out, e->data);
 }
 
+// " 5 times as member"
+static void put_terms(struct buf *out, uint32_t uses, enum role role)
+{
+    buf_put_char(out, ' ');
+    text_put_count(out, uses, STR("time"));
+    BUF_PUT_LIT(out, " as ");
+    buf_put_str(out, str_from_cstr(role_name(role)));
+}
+
+// "* alice made the invitation AbCd1234: 5 times as member, for 2 days"
+static void put_invitation(struct buf *out, const struct entry *e)
+{
+    const bool made = e->type == ENTRY_INVITE;
+    if (e->type == ENTRY_ADMIT) {
+        put_target(out, e);
+        BUF_PUT_LIT(out, " was let in by the invitation ");
+    } else {
+        text_put_deed(out, e, made ? STR(" made the invitation ") : STR(" took back the invitation "));
+    }
+    text_put(out, e->invitation.id);
+    if (e->type == ENTRY_ADMIT) {
+        BUF_PUT_LIT(out, " as ");
+        buf_put_str(out, str_from_cstr(role_name(e->decree.role)));
+    }
+    if (!made)
+        return;
+    buf_put_char(out, ':');
+    put_terms(out, e->invitation.uses, e->decree.role);
+    BUF_PUT_LIT(out, ", for ");
+    put_span(out, e->decree.span_ms);
+}
+
+// "* whoever says this comes in, 5 times as member, for 2 days:" and, in a line of its own, what is to be typed.
+void text_put_invited(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, "* whoever types this comes in,");
+    put_terms(out, ev->uses, ev->role);
+    BUF_PUT_LIT(out, ", for ");
+    put_span(out, ev->span_ms);
+    BUF_PUT_LIT(out, ":\n*   /join ");
+    text_put(out, ev->room);
+    buf_put_char(out, ' ');
+    text_put(out, ev->token);
+}
+
+void text_put_invitations(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, "* invitations to ");
+    text_put(out, ev->room);
+    buf_put_str(out, ev->list_n != 0 ? STR(":") : STR(": none"));
+    for (size_t i = 0; i < ev->list_n; i++) {
+        const struct invitation_row *row = &ev->invitations[i];
+        BUF_PUT_LIT(out, "\n*   ");
+        text_put(out, row->id);
+        buf_put_char(out, ':');
+        put_terms(out, row->left, row->role);
+        BUF_PUT_LIT(out, ", by ");
+        text_put(out, row->by);
+    }
+}
+
 static void put_role(struct buf *out, const struct entry *e)
 {
     put_target(out, e);
@@ -151,6 +212,10 @@ void text_put_decree(struct buf *out, const struct entry *e)
                   {ENTRY_UNMUTE, " may speak again, unmuted"}};
     if (e->type == ENTRY_ROLE) {
         put_role(out, e);
+        return;
+    }
+    if (entry_invitation(e->type)) {
+        put_invitation(out, e);
         return;
     }
     for (size_t i = 0; i < sizeof people / sizeof people[0]; i++)

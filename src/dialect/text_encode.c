@@ -100,6 +100,7 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
 #define X(upper, ...) case ENTRY_##upper:
         DECREES(X)
 #undef X
+    case ENTRY_ADMIT:
         text_put_decree(out, e);
         return;
     case ENTRY_EDIT:
@@ -364,6 +365,12 @@ void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offs
         return;
     case EV_STATE:
         put_state(out, ev);
+        return;
+    case EV_INVITED:
+        text_put_invited(out, ev);
+        return;
+    case EV_INVITES:
+        text_put_invitations(out, ev);
         return;
     case EV_PONG: // there is no command that asks for it
         return;

@@ -32,12 +32,17 @@ struct text_said text_read_data(str data);
 void text_put_said(struct buf *out, const struct text_said *said);
 
 // Pieces of commands (text_decode.c): what one takes, and what it got instead, ERR_SYNTAX; the text as a JSON string in scratch; where
-// the first space or tab is, s.n where there is none.
+// the first space or tab is, s.n where there is none; a time.
 enum err text_bad_usage(struct problem *p, const char *usage, str args);
 str text_quote(struct scratch *scratch, str text);
 size_t text_word_end(str s);
+bool text_take_time(str word, uint32_t *ret_seconds); // 30s, 10m, 2h, 7d; a bare number is seconds
 // Of the state (text_decode_state.c).
 enum err text_decode_state(str args, struct scratch *scratch, struct command *ret, struct problem *p);
+// Of invitations (text_decode_invite.c); the token behind the name of a room, which is taken off *args: absent where there is none.
+enum err text_decode_invite(str args, struct command *ret, struct problem *p);
+enum err text_decode_uninvite(str args, struct command *ret, struct problem *p);
+str text_take_invitation(str *args);
 enum err text_decode_topic(str args, struct scratch *scratch, struct command *ret, struct problem *p);
 
 // Pieces of lines (text_decree.c).
@@ -47,6 +52,9 @@ str text_name(str name, str user); // people are shown by name; without one by u
 void text_put_deed(struct buf *out, const struct entry *e, str what); // "* alice" and what alice did
 void text_put_decree(struct buf *out, const struct entry *e);
 void text_put_change(struct buf *out, const struct entry *e);
+// The token of an invitation, as it is to be typed; those that are open.
+void text_put_invited(struct buf *out, const struct event *ev);
+void text_put_invitations(struct buf *out, const struct event *ev);
 // "topic: hello", "pinned: [1,2]": a key of the state, with its quotes, and its value; an absent one: what it is called only.
 void text_put_shared(struct buf *out, str key, str value);
 

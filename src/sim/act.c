@@ -188,6 +188,10 @@ static void act_json(struct world *w, struct client *c)
         say_decree(w, c, room);
         return;
     }
+    if (room != NONE && c->seats[room].host && invites_wanted(w)) {
+        say_invite(w, c, room);
+        return;
+    }
     if (w->plan.words && room != NONE && chance(w, 4)) {
         say_change(w, c, room);
         return;

@@ -82,6 +82,7 @@ static bool unhindered(const struct world *w, const struct asked *a)
         return true;
     case SAID_MESSAGE:
     case SAID_DECREE:
+    case SAID_INVITE:
     case SAID_CHANGE:
     case SAID_STATE:
     case SAID_LEAVE:

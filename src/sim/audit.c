@@ -123,7 +123,8 @@ static const char *name_of(enum entry_type type)
 #define X(upper, lower, event) [ENTRY_##upper] = #lower,
         DECREES(X)
 #undef X
-            [ENTRY_STATE] = "state",
+            [ENTRY_ADMIT] = "admit",
+        [ENTRY_STATE] = "state",
         [ENTRY_EDIT] = "edit",
         [ENTRY_DELETE] = "delete",
     };

@@ -71,6 +71,7 @@ enum ask_kind {
     SAID_DECREE,
     SAID_CHANGE,
     SAID_STATE, // since: the version that it is to be of
+    SAID_INVITE,
     SAID_BAD,
 };
 enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };
@@ -88,6 +89,8 @@ struct asked {
     uint32_t info;         // what it shows (hands_token)
     enum pass_kind pass;   // of a room: what it gives,
     uint64_t ends_ms;      // and until when
+    uint32_t invite;       // SAID_JOIN, SAID_SWITCH: it brings that invitation, counted from 1 (invites.c),
+    bool forged;           // with another secret
     bool presented;        // SAID_HELLO: it is the one that came with the request
     bool has_since, has_history;
     int since_epoch;

@@ -91,12 +91,15 @@ static void check_said(struct world *w, int room, struct decreed *d, const struc
 
 static enum command_type command_of(enum entry_type type)
 {
-    static const enum command_type types[] = {
-#define X(upper, ...) CMD_##upper,
+    switch (type) {
+#define X(upper, ...)   \
+    case ENTRY_##upper: \
+        return CMD_##upper;
         DECREES(X)
 #undef X
-    };
-    return types[type - ENTRY_ROLE];
+    default:
+        UNREACHABLE();
+    }
 }
 
 static void check_decreed(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms)
@@ -115,6 +118,7 @@ static void check_decreed(struct world *w, int room, struct decreed *d, const st
         if (decree->target.n != 0)
             target = *subject_of(w, d, decree->target);
         bool own = str_eq(e->user, decree->target), role = e->type == ENTRY_ROLE;
+        bool gives = role || e->type == ENTRY_INVITE;
         int rank = rank_of(w, room, &who, e->grant);
         if (!may(w, room, &who, e->grant, (enum right)command_row(command_of(e->type))->right))
             why = "its author may not";
@@ -122,7 +126,7 @@ static void check_decreed(struct world *w, int room, struct decreed *d, const st
             why = "its author is banned";
         else if (decree->target.n != 0 && !(own && role) && rank_of(w, room, &target, 0) >= rank)
             why = "it is about somebody who is not below its author";
-        else if (role && 2 * (int)decree->role >= rank)
+        else if (gives && 2 * (int)decree->role >= rank)
             why = "it gives a role that is not below its author's";
     }
     if (why != NULL)
@@ -138,7 +142,9 @@ static void take_effect(struct world *w, struct decreed *d, const struct entry *
     w->counts.decrees++;
     switch (e->type) {
     case ENTRY_ROLE:
+    case ENTRY_ADMIT:
         target->role = decree->role;
+        target->ever_given = true;
         return;
     case ENTRY_BAN:
         target->banned_ms = until;
@@ -207,7 +213,12 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
     if ((e->type == ENTRY_MESSAGE || e->type == ENTRY_STATE) && !backend)
         check_said(w, room, d, e, at_ms);
     if (entry_decree(e->type)) {
-        check_decreed(w, room, d, e, at_ms);
+        if (e->type != ENTRY_ADMIT)
+            check_decreed(w, room, d, e, at_ms);
+        else if (subject_of(w, d, e->user)->banned_ms > at_ms)
+            trace_fail(w, NULL, "RIGHTS: offset %llu of %s lets in %.*s, who is banned",
+                       (unsigned long long)e->offset, w->room_names[room], STR_ARG(e->user));
+        invites_see(w, room, d, e, at_ms);
         take_effect(w, d, e, at_ms);
     }
     if (e->steady_ms > d->newest_ms)
@@ -223,6 +234,15 @@ void decrees_check_join(struct world *w, struct client *c, int room, int epoch, 
     // Another server may have the decree, and this one not yet: then who comes in here is taken out when it has.
     if (c->welcomed && s->banned_ms > steady_ms && s->banned_at <= n->told)
         trace_fail(w, c, "RIGHTS: %s was let into %s and is banned there", s->user, w->room_names[room]);
+}
+
+// Some role, in any life of the room that is known.
+bool decrees_gave(struct world *w, int room, const struct client *c)
+{
+    for (uint32_t i = 0; i < w->truth[room].n; i++)
+        if (subject_of(w, &w->truth[room].v[i].records->decreed, str_from_cstr(c->user))->ever_given)
+            return true;
+    return false;
 }
 
 // In any life of the room that is known.
@@ -254,16 +274,18 @@ uint64_t decrees_hash(str type, str from, str target, uint64_t number)
 uint64_t decrees_entry_hash(const struct entry *e)
 {
     static const char *const types[] = {
-#define X(upper, lower, event) event,
+#define X(upper, lower, event) [ENTRY_##upper] = event,
         DECREES(X)
 #undef X
+            [ENTRY_ADMIT] = "member:admitted",
     };
     const struct decree *d = &e->decree;
-    uint64_t number = e->type == ENTRY_ROLE                                ? d->role
+    const bool gives = e->type == ENTRY_ROLE || e->type == ENTRY_INVITE || e->type == ENTRY_ADMIT;
+    uint64_t number = gives                                                ? d->role
                       : e->type == ENTRY_READONLY || e->type == ENTRY_LOCK ? d->on
                       : e->type == ENTRY_SLOW                              ? d->span_ms / 1000
                       : d->span_ms != 0                                    ? e->time_ms + d->span_ms
                                                                            : 0;
     ASSERT(entry_decree(e->type));
-    return decrees_hash(str_from_cstr(types[e->type - ENTRY_ROLE]), e->user, d->target, number);
+    return decrees_hash(str_from_cstr(types[e->type]), e->user, d->target, number);
 }

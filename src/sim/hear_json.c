@@ -145,6 +145,7 @@ static void hear_joined(struct world *w, struct client *c, const struct heard *h
                 heard_true(h, "recovered"));
     c->seats[room].host = str_eq(heard_string(w, c, h, "role", scratch, sizeof scratch), STR("host"));
     passes_taken(w, c, &a);
+    invites_joined(w, c, &a);
     c->memory[room].was_in = false;
     hear_joined_members(w, c, h, room, c->seats[room].epoch);
     shared_joined(w, c, h, room);
@@ -299,12 +300,14 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     bool rooms = s->rooms_connection.per_s != 0 || s->rooms_user.per_s != 0 || s->rooms_address.per_s != 0;
     if (str_eq(code, STR("room_closed")) && a->room != NONE)
         return decrees_explain(w, c, a->room, code);
-    bool decreed = (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE || a->kind == SAID_CHANGE ||
-                    a->kind == SAID_STATE) &&
+    bool decreed = (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE || a->kind == SAID_INVITE ||
+                    a->kind == SAID_CHANGE || a->kind == SAID_STATE) &&
                    decrees_explain(w, c, a->room, code);
     if (decreed || ((joins || a->kind == SAID_MESSAGE || a->kind == SAID_STATE ||
                      (a->kind == SAID_REFRESH && a->room != NONE)) &&
                     passes_explain(w, c, a, code)))
+        return true;
+    if (invites_explain(w, a, code))
         return true;
     if (str_eq(code, STR("rate_limited")))
         return (s->commands_per_s != 0 && str_starts(sentence, STR("\"Too many commands at once;"))) ||
@@ -472,6 +475,8 @@ void hear_json(struct world *w, struct client *c, str message)
         hear_members(w, c, &h);
     else if (str_eq(type, STR("state")))
         shared_answered(w, c, &h);
+    else if (str_eq(type, STR("invited")))
+        invites_heard(w, c, &h);
     else if (str_eq(type, STR("rooms")))
         hear_rooms(w, c, &h);
     else if (str_eq(type, STR("pong")))

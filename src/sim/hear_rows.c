@@ -57,6 +57,7 @@ uint8_t hear_kind(str type)
         return FACT_DECREE;
     DECREES(X)
     WORDS(X)
+    X(ADMIT, admit, "member:admitted")
 #undef X
     if (str_eq(type, STR("state:updated")))
         return FACT_STATE;

@@ -89,6 +89,9 @@ static bool hear_decree(struct world *w, struct client *c, str rest)
         STR(" closed the room"),
         STR(" locked the room"),
         STR(" opened the room again"),
+        STR(" made the invitation "),
+        STR(" took back the invitation "),
+        STR(" was let in by the invitation "),
     };
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
         for (size_t i = 0; i + parts[k].n <= rest.n; i++)

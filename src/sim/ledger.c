@@ -88,6 +88,7 @@ static uint8_t kind_of(enum entry_type t)
 #define X(upper, ...) case ENTRY_##upper:
         DECREES(X)
 #undef X
+    case ENTRY_ADMIT:
         return FACT_DECREE;
 #define X(upper, ...) case ENTRY_##upper:
         WORDS(X)
@@ -253,7 +254,7 @@ static void see_join(struct world *w, int room, int epoch, const struct sighting
         decrees_check_join(w, l->client, room, epoch, probe_steady_ms(w->turning->shard));
     const enum room_access access = world_room(w, room)->room_access;
     const struct client *who = &w->clients[l->owner];
-    bool let_in = passes_let_in(who, room) || access == ACCESS_OPEN ||
+    bool let_in = passes_let_in(who, room) || decrees_gave(w, room, who) || access == ACCESS_OPEN ||
                   (access == ACCESS_TOKEN ? who->known : hands_invited(who));
     if (!let_in)
         trace_fail(w, NULL, "RIGHTS: somebody comes into %s who may not", w->room_names[room]);

@@ -253,6 +253,7 @@ void plan_make(struct world *w)
     plan_rules(w, s);
     plan_conflation(w, s);
     rates_plan(w, s);
+    invites_plan(w);
 }
 
 void plan_describe(const struct world *w, char *ret, size_t n)

@@ -27,6 +27,7 @@ struct rebuilt {
     struct once_group keys;
     struct standing *standing;
     struct state *state;
+    struct invitations *invitations;
     struct buf scratch, result;
 };
 
@@ -48,6 +49,7 @@ static void rebuild(struct world *w, const struct room *r, const struct records 
     buf_init(&ret->result, &w->scratch_mem, 0);
     ret->standing = NULL;
     ret->state = NULL;
+    ret->invitations = NULL;
     const struct made made = {&ret->log,
                               &ret->said,
                               &ret->keys,
@@ -56,6 +58,7 @@ static void rebuild(struct world *w, const struct room *r, const struct records 
                               &ret->standing,
                               &w->scratch_mem,
                               &ret->state,
+                              &ret->invitations,
                               &ret->result};
     uint64_t from = w->plan.engine ? engine_begins(engine_room(w, room_name(r)), r->course->term) : 1;
     if (from != 1)
@@ -144,11 +147,26 @@ static bool same_standing(const struct standing *a, const struct standing *b)
     for (uint32_t i = 0; same && i < a->n; i++)
         same = a->rows[i].banned_ms == b->rows[i].banned_ms && a->rows[i].muted_ms == b->rows[i].muted_ms &&
                a->rows[i].role == b->rows[i].role &&
+               memcmp(a->rows[i].invited, b->rows[i].invited, sizeof a->rows[i].invited) == 0 &&
                str_eq(str_make(a->rows[i].user, a->rows[i].user_n),
                       str_make(b->rows[i].user, b->rows[i].user_n));
     for (uint32_t i = 0; same && i < a->speakers_n; i++)
         same =
             a->speakers[i].print == b->speakers[i].print && a->speakers[i].said_ms == b->speakers[i].said_ms;
+    return same;
+}
+
+static bool same_invitations(const struct invitations *a, const struct invitations *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    bool same = a->n == b->n;
+    for (uint32_t i = 0; same && i < a->n; i++) {
+        const struct invited *x = &a->rows[i], *y = &b->rows[i];
+        same = str_eq(invited_id(x), invited_id(y)) && invitation_hash_eq(x->hash, y->hash) &&
+               x->until_ms == y->until_ms && x->expires_ms == y->expires_ms && x->uses == y->uses &&
+               x->used == y->used && x->role == y->role && str_eq(invited_by(x), invited_by(y));
+    }
     return same;
 }
 
@@ -182,11 +200,14 @@ static void check_room(struct world *w, const struct node *n, int room)
     changes_check_gone(w, n, room, epoch);
     if (!same_state(r->state, b.state))
         trace_fail(w, NULL, "APPLY: made anew people share something else in %.*s", STR_ARG(name));
+    if (!same_invitations(r->invitations, b.invitations))
+        trace_fail(w, NULL, "APPLY: made anew there are other invitations to %.*s", STR_ARG(name));
     w->counts.rebuilt++;
     log_deinit(&b.log);
     once_deinit(&b.said);
     standing_free(&b.standing, &w->scratch_mem);
     state_free(&b.state, &w->scratch_mem);
+    invitations_free(&b.invitations, &w->scratch_mem);
     buf_deinit(&b.scratch);
     buf_deinit(&b.result);
 }

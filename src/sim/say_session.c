@@ -29,6 +29,8 @@ static struct draft join_draft(struct world *w, struct client *c, int room, int 
     draft_string(&d, from == NONE ? "room" : "to", w->room_names[room]);
     if (alone && passes_wanted(w, c))
         draft_pass(w, c, &d, a);
+    else if (alone && client_watched(c))
+        invites_bring(w, &d, a);
     if (remember) {
         const struct memory_of_room *m = &c->memory[room];
         a->has_since = true;

@@ -126,6 +126,9 @@ struct sim_options {
     X(gaps_trimmed)                                                               \
     X(fetches)                                                                    \
     X(voids)                                                                      \
+    X(invites)                                                                    \
+    X(uninvites)                                                                  \
+    X(admitted)        /* uses of invitations */                                  \
     X(shared)          /* changes of states */                                    \
     X(shared_compared) /* with all that was told of them */                       \
     X(decrees)                                                                    \

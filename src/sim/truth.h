@@ -73,9 +73,21 @@ struct subject {
     enum role role;                        // ROLE_COUNT: none was given
     uint64_t banned_ms, muted_ms, said_ms; // steady; said_ms counts where `said`
     uint64_t banned_at;                    // offset of the decree that says so
-    bool said, ever_banned, ever_muted;
+    bool said, ever_banned, ever_muted, ever_given;
+};
+// An invitation, by the records (invites.c).
+enum { INVITE_USES = 3 };
+struct invite_seen {
+    char id[8];
+    uint32_t uses, used;
+    uint64_t until_ms, hash; // steady; of the hash of its secret
+    uint64_t by[INVITE_USES];
+    enum role role;
+    bool gone;
 };
 struct decreed {
+    struct invite_seen *invites;
+    uint32_t invites_n, invites_cap;
     struct subject *subjects;
     uint32_t subjects_n, subjects_cap;
     uint64_t seen; // records so far
@@ -250,6 +262,7 @@ void directs_check(struct world *w, bool rest); // what is due has come, or is n
 void decrees_see(struct world *w, int room, int epoch, const struct entry *e); // a record, in order
 void decrees_check_join(struct world *w, struct client *c, int room, int epoch, uint64_t steady_ms);
 bool decrees_explain(struct world *w, const struct client *c, int room, str code); // that it was refused so
+bool decrees_gave(struct world *w, int room, const struct client *c);              // some role, ever
 uint64_t decrees_hash(str type, str from, str target, uint64_t number);
 uint64_t decrees_entry_hash(const struct entry *e);
 // words.c

@@ -65,6 +65,7 @@ struct plan {
     uint32_t engine_fails;         // one in so many steps it loses what is new; 0 = never
     bool engine_trims;             // it lets old records go
     bool shares;                   // clients change the state of rooms
+    bool invites;                  // hosts invite
 };
 
 // --- shards
@@ -123,6 +124,14 @@ struct hands {
     struct mailbox in[VERIFIERS_MAX][NODES_MAX], out[VERIFIERS_MAX][NODES_MAX];
 };
 
+// Invitations that somebody has been told, the newest of them (invites.c).
+enum { INVITES_KNOWN = 16 };
+struct invite_known {
+    int room;
+    char id[12], token[37];
+    uint64_t expires_ms; // wall
+};
+
 struct audit_world;
 struct world {
     const struct sim_options *options;
@@ -170,6 +179,11 @@ struct world {
     uint32_t messages_n, messages_cap;
     struct rate_model *rates; // rates.h
     uint32_t rates_n, rates_cap;
+    struct {
+        struct prng die;
+        struct invite_known v[INVITES_KNOWN];
+        uint32_t n, next;
+    } invites;
     uint64_t rates_from_ms;         // when the run began
     struct direct_due *directs_due; // acked and not yet seen to come
     uint32_t directs_due_n, directs_due_cap;
@@ -294,6 +308,18 @@ void passes_ended(struct world *w, struct client *c, int room);
 void passes_check_late(struct world *w, struct client *c);
 // What is shown of a user is what a token of theirs says, and nothing is of whose tokens say nothing. Returns its number, 0 = none.
 uint32_t hands_check_info(struct world *w, struct client *c, str user, str info);
+
+// Invitations (invites.c): a join brings one, noted in *a; what may be the answer; who is in; what records say.
+struct draft;
+struct heard;
+void invites_plan(struct world *w);
+bool invites_wanted(struct world *w);
+void say_invite(struct world *w, struct client *c, int room);
+void invites_bring(struct world *w, struct draft *d, struct asked *a);
+void invites_heard(struct world *w, struct client *c, const struct heard *h);
+bool invites_explain(const struct world *w, const struct asked *a, str code);
+void invites_joined(struct world *w, struct client *c, const struct asked *a);
+void invites_see(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms);
 
 // --- clients
 void client_init(struct world *w, struct client *c, uint32_t index);

@@ -133,7 +133,7 @@ for (const Text of [TcpText, WsText]) {
     assert.match(await a.ask('/state "x'), /^\* error bad_command: /);
     a.say('/help');
     for (const word of ['/join', '/leave', '/nick', '/me', '/who', '/rooms', '/msg', '/history', '/edit', '/delete', '/react', '/role', '/kick',
-      '/ban', '/unban', '/mute', '/unmute', '/slow', '/readonly', '/lock', '/state', '/topic', '/close', '/help', '/quit'])
+      '/ban', '/unban', '/mute', '/unmute', '/slow', '/readonly', '/lock', '/invite', '/uninvite', '/invites', '/state', '/topic', '/close', '/help', '/quit'])
       assert.ok((await a.find(/^\* \//)).startsWith(`* ${word}`));
     await a.find(/^\* a line that begins/);
     assert.equal(await a.ask('/leave'), `* left ${room}`);

@@ -49,11 +49,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
          within(e.data, data, n) && within(e.key, data, n) && within(e.info, data, n) &&
          within(e.decree.target, data, n) && within(e.decree.target_name, data, n) &&
          within(e.conflate, data, n) && within(e.change.author, data, n) &&
-         within(e.change.reaction, data, n));
+         within(e.change.reaction, data, n) && within(e.invitation.id, data, n) &&
+         within(e.invitation.hash, data, n));
+    MUST(entry_invitation(e.type) == (e.invitation.id.n != 0));
     MUST(entry_about(e.type) ? e.about != 0 : e.about == 0 || e.type == ENTRY_MESSAGE);
     MUST(e.erased == 0 || e.data.n == 0);
-    MUST((e.type == ENTRY_SLOW || e.type == ENTRY_READONLY || e.type == ENTRY_CLOSE ||
-          !entry_decree(e.type)) == (e.decree.target.n == 0));
+    MUST((e.type == ENTRY_SLOW || e.type == ENTRY_READONLY || e.type == ENTRY_CLOSE || e.type == ENTRY_LOCK ||
+          e.type == ENTRY_INVITE || e.type == ENTRY_UNINVITE || !entry_decree(e.type)) ==
+         (e.decree.target.n == 0));
     MUST(record_type(bytes) == e.type && record_steady(bytes) == e.steady_ms);
     mem_init(&mem, (struct mem_backend){fuzz_alloc, fuzz_realloc, fuzz_free, NULL}, 0);
     buf_init(&again, &mem, 0);

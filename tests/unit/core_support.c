@@ -166,6 +166,8 @@ static void settings_default(struct settings *s, uint32_t shards)
                            .state_keys = 64,
                            .state_bytes = 8192,
                            .state_value = 4096,
+                           .invitations = 100,
+                           .invitation_s = 86400,
                            .log_entries = 1000,
                            .log_bytes = 1024 * 1024,
                            .log_age_ms = 3600 * 1000,

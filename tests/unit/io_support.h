@@ -64,6 +64,8 @@ static inline struct settings core_settings(uint32_t shards)
         .state_keys = 64,
         .state_bytes = 8192,
         .state_value = 4096,
+        .invitations = 100,
+        .invitation_s = 1000,
         .log_entries = 1000,
         .log_bytes = 1 << 20,
         .log_age_ms = 3600 * 1000,

@@ -20,6 +20,7 @@ struct fixture {
     struct once_group keys;
     struct standing *standing;
     struct state *shared;
+    struct invitations *invitations;
     struct buf scratch, result;
     struct siphash_key hash_key;
 };
@@ -43,6 +44,7 @@ static void fixture_deinit(struct fixture *f)
     once_deinit(&f->said);
     standing_free(&f->standing, &f->mem);
     state_free(&f->shared, &f->mem);
+    invitations_free(&f->invitations, &f->mem);
     buf_deinit(&f->scratch);
     buf_deinit(&f->result);
     test_mem_check(&f->t);
@@ -57,7 +59,7 @@ static void listen(struct fixture *f, uint8_t encoding)
 static struct made made_of(struct fixture *f)
 {
     return (struct made){&f->log,      &f->said, &f->keys,   STR("an epoch 11"), &f->hash_key,
-                         &f->standing, &f->mem,  &f->shared, &f->result};
+                         &f->standing, &f->mem,  &f->shared, &f->invitations,    &f->result};
 }
 
 static enum err apply(struct fixture *f, struct entry *e, struct verdict *ret)

@@ -2,6 +2,7 @@
 //
 // A home and its engine (core/mail/engine.h), word by word, with the test as the engine. What no run of the simulator can say by
 // name is here: who waits for whom, what is said again, what is refused.
+#include "core/common/invitation.h"
 #include "core/home/course.h"
 #include "core/home/rights.h"
 #include "core/log/record.h"
@@ -1060,6 +1061,139 @@ static void who_would_lose_a_cut_is_ended(void **state)
     }
 }
 
+// --- invitations: the use is a record, and who brings one waits for its place
+
+static const char INVITED[] = "inv_AbCd1234xxxxxxxxxxxxxxxxxxxxxxxx";
+
+// Somebody at another node has made it, for so many.
+static void tell_invitation(struct net *n, const struct engine_mail *to, uint64_t offset, uint32_t uses)
+{
+    uint8_t hash[INVITATION_HASH];
+    assert_int_equal(invitation_hash(STR(INVITED), hash), OK);
+    const struct entry e = {
+        .type = ENTRY_INVITE,
+        .user = STR("far"),
+        .name = STR("Far"),
+        .grant = GRANT_ALL,
+        .decree = {.role = ROLE_HOST, .span_ms = 100000},
+        .invitation = {STR("AbCd1234"), str_make((const char *)hash, sizeof hash), uses, 9}};
+    tell_entry(n, to, offset, e, NULL);
+}
+
+static void bring(struct client *c)
+{
+    forget(c);
+    post(c, "{\"type\":\"join\",\"id\":8,\"room\":\"r\",\"token\":\"%s\"}", INVITED);
+}
+
+// Two bring the last use at once, and are proposed together: the engine says who is first. What one says about the room meanwhile waits.
+static void two_by_one_invitation(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    tell_invitation(n, &watch, 1, 1);
+    expect(a, "invitation:made");
+    struct client *b = net_json(n, 0), *c = net_json(n, 0);
+    bring(b);
+    bring(c);
+    post(c, "{\"type\":\"members\",\"id\":9,\"room\":\"r\"}");
+    struct engine_mail first = tell_proposed(n, &watch, 2, 2);
+    assert_int_equal(first.last, 2);
+    str joined = expect(b, "\"type\":\"joined\",\"id\":8");
+    assert_true(contains(joined, "\"role\":\"host\"") && number_of(joined, "offset") >= 2);
+    expect(c, "\"id\":8,\"code\":\"invitation_used\"");
+    expect(c, "\"id\":9,\"code\":\"not_member\"");
+    str told = expect(a, "member:admitted");
+    assert_true(contains(told, b->user));
+    expect(a, "member:joined");
+    expect(a, "\"type\":\"void\",\"room\":\"r\",\"offset\":3");
+    assert_int_equal(net_room_at(n, "r")->members, 2);
+    net_free(n);
+}
+
+// It is late, and then lost for a while, and its bearer has gone when it has its place: it was used, and he has what it gives, so that he
+// comes in again without a word to the engine.
+static void a_use_whose_bearer_goes(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    tell_invitation(n, &watch, 1, 2);
+    struct client *b = net_json(n, 0), *again;
+    bring(b);
+    struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+    tell(n, &watch, (struct engine_mail){.word = ENGINE_LATE, .seq = first.seq, .last = 2});
+    hear_word(n, ENGINE_FETCH);
+    tell_record(n, &watch, 2, "0", NULL);
+    struct engine_mail second = hear_word(n, ENGINE_PROPOSE);
+    assert_true(second.seq > first.seq);
+    expect_nothing(b);
+    const struct invitations *t = net_room_at(n, "r")->invitations;
+    assert_int_equal(t->rows[0].used, 0);
+    char resume[sizeof b->resume], user[sizeof b->user];
+    memcpy(resume, b->resume, sizeof resume);
+    memcpy(user, b->user, sizeof user);
+    cut(b);
+    net_wait(n, COURSE_AGAIN_MS);
+    struct engine_mail third = tell_proposed(n, &watch, 3, 1);
+    assert_int_equal(third.seq, second.seq);
+    net_wait(n, 10);
+    assert_int_equal(t->rows[0].used, 1);
+    assert_int_equal(standing_role(net_room_at(n, "r")->standing, &n->settings.hash_key, str_from_cstr(user)),
+                     ROLE_HOST);
+    forget(a);
+    again = net_ws(n, 0, "/ws");
+    say(again, "{\"type\":\"hello\",\"resume\":\"%s\"}", resume);
+    forget(again);
+    say(again, "{\"type\":\"join\",\"id\":8,\"room\":\"r\",\"token\":\"%s\"}", INVITED);
+    assert_true(contains(expect(again, "\"type\":\"joined\",\"id\":8"), "\"role\":\"host\""));
+    assert_int_equal(t->rows[0].used, 1);
+    net_free(n);
+}
+
+// What was lost with an epoch is used in the next one, where there is such an invitation; else it is not.
+static void a_use_that_an_epoch_has_lost(void **state)
+{
+    (void)state;
+    for (int kept = 0; kept < 2; kept++) {
+        struct engine_mail watch;
+        struct net *n = engine_net();
+        struct client *a = member(n, &watch);
+        tell_invitation(n, &watch, 1, 1);
+        struct client *b = net_json(n, 0);
+        bring(b);
+        struct engine_mail first = hear_word(n, ENGINE_PROPOSE);
+        tell_what_is_here(n, &watch, (struct engine_mail){.first = 1, .last = 1, .kept = 1, .term = 2},
+                          LATER);
+        hear_word(n, ENGINE_FETCH);
+        assert_null(net_room_at(n, "r")->invitations);
+        uint8_t hash[INVITATION_HASH];
+        assert_int_equal(invitation_hash(STR(INVITED), hash), OK);
+        struct entry e = {.type = ENTRY_INVITE,
+                          .user = STR("far"),
+                          .grant = GRANT_ALL,
+                          .decree = {.role = ROLE_GUEST, .span_ms = 100000},
+                          .invitation = {STR("AbCd1234"), str_make((const char *)hash, sizeof hash), 1, 9}};
+        if (kept == 0)
+            e = (struct entry){
+                .type = ENTRY_MESSAGE, .user = STR("far"), .rule_role = ROLE_MEMBER, .data = STR("1")};
+        tell_entry_in(n, &watch, 1, e, NULL, 0, 2);
+        net_wait(n, COURSE_AGAIN_MS);
+        struct engine_mail again = tell_proposed(n, &watch, 2, 1);
+        assert_int_equal(again.seq, first.seq);
+        if (kept == 0)
+            expect(b, "\"id\":8,\"code\":\"invitation_invalid\"");
+        else
+            assert_true(contains(expect(b, "\"type\":\"joined\",\"id\":8"), "\"role\":\"guest\""));
+        forget(a);
+        net_check(n);
+        net_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1091,6 +1225,9 @@ int main(void)
         cmocka_unit_test(decrees_end_with_their_epoch),
         cmocka_unit_test(a_failover_while_an_epoch_begins),
         cmocka_unit_test(who_would_lose_a_cut_is_ended),
+        cmocka_unit_test(two_by_one_invitation),
+        cmocka_unit_test(a_use_whose_bearer_goes),
+        cmocka_unit_test(a_use_that_an_epoch_has_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

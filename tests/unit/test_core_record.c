@@ -4,6 +4,7 @@
 // what is no record is refused by its name.
 #include "base/limits.h"
 #include "base/prng.h"
+#include "core/common/invitation.h"
 #include "core/log/record.h"
 #include "unit/support.h"
 
@@ -59,6 +60,32 @@ static void make_decree(struct fixture *f, struct entry *e)
         e->decree.first = prng_below(&f->dice, 2) == 0;
     }
     e->decree.on = e->type == ENTRY_READONLY && prng_below(&f->dice, 2) == 0;
+}
+
+// The id of some invitation; and what is said of it.
+static void make_invitation(struct fixture *f, struct entry *e)
+{
+    static const char *const ids[] = {"AbCd1234", "--------", "_9_9_9_9"};
+    static char hash[INVITATION_HASH];
+    e->type = (enum entry_type)(ENTRY_INVITE + prng_below(&f->dice, 3));
+    e->key = STR_NONE;
+    e->key_window_ms = e->key_count = 0;
+    e->invitation.id = str_from_cstr(ids[prng_below(&f->dice, ARRAY_LEN(ids))]);
+    for (size_t i = 0; i < sizeof hash; i++)
+        hash[i] = (char)prng_next(&f->dice);
+    if (e->type != ENTRY_UNINVITE) {
+        e->invitation.hash = str_make(hash, sizeof hash);
+        e->decree.role = (enum role)prng_below(&f->dice, ROLE_COUNT);
+    }
+    if (e->type == ENTRY_ADMIT) {
+        e->decree.target = str_make(text, 1 + prng_below(&f->dice, USER_ID_MAX));
+        e->decree.target_name = some(&f->dice, USER_NAME_MAX);
+    }
+    if (e->type != ENTRY_INVITE)
+        return;
+    e->invitation.uses = 1 + (uint32_t)prng_below(&f->dice, INVITATION_USES_MAX);
+    e->invitation.max = 1 + (uint32_t)prng_below(&f->dice, INVITATIONS_CEILING);
+    e->decree.span_ms = 1 + prng_next(&f->dice) / 2;
 }
 
 static void make_change(struct fixture *f, struct entry *e)
@@ -117,6 +144,8 @@ static void what_goes_in_comes_out(void **state)
             make_decree(&f, &e);
         else if (round % 10 < 7)
             make_change(&f, &e);
+        else if (round % 10 == 7)
+            make_invitation(&f, &e);
         make_more(&f, &e);
         str bytes = encoded(&f, &e);
         struct entry back;
@@ -141,6 +170,9 @@ static void what_goes_in_comes_out(void **state)
         assert_str_eq(back.decree.target_name, e.decree.target_name);
         assert_true(back.decree.span_ms == e.decree.span_ms && back.decree.role == e.decree.role &&
                     back.decree.on == e.decree.on && back.decree.first == e.decree.first);
+        assert_str_eq(back.invitation.id, e.invitation.id);
+        assert_str_eq(back.invitation.hash, e.invitation.hash);
+        assert_true(back.invitation.uses == e.invitation.uses && back.invitation.max == e.invitation.max);
         assert_true(back.about == e.about && back.erased == e.erased);
         assert_str_eq(back.conflate, e.conflate);
         assert_str_eq(back.change.author, e.change.author);
@@ -182,6 +214,16 @@ static void the_bytes_are_those_of_the_document(void **state)
                                     0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
                                     'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  '"', 'h', 'i',
                                     '"',  7,    0,    '{',  '"',  'a',  '"',  ':',  '1', '}'};
+    static const uint8_t invited[] = {
+        4,    17,   2,    3,    3,    0,    1,    0,                      // an invitation
+        0,    0,    0,    0,                                              // no data
+        0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00,                   // time
+        0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00,                   // steady time
+        'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  0,   0,   1,   0, // nobody, a member
+        0xc0, 0x27, 0x09, 0,    0,    0,    0,    0,                      // 600,000 ms
+        'A',  'b',  'C',  'd',  '1',  '2',  '3',  '4',  3,   0,   100, 0, // its id, three times, one of a hundred
+        'h',  'h',  'h',  'h',  'h',  'h',  'h',  'h',  'h', 'h', 'h', 'h', 'h', 'h', 'h', 'h',
+        'h',  'h',  'h',  'h',  'h',  'h',  'h',  'h',  'h', 'h', 'h', 'h', 'h', 'h', 'h', 'h'};
     struct fixture f;
     fixture_init(&f);
     struct entry e = {.type = ENTRY_MESSAGE,
@@ -211,6 +253,15 @@ static void the_bytes_are_those_of_the_document(void **state)
     bytes = encoded(&f, &e);
     assert_int_equal(bytes.n, sizeof muted);
     assert_memory_equal(bytes.p, muted, sizeof muted);
+    e.type = ENTRY_INVITE;
+    e.data = STR_NONE;
+    e.grant = 0;
+    e.decree = (struct decree){.role = ROLE_MEMBER, .span_ms = 600000};
+    e.invitation =
+        (struct invitation){STR("AbCd1234"), STR("hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"), .uses = 3, .max = 100};
+    bytes = encoded(&f, &e);
+    assert_int_equal(bytes.n, sizeof invited);
+    assert_memory_equal(bytes.p, invited, sizeof invited);
     e = (struct entry){.type = ENTRY_VOID, .time_ms = e.time_ms, .steady_ms = e.steady_ms};
     bytes = encoded(&f, &e);
     assert_int_equal(bytes.n, sizeof nothing);
@@ -251,7 +302,8 @@ static void what_is_no_record_is_refused(void **state)
         {1, 0, RECORD_TYPE},
         {1, 2, RECORD_BROKEN},
         {1, 3, RECORD_BROKEN},
-        {1, ENTRY_REACT + 1, RECORD_TYPE},
+        {1, ENTRY_ADMIT + 1, RECORD_TYPE},
+        {1, ENTRY_INVITE, RECORD_BROKEN},
         {1, ENTRY_STATE, RECORD_BROKEN},
         {1, ENTRY_EDIT, RECORD_BROKEN},
         {7, 4, RECORD_BROKEN},
@@ -307,6 +359,51 @@ static void what_is_no_record_is_refused(void **state)
     assert_string_equal(record_verdict_text(RECORD_NEWER), "is of a newer version than this program knows");
     for (int v = RECORD_OK; v <= RECORD_BROKEN; v++)
         assert_true(strlen(record_verdict_text((enum record_verdict)v)) > 5);
+    fixture_deinit(&f);
+}
+
+// The part that says of an invitation.
+static void what_is_no_invitation_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    enum { ROLE_AT = RECORD_HEAD + 3, PART = RECORD_HEAD + 1 + RECORD_DECREE_HEAD };
+    const str hash = STR("hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh");
+    struct entry e = {.type = ENTRY_INVITE,
+                      .user = STR("u"),
+                      .decree = {.role = ROLE_HOST, .span_ms = 7},
+                      .invitation = {STR("AbCd1234"), hash, .uses = 3, .max = 100}};
+    static const struct damage made[] = {
+        {0, 3, RECORD_TYPE},
+        {1, ENTRY_UNINVITE, RECORD_BROKEN},
+        {1, ENTRY_ADMIT, RECORD_BROKEN},
+        {ROLE_AT, ROLE_COUNT, RECORD_BROKEN},
+        {ROLE_AT + 1, 1, RECORD_BROKEN}, // not the first one of anything
+        {ROLE_AT + 2, 0, RECORD_BROKEN}, // without an end
+        {PART, '.', RECORD_BROKEN},
+        {PART + 7, 0, RECORD_BROKEN},
+        {PART + 8, 0, RECORD_BROKEN},
+        {PART + 9, 255, RECORD_BROKEN},
+        {PART + 10, 0, RECORD_BROKEN},
+        {PART + 11, 255, RECORD_BROKEN},
+    };
+    all_are_refused(encoded(&f, &e), made, ARRAY_LEN(made));
+    e.type = ENTRY_UNINVITE;
+    e.decree = (struct decree){.role = ROLE_GUEST};
+    e.invitation = (struct invitation){.id = STR("AbCd1234")};
+    static const struct damage ended[] = {{1, ENTRY_INVITE, RECORD_BROKEN},
+                                          {PART + 8, 1, RECORD_BROKEN},
+                                          {PART + 10, 1, RECORD_BROKEN},
+                                          {PART + 12, 1, RECORD_BROKEN},
+                                          {PART + 43, 1, RECORD_BROKEN}};
+    all_are_refused(encoded(&f, &e), ended, ARRAY_LEN(ended));
+    e.type = ENTRY_ADMIT;
+    e.decree = (struct decree){.role = ROLE_HOST, .target = STR("u")};
+    e.invitation = (struct invitation){.id = STR("AbCd1234"), .hash = hash};
+    static const struct damage used[] = {
+        {1, ENTRY_INVITE, RECORD_BROKEN}, {PART + 1 + 8, 1, RECORD_BROKEN}, {ROLE_AT + 2, 1, RECORD_BROKEN}};
+    all_are_refused(encoded(&f, &e), used, ARRAY_LEN(used));
     fixture_deinit(&f);
 }
 
@@ -471,15 +568,11 @@ static void who_comes_and_goes_is_no_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_goes_in_comes_out),
-        cmocka_unit_test(the_bytes_are_those_of_the_document),
-        cmocka_unit_test(what_is_no_record_is_refused),
-        cmocka_unit_test(what_is_no_change_is_refused),
-        cmocka_unit_test(what_is_erased_is_gone),
-        cmocka_unit_test(the_first_version_is_read),
-        cmocka_unit_test(the_second_version_is_read),
-        cmocka_unit_test(info_of_no_length_is_refused),
-        cmocka_unit_test(who_comes_and_goes_is_no_record),
+        cmocka_unit_test(what_goes_in_comes_out),       cmocka_unit_test(the_bytes_are_those_of_the_document),
+        cmocka_unit_test(what_is_no_record_is_refused), cmocka_unit_test(what_is_no_invitation_is_refused),
+        cmocka_unit_test(what_is_no_change_is_refused), cmocka_unit_test(what_is_erased_is_gone),
+        cmocka_unit_test(the_first_version_is_read),    cmocka_unit_test(the_second_version_is_read),
+        cmocka_unit_test(info_of_no_length_is_refused), cmocka_unit_test(who_comes_and_goes_is_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,9 @@ static const char *const said[CMD_COUNT] = {
     [CMD_STATE_READ] = "\"type\":\"state\"",
     [CMD_CLOSE] = "\"type\":\"close\"",
     [CMD_LOCK] = "\"type\":\"lock\",\"on\":true",
+    [CMD_INVITE] = "\"type\":\"invite\",\"role\":\"guest\"",
+    [CMD_UNINVITE] = "\"type\":\"uninvite\",\"invitation\":\"AAAAAAAA\"",
+    [CMD_INVITES] = "\"type\":\"invites\"",
     // Of a message of one's own, which is all that the right of its row is for.
     [CMD_EDIT] = "\"type\":\"edit\",\"offset\":1,\"data\":1",
     [CMD_DELETE] = "\"type\":\"delete\",\"offset\":1",
@@ -199,13 +202,16 @@ static void each_command_takes_its_right(void **state)
             order(c, below->user, said[type]);
             if (in(rights_of((enum role)role), (enum right)row->right)) {
                 allowed++;
-                if (row->reply == EV_NONE)
+                if (type == CMD_UNINVITE) // there is none of that id
+                    expect(c, "\"id\":7,\"code\":\"not_found\"");
+                else if (row->reply == EV_NONE)
                     assert_int_equal(METRIC(n, passing), passing + 1);
                 else
                     for (str m = hear(c); !contains(m, "\"id\":7"); m = hear(c))
                         assert_false(contains(m, "\"error\"") || m.p == NULL);
                 assert_int_equal(METRIC(n, entries) > entries,
-                                 row->reply == EV_ACK && type != CMD_READ); // that is kept, and no record
+                                 (row->reply == EV_ACK || row->reply == EV_INVITED) && type != CMD_UNINVITE &&
+                                     type != CMD_READ); // that is kept, and no record
             } else {
                 char wanted[80];
                 denied++;
@@ -221,8 +227,8 @@ static void each_command_takes_its_right(void **state)
             net_free(n);
         }
     }
-    assert_int_equal(denied, 3 + 3 + 9 * 2 + 3);
-    assert_int_equal(allowed + denied, 20 * ROLE_COUNT);
+    assert_int_equal(denied, 3 + 3 + 12 * 2 + 3);
+    assert_int_equal(allowed + denied, 23 * ROLE_COUNT);
 }
 
 // Whom a command of each role reaches: those below alone.

@@ -29,6 +29,7 @@ struct fixture {
     struct once_group keys;
     struct standing *standing;
     struct state *state;
+    struct invitations *invitations;
     struct buf scratch, result;
     struct prng dice;
     struct made made;
@@ -46,8 +47,9 @@ static void fixture_init(struct fixture *f, uint64_t seed)
     once_group_init(&f->keys);
     buf_init(&f->scratch, &f->mem, 0);
     buf_init(&f->result, &f->mem, 0);
-    f->made = (struct made){&f->log, &f->said,  &f->keys,  STR("0123456789abcdef0123"), &f->key, &f->standing,
-                            &f->mem, &f->state, &f->result};
+    f->made = (struct made){&f->log,         &f->said,     &f->keys, STR("0123456789abcdef0123"),
+                            &f->key,         &f->standing, &f->mem,  &f->state,
+                            &f->invitations, &f->result};
     f->made.epoch.n = EPOCH_LEN;
 }
 
@@ -57,6 +59,7 @@ static void fixture_deinit(struct fixture *f)
     once_deinit(&f->said);
     standing_free(&f->standing, &f->mem);
     state_free(&f->state, &f->mem);
+    invitations_free(&f->invitations, &f->mem);
     buf_deinit(&f->scratch);
     buf_deinit(&f->result);
     test_mem_check(&f->t);

@@ -5,6 +5,7 @@
 #define PLENUM_CORE_API_API_PRIVATE_H
 
 #include "core/api/api.h"
+#include "core/common/invitation.h"
 #include "core/conn/conn.h"
 #include "dialect/api.h"
 
@@ -44,7 +45,7 @@ enum api_paid api_pay(struct conns *cs, uint32_t conn, const struct http_call *c
                       struct problem *ret_problem);
 
 // --- call.c
-enum { API_ASK_TEXT = USER_ID_MAX + 16 };
+enum { API_ASK_SPOKEN = USER_ID_MAX + 16, API_ASK_TEXT = API_ASK_SPOKEN + INVITATION_TOKEN_LEN };
 // What a command asks, and whom. text: room for what the ask borrows. False: *ret_problem says why not.
 bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call *call,
                   const struct command *cmd, uint32_t number, char text[API_ASK_TEXT], struct ask *ret,

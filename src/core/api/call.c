@@ -102,6 +102,8 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
         DECREES(X)
         WORDS(X)
 #undef X
+        if (cmd->type == CMD_INVITE)
+            ret->cmd.token = invitation_make(cs->cx, text + API_ASK_SPOKEN);
         ask_room(cs, ASK_PUBLISH, ret, ret_dest);
         return true;
     case CMD_STATE:
@@ -111,6 +113,9 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
         return true;
     case CMD_CREATE:
         ask_room(cs, ASK_CREATE, ret, ret_dest);
+        return true;
+    case CMD_INVITES:
+        ask_room(cs, ASK_INVITES, ret, ret_dest);
         return true;
     case CMD_MEMBERS:
         ask_room(cs, ASK_MEMBERS, ret, ret_dest);

@@ -171,9 +171,12 @@ static const char *answer_of(enum command_type type)
     if (type == CMD_DIRECT || type == CMD_DISCONNECT)
         return "delivered";
     switch ((enum event_type)command_row(type)->reply) {
+    case EV_INVITED:
+        return "invited";
     case EV_MEMBERS:
     case EV_HISTORY:
     case EV_ROOMS:
+    case EV_INVITES:
         return command_name(type);
     default:
         return "ack";
@@ -313,6 +316,10 @@ static void put_components(struct buf *out)
     put_roles(out);
     BUF_PUT_LIT(out, "]},\"connected\":{\"type\":\"boolean\"},\"joined_at\":{\"type\":\"integer\"},"
                      "\"last_active\":{\"type\":\"integer\"},\"sessions\":{\"type\":\"integer\"}}}");
+    BUF_PUT_LIT(
+        out,
+        ",\"invited\":{\"type\":\"object\",\"required\":[\"room\",\"invitation\",\"token\",\"role\","
+        "\"uses\",\"expires\"]},\"invites\":{\"type\":\"object\",\"required\":[\"room\",\"invitations\"]}");
     BUF_PUT_LIT(out, ",\"error\":{\"type\":\"object\",\"required\":[\"code\",\"message\"],\"properties\":{"
                      "\"code\":{\"enum\":[");
     put_codes(out);

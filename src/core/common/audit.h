@@ -41,6 +41,9 @@
     X(READONLY,       readonly,       DECREES,  RIGHT)   /* how = on or off */ \
     X(CLOSE,          close,          DECREES,  RIGHT) \
     X(LOCK,           lock,           DECREES,  RIGHT)   /* how = on or off */ \
+    X(INVITE,         invite,         DECREES,  RIGHT)   /* how = as which role; detail = the invitation; seconds */ \
+    X(UNINVITE,       uninvite,       DECREES,  RIGHT)   /* detail = the invitation */ \
+    X(ADMIT,          admit,          DECREES,  RIGHT)   /* `target` has come in by the invitation `detail`; how = as which role */ \
     X(STATE,          state,          STATE,    ANYBODY) /* detail = the keys; version */ \
     X(EDIT,           edit,           WORDS,    ANYBODY) /* `of` the message, by `target` */ \
     X(DELETE,         delete,         WORDS,    ANYBODY) /* likewise; reason */ \

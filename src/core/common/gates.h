@@ -80,8 +80,10 @@
       "is the room, or the one that there would be, for who comes (rooms.access)") \
     X(JOIN, creation,  RATE,       "core/home/home_join.c", "`rate_limited`, `limit_reached`", "limit_rooms limit_rooms_rate limit_rooms_address", \
       "may there be one more, and do connection, user and address pay for it (core/home/home_create.c)") \
+    X(JOIN, invited,   PERMISSION, "core/home/home_invite.c", "`invitation_invalid`, `invitation_expired`, `invitation_used`", "", \
+      "of who brings an invitation: does it hold (the use itself is a record: it is asked again when that has its place)") \
     X(JOIN, entry,     PERMISSION, "core/home/home_join.c", "`banned`, `forbidden`", "", \
-      "is the user banned; has it the right `join` there") \
+      "is the user banned; has it the right `join` there; is the room locked") \
     X(JOIN, unclosed,  PERMISSION, "core/home/room_close.c", "`room_closed`", "", \
       "has the room not been closed a moment ago")
 #define GATES_ROOM(X) \
@@ -95,6 +97,8 @@
       "of a decree: is whom it is about there, and below") \
     X(ROOM, about,     PERMISSION, "core/home/home_words.c", "`not_found`, `forbidden`, `limit_reached`", "", \
       "of what is about a message: is it kept, is it still time (rooms.edit_window_s, delete_window_s), may it have one more reaction") \
+    X(ROOM, inviting,  PERMISSION, "core/home/home_invite.c", "`limit_reached`, `bad_command`", "", \
+      "of an invitation: does it end, and not later than it may (rooms.invitation_max_s)") \
     X(ROOM, hushed,    PERMISSION, "core/home/gates_room.c", "`muted`, `forbidden`", "", \
       "of a signal: may it speak at all (what is said is asked so by its record, below)") \
     X(ROOM, member_rate, RATE,      "core/home/gates_rate.c", "`rate_limited`, 1008", "limit_member_rate", \
@@ -116,6 +120,8 @@
       "of a decree: is whom it is about below, and is there place to keep it") \
     X(RECORD, word,      PERMISSION, "core/home/judge_words.c", "`not_found`, `conflict`, `forbidden`", "", \
       "of what is about a message: is it not deleted, of the version that was meant, and of who is below") \
+    X(RECORD, invitation, PERMISSION, "core/home/judge_invitations.c", "`invitation_invalid`, `invitation_expired`, `invitation_used`, `limit_reached`, `forbidden`, `not_found`", "limit_invitations", \
+      "of who comes by an invitation: is there one with that secret, does it hold still, and is there a use left; of one that is made: is its role below its maker's, and is there place (rooms.invitations_max); of one that is taken back: is it there") \
     X(RECORD, state,     LIMIT,      "core/home/apply.c", "`conflict`, `bad_command`, `limit_reached`, `too_large`", "limit_state", \
       "of a change of the state: is it of the version that is named, are its keys and patches in order, and what comes of it within rooms.state_*")
 #define GATES_TOLD(X) \

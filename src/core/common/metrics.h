@@ -98,6 +98,7 @@ const char *close_reason_name(enum close_reason why);
     X(limit_member_rate, "plenum_limit_hits_total{limit=\"member_rate\"}", "counter", "")                   \
     X(limit_room_rate, "plenum_limit_hits_total{limit=\"room_rate\"}", "counter", "")                       \
     X(limit_state, "plenum_limit_hits_total{limit=\"state\"}", "counter", "")                               \
+    X(limit_invitations, "plenum_limit_hits_total{limit=\"invitations\"}", "counter", "")                   \
     X(limit_requests, "plenum_limit_hits_total{limit=\"requests\"}", "counter", "")                         \
     X(limit_api_key, "plenum_limit_hits_total{limit=\"api_key\"}", "counter", "")                           \
     X(limit_noise, "plenum_limit_hits_total{limit=\"noise\"}", "counter", "")                               \

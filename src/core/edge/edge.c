@@ -175,22 +175,6 @@ static bool open_begin(struct edge *e, uint32_t index, uint32_t outlet, const st
     return false;
 }
 
-// A session's token without caps says nothing, and neither do guests: the room's rule decides.
-uint32_t edge_grant(const struct edge *e, uint32_t index, uint32_t outlet, str room)
-{
-    const struct pass *pass = pass_find(&e->passes, index, outlet);
-    if (pass != NULL)
-        return pass->grant;
-    const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
-    return g != NULL && g->caps.p != NULL ? caps_room(g->caps, room) : 0;
-}
-
-bool edge_serves(const struct edge *e, uint32_t index, enum server_word word)
-{
-    const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
-    return g == NULL || g->caps.p == NULL || caps_serves(g->caps, word);
-}
-
 // Asks about a room one is in: message, decrees, signal, members, history, rename, resolve, leave. alone: where replies keep their
 // order altogether, nothing else may be under way.
 static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cmd, enum ask_type type,
@@ -198,6 +182,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
 {
     struct asker *c = asker_at(e, index);
     uint32_t outlet = edge_outlet_named(e, c, cmd->room);
+    char invitation[INVITATION_TOKEN_LEN];
     bool done;
     if (c->exclusive || (outlet != MAP_NONE && edge_room_busy(c, outlet)))
         return false;
@@ -229,6 +214,8 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     a.room_hash = o->hash;
     a.outlet = (struct ref){m->outlet, slab_gen(&e->fan->outlets, m->outlet)};
     a.grant = edge_grant(e, index, m->outlet, a.cmd.room);
+    if (cmd->type == CMD_INVITE)
+        a.cmd.token = invitation_make(e->cx, invitation);
     if (type == ASK_LEAVE)
         m->leaving = true;
     edge_ask_send(e, index, dest, &a, alone);
@@ -303,6 +290,11 @@ static bool do_signal(struct edge *e, uint32_t index, const struct command *cmd)
 static bool do_read(struct edge *e, uint32_t index, const struct command *cmd)
 {
     return ask_in_room(e, index, cmd, ASK_READ, true);
+}
+
+static bool do_invites(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return ask_in_room(e, index, cmd, ASK_INVITES, true);
 }
 
 static bool do_members(struct edge *e, uint32_t index, const struct command *cmd)

@@ -16,6 +16,7 @@
 #include "base/heap.h"
 #include "core/auth/caps.h"
 #include "core/auth/revoked.h"
+#include "core/common/invitation.h"
 #include "core/edge/asker.h"
 #include "core/edge/gate.h"
 #include "core/edge/lease.h"

@@ -85,7 +85,8 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
     if (join_refused(e, index, cmd, from != NULL))
         return true;
     struct pass pass;
-    bool by_token = cmd->token.n != 0 && !edge_serial(e, c); // lines bring none
+    // What an invitation is good for its room's home knows; lines bring no other token.
+    bool by_token = cmd->token.n != 0 && !invitation_claimed(cmd->token) && !edge_serial(e, c);
     enum err passed = by_token ? edge_pass_of(e, index, cmd, &pass) : OK;
     if (passed != OK)
         return passed != ERR_FULL;

@@ -128,6 +128,7 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_READ:
     case CMD_MEMBERS:
     case CMD_HISTORY:
+    case CMD_INVITES:
     case CMD_STATE:
     case CMD_STATE_READ:
 #define X(upper, ...) case CMD_##upper:

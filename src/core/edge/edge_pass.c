@@ -16,10 +16,27 @@
 // the token would grow with every room): who comes back joins with the token again.
 #include "core/edge/edge.h"
 
+// A session's token without caps says nothing, and neither do guests: the room's rule decides.
+uint32_t edge_grant(const struct edge *e, uint32_t index, uint32_t outlet, str room)
+{
+    const struct pass *pass = pass_find(&e->passes, index, outlet);
+    if (pass != NULL)
+        return pass->grant;
+    const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
+    return g != NULL && g->caps.p != NULL ? caps_room(g->caps, room) : 0;
+}
+
+bool edge_serves(const struct edge *e, uint32_t index, enum server_word word)
+{
+    const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
+    return g == NULL || g->caps.p == NULL || caps_serves(g->caps, word);
+}
+
 bool edge_pass_shows(const struct command *cmd)
 {
-    return cmd->token.n != 0 && (cmd->type == CMD_JOIN || cmd->type == CMD_SWITCH ||
-                                 (cmd->type == CMD_REFRESH && cmd->room.n != 0));
+    return cmd->token.n != 0 && !invitation_claimed(cmd->token) &&
+           (cmd->type == CMD_JOIN || cmd->type == CMD_SWITCH ||
+            (cmd->type == CMD_REFRESH && cmd->room.n != 0));
 }
 
 void edge_pass_show(struct edge *e, uint32_t index, struct kept *k)

@@ -26,8 +26,7 @@ static struct once_limits rule_of(const struct entry *e)
     return (struct once_limits){e->key_window_ms, e->key_count};
 }
 
-// When a record counts as said.
-static uint64_t said_ms(const struct made *m, const struct entry *e)
+uint64_t apply_said_ms(const struct made *m, const struct entry *e)
 {
     uint64_t newest = m->keys->newest_ms;
     return newest > ONCE_LATE_MS && e->steady_ms < newest - ONCE_LATE_MS ? newest - ONCE_LATE_MS
@@ -40,8 +39,8 @@ struct verdict gate_once(const struct made *m, const struct entry *e, const stru
     struct verdict v = {.refused = false};
     const struct once_limits rule = rule_of(e);
     if (e->key.n != 0)
-        v.refused = once_find(m->said, owner_print(m, e->user), key_print(m, e->key), &rule, said_ms(m, e),
-                              &v.offset);
+        v.refused = once_find(m->said, owner_print(m, e->user), key_print(m, e->key), &rule,
+                              apply_said_ms(m, e), &v.offset);
     v.why = v.refused ? DENIED_REPEATED : DENIED_NOT;
     return v;
 }
@@ -61,6 +60,8 @@ static enum right right_needed(const struct entry *e)
         return apply_own(e) ? RIGHT_DELETE_OWN : RIGHT_DELETE_ANY;
     case ENTRY_STATE:
         return RIGHT_STATE;
+    case ENTRY_ADMIT: // whoever brings the invitation
+        return RIGHT_NONE;
 #define X(upper, lower, event) \
     case ENTRY_##upper:        \
         return (enum right)command_row(CMD_##upper)->right;
@@ -79,14 +80,14 @@ static struct verdict refuse(enum denial why, uint64_t until_ms)
 struct verdict gate_closed(const struct made *m, const struct entry *e, const struct rights *who)
 {
     (void)who;
-    const uint64_t closed = standing_closed_ms(*m->standing, said_ms(m, e));
+    const uint64_t closed = standing_closed_ms(*m->standing, apply_said_ms(m, e));
     return closed != 0 ? refuse(DENIED_CLOSED, closed) : refuse(DENIED_NOT, 0);
 }
 
 struct verdict gate_banned(const struct made *m, const struct entry *e, const struct rights *who)
 {
     (void)who;
-    const uint64_t banned = standing_banned_ms(*m->standing, m->hash_key, e->user, said_ms(m, e));
+    const uint64_t banned = standing_banned_ms(*m->standing, m->hash_key, e->user, apply_said_ms(m, e));
     return banned != 0 && e->grant != GRANT_ALL ? refuse(DENIED_BANNED, banned) : refuse(DENIED_NOT, 0);
 }
 
@@ -102,7 +103,7 @@ struct verdict gate_allowed(const struct made *m, const struct entry *e, const s
 struct verdict gate_speech(const struct made *m, const struct entry *e, const struct rights *who)
 {
     const struct standing *s = *m->standing;
-    const uint64_t at_ms = said_ms(m, e);
+    const uint64_t at_ms = apply_said_ms(m, e);
     uint64_t until;
     if (s == NULL || e->grant == GRANT_ALL || entry_decree(e->type) || e->type == ENTRY_DELETE)
         return refuse(DENIED_NOT, 0);
@@ -134,9 +135,9 @@ struct verdict gate_decree(const struct made *m, const struct entry *e, const st
         return refuse(DENIED_NOT, 0);
     if (e->decree.first && standing_roles(*m->standing))
         return refuse(DENIED_FIRST, 0);
-    if (e->decree.target.n != 0 && !reaches(m, e, who))
+    if (e->decree.target.n != 0 && e->type != ENTRY_ADMIT && !reaches(m, e, who))
         return refuse(DENIED_RANK, 0);
-    if (standing_full(*m->standing, m->hash_key, e, said_ms(m, e)))
+    if (standing_full(*m->standing, m->hash_key, e, apply_said_ms(m, e)))
         return refuse(DENIED_FULL, 0);
     return refuse(DENIED_NOT, 0);
 }
@@ -162,6 +163,8 @@ struct verdict gate_state(const struct made *m, const struct entry *e, const str
 // Of a proposal what it comes to; what has come to something already is taken as it is.
 static void settle(const struct made *m, struct entry *e, const struct verdict *v)
 {
+    if (e->type == ENTRY_ADMIT)
+        e->decree.role = (enum role)invitations_find(*m->invitations, e->invitation.id)->role;
     if (e->type != ENTRY_STATE)
         return;
     if (e->change.version == 0)
@@ -172,9 +175,11 @@ static void settle(const struct made *m, struct entry *e, const struct verdict *
 // So that nothing of it can fail once the record has its place.
 static enum err secure(const struct made *m, const struct entry *e, u128 owner)
 {
-    if (e->key.n != 0 && once_secure(m->said, m->keys, owner, said_ms(m, e)) != OK)
+    if (e->key.n != 0 && once_secure(m->said, m->keys, owner, apply_said_ms(m, e)) != OK)
         return ERR_NOMEM;
     if (words_secure(m->log, e) != OK || standing_secure(m->standing, m->mem, m->hash_key, e) != OK)
+        return ERR_NOMEM;
+    if (invitations_secure(m->invitations, m->mem, e) != OK)
         return ERR_NOMEM;
     return e->type == ENTRY_STATE ? state_secure(m->state, m->mem, e->data) : OK;
 }
@@ -185,6 +190,7 @@ static void unsecure(const struct made *m, struct entry *e, str said, uint64_t v
     standing_fit(m->standing, m->mem);
     words_fit(m->log);
     state_fit(m->state, m->mem);
+    invitations_fit(m->invitations, m->mem);
     if (e->type != ENTRY_STATE)
         return;
     e->data = said;
@@ -231,10 +237,12 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
     }
     words_apply(m->log, e);
     if (keyed) {
-        enum err kept = once_put(m->said, m->keys, owner, key_print(m, e->key), offset, &rule, said_ms(m, e));
+        enum err kept =
+            once_put(m->said, m->keys, owner, key_print(m, e->key), offset, &rule, apply_said_ms(m, e));
         ASSERT(kept == OK);
     }
-    standing_apply(m->standing, m->mem, m->hash_key, e, said_ms(m, e));
+    standing_apply(m->standing, m->mem, m->hash_key, e, apply_said_ms(m, e));
+    invitations_apply(m->invitations, m->mem, e, apply_said_ms(m, e));
     share(m, e);
     if (e->steady_ms > m->keys->newest_ms)
         m->keys->newest_ms = e->steady_ms;

@@ -16,6 +16,7 @@
 #define PLENUM_CORE_HOME_APPLY_H
 
 #include "core/common/gates.h"
+#include "core/home/invitations.h"
 #include "core/home/once.h"
 #include "core/home/standing.h"
 #include "core/home/state.h"
@@ -30,8 +31,9 @@ struct made {
     str epoch;
     const struct siphash_key *hash_key; // fingerprints are of this process; what they tell apart is not
     struct standing **standing;
-    struct mem *mem; // of the standing, and the state
+    struct mem *mem; // of the standing, the state and the invitations
     struct state **state;
+    struct invitations **invitations;
     struct buf *
         result; // what a proposed change of the state comes to; used for the record at hand, and kept until the next
 };
@@ -51,6 +53,16 @@ enum denial {
     DENIED_FIRST,   // somebody has been given a role before
     DENIED_DELETED, // the message that it is about
     DENIED_CHANGED, // likewise: it has not the words any more that it was to have
+    // Of an invitation that is made, or taken back
+    DENIED_INVITE_RANK,   // it gives a role that is not below its maker's
+    DENIED_INVITE_TWICE,  // there is one of that id
+    DENIED_INVITATIONS,   // there are as many as may be
+    DENIED_NO_INVITATION, // there is none of that id
+    // Of who comes by one
+    DENIED_ADMITTED,    // they need it no more: they have come in by it, or have a role that is not below
+    DENIED_UNINVITED,   // there is none, or it has another secret,
+    DENIED_INVITE_OVER, // its date is past,
+    DENIED_INVITE_USED, // it was used as often as it may be
     // A change of the state: by its fault, in the order of enum state_fault
     DENIED_MOVED,
     DENIED_KEY_MOVED,
@@ -69,6 +81,8 @@ enum denial {
     DENIED_UNKEPT,      // there is no message that it could be about,
     DENIED_LATE,        // it is from too long ago,
     DENIED_REACTIONS,   // it has as many reactions as it may have
+    DENIED_INVITE_PAST, // an invitation that would be over,
+    DENIED_INVITE_LONG, // or would last longer than one may
     DENIED_RATE_MEMBER, // it says more in the room than one may
     DENIED_RATE_ROOM,   // all together do
 };
@@ -97,6 +111,8 @@ static inline bool apply_own(const struct entry *e)
 {
     return e->user.n != 0 && str_eq(e->user, e->change.author);
 }
+// When a record counts as said: no more than ONCE_LATE_MS before the newest.
+uint64_t apply_said_ms(const struct made *m, const struct entry *e);
 // What the record would come to, were it the next one; offset 0 where it would be accepted. Nothing changes.
 struct verdict apply_judge(const struct made *m, const struct entry *e);
 // Applies the record that has the offset head + 1. *e becomes what is in the log of it, void or not. `live`: where it is heard,

@@ -17,10 +17,11 @@ static void of_decree(const struct entry *e, struct audit_event *to)
     to->target = d->target;
     to->seconds = d->span_ms / 1000;
     to->reason = e->data;
-    if (e->type == ENTRY_ROLE)
+    if (e->type == ENTRY_ROLE || e->type == ENTRY_INVITE || e->type == ENTRY_ADMIT)
         to->how = str_from_cstr(role_name(d->role));
     else if (e->type == ENTRY_READONLY || e->type == ENTRY_LOCK)
         to->how = d->on ? STR("on") : STR("off");
+    to->detail = e->invitation.id;
 }
 
 // Which keys were changed is in the record's `data`, what they are now is not told.
@@ -42,7 +43,8 @@ static const struct audited {
 #define X(upper, lower, event) [ENTRY_##upper] = {#lower, AUDIT_##upper, of_decree},
     DECREES(X)
 #undef X
-        [ENTRY_STATE] = {"state", AUDIT_STATE, of_change},
+        [ENTRY_ADMIT] = {"admit", AUDIT_ADMIT, of_decree},
+    [ENTRY_STATE] = {"state", AUDIT_STATE, of_change},
     [ENTRY_EDIT] = {"edit", AUDIT_EDIT, of_change},
     [ENTRY_DELETE] = {"delete", AUDIT_DELETE, of_change},
 };

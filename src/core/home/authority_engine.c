@@ -186,7 +186,7 @@ static uint32_t batch_put(struct home *h, uint32_t room, uint32_t max, struct bu
         struct verdict v = {.refused = false};
         if (!course_proposal(a) || a->placed != 0)
             continue;
-        if (e.type == ENTRY_STATE && !buf_ok(&h->wish)) { // as they were before: else it is another batch
+        if (!home_proposal_whole(h, &e)) { // as they were before: else it is another batch
             out->failed = true;
             break;
         }

@@ -48,7 +48,7 @@ static void propose(struct home *h, struct ask **taken, uint32_t room)
         return;
     }
     if (v.offset <= r->live.offset && !course_busy(r)) {
-        home_publish_answer(h, a, room, &v, true);
+        home_came_to(h, taken, room, &v, true);
         return;
     }
     ASSERT(r->course != NULL);

@@ -79,14 +79,14 @@ static struct verdict verdict_of(const struct ask *a)
                             .number = a->number};
 }
 
-static void tell_denied(struct home *h, const struct ask *a, uint32_t room)
+static void tell_denied(struct home *h, struct ask **a, uint32_t room)
 {
-    const struct verdict v = verdict_of(a);
+    const struct verdict v = verdict_of(*a);
     if (v.why != DENIED_NOT) {
-        home_publish_answer(h, a, room, &v, false);
+        home_came_to(h, a, room, &v, false);
         return;
     }
-    home_answer_room_problem(h, a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
+    home_answer_room_problem(h, *a, EFFECT_NONE, PROBLEM_UNAVAILABLE,
                              "There is no room for more in {} at the moment; try again later.");
 }
 
@@ -138,7 +138,7 @@ void course_deny(struct home *h, struct ask **a, uint32_t room, const struct ver
     if (v != NULL)
         note(*a, v);
     if (c == NULL || !course_has(c, (*a)->conn)) {
-        tell_denied(h, *a, room);
+        tell_denied(h, a, room);
         return;
     }
     (*a)->denied = true;
@@ -162,8 +162,9 @@ void course_repeats(struct home *h, struct ask **a, uint32_t room, const struct 
 
 // What was said has its offset: what became of it. A record that has gone with what the engine does not keep any more has been
 // placed; whether it repeats an earlier one nobody can tell, if it has a key. No decree has gone that says something still.
-static void answer_placed(struct home *h, const struct ask *a, uint32_t room, bool heard)
+static void answer_placed(struct home *h, struct ask **taken, uint32_t room, bool heard)
 {
+    const struct ask *a = *taken;
     struct room *r = room_at(h, room);
     const struct made made = room_made(h, r);
     const struct entry e = home_proposal(h, r, a);
@@ -188,7 +189,7 @@ static void answer_placed(struct home *h, const struct ask *a, uint32_t room, bo
         v.offset = a->placed;
     if (!v.refused)
         v.number = a->number;
-    home_publish_answer(h, a, room, &v, heard);
+    home_came_to(h, taken, room, &v, heard);
 }
 
 // The one in front, whose turn it is.
@@ -200,10 +201,11 @@ static void answer_front(struct home *h, uint32_t room, bool heard)
         return;
     }
     if (a->denied)
-        tell_denied(h, a, room);
+        tell_denied(h, &a, room);
     else
-        answer_placed(h, a, room, heard);
-    mail_discard(h->cx->mem, &a->mail);
+        answer_placed(h, &a, room, heard);
+    if (a != NULL)
+        mail_discard(h->cx->mem, &a->mail);
 }
 
 void course_answer(struct home *h, uint32_t room)

@@ -73,7 +73,10 @@ struct verdict;
 
 static inline struct ask *course_ask(struct mail *m) { return (struct ask *)(void *)m; }
 // It says something: what it says becomes a record.
-static inline bool course_proposal(const struct ask *a) { return a->type == ASK_PUBLISH && !a->denied; }
+static inline bool course_proposal(const struct ask *a)
+{
+    return (a->type == ASK_PUBLISH || a->type == ASK_ADMIT) && !a->denied;
+}
 
 // ERR_NOMEM. What waits goes with it, unanswered.
 enum err course_make(struct home *h, struct room *r) WARN_UNUSED;

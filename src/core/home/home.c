@@ -69,12 +69,14 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
 {
     ASSERT(p->code > PROBLEM_NONE);
     ASSERT(p->code < PROBLEM_COUNT);
-    struct answer ans = {.effect = effect, .outlet = a->outlet};
+    // What has become of a join is that it did not happen.
+    struct answer ans = {.effect = a->type == ASK_ADMIT ? EFFECT_REFUSED : effect, .outlet = a->outlet};
     if (p->code != PROBLEM_BANNED && p->code != PROBLEM_ROOM_CLOSED) // has not asked for too many new rooms
         ans.retry_ms = p->retry_ms;
     struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
     metric_add(&h->cx->metrics->errors[p->code], 1);
-    if (p->code == PROBLEM_FORBIDDEN || p->code == PROBLEM_BANNED)
+    if (p->code == PROBLEM_FORBIDDEN || p->code == PROBLEM_BANNED ||
+        (p->code >= PROBLEM_INVITATION_INVALID && p->code <= PROBLEM_INVITATION_USED))
         audit_put_ask(h->cx, a, AUDIT_REFUSED, problem_name(p->code), STR_NONE);
     notice_put_user(h->cx, p->code == PROBLEM_FORBIDDEN ? NOTICE_DENIED : NOTICE_COMMAND_ERROR,
                     problem_name(p->code), a->user, a->session, a->cmd.room);
@@ -320,6 +322,10 @@ void home_ask_again(struct home *h, struct ask **taken)
         if (asked(h, taken, &room))
             home_state_read(h, a, room);
         break;
+    case ASK_INVITES:
+        if (asked(h, taken, &room))
+            home_invites(h, a, room);
+        break;
     case ASK_MEMBERS:
         if (asked(h, taken, &room))
             home_members(h, a, room);
@@ -346,6 +352,7 @@ void home_ask_again(struct home *h, struct ask **taken)
     case ASK_DISCONNECT:
         home_disconnect(h, a);
         break;
+    case ASK_ADMIT: // is one here only
     case ASK_CLOSE: // not ours (ask_of_conns)
     case ASK_CONNECTIONS:
     case ASK_INFO:

@@ -62,7 +62,9 @@ struct home {
     struct buf reply;         // an answer's payload
     char author[USER_ID_MAX]; // of the message that a record is about
     struct buf wish;          // what somebody wants of the state (home_proposal), or how it is
-    struct buf result;        // what a change of the state comes to: until the next one is looked at
+    uint8_t
+        secret[INVITATION_HASH]; // the hash of the one that an invitation was made with, or is brought with
+    struct buf result;           // what a change of the state comes to: until the next one is looked at
 };
 
 enum err home_init(struct home *h, struct context *cx, struct mailroom *mail) WARN_UNUSED;
@@ -113,6 +115,7 @@ static inline struct made room_made(struct home *h, struct room *r)
                          &r->standing,
                          r->log.mem,
                          &r->state,
+                         &r->invitations,
                          &h->result};
 }
 
@@ -177,6 +180,8 @@ enum entry_type home_entry_type(enum command_type type);
 // Of a change of the state it borrows from h->wish as well, until the next one; there may have been no memory for that (buf_ok), and
 // then it may not be proposed.
 struct entry home_proposal(struct home *h, struct room *r, const struct ask *a);
+// False: there was no memory for all of it, and it may not be proposed.
+bool home_proposal_whole(const struct home *h, const struct entry *e);
 // What is asked about a message (home_words.c): which, in which epoch, where a terminal has not said it; and the part of the proposal that
 // says so.
 void home_about(const struct home *h, struct ask *a, uint32_t room);
@@ -194,6 +199,22 @@ void home_prepare(struct home *h, const struct room *r, struct entry *e);
 // live stream.
 void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v,
                          bool heard);
+// The same, of any proposal: who was let in by one goes on its way in. *taken is NULL afterwards where it is kept.
+void home_came_to(struct home *h, struct ask **taken, uint32_t room, const struct verdict *v, bool heard);
+// Invitations (home_invite.c): the part of a proposal that says of one, with its hash in h->secret. It is used by who may come in, now
+// or when the record of that has its place: *taken is NULL afterwards where it is kept. Of one that was made what its reply says; why
+// it was refused, false where it was for something else; which there are.
+void home_invitation(struct home *h, struct room *r, const struct ask *a, struct entry *e);
+void home_admit(struct home *h, struct ask **taken, uint32_t room);
+void home_invited(const struct home *h, const struct room *r, const struct ask *a, struct event *ev);
+bool home_invitation_refused(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v);
+void home_invites(struct home *h, const struct ask *a, uint32_t room);
+extern const char home_no_invitation[]; // there is no such invitation to the room {}
+// The invitation that a join brings; absent where it brings none.
+static inline str home_invitation_of(const struct ask *a)
+{
+    return invitation_claimed(a->cmd.token) ? a->cmd.token : STR_NONE;
+}
 // Makes the room that a join names; false (and answered) where there may not be one more.
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
 // Makes a room that nobody is in yet, for a backend.

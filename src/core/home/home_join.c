@@ -165,6 +165,8 @@ static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
         p.code = PROBLEM_BANNED;
         p.text = "You are banned from the room {}.";
         p.retry_ms = home_retry_ms(h, banned);
+    } else if (a->invited) {
+        return true;
     } else if (!rights_allow(&who, RIGHT_JOIN)) {
         p.code = PROBLEM_FORBIDDEN;
         p.text = no_join;
@@ -187,22 +189,32 @@ static void refuse_stranger(struct home *h, const struct ask *a)
                                                       : "The room {} is for users of its tenant only.");
 }
 
+// By its token, or in the room; or it brings an invitation, which is looked at when the room is here (gate_invited).
+static bool join_named(const struct home *h, const struct ask *a, uint32_t room)
+{
+    return (a->grant & RIGHT_BIT(RIGHT_JOIN)) != 0 || home_invitation_of(a).n != 0 ||
+           (room != MAP_NONE &&
+            standing_role(room_at(h, room)->standing, &h->cx->settings->hash_key, a->user) != ROLE_NOT_GIVEN);
+}
+
 // False (and answered): the room, or the one that there would be, is not for who asks. Where rooms are on many nodes, one that is
 // not here yet counts as not there.
 static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
 {
     const struct room_settings *s =
         room == MAP_NONE ? room_settings_by_name(h->cx, a->cmd.room) : room_settings(h, room_at(h, room));
-    bool named = (a->grant & 1u << RIGHT_JOIN) != 0; // the room itself names nobody yet
     bool creates = room == MAP_NONE;
+    bool named = join_named(h, a, room);
     if (tenant_by_name(h->cx, a->cmd.room) != a->tenant)
         refuse_stranger(h, a);
     else if (s->room_access == ACCESS_INVITE && !named)
         home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
                                  "The room {} is for those only who are let in by name.");
-    else if (s->room_access == ACCESS_TOKEN && a->guest)
+    else if (s->room_access == ACCESS_TOKEN && a->guest && !named)
         home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
                                  "The room {} is not for guests; say hello with a token.");
+    else if (creates && home_invitation_of(a).n != 0 && h->authority == &authority_home)
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_INVITATION_INVALID, home_no_invitation);
     else if (creates && a->grant != 0 && !named)
         home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN, no_join);
     else if (creates && a->no_create)
@@ -238,11 +250,7 @@ bool gate_creation(struct home *h, struct ask **taken, uint32_t *room)
     return true;
 }
 
-// Not before the room's records are here.
-bool gate_entry(struct home *h, struct ask **taken, uint32_t *room)
-{
-    return !h->authority->holds(h, taken, *room) && join_allowed(h, *taken, *room);
-}
+bool gate_entry(struct home *h, struct ask **taken, uint32_t *room) { return join_allowed(h, *taken, *room); }
 
 // What it is told of the past is made first, a slice at a time, and it comes in when all of it is there: in the same turn, so
 // that nothing is lost between what it is told and what it hears. While it waits everything may change: it is looked at anew.
@@ -250,7 +258,7 @@ void home_join(struct home *h, struct ask **taken, uint32_t room)
 {
     struct ask *a = *taken;
     uint32_t member;
-    if (a->made && room_settings(h, room_at(h, room))->room_host == HOST_FIRST && !a->hosted) {
+    if (a->made && room_settings(h, room_at(h, room))->room_host == HOST_FIRST && !a->hosted && !a->invited) {
         a->hosted = true;
         home_make_host(h, a, room);
     }
@@ -260,6 +268,12 @@ void home_join(struct home *h, struct ask **taken, uint32_t room)
     enum err e = home_pending(r) ? ERR_MORE : home_replay(h, room, &want);
     if (e == ERR_MORE) {
         home_wait(h, taken, room);
+        return;
+    }
+    if (e == OK)
+        e = member_fits(h, r, a->user);
+    if (e == OK && a->invited) {
+        home_admit(h, taken, room);
         return;
     }
     if (e == OK)

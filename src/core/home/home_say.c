@@ -54,7 +54,7 @@ static struct decree decree_of(const struct home *h, const struct ask *a)
 
 struct entry home_proposal(struct home *h, struct room *r, const struct ask *a)
 {
-    struct entry e = {.type = home_entry_type(a->cmd.type),
+    struct entry e = {.type = a->type == ASK_ADMIT ? ENTRY_ADMIT : home_entry_type(a->cmd.type),
                       .time_ms = h->cx->wall_ms,
                       .steady_ms = h->cx->steady_ms,
                       .user = a->user,
@@ -69,6 +69,8 @@ struct entry home_proposal(struct home *h, struct room *r, const struct ask *a)
     } else if (entry_decree(e.type)) {
         e.data = a->cmd.reason;
         e.decree = decree_of(h, a);
+        if (entry_invitation(e.type))
+            home_invitation(h, r, a, &e);
     } else if (e.type == ENTRY_STATE) {
         home_state_propose(h, r, &a->cmd);
         e.data = buf_str(&h->wish);
@@ -81,6 +83,12 @@ struct entry home_proposal(struct home *h, struct room *r, const struct ask *a)
     if (e.type == ENTRY_MESSAGE && a->cmd.has_offset)
         e.about = a->cmd.offset;
     return e;
+}
+
+bool home_proposal_whole(const struct home *h, const struct entry *e)
+{
+    const bool hashed = e->type == ENTRY_INVITE || e->type == ENTRY_ADMIT;
+    return (e->type != ENTRY_STATE || buf_ok(&h->wish)) && (!hashed || e->invitation.hash.n != 0);
 }
 
 // --- refusals
@@ -142,7 +150,7 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
         home_answer_no_memory(h, a, EFFECT_NONE);
         return;
     }
-    if (home_state_refused(h, a, v))
+    if (home_state_refused(h, a, v) || home_invitation_refused(h, a, room, v))
         return;
     if (v->why == DENIED_RIGHT) {
         answer_missing(h, a, home_rights(h, r, a).role, v->right);
@@ -184,8 +192,10 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
                        .duplicate = v->refused,
                        .has_version = a->cmd.type == CMD_STATE && !v->refused && v->number != 0,
                        .state_version = v->number};
+    if (a->cmd.type == CMD_INVITE)
+        home_invited(h, r, a, &ev);
     metric_add(&h->cx->metrics->entries_duplicate, v->refused);
-    home_answer_event(h, a, &ans, a->cmd.id.n != 0 ? &ev : NULL);
+    home_answer_event(h, a, &ans, a->cmd.id.n != 0 || ev.type != EV_ACK ? &ev : NULL);
 }
 
 // --- asks
@@ -266,7 +276,7 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e)
         room_closed(h, room);
     if (target == MAP_NONE)
         return;
-    if (e->type == ENTRY_ROLE)
+    if (e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT)
         member_at(h, target)->role = (uint8_t)e->decree.role;
     else if (e->type == ENTRY_KICK || e->type == ENTRY_BAN)
         member_expel(h, room, target, e);

@@ -244,8 +244,6 @@ static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, 
 {
     struct room *r = room_at(h, room);
     struct member *m = member_at(h, index);
-    if (m->sessions == MEMBER_SESSIONS_MAX)
-        return ERR_LIMIT;
     bool was_away = m->sessions == 0, told = was_away && !m->untold;
     if (was_away)
         away_remove(h, r, index);
@@ -263,14 +261,23 @@ static enum err member_come_back(struct home *h, uint32_t room, uint32_t index, 
     return OK;
 }
 
+enum err member_fits(const struct home *h, struct room *r, str user)
+{
+    const uint32_t index = member_find(h, r, user);
+    if (index != MAP_NONE)
+        return member_at(h, index)->sessions == MEMBER_SESSIONS_MAX ? ERR_LIMIT : OK;
+    return r->members >= room_settings(h, r)->room_members_max ? ERR_FULL : OK;
+}
+
 enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint32_t *ret_member)
 {
     struct room *r = room_at(h, room);
     uint32_t index = *ret_member = member_find(h, r, a->user);
+    const enum err fits = member_fits(h, r, a->user);
+    if (fits != OK)
+        return fits;
     if (index != MAP_NONE)
         return member_come_back(h, room, index, a);
-    if (r->members >= room_settings(h, r)->room_members_max)
-        return ERR_FULL;
     if (member_create(h, room, a, &index) != OK)
         return ERR_NOMEM;
     struct member *m = member_at(h, index);

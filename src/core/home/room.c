@@ -103,6 +103,7 @@ static void room_free(struct home *h, uint32_t index)
     standing_free(&r->standing, r->log.mem);
     reads_free(&r->reads, r->log.mem);
     state_free(&r->state, r->log.mem);
+    invitations_free(&r->invitations, r->log.mem);
     h->authority->unwatch(h, index);
     log_deinit(&r->log);
     live_deinit(&r->live);
@@ -288,7 +289,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     }
     if (r->course != NULL && offset <= r->course->unheard) {
         home_witness(h, r, e, NULL);
-        if (e->type == ENTRY_ROLE)
+        if (e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT)
             home_decreed(h, index, e);
         else if (e->type == ENTRY_CLOSE)
             room_forget(h, index, offset);

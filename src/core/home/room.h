@@ -115,12 +115,13 @@ struct room {
     struct once_group keys;    // of its members, and of those who were
     struct standing *standing; // roles, bans, mutes, by its records; NULL where there is nothing of the kind
     struct state *state;       // what its people share, likewise
-    uint64_t creator;          // keyed hash of the address it was made from (home/creator.h); 0 = unknown
-    uint64_t empty_ms;         // since when there is no member; UINT64_MAX while there are some
-    uint64_t count_ms;         // when a members:count entry was last written
-    uint64_t heard_ms;         // of the newest entry
-    uint32_t colder, warmer;   // has_history: in order of when something was said last
-    struct feed feeds[];       // one per shard
+    struct invitations *invitations; // to it, likewise
+    uint64_t creator;        // keyed hash of the address it was made from (home/creator.h); 0 = unknown
+    uint64_t empty_ms;       // since when there is no member; UINT64_MAX while there are some
+    uint64_t count_ms;       // when a members:count entry was last written
+    uint64_t heard_ms;       // of the newest entry
+    uint32_t colder, warmer; // has_history: in order of when something was said last
+    struct feed feeds[];     // one per shard
 };
 
 static inline str room_name(const struct room *r)
@@ -205,6 +206,8 @@ void feeds_free(struct home *h, struct room *r);
 
 // --- members (member.c)
 uint32_t member_find(const struct home *h, const struct room *r, str user);
+// There is a place for one more session of that user: ERR_LIMIT, ERR_FULL as below.
+enum err member_fits(const struct home *h, struct room *r, str user) WARN_UNUSED;
 // One more session of a user: who asks. ERR_LIMIT at MEMBER_SESSIONS_MAX, ERR_FULL at room_members_max, ERR_NOMEM. Entries
 // are appended as needed.
 enum err member_arrive(struct home *h, uint32_t room, const struct ask *a, uint32_t *ret_member) WARN_UNUSED;

@@ -126,4 +126,5 @@ void room_check(const struct home *h, uint32_t index)
     standing_check(r->standing, &h->cx->settings->hash_key);
     reads_check(r->reads);
     state_check(r->state);
+    invitations_check(r->invitations);
 }

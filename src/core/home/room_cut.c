@@ -63,6 +63,7 @@ enum err room_renew(struct home *h, uint32_t index, const char epoch[EPOCH_LEN],
     standing_free(&r->standing, r->log.mem);
     reads_free(&r->reads, r->log.mem);
     state_free(&r->state, r->log.mem);
+    invitations_free(&r->invitations, r->log.mem);
     log_anew(h, r, first);
     once_group_drop(&h->said, &r->keys);
     once_group_init(&r->keys);

@@ -46,6 +46,12 @@ enum role standing_role(const struct standing *s, const struct siphash_key *key,
     return r != NULL ? (enum role)r->role : ROLE_NOT_GIVEN;
 }
 
+bool standing_admitted(const struct standing *s, const struct siphash_key *key, str user, str invitation)
+{
+    const struct standing_row *r = row_find(s, key, user);
+    return r != NULL && str_eq(str_make(r->invited, sizeof r->invited), invitation);
+}
+
 uint64_t standing_banned_ms(const struct standing *s, const struct siphash_key *key, str user, uint64_t at_ms)
 {
     const struct standing_row *r = row_find(s, key, user);
@@ -84,7 +90,7 @@ static bool row_says(const struct standing_row *r, uint64_t at_ms)
 
 static bool wants_row(const struct entry *e)
 {
-    return e->type == ENTRY_ROLE || e->type == ENTRY_BAN || e->type == ENTRY_MUTE;
+    return e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT || e->type == ENTRY_BAN || e->type == ENTRY_MUTE;
 }
 
 bool standing_full(const struct standing *s, const struct siphash_key *key, const struct entry *e,
@@ -218,6 +224,13 @@ static struct standing_row *row_get(struct standing *s, const struct siphash_key
     return r;
 }
 
+static void admit(struct standing_row *r, const struct entry *e)
+{
+    r->role = (uint8_t)e->decree.role;
+    ASSERT(e->invitation.id.n == sizeof r->invited);
+    memcpy(r->invited, e->invitation.id.p, sizeof r->invited);
+}
+
 static void row_end(struct standing *s, const struct siphash_key *key, const struct entry *e)
 {
     bool found;
@@ -265,6 +278,9 @@ void standing_apply(struct standing **s, struct mem *m, const struct siphash_key
     switch (e->type) {
     case ENTRY_ROLE:
         row_get(*s, key, d->target, at_ms)->role = (uint8_t)d->role;
+        break;
+    case ENTRY_ADMIT:
+        admit(row_get(*s, key, d->target, at_ms), e);
         break;
     case ENTRY_BAN:
         row_get(*s, key, d->target, at_ms)->banned_ms = standing_until(at_ms, d->span_ms);

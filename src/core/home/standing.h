@@ -38,6 +38,8 @@ struct standing_row {
     uint8_t user_n;
     uint8_t role; // ROLE_NOT_GIVEN
     char user[USER_ID_MAX];
+    char invited
+        [INVITATION_ID_LEN]; // the invitation that they came in by last; its first byte is 0 where by none
 };
 
 struct standing_speaker {
@@ -59,6 +61,8 @@ struct standing {
 // What it says of a user. s may be NULL in all of these.
 enum role standing_role(const struct standing *s, const struct siphash_key *key,
                         str user); // or ROLE_NOT_GIVEN
+// They have come in by that invitation.
+bool standing_admitted(const struct standing *s, const struct siphash_key *key, str user, str invitation);
 uint64_t standing_banned_ms(const struct standing *s, const struct siphash_key *key, str user,
                             uint64_t at_ms);
 uint64_t standing_muted_ms(const struct standing *s, const struct siphash_key *key, str user, uint64_t at_ms);

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "core/common/invitation.h"
 
 static void put_le(uint8_t *to, uint64_t v, size_t n)
 {
@@ -41,6 +42,9 @@ enum { FLAG_GRANT = 1, FLAG_INFO = 2, FLAG_ABOUT = 4, FLAG_CONFLATE = 8, FLAG_ER
 // Of a decree's part, of a change's.
 enum { AT_TARGET, AT_TARGET_NAME, AT_VALUE, AT_FIRST, AT_SPAN };
 enum { AT_CHANGED, AT_AUTHOR = 8, AT_REACTION, AT_ON, AT_NOTHING };
+// And of an invitation's.
+enum { AT_ID, AT_USES = INVITATION_ID_LEN, AT_MAX = AT_USES + 2, AT_HASH = AT_MAX + 2 };
+_Static_assert(AT_HASH + INVITATION_HASH == RECORD_INVITATION, "that is all of it");
 
 const char *record_verdict_text(enum record_verdict v)
 {
@@ -81,6 +85,11 @@ static void put_counted(struct buf *out, str s, size_t n)
     buf_put_str(out, s);
 }
 
+static bool gives_role(enum entry_type type)
+{
+    return type == ENTRY_ROLE || type == ENTRY_INVITE || type == ENTRY_ADMIT;
+}
+
 // It is on or off.
 static bool is_switch(enum entry_type type) { return type == ENTRY_READONLY || type == ENTRY_LOCK; }
 
@@ -92,7 +101,7 @@ static void put_decree(struct buf *out, enum entry_type type, const struct decre
     ASSERT(d->target_name.n <= USER_NAME_MAX);
     head[AT_TARGET] = (uint8_t)d->target.n;
     head[AT_TARGET_NAME] = (uint8_t)d->target_name.n;
-    head[AT_VALUE] = type == ENTRY_ROLE ? (uint8_t)d->role : is_switch(type) && d->on;
+    head[AT_VALUE] = gives_role(type) ? (uint8_t)d->role : is_switch(type) && d->on;
     head[AT_FIRST] = type == ENTRY_ROLE && d->first;
     put_le(head + AT_SPAN, d->span_ms, 8);
     buf_put(out, head, sizeof head);
@@ -112,6 +121,21 @@ static void put_change(struct buf *out, const struct change *c)
     buf_put(out, head, sizeof head);
     buf_put_str(out, c->author);
     buf_put_str(out, c->reaction);
+}
+
+// What is of no use to its type is 0.
+static void put_invitation(struct buf *out, const struct invitation *i)
+{
+    uint8_t part[RECORD_INVITATION] = {0};
+    ASSERT(i->id.n == INVITATION_ID_LEN);
+    ASSERT(i->hash.n == 0 || i->hash.n == INVITATION_HASH);
+    ASSERT(i->uses <= INVITATION_USES_MAX && i->max <= INVITATIONS_CEILING);
+    memcpy(part + AT_ID, i->id.p, i->id.n);
+    put_le(part + AT_USES, i->uses, 2);
+    put_le(part + AT_MAX, i->max, 2);
+    if (i->hash.n != 0)
+        memcpy(part + AT_HASH, i->hash.p, i->hash.n);
+    buf_put(out, part, sizeof part);
 }
 
 static uint8_t flags_for(const struct entry *e)
@@ -146,6 +170,8 @@ static void put_parts(struct buf *out, const struct entry *e)
         put_counted(out, e->conflate, RECORD_CONFLATE_HEAD);
     if (entry_decree(e->type))
         put_decree(out, e->type, &e->decree);
+    if (entry_invitation(e->type))
+        put_invitation(out, &e->invitation);
     if (entry_change(e->type))
         put_change(out, &e->change);
 }
@@ -192,7 +218,7 @@ struct rest {
 
 static const char *rest_take(struct rest *r, size_t n)
 {
-    static const char nothing[RECORD_CHANGE_HEAD];
+    static const char nothing[RECORD_INVITATION];
     if (r->broken || r->n < n) {
         r->broken = true;
         return nothing;
@@ -214,21 +240,39 @@ static void take_decree(struct rest *r, struct entry *ret)
     const char *head = rest_take(r, RECORD_DECREE_HEAD);
     uint8_t value = (uint8_t)head[AT_VALUE], first = (uint8_t)head[AT_FIRST];
     struct decree *d = &ret->decree;
-    bool role = ret->type == ENTRY_ROLE,
-         room = ret->type == ENTRY_SLOW || ret->type == ENTRY_CLOSE || is_switch(ret->type);
+    bool role = gives_role(ret->type), room = ret->type == ENTRY_SLOW || ret->type == ENTRY_CLOSE ||
+                                              ret->type == ENTRY_INVITE || ret->type == ENTRY_UNINVITE ||
+                                              is_switch(ret->type);
     d->span_ms = get_le(head + AT_SPAN, 8);
     d->target = rest_take_str(r, (uint8_t)head[AT_TARGET], USER_ID_MAX);
     d->target_name = rest_take_str(r, (uint8_t)head[AT_TARGET_NAME], USER_NAME_MAX);
     if (value >= (role                   ? ROLE_COUNT
                   : is_switch(ret->type) ? 2
                                          : 1) ||
-        first > role || room != (d->target.n == 0) || (room && d->target_name.n != 0))
+        first > (ret->type == ENTRY_ROLE) || room != (d->target.n == 0) || (room && d->target_name.n != 0))
         r->broken = true;
     if (r->broken)
         return;
     d->role = role ? (enum role)value : ROLE_GUEST;
     d->on = !role && value != 0;
     d->first = first != 0;
+}
+
+static void take_invitation(struct rest *r, struct entry *ret)
+{
+    const char *part = rest_take(r, RECORD_INVITATION);
+    const bool made = ret->type == ENTRY_INVITE, hashed = ret->type != ENTRY_UNINVITE;
+    struct invitation *i = &ret->invitation;
+    uint8_t nothing = 0;
+    i->id = str_make(part + AT_ID, INVITATION_ID_LEN);
+    i->uses = (uint32_t)get_le(part + AT_USES, 2);
+    i->max = (uint32_t)get_le(part + AT_MAX, 2);
+    i->hash = hashed ? str_make(part + AT_HASH, INVITATION_HASH) : STR_NONE;
+    for (size_t k = 0; k < INVITATION_HASH; k++)
+        nothing |= (uint8_t)part[AT_HASH + k];
+    r->broken |= !invitation_id_valid(i->id) || made != (i->uses != 0) || made != (i->max != 0) ||
+                 i->uses > INVITATION_USES_MAX || i->max > INVITATIONS_CEILING || (!hashed && nothing != 0) ||
+                 made != (ret->decree.span_ms != 0);
 }
 
 static void take_change(struct rest *r, struct entry *ret)
@@ -299,6 +343,8 @@ static void take_parts(struct rest *r, const char *head, struct entry *ret)
     take_flagged(r, (uint8_t)head[AT_FLAGS], ret);
     if (entry_decree(ret->type))
         take_decree(r, ret);
+    if (entry_invitation(ret->type))
+        take_invitation(r, ret);
     if (entry_change(ret->type))
         take_change(r, ret);
     r->broken |= r->n != 0 || (key_n != 0 && ret->type != ENTRY_MESSAGE) ||
@@ -313,7 +359,7 @@ static const struct {
     [1] = {0, ENTRY_VOID},
     [2] = {FLAG_GRANT, ENTRY_READONLY},
     [3] = {FLAG_GRANT | FLAG_INFO, ENTRY_CLOSE},
-    [RECORD_VERSION] = {FLAG_GRANT | FLAG_INFO | FLAG_ABOUT | FLAG_CONFLATE | FLAG_ERASED, ENTRY_REACT},
+    [RECORD_VERSION] = {FLAG_GRANT | FLAG_INFO | FLAG_ABOUT | FLAG_CONFLATE | FLAG_ERASED, ENTRY_ADMIT},
 };
 enum { VERSION_OF_MESSAGES = 1 };
 

@@ -12,6 +12,7 @@
 //      | about (8) |                                                      likewise
 //      | conflate_n (1) | conflate |                                      likewise
 //      | target_n | target_name_n | role, or on | first | span_ms (8) | target | target_name |      of a decree
+//      | id (8) | uses (2) | max (2) | hash (32) |                        of a decree about an invitation, behind that
 //      | version (8) | author_n | reaction_n | on | 0 | author | reaction |                         of a change
 //
 // Version 1 knew messages and void ones only, and not by what right something was said: 0 stood in bytes 6 and 7. Version 2 knew no
@@ -37,6 +38,7 @@ enum {
     RECORD_ABOUT = 8,
     RECORD_CONFLATE_HEAD = 1,
     RECORD_DECREE_HEAD = 12,
+    RECORD_INVITATION = 44,
     RECORD_CHANGE_HEAD = 12
 };
 

@@ -3,8 +3,10 @@
 // How each kind of mail is copied (pack.h), and what it holds that is given up with it.
 #include "core/mail/post.h"
 
+#include "core/common/invitation.h"
 #include "core/mail/pack.h"
 #include "core/mail/token.h"
+#include <openssl/crypto.h>
 
 // How many strings a mail has: its own, and the command's.
 enum {
@@ -82,7 +84,10 @@ struct ask *post_ask_make(struct mailroom *mr, const struct ask *a)
     ASSERT(a->encoding < ENCODINGS_MAX);
     ASSERT(a->conn.shard < mr->cx->shard_count);
     struct ask view = *a;
-    view.cmd.token = view.cmd.resume = STR_NONE; // secrets do not travel
+    view.cmd.resume =
+        STR_NONE; // secrets do not travel, but for those that the home looks at, which are wiped when it has
+    if (!invitation_claimed(view.cmd.token))
+        view.cmd.token = STR_NONE;
     str *strs[ASK_STRS_N];
     ask_strs(&view, strs);
     struct ask *to = mail_pack(mr->cx->mem, MAIL_ASK, &view, sizeof view, strs, ASK_STRS_N,
@@ -195,6 +200,12 @@ bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d
     return true;
 }
 
+static void invitation_wipe(struct ask *a)
+{
+    if (a->cmd.token.n != 0)
+        OPENSSL_cleanse(a->tail + (a->cmd.token.p - a->tail), a->cmd.token.n);
+}
+
 void mail_discard(struct mem *mem, struct mail *m)
 {
     if (m == NULL)
@@ -211,5 +222,7 @@ void mail_discard(struct mem *mem, struct mail *m)
     }
     if (m->kind == MAIL_TOKEN)
         token_wipe((struct token_mail *)(void *)m);
+    else if (m->kind == MAIL_ASK)
+        invitation_wipe((struct ask *)(void *)m);
     mem_free(mem, m, m->bytes);
 }

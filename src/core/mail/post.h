@@ -45,12 +45,14 @@ enum mail_kind {
 
 enum ask_type {
     ASK_JOIN,
+    ASK_ADMIT, // what an ASK_JOIN by an invitation is at its home while its use is a proposal (home/home_invite.c)
     ASK_LEAVE,
     ASK_PUBLISH,
     ASK_CREATE, // a room that nobody is in
     ASK_SIGNAL,
     ASK_READ,
     ASK_STATE, // what it is
+    ASK_INVITES,
     ASK_MEMBERS,
     ASK_HISTORY,
     ASK_RENAME,  // others are shown another name, or other info
@@ -90,9 +92,10 @@ struct ask {
     bool made;            // ASK_JOIN, at its home: the room was made for it
     bool
         denied; // ASK_PUBLISH: refused, or there was no memory for it, or too much on its way; to be told in its turn
-    bool own;    // the home's own, which nobody waits for: it is not answered
-    bool ended;  // ASK_LEAVE: nobody has asked for it, the token that it came by has ended
-    bool hosted; // ASK_JOIN: its user has been made the host of the room that it made
+    bool own;     // the home's own, which nobody waits for: it is not answered
+    bool ended;   // ASK_LEAVE: nobody has asked for it, the token that it came by has ended
+    bool invited; // ASK_JOIN, at its home: the invitation that it brings holds, and is to be used
+    bool hosted;  // ASK_JOIN: its user has been made the host of the room that it made
     uint8_t why,
         right; // ASK_PUBLISH: why it was refused, enum denial of home/apply.h, 0 = it was not; the right that it lacks
     uint64_t until_ms;  // and until when; steady
