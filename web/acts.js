@@ -6,7 +6,7 @@
 import { $, h } from './dom.js';
 import { mayChange, mayRemove, maySpeak } from './allowed.js';
 import { QUICK, emojiCalled, nameOf } from './emoji.js';
-import { displayOf, utf8Length } from './format.js';
+import { displayOf, sentence, utf8Length } from './format.js';
 import { copy } from './invite.js';
 import { openMenu } from './menu.js';
 import { askFirst } from './moderation.js';
@@ -18,7 +18,7 @@ const FOUND_MAX = 40;
 
 function reactionRow(chat, it, item, more) {
   const mine = new Set(it.changes.reactionsTo(item, chat.me.user).filter((r) => r.mine).map((r) => r.key));
-  return { row: [...QUICK.map((key) => ({ label: nameOf(key), text: key, checked: mine.has(key), run: () => chat.react(it, item, key, !mine.has(key)) })),
+  return { row: [...QUICK.map((key) => ({ label: nameOf(key), text: key, checked: mine.has(key), run: () => chat.outgoing.react(it, item, key, !mine.has(key)) })),
     { label: 'Another reaction', icon: 'plus', run: more }] };
 }
 
@@ -29,14 +29,26 @@ export function openReactions(chat, it, item, from) {
 export function openMessageMenu(chat, it, item, from) {
   const items = [];
   if (maySpeak(chat, it)) {
-    items.push(reactionRow(chat, it, item, () => askReaction(chat, it, item, from)), { icon: 'reply', label: 'Reply', run: () => chat.answer(it, item) });
+    items.push(reactionRow(chat, it, item, () => askReaction(chat, it, item, from)), { icon: 'reply', label: 'Reply', run: () => chat.outgoing.answer(it, item) });
   }
   if (it.changes.repliesTo(item) > 0) items.push({ icon: 'message', label: 'Show the replies', run: () => chat.view.thread(item.offset) });
   const { text } = displayOf(item.data);
-  if (text !== undefined && mayChange(chat, it, item)) items.push({ icon: 'pencil', label: 'Edit', run: () => chat.beginEdit(it, item) });
+  if (text !== undefined && mayChange(chat, it, item)) items.push({ icon: 'pencil', label: 'Edit', run: () => chat.outgoing.beginEdit(it, item) });
+  if (chat.shared.mayChange(it)) {
+    const on = !chat.shared.isPinned(it, item.offset);
+    items.push({ icon: 'pin', label: on ? 'Pin' : 'Unpin', run: () => pin(chat, it, item.offset, on) });
+  }
   items.push({ icon: 'copy', label: 'Copy the text', run: () => copyText(text ?? JSON.stringify(item.data)) });
   if (mayRemove(chat, it, item)) items.push({ icon: 'trash', label: 'Delete…', danger: true, run: () => askRemoval(chat, it, item) });
   openMenu(from, `Message of ${nameShown(item.from.name)}`, items);
+}
+
+export async function pin(chat, it, offset, on) {
+  try {
+    await chat.shared.pin(it, offset, on);
+  } catch (error) {
+    toast(sentence(error), 'error');
+  }
 }
 
 async function copyText(text) {
@@ -81,7 +93,7 @@ function drawFound() {
 function take(key) {
   dialog.close();
   const { chat, it, item } = wish;
-  chat.react(it, item, key, true);
+  chat.outgoing.react(it, item, key, true);
 }
 
 $('react-input').addEventListener('input', drawFound);

@@ -98,6 +98,8 @@ const REFUSALS = { banned: 'You are banned from this room.', room_closed: 'This 
 
 /** Why a room was not joined, or not joined again, with the end of it where it has one. */
 export function refusedJoin(error) {
+  // The code is that of every other refusal, so it is known by its sentence alone; where that is another one day, it is shown as it is.
+  if (error.code === 'forbidden' && /\bis locked\b/.test(error.message)) return { code: 'locked', message: 'This room is locked: nobody new comes in at the moment.' };
   if (!REFUSALS[error.code]) return error;
   return { code: error.code, message: REFUSALS[error.code], until: error.retry_ms === undefined ? undefined : Date.now() + error.retry_ms };
 }
@@ -106,6 +108,7 @@ export function refusedJoin(error) {
 export function whenBack({ code, until }) {
   if (code === 'kicked') return 'You may come in again.';
   if (code === 'expired') return 'To come in again you may need to be invited anew.';
+  if (code === 'locked') return 'Who is in there may open it, or give you a role there. Then try again.';
   if (code === 'room_closed') {
     return until > Date.now() ? `In ${shortSpanOf(secondsTo(until))} it may be opened anew.` : 'You may open it anew.';
   }

@@ -7,19 +7,24 @@ import { Plenum } from './plenum.js';
 import { isCounting, whenBack } from './allowed.js';
 import { Chat } from './chat.js';
 import { Composer } from './composer.js';
+import { Drawers } from './drawers.js';
+import { Head } from './head.js';
 import { Lists } from './lists.js';
 import { Notify } from './notify.js';
 import { People } from './people.js';
+import { Pins } from './pins.js';
+import { Profile } from './profile.js';
 import { Search } from './search.js';
 import { Status, announce, toast } from './status.js';
 import { Stream } from './stream.js';
 import { Switcher } from './switcher.js';
+import { TypingLine } from './typing.js';
 import { $, fillIcons, h, icon } from './dom.js';
-import { avatar, fullTimeOf, sentence } from './format.js';
+import { avatar, sentence } from './format.js';
 import { claimsOf, identity, isGuest, mayTakeOver, takeTokenFromAddress } from './identity.js';
 import { copyAddress } from './invite.js';
-import { SignIn, holderOf, nameFrom, refusalOf } from './signin.js';
-import { forgetEverything, keepSecret, person, theme } from './settings.js';
+import { SignIn, holderOf, refusalOf } from './signin.js';
+import { forgetEverything, keepSecret, person } from './settings.js';
 import { nameShown } from './words.js';
 
 const COUNT_MS = 500;                // seconds are shown, so each is
@@ -55,11 +60,18 @@ const chat = new Chat(client, {
 const stream = new Stream(chat);
 const composer = new Composer(chat, stream, { sign_in: () => askForToken() });
 const lists = new Lists(chat);
+const head = new Head(chat);
+const pins = new Pins(chat, stream);
+const typing = new TypingLine(chat);
+const drawers = new Drawers(chat);
 const people = new People(chat);
 const status = new Status(chat, { renew: () => renew() });
 const switcher = new Switcher(chat);
 const search = new Search(chat, stream);
 const notify = new Notify(chat);
+new Profile(chat, notify, { opens: () => drawers.close(), signIn: () => askForToken(), signOut: () => signOut() });
+$('find').addEventListener('click', () => search.find(''));
+$('copy-link').addEventListener('click', () => copyAddress(chat.active.name));
 
 let drawn = null;
 let begun = false;   // has a name and is connecting
@@ -71,9 +83,11 @@ function draw() {
   stale.clear();   // before drawing: what drawing itself makes stale (older messages being asked for) is for the next frame
   const all = now.has('all');
   const { active } = chat;
-  if (all || now.has('lists')) lists.draw();
-  if (all || now.has('people')) { people.draw(); lists.draw(); }
-  if (all) { composer.draw(); drawMe(); drawBlank(active); drawPeopleColumn(active); status.draw(); }
+  if (all || now.has('lists') || now.has('people')) { lists.draw(); head.draw(); }
+  if (all || now.has('people')) people.draw();
+  if (all) { composer.draw(); drawMe(); drawBlank(active); drawers.drawPeopleColumn(active); status.draw(); }
+  if (all || now.has('pins')) pins.draw();
+  if (all || now.has('typing')) typing.draw();
   if (all || now.has('stream')) stream.draw();
   if (active && !clock && isCounting(chat, active)) {
     clock = setTimeout(() => { clock = 0; changed('all'); }, COUNT_MS);
@@ -81,7 +95,7 @@ function draw() {
   if (active !== drawn) {
     drawn = active;
     drawAddress(active);
-    closeDrawers();
+    drawers.close();
     // Who goes through the tabs with the arrow keys stays there; everybody else wants to write.
     if (!$('tabs').querySelector(':focus-visible')) composer.focus();
   }
@@ -115,7 +129,8 @@ function drawBlank(it) {
       h('p', {}, 'Choose a room on the left, or start one of your own.'),
       h('button.primary', { type: 'button', onclick: () => switcher.open() }, 'Find a room'));
   }
-  box.replaceChildren(h('span.blank-icon', { 'aria-hidden': 'true' }, icon('alert')),
+  const locked = it.error.code === 'locked';
+  box.replaceChildren(h('span.blank-icon', { class: locked ? 'quiet' : '', 'aria-hidden': 'true' }, icon(locked ? 'lock' : 'alert')),
     h('h2', {}, it.status === 'removed' ? 'You are not in ' : 'You could not join ', h('bdi', {}, `#${it.label}`)),
     h('p', { data: { testid: 'join-error' } }, `${sentence(it.error)} ${whenBack(it.error)}`),
     h('div.blank-actions', {},
@@ -149,65 +164,6 @@ addEventListener('hashchange', () => {
   }
   if (wanted) chat.open(wanted.kind, wanted.name);
 });
-
-// ---- drawers and the people column ------------------------------------------------------------------------------
-
-const narrow = matchMedia('(max-width: 760px)');
-const medium = matchMedia('(max-width: 1080px)');
-let drawer = null;   // 'sidebar' | 'people' | null
-
-let opener = null;   // what had the focus before the drawer
-
-function openDrawer(which) {
-  drawer = which;
-  opener = document.activeElement;
-  drawDrawers();
-  (which === 'sidebar' ? $('jump') : $('close-people')).focus();
-}
-
-function closeDrawers() {
-  if (!drawer) return;
-  drawer = null;
-  drawDrawers();
-  opener?.focus();
-}
-
-/** What is off the screen must be out of reach of the keyboard too, hence `inert`. */
-function drawDrawers() {
-  const app = $('app');
-  app.classList.toggle('sidebar-open', drawer === 'sidebar');
-  app.classList.toggle('people-open', drawer === 'people');
-  $('scrim').hidden = drawer === null;
-  $('sidebar').inert = narrow.matches && drawer !== 'sidebar';
-  $('people').inert = medium.matches && drawer !== 'people';
-  $('main').inert = drawer !== null;
-}
-
-function drawPeopleColumn(it) {
-  const wanted = it?.kind === 'room' && it.status !== 'refused' && it.status !== 'removed' && !person.peopleHidden;
-  $('app').classList.toggle('no-people', !wanted);
-  $('toggle-people').setAttribute('aria-expanded', String(medium.matches ? drawer === 'people' : wanted));
-}
-
-$('find').addEventListener('click', () => search.find(''));
-$('copy-link').addEventListener('click', () => copyAddress(chat.active.name));
-$('open-sidebar').addEventListener('click', () => openDrawer('sidebar'));
-$('close-people').addEventListener('click', closeDrawers);
-$('scrim').addEventListener('click', closeDrawers);
-$('toggle-people').addEventListener('click', () => {
-  if (medium.matches) return openDrawer('people');
-  person.peopleHidden = !person.peopleHidden;
-  drawPeopleColumn(chat.active);
-});
-// A drawer stays open while the page is narrow enough for it to be one: who turns a tablet is not sent away, and the change that
-// made it a drawer may be told after somebody has opened it.
-for (const query of [narrow, medium]) {
-  query.addEventListener('change', () => {
-    if (!(drawer === 'sidebar' ? narrow : medium).matches) drawer = null;
-    drawDrawers();
-    changed('all');
-  });
-}
 
 // ---- who one is -------------------------------------------------------------------------------------------------
 
@@ -317,67 +273,26 @@ identity.onElsewhere((token) => {
   if (client.state === 'open') client.refresh(token).catch(() => client.restart({ token }));   // somebody else has signed in
 });
 
-// ---- the profile ------------------------------------------------------------------------------------------------
-
-function openProfile() {
-  closeDrawers();
-  $('profile-name').value = chat.me.name || person.name;
-  $('profile-name').setCustomValidity('');
-  drawAccount();
-  notify.drawChoice();
-  for (const radio of document.querySelectorAll('input[name="theme"]')) radio.checked = radio.value === theme.choice;
-  $('profile-dialog').showModal();
-}
-
-function drawAccount() {
-  const { user } = chat.me;
-  const guest = user === '' || isGuest(user);
-  const token = guest ? null : identity.token;
-  const { exp } = token ? claimsOf(token) : {};
-  $('account-title').textContent = guest ? 'You are here as a guest' : `Signed in as ${nameShown(user)}`;
-  const where = !token ? 'By a cookie of this site.' : identity.stays ? 'In all tabs of this browser' : 'In this tab only';
-  const until = !token ? '' : Number.isFinite(exp) ? `, until ${fullTimeOf(exp * 1000)}.` : '.';
-  $('account-note').textContent = guest ? (user === '' ? '' : `Your id: ${user}`) : where + until;
-  $('account-sign-in').hidden = !guest;
-  $('account-sign-out').hidden = !guest && !token;
-  $('account-sign-out').textContent = guest ? 'Leave and forget me' : 'Sign out';
-}
-
 function askForToken() {
   signIn.askToken({ why: 'Paste the token that you were given for this server.', may_close: true });
 }
-$('account-sign-in').addEventListener('click', () => { $('profile-dialog').close(); askForToken(); });
-$('account-sign-out').addEventListener('click', () => { $('profile-dialog').close(); signOut(); });
-$('profile-name').addEventListener('input', (e) => e.target.setCustomValidity(''));
-$('me').addEventListener('click', openProfile);
-$('profile-close').addEventListener('click', () => $('profile-dialog').close());
-$('profile-dialog').addEventListener('click', (e) => { if (e.target === $('profile-dialog')) $('profile-dialog').close(); });
-$('theme-choice').addEventListener('change', (e) => { theme.choice = e.target.value; });
-$('theme-toggle').addEventListener('click', () => theme.toggle());
-$('profile-form').addEventListener('submit', (e) => {
-  e.preventDefault();
-  const name = nameFrom($('profile-name'));
-  if (name === null) return;
-  $('profile-dialog').close();
-  if (name !== chat.me.name) chat.rename(name);
-});
 
 // ---- keys -------------------------------------------------------------------------------------------------------
 
 $('jump-key').textContent = isMac ? '⌘K' : 'Ctrl K';
 if (isMac) for (const key of document.querySelectorAll('kbd.mod')) key.textContent = '⌘';
-$('jump').addEventListener('click', () => { closeDrawers(); switcher.open(); });
+$('jump').addEventListener('click', () => { drawers.close(); switcher.open(); });
 
 addEventListener('keydown', (e) => {
   if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === 'k') {
     if (document.querySelector('dialog[open]:not(#switcher)')) return;
     e.preventDefault();
-    closeDrawers();
+    drawers.close();
     return switcher.open();
   }
   if ((e.ctrlKey || e.metaKey) && !e.altKey && e.shiftKey && e.key.toLowerCase() === 'f' && chat.active && !document.querySelector('dialog[open]')) {
     e.preventDefault();
-    closeDrawers();
+    drawers.close();
     return search.find('');
   }
   if (document.querySelector('dialog[open]')) return;   // dialogs look after their own Esc
@@ -386,7 +301,7 @@ addEventListener('keydown', (e) => {
     return chat.cycle(e.key === 'ArrowDown' ? 1 : -1, e.shiftKey);
   }
   if (e.key === 'Escape') {
-    if (drawer) return closeDrawers();
+    if (drawers.isOpen) return drawers.close();
     stream.toEnd();
     return composer.focus();
   }
@@ -399,12 +314,17 @@ addEventListener('keydown', (e) => {
 
 function looked() {
   chat.setFocused(document.visibilityState === 'visible' && document.hasFocus());
-  if (chat.focused && Date.now() - chat.directoryAt > DIRECTORY_STALE_MS) chat.refreshDirectory();
+  if (chat.focused && Date.now() - chat.directory.at > DIRECTORY_STALE_MS) chat.directory.refresh();
 }
 for (const type of ['focus', 'blur']) addEventListener(type, looked);
 document.addEventListener('visibilitychange', looked);
-addEventListener('pagehide', () => chat.save());
-document.addEventListener('visibilitychange', () => { if (document.hidden) chat.save(); });
+/** What is to be there when the page comes back. */
+function leaving() {
+  chat.reading.flushAll();
+  chat.save();
+}
+addEventListener('pagehide', leaving);
+document.addEventListener('visibilitychange', () => { if (document.hidden) leaving(); });
 
 /** Connects; the first time also opens the tabs. */
 function begin() {
@@ -415,7 +335,7 @@ function begin() {
 }
 
 chat.focused = document.hasFocus();
-drawDrawers();
+drawers.draw();
 changed('all');
 if (handedOver) takeToken(handedOver);
 else if (identity.token) begin();

@@ -34,14 +34,16 @@ export class Changes {
   /** Some were not told: what waits may be old by the time that its message comes. */
   forgetWaiting() { this.#waiting.clear(); }
 
-  /** True if a change has that offset. */
-  has(offset) { return this.#noted.has(offset); }
+  /** An entry that is no item of its own, so that nobody takes its offset for a missing one. */
+  note(offset) {
+    if (this.#noted.size >= NOTED_MAX) this.#noted.clear();
+    this.#noted.add(offset);
+  }
   countIn(from, to) { return [...this.#noted].filter((offset) => offset >= from && offset <= to).length; }
 
   /** A change; `item` is its message, if that is here. One of history says nothing to a message that came as it is now. */
   take(item, m, live) {
-    if (this.#noted.size >= NOTED_MAX) this.#noted.clear();
-    this.#noted.add(m.offset);
+    this.note(m.offset);
     if (m.type === 'message:reactions') this.#noteWho(m);
     const counts = live || m.type === 'message:deleted';   // who did it, and why, is in no message
     if (item && (counts || m.offset > (item.asOf ?? 0))) apply(item, m);
@@ -94,7 +96,8 @@ function bounded(map, key, max) {
   return map.get(key);
 }
 
-function apply(item, m) {
+/** What a change makes of a message. */
+export function apply(item, m) {
   if (m.type === 'message:deleted') {
     Object.assign(item, { data: undefined, deleted: true, reason: m.reason, remover: m.from, edited: undefined, mention: false, counts: new Map() });
   } else if (item.deleted) {

@@ -8,6 +8,7 @@ import { slowWait, slowWords } from './allowed.js';
 import { SECONDS_MAX, secondsOf, spanOf } from './decrees.js';
 import { withEmoji } from './emoji.js';
 import { ROLES } from './rights.js';
+import { TOPIC_BYTES_MAX } from './shared.js';
 import { nameShown } from './words.js';
 import { plural, sentence, utf8Length } from './format.js';
 
@@ -48,7 +49,7 @@ const COMMANDS = {
       if (text === '') return 'Usage: /me TEXT, as in /me waves';
       const wait = slowWait(chat, it);
       if (wait > 0) return `${slowWords(wait)}.`;
-      chat.say(it, withEmoji(text), { action: true });
+      chat.outgoing.say(it, withEmoji(text), { action: true });
     },
   },
   who: {
@@ -82,7 +83,7 @@ const COMMANDS = {
   },
   history: {
     usage: '/history', help: 'older messages; they also come as you scroll up',
-    run(chat, it) { chat.loadEarlier(it); },
+    run(chat, it) { chat.archive.loadEarlier(it); },
   },
   role: {
     usage: '/role USER ROLE', help: 'give a role: guest, member, host or owner',
@@ -125,6 +126,24 @@ const COMMANDS = {
       const on = { '': true, on: true, off: false }[args.toLowerCase()];
       if (it.kind !== 'room' || on === undefined) return 'Usage: /readonly, or /readonly off';
       return done(chat.client.room(it.name).setReadonly(on));
+    },
+  },
+  lock: {
+    usage: '/lock [off]', help: 'nobody new comes in',
+    run(chat, it, args) {
+      const on = { '': true, on: true, off: false }[args.toLowerCase()];
+      if (it.kind !== 'room' || on === undefined) return 'Usage: /lock, or /lock off';
+      return done(chat.client.room(it.name).setLocked(on));
+    },
+  },
+  topic: {
+    usage: '/topic [TEXT]', help: 'what this room is about; /topic - takes it away',
+    run(chat, it, text) {
+      if (it.kind !== 'room') return 'Usage: /topic TEXT, in a room';
+      if (text === '') return void chat.tell(it, chat.shared.topic(it) === '' ? 'There is no topic.' : `Topic: ${chat.shared.topic(it)}`);
+      if (utf8Length(text) > TOPIC_BYTES_MAX) return 'That is too long for a topic.';
+      const room = chat.client.room(it.name);
+      return done(text === '-' ? room.setState({}, { unset: ['topic'] }) : room.setState({ topic: text }));
     },
   },
   help: {
@@ -175,9 +194,9 @@ async function message(chat, it, args) {
   if (!match) return 'Usage: /msg USER TEXT, or /msg "USER" TEXT where the name has spaces';
   const wanted = match[1] ?? match[2];
   const text = match[3];
-  const found = chat.peopleCalled(wanted, it);
+  const found = chat.directory.called(wanted, it);
   if (found.length > 1) return `${plural(found.length, 'person', 'people')} are called ${nameShown(wanted)}; use an id: ${found.map((m) => m.user).join(', ')}.`;
-  if (found.length === 1) return void chat.say(chat.open('direct', found[0].user, found[0].name), text);
+  if (found.length === 1) return void chat.outgoing.say(chat.open('direct', found[0].user, found[0].name), text);
   // Nobody we know of: it may be an id all the same, and the server knows.
   try {
     const { delivered } = await chat.client.direct(wanted, { text });

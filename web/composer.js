@@ -83,16 +83,16 @@ export class Composer {
       e.stopPropagation();
       this.#leave(it);
     } else if (e.key === 'ArrowUp' && !e.altKey && !e.shiftKey && this.#input.value === '' && it && !it.editing) {
-      const own = this.#chat.lastOwn(it);
+      const own = this.#chat.outgoing.lastOwn(it);
       if (!own) return;
       e.preventDefault();
-      this.#chat.beginEdit(it, own);
+      this.#chat.outgoing.beginEdit(it, own);
     }
   }
 
   #leave(it) {
-    if (it.editing) this.#chat.leaveEdit(it);
-    else this.#chat.answer(it, null);
+    if (it.editing) this.#chat.outgoing.leaveEdit(it);
+    else this.#chat.outgoing.answer(it, null);
     this.draw();
   }
 
@@ -164,7 +164,10 @@ export class Composer {
   #onInput() {
     const it = this.#chat.active;
     if (it?.editing) it.editing.text = this.#input.value;
-    else if (it) it.draft = this.#input.value;
+    else if (it) {
+      it.draft = this.#input.value;
+      this.#chat.typing.typed(it, it.draft);
+    }
     this.#completion.update();
     this.#problem = null;
     this.#fit();
@@ -204,7 +207,7 @@ export class Composer {
     if (wait > 0) return this.#complain('What you wrote is kept until then.');
     this.#clear(it);
     if (run) return this.#run(it, run, text);
-    this.#chat.say(it, withEmoji(say));
+    this.#chat.outgoing.say(it, withEmoji(say));
     this.#chat.view.changed('all');
     this.#stream.toEnd();
   }
@@ -212,9 +215,9 @@ export class Composer {
   /** What cannot be changed comes back, as commands do. */
   async #sendEdit(it, text) {
     const { editing } = it;
-    this.#chat.leaveEdit(it);
+    this.#chat.outgoing.leaveEdit(it);
     try {
-      await this.#chat.edit(it, editing, text);
+      await this.#chat.outgoing.edit(it, editing, text);
     } catch (error) {
       if (this.#chat.active !== it || it.editing) return this.#chat.view.toast(sentence(error), 'error');
       const { version = editing.offset } = it.byOffset.get(editing.offset) ?? {};

@@ -30,12 +30,17 @@ export class Conversation {
     this.byOffset = new Map();
     this.epoch = null;
     this.head = 0;             // newest offset of the log when we joined; what is replayed lies up to here
-    this.readFloor = 0;        // offsets up to here were history when we came: never unread
+    this.readFloor = 0;        // offsets up to here are in `unread` already, or were history when we came
     this.seen = 0;             // newest offset that was looked at for `unread`
-    this.before = null;        // of before a reload: {epoch, seen, firstUnread}, until the room is joined again
-    this.unread = 0;
+    this.before = null;        // of before a reload: {epoch, seen}, until the room is joined again
+    this.unread = 0;           // messages of others that were not shown yet
     this.mentioned = false;
-    this.firstUnread = null;   // key of the item the "new" line stands above
+    this.fresh = null;         // {after, count}: the "new" line stands behind that order; so many were new, and more since
+    this.heardTo = 0;          // up to here we had been told of it when we came back
+    this.readTo = 0;           // offset up to which we have read, here or in another session
+    this.toldRead = 0;         // and up to which the server knows
+    this.readers = new Map();  // user -> {user, name, offset}: how far others have read, where one is told
+    this.pinned = new Map();   // offset -> message that is pinned and not among the items, or null: it is not kept any more
     this.draft = '';
     this.status = kind === 'room' ? 'joining' : 'joined';   // 'joining' | 'joined' | 'refused' | 'removed'
     this.error = null;
@@ -46,6 +51,7 @@ export class Conversation {
     this.members = new Map();  // user -> member
     this.membersCount = 0;
     this.changes = new Changes();     // what has become of its messages
+    this.pinsTold = [];        // offsets of what is pinned, as of the change that was told last
     this.lowest = null;        // offset of the oldest entry that we have read, which need not be a message
     this.replyTo = null;       // offset of the message that the next one answers
     this.editing = null;       // {offset, version, text}: the message that is being changed, as of when, and what it is to say
@@ -160,10 +166,11 @@ export class Conversation {
 
   /** A new numbering, or a replay that does not continue what is here: the offsets mean other things now. */
   startOver(epoch, sameLog) {
+    const { readTo } = this;
     this.items = [];
-    this.firstUnread = null;
-    if (!sameLog) { this.unread = 0; this.mentioned = false; this.#anew(); }   // what was unread is gone
+    if (!sameLog) { this.unread = 0; this.mentioned = false; this.fresh = null; this.#anew(); }   // what was unread is gone
     this.#renumber(epoch);
+    if (sameLog) this.readTo = readTo;
   }
 
   /** A new numbering after a restart: what is on the screen stays there, in front of all that the new log can hold
@@ -171,7 +178,9 @@ export class Conversation {
   keepAsPast(epoch) {
     const size = this.items.length;
     this.#anew();
+    const line = this.fresh ? this.items.findIndex((item) => item.order > this.fresh.after) : -1;
     this.items.forEach((item, i) => { item.order = i - size; delete item.offset; item.past = true; });
+    if (this.fresh) this.fresh.after = line < 0 ? -0.5 : line - size - 0.5;
     this.#renumber(epoch);
     this.insert({ kind: 'restart', time: Date.now(), order: 0 });
   }
@@ -188,8 +197,21 @@ export class Conversation {
     this.lowest = this.replyTo = this.editing = null;
     this.epoch = epoch;
     this.complete = false;
-    this.readFloor = this.seen = 0;
+    this.readFloor = this.seen = this.readTo = this.toldRead = 0;
+    this.readers.clear();
+    this.pinned.clear();
     for (const item of this.pending) { item.floor = 0; }
+  }
+
+  /** Messages of others behind that offset that are here. */
+  unreadBehind(offset, me) {
+    return this.items.filter((item) => item.kind === 'message' && item.offset > offset && item.from.user !== me && !item.deleted);
+  }
+
+  /** A message that is among the items, or that was looked up as it is pinned. */
+  messageAt(offset) {
+    const item = this.byOffset.get(offset) ?? this.pinned.get(offset);
+    return item?.kind === 'message' ? item : null;
   }
 
   /** How many offsets of a gap are in fact not here (history may have brought some since). */
@@ -224,7 +246,7 @@ export class Conversation {
     return {
       kind: this.kind, name: this.name, title: this.title, draft: this.draft,
       unread: this.unread, mentioned: this.mentioned, epoch: this.epoch, seen: Math.max(this.seen, this.readFloor),
-      firstUnread: this.firstUnread && this.items.find((i) => i.key === this.firstUnread)?.[this.kind === 'room' ? 'offset' : 'time'],
+      firstNew: this.kind === 'direct' && this.fresh ? messages.find((i) => i.order > this.fresh.after && !i.own)?.time : undefined,
       removed: this.error && (this.status === 'removed' || this.error.code === 'banned')
         ? { code: this.error.code, message: this.error.message, until: this.error.until } : undefined,
       pending: this.pending.map(({ data, publishKey, time, replyTo }) => ({ data, publishKey, time, replyTo })),
@@ -238,10 +260,10 @@ export class Conversation {
     it.unread = Number.isInteger(saved.unread) ? saved.unread : 0;
     it.mentioned = saved.mentioned === true;
     if (it.kind === 'room' && saved.removed) { it.status = 'removed'; it.error = saved.removed; }   // a reload is no way back in
-    if (it.kind === 'room' && saved.epoch) it.before = { epoch: saved.epoch, seen: saved.seen ?? 0, firstUnread: saved.firstUnread };
+    if (it.kind === 'room' && saved.epoch) it.before = { epoch: saved.epoch, seen: saved.seen ?? 0 };
     for (const item of saved.items ?? []) {
       it.insert({ kind: 'message', state: 'sent', ...item });
-      if (saved.firstUnread === item.time && !item.own) it.firstUnread ??= it.items.at(-1).key;
+      if (saved.firstNew === item.time && !item.own) it.fresh ??= { after: it.lastOrder - 0.5, count: it.unread };
     }
     return it;
   }

@@ -7,7 +7,7 @@ import { plural } from './format.js';
 import { nameShown, textShown } from './words.js';
 
 export const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'room:slow', 'room:readonly', 'room:closed'];
+  'room:slow', 'room:readonly', 'room:locked', 'room:closed'];
 
 const UNITS = [[86_400, 'day', 'd'], [3600, 'hour', 'h'], [60, 'minute', 'min'], [1, 'second', 's']];
 
@@ -63,10 +63,20 @@ export function wordsOf(m, me, nameOf) {
     'member:unmuted': () => [by, ' let ', whom, ' speak again'],
     'room:slow': () => [by, m.seconds > 0 ? ` turned on slow mode: one message ${everyOf(m.seconds)}` : ' turned off slow mode'],
     'room:closed': () => [by, ' closed the room'],
+    'room:locked': () => [by, m.on ? ' locked the room: nobody new comes in' : ' unlocked the room'],
+    'state:updated': () => [by, ...sharedWords(m)],
     'room:readonly': () => [by, m.on ? ' made the room read-only' : ' opened the room for everybody to write'],
   }[m.type]();
   return m.reason ? [...words, ': ', { name: textShown(m.reason).replace(/\n/g, ' ') }] : words;
 }
+
+/** Of what a room shares: the topic, and what is pinned (shared.js). */
+function sharedWords({ topic, pinned, unpinned }) {
+  if (topic !== undefined) return topic === '' ? [' removed the topic'] : [' set the topic: ', { name: topic }];
+  const did = [pinned > 0 && ` pinned ${some(pinned)}`, unpinned > 0 && ` unpinned ${some(unpinned)}`].filter(Boolean);
+  return [did.join(' and') || ' changed what is pinned'];
+}
+const some = (n) => (n === 1 ? 'a message' : plural(n, 'message'));
 
 export const plain = (words) => words.map((word) => word.name ?? word).join('');
 

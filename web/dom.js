@@ -27,6 +27,9 @@ const ICONS = {
   alert: ['M10 17a7 7 0 1 0 0-14a7 7 0 0 0 0 14z', 'M10 6.4v4.2', 'M10 13.4v.1'],
   terminal: ['M4.5 6l4 4l-4 4', 'M10.5 14.5h5'],
   link: ['M8.5 11.5a3 3 0 0 0 4.3 0l3-3a3 3 0 0 0-4.3-4.3l-1 1', 'M11.5 8.5a3 3 0 0 0-4.3 0l-3 3a3 3 0 0 0 4.3 4.3l1-1'],
+  pin: ['M7.2 3.5h5.6', 'M8 3.5v5L5.5 12h9L12 8.5v-5', 'M10 12v5'],
+  up: ['M10 15.5v-11', 'M5.5 9L10 4.5L14.5 9'],
+  invite: ['M8 9.8a3.2 3.2 0 1 0 0-6.4a3.2 3.2 0 0 0 0 6.4z', 'M2.5 16.5a5.5 5.5 0 0 1 11 0', 'M15.5 6v5', 'M13 8.5h5'],
   left: ['M12 4.5L6.5 10l5.5 5.5'],
   right: ['M8 4.5l5.5 5.5L8 15.5'],
   more: ['M5 10h.1', 'M10 10h.1', 'M15 10h.1'],
@@ -84,6 +87,11 @@ export function h(spec, attributes = {}, ...children) {
   }
   element.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
   return element;
+}
+
+/** Only real changes reach the page: a live region speaks on every write. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 const rendered = new WeakMap();   // parent -> Map(key -> {node, sig})

@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lists.js: the places that name conversations: tabs, the room list, direct messages, the head above the stream.
+// lists.js: the places that name conversations: tabs, the room list, direct messages.
 
 import { $, h, icon, reconcile } from './dom.js';
-import { shortSpanOf } from './decrees.js';
 import { count, plural } from './format.js';
-import { mayGovern, openRoomMenu } from './moderation.js';
 import { nameShown } from './words.js';
 
 const badgeText = (n) => (n > 99 ? '99+' : String(n));
 
+/** `it`: a conversation, or {unread} of a room that is not open. */
 function badge(it) {
   if (!it?.unread) return null;
   return h('span.badge', { class: it.mentioned ? 'loud' : '', data: { testid: 'unread' } },
     badgeText(it.unread), h('span.visually-hidden', {}, ' unread'));
 }
 
-function glyph(it, chat) {
+export function glyph(it, chat) {
   if (it.kind === 'room') return h('span.glyph', { 'aria-hidden': 'true' }, icon('hash'));
-  const presence = chat.presenceOf(it.name);
+  const presence = chat.directory.presenceOf(it.name);
   return h('span.presence', { class: presence ?? 'unknown', 'aria-hidden': 'true', data: { presence: presence ?? 'unknown' } });
-}
-
-/** What is special about us in a room, and about the room: [what is heard only, what is shown]. */
-function factsOf({ role, readonly, slow_s }) {
-  const mine = { host: ['You are ', 'host'], owner: ['You are ', 'owner'], guest: ['You ', 'may read'] }[role];
-  return [mine, readonly && ['', 'Read-only'], slow_s > 0 && ['', `Slow mode ${shortSpanOf(slow_s)}`]].filter(Boolean);
 }
 
 export class Lists {
@@ -38,8 +31,7 @@ export class Lists {
     new ResizeObserver(() => this.#drawOverflow()).observe($('tabs'));
     $('tabs-left').addEventListener('click', () => this.#turn(-1));
     $('tabs-right').addEventListener('click', () => this.#turn(1));
-    $('room-menu').addEventListener('click', () => openRoomMenu(chat, $('room-menu')));
-    $('rooms-refresh').addEventListener('click', () => chat.refreshDirectory());
+    $('rooms-refresh').addEventListener('click', () => chat.directory.refresh());
     $('join-form').addEventListener('submit', (e) => { e.preventDefault(); this.#joinByName(); });
   }
 
@@ -47,7 +39,6 @@ export class Lists {
     this.#drawTabs();
     this.#drawRooms();
     this.#drawDirects();
-    this.#drawHead();
     const unread = this.#chat.unread;
     $('menu-badge').hidden = unread === 0;
   }
@@ -59,7 +50,7 @@ export class Lists {
     const rows = chat.list.map((it) => {
       const active = it === chat.active;
       return { key: it.id, it, active,
-        sig: [active, it.unread, it.mentioned, it.title, it.status, it.kind === 'direct' && chat.presenceOf(it.name)].join('|') };
+        sig: [active, it.unread, it.mentioned, it.title, it.status, it.kind === 'direct' && chat.directory.presenceOf(it.name)].join('|') };
     });
     const before = $('tabs').querySelector('.tab.active')?.dataset.id;
     reconcile($('tabs'), rows, (row) => this.#tab(row));
@@ -135,23 +126,23 @@ export class Lists {
 
   #drawRooms() {
     const chat = this.#chat;
-    const rows = chat.roomList.map(({ name, open, count: people }) => ({
-      key: name, name, open, people,
-      sig: [open !== null && open === chat.active, open !== null, open?.unread, open?.mentioned, open?.status, people].join('|'),
+    const rows = chat.directory.list.map(({ name, open, unread, count: people }) => ({
+      key: name, name, open, unread, people,
+      sig: [open !== null && open === chat.active, open !== null, unread, open?.mentioned, open?.status, people].join('|'),
     }));
     reconcile($('room-list'), rows, (row) => this.#roomItem(row));
     $('room-list-empty').hidden = rows.length > 0;
   }
 
-  #roomItem({ name, open, people }) {
+  #roomItem({ name, open, unread, people }) {
     const chat = this.#chat;
     const active = open !== null && open === chat.active;
     return h('li', {}, h('button.list-item', {
-      type: 'button', class: `${active ? 'active' : ''} ${open ? 'open' : ''} ${open?.unread ? 'has-unread' : ''}`,
+      type: 'button', class: `${active ? 'active' : ''} ${open ? 'open' : ''} ${unread ? 'has-unread' : ''}`,
       'aria-current': active ? 'true' : null, onclick: () => chat.open('room', name),
       title: open ? nameShown(name) : `Join ${nameShown(name)}`, data: { testid: 'room-list-item', room: name },
     }, h('span.glyph', { 'aria-hidden': 'true' }, icon('hash')), h('bdi.list-name', {}, nameShown(name)),
-    badge(open) ?? h('span.list-count', {
+    badge(open ?? { unread, mentioned: false }) ?? h('span.list-count', {
       title: plural(people, 'person', 'people'), data: { testid: 'room-members-count' },
     }, count(people))));
   }
@@ -159,7 +150,7 @@ export class Lists {
   #drawDirects() {
     const chat = this.#chat;
     const rows = chat.list.filter((it) => it.kind === 'direct').map((it) => ({
-      key: it.id, it, sig: `${it === chat.active}|${it.unread}|${it.title}|${chat.presenceOf(it.name)}`,
+      key: it.id, it, sig: `${it === chat.active}|${it.unread}|${it.title}|${chat.directory.presenceOf(it.name)}`,
     }));
     $('directs-section').hidden = rows.length === 0;
     reconcile($('direct-list'), rows, ({ it }) => h('li', {}, h('button.list-item.open', {
@@ -175,29 +166,6 @@ export class Lists {
     if (!name) return input.focus();
     input.value = '';
     this.#chat.open('room', name);
-    this.#chat.refreshDirectory();
-  }
-
-  // ---- head -------------------------------------------------------------------------------------------------
-
-  #drawHead() {
-    const chat = this.#chat;
-    const it = chat.active;
-    $('room-title').replaceChildren(h('bdi', {}, it?.label ?? ''));
-    $('room-title').title = it?.label ?? '';
-    $('find').hidden = !it || it.status === 'refused';
-    $('copy-link').hidden = it?.kind !== 'room' || it.status === 'refused';
-    $('room-glyph').replaceChildren(...(it ? [glyph(it, chat)] : []));
-    $('toggle-people').hidden = it?.kind !== 'room' || it.status === 'refused' || it.status === 'removed';
-    $('people-count').textContent = count(it?.membersCount ?? 0);
-    $('room-sub').textContent = !it ? '' : it.kind === 'direct'
-      ? { online: 'Online', away: 'Away', unknown: 'Not connected' }[chat.presenceOf(it.name)] ?? 'Direct message'
-      : { joining: 'Joining…', refused: 'Not joined', removed: { kicked: 'Removed', banned: 'Banned' }[it.error?.code] ?? 'Not a member' }[it.status] ?? '';
-    $('room-menu').hidden = !mayGovern(chat, it);
-    const facts = it?.kind === 'room' && it.status === 'joined' ? factsOf(chat.client.room(it.name)) : [];
-    if ($('room-facts').dataset.of !== facts.join('|')) {
-      $('room-facts').dataset.of = facts.join('|');
-      $('room-facts').replaceChildren(...facts.map(([heard, shown]) => h('span.tag', { title: heard + shown }, h('span.visually-hidden', {}, heard), shown)));
-    }
+    this.#chat.directory.refresh();
   }
 }

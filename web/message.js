@@ -16,6 +16,7 @@ const LONG_CHARS = 2400;        // longer messages are folded
 const LONG_LINES = 28;
 const QUOTE_CHARS = 140;
 const NAMES_TOLD = 8;
+const READERS_SHOWN = 5;
 
 /** What the message that is answered says, in a line: {who, text}; what is not here is only known to be. */
 export function quoteOf(it, offset) {
@@ -36,15 +37,15 @@ export function lineOf(item) {
 export function signatureOf(chat, it, item) {
   if (it.kind !== 'room') return `${item.state}${item.delivered ?? ''}`;
   const quote = item.replyTo === undefined ? null : quoteOf(it, item.replyTo);
-  return JSON.stringify([item.state, item.offset, item.version, item.deleted, it.changes.reactionsTo(item, chat.me.user), it.changes.repliesTo(item),
-    quote, canAct(chat, it, item), maySpeak(chat, it), item.mention]);
+  return JSON.stringify([item.state, item.offset, item.version, item.deleted, item.reason, item.remover?.user, it.changes.reactionsTo(item, chat.me.user), it.changes.repliesTo(item),
+    quote, canAct(chat, it, item), maySpeak(chat, it), chat.shared.isPinned(it, item.offset), item.mention]);
 }
 
 /**
- * @param {object} row  {item, lead: with its author above, menu: the author has one, unfolded}
+ * @param {object} row  {item, lead: with its author above, menu: the author has one, unfolded, seen: [{user, name}], who has read up to it}
  * @param {object} on   {unfold(item), jump(offset), thread(offset)}
  */
-export function messageRow(chat, it, { item, lead, menu, unfolded }, on) {
+export function messageRow(chat, it, { item, lead, menu, unfolded, seen }, on) {
   const { from } = item;
   const openAuthor = (e) => {
     if (menu) openPersonMenu(chat, it, from, e.currentTarget);
@@ -57,7 +58,7 @@ export function messageRow(chat, it, { item, lead, menu, unfolded }, on) {
     item.own && h('span.tag', {}, 'you'), time));
   if (item.replyTo !== undefined) body.append(quote(it, item, on));
   const [content, ...more] = item.deleted ? [deleted(chat, item)] : contentOf(chat, it, item, unfolded, on);
-  body.append(h('div.msg-line', {}, content, mark(it, item)), ...more);
+  body.append(h('div.msg-line', {}, content, mark(it, item), pinMark(chat, it, item), readersOf(seen)), ...more);
   body.append(...below(chat, it, item, on));
   if (item.state === 'failed') body.append(failure(chat, it, item));
   if (canAct(chat, it, item)) body.append(buttons(chat, it, item));
@@ -120,7 +121,7 @@ function reactionButton(chat, it, item, { key, count: n, mine, names }, may) {
   const who = told.length === 0 ? '' : `${told.join(', ')}${others > 0 ? ` and ${plural(others, 'other')}` : ''}: `;
   return h('button.reaction', {
     type: 'button', tabindex: -1, class: mine ? 'mine' : '', disabled: !may, 'aria-pressed': mine, 'aria-label': `${nameOf(key)}, ${count(n)}`,
-    title: `${who}${mine ? 'click to take it back' : 'click to react so, too'}`, onclick: () => chat.react(it, item, key, !mine), data: { testid: 'reaction', key },
+    title: `${who}${mine ? 'click to take it back' : 'click to react so, too'}`, onclick: () => chat.outgoing.react(it, item, key, !mine), data: { testid: 'reaction', key },
   }, h('bdi.reaction-key', {}, nameShown(key)), h('span.reaction-count', {}, count(n)));
 }
 
@@ -131,7 +132,7 @@ function buttons(chat, it, item) {
   }, icon(picture));
   return h('div.msg-acts', {},
     maySpeak(chat, it) && button('msg-react', 'smile', 'React', (e) => openReactions(chat, it, item, e.currentTarget), 'menu'),
-    maySpeak(chat, it) && button('msg-reply', 'reply', 'Reply', () => chat.answer(it, item)),
+    maySpeak(chat, it) && button('msg-reply', 'reply', 'Reply', () => chat.outgoing.answer(it, item)),
     button('msg-more', 'more', `What to do with this message of ${nameShown(item.from.name)}`, (e) => openMessageMenu(chat, it, item, e.currentTarget), 'menu'));
 }
 
@@ -147,9 +148,22 @@ function mark(it, item) {
   return null;
 }
 
+function pinMark(chat, it, item) {
+  return chat.shared.isPinned(it, item.offset) && h('span.msg-state.pin', { title: 'Pinned', data: { testid: 'pin-mark' } }, icon('pin'), h('span.visually-hidden', {}, 'Pinned'));
+}
+
+/** Who has read up to here, and not yet further. */
+function readersOf(seen) {
+  if (seen.length === 0) return null;
+  const names = seen.slice(0, NAMES_TOLD).map(({ name }) => nameShown(name));
+  const told = `Seen by ${names.join(', ')}${seen.length > names.length ? ` and ${plural(seen.length - names.length, 'other')}` : ''}`;
+  return h('span.msg-seen', { title: told, data: { testid: 'seen' } }, h('span.visually-hidden', {}, told), h('span.msg-seen-all', { 'aria-hidden': 'true' },
+    seen.slice(0, READERS_SHOWN).map((reader) => avatar(h('span'), reader)), seen.length > READERS_SHOWN && `+${count(seen.length - READERS_SHOWN)}`));
+}
+
 function failure(chat, it, item) {
   return h('div.msg-failed', { role: 'alert', data: { testid: 'message-failed' } },
     icon('alert'), h('span', {}, sentence(item.error)),
-    h('button', { type: 'button', onclick: () => chat.retry(it, item) }, 'Try again'),
-    h('button', { type: 'button', onclick: () => chat.discard(it, item) }, 'Discard'));
+    h('button', { type: 'button', onclick: () => chat.outgoing.retry(it, item) }, 'Try again'),
+    h('button', { type: 'button', onclick: () => chat.outgoing.discard(it, item) }, 'Discard'));
 }

@@ -75,6 +75,9 @@ export function openRoomMenu(chat, from) {
   if (may('readonly')) {
     items.push({ kind: 'checkbox', checked: room.readonly, label: 'Read-only: only hosts may write', run: () => tell(room.setReadonly(!room.readonly)) });
   }
+  if (may('ban')) {
+    items.push({ kind: 'checkbox', checked: room.locked, label: 'Locked: nobody new comes in', run: () => tell(room.setLocked(!room.locked)) });
+  }
   if (may('slow')) {
     const times = [...new Set([0, ...SLOW_TIMES, room.slow_s])].sort((a, b) => a - b);
     items.push({ head: 'Slow mode' }, ...times.map((s) => ({

@@ -82,11 +82,16 @@ export interface Joined {
   state_version?: number;
   /** Only those speak who may set it. */
   readonly?: boolean;
+  /** Nobody new comes in. */
+  locked?: boolean;
   /** Seconds between two messages of one member. */
   slow_s?: number;
   /** One may not speak: until `muted_until`, in milliseconds since 1970, or for ever. */
   muted?: boolean;
   muted_until?: number;
+  /** One has read up to here, by `read`, and so many messages are behind it. */
+  read?: number;
+  unread?: number;
   recovered?: boolean;
   left?: string;
 }
@@ -217,7 +222,7 @@ export interface Invitation {
 /** What those who may have decided about somebody, or about the room. Without `from` it was the server. */
 export interface Decree {
   type: 'member:role' | 'member:kicked' | 'member:banned' | 'member:unbanned' | 'member:muted' | 'member:unmuted' |
-    'room:slow' | 'room:readonly' | 'room:closed' | 'invitation:made' | 'invitation:ended' | 'member:admitted';
+    'room:slow' | 'room:readonly' | 'room:locked' | 'room:closed' | 'invitation:made' | 'invitation:ended' | 'member:admitted';
   room: string;
   offset: number;
   time: number;
@@ -302,6 +307,15 @@ export interface Signal {
   data: unknown;
 }
 
+/** Somebody has read up to `offset`: told where the room's rule says so (`rooms.receipts`), of one's other sessions as well. */
+export interface Read {
+  type: 'read';
+  room: string;
+  after: number;
+  from: Author;
+  offset: number;
+}
+
 export interface Direct {
   type: 'direct';
   from: Author;
@@ -359,7 +373,8 @@ export interface HistoryPage {
 
 export interface RoomsPage {
   type: 'rooms';
-  rooms: { room: string; members_count: number }[];
+  /** `unread`: messages behind what one has read of it, in rooms of which one has. */
+  rooms: { room: string; members_count: number; unread?: number }[];
   next?: string;
 }
 
@@ -412,6 +427,7 @@ export interface RoomEvents {
   'member:unmuted': Decree;
   'room:slow': Decree;
   'room:readonly': Decree;
+  'room:locked': Decree;
   'room:closed': Decree;
   'invitation:made': Decree;
   'invitation:ended': Decree;
@@ -422,6 +438,7 @@ export interface RoomEvents {
   'member:changed': MemberEvent;
   'members:count': MembersCount;
   'signal': Signal;
+  'read': Read;
   'state:updated': StateUpdated;
   'shared': Shared;
   'gap': Gap;
@@ -526,6 +543,7 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   readonly cursor: number | null;
   readonly role: Role | null;
   readonly readonly: boolean;
+  readonly locked: boolean;
   readonly slow_s: number;
   /** What everybody in the room shares, kept up to date while one is in. */
   readonly shared: Readonly<Record<string, unknown>>;
@@ -546,6 +564,8 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   delete(offset: number, options?: { reason?: string }): Promise<Ack>;
   /** `on` false takes it back. */
   react(offset: number, key: string, on?: boolean): Promise<Ack>;
+  /** One has read all up to there. */
+  read(offset: number): Promise<Ack>;
   /** All of it or nothing; rejects with `conflict` where `if_version` says so. */
   setState(set: Record<string, unknown> | null, options?: StateOptions): Promise<StateAck>;
   readState(): Promise<StateReply>;
@@ -559,6 +579,8 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   /** 0: as many messages as one likes. */
   setSlow(seconds: number): Promise<Ack>;
   setReadonly(on: boolean): Promise<Ack>;
+  /** Nobody new comes in. */
+  setLocked(on: boolean): Promise<Ack>;
   /** Whoever joins with its token comes in. */
   invite(options?: InviteOptions): Promise<Invited>;
   uninvite(invitation: string): Promise<Ack>;

@@ -62,7 +62,7 @@ const DEFAULTS = {
 const TRANSIENT = new Set(['rate_limited', 'unavailable', 'draining', 'internal']);
 
 /** Replies and notices that carry an offset without being an entry of the log. */
-const NOT_ENTRIES = new Set(['ack', 'joined', 'gap', 'error']);
+const NOT_ENTRIES = new Set(['ack', 'joined', 'gap', 'read', 'error']);
 
 /** The close code that says: this session was taken up by another connection. */
 const CLOSE_REPLACED = 4001;
@@ -84,10 +84,10 @@ const EXPLAIN_MS = 3_000;
 
 /** What listeners may be added for. On a room: */
 const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'room:slow', 'room:readonly', 'room:closed', 'invitation:made', 'invitation:ended', 'member:admitted'];
+  'room:slow', 'room:readonly', 'room:locked', 'room:closed', 'invitation:made', 'invitation:ended', 'member:admitted'];
 const CHANGES = ['message:edited', 'message:deleted', 'message:reactions'];
 const ROOM_EVENTS = ['joined', 'left', 'message', ...CHANGES, ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
-  'signal', 'state:updated', 'shared', 'gap', 'reset', '*'];
+  'signal', 'read', 'state:updated', 'shared', 'gap', 'reset', '*'];
 /** And on the client: */
 const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected', 'direct', 'drain', 'token_expiring', 'token_refreshed', 'error',
   ...ROOM_EVENTS];
@@ -212,8 +212,9 @@ export class PlenumRoom extends Emitter {
     this.state = 'out';
     this.epoch = null;
     this.role = null;
-    /** As of `joined` and of what was decided since: only hosts may speak; seconds between two messages, 0 = any. */
+    /** As of `joined` and of what was decided since: only hosts may speak; nobody new comes in; seconds between two messages, 0 = any. */
     this.readonly = false;
+    this.locked = false;
     this.slow_s = 0;
     /** What everybody in the room shares, key by key, and its version; kept up to date while we are in. Do not write to it. */
     this.shared = Object.create(null);
@@ -261,6 +262,9 @@ export class PlenumRoom extends Emitter {
     return wrong ? Promise.reject(wrong) : this.#change('react', offset, on ? { key } : { key, on });
   }
 
+  /** You have read all up to there, in whichever session: `joined` and rooms() count what is unread from it. Goes forward only. */
+  read(offset) { return this.#change('read', offset, {}); }
+
   #change(type, offset, about, options = {}, known = {}, names = {}) {
     const wrong = offsetError(type, offset) ?? optionsError(type, options, known);
     if (wrong) return Promise.reject(wrong);
@@ -278,6 +282,7 @@ export class PlenumRoom extends Emitter {
   unmute(user) { return this.#decree('unmute', { user }); }
   setSlow(seconds) { return this.#decree('slow', { seconds }); }
   setReadonly(on) { return this.#decree('readonly', { on }); }
+  setLocked(on) { return this.#decree('lock', { on }); }
   close(options) { return this.#decree('close', {}, options); }
 
   /** Makes an invitation: `options` are {uses?, ttl_s? or expires?: ms since 1970, role?}. Resolves with {invitation, token, role, uses,
@@ -403,8 +408,8 @@ export class PlenumRoom extends Emitter {
  *   `message`, `state:updated`: entries of the log
  *   `message:edited`, `message:deleted`, `message:reactions`: what became of the message `target`; entries of the log as well
  *   `member:role`, `member:kicked`, `member:banned`, `member:unbanned`, `member:muted`, `member:unmuted`, `room:slow`,
- *   `room:readonly`, `room:closed`: what those who may have decided; entries of the log as well
- *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`: what passed, behind the offset `after`
+ *   `room:readonly`, `room:locked`, `room:closed`: what those who may have decided; entries of the log as well
+ *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`, `read`: what passed, behind the offset `after`
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
  *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, our own `missing`, or
  *              `conflated`: nothing is lost, as there are newer ones), and how much of what passed; then ask for the members anew
@@ -943,6 +948,7 @@ export class Plenum extends Emitter {
     if ((m.type === 'member:role' || m.type === 'member:admitted') && m.user === this.session?.user) room.role = m.role;
     else if (m.type === 'room:slow') room.slow_s = m.seconds;
     else if (m.type === 'room:readonly') room.readonly = m.on;
+    else if (m.type === 'room:locked') room.locked = m.on;
   }
 
   #emitRoom(room, type, event) {
@@ -1094,6 +1100,7 @@ export class Plenum extends Emitter {
     room.tries = 0;
     room.role = m.role;
     room.readonly = m.readonly === true;
+    room.locked = m.locked === true;
     room.slow_s = m.slow_s ?? 0;
     room.takeState(m.state ?? {}, m.state_version ?? 0);
     room.head = m.offset;

@@ -6,7 +6,7 @@
 // writing does nothing.
 
 const PREFIX = 'plenum.';
-const OF_THE_DEVICE = new Set(['theme', 'people-hidden', 'notify']);   // not of who one is
+const OF_THE_DEVICE = new Set(['theme', 'people-hidden', 'notify', 'typing']);   // not of who one is
 
 let forgotten = false;
 
@@ -55,6 +55,9 @@ export const person = {
   /** Desktop notifications: true, false, or null for one who has not been asked. */
   get notify() { const value = read('localStorage', 'notify', null); return typeof value === 'boolean' ? value : null; },
   set notify(value) { write('localStorage', 'notify', value); },
+  /** Others are told that one is typing. */
+  get tellTyping() { return read('localStorage', 'typing', true) !== false; },
+  set tellTyping(value) { write('localStorage', 'typing', value); },
 };
 
 export const tab = {

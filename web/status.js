@@ -3,7 +3,7 @@
 // status.js: how the connection is doing (the dot, the banner, the countdown), toasts, and what screen readers
 // are told.
 
-import { $, h, icon } from './dom.js';
+import { $, h, icon, setText } from './dom.js';
 
 const GRACE_MS = 1200;       // a cut shorter than this is not worth a banner
 const TOASTS_MAX = 4;
@@ -77,11 +77,6 @@ export class Status {
     $('banner-button').hidden = action === null;
     setText($('banner-button'), action ?? '');
   }
-}
-
-/** Only real changes reach the page: a live region speaks on every write. */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 export function toast(text, tone = 'quiet') {

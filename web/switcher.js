@@ -22,7 +22,7 @@ export class Switcher {
 
   open() {
     if (this.#dialog.open) return this.#dialog.close();
-    this.#chat.refreshDirectory().then(() => { if (this.#dialog.open) this.#draw(); });
+    this.#chat.directory.refresh().then(() => { if (this.#dialog.open) this.#draw(); });
     this.#input.value = '';
     this.#at = 0;
     this.#dialog.showModal();
@@ -39,7 +39,7 @@ export class Switcher {
       if (score > 0) found.push({ kind, name, title, detail, score: score + bonus });
     };
     const open = (it) => (it === chat.active ? -0.5 : 0) + (it ? 0.3 : 0) + (it?.unread ? 0.4 : 0);
-    for (const room of chat.roomList) {
+    for (const room of chat.directory.list) {
       offer('room', room.name, room.name, plural(room.count, 'person', 'people'), open(room.open));
     }
     const people = new Map();
@@ -49,12 +49,12 @@ export class Switcher {
     }
     people.delete(chat.me.user);
     for (const [user, { title, it }] of people) {
-      offer('direct', user, title, { online: 'Online', away: 'Away' }[chat.presenceOf(user)] ?? '', open(it) - 0.1);
+      offer('direct', user, title, { online: 'Online', away: 'Away' }[chat.directory.presenceOf(user)] ?? '', open(it) - 0.1);
     }
     found.sort((a, b) => b.score - a.score || collator.compare(a.title, b.title));
     const results = found.slice(0, RESULTS_MAX);
     const name = query.replace(/^#+/, '').trim();
-    if (name && !chat.roomList.some((r) => r.name === name)) {
+    if (name && !chat.directory.list.some((r) => r.name === name)) {
       results.push({ kind: 'new', name, title: name, detail: 'Create or join', score: 0 });
     }
     return results;

@@ -136,8 +136,8 @@ describe('what becomes of messages on the chat page', () => {
       assert.equal(await person.find('.msg-text strong').textContent(), 'world');
     }
     assert.equal(await ada.id('composer-about').isVisible(), false);
-    assert.deepEqual(await items(bob, 'hello'), ['Reply', 'Copy the text'], 'it is not his');
-    assert.deepEqual(await items(ada, 'hello'), ['Reply', 'Edit', 'Copy the text', 'Delete…']);
+    assert.deepEqual(await items(bob, 'hello'), ['Reply', 'Pin', 'Copy the text'], 'it is not his');
+    assert.deepEqual(await items(ada, 'hello'), ['Reply', 'Edit', 'Pin', 'Copy the text', 'Delete…']);
 
     // The arrow key takes one's own last message; Esc leaves it as it is, and a draft stays what it was.
     await bob.say('something of mine');

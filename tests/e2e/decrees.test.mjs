@@ -76,6 +76,34 @@ test('plenum.js: a host governs, and knows how things stand', async (t) => {
   await hers.unban(bob.session.user);
   await his.join();
   assert.equal(his.role, 'guest');
-  for (const type of ['room:slow', 'room:readonly', 'member:role', 'member:muted', 'member:unmuted', 'member:banned', 'left'])
+  await hers.setLocked(true);
+  await until(() => his.locked, 'the room to be locked');
+  await hers.setLocked(false);
+  for (const type of ['room:slow', 'room:readonly', 'room:locked', 'member:role', 'member:muted', 'member:unmuted', 'member:banned', 'left'])
     assert.ok(heard.includes(type), type);
+});
+
+test('plenum.js: how far one has read, which is told to others and is no entry', async (t) => {
+  const server = await startServer(t, { flags: ['--rooms.receipts=true'] });
+  const [ada, bob] = ['Ada', 'Bob'].map((name) => new Plenum(`ws://${server.http}/ws`, { name, WebSocket }));
+  t.after(() => { ada.close(); bob.close(); });
+  const [hers, his] = [ada.room('lobby'), bob.room('lobby')];
+  await Promise.all([ada.connect(), bob.connect()]);
+  await hers.join();
+  await his.join();
+  const heard = [];
+  for (const type of ['read', 'message', 'gap']) hers.on(type, (m) => heard.push([type, m.offset, m.from?.name]));
+  const first = await hers.publish('one');
+  const { offset } = await his.publish('two');
+  await his.read(first.offset);   // an offset that she has seen
+  await his.read(offset);
+  await until(() => heard.length === 3, () => `both; she has heard ${JSON.stringify(heard)}`);
+  assert.deepEqual(heard, [['message', offset, 'Bob'], ['read', first.offset, 'Bob'], ['read', offset, 'Bob']]);
+  assert.equal(hers.cursor, offset);
+  await hers.publish('three');
+  await his.leave();
+  assert.equal((await his.join()).read, offset);
+  assert.equal((await bob.rooms()).rooms[0].unread, 1);
+  await assert.rejects(his.read(1_000), { code: 'not_found' });
+  await assert.rejects(his.read('x'), { code: 'bad_argument' });
 });

@@ -24,10 +24,11 @@ function mint(name, rooms, seconds = 3600) {
 }
 
 async function main() {
-  const server = await startServer(t, { bin: RELEASE, flags: [`--auth.secret=${SECRET}`] });
+  const server = await startServer(t, { bin: RELEASE, flags: [`--auth.secret=${SECRET}`, '--rooms.receipts=true'] });
   const browser = await startBrowser(t);
   await conversation(server, browser);
   await talking(server, browser);
+  await theRoom(server, browser);
   await keepingOrder(server, browser);
   await signingIn(server, browser);
 }
@@ -141,8 +142,67 @@ async function talking(server, browser) {
   await desk.context.close();
 }
 
+/** page-room.png, page-room-dark.png, page-room-phone.png: what a room has besides its messages. */
+async function theRoom(server, browser) {
+  const room = 'expedition';
+  const open = async (name, rooms) => { const who = await Native.open(server, { token: mint(name, rooms) }); await who.join(room); return who; };
+  const [grace, radia, alan] = [await open('Grace', { '**': ['host'] }), await open('Radia'), await open('Alan')];
+  const say = async (who, text) => (await who.say(room, { text })).offset;
+  const visit = async (options) => {
+    const ada = await Person.visit(browser, server.url, { at: `#token=${mint('Ada')}&room=${room}`, ...options });
+    await ada.connected();
+    await ada.sees(`[data-testid=room-tab].active[data-room=${room}]`);
+    return ada;
+  };
+  const list = await say(grace, 'What everybody brings: rope, lamps, **two** maps, and a kettle');
+  const ferry = await say(radia, 'The ferry leaves at 6:40 from the second pier, whatever the weather does');
+  await grace.ask({ type: 'state', room, set: { topic: 'North coast, three days: who brings what, and when we meet', pinned: [list, ferry] } });
+  await say(alan, 'I have the kettle. It whistles.');
+  const desk = await visit({ viewport: { width: 1090, height: 700 }, colorScheme: 'light' });
+  await desk.say('Then I bring the tea');
+  await desk.sees('[data-testid=message][data-own=true][data-state=sent]');
+  const own = Number(await desk.find('[data-testid=message][data-own=true]').getAttribute('data-offset'));
+  await desk.page.evaluate(() => { document.hasFocus = () => false; dispatchEvent(new Event('blur')); });
+  await desk.join('desk');
+  await say(radia, 'Splendid. And who has the second map?');
+  const last = await say(alan, 'Katherine, she drew it');
+  await desk.page.evaluate(() => { delete document.hasFocus; dispatchEvent(new Event('focus')); });
+  await desk.go(room);
+  await desk.reads('Katherine, she drew it');
+  for (const [who, offset] of [[grace, own], [alan, own], [radia, last]]) await who.ask({ type: 'read', room, offset });
+  const typing = (who) => who.send({ type: 'signal', room, data: { typing: true } });
+  await desk.id('seen').nth(1).waitFor({ state: 'attached' });
+  await quiet(desk);
+  typing(grace);
+  await desk.find('#typing').filter({ hasText: 'Grace is typing' }).waitFor();
+  typing(radia);
+  await desk.find('#typing').filter({ hasText: 'Grace and Radia are typing' }).waitFor();
+  await desk.page.mouse.move(1000, 560);
+  await take(desk, 'page-room');
+  await desk.check();
+
+  const dark = await visit({ viewport: { width: 1090, height: 560 }, colorScheme: 'dark' });
+  await dark.id('pins-all').click();
+  await dark.id('pin').nth(1).waitFor();
+  await dark.find('#pins-list .search-text').filter({ hasText: 'What everybody brings' }).waitFor();
+  await take(dark, 'page-room-dark');
+  await dark.context.close();
+  const phone = await visit({ viewport: { width: 390, height: 760 }, colorScheme: 'light', hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+  await phone.reads('Katherine, she drew it');
+  await grace.ask({ type: 'read', room, offset: last });
+  await phone.id('seen').first().waitFor({ state: 'attached' });
+  await quiet(phone);
+  typing(grace);
+  await phone.find('#typing').filter({ hasText: 'Grace is typing' }).waitFor();
+  await take(phone, 'page-room-phone');
+  await phone.context.close();
+  await desk.context.close();
+}
+
+const quiet = (person) => until(async () => (await person.id('toast').count()) === 0, 'the toasts to go');
+
 const take = async (person, name, options = {}) => {
-  await until(async () => (await person.id('toast').count()) === 0, 'the toasts to go');
+  await quiet(person);
   await person.settle();
   await person.page.screenshot({ path: join(folder, `${name}.png`), ...options });
 };

@@ -41,6 +41,8 @@ lobby.on('gap', ({ from, to, passing, reason }) => {
 lobby.on('message:edited', ({ target, data }) => console.log(target satisfies number, data));
 lobby.on('message:deleted', ({ target, reason }) => console.log(target, reason ?? ''));
 lobby.on('message:reactions', ({ key, on, count }) => console.log(key, on satisfies boolean, count satisfies number));
+lobby.on('read', ({ from, offset }) => console.log(from.name, offset satisfies number));
+lobby.on('room:locked', ({ on }) => console.log(on));
 lobby.on('signal', ({ after, from, data }) => console.log(after, from.name, data));
 
 const welcome = await plenum.connect({ timeout_ms: 20_000 });
@@ -54,6 +56,7 @@ const entry = page.history.at(-1);
 const answer = await lobby.send('as you say', { replyTo: ack.offset });
 await lobby.edit(answer.offset, 'so be it', { ifVersion: answer.offset });
 await lobby.react(ack.offset, 'yes');
+await lobby.read(ack.offset);
 const [reply] = (await lobby.thread(ack.offset, { limit: 1 })).history;
 await lobby.delete(answer.offset, { reason: 'enough' });
 const { members } = await plenum.members('lobby', { limit: 1 });
