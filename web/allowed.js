@@ -94,21 +94,31 @@ export function removalOf(it, m, me) {
   return { code: m.reason, message: `${by} banned you ${span}${why}`, by: m.by ?? null, until };
 }
 
+/** Of invitations, each with what to do about it. */
+const INVITATIONS = {
+  invitation_invalid: 'This invitation is not one to this room, or was taken back. See that you have all of the link, or ask for another one.',
+  invitation_expired: 'This invitation is over. Ask whoever gave it to you for another one.',
+  invitation_used: 'This invitation has been used as often as it may be. Ask whoever gave it to you for another one.',
+};
+
 const REFUSALS = { banned: 'You are banned from this room.', room_closed: 'This room has been closed.' };
 
 /** Why a room was not joined, or not joined again, with the end of it where it has one. */
 export function refusedJoin(error) {
   // The code is that of every other refusal, so it is known by its sentence alone; where that is another one day, it is shown as it is.
   if (error.code === 'forbidden' && /\bis locked\b/.test(error.message)) return { code: 'locked', message: 'This room is locked: nobody new comes in at the moment.' };
+  if (isOfInvitation(error)) return { code: error.code, message: INVITATIONS[error.code] };
   if (!REFUSALS[error.code]) return error;
   return { code: error.code, message: REFUSALS[error.code], until: error.retry_ms === undefined ? undefined : Date.now() + error.retry_ms };
 }
+
+export const isOfInvitation = ({ code }) => Object.hasOwn(INVITATIONS, code);
 
 /** Whether and when one may come back. */
 export function whenBack({ code, until }) {
   if (code === 'kicked') return 'You may come in again.';
   if (code === 'expired') return 'To come in again you may need to be invited anew.';
-  if (code === 'locked') return 'Who is in there may open it, or give you a role there. Then try again.';
+  if (code === 'locked') return 'Who keeps order there may open it, or invite you.';
   if (code === 'room_closed') {
     return until > Date.now() ? `In ${shortSpanOf(secondsTo(until))} it may be opened anew.` : 'You may open it anew.';
   }

@@ -4,7 +4,7 @@
 // changed once per frame, and owns what concerns the page as a whole: dialogs, drawers, keys, title, address.
 
 import { Plenum } from './plenum.js';
-import { isCounting, whenBack } from './allowed.js';
+import { isCounting, isOfInvitation, whenBack } from './allowed.js';
 import { Chat } from './chat.js';
 import { Composer } from './composer.js';
 import { Drawers } from './drawers.js';
@@ -23,6 +23,7 @@ import { $, fillIcons, h, icon } from './dom.js';
 import { avatar, sentence } from './format.js';
 import { claimsOf, identity, isGuest, mayTakeOver, takeTokenFromAddress } from './identity.js';
 import { copyAddress } from './invite.js';
+import { takeInvitationFromAddress } from './inviting.js';
 import { SignIn, holderOf, refusalOf } from './signin.js';
 import { forgetEverything, keepSecret, person } from './settings.js';
 import { nameShown } from './words.js';
@@ -33,6 +34,7 @@ const DIRECTORY_STALE_MS = 30_000;   // coming back to the page after this long 
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 
 const handedOver = takeTokenFromAddress();   // before anything else: nobody is to see it there
+let invitation = takeInvitationFromAddress();
 fillIcons(document);
 const url = new URL('/ws', location.href.replace(/^http/, 'ws'));
 const client = new Plenum(url, {
@@ -134,11 +136,24 @@ function drawBlank(it) {
     h('h2', {}, it.status === 'removed' ? 'You are not in ' : 'You could not join ', h('bdi', {}, `#${it.label}`)),
     h('p', { data: { testid: 'join-error' } }, `${sentence(it.error)} ${whenBack(it.error)}`),
     h('div.blank-actions', {},
-      h('button.primary', { type: 'button', onclick: () => chat.rejoin(it) }, 'Try again'),
+      h('button.primary', { type: 'button', onclick: () => chat.rejoin(it) }, isOfInvitation(it.error) ? 'Try without it' : 'Try again'),
       h('button.secondary', { type: 'button', onclick: () => chat.close(it) }, 'Close')));
 }
 
 // ---- the address: #room=name, #direct=user ----------------------------------------------------------------------
+
+/** What the address asks for; an invitation that it had is for the room there, and taken once. */
+function takeWanted() {
+  const wanted = wantedByAddress();
+  if (wanted?.kind === 'room') wanted.invitation = invitation;
+  invitation = undefined;
+  return wanted;
+}
+
+function openWanted() {
+  const wanted = takeWanted();
+  if (wanted) chat.open(wanted.kind, wanted.name, { invitation: wanted.invitation });
+}
 
 function wantedByAddress() {
   const match = /^#(room|direct)=(.+)$/.exec(location.hash);
@@ -157,12 +172,12 @@ function drawAddress(it) {
 
 addEventListener('hashchange', () => {
   const token = takeTokenFromAddress();
-  const wanted = wantedByAddress();
+  invitation = takeInvitationFromAddress();
   if (token) {
-    if (!wanted) drawAddress(chat.active);
+    if (!wantedByAddress()) drawAddress(chat.active);
     return void takeToken(token);
   }
-  if (wanted) chat.open(wanted.kind, wanted.name);
+  openWanted();
 });
 
 // ---- who one is -------------------------------------------------------------------------------------------------
@@ -205,8 +220,7 @@ async function takeToken(token) {
   try {
     const welcome = await signIn.try(token);
     become(token, welcome, identity.stays);
-    const wanted = wantedByAddress();
-    if (wanted) chat.open(wanted.kind, wanted.name);
+    openWanted();
     toast(`You are signed in as ${nameShown(welcome.name)}.`);
   } catch (error) {
     signIn.askToken({ why: 'The token of the link that brought you here was refused.', token, error: refusalOf(error), may_close: begun, or_guest: !begun });
@@ -331,7 +345,7 @@ function begin() {
   client.connect();
   if (begun) return;
   begun = true;
-  chat.restore(wantedByAddress());
+  chat.restore(takeWanted());
 }
 
 chat.focused = document.hasFocus();

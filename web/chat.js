@@ -68,10 +68,11 @@ export class Chat {
       const it = Conversation.restore(entry);
       if (this.conversations.has(it.id)) continue;
       this.conversations.set(it.id, it);
-      if (it.kind === 'room' && it.status !== 'removed') this.incoming.join(it);
+      const invitation = it.name === wanted?.name && it.kind === wanted.kind ? wanted.invitation : undefined;
+      if (it.kind === 'room' && (it.status !== 'removed' || invitation)) this.incoming.join(it, invitation);
       for (const p of entry.pending ?? []) this.outgoing.send(it, p.data, { key: p.publishKey, replyTo: p.replyTo });
     }
-    if (wanted) this.open(wanted.kind, wanted.name);
+    if (wanted) this.open(wanted.kind, wanted.name, { invitation: wanted.invitation });
     else if (this.conversations.size === 0) this.open('room', FALLBACK_ROOM);
     else this.activate(this.conversations.get(saved?.active) ?? this.list[0]);
   }
@@ -80,13 +81,15 @@ export class Chat {
     tab.set('tabs', { open: this.list.map((c) => c.save()), active: this.active?.id });
   }
 
-  /** Opens a tab, or goes to it if it is open. */
-  open(kind, name, title) {
+  /** Opens a tab, or goes to it if it is open. `invitation`: the token of one, which lets us in. */
+  open(kind, name, { title, invitation } = {}) {
     let it = this.conversation(kind, name);
     if (!it) {
       it = new Conversation(kind, name, title ?? this.directory.nameOf(name) ?? name);
       this.conversations.set(it.id, it);
-      if (kind === 'room') this.incoming.join(it);
+      if (kind === 'room') this.incoming.join(it, invitation);
+    } else if (invitation && (it.status === 'refused' || it.status === 'removed')) {
+      this.incoming.join(it, invitation);
     }
     this.activate(it);
     return it;

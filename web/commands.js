@@ -196,7 +196,7 @@ async function message(chat, it, args) {
   const text = match[3];
   const found = chat.directory.called(wanted, it);
   if (found.length > 1) return `${plural(found.length, 'person', 'people')} are called ${nameShown(wanted)}; use an id: ${found.map((m) => m.user).join(', ')}.`;
-  if (found.length === 1) return void chat.outgoing.say(chat.open('direct', found[0].user, found[0].name), text);
+  if (found.length === 1) return void chat.outgoing.say(chat.open('direct', found[0].user, { title: found[0].name }), text);
   // Nobody we know of: it may be an id all the same, and the server knows.
   try {
     const { delivered } = await chat.client.direct(wanted, { text });

@@ -7,7 +7,7 @@ import { plural } from './format.js';
 import { nameShown, textShown } from './words.js';
 
 export const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'room:slow', 'room:readonly', 'room:locked', 'room:closed'];
+  'member:admitted', 'invitation:made', 'invitation:ended', 'room:slow', 'room:readonly', 'room:locked', 'room:closed'];
 
 const UNITS = [[86_400, 'day', 'd'], [3600, 'hour', 'h'], [60, 'minute', 'min'], [1, 'second', 's']];
 
@@ -56,6 +56,9 @@ export function wordsOf(m, me, nameOf) {
   const words = {
     'member:role': () => (m.from ? [by, ' made ', m.from.user === m.user && m.user === me ? 'yourself' : whom, ` ${ROLE_WORDS[m.role] ?? m.role}`]
       : [whom === 'you' ? 'You are ' : whom, whom === 'you' ? '' : ' is ', ROLE_WORDS[m.role] ?? m.role]),
+    'member:admitted': () => [whom === 'you' ? 'You' : whom, ' came in by an invitation', m.role === 'member' ? '' : `, as ${ROLE_WORDS[m.role] ?? m.role}`],
+    'invitation:made': () => [by, ` made an invitation for ${plural(m.uses, 'person', 'people')}`],
+    'invitation:ended': () => [by, ' took an invitation back'],
     'member:kicked': () => [by, ' removed ', whom],
     'member:banned': () => [by, ' banned ', whom, span || ' for good'],
     'member:unbanned': () => [by, ' let ', whom, ' come in again'],

@@ -5,6 +5,7 @@
 import { $, h, icon, setText } from './dom.js';
 import { shortSpanOf } from './decrees.js';
 import { count, sentence, utf8Length } from './format.js';
+import { mayInvite, openInviting } from './inviting.js';
 import { glyph } from './lists.js';
 import { mayGovern, openRoomMenu } from './moderation.js';
 import { TOPIC_BYTES_MAX } from './shared.js';
@@ -24,6 +25,7 @@ export class Head {
   constructor(chat) {
     this.#chat = chat;
     $('room-menu').addEventListener('click', () => openRoomMenu(chat, $('room-menu')));
+    $('invite-people').addEventListener('click', () => openInviting(chat, chat.active));
     $('topic-text').addEventListener('click', () => this.#unfold());
     $('topic-edit').addEventListener('click', () => this.#begin());
     $('topic-form').addEventListener('submit', (e) => { e.preventDefault(); this.#submit(); });
@@ -52,6 +54,7 @@ export class Head {
       ? { online: 'Online', away: 'Away', unknown: 'Not connected' }[chat.directory.presenceOf(it.name)] ?? 'Direct message'
       : { joining: 'Joining…', refused: 'Not joined', removed: { kicked: 'Removed', banned: 'Banned' }[it.error?.code] ?? 'Not a member' }[it.status] ?? '';
     $('room-menu').hidden = !mayGovern(chat, it);
+    $('invite-people').hidden = !mayInvite(chat, it);
     this.#drawFacts(it);
     this.#drawTopic(it);
   }

@@ -219,9 +219,10 @@ export class Incoming {
     if (now) chat.skew = m.time - Date.now();
     if (m.type === 'room:closed') it.closed_until = m.until - chat.skew;
     it.standing.note(m, m.until === undefined ? Infinity : m.until - chat.skew);
-    if (m.type === 'member:role' && m.user === chat.me.user) it.given = true;
+    const given = m.type === 'member:role' || m.type === 'member:admitted';
+    if (given && m.user === chat.me.user) it.given = true;
     const member = it.members.get(m.user);
-    if (now && m.type === 'member:role' && member) it.members.set(m.user, { ...member, role: m.role });
+    if (now && given && member) it.members.set(m.user, { ...member, role: m.role });
     this.#insertDecree(it, m, now);
     chat.view.changed('all');
   }

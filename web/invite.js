@@ -7,12 +7,17 @@ import { toast } from './status.js';
 
 export const roomAddress = (name) => `${location.origin}${location.pathname}#room=${encodeURIComponent(name)}`;
 
-/** Copies a text. The clipboard is closed to pages on plain http; there a selection can still be copied. */
-export async function copy(text) {
+/** Copies a text. The clipboard is closed to pages on plain http; there a selection can still be copied, in `shown` where a dialog keeps
+ *  all else out of reach. */
+export async function copy(text, shown) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch { /* not allowed, or not there */ }
+  if (shown) {
+    shown.select();
+    return document.execCommand('copy');
+  }
   const field = h('textarea.visually-hidden', { readonly: true, 'aria-hidden': 'true', tabindex: -1 });
   const focused = document.activeElement;
   field.value = text;

@@ -49,7 +49,7 @@ export function messageRow(chat, it, { item, lead, menu, unfolded, seen }, on) {
   const { from } = item;
   const openAuthor = (e) => {
     if (menu) openPersonMenu(chat, it, from, e.currentTarget);
-    else if (!item.own && it.kind === 'room') chat.open('direct', from.user, from.name);
+    else if (!item.own && it.kind === 'room') chat.open('direct', from.user, { title: from.name });
   };
   const time = h('time', { datetime: new Date(item.time).toISOString(), title: fullTimeOf(item.time) }, timeOf(item.time));
   const body = h('div.msg-body', {}, lead && h('div.msg-head', {},

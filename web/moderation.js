@@ -7,6 +7,7 @@ import { $, h } from './dom.js';
 import { rightsOf } from './allowed.js';
 import { everyOf } from './decrees.js';
 import { sentence, utf8Length } from './format.js';
+import { mayInvite, openInviting } from './inviting.js';
 import { openMenu } from './menu.js';
 import { isBelow, rolesToGive } from './rights.js';
 import { toast } from './status.js';
@@ -49,7 +50,7 @@ export function decreesFor(chat, it, member) {
 /** The menu at a person. */
 export function openPersonMenu(chat, it, member, from) {
   const mine = member.user === chat.me.user;
-  const write = mine ? [] : [{ icon: 'message', label: 'Write a direct message', run: () => chat.open('direct', member.user, member.name) }];
+  const write = mine ? [] : [{ icon: 'message', label: 'Write a direct message', run: () => chat.open('direct', member.user, { title: member.name }) }];
   openMenu(from, nameShown(member.name), [...write, ...decreesFor(chat, it, member)]);
 }
 
@@ -65,13 +66,14 @@ export function undoOf(chat, it, { type, user, offset }) {
 // ---- the room -----------------------------------------------------------------------------------------------------
 
 export const mayGovern = (chat, it) => it?.kind === 'room' && it.status === 'joined' && chat.online
-  && ['slow', 'readonly', 'ban'].some((right) => rightsOf(chat, it).may(right));
+  && ['slow', 'readonly', 'ban', 'invite'].some((right) => rightsOf(chat, it).may(right));
 
 export function openRoomMenu(chat, from) {
   const it = chat.active;
   const { may } = rightsOf(chat, it);
   const room = chat.client.room(it.name);
   const items = [];
+  if (mayInvite(chat, it)) items.push({ icon: 'invite', label: 'Invite people…', run: () => openInviting(chat, it) });
   if (may('readonly')) {
     items.push({ kind: 'checkbox', checked: room.readonly, label: 'Read-only: only hosts may write', run: () => tell(room.setReadonly(!room.readonly)) });
   }

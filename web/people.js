@@ -68,7 +68,7 @@ export class People {
     const person = h('button.person', {
       type: 'button', class: known, disabled: mine,
       title: `${name} · ${m.user}\n${words[0].toUpperCase()}${words.slice(1)}; here since ${fullTimeOf(m.joined_at)}`,
-      onclick: () => this.#chat.open('direct', m.user, m.name),
+      onclick: () => this.#chat.open('direct', m.user, { title: m.name }),
       data: { testid: 'member', user: m.user, presence: state, ...(mine ? { me: 'true' } : {}) },
     }, h('span.avatar-box', { 'aria-hidden': 'true' }, avatar(h('span'), m), h('span.presence', { class: state })),
     h('bdi.person-name', {}, name),

@@ -13,7 +13,7 @@ import { nameShown } from './words.js';
 
 const GROUP_MS = 5 * 60_000;    // one author's messages within this are one group
 const NAMES_IN_NOTICE = 3;
-const DECREE_ICONS = { topic: 'pencil', pinned: 'pin', 'room:locked': 'lock' };
+const DECREE_ICONS = { topic: 'pencil', pinned: 'pin', 'room:locked': 'lock', 'member:admitted': 'invite', 'invitation:made': 'invite', 'invitation:ended': 'invite' };
 
 /** The rows of a conversation, anew at each draw. `unfolded`: keys of the long messages that somebody has opened. */
 export function rowsOf(chat, it, unfolded) {

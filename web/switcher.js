@@ -97,7 +97,7 @@ export class Switcher {
 
   #choose({ kind, name, title }) {
     this.#dialog.close();
-    if (kind === 'direct') this.#chat.open('direct', name, title);
+    if (kind === 'direct') this.#chat.open('direct', name, { title });
     else this.#chat.open('room', name);
   }
 }

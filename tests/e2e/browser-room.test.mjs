@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Person, SCREENSHOTS, look, startBrowser } from './browser.mjs';
 import { Native, Nc, root, startServer, until } from './support.mjs';
+import { isOfInvitation, refusedJoin } from '../../web/allowed.js';
 import { Conversation } from '../../web/conversation.js';
 import { Reading } from '../../web/reading.js';
 import { PINS_MAX, pinsOf, topicOf } from '../../web/shared.js';
@@ -30,6 +31,18 @@ describe('what the page makes of what a room shares', () => {
     for (const none of [undefined, null, 3, '3', { 0: 3, length: 1 }, true]) assert.deepEqual(pinsOf(none), [], JSON.stringify(none));
     const many = Array.from({ length: 4_000 }, (_, i) => i + 1);
     assert.deepEqual(pinsOf(many), many.slice(-PINS_MAX));
+  });
+
+  test('what a refusal says to do', () => {
+    for (const code of ['invitation_invalid', 'invitation_expired', 'invitation_used']) {
+      const said = refusedJoin({ code, message: 'for the developer' });
+      assert.match(said.message, /^This invitation .*\. .*ask .*for another one\.$/i);
+      assert.ok(isOfInvitation(said));
+    }
+    assert.equal(refusedJoin({ code: 'forbidden', message: 'The room `x` is locked: nobody new comes in at the moment.' }).code, 'locked');
+    const other = { code: 'forbidden', message: 'It takes the right `join`.' };
+    assert.equal(refusedJoin(other), other);
+    assert.ok(!isOfInvitation(other));
   });
 
   test('what is unread: counted by the server up to where we come, by us from there on', () => {
@@ -416,6 +429,69 @@ describe('a room on the chat page', () => {
     await cleo.id('blank').getByRole('button', { name: 'Try again' }).click();
     await until(async () => (await ada.members()).includes('Cleo'), 'Cleo to be in');
     for (const person of [ada, bob, cleo]) await person.check();
+  });
+
+  test('an invitation: a link that lets in once, is out of the address at once, can be taken back; and what each refusal says to do', async (t) => {
+    const [ada, bob] = await two(t, 'den', { permissions: ['clipboard-read', 'clipboard-write'] });
+    assert.equal(await bob.id('invite-people').isVisible(), false, 'who may not is offered nothing');
+    await ada.say('/lock');
+    await ada.id('invite-people').click();
+    await look(ada, 'an invitation is made');
+    await ada.id('invite-submit').click();
+    await says(ada, 'invite-note', /^1 person may come in by it until /);
+    await ada.id('invite-copy').click();
+    await says(ada, 'invite-copied', /^Copied\.$/);
+    const link = await ada.page.evaluate(() => navigator.clipboard.readText());
+    assert.match(link, /#room=den&invite=inv_[\w-]+$/);
+    assert.equal(await ada.id('invite-link').inputValue(), link);
+    await says(ada, 'invite-row', /^1 of 1 left, as member, until .*, by Ada$/);
+    await look(ada, 'the link');
+    await ada.shot('invite');
+    await ada.id('invite-done').click();
+    await decreed(bob, 'Ada made an invitation for 1 person');
+
+    const visit = async (name, at) => {
+      const requests = [];
+      const person = await Person.enter(browser, server.url, name, { reducedMotion: 'reduce', at, prepare: (page) => page.on('request', (r) => requests.push(r.url())) });
+      t.after(() => person.context.close());
+      assert.ok(!requests.join().includes('inv_'), 'no server has read it');
+      return person;
+    };
+    const hash = new URL(link).hash;
+    const cleo = await visit('Cleo', hash);
+    await until(async () => (await ada.members()).includes('Cleo'), 'Cleo to be in');
+    assert.equal(await cleo.page.evaluate(() => location.hash), '#room=den');
+    await decreed(bob, 'Cleo came in by an invitation');
+    await decreed(cleo, 'You came in by an invitation');
+    await cleo.page.reload();
+    await cleo.connected();
+    await cleo.say('I am still here');
+    await bob.reads('I am still here');
+
+    const eve = await visit('Eve', hash);
+    await says(eve, 'join-error', /^This invitation has been used as often as it may be\. Ask whoever gave it to you for another one\./);
+    await look(eve, 'an invitation that is used up');
+    await eve.shot('invitation-used');
+    // Another link, in the page that is open; and one that is no invitation at all.
+    const refused = async (invite, pattern) => {
+      await eve.page.evaluate((to) => { location.hash = to; }, `#room=den&invite=${invite}`);
+      await says(eve, 'join-error', pattern);
+      assert.equal(await eve.page.evaluate(() => location.hash), '#room=den');
+    };
+    await refused('inv_nonsense', /^This invitation is not one to this room, or was taken back\./);
+    await refused('javascript:alert(1)', /^This invitation is not one/);
+    await ada.id('room-menu').click();
+    await ada.id('menu-item').filter({ hasText: 'Invite people' }).click();
+    await ada.find('#invite-dialog label').filter({ hasText: '25' }).click();
+    await ada.id('invite-submit').click();
+    await says(ada, 'invite-note', /^25 people may/);
+    const back = new URL(await ada.id('invite-link').inputValue()).hash;
+    await ada.id('uninvite').first().click();
+    await until(async () => (await ada.id('uninvite').count()) === 0, 'it to be taken back');
+    await decreed(bob, 'Ada took an invitation back');
+    await ada.page.keyboard.press('Escape');
+    await refused(/invite=(.*)/.exec(back)[1], /^This invitation is not one to this room, or was taken back\./);
+    for (const person of [ada, bob, cleo, eve]) await person.check();
   });
 
   test('on a phone: topic, pins, typing, seen; nothing is wider than it', async (t) => {
