@@ -415,7 +415,7 @@ describe('a room on the chat page', () => {
     await says(bob, 'room-facts', /^Locked$/);
     const cleo = await Person.enter(browser, server.url, 'Cleo', { room: 'vault', reducedMotion: 'reduce' });
     t.after(() => cleo.context.close());
-    await says(cleo, 'join-error', /^This room is locked: nobody new comes in at the moment\. Who is in there may open it/);
+    await says(cleo, 'join-error', /^This room is locked: nobody new comes in at the moment\. Who keeps order there may open it, or invite you\.$/);
     await look(cleo, 'a locked room');
     await cleo.shot('locked');
     await bob.say('just us');
