@@ -7,6 +7,7 @@
 import { slowWait, slowWords } from './allowed.js';
 import { SECONDS_MAX, secondsOf, spanOf } from './decrees.js';
 import { withEmoji } from './emoji.js';
+import { mayInvite, openInviting } from './inviting.js';
 import { ROLES } from './rights.js';
 import { TOPIC_BYTES_MAX } from './shared.js';
 import { nameShown } from './words.js';
@@ -134,6 +135,14 @@ const COMMANDS = {
       const on = { '': true, on: true, off: false }[args.toLowerCase()];
       if (it.kind !== 'room' || on === undefined) return 'Usage: /lock, or /lock off';
       return done(chat.client.room(it.name).setLocked(on));
+    },
+  },
+  invite: {
+    usage: '/invite', help: 'make a link that lets people in',
+    run(chat, it, args) {
+      if (args !== '' || it.kind !== 'room') return 'Usage: /invite, in a room and without anything behind it';
+      if (!mayInvite(chat, it)) return 'You may not invite people into this room.';
+      openInviting(chat, it);
     },
   },
   topic: {

@@ -22,10 +22,15 @@ export class Directory {
     const chat = this.#chat;
     if (!chat.online) return;
     this.at = Date.now();
+    const before = new Map(chat.list.map((c) => [c, c.unread]));
     try {
       const reply = await chat.client.rooms({ limit: ROOMS_MAX });
       this.rooms = (reply.rooms ?? []).map((r) => ({ name: String(r.room ?? r.name), members_count: r.members_count ?? 0, unread: r.unread }));
-      for (const { name, unread } of this.rooms) if (unread !== undefined) chat.reading.counted(chat.conversation('room', name), unread);
+      for (const { name, unread } of this.rooms) {
+        const it = chat.conversation('room', name);
+        // What has come since we asked may not be counted there.
+        if (it && unread !== undefined) chat.reading.counted(it, unread + Math.max(0, it.unread - (before.get(it) ?? 0)));
+      }
       chat.view.changed('lists');
     } catch (error) {
       if (error.code !== 'disconnected') chat.view.toast(sentence(error), 'error');

@@ -82,7 +82,7 @@ async function drawOpen() {
   $('invite-open-box').hidden = invitations.length === 0;
   list.replaceChildren(...invitations.map((row) => h('li.invite-row', { data: { testid: 'invite-row' } },
     h('span.invite-words', {}, `${count(row.left)} of ${count(row.uses)} left, as ${row.role}, until ${fullTimeOf(row.expires - chat.skew)}`,
-      row.by && [', by ', h('bdi', {}, nameShown(chat.directory.nameIn(it, row.by) ?? row.by))]),
+      row.by && [', by ', row.by === chat.me.user ? 'you' : h('bdi', {}, nameShown(chat.directory.nameIn(it, row.by) ?? row.by))]),
     h('button.icon-button.small', { type: 'button', 'aria-label': 'Take it back', title: 'Take it back', onclick: () => takeBack(row), data: { testid: 'uninvite' } }, icon('trash')))));
 }
 

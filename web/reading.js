@@ -70,7 +70,7 @@ export class Reading {
 
   /** So many are unread by what the server says: fewer, where one has read in another window. */
   counted(it, unread) {
-    if (!it || it.status !== 'joined' || unread >= it.unread) return;
+    if (it.status !== 'joined' || unread >= it.unread) return;
     it.unread = unread;
     if (unread === 0) it.mentioned = false;
   }

@@ -393,6 +393,7 @@ describe('what becomes of messages on the chat page', () => {
     await away();
     await robot.say('bells', 'again, @Ada');
     await robot.say('bells', 'and nothing');
+    await until(async () => (await ada.page.evaluate(() => window.notes)).length === 1, 'one notification');   // a direct message keeps no order with those of a room
     await robot.ask({ type: 'direct', to: (await robot.ask({ type: 'members', room: 'bells' })).members.find((m) => m.name === 'Ada').user, data: 'between us' });
     await until(async () => (await ada.page.evaluate(() => window.notes)).length === 2, 'two notifications');
     assert.deepEqual(await ada.page.evaluate(() => window.notes), [['Robot in #bells', 'again, @Ada'], ['Robot', 'between us']]);

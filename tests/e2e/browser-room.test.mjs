@@ -444,7 +444,7 @@ describe('a room on the chat page', () => {
     const link = await ada.page.evaluate(() => navigator.clipboard.readText());
     assert.match(link, /#room=den&invite=inv_[\w-]+$/);
     assert.equal(await ada.id('invite-link').inputValue(), link);
-    await says(ada, 'invite-row', /^1 of 1 left, as member, until .*, by Ada$/);
+    await says(ada, 'invite-row', /^1 of 1 left, as member, until .*, by you$/);
     await look(ada, 'the link');
     await ada.shot('invite');
     await ada.id('invite-done').click();
@@ -480,8 +480,12 @@ describe('a room on the chat page', () => {
     };
     await refused('inv_nonsense', /^This invitation is not one to this room, or was taken back\./);
     await refused('javascript:alert(1)', /^This invitation is not one/);
+    await bob.say('/invite');
+    await until(async () => await bob.page.textContent('#composer-hint') === 'You may not invite people into this room.', 'Bob to be told');
     await ada.id('room-menu').click();
     await ada.id('menu-item').filter({ hasText: 'Invite people' }).click();
+    await ada.page.keyboard.press('Escape');
+    await ada.say('/invite');
     await ada.find('#invite-dialog label').filter({ hasText: '25' }).click();
     await ada.id('invite-submit').click();
     await says(ada, 'invite-note', /^25 people may/);

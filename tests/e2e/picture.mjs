@@ -207,7 +207,7 @@ const take = async (person, name, options = {}) => {
   await person.page.screenshot({ path: join(folder, `${name}.png`), ...options });
 };
 
-/** page-order.png: who may, with a menu; page-muted.png: who it was decided about. */
+/** page-order.png: who may, with a menu; page-muted.png: who it was decided about; page-invite.png: who is to come. */
 async function keepingOrder(server, browser) {
   const look = { viewport: { width: 1090, height: 560 }, colorScheme: 'light' };
   const enter = async (name, rooms) => {
@@ -232,6 +232,12 @@ async function keepingOrder(server, browser) {
   await ada.find('.person-row').filter({ hasText: 'Bob' }).getByTestId('member-menu').click();
   await take(ada, 'page-order');
   await take(bob, 'page-muted');
+  await ada.page.keyboard.press('Escape');
+  await ada.id('invite-people').click();
+  await ada.id('invite-submit').click();
+  await ada.id('invite-row').waitFor();
+  await ada.id('invite-copy').focus();
+  await take(ada, 'page-invite');
   await bob.context.close();
   await ada.context.close();
 }
