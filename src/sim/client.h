@@ -89,8 +89,9 @@ struct asked {
     uint32_t info;         // what it shows (hands_token)
     enum pass_kind pass;   // of a room: what it gives,
     uint64_t ends_ms;      // and until when
-    uint32_t invite;       // SAID_JOIN, SAID_SWITCH: it brings that invitation, counted from 1 (invites.c),
-    bool forged;           // with another secret
+    char invite[12];       // SAID_JOIN, SAID_SWITCH: the id of the invitation that it brings (invites.c),
+    bool forged;           // with another secret;
+    uint64_t invite_ms;    // it is over then, by the wall clock
     bool presented;        // SAID_HELLO: it is the one that came with the request
     bool has_since, has_history;
     int since_epoch;

@@ -78,7 +78,8 @@ void invites_bring(struct world *w, struct draft *d, struct asked *a)
     memcpy(token, w->invites.v[k].token, sizeof token);
     if (die(w, 10) == 0)
         token[sizeof token - 2] = token[sizeof token - 2] == 'A' ? 'B' : 'A';
-    a->invite = k + 1;
+    memcpy(a->invite, w->invites.v[k].id, sizeof a->invite);
+    a->invite_ms = w->invites.v[k].expires_ms;
     a->forged = memcmp(token, w->invites.v[k].token, sizeof token) != 0;
     draft_string(d, "token", token);
 }
@@ -133,19 +134,18 @@ bool invites_explain(const struct world *w, const struct asked *a, str code)
                (str_eq(code, STR("not_member")));
     if (a->kind == SAID_DECREE)
         return w->counts.uninvites != 0 && str_eq(code, STR("not_found"));
-    if (a->invite == 0)
+    if (a->invite[0] == '\0')
         return false;
-    const struct invite_known *i = &w->invites.v[a->invite - 1];
     if (str_eq(code, STR("invitation_used"))) // what has yet to be committed nobody has written down
-        return used_up(w, a->room, i->id) || w->plan.store || w->plan.engine;
+        return used_up(w, a->room, a->invite) || w->plan.store || w->plan.engine;
     if (str_eq(code, STR("invitation_expired")))
-        return w->plan.wall_jumps || w->plan.engine || w->wall_ms + SLACK_MS >= i->expires_ms;
+        return w->plan.wall_jumps || w->plan.engine || w->wall_ms + SLACK_MS >= a->invite_ms;
     return str_eq(code, STR("invitation_invalid"));
 }
 
 void invites_joined(struct world *w, struct client *c, const struct asked *a)
 {
-    if (a->invite == 0 || w->plan.refuse_one_in != 0)
+    if (a->invite[0] == '\0' || w->plan.refuse_one_in != 0)
         return;
     const struct seat *s = &c->seats[a->room];
     const struct decreed *d = &truth_numbering(w, a->room, s->epoch)->records->decreed;

@@ -188,6 +188,11 @@ static void check_state(struct world *w, struct client *c, int room, uint64_t ve
     }
     for (int k = 0; k < SHARED_KEYS && version == 0; k++)
         found = found && values[k] == 0;
+    bool empty = true;
+    for (int k = 0; k < SHARED_KEYS; k++)
+        empty = empty && values[k] == 0;
+    // A close leaves the version, and may have yet to be committed: who reads the state is shown it.
+    found = found || (empty && w->plan.store && w->counts.closes_asked != 0);
     // What is not committed yet, or is of an epoch that is over, nobody has written down.
     if (known ? !found : !w->plan.store && !w->plan.engine)
         trace_fail(w, c, "STATE: %s is said to be something that it never was at version %llu",
