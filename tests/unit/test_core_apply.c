@@ -268,6 +268,46 @@ static void without_memory_nothing_changes(void **state)
     fixture_deinit(&f);
 }
 
+// What finds no memory is as it was said: applied once more, when old history has gone for it, it comes to the same.
+static void without_memory_who_is_refused_stays_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint32_t failures = 0;
+    fixture_init(&f, 9);
+    listen(&f, ENCODING_JSON);
+    const struct entry said = {.type = ENTRY_MESSAGE,
+                               .rule_role = ROLE_MEMBER,
+                               .steady_ms = 1,
+                               .user = STR("u"),
+                               .data = STR("123"),
+                               .key = STR("k"),
+                               .key_window_ms = 1000,
+                               .key_count = 4};
+    struct entry first = said;
+    struct verdict v;
+    assert_int_equal(apply(&f, &first, &v), OK);
+    for (uint64_t k = 1;; k++) {
+        struct entry e = said;
+        buf_deinit(&f.scratch);
+        buf_init(&f.scratch, &f.mem, 0);
+        test_mem_restart(&f.t);
+        f.t.fail_at = k;
+        enum err result = apply(&f, &e, &v);
+        f.t.fail_at = 0;
+        if (result == OK)
+            break;
+        failures++;
+        assert_int_equal(e.type, ENTRY_MESSAGE);
+        assert_str_eq(e.key, said.key);
+        assert_int_equal(apply(&f, &e, &v), OK);
+        assert_true(v.refused && v.why == DENIED_REPEATED && v.offset == 1);
+        assert_int_equal(record_type(log_record(&f.log, f.log.head)), ENTRY_VOID);
+    }
+    assert_true(failures != 0);
+    fixture_deinit(&f);
+}
+
 // --- what is committed
 
 static void say(struct fixture *f)
@@ -648,6 +688,7 @@ int main(void)
         cmocka_unit_test(a_record_may_be_late),
         cmocka_unit_test(a_void_record_has_its_offset_and_nothing_else),
         cmocka_unit_test(without_memory_nothing_changes),
+        cmocka_unit_test(without_memory_who_is_refused_stays_refused),
         cmocka_unit_test(what_is_not_committed_is_not_shown),
         cmocka_unit_test(a_log_may_begin_anywhere),
         cmocka_unit_test(a_decree_takes_the_right_and_the_rank),

@@ -184,17 +184,13 @@ static enum err secure(const struct made *m, const struct entry *e, u128 owner)
     return e->type == ENTRY_STATE ? state_secure(m->state, m->mem, e->data) : OK;
 }
 
-// It has found no place, and is as it was said.
-static void unsecure(const struct made *m, struct entry *e, str said, uint64_t version)
+// It has found no place.
+static void unsecure(const struct made *m)
 {
     standing_fit(m->standing, m->mem);
     words_fit(m->log);
     state_fit(m->state, m->mem);
     invitations_fit(m->invitations, m->mem);
-    if (e->type != ENTRY_STATE)
-        return;
-    e->data = said;
-    e->change.version = version;
 }
 
 static void share(const struct made *m, const struct entry *e)
@@ -215,8 +211,7 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
     *ret = apply_judge(m, e);
     if (ret->why == DENIED_MEMORY)
         return ERR_NOMEM;
-    const str said = e->data;
-    const uint64_t version = e->change.version;
+    const struct entry said = *e;
     e->offset = offset;
     if (ret->refused)
         *e = (struct entry){.type = ENTRY_VOID,
@@ -232,7 +227,8 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
     const bool keyed = e->key.n != 0;
     const u128 owner = keyed ? owner_print(m, e->user) : (u128){0};
     if (secure(m, e, owner) != OK || place_entry(m->log, live, e, utc_offset_s, scratch) != OK) {
-        unsecure(m, e, said, version);
+        unsecure(m);
+        *e = said; // to be judged anew, be it refused: a void one would say nothing that could be
         return ERR_NOMEM;
     }
     words_apply(m->log, e);
