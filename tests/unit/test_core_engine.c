@@ -459,6 +459,34 @@ static void a_record_given_back_void_was_refused_for_a_reason(void **state)
     net_free(n);
 }
 
+// And one that was said before, by its key, is told where: not that it stands where it is void (seed 177).
+static void a_record_given_back_void_was_said_before(void **state)
+{
+    (void)state;
+    struct engine_mail watch;
+    struct net *n = engine_net();
+    struct client *a = member(n, &watch);
+    forget(a);
+    post(a, "{\"type\":\"message\",\"id\":1,\"room\":\"r\",\"data\":1,\"key\":\"k\"}");
+    say(a, "{\"type\":\"message\",\"id\":2,\"room\":\"r\",\"data\":1,\"key\":\"k\"}");
+    struct engine_mail batch = hear_word(n, ENGINE_PROPOSE);
+    assert_int_equal(batch.last, 2); // neither has been applied yet
+    const struct entry said = {.type = ENTRY_MESSAGE,
+                               .rule_role = ROLE_MEMBER,
+                               .user = str_from_cstr(a->user),
+                               .name = STR("a"),
+                               .data = STR("1"),
+                               .key = STR("k"),
+                               .key_window_ms = 60000,
+                               .key_count = 10};
+    tell_entry_in(n, &watch, 1, said, &batch, 0, 0);
+    tell_entry_in(n, &watch, 2, (struct entry){.type = ENTRY_VOID}, &batch, 1, 0);
+    expect(a, "\"id\":1,\"room\":\"r\",\"offset\":1,");
+    str second = expect(a, "\"id\":2,");
+    assert_true(contains(second, "\"offset\":1,") && contains(second, "\"duplicate\":true"));
+    net_free(n);
+}
+
 // Where nobody is told who comes there is nothing else that happens in the room.
 static void a_quiet_join_has_the_position_asked_for(void **state)
 {
@@ -846,6 +874,32 @@ static void people_are_told_of_another_epoch(void **state)
     net_free(n);
 }
 
+// How far somebody has read is counted when all is here that was said in the new epoch: what was applied only then is not unread.
+static void how_far_one_has_read_waits_for_the_epoch(void **state)
+{
+    (void)state;
+    struct net *n = engine_net();
+    struct engine_mail w;
+    struct client *a = member(n, &w);
+    tell_records(n, &w, 1, 2);
+    forget(a);
+    const struct engine_mail here = {.first = 1, .last = 2, .kept = 2, .term = 2};
+    tell_what_is_here(n, &w, here, LATER);
+    expect(a, "\"type\":\"epoch\"");
+    assert_int_equal(hear_word(n, ENGINE_FETCH).first, 1);
+    say(a, "{\"type\":\"read\",\"id\":2,\"room\":\"r\",\"offset\":1}");
+    expect_nothing(a);
+    tell_record_in(n, &w, 1, "1", NULL, 0, 2);
+    expect_nothing(a);
+    tell_record_in(n, &w, 2, "2", NULL, 0, 2);
+    expect(a, "\"id\":2,\"room\":\"r\",\"offset\":1,\"epoch\":\"epoch-later\"");
+    say(a, "{\"type\":\"leave\",\"id\":3,\"room\":\"r\"}");
+    expect(a, "\"type\":\"left\"");
+    say(a, "{\"type\":\"join\",\"id\":4,\"room\":\"r\"}");
+    expect(a, "\"read\":1,\"unread\":1");
+    net_free(n);
+}
+
 // Of what is under way: what survived is known by its number; what repeats something of the epoch that is over is to be said again.
 static void what_waits_when_an_epoch_ends(void **state)
 {
@@ -1200,6 +1254,7 @@ int main(void)
         cmocka_unit_test(a_far_decree_is_a_decree),
         cmocka_unit_test(a_quiet_join_has_the_position_asked_for),
         cmocka_unit_test(a_record_given_back_void_was_refused_for_a_reason),
+        cmocka_unit_test(a_record_given_back_void_was_said_before),
         cmocka_unit_test(on_many_nodes_one_is_the_first),
         cmocka_unit_test(a_room_is_here_when_all_is_applied),
         cmocka_unit_test(who_says_something_waits_for_its_place),
@@ -1218,6 +1273,7 @@ int main(void)
         cmocka_unit_test(what_is_not_in_memory_is_not_given_back),
         cmocka_unit_test(a_room_is_kept_for_a_while_to_be_given_back),
         cmocka_unit_test(people_are_told_of_another_epoch),
+        cmocka_unit_test(how_far_one_has_read_waits_for_the_epoch),
         cmocka_unit_test(what_waits_when_an_epoch_ends),
         cmocka_unit_test(what_an_epoch_has_lost_is_judged_by_the_next),
         cmocka_unit_test(a_refusal_keeps_its_turn),

@@ -130,7 +130,9 @@ static bool holds(struct home *h, struct ask **a, uint32_t room)
 {
     bool waits = (*a)->type == ASK_JOIN ? join_waits(h, *a, room)
                                         : !course_proposal(*a) && course_has(course_at(h, room), (*a)->conn);
-    waits = waits || ((*a)->type == ASK_HISTORY && course_at(h, room)->renewing);
+    // What was said in the epoch is not all here yet: neither can be told, nor counted.
+    const bool of_all = (*a)->type == ASK_HISTORY || (*a)->type == ASK_READ;
+    waits = waits || (of_all && course_at(h, room)->renewing);
     if (waits)
         keep(h, a, room);
     return waits;
@@ -313,7 +315,7 @@ static void ours_placed(struct home *h, uint32_t room, const struct engine_run *
 }
 
 // One of ours that was given back as what it had come to where it was applied before: void. Why, it does not say; what was applied
-// before it does, here as there.
+// before it does, here as there: it was refused, or said before.
 static void ours_void(struct home *h, uint32_t room, uint64_t offset, uint64_t steady_ms)
 {
     struct room *r = room_at(h, room);
@@ -326,7 +328,7 @@ static void ours_void(struct home *h, uint32_t room, uint64_t offset, uint64_t s
         said.steady_ms = steady_ms;
         const struct verdict v = apply_judge(&made, &said);
         if (v.refused)
-            course_refused(r->course, offset, &v);
+            course_judged(r->course, offset, &v);
         return;
     }
 }

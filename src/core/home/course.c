@@ -106,7 +106,8 @@ void course_refuse(struct ask *a, const struct verdict *v)
     a->denied = true;
 }
 
-void course_refused(struct course *c, uint64_t offset, const struct verdict *v)
+// The record at that offset has turned out void, and why: whoever of this home has said it is told so.
+static void refused(struct course *c, uint64_t offset, const struct verdict *v)
 {
     ASSERT(v->refused);
     for (struct mail *m = c->asks.first; m != NULL; m = m->next)
@@ -118,7 +119,7 @@ void course_refused(struct course *c, uint64_t offset, const struct verdict *v)
 void course_judged(struct course *c, uint64_t offset, const struct verdict *v)
 {
     if (v->refused && v->why != DENIED_REPEATED) {
-        course_refused(c, offset, v);
+        refused(c, offset, v);
         return;
     }
     for (struct mail *m = c->asks.first; m != NULL; m = m->next) {
@@ -264,7 +265,9 @@ void course_unplace(struct course *c, uint64_t head)
         if (!course_proposal(a) || a->repeats || a->placed <= head)
             continue;
         ASSERT(c->batch_at != 0);
-        a->placed = 0;
+        note(a, &(struct verdict){.why = DENIED_NOT}); // of a record that has not been applied after all
+        a->judged = false;
+        a->placed = a->first = 0;
         c->batch_at--;
         c->batch_n++;
     }

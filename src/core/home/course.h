@@ -93,8 +93,6 @@ void course_refuse(struct ask *a, const struct verdict *v);
 // The record at that offset has been applied: what became of it is kept for who proposed it, as the log may let it go before he is
 // told.
 void course_judged(struct course *c, uint64_t offset, const struct verdict *v);
-// The record at that offset has turned out void, and why: whoever of this home has said it is told so.
-void course_refused(struct course *c, uint64_t offset, const struct verdict *v);
 // An ask that is nobody's any more.
 void course_carry_out(struct home *h, struct ask *a);
 // Those in front whose turn it is: what has been told to the room, and what waited behind it.

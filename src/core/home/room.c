@@ -262,6 +262,8 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
 {
     struct room *r = room_at(h, index);
     const struct made made = room_made(h, r);
+    const bool proposed =
+        e->type != ENTRY_VOID; // else why it is void is told already, or nobody waits for it
     home_prepare(h, r, e);
     uint64_t place = r->live.place, version = home_version(r, e->about);
     size_t before = r->log.bytes,
@@ -277,7 +279,8 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     }
     ASSERT(e->offset == r->log.head);
     home_changed(r, e, version);
-    if (r->course != NULL && (ret->refused || !r->course->alone)) // alone: who says it is not in the list yet
+    if (proposed && r->course != NULL &&
+        (ret->refused || !r->course->alone)) // alone: who says it is not in the list yet
         course_judged(r->course, offset, ret);
     room_log_moved(h, before, r->log.bytes);
     r->said = true;
