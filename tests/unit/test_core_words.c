@@ -185,6 +185,46 @@ static void of_another_version_it_is_refused(void **state)
     fixture_deinit(&f);
 }
 
+// A node that begins where the engine has let older records go comes to the same verdicts as one that has seen them all.
+static void who_begins_late_comes_to_the_same(void **state)
+{
+    (void)state;
+    static struct fixture all, late;
+    static const enum entry_type before[] = {ENTRY_EDIT, ENTRY_DELETE};
+    for (int i = 0; i < 2; i++) {
+        fixture_init(&all, 1);
+        fixture_init(&late, 1);
+        const uint64_t at = say(&all, 0, "1");
+        assert_false(change(&all, 0, before[i], at, "2").refused);
+        log_begin(&late.log, all.log.head + 1);
+        for (int k = 0; k < WORD_JUDGED; k++) {
+            say(&all, 1, "3");
+            say(&late, 1, "3");
+        }
+        for (int k = 0; k < 4;
+             k++) { // a reaction, and edits of the words it had, of those it has, of whatever it has
+            struct entry e = by(k == 0 ? 2 : 0, k == 0 ? ENTRY_REACT : ENTRY_EDIT);
+            e.about = at;
+            if (k == 0)
+                e.change = (struct change){.reaction = STR("+"), .on = true};
+            else
+                e.change = (struct change){.author = STR("ada"), .version = k < 3 ? at + (uint64_t)k - 1 : 0};
+            e.data = k == 0 ? STR_NONE : STR("4");
+            struct entry same = e;
+            assert_int_equal(apply(&all, &e).why, apply(&late, &same).why);
+        }
+        struct entry moved = by(0, ENTRY_EDIT);
+        moved.about = moved.change.version = at;
+        moved.change.author = STR("ada");
+        moved.data = STR("5");
+        struct entry same = moved;
+        assert_int_equal(apply(&all, &moved).why, DENIED_CHANGED);
+        assert_int_equal(apply(&late, &same).why, DENIED_CHANGED);
+        fixture_deinit(&all);
+        fixture_deinit(&late);
+    }
+}
+
 static void what_is_deleted_is_nowhere(void **state)
 {
     (void)state;
@@ -432,6 +472,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_is_what_it_says),
         cmocka_unit_test(of_another_version_it_is_refused),
+        cmocka_unit_test(who_begins_late_comes_to_the_same),
         cmocka_unit_test(what_is_deleted_is_nowhere),
         cmocka_unit_test(others_words_are_those_of_who_is_below),
         cmocka_unit_test(a_reaction_is_given_once),

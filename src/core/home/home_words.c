@@ -34,7 +34,7 @@ void home_about(const struct home *h, struct ask *a, uint32_t room)
     for (uint32_t n = 0; at >= r->log.tail && at > 0 && n < OWN_SEARCHED; n++, at--) {
         struct entry e;
         const struct word *w = words_find(&r->log, at);
-        if (!message_at(r, at, &e) || (w != NULL && w->deleted) ||
+        if (!message_at(r, at, &e) || (w != NULL && w->deleted != 0) ||
             (type != ENTRY_REACT && !str_eq(e.user, a->user)))
             continue;
         a->cmd.has_offset = true;
@@ -96,7 +96,7 @@ static enum denial change(struct home *h, struct asking *in, const struct entry 
     const struct command *cmd = &in->a->cmd;
     const struct word *w = words_find(&in->at->log, cmd->offset);
     const uint64_t version = w != NULL && w->version != 0 ? w->version : cmd->offset;
-    if (w != NULL && w->deleted)
+    if (w != NULL && w->deleted != 0)
         return DENIED_DELETED;
     if (cmd->type == CMD_REACT)
         return react(in, &in->v.offset);

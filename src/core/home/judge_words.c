@@ -20,6 +20,12 @@ static bool reaches(const struct made *m, const struct entry *e, const struct ri
     return e->change.author.n != 0 && rights_make(e->rule_role, role, 0).rank < who->rank;
 }
 
+// Whoever applies records has that one, however much of the log is kept there.
+static bool is_new(const struct made *m, uint64_t offset)
+{
+    return offset != 0 && offset + WORD_JUDGED > m->log->head;
+}
+
 struct verdict gate_word(const struct made *m, const struct entry *e, const struct rights *who)
 {
     if (!entry_about(e->type))
@@ -29,12 +35,10 @@ struct verdict gate_word(const struct made *m, const struct entry *e, const stru
     if (e->type != ENTRY_REACT && !reaches(m, e, who))
         return refuse(DENIED_RANK);
     const struct word *w = words_find(m->log, e->about);
-    if (w != NULL && w->last + WORD_JUDGED <= m->log->head)
-        w = NULL;
-    if (w != NULL && w->deleted)
+    if (w != NULL && is_new(m, w->deleted))
         return refuse(DENIED_DELETED);
     const uint64_t version = w != NULL && w->version != 0 ? w->version : e->about;
-    const bool lately = w != NULL || e->about + WORD_JUDGED > m->log->head;
-    return refuse(lately && e->change.version != 0 && e->change.version != version ? DENIED_CHANGED
-                                                                                   : DENIED_NOT);
+    return refuse(is_new(m, version) && e->change.version != 0 && e->change.version != version
+                      ? DENIED_CHANGED
+                      : DENIED_NOT);
 }

@@ -223,9 +223,10 @@ static void apply(struct log *l, const struct entry *e)
         react(l, w, e);
     } else {
         log_erase(l, w->version != 0 ? w->version : w->target);
-        w->version = e->type == ENTRY_EDIT && !w->deleted ? e->offset : w->version;
-        w->deleted = w->deleted || e->type == ENTRY_DELETE;
-        if (e->type == ENTRY_EDIT && w->deleted)
+        w->version = e->type == ENTRY_EDIT ? e->offset : w->version; // be it taken back: verdicts go by it
+        if (e->type == ENTRY_DELETE && w->deleted == 0)
+            w->deleted = e->offset;
+        if (e->type == ENTRY_EDIT && w->deleted != 0)
             log_erase(l, e->offset);
     }
 }
@@ -293,7 +294,7 @@ uint32_t words_kinds(const struct log *l, const struct word *w)
 static void show_words(const struct log *l, const struct word *w, struct entry *e, struct fate *f)
 {
     struct entry edit;
-    if (w->version == 0 || w->deleted)
+    if (w->version == 0 || w->deleted != 0)
         return;
     log_entry(l, w->version, e->room, &edit);
     e->data = edit.data;
@@ -312,7 +313,7 @@ void words_show(const struct log *l, struct entry *e, struct word_space *space)
     if (w == NULL)
         return;
     space->fate =
-        (struct fate){.deleted = w->deleted, .replies = w->answers_n, .reactions = space->reactions};
+        (struct fate){.deleted = w->deleted != 0, .replies = w->answers_n, .reactions = space->reactions};
     space->fate.reactions_n = kinds(l, w, space->reactions);
     show_words(l, w, e, &space->fate);
     e->fate = &space->fate;
@@ -336,6 +337,7 @@ static void word_check(const struct log *l, const struct word *w)
     ASSERT(w->version == 0 || (w->version > w->target && w->version <= w->last));
     ASSERT(w->version == 0 || w->version < l->tail ||
            record_type(log_record(l, w->version)) == ENTRY_EDIT); // 3
+    ASSERT(w->deleted == 0 || (w->deleted > w->target && w->deleted <= w->last));
     ASSERT(w->marks_n <= w->marks_cap && w->answers_n <= w->answers_cap);
     list_check(l, w, w->answers, w->answers_n, ENTRY_MESSAGE);
     if (w->target >= l->tail)

@@ -40,11 +40,11 @@ struct word {
     uint64_t target;
     uint64_t last;     // the newest record that is about it, or answers it
     uint64_t version;  // the edit that it has its words from; 0 = they are its own
+    uint64_t deleted;  // the deletion; 0 = it is not
     uint64_t *marks;   // offsets of reactions that hold, rising
     uint64_t *answers; // of messages that answer it, rising; some may be kept no more
     uint32_t marks_n, marks_cap, answers_n, answers_cap;
     uint32_t older, newer; // in order of `last`; of a free one the next free
-    bool deleted;
 };
 
 struct words {
