@@ -25,6 +25,9 @@ struct switching {
     uint32_t to;          // outlet
     struct credit credit; // of the leave that is to follow
     struct mail *joined;  // the answer (struct answer), kept; NULL until it is there
+    struct mail *
+        expel; // it is sent away from `to` already (struct expel_mail), and is told so behind `joined`; or NULL
+    uint64_t expel_to; // the place of the last that it hears there
 };
 
 struct asker {

@@ -78,7 +78,8 @@ void edge_verdict(struct edge *e, struct verdict_mail *v);
 bool edge_answer(struct edge *e, struct answer **a);
 void edge_direct(struct edge *e, const struct direct_mail *d);
 void edge_evict(struct edge *e, const struct evict_mail *m);
-void edge_expel(struct edge *e, const struct expel_mail *m);
+// False: the mail is kept, until a switch that is under way is complete.
+bool edge_expel(struct edge *e, struct expel_mail *m) WARN_UNUSED;
 
 // Leaves all rooms and gives up the session's registration. Nothing is sent to it from here on but by who closes it.
 void edge_depart(struct edge *e, uint32_t conn);

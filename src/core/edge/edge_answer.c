@@ -57,6 +57,47 @@ static void tell_newcomer(struct edge *e, uint32_t index, const struct outlet *o
         fan_mark_dirty(e->fan, index);
 }
 
+// Nothing comes of the room any more, and nothing more is kept for it.
+static void edge_out(struct edge *e, uint32_t index, uint32_t outlet, const char *how)
+{
+    notice_put(e->cx, NOTICE_LEFT, index, 0, how, outlet_name(outlet_at(e->fan, outlet)));
+    pass_drop(&e->passes, index, outlet);
+    outlet_remove(e->fan, outlet, index);
+    outlet_close_if_unused(e->fan, outlet);
+}
+
+static const char *expelled_text(enum expelled why)
+{
+    static const char *const texts[] = {
+#define X(upper, text) [EXPELLED_##upper] = text,
+        EXPELLED(X)
+#undef X
+    };
+    return texts[why];
+}
+
+// It hears the room up to that place.
+static void expel(struct edge *e, const struct expel_mail *m, uint64_t last)
+{
+    struct asker *c = asker_at(e, m->session.index);
+    uint32_t index = m->session.index, outlet = m->outlet.index;
+    outlet_keep_rest(e->fan, outlet, index, last);
+    if (!reader_open(&c->reader))
+        return;
+    struct event ev = {.type = EV_LEFT,
+                       .room = outlet_name(outlet_at(e->fan, outlet)),
+                       .reason = expelled_text(m->why),
+                       .by_user = m->user,
+                       .by_name = m->name,
+                       .note = m->reason};
+    fan_put_event(e->fan, index, &ev);
+    if (!reader_open(&c->reader))
+        return;
+    edge_out(e, index, outlet, expelled_text(m->why));
+    c->expelled = true;
+    fan_wake(e->fan, index); // what it has said of the room meanwhile waits for nothing any more
+}
+
 static void switch_finish(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
@@ -67,6 +108,8 @@ static void switch_finish(struct edge *e, uint32_t index)
     ASSERT(!m->leaving);
     m->held = false;
     tell_newcomer(e, index, outlet_at(e->fan, a->outlet.index), a);
+    if (c->switching->expel != NULL && reader_open(&c->reader))
+        expel(e, (const struct expel_mail *)(const void *)c->switching->expel, c->switching->expel_to);
     switching_end(e, c);
 }
 
@@ -163,15 +206,6 @@ static void on_refused(struct edge *e, const struct answer *a)
         gate_room_refused(e, a->conn.ref.index, a->retry_ms);
 }
 
-// Nothing comes of the room any more, and nothing more is kept for it.
-static void edge_out(struct edge *e, uint32_t index, uint32_t outlet, const char *how)
-{
-    notice_put(e->cx, NOTICE_LEFT, index, 0, how, outlet_name(outlet_at(e->fan, outlet)));
-    pass_drop(&e->passes, index, outlet);
-    outlet_remove(e->fan, outlet, index);
-    outlet_close_if_unused(e->fan, outlet);
-}
-
 // It may have been sent away meanwhile, and hear nothing of the room any more.
 static void on_left(struct edge *e, const struct answer *a)
 {
@@ -183,7 +217,7 @@ static void on_left(struct edge *e, const struct answer *a)
                      c->switching->from.gen == a->outlet.gen;
     if (answered_outlet(e, &a->outlet) != NULL &&
         reader_find_membership(&c->reader, a->outlet.index) != NULL) {
-        outlet_keep_rest(e->fan, a->outlet.index, index);
+        outlet_keep_rest(e->fan, a->outlet.index, index, outlet_at(e->fan, a->outlet.index)->head);
         if (!reader_open(&c->reader))
             return;
         edge_out(e, index, a->outlet.index, switching ? "switched" : "left");
@@ -318,59 +352,21 @@ static struct asker *expelled(struct edge *e, struct session_key k)
     return reader_open(&c->reader) ? c : NULL;
 }
 
-// A switch whose new room it is sent away from before the old one is left: what it is due of both comes now, in the order in which
-// it would have come, and that the old one is left is answered to nobody.
-static void switch_cut_short(struct edge *e, uint32_t index)
-{
-    const struct asker *c = asker_at(e, index);
-    const struct ref from = c->switching->from;
-    ASSERT(c->switching->joined != NULL);
-    if (answered_outlet(e, &from) != NULL &&
-        reader_find_membership(&asker_at(e, index)->reader, from.index) != NULL) {
-        outlet_keep_rest(e->fan, from.index, index);
-        if (reader_open(&c->reader))
-            edge_out(e, index, from.index, "switched");
-    }
-    if (reader_open(&c->reader))
-        switch_finish(e, index);
-}
-
-static const char *expelled_text(enum expelled why)
-{
-    static const char *const texts[] = {
-#define X(upper, text) [EXPELLED_##upper] = text,
-        EXPELLED(X)
-#undef X
-    };
-    return texts[why];
-}
-
-void edge_expel(struct edge *e, const struct expel_mail *m)
+// From the new room of a switch, before the old one is left: what it is due of that comes first, and that it has come in.
+bool edge_expel(struct edge *e, struct expel_mail *m)
 {
     struct asker *c = expelled(e, m->session);
-    const struct outlet *o = answered_outlet(e, &m->outlet);
-    const struct membership *member =
-        c != NULL && o != NULL ? reader_find_membership(&c->reader, m->outlet.index) : NULL;
+    const struct membership *member = c != NULL && answered_outlet(e, &m->outlet) != NULL
+                                          ? reader_find_membership(&c->reader, m->outlet.index)
+                                          : NULL;
     if (member == NULL)
-        return; // gone by itself
-    uint32_t index = m->session.index, outlet = m->outlet.index;
-    if (member->held)
-        switch_cut_short(e, index);
-    if (!reader_open(&c->reader))
-        return;
-    outlet_keep_rest(e->fan, outlet, index);
-    if (!reader_open(&c->reader))
-        return;
-    struct event ev = {.type = EV_LEFT,
-                       .room = outlet_name(o),
-                       .reason = expelled_text(m->why),
-                       .by_user = m->user,
-                       .by_name = m->name,
-                       .note = m->reason};
-    fan_put_event(e->fan, index, &ev);
-    if (!reader_open(&c->reader))
-        return;
-    edge_out(e, index, outlet, expelled_text(m->why));
-    c->expelled = true;
-    fan_wake(e->fan, index); // what it has said of the room meanwhile waits for nothing any more
+        return true; // gone by itself
+    if (!member->held) {
+        expel(e, m, outlet_at(e->fan, m->outlet.index)->head);
+        return true;
+    }
+    ASSERT(c->switching != NULL && c->switching->joined != NULL && c->switching->expel == NULL);
+    c->switching->expel = &m->mail;
+    c->switching->expel_to = outlet_at(e->fan, m->outlet.index)->head;
+    return false;
 }

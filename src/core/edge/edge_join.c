@@ -148,6 +148,7 @@ void switching_end(struct edge *e, struct asker *c)
     if (c->switching == NULL)
         return;
     mail_discard(e->cx->mem, c->switching->joined);
+    mail_discard(e->cx->mem, c->switching->expel);
     mail_credit_back(e->mail, c->switching->credit);
     mem_free(e->cx->mem, c->switching, sizeof *c->switching);
     c->switching = NULL;

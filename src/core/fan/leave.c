@@ -23,7 +23,7 @@ static void keep_run(struct fan *f, uint32_t conn, uint32_t outlet, struct segme
     }
 }
 
-void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn)
+void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn, uint64_t last)
 {
     struct reader *r = reader_at(f, conn);
     struct outlet *o = outlet_at(f, index);
@@ -32,12 +32,13 @@ void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn)
     if (cur->hole)
         hole_tell(f, index, cur);
     uint64_t next = cur->next;
-    if (next > o->head)
+    ASSERT(last <= o->head);
+    if (next > last)
         return;
-    for (uint32_t i = chain_find(chain, next); reader_open(r) && next <= o->head; i++) {
+    for (uint32_t i = chain_find(chain, next); reader_open(r) && next <= last; i++) {
         ASSERT(i < chain->n);
-        bool last = i + 1 == chain->n || chain->segs[i + 1]->first > o->head;
-        uint64_t to = last ? o->head : chain->segs[i + 1]->first - 1;
+        bool ends = i + 1 == chain->n || chain->segs[i + 1]->first > last;
+        uint64_t to = ends ? last : chain->segs[i + 1]->first - 1;
         ASSERT(to >= next);
         keep_run(f, conn, index, chain->segs[i], next, to);
         next = to + 1;

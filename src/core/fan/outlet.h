@@ -109,8 +109,8 @@ void outlet_release(struct fan *f, struct outlet *o);
 // A reader from place `next` on. ERR_NOMEM; the connection's membership was made on OK.
 enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next, bool held) WARN_UNUSED;
 // What the reader has not been sent yet goes to its own queue, so that nothing of the room comes after what is queued next
-// (leave.c). However much it is: it is referred to, not copied.
-void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn);
+// (leave.c), up to the place `last`. However much it is: it is referred to, not copied.
+void outlet_keep_rest(struct fan *f, uint32_t index, uint32_t conn, uint64_t last);
 // Removes the connection's cursor and membership.
 void outlet_remove(struct fan *f, uint32_t index, uint32_t conn);
 // The offset of the newest record before a place that a reader of the encoding can be at.

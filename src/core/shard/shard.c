@@ -143,8 +143,7 @@ static bool take_mail(struct shard *sh, struct mail *m)
         edge_direct(&sh->edge, p);
         return true;
     case MAIL_EXPEL:
-        edge_expel(&sh->edge, p);
-        return true;
+        return edge_expel(&sh->edge, p);
     case MAIL_ADVANCE:
         fan_advance(&sh->fan, p);
         return true;
