@@ -55,7 +55,7 @@ static bool set(struct fixture *f, uint64_t user, uint64_t offset)
 static uint64_t unread(const struct fixture *f, uint64_t user)
 {
     uint64_t offset, n;
-    assert_true(reads_find(f->reads, (u128){user, user}, &offset, &n));
+    assert_true(reads_find(f->reads, &f->log, (u128){user, user}, f->log.head, &offset, &n));
     return n;
 }
 
@@ -65,7 +65,7 @@ static void it_goes_forward_only(void **state)
     struct fixture f;
     uint64_t offset, n;
     fixture_init(&f);
-    assert_false(reads_find(f.reads, (u128){1, 1}, &offset, &n));
+    assert_false(reads_find(f.reads, &f.log, (u128){1, 1}, f.log.head, &offset, &n));
     for (int i = 0; i < 5; i++)
         append(&f, ENTRY_MESSAGE);
     assert_true(set(&f, 1, 3));
@@ -79,6 +79,24 @@ static void it_goes_forward_only(void **state)
     assert_int_equal(unread(&f, 1), 0);
     append(&f, ENTRY_MESSAGE);
     assert_int_equal(unread(&f, 1), 1);
+    fixture_deinit(&f);
+}
+
+// What people have yet to be told of, they will hear, and is not unread.
+static void what_waits_is_not_unread(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint64_t offset, n;
+    fixture_init(&f);
+    for (int i = 0; i < 5; i++)
+        append(&f, ENTRY_MESSAGE);
+    assert_true(set(&f, 1, 2)); // of 1 to 3 they have been told
+    append(&f, ENTRY_MESSAGE);
+    assert_true(reads_find(f.reads, &f.log, (u128){1, 1}, 3, &offset, &n));
+    assert_int_equal(n, 1);
+    assert_true(reads_find(f.reads, &f.log, (u128){1, 1}, 5, &offset, &n));
+    assert_int_equal(n, 3);
     fixture_deinit(&f);
 }
 
@@ -119,12 +137,12 @@ static void of_so_many_it_is_known(void **state)
     append(&f, ENTRY_MESSAGE);
     for (uint64_t user = 0; user < READS_MAX; user++)
         assert_int_equal(reads_set(&f.reads, &f.log, (u128){user << 32, user}, 1, &moved), OK);
-    assert_true(reads_find(f.reads, (u128){0, 0}, &offset, &n));
+    assert_true(reads_find(f.reads, &f.log, (u128){0, 0}, f.log.head, &offset, &n));
     assert_int_equal(reads_set(&f.reads, &f.log, (u128){0, 0}, 2, &moved),
                      OK); // the first one is the newest now
     assert_int_equal(reads_set(&f.reads, &f.log, (u128){UINT64_MAX, 7}, 1, &moved), OK);
-    assert_true(reads_find(f.reads, (u128){0, 0}, &offset, &n));
-    assert_false(reads_find(f.reads, (u128){UINT64_C(1) << 32, 1}, &offset, &n));
+    assert_true(reads_find(f.reads, &f.log, (u128){0, 0}, f.log.head, &offset, &n));
+    assert_false(reads_find(f.reads, &f.log, (u128){UINT64_C(1) << 32, 1}, f.log.head, &offset, &n));
     assert_int_equal(f.reads->n, READS_MAX);
     reads_check(f.reads);
     fixture_deinit(&f);
@@ -151,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_goes_forward_only),
+        cmocka_unit_test(what_waits_is_not_unread),
         cmocka_unit_test(by_dice_it_is_what_one_counts),
         cmocka_unit_test(of_so_many_it_is_known),
         cmocka_unit_test(without_memory_nothing_is_known),

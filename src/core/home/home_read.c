@@ -18,7 +18,7 @@ static void tell(struct home *h, uint32_t room, const struct ask *a)
     if (!room_settings(h, room_at(h, room))->receipts || r->members > h->cx->settings->presence_exact_max)
         return;
     if (room_place(h, room, &e) != OK) // it is lost, as the next one will say more
-        metric_add(&h->cx->metrics->limit_memory, 1);
+        home_memory_refused(h, r->tenant);
 }
 
 void home_read(struct home *h, const struct ask *a, uint32_t room)
@@ -51,6 +51,6 @@ struct read_view home_read_view(const struct home *h, const struct room *r, str 
 {
     struct read_view v = {.known = false};
     if (r->reads != NULL && user.n != 0)
-        v.known = reads_find(r->reads, print_of(h, user), &v.offset, &v.unread);
+        v.known = reads_find(r->reads, &r->log, print_of(h, user), room_newest(r), &v.offset, &v.unread);
     return v;
 }

@@ -102,13 +102,15 @@ enum err reads_set(struct reads **r, const struct log *l, u128 user, uint64_t of
     return OK;
 }
 
-bool reads_find(const struct reads *r, u128 user, uint64_t *ret_offset, uint64_t *ret_unread)
+bool reads_find(const struct reads *r, const struct log *l, u128 user, uint64_t told, uint64_t *ret_offset,
+                uint64_t *ret_unread)
 {
     const uint32_t at = find(r, user);
     if (at == MAP_NONE)
         return false;
     *ret_offset = r->rows[at].offset;
-    *ret_unread = r->messages - r->rows[at].count;
+    ASSERT(r->rows[at].offset <= told);
+    *ret_unread = r->messages - r->rows[at].count - messages_behind(l, told);
     return true;
 }
 

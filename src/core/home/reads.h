@@ -43,8 +43,10 @@ static inline void reads_message(struct reads *r)
     if (r != NULL)
         r->messages++;
 }
-// False: nothing is known of that user. r may be NULL.
-bool reads_find(const struct reads *r, u128 user, uint64_t *ret_offset, uint64_t *ret_unread);
+// False: nothing is known of that user. r may be NULL. `told`: the newest record that people have been told of; what is behind it, as it
+// waits for its commit, is not unread yet: it will be heard.
+bool reads_find(const struct reads *r, const struct log *l, u128 user, uint64_t told, uint64_t *ret_offset,
+                uint64_t *ret_unread);
 void reads_free(struct reads **r, struct mem *m);
 void reads_check(const struct reads *r);
 
