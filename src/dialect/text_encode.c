@@ -43,8 +43,10 @@ static void put_clock(struct buf *out, uint64_t time_ms, int32_t utc_offset_s)
 
 static void put_message(struct buf *out, const struct entry *e, int32_t utc_offset_s)
 {
-    if (e->erased != 0) {
-        text_put_deed(out, e, STR(" took back what was said here"));
+    if (e->erased != 0) { // not deleted: what has become of it comes behind it
+        const bool deleted = e->fate != NULL && e->fate->deleted;
+        text_put_deed(out, e,
+                      deleted ? STR(" took back what was said here") : STR(" changed what was said here"));
         return;
     }
     struct text_said said = text_read_data(e->data);
