@@ -112,8 +112,7 @@ static void publish(struct world *w, struct client *c)
     int room = chance(w, 40) ? (int)roll(w, ROOMS_MAX) : room_joined(w, c);
     if (room == NONE)
         return;
-    // With an engine it is not tried yet: two seeds that are to be understood first show it (177 and 276, as of c0b6c9d5).
-    if (w->plan.shares && !w->plan.engine && chance(w, 4)) {
+    if (w->plan.shares && chance(w, 4)) {
         say_state(w, c, room);
         return;
     }
@@ -196,6 +195,10 @@ static void act_json(struct world *w, struct client *c)
         say_change(w, c, room);
         return;
     }
+    if (w->plan.reads && room != NONE && chance(w, 8)) {
+        say_read(w, c, room);
+        return;
+    }
     if (c->known && chance(w, 40)) {
         say_refresh(w, c, NONE);
         return;
@@ -249,6 +252,16 @@ void act_on_open(struct world *w, struct client *c)
 
 // --- the others
 
+static void say_text_change(struct world *w, struct client *c)
+{
+    static const char *const lines[] = {"/delete", "/delete it is wrong", "/react +",
+                                        "/react \xf0\x9f\x8e\x89"};
+    if (chance(w, 2))
+        say_line(w, c, "/edit edit-%u-%u.", (unsigned)w->step, (unsigned)roll(w, 1000));
+    else
+        say_line(w, c, "%s", lines[roll(w, sizeof lines / sizeof *lines)]);
+}
+
 static void act_text(struct world *w, struct client *c)
 {
     if (c->text_joining != NONE) // what is typed now would go to a room we cannot tell
@@ -256,6 +269,10 @@ static void act_text(struct world *w, struct client *c)
     char name[40];
     uint64_t n = roll(w, 100);
     bool in_room = c->terminal.room != NONE;
+    if (w->plan.words && in_room && chance(w, 4)) {
+        say_text_change(w, c);
+        return;
+    }
     if (n < 60 && in_room) {
         say_text_message(w, c);
     } else if (n < 75) {

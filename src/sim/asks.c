@@ -85,6 +85,7 @@ static bool unhindered(const struct world *w, const struct asked *a)
     case SAID_INVITE:
     case SAID_CHANGE:
     case SAID_STATE:
+    case SAID_READ:
     case SAID_LEAVE:
     case SAID_MEMBERS:
     case SAID_HISTORY:

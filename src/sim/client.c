@@ -17,8 +17,6 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     c->index = index;
     c->temper = index == 0 ? TEMPER_HEALTHY : tempers[roll(w, sizeof tempers / sizeof *tempers)];
     c->speech = index == 0 ? SPEAKS_JSON : speeches[roll(w, sizeof speeches / sizeof *speeches)];
-    if (w->plan.words)
-        c->speech = SPEAKS_JSON;
     if (index > 3 && chance(w, 16))
         c->speech = chance(w, 2) ? SPEAKS_ECHO : SPEAKS_HTTP;
     if (c->speech >= SPEAKS_ECHO && c->temper >= TEMPER_FLOODING)

@@ -72,6 +72,7 @@ enum ask_kind {
     SAID_CHANGE,
     SAID_STATE, // since: the version that it is to be of
     SAID_INVITE,
+    SAID_READ, // since: up to there
     SAID_BAD,
 };
 enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };
@@ -96,6 +97,7 @@ struct asked {
     bool has_since, has_history;
     int since_epoch;
     uint64_t since;
+    uint64_t read_before; // SAID_READ: the furthest that its user had asked for before
     uint32_t history;
     char letter; // SAID_RENAME: of the name asked for
     uint64_t at_ms;

@@ -149,6 +149,7 @@ static void hear_joined(struct world *w, struct client *c, const struct heard *h
     c->memory[room].was_in = false;
     hear_joined_members(w, c, h, room, c->seats[room].epoch);
     shared_joined(w, c, h, room);
+    reads_joined(w, c, h, room);
 }
 
 // It has all up to the decree, and is in the room no more.
@@ -206,12 +207,17 @@ static void hear_refreshed(struct world *w, struct client *c, const struct heard
 static void hear_ack(struct world *w, struct client *c, const struct heard *h)
 {
     char scratch[EPOCH_MAX];
-    struct asked a = asks_answered(w, c, heard_raw(h, "id"),
-                                   1u << SAID_MESSAGE | 1u << SAID_DIRECT | 1u << SAID_DECREE |
-                                       1u << SAID_CHANGE | 1u << SAID_STATE | 1u << SAID_REFRESH);
+    struct asked a =
+        asks_answered(w, c, heard_raw(h, "id"),
+                      1u << SAID_MESSAGE | 1u << SAID_DIRECT | 1u << SAID_DECREE | 1u << SAID_CHANGE |
+                          1u << SAID_STATE | 1u << SAID_READ | 1u << SAID_REFRESH);
     w->counts.acked++;
     if (a.kind == SAID_REFRESH) {
         hear_refreshed(w, c, h, &a);
+        return;
+    }
+    if (a.kind == SAID_READ) {
+        reads_acked(w, c, h, &a);
         return;
     }
     if (a.kind == SAID_STATE)
@@ -256,7 +262,7 @@ static void hear_direct(struct world *w, struct client *c, const struct heard *h
 
 static void hear_rooms(struct world *w, struct client *c, const struct heard *h)
 {
-    (void)asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_ROOMS);
+    const struct asked a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_ROOMS);
     if (!hands_serve(c, c->user, "rooms"))
         trace_fail(w, c, "RIGHTS: is told which rooms there are, and may not");
     str list = heard_raw(h, "rooms"), row;
@@ -266,6 +272,7 @@ static void hear_rooms(struct world *w, struct client *c, const struct heard *h)
         int room = heard_room(w, c, &r);
         if (world_room(w, room)->room_unlisted)
             trace_fail(w, c, "RIGHTS: %s is listed, and is not to be", w->room_names[room]);
+        reads_listed(w, c, &r, room, &a);
     }
 }
 
@@ -301,7 +308,7 @@ static bool error_expected(struct world *w, const struct client *c, const struct
     if (str_eq(code, STR("room_closed")) && a->room != NONE)
         return decrees_explain(w, c, a->room, code);
     bool decreed = (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE || a->kind == SAID_INVITE ||
-                    a->kind == SAID_CHANGE || a->kind == SAID_STATE) &&
+                    a->kind == SAID_CHANGE || a->kind == SAID_STATE || a->kind == SAID_READ) &&
                    decrees_explain(w, c, a->room, code);
     if (decreed || ((joins || a->kind == SAID_MESSAGE || a->kind == SAID_STATE ||
                      (a->kind == SAID_REFRESH && a->room != NONE)) &&
@@ -357,6 +364,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
         if (str_eq(code, STR("limit_reached")) || str_eq(code, STR("too_large")))
             return true;
         return str_eq(code, STR("not_member")) && !c->seats[a->room].on;
+    case SAID_READ:
+        return reads_explain(w, c, a, code);
     case SAID_MESSAGE:
     case SAID_LEAVE:
     case SAID_MEMBERS:

@@ -69,6 +69,8 @@ uint8_t hear_kind(str type)
         return FACT_CHANGED;
     if (str_eq(type, STR("members:count")))
         return FACT_COUNT;
+    if (str_eq(type, STR("read")))
+        return FACT_READ;
     return str_eq(type, STR("signal")) ? FACT_SIGNAL : FACT_UNKNOWN;
 }
 
@@ -108,6 +110,12 @@ static struct fact fact_of(struct world *w, struct client *c, const struct heard
         f.hash = 0; // counts are of when it is told
     } else if (kind == FACT_DECREE) {
         f.name_hash = decree_of(w, c, h);
+    } else if (kind == FACT_READ) {
+        struct heard from;
+        char user[USER_ID_MAX];
+        heard_scan(w, c, heard_raw(h, "from"), &from);
+        f.name_hash =
+            reads_hash(heard_string(w, c, &from, "user", user, sizeof user), heard_offset(w, c, h, "offset"));
     } else if (kind != FACT_COUNT && kind != FACT_VOID && kind != FACT_STATE) {
         struct heard member;
         char scratch[USER_NAME_MAX], before[USER_NAME_MAX];

@@ -38,11 +38,24 @@ static uint32_t serial_behind_name(str line)
     return 0;
 }
 
+// Words that a message was given by an edit (say_change): "edit-12-345."
+static bool hear_edited(struct world *w, struct client *c, str said)
+{
+    char quoted[48];
+    if (!w->plan.words || !str_starts(said, STR("edit-")) || said.n + 3 > sizeof quoted)
+        return false;
+    int n = snprintf(quoted, sizeof quoted, "\"%.*s\"", STR_ARG(said));
+    text_seat_anew(w, c, str_make(quoted, (size_t)n), false);
+    return true;
+}
+
 static void hear_said(struct world *w, struct client *c, str line)
 {
     size_t colon = 11;
     while (colon + 1 < line.n && !(line.p[colon] == ':' && line.p[colon + 1] == ' '))
         colon++;
+    if (hear_edited(w, c, str_skip(line, colon + 2)))
+        return;
     uint32_t serial = serial_behind_name(str_skip(line, colon + 2));
     if (truth_message(w, serial) == NULL)
         trace_fail(w, c, "ISOLATION: a line that nobody said: %.*s", STR_ARG(str_take(line, 200)));
@@ -116,6 +129,27 @@ static bool hear_shared(struct world *w, struct client *c, str rest)
     return false;
 }
 
+// "* n5 changed a message to: edit-12-345." and its like.
+static bool hear_change(struct world *w, struct client *c, str rest)
+{
+    static const str parts[] = {STR(" changed a message to: "), STR(" took back a message"),
+                                STR(" reacted with "), STR(" took back the reaction ")};
+    if (!w->plan.words)
+        return false;
+    const bool deleted = ends_with(rest, STR(" took back what was said here"));
+    if (deleted || ends_with(rest, STR(" changed what was said here"))) {
+        text_seat_anew(w, c, STR_NONE, !deleted);
+        return true;
+    }
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+        for (size_t i = 0; i + parts[k].n <= rest.n; i++)
+            if (str_starts(str_skip(rest, i), parts[k])) {
+                text_seat_change(w, c, rest);
+                return true;
+            }
+    return false;
+}
+
 static void hear_joined(struct world *w, struct client *c, str rest)
 {
     size_t comma = rest.n;
@@ -163,7 +197,10 @@ static void hear_error(struct world *w, struct client *c, str rest)
     if (str_starts(rest, STR("banned")) || locked || join_closed(w, c, rest))
         c->text_joining = NONE;
     bool nowhere = str_starts(rest, STR("not_member"));
-    if (!rate && !memory && !join && !nowhere && !decreed && !w->draining)
+    // It has said nothing there, or what it said is not kept; or somebody else's is to be reached.
+    bool about = w->plan.words && (str_starts(rest, STR("not_found")) || str_starts(rest, STR("conflict")) ||
+                                   str_starts(rest, STR("forbidden")));
+    if (!rate && !memory && !join && !nowhere && !decreed && !about && !w->draining)
         trace_fail(w, c, "PROTOCOL: a well-formed line was answered with error %.*s", STR_ARG(rest));
     if (join)
         c->text_joining = NONE;
@@ -205,6 +242,7 @@ void hear_line(struct world *w, struct client *c, str line)
     else if (rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' && ends_with(rest, STR(" here")))
         text_seat_entry(w, c, FACT_COUNT, 0, 0);
     else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) &&
-             !str_starts(rest, STR("delivered")) && !hear_shared(w, c, rest) && !hear_decree(w, c, rest))
+             !str_starts(rest, STR("delivered")) && !hear_shared(w, c, rest) && !hear_change(w, c, rest) &&
+             !hear_decree(w, c, rest))
         (void)hear_member(w, c, rest);
 }

@@ -34,10 +34,10 @@ static void person_joins(struct world *w, struct numbering *n, const struct memb
 }
 
 // Above presence_exact_max, and where memory for an entry was refused, people come and go without an entry.
-static bool presence_exact(const struct world *w)
+static bool presence_exact(const struct world *w, int room)
 {
     return w->settings.presence_exact_max > 2 * CLIENTS_MAX && w->plan.refuse_one_in == 0 &&
-           !w->plan.presence_ruled;
+           !w->plan.presence_ruled && !tenancy_was_short(w, room);
 }
 
 // Away or back; away not before the time that the room's rule says has passed.
@@ -56,11 +56,11 @@ static void person_changes(struct world *w, int room, struct numbering *n, const
 {
     uint32_t at = n->passed_n;
     struct person *p = person_in(n, truth_hash(e->member.user));
-    if (p == NULL && presence_exact(w))
+    if (p == NULL && presence_exact(w, room))
         trace_fail(w, NULL, "PRESENCE: %.*s changes or goes, and never came", STR_ARG(e->member.name));
     if (p == NULL)
         return;
-    if (e->previous_name.n > 0 && presence_exact(w) && truth_hash(e->previous_name) != p->name_hash)
+    if (e->previous_name.n > 0 && presence_exact(w, room) && truth_hash(e->previous_name) != p->name_hash)
         trace_fail(w, NULL, "PRESENCE: %.*s is said to have been %.*s, and was somebody else",
                    STR_ARG(e->member.name), STR_ARG(e->previous_name));
     if (e->type == ENTRY_MEMBER_LEFT) {
@@ -96,7 +96,6 @@ static uint8_t kind_of(enum entry_type t)
         return FACT_DECREE;
     case ENTRY_STATE:
         return FACT_STATE;
-        return FACT_UNKNOWN; // nobody says any yet
     case ENTRY_MEMBER_JOINED:
         return FACT_JOINED;
     case ENTRY_MEMBER_LEFT:
@@ -107,8 +106,8 @@ static uint8_t kind_of(enum entry_type t)
         return FACT_COUNT;
     case ENTRY_SIGNAL:
         return FACT_SIGNAL;
-    case ENTRY_READ: // nobody says how far they have read
-        return FACT_UNKNOWN;
+    case ENTRY_READ:
+        return FACT_READ;
     case ENTRY_GAP:
         return FACT_GAP;
     case ENTRY_EPOCH:
@@ -161,29 +160,35 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
     decrees_see(w, room, epoch, e);
     changes_see(w, room, epoch, e);
     truth_observe(w, NULL, room, epoch, e->offset, &f);
+    changes_line(w, room, epoch, e);
     shared_see(w, room, epoch, e);
     truth_fact(w, truth_numbering(w, room, epoch), e->offset)->conflate =
         e->conflate.n != 0 ? e->conflate.p[0] : '\0';
 }
 
-static void see_passing(struct world *w, int room, struct numbering *n, const struct entry *e)
+static void see_passing(struct world *w, int room, int epoch, const struct entry *e)
 {
+    struct numbering *n = truth_numbering(w, room, epoch);
     struct fact f = {
         .kind = kind_of(e->type), .after = e->offset, .first_ms = w->now_ms, .cut_to = e->cut_to};
     enum room_presence presence = world_room(w, room)->room_presence;
-    if (f.kind != FACT_SIGNAL && !entry_cut(e->type) &&
+    if (f.kind != FACT_SIGNAL && f.kind != FACT_READ && !entry_cut(e->type) &&
         (presence == PRESENCE_NONE || (presence == PRESENCE_COUNT && f.kind != FACT_COUNT)))
         trace_fail(w, NULL, "PRESENCE: %s tells of who comes and goes, and is not to", w->room_names[room]);
     if (entry_cut(e->type))
         f.name_hash = 0;
     else if (f.kind == FACT_SIGNAL)
         f.message = truth_serial(e->data);
+    else if (f.kind == FACT_READ)
+        f.name_hash = reads_hash(e->user, e->about);
     else if (f.kind != FACT_COUNT)
         f.name_hash = e->previous_name.n > 0 ? truth_renamed(e->previous_name, e->member.name)
                                              : truth_hash(e->member.name);
     ARENA_GROW(&w->arena, n->passed, n->passed_n, n->passed_cap);
     n->passed[n->passed_n++] = f;
-    if (f.kind == FACT_JOINED)
+    if (f.kind == FACT_READ)
+        reads_see(w, room, epoch, e);
+    else if (f.kind == FACT_JOINED)
         person_joins(w, n, &e->member);
     else if (f.kind == FACT_LEFT || f.kind == FACT_CHANGED)
         person_changes(w, room, n, e);
@@ -199,6 +204,7 @@ static void see_gap(struct world *w, int room, struct numbering *n, const struct
     n->base += e->cut_to - e->offset;
     n->read = e->cut_to;
     n->tail = e->cut_to + 1;
+    n->cut_to = e->cut_to;
     truth_reach(n, e->cut_to);
     n->told = e->cut_to;
     w->counts.gaps_trimmed++;
@@ -298,7 +304,7 @@ void ledger_witness(struct world *w, const struct sighting *s)
                    w->room_names[room], (unsigned long long)s->place, n->passed_n,
                    (unsigned long long)e->offset);
     if (entry_passing(e->type))
-        see_passing(w, room, n, e);
+        see_passing(w, room, epoch, e);
     else
         see_record(w, room, epoch, e);
     rates_see(w, room, e);
@@ -418,7 +424,7 @@ void ledger_check_members(struct world *w, struct client *c, int room, int epoch
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
     uint32_t at = 0;
-    if (!presence_exact(w))
+    if (!presence_exact(w, room))
         return;
     for (uint32_t i = 0; i < n->people_n && !(more && at == rows_n); i++) {
         const struct person *p = &n->people[i];
@@ -443,7 +449,7 @@ void ledger_check_name(struct world *w, struct client *c, int room, int epoch)
 {
     struct numbering *n = truth_numbering(w, room, epoch);
     const struct person *p = person_in(n, truth_hash(str_from_cstr(c->user)));
-    if (p != NULL && presence_exact(w) && p->name_hash != truth_hash(str_from_cstr(c->name)))
+    if (p != NULL && presence_exact(w, room) && p->name_hash != truth_hash(str_from_cstr(c->name)))
         trace_fail(w, c, "PRESENCE: the member %s of %s goes by another name there", c->name,
                    w->room_names[room]);
 }
@@ -453,7 +459,7 @@ void ledger_check_count(struct world *w, struct client *c, int room, int epoch, 
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
     uint64_t real = 0;
-    if (!presence_exact(w))
+    if (!presence_exact(w, room))
         return;
     for (uint32_t i = 0; i < n->people_n; i++)
         real += n->people[i].joined <= passed && (n->people[i].left == 0 || n->people[i].left > passed);

@@ -60,6 +60,17 @@ static void plan_shared(struct world *w, struct room_settings *r)
     r->state_value = little ? 30 : 16384;
 }
 
+// Whether people say how far they have read, and whether others are told; likewise.
+static void plan_reads(struct world *w, struct settings *s)
+{
+    struct prng die;
+    prng_init(&die, w->options->seed ^ UINT64_C(0x72656164));
+    w->plan.reads = prng_below(&die, 2) == 0;
+    s->room.receipts = prng_below(&die, 3) != 0;
+    for (uint32_t i = 0; i < s->rules_n; i++)
+        w->rules[i].room.receipts = prng_below(&die, 2) == 0;
+}
+
 static void settings_rooms(struct world *w, struct settings *s)
 {
     s->rooms_max = PICK(w, 3, 64, 64, 64);
@@ -252,6 +263,7 @@ void plan_make(struct world *w)
     tenancy_plan(w);
     plan_rules(w, s);
     plan_conflation(w, s);
+    plan_reads(w, s);
     rates_plan(w, s);
     invites_plan(w);
 }

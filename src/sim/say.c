@@ -266,8 +266,7 @@ void say_decree(struct world *w, struct client *c, int room)
     static const char *const types[] = {"kick",   "kick", "kick", "ban",      "ban",   "unban", "mute",
                                         "unmute", "role", "slow", "readonly", "close", "lock"};
     static const char *const roles[] = {"guest", "member", "member", "host", "owner"};
-    const size_t types_n = sizeof types / sizeof *types - w->plan.engine; // as with the state (act.c)
-    const char *type = types[roll(w, types_n)];
+    const char *type = types[roll(w, sizeof types / sizeof *types)];
     const struct client *target = &w->clients[roll(w, w->plan.clients)];
     for (uint32_t i = 0; i < w->plan.clients && !target->seats[room].on && !chance(w, 20); i++)
         target = &w->clients[i]; // rather somebody who is there

@@ -131,6 +131,9 @@ struct sim_options {
     X(admitted)        /* uses of invitations */                                  \
     X(shared)          /* changes of states */                                    \
     X(shared_compared) /* with all that was told of them */                       \
+    X(read_to)         /* how far people have read, acknowledged; */              \
+    X(receipts)        /* told to others; */                                      \
+    X(unread)          /* and messages behind it */                               \
     X(decrees)                                                                    \
     X(decrees_denied)                                                             \
     X(sent_away)                                                                  \
@@ -138,6 +141,8 @@ struct sim_options {
     X(muted)                                                                      \
     X(changes)      /* of messages: records of edits, deletions and reactions, */ \
     X(shown_anew)   /* and messages told as they are now */                       \
+    X(shown_bare)   /* or without words, as those are to follow */                \
+    X(text_changes) /* lines of changes at terminals */                           \
     X(closes_asked) /* of rooms, asked for; and records of them */                \
     X(closed)                                                                     \
     X(revocations)                                                                \

@@ -131,6 +131,15 @@ bool tenancy_closes(const struct world *w, const struct client *c)
     return tenant != TENANT_NONE && !c->welcomed && w->tenants[tenant - 1].connections_max != 0;
 }
 
+bool tenancy_was_short(const struct world *w, int room)
+{
+    const uint8_t tenant = tenancy_of_room(w, room);
+    uint64_t refused = 0;
+    for (uint32_t i = 0; i < w->nodes_n && tenant != TENANT_NONE; i++)
+        refused += metric_get(&shard_metrics(w->nodes[i].shard)->tenants[tenant - 1].limit_memory);
+    return refused != 0;
+}
+
 uint64_t tenancy_relieved(struct world *w, const struct node *n)
 {
     uint64_t sum = 0;

@@ -26,7 +26,10 @@ void text_seat_left(struct world *w, struct client *c)
 }
 
 // No line is made of it: it is passed over, but counts in a gap.
-static bool silent(const struct fact *f) { return f->kind == FACT_SIGNAL || f->kind == FACT_VOID; }
+static bool silent(const struct fact *f)
+{
+    return f->kind == FACT_SIGNAL || f->kind == FACT_VOID || f->kind == FACT_READ;
+}
 
 static void step(struct text_seat *t, uint64_t offset);
 
@@ -41,11 +44,20 @@ static const struct fact *entry_at(struct world *w, const struct text_seat *t, u
     return t->next <= n->head ? truth_fact(w, n, t->next) : NULL;
 }
 
-// The one that the next line must be.
-static const struct fact *next_entry(struct world *w, struct text_seat *t, bool gap, uint64_t *ret_offset)
+// An edit may be shown as nothing, as it is told of what has become of the message since.
+static bool may_be_silent(struct world *w, const struct text_seat *t, const struct fact *f, uint64_t offset)
+{
+    return silent(f) ||
+           (f->kind == FACT_DECREE && offset != 0 && changes_silent(w, t->room, t->epoch, offset));
+}
+
+// The one that the next line must be; `line`: it is that change of a message, 0 = it is none.
+static const struct fact *next_entry(struct world *w, struct text_seat *t, bool gap, uint64_t line,
+                                     uint64_t *ret_offset)
 {
     const struct fact *f = entry_at(w, t, ret_offset);
-    for (; !gap && f != NULL && silent(f); f = entry_at(w, t, ret_offset))
+    for (; !gap && f != NULL && may_be_silent(w, t, f, *ret_offset) && (line == 0 || f->line != line);
+         f = entry_at(w, t, ret_offset))
         step(t, *ret_offset);
     return f;
 }
@@ -76,7 +88,7 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
     t->lines++;
     if (t->loose)
         return;
-    const struct fact *f = next_entry(w, t, false, &offset);
+    const struct fact *f = next_entry(w, t, false, 0, &offset);
     if (f == NULL)
         trace_fail(w, c, "ORDER: a terminal shows more lines of %s than there are entries", room);
     if (f->kind != kind || f->message != message || (f->name_hash != name_hash && kind != FACT_DECREE))
@@ -87,6 +99,56 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
     if (kind == FACT_STATE && ++t->part < f->parts)
         return; // there is more of it
     t->part = 0;
+    if (kind == FACT_MESSAGE)
+        changes_check_said(w, c, t->room, t->epoch, offset, t->head);
+    step(t, offset);
+}
+
+// A line about a message, or one with other words than it was said with: the entry that it must be. NULL: nobody can tell.
+static const struct fact *about_a_message(struct world *w, struct client *c, uint64_t line,
+                                          uint64_t *ret_offset)
+{
+    struct text_seat *t = &c->terminal;
+    w->counts.text_lines++;
+    if (t->room == NONE)
+        trace_fail(w, c, "ISOLATION: a room's line came to a terminal that is in no room");
+    t->lines++;
+    if (t->loose)
+        return NULL;
+    const struct fact *f = next_entry(w, t, false, line, ret_offset);
+    if (f == NULL || *ret_offset == 0)
+        trace_fail(w, c, "ORDER: a terminal shows a line about a message of %s, and no record is next",
+                   w->room_names[t->room]);
+    return f;
+}
+
+void text_seat_change(struct world *w, struct client *c, str line)
+{
+    uint64_t offset;
+    const struct fact *f = about_a_message(w, c, truth_hash(line), &offset);
+    if (f == NULL)
+        return;
+    if (f->kind != FACT_DECREE || (f->line != 0 && f->line != truth_hash(line)))
+        trace_fail(w, c, "WORDS: a terminal shows offset %llu of %s as: %.*s", (unsigned long long)offset,
+                   w->room_names[c->terminal.room], STR_ARG(str_take(line, 200)));
+    w->counts.text_changes++;
+    step(&c->terminal, offset);
+}
+
+void text_seat_anew(struct world *w, struct client *c, str words, bool bare)
+{
+    struct text_seat *t = &c->terminal;
+    uint64_t offset;
+    const struct fact *f = about_a_message(w, c, 0, &offset);
+    if (f == NULL)
+        return;
+    if (f->kind != FACT_MESSAGE)
+        trace_fail(w, c, "ORDER: a terminal shows a message, and offset %llu of %s is none",
+                   (unsigned long long)offset, w->room_names[t->room]);
+    if (bare)
+        changes_check_gone_ahead(w, c, t->room, t->epoch, offset, t->head);
+    else
+        changes_check_anew(w, c, t->room, t->epoch, offset, t->head, words);
     step(t, offset);
 }
 
@@ -103,10 +165,10 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     if (t->part != 0)
         trace_fail(w, c, "STATE: a gap on a terminal in the middle of a change");
     const struct fact *edge = entry_at(w, t, &offset);
-    if (edge != NULL && silent(edge))
+    if (edge != NULL && may_be_silent(w, t, edge, offset))
         t->loose = true; // whether what it does not show, at the edge, is in the gap is not told
     for (; n > 0 && !t->loose; n--) {
-        if (next_entry(w, t, true, &offset) == NULL)
+        if (next_entry(w, t, true, 0, &offset) == NULL)
             trace_fail(w, c, "LOSS: a terminal is said to have missed more of %s than there is",
                        w->room_names[t->room]);
         step(t, offset);
@@ -124,7 +186,7 @@ void text_seat_left_out(struct world *w, struct client *c, uint64_t n)
         trace_fail(w, c, "SLOW: conflation in %s, or for a terminal, where there is none",
                    w->room_names[t->room]);
     for (; n > 0 && !t->loose; n--) {
-        const struct fact *f = next_entry(w, t, false, &offset);
+        const struct fact *f = next_entry(w, t, false, 0, &offset);
         if (f == NULL || offset == 0 || !truth_has_newer(w, truth_numbering(w, t->room, t->epoch), offset))
             trace_fail(w, c, "LOSS: offset %llu of %s is left out for a terminal, and there is no newer one",
                        (unsigned long long)offset, w->room_names[t->room]);
@@ -138,7 +200,7 @@ void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n)
     uint64_t offset;
     if (t->room == NONE)
         trace_fail(w, c, "ISOLATION: a terminal that is in no room is told how one goes on");
-    const struct fact *f = t->loose ? NULL : next_entry(w, t, false, &offset);
+    const struct fact *f = t->loose ? NULL : next_entry(w, t, false, 0, &offset);
     if (!t->loose && (f == NULL || f->kind != kind || (kind == FACT_GAP && f->cut_to - f->after != n)))
         trace_fail(w, c, "ORDER: a terminal in %s is told of a cut that is not there",
                    w->room_names[t->room]);
@@ -157,7 +219,7 @@ void text_seat_complete(struct world *w, struct client *c)
 {
     struct text_seat *t = &c->terminal;
     uint64_t offset;
-    if (t->room != NONE && !t->loose && next_entry(w, t, false, &offset) != NULL)
+    if (t->room != NONE && !t->loose && next_entry(w, t, false, 0, &offset) != NULL)
         trace_fail(w, c, "LOSS: a terminal has shown %s up to offset %llu, and there is more",
                    w->room_names[t->room], (unsigned long long)t->next - 1);
 }

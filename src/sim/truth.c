@@ -48,7 +48,7 @@ void truth_begins(struct world *w, uint32_t server, int room, str epoch)
     struct records *records = records_of(w, r, epoch);
     ARENA_GROW(&w->arena, r->v, r->n, r->cap);
     struct numbering *n = &r->v[r->n++];
-    *n = (struct numbering){.server = server, .records = records, .follower = NONE};
+    *n = (struct numbering){.server = server, .records = records, .follower = NONE, .begun_ms = w->now_ms};
     memcpy(n->epoch, epoch.p, epoch.n);
 }
 

@@ -39,6 +39,7 @@ enum fact_kind {
     FACT_CHANGED,
     FACT_COUNT,
     FACT_SIGNAL,
+    FACT_READ,
     FACT_VOID,
     FACT_DECREE,
     FACT_STATE,
@@ -49,13 +50,15 @@ struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
     uint8_t kind;
-    char conflate;        // of a message, its conflation key; 0 = none
-    uint64_t name_hash;   // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed)
+    char conflate; // of a message, its conflation key; 0 = none
+    uint64_t
+        name_hash; // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed). FACT_READ: reads_hash
     uint64_t first_ms;    // when somebody first learned of it
     uint64_t after;       // of a passing entry: the offset it came after
     uint64_t cut_to;      // FACT_GAP, FACT_EPOCH: the offset behind which it goes on
     uint32_t parts;       // FACT_STATE: as so many things it is told (shared.c),
     const uint64_t *told; // and a hash of each
+    uint64_t line; // FACT_DECREE, of a change of a message: what terminals show; 0 = nobody knows (words.c)
 };
 // Somebody's membership in one numbering, by how many passing entries there were when things changed; 0 = never.
 struct person {
@@ -94,6 +97,15 @@ struct decreed {
     uint64_t newest_ms, slow_ms;
     bool readonly, ever_slow, ever_readonly, ever_locked;
     uint64_t closed_ms, closed_at; // until when, and the offset of the decree; 0 = it never was
+};
+// How far a user has read, in one numbering (reads.c).
+struct read_by {
+    uint64_t user_hash;
+    uint64_t asked; // the furthest that was asked for,
+    uint64_t acked; // was answered, of what the client has heard,
+    uint64_t acked_ms;
+    uint64_t tail; // what the log began with by then,
+    uint64_t told; // and what everybody was told of
 };
 struct change_seen {
     uint64_t offset, target; // of the record, of its message
@@ -140,6 +152,10 @@ struct numbering { // one epoch of a room on one server, from when it began to b
     struct person *people;
     uint32_t people_n, people_cap;
     bool entered; // somebody has come in
+    uint64_t begun_ms;
+    uint64_t cut_to; // what its engine had let go before this home had it
+    struct read_by *readers;
+    uint32_t readers_n, readers_cap;
 };
 struct room_truth {
     struct numbering *v;
@@ -269,6 +285,16 @@ uint64_t decrees_entry_hash(const struct entry *e);
 void changes_see(struct world *w, int room, int epoch, const struct entry *e); // a record, in order
 uint64_t changes_hash(const struct entry *e);                                  // as the name_hash of its fact
 void changes_check_gone(struct world *w, const struct node *n, int room, int epoch);
+void changes_line(struct world *w, int room, int epoch, const struct entry *e); // what terminals show of it
+bool changes_silent(struct world *w, int room, int epoch,
+                    uint64_t offset); // it may be shown as nothing at all
+// What a terminal shows of a message, of the past up to `head`: what it said, other words (in quotes), or (no words) that it is gone.
+void changes_check_said(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                        uint64_t head);
+void changes_check_anew(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                        uint64_t head, str words);
+void changes_check_gone_ahead(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                              uint64_t head);
 // shared.c
 struct heard;
 void shared_see(struct world *w, int room, int epoch, const struct entry *e); // a record, in order
@@ -279,6 +305,14 @@ void shared_check_whole(struct world *w, struct client *c, int room);
 bool shared_goes_on(const struct client *c, int room,
                     uint64_t offset); // of a record that has been told of in part
 void shared_told(struct world *w, struct client *c, const struct heard *h, int room, uint64_t offset);
+// reads.c
+void reads_see(struct world *w, int room, int epoch, const struct entry *e); // what is told of it, in order
+uint64_t reads_hash(str user, uint64_t offset);                              // as the name_hash of its fact
+void reads_acked(struct world *w, struct client *c, const struct heard *h, const struct asked *a);
+bool reads_explain(const struct world *w, const struct client *c, const struct asked *a, str code);
+void reads_joined(struct world *w, struct client *c, const struct heard *h, int room);
+void reads_listed(struct world *w, struct client *c, const struct heard *row, int room,
+                  const struct asked *a); // among the rooms there are
 // ledger.c
 struct member_row {
     uint64_t user_hash, name_hash;
@@ -313,6 +347,9 @@ void seat_check_late(struct world *w, struct client *c);
 void text_seat_joined(struct world *w, struct client *c, int room);
 void text_seat_left(struct world *w, struct client *c);
 void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t message, uint64_t name_hash);
+void text_seat_change(struct world *w, struct client *c, str line); // of a message
+// A message that was changed: with these words; without any: taken back, or (bare) what became of it is to follow.
+void text_seat_anew(struct world *w, struct client *c, str words, bool bare);
 void text_seat_missed(struct world *w, struct client *c, uint64_t n);
 void text_seat_left_out(struct world *w, struct client *c, uint64_t n);          // by conflation
 void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n); // n: so many are not kept

@@ -4,7 +4,8 @@
 // records. Live it is a message as it was said, and the changes behind it; of the past it is the message as it was when that was made; and
 // what was taken back is not in any log or cache of any server.
 //
-// In these seeds everybody speaks JSON: what terminals are told does not say which message it is about.
+// What terminals are told does not say which message it is about: it is the next record's line, word by word, and of the past the words
+// of that message as it was at some time that may be.
 #include "core/log/record.h"
 #include "core/shard/shard_parts.h"
 #include "sim/draft.h"
@@ -103,6 +104,80 @@ void say_change(struct world *w, struct client *c, int room)
     draft_send(w, c, &d);
 }
 
+// --- what terminals show
+
+static str unquoted(str json) { return json.n >= 2 ? str_make(json.p + 1, json.n - 2) : STR_NONE; }
+
+// Written from docs/protocol/text.md.
+void changes_line(struct world *w, int room, int epoch, const struct entry *e)
+{
+    struct buf line;
+    if (!entry_about(e->type) || e->erased != 0)
+        return;
+    buf_init(&line, &w->scratch_mem, 0);
+    buf_put_str(&line, e->name.n != 0 ? e->name : e->user);
+    buf_put_str(&line, e->type == ENTRY_EDIT     ? STR(" changed a message to: ")
+                       : e->type == ENTRY_DELETE ? STR(" took back a message")
+                       : e->change.on            ? STR(" reacted with ")
+                                                 : STR(" took back the reaction "));
+    if (e->type == ENTRY_EDIT)
+        buf_put_str(&line, unquoted(e->data));
+    if (e->type == ENTRY_REACT)
+        buf_put_str(&line, e->change.reaction);
+    if (e->type == ENTRY_DELETE && e->data.n != 0) {
+        BUF_PUT_LIT(&line, " (");
+        buf_put_str(&line, e->data);
+        buf_put_char(&line, ')');
+    }
+    truth_fact(w, truth_numbering(w, room, epoch), e->offset)->line = truth_hash(buf_str(&line));
+    buf_deinit(&line);
+}
+
+// An edit of what has been changed once more since.
+bool changes_silent(struct world *w, int room, int epoch, uint64_t offset)
+{
+    const struct records *r = truth_numbering(w, room, epoch)->records;
+    const struct change_seen *edit = change_at(r, offset);
+    return edit != NULL && edit->target != 0 && !edit->deletes &&
+           (edit->late || newest(r, edit->target, offset, UINT64_MAX) != NULL);
+}
+
+void changes_check_said(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                        uint64_t head)
+{
+    const struct change_seen *due =
+        newest(truth_numbering(w, room, epoch)->records, offset, 0, offset <= head ? head : 0);
+    if (due != NULL)
+        trace_fail(w, c, "WORDS: a terminal shows offset %llu as it was said, and it was changed by %llu",
+                   (unsigned long long)offset, (unsigned long long)due->offset);
+}
+
+void changes_check_anew(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                        uint64_t head, str words)
+{
+    const struct records *r = truth_numbering(w, room, epoch)->records;
+    const struct change_seen *due = newest(r, offset, 0, offset <= head ? head : 0), *is = NULL;
+    for (uint32_t i = 0; i < r->changes_n; i++)
+        if (r->changes[i].target == offset && r->changes[i].deletes == (words.n == 0) &&
+            (words.n == 0 || r->changes[i].late || r->changes[i].data_hash == truth_hash(words)))
+            is = &r->changes[i];
+    w->counts.shown_anew++;
+    if (is == NULL || (due != NULL && is->offset < due->offset))
+        trace_fail(w, c, "WORDS: a terminal shows offset %llu as %.*s, and as of %llu it is not that",
+                   (unsigned long long)offset, STR_ARG(words), (unsigned long long)head);
+}
+
+// It is told without its words, which have been changed where it comes from: the change has yet to come.
+void changes_check_gone_ahead(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
+                              uint64_t head)
+{
+    const struct records *r = truth_numbering(w, room, epoch)->records;
+    if (newest(r, offset, 0, UINT64_MAX) == NULL || (offset <= head && newest(r, offset, 0, head) != NULL))
+        trace_fail(w, c, "WORDS: offset %llu is told without its words, and no change of it is still to come",
+                   (unsigned long long)offset);
+    w->counts.shown_bare++;
+}
+
 // --- what is heard
 
 uint64_t hear_change(struct world *w, struct client *c, const struct heard *h)
@@ -172,7 +247,10 @@ void hear_changed(struct world *w, struct client *c, const struct heard *h, int 
     if (anew || heard_raw(h, "reactions").p != NULL || heard_raw(h, "replies").p != NULL)
         f->hash = 0;
     const struct change_seen *itself = change_at(r, offset);
-    if (anew) {
+    if (!anew && heard_raw(h, "data").p == NULL) {
+        changes_check_gone_ahead(w, c, room, epoch, offset, head);
+        f->message = known->message;
+    } else if (anew) {
         if (itself == NULL) // else by something that has yet to be told
             hear_message_changed(w, c, h, r, offset, head, due);
         f->message = known->message;

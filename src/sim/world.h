@@ -53,7 +53,7 @@ struct plan {
     bool presence_ruled; // there are rooms in which it is not told who comes and goes
     uint32_t data_max;   // bytes of padding in a message
     bool moderated;      // whoever makes a room is its host, and keeps order
-    bool words;          // messages are changed, taken back and reacted to; by clients that speak JSON
+    bool words;          // messages are changed, taken back and reacted to
     bool store;          // one that must have a record before it is committed (store.c)
     // One that orders the rooms' records for all servers (engine.c).
     bool engine, engine_strict;
@@ -66,6 +66,7 @@ struct plan {
     bool engine_trims;             // it lets old records go
     bool shares;                   // clients change the state of rooms
     bool invites;                  // hosts invite
+    bool reads;                    // and say how far they have read
 };
 
 // --- shards
@@ -255,6 +256,8 @@ bool tenancy_hushes(const struct world *w, const struct client *c);             
 bool tenancy_explains(const struct world *w, const struct client *c, const struct asked *a, str code);
 void tenancy_check_room(struct world *w, const struct client *c, int room);
 void tenancy_check_user(struct world *w, const struct client *c, str user);
+// There was no memory for it, of a tenant's, to tell who comes and goes: then it is counted (core/home/presence.c).
+bool tenancy_was_short(const struct world *w, int room);
 uint64_t tenancy_relieved(struct world *w,
                           const struct node *n); // records that went as their tenant's memory was short
 void tenancy_check(struct world *w);             // after every step: what is counted is there
@@ -351,6 +354,7 @@ void say_members(struct world *w, struct client *c, int room);
 void say_history(struct world *w, struct client *c, int room);
 void say_rooms(struct world *w, struct client *c);
 void say_state(struct world *w, struct client *c, int room);
+void say_read(struct world *w, struct client *c, int room);
 void say_decree(struct world *w, struct client *c, int room);
 void say_change(struct world *w, struct client *c, int room);
 void say_ping(struct world *w, struct client *c);
