@@ -73,7 +73,6 @@ export function openRoomMenu(chat, from) {
   const { may } = rightsOf(chat, it);
   const room = chat.client.room(it.name);
   const items = [];
-  if (mayInvite(chat, it)) items.push({ icon: 'invite', label: 'Invite people…', run: () => openInviting(chat, it) });
   if (may('readonly')) {
     items.push({ kind: 'checkbox', checked: room.readonly, label: 'Read-only: only hosts may write', run: () => tell(room.setReadonly(!room.readonly)) });
   }
@@ -86,7 +85,11 @@ export function openRoomMenu(chat, from) {
       kind: 'radio', checked: room.slow_s === s, label: s === 0 ? 'Off' : `One message ${everyOf(s)}`, run: () => tell(room.setSlow(s)),
     })));
   }
-  if (may('ban')) items.push({ head: 'People' }, { icon: 'person', label: 'Unban somebody…', run: () => askUnban(it, room) });
+  const people = [
+    mayInvite(chat, it) && { icon: 'invite', label: 'Invite people…', run: () => openInviting(chat, it) },
+    may('ban') && { icon: 'person', label: 'Unban somebody…', run: () => askUnban(it, room) },
+  ].filter(Boolean);
+  if (people.length > 0) items.push({ head: 'People' }, ...people);
   openMenu(from, `Keep order in ${nameShown(it.name)}`, items);
 }
 
