@@ -26,7 +26,7 @@ export class Pins {
     const pins = it?.kind === 'room' && it.status === 'joined' ? this.#chat.shared.pins(it) : [];
     $('pins').hidden = pins.length === 0;
     if (pins.length > 0) {
-      const offset = pins.at(-1);
+      const offset = pins.findLast((pinned) => this.#chat.shared.message(it, pinned) !== null) ?? pins.at(-1);   // of those that are kept
       const row = this.#row(it, offset);
       reconcile($('pins-newest'), [row], () => h('button.pin-go', {
         type: 'button', disabled: row.item === null, title: row.item ? 'Go to the pinned message' : null,

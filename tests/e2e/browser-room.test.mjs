@@ -211,7 +211,8 @@ describe('a room on the chat page', () => {
     await Promise.all([choose(ada, 'the map', 'Pin'), choose(bob, 'a slip', 'Pin')]);
     for (const person of [ada, bob]) await says(person, 'pins-all', /^All 3$/);
     await robot.ask({ type: 'state', room: 'pins', merge: { pinned: [...(await robot.ask({ type: 'state', room: 'pins' })).state.pinned, gone, 999_999] } });
-    await says(ada, 'pin-newest', /not kept any more/);
+    await says(ada, 'pins-all', /^All 5$/);
+    await says(ada, 'pin-newest', /soon gone/);   // the newest of those that are kept
 
     // As they are now, also where the page has never shown them.
     for (let i = 0; i < 120; i++) await robot.say('pins', `chatter ${i}`);
