@@ -44,7 +44,7 @@
     X(uses,        "uses",    COUNT,   uses,          NO_FLAG,           1, INVITATION_USES_MAX, "an integer from 1 to 10000") \
     X(ttl_s,       "ttl_s",   COUNT,   seconds,       FLAG(has_seconds), 1, SECONDS_MAX,      "an integer from 1 to 315360000, seconds") \
     X(expires,     "expires", OFFSET,  expires,       FLAG(has_expires), 1, OFFSET_MAX,       "an integer above 0, milliseconds since 1970") \
-    X(invitation,  "invitation", STRING, invitation,  NO_FLAG,           INVITATION_ID_LEN, INVITATION_ID_LEN, "a string of 8 bytes, the `invitation` of a reply to `invite`") \
+    X(invitation,  "invitation", STRING, key,         NO_FLAG,           INVITATION_ID_LEN, INVITATION_ID_LEN, "a string of 8 bytes, the `invitation` of a reply to `invite`") \
     X(offset,      "offset",  OFFSET,  offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
     X(reply_to,    "reply_to", OFFSET, offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
     X(edit_of,     "if_version", OFFSET, version,     FLAG(has_version), 1, OFFSET_MAX,       "an integer above 0, the `version` of the message, or its `offset` where it has none") \
@@ -179,7 +179,7 @@ const char *command_name(enum command_type type);
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
     X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect, revoke: whose */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
-    X(key)         /* message, direct: idempotency key; react: what one reacts with; state_read: the only key that is wanted (text dialect) */ \
+    X(key)         /* message, direct: idempotency key; react: what one reacts with; uninvite: the id of an invitation; state_read: the only key that is wanted (text dialect) */ \
     X(set)         /* state: JSON, as it came, */ \
     X(unset)       \
     X(merge)       \
@@ -187,7 +187,6 @@ const char *command_name(enum command_type type);
     X(conflate)    /* message: conflation key */ \
     X(name)        /* hello, rename */ \
     X(token)       /* hello, join, switch, refresh: a JWT; join, switch: or an invitation; invite: the one that is made, as its edge has drawn it */ \
-    X(invitation)  /* uninvite */ \
     X(resume)      /* hello: the secret of an earlier welcome */ \
     X(since_epoch) /* history, join: with since_offset, where has_since */ \
     X(after)       /* members, rooms: where the last page ended */ \

@@ -42,7 +42,7 @@ enum err text_decode_uninvite(str args, struct command *ret, struct problem *p)
     if (args.n != INVITATION_ID_LEN)
         return text_bad_usage(
             p, "`/uninvite ID` takes the id of an invitation, as `/invites` shows it; got {}.", args);
-    ret->invitation = args;
+    ret->key = args;
     return OK;
 }
 

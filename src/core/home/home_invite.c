@@ -43,7 +43,7 @@ void home_invitation(struct home *h, struct room *r, const struct ask *a, struct
     const struct room_settings *s = room_settings(h, r);
     const struct command *cmd = &a->cmd;
     if (e->type == ENTRY_UNINVITE) {
-        e->invitation.id = cmd->invitation;
+        e->invitation.id = cmd->key;
         return;
     }
     e->invitation.id = invitation_id(cmd->token);

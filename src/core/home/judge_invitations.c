@@ -40,7 +40,6 @@ static struct verdict judge_admitted(const struct made *m, const struct entry *e
 
 struct verdict gate_invitation(const struct made *m, const struct entry *e, const struct rights *who)
 {
-    const uint64_t at_ms = apply_said_ms(m, e);
     if (!entry_invitation(e->type))
         return (struct verdict){.refused = false};
     if (e->type == ENTRY_UNINVITE && invitations_find(*m->invitations, e->invitation.id) == NULL)
@@ -49,5 +48,6 @@ struct verdict gate_invitation(const struct made *m, const struct entry *e, cons
         return (struct verdict){.refused = false};
     if (e->invitation.hash.n != INVITATION_HASH)
         return refuse(DENIED_MEMORY);
+    const uint64_t at_ms = apply_said_ms(m, e);
     return e->type == ENTRY_INVITE ? judge_made(m, e, who, at_ms) : judge_admitted(m, e, at_ms);
 }
