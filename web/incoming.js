@@ -256,6 +256,7 @@ export class Incoming {
     const it = this.#room(m);
     if (!it) return;
     it.changes.forgetWaiting();
+    if (m.reason === 'coalesced') return;   // of what changes all the time nobody misses the older values
     it.pinned.clear();   // what has become of those may be among it
     if (m.from !== undefined) it.insert({ kind: 'gap', from: m.from, to: m.to, reason: m.reason, time: Date.now(), order: m.from - 0.0005 });
     if (m.passing) this.#freshMembers(it);   // who came and went meanwhile is not told any more

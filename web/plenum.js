@@ -412,7 +412,7 @@ export class PlenumRoom extends Emitter {
  *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`, `read`: what passed, behind the offset `after`
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
  *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, our own `missing`, or
- *              `conflated`: nothing is lost, as there are newer ones), and how much of what passed; then ask for the members anew
+ *              `conflated`, `coalesced`: nothing is lost, as there are newer ones), and how much of what passed; then ask for the members anew
  *   `reset`    {room, epoch, offset, same_epoch}: the position could not be resumed, or the room goes on in another epoch
  *              while we are in it; read history again
  */

@@ -227,6 +227,8 @@ enum config_kind {
       "Keys and values of a room's state together: whoever comes in is sent all of it.") \
     X(rooms, state_value_max, BYTES, LIVE, 1, STATE_BYTES_CEILING, "", "16384", "bytes", \
       "The largest value of a room's state.") \
+    X(rooms, state_interval_ms, UINT, LIVE, 0, 60000, "", "0", "ms", \
+      "How often changes of a room's state are told: the first one at once, and those within that time behind it together, of each key the newest only. A message takes what waits along, as it comes behind it. 0 tells each change at once.") \
     X(rooms, invitations_max, UINT, LIVE, 1, INVITATIONS_CEILING, "", "100", "invitations", \
       "Invitations to one room that are open: made, not used up, not over and not taken back. One more gets `limit_reached`.") \
     X(rooms, invitation_max_s, UINT, LIVE, 60, CONFIG_DAYS_30_S, "", "604800", "s", \

@@ -60,6 +60,7 @@ enum {
     LIKE(rule, state_keys_max,    UINT,   rooms, state_keys_max) \
     LIKE(rule, state_bytes_max,   BYTES,  rooms, state_bytes_max) \
     LIKE(rule, state_value_max,   BYTES,  rooms, state_value_max) \
+    LIKE(rule, state_interval_ms, UINT,   rooms, state_interval_ms) \
     LIKE(rule, invitations_max,   UINT,   rooms, invitations_max) \
     LIKE(rule, invitation_max_s,  UINT,   rooms, invitation_max_s) \
     LIKE(rule, log_entries,       UINT,   log,   entries) \

@@ -199,6 +199,7 @@ static struct room_settings room_settings_make(const struct config_rule *r)
         .state_keys = r->state_keys_max,
         .state_bytes = r->state_bytes_max,
         .state_value = r->state_value_max,
+        .state_interval_ms = r->state_interval_ms,
         .invitations = r->invitations_max,
         .invitation_s = r->invitation_max_s,
         .log_entries = r->log_entries,

@@ -65,6 +65,7 @@ enum {
     STANDING_MAX = 1000,     // people of one room who have a role, a ban or a mute; then others are refused
     STANDING_SPEAKERS_MAX = 1024, // slow mode remembers so many who have spoken last
     STATE_KEY_MAX = 128,          // bytes of a key of a room's state,
+    STATE_KEY_RAW_MAX = 2 + 6 * STATE_KEY_MAX, // as JSON: with quotes, and each of them as an escape
     STATE_CHANGES_MAX = 256,   // keys that one command changes: looking for duplicates is quadratic in them
     STATE_KEYS_CEILING = 4096, // the most rooms.state_keys_max may be,
     STATE_BYTES_CEILING = 1 << 20, // and rooms.state_bytes_max: whoever comes in is sent all of it

@@ -225,7 +225,8 @@ static void put_gap(struct buf *out, const struct event *ev)
         text_put_count(out, ev->gap_passing, STR("notice"));
     if (ev->reason && str_eq(str_from_cstr(ev->reason), STR("trimmed")))
         BUF_PUT_LIT(out, " missed (no longer kept)");
-    else if (ev->reason && str_eq(str_from_cstr(ev->reason), STR("conflated")))
+    else if (ev->reason && (str_eq(str_from_cstr(ev->reason), STR("conflated")) ||
+                            str_eq(str_from_cstr(ev->reason), STR("coalesced"))))
         BUF_PUT_LIT(out, " left out (newer ones follow)");
     else
         BUF_PUT_LIT(out, " missed (you were reading too slowly)");

@@ -58,6 +58,8 @@ static void plan_shared(struct world *w, struct room_settings *r)
     r->state_keys = little ? SHARED_KEYS - 2 : 256;
     r->state_bytes = little ? 100 : 65536;
     r->state_value = little ? 30 : 16384;
+    static const uint32_t intervals_ms[] = {0, 0, 30, 500};
+    r->state_interval_ms = intervals_ms[prng_below(&die, 4)];
 }
 
 // Whether people say how far they have read, and whether others are told; likewise.

@@ -317,13 +317,15 @@ void seat_conflated(struct world *w, struct client *c, int room, uint64_t from, 
         trace_fail(w, c, "LOSS: %llu to %llu of %s are left out as conflated, but %llu was next",
                    (unsigned long long)from, (unsigned long long)to, room_of(w, room),
                    (unsigned long long)s->next);
-    if (world_room(w, room)->slow_policy != SLOW_CONFLATE || c->temper == TEMPER_HEALTHY)
+    const bool paced = world_room(w, room)->state_interval_ms != 0,
+               slow = world_room(w, room)->slow_policy == SLOW_CONFLATE;
+    if (!paced && (!slow || c->temper == TEMPER_HEALTHY))
         trace_fail(w, c, "SLOW: conflation in %s, or for a connection, where there is none",
                    room_of(w, room));
     passed_before(w, c, room, from);
     for (uint64_t o = from; o <= to; o++) {
         const struct message *m = truth_message(w, truth_fact(w, n, o)->message);
-        if (!truth_has_newer(w, n, o))
+        if (!truth_has_newer(w, n, o) || (!slow && truth_fact(w, n, o)->kind != FACT_STATE))
             trace_fail(w, c, "LOSS: offset %llu of %s is left out as conflated, and there is no newer one",
                        (unsigned long long)o, room_of(w, room));
         if (own_silent(c, m) && m->attempts == 1)

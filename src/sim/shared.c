@@ -114,6 +114,7 @@ static void write_parts(struct world *w, int room, const struct entry *e, struct
     struct parts p;
     uint64_t hashes[SHARED_KEYS];
     uint32_t n = 0;
+    int only = NONE;
     parts_begin(&p, e);
     while (parts_next(&p) && p.part.type == ENTRY_STATE) {
         const struct change *c = &p.part.change;
@@ -123,6 +124,7 @@ static void write_parts(struct world *w, int room, const struct entry *e, struct
                        (unsigned long long)e->offset, w->room_names[room], STR_ARG(c->key));
         hashes[n++] = part_hash(c->key, c->value, c->version);
         v->values[key] = value_hash(c->value);
+        only = key;
     }
     if (f->parts != 0)
         return;
@@ -130,6 +132,8 @@ static void write_parts(struct world *w, int room, const struct entry *e, struct
     memcpy(copy, hashes, sizeof hashes);
     f->parts = n;
     f->told = copy;
+    if (n == 1)
+        f->conflate = (char)('A' + only);
 }
 
 void shared_see(struct world *w, int room, int epoch, const struct entry *e)

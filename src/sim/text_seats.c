@@ -182,7 +182,8 @@ void text_seat_left_out(struct world *w, struct client *c, uint64_t n)
     w->counts.conflated += n;
     if (t->room == NONE || n == 0)
         trace_fail(w, c, "ISOLATION: conflation on a terminal that is in no room, or of nothing");
-    if (world_room(w, t->room)->slow_policy != SLOW_CONFLATE || c->temper == TEMPER_HEALTHY)
+    if (world_room(w, t->room)->state_interval_ms == 0 &&
+        (world_room(w, t->room)->slow_policy != SLOW_CONFLATE || c->temper == TEMPER_HEALTHY))
         trace_fail(w, c, "SLOW: conflation in %s, or for a terminal, where there is none",
                    w->room_names[t->room]);
     for (; n > 0 && !t->loose; n--) {

@@ -137,7 +137,7 @@ struct message *truth_message_new(struct world *w, struct client *c, int room)
 static char conflation_key(struct world *w, struct numbering *n, uint64_t offset)
 {
     const struct fact *f = truth_fact(w, n, offset);
-    return f->kind == FACT_MESSAGE ? f->conflate : '\0';
+    return f->kind == FACT_MESSAGE || f->kind == FACT_STATE ? f->conflate : '\0';
 }
 
 bool truth_has_newer(struct world *w, struct numbering *n, uint64_t offset)

@@ -50,7 +50,7 @@ struct fact {
     uint64_t hash;    // of the JSON bytes; 0 = nobody has seen them
     uint32_t message; // serial, 0 = none
     uint8_t kind;
-    char conflate; // of a message, its conflation key; 0 = none
+    char conflate; // of a message, its conflation key; of a change of one key of the state, which; 0 = none
     uint64_t
         name_hash; // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed). FACT_READ: reads_hash
     uint64_t first_ms;    // when somebody first learned of it

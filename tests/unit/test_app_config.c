@@ -340,7 +340,7 @@ static void test_mistakes_in_rows(void **state)
         {RULES "    - match: a\n      acess: open\n",
          "c.yaml:4: rooms.rules[0].acess: got an unknown key, expected match, access, listed, role, host, members_max, "
          "presence, presence_damping_ms, echo, slow_policy, lag_bytes, receipts, edit_window_s, delete_window_s, flush_interval_ms, messages_per_s, messages_burst, member_messages_per_s, "
-         "member_messages_burst, state_keys_max, state_bytes_max, state_value_max, invitations_max, invitation_max_s, log_entries, log_bytes or log_age_s (did you mean access?)"},
+         "member_messages_burst, state_keys_max, state_bytes_max, state_value_max, state_interval_ms, invitations_max, invitation_max_s, log_entries, log_bytes or log_age_s (did you mean access?)"},
         {"api:\n  keys: [{name: a, secret: 12345678, \"\\e[2J\": 1}]\n",
          "c.yaml:2: api.keys[0].\\u001b[2J: got an unknown key, expected name, secret, secret_sha256, rights, rate, burst or rooms"},
         {RULES "    - match: a\n      echo: true\n      match: b\n",

@@ -158,7 +158,7 @@ static void test_rules(void **state)
         STR("[{match: \"team-*\", access: token, listed: true, log_age_s: 5, presence: none, presence_damping_ms: 4, echo: true,"
             "host: first, role: guest, slow_policy: disconnect, flush_interval_ms: 3, log_bytes: 4096,"
             "log_entries: 5, messages_per_s: 6, messages_burst: 7, member_messages_per_s: 8,"
-            "member_messages_burst: 9, state_keys_max: 10, state_bytes_max: 2000, state_value_max: 300, invitations_max: 11,"
+            "member_messages_burst: 9, state_keys_max: 10, state_bytes_max: 2000, state_value_max: 300, state_interval_ms: 11, invitations_max: 11,"
             "invitation_max_s: 1d},"
             "{match: b, members_max: 9}]"));
     assert_int_equal(load.complaints.errors, 0);
@@ -186,6 +186,7 @@ static void test_rules(void **state)
     assert_int_equal(a->state_keys, 10);
     assert_int_equal(a->state_bytes, 2000);
     assert_int_equal(a->state_value, 300);
+    assert_int_equal(a->state_interval_ms, 11);
     assert_int_equal(b->state_keys, 256);
     assert_int_equal(a->invitations, 11);
     assert_int_equal(a->invitation_s, 86400);

@@ -58,6 +58,7 @@ enum room_host {
     X(uint32_t,           state_keys)        /* what its people share has so many keys, */ \
     X(uint32_t,           state_bytes)       /* so many bytes of keys and values, */ \
     X(uint32_t,           state_value)       /* and so many in one value, at most */ \
+    X(uint32_t,           state_interval_ms) /* changes of it are told so often, 0 = each at once */ \
     X(uint32_t,           invitations)       /* as many may be open, */ \
     X(uint32_t,           invitation_s)      /* for so long at most */ \
     X(struct rate,        messages)          /* that are said in it, by all together, */ \

@@ -11,6 +11,7 @@
 #include "core/fan/fan.h"
 
 enum { GONE = 1, TRIM_MIN = 1024 };
+_Static_assert(GONE == PRINT_WAITS, "the bit of a print that a row has for itself");
 
 static struct conflated *conflated_of(const struct fan *f, const struct outlet *o)
 {
@@ -68,9 +69,7 @@ static enum err look_at(struct fan *f, struct conflated *c, uint64_t print)
     if (rows_room(f, c) != OK)
         return ERR_NOMEM;
     ASSERT(c->n < CONFLATE_PLACES_MAX);
-    uint64_t row = print & ~(uint64_t)GONE;
-    if (print != 0 && row == 0)
-        row = 2;
+    uint64_t row = c->states_only && (print & PRINT_WAITS) == 0 ? 0 : print & ~(uint64_t)GONE;
     if (row != 0) {
         uint32_t before = map_find(&c->newest, row, has_print, c, &row);
         if (map_insert(&c->newest, row, c->n) != OK)
@@ -99,7 +98,7 @@ static enum err look_into(struct fan *f, struct conflated *c, const struct segme
     return OK;
 }
 
-static struct conflated *conflated_new(struct fan *f, struct outlet *o, uint64_t base)
+static struct conflated *conflated_new(struct fan *f, struct outlet *o, uint64_t base, bool states_only)
 {
     o->conflated = slab_alloc(&f->conflated);
     if (o->conflated == SLAB_NONE)
@@ -107,18 +106,24 @@ static struct conflated *conflated_new(struct fan *f, struct outlet *o, uint64_t
     struct conflated *c = conflated_of(f, o);
     map_init(&c->newest, f->cx->mem);
     c->base = base;
+    c->states_only = states_only;
     return c;
 }
 
 // Looks at what has come, as far as may be in this turn. NULL: there is no memory for it.
-static struct conflated *conflated_make(struct fan *f, struct outlet *o, const struct cursor *cur)
+static struct conflated *conflated_make(struct fan *f, struct outlet *o, const struct cursor *cur,
+                                        bool states_only)
 {
     const struct chain *chain = tracks_chain(&o->tracks, cur->encoding);
     struct conflated *c = conflated_of(f, o);
+    if (c != NULL && c->states_only != states_only) { // it was otherwise until a reload
+        conflate_drop(f, o);
+        c = NULL;
+    }
     ASSERT(cur->next <= o->head);
     const uint64_t from =
         o->head - cur->next < CONFLATE_PLACES_MAX ? cur->next : o->head + 1 - CONFLATE_PLACES_MAX / 2;
-    if (c == NULL && (c = conflated_new(f, o, from)) == NULL)
+    if (c == NULL && (c = conflated_new(f, o, from, states_only)) == NULL)
         return NULL;
     if (from < c->base && !segment_cut(chain->segs[chain_find(chain, c->base - 1)]))
         begin_at(c, from); // one that is further behind
@@ -236,7 +241,7 @@ static bool put_kept(struct fan *f, struct telling *w, uint64_t end)
 }
 
 // What is gone from its place on, but its own. Where it cannot be told the reader is ended, and gets nothing that is behind it.
-static void put_gap(struct fan *f, struct telling *w, uint64_t end)
+static void put_gap(struct fan *f, struct telling *w, uint64_t end, const char *reason)
 {
     const uint64_t own = step_own(w, end), n = w->cur->next < end ? own - w->cur->next : 0;
     if (n == 0)
@@ -246,7 +251,7 @@ static void put_gap(struct fan *f, struct telling *w, uint64_t end)
                               .room = outlet_name(outlet_at(f, w->outlet)),
                               .gap_from = w->offset + 1,
                               .gap_to = w->offset + n,
-                              .reason = "conflated"};
+                              .reason = reason};
     metric_add(&f->cx->metrics->conflated, n);
     fan_put_event(f, w->conn, &gap);
     w->cur->next = own;
@@ -256,11 +261,13 @@ void conflate_tell(struct fan *f, uint32_t conn, const struct membership *m)
 {
     struct outlet *o = outlet_at(f, m->outlet);
     struct cursor *cur = &o->cursors[m->slot];
-    if (room_settings_of(f->cx, &o->ruled, outlet_name(o))->slow_policy != SLOW_CONFLATE) {
+    const struct room_settings *s = room_settings_of(f->cx, &o->ruled, outlet_name(o));
+    const bool states_only = s->slow_policy != SLOW_CONFLATE;
+    if (states_only && s->state_interval_ms == 0) {
         conflate_drop(f, o); // it was one until a reload
         return;
     }
-    struct conflated *c = cur->next <= o->head ? conflated_make(f, o, cur) : NULL;
+    struct conflated *c = cur->next <= o->head ? conflated_make(f, o, cur, states_only) : NULL;
     if (c == NULL)
         return;
     const uint32_t share = f->cx->settings->reply_bytes / 2;
@@ -277,7 +284,7 @@ void conflate_tell(struct fan *f, uint32_t conn, const struct membership *m)
         uint64_t gone = kept_until(c, cur->next, o->head);
         if (!is_gone(c, gone) || !put_kept(f, &w, gone))
             break; // it is written as it is
-        put_gap(f, &w, gone_until(c, gone));
+        put_gap(f, &w, gone_until(c, gone), states_only ? "coalesced" : "conflated");
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // conflate.h - what a reader that has fallen behind may leave out: of the records with one conflation key all but the newest
-// (slow_policy conflate).
+// (slow_policy conflate), and any reader where the state of a room is told at intervals (state_interval_ms).
 //
 //      places   41  42  43  44  45  46  47  48 = head
 //      key       a   b   a   -   c   b   a   -
@@ -11,9 +11,12 @@
 // When it takes something again, that is, with all that was said meanwhile before it and not a lag_bytes of it later: who
 // shows prices wants those of now. Who keeps up is told everything, as in any room.
 //
+// A room's state may be told once per state_interval_ms (fan/flush.c); then all of its readers are told the newest change of each key
+// only, in the same way. In a room with both that goes for messages with a conflation key, too, wherever a write holds two of one.
+//
 // Whether an entry has a newer one does not depend on who reads it. So a room has one list for all who are behind, made by the
 // first of them from its place on, and each entry is looked at once, whoever else there is; the others' entries, segments
-// and writes are what they were. Entries with a newer one are told as gaps with the reason `conflated`, at the place at which they
+// and writes are what they were. Entries with a newer one are told as gaps with the reason `conflated` (of states alone `coalesced`), at the place at which they
 // are missing, and not written. What is kept between two gaps goes into the reader's own queue with them, copied, as
 // gaps are its own words and have to be behind one and before the other: a write's worth, no more, so that what is said
 // meanwhile still counts for what comes behind it.
@@ -56,9 +59,10 @@ struct conflated {
         rows; // a print, its lowest bit 0; or 1, and how many rows on there is one that is not gone. 0: has no key
     uint32_t n, cap;
     struct map newest; // rows by their prints
+    bool states_only;  // as messages are not conflated here
 };
 
-// Gaps for what lies next before a slow reader, as far as they go into one write, with what is kept between them.
+// Gaps for what lies next before a reader who is not told all, as far as they go into one write, with what is kept between them.
 void conflate_tell(struct fan *f, uint32_t conn, const struct membership *m);
 // Up to which place it is to be written as it is: behind that there is a gap to be told first. At most head, at least next - 1.
 uint64_t conflate_until(struct fan *f, const struct outlet *o, const struct cursor *cur);

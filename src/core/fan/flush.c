@@ -14,25 +14,42 @@ bool outlet_waits(const struct fan *f, const struct outlet *o)
     return busy_flush_at(&o->busy, f->cx->turn_ns) > f->cx->turn_ns;
 }
 
-static void schedule(const struct fan *f, struct outlet *o, uint64_t now_ns, bool meanwhile)
+static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+// Changes of the state from that place on wait until state_interval_ms have gone by since the last flush, where a rule says so.
+// Anything else takes what waits along: it comes behind it.
+static void calm_look(struct outlet *o, const struct room_settings *s, uint64_t from)
 {
-    uint64_t interval_ns =
-        room_settings_of(f->cx, &o->ruled, outlet_name(o))->flush_interval_ms * UINT64_C(1000000);
-    o->flush_at_ns = busy_news(&o->busy, now_ns, meanwhile);
-    if (o->flush_at_ns < now_ns + interval_ns)
-        o->flush_at_ns = now_ns + interval_ns;
+    o->coalesces = s->state_interval_ms != 0;
+    o->calm = o->coalesces && outlet_news_wait(o, from) && outlet_news_bytes(o) < s->lag_bytes / 2;
 }
 
-void flush_want(struct fan *f, uint32_t index)
+static void schedule(const struct fan *f, struct outlet *o, uint64_t now_ns, bool meanwhile)
+{
+    const struct room_settings *s = room_settings_of(f->cx, &o->ruled, outlet_name(o));
+    o->flush_at_ns = later(busy_news(&o->busy, now_ns, meanwhile),
+                           now_ns + s->flush_interval_ms * UINT64_C(1000000));
+    calm_look(o, s, o->flushed_head + 1);
+    if (o->calm)
+        o->flush_at_ns = later(o->flush_at_ns, o->busy.ended_ns + s->state_interval_ms * UINT64_C(1000000));
+}
+
+void flush_want(struct fan *f, uint32_t index, uint64_t head_before)
 {
     struct outlet *o = outlet_at(f, index);
-    if (o->dirty) {
-        busy_more(&o->busy, f->cx->turn_ns);
+    if (!o->dirty) {
+        o->dirty = true;
+        schedule(f, o, f->cx->turn_ns, false);
+        index_list_push(&f->outlets_dirty, index);
         return;
     }
-    o->dirty = true;
-    schedule(f, o, f->cx->turn_ns, false);
-    index_list_push(&f->outlets_dirty, index);
+    busy_more(&o->busy, f->cx->turn_ns);
+    if (!o->calm || o->flushing)
+        return;
+    const struct room_settings *s = room_settings_of(f->cx, &o->ruled, outlet_name(o));
+    calm_look(o, s, head_before + 1);
+    if (!o->calm)
+        o->flush_at_ns = f->cx->turn_ns + s->flush_interval_ms * UINT64_C(1000000);
 }
 
 static void flush_begin(struct fan *f, struct outlet *o)

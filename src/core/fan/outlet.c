@@ -219,14 +219,15 @@ void outlet_mark_settling(struct fan *f, uint32_t index)
 static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t since_ns)
 {
     struct outlet *o = outlet_at(f, index);
-    if (head <= o->head)
+    const uint64_t before = o->head;
+    if (head <= before)
         return;
     o->head = head;
     if (o->n == 0)
         return;
     if (o->since_ns == 0)
         o->since_ns = since_ns;
-    flush_want(f, index);
+    flush_want(f, index, before);
 }
 
 // Memory for a segment is out: the track's readers cannot get what was announced, and begin anew behind it.
@@ -294,6 +295,19 @@ uint32_t outlet_news_bytes(const struct outlet *o)
         bytes += segment_end(s, to) - segment_start(s, from > s->first ? from : s->first);
     }
     return bytes < FLUSH_BYTES ? (uint32_t)bytes : FLUSH_BYTES;
+}
+
+bool outlet_news_wait(const struct outlet *o, uint64_t from)
+{
+    const struct chain *c = &tracks_const(&o->tracks)->chain;
+    if (o->n == 0 || c->n == 0 || from < c->segs[0]->first)
+        return false;
+    for (uint32_t i = chain_find(c, from); from <= o->head; from++) {
+        i += i + 1 < c->n && c->segs[i + 1]->first <= from;
+        if ((segment_print(c->segs[i], from) & PRINT_WAITS) == 0)
+            return false;
+    }
+    return true;
 }
 
 // Where its readers stand: the slowest of all, and the slowest of those whose socket is not full.

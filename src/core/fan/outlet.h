@@ -80,6 +80,8 @@ struct outlet {
     uint32_t flush_bytes;  // about what each of them is to be written
     uint64_t since_ns;     // append of the oldest entry that is not written; 0 = none, or measured already
     bool dirty;            // in the shard's list of outlets to flush
+    bool coalesces;        // all of its readers are told the newest change of each key of the state only
+    bool calm;             // while dirty: all that came since the last flush may wait for state_interval_ms behind that
     bool flushing;         // and some of its readers have been marked
     bool ending;           // and all, in this turn
     bool settling;         // in the list of outlets to trim
@@ -117,10 +119,12 @@ void outlet_remove(struct fan *f, uint32_t index, uint32_t conn);
 uint64_t outlet_offset_before(const struct outlet *o, uint8_t encoding, uint64_t place);
 // What came since the last flush, in bytes.
 uint32_t outlet_news_bytes(const struct outlet *o);
+// All from that place on are changes of the state that may wait (log/live.h).
+bool outlet_news_wait(const struct outlet *o, uint64_t from);
 
 // --- its flush (flush.c)
-// There is something new in it.
-void flush_want(struct fan *f, uint32_t index);
+// There is something new in it, behind that place.
+void flush_want(struct fan *f, uint32_t index, uint64_t head_before);
 // The reader waits for its own words before it says more: while others are being written to it is written to, too.
 void flush_early(struct fan *f, uint32_t index, const struct membership *m);
 // True if what is announced to it now is written a little later; a reply to one of its readers may wait for that.

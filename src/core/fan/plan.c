@@ -80,10 +80,11 @@ static void tell_gaps(struct fan *f, uint32_t index)
     struct reader *c = reader_at(f, index);
     const struct membership *m;
     for (uint32_t at = 0; reader_open(c) && (m = next_news(f, index, &at)) != NULL;) {
-        struct cursor *cur = &outlet_at(f, m->outlet)->cursors[m->slot];
+        struct outlet *o = outlet_at(f, m->outlet);
+        struct cursor *cur = &o->cursors[m->slot];
         if (!m->held && cur->hole)
             hole_tell(f, m->outlet, cur);
-        if (!m->held && c->slow)
+        if (!m->held && (c->slow || o->coalesces))
             conflate_tell(f, index, m);
     }
 }
@@ -142,13 +143,13 @@ static bool plan_until(struct fan *f, struct reader *c, const struct membership 
     return true;
 }
 
-// False when there is no more room for spans. *ret_all: that is all there is of the room. Of a slow reader the rest is to be told
-// as a gap first (conflate.h).
+// False when there is no more room for spans. *ret_all: that is all there is of the room. Of a reader who is not told all the rest
+// is to be told as a gap first (conflate.h).
 static bool plan_membership(struct fan *f, struct reader *c, const struct membership *m,
                             struct span spans[SPANS_MAX], size_t *n, bool *ret_all)
 {
     const struct outlet *o = outlet_at(f, m->outlet);
-    const uint64_t until = c->slow ? conflate_until(f, o, &o->cursors[m->slot]) : o->head;
+    const uint64_t until = c->slow || o->coalesces ? conflate_until(f, o, &o->cursors[m->slot]) : o->head;
     *ret_all = until == o->head;
     return plan_until(f, c, m, until, spans, n);
 }

@@ -4,6 +4,8 @@
 // payloads.
 #include "core/log/live.h"
 
+#include "dialect/parts.h"
+
 void live_init(struct live *v, struct mem *m, const struct siphash_key *prints)
 {
     *v = (struct live){.mem = m, .prints = prints};
@@ -24,18 +26,30 @@ void live_reader_remove(struct live *v, const struct encoding *e)
         tracks_remove(&v->tracks, v->mem, t);
 }
 
+// The only key that a record of the state changes, raw; absent where it changes several, or none.
+static str only_key(const struct entry *e)
+{
+    struct parts p;
+    parts_begin(&p, e);
+    if (!parts_next(&p) || p.part.type != ENTRY_STATE)
+        return STR_NONE;
+    const str key = p.part.change.key;
+    return parts_next(&p) ? STR_NONE : key;
+}
+
 // Of an entry for which the newest one of its kind is enough; 0: for others. What such a kind is, its type says in front of the key.
-// State has one by its nature: a record that sets one key of it would be of that key's kind.
 static uint64_t print_of(const struct live *v, const struct entry *e)
 {
-    char kind[1 + CONFLATE_KEY_MAX];
-    if (e->type != ENTRY_MESSAGE || e->conflate.n == 0)
+    char kind[1 + STATE_KEY_RAW_MAX];
+    const str key = e->type == ENTRY_MESSAGE ? e->conflate : e->type == ENTRY_STATE ? only_key(e) : STR_NONE;
+    if (key.n == 0)
         return 0;
-    ASSERT(e->conflate.n <= CONFLATE_KEY_MAX);
+    _Static_assert(STATE_KEY_RAW_MAX > CONFLATE_KEY_MAX, "the longer one");
+    ASSERT(key.n < sizeof kind);
     kind[0] = (char)e->type;
-    memcpy(kind + 1, e->conflate.p, e->conflate.n);
-    const uint64_t print = siphash(v->prints, kind, 1 + e->conflate.n);
-    return print != 0 ? print : 1;
+    memcpy(kind + 1, key.p, key.n);
+    const uint64_t print = siphash(v->prints, kind, 1 + key.n) & ~PRINT_WAITS;
+    return (print != 0 ? print : PRINT_WAITS << 1) | (e->type == ENTRY_STATE ? PRINT_WAITS : 0);
 }
 
 // The segment the next entry of n bytes goes into. Where conflation keys are used, segments are keyed from then on.

@@ -13,7 +13,8 @@
 // which of its entries are records, and which offset came before its first one, so a place can be told as an offset.
 //
 // Of a message with a conflation key each segment that it is in says so by a *print*, a keyed hash of 64 bits: a shard whose reader
-// has fallen behind finds by it what has a newer one (fan/conflate.h). Two keys with one print would cost the older one's readers
+// has fallen behind finds by it what has a newer one (fan/conflate.h). So does a record that changes one key of the room's
+// state, which is a key of its own kind; the lowest bit of its print says that it may wait for the next one (fan/flush.c). Two keys with one print would cost the older one's readers
 // its newest value until it is said again; with a million keys that is one room in 37 million, and as the hash has a secret
 // of the process nobody can look for such a pair. Who may publish in a room may use any key of it anyway.
 //
@@ -30,6 +31,8 @@
 #include "base/siphash.h"
 #include "core/log/frame.h"
 #include "core/log/tracks.h"
+
+#define PRINT_WAITS UINT64_C(1)
 
 struct live {
     struct mem *mem;
@@ -49,7 +52,7 @@ void live_reader_remove(struct live *v, const struct encoding *e);
 struct live_entry {
     struct framed framed[ENCODINGS_MAX];
     struct segment *segs[ENCODINGS_MAX];
-    uint64_t print; // of its conflation key; 0 = it has none
+    uint64_t print; // of its conflation key, with PRINT_WAITS; 0 = it has none
 };
 // A cut gets a segment of its own. False when memory is out; what was secured is given back by live_release.
 bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
