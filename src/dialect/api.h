@@ -21,7 +21,7 @@
 #define API_PATH "/api/v1/"
 
 // NATIVE commands that a backend does not have: of a connection or a session (what is said is `publish` there).
-#define API_NOT(X) X(JOIN) X(LEAVE) X(SWITCH) X(MESSAGE) X(SIGNAL) X(RENAME) X(READ)
+#define API_NOT(X) X(JOIN) X(LEAVE) X(SWITCH) X(MESSAGE) X(RENAME)
 
 // CMD_NONE where the API has none of that name.
 enum command_type api_find(str name);

@@ -71,7 +71,7 @@
 // Every command once:
 //  - its name for people (metrics, logs); NATIVE: a command of the JSON protocol by that name; INNER: made by the server or by
 //    a line of text only (text_commands.h); HTTP: of the HTTP API only (api.h), which has most NATIVE ones, too;
-//  - the keys it takes, which it MUST or MAY have, in the order in which they are read (and complained of);
+//  - the keys it takes, which it MUST or MAY have, in the HTTP API only (API, API_MUST) or everywhere, in the order in which they are read (and complained of);
 //  - who decides: the EDGE, the home of a ROOM, of a USER, ALL homes that it concerns. Replies keep the order of one decider;
 //  - the right that is needed in the room; NONE: it asks for none, or being there is enough;
 //  - what it costs: of which bucket so many tokens (LIST: of the commands', and more by what it returns; core/edge/gate.c);
@@ -88,7 +88,7 @@
     X(LEAVE,   leave,   NATIVE, MUST(room),                                  ROOM, NONE,    COMMAND, 1, LEFT,    "leave a room") \
     X(SWITCH,  switch,  NATIVE, MUST(from) MUST(to_room) JOIN_KEYS,          ROOM, JOIN,    COMMAND, 1, JOINED,  "leave one room for another in one step") \
     X(DIRECT,  direct,  NATIVE, MUST(to_user) MUST(data) MAY(key),           USER, NONE,    COMMAND, 1, ACK,     "say something to all sessions of one user") \
-    X(SIGNAL,  signal,  NATIVE, MUST(room) MUST(data),                       ROOM, SIGNAL,  SIGNAL,  1, NONE,    "tell those who are in a room now: typing, a cursor") \
+    X(SIGNAL,  signal,  NATIVE, MUST(room) MUST(data) API(as_user) API(name), ROOM, SIGNAL,  SIGNAL,  1, NONE,    "tell those who are in a room now: typing, a cursor") \
     X(MEMBERS, members, NATIVE, MUST(room) MAY(limit) MAY(after),            ROOM, LIST,    LIST,    1, MEMBERS, "who is in a room") \
     X(HISTORY, history, NATIVE, MUST(room) MAY(since) MAY(before) MAY(limit) MAY(reply_to), ROOM, READ,   LIST,    1, HISTORY, "entries of the past") \
     X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after),           ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
@@ -113,7 +113,7 @@
     X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
     X(DELETE,  delete,  NATIVE, MUST(room) MUST(offset) MAY(reason),         ROOM, DELETE_OWN, COMMAND, 1, ACK,  "take a message back, so that its words are nowhere any more") \
     X(REACT,   react,   NATIVE, MUST(room) MUST(offset) MUST(reaction) MAY(on), ROOM, PUBLISH, COMMAND, 1, ACK,  "react to a message, or take that back") \
-    X(READ,    read,    NATIVE, MUST(room) MUST(offset),                     ROOM, READ,    COMMAND, 1, ACK,     "say how far you have read a room") \
+    X(READ,    read,    NATIVE, MUST(room) MUST(offset) API_MUST(as_user),  ROOM, READ,    COMMAND, 1, ACK,     "say how far you have read a room") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go") \
     X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(conflate) MAY(as_user) MAY(name) MAY(reply_to), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \

@@ -22,6 +22,7 @@ struct reader {
     size_t n;
     struct scratch *scratch;
     struct problem *problem;
+    bool http; // a request of the HTTP API
 };
 
 // What was expected of a key, "; got {}." at its end; m: what was got, NULL where the key is not there.
@@ -244,22 +245,26 @@ struct type {
     bool native, http; // by a message; by a request (api.h)
     struct key_use {
         enum command_key key;
-        bool must;
+        bool must, http; // a request's only
     } keys[KEYS_PER_COMMAND_MAX + 1]; // up to KEY_NONE
 };
 
 static const struct type types[] = {
-#define MUST(key) {KEY_##key, true},
-#define MAY(key) {KEY_##key, false},
+#define MUST(key) {KEY_##key, true, false},
+#define MAY(key) {KEY_##key, false, false},
+#define API(key) {KEY_##key, false, true},
+#define API_MUST(key) {KEY_##key, true, true},
 #define INNER(upper, lower, ...)
-#define NATIVE(upper, lower, ...) {STR(#lower), CMD_##upper, true, true, {__VA_ARGS__{KEY_NONE, false}}},
-#define HTTP(upper, lower, ...) {STR(#lower), CMD_##upper, false, true, {__VA_ARGS__{KEY_NONE, false}}},
+#define NATIVE(upper, lower, ...) {STR(#lower), CMD_##upper, true, true, {__VA_ARGS__{KEY_NONE, false, false}}},
+#define HTTP(upper, lower, ...) {STR(#lower), CMD_##upper, false, true, {__VA_ARGS__{KEY_NONE, false, false}}},
 #define X(upper, lower, where, keys, ...) where(upper, lower, keys)
     COMMANDS(X)
 #undef X
 #undef HTTP
 #undef NATIVE
 #undef INNER
+#undef API_MUST
+#undef API
 #undef MAY
 #undef MUST
 };
@@ -278,6 +283,8 @@ static enum err take_keys(struct reader *r, const struct type *t, struct command
     enum err e = OK;
     for (const struct key_use *u = t->keys; e == OK && u->key != KEY_NONE; u++) {
         const struct key *k = &keys[u->key];
+        if (u->http && !r->http)
+            continue;
         const struct json_member *m = find(r, k->name);
         if (m == NULL && u->must)
             return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
@@ -443,6 +450,7 @@ enum err api_decode(enum command_type type, str body, struct scratch *scratch, s
     struct reader r;
     r.scratch = scratch;
     r.problem = ret_problem;
+    r.http = true;
     r.n = 0;
     struct json_problem why;
     if (body.n != 0 && json_object_scan(body, r.members, JSON_KEYS_MAX, &r.n, &why) != OK)

@@ -140,6 +140,10 @@ test('answers are as described', async () => {
   await described('close', { room: 'made', reason: 'over' });
   await described('close', { room: 'nowhere' }, 404);
   assert.equal((await described('publish', { room: 'made', data: 1 }, 409)).error.code, 'room_closed');
+  await described('signal', { room: 'described', data: 'typing' });
+  await described('signal', { room: 'nowhere', data: 'typing' }, 404);
+  await described('read', { room: 'described', offset: 1, user: 'ada' });
+  await described('read', { room: 'described', offset: 1 }, 400);
   await described('rooms', { prefix: 'desc' });
   await described('direct', { to: 'nobody', data: 1 });
   await described('info', {});
@@ -168,6 +172,36 @@ test('people in a room hear a backend, are listed, and sent away', async () => {
   assert.equal(members[0].user, person.welcome.user);
   assert.deepEqual((await call(server, 'disconnect', { user: members[0].user })).body, { delivered: 1 });
   await person.expectClose(4002);
+});
+
+test('a backend signals in its own name and for users, and moves what somebody has read', async () => {
+  await withServer({ flags: ['--limits.requests_per_s=0', '--rooms.receipts=true'] }, async (own) => {
+    const ada = await Native.open(own, { hello: { name: 'Ada' } }), ben = await Native.open(own);
+    await ada.join('desk');
+    await ben.join('desk');
+    const { offset } = (await call(own, 'publish', { room: 'desk', data: 'hi' })).body;
+    assert.deepEqual((await call(own, 'signal', { room: 'desk', data: { typing: true }, user: 'bot', name: 'Bot' })).body, { room: 'desk' });
+    const signal = await ben.nextOf('signal');
+    assert.deepEqual([signal.from, signal.data], [{ user: 'bot', session: 'api', name: 'Bot' }, { typing: true }]);
+    // Of one request each user's last one is told.
+    const commands = [['bot', 1], ['cat', 2], ['bot', 3]].map(([user, data]) => ({ type: 'signal', room: 'desk', data, user }));
+    const { replies } = (await call(own, 'batch', { commands })).body;
+    assert.equal(replies.length, 3);
+    for (const reply of replies) assert.equal(reply.room, 'desk', JSON.stringify(replies));
+    assert.equal((await call(own, 'signal', { room: 'desk', data: 'x'.repeat(5000) })).status, 413);
+    // What Ada has read elsewhere is told like what she reads here, with her name.
+    const read = (await call(own, 'read', { room: 'desk', offset, user: ada.welcome.user })).body;
+    assert.equal(read.offset, offset);
+    const receipt = await ben.nextOf('read');
+    assert.deepEqual([receipt.from.user, receipt.from.name, receipt.target], [ada.welcome.user, 'Ada', offset]);
+    assert.equal((await call(own, 'read', { room: 'desk', offset, user: ada.welcome.user })).body.duplicate, true);
+    assert.equal((await call(own, 'read', { room: 'desk', offset: 99, user: ada.welcome.user })).status, 404);
+    // Neither is a way for a client to speak for others.
+    ada.send({ type: 'signal', room: 'desk', data: 'mine', user: 'bot', name: 'Bot' });
+    let mine;
+    do mine = await ben.nextOf('signal'); while (mine.data !== 'mine');
+    assert.equal(mine.from.user, ada.welcome.user);
+  });
 });
 
 test('pipelined requests are answered in order on one connection', async () => {

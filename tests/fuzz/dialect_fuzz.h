@@ -116,6 +116,8 @@ static inline uint64_t row_keys(enum command_type type)
 {
 #define MAY(key) | UINT64_C(1) << KEY_##key
 #define MUST MAY
+#define API MAY
+#define API_MUST MAY
     switch (type) {
 #define X(upper, lower, where, keys, ...) \
     case CMD_##upper:                     \
@@ -125,6 +127,8 @@ static inline uint64_t row_keys(enum command_type type)
         break;
     }
     UNREACHABLE();
+#undef API_MUST
+#undef API
 #undef MAY
 #undef MUST
 }
@@ -132,6 +136,8 @@ static inline uint64_t row_keys(enum command_type type)
 static inline uint64_t row_must(enum command_type type)
 {
 #define MAY(key)
+#define API MAY
+#define API_MUST MAY
 #define MUST(key) | UINT64_C(1) << KEY_##key
     switch (type) {
         COMMANDS(X)
@@ -140,6 +146,8 @@ static inline uint64_t row_must(enum command_type type)
         break;
     }
     UNREACHABLE();
+#undef API_MUST
+#undef API
 #undef MAY
 #undef MUST
 }

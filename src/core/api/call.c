@@ -54,7 +54,8 @@ static void speak_as(const struct conns *cs, const struct http_call *call, const
     struct api_key by_token;
     const struct api_key *key = api_key_of(cs, call, &by_token);
     bool named = key != NULL && key->name.n != 0;
-    bool of_user = (cmd->type == CMD_PUBLISH || cmd->type == CMD_BROADCAST) && cmd->to.n != 0;
+    bool of_user = cmd->to.n != 0 && (cmd->type == CMD_PUBLISH || cmd->type == CMD_BROADCAST ||
+                                      cmd->type == CMD_SIGNAL || cmd->type == CMD_READ);
     a->session = STR("api");
     a->user = STR("server");
     if (of_user) {
@@ -111,6 +112,12 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
             ret->cmd.type = CMD_STATE_READ;
         ask_room(cs, command_changes(cmd) ? ASK_PUBLISH : ASK_STATE, ret, ret_dest);
         return true;
+    case CMD_SIGNAL:
+        ask_room(cs, ASK_SIGNAL, ret, ret_dest);
+        return true;
+    case CMD_READ: // by the user that is named
+        ask_room(cs, ASK_READ, ret, ret_dest);
+        return true;
     case CMD_CREATE:
         ask_room(cs, ASK_CREATE, ret, ret_dest);
         return true;
@@ -159,8 +166,6 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
     case CMD_JOIN:
     case CMD_LEAVE:
     case CMD_SWITCH:
-    case CMD_SIGNAL:
-    case CMD_READ:
     case CMD_STATE_READ:
     case CMD_PING:
     case CMD_RENAME:

@@ -49,10 +49,14 @@ static const struct row {
 } rows[CMD_COUNT] = {
 #define MUST(key) {KEY_##key, true},
 #define MAY(key) {KEY_##key, false},
+#define API MAY
+#define API_MUST MUST
 #define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help) \
     [CMD_##upper] = {help, {keys}},
     COMMANDS(X)
 #undef X
+#undef API_MUST
+#undef API
 #undef MAY
 #undef MUST
 };

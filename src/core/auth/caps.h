@@ -75,7 +75,8 @@ enum { CAPS_ROWS_MAX = 64, CAPS_BYTES_MAX = 4096, CAPS_HEAD = 5 };
     X(HISTORY, history) X(ROOMS, rooms) X(CLOSE, close) X(ROLE, role) X(KICK, kick) X(BAN, ban) X(UNBAN, unban) \
     X(MUTE, mute) X(UNMUTE, unmute) X(SLOW, slow) X(READONLY, readonly) X(CONNECTIONS, connections) X(DISCONNECT, disconnect) X(REVOKE, revoke) \
     X(INFO, info) X(EDIT, edit) X(DELETE, delete) X(REACT, react) X(LOCK, lock) X(STATE, state) \
-    X(INVITE, invite) X(UNINVITE, uninvite) X(INVITES, invites)
+    X(INVITE, invite) X(UNINVITE, uninvite) X(INVITES, invites) \
+    X(SIGNAL, signal) X(READ, read)
 // clang-format on
 
 enum caps_word {

@@ -77,7 +77,7 @@ bool gate_target(struct home *h, struct asking *in)
 bool gate_hushed(struct home *h, struct asking *in)
 {
     const struct standing *s = in->at->standing;
-    if (in->a->type != ASK_SIGNAL || s == NULL)
+    if (in->a->type != ASK_SIGNAL || in->a->backend || s == NULL)
         return true;
     in->v.until_ms = standing_muted_ms(s, &h->cx->settings->hash_key, in->a->user, h->cx->steady_ms);
     if (standing_readonly(s) && !rights_allow(&in->who, RIGHT_READONLY))

@@ -9,10 +9,11 @@ static u128 print_of(const struct home *h, str user) { return print_str(h->cx, u
 static void tell(struct home *h, uint32_t room, const struct ask *a)
 {
     const struct room *r = room_at(h, room);
+    const uint32_t member = a->backend ? member_find(h, room_at(h, room), a->user) : MAP_NONE;
     struct entry e = {.type = ENTRY_READ,
                       .user = a->user,
                       .session = a->session,
-                      .name = a->name,
+                      .name = member != MAP_NONE ? member_name(member_at(h, member)) : a->name,
                       .info = a->info,
                       .about = a->cmd.offset};
     if (!room_settings(h, room_at(h, room))->receipts || r->members > h->cx->settings->presence_exact_max)

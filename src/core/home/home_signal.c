@@ -9,15 +9,29 @@
 //
 // There is no ack; the ask is answered all the same, when it has its place (which its sender is not to get) or has been
 // overtaken.
+//
+// A backend has its answer in words, and one signal of each user in whose name it speaks.
 #include "core/home/home.h"
 
 static struct ask *ask_of(struct mail *m) { return (struct ask *)(void *)m; }
 
-static void over(struct home *h, struct ask *a)
+// Only a backend waits for words.
+static void over(struct home *h, struct ask *a, const struct answer *ans)
 {
-    struct answer ans = {.effect = EFFECT_NONE};
-    home_answer_event(h, a, &ans, NULL);
+    const struct event ev = {.type = EV_ACK, .id = a->cmd.id, .room = a->cmd.room};
+    home_answer_event(h, a, ans, a->backend ? &ev : NULL);
     mail_discard(h->cx->mem, &a->mail);
+}
+
+static void come_to_nothing(struct home *h, struct ask *a)
+{
+    over(h, a, &(struct answer){.effect = EFFECT_NONE});
+}
+
+// Of one connection, and where that speaks for many, of one user.
+static bool takes_the_place(const struct ask *newer, const struct ask *older)
+{
+    return conn_ref_eq(newer->conn, older->conn) && (!newer->backend || str_eq(newer->user, older->user));
 }
 
 void home_signal(struct home *h, struct ask **taken, uint32_t room)
@@ -29,9 +43,9 @@ void home_signal(struct home *h, struct ask **taken, uint32_t room)
     *taken = NULL;
     while (*at != NULL) {
         struct mail *m = *at;
-        if (conn_ref_eq(ask_of(m)->conn, a->conn)) {
+        if (takes_the_place(a, ask_of(m))) {
             *at = m->next;
-            over(h, ask_of(m));
+            come_to_nothing(h, ask_of(m));
         } else {
             at = &m->next;
         }
@@ -50,15 +64,16 @@ static void signal_place(struct home *h, uint32_t room, struct ask *a)
                       .name = a->name,
                       .info = a->info,
                       .data = a->cmd.data};
-    bool here = member_find(h, room_at(h, room), a->user) != MAP_NONE;
+    bool here = a->backend || member_find(h, room_at(h, room), a->user) != MAP_NONE;
     if (!here || room_place(h, room, &e) != OK) {
-        over(h, a);
+        come_to_nothing(h, a);
         return;
     }
-    struct answer ans = {
-        .effect = EFFECT_PUBLISHED, .skip = true, .outlet = a->outlet, .place = room_at(h, room)->live.place};
-    home_answer_event(h, a, &ans, NULL);
-    mail_discard(h->cx->mem, &a->mail);
+    struct answer ans = {.effect = a->backend ? EFFECT_NONE : EFFECT_PUBLISHED,
+                         .skip = true,
+                         .outlet = a->outlet,
+                         .place = room_at(h, room)->live.place};
+    over(h, a, &ans);
 }
 
 void home_signals_place(struct home *h, uint32_t room)
@@ -75,6 +90,6 @@ void home_signals_drop(struct home *h, struct room *r)
     struct mail *m;
     while ((m = r->signals) != NULL) {
         r->signals = m->next;
-        over(h, ask_of(m));
+        come_to_nothing(h, ask_of(m));
     }
 }
