@@ -176,7 +176,7 @@ test('people in a room hear a backend, are listed, and sent away', async () => {
 
 test('a backend signals in its own name and for users, and moves what somebody has read', async () => {
   await withServer({ flags: ['--limits.requests_per_s=0', '--rooms.receipts=true'] }, async (own) => {
-    const ada = await Native.open(own, { hello: { name: 'Ada' } }), ben = await Native.open(own);
+    const ada = await Native.open(own, { name: 'Ada' }), ben = await Native.open(own);
     await ada.join('desk');
     await ben.join('desk');
     const { offset } = (await call(own, 'publish', { room: 'desk', data: 'hi' })).body;
@@ -193,7 +193,7 @@ test('a backend signals in its own name and for users, and moves what somebody h
     const read = (await call(own, 'read', { room: 'desk', offset, user: ada.welcome.user })).body;
     assert.equal(read.offset, offset);
     const receipt = await ben.nextOf('read');
-    assert.deepEqual([receipt.from.user, receipt.from.name, receipt.target], [ada.welcome.user, 'Ada', offset]);
+    assert.deepEqual([receipt.from.user, receipt.from.name, receipt.offset], [ada.welcome.user, 'Ada', offset]);
     assert.equal((await call(own, 'read', { room: 'desk', offset, user: ada.welcome.user })).body.duplicate, true);
     assert.equal((await call(own, 'read', { room: 'desk', offset: 99, user: ada.welcome.user })).status, 404);
     // Neither is a way for a client to speak for others.

@@ -8,12 +8,14 @@
 #include "core/home/home.h"
 
 #include "core/common/who.h"
+#include "dialect/parts.h"
 
 // --- records: a row each; what is not in it is nobody's business but the room's
 
-static void of_decree(const struct entry *e, struct audit_event *to)
+static void of_decree(const struct entry *e, struct audit_event *to, char text[AUDIT_TEXT_MAX])
 {
     const struct decree *d = &e->decree;
+    (void)text;
     to->target = d->target;
     to->seconds = d->span_ms / 1000;
     to->reason = e->data;
@@ -24,27 +26,45 @@ static void of_decree(const struct entry *e, struct audit_event *to)
     to->detail = e->invitation.id;
 }
 
-// Which keys were changed is in the record's `data`, what they are now is not told.
-static void of_change(const struct entry *e, struct audit_event *to)
+static void of_change(const struct entry *e, struct audit_event *to, char text[AUDIT_TEXT_MAX])
 {
+    (void)text;
     to->of = e->about;
-    to->version = e->type == ENTRY_STATE ? e->change.version : 0;
     to->target = e->change.author;
     if (e->type == ENTRY_DELETE)
         to->reason = e->data;
 }
 
+// Which keys, as many as a line has: "topic","pinned". What they are now is not told.
+static void of_state(const struct entry *e, struct audit_event *to, char text[AUDIT_TEXT_MAX])
+{
+    size_t n = 0;
+    struct parts p;
+    parts_begin(&p, e);
+    while (parts_next(&p) && p.part.type == ENTRY_STATE) {
+        const str key = p.part.change.key;
+        if (n + 1 + key.n > AUDIT_TEXT_MAX)
+            break;
+        if (n != 0)
+            text[n++] = ',';
+        memcpy(text + n, key.p, key.n);
+        n += key.n;
+    }
+    to->version = e->change.version;
+    to->detail = str_make(text, n);
+}
+
 static const struct audited {
     const char *name;
     enum audit_type type;
-    void (*put)(const struct entry *e,
-                struct audit_event *to); // what it says beside who has said it, and where
+    // What it says beside who has said it, and where; what has to be put into words goes into the text.
+    void (*put)(const struct entry *e, struct audit_event *to, char text[AUDIT_TEXT_MAX]);
 } records[] = {
 #define X(upper, lower, event) [ENTRY_##upper] = {#lower, AUDIT_##upper, of_decree},
     DECREES(X)
 #undef X
         [ENTRY_ADMIT] = {"admit", AUDIT_ADMIT, of_decree},
-    [ENTRY_STATE] = {"state", AUDIT_STATE, of_change},
+    [ENTRY_STATE] = {"state", AUDIT_STATE, of_state},
     [ENTRY_EDIT] = {"edit", AUDIT_EDIT, of_change},
     [ENTRY_DELETE] = {"delete", AUDIT_DELETE, of_change},
 };
@@ -68,7 +88,8 @@ void gate_audit(struct home *h, uint32_t room, const struct entry *e)
                              .name = e->name,
                              .session = e->session,
                              .offset = e->offset};
-    row->put(e, &to);
+    char text[AUDIT_TEXT_MAX];
+    row->put(e, &to, text);
     audit_put(h->cx, &to);
 }
 
