@@ -389,6 +389,7 @@ static enum err open_object(struct reader *r, str text, struct scratch *scratch,
     r->scratch =
         scratch; // its members are not cleared: 32 are more than a kilobyte, and only the first n are looked at
     r->problem = ret_problem;
+    r->http = false;
     struct json_problem why;
     if (json_object_scan(text, r->members, JSON_KEYS_MAX, &r->n, &why) != OK)
         return bad_json(ret_problem, &why);

@@ -393,7 +393,7 @@ static void test_mistakes_in_rows(void **state)
         {"api:\n  keys:\n    - name: a\n      secret: 12345678\n      rights: [publish, fly]\n",
          "c.yaml:5: api.keys[0].rights, item 2: got \"fly\", expected a list of all, create, direct, publish, "
          "broadcast, members, history, rooms, close, role, kick, ban, unban, mute, unmute, slow, readonly, connections, disconnect, "
-         "revoke, info, edit, delete, react, lock, state, invite, uninvite or invites"},
+         "revoke, info, edit, delete, react, lock, state, invite, uninvite, invites, signal or read"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_yaml_complaint(cases[i].yaml, cases[i].complaint);

@@ -10,7 +10,7 @@ enum { EARLY_PART = 64 }; // of the readers: so many more writes a flush may cos
 bool outlet_waits(const struct fan *f, const struct outlet *o)
 {
     if (o->dirty)
-        return !o->flushing && o->flush_at_ns > f->cx->turn_ns;
+        return !o->flushing && !o->calm && o->flush_at_ns > f->cx->turn_ns;
     return busy_flush_at(&o->busy, f->cx->turn_ns) > f->cx->turn_ns;
 }
 

@@ -16,7 +16,7 @@
 static struct ask *ask_of(struct mail *m) { return (struct ask *)(void *)m; }
 
 // Only a backend waits for words.
-static void over(struct home *h, struct ask *a, const struct answer *ans)
+static void over(struct home *h, struct ask *a, struct answer *ans)
 {
     const struct event ev = {.type = EV_ACK, .id = a->cmd.id, .room = a->cmd.room};
     home_answer_event(h, a, ans, a->backend ? &ev : NULL);

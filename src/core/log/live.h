@@ -32,8 +32,6 @@
 #include "core/log/frame.h"
 #include "core/log/tracks.h"
 
-#define PRINT_WAITS UINT64_C(1)
-
 struct live {
     struct mem *mem;
     uint64_t place;                   // of the newest entry; 0 while there was none

@@ -31,6 +31,7 @@ enum { SEGMENT_BYTES_MIN = 256, SEGMENT_BYTES_MAX = 64 * 1024 };
 #define SEGMENT_PASSING 0x80000000u
 #define SEGMENT_CUT (UINT64_C(1) << 63)
 #define SEGMENT_KEYED (UINT64_C(1) << 62)
+#define PRINT_WAITS UINT64_C(1) // of a print: its entry may wait for the next of its key (live.h)
 
 struct segment {
     struct mem *part; // of a tenant (base/mem.h), that it is from; NULL: from whichever share of the process
