@@ -161,9 +161,10 @@ static void see_record(struct world *w, int room, int epoch, const struct entry 
     changes_see(w, room, epoch, e);
     truth_observe(w, NULL, room, epoch, e->offset, &f);
     changes_line(w, room, epoch, e);
+    if (e->type != ENTRY_STATE)
+        truth_fact(w, truth_numbering(w, room, epoch), e->offset)->conflate =
+            e->conflate.n != 0 ? e->conflate.p[0] : '\0';
     shared_see(w, room, epoch, e);
-    truth_fact(w, truth_numbering(w, room, epoch), e->offset)->conflate =
-        e->conflate.n != 0 ? e->conflate.p[0] : '\0';
 }
 
 static void see_passing(struct world *w, int room, int epoch, const struct entry *e)

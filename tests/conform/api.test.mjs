@@ -197,7 +197,7 @@ test('a backend signals in its own name and for users, and moves what somebody h
     assert.equal((await call(own, 'read', { room: 'desk', offset, user: ada.welcome.user })).body.duplicate, true);
     assert.equal((await call(own, 'read', { room: 'desk', offset: 99, user: ada.welcome.user })).status, 404);
     // Neither is a way for a client to speak for others.
-    ada.send({ type: 'signal', room: 'desk', data: 'mine', user: 'bot', name: 'Bot' });
+    ada.say({ type: 'signal', room: 'desk', data: 'mine', user: 'bot', name: 'Bot' });
     let mine;
     do mine = await ben.nextOf('signal'); while (mine.data !== 'mine');
     assert.equal(mine.from.user, ada.welcome.user);

@@ -43,7 +43,8 @@ static void encode_reply(struct home *h, const struct ask *a, struct answer *ans
 void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, const struct event *ev)
 {
     ASSERT(a->encoding < h->cx->settings->ways->encodings_n);
-    ASSERT(ev == NULL || ev->type == EV_ERROR || ev->type == command_row(a->cmd.type)->reply);
+    ASSERT(ev == NULL || ev->type == EV_ERROR || ev->type == command_row(a->cmd.type)->reply ||
+           (a->backend && a->cmd.type == CMD_SIGNAL)); // a request is answered
     if (a->own)
         return;
     bool only_tells = (ans->effect == EFFECT_NONE || ans->effect == EFFECT_HISTORY) && ev != NULL;
