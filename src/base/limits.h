@@ -63,8 +63,8 @@ enum {
     REASON_MAX = 256,        // bytes of why somebody was kicked, banned, muted; all who are there are told
     SECONDS_MAX = 315360000, // ten years: of bans and mutes that end, and of slow mode
     STANDING_MAX = 1000,     // people of one room who have a role, a ban or a mute; then others are refused
-    STANDING_SPEAKERS_MAX = 1024, // slow mode remembers so many who have spoken last
-    STATE_KEY_MAX = 128,          // bytes of a key of a room's state,
+    STANDING_SPEAKERS_MAX = 1024,              // slow mode remembers so many who have spoken last
+    STATE_KEY_MAX = 128,                       // bytes of a key of a room's state,
     STATE_KEY_RAW_MAX = 2 + 6 * STATE_KEY_MAX, // as JSON: with quotes, and each of them as an escape
     STATE_CHANGES_MAX = 256,   // keys that one command changes: looking for duplicates is quadratic in them
     STATE_KEYS_CEILING = 4096, // the most rooms.state_keys_max may be,

@@ -96,7 +96,7 @@ struct event {
     const struct invitation_row *invitations; // EV_INVITES: list_n of them
 
     // EV_LEFT
-    const char *reason;         // static, NULL = absent; also EV_GAP: "slow", "trimmed", "conflated" or "coalesced"
+    const char *reason; // static, NULL = absent; also EV_GAP: "slow", "trimmed", "conflated" or "coalesced"
     str by_user, by_name, note; // of who was sent away: by whom, and why; absent = nobody, nothing
 
     // EV_ACK

@@ -245,7 +245,7 @@ struct type {
     bool native, http; // by a message; by a request (api.h)
     struct key_use {
         enum command_key key;
-        bool must, http; // a request's only
+        bool must, http;              // a request's only
     } keys[KEYS_PER_COMMAND_MAX + 1]; // up to KEY_NONE
 };
 
@@ -255,8 +255,10 @@ static const struct type types[] = {
 #define API(key) {KEY_##key, false, true},
 #define API_MUST(key) {KEY_##key, true, true},
 #define INNER(upper, lower, ...)
-#define NATIVE(upper, lower, ...) {STR(#lower), CMD_##upper, true, true, {__VA_ARGS__{KEY_NONE, false, false}}},
-#define HTTP(upper, lower, ...) {STR(#lower), CMD_##upper, false, true, {__VA_ARGS__{KEY_NONE, false, false}}},
+#define NATIVE(upper, lower, ...) \
+    {STR(#lower), CMD_##upper, true, true, {__VA_ARGS__{KEY_NONE, false, false}}},
+#define HTTP(upper, lower, ...) \
+    {STR(#lower), CMD_##upper, false, true, {__VA_ARGS__{KEY_NONE, false, false}}},
 #define X(upper, lower, where, keys, ...) where(upper, lower, keys)
     COMMANDS(X)
 #undef X

@@ -27,8 +27,8 @@ static void calm_look(struct outlet *o, const struct room_settings *s, uint64_t 
 static void schedule(const struct fan *f, struct outlet *o, uint64_t now_ns, bool meanwhile)
 {
     const struct room_settings *s = room_settings_of(f->cx, &o->ruled, outlet_name(o));
-    o->flush_at_ns = later(busy_news(&o->busy, now_ns, meanwhile),
-                           now_ns + s->flush_interval_ms * UINT64_C(1000000));
+    o->flush_at_ns =
+        later(busy_news(&o->busy, now_ns, meanwhile), now_ns + s->flush_interval_ms * UINT64_C(1000000));
     calm_look(o, s, o->flushed_head + 1);
     if (o->calm)
         o->flush_at_ns = later(o->flush_at_ns, o->busy.ended_ns + s->state_interval_ms * UINT64_C(1000000));

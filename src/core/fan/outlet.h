@@ -81,13 +81,13 @@ struct outlet {
     uint64_t since_ns;     // append of the oldest entry that is not written; 0 = none, or measured already
     bool dirty;            // in the shard's list of outlets to flush
     bool coalesces;        // all of its readers are told the newest change of each key of the state only
-    bool calm;             // while dirty: all that came since the last flush may wait for state_interval_ms behind that
-    bool flushing;         // and some of its readers have been marked
-    bool ending;           // and all, in this turn
-    bool settling;         // in the list of outlets to trim
-    bool resting;          // nothing has happened for a while: what all have read is not kept
-    bool crowded;          // more than lag_bytes wait for readers who have not been served; the home knows
-    bool hold;             // so says the home of some shard: publishes wait
+    bool calm; // while dirty: all that came since the last flush may wait for state_interval_ms behind that
+    bool flushing; // and some of its readers have been marked
+    bool ending;   // and all, in this turn
+    bool settling; // in the list of outlets to trim
+    bool resting;  // nothing has happened for a while: what all have read is not kept
+    bool crowded;  // more than lag_bytes wait for readers who have not been served; the home knows
+    bool hold;     // so says the home of some shard: publishes wait
     uint8_t name_n;
     struct ruled ruled; // which rule it has (common/rule.h)
     union {
