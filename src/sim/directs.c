@@ -7,6 +7,7 @@
 // older connection is not found dead yet). After a 1 the direct is due on the connection that the recipient had all the
 // while; where that one has ended since, or was the second one of its session (the first may have been reached instead,
 // and was lost with it), nobody can tell.
+#include "sim/revoke.h"
 #include "sim/world.h"
 
 // The connection that m must have gone to: there when it was said, and the only one of its session.
@@ -26,12 +27,12 @@ void direct_said(struct world *w, struct message *m)
 }
 
 // Welcomed before m was said, and there without a word of an end until now: its home must have known it. Who may be
-// closed for its rate, or for want of memory, may be so without having heard of it.
+// closed for its rate, or for want of memory, may be so without having heard of it; and so may whose token has been revoked (seed 37967).
 static bool direct_reachable(const struct world *w, const struct client *to, const struct message *m)
 {
     return m->to_link != 0 && to->link != NULL && to->link->serial == m->to_link &&
            to->temper == TEMPER_HEALTHY && to->state == CLIENT_OPEN && w->settings.commands_per_s == 0 &&
-           w->plan.refuse_one_in == 0 && !w->draining;
+           w->plan.refuse_one_in == 0 && !w->draining && !revoke_explains(w, to, m->said_ms);
 }
 
 void direct_acked(struct world *w, struct client *c, struct message *m, uint64_t delivered)
