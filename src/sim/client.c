@@ -39,6 +39,12 @@ void client_init(struct world *w, struct client *c, uint32_t index)
 
 bool client_may_be_twice(const struct client *c) { return c->resumed || (c->known && c->connects > 1); }
 
+bool client_may_be_many(const struct world *w, const struct client *c)
+{
+    const uint32_t most = w->settings.sessions_per_user;
+    return most != 0 && c->known && c->connects > most;
+}
+
 bool client_watched(const struct client *c)
 {
     return c->temper != TEMPER_HOSTILE && c->temper != TEMPER_FLOODING;

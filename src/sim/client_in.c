@@ -221,14 +221,15 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
         if (head_n == 0 || c->in.n < head_n + body)
             return;
         trace_bytes(w, c, '<', buf_str(&c->in));
-        bool fine = str_starts(buf_str(&c->in), STR("HTTP/1.1 200 ")) ||
-                    str_starts(buf_str(&c->in), STR("HTTP/1.1 404 ")) ||
-                    str_starts(buf_str(&c->in), STR("HTTP/1.1 429 ")) || // rooms that may not be made
-                    str_starts(buf_str(&c->in), STR("HTTP/1.1 409 ")) || // that are closed
-                    (c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 "))) ||
-                    ((w->plan.engine || w->plan.stall_ms != 0 || w->plan.slow_ms != 0 ||
-                      w->plan.mailbox_paced) && // an ask may take too long then, or the engine is away
-                     str_starts(buf_str(&c->in), STR("HTTP/1.1 503 ")));
+        bool fine =
+            str_starts(buf_str(&c->in), STR("HTTP/1.1 200 ")) ||
+            str_starts(buf_str(&c->in), STR("HTTP/1.1 404 ")) ||
+            str_starts(buf_str(&c->in), STR("HTTP/1.1 429 ")) || // rooms that may not be made
+            str_starts(buf_str(&c->in), STR("HTTP/1.1 409 ")) || // that are closed
+            (c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 "))) ||
+            ((w->plan.engine || w->plan.store || w->plan.stall_ms != 0 || w->plan.slow_ms != 0 ||
+              w->plan.mailbox_paced) && // an ask may take too long then (seed 20145), or the engine is away
+             str_starts(buf_str(&c->in), STR("HTTP/1.1 503 ")));
         if (!fine && !w->draining && w->plan.refuse_one_in == 0)
             trace_fail(w, c, "PROTOCOL: a request was answered with %.*s",
                        STR_ARG(str_take(buf_str(&c->in), 60)));

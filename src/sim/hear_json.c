@@ -297,11 +297,9 @@ static bool error_expected(struct world *w, const struct client *c, const struct
                            str sentence)
 {
     const struct settings *s = &w->settings;
-    if (a->kind == SAID_BAD || w->draining)
+    if (a->kind == SAID_BAD || w->draining || tenancy_explains(w, c, a, code))
         return true;
     bool joins = a->kind == SAID_JOIN || a->kind == SAID_SWITCH;
-    if (tenancy_explains(w, c, a, code))
-        return true;
     bool nobody = c->refused && a->at_ms <= c->hello_said_ms;
     if (a->kind != SAID_HELLO && nobody && str_eq(code, STR("unauthorized")))
         return true;
@@ -329,6 +327,8 @@ static bool error_expected(struct world *w, const struct client *c, const struct
                ((a->kind == SAID_HELLO || a->kind == SAID_REFRESH || joins) && w->plan.key_ms != 0);
     switch (a->kind) {
     case SAID_HELLO:
+        if (str_eq(code, STR("limit_reached")))
+            return client_may_be_many(w, c);
         if (str_eq(code, STR("token_revoked")))
             return revoke_explains(w, c, a->at_ms);
         if (a->token == TOKEN_IS_LATE || a->token == TOKEN_IS_FORGED)
@@ -431,6 +431,7 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
             c->presented = TOKEN_IS_NONE;
         c->refused = c->refused || a.token != TOKEN_IS_NONE || str_eq(code, STR("token_revoked"));
         w->counts.revoked += str_eq(code, STR("token_revoked"));
+        w->counts.too_many += str_eq(code, STR("limit_reached"));
         say_hello(w, c);
     }
 }

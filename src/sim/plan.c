@@ -73,6 +73,15 @@ static void plan_reads(struct world *w, struct settings *s)
         w->rules[i].room.receipts = prng_below(&die, 2) == 0;
 }
 
+// How many connections a user may have, likewise: who has lost one that is not found dead yet may be refused the next.
+static uint32_t plan_sessions(const struct world *w)
+{
+    static const uint32_t some[] = {0, 0, 1, 2};
+    struct prng die;
+    prng_init(&die, w->options->seed ^ UINT64_C(0x73657373));
+    return some[prng_below(&die, 4)];
+}
+
 static void settings_rooms(struct world *w, struct settings *s)
 {
     s->rooms_max = PICK(w, 3, 64, 64, 64);
@@ -266,6 +275,7 @@ void plan_make(struct world *w)
     plan_rules(w, s);
     plan_conflation(w, s);
     plan_reads(w, s);
+    s->sessions_per_user = plan_sessions(w);
     rates_plan(w, s);
     invites_plan(w);
 }

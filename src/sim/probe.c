@@ -205,3 +205,16 @@ bool probe_somebody(const struct shard *sh, str user, uint32_t token, uint64_t b
     }
     return false;
 }
+
+uint32_t probe_sessions_most(const struct shard *sh)
+{
+    const struct registry *r = &sh->home.registry;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < r->slab.high; i++) {
+        uint32_t n = 0;
+        for (uint32_t at = slab_used(&r->slab, i) ? i : SLAB_NONE; at != SLAB_NONE; n++)
+            at = registry_at(r, at)->next;
+        most = n > most ? n : most;
+    }
+    return most;
+}

@@ -104,6 +104,7 @@ struct sim_options {
     X(stalls)                                                                     \
     X(mailbox_full)                                                               \
     X(unhindered)                                                                 \
+    X(too_many) /* hellos of who has as many sessions as a user may */            \
     X(blocked)                                                                    \
     X(allocations_refused)                                                        \
     X(epochs)                                                                     \

@@ -152,4 +152,9 @@ void watch_step(struct world *w)
     for (uint32_t i = 0; i < w->nodes_n; i++)
         shard_check(w->nodes[i].shard);
     tenancy_check(w);
+    const uint32_t most = w->settings.sessions_per_user;
+    for (uint32_t i = 0; most != 0 && i < w->nodes_n; i++)
+        if (probe_sessions_most(w->nodes[i].shard) > most)
+            trace_fail(w, NULL, "BOUNDS: a user has %u sessions, and may have %u",
+                       probe_sessions_most(w->nodes[i].shard), most);
 }

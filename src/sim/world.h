@@ -336,6 +336,8 @@ void client_fin(struct world *w, struct client *c);
 uint64_t client_patience_ms(const struct world *w); // how late a healthy connection's delivery may be
 // An earlier connection of the same user may still be there.
 bool client_may_be_twice(const struct client *c);
+// So many earlier connections of the same user may still be there that it is refused.
+bool client_may_be_many(const struct world *w, const struct client *c);
 bool client_watched(const struct client *c); // its claims are checked in full
 
 // --- what clients say (say.c, act.c, hostile.c)
@@ -430,6 +432,7 @@ bool probe_room_head(const struct world *w, uint32_t server, const char *room, c
                      uint64_t *ret_head);
 // Somebody is here by that name, with a token of that number (0: of any) that was issued before then; or as a guest.
 bool probe_somebody(const struct shard *sh, str user, uint32_t token, uint64_t before_ms);
+uint32_t probe_sessions_most(const struct shard *sh); // of one user, of those whose home is here
 uint64_t probe_steady_ms(const struct shard *sh);
 uint64_t probe_proposer(const struct shard *sh);
 bool probe_course_busy(const struct world *w); // a home waits for its engine, or is behind it
