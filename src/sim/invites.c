@@ -214,6 +214,7 @@ void invites_see(struct world *w, int room, struct decreed *d, const struct entr
         s->gone = true;
     else if (e->type == ENTRY_ADMIT)
         invite_used(w, room, s, e, at_ms);
-    else if (e->type == ENTRY_CLOSE)
-        d->invites_n = 0;
+    else if (e->type == ENTRY_CLOSE) // who was refused before may hear of it later (seed 353)
+        for (uint32_t i = 0; i < d->invites_n; i++)
+            d->invites[i].gone = true;
 }
