@@ -6,7 +6,11 @@
 //     ->  drain, or everyone goes          ->  grace times pass          ->  no room, no member, no byte too many
 #include "sim/world.h"
 
-enum { REST_STEPS_MAX = 30000, REST_STEPS = 25 };
+enum {
+    REST_STEPS_MAX = 30000,
+    REST_STEPS = 25,
+    REST_MS = 1200
+}; // changes of a state may be told 500 ms later (seed 344)
 
 // --- to rest
 
@@ -49,11 +53,14 @@ static uint64_t entries_appended(const struct world *w)
 static void come_to_rest(struct world *w)
 {
     uint32_t calm = 0;
+    uint64_t since_ms = w->now_ms;
     for (uint32_t i = 0; i < REST_STEPS_MAX; i++) {
         uint64_t before = entries_appended(w);
         world_step(w);
-        calm = busy(w) || entries_appended(w) != before ? 0 : calm + 1;
-        if (calm >= REST_STEPS)
+        const bool news = entries_appended(w) != before;
+        calm = busy(w) || news ? 0 : calm + 1;
+        since_ms = news ? w->now_ms : since_ms;
+        if (calm >= REST_STEPS && w->now_ms - since_ms >= REST_MS)
             return;
     }
     trace_fail(w, NULL, "LOSS: the world does not come to rest");
