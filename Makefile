@@ -36,6 +36,7 @@ test: deps-test build/dev/build.ninja build/release/build.ninja ## every test, w
 
 bench: deps-bench build ## measure, with the peers beside it (ARGS='--quick'; ARGS=--help)
 	@bench/run $(ARGS)
+	@$(if $(ARGS),:,bench/changes)
 
 fuzz: deps-tools build/fuzz/build.ninja ## libFuzzer on every target (TARGET=http, SECONDS=20 each)
 	@ninja -C build/fuzz
