@@ -80,8 +80,7 @@ static void hear_gap(struct world *w, struct client *c, const struct heard *h)
         seat_cut(w, c, room, &f);
         return;
     }
-    const bool conflates = world_room(w, room)->slow_policy == SLOW_CONFLATE;
-    if (str_eq(reason, conflates ? STR("conflated") : STR("coalesced"))) {
+    if (seat_leaves_out(w, room, reason)) {
         if (passing)
             trace_fail(w, c, "LOSS: what passes in %s is left out as conflated", w->room_names[room]);
         seat_conflated(w, c, room, heard_offset(w, c, h, "from"), heard_offset(w, c, h, "to"));

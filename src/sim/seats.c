@@ -305,6 +305,12 @@ void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64
         s->next = to + 1;
 }
 
+bool seat_leaves_out(const struct world *w, int room, str reason)
+{
+    const bool messages = world_room(w, room)->slow_policy == SLOW_CONFLATE;
+    return str_eq(reason, messages ? STR("conflated") : STR("coalesced"));
+}
+
 // What was left out for it as it is slow: each has a newer one, which comes, or is left out for one that does.
 void seat_conflated(struct world *w, struct client *c, int room, uint64_t from, uint64_t to)
 {

@@ -337,6 +337,8 @@ void seat_passing(struct world *w, struct client *c, int room, const struct fact
 // from > to: no record is in it.
 void seat_gap(struct world *w, struct client *c, int room, uint64_t from, uint64_t to, uint64_t passing,
               str reason);
+// The reason for a gap of what has newer ones.
+bool seat_leaves_out(const struct world *w, int room, str reason);
 void seat_conflated(struct world *w, struct client *c, int room, uint64_t from, uint64_t to);
 void seat_cut(struct world *w, struct client *c, int room, const struct fact *seen); // it goes on elsewhere
 void seat_left(struct world *w, struct client *c, int room);
