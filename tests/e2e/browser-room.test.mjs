@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a room has besides its messages, on the chat page: topic and pinned messages, who is typing, what is read and unread and by whom,
-// and that it can be locked. Two people at once, and a program that sends what no page would.
+// and that it can be locked. Two people at once, and a program that sends what no page would (F7).
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
