@@ -645,6 +645,51 @@ static void one_that_cannot_be_kept_is_told_so(void **state)
     assert_true(refused != 0);
 }
 
+// Nor does its refusal overtake what is kept about the room, though no answer is due any more (simulator: seeds 30757 and 32639).
+static void one_that_cannot_be_kept_overtakes_nothing(void **state)
+{
+    (void)state;
+    uint32_t full = 0;
+    for (uint32_t k = 0; k < 8; k++) {
+        struct net *n = pass_net(2, 1);
+        const char *room = net_room(n, 1, 0);
+        struct client *c = known(n, 0, "ada", NULL);
+        say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"%s\"}", room);
+        forget(c);
+        n->hold[1][0] = true;
+        say(c, "{\"type\":\"history\",\"id\":3,\"room\":\"%s\"}", room);
+        say(c, "{\"type\":\"message\",\"id\":4,\"room\":\"%s\",\"data\":1}", room);
+        assert_int_equal(client_asker(c)->waiting->n, 1);
+        shard_turn_begin(n->sh[0], n->now_ms, n->wall_ms, 0);
+        for (struct mail *m; (m = n->box_head[1][0]) != NULL; shard_on_mail(n->sh[0], m)) {
+            n->box_head[1][0] = m->next;
+            m->next = NULL;
+        }
+        assert_int_equal(client_asker(c)->pending, 0);
+        post(c, "{\"type\":\"refresh\",\"id\":5,\"room\":\"%s\",\"token\":\"t\"}", room);
+        net_fail_from(n, k);
+        net_turn(n, 0); // the command comes behind the answer, before what is kept is gone on with
+        net_fail_end(n);
+        n->hold[1][0] = false;
+        full += !c->closed && METRIC(n, waiting_full) != 0;
+        struct token_mail *job = asked(n, 0);
+        const struct verdict_mail good = pass(n, "ada", NULL, 60000);
+        if (job != NULL)
+            tell(n, 0, job, &good);
+        uint32_t replies = 0;
+        for (str s = hear(c); s.p != NULL; s = hear(c)) {
+            uint64_t id = number_of(s, "id");
+            if (id < 3 || id > 5)
+                continue;
+            assert_int_equal(id, 3 + replies);
+            replies++;
+        }
+        assert_true(c->closed || replies == 3);
+        net_free(n);
+    }
+    assert_true(full != 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -664,6 +709,7 @@ int main(void)
         cmocka_unit_test(nothing_is_left_behind),
         cmocka_unit_test(without_memory_nobody_has_more),
         cmocka_unit_test(one_that_cannot_be_kept_is_told_so),
+        cmocka_unit_test(one_that_cannot_be_kept_overtakes_nothing),
         cmocka_unit_test(many_of_them_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

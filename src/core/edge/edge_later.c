@@ -236,11 +236,11 @@ bool edge_keep(struct edge *e, uint32_t index, const struct command *cmd)
         return false;
     if (!waiting_keep(&c->waiting, e->cx->mem, cmd, &about)) {
         metric_add(&e->cx->metrics->waiting_full, 1);
-        if (!edge_pass_shows(cmd) || c->pending != 0)
+        // Its token is looked at when it is kept: it is refused where nothing comes that it could wait for, an answer or its
+        // turn behind those that are kept, which an error now would overtake.
+        if (!edge_pass_shows(cmd) || c->pending != 0 || waiting_holds(c->waiting))
             return false;
-        edge_no_memory(
-            e, index,
-            cmd); // nothing will come that it could wait for: its token is looked at when it is kept
+        edge_no_memory(e, index, cmd);
         return true;
     }
     metric_add(&e->cx->metrics->commands_kept, 1);
