@@ -188,6 +188,8 @@ void asks_check_unhindered(struct world *w, struct client *c)
     uint64_t patience = client_patience_ms(w) - 8u * w->plan.slow_ms;
     if (w->settings.user_commands.per_s != 0 || w->settings.address_commands.per_s != 0)
         return; // any command may wait for a lease of the slow shard (core/edge/lease.h)
+    if (tenancy_hushes(w, c))
+        return; // or behind one whose refusal, for its tenant's rate, comes in its turn: behind all that is due (seed 30514)
     if (w->plan.slow_node == NONE || (int)c->link->node == w->plan.slow_node || !c->welcomed ||
         w->plan.refuse_one_in != 0)
         return;
