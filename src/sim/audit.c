@@ -202,6 +202,8 @@ static void see_member(struct world *w, int room, struct audited_room *r, const 
         m->sessions--;
     } else {
         member_gone(r, m);
+        if (probe_emptying(w->turning->shard, e->room)) // then nobody is told who goes
+            ledger_sent_away(w, room, truth_epoch(w, w->turning->server, room, e->epoch), e->user);
     }
 }
 

@@ -212,6 +212,14 @@ static uint64_t content_length(const struct client *c, size_t head_n)
     return 0;
 }
 
+// Who was let in although memory was out, and asks for nothing, is told to come again (core/conn/reserve.h): no response to what it
+// may still say.
+static bool turned_away(const struct world *w, const struct client *c, size_t head_n)
+{
+    return w->plan.refuse_one_in != 0 && c->http_sent == 0 &&
+           str_starts(buf_str(&c->in), STR("HTTP/1.1 503 ")) && head_has(c, head_n, "Connection: close");
+}
+
 static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, size_t n)
 {
     buf_put(&c->in, p, n);
@@ -233,10 +241,12 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
         if (!fine && !w->draining && w->plan.refuse_one_in == 0)
             trace_fail(w, c, "PROTOCOL: a request was answered with %.*s",
                        STR_ARG(str_take(buf_str(&c->in), 60)));
-        if (++c->http_seen > c->http_sent)
-            trace_fail(w, c, "PROTOCOL: a response to no request");
-        backend_heard(w, c, c->http_seen - 1, str_take(buf_str(&c->in), head_n),
-                      str_make(c->in.p + head_n, body));
+        if (!turned_away(w, c, head_n)) {
+            if (++c->http_seen > c->http_sent)
+                trace_fail(w, c, "PROTOCOL: a response to no request");
+            backend_heard(w, c, c->http_seen - 1, str_take(buf_str(&c->in), head_n),
+                          str_make(c->in.p + head_n, body));
+        }
         if (head_has(c, head_n, "Connection: close"))
             c->expects_close = true;
         memmove(c->in.p, c->in.p + head_n + body, c->in.n - head_n - body);

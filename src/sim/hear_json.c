@@ -166,7 +166,7 @@ static void hear_sent_away(struct world *w, struct client *c, const struct heard
         (!ended && !str_eq(reason, STR("kicked")) && !str_eq(reason, STR("banned")) &&
          (!str_eq(reason, STR("room_closed")) || w->counts.closed == 0)))
         trace_fail(w, c, "PROTOCOL: sent away from %s for %.*s", w->room_names[room], STR_ARG(reason));
-    if (str_eq(reason, STR("room_closed")) && !c->seats[room].closed && c->temper == TEMPER_HEALTHY)
+    if (str_eq(reason, STR("room_closed")) && c->temper == TEMPER_HEALTHY && !seat_told_closed(w, c, room))
         trace_fail(w, c, "ORDER: sent away from %s as it is closed, and was not told so",
                    w->room_names[room]);
     seat_check_left(w, c, room);

@@ -126,6 +126,17 @@ static void all_leave(struct numbering *n)
     }
 }
 
+// Of a close that was there before the epoch began, which nobody is told of (core/home/room_cut.c): all go as with one that is told.
+void ledger_sent_away(struct world *w, int room, int epoch, str user)
+{
+    struct numbering *n = truth_numbering(w, room, epoch);
+    struct person *p = person_in(n, truth_hash(user));
+    if (p == NULL || n->records->decreed.closed_at == 0)
+        return;
+    p->closed = true;
+    p->left = n->passed_n + 1;
+}
+
 static void see_record(struct world *w, int room, int epoch, const struct entry *e)
 {
     struct fact f = {.kind = kind_of(e->type), .message = truth_serial(e->data)};

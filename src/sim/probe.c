@@ -134,6 +134,12 @@ bool probe_members(const struct shard *sh, str room, uint64_t *ret_members, uint
     return true;
 }
 
+bool probe_emptying(const struct shard *sh, str room)
+{
+    const struct room *r = room_here(sh, room);
+    return r != NULL && r->emptying;
+}
+
 bool probe_log(const struct shard *sh, str room, struct probed_log *ret)
 {
     const struct room *r = room_here(sh, room);

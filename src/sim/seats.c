@@ -351,6 +351,14 @@ void seat_left(struct world *w, struct client *c, int room)
     s->on = false;
 }
 
+// By the entry, or with an epoch that goes on behind it.
+bool seat_told_closed(const struct world *w, const struct client *c, int room)
+{
+    const struct seat *s = &c->seats[room];
+    const uint64_t closed_at = w->truth[room].v[s->epoch].records->decreed.closed_at;
+    return s->closed || (closed_at != 0 && closed_at <= s->head);
+}
+
 void seat_check_left(struct world *w, struct client *c, int room)
 {
     struct seat *s = &c->seats[room];

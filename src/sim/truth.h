@@ -320,6 +320,7 @@ struct member_row {
 };
 void ledger_witness(struct world *w, const struct sighting *s);         // while it happens
 void ledger_read(struct world *w, const struct node *n);                // after its turn
+void ledger_sent_away(struct world *w, int room, int epoch, str user);  // as the room is emptied
 struct start ledger_start(struct world *w, struct client *c, int room); // of the join that it is told of now
 // The list is as of a moment between from and to passing entries; more: it is the first page of several.
 void ledger_check_members(struct world *w, struct client *c, int room, int epoch, uint32_t from, uint32_t to,
@@ -343,6 +344,7 @@ void seat_conflated(struct world *w, struct client *c, int room, uint64_t from, 
 void seat_cut(struct world *w, struct client *c, int room, const struct fact *seen); // it goes on elsewhere
 void seat_left(struct world *w, struct client *c, int room);
 void seat_check_left(struct world *w, struct client *c, int room);
+bool seat_told_closed(const struct world *w, const struct client *c, int room);
 bool seat_complete(struct world *w, struct client *c, int room, uint64_t head); // seen all up to the head
 void seat_check_late(struct world *w, struct client *c);
 // text_seats.c

@@ -415,6 +415,7 @@ struct probe {
 void probe_shard(const struct shard *sh, struct probe *ret);
 // How many members a room has, and by how many sessions. False: its home is not here.
 bool probe_members(const struct shard *sh, str room, uint64_t *ret_members, uint64_t *ret_sessions);
+bool probe_emptying(const struct shard *sh, str room); // it is closed, and its people are being sent away
 struct probed_log {
     char epoch[EPOCH_MAX];
     uint64_t tail, head;
