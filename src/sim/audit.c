@@ -213,6 +213,8 @@ static void see_room(struct world *w, int room, struct audited_room *r, const st
         trace_fail(w, NULL, "AUDIT: %s is %s, and was %s, with %u members", w->room_names[room],
                    audit_name(e->type), r->there ? "there" : "not there", r->n);
     r->there = e->type == AUDIT_CREATED;
+    if (r->there && str_eq(e->session, STR("api")) && !w->plan.engine)
+        ledger_made(w, room, truth_epoch(w, w->turning->server, room, e->epoch));
 }
 
 static void see_session(struct world *w, struct audit_server *s, const struct audit_event *e)

@@ -259,6 +259,8 @@ static void check_maker(struct world *w, int room, struct numbering *n, const st
         trace_fail(w, NULL, "RIGHTS: %s makes %s, and may not", c->user, w->room_names[room]);
 }
 
+void ledger_made(struct world *w, int room, int epoch) { truth_numbering(w, room, epoch)->entered = true; }
+
 static void see_join(struct world *w, int room, int epoch, const struct sighting *s)
 {
     struct numbering *n = truth_numbering(w, room, epoch);

@@ -151,7 +151,7 @@ struct numbering { // one epoch of a room on one server, from when it began to b
     uint64_t tail; // oldest offset kept
     struct person *people;
     uint32_t people_n, people_cap;
-    bool entered; // somebody has come in
+    bool entered; // somebody has come in, or a backend has made it
     uint64_t begun_ms;
     uint64_t cut_to; // what its engine had let go before this home had it
     struct read_by *readers;
@@ -320,6 +320,7 @@ struct member_row {
 };
 void ledger_witness(struct world *w, const struct sighting *s);         // while it happens
 void ledger_read(struct world *w, const struct node *n);                // after its turn
+void ledger_made(struct world *w, int room, int epoch);                 // by a backend
 void ledger_sent_away(struct world *w, int room, int epoch, str user);  // as the room is emptied
 struct start ledger_start(struct world *w, struct client *c, int room); // of the join that it is told of now
 // The list is as of a moment between from and to passing entries; more: it is the first page of several.
