@@ -16,8 +16,14 @@ static bool own_silent(const struct client *c, const struct message *m)
     return m != NULL && m->client == c->index && !m->echo && c->link != NULL && m->link == c->link->serial;
 }
 
-// Steps over own entries that the server was right to leave out. guess: what is not known may be one of those without
-// an ack. What was said on two connections may come or not: nobody can tell which attempt it was.
+// What was said on two connections may come or not: nobody can tell which attempt it was. So may what was said before the room went on
+// in another epoch: where the engine has lost it, and another home gives it back, it is told as what anybody else has said.
+static bool may_come(const struct seat *s, const struct message *m)
+{
+    return m->attempts > 1 || m->said_ms <= s->cut_ms;
+}
+
+// Steps over own entries that the server was right to leave out. guess: what is not known may be one of those without an ack.
 static void skip_own(struct world *w, struct client *c, int room, uint64_t until, bool guess)
 {
     struct seat *s = &c->seats[room];
@@ -25,7 +31,7 @@ static void skip_own(struct world *w, struct client *c, int room, uint64_t until
     while (s->next < until && (guess || s->next <= n->head)) {
         struct fact *f = truth_fact(w, n, s->next);
         const struct message *m = truth_message(w, f->message);
-        if (f->kind == FACT_MESSAGE && own_silent(c, m) && (m->attempts > 1 ? guess : s->next > s->head)) {
+        if (f->kind == FACT_MESSAGE && own_silent(c, m) && (may_come(s, m) ? guess : s->next > s->head)) {
             s->next++;
         } else if (f->kind == FACT_UNKNOWN && s->unnamed > 0 && guess && s->next > s->head) {
             s->unnamed--;
@@ -161,7 +167,7 @@ void seat_entry(struct world *w, struct client *c, int room, uint64_t offset, co
         passed_before(w, c, room, offset);
     truth_observe(w, c, room, s->epoch, offset, seen);
     const struct message *m = truth_message(w, seen->message);
-    if (offset > s->head && own_silent(c, m) && m->attempts == 1)
+    if (offset > s->head && own_silent(c, m) && !may_come(s, m))
         trace_fail(w, c, "ISOLATION: m%ux came back to its sender, who did not ask for it", m->serial);
     s->next = offset + 1;
     w->counts.entries_seen++;
@@ -230,6 +236,7 @@ void seat_cut(struct world *w, struct client *c, int room, const struct fact *se
         s->passed = s->joined = 0;
         s->head = seen->cut_to;
         s->recovered = false;
+        s->cut_ms = w->now_ms;
     }
     s->next = seen->cut_to + 1;
 }
@@ -334,7 +341,7 @@ void seat_conflated(struct world *w, struct client *c, int room, uint64_t from, 
         if (!truth_has_newer(w, n, o) || (!slow && truth_fact(w, n, o)->kind != FACT_STATE))
             trace_fail(w, c, "LOSS: offset %llu of %s is left out as conflated, and there is no newer one",
                        (unsigned long long)o, room_of(w, room));
-        if (own_silent(c, m) && m->attempts == 1)
+        if (own_silent(c, m) && !may_come(s, m))
             trace_fail(w, c, "LOSS: offset %llu of %s is told as a gap to who said it", (unsigned long long)o,
                        room_of(w, room));
     }

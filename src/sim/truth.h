@@ -203,6 +203,7 @@ struct seat {
     bool on;
     int epoch;
     uint64_t head;   // at the join
+    uint64_t cut_ms; // when it was told of another epoch
     uint64_t next;   // the next offset to come, own skipped entries aside
     uint32_t passed; // the next passing entry to come
     uint32_t joined; // and the first one
