@@ -3,6 +3,8 @@
 // A failover: the engine comes back without the newest records of some rooms, and has them given back (core/mail/engine.h).
 #include "sim/engine.h"
 
+#include "core/log/record.h"
+
 enum {
     LOST_MS = 5000, // what is older has reached the replica; less than COURSE_KEEP_MS
     OPEN_MS = 1000, // at least so long it waits for homes
@@ -90,10 +92,24 @@ void engine_fail(struct world *w)
 
 // --- giving back
 
-static bool same(const struct placed *a, const struct placed *b)
+bool engine_is_erased(struct world *w, str whole, str erased)
+{
+    struct entry before, after;
+    if (whole.n != erased.n || record_decode(whole, &before) != RECORD_OK ||
+        record_decode(erased, &after) != RECORD_OK || before.type != after.type || before.erased != 0 ||
+        after.erased == 0 || after.erased != before.data.n)
+        return false;
+    char *copy = arena_alloc(&w->arena, whole.n);
+    memcpy(copy, whole.p, whole.n);
+    record_erase(copy, whole.n);
+    return str_eq(str_make(copy, whole.n), erased);
+}
+
+static bool same(struct world *w, const struct placed *a, const struct placed *b)
 {
     return a->proposer == b->proposer && a->seq == b->seq && a->index == b->index &&
-           str_eq(a->bytes, b->bytes);
+           (str_eq(a->bytes, b->bytes) || engine_is_erased(w, a->bytes, b->bytes) ||
+            engine_is_erased(w, b->bytes, a->bytes));
 }
 
 // At the offset o. False: something else is there. *ret_next: it cannot be there, as what is before it is not, or it is.
@@ -102,7 +118,7 @@ static bool take_back(struct world *w, struct engine_room *r, uint64_t o, const 
 {
     *ret_is = o <= r->n;
     if (o <= r->n)
-        return same(&r->v[o - 1], p);
+        return same(w, &r->v[o - 1], p);
     if (o != r->n + 1u)
         return true;
     if (!r->open && r->taken)

@@ -280,6 +280,8 @@ bool engine_is_in(const struct engine_room *r, const char *epoch); // and takes 
 uint64_t engine_gone(const struct engine_room *r,
                      const char *epoch); // up to there records of it are not to be had
 str engine_record(const struct engine_room *r, uint64_t term, uint64_t offset); // as of that term
+// The same record, but its data are erased (core/log/record.h).
+bool engine_is_erased(struct world *w, str whole, str erased);
 
 // --- helpers, and the tokens that they check (hands.c)
 void hands_begin(struct world *w); // before there are nodes

@@ -29,7 +29,8 @@
 //      RESTORE           |39 40 41|         from one home, which has no more; the offsets are the same as before
 //      RESTORE           |39 40 41 42|      from another: 39 to 41 are there already, and are the same; 42 is new
 //
-// A record that is given back is accepted where nothing else has its place. Where something else has, or where a home has
+// A record that is given back is accepted where nothing else has its place. It is the same record, too, where it differs only by
+// data that a home has erased since, and another one not yet (log/record.h). Where something else has its place, or where a home has
 // seen records that nobody can give back, as they are not in anybody's memory any more, or where a home that watched does not
 // come back, the *epoch changes*: the engine's records go on under a new one, in a new term, and what nobody has is lost. Homes
 // begin anew with what HERE says, and tell their people (log/place.h).
