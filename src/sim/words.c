@@ -162,6 +162,8 @@ void changes_check_anew(struct world *w, struct client *c, int room, int epoch, 
             (words.n == 0 || r->changes[i].late || r->changes[i].data_hash == truth_hash(words)))
             is = &r->changes[i];
     w->counts.shown_anew++;
+    if (words.n == 0 && due == NULL && w->plan.engine_fails != 0) // lost with an epoch
+        return;
     if (is == NULL || (due != NULL && is->offset < due->offset))
         trace_fail(w, c, "WORDS: a terminal shows offset %llu as %.*s, and as of %llu it is not that",
                    (unsigned long long)offset, STR_ARG(words), (unsigned long long)head);
@@ -221,9 +223,12 @@ static void hear_message_changed(struct world *w, struct client *c, const struct
     const bool deleted = heard_true(h, "deleted");
     const uint64_t version = heard_raw(h, "version").p != NULL ? heard_offset(w, c, h, "version") : 0;
     const struct change_seen *is = version != 0 ? change_at(r, version) : newest(r, offset, 0, UINT64_MAX);
+    // What took its words away was lost with an epoch, or has yet to come from where that was so.
+    const bool bare = deleted && w->plan.engine_fails != 0 && (is == NULL || is->offset > head);
     w->counts.shown_anew++;
-    if (deleted && (is == NULL || newest(r, offset, 0, UINT64_MAX) == NULL ||
-                    !newest(r, offset, 0, UINT64_MAX)->deletes))
+    if (deleted && !bare &&
+        (is == NULL || newest(r, offset, 0, UINT64_MAX) == NULL ||
+         !newest(r, offset, 0, UINT64_MAX)->deletes))
         trace_fail(w, c, "WORDS: offset %llu is told to be deleted, and nobody has",
                    (unsigned long long)offset);
     if (version != 0 && (is == NULL || is->target != offset || is->deletes ||

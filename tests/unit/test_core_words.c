@@ -467,6 +467,22 @@ static void the_log_makes_it_anew(void **state)
     fixture_deinit(&again);
 }
 
+// The records of another node, of which the newest were lost with it: what they took away is not there again.
+static void what_took_words_away_may_be_lost(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct word_space space;
+    fixture_init(&f, 1);
+    const uint64_t at = say(&f, 0, "\"a secret\"");
+    log_erase(&f.log, at);
+    assert_true(now(&f, at, &space).fate->deleted);
+    assert_false(change(&f, 1, ENTRY_REACT, at, "+").refused);
+    const struct entry e = now(&f, at, &space);
+    assert_true(e.fate->deleted && e.fate->reactions_n == 1);
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +495,7 @@ int main(void)
         cmocka_unit_test(without_memory_nothing_has_changed),
         cmocka_unit_test(by_dice_they_are_what_they_were_made),
         cmocka_unit_test(the_log_makes_it_anew),
+        cmocka_unit_test(what_took_words_away_may_be_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

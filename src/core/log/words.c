@@ -310,12 +310,16 @@ void words_show(const struct log *l, struct entry *e, struct word_space *space)
         return;
     }
     const struct word *w = e->type == ENTRY_MESSAGE ? words_find(l, e->offset) : NULL;
-    if (w == NULL)
+    // What took its words away was lost with the end of an epoch: they are gone all the same.
+    const bool gone = e->type == ENTRY_MESSAGE && e->erased != 0 && (w == NULL || w->version == 0);
+    if (w == NULL && !gone)
         return;
-    space->fate =
-        (struct fate){.deleted = w->deleted != 0, .replies = w->answers_n, .reactions = space->reactions};
-    space->fate.reactions_n = kinds(l, w, space->reactions);
-    show_words(l, w, e, &space->fate);
+    space->fate = (struct fate){.deleted = gone || w->deleted != 0, .reactions = space->reactions};
+    if (w != NULL) {
+        space->fate.replies = w->answers_n;
+        space->fate.reactions_n = kinds(l, w, space->reactions);
+        show_words(l, w, e, &space->fate);
+    }
     e->fate = &space->fate;
 }
 
