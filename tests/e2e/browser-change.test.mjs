@@ -295,7 +295,9 @@ describe('what becomes of messages on the chat page', () => {
     await bob.find('[data-testid=menu-cell][data-key="🎉"]').click();
     await bob.say('third');
     line.mend();
-    await ada.id('reconnect-now').click();
+    // The page may come back by itself before the click; then the button is gone, and that is as good.
+    ada.id('reconnect-now').click().catch(() => {});
+    await ada.connected();
     await ada.shows(['first, changed', 'third']);
     await reacted(ada, 'first, changed', [['🎉', '1', false]]);
     await ada.sees('[data-testid=message-deleted]');
