@@ -152,6 +152,16 @@ void changes_check_said(struct world *w, struct client *c, int room, int epoch, 
                    (unsigned long long)offset, (unsigned long long)due->offset);
 }
 
+// An engine has lost the change with an epoch, and has been given back what was changed as it was by then: its first words are nowhere.
+static bool change_lost(const struct world *w, int room, uint64_t offset)
+{
+    const struct room_truth *t = &w->truth[room];
+    uint32_t i = 0;
+    while (i < t->n && !(t->v[i].records->ended && newest(t->v[i].records, offset, 0, UINT64_MAX) != NULL))
+        i++;
+    return i < t->n;
+}
+
 void changes_check_anew(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
                         uint64_t head, str words)
 {
@@ -162,21 +172,11 @@ void changes_check_anew(struct world *w, struct client *c, int room, int epoch, 
             (words.n == 0 || r->changes[i].late || r->changes[i].data_hash == truth_hash(words)))
             is = &r->changes[i];
     w->counts.shown_anew++;
-    if (words.n == 0 && due == NULL && w->plan.engine_fails != 0) // lost with an epoch
+    if (words.n == 0 && due == NULL && change_lost(w, room, offset)) // lost with an epoch
         return;
     if (is == NULL || (due != NULL && is->offset < due->offset))
         trace_fail(w, c, "WORDS: a terminal shows offset %llu as %.*s, and as of %llu it is not that",
                    (unsigned long long)offset, STR_ARG(words), (unsigned long long)head);
-}
-
-// An engine has lost the change with an epoch, and has been given back what was changed as it was by then: its first words are nowhere.
-static bool change_lost(const struct world *w, int room, uint64_t offset)
-{
-    const struct room_truth *t = &w->truth[room];
-    uint32_t i = 0;
-    while (i < t->n && !(t->v[i].records->ended && newest(t->v[i].records, offset, 0, UINT64_MAX) != NULL))
-        i++;
-    return i < t->n;
 }
 
 // It is told without its words, which have been changed where it comes from: the change has yet to come.
@@ -216,7 +216,7 @@ uint64_t hear_change(struct world *w, struct client *c, const struct heard *h)
     return changes_hash(&e);
 }
 
-static void hear_message_changed(struct world *w, struct client *c, const struct heard *h,
+static void hear_message_changed(struct world *w, struct client *c, const struct heard *h, int room,
                                  const struct records *r, uint64_t offset, uint64_t head,
                                  const struct change_seen *due)
 {
@@ -224,7 +224,7 @@ static void hear_message_changed(struct world *w, struct client *c, const struct
     const uint64_t version = heard_raw(h, "version").p != NULL ? heard_offset(w, c, h, "version") : 0;
     const struct change_seen *is = version != 0 ? change_at(r, version) : newest(r, offset, 0, UINT64_MAX);
     // What took its words away was lost with an epoch, or has yet to come from where that was so.
-    const bool bare = deleted && w->plan.engine_fails != 0 && (is == NULL || is->offset > head);
+    const bool bare = deleted && change_lost(w, room, offset) && (is == NULL || is->offset > head);
     w->counts.shown_anew++;
     if (deleted && !bare &&
         (is == NULL || newest(r, offset, 0, UINT64_MAX) == NULL ||
@@ -268,7 +268,7 @@ void hear_changed(struct world *w, struct client *c, const struct heard *h, int 
         f->message = known->message;
     } else if (anew) {
         if (itself == NULL) // else by something that has yet to be told
-            hear_message_changed(w, c, h, r, offset, head, due);
+            hear_message_changed(w, c, h, room, r, offset, head, due);
         f->message = known->message;
         f->kind = known->kind;
     } else if (due != NULL) {

@@ -101,6 +101,27 @@ static void what_is_said_takes_along_what_waits(void **state)
     net_free(n);
 }
 
+// A flush that costs something is rested from also where what waits is taken along (fan/busy.h).
+static void a_busy_room_rests_all_the_same(void **state)
+{
+    (void)state;
+    struct net *n = room_new(1);
+    struct client *writer = member_new(n, 0), *reader = member_new(n, 0);
+    set(writer, "\"set\":{\"a\":1}");
+    expect_change(reader, 1, "\"value\":1,");
+    struct fan *f = &n->sh[0]->fan;
+    struct outlet *o = outlet_at(f, outlet_find(f, STR("r"), siphash(&n->settings.hash_key, "r", 1)));
+    o->busy.cost_us = 1000;
+    o->busy.wait_us = 4000;
+    set(writer, "\"set\":{\"a\":2}");
+    say(writer, "{\"type\":\"message\",\"room\":\"r\",\"data\":\"hi\"}");
+    expect_nothing(reader);
+    net_wait(n, BUSY_WAIT_US / 1000);
+    expect_change(reader, 2, "\"value\":2,");
+    expect(reader, "\"type\":\"message\"");
+    net_free(n);
+}
+
 // Whoever comes in meanwhile has the state as it is, and is told of nothing that is in it.
 static void who_comes_in_knows_what_waits(void **state)
 {
@@ -196,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_of_each_key_once_per_interval),
         cmocka_unit_test(what_is_said_takes_along_what_waits),
+        cmocka_unit_test(a_busy_room_rests_all_the_same),
         cmocka_unit_test(who_comes_in_knows_what_waits),
         cmocka_unit_test(a_reload_ends_it),
         cmocka_unit_test(whatever_happens_all_end_with_the_same),

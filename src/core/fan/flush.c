@@ -11,7 +11,8 @@ bool outlet_waits(const struct fan *f, const struct outlet *o)
 {
     if (o->dirty)
         return !o->flushing && !o->calm && o->flush_at_ns > f->cx->turn_ns;
-    return busy_flush_at(&o->busy, f->cx->turn_ns) > f->cx->turn_ns;
+    // What comes next may be told an interval later: no ack waits for that.
+    return !o->coalesces && busy_flush_at(&o->busy, f->cx->turn_ns) > f->cx->turn_ns;
 }
 
 static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -48,8 +49,9 @@ void flush_want(struct fan *f, uint32_t index, uint64_t head_before)
         return;
     const struct room_settings *s = room_settings_of(f->cx, &o->ruled, outlet_name(o));
     calm_look(o, s, head_before + 1);
-    if (!o->calm)
-        o->flush_at_ns = f->cx->turn_ns + s->flush_interval_ms * UINT64_C(1000000);
+    if (!o->calm) // as any other news: a busy room rests all the same
+        o->flush_at_ns = later(busy_flush_at(&o->busy, f->cx->turn_ns),
+                               f->cx->turn_ns + s->flush_interval_ms * UINT64_C(1000000));
 }
 
 static void flush_begin(struct fan *f, struct outlet *o)
