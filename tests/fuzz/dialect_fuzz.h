@@ -8,29 +8,10 @@
 
 #include "base/assert.h"
 #include "dialect/ways.h"
+#include "fuzz/fuzz_mem.h"
 #include "wire/json.h"
 #include "wire/utf8.h"
 #include <stdlib.h>
-
-static void *fuzz_alloc(void *ctx, size_t n)
-{
-    (void)ctx;
-    return malloc(n);
-}
-
-static void *fuzz_realloc(void *ctx, void *p, size_t n_old, size_t n)
-{
-    (void)ctx;
-    (void)n_old;
-    return realloc(p, n);
-}
-
-static void fuzz_free(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    (void)n;
-    free(p);
-}
 
 // A message that is one command.
 static inline enum err decode_one(int id, str message, struct scratch *scratch, struct command *ret,
@@ -40,11 +21,6 @@ static inline enum err decode_one(int id, str message, struct scratch *scratch, 
     enum err e = ways_served.encodings[id]->payloads->decode(&r, ret, ret_problem);
     ASSERT(r.at == message.n && !r.pong);
     return e;
-}
-
-static inline void fuzz_mem_init(struct mem *m)
-{
-    mem_init(m, (struct mem_backend){fuzz_alloc, fuzz_realloc, fuzz_free, NULL}, 0);
 }
 
 // Nothing in a line that a terminal would obey: written apart from the code that escapes, from the list in

@@ -5,6 +5,7 @@
 //
 // Input: how much of a good chain stands in front of it, where it goes in there, then the text.
 #include "core/audit/check.h"
+#include "fuzz/fuzz_mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,24 +13,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const struct audit_key no_key = {.n = 0}, a_key = {.bytes = "fuzz", .n = 4};
-
-static void *heap_alloc(void *ctx, size_t n)
-{
-    (void)ctx;
-    return malloc(n);
-}
-static void *heap_realloc(void *ctx, void *p, size_t n_old, size_t n)
-{
-    (void)ctx;
-    (void)n_old;
-    return realloc(p, n);
-}
-static void heap_free(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    (void)n;
-    free(p);
-}
 
 static bool lies_in(str part, str whole)
 {
@@ -89,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (n < 3)
         return 0;
     const struct audit_key *key = (data[0] & 1) != 0 ? &a_key : &no_key;
-    mem_init(&mem, (struct mem_backend){heap_alloc, heap_realloc, heap_free, NULL}, 0);
+    fuzz_mem_init(&mem);
     buf_init(&line, &mem, 0);
     buf_init(&file, &mem, 0);
     (void)check(data + 3, n - 3, key, &lines); // as it is

@@ -4,6 +4,7 @@
 // written and decoded again.
 //
 // Input: the text.
+#include "fuzz/fuzz_mem.h"
 #include "unit/wire_support.h"
 #include "wire/json.h"
 
@@ -12,26 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 enum { MEMBERS = 32, STRING_MAX = 8192 };
 
 static char first[STRING_MAX], second[STRING_MAX];
-
-static void *libc_alloc(void *ctx, size_t n)
-{
-    (void)ctx;
-    return malloc(n);
-}
-
-static void *libc_realloc(void *ctx, void *p, size_t n_old, size_t n)
-{
-    (void)ctx;
-    (void)n_old;
-    return realloc(p, n);
-}
-
-static void libc_free(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    (void)n;
-    free(p);
-}
 
 static void check_string(str raw)
 {
@@ -43,7 +24,7 @@ static void check_string(str raw)
     if (e != OK)
         return;
     MUST(utf8_valid(s) && s.n <= raw.n - 2);
-    mem_init(&mem, (struct mem_backend){libc_alloc, libc_realloc, libc_free, NULL}, 0);
+    fuzz_mem_init(&mem);
     buf_init(&b, &mem, 0);
     json_put_string(&b, s);
     MUST(buf_ok(&b) && json_valid_slow((const uint8_t *)b.p, b.n));

@@ -4,30 +4,11 @@
 // the same patch again, which changes nothing.
 //
 // Input: target, a zero byte, patch.
+#include "fuzz/fuzz_mem.h"
 #include "unit/json_tree.h"
 #include "wire/json_merge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void *libc_alloc(void *ctx, size_t n)
-{
-    (void)ctx;
-    return malloc(n);
-}
-
-static void *libc_realloc(void *ctx, void *p, size_t n_old, size_t n)
-{
-    (void)ctx;
-    (void)n_old;
-    return realloc(p, n);
-}
-
-static void libc_free(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    (void)n;
-    free(p);
-}
 
 static str trimmed(str s)
 {
@@ -61,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         return 0;
     struct mem mem;
     struct buf once, twice;
-    mem_init(&mem, (struct mem_backend){libc_alloc, libc_realloc, libc_free, NULL}, 0);
+    fuzz_mem_init(&mem);
     buf_init(&once, &mem, 0);
     buf_init(&twice, &mem, 0);
     enum err e = json_merge(target, patch, &once);

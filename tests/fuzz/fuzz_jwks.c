@@ -4,32 +4,13 @@
 // half is written and read back as the same one.
 //
 // Input: 'k' and a key to verify with, 's' and one to sign with, in PEM or JSON; or a set.
+#include "fuzz/fuzz_mem.h"
 #include "unit/jose.h"
 #include "unit/wire_support.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static struct mem mem;
-
-static void *libc_alloc(void *ctx, size_t n)
-{
-    (void)ctx;
-    return malloc(n);
-}
-
-static void *libc_realloc(void *ctx, void *p, size_t n_old, size_t n)
-{
-    (void)ctx;
-    (void)n_old;
-    return realloc(p, n);
-}
-
-static void libc_free(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    (void)n;
-    free(p);
-}
 
 static void check_problem(const struct jwk_problem *p)
 {
@@ -78,7 +59,7 @@ static void check_set(str text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (mem.backend.alloc == NULL)
-        mem_init(&mem, (struct mem_backend){libc_alloc, libc_realloc, libc_free, NULL}, 0);
+        fuzz_mem_init(&mem);
     if (n == 0)
         return 0;
     uint8_t *copy = exact_copy(data + 1, n - 1);

@@ -6,6 +6,7 @@
 // Input: 't' and a token; or 'h' and a header, 'p' and a payload, which are put into a token that is signed as it should be.
 #include "core/auth/cache.h"
 #include "dialect/dialect.h"
+#include "fuzz/fuzz_mem.h"
 #include "unit/jose.h"
 #include "unit/wire_support.h"
 #include "wire/json.h"
@@ -22,32 +23,12 @@ static struct {
     struct token_cache *cache;
 } fuzz;
 
-static void *libc_alloc(void *ctx, size_t n)
-{
-    (void)ctx;
-    return malloc(n);
-}
-
-static void *libc_realloc(void *ctx, void *p, size_t n_old, size_t n)
-{
-    (void)ctx;
-    (void)n_old;
-    return realloc(p, n);
-}
-
-static void libc_free(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    (void)n;
-    free(p);
-}
-
 // An issuer that is named and asks for an audience, and one that takes all that is signed with the secret.
 static void begin(void)
 {
     static const str audiences[] = {{"plenum", 6}};
     static const struct siphash_key key = {1, 2};
-    mem_init(&fuzz.mem, (struct mem_backend){libc_alloc, libc_realloc, libc_free, NULL}, 0);
+    fuzz_mem_init(&fuzz.mem);
     fuzz.secret = jose_secret(SECRET_64, JWA_HS256, NULL);
     struct jwk pair = jose_key(A3_KEY, JWK_TO_VERIFY, JWA_ES256, "b");
     const struct keyring_issuer issuers[] = {

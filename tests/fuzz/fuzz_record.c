@@ -3,29 +3,10 @@
 // Bytes from elsewhere that are said to be a record: refused, or an entry that is the same bytes again (as the present version
 // writes what the first one did), and whose parts lie within them.
 #include "core/log/record.h"
+#include "fuzz/fuzz_mem.h"
 #include "unit/wire_support.h"
 
-#include <stdlib.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void *fuzz_alloc(void *ctx, size_t n)
-{
-    (void)ctx;
-    return malloc(n);
-}
-static void *fuzz_realloc(void *ctx, void *p, size_t old, size_t n)
-{
-    (void)ctx;
-    (void)old;
-    return realloc(p, n);
-}
-static void fuzz_free(void *ctx, void *p, size_t n)
-{
-    (void)ctx;
-    (void)n;
-    free(p);
-}
 
 static bool within(str part, const uint8_t *data, size_t n)
 {
@@ -58,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
           e.type == ENTRY_INVITE || e.type == ENTRY_UNINVITE || !entry_decree(e.type)) ==
          (e.decree.target.n == 0));
     MUST(record_type(bytes) == e.type && record_steady(bytes) == e.steady_ms);
-    mem_init(&mem, (struct mem_backend){fuzz_alloc, fuzz_realloc, fuzz_free, NULL}, 0);
+    fuzz_mem_init(&mem);
     buf_init(&again, &mem, 0);
     record_encode(&again, &e);
     MUST(buf_ok(&again) && again.n == n);
