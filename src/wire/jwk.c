@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What makes a key one of ours, whatever form it came in: it fits its algorithm, it is long enough, and it has the half that
-// is wanted.
-//
-// Rejected: to ask libcrypto to prove a public key (EVP_PKEY_public_check). For RSA that looks for small factors, takes
-// milliseconds, and refuses exponents of old keys that are in use. What an attacker could gain from is refused here: short
-// moduli, and the exponent 1, under which everything is signed. Points that are not on their curve libcrypto refuses as it
-// reads them.
+// is wanted. Keys under which others sign are refused next door (jwk_weak.c).
 #include "wire/jwk_private.h"
 
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
@@ -114,28 +107,6 @@ enum err jwk_from_secret(str secret, const struct jwk_wish *wish, struct jwk *re
 
 // ---- pairs
 
-static enum err rsa_check(const EVP_PKEY *pkey, struct jwk_problem *problem)
-{
-    struct sentence_digits room;
-    int bits = EVP_PKEY_get_bits(pkey);
-    str number = sentence_number(bits > 0 ? (uint64_t)bits : 0, &room);
-    if (bits < JWA_RSA_BITS_MIN)
-        return jwk_refuse(problem, ERR_LIMIT, "an RSA key of % bits", number, "one of 2048 bits or more",
-                          STR_NONE);
-    if (bits > JWA_RSA_BITS_MAX)
-        return jwk_refuse(problem, ERR_LIMIT, "an RSA key of % bits", number, "one of 8192 bits or less",
-                          STR_NONE);
-    BIGNUM *exponent = NULL;
-    if (!EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent))
-        return jwk_no_memory(problem);
-    bool good = BN_is_odd(exponent) && !BN_is_one(exponent);
-    BN_free(exponent);
-    if (!good)
-        return jwk_refuse(problem, ERR_DENIED, "an RSA key whose exponent signs nothing", STR_NONE,
-                          "an odd one above 1, mostly 65537", STR_NONE);
-    return OK;
-}
-
 // Which of ours it is, by its kind and curve.
 static enum err kind_find(const EVP_PKEY *pkey, enum jwa *ret, const char **ret_what,
                           struct jwk_problem *problem)
@@ -145,7 +116,7 @@ static enum err kind_find(const EVP_PKEY *pkey, enum jwa *ret, const char **ret_
     if (EVP_PKEY_is_a(pkey, "RSA")) {
         *ret = JWA_RS256;
         *ret_what = "an RSA key";
-        return rsa_check(pkey, problem);
+        return OK;
     }
     if (EVP_PKEY_is_a(pkey, "ED25519")) {
         *ret = JWA_EDDSA;
@@ -187,6 +158,8 @@ enum err jwk_adopt_pair(EVP_PKEY *pkey, const struct jwk_found *found, const str
     const char *what;
     struct jwk k = {.pkey = pkey, .signs = found->has_private};
     enum err e = kind_find(pkey, &natural, &what, problem);
+    if (e == OK)
+        e = jwk_weak_check(pkey, jwa_row(natural)->kind, problem);
     if (e == OK)
         e = half_check(found, wish, problem);
     if (e == OK)
@@ -246,7 +219,9 @@ void jwk_check(const struct jwk *k)
     ASSERT(k->secret_n <= JWK_SECRET_MAX && k->kid_n <= JWK_KID_MAX);
     if (secret)
         return;
-    enum err e = kind_find(k->pkey, &natural, &what, &problem); // 3
+    enum err e = kind_find(k->pkey, &natural, &what, &problem);
     ASSERT(e == OK || e == ERR_NOMEM);
     ASSERT(e != OK || natural == k->alg || kind_takes(jwa_row(natural)->kind, k->alg)); // 1
+    e = jwk_weak_check(k->pkey, jwa_row(k->alg)->kind, &problem);
+    ASSERT(e == OK || e == ERR_NOMEM); // 3
 }

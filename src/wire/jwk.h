@@ -17,7 +17,7 @@
 // Invariants (jwk_check)
 //   1. pkey is there for all algorithms but HS, and of the type and curve that the algorithm takes; secret_n is 0 then.
 //   2. An HS secret is at least as long as its hash.
-//   3. An RSA key has JWA_RSA_BITS_MIN to JWA_RSA_BITS_MAX bits and an odd exponent above 1.
+//   3. A pair is none under which others sign (jwk_weak.c says which); an RSA key has JWA_RSA_BITS_MIN to JWA_RSA_BITS_MAX bits.
 //
 // Ownership: the caller's; libcrypto's part is counted by itself (jwk_copy shares it), in memory of libcrypto's own, which
 // comes to a few kilobytes per key of the configuration. Thread: any may verify with one key at the same time.

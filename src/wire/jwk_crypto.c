@@ -34,15 +34,18 @@ static const EVP_MD *hash_of(enum jwa alg)
 
 // libcrypto said no: ERR_DENIED, or ERR_NOMEM where that is the reason. Its queue of errors is empty then. Want of memory is
 // not always called by its name: it may be a context that EVP could not set up, and for RSA, that it cannot say what was
-// wrong with the signature.
-static enum err denied_or_short(bool rsa)
+// wrong with the signature; *ret_silent, where that is all there was to hear.
+static enum err denied_or_short(bool rsa, bool *ret_silent)
 {
-    bool told = !rsa, is_short = false;
-    for (unsigned long code; (code = ERR_get_error()) != 0;) {
+    bool told = !rsa, is_short = false, bare = false;
+    unsigned errors = 0;
+    for (unsigned long code; (code = ERR_get_error()) != 0; errors++) {
         is_short =
             is_short || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE || ERR_GET_LIB(code) == ERR_LIB_EVP;
         told = told || ERR_GET_LIB(code) == ERR_LIB_RSA;
+        bare = ERR_GET_LIB(code) == ERR_LIB_PROV && ERR_GET_REASON(code) == ERR_R_RSA_LIB;
     }
+    *ret_silent = bare && errors == 1;
     return told && !is_short ? ERR_DENIED : ERR_NOMEM;
 }
 
@@ -106,7 +109,8 @@ static enum err der_make(const struct jwk *k, str signature, uint8_t ret[DER_MAX
 }
 
 // The hash first, then the key: fewer allocations than by EVP_DigestVerify, whose copies of contexts may fail in silence.
-static enum err hashed_verify(const struct jwk *k, str data, const uint8_t *signature, size_t n)
+static enum err hashed_verify(const struct jwk *k, str data, const uint8_t *signature, size_t n,
+                              bool *ret_silent)
 {
     uint8_t hash[EVP_MAX_MD_SIZE];
     unsigned hash_n = 0;
@@ -116,13 +120,27 @@ static enum err hashed_verify(const struct jwk *k, str data, const uint8_t *sign
                  EVP_PKEY_CTX_set_signature_md(c, hash_of(k->alg)) == 1 &&
                  EVP_Digest(data.p, data.n, hash, &hash_n, hash_of(k->alg), NULL) == 1;
     ERR_clear_error();
+    *ret_silent = false;
     enum err e = ERR_NOMEM; // the key fits its algorithm, so there is no other reason
     if (ready)
         e = EVP_PKEY_verify(c, signature, n, hash, hash_n) == 1
                 ? OK
-                : denied_or_short(jwa_row(k->alg)->kind != JWA_EC);
+                : denied_or_short(jwa_row(k->alg)->kind != JWA_EC, ret_silent);
     EVP_PKEY_CTX_free(c);
     return e;
+}
+
+// libcrypto says nothing of a signature in which there is a padding and nothing behind it, and no more where it had no memory for
+// some number: that is asked for twice, as the second time it is short of the context already.
+static enum err rsa_verify(const struct jwk *k, str data, str signature)
+{
+    if (signature.n != (size_t)EVP_PKEY_get_size(k->pkey)) // RFC 8017 sections 8.1.2 and 8.2.2, step 1
+        return ERR_DENIED;
+    bool silent;
+    enum err e = hashed_verify(k, data, (const uint8_t *)signature.p, signature.n, &silent);
+    if (silent)
+        e = hashed_verify(k, data, (const uint8_t *)signature.p, signature.n, &silent);
+    return silent ? ERR_DENIED : e;
 }
 
 static enum err ed25519_verify(const struct jwk *k, str data, const uint8_t *signature, size_t n)
@@ -130,11 +148,12 @@ static enum err ed25519_verify(const struct jwk *k, str data, const uint8_t *sig
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool ready = context != NULL && EVP_DigestVerifyInit(context, NULL, NULL, NULL, k->pkey) == 1;
     ERR_clear_error();
+    bool silent;
     enum err e = ERR_NOMEM;
     if (ready)
         e = EVP_DigestVerify(context, signature, n, (const uint8_t *)data.p, data.n) == 1
                 ? OK
-                : denied_or_short(false);
+                : denied_or_short(false, &silent);
     EVP_MD_CTX_free(context);
     return e;
 }
@@ -144,17 +163,16 @@ enum err jwk_verify(const struct jwk *k, str signed_part, str signature)
     uint8_t der[DER_MAX];
     size_t der_n;
     enum err e;
+    bool silent;
     switch (jwa_row(k->alg)->kind) {
     case JWA_HMAC:
         return hmac_verify(k, signed_part, signature);
     case JWA_RSA:
     case JWA_RSA_PSS:
-        if (signature.n != (size_t)EVP_PKEY_get_size(k->pkey)) // RFC 8017 sections 8.1.2 and 8.2.2, step 1
-            return ERR_DENIED;
-        return hashed_verify(k, signed_part, (const uint8_t *)signature.p, signature.n);
+        return rsa_verify(k, signed_part, signature);
     case JWA_EC:
         e = der_make(k, signature, der, &der_n);
-        return e == OK ? hashed_verify(k, signed_part, der, der_n) : e;
+        return e == OK ? hashed_verify(k, signed_part, der, der_n, &silent) : e;
     case JWA_ED25519:
         if (signature.n != jwa_row(k->alg)->signature_bytes)
             return ERR_DENIED;

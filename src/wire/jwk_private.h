@@ -28,6 +28,8 @@ enum err jwk_adopt_pair(EVP_PKEY *pkey, const struct jwk_found *found, const str
 // The secret of a JWK; jwk_from_secret is this with nothing found.
 enum err jwk_adopt_secret(str secret, const struct jwk_found *found, const struct jwk_wish *wish,
                           struct jwk *ret, struct jwk_problem *problem) WARN_UNUSED;
+// That others cannot sign under it (jwk_weak.c): OK, ERR_LIMIT, ERR_DENIED, ERR_NOMEM.
+enum err jwk_weak_check(EVP_PKEY *pkey, enum jwa_kind kind, struct jwk_problem *problem) WARN_UNUSED;
 
 // P-256 and so on: what a curve is called in a JWK and in libcrypto, and what it is used with.
 struct jwk_curve {
