@@ -33,6 +33,8 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
+#define UNSANITIZED __attribute__((no_sanitize("address", "undefined")))
+
 // Large enough that the allocator's own overhead and the table of chunks vanish, and that what lies between two chunks, and
 // comes and goes, shares few pages with them (at half of it idle rooms of two cost 9 % more); small enough that a pool with
 // a few objects wastes little.
@@ -232,24 +234,36 @@ void slab_free(struct slab *s, uint32_t index)
         chunk_give_back(s, i);
 }
 
+// The free list of a chunk whose cells have all been read. It leads nowhere else, as is asserted before each step, so
+// sanitizers need not look at each of them: with them the walk was a quarter of the time of the simulator.
+UNSANITIZED static uint32_t free_list_check(const struct slab *s, uint32_t i, uint32_t cells)
+{
+    const char *first = (const char *)s->chunks[i].cells;
+    size_t stride = sizeof(struct slab_cell) + s->size;
+    uint32_t n = 0;
+    for (uint32_t k = s->chunks[i].free_head; k != SLAB_NONE; n++) {
+        ASSERT(k >> s->shift == i);
+        ASSERT(k < s->high);
+        ASSERT(n < cells); // a list that bites its tail would never end
+        const struct slab_cell *cell = (const void *)(first + (k & (s->per_chunk - 1)) * stride);
+        ASSERT((cell->gen & 1) == 0); // 1
+        k = cell->next_free;
+    }
+    return n;
+}
+
 // One chunk: its cells in use, its free list. Returns how many are in use.
 static uint32_t chunk_check(const struct slab *s, uint32_t i)
 {
     const struct slab_chunk *c = &s->chunks[i];
-    uint32_t used = 0, free_count = 0, cells = 0;
+    uint32_t used = 0, cells = 0;
     const struct slab_cell *cell = slab_cell_at(s, i << s->shift);
     for (uint32_t k = i << s->shift; k < s->high && k >> s->shift == i; k++, cells++) {
         used += cell->gen & 1;
         cell = (const void *)((const char *)cell + sizeof *cell + s->size);
     }
-    ASSERT(used == c->used); // 1
-    for (uint32_t k = c->free_head; k != SLAB_NONE; k = slab_cell_at(s, k)->next_free) {
-        ASSERT(k >> s->shift == i);
-        ASSERT(k < s->high);
-        ASSERT(!slab_used(s, k));      // 1
-        ASSERT(++free_count <= cells); // a list that bites its tail would never end
-    }
-    ASSERT(used + free_count == cells); // 1
+    ASSERT(used == c->used);                              // 1
+    ASSERT(used + free_list_check(s, i, cells) == cells); // 1
     return used;
 }
 

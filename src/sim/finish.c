@@ -166,6 +166,7 @@ static void drain(struct world *w)
     w->draining = true;
     for (uint32_t i = 0; i < w->nodes_n; i++) {
         w->nodes[i].drain_ms = w->now_ms;
+        w->nodes[i].touched = true;
         shard_drain(w->nodes[i].shard);
     }
     struct client *late = &w->clients[0];

@@ -415,6 +415,7 @@ static void check_idle(struct world *w, struct node *n, const struct metrics *be
 void node_turn(struct world *w, struct node *n)
 {
     w->counts.turns++;
+    n->touched = true;
     tighten_memory(w);
     if (mutate_is(w, MUTATE_ALWAYS_DUE) && mutate_now(w, NULL))
         n->always_due = true;

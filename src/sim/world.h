@@ -91,6 +91,7 @@ struct node {
     uint64_t deeds;      // what came in and went out
     uint32_t idle_turns; // in a row: it was due, did nothing, and is due again
     bool always_due;     // by mutation
+    bool touched;        // since shard_check has looked at it
     struct stored stored[ROOMS_MAX];
     int epoch_of[ROOMS_MAX]; // the numbering that its home was in when it was heard of last
 };
