@@ -12,7 +12,10 @@
 //   sim      <build>/tests/sim/plenum-sim      --from N --count N; one test per seed
 //   bench    bench/test/*.test.mjs             the load tool against a server that makes mistakes
 //   conform  tests/conform/*.test.mjs          node's test runner against the real binary
-//   e2e      tests/e2e/*.test.mjs              the same, one at a time, as they measure time and memory
+//   e2e      tests/e2e/*.test.mjs              the same, with clients that nobody here wrote
+//
+// What computes takes a core each. Beside it runs what mostly waits (WAITING), as many again. Then comes, one at a time,
+// what needs the machine for itself, as it measures time or memory.
 //
 // A test must not vanish quietly. So these are failures too: a source file without its program, a program that
 // prints fewer results than it announced or none at all, one that exits with an error though no test failed, and
@@ -74,8 +77,18 @@ function list(folder, pattern) {
 
 const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
 
-// A job: what to run, how to read its output, how long it may take (seconds), and whether it needs the machine
-// for itself. `missing` replaces the run where there is nothing to run.
+// Programs that wait most of the time, for browsers and timers, and whose bounds on time are wide: the longest first. A
+// program that is not named here has the machine for itself.
+const WAITING = {
+  bench: ['load_tool'],
+  conform: ['text', 'identity', 'api', 'invite', 'words', 'decrees', 'state', 'caps'],
+  e2e: ['browser-change', 'browser-auth', 'browser-moderation', 'jwks', 'browser-room', 'browser', 'readme', 'rooms', 'browser-rooms',
+    'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
+    'info', 'state', 'decrees', 'rules', 'invite'],
+};
+
+// A job: what to run, how to read its output, how long it may take (seconds), and whether it computes, waits or needs
+// the machine alone. `missing` replaces the run where there is nothing to run.
 function checks() {
   return [
     { name: 'check-layers', argv: ['tools/check-layers'], read: readExit },
@@ -88,14 +101,14 @@ function checks() {
     { name: 'check-arrows', argv: ['tools/check-arrows', '.', build], read: readExit },
     { name: 'check-mutants', argv: ['node', 'tools/mutants.mjs', '--check'], read: readSummary },
     { name: 'check-selftest', argv: ['tools/check-selftest'], read: readSummary },
-  ].map((job) => ({ ...job, kind: 'checks', seconds: 60 }));
+  ].map((job) => ({ ...job, kind: 'checks', needs: 'core', seconds: 60 }));
 }
 
 function unit() {
   return list('tests/unit', /^test_.*\.c$/).map((source) => {
     const program = join(build, 'tests/unit', stem(source));
     return {
-      kind: 'unit', name: stem(source), argv: [program], read: readTap, seconds: 300,
+      kind: 'unit', name: stem(source), needs: 'core', argv: [program], read: readTap, seconds: 300,
       missing: existsSync(program) ? '' : `${source} has no program ${relative(root, program)}`,
     };
   });
@@ -111,22 +124,24 @@ function fuzz() {
     if (!existsSync(program)) missing = `${source} has no program ${relative(root, program)}`;
     else if (inputs.length === 0) missing = `${source} has no inputs in ${corpus}/`;
     return {
-      kind: 'fuzz', name: `replay_${name} (${inputs.length} inputs)`, argv: [program, corpus], read: readExit,
+      kind: 'fuzz', name: `replay_${name} (${inputs.length} inputs)`, needs: 'core', argv: [program, corpus], read: readExit,
       seconds: 180, missing,
     };
   });
 }
 
-// Seeds are independent, so they are dealt to as many processes as may run at once.
+const isSim = (job) => job.name.startsWith('test_sim_');
+
+// Seeds are independent, so they are dealt out in shares that are small enough for all cores to end at the same time.
 function sim() {
   if (list('tests/sim', /\.c$/).length === 0) return [];
   const program = join(build, 'tests/sim/plenum-sim');
-  const share = Math.ceil(seeds / jobs);
+  const share = Math.min(50, Math.ceil(seeds / jobs));
   const result = [];
   for (let from = 1; from <= seeds; from += share) {
     const count = Math.min(share, seeds - from + 1);
     result.push({
-      kind: 'sim', name: `plenum-sim seeds ${from}..${from + count - 1}`,
+      kind: 'sim', name: `plenum-sim seeds ${from}..${from + count - 1}`, needs: 'core',
       argv: [program, '--from', String(from), '--count', String(count)], read: readSummary, seconds: 900,
       missing: existsSync(program) ? '' : `tests/sim has no program ${relative(root, program)}`,
     });
@@ -134,11 +149,16 @@ function sim() {
   return result;
 }
 
-function script(kind, alone, folder = `tests/${kind}`) {
-  return list(folder, /\.test\.mjs$/).map((file) => ({
-    kind, name: stem(file), alone, read: readNodeTap, seconds: 600,
-    argv: [process.execPath, '--test', '--test-reporter=tap', file],
-  }));
+function script(kind, folder = `tests/${kind}`) {
+  const waiting = WAITING[kind] ?? [];
+  const measuring = list(folder, /\.test\.mjs$/).map(stem).filter((name) => !waiting.includes(name));
+  return [...waiting, ...measuring].map((name) => {
+    const file = join(folder, `${name}.test.mjs`);
+    return {
+      kind, name, needs: waiting.includes(name) ? 'patience' : 'quiet', read: readNodeTap, seconds: 600,
+      argv: [process.execPath, '--test', '--test-reporter=tap', file], missing: existsSync(file) ? '' : `${file} is gone`,
+    };
+  });
 }
 
 // ---- reading results: each returns {passed, failed, skipped, note} ----------------------------------------------
@@ -279,9 +299,10 @@ async function run(job) {
   if (result.failed) broken.push({ job, note, output: ended.output });
 }
 
-async function runAll(queue, width) {
+/** Runs what is in the queues: `width` programs at a time, of the first queue that has one. */
+async function runAll(width, ...queues) {
   const workers = Array.from({ length: width }, async () => {
-    while (queue.length > 0) await run(queue.shift());
+    for (let queue; (queue = queues.find((one) => one.length > 0));) await run(queue.shift());
   });
   await Promise.all(workers);
 }
@@ -294,11 +315,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 const start = Date.now();
-const all = [...checks(), ...unit(), ...fuzz(), ...sim(), ...script('bench', true, 'bench/test'),
-  ...script('conform', true), ...script('e2e', true)]
+// The simulator's first: those take the longest.
+const all = [...unit().sort((a, b) => isSim(b) - isSim(a)), ...sim(), ...checks(), ...fuzz(), ...script('e2e'), ...script('bench', 'bench/test'),
+  ...script('conform')]
   .filter((job) => `${job.kind} ${job.name}`.includes(options.only));
-await runAll(all.filter((job) => !job.alone), jobs);
-await runAll(all.filter((job) => job.alone), 1);
+const [computing, waiting, measuring] = ['core', 'patience', 'quiet'].map((needs) => all.filter((job) => job.needs === needs));
+await Promise.all([runAll(jobs, computing, waiting), runAll(jobs, waiting)]);
+await runAll(1, measuring);
 
 for (const { job, note, output } of broken) {
   console.log(`\n---- ${job.kind} ${job.name}${note}\n     ${job.argv.join(' ')}\n${output.trimEnd()}`);
