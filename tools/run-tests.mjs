@@ -77,13 +77,12 @@ function list(folder, pattern) {
 
 const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
 
-// Programs that wait most of the time, for browsers and timers, and whose bounds on time are wide: the longest first. A
-// program that is not named here has the machine for itself.
+// Programs that wait most of the time, for browsers and timers, and whose bounds are met beside any other work: the longest
+// first. A program that is not named here has the machine for itself.
 const WAITING = {
-  bench: ['load_tool'],
   conform: ['text', 'identity', 'api', 'invite', 'words', 'decrees', 'state', 'caps'],
   e2e: ['browser-change', 'browser-auth', 'browser-moderation', 'jwks', 'browser-room', 'browser', 'readme', 'rooms', 'browser-rooms',
-    'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
+    'memory', 'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
     'info', 'state', 'decrees', 'rules', 'invite'],
 };
 
