@@ -2,16 +2,10 @@
 //
 // E9: a ban reaches every connection of who is banned, on every shard, within a second, also one that is on its way in.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
-import { Native, RELEASE, startServer, until } from './support.mjs';
+import { Native, RELEASE, SECRET, mint, startServer, until } from './support.mjs';
 
-const SECRET = 'a secret of this test, long enough for HS256';
-const b64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-function token(sub) {
-  const input = `${b64({ alg: 'HS256', typ: 'JWT' })}.${b64({ sub, exp: Math.floor(Date.now() / 1000) + 300 })}`;
-  return `${input}.${createHmac('sha256', SECRET).update(input).digest('base64url')}`;
-}
+const token = (sub) => mint({ sub });
 
 test('E9: a ban reaches all, on both shards, and what is on its way in', async (t) => {
   const server = await startServer(t, { bin: RELEASE, env: { PLENUM_AUTH_SECRET: SECRET },

@@ -3,45 +3,27 @@
 // Who one is, on the chat page: signing in with a token, as a guest, or not at all; over reloads, in several tabs, by a
 // link; and what happens when a token ends.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
-import { Person, SCREENSHOTS, look, startBrowser } from './browser.mjs';
-import { Native, startServer, until } from './support.mjs';
+import { before, describe, test } from 'node:test';
+import { Person, chatFixture, look, says } from './browser.mjs';
+import { Native, SECRET, mint, startServer, until } from './support.mjs';
 
-const SECRET = 'a secret of this test, long enough for HS256';
-const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-
-/** A token, with node's own cryptography. */
-function mint(claims, seconds = 600) {
-  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + seconds, ...claims })}`;
-  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
-}
 const ADA = { sub: 'ada', name: 'Ada Lovelace' };
 const BOB = { sub: 'bob', name: 'Bob' };
 
 describe('who one is on the chat page', () => {
+  const flags = [`--auth.secret=${SECRET}`, '--auth.leeway_s=0', '--auth.expiry_grace_s=0'];
+  const chat = chatFixture(flags);
   let browser;
   let server;
   let closed;    // takes no guests
   let patient;   // waits long for the next token
-  const ends = [];
-  const whole = { after: (end) => ends.unshift(end) };
   before(async () => {
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    browser = await startBrowser(whole);
-    const flags = [`--auth.secret=${SECRET}`, '--auth.leeway_s=0', '--auth.expiry_grace_s=0'];
-    server = await startServer(whole, { flags });
-    closed = await startServer(whole, { flags: [...flags, '--auth.guests=false'] });
-    patient = await startServer(whole, { flags: [...flags, '--auth.expiry_grace_s=60'] });
+    ({ browser, server } = chat);
+    closed = await startServer(chat.whole, { flags: [...flags, '--auth.guests=false'] });
+    patient = await startServer(chat.whole, { flags: [...flags, '--auth.expiry_grace_s=60'] });
   });
-  after(async () => { for (const end of ends) await end(); });
 
-  const visit = async (t, options, url = server.url) => {
-    const person = await Person.visit(browser, url, { reducedMotion: 'reduce', ...options });
-    t.after(() => person.context.close());
-    return person;
-  };
+  const visit = (t, options, url) => chat.visit(t, { url, ...options });
   const signIn = async (person, token, { stay = false } = {}) => {
     await person.id('token-input').fill(token);
     if (stay) await person.id('token-stay').check();
@@ -50,10 +32,6 @@ describe('who one is on the chat page', () => {
   const is = async (person, identity) => {
     let last;
     await until(async () => (last = await person.id('my-identity').textContent()) === identity, () => `"${identity}"; it is "${last}"`);
-  };
-  const says = async (person, testid, pattern) => {
-    let last;
-    await until(async () => pattern.test(last = await person.id(testid).textContent()), () => `${testid}: ${pattern}; it says "${last}"`);
   };
   /** All that the page has stored, as one text. */
   const stored = (person, storage) => person.page.evaluate((name) => JSON.stringify({ ...window[name] }), storage);

@@ -3,9 +3,9 @@
 // What becomes of messages, on the chat page: two people edit, delete, react to and answer what is said, both see it, and so does who
 // comes later.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { Person, look, startBrowser, startLine } from './browser.mjs';
-import { Native, Nc, startServer, until } from './support.mjs';
+import { before, describe, test } from 'node:test';
+import { Person, chatFixture, chooseOf, look, openMenu, row, startLine } from './browser.mjs';
+import { Native, Nc, until } from './support.mjs';
 import { EMOJI, emojiCalled, withEmoji } from '../../web/emoji.js';
 import { parse, plainOf } from '../../web/markdown.js';
 import { Changes, asTold } from '../../web/changes.js';
@@ -78,38 +78,14 @@ describe('what messages may have in them', () => {
 });
 
 describe('what becomes of messages on the chat page', () => {
+  const chat = chatFixture(['--server.shards=2', '--rooms.host=first']);
+  const { enter, two } = chat;
   let browser;
   let server;
-  const ends = [];
-  const whole = { after: (end) => ends.unshift(end) };
-  before(async () => {
-    browser = await startBrowser(whole);
-    server = await startServer(whole, { flags: ['--server.shards=2', '--rooms.host=first'] });
-  });
-  after(async () => { for (const end of ends) await end(); });
+  before(() => { ({ browser, server } = chat); });
 
-  const enter = async (t, name, room, options = {}) => {
-    const person = await Person.enter(browser, options.url ?? server.url, name, { room, reducedMotion: 'reduce', ...options });
-    t.after(() => person.context.close());
-    await person.sees('[data-testid=member][data-me]');
-    return person;
-  };
-  /** Ada, who is the first and so the host, and Bob. */
-  const two = async (t, room, options) => {
-    const ada = await enter(t, 'Ada', room, options);
-    const bob = await enter(t, 'Bob', room);
-    await until(async () => (await ada.members()).includes('Bob'), 'Bob at Ada');
-    return [ada, bob];
-  };
-  const row = (person, text) => person.id('message').filter({ has: person.page.getByTestId('message-text').filter({ hasText: text }) }).last();
-  const choose = async (person, text, label) => {
-    await row(person, text).hover();
-    await row(person, text).getByTestId('msg-more').click();
-    await person.id('menu-item').filter({ hasText: label }).click();
-  };
   const items = async (person, text) => {
-    await row(person, text).hover();
-    await row(person, text).getByTestId('msg-more').click();
+    await openMenu(person, text);
     const labels = await person.id('menu-item').allTextContents();
     await person.page.keyboard.press('Escape');
     return labels;
@@ -126,7 +102,7 @@ describe('what becomes of messages on the chat page', () => {
     const [ada, bob] = await two(t, 'edits');
     await ada.say('helo *world*');
     await bob.reads('helo world');
-    await choose(ada, 'helo', 'Edit');
+    await chooseOf(ada, 'helo', 'Edit');
     assert.match(await ada.id('composer-about').textContent(), /Changing your message: helo world$/);
     assert.equal(await ada.id('composer').inputValue(), 'helo *world*');
     await ada.say('hello **world** :tada:');
@@ -149,14 +125,14 @@ describe('what becomes of messages on the chat page', () => {
     assert.equal(await ada.id('composer').inputValue(), '');
     assert.equal(await ada.id('composer-about').isVisible(), false);
     await ada.id('composer').fill('a draft');
-    await choose(ada, 'hello', 'Edit');
+    await chooseOf(ada, 'hello', 'Edit');
     await ada.id('composer').press('Escape');
     assert.equal(await ada.id('composer').inputValue(), 'a draft');
     await ada.id('composer').fill('');
 
     // A host may change what others have said; who was changing it meanwhile is told, and keeps his words.
     await bob.id('composer').press('ArrowUp');
-    await choose(ada, 'something', 'Edit');
+    await chooseOf(ada, 'something', 'Edit');
     await ada.say('something of his');
     await bob.reads('something of his');
     await bob.id('composer').fill('something of mine, still');
@@ -175,17 +151,17 @@ describe('what becomes of messages on the chat page', () => {
     await bob.say('BUY SEEDS');
     await bob.say('in answer to nothing');
     await ada.reads('in answer to nothing');
-    await choose(bob, 'in answer', 'Delete');
+    await chooseOf(bob, 'in answer', 'Delete');
     await bob.page.keyboard.press('Escape');
     assert.equal(await bob.id('message-deleted').count(), 0, 'he has not said so');
-    await choose(bob, 'in answer', 'Delete');
+    await chooseOf(bob, 'in answer', 'Delete');
     await bob.id('decree-submit').click();
     let last;
     for (const person of [ada, bob]) {
       await until(async () => (last = (await person.id('message-deleted').allTextContents()).join()) === 'This message was deleted', () => `it to be gone; there is "${last}"`);
       await person.shows(['BUY SEEDS']);
     }
-    await choose(ada, 'BUY', 'Delete');
+    await chooseOf(ada, 'BUY', 'Delete');
     await ada.id('decree-reason').fill('spam');
     await ada.id('decree-submit').click();
     await until(async () => (await bob.id('message-deleted').allTextContents()).includes('This message was deleted by Ada: spam'), 'Bob to be told why');
@@ -269,7 +245,7 @@ describe('what becomes of messages on the chat page', () => {
     await until(async () => await cleo.find('.msg.found [data-testid=message-text]').textContent() === 'me', 'the reply');
 
     // What is answered is deleted: the quote forgets its words.
-    await choose(ada, 'for tea', 'Delete');
+    await chooseOf(ada, 'for tea', 'Delete');
     await ada.id('decree-submit').click();
     await until(async () => /deleted/.test(await row(bob, /^me$/).getByTestId('quote').textContent()), 'the quote to say so');
     for (const person of [ada, bob, cleo]) await person.check();
@@ -284,10 +260,10 @@ describe('what becomes of messages on the chat page', () => {
     await ada.shows(['first', 'second']);
     line.cut();
     await ada.sees('[data-testid=banner]:not([hidden])');
-    await choose(bob, 'first', 'Edit');
+    await chooseOf(bob, 'first', 'Edit');
     await bob.say('first, changed');
     await bob.reads('first, changed');
-    await choose(bob, 'second', 'Delete');
+    await chooseOf(bob, 'second', 'Delete');
     await bob.id('decree-submit').click();
     await bob.sees('[data-testid=message-deleted]');
     await row(bob, 'changed').hover();
@@ -451,7 +427,7 @@ describe('what becomes of messages on the chat page', () => {
     await ada.sees('[data-testid=react-dialog][open]');
     await look(ada, 'any reaction');
     await ada.page.keyboard.press('Escape');
-    await choose(bob, /^an/, 'Copy').catch(() => {});
+    await chooseOf(bob, /^an/, 'Copy').catch(() => {});
     await look(ada, 'reactions, a quote, replies, an edit');
 
     const phone = await Person.enter(browser, server.url, 'Cleo', { room: 'keys', viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true, reducedMotion: 'reduce' });

@@ -3,18 +3,9 @@
 // Keeping order on the chat page: who may sees menus and has commands, everybody sees what was decided, and who it was decided
 // about is told what it means for them.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
-import { Person, SCREENSHOTS, look, startBrowser } from './browser.mjs';
-import { Native, PLENUM, root, run, startServer, until } from './support.mjs';
-
-const SECRET = 'a secret of this test, long enough for HS256';
-const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-function mint(claims, seconds = 600) {
-  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + seconds, ...claims })}`;
-  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
-}
+import { before, describe, test } from 'node:test';
+import { Person, chatFixture, decreed, decrees, look, says } from './browser.mjs';
+import { Native, PLENUM, SECRET, mint, root, run, startServer, until } from './support.mjs';
 
 test('the page offers what the server allows: its table of rights is the one that `plenum rights` prints', async () => {
   const { ROLES, LEAST_ROLE, rightsIn } = await import(`${root}/web/rights.js`);
@@ -37,46 +28,12 @@ test('the page offers what the server allows: its table of rights is the one tha
 });
 
 describe('keeping order on the chat page', () => {
+  const chat = chatFixture(['--server.shards=2', '--rooms.host=first', '--rooms.grace_s=10', `--auth.secret=${SECRET}`]);
+  const { enter, two, signedIn } = chat;
   let browser;
   let server;
-  const ends = [];
-  const whole = { after: (end) => ends.unshift(end) };
-  before(async () => {
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    browser = await startBrowser(whole);
-    server = await startServer(whole, { flags: ['--server.shards=2', '--rooms.host=first', '--rooms.grace_s=10', `--auth.secret=${SECRET}`] });
-  });
-  after(async () => { for (const end of ends) await end(); });
+  before(() => { ({ browser, server } = chat); });
 
-  const enter = async (t, name, room, options = {}) => {
-    const person = await Person.enter(browser, server.url, name, { room, reducedMotion: 'reduce', ...options });
-    t.after(() => person.context.close());
-    await person.sees('[data-testid=member][data-me]');
-    return person;
-  };
-  /** Ada, who is the first and so the host, and Bob. */
-  const two = async (t, room) => {
-    const ada = await enter(t, 'Ada', room);
-    const bob = await enter(t, 'Bob', room);
-    await until(async () => (await ada.members()).includes('Bob'), 'Bob at Ada');
-    return [ada, bob];
-  };
-  const signedIn = async (t, claims, room) => {
-    const person = await Person.visit(browser, server.url, { at: `#token=${mint(claims)}&room=${room}`, reducedMotion: 'reduce' });
-    t.after(() => person.context.close());
-    await person.connected();
-    await person.sees('[data-testid=member][data-me]');
-    return person;
-  };
-  const says = async (person, testid, pattern) => {
-    let last;
-    await until(async () => pattern.test(last = (await person.id(testid).allTextContents()).join(' | ')), () => `${testid}: ${pattern}; it says "${last}"`);
-  };
-  const decrees = async (person) => (await person.find('.decree-text').allTextContents());
-  const decreed = async (person, text) => {
-    let last;
-    await until(async () => (last = await decrees(person)).includes(text), () => `"${text}"; the page has ${JSON.stringify(last)}`);
-  };
   const may = (person, testid, wanted) => until(async () => await person.id(testid).isEnabled() === wanted, `${testid} to be ${wanted ? 'enabled' : 'disabled'}`);
   const menuAt = async (person, name) => {
     const row = person.find('.person-row').filter({ hasText: name });
@@ -283,14 +240,14 @@ describe('keeping order on the chat page', () => {
     const robot = await Native.open(server, { name: 'Robot' });
     await robot.join('agora');
     const bob = await enter(t, 'Bob', 'agora');
-    const mod = await signedIn(t, { sub: 'mod', name: 'Mod', caps: { rooms: { '*': ['join'], 'ag*': ['join', 'publish', 'moderate'] } } }, 'agora');
+    const mod = await signedIn(t, mint({ sub: 'mod', name: 'Mod', caps: { rooms: { '*': ['join'], 'ag*': ['join', 'publish', 'moderate'] } } }), 'agora');
     assert.deepEqual(await menuAt(mod, 'Bob'), ['Write a direct message', 'Mute…', 'Remove from the room…']);
     await mod.page.keyboard.press('Escape');
     assert.deepEqual(await mod.find('.person-row').filter({ hasText: 'Robot' }).getByTestId('member-menu').count(), 0, 'a host is above');
     await mod.id('room-menu').click();
     assert.ok(!(await mod.id('menu-item').allTextContents()).join().includes('Read-only'));
     await mod.page.keyboard.press('Escape');
-    const reader = await signedIn(t, { sub: 'reader', name: 'Reader', caps: { rooms: { '**': ['join'] } } }, 'agora');
+    const reader = await signedIn(t, mint({ sub: 'reader', name: 'Reader', caps: { rooms: { '**': ['join'] } } }), 'agora');
     await says(reader, 'composer-state', /^You may only read here\.$/);
     await may(reader, 'composer', false);
     for (const person of [mod, reader, bob]) await person.check();

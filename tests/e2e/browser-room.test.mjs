@@ -3,23 +3,16 @@
 // What a room has besides its messages, on the chat page: topic and pinned messages, who is typing, what is read and unread and by whom,
 // and that it can be locked. Two people at once, and a program that sends what no page would (F7).
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { Person, SCREENSHOTS, look, startBrowser } from './browser.mjs';
-import { Native, Nc, root, startServer, until } from './support.mjs';
+import { before, describe, test } from 'node:test';
+import { Person, chatFixture, chooseOf, decreed, look, row, says } from './browser.mjs';
+import { Native, Nc, SECRET, mint, root, until } from './support.mjs';
 import { isOfInvitation, refusedJoin } from '../../web/allowed.js';
 import { Conversation } from '../../web/conversation.js';
 import { Reading } from '../../web/reading.js';
 import { PINS_MAX, pinsOf, topicOf } from '../../web/shared.js';
 
-const SECRET = 'a secret of this test, long enough for HS256';
-const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-function mint(claims) {
-  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + 600, ...claims })}`;
-  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
-}
 const EVIL = '<img src=x onerror="window.pwned=1">';
 
 describe('what the page makes of what a room shares', () => {
@@ -99,43 +92,12 @@ test('no module of the page is so long that nobody finds his way in it', () => {
 });
 
 describe('a room on the chat page', () => {
+  const chat = chatFixture(['--server.shards=2', '--rooms.host=first', '--rooms.receipts=true', `--auth.secret=${SECRET}`]);
+  const { enter, signedIn, two } = chat;
   let browser;
   let server;
-  const ends = [];
-  const whole = { after: (end) => ends.unshift(end) };
-  before(async () => {
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    browser = await startBrowser(whole);
-    server = await startServer(whole, { flags: ['--server.shards=2', '--rooms.host=first', '--rooms.receipts=true', `--auth.secret=${SECRET}`] });
-  });
-  after(async () => { for (const end of ends) await end(); });
+  before(() => { ({ browser, server } = chat); });
 
-  const enter = async (t, name, room, options = {}) => {
-    const person = await Person.enter(browser, server.url, name, { room, reducedMotion: 'reduce', ...options });
-    t.after(() => person.context.close());
-    await person.page.waitForSelector('[data-testid=member][data-me]', { state: 'attached' });
-    return person;
-  };
-  const two = async (t, room, options) => {
-    const ada = await enter(t, 'Ada', room, options);
-    const bob = await enter(t, 'Bob', room);
-    await until(async () => (await ada.members()).includes('Bob'), 'Bob at Ada');
-    return [ada, bob];
-  };
-  const says = async (person, testid, pattern) => {
-    let last;
-    await until(async () => pattern.test(last = (await person.id(testid).allTextContents()).join(' | ')), () => `${testid}: ${pattern}; it says "${last}"`);
-  };
-  const row = (person, text) => person.id('message').filter({ has: person.page.getByTestId('message-text').filter({ hasText: text }) }).last();
-  const choose = async (person, text, label) => {
-    await row(person, text).hover();
-    await row(person, text).getByTestId('msg-more').click();
-    await person.id('menu-item').filter({ hasText: label }).click();
-  };
-  const decreed = async (person, text) => {
-    let last;
-    await until(async () => (last = await person.find('.decree-text').allTextContents()).includes(text), () => `"${text}"; the page has ${JSON.stringify(last)}`);
-  };
   /** The frames of a type that a page sends. */
   const sentBy = (frames) => (page) => page.on('websocket', (ws) => ws.on('framesent', (frame) => frames.push(JSON.parse(frame.payload))));
   const nothingRan = async (person) => {
@@ -203,12 +165,12 @@ describe('a room on the chat page', () => {
     for (const text of ['the plan', 'the map', 'a slip']) await ada.say(text);
     await bob.reads('a slip');
     await row(ada, 'a slip').getByTestId('msg-more').waitFor({ state: 'attached' });
-    await choose(ada, 'the plan', 'Pin');
+    await chooseOf(ada, 'the plan', 'Pin');
     await says(bob, 'pin-newest', /the plan/);
     await decreed(bob, 'Ada pinned a message');
     await bob.sees('[data-testid=pin-mark]');
     // At once: neither is lost.
-    await Promise.all([choose(ada, 'the map', 'Pin'), choose(bob, 'a slip', 'Pin')]);
+    await Promise.all([chooseOf(ada, 'the map', 'Pin'), chooseOf(bob, 'a slip', 'Pin')]);
     for (const person of [ada, bob]) await says(person, 'pins-all', /^All 3$/);
     await robot.ask({ type: 'state', room: 'pins', merge: { pinned: [...(await robot.ask({ type: 'state', room: 'pins' })).state.pinned, gone, 999_999] } });
     await says(ada, 'pins-all', /^All 5$/);
@@ -229,7 +191,7 @@ describe('a room on the chat page', () => {
     await cleo.shot('pins');
     await robot.ask({ type: 'delete', room: 'pins', offset: gone });
     await listed((all) => all[1] === 'This message was deleted');
-    await choose(ada, 'the plan', 'Edit');
+    await chooseOf(ada, 'the plan', 'Edit');
     await ada.say('the new plan');
     await listed((all) => all[4] === 'the new plan');
     await cleo.id('pin').last().click();
@@ -243,7 +205,7 @@ describe('a room on the chat page', () => {
     await listed((all) => all.join() === 'the new plan');
     await cleo.page.keyboard.press('Escape');
     await says(ada, 'pins-all', /^Show$/);
-    await choose(cleo, 'the new plan', 'Unpin');
+    await chooseOf(cleo, 'the new plan', 'Unpin');
     await until(async () => !await bob.id('pins').isVisible(), 'nothing pinned');
     assert.equal(await bob.id('pin-mark').count(), 0);
 
@@ -256,7 +218,7 @@ describe('a room on the chat page', () => {
     }
     await robot.say('pins', { text: EVIL });
     await ada.reads(EVIL);
-    await choose(ada, EVIL, 'Pin');
+    await chooseOf(ada, EVIL, 'Pin');
     await says(bob, 'pin-newest', /<img src=x/);
     for (const person of [ada, bob, cleo]) await nothingRan(person);
   });
@@ -319,13 +281,7 @@ describe('a room on the chat page', () => {
   test('what is unread: from the server, corrected by another window; the line, the way to it, and the way back', async (t) => {
     const frames = [];
     const token = mint({ sub: 'ada', name: 'Ada' });
-    const open = async (at, options) => {
-      const person = await Person.visit(browser, server.url, { at: `#token=${token}&room=${at}`, reducedMotion: 'reduce', ...options });
-      t.after(() => person.context.close());
-      await person.connected();
-      await person.sees('[data-testid=member][data-me]');
-      return person;
-    };
+    const open = (at, options) => signedIn(t, token, at, options);
     const robot = await Native.open(server, { name: 'Robot' });
     await robot.join('log');
     const { offset: first } = await robot.say('log', 'what she has read');
@@ -502,7 +458,7 @@ describe('a room on the chat page', () => {
     await ada.say('The ferry leaves at **six** from the second pier');
     await bob.reads('The ferry leaves at six from the second pier');
     await row(ada, 'ferry leaves').getByTestId('msg-more').waitFor({ state: 'attached' });
-    await choose(ada, 'ferry leaves', 'Pin');
+    await chooseOf(ada, 'ferry leaves', 'Pin');
     const phone = await enter(t, 'Cleo', 'pocket', { viewport: { width: 360, height: 700 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
     await says(phone, 'pin-newest', /The ferry leaves/);
     await phone.say('I am on my way');

@@ -4,13 +4,14 @@
 // context of its own, with what a tester has to watch on every page: no script error, no breach of the content
 // security policy, nothing fetched from elsewhere.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
-import { root, until } from './support.mjs';
+import { root, startServer, until } from './support.mjs';
 
 export const SCREENSHOTS = join(root, 'build/screenshots');
 const DESKTOP = { width: 1280, height: 800 };
@@ -191,4 +192,74 @@ export async function startLine(t, server) {
   const cut = () => { up = false; for (const [near, far] of pairs) { near.destroy(); far.destroy(); } };
   t.after(() => { cut(); line.close(); });
   return { url: `http://127.0.0.1:${line.address().port}`, cut, mend: () => { up = true; } };
+}
+
+// ---- one browser and one server for many tests ------------------------------------------------------------------
+
+/** For all tests of the `describe` that calls it: a browser, a server, and people, who leave with the test they came in.
+ *  `browser`, `server` and `whole`, which others can be started with that last as long, are there when the tests run. */
+export function chatFixture(flags) {
+  const ends = [];
+  const chat = { whole: { after: (end) => ends.unshift(end) } };
+  before(async () => {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    chat.browser = await startBrowser(chat.whole);
+    chat.server = await startServer(chat.whole, { flags });
+  });
+  after(async () => { for (const end of ends) await end(); });
+
+  const staying = (t, person) => {
+    t.after(() => person.context.close());
+    return person;
+  };
+  chat.visit = async (t, { url = chat.server.url, ...options } = {}) =>
+    staying(t, await Person.visit(chat.browser, url, { reducedMotion: 'reduce', ...options }));
+  /** By a name. Who is in a room sees himself in it; on a phone that is in the drawer. */
+  chat.enter = async (t, name, room, { url = chat.server.url, ...options } = {}) => {
+    const person = staying(t, await Person.enter(chat.browser, url, name, { room, reducedMotion: 'reduce', ...options }));
+    await person.page.waitForSelector('[data-testid=member][data-me]', { state: options.isMobile ? 'attached' : 'visible' });
+    return person;
+  };
+  /** By a token. */
+  chat.signedIn = async (t, token, room, options) => {
+    const person = await chat.visit(t, { at: `#token=${token}&room=${room}`, ...options });
+    await person.connected();
+    await person.sees('[data-testid=member][data-me]');
+    return person;
+  };
+  /** Ada, who is the first and so, where the server makes the first one that, the host; and Bob. */
+  chat.two = async (t, room, options) => {
+    const ada = await chat.enter(t, 'Ada', room, options);
+    const bob = await chat.enter(t, 'Bob', room);
+    await until(async () => (await ada.members()).includes('Bob'), 'Bob at Ada');
+    return [ada, bob];
+  };
+  return chat;
+}
+
+/** Waits until what is called `testid` says what `pattern` likes. */
+export async function says(person, testid, pattern) {
+  let last;
+  await until(async () => pattern.test(last = (await person.id(testid).allTextContents()).join(' | ')), () => `${testid}: ${pattern}; it says "${last}"`);
+}
+
+/** What was decided, in the stream. */
+export const decrees = (person) => person.find('.decree-text').allTextContents();
+
+export async function decreed(person, text) {
+  let last;
+  await until(async () => (last = await decrees(person)).includes(text), () => `"${text}"; the page has ${JSON.stringify(last)}`);
+}
+
+/** The message with that text, and what its menu has. */
+export const row = (person, text) => person.id('message').filter({ has: person.page.getByTestId('message-text').filter({ hasText: text }) }).last();
+
+export async function openMenu(person, text) {
+  await row(person, text).hover();
+  await row(person, text).getByTestId('msg-more').click();
+}
+
+export async function chooseOf(person, text, label) {
+  await openMenu(person, text);
+  await person.id('menu-item').filter({ hasText: label }).click();
 }

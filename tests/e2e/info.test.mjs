@@ -3,16 +3,8 @@
 // What a token says of somebody to others (`info`), against the real server: in members, in what passes, in `from`, live and in the
 // history, and after a refresh and a resume; not to terminals.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
-import { Native, Nc, startServer } from './support.mjs';
-
-const SECRET = 'a secret of this test, long enough for HS256';
-const b64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-function mint(claims) {
-  const input = `${b64({ alg: 'HS256', typ: 'JWT' })}.${b64({ exp: Math.floor(Date.now() / 1000) + 300, ...claims })}`;
-  return `${input}.${createHmac('sha256', SECRET).update(input).digest('base64url')}`;
-}
+import { Native, Nc, SECRET, mint, startServer } from './support.mjs';
 
 test('info is seen by others wherever they see who somebody is', async (t) => {
   const server = await startServer(t, { flags: ['--server.shards=2'], env: { PLENUM_AUTH_SECRET: SECRET } });

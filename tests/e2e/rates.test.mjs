@@ -2,19 +2,13 @@
 //
 // Rates of users, addresses, rooms and their members, at the release binary with two shards, by the clock on the wall.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Native, Nc, RELEASE, startServer, until } from './support.mjs';
+import { Native, Nc, RELEASE, SECRET, mint, startServer, until } from './support.mjs';
 
-const SECRET = 'a secret of this test, long enough for HS256';
-const b64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-function token(sub) {
-  const input = `${b64({ alg: 'HS256', typ: 'JWT' })}.${b64({ sub, exp: Math.floor(Date.now() / 1000) + 300 })}`;
-  return `${input}.${createHmac('sha256', SECRET).update(input).digest('base64url')}`;
-}
+const token = (sub) => mint({ sub });
 
 const start = (t, ...flags) => startServer(t, {
   bin: RELEASE, env: { PLENUM_AUTH_SECRET: SECRET },

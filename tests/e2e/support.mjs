@@ -12,6 +12,7 @@
 // A server started here must have printed no sanitizer report when its test ends.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
@@ -164,6 +165,17 @@ export async function startServer(t, { flags = [], env, bin = PLENUM, http = '12
     }
   });
   return server.ready();
+}
+
+// ---- tokens -----------------------------------------------------------------------------------------------------
+
+export const SECRET = 'a secret of this test, long enough for HS256';
+const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A token, with node's own cryptography. */
+export function mint(claims, seconds = 600, secret = SECRET) {
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + seconds, ...claims })}`;
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
 }
 
 // ---- native clients ---------------------------------------------------------------------------------------------
