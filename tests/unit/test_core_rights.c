@@ -321,9 +321,39 @@ static void a_grant_counts_at_the_home(void **state)
     net_free(n);
 }
 
+// `moderate` without `publish`: others' words are to be taken away, one's own are none.
+static void who_may_say_nothing_keeps_order(void **state)
+{
+    (void)state;
+    const uint32_t moderate =
+        GRANT_THERE | RIGHT_BIT(RIGHT_JOIN) | RIGHT_BIT(RIGHT_READ) | RIGHT_BIT(RIGHT_DELETE_ANY);
+    struct command away = {
+        .type = CMD_DELETE, .id = STR("1"), .room = STR("r"), .offset = 1, .has_offset = true};
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *c = net_json(n, 0), *b = net_json(n, 0);
+    say(b, "{\"type\":\"join\",\"room\":\"r\"}");
+    say(c, "{\"type\":\"join\",\"room\":\"r\"}");
+    say(b, "{\"type\":\"message\",\"room\":\"r\",\"data\":1}");
+    say(c, "{\"type\":\"message\",\"room\":\"r\",\"data\":2}");
+    forget(c);
+    net_ask(c, &away, moderate & ~RIGHT_BIT(RIGHT_DELETE_ANY));
+    expect(c, "needs the right `delete_own`");
+    net_ask(c, &away, (moderate & ~RIGHT_BIT(RIGHT_DELETE_ANY)) | RIGHT_BIT(RIGHT_DELETE_OWN));
+    expect(c, "needs the right `delete_any`");
+    net_ask(c, &away, moderate);
+    expect(c, "\"type\":\"ack\",\"id\":1,");
+    expect(c, "message:deleted");
+    away.offset = 2;
+    net_ask(c, &away, moderate);
+    expect(c, "needs the right `delete_own`");
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_may_say_nothing_keeps_order),
         cmocka_unit_test(a_higher_role_may_all_that_a_lower_one_may),
         cmocka_unit_test(without_a_grant_the_role_counts),
         cmocka_unit_test(a_grant_takes_the_place_of_the_rule),

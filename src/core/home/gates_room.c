@@ -22,11 +22,19 @@ bool gate_there(struct home *h, struct asking *in)
            refused(in, DENIED_STRANGER);
 }
 
+// Whose words it is about is asked with its record (apply.c): here it is enough to have the right to others', which a token can give
+// to who may say nothing.
+static enum right right_beside(enum right right)
+{
+    return right == RIGHT_EDIT_OWN ? RIGHT_EDIT_ANY : right == RIGHT_DELETE_OWN ? RIGHT_DELETE_ANY : right;
+}
+
 bool gate_right(struct home *h, struct asking *in)
 {
     in->who = home_rights(h, in->at, in->a);
     in->v.right = (enum right)command_row(in->a->cmd.type)->right;
-    return in->a->backend || rights_allow(&in->who, in->v.right) || refused(in, DENIED_RIGHT);
+    return in->a->backend || rights_allow(&in->who, in->v.right) ||
+           rights_allow(&in->who, right_beside(in->v.right)) || refused(in, DENIED_RIGHT);
 }
 
 // Whom a text client means: by id, or by a name that one person in the room has. *ret_clear is false where several have it.
