@@ -142,6 +142,7 @@ struct sim_options {
     X(muted)                                                                      \
     X(changes)      /* of messages: records of edits, deletions and reactions, */ \
     X(shown_anew)   /* and messages told as they are now */                       \
+    X(unsaid)       /* places of what was deleted in what has yet to be told */   \
     X(shown_bare)   /* or without words, as those are to follow */                \
     X(text_changes) /* lines of changes at terminals */                           \
     X(closes_asked) /* of rooms, asked for; and records of them */                \

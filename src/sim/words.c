@@ -293,6 +293,48 @@ static void chain_check_gone(struct world *w, const struct chain *c, const char 
     }
 }
 
+// What was deleted is in nothing that a shard has yet to tell anybody of the room: a message's words, or an edit of it.
+static void live_check_gone(struct world *w, const struct chain *c, uint64_t head, str text,
+                            const struct change_seen *deleted)
+{
+    char about[40];
+    const int about_n =
+        snprintf(about, sizeof about, "\"target\":%llu,\"data\"", (unsigned long long)deleted->target);
+    for (uint32_t i = c->n; i-- > 0 && !segment_cut(c->segs[i]);) {
+        const struct segment *s = c->segs[i];
+        const uint64_t last = i + 1 < c->n ? c->segs[i + 1]->first - 1 : head;
+        uint64_t offset = segment_after(s);
+        for (uint64_t at = s->first; at <= last; at++) {
+            const str entry = segment_entry(s, at);
+            offset += !segment_passing(s, at);
+            const bool is = offset == deleted->target && memmem(entry.p, entry.n, text.p, text.n) != NULL;
+            if (!segment_passing(s, at) && (is || memmem(entry.p, entry.n, about, (size_t)about_n) != NULL))
+                trace_fail(w, NULL, "WORDS: offset %llu was deleted, and %.*s is still to be told",
+                           (unsigned long long)offset, STR_ARG(entry));
+            w->counts.unsaid += offset == deleted->target;
+        }
+    }
+}
+
+// Of the shards that have got all that the home has sent them.
+static void shards_check_gone(struct world *w, const struct node *home, str name, str text,
+                              const struct change_seen *deleted)
+{
+    for (uint32_t k = 0; k < w->nodes_n; k++) {
+        const struct node *n = &w->nodes[k];
+        const struct fan *f = &n->shard->fan;
+        if (n->server != home->server || w->boxes[home->index][n->index].n != 0 ||
+            shard_mail_waiting(home->shard, n->index - n->first) != 0)
+            continue;
+        const uint32_t index = outlet_find(f, name, hash_str(f->cx, name));
+        if (index == MAP_NONE)
+            continue;
+        const struct outlet *o = outlet_at(f, index);
+        for (uint32_t t = 0; t < o->tracks.n; t++)
+            live_check_gone(w, &tracks_const(&o->tracks)[t].chain, o->head, text, deleted);
+    }
+}
+
 // What a message said before it was changed is in no log, and in no frames for those who come.
 void changes_check_gone(struct world *w, const struct node *node, int room, int epoch)
 {
@@ -312,6 +354,10 @@ void changes_check_gone(struct world *w, const struct node *node, int room, int 
         chain_check_gone(w, &r->log.records, "log", text, s->target);
         for (uint32_t t = 0; r->replay != NULL && t < r->replay->tracks.n; t++)
             chain_check_gone(w, &tracks_const(&r->replay->tracks)[t].chain, "replay", text, s->target);
+        for (uint32_t t = 0; s->deletes && t < r->live.tracks.n; t++)
+            live_check_gone(w, &tracks_const(&r->live.tracks)[t].chain, r->live.place, text, s);
+        if (s->deletes)
+            shards_check_gone(w, node, name, text, s);
         buf_deinit(&said);
     }
 }

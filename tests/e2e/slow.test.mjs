@@ -92,6 +92,31 @@ test('policy gap: the exact gap is told, the others lose nothing and wait for no
   await server.settles('plenum_connections_blocked', 0);
 });
 
+test('what is deleted before a slow reader was told it is not told', async (t) => {
+  const server = await startServer(t, { bin: RELEASE, flags: [...FLAGS, '--rooms.lag_bytes=4194304'] });
+  const [speaker, slow, line] = await openMany(server, 3);
+  for (const c of [speaker, slow, line]) await c.join('busy');
+  slow.socket.pause();
+  await server.settles('plenum_connections_blocked', 0);
+  for (let i = 0; await server.metric('plenum_connections_blocked') === 0; i++) {
+    assert.ok(i < 400, 'its socket is full after 25 MB');
+    await flood(speaker, 'busy', FEW, [line]);
+  }
+  const { offset } = await speaker.say('busy', 'the secret word');
+  const { offset: version } = await speaker.ask({ type: 'edit', room: 'busy', offset, data: 'the secret words' });
+  await line.hears((m) => m.type === 'message:edited', 'who keeps up, the edit');
+  await speaker.ask({ type: 'delete', room: 'busy', offset });
+  const { offset: head } = await speaker.say('busy', 'the last word');
+  slow.socket.resume();
+  await until(() => slow.entries('busy').at(-1)?.offset === head, 'the slow one to arrive at the head');
+  assert.ok(!JSON.stringify(slow.heard).includes('secret'), 'the words are told to nobody any more');
+  assert.equal(slow.of('gap').length, 0);
+  assertContiguous(slow.entries('busy').map((m) => m.offset));
+  assert.equal(slow.heard.find((m) => m.offset === offset).data, undefined);
+  assert.equal(slow.heard.find((m) => m.offset === version && m.type === 'void').type, 'void');
+  assert.equal(slow.of('message:deleted')[0].target, offset);
+});
+
 test('policy disconnect: closed with 1013, the others notice nothing', async (t) => {
   const server = await startServer(t, { bin: RELEASE,
     flags: [...FLAGS, '--rooms.slow_policy=disconnect', '--limits.close_ms=30000', '--rooms.member_grace_s=0'] });

@@ -151,7 +151,8 @@ void fan_on_writable(struct fan *f, uint32_t conn);
 void fan_gone(struct fan *f, uint32_t conn);
 
 // --- rooms (outlet.c)
-void fan_advance(struct fan *f, struct advance *a); // takes the references of its segments
+void fan_advance(struct fan *f, struct advance *a);        // takes the references of its segments
+void fan_erase(struct fan *f, const struct erase_mail *m); // (erase.c)
 void fan_on_hold(struct fan *f, const struct pace_mail *m);
 void fan_flush(struct fan *f);
 // When a turn begins: trims the outlets that are settling.

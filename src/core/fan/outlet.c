@@ -230,8 +230,7 @@ static void outlet_grown(struct fan *f, uint32_t index, uint64_t head, uint64_t 
     flush_want(f, index, before);
 }
 
-// Memory for a segment is out: the track's readers cannot get what was announced, and begin anew behind it.
-static void outlet_lose(struct fan *f, uint32_t index, struct track *t, uint64_t head, bool cut)
+void outlet_lose(struct fan *f, uint32_t index, struct track *t, uint64_t head, bool cut)
 {
     struct outlet *o = outlet_at(f, index);
     for (uint32_t i = 0; i < o->n && cut; i++) // nor can they be told of the cut
@@ -258,7 +257,7 @@ void fan_advance(struct fan *f, struct advance *a)
             segment_unref(f->cx->mem, a->segs[i].seg);
         } else if (chain_merge(&t->chain, f->cx->mem, a->segs[i].seg) != OK) {
             segment_unref(f->cx->mem, a->segs[i].seg);
-            outlet_lose(f, a->outlet.index, t, a->head, cut);
+            outlet_lose(f, a->outlet.index, t, a->head, cut); // memory for it is out
             lost = t;
         }
     }

@@ -122,6 +122,10 @@ uint32_t outlet_news_bytes(const struct outlet *o);
 // All from that place on are changes of the state that may wait (log/live.h).
 bool outlet_news_wait(const struct outlet *o, uint64_t from);
 
+// The track's readers cannot be told what it holds, nor the entries up to `head`, and begin anew behind it. cut: there is one among
+// those, of which they would have to be told as well.
+void outlet_lose(struct fan *f, uint32_t index, struct track *t, uint64_t head, bool cut);
+
 // --- its flush (flush.c)
 // There is something new in it, behind that place.
 void flush_want(struct fan *f, uint32_t index, uint64_t head_before);

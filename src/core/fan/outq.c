@@ -189,6 +189,24 @@ enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str
     return OK;
 }
 
+enum err outq_own_rest(struct outq *q, struct mem *m, const struct segment *seg)
+{
+    struct out_node *h = q->head;
+    if (h == NULL || h->seg != seg)
+        return OK;
+    struct out_node *own = node_create(m, h->left);
+    if (own == NULL)
+        return ERR_NOMEM;
+    node_put(own, str_make((const char *)h->p, h->left));
+    own->next = h->next;
+    q->head = own;
+    if (q->tail == h)
+        q->tail = own;
+    q->referred -= h->left;
+    node_free(m, h);
+    return OK;
+}
+
 void outq_advance(struct outq *q, struct mem *m, size_t n)
 {
     ASSERT(n <= q->bytes);

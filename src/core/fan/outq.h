@@ -54,6 +54,8 @@ void outq_put_lent(struct outq *q, str bytes, struct out_node **home);
 enum err outq_put_segment(struct outq *q, struct mem *m, struct segment *seg, str bytes) WARN_UNUSED;
 // The rest of an entry, to be written before everything else; takes a reference of its own.
 enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str bytes) WARN_UNUSED;
+// What its first node refers to in that segment, the rest of an entry, it has itself from here on. ERR_NOMEM: as it was.
+enum err outq_own_rest(struct outq *q, struct mem *m, const struct segment *seg) WARN_UNUSED;
 // n of the bytes were written; n is at most bytes.
 void outq_advance(struct outq *q, struct mem *m, size_t n);
 

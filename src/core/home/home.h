@@ -192,6 +192,8 @@ bool home_pending(const struct room *r);
 // of what was said are made anew where they said something else.
 uint64_t home_version(const struct room *r, uint64_t target);
 void home_changed(struct room *r, const struct entry *e, uint64_t version);
+// A record has got its place: where it takes words away, whoever has yet to be told them is not (home_erase.c).
+void home_erase(struct home *h, uint32_t room, const struct entry *e);
 // A record is about to be applied. Whose the message is that it is about was found in the log, whose oldest records go where memory is
 // short: it is kept aside.
 void home_prepare(struct home *h, const struct room *r, struct entry *e);
@@ -267,6 +269,10 @@ void home_state_propose(struct home *h, struct room *r, const struct command *cm
 bool home_state_refused(struct home *h, const struct ask *a, const struct verdict *v);
 void home_state_read(struct home *h, const struct ask *a, uint32_t room);
 bool home_state_put(struct home *h, const struct room *r);
+// Records of a room that it keeps one behind the other in a segment numbered from 1: as they were said, without words that are gone, or
+// as they are now. NULL when memory is out.
+struct segment *home_frames(struct home *h, const struct room *r, const struct encoding *en,
+                            enum replay_form form, bool now, const uint64_t *offsets, uint32_t n);
 // Lists (home_lists.c).
 void home_members(struct home *h, const struct ask *a, uint32_t room);
 void home_history(struct home *h, struct ask **a, uint32_t room);

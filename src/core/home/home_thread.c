@@ -50,11 +50,9 @@ static struct page page_of(const struct room *r, const struct word *w, const str
     return p;
 }
 
-// The rows of a page in one segment; NULL when memory is out.
-static struct segment *rows_make(struct home *h, const struct room *r, const struct encoding *en,
-                                 const uint64_t *offsets, uint32_t n)
+struct segment *home_frames(struct home *h, const struct room *r, const struct encoding *en,
+                            enum replay_form form, bool now, const uint64_t *offsets, uint32_t n)
 {
-    const bool rows = en->payloads->row_separator.n != 0;
     struct framed *framed = mem_alloc(h->cx->mem, n * sizeof *framed);
     struct segment *s = NULL;
     size_t cap = 0;
@@ -64,9 +62,10 @@ static struct segment *rows_make(struct home *h, const struct room *r, const str
         struct entry e;
         struct word_space space;
         log_entry(&r->log, offsets[i], room_name(r), &e);
-        words_show(&r->log, &e, &space);
-        made = rows ? frame_row(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i])
-                    : frame_entry(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i]);
+        if (now)
+            words_show(&r->log, &e, &space);
+        made = form == REPLAY_ROWS ? frame_row(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i])
+                                   : frame_entry(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i]);
         cap += made ? segment_cost(framed_size(&framed[i])) : 0;
     }
     if (made)
@@ -88,8 +87,9 @@ void home_thread(struct home *h, struct ask **taken, uint32_t room)
         home_wait(h, taken, room);
         return;
     }
-    struct segment *s =
-        n != 0 ? rows_make(h, r, encoding_of(h->cx, a->encoding), w->answers + page.from, n) : NULL;
+    const struct encoding *en = encoding_of(h->cx, a->encoding);
+    const enum replay_form form = en->payloads->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES;
+    struct segment *s = n != 0 ? home_frames(h, r, en, form, true, w->answers + page.from, n) : NULL;
     if (n != 0 && s == NULL) {
         home_answer_no_memory(h, a, EFFECT_NONE);
         return;

@@ -215,6 +215,7 @@ void room_heard(struct home *h, uint32_t index, const struct entry *e)
     if (e->type == ENTRY_CLOSE) // from here on nobody is told who comes and goes
         r->emptying = r->members != 0;
     home_told(h, index, e);
+    home_erase(h, index, e);
 }
 
 // That a tenant has used up its own is no trouble of the server's: who asked is told, and a counter.
@@ -288,9 +289,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
     room_timer(h, index, h->cx->now_ms + room_settings(h, r)->log_age_ms + AGE_SLACK_MS);
     if (r->live.place != place) {
         room_heard(h, index, e);
-        return OK;
-    }
-    if (r->course != NULL && offset <= r->course->unheard) {
+    } else if (r->course != NULL && offset <= r->course->unheard) {
         home_witness(h, r, e, NULL);
         if (e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT)
             home_decreed(h, index, e);

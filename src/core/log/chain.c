@@ -116,6 +116,16 @@ void chain_take_out(struct chain *c, struct mem *m, uint32_t at)
         chain_shrink_to_nothing(c, m);
 }
 
+void chain_put_instead(struct chain *c, struct mem *m, uint32_t at, struct segment *s)
+{
+    ASSERT(at < c->n);
+    ASSERT(c->segs[at] != s);
+    ASSERT(c->segs[at]->first == s->first);
+    chain_drop(c, m, at);
+    c->segs[at] = s;
+    c->bytes += s->cap;
+}
+
 void chain_pop(struct chain *c, struct mem *m)
 {
     ASSERT(c->n != 0);

@@ -37,6 +37,8 @@ enum err chain_merge(struct chain *c, struct mem *m, struct segment *s) WARN_UNU
 uint32_t chain_trim(struct chain *c, struct mem *m, uint64_t offset);
 // Drops one in the midst: not a writer's.
 void chain_take_out(struct chain *c, struct mem *m, uint32_t at);
+// Puts another one of the same entries in the place of one: takes the reference.
+void chain_put_instead(struct chain *c, struct mem *m, uint32_t at, struct segment *s);
 // Drops the last segment.
 void chain_pop(struct chain *c, struct mem *m);
 // Index of the segment that holds offset, which must be at or after the first segment's first.

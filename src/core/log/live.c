@@ -153,6 +153,16 @@ void live_rest(struct live *v)
         chain_deinit(&all[i].chain, v->mem);
 }
 
+void live_forget(struct live *v, uint64_t offset)
+{
+    const struct track *all = tracks_const(&v->tracks);
+    bool holds = false;
+    for (uint32_t i = 0; i < v->tracks.n; i++)
+        holds = holds || (all[i].chain.n != 0 && segment_after(all[i].chain.segs[0]) < offset);
+    if (holds)
+        live_rest(v);
+}
+
 void live_check(const struct live *v)
 {
     const struct track *all = tracks_const(&v->tracks);

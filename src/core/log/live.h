@@ -68,6 +68,8 @@ uint32_t live_from(const struct live *v, const struct track *t, uint64_t place);
 void live_announced(struct live *v);
 // Nothing has happened for a while: these go, too.
 void live_rest(struct live *v);
+// All has been announced, and what a record said is to be in no segment of it any more: the one that it is in is not gone on with.
+void live_forget(struct live *v, uint64_t offset);
 void live_check(const struct live *v);
 
 #endif

@@ -57,6 +57,29 @@ void segment_append(struct segment *s, str head, str payload, str end, bool pass
     ASSERT(s->used + s->count * stride <= s->cap);
 }
 
+struct segment *segment_copy(struct mem *m, const struct segment *s, uint64_t last,
+                             const struct instead *instead, uint32_t n)
+{
+    ASSERT(last >= s->first);
+    size_t cap = segment_end(s, last) + (last - s->first + 1) * segment_stride(s);
+    for (uint32_t i = 0; i < n; i++)
+        cap += instead[i].bytes.n;
+    struct segment *copy = segment_create(m, s->first, (uint32_t)cap);
+    if (copy == NULL)
+        return NULL;
+    copy->after = s->after;
+    uint32_t i = 0;
+    for (uint64_t at = s->first; at <= last; at++) {
+        const bool other = i < n && instead[i].number == at;
+        segment_append(copy, other ? instead[i++].bytes : segment_entry(s, at), STR_NONE, STR_NONE,
+                       segment_passing(s, at));
+        if (segment_keyed(s))
+            segment_set_print(copy, segment_print(s, at));
+    }
+    ASSERT(i == n);
+    return copy;
+}
+
 void segment_set_print(struct segment *s, uint64_t print)
 {
     ASSERT(segment_keyed(s));
@@ -67,7 +90,7 @@ void segment_set_print(struct segment *s, uint64_t print)
 // One by one: only who has lost entries, or may be about to, asks.
 uint64_t segment_offset_before(const struct segment *s, uint64_t place)
 {
-    uint64_t offset = s->after & ~(SEGMENT_CUT | SEGMENT_KEYED);
+    uint64_t offset = segment_after(s);
     ASSERT(place >= s->first);
     for (uint64_t p = s->first; p < place; p++)
         offset += !segment_passing(s, p);

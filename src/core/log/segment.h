@@ -71,6 +71,14 @@ static inline bool segment_fits(const struct segment *s, size_t n)
 }
 // The next entry's bytes, which must fit.
 void segment_append(struct segment *s, str head, str payload, str end, bool passing);
+// What an entry says instead of what it said.
+struct instead {
+    uint64_t number;
+    str bytes;
+};
+// A copy, with one reference, of the entries up to `last`, in which n of them, in order, say something else. NULL when memory is out.
+struct segment *segment_copy(struct mem *m, const struct segment *s, uint64_t last,
+                             const struct instead *instead, uint32_t n) WARN_UNUSED;
 // Of a keyed one: the print of the entry appended last, which nobody has been told of yet.
 void segment_set_print(struct segment *s, uint64_t print);
 
@@ -123,5 +131,10 @@ static inline bool segment_passing(const struct segment *s, uint64_t number)
 static inline bool segment_cut(const struct segment *s) { return (s->after & SEGMENT_CUT) != 0; }
 // Of a live stream: the offset of the newest record before `place`, which is in the segment or right behind it.
 uint64_t segment_offset_before(const struct segment *s, uint64_t place);
+// The same before its first one.
+static inline uint64_t segment_after(const struct segment *s)
+{
+    return s->after & ~(SEGMENT_CUT | SEGMENT_KEYED);
+}
 
 #endif

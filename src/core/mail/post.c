@@ -219,6 +219,10 @@ void mail_discard(struct mem *mem, struct mail *m)
         struct advance *a = (struct advance *)(void *)m;
         for (uint32_t i = 0; i < a->seg_count; i++)
             segment_unref(mem, a->segs[i].seg);
+    } else if (m->kind == MAIL_ERASE) {
+        struct erase_mail *e = (struct erase_mail *)(void *)m;
+        for (uint32_t i = 0; i < e->seg_count; i++)
+            segment_unref(mem, e->segs[i].seg);
     }
     if (m->kind == MAIL_TOKEN)
         token_wipe((struct token_mail *)(void *)m);

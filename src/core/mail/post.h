@@ -28,6 +28,7 @@ enum mail_kind {
     MAIL_ASK = 1,
     MAIL_ANSWER,
     MAIL_ADVANCE,
+    MAIL_ERASE,
     MAIL_UNREGISTER,
     MAIL_DEPART,
     MAIL_EVICT,
@@ -203,6 +204,21 @@ struct advance {
     uint32_t seg_count;
     struct advance_seg segs[];
 };
+
+// What records of a room said is taken back: whoever has yet to be told of them is not told the words any more. It comes behind the
+// `advance` that they came by.
+enum { ERASE_MAX = 24 };
+struct erase_mail {
+    struct mail mail;
+    struct ref outlet;
+    uint32_t n;
+    uint64_t offsets[ERASE_MAX]; // rising
+    uint64_t to; // of records that the home keeps no more, any from offsets[0] on may be one; else 0
+    // Entry k of a track's is what stands at offsets[k] instead. A track that has none loses what it has.
+    uint32_t seg_count;
+    struct advance_seg segs[ENCODINGS_MAX];
+};
+_Static_assert(sizeof(struct erase_mail) <= MEM_ESSENTIAL_MAX, "it always goes out");
 
 // A connection has gone, or a join came too late for it: it is in none of these rooms of one home any more.
 struct depart_mail {

@@ -147,6 +147,9 @@ static bool take_mail(struct shard *sh, struct mail *m)
     case MAIL_ADVANCE:
         fan_advance(&sh->fan, p);
         return true;
+    case MAIL_ERASE:
+        fan_erase(&sh->fan, p);
+        return true;
     case MAIL_ENGINE:
         home_on_engine(&sh->home, p);
         return true;

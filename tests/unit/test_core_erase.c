@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What was taken back while somebody had yet to be told it: they are told that something was said, not what.
+#include "unit/core_support.h"
+
+#include <stdio.h>
+
+static struct net *room_net(uint32_t shards)
+{
+    struct net *n = net_new(shards);
+    n->settings.presence_exact_max = 0;
+    net_start(n);
+    return n;
+}
+
+static struct client *member(struct net *n, uint32_t shard, const char *room)
+{
+    struct client *c = net_json(n, shard);
+    say(c, "{\"type\":\"join\",\"room\":\"%s\"}", room);
+    forget(c);
+    return c;
+}
+
+static uint64_t put(struct client *c, const char *room, const char *text)
+{
+    forget(c);
+    say(c, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"%s\",\"id\":1,\"echo\":false}", room, text);
+    const uint64_t offset = number_of(expect(c, "\"type\":\"ack\""), "offset");
+    forget(c);
+    return offset;
+}
+
+static void take_back(struct client *c, const char *room, uint64_t offset)
+{
+    say(c, "{\"type\":\"delete\",\"room\":\"%s\",\"offset\":%llu}", room, (unsigned long long)offset);
+    forget(c);
+}
+
+static bool sent(const struct client *c, const char *text)
+{
+    return contains(str_make(c->rx.p, c->rx.n), text);
+}
+
+static void go_on(struct client *c)
+{
+    c->stalled = false;
+    net_settle(c->net);
+}
+
+// At the home's shard and at another one; in a segment that has been filled up since, too.
+static void who_is_behind_is_not_told_the_words(void **state)
+{
+    (void)state;
+    struct net *n = room_net(2);
+    const char *room = net_room(n, 0, 0);
+    struct client *a = member(n, 0, room), *here = member(n, 0, room), *there = member(n, 1, room),
+                  *quick = member(n, 1, room), *line = net_line(n, 1);
+    say(line, "/join %s", room);
+    here->stalled = there->stalled = line->stalled = true;
+    put(a, room, "before");
+    const uint64_t secret = put(a, room, "the secret");
+    for (int i = 0; i < 40; i++)
+        put(a, room, "filling this segment");
+    assert_true(sent(quick, "the secret"));
+    take_back(a, room, secret);
+    put(a, room, "behind");
+    struct client *slow[] = {here, there};
+    for (size_t i = 0; i < 2; i++) {
+        go_on(slow[i]);
+        assert_false(sent(slow[i], "the secret"));
+        expect(slow[i], "\"data\":\"before\"");
+        str bare = expect(slow[i], "\"type\":\"message\"");
+        assert_int_equal(number_of(bare, "offset"), secret);
+        assert_false(contains(bare, "\"data\""));
+        for (int k = 0; k < 40; k++)
+            expect(slow[i], "\"data\":\"filling this segment\"");
+        assert_int_equal(number_of(expect(slow[i], "\"type\":\"message:deleted\""), "target"), secret);
+        expect(slow[i], "\"data\":\"behind\"");
+    }
+    go_on(line);
+    assert_false(sent(line, "the secret"));
+    assert_true(sent(line, "behind"));
+    net_free(n);
+}
+
+// All that it has said, be there more of them than one mail has place for.
+static void nor_what_edits_said(void **state)
+{
+    (void)state;
+    struct net *n = room_net(2);
+    const char *room = net_room(n, 0, 0);
+    struct client *a = member(n, 0, room), *slow = member(n, 1, room);
+    slow->stalled = true;
+    const uint64_t secret = put(a, room, "secret");
+    for (int i = 0; i < 3 * ERASE_MAX; i++) {
+        say(a, "{\"type\":\"edit\",\"room\":\"%s\",\"offset\":%llu,\"data\":\"secret %d\"}", room,
+            (unsigned long long)secret, i);
+        put(a, room, "another one");
+    }
+    take_back(a, room, secret);
+    go_on(slow);
+    assert_false(sent(slow, "secret"));
+    assert_false(contains(expect(slow, "\"type\":\"message\""), "\"data\""));
+    for (int i = 0; i < 3 * ERASE_MAX; i++) {
+        expect(slow, "\"type\":\"void\"");
+        expect(slow, "\"data\":\"another one\"");
+    }
+    expect(slow, "\"type\":\"message:deleted\"");
+    expect_nothing(slow);
+    net_free(n);
+}
+
+// A socket that has taken half of a frame is given the other half: of another message as it was, and of this one, which it has begun.
+static void half_a_frame_is_finished(void **state)
+{
+    (void)state;
+    for (size_t half = 1; half < 400; half += 7) {
+        struct net *n = room_net(1);
+        struct client *a = member(n, 0, "r"), *slow = member(n, 0, "r");
+        slow->stalled = true;
+        put(a, "r", "one");
+        const uint64_t secret = put(a, "r", "the secret");
+        put(a, "r", "three");
+        slow->take_max = half;
+        slow->stalled = false;
+        net_turn(n, 0);
+        slow->stalled = true;
+        take_back(a, "r", secret);
+        slow->take_max = SIZE_MAX;
+        go_on(slow);
+        expect(slow, "\"data\":\"one\"");
+        expect(slow, "\"type\":\"message\"");
+        expect(slow, "\"data\":\"three\"");
+        expect(slow, "\"type\":\"message:deleted\"");
+        expect_nothing(slow);
+        net_free(n);
+    }
+}
+
+// Nothing of it is left where all have had it, and what is said next is not put beside it.
+static void the_home_keeps_nothing(void **state)
+{
+    (void)state;
+    struct net *n = room_net(1);
+    struct client *a = member(n, 0, "r"), *b = member(n, 0, "r");
+    take_back(a, "r", put(a, "r", "the secret"));
+    const struct room *r = net_room_at(n, "r");
+    assert_int_equal(tracks_const(&r->live.tracks)->chain.n, 0);
+    put(a, "r", "next");
+    expect(b, "\"data\":\"the secret\"");
+    expect(b, "\"type\":\"message:deleted\"");
+    expect(b, "\"data\":\"next\"");
+    // Of one that is older than what it has at hand it lets nothing go.
+    const uint64_t old = put(a, "r", "an old one");
+    net_wait(n, 5000); // it has come to rest
+    put(a, "r", "a new one");
+    take_back(a, "r", old);
+    assert_int_equal(tracks_const(&r->live.tracks)->chain.n, 1);
+    net_free(n);
+}
+
+// Where there is no memory for what stands there instead, a gap does.
+static void without_memory_a_gap_is_told(void **state)
+{
+    (void)state;
+    uint32_t gaps = 0, bare = 0;
+    for (uint64_t k = 0; k < 40; k++) {
+        struct net *n = room_net(2);
+        const char *room = net_room(n, 0, 0);
+        struct client *a = member(n, 0, room), *slow = member(n, 1, room);
+        slow->stalled = true;
+        const uint64_t secret = put(a, room, "the secret");
+        post(a, "{\"type\":\"delete\",\"room\":\"%s\",\"offset\":%llu}", room, (unsigned long long)secret);
+        net_fail_burst(n, k);
+        net_settle(n);
+        net_fail_end(n);
+        put(member(n, 0, room), room, "behind"); // the connections of a and slow may have ended for it
+        go_on(slow);
+        const bool deleted = sent(slow, "message:deleted"), gap = sent(slow, "\"type\":\"gap\"");
+        assert_true(!sent(slow, "the secret") || (!deleted && !gap));
+        assert_true(slow->closed || sent(slow, "\"data\":\"behind\""));
+        gaps += gap;
+        bare += deleted && !gap;
+        net_free(n);
+    }
+    assert_true(gaps != 0);
+    assert_true(bare != 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_behind_is_not_told_the_words),
+        cmocka_unit_test(nor_what_edits_said),
+        cmocka_unit_test(half_a_frame_is_finished),
+        cmocka_unit_test(the_home_keeps_nothing),
+        cmocka_unit_test(without_memory_a_gap_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
