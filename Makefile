@@ -46,11 +46,12 @@ sim: deps-tools build/dev/build.ninja ## the simulator, 500 seeds (SEED=n replay
 	@ninja -C build/dev plenum-sim
 	@build/dev/tests/sim/plenum-sim $(if $(SEED),--from $(SEED) --count 1,--from 1 --count 500) $(ARGS)
 
-tidy: deps-tools build/tidy/build.ninja ## layers, arrows, banned functions, links, assertions, format, symbols, clang's warnings, clang-tidy
+tidy: deps-tools build/tidy/build.ninja ## layers, arrows, banned functions, shape, links, assertions, format, symbols, clang's warnings, clang-tidy
 	@tools/check-selftest --quiet
 	@tools/check-make
 	@tools/check-layers
 	@tools/check-banned
+	@tools/check-shape
 	@tools/check-links
 	@tools/check-assertions.mjs
 	@tools/check-format

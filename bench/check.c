@@ -14,7 +14,7 @@ struct hole {
     uint64_t from, to;
 };
 
-static void hole_insert(struct conn *c, uint32_t stream, uint64_t from, uint64_t to)
+static void hole_insert(struct bench_conn *c, uint32_t stream, uint64_t from, uint64_t to)
 {
     struct hole *h = bench_alloc(1, sizeof *h);
     *h = (struct hole){.next = c->holes, .stream = stream, .from = from, .to = to};
@@ -23,7 +23,7 @@ static void hole_insert(struct conn *c, uint32_t stream, uint64_t from, uint64_t
 }
 
 // Takes from..to out of the stream's holes. Returns how many numbers that were.
-static uint64_t hole_fill(struct conn *c, uint32_t stream, uint64_t from, uint64_t to)
+static uint64_t hole_fill(struct bench_conn *c, uint32_t stream, uint64_t from, uint64_t to)
 {
     uint64_t filled = 0;
     struct hole **link = &c->holes;
@@ -54,7 +54,7 @@ static uint64_t hole_fill(struct conn *c, uint32_t stream, uint64_t from, uint64
 }
 
 // Own entries acknowledged earlier that the stream has now passed are no holes.
-static void absorb_own(struct conn *c, uint32_t stream, uint64_t last)
+static void absorb_own(struct bench_conn *c, uint32_t stream, uint64_t last)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < c->own_count; i++) {
@@ -66,7 +66,7 @@ static void absorb_own(struct conn *c, uint32_t stream, uint64_t last)
     c->own_count = kept;
 }
 
-uint64_t check_irregular(struct conn *c, uint32_t stream, uint64_t last, uint64_t got)
+uint64_t check_irregular(struct bench_conn *c, uint32_t stream, uint64_t last, uint64_t got)
 {
     if (got > last) {
         hole_insert(c, stream, last + 1, got - 1);
@@ -81,7 +81,7 @@ uint64_t check_irregular(struct conn *c, uint32_t stream, uint64_t last, uint64_
     return last;
 }
 
-void check_gap(struct conn *c, struct seat *seat, uint64_t from, uint64_t to)
+void check_gap(struct bench_conn *c, struct seat *seat, uint64_t from, uint64_t to)
 {
     uint32_t stream = (uint32_t)(seat - c->seats);
     if (from == 0 || to < from) {
@@ -100,7 +100,7 @@ void check_gap(struct conn *c, struct seat *seat, uint64_t from, uint64_t to)
     }
 }
 
-void check_own(struct conn *c, struct seat *seat, uint64_t offset)
+void check_own(struct bench_conn *c, struct seat *seat, uint64_t offset)
 {
     uint32_t stream = (uint32_t)(seat - c->seats);
     if (offset == seat->offset + 1) {
@@ -116,14 +116,14 @@ void check_own(struct conn *c, struct seat *seat, uint64_t offset)
     }
 }
 
-void check_restart(struct conn *c, uint32_t stream)
+void check_restart(struct bench_conn *c, uint32_t stream)
 {
     hole_fill(c, stream, 0, UINT64_MAX);
     absorb_own(c, stream, UINT64_MAX);
 }
 
 // Up to the last message that anyone saw in the room, everything must have arrived or be an own entry.
-static void finish_offsets(struct world *world, struct conn *c, struct seat *seat)
+static void finish_offsets(struct world *world, struct bench_conn *c, struct seat *seat)
 {
     uint64_t head = 0;
     for (uint32_t w = 0; w < world->options.threads; w++)
@@ -136,7 +136,7 @@ static void finish_offsets(struct world *world, struct conn *c, struct seat *sea
 }
 
 // The last sequence numbers of every publisher of the reader's room must have arrived.
-static void finish_seqs(struct world *world, struct conn *c)
+static void finish_seqs(struct world *world, struct bench_conn *c)
 {
     const struct room *room = &world->rooms[c->seats[0].room];
     for (uint32_t i = 0; i < room->publisher_count; i++) {
@@ -149,7 +149,7 @@ static void finish_seqs(struct world *world, struct conn *c)
 void check_finish(struct world *world)
 {
     for (uint32_t i = 0; i < world->options.clients; i++) {
-        struct conn *c = &world->conns[i];
+        struct bench_conn *c = &world->conns[i];
         if (c->state != CONN_READY || c->stalled)
             continue;
         if (c->seqs) {
@@ -163,7 +163,7 @@ void check_finish(struct world *world)
     }
 }
 
-void check_forget(struct conn *c)
+void check_forget(struct bench_conn *c)
 {
     while (c->holes) {
         struct hole *h = c->holes;

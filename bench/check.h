@@ -17,9 +17,9 @@
 
 // The stream with this number at `c` is past `last` and now brings `got`, which is not last + 1. Returns the new
 // last.
-uint64_t check_irregular(struct conn *c, uint32_t stream, uint64_t last, uint64_t got);
+uint64_t check_irregular(struct bench_conn *c, uint32_t stream, uint64_t last, uint64_t got);
 
-static inline void check_offset(struct conn *c, struct seat *seat, uint64_t offset)
+static inline void check_offset(struct bench_conn *c, struct seat *seat, uint64_t offset)
 {
     if (__builtin_expect(offset == seat->offset + 1, 1))
         seat->offset = offset;
@@ -27,7 +27,7 @@ static inline void check_offset(struct conn *c, struct seat *seat, uint64_t offs
         seat->offset = check_irregular(c, (uint32_t)(seat - c->seats), seat->offset, offset);
 }
 
-static inline void check_seq(struct conn *c, uint32_t stream, uint32_t seq)
+static inline void check_seq(struct bench_conn *c, uint32_t stream, uint32_t seq)
 {
     uint32_t last = c->seqs[stream];
     if (__builtin_expect(seq == last + 1 || last == SEQ_UNKNOWN, 1))
@@ -37,18 +37,18 @@ static inline void check_seq(struct conn *c, uint32_t stream, uint32_t seq)
 }
 
 // The server announced that entries from..to of the seat's room will not come.
-void check_gap(struct conn *c, struct seat *seat, uint64_t from, uint64_t to);
+void check_gap(struct bench_conn *c, struct seat *seat, uint64_t from, uint64_t to);
 
 // A publisher without echo had its own entry acknowledged: it will not come as a message.
-void check_own(struct conn *c, struct seat *seat, uint64_t offset);
+void check_own(struct bench_conn *c, struct seat *seat, uint64_t offset);
 
 // The reader starts afresh (it left the room): what is open of this stream is no longer expected.
-void check_restart(struct conn *c, uint32_t stream);
+void check_restart(struct bench_conn *c, uint32_t stream);
 
 // When all is over: what readers that are still there miss at the end of their streams.
 void check_finish(struct world *world);
 
 // Frees what is remembered of a connection's holes.
-void check_forget(struct conn *c);
+void check_forget(struct bench_conn *c);
 
 #endif

@@ -10,19 +10,19 @@
 
 struct codec {
     // The connection is open (WebSocket: upgraded). Says hello and joins; sets the state when that is all.
-    void (*on_open)(struct conn *c);
+    void (*on_open)(struct bench_conn *c);
 
     // One whole message: the text of a WebSocket message, or a line without its end. `p` is valid during the
     // call only.
-    void (*on_message)(struct conn *c, const char *p, uint32_t len);
+    void (*on_message)(struct bench_conn *c, const char *p, uint32_t len);
 
     // Writes the text of a published message to `out` (at least 4096 + options.size bytes) and where in it payload
     // and id stand (*ret_id_at = 0: no id). Returns the length.
     uint32_t (*message)(struct publisher *p, char *out, uint32_t *ret_payload_at, uint32_t *ret_id_at);
 
     // --churn: leave and join. NULL: the dialect has none.
-    void (*leave)(struct conn *c, struct seat *seat);
-    void (*join)(struct conn *c, struct seat *seat);
+    void (*leave)(struct bench_conn *c, struct seat *seat);
+    void (*join)(struct bench_conn *c, struct seat *seat);
 };
 
 extern const struct codec codec_json, codec_text, codec_raw;
@@ -35,6 +35,7 @@ extern const struct codec codec_json, codec_text, codec_raw;
 const char *codec_find_mark(const char *p, uint32_t len, uint32_t hint);
 
 // A published message arrived at `seat`. `offset` is the entry's (json), or 0.
-void codec_deliver(struct conn *c, struct seat *seat, uint64_t offset, uint32_t publisher, uint32_t seq);
+void codec_deliver(struct bench_conn *c, struct seat *seat, uint64_t offset, uint32_t publisher,
+                   uint32_t seq);
 
 #endif

@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_resuming(const struct conn *c) { return c->worker->storm_cut && c->resume; }
+static bool is_resuming(const struct bench_conn *c) { return c->worker->storm_cut && c->resume; }
 
-static void json_join(struct conn *c, struct seat *seat)
+static void json_join(struct bench_conn *c, struct seat *seat)
 {
     char text[512];
     const char *room = c->worker->world->rooms[seat->room].name;
@@ -37,7 +37,7 @@ static void json_join(struct conn *c, struct seat *seat)
     conn_send_text(c, text, (uint32_t)len);
 }
 
-static void json_leave(struct conn *c, struct seat *seat)
+static void json_leave(struct bench_conn *c, struct seat *seat)
 {
     char text[160];
     int len = snprintf(text, sizeof text, "{\"type\":\"leave\",\"id\":2,\"room\":\"%s\"}",
@@ -47,7 +47,7 @@ static void json_leave(struct conn *c, struct seat *seat)
 }
 
 // What there is to say of oneself; nothing where that is nothing, as the first join implies a hello.
-static void json_hello(struct conn *c)
+static void json_hello(struct bench_conn *c)
 {
     const struct world *world = c->worker->world;
     const struct text *token = world->token_count ? &world->tokens[c->index % world->token_count] : NULL;
@@ -66,7 +66,7 @@ static void json_hello(struct conn *c)
     free(text);
 }
 
-static void json_on_open(struct conn *c)
+static void json_on_open(struct bench_conn *c)
 {
     json_hello(c);
     c->seats_in = 0;
@@ -113,7 +113,7 @@ static char *copy_text(char *old, struct json_view v)
     return copy;
 }
 
-static struct seat *find_seat(struct conn *c, struct json_view room)
+static struct seat *find_seat(struct bench_conn *c, struct json_view room)
 {
     for (uint32_t i = 0; room.at && i < c->seat_count; i++) {
         const struct room *r = &c->worker->world->rooms[c->seats[i].room];
@@ -126,7 +126,7 @@ static struct seat *find_seat(struct conn *c, struct json_view room)
 }
 
 // The client counts as back when it has everything up to the head that `joined` named.
-static void count_back(struct conn *c)
+static void count_back(struct bench_conn *c)
 {
     struct worker *w = c->worker;
     if (c->back_counted || !w->storm_cut || c->publishes || c->state != CONN_READY)
@@ -139,7 +139,7 @@ static void count_back(struct conn *c)
     hist_record(&w->back, w->now - w->world->cut_ns);
 }
 
-static void on_joined(struct conn *c, struct seat *seat, const char *p, uint32_t len)
+static void on_joined(struct bench_conn *c, struct seat *seat, const char *p, uint32_t len)
 {
     struct worker *w = c->worker;
     uint64_t head = json_view_number(json_view_find(p, len, "offset"));
@@ -166,7 +166,7 @@ static void on_joined(struct conn *c, struct seat *seat, const char *p, uint32_t
     count_back(c);
 }
 
-static void on_left(struct conn *c, struct seat *seat)
+static void on_left(struct bench_conn *c, struct seat *seat)
 {
     if (seat->state != SEAT_LEAVING) {
         world_reason(c->worker->world, "put out of a room by the server");
@@ -176,7 +176,7 @@ static void on_left(struct conn *c, struct seat *seat)
     json_join(c, seat);
 }
 
-static void on_ack(struct conn *c, struct seat *seat, const char *p, uint32_t len)
+static void on_ack(struct bench_conn *c, struct seat *seat, const char *p, uint32_t len)
 {
     struct worker *w = c->worker;
     struct world *world = w->world;
@@ -199,7 +199,7 @@ static void on_ack(struct conn *c, struct seat *seat, const char *p, uint32_t le
         drive_on_own(w, publisher, seq);
 }
 
-static void on_error(struct conn *c, const char *p, uint32_t len)
+static void on_error(struct bench_conn *c, const char *p, uint32_t len)
 {
     struct json_view code = json_view_find(p, len, "code");
     struct json_view text = json_view_find(p, len, "message");
@@ -225,7 +225,8 @@ static void learn_prefix(struct room_hint *hint, const char *p, struct json_view
     }
 }
 
-static void take_message(struct conn *c, struct seat *seat, uint64_t offset, const char *p, uint32_t len)
+static void take_message(struct bench_conn *c, struct seat *seat, uint64_t offset, const char *p,
+                         uint32_t len)
 {
     uint32_t publisher, seq;
     struct worker *w = c->worker;
@@ -242,7 +243,7 @@ static void take_message(struct conn *c, struct seat *seat, uint64_t offset, con
 }
 
 // Everything that is not a message of the expected shape.
-static void on_other(struct conn *c, const char *p, uint32_t len)
+static void on_other(struct bench_conn *c, const char *p, uint32_t len)
 {
     struct worker *w = c->worker;
     struct json_view type = json_view_find(p, len, "type");
@@ -289,7 +290,7 @@ static void on_other(struct conn *c, const char *p, uint32_t len)
     }
 }
 
-static void json_on_message(struct conn *c, const char *p, uint32_t len)
+static void json_on_message(struct bench_conn *c, const char *p, uint32_t len)
 {
     struct seat *seat = &c->seats[c->seat_hint];
     const struct room_hint *hint = &c->worker->hints[seat->room];

@@ -15,7 +15,7 @@
 #define TEMPLATE_MAX 4096u
 
 // Replaces the placeholders. *ret_payload_at and *ret_id_at tell where those stand (0: not there).
-static uint32_t expand(const char *from, const struct conn *c, const struct room *room, char *out,
+static uint32_t expand(const char *from, const struct bench_conn *c, const struct room *room, char *out,
                        uint32_t size, uint32_t *ret_payload_at, uint32_t *ret_id_at)
 {
     const struct options *o = &c->worker->world->options;
@@ -45,7 +45,7 @@ static uint32_t expand(const char *from, const struct conn *c, const struct room
     return n;
 }
 
-static void raw_on_open(struct conn *c)
+static void raw_on_open(struct bench_conn *c)
 {
     const struct world *world = c->worker->world;
     if (world->options.join_template) {
@@ -69,7 +69,7 @@ static uint32_t raw_message(struct publisher *p, char *out, uint32_t *ret_payloa
                   ret_payload_at, ret_id_at);
 }
 
-static void raw_on_message(struct conn *c, const char *p, uint32_t len)
+static void raw_on_message(struct bench_conn *c, const char *p, uint32_t len)
 {
     uint32_t publisher, seq;
     struct worker *w = c->worker;

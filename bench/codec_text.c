@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void text_join(struct conn *c, struct seat *seat)
+static void text_join(struct bench_conn *c, struct seat *seat)
 {
     char line[ROOM_NAME_MAX + 8];
     int len = snprintf(line, sizeof line, "/join %s", c->worker->world->rooms[seat->room].name);
@@ -21,13 +21,13 @@ static void text_join(struct conn *c, struct seat *seat)
     conn_send_text(c, line, (uint32_t)len);
 }
 
-static void text_leave(struct conn *c, struct seat *seat)
+static void text_leave(struct bench_conn *c, struct seat *seat)
 {
     seat->state = SEAT_LEAVING;
     conn_send_text(c, "/leave", 6);
 }
 
-static void text_on_open(struct conn *c) { text_join(c, &c->seats[0]); }
+static void text_on_open(struct bench_conn *c) { text_join(c, &c->seats[0]); }
 
 // The whole line is the payload; its sender's name is added by the server.
 static uint32_t text_message(struct publisher *p, char *out, uint32_t *ret_payload_at, uint32_t *ret_id_at)
@@ -46,7 +46,7 @@ static bool begins_with(const char *p, uint32_t len, const char *text)
 }
 
 // "* joined ROOM, 3 members": is it about the seat's room?
-static bool names_room(const struct conn *c, const char *p, uint32_t len, const char *verb)
+static bool names_room(const struct bench_conn *c, const char *p, uint32_t len, const char *verb)
 {
     const struct room *room = &c->worker->world->rooms[c->seats[0].room];
     size_t n = strlen(verb);
@@ -54,7 +54,7 @@ static bool names_room(const struct conn *c, const char *p, uint32_t len, const 
 }
 
 // The sequences start over: after joining again, or after an announced gap, whose messages a line does not name.
-static void restart_sequences(struct conn *c)
+static void restart_sequences(struct bench_conn *c)
 {
     const struct room *room = &c->worker->world->rooms[c->seats[0].room];
     for (uint32_t i = 0; i < room->publisher_count; i++) {
@@ -63,7 +63,7 @@ static void restart_sequences(struct conn *c)
     }
 }
 
-static void on_joined(struct conn *c)
+static void on_joined(struct bench_conn *c)
 {
     c->seats[0].state = SEAT_IN;
     if (c->state == CONN_READY) {
@@ -74,7 +74,7 @@ static void on_joined(struct conn *c)
     conn_ready(c);
 }
 
-static void on_server_line(struct conn *c, const char *p, uint32_t len)
+static void on_server_line(struct bench_conn *c, const char *p, uint32_t len)
 {
     struct worker *w = c->worker;
     struct seat *seat = &c->seats[0];
@@ -96,7 +96,7 @@ static void on_server_line(struct conn *c, const char *p, uint32_t len)
     }
 }
 
-static void text_on_message(struct conn *c, const char *p, uint32_t len)
+static void text_on_message(struct bench_conn *c, const char *p, uint32_t len)
 {
     uint32_t publisher, seq;
     struct worker *w = c->worker;

@@ -28,14 +28,14 @@
 #define OUT_BYTES_MAX (16u << 20) // unsent bytes at which a publisher's messages are dropped (and counted)
 #define READS_PER_EVENT 4
 
-static void conn_watch(struct conn *c, int op)
+static void conn_watch(struct bench_conn *c, int op)
 {
     struct epoll_event e = {.data.ptr = c};
     e.events = (c->stalled ? 0u : (uint32_t)EPOLLIN) | (c->want_write ? (uint32_t)EPOLLOUT : 0u);
     epoll_ctl(c->worker->epoll_fd, op, c->fd, &e);
 }
 
-static void conn_release(struct conn *c)
+static void conn_release(struct bench_conn *c)
 {
     if (c->fd >= 0)
         close(c->fd);
@@ -53,7 +53,7 @@ static void conn_release(struct conn *c)
 }
 
 // The connection is in no room any more, and messages no longer wait for it (--closed all).
-static void conn_leave_seats(struct conn *c)
+static void conn_leave_seats(struct bench_conn *c)
 {
     for (uint32_t i = 0; i < c->seat_count; i++) {
         struct room *room = &c->worker->world->rooms[c->seats[i].room];
@@ -65,7 +65,7 @@ static void conn_leave_seats(struct conn *c)
 }
 
 // After a cut the way back is tried until it works; the time it takes is what is measured.
-static bool conn_try_again(struct conn *c)
+static bool conn_try_again(struct bench_conn *c)
 {
     struct worker *w = c->worker;
     if (!w->storm_cut || c->publishes || c->back_counted || c->state == CONN_READY)
@@ -78,7 +78,7 @@ static bool conn_try_again(struct conn *c)
     return true;
 }
 
-void conn_fail(struct conn *c, const char *format, ...)
+void conn_fail(struct bench_conn *c, const char *format, ...)
 {
     struct worker *w = c->worker;
     char text[100];
@@ -105,7 +105,7 @@ void conn_fail(struct conn *c, const char *format, ...)
     conn_release(c);
 }
 
-static int conn_bind_source(const struct conn *c, int fd)
+static int conn_bind_source(const struct bench_conn *c, int fd)
 {
     int on = 1;
     uint32_t source = 2 + c->index / CONNS_PER_SOURCE % 250;
@@ -115,7 +115,7 @@ static int conn_bind_source(const struct conn *c, int fd)
     return bind(fd, (const struct sockaddr *)&from, sizeof from);
 }
 
-void conn_connect(struct conn *c)
+void conn_connect(struct bench_conn *c)
 {
     struct worker *w = c->worker;
     struct world *world = w->world;
@@ -143,7 +143,7 @@ void conn_connect(struct conn *c)
 }
 
 // Section 4.1. The accept value is not checked: conformance is the business of the conformance tests.
-static void conn_send_upgrade(struct conn *c)
+static void conn_send_upgrade(struct bench_conn *c)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const struct world *world = c->worker->world;
@@ -167,7 +167,7 @@ static void conn_send_upgrade(struct conn *c)
     memcpy(conn_reserve(c, (uint32_t)len), request, (size_t)len);
 }
 
-static void conn_on_connected(struct conn *c)
+static void conn_on_connected(struct bench_conn *c)
 {
     int error = 0;
     socklen_t len = sizeof error;
@@ -187,7 +187,7 @@ static void conn_on_connected(struct conn *c)
     }
 }
 
-void conn_ready(struct conn *c)
+void conn_ready(struct bench_conn *c)
 {
     if (c->state != CONN_JOINING)
         return;
@@ -196,7 +196,7 @@ void conn_ready(struct conn *c)
     c->worker->counts.settled++;
 }
 
-void conn_cut(struct conn *c)
+void conn_cut(struct bench_conn *c)
 {
     struct linger rst = {.l_onoff = 1, .l_linger = 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
@@ -205,13 +205,13 @@ void conn_cut(struct conn *c)
     c->state = CONN_CUT;
 }
 
-void conn_set_stalled(struct conn *c, bool stalled)
+void conn_set_stalled(struct bench_conn *c, bool stalled)
 {
     c->stalled = stalled;
     conn_watch(c, EPOLL_CTL_MOD);
 }
 
-void conn_goodbye(struct conn *c)
+void conn_goodbye(struct bench_conn *c)
 {
     static const char close_frame[] = {(char)0x88, (char)0x82, 0, 0, 0, 0, 0x03, (char)0xe8};
     if (c->fd < 0)
@@ -223,7 +223,7 @@ void conn_goodbye(struct conn *c)
 
 // ---- writing
 
-char *conn_reserve(struct conn *c, uint32_t len)
+char *conn_reserve(struct bench_conn *c, uint32_t len)
 {
     if (!c->dirty) {
         c->dirty = true;
@@ -241,9 +241,9 @@ char *conn_reserve(struct conn *c, uint32_t len)
     return at;
 }
 
-bool conn_is_congested(const struct conn *c) { return c->out_len - c->out_sent > OUT_BYTES_MAX; }
+bool conn_is_congested(const struct bench_conn *c) { return c->out_len - c->out_sent > OUT_BYTES_MAX; }
 
-static void conn_send_frame(struct conn *c, uint8_t opcode, const char *text, uint32_t len)
+static void conn_send_frame(struct bench_conn *c, uint8_t opcode, const char *text, uint32_t len)
 {
     uint8_t head[FRAME_HEAD_MAX];
     uint32_t n = frame_head_encode(head, opcode, len);
@@ -255,7 +255,7 @@ static void conn_send_frame(struct conn *c, uint8_t opcode, const char *text, ui
     frame_mask(at + n, len, mask);
 }
 
-void conn_send_text(struct conn *c, const char *text, uint32_t len)
+void conn_send_text(struct bench_conn *c, const char *text, uint32_t len)
 {
     if (c->worker->world->options.websocket) {
         conn_send_frame(c, FRAME_TEXT, text, len);
@@ -266,7 +266,7 @@ void conn_send_text(struct conn *c, const char *text, uint32_t len)
     at[len] = '\n';
 }
 
-static void conn_flush(struct conn *c)
+static void conn_flush(struct bench_conn *c)
 {
     c->dirty = false;
     if (c->fd < 0) {
@@ -313,7 +313,7 @@ void conn_flush_dirty(struct worker *w)
 
 // ---- reading
 
-static void conn_on_control(struct conn *c, uint8_t opcode, const char *p, uint32_t len)
+static void conn_on_control(struct bench_conn *c, uint8_t opcode, const char *p, uint32_t len)
 {
     if (opcode == FRAME_PING) {
         conn_send_frame(c, FRAME_PONG, p, len);
@@ -328,9 +328,9 @@ static void conn_on_control(struct conn *c, uint8_t opcode, const char *p, uint3
 }
 
 // Handles all whole frames in p[0..n) and returns how many bytes they took.
-static uint32_t conn_take_frames(struct conn *c, const char *p, uint32_t n)
+static uint32_t conn_take_frames(struct bench_conn *c, const char *p, uint32_t n)
 {
-    void (*on_message)(struct conn *, const char *, uint32_t) = c->worker->world->codec->on_message;
+    void (*on_message)(struct bench_conn *, const char *, uint32_t) = c->worker->world->codec->on_message;
     uint32_t i = 0;
     while (c->fd >= 0) {
         uint64_t len = 0;
@@ -354,9 +354,9 @@ static uint32_t conn_take_frames(struct conn *c, const char *p, uint32_t n)
     return i;
 }
 
-static uint32_t conn_take_lines(struct conn *c, const char *p, uint32_t n)
+static uint32_t conn_take_lines(struct bench_conn *c, const char *p, uint32_t n)
 {
-    void (*on_message)(struct conn *, const char *, uint32_t) = c->worker->world->codec->on_message;
+    void (*on_message)(struct bench_conn *, const char *, uint32_t) = c->worker->world->codec->on_message;
     uint32_t i = 0;
     while (c->fd >= 0 && i < n) {
         const char *end = memchr(p + i, '\n', n - i);
@@ -369,7 +369,7 @@ static uint32_t conn_take_lines(struct conn *c, const char *p, uint32_t n)
     return i;
 }
 
-static uint32_t conn_take_upgrade(struct conn *c, const char *p, uint32_t n)
+static uint32_t conn_take_upgrade(struct bench_conn *c, const char *p, uint32_t n)
 {
     const char *end = memmem(p, n, "\r\n\r\n", 4);
     if (!end)
@@ -388,7 +388,7 @@ static uint32_t conn_take_upgrade(struct conn *c, const char *p, uint32_t n)
     return (uint32_t)(end - p) + 4;
 }
 
-static uint32_t conn_take(struct conn *c, const char *p, uint32_t n)
+static uint32_t conn_take(struct bench_conn *c, const char *p, uint32_t n)
 {
     uint32_t taken = 0;
     if (c->state == CONN_UPGRADING) {
@@ -401,7 +401,7 @@ static uint32_t conn_take(struct conn *c, const char *p, uint32_t n)
     return conn_take_lines(c, p, n);
 }
 
-static void conn_keep_tail(struct conn *c, const char *p, uint32_t n)
+static void conn_keep_tail(struct bench_conn *c, const char *p, uint32_t n)
 {
     if (n > c->worker->buffer_size / 2 + FRAME_HEAD_MAX) {
         c->worker->checks.protocol_errors++;
@@ -421,7 +421,7 @@ static void conn_keep_tail(struct conn *c, const char *p, uint32_t n)
     c->in_len = n;
 }
 
-static void conn_on_readable(struct conn *c)
+static void conn_on_readable(struct bench_conn *c)
 {
     struct worker *w = c->worker;
     for (int i = 0; i < READS_PER_EVENT && c->fd >= 0 && !c->stalled; i++) {
@@ -452,7 +452,7 @@ static void conn_on_readable(struct conn *c)
     }
 }
 
-void conn_on_event(struct conn *c, uint32_t events)
+void conn_on_event(struct bench_conn *c, uint32_t events)
 {
     if (c->fd < 0)
         return;

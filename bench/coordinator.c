@@ -72,7 +72,7 @@ static void set_phase(struct world *world, enum phase phase)
 static void count_readers(struct world *world)
 {
     for (uint32_t i = 0; i < world->options.clients; i++) {
-        const struct conn *c = &world->conns[i];
+        const struct bench_conn *c = &world->conns[i];
         if (c->state != CONN_READY)
             continue;
         run.connected++;

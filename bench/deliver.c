@@ -72,12 +72,12 @@ const char *codec_find_mark(const char *p, uint32_t len, uint32_t hint)
 
 // Whether this reader's latency says something about the server: not while it stalls on purpose, and not while it
 // catches up after a cut (that has a figure of its own).
-static inline bool is_timely(const struct conn *c)
+static inline bool is_timely(const struct bench_conn *c)
 {
     return !c->to_stall && (!c->worker->storm_cut || c->publishes || c->back_counted);
 }
 
-void codec_deliver(struct conn *c, struct seat *seat, uint64_t offset, uint32_t publisher, uint32_t seq)
+void codec_deliver(struct bench_conn *c, struct seat *seat, uint64_t offset, uint32_t publisher, uint32_t seq)
 {
     struct worker *w = c->worker;
     struct world *world = w->world;

@@ -74,7 +74,7 @@ static void write_id(char *at, uint32_t id)
 static void publish(struct worker *w, struct publisher *p, uint64_t time_ns)
 {
     struct world *world = w->world;
-    struct conn *c = p->conn;
+    struct bench_conn *c = p->conn;
     if (c->state != CONN_READY || conn_is_congested(c)) {
         w->unsent++;
         return;

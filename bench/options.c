@@ -298,6 +298,46 @@ static void parse_people(struct options *o, struct given *given, int opt, const 
     }
 }
 
+static void parse_amount(struct options *o, struct given *given, int opt, const char *value)
+{
+    switch (opt) {
+    case OPT_RATE:
+        o->rate = parse_number("rate", value, 0.001, 1e8);
+        given->rate = true;
+        break;
+    case OPT_INFLIGHT:
+        o->inflight = parse_count("inflight", value, 1, INFLIGHT_MAX);
+        given->inflight = true;
+        break;
+    case OPT_SIZE:
+        o->size = parse_count("size", value, PAYLOAD_MARK_LEN, SIZE_MAX_BYTES);
+        break;
+    case OPT_WARMUP:
+        o->warmup_s = parse_number("warmup", value, 0, 86400);
+        break;
+    case OPT_DURATION:
+        o->duration_s = parse_number("duration", value, 0.05, 86400);
+        break;
+    case OPT_STALL:
+        o->stall_percent = parse_number("stall", value, 0, 100);
+        break;
+    case OPT_CHURN:
+        o->churn_per_s = parse_number("churn", value, 0, 1e6);
+        break;
+    case OPT_SERVER_PID:
+        o->server_pid = (pid_t)parse_count("server-pid", value, 1, 1u << 30);
+        break;
+    case OPT_THREADS:
+        o->threads = parse_count("threads", value, 1, THREADS_MAX);
+        break;
+    case OPT_CONNECTING:
+        o->connecting_max = parse_count("connecting", value, 1, 65536);
+        break;
+    default:
+        parse_people(o, given, opt, value);
+    }
+}
+
 static void parse_one(struct options *o, struct given *given, int opt, const char *value)
 {
     switch (opt) {
@@ -322,19 +362,8 @@ static void parse_one(struct options *o, struct given *given, int opt, const cha
     case OPT_TOKENS:
         o->tokens_file = value;
         break;
-    case OPT_RATE:
-        o->rate = parse_number("rate", value, 0.001, 1e8);
-        given->rate = true;
-        break;
-    case OPT_INFLIGHT:
-        o->inflight = parse_count("inflight", value, 1, INFLIGHT_MAX);
-        given->inflight = true;
-        break;
     case OPT_CLOSED:
         given->closed = value;
-        break;
-    case OPT_SIZE:
-        o->size = parse_count("size", value, PAYLOAD_MARK_LEN, SIZE_MAX_BYTES);
         break;
     case OPT_ECHO:
         o->echo = true;
@@ -342,32 +371,11 @@ static void parse_one(struct options *o, struct given *given, int opt, const cha
     case OPT_ACK:
         o->ack = true;
         break;
-    case OPT_WARMUP:
-        o->warmup_s = parse_number("warmup", value, 0, 86400);
-        break;
-    case OPT_DURATION:
-        o->duration_s = parse_number("duration", value, 0.05, 86400);
-        break;
     case OPT_IDLE:
         o->idle = true;
         break;
-    case OPT_STALL:
-        o->stall_percent = parse_number("stall", value, 0, 100);
-        break;
-    case OPT_CHURN:
-        o->churn_per_s = parse_number("churn", value, 0, 1e6);
-        break;
     case OPT_STORM:
         o->storm = true;
-        break;
-    case OPT_SERVER_PID:
-        o->server_pid = (pid_t)parse_count("server-pid", value, 1, 1u << 30);
-        break;
-    case OPT_THREADS:
-        o->threads = parse_count("threads", value, 1, THREADS_MAX);
-        break;
-    case OPT_CONNECTING:
-        o->connecting_max = parse_count("connecting", value, 1, 65536);
         break;
     case OPT_JSON:
         o->json = true;
@@ -379,7 +387,7 @@ static void parse_one(struct options *o, struct given *given, int opt, const cha
         fputs(options_help, stdout);
         exit(0);
     default:
-        parse_people(o, given, opt, value);
+        parse_amount(o, given, opt, value);
     }
 }
 

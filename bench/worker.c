@@ -54,7 +54,7 @@ static void connect_more(struct worker *w)
     if (w->phase == PHASE_FIRST)
         end = w->first_conn + FIRST_SHARE(end - w->first_conn);
     while (w->connect_next < end && w->connecting < (limit ? limit : 1)) {
-        struct conn *c = &world->conns[w->connect_next++];
+        struct bench_conn *c = &world->conns[w->connect_next++];
         if (c->state == CONN_NEW || c->state == CONN_CUT)
             conn_connect(c);
     }
@@ -67,7 +67,7 @@ static void fail_overdue(struct worker *w)
         return;
     w->overdue_check_ns = w->now + OVERDUE_CHECK_NS;
     for (uint32_t i = w->first_conn; i < w->end_conn && w->connecting; i++) {
-        struct conn *c = &w->world->conns[i];
+        struct bench_conn *c = &w->world->conns[i];
         if (c->state >= CONN_CONNECTING && c->state <= CONN_JOINING && w->now > c->started_ns + OVERDUE_NS)
             conn_fail(c, "no answer within 10 s while %s", doing[c->state]);
     }
@@ -84,7 +84,7 @@ static void churn(struct worker *w)
     for (int n = 0; w->churn_next_ns <= w->now && n < 64; n++) {
         w->churn_next_ns += (uint64_t)(1e9 / rate) + 1;
         uint64_t pick = worker_random(w) % (w->end_conn - w->first_conn);
-        struct conn *c = &world->conns[w->first_conn + pick];
+        struct bench_conn *c = &world->conns[w->first_conn + pick];
         struct seat *seat = &c->seats[worker_random(w) % c->seat_count];
         if (c->state == CONN_READY && !c->publishes && !c->stalled && seat->state == SEAT_IN)
             world->codec->leave(c, seat);
@@ -94,7 +94,7 @@ static void churn(struct worker *w)
 static void cut_readers(struct worker *w)
 {
     for (uint32_t i = w->first_conn; i < w->end_conn; i++) {
-        struct conn *c = &w->world->conns[i];
+        struct bench_conn *c = &w->world->conns[i];
         if (c->state == CONN_READY && !c->publishes)
             conn_cut(c);
     }
@@ -105,7 +105,7 @@ static void cut_readers(struct worker *w)
 static void set_stalled(struct worker *w, bool stalled)
 {
     for (uint32_t i = w->first_conn; i < w->end_conn; i++) {
-        struct conn *c = &w->world->conns[i];
+        struct bench_conn *c = &w->world->conns[i];
         if (c->to_stall && c->state == CONN_READY)
             conn_set_stalled(c, stalled);
     }

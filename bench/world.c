@@ -126,7 +126,7 @@ static void fill_room(struct world *world, uint32_t r)
 {
     const struct room *room = &world->rooms[r];
     for (uint32_t m = 0; m < room->seat_count; m++) {
-        struct conn *c = &world->conns[seat_client(&world->options, r, m)];
+        struct bench_conn *c = &world->conns[seat_client(&world->options, r, m)];
         struct seat *seat = &c->seats[c->seat_count++];
         *seat = (struct seat){.room = r, .publisher = NONE};
         if (m >= room->publisher_count)
@@ -156,7 +156,7 @@ static void init_people(struct world *world)
     world->publishers = bench_alloc(world->publisher_count, sizeof *world->publishers);
     struct seat *next = world->seats;
     for (uint32_t i = 0; i < o->clients; i++) {
-        struct conn *c = &world->conns[i];
+        struct bench_conn *c = &world->conns[i];
         c->fd = -1;
         c->index = i;
         c->seats = next;
@@ -167,7 +167,7 @@ static void init_people(struct world *world)
         fill_room(world, r);
     double share = 0;
     for (uint32_t i = 0; i < o->clients && o->stall_percent > 0; i++) {
-        struct conn *c = &world->conns[i];
+        struct bench_conn *c = &world->conns[i];
         if (c->publishes)
             continue;
         share += o->stall_percent / 100;
@@ -187,7 +187,7 @@ static void init_worker(struct world *world, uint32_t index)
     w->random = clock_now_ns() * 2 + 1 + index * UINT64_C(7919);
     w->buffer_size = BUFFER_BYTES_MIN + (size_t)4 * o->size;
     w->buffer = bench_alloc(1, w->buffer_size);
-    w->dirty = bench_alloc(w->end_conn - w->first_conn, sizeof(struct conn *));
+    w->dirty = bench_alloc(w->end_conn - w->first_conn, sizeof(struct bench_conn *));
     w->hints = bench_alloc(o->rooms, sizeof *w->hints);
     w->publishers = bench_alloc(world->publisher_count, sizeof *w->publishers);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -249,7 +249,7 @@ void world_init(struct world *world, const struct options *options)
     for (uint32_t i = 0; i < options->threads; i++)
         init_worker(world, i);
     for (uint32_t i = 0; i < world->publisher_count; i++) {
-        const struct conn *c = world->publishers[i].conn;
+        const struct bench_conn *c = world->publishers[i].conn;
         if (!c) // every publisher got its seat in fill_room
             abort();
         struct worker *w = c->worker;
@@ -257,7 +257,7 @@ void world_init(struct world *world, const struct options *options)
     }
 }
 
-static void deinit_conn(struct conn *c)
+static void deinit_conn(struct bench_conn *c)
 {
     for (uint32_t i = 0; i < c->seat_count; i++)
         free(c->seats[i].epoch);

@@ -48,7 +48,7 @@ struct slot {
 };
 
 struct publisher {
-    struct conn *conn;
+    struct bench_conn *conn;
     struct slot *ring; // world.ring_mask + 1 slots
     char *frame;       // a message ready to send, except for mark, id and mask
     uint32_t frame_len;
@@ -104,7 +104,7 @@ struct own_entry {
     uint32_t seat;
 };
 
-struct conn {
+struct bench_conn {
     int fd;
     uint8_t state;
     bool to_stall; // chosen by --stall
@@ -167,7 +167,7 @@ struct worker {
     enum phase phase;
     char *buffer; // every socket is read into this one
     size_t buffer_size;
-    struct conn **dirty;
+    struct bench_conn **dirty;
     uint32_t dirty_count;
     struct room_hint *hints;
     uint32_t *publishers; // ids of those whose connection is here, ascending
@@ -218,7 +218,7 @@ struct world {
 
     struct room *rooms;
     struct publisher *publishers;
-    struct conn *conns;
+    struct bench_conn *conns;
     struct seat *seats;
     struct worker *workers;
     uint32_t publisher_count;

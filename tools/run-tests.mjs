@@ -6,7 +6,7 @@
 //     node tools/run-tests.mjs [--build build/dev] [--release build/release] [--only TEXT] [--jobs N]
 //                              [--slow FACTOR] [--seeds N]
 //
-//   checks   tools/check-*: layers, arrows, banned functions, links, assertions, symbols, unused functions, fresh mutants, and that the checks and make can fail
+//   checks   tools/check-*: layers, arrows, banned functions, shape, links, assertions, symbols, unused functions, fresh mutants, and that the checks and make can fail
 //   unit     <build>/tests/unit/test_*         cmocka, TAP on stdout
 //   fuzz     <build>/tests/fuzz/replay_*       with tests/fuzz/corpus/<name>/; one test per target
 //   sim      <build>/tests/sim/plenum-sim      --from N --count N; one test per seed
@@ -92,6 +92,7 @@ function checks() {
   return [
     { name: 'check-layers', argv: ['tools/check-layers'], read: readExit },
     { name: 'check-banned', argv: ['tools/check-banned'], read: readExit },
+    { name: 'check-shape', argv: ['tools/check-shape'], read: readExit },
     { name: 'check-links', argv: ['tools/check-links'], read: readExit },
     { name: 'check-assertions', argv: ['tools/check-assertions.mjs'], read: readExit },
     { name: 'check-make', argv: ['tools/check-make'], read: readExit },

@@ -40,24 +40,24 @@ struct wanted {
 
 // ---- files, line by line
 
-struct reader {
+struct line_reader {
     FILE *file;
     char *line;
     size_t cap;
     bool whole; // it ended with LF
 };
 
-static bool reader_open(struct reader *r, const char *path)
+static bool reader_open(struct line_reader *r, const char *path)
 {
     char reason[128];
-    *r = (struct reader){.file = fopen(path, "re")};
+    *r = (struct line_reader){.file = fopen(path, "re")};
     if (r->file == NULL)
         fprintf(stderr, "plenum audit: %s: %s\n", complaint_bare(str_from_cstr(path)).z,
                 strerror_r(errno, reason, sizeof reason));
     return r->file != NULL;
 }
 
-static void reader_close(struct reader *r)
+static void reader_close(struct line_reader *r)
 {
     free(r->line);
     fclose(r->file);
@@ -65,7 +65,7 @@ static void reader_close(struct reader *r)
 
 // False at the end; what is behind the last LF comes as a line that is not whole. What is longer than a line may be is cut: it is
 // none, and its bytes do not matter.
-static bool reader_next(struct reader *r, str *ret)
+static bool reader_next(struct line_reader *r, str *ret)
 {
     size_t n = 0;
     int c = 0;
@@ -85,7 +85,7 @@ static bool reader_next(struct reader *r, str *ret)
 static bool key_read(const struct wanted *w, char **environment, struct audit_key *ret)
 {
     static const char variable[] = "PLENUM_AUDIT_KEY=";
-    struct reader r;
+    struct line_reader r;
     str key = STR_NONE;
     *ret = (struct audit_key){.n = 0};
     for (char **e = environment; e != NULL && *e != NULL; e++)
@@ -134,7 +134,7 @@ static enum exit_code tell_fault(const struct audit_check *c, const char *path, 
 
 static enum exit_code verify_file(struct audit_check *c, const char *path)
 {
-    struct reader r;
+    struct line_reader r;
     str line;
     enum audit_fault fault = AUDIT_GOOD;
     if (!reader_open(&r, path))
@@ -248,7 +248,7 @@ static void show_line(const struct json_member *members, size_t n)
 static enum exit_code show(const struct wanted *w)
 {
     for (int i = 0; i < w->files_n; i++) {
-        struct reader r;
+        struct line_reader r;
         str line;
         if (!reader_open(&r, w->files[i]))
             return EXIT_USAGE;

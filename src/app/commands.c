@@ -20,7 +20,7 @@
 #include <stdlib.h>
 
 struct line {
-    const struct command *command;
+    const struct subcommand *command;
     char **environment;
     bool help, markdown, effective;
     const char *config;   // -c FILE
@@ -32,7 +32,7 @@ struct line {
 
 enum accepts { TAKES_SETTINGS = 1, TAKES_FILE = 2, TAKES_FORMS = 4, TAKES_ALL = 8, TAKES_NAME = 16 };
 
-struct command {
+struct subcommand {
     const char *name;
     enum exit_code (*run)(const struct line *line);
     unsigned accepts;
@@ -51,7 +51,7 @@ static enum exit_code run_api_key(const struct line *line);
 static enum exit_code run_audit(const struct line *line);
 static enum exit_code run_version(const struct line *line);
 
-static const struct command commands[] = {
+static const struct subcommand commands[] = {
     {"serve", run_serve, TAKES_SETTINGS, "plenum serve [-c FILE] [--section.name=VALUE ...] [--echo]",
      "runs the server",
      "Listens on server.http, server.text and server.admin, prints where, and runs until SIGTERM or SIGINT, then leaves in good\n"
@@ -96,7 +96,7 @@ static void print_overview(FILE *out)
         out);
 }
 
-static void print_help(const struct command *c)
+static void print_help(const struct subcommand *c)
 {
     printf("%s\n\n%s", c->usage, c->help);
     if (strcmp(c->name, "serve") == 0) {
@@ -129,7 +129,7 @@ static struct config_text suggestion(const char *before, str argument)
     return t;
 }
 
-static enum exit_code complain(const struct command *c, const char *argument)
+static enum exit_code complain(const struct subcommand *c, const char *argument)
 {
     bool setting = (c->accepts & TAKES_SETTINGS) && argument[0] == '-';
     fprintf(stderr, "plenum %s: got %s, expected %s%s\n", c->name, complaint_quote(str_from_cstr(argument)).z,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/config_reader.h"
 
-struct config_text reader_where(const struct reader *r, uint32_t line, const char *path)
+struct config_text reader_where(const struct config_reader *r, uint32_t line, const char *path)
 {
     struct config_text t;
     if (r->alone == NULL) {
@@ -17,7 +17,7 @@ struct config_text reader_where(const struct reader *r, uint32_t line, const cha
 
 // ---- syntax errors
 
-static str line_at(const struct reader *r, uint32_t line)
+static str line_at(const struct config_reader *r, uint32_t line)
 {
     str rest = r->text;
     str found = str_split(rest, '\n', &rest);
@@ -31,7 +31,7 @@ void reader_complain_memory(struct config_load *l, const char *name)
     complaint_add(&l->complaints, "%s: got no memory to read it, expected some hundred kilobytes", name);
 }
 
-static void complain_syntax(struct reader *r)
+static void complain_syntax(struct config_reader *r)
 {
     const yaml_parser_t *p = &r->parser;
     // libyaml gives no reason where a copy of a tag or an anchor found no memory. The file may be well.
@@ -57,7 +57,7 @@ static void complain_syntax(struct reader *r)
                               : "`key: value`");
 }
 
-bool reader_next(struct reader *r)
+bool reader_next(struct config_reader *r)
 {
     if (r->has_event)
         yaml_event_delete(&r->event);
@@ -75,7 +75,7 @@ bool reader_next(struct reader *r)
 
 // ---- nodes
 
-const char *reader_node_name(const struct reader *r)
+const char *reader_node_name(const struct config_reader *r)
 {
     switch (r->event.type) {
     case YAML_MAPPING_START_EVENT:
@@ -89,7 +89,7 @@ const char *reader_node_name(const struct reader *r)
     }
 }
 
-void reader_skip(struct reader *r)
+void reader_skip(struct config_reader *r)
 {
     size_t depth = 0;
     do {
@@ -108,12 +108,12 @@ void reader_skip(struct reader *r)
     } while (depth > 0 && reader_next(r));
 }
 
-bool reader_is_nothing(const struct reader *r)
+bool reader_is_nothing(const struct config_reader *r)
 {
     return is_plain(r) && (scalar(r).n == 0 || str_eq(scalar(r), STR("~")) || str_eq(scalar(r), STR("null")));
 }
 
-bool reader_key(struct reader *r, char *ret, size_t cap)
+bool reader_key(struct config_reader *r, char *ret, size_t cap)
 {
     if (is_scalar(r) && scalar(r).n < cap) {
         memcpy(ret, scalar(r).p, scalar(r).n + 1); // libyaml ends scalars with a NUL

@@ -14,7 +14,7 @@
 
 enum { KEY_TEXT_MAX = 64, ROW_PATH_MAX = 160 };
 
-struct reader {
+struct config_reader {
     struct config_load *load;
     str text;
     yaml_parser_t parser;
@@ -27,35 +27,38 @@ struct reader {
 };
 
 // Where it is, for people. In a variable or a flag its path is all there is to say.
-struct config_text reader_where(const struct reader *r, uint32_t line, const char *path);
+struct config_text reader_where(const struct config_reader *r, uint32_t line, const char *path);
 
 #define COMPLAIN(r, line, path, format, ...) \
     complaint_add(&(r)->load->complaints, "%s: " format, reader_where((r), (line), (path)).z, __VA_ARGS__)
 
-static inline uint32_t event_line(const struct reader *r) { return (uint32_t)r->event.start_mark.line + 1; }
+static inline uint32_t event_line(const struct config_reader *r)
+{
+    return (uint32_t)r->event.start_mark.line + 1;
+}
 
 // The next event, held; false where there is none, with the complaint made.
-bool reader_next(struct reader *r);
+bool reader_next(struct config_reader *r);
 // What the held event begins, for "got ...".
-const char *reader_node_name(const struct reader *r);
-void reader_skip(struct reader *r); // the node that it begins
+const char *reader_node_name(const struct config_reader *r);
+void reader_skip(struct config_reader *r); // the node that it begins
 
-static inline bool is_scalar(const struct reader *r) { return r->event.type == YAML_SCALAR_EVENT; }
+static inline bool is_scalar(const struct config_reader *r) { return r->event.type == YAML_SCALAR_EVENT; }
 
-static inline str scalar(const struct reader *r)
+static inline str scalar(const struct config_reader *r)
 {
     return str_make((const char *)r->event.data.scalar.value, r->event.data.scalar.length);
 }
 
-static inline bool is_plain(const struct reader *r)
+static inline bool is_plain(const struct config_reader *r)
 {
     return is_scalar(r) && r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
 // `key:` with nothing behind it, or one of YAML's words for nothing.
-bool reader_is_nothing(const struct reader *r);
+bool reader_is_nothing(const struct config_reader *r);
 // A key must be a plain word; false where it is not, with the complaint made and the pair still to be skipped.
-bool reader_key(struct reader *r, char *ret, size_t cap);
+bool reader_key(struct config_reader *r, char *ret, size_t cap);
 void reader_complain_memory(struct config_load *l, const char *name);
 
 // What is being read (config_yaml_value.c): what may stand there, where it goes, and what it is called in a complaint.
@@ -65,6 +68,6 @@ struct target {
     const char *path;
 };
 // The held event begins the value; key_line is that of its key.
-void reader_value(struct reader *r, const struct target *t, uint32_t key_line);
+void reader_value(struct config_reader *r, const struct target *t, uint32_t key_line);
 
 #endif

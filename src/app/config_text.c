@@ -38,6 +38,88 @@ static void choice_words(const struct config_key *key, char *ret, size_t cap)
     }
 }
 
+// Of a list: at most so many of what.
+static void expected_list(const struct config_key *key, struct config_text *t)
+{
+    char words[320];
+    switch (key->kind) {
+    case CONFIG_ORIGINS:
+        snprintf(t->z, sizeof t->z,
+                 "up to %" PRIu32
+                 " origins like https://app.example.com or https://*.example.com, null, or *",
+                 key->max);
+        break;
+    case CONFIG_NAMES:
+        snprintf(t->z, sizeof t->z,
+                 "up to %" PRIu32
+                 " host names like chat.example.com or *.example.com, without scheme and port, or *",
+                 key->max);
+        break;
+    case CONFIG_TEXTS:
+        snprintf(t->z, sizeof t->z, "up to %" PRIu32 " texts of 1 to %d octets, %d together", key->max,
+                 CONFIG_TEXT_MAX, CONFIG_TEXTS_BYTES);
+        break;
+    case CONFIG_PATTERNS:
+        snprintf(t->z, sizeof t->z,
+                 "up to %" PRIu32 " room names like lobby, or patterns like team-* or acme:**", key->max);
+        break;
+    case CONFIG_ROWS:
+        snprintf(t->z, sizeof t->z, "a list of up to %" PRIu32 " rows like %s", key->max, key->detail);
+        break;
+    case CONFIG_WORDS:
+        choice_words(key, words, sizeof words);
+        snprintf(t->z, sizeof t->z, "a list of %s", words);
+        break;
+    default:
+        UNREACHABLE();
+    }
+}
+
+// Of what somebody writes: how it looks.
+static void expected_text(const struct config_key *key, const char *zero, struct config_text *t)
+{
+    switch (key->kind) {
+    case CONFIG_ADDRESS:
+        snprintf(t->z, sizeof t->z, "an address and port like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000%s",
+                 zero);
+        break;
+    case CONFIG_ROOM:
+        snprintf(t->z, sizeof t->z, "a room name of 1 to %d octets without control characters",
+                 ROOM_NAME_MAX);
+        break;
+    case CONFIG_SECRET:
+        snprintf(t->z, sizeof t->z, "%" PRIu32 " to %" PRIu32 " octets%s", key->min, key->max, zero);
+        break;
+    case CONFIG_TEXT:
+        snprintf(t->z, sizeof t->z,
+                 "a text of %" PRIu32 " to %" PRIu32 " octets without control characters%s", key->min,
+                 key->max, zero);
+        break;
+    case CONFIG_COOKIE:
+        snprintf(t->z, sizeof t->z, "a name of 1 to %d letters, digits and marks like - and _%s",
+                 CONFIG_COOKIE_MAX, zero);
+        break;
+    case CONFIG_URL:
+        snprintf(t->z, sizeof t->z,
+                 "an address that begins with https:// (on this machine: http://127.0.0.1:)%s", zero);
+        break;
+    case CONFIG_PATTERN:
+        snprintf(t->z, sizeof t->z,
+                 "a room name like lobby, or a pattern like team-* or acme:**, of up to %d octets",
+                 PATTERN_MAX);
+        break;
+    case CONFIG_TENANT:
+        snprintf(t->z, sizeof t->z,
+                 "a word of up to %d letters, digits and - _ . and a colon, like acme:", TENANT_NAME_MAX);
+        break;
+    case CONFIG_SHA256:
+        snprintf(t->z, sizeof t->z, "%d hex digits%s", CONFIG_SHA256_MAX, zero);
+        break;
+    default:
+        UNREACHABLE();
+    }
+}
+
 struct config_text config_expected(const struct config_key *key)
 {
     struct config_text t;
@@ -66,67 +148,23 @@ struct config_text config_expected(const struct config_key *key)
         break;
     }
     case CONFIG_ADDRESS:
-        snprintf(t.z, sizeof t.z, "an address and port like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000%s",
-                 zero);
-        break;
     case CONFIG_ROOM:
-        snprintf(t.z, sizeof t.z, "a room name of 1 to %d octets without control characters", ROOM_NAME_MAX);
-        break;
     case CONFIG_SECRET:
-        snprintf(t.z, sizeof t.z, "%" PRIu32 " to %" PRIu32 " octets%s", key->min, key->max, zero);
+    case CONFIG_TEXT:
+    case CONFIG_COOKIE:
+    case CONFIG_URL:
+    case CONFIG_PATTERN:
+    case CONFIG_TENANT:
+    case CONFIG_SHA256:
+        expected_text(key, zero, &t);
         break;
     case CONFIG_ORIGINS:
-        snprintf(t.z, sizeof t.z,
-                 "up to %" PRIu32
-                 " origins like https://app.example.com or https://*.example.com, null, or *",
-                 key->max);
-        break;
     case CONFIG_NAMES:
-        snprintf(t.z, sizeof t.z,
-                 "up to %" PRIu32
-                 " host names like chat.example.com or *.example.com, without scheme and port, or *",
-                 key->max);
-        break;
-    case CONFIG_TEXT:
-        snprintf(t.z, sizeof t.z, "a text of %" PRIu32 " to %" PRIu32 " octets without control characters%s",
-                 key->min, key->max, zero);
-        break;
-    case CONFIG_COOKIE:
-        snprintf(t.z, sizeof t.z, "a name of 1 to %d letters, digits and marks like - and _%s",
-                 CONFIG_COOKIE_MAX, zero);
-        break;
-    case CONFIG_URL:
-        snprintf(t.z, sizeof t.z,
-                 "an address that begins with https:// (on this machine: http://127.0.0.1:)%s", zero);
-        break;
-    case CONFIG_PATTERN:
-        snprintf(t.z, sizeof t.z,
-                 "a room name like lobby, or a pattern like team-* or acme:**, of up to %d octets",
-                 PATTERN_MAX);
-        break;
-    case CONFIG_TENANT:
-        snprintf(t.z, sizeof t.z,
-                 "a word of up to %d letters, digits and - _ . and a colon, like acme:", TENANT_NAME_MAX);
-        break;
-    case CONFIG_SHA256:
-        snprintf(t.z, sizeof t.z, "%d hex digits%s", CONFIG_SHA256_MAX, zero);
-        break;
     case CONFIG_TEXTS:
-        snprintf(t.z, sizeof t.z, "up to %" PRIu32 " texts of 1 to %d octets, %d together", key->max,
-                 CONFIG_TEXT_MAX, CONFIG_TEXTS_BYTES);
-        break;
     case CONFIG_PATTERNS:
-        snprintf(t.z, sizeof t.z,
-                 "up to %" PRIu32 " room names like lobby, or patterns like team-* or acme:**", key->max);
-        break;
-    case CONFIG_WORDS: {
-        char words[320];
-        choice_words(key, words, sizeof words);
-        snprintf(t.z, sizeof t.z, "a list of %s", words);
-        break;
-    }
     case CONFIG_ROWS:
-        snprintf(t.z, sizeof t.z, "a list of up to %" PRIu32 " rows like %s", key->max, key->detail);
+    case CONFIG_WORDS:
+        expected_list(key, &t);
         break;
     }
     return t;

@@ -13,7 +13,7 @@
 
 // ---- keys
 
-static void complain_unknown(struct reader *r, uint32_t line, str path)
+static void complain_unknown(struct config_reader *r, uint32_t line, str path)
 {
     const struct config_key *meant = config_key_guess(path);
     COMPLAIN(r, line, complaint_bare(path).z, "got an unknown key, expected one of `plenum config`%s%s%s",
@@ -21,7 +21,7 @@ static void complain_unknown(struct reader *r, uint32_t line, str path)
              meant != NULL ? "?)" : "");
 }
 
-static void read_value(struct reader *r, const struct config_key *key, uint32_t key_line)
+static void read_value(struct config_reader *r, const struct config_key *key, uint32_t key_line)
 {
     struct config_place *place = &r->load->places[key - config_keys];
     bool again = place->source == CONFIG_FROM_FILE;
@@ -34,7 +34,7 @@ static void read_value(struct reader *r, const struct config_key *key, uint32_t 
     reader_value(r, &t, key_line);
 }
 
-static void read_section(struct reader *r, const struct config_section *section)
+static void read_section(struct config_reader *r, const struct config_section *section)
 {
     while (reader_next(r) && r->event.type != YAML_MAPPING_END_EVENT) {
         char name[KEY_TEXT_MAX];
@@ -58,7 +58,7 @@ static void read_section(struct reader *r, const struct config_section *section)
 }
 
 // A top-level word that is no section: a section with a slip, a key without its section, or a dotted path.
-static void complain_section(struct reader *r, uint32_t line, const char *name)
+static void complain_section(struct config_reader *r, uint32_t line, const char *name)
 {
     str path = str_from_cstr(name);
     const struct config_key *key = config_key_guess(path);
@@ -87,7 +87,7 @@ static const struct config_section *section_find(const char *name)
     return NULL;
 }
 
-static void read_section_value(struct reader *r, const struct config_section *section, uint32_t line)
+static void read_section_value(struct config_reader *r, const struct config_section *section, uint32_t line)
 {
     uint32_t *first = &r->section_lines[section - config_sections];
     if (*first != 0)
@@ -104,7 +104,7 @@ static void read_section_value(struct reader *r, const struct config_section *se
     }
 }
 
-static void read_root(struct reader *r)
+static void read_root(struct config_reader *r)
 {
     if (r->event.type != YAML_MAPPING_START_EVENT) {
         if (!reader_is_nothing(r))
@@ -135,14 +135,14 @@ static void read_root(struct reader *r)
     }
 }
 
-static void read_alone(struct reader *r)
+static void read_alone(struct config_reader *r)
 {
     const struct config_key *key = r->alone;
     const struct target t = {key, (char *)&r->load->values + key->offset, key->path};
     reader_value(r, &t, event_line(r));
 }
 
-static void read_stream(struct reader *r)
+static void read_stream(struct config_reader *r)
 {
     bool seen = false;
     while (reader_next(r) && r->event.type != YAML_STREAM_END_EVENT) {
@@ -165,7 +165,7 @@ static void read_stream(struct reader *r)
 
 static void read_text(struct config_load *l, const char *name, const struct config_key *alone, str text)
 {
-    struct reader *r = calloc(1, sizeof *r);
+    struct config_reader *r = calloc(1, sizeof *r);
     if (r == NULL || !yaml_parser_initialize(&r->parser)) {
         free(r);
         reader_complain_memory(l, name);

@@ -8,19 +8,19 @@ static bool wants_plain(const struct config_key *key)
     return key->kind == CONFIG_UINT || key->kind == CONFIG_BYTES || key->kind == CONFIG_BOOL;
 }
 
-static void complain_value(struct reader *r, uint32_t line, const struct target *t, const char *got)
+static void complain_value(struct config_reader *r, uint32_t line, const struct target *t, const char *got)
 {
     COMPLAIN(r, line, t->path, "got %s, expected %s", got, config_expected(t->key).z);
 }
 
-static void complain_item(struct reader *r, const struct target *t, uint32_t number, const char *got)
+static void complain_item(struct config_reader *r, const struct target *t, uint32_t number, const char *got)
 {
     char path[ROW_PATH_MAX + 32];
     snprintf(path, sizeof path, "%s, item %" PRIu32, t->path, number);
     COMPLAIN(r, event_line(r), path, "got %s, expected %s", got, config_expected(t->key).z);
 }
 
-static void read_list(struct reader *r, const struct target *t)
+static void read_list(struct config_reader *r, const struct target *t)
 {
     config_field_clear(t->field, t->key);
     for (uint32_t number = 1; reader_next(r) && r->event.type != YAML_SEQUENCE_END_EVENT; number++) {
@@ -33,7 +33,7 @@ static void read_list(struct reader *r, const struct target *t)
     }
 }
 
-static void read_scalar(struct reader *r, const struct target *t, uint32_t key_line)
+static void read_scalar(struct config_reader *r, const struct target *t, uint32_t key_line)
 {
     str value = scalar(r);
     const struct config_key *key = t->key;
@@ -58,9 +58,9 @@ static void read_scalar(struct reader *r, const struct target *t, uint32_t key_l
     }
 }
 
-static void read_rows(struct reader *r, const struct target *t);
+static void read_rows(struct config_reader *r, const struct target *t);
 
-void reader_value(struct reader *r, const struct target *t, uint32_t key_line)
+void reader_value(struct config_reader *r, const struct target *t, uint32_t key_line)
 {
     if (is_scalar(r)) {
         read_scalar(r, t, key_line);
@@ -76,7 +76,7 @@ void reader_value(struct reader *r, const struct target *t, uint32_t key_line)
 
 // ---- rows
 
-static void complain_column(struct reader *r, uint32_t line, const char *row_path,
+static void complain_column(struct config_reader *r, uint32_t line, const char *row_path,
                             const struct config_table *table, const char *name)
 {
     const struct config_column *meant = config_column_guess(table, str_from_cstr(name));
@@ -87,8 +87,8 @@ static void complain_column(struct reader *r, uint32_t line, const char *row_pat
              meant != NULL ? "?)" : "");
 }
 
-static void read_column(struct reader *r, const struct config_table *table, char *row, const char *row_path,
-                        const char *name, uint32_t line)
+static void read_column(struct config_reader *r, const struct config_table *table, char *row,
+                        const char *row_path, const char *name, uint32_t line)
 {
     const struct config_column *column = config_column_find(table, str_from_cstr(name));
     if (column == NULL) {
@@ -108,7 +108,8 @@ static void read_column(struct reader *r, const struct config_table *table, char
     reader_value(r, &t, line);
 }
 
-static void read_row(struct reader *r, const struct config_table *table, char *row, const char *row_path)
+static void read_row(struct config_reader *r, const struct config_table *table, char *row,
+                     const char *row_path)
 {
     struct config_row *at = (void *)row;
     at->line = event_line(r);
@@ -129,7 +130,7 @@ static void read_row(struct reader *r, const struct config_table *table, char *r
                      config_expected(table->columns[i].key).z);
 }
 
-static void read_rows(struct reader *r, const struct target *t)
+static void read_rows(struct config_reader *r, const struct target *t)
 {
     const struct config_table *table = t->key->table;
     config_field_clear(t->field, t->key);

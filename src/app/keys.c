@@ -25,7 +25,7 @@ struct draft_issuer {
     char ca_file[KEY_PATH_MAX];
 };
 
-struct draft {
+struct key_draft {
     struct config_load *load;
     struct mem *mem;
     struct draft_issuer drafts[CONFIG_ISSUERS_MAX + 1];
@@ -59,7 +59,7 @@ const char *key_file_read(const char *path, struct buf *ret)
 }
 
 // From the folder of the configuration.
-static void path_of(const struct draft *d, const char *file, char *ret, size_t cap)
+static void path_of(const struct key_draft *d, const char *file, char *ret, size_t cap)
 {
     const char *slash = d->load->file != NULL ? strrchr(d->load->file, '/') : NULL;
     int folder = file[0] != '/' && slash != NULL ? (int)(slash - d->load->file) + 1 : 0;
@@ -67,7 +67,7 @@ static void path_of(const struct draft *d, const char *file, char *ret, size_t c
 }
 
 // The text of a file; false with the complaint made.
-static bool file_take(struct draft *d, const char *place, const char *file, struct buf *ret)
+static bool file_take(struct key_draft *d, const char *place, const char *file, struct buf *ret)
 {
     char path[PATH_MAX];
     path_of(d, file, path, sizeof path);
@@ -78,7 +78,7 @@ static bool file_take(struct draft *d, const char *place, const char *file, stru
     return why == NULL;
 }
 
-static void complain_key(struct draft *d, const char *place, const char *file,
+static void complain_key(struct key_draft *d, const char *place, const char *file,
                          const struct jwk_problem *problem)
 {
     complaint_add(&d->load->complaints, "%s: %s%sgot %s, expected %s", place,
@@ -90,13 +90,14 @@ static void complain_key(struct draft *d, const char *place, const char *file,
 
 static const struct config_key *const issuers_key = &config_keys[CONFIG_ID_auth_issuers];
 
-static struct config_text row_place(const struct draft *d, uint32_t row, const char *column, uint32_t line)
+static struct config_text row_place(const struct key_draft *d, uint32_t row, const char *column,
+                                    uint32_t line)
 {
     return config_row_place(d->load, issuers_key, row, column, line);
 }
 
 // One of auth.issuers[row].keys[].
-static void key_take(struct draft *d, uint32_t row, uint32_t which, struct draft_issuer *to)
+static void key_take(struct key_draft *d, uint32_t row, uint32_t which, struct draft_issuer *to)
 {
     const struct config_token_key *from = &d->load->values.auth_issuers.rows[row].keys.rows[which];
     bool secret = from->secret[0] != '\0';
@@ -125,7 +126,7 @@ static void key_take(struct draft *d, uint32_t row, uint32_t which, struct draft
     buf_deinit(&text);
 }
 
-static void set_take(struct draft *d, uint32_t row, struct draft_issuer *to)
+static void set_take(struct key_draft *d, uint32_t row, struct draft_issuer *to)
 {
     const struct config_issuer *from = &d->load->values.auth_issuers.rows[row];
     struct config_text place = row_place(d, row, "jwks_file", from->at.lines[CONFIG_COLUMN_issuer_jwks_file]);
@@ -151,7 +152,7 @@ static void set_take(struct draft *d, uint32_t row, struct draft_issuer *to)
 }
 
 // Of a file with certificates, which libcurl reads when it needs them.
-static str ca_path(struct draft *d, uint32_t row, struct draft_issuer *to)
+static str ca_path(struct key_draft *d, uint32_t row, struct draft_issuer *to)
 {
     const struct config_issuer *from = &d->load->values.auth_issuers.rows[row];
     struct config_text place = row_place(d, row, "ca_file", from->at.lines[CONFIG_COLUMN_issuer_ca_file]);
@@ -167,7 +168,7 @@ static str ca_path(struct draft *d, uint32_t row, struct draft_issuer *to)
     return str_from_cstr(to->ca_file);
 }
 
-static void issuer_take(struct draft *d, uint32_t row)
+static void issuer_take(struct key_draft *d, uint32_t row)
 {
     const struct config_issuer *from = &d->load->values.auth_issuers.rows[row];
     struct config_issuer filled = *from;
@@ -209,7 +210,7 @@ static void issuer_take(struct draft *d, uint32_t row)
     };
 }
 
-static void secret_take(struct draft *d)
+static void secret_take(struct key_draft *d)
 {
     const struct config_key *key = &config_keys[CONFIG_ID_auth_secret];
     const struct jwk_wish wish = {.use = JWK_TO_VERIFY, .has_alg = true, .alg = JWA_HS256};
@@ -231,7 +232,7 @@ static void secret_take(struct draft *d)
 
 struct keyring *keys_load(struct config_load *l, struct mem *m, uint64_t generation)
 {
-    struct draft *d = calloc(1, sizeof *d);
+    struct key_draft *d = calloc(1, sizeof *d);
     struct keyring *made = NULL;
     if (d != NULL) {
         d->load = l;

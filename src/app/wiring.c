@@ -85,6 +85,18 @@ static uint32_t audit_kinds(const struct config *c)
     return (c->audit_events & 1) != 0 ? (1u << AUDIT_KIND_COUNT) - 1 : c->audit_events >> 1;
 }
 
+// How many rooms there may be, and who may make how many of them.
+static void wire_room_limits(const struct config *c, struct settings *ret)
+{
+    ret->rooms_max = c->limits_rooms;
+    ret->rooms_connection =
+        (struct rate){c->limits_connection_rooms_created_per_s, c->limits_connection_rooms_created_burst};
+    ret->rooms_user = (struct rate){c->limits_rooms_created_per_s, c->limits_rooms_created_burst};
+    ret->rooms_address =
+        (struct rate){c->limits_address_rooms_created_per_s, c->limits_address_rooms_created_burst};
+    ret->rooms_address_percent = c->limits_address_rooms_percent;
+}
+
 static void wire_core(struct wiring *w, const struct wiring_start *start)
 {
     const struct config *c = &w->config;
@@ -115,12 +127,6 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .close_ms = c->limits_close_ms,
         .turn_bytes = c->limits_turn_bytes,
 
-        .rooms_max = c->limits_rooms,
-        .rooms_connection = {c->limits_connection_rooms_created_per_s,
-                             c->limits_connection_rooms_created_burst},
-        .rooms_user = {c->limits_rooms_created_per_s, c->limits_rooms_created_burst},
-        .rooms_address = {c->limits_address_rooms_created_per_s, c->limits_address_rooms_created_burst},
-        .rooms_address_percent = c->limits_address_rooms_percent,
         .rooms_per_connection = c->rooms_per_connection_max,
         .room_grace_ms = c->rooms_grace_s * 1000,
         .member_grace_ms = c->rooms_member_grace_s * 1000,
@@ -147,6 +153,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
 
         .audit = audit_kinds(c),
     };
+    wire_room_limits(c, &w->core);
     memcpy(w->core.resume_key, start->resume_key, sizeof w->core.resume_key);
 }
 

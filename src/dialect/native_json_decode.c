@@ -17,7 +17,7 @@
 
 enum { EPOCH_MAX = 64 }; // bytes; ours are shorter, anything else cannot match
 
-struct reader {
+struct command_reader {
     struct json_member members[JSON_KEYS_MAX];
     size_t n;
     struct scratch *scratch;
@@ -26,19 +26,19 @@ struct reader {
 };
 
 // What was expected of a key, "; got {}." at its end; m: what was got, NULL where the key is not there.
-static enum err bad_value(const struct reader *r, enum problem_code code, const struct json_member *m,
+static enum err bad_value(const struct command_reader *r, enum problem_code code, const struct json_member *m,
                           const char *expected)
 {
     return problem_set_word(r->problem, code, expected, WORD_JSON, m != NULL ? m->value : STR_NONE);
 }
 
-static const struct json_member *find(const struct reader *r, str name)
+static const struct json_member *find(const struct command_reader *r, str name)
 {
     return json_member_find(r->members, r->n, name);
 }
 
 // The characters of a string of at most n_max bytes; any error means that it is longer.
-static enum err unescape(struct reader *r, str raw, size_t n_max, str *ret)
+static enum err unescape(struct command_reader *r, str raw, size_t n_max, str *ret)
 {
     struct scratch *s = r->scratch;
     size_t left = s->cap - s->n;
@@ -77,7 +77,8 @@ struct key {
     const char *expected;
 };
 
-static enum err take_string(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
+static enum err take_string(struct command_reader *r, const struct key *k, const struct json_member *m,
+                            str *ret)
 {
     str text;
     if (m->kind != JSON_STRING || unescape(r, m->value, k->most, &text) != OK || text.n < k->least)
@@ -88,7 +89,8 @@ static enum err take_string(struct reader *r, const struct key *k, const struct 
     return OK;
 }
 
-static enum err take_room(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
+static enum err take_room(struct command_reader *r, const struct key *k, const struct json_member *m,
+                          str *ret)
 {
     str name;
     if (m->kind != JSON_STRING)
@@ -99,7 +101,8 @@ static enum err take_room(struct reader *r, const struct key *k, const struct js
     return OK;
 }
 
-static enum err take_u64(struct reader *r, const struct key *k, const struct json_member *m, uint64_t *ret)
+static enum err take_u64(struct command_reader *r, const struct key *k, const struct json_member *m,
+                         uint64_t *ret)
 {
     uint64_t v;
     if (!json_u64_decode(m->value, k->most, &v) || v < k->least)
@@ -109,7 +112,7 @@ static enum err take_u64(struct reader *r, const struct key *k, const struct jso
 }
 
 // since: {"epoch": ..., "offset": ...}, an object of its own with the rules of the outer one.
-static enum err take_since(struct reader *r, const struct key *k, const struct json_member *m,
+static enum err take_since(struct command_reader *r, const struct key *k, const struct json_member *m,
                            struct command *ret)
 {
     if (m->kind != JSON_OBJECT)
@@ -133,7 +136,8 @@ static enum err take_since(struct reader *r, const struct key *k, const struct j
 }
 
 // An array whose elements are names of rooms, objects, or strings; they are read one by one by who carries them out.
-static enum err take_list(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
+static enum err take_list(struct command_reader *r, const struct key *k, const struct json_member *m,
+                          str *ret)
 {
     if (m->kind != JSON_ARRAY)
         return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
@@ -155,7 +159,7 @@ static enum err take_list(struct reader *r, const struct key *k, const struct js
 }
 
 // Read by who carries it out.
-static enum err take_raw(struct reader *r, const struct key *k, const struct json_member *m, str *ret)
+static enum err take_raw(struct command_reader *r, const struct key *k, const struct json_member *m, str *ret)
 {
     bool fine = m->kind == JSON_OBJECT;
     uint64_t version;
@@ -167,7 +171,7 @@ static enum err take_raw(struct reader *r, const struct key *k, const struct jso
     return OK;
 }
 
-static enum err take_value(struct reader *r, const struct key *k, const struct json_member *m,
+static enum err take_value(struct command_reader *r, const struct key *k, const struct json_member *m,
                            struct command *ret)
 {
     void *field = (char *)ret + k->field;
@@ -280,7 +284,7 @@ static const struct type *type_row(enum command_type type)
 }
 
 // What its row names and nothing else: a key of a later version, or of another command, is left alone.
-static enum err take_keys(struct reader *r, const struct type *t, struct command *ret)
+static enum err take_keys(struct command_reader *r, const struct type *t, struct command *ret)
 {
     enum err e = OK;
     for (const struct key_use *u = t->keys; e == OK && u->key != KEY_NONE; u++) {
@@ -310,7 +314,7 @@ static bool id_is_integer(str raw)
 }
 
 // Kept raw, so that it goes back as the very bytes that came. Counted as written, between the quotes.
-static enum err take_id(struct reader *r, struct command *ret)
+static enum err take_id(struct command_reader *r, struct command *ret)
 {
     const struct json_member *m = find(r, STR("id"));
     if (m == NULL)
@@ -324,7 +328,7 @@ static enum err take_id(struct reader *r, struct command *ret)
     return OK;
 }
 
-static enum err unknown_type(struct reader *r, const struct json_member *m, str name)
+static enum err unknown_type(struct command_reader *r, const struct json_member *m, str name)
 {
     static const struct {
         const char *word;
@@ -354,7 +358,7 @@ static enum err unknown_type(struct reader *r, const struct json_member *m, str 
     return e;
 }
 
-static enum err take_typed(struct reader *r, struct command *ret)
+static enum err take_typed(struct command_reader *r, struct command *ret)
 {
     const struct json_member *m = find(r, STR("type"));
     if (m == NULL || m->kind != JSON_STRING)
@@ -382,7 +386,7 @@ static enum err bad_json(struct problem *p, const struct json_problem *why)
 }
 
 // One object: its members, and its id, which an error carries, too.
-static enum err open_object(struct reader *r, str text, struct scratch *scratch, struct command *ret,
+static enum err open_object(struct command_reader *r, str text, struct scratch *scratch, struct command *ret,
                             struct problem *ret_problem)
 {
     *ret = (struct command){.type = CMD_NONE};
@@ -415,7 +419,7 @@ static size_t place_of_next(const struct reading *reading, str rest)
 
 static enum err decode_room(struct reading *reading, struct command *ret, struct problem *ret_problem)
 {
-    struct reader r;
+    struct command_reader r;
     str rest = str_skip(reading->message, reading->at), one = STR_NONE;
     bool there = json_array_next(&rest, &one);
     ASSERT(there && json_kind_of(one) == JSON_OBJECT);
@@ -433,7 +437,7 @@ enum err native_json_decode(struct reading *reading, struct command *ret, struct
 {
     if (reading->at != 0)
         return decode_room(reading, ret, ret_problem);
-    struct reader r;
+    struct command_reader r;
     enum err e = open_object(&r, reading_whole(reading), reading->scratch, ret, ret_problem);
     if (e == OK)
         e = take_typed(&r, ret);
@@ -450,7 +454,7 @@ enum err api_decode(enum command_type type, str body, struct scratch *scratch, s
     *ret = (struct command){.type = type};
     *ret_problem = (struct problem){.code = PROBLEM_NONE};
     scratch->n = 0;
-    struct reader r;
+    struct command_reader r;
     r.scratch = scratch;
     r.problem = ret_problem;
     r.http = true;

@@ -178,7 +178,7 @@ static void put_bool(struct buf *out, bool v)
         BUF_PUT_LIT(out, "false");
 }
 
-static void put_members(struct buf *out, const struct event *ev)
+static void put_people(struct buf *out, const struct event *ev)
 {
     BUF_PUT_LIT(out, ",\"members\":[");
     for (size_t i = 0; i < ev->list_n; i++) {
@@ -222,7 +222,7 @@ static void put_joined(struct buf *out, const struct event *ev)
     BUF_PUT_LIT(out, ",\"members_count\":");
     buf_put_u64(out, ev->members_count);
     if (ev->with_members)
-        put_members(out, ev);
+        put_people(out, ev);
     if (ev->readonly)
         BUF_PUT_LIT(out, ",\"readonly\":true");
     if (ev->locked)
@@ -346,11 +346,11 @@ static void put_gap(struct buf *out, const struct event *ev)
     buf_put_char(out, '}');
 }
 
-static void put_members_list(struct buf *out, const struct event *ev)
+static void put_members(struct buf *out, const struct event *ev)
 {
     put_head(out, STR("members"), ev->id);
     put_room(out, ev->room);
-    put_members(out, ev);
+    put_people(out, ev);
     put_next(out, ev->next);
     buf_put_char(out, '}');
 }
@@ -433,65 +433,37 @@ static void put_error(struct buf *out, const struct event *ev)
     buf_put_char(out, '}');
 }
 
+static void put_welcome(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("welcome"), ev->id);
+    native_json_put_welcome(out, ev);
+}
+
+static void put_state(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("state"), ev->id);
+    put_room(out, ev->room);
+    native_json_put_state(out, ev);
+}
+
+static void put_invited(struct buf *out, const struct event *ev) { native_json_put_invitations(out, ev); }
+static void put_invites(struct buf *out, const struct event *ev) { native_json_put_invitations(out, ev); }
+
+// Each event by its put_NAME; what is INNER answers commands that this language does not have.
 void native_json_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s)
 {
     (void)utc_offset_s;
     switch (ev->type) {
-    case EV_WELCOME:
-        put_head(out, STR("welcome"), ev->id);
-        native_json_put_welcome(out, ev);
+#define PUT_NATIVE(lower) put_##lower(out, ev)
+#define PUT_INNER(lower) (void)0
+#define X(upper, lower, where) \
+    case EV_##upper:           \
+        PUT_##where(lower);    \
         return;
-    case EV_JOINED:
-        put_joined(out, ev);
-        return;
-    case EV_LEFT:
-        put_left(out, ev);
-        return;
-    case EV_ACK:
-        put_ack(out, ev);
-        return;
-    case EV_DIRECT:
-        put_direct(out, ev);
-        return;
-    case EV_GAP:
-        put_gap(out, ev);
-        return;
-    case EV_MEMBERS:
-        put_members_list(out, ev);
-        return;
-    case EV_HISTORY:
-        put_history(out, ev);
-        return;
-    case EV_ROOMS:
-        put_rooms(out, ev);
-        return;
-    case EV_STATE:
-        put_head(out, STR("state"), ev->id);
-        put_room(out, ev->room);
-        native_json_put_state(out, ev);
-        return;
-    case EV_INVITED:
-    case EV_INVITES:
-        native_json_put_invitations(out, ev);
-        return;
-    case EV_PONG:
-        put_pong(out, ev);
-        return;
-    case EV_DRAIN:
-        put_drain(out, ev);
-        return;
-    case EV_ERROR:
-        put_error(out, ev);
-        return;
-    case EV_RENAMED:
-        put_renamed(out, ev);
-        return;
-    case EV_TOKEN_EXPIRING:
-        put_token_expiring(out, ev);
-        return;
-    case EV_HELP: // replies to commands that this language does not have
-    case EV_BYE:
-        return;
+        EVENTS(X)
+#undef X
+#undef PUT_INNER
+#undef PUT_NATIVE
     case EV_NONE:
         break;
     }

@@ -325,8 +325,9 @@ static void put_help_row(struct buf *out, str usage, str does)
     BUF_PUT_LIT(out, "\n");
 }
 
-static void put_help(struct buf *out)
+static void put_help(struct buf *out, const struct event *ev)
 {
+    (void)ev;
     BUF_PUT_LIT(out, "* a line without a slash goes to everyone in the room; commands are:\n");
 #define X(word, upper, args, does) put_help_row(out, str_trim(STR(#word " " args)), STR(does));
     TEXT_COMMANDS(X)
@@ -334,70 +335,52 @@ static void put_help(struct buf *out)
     BUF_PUT_LIT(out, "* a line that begins with // is sent with one slash");
 }
 
+static void put_history(struct buf *out, const struct event *ev)
+{
+    if (ev->list_n == 0) // else the rows are lines like those that came live
+        BUF_PUT_LIT(out, "* no history");
+}
+
+static void put_renamed(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, "* you are now ");
+    text_put(out, text_name(ev->name, ev->user));
+}
+
+static void put_token_expiring(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, "* your token ends in ");
+    buf_put_u64(out, ev->expires_in_s);
+    BUF_PUT_LIT(out, " s");
+}
+
+static void put_bye(struct buf *out, const struct event *ev)
+{
+    (void)ev;
+    BUF_PUT_LIT(out, "* bye");
+}
+
+// There is no command that asks for it.
+static void put_pong(struct buf *out, const struct event *ev)
+{
+    (void)out;
+    (void)ev;
+}
+
+static void put_invited(struct buf *out, const struct event *ev) { text_put_invited(out, ev); }
+static void put_invites(struct buf *out, const struct event *ev) { text_put_invitations(out, ev); }
+
+// Each event by its put_NAME.
 void text_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s)
 {
     (void)utc_offset_s; // events have no times
     switch (ev->type) {
-    case EV_WELCOME:
-        put_welcome(out, ev);
+#define X(upper, lower, where) \
+    case EV_##upper:           \
+        put_##lower(out, ev);  \
         return;
-    case EV_JOINED:
-        put_joined(out, ev);
-        return;
-    case EV_LEFT:
-        put_left(out, ev);
-        return;
-    case EV_ACK:
-        put_ack(out, ev);
-        return;
-    case EV_DIRECT:
-        put_direct(out, ev);
-        return;
-    case EV_GAP:
-        put_gap(out, ev);
-        return;
-    case EV_MEMBERS:
-        put_members(out, ev);
-        return;
-    case EV_HISTORY:
-        if (ev->list_n == 0) // else the rows are lines like those that came live
-            BUF_PUT_LIT(out, "* no history");
-        return;
-    case EV_ROOMS:
-        put_rooms(out, ev);
-        return;
-    case EV_STATE:
-        put_state(out, ev);
-        return;
-    case EV_INVITED:
-        text_put_invited(out, ev);
-        return;
-    case EV_INVITES:
-        text_put_invitations(out, ev);
-        return;
-    case EV_PONG: // there is no command that asks for it
-        return;
-    case EV_DRAIN:
-        put_drain(out, ev);
-        return;
-    case EV_ERROR:
-        put_error(out, ev);
-        return;
-    case EV_RENAMED:
-        BUF_PUT_LIT(out, "* you are now ");
-        text_put(out, text_name(ev->name, ev->user));
-        return;
-    case EV_TOKEN_EXPIRING:
-        BUF_PUT_LIT(out, "* your token ends in ");
-        buf_put_u64(out, ev->expires_in_s);
-        BUF_PUT_LIT(out, " s");
-        return;
-    case EV_HELP:
-        put_help(out);
-        return;
-    case EV_BYE:
-        BUF_PUT_LIT(out, "* bye");
-        return;
+        EVENTS(X)
+#undef X
     case EV_NONE:
         break;
     }

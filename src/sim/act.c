@@ -172,6 +172,36 @@ static void flush_unnamed(struct world *w, struct client *c)
     }
 }
 
+// What only some runs have, of people in that room; false: none of it this time.
+static bool act_specially(struct world *w, struct client *c, int room)
+{
+    if (w->plan.moderated && room != NONE && chance(w, c->seats[room].host ? 3 : 30)) {
+        say_decree(w, c, room);
+        return true;
+    }
+    if (room != NONE && c->seats[room].host && invites_wanted(w)) {
+        say_invite(w, c, room);
+        return true;
+    }
+    if (w->plan.words && room != NONE && chance(w, 4)) {
+        say_change(w, c, room);
+        return true;
+    }
+    if (w->plan.reads && room != NONE && chance(w, 8)) {
+        say_read(w, c, room);
+        return true;
+    }
+    if (c->known && chance(w, 40)) {
+        say_refresh(w, c, NONE);
+        return true;
+    }
+    if (room != NONE && w->plan.verifiers != 0 && chance(w, c->seats[room].pass != PASS_NONE ? 10 : 200)) {
+        say_refresh(w, c, room);
+        return true;
+    }
+    return false;
+}
+
 static void act_json(struct world *w, struct client *c)
 {
     if (c->asks_n > ASKS_PATIENCE || (!c->welcomed && !c->implicit_hello))
@@ -183,30 +213,8 @@ static void act_json(struct world *w, struct client *c)
     if (take_up(w, c))
         return;
     int room = room_joined(w, c);
-    if (w->plan.moderated && room != NONE && chance(w, c->seats[room].host ? 3 : 30)) {
-        say_decree(w, c, room);
+    if (act_specially(w, c, room))
         return;
-    }
-    if (room != NONE && c->seats[room].host && invites_wanted(w)) {
-        say_invite(w, c, room);
-        return;
-    }
-    if (w->plan.words && room != NONE && chance(w, 4)) {
-        say_change(w, c, room);
-        return;
-    }
-    if (w->plan.reads && room != NONE && chance(w, 8)) {
-        say_read(w, c, room);
-        return;
-    }
-    if (c->known && chance(w, 40)) {
-        say_refresh(w, c, NONE);
-        return;
-    }
-    if (room != NONE && w->plan.verifiers != 0 && chance(w, c->seats[room].pass != PASS_NONE ? 10 : 200)) {
-        say_refresh(w, c, room);
-        return;
-    }
     uint64_t n = roll(w, 100);
     if (n < 50)
         publish(w, c);

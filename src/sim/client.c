@@ -67,7 +67,7 @@ void client_connect(struct world *w, struct client *c)
 {
     if (w->plan.servers > 1 && (c->connects == 0 || chance(w, 3)))
         c->server = (uint32_t)roll(w, w->plan.servers);
-    struct link *l = link_open(w, c, c->speech == SPEAKS_TEXT_LINE ? TRANSPORT_LINE : TRANSPORT_HTTP);
+    struct sim_link *l = link_open(w, c, c->speech == SPEAKS_TEXT_LINE ? TRANSPORT_LINE : TRANSPORT_HTTP);
     c->link = l;
     c->connects++;
     c->opened_ms = w->now_ms;

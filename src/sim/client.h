@@ -27,7 +27,7 @@ struct pipe {
 
 struct client;
 
-struct link {
+struct sim_link {
     uint32_t serial;
     struct client *client; // NULL: its client has given it up
     uint32_t owner;        // that client's index, for reports
@@ -142,7 +142,7 @@ struct client {
     enum temper temper;
     enum speech speech;
     enum client_state state;
-    struct link *link;
+    struct sim_link *link;
     uint32_t connects, server;
     uint64_t next_connect_ms, next_act_ms, opened_ms;
     uint64_t stalled_until_ms;

@@ -135,7 +135,7 @@ static void on_ws_chunk(struct world *w, struct client *c, const struct ws_event
 
 static void on_ws_bytes(struct world *w, struct client *c, uint8_t *p, size_t n)
 {
-    const struct link *l = c->link;
+    const struct sim_link *l = c->link;
     while (c->link == l && c->link != NULL) {
         size_t used;
         struct ws_event ev;
@@ -258,7 +258,7 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
 
 static void on_line_bytes(struct world *w, struct client *c, const uint8_t *p, size_t n)
 {
-    const struct link *l = c->link;
+    const struct sim_link *l = c->link;
     for (size_t i = 0; i < n && c->link == l; i++) {
         if (p[i] != '\n') {
             buf_put(&c->in, p + i, 1);
@@ -292,7 +292,7 @@ static size_t reading_budget(struct world *w, struct client *c)
 
 static void on_end(struct world *w, struct client *c)
 {
-    struct link *l = c->link;
+    struct sim_link *l = c->link;
     bool aborted = l->server_closed && l->server_aborted;
     watch_closed(w, c, aborted || l->refused);
     if (!aborted && !l->refused && !l->server_closed)
@@ -302,7 +302,7 @@ static void on_end(struct world *w, struct client *c)
 
 void client_receive(struct world *w, struct client *c)
 {
-    struct link *l = c->link;
+    struct sim_link *l = c->link;
     uint8_t chunk[CHUNK];
     size_t left = reading_budget(w, c);
     while (left > 0 && c->link == l && l->down.here > 0) {

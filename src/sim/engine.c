@@ -102,7 +102,7 @@ static bool lost(struct world *w, uint32_t node)
     return away(w, node) || (w->faults && w->plan.engine_loss != 0 && chance(w, w->plan.engine_loss));
 }
 
-static void letter_put(struct world *w, struct mailbox *box, struct mail *m)
+static void letter_put(struct world *w, struct letterbox *box, struct mail *m)
 {
     uint64_t delay = w->plan.engine_delay_ms == 0 ? 0 : roll(w, w->plan.engine_delay_ms + 1);
     ARENA_GROW(&w->arena, box->v, box->n, box->cap);
@@ -110,7 +110,7 @@ static void letter_put(struct world *w, struct mailbox *box, struct mail *m)
 }
 
 // The first that is due, of which a later one may be.
-static struct mail *letter_take(struct world *w, struct mailbox *box)
+static struct mail *letter_take(struct world *w, struct letterbox *box)
 {
     for (uint32_t i = 0; i < box->n; i++) {
         if (box->v[i].due_ms > w->now_ms)
@@ -141,7 +141,7 @@ void engine_answer(struct world *w, const struct engine_room *r, uint32_t node, 
 
 bool engine_mail_due(const struct world *w, uint32_t node)
 {
-    const struct mailbox *box = &w->engine.out[node];
+    const struct letterbox *box = &w->engine.out[node];
     for (uint32_t i = 0; i < box->n; i++)
         if (box->v[i].due_ms <= w->now_ms)
             return true;
@@ -404,7 +404,7 @@ void engine_step(struct world *w)
     }
 }
 
-static bool box_busy(const struct mailbox *box)
+static bool box_busy(const struct letterbox *box)
 {
     for (uint32_t i = 0; i < box->n; i++)
         if (((const struct engine_mail *)(const void *)box->v[i].mail)->word != ENGINE_POSITION)

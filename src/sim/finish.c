@@ -33,7 +33,7 @@ static bool busy(struct world *w)
                 return true;
     }
     for (uint32_t i = 0; i < w->links_n; i++) {
-        const struct link *l = w->links[i];
+        const struct sim_link *l = w->links[i];
         if (l->client != NULL && (l->down.n != 0 || (l->accepted && !l->server_closed && l->up.n != 0)))
             return true;
     }
@@ -79,7 +79,7 @@ static void faults_off(struct world *w)
     for (uint32_t i = 0; i < w->nodes_n; i++)
         w->nodes[i].stalled_until_ms = 0;
     for (uint32_t i = 0; i < w->links_n; i++) {
-        struct link *l = w->links[i];
+        struct sim_link *l = w->links[i];
         l->frozen_until_ms = 0;
         l->chunk_max = UINT32_MAX;
         l->down_cap = 64u << 20;

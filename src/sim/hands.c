@@ -88,7 +88,7 @@ static uint64_t delay(struct world *w)
     return w->plan.verify_ms == 0 || !w->faults ? 0 : roll(w, w->plan.verify_ms + 1u);
 }
 
-static void letter_put(struct world *w, struct mailbox *box, struct mail *m)
+static void letter_put(struct world *w, struct letterbox *box, struct mail *m)
 {
     uint64_t due = w->now_ms + delay(w);
     if (box->n != 0 && box->v[box->n - 1].due_ms > due)
@@ -97,7 +97,7 @@ static void letter_put(struct world *w, struct mailbox *box, struct mail *m)
     box->v[box->n++] = (struct letter){m, due};
 }
 
-static struct mail *letter_take(const struct world *w, struct mailbox *box)
+static struct mail *letter_take(const struct world *w, struct letterbox *box)
 {
     if (box->n == 0 || box->v[0].due_ms > w->now_ms)
         return NULL;
@@ -168,7 +168,7 @@ void hands_step(struct world *w)
 bool hands_wait_for(const struct world *w, const struct node *n)
 {
     for (uint32_t k = 0; k < w->plan.verifiers; k++) {
-        const struct mailbox *box = &w->hands.out[k][n->index];
+        const struct letterbox *box = &w->hands.out[k][n->index];
         if ((box->n != 0 && box->v[0].due_ms <= w->now_ms) ||
             shard_mail_waiting(n->shard, w->plan.shards + 1 + k) != 0)
             return true;
@@ -207,7 +207,7 @@ void hands_forget(struct world *w)
             verifier_forget(&w->hands.verifiers[s][k]);
 }
 
-static void boxes_end(struct world *w, struct mailbox *box)
+static void boxes_end(struct world *w, struct letterbox *box)
 {
     for (uint32_t i = 0; i < box->n; i++)
         mail_discard(&w->vmem.mem, box->v[i].mail);

@@ -26,6 +26,9 @@ int heard_room(struct world *w, struct client *c, const struct heard *h);
 void heard_scan(struct world *w, struct client *c, str text, struct heard *ret);
 bool heard_next(str *list, str *ret); // the objects of an array, one after the other
 
+// May a well-formed command of a well-behaved client meet that error (excuses.c)?
+bool hear_excused(struct world *w, const struct client *c, const struct asked *a, str code, str sentence);
+
 // --- what there may be several of (hear_rows.c)
 uint8_t hear_kind(str type); // a FACT_; FACT_UNKNOWN: no entry
 uint32_t hear_data(struct world *w, struct client *c, const struct heard *h); // its message, checked

@@ -264,7 +264,7 @@ void ledger_made(struct world *w, int room, int epoch) { truth_numbering(w, room
 static void see_join(struct world *w, int room, int epoch, const struct sighting *s)
 {
     struct numbering *n = truth_numbering(w, room, epoch);
-    struct link *l = w->nodes[w->turning->first + s->shard].conns[s->conn];
+    struct sim_link *l = w->nodes[w->turning->first + s->shard].conns[s->conn];
     if (l == NULL || l->gen != s->gen) {
         n->entered = true;
         return; // it is gone
@@ -335,7 +335,7 @@ void ledger_witness(struct world *w, const struct sighting *s)
 
 struct start ledger_start(struct world *w, struct client *c, int room)
 {
-    struct link *l = c->link;
+    struct sim_link *l = c->link;
     uint32_t at = 0;
     while (at < l->starts_n && l->starts[at].room != room)
         at++;

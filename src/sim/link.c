@@ -37,7 +37,7 @@ void pipe_take(struct pipe *p, size_t n)
 static void pipe_clear(struct pipe *p) { p->from = p->n = p->here = 0; }
 
 // Peers that read everything at once get a buffer that never fills; the others get a small one, sometimes tiny.
-static void link_quality(struct world *w, struct link *l, const struct client *c)
+static void link_quality(struct world *w, struct sim_link *l, const struct client *c)
 {
     static const size_t caps[] = {64, 500, 2000, 8000, 65536};
     l->healthy = c->temper == TEMPER_HEALTHY || w->plan.quiet_network;
@@ -51,9 +51,9 @@ static void link_quality(struct world *w, struct link *l, const struct client *c
     }
 }
 
-struct link *link_open(struct world *w, struct client *c, enum transport transport)
+struct sim_link *link_open(struct world *w, struct client *c, enum transport transport)
 {
-    struct link *l = arena_alloc(&w->arena, sizeof *l);
+    struct sim_link *l = arena_alloc(&w->arena, sizeof *l);
     l->serial = ++w->link_serial;
     l->client = c;
     l->owner = c->index;
@@ -67,13 +67,13 @@ struct link *link_open(struct world *w, struct client *c, enum transport transpo
     return l;
 }
 
-void link_abandon(struct world *w, struct link *l)
+void link_abandon(struct world *w, struct sim_link *l)
 {
     l->client = NULL;
     l->gone_ms = w->now_ms;
 }
 
-void link_reset(struct world *w, struct link *l)
+void link_reset(struct world *w, struct sim_link *l)
 {
     l->reset = true;
     pipe_clear(&l->up);
@@ -82,7 +82,7 @@ void link_reset(struct world *w, struct link *l)
     w->counts.resets++;
 }
 
-void link_vanish(struct world *w, struct link *l)
+void link_vanish(struct world *w, struct sim_link *l)
 {
     l->vanished = true;
     l->vanished_ms = w->now_ms;
@@ -104,7 +104,7 @@ static void pipe_arrive(struct world *w, struct pipe *p, uint32_t chunk_max)
 }
 
 // Nobody is interested any more: the server has closed it (or never had it), and the client has gone.
-static bool link_over(const struct link *l)
+static bool link_over(const struct sim_link *l)
 {
     return l->client == NULL &&
            (l->server_closed || l->refused || (!l->accepted && (l->reset || l->vanished)));
@@ -114,7 +114,7 @@ void links_step(struct world *w)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < w->links_n; i++) {
-        struct link *l = w->links[i];
+        struct sim_link *l = w->links[i];
         if (link_over(l)) {
             arena_free(&w->arena, l->up.v);
             arena_free(&w->arena, l->down.v);

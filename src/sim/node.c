@@ -61,42 +61,42 @@ void node_create(struct world *w, uint32_t server, uint32_t shard)
 
 // --- what there is to do
 
-static bool link_readable(const struct link *l)
+static bool link_readable(const struct sim_link *l)
 {
     return !l->paused && !l->eof_told && !l->broken_told && l->up.here != 0;
 }
 
-static bool link_ended(const struct link *l)
+static bool link_ended(const struct sim_link *l)
 {
     return l->fin && !l->eof_told && !l->broken_told && !l->paused && l->up.n == 0;
 }
 
-static bool link_writable(const struct link *l)
+static bool link_writable(const struct sim_link *l)
 {
     return l->blocked && !l->broken_told && l->down.n <= l->down_cap / 2;
 }
 
 // Half-open terminals cannot be found by heartbeat; the kernel gives up on what they do not acknowledge.
-static bool link_broken(const struct world *w, const struct link *l)
+static bool link_broken(const struct world *w, const struct sim_link *l)
 {
     if (l->broken_told)
         return false;
     return l->reset || (l->vanished && l->transport == TRANSPORT_LINE && w->now_ms > l->vanished_ms + 20000);
 }
 
-static bool link_waits_here(const struct node *n, const struct link *l)
+static bool link_waits_here(const struct node *n, const struct sim_link *l)
 {
     return l->node == n->index && !l->server_closed;
 }
 
-static bool link_has_work(const struct world *w, const struct link *l)
+static bool link_has_work(const struct world *w, const struct sim_link *l)
 {
     if (!l->accepted)
         return !l->refused && !l->reset && !l->vanished;
     return link_readable(l) || link_ended(l) || link_writable(l) || link_broken(w, l);
 }
 
-static bool mail_due(const struct world *w, const struct mailbox *box)
+static bool mail_due(const struct world *w, const struct letterbox *box)
 {
     return box->n != 0 && box->v[0].due_ms <= w->now_ms;
 }
@@ -125,7 +125,7 @@ uint64_t node_due_ms(const struct node *n) { return n->always_due ? 0 : shard_ne
 
 // --- in
 
-static void take_accept(struct world *w, struct node *n, struct link *l)
+static void take_accept(struct world *w, struct node *n, struct sim_link *l)
 {
     struct peer peer = {0};
     where_at(&n->where, WHERE_ACCEPT, WHERE_NOBODY);
@@ -149,7 +149,7 @@ static void take_accept(struct world *w, struct node *n, struct link *l)
 }
 
 // A copy of the exact size, so that a byte too many or a pointer kept is found.
-static void take_bytes(struct world *w, struct node *n, struct link *l)
+static void take_bytes(struct world *w, struct node *n, struct sim_link *l)
 {
     size_t most = w->settings.turn_bytes;
     if (!l->healthy && chance(w, 4))
@@ -166,7 +166,7 @@ static void take_bytes(struct world *w, struct node *n, struct link *l)
     w->lent = NULL;
 }
 
-static void take_link(struct world *w, struct node *n, struct link *l)
+static void take_link(struct world *w, struct node *n, struct sim_link *l)
 {
     if (!l->accepted) {
         n->deeds += link_has_work(w, l);
@@ -194,7 +194,7 @@ static void take_link(struct world *w, struct node *n, struct link *l)
 
 static void take_mail(struct world *w, struct node *n, uint32_t from)
 {
-    struct mailbox *box = &w->boxes[from][n->index];
+    struct letterbox *box = &w->boxes[from][n->index];
     uint32_t taken = 0;
     if (box->n == 0)
         return;
@@ -249,7 +249,7 @@ static void take_all(struct world *w, struct node *n)
 // To another shard of its server.
 static void give_mail(struct world *w, struct node *n, uint32_t to)
 {
-    struct mailbox *box = &w->boxes[n->index][n->first + to];
+    struct letterbox *box = &w->boxes[n->index][n->first + to];
     where_at(&n->where, WHERE_SEND_MAIL, to);
     while (box->n < w->plan.mailbox_cap) {
         struct mail *m = shard_pull_mail(n->shard, to);
@@ -277,7 +277,7 @@ static void give_engine(struct world *w, struct node *n)
 }
 
 // How much of `total` the socket takes.
-static size_t link_takes(struct world *w, const struct link *l, size_t total)
+static size_t link_takes(struct world *w, const struct sim_link *l, size_t total)
 {
     if (l->reset)
         return 0;
@@ -291,7 +291,7 @@ static size_t link_takes(struct world *w, const struct link *l, size_t total)
 static void write_link(struct world *w, struct node *n, uint32_t conn)
 {
     struct span spans[SPANS_MAX];
-    struct link *l = n->conns[conn];
+    struct sim_link *l = n->conns[conn];
     ASSERT(l != NULL && !l->blocked);
     where_at(&n->where, WHERE_WRITE, conn);
     size_t count = shard_output(n->shard, conn, spans), total = 0;
@@ -343,7 +343,7 @@ static void give_ends(struct world *w, struct node *n)
             n->conns[conn]->server_shut = true;
     }
     while (shard_pull_closed(n->shard, &conn, &abortive)) {
-        struct link *l = n->conns[conn];
+        struct sim_link *l = n->conns[conn];
         ASSERT(l != NULL);
         n->deeds++;
         n->conns[conn] = NULL;

@@ -41,7 +41,7 @@ static void link_fault(struct world *w)
 {
     if (w->links_n == 0 || w->plan.quiet_network || !chance(w, 12))
         return;
-    struct link *l = w->links[roll(w, w->links_n)];
+    struct sim_link *l = w->links[roll(w, w->links_n)];
     struct client *c = l->client;
     if (l->healthy || c == NULL || c->temper == TEMPER_HEALTHY)
         return;

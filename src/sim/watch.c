@@ -71,7 +71,7 @@ void watch_closed(struct world *w, struct client *c, bool aborted)
     }
 }
 
-static void check_link(struct world *w, const struct link *l)
+static void check_link(struct world *w, const struct sim_link *l)
 {
     const struct settings *s = &w->settings;
     uint64_t patience = client_patience_ms(w);

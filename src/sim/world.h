@@ -83,7 +83,7 @@ struct node {
     struct shard *shard;
     struct where where; // of the turn that is running
     struct shard_host host;
-    struct link **conns; // by core's index
+    struct sim_link **conns; // by core's index
     uint64_t stalled_until_ms;
     bool writes_left; // the budget of writes ended before the writes: another turn follows at once
     uint64_t drain_ms, last_1012_ms;
@@ -100,7 +100,7 @@ struct letter {
     struct mail *mail;
     uint64_t due_ms;
 };
-struct mailbox { // from one node to another
+struct letterbox { // from one node to another
     struct letter *v;
     uint32_t n, cap;
 };
@@ -109,7 +109,7 @@ struct engine_room;
 struct engine {
     struct engine_room *rooms; // ROOMS_MAX
     uint32_t rooms_n;
-    struct mailbox in, out[NODES_MAX];
+    struct letterbox in, out[NODES_MAX];
     uint64_t away_until_ms[SERVERS_MAX];
 };
 
@@ -123,7 +123,7 @@ struct hands {
         uint64_t ended, bad; // how many have ended; which one was the last that brought nothing
     } fetches[SERVERS_MAX];
     struct verifier verifiers[SERVERS_MAX][VERIFIERS_MAX];
-    struct mailbox in[VERIFIERS_MAX][NODES_MAX], out[VERIFIERS_MAX][NODES_MAX];
+    struct letterbox in[VERIFIERS_MAX][NODES_MAX], out[VERIFIERS_MAX][NODES_MAX];
 };
 
 // Invitations that somebody has been told, the newest of them (invites.c).
@@ -165,11 +165,11 @@ struct world {
     struct audit_world *audit;
     struct engine engine;
     struct hands hands;
-    struct mailbox boxes[NODES_MAX][NODES_MAX]; // [from][to]
+    struct letterbox boxes[NODES_MAX][NODES_MAX]; // [from][to]
 
     void *lent;             // bytes that core is looking at; a run that fails meanwhile frees them
     struct mem scratch_mem; // of the clients' buffers; from `arena`
-    struct link **links;
+    struct sim_link **links;
     uint32_t links_n, links_cap, link_serial;
     struct client *clients;
     const char *room_names[ROOMS_MAX];
@@ -215,11 +215,11 @@ void plan_describe(const struct world *w, char *ret, size_t n);
 // --- pipes and links (link.c)
 void pipe_put(struct world *w, struct pipe *p, const void *bytes, size_t n);
 void pipe_take(struct pipe *p, size_t n); // the first n of those that are here
-struct link *link_open(struct world *w, struct client *c, enum transport transport);
-void link_abandon(struct world *w, struct link *l); // the client goes; nothing is said
-void link_reset(struct world *w, struct link *l);   // the client resets
-void link_vanish(struct world *w, struct link *l);  // the client is gone and nobody can tell
-void links_step(struct world *w);                   // bytes move, and links that are over are forgotten
+struct sim_link *link_open(struct world *w, struct client *c, enum transport transport);
+void link_abandon(struct world *w, struct sim_link *l); // the client goes; nothing is said
+void link_reset(struct world *w, struct sim_link *l);   // the client resets
+void link_vanish(struct world *w, struct sim_link *l);  // the client is gone and nobody can tell
+void links_step(struct world *w);                       // bytes move, and links that are over are forgotten
 
 // --- shards (node.c)
 void node_create(struct world *w, uint32_t server, uint32_t shard);

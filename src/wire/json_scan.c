@@ -2,7 +2,7 @@
 //
 // json_scan.c - validates JSON and lists the members of the outermost object, in one pass.
 //
-// A cursor walks the text once. Strings are skipped in long strides (json_run.h); everything else is decided by single
+// A walk goes over the text once. Strings are skipped in long strides (json_run.h); everything else is decided by single
 // bytes. Nesting is walked without recursion: `kinds` is a stack of bits, 1 for an object and 0 for an array, the
 // innermost in the lowest place, so 100,000 opening brackets cost what 65 do.
 //
@@ -16,7 +16,7 @@
 #include "wire/json_run.h"
 #include "wire/utf8.h"
 
-struct cursor {
+struct walk {
     const uint8_t *p;
     const uint8_t *end;
     uint64_t kinds;
@@ -26,19 +26,19 @@ struct cursor {
     const char *message;
 };
 
-static bool refuse(struct cursor *c, enum err e, const char *message)
+static bool refuse(struct walk *c, enum err e, const char *message)
 {
     c->err = e;
     c->message = message;
     return false;
 }
 
-static bool refuse_syntax(struct cursor *c, const char *message) { return refuse(c, ERR_SYNTAX, message); }
+static bool refuse_syntax(struct walk *c, const char *message) { return refuse(c, ERR_SYNTAX, message); }
 
-// The byte under the cursor; 0, which is nowhere allowed, at the end of the text.
-static inline uint8_t peek(const struct cursor *c) { return c->p < c->end ? *c->p : 0; }
+// The byte it stands at; 0, which is nowhere allowed, at the end of the text.
+static inline uint8_t peek(const struct walk *c) { return c->p < c->end ? *c->p : 0; }
 
-static inline void skip_space(struct cursor *c)
+static inline void skip_space(struct walk *c)
 {
     while (c->p < c->end && *c->p <= ' ' && (*c->p == ' ' || *c->p == '\n' || *c->p == '\r' || *c->p == '\t'))
         c->p++;
@@ -61,7 +61,7 @@ static int hex4(const uint8_t *p, const uint8_t *end)
     return v;
 }
 
-static bool skip_unicode_escape(struct cursor *c)
+static bool skip_unicode_escape(struct walk *c)
 {
     int unit = hex4(c->p + 2, c->end);
     if (unit < 0)
@@ -81,7 +81,7 @@ static bool skip_unicode_escape(struct cursor *c)
     return true;
 }
 
-static bool skip_escape(struct cursor *c)
+static bool skip_escape(struct walk *c)
 {
     c->escaped = true;
     switch (c->end - c->p < 2 ? 0 : c->p[1]) {
@@ -102,8 +102,8 @@ static bool skip_escape(struct cursor *c)
     }
 }
 
-// Leaves the cursor at the first character that is malformed.
-static bool refuse_utf8(struct cursor *c, const uint8_t *p, const uint8_t *end)
+// Leaves it at the first character that is malformed.
+static bool refuse_utf8(struct walk *c, const uint8_t *p, const uint8_t *end)
 {
     size_t n;
     while ((n = utf8_char_length(p, (size_t)(end - p))) > 0)
@@ -113,7 +113,7 @@ static bool refuse_utf8(struct cursor *c, const uint8_t *p, const uint8_t *end)
 }
 
 // From the opening quote to behind the closing one.
-static bool skip_string(struct cursor *c)
+static bool skip_string(struct walk *c)
 {
     const uint8_t *from = ++c->p;
     uint64_t high = 0;
@@ -137,7 +137,7 @@ static bool skip_string(struct cursor *c)
 
 // ---- other scalars
 
-static bool skip_digits(struct cursor *c)
+static bool skip_digits(struct walk *c)
 {
     const uint8_t *from = c->p;
     while (c->p < c->end && (uint8_t)(*c->p - '0') < 10)
@@ -145,7 +145,7 @@ static bool skip_digits(struct cursor *c)
     return c->p > from ? true : refuse_syntax(c, "a number lacks a digit");
 }
 
-static bool skip_number(struct cursor *c)
+static bool skip_number(struct walk *c)
 {
     if (*c->p == '-')
         c->p++;
@@ -168,7 +168,7 @@ static bool skip_number(struct cursor *c)
     return true;
 }
 
-static bool skip_word(struct cursor *c, const char *word, size_t n)
+static bool skip_word(struct walk *c, const char *word, size_t n)
 {
     if ((size_t)(c->end - c->p) < n || memcmp(c->p, word, n) != 0)
         return refuse_syntax(c, "expected a value");
@@ -180,12 +180,12 @@ static bool skip_word(struct cursor *c, const char *word, size_t n)
 
 enum step {
     STEP_FAILED,
-    STEP_VALUE, // the cursor is at the first byte of a value
+    STEP_VALUE, // the walk is at the first byte of a value
     STEP_AFTER, // a value has been taken
 };
 
 // From a key's quote to the first byte of its value. *ret is the key between its quotes.
-static bool skip_key(struct cursor *c, str *ret)
+static bool skip_key(struct walk *c, str *ret)
 {
     const uint8_t *quote = c->p;
     if (peek(c) != '"')
@@ -201,7 +201,7 @@ static bool skip_key(struct cursor *c, str *ret)
     return true;
 }
 
-static enum step container_enter(struct cursor *c, bool object)
+static enum step container_enter(struct walk *c, bool object)
 {
     if (c->depth == JSON_DEPTH_MAX) {
         refuse(c, ERR_LIMIT, "nested too deep");
@@ -221,7 +221,7 @@ static enum step container_enter(struct cursor *c, bool object)
     return STEP_VALUE;
 }
 
-static enum step value_begin(struct cursor *c)
+static enum step value_begin(struct walk *c)
 {
     bool good;
     switch (peek(c)) {
@@ -251,7 +251,7 @@ static enum step value_begin(struct cursor *c)
     return good ? STEP_AFTER : STEP_FAILED;
 }
 
-static enum step container_next(struct cursor *c)
+static enum step container_next(struct walk *c)
 {
     bool object = c->kinds & 1;
     skip_space(c);
@@ -276,7 +276,7 @@ static enum step container_next(struct cursor *c)
 }
 
 // Takes one value, whatever is in it.
-static bool skip_value(struct cursor *c)
+static bool skip_value(struct walk *c)
 {
     unsigned outside = c->depth;
     enum step step;
@@ -288,7 +288,7 @@ static bool skip_value(struct cursor *c)
     return step == STEP_AFTER;
 }
 
-static bool expect_end(struct cursor *c)
+static bool expect_end(struct walk *c)
 {
     skip_space(c);
     return c->p == c->end ? true : refuse_syntax(c, "there is something behind the value");
@@ -315,7 +315,7 @@ enum json_kind json_kind_of(str raw)
     }
 }
 
-static bool member_take(struct cursor *c, struct json_member *ret)
+static bool member_take(struct walk *c, struct json_member *ret)
 {
     if (!skip_key(c, &ret->key))
         return false;
@@ -338,7 +338,7 @@ static bool key_is_new(const struct json_member *members, size_t n)
     return true;
 }
 
-static bool object_take(struct cursor *c, struct json_member *ret, size_t max, size_t *ret_n)
+static bool object_take(struct walk *c, struct json_member *ret, size_t max, size_t *ret_n)
 {
     if (peek(c) != '{')
         return refuse_syntax(c, "expected an object");
@@ -372,21 +372,21 @@ static bool object_take(struct cursor *c, struct json_member *ret, size_t max, s
     return true;
 }
 
-static enum err finish(const struct cursor *c, str text, struct json_problem *ret_problem)
+static enum err finish(const struct walk *c, str text, struct json_problem *ret_problem)
 {
     if (c->err != OK && ret_problem != NULL)
         *ret_problem = (struct json_problem){(size_t)(c->p - (const uint8_t *)text.p), c->message};
     return c->err;
 }
 
-// An empty text has no bytes to point at; a cursor over this one does.
+// An empty text has no bytes to point at; a walk over this one does.
 static str not_null(str text) { return text.n > 0 ? text : STR(""); }
 
 enum err json_object_scan(str text, struct json_member *ret, size_t max, size_t *ret_n,
                           struct json_problem *ret_problem)
 {
     text = not_null(text);
-    struct cursor c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
+    struct walk c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
     skip_space(&c);
     if (object_take(&c, ret, max, ret_n))
         expect_end(&c);
@@ -396,7 +396,7 @@ enum err json_object_scan(str text, struct json_member *ret, size_t max, size_t 
 enum err json_validate(str text, struct json_problem *ret_problem)
 {
     text = not_null(text);
-    struct cursor c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
+    struct walk c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
     skip_space(&c);
     if (skip_value(&c))
         expect_end(&c);
@@ -406,7 +406,7 @@ enum err json_validate(str text, struct json_problem *ret_problem)
 bool json_array_next(str *rest, str *ret)
 {
     str text = not_null(*rest);
-    struct cursor c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
+    struct walk c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
     skip_space(&c);
     if (peek(&c) != '[' && peek(&c) != ',')
         return false;
@@ -423,7 +423,7 @@ bool json_array_next(str *rest, str *ret)
 bool json_member_next(str *rest, struct json_member *ret)
 {
     str text = not_null(*rest);
-    struct cursor c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
+    struct walk c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
     skip_space(&c);
     if (peek(&c) != '{' && peek(&c) != ',')
         return false;

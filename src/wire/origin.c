@@ -5,7 +5,7 @@
 #include "wire/origin.h"
 #include "wire/http.h"
 
-struct origin {
+struct origin_parts {
     str scheme;
     str host;      // for a wildcard: the domain without "*."
     uint16_t port; // 0: none given and none known for the scheme
@@ -48,11 +48,11 @@ static bool labels_valid(str host)
     return true;
 }
 
-static bool origin_parse(str s, bool pattern, struct origin *ret)
+static bool origin_parse(str s, bool pattern, struct origin_parts *ret)
 {
     size_t colon = str_find_char(s, ':', 0);
     str rest = str_skip(s, colon);
-    *ret = (struct origin){.scheme = str_take(s, colon)};
+    *ret = (struct origin_parts){.scheme = str_take(s, colon)};
     if (!scheme_valid(ret->scheme) || !str_starts(rest, STR("://")))
         return false;
     rest = str_skip(rest, 3);
@@ -69,7 +69,7 @@ static bool origin_parse(str s, bool pattern, struct origin *ret)
     return true;
 }
 
-static bool same_origin(const struct origin *o, str scheme, str host)
+static bool same_origin(const struct origin_parts *o, str scheme, str host)
 {
     str name;
     uint16_t port;
@@ -91,9 +91,9 @@ static bool under_domain(str host, str domain)
     return host.p[front - 1] == '.' && str_eq_nocase(str_skip(host, front), domain);
 }
 
-static bool pattern_matches(str pattern, const struct origin *o)
+static bool pattern_matches(str pattern, const struct origin_parts *o)
 {
-    struct origin p;
+    struct origin_parts p;
     if (str_eq(pattern, STR("*")))
         return true;
     if (!origin_parse(pattern, true, &p))
@@ -105,7 +105,7 @@ static bool pattern_matches(str pattern, const struct origin *o)
 
 bool origin_allowed(str origin, bool has_origin, str scheme, str host, const str *patterns, size_t n)
 {
-    struct origin o;
+    struct origin_parts o;
     if (!has_origin)
         return true;
     if (str_eq(origin, STR("null"))) {
@@ -128,6 +128,6 @@ bool origin_allowed(str origin, bool has_origin, str scheme, str host, const str
 
 bool origin_pattern_valid(str pattern)
 {
-    struct origin p;
+    struct origin_parts p;
     return str_eq(pattern, STR("*")) || str_eq(pattern, STR("null")) || origin_parse(pattern, true, &p);
 }

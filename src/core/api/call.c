@@ -79,85 +79,42 @@ static str number_text(uint32_t number, char room[10])
     return str_make(room + at, 10 - at);
 }
 
-bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call *call,
-                  const struct command *cmd, uint32_t number, char text[API_ASK_TEXT], struct ask *ret,
-                  uint32_t *ret_dest, struct problem *ret_problem)
+static enum ask_type asked_as(const struct command *cmd)
 {
-    *ret = http_ask_make(cs, conn, ASK_FENCE, ENCODING_JSON);
-    *ret_dest = 0;
-    ret->backend = true;
-    ret->cmd = *cmd;
-    ret->cmd.id = number_text(number, text + USER_ID_MAX);
-    speak_as(cs, call, cmd, text, ret);
     switch (cmd->type) {
     case CMD_PUBLISH:
     case CMD_BROADCAST:
-        if (cmd->data.n > cs->cx->settings->message_bytes) {
-            *ret_problem = (struct problem){.code = PROBLEM_TOO_LARGE,
-                                            .text = "`data` is larger than `limits.message_bytes` allows."};
-            return false;
-        }
-        ask_room(cs, ASK_PUBLISH, ret, ret_dest);
-        return true;
 #define X(upper, lower, event) case CMD_##upper:
         DECREES(X)
         WORDS(X)
 #undef X
-        if (cmd->type == CMD_INVITE)
-            ret->cmd.token = invitation_make(cs->cx, text + API_ASK_SPOKEN);
-        ask_room(cs, ASK_PUBLISH, ret, ret_dest);
-        return true;
+        return ASK_PUBLISH;
     case CMD_STATE:
-        if (!command_changes(cmd))
-            ret->cmd.type = CMD_STATE_READ;
-        ask_room(cs, command_changes(cmd) ? ASK_PUBLISH : ASK_STATE, ret, ret_dest);
-        return true;
+        return command_changes(cmd) ? ASK_PUBLISH : ASK_STATE;
     case CMD_SIGNAL:
-        ask_room(cs, ASK_SIGNAL, ret, ret_dest);
-        return true;
+        return ASK_SIGNAL;
     case CMD_READ: // by the user that is named
-        ask_room(cs, ASK_READ, ret, ret_dest);
-        return true;
+        return ASK_READ;
     case CMD_CREATE:
-        ask_room(cs, ASK_CREATE, ret, ret_dest);
-        return true;
+        return ASK_CREATE;
     case CMD_INVITES:
-        ask_room(cs, ASK_INVITES, ret, ret_dest);
-        return true;
+        return ASK_INVITES;
     case CMD_MEMBERS:
-        ask_room(cs, ASK_MEMBERS, ret, ret_dest);
-        return true;
+        return ASK_MEMBERS;
     case CMD_HISTORY:
-        ask_room(cs, ASK_HISTORY, ret, ret_dest);
-        return true;
+        return ASK_HISTORY;
     case CMD_DIRECT:
-        ask_user(cs, ASK_DIRECT, ret, ret_dest);
-        return true;
+        return ASK_DIRECT;
     case CMD_ROOMS:
-        ask_all(ASK_ROOMS, ret);
-        return true;
+        return ASK_ROOMS;
     case CMD_INFO:
-        ask_all(ASK_INFO, ret);
-        return true;
+        return ASK_INFO;
     case CMD_CONNECTIONS:
-        ask_all(ASK_CONNECTIONS, ret);
-        if (cmd->after.n != 0 && !shard_named(cs, cmd->after, ret_dest))
-            return bad(ret_problem, "`after` must be the `next` of an earlier reply; got {}.", cmd->after);
-        return true;
+        return ASK_CONNECTIONS;
     case CMD_REVOKE:
-        ask_all(ASK_REVOKE, ret);
-        ret->before_ms = cmd->has_issued_before ? cmd->issued_before * 1000 : cs->cx->wall_ms;
-        return true;
+        return ASK_REVOKE;
     case CMD_DISCONNECT:
-        if (cmd->connection.n == 0) {
-            ask_user(cs, ASK_DISCONNECT, ret, ret_dest);
-            return true;
-        }
-        ret->type = ASK_CLOSE;
-        if (!shard_named(cs, cmd->connection, ret_dest))
-            return bad(ret_problem, "`connection` must be that of a row of `connections`; got {}.",
-                       cmd->connection);
-        return true;
+        return cmd->connection.n == 0 ? ASK_DISCONNECT : ASK_CLOSE;
     case CMD_BATCH: // many of them
     case CMD_NONE:  // none of the API's
     case CMD_MESSAGE:
@@ -175,6 +132,61 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
         break;
     }
     UNREACHABLE();
+}
+
+// Whom to ask, as the command's row says it; a page of connections goes on at the shard where the last one ended.
+static bool address(const struct conns *cs, struct ask *a, uint32_t *ret_dest, struct problem *ret_problem)
+{
+    const struct command *cmd = &a->cmd;
+    enum ask_type type = asked_as(cmd);
+    if (type == ASK_CLOSE) {
+        a->type = type;
+        return shard_named(cs, cmd->connection, ret_dest) ||
+               bad(ret_problem, "`connection` must be that of a row of `connections`; got {}.",
+                   cmd->connection);
+    }
+    switch ((enum decided)command_row(cmd->type)->decided) {
+    case DECIDED_ROOM:
+        ask_room(cs, type, a, ret_dest);
+        return true;
+    case DECIDED_USER:
+        ask_user(cs, type, a, ret_dest);
+        return true;
+    case DECIDED_ALL:
+        ask_all(type, a);
+        return type != ASK_CONNECTIONS || cmd->after.n == 0 || shard_named(cs, cmd->after, ret_dest) ||
+               bad(ret_problem, "`after` must be the `next` of an earlier reply; got {}.", cmd->after);
+    case DECIDED_EDGE:
+        break;
+    }
+    UNREACHABLE();
+}
+
+bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call *call,
+                  const struct command *cmd, uint32_t number, char text[API_ASK_TEXT], struct ask *ret,
+                  uint32_t *ret_dest, struct problem *ret_problem)
+{
+    *ret = http_ask_make(cs, conn, ASK_FENCE, ENCODING_JSON);
+    *ret_dest = 0;
+    ret->backend = true;
+    ret->cmd = *cmd;
+    ret->cmd.id = number_text(number, text + USER_ID_MAX);
+    speak_as(cs, call, cmd, text, ret);
+    bool says = cmd->type == CMD_PUBLISH || cmd->type == CMD_BROADCAST;
+    if (says && cmd->data.n > cs->cx->settings->message_bytes) {
+        *ret_problem = (struct problem){.code = PROBLEM_TOO_LARGE,
+                                        .text = "`data` is larger than `limits.message_bytes` allows."};
+        return false;
+    }
+    if (!address(cs, ret, ret_dest, ret_problem))
+        return false;
+    if (cmd->type == CMD_INVITE)
+        ret->cmd.token = invitation_make(cs->cx, text + API_ASK_SPOKEN);
+    if (cmd->type == CMD_STATE && !command_changes(cmd))
+        ret->cmd.type = CMD_STATE_READ;
+    if (cmd->type == CMD_REVOKE)
+        ret->before_ms = cmd->has_issued_before ? cmd->issued_before * 1000 : cs->cx->wall_ms;
+    return true;
 }
 
 // What changes nothing is nobody's business but its asker's. What is said in a room is in the room.

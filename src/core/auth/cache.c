@@ -19,7 +19,7 @@
 enum kind { GOOD, BAD, KINDS };
 enum { BAD_SHARE = 8, ENTRIES_MIN = BAD_SHARE };
 
-struct entry {
+struct cached {
     uint8_t digest[SHA256_BYTES];
     enum kind kind;
     uint32_t newer, older; // of its kind; SLAB_NONE at the ends
@@ -46,12 +46,12 @@ struct token_cache {
     uint64_t hits, misses;
 };
 
-static struct entry *entry_at(const struct token_cache *c, uint32_t index)
+static struct cached *entry_at(const struct token_cache *c, uint32_t index)
 {
     return slab_at(&c->pool, index);
 }
 
-static size_t entry_bytes(const struct entry *e)
+static size_t entry_bytes(const struct cached *e)
 {
     return e->kind == GOOD ? e->verified->bytes : sizeof *e->refusal;
 }
@@ -60,7 +60,7 @@ static size_t entry_bytes(const struct entry *e)
 
 static void list_push(struct token_cache *c, uint32_t index)
 {
-    struct entry *e = entry_at(c, index);
+    struct cached *e = entry_at(c, index);
     struct list *l = &c->lists[e->kind];
     e->newer = SLAB_NONE;
     e->older = l->newest;
@@ -75,7 +75,7 @@ static void list_push(struct token_cache *c, uint32_t index)
 
 static void list_take(struct token_cache *c, uint32_t index)
 {
-    struct entry *e = entry_at(c, index);
+    struct cached *e = entry_at(c, index);
     struct list *l = &c->lists[e->kind];
     ASSERT(l->n > 0);
     ASSERT(l->bytes >= entry_bytes(e));
@@ -103,7 +103,7 @@ static uint32_t entry_find(const struct token_cache *c, const uint8_t digest[SHA
     return map_find(&c->map, hash_of(c, digest), entry_is, c, digest);
 }
 
-static void content_free(struct token_cache *c, struct entry *e)
+static void content_free(struct token_cache *c, struct cached *e)
 {
     if (e->kind == GOOD)
         verified_free(e->verified, c->mem);
@@ -113,7 +113,7 @@ static void content_free(struct token_cache *c, struct entry *e)
 
 static void entry_drop(struct token_cache *c, uint32_t index)
 {
-    struct entry *e = entry_at(c, index);
+    struct cached *e = entry_at(c, index);
     bool was_there = map_remove(&c->map, hash_of(c, e->digest), index);
     ASSERT(was_there);
     list_take(c, index);
@@ -136,10 +136,10 @@ static bool make_room(struct token_cache *c, enum kind kind, size_t bytes)
 static uint64_t due_of(const struct verified *v) { return v->expires_ms + v->leeway_ms; }
 
 // Takes the content over, also where it is not kept.
-static void entry_add(struct token_cache *c, const struct entry *made)
+static void entry_add(struct token_cache *c, const struct cached *made)
 {
     uint32_t index = make_room(c, made->kind, entry_bytes(made)) ? slab_alloc(&c->pool) : SLAB_NONE;
-    struct entry content = *made;
+    struct cached content = *made;
     if (index == SLAB_NONE) {
         content_free(c, &content);
         return;
@@ -157,7 +157,7 @@ static void entry_add(struct token_cache *c, const struct entry *made)
 
 static void keep_good(struct token_cache *c, const uint8_t digest[SHA256_BYTES], const struct verified *v)
 {
-    struct entry made = {.kind = GOOD, .verified = verified_copy(v, c->mem)};
+    struct cached made = {.kind = GOOD, .verified = verified_copy(v, c->mem)};
     memcpy(made.digest, digest, SHA256_BYTES);
     if (made.verified != NULL)
         entry_add(c, &made);
@@ -165,7 +165,7 @@ static void keep_good(struct token_cache *c, const uint8_t digest[SHA256_BYTES],
 
 static void keep_bad(struct token_cache *c, const uint8_t digest[SHA256_BYTES], const struct token_refusal *r)
 {
-    struct entry made = {.kind = BAD, .refusal = mem_alloc(c->mem, sizeof *r)};
+    struct cached made = {.kind = BAD, .refusal = mem_alloc(c->mem, sizeof *r)};
     memcpy(made.digest, digest, SHA256_BYTES);
     if (made.refusal == NULL)
         return;
@@ -196,7 +196,7 @@ static void refresh(struct token_cache *c, const struct keyring *k, uint64_t wal
 static enum err answer(struct token_cache *c, uint32_t index, uint64_t wall_ms, struct mem *m,
                        struct verified **ret, struct token_refusal *ret_refusal)
 {
-    struct entry *e = entry_at(c, index);
+    struct cached *e = entry_at(c, index);
     c->hits++;
     list_take(c, index);
     list_push(c, index);
@@ -254,7 +254,7 @@ enum err token_cache_create(struct mem *m, const struct siphash_key *key, uint32
     c->key = *key;
     c->lists[GOOD] = list_make(entries_max, bytes_max);
     c->lists[BAD] = list_make(entries_max / BAD_SHARE, bytes_max / BAD_SHARE);
-    slab_init(&c->pool, m, sizeof(struct entry), entries_max + entries_max / BAD_SHARE);
+    slab_init(&c->pool, m, sizeof(struct cached), entries_max + entries_max / BAD_SHARE);
     map_init(&c->map, m);
     heap_init(&c->expiry, m);
     *ret = c;
@@ -287,7 +287,7 @@ static void list_check(const struct token_cache *c, enum kind kind)
     uint32_t n = 0, newer = SLAB_NONE;
     size_t bytes = 0;
     for (uint32_t i = l->newest; i != SLAB_NONE; i = entry_at(c, i)->older, n++) {
-        const struct entry *e = entry_at(c, i);
+        const struct cached *e = entry_at(c, i);
         ASSERT(e->kind == kind);                                               // 1
         ASSERT(e->newer == newer);                                             // 1
         ASSERT(entry_find(c, e->digest) == i);                                 // 1

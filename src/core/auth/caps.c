@@ -12,17 +12,17 @@ enum { ROW_HEAD = 3, WORD_MAX = 32 };
 
 // ---- words
 
-struct word {
+struct caps_name {
     const char *name;
 };
 
-static const struct word room_words[CAPS_WORD_COUNT] = {
+static const struct caps_name room_words[CAPS_WORD_COUNT] = {
 #define X(upper, lower) {#lower},
     CAPS_WORDS(X)
 #undef X
 };
 
-static const struct word server_word_names[SERVER_WORD_COUNT] = {
+static const struct caps_name server_word_names[SERVER_WORD_COUNT] = {
 #define X(upper, lower) {#lower},
     SERVER_WORDS(X)
 #undef X
@@ -139,8 +139,8 @@ static enum err refuse_form(struct maker *m, const char *text)
     return ERR_DENIED;
 }
 
-static enum err word_find(struct maker *m, str raw, const struct word *words, uint32_t n, const char *unknown,
-                          uint32_t *ret)
+static enum err word_find(struct maker *m, str raw, const struct caps_name *words, uint32_t n,
+                          const char *unknown, uint32_t *ret)
 {
     char scratch[WORD_MAX];
     str word;
@@ -156,7 +156,7 @@ static enum err word_find(struct maker *m, str raw, const struct word *words, ui
     return refuse(m, unknown, word);
 }
 
-static enum err words_read(struct maker *m, str array, const struct word *words, uint32_t n,
+static enum err words_read(struct maker *m, str array, const struct caps_name *words, uint32_t n,
                            const char *unknown, uint32_t *ret)
 {
     str raw;

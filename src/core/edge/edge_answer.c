@@ -247,6 +247,16 @@ static void on_published(struct edge *e, const struct answer *a)
         fan_end(e->fan, index, END_SLOW); // it sends and sends and never reads
 }
 
+static void on_replied(struct edge *e, struct asker *c, const struct answer *a)
+{
+    ASSERT(a->effect == EFFECT_NONE);
+    ASSERT(a->seg_count == 0);
+    fan_put_payload(e->fan, a->conn.ref.index, a->payload);
+    gate_charge(e, c, a->payload.n);
+    if (a->retry_ms != 0)
+        gate_pushed(e, a->conn.ref.index);
+}
+
 bool edge_answer(struct edge *e, struct answer **taken)
 {
     const struct answer *a = *taken;
@@ -264,12 +274,8 @@ bool edge_answer(struct edge *e, struct answer **taken)
     bool frees = a->open || a->effect == EFFECT_LEFT || a->effect == EFFECT_FENCED;
     switch (a->effect) {
     case EFFECT_NONE:
-        if (c != NULL) {
-            fan_put_payload(e->fan, index, a->payload);
-            gate_charge(e, c, a->payload.n);
-            if (a->retry_ms != 0)
-                gate_pushed(e, index);
-        }
+        if (c != NULL)
+            on_replied(e, c, a);
         break;
     case EFFECT_JOINED:
         on_joined(e, taken);

@@ -310,13 +310,13 @@ bool outlet_news_wait(const struct outlet *o, uint64_t from)
 }
 
 // Where its readers stand: the slowest of all, and the slowest of those whose socket is not full.
-struct standing {
+struct slowest {
     uint64_t slowest, waiting;
 };
 
-static struct standing outlet_standing(const struct fan *f, const struct outlet *o)
+static struct slowest outlet_standing(const struct fan *f, const struct outlet *o)
 {
-    struct standing at = {o->head + 1, o->head + 1};
+    struct slowest at = {o->head + 1, o->head + 1};
     for (uint32_t i = 0; i < o->n; i++) {
         uint64_t next = o->cursors[i].next;
         if (next < at.slowest)
@@ -381,7 +381,7 @@ static void lag_note(struct fan *f, struct outlet *o, uint64_t lag)
 static void outlet_trim(struct fan *f, uint32_t index)
 {
     struct outlet *o = outlet_at(f, index);
-    struct standing at = outlet_standing(f, o);
+    struct slowest at = outlet_standing(f, o);
     bool forced = false, crowded = false;
     ASSERT(at.slowest <= at.waiting);
     ASSERT(at.waiting <= o->head + 1);

@@ -289,12 +289,66 @@ void home_carry_out(struct home *h, struct ask **taken)
     home_ask_again(h, taken);
 }
 
+// What one asks about a room that one must be in, or as a backend.
+static void ask_in_room(struct home *h, struct ask **taken)
+{
+    const struct ask *a = *taken;
+    uint32_t room;
+    if (!asked(h, taken, &room))
+        return;
+    switch (a->type) {
+    case ASK_SIGNAL:
+        home_signal(h, taken, room);
+        break;
+    case ASK_READ:
+        home_read(h, a, room);
+        break;
+    case ASK_STATE:
+        home_state_read(h, a, room);
+        break;
+    case ASK_INVITES:
+        home_invites(h, a, room);
+        break;
+    case ASK_MEMBERS:
+        home_members(h, a, room);
+        break;
+    case ASK_HISTORY:
+        (a->cmd.has_offset ? home_thread : home_history)(h, taken, room);
+        break;
+    default:
+        UNREACHABLE();
+    }
+}
+
+// What one asks the home of a user, or of an address.
+static void ask_of_user(struct home *h, const struct ask *a)
+{
+    switch (a->type) {
+    case ASK_DIRECT:
+        home_direct(h, a);
+        break;
+    case ASK_DISCONNECT:
+        home_disconnect(h, a);
+        break;
+    case ASK_REGISTER:
+        home_register(h, a);
+        break;
+    case ASK_CHARGE_USER:
+        home_charge_user(h, a);
+        break;
+    case ASK_CHARGE_ADDRESS:
+        home_charge_address(h, a);
+        break;
+    default:
+        UNREACHABLE();
+    }
+}
+
 void home_ask_again(struct home *h, struct ask **taken)
 {
     struct ask *a = *taken;
     ASSERT(a->conn.shard < h->cx->shard_count);
     ASSERT(a->encoding < h->cx->settings->ways->encodings_n);
-    uint32_t room;
     switch (a->type) {
     case ASK_JOIN:
         asked_to_join(h, taken);
@@ -303,37 +357,18 @@ void home_ask_again(struct home *h, struct ask **taken)
         home_leave(h, a);
         break;
     case ASK_PUBLISH:
-        if (a->backend)
-            home_publish_backend(h, taken);
-        else
-            home_publish(h, taken);
+        (a->backend ? home_publish_backend : home_publish)(h, taken);
         break;
     case ASK_CREATE:
         home_create_empty(h, a);
         break;
     case ASK_SIGNAL:
-        if (asked(h, taken, &room))
-            home_signal(h, taken, room);
-        break;
     case ASK_READ:
-        if (asked(h, taken, &room))
-            home_read(h, a, room);
-        break;
     case ASK_STATE:
-        if (asked(h, taken, &room))
-            home_state_read(h, a, room);
-        break;
     case ASK_INVITES:
-        if (asked(h, taken, &room))
-            home_invites(h, a, room);
-        break;
     case ASK_MEMBERS:
-        if (asked(h, taken, &room))
-            home_members(h, a, room);
-        break;
     case ASK_HISTORY:
-        if (asked(h, taken, &room))
-            (a->cmd.has_offset ? home_thread : home_history)(h, taken, room);
+        ask_in_room(h, taken);
         break;
     case ASK_FENCE:
         home_fence(h, a);
@@ -348,10 +383,11 @@ void home_ask_again(struct home *h, struct ask **taken)
         home_resolve(h, taken);
         break;
     case ASK_DIRECT:
-        home_direct(h, a);
-        break;
     case ASK_DISCONNECT:
-        home_disconnect(h, a);
+    case ASK_REGISTER:
+    case ASK_CHARGE_USER:
+    case ASK_CHARGE_ADDRESS:
+        ask_of_user(h, a);
         break;
     case ASK_ADMIT: // is one here only
     case ASK_CLOSE: // not ours (ask_of_conns)
@@ -359,14 +395,5 @@ void home_ask_again(struct home *h, struct ask **taken)
     case ASK_INFO:
     case ASK_REVOKE:
         UNREACHABLE();
-    case ASK_REGISTER:
-        home_register(h, a);
-        break;
-    case ASK_CHARGE_USER:
-        home_charge_user(h, a);
-        break;
-    case ASK_CHARGE_ADDRESS:
-        home_charge_address(h, a);
-        break;
     }
 }

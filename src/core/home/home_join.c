@@ -7,18 +7,18 @@
 #include "core/home/course.h"
 
 // From which offset on the newcomer is told what was said, and what to say about what it cannot have.
-struct start {
+struct join_start {
     uint64_t from; // head + 1: of nothing
     bool has_recovered, recovered;
     bool has_gap;
     uint64_t gap_from, gap_to;
 };
 
-static struct start join_start(const struct room *r, const struct command *cmd)
+static struct join_start join_start(const struct room *r, const struct command *cmd)
 {
     const struct log *l = &r->log;
     uint64_t newest = r->live.offset; // that people have been told of
-    struct start s = {.from = newest + 1};
+    struct join_start s = {.from = newest + 1};
     if (cmd->has_history)
         s.from = log_messages_back(l, newest, cmd->history);
     if (!cmd->has_since)
@@ -40,7 +40,7 @@ static struct start join_start(const struct room *r, const struct command *cmd)
 }
 
 static struct replay_want join_want(const struct home *h, const struct room *r, const struct ask *a,
-                                    const struct start *s)
+                                    const struct join_start *s)
 {
     return (struct replay_want){encoding_of(h->cx, a->encoding), REPLAY_FRAMES, s->from, r->live.offset};
 }
@@ -64,8 +64,21 @@ static uint64_t join_muted_until(const struct home *h, const struct room *r, str
     return until == 0 || until == STANDING_FOR_EVER ? until : until - h->cx->steady_ms + h->cx->wall_ms;
 }
 
+// Room for `ret_n` of those who are there, where they are asked for; NULL: the reply goes without them.
+static struct member_view *join_views_alloc(struct home *h, struct room *r, const struct ask *a,
+                                            size_t *ret_n)
+{
+    uint32_t exact_max = h->cx->settings->presence_exact_max;
+    if (room_settings(h, r)->room_presence != PRESENCE_EXACT) // nobody would be told of those who come later
+        exact_max = 0;
+    *ret_n = r->members < exact_max ? r->members : exact_max;
+    if (!a->cmd.want_members || *ret_n == 0)
+        return NULL;
+    return mem_alloc(h->cx->mem, *ret_n * sizeof(struct member_view));
+}
+
 static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint32_t member,
-                        const struct start *s, bool created)
+                        const struct join_start *s, bool created)
 {
     struct room *r = room_at(h, room);
     ASSERT(r->members != 0);
@@ -103,13 +116,8 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
     ev.has_read = read.known;
     ev.read = read.offset;
     ev.unread = read.unread;
-    uint32_t exact_max = h->cx->settings->presence_exact_max;
-    if (room_settings(h, r)->room_presence != PRESENCE_EXACT) // nobody would be told of those who come later
-        exact_max = 0;
-    size_t views_n = r->members < exact_max ? r->members : exact_max;
-    struct member_view *views = NULL;
-    if (a->cmd.want_members && views_n != 0)
-        views = mem_alloc(h->cx->mem, views_n * sizeof *views);
+    size_t views_n;
+    struct member_view *views = join_views_alloc(h, r, a, &views_n);
     if (views != NULL) {
         ev.with_members = true;
         ev.members = views;
@@ -263,7 +271,7 @@ void home_join(struct home *h, struct ask **taken, uint32_t room)
         home_make_host(h, a, room);
     }
     struct room *r = room_at(h, room);
-    struct start s = join_start(r, &a->cmd);
+    struct join_start s = join_start(r, &a->cmd);
     const struct replay_want want = join_want(h, r, a, &s);
     enum err e = home_pending(r) ? ERR_MORE : home_replay(h, room, &want);
     if (e == ERR_MORE) {

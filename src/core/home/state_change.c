@@ -11,16 +11,16 @@
 // --- what is said of it
 
 // The parts of a proposal or a result, raw; what is not there is absent.
-struct parts {
+struct change_parts {
     str set, unset, merge, if_version, limits;
 };
 
 // False where it is no such thing.
-static bool parts_read(str data, struct parts *ret)
+static bool parts_read(str data, struct change_parts *ret)
 {
     struct json_member m[8];
     size_t n;
-    *ret = (struct parts){.set = STR_NONE};
+    *ret = (struct change_parts){.set = STR_NONE};
     if (json_object_scan(data, m, sizeof m / sizeof m[0], &n, NULL) != OK)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -86,7 +86,7 @@ static enum state_fault unsets_push(struct changes *c, str array)
     return fault;
 }
 
-static enum state_fault changes_read(const struct parts *p, struct changes *ret)
+static enum state_fault changes_read(const struct change_parts *p, struct changes *ret)
 {
     ret->n = 0;
     enum state_fault fault = changes_push(ret, p->set);
@@ -241,7 +241,7 @@ static bool make_result(struct making *k, const struct changes *c, enum err *ret
 }
 
 // What was made by somebody else, and may be anything.
-static void judge_result(const struct state *s, const struct parts *p, enum state_fault read,
+static void judge_result(const struct state *s, const struct change_parts *p, enum state_fault read,
                          uint64_t version, struct state_verdict *ret)
 {
     const uint64_t next = state_version(s) + 1;
@@ -253,7 +253,7 @@ static void judge_result(const struct state *s, const struct parts *p, enum stat
 enum err state_resolve(const struct state *s, str data, uint64_t version, struct buf *out,
                        struct state_verdict *ret)
 {
-    struct parts p;
+    struct change_parts p;
     struct changes c;
     enum err e = OK;
     enum state_fault read = parts_read(data, &p) ? changes_read(&p, &c) : STATE_MALFORMED;
