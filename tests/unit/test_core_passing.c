@@ -51,6 +51,47 @@ static void guests_push_nothing_out(void **state)
     }
 }
 
+// An hour of a room in which somebody comes or goes every second, and somebody says something every four: all of it is kept.
+static void an_hour_of_coming_and_going(void **state)
+{
+    (void)state;
+    enum { PEOPLE = 300, SECONDS = 3600, EVERY = 4 };
+    struct net *n = net_new(2);
+    n->settings.member_grace_ms = 0;
+    n->settings.connections_max = 200;
+    n->settings.presence_exact_max = 1000;
+    n->settings.log_entries = 1000;
+    n->settings.log_age_ms = (SECONDS + 60) * 1000;
+    net_start(n);
+    const char *room = net_room(n, 0, 0);
+    struct client *people[PEOPLE];
+    for (uint32_t i = 0; i < PEOPLE; i++) {
+        people[i] = net_line(n, i % 2);
+        say(people[i], "/join %s", room);
+    }
+    for (uint32_t s = 0; s < SECONDS; s++) {
+        struct client *one = people[1 + s / 2 % (PEOPLE - 1)];
+        if (s % 2 == 0)
+            post(one, "/leave");
+        else
+            post(one, "/join %s", room);
+        if (s % EVERY == 0)
+            post(people[0], "%u", s);
+        net_wait(n, 1000);
+        for (uint32_t i = 0; s % 60 == 0 && i < PEOPLE; i++)
+            forget(people[i]);
+    }
+    assert_true(METRIC(n, passing) >= PEOPLE + SECONDS);
+    assert_int_equal(METRIC(n, entries), SECONDS / EVERY);
+    struct client *late = net_json(n, 1);
+    join(late, room, ",\"history\":1000");
+    assert_int_equal(number_of(expect(late, "\"type\":\"joined\""), "offset"), SECONDS / EVERY);
+    for (uint64_t i = 1; i <= SECONDS / EVERY; i++)
+        assert_int_equal(number_of(expect(late, "\"type\":\"message\""), "offset"), i);
+    expect_nothing(late);
+    net_free(n);
+}
+
 // Members who lose their connections together, time and again, come back to everything.
 static void all_come_back_to_everything(void **state)
 {
@@ -339,10 +380,11 @@ static void signals_have_a_rate_of_their_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(guests_push_nothing_out),      cmocka_unit_test(all_come_back_to_everything),
-        cmocka_unit_test(it_has_one_place_for_all),     cmocka_unit_test(a_gap_of_what_passed_is_told),
-        cmocka_unit_test(a_quiet_room_holds_no_frames), cmocka_unit_test(a_signal_is_heard_and_forgotten),
-        cmocka_unit_test(the_last_signal_counts),       cmocka_unit_test(signals_have_a_rate_of_their_own),
+        cmocka_unit_test(guests_push_nothing_out),          cmocka_unit_test(an_hour_of_coming_and_going),
+        cmocka_unit_test(all_come_back_to_everything),      cmocka_unit_test(it_has_one_place_for_all),
+        cmocka_unit_test(a_gap_of_what_passed_is_told),     cmocka_unit_test(a_quiet_room_holds_no_frames),
+        cmocka_unit_test(a_signal_is_heard_and_forgotten),  cmocka_unit_test(the_last_signal_counts),
+        cmocka_unit_test(signals_have_a_rate_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
