@@ -6,15 +6,15 @@
 import { spawn } from 'node:child_process';
 import net from 'node:net';
 
-// Starts `program` and resolves with its process and the port of its HTTP listener.
+// Starts `program` and resolves with its process and the ports of its listeners.
 export async function start(program, flags) {
   const child = spawn(program, ['serve', '--server.http=127.0.0.1:0', '--server.text=127.0.0.1:0', '--server.admin=',
     '--logging.level=error', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   for await (const chunk of child.stdout) {
     said += chunk;
-    const ready = /^ready http=\S+:(\d+)/m.exec(said);
-    if (ready) return { child, port: Number(ready[1]) };
+    const ready = /^ready http=\S+:(\d+)(?: text=\S+:(\d+))?/m.exec(said);
+    if (ready) return { child, port: Number(ready[1]), text: Number(ready[2]) };
   }
   throw new Error(`${program} ended`);
 }

@@ -138,7 +138,8 @@ static void take_effect(struct world *w, struct decreed *d, const struct entry *
 {
     const struct decree *decree = &e->decree;
     const uint64_t until = decree->span_ms == 0 ? UINT64_MAX : at_ms + decree->span_ms;
-    struct subject *target = decree->target.n != 0 ? subject_of(w, d, decree->target) : NULL;
+    struct subject nobody = {0};
+    struct subject *target = decree->target.n != 0 ? subject_of(w, d, decree->target) : &nobody;
     w->counts.decrees++;
     switch (e->type) {
     case ENTRY_ROLE:

@@ -13,6 +13,7 @@
 #include "wire/jws.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char ours[] = "a secret of the simulator, 32 bytes and more";
 static const char theirs[] = "somebody else's secret, which is as long as ours";
@@ -273,7 +274,7 @@ void hands_sign(enum token_kind kind, str claims, struct buf *out)
 uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out)
 {
     char claims[1024], info[512] = "", caps[128] = "", full[USER_ID_MAX];
-    uint64_t now_s = w->wall_ms / 1000, far_s = 100u * 86400; // farther than the wall clock jumps
+    uint64_t now_s = w->wall_ms / 1000, far_s = UINT64_C(100) * 86400; // farther than the wall clock jumps
     uint64_t ends = kind == TOKEN_IS_LATE ? now_s - far_s : now_s + far_s;
     uint32_t number = ++c->info_made;
     hands_user(w, c, full);
@@ -304,7 +305,11 @@ uint32_t hands_check_info(struct world *w, struct client *c, str user, str info)
     text[user.n] = '\0';
     if (c != NULL)
         tenancy_check_user(w, c, user);
-    bool theirs_say = sscanf(tenancy_bare(text), "u%u", &index) == 1 && informed(w, index);
+    const char *bare = tenancy_bare(text);
+    char *end = text;
+    if (bare[0] == 'u')
+        index = (uint32_t)strtoul(bare + 1, &end, 10);
+    bool theirs_say = end > bare + 1 && informed(w, index);
     if (theirs_say != (info.p != NULL && info.n != 0))
         trace_fail(w, c, "IDENTITY: of %s is shown %.*s", text, STR_ARG(info));
     if (!theirs_say)

@@ -144,7 +144,7 @@ void reads_joined(struct world *w, struct client *c, const struct heard *h, int 
         trace_fail(w, c, "READ: %s is told to have read %s up to %llu, and was at %llu", c->user,
                    w->room_names[room], (unsigned long long)at, (unsigned long long)acked);
     // What had gone from the log when it was said is not counted, nor what never came into it.
-    uint64_t tail = at == acked ? r->tail : n->tail;
+    uint64_t tail = r != NULL && at == acked ? r->tail : n->tail;
     tail = tail > n->cut_to ? tail : n->cut_to + 1;
     const uint64_t all = messages_in(w, n, at, s->head);
     const uint64_t least = at + 1 >= tail ? all : messages_in(w, n, tail - 1, s->head);

@@ -56,6 +56,7 @@ static enum err octets_member(const struct object *o, const char *name, uint8_t 
 {
     const struct json_member *m = member(o, name);
     str raw = m != NULL && m->kind == JSON_STRING ? str_make(m->value.p + 1, m->value.n - 2) : STR_NONE;
+    *ret_n = 0;
     if (3 * raw.n / 4 > cap)
         return refuse(o, ERR_LIMIT, "a JWK whose {} is too long", str_from_cstr(name),
                       "a key that is shorter");

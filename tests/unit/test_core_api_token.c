@@ -95,30 +95,30 @@ static void what_the_token_allows_is_done(void **state)
     net_free(n);
 }
 
+static struct client *refused_by(struct net *n, const struct verdict_mail *v, const char *status,
+                                 const char *part)
+{
+    struct client *c = call(n, 0, "publish", TOKEN, "{\"room\":\"r\",\"data\":1}");
+    tell(n, 0, asked(n, 0), v);
+    answers(c, status, part);
+    return c;
+}
+
 static void what_is_no_good_token_is_refused(void **state)
 {
     (void)state;
     struct net *n = open_net(1);
     char block[CAPS_BYTES_MAX];
-    const struct {
-        struct verdict_mail v;
-        const char *status, *part;
-    } rows[] = {
-        {{.verdict = TOKEN_BAD, .why = STR("It is forged.")},
-         "HTTP/1.1 401 ",
-         "\"unauthorized\",\"message\":\"It is forged.\""},
-        {{.verdict = TOKEN_EXPIRED, .why = STR("Over.")}, "HTTP/1.1 401 ", "\"token_expired\""},
-        {{.verdict = TOKEN_BUSY}, "HTTP/1.1 503 ", "\"unavailable\""},
-        {good(n, "ada"), "HTTP/1.1 403 ", "has no rights here"},
-        {with_caps(n, "{\"rooms\":{\"**\":[\"host\"]}}", block), "HTTP/1.1 403 ", "has no rights here"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct client *c = call(n, 0, "publish", TOKEN, "{\"room\":\"r\",\"data\":1}");
-        tell(n, 0, asked(n, 0), &rows[i].v);
-        answers(c, rows[i].status, rows[i].part);
-        if (rows[i].v.verdict == TOKEN_BAD)
-            answers(c, "WWW-Authenticate: Bearer", "invalid_token");
-    }
+    const struct verdict_mail forged = {.verdict = TOKEN_BAD, .why = STR("It is forged.")},
+                              over = {.verdict = TOKEN_EXPIRED, .why = STR("Over.")},
+                              busy = {.verdict = TOKEN_BUSY}, person = good(n, "ada"),
+                              host = with_caps(n, "{\"rooms\":{\"**\":[\"host\"]}}", block);
+    answers(refused_by(n, &forged, "HTTP/1.1 401 ", "\"unauthorized\",\"message\":\"It is forged.\""),
+            "WWW-Authenticate: Bearer", "invalid_token");
+    refused_by(n, &over, "HTTP/1.1 401 ", "\"token_expired\"");
+    refused_by(n, &busy, "HTTP/1.1 503 ", "\"unavailable\"");
+    refused_by(n, &person, "HTTP/1.1 403 ", "has no rights here");
+    refused_by(n, &host, "HTTP/1.1 403 ", "has no rights here");
     assert_null(net_room_at(n, "r"));
     answers(call(n, 0, "publish", "X-API-Key: no-token\r\n", "{}"), "HTTP/1.1 403 ",
             "no API key"); // not of this machine

@@ -196,7 +196,7 @@ static enum err room_read(struct maker *m, const struct json_member *member)
     // A key is what is between the quotes, which decoding wants to see.
     char quoted[6 * PATTERN_MAX + 2], scratch[PATTERN_MAX];
     str pattern;
-    if (member->key.n > 6 * PATTERN_MAX)
+    if (member->key.n > (size_t)6 * PATTERN_MAX)
         return refuse(m, "The pattern {} in `caps.rooms` is longer than 128 bytes.", member->key);
     quoted[0] = quoted[member->key.n + 1] = '"';
     memcpy(quoted + 1, member->key.p, member->key.n);

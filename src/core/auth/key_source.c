@@ -37,7 +37,7 @@ void key_source_good(struct key_source *s, const struct key_bounds *b, uint64_t 
     s->good_stamp = stamp;
     s->fresh_until_ms = now_ms + fresh;
     // Not all nodes at once, and with time for some more tries before the keys are stale.
-    s->due_ms = now_ms + fresh / 10 * 8 - luck % (fresh / 10 + 1);
+    s->due_ms = now_ms + (uint64_t)fresh / 10 * 8 - luck % (fresh / 10 + 1);
     ASSERT(s->due_ms <= s->fresh_until_ms);
 }
 

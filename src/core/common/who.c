@@ -114,6 +114,7 @@ enum err session_init(struct session *s, struct mem *m, const char id[SESSION_ID
 {
     ASSERT(!session_there(s));
     ASSERT(user.n != 0);
+    ASSERT(user.p != NULL);
     ASSERT(user.n <= USER_ID_MAX);
     ASSERT(name.n <= USER_NAME_MAX);
     if (str_eq(user, name))

@@ -113,8 +113,9 @@ static void remove_of(struct invitations *t, str user)
 
 static void row_of(struct invitations *t, const struct entry *e)
 {
-    struct invited *i = (struct invited *)(uintptr_t)invitations_find(t, e->invitation.id);
-    ASSERT(i != NULL); // it was judged
+    const struct invited *found = invitations_find(t, e->invitation.id);
+    ASSERT(found != NULL); // it was judged
+    struct invited *i = &t->rows[found - t->rows];
     if (e->type == ENTRY_UNINVITE)
         row_remove(t, (uint32_t)(i - t->rows));
     else

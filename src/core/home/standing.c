@@ -98,6 +98,7 @@ bool standing_full(const struct standing *s, const struct siphash_key *key, cons
 {
     if (s == NULL || !wants_row(e) || s->n < STANDING_MAX || row_find(s, key, e->decree.target) != NULL)
         return false;
+    ASSERT(s->rows != NULL);
     for (uint32_t i = 0; i < s->n; i++)
         if (!row_says(&s->rows[i], at_ms))
             return false;
@@ -265,6 +266,7 @@ static void spoken(struct standing *s, const struct siphash_key *key, const stru
 // Who comes later finds it as if nobody had decided anything yet.
 static void close(struct standing *s, struct mem *m, const struct entry *e, uint64_t at_ms)
 {
+    ASSERT(s != NULL);
     mem_free(m, s->rows, s->cap * sizeof *s->rows);
     speakers_drop(s, m);
     *s = (struct standing){.closed_ms = standing_until(at_ms, e->decree.span_ms), .closed_at = e->offset};

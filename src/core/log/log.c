@@ -58,6 +58,7 @@ static void commit(struct log *l)
 void log_append_at(struct log *l, uint64_t offset, struct segment *secured, str record)
 {
     ASSERT(offset == l->head + 1);
+    ASSERT(secured != NULL);
     ASSERT(secured == chain_last(&l->records));
     ASSERT(secured->first + secured->count == offset);
     ASSERT(record.n != 0);

@@ -158,6 +158,7 @@ void words_fit(struct log *l)
     struct words *ws = l->words;
     if (ws == NULL)
         return;
+    ASSERT(ws->all != NULL || ws->newest == NOBODY);
     if (ws->newest != NOBODY && ws->all[ws->newest].last == 0)
         word_free(ws, l->mem, ws->newest);
     if (ws->oldest == NOBODY)
