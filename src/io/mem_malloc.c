@@ -43,7 +43,7 @@ struct mem_backend mem_malloc_backend(void)
 void mem_malloc_end_trim(void)
 {
     // From 64 KiB on free() looks at the end of the arena. The compiler must not see that nobody wants the block.
-    void *volatile p = malloc(MEM_PAGES_OF_ITS_OWN / 4 * 3);
+    void *volatile p = malloc((size_t)MEM_PAGES_OF_ITS_OWN / 4 * 3);
     free(p);
 }
 

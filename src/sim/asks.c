@@ -185,7 +185,7 @@ void asks_check_late(struct world *w, struct client *c)
 // Replies about rooms whose homes are well come in time, though others are late.
 void asks_check_unhindered(struct world *w, struct client *c)
 {
-    uint64_t patience = client_patience_ms(w) - 8u * w->plan.slow_ms;
+    uint64_t patience = client_patience_ms(w) - UINT64_C(8) * w->plan.slow_ms;
     if (w->settings.user_commands.per_s != 0 || w->settings.address_commands.per_s != 0)
         return; // any command may wait for a lease of the slow shard (core/edge/lease.h)
     if (tenancy_hushes(w, c))

@@ -60,7 +60,7 @@ uint64_t client_patience_ms(const struct world *w)
     if (p->engine) // what it loses is asked for again, which may be lost, too
         ms += 60000 + 20u * p->engine_delay_ms;
     ms += 40u * p->verify_ms + 4u * p->key_ms;
-    return ms + 8u * p->slow_ms; // a join may go by way of several shards
+    return ms + UINT64_C(8) * p->slow_ms; // a join may go by way of several shards
 }
 
 void client_connect(struct world *w, struct client *c)

@@ -78,7 +78,7 @@ static size_t grant_put(const struct grant *g, uint8_t *p)
     at += 16;
 #define X(field)                                             \
     put_be(at, g->field.p != NULL ? g->field.n : ABSENT, 2); \
-    if (g->field.n != 0)                                     \
+    if (g->field.p != NULL)                                  \
         memcpy(at + 2, g->field.p, g->field.n);              \
     at += 2 + g->field.n;
     GRANT_STRS(X)
