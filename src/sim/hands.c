@@ -296,20 +296,32 @@ uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, st
     return number;
 }
 
+// The number behind that key, which *at begins with and is behind then; UINT32_MAX: there is none.
+static uint32_t number_behind(const char **at, const char *key)
+{
+    size_t n = strlen(key);
+    if (strncmp(*at, key, n) != 0)
+        return UINT32_MAX;
+    char *end;
+    unsigned long number = strtoul(*at + n, &end, 10);
+    if (end == *at + n || number >= UINT32_MAX)
+        return UINT32_MAX;
+    *at = end;
+    return (uint32_t)number;
+}
+
 uint32_t hands_check_info(struct world *w, struct client *c, str user, str info)
 {
     char text[USER_ID_MAX + 1], shown[512];
-    uint32_t index = UINT32_MAX, of = UINT32_MAX, number = 0;
+    uint32_t of = UINT32_MAX, number = 0;
     ASSERT(user.n <= USER_ID_MAX);
     memcpy(text, user.p, user.n);
     text[user.n] = '\0';
     if (c != NULL)
         tenancy_check_user(w, c, user);
-    const char *bare = tenancy_bare(text);
-    char *end = text;
-    if (bare[0] == 'u')
-        index = (uint32_t)strtoul(bare + 1, &end, 10);
-    bool theirs_say = end > bare + 1 && informed(w, index);
+    const char *at = tenancy_bare(text);
+    const uint32_t index = number_behind(&at, "u");
+    bool theirs_say = informed(w, index);
     if (theirs_say != (info.p != NULL && info.n != 0))
         trace_fail(w, c, "IDENTITY: of %s is shown %.*s", text, STR_ARG(info));
     if (!theirs_say)
@@ -317,8 +329,9 @@ uint32_t hands_check_info(struct world *w, struct client *c, str user, str info)
     if (info.n < sizeof shown) {
         memcpy(shown, info.p, info.n);
         shown[info.n] = '\0';
-        if (sscanf(shown, "{\"of\":%u,\"n\":%u,", &of, &number) != 2)
-            of = UINT32_MAX;
+        at = shown;
+        of = number_behind(&at, "{\"of\":");
+        number = number_behind(&at, ",\"n\":");
     }
     if (of != index || number == 0 || number > w->clients[index].info_made)
         trace_fail(w, c, "IDENTITY: of %s is shown %.*s", text, STR_ARG(info));

@@ -33,7 +33,7 @@ void passes_token(struct world *w, struct client *c, struct asked *a, struct buf
     a->token = !chance(w, 5) ? TOKEN_IS_GOOD : chance(w, 2) ? TOKEN_IS_LATE : TOKEN_IS_FORGED;
     a->pass = kinds[roll(w, a->kind == SAID_REFRESH ? 6 : 7)];
     bool soon = !w->plan.wall_jumps && a->token != TOKEN_IS_LATE && chance(w, 3);
-    uint64_t now_s = w->wall_ms / 1000, far_s = 100u * 86400;
+    uint64_t now_s = w->wall_ms / 1000, far_s = UINT64_C(100) * 86400;
     uint64_t ends_s =
         a->token == TOKEN_IS_LATE ? now_s - far_s : now_s + (soon ? 1 + roll(w, SOON_S) : far_s);
     a->ends_ms = w->now_ms + ends_s * 1000 - w->wall_ms;
