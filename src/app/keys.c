@@ -39,7 +39,7 @@ const char *key_file_read(const char *path, struct buf *ret)
 {
     static _Thread_local char reason[128];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : 0;
+    ssize_t got;
     do {
         char *room = fd < 0 ? NULL : buf_reserve(ret, 4096);
         got = room != NULL ? read(fd, room, 4096) : -1;
