@@ -82,7 +82,7 @@ const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
 const WAITING = {
   conform: ['text', 'identity', 'api', 'invite', 'words', 'decrees', 'state', 'caps'],
   e2e: ['browser-change', 'browser-auth', 'browser-moderation', 'jwks', 'browser-room', 'browser', 'readme', 'rooms', 'browser-rooms',
-    'memory', 'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
+    'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
     'info', 'state', 'decrees', 'rules', 'invite'],
 };
 
