@@ -117,6 +117,9 @@ static void half_a_frame_is_finished(void **state)
     for (size_t half = 1; half < 400; half += 7) {
         struct net *n = room_net(1);
         struct client *a = member(n, 0, "r"), *slow = member(n, 0, "r");
+        for (int i = 0; i < 12; i++)
+            put(a, "r", "so that segments have place for some");
+        forget(slow);
         slow->stalled = true;
         put(a, "r", "one");
         const uint64_t secret = put(a, "r", "the secret");
@@ -126,6 +129,7 @@ static void half_a_frame_is_finished(void **state)
         net_turn(n, 0);
         slow->stalled = true;
         take_back(a, "r", secret);
+        assert_int_equal(client_reader(slow)->out.referred, 0); // it keeps no segment that has the words
         slow->take_max = SIZE_MAX;
         go_on(slow);
         expect(slow, "\"data\":\"one\"");
