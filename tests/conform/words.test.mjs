@@ -206,10 +206,12 @@ test('at a terminal: the last thing one said; and by the backend', async () => {
   const until = async (text) => { while (!lines.includes(text)) await new Promise((done) => line.once('data', done)); };
   line.write(`/join ${room}\n`);
   await until('* joined');
-  line.write('typed at a terminal\n/edit typed once more\n/react 🎉\n/delete\n');
+  line.write('typed at a terminal\n/edit typed once more\n/react 🎉\n');
+  await until('reacted with');
+  const edited = await hears(bob, 'message:edited');   // what is deleted before it is told is not told
+  line.write('/delete\n');
   await until('took back a message');
   assert.match(lines, /\* \S+ changed a message to: typed once more\n\* \S+ reacted with 🎉\n\* \S+ took back a message\n/);
-  const edited = await hears(bob, 'message:edited');
   assert.equal(edited.data, 'typed once more');
   assert.deepEqual([(await hears(bob, 'message:reactions')).target, (await hears(bob, 'message:deleted')).target], [edited.target, edited.target]);
   line.destroy();
