@@ -44,19 +44,35 @@ static const struct fact *entry_at(struct world *w, const struct text_seat *t, u
     return t->next <= n->head ? truth_fact(w, n, t->next) : NULL;
 }
 
-// An edit may be shown as nothing, as it is told of what has become of the message since.
+// An edit may be shown as nothing, as it is told of what has become of the message since; and a message that was deleted where it is not
+// kept when that is told.
 static bool may_be_silent(struct world *w, const struct text_seat *t, const struct fact *f, uint64_t offset)
 {
     return silent(f) ||
-           (f->kind == FACT_DECREE && offset != 0 && changes_silent(w, t->room, t->epoch, offset));
+           (f->kind == FACT_DECREE && offset != 0 && changes_silent(w, t->room, t->epoch, offset)) ||
+           (f->kind == FACT_MESSAGE && changes_deleted(w, t->room, t->epoch, offset));
 }
 
-// The one that the next line must be; `line`: it is that change of a message, 0 = it is none.
-static const struct fact *next_entry(struct world *w, struct text_seat *t, bool gap, uint64_t line,
+// What a line says: a change of a message, by its words; a message, SOME of which the line does not say. All 0: something else.
+enum { SOME = UINT32_MAX };
+struct line {
+    uint64_t change;
+    uint32_t message;
+};
+
+static bool line_is(const struct line *line, const struct fact *f)
+{
+    return (line->change != 0 && f->line == line->change) ||
+           (f->kind == FACT_MESSAGE && line->message != 0 &&
+            (line->message == SOME || line->message == f->message));
+}
+
+// The one that the next line must be.
+static const struct fact *next_entry(struct world *w, struct text_seat *t, bool gap, struct line line,
                                      uint64_t *ret_offset)
 {
     const struct fact *f = entry_at(w, t, ret_offset);
-    for (; !gap && f != NULL && may_be_silent(w, t, f, *ret_offset) && (line == 0 || f->line != line);
+    for (; !gap && f != NULL && may_be_silent(w, t, f, *ret_offset) && !line_is(&line, f);
          f = entry_at(w, t, ret_offset))
         step(t, *ret_offset);
     return f;
@@ -88,7 +104,7 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
     t->lines++;
     if (t->loose)
         return;
-    const struct fact *f = next_entry(w, t, false, 0, &offset);
+    const struct fact *f = next_entry(w, t, false, (struct line){.message = message}, &offset);
     if (f == NULL)
         trace_fail(w, c, "ORDER: a terminal shows more lines of %s than there are entries", room);
     if (f->kind != kind || f->message != message || (f->name_hash != name_hash && kind != FACT_DECREE))
@@ -105,7 +121,7 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
 }
 
 // A line about a message, or one with other words than it was said with: the entry that it must be. NULL: nobody can tell.
-static const struct fact *about_a_message(struct world *w, struct client *c, uint64_t line,
+static const struct fact *about_a_message(struct world *w, struct client *c, struct line line,
                                           uint64_t *ret_offset)
 {
     struct text_seat *t = &c->terminal;
@@ -125,7 +141,7 @@ static const struct fact *about_a_message(struct world *w, struct client *c, uin
 void text_seat_change(struct world *w, struct client *c, str line)
 {
     uint64_t offset;
-    const struct fact *f = about_a_message(w, c, truth_hash(line), &offset);
+    const struct fact *f = about_a_message(w, c, (struct line){.change = truth_hash(line)}, &offset);
     if (f == NULL)
         return;
     if (f->kind != FACT_DECREE || (f->line != 0 && f->line != truth_hash(line)))
@@ -139,7 +155,7 @@ void text_seat_anew(struct world *w, struct client *c, str words, bool bare)
 {
     struct text_seat *t = &c->terminal;
     uint64_t offset;
-    const struct fact *f = about_a_message(w, c, 0, &offset);
+    const struct fact *f = about_a_message(w, c, (struct line){.message = SOME}, &offset);
     if (f == NULL)
         return;
     if (f->kind != FACT_MESSAGE)
@@ -168,7 +184,7 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     if (edge != NULL && may_be_silent(w, t, edge, offset))
         t->loose = true; // whether what it does not show, at the edge, is in the gap is not told
     for (; n > 0 && !t->loose; n--) {
-        if (next_entry(w, t, true, 0, &offset) == NULL)
+        if (next_entry(w, t, true, (struct line){0}, &offset) == NULL)
             trace_fail(w, c, "LOSS: a terminal is said to have missed more of %s than there is",
                        w->room_names[t->room]);
         step(t, offset);
@@ -187,7 +203,7 @@ void text_seat_left_out(struct world *w, struct client *c, uint64_t n)
         trace_fail(w, c, "SLOW: conflation in %s, or for a terminal, where there is none",
                    w->room_names[t->room]);
     for (; n > 0 && !t->loose; n--) {
-        const struct fact *f = next_entry(w, t, false, 0, &offset);
+        const struct fact *f = next_entry(w, t, false, (struct line){0}, &offset);
         if (f == NULL || offset == 0 || !truth_has_newer(w, truth_numbering(w, t->room, t->epoch), offset))
             trace_fail(w, c, "LOSS: offset %llu of %s is left out for a terminal, and there is no newer one",
                        (unsigned long long)offset, w->room_names[t->room]);
@@ -201,7 +217,7 @@ void text_seat_cut(struct world *w, struct client *c, uint8_t kind, uint64_t n)
     uint64_t offset;
     if (t->room == NONE)
         trace_fail(w, c, "ISOLATION: a terminal that is in no room is told how one goes on");
-    const struct fact *f = t->loose ? NULL : next_entry(w, t, false, 0, &offset);
+    const struct fact *f = t->loose ? NULL : next_entry(w, t, false, (struct line){0}, &offset);
     if (!t->loose && (f == NULL || f->kind != kind || (kind == FACT_GAP && f->cut_to - f->after != n)))
         trace_fail(w, c, "ORDER: a terminal in %s is told of a cut that is not there",
                    w->room_names[t->room]);
@@ -220,7 +236,7 @@ void text_seat_complete(struct world *w, struct client *c)
 {
     struct text_seat *t = &c->terminal;
     uint64_t offset;
-    if (t->room != NONE && !t->loose && next_entry(w, t, false, 0, &offset) != NULL)
+    if (t->room != NONE && !t->loose && next_entry(w, t, false, (struct line){0}, &offset) != NULL)
         trace_fail(w, c, "LOSS: a terminal has shown %s up to offset %llu, and there is more",
                    w->room_names[t->room], (unsigned long long)t->next - 1);
 }

@@ -289,6 +289,7 @@ void changes_check_gone(struct world *w, const struct node *n, int room, int epo
 void changes_line(struct world *w, int room, int epoch, const struct entry *e); // what terminals show of it
 bool changes_silent(struct world *w, int room, int epoch,
                     uint64_t offset); // it may be shown as nothing at all
+bool changes_deleted(struct world *w, int room, int epoch, uint64_t offset);
 // What a terminal shows of a message, of the past up to `head`: what it said, other words (in quotes), or (no words) that it is gone.
 void changes_check_said(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
                         uint64_t head);

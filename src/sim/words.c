@@ -142,6 +142,15 @@ bool changes_silent(struct world *w, int room, int epoch, uint64_t offset)
            (edit->late || newest(r, edit->target, offset, UINT64_MAX) != NULL);
 }
 
+bool changes_deleted(struct world *w, int room, int epoch, uint64_t offset)
+{
+    const struct records *r = truth_numbering(w, room, epoch)->records;
+    uint32_t i = 0;
+    while (i < r->changes_n && !(r->changes[i].target == offset && r->changes[i].deletes))
+        i++;
+    return i < r->changes_n;
+}
+
 void changes_check_said(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
                         uint64_t head)
 {
@@ -255,6 +264,13 @@ void hear_changed(struct world *w, struct client *c, const struct heard *h, int 
             trace_fail(w, c, "WORDS: the edit at %llu is told as void, and none has come after it",
                        (unsigned long long)offset);
         *f = (struct fact){.kind = FACT_DECREE, .name_hash = known->name_hash};
+    }
+    if (f->kind == FACT_VOID && known->kind == FACT_MESSAGE) { // kept no more when that was told
+        if (!changes_deleted(w, room, epoch, offset))
+            trace_fail(w, c, "WORDS: the message at %llu is told as void, and was not deleted",
+                       (unsigned long long)offset);
+        *f = (struct fact){.kind = FACT_MESSAGE, .message = known->message};
+        return;
     }
     if (f->kind != FACT_MESSAGE)
         return;

@@ -1117,6 +1117,46 @@ static void who_would_lose_a_cut_is_ended(void **state)
 
 // --- invitations: the use is a record, and who brings one waits for its place
 
+// Where another node keeps more than this one does. Who is behind is told that there was something, and not what.
+static void what_is_deleted_and_not_kept_here(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    struct engine_mail watch;
+    n->settings.engine = true;
+    n->settings.log_entries = 2;
+    net_start(n);
+    struct client *a = member(n, &watch);
+    struct entry e = {.type = ENTRY_EDIT,
+                      .rule_role = ROLE_MEMBER,
+                      .user = STR("far"),
+                      .name = STR("Far"),
+                      .about = 1,
+                      .change.author = STR("far")};
+    a->stalled = true;
+    tell_record(n, &watch, 1, "\"the secret\"", NULL);
+    for (uint64_t offset = 2; offset <= 3; offset++) {
+        e.data = STR("\"another secret\"");
+        tell_entry(n, &watch, offset, e, NULL);
+    }
+    for (uint64_t offset = 4; offset <= 9; offset++)
+        tell_record(n, &watch, offset, "\"another one\"", NULL);
+    assert_int_equal(net_room_at(n, "r")->log.tail, 8);
+    e.type = ENTRY_DELETE;
+    e.data = STR_NONE;
+    tell_entry(n, &watch, 10, e, NULL);
+    a->stalled = false;
+    net_settle(n);
+    assert_false(contains(str_make(a->rx.p, a->rx.n), "secret"));
+    for (uint64_t offset = 1; offset <= 9; offset++)
+        assert_int_equal(number_of(expect(a, offset <= 3 ? "\"void\"" : "\"another one\""), "offset"),
+                         offset);
+    assert_int_equal(number_of(expect(a, "\"type\":\"message:deleted\""), "target"), 1);
+    expect_nothing(a);
+    net_check(n);
+    net_free(n);
+}
+
 static const char INVITED[] = "inv_AbCd1234xxxxxxxxxxxxxxxxxxxxxxxx";
 
 // Somebody at another node has made it, for so many.
@@ -1281,6 +1321,7 @@ int main(void)
         cmocka_unit_test(decrees_end_with_their_epoch),
         cmocka_unit_test(a_failover_while_an_epoch_begins),
         cmocka_unit_test(who_would_lose_a_cut_is_ended),
+        cmocka_unit_test(what_is_deleted_and_not_kept_here),
         cmocka_unit_test(two_by_one_invitation),
         cmocka_unit_test(a_use_whose_bearer_goes),
         cmocka_unit_test(a_use_that_an_epoch_has_lost),

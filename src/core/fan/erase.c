@@ -7,15 +7,14 @@
 //      [17 a] [18 -       ] [19 b] [20 18 is deleted]      what it is sent
 //
 // Segments are written once and read by every shard. So each shard makes a copy of its own of those that hold such a place, and lets
-// the others go; the home does not go on with the one that it is filling. Where there is nothing to put in its place (its record is not kept
-// any more, or memory is out), the readers who are behind are told of a gap.
+// the others go; the home does not go on with the one that it is filling. Where memory for that is out, the readers who are behind are
+// told of a gap.
 //
 // What a socket has taken half of is finished. What a connection was answered before (a page of history, what it missed, what it was
 // still due of a room that it has left) is in its own queue, and is sent.
 #include "core/fan/fan.h"
 
-// The places of a segment, up to `last`, that are to say something else: one by one, or, where there are no words for them, a run of all
-// from the first to the last one.
+// The places of a segment, up to `last`, that are to say something else, and what; nothing where there are no words for it.
 static uint32_t find(const struct segment *s, uint64_t last, const struct erase_mail *m,
                      const struct segment *with, struct instead ret[ERASE_MAX])
 {
@@ -27,13 +26,10 @@ static uint32_t find(const struct segment *s, uint64_t last, const struct erase_
         offset++;
         while (k < m->n && m->offsets[k] < offset)
             k++;
-        const bool is = k < m->n && m->offsets[k] == offset;
-        if (with != NULL && is)
-            ret[n++] = (struct instead){at, at, segment_entry(with, with->first + k)};
-        else if (with == NULL && (is || (offset >= m->offsets[0] && offset <= m->to)))
-            ret[0] = (struct instead){n++ == 0 ? at : ret[0].from, at, STR_NONE};
+        if (k < m->n && m->offsets[k] == offset)
+            ret[n++] = (struct instead){at, with != NULL ? segment_entry(with, with->first + k) : STR_NONE};
     }
-    return with == NULL && n != 0 ? 1 : n;
+    return n;
 }
 
 // Who has been sent half of an entry keeps the other half.
@@ -47,10 +43,9 @@ static void keep_halves(struct fan *f, const struct outlet *o, uint8_t encoding,
 }
 
 // False: memory is out.
-static bool segment_erase(struct fan *f, uint32_t index, struct track *t, uint32_t i,
+static bool segment_erase(struct fan *f, const struct outlet *o, struct track *t, uint32_t i,
                           const struct erase_mail *m, const struct segment *with)
 {
-    const struct outlet *o = outlet_at(f, index);
     struct chain *c = &t->chain;
     const struct segment *s = c->segs[i];
     struct instead instead[ERASE_MAX];
@@ -59,23 +54,21 @@ static bool segment_erase(struct fan *f, uint32_t index, struct track *t, uint32
     if (n == 0)
         return true;
     struct mem *mem = s->part != NULL ? s->part : f->cx->mem;
-    struct segment *copy = segment_copy(mem, s, last, instead, n);
+    struct segment *copy = with != NULL ? segment_copy(mem, s, last, instead, n) : NULL;
     if (copy == NULL)
         return false;
-    if (with == NULL)
-        holes_open(f, index, t->key, instead[0].to + 1);
     keep_halves(f, o, t->key, s);
     chain_put_instead(c, f->cx->mem, i, copy);
     return true;
 }
 
 // From the newest on. What is older than a cut has offsets of another numbering, or such as are not kept.
-static bool track_erase(struct fan *f, uint32_t index, struct track *t, const struct erase_mail *m,
+static bool track_erase(struct fan *f, const struct outlet *o, struct track *t, const struct erase_mail *m,
                         const struct segment *with)
 {
     const struct chain *c = &t->chain;
     for (uint32_t i = c->n; i-- > 0 && !segment_cut(c->segs[i]);) {
-        if (!segment_erase(f, index, t, i, m, with))
+        if (!segment_erase(f, o, t, i, m, with))
             return false;
         if (segment_after(c->segs[i]) < m->offsets[0])
             break;
@@ -100,7 +93,7 @@ void fan_erase(struct fan *f, const struct erase_mail *m)
     ASSERT(m->n != 0 && m->n <= ERASE_MAX);
     for (uint32_t i = 0; i < o->tracks.n; i++) {
         struct track *t = &tracks_all(&o->tracks)[i];
-        if (!track_erase(f, m->outlet.index, t, m, words_of(m, t->key)))
+        if (!track_erase(f, o, t, m, words_of(m, t->key)))
             outlet_lose(f, m->outlet.index, t, o->head, false);
     }
 }

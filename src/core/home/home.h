@@ -269,8 +269,8 @@ void home_state_propose(struct home *h, struct room *r, const struct command *cm
 bool home_state_refused(struct home *h, const struct ask *a, const struct verdict *v);
 void home_state_read(struct home *h, const struct ask *a, uint32_t room);
 bool home_state_put(struct home *h, const struct room *r);
-// Records of a room that it keeps one behind the other in a segment numbered from 1: as they were said, without words that are gone, or
-// as they are now. NULL when memory is out.
+// Records of a room one behind the other in a segment numbered from 1: as they were said, without words that are gone, or as they are
+// now; void where it keeps them no more. NULL when memory is out.
 struct segment *home_frames(struct home *h, const struct room *r, const struct encoding *en,
                             enum replay_form form, bool now, const uint64_t *offsets, uint32_t n);
 // Lists (home_lists.c).

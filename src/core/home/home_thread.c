@@ -61,7 +61,11 @@ struct segment *home_frames(struct home *h, const struct room *r, const struct e
     for (uint32_t i = 0; made && i < n; i++) {
         struct entry e;
         struct word_space space;
-        log_entry(&r->log, offsets[i], room_name(r), &e);
+        if (offsets[i] >= r->log.tail)
+            log_entry(&r->log, offsets[i], room_name(r), &e);
+        else
+            e = (struct entry){
+                .type = ENTRY_VOID, .offset = offsets[i], .time_ms = h->cx->wall_ms, .room = room_name(r)};
         if (now)
             words_show(&r->log, &e, &space);
         made = form == REPLAY_ROWS ? frame_row(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i])

@@ -70,13 +70,11 @@ struct segment *segment_copy(struct mem *m, const struct segment *s, uint64_t la
     copy->after = s->after;
     uint32_t i = 0;
     for (uint64_t at = s->first; at <= last; at++) {
-        str bytes = segment_entry(s, at);
-        if (i < n && at >= instead[i].from)
-            bytes = at == instead[i].from ? instead[i].bytes : STR_NONE;
-        segment_append(copy, bytes, STR_NONE, STR_NONE, segment_passing(s, at));
+        const bool other = i < n && instead[i].number == at;
+        segment_append(copy, other ? instead[i++].bytes : segment_entry(s, at), STR_NONE, STR_NONE,
+                       segment_passing(s, at));
         if (segment_keyed(s))
             segment_set_print(copy, segment_print(s, at));
-        i += i < n && at == instead[i].to;
     }
     ASSERT(i == n);
     return copy;

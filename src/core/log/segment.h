@@ -71,12 +71,12 @@ static inline bool segment_fits(const struct segment *s, size_t n)
 }
 // The next entry's bytes, which must fit.
 void segment_append(struct segment *s, str head, str payload, str end, bool passing);
-// What the first of some entries says instead of what they said; the others say nothing.
+// What an entry says instead of what it said.
 struct instead {
-    uint64_t from, to;
+    uint64_t number;
     str bytes;
 };
-// A copy, with one reference, of the entries up to `last`, in which n runs of them, in order, say something else. NULL when memory is out.
+// A copy, with one reference, of the entries up to `last`, in which n of them, in order, say something else. NULL when memory is out.
 struct segment *segment_copy(struct mem *m, const struct segment *s, uint64_t last,
                              const struct instead *instead, uint32_t n) WARN_UNUSED;
 // Of a keyed one: the print of the entry appended last, which nobody has been told of yet.

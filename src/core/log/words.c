@@ -97,6 +97,7 @@ static void word_free(struct words *ws, struct mem *m, uint32_t at)
     unlink_word(ws, at);
     mem_free(m, w->marks, w->marks_cap * sizeof *w->marks);
     mem_free(m, w->answers, w->answers_cap * sizeof *w->answers);
+    mem_free(m, w->edits, w->edits_cap * sizeof *w->edits);
     *w = (struct word){.newer = ws->free};
     ws->free = at;
 }
@@ -135,6 +136,8 @@ enum err words_secure(struct log *l, const struct entry *e)
         secured = list_secure(l->mem, &w->answers, w->answers_n, &w->answers_cap);
     else if (w != NULL && e->type == ENTRY_REACT)
         secured = list_secure(l->mem, &w->marks, w->marks_n, &w->marks_cap);
+    else if (w != NULL && e->type == ENTRY_EDIT)
+        secured = list_secure(l->mem, &w->edits, w->edits_n, &w->edits_cap);
     if (secured != OK)
         words_fit(l);
     return secured;
@@ -224,7 +227,10 @@ static void apply(struct log *l, const struct entry *e)
         react(l, w, e);
     } else {
         log_erase(l, w->version != 0 ? w->version : w->target);
-        w->version = e->type == ENTRY_EDIT ? e->offset : w->version; // be it taken back: verdicts go by it
+        if (e->type == ENTRY_EDIT) {
+            ASSERT(w->edits_n < w->edits_cap);
+            w->edits[w->edits_n++] = w->version = e->offset; // be it taken back: verdicts go by it
+        }
         if (e->type == ENTRY_DELETE && w->deleted == 0)
             w->deleted = e->offset;
         if (e->type == ENTRY_EDIT && w->deleted != 0)
@@ -345,6 +351,9 @@ static void word_check(const struct log *l, const struct word *w)
     ASSERT(w->deleted == 0 || (w->deleted > w->target && w->deleted <= w->last));
     ASSERT(w->marks_n <= w->marks_cap && w->answers_n <= w->answers_cap);
     list_check(l, w, w->answers, w->answers_n, ENTRY_MESSAGE);
+    list_check(l, w, w->edits, w->edits_n, ENTRY_EDIT);
+    ASSERT(w->edits_n <= w->edits_cap);
+    ASSERT(w->version == (w->edits_n != 0 ? w->edits[w->edits_n - 1] : 0)); // 3
     if (w->target >= l->tail)
         list_check(l, w, w->marks, w->marks_n, ENTRY_REACT);
 }

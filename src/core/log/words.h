@@ -19,8 +19,8 @@
 // Invariants (words_check)
 //   1. each word is found by its target, and is about one that is older than `last`, which is kept or one of the WORD_JUDGED newest
 //   2. words are in order of `last`, each record being the last of one at most
-//   3. `version` is 0 or an edit's, marks are those of reactions that hold, answers of messages; all are newer than the target and not
-//      newer than `last`; marks and answers rise
+//   3. `version` is 0 or the last edit's, marks are those of reactions that hold, answers of messages; all are newer than the target and
+//      not newer than `last`; marks, answers and edits rise
 //   4. it exists only while there is a word
 //
 // Ownership: the log's. Memory: the log's share, within the budget. Limits: a word per record at most; REACTIONS_MAX marks are held to by
@@ -43,7 +43,8 @@ struct word {
     uint64_t deleted;  // the deletion; 0 = it is not
     uint64_t *marks;   // offsets of reactions that hold, rising
     uint64_t *answers; // of messages that answer it, rising; some may be kept no more
-    uint32_t marks_n, marks_cap, answers_n, answers_cap;
+    uint64_t *edits;   // of all its edits, rising; some may be kept no more
+    uint32_t marks_n, marks_cap, answers_n, answers_cap, edits_n, edits_cap;
     uint32_t older, newer; // in order of `last`; of a free one the next free
 };
 

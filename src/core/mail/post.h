@@ -213,8 +213,7 @@ struct erase_mail {
     struct ref outlet;
     uint32_t n;
     uint64_t offsets[ERASE_MAX]; // rising
-    uint64_t to; // of records that the home keeps no more, any from offsets[0] on may be one; else 0
-    // Entry k of a track's is what stands at offsets[k] instead. Who reads a track that has none is told of a gap.
+    // Entry k of a track's is what stands at offsets[k] instead. A track without any (there was no memory) loses all that it has.
     uint32_t seg_count;
     struct advance_seg segs[ENCODINGS_MAX];
 };
