@@ -42,7 +42,7 @@ export class Head {
     const it = chat.active;
     const shownName = it?.label ?? '';
     if ($('room-title').title !== shownName || !$('room-title').firstChild) {
-      $('room-title').replaceChildren(h('bdi', {}, shownName));
+      $('room-title').replaceChildren(it ? h('bdi', {}, shownName) : h('span.visually-hidden', {}, 'No conversation'));   // a heading says something
       $('room-title').title = shownName;
     }
     $('find').hidden = !it || it.status === 'refused';

@@ -19,7 +19,7 @@ export function openMenu(from, label, items) {
   closeMenu();
   const menu = h('div.menu', { id: 'menu', popover: 'auto', role: 'menu', 'aria-label': label, tabindex: -1, data: { testid: 'menu' } },
     items.map(row));
-  document.body.append(menu);
+  (from.closest('main, aside, dialog') ?? document.body).append(menu);   // in the landmark of what opens it
   opener = from;
   from.setAttribute('aria-expanded', 'true');
   menu.addEventListener('keydown', (e) => onKey(e, menu));

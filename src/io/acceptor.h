@@ -36,7 +36,7 @@
 #include "io/wait_line.h"
 
 enum {
-    ACCEPTS_PER_TURN = 64, // about 2 ms at 30 us each
+    ACCEPTS_PER_TURN = 16, // about 0.5 ms at 30 us each
     ACCEPT_PAUSE_MIN_MS = 10,
     ACCEPT_PAUSE_MAX_MS = 1000,
 };

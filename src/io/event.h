@@ -13,6 +13,7 @@ enum event_kind {
     EVENT_LISTENER,   // the acceptor's index of it
     EVENT_WAKE,       // the eventfd: somebody wants the shard's attention (mailbox.h)
     EVENT_REFUSAL,    // a slot (refusal.h)
+    EVENT_NEWCOMERS,  // some of those that have just come have something to say (traffic.h)
 };
 
 static inline uint64_t event_tag(enum event_kind kind, uint32_t index)

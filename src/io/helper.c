@@ -15,7 +15,10 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
+
+enum { YIELDS_NICE = 5 }; // a third of a shard's weight (sched(7))
 
 struct lane {
     struct ring jobs, answers;
@@ -213,6 +216,8 @@ static void *helper_run(void *helper)
 {
     struct helper *h = helper;
     pthread_setname_np(pthread_self(), h->kind->name);
+    if (h->kind->yields)
+        (void)setpriority(PRIO_PROCESS, 0, YIELDS_NICE); // on Linux, of this thread alone
     for (bool last = false; !last;) {
         // What was pushed before the stop is seen after it.
         last = atomic_load_explicit(&h->stopping, memory_order_acquire);

@@ -47,6 +47,7 @@
 // What is particular to one kind of helper: a row.
 struct helper_kind {
     const char *name; // of its thread, 15 bytes at most
+    bool yields;      // where cores are short: shards come first
     uint32_t credits; // of each lane
     // Does the job, and may block. Owns it. Where the kind answers: the answer, which may be the same block, or NULL for a job that
     // it keeps; else NULL.

@@ -172,6 +172,7 @@ static void settings_tell(struct loop *l)
 
 static void dispatch(struct loop *l, uint32_t event_count)
 {
+    bool newcomers = false;
     for (uint32_t i = 0; i < event_count; i++) {
         const struct epoll_event *event = &l->waiter.events[i];
         uint32_t index = event_tag_index(event->data.u64);
@@ -187,8 +188,14 @@ static void dispatch(struct loop *l, uint32_t event_count)
             break;
         case EVENT_WAKE: // the inboxes are looked at in every turn
             break;
+        case EVENT_NEWCOMERS:
+            newcomers = true;
+            break;
         }
     }
+    if (newcomers)
+        traffic_serve_newcomers(&l->traffic);
+    traffic_serve_leavers(&l->traffic);
 }
 
 static void take_arrivals(struct loop *l)

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "io/event.h"
 #include <sys/epoll.h>
+#include <unistd.h>
 
 enum {
     RECV_BYTES_MIN = 4 * 1024,
@@ -26,20 +27,36 @@ static inline struct channel channel_at(const struct traffic *t, uint32_t index)
         .kind = t->kinds[k->listener], .state = t->states ? t->states[index] : NULL, .fd = k->fd};
 }
 
-// The list of connections to read in the next turn, first in, first out. A connection that is closed stays in it
-// until its turn comes, which is before its index can be used again.
-static void ready_push(struct traffic *t, uint32_t index)
+static const struct link_list NOBODY = {LINK_NONE, LINK_NONE};
+
+// A connection that is closed stays in its list until its turn comes, which is before its index can be used again.
+static void list_push(struct traffic *t, struct link_list *list, uint32_t index)
 {
     struct link *k = &t->links[index];
     if (k->flags & LINK_READY)
         return;
     k->flags |= LINK_READY;
     k->ready_next = LINK_NONE;
-    if (t->ready_tail == LINK_NONE)
-        t->ready_head = index;
+    if (list->tail == LINK_NONE)
+        list->head = index;
     else
-        t->links[t->ready_tail].ready_next = index;
-    t->ready_tail = index;
+        t->links[list->tail].ready_next = index;
+    list->tail = index;
+}
+
+static void ready_push(struct traffic *t, uint32_t index)
+{
+    list_push(t, t->links[index].flags & LINK_ENDING ? &t->leavers : &t->ready, index);
+}
+
+// Whatever is ready in it makes it readable, as long as there is any.
+static enum err newcomers_init(struct traffic *t)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = event_tag(EVENT_NEWCOMERS, 0)};
+    t->newcomers_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (t->newcomers_fd < 0)
+        return ERR_LIMIT;
+    return epoll_ctl(t->needs.epoll_fd, EPOLL_CTL_ADD, t->newcomers_fd, &event) == 0 ? OK : ERR_LIMIT;
 }
 
 // For as many as core may have, at once: a connection that comes when memory is out must have its place here. Pages
@@ -68,7 +85,7 @@ static void links_begin(struct traffic *t, uint32_t index)
 enum err traffic_init(struct traffic *t, const struct traffic_needs *needs, const struct listener_row *rows,
                       uint32_t row_count, const struct settings *core)
 {
-    *t = (struct traffic){.needs = *needs, .ready_head = LINK_NONE, .ready_tail = LINK_NONE};
+    *t = (struct traffic){.needs = *needs, .ready = NOBODY, .leavers = NOBODY, .newcomers_fd = -1};
     bool with_states = false;
     for (uint32_t i = 0; i < row_count; i++) {
         t->kinds[i] = rows[i].channel;
@@ -76,7 +93,8 @@ enum err traffic_init(struct traffic *t, const struct traffic_needs *needs, cons
     }
     if (links_reserve(t, core->connections_max, with_states) != OK)
         return ERR_NOMEM;
-    return traffic_settings(t, core);
+    enum err e = newcomers_init(t);
+    return e == OK ? traffic_settings(t, core) : e;
 }
 
 enum err traffic_settings(struct traffic *t, const struct settings *core)
@@ -108,7 +126,9 @@ static bool watch(struct traffic *t, uint32_t index, int operation)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.u64 = event_tag(EVENT_CONNECTION, index)};
-    return epoll_ctl(t->needs.epoll_fd, operation, t->links[index].fd, &event) == 0;
+    const struct link *k = &t->links[index];
+    return epoll_ctl(k->flags & LINK_NEW ? t->newcomers_fd : t->needs.epoll_fd, operation, k->fd, &event) ==
+           0;
 }
 
 // After EAGAIN: raises the edge again if the socket is ready nevertheless. The kernel says EAGAIN and raises the
@@ -124,7 +144,7 @@ void traffic_open(struct traffic *t, uint32_t index, int fd, uint8_t listener, u
 {
     links_begin(t, index);
     ASSERT(t->links[index].fd < 0 && !(t->links[index].flags & LINK_READY));
-    t->links[index] = (struct link){.fd = fd, .ticket = ticket, .listener = listener};
+    t->links[index] = (struct link){.fd = fd, .ticket = ticket, .flags = LINK_NEW, .listener = listener};
     struct channel c;
     enum err e = channel_open(t->kinds[listener], fd, t->needs.mem, &c);
     if (t->states)
@@ -160,6 +180,8 @@ static void read_once(struct traffic *t, uint32_t index)
         on_writable(t, index);
     if (n > 0) {
         t->turn_bytes_read += (uint32_t)n;
+        if ((k->flags & LINK_NEW) && k->reads < NEWCOMER_READS)
+            k->reads++;
         if ((news & CHANNEL_READABLE) || (k->flags & LINK_ENDING))
             ready_push(t, index);
         if (!shard_on_bytes(t->needs.shard, index, t->recv_buf, (size_t)n))
@@ -185,25 +207,66 @@ void traffic_on_event(struct traffic *t, uint32_t index, uint32_t epoll_events)
         on_writable(t, index);
     if ((news & CHANNEL_ERROR) && (k->flags & (LINK_PAUSED | LINK_EOF)))
         on_broken(t, index); // nobody reads, so nobody else would notice
+    else if ((news & CHANNEL_READABLE) && (k->flags & LINK_ENDING))
+        ready_push(t, index);
     else if (news & CHANNEL_READABLE)
         read_once(t, index);
+}
+
+// It is one of all from here on. What is there to be read by now is announced anew.
+static void come_in(struct traffic *t, uint32_t index)
+{
+    struct link *k = &t->links[index];
+    int left = epoll_ctl(t->newcomers_fd, EPOLL_CTL_DEL, k->fd, NULL);
+    ASSERT(left == 0);
+    k->flags &= (uint8_t)~LINK_NEW;
+    if (!watch(t, index, EPOLL_CTL_ADD))
+        on_broken(t, index);
+}
+
+void traffic_serve_newcomers(struct traffic *t)
+{
+    struct epoll_event events[NEWCOMERS_PER_TURN];
+    int n = epoll_wait(t->newcomers_fd, events, NEWCOMERS_PER_TURN, 0);
+    for (int i = 0; i < n; i++) {
+        uint32_t index = event_tag_index(events[i].data.u64);
+        traffic_on_event(t, index, events[i].events);
+        if (t->links[index].reads == NEWCOMER_READS)
+            come_in(t, index);
+    }
+}
+
+// One of a list, whose first it was: returns the next one.
+static uint32_t serve(struct traffic *t, uint32_t index)
+{
+    struct link *k = &t->links[index];
+    const uint32_t next = k->ready_next;
+    k->flags &= (uint8_t)~LINK_READY;
+    if (k->fd >= 0 && (k->flags & LINK_FAILED))
+        on_broken(t, index);
+    else if (k->fd >= 0)
+        read_once(t, index);
+    return next;
 }
 
 void traffic_serve_ready(struct traffic *t)
 {
     t->turn_bytes_read = 0;
-    uint32_t index = t->ready_head;
-    t->ready_head = t->ready_tail =
-        LINK_NONE; // those that are added from here on have their turn in the next one
-    while (index != LINK_NONE) {
-        struct link *k = &t->links[index];
-        uint32_t next = k->ready_next;
-        k->flags &= (uint8_t)~LINK_READY;
-        if (k->fd >= 0 && (k->flags & LINK_FAILED))
-            on_broken(t, index);
-        else if (k->fd >= 0)
-            read_once(t, index);
-        index = next;
+    uint32_t index = t->ready.head;
+    t->ready = NOBODY; // those that are added from here on have their turn in the next one
+    while (index != LINK_NONE)
+        index = serve(t, index);
+}
+
+void traffic_serve_leavers(struct traffic *t)
+{
+    struct link_list *all = &t->leavers;
+    for (uint32_t n = 0; n < LEAVERS_PER_TURN && all->head != LINK_NONE; n++) {
+        const uint32_t index = all->head;
+        all->head = t->links[index].ready_next;
+        if (all->head == LINK_NONE)
+            all->tail = LINK_NONE;
+        (void)serve(t, index); // which may put it at the end
     }
 }
 
@@ -297,11 +360,13 @@ bool traffic_cut(struct traffic *t, uint32_t *ret_ticket)
 void traffic_deinit(struct traffic *t)
 {
     ASSERT(t->links_begun == 0);
+    if (t->newcomers_fd >= 0 && t->links)
+        close(t->newcomers_fd);
     if (t->links)
         mem_free(t->needs.mem, t->links, t->links_cap * sizeof *t->links);
     if (t->states)
         mem_free(t->needs.mem, t->states, t->links_cap * sizeof *t->states);
     if (t->recv_buf)
         mem_free(t->needs.mem, t->recv_buf, (size_t)t->recv_bytes + RECV_PADDING);
-    *t = (struct traffic){.ready_head = LINK_NONE, .ready_tail = LINK_NONE};
+    *t = (struct traffic){.ready = NOBODY, .leavers = NOBODY, .newcomers_fd = -1};
 }

@@ -12,6 +12,11 @@
 //   ending     the peer's end is near: read on until it is there, also where nothing more is said to be readable
 //   writable   only of use after a write that was not taken whole (BLOCKED)
 //
+// Who is in is served before who comes and who goes. A connection's first NEWCOMER_READS reads, its handshake and its hello, are announced
+// by an epoll of their own, which lies in the shard's and is looked into when all others have been served, for NEWCOMERS_PER_TURN of
+// them; then it is watched like any other. Whose end is near is read when those have been served, LEAVERS_PER_TURN of them. So where
+// 20,000 are cut off and come back nobody who talks stands in one queue with them.
+//
 // When a channel cannot go on its socket is watched anew, which raises the edge again should it be ready (traffic.c).
 //
 // Budgets of a turn: turn_bytes per connection and TURN_READ_BYTES in all, WRITES_PER_TURN. What is left over goes on
@@ -32,19 +37,23 @@ enum {
     TURN_READ_BYTES = 4 << 20,  // about 4 ms of parsing
     WRITES_PER_TURN = 1024,     // about 3.5 ms of send(2),
     TURN_WRITE_BYTES = 4 << 20, // or so much of long ones
-    RECV_PADDING = 64,          // zeroed bytes behind the buffer, for decoders that load whole vectors
+    NEWCOMERS_PER_TURN = 64,    // about 1 ms of handshakes and hellos
+    NEWCOMER_READS = 2,
+    LEAVERS_PER_TURN = 64,
+    RECV_PADDING = 64, // zeroed bytes behind the buffer, for decoders that load whole vectors
 };
 
 #define LINK_NONE UINT32_MAX
 
 enum link_flags {
-    LINK_READY = 1,    // in `ready`
+    LINK_READY = 1,    // in `ready` or `leavers`
     LINK_PAUSED = 2,   // core does not want to be given bytes
     LINK_ENDING = 4,   // the peer's end is near: read until it is there
     LINK_EOF = 8,      // core knows of the end
     LINK_BLOCKED = 16, // the channel takes no more for now
     LINK_FAILED = 32,  // a write failed; core is told in the next turn
     LINK_BROKEN = 64,  // core knows
+    LINK_NEW = 128,    // it has just come
 };
 
 // A connection's end of this side. 16 bytes: there is one for each connection, idle or not.
@@ -54,6 +63,12 @@ struct link {
     uint32_t ready_next;
     uint8_t flags;
     uint8_t listener; // where it came from: its row in the table of listeners, and so its kind of channel
+    uint8_t reads;    // of a new one, so far
+};
+
+// First in, first out, by link.ready_next; a link is in one at most.
+struct link_list {
+    uint32_t head, tail; // LINK_NONE: empty
 };
 
 // What it is given; all of it outlives the traffic.
@@ -72,11 +87,12 @@ struct traffic {
     void **states;        // of the channels, beside `links`; NULL where all are plain
     uint32_t links_cap;   // core's connections_max
     uint32_t links_begun; // those above have never been used, and are not written to
-    uint32_t ready_head;  // list of connections to read in the next turn, by link.ready_next
-    uint32_t ready_tail;
+    // Connections to be read: in the next turn; and those whose end is near, some in each.
+    struct link_list ready, leavers;
     uint8_t *recv_buf;
     uint32_t recv_bytes;
     uint32_t turn_bytes_read;
+    int newcomers_fd; // an epoll; in use once links_cap is not 0
     bool writes_left; // the budget of writes ended before the writes
 };
 
@@ -92,6 +108,9 @@ void traffic_open(struct traffic *t, uint32_t conn, int fd, uint8_t listener, ui
 // One turn: the first of these begins it, the last ends it.
 void traffic_serve_ready(struct traffic *t);
 void traffic_on_event(struct traffic *t, uint32_t conn, uint32_t epoll_events);
+// When all other events of the turn have been served: some of those that come (EVENT_NEWCOMERS), of those that go.
+void traffic_serve_newcomers(struct traffic *t);
+void traffic_serve_leavers(struct traffic *t);
 void traffic_write(struct traffic *t);
 void traffic_shutdown(struct traffic *t);
 // Closes one of the connections that core has given up; false when there is none. Its ticket is for admission.
@@ -101,7 +120,7 @@ void traffic_reread(struct traffic *t);
 // Something is left to do that no event will announce.
 static inline bool traffic_is_busy(const struct traffic *t)
 {
-    return t->writes_left || t->ready_head != LINK_NONE;
+    return t->writes_left || t->ready.head != LINK_NONE || t->leavers.head != LINK_NONE;
 }
 
 // Closes one connection that is still open, with core knowing nothing of it; false when there is none.

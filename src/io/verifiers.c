@@ -59,6 +59,7 @@ static void on_answered(void *ctx, uint32_t lane)
 }
 
 static const struct helper_kind kind = {.name = "verifier",
+                                        .yields = true,
                                         .credits = VERIFIER_JOBS,
                                         .work = work,
                                         .answers = true,

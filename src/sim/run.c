@@ -37,6 +37,8 @@ static void pass_time(struct world *w)
     }
 }
 
+enum { STORM_STEPS = 900 };
+
 static void link_fault(struct world *w)
 {
     if (w->links_n == 0 || w->plan.quiet_network || !chance(w, 12))
@@ -58,11 +60,30 @@ static void link_fault(struct world *w)
     }
 }
 
+// Everybody at once, and all of them come back within half a second. Every eighth seed has some; no die says when, so that the others
+// are what they were.
+static void storm(struct world *w)
+{
+    if (w->options->seed % 8 != 3 || w->plan.quiet_network || w->step % STORM_STEPS != 0)
+        return;
+    for (uint32_t i = 0; i < w->links_n; i++) {
+        struct sim_link *l = w->links[i];
+        struct client *c = l->client;
+        if (l->healthy || c == NULL || c->temper == TEMPER_HEALTHY)
+            continue;
+        link_reset(w, l);
+        client_leave(w, c, "is cut off with all the others");
+        c->next_connect_ms = w->now_ms + roll(w, 500);
+        w->counts.stormed++;
+    }
+}
+
 static void make_faults(struct world *w)
 {
     if (!w->faults)
         return;
     link_fault(w);
+    storm(w);
     struct node *n = &w->nodes[roll(w, w->nodes_n)];
     if (w->plan.stall_ms != 0 && n->stalled_until_ms < w->now_ms && chance(w, 60)) {
         n->stalled_until_ms = w->now_ms + 1 + roll(w, w->plan.stall_ms);

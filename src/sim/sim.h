@@ -98,6 +98,7 @@ struct sim_options {
     X(half_open)                                                                  \
     X(half_open_found)                                                            \
     X(resets)                                                                     \
+    X(stormed)                                                                    \
     X(resumed)                                                                    \
     X(drained)                                                                    \
     X(wall_jumps)                                                                 \

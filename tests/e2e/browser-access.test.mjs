@@ -18,7 +18,7 @@ describe('the chat page for everybody', () => {
   });
   after(async () => { for (const end of ends) await end(); });
 
-  test('axe finds nothing serious in any state', async (t) => {
+  test('axe finds nothing in any state', async (t) => {
     const line = await startLine(t, server);
     const robot = await Native.open(server, { name: 'Robot' });
     await robot.join('lounge');

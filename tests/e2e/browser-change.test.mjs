@@ -385,7 +385,7 @@ describe('what becomes of messages on the chat page', () => {
     await ada.check();
   });
 
-  test('by keyboard, and on a phone; axe finds nothing serious', async (t) => {
+  test('by keyboard, and on a phone; axe finds nothing', async (t) => {
     const [ada, bob] = await two(t, 'keys');
     await bob.say('a **first** message for @Ada');
     await bob.say('and `code`\n```\nmore\n```');

@@ -3,6 +3,8 @@
 #include "io/rlimit.h"
 #include "unit/support.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 static void raises_to_the_hard_limit(void **state)
@@ -58,12 +60,38 @@ static void random_pool_gives_each_byte_once(void **state)
     random_pool_take(&pool, large, 0);
 }
 
+static int id_order(const void *a, const void *b) { return memcmp(a, b, 16); }
+
+// E11: of a million ids no two are alike, and no bit leans. Half of them, and seven standard deviations (500 each): once in 10^12
+// for one bit.
+static void a_million_ids_are_a_million(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000000, DEVIATION = 500 };
+    static struct random_pool pool;
+    uint8_t(*ids)[16] = malloc(COUNT * sizeof *ids);
+    int64_t ones[128] = {0};
+    assert_non_null(ids);
+    for (size_t i = 0; i < COUNT; i++) {
+        random_pool_take(&pool, ids[i], sizeof ids[i]);
+        for (size_t bit = 0; bit < ARRAY_LEN(ones); bit++)
+            ones[bit] += ids[i][bit / 8] >> bit % 8 & 1;
+    }
+    for (size_t bit = 0; bit < ARRAY_LEN(ones); bit++)
+        assert_in_range(llabs(ones[bit] - COUNT / 2), 0, 7 * DEVIATION);
+    qsort(ids, COUNT, sizeof *ids, id_order);
+    for (size_t i = 1; i < COUNT; i++)
+        assert_memory_not_equal(ids[i - 1], ids[i], sizeof *ids);
+    free(ids);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raises_to_the_hard_limit),
         cmocka_unit_test(sets_files_aside),
         cmocka_unit_test(random_pool_gives_each_byte_once),
+        cmocka_unit_test(a_million_ids_are_a_million),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
