@@ -191,6 +191,19 @@ void text_seat_missed(struct world *w, struct client *c, uint64_t n)
     }
 }
 
+// What may be left out next: a message that is shown as nothing (may_be_silent) may be left out as well.
+static const struct fact *left_out_entry(struct world *w, struct text_seat *t, uint64_t *ret_offset)
+{
+    const struct line message = {.message = SOME};
+    const struct fact *f = next_entry(w, t, false, message, ret_offset);
+    while (f != NULL && may_be_silent(w, t, f, *ret_offset) &&
+           !truth_has_newer(w, truth_numbering(w, t->room, t->epoch), *ret_offset)) {
+        step(t, *ret_offset);
+        f = next_entry(w, t, false, message, ret_offset);
+    }
+    return f;
+}
+
 void text_seat_left_out(struct world *w, struct client *c, uint64_t n)
 {
     struct text_seat *t = &c->terminal;
@@ -203,7 +216,7 @@ void text_seat_left_out(struct world *w, struct client *c, uint64_t n)
         trace_fail(w, c, "SLOW: conflation in %s, or for a terminal, where there is none",
                    w->room_names[t->room]);
     for (; n > 0 && !t->loose; n--) {
-        const struct fact *f = next_entry(w, t, false, (struct line){0}, &offset);
+        const struct fact *f = left_out_entry(w, t, &offset);
         if (f == NULL || offset == 0 || !truth_has_newer(w, truth_numbering(w, t->room, t->epoch), offset))
             trace_fail(w, c, "LOSS: offset %llu of %s is left out for a terminal, and there is no newer one",
                        (unsigned long long)offset, w->room_names[t->room]);
