@@ -164,7 +164,7 @@ describe('who one is on the chat page', () => {
     await late.id('name-input').fill('Late');
     await late.id('name-submit').click();
     await late.connected();
-    assert.match(await late.id('my-identity').textContent(), /^Guest · guest-/);
+    await until(async () => /^Guest · guest-/.test(await late.id('my-identity').textContent()), 'the page to say who one is');
     await late.check();
   });
 
