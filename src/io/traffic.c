@@ -29,7 +29,7 @@ static inline struct channel channel_at(const struct traffic *t, uint32_t index)
 
 static const struct link_list NOBODY = {LINK_NONE, LINK_NONE};
 
-// A connection that is closed stays in its list until its turn comes, which is before its index can be used again.
+// A connection that is closed stays in its list until its turn comes, which may be when its index is another one's (traffic_open).
 static void list_push(struct traffic *t, struct link_list *list, uint32_t index)
 {
     struct link *k = &t->links[index];
@@ -143,8 +143,14 @@ static void watch_again(struct traffic *t, uint32_t index)
 void traffic_open(struct traffic *t, uint32_t index, int fd, uint8_t listener, uint32_t ticket)
 {
     links_begin(t, index);
-    ASSERT(t->links[index].fd < 0 && !(t->links[index].flags & LINK_READY));
-    t->links[index] = (struct link){.fd = fd, .ticket = ticket, .flags = LINK_NEW, .listener = listener};
+    struct link *k = &t->links[index];
+    ASSERT(k->fd < 0);
+    // Whoever had the index before may be among the leavers still: then it is read once in his turn.
+    *k = (struct link){.fd = fd,
+                       .ticket = ticket,
+                       .ready_next = k->ready_next,
+                       .flags = (uint8_t)(LINK_NEW | (k->flags & LINK_READY)),
+                       .listener = listener};
     struct channel c;
     enum err e = channel_open(t->kinds[listener], fd, t->needs.mem, &c);
     if (t->states)

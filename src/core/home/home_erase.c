@@ -8,7 +8,6 @@
 struct erasure {
     uint64_t offsets[ERASE_MAX];
     uint32_t n;
-    uint64_t to;                         // as in struct erase_mail
     struct segment *segs[ENCODINGS_MAX]; // of the live stream's tracks
 };
 
