@@ -22,7 +22,7 @@
 // Budgets of a turn: turn_bytes per connection and TURN_READ_BYTES in all, WRITES_PER_TURN. What is left over goes on
 // in the next turn, which must not sleep then (traffic_is_busy).
 //
-// Invariants: a link with fd -1 is in use by nobody, and at most still in `ready`; every link in use is in epoll, or
+// Invariants: a link with fd -1 is in use by nobody, and at most still in `ready` or `leavers`; every link in use is in epoll, or
 // core has been told that it is broken.
 // Ownership: the channels and the arrays. Thread: the shard's.
 #ifndef PLENUM_IO_TRAFFIC_H
