@@ -226,41 +226,54 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
         d->newest_ms = e->steady_ms;
 }
 
-// By a decree that counts already, and waits for its commit before anybody is told of it.
-static bool let_off(const struct world *w, int room, const struct numbering *n, str user)
+// What counts at this home already, and waits for its commit before anybody is told of it, is of these types (bits) and about the user,
+// or about all.
+static bool waits(const struct world *w, const struct shard *home, int room, uint64_t told, uint64_t types,
+                  str user)
 {
-    const struct shard *home = w->turning->shard;
     const str name = str_from_cstr(w->room_names[room]);
     struct probed_log log;
     if (!w->plan.store || !probe_log(home, name, &log))
         return false;
-    for (uint64_t at = n->told + 1; at <= log.appended; at++) {
+    for (uint64_t at = told + 1; at <= log.appended; at++) {
         struct entry e;
         probe_entry(home, name, at, &e);
-        bool about = (e.type == ENTRY_BAN || e.type == ENTRY_UNBAN) && str_eq(e.decree.target, user);
-        if (about || e.type == ENTRY_CLOSE)
+        if ((types >> e.type & 1) != 0 && (e.decree.target.n == 0 || str_eq(e.decree.target, user)))
             return true;
     }
     return false;
 }
 
-void decrees_check_join(struct world *w, struct client *c, int room, int epoch, uint64_t steady_ms)
+void decrees_check_join(struct world *w, int room, int epoch, str user, uint64_t steady_ms)
 {
     const struct numbering *n = truth_numbering(w, room, epoch);
-    const struct subject *s = subject_of(w, &n->records->decreed, str_from_cstr(c->user));
-    if (c->welcomed && n->records->decreed.closed_ms > steady_ms && n->records->decreed.closed_at <= n->told)
-        trace_fail(w, c, "RIGHTS: %s was let into %s, which is closed", s->user, w->room_names[room]);
+    const struct decreed *d = &n->records->decreed;
+    const struct subject *s = subject_of(w, &n->records->decreed, user);
+    if (d->closed_ms > steady_ms && d->closed_at <= n->told)
+        trace_fail(w, NULL, "RIGHTS: %s was let into %s, which is closed", s->user, w->room_names[room]);
     // Another server may have the decree, and this one not yet: then who comes in here is taken out when it has.
-    if (c->welcomed && s->banned_ms > steady_ms && s->banned_at <= n->told &&
-        !let_off(w, room, n, str_from_cstr(c->user)))
-        trace_fail(w, c, "RIGHTS: %s was let into %s and is banned there", s->user, w->room_names[room]);
+    const uint64_t lets_off =
+        UINT64_C(1) << ENTRY_BAN | UINT64_C(1) << ENTRY_UNBAN | UINT64_C(1) << ENTRY_CLOSE;
+    if (s->banned_ms > steady_ms && s->banned_at <= n->told &&
+        !waits(w, w->turning->shard, room, n->told, lets_off, user))
+        trace_fail(w, NULL, "RIGHTS: %s was let into %s and is banned there", s->user, w->room_names[room]);
 }
 
-// Some role, in any life of the room that is known.
-bool decrees_gave(struct world *w, int room, const struct client *c)
+// In any life of the room that is known.
+bool decrees_gave(struct world *w, int room, str user)
 {
     for (uint32_t i = 0; i < w->truth[room].n; i++)
-        if (subject_of(w, &w->truth[room].v[i].records->decreed, str_from_cstr(c->user))->ever_given)
+        if (subject_of(w, &w->truth[room].v[i].records->decreed, user)->ever_given)
+            return true;
+    return false;
+}
+
+bool decrees_will_give(struct world *w, int room, int epoch, str user)
+{
+    const uint64_t told = truth_numbering(w, room, epoch)->told;
+    const uint64_t gives = UINT64_C(1) << ENTRY_ROLE | UINT64_C(1) << ENTRY_ADMIT;
+    for (uint32_t i = 0; i < w->nodes_n; i++)
+        if (waits(w, w->nodes[i].shard, room, told, gives, user))
             return true;
     return false;
 }

@@ -279,9 +279,15 @@ void hear_joined_members(struct world *w, struct client *c, const struct heard *
     struct member_row rows[ROWS_MAX];
     uint32_t n;
     uint32_t passed = c->seats[room].joined;
-    ledger_check_count(w, c, room, epoch, passed, heard_number(w, c, h, "members_count"));
+    const uint64_t count = heard_number(w, c, h, "members_count");
+    ledger_check_count(w, c, room, epoch, passed, count);
     if (heard_raw(h, "members").p == NULL)
         return;
     member_rows(w, c, h, rows, &n);
-    ledger_check_members(w, c, room, epoch, passed, passed, rows, n, false);
+    // As many as a page has; how long a row will be is estimated.
+    const bool more = n < count;
+    if (more && heard_raw(h, "members").n < w->settings.reply_bytes / 2 && n < w->settings.presence_exact_max)
+        trace_fail(w, c, "PRESENCE: %u members of %s are listed, of %llu, and there is space for more", n,
+                   w->room_names[room], (unsigned long long)count);
+    ledger_check_members(w, c, room, epoch, passed, passed, rows, n, more);
 }

@@ -152,6 +152,8 @@ void invites_joined(struct world *w, struct client *c, const struct asked *a)
     for (uint32_t i = 0; i < d->subjects_n; i++)
         if (strcmp(d->subjects[i].user, c->user) == 0 && d->subjects[i].ever_given)
             return;
+    if (decrees_will_give(w, a->room, s->epoch, str_from_cstr(c->user)))
+        return; // by somebody who gave it before the invitation was looked at
     trace_fail(w, c, "INVITE: comes into %s by an invitation%s, and has been given no role there",
                w->room_names[a->room], a->forged ? " with another secret" : "");
 }

@@ -271,13 +271,13 @@ static void see_join(struct world *w, int room, int epoch, const struct sighting
     }
     check_maker(w, room, n, &w->clients[l->owner]);
     if (l->client != NULL && client_watched(l->client))
-        decrees_check_join(w, l->client, room, epoch, probe_steady_ms(w->turning->shard));
+        decrees_check_join(w, room, epoch, s->user, probe_steady_ms(w->turning->shard));
     const enum room_access access = world_room(w, room)->room_access;
     const struct client *who = &w->clients[l->owner];
-    bool let_in = passes_let_in(who, room) || decrees_gave(w, room, who) || access == ACCESS_OPEN ||
+    bool let_in = passes_let_in(who, room) || decrees_gave(w, room, s->user) || access == ACCESS_OPEN ||
                   (access == ACCESS_TOKEN ? who->known : hands_invited(who));
     if (!let_in)
-        trace_fail(w, NULL, "RIGHTS: somebody comes into %s who may not", w->room_names[room]);
+        trace_fail(w, NULL, "RIGHTS: %.*s comes into %s, and may not", STR_ARG(s->user), w->room_names[room]);
     ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
     l->starts[l->starts_n++] = (struct start){.room = room,
                                               .epoch = epoch,

@@ -277,9 +277,11 @@ bool direct_sure(const struct world *w, const struct client *to,
 void directs_check(struct world *w, bool rest); // what is due has come, or is not late
 // decrees.c
 void decrees_see(struct world *w, int room, int epoch, const struct entry *e); // a record, in order
-void decrees_check_join(struct world *w, struct client *c, int room, int epoch, uint64_t steady_ms);
+void decrees_check_join(struct world *w, int room, int epoch, str user, uint64_t steady_ms);
 bool decrees_explain(struct world *w, const struct client *c, int room, str code); // that it was refused so
-bool decrees_gave(struct world *w, int room, const struct client *c);              // some role, ever
+bool decrees_gave(struct world *w, int room, str user);                            // some role, ever
+// By a decree that counts at its home, and waits for its commit before anybody is told of it.
+bool decrees_will_give(struct world *w, int room, int epoch, str user);
 uint64_t decrees_hash(str type, str from, str target, uint64_t number);
 uint64_t decrees_entry_hash(const struct entry *e);
 // words.c

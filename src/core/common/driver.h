@@ -82,6 +82,7 @@ struct sighting {
     bool unheard;              // it has no place
     bool joined;               // a connection:
     uint32_t shard, conn, gen; // which
+    str user;                  // and whose
 };
 
 // What a shard asks of its driver while a call is running.

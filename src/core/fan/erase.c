@@ -42,6 +42,15 @@ static void keep_halves(struct fan *f, const struct outlet *o, uint8_t encoding,
     }
 }
 
+// Where a tenant's part is full, in the server's: who is behind was promised no gap by a tenant that wants none (`disconnect`), and what was
+// taken back is told to nobody for want of its memory.
+static struct segment *copy_of(struct fan *f, const struct segment *s, uint64_t last,
+                               const struct instead *instead, uint32_t n)
+{
+    struct segment *copy = s->part != NULL ? segment_copy(s->part, s, last, instead, n) : NULL;
+    return copy != NULL ? copy : segment_copy(f->cx->mem, s, last, instead, n);
+}
+
 // False: memory is out.
 static bool segment_erase(struct fan *f, const struct outlet *o, struct track *t, uint32_t i,
                           const struct erase_mail *m, const struct segment *with)
@@ -53,8 +62,7 @@ static bool segment_erase(struct fan *f, const struct outlet *o, struct track *t
     const uint32_t n = last >= s->first ? find(s, last, m, with, instead) : 0;
     if (n == 0)
         return true;
-    struct mem *mem = s->part != NULL ? s->part : f->cx->mem;
-    struct segment *copy = with != NULL ? segment_copy(mem, s, last, instead, n) : NULL;
+    struct segment *copy = with != NULL ? copy_of(f, s, last, instead, n) : NULL;
     if (copy == NULL)
         return false;
     keep_halves(f, o, t->key, s);

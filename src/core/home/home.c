@@ -7,8 +7,7 @@
 #include "core/common/who.h"
 #include "core/home/course.h"
 
-void home_witness(const struct home *h, const struct room *r, const struct entry *e,
-                  const struct conn_ref *joined)
+void home_witness(const struct home *h, const struct room *r, const struct entry *e, const struct ask *joined)
 {
     if (h->cx->host->witness == NULL)
         return;
@@ -21,9 +20,10 @@ void home_witness(const struct home *h, const struct room *r, const struct entry
                                     e->offset <= r->course->unheard};
     if (joined != NULL) {
         s.joined = true;
-        s.shard = joined->shard;
-        s.conn = joined->ref.index;
-        s.gen = joined->ref.gen;
+        s.shard = joined->conn.shard;
+        s.conn = joined->conn.ref.index;
+        s.gen = joined->conn.ref.gen;
+        s.user = joined->user;
     }
     h->cx->host->witness(h->cx->host->ctx, &s);
 }

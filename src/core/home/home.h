@@ -126,9 +126,9 @@ static inline struct once_limits home_once_limits(const struct home *h)
     return (struct once_limits){h->cx->settings->idempotency_ms, h->cx->settings->idempotency_keys};
 }
 
-// Tells the driver's checkers, where there are any, what has just happened (common/driver.h).
+// Tells the driver's checkers, where there are any, what has just happened (common/driver.h): an entry, or the ask that brings somebody in.
 void home_witness(const struct home *h, const struct room *r, const struct entry *e,
-                  const struct conn_ref *joined);
+                  const struct ask *joined);
 // An ask, whose turn it is: as home_ask, but that it is not asked whether it has to wait for what was said before it.
 void home_carry_out(struct home *h, struct ask **a);
 // What the asker may do in the room (home_say.c).

@@ -39,7 +39,7 @@ static void tell(struct home *h, uint32_t index, struct erasure *e)
     }
     live_forget(&r->live, e->offsets[e->n - 1]);
     for (uint32_t t = 0; t < r->live.tracks.n; t++)
-        segment_unref(r->live.mem, e->segs[t]);
+        segment_unref(h->cx->mem, e->segs[t]);
     e->n = 0;
 }
 

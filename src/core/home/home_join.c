@@ -129,7 +129,7 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
     ans.reply_lost = want.from <= want.to && segs == NULL;
     ans.segs = segs;
     ans.seg_count = segs_n;
-    home_witness(h, r, NULL, &a->conn);
+    home_witness(h, r, NULL, a);
     home_answer_event(h, a, &ans, &ev);
     mem_free(h->cx->mem, segs, segs_n * sizeof(struct segment *));
     mem_free(h->cx->mem, views, views_n * sizeof *views);

@@ -74,6 +74,8 @@ struct segment *home_frames(struct home *h, const struct room *r, const struct e
     }
     if (made)
         s = segment_create(r->log.mem, 1, (uint32_t)cap);
+    if (made && s == NULL && !now) // what is told to nobody any more is not for its tenant to pay
+        s = segment_create(h->cx->mem, 1, (uint32_t)cap);
     for (uint32_t i = 0; s != NULL && i < n; i++)
         framed_append(s, &framed[i], &h->scratch, false);
     mem_free(h->cx->mem, framed, n * sizeof *framed);
