@@ -60,6 +60,7 @@ static void rebuild(struct world *w, const struct room *r, const struct records 
                               &ret->state,
                               &ret->invitations,
                               &ret->result};
+    const struct live_tools tools = {.scratch = &ret->scratch};
     uint64_t from = w->plan.engine ? engine_begins(engine_room(w, room_name(r)), r->course->term) : 1;
     if (from != 1)
         log_begin(&ret->log, from);
@@ -68,7 +69,7 @@ static void rebuild(struct world *w, const struct room *r, const struct records 
         struct verdict v;
         enum record_verdict read = record_decode(record_at(w, r, records, o), &e);
         ASSERT(read == RECORD_OK);
-        enum err applied = apply_record(&made, o, &e, NULL, 0, &ret->scratch, &v);
+        enum err applied = apply_record(&made, o, &e, NULL, &tools, &v);
         ASSERT(applied == OK);
     }
 }

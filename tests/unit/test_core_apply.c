@@ -30,7 +30,6 @@ static void fixture_init(struct fixture *f, uint64_t key)
     *f = (struct fixture){.hash_key = {key, ~key}};
     test_mem_init(&f->t, &f->mem);
     log_init(&f->log, &f->mem);
-    live_init(&f->live, &f->mem, &f->hash_key);
     once_init(&f->said, &f->mem);
     once_group_init(&f->keys);
     buf_init(&f->scratch, &f->mem, 0);
@@ -40,7 +39,7 @@ static void fixture_deinit(struct fixture *f)
 {
     log_check(&f->log);
     log_deinit(&f->log);
-    live_deinit(&f->live);
+    live_deinit(&f->live, &f->mem);
     once_deinit(&f->said);
     standing_free(&f->standing, &f->mem);
     state_free(&f->shared, &f->mem);
@@ -62,11 +61,18 @@ static struct made made_of(struct fixture *f)
                          &f->standing, &f->mem,  &f->shared, &f->invitations,    &f->result};
 }
 
+static struct live_tools tools_of(struct fixture *f)
+{
+    return (struct live_tools){
+        .mem = &f->mem, .encodings = ways_served.encodings, .prints = &f->hash_key, .scratch = &f->scratch};
+}
+
 static enum err apply(struct fixture *f, struct entry *e, struct verdict *ret)
 {
     const struct made m = made_of(f);
     e->room = STR("r");
-    return apply_record(&m, f->log.head + 1, e, &f->live, 0, &f->scratch, ret);
+    const struct live_tools tools = tools_of(f);
+    return apply_record(&m, f->log.head + 1, e, &f->live, &tools, ret);
 }
 
 // --- the rule, as it stands in the document
@@ -320,9 +326,10 @@ static void say(struct fixture *f)
 
 static void show(struct fixture *f)
 {
+    const struct live_tools tools = tools_of(f);
     struct entry e;
     while (place_waiting(&f->log, &f->live))
-        assert_int_equal(place_committed(&f->log, &f->live, STR("r"), 0, &f->scratch, &e), OK);
+        assert_int_equal(place_committed(&f->log, &f->live, &tools, STR("r"), &e), OK);
 }
 
 static void what_is_not_committed_is_not_shown(void **state)
@@ -331,6 +338,7 @@ static void what_is_not_committed_is_not_shown(void **state)
     struct fixture f;
     struct log_reader disk, copy;
     fixture_init(&f, 7);
+    const struct live_tools tools = tools_of(&f);
     listen(&f, ENCODING_JSON);
     say(&f);
     assert_int_equal(f.live.offset, 1);
@@ -341,7 +349,7 @@ static void what_is_not_committed_is_not_shown(void **state)
         say(&f);
     assert_true(f.log.head == 6 && f.log.committed == 1 && f.live.offset == 1 && f.live.place == 1);
     struct entry came = {.type = ENTRY_MEMBERS_COUNT, .room = STR("r"), .count = 3};
-    assert_int_equal(place_entry(&f.log, &f.live, &came, 0, &f.scratch), OK);
+    assert_int_equal(place_entry(&f.log, &f.live, &tools, &came), OK);
     assert_int_equal(came.offset, 1); // behind what people have seen
     assert_int_equal(log_messages_back(&f.log, f.live.offset, 100), 1);
     const struct log_limits all_go = {UINT32_MAX, UINT32_MAX, 0};

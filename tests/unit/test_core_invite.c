@@ -56,7 +56,8 @@ static enum err apply(struct fixture *f, struct entry *e, struct verdict *ret)
     const struct made m = {&f->log,      &f->said, &f->keys,   STR("an epoch 11"), &f->hash_key,
                            &f->standing, &f->mem,  &f->shared, &f->invitations,    &f->result};
     e->room = STR("r");
-    enum err applied = apply_record(&m, f->log.head + 1, e, NULL, 0, &f->scratch, ret);
+    const struct live_tools tools = {.scratch = &f->scratch};
+    enum err applied = apply_record(&m, f->log.head + 1, e, NULL, &tools, ret);
     invitations_check(f->invitations);
     standing_check(f->standing, &f->hash_key);
     return applied;

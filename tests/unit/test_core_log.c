@@ -36,14 +36,20 @@ static struct fixture *fixture_new(uint64_t seed)
     buf_init(&f->expected, &f->mem, 0);
     prng_init(&f->dice, seed);
     log_init(&f->log, &f->mem);
-    live_init(&f->live, &f->mem, &prints);
     return f;
+}
+
+static enum err place(struct fixture *f, struct entry *e)
+{
+    const struct live_tools tools = {
+        .mem = &f->mem, .encodings = ways_served.encodings, .prints = &prints, .scratch = &f->scratch};
+    return place_entry(&f->log, &f->live, &tools, e);
 }
 
 static void fixture_free(struct fixture *f)
 {
     log_deinit(&f->log);
-    live_deinit(&f->live);
+    live_deinit(&f->live, &f->mem);
     replay_drop(&f->replay, &f->mem);
     buf_deinit(&f->scratch);
     buf_deinit(&f->expected);
@@ -74,8 +80,7 @@ static struct entry *invent(struct fixture *f, size_t data_n, uint64_t time_ms, 
 static void add_at(struct fixture *f, size_t data_n, uint64_t wall_ms, uint64_t steady_ms)
 {
     uint64_t o = f->log.head + 1;
-    assert_int_equal(place_entry(&f->log, &f->live, invent(f, data_n, wall_ms, steady_ms), 0, &f->scratch),
-                     OK);
+    assert_int_equal(place(f, invent(f, data_n, wall_ms, steady_ms)), OK);
     assert_int_equal(f->all[o].offset, o);
     assert_int_equal(f->log.head, o);
 }
@@ -97,7 +102,7 @@ static struct entry pass(struct fixture *f)
     struct entry e = {.type = ENTRY_MEMBER_JOINED,
                       .room = room,
                       .member = {.user = STR("u1"), .name = STR("Una"), .connected = true, .sessions = 1}};
-    assert_int_equal(place_entry(&f->log, &f->live, &e, 0, &f->scratch), OK);
+    assert_int_equal(place(f, &e), OK);
     assert_int_equal(e.offset, f->log.head);
     return e;
 }
@@ -285,15 +290,15 @@ static void the_live_stream_has_places(void **state)
         uint32_t at = live_from(&f->live, t, 500);
         assert_true(c->segs[at]->first <= 501 && (at + 1 == c->n || c->segs[at + 1]->first > 501));
     }
-    live_announced(&f->live);
+    live_announced(&f->live, &f->mem);
     assert_int_equal(live_chain(f)->n, 1);
     live_check(&f->live);
-    live_rest(&f->live);
+    live_rest(&f->live, &f->mem);
     assert_int_equal(live_chain(f)->n, 0);
     pass(f); // it goes on in a new segment
     assert_int_equal(live_chain(f)->segs[0]->first, f->live.place);
     assert_int_equal(live_chain(f)->segs[0]->after, f->log.head);
-    live_reader_remove(&f->live, ways_served.encodings[ENCODING_JSON]);
+    live_reader_remove(&f->live, &f->mem, ways_served.encodings[ENCODING_JSON]);
     assert_int_equal(f->live.tracks.n, 1);
     live_check(&f->live);
     agrees(f);
@@ -397,7 +402,7 @@ static void the_wall_clock_may_be_set(void **state)
         assert_int_equal(log_oldest_age_ms(&f->log, now), now - said[tail]);
     }
     assert_true(f->log.tail > 100);
-    live_announced(&f->live);
+    live_announced(&f->live, &f->mem);
     assert_int_equal(live_chain(f)->n, 1); // frames know no clock
     agrees(f);
     log_trim(&f->log, &lim, f->log.committed, now + lim.age_ms + 1);
@@ -452,7 +457,7 @@ static void without_memory_nothing_changes(void **state)
                               .data = STR("1")};
             if (i % 8 == 5)
                 e.data = str_make(large, sizeof large);
-            enum err result = place_entry(&f->log, &f->live, &e, 0, &f->scratch);
+            enum err result = place(f, &e);
             bool failed = atomic_load(&f->t.failed) != 0;
             f->t.fail_at = 0;
             log_check(&f->log);

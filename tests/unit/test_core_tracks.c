@@ -17,8 +17,6 @@ struct fixture {
     uint32_t n;
 };
 
-static const struct encoding *any(void) { return ways_served.encodings[0]; }
-
 static void agrees(const struct fixture *f)
 {
     tracks_check(&f->tracks);
@@ -39,7 +37,7 @@ static void add(struct fixture *f, uint8_t key, uint64_t first)
     if (tracks_reserve(&f->tracks, &f->mem, key) != OK)
         return;
     uint64_t calls = atomic_load(&f->t.calls);
-    struct track *t = tracks_add(&f->tracks, key, any());
+    struct track *t = tracks_add(&f->tracks, key);
     assert_int_equal(atomic_load(&f->t.calls), calls); // needs no memory any more
     assert_int_equal(t->chain.n != 0, f->there[key]);
     if (f->there[key])
@@ -91,10 +89,10 @@ static void one_is_in_place(void **state)
     struct tracks tracks = {0};
     test_mem_init(&t, &mem);
     assert_int_equal(tracks_reserve(&tracks, &mem, 5), OK);
-    tracks_add(&tracks, 5, any());
+    tracks_add(&tracks, 5);
     assert_int_equal(mem_used(&mem), 0);
     assert_int_equal(tracks_reserve(&tracks, &mem, 6), OK);
-    tracks_add(&tracks, 6, any());
+    tracks_add(&tracks, 6);
     assert_true(mem_used(&mem) > 0);
     tracks_remove(&tracks, &mem, tracks_find(&tracks, 5));
     assert_int_equal(mem_used(&mem), 0);

@@ -84,7 +84,9 @@ static struct verdict apply(struct fixture *f, struct entry *e)
 {
     struct verdict v;
     e->time_ms = e->steady_ms = 1000 + f->log.head;
-    assert_int_equal(apply_record(&f->made, f->log.head + 1, e, NULL, 0, &f->scratch, &v), OK);
+    assert_int_equal(
+        apply_record(&f->made, f->log.head + 1, e, NULL, &(struct live_tools){.scratch = &f->scratch}, &v),
+        OK);
     log_check(&f->log);
     return v;
 }
@@ -315,7 +317,8 @@ static void without_memory_nothing_has_changed(void **state)
         e.about = at;
         e.change = (struct change){.reaction = STR("+"), .on = true};
         f.t.fail_at = fails;
-        enum err applied = apply_record(&f.made, at + 1, &e, NULL, 0, &f.scratch, &v);
+        enum err applied =
+            apply_record(&f.made, at + 1, &e, NULL, &(struct live_tools){.scratch = &f.scratch}, &v);
         f.t.fail_at = 0;
         log_check(&f.log);
         assert_true(applied == OK || (f.log.head == at && f.log.words == NULL));
@@ -456,7 +459,8 @@ static void the_log_makes_it_anew(void **state)
         struct entry e;
         struct verdict v;
         log_entry(&f.log, o, STR("r"), &e);
-        assert_int_equal(apply_record(&again.made, o, &e, NULL, 0, &again.scratch, &v), OK);
+        assert_int_equal(
+            apply_record(&again.made, o, &e, NULL, &(struct live_tools){.scratch = &again.scratch}, &v), OK);
     }
     memcpy(again.all, f.all, sizeof f.all);
     for (uint64_t o = 1; o <= f.log.head; o++) {

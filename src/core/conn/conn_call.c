@@ -299,7 +299,7 @@ static enum http_did asked(struct conns *cs, uint32_t index, uint32_t dest)
 {
     struct conn *c = conn_at(cs, index);
     c->asker.pending++;
-    c->asker.pending_shard = (uint8_t)dest;
+    asker_pending_at(&c->asker, dest);
     if (c->asker.mail_quota != 0)
         c->asker.mail_quota--;
     deadline_arm(&cs->deadlines, index, cs->cx->now_ms, cs->cx->settings->handshake_ms);

@@ -33,41 +33,46 @@ struct switching {
 struct asker {
     struct reader reader;
     uint16_t pending;
-    uint8_t pending_shard;       // of the last ask
-    uint8_t violations;          // commands in spite of rate_limited
+    // Eight bytes, without a bit to spare: one more would be eight more in every connection.
+    uint8_t pending_shard : 7; // of the last ask
+    bool lease_queued : 1;     // in the list of those that wait for a lease (lease.h)
+    uint8_t violations : 6;    // commands in spite of rate_limited
+    bool exclusive : 1;        // the pending ask changes who it is, or its language knows one thing at a time
+    bool waits : 1;            // a command has been told "not now": an answer may be what it waits for
     uint8_t room_violations : 6; // new rooms asked for before room_wait_ms
-    bool hello_full : 1;         // hello_refused: its user has as many sessions as one may
-    bool lease_queued : 1;       // in the list of those that wait for a lease (lease.h)
-    bool exclusive : 1; // the pending ask changes who it is, or its language knows one thing at a time
-    bool waits : 1;     // a command has been told "not now": an answer may be what it waits for
     bool hello_seen : 1;
     bool hello_implied : 1; // by the command that waits for the welcome
+    uint8_t mail_port : 7;  // mail_queued: whose credit it waits for
+    bool mail_queued : 1;   // in the queue of those who wait for a credit
+    uint8_t mail_quota : 4; // asks it may send though others wait for credits of the same shard
+    bool fenced : 1;        // what is carried out comes behind all that is due of its room (edge_later.c)
+    bool
+        expelled : 1; // it was sent away from a room while asks were under way, which may be about it (edge.c)
+    bool audited : 1;       // the audit knows that its session is here
     bool hello_refused : 1; // that command is to be told so
     bool greeting : 1;      // text: the hello and the first join, which no line asks for, are under way
     bool registered : 1;    // its user's home has been asked to know it
     bool room_waits : 1;    // it was refused a new room; room_wait_ms says until when
-    bool mail_queued : 1;   // in the queue of those who wait for a credit
     bool token_refused : 1; // so nobody is taken for a guest who has not asked for it
     bool hello_said : 1;    // likewise: with no session yet it came to nothing, and is to be said again
     bool hello_starved : 1; // and that was for want of memory
     bool expiry_told : 1;   // that its token is about to end
     bool refreshing : 1;    // another token of its session is being looked at, or acted on
-    uint8_t mail_quota : 4; // asks it may send though others wait for credits of the same shard
-    bool fenced : 1;        // what is carried out comes behind all that is due of its room (edge_later.c)
-    uint8_t mail_port : 7;  // mail_queued: whose credit it waits for
-    bool
-        expelled : 1; // it was sent away from a room while asks were under way, which may be about it (edge.c)
-    bool audited : 1;      // the audit knows that its session is here
-    uint16_t noise;        // of the noise gate: what was counted and has not leaked away,
-    uint16_t noise_tick;   // and when that was
-    uint32_t room_wait_ms; // low bits of the time before which it was told not to ask for a new room
-    uint32_t address;      // print of the peer's, see struct peer
+    bool hello_full : 1;    // hello_refused: its user has as many sessions as one may
+    uint16_t noise : 15;    // of the noise gate: what was counted and has not leaked away,
+    uint16_t noise_tick;    // and when that was
+    uint32_t room_wait_ms;  // low bits of the time before which it was told not to ask for a new room
+    uint32_t address;       // print of the peer's, see struct peer
     uint32_t
         opened_ms; // low bits of the time it was accepted: of two connections of a session the newer one counts
     struct bucket commands, signals, rooms; // commands, signals, and new rooms, that it may order now
     struct switching *switching;
     struct waiting *waiting; // NULL while nothing does
 };
+_Static_assert((int)PORTS_MAX <= 1 << 7, "a port fits");
+
+// Where the answer to what is pending will come from.
+static inline void asker_pending_at(struct asker *c, uint32_t port) { c->pending_shard = port & 0x7f; }
 
 // True while it is due replies to what it has said.
 static inline bool asker_unanswered(const struct asker *c)

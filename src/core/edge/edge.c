@@ -116,7 +116,7 @@ void edge_ask_send(struct edge *e, uint32_t index, uint32_t dest, const struct a
     ASSERT(!c->exclusive);
     ASSERT(c->pending < PENDING_MAX);
     c->pending++;
-    c->pending_shard = (uint8_t)dest;
+    asker_pending_at(c, dest);
     if (c->mail_quota != 0)
         c->mail_quota--;
     c->exclusive = exclusive && edge_serial(e, c);

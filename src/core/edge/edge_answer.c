@@ -141,7 +141,7 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     sw->joined = &(*a)->mail;
     *a = NULL;
     c->pending++;
-    c->pending_shard = (uint8_t)dest;
+    asker_pending_at(c, dest);
     c->exclusive = encoding_of(e->cx, c->reader.encoding)->language->serial;
     member->leaving = true;
     if (post_ask(e->mail, dest, &leave)) {

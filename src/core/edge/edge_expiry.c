@@ -123,7 +123,7 @@ static bool leave(struct edge *e, const struct pass *pass)
         return false;
     m->leaving = true;
     c->pending++;
-    c->pending_shard = (uint8_t)dest;
+    asker_pending_at(c, dest);
     metric_add(&e->cx->metrics->passes_expired, 1);
     return true;
 }

@@ -209,7 +209,7 @@ static void fence_send(struct edge *e, uint32_t index, struct kept *k)
     if (!post_ask(e->mail, dest, &a))
         return; // when all is answered it needs none
     c->pending++;
-    c->pending_shard = (uint8_t)dest;
+    asker_pending_at(c, dest);
     k->fence = FENCE_SENT;
 }
 

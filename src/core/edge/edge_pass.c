@@ -61,7 +61,7 @@ void edge_pass_show(struct edge *e, uint32_t index, struct kept *k)
     if (c->mail_quota != 0)
         c->mail_quota--;
     c->pending++;
-    c->pending_shard = (uint8_t)dest;
+    asker_pending_at(c, dest);
     metric_add(&e->cx->metrics->tokens_asked, 1);
 }
 

@@ -100,7 +100,7 @@ static bool ask_homes(struct edge *e, uint32_t index, const struct command *cmd,
         else
             mail_discard(e->cx->mem, made[i]);
     c->pending = (uint16_t)(c->pending + (whole ? n : 0));
-    c->pending_shard = (uint8_t)dests[0];
+    asker_pending_at(c, dests[0]);
     return whole;
 }
 

@@ -106,7 +106,7 @@ static enum err ask_register(struct edge *e, uint32_t index, const struct comman
     ASSERT(c->reader.member_n == 0);
     ASSERT(c->registered);
     c->pending = 1;
-    c->pending_shard = (uint8_t)home_of(e->cx, a.user_print.lo);
+    asker_pending_at(c, home_of(e->cx, a.user_print.lo));
     c->exclusive = true;
     if (post_ask(e->mail, c->pending_shard, &a))
         return OK;

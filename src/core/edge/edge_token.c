@@ -40,7 +40,7 @@ static enum err ask(struct edge *e, uint32_t index, const struct command *cmd)
     if (c->mail_quota != 0)
         c->mail_quota--;
     c->pending++;
-    c->pending_shard = (uint8_t)dest;
+    asker_pending_at(c, dest);
     metric_add(&e->cx->metrics->tokens_asked, 1);
     return OK;
 }

@@ -21,7 +21,7 @@
 enum { PUSH_NOISE = NOISE_PER_S / 20 };
 enum { VIOLATIONS_MAX = 50, NOISE_PER_TICK = NOISE_PER_S * DEADLINE_TICK_MS / 1000 };
 
-_Static_assert(NOISE_PER_TICK > 0 && NOISE_BURST < UINT16_MAX, "noise is counted in 16 bits, per tick");
+_Static_assert(NOISE_PER_TICK > 0 && NOISE_BURST < 1 << 15, "noise is counted in 15 bits, per tick");
 _Static_assert(VIOLATIONS_MAX < 1 << 6, "violations are counted in 6 bits");
 
 static struct rate gate_commands_rate(const struct edge *e)
@@ -158,11 +158,10 @@ static bool noise_fits(const struct edge *e, struct asker *c, uint32_t noise)
     uint16_t tick = (uint16_t)tick_at(e->cx->now_ms);
     uint32_t leaked = (uint32_t)(uint16_t)(tick - c->noise_tick) * NOISE_PER_TICK;
     c->noise_tick = tick;
-    c->noise = (uint16_t)(c->noise > leaked ? c->noise - leaked : 0);
+    uint32_t sum = c->noise > leaked ? c->noise - leaked : 0;
+    bool fits = sum + noise <= NOISE_BURST;
+    c->noise = (sum + (fits ? noise : 0)) & 0x7fff;
     ASSERT(c->noise <= NOISE_BURST);
-    bool fits = c->noise + noise <= NOISE_BURST;
-    if (fits)
-        c->noise = (uint16_t)(c->noise + noise);
     return fits;
 }
 

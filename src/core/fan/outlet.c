@@ -137,7 +137,7 @@ enum err outlet_add(struct fan *f, uint32_t index, uint32_t conn, uint64_t next,
         (struct membership){.outlet = index, .slot = o->n & MEMBERSHIP_SLOT_MAX, .held = held};
     o->cursors[o->n++] = (struct cursor){.conn = conn, .encoding = c->encoding, .seat = seat, .next = next};
     f->news[conn] |= news_bit(seat);
-    tracks_add(&o->tracks, c->encoding, encoding_of(f->cx, c->encoding))->readers++;
+    tracks_add(&o->tracks, c->encoding)->readers++;
     metric_add(&f->cx->metrics->memberships, 1);
     return OK;
 }

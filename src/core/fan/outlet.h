@@ -79,15 +79,16 @@ struct outlet {
     uint32_t conflated;    // row of what a slow reader may leave out (conflate.h); SLAB_NONE
     uint32_t flush_bytes;  // about what each of them is to be written
     uint64_t since_ns;     // append of the oldest entry that is not written; 0 = none, or measured already
-    bool dirty;            // in the shard's list of outlets to flush
-    bool coalesces;        // all of its readers are told the newest change of each key of the state only
-    bool calm; // while dirty: all that came since the last flush may wait for state_interval_ms behind that
-    bool flushing; // and some of its readers have been marked
-    bool ending;   // and all, in this turn
-    bool settling; // in the list of outlets to trim
-    bool resting;  // nothing has happened for a while: what all have read is not kept
-    bool crowded;  // more than lag_bytes wait for readers who have not been served; the home knows
-    bool hold;     // so says the home of some shard: publishes wait
+    bool dirty : 1;        // in the shard's list of outlets to flush
+    bool coalesces : 1;    // all of its readers are told the newest change of each key of the state only
+    bool
+        calm : 1; // while dirty: all that came since the last flush may wait for state_interval_ms behind that
+    bool flushing : 1; // and some of its readers have been marked
+    bool ending : 1;   // and all, in this turn
+    bool settling : 1; // in the list of outlets to trim
+    bool resting : 1;  // nothing has happened for a while: what all have read is not kept
+    bool crowded : 1;  // more than lag_bytes wait for readers who have not been served; the home knows
+    bool hold : 1;     // so says the home of some shard: publishes wait
     uint8_t name_n;
     struct ruled ruled; // which rule it has (common/rule.h)
     union {

@@ -204,7 +204,7 @@ static void share(const struct made *m, const struct entry *e)
 }
 
 enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, struct live *live,
-                      int32_t utc_offset_s, struct buf *scratch, struct verdict *ret)
+                      const struct live_tools *tools, struct verdict *ret)
 {
     const struct once_limits rule = rule_of(e);
     ASSERT(offset == m->log->head + 1 && !entry_passing(e->type));
@@ -226,7 +226,7 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
     settle(m, e, ret);
     const bool keyed = e->key.n != 0;
     const u128 owner = keyed ? owner_print(m, e->user) : (u128){0};
-    if (secure(m, e, owner) != OK || place_entry(m->log, live, e, utc_offset_s, scratch) != OK) {
+    if (secure(m, e, owner) != OK || place_entry(m->log, live, tools, e) != OK) {
         unsecure(m);
         *e = said; // to be judged anew, be it refused: a void one would say nothing that could be
         return ERR_NOMEM;

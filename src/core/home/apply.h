@@ -118,7 +118,7 @@ struct verdict apply_judge(const struct made *m, const struct entry *e);
 // Applies the record that has the offset head + 1. *e becomes what is in the log of it, void or not. `live`: where it is heard,
 // as for place_entry. ERR_NOMEM: nothing has changed, *e included, which may be applied once more.
 enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, struct live *live,
-                      int32_t utc_offset_s, struct buf *scratch, struct verdict *ret) WARN_UNUSED;
+                      const struct live_tools *tools, struct verdict *ret) WARN_UNUSED;
 // What became of the record at an offset that the log holds, which was proposed as e. Of a void one it is known only whether it
 // repeated another; for other reasons whoever wants to know has to listen when it is applied.
 struct verdict apply_recall(const struct made *m, uint64_t offset, const struct entry *e);

@@ -121,6 +121,14 @@ static inline struct made room_made(struct home *h, struct room *r)
 
 // --- between the files of this folder
 
+// What is said in it is framed with these.
+static inline struct live_tools room_tools(struct home *h, const struct room *r)
+{
+    const struct settings *s = h->cx->settings;
+    return (struct live_tools){r->log.mem, s->ways->encodings, &s->hash_key, h->cx->utc_offset_s,
+                               &h->scratch};
+}
+
 static inline struct once_limits home_once_limits(const struct home *h)
 {
     return (struct once_limits){h->cx->settings->idempotency_ms, h->cx->settings->idempotency_keys};

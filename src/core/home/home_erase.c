@@ -30,14 +30,15 @@ static void tell(struct home *h, uint32_t index, struct erasure *e)
     struct room *r = room_at(h, index);
     const struct track *all = tracks_const(&r->live.tracks);
     for (uint32_t t = 0; t < r->live.tracks.n; t++)
-        e->segs[t] = home_frames(h, r, all[t].encoding, REPLAY_FRAMES, false, e->offsets, e->n);
+        e->segs[t] =
+            home_frames(h, r, encoding_of(h->cx, all[t].key), REPLAY_FRAMES, false, e->offsets, e->n);
     for (uint32_t shard = 0; shard < h->cx->shard_count; shard++) {
         if (r->feeds[shard].sessions == 0)
             continue;
         room_announce_to(h, index, shard);
         post_to(h, r, shard, e);
     }
-    live_forget(&r->live, e->offsets[e->n - 1]);
+    live_forget(&r->live, r->log.mem, e->offsets[e->n - 1]);
     for (uint32_t t = 0; t < r->live.tracks.n; t++)
         segment_unref(h->cx->mem, e->segs[t]);
     e->n = 0;

@@ -12,8 +12,8 @@ static bool member_eq(const void *ctx, uint32_t value, const void *key)
 
 uint32_t member_find(const struct home *h, const struct room *r, str user)
 {
-    if (r->by_user.count != 0)
-        return map_find(&r->by_user, hash_str(h->cx, user), member_eq, h, &user);
+    if (r->by_user != NULL)
+        return map_find(r->by_user, hash_str(h->cx, user), member_eq, h, &user);
     uint32_t m = r->first;
     while (m != SLAB_NONE && !str_eq(member_user(member_at(h, m)), user))
         m = member_at(h, m)->next;
@@ -22,41 +22,55 @@ uint32_t member_find(const struct home *h, const struct room *r, str user)
 
 // --- the table of those who are many
 
+void members_table_drop(struct room *r)
+{
+    if (r->by_user == NULL)
+        return;
+    map_deinit(r->by_user);
+    mem_free(r->log.mem, r->by_user, sizeof *r->by_user);
+    r->by_user = NULL;
+}
+
 static enum err by_user_insert(const struct home *h, struct room *r, uint32_t index)
 {
-    return map_insert(&r->by_user, hash_str(h->cx, member_user(member_at(h, index))), index);
+    return map_insert(r->by_user, hash_str(h->cx, member_user(member_at(h, index))), index);
 }
 
 // One more who is not in the list yet. ERR_NOMEM: nothing has changed.
 static enum err by_user_put(const struct home *h, struct room *r, uint32_t index)
 {
-    if (r->by_user.count != 0)
+    if (r->by_user != NULL)
         return by_user_insert(h, r, index);
     if (r->members < MEMBERS_WALKED)
         return OK;
+    r->by_user = mem_alloc(r->log.mem, sizeof *r->by_user);
+    if (r->by_user == NULL)
+        return ERR_NOMEM;
+    map_init(r->by_user, r->log.mem);
     enum err e = by_user_insert(h, r, index);
     for (uint32_t m = r->first; m != SLAB_NONE && e == OK; m = member_at(h, m)->next)
         e = by_user_insert(h, r, m);
     if (e != OK)
-        map_deinit(&r->by_user);
+        members_table_drop(r);
     return e;
 }
 
 // One less, who is in the list no more.
 static void by_user_drop(const struct home *h, struct room *r, uint32_t index)
 {
-    if (r->by_user.count == 0)
+    if (r->by_user == NULL)
         return;
-    if (r->by_user.count - 1 <= MEMBERS_WALKED / 2)
-        map_deinit(&r->by_user);
+    if (r->by_user->count - 1 <= MEMBERS_WALKED / 2)
+        members_table_drop(r);
     else
-        map_remove(&r->by_user, hash_str(h->cx, member_user(member_at(h, index))), index);
+        map_remove(r->by_user, hash_str(h->cx, member_user(member_at(h, index))), index);
 }
 
 void members_check(const struct home *h, const struct room *r)
 {
-    ASSERT(r->by_user.count == r->members || (r->by_user.count == 0 && r->members <= MEMBERS_WALKED));
-    map_check(&r->by_user);
+    ASSERT(r->by_user != NULL ? r->by_user->count == r->members : r->members <= MEMBERS_WALKED);
+    if (r->by_user != NULL)
+        map_check(r->by_user);
     for (uint32_t m = r->first; m != SLAB_NONE; m = member_at(h, m)->next)
         ASSERT(member_find(h, r, member_user(member_at(h, m))) == m);
 }
@@ -175,8 +189,8 @@ static enum err member_create(struct home *h, uint32_t room, const struct ask *a
     else
         r->first = index;
     r->last = index;
-    r->members++;
-    r->empty_ms = UINT64_MAX;
+    if (r->members++ == 0)
+        r->count_ms = 0; // it was empty_ms
     metric_add(&h->cx->metrics->members, 1);
     *ret = index;
     return OK;

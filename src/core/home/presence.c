@@ -70,7 +70,7 @@ void presence_tell(struct home *h, uint32_t room, enum entry_type type, const st
 uint64_t members_count_due(struct home *h, uint32_t room)
 {
     struct room *r = room_at(h, room);
-    r->count_pending = r->count_pending && !r->emptying;
+    r->count_pending = r->count_pending && !r->emptying && r->members != 0; // nobody would hear of it
     if (!r->count_pending)
         return UINT64_MAX;
     if (h->cx->now_ms < r->count_ms + COUNT_INTERVAL_MS && r->count_ms != 0)

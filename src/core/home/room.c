@@ -106,9 +106,9 @@ static void room_free(struct home *h, uint32_t index)
     invitations_free(&r->invitations, r->log.mem);
     h->authority->unwatch(h, index);
     log_deinit(&r->log);
-    live_deinit(&r->live);
+    live_deinit(&r->live, r->log.mem);
     replay_drop(&r->replay, r->log.mem);
-    map_deinit(&r->by_user);
+    members_table_drop(r);
     feeds_free(h, r);
     if (r->name_n > ROOM_NAME_INLINE)
         mem_free(h->cx->mem, r->name_long, r->name_n);
@@ -143,8 +143,6 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
     if (r->tenant != TENANT_NONE)
         mem = &tenant_budget(h->cx, r->tenant)->mem;
     log_init(&r->log, mem);
-    live_init(&r->live, mem, &h->cx->settings->hash_key);
-    map_init(&r->by_user, mem);
     once_group_init(&r->keys);
     char *text = r->name_inline;
     if (name.n > ROOM_NAME_INLINE)
@@ -232,7 +230,8 @@ enum err room_place(struct home *h, uint32_t index, struct entry *e)
     ASSERT(entry_passing(e->type));
     e->room = room_name(r);
     e->time_ms = h->cx->wall_ms;
-    if (place_entry(&r->log, &r->live, e, h->cx->utc_offset_s, &h->scratch) != OK) {
+    const struct live_tools tools = room_tools(h, r);
+    if (place_entry(&r->log, &r->live, &tools, e) != OK) {
         room_no_memory(h, r, "a room's live stream");
         return ERR_NOMEM;
     }
@@ -244,12 +243,12 @@ enum err room_place(struct home *h, uint32_t index, struct entry *e)
 static void room_show(struct home *h, uint32_t index)
 {
     struct room *r = room_at(h, index);
+    const struct live_tools tools = room_tools(h, r);
     while (place_waiting(&r->log, &r->live)) {
         struct entry e;
-        enum err placed =
-            place_committed(&r->log, &r->live, room_name(r), h->cx->utc_offset_s, &h->scratch, &e);
+        enum err placed = place_committed(&r->log, &r->live, &tools, room_name(r), &e);
         if (placed != OK && relief_for(h, r, 4 * e.data.n))
-            placed = place_committed(&r->log, &r->live, room_name(r), h->cx->utc_offset_s, &h->scratch, &e);
+            placed = place_committed(&r->log, &r->live, &tools, room_name(r), &e);
         if (placed != OK) {
             room_no_memory(h, r, "a room's live stream");
             room_timer(h, index, h->cx->now_ms + SHOW_AGAIN_MS);
@@ -263,16 +262,17 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
 {
     struct room *r = room_at(h, index);
     const struct made made = room_made(h, r);
+    const struct live_tools tools = room_tools(h, r);
     const bool proposed =
         e->type != ENTRY_VOID; // else why it is void is told already, or nobody waits for it
     home_prepare(h, r, e);
     uint64_t place = r->live.place, version = home_version(r, e->about);
     size_t before = r->log.bytes,
            needed = 4 * (e->data.n + e->info.n); // about what its record and its frames take
-    enum err applied = apply_record(&made, offset, e, &r->live, h->cx->utc_offset_s, &h->scratch, ret);
+    enum err applied = apply_record(&made, offset, e, &r->live, &tools, ret);
     if (applied != OK && relief_for(h, r, needed)) {
         before = r->log.bytes;
-        applied = apply_record(&made, offset, e, &r->live, h->cx->utc_offset_s, &h->scratch, ret);
+        applied = apply_record(&made, offset, e, &r->live, &tools, ret);
     }
     if (applied != OK) {
         room_no_memory(h, r, "a room's log");
@@ -401,7 +401,7 @@ void home_announce(struct home *h)
         if (r->dirty)
             h->rooms_dirty.v[left++] = index;
         else
-            live_announced(&r->live);
+            live_announced(&r->live, r->log.mem);
         room_trim(h, r);
     }
     h->rooms_dirty.n = left;
@@ -441,7 +441,7 @@ static uint64_t rest_due(struct home *h, struct room *r)
     if (h->cx->now_ms < r->heard_ms + REST_MS)
         return r->heard_ms + REST_MS;
     r->resting = true;
-    live_rest(&r->live);
+    live_rest(&r->live, r->log.mem);
     for (uint32_t shard = 0; shard < h->cx->shard_count; shard++) {
         const struct feed *f = &r->feeds[shard];
         if (f->sessions == 0)

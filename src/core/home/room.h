@@ -88,22 +88,22 @@ struct room {
         char *name_long; // when it is longer
     };
     uint8_t name_n;
-    bool dirty;         // in the shard's list of rooms to announce
-    bool count_pending; // a members:count entry is due
-    bool has_history;   // in the list of those that have some (relief.c)
-    bool resting;       // nothing has happened for a while, and the shards have been told
-    bool said;     // a message was appended, or it was made to be there: there is something to come back for
-    bool emptying; // it has been closed: those who are still there are being sent away (room_close.c)
+    bool dirty : 1;         // in the shard's list of rooms to announce
+    bool count_pending : 1; // a members:count entry is due
+    bool has_history : 1;   // in the list of those that have some (relief.c)
+    bool resting : 1;       // nothing has happened for a while, and the shards have been told
+    bool said : 1; // a message was appended, or it was made to be there: there is something to come back for
+    bool emptying : 1; // it has been closed: those who are still there are being sent away (room_close.c)
     char epoch[EPOCH_LEN];
     uint8_t tenant;     // whose it is (common/tenant.h)
-    struct ruled ruled; // which rule it has (common/rule.h)
     uint16_t waits;     // asks in the list of those that wait for frames (home_wait.c): it is there as long
+    struct ruled ruled; // which rule it has (common/rule.h)
     uint32_t untold_first; // of the away list (presence.c); here, where there is a hole
     struct log log;        // what was said
     struct live live;      // what is heard now; of the records, what people have been told of
     struct reads *reads;   // how far people have read; NULL = nobody has said so
     struct replay *replay; // what was said, for those who come; NULL = nobody has asked
-    struct map by_user;    // empty where they are few
+    struct map *by_user;   // NULL where they are few
     uint32_t members;
     uint32_t member_seq;            // of the last one that joined
     uint32_t first, last;           // members in order of joining
@@ -116,9 +116,11 @@ struct room {
     struct standing *standing; // roles, bans, mutes, by its records; NULL where there is nothing of the kind
     struct state *state;       // what its people share, likewise
     struct invitations *invitations; // to it, likewise
-    uint64_t creator;        // keyed hash of the address it was made from (home/creator.h); 0 = unknown
-    uint64_t empty_ms;       // since when there is no member; UINT64_MAX while there are some
-    uint64_t count_ms;       // when a members:count entry was last written
+    uint64_t creator; // keyed hash of the address it was made from (home/creator.h); 0 = unknown
+    union {
+        uint64_t empty_ms; // since when there is no member
+        uint64_t count_ms; // while there are some: when a members:count entry was last written; 0: never
+    };
     uint64_t heard_ms;       // of the newest entry
     uint32_t colder, warmer; // has_history: in order of when something was said last
     struct feed feeds[];     // one per shard
@@ -230,6 +232,7 @@ bool member_is(const struct member *m, struct conn_ref session);
 // Out of the room, with all its sessions, each of which is told; e: by what decree.
 void member_expel(struct home *h, uint32_t room, uint32_t member, const struct entry *e);
 void members_free(struct home *h, struct room *r);
+void members_table_drop(struct room *r); // by_user, and it is found by the list
 void members_check(const struct home *h, const struct room *r);
 
 // --- what others are told of them (presence.c)

@@ -28,7 +28,8 @@ static enum err cut(struct home *h, uint32_t index, struct entry *e)
     struct room *r = room_at(h, index);
     e->room = room_name(r);
     e->time_ms = h->cx->wall_ms;
-    return place_cut(&r->live, e, h->cx->utc_offset_s, &h->scratch);
+    const struct live_tools tools = room_tools(h, r);
+    return place_cut(&r->live, &tools, e);
 }
 
 enum err room_skip(struct home *h, uint32_t index, uint64_t first)

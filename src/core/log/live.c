@@ -6,24 +6,16 @@
 
 #include "dialect/parts.h"
 
-void live_init(struct live *v, struct mem *m, const struct siphash_key *prints)
-{
-    *v = (struct live){.mem = m, .prints = prints};
-}
+void live_deinit(struct live *v, struct mem *m) { tracks_deinit(&v->tracks, m); }
 
-void live_deinit(struct live *v) { tracks_deinit(&v->tracks, v->mem); }
+void live_reader_add(struct live *v, const struct encoding *e) { tracks_add(&v->tracks, e->id)->readers++; }
 
-void live_reader_add(struct live *v, const struct encoding *e)
-{
-    tracks_add(&v->tracks, e->id, e)->readers++;
-}
-
-void live_reader_remove(struct live *v, const struct encoding *e)
+void live_reader_remove(struct live *v, struct mem *m, const struct encoding *e)
 {
     struct track *t = tracks_find(&v->tracks, e->id);
     ASSERT(t != NULL && t->readers != 0);
     if (--t->readers == 0)
-        tracks_remove(&v->tracks, v->mem, t);
+        tracks_remove(&v->tracks, m, t);
 }
 
 // The only key that a record of the state changes, raw; absent where it changes several, or none.
@@ -38,7 +30,7 @@ static str only_key(const struct entry *e)
 }
 
 // Of an entry for which the newest one of its kind is enough; 0: for others. What such a kind is, its type says in front of the key.
-static uint64_t print_of(const struct live *v, const struct entry *e)
+static uint64_t print_of(const struct siphash_key *prints, const struct entry *e)
 {
     char kind[1 + STATE_KEY_RAW_MAX];
     const str key = e->type == ENTRY_MESSAGE ? e->conflate : e->type == ENTRY_STATE ? only_key(e) : STR_NONE;
@@ -48,12 +40,13 @@ static uint64_t print_of(const struct live *v, const struct entry *e)
     ASSERT(key.n < sizeof kind);
     kind[0] = (char)e->type;
     memcpy(kind + 1, key.p, key.n);
-    const uint64_t print = siphash(v->prints, kind, 1 + key.n) & ~PRINT_WAITS;
+    const uint64_t print = siphash(prints, kind, 1 + key.n) & ~PRINT_WAITS;
     return (print != 0 ? print : PRINT_WAITS << 1) | (e->type == ENTRY_STATE ? PRINT_WAITS : 0);
 }
 
 // The segment the next entry of n bytes goes into. Where conflation keys are used, segments are keyed from then on.
-static struct segment *track_secure(struct live *v, struct chain *c, size_t n, bool cut, uint64_t print)
+static struct segment *track_secure(struct live *v, struct mem *m, struct chain *c, size_t n, bool cut,
+                                    uint64_t print)
 {
     struct segment *last = chain_last(c);
     ASSERT(last == NULL || chain_end(c) == v->place + 1);
@@ -61,37 +54,37 @@ static struct segment *track_secure(struct live *v, struct chain *c, size_t n, b
         segment_fits(last, n))
         return last;
     const bool keyed = !cut && (print != 0 || (last != NULL && segment_keyed(last)));
-    struct segment *s = cut ? chain_alone(c, v->mem, v->place + 1, n)
-                            : chain_extend(c, v->mem, v->place + 1, n + (keyed ? sizeof print : 0));
+    struct segment *s = cut ? chain_alone(c, m, v->place + 1, n)
+                            : chain_extend(c, m, v->place + 1, n + (keyed ? sizeof print : 0));
     if (s != NULL)
         s->after = v->offset | (keyed ? SEGMENT_KEYED : 0);
     return s;
 }
 
 // The row whose payload, in words already, is this track's too; n: none.
-static uint32_t same_payload(const struct track *all, uint32_t n)
+static uint32_t same_payload(const struct live_tools *tools, const struct track *all, uint32_t n)
 {
     uint32_t i = 0;
-    while (i < n && all[i].encoding->payloads != all[n].encoding->payloads)
+    while (i < n && tools->encodings[all[i].key]->payloads != tools->encodings[all[n].key]->payloads)
         i++;
     return i;
 }
 
-bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
+bool live_secure(struct live *v, const struct live_tools *tools, const struct entry *e,
                  struct live_entry *ret)
 {
     struct track *all = tracks_all(&v->tracks);
-    ret->print = print_of(v, e);
+    ret->print = print_of(tools->prints, e);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
-        uint32_t same = same_payload(all, i);
-        const struct encoding *en = all[i].encoding;
-        bool framed = same != i
-                          ? frame_again(en, e, utc_offset_s, &ret->framed[same], scratch, &ret->framed[i])
-                          : frame_entry(en, e, utc_offset_s, scratch, &ret->framed[i]);
+        uint32_t same = same_payload(tools, all, i);
+        const struct encoding *en = tools->encodings[all[i].key];
+        bool framed = same != i ? frame_again(en, e, tools->utc_offset_s, &ret->framed[same], tools->scratch,
+                                              &ret->framed[i])
+                                : frame_entry(en, e, tools->utc_offset_s, tools->scratch, &ret->framed[i]);
         if (!framed)
             return false;
-        ret->segs[i] =
-            track_secure(v, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type), ret->print);
+        ret->segs[i] = track_secure(v, tools->mem, &all[i].chain, framed_size(&ret->framed[i]),
+                                    entry_cut(e->type), ret->print);
         if (ret->segs[i] == NULL)
             return false;
     }
@@ -120,13 +113,13 @@ void live_cut(struct live *v, uint64_t offset)
     v->offset = offset;
 }
 
-void live_release(struct live *v)
+void live_release(struct live *v, struct mem *m)
 {
     struct track *all = tracks_all(&v->tracks);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
         struct segment *last = chain_last(&all[i].chain);
         if (last != NULL && last->count == 0)
-            chain_pop(&all[i].chain, v->mem);
+            chain_pop(&all[i].chain, m);
     }
 }
 
@@ -138,29 +131,29 @@ uint32_t live_from(const struct live *v, const struct track *t, uint64_t place)
     return place + 1 <= c->segs[0]->first ? 0 : chain_find(c, place + 1);
 }
 
-void live_announced(struct live *v)
+void live_announced(struct live *v, struct mem *m)
 {
     struct track *all = tracks_all(&v->tracks);
     for (uint32_t i = 0; i < v->tracks.n; i++)
         if (all[i].chain.n > 1)
-            chain_trim(&all[i].chain, v->mem, chain_last(&all[i].chain)->first);
+            chain_trim(&all[i].chain, m, chain_last(&all[i].chain)->first);
 }
 
-void live_rest(struct live *v)
+void live_rest(struct live *v, struct mem *m)
 {
     struct track *all = tracks_all(&v->tracks);
     for (uint32_t i = 0; i < v->tracks.n; i++)
-        chain_deinit(&all[i].chain, v->mem);
+        chain_deinit(&all[i].chain, m);
 }
 
-void live_forget(struct live *v, uint64_t offset)
+void live_forget(struct live *v, struct mem *m, uint64_t offset)
 {
     const struct track *all = tracks_const(&v->tracks);
     bool holds = false;
     for (uint32_t i = 0; i < v->tracks.n; i++)
         holds = holds || (all[i].chain.n != 0 && segment_after(all[i].chain.segs[0]) < offset);
     if (holds)
-        live_rest(v);
+        live_rest(v, m);
 }
 
 void live_check(const struct live *v)
@@ -168,7 +161,7 @@ void live_check(const struct live *v)
     const struct track *all = tracks_const(&v->tracks);
     tracks_check(&v->tracks);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
-        ASSERT(all[i].readers != 0 && all[i].key == all[i].encoding->id);
+        ASSERT(all[i].readers != 0);
         chain_check(&all[i].chain);
         ASSERT(all[i].chain.n == 0 || chain_end(&all[i].chain) == v->place + 1);
         for (uint32_t k = 0; k < all[i].chain.n; k++)

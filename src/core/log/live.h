@@ -33,18 +33,24 @@
 #include "core/log/tracks.h"
 
 struct live {
-    struct mem *mem;
-    uint64_t place;                   // of the newest entry; 0 while there was none
-    uint64_t offset;                  // of the newest record in it, or before it
-    const struct siphash_key *prints; // of conflation keys
+    uint64_t place;  // of the newest entry; 0 while there was none
+    uint64_t offset; // of the newest record in it, or before it
     struct tracks tracks;
 };
 
-void live_init(struct live *v, struct mem *m, const struct siphash_key *prints);
-void live_deinit(struct live *v);
+// What entries are put into words and frames with. A room has none of it for itself: there are as many rooms as pairs of people.
+struct live_tools {
+    struct mem *mem;                         // of the room: the same one always
+    const struct encoding *const *encodings; // by id
+    const struct siphash_key *prints;        // of conflation keys
+    int32_t utc_offset_s;
+    struct buf *scratch; // reset and used for encoding
+};
+
+void live_deinit(struct live *v, struct mem *m); // a zeroed one is good
 // One more reader of an encoding, for which there is a place (tracks_reserve); one less.
 void live_reader_add(struct live *v, const struct encoding *e);
-void live_reader_remove(struct live *v, const struct encoding *e);
+void live_reader_remove(struct live *v, struct mem *m, const struct encoding *e);
 
 // An entry in all encodings in use, with a place secured in each: row i is of track i.
 struct live_entry {
@@ -53,23 +59,23 @@ struct live_entry {
     uint64_t print; // of its conflation key, with PRINT_WAITS; 0 = it has none
 };
 // A cut gets a segment of its own. False when memory is out; what was secured is given back by live_release.
-bool live_secure(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch,
+bool live_secure(struct live *v, const struct live_tools *tools, const struct entry *e,
                  struct live_entry *ret) WARN_UNUSED;
 // A record's offset is the next one.
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch);
 // The newest entry is a cut: the next record's offset is behind this one.
 void live_cut(struct live *v, uint64_t offset);
-void live_release(struct live *v);
+void live_release(struct live *v, struct mem *m);
 
 // The index of the segment of a track that a reader who has been told up to `place` needs first; the number of segments where
 // there is none.
 uint32_t live_from(const struct live *v, const struct track *t, uint64_t place);
 // All has been announced: all but the segments being filled go.
-void live_announced(struct live *v);
+void live_announced(struct live *v, struct mem *m);
 // Nothing has happened for a while: these go, too.
-void live_rest(struct live *v);
+void live_rest(struct live *v, struct mem *m);
 // All has been announced, and what a record said is to be in no segment of it any more: the one that it is in is not gone on with.
-void live_forget(struct live *v, uint64_t offset);
+void live_forget(struct live *v, struct mem *m, uint64_t offset);
 void live_check(const struct live *v);
 
 #endif

@@ -5,25 +5,26 @@
 
 #include "core/log/record.h"
 
-static enum err place_live(struct live *v, const struct entry *e, int32_t utc_offset_s, struct buf *scratch)
+static enum err place_live(struct live *v, const struct live_tools *tools, const struct entry *e)
 {
     struct live_entry live;
-    if (!live_secure(v, e, utc_offset_s, scratch, &live)) {
-        live_release(v);
+    if (!live_secure(v, tools, e, &live)) {
+        live_release(v, tools->mem);
         return ERR_NOMEM;
     }
-    live_commit(v, &live, entry_passing(e->type), scratch);
+    live_commit(v, &live, entry_passing(e->type), tools->scratch);
     return OK;
 }
 
-static enum err place_record(struct log *l, struct live *v, const struct entry *e, int32_t utc_offset_s,
-                             struct buf *scratch)
+static enum err place_record(struct log *l, struct live *v, const struct live_tools *tools,
+                             const struct entry *e)
 {
+    struct buf *scratch = tools->scratch;
     record_encode(scratch, e);
     size_t n = scratch->n;
     struct segment *seg = buf_ok(scratch) ? log_secure(l, n) : NULL;
     bool now = v != NULL && l->readers == NULL && v->offset == l->head;
-    if (seg == NULL || (now && place_live(v, e, utc_offset_s, scratch) != OK)) {
+    if (seg == NULL || (now && place_live(v, tools, e) != OK)) {
         log_release(l);
         return ERR_NOMEM;
     }
@@ -31,40 +32,39 @@ static enum err place_record(struct log *l, struct live *v, const struct entry *
     return OK;
 }
 
-enum err place_entry(struct log *l, struct live *v, struct entry *e, int32_t utc_offset_s,
-                     struct buf *scratch)
+enum err place_entry(struct log *l, struct live *v, const struct live_tools *tools, struct entry *e)
 {
     ASSERT(!entry_cut(e->type)); // place_cut
-    buf_reset(scratch, SEGMENT_BYTES_MAX);
+    buf_reset(tools->scratch, SEGMENT_BYTES_MAX);
     if (!entry_passing(e->type))
-        return place_record(l, v, e, utc_offset_s, scratch);
+        return place_record(l, v, tools, e);
     struct entry passing = *e;
     passing.offset = v->offset;
-    enum err placed = place_live(v, &passing, utc_offset_s, scratch);
+    enum err placed = place_live(v, tools, &passing);
     if (placed == OK)
         e->offset = passing.offset;
     return placed;
 }
 
-enum err place_cut(struct live *v, struct entry *e, int32_t utc_offset_s, struct buf *scratch)
+enum err place_cut(struct live *v, const struct live_tools *tools, struct entry *e)
 {
     ASSERT(entry_cut(e->type));
-    buf_reset(scratch, SEGMENT_BYTES_MAX);
+    buf_reset(tools->scratch, SEGMENT_BYTES_MAX);
     e->offset = v->offset;
-    enum err placed = place_live(v, e, utc_offset_s, scratch);
+    enum err placed = place_live(v, tools, e);
     if (placed == OK)
         live_cut(v, e->cut_to);
     return placed;
 }
 
-enum err place_committed(const struct log *l, struct live *v, str room, int32_t utc_offset_s,
-                         struct buf *scratch, struct entry *ret)
+enum err place_committed(const struct log *l, struct live *v, const struct live_tools *tools, str room,
+                         struct entry *ret)
 {
     ASSERT(place_waiting(l, v));
     struct word_space space;
     log_entry(l, v->offset + 1, room, ret);
     struct entry now = *ret;
     words_show(l, &now, &space);
-    buf_reset(scratch, SEGMENT_BYTES_MAX);
-    return place_live(v, &now, utc_offset_s, scratch);
+    buf_reset(tools->scratch, SEGMENT_BYTES_MAX);
+    return place_live(v, tools, &now);
 }

@@ -19,17 +19,17 @@
 
 // e->room, e->time_ms and of a record e->steady_ms are set. e->offset: a record's is head + 1; a passing entry's is set here, to
 // that of the record it comes after. v is NULL where nobody listens and nobody will (the log of a replay). The place, if it got
-// one (place_waiting says no), is v->place then. `scratch` is reset and used for encoding. ERR_NOMEM: nothing has changed.
-enum err place_entry(struct log *l, struct live *v, struct entry *e, int32_t utc_offset_s,
-                     struct buf *scratch) WARN_UNUSED;
+// one (place_waiting says no), is v->place then. ERR_NOMEM: nothing has changed.
+enum err place_entry(struct log *l, struct live *v, const struct live_tools *tools,
+                     struct entry *e) WARN_UNUSED;
 // Gives a cut its place; the next record that comes into the stream has the offset e->cut_to + 1. ERR_NOMEM: nothing has changed.
-enum err place_cut(struct live *v, struct entry *e, int32_t utc_offset_s, struct buf *scratch) WARN_UNUSED;
+enum err place_cut(struct live *v, const struct live_tools *tools, struct entry *e) WARN_UNUSED;
 // The oldest record that is committed and not in the stream, as it is shown; there must be one (place_waiting).
 static inline bool place_waiting(const struct log *l, const struct live *v)
 {
     return v->offset < l->committed;
 }
-enum err place_committed(const struct log *l, struct live *v, str room, int32_t utc_offset_s,
-                         struct buf *scratch, struct entry *ret) WARN_UNUSED;
+enum err place_committed(const struct log *l, struct live *v, const struct live_tools *tools, str room,
+                         struct entry *ret) WARN_UNUSED;
 
 #endif

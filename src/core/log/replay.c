@@ -110,7 +110,7 @@ enum err replay_make(struct replay **r, const struct log *l, const struct replay
     uint8_t key = replay_key(want->encoding, want->form);
     if (tracks_reserve(&(*r)->tracks, l->mem, key) != OK)
         return ERR_NOMEM;
-    struct chain *c = &tracks_add(&(*r)->tracks, key, want->encoding)->chain;
+    struct chain *c = &tracks_add(&(*r)->tracks, key)->chain;
     const struct job job = {l, want, room, utc_offset_s, scratch, budget};
     uint64_t from = want->from - want->from % REPLAY_STEP;
     if (from < l->tail)

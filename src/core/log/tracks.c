@@ -17,14 +17,14 @@ enum err tracks_reserve(struct tracks *t, struct mem *m, uint8_t key)
     return OK;
 }
 
-struct track *tracks_add(struct tracks *t, uint8_t key, const struct encoding *encoding)
+struct track *tracks_add(struct tracks *t, uint8_t key)
 {
     struct track *at = tracks_find(t, key);
     if (at != NULL)
         return at;
     ASSERT(t->n < (t->cap == 0 ? 1 : t->cap));
     at = &tracks_all(t)[t->n++];
-    *at = (struct track){.encoding = encoding, .key = key};
+    *at = (struct track){.key = key};
     return at;
 }
 
@@ -55,9 +55,7 @@ void tracks_check(const struct tracks *t)
 {
     const struct track *all = tracks_const(t);
     ASSERT(t->cap == 0 ? t->n <= 1 : t->n <= t->cap);
-    for (uint32_t i = 0; i < t->n; i++) {
-        ASSERT(all[i].encoding != NULL);
+    for (uint32_t i = 0; i < t->n; i++)
         for (uint32_t k = 0; k < i; k++)
             ASSERT(all[i].key != all[k].key);
-    }
 }

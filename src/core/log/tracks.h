@@ -16,11 +16,9 @@
 #define PLENUM_CORE_LOG_TRACKS_H
 
 #include "core/log/chain.h"
-#include "dialect/dialect.h"
 
 struct track {
     struct chain chain;
-    const struct encoding *encoding;
     uint32_t readers;
     uint8_t key; // the encoding's id; of a replay with what form it is (replay.h)
 };
@@ -61,7 +59,7 @@ static inline const struct chain *tracks_chain(const struct tracks *t, uint8_t k
 // A place for the key, so that tracks_add cannot fail. ERR_NOMEM.
 enum err tracks_reserve(struct tracks *t, struct mem *m, uint8_t key) WARN_UNUSED;
 // The track of the key, made where it is not there; there is a place for it. Pointers to others may be stale then.
-struct track *tracks_add(struct tracks *t, uint8_t key, const struct encoding *encoding);
+struct track *tracks_add(struct tracks *t, uint8_t key);
 // Takes the track out, with its chain. Pointers to others are stale then.
 void tracks_remove(struct tracks *t, struct mem *m, struct track *at);
 void tracks_deinit(struct tracks *t, struct mem *m);
