@@ -225,32 +225,33 @@ static void close_connections(struct loop *l)
     }
 }
 
-// At most a ring full from each shard: its owner may be filling it as fast as it is emptied.
-static void receive_mail(struct loop *l)
+// From another shard, or from one of those that check tokens, which are numbered behind the shards.
+static struct mail *pull_mail(struct loop *l, uint32_t from)
 {
-    for (uint32_t from = 0; from < l->shared->shard_count; from++) {
-        if (from == l->index)
-            continue;
-        struct mail *m;
-        for (uint32_t n = 0; n < MAILBOX_CAPACITY; n++) {
-            m = mailbox_pull(l->shared->mailbox, from, l->index);
-            if (!m)
-                break;
-            l->mail_moved_ns = l->clock.now_ns;
-            where_at(&l->where, WHERE_MAIL, from);
-            shard_on_mail(l->shard, m);
-        }
-    }
+    const uint32_t shards = l->shared->shard_count;
+    if (from >= shards)
+        return verifiers_pull(l->shared->verifiers, from - shards, l->index);
+    return from != l->index ? mailbox_pull(l->shared->mailbox, from, l->index) : NULL;
 }
 
-// From those that check tokens: not more than a shard may have under way there.
-static void receive_verdicts(struct loop *l)
+// A ring may be filled as fast as it is emptied, and what 20,000 who come back ask for is in few of them: so only for so long, and the
+// next turn goes on with the next one.
+static void receive_mail(struct loop *l)
 {
-    for (uint32_t i = 0; i < l->shared->verifier_count; i++)
-        for (struct mail *m; (m = verifiers_pull(l->shared->verifiers, i, l->index)) != NULL;) {
+    const uint32_t senders = l->shared->shard_count + l->shared->verifier_count;
+    const uint64_t until_ns = clock_monotonic_ns() + MAIL_NS;
+    uint32_t n = 0;
+    l->inbox_left = false;
+    for (uint32_t k = 0; k < senders && !l->inbox_left; k++) {
+        const uint32_t from = l->inbox_next++ % senders;
+        for (struct mail *m; !l->inbox_left && (m = pull_mail(l, from)) != NULL;) {
+            if (from < l->shared->shard_count)
+                l->mail_moved_ns = l->clock.now_ns;
             where_at(&l->where, WHERE_MAIL, m->from);
             shard_on_mail(l->shard, m);
+            l->inbox_left = ++n % MAILS_PER_LOOK == 0 && clock_monotonic_ns() >= until_ns;
         }
+    }
 }
 
 // What finds no room stays in core, which counts it.
@@ -361,7 +362,6 @@ static void turn(struct loop *l, uint32_t event_count)
     where_at(&l->where, WHERE_ACCEPT, WHERE_NOBODY);
     take_arrivals(l);
     receive_mail(l);
-    receive_verdicts(l);
 
     shard_turn_end(l->shard);
 
@@ -384,7 +384,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 // Nanoseconds until something is due, 0 = now.
 static uint64_t idle_ns(const struct loop *l)
 {
-    if (traffic_is_busy(&l->traffic) || l->closes_left)
+    if (traffic_is_busy(&l->traffic) || l->closes_left || l->inbox_left)
         return 0;
     uint64_t due_ms = min_u64(shard_next_due_ms(l->shard), acceptor_next_due_ms(&l->acceptor));
     if (l->draining)

@@ -10,7 +10,7 @@
 //             admission refusal     |                                       they found they hand back
 //                                channel.c
 //
-// Budgets of a turn: EVENTS_MAX events, CLOSE_NS, and those of acceptor.h and traffic.h. What is left over goes on in the next
+// Budgets of a turn: EVENTS_MAX events, MAIL_NS, CLOSE_NS, and those of acceptor.h and traffic.h. What is left over goes on in the next
 // turn, which does not sleep then.
 //
 // Ownership: server.c makes and frees loops and what they share. Thread: a loop is its thread's from loop_run on, but for
@@ -34,7 +34,9 @@ enum {
     MAIL_RETRY_MS = 1, // a full mailbox is tried again; its owner is awake, and busy with 4,096 mails
     SPIN_RECENT_NS = 1000 * 1000, // so long after mail, polling is worth it
     CLOSE_NS = 2 * 1000 * 1000,   // so long a turn closes sockets
+    MAIL_NS = 1000 * 1000,        // and reads mail
     CLOSES_PER_LOOK = 16,         // at the clock
+    MAILS_PER_LOOK = 16,
 };
 
 // Requests to a loop from outside its thread, as bits of loop.requests.
@@ -93,6 +95,8 @@ struct loop {
 
     bool mail_left;         // a mailbox was full
     bool closes_left;       // more sockets are to be closed than a turn closes
+    bool inbox_left;        // and perhaps more mail than a turn reads
+    uint32_t inbox_next;    // whose mail is read first
     uint64_t mail_moved_ns; // when mail was last sent or received
     uint64_t writes_began_ns, turn_end_ns;
 

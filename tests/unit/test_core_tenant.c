@@ -386,6 +386,48 @@ static void what_is_not_read_counts(void **state)
     net_free(n);
 }
 
+// However little of its memory is left when a message is taken back: if it is, nobody is told the words any more, nor is there a gap in a
+// room whose slow readers are not to have any. The server pays for what it takes.
+static void what_is_taken_back_needs_none_of_its_memory(void **state)
+{
+    (void)state;
+    uint32_t taken_back = 0;
+    for (size_t left = 0; left < 4096; left += 64) {
+        struct net *n = net_with(2);
+        n->settings.room.slow_policy = SLOW_DISCONNECT;
+        net_start(n);
+        const char *room = room_of(n, "acme:", 0, 1);
+        struct client *a = guest(n, 0, "acme"), *slow = guest(n, 1, "acme");
+        enters(a, room);
+        enters(slow, room);
+        forget(a);
+        forget(slow);
+        slow->stalled = true;
+        say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"%s\",\"data\":\"the secret\"}", room);
+        const uint64_t secret = number_of(expect(a, "\"type\":\"ack\""), "offset");
+        forget(a);
+        budgets[0].mem.bytes_max = mem_used(&budgets[0].mem) + left;
+        say(a, "{\"type\":\"delete\",\"id\":2,\"room\":\"%s\",\"offset\":%llu}", room,
+            (unsigned long long)secret);
+        str answer = hear(a);
+        while (!contains(answer, "\"id\":2"))
+            answer = hear(a);
+        const bool done = contains(answer, "\"type\":\"ack\"");
+        assert_true(done || contains(answer, "\"code\":\"limit_reached\""));
+        taken_back += done;
+        slow->stalled = false;
+        net_settle(n);
+        const str heard = str_make(slow->rx.p, slow->rx.n);
+        assert_false(slow->closed);
+        assert_int_equal(contains(heard, "the secret"), !done);
+        assert_int_equal(contains(heard, "\"type\":\"message:deleted\""), done);
+        assert_false(contains(heard, "\"type\":\"gap\""));
+        net_free(n);
+    }
+    assert_true(taken_back != 0);
+    assert_true(taken_back != 4096 / 64);
+}
+
 // The server's memory is short: whoever's the coldest room is.
 static void the_coldest_of_all_goes_first(void **state)
 {
@@ -466,6 +508,7 @@ int main(void)
         cmocka_unit_test(what_is_not_read_counts),
         cmocka_unit_test(the_coldest_of_all_goes_first),
         cmocka_unit_test(strangers_stay_outside),
+        cmocka_unit_test(what_is_taken_back_needs_none_of_its_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
