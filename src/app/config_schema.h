@@ -276,7 +276,7 @@ enum config_kind {
     X(auth, leeway_s, UINT, LIVE, 0, 600, "", "10", "s", \
       "By so much the clocks of this server and of who signs may differ: `exp`, `nbf` and `iat` are held against it.") \
     X(auth, expiry_grace_s, UINT, LIVE, 0, 3600, "", "10", "s", \
-      "How long a session goes on when its token has run out, for the client to bring a new one (`refresh`). Then it is closed with 1008.") \
+      "How long a session goes on when its token has run out, for the client to bring a new one (`refresh`); the leeway that the token was taken with, where that is longer. Then it is closed with 1008.") \
     X(auth, query_token, BOOL, LIVE, 0, 0, "", "false", "", \
       "Takes a token from the address, too: /ws?token=... Addresses are kept in logs of proxies and in histories of browsers; so only for clients that can send it in no other way.") \
     X(auth, cookie, COOKIE, LIVE, 1, CONFIG_COOKIE_MAX, "none", "", "", \

@@ -422,7 +422,7 @@ static void the_helper_reads_what_a_token_allows(void **state)
     assert_int_equal(
         jwk_from_secret(STR("a secret of the test, which is 32 bytes or more"), &wish, &key, &problem), OK);
     const struct keyring_issuer issuer = {
-        .name = STR("main"), .any_audience = true, .keys = &key, .keys_n = 1};
+        .name = STR("main"), .any_audience = true, .leeway_ms = 7000, .keys = &key, .keys_n = 1};
     struct keyring *ring;
     assert_int_equal(keyring_create(&mem, &issuer, 1, 1, &ring), OK);
     struct verifier v;
@@ -434,6 +434,7 @@ static void the_helper_reads_what_a_token_allows(void **state)
         struct mail *m = verifier_work(&v, &signed_job(&mem, &key, rows[row].caps)->mail);
         const struct verdict_mail *said = (struct verdict_mail *)(void *)m;
         assert_int_equal(said->verdict, rows[row].verdict);
+        assert_int_equal(said->leeway_ms, rows[row].verdict == TOKEN_GOOD ? 7000 : 0);
         assert_true(str_starts(said->why, str_from_cstr(rows[row].why)));
         assert_int_equal(said->caps.p != NULL && said->caps.n != 0,
                          rows[row].verdict == TOKEN_GOOD && rows[row].caps[0] != '\0');
@@ -703,6 +704,44 @@ static void who_does_not_refresh_is_closed_after_a_grace(void **state)
     net_free(n);
 }
 
+// Its issuer's clock may be behind: what the helper has taken is not refused for a grace that is shorter, and it goes on for as long.
+static void a_token_within_its_leeway_is_taken_whatever_the_grace(void **state)
+{
+    (void)state;
+    static const uint32_t graces[] = {0, 2000};
+    for (size_t i = 0; i < ARRAY_LEN(graces); i++) {
+        struct net *n = token_net(2, 1);
+        n->settings.expiry_grace_ms = graces[i];
+        net_start(n);
+        struct client *c = net_ws(n, 0, "/ws");
+        say(c, "{\"type\":\"hello\",\"id\":1,\"token\":\"a.b.c\"}");
+        struct verdict_mail v = good(n, "ada");
+        v.leeway_ms = 10000;
+        v.expires_ms = n->wall_ms - 5000;
+        char resume[RESUME_TOKEN_MAX + 1];
+        tell(n, 0, asked(n, 0), &v);
+        string_of(expect(c, "\"type\":\"welcome\""), "resume", resume, sizeof resume);
+        net_wait(n, 2000);
+        cut(c);
+        c = net_ws(n, 1, "/ws"); // the resume token holds it
+        say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", resume);
+        expect(c, "\"user\":\"ada\"");
+        say(c, "{\"type\":\"refresh\",\"id\":2,\"token\":\"a.b.d\"}"); // and one of a refresh
+        tell(n, 1, asked(n, 1), &v);
+        expect(c, "\"type\":\"ack\",\"id\":2,\"expires_in\":0");
+        net_wait(n, 2900);
+        expect_nothing(c);
+        assert_int_equal(c->closes, 0);
+        net_wait(n, 200);
+        assert_int_equal(c->close_code, WS_CLOSE_POLICY);
+        assert_int_equal(METRIC(n, tokens_expired), 1);
+        c = net_ws(n, 0, "/ws");
+        say(c, "{\"type\":\"hello\",\"id\":1,\"resume\":\"%s\"}", resume);
+        expect(c, "\"code\":\"token_expired\"");
+        net_free(n);
+    }
+}
+
 static void a_long_token_is_told_of_a_minute_ahead(void **state)
 {
     (void)state;
@@ -933,6 +972,7 @@ int main(void)
         cmocka_unit_test(a_request_with_a_bad_token_makes_nobody_a_guest),
         cmocka_unit_test(lines_over_websocket_are_said_by_who_the_token_says),
         cmocka_unit_test(who_does_not_refresh_is_closed_after_a_grace),
+        cmocka_unit_test(a_token_within_its_leeway_is_taken_whatever_the_grace),
         cmocka_unit_test(a_long_token_is_told_of_a_minute_ahead),
         cmocka_unit_test(a_new_token_extends_it),
         cmocka_unit_test(what_does_not_refresh_changes_nothing),

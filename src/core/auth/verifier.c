@@ -60,6 +60,7 @@ static struct verdict_mail verdict_good(const struct verified *who, str caps)
     return (struct verdict_mail){.verdict = TOKEN_GOOD,
                                  .issued_ms = who->issued_ms,
                                  .expires_ms = who->expires_ms,
+                                 .leeway_ms = who->leeway_ms,
                                  .user = who->user,
                                  .called = who->name,
                                  .info = who->info,

@@ -27,6 +27,7 @@ enum { SESSION_TEXT_INLINE = 40 }; // a guest's id and name
 // clang-format on
 struct grant {
     uint64_t issued_ms, expires_ms; // wall
+    uint32_t leeway_ms;             // of its issuer: it was taken until expires_ms + leeway_ms
 #define X(field) str field;
     GRANT_STRS(X)
 #undef X

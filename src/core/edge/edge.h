@@ -189,8 +189,8 @@ enum err edge_expiry_watch(struct edge *e, uint32_t conn, const struct grant *g)
 void edge_expiry_forget(struct edge *e, uint32_t conn);
 // It has this pass, whose end is watched from here on, in place of the one that it may have. As pass_put.
 enum err edge_pass_put(struct edge *e, struct pass *pass) WARN_UNUSED;
-// True: by the wall clock it is over, its grace too. Both of when a token ends.
-bool edge_expired(const struct edge *e, uint64_t expires_ms);
+// True: by the wall clock it is over, its grace too, and the leeway it was taken with. Both of when a token ends.
+bool edge_expired(const struct edge *e, uint64_t expires_ms, uint32_t leeway_ms);
 uint64_t edge_expires_in_s(const struct edge *e, uint64_t expires_ms);
 // Those whose time has come.
 void edge_expire(struct edge *e);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a token granted ends when it does. The client is told ahead of time and may bring a new one; else what it granted goes on for
-// a grace, and then the connection is closed; where it was a room's, the membership ends.
+// a grace, and then the connection is closed; where it was a room's, the membership ends. A token is taken for the leeway of its issuer
+// after its end, since clocks differ; whom it let in stays for that long at least, also where the grace is less.
 //
-//      hello, refresh, join      the token's end - ahead       its end        + auth.expiry_grace_s
+//      hello, refresh, join      the token's end - ahead       its end        + auth.expiry_grace_s, or leeway_s
 //      |-----------------------------|----------------------------|-----------------|
 //                                    token_expiring               |                 close 1008 token_expired; left, expired
 //
@@ -23,9 +24,16 @@ static uint64_t left_ms(const struct edge *e, uint64_t until_wall_ms)
     return until_wall_ms > e->cx->wall_ms ? until_wall_ms - e->cx->wall_ms : 0;
 }
 
-bool edge_expired(const struct edge *e, uint64_t expires_ms)
+// How long it goes on.
+static uint64_t grace_left_ms(const struct edge *e, uint64_t expires_ms, uint32_t leeway_ms)
 {
-    return left_ms(e, expires_ms + e->cx->settings->expiry_grace_ms) == 0;
+    uint32_t grace_ms = e->cx->settings->expiry_grace_ms;
+    return left_ms(e, expires_ms + (grace_ms > leeway_ms ? grace_ms : leeway_ms));
+}
+
+bool edge_expired(const struct edge *e, uint64_t expires_ms, uint32_t leeway_ms)
+{
+    return grace_left_ms(e, expires_ms, leeway_ms) == 0;
 }
 
 uint64_t edge_expires_in_s(const struct edge *e, uint64_t expires_ms)
@@ -33,18 +41,18 @@ uint64_t edge_expires_in_s(const struct edge *e, uint64_t expires_ms)
     return left_ms(e, expires_ms) / 1000;
 }
 
-static uint64_t end_ms(const struct edge *e, uint64_t expires_ms)
+static uint64_t end_ms(const struct edge *e, uint64_t expires_ms, uint32_t leeway_ms)
 {
-    return e->cx->now_ms + left_ms(e, expires_ms + e->cx->settings->expiry_grace_ms);
+    return e->cx->now_ms + grace_left_ms(e, expires_ms, leeway_ms);
 }
 
 // When something is to be done about it first, which is to tell it where there is time for that.
-static uint64_t first_ms(const struct edge *e, uint64_t expires_ms, bool *ret_told)
+static uint64_t first_ms(const struct edge *e, uint64_t expires_ms, uint32_t leeway_ms, bool *ret_told)
 {
     uint64_t left = left_ms(e, expires_ms),
              ahead = left / AHEAD_PART < AHEAD_MS ? left / AHEAD_PART : AHEAD_MS;
     *ret_told = left == 0;
-    return left != 0 ? e->cx->now_ms + left - ahead : end_ms(e, expires_ms);
+    return left != 0 ? e->cx->now_ms + left - ahead : end_ms(e, expires_ms, leeway_ms);
 }
 
 static void tell(struct edge *e, uint32_t index, str room, uint64_t expires_ms)
@@ -60,7 +68,7 @@ static void tell(struct edge *e, uint32_t index, str room, uint64_t expires_ms)
 enum err edge_expiry_watch(struct edge *e, uint32_t index, const struct grant *g)
 {
     bool told;
-    uint64_t due = first_ms(e, g->expires_ms, &told);
+    uint64_t due = first_ms(e, g->expires_ms, g->leeway_ms, &told);
     asker_at(e, index)->expiry_told = told;
     return heap_set(&e->expiries, index, due);
 }
@@ -70,7 +78,7 @@ void edge_expiry_forget(struct edge *e, uint32_t index) { heap_remove(&e->expiri
 static void expiry_tell(struct edge *e, uint32_t index, const struct grant *g)
 {
     asker_at(e, index)->expiry_told = true;
-    enum err set = heap_set(&e->expiries, index, end_ms(e, g->expires_ms));
+    enum err set = heap_set(&e->expiries, index, end_ms(e, g->expires_ms, g->leeway_ms));
     ASSERT(set == OK); // it has just been taken out
     tell(e, index, STR_NONE, g->expires_ms);
 }
@@ -98,7 +106,7 @@ static void expire_sessions(struct edge *e)
 
 enum err edge_pass_put(struct edge *e, struct pass *pass)
 {
-    uint64_t due = first_ms(e, pass->expires_ms, &pass->told);
+    uint64_t due = first_ms(e, pass->expires_ms, pass->leeway_ms, &pass->told);
     return pass_put(&e->passes, pass, due);
 }
 
@@ -136,7 +144,7 @@ static void expire_passes(struct edge *e)
         if (open && !pass->told) {
             pass->told = true;
             tell(e, pass->conn, outlet_name(outlet_at(e->fan, pass->outlet)), pass->expires_ms);
-            again = end_ms(e, pass->expires_ms);
+            again = end_ms(e, pass->expires_ms, pass->leeway_ms);
         } else if (open && !leave(e, pass)) {
             again = e->cx->now_ms + AGAIN_MS;
         }

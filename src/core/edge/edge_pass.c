@@ -94,7 +94,8 @@ static const char *pass_read(const struct edge *e, uint32_t index, const struct 
                          .has_token_id = v->token_id.n != 0,
                          .token = v->token_id.n != 0 ? print_str(e->cx, v->token_id) : (u128){0},
                          .issued_ms = v->issued_ms,
-                         .expires_ms = v->expires_ms};
+                         .expires_ms = v->expires_ms,
+                         .leeway_ms = v->leeway_ms};
     return NULL;
 }
 
@@ -125,7 +126,7 @@ enum err edge_pass_of(struct edge *e, uint32_t index, const struct command *cmd,
                         v->user.n != 0 ? session_user(&asker_at(e, index)->reader.who.session) : v->user,
                         &by))
         return ERR_DENIED;
-    if (!edge_expired(e, ret->expires_ms))
+    if (!edge_expired(e, ret->expires_ms, ret->leeway_ms))
         return OK;
     edge_problem(e, index, cmd, PROBLEM_TOKEN_EXPIRED, "The token for the room {} has ended meanwhile.");
     return ERR_DENIED;

@@ -99,7 +99,7 @@ static void look_at_pass(struct edge *e, struct pass *pass)
     if (!revocations_hit(&e->revoked, &who))
         return;
     pass->told = true;
-    pass->expires_ms = 0;
+    pass->expires_ms = pass->leeway_ms = 0;
     pass_watch(&e->passes, pass, e->cx->now_ms);
 }
 

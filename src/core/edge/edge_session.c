@@ -196,7 +196,7 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
     }
     if (found != OK)
         return ERR_NOMEM;
-    if (who.granted && edge_expired(e, who.grant.expires_ms)) {
+    if (who.granted && edge_expired(e, who.grant.expires_ms, who.grant.leeway_ms)) {
         edge_problem(e, index, cmd, PROBLEM_TOKEN_EXPIRED,
                      "The session was made with a token that has expired; say `hello` with a new one.");
         return OK;

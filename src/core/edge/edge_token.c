@@ -191,7 +191,7 @@ static enum err refresh_now(struct edge *e, uint32_t index, const struct verdict
     } else if (!edge_same_user(e, index, v)) {
         edge_problem(e, index, &cmd, PROBLEM_UNAUTHORIZED,
                      "The token is of another user than the session; connect again to be somebody else.");
-    } else if (edge_expired(e, by.expires_ms)) {
+    } else if (edge_expired(e, by.expires_ms, by.leeway_ms)) {
         edge_problem(e, index, &cmd, PROBLEM_TOKEN_EXPIRED, "The token has ended meanwhile.");
     } else if (edge_is_revoked(e, index, &cmd, session_user(&asker_at(e, index)->reader.who.session), &by)) {
         return OK;

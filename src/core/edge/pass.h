@@ -30,6 +30,7 @@ struct pass {
     u128 token;          // that print: it may be revoked (core/auth/revoked.h)
     uint64_t issued_ms;  // wall; 0 = not known
     uint64_t expires_ms; // wall
+    uint32_t leeway_ms;  // of its issuer
 };
 
 struct passes {

@@ -3,7 +3,7 @@
 // Resume tokens: the identity of a session, sealed, kept by the client instead of by us.
 //
 //      base64url( version | issued: wall ms, process, its ms | session id (22) | user_n name_n granted | user | name
-//                 | granted: issued (8) expires (8) | n (2) info | n (2) caps | n (2) issuer | n (2) token_id
+//                 | granted: issued (8) expires (8) leeway (4) | n (2) info | n (2) caps | n (2) issuer | n (2) token_id
 //                 | HMAC-SHA256, first 16 bytes )
 //
 // What a token granted goes along, its end with it: coming back by a resume token makes nobody's rights live longer.
@@ -24,11 +24,12 @@
 #include <openssl/crypto.h>
 
 enum {
-    TOKEN_VERSION = 3,
+    TOKEN_VERSION = 4,
     MAC_LEN = 16,
     ISSUED_LEN = 8 + 4 + 8,
     HEAD_LEN = 1 + ISSUED_LEN + SESSION_ID_LEN + 3,
-    GRANT_BYTES_MAX = 16 + 4 * 2 + USER_INFO_MAX + USER_CAPS_MAX + ISSUER_NAME_MAX + TOKEN_ID_MAX,
+    GRANT_HEAD_LEN = 8 + 8 + 4,
+    GRANT_BYTES_MAX = GRANT_HEAD_LEN + 4 * 2 + USER_INFO_MAX + USER_CAPS_MAX + ISSUER_NAME_MAX + TOKEN_ID_MAX,
     ABSENT = 0xffff, // instead of a length
     TOKEN_BYTES_MAX = HEAD_LEN + USER_ID_MAX + USER_NAME_MAX + GRANT_BYTES_MAX + MAC_LEN
 };
@@ -75,7 +76,8 @@ static size_t grant_put(const struct grant *g, uint8_t *p)
     uint8_t *at = p;
     put_be(at, g->issued_ms, 8);
     put_be(at + 8, g->expires_ms, 8);
-    at += 16;
+    put_be(at + 16, g->leeway_ms, 4);
+    at += GRANT_HEAD_LEN;
 #define X(field)                                             \
     put_be(at, g->field.p != NULL ? g->field.n : ABSENT, 2); \
     if (g->field.p != NULL)                                  \
@@ -104,11 +106,12 @@ static bool str_get(const uint8_t **p, const uint8_t *end, str *ret)
 
 static bool grant_get(const uint8_t *p, const uint8_t *end, struct grant *ret)
 {
-    if (end - p < 16)
+    if (end - p < GRANT_HEAD_LEN)
         return false;
     ret->issued_ms = get_be(p, 8);
     ret->expires_ms = get_be(p + 8, 8);
-    p += 16;
+    ret->leeway_ms = (uint32_t)get_be(p + 16, 4);
+    p += GRANT_HEAD_LEN;
 #define X(field)                        \
     if (!str_get(&p, end, &ret->field)) \
         return false;

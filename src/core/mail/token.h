@@ -70,6 +70,7 @@ struct verdict_mail {
     uint32_t kept;
     uint32_t retry_ms;              // LATER: when
     uint64_t issued_ms, expires_ms; // wall
+    uint32_t leeway_ms;             // of its issuer
     str why; // BAD, EXPIRED, LATER: a sentence for who made the token; nothing of the token is in it
 #define X(field) str field;
     TOKEN_HELLO(X)
@@ -83,6 +84,7 @@ static inline struct grant verdict_grant(const struct verdict_mail *v)
 {
     return (struct grant){.issued_ms = v->issued_ms,
                           .expires_ms = v->expires_ms,
+                          .leeway_ms = v->leeway_ms,
 #define X(field) .field = v->field,
                           GRANT_STRS(X)
 #undef X
