@@ -6,9 +6,13 @@
 #include "base/assert.h"
 #include "dialect/event.h"
 
+#define E(code) | UINT32_C(1) << PROBLEM_##code
+_Static_assert((int)PROBLEM_COUNT <= 32, "codes are bits of a word");
+
 static const struct command_row rows[CMD_COUNT] = {
-#define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help) \
-    [CMD_##upper] = {#lower, DECIDED_##decided, RIGHT_##right, COST_##cost, tokens, EV_##reply},
+#define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help)  \
+    [CMD_##upper] = {#lower, DECIDED_##decided, RIGHT_##right,      COST_##cost, \
+                     tokens, EV_##reply,        0 ERRORS_OF_##upper},
     COMMANDS(X)
 #undef X
 };

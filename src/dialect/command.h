@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "dialect/problem.h"
 
 // The keys of commands, a row each: its name in the JSON protocol, how it is read, the field of `struct command` it is read into
 // and the one that says that it was there, its least and most (bytes of a string, or the number), what a wrong one is told. From
@@ -124,6 +125,59 @@
     X(CREATE,  create,  HTTP,   MUST(room),                                  ROOM, NONE,    COMMAND, 1, ACK,     "make a room that nobody is in yet") \
     X(REVOKE,  revoke,  HTTP,   MAY(user) MAY(token_id) MAY(issued_before) MAY(seconds) MAY(reason), ALL, NONE, COMMAND, 1, ACK, "have tokens refused before they end, and close what was opened with them") \
     X(BATCH,   batch,   HTTP,   MUST(commands) MAY(parallel),                ALL,  NONE,    COMMAND, 1, NONE,    "many commands in one request")
+
+// The errors that a command may be answered by, a line each: a command without one does not compile. Beside its own it may be answered
+// by those that any may be, and the first of a connection, which implies a hello, by the hello's. Over HTTP `not_found` stands for
+// `not_member`, and the key may be refused (docs/API.md). BANNED of what is said in a room: where rooms are on many nodes, and the ban
+// was placed in front of it; elsewhere who is banned is not in the room.
+#define ERRORS_OF_ANY E(BAD_JSON) E(BAD_COMMAND) E(RATE_LIMITED) E(LIMIT_REACHED) E(UNAVAILABLE) E(INTERNAL)
+#define ERRORS_TOKEN E(UNAUTHORIZED) E(TOKEN_EXPIRED) E(TOKEN_REVOKED)
+#define ERRORS_ROOM E(BAD_ROOM) E(NOT_MEMBER) E(FORBIDDEN) E(ROOM_CLOSED)
+#define ERRORS_RECORD ERRORS_ROOM E(BANNED)
+#define ERRORS_OF_NONE ERRORS_OF_ANY ERRORS_OF_HELLO // of what could not be read, so of any
+#define ERRORS_OF_HELLO ERRORS_TOKEN E(LIMIT_REACHED) E(UNAVAILABLE) E(DRAINING)
+#define ERRORS_OF_JOIN E(BAD_ROOM) E(ALREADY_MEMBER) E(FORBIDDEN) E(BANNED) ERRORS_TOKEN E(INVITATION_INVALID) E(INVITATION_EXPIRED) \
+    E(INVITATION_USED) E(LIMIT_REACHED) E(RATE_LIMITED) E(ROOM_FULL) E(ROOM_CLOSED) E(DRAINING)
+#define ERRORS_OF_SWITCH ERRORS_OF_JOIN E(NOT_MEMBER)
+#define ERRORS_OF_LEAVE E(BAD_ROOM) E(NOT_MEMBER)
+#define ERRORS_OF_MESSAGE ERRORS_RECORD E(MUTED) E(NOT_FOUND) E(RATE_LIMITED)
+#define ERRORS_OF_SIGNAL ERRORS_ROOM E(MUTED) E(TOO_LARGE) E(RATE_LIMITED)
+#define ERRORS_OF_DIRECT E(FORBIDDEN)
+#define ERRORS_OF_MEMBERS ERRORS_ROOM
+#define ERRORS_OF_HISTORY ERRORS_ROOM
+#define ERRORS_OF_ROOMS E(FORBIDDEN)
+#define ERRORS_OF_PING
+#define ERRORS_OF_RENAME
+#define ERRORS_OF_REFRESH ERRORS_TOKEN E(BAD_ROOM) E(NOT_MEMBER) E(BAD_COMMAND)
+#define ERRORS_OF_ROLE ERRORS_RECORD E(LIMIT_REACHED)
+#define ERRORS_OF_KICK ERRORS_RECORD
+#define ERRORS_OF_BAN ERRORS_RECORD E(LIMIT_REACHED)
+#define ERRORS_OF_UNBAN ERRORS_RECORD
+#define ERRORS_OF_MUTE ERRORS_RECORD E(LIMIT_REACHED)
+#define ERRORS_OF_UNMUTE ERRORS_RECORD
+#define ERRORS_OF_SLOW ERRORS_RECORD
+#define ERRORS_OF_READONLY ERRORS_RECORD
+#define ERRORS_OF_STATE ERRORS_RECORD E(MUTED) E(CONFLICT) E(LIMIT_REACHED) E(TOO_LARGE) E(BAD_COMMAND) E(RATE_LIMITED)
+#define ERRORS_OF_STATE_READ ERRORS_ROOM
+#define ERRORS_OF_CLOSE ERRORS_RECORD
+#define ERRORS_OF_LOCK ERRORS_RECORD
+#define ERRORS_OF_INVITE ERRORS_RECORD E(LIMIT_REACHED) E(BAD_COMMAND) E(CONFLICT)
+#define ERRORS_OF_UNINVITE ERRORS_RECORD E(NOT_FOUND)
+#define ERRORS_OF_INVITES ERRORS_ROOM
+#define ERRORS_OF_EDIT ERRORS_RECORD E(MUTED) E(NOT_FOUND) E(CONFLICT)
+#define ERRORS_OF_DELETE ERRORS_RECORD E(NOT_FOUND)
+#define ERRORS_OF_REACT ERRORS_RECORD E(MUTED) E(NOT_FOUND) E(LIMIT_REACHED)
+#define ERRORS_OF_READ ERRORS_ROOM E(NOT_FOUND)
+#define ERRORS_OF_HELP
+#define ERRORS_OF_QUIT
+#define ERRORS_OF_PUBLISH E(BAD_ROOM) E(NOT_FOUND) E(LIMIT_REACHED) E(ROOM_CLOSED) E(TOO_LARGE)
+#define ERRORS_OF_BROADCAST E(BAD_ROOM) E(LIMIT_REACHED) E(ROOM_CLOSED) E(TOO_LARGE)
+#define ERRORS_OF_INFO
+#define ERRORS_OF_CONNECTIONS E(BAD_ROOM)
+#define ERRORS_OF_DISCONNECT E(BAD_COMMAND)
+#define ERRORS_OF_CREATE E(BAD_ROOM) E(LIMIT_REACHED) E(ROOM_CLOSED)
+#define ERRORS_OF_REVOKE E(LIMIT_REACHED)
+#define ERRORS_OF_BATCH E(UNKNOWN_TYPE) E(BAD_COMMAND) E(LIMIT_REACHED)
 // clang-format on
 
 enum command_type {
@@ -166,6 +220,7 @@ struct command_row {
     uint8_t cost;     // enum cost
     uint8_t tokens;   // at least 1
     uint8_t reply;    // enum event_type; EV_NONE: none but an error
+    uint32_t errors;  // its own, bits of enum problem_code; CMD_NONE: those of any
 };
 
 const struct command_row *command_row(enum command_type type);

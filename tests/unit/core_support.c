@@ -293,6 +293,68 @@ static void control_take(struct client *c, uint8_t opcode, str payload)
 }
 
 // One whole frame at `parsed`, if it is there.
+// --- errors, held to the rows of their commands
+
+// The raw value of the next "id", from *at on; STR_NONE: there is none.
+static str id_take(str text, size_t *at)
+{
+    static const char key[] = "\"id\":";
+    const char *found = *at < text.n ? memmem(text.p + *at, text.n - *at, key, sizeof key - 1) : NULL;
+    if (found == NULL)
+        return STR_NONE;
+    size_t from = (size_t)(found - text.p) + sizeof key - 1, to = from;
+    while (to < text.n && text.p[to] != ',' && text.p[to] != '}')
+        to++;
+    *at = to;
+    return str_make(text.p + from, to - from);
+}
+
+static void asked_put(struct client *c, str id, enum command_type type)
+{
+    if (id.n >= sizeof c->asked[0].id)
+        return;
+    const uint32_t at = c->asked_n++ % ARRAY_LEN(c->asked);
+    snprintf(c->asked[at].id, sizeof c->asked[at].id, "%.*s", STR_ARG(id));
+    c->asked[at].type = (uint8_t)type;
+}
+
+static void asked_note(struct client *c, str text)
+{
+    char type[32] = "";
+    if (!contains(text, "\"type\":\"") || !contains(text, "\"id\":"))
+        return;
+    string_of(text, "type", type, sizeof type);
+    for (int i = 0; i < CMD_COUNT; i++) {
+        if (strcmp(type, command_name((enum command_type)i)) != 0)
+            continue;
+        size_t at = 0;
+        for (str id; (id = id_take(text, &at)).n != 0;) {
+            asked_put(c, id, (enum command_type)i);
+            if (i == CMD_HELLO) // its rooms are joins
+                asked_put(c, id, CMD_JOIN);
+        }
+    }
+}
+
+static void error_check(struct client *c, str text)
+{
+    size_t at = 0;
+    char code[40] = "";
+    if (!str_starts(text, STR("{\"type\":\"error\"")) || !contains(text, "\"code\":\""))
+        return;
+    const str id = id_take(text, &at);
+    string_of(text, "code", code, sizeof code);
+    const uint32_t bit = UINT32_C(1) << problem_find(str_from_cstr(code));
+    bool known = false, named = (command_row(CMD_NONE)->errors & bit) != 0;
+    for (uint32_t i = 0; i < ARRAY_LEN(c->asked) && i < c->asked_n; i++)
+        if (id.n != 0 && str_eq(id, str_from_cstr(c->asked[i].id))) {
+            known = true;
+            named = named || (command_row((enum command_type)c->asked[i].type)->errors & bit) != 0;
+        }
+    if (known && !named)
+        fail_msg("no row of what was asked names the code: %.*s", STR_ARG(text));
+}
+
 static bool frame_take(struct client *c)
 {
     const uint8_t *p = (const uint8_t *)c->rx.p + c->parsed;
@@ -312,6 +374,8 @@ static bool frame_take(struct client *c)
     uint8_t opcode = p[0] & 15;
     c->parsed += head + size;
     assert_true(c->closes == 0); // nothing comes after a close frame
+    if (opcode == WS_TEXT)
+        error_check(c, str_make((const char *)p + head, size));
     if (opcode >= WS_CLOSE)
         control_take(c, opcode, str_make((const char *)p + head, size));
     else
@@ -639,6 +703,7 @@ static void post_text(struct client *c, const char *format, va_list args)
         bytes_put(&c->in, text, (size_t)size);
         bytes_put(&c->in, "\n", 1);
     } else {
+        asked_note(c, str_make(text, (size_t)size));
         post_frame(c, WS_TEXT, true, str_make(text, (size_t)size));
     }
     free(text);

@@ -15,7 +15,7 @@
 //     net_free(n);                           // checks the shards and that all memory came back
 //
 // Everything a client is sent is parsed as it comes: messages (WebSocket texts, or lines) queue up for expect(), control
-// frames are counted. A client answers pings and close frames, and closes its side after ours, unless told not to.
+// frames are counted. An error must have a code that the row of its command names. A client answers pings and close frames, and closes its side after ours, unless told not to.
 //
 // Failing allocations: net_fail_after and friends. An essential allocation (base/mem.h) is never made to fail; the
 // probe of net_fail_burst tells which ones those are.
@@ -59,6 +59,12 @@ struct client {
     bool shut, closed, abortive, refused;
     uint64_t ping_ms[64];
     uint64_t shut_ms, closed_ms;
+    // What it said lately, by which errors are held to the rows of their commands (dialect/command.h).
+    struct {
+        char id[24]; // as it stands on the wire
+        uint8_t type;
+    } asked[64];
+    uint32_t asked_n;
     // Under way to the shard.
     struct bytes in;
     bool paused, blocked, eof, eof_told;

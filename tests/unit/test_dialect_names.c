@@ -143,6 +143,12 @@ static const char *const rights[] = {
 #undef X
 };
 
+static const char *const right_names[] = {
+#define X(upper, lower) [RIGHT_##upper] = #lower,
+    RIGHTS(X)
+#undef X
+};
+
 static const char *const replies[] = {[EV_NONE] = "none",
 #define X(upper, lower, where) [EV_##upper] = "`" #lower "`",
                                       EVENTS(X)
@@ -303,6 +309,72 @@ static void test_documented_keys(void **state)
     free(docs);
 }
 
+// A section of a command ends with its right and the codes that are its own: those of its row, and no others. What else stands in
+// backticks there is no code.
+static void errors_documented(const char *docs, enum command_type type, bool with_right)
+{
+    const struct command_row *row = command_row(type);
+    char heading[64], begins[64];
+    snprintf(heading, sizeof heading, "\n### %s\n", row->name);
+    snprintf(begins, sizeof begins, row->right == RIGHT_NONE ? "\nRight: none" : "\nRight: `%s`",
+             right_names[row->right]);
+    const char *at = strstr(docs, heading);
+    assert_non_null(at);
+    const char *end = strstr(at + 1, "\n##"), *last = NULL;
+    for (const char *p = at; (p = strstr(p, with_right ? begins : "\nErrors")) != NULL && p < end; p++)
+        last = p;
+    if (last == NULL)
+        print_error("### %s has no \"%s\"\n", row->name, with_right ? begins + 1 : "Errors");
+    assert_non_null(last);
+    const char *list = strstr(last, "Errors");
+    assert_true(list != NULL && list < end);
+    assert_null(memmem(list, (size_t)(end - list), "\n\n", 2)); // nothing is behind it
+    uint32_t found = 0;
+    for (const char *p = list; (p = strchr(p, '`')) != NULL && p < end;) {
+        const char *to = strchr(++p, '`');
+        assert_non_null(to);
+        enum problem_code code = problem_find(str_make(p, (size_t)(to - p)));
+        found |= code != PROBLEM_COUNT ? UINT32_C(1) << code : 0;
+        p = to + 1;
+    }
+    for (int i = PROBLEM_NONE + 1; i < PROBLEM_COUNT; i++)
+        if ((found ^ row->errors) & UINT32_C(1) << i)
+            print_error("### %s: `%s` is %s\n", row->name, problem_name((enum problem_code)i),
+                        found & UINT32_C(1) << i ? "not in its row" : "in its row only");
+    assert_int_equal(found, row->errors);
+    assert_int_equal(row->errors == 0,
+                     strstr(list, "none of its own") != NULL && strstr(list, "none of its own") < end);
+}
+
+static void test_documented_errors(void **state)
+{
+    (void)state;
+    char *native = source_text("docs/protocol/native.md"), *api = source_text("docs/API.md");
+#define INNER(upper)
+#define NATIVE(upper) errors_documented(native, CMD_##upper, true);
+#define HTTP(upper) errors_documented(api, CMD_##upper, false);
+#define X(upper, lower, where, ...) where(upper)
+    COMMANDS(X)
+#undef X
+#undef HTTP
+#undef NATIVE
+#undef INNER
+    // Those of any stand in front of the commands.
+    const char *at = strstr(native, "Every command may also be answered by an [`error`](#errors)."),
+               *end = strstr(native, "\n### hello\n");
+    assert_true(at != NULL && at < end);
+    const uint32_t hello = command_row(CMD_HELLO)->errors; // which are said to be the hello's
+    for (int i = PROBLEM_NONE + 1; i < PROBLEM_COUNT; i++) {
+        char code[64];
+        snprintf(code, sizeof code, "`%s`", problem_name((enum problem_code)i));
+        const char *found = strstr(at, code);
+        if (command_row(CMD_NONE)->errors & ~hello & UINT32_C(1) << i)
+            assert_true(found != NULL && found < end);
+    }
+    free(native);
+    free(api);
+}
+
 // The page of the HTTP API has all of its commands, and the keys of those that are its own.
 static void test_documented_api(void **state)
 {
@@ -448,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_documented_commands),
         cmocka_unit_test(test_documented_keys),
         cmocka_unit_test(test_documented_codes),
+        cmocka_unit_test(test_documented_errors),
         cmocka_unit_test(test_documented_api),
         cmocka_unit_test(test_documented_words),
         cmocka_unit_test(test_rows),
