@@ -291,6 +291,8 @@ enum config_kind {
       "The key of the HTTP API that may do everything, in clear. Better in PLENUM_API_KEY than in a file.") \
     X(api, body_bytes, BYTES, LIVE, 1024, MESSAGE_BYTES_CEILING, "", "1048576", "bytes", \
       "Largest body of a request of the HTTP API. A larger one gets 413 before it is read.") \
+    X(api, batch_max, UINT, LIVE, 1, API_BATCH_MAX, "", "100", "commands", \
+      "Commands of one `batch`. One with more gets 413 and none of them is carried out: one request makes no more work than so many.") \
     X(api, keys, API_KEYS, LIVE, 0, CONFIG_API_KEYS_MAX, "{name: shop, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: [publish]}", "", "", \
       "Who may use the API, and for what.") \
     X(tenants, , TENANTS, LIVE, 0, CONFIG_TENANTS_MAX, "{prefix: \"acme:\", issuer: main, connections: 1000, rooms: 100, memory_mb: 64}", "", "", \

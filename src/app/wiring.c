@@ -149,6 +149,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .resume_ms = c->sessions_resume_s * 1000,
 
         .api_body_bytes = c->api_body_bytes,
+        .api_batch_max = c->api_batch_max,
         .admin_only = c->server_admin_only,
 
         .audit = audit_kinds(c),

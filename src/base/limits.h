@@ -40,7 +40,7 @@ enum {
     JSON_DEPTH_MAX = 64,              // nesting of a JSON text; bounds the validator's bit stack
     JSON_KEYS_MAX = 32,               // top-level keys of a command; duplicates are looked for among them
     MESSAGE_BYTES_CEILING = 64 << 20, // the most limits.message_bytes may be
-    API_BATCH_MAX = 1000,             // commands of one `batch` of the HTTP API
+    API_BATCH_MAX = 1000,             // commands of one `batch` of the HTTP API, however api.batch_max is set
     BROADCAST_ROOMS_MAX = 1000,       // rooms of one `broadcast`
     API_KEYS_MAX = 64,                // keys of the HTTP API: each request is compared with all of them
     API_TRACE_MAX = 128,              // bytes of X-Request-Id and traceparent that are given back

@@ -59,7 +59,7 @@
     X(as_user,     "user",    NAME,    to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
     X(rooms,       "rooms",   ROOMS,   list,          NO_FLAG,           1, BROADCAST_ROOMS_MAX, "an array of 1 to 1000 names of rooms") \
     X(joins,       "rooms",   OBJECTS, list,          NO_FLAG,           1, HELLO_ROOMS_MAX,  "an array of 1 to 255 objects, each with the keys of a `join`") \
-    X(commands,    "commands", OBJECTS, list,         NO_FLAG,           1, API_BATCH_MAX,    "an array of 1 to 1000 objects, each a command with its `type`") \
+    X(commands,    "commands", OBJECTS, list,         NO_FLAG,           1, API_BATCH_MAX,    "an array of objects, each a command with its `type`, at most `api.batch_max`") \
     X(parallel,    "parallel", BOOL,   parallel,      NO_FLAG,           0, 0,                "`true` or `false`") \
     X(address,     "address", STRING,  address,       NO_FLAG,           1, 64,               "a string of 1 to 64 bytes, an address without its port") \
     X(dialect,     "dialect", STRING,  dialect,       NO_FLAG,           1, 32,               "a string of 1 to 32 bytes, the name of a language") \
@@ -177,7 +177,7 @@
 #define ERRORS_OF_DISCONNECT E(BAD_COMMAND)
 #define ERRORS_OF_CREATE E(BAD_ROOM) E(LIMIT_REACHED) E(ROOM_CLOSED)
 #define ERRORS_OF_REVOKE E(LIMIT_REACHED)
-#define ERRORS_OF_BATCH E(UNKNOWN_TYPE) E(BAD_COMMAND) E(LIMIT_REACHED)
+#define ERRORS_OF_BATCH E(TOO_LARGE) E(UNKNOWN_TYPE) E(BAD_COMMAND) E(LIMIT_REACHED)
 // clang-format on
 
 enum command_type {

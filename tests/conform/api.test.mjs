@@ -121,8 +121,9 @@ test('every key of every command is bounded as described', async () => {
       if (key.type === 'array') beyond.push(Array(key.maxItems + 1).fill(key.items.type === 'string' ? 'r' : {}), 'x', [1]);
       for (const value of beyond) {
         const answer = await call(server, command, { ...whole, [name]: value });
-        assert.equal(answer.status, 400, `${command} ${name}=${JSON.stringify(value).slice(0, 40)}: ${JSON.stringify(answer.body)}`);
-        assert.match(answer.body.error.code, /^bad_(command|room)$/);
+        const many = name === 'commands' && value.length > key.maxItems; // which is api.batch_max
+        assert.equal(answer.status, many ? 413 : 400, `${command} ${name}=${JSON.stringify(value).slice(0, 40)}: ${JSON.stringify(answer.body)}`);
+        assert.match(answer.body.error.code, many ? /^too_large$/ : /^bad_(command|room)$/);
       }
     }
   }
@@ -201,6 +202,25 @@ test('a backend signals in its own name and for users, and moves what somebody h
     let mine;
     do mine = await ben.nextOf('signal'); while (mine.data !== 'mine');
     assert.equal(mine.from.user, ada.welcome.user);
+  });
+});
+
+test('a batch has at most as many commands as api.batch_max says, 100 by default', async () => {
+  const batch = (n) => ({ commands: Array.from({ length: n }, (_, i) => ({ type: 'publish', room: 'batched', data: i })) });
+  const full = await call(server, 'batch', batch(100));
+  assert.equal(full.body.replies.length, 100);
+  const over = await call(server, 'batch', batch(101));
+  assert.deepEqual([over.status, over.body.error.code], [413, 'too_large']);
+  assert.match(over.body.error.message, /^A batch may have 100 commands \(`api\.batch_max`\)/);
+  const { history } = (await call(server, 'history', { room: 'batched' })).body;
+  assert.equal(history.at(-1).offset, 100); // none of it
+  const items = async (from) => (await call(from, 'openapi.json', undefined, {}, 'GET')).body
+    .paths['/batch'].post.requestBody.content['application/json'].schema.properties.commands.maxItems;
+  assert.equal(await items(server), 100);
+  await withServer({ flags: ['--api.batch_max=3'] }, async (own) => {
+    assert.equal(await items(own), 3);
+    assert.equal((await call(own, 'batch', batch(3))).status, 200);
+    assert.equal((await call(own, 'batch', batch(4))).status, 413);
   });
 });
 

@@ -24,6 +24,6 @@ enum { API_ROUTES = 2 };
 extern const struct http_route api_routes[API_ROUTES];
 
 // The description of all commands (OpenAPI 3.1), made of the rows of dialect/command.h.
-void api_openapi_put(struct buf *out, const char *version);
+void api_openapi_put(struct buf *out, const char *version, uint32_t batch_max);
 
 #endif

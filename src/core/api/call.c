@@ -310,7 +310,8 @@ static void api_description(struct conns *cs, uint32_t conn, const struct http_r
     struct http_response rs = {
         .status = 200, .content_type = STR("application/json"), .cache_control = STR("no-cache")};
     buf_reset(&cs->head, WORKING_BYTES_MAX);
-    api_openapi_put(&cs->head, cs->cx->settings->version);
+    const uint32_t batch_max = cs->cx->settings->api_batch_max;
+    api_openapi_put(&cs->head, cs->cx->settings->version, batch_max != 0 ? batch_max : API_BATCH_MAX);
     if (buf_ok(&cs->head))
         http_answer(cs, conn, rq, &rs, buf_str(&cs->head), false);
     else

@@ -13,6 +13,7 @@
 // waiting. One that fails holds up nobody.
 #include "core/api/api_private.h"
 
+#include "base/codec.h"
 #include "wire/json.h"
 
 enum { RESULTS_MAX = 8 * 1024 * 1024 }; // bytes of all answers
@@ -242,9 +243,26 @@ static bool keep_text(struct conns *cs, struct many *m)
     return true;
 }
 
+// None of them is carried out.
+static enum http_did too_many(struct conns *cs, uint32_t conn, struct http_call *call, uint32_t max)
+{
+    char digits[20];
+    const struct problem p = {
+        .code = PROBLEM_TOO_LARGE,
+        .text = "A batch may have {} commands (`api.batch_max`); send the rest in another one.",
+        .word_kind = WORD_PLAIN,
+        .word = str_make(digits, u64_encode(max, digits))};
+    metric_add(&cs->cx->metrics->errors[p.code], 1);
+    api_reply_problem(cs, conn, call, &p);
+    return HTTP_ANSWERED;
+}
+
 enum http_did api_many(struct conns *cs, uint32_t conn, struct http_call *call, const struct command *cmd)
 {
     uint32_t total = count_of(cmd->list);
+    const uint32_t batch_max = cs->cx->settings->api_batch_max;
+    if (cmd->type == CMD_BATCH && batch_max != 0 && total > batch_max)
+        return too_many(cs, conn, call, batch_max);
     ASSERT(total != 0 && total <= API_BATCH_MAX && total <= BROADCAST_ROOMS_MAX);
     struct many *m = mem_zalloc(cs->cx->mem, many_bytes(total));
     if (m == NULL)

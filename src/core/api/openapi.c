@@ -89,7 +89,7 @@ static void put_types(struct buf *out)
     }
 }
 
-static void put_key(struct buf *out, const struct key *k)
+static void put_key(struct buf *out, const struct key *k, uint32_t batch_max)
 {
     put_text(out, k->name);
     BUF_PUT_LIT(out, ":{\"description\":");
@@ -135,7 +135,7 @@ static void put_key(struct buf *out, const struct key *k)
                          "\"properties\":{\"type\":{\"enum\":[");
         put_types(out);
         BUF_PUT_LIT(out, "]}}}");
-        put_range(out, "minItems", k->least, "maxItems", k->most);
+        put_range(out, "minItems", k->least, "maxItems", batch_max);
         break;
     case KIND_DATA:
         break;
@@ -143,14 +143,14 @@ static void put_key(struct buf *out, const struct key *k)
     buf_put_char(out, '}');
 }
 
-static void put_body(struct buf *out, const struct row *row)
+static void put_body(struct buf *out, const struct row *row, uint32_t batch_max)
 {
     bool must = false;
     BUF_PUT_LIT(out, "{\"type\":\"object\",\"properties\":{");
     for (const struct key_use *u = row->keys; u->key != KEY_NONE; u++) {
         if (u != row->keys)
             buf_put_char(out, ',');
-        put_key(out, &keys[u->key]);
+        put_key(out, &keys[u->key], batch_max);
     }
     buf_put_char(out, '}');
     for (const struct key_use *u = row->keys; u->key != KEY_NONE; u++) {
@@ -187,7 +187,7 @@ static const char *answer_of(enum command_type type)
     }
 }
 
-static void put_command(struct buf *out, enum command_type type)
+static void put_command(struct buf *out, enum command_type type, uint32_t batch_max)
 {
     const struct row *row = &rows[type];
     bool must = false;
@@ -212,7 +212,7 @@ static void put_command(struct buf *out, enum command_type type)
     BUF_PUT_LIT(out, "],\"requestBody\":{\"required\":");
     buf_put_str(out, must ? STR("true") : STR("false"));
     BUF_PUT_LIT(out, ",\"content\":{\"application/json\":{\"schema\":");
-    put_body(out, row);
+    put_body(out, row, batch_max);
     BUF_PUT_LIT(out,
                 "}}},\"responses\":{\"200\":{\"description\":\"Done.\",\"content\":{\"application/json\":{"
                 "\"schema\":{\"$ref\":\"#/components/schemas/");
@@ -318,7 +318,7 @@ static void put_components(struct buf *out)
                 "]},\"message\":{\"type\":\"string\"},\"retry_ms\":{\"type\":\"integer\",\"minimum\":1}}}}}");
 }
 
-void api_openapi_put(struct buf *out, const char *version)
+void api_openapi_put(struct buf *out, const char *version, uint32_t batch_max)
 {
     bool first = true;
     BUF_PUT_LIT(out,
@@ -334,7 +334,7 @@ void api_openapi_put(struct buf *out, const char *version)
         if (!first)
             buf_put_char(out, ',');
         first = false;
-        put_command(out, (enum command_type)type);
+        put_command(out, (enum command_type)type, batch_max);
     }
     BUF_PUT_LIT(out, "},");
     put_components(out);

@@ -127,6 +127,7 @@ struct settings {
     const struct api_key *api_keys;
     size_t api_keys_n;
     uint32_t api_body_bytes; // the most of a request's body
+    uint32_t api_batch_max;  // commands of a batch, 1..API_BATCH_MAX; 0 = API_BATCH_MAX
     bool admin_only;         // the API and the metrics are served on server.admin only
 
     // origin patterns, see wire/origin.h
