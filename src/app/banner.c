@@ -125,6 +125,8 @@ static void print_audience(const struct server_info *info, const struct settings
             fputs(": no token is asked for (auth.guests), so keep\n"
                   "               strangers out by a firewall, or by a proxy that asks for a password\n",
                   out);
+        if (core->guest_caps.p != NULL)
+            fputs("               who has no token may what auth.guest_caps gives, and nothing else\n", out);
     } else if (tokens) {
         fputs("  who may talk whoever has a token of ", out);
         print_issuers(core->keys, out);

@@ -7,7 +7,9 @@
 #include "app/config_override.h"
 #include "app/config_yaml.h"
 #include "base/assert.h"
+#include "core/auth/caps.h"
 #include "io/address.h"
+#include "wire/json.h"
 
 #include <inttypes.h>
 
@@ -86,6 +88,27 @@ static void check_two_addresses(struct config_load *l, const struct config_key *
                   config_value_text(&l->values, other).z);
 }
 
+// In the words of a token, and why it is refused in the same.
+static void check_caps(struct config_load *l, const struct config_key *key)
+{
+    const str text = str_from_cstr((const char *)&l->values + key->offset);
+    char block[CAPS_BYTES_MAX];
+    size_t n;
+    struct sentence why;
+    struct json_problem bad;
+    if (text.n == 0)
+        return;
+    if (json_validate(text, &bad) != OK)
+        complaint_add(&l->complaints, "%s: got %s (%s), expected %s", config_place_text(l, key).z,
+                      complaint_quote(text).z, bad.message, config_expected(key).z);
+    else if (json_kind_of(text) != JSON_OBJECT)
+        complaint_add(&l->complaints, "%s: got %s, expected %s", config_place_text(l, key).z,
+                      complaint_quote(text).z, config_expected(key).z);
+    else if (caps_make(text, block, &n, &why) != OK)
+        complaint_add(&l->complaints, "%s: got rights that are refused (%.*s), expected %s",
+                      config_place_text(l, key).z, (int)why.n - 1, why.z, config_expected(key).z);
+}
+
 void config_load_check(struct config_load *l)
 {
     const struct config *c = &l->values;
@@ -97,6 +120,7 @@ void config_load_check(struct config_load *l)
         complain_pair(l, KEY(heartbeat, min_s), KEY(heartbeat, interval_s));
     if (c->heartbeat_adaptive && c->heartbeat_interval_s > c->heartbeat_max_s)
         complain_pair(l, KEY(heartbeat, interval_s), KEY(heartbeat, max_s));
+    check_caps(l, KEY(auth, guest_caps));
     config_rows_check(l);
 }
 

@@ -53,6 +53,7 @@ struct config_row {
 #define CONFIG_FIELD_PATTERN(field) char field[ROOM_NAME_MAX + 1];
 #define CONFIG_FIELD_TENANT(field) char field[CONFIG_PREFIX_MAX + 1];
 #define CONFIG_FIELD_SHA256(field) char field[CONFIG_SHA256_MAX + 1];
+#define CONFIG_FIELD_CAPS(field) char field[CONFIG_CAPS_MAX + 1];
 #define CONFIG_FIELD_TEXTS(field) struct config_texts field;
 #define CONFIG_FIELD_PATTERNS(field) struct config_texts field;
 #define CONFIG_FIELD_WORDS(field) uint32_t field;

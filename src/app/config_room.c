@@ -5,12 +5,15 @@
 //     room "team-red"
 //     c.yaml:3: rooms.rules[0]: match "news" does not match
 //     c.yaml:4: rooms.rules[1]: match "team-*" matches: this is its rule
+//     c.yaml:9: auth.guest_caps: a guest may join, read, list
 //
 //     access                token                c.yaml:4: rooms.rules[1].access
 //     members_max           100000 users         rooms.members_max (default)
 #include "app/config_print.h"
 
+#include "core/auth/caps.h"
 #include "core/common/pattern.h"
+#include "core/home/rights.h"
 #include "dialect/dialect.h"
 
 #include <inttypes.h>
@@ -70,6 +73,27 @@ static void print_setting(const struct config_column *column, const void *field,
     fprintf(out, "%-21s %-20s %s\n", column->name, value.z, said);
 }
 
+// What guests may there, where that is said for them: names of rights.
+static void print_guests(const struct config_load *l, str room, FILE *out)
+{
+    const struct config_key *key = &config_keys[CONFIG_ID_auth_guest_caps];
+    const str caps = str_from_cstr(l->values.auth_guest_caps);
+    char block[CAPS_BYTES_MAX];
+    struct sentence why;
+    size_t n;
+    bool any = false;
+    if (caps.n == 0 || caps_make(caps, block, &n, &why) != OK) // which the load has complained of
+        return;
+    const uint32_t rights = caps_room(str_make(block, n), room);
+    fprintf(out, "%s: a guest may ", config_place_text(l, key).z);
+    for (int right = RIGHT_NONE + 1; right < RIGHT_COUNT; right++)
+        if (rights & UINT32_C(1) << right) {
+            fprintf(out, "%s%s", any ? ", " : "", right_name((enum right)right));
+            any = true;
+        }
+    fputs(any ? "\n" : "nothing\n", out);
+}
+
 bool config_print_room(const struct config_load *l, str room, FILE *out)
 {
     if (!room_name_valid(room))
@@ -78,6 +102,7 @@ bool config_print_room(const struct config_load *l, str room, FILE *out)
     const struct config_key *rules_key = &config_keys[CONFIG_ID_rooms_rules];
     const struct config_table *table = &config_tables[CONFIG_TABLE_RULES];
     uint32_t whose = print_tenant(l, room, out), found = print_way(l, room, out);
+    print_guests(l, room, out);
     struct config_rule rule = {.at = {0}};
     if (found < l->values.rooms_rules.n)
         rule = l->values.rooms_rules.rows[found];

@@ -31,6 +31,7 @@ const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #define TABLE_OF_PATTERN NULL
 #define TABLE_OF_TENANT NULL
 #define TABLE_OF_SHA256 NULL
+#define TABLE_OF_CAPS NULL
 #define TABLE_OF_TEXTS NULL
 #define TABLE_OF_PATTERNS NULL
 #define TABLE_OF_WORDS NULL

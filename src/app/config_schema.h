@@ -44,6 +44,7 @@ enum {
     CONFIG_COOKIE_MAX = 64,            // octets of a cookie's name
     CONFIG_PREFIX_MAX = 33,            // octets of a tenant's prefix
     CONFIG_SHA256_MAX = 64,            // octets, in hex
+    CONFIG_CAPS_MAX = 900,             // octets, as JSON
     CONFIG_TEXTS_BYTES = 1020,         // all items of a list in a row together, with an octet behind each
     CONFIG_DAYS_30_S = 30 * 24 * 3600, // the longest time in seconds: fits core's 32-bit milliseconds
 };
@@ -64,6 +65,7 @@ enum config_kind {
     CONFIG_PATTERN,  // of rooms' names, see core/common/pattern.h
     CONFIG_TENANT,   // a tenant's prefix, see core/common/tenant.h
     CONFIG_SHA256,   // in hex
+    CONFIG_CAPS,     // rights as in the claim `caps` of a token (core/auth/caps.h): JSON, or the same as YAML
     CONFIG_TEXTS,    // list of texts
     CONFIG_PATTERNS, // list of patterns of rooms' names
     CONFIG_WORDS,    // list of words that there are
@@ -273,6 +275,8 @@ enum config_kind {
       "Tokens signed with it by HS256 are taken, whatever their `iss` and `aud` say: the two-minute start. Better in PLENUM_AUTH_SECRET than in a file; and as whoever can check such a token can make one, auth.issuers with a public key is better still.") \
     X(auth, guests, CHOICE, LIVE, 0, 0, "loopback|true|false", "loopback", "", \
       "Whether people without a token are let in. loopback: where all listeners are on loopback, as on the machine of who tries it out.") \
+    X(auth, guest_caps, CAPS, LIVE, 0, CONFIG_CAPS_MAX, "what the rooms' rules give newcomers", "", "", \
+      "What guests may, in the words of the claim `caps` of a token (docs/RULES.md): in these rooms exactly that, elsewhere nothing; and of the server what `server` says. Rooms whose `access` is not open stay closed for them all the same.") \
     X(auth, leeway_s, UINT, LIVE, 0, 600, "", "10", "s", \
       "By so much the clocks of this server and of who signs may differ: `exp`, `nbf` and `iat` are held against it.") \
     X(auth, expiry_grace_s, UINT, LIVE, 0, 3600, "", "10", "s", \

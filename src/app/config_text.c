@@ -115,6 +115,11 @@ static void expected_text(const struct config_key *key, const char *zero, struct
     case CONFIG_SHA256:
         snprintf(t->z, sizeof t->z, "%d hex digits%s", CONFIG_SHA256_MAX, zero);
         break;
+    case CONFIG_CAPS:
+        snprintf(t->z, sizeof t->z,
+                 "rights like {rooms: {lobby: [join, publish]}, server: [rooms]}, up to %d octets as JSON%s",
+                 CONFIG_CAPS_MAX, zero);
+        break;
     default:
         UNREACHABLE();
     }
@@ -156,6 +161,7 @@ struct config_text config_expected(const struct config_key *key)
     case CONFIG_PATTERN:
     case CONFIG_TENANT:
     case CONFIG_SHA256:
+    case CONFIG_CAPS:
         expected_text(key, zero, &t);
         break;
     case CONFIG_ORIGINS:
@@ -251,6 +257,9 @@ struct config_text config_field_text(const void *field, const struct config_key 
         snprintf(t.z, sizeof t.z, "\"%s\"", escaped);
         break;
     }
+    case CONFIG_CAPS: // JSON, which is YAML as it stands
+        snprintf(t.z, sizeof t.z, "%s", *(const char *)field != '\0' ? (const char *)field : "\"\"");
+        break;
     case CONFIG_SECRET:
         snprintf(t.z, sizeof t.z, "%s", *(const char *)field != '\0' ? "(set)" : "\"\"");
         break;

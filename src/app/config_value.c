@@ -44,6 +44,8 @@ size_t config_text_max(enum config_kind kind)
         return CONFIG_PREFIX_MAX;
     case CONFIG_SHA256:
         return CONFIG_SHA256_MAX;
+    case CONFIG_CAPS:
+        return CONFIG_CAPS_MAX;
     case CONFIG_UINT:
     case CONFIG_BYTES:
     case CONFIG_BOOL:
@@ -170,6 +172,8 @@ static bool text_good(const struct config_key *key, str text)
         return tenant_prefix_valid(text);
     case CONFIG_SHA256:
         return text.n == CONFIG_SHA256_MAX && hex_good(text);
+    case CONFIG_CAPS: // what is in it: config_load_check, which can say what is wrong
+        return line_good(text);
     case CONFIG_UINT: // no texts
     case CONFIG_BYTES:
     case CONFIG_BOOL:
@@ -275,6 +279,7 @@ bool config_field_add(void *field, const struct config_key *key, str item)
     case CONFIG_PATTERN:
     case CONFIG_TENANT:
     case CONFIG_SHA256:
+    case CONFIG_CAPS:
     case CONFIG_ROWS:
         break;
     }
@@ -328,6 +333,7 @@ bool config_field_set(void *field, const struct config_key *key, str text)
     case CONFIG_PATTERN:
     case CONFIG_TENANT:
     case CONFIG_SHA256:
+    case CONFIG_CAPS:
         return text_set(key, text, field);
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
@@ -379,6 +385,7 @@ size_t config_field_size(const struct config_key *key)
     case CONFIG_PATTERN:
     case CONFIG_TENANT:
     case CONFIG_SHA256:
+    case CONFIG_CAPS:
         return config_text_max(key->kind) + 1;
     }
     UNREACHABLE();

@@ -3,6 +3,8 @@
 // Values of settings and of rows: single ones, lists, and lists of mappings, which are read by the functions that read them all.
 #include "app/config_reader.h"
 
+#include "app/escape.h"
+
 static bool wants_plain(const struct config_key *key)
 {
     return key->kind == CONFIG_UINT || key->kind == CONFIG_BYTES || key->kind == CONFIG_BOOL;
@@ -58,12 +60,87 @@ static void read_scalar(struct config_reader *r, const struct target *t, uint32_
     }
 }
 
+// ---- rights, which may be written as YAML: they are kept as JSON
+
+enum { CAPS_DEPTH_MAX = 3 };
+
+struct caps_text {
+    char z[CONFIG_CAPS_MAX + 1];
+    size_t n; // above CONFIG_CAPS_MAX: it was too long
+};
+
+static void caps_put(struct caps_text *c, const char *text)
+{
+    const size_t n = strlen(text);
+    if (c->n + n <= CONFIG_CAPS_MAX)
+        memcpy(c->z + c->n, text, n + 1);
+    c->n += n;
+}
+
+static void caps_put_word(struct caps_text *c, str word)
+{
+    char escaped[CONFIG_CAPS_MAX + 1];
+    if (word.n > CONFIG_CAPS_MAX) { // which makes it too long as a whole
+        c->n += word.n;
+        return;
+    }
+    text_escape(word, escaped, sizeof escaped);
+    caps_put(c, "\"");
+    caps_put(c, escaped);
+    caps_put(c, "\"");
+}
+
+// The node that the held event begins, read to its end; false where it cannot be JSON of that kind.
+static bool caps_node(struct config_reader *r, struct caps_text *c, int depth)
+{
+    const bool keys = r->event.type == YAML_MAPPING_START_EVENT;
+    if (is_scalar(r)) {
+        caps_put_word(c, scalar(r));
+        return true;
+    }
+    if ((!keys && r->event.type != YAML_SEQUENCE_START_EVENT) || depth == CAPS_DEPTH_MAX) {
+        reader_skip(r);
+        return false;
+    }
+    const yaml_event_type_t end = keys ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+    bool good = true;
+    caps_put(c, keys ? "{" : "[");
+    for (bool first = true; reader_next(r) && r->event.type != end; first = false) {
+        if (!first)
+            caps_put(c, ",");
+        if (keys) {
+            good = caps_node(r, c, CAPS_DEPTH_MAX) && good; // a key is a word
+            caps_put(c, ":");
+            if (!reader_next(r))
+                return false;
+        }
+        good = caps_node(r, c, depth + 1) && good;
+    }
+    caps_put(c, keys ? "}" : "]");
+    return good && !r->failed;
+}
+
+static void read_caps(struct config_reader *r, const struct target *t)
+{
+    struct caps_text c = {.n = 0};
+    const uint32_t line = event_line(r);
+    const bool good = caps_node(r, &c, 0);
+    if (r->failed)
+        return;
+    if (!good || c.n > CONFIG_CAPS_MAX)
+        complain_value(r, line, t, good ? "a longer one" : "a mapping with something else in it");
+    else if (!config_field_set(t->field, t->key, str_make(c.z, c.n)))
+        complain_value(r, line, t, complaint_quote(str_make(c.z, c.n)).z);
+}
+
 static void read_rows(struct config_reader *r, const struct target *t);
 
 void reader_value(struct config_reader *r, const struct target *t, uint32_t key_line)
 {
     if (is_scalar(r)) {
         read_scalar(r, t, key_line);
+    } else if (r->event.type == YAML_MAPPING_START_EVENT && t->key->kind == CONFIG_CAPS) {
+        read_caps(r, t);
     } else if (r->event.type == YAML_SEQUENCE_START_EVENT && config_is_list(t->key)) {
         read_list(r, t);
     } else if (r->event.type == YAML_SEQUENCE_START_EVENT && t->key->kind == CONFIG_ROWS) {

@@ -175,7 +175,15 @@ enum { GUESTS_LOOPBACK, GUESTS_ALWAYS, GUESTS_NEVER };
 static void wire_people(struct wiring *w)
 {
     const struct config *c = &w->config;
+    const str caps = str_from_cstr(c->auth_guest_caps);
     uint32_t guests = c->auth_guests;
+    size_t caps_n;
+    struct sentence why;
+    if (caps.n != 0) {
+        enum err made = caps_make(caps, w->guest_caps, &caps_n, &why);
+        ASSERT(made == OK); // config_load_check has looked
+        w->core.guest_caps = str_make(w->guest_caps, caps_n);
+    }
     w->core.expiry_grace_ms = c->auth_expiry_grace_s * 1000;
     w->core.query_token = c->auth_query_token;
     w->core.token_cookie = str_from_cstr(c->auth_cookie);

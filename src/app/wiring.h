@@ -30,6 +30,7 @@ struct wiring {
     struct room_rule rules[CONFIG_RULES_MAX + CONFIG_TENANTS_MAX];
     char tenant_rooms[CONFIG_TENANTS_MAX][CONFIG_PREFIX_MAX + 3]; // patterns
     struct tenant tenants[CONFIG_TENANTS_MAX];
+    char guest_caps[CAPS_BYTES_MAX];
     struct api_key api_keys[API_KEYS_MAX];
     str api_rooms[API_KEYS_MAX][CONFIG_API_ROOMS_MAX];
     struct settings core;

@@ -765,6 +765,7 @@ void net_ask(struct client *c, const struct command *cmd, uint32_t grant)
     a.room_hash = o->hash;
     a.outlet = (struct ref){outlet, slab_gen(&sh->fan.outlets, outlet)};
     a.grant = grant;
+    a.guest = false;
     edge_ask_send(&sh->edge, c->conn, home_of(&sh->cx, o->hash), &a, true);
     net_settle(c->net);
 }

@@ -94,6 +94,10 @@ static void make_unusual(struct config *c)
         case CONFIG_SECRET:
             snprintf(text, sizeof text, "correct horse battery, and so on to the end");
             break;
+        case CONFIG_CAPS:
+            snprintf(text, sizeof text,
+                     "{\"rooms\":{\"a b: #\":[\"join\"],\"*\":[]},\"server\":[\"rooms\"]}");
+            break;
         case CONFIG_COOKIE:
             snprintf(text, sizeof text, "__Host-token");
             break;

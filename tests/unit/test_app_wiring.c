@@ -5,7 +5,10 @@
 
 #include "app/config_yaml.h"
 #include "app/wiring.h"
+
+#include "core/auth/caps.h"
 #include "core/common/audit.h"
+#include "dialect/command.h"
 
 #include <stdio.h>
 
@@ -43,11 +46,11 @@ static void test_every_number_arrives(void **state)
 {
     (void)state;
     static const char *const elsewhere[] = {
-        "logging.level", "logging.format", "drain.readiness_s", // app's own
-        "auth.issuers",  "auth.secret",    "auth.leeway_s",     // app/keys.c
-        "auth.guests",                                          // test_guests
-        "audit.events",                                         // test_audit
-        "audit.key",     "audit.sync",                          // app/serve.c
+        "logging.level", "logging.format",  "drain.readiness_s", // app's own
+        "auth.issuers",  "auth.secret",     "auth.leeway_s",     // app/keys.c
+        "auth.guests",   "auth.guest_caps",                      // test_guests
+        "audit.events",                                          // test_audit
+        "audit.key",     "audit.sync",                           // app/serve.c
     };
     start = (struct wiring_start){.shard_count = 1, .connections_max = 5, .memory_bytes_max = 7};
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
@@ -105,7 +108,14 @@ static void test_guests(void **state)
         wire();
         assert_int_equal(wiring.core.no_guests, !rows[i].let_in);
         assert_null(wiring.core.keys); // the caller's
+        assert_null(wiring.core.guest_caps.p);
     }
+    set("auth.guest_caps", "{\"rooms\":{\"lobby\":[\"join\"]}}");
+    wire();
+    const str caps = wiring.core.guest_caps;
+    caps_check(caps);
+    assert_true((caps_room(caps, STR("lobby")) & 1u << RIGHT_JOIN) != 0);
+    assert_true((caps_room(caps, STR("other")) & 1u << RIGHT_JOIN) == 0);
 }
 
 // Nothing without a file; then what is said.

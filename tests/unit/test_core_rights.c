@@ -93,7 +93,7 @@ static void make_beyond(void *arg)
 static void missing_beyond(void *arg)
 {
     (void)arg;
-    (void)right_missing(RIGHT_COUNT, false);
+    (void)right_missing(RIGHT_COUNT, LACK_ROLE);
 }
 
 static void beyond(void **state)
@@ -103,11 +103,11 @@ static void beyond(void **state)
     assert_true(asserts(make_beyond, NULL));
     assert_true(asserts(missing_beyond, NULL));
     for (int right = 1; right < RIGHT_COUNT; right++)
-        for (int by = 0; by < 2; by++) {
+        for (int by = LACK_ROLE; by <= LACK_GUEST; by++) {
             char wanted[40];
             snprintf(wanted, sizeof wanted, "`%s`", right_name((enum right)right));
-            assert_non_null(strstr(right_missing((enum right)right, by != 0), wanted));
-            assert_non_null(strstr(right_missing((enum right)right, by != 0), "{}"));
+            assert_non_null(strstr(right_missing((enum right)right, (enum lack)by), wanted));
+            assert_non_null(strstr(right_missing((enum right)right, (enum lack)by), "{}"));
             assert_true(strlen(right_words((enum right)right)) > 5);
         }
 }

@@ -843,6 +843,119 @@ static void caps_say_what_may_be_done_in_a_room(void **state)
 
 // What a claim says of the server is exact; one that is silent about it makes the rooms that it lets into, and no more. Who has no
 // claim may do what everybody may.
+static void guest_may(struct net *n, const char *caps)
+{
+    static char block[CAPS_BYTES_MAX];
+    size_t block_n;
+    struct sentence why;
+    assert_int_equal(caps_make(str_from_cstr(caps), block, &block_n, &why), OK);
+    n->settings.guest_caps = str_make(block, block_n);
+}
+
+// Exactly what the server says of guests, by a resume token too; who has a token is not held to it.
+static void guests_have_rights_of_their_own(void **state)
+{
+    (void)state;
+    for (uint32_t shards = 1; shards <= 2; shards++) {
+        struct net *n = token_net(shards, 1);
+        guest_may(
+            n,
+            "{\"rooms\":{\"lobby\":[\"join\",\"publish\"],\"hall-*\":[\"join\"]},\"server\":[\"create\"]}");
+        net_start(n);
+        struct client *c = net_json(n, 0), *known;
+        for (int i = 0; i < 2; i++) { // as who has come, and as who has come back
+            say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"lobby\"}");
+            expect(c, "\"joined\"");
+            say(c, "{\"type\":\"message\",\"id\":2,\"room\":\"lobby\",\"data\":1}");
+            expect(c, "\"ack\"");
+            say(c, "{\"type\":\"state\",\"id\":3,\"room\":\"lobby\",\"set\":{\"a\":1}}");
+            expect(
+                c,
+                "\"forbidden\",\"message\":\"This needs the right `state` in the room, which guests here do not have;");
+            say(c, "{\"type\":\"join\",\"id\":4,\"room\":\"hall-1\"}");
+            expect(c, "\"joined\"");
+            say(c, "{\"type\":\"message\",\"id\":5,\"room\":\"hall-1\",\"data\":1}");
+            expect(c, "the right `publish` in the room, which guests here do not have");
+            say(c, "{\"type\":\"join\",\"id\":6,\"room\":\"elsewhere\"}");
+            expect(
+                c,
+                "\"forbidden\",\"message\":\"It takes the right `join` to come into the room `elsewhere`, and guests here");
+            say(c, "{\"type\":\"direct\",\"id\":7,\"to\":\"ada\",\"data\":1}");
+            expect(
+                c,
+                "\"forbidden\",\"message\":\"It takes the right `direct` to say something to one user, which guests");
+            say(c, "{\"type\":\"rooms\",\"id\":8}");
+            expect(
+                c,
+                "\"forbidden\",\"message\":\"It takes the right `rooms` to see which rooms there are, which guests");
+            cut(c);
+            char resume[RESUME_TOKEN_MAX + 1];
+            memcpy(resume, c->resume, sizeof resume);
+            c = net_ws(n, shards - 1, "/ws");
+            say(c, "{\"type\":\"hello\",\"resume\":\"%s\"}", resume);
+            string_of(expect(c, "welcome"), "resume", c->resume, sizeof c->resume);
+        }
+        known = somebody(n, NULL, 60000);
+        say(known, "{\"type\":\"join\",\"id\":1,\"room\":\"elsewhere\"}");
+        expect(known, "\"joined\"");
+        say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"elsewhere\"}");
+        expect(c, "\"forbidden\"");
+        net_free(n);
+    }
+}
+
+// They name nobody: what is kept for others stays so, whatever the pattern. A token of the room is another matter.
+static void what_guests_may_opens_no_room_that_is_kept_for_others(void **state)
+{
+    (void)state;
+    static const struct room_settings open = {.room_members_max = 9,
+                                              .log_entries = 9,
+                                              .log_bytes = 9999,
+                                              .log_age_ms = 9999,
+                                              .state_keys = 9,
+                                              .state_bytes = 99,
+                                              .state_value = 9,
+                                              .newcomer_role = ROLE_MEMBER};
+    static struct room_rule rules[] = {{.match = STR("invited")}, {.match = STR("known")}};
+    rules[0].room = rules[1].room = open;
+    rules[0].room.room_access = ACCESS_INVITE;
+    rules[1].room.room_access = ACCESS_TOKEN;
+    struct net *n = token_net(1, 1);
+    n->settings.rules = rules;
+    n->settings.rules_n = ARRAY_LEN(rules);
+    guest_may(n, "{\"rooms\":{\"**\":[\"join\",\"publish\"]}}");
+    net_start(n);
+    struct client *c = net_json(n, 0), *host = net_json(n, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"%.*s\"}", STR_ARG(rules[i].match));
+        expect(c, "\"forbidden\"");
+    }
+    say(host, "{\"type\":\"join\",\"id\":1,\"room\":\"locked\"}"); // which makes it, as without `server`
+    expect(host, "\"joined\"");
+    net_give(host, "locked", host->user, "host");
+    say(host, "{\"type\":\"lock\",\"room\":\"locked\",\"on\":true}");
+    say(c, "{\"type\":\"join\",\"id\":1,\"room\":\"locked\"}");
+    expect(c, "\"forbidden\",\"message\":\"The room `locked` is locked");
+    say(c, "{\"type\":\"join\",\"id\":2,\"room\":\"invited\",\"token\":\"t\"}");
+    char block[CAPS_BYTES_MAX];
+    size_t block_n;
+    struct sentence why;
+    struct verdict_mail v = good(n, "");
+    v.user = v.called = STR_NONE;
+    assert_int_equal(caps_make(STR("{\"rooms\":{\"invited\":[\"join\",\"state\"]}}"), block, &block_n, &why),
+                     OK);
+    v.caps = str_make(block, block_n);
+    tell(n, 0, asked(n, 0), &v);
+    expect(c, "\"joined\"");
+    say(c,
+        "{\"type\":\"state\",\"id\":3,\"room\":\"invited\",\"set\":{\"a\":1}}"); // what the token gives there
+    expect(c, "\"ack\"");
+    expect(c, "state:updated");
+    say(c, "{\"type\":\"message\",\"id\":4,\"room\":\"invited\",\"data\":1}");
+    expect(c, "which your token does not give");
+    net_free(n);
+}
+
 static void caps_say_what_may_be_done_besides(void **state)
 {
     (void)state;
@@ -977,6 +1090,8 @@ int main(void)
         cmocka_unit_test(a_new_token_extends_it),
         cmocka_unit_test(what_does_not_refresh_changes_nothing),
         cmocka_unit_test(caps_say_what_may_be_done_in_a_room),
+        cmocka_unit_test(guests_have_rights_of_their_own),
+        cmocka_unit_test(what_guests_may_opens_no_room_that_is_kept_for_others),
         cmocka_unit_test(caps_say_what_may_be_done_besides),
         cmocka_unit_test(who_may_not_come_in_makes_no_room),
         cmocka_unit_test(a_terminal_with_a_token_is_held_to_it),

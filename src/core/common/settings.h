@@ -46,6 +46,7 @@ struct settings {
     bool query_token;         // a token may stand in the request target
     str token_cookie;         // the cookie that has a token; empty: none
     bool no_guests;           // who says hello without a token is refused
+    str guest_caps; // what guests may, as a token's claim (auth/caps.h); absent: what the rooms' rules give
     struct keyring *
         keys; // that tokens are checked by (core/auth/keyring.h), held by whoever made it; NULL: there are none
     uint32_t

@@ -214,6 +214,7 @@ static bool ask_in_room(struct edge *e, uint32_t index, const struct command *cm
     a.room_hash = o->hash;
     a.outlet = (struct ref){m->outlet, slab_gen(&e->fan->outlets, m->outlet)};
     a.grant = edge_grant(e, index, m->outlet, a.cmd.room);
+    a.guest = edge_as_guest(e, index, m->outlet);
     if (cmd->type == CMD_INVITE)
         a.cmd.token = invitation_make(e->cx, invitation);
     if (type == ASK_LEAVE)

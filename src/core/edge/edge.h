@@ -126,10 +126,13 @@ void edge_on_fenced(struct edge *e, const struct answer *a);
 void switching_end(struct edge *e, struct asker *c);
 // An ask in the name of a connection; it borrows from the session and the command.
 struct ask edge_ask_make(const struct edge *e, uint32_t conn, enum ask_type type, const struct command *cmd);
-// What it may do in the room (home/rights.h) by a token of the room's, or else its session's; 0: there is none that says anything
-// about rooms.
+// What it may do in the room (home/rights.h) by a token of the room's, or else its session's or, of a guest, auth.guest_caps; 0: there
+// is none that says anything about rooms.
 uint32_t edge_grant(const struct edge *e, uint32_t conn, uint32_t outlet, str room);
-// True if its session's token does not keep it from what that word of the claim `caps.server` stands for (core/auth/caps.h).
+// True if it is nobody but a guest there: without a token of its session or of the room.
+bool edge_as_guest(const struct edge *e, uint32_t conn, uint32_t outlet);
+// True if its session's token, or auth.guest_caps, does not keep it from what that word of the claim `caps.server` stands for
+// (core/auth/caps.h).
 bool edge_serves(const struct edge *e, uint32_t conn, enum server_word word);
 void edge_no_memory(struct edge *e, uint32_t conn, const struct command *cmd);
 // Makes the session of a connection, anonymous or resumed from a token, and asks its user's home to register it; the

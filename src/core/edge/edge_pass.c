@@ -16,20 +16,32 @@
 // the token would grow with every room): who comes back joins with the token again.
 #include "core/edge/edge.h"
 
-// A session's token without caps says nothing, and neither do guests: the room's rule decides.
+// What the session may at most: as its token says or, of guests, the server (auth.guest_caps). Absent: nothing is said, the room's
+// rule decides. Of guests it is looked up whenever it is asked for, so that who comes back by a resume token has it too.
+static str caps_of(const struct edge *e, uint32_t index)
+{
+    const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
+    return g != NULL ? g->caps : e->cx->settings->guest_caps;
+}
+
+bool edge_as_guest(const struct edge *e, uint32_t index, uint32_t outlet)
+{
+    return !asker_at(e, index)->reader.who.session.granted && pass_find(&e->passes, index, outlet) == NULL;
+}
+
 uint32_t edge_grant(const struct edge *e, uint32_t index, uint32_t outlet, str room)
 {
     const struct pass *pass = pass_find(&e->passes, index, outlet);
     if (pass != NULL)
         return pass->grant;
-    const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
-    return g != NULL && g->caps.p != NULL ? caps_room(g->caps, room) : 0;
+    const str caps = caps_of(e, index);
+    return caps.p != NULL ? caps_room(caps, room) : 0;
 }
 
 bool edge_serves(const struct edge *e, uint32_t index, enum server_word word)
 {
-    const struct grant *g = session_grant(&asker_at(e, index)->reader.who.session);
-    return g == NULL || g->caps.p == NULL || caps_serves(g->caps, word);
+    const str caps = caps_of(e, index);
+    return caps.p == NULL || caps_serves(caps, word);
 }
 
 bool edge_pass_shows(const struct command *cmd)

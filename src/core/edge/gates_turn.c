@@ -7,12 +7,17 @@
 // What is not said in a room. Of a join that makes one, its home asks, since only that knows whether it does.
 static const char *not_served(const struct edge *e, uint32_t index, enum command_type type)
 {
+    const bool guest = !asker_at(e, index)->reader.who.session.granted;
     if (type == CMD_DIRECT && !edge_serves(e, index, SERVER_DIRECT))
-        return "It takes the right `direct` in `caps.server` to say something to one user, and your token "
-               "does not give it.";
+        return guest
+                   ? "It takes the right `direct` to say something to one user, which guests here do not have."
+                   : "It takes the right `direct` in `caps.server` to say something to one user, and your "
+                     "token does not give it.";
     if (type == CMD_ROOMS && !edge_serves(e, index, SERVER_ROOMS))
-        return "It takes the right `rooms` in `caps.server` to see which rooms there are, and your token "
-               "does not give it.";
+        return guest
+                   ? "It takes the right `rooms` to see which rooms there are, which guests here do not have."
+                   : "It takes the right `rooms` in `caps.server` to see which rooms there are, and your "
+                     "token does not give it.";
     return NULL;
 }
 

@@ -150,14 +150,20 @@ static void join_not_possible(struct home *h, const struct ask *a, enum err e)
                                  "You are in the room {} by as many connections as one user may be.");
 }
 
-static const char no_join[] =
-    "It takes the right `join` to come into the room {}, and your token does not give it.";
+static const char *no_join(const struct ask *a)
+{
+    return a->guest ? "It takes the right `join` to come into the room {}, and guests here do not have it."
+                    : "It takes the right `join` to come into the room {}, and your token does not give it.";
+}
 
 // Rooms are open to all whom their rule lets in, but whom a token does not let in, and who is banned. False (and answered): it may not come in.
 // Who is there, or has been given a role, or is named by a token, is not kept out.
+// By name, in its token. What guests may names nobody: it opens no room that is kept for others.
+static bool let_in(const struct ask *a) { return (a->grant & RIGHT_BIT(RIGHT_JOIN)) != 0 && !a->guest; }
+
 static bool locked_out(const struct home *h, struct room *r, const struct ask *a)
 {
-    return standing_locked(r->standing) && (a->grant & RIGHT_BIT(RIGHT_JOIN)) == 0 &&
+    return standing_locked(r->standing) && !let_in(a) &&
            standing_role(r->standing, &h->cx->settings->hash_key, a->user) == ROLE_NOT_GIVEN &&
            member_find(h, r, a->user) == MAP_NONE;
 }
@@ -177,7 +183,7 @@ static bool join_allowed(struct home *h, const struct ask *a, uint32_t room)
         return true;
     } else if (!rights_allow(&who, RIGHT_JOIN)) {
         p.code = PROBLEM_FORBIDDEN;
-        p.text = no_join;
+        p.text = no_join(a);
     } else if (locked_out(h, r, a)) {
         p.code = PROBLEM_FORBIDDEN;
         p.text = "The room {} is locked: nobody new comes in at the moment.";
@@ -200,7 +206,7 @@ static void refuse_stranger(struct home *h, const struct ask *a)
 // By its token, or in the room; or it brings an invitation, which is looked at when the room is here (gate_invited).
 static bool join_named(const struct home *h, const struct ask *a, uint32_t room)
 {
-    return (a->grant & RIGHT_BIT(RIGHT_JOIN)) != 0 || home_invitation_of(a).n != 0 ||
+    return let_in(a) || home_invitation_of(a).n != 0 ||
            (room != MAP_NONE &&
             standing_role(room_at(h, room)->standing, &h->cx->settings->hash_key, a->user) != ROLE_NOT_GIVEN);
 }
@@ -223,13 +229,15 @@ static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
                                  "The room {} is not for guests; say hello with a token.");
     else if (creates && home_invitation_of(a).n != 0 && h->authority == &authority_home)
         home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_INVITATION_INVALID, home_no_invitation);
-    else if (creates && a->grant != 0 && !named)
-        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN, no_join);
+    else if (creates && a->grant != 0 && (a->grant & RIGHT_BIT(RIGHT_JOIN)) == 0 && !named)
+        home_answer_room_problem(h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN, no_join(a));
     else if (creates && a->no_create)
         home_answer_room_problem(
             h, a, EFFECT_REFUSED, PROBLEM_FORBIDDEN,
-            "There is no room {}, and it takes the right `create` in `caps.server` to make one, which "
-            "your token does not give.");
+            a->guest
+                ? "There is no room {}, and it takes the right `create` to make one, which guests here do not have."
+                : "There is no room {}, and it takes the right `create` in `caps.server` to make one, which "
+                  "your token does not give.");
     else
         return true;
     if (a->charged) // it was open when it was passed on

@@ -96,7 +96,9 @@ bool home_proposal_whole(const struct home *h, const struct entry *e)
 static void answer_missing(struct home *h, const struct ask *a, enum role role, enum right right)
 {
     struct problem p = {.code = PROBLEM_FORBIDDEN,
-                        .text = right_missing(right, a->grant != 0),
+                        .text = right_missing(right, a->grant == 0 ? LACK_ROLE
+                                                     : a->guest    ? LACK_GUEST
+                                                                   : LACK_TOKEN),
                         .word_kind = WORD_QUOTED,
                         .word = str_from_cstr(role_name(role))};
     home_answer_problem(h, a, EFFECT_NONE, &p);

@@ -88,19 +88,22 @@ const char *right_words(enum right right)
     return words[right];
 }
 
-const char *right_missing(enum right right, bool by_grant)
+const char *right_missing(enum right right, enum lack lack)
 {
     static const struct {
-        const char *by_role, *by_grant;
+        const char *by[LACK_GUEST + 1];
     } texts[RIGHT_COUNT] = {
-#define X(upper, lower)                                                                            \
-    [RIGHT_##upper] = {"This needs the right `" #lower "` in the room, which a {} does not have.", \
-                       "This needs the right `" #lower                                             \
-                       "` in the room, which your token does not give; your role there is {}."},
+#define X(upper, lower)                                                                             \
+    [RIGHT_##upper] = {{"This needs the right `" #lower "` in the room, which a {} does not have.", \
+                        "This needs the right `" #lower                                             \
+                        "` in the room, which your token does not give; your role there is {}.",    \
+                        "This needs the right `" #lower                                             \
+                        "` in the room, which guests here do not have; your role there is {}."}},
         RIGHTS(X)
 #undef X
     };
     ASSERT((unsigned)right < RIGHT_COUNT);
     ASSERT(right != RIGHT_NONE);
-    return by_grant ? texts[right].by_grant : texts[right].by_role;
+    ASSERT((unsigned)lack <= LACK_GUEST);
+    return texts[right].by[lack];
 }

@@ -70,7 +70,9 @@ uint32_t rights_of(enum role role);
 uint8_t rights_rank(enum role role);
 const char *right_name(enum right right);
 const char *right_words(enum right right); // what it is for; "" for RIGHT_NONE
-// Why something is not allowed, with a {} for the role that one has: without a grant, and with one that leaves it out. Static.
-const char *right_missing(enum right right, bool by_grant);
+// What leaves a right out: the role, what a token allows, or what guests may (auth.guest_caps).
+enum lack { LACK_ROLE, LACK_TOKEN, LACK_GUEST };
+// Why something is not allowed, with a {} for the role that one has. Static.
+const char *right_missing(enum right right, enum lack lack);
 
 #endif
