@@ -239,6 +239,7 @@ test('F5: one message is one command, and what may be many has an end', async ()
   const call = async (command, body) => (await fetch(`http://127.0.0.1:${server.http}/api/v1/${command}`, {
     method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).status;
   const said = JSON.parse(one);
+  assert.equal(await call('batch', { commands: Array(101).fill({ ...said, type: 'publish' }) }), 413);
   assert.equal(await call('batch', { commands: Array(1001).fill({ ...said, type: 'publish' }) }), 400);
   assert.equal(await call('broadcast', { rooms: Array(1001).fill(room), data: 1 }), 400);
   const inner = { type: 'batch', commands: [{ ...said, type: 'publish' }] };
