@@ -7,7 +7,7 @@ import { plural } from './format.js';
 import { nameShown, textShown } from './words.js';
 
 export const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'member:admitted', 'invitation:made', 'invitation:ended', 'room:slow', 'room:readonly', 'room:locked', 'room:closed'];
+  'member:admitted', 'invitation:made', 'invitation:ended', 'room:changed', 'room:closed'];
 
 const UNITS = [[86_400, 'day', 'd'], [3600, 'hour', 'h'], [60, 'minute', 'min'], [1, 'second', 's']];
 
@@ -64,13 +64,19 @@ export function wordsOf(m, me, nameOf) {
     'member:unbanned': () => [by, ' let ', whom, ' come in again'],
     'member:muted': () => [by, ' muted ', whom, span],
     'member:unmuted': () => [by, ' let ', whom, ' speak again'],
-    'room:slow': () => [by, m.seconds > 0 ? ` turned on slow mode: one message ${everyOf(m.seconds)}` : ' turned off slow mode'],
+    'room:changed': () => [by, settingWords(m)],
     'room:closed': () => [by, ' closed the room'],
-    'room:locked': () => [by, m.on ? ' locked the room: nobody new comes in' : ' unlocked the room'],
     'state:updated': () => [by, ...sharedWords(m)],
-    'room:readonly': () => [by, m.on ? ' made the room read-only' : ' opened the room for everybody to write'],
   }[m.type]();
   return m.reason ? [...words, ': ', { name: textShown(m.reason).replace(/\n/g, ' ') }] : words;
+}
+
+/** Of a setting of the room. One that this page does not know is not nothing. */
+function settingWords({ slow_s, readonly, locked }) {
+  if (slow_s !== undefined) return slow_s > 0 ? ` turned on slow mode: one message ${everyOf(slow_s)}` : ' turned off slow mode';
+  if (readonly !== undefined) return readonly ? ' made the room read-only' : ' opened the room for everybody to write';
+  if (locked !== undefined) return locked ? ' locked the room: nobody new comes in' : ' unlocked the room';
+  return ' changed the room';
 }
 
 /** Of what a room shares: the topic, and what is pinned (shared.js). */

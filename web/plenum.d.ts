@@ -222,7 +222,7 @@ export interface Invitation {
 /** What those who may have decided about somebody, or about the room. Without `from` it was the server. */
 export interface Decree {
   type: 'member:role' | 'member:kicked' | 'member:banned' | 'member:unbanned' | 'member:muted' | 'member:unmuted' |
-    'room:slow' | 'room:readonly' | 'room:locked' | 'room:closed' | 'invitation:made' | 'invitation:ended' | 'member:admitted';
+    'room:changed' | 'room:closed' | 'invitation:made' | 'invitation:ended' | 'member:admitted';
   room: string;
   offset: number;
   time: number;
@@ -234,8 +234,10 @@ export interface Decree {
   /** When it ends, milliseconds since 1970; absent: it does not. */
   until?: number;
   reason?: string;
-  seconds?: number;
-  on?: boolean;
+  /** Of `room:changed`: what is different now. */
+  slow_s?: number;
+  readonly?: boolean;
+  locked?: boolean;
   /** Of what has to do with an invitation: its id, and how often it may be used. */
   invitation?: string;
   uses?: number;
@@ -425,9 +427,8 @@ export interface RoomEvents {
   'member:unbanned': Decree;
   'member:muted': Decree;
   'member:unmuted': Decree;
-  'room:slow': Decree;
-  'room:readonly': Decree;
-  'room:locked': Decree;
+  /** A setting of the room is another one: it alone is there, of `slow_s`, `readonly` and `locked`. */
+  'room:changed': Decree;
   'room:closed': Decree;
   'invitation:made': Decree;
   'invitation:ended': Decree;

@@ -84,7 +84,9 @@ const EXPLAIN_MS = 3_000;
 
 /** What listeners may be added for. On a room: */
 const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'room:slow', 'room:readonly', 'room:locked', 'room:closed', 'invitation:made', 'invitation:ended', 'member:admitted'];
+  'room:changed', 'room:closed', 'invitation:made', 'invitation:ended', 'member:admitted'];
+/** What a `room:changed` may have, and `joined` of a room in which it is so: these keys of a room. */
+const SETTINGS = ['slow_s', 'readonly', 'locked'];
 const CHANGES = ['message:edited', 'message:deleted', 'message:reactions'];
 const ROOM_EVENTS = ['joined', 'left', 'message', ...CHANGES, ...DECREES, 'member:joined', 'member:left', 'member:changed', 'members:count',
   'signal', 'read', 'state:updated', 'shared', 'gap', 'reset', '*'];
@@ -407,8 +409,8 @@ export class PlenumRoom extends Emitter {
  *              next one, and the session goes on with that
  *   `message`, `state:updated`: entries of the log
  *   `message:edited`, `message:deleted`, `message:reactions`: what became of the message `target`; entries of the log as well
- *   `member:role`, `member:kicked`, `member:banned`, `member:unbanned`, `member:muted`, `member:unmuted`, `room:slow`,
- *   `room:readonly`, `room:locked`, `room:closed`: what those who may have decided; entries of the log as well
+ *   `member:role`, `member:kicked`, `member:banned`, `member:unbanned`, `member:muted`, `member:unmuted`,
+ *   `room:changed`, `room:closed`: what those who may have decided; entries of the log as well
  *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`, `read`: what passed, behind the offset `after`
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
  *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, our own `missing`, or
@@ -946,9 +948,7 @@ export class Plenum extends Emitter {
 
   #onDecreed(room, m) {
     if ((m.type === 'member:role' || m.type === 'member:admitted') && m.user === this.session?.user) room.role = m.role;
-    else if (m.type === 'room:slow') room.slow_s = m.seconds;
-    else if (m.type === 'room:readonly') room.readonly = m.on;
-    else if (m.type === 'room:locked') room.locked = m.on;
+    else if (m.type === 'room:changed') for (const key of SETTINGS) room[key] = m[key] ?? room[key];
   }
 
   #emitRoom(room, type, event) {

@@ -13,7 +13,7 @@ import { nameShown } from './words.js';
 
 const GROUP_MS = 5 * 60_000;    // one author's messages within this are one group
 const NAMES_IN_NOTICE = 3;
-const DECREE_ICONS = { topic: 'pencil', pinned: 'pin', 'room:locked': 'lock', 'member:admitted': 'invite', 'invitation:made': 'invite', 'invitation:ended': 'invite' };
+const DECREE_ICONS = { topic: 'pencil', pinned: 'pin', locked: 'lock', 'member:admitted': 'invite', 'invitation:made': 'invite', 'invitation:ended': 'invite' };
 
 /** The rows of a conversation, anew at each draw. `unfolded`: keys of the long messages that somebody has opened. */
 export function rowsOf(chat, it, unfolded) {
@@ -110,7 +110,7 @@ export function makeRow(chat, it, row, on) {
 function decreeRow(chat, it, { item, undo }) {
   const words = wordsOf(item.decree, chat.me.user, (user) => chat.directory.nameIn(it, user));
   return h('li.notice.decree.row', { title: fullTimeOf(item.time), data: { testid: 'decree', type: item.decree.type } },
-    icon(DECREE_ICONS[item.decree.key ?? item.decree.type] ?? 'shield'), h('span.decree-text', {}, words.map((word) => (word.name === undefined ? word : h('bdi', {}, word.name)))),
+    icon(DECREE_ICONS[item.decree.key ?? (item.decree.locked === undefined ? item.decree.type : 'locked')] ?? 'shield'), h('span.decree-text', {}, words.map((word) => (word.name === undefined ? word : h('bdi', {}, word.name)))),
     undo && h('button.decree-undo', { type: 'button', onclick: undo.run, data: { testid: 'decree-undo' } }, undo.label));
 }
 

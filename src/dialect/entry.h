@@ -21,10 +21,10 @@
     X(UNBAN,    unban,    "member:unbanned") \
     X(MUTE,     mute,     "member:muted")    /* for `decree.span_ms` */ \
     X(UNMUTE,   unmute,   "member:unmuted") \
-    X(SLOW,     slow,     "room:slow")       /* one message in `decree.span_ms`; 0 = as many as one likes */ \
-    X(READONLY, readonly, "room:readonly")   /* `decree.on` */ \
+    X(SLOW,     slow,     "room:changed")    /* one message in `decree.span_ms`; 0 = as many as one likes */ \
+    X(READONLY, readonly, "room:changed")    /* `decree.on` */ \
     X(CLOSE,    close,    "room:closed")     /* for `decree.span_ms` nobody comes in; what was before is over */ \
-    X(LOCK,     lock,     "room:locked")     /* `decree.on`: nobody comes in who has been given no role there */
+    X(LOCK,     lock,     "room:changed")    /* `decree.on`: nobody comes in who has been given no role there */
 #define DECREES_BEHIND(X) \
     X(INVITE,   invite,   "invitation:made")  /* for `decree.span_ms`, `invitation.uses` times, as `decree.role` */ \
     X(UNINVITE, uninvite, "invitation:ended")

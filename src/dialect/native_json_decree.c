@@ -41,6 +41,19 @@ static void put_invitation(struct buf *out, const struct entry *e)
     }
 }
 
+// ENTRY_SLOW, ENTRY_READONLY, ENTRY_LOCK: the setting that is another one now, by the key that `joined` has for it.
+static void put_setting(struct buf *out, const struct entry *e)
+{
+    const struct decree *d = &e->decree;
+    if (e->type == ENTRY_SLOW) {
+        BUF_PUT_LIT(out, ",\"slow_s\":");
+        buf_put_u64(out, d->span_ms / 1000);
+        return;
+    }
+    buf_put_str(out, e->type == ENTRY_LOCK ? STR(",\"locked\":") : STR(",\"readonly\":"));
+    buf_put_str(out, d->on ? STR("true") : STR("false"));
+}
+
 // What of a decree is its own type's.
 static void put_rest(struct buf *out, const struct entry *e)
 {
@@ -49,12 +62,8 @@ static void put_rest(struct buf *out, const struct entry *e)
         put_invitation(out, e);
     } else if (e->type == ENTRY_ROLE) {
         put_role(out, d->role);
-    } else if (e->type == ENTRY_READONLY || e->type == ENTRY_LOCK) {
-        BUF_PUT_LIT(out, ",\"on\":");
-        buf_put_str(out, d->on ? STR("true") : STR("false"));
-    } else if (e->type == ENTRY_SLOW) {
-        BUF_PUT_LIT(out, ",\"seconds\":");
-        buf_put_u64(out, d->span_ms / 1000);
+    } else if (e->type == ENTRY_SLOW || e->type == ENTRY_READONLY || e->type == ENTRY_LOCK) {
+        put_setting(out, e);
     } else if (d->span_ms != 0) {
         BUF_PUT_LIT(out, ",\"until\":");
         buf_put_u64(out, e->time_ms + d->span_ms);

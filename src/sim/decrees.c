@@ -312,6 +312,9 @@ uint64_t decrees_entry_hash(const struct entry *e)
 #undef X
             [ENTRY_ADMIT] = "member:admitted",
     };
+    static const char *const settings[] = {
+        [ENTRY_SLOW] = "slow_s", [ENTRY_READONLY] = "readonly", [ENTRY_LOCK] = "locked"};
+    const bool sets = e->type == ENTRY_SLOW || e->type == ENTRY_READONLY || e->type == ENTRY_LOCK;
     const struct decree *d = &e->decree;
     const bool gives = e->type == ENTRY_ROLE || e->type == ENTRY_INVITE || e->type == ENTRY_ADMIT;
     uint64_t number = gives                                                ? d->role
@@ -320,5 +323,5 @@ uint64_t decrees_entry_hash(const struct entry *e)
                       : d->span_ms != 0                                    ? e->time_ms + d->span_ms
                                                                            : 0;
     ASSERT(entry_decree(e->type));
-    return decrees_hash(str_from_cstr(types[e->type]), e->user, d->target, number);
+    return decrees_hash(str_from_cstr(sets ? settings[e->type] : types[e->type]), e->user, d->target, number);
 }

@@ -74,6 +74,24 @@ uint8_t hear_kind(str type)
     return str_eq(type, STR("signal")) ? FACT_SIGNAL : FACT_UNKNOWN;
 }
 
+// Of a room:changed: which setting, and what it is now.
+static uint64_t setting_of(struct world *w, struct client *c, const struct heard *h, str *what)
+{
+    static const char *const keys[] = {"slow_s", "readonly", "locked"};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (heard_raw(h, keys[i]).p == NULL)
+            continue;
+        if (found != NULL)
+            trace_fail(w, c, "PROTOCOL: room:changed tells of `%s` and of `%s`", found, keys[i]);
+        found = keys[i];
+    }
+    if (found == NULL)
+        trace_fail(w, c, "PROTOCOL: room:changed does not tell what is different");
+    *what = str_from_cstr(found);
+    return found == keys[0] ? heard_number(w, c, h, found) : heard_true(h, found);
+}
+
 static uint64_t decree_of(struct world *w, struct client *c, const struct heard *h)
 {
     struct heard from;
@@ -90,11 +108,10 @@ static uint64_t decree_of(struct world *w, struct client *c, const struct heard 
         number = role_find(heard_string(w, c, h, "role", role, sizeof role));
     else if (heard_raw(h, "until").p != NULL)
         number = heard_number(w, c, h, "until");
-    else if (heard_raw(h, "seconds").p != NULL)
-        number = heard_number(w, c, h, "seconds");
-    else
-        number = heard_true(h, "on");
-    return decrees_hash(heard_string(w, c, h, "type", type, sizeof type), by, whom, number);
+    str what = heard_string(w, c, h, "type", type, sizeof type);
+    if (str_eq(what, STR("room:changed")))
+        number = setting_of(w, c, h, &what);
+    return decrees_hash(what, by, whom, number);
 }
 
 static struct fact fact_of(struct world *w, struct client *c, const struct heard *h, uint8_t kind)

@@ -60,7 +60,7 @@ test('made, told of, used, told of, listed and taken back: the keys of each', as
   assert.deepEqual((await host.call({ type: 'invites', room })).invitations, []);
   await (await Native.open(server)).refused({ type: 'join', room, token: made.token }, 'invitation_invalid');
   const { history } = await host.call({ type: 'history', room });
-  assert.deepEqual(history.map((entry) => entry.type), ['member:role', 'room:locked', 'invitation:made', 'member:admitted', 'invitation:ended']);
+  assert.deepEqual(history.map((entry) => entry.type), ['member:role', 'room:changed', 'invitation:made', 'member:admitted', 'invitation:ended']);
 });
 
 test('E15: used up, over, another secret, another room: refused, and nothing has happened', async () => {

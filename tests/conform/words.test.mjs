@@ -103,15 +103,15 @@ test('a locked room: who has a role, or is there, comes in; nobody else', async 
   const eve = await Native.open(server);
   await ada.refused({ type: 'lock', room, on: true }, 'forbidden');
   await host.call({ type: 'lock', room, on: true });
-  const locked = await hears(bob, 'room:locked');
-  assert.deepEqual([keys(locked), locked.on, locked.from.user], [['type', 'room', 'offset', 'time', 'from', 'on'], true, host.welcome.user]);
+  const locked = await hears(bob, 'room:changed');
+  assert.deepEqual([keys(locked), locked.locked, locked.from.user], [['type', 'room', 'offset', 'time', 'from', 'locked'], true, host.welcome.user]);
   await eve.refused({ type: 'join', room }, 'forbidden');
   await host.call({ type: 'role', room, user: eve.welcome.user, role: 'member' });
   assert.equal((await eve.call({ type: 'join', room })).locked, true);
   await bob.call({ type: 'leave', room });
   await bob.refused({ type: 'join', room }, 'forbidden');
   await host.call({ type: 'lock', room, on: false });
-  assert.equal((await hears(eve, 'room:locked')).on, false);
+  assert.equal((await hears(eve, 'room:changed')).locked, false);
   assert.ok(!('locked' in (await bob.call({ type: 'join', room }))));
 });
 

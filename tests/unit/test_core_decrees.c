@@ -438,7 +438,7 @@ static void a_read_only_room_hears_its_hosts(void **state)
     join(late, "r");
     expect(late, "\"readonly\":true");
     say(host, "{\"type\":\"readonly\",\"id\":5,\"room\":\"r\",\"on\":false}");
-    hear_until(bob, "\"on\":false");
+    hear_until(bob, "\"readonly\":false");
     say(bob, "{\"type\":\"message\",\"id\":6,\"room\":\"r\",\"data\":1}");
     expect(bob, "\"type\":\"ack\"");
     assert_non_null(net_room_at(n, "r")->standing); // the host's role

@@ -182,9 +182,10 @@ static void test_decrees(void **state)
         {ENTRY_UNBAN, 0, "{\"type\":\"member:unbanned\"," WHOM "}"},
         {ENTRY_MUTE, 500, "{\"type\":\"member:muted\"," WHOM ",\"until\":9500,\"reason\":\"s\\\"pam\"}"},
         {ENTRY_UNMUTE, 0, "{\"type\":\"member:unmuted\"," WHOM "}"},
-        {ENTRY_SLOW, 30000, "{\"type\":\"room:slow\"," BY ",\"seconds\":30}"},
-        {ENTRY_SLOW, 0, "{\"type\":\"room:slow\"," BY ",\"seconds\":0}"},
-        {ENTRY_READONLY, 0, "{\"type\":\"room:readonly\"," BY ",\"on\":true}"},
+        {ENTRY_SLOW, 30000, "{\"type\":\"room:changed\"," BY ",\"slow_s\":30}"},
+        {ENTRY_SLOW, 0, "{\"type\":\"room:changed\"," BY ",\"slow_s\":0}"},
+        {ENTRY_READONLY, 0, "{\"type\":\"room:changed\"," BY ",\"readonly\":true}"},
+        {ENTRY_LOCK, 0, "{\"type\":\"room:changed\"," BY ",\"locked\":true}"},
     };
     struct output o;
     output_init(&o);

@@ -31,7 +31,7 @@ const heard = new Promise<Said>((done) => {
   lobby.on('message', (m: RoomMessage) => { if (isSaid(m.data)) done(m.data); });
 });
 lobby.on('member:banned', (d) => console.log(d.name ?? d.user, d.until ?? 'for ever', d.reason ?? ''));
-lobby.on('room:slow', (d) => console.log(d.seconds));
+lobby.on('room:changed', ({ slow_s, readonly, locked }) => console.log(slow_s satisfies number | undefined, readonly, locked));
 plenum.on('token_expiring', ({ expires_in }) => console.log(expires_in satisfies number));
 plenum.on('token_refreshed', async ({ expires_in }) => { console.log(expires_in); plenum.token = async () => ''; });
 lobby.on('member:changed', (m) => console.log(m.member.name, m.previous_name ?? ''));
@@ -42,7 +42,6 @@ lobby.on('message:edited', ({ target, data }) => console.log(target satisfies nu
 lobby.on('message:deleted', ({ target, reason }) => console.log(target, reason ?? ''));
 lobby.on('message:reactions', ({ key, on, count }) => console.log(key, on satisfies boolean, count satisfies number));
 lobby.on('read', ({ from, offset }) => console.log(from.name, offset satisfies number));
-lobby.on('room:locked', ({ on }) => console.log(on));
 lobby.on('signal', ({ after, from, data }) => console.log(after, from.name, data));
 
 const welcome = await plenum.connect({ timeout_ms: 20_000 });
