@@ -29,6 +29,17 @@ const COMMANDS = {
       chat.open('room', name);
     },
   },
+  create: {
+    usage: '/create ROOM [RULE]', help: 'make a room that is not there yet, by a rule of the server; "ROOM" where the name has spaces',
+    async run(chat, it, args) {
+      const match = /^(?:"([^"]+)"|#*([^\s"#]\S*))\s*(\S*)$/.exec(args);
+      if (!match) return 'Usage: /create ROOM, or /create ROOM RULE; "ROOM" where the name has spaces';
+      const name = match[1] ?? match[2];
+      const problem = await done(chat.client.room(name).create(match[3] === '' ? {} : { rule: match[3] }));
+      if (problem === undefined) chat.open('room', name);
+      return problem;
+    },
+  },
   leave: {
     usage: '/leave [ROOM]', help: 'leave this room, or another',
     run(chat, it, room) {

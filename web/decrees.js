@@ -7,7 +7,7 @@ import { plural } from './format.js';
 import { nameShown, textShown } from './words.js';
 
 export const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'member:admitted', 'invitation:made', 'invitation:ended', 'room:changed', 'room:closed'];
+  'member:admitted', 'invitation:made', 'invitation:ended', 'room:created', 'room:changed', 'room:closed'];
 
 const UNITS = [[86_400, 'day', 'd'], [3600, 'hour', 'h'], [60, 'minute', 'min'], [1, 'second', 's']];
 
@@ -65,6 +65,7 @@ export function wordsOf(m, me, nameOf) {
     'member:muted': () => [by, ' muted ', whom, span],
     'member:unmuted': () => [by, ' let ', whom, ' speak again'],
     'room:changed': () => [by, settingWords(m)],
+    'room:created': () => [by, ' made this room', ...(m.rule === undefined ? [] : [', by the rule ', { name: nameShown(m.rule) }])],
     'room:closed': () => [by, ' closed the room'],
     'state:updated': () => [by, ...sharedWords(m)],
   }[m.type]();

@@ -196,6 +196,15 @@ export interface InviteOptions {
   role?: Role;
 }
 
+export interface Created {
+  room: string;
+  offset: number;
+  epoch: string;
+  /** What you are there, where that is more than others are. */
+  role?: Role;
+  rule?: string;
+}
+
 export interface Invited {
   room: string;
   offset: number;
@@ -222,7 +231,7 @@ export interface Invitation {
 /** What those who may have decided about somebody, or about the room. Without `from` it was the server. */
 export interface Decree {
   type: 'member:role' | 'member:kicked' | 'member:banned' | 'member:unbanned' | 'member:muted' | 'member:unmuted' |
-    'room:changed' | 'room:closed' | 'invitation:made' | 'invitation:ended' | 'member:admitted';
+    'room:created' | 'room:changed' | 'room:closed' | 'invitation:made' | 'invitation:ended' | 'member:admitted';
   room: string;
   offset: number;
   time: number;
@@ -234,6 +243,8 @@ export interface Decree {
   /** When it ends, milliseconds since 1970; absent: it does not. */
   until?: number;
   reason?: string;
+  /** Of `room:created`: by which of the operator's rules; absent: by the one of its name. */
+  rule?: string;
   /** Of `room:changed`: what is different now. */
   slow_s?: number;
   readonly?: boolean;
@@ -427,6 +438,8 @@ export interface RoomEvents {
   'member:unbanned': Decree;
   'member:muted': Decree;
   'member:unmuted': Decree;
+  /** Somebody has made the room by `create`; `user`, if there is one, is `role` in it by that. */
+  'room:created': Decree;
   /** A setting of the room is another one: it alone is there, of `slow_s`, `readonly` and `locked`. */
   'room:changed': Decree;
   'room:closed': Decree;
@@ -587,6 +600,8 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   uninvite(invitation: string): Promise<Ack>;
   /** Those that are open. */
   invites(): Promise<{ room: string; invitations: Invitation[] }>;
+  /** Makes the room, where there is none yet, and does not come in. */
+  create(options?: { rule?: string }): Promise<Created>;
   /** Everybody is out, and nobody comes in for a while. */
   close(options?: { reason?: string }): Promise<Ack>;
 }

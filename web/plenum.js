@@ -84,7 +84,7 @@ const EXPLAIN_MS = 3_000;
 
 /** What listeners may be added for. On a room: */
 const DECREES = ['member:role', 'member:kicked', 'member:banned', 'member:unbanned', 'member:muted', 'member:unmuted',
-  'room:changed', 'room:closed', 'invitation:made', 'invitation:ended', 'member:admitted'];
+  'room:created', 'room:changed', 'room:closed', 'invitation:made', 'invitation:ended', 'member:admitted'];
 /** What a `room:changed` may have, and `joined` of a room in which it is so: these keys of a room. */
 const SETTINGS = ['slow_s', 'readonly', 'locked'];
 const CHANGES = ['message:edited', 'message:deleted', 'message:reactions'];
@@ -100,6 +100,7 @@ const SEND_OPTIONS = { key: 'string', conflate: 'string', echo: 'boolean', reply
 const EDIT_OPTIONS = { ifVersion: 'number' };
 const DELETE_OPTIONS = { reason: 'string' };
 const DECREE_OPTIONS = { seconds: 'number', reason: 'string' };
+const CREATE_OPTIONS = { rule: 'string' };
 const INVITE_OPTIONS = { uses: 'number', ttl_s: 'number', expires: 'number', role: 'string' };
 const KICK_OPTIONS = { reason: 'string' };
 const STATE_OPTIONS = { unset: 'object', merge: 'object', if_version: 'number object' };
@@ -287,6 +288,10 @@ export class PlenumRoom extends Emitter {
   setLocked(on) { return this.#decree('lock', { on }); }
   close(options) { return this.#decree('close', {}, options); }
 
+  /** Makes the room, where there is none yet, and does not come in: {rule?} names one of the operator's rules, which it has from then on.
+   *  Resolves with {offset, epoch, role?, rule?}: `role` is yours there. Rejects with `conflict` where it is there. Not repeated after a reconnect. */
+  create(options) { return this.#decree('create', {}, options, CREATE_OPTIONS); }
+
   /** Makes an invitation: `options` are {uses?, ttl_s? or expires?: ms since 1970, role?}. Resolves with {invitation, token, role, uses,
    *  expires}; whoever joins with {token} comes in, so often and until then. The token is told this once. */
   invite(options) { return this.#decree('invite', {}, options, INVITE_OPTIONS); }
@@ -410,7 +415,7 @@ export class PlenumRoom extends Emitter {
  *   `message`, `state:updated`: entries of the log
  *   `message:edited`, `message:deleted`, `message:reactions`: what became of the message `target`; entries of the log as well
  *   `member:role`, `member:kicked`, `member:banned`, `member:unbanned`, `member:muted`, `member:unmuted`,
- *   `room:changed`, `room:closed`: what those who may have decided; entries of the log as well
+ *   `room:created`, `room:changed`, `room:closed`: what those who may have decided; entries of the log as well
  *   `member:joined`, `member:left`, `member:changed`, `members:count`, `signal`, `read`: what passed, behind the offset `after`
  *   `joined`   the server's reply, after every join and rejoin; `left` {room, reason?}
  *   `gap`      {room, from?, to?, passing?, reason}: offsets that will not come (`slow`, `trimmed`, our own `missing`, or
@@ -947,7 +952,7 @@ export class Plenum extends Emitter {
   }
 
   #onDecreed(room, m) {
-    if ((m.type === 'member:role' || m.type === 'member:admitted') && m.user === this.session?.user) room.role = m.role;
+    if (['member:role', 'member:admitted', 'room:created'].includes(m.type) && m.user === this.session?.user) room.role = m.role ?? room.role;
     else if (m.type === 'room:changed') for (const key of SETTINGS) room[key] = m[key] ?? room[key];
   }
 

@@ -25,6 +25,12 @@ static uint32_t print_way(const struct config_load *l, str room, FILE *out)
     const struct config_rule_list *rules = &l->values.rooms_rules;
     for (uint32_t i = 0; i < rules->n; i++) {
         const struct config_rule *rule = &rules->rows[i];
+        if (rule->match[0] == '\0') {
+            fprintf(out, "%s: has no match: `create` gives it by its name %s\n",
+                    config_row_place(l, key, i, NULL, rule->at.line).z,
+                    complaint_quote(str_from_cstr(rule->name)).z);
+            continue;
+        }
         bool matches = pattern_match(str_from_cstr(rule->match), room);
         fprintf(out, "%s: match %s %s\n", config_row_place(l, key, i, NULL, rule->at.line).z,
                 complaint_quote(str_from_cstr(rule->match)).z,

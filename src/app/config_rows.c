@@ -8,7 +8,9 @@
 
 #include "base/assert.h"
 #include "base/near.h"
+#include "core/common/rule.h"
 #include "core/common/tenant.h"
+#include "dialect/dialect.h"
 
 #include <inttypes.h>
 
@@ -190,13 +192,40 @@ static void check_name(struct config_load *l, const struct config_key *key, uint
                       key->path, other);
 }
 
+// It is found by its match or by its name, which nobody else has: nor the number that outlets know it by (core/common/rule.h).
+static void check_rule_name(struct config_load *l, uint32_t i)
+{
+    const struct config_rule_list *rules = &l->values.rooms_rules;
+    const struct config_rule *rule = &rules->rows[i];
+    const str name = str_from_cstr(rule->name);
+    const uint32_t line = rule->at.lines[CONFIG_COLUMN_rule_name];
+    if (name.n == 0) {
+        if (rule->match[0] == '\0')
+            complaint_add(&l->complaints, "%s: got neither match nor name, expected one of them, or both",
+                          config_row_place(l, KEY(rooms, rules), i, NULL, rule->at.line).z);
+        return;
+    }
+    if (!user_name_valid(name) || str_find_char(name, ' ', 0) != name.n)
+        complaint_add(&l->complaints, "%s: got %s, expected a word without spaces and control characters",
+                      config_row_place(l, KEY(rooms, rules), i, "name", line).z, complaint_quote(name).z);
+    for (uint32_t j = 0; j < i; j++)
+        if (rule_id(name) == rule_id(str_from_cstr(rules->rows[j].name))) {
+            complaint_add(
+                &l->complaints, "%s: got %s, expected another name than that of rooms.rules[%" PRIu32 "]",
+                config_row_place(l, KEY(rooms, rules), i, "name", line).z, complaint_quote(name).z, j);
+            break;
+        }
+}
+
 static void check_rules(struct config_load *l)
 {
     const struct config_rule_list *rules = &l->values.rooms_rules;
+    for (uint32_t i = 0; i < rules->n; i++)
+        check_rule_name(l, i);
     for (uint32_t i = 1; i < rules->n; i++)
         for (uint32_t j = 0; j < i; j++) {
             const struct config_rule *rule = &rules->rows[i];
-            if (strcmp(rule->match, rules->rows[j].match) != 0)
+            if (rule->match[0] == '\0' || strcmp(rule->match, rules->rows[j].match) != 0)
                 continue;
             complaint_add(
                 &l->complaints,

@@ -37,8 +37,10 @@ enum {
 
 // clang-format off
 #define CONFIG_RULE_COLUMNS(OWN, LIKE) \
-    OWN(rule, match, PATTERN, NEEDED, 1, ROOM_NAME_MAX, "", "", "", \
+    OWN(rule, match, PATTERN, OPTIONAL, 1, ROOM_NAME_MAX, "no room by its name", "", "", \
         "For which rooms it is: a name, or a pattern, in which `*` stands for a part of a segment and `**` for anything; `/` and `:` part segments.") \
+    OWN(rule, name, TEXT, OPTIONAL, 1, RULE_NAME_MAX, "none", "", "", \
+        "What `create` calls it: a room that is made with this name as its `rule` has this rule, whatever it is called itself. A rule has a match, a name or both.") \
     LIKE(rule, access,            CHOICE, rooms, access) \
     LIKE(rule, listed,            BOOL,   rooms, listed) \
     LIKE(rule, role,              CHOICE, rooms, role) \

@@ -248,6 +248,7 @@ static void wire_rules(struct wiring *w)
         filled = c->rooms_rules.rows[i];
         config_row_fill(c, table, &filled);
         w->rules[i].match = str_from_cstr(c->rooms_rules.rows[i].match);
+        w->rules[i].name = str_from_cstr(c->rooms_rules.rows[i].name);
         w->rules[i].room = room_settings_make(&filled);
     }
     w->core.rules = w->rules;
@@ -266,7 +267,7 @@ static void wire_tenant(struct wiring *w, uint32_t i)
     rule.lag_bytes = t.lag_bytes;
     snprintf(w->tenant_rooms[i], sizeof w->tenant_rooms[i], "%s**", t.prefix);
     w->rules[w->core.rules_n++] =
-        (struct room_rule){str_from_cstr(w->tenant_rooms[i]), room_settings_make(&rule)};
+        (struct room_rule){.match = str_from_cstr(w->tenant_rooms[i]), .room = room_settings_make(&rule)};
     const struct config_tenant *row = &c->tenants_.rows[i]; // which stays where it is
     w->tenants[i] = (struct tenant){
         .name = config_tenant_name(row),

@@ -55,6 +55,7 @@ enum {
     WAITING_COMMANDS_MAX = 64,     // of one connection that wait for an earlier one, while others go on,
     WAITING_BYTES_MAX = 64 * 1024, // and their bytes; beyond either it is not read
     ROLE_NAME_MAX = 16,            // bytes of a role's name
+    RULE_NAME_MAX = 32,            // bytes of the name of a rule of rooms
     CONFLATE_KEY_MAX = 64,         // bytes of `conflate`
     REACTION_MAX = 64,             // bytes of what one reacts with
     REACTIONS_MAX = 1000,          // reactions to one message that hold,

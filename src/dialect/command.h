@@ -45,6 +45,7 @@
     X(uses,        "uses",    COUNT,   uses,          NO_FLAG,           1, INVITATION_USES_MAX, "an integer from 1 to 10000") \
     X(ttl_s,       "ttl_s",   COUNT,   seconds,       FLAG(has_seconds), 1, SECONDS_MAX,      "an integer from 1 to 315360000, seconds") \
     X(expires,     "expires", OFFSET,  expires,       FLAG(has_expires), 1, OFFSET_MAX,       "an integer above 0, milliseconds since 1970") \
+    X(rule,        "rule",    STRING,  key,           NO_FLAG,           1, RULE_NAME_MAX,    "a string of 1 to 32 bytes, the name of a rule of the server") \
     X(invitation,  "invitation", STRING, key,         NO_FLAG,           INVITATION_ID_LEN, INVITATION_ID_LEN, "a string of 8 bytes, the `invitation` of a reply to `invite`") \
     X(offset,      "offset",  OFFSET,  offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
     X(reply_to,    "reply_to", OFFSET, offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the offset of a message of the room") \
@@ -106,6 +107,7 @@
     X(READONLY, readonly, NATIVE, MUST(room) MUST(on),                       ROOM, READONLY, COMMAND, 1, ACK,    "let only those speak in a room who may set this") \
     X(STATE,   state,   NATIVE, MUST(room) MAY(set) MAY(unset) MAY(merge) MAY(if_version), ROOM, STATE, COMMAND, 1, ACK, "change what a room's people share, or read it") \
     X(STATE_READ, state_read, INNER, NO_KEYS,                                ROOM, READ,    LIST,    1, STATE,   "read what a room's people share: a `state` that changes nothing") \
+    X(CREATE,  create,  NATIVE, MUST(room) MAY(rule),                        ROOM, JOIN,    COMMAND, 1, CREATED, "make a room that is not there yet, and stay outside") \
     X(CLOSE,   close,   NATIVE, MUST(room) MAY(reason),                      ROOM, CLOSE,   COMMAND, 1, ACK,     "end a room: everybody is out, and what was said is gone") \
     X(LOCK,    lock,    NATIVE, MUST(room) MUST(on),                         ROOM, BAN,     COMMAND, 1, ACK,     "let nobody in who has no role in the room") \
     X(INVITE,  invite,  NATIVE, MUST(room) MAY(uses) MAY(ttl_s) MAY(expires) MAY(role), ROOM, INVITE, COMMAND, 1, INVITED, "make an invitation to a room, for whoever brings it") \
@@ -122,7 +124,6 @@
     X(INFO,    info,    HTTP,   NO_KEYS,                                     ALL,  NONE,    COMMAND, 1, NONE,    "how much there is: connections, sessions, rooms, members") \
     X(CONNECTIONS, connections, HTTP, MAY(user) MAY(room) MAY(address) MAY(dialect) MAY(limit) MAY(after), ALL, NONE, LIST, 1, NONE, "who is connected, from where, in which rooms") \
     X(DISCONNECT, disconnect, HTTP, MAY(user) MAY(connection),            USER, NONE, COMMAND, 1, ACK, "close a user's connections, or one") \
-    X(CREATE,  create,  HTTP,   MUST(room),                                  ROOM, NONE,    COMMAND, 1, ACK,     "make a room that nobody is in yet") \
     X(REVOKE,  revoke,  HTTP,   MAY(user) MAY(token_id) MAY(issued_before) MAY(seconds) MAY(reason), ALL, NONE, COMMAND, 1, ACK, "have tokens refused before they end, and close what was opened with them") \
     X(BATCH,   batch,   HTTP,   MUST(commands) MAY(parallel),                ALL,  NONE,    COMMAND, 1, NONE,    "many commands in one request")
 
@@ -234,7 +235,7 @@ const char *command_name(enum command_type type);
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
     X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect, revoke: whose */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
-    X(key)         /* message, direct: idempotency key; react: what one reacts with; uninvite: the id of an invitation; state_read: the only key that is wanted (text dialect) */ \
+    X(key)         /* message, direct: idempotency key; react: what one reacts with; uninvite: the id of an invitation; create: the name of a rule; state_read: the only key that is wanted (text dialect) */ \
     X(set)         /* state: JSON, as it came, */ \
     X(unset)       \
     X(merge)       \

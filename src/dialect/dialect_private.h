@@ -21,6 +21,7 @@ extern const struct payloads text_payloads;
 void native_json_put_from(struct buf *out, const struct entry *e); // who said it: {"user":...}
 void native_json_put_member(struct buf *out, const struct member_view *m);
 void native_json_put_decree(struct buf *out, const struct entry *e);
+void native_json_put_created(struct buf *out, const struct event *ev);
 void native_json_put_invitations(struct buf *out, const struct event *ev);
 void native_json_put_message(struct buf *out, const struct entry *e);
 void native_json_put_welcome(struct buf *out, const struct event *ev); // what is behind its id

@@ -50,6 +50,7 @@ enum entry_type {
     DECREES_BEFORE(X) CHANGES(X) DECREES_BEHIND(X)
 #undef X
         ENTRY_ADMIT, // `decree.target` came in by an invitation, as `decree.role`
+    ENTRY_CREATE, // the room begins, by the rule `data`; who has made it, `decree.target`, is `decree.role`
     // passing
     ENTRY_PASSING = 128,
     ENTRY_MEMBER_JOINED = ENTRY_PASSING,
@@ -68,7 +69,7 @@ static inline bool entry_passing(enum entry_type t) { return t >= ENTRY_PASSING;
 static inline bool entry_invitation(enum entry_type t) { return t >= ENTRY_INVITE && t <= ENTRY_ADMIT; }
 static inline bool entry_decree(enum entry_type t)
 {
-    return (t >= ENTRY_ROLE && t <= ENTRY_LOCK) || entry_invitation(t);
+    return (t >= ENTRY_ROLE && t <= ENTRY_LOCK) || entry_invitation(t) || t == ENTRY_CREATE;
 }
 static inline bool entry_change(enum entry_type t) { return t >= ENTRY_STATE && t <= ENTRY_REACT; }
 // It is about a message, which it names.
@@ -100,7 +101,7 @@ struct member_view {
 };
 
 struct decree {
-    str target;       // a user id; empty where it is about the room
+    str target; // a user id; empty where it is about the room, and of ENTRY_CREATE where nobody is more in it by that
     str target_name;  // what its people called it then; may be empty
     uint64_t span_ms; // 0 = without an end
     enum role role;
@@ -154,7 +155,7 @@ struct entry {
     str session;
     str name;
     str info; // JSON, what a token says of them to others; absent = nothing
-    str data; // JSON, byte for byte as the sender wrote it; of a decree or an ENTRY_DELETE its reason, plain text, may be empty
+    str data; // JSON, byte for byte as the sender wrote it; of a decree or an ENTRY_DELETE its reason, plain text, may be empty; of an ENTRY_CREATE the name of a rule, or empty
     uint32_t erased; // ENTRY_MESSAGE, ENTRY_EDIT: so many bytes of data it had, and has not any more
     // Of a record: by what right it was said, see core/home/rights.h.
     enum role rule_role; // what the room's rule made of who had been given no other role

@@ -28,6 +28,7 @@
     X(ERROR,   error,   NATIVE) \
     X(RENAMED, renamed, NATIVE) \
     X(STATE,   state,   NATIVE) \
+    X(CREATED, created, NATIVE) \
     X(INVITED, invited, NATIVE) \
     X(INVITES, invites, NATIVE) \
     X(TOKEN_EXPIRING, token_expiring, NATIVE) \
@@ -88,6 +89,10 @@ struct event {
     str versions; // JSON, an object of the same keys
     uint64_t state_version;
     bool has_version; // EV_ACK
+
+    // EV_CREATED: offset, epoch, duplicate, and
+    str rule;      // by which it is, absent = by the one of its name
+    bool has_role; // who has made it is `role` there
 
     // EV_INVITED: offset, epoch, role, and
     str invitation, token;

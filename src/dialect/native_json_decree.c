@@ -15,6 +15,8 @@ static const char *decree_event(enum entry_type type)
 #undef X
     case ENTRY_ADMIT:
         return "member:admitted";
+    case ENTRY_CREATE:
+        return "room:created";
     default:
         UNREACHABLE();
     }
@@ -54,10 +56,24 @@ static void put_setting(struct buf *out, const struct entry *e)
     buf_put_str(out, d->on ? STR("true") : STR("false"));
 }
 
+static void put_rule(struct buf *out, str rule)
+{
+    if (rule.n == 0)
+        return;
+    BUF_PUT_LIT(out, ",\"rule\":");
+    json_put_string(out, rule);
+}
+
 // What of a decree is its own type's.
 static void put_rest(struct buf *out, const struct entry *e)
 {
     const struct decree *d = &e->decree;
+    if (e->type == ENTRY_CREATE) {
+        if (d->target.n != 0)
+            put_role(out, d->role);
+        put_rule(out, e->data);
+        return;
+    }
     if (entry_invitation(e->type)) {
         put_invitation(out, e);
     } else if (e->type == ENTRY_ROLE) {
@@ -105,6 +121,18 @@ static void put_number(struct buf *out, str key, uint64_t v)
 {
     buf_put_str(out, key);
     buf_put_u64(out, v);
+}
+
+// Behind the room.
+void native_json_put_created(struct buf *out, const struct event *ev)
+{
+    put_number(out, STR(",\"offset\":"), ev->offset);
+    BUF_PUT_LIT(out, ",\"epoch\":");
+    json_put_string(out, ev->epoch);
+    if (ev->has_role)
+        put_role(out, ev->role);
+    put_rule(out, ev->rule);
+    buf_put_str(out, ev->duplicate ? STR(",\"duplicate\":true}") : STR("}"));
 }
 
 static void put_invited(struct buf *out, const struct event *ev)

@@ -110,6 +110,7 @@ void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t ut
         DECREES(X)
 #undef X
     case ENTRY_ADMIT:
+    case ENTRY_CREATE:
         native_json_put_decree(out, e);
         return;
     case ENTRY_EDIT:
@@ -444,6 +445,13 @@ static void put_state(struct buf *out, const struct event *ev)
     put_head(out, STR("state"), ev->id);
     put_room(out, ev->room);
     native_json_put_state(out, ev);
+}
+
+static void put_created(struct buf *out, const struct event *ev)
+{
+    put_head(out, STR("created"), ev->id);
+    put_room(out, ev->room);
+    native_json_put_created(out, ev);
 }
 
 static void put_invited(struct buf *out, const struct event *ev) { native_json_put_invitations(out, ev); }

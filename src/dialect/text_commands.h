@@ -9,6 +9,7 @@
 // clang-format off
 #define TEXT_COMMANDS(X) \
     X(join,    SWITCH,  "ROOM [TOKEN]", "leave this room for another; TOKEN: of an invitation") \
+    X(create,  CREATE,  "ROOM [RULE]", "make a room, by RULE (\"ROOM\" where the name has spaces)") \
     X(leave,   LEAVE,   "[ROOM]",    "leave this room") \
     X(nick,    RENAME,  "NAME",      "be called NAME") \
     X(me,      MESSAGE, "TEXT",      "say what you do: /me waves") \

@@ -343,6 +343,12 @@ static enum err decode_react(str args, struct scratch *scratch, struct command *
     return OK;
 }
 
+static enum err decode_create(str args, struct scratch *scratch, struct command *ret, struct problem *p)
+{
+    (void)scratch;
+    return text_decode_create(args, ret, p);
+}
+
 static enum err decode_invite(str args, struct scratch *scratch, struct command *ret, struct problem *p)
 {
     (void)scratch;

@@ -1,9 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// text_decode_invite.c - lines about invitations: /invite, /uninvite, and the token that may stand behind the room of a /join.
+// text_decode_invite.c - lines about rooms that are made, and who is let in: /create, /invite, /uninvite, and the token that may stand
+// behind the room of a /join.
 #include "dialect/dialect.h"
 #include "dialect/dialect_private.h"
 #include "dialect/text_private.h"
+
+// Names of rules are one word.
+enum err text_decode_create(str args, struct command *ret, struct problem *p)
+{
+    const bool quoted = args.n != 0 && args.p[0] == '"';
+    str room = str_skip(args, quoted ? 1 : 0);
+    const size_t end = quoted ? str_find_char(room, '"', 0) : text_word_end(room);
+    ret->key = str_trim(str_skip(room, end + 1));
+    ret->room = str_take(room, end);
+    if (!room_name_valid(ret->room) || ret->key.n > RULE_NAME_MAX)
+        return text_bad_usage(p,
+                              "`/create ROOM RULE` takes a room, as in `\"ROOM\"` where the name has spaces, "
+                              "and perhaps a rule; got {}.",
+                              args);
+    return OK;
+}
 
 // [N] [TIME] [ROLE], each once at most, in any order: a bare number is how often, as a time has its unit.
 static bool take_term(str word, struct command *ret)

@@ -149,6 +149,25 @@ static void put_role(struct buf *out, const struct entry *e)
     put_by(out, e);
 }
 
+// "* alice made this room, by the rule quiz"
+static void put_made(struct buf *out, const struct entry *e)
+{
+    text_put_deed(out, e, STR(" made this room"));
+    if (e->data.n == 0)
+        return;
+    BUF_PUT_LIT(out, ", by the rule ");
+    text_put(out, e->data);
+}
+
+// "* made the room quiz night: /join quiz night"
+void text_put_created(struct buf *out, const struct event *ev)
+{
+    BUF_PUT_LIT(out, "* made the room ");
+    text_put(out, ev->room);
+    BUF_PUT_LIT(out, ": /join ");
+    text_put(out, ev->room);
+}
+
 static void put_room_decree(struct buf *out, const struct entry *e)
 {
     text_put_deed(out, e, STR_NONE);
@@ -212,6 +231,10 @@ void text_put_decree(struct buf *out, const struct entry *e)
                   {ENTRY_UNMUTE, " may speak again, unmuted"}};
     if (e->type == ENTRY_ROLE) {
         put_role(out, e);
+        return;
+    }
+    if (e->type == ENTRY_CREATE) {
+        put_made(out, e);
         return;
     }
     if (entry_invitation(e->type)) {

@@ -103,6 +103,7 @@ void text_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offse
         DECREES(X)
 #undef X
     case ENTRY_ADMIT:
+    case ENTRY_CREATE:
         text_put_decree(out, e);
         return;
     case ENTRY_EDIT:
@@ -367,6 +368,7 @@ static void put_pong(struct buf *out, const struct event *ev)
     (void)ev;
 }
 
+static void put_created(struct buf *out, const struct event *ev) { text_put_created(out, ev); }
 static void put_invited(struct buf *out, const struct event *ev) { text_put_invited(out, ev); }
 static void put_invites(struct buf *out, const struct event *ev) { text_put_invitations(out, ev); }
 

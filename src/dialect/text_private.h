@@ -40,6 +40,7 @@ bool text_take_time(str word, uint32_t *ret_seconds); // 30s, 10m, 2h, 7d; a bar
 // Of the state (text_decode_state.c).
 enum err text_decode_state(str args, struct scratch *scratch, struct command *ret, struct problem *p);
 // Of invitations (text_decode_invite.c); the token behind the name of a room, which is taken off *args: absent where there is none.
+enum err text_decode_create(str args, struct command *ret, struct problem *p);
 enum err text_decode_invite(str args, struct command *ret, struct problem *p);
 enum err text_decode_uninvite(str args, struct command *ret, struct problem *p);
 str text_take_invitation(str *args);
@@ -52,6 +53,7 @@ str text_name(str name, str user); // people are shown by name; without one by u
 void text_put_deed(struct buf *out, const struct entry *e, str what); // "* alice" and what alice did
 void text_put_decree(struct buf *out, const struct entry *e);
 void text_put_change(struct buf *out, const struct entry *e);
+void text_put_created(struct buf *out, const struct event *ev);
 // The token of an invitation, as it is to be typed; those that are open.
 void text_put_invited(struct buf *out, const struct event *ev);
 void text_put_invitations(struct buf *out, const struct event *ev);

@@ -183,6 +183,10 @@ static bool act_specially(struct world *w, struct client *c, int room)
         say_invite(w, c, room);
         return true;
     }
+    if (creates_wanted(w)) {
+        say_create(w, c);
+        return true;
+    }
     if (w->plan.words && room != NONE && chance(w, 4)) {
         say_change(w, c, room);
         return true;

@@ -92,6 +92,7 @@ static bool unhindered(const struct world *w, const struct asked *a)
         return !home_is_slow(w, a->room);
     case SAID_JOIN: // making a room may be charged to who is known at the slow shard
     case SAID_SWITCH:
+    case SAID_CREATE:
     case SAID_HELLO:
     case SAID_DIRECT:
     case SAID_ROOMS:

@@ -124,6 +124,7 @@ static const char *name_of(enum entry_type type)
         DECREES(X)
 #undef X
             [ENTRY_ADMIT] = "admit",
+        [ENTRY_CREATE] = "create",
         [ENTRY_STATE] = "state",
         [ENTRY_EDIT] = "edit",
         [ENTRY_DELETE] = "delete",

@@ -83,8 +83,11 @@ void backend_say(struct world *w, struct client *c)
     buf_init(&body, &w->scratch_mem, 0);
     if (chance(w, 8)) {
         bool closes = chance(w, 2);
+        int room = (int)roll(w, ROOMS_MAX);
         BUF_PUT_LIT(&body, "{\"room\":");
-        json_put_string(&body, str_from_cstr(w->room_names[roll(w, ROOMS_MAX)]));
+        json_put_string(&body, str_from_cstr(w->room_names[room]));
+        if (!closes)
+            creates_put_rule(w, &body, room);
         buf_put_str(&body, closes && chance(w, 2) ? STR(",\"reason\":\"over\"}") : STR("}"));
         w->counts.closes_asked += closes;
         request_send(w, c, closes ? "close" : "create", &body);

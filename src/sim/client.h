@@ -72,7 +72,8 @@ enum ask_kind {
     SAID_CHANGE,
     SAID_STATE, // since: the version that it is to be of
     SAID_INVITE,
-    SAID_READ, // since: up to there
+    SAID_CREATE, // forged: by a rule that there is not
+    SAID_READ,   // since: up to there
     SAID_BAD,
 };
 enum token_kind { TOKEN_IS_NONE, TOKEN_IS_GOOD, TOKEN_IS_LATE, TOKEN_IS_FORGED };

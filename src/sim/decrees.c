@@ -144,6 +144,7 @@ static void take_effect(struct world *w, struct decreed *d, const struct entry *
     switch (e->type) {
     case ENTRY_ROLE:
     case ENTRY_ADMIT:
+    case ENTRY_CREATE:
         target->role = decree->role;
         target->ever_given = true;
         return;
@@ -214,7 +215,10 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
     if ((e->type == ENTRY_MESSAGE || e->type == ENTRY_STATE) && !backend)
         check_said(w, room, d, e, at_ms);
     if (entry_decree(e->type)) {
-        if (e->type != ENTRY_ADMIT)
+        if (e->type == ENTRY_CREATE) {
+            creates_see(w, room, d, e);
+            n->entered = true;
+        } else if (e->type != ENTRY_ADMIT)
             check_decreed(w, room, d, e, at_ms);
         else if (subject_of(w, d, e->user)->banned_ms > at_ms)
             trace_fail(w, NULL, "RIGHTS: offset %llu of %s lets in %.*s, who is banned",
@@ -311,12 +315,14 @@ uint64_t decrees_entry_hash(const struct entry *e)
         DECREES(X)
 #undef X
             [ENTRY_ADMIT] = "member:admitted",
+        [ENTRY_CREATE] = "room:created",
     };
     static const char *const settings[] = {
         [ENTRY_SLOW] = "slow_s", [ENTRY_READONLY] = "readonly", [ENTRY_LOCK] = "locked"};
     const bool sets = e->type == ENTRY_SLOW || e->type == ENTRY_READONLY || e->type == ENTRY_LOCK;
     const struct decree *d = &e->decree;
-    const bool gives = e->type == ENTRY_ROLE || e->type == ENTRY_INVITE || e->type == ENTRY_ADMIT;
+    const bool gives =
+        e->type == ENTRY_ROLE || e->type == ENTRY_INVITE || e->type == ENTRY_ADMIT || e->type == ENTRY_CREATE;
     uint64_t number = gives                                                ? d->role
                       : e->type == ENTRY_READONLY || e->type == ENTRY_LOCK ? d->on
                       : e->type == ENTRY_SLOW                              ? d->span_ms / 1000

@@ -47,6 +47,10 @@ static bool kind_explains(struct world *w, const struct client *c, const struct 
             return may_be_refused(w, c, a->room) || !hands_serve(c, c->user, "create");
         return str_eq(code, STR("limit_reached")) || str_eq(code, STR("room_full")) ||
                str_eq(code, STR("already_member")) || str_eq(code, STR("not_member"));
+    case SAID_CREATE:
+        if (str_eq(code, STR("forbidden")))
+            return may_be_refused(w, c, a->room) || !hands_serve(c, c->user, "create");
+        return creates_explain(a, code);
     case SAID_DIRECT:
         return str_eq(code, STR("forbidden")) && !hands_serve(c, c->user, "direct");
     case SAID_ROOMS:
@@ -80,7 +84,7 @@ bool hear_excused(struct world *w, const struct client *c, const struct asked *a
     const struct settings *s = &w->settings;
     if (a->kind == SAID_BAD || w->draining || tenancy_explains(w, c, a, code))
         return true;
-    bool joins = a->kind == SAID_JOIN || a->kind == SAID_SWITCH;
+    bool joins = a->kind == SAID_JOIN || a->kind == SAID_SWITCH || a->kind == SAID_CREATE;
     bool nobody = c->refused && a->at_ms <= c->hello_said_ms;
     if (a->kind != SAID_HELLO && nobody && str_eq(code, STR("unauthorized")))
         return true;

@@ -387,6 +387,8 @@ void hear_json(struct world *w, struct client *c, str message)
         shared_answered(w, c, &h);
     else if (str_eq(type, STR("invited")))
         invites_heard(w, c, &h);
+    else if (str_eq(type, STR("created")))
+        creates_heard(w, c, &h);
     else if (str_eq(type, STR("rooms")))
         hear_rooms(w, c, &h);
     else if (str_eq(type, STR("pong")))

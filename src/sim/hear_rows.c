@@ -58,6 +58,7 @@ uint8_t hear_kind(str type)
     DECREES(X)
     WORDS(X)
     X(ADMIT, admit, "member:admitted")
+    X(CREATE, create, "room:created")
 #undef X
     if (str_eq(type, STR("state:updated")))
         return FACT_STATE;

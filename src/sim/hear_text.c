@@ -105,6 +105,7 @@ static bool hear_decree(struct world *w, struct client *c, str rest)
         STR(" made the invitation "),
         STR(" took back the invitation "),
         STR(" was let in by the invitation "),
+        STR(" made this room"),
     };
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
         for (size_t i = 0; i + parts[k].n <= rest.n; i++)

@@ -89,6 +89,7 @@ static uint8_t kind_of(enum entry_type t)
         DECREES(X)
 #undef X
     case ENTRY_ADMIT:
+    case ENTRY_CREATE:
         return FACT_DECREE;
 #define X(upper, ...) case ENTRY_##upper:
         WORDS(X)
@@ -253,7 +254,9 @@ static void check_maker(struct world *w, int room, struct numbering *n, const st
 {
     bool silent =
         n->told == 0 || (n->told == 1 && truth_fact(w, n, 1)->kind == FACT_DECREE); // who is its host
-    bool first = !n->entered && silent && !w->plan.engine && w->plan.refuse_one_in == 0;
+    // That somebody has made it by command may have yet to be committed.
+    bool first = !n->entered && silent && !w->plan.engine && w->plan.refuse_one_in == 0 &&
+                 !(w->plan.creates && w->plan.store);
     n->entered = true;
     if (first && c->welcomed && !passes_let_in(c, room) && !hands_serve(c, c->user, "create"))
         trace_fail(w, NULL, "RIGHTS: %s makes %s, and may not", c->user, w->room_names[room]);

@@ -278,6 +278,7 @@ void plan_make(struct world *w)
     s->sessions_per_user = plan_sessions(w);
     rates_plan(w, s);
     invites_plan(w);
+    creates_plan(w);
 }
 
 void plan_describe(const struct world *w, char *ret, size_t n)

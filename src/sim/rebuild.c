@@ -149,7 +149,8 @@ static bool same_standing(const struct standing *a, const struct standing *b)
     if (a == NULL || b == NULL)
         return a == b;
     bool same = a->n == b->n && a->slow_ms == b->slow_ms && a->readonly == b->readonly &&
-                a->locked == b->locked && a->closed_ms == b->closed_ms && a->closed_at == b->closed_at &&
+                a->locked == b->locked && str_eq(standing_rule(a), standing_rule(b)) &&
+                a->closed_ms == b->closed_ms && a->closed_at == b->closed_at &&
                 a->speakers_n == b->speakers_n;
     for (uint32_t i = 0; same && i < a->n; i++)
         same = a->rows[i].banned_ms == b->rows[i].banned_ms && a->rows[i].muted_ms == b->rows[i].muted_ms &&
@@ -189,6 +190,26 @@ static bool same_state(const struct state *a, const struct state *b)
     return same;
 }
 
+// At its home, and at the outlets that have heard all of it. Of what came behind a cut those are told later.
+static void check_ruled(struct world *w, const struct node *n, int room, struct room *r)
+{
+    const struct room_settings *want = creates_settings(w, room, standing_rule(r->standing));
+    if (room_settings(&n->shard->home, r) != want)
+        trace_fail(w, NULL, "CREATE: another rule holds in %s than its records say", w->room_names[room]);
+    if (r->course != NULL && r->course->unheard != 0)
+        return;
+    for (uint32_t i = 0; i < w->nodes_n; i++) {
+        struct fan *f = &w->nodes[i].shard->fan;
+        const struct feed *feed = &r->feeds[w->nodes[i].index - w->nodes[i].first];
+        struct outlet *o = w->nodes[i].server == n->server
+                               ? slab_get(&f->outlets, feed->outlet.index, feed->outlet.gen)
+                               : NULL;
+        if (o != NULL && o->n != 0 && feed->sessions != 0 && feed->told == r->live.place &&
+            o->head == r->live.place && room_settings_of(f->cx, &o->ruled, outlet_name(o)) != want)
+            trace_fail(w, NULL, "CREATE: a shard has %s by another rule than its home", w->room_names[room]);
+    }
+}
+
 static void check_room(struct world *w, const struct node *n, int room)
 {
     const struct home *h = &n->shard->home;
@@ -196,7 +217,8 @@ static void check_room(struct world *w, const struct node *n, int room)
     struct probed_log log;
     if (!probe_log(n->shard, name, &log) || log.opening)
         return;
-    const struct room *r = room_at(h, room_find(h, name, hash_str(h->cx, name)));
+    struct room *r = room_at(h, room_find(h, name, hash_str(h->cx, name)));
+    check_ruled(w, n, room, r);
     int epoch = truth_epoch(w, n->server, room, str_make(r->epoch, EPOCH_LEN));
     struct rebuilt b;
     rebuild(w, r, truth_numbering(w, room, epoch)->records, &b);

@@ -128,6 +128,8 @@ struct sim_options {
     X(gaps_trimmed)                                                               \
     X(fetches)                                                                    \
     X(voids)                                                                      \
+    X(creates) /* rooms made by command, as people are told, */                   \
+    X(created) /* and as records say */                                           \
     X(invites)                                                                    \
     X(uninvites)                                                                  \
     X(admitted)        /* uses of invitations */                                  \

@@ -100,7 +100,7 @@ void tenancy_check_user(struct world *w, const struct client *c, str user)
 bool tenancy_explains(const struct world *w, const struct client *c, const struct asked *a, str code)
 {
     uint8_t tenant = tenancy_of(w, c);
-    bool joins = a->kind == SAID_JOIN || a->kind == SAID_SWITCH;
+    bool joins = a->kind == SAID_JOIN || a->kind == SAID_SWITCH || a->kind == SAID_CREATE;
     if (w->settings.tenants_n == 0)
         return false;
     if (joins && tenancy_stranger(w, c, a->room))

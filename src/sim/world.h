@@ -66,6 +66,7 @@ struct plan {
     bool engine_trims;             // it lets old records go
     bool shares;                   // clients change the state of rooms
     bool invites;                  // hosts invite
+    bool creates;                  // rooms are made by command
     bool reads;                    // and say how far they have read
 };
 
@@ -126,6 +127,7 @@ struct hands {
     struct letterbox in[VERIFIERS_MAX][NODES_MAX], out[VERIFIERS_MAX][NODES_MAX];
 };
 
+enum { CREATES_RULES = 3 };
 // Invitations that somebody has been told, the newest of them (invites.c).
 enum { INVITES_KNOWN = 16 };
 struct invite_known {
@@ -156,8 +158,8 @@ struct world {
     bool relieved;   // the shard looked at has let history go for want of memory
     size_t budget;
     struct settings settings;
-    struct room_rule rules[2]; // of them
-    struct tenant tenants[2];  // likewise
+    struct room_rule rules[2 + CREATES_RULES]; // of them
+    struct tenant tenants[2];                  // likewise
     struct tenant_budget budgets[2];
     struct node nodes[NODES_MAX];
     uint32_t nodes_n;
@@ -186,6 +188,11 @@ struct world {
         struct invite_known v[INVITES_KNOWN];
         uint32_t n, next;
     } invites;
+    struct {
+        struct prng die;
+        uint32_t named; // the first rule that is found by its name only
+        char names[CREATES_RULES][16];
+    } creates;
     uint64_t rates_from_ms;         // when the run began
     struct direct_due *directs_due; // acked and not yet seen to come
     uint32_t directs_due_n, directs_due_cap;
@@ -326,6 +333,17 @@ void invites_heard(struct world *w, struct client *c, const struct heard *h);
 bool invites_explain(const struct world *w, const struct asked *a, str code);
 void invites_joined(struct world *w, struct client *c, const struct asked *a);
 void invites_see(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms);
+
+// Rooms that are made by command (creates.c).
+void creates_plan(struct world *w);
+bool creates_wanted(struct world *w);
+void say_create(struct world *w, struct client *c);
+void creates_put_rule(struct world *w, struct buf *body, int room);
+void creates_heard(struct world *w, struct client *c, const struct heard *h);
+bool creates_explain(const struct asked *a, str code);
+void creates_see(struct world *w, int room, struct decreed *d, const struct entry *e);
+// What holds in a room that was made by that rule.
+const struct room_settings *creates_settings(const struct world *w, int room, str rule);
 
 // --- clients
 void client_init(struct world *w, struct client *c, uint32_t index);

@@ -138,6 +138,7 @@ test('answers are as described', async () => {
   await described('members', { room: 'nowhere' }, 404);
   await described('create', { room: 'made' });
   assert.equal((await described('create', { room: 'made' })).duplicate, true);
+  await described('create', { room: 'unmade', rule: 'none' }, 404);
   await described('close', { room: 'made', reason: 'over' });
   await described('close', { room: 'nowhere' }, 404);
   assert.equal((await described('publish', { room: 'made', data: 1 }, 409)).error.code, 'room_closed');

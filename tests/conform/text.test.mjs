@@ -132,7 +132,7 @@ for (const Text of [TcpText, WsText]) {
     assert.equal(await a.ask('/topic -'), '* Ada Lovelace unset topic');
     assert.match(await a.ask('/state "x'), /^\* error bad_command: /);
     a.say('/help');
-    for (const word of ['/join', '/leave', '/nick', '/me', '/who', '/rooms', '/msg', '/history', '/edit', '/delete', '/react', '/role', '/kick',
+    for (const word of ['/join', '/create', '/leave', '/nick', '/me', '/who', '/rooms', '/msg', '/history', '/edit', '/delete', '/react', '/role', '/kick',
       '/ban', '/unban', '/mute', '/unmute', '/slow', '/readonly', '/lock', '/invite', '/uninvite', '/invites', '/state', '/topic', '/close', '/help', '/quit'])
       assert.ok((await a.find(/^\* \//)).startsWith(`* ${word}`));
     await a.find(/^\* a line that begins/);

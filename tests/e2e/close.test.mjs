@@ -57,7 +57,7 @@ test('an owner closes a room: everybody is out with why, the name is free after 
 test('a backend makes a room, and ends it', async (t) => {
   const server = await serve(t);
   const made = await call(server, 'create', { room: 'stage' });
-  assert.deepEqual([made.status, made.room, made.offset], [200, 'stage', 0]);
+  assert.deepEqual([made.status, made.room, made.offset], [200, 'stage', 1]);
   assert.equal((await call(server, 'create', { room: 'stage' })).duplicate, true);
   const ada = await Native.open(server);
   assert.equal((await ada.join('stage')).epoch, made.epoch);

@@ -83,6 +83,23 @@ test('plenum.js: a host governs, and knows how things stand', async (t) => {
     assert.ok(heard.includes(type), type);
 });
 
+test('plenum.js: a room that is made before anybody is in it', async (t) => {
+  const server = await startServer(t, { flags: ['--rooms.rules=[{name: quiz, host: first, members_max: 1}]'] });
+  const [ada, bob] = ['Ada', 'Bob'].map((name) => new Plenum(`ws://${server.http}/ws`, { name, WebSocket }));
+  t.after(() => { ada.close(); bob.close(); });
+  await Promise.all([ada.connect(), bob.connect()]);
+  const den = ada.room('den');
+  const { offset, role, rule } = await den.create({ rule: 'quiz' });
+  assert.deepEqual([offset, role, rule, den.state], [1, 'host', 'quiz', 'out']);
+  await assert.rejects(bob.room('den').create(), { code: 'conflict' });
+  await assert.rejects(bob.room('other').create({ rule: 'none' }), { code: 'not_found' });
+  await assert.rejects(den.create({ rules: 'quiz' }), { code: 'bad_argument' });
+  await den.join();
+  assert.equal(den.role, 'host');
+  assert.deepEqual((await den.history()).history.map((m) => [m.type, m.rule, m.user]), [['room:created', 'quiz', ada.session.user]]);
+  await assert.rejects(bob.room('den').join(), { code: 'room_full' });
+});
+
 test('plenum.js: how far one has read, which is told to others and is no entry', async (t) => {
   const server = await startServer(t, { flags: ['--rooms.receipts=true'] });
   const [ada, bob] = ['Ada', 'Bob'].map((name) => new Plenum(`ws://${server.http}/ws`, { name, WebSocket }));

@@ -109,12 +109,12 @@ test('plenum config --room says which rule a room gets, and why', async () => {
 });
 
 test('a file with mistakes in rows starts nothing, and names each of them', async () => {
-  const path = file('wrong.yaml', 'rooms:\n  rules:\n    - {match: a***, access: opn}\n    - {echo: true}\n');
+  const path = file('wrong.yaml', 'rooms:\n  rules:\n    - {match: a***, access: opn}\n    - {name: b, members_max: 0}\n');
   const wrong = await run(RELEASE, ['serve', '-c', path]);
   assert.equal(wrong.code, 2);
   assert.deepEqual(wrong.stderr.trimEnd().split('\n').map((line) => line.replace(/, expected.*/, '')), [
     `${path}:3: rooms.rules[0].match: got "a***"`,
     `${path}:3: rooms.rules[0].access: got "opn"`,
-    `${path}:4: rooms.rules[1]: got no \`match\``,
+    `${path}:4: rooms.rules[1].members_max: got "0"`,
   ]);
 });

@@ -37,7 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     MUST(e.erased == 0 || e.data.n == 0);
     MUST((e.type == ENTRY_SLOW || e.type == ENTRY_READONLY || e.type == ENTRY_CLOSE || e.type == ENTRY_LOCK ||
           e.type == ENTRY_INVITE || e.type == ENTRY_UNINVITE || !entry_decree(e.type)) ==
-         (e.decree.target.n == 0));
+             (e.decree.target.n == 0) ||
+         e.type == ENTRY_CREATE);
+    MUST(e.type != ENTRY_CREATE || (e.data.n <= RULE_NAME_MAX && e.decree.span_ms == 0 &&
+                                    (e.decree.target.n != 0 || e.decree.role == ROLE_GUEST)));
     MUST(record_type(bytes) == e.type && record_steady(bytes) == e.steady_ms);
     fuzz_mem_init(&mem);
     buf_init(&again, &mem, 0);

@@ -338,7 +338,7 @@ static void test_mistakes_in_rows(void **state)
          "acme:**, of up to 128 octets"},
         // columns
         {RULES "    - match: a\n      acess: open\n",
-         "c.yaml:4: rooms.rules[0].acess: got an unknown key, expected match, access, listed, role, host, members_max, "
+         "c.yaml:4: rooms.rules[0].acess: got an unknown key, expected match, name, access, listed, role, host, members_max, "
          "presence, presence_damping_ms, echo, slow_policy, lag_bytes, receipts, edit_window_s, delete_window_s, flush_interval_ms, messages_per_s, messages_burst, member_messages_per_s, "
          "member_messages_burst, state_keys_max, state_bytes_max, state_value_max, state_interval_ms, invitations_max, invitation_max_s, log_entries, log_bytes or log_age_s (did you mean access?)"},
         {"api:\n  keys: [{name: a, secret: 12345678, \"\\e[2J\": 1}]\n",
@@ -346,8 +346,9 @@ static void test_mistakes_in_rows(void **state)
         {RULES "    - match: a\n      echo: true\n      match: b\n",
          "c.yaml:5: rooms.rules[0].match: got the key a second time, expected it once (first at line 3)"},
         {RULES "    - echo: true\n",
-         "c.yaml:3: rooms.rules[0]: got no `match`, expected a room name like lobby, or a pattern like team-* or "
-         "acme:**, of up to 128 octets"},
+         "c.yaml:3: rooms.rules[0]: got neither match nor name, expected one of them, or both"},
+        {RULES "    - {name: a b}\n",
+         "c.yaml:3: rooms.rules[0].name: got \"a b\", expected a word without spaces and control characters"},
         {RULES "    - {[a]: 1, match: a}\n", "c.yaml:3: syntax: got a list as a key, expected a word"},
         // shape
         {"rooms:\n  rules: {match: a}\n",
@@ -366,6 +367,8 @@ static void test_mistakes_in_rows(void **state)
         {RULES "    - match: a\n    - match: b\n    - match: a\n",
          "c.yaml:5: rooms.rules[2].match: got \"a\", expected another pattern than that of rooms.rules[0], which is "
          "found first"},
+        {RULES "    - {match: a, name: x}\n    - name: y\n    - name: x\n",
+         "c.yaml:5: rooms.rules[2].name: got \"x\", expected another name than that of rooms.rules[0]"},
         {"auth:\n  issuers:\n    - name: a\n",
          "c.yaml:3: auth.issuers[0]: got no key, expected `keys`, `jwks_file` or `jwks_url`, or several of them"},
         {"auth:\n  issuers:\n    - {name: a, jwks_file: b}\n    - {name: a, jwks_file: c}\n",

@@ -155,7 +155,7 @@ static void test_long_list_round_trip(void **state)
 static const char all_columns[] =
     "rooms:\n"
     "  rules:\n"
-    "    - {match: \"team-*\", access: token, listed: false, role: member, host: first, members_max: 50,\n"
+    "    - {match: \"team-*\", name: team, access: token, listed: false, role: member, host: first, members_max: 50,\n"
     "       presence: count, presence_damping_ms: 5, echo: true, slow_policy: disconnect, lag_bytes: 64k, receipts: true, edit_window_s: 60, delete_window_s: 90, flush_interval_ms: 3,\n"
     "       state_keys_max: 7, state_bytes_max: 3k, state_value_max: 1k, state_interval_ms: 5, invitations_max: 6, invitation_max_s: 1h, log_entries: 10,\n"
     "       messages_per_s: 5, messages_burst: 6, member_messages_per_s: 7, member_messages_burst: 8,\n"

@@ -65,7 +65,7 @@ static void what_the_token_allows_is_done(void **state)
         {"history", "{\"room\":\"shop-1\"}", "HTTP/1.1 403 ", "has not the right `history`"},
         {"kick", "{\"room\":\"shop-1\",\"user\":\"u\"}", "HTTP/1.1 403 ", "has not the right `kick`"},
         {"ban", "{\"room\":\"shop-1\",\"user\":\"u\"}", "HTTP/1.1 403 ", "in the room `shop-1`"},
-        {"create", "{\"room\":\"shop-2\"}", "HTTP/1.1 200 ", "\"offset\":0"},
+        {"create", "{\"room\":\"shop-2\"}", "HTTP/1.1 200 ", "\"offset\":1"},
         {"info", "{}", "HTTP/1.1 200 ", "\"version\""},
         {"batch",
          "{\"commands\":[{\"type\":\"publish\",\"room\":\"shop-1\",\"data\":2},{\"type\":\"rooms\"}]}",

@@ -298,7 +298,7 @@ static void a_backend_makes_a_room_that_nobody_is_in(void **state)
     n->settings.rooms_max = 1; // of each shard
     net_start(n);
     const char *room = net_room(n, 1, 0), *more = net_room(n, 1, 1);
-    call(n, "create", room, "HTTP/1.1 200 ", "\"offset\":0,\"epoch\":\"");
+    call(n, "create", room, "HTTP/1.1 200 ", "\"offset\":1,\"epoch\":\"");
     assert_int_equal(METRIC(n, rooms_created), 1);
     call(n, "create", room, "HTTP/1.1 200 ", "\"duplicate\":true");
     call(n, "create", more, "HTTP/1.1 429 ", "\"code\":\"limit_reached\"");

@@ -166,7 +166,7 @@ static void put_body(struct buf *out, const struct row *row, uint32_t batch_max)
 // What is answered: the schema below `components` by that name.
 static const char *answer_of(enum command_type type)
 {
-    if (type == CMD_PUBLISH || type == CMD_CREATE)
+    if (type == CMD_PUBLISH)
         return "published";
     if (type == CMD_BROADCAST || type == CMD_BATCH || type == CMD_INFO || type == CMD_CONNECTIONS)
         return command_name(type);
@@ -175,6 +175,8 @@ static const char *answer_of(enum command_type type)
     if (type == CMD_DIRECT || type == CMD_DISCONNECT)
         return "delivered";
     switch ((enum event_type)command_row(type)->reply) {
+    case EV_CREATED:
+        return "created";
     case EV_INVITED:
         return "invited";
     case EV_MEMBERS:
@@ -254,6 +256,8 @@ static const char schemas[] =
     KEY("state", "{\"type\":\"object\",\"required\":[\"room\",\"version\"]}") ","
     KEY("published", OBJECT("\"room\",\"offset\",\"epoch\"",
         KEY("room", TEXT) "," KEY("offset", COUNT) "," KEY("epoch", TEXT) "," KEY("duplicate", TRUTH))) ","
+    KEY("created", OBJECT("\"room\",\"offset\",\"epoch\"",
+        KEY("room", TEXT) "," KEY("offset", COUNT) "," KEY("epoch", TEXT) "," KEY("rule", TEXT) "," KEY("duplicate", TRUTH))) ","
     KEY("delivered", OBJECT("\"delivered\"", KEY("delivered", COUNT) "," KEY("duplicate", TRUTH))) ","
     KEY("broadcast", OBJECT("\"results\"",
         KEY("results", LIST_OF("{\"oneOf\":[" REF("published") "," REF("failed") "]}")))) ","

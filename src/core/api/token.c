@@ -89,8 +89,6 @@ static enum right right_for(enum command_type type)
 {
     if (type == CMD_PUBLISH || type == CMD_BROADCAST)
         return RIGHT_PUBLISH;
-    if (type == CMD_CREATE)
-        return RIGHT_JOIN;
     return (enum right)command_row(type)->right;
 }
 

@@ -30,6 +30,7 @@
     X(PARTED,         parted,         MEMBERS,  ANYBODY) /* a session less; how = why. The user stays, for a while at least */ \
     X(LEFT,           left,           MEMBERS,  ANYBODY) /* the user is there no more; how = why */ \
     X(CREATED,        created,        ROOMS,    ANYBODY) \
+    X(CREATE,         create,         ROOMS,    ANYBODY) /* by the command: by the rule `detail`; `target` is there as `how` */ \
     X(REMOVED,        removed,        ROOMS,    ANYBODY) \
     X(ROLE,           role,           DECREES,  RIGHT)   /* of `target`; how = which */ \
     X(KICK,           kick,           DECREES,  RIGHT) \

@@ -44,9 +44,19 @@ static inline const struct room_settings *room_settings_of(const struct context 
 {
     const struct settings *s = cx->settings;
     ASSERT(cx->reload != 0);
-    if (at->reload != cx->reload)
-        *at = (struct ruled){.reload = cx->reload, .rule = rule_find(s->rules, s->rules_n, room)};
+    if (at->reload != cx->reload) {
+        at->reload = cx->reload;
+        at->rule = rule_given(s->rules, s->rules_n, at->given);
+        if (at->rule == RULE_NONE)
+            at->rule = rule_find(s->rules, s->rules_n, room);
+    }
     return at->rule == RULE_NONE ? &s->room : &s->rules[at->rule].room;
+}
+// From here on it has the rule that it was made by.
+static inline void ruled_by(struct ruled *at, uint32_t given)
+{
+    if (at->given != given)
+        *at = (struct ruled){.given = given};
 }
 // The same of a name, of which there may be no room.
 static inline const struct room_settings *room_settings_by_name(const struct context *cx, str room)

@@ -76,10 +76,10 @@
     X(TURN, served,    PERMISSION, "core/edge/gates_turn.c", "`forbidden`", "", \
       "does its token let it do what is of no room (`caps.server`), when its turn has come")
 #define GATES_JOIN(X) \
-    X(JOIN, access,    PERMISSION, "core/home/home_join.c", "`forbidden`", "", \
-      "is the room, or the one that there would be, for who comes (rooms.access)") \
-    X(JOIN, creation,  RATE,       "core/home/home_join.c", "`rate_limited`, `limit_reached`", "limit_rooms limit_rooms_rate limit_rooms_address", \
-      "may there be one more, and do connection, user and address pay for it (core/home/home_create.c)") \
+    X(JOIN, access,    PERMISSION, "core/home/home_join.c", "`forbidden`, `not_found`", "", \
+      "is the room, or the one that there would be, for who comes (rooms.access); of a `create`: is there the rule that it names, and is that for who asks (core/home/home_made.c)") \
+    X(JOIN, creation,  RATE,       "core/home/home_join.c", "`rate_limited`, `limit_reached`, `conflict`", "limit_rooms limit_rooms_rate limit_rooms_address", \
+      "may there be one more, and do connection, user and address pay for it (core/home/home_create.c); of a `create`: is there none yet") \
     X(JOIN, invited,   PERMISSION, "core/home/home_invite.c", "`invitation_invalid`, `invitation_expired`, `invitation_used`", "", \
       "of who brings an invitation: does it hold (the use itself is a record: it is asked again when that has its place)") \
     X(JOIN, entry,     PERMISSION, "core/home/home_join.c", "`banned`, `forbidden`", "", \
@@ -116,8 +116,8 @@
       "has it the right by those and by what it came with") \
     X(RECORD, speech,    PERMISSION, "core/home/apply.c", "`muted`, `rate_limited`, `forbidden`", "", \
       "of a message: mutes, slow mode, read-only; of a change of the state the first and the last") \
-    X(RECORD, decree,    PERMISSION, "core/home/apply.c", "`forbidden`, `limit_reached`", "", \
-      "of a decree: is whom it is about below, and is there place to keep it") \
+    X(RECORD, decree,    PERMISSION, "core/home/apply.c", "`forbidden`, `limit_reached`, `conflict`", "", \
+      "of a decree: is whom it is about below, and is there place to keep it; of what makes a room: is it the first in it") \
     X(RECORD, word,      PERMISSION, "core/home/judge_words.c", "`not_found`, `conflict`, `forbidden`", "", \
       "of what is about a message: is it not deleted, of the version that was meant, and of who is below") \
     X(RECORD, invitation, PERMISSION, "core/home/judge_invitations.c", "`invitation_invalid`, `invitation_expired`, `invitation_used`, `limit_reached`, `forbidden`, `not_found`", "limit_invitations", \

@@ -13,6 +13,10 @@
 // reload it is looked up again when somebody asks next. Rejected: to go through all rooms at a reload, which takes as long as
 // there are rooms; a pointer per room, which would have to be kept from pointing into settings that are gone.
 //
+// A room that was made by `create` may have another one, by that one's name: its first record says so (docs/protocol/record.md), its
+// home has it from there, and tells the outlets by a number that follows from the name. Where there is no rule of that name, it
+// has that of its own name.
+//
 // Limits: RULES_MAX. Ownership: the driver's, as the settings are. Thread: the shard's.
 #ifndef PLENUM_CORE_COMMON_RULE_H
 #define PLENUM_CORE_COMMON_RULE_H
@@ -84,17 +88,26 @@ struct room_settings {
 };
 
 struct room_rule {
-    str match; // a pattern
+    str match; // a pattern; absent: it is given by its name only
+    str name;  // absent: it has none; no two have the same rule_id
     struct room_settings room;
 };
 
 // Beside a room: which rule it has.
 struct ruled {
-    uint16_t reload; // of which reload that is; 0 = of none yet
+    uint32_t given;  // the rule_id of the one that it was made by; 0 = of none
+    uint16_t reload; // of which reload the rest is; 0 = of none yet
     uint8_t rule;    // RULE_NONE: none matches
 };
 
 // The first one that matches, RULE_NONE where none does.
 uint8_t rule_find(const struct room_rule *rules, size_t n, str room);
+// The one of that name, or RULE_NONE.
+uint8_t rule_named(const struct room_rule *rules, size_t n, str name);
+// The same of its number.
+uint8_t rule_given(const struct room_rule *rules, size_t n, uint32_t id);
+// The same on all shards, now and after a reload. Never 0 but of no name at all. Two names may have the same one: whoever reads rules
+// refuses those (app/config_rows.c).
+uint32_t rule_id(str name);
 
 #endif

@@ -318,6 +318,11 @@ static bool do_join(struct edge *e, uint32_t index, const struct command *cmd)
     return edge_join(e, index, cmd, NULL);
 }
 
+static bool do_create(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    return edge_create(e, index, cmd);
+}
+
 static bool do_rename(struct edge *e, uint32_t index, const struct command *cmd)
 {
     return edge_rename(e, index, cmd);

@@ -110,6 +110,8 @@ uint32_t edge_outlet_named(const struct edge *e, struct asker *c, str room);
 // Joins cmd->room (edge_join.c); from: the membership to give up once that worked, NULL for a plain join. False: not now.
 bool edge_join(struct edge *e, uint32_t index, const struct command *cmd,
                const struct membership *from) WARN_UNUSED;
+// Makes the room cmd->room, and does not come in. False: not now.
+bool edge_create(struct edge *e, uint32_t index, const struct command *cmd) WARN_UNUSED;
 // Of what is under way the joins, which may bring a room each.
 uint32_t edge_joining(struct asker *c);
 bool edge_switch(struct edge *e, uint32_t index, const struct command *cmd) WARN_UNUSED;

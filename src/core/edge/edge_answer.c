@@ -34,6 +34,7 @@ static void outlet_adopt(struct outlet *o, const struct answer *a)
     ASSERT(a->room.index != UINT32_MAX);
     o->room = a->room;
     o->hold = a->hold;
+    ruled_by(&o->ruled, a->rule);
     if (o->n == 0) { // the first reader here; what the outlet knew may be of a room that is gone
         o->head = o->flushed_head = a->place;
         o->offset = a->offset;
@@ -206,6 +207,15 @@ static void on_refused(struct edge *e, const struct answer *a)
         gate_room_refused(e, a->conn.ref.index, a->retry_ms);
 }
 
+// What it was on its way into it has not come into, either way.
+static void on_created(struct edge *e, const struct answer *a)
+{
+    struct asker *c = answered(e, &a->conn);
+    on_refused(e, a);
+    if (c != NULL && a->created)
+        gate_room_created(e, c);
+}
+
 // It may have been sent away meanwhile, and hear nothing of the room any more.
 static void on_left(struct edge *e, const struct answer *a)
 {
@@ -286,6 +296,9 @@ bool edge_answer(struct edge *e, struct answer **taken)
         break;
     case EFFECT_REFUSED:
         on_refused(e, a);
+        break;
+    case EFFECT_CREATED:
+        on_created(e, a);
         break;
     case EFFECT_LEFT:
         on_left(e, a);

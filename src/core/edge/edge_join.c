@@ -8,7 +8,8 @@ uint32_t edge_joining(struct asker *c)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; c->waiting != NULL && i < c->waiting->open_n; i++)
-        n += reader_find_membership(&c->reader, c->waiting->open[i]) == NULL;
+        n += (c->waiting->open[i] & OPEN_MAKES) == 0 &&
+             reader_find_membership(&c->reader, c->waiting->open[i]) == NULL;
     return n;
 }
 
@@ -37,6 +38,7 @@ static bool join_refused(struct edge *e, uint32_t index, const struct command *c
 static uint32_t join_begin(struct edge *e, uint32_t index, const struct command *cmd, uint64_t hash,
                            const struct membership *from, struct pass *pass)
 {
+    const uint32_t makes = cmd->type == CMD_CREATE ? OPEN_MAKES : 0;
     struct asker *c = asker_at(e, index);
     struct mem *mem = e->cx->mem;
     uint32_t outlet = outlet_open(e->fan, cmd->room, hash);
@@ -48,7 +50,7 @@ static uint32_t join_begin(struct edge *e, uint32_t index, const struct command 
         pass->outlet = outlet;
         passes = edge_pass_put(e, pass) == OK;
     }
-    if (!passes || (from != NULL && sw == NULL) || !waiting_open(&c->waiting, mem, outlet)) {
+    if (!passes || (from != NULL && sw == NULL) || !waiting_open(&c->waiting, mem, outlet | makes)) {
         if (sw != NULL)
             mem_free(mem, sw, sizeof *sw);
         if (outlet != SLAB_NONE) {
@@ -108,6 +110,38 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
     return true;
 }
 
+// As a join: for its room's home it is one that does not come in (home/home_made.c).
+bool edge_create(struct edge *e, uint32_t index, const struct command *cmd)
+{
+    struct asker *c = asker_at(e, index);
+    const uint64_t hash = hash_str(e->cx, cmd->room);
+    uint32_t dest = home_of(e->cx, hash), outlet = outlet_find(e->fan, cmd->room, hash);
+    const bool there = edge_member_of(e, c, cmd->room) != NULL;
+    if (!edge_may_ask(e, index, dest, true) || (edge_serial(e, c) && c->pending != 0) ||
+        (outlet != MAP_NONE && edge_room_busy(c, outlet)) || edge_owes(c) ||
+        (c->waiting != NULL && c->waiting->open_n == WAITING_OPEN_MAX) ||
+        (c->pending != 0 && !c->fenced && there)) // an error now might overtake a reply about the room
+        return false;
+    if (there || e->cx->draining) {
+        edge_problem(e, index, cmd, there ? PROBLEM_CONFLICT : PROBLEM_DRAINING,
+                     there ? "There is a room {} already: you are in it."
+                           : "The server is restarting; connect again in a moment.");
+        return true;
+    }
+    outlet = join_begin(e, index, cmd, hash, NULL, NULL);
+    if (outlet == SLAB_NONE)
+        return true;
+    struct ask a = edge_ask_make(e, index, ASK_JOIN, cmd);
+    a.outlet = (struct ref){outlet, slab_gen(&e->fan->outlets, outlet)};
+    a.open = a.lasting = true;
+    a.room_hash = hash;
+    a.grant = edge_grant(e, index, outlet, cmd->room);
+    a.no_create = !edge_serves(e, index, SERVER_CREATE);
+    a.rooms_wait_ms = gate_rooms_wait_ms(e, c);
+    edge_ask_send(e, index, dest, &a, true);
+    return true;
+}
+
 // A switch needs a credit of the home of each of its rooms, for the leave that follows the join.
 static bool may_switch(struct edge *e, uint32_t index, uint64_t from_hash, uint64_t to_hash)
 {
@@ -124,7 +158,10 @@ bool edge_switch(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
     uint32_t outlet = edge_outlet_named(e, c, cmd->from);
-    if (c->switching != NULL || (outlet != MAP_NONE && edge_room_busy(c, outlet)))
+    const uint32_t to = outlet_find(e->fan, cmd->room, hash_str(e->cx, cmd->room));
+    if (c->switching != NULL || (outlet != MAP_NONE && edge_room_busy(c, outlet)) ||
+        (to != MAP_NONE &&
+         edge_room_busy(c, to))) // an error about either would overtake what is due of the other
         return false;
     struct membership *from = outlet == MAP_NONE ? NULL : reader_find_membership(&c->reader, outlet);
     bool due =

@@ -129,6 +129,7 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_MEMBERS:
     case CMD_HISTORY:
     case CMD_INVITES:
+    case CMD_CREATE:
     case CMD_STATE:
     case CMD_STATE_READ:
 #define X(upper, ...) case CMD_##upper:
@@ -155,7 +156,6 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_INFO:
     case CMD_CONNECTIONS:
     case CMD_DISCONNECT:
-    case CMD_CREATE:
     case CMD_REVOKE:
     case CMD_BATCH:
     case CMD_COUNT:
@@ -193,7 +193,8 @@ static void fence_send(struct edge *e, uint32_t index, struct kept *k)
 {
     struct asker *c = asker_at(e, index);
     if (k->fence != FENCE_NONE || c->pending == 0 ||
-        (k->cmd.type != CMD_JOIN && k->cmd.type != CMD_SWITCH && k->cmd.type != CMD_REFRESH))
+        (k->cmd.type != CMD_JOIN && k->cmd.type != CMD_CREATE && k->cmd.type != CMD_SWITCH &&
+         k->cmd.type != CMD_REFRESH))
         return;
     const struct membership *m = edge_member_of(e, c, k->cmd.type == CMD_SWITCH ? k->cmd.from : k->cmd.room);
     if (m == NULL || edge_room_busy(c, m->outlet))

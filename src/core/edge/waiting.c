@@ -27,10 +27,12 @@ static void fit(struct waiting **w, struct mem *m)
 
 // --- asks under way
 
+static uint32_t open_outlet(uint32_t open) { return open & ~OPEN_MAKES; }
+
 bool waiting_is_open(const struct waiting *w, uint32_t outlet)
 {
     for (uint32_t i = 0; w != NULL && i < w->open_n; i++)
-        if (w->open[i] == outlet)
+        if (open_outlet(w->open[i]) == open_outlet(outlet))
             return true;
     return false;
 }
@@ -48,7 +50,7 @@ void waiting_close(struct waiting **w, struct mem *m, uint32_t outlet)
 {
     struct waiting *all = *w;
     for (uint32_t i = 0; all != NULL && i < all->open_n; i++)
-        if (all->open[i] == outlet)
+        if (open_outlet(all->open[i]) == outlet)
             all->open[i--] = all->open[--all->open_n];
     fit(w, m);
 }
@@ -198,7 +200,7 @@ void waiting_check(const struct waiting *w)
     ASSERT(w->open_n != 0 || w->n != 0 || w->verdict != NULL || w->token != NULL); // 3
     for (uint32_t i = 0; i < w->open_n; i++)
         for (uint32_t k = 0; k < i; k++)
-            ASSERT(w->open[i] != w->open[k]); // 1
+            ASSERT(open_outlet(w->open[i]) != open_outlet(w->open[k])); // 1
     for (const struct kept *k = w->first; k != NULL; k = k->next) {
         ASSERT(k->next != NULL || k == w->last);
         ASSERT(k->next == NULL || k->next->number > k->number);   // 4

@@ -54,7 +54,8 @@ struct kept {
 
 struct waiting {
     uint32_t open_n;
-    uint32_t open[WAITING_OPEN_MAX];
+    uint32_t
+        open[WAITING_OPEN_MAX]; // outlets; with OPEN_MAKES of those whose room is made, and not come into
     uint32_t n, bytes, numbers;
     struct kept *first, *last;
     struct mail *verdict; // NULL: none
@@ -62,7 +63,8 @@ struct waiting {
     uint32_t token_n;
 };
 
-// An ask is under way; false where there are WAITING_OPEN_MAX, or no memory. It is answered; it need not be there.
+#define OPEN_MAKES (UINT32_C(1) << 31) // a bit that no outlet has
+// An ask is under way (outlet: perhaps with OPEN_MAKES); false where there are WAITING_OPEN_MAX, or no memory. It is answered; it need not be there.
 bool waiting_open(struct waiting **w, struct mem *m, uint32_t outlet) WARN_UNUSED;
 void waiting_close(struct waiting **w, struct mem *m, uint32_t outlet);
 bool waiting_is_open(const struct waiting *w, uint32_t outlet);

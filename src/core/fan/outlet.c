@@ -262,6 +262,7 @@ void fan_advance(struct fan *f, struct advance *a)
         }
     }
     a->seg_count = 0;
+    ruled_by(&o->ruled, a->rule);
     ASSERT(o->n == 0 || cut || a->offset >= o->offset);
     ASSERT(o->n == 0 || a->head >= o->head);
     o->resting = a->rest;

@@ -62,6 +62,8 @@ static enum right right_needed(const struct entry *e)
         return RIGHT_STATE;
     case ENTRY_ADMIT: // whoever brings the invitation
         return RIGHT_NONE;
+    case ENTRY_CREATE:
+        return (enum right)command_row(CMD_CREATE)->right;
 #define X(upper, lower, event) \
     case ENTRY_##upper:        \
         return (enum right)command_row(CMD_##upper)->right;
@@ -129,10 +131,18 @@ static bool reaches(const struct made *m, const struct entry *e, const struct ri
     return own ? e->type == ENTRY_ROLE : target.rank < who->rank;
 }
 
+// Of what makes a room: something stands in it, since it was closed last.
+static bool begun(const struct made *m)
+{
+    return m->log->head != (*m->standing != NULL ? (*m->standing)->closed_at : 0);
+}
+
 struct verdict gate_decree(const struct made *m, const struct entry *e, const struct rights *who)
 {
     if (!entry_decree(e->type))
         return refuse(DENIED_NOT, 0);
+    if (e->type == ENTRY_CREATE)
+        return refuse(begun(m) ? DENIED_THERE : DENIED_NOT, 0);
     if (e->decree.first && standing_roles(*m->standing))
         return refuse(DENIED_FIRST, 0);
     if (e->decree.target.n != 0 && e->type != ENTRY_ADMIT && !reaches(m, e, who))

@@ -51,6 +51,7 @@ enum denial {
     DENIED_RANK,    // it is about somebody who is not below its sender, or gives a role that is not
     DENIED_FULL,    // as many people as may be stand somehow already
     DENIED_FIRST,   // somebody has been given a role before
+    DENIED_THERE,   // the room that it makes is there, as something has been said or decided in it
     DENIED_DELETED, // the message that it is about
     DENIED_CHANGED, // likewise: it has not the words any more that it was to have
     // Of an invitation that is made, or taken back

@@ -26,6 +26,15 @@ static void of_decree(const struct entry *e, struct audit_event *to, char text[A
     to->detail = e->invitation.id;
 }
 
+static void of_create(const struct entry *e, struct audit_event *to, char text[AUDIT_TEXT_MAX])
+{
+    (void)text;
+    to->target = e->decree.target;
+    if (e->decree.target.n != 0)
+        to->how = str_from_cstr(role_name(e->decree.role));
+    to->detail = e->data;
+}
+
 static void of_change(const struct entry *e, struct audit_event *to, char text[AUDIT_TEXT_MAX])
 {
     (void)text;
@@ -64,6 +73,7 @@ static const struct audited {
     DECREES(X)
 #undef X
         [ENTRY_ADMIT] = {"admit", AUDIT_ADMIT, of_decree},
+    [ENTRY_CREATE] = {"create", AUDIT_CREATE, of_create},
     [ENTRY_STATE] = {"state", AUDIT_STATE, of_state},
     [ENTRY_EDIT] = {"edit", AUDIT_EDIT, of_change},
     [ENTRY_DELETE] = {"delete", AUDIT_DELETE, of_change},

@@ -70,8 +70,9 @@ void home_answer_problem(struct home *h, const struct ask *a, enum effect effect
 {
     ASSERT(p->code > PROBLEM_NONE);
     ASSERT(p->code < PROBLEM_COUNT);
-    // What has become of a join is that it did not happen.
-    struct answer ans = {.effect = a->type == ASK_ADMIT ? EFFECT_REFUSED : effect, .outlet = a->outlet};
+    // What has become of a join, or of what makes a room as one does, is that it did not happen.
+    const bool comes = a->type == ASK_ADMIT || (a->cmd.type == CMD_CREATE && !a->backend);
+    struct answer ans = {.effect = comes ? EFFECT_REFUSED : effect, .outlet = a->outlet};
     if (p->code != PROBLEM_BANNED && p->code != PROBLEM_ROOM_CLOSED) // has not asked for too many new rooms
         ans.retry_ms = p->retry_ms;
     struct event ev = {.type = EV_ERROR, .id = a->cmd.id, .problem = *p};
@@ -175,7 +176,7 @@ static void asked_to_join(struct home *h, struct ask **taken)
         return;
     GATES_JOIN(X)
 #undef X
-    home_join(h, taken, room);
+    ((*taken)->cmd.type == CMD_CREATE ? home_made : home_join)(h, taken, room);
 }
 
 // --- leave
@@ -360,7 +361,7 @@ void home_ask_again(struct home *h, struct ask **taken)
         (a->backend ? home_publish_backend : home_publish)(h, taken);
         break;
     case ASK_CREATE:
-        home_create_empty(h, a);
+        home_made_by_backend(h, taken);
         break;
     case ASK_SIGNAL:
     case ASK_READ:

@@ -104,6 +104,14 @@ static inline const struct room_settings *room_settings(const struct home *h, st
     return room_settings_of(h->cx, &r->ruled, room_name(r));
 }
 
+// The rule that its records say, from here on; others are told with what comes next.
+static inline void room_look_ruled(struct room *r)
+{
+    const uint32_t given = rule_id(standing_rule(r->standing));
+    r->rule_untold = r->rule_untold || given != r->ruled.given;
+    ruled_by(&r->ruled, given);
+}
+
 // What is made of its records.
 static inline struct made room_made(struct home *h, struct room *r)
 {
@@ -227,8 +235,16 @@ static inline str home_invitation_of(const struct ask *a)
 }
 // Makes the room that a join names; false (and answered) where there may not be one more.
 bool home_create(struct home *h, const struct ask *a, uint32_t *ret_room) WARN_UNUSED;
-// Makes a room that nobody is in yet, for a backend.
-void home_create_empty(struct home *h, struct ask *a);
+// `create` (home_made.c): of an ASK_JOIN what its gates ask besides: of the rule that it names, `named`: who asks may come into any room;
+// and of a room that is here, whether it may still be made. False: it was answered. The room has been made for it: it is proposed.
+bool home_made_admitted(struct home *h, const struct ask *a, bool named) WARN_UNUSED;
+bool home_made_free(struct home *h, struct ask **taken, uint32_t room) WARN_UNUSED;
+void home_made(struct home *h, struct ask **taken, uint32_t room);
+// A backend's, from its ask on; what its record says; what became of it.
+void home_made_by_backend(struct home *h, struct ask **taken);
+void home_made_proposal(const struct home *h, const struct ask *a, struct entry *e);
+void home_made_answer(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v);
+extern const char home_there_already[];
 // A backend's: the room that it names is made where it is not there. False: it may not be, and that was answered.
 bool home_room_for_backend(struct home *h, const struct ask *a, uint32_t *room) WARN_UNUSED;
 // The ask on its way to those who pay for a room (home_create.c).

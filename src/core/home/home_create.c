@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The first join of a name makes a room, if there may be one more: of all, and of those who ask (home/creator.h). So does a backend,
-// by its first word in it, or by `create`.
+// by its first word in it, or by `create` (home_made.c).
 //
 //      edge ------- ASK_JOIN -------> the room's home: no such room
 //                                       | ASK_CHARGE_USER
@@ -240,28 +240,4 @@ bool home_room_for_backend(struct home *h, const struct ask *a, uint32_t *room)
         home_answer_no_memory(h, a, EFFECT_NONE);
     }
     return e == OK;
-}
-
-void home_create_empty(struct home *h, struct ask *a)
-{
-    uint32_t room = room_unless_over(h, room_find(h, a->cmd.room, a->room_hash));
-    const bool there = room != MAP_NONE;
-    if (!home_room_for_backend(h, a, &room))
-        return;
-    if (!gate_unclosed(h, &a, &room))
-        return;
-    struct room *r = room_at(h, room);
-    if (r->members == 0) // kept from now on
-        r->empty_ms = h->cx->now_ms;
-    r->said = true;
-    metric_add(&h->cx->metrics->rooms_created, !there);
-    struct answer ans = {.effect = EFFECT_NONE};
-    struct event ev = {.type = EV_ACK,
-                       .id = a->cmd.id,
-                       .room = room_name(r),
-                       .has_offset = r->course == NULL || r->course->here, // else it is not known yet
-                       .offset = r->log.committed,
-                       .epoch = str_make(r->epoch, EPOCH_LEN),
-                       .duplicate = there};
-    home_answer_event(h, a, &ans, &ev);
 }

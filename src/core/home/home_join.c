@@ -94,7 +94,8 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                          .replay_from = s->from,
                          .has_gap = s->has_gap,
                          .gap_from = s->gap_from,
-                         .gap_to = s->gap_to};
+                         .gap_to = s->gap_to,
+                         .rule = r->ruled.given};
     struct event ev = {.type = EV_JOINED,
                        .id = a->cmd.id,
                        .room = room_name(r),
@@ -217,7 +218,7 @@ static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
 {
     const struct room_settings *s =
         room == MAP_NONE ? room_settings_by_name(h->cx, a->cmd.room) : room_settings(h, room_at(h, room));
-    bool creates = room == MAP_NONE;
+    bool creates = room == MAP_NONE || a->cmd.type == CMD_CREATE;
     bool named = join_named(h, a, room);
     if (tenant_by_name(h->cx, a->cmd.room) != a->tenant)
         refuse_stranger(h, a);
@@ -238,7 +239,7 @@ static bool join_admitted(struct home *h, const struct ask *a, uint32_t room)
                 ? "There is no room {}, and it takes the right `create` to make one, which guests here do not have."
                 : "There is no room {}, and it takes the right `create` in `caps.server` to make one, which "
                   "your token does not give.");
-    else
+    else if (a->cmd.type != CMD_CREATE || home_made_admitted(h, a, named))
         return true;
     if (a->charged) // it was open when it was passed on
         home_refund(h, a);
@@ -250,10 +251,22 @@ bool gate_access(struct home *h, struct ask **taken, uint32_t *room)
     return join_admitted(h, *taken, *room);
 }
 
+// Somebody may have made it while it was paid for.
+static bool join_may_make(struct home *h, struct ask **taken, uint32_t room)
+{
+    if (home_made_free(h, taken, room))
+        return true;
+    if ((*taken)->charged)
+        home_refund(h, *taken);
+    return false;
+}
+
 bool gate_creation(struct home *h, struct ask **taken, uint32_t *room)
 {
     struct ask *a = *taken;
     bool creates = *room == MAP_NONE;
+    if (a->cmd.type == CMD_CREATE && !creates && !a->made && !join_may_make(h, taken, *room))
+        return false;
     if (creates && !home_create(h, a, room))
         return false;
     a->made |= creates;

@@ -29,6 +29,8 @@ enum entry_type home_entry_type(enum command_type type)
 #undef X
     case CMD_STATE:
         return ENTRY_STATE;
+    case CMD_CREATE:
+        return ENTRY_CREATE;
     default:
         return ENTRY_MESSAGE;
     }
@@ -71,6 +73,8 @@ struct entry home_proposal(struct home *h, struct room *r, const struct ask *a)
         e.decree = decree_of(h, a);
         if (entry_invitation(e.type))
             home_invitation(h, r, a, &e);
+        else if (e.type == ENTRY_CREATE)
+            home_made_proposal(h, a, &e);
     } else if (e.type == ENTRY_STATE) {
         home_state_propose(h, r, &a->cmd);
         e.data = buf_str(&h->wish);
@@ -176,6 +180,10 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
     struct room *r = room_at(h, room);
     if (a->own)
         return;
+    if (a->cmd.type == CMD_CREATE && (!v->refused || v->why == DENIED_THERE)) {
+        home_made_answer(h, a, room, v);
+        return;
+    }
     if (v->refused && v->why != DENIED_REPEATED) {
         answer_refused(h, a, room, v);
         return;
@@ -278,7 +286,7 @@ void home_decreed(struct home *h, uint32_t room, const struct entry *e)
         room_closed(h, room);
     if (target == MAP_NONE)
         return;
-    if (e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT)
+    if (e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT || e->type == ENTRY_CREATE)
         member_at(h, target)->role = (uint8_t)e->decree.role;
     else if (e->type == ENTRY_KICK || e->type == ENTRY_BAN)
         member_expel(h, room, target, e);

@@ -139,3 +139,9 @@ void home_check(const struct home *h)
         ASSERT(str_cmp(room_name(room_at(h, h->rooms_sorted[i - 1])),
                        room_name(room_at(h, h->rooms_sorted[i]))) < 0);
 }
+
+void home_committed(struct home *h, uint32_t room, struct log_reader *r, uint64_t offset)
+{
+    if (log_reader_has(&room_at(h, room)->log, r, offset))
+        room_mark_dirty(h, room);
+}

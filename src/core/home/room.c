@@ -284,6 +284,8 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
         (ret->refused || !r->course->alone)) // alone: who says it is not in the list yet
         course_judged(r->course, offset, ret);
     room_log_moved(h, before, r->log.bytes);
+    if (e->type == ENTRY_CREATE || e->type == ENTRY_CLOSE)
+        room_look_ruled(r);
     r->said = true;
     relief_spoken(h, index);
     room_timer(h, index, h->cx->now_ms + room_settings(h, r)->log_age_ms + AGE_SLACK_MS);
@@ -291,19 +293,13 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
         room_heard(h, index, e);
     } else if (r->course != NULL && offset <= r->course->unheard) {
         home_witness(h, r, e, NULL);
-        if (e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT)
+        if (e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT || e->type == ENTRY_CREATE)
             home_decreed(h, index, e);
         else if (e->type == ENTRY_CLOSE)
             room_forget(h, index, offset);
     }
     room_mark_dirty(h, index);
     return OK;
-}
-
-void home_committed(struct home *h, uint32_t room, struct log_reader *r, uint64_t offset)
-{
-    if (log_reader_has(&room_at(h, room)->log, r, offset))
-        room_mark_dirty(h, room);
 }
 
 void room_mark_dirty(struct home *h, uint32_t index)
@@ -324,6 +320,7 @@ static struct advance *advance_make(struct home *h, const struct room *r, const 
     a->head = r->live.place;
     a->offset = r->live.offset;
     a->since_ns = h->cx->turn_ns;
+    a->rule = r->ruled.given;
     return a;
 }
 
@@ -332,14 +329,15 @@ void room_announce_to(struct home *h, uint32_t index, uint32_t shard)
 {
     struct room *r = room_at(h, index);
     struct feed *f = &r->feeds[shard];
-    if (f->sessions == 0 || f->told == r->live.place)
+    const bool news = f->told != r->live.place;
+    if (f->sessions == 0 || (!news && !r->rule_untold))
         return;
-    ASSERT(f->told < r->live.place);
+    ASSERT(f->told <= r->live.place);
     const struct track *all = tracks_const(&r->live.tracks);
     uint32_t from[ENCODINGS_MAX], segs = 0;
     for (uint32_t t = 0; t < r->live.tracks.n; t++) {
         const struct chain *c = &all[t].chain;
-        from[t] = feed_readers(f, all[t].key) != 0 ? live_from(&r->live, &all[t], f->told) : c->n;
+        from[t] = news && feed_readers(f, all[t].key) != 0 ? live_from(&r->live, &all[t], f->told) : c->n;
         segs += c->n - from[t];
     }
     struct advance *a = advance_make(h, r, f, segs);
@@ -375,8 +373,9 @@ static bool announce(struct home *h, uint32_t index)
     bool all = true;
     for (uint32_t shard = 0; shard < h->cx->shard_count; shard++) {
         const struct feed *f = &room_at(h, index)->feeds[shard];
+        const struct room *r = room_at(h, index);
         bool later =
-            f->sessions != 0 && f->told != room_at(h, index)->live.place && mail_is_long(h->mail, shard);
+            f->sessions != 0 && (f->told != r->live.place || r->rule_untold) && mail_is_long(h->mail, shard);
         if (later)
             h->behind |= UINT64_C(1) << shard;
         else
@@ -402,6 +401,7 @@ void home_announce(struct home *h)
             h->rooms_dirty.v[left++] = index;
         else
             live_announced(&r->live, r->log.mem);
+        r->rule_untold = r->rule_untold && r->dirty;
         room_trim(h, r);
     }
     h->rooms_dirty.n = left;

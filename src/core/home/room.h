@@ -18,6 +18,7 @@
 //   4. the live stream has a track for an encoding exactly while some shard has readers of it, and as many readers
 //   5. `crowded` counts the feeds that are; a feed without sessions is not
 //   6. `emptying`: somebody is there. While it is closed, and they have been told so, nobody is but for that
+//   7. the rule that it has is the one that its records say
 //
 // One block: a room of two is what there are most of, and blocks of its own for name, feeds and a table of users would be as
 // much as the rest of it.
@@ -93,6 +94,7 @@ struct room {
     bool has_history : 1;   // in the list of those that have some (relief.c)
     bool resting : 1;       // nothing has happened for a while, and the shards have been told
     bool said : 1; // a message was appended, or it was made to be there: there is something to come back for
+    bool rule_untold : 1; // and not all shards know the rule that it has now
     bool emptying : 1; // it has been closed: those who are still there are being sent away (room_close.c)
     char epoch[EPOCH_LEN];
     uint8_t tenant;     // whose it is (common/tenant.h)

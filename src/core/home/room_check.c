@@ -103,6 +103,7 @@ static void closed_check(const struct home *h, const struct room *r)
     uint64_t at = r->standing != NULL ? r->standing->closed_at : 0;
     bool told = at != 0 && at <= r->live.offset && at <= r->log.committed &&
                 (r->course == NULL || (at > r->course->unheard && r->course->here));
+    ASSERT(r->ruled.given == rule_id(standing_rule(r->standing)));                // 7
     ASSERT(!r->emptying || r->members != 0);                                      // 6
     ASSERT(!told || room_closed_ms(h, r) == 0 || r->members == 0 || r->emptying); // 6
 }

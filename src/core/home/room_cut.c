@@ -62,6 +62,7 @@ enum err room_renew(struct home *h, uint32_t index, const char epoch[EPOCH_LEN],
             (enum role)member_at(h, m)->role)
             member_at(h, m)->role = (uint8_t)room_settings(h, r)->newcomer_role;
     standing_free(&r->standing, r->log.mem);
+    room_look_ruled(r);
     reads_free(&r->reads, r->log.mem);
     state_free(&r->state, r->log.mem);
     invitations_free(&r->invitations, r->log.mem);

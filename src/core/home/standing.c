@@ -90,7 +90,8 @@ static bool row_says(const struct standing_row *r, uint64_t at_ms)
 
 static bool wants_row(const struct entry *e)
 {
-    return e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT || e->type == ENTRY_BAN || e->type == ENTRY_MUTE;
+    return e->type == ENTRY_ROLE || e->type == ENTRY_ADMIT || e->type == ENTRY_BAN || e->type == ENTRY_MUTE ||
+           (e->type == ENTRY_CREATE && e->decree.target.n != 0);
 }
 
 bool standing_full(const struct standing *s, const struct siphash_key *key, const struct entry *e,
@@ -160,7 +161,7 @@ void standing_free(struct standing **s, struct mem *m)
 
 static bool says_nothing(const struct standing *s)
 {
-    return s->n == 0 && s->slow_ms == 0 && !s->readonly && !s->locked && s->closed_ms == 0;
+    return s->n == 0 && s->slow_ms == 0 && !s->readonly && !s->locked && s->rule_n == 0 && s->closed_ms == 0;
 }
 
 void standing_fit(struct standing **s, struct mem *m)
@@ -173,7 +174,8 @@ enum err standing_secure(struct standing **s, struct mem *m, const struct siphas
                          const struct entry *e)
 {
     bool fine = true;
-    if (wants_row(e) || e->type == ENTRY_CLOSE || (e->type == ENTRY_SLOW && e->decree.span_ms != 0) ||
+    if (wants_row(e) || e->type == ENTRY_CLOSE || (e->type == ENTRY_CREATE && e->data.n != 0) ||
+        (e->type == ENTRY_SLOW && e->decree.span_ms != 0) ||
         ((e->type == ENTRY_READONLY || e->type == ENTRY_LOCK) && e->decree.on))
         fine = made(s, m) != NULL;
     if (fine && wants_row(e) && row_find(*s, key, e->decree.target) == NULL)
@@ -272,6 +274,17 @@ static void close(struct standing *s, struct mem *m, const struct entry *e, uint
     *s = (struct standing){.closed_ms = standing_until(at_ms, e->decree.span_ms), .closed_at = e->offset};
 }
 
+static void begin(struct standing *s, const struct siphash_key *key, const struct entry *e, uint64_t at_ms)
+{
+    if (e->decree.target.n != 0)
+        row_get(s, key, e->decree.target, at_ms)->role = (uint8_t)e->decree.role;
+    if (e->data.n == 0)
+        return;
+    ASSERT(s != NULL && e->data.n <= sizeof s->rule);
+    memcpy(s->rule, e->data.p, e->data.n);
+    s->rule_n = (uint8_t)e->data.n;
+}
+
 void standing_apply(struct standing **s, struct mem *m, const struct siphash_key *key, const struct entry *e,
                     uint64_t at_ms)
 {
@@ -311,6 +324,9 @@ void standing_apply(struct standing **s, struct mem *m, const struct siphash_key
         break;
     case ENTRY_CLOSE:
         close(*s, m, e, at_ms);
+        break;
+    case ENTRY_CREATE:
+        begin(*s, key, e, at_ms);
         break;
     case ENTRY_MESSAGE:
         if (standing_slow(*s) != 0)

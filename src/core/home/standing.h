@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // standing.h - how people stand in a room, by its records: roles that were given, bans, mutes, slow mode, whether it is read-only,
-// locked or closed. What closes it ends all else.
+// locked or closed, by which rule it was made. What closes it ends all else.
 //
 //      rows      [user role banned_until muted_until] ...   by fingerprint, those that say something
 //      speakers  [user said] [user said] ...                while slow mode is on: who has spoken lately, in order of the records
@@ -54,6 +54,8 @@ struct standing {
     struct standing_speaker *speakers; // the oldest record's first
     uint32_t slow_ms;                  // 0 = off
     bool readonly, locked;
+    uint8_t rule_n; // 0: it is by the rule of its name
+    char rule[RULE_NAME_MAX];
     uint64_t closed_ms; // nothing is said until then; 0 = it has never been closed
     uint64_t closed_at; // the offset of the record that did it last
 };
@@ -71,6 +73,10 @@ uint64_t standing_slow_ms(const struct standing *s, const struct siphash_key *ke
 static inline bool standing_readonly(const struct standing *s) { return s != NULL && s->readonly; }
 static inline bool standing_locked(const struct standing *s) { return s != NULL && s->locked; }
 static inline uint32_t standing_slow(const struct standing *s) { return s != NULL ? s->slow_ms : 0; }
+static inline str standing_rule(const struct standing *s)
+{
+    return s != NULL ? str_make(s->rule, s->rule_n) : STR_NONE;
+}
 // Until when it is closed, STANDING_FOR_EVER too; 0: it is not.
 static inline uint64_t standing_closed_ms(const struct standing *s, uint64_t at_ms)
 {

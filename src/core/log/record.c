@@ -87,7 +87,7 @@ static void put_counted(struct buf *out, str s, size_t n)
 
 static bool gives_role(enum entry_type type)
 {
-    return type == ENTRY_ROLE || type == ENTRY_INVITE || type == ENTRY_ADMIT;
+    return type == ENTRY_ROLE || type == ENTRY_INVITE || type == ENTRY_ADMIT || type == ENTRY_CREATE;
 }
 
 // It is on or off.
@@ -240,6 +240,7 @@ static void take_decree(struct rest *r, struct entry *ret)
     const char *head = rest_take(r, RECORD_DECREE_HEAD);
     uint8_t value = (uint8_t)head[AT_VALUE], first = (uint8_t)head[AT_FIRST];
     struct decree *d = &ret->decree;
+    const bool made = ret->type == ENTRY_CREATE;
     bool role = gives_role(ret->type), room = ret->type == ENTRY_SLOW || ret->type == ENTRY_CLOSE ||
                                               ret->type == ENTRY_INVITE || ret->type == ENTRY_UNINVITE ||
                                               is_switch(ret->type);
@@ -249,7 +250,10 @@ static void take_decree(struct rest *r, struct entry *ret)
     if (value >= (role                   ? ROLE_COUNT
                   : is_switch(ret->type) ? 2
                                          : 1) ||
-        first > (ret->type == ENTRY_ROLE) || room != (d->target.n == 0) || (room && d->target_name.n != 0))
+        first > (ret->type == ENTRY_ROLE) || (!made && room != (d->target.n == 0)) ||
+        (d->target.n == 0 && d->target_name.n != 0))
+        r->broken = true;
+    if (made && (ret->data.n > RULE_NAME_MAX || d->span_ms != 0 || (d->target.n == 0 && value != 0)))
         r->broken = true;
     if (r->broken)
         return;
@@ -359,7 +363,7 @@ static const struct {
     [1] = {0, ENTRY_VOID},
     [2] = {FLAG_GRANT, ENTRY_READONLY},
     [3] = {FLAG_GRANT | FLAG_INFO, ENTRY_CLOSE},
-    [RECORD_VERSION] = {FLAG_GRANT | FLAG_INFO | FLAG_ABOUT | FLAG_CONFLATE | FLAG_ERASED, ENTRY_ADMIT},
+    [RECORD_VERSION] = {FLAG_GRANT | FLAG_INFO | FLAG_ABOUT | FLAG_CONFLATE | FLAG_ERASED, ENTRY_CREATE},
 };
 enum { VERSION_OF_MESSAGES = 1 };
 

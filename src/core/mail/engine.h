@@ -42,11 +42,12 @@
 //      places nothing but what a failover took: those of its records that are there have their places, by their index. One with a
 //      lower number is not answered
 //   3. a record is kept, and all behind it, for as long as what comes is judged by it, as a home that begins has nothing else: for as
-//      long as its key may be said again; a decree (a lock is one, and an invitation and its uses) for as long as it says something;
-//      what is about a message while it is one of the WORD_JUDGED newest (log/words.h); a change of the state for ever, as versions
-//      count them, and no close ends that; and the one that is said later than all others. What is older may go: a message, or what
-//      became of it, that a home has never seen is not in its history. Whoever wants to let changes of a state go has to carry the
-//      state itself (a snapshot, as of an offset) in HERE, and there is no such word yet
+//      long as its key may be said again; a decree (a lock is one, an invitation and its uses, and what made the room) for as long as
+//      it says something, a close for as long as anything behind it is kept; what is about a message while it is one of the
+//      WORD_JUDGED newest (log/words.h); a change of the state for ever, as versions count them, and no close ends that; and the one
+//      that is said later than all others. What is older may go: a message, or what became of it, that a home has never seen is not
+//      in its history. Whoever wants to let changes of a state go has to carry the state itself (a snapshot, as of an offset) in
+//      HERE, and there is no such word yet
 //   4. who watches is known over a failover, and what a failover loses is younger than COURSE_KEEP_MS (home/course.h), which a home
 //      keeps a room for after its newest record. An engine that cannot promise that changes the epoch
 //

@@ -49,7 +49,7 @@ enum ask_type {
     ASK_ADMIT, // what an ASK_JOIN by an invitation is at its home while its use is a proposal (home/home_invite.c)
     ASK_LEAVE,
     ASK_PUBLISH,
-    ASK_CREATE, // a room that nobody is in
+    ASK_CREATE, // a room that nobody is in, for a backend; a person's is an ASK_JOIN (home/home_made.c)
     ASK_SIGNAL,
     ASK_READ,
     ASK_STATE, // what it is
@@ -152,6 +152,7 @@ enum effect {
     EFFECT_NONE,       // only the payload
     EFFECT_JOINED,     // start the cursor at `start`
     EFFECT_REFUSED,    // a join did not happen
+    EFFECT_CREATED,    // a room was made, and nobody has come in
     EFFECT_HISTORY,    // records follow the payload, or lie in it
     EFFECT_LEFT,       // remove the cursor, after everything up to the head announced
     EFFECT_PUBLISHED,  // the sender's own entry is at `place`
@@ -170,13 +171,14 @@ struct answer {
     bool reply_lost;         // memory was out for the payload or what follows it: the connection cannot go on
     bool open;               // of an ask that was
     bool resumed;            // EFFECT_REGISTERED: an earlier session goes on
-    bool created;            // EFFECT_JOINED: the room was made for it
+    bool created;            // EFFECT_JOINED, EFFECT_CREATED: the room was made for it
     bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
     uint8_t encoding;        // the asker's
     uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED, FENCED, and where `open`
     struct ref room, member; // JOINED: at the home
     uint64_t place;          // JOINED: of the newest entry that it does not hear live; PUBLISHED: the entry's
+    uint32_t rule;           // JOINED: which the room has (common/rule.h)
     uint64_t offset;         // JOINED: of the newest record; HISTORY: of the last one of the page
     uint64_t replay_from; // JOINED, HISTORY: what was said is sent from here to `offset`; above it: nothing
     bool hold;            // JOINED: publishes wait (fan/pace.h)
@@ -200,6 +202,7 @@ struct advance {
     uint64_t head;     // place of the newest entry
     uint64_t offset;   // of the newest record
     uint64_t since_ns; // when the turn began in which the oldest of them was appended
+    uint32_t rule;     // which the room has (common/rule.h)
     bool rest; // nothing new: nothing has happened for a while, what everyone has read need not be kept
     uint32_t seg_count;
     struct advance_seg segs[];

@@ -42,8 +42,10 @@ lobby.on('message:edited', ({ target, data }) => console.log(target satisfies nu
 lobby.on('message:deleted', ({ target, reason }) => console.log(target, reason ?? ''));
 lobby.on('message:reactions', ({ key, on, count }) => console.log(key, on satisfies boolean, count satisfies number));
 lobby.on('read', ({ from, offset }) => console.log(from.name, offset satisfies number));
+lobby.on('room:created', ({ user, role, rule }) => console.log(user, role, rule satisfies string | undefined));
 lobby.on('signal', ({ after, from, data }) => console.log(after, from.name, data));
 
+void (async () => { const { offset, role } = await plenum.room('den').create({ rule: 'quiz' }); console.log(offset satisfies number, role); });
 const welcome = await plenum.connect({ timeout_ms: 20_000 });
 const joined = await lobby.join({ history: 10, members: true });
 const said: Said = { text: 'hello' };
