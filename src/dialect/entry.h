@@ -157,6 +157,7 @@ struct entry {
     str info; // JSON, what a token says of them to others; absent = nothing
     str data; // JSON, byte for byte as the sender wrote it; of a decree or an ENTRY_DELETE its reason, plain text, may be empty; of an ENTRY_CREATE the name of a rule, or empty
     uint32_t erased; // ENTRY_MESSAGE, ENTRY_EDIT: so many bytes of data it had, and has not any more
+    bool taken_back; // ENTRY_MESSAGE, erased: that it was is told behind it, to whoever is told this
     // Of a record: by what right it was said, see core/home/rights.h.
     enum role rule_role; // what the room's rule made of who had been given no other role
     uint32_t grant;      // what its token allowed; 0 = it was silent about that

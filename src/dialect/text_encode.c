@@ -43,6 +43,8 @@ static void put_clock(struct buf *out, uint64_t time_ms, int32_t utc_offset_s)
 
 static void put_message(struct buf *out, const struct entry *e, int32_t utc_offset_s)
 {
+    if (e->erased != 0 && e->taken_back) // which is all that there is to be told
+        return;
     if (e->erased != 0) { // not deleted: what has become of it comes behind it
         const bool deleted = e->fate != NULL && e->fate->deleted;
         text_put_deed(out, e,

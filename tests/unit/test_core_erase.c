@@ -191,11 +191,46 @@ static void without_memory_a_gap_is_told(void **state)
     assert_true(bare != 0);
 }
 
+// A terminal is told once that it was taken back, and not of what it was in between, as all of it came in one turn; nor is who is behind.
+static void a_terminal_is_told_once(void **state)
+{
+    (void)state;
+    for (int behind = 0; behind <= 1; behind++) {
+        struct net *n = room_net(2);
+        const char *room = net_room(n, 0, 0);
+        struct client *a = member(n, 0, room), *line = net_line(n, 1), *json = member(n, 1, room);
+        say(line, "/join %s", room);
+        forget(line);
+        const uint64_t before = put(a, room, "before");
+        expect(line, "before");
+        line->stalled = json->stalled = behind;
+        const char *said[] = {"{\"type\":\"message\",\"room\":\"%s\",\"data\":\"secret\"}",
+                              "{\"type\":\"edit\",\"room\":\"%s\",\"offset\":%llu,\"data\":\"other\"}",
+                              "{\"type\":\"delete\",\"room\":\"%s\",\"offset\":%llu}"};
+        for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+            char text[160];
+            snprintf(text, sizeof text, said[i], room, (unsigned long long)before + 1);
+            post_frame(a, WS_TEXT, true, str_from_cstr(text));
+        }
+        net_settle(n);
+        put(a, room, "behind");
+        go_on(line);
+        go_on(json);
+        expect(line, " took back a message");
+        expect(line, "behind");
+        expect_nothing(line);
+        assert_false(sent(line, "secret") || sent(line, "other"));
+        forget(json);
+        net_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_behind_is_not_told_the_words),
         cmocka_unit_test(nor_what_edits_said),
+        cmocka_unit_test(a_terminal_is_told_once),
         cmocka_unit_test(half_a_frame_is_finished),
         cmocka_unit_test(the_home_keeps_nothing),
         cmocka_unit_test(without_memory_a_gap_is_told),

@@ -68,6 +68,8 @@ struct segment *home_frames(struct home *h, const struct room *r, const struct e
                 .type = ENTRY_VOID, .offset = offsets[i], .time_ms = h->cx->wall_ms, .room = room_name(r)};
         if (now)
             words_show(&r->log, &e, &space);
+        else
+            e.taken_back = e.type == ENTRY_MESSAGE && e.erased != 0;
         made = form == REPLAY_ROWS ? frame_row(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i])
                                    : frame_entry(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i]);
         cap += made ? segment_cost(framed_size(&framed[i])) : 0;
