@@ -67,10 +67,15 @@ static void put_why(struct buf *out, str why)
     buf_put_char(out, ')');
 }
 
-// "* bob was muted by alice for 10 minutes (flooding)"
+// "* bob was muted by alice for 10 minutes (flooding)", "* the user id u7 was banned by alice": nobody knows what they are called.
 static void put_person_decree(struct buf *out, const struct entry *e, str was)
 {
-    put_target(out, e);
+    if (e->decree.target_name.n == 0) {
+        BUF_PUT_LIT(out, "* the user id ");
+        text_put(out, e->decree.target);
+    } else {
+        put_target(out, e);
+    }
     buf_put_str(out, was);
     put_by(out, e);
     if (e->decree.span_ms != 0) {

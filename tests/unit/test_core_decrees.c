@@ -582,6 +582,47 @@ static void people_type_it(void **state)
     net_free(n);
 }
 
+// By a name, who has been sent away, or has gone by themselves; not where two have had it, nor where it is somebody's id. Whom nobody
+// knows by that name is told of as the id that it is taken for.
+static void people_type_it_of_who_is_gone(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.text_room = STR("lobby");
+    net_start(n);
+    struct client *ada = net_line(n, 0), *bob = net_line(n, 0), *carol = net_line(n, 0);
+    say(ada, "/nick Ada");
+    char user[USER_ID_MAX + 1];
+    snprintf(user, sizeof user, "%.*s", STR_ARG(session_user(&client_asker(ada)->reader.who.session)));
+    net_give(bob, "lobby", user, "host");
+    say(bob, "/nick Bob");
+    say(carol, "/nick Carol");
+    say(carol, "good day");
+    say(ada, "/kick Bob");
+    hear_until(bob, "* left lobby (kicked");
+    forget(ada);
+    say(ada, "/ban Bob 1h");
+    hear_until(ada, "* Bob was banned by Ada for 1 hour");
+    say(bob, "/join lobby");
+    hear_until(bob, "* error banned");
+    say(ada, "/unban Bob");
+    hear_until(ada, "* Bob may come in again, unbanned by Ada");
+    say(bob, "/join lobby");
+    hear_until(bob, "* joined lobby");
+    say(carol, "/leave");
+    say(ada, "/mute Carol");
+    hear_until(ada, "* Carol was muted by Ada");
+    say(ada, "/ban Nobody");
+    hear_until(ada, "* the user id Nobody was banned by Ada");
+    say(bob, "/nick Carol"); // who was called so has gone, and who is called so is there
+    say(bob, "and now I am Carol");
+    say(bob, "/leave");
+    forget(ada);
+    say(ada, "/ban Carol");
+    hear_until(ada, "* error bad_command: There are several people called `Carol` in this room");
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -602,6 +643,7 @@ int main(void)
         cmocka_unit_test(there_is_an_end_to_standing),
         cmocka_unit_test(the_first_is_the_host_where_the_rule_says_so),
         cmocka_unit_test(people_type_it),
+        cmocka_unit_test(people_type_it_of_who_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,36 @@ static uint32_t member_meant(const struct home *h, const struct room *r, str wor
     return found;
 }
 
+// Who is not there, and whom the room has heard of by that name, as far back as PAST_LOOKED records: somebody who was sent away, say. An
+// absent user: nobody, or it is the id of somebody. *ret_clear is false where several had it.
+enum { PAST_LOOKED = 256 };
+
+static void past_take(struct asking *in, str user, str name, str word, bool *ret_clear)
+{
+    if (user.n == 0 || !str_eq(name, word))
+        return;
+    *ret_clear = *ret_clear && (in->past.n == 0 || str_eq(in->past, user));
+    in->past = user;
+}
+
+static void past_meant(struct asking *in, str word, bool *ret_clear)
+{
+    const struct log *l = &in->at->log;
+    uint64_t looked = 0;
+    *ret_clear = true;
+    for (uint64_t o = l->head; o >= l->tail && o != 0 && looked < PAST_LOOKED; o--, looked++) {
+        struct entry e;
+        log_entry(l, o, room_name(in->at), &e);
+        if (str_eq(e.user, word) || str_eq(e.decree.target, word)) { // their id
+            in->past = STR_NONE;
+            *ret_clear = true;
+            return;
+        }
+        past_take(in, e.user, e.name, word, ret_clear);
+        past_take(in, e.decree.target, e.decree.target_name, word, ret_clear);
+    }
+}
+
 // Whom a decree is about: in->target, MAP_NONE where they are not in the room. Why it may not be proposed.
 static enum denial target_of(const struct home *h, struct asking *in)
 {
@@ -62,6 +92,10 @@ static enum denial target_of(const struct home *h, struct asking *in)
     const struct room *r = in->at;
     bool clear = true;
     in->target = a->cmd.to_by_name ? member_meant(h, r, a->cmd.to, &clear) : member_find(h, r, a->cmd.to);
+    if (!clear)
+        return DENIED_NAMES;
+    if (in->target == MAP_NONE && a->cmd.to_by_name)
+        past_meant(in, a->cmd.to, &clear);
     if (!clear)
         return DENIED_NAMES;
     if (in->target == MAP_NONE) // where the room is on other nodes, too, they may be there

@@ -158,10 +158,11 @@ bool home_is_there(const struct member *m, const struct ask *a);
 // What is asked about a room, on its way through its gates: what they have found out for those behind them.
 struct asking {
     const struct ask *a;
-    uint32_t room;     // MAP_NONE: there is none, and
-    struct room *at;   // NULL
-    uint32_t member;   // who asks; MAP_NONE: a backend
-    uint32_t target;   // whom a decree is about, MAP_NONE where they are not there
+    uint32_t room;   // MAP_NONE: there is none, and
+    struct room *at; // NULL
+    uint32_t member; // who asks; MAP_NONE: a backend
+    uint32_t target; // whom a decree is about, MAP_NONE where they are not there
+    str past; // then who of that name the room has heard of, by a terminal's word for them; absent: nobody. The log's
     struct rights who; // what who asks may do
     bool paid;         // it was charged to the member
     struct verdict v;  // of the gate that has refused it: why

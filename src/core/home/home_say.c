@@ -46,6 +46,8 @@ static struct decree decree_of(const struct home *h, const struct ask *a)
     d.target = cmd->to;
     if (target != MAP_NONE)
         d.target_name = member_name(member_at(h, target));
+    else if (!a->backend) // of who is not there any more
+        d.target_name = cmd->name;
     if (cmd->type == CMD_ROLE)
         d.role = role_find(cmd->role);
     if (cmd->type == CMD_CLOSE) // a moment at least, as 0 has no end
@@ -210,11 +212,12 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
 
 // --- asks
 
-// The same ask once more, with the id of whom it is about.
-static void ask_again_about(struct home *h, const struct ask *a, uint32_t target)
+// The same ask once more, with the id of whom it is about, and what they are called.
+static void ask_again_about(struct home *h, const struct ask *a, str user)
 {
     struct ask again = *a;
-    again.cmd.to = member_user(member_at(h, target));
+    again.cmd.to = user;
+    again.cmd.name = a->cmd.to;
     again.cmd.to_by_name = false;
     if (!post_ask(h->mail, h->cx->index, &again))
         home_answer_no_memory(h, a, EFFECT_NONE);
@@ -227,8 +230,9 @@ void home_publish(struct home *h, struct ask **taken)
     if (!home_admits(h, taken, &in))
         return;
     member_at(h, in.member)->last_active = h->cx->wall_ms;
-    if (in.target != MAP_NONE && !str_eq(member_user(member_at(h, in.target)), (*taken)->cmd.to))
-        ask_again_about(h, *taken, in.target);
+    const str meant = in.target != MAP_NONE ? member_user(member_at(h, in.target)) : in.past;
+    if (meant.n != 0 && !str_eq(meant, (*taken)->cmd.to))
+        ask_again_about(h, *taken, meant);
     else
         h->authority->propose(h, taken, in.room);
 }
