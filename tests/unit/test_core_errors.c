@@ -170,7 +170,7 @@ static void whose_token_does_not_give_it(void **state)
         v = allowed(n, "{\"rooms\":{},\"server\":[]}");
         tell(n, 0, asked(n, 0), &v);
         forget(c);
-        bool enters = type == CMD_JOIN || type == CMD_SWITCH;
+        bool enters = type == CMD_JOIN || type == CMD_SWITCH || type == CMD_CREATE;
         utter(c, (enum command_type)type, enters ? "elsewhere" : "here");
         hears(c, (enum command_type)type, PROBLEM_FORBIDDEN);
         net_free(n);
@@ -187,7 +187,7 @@ static void whose_room_is_closed(void **state)
         struct net *n = begin();
         struct client *c = owner(n), *d = net_json(n, 0);
         enters(d, "from");
-        if (type != CMD_JOIN && type != CMD_SWITCH)
+        if (type != CMD_JOIN && type != CMD_SWITCH && type != CMD_CREATE)
             enters(d, "here");
         net_give(c, "here", d->user, "owner");
         forget(d);
@@ -243,11 +243,8 @@ static void who_says_too_much(void **state)
     static const struct {
         enum command_type type;
         const char *room;
-    } rows[] = {{CMD_MESSAGE, "here"},
-                {CMD_SIGNAL, "here"},
-                {CMD_STATE, "here"},
-                {CMD_JOIN, "new"},
-                {CMD_SWITCH, "new"}};
+    } rows[] = {{CMD_MESSAGE, "here"}, {CMD_SIGNAL, "here"}, {CMD_STATE, "here"},
+                {CMD_JOIN, "new"},     {CMD_SWITCH, "new"},  {CMD_CREATE, "new"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct net *n = token_net(1, 1);
         n->settings.signals = (struct rate){1, 1};
@@ -345,7 +342,7 @@ static void whose_invitation_is_refused(void **state)
 static void where_there_is_no_place(void **state)
 {
     (void)state;
-    static const enum command_type types[] = {CMD_JOIN, CMD_SWITCH};
+    static const enum command_type types[] = {CMD_JOIN, CMD_SWITCH, CMD_CREATE};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct net *n = token_net(1, 1);
         n->settings.rooms_max = 2;
@@ -355,7 +352,7 @@ static void where_there_is_no_place(void **state)
         enters(d, "here");
         enters(e, "from");
         utter(e, types[i], "here");
-        hears(e, types[i], PROBLEM_ROOM_FULL);
+        hears(e, types[i], types[i] == CMD_CREATE ? PROBLEM_CONFLICT : PROBLEM_ROOM_FULL);
         utter(c, types[i], "new");
         hears(c, types[i], PROBLEM_LIMIT_REACHED);
         net_free(n);
@@ -423,6 +420,7 @@ static void what_is_not_there_not_so_any_more_or_too_long(void **state)
         {CMD_STATE, ",\"set\":{\"k\":1},\"if_version\":9", PROBLEM_CONFLICT},
         {CMD_STATE, ",\"set\":{\"k\":1},\"unset\":[\"k\"]", PROBLEM_BAD_COMMAND},
         {CMD_INVITE, ",\"expires\":1", PROBLEM_BAD_COMMAND},
+        {CMD_CREATE, ",\"rule\":\"nobody's\"", PROBLEM_NOT_FOUND},
         {CMD_SIGNAL, value, PROBLEM_TOO_LARGE},
         {CMD_STATE, value, PROBLEM_TOO_LARGE},
     };
@@ -432,7 +430,7 @@ static void what_is_not_there_not_so_any_more_or_too_long(void **state)
         snprintf(value, sizeof value, "%s%*s\"%s",
                  rows[i].type == CMD_SIGNAL ? ",\"data\":\"" : ",\"set\":{\"k\":\"", 5000, "",
                  rows[i].type == CMD_SIGNAL ? "" : "}");
-        say_with(c, rows[i].type, "here", rows[i].more);
+        say_with(c, rows[i].type, rows[i].type == CMD_CREATE ? "new" : "here", rows[i].more);
         hears(c, rows[i].type, rows[i].code);
         net_free(n);
     }
@@ -453,7 +451,7 @@ static void what_is_not_there_not_so_any_more_or_too_long(void **state)
 static void who_comes_while_the_server_leaves(void **state)
 {
     (void)state;
-    static const enum command_type types[] = {CMD_HELLO, CMD_JOIN, CMD_SWITCH};
+    static const enum command_type types[] = {CMD_HELLO, CMD_JOIN, CMD_SWITCH, CMD_CREATE};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct net *n = begin();
         struct client *c = types[i] == CMD_HELLO ? net_ws(n, 0, "/ws") : owner(n);

@@ -114,6 +114,7 @@ bool edge_join(struct edge *e, uint32_t index, const struct command *cmd, const 
 bool edge_create(struct edge *e, uint32_t index, const struct command *cmd)
 {
     struct asker *c = asker_at(e, index);
+    ASSERT(cmd->type == CMD_CREATE && cmd->room.n != 0);
     const uint64_t hash = hash_str(e->cx, cmd->room);
     uint32_t dest = home_of(e->cx, hash), outlet = outlet_find(e->fan, cmd->room, hash);
     const bool there = edge_member_of(e, c, cmd->room) != NULL;

@@ -50,6 +50,7 @@ static enum err by_user_put(const struct home *h, struct room *r, uint32_t index
     enum err e = by_user_insert(h, r, index);
     for (uint32_t m = r->first; m != SLAB_NONE && e == OK; m = member_at(h, m)->next)
         e = by_user_insert(h, r, m);
+    ASSERT(e != OK || r->by_user->count == r->members + 1);
     if (e != OK)
         members_table_drop(r);
     return e;

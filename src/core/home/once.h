@@ -17,10 +17,11 @@
 #include "base/slab.h"
 #include "core/home/idempotency.h"
 
+// Twelve bytes: it stands in every room.
 struct once_group {
     uint32_t first;     // owner, SLAB_NONE without one
     uint64_t newest_ms; // steady: of the newest record (apply.h); 0 = none
-};
+} __attribute__((packed, aligned(4)));
 
 // So much older than the newest record of a room a record may be, by clocks of nodes that differ, or because it was long on its
 // way; what is older still counts as that old. So keys that are over before that are over for good, on every node.

@@ -75,6 +75,7 @@ uint64_t members_count_due(struct home *h, uint32_t room)
         return UINT64_MAX;
     if (h->cx->now_ms < r->count_ms + COUNT_INTERVAL_MS && r->count_ms != 0)
         return r->count_ms + COUNT_INTERVAL_MS;
+    ASSERT(r->members != 0);
     struct entry e = {.type = ENTRY_MEMBERS_COUNT, .count = r->members};
     r->count_ms = h->cx->now_ms;
     if (!place(h, room, &e))

@@ -95,17 +95,18 @@ struct room {
     bool resting : 1;       // nothing has happened for a while, and the shards have been told
     bool said : 1; // a message was appended, or it was made to be there: there is something to come back for
     bool rule_untold : 1; // and not all shards know the rule that it has now
-    bool emptying : 1; // it has been closed: those who are still there are being sent away (room_close.c)
+    bool emptying : 1;    // it has been closed: those who are still there are being sent away (room_close.c)
     char epoch[EPOCH_LEN];
     uint8_t tenant;     // whose it is (common/tenant.h)
     uint16_t waits;     // asks in the list of those that wait for frames (home_wait.c): it is there as long
     struct ruled ruled; // which rule it has (common/rule.h)
-    uint32_t untold_first; // of the away list (presence.c); here, where there is a hole
-    struct log log;        // what was said
-    struct live live;      // what is heard now; of the records, what people have been told of
-    struct reads *reads;   // how far people have read; NULL = nobody has said so
-    struct replay *replay; // what was said, for those who come; NULL = nobody has asked
-    struct map *by_user;   // NULL where they are few
+    uint32_t untold_first;  // of the away list (presence.c); here, where there is a hole
+    struct once_group keys; // of its members, and of those who were
+    struct log log;         // what was said
+    struct live live;       // what is heard now; of the records, what people have been told of
+    struct reads *reads;    // how far people have read; NULL = nobody has said so
+    struct replay *replay;  // what was said, for those who come; NULL = nobody has asked
+    struct map *by_user;    // NULL where they are few
     uint32_t members;
     uint32_t member_seq;            // of the last one that joined
     uint32_t first, last;           // members in order of joining
@@ -114,7 +115,6 @@ struct room {
     uint32_t crowded;          // feeds that are; while there are any, publishes wait (fan/pace.h)
     struct course *course;     // what its authority is asked for, where that is an engine (course.h)
     struct mail *signals;      // asks of this turn, one of a connection at most, oldest first (home_signal.c)
-    struct once_group keys;    // of its members, and of those who were
     struct standing *standing; // roles, bans, mutes, by its records; NULL where there is nothing of the kind
     struct state *state;       // what its people share, likewise
     struct invitations *invitations; // to it, likewise

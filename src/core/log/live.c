@@ -74,6 +74,7 @@ bool live_secure(struct live *v, const struct live_tools *tools, const struct en
                  struct live_entry *ret)
 {
     struct track *all = tracks_all(&v->tracks);
+    ASSERT(tools->mem != NULL && tools->prints != NULL);
     ret->print = print_of(tools->prints, e);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
         uint32_t same = same_payload(tools, all, i);
@@ -94,6 +95,7 @@ bool live_secure(struct live *v, const struct live_tools *tools, const struct en
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch)
 {
     for (uint32_t i = 0; i < v->tracks.n; i++) {
+        ASSERT(chain_last(&tracks_all(&v->tracks)[i].chain) == secured->segs[i]);
         framed_append(secured->segs[i], &secured->framed[i], scratch, passing);
         if (secured->print != 0)
             segment_set_print(secured->segs[i], secured->print);
