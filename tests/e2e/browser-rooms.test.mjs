@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { Person, SCREENSHOTS, holdFrames, startBrowser } from './browser.mjs';
+import { Person, SCREENSHOTS, decreed, holdFrames, startBrowser } from './browser.mjs';
 import { Native, startServer, until, within } from './support.mjs';
 
 const numbers = (from, to) => Array.from({ length: to - from }, (_, i) => `word ${from + i}`);
@@ -67,6 +67,22 @@ describe('rooms in the chat page', () => {
     await ada.say('hello');
     await bob.reads('hello');
     for (const person of [ada, bob]) await person.check();
+  });
+
+  test('a room made by a rule of the server: its maker is host, and who comes reads that it was made', async (t) => {
+    const made = await startServer(t, { flags: ['--rooms.rules=[{name: quiz, host: first, members_max: 2}]'] });
+    const ada = await enter(t, 'Ada', { room: 'lobby' }, made.url);
+    await ada.say('/create "friday quiz" quiz');
+    await ada.sees('[data-testid=room-tab].active[data-room="friday quiz"]');
+    await decreed(ada, 'You made this room, by the rule quiz');
+    await ada.sees('[data-testid=member][data-me] .tag.role.host');
+    const bob = await enter(t, 'Bob', { room: 'friday quiz' }, made.url);
+    await decreed(bob, 'Ada made this room, by the rule quiz');
+    await ada.say('/create "friday quiz"');
+    await ada.sees('text=There is a room `friday quiz` already');
+    await ada.say('/create another riddle');
+    await ada.sees('text=There is no rule `riddle` on this server');
+    await ada.check();
   });
 
   test('a room with a very long name breaks no layout', async (t) => {
