@@ -104,13 +104,19 @@ function checks() {
   ].map((job) => ({ ...job, kind: 'checks', needs: 'core', seconds: 60 }));
 }
 
+// What takes minutes is dealt out, too: the program runs every nth of its tests.
+const SHARES = { test_sim_mutations: 3 };
+
 function unit() {
-  return list('tests/unit', /^test_.*\.c$/).map((source) => {
+  return list('tests/unit', /^test_.*\.c$/).flatMap((source) => {
     const program = join(build, 'tests/unit', stem(source));
-    return {
+    const job = {
       kind: 'unit', name: stem(source), needs: 'core', argv: [program], read: readTap, seconds: 300,
       missing: existsSync(program) ? '' : `${source} has no program ${relative(root, program)}`,
     };
+    const of = SHARES[job.name] ?? 1;
+    if (of === 1) return [job];
+    return Array.from({ length: of }, (_, k) => ({ ...job, name: `${job.name} ${k + 1} of ${of}`, argv: [program, String(k), String(of)] }));
   });
 }
 

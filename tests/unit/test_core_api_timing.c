@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Whether the time that a wrong key of the HTTP API takes could tell how near it is to a right one: both are judged instruction by
+// E10: whether the time that a wrong key of the HTTP API takes could tell how near it is to a right one: both are judged instruction by
 // instruction, in two children of one process, and their ways through the program must be the same.
 //
 //     parent --fork--> child: stop, judge a key, stop       stepped from one stop to the other (ptrace)

@@ -77,14 +77,20 @@ static void other_seed_other_run(void **state)
     free(second.report);
 }
 
-int main(void)
+// test_sim_mutations [SHARE OF]: all of it, or every OFth from the SHAREth on, for several processors.
+int main(int argc, char **argv)
 {
-    struct CMUnitTest tests[MUTATE_COUNT + 1];
-    size_t n = 0;
+    struct CMUnitTest all[MUTATE_COUNT + 1], tests[MUTATE_COUNT + 1];
+    size_t total = 0, n = 0;
     for (uintptr_t m = MUTATE_NOTHING + 1; m < MUTATE_COUNT; m++)
-        tests[n++] = (struct CMUnitTest){
+        all[total++] = (struct CMUnitTest){
             .name = sim_mutation_name((enum sim_mutation)m), .test_func = caught, .initial_state = (void *)m};
-    tests[n++] = (struct CMUnitTest)cmocka_unit_test(same_seed_same_run);
-    tests[n++] = (struct CMUnitTest)cmocka_unit_test(other_seed_other_run);
+    all[total++] = (struct CMUnitTest)cmocka_unit_test(same_seed_same_run);
+    all[total++] = (struct CMUnitTest)cmocka_unit_test(other_seed_other_run);
+    const size_t share = argc == 3 ? (size_t)strtoul(argv[1], NULL, 10) : 0,
+                 of = argc == 3 ? (size_t)strtoul(argv[2], NULL, 10) : 1;
+    assert_true(of != 0 && share < of);
+    for (size_t i = share; i < total; i += of)
+        tests[n++] = all[i];
     return _cmocka_run_group_tests("sim", tests, n, NULL, NULL);
 }
