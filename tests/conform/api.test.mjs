@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The HTTP API against the real binary: what it says of itself (OpenAPI) is what it does, who may come in, and that people in rooms
+// F5, and the HTTP API against the real binary: what it says of itself (OpenAPI) is what it does, who may come in, and that people in rooms
 // hear a backend.
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
