@@ -153,7 +153,8 @@ void live_forget(struct live *v, struct mem *m, uint64_t offset)
     const struct track *all = tracks_const(&v->tracks);
     bool holds = false;
     for (uint32_t i = 0; i < v->tracks.n; i++)
-        holds = holds || (all[i].chain.n != 0 && segment_after(all[i].chain.segs[0]) < offset);
+        for (uint32_t k = 0; k < all[i].chain.n; k++) // behind a cut offsets may be lower than in front of it
+            holds = holds || segment_after(all[i].chain.segs[k]) < offset;
     if (holds)
         live_rest(v, m);
 }
