@@ -140,7 +140,8 @@ void passes_ended(struct world *w, struct client *c, int room)
 
 void passes_check_late(struct world *w, struct client *c)
 {
-    uint64_t patience = 2 * client_patience_ms(w) + SLACK_MS;
+    // It is taken for its issuer's leeway, and by that the membership goes on so long, as there is no longer grace here.
+    uint64_t patience = SIM_LEEWAY_MS + 2 * client_patience_ms(w) + SLACK_MS;
     for (int room = 0; room < ROOMS_MAX; room++) {
         const struct seat *s = &c->seats[room];
         if (s->on && s->pass != PASS_NONE && w->now_ms > s->pass_ends_ms + patience)
