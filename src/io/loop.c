@@ -193,9 +193,11 @@ static void dispatch(struct loop *l, uint32_t event_count)
             break;
         }
     }
-    if (newcomers)
-        traffic_serve_newcomers(&l->traffic);
-    traffic_serve_leavers(&l->traffic);
+    // Whom mail is about is in already, or has asked to be: who comes waits until it is read.
+    if (newcomers && !l->inbox_left)
+        traffic_serve_newcomers(&l->traffic, clock_monotonic_ns() + NEWCOMERS_NS);
+    if (traffic_has_leavers(&l->traffic))
+        traffic_serve_leavers(&l->traffic, clock_monotonic_ns() + LEAVERS_NS);
 }
 
 static void take_arrivals(struct loop *l)

@@ -10,7 +10,7 @@
 //             admission refusal     |                                       they found they hand back
 //                                channel.c
 //
-// Budgets of a turn: EVENTS_MAX events, MAIL_NS, CLOSE_NS, and those of acceptor.h and traffic.h. What is left over goes on in the next
+// Budgets of a turn: EVENTS_MAX events, NEWCOMERS_NS, LEAVERS_NS, MAIL_NS, CLOSE_NS, and those of acceptor.h and traffic.h. What is left over goes on in the next
 // turn, which does not sleep then.
 //
 // Ownership: server.c makes and frees loops and what they share. Thread: a loop is its thread's from loop_run on, but for
@@ -33,9 +33,13 @@
 enum {
     MAIL_RETRY_MS = 1, // a full mailbox is tried again; its owner is awake, and busy with 4,096 mails
     SPIN_RECENT_NS = 1000 * 1000, // so long after mail, polling is worth it
-    CLOSE_NS = 2 * 1000 * 1000,   // so long a turn closes sockets
-    MAIL_NS = 1000 * 1000,        // and reads mail
-    CLOSES_PER_LOOK = 16,         // at the clock
+    // What a turn gives to those who come, those who go, and to what they make others say, is short: who talks waits for two turns, his
+    // own shard's and the room's. Shorter slices cost a storm nothing (docs/PERFORMANCE.md, "A room that nobody cuts").
+    NEWCOMERS_NS = 100 * 1000,
+    LEAVERS_NS = 100 * 1000,
+    CLOSE_NS = 100 * 1000,
+    MAIL_NS = 300 * 1000,
+    CLOSES_PER_LOOK = 8, // at the clock
     MAILS_PER_LOOK = 16,
 };
 

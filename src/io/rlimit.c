@@ -6,7 +6,10 @@
 #include "io/key_fetcher.h"
 #include "io/listener.h"
 #include "io/refusal.h"
+#include <fcntl.h>
+#include <limits.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum {
     // Standard streams, signalfd, helpers, a config or log file being read; of each fetch of keys a connection, two of its resolver,
@@ -28,6 +31,19 @@ struct rlimit_files rlimit_files_raise(void)
             files.files_max = limit.rlim_max;
     }
     return files;
+}
+
+void rlimit_files_prepare(uint64_t files)
+{
+    if (files == 0 || files > INT_MAX)
+        return;
+    const int any = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (any < 0)
+        return;
+    const int last = fcntl(any, F_DUPFD_CLOEXEC, (int)files - 1);
+    if (last >= 0)
+        close(last);
+    close(any);
 }
 
 uint32_t rlimit_files_reserved(uint32_t shard_count)

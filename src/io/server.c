@@ -60,8 +60,10 @@ static enum err files_init(struct server *s, const struct io_settings *io, struc
     s->info.files = rlimit_files_raise();
     s->info.connections_max =
         rlimit_connections_max(s->info.files.files_max, s->info.shard_count, io->connections_max);
-    if (s->info.connections_max > 0)
+    if (s->info.connections_max > 0) {
+        rlimit_files_prepare((uint64_t)s->info.connections_max + rlimit_files_reserved(s->info.shard_count));
         return OK;
+    }
     io_error_set(
         error,
         "the limit of open files is %llu, and %u shards need %u beside connections; raise it (ulimit -n)",

@@ -8,6 +8,7 @@
 #include "io/traffic.h"
 
 #include "base/assert.h"
+#include "io/clock.h"
 #include "io/event.h"
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -230,16 +231,19 @@ static void come_in(struct traffic *t, uint32_t index)
         on_broken(t, index);
 }
 
-void traffic_serve_newcomers(struct traffic *t)
+void traffic_serve_newcomers(struct traffic *t, uint64_t until_ns)
 {
-    struct epoll_event events[NEWCOMERS_PER_TURN];
-    int n = epoll_wait(t->newcomers_fd, events, NEWCOMERS_PER_TURN, 0);
-    for (int i = 0; i < n; i++) {
-        uint32_t index = event_tag_index(events[i].data.u64);
-        traffic_on_event(t, index, events[i].events);
-        if (t->links[index].reads == NEWCOMER_READS)
-            come_in(t, index);
-    }
+    struct epoll_event events[NEWCOMERS_PER_LOOK];
+    int n;
+    do {
+        n = epoll_wait(t->newcomers_fd, events, NEWCOMERS_PER_LOOK, 0);
+        for (int i = 0; i < n; i++) {
+            uint32_t index = event_tag_index(events[i].data.u64);
+            traffic_on_event(t, index, events[i].events);
+            if (t->links[index].reads == NEWCOMER_READS)
+                come_in(t, index);
+        }
+    } while (n == NEWCOMERS_PER_LOOK && clock_monotonic_ns() < until_ns);
 }
 
 // One of a list, whose first it was: returns the next one.
@@ -264,15 +268,17 @@ void traffic_serve_ready(struct traffic *t)
         index = serve(t, index);
 }
 
-void traffic_serve_leavers(struct traffic *t)
+void traffic_serve_leavers(struct traffic *t, uint64_t until_ns)
 {
     struct link_list *all = &t->leavers;
-    for (uint32_t n = 0; n < LEAVERS_PER_TURN && all->head != LINK_NONE; n++) {
+    for (uint32_t n = 1; all->head != LINK_NONE; n++) {
         const uint32_t index = all->head;
         all->head = t->links[index].ready_next;
         if (all->head == LINK_NONE)
             all->tail = LINK_NONE;
         (void)serve(t, index); // which may put it at the end
+        if (n % LEAVERS_PER_LOOK == 0 && clock_monotonic_ns() >= until_ns)
+            return;
     }
 }
 

@@ -13,9 +13,9 @@
 //   writable   only of use after a write that was not taken whole (BLOCKED)
 //
 // Who is in is served before who comes and who goes. A connection's first NEWCOMER_READS reads, its handshake and its hello, are announced
-// by an epoll of their own, which lies in the shard's and is looked into when all others have been served, for NEWCOMERS_PER_TURN of
-// them; then it is watched like any other. Whose end is near is read when those have been served, LEAVERS_PER_TURN of them. So where
-// 20,000 are cut off and come back nobody who talks stands in one queue with them.
+// by an epoll of their own, which lies in the shard's and is looked into when all others have been served, for as long as the loop
+// says; then it is watched like any other. Whose end is near is read when those have been served, for so long too. So where 20,000
+// are cut off and come back nobody who talks stands in one queue with them.
 //
 // When a channel cannot go on its socket is watched anew, which raises the edge again should it be ready (traffic.c).
 //
@@ -37,9 +37,9 @@ enum {
     TURN_READ_BYTES = 4 << 20,  // about 4 ms of parsing
     WRITES_PER_TURN = 1024,     // about 3.5 ms of send(2),
     TURN_WRITE_BYTES = 4 << 20, // or so much of long ones
-    NEWCOMERS_PER_TURN = 64,    // about 1 ms of handshakes and hellos
     NEWCOMER_READS = 2,
-    LEAVERS_PER_TURN = 64,
+    NEWCOMERS_PER_LOOK = 8, // at the clock
+    LEAVERS_PER_LOOK = 8,
     RECV_PADDING = 64, // zeroed bytes behind the buffer, for decoders that load whole vectors
 };
 
@@ -108,9 +108,10 @@ void traffic_open(struct traffic *t, uint32_t conn, int fd, uint8_t listener, ui
 // One turn: the first of these begins it, the last ends it.
 void traffic_serve_ready(struct traffic *t);
 void traffic_on_event(struct traffic *t, uint32_t conn, uint32_t epoll_events);
-// When all other events of the turn have been served: some of those that come (EVENT_NEWCOMERS), of those that go.
-void traffic_serve_newcomers(struct traffic *t);
-void traffic_serve_leavers(struct traffic *t);
+// When all other events of the turn have been served: those that come (EVENT_NEWCOMERS), those that go, until the monotonic clock
+// says so, and some at least. What is left is announced again, and is traffic_is_busy.
+void traffic_serve_newcomers(struct traffic *t, uint64_t until_ns);
+void traffic_serve_leavers(struct traffic *t, uint64_t until_ns);
 void traffic_write(struct traffic *t);
 void traffic_shutdown(struct traffic *t);
 // Closes one of the connections that core has given up; false when there is none. Its ticket is for admission.
@@ -122,6 +123,8 @@ static inline bool traffic_is_busy(const struct traffic *t)
 {
     return t->writes_left || t->ready.head != LINK_NONE || t->leavers.head != LINK_NONE;
 }
+
+static inline bool traffic_has_leavers(const struct traffic *t) { return t->leavers.head != LINK_NONE; }
 
 // Closes one connection that is still open, with core knowing nothing of it; false when there is none.
 bool traffic_cut(struct traffic *t, uint32_t *ret_ticket);

@@ -3,9 +3,13 @@
 #include "io/rlimit.h"
 #include "unit/support.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static void raises_to_the_hard_limit(void **state)
 {
@@ -22,6 +26,37 @@ static void raises_to_the_hard_limit(void **state)
     assert_int_equal(after.rlim_cur, before.rlim_max);
     files = rlimit_files_raise(); // nothing left to raise
     assert_int_equal(files.soft_before, files.files_max);
+}
+
+static uint64_t table_length(void)
+{
+    char line[256];
+    uint64_t n = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        if (strncmp(line, "FDSize:", 7) == 0)
+            n = strtoull(line + 7, NULL, 10);
+    fclose(f);
+    return n;
+}
+
+static void the_table_of_files_is_made_at_once(void **state)
+{
+    (void)state;
+    const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(next >= 0 && close(next) == 0);
+    assert_true(table_length() < 3000);
+    rlimit_files_prepare(3000);
+    assert_true(table_length() >= 3000);
+    const uint64_t length = table_length();
+    rlimit_files_prepare(0);
+    rlimit_files_prepare(UINT64_MAX);
+    rlimit_files_prepare((uint64_t)INT_MAX); // more than the limit: refused
+    assert_int_equal(table_length(), length);
+    const int again = open("/dev/null", O_RDONLY | O_CLOEXEC); // none is left open
+    assert_int_equal(again, next);
+    close(again);
 }
 
 static void sets_files_aside(void **state)
@@ -89,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raises_to_the_hard_limit),
+        cmocka_unit_test(the_table_of_files_is_made_at_once),
         cmocka_unit_test(sets_files_aside),
         cmocka_unit_test(random_pool_gives_each_byte_once),
         cmocka_unit_test(a_million_ids_are_a_million),

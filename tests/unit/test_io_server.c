@@ -171,7 +171,7 @@ static void stall_is_over(struct world *w)
 static void who_comes_gets_the_place_of_one_who_is_not_through_leaving(void **state)
 {
     (void)state;
-    enum { ROUNDS = 4, N = 3 * LEAVERS_PER_TURN + 40, CLOSE_MS = 150 };
+    enum { ROUNDS = 4, N = 232, CLOSE_MS = 150 };
     static const char request[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
                       last[] = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     for (int round = 0; round < ROUNDS; round++) {
