@@ -95,7 +95,7 @@ const COMMANDS = {
   },
   history: {
     usage: '/history', help: 'older messages; they also come as you scroll up',
-    run(chat, it) { chat.archive.loadEarlier(it); },
+    run(chat, it) { chat.archive.retry(it); },
   },
   role: {
     usage: '/role USER ROLE', help: 'give a role: guest, member, host or owner',

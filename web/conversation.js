@@ -45,8 +45,8 @@ export class Conversation {
     this.status = kind === 'room' ? 'joining' : 'joined';   // 'joining' | 'joined' | 'refused' | 'removed'
     this.error = null;
     this.complete = kind === 'direct';   // nothing older to load
-    this.loading = false;
-    this.load = null;          // while it is: when that is done
+    this.asked = null;         // archive.js: the ask for older messages whose answer counts
+    this.load = null;          // while there is one: when it is done
     this.stuck = false;        // older messages could not be had; the person may ask again
     this.members = new Map();  // user -> member
     this.membersCount = 0;
@@ -65,6 +65,7 @@ export class Conversation {
 
   /** What it is called on the page. */
   get label() { return nameShown(this.title); }
+  get loading() { return this.asked !== null; }
   get hasMessages() { return this.pending.length > 0 || this.items.some((item) => item.kind === 'message'); }
   /** People who may be meant here, by name. */
   get names() { return [...this.members.values()].map((member) => member.name); }
@@ -103,6 +104,7 @@ export class Conversation {
       if (item.offset !== undefined) this.byOffset.delete(item.offset);
     }
     if (this.kind === 'room') this.complete = false;
+    this.asked = null;   // what would come ends where we do not begin any more
     this.lowest = this.firstOffset;
   }
 
@@ -194,7 +196,7 @@ export class Conversation {
   #renumber(epoch) {
     this.byOffset.clear();
     this.changes.clear();
-    this.lowest = this.replyTo = this.editing = null;
+    this.lowest = this.replyTo = this.editing = this.asked = null;
     this.epoch = epoch;
     this.complete = false;
     this.readFloor = this.seen = this.readTo = this.toldRead = 0;

@@ -8,6 +8,7 @@ import { CHANGES, apply, asTold } from './changes.js';
 import { Conversation } from './conversation.js';
 import { DECREES, plain, wordsOf } from './decrees.js';
 import { displayOf, sentence } from './format.js';
+import { patiently } from './patience.js';
 import { mentions, nameShown } from './words.js';
 
 const HISTORY = 50;          // messages asked for on join
@@ -42,7 +43,6 @@ export class Incoming {
     const { client, view } = this.#chat;
     it.status = 'joining';
     it.error = null;
-    it.stuck = false;
     view.changed('all');
     const options = { history: HISTORY, members: true };
     try {
@@ -70,7 +70,8 @@ export class Incoming {
     const it = this.#room(m);
     if (!it) return;
     it.status = 'joined';
-    it.error = null;
+    it.error = it.asked = null;
+    it.stuck = false;   // a new connection may have what the last one had not
     const first = it.epoch === null;
     if (!first) it.before = null;   // what a reload had saved is of use once
     const same = it.epoch === m.epoch;
@@ -108,7 +109,8 @@ export class Incoming {
     let after;
     try {
       do {
-        const page = await this.#chat.client.members(it.name, { limit: 200, ...(after === undefined ? {} : { after }) });
+        const options = { limit: 200, ...(after === undefined ? {} : { after }) };
+        const page = await patiently(() => this.#chat.client.members(it.name, options), () => it.status === 'joined');
         for (const member of page.members ?? []) it.members.set(member.user, member);
         after = page.next;
         this.#chat.view.changed('people');

@@ -7,6 +7,7 @@ import { $, h } from './dom.js';
 import { lineOf } from './message.js';
 import { asTold } from './changes.js';
 import { displayOf, fullTimeOf, plural, sentence } from './format.js';
+import { patiently } from './patience.js';
 import { isBlank, nameShown } from './words.js';
 
 const PAGE = 200;
@@ -78,7 +79,7 @@ export class Search {
     let before = it.lowest ?? it.head + 1;
     try {
       for (let pages = 0; more && before > 1 && pages < PAGES_MAX && found.length < FOUND_MAX; pages++) {
-        const { history } = await pageOf({ before });
+        const { history } = await patiently(() => pageOf({ before }), () => turn === this.#turn);
         if (turn !== this.#turn) return;
         if (history.length === 0) break;
         before = Math.min(...history.map((entry) => entry.offset));

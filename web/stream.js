@@ -14,7 +14,9 @@ const PINNED_PX = 48;           // this near to the end counts as being there
 const READ_PX = 8;              // a message is read when no more of it than this is below the edge
 const PILL_PX = 240;            // this far from it the way back is offered
 const AUTHORS = '.msg-author[aria-haspopup]';
+const EARLIER_PX = 240;         // this near to the beginning of what is here, more of it is wanted
 const FLASH_MS = 1600;          // a message that one has jumped to stands out for so long
+const NOT_NOW = 'Older messages cannot be had at the moment. Try again in a while.';
 
 export class Stream {
   #chat; #shownId = null; #unfolded = new Set(); #height = 0;
@@ -57,8 +59,7 @@ export class Stream {
     else if (anchor) this.#holdTo(anchor);
 
     this.#look(it);
-    // A first page too short to scroll would leave no way to ask for more.
-    if (box.scrollHeight <= box.clientHeight + 1) this.#chat.archive.loadEarlier(it);
+    this.#reachBack(it);
   }
 
   /** One of the buttons of messages is in the order of Tab, and where authors have menus one of these, the newest; the arrow keys go to
@@ -103,7 +104,9 @@ export class Stream {
   /** To the message with that offset, wherever it is; its buttons get the focus. */
   async jump(offset) {
     const it = this.#chat.active;
-    if (!it || !await this.#chat.archive.reach(it, offset)) return this.#chat.view.toast('That message is not kept any more.');
+    if (!it) return;
+    const found = await this.#chat.archive.reach(it, offset);
+    if (found !== 'here') return this.#chat.view.toast(found === 'gone' ? 'That message is not kept any more.' : NOT_NOW);
     if (this.#chat.active === it) this.#showItem(it, it.byOffset.get(offset));
   }
 
@@ -135,8 +138,9 @@ export class Stream {
     const it = this.#chat.active;
     if (!it?.fresh) return;
     const { after } = it.fresh;
-    if (it.kind === 'room') await this.#chat.archive.reach(it, Math.floor(after) + 1);
+    const reached = it.kind === 'direct' || after < 0 ? 'here' : await this.#chat.archive.reach(it, Math.floor(after) + 1);
     if (this.#chat.active !== it || !it.fresh) return;
+    if (reached === 'unknown') return this.#chat.view.toast(NOT_NOW);
     const item = it.items.find((other) => other.order > after && isNew(this.#chat, other));
     it.fresh.met = true;
     if (item) this.#showItem(it, item);
@@ -162,7 +166,8 @@ export class Stream {
       const { bottom } = node.getBoundingClientRect();
       if (bottom > edge && node.classList.contains('msg')) return { key: this.#of.get(node).key, bottom };
     }
-    return null;
+    const last = this.#rows.lastElementChild;   // nothing but what was decided, and who came
+    return last && { key: this.#of.get(last).key, bottom: last.getBoundingClientRect().bottom };
   }
 
   #holdTo({ key, bottom }) {
@@ -186,9 +191,16 @@ export class Stream {
     it.scroll.top = box.scrollTop;
     it.scroll.pinned = box.scrollHeight - box.scrollTop - box.clientHeight < PINNED_PX;
     this.#look(it);
-    if (box.scrollTop < 240) {
-      if (firstShown(it) > 0) { it.shown += WINDOW; this.draw(); } else this.#chat.archive.loadEarlier(it);
-    }
+    this.#reachBack(it);
+  }
+
+  /** Whoever sees the beginning of what is here gets more, and not by scrolling alone: a page of history may have had nothing to show,
+   *  its answer may have been lost with a connection that is back now, and what is short cannot be scrolled. */
+  #reachBack(it) {
+    if (this.#box.clientHeight === 0 || this.#box.scrollTop >= EARLIER_PX) return;
+    if (firstShown(it) === 0) return this.#chat.archive.loadEarlier(it);
+    it.shown += WINDOW;
+    this.#chat.view.changed('stream');
   }
 
   /** What is in view is read; what is not, at either end, is offered. */

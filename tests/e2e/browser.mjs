@@ -173,6 +173,15 @@ export async function holdFrames(page, after) {
   return { began, release() { const frames = held; held = null; frames.forEach(send); } };
 }
 
+/** Between a page and the server: `out(command, answer)` sees each command of the page first, and keeps it from the server where it returns
+ *  true; `answer(message)` says to the page what the server has not. To be called before the page loads. */
+export async function between(page, out) {
+  await page.routeWebSocket(/\/ws$/, (near) => {
+    const far = near.connectToServer();
+    near.onMessage((frame) => { if (!out(JSON.parse(frame), (message) => near.send(JSON.stringify(message)))) far.send(frame); });
+  });
+}
+
 /** A TCP line between a page and a server that can be cut and mended. */
 export async function startLine(t, server) {
   const [, host, port] = /^(.*):(\d+)$/.exec(server.http);
