@@ -51,7 +51,8 @@ let frame = 0;
 
 function changed(...parts) {
   for (const part of parts) if (part) stale.add(part);
-  drawTitle();   // also while the page is hidden, when frames do not come
+  drawTitle();      // these also while the page is hidden, when frames do not come
+  notify.clear();
   if (!frame) frame = requestAnimationFrame(draw);
 }
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // notify.js: desktop notifications of mentions and direct messages that come while nobody looks at the page. It is asked for when the
-// first one would have been of use, by a line in the page whose button asks the browser: browsers let nobody ask without a click.
+// first one would have been of use, by a line in the page whose button asks the browser: browsers let nobody ask without a click. What
+// has been read, here or on another device, is taken off the desktop.
 
 import { $, h, icon } from './dom.js';
 import { person } from './settings.js';
 import { displayOf } from './format.js';
+import { lineOf } from './message.js';
 import { nameShown } from './words.js';
-
-const BODY_CHARS = 160;
 
 const there = () => 'Notification' in globalThis;
 
 export class Notify {
   #chat;
+  #shown = new Map();   // conversation -> what is on the desktop of it
 
   constructor(chat) {
     this.#chat = chat;
@@ -29,14 +30,24 @@ export class Notify {
   }
 
   #show(it, item) {
-    const { text = 'Data', action } = displayOf(item.data);
+    const { action } = displayOf(item.data);
     const who = nameShown(item.from.name);
     try {
       const note = new Notification(it.kind === 'room' ? `${who} in #${it.label}` : who, {
-        body: `${action ? `${who} ` : ''}${text}`.slice(0, BODY_CHARS), tag: `plenum ${it.id}`, icon: '/favicon.svg',
+        body: `${action ? `${who} ` : ''}${lineOf(item)}`, tag: `plenum ${it.id}`, renotify: true, icon: '/favicon.svg',
       });
+      this.#shown.set(it, note);
       note.onclick = () => { window.focus(); this.#chat.activate(it); note.close(); };
     } catch { /* Chromium on Android has the name, and nothing behind it */ }
+  }
+
+  /** Something has been read. */
+  clear() {
+    for (const [it, note] of this.#shown) {
+      if (it.unread > 0) continue;
+      note.close();
+      this.#shown.delete(it);
+    }
   }
 
   /** Stays until it is answered: who was away finds it. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What was said before, on the chat page: older messages come by themselves to whoever sees the first ones that are here, whatever fails
+// What was said before, on the chat page, and the search for it: older messages come by themselves to whoever sees the first ones that are here, whatever fails
 // in between, and a button is what is left where nothing helps.
 import assert from 'node:assert/strict';
 import { describe, mock, test } from 'node:test';
-import { between, chatFixture, holdFrames, look, startLine } from './browser.mjs';
+import { between, chatFixture, chooseOf, holdFrames, look, row, startLine } from './browser.mjs';
 import { Native, until, within } from './support.mjs';
 import { Archive } from '../../web/archive.js';
 import { Conversation } from '../../web/conversation.js';
@@ -227,5 +227,54 @@ describe('older messages on the chat page', () => {
     denied = false;
     await ada.id('retry-earlier').click();
     await readsBack(ada, 120);
+  });
+
+  test('search: what the one has said the other finds, by the words that it has now, in the page and behind it in what the server keeps', async (t) => {
+    const ada = await chat.enter(t, 'Ada', 'search');
+    for (const text of ['the **needle** is here', 'a pin, to be a needle', 'a needle, for a moment']) await ada.say(text);
+    await row(ada, 'for a moment').getByTestId('msg-more').waitFor({ state: 'attached' });
+    await chooseOf(ada, 'a pin', 'Edit');
+    await ada.say('a Nadel in the hay');
+    await chooseOf(ada, 'for a moment', 'Delete');
+    await ada.id('decree-submit').click();
+    await ada.sees('[data-testid=message-deleted]');
+    await ada.reads('a Nadel in the hay');
+    const robot = await Native.open(chat.server, { name: 'Robot' });
+    await robot.join('search');
+    for (let i = 0; i < 240; i++) await robot.say('search', { text: `hay ${i}` });
+    const bob = await chat.enter(t, 'Bob', 'search');
+    await bob.reads('hay 239');
+    await ada.say('another Needle');
+    await bob.reads('another Needle');
+    assert.ok(!(await bob.texts()).includes('the needle is here'), 'that is behind what he has');
+    const finds = async (words, expected, note) => {
+      await bob.id('search-input').fill(words);
+      let last;
+      await until(async () => JSON.stringify(last = [await bob.id('search-result').locator('.search-text').allTextContents(), await bob.id('search-note').textContent()])
+        === JSON.stringify([expected, note]), () => `${words}: ${JSON.stringify(expected)}; it has ${JSON.stringify(last)}`);
+    };
+    await bob.page.keyboard.press('Control+Shift+F');
+    await finds('needle', ['another Needle', 'the needle is here'], '2 messages.');
+    await look(bob, 'the search');
+    await bob.shot('search');
+    await finds('nadel HAY', ['a Nadel in the hay'], '1 message.');   // by its new words
+    for (const gone of ['pin', 'for a moment']) await finds(gone, [], 'Nothing found in what is kept.');   // its old ones; deleted
+    await finds('ada needle', ['another Needle', 'the needle is here'], '2 messages.');   // who said it counts
+    await bob.id('search-input').press('ArrowDown');
+    await bob.page.keyboard.press('ArrowDown');
+    await bob.page.keyboard.press('Enter');
+    await until(async () => await bob.find('.msg.found [data-testid=message-text]').textContent() === 'the needle is here', 'the needle');
+    // Likewise of what is in his page by now, as she changes it before his eyes.
+    await chooseOf(ada, 'another Needle', 'Edit');
+    await ada.say('another pin');
+    await bob.reads('another pin');
+    await chooseOf(ada, 'a Nadel', 'Delete');
+    await ada.id('decree-submit').click();
+    await until(async () => await bob.id('message-deleted').count() === 2, 'both deletions');
+    await bob.say('/find needle');
+    await finds('needle', ['the needle is here'], '1 message.');
+    await finds('pin', ['another pin'], '1 message.');
+    await finds('nadel', [], 'Nothing found in what is kept.');
+    for (const person of [ada, bob]) await person.check();
   });
 });

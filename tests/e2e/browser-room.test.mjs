@@ -340,6 +340,101 @@ describe('a room on the chat page', () => {
     for (const person of [ada, other]) await person.check();
   });
 
+  test('a mention of somebody who is elsewhere: one notification, counted in list, tab and title; it is read, and who said it sees that', async (t) => {
+    const ada = await enter(t, 'Ada', 'tea');
+    const bob = await enter(t, 'Bob', 'tea', { permissions: ['notifications'], prepare: (page) => page.addInitScript(() => {
+      // What the browser would show is kept beside it: the desktop of a headless one cannot be looked at.
+      window.notes = [];
+      const Real = window.Notification;
+      window.Notification = class extends Real {
+        constructor(title, options) { super(title, options); window.notes.push(this); }
+        close() { super.close(); this.gone = true; }
+      };
+    }) });
+    const notes = () => bob.page.evaluate(() => window.notes.map(({ title, body }) => [title, body]));
+    const away = () => bob.page.evaluate(() => { document.hasFocus = () => false; dispatchEvent(new Event('blur')); });
+    const back = () => bob.page.evaluate(() => { delete document.hasFocus; dispatchEvent(new Event('focus')); });
+    const unread = async (n, loud, title) => {
+      const badges = bob.find('[data-room=tea] [data-testid=unread]');   // of the list of rooms, and of the tab
+      let last;
+      await until(async () => JSON.stringify(last = [...await badges.evaluateAll((all) => all.map((badge) => [parseInt(badge.textContent, 10), badge.classList.contains('loud')])), await bob.page.title()])
+        === JSON.stringify([...n ? [[n, loud], [n, loud]] : [], title]), () => `${n} unread, ${title}; the page has ${JSON.stringify(last)}`);
+    };
+    await until(async () => (await ada.members()).includes('Bob'), 'Bob at Ada');
+    await ada.say('anybody here?');
+    await bob.reads('anybody here?');
+    await bob.join('desk');
+
+    // He looks at another room: it is counted, and he sees it is for him; nothing is shown on a desktop that he looks at.
+    await ada.say('water is on');
+    await unread(1, false, '(1) #desk · Plenum');
+    await ada.id('composer').pressSequentially('@bo');
+    await ada.sees('[data-testid=completion-option]');
+    await ada.id('composer').press('Enter');
+    assert.equal(await ada.id('composer').inputValue(), '@Bob ');
+    await ada.id('composer').pressSequentially('the kettle is on');
+    await ada.id('composer').press('Enter');
+    await unread(2, true, '(2) #desk · Plenum');
+    await look(bob, 'somebody is called in another room');
+    await bob.shot('desk-unread');
+    assert.equal(await bob.id('notify-ask').isVisible(), false);
+
+    // Nobody looks at his page: it asks once, and tells from then on.
+    await away();
+    await ada.say('so what, everybody');
+    await unread(3, true, '(3) #desk · Plenum');
+    assert.equal(await bob.id('notify-ask').isVisible(), false, 'for nobody in particular');
+    await ada.say('psst, @Bob');
+    await bob.sees('[data-testid=notify-ask]:not([hidden])');
+    await look(bob, 'asked whether to notify');
+    await back();
+    await bob.id('notify-yes').click();
+    await until(async () => !(await bob.id('notify-ask').isVisible()), 'the answer to be taken');
+    assert.deepEqual(await notes(), []);
+    await away();
+    await ada.say('@Bob: it **boils**');
+    await ada.say('and nothing for anybody');
+    await ada.say('@Bobby is somebody else');
+    await unread(7, true, '(7) #desk · Plenum');
+    assert.deepEqual(await notes(), [['Ada in #tea', '@Bob: it boils']]);
+    assert.equal(await ada.id('seen').count(), 1);
+    assert.equal(await row(ada, 'anybody here?').getByTestId('seen').count(), 1, 'that is how far he has read');
+
+    // He follows it.
+    await back();
+    await bob.page.evaluate(() => window.notes[0].onclick());
+    await bob.sees('[data-testid=room-tab].active[data-room=tea]');
+    await bob.reads('@Bobby is somebody else');
+    await unread(0, false, '#tea · Plenum');
+    assert.equal(await bob.find('[data-testid=unread-line] + li [data-testid=message-text]').textContent(), 'water is on');
+    await row(ada, '@Bobby').getByTestId('seen').waitFor({ state: 'attached' });
+    assert.equal(await bob.page.evaluate(() => window.notes[0].gone), true, 'and it is off the desktop');
+    assert.equal(await ada.id('seen').count(), 1);
+    await says(ada, 'seen', /^Seen by Bob/);
+
+    // Directly; and not any more.
+    await away();
+    await ada.find('[data-testid=member]').filter({ hasText: 'Bob' }).click();
+    await ada.say('between us');
+    await ada.sees('[data-testid=delivered]');
+    await until(async () => (await notes()).length === 2, 'the second');
+    assert.deepEqual((await notes())[1], ['Ada', 'between us']);
+    await until(async () => await bob.page.title() === '(1) #tea · Plenum', 'it to be counted');
+    await back();
+    await bob.find('[data-testid=room-tab][data-kind=direct] .tab-select').click();
+    await until(() => bob.page.evaluate(() => window.notes[1].gone), 'what is read to be off the desktop');
+    await bob.go('tea');
+    await bob.id('profile-open').click();
+    assert.equal(await bob.id('notify-choice').isChecked(), true);
+    await bob.id('notify-choice').uncheck();
+    await bob.page.keyboard.press('Escape');
+    await away();
+    await ada.say('once more');
+    await until(async () => await bob.page.title() === '(1) #tea · Plenum', 'that, too');
+    assert.equal((await notes()).length, 2);
+    for (const person of [ada, bob]) await person.check();
+  });
+
   test('who has seen it', async (t) => {
     const [ada, bob] = await two(t, 'seen');
     await ada.say('who has read this?');
