@@ -81,7 +81,7 @@ const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
 // first. A program that is not named here has the machine for itself.
 const WAITING = {
   conform: ['text', 'identity', 'api', 'invite', 'words', 'decrees', 'state', 'caps'],
-  e2e: ['browser-change', 'browser-auth', 'browser-moderation', 'jwks', 'browser-room', 'browser', 'readme', 'rooms', 'browser-rooms',
+  e2e: ['browser-change', 'browser-auth', 'browser-moderation', 'jwks', 'browser-room', 'browser-history', 'browser', 'readme', 'rooms', 'browser-rooms',
     'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
     'info', 'state', 'decrees', 'rules', 'invite'],
 };

@@ -31,6 +31,9 @@ export function dayLabel(ms) {
   return new Date(ms).getFullYear() === today.getFullYear() ? dayFormat.format(ms) : dayYearFormat.format(ms);
 }
 
+/** In a list of messages of many days. */
+export const momentOf = (ms) => `${dayLabel(ms)}, ${timeOf(ms)}`;
+
 /** A user keeps one colour everywhere, so it follows the user id, which does not change with the name. FNV-1a. */
 export function hueOf(user) {
   let hash = 0x811c9dc5;

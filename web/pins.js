@@ -5,7 +5,7 @@
 
 import { pin } from './acts.js';
 import { $, h, icon, reconcile } from './dom.js';
-import { fullTimeOf, hueOf, plural } from './format.js';
+import { fullTimeOf, hueOf, momentOf, plural } from './format.js';
 import { lineOf } from './message.js';
 import { nameShown } from './words.js';
 
@@ -54,7 +54,7 @@ export class Pins {
     reconcile($('pins-list'), rows, ({ offset, item }) => h('li.pin-row', {},
       h('button.search-row', {
         type: 'button', disabled: !item, onclick: () => { this.#dialog.close(); this.#stream.jump(offset); }, data: { testid: 'pin', offset },
-      }, item && h('span.search-head', {}, h('bdi', {}, nameShown(item.from.name)), ' ', h('time', {}, fullTimeOf(item.time))),
+      }, item && h('span.search-head', {}, h('bdi', {}, nameShown(item.from.name)), ' ', h('time', { title: fullTimeOf(item.time) }, momentOf(item.time))),
       h('span.search-text', { dir: 'auto' }, text(item))),
       may && h('button.icon-button', {
         type: 'button', 'aria-label': 'Unpin', title: 'Unpin', onclick: () => pin(this.#chat, it, offset, false), data: { testid: 'unpin', offset },

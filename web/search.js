@@ -6,7 +6,7 @@
 import { $, h } from './dom.js';
 import { lineOf } from './message.js';
 import { asTold } from './changes.js';
-import { displayOf, fullTimeOf, plural, sentence } from './format.js';
+import { displayOf, fullTimeOf, momentOf, plural, sentence } from './format.js';
 import { patiently } from './patience.js';
 import { isBlank, nameShown } from './words.js';
 
@@ -14,9 +14,29 @@ const PAGE = 200;
 const PAGES_MAX = 50;
 const FOUND_MAX = 100;
 const AFTER_MS = 250;     // after the last key
+const BEFORE_CHARS = 30;  // of a long message, in front of the first word that was looked for
+const LINE_CHARS = 140;
+
+/** The line of a message that has the words; of a long one, from a little in front of the first of them. */
+function excerptOf(item, words) {
+  const line = lineOf(item);
+  const missing = words.find((word) => !line.toLocaleLowerCase().includes(word));
+  if (missing === undefined) return line;
+  const { text, json } = displayOf(item.data);
+  const whole = (text ?? json).replace(/\s+/g, ' ');
+  const at = whole.toLocaleLowerCase().indexOf(missing);
+  return at < 0 ? line : `…${whole.slice(Math.max(0, at - BEFORE_CHARS), at + LINE_CHARS)}`;   // else it is in the author's name
+}
+
+/** The words stand out. */
+function marked(line, words) {
+  if (words.length === 0) return [line];
+  const any = new RegExp(`(${words.map((word) => word.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('|')})`, 'giu');
+  return line.split(any).map((part, i) => (i % 2 ? h('mark', {}, part) : part));
+}
 
 export class Search {
-  #chat; #stream; #turn = 0; #timer = null; #found = []; #it = null;
+  #chat; #stream; #turn = 0; #timer = null; #found = []; #it = null; #words = [];
   #dialog = $('search-dialog'); #input = $('search-input');
 
   constructor(chat, stream) {
@@ -49,6 +69,7 @@ export class Search {
     this.#it = this.#chat.active;
     $('search-title').textContent = title;
     $('search-shown').textContent = typed ? '' : title;
+    this.#words = [];
     this.#input.hidden = !typed;
     $('search-shown').hidden = typed;
     this.#show([], '');
@@ -57,7 +78,7 @@ export class Search {
   }
 
   #look() {
-    const words = this.#input.value.toLocaleLowerCase().split(/\s+/).filter((word) => !isBlank(word));
+    const words = this.#words = this.#input.value.toLocaleLowerCase().split(/\s+/).filter((word) => !isBlank(word));
     this.#turn++;
     if (words.length === 0) return this.#show([], '');
     const fits = (item) => {
@@ -103,7 +124,7 @@ export class Search {
     if ($('search-note').textContent !== text) $('search-note').textContent = text;
     $('search-list').replaceChildren(...this.#found.map((item) => h('li', {}, h('button.search-row', {
       type: 'button', disabled: item.offset === undefined && this.#it.kind === 'room', onclick: () => this.#go(item), data: { testid: 'search-result', offset: item.offset ?? '' },
-    }, h('span.search-head', {}, h('bdi', {}, nameShown(item.from.name)), ' ', h('time', {}, fullTimeOf(item.time))), h('span.search-text', { dir: 'auto' }, lineOf(item))))));
+    }, h('span.search-head', {}, h('bdi', {}, nameShown(item.from.name)), ' ', h('time', { title: fullTimeOf(item.time) }, momentOf(item.time))), h('span.search-text', { dir: 'auto' }, marked(excerptOf(item, this.#words), this.#words))))));
   }
 
   #onListKey(e) {

@@ -191,7 +191,7 @@ export class Stream {
     it.scroll.top = box.scrollTop;
     it.scroll.pinned = box.scrollHeight - box.scrollTop - box.clientHeight < PINNED_PX;
     this.#look(it);
-    this.#reachBack(it);
+    if (box.scrollTop < EARLIER_PX) this.#chat.view.changed('stream');   // a draw decides: what has come may not be there yet
   }
 
   /** Whoever sees the beginning of what is here gets more, and not by scrolling alone: a page of history may have had nothing to show,

@@ -11,6 +11,7 @@ import { nameShown } from './words.js';
 
 const TELL_MS = 3_000;
 const GONE_MS = 6_000;     // two of these may be lost on the way
+const TURN_MS = 500;      // a server tells signals behind what is said in the same turn, and of several the last
 const SPEAK_MS = 30_000;   // who listens to the page is told no more often than this
 const NAMED_MAX = 3;
 const PEOPLE_MAX = 100;    // per room
@@ -40,8 +41,11 @@ export class Typing {
     if (at !== undefined && performance.now() - at < GONE_MS && it.status === 'joined') this.#chat.client.signal(it.name, { typing: false });
   }
 
-  /** It is said. */
-  said(it) { this.#told.delete(it); }
+  /** It is said. A signal of just before might come behind it, and would say that one goes on. */
+  said(it) {
+    if (performance.now() - (this.#told.get(it) ?? -TURN_MS) < TURN_MS) this.stopped(it);
+    this.#told.delete(it);
+  }
 
   /** A signal of somebody. */
   heard(it, { from, data }) {

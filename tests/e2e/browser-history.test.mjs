@@ -231,7 +231,7 @@ describe('older messages on the chat page', () => {
 
   test('search: what the one has said the other finds, by the words that it has now, in the page and behind it in what the server keeps', async (t) => {
     const ada = await chat.enter(t, 'Ada', 'search');
-    for (const text of ['the **needle** is here', 'a pin, to be a needle', 'a needle, for a moment']) await ada.say(text);
+    for (const text of ['the **needle** is here', 'a pin, to be a needle', 'a needle, for a moment', `${'so '.repeat(200)}much thread`]) await ada.say(text);
     await row(ada, 'for a moment').getByTestId('msg-more').waitFor({ state: 'attached' });
     await chooseOf(ada, 'a pin', 'Edit');
     await ada.say('a Nadel in the hay');
@@ -255,10 +255,12 @@ describe('older messages on the chat page', () => {
     };
     await bob.page.keyboard.press('Control+Shift+F');
     await finds('needle', ['another Needle', 'the needle is here'], '2 messages.');
+    assert.deepEqual(await bob.find('.search-text mark').allTextContents(), ['Needle', 'needle']);
     await look(bob, 'the search');
     await bob.shot('search');
     await finds('nadel HAY', ['a Nadel in the hay'], '1 message.');   // by its new words
     for (const gone of ['pin', 'for a moment']) await finds(gone, [], 'Nothing found in what is kept.');   // its old ones; deleted
+    await finds('thread', ['… so so so so so so so so much thread'], '1 message.');   // what was found is shown
     await finds('ada needle', ['another Needle', 'the needle is here'], '2 messages.');   // who said it counts
     await bob.id('search-input').press('ArrowDown');
     await bob.page.keyboard.press('ArrowDown');
