@@ -15,6 +15,7 @@ import { nameShown, typed } from './words.js';
 const HEIGHT_MAX = 220;    // px, about ten lines; scrolls inside from there
 const ENVELOPE = 200;      // bytes of a message that are not its text
 const SHOW_LEFT = 500;     // bytes left from which the count is shown
+const KEPT = 'What you wrote is kept until then.';   // nothing is wrong with it
 
 export class Composer {
   #chat; #stream; #on; #completion;
@@ -136,6 +137,7 @@ export class Composer {
     else this.#input.setAttribute('aria-describedby', 'composer-state');
     if (why) this.#input.placeholder = 'You cannot write here now';
     else if (isHeldUp(this.#chat, it)) this.#input.placeholder += ' (slow mode)';
+    if (text === '' && this.#problem === KEPT) this.#complain(null);   // then is now
     this.#block(why !== null);
   }
 
@@ -189,7 +191,7 @@ export class Composer {
     const max = (this.#chat.client.session?.limits?.message_bytes ?? 65_536) - ENVELOPE;
     const left = text.length * 3 < max - SHOW_LEFT ? Infinity : max - utf8Length(JSON.stringify(text));
     $('send').disabled = this.#blocked || typed(text) === '' || left < 0;
-    this.#hint.classList.toggle('over', left < 0 || this.#problem !== null);
+    this.#hint.classList.toggle('over', left < 0 || (this.#problem !== null && this.#problem !== KEPT));
     const hint = left < 0 ? `Too long by ${count(-left)} bytes.` : this.#problem ?? (left < SHOW_LEFT ? `${count(left)} bytes left.` : '');
     if (this.#hint.textContent !== hint) this.#hint.textContent = hint;   // a live region speaks on every write
     return left >= 0;
@@ -204,7 +206,7 @@ export class Composer {
     const { say, problem, run } = understand(text);
     if (problem) return this.#complain(problem);
     const wait = say === undefined ? 0 : slowWait(this.#chat, it);
-    if (wait > 0) return this.#complain('What you wrote is kept until then.');
+    if (wait > 0) return this.#complain(KEPT);
     this.#clear(it);
     if (run) return this.#run(it, run, text);
     this.#chat.outgoing.say(it, withEmoji(say));

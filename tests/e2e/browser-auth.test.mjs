@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { Person, chatFixture, look, says } from './browser.mjs';
-import { Native, SECRET, mint, startServer, until } from './support.mjs';
+import { SECRET, mint, startServer, until } from './support.mjs';
 
 const ADA = { sub: 'ada', name: 'Ada Lovelace' };
 const BOB = { sub: 'bob', name: 'Bob' };
@@ -61,6 +61,11 @@ describe('who one is on the chat page', () => {
     await ada.sees('[data-testid=message][data-state=sent]');
     assert.match(await stored(ada, 'sessionStorage'), /plenum\.token/);
     assert.doesNotMatch(await stored(ada, 'localStorage'), /token/, 'in this tab only');
+    // What another one sees of it, who is there from now on.
+    const bob = await chat.signedIn(t, mint(BOB), 'study');
+    await bob.reads('it is me');
+    await bob.sees('[data-testid=member][data-user=ada][data-presence=online]');
+    const passed = async () => (await bob.id('presence-notice').allTextContents()).join();
 
     await ada.page.reload();
     await ada.connected();
@@ -77,11 +82,15 @@ describe('who one is on the chat page', () => {
     await other.sees('[data-testid=name-dialog][open]');   // another tab is another visitor
     await other.page.close();
 
-    const watcher = await Native.open(server);
-    await watcher.join('study', { members: true });
+    await ada.page.keyboard.press('Escape');
+    await ada.say('after the reload');
+    await bob.reads('after the reload');
+    assert.doesNotMatch(await passed(), /Ada/, 'to others she was never away');
+    await ada.id('profile-open').click();
     await ada.id('sign-out').click();
     await ada.sees('[data-testid=name-dialog][open]');
-    await watcher.hears((m) => m.type === 'member:left' && m.member.user === 'ada', 'Ada to have left at once');
+    await until(async () => /Ada Lovelace left$/.test(await passed()), 'Ada to have left at once');
+    assert.deepEqual(await bob.members(), ['Bob']);
     assert.equal(await stored(ada, 'sessionStorage'), '{}');
     assert.equal(await stored(ada, 'localStorage'), '{}');
     assert.doesNotMatch(ada.page.url(), /study/);
@@ -90,7 +99,7 @@ describe('who one is on the chat page', () => {
     await ada.sees('[data-testid=room-tab].active[data-room=lobby]');
     assert.equal(await ada.find('[data-testid=room-tab]').count(), 1, 'nothing of Ada is open');
     await is(ada, `Guest · ${await ada.find('[data-testid=member][data-me]').getAttribute('data-user')}`);
-    await ada.check();
+    for (const person of [ada, bob]) await person.check();
   });
 
   test('staying signed in is for all tabs, and so is signing out', async (t) => {
@@ -174,6 +183,8 @@ describe('who one is on the chat page', () => {
     await person.id('name-submit').click();
     await person.connected();
     await person.say('as a guest');
+    const bob = await chat.signedIn(t, mint(BOB), 'garden');
+    await bob.reads('as a guest');
     await person.sees('[data-testid=message][data-state=sent]');
     await person.id('profile-open').click();
     await says(person, 'account', /^You are here as a guest$/);
@@ -189,9 +200,11 @@ describe('who one is on the chat page', () => {
     await is(person, 'Signed in · ada');
     await person.shows(['as a guest', 'still a guest']);
     await person.say('as Ada');
-    const bob = await Native.open(server, { token: mint(BOB) });
-    await bob.join('garden');
-    await bob.ask({ type: 'direct', to: 'ada', data: { text: 'for Ada alone' } });
+    await bob.reads('as Ada');
+    assert.deepEqual(await bob.find('.msg .msg-author').allTextContents(), ['Nobody', 'Ada Lovelace']);
+    await bob.find('[data-testid=member][data-user=ada]').click();
+    await bob.say('for Ada alone');
+    await bob.sees('[data-testid=delivered]');
     await person.sees('[data-testid=direct-list-item]');
     // A token of somebody else: their page has nothing of Ada's.
     await person.page.evaluate((it) => { location.hash = `token=${it}`; }, mint({ sub: 'eve', name: 'Eve' }));
@@ -201,7 +214,7 @@ describe('who one is on the chat page', () => {
     await person.sees('[data-testid=room-tab].active[data-room=garden]');   // by the address
     assert.equal(await person.id('direct-list-item').count(), 0);
     assert.doesNotMatch(await stored(person, 'sessionStorage'), /for Ada alone/);
-    await person.check();
+    for (const one of [person, bob]) await one.check();
   });
 
   test('a cookie of the site says who one is: nobody is asked', async (t) => {

@@ -187,6 +187,7 @@ describe('keeping order on the chat page', () => {
     assert.equal(await bob.id('composer').inputValue(), 'two', 'what was written is kept');
     await says(bob, 'composer-state', /in 4 min \d+ s\.$/);   // it has counted, and so been drawn
     assert.equal(await bob.page.textContent('#composer-hint'), 'What you wrote is kept until then.');
+    assert.equal(await bob.find('#composer-hint.over').count(), 0, 'nothing is wrong with it');
     await look(bob, 'slow mode');
     await ada.say('hosts');
     await ada.say('are not held up');
@@ -194,6 +195,7 @@ describe('keeping order on the chat page', () => {
     await ada.say('/slow off');
     await decreed(bob, 'Ada turned off slow mode');
     await until(async () => !await bob.id('composer-state').isVisible(), 'nothing in the way');
+    assert.equal(await bob.page.textContent('#composer-hint'), '');
     await bob.id('composer').press('Enter');
     await ada.reads('two');
     for (const person of [ada, bob]) await person.check();

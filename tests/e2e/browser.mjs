@@ -118,6 +118,8 @@ export class Person {
 
   async check() {
     const violations = await this.page.evaluate(() => window.violations);
+    const slack = await this.page.evaluate(() => document.scrollingElement.scrollHeight - innerHeight);
+    if (slack > 0) this.faults.push(`the page as a whole can be scrolled by ${slack} px`);
     assert.deepEqual([...this.faults, ...violations], []);
   }
 
