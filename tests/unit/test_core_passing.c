@@ -346,6 +346,40 @@ static void the_last_signal_counts(void **state)
     net_free(n);
 }
 
+// That somebody is typing is told before what was typed, also where both come at once; and not before what was said before it.
+static void a_signal_is_heard_before_what_its_sender_says(void **state)
+{
+    (void)state;
+    for (uint32_t home = 0; home < 2; home++) {
+        struct net *n = net_new(2);
+        net_start(n);
+        const char *room = net_room(n, home, 0);
+        struct client *a = net_json(n, 0), *b = net_json(n, 0), *c = net_json(n, 1);
+        join(a, room, "");
+        join(b, room, "");
+        join(c, room, "");
+        forget(a);
+        forget(b);
+        forget(c);
+        n->hold[0][1] = true; // so that they arrive together
+        post(a, "{\"type\":\"message\",\"room\":\"%s\",\"data\":1}", room);
+        post(a, "{\"type\":\"signal\",\"room\":\"%s\",\"data\":2}", room);
+        post(b, "{\"type\":\"signal\",\"room\":\"%s\",\"data\":3}", room);
+        post(a, "{\"type\":\"message\",\"room\":\"%s\",\"data\":4}", room);
+        post(a, "{\"type\":\"message\",\"room\":\"%s\",\"data\":5}", room);
+        net_settle(n);
+        n->hold[0][1] = false;
+        net_settle(n);
+        expect(c, "\"data\":1");
+        expect(c, "\"data\":2");
+        expect(c, "\"data\":4");
+        expect(c, "\"data\":5");
+        expect(c, "\"data\":3");
+        expect_nothing(c);
+        net_free(n);
+    }
+}
+
 static void signals_have_a_rate_of_their_own(void **state)
 {
     (void)state;
@@ -380,11 +414,16 @@ static void signals_have_a_rate_of_their_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(guests_push_nothing_out),          cmocka_unit_test(an_hour_of_coming_and_going),
-        cmocka_unit_test(all_come_back_to_everything),      cmocka_unit_test(it_has_one_place_for_all),
-        cmocka_unit_test(a_gap_of_what_passed_is_told),     cmocka_unit_test(a_quiet_room_holds_no_frames),
-        cmocka_unit_test(a_signal_is_heard_and_forgotten),  cmocka_unit_test(the_last_signal_counts),
+        cmocka_unit_test(guests_push_nothing_out),
+        cmocka_unit_test(an_hour_of_coming_and_going),
+        cmocka_unit_test(all_come_back_to_everything),
+        cmocka_unit_test(it_has_one_place_for_all),
+        cmocka_unit_test(a_gap_of_what_passed_is_told),
+        cmocka_unit_test(a_quiet_room_holds_no_frames),
+        cmocka_unit_test(a_signal_is_heard_and_forgotten),
+        cmocka_unit_test(the_last_signal_counts),
         cmocka_unit_test(signals_have_a_rate_of_their_own),
+        cmocka_unit_test(a_signal_is_heard_before_what_its_sender_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -269,6 +269,8 @@ void relief_check(const struct home *h);
 // Signals (home_signal.c): the ask waits for the end of the turn; then it gets its place and is answered.
 void home_signal(struct home *h, struct ask **a, uint32_t room);
 void home_signals_place(struct home *h, uint32_t room);
+// One of the same connection gets its place now, before what is said.
+void home_signal_before(struct home *h, uint32_t room, const struct ask *said);
 void home_signals_drop(struct home *h, struct room *r);
 // What is wanted of the room's past is there, until it is taken (log/replay.h). ERR_MORE: a part of it, the ask is to wait.
 // ERR_NOMEM.

@@ -230,6 +230,7 @@ void home_publish(struct home *h, struct ask **taken)
     if (!home_admits(h, taken, &in))
         return;
     member_at(h, in.member)->last_active = h->cx->wall_ms;
+    home_signal_before(h, in.room, *taken);
     const str meant = in.target != MAP_NONE ? member_user(member_at(h, in.target)) : in.past;
     if (meant.n != 0 && !str_eq(meant, (*taken)->cmd.to))
         ask_again_about(h, *taken, meant);
@@ -256,6 +257,7 @@ void home_publish_backend(struct home *h, struct ask **taken)
         return;
     if (room_at(h, in.room)->members == 0) // kept from now on
         room_at(h, in.room)->empty_ms = h->cx->now_ms;
+    home_signal_before(h, in.room, *taken);
     h->authority->propose(h, taken, in.room);
 }
 

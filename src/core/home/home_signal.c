@@ -2,7 +2,8 @@
 //
 // Signals: passing words of members, such as that somebody is typing or where a cursor is. Only the last one counts, so a
 // connection has one at most in a room that is not yet on its way: a newer one takes its place. They get their places when
-// the turn ends, behind what was said in it.
+// the turn ends, behind what others said in it; before that where the same connection says something, as that somebody is
+// typing is not to be told behind what was typed.
 //
 // The one that it takes the place of is found by looking: there are no more than connections in the room, and each signal
 // is written to all of those.
@@ -74,6 +75,18 @@ static void signal_place(struct home *h, uint32_t room, struct ask *a)
                          .outlet = a->outlet,
                          .place = room_at(h, room)->live.place};
     over(h, a, &ans);
+}
+
+void home_signal_before(struct home *h, uint32_t room, const struct ask *said)
+{
+    for (struct mail **at = &room_at(h, room)->signals; *at != NULL; at = &(*at)->next) {
+        struct mail *m = *at;
+        if (!takes_the_place(said, ask_of(m)))
+            continue;
+        *at = m->next;
+        signal_place(h, room, ask_of(m));
+        return;
+    }
 }
 
 void home_signals_place(struct home *h, uint32_t room)
