@@ -297,6 +297,10 @@ enum config_kind {
       "Largest body of a request of the HTTP API. A larger one gets 413 before it is read.") \
     X(api, batch_max, UINT, LIVE, 1, API_BATCH_MAX, "", "100", "commands", \
       "Commands of one `batch`. One with more gets 413 and none of them is carried out: one request makes no more work than so many.") \
+    X(api, idempotency_keys, UINT, LIVE, 1, 1 << 24, "", "10000", "keys", \
+      "Requests with an `Idempotency-Key` of one key of the API, or one user of a token, that are remembered for rooms.idempotency_s; eight times as many of all. Beyond that a command that changes something is refused with 429 where it brings one.") \
+    X(api, idempotency_mb, UINT, LIVE, 1, 1 << 16, "", "32", "MiB", \
+      "Answers to such requests that are kept to be given again, of all together; an eighth of it of one key. It counts in server.memory_mb. Where it is not enough the oldest answers go, but not the memory that there was one.") \
     X(api, keys, API_KEYS, LIVE, 0, CONFIG_API_KEYS_MAX, "{name: shop, secret_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, rights: [publish]}", "", "", \
       "Who may use the API, and for what.") \
     X(tenants, , TENANTS, LIVE, 0, CONFIG_TENANTS_MAX, "{prefix: \"acme:\", issuer: main, connections: 1000, rooms: 100, memory_mb: 64}", "", "", \

@@ -150,6 +150,8 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
 
         .api_body_bytes = c->api_body_bytes,
         .api_batch_max = c->api_batch_max,
+        .api_idempotency_keys = c->api_idempotency_keys,
+        .api_idempotency_bytes = (uint64_t)c->api_idempotency_mb << 20,
         .admin_only = c->server_admin_only,
 
         .audit = audit_kinds(c),

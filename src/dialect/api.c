@@ -34,6 +34,62 @@ bool api_serves(enum command_type type)
     }
 }
 
+// No default: whoever adds a command says what it means to repeat it.
+enum api_once api_once(enum command_type type)
+{
+    switch (type) {
+    case CMD_PUBLISH:
+    case CMD_BROADCAST:
+    case CMD_DIRECT:
+        return API_IN_LOG;
+    case CMD_MEMBERS:
+    case CMD_HISTORY:
+    case CMD_ROOMS:
+    case CMD_INVITES:
+    case CMD_INFO:
+    case CMD_CONNECTIONS:
+        return API_READS;
+    case CMD_SIGNAL:
+    case CMD_ROLE:
+    case CMD_KICK:
+    case CMD_BAN:
+    case CMD_UNBAN:
+    case CMD_MUTE:
+    case CMD_UNMUTE:
+    case CMD_SLOW:
+    case CMD_READONLY:
+    case CMD_STATE:
+    case CMD_CREATE:
+    case CMD_CLOSE:
+    case CMD_LOCK:
+    case CMD_INVITE:
+    case CMD_UNINVITE:
+    case CMD_EDIT:
+    case CMD_DELETE:
+    case CMD_REACT:
+    case CMD_READ:
+    case CMD_DISCONNECT:
+    case CMD_REVOKE:
+    case CMD_BATCH:
+        return API_RECEIPT;
+    case CMD_NONE: // none of the API's
+    case CMD_MESSAGE:
+    case CMD_HELLO:
+    case CMD_REFRESH:
+    case CMD_JOIN:
+    case CMD_LEAVE:
+    case CMD_SWITCH:
+    case CMD_STATE_READ:
+    case CMD_PING:
+    case CMD_RENAME:
+    case CMD_HELP:
+    case CMD_QUIT:
+    case CMD_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
 enum command_type api_find(str name)
 {
     for (int type = CMD_NONE + 1; type < CMD_COUNT; type++)

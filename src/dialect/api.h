@@ -23,6 +23,19 @@
 // NATIVE commands that a backend does not have: of a connection or a session (what is said is `publish` there).
 #define API_NOT(X) X(JOIN) X(LEAVE) X(SWITCH) X(MESSAGE) X(RENAME)
 
+// What a second request with the same idempotency key does.
+enum api_once {
+    API_READS,   // nothing changes: the key is not looked at
+    API_IN_LOG,  // what is said has the key in its record, and the room (of a direct: the user's home) knows it
+    API_RECEIPT, // it is answered as the first one was (core/home/receipts.h)
+};
+enum api_once api_once(enum command_type type);
+// The same of one: a `state` may read.
+static inline enum api_once api_once_of(const struct command *cmd)
+{
+    return cmd->type == CMD_STATE && !command_changes(cmd) ? API_READS : api_once(cmd->type);
+}
+
 // CMD_NONE where the API has none of that name.
 enum command_type api_find(str name);
 // The name that may have been meant; NULL = no idea.

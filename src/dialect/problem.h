@@ -37,6 +37,9 @@
     X(BANNED, banned, 403) \
     X(MUTED, muted, 403) \
     X(CONFLICT, conflict, 409) \
+    X(IN_PROGRESS, in_progress, 409) \
+    X(KEY_REUSED, key_reused, 422) \
+    X(ANSWER_GONE, answer_gone, 410) \
     X(RATE_LIMITED, rate_limited, 429) \
     X(LIMIT_REACHED, limit_reached, 429) \
     X(ROOM_FULL, room_full, 409) \

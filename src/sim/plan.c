@@ -265,6 +265,8 @@ void plan_make(struct world *w)
     s->routes = routes_all();
     s->routes_n = DESK_ROUTES + API_ROUTES;
     s->api_body_bytes = 64 * 1024;
+    s->api_idempotency_keys = PICK(w, 4, 64, 10000);
+    s->api_idempotency_bytes = PICK(w, 4096, 1 << 20);
     s->assets = &page;
     s->assets_n = 1;
     settings_limits(w, s);

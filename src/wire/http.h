@@ -98,6 +98,7 @@ struct http_response {
     bool keep_alive;         // false adds "Connection: close"
     bool page_policy;        // a Content-Security-Policy for pages of our own, no inline script or style
     bool vary_origin;        // "Vary: Origin": whether allow_origin is there depends on who asks
+    bool replayed;           // "Idempotency-Replayed: true": it was answered so before
     bool websocket_version;  // "Sec-WebSocket-Version: 13" and "Upgrade: websocket" (with 426)
     uint64_t content_length; // not written for 1xx, 204 and 304
     uint64_t wall_s;         // seconds since 1970 UTC, for Date; 0 leaves the field out

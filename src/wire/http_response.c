@@ -32,11 +32,13 @@ const char *http_status_text(uint16_t status)
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
         {409, "Conflict"},
+        {410, "Gone"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
         {417, "Expectation Failed"},
         {421, "Misdirected Request"},
+        {422, "Unprocessable Content"},
         {426, "Upgrade Required"},
         {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
@@ -128,6 +130,8 @@ void http_put_head(struct buf *b, const struct http_response *r)
     put_field(b, STR("WWW-Authenticate"), r->challenge);
     put_field(b, STR("X-Request-Id"), r->request_id);
     put_field(b, STR("traceparent"), r->traceparent);
+    if (r->replayed)
+        BUF_PUT_LIT(b, "Idempotency-Replayed: true\r\n");
     put_field(b, STR("Access-Control-Allow-Origin"), r->allow_origin);
     if (r->vary_origin) // also where it is not allowed: a cache must not give one page the answer for another
         BUF_PUT_LIT(b, "Vary: Origin\r\n");

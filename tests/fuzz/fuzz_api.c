@@ -154,6 +154,8 @@ static void settings_make(struct settings *s)
                            .room_grace_ms = 2000,
                            .presence_exact_max = 100,
                            .idempotency_ms = 5000,
+                           .api_idempotency_keys = 8,
+                           .api_idempotency_bytes = 1 << 16,
                            .idempotency_keys = 4,
                            .lag_bytes = 20000,
                            .text_room = STR("lobby"),

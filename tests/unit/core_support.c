@@ -159,6 +159,8 @@ static void settings_default(struct settings *s, uint32_t shards)
                            .member_grace_ms = 30000,
                            .presence_exact_max = 200,
                            .idempotency_ms = 120000,
+                           .api_idempotency_keys = 1000,
+                           .api_idempotency_bytes = 64 << 20,
                            .idempotency_keys = 1000,
                            .slow_policy = SLOW_GAP,
                            .lag_bytes = 256 * 1024,

@@ -60,7 +60,22 @@ enum http_did api_many(struct conns *cs, uint32_t conn, struct http_call *call, 
 enum http_did api_many_go_on(struct conns *cs, uint32_t conn, struct http_call *call);
 enum http_did api_many_answered(struct conns *cs, uint32_t conn, struct http_call *call,
                                 const struct answer *a);
-void api_many_drop(struct conns *cs, struct http_call *call);
+void api_many_drop(struct conns *cs, void **own);
+// An answer that has come when its connection had gone; and what all of it came to.
+void api_many_keep(void *own, const struct answer *a);
+void api_many_settle(void *own, struct buf *text, struct settle_mail *ret);
+
+// --- once.c
+// What its idempotency key is for: of a message it goes along; *ret_claims: it is asked for at its home before anything is done. False:
+// it is none, and *p says why.
+bool api_once_take(const struct http_call *call, struct command *cmd, bool *ret_claims, struct problem *p);
+enum http_did api_once_claim(struct conns *cs, uint32_t conn, struct http_call *call, enum command_type type);
+// True: it is not to be carried out, and has been answered.
+bool api_once_replied(struct conns *cs, uint32_t conn, struct http_call *call);
+// An answer of that status stands; else whoever asks again is to have another one.
+bool api_decided(uint16_t status);
+void api_once_settle(struct conns *cs, void *own, const struct answer *a, struct buf *text,
+                     struct settle_mail *ret);
 
 // --- reply.c
 void api_reply_refused(struct conns *cs, uint32_t conn, struct http_call *call);

@@ -206,25 +206,6 @@ enum http_did api_ask(struct conns *cs, uint32_t conn, uint32_t dest, const stru
     return did;
 }
 
-// The header is for one message; what is said many times in one request has a key each.
-static bool take_idempotency_key(const struct http_call *call, struct command *cmd, struct problem *p)
-{
-    str key = call->idempotency_key;
-    bool takes = cmd->type == CMD_PUBLISH || cmd->type == CMD_DIRECT || cmd->type == CMD_BROADCAST;
-    if (key.n == 0)
-        return true;
-    if (cmd->type == CMD_BATCH)
-        return bad(p, "An `Idempotency-Key` is for one command; those of a batch have a `key` each.",
-                   STR_NONE);
-    if (key.n > MESSAGE_KEY_MAX)
-        return bad(p, "`Idempotency-Key` must have 1 to 64 bytes; got {}.", key);
-    if (takes && cmd->key.n != 0 && !str_eq(cmd->key, key))
-        return bad(p, "`Idempotency-Key` and `key` must be the same where both are given; got {}.", key);
-    if (takes)
-        cmd->key = key;
-    return true;
-}
-
 static enum http_did answer_problem(struct conns *cs, uint32_t conn, struct http_call *call,
                                     const struct problem *p)
 {
@@ -241,7 +222,7 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
     uint32_t dest;
     char text[API_ASK_TEXT];
     struct api_key by_token;
-    bool known;
+    bool known, claims;
     enum http_did looked = api_token_look(cs, conn, call, &known);
     if (looked != HTTP_ANSWERED || !known)
         return looked;
@@ -253,18 +234,24 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
     }
     if (api_decode(type, body, &cs->unescape, &cmd, &problem) != OK ||
         !api_key_allows(api_key_of(cs, call, &by_token), &cmd, &problem) ||
-        !take_idempotency_key(call, &cmd, &problem))
+        !api_once_take(call, &cmd, &claims, &problem))
         return answer_problem(cs, conn, call, &problem);
     if (call->state == CALL_CALLED && !call->counted)
         metric_add(&cs->cx->metrics->commands[type], 1);
     call->counted = true;
-    if (type == CMD_BATCH || type == CMD_BROADCAST)
+    claims = claims && call->claim == 0;
+    if ((type == CMD_BATCH || type == CMD_BROADCAST) && !claims)
         return api_many(cs, conn, call, &cmd);
     enum api_paid pays = api_pay(cs, conn, call, &call->paid, &problem);
     if (pays == API_PAYS_LATER)
         return HTTP_LATER;
-    if (pays == API_PAYS_NOT || !api_ask_make(cs, conn, call, &cmd, 0, text, &ask, &dest, &problem))
+    if (pays == API_PAYS_NOT)
         return answer_problem(cs, conn, call, &problem);
+    if (claims)
+        return api_once_claim(cs, conn, call, type);
+    if (!api_ask_make(cs, conn, call, &cmd, 0, text, &ask, &dest, &problem))
+        return answer_problem(cs, conn, call, &problem);
+    call->keeps_body = false;
     return api_ask(cs, conn, dest, &ask);
 }
 
@@ -276,6 +263,8 @@ static enum http_did api_call(struct conns *cs, uint32_t conn, struct http_call 
         api_reply_refused(cs, conn, call);
         return HTTP_ANSWERED;
     }
+    if (api_once_replied(cs, conn, call))
+        return HTTP_ANSWERED;
     return call->own != NULL ? api_many_go_on(cs, conn, call) : begin(cs, conn, call);
 }
 
@@ -330,6 +319,7 @@ const struct http_route api_routes[API_ROUTES] = {
      .answered = api_answered,
      .screen = api_screen,
      .drop = api_many_drop,
+     .settle = api_once_settle,
      .error_type = STR("application/json"),
      .put_error = api_put_error},
 };

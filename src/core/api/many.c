@@ -20,6 +20,9 @@ enum { RESULTS_MAX = 8 * 1024 * 1024 }; // bytes of all answers
 
 struct slot {
     uint32_t at, n; // in `results`; n 0: not answered yet
+    bool asked;     // for something that changes
+    bool
+        open; // its answer does not stand: whoever asks again by the same idempotency key is to have another one
 };
 
 struct many {
@@ -39,13 +42,13 @@ struct many {
 
 static size_t many_bytes(uint32_t total) { return sizeof(struct many) + total * sizeof(struct slot); }
 
-void api_many_drop(struct conns *cs, struct http_call *call)
+void api_many_drop(struct conns *cs, void **own)
 {
-    struct many *m = call->own;
+    struct many *m = *own;
     buf_deinit(&m->results);
     mem_free(cs->cx->mem, m->text.p, m->text.cap);
     mem_free(cs->cx->mem, m, many_bytes(m->total));
-    call->own = NULL;
+    *own = NULL;
 }
 
 static enum http_did no_memory(struct conns *cs, uint32_t conn)
@@ -69,7 +72,120 @@ static void slot_put(struct many *m, uint32_t number, const struct api_reply *r,
         api_put_reply(&m->results, r);
     else
         api_put_problem(&m->results, p != NULL ? p : &full);
-    m->slots[number] = (struct slot){(uint32_t)at, (uint32_t)(m->results.n - at)};
+    m->slots[number].at = (uint32_t)at;
+    m->slots[number].n = (uint32_t)(m->results.n - at);
+    m->slots[number].open = !api_decided(r != NULL ? r->status : problem_status(p->code));
+}
+
+static void put_body(const struct many *m, struct buf *out)
+{
+    BUF_PUT_LIT(out, "{\"");
+    buf_put_str(out, str_from_cstr(m->list_name));
+    BUF_PUT_LIT(out, "\":[");
+    for (uint32_t i = 0; i < m->total; i++) {
+        if (i != 0)
+            buf_put_char(out, ',');
+        buf_put(out, m->results.p + m->slots[i].at, m->slots[i].n);
+    }
+    BUF_PUT_LIT(out, "]}");
+}
+
+// --- by an idempotency key
+
+// Of a part: number, length and words of each answer that stands.
+struct kept_reply {
+    uint32_t number, n;
+};
+
+static void put_kept(const struct many *m, struct buf *text)
+{
+    static const struct problem lost = {
+        .code = PROBLEM_ANSWER_GONE,
+        .text = "It was carried out, but its answer is not known any more; look at what it did."};
+    struct buf gone;
+    buf_init(&gone, text->mem, 0);
+    api_put_problem(&gone, &lost);
+    for (uint32_t i = 0; i < m->total; i++) {
+        const struct slot *s = &m->slots[i];
+        str words = s->n != 0 ? str_make(m->results.p + s->at, s->n) : buf_str(&gone);
+        if (s->n != 0 ? s->open : !s->asked)
+            continue; // the next one may have it carried out
+        const struct kept_reply k = {i, (uint32_t)words.n};
+        buf_put(text, &k, sizeof k);
+        buf_put_str(text, words);
+    }
+    text->failed = text->failed || !buf_ok(&gone);
+    buf_deinit(&gone);
+}
+
+static bool all_stand(const struct many *m)
+{
+    for (uint32_t i = 0; i < m->total; i++)
+        if (m->slots[i].n == 0 || m->slots[i].open)
+            return false;
+    return true;
+}
+
+static bool any_asked(const struct many *m)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < m->total && !any; i++)
+        any = m->slots[i].asked;
+    return any;
+}
+
+void api_many_settle(void *own, struct buf *text, struct settle_mail *ret)
+{
+    const struct many *m = own;
+    bool whole = all_stand(m);
+    *ret = (struct settle_mail){.how = any_asked(m) ? SETTLED_LOST : SETTLED_VOID};
+    if (ret->how == SETTLED_VOID && !whole)
+        return; // what there was before is as it was
+    if (!buf_ok(&m->results))
+        return;
+    if (whole)
+        put_body(m, text);
+    else
+        put_kept(m, text);
+    if (!buf_ok(text))
+        return;
+    ret->how = whole ? SETTLED_DONE : text->n != 0 ? SETTLED_PART : SETTLED_VOID;
+    ret->status = whole ? 200 : 0;
+    ret->body = buf_str(text);
+}
+
+void api_many_keep(void *own, const struct answer *a)
+{
+    struct many *m = own;
+    if (a->payload.n == 0 || a->effect == EFFECT_HISTORY)
+        return; // what only reads is read anew
+    const struct api_reply r = api_reply_of(a->payload);
+    slot_put(m, r.id, &r, NULL);
+}
+
+// What was decided of it when it was asked for before.
+static void take_kept(struct many *m, str text)
+{
+    while (text.n != 0) {
+        struct kept_reply k;
+        ASSERT(text.n >= sizeof k);
+        memcpy(&k, text.p, sizeof k);
+        text = str_skip(text, sizeof k);
+        ASSERT(k.number < m->total && k.n != 0 && k.n <= text.n && m->slots[k.number].n == 0);
+        m->slots[k.number] = (struct slot){.at = (uint32_t)m->results.n, .n = k.n};
+        buf_put_str(&m->results, str_take(text, k.n));
+        text = str_skip(text, k.n);
+    }
+}
+
+static void settle(struct conns *cs, struct http_call *call)
+{
+    struct settle_mail s;
+    struct buf text;
+    buf_init(&text, cs->cx->mem, 0);
+    api_many_settle(call->own, &text, &s);
+    http_settle(cs, call, &s);
+    buf_deinit(&text);
 }
 
 static enum http_did reply(struct conns *cs, uint32_t conn, struct http_call *call)
@@ -78,15 +194,9 @@ static enum http_did reply(struct conns *cs, uint32_t conn, struct http_call *ca
     struct http_response rs = {.status = 200};
     struct buf out;
     buf_init(&out, cs->cx->mem, 0);
-    BUF_PUT_LIT(&out, "{\"");
-    buf_put_str(&out, str_from_cstr(m->list_name));
-    BUF_PUT_LIT(&out, "\":[");
-    for (uint32_t i = 0; i < m->total; i++) {
-        if (i != 0)
-            buf_put_char(&out, ',');
-        buf_put(&out, m->results.p + m->slots[i].at, m->slots[i].n);
-    }
-    BUF_PUT_LIT(&out, "]}");
+    put_body(m, &out);
+    if (call->claim != 0)
+        settle(cs, call);
     if (buf_ok(&out) && buf_ok(&m->results))
         api_reply_body(cs, conn, call, &rs, buf_str(&out));
     else
@@ -159,6 +269,7 @@ static enum http_did ask_next(struct conns *cs, uint32_t conn, struct http_call 
     enum http_did did = api_ask(cs, conn, dest, &a);
     if (did == HTTP_ASKED) {
         metric_add(&cs->cx->metrics->commands[cmd.type], m->cmd.type == CMD_BATCH);
+        m->slots[m->next].asked = api_once_of(&cmd) != API_READS;
         m->run_dest = dest;
         m->run_lasts = a.lasting;
     }
@@ -173,6 +284,10 @@ enum http_did api_many_go_on(struct conns *cs, uint32_t conn, struct http_call *
         str before = m->rest, text;
         bool there = json_array_next(&m->rest, &text);
         ASSERT(there);
+        if (m->slots[m->next].n != 0) { // as it was decided before
+            m->next++;
+            continue;
+        }
         enum http_did did = ask_next(cs, conn, call, text);
         if (!conn_live(c))
             return HTTP_ANSWERED;
@@ -271,11 +386,14 @@ enum http_did api_many(struct conns *cs, uint32_t conn, struct http_call *call, 
     m->rest = cmd->list;
     m->total = total;
     m->parallel = cmd->parallel || cmd->type == CMD_BROADCAST;
+    m->paid = call->claim != 0; // the first one, with the claim
     m->list_name = cmd->type == CMD_BATCH ? "replies" : "results";
     buf_init(&m->results, cs->cx->mem, 0);
     call->own = m;
     call->keeps_body = true;
-    if (!keep_text(cs, m))
+    if (call->claimed != NULL)
+        take_kept(m, call->claimed->payload);
+    if (!buf_ok(&m->results) || !keep_text(cs, m))
         return no_memory(cs, conn);
     return api_many_go_on(cs, conn, call);
 }

@@ -209,7 +209,9 @@ static void put_command(struct buf *out, enum command_type type, uint32_t batch_
     BUF_PUT_LIT(
         out,
         ",\"parameters\":[{\"$ref\":\"#/components/parameters/requestId\"},{\"$ref\":\"#/components/parameters/traceparent\"}");
-    if (type == CMD_PUBLISH || type == CMD_DIRECT || type == CMD_BROADCAST)
+    if (api_once(type) == API_IN_LOG)
+        BUF_PUT_LIT(out, ",{\"$ref\":\"#/components/parameters/messageKey\"}");
+    else if (api_once(type) == API_RECEIPT)
         BUF_PUT_LIT(out, ",{\"$ref\":\"#/components/parameters/idempotencyKey\"}");
     BUF_PUT_LIT(out, "],\"requestBody\":{\"required\":");
     buf_put_str(out, must ? STR("true") : STR("false"));
@@ -292,7 +294,8 @@ static const char parameters[] =
     "\"requestId\":{\"name\":\"X-Request-Id\",\"in\":\"header\",\"description\":\"Given back.\",\"schema\":{\"type\":\"string\",\"maxLength\":128}},"
     "\"traceparent\":{\"name\":\"traceparent\",\"in\":\"header\",\"description\":\"Given back.\",\"schema\":" TEXT
     "},"
-    "\"idempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"The same as the key `key`.\",\"schema\":{\"type\":\"string\",\"maxLength\":64}}";
+    "\"messageKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"The same as the key `key`.\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64}},"
+    "\"idempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"Carried out once by this; sent again with the same body it is answered as the first time, with `Idempotency-Replayed: true`.\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64}}";
 
 static void put_components(struct buf *out)
 {

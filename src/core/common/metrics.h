@@ -56,6 +56,8 @@ const char *close_reason_name(enum close_reason why);
     X(passing, "plenum_passing_total", "counter", "Passing entries: who came, went or changed, counts")     \
     X(entries_duplicate, "plenum_entries_duplicate_total", "counter",                                       \
       "Publishes answered from the idempotency window")                                                     \
+    X(receipts, "plenum_api_receipts", "gauge", "Requests with an idempotency key that are remembered")     \
+    X(replayed, "plenum_api_replayed_total", "counter", "Requests answered again by their idempotency key") \
     X(decrees, "plenum_decrees_total", "counter",                                                           \
       "Roles, kicks, bans, mutes and the like that have taken effect")                                      \
     X(log_bytes, "plenum_log_bytes", "gauge", "Bytes of the records in room logs")                          \
@@ -100,6 +102,7 @@ const char *close_reason_name(enum close_reason why);
     X(limit_state, "plenum_limit_hits_total{limit=\"state\"}", "counter", "")                               \
     X(limit_invitations, "plenum_limit_hits_total{limit=\"invitations\"}", "counter", "")                   \
     X(limit_requests, "plenum_limit_hits_total{limit=\"requests\"}", "counter", "")                         \
+    X(limit_receipts, "plenum_limit_hits_total{limit=\"idempotency_keys\"}", "counter", "")                 \
     X(limit_api_key, "plenum_limit_hits_total{limit=\"api_key\"}", "counter", "")                           \
     X(limit_noise, "plenum_limit_hits_total{limit=\"noise\"}", "counter", "")                               \
     X(limit_rooms, "plenum_limit_hits_total{limit=\"rooms\"}", "counter", "")                               \

@@ -127,9 +127,11 @@ struct settings {
     // The HTTP API: its keys, at most API_KEYS_MAX; none: it is served on loopback only
     const struct api_key *api_keys;
     size_t api_keys_n;
-    uint32_t api_body_bytes; // the most of a request's body
-    uint32_t api_batch_max;  // commands of a batch, 1..API_BATCH_MAX; 0 = API_BATCH_MAX
-    bool admin_only;         // the API and the metrics are served on server.admin only
+    uint32_t api_body_bytes;        // the most of a request's body
+    uint32_t api_batch_max;         // commands of a batch, 1..API_BATCH_MAX; 0 = API_BATCH_MAX
+    uint32_t api_idempotency_keys;  // receipts of one key of the API (home/receipts.h),
+    uint64_t api_idempotency_bytes; // and bytes of all that are kept as answers
+    bool admin_only;                // the API and the metrics are served on server.admin only
 
     // origin patterns, see wire/origin.h
     const str *origins;

@@ -4,6 +4,7 @@
 #include "core/conn/conn.h"
 
 #include "core/common/working.h"
+#include "core/conn/claims.h"
 
 enum { SCRATCH_KEEP = 512 * 1024 };
 
@@ -200,6 +201,7 @@ enum err conns_init(struct conns *cs, struct context *cx, struct edge *edge, str
     struct mem *mem = cx->mem;
     *cs = (struct conns){.cx = cx, .edge = edge, .fan = fan, .mail = mail, .drain_next_ms = UINT64_MAX};
     slab_init(&cs->pool, mem, sizeof(struct conn), max);
+    claims_init(cs);
     buf_init(&cs->head, mem, 0);
     buf_init(&cs->body, mem, 0);
     bool made =
@@ -218,6 +220,7 @@ void conns_deinit(struct conns *cs)
     for (uint32_t i = 0; i < cs->pool.high; i++)
         if (slab_used(&cs->pool, i))
             conn_release(cs, i);
+    claims_deinit(cs);
     slab_deinit(&cs->pool);
     buf_deinit(&cs->head);
     buf_deinit(&cs->body);
@@ -292,6 +295,7 @@ void conns_check(const struct conns *cs)
         if (slab_used(&cs->pool, i))
             conn_check(cs, i);
     slab_check(&cs->pool);
+    claims_check(cs);
     deadlines_check(&cs->deadlines);
     buf_check(&cs->head);
     buf_check(&cs->body);

@@ -124,6 +124,7 @@ struct conns {
     struct mailroom *mail;
 
     struct slab pool;
+    struct slab claims; // requests that are to be carried out once (claims.h)
     struct deadlines deadlines;
     struct index_list closed, shutdown, reread; // for the driver
     struct reserve reserve;

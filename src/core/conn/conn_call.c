@@ -7,6 +7,7 @@
 // and it is parked as soon as there is something behind the request.
 #include "core/conn/conn_http.h"
 
+#include "core/conn/claims.h"
 #include "core/mail/token.h"
 
 // As much more than has come (conn_ws.c says why not twice).
@@ -35,8 +36,10 @@ void conn_call_free(struct conns *cs, struct conn *c)
     if (!c->calls)
         return;
     body_free(cs, c->call);
+    if (c->call->claim != 0)
+        claim_leave(cs, c->call);
     if (c->call->own != NULL)
-        c->call->route->drop(cs, c->call);
+        c->call->route->drop(cs, &c->call->own);
     mail_discard(cs->cx->mem, c->call->verdict != NULL ? &c->call->verdict->mail : NULL);
     mem_free(cs->cx->mem, c->call, sizeof *c->call + c->call->head_n);
     c->calls = false;
@@ -163,7 +166,10 @@ static void call_note(const struct conns *cs, struct http_call *call, const stru
     }
     // What it says is for no page but our own.
     call->path = in_copy(call, head, rq->path);
-    call->idempotency_key = in_copy(call, head, the_field(rq, STR("Idempotency-Key")));
+    str key = STR_NONE;
+    if (http_field_find(rq, STR("Idempotency-Key"), &key))
+        call->bad_key = key.n == 0 || http_field_count(rq, STR("Idempotency-Key")) != 1;
+    call->idempotency_key = in_copy(call, head, key);
     call->request_id = in_copy(call, head, the_field(rq, STR("X-Request-Id")));
     call->traceparent = in_copy(call, head, the_field(rq, STR("traceparent")));
 }
@@ -291,6 +297,7 @@ struct ask http_ask_make(const struct conns *cs, uint32_t index, enum ask_type t
                         .since_ms = c->opened_ms,
                         .outlet = REF_NONE,
                         .room = REF_NONE,
+                        .claim = conn_at(cs, index)->call->claim,
                         .lasting = ask_lasts(type)};
 }
 
@@ -317,6 +324,8 @@ enum http_did http_ask(struct conns *cs, uint32_t index, uint32_t dest, const st
         http_no_memory(cs, index);
         return HTTP_ANSWERED;
     }
+    if (a->claim != 0)
+        claim_asked(cs, a->claim);
     return asked(cs, index, dest);
 }
 
@@ -356,12 +365,23 @@ bool conn_call_verdict(struct conns *cs, struct verdict_mail *v)
     return true;
 }
 
+// What was asked about its key is known: its handler is called with that.
+static void claim_run(struct conns *cs, uint32_t index, const struct answer *a)
+{
+    const struct conn *c = conn_at(cs, index);
+    c->call->claimed = a;
+    call_run(cs, index);
+    if (c->phase == PHASE_HTTP && c->calls)
+        c->call->claimed = NULL;
+}
+
 // A connection that speaks HTTP has asked for nothing else.
 bool conn_call_answered(struct conns *cs, const struct answer *a)
 {
+    bool of_claim = a->claim != 0 && claim_answered(cs, a);
     struct conn *c = slab_get(&cs->pool, a->conn.ref.index, a->conn.ref.gen);
     if (c == NULL || c->phase != PHASE_HTTP)
-        return false;
+        return of_claim;
     uint32_t index = a->conn.ref.index;
     ASSERT(c->asker.pending != 0);
     c->asker.pending--;
@@ -370,6 +390,8 @@ bool conn_call_answered(struct conns *cs, const struct answer *a)
     ASSERT(c->calls && (c->call->state == CALL_WAITING || c->call->state == CALL_LATER));
     if (a->reply_lost)
         http_no_memory(cs, index);
+    else if (of_claim)
+        claim_run(cs, index, a);
     else
         call_did(cs, index, c->call->route->answered(cs, index, c->call, a));
     return true;

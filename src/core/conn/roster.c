@@ -25,6 +25,7 @@ static void answer(struct conns *cs, const struct ask *a, str payload)
                          .conn = a->conn,
                          .encoding = a->encoding,
                          .credit = a->credit,
+                         .claim = a->claim,
                          .provided = a->mail.bytes,
                          .payload = payload};
     if (payload.p == NULL || !post_answer(cs->mail, &ans, false)) {

@@ -65,7 +65,11 @@ struct http_route {
     // These may be NULL. Of a call: the status by which a request is refused, 0: it is not; instead of the looks at method,
     // origin and media type. *ret_by is kept in the call.
     uint16_t (*screen)(struct conns *cs, uint32_t conn, const struct http_request *rq, uint8_t *ret_by);
-    void (*drop)(struct conns *cs, struct http_call *call); // frees call->own
+    void (*drop)(struct conns *cs, void **own); // frees call->own
+    // What a request with a key has come to (claims.h): by its only answer, own is NULL; by all that its handler keeps, a is NULL.
+    // With both that answer is one of many to a request whose connection has gone, to be kept. ret_text: room for ret->body.
+    void (*settle)(struct conns *cs, void *own, const struct answer *a, struct buf *ret_text,
+                   struct settle_mail *ret);
     str error_type; // of errors of the connection (413, 503), and the words
     void (*put_error)(struct buf *out, uint16_t status, str sentence);
 };
@@ -81,7 +85,10 @@ struct http_call {
     bool head_only;               // it is HEAD
     bool counted;                 // by its handler: as a command,
     bool paid;                    // and by its key's rate
+    bool bad_key;                 // its Idempotency-Key is there more than once, or empty
     uint16_t refused;             // by its screen; 0 = not
+    uint32_t claim;               // to be carried out once (claims.h); 0 = as often as it comes
+    const struct answer *claimed; // while the handler is called with it: what has become of its claim
     void *own;                    // its handler's
     struct verdict_mail *verdict; // on its token (mail/token.h), once there is one
     // By what its screen has looked, and when: in a later turn there may be other settings.
@@ -108,6 +115,17 @@ struct ask http_ask_make(const struct conns *cs, uint32_t conn, enum ask_type ty
 // HTTP_ASKED; HTTP_LATER where the mailbox of `dest` is full; HTTP_ANSWERED: there was no memory, and it has been told so.
 // Not for what leaves something behind at the edge (a join, a leave, a registration).
 enum http_did http_ask(struct conns *cs, uint32_t conn, uint32_t dest, const struct ask *a) WARN_UNUSED;
+// What a request with an idempotency key is known by: prints of who asks and the key, of who asks, and of what is asked for.
+struct http_key {
+    u128 print;
+    uint64_t holder, fingerprint;
+};
+// Its home is asked whether the call is to be carried out: the handler is called again with the answer, call->claimed; its body is
+// kept. Granted, all asks are under the claim (call->claim), and are heard when the connection has gone. A call that is one ask
+// is settled by its answer; one that keeps something in call->own settles by http_settle; whoever ends without is settled by what own has. As http_ask.
+enum http_did http_claim(struct conns *cs, uint32_t conn, const struct http_key *key) WARN_UNUSED;
+// What it has come to is told to the key's home; the body is copied.
+void http_settle(struct conns *cs, struct http_call *call, struct settle_mail *s);
 // A helper is asked for a verdict on a token, which is put into the call, and the handler is called again; its body is kept. As
 // http_ask.
 enum http_did http_ask_verdict(struct conns *cs, uint32_t conn, str token) WARN_UNUSED;

@@ -315,6 +315,8 @@ bool edge_answer(struct edge *e, struct answer **taken)
         if (c != NULL)
             edge_on_fenced(e, a);
         break;
+    case EFFECT_CLAIMED: // of requests
+        UNREACHABLE();
     case EFFECT_RENAMED:
         if (c != NULL)
             edge_on_renamed(e, index, a->payload);

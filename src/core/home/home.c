@@ -51,6 +51,7 @@ void home_answer_event(struct home *h, const struct ask *a, struct answer *ans, 
     ans->conn = a->conn;
     ans->encoding = a->encoding;
     ans->credit = a->credit;
+    ans->claim = a->claim;
     ans->provided = a->mail.bytes;
     ans->open = a->open;
     if (a->open)
@@ -321,7 +322,7 @@ static void ask_in_room(struct home *h, struct ask **taken)
     }
 }
 
-// What one asks the home of a user, or of an address.
+// What one asks the home of a user, of an address, or of a key.
 static void ask_of_user(struct home *h, const struct ask *a)
 {
     switch (a->type) {
@@ -339,6 +340,9 @@ static void ask_of_user(struct home *h, const struct ask *a)
         break;
     case ASK_CHARGE_ADDRESS:
         home_charge_address(h, a);
+        break;
+    case ASK_CLAIM:
+        home_claim(h, a);
         break;
     default:
         UNREACHABLE();
@@ -388,6 +392,7 @@ void home_ask_again(struct home *h, struct ask **taken)
     case ASK_REGISTER:
     case ASK_CHARGE_USER:
     case ASK_CHARGE_ADDRESS:
+    case ASK_CLAIM:
         ask_of_user(h, a);
         break;
     case ASK_ADMIT: // is one here only

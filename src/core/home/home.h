@@ -21,6 +21,7 @@
 #include "core/home/authority.h"
 #include "core/home/meter.h"
 #include "core/home/once.h"
+#include "core/home/receipts.h"
 #include "core/home/registry.h"
 #include "core/home/room.h"
 #include "core/mail/audit_ask.h"
@@ -56,6 +57,7 @@ struct home {
     struct registry registry;
     struct once said; // keys of messages and directs
     struct once_group direct_keys;
+    struct receipts receipts; // of requests with a key
 
     // Working memory of one call each; never in use across calls.
     struct buf scratch;       // one entry
@@ -78,6 +80,7 @@ void home_on_crowded(struct home *h, const struct pace_mail *m);
 void home_on_engine(struct home *h, const struct engine_mail *m);
 void home_on_creator(struct home *h, const struct creator_mail *m);
 void home_on_lease(struct home *h, const struct lease_mail *m); // home_lease.c
+void home_on_settle(struct home *h, struct settle_mail *s);     // home_claim.c; it is taken
 
 // A reader of a room's log (log/log.h) has all up to an offset; what is committed by that is told at the turn's end.
 void home_committed(struct home *h, uint32_t room, struct log_reader *r, uint64_t offset);
@@ -181,6 +184,10 @@ GATES_TOLD(X)
 // All of a room's: *in has the room, the rest is found out. False: it is answered, or kept to be so (*taken is NULL).
 bool home_admits(struct home *h, struct ask **taken, struct asking *in) WARN_UNUSED;
 
+// May a request with a key be carried out (home_claim.c). Receipts that are over go.
+void home_claim(struct home *h, const struct ask *a);
+void home_receipts_turn(struct home *h);
+uint64_t home_receipts_due_ms(const struct home *h);
 // Somebody who has passed them comes in (home_join.c). *taken is NULL afterwards where it is kept.
 void home_join(struct home *h, struct ask **taken, uint32_t room);
 // Somebody says something, or decides. The one who makes a room is its host.

@@ -36,6 +36,7 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
     prints_init(&h->meters, mem, sizeof(struct meter), METERS_LOOK_MS);
     registry_init(&h->registry, mem, registrations_max(s));
     once_init(&h->said, mem);
+    receipts_init(&h->receipts, mem);
     once_group_init(&h->direct_keys);
     buf_init(&h->scratch, mem, 0);
     buf_init(&h->reply, mem, 0);
@@ -62,6 +63,7 @@ void home_deinit(struct home *h)
     prints_deinit(&h->meters);
     registry_deinit(&h->registry);
     once_deinit(&h->said);
+    receipts_deinit(&h->receipts);
     buf_deinit(&h->scratch);
     buf_deinit(&h->reply);
     buf_deinit(&h->wish);
@@ -86,6 +88,7 @@ void home_timers(struct home *h)
         once_expire(&h->said, h->cx->steady_ms, s->engine);
     if (now_ms >= h->meters.look_ms)
         meters_expire(&h->meters, now_ms);
+    home_receipts_turn(h);
     uint32_t room;
     relief_turn(h);
     while (heap_pop_due(&h->room_timers, now_ms, &room))
@@ -111,6 +114,8 @@ uint64_t home_due_ms(const struct home *h)
     if (h->waits_n != 0 && h->cx->now_ms + WAITS_LOOK_MS < due) // what they wait for makes a turn of its own
         due = h->cx->now_ms + WAITS_LOOK_MS;
     due = h->meters.look_ms < due ? h->meters.look_ms : due;
+    uint64_t receipts = home_receipts_due_ms(h);
+    due = receipts < due ? receipts : due;
     uint64_t said = h->said.look_ms == UINT64_MAX ? UINT64_MAX : h->said.look_ms - h->cx->steady_from_ms;
     return said < due ? said : due;
 }
@@ -129,6 +134,7 @@ void home_check(const struct home *h)
     prints_check(&h->meters);
     registry_check(&h->registry);
     once_check(&h->said);
+    receipts_check(&h->receipts);
     buf_check(&h->scratch);
     buf_check(&h->reply);
     buf_check(&h->wish);

@@ -23,6 +23,8 @@ _Static_assert(sizeof(struct depart_mail) + USER_ID_MAX + DEPART_ROOMS_MAX * siz
                    MEM_ESSENTIAL_MAX,
                "so does a departure");
 
+_Static_assert(sizeof(struct settle_mail) <= MEM_ESSENTIAL_MAX,
+               "so does what a request came to, without its body");
 _Static_assert(sizeof(struct expel_mail) + USER_ID_MAX + USER_NAME_MAX + REASON_MAX <= MEM_ESSENTIAL_MAX,
                "so does who is to go");
 
@@ -198,6 +200,24 @@ bool post_direct(struct mailroom *mr, uint32_t dest, const struct direct_mail *d
     ASSERT(tail == (char *)to + to->mail.bytes);
     mail_post(mr, dest, &to->mail);
     return true;
+}
+
+void post_settle(struct mailroom *mr, uint32_t dest, const struct settle_mail *s)
+{
+    struct settle_mail view = *s;
+    str *strs[] = {&view.body};
+    ASSERT(s->how != SETTLED_DONE || s->status != 0);
+    struct settle_mail *to = NULL;
+    if (s->body.n <= RECEIPT_BODY_MAX)
+        to = mail_pack(mr->cx->mem, MAIL_SETTLE, &view, sizeof view, strs, 1, 0, s->body.n == 0);
+    if (to == NULL) {
+        view = (struct settle_mail){.receipt = s->receipt, .how = SETTLED_LOST};
+        to = mail_pack(mr->cx->mem, MAIL_SETTLE, &view, sizeof view, strs, 1, 0, true);
+    }
+    char *tail = to->tail;
+    mail_pack_strs((str *[]){&to->body}, 1, &tail);
+    ASSERT(tail == (char *)to + to->mail.bytes);
+    mail_post(mr, dest, &to->mail);
 }
 
 static void invitation_wipe(struct ask *a)

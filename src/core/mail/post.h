@@ -20,6 +20,7 @@
 #include "core/common/ref.h"
 #include "core/log/segment.h"
 #include "core/mail/mailroom.h"
+#include "core/mail/receipt.h"
 #include "dialect/dialect.h"
 
 enum { EPOCH_LEN = 11 }; // base64url of 64 bits
@@ -42,6 +43,7 @@ enum mail_kind {
     MAIL_VERDICT,
     MAIL_LEASE, // lease.h
     MAIL_LEASED,
+    MAIL_SETTLE, // receipt.h
 };
 
 enum ask_type {
@@ -69,6 +71,7 @@ enum ask_type {
     ASK_CONNECTIONS, // walks over all shards, collecting rows (conn/roster.c)
     ASK_INFO,        // likewise, adding up
     ASK_REVOKE,      // walks over all shards: each is to have it (edge/edge_revoke.c)
+    ASK_CLAIM,       // may a request be carried out by its idempotency key (receipt.h)
 };
 // Answered by those who keep connections; all others by a home.
 static inline bool ask_of_conns(enum ask_type type)
@@ -108,6 +111,9 @@ struct ask {
     bool
         judged; // ASK_PUBLISH, at its home: its record has been applied here, and was accepted, or said before at `first`
     uint64_t first;
+    uint32_t
+        claim; // of the connection's shard (core/conn/claims.h), counted from 1, which its answer goes back to; 0 = none
+    uint64_t fingerprint; // ASK_CLAIM: of what is asked for; of its key user_print, of who asks session_print
     uint64_t
         numbering;    // ASK_PUBLISH about a message: the fingerprint of the epoch in which it has that offset
     uint32_t listed;  // ASK_CONNECTIONS: so many rows were collected
@@ -159,6 +165,7 @@ enum effect {
     EFFECT_FENCED,     // what was asked about the room before is answered
     EFFECT_RENAMED,    // in its rooms of one home; the payload is the command's id
     EFFECT_REGISTERED, // the session is known at its user's home; the payload is the hello's id
+    EFFECT_CLAIMED,    // `claimed` says what a claim comes to
     EFFECT_STRANGER,   // it is not, for want of memory, or (`full`) as the user has as many; likewise
 };
 
@@ -174,6 +181,10 @@ struct answer {
     bool created;            // EFFECT_JOINED, EFFECT_CREATED: the room was made for it
     bool skip;               // EFFECT_PUBLISHED: the sender does not want its own entry back
     uint8_t encoding;        // the asker's
+    uint8_t claimed;         // CLAIMED: enum claimed (receipt.h),
+    uint16_t status;         // and the status of the answer that is the payload
+    uint32_t claim;          // of its ask
+    struct ref receipt;      // CLAIMED, granted
     uint32_t retry_ms;       // REFUSED: the room could not be made; who asks again before that is noted
     struct ref outlet;       // JOINED, REFUSED, LEFT, PUBLISHED, FENCED, and where `open`
     struct ref room, member; // JOINED: at the home

@@ -133,6 +133,9 @@ static bool take_mail(struct shard *sh, struct mail *m)
     case MAIL_LEASE:
         home_on_lease(&sh->home, p);
         return true;
+    case MAIL_SETTLE:
+        home_on_settle(&sh->home, p);
+        return false;
     case MAIL_LEASED:
         edge_leased(&sh->edge, p);
         return true;
