@@ -6,6 +6,7 @@
 //
 // Answers come in the order of requests, so what a request said is kept by its number.
 #include "sim/heard.h"
+#include "sim/once.h"
 #include "sim/revoke.h"
 
 #include <stdio.h>
@@ -62,17 +63,31 @@ static struct message *message_next(struct world *w, struct client *c)
     return m;
 }
 
-static void request_send(struct world *w, struct client *c, const char *command, const struct buf *body)
+// key: a field of its head, or nothing.
+static void request_send(struct world *w, struct client *c, const char *command, const char *key,
+                         const struct buf *body)
 {
-    char head[160];
+    char head[256];
     int n = snprintf(head, sizeof head,
                      "POST /api/v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                     "Content-Length: %zu\r\n\r\n",
-                     command, body->n);
+                     "%sContent-Length: %zu\r\n\r\n",
+                     command, key, body->n);
     trace_bytes(w, c, '>', buf_str(body));
     buf_put(&c->out, head, (size_t)n);
     buf_put_str(&c->out, buf_str(body));
     c->http_sent++;
+}
+
+static void say_once(struct world *w, struct client *c)
+{
+    struct said *said = said_at(c, c->http_sent);
+    const char *command;
+    char key[64];
+    struct buf body;
+    buf_init(&body, &w->scratch_mem, 0);
+    *said = (struct said){.once = once_put(w, c, &body, key, &command)};
+    request_send(w, c, command, key, &body);
+    buf_deinit(&body);
 }
 
 void backend_say(struct world *w, struct client *c)
@@ -80,7 +95,12 @@ void backend_say(struct world *w, struct client *c)
     struct said *said = said_at(c, c->http_sent);
     bool batch = chance(w, 3);
     struct buf body;
+    *said = (struct said){0};
     buf_init(&body, &w->scratch_mem, 0);
+    if (!w->plan.engine && chance(w, 10)) {
+        say_once(w, c);
+        return;
+    }
     if (chance(w, 8)) {
         bool closes = chance(w, 2);
         int room = (int)roll(w, ROOMS_MAX);
@@ -90,13 +110,13 @@ void backend_say(struct world *w, struct client *c)
             creates_put_rule(w, &body, room);
         buf_put_str(&body, closes && chance(w, 2) ? STR(",\"reason\":\"over\"}") : STR("}"));
         w->counts.closes_asked += closes;
-        request_send(w, c, closes ? "close" : "create", &body);
+        request_send(w, c, closes ? "close" : "create", "", &body);
         buf_deinit(&body);
         return;
     }
     if (chance(w, 6)) {
         *said = (struct said){.revoked = revoke_put(w, c, &body)};
-        request_send(w, c, "revoke", &body);
+        request_send(w, c, "revoke", "", &body);
         buf_deinit(&body);
         return;
     }
@@ -114,7 +134,7 @@ void backend_say(struct world *w, struct client *c)
     }
     if (batch)
         buf_put_str(&body, chance(w, 2) ? STR("],\"parallel\":true}") : STR("]}"));
-    request_send(w, c, batch ? "batch" : "publish", &body);
+    request_send(w, c, batch ? "batch" : "publish", "", &body);
     buf_deinit(&body);
 }
 
@@ -144,6 +164,8 @@ void backend_heard(struct world *w, struct client *c, uint32_t number, str head,
     const struct said *said = said_at(c, number);
     if (said->revoked != 0 && str_starts(head, STR("HTTP/1.1 200 ")))
         revoke_done(w, said->revoked);
+    if (said->once != 0)
+        once_heard(w, c, said->once, head, body);
     if (said->n == 0 || !str_starts(head, STR("HTTP/1.1 200 ")))
         return;
     if (!said->batch) {

@@ -150,6 +150,8 @@ struct sim_options {
     X(text_changes) /* lines of changes at terminals */                           \
     X(closes_asked) /* of rooms, asked for; and records of them */                \
     X(closed)                                                                     \
+    X(once_again) /* requests with a key said again; and answered again */        \
+    X(once_replayed)                                                              \
     X(revocations)                                                                \
     X(revoked) /* refused for one */                                              \
     X(rebuilt)                                                                    \

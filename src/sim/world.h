@@ -137,6 +137,15 @@ struct invite_known {
 };
 
 struct audit_world;
+// Requests with an idempotency key (once.h).
+enum { ONCE_KNOWN = 64, ONCE_CLOSES = 3 };
+struct once_known {
+    uint32_t number, server, room;
+    uint64_t said_ms, answer; // the answer's hash; 0 = none yet
+    uint32_t closed[ONCE_CLOSES], anew;
+    bool batch, parallel;
+};
+
 struct world {
     const struct sim_options *options;
     struct sim_counts counts;
@@ -193,6 +202,10 @@ struct world {
         uint32_t named; // the first rule that is found by its name only
         char names[CREATES_RULES][16];
     } creates;
+    struct {
+        struct once_known v[ONCE_KNOWN];
+        uint32_t n;
+    } once;
     uint64_t rates_from_ms;         // when the run began
     struct direct_due *directs_due; // acked and not yet seen to come
     uint32_t directs_due_n, directs_due_cap;
