@@ -153,7 +153,6 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .api_idempotency_keys = c->api_idempotency_keys,
         .api_idempotency_bytes = (uint64_t)c->api_idempotency_mb << 20,
         .admin_only = c->server_admin_only,
-
         .audit = audit_kinds(c),
     };
     wire_room_limits(c, &w->core);

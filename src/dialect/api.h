@@ -25,8 +25,8 @@
 
 // What a second request with the same idempotency key does.
 enum api_once {
-    API_READS,   // nothing changes: the key is not looked at
-    API_IN_LOG,  // what is said has the key in its record, and the room (of a direct: the user's home) knows it
+    API_READS,  // nothing changes: the key is not looked at
+    API_IN_LOG, // what is said has the key in its record, and the room (of a direct: the user's home) knows it
     API_RECEIPT, // it is answered as the first one was (core/home/receipts.h)
 };
 enum api_once api_once(enum command_type type);

@@ -6,7 +6,7 @@
 //
 // Answers come in the order of requests, so what a request said is kept by its number.
 #include "sim/heard.h"
-#include "sim/once.h"
+#include "sim/retries.h"
 #include "sim/revoke.h"
 
 #include <stdio.h>
@@ -85,7 +85,7 @@ static void say_once(struct world *w, struct client *c)
     char key[64];
     struct buf body;
     buf_init(&body, &w->scratch_mem, 0);
-    *said = (struct said){.once = once_put(w, c, &body, key, &command)};
+    *said = (struct said){.once = retries_put(w, c, &body, key, &command)};
     request_send(w, c, command, key, &body);
     buf_deinit(&body);
 }
@@ -165,7 +165,7 @@ void backend_heard(struct world *w, struct client *c, uint32_t number, str head,
     if (said->revoked != 0 && str_starts(head, STR("HTTP/1.1 200 ")))
         revoke_done(w, said->revoked);
     if (said->once != 0)
-        once_heard(w, c, said->once, head, body);
+        retries_heard(w, c, said->once, head, body);
     if (said->n == 0 || !str_starts(head, STR("HTTP/1.1 200 ")))
         return;
     if (!said->batch) {

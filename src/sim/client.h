@@ -135,7 +135,7 @@ struct said {
     uint32_t messages[SAID_BATCH_MAX];
     uint8_t n;
     bool batch;
-    uint32_t once;    // which request with a key (once.h)
+    uint32_t once;    // which request with a key (retries.h)
     uint32_t revoked; // what it had revoked, counted from 1 (revoke.c)
 };
 

@@ -10,8 +10,8 @@
 // From the passing entries follows who is a member of a room at which moment, which is what lists of members are checked
 // against: a list is as of some moment between the asking and the answer.
 #include "dialect/parts.h"
-#include "sim/once.h"
 #include "sim/rates.h"
+#include "sim/retries.h"
 #include "sim/world.h"
 
 // --- people: those who were ever members in one numbering, in the order of joining
@@ -334,7 +334,7 @@ void ledger_witness(struct world *w, const struct sighting *s)
     else if (e->type == ENTRY_CLOSE)
         all_leave(n);
     if (e->type == ENTRY_CLOSE)
-        once_see(w, e);
+        retries_see(w, e);
     if (!entry_passing(e->type))
         store_check_shown(w, w->turning, room, e->offset);
 }

@@ -137,7 +137,7 @@ struct invite_known {
 };
 
 struct audit_world;
-// Requests with an idempotency key (once.h).
+// Requests with an idempotency key (retries.h).
 enum { ONCE_KNOWN = 64, ONCE_CLOSES = 3 };
 struct once_known {
     uint32_t number, server, room;

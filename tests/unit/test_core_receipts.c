@@ -256,9 +256,9 @@ static void a_key_is_of_one_request_and_of_who_asks(void **state)
     call_with(c, "invite", two, "k", "{\"room\":\"r\"}");
     answers(c, 200, REPLAYED, "invitation");
     call_with(c, "invite", one, "", "{\"room\":\"r\"}");
-    answers_anew(c, 400, "There must be one `Idempotency-Key` of 1 to 64 bytes");
+    answers_anew(c, 400, "`Idempotency-Key` must have 1 to 64 bytes, and be there once");
     call_with(c, "invite", "X-API-Key: first-secret\r\nIdempotency-Key: a\r\n", "a", "{\"room\":\"r\"}");
-    answers_anew(c, 400, "There must be one");
+    answers_anew(c, 400, "and be there once");
     call_with(c, "invite", one, "12345678901234567890123456789012345678901234567890123456789012345",
               "{\"room\":\"r\"}");
     answers_anew(c, 400, "1 to 64 bytes");

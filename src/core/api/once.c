@@ -33,7 +33,7 @@ bool api_once_take(const struct http_call *call, struct command *cmd, bool *ret_
     if (once == API_READS || (key.n == 0 && !call->bad_key))
         return true;
     if (call->bad_key || key.n > MESSAGE_KEY_MAX)
-        return bad(p, "There must be one `Idempotency-Key` of 1 to 64 bytes; got {}.", key);
+        return bad(p, "`Idempotency-Key` must have 1 to 64 bytes, and be there once; got {}.", key);
     if (once == API_IN_LOG && cmd->key.n != 0 && !str_eq(cmd->key, key))
         return bad(p, "`Idempotency-Key` and `key` must be the same where both are given; got {}.", key);
     if (once == API_IN_LOG)

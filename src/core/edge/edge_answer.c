@@ -267,19 +267,24 @@ static void on_replied(struct edge *e, struct asker *c, const struct answer *a)
         gate_pushed(e, a->conn.ref.index);
 }
 
+// Whoever asked waits for one answer less.
+static void came_back(struct edge *e, struct asker *c, const struct answer *a)
+{
+    ASSERT(c->pending != 0);
+    c->pending--;
+    c->exclusive = c->exclusive && c->pending != 0; // only a rename waits for several answers
+    if (a->open)
+        waiting_close(&c->waiting, e->cx->mem, a->outlet.index);
+}
+
 bool edge_answer(struct edge *e, struct answer **taken)
 {
     const struct answer *a = *taken;
     struct asker *c = answered(e, &a->conn);
     uint32_t index = a->conn.ref.index;
     bool welcomed = false, lost = a->reply_lost;
-    if (c != NULL) {
-        ASSERT(c->pending != 0);
-        c->pending--;
-        c->exclusive = c->exclusive && c->pending != 0; // only a rename waits for several answers
-        if (a->open)
-            waiting_close(&c->waiting, e->cx->mem, a->outlet.index);
-    }
+    if (c != NULL)
+        came_back(e, c, a);
     ASSERT(c == NULL || c->reader.encoding == a->encoding);
     bool frees = a->open || a->effect == EFFECT_LEFT || a->effect == EFFECT_FENCED;
     switch (a->effect) {

@@ -2,7 +2,7 @@
 //
 // A request is said again for half of the window from when it was said first, as what is on its way may be late. Where rooms are on
 // many nodes a key is not known to the others, and there is none of this.
-#include "sim/once.h"
+#include "sim/retries.h"
 
 #include "sim/heard.h"
 #include <stdio.h>
@@ -31,8 +31,8 @@ static struct once_known *earlier(struct world *w, const struct client *c)
     return fresh && k->server == c->server ? k : NULL;
 }
 
-uint32_t once_put(struct world *w, struct client *c, struct buf *body, char ret_key[64],
-                  const char **ret_command)
+uint32_t retries_put(struct world *w, struct client *c, struct buf *body, char ret_key[64],
+                     const char **ret_command)
 {
     struct once_known *k = chance(w, 2) ? NULL : earlier(w, c);
     if (k == NULL) {
@@ -62,7 +62,7 @@ uint32_t once_put(struct world *w, struct client *c, struct buf *body, char ret_
     return k->number;
 }
 
-void once_heard(struct world *w, struct client *c, uint32_t number, str head, str body)
+void retries_heard(struct world *w, struct client *c, uint32_t number, str head, str body)
 {
     struct once_known *k = known(w, number);
     bool replayed = memmem(head.p, head.n, "\r\nIdempotency-Replayed: true\r\n", 30) != NULL;
@@ -80,7 +80,7 @@ void once_heard(struct world *w, struct client *c, uint32_t number, str head, st
     }
 }
 
-void once_see(struct world *w, const struct entry *e)
+void retries_see(struct world *w, const struct entry *e)
 {
     uint64_t number, i;
     str rest, reason = e->data; // of a close
