@@ -253,6 +253,7 @@ static void check_nothing_left(struct world *w)
         check_gauge(w, i, "rooms", p.rooms + metric_get(&m->rooms));
         check_gauge(w, i, "registrations", p.registrations);
         check_gauge(w, i, "meters", p.meters);
+        check_gauge(w, i, "receipts", metric_get(&m->receipts));
         check_gauge(w, i, "waiting mails", p.mails);
         check_gauge(w, i, "bytes in logs", metric_get(&m->log_bytes));
         check_gauge(w, i, "blocked connections", metric_get(&m->blocked));

@@ -27,7 +27,8 @@ void probe_shard(const struct shard *sh, struct probe *ret)
                     slab_bytes(&sh->home.members) + slab_bytes(&sh->fan.outlets) +
                     slab_bytes(&sh->home.registry.slab) + slab_bytes(&sh->home.meters.slab) +
                     slab_bytes(&sh->edge.leases.rows.slab) + slab_bytes(&sh->home.said.owners) +
-                    slab_bytes(&sh->edge.revoked.slab) +
+                    slab_bytes(&sh->edge.revoked.slab) + slab_bytes(&sh->conns.claims) +
+                    slab_bytes(&sh->home.receipts.rows) + slab_bytes(&sh->home.receipts.holders.slab) +
                     sh->edge.revoked.by_print.slot_count * sizeof(struct map_slot) +
                     revoked->cap * sizeof *revoked->items + revoked->place_cap * sizeof *revoked->places +
                     slab_bytes(&sh->fan.holes.rows) + slab_bytes(&sh->fan.conflated) +

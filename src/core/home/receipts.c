@@ -4,7 +4,7 @@
 // claim.
 #include "core/home/receipts.h"
 
-enum { HOLDERS_LOOK_MS = 60000, ROWS_MAX = 1 << 26 };
+enum { HOLDERS_LOOK_MS = 10000, ROWS_MAX = 1 << 26 };
 
 void receipts_init(struct receipts *t, struct mem *m)
 {
