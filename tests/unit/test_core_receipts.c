@@ -435,6 +435,44 @@ static void memory_may_end_anywhere(void **state)
         }
 }
 
+// Or when a batch that was cut is gone on with, or what is kept is to be told.
+static void memory_may_end_when_it_is_asked_again(void **state)
+{
+    (void)state;
+    for (uint32_t turns = 4; turns <= 40; turns += 4) // cut in the middle, or done
+        for (uint64_t k = 1, done = 0; !done; k++) {
+            struct net *n = net_open();
+            const char *near = net_room(n, 0, 0), *far = net_room(n, 1, 0);
+            char body[1024];
+            snprintf(body, sizeof body, long_batch, near, far, "false");
+            struct client *c = http(n, 0), *d = http(n, 1), *e = http(n, 0);
+            call(d, "create", NULL, text_of("{\"room\":\"%s\"}", near, ""));
+            answers_anew(d, 200, "offset");
+            call(d, "create", NULL, text_of("{\"room\":\"%s\"}", far, ""));
+            answers_anew(d, 200, "offset");
+            post_with(c, "batch", "", "k", body);
+            for (uint32_t t = 0; t < turns; t++)
+                net_turn(n, t % 2);
+            cut(c);
+            net_settle(n);
+            net_fail_burst(n, k);
+            call(d, "batch", "k", body);
+            done = n->burst_at != 0;
+            net_fail_end(n);
+            net_settle(n);
+            net_check(n);
+            call(e, "batch", "k", body);
+            str head, got;
+            unsigned status = answer(e, &head, &got);
+            bool gone = contains(got, "\"code\":\"answer_gone\"");
+            assert_true(status == 200 || (status == 410 && gone));
+            uint32_t made = invitations(e, near) + invitations(e, far);
+            assert_true(made <= 2 && (gone || made == 2));
+            assert_true(METRIC(n, entries) <= 7 && (gone || METRIC(n, entries) == 7));
+            net_free(n);
+        }
+}
+
 // --- how much
 
 static void who_has_too_many_keys_is_refused_and_nobody_else(void **state)
@@ -528,6 +566,7 @@ int main(void)
         cmocka_unit_test(a_batch_that_was_cut_is_gone_on_with),
         cmocka_unit_test(what_is_open_of_a_batch_is_carried_out_by_the_next),
         cmocka_unit_test(memory_may_end_anywhere),
+        cmocka_unit_test(memory_may_end_when_it_is_asked_again),
         cmocka_unit_test(who_has_too_many_keys_is_refused_and_nobody_else),
         cmocka_unit_test(an_answer_that_is_not_kept_is_told_to_be_gone),
     };
