@@ -97,8 +97,9 @@ void backend_say(struct world *w, struct client *c)
     struct buf body;
     *said = (struct said){0};
     buf_init(&body, &w->scratch_mem, 0);
-    if (!w->plan.engine && chance(w, 10)) {
-        say_once(w, c);
+    if (!w->plan.engine && chance(w, 4)) {
+        for (uint64_t n = 1 + roll(w, 4); n != 0 && c->http_sent - c->http_seen < SAID_REQUESTS; n--)
+            say_once(w, c);
         return;
     }
     if (chance(w, 8)) {

@@ -234,6 +234,8 @@ static void on_http_bytes(struct world *w, struct client *c, const uint8_t *p, s
             str_starts(buf_str(&c->in), STR("HTTP/1.1 404 ")) ||
             str_starts(buf_str(&c->in), STR("HTTP/1.1 429 ")) || // rooms that may not be made
             str_starts(buf_str(&c->in), STR("HTTP/1.1 409 ")) || // that are closed
+            str_starts(buf_str(&c->in),
+                       STR("HTTP/1.1 410 ")) || // carried out before, and its answer is not kept
             (c->temper != TEMPER_HEALTHY && str_starts(buf_str(&c->in), STR("HTTP/1.1 408 "))) ||
             ((w->plan.engine || w->plan.store || w->plan.stall_ms != 0 || w->plan.slow_ms != 0 ||
               w->plan.mailbox_paced) && // an ask may take too long then (seed 20145), or the engine is away

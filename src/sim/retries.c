@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A request is said again for half of the window from when it was said first, as what is on its way may be late. Where rooms are on
+// A request is said again while its key is known for certain: what is on its way may be late. Where rooms are on
 // many nodes a key is not known to the others, and there is none of this.
 #include "sim/retries.h"
 
 #include "sim/heard.h"
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { MARGIN_MS = 10000 };
 
 static struct once_known *known(struct world *w, uint32_t number)
 {
@@ -27,14 +29,16 @@ static struct once_known *earlier(struct world *w, const struct client *c)
 {
     struct once_known *k =
         w->once.n != 0 ? known(w, w->once.n - (uint32_t)roll(w, w->once.n < 8 ? w->once.n : 8)) : NULL;
-    bool fresh = k != NULL && w->now_ms < k->said_ms + w->settings.idempotency_ms / 2;
+    const uint64_t window_ms = w->settings.idempotency_ms;
+    const uint64_t margin_ms = window_ms / 2 < MARGIN_MS ? window_ms / 2 : MARGIN_MS;
+    bool fresh = k != NULL && w->now_ms < k->said_ms + window_ms - margin_ms;
     return fresh && k->server == c->server ? k : NULL;
 }
 
 uint32_t retries_put(struct world *w, struct client *c, struct buf *body, char ret_key[64],
                      const char **ret_command)
 {
-    struct once_known *k = chance(w, 2) ? NULL : earlier(w, c);
+    struct once_known *k = chance(w, 3) ? NULL : earlier(w, c);
     if (k == NULL) {
         uint32_t number = ++w->once.n;
         k = &w->once.v[number % ONCE_KNOWN];

@@ -2,8 +2,9 @@
 //
 // Fuzz target: bodies of the HTTP API, of every command, through two shards. Whatever they say there is one answer, which is JSON: what
 // was asked for, or an error with the status of its code; and the next request on the connection is found.
+// Asked for again by its idempotency key, what has changed something is answered as the first time.
 //
-// Input: a byte that says which command, one that says how the body is cut, then the body.
+// Input: a byte that says which command, one that says how the body is cut (odd: and that it has a key), then the body.
 #include "core/api/api.h"
 #include "core/conn/conn.h"
 #include "core/shard/shard.h"
@@ -27,10 +28,12 @@ struct bench {
     uint64_t now_ms;
 };
 
+// Others each time: two rooms of one epoch would share their keys.
+static int drawn;
 static void on_random(void *ctx, void *p, size_t n)
 {
     (void)ctx;
-    memset(p, 7, n);
+    memset(p, ++drawn & 0xff, n);
 }
 static void on_notice(void *ctx, const struct notice *n)
 {
@@ -116,7 +119,7 @@ static unsigned answer(str *rest)
     const struct json_member *error = json_member_find(members, members_n, STR("error"));
     ASSERT((error != NULL) == (status != 200));
     ASSERT(status == 200 || status == 400 || status == 404 || status == 413 || status == 429 ||
-           status == 403);
+           status == 403 || status == 409 || status == 410);
     *rest = str_skip(*rest, head_n + n);
     return status;
 }
@@ -169,8 +172,28 @@ static void settings_make(struct settings *s)
                            .resume_ms = 60000};
 }
 
+// What follows the first head.
+static str body_of(str answers)
+{
+    const char *end = answers.n == 0 ? NULL : memmem(answers.p, answers.n, "\r\n\r\n", 4);
+    return end == NULL ? STR_NONE : str_skip(answers, (size_t)(end + 4 - answers.p));
+}
+
+// A `state` that reads, or a batch of which something was refused for the moment.
+static bool undecided(str body)
+{
+    static const char *const parts[] = {"\"state\":", "\"code\":\"rate_limited\"",
+                                        "\"code\":\"limit_reached\"", "\"code\":\"unavailable\"",
+                                        "\"code\":\"internal\""};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (memmem(body.p, body.n, parts[i], strlen(parts[i])) != NULL)
+            return true;
+    return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    drawn = 0;
     if (size < 2 || size > BODY_MAX)
         return 0;
     struct bench b = {.now_ms = 1000};
@@ -191,11 +214,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     shard_turn_end(b.shards[0]);
 
     str body = str_make((const char *)data + 2, size - 2);
-    char head[200];
-    int n = snprintf(head, sizeof head,
-                     "POST %s%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                     "Content-Length: %zu\r\n\r\n",
-                     API_PATH, command_name(command_of(data[0])), body.n);
+    char head[240];
+    const bool keyed = (data[1] & 1) != 0;
+    int n =
+        snprintf(head, sizeof head,
+                 "POST %s%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                 "%sContent-Length: %zu\r\n\r\n",
+                 API_PATH, command_name(command_of(data[0])), keyed ? "Idempotency-Key: k\r\n" : "", body.n);
     size_t cut = data[1] == 0 ? body.n : body.n * data[1] / 256;
     feed(&b, conn, head, (size_t)n);
     feed(&b, conn, body.p, cut);
@@ -204,11 +229,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char next[] = "POST " API_PATH "info HTTP/1.1\r\nHost: localhost\r\n\r\n";
     feed(&b, conn, next, sizeof next - 1);
     settle(&b);
-    str rest = buf_str(&b.got);
+    const size_t first_n = b.got.n;
+    if (keyed) {
+        feed(&b, conn, head, (size_t)n);
+        feed(&b, conn, body.p, body.n);
+        settle(&b);
+    }
+    str rest = buf_str(&b.got), again = str_skip(rest, first_n);
+    const str said = body_of(rest);
     unsigned first = answer(&rest);
     ASSERT(first != 403);
     ASSERT(answer(&rest) == 200);
-    ASSERT(rest.n == 0);
+    ASSERT(rest.n == again.n);
+    if (keyed) {
+        bool replayed = memmem(again.p, again.n, "\r\nIdempotency-Replayed: true\r\n", 30) != NULL;
+        ASSERT(!replayed || (str_starts(said, body_of(again)) && body_of(again).n != 0));
+        unsigned second = answer(&again);
+        ASSERT(replayed || second == 410 || first != 200 || api_once(command_of(data[0])) != API_RECEIPT ||
+               undecided(said));
+        ASSERT(again.n == 0);
+    }
     for (uint32_t i = 0; i < SHARDS; i++)
         shard_check(b.shards[i]);
     for (uint32_t i = 0; i < SHARDS; i++)

@@ -246,6 +246,8 @@ void mail_discard(struct mem *mem, struct mail *m)
     }
     if (m->kind == MAIL_TOKEN)
         token_wipe((struct token_mail *)(void *)m);
+    else if (m->kind == MAIL_SETTLE) // an answer may have a secret in it
+        OPENSSL_cleanse(((struct settle_mail *)(void *)m)->tail, m->bytes - sizeof(struct settle_mail));
     else if (m->kind == MAIL_ASK)
         invitation_wipe((struct ask *)(void *)m);
     mem_free(mem, m, m->bytes);
