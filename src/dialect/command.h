@@ -57,7 +57,7 @@
     X(if_version,  "if_version", VERSION, if_version, NO_FLAG,           0, 0,                "an integer, the `state_version`, or an object of keys with their versions") \
     X(token_id,    "token_id", STRING, token_id,      NO_FLAG,           1, TOKEN_ID_MAX,     "a string of 1 to 128 bytes, the `jti` of a token") \
     X(issued_before, "issued_before", OFFSET, issued_before, FLAG(has_issued_before), 1, EPOCH_SECONDS_MAX, "an integer above 0, seconds since 1970 as in `iat`") \
-    X(as_user,     "user",    NAME,    to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
+    X(as_user,     "user",    NAME,    by,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
     X(rooms,       "rooms",   ROOMS,   list,          NO_FLAG,           1, BROADCAST_ROOMS_MAX, "an array of 1 to 1000 names of rooms") \
     X(joins,       "rooms",   OBJECTS, list,          NO_FLAG,           1, HELLO_ROOMS_MAX,  "an array of 1 to 255 objects, each with the keys of a `join`") \
     X(commands,    "commands", OBJECTS, list,         NO_FLAG,           1, API_BATCH_MAX,    "an array of objects, each a command with its `type`, at most `api.batch_max`") \
@@ -89,11 +89,11 @@
     X(JOIN,    join,    NATIVE, MUST(room) JOIN_KEYS,                        ROOM, JOIN,    COMMAND, 1, JOINED,  "enter a room and get its entries") \
     X(LEAVE,   leave,   NATIVE, MUST(room),                                  ROOM, NONE,    COMMAND, 1, LEFT,    "leave a room") \
     X(SWITCH,  switch,  NATIVE, MUST(from) MUST(to_room) JOIN_KEYS,          ROOM, JOIN,    COMMAND, 1, JOINED,  "leave one room for another in one step") \
-    X(DIRECT,  direct,  NATIVE, MUST(to_user) MUST(data) MAY(key),           USER, NONE,    COMMAND, 1, ACK,     "say something to all sessions of one user") \
+    X(DIRECT,  direct,  NATIVE, MUST(to_user) MUST(data) MAY(key) API(as_user) API(name), USER, NONE,    COMMAND, 1, ACK,     "say something to all sessions of one user") \
     X(SIGNAL,  signal,  NATIVE, MUST(room) MUST(data) API(as_user) API(name), ROOM, SIGNAL,  SIGNAL,  1, NONE,    "tell those who are in a room now: typing, a cursor") \
     X(MEMBERS, members, NATIVE, MUST(room) MAY(limit) MAY(after),            ROOM, LIST,    LIST,    1, MEMBERS, "who is in a room") \
     X(HISTORY, history, NATIVE, MUST(room) MAY(since) MAY(before) MAY(limit) MAY(reply_to), ROOM, READ,   LIST,    1, HISTORY, "entries of the past") \
-    X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after),           ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
+    X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after) API(as_user), ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
     X(PING,    ping,    NATIVE, NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, PONG,    "is anyone there") \
     X(RENAME,  rename,  NATIVE, MUST(name),                                  ALL,  NONE,    COMMAND, 1, RENAMED, "be called something else") \
     X(REFRESH, refresh, NATIVE, MUST(token) MAY(room),                       EDGE, NONE,    COMMAND, 1, ACK,     "go on with a new token") \
@@ -105,7 +105,7 @@
     X(UNMUTE,  unmute,  NATIVE, MUST(room) MUST(user),                       ROOM, MUTE,    COMMAND, 1, ACK,     "let somebody speak again") \
     X(SLOW,    slow,    NATIVE, MUST(room) MUST(seconds),                    ROOM, SLOW,    COMMAND, 1, ACK,     "let each say one message in so many seconds only") \
     X(READONLY, readonly, NATIVE, MUST(room) MUST(on),                       ROOM, READONLY, COMMAND, 1, ACK,    "let only those speak in a room who may set this") \
-    X(STATE,   state,   NATIVE, MUST(room) MAY(set) MAY(unset) MAY(merge) MAY(if_version), ROOM, STATE, COMMAND, 1, ACK, "change what a room's people share, or read it") \
+    X(STATE,   state,   NATIVE, MUST(room) MAY(set) MAY(unset) MAY(merge) MAY(if_version) API(as_user) API(name), ROOM, STATE, COMMAND, 1, ACK, "change what a room's people share, or read it") \
     X(STATE_READ, state_read, INNER, NO_KEYS,                                ROOM, READ,    LIST,    1, STATE,   "read what a room's people share: a `state` that changes nothing") \
     X(CREATE,  create,  NATIVE, MUST(room) MAY(rule),                        ROOM, JOIN,    COMMAND, 1, CREATED, "make a room that is not there yet, and stay outside") \
     X(CLOSE,   close,   NATIVE, MUST(room) MAY(reason),                      ROOM, CLOSE,   COMMAND, 1, ACK,     "end a room: everybody is out, and what was said is gone") \
@@ -113,10 +113,10 @@
     X(INVITE,  invite,  NATIVE, MUST(room) MAY(uses) MAY(ttl_s) MAY(expires) MAY(role), ROOM, INVITE, COMMAND, 1, INVITED, "make an invitation to a room, for whoever brings it") \
     X(UNINVITE, uninvite, NATIVE, MUST(room) MUST(invitation),               ROOM, INVITE,  COMMAND, 1, ACK,     "take an invitation back") \
     X(INVITES, invites, NATIVE, MUST(room),                                  ROOM, INVITE,  LIST,    1, INVITES, "which invitations to a room are open") \
-    X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
-    X(DELETE,  delete,  NATIVE, MUST(room) MUST(offset) MAY(reason),         ROOM, DELETE_OWN, COMMAND, 1, ACK,  "take a message back, so that its words are nowhere any more") \
-    X(REACT,   react,   NATIVE, MUST(room) MUST(offset) MUST(reaction) MAY(on), ROOM, PUBLISH, COMMAND, 1, ACK,  "react to a message, or take that back") \
-    X(READ,    read,    NATIVE, MUST(room) MUST(offset) API_MUST(as_user),  ROOM, READ,    COMMAND, 1, ACK,     "say how far you have read a room") \
+    X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of) API(as_user) API(name), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
+    X(DELETE,  delete,  NATIVE, MUST(room) MUST(offset) MAY(reason) API(as_user) API(name), ROOM, DELETE_OWN, COMMAND, 1, ACK,  "take a message back, so that its words are nowhere any more") \
+    X(REACT,   react,   NATIVE, MUST(room) MUST(offset) MUST(reaction) MAY(on) API(as_user) API(name), ROOM, PUBLISH, COMMAND, 1, ACK,  "react to a message, or take that back") \
+    X(READ,    read,    NATIVE, MUST(room) MUST(offset) API_MUST(as_user) API(name), ROOM, READ,    COMMAND, 1, ACK,     "say how far you have read a room") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go") \
     X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(conflate) MAY(as_user) MAY(name) MAY(reply_to), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
@@ -233,7 +233,8 @@ const char *command_name(enum command_type type);
     X(id)          /* as it stood on the wire (JSON: the raw number or quoted string), absent where none was given */ \
     X(room)        /* join, leave, switch (`to`), message, signal, members, history; refresh, of a room's token; empty = the room one is in (text dialect) */ \
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
-    X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; publish, broadcast: in whose name; connections, disconnect, revoke: whose */ \
+    X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; connections, disconnect, revoke: whose */ \
+    X(by)          /* of the HTTP API: the user in whose name; rooms: whose unread */ \
     X(data)        /* message, direct, signal: JSON, byte for byte */ \
     X(key)         /* message, direct: idempotency key; react: what one reacts with; uninvite: the id of an invitation; create: the name of a rule; state_read: the only key that is wanted (text dialect) */ \
     X(set)         /* state: JSON, as it came, */ \
@@ -241,7 +242,7 @@ const char *command_name(enum command_type type);
     X(merge)       \
     X(if_version)  \
     X(conflate)    /* message: conflation key */ \
-    X(name)        /* hello, rename */ \
+    X(name)        /* hello, rename; of the HTTP API: what the user in whose name it is is called */ \
     X(token)       /* hello, join, switch, refresh: a JWT; join, switch: or an invitation; invite: the one that is made, as its edge has drawn it */ \
     X(resume)      /* hello: the secret of an earlier welcome */ \
     X(since_epoch) /* history, join: with since_offset, where has_since */ \

@@ -31,6 +31,9 @@ enum err native_json_check(const struct command *c, struct problem *p)
     if (c->type == CMD_STATE && c->if_version.n != 0 && !command_changes(c))
         return problem_set(p, PROBLEM_BAD_COMMAND,
                            "`if_version` is for what changes the state: `set`, `unset` or `merge`.");
+    if (c->type == CMD_STATE && (c->by.n != 0 || c->name.n != 0) && !command_changes(c))
+        return problem_set(p, PROBLEM_BAD_COMMAND,
+                           "`user` and `name` say who changes the state: by `set`, `unset` or `merge`.");
     if (c->type == CMD_DISCONNECT && (c->to.n == 0) == (c->connection.n == 0))
         return problem_set(p, PROBLEM_BAD_COMMAND,
                            "`user` or `connection` says whom to disconnect; give one of them.");

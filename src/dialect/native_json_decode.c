@@ -283,10 +283,30 @@ static const struct type *type_row(enum command_type type)
     UNREACHABLE();
 }
 
+static bool row_takes(const struct type *t, str name)
+{
+    const struct key_use *u = t->keys;
+    while (u->key != KEY_NONE && !str_eq(keys[u->key].name, name))
+        u++;
+    return u->key != KEY_NONE;
+}
+
+// Of a request: a backend that names a user counts on it that what it asks for is that user's.
+static enum err check_behalf(struct command_reader *r, const struct type *t)
+{
+    static const str behalf[] = {STR("user"), STR("name")};
+    for (size_t i = 0; i < sizeof behalf / sizeof behalf[0]; i++)
+        if (find(r, behalf[i]) != NULL && !row_takes(t, behalf[i]))
+            return problem_set_word(r->problem, PROBLEM_BAD_COMMAND,
+                                    "{} says in whose name; this command is never a user's.", WORD_QUOTED,
+                                    behalf[i]);
+    return OK;
+}
+
 // What its row names and nothing else: a key of a later version, or of another command, is left alone.
 static enum err take_keys(struct command_reader *r, const struct type *t, struct command *ret)
 {
-    enum err e = OK;
+    enum err e = r->http ? check_behalf(r, t) : OK;
     for (const struct key_use *u = t->keys; e == OK && u->key != KEY_NONE; u++) {
         const struct key *k = &keys[u->key];
         if (u->http && !r->http)

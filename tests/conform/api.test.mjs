@@ -206,6 +206,58 @@ test('a backend signals in its own name and for users, and moves what somebody h
   });
 });
 
+test('what a backend does for users is theirs, and where it cannot be it is refused', async () => {
+  const ada = await Native.open(server, { name: 'Ada' }), mine = { user: ada.welcome.user };
+  await ada.join('theirs');
+  const { offset } = (await call(server, 'publish', { room: 'theirs', data: 1, user: 'eve' })).body;
+  const react = async (more, duplicate) => {
+    const body = await described('react', { room: 'theirs', offset, key: '+', ...more });
+    assert.equal(body.duplicate, duplicate, JSON.stringify(more));
+  };
+  const count = async () => (await call(server, 'history', { room: 'theirs' })).body.history.find((m) => m.offset === offset).reactions?.['+'];
+  // Two users' are two, the backend's own is one more, and each counts once.
+  await react({ user: 'eve', name: 'Eve' });
+  await react({ user: 'bob' });
+  await react({ user: 'eve' }, true);
+  await react({});
+  assert.equal(await count(), 3);
+  // One's own is the same, whether it is said here or on a WebSocket.
+  await react(mine);
+  assert.equal((await ada.call({ type: 'react', room: 'theirs', offset, key: '+' })).duplicate, true);
+  await ada.call({ type: 'react', room: 'theirs', offset, key: '+', on: false });
+  await react({ ...mine, on: false }, true);
+  await ada.call({ type: 'react', room: 'theirs', offset, key: '+' });
+  await react({ ...mine, on: false });
+  await react({ user: 'eve', on: false });
+  assert.equal(await count(), 2);
+  const nextOf = async (type, user) => {
+    let found;
+    do found = await ada.nextOf(type); while (found.from.user !== user);
+    return found;
+  };
+  await described('edit', { room: 'theirs', offset, data: 2, user: 'eve', name: 'Eve' });
+  assert.deepEqual((await nextOf('message:edited', 'eve')).from, { user: 'eve', session: 'api', name: 'Eve' });
+  await described('state', { room: 'theirs', set: { topic: 'x' }, user: 'eve' });
+  await nextOf('state:updated', 'eve');
+  await described('direct', { to: mine.user, data: 'psst', user: 'bob', name: 'Bob' });
+  assert.deepEqual((await ada.nextOf('direct')).from, { user: 'bob', session: 'api', name: 'Bob' });
+  await described('delete', { room: 'theirs', offset, user: 'eve' });
+  await nextOf('message:deleted', 'eve');
+  await described('publish', { room: 'theirs', data: 3 });
+  await described('read', { room: 'theirs', offset, user: 'eve', name: 'Eve' });
+  const unread = async (more) => (await described('rooms', { prefix: 'theirs', ...more })).rooms[0].unread;
+  assert.deepEqual([await unread({ user: 'eve' }), await unread({ user: 'bob' }), await unread({})], [1, undefined, undefined]);
+  // Every other command says so.
+  for (const path of Object.keys(description.paths)) {
+    const command = path.slice(1), { properties = {} } = bodyOf(command);
+    for (const key of ['user', 'name'].filter((name) => !(name in properties))) {
+      const { error } = await described(command, { room: 'theirs', [key]: 'eve' }, 400);
+      assert.deepEqual([error.code, error.message], ['bad_command', `\`${key}\` says in whose name; this command is never a user's.`]);
+    }
+  }
+  await described('state', { room: 'theirs', user: 'eve' }, 400); // reading it is the same for all
+});
+
 test('a batch has at most as many commands as api.batch_max says, 100 by default', async () => {
   const batch = (n) => ({ commands: Array.from({ length: n }, (_, i) => ({ type: 'publish', room: 'batched', data: i })) });
   const full = await call(server, 'batch', batch(100));

@@ -772,6 +772,28 @@ void net_ask(struct client *c, const struct command *cmd, uint32_t grant)
     net_settle(c->net);
 }
 
+struct client *api_call(struct net *n, uint32_t shard, const char *command, const char *fields,
+                        const char *body)
+{
+    struct client *c = net_accept(n, shard, TRANSPORT_HTTP);
+    char text[2048];
+    int size = snprintf(text, sizeof text,
+                        "POST /api/v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s"
+                        "Content-Length: %zu\r\n\r\n%s",
+                        command, fields, strlen(body), body);
+    assert_in_range(size, 1, sizeof text - 1);
+    post_bytes(c, text, (size_t)size);
+    net_settle(n);
+    return c;
+}
+
+void api_answers(const struct client *c, const char *status, const char *part)
+{
+    str got = str_make(c->rx.p, c->rx.n);
+    if (!contains(got, status) || !contains(got, part))
+        fail_msg("%.*s, expected %s %s", STR_ARG(got), status, part);
+}
+
 void net_give(struct client *c, const char *room, const char *user, const char *role)
 {
     const struct command give = {.type = CMD_ROLE,

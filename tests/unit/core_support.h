@@ -143,6 +143,10 @@ __attribute__((format(printf, 2, 3))) void post(struct client *c, const char *fo
                                                 ...); // a text message, or line
 __attribute__((format(printf, 2, 3))) void say(struct client *c, const char *format, ...);
 void send_bytes(struct client *c, const char *bytes);
+// A command of the HTTP API on a connection of its own, with these fields in its head, each with its end of line; what is answered.
+struct client *api_call(struct net *n, uint32_t shard, const char *command, const char *fields,
+                        const char *body);
+void api_answers(const struct client *c, const char *status, const char *part);
 void hang_up(struct client *c); // end of file
 void cut(struct client *c);     // reset
 

@@ -20,28 +20,6 @@ static struct net *open_net(uint32_t shards)
     return n;
 }
 
-static struct client *call(struct net *n, uint32_t shard, const char *command, const char *field,
-                           const char *body)
-{
-    struct client *c = net_accept(n, shard, TRANSPORT_HTTP);
-    char text[2048];
-    int size =
-        snprintf(text, sizeof text,
-                 "POST /api/v1/%s HTTP/1.1\r\nHost: example.org\r\nContent-Type: application/json\r\n%s"
-                 "Content-Length: %zu\r\n\r\n%s",
-                 command, field, strlen(body), body);
-    post_bytes(c, text, (size_t)size);
-    net_settle(n);
-    return c;
-}
-
-static void answers(const struct client *c, const char *status, const char *part)
-{
-    str got = str_make(c->rx.p, c->rx.n);
-    if (!contains(got, status) || !contains(got, part))
-        fail_msg("%.*s, expected %s %s", STR_ARG(got), status, part);
-}
-
 #define TOKEN "Authorization: Bearer a.b.c\r\n"
 
 static struct verdict_mail with_caps(struct net *n, const char *caps, char block[CAPS_BYTES_MAX])
@@ -79,13 +57,13 @@ static void what_the_token_allows_is_done(void **state)
                                             "\"server\":[\"publish\",\"create\",\"info\",\"ban\"]}",
                                             block);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct client *c = call(n, 1, rows[i].command, TOKEN, rows[i].body);
+        struct client *c = api_call(n, 1, rows[i].command, TOKEN, rows[i].body);
         assert_int_equal(c->rx.n, 0); // it waits for the verdict, with its body
         struct token_mail *job = asked(n, 1);
         assert_non_null(job);
         assert_str_eq(job->token, STR("a.b.c"));
         tell(n, 1, job, &v);
-        answers(c, rows[i].status, rows[i].part);
+        api_answers(c, rows[i].status, rows[i].part);
         net_check(n);
     }
     struct client *person = net_json(n, 0);
@@ -98,9 +76,9 @@ static void what_the_token_allows_is_done(void **state)
 static struct client *refused_by(struct net *n, const struct verdict_mail *v, const char *status,
                                  const char *part)
 {
-    struct client *c = call(n, 0, "publish", TOKEN, "{\"room\":\"r\",\"data\":1}");
+    struct client *c = api_call(n, 0, "publish", TOKEN, "{\"room\":\"r\",\"data\":1}");
     tell(n, 0, asked(n, 0), v);
-    answers(c, status, part);
+    api_answers(c, status, part);
     return c;
 }
 
@@ -113,15 +91,15 @@ static void what_is_no_good_token_is_refused(void **state)
                               over = {.verdict = TOKEN_EXPIRED, .why = STR("Over.")},
                               busy = {.verdict = TOKEN_BUSY}, person = good(n, "ada"),
                               host = with_caps(n, "{\"rooms\":{\"**\":[\"host\"]}}", block);
-    answers(refused_by(n, &forged, "HTTP/1.1 401 ", "\"unauthorized\",\"message\":\"It is forged.\""),
-            "WWW-Authenticate: Bearer", "invalid_token");
+    api_answers(refused_by(n, &forged, "HTTP/1.1 401 ", "\"unauthorized\",\"message\":\"It is forged.\""),
+                "WWW-Authenticate: Bearer", "invalid_token");
     refused_by(n, &over, "HTTP/1.1 401 ", "\"token_expired\"");
     refused_by(n, &busy, "HTTP/1.1 503 ", "\"unavailable\"");
     refused_by(n, &person, "HTTP/1.1 403 ", "has no rights here");
     refused_by(n, &host, "HTTP/1.1 403 ", "has no rights here");
     assert_null(net_room_at(n, "r"));
-    answers(call(n, 0, "publish", "X-API-Key: no-token\r\n", "{}"), "HTTP/1.1 403 ",
-            "no API key"); // not of this machine
+    api_answers(api_call(n, 0, "publish", "X-API-Key: no-token\r\n", "{}"), "HTTP/1.1 403 ",
+                "no API key"); // not of this machine
     net_free(n);
 }
 
@@ -131,16 +109,16 @@ static void a_revoked_token_is_no_key(void **state)
     struct net *n = open_net(2);
     char block[CAPS_BYTES_MAX];
     struct verdict_mail v = with_caps(n, "{\"server\":[\"revoke\",\"info\"]}", block);
-    struct client *c = call(n, 0, "revoke", TOKEN, "{\"token_id\":\"j-1\"}"); // its own
+    struct client *c = api_call(n, 0, "revoke", TOKEN, "{\"token_id\":\"j-1\"}"); // its own
     tell(n, 0, asked(n, 0), &v);
-    answers(c, "HTTP/1.1 200 ", "\r\n\r\n{}");
-    c = call(n, 1, "info", TOKEN, "{}");
+    api_answers(c, "HTTP/1.1 200 ", "\r\n\r\n{}");
+    c = api_call(n, 1, "info", TOKEN, "{}");
     tell(n, 1, asked(n, 1), &v);
-    answers(c, "HTTP/1.1 401 ", "\"token_revoked\"");
+    api_answers(c, "HTTP/1.1 401 ", "\"token_revoked\"");
     v.token_id = STR("j-2");
-    c = call(n, 1, "info", TOKEN, "{}");
+    c = api_call(n, 1, "info", TOKEN, "{}");
     tell(n, 1, asked(n, 1), &v);
-    answers(c, "HTTP/1.1 200 ", "\"version\"");
+    api_answers(c, "HTTP/1.1 200 ", "\"version\"");
     net_free(n);
 }
 
@@ -154,14 +132,14 @@ static void requests_with_tokens_are_counted(void **state)
     n->settings.api_body_bytes = 1024;
     n->settings.requests = (struct rate){1, 1};
     net_start(n);
-    struct client *c = call(n, 0, "info", TOKEN, "{}");
+    struct client *c = api_call(n, 0, "info", TOKEN, "{}");
     const struct verdict_mail bad = {.verdict = TOKEN_BAD, .why = STR("No.")};
     tell(n, 0, asked(n, 0), &bad);
-    answers(c, "HTTP/1.1 401 ", "No.");
+    api_answers(c, "HTTP/1.1 401 ", "No.");
     post_bytes(c, "POST /api/v1/info HTTP/1.1\r\nHost: localhost\r\n" TOKEN "\r\n",
                sizeof "POST /api/v1/info HTTP/1.1\r\nHost: localhost\r\n" TOKEN "\r\n" - 1);
     net_settle(n);
-    answers(c, "HTTP/1.1 429 ", "Too many requests");
+    api_answers(c, "HTTP/1.1 429 ", "Too many requests");
     assert_null(asked(n, 0));
     net_free(n);
 }
@@ -173,15 +151,15 @@ static void who_has_gone_is_not_waited_for(void **state)
     struct net *n = open_net(1);
     char block[CAPS_BYTES_MAX];
     const struct verdict_mail v = with_caps(n, "{\"server\":[\"info\"]}", block);
-    struct client *c = call(n, 0, "info", TOKEN, "{}");
+    struct client *c = api_call(n, 0, "info", TOKEN, "{}");
     struct token_mail *job = asked(n, 0);
     cut(c);
     net_settle(n);
     tell(n, 0, job, &v);
-    c = call(n, 0, "info", TOKEN, "{}");
+    c = api_call(n, 0, "info", TOKEN, "{}");
     job = asked(n, 0);
     net_wait(n, n->settings.handshake_ms + 1000); // it takes too long
-    answers(c, "HTTP/1.1 503 ", "too long");
+    api_answers(c, "HTTP/1.1 503 ", "too long");
     tell(n, 0, job, &v);
     net_free(n);
 }

@@ -36,6 +36,8 @@ enum http_did api_token_look(struct conns *cs, uint32_t conn, struct http_call *
 // A good one as a key.
 struct api_key api_token_key(const struct http_call *call);
 bool api_token_allows(const struct api_key *key, const struct command *cmd, struct problem *ret);
+// What it allows in the room does not reach to what others have said there.
+bool api_token_own_words(const struct api_key *key, const struct command *cmd);
 
 // --- rate.c
 enum api_paid { API_PAID, API_PAYS_LATER, API_PAYS_NOT };
@@ -51,7 +53,8 @@ bool api_ask_make(const struct conns *cs, uint32_t conn, const struct http_call 
                   const struct command *cmd, uint32_t number, char text[API_ASK_TEXT], struct ask *ret,
                   uint32_t *ret_dest, struct problem *ret_problem);
 // As http_ask; what changes something is told to the audit.
-enum http_did api_ask(struct conns *cs, uint32_t conn, uint32_t dest, const struct ask *a) WARN_UNUSED;
+enum http_did api_ask(struct conns *cs, uint32_t conn, const struct http_call *call, uint32_t dest,
+                      const struct ask *a) WARN_UNUSED;
 // Whoever has come to the door was refused, by what rule (static): the log and the audit are told.
 void api_told_refused(const struct conns *cs, uint32_t conn, uint16_t status, const char *rule);
 

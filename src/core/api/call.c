@@ -46,7 +46,7 @@ static bool bad(struct problem *p, const char *text, str word)
     return false;
 }
 
-// In whose name: the user's that is given, or the server's, by the name of its key.
+// In whose name, and how far that reaches: the user's that is given, or the server's, by the name of its key.
 static void speak_as(const struct conns *cs, const struct http_call *call, const struct command *cmd,
                      char text[API_ASK_TEXT], struct ask *a)
 {
@@ -54,19 +54,19 @@ static void speak_as(const struct conns *cs, const struct http_call *call, const
     struct api_key by_token;
     const struct api_key *key = api_key_of(cs, call, &by_token);
     bool named = key != NULL && key->name.n != 0;
-    bool of_user = cmd->to.n != 0 && (cmd->type == CMD_PUBLISH || cmd->type == CMD_BROADCAST ||
-                                      cmd->type == CMD_SIGNAL || cmd->type == CMD_READ);
+    bool of_user = cmd->by.n != 0;
     a->session = STR("api");
     a->user = STR("server");
     if (of_user) {
-        a->user = cmd->to;
+        a->user = cmd->by;
     } else if (named) {
         str name = str_take(key->name, USER_ID_MAX - (sizeof server - 1));
         memcpy(text, server, sizeof server - 1);
         memcpy(text + sizeof server - 1, name.p, name.n);
         a->user = str_make(text, sizeof server - 1 + name.n);
     }
-    a->name = cmd->name.n != 0 ? cmd->name : of_user ? cmd->to : named ? key->name : a->user;
+    a->own_words = key != NULL && key->caps.p != NULL && api_token_own_words(key, cmd);
+    a->name = cmd->name.n != 0 ? cmd->name : of_user ? cmd->by : named ? key->name : a->user;
 }
 
 // Digits, in the last bytes of room.
@@ -197,12 +197,27 @@ static bool changes(const struct ask *a)
            (a->type == ASK_PUBLISH && a->cmd.type != CMD_PUBLISH && a->cmd.type != CMD_BROADCAST);
 }
 
-enum http_did api_ask(struct conns *cs, uint32_t conn, uint32_t dest, const struct ask *a)
+// Whatever the name it is done in, its key has asked for it.
+static void audit_asked(const struct conns *cs, uint32_t conn, const struct http_call *call,
+                        const struct ask *a)
 {
     struct peer peer;
+    char text[API_ASK_TEXT];
+    struct ask told = *a;
+    if (a->cmd.by.n != 0) {
+        told.cmd.to = a->cmd.by;
+        told.cmd.by = told.cmd.name = STR_NONE;
+        speak_as(cs, call, &told.cmd, text, &told);
+    }
+    audit_put_ask(cs->cx, &told, AUDIT_API, "", who_peer(who_at(cs->cx, conn), &peer));
+}
+
+enum http_did api_ask(struct conns *cs, uint32_t conn, const struct http_call *call, uint32_t dest,
+                      const struct ask *a)
+{
     enum http_did did = http_ask(cs, conn, dest, a);
     if (did == HTTP_ASKED && changes(a))
-        audit_put_ask(cs->cx, a, AUDIT_API, "", who_peer(who_at(cs->cx, conn), &peer));
+        audit_asked(cs, conn, call, a);
     return did;
 }
 
@@ -252,7 +267,7 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
     if (!api_ask_make(cs, conn, call, &cmd, 0, text, &ask, &dest, &problem))
         return answer_problem(cs, conn, call, &problem);
     call->keeps_body = false;
-    return api_ask(cs, conn, dest, &ask);
+    return api_ask(cs, conn, call, dest, &ask);
 }
 
 static enum http_did api_call(struct conns *cs, uint32_t conn, struct http_call *call)

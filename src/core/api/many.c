@@ -266,7 +266,7 @@ static enum http_did ask_next(struct conns *cs, uint32_t conn, struct http_call 
     }
     if (!in_order(cs, conn, m, &a, dest))
         return HTTP_LATER;
-    enum http_did did = api_ask(cs, conn, dest, &a);
+    enum http_did did = api_ask(cs, conn, call, dest, &a);
     if (did == HTTP_ASKED) {
         metric_add(&cs->cx->metrics->commands[cmd.type], m->cmd.type == CMD_BATCH);
         m->slots[m->next].asked = api_once_of(&cmd) != API_READS;

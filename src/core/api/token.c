@@ -92,6 +92,14 @@ static enum right right_for(enum command_type type)
     return (enum right)command_row(type)->right;
 }
 
+bool api_token_own_words(const struct api_key *key, const struct command *cmd)
+{
+    const enum right any = cmd->type == CMD_EDIT     ? RIGHT_EDIT_ANY
+                           : cmd->type == CMD_DELETE ? RIGHT_DELETE_ANY
+                                                     : RIGHT_NONE;
+    return any != RIGHT_NONE && (caps_room(key->caps, cmd->room) & 1u << any) == 0;
+}
+
 bool api_token_allows(const struct api_key *key, const struct command *cmd, struct problem *ret)
 {
     if (cmd->room.n == 0 || (caps_room(key->caps, cmd->room) & 1u << right_for(cmd->type)) != 0)

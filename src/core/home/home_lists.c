@@ -185,7 +185,7 @@ static struct room_row row_take(str *rows)
 static struct room_row row_of(const struct home *h, const struct room *r, const struct ask *a)
 {
     const struct read_view read =
-        a->backend ? (struct read_view){.known = false} : home_read_view(h, r, a->user);
+        a->backend && a->cmd.by.n == 0 ? (struct read_view){.known = false} : home_read_view(h, r, a->user);
     return (struct room_row){.name = room_name(r),
                              .members_count = r->members,
                              .has_unread = read.known,

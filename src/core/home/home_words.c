@@ -94,6 +94,10 @@ static enum denial react(const struct asking *in, uint64_t *ret_offset)
 static enum denial change(struct home *h, struct asking *in, const struct entry *message)
 {
     const struct command *cmd = &in->a->cmd;
+    if (in->a->own_words && !str_eq(message->user, in->a->user)) {
+        in->v.right = cmd->type == CMD_EDIT ? RIGHT_EDIT_ANY : RIGHT_DELETE_ANY;
+        return DENIED_RIGHT;
+    }
     const struct word *w = words_find(&in->at->log, cmd->offset);
     const uint64_t version = w != NULL && w->version != 0 ? w->version : cmd->offset;
     if (w != NULL && w->deleted != 0)

@@ -91,6 +91,7 @@ struct ask {
     bool lasting;         // may be kept, or go on to other shards: its answer may take a while (mailroom.h)
     bool open;            // and what is said about its room waits for it; the answer says so, too
     bool backend;         // of the HTTP API: who asks is in no room, and has been allowed to (core/api)
+    bool own_words;       // of the HTTP API: may change what `user` has said, and nobody else's
     bool charged;         // ASK_JOIN: the room it makes is paid for
     bool no_create;       // ASK_JOIN: its token does not let it make a room
     bool made;            // ASK_JOIN, at its home: the room was made for it
