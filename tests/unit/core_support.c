@@ -3,6 +3,8 @@
 // The driver of the tests of the core layer: what io does with sockets and threads, done with arrays.
 #include "unit/core_support.h"
 
+#include "core/api/api.h"
+
 #include "base/assert.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +105,26 @@ void net_fail_end(struct net *n)
     n->burst_armed = false;
     n->burst_at = 0;
     n->mem.bytes_max = 0;
+}
+
+void net_fail_anywhere(struct net *(*begin)(void), void (*act)(struct net *), bool (*done)(struct net *))
+{
+    enum { ENOUGH = 3, REQUESTS_MAX = 1000 };
+    uint32_t times = 0, refused = 0;
+    for (uint64_t k = 0; times < ENOUGH; k++) {
+        assert_in_range(k, 0, REQUESTS_MAX);
+        struct net *n = begin();
+        net_fail_from(n, k);
+        act(n);
+        net_settle(n);
+        net_fail_end(n);
+        net_settle(n);
+        const bool happened = done(n);
+        times += happened;
+        refused += !happened;
+        net_free(n);
+    }
+    assert_true(refused > 2);
 }
 
 // --- the world
@@ -772,6 +794,14 @@ void net_ask(struct client *c, const struct command *cmd, uint32_t grant)
     net_settle(c->net);
 }
 
+void net_serve_api(struct net *n)
+{
+    n->local = true;
+    n->settings.routes = api_routes;
+    n->settings.routes_n = API_ROUTES;
+    n->settings.api_body_bytes = 64 * 1024;
+}
+
 struct client *api_call(struct net *n, uint32_t shard, const char *command, const char *fields,
                         const char *body)
 {
@@ -792,6 +822,14 @@ void api_answers(const struct client *c, const char *status, const char *part)
     str got = str_make(c->rx.p, c->rx.n);
     if (!contains(got, status) || !contains(got, part))
         fail_msg("%.*s, expected %s %s", STR_ARG(got), status, part);
+}
+
+void api_says(struct net *n, const char *command, const char *body, const char *status, const char *part)
+{
+    struct client *c = api_call(n, 0, command, "", body);
+    api_answers(c, status, part);
+    hang_up(c);
+    net_check(n);
 }
 
 void net_give(struct client *c, const char *room, const char *user, const char *role)

@@ -120,6 +120,9 @@ void net_fail_burst(struct net *n, uint64_t k);
 void net_fail_from(struct net *n, uint64_t k); // the same, but until net_fail_end
 void net_fail_one(struct net *n, uint64_t k);  // request k alone; it must not be an essential one
 void net_fail_end(struct net *n);
+// Wherever memory ends while `act` is carried out, in a new net each time, which has one request for it more: `done` says whether it has
+// happened, and fails the test where that is but a part of it. Until it has, a few times.
+void net_fail_anywhere(struct net *(*begin)(void), void (*act)(struct net *), bool (*done)(struct net *));
 
 // A room whose home is that shard: "room<i>..."; static storage for 16 at a time.
 const char *net_room(const struct net *n, uint32_t shard, uint32_t i);
@@ -143,12 +146,15 @@ __attribute__((format(printf, 2, 3))) void post(struct client *c, const char *fo
                                                 ...); // a text message, or line
 __attribute__((format(printf, 2, 3))) void say(struct client *c, const char *format, ...);
 void send_bytes(struct client *c, const char *bytes);
+void net_serve_api(struct net *n); // before net_start: to whoever is on this machine, which all are
 // A command of the HTTP API on a connection of its own, with these fields in its head, each with its end of line; what is answered.
 struct client *api_call(struct net *n, uint32_t shard, const char *command, const char *fields,
                         const char *body);
 void api_answers(const struct client *c, const char *status, const char *part);
-void hang_up(struct client *c); // end of file
-void cut(struct client *c);     // reset
+void api_says(struct net *n, const char *command, const char *body, const char *status,
+              const char *part); // both, to shard 0, which is left
+void hang_up(struct client *c);  // end of file
+void cut(struct client *c);      // reset
 
 // A command of a member as its edge would ask it, by a token that allows so much in the room (home/rights.h).
 void net_ask(struct client *c, const struct command *cmd, uint32_t grant);

@@ -20,11 +20,8 @@ enum { TEXT_MAX = 256 * 1024 };
 static struct net *net_api(uint32_t shards)
 {
     struct net *n = net_new(shards);
-    n->local = true;
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
+    net_serve_api(n);
     n->settings.requests = (struct rate){1, 3}; // who may come in does not pay
-    n->settings.api_body_bytes = 64 * 1024;
     return n;
 }
 

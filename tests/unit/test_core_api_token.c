@@ -3,7 +3,6 @@
 // A token in the place of a key of the HTTP API: the test is the helper that looks at it.
 #include "unit/token_support.h"
 
-#include "core/api/api.h"
 #include "core/auth/caps.h"
 
 #include <stdio.h>
@@ -12,9 +11,8 @@
 static struct net *open_net(uint32_t shards)
 {
     struct net *n = token_net(shards, 1);
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
-    n->settings.api_body_bytes = 64 * 1024;
+    net_serve_api(n);
+    n->local = false; // who brings no token is a stranger
     n->settings.requests = (struct rate){0, 1000};
     net_start(n);
     return n;
@@ -127,9 +125,7 @@ static void requests_with_tokens_are_counted(void **state)
 {
     (void)state;
     struct net *n = token_net(1, 1);
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
-    n->settings.api_body_bytes = 1024;
+    net_serve_api(n);
     n->settings.requests = (struct rate){1, 1};
     net_start(n);
     struct client *c = api_call(n, 0, "info", TOKEN, "{}");

@@ -21,11 +21,9 @@ static struct net *net_api(uint32_t shards, uint64_t rights)
     struct net *n = net_new(shards);
     the_key = (struct api_key){.name = STR("shop"), .rights = rights};
     assert_int_equal(digest_sha256("secret", 6, the_key.sha256), OK);
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
+    net_serve_api(n);
     n->settings.api_keys = &the_key;
     n->settings.api_keys_n = 1;
-    n->settings.api_body_bytes = 64 * 1024;
     n->settings.requests = (struct rate){0, 1000};
     return n;
 }
@@ -273,9 +271,7 @@ static void a_token_changes_its_own_words(void **state)
         {"edit", "{\"room\":\"r\",\"offset\":9,\"data\":2}", "404", "not_found"},
     };
     struct net *n = token_net(2, 1);
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
-    n->settings.api_body_bytes = 64 * 1024;
+    net_serve_api(n);
     n->settings.requests = (struct rate){0, 1000};
     net_start(n);
     struct client *ada = in_room(n, 0);

@@ -4,8 +4,6 @@
 // name is a new room's.
 #include "unit/core_support.h"
 
-#include "core/api/api.h"
-
 #include <stdio.h>
 
 enum { GRACE_MS = 5000 };
@@ -13,10 +11,7 @@ enum { GRACE_MS = 5000 };
 static struct net *close_net(uint32_t shards)
 {
     struct net *n = net_new(shards);
-    n->local = true;
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
-    n->settings.api_body_bytes = 64 * 1024;
+    net_serve_api(n);
     n->settings.room_grace_ms = GRACE_MS;
     return n;
 }
@@ -37,21 +32,10 @@ static struct client *in_room(struct net *n, uint32_t shard, const char *room)
 // By a backend; what is answered must have both.
 static void call(struct net *n, const char *command, const char *room, const char *status, const char *part)
 {
-    struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
-    char body[256], text[512];
-    int length = snprintf(body, sizeof body, "{\"room\":\"%s\"%s}", room,
-                          strcmp(command, "publish") == 0 ? ",\"data\":\"word\"" : "");
-    int size = snprintf(text, sizeof text,
-                        "POST /api/v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                        "Content-Length: %d\r\n\r\n%s",
-                        command, length, body);
-    post_bytes(c, text, (size_t)size);
-    net_settle(n);
-    str got = str_make(c->rx.p, c->rx.n);
-    if (!contains(got, status) || !contains(got, part))
-        fail_msg("%s %s: %.*s, expected %s %s", command, room, STR_ARG(got), status, part);
-    hang_up(c);
-    net_check(n);
+    char body[256];
+    snprintf(body, sizeof body, "{\"room\":\"%s\"%s}", room,
+             strcmp(command, "publish") == 0 ? ",\"data\":\"word\"" : "");
+    api_says(n, command, body, status, part);
 }
 
 static struct client *owner_of(struct net *n, uint32_t shard, const char *room)

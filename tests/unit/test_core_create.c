@@ -4,8 +4,6 @@
 // that says so; nobody gets by it what its name does not give.
 #include "unit/core_support.h"
 
-#include "core/api/api.h"
-
 #include <stdio.h>
 
 enum { GRACE_MS = 5000, BY_NAME = 0, TOKENS, QUIZ, OPEN, RULES };
@@ -15,10 +13,7 @@ static struct room_rule rules[RULES];
 static struct net *create_net(uint32_t shards)
 {
     struct net *n = net_new(shards);
-    n->local = true;
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
-    n->settings.api_body_bytes = 64 * 1024;
+    net_serve_api(n);
     n->settings.room_grace_ms = GRACE_MS;
     for (int i = 0; i < RULES; i++)
         rules[i] = (struct room_rule){.room = n->settings.room};
@@ -57,25 +52,6 @@ static str first_of(struct client *c, const char *room)
         "{\"type\":\"history\",\"id\":\"h\",\"room\":\"%s\",\"since\":{\"epoch\":\"%.*s\",\"offset\":0},\"limit\":1}",
         room, (int)EPOCH_LEN, net_room_at(c->net, room)->epoch);
     return expect(c, "\"history\":[{\"type\":\"room:created\"");
-}
-
-// By a backend.
-static void call(struct net *n, const char *body, const char *status, const char *part)
-{
-    struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
-    char text[512];
-    int size =
-        snprintf(text, sizeof text,
-                 "POST /api/v1/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                 "Content-Length: %zu\r\n\r\n%s",
-                 strlen(body), body);
-    post_bytes(c, text, (size_t)size);
-    net_settle(n);
-    str got = str_make(c->rx.p, c->rx.n);
-    if (!contains(got, status) || !contains(got, part))
-        fail_msg("%s: %.*s, expected %s %s", body, STR_ARG(got), status, part);
-    hang_up(c);
-    net_check(n);
 }
 
 // Which of the rules holds at its home, and at the shard of who is in it.
@@ -204,7 +180,7 @@ static void a_rule_that_there_is_not(void **state)
     create(c, "r", "team-*"); // a match is no name
     expect(c, "\"code\":\"not_found\"");
     assert_null(net_room_at(n, "r"));
-    call(n, "{\"room\":\"r\",\"rule\":\"qui\"}", "HTTP/1.1 404 ", "\"code\":\"not_found\"");
+    api_says(n, "create", "{\"room\":\"r\",\"rule\":\"qui\"}", "HTTP/1.1 404 ", "\"code\":\"not_found\"");
     assert_null(net_room_at(n, "r"));
     assert_int_equal(METRIC(n, rooms_created), 0);
     net_free(n);
@@ -316,7 +292,7 @@ static void only_who_may_come_in_makes_one(void **state)
         else
             expect(guest, "\"type\":\"created\"");
     }
-    call(n, "{\"room\":\"team-red\",\"rule\":\"open\"}", "HTTP/1.1 200 ", "\"rule\":\"open\"}");
+    api_says(n, "create", "{\"room\":\"team-red\",\"rule\":\"open\"}", "HTTP/1.1 200 ", "\"rule\":\"open\"}");
     join(guest, "team-red", "\"type\":\"joined\""); // whom a backend lets in
     net_free(n);
 }
@@ -375,10 +351,11 @@ static void a_backend_may_ask_again(void **state)
     (void)state;
     struct net *n = create_net(2);
     net_start(n);
-    call(n, "{\"room\":\"r\",\"rule\":\"quiz\"}", "HTTP/1.1 200 ", "\"offset\":1,");
-    call(n, "{\"room\":\"r\",\"rule\":\"quiz\"}", "HTTP/1.1 200 ", "\"rule\":\"quiz\",\"duplicate\":true}");
-    call(n, "{\"room\":\"r\"}", "HTTP/1.1 200 ", "\"duplicate\":true}");
-    call(n, "{\"room\":\"r\",\"rule\":\"open\"}", "HTTP/1.1 409 ", "\"code\":\"conflict\"");
+    api_says(n, "create", "{\"room\":\"r\",\"rule\":\"quiz\"}", "HTTP/1.1 200 ", "\"offset\":1,");
+    api_says(n, "create", "{\"room\":\"r\",\"rule\":\"quiz\"}", "HTTP/1.1 200 ",
+             "\"rule\":\"quiz\",\"duplicate\":true}");
+    api_says(n, "create", "{\"room\":\"r\"}", "HTTP/1.1 200 ", "\"duplicate\":true}");
+    api_says(n, "create", "{\"room\":\"r\",\"rule\":\"open\"}", "HTTP/1.1 409 ", "\"code\":\"conflict\"");
     struct client *c = net_json(n, 1);
     join(c, "r", "\"role\":\"member\""); // nobody is its host
     assert_false(contains(first_of(c, "r"), "\"role\""));
@@ -413,26 +390,28 @@ static void in_a_terminal(void **state)
 }
 
 // Whatever finds no memory leaves nothing behind: no room, nothing that was paid, nothing under way.
+static struct net *somebody(void)
+{
+    struct net *n = create_net(2);
+    net_start(n);
+    net_json(n, 0);
+    return n;
+}
+
+static void create_quiz(struct net *n) { create(n->clients[0], net_room(n, 1, 0), "quiz"); }
+
+static bool quiz_made(struct net *n)
+{
+    const struct room *r = net_room_at(n, net_room(n, 1, 0));
+    if (r != NULL)
+        assert_int_equal(r->log.head, 1);
+    return r != NULL;
+}
+
 static void without_memory(void **state)
 {
     (void)state;
-    bool made = false;
-    for (uint64_t k = 0; k < 200 && !made; k++) {
-        struct net *n = create_net(2);
-        net_start(n);
-        struct client *c = net_json(n, 0);
-        net_fail_from(n, k);
-        create(c, net_room(n, 1, 0), "quiz");
-        net_settle(n);
-        net_fail_end(n);
-        net_settle(n);
-        const struct room *r = net_room_at(n, net_room(n, 1, 0));
-        made = r != NULL && k > 20;
-        if (r != NULL)
-            assert_int_equal(r->log.head, 1);
-        net_free(n);
-    }
-    assert_true(made);
+    net_fail_anywhere(somebody, create_quiz, quiz_made);
 }
 
 int main(void)

@@ -5,7 +5,6 @@
 // one without the other.
 #include "unit/core_support.h"
 
-#include "core/api/api.h"
 #include "core/home/home.h"
 #include "core/log/record.h"
 
@@ -378,10 +377,7 @@ static void what_is_a_token(void **state)
 static struct net *invite_net(uint32_t shards)
 {
     struct net *n = net_new(shards);
-    n->local = true;
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
-    n->settings.api_body_bytes = 64 * 1024;
+    net_serve_api(n);
     n->settings.room_host = HOST_FIRST;
     return n;
 }

@@ -3,7 +3,6 @@
 // Tokens that are revoked: the list itself, and what a backend's `revoke` does to who is here, who is coming, and who comes back.
 #include "unit/token_support.h"
 
-#include "core/api/api.h"
 #include "core/auth/revoked.h"
 
 #include <stdio.h>
@@ -117,10 +116,7 @@ static void the_list_has_a_bound_and_survives_without_memory(void **state)
 static struct net *revoke_net(uint32_t shards)
 {
     struct net *n = token_net(shards, 1);
-    n->local = true;
-    n->settings.routes = api_routes;
-    n->settings.routes_n = API_ROUTES;
-    n->settings.api_body_bytes = 64 * 1024;
+    net_serve_api(n);
     n->settings.expiry_grace_ms = 10000;
     net_start(n);
     return n;
