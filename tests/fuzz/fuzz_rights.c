@@ -45,7 +45,7 @@ static void text_copy(char *ret, size_t cap, str s)
 }
 
 // False where it is nothing that could be answered by "done".
-static bool claim_read(const struct bench *b, int client, str text, struct claim *ret)
+static bool claim_read(struct bench *b, int client, str text, struct claim *ret)
 {
     struct json_member v[MEMBERS_MAX];
     size_t n;
@@ -64,6 +64,10 @@ static bool claim_read(const struct bench *b, int client, str text, struct claim
     str role = text_of(v, n, "role", room, sizeof room);
     ret->role = role_find(role);
     ret->has_role = ret->role < ROLE_COUNT;
+    ret->rule = rule_index(text_of(v, n, "rule", room, sizeof room), &ret->has_rule);
+    ret->has_version = ret->type == CMD_STATE && count_of(v, n, "if_version", &ret->version);
+    if (ret->room != NONE)
+        claim_note_room(&b->m, ret);
     text_copy(ret->token, sizeof ret->token, text_of(v, n, "token", room, sizeof room));
     text_copy(ret->invitation, sizeof ret->invitation, text_of(v, n, "invitation", room, sizeof room));
     ret->has_seconds = count_of(v, n, ret->type == CMD_INVITE ? "ttl_s" : "seconds", &ret->seconds);
@@ -84,6 +88,8 @@ static void rights_note(struct bench *b)
             continue;
         struct rights r = model_rights(&b->m, c->client, c->room);
         c->set |= r.set;
+        c->named |= model_named(&b->m, c->client, c->room);
+        c->creates |= model_creates(&b->m, c->client);
         c->rank = r.rank > c->rank ? r.rank : c->rank;
     }
 }
@@ -163,6 +169,17 @@ static void done(struct bench *b, struct claim *c, const struct json_member *v, 
         }
     } else if (words) {
         words_changed(&b->m, c);
+    } else if (c->type == CMD_CREATE) {
+        uint64_t offset = 0;
+        str rule = text_of(v, n, "rule", room, sizeof room);
+        if (!count_of(v, n, "offset", &offset))
+            breach(c, "without an offset");
+        made_by_command(&b->m, c, offset, rule);
+    } else if (c->type == CMD_STATE && !reads) {
+        uint64_t version = 0;
+        if (c->has_version && (!count_of(v, n, "version", &version) || version != c->version + 1))
+            breach(c, "on condition of version %llu, to %llu", (unsigned long long)c->version,
+                   (unsigned long long)version);
     } else if (c->type == CMD_INVITE) {
         invitation_made(&b->m, c, text_of(v, n, "token", room, sizeof room),
                         text_of(v, n, "invitation", id, sizeof id));
@@ -368,13 +385,7 @@ static void act_command(struct bench *b, int client, uint8_t which)
     buf_deinit(&out);
 }
 
-static void act_text(struct bench *b, int client, uint8_t n)
-{
-    str text = str_make((const char *)b->p, n < b->left ? n : b->left);
-    b->p += text.n;
-    b->left -= text.n;
-    say_text(b, client, text);
-}
+static void act_text(struct bench *b, int client, uint8_t n) { say_text(b, client, input_bytes(&b->in, n)); }
 
 // What the fuzzer would find seldom: a join with a token that is good, or with an invitation.
 static void act_join(struct bench *b, int client, uint8_t how)
@@ -390,7 +401,7 @@ static void act_join(struct bench *b, int client, uint8_t how)
     if (invited)
         buf_put_str(&out, str_from_cstr(v->token));
     else
-        put_token(&out, client, room, 0x81, next_byte(b));
+        put_token(&out, client, room, 0x81, input_byte(&b->in));
     buf_put_str(&out, STR("\"}"));
     say_text(b, client, buf_str(&out));
     buf_deinit(&out);
@@ -398,14 +409,14 @@ static void act_join(struct bench *b, int client, uint8_t how)
 
 static void step(struct bench *b)
 {
-    uint8_t op = next_byte(b), arg = next_byte(b);
+    uint8_t op = input_byte(&b->in), arg = input_byte(&b->in);
     int client = (op >> 4) % CLIENTS;
     uint64_t before = heads(b);
     bool quiet = b->jobs_n == 0;
     b->done = b->refused = b->sent = 0;
     switch (op & 15) {
     case 0:
-        act_connect(b, client, arg, next_byte(b));
+        act_connect(b, client, arg, input_byte(&b->in));
         break;
     case 1:
         if (b->clients[client] != NULL)
@@ -443,9 +454,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct room_rule rules[ROOMS];
     struct bench *b = calloc(1, sizeof *b);
     ASSERT(b != NULL);
-    b->p = data;
-    b->left = size;
-    uint8_t world = next_byte(b);
+    b->in = (struct fuzz_input){data, size};
+    uint8_t world = input_byte(&b->in);
     b->n = token_net(1 + (world & 1), 1);
     struct settings *s = &b->n->settings;
     s->connections_max = 3 * CLIENTS; // what is not there need not be checked after each act
@@ -459,6 +469,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rules[i] = (struct room_rule){.match = str_from_cstr(rooms[i].name), .room = s->room};
         rules[i].room.room_access = rooms[i].access;
         rules[i].room.newcomer_role = rooms[i].newcomers;
+        rules[i].name = str_from_cstr(rooms[i].rule);
     }
     s->rules = rules;
     s->rules_n = ROOMS;
@@ -468,7 +479,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         act_connect(b, i, (uint8_t)i, 0x38);
         settle(b);
     }
-    for (int i = 0; i < ACTS_MAX && b->left > 0; i++)
+    for (int i = 0; i < ACTS_MAX && b->in.left > 0; i++)
         step(b);
     b->hold = false;
     settle(b);

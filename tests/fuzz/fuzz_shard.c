@@ -6,6 +6,7 @@
 // bytes, whole frames and commands, ends, half-written output, time, memory that ends. A turn follows each act, and
 // shard_check. At the end everybody is cut off and all grace times pass: nothing may be left, and memory is back
 // where it was but for the pools.
+#include "fuzz/fuzz_input.h"
 #include "sim/desk.h"
 #include "sim/parcel.h"
 #include "sim/world.h"
@@ -36,27 +37,8 @@ struct bench {
     size_t take;    // bytes that a write takes
     bool hold_mail; // until further notice
     struct prng secrets;
-    const uint8_t *p;
-    size_t left;
+    struct fuzz_input in;
 };
-
-static uint8_t next_byte(struct bench *b)
-{
-    if (b->left == 0)
-        return 0;
-    b->left--;
-    return *b->p++;
-}
-
-static str next_bytes(struct bench *b, size_t n)
-{
-    if (n > b->left)
-        n = b->left;
-    str s = {(const char *)b->p, n};
-    b->p += n;
-    b->left -= n;
-    return s;
-}
 
 static void on_random(void *ctx, void *p, size_t n)
 {
@@ -332,7 +314,7 @@ static void act_batch(struct bench *b, struct slot *s, uint8_t arg)
     for (int i = 0; i < (arg & 3) + 1; i++)
         parcel_put(&out, ++s->parcels, 'c', str_from_cstr(commands[((arg >> 2) + i) & 3]));
     parcel_put(&out, ++s->parcels, "cpqn"[arg >> 4 & 3], STR_NONE);
-    str more = next_bytes(b, arg >> 6);
+    str more = input_bytes(&b->in, arg >> 6);
     buf_put_str(&out, more);
     feed_frame(b, s, WS_BINARY, true, buf_str(&out));
     buf_deinit(&out);
@@ -343,7 +325,7 @@ static void act_batch(struct bench *b, struct slot *s, uint8_t arg)
 static void act_call(struct bench *b, struct slot *s, uint8_t arg)
 {
     char text[256];
-    str body = next_bytes(b, arg >> 3);
+    str body = input_bytes(&b->in, arg >> 3);
     int n = arg & 2 ? snprintf(text, sizeof text, "Content-Length: %zu", body.n)
                     : snprintf(text, sizeof text, "Transfer-Encoding: chunked");
     char head[512];
@@ -394,20 +376,20 @@ static void pass_time(struct bench *b, uint64_t ms)
 static void step(struct bench *b)
 {
     static const size_t takes[] = {SIZE_MAX, 0, 1, 7, 100, 1000};
-    uint8_t op = next_byte(b), arg = next_byte(b);
+    uint8_t op = input_byte(&b->in), arg = input_byte(&b->in);
     struct slot *s = &b->slots[(op >> 4) % SLOTS];
     switch (op & 15) {
     case 0:
         act_accept(b, arg);
         return;
     case 1:
-        feed(b, s, next_bytes(b, arg));
+        feed(b, s, input_bytes(&b->in, arg));
         return;
     case 2:
         act_upgrade(b, s, arg);
         return;
     case 3:
-        feed_frame(b, s, arg, arg & 16, next_bytes(b, arg >> 2));
+        feed_frame(b, s, arg, arg & 16, input_bytes(&b->in, arg >> 2));
         return;
     case 4:
     case 5:
@@ -443,7 +425,7 @@ static void step(struct bench *b)
             act_call(b, s, arg);
         return;
     default:
-        feed_frame(b, s, WS_TEXT, true, next_bytes(b, arg));
+        feed_frame(b, s, WS_TEXT, true, input_bytes(&b->in, arg));
         return;
     }
 }
@@ -481,9 +463,9 @@ static void nothing_left(struct bench *b, size_t baseline)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct bench b = {.p = data, .left = size, .take = SIZE_MAX, .now_ms = 1000, .wall_ms = 1795161600000};
+    struct bench b = {.in = {data, size}, .take = SIZE_MAX, .now_ms = 1000, .wall_ms = 1795161600000};
     prng_init(&b.secrets, 1);
-    settings_make(&b.settings, next_byte(&b));
+    settings_make(&b.settings, input_byte(&b.in));
     b.n = b.settings.shard_count;
     b.host = (struct shard_host){&b, on_random, on_notice, on_metrics, NULL, 0, NULL};
     vmem_init(&b.vmem);
@@ -493,7 +475,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ASSERT(b.shards[i] != NULL);
     }
     size_t baseline = mem_used(&b.vmem.mem) - kept_by_design(&b);
-    for (int i = 0; i < ACTS_MAX && b.left > 0; i++)
+    for (int i = 0; i < ACTS_MAX && b.in.left > 0; i++)
         step(&b);
     nothing_left(&b, baseline);
     for (uint32_t i = 0; i < b.n; i++)

@@ -5,6 +5,7 @@
 #ifndef PLENUM_TESTS_FUZZ_RIGHTS_COMMANDS_H
 #define PLENUM_TESTS_FUZZ_RIGHTS_COMMANDS_H
 
+#include "fuzz/fuzz_input.h"
 #include "fuzz/rights_model.h"
 
 enum { PENDING = 64, JOBS = 16, COMMAND_KEYS_MAX = 12 };
@@ -19,17 +20,8 @@ struct bench {
     struct token_mail *jobs[JOBS];
     uint32_t job_shards[JOBS], jobs_n;
     unsigned done, refused, sent; // in this act
-    const uint8_t *p;
-    size_t left;
+    struct fuzz_input in;
 };
-
-static uint8_t next_byte(struct bench *b)
-{
-    if (b->left == 0)
-        return 0;
-    b->left--;
-    return *b->p++;
-}
 
 // ---- the table
 
@@ -67,7 +59,7 @@ static const char *const key_names[KEY_COUNT] = {NULL, // KEY_NONE
 #undef X
 };
 
-// Mostly good ones, of the client's own user or of nobody.
+// Mostly good ones, few of which say something of the server, of the client's own user or of nobody.
 static void put_token(struct buf *out, int client, int room, uint8_t a, uint8_t c)
 {
     static const char verdicts[] = "gbeul";
@@ -77,8 +69,8 @@ static void put_token(struct buf *out, int client, int room, uint8_t a, uint8_t 
              own               ? (char)('0' + (client < KNOWN ? client : KNOWN - 1))
              : (a & 0x40) != 0 ? '0'
                                : 'n',
-             (unsigned)c % CAPS, (a & 0x80) != 0 ? (unsigned)room : (unsigned)(c >> 6 == 3 ? 9 : room),
-             (unsigned)(c >> 3) % 8);
+             (a & 15) == 14 ? CAPS - 2 + c % 2u : c % (CAPS - 2u),
+             (a & 0x80) != 0 ? (unsigned)room : (unsigned)(c >> 6 == 3 ? 9 : room), (unsigned)(c >> 3) % 8);
     buf_put_str(out, str_from_cstr(text));
 }
 
@@ -94,12 +86,23 @@ static const struct invite *some_invitation(const struct bench *b, uint8_t v)
     return i->token[0] != '\0' ? i : &b->m.invitations[0];
 }
 
+// As of the room now, mostly.
+static void put_since(struct buf *out, const struct bench *b, uint8_t room, uint8_t v)
+{
+    const struct about_room *r = &b->m.rooms[room % ROOMS];
+    BUF_PUT_LIT(out, "{\"epoch\":\"");
+    buf_put_str(out, r->there && v % 8 != 0 ? str_make(r->epoch, EPOCH_LEN) : STR("x"));
+    BUF_PUT_LIT(out, "\",\"offset\":");
+    buf_put_u64(out, v % 16);
+    buf_put_char(out, '}');
+}
+
 // JSON; false: of these there is none at hand.
 static bool put_value(struct bench *b, struct buf *out, int client, enum command_key key, uint8_t room)
 {
     static const char *const roles[] = {"guest", "member", "host", "owner"}, *const seconds[] = {"0", "1",
                                                                                                  "5", "60"};
-    uint8_t v = next_byte(b);
+    uint8_t v = input_byte(&b->in);
     char text[32];
     switch (key) {
     case KEY_room:
@@ -121,7 +124,7 @@ static bool put_value(struct bench *b, struct buf *out, int client, enum command
                                                ? some_invitation(b, v >> 2)->token
                                                : "inv_x"));
         else
-            put_token(out, client, room % ROOMS, v, next_byte(b));
+            put_token(out, client, room % ROOMS, v, input_byte(&b->in));
         buf_put_char(out, '"');
         return true;
     case KEY_invitation:
@@ -145,6 +148,22 @@ static bool put_value(struct bench *b, struct buf *out, int client, enum command
     case KEY_limit:
     case KEY_edit_of:
         snprintf(text, sizeof text, "%u", 1u + v % 12);
+        break;
+    case KEY_before:
+        snprintf(text, sizeof text, "%u", 1u + v % 12);
+        break;
+    case KEY_since:
+        put_since(out, b, room, v);
+        return true;
+    case KEY_if_version:
+        snprintf(text, sizeof text, v & 1 ? "%u" : "{\"k0\":%u}", (v >> 1) % 8u);
+        break;
+    case KEY_rule:
+        snprintf(text, sizeof text, "\"%s\"", v % 5 < ROOMS ? rooms[v % 5].rule : "as-none");
+        break;
+    case KEY_after:
+    case KEY_prefix:
+        snprintf(text, sizeof text, "\"%s\"", v & 1 ? rooms[v / 2 % ROOMS].name : "o");
         break;
     case KEY_on:
     case KEY_members:
@@ -178,7 +197,7 @@ static bool put_value(struct bench *b, struct buf *out, int client, enum command
 // What stands behind the id.
 static void put_command(struct bench *b, struct buf *out, int client, enum command_type type)
 {
-    uint8_t room = next_byte(b), may = next_byte(b);
+    uint8_t room = input_byte(&b->in), may = input_byte(&b->in);
     buf_put_str(out, STR("\"type\":\""));
     buf_put_str(out, str_from_cstr(commands[type].name));
     buf_put_char(out, '"');

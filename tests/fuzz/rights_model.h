@@ -35,15 +35,15 @@ enum {
 #define FOR_EVER UINT64_MAX
 
 static const struct {
-    const char *name;
+    const char *name, *rule; // and the name of its rule
     enum room_access access;
     enum role newcomers;
-} rooms[ROOMS] = {{"open", ACCESS_OPEN, ROLE_MEMBER},
-                  {"known", ACCESS_TOKEN, ROLE_MEMBER},
-                  {"invited", ACCESS_INVITE, ROLE_MEMBER},
-                  {"stage", ACCESS_OPEN, ROLE_GUEST}};
+} rooms[ROOMS] = {{"open", "as-open", ACCESS_OPEN, ROLE_MEMBER},
+                  {"known", "as-known", ACCESS_TOKEN, ROLE_MEMBER},
+                  {"invited", "as-invited", ACCESS_INVITE, ROLE_MEMBER},
+                  {"stage", "as-stage", ACCESS_OPEN, ROLE_GUEST}};
 
-// What a token's caps may say of its room. NULL: it has none.
+// What a token's caps may say of its room, and of the server behind a `;`. NULL: it has none.
 static const char *const caps_words[] = {NULL,
                                          "\"join\"",
                                          "\"join\",\"publish\"",
@@ -51,7 +51,9 @@ static const char *const caps_words[] = {NULL,
                                          "\"host\"",
                                          "\"join\",\"invite\"",
                                          "\"publish\"",
-                                         ""};
+                                         "",
+                                         "\"join\",\"publish\";\"create\"",
+                                         "\"join\",\"publish\";"};
 enum { CAPS = sizeof caps_words / sizeof *caps_words };
 
 // A token is its own content: `t`, verdict, user, caps, room, seconds as a power of two. "tgn4126" is good, names nobody, makes a host
@@ -91,8 +93,12 @@ static inline size_t token_caps(const struct token_facts *f, char block[CAPS_BYT
     size_t n = 0;
     if (caps_words[f->caps] == NULL)
         return 0;
-    snprintf(text, sizeof text, "{\"rooms\":{\"%s\":[%s]}}", f->room < ROOMS ? rooms[f->room].name : "**",
-             caps_words[f->caps]);
+    str server;
+    const str words = str_split(str_from_cstr(caps_words[f->caps]), ';', &server);
+    snprintf(text, sizeof text,
+             server.p != NULL ? "{\"rooms\":{\"%s\":[%.*s]},\"server\":[%.*s]}"
+                              : "{\"rooms\":{\"%s\":[%.*s]}}",
+             f->room < ROOMS ? rooms[f->room].name : "**", STR_ARG(words), STR_ARG(server));
     enum err e = caps_make(str_from_cstr(text), block, &n, &why);
     ASSERT(e == OK);
     return n;
@@ -123,6 +129,8 @@ struct guest_or_user {
 struct about_room {
     bool there;
     char epoch[EPOCH_LEN];
+    int rule;       // the room whose rule it has: its own, or the one that it was made by
+    uint32_t asked; // bits of those by which somebody has asked to make it
     enum role given[USERS];
     uint64_t banned_ms[USERS], muted_ms[USERS], closed_ms; // until then
     bool readonly, locked;
@@ -157,10 +165,16 @@ struct claim {
     enum role role;
     bool has_role, has_seconds, on;
     uint64_t seconds, offset, uses, expires;
-    bool has_expires;
+    bool has_expires, has_rule, has_version;
+    int rule;         // of which room; NONE: of none
+    uint64_t version; // that the state is to be of
+    uint64_t head;    // of the room, when it was said; 0 = nothing stood in it
+    char epoch[EPOCH_LEN];
     char token[128], invitation[INVITATION_ID_LEN + 1];
     uint32_t set; // rights that its client had at some time since it was sent,
-    uint8_t rank; // and rank
+    uint8_t rank; // and rank;
+    bool named;   // a token or a role let them into the room by name,
+    bool creates; // and a token, or the lack of one, let them make rooms
 };
 
 __attribute__((noreturn, format(printf, 2, 3))) static inline void breach(const struct claim *c,
@@ -192,9 +206,19 @@ static inline int room_index(str name)
     return NONE;
 }
 
+// The room whose rule is called so; *ret_said: it is called anything.
+static inline int rule_index(str name, bool *ret_said)
+{
+    *ret_said = name.n != 0;
+    for (int i = 0; i < ROOMS; i++)
+        if (str_eq(name, str_from_cstr(rooms[i].rule)))
+            return i;
+    return NONE;
+}
+
 static inline void about_clear(struct about_room *r)
 {
-    *r = (struct about_room){.there = r->there};
+    *r = (struct about_room){.there = r->there, .rule = r->rule, .asked = r->asked};
     for (int i = 0; i < USERS; i++)
         r->given[i] = ROLE_NOT_GIVEN;
 }
@@ -213,8 +237,25 @@ static inline void model_init(struct model *m, struct net *n)
         snprintf(m->users[i], sizeof m->users[i], "u%d", i);
     for (int i = 0; i < CLIENTS; i++)
         m->who[i].user = NONE;
-    for (int i = 0; i < ROOMS; i++)
+    for (int i = 0; i < ROOMS; i++) {
+        m->rooms[i].rule = i;
         about_clear(&m->rooms[i]);
+    }
+}
+
+// It has the rule of its name, or one that somebody has asked for: no laxer one.
+static inline void rule_look(struct about_room *r, int room, const struct room *at)
+{
+    r->rule = room;
+    for (int i = 0; at != NULL && i < ROOMS; i++)
+        if (at->ruled.given == rule_id(str_from_cstr(rooms[i].rule)))
+            r->rule = i;
+    if (r->rule != room && (r->asked & 1u << r->rule) == 0)
+        breach(&(struct claim){.client = NONE, .room = room}, "it has the rule %s, which nobody asked for",
+               rooms[r->rule].rule);
+    if (rooms[r->rule].access < rooms[room].access)
+        breach(&(struct claim){.client = NONE, .room = room}, "it has the rule %s, for more people",
+               rooms[r->rule].rule);
 }
 
 // Rooms that have ended, or are new ones: what was decided there is over.
@@ -223,6 +264,7 @@ static inline void model_look(struct model *m)
     for (int i = 0; i < ROOMS; i++) {
         const struct room *at = net_room_at(m->net, rooms[i].name);
         struct about_room *r = &m->rooms[i];
+        rule_look(r, i, at);
         if (at != NULL && r->there && memcmp(r->epoch, at->epoch, EPOCH_LEN) == 0)
             continue;
         if (r->there) {
@@ -247,7 +289,26 @@ static inline struct rights model_rights(const struct model *m, int client, int 
     const struct seat *s = &w->seats[room];
     enum role given = w->user != NONE ? m->rooms[room].given[w->user] : ROLE_NOT_GIVEN;
     uint32_t grant = s->pass ? s->grant : w->by.well_formed ? token_grant(&w->by, room) : 0;
-    return rights_make(rooms[room].newcomers, given, grant);
+    return rights_make(rooms[m->rooms[room].rule].newcomers, given, grant);
+}
+
+// By what was given there, or the token that it came with.
+static inline bool model_named(const struct model *m, int client, int room)
+{
+    const struct guest_or_user *w = &m->who[client];
+    if (w->user == NONE)
+        return false;
+    const uint32_t grant = w->by.well_formed ? token_grant(&w->by, room) : 0;
+    return (grant & RIGHT_BIT(RIGHT_JOIN)) != 0 || m->rooms[room].given[w->user] != ROLE_NOT_GIVEN;
+}
+
+// Who has no caps may, and whose say nothing of the server.
+static inline bool model_creates(const struct model *m, int client)
+{
+    const struct token_facts *by = &m->who[client].by;
+    const char *words = by->well_formed ? caps_words[by->caps] : NULL;
+    const char *server = words != NULL ? strchr(words, ';') : NULL;
+    return server == NULL || strstr(server, "create") != NULL;
 }
 
 static inline bool user_in(const struct model *m, int user, int room)
@@ -335,12 +396,52 @@ static inline void come_in(struct model *m, const struct claim *c)
     struct rights rights = model_rights(m, c->client, c->room);
     if (!rights_allow(&rights, RIGHT_JOIN))
         breach(c, "without the right");
-    if (rooms[c->room].access == ACCESS_INVITE && !named)
+    const enum room_access access = rooms[r->rule].access;
+    if (access == ACCESS_INVITE && !named)
         breach(c, "without being named");
-    if (rooms[c->room].access == ACCESS_TOKEN && w->user >= KNOWN && !named)
+    if (access == ACCESS_TOKEN && w->user >= KNOWN && !named)
         breach(c, "as a guest");
     if (r->locked && !named && !was_in)
         breach(c, "which is locked");
+}
+
+// ---- rooms that are made
+
+static inline void claim_note_room(struct model *m, struct claim *c)
+{
+    const struct room *at = net_room_at(m->net, rooms[c->room].name);
+    if (at != NULL) {
+        c->head = at->log.head;
+        memcpy(c->epoch, at->epoch, EPOCH_LEN);
+    }
+    if (c->type == CMD_CREATE && c->rule != NONE)
+        m->rooms[c->room].asked |= 1u << c->rule;
+}
+
+// Nothing stood in it, by who may come in by that rule.
+static inline void made_by_command(const struct model *m, const struct claim *c, uint64_t offset, str rule)
+{
+    const struct room *at = net_room_at(m->net, rooms[c->room].name);
+    const enum room_access access = rooms[c->rule != NONE ? c->rule : c->room].access;
+    if (c->has_rule && c->rule == NONE)
+        breach(c, "by a rule that there is not");
+    if (!str_eq(rule, c->has_rule ? str_from_cstr(rooms[c->rule].rule) : STR_NONE))
+        breach(c, "by the rule %.*s, which was not asked for", STR_ARG(rule));
+    if (!c->creates)
+        breach(c, "by a token that does not let it make rooms");
+    if (access == ACCESS_INVITE && !c->named)
+        breach(c, "without being named");
+    if (access == ACCESS_TOKEN && m->who[c->client].user >= KNOWN && !c->named)
+        breach(c, "as a guest");
+    if (access < rooms[c->room].access)
+        breach(c, "for more people than its name is for");
+    if (at == NULL)
+        breach(c, "and it is not there");
+    const uint64_t closed_at = at->standing != NULL ? at->standing->closed_at : 0;
+    if (offset != closed_at + 1)
+        breach(c, "by offset %llu, behind others", (unsigned long long)offset);
+    if (memcmp(c->epoch, at->epoch, EPOCH_LEN) == 0 && c->head > closed_at)
+        breach(c, "which was there");
 }
 
 // ---- what is decided
