@@ -34,8 +34,7 @@ static const struct link_list NOBODY = {LINK_NONE, LINK_NONE};
 static void list_push(struct traffic *t, struct link_list *list, uint32_t index)
 {
     struct link *k = &t->links[index];
-    if (k->flags & LINK_READY)
-        return;
+    ASSERT(!(k->flags & LINK_READY));
     k->flags |= LINK_READY;
     k->ready_next = LINK_NONE;
     if (list->tail == LINK_NONE)
@@ -47,7 +46,13 @@ static void list_push(struct traffic *t, struct link_list *list, uint32_t index)
 
 static void ready_push(struct traffic *t, uint32_t index)
 {
-    list_push(t, t->links[index].flags & LINK_ENDING ? &t->leavers : &t->ready, index);
+    const struct link *k = &t->links[index];
+    const bool leaves = (k->flags & LINK_ENDING) != 0;
+    if (k->flags & LINK_READY)
+        return;
+    list_push(t, leaves ? &t->leavers : &t->ready, index);
+    if (leaves)
+        metric_add(&t->needs.metrics->leavers, 1);
 }
 
 // Whatever is ready in it makes it readable, as long as there is any.
@@ -152,6 +157,7 @@ void traffic_open(struct traffic *t, uint32_t index, int fd, uint8_t listener, u
                        .ready_next = k->ready_next,
                        .flags = (uint8_t)(LINK_NEW | (k->flags & LINK_READY)),
                        .listener = listener};
+    metric_add(&t->needs.metrics->newcomers, 1);
     struct channel c;
     enum err e = channel_open(t->kinds[listener], fd, t->needs.mem, &c);
     if (t->states)
@@ -220,13 +226,20 @@ void traffic_on_event(struct traffic *t, uint32_t index, uint32_t epoll_events)
         read_once(t, index);
 }
 
+static void newcomer_over(struct traffic *t, struct link *k)
+{
+    if (k->flags & LINK_NEW)
+        metric_sub(&t->needs.metrics->newcomers, 1);
+    k->flags &= (uint8_t)~LINK_NEW;
+}
+
 // It is one of all from here on. What is there to be read by now is announced anew.
 static void come_in(struct traffic *t, uint32_t index)
 {
     struct link *k = &t->links[index];
     int left = epoll_ctl(t->newcomers_fd, EPOLL_CTL_DEL, k->fd, NULL);
     ASSERT(left == 0);
-    k->flags &= (uint8_t)~LINK_NEW;
+    newcomer_over(t, k);
     if (!watch(t, index, EPOLL_CTL_ADD))
         on_broken(t, index);
 }
@@ -244,6 +257,7 @@ void traffic_serve_newcomers(struct traffic *t, uint64_t until_ns)
                 come_in(t, index);
         }
     } while (n == NEWCOMERS_PER_LOOK && clock_monotonic_ns() < until_ns);
+    metric_add(&t->needs.metrics->newcomers_left, n == NEWCOMERS_PER_LOOK);
 }
 
 // One of a list, whose first it was: returns the next one.
@@ -276,6 +290,7 @@ void traffic_serve_leavers(struct traffic *t, uint64_t until_ns)
         all->head = t->links[index].ready_next;
         if (all->head == LINK_NONE)
             all->tail = LINK_NONE;
+        metric_sub(&t->needs.metrics->leavers, 1);
         (void)serve(t, index); // which may put it at the end
         if (n % LEAVERS_PER_LOOK == 0 && clock_monotonic_ns() >= until_ns)
             return;
@@ -341,6 +356,7 @@ bool traffic_pull_closed(struct traffic *t, uint32_t *ret_ticket)
     ASSERT(index < t->links_cap && k->fd >= 0);
     channel_close(channel_at(t, index), t->needs.mem, abortive);
     k->fd = -1;
+    newcomer_over(t, k);
     k->flags &= LINK_READY;
     *ret_ticket = k->ticket;
     return true;
@@ -363,6 +379,7 @@ bool traffic_cut(struct traffic *t, uint32_t *ret_ticket)
             continue;
         channel_close(channel_at(t, index), t->needs.mem, false);
         t->links[index].fd = -1;
+        newcomer_over(t, &t->links[index]);
         *ret_ticket = t->links[index].ticket;
         return true;
     }

@@ -189,6 +189,8 @@ static void who_comes_gets_the_place_of_one_who_is_not_through_leaving(void **st
             say(fds[i], request);
             hear(fds[i], "200 OK");
         }
+        struct io_metrics *m = server_io_metrics(w.server, 0);
+        assert_int_equal(metric_get(&m->newcomers), N + 1); // one read of each
         for (int i = 0; i < N; i++)
             say(fds[i], last);
         for (int i = 0; i < N; i++)
@@ -202,12 +204,19 @@ static void who_comes_gets_the_place_of_one_who_is_not_through_leaving(void **st
         }
         for (uint32_t hangs = 2, ms = 20; ms <= 2 * CLOSE_MS; hangs++, ms *= 2)
             assert_true(world_io_notices(&w, IO_NOTICE_TURN_HANGS, hangs) >= hangs);
+        assert_int_equal(metric_get(&m->newcomers), 1); // the others had two
         stall_is_over(&w);
         for (int i = 0; i < N; i++) {
             hear(fds[i], "200 OK");
             close(fds[i]);
         }
         hear(staller, "a_metric 1\n");
+        assert_true(metric_get(&m->newcomers_left) >= 1);
+        for (int turns = 0; metric_get(&m->newcomers) + metric_get(&m->leavers) != 0; turns++) { // 64 in each
+            assert_in_range(turns, 0, 1000);
+            say(staller, request);
+            hear(staller, "200 OK");
+        }
         close(staller);
         assert_true(world_end(&w));
     }
