@@ -285,14 +285,21 @@ static void act_text(struct world *w, struct client *c)
         say_text_change(w, c);
         return;
     }
+    if (w->plan.shares && in_room && chance(w, 10)) {
+        typed_state(w, c);
+        return;
+    }
+    if (w->plan.invites && in_room && chance(w, 16)) {
+        typed_invite(w, c);
+        return;
+    }
     if (n < 60 && in_room) {
         say_text_message(w, c);
     } else if (n < 75) {
         int room = (int)roll(w, ROOMS_MAX);
         if (room == c->terminal.room)
             return;
-        c->text_joining = room;
-        say_line(w, c, "/join %s", w->room_names[room]);
+        typed_join(w, c, room);
     } else if (n < 77 && in_room) {
         say_line(w, c, "/leave");
     } else if (n < 80) {
@@ -314,9 +321,9 @@ static void act_text(struct world *w, struct client *c)
     } else if (n < 93) {
         end_somehow(w, c);
     } else if (n < 96 && in_room && w->plan.moderated) {
-        static const char *const lines[] = {"/kick n%u",     "/mute n%u 3s",   "/ban n%u 2s enough",
-                                            "/unban n%u",    "/slow 1s",       "/slow off",
-                                            "/readonly off", "/role n%u guest"};
+        static const char *const lines[] = {
+            "/kick n%u",     "/mute n%u 3s",    "/ban n%u 2s enough", "/unban n%u", "/slow 1s", "/slow off",
+            "/readonly off", "/role n%u guest", "/unmute n%u",        "/lock",      "/lock off"};
         char text[40];
         snprintf(text, sizeof text, lines[roll(w, sizeof lines / sizeof *lines)],
                  (uint32_t)roll(w, w->plan.clients));

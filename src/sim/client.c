@@ -80,6 +80,8 @@ void client_connect(struct world *w, struct client *c)
     c->ping_sent = c->ping_seen = c->echo_sent = c->echo_seen = c->http_sent = c->http_seen = 0;
     c->in_control = false;
     c->text_joining = c->text_refused = NONE;
+    c->brought = (struct asked){.room = NONE};
+    c->invited_ms = 0;
     buf_reset(&c->in, 0);
     buf_reset(&c->control, 0);
     buf_reset(&c->out, 0);

@@ -204,6 +204,10 @@ struct client {
     struct text_seat terminal;
     int text_joining; // room of the /join that is not answered; NONE
     int text_refused; // room of one that was answered by an error which may have been about something said before; NONE
+    struct asked brought; // the invitation of that /join
+    uint64_t
+        invited_ms; // when the first /invite that is not answered was typed, by the wall; 0 = there is none
+    uint64_t invite_ends_ms; // of the one that is being shown: it lasts until then at least
     struct memory_of_room memory[ROOMS_MAX];
     uint32_t *retry; // keyed messages that were not acked when the connection ended
     uint32_t retry_n, retry_cap;

@@ -116,15 +116,20 @@ static bool hear_decree(struct world *w, struct client *c, str rest)
     return false;
 }
 
-// "* n5 set s1: 7", "* n5 unset s1"
+static bool is_shared_key(str s)
+{
+    return str_starts(s, STR("topic")) || (s.n >= 2 && s.p[0] == 's' && s.p[1] >= '0' && s.p[1] <= '9');
+}
+
+// "* n5 set s1: 7", "* n5 unset topic"
 static bool hear_shared(struct world *w, struct client *c, str rest)
 {
-    for (size_t i = 0; i + 7 < rest.n; i++) {
-        str at = str_skip(rest, i);
-        size_t n = str_starts(at, STR(" set s")) ? 6 : str_starts(at, STR(" unset s")) ? 8 : 0;
-        if (n == 0 || at.n == n || at.p[n] < '0' || at.p[n] > '9')
+    for (size_t i = 0; i < rest.n; i++) {
+        const str at = str_skip(rest, i);
+        const size_t n = str_starts(at, STR(" set ")) ? 5 : str_starts(at, STR(" unset ")) ? 7 : 0;
+        if (n == 0 || !is_shared_key(str_skip(at, n)))
             continue;
-        text_seat_entry(w, c, FACT_STATE, 0, 0);
+        text_seat_entry(w, c, FACT_STATE, 0, truth_hash(at));
         return true;
     }
     return false;
@@ -160,6 +165,7 @@ static void hear_joined(struct world *w, struct client *c, str rest)
     if (room == NONE || (room != c->text_joining && room != c->text_refused))
         trace_fail(w, c, "ORDER: joined a room that was not asked for: %.*s", STR_ARG(rest));
     *(room == c->text_joining ? &c->text_joining : &c->text_refused) = NONE;
+    w->counts.text_brought += c->brought.room == room && c->brought.invite[0] != '\0';
     text_seat_joined(w, c, room);
 }
 
@@ -181,12 +187,15 @@ static void hear_error(struct world *w, struct client *c, str rest)
         str_starts(rest, STR("rate_limited")) && (w->settings.commands_per_s != 0 || rates_are(&w->settings));
     bool memory =
         str_starts(rest, STR("unavailable")) && (w->plan.refuse_one_in != 0 || w->plan.engine_loss != 0);
+    const bool typed = typed_explains(w, rest);
+    str sentence;
     bool join =
-        c->text_joining != NONE &&
+        c->text_joining != NONE && !typed && !typed_in_room(rest) &&
         (str_starts(rest, STR("limit_reached")) ||
          (str_starts(rest, STR("forbidden")) && (world_room(w, c->text_joining)->room_access != ACCESS_OPEN ||
                                                  tenancy_stranger(w, c, c->text_joining))) ||
-         str_starts(rest, STR("room_full")) || str_starts(rest, STR("already_member")));
+         str_starts(rest, STR("room_full")) || str_starts(rest, STR("already_member")) ||
+         invites_explain(w, &c->brought, str_split(rest, ':', &sentence)));
     bool decreed =
         w->plan.moderated && (str_starts(rest, STR("forbidden")) || str_starts(rest, STR("muted")) ||
                               str_starts(rest, STR("rate_limited")) || str_starts(rest, STR("bad_command")) ||
@@ -201,7 +210,7 @@ static void hear_error(struct world *w, struct client *c, str rest)
     // It has said nothing there, or what it said is not kept; or somebody else's is to be reached.
     bool about = w->plan.words && (str_starts(rest, STR("not_found")) || str_starts(rest, STR("conflict")) ||
                                    str_starts(rest, STR("forbidden")));
-    if (!rate && !memory && !join && !nowhere && !decreed && !about && !w->draining)
+    if (!rate && !memory && !join && !nowhere && !decreed && !about && !typed && !w->draining)
         trace_fail(w, c, "PROTOCOL: a well-formed line was answered with error %.*s", STR_ARG(rest));
     if (join)
         c->text_joining = NONE;
@@ -230,6 +239,8 @@ void hear_line(struct world *w, struct client *c, str line)
         c->welcomed = true;
     else if (str_starts(rest, STR("server restarts")))
         c->drain_seen = true;
+    else if (str_starts(rest, STR("state of ")))
+        typed_state_heard(w, c, str_skip(rest, 9));
     else if (str_starts(rest, STR("direct from ")))
         w->counts.directs++;
     else if (ends_with(rest, STR("missed (no longer kept)")))
@@ -243,7 +254,7 @@ void hear_line(struct world *w, struct client *c, str line)
     else if (rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' && ends_with(rest, STR(" here")))
         text_seat_entry(w, c, FACT_COUNT, 0, 0);
     else if (!str_starts(rest, STR("in ")) && !str_starts(rest, STR("you are now ")) &&
-             !str_starts(rest, STR("delivered")) && !hear_shared(w, c, rest) && !hear_change(w, c, rest) &&
-             !hear_decree(w, c, rest))
+             !str_starts(rest, STR("delivered")) && !typed_invite_heard(w, c, rest) &&
+             !hear_shared(w, c, rest) && !hear_change(w, c, rest) && !hear_decree(w, c, rest))
         (void)hear_member(w, c, rest);
 }

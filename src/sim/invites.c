@@ -67,24 +67,39 @@ void say_invite(struct world *w, struct client *c, int room)
 }
 
 // Of those that are known one of the last few, and rather of the room.
-void invites_bring(struct world *w, struct draft *d, struct asked *a)
+bool invites_draw(struct world *w, struct asked *a, char ret_token[sizeof w->invites.v[0].token])
 {
     if (w->invites.n == 0 || die(w, 4) == 0)
-        return;
+        return false;
     uint32_t k = (uint32_t)die(w, w->invites.n);
     for (uint32_t i = 0; i < w->invites.n && w->invites.v[k].room != a->room && die(w, 20) != 0; i++)
         k = (k + 1) % w->invites.n;
-    char token[sizeof w->invites.v[k].token];
-    memcpy(token, w->invites.v[k].token, sizeof token);
+    const size_t n = sizeof w->invites.v[k].token;
+    memcpy(ret_token, w->invites.v[k].token, n);
     if (die(w, 10) == 0)
-        token[sizeof token - 2] = token[sizeof token - 2] == 'A' ? 'B' : 'A';
+        ret_token[n - 2] = ret_token[n - 2] == 'A' ? 'B' : 'A';
     memcpy(a->invite, w->invites.v[k].id, sizeof a->invite);
     a->invite_ms = w->invites.v[k].expires_ms;
-    a->forged = memcmp(token, w->invites.v[k].token, sizeof token) != 0;
-    draft_string(d, "token", token);
+    a->forged = memcmp(ret_token, w->invites.v[k].token, n) != 0;
+    return true;
+}
+
+void invites_bring(struct world *w, struct draft *d, struct asked *a)
+{
+    char token[sizeof w->invites.v[0].token];
+    if (invites_draw(w, a, token))
+        draft_string(d, "token", token);
 }
 
 // --- what is heard
+
+void invites_know(struct world *w, const struct invite_known *i)
+{
+    w->invites.v[w->invites.next] = *i;
+    w->invites.next = (w->invites.next + 1) % INVITES_KNOWN;
+    w->invites.n += w->invites.n < INVITES_KNOWN;
+    w->counts.invites++;
+}
 
 void invites_heard(struct world *w, struct client *c, const struct heard *h)
 {
@@ -100,10 +115,7 @@ void invites_heard(struct world *w, struct client *c, const struct heard *h)
     i.expires_ms = heard_number(w, c, h, "expires");
     if (i.room != a.room || !str_starts(token, STR("inv_")))
         trace_fail(w, c, "INVITE: an invitation to another room than was asked for, or none");
-    w->invites.v[w->invites.next] = i;
-    w->invites.next = (w->invites.next + 1) % INVITES_KNOWN;
-    w->invites.n += w->invites.n < INVITES_KNOWN;
-    w->counts.invites++;
+    invites_know(w, &i);
 }
 
 static struct invite_seen *seen_in(struct decreed *d, str id)

@@ -18,6 +18,10 @@
 static void put_key(struct buf *b, struct world *w, int key)
 {
     char text[32];
+    if (key == SHARED_KEYS - 1) {
+        buf_put_str(b, chance(w, 4) ? STR("\"\\u0074opic\"") : STR("\"topic\""));
+        return;
+    }
     int n = snprintf(text, sizeof text, chance(w, 4) ? "\"\\u0073%d\"" : "\"s%d\"", key);
     buf_put(b, text, (size_t)n);
 }
@@ -96,8 +100,11 @@ void say_state(struct world *w, struct client *c, int room)
 
 static int key_of(str raw)
 {
-    return raw.n == 4 && raw.p[1] == 's' && raw.p[2] >= '0' && raw.p[2] < '0' + SHARED_KEYS ? raw.p[2] - '0'
-                                                                                            : NONE;
+    if (str_eq(raw, STR("\"topic\"")))
+        return SHARED_KEYS - 1;
+    return raw.n == 4 && raw.p[1] == 's' && raw.p[2] >= '0' && raw.p[2] < '0' + SHARED_KEYS - 1
+               ? raw.p[2] - '0'
+               : NONE;
 }
 
 static uint64_t value_hash(str raw) { return raw.n == 0 ? 0 : truth_hash(raw) | 1; }
@@ -112,7 +119,7 @@ static void write_parts(struct world *w, int room, const struct entry *e, struct
                         struct shared_version *v)
 {
     struct parts p;
-    uint64_t hashes[SHARED_KEYS];
+    uint64_t hashes[2][SHARED_KEYS];
     uint32_t n = 0;
     int only = NONE;
     parts_begin(&p, e);
@@ -122,7 +129,8 @@ static void write_parts(struct world *w, int room, const struct entry *e, struct
         if (key == NONE || n == SHARED_KEYS)
             trace_fail(w, NULL, "STATE: offset %llu of %s has the key %.*s, which nobody said",
                        (unsigned long long)e->offset, w->room_names[room], STR_ARG(c->key));
-        hashes[n++] = part_hash(c->key, c->value, c->version);
+        hashes[0][n] = part_hash(c->key, c->value, c->version);
+        hashes[1][n++] = typed_shown(w, c->key, c->value);
         v->values[key] = value_hash(c->value);
         only = key;
     }
@@ -132,6 +140,7 @@ static void write_parts(struct world *w, int room, const struct entry *e, struct
     memcpy(copy, hashes, sizeof hashes);
     f->parts = n;
     f->told = copy;
+    f->shown = copy + SHARED_KEYS;
     if (n == 1)
         f->conflate = (char)('A' + only);
 }
@@ -245,6 +254,26 @@ void shared_answered(struct world *w, struct client *c, const struct heard *h)
                    w->room_names[room], (unsigned long long)version);
     w->counts.shared_compared += s->shared_known && version == s->shared_version;
     take_state(s, version, values);
+}
+
+void shared_shown(struct world *w, struct client *c, int room, uint64_t version)
+{
+    const struct text_seat *t = &c->terminal;
+    if (t->room != room || w->plan.engine_fails != 0) // asked for in the room before
+        return;
+    const struct shared *s = &truth_numbering(w, room, t->epoch)->records->shared;
+    bool known =
+        version == 0 || w->plan.store || w->plan.engine; // what is not committed nobody has written down
+    for (uint32_t i = 0; i < s->n; i++) {
+        known = known || s->v[i].version == version;
+        if (!t->loose && s->v[i].offset < t->next && s->v[i].version > version)
+            trace_fail(w, c, "STATE: a terminal is shown %s of version %llu, behind offset %llu of %llu",
+                       w->room_names[room], (unsigned long long)version, (unsigned long long)s->v[i].offset,
+                       (unsigned long long)s->v[i].version);
+    }
+    if (!known)
+        trace_fail(w, c, "STATE: a terminal is shown %s of version %llu, of which it never was",
+                   w->room_names[room], (unsigned long long)version);
 }
 
 void shared_acked(struct world *w, struct client *c, const struct heard *h, const struct asked *a)

@@ -135,6 +135,11 @@ struct sim_options {
     X(admitted)        /* uses of invitations */                                  \
     X(shared)          /* changes of states */                                    \
     X(shared_compared) /* with all that was told of them */                       \
+    X(typed_state)     /* lines of terminals about them, */                       \
+    X(text_states)     /* and answers */                                          \
+    X(typed_invites)   /* likewise about invitations; */                          \
+    X(text_invites)    /* those that were shown */                                \
+    X(text_brought)    /* and those with which a terminal has come in */          \
     X(read_to)         /* how far people have read, acknowledged; */              \
     X(receipts)        /* told to others; */                                      \
     X(unread)          /* and messages behind it */                               \

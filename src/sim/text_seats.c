@@ -86,6 +86,11 @@ static void step(struct text_seat *t, uint64_t offset)
         t->next++;
 }
 
+static uint64_t words_of(const struct text_seat *t, const struct fact *f)
+{
+    return f->kind == FACT_STATE ? f->shown[t->part] : f->name_hash;
+}
+
 void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t message, uint64_t name_hash)
 {
     struct text_seat *t = &c->terminal;
@@ -107,7 +112,7 @@ void text_seat_entry(struct world *w, struct client *c, uint8_t kind, uint32_t m
     const struct fact *f = next_entry(w, t, false, (struct line){.message = message}, &offset);
     if (f == NULL)
         trace_fail(w, c, "ORDER: a terminal shows more lines of %s than there are entries", room);
-    if (f->kind != kind || f->message != message || (f->name_hash != name_hash && kind != FACT_DECREE))
+    if (f->kind != kind || f->message != message || (words_of(t, f) != name_hash && kind != FACT_DECREE))
         trace_fail(
             w, c,
             "ORDER: a terminal shows a line of kind %u, m%ux; next in %s was kind %u, m%ux, offset %llu",

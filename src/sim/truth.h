@@ -53,11 +53,12 @@ struct fact {
     char conflate; // of a message, its conflation key; of a change of one key of the state, which; 0 = none
     uint64_t
         name_hash; // FACT_JOINED..CHANGED: of the member's name, and the one before it (truth_renamed). FACT_READ: reads_hash
-    uint64_t first_ms;    // when somebody first learned of it
-    uint64_t after;       // of a passing entry: the offset it came after
-    uint64_t cut_to;      // FACT_GAP, FACT_EPOCH: the offset behind which it goes on
-    uint32_t parts;       // FACT_STATE: as so many things it is told (shared.c),
-    const uint64_t *told; // and a hash of each
+    uint64_t first_ms;     // when somebody first learned of it
+    uint64_t after;        // of a passing entry: the offset it came after
+    uint64_t cut_to;       // FACT_GAP, FACT_EPOCH: the offset behind which it goes on
+    uint32_t parts;        // FACT_STATE: as so many things it is told (shared.c),
+    const uint64_t *told;  // and a hash of each,
+    const uint64_t *shown; // and of what terminals show of it
     uint64_t line; // FACT_DECREE, of a change of a message: what terminals show; 0 = nobody knows (words.c)
 };
 // Somebody's membership in one numbering, by how many passing entries there were when things changed; 0 = never.
@@ -114,7 +115,7 @@ struct change_seen {
     bool late; // when it was told of it had been changed already, so that what it said is not known
 };
 // What a room's people share, by its records (shared.c).
-enum { SHARED_KEYS = 6 };
+enum { SHARED_KEYS = 7 }; // s0 and so on; the last one is `topic`
 struct shared_version {
     uint64_t version, offset;     // of the record
     uint64_t values[SHARED_KEYS]; // hashes; 0 = the key is not there
@@ -305,6 +306,8 @@ void shared_see(struct world *w, int room, int epoch, const struct entry *e); //
 void shared_joined(struct world *w, struct client *c, const struct heard *h, int room);
 void shared_answered(struct world *w, struct client *c, const struct heard *h); // all of it, as asked for
 void shared_acked(struct world *w, struct client *c, const struct heard *h, const struct asked *a);
+// A terminal is shown the state of that version.
+void shared_shown(struct world *w, struct client *c, int room, uint64_t version);
 void shared_check_whole(struct world *w, struct client *c, int room);
 bool shared_goes_on(const struct client *c, int room,
                     uint64_t offset); // of a record that has been told of in part

@@ -8,6 +8,7 @@
 //        +-- asks.c     replies, in order         +-- seats.c   one connection in one room: offsets, gaps, skips
 //        +-- text_seats.c  the same for terminals +-- truth.c   one room: what entry has which offset, for everyone
 //        +-- directs.c  from one to another       +-- ledger.c  what the homes wrote down; lists of members
+//        +-- typed.c    what terminals are told of states and invitations
 //
 // Ownership: `arena` holds all of it. Thread: one.
 #ifndef PLENUM_SIM_WORLD_H
@@ -342,6 +343,9 @@ void invites_plan(struct world *w);
 bool invites_wanted(struct world *w);
 void say_invite(struct world *w, struct client *c, int room);
 void invites_bring(struct world *w, struct draft *d, struct asked *a);
+// The token of one that is known, or nearly; false: of none.
+bool invites_draw(struct world *w, struct asked *a, char ret_token[37]);
+void invites_know(struct world *w, const struct invite_known *i);
 void invites_heard(struct world *w, struct client *c, const struct heard *h);
 bool invites_explain(const struct world *w, const struct asked *a, str code);
 void invites_joined(struct world *w, struct client *c, const struct asked *a);
@@ -403,6 +407,15 @@ void say_bad(struct world *w, struct client *c);
 void say_line(struct world *w, struct client *c, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void say_text_message(struct world *w, struct client *c);
+// What terminals type of states and invitations, and are shown (typed.c). True: it was about that.
+void typed_state(struct world *w, struct client *c);
+void typed_state_heard(struct world *w, struct client *c, str rest);
+void typed_invite(struct world *w, struct client *c);
+bool typed_invite_heard(struct world *w, struct client *c, str rest);
+void typed_join(struct world *w, struct client *c, int room);
+bool typed_in_room(str error);                             // forbidden, and not to come in
+bool typed_explains(const struct world *w, str error);     // one that no `/join` is answered by
+uint64_t typed_shown(struct world *w, str key, str value); // a change of the state, without its author
 void say_close(struct world *w, struct client *c, uint16_t code);
 void say_http(struct world *w, struct client *c);
 // backend.c
