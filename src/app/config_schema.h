@@ -188,11 +188,11 @@ enum config_kind {
     X(rooms, idempotency_keys, UINT, LIVE, 0, 1 << 20, "", "1024", "keys", \
       "Keys remembered of one user, per room and for directs; its oldest go first.") \
     X(rooms, messages_per_s, UINT, LIVE, 1, 1000000, "no limit", "0", "messages/s", \
-      "Messages per second in one room, by all its members together. One beyond it gets `rate_limited`; who goes on is closed with 1008. What a backend says is not counted.") \
+      "Messages per second in one room, by all its members together. An edit, a deletion, a reaction and a change of the state count as a message, and each counts as one more for every 16 KiB of it. One beyond it gets `rate_limited`; who goes on is closed with 1008. What a backend says is not counted.") \
     X(rooms, messages_burst, UINT, LIVE, 1, 1000000, "", "200", "messages", \
-      "Messages that may be said in a room at once after it was quiet.") \
+      "Messages that may be said in a room at once after it was quiet. One that counts as more than are left is let in, and what it lacked is waited for by the next.") \
     X(rooms, member_messages_per_s, UINT, LIVE, 1, 1000000, "no limit", "0", "messages/s", \
-      "Messages per second of one user in one room, over all its connections. One beyond it gets `rate_limited`; who goes on is closed with 1008.") \
+      "Messages per second of one user in one room, over all its connections, counted as by rooms.messages_per_s. One beyond it gets `rate_limited`; who goes on is closed with 1008.") \
     X(rooms, member_messages_burst, UINT, LIVE, 1, 1000000, "", "20", "messages", \
       "Messages that a user may say in a room at once after being quiet there.") \
     X(rooms, receipts, BOOL, LIVE, 0, 0, "", "false", "", \

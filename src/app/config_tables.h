@@ -131,7 +131,7 @@ enum {
     OWN(tenant, memory_mb, UINT, OPTIONAL, 1, 1 << 22, "no limit of its own", "0", "MiB", \
         "What its rooms may hold: logs, frames, members. Above seven eighths of it its own old history goes; beyond it what is said there is refused.") \
     OWN(tenant, messages_per_s, UINT, OPTIONAL, 1, 10000000, "no limit of its own", "0", "messages/s", \
-        "Messages, signals and directs of all its users together.") \
+        "Messages, signals and directs of all its users together, counted as by rooms.messages_per_s: what is changed about messages and the state, too, and each as one more for every 16 KiB.") \
     OWN(tenant, messages_burst, UINT, OPTIONAL, 1, 1000000, "as many as in a second", "0", "messages", \
         "So many of them may come at once after it was quiet.") \
     LIKE(tenant, slow_policy,     CHOICE, rooms, slow_policy) \

@@ -29,3 +29,28 @@ const struct command_row *command_row(enum command_type type)
 }
 
 const char *command_name(enum command_type type) { return command_row(type)->name; }
+
+bool command_says(const struct command *c)
+{
+    switch (c->type) {
+    case CMD_MESSAGE:
+    case CMD_SIGNAL:
+    case CMD_DIRECT:
+    case CMD_EDIT:
+    case CMD_DELETE:
+    case CMD_REACT:
+        return true;
+    case CMD_STATE:
+        return command_changes(c);
+    default:
+        return false;
+    }
+}
+
+// Keys, names and reasons have limits far below COST_BYTES, so that no price depends on them.
+uint32_t command_said_tokens(const struct command *c)
+{
+    const size_t bytes = c->data.n + c->set.n + c->unset.n + c->merge.n;
+    ASSERT(bytes <= (size_t)4 * MESSAGE_BYTES_CEILING); // of one message: each is a part of it
+    return command_row(c->type)->tokens + (uint32_t)(bytes / COST_BYTES);
+}

@@ -213,6 +213,8 @@ enum right {
         RIGHT_COUNT
 };
 enum cost { COST_COMMAND, COST_LIST, COST_SIGNAL };
+// What is returned to one, or told to others, costs a token more for each of so many bytes; less than that is in the row's price.
+enum { COST_BYTES = 16 * 1024 };
 
 struct command_row {
     const char *name; // "join" and so on; CMD_NONE is "none"
@@ -224,8 +226,15 @@ struct command_row {
     uint32_t errors;  // its own, bits of enum problem_code; CMD_NONE: those of any
 };
 
+struct command;
+
 const struct command_row *command_row(enum command_type type);
 const char *command_name(enum command_type type);
+// It is told to others as something said: not asked for, looked at, or decided.
+bool command_says(const struct command *c);
+// What it costs those whom all that is said is counted for (a room, a member of it, a tenant), in tokens: its row's price, and more by
+// the bytes that are told to everybody there, or returned for ever after to whoever asks.
+uint32_t command_said_tokens(const struct command *c);
 
 // Its strings, each once: what copies or clears a command does so with all of them (core/mail/post.c).
 // clang-format off

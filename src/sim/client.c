@@ -59,6 +59,8 @@ uint64_t client_patience_ms(const struct world *w)
         ms += 200000;
     if (p->engine) // what it loses is asked for again, which may be lost, too
         ms += 60000 + 20u * p->engine_delay_ms;
+    if (p->large_max != 0) // on a line that takes a few octets at a time
+        ms += 60000;
     ms += 40u * p->verify_ms + 4u * p->key_ms;
     return ms + UINT64_C(8) * p->slow_ms; // a join may go by way of several shards
 }

@@ -354,7 +354,10 @@ struct start ledger_start(struct world *w, struct client *c, int room)
 }
 
 // Octets of a record, at the very most.
-static uint64_t entry_bytes_worst(const struct world *w) { return (uint64_t)w->plan.data_max + 1000; }
+static uint64_t entry_bytes_worst(const struct world *w)
+{
+    return (uint64_t)(w->plan.large_max != 0 ? w->plan.large_max : w->plan.data_max) + 1000;
+}
 
 enum {
     AGE_EARLY_MS = 200,     // what a log may be wrong about an age, and more

@@ -7,6 +7,7 @@
 #include "sim/world.h"
 
 enum { GENEROUS_PER_S = 1000 }; // nobody here ever says so much
+enum { LARGE_BYTES = 40000 };   // of a message that costs more than one, up to the burst of some
 
 bool rates_are(const struct settings *s)
 {
@@ -40,6 +41,8 @@ void rates_plan(struct world *w, struct settings *s)
         w->rules[i].room.messages = rate_of(&dice, 5, 12);
         w->rules[i].room.member_messages = rate_of(&dice, 1, 3);
     }
+    if (s->message_bytes > LARGE_BYTES + 1000 && prng_below(&dice, 2) == 0)
+        w->plan.large_max = LARGE_BYTES;
 }
 
 static struct rate_model *model(struct world *w, uint64_t key, const struct rate *r)
@@ -58,7 +61,14 @@ static uint64_t member_key(int room, str user) { return truth_hash(user) * 31 + 
 
 static bool exact(const struct world *w) { return !w->plan.engine && !w->plan.store; }
 
-static void charge(struct world *w, uint64_t key, const struct rate *r, const char *of)
+// One, and one more for each 16 KiB. What is shared here is less than that.
+static int64_t price(const struct entry *e)
+{
+    return e->type == ENTRY_MESSAGE || e->type == ENTRY_EDIT ? 1 + (int64_t)(e->data.n >> 14) : 1;
+}
+
+// Something that was said, and was let pass: so there was a token at least, whatever it cost.
+static void charge(struct world *w, uint64_t key, const struct rate *r, int64_t tokens, const char *of)
 {
     if (r->per_s == 0)
         return;
@@ -66,11 +76,11 @@ static void charge(struct world *w, uint64_t key, const struct rate *r, const ch
     m->level += (int64_t)(w->now_ms - m->at_ms) * r->per_s;
     m->level = m->level < bucket_full(r) ? m->level : bucket_full(r);
     m->at_ms = w->now_ms;
-    m->level -= BUCKET_TOKEN;
-    m->count++;
-    if (exact(w) && m->level < 0)
+    if (exact(w) && m->level < BUCKET_TOKEN)
         trace_fail(w, NULL, "RATES: %s has said more than %u a second and %u at once", of, r->per_s,
                    r->burst);
+    m->level -= tokens * BUCKET_TOKEN;
+    m->count++;
     if (m->level < BUCKET_TOKEN)
         m->low_until_ms = w->now_ms + (uint64_t)((BUCKET_TOKEN - m->level + r->per_s - 1) / r->per_s);
 }
@@ -85,8 +95,8 @@ void rates_see(struct world *w, int room, const struct entry *e)
     const struct rate *user = &w->settings.user_commands;
     if (w->plan.engine || by_backend)
         return;
-    charge(w, member_key(room, e->user), &s->member_messages, "a member");
-    charge(w, room_key(room), &s->messages, "a room");
+    charge(w, member_key(room, e->user), &s->member_messages, price(e), "a member");
+    charge(w, room_key(room), &s->messages, price(e), "a room");
     if (user->per_s == 0)
         return;
     struct rate_model *m = model(w, truth_hash(e->user), user);

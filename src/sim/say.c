@@ -143,6 +143,8 @@ static struct message *message_make(struct world *w, struct client *c, int room)
     struct message *m = truth_message_new(w, c, room);
     m->style = (uint8_t)roll(w, 16);
     m->pad = (uint32_t)roll(w, chance(w, 8) ? w->plan.data_max + 1 : 20);
+    if (room != NONE && w->plan.large_max != 0 && chance(w, 8))
+        m->pad = (uint32_t)roll(w, w->plan.large_max + 1);
     m->keyed = chance(w, 3);
     if (c->welcomed) {
         memcpy(m->session, c->session, sizeof m->session);

@@ -110,7 +110,8 @@ bool tenancy_explains(const struct world *w, const struct client *c, const struc
     if (tenant == TENANT_NONE)
         return false;
     const struct tenant *t = &w->tenants[tenant - 1];
-    bool says = a->kind == SAID_MESSAGE || a->kind == SAID_STATE || a->kind == SAID_DIRECT;
+    bool says =
+        a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE || a->kind == SAID_STATE || a->kind == SAID_DIRECT;
     if (str_eq(code, STR("rate_limited")))
         return says && t->messages.per_s != 0;
     if (!str_eq(code, STR("limit_reached")))

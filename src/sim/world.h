@@ -53,6 +53,7 @@ struct plan {
     bool quiet_network;  // no faults of links
     bool presence_ruled; // there are rooms in which it is not told who comes and goes
     uint32_t data_max;   // bytes of padding in a message
+    uint32_t large_max;  // and of one in eight in a room; 0 = no more than others
     bool moderated;      // whoever makes a room is its host, and keeps order
     bool words;          // messages are changed, taken back and reacted to
     bool store;          // one that must have a record before it is committed (store.c)

@@ -415,7 +415,7 @@ static void lists_cost_what_they_return(void **state)
         forget(a);
         say(a, "{\"type\":\"history\",\"room\":\"%s\"}", room); // 26 of them, 1 + 63 commands
         size_t bytes = expect(a, "\"type\":\"history\"").n;
-        assert_in_range(bytes, 63 * GATE_REPLY_BYTES, 64 * GATE_REPLY_BYTES - 1);
+        assert_in_range(bytes, 63 * COST_BYTES, 64 * COST_BYTES - 1);
         for (int i = 0; i < 100 - 64 - 1; i++) {
             say(a, "{\"type\":\"ping\"}");
             expect(a, "pong");

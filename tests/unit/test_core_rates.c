@@ -307,6 +307,7 @@ static struct net *room_net(uint32_t shards, struct rate room, struct rate membe
     struct net *n = token_net(shards, 1);
     n->settings.messages = room;
     n->settings.member_messages = member;
+    n->settings.state_bytes = n->settings.state_value = 4 * COST_BYTES;
     n->settings.heartbeat_ms = 600000;
     net_start(n);
     return n;
@@ -422,6 +423,115 @@ static void only_what_is_said_is_charged(void **state)
     net_free(n);
 }
 
+// What is said at what price; who is refused by the one rate is told so by it.
+enum { SMALL_MS = 1000 }; // what a small one costs at one a second
+
+struct priced {
+    const char *before;
+    uint32_t bytes;
+    const char *after;
+    uint32_t tokens;
+};
+
+static const struct priced prices[] = {
+    {"\"message\",\"data\":\"", 5, "\"", 1},
+    {"\"message\",\"data\":\"", COST_BYTES - 3, "\"", 1},
+    {"\"message\",\"data\":\"", COST_BYTES - 2, "\"", 2},
+    {"\"message\",\"data\":\"", 3 * COST_BYTES, "\"", 4},
+    {"\"edit\",\"offset\":1,\"data\":\"", 5, "\"", 1},
+    {"\"edit\",\"offset\":1,\"data\":\"", 2 * COST_BYTES, "\"", 3},
+    {"\"react\",\"offset\":1,\"key\":\"", 4, "\"", 1},
+    {"\"delete\",\"offset\":1,\"reason\":\"", 200, "\"", 1},
+    {"\"state\",\"set\":{\"a\":\"", 10000, "\"}", 1},
+    {"\"state\",\"merge\":{\"a\":\"", COST_BYTES, "\"}", 2},
+    {"\"state\",\"id\":\"", 3, "\"", 0}, // is read
+    {"\"signal\",\"data\":\"", SIGNAL_DATA_MAX - 2, "\"", 0},
+    {"\"readonly\",\"on\":false,\"id\":\"", 3, "\"", 0},
+    {"\"history\",\"id\":\"", 3, "\"", 0},
+};
+
+static void say_priced(struct client *c, const struct priced *p)
+{
+    static char text[4 * COST_BYTES];
+    ASSERT(p->bytes < sizeof text);
+    memset(text, 'x', p->bytes);
+    text[p->bytes] = '\0';
+    say(c, "{\"room\":\"r\",\"type\":%s%s%s}", p->before, text, p->after);
+}
+
+// How long until something small is let in, at once and after that time, to the millisecond.
+static void is_let_in_after(struct net *n, struct client *c, uint32_t wait_ms)
+{
+    for (int i = 0; i < 3 && wait_ms != 0; i++) {
+        said(c, "r", 1);
+        net_settle(n);
+        str s = expect(c, "\"code\":\"rate_limited\"");
+        assert_int_equal(number_of(s, "retry_ms"), wait_ms);
+        uint32_t passes = i == 0 ? wait_ms / 2 : wait_ms - 1;
+        net_wait(n, passes);
+        wait_ms -= passes;
+        if (wait_ms == 1)
+            break;
+    }
+    net_wait(n, wait_ms);
+    said(c, "r", 1);
+    net_settle(n);
+    expect(c, "\"type\":\"ack\"");
+}
+
+static void what_is_said_has_its_price(void **state)
+{
+    (void)state;
+    for (int of_member = 0; of_member < 2; of_member++)
+        for (uint32_t burst = 1; burst <= 6; burst++)
+            for (size_t i = 0; i < ARRAY_LEN(prices); i++) {
+                const struct rate none = {0, 1}, one = {1, burst};
+                struct net *n = room_net(1, of_member ? none : one, of_member ? one : none);
+                struct client *a = net_json(n, 0);
+                say(a, "{\"type\":\"join\",\"room\":\"r\"}");
+                said(a, "r", 1); // what is changed by some
+                net_settle(n);
+                net_give(a, "r", a->user, "host");
+                net_wait(n, SMALL_MS); // it is full again
+                forget(a);
+                say_priced(a, &prices[i]);
+                for (str s = hear(a); s.p != NULL; s = hear(a))
+                    assert_false(contains(s, "\"type\":\"error\""));
+                // Whatever it costs it is let in, and all that is missing for one more is waited for.
+                uint32_t cost = prices[i].tokens;
+                is_let_in_after(n, a, burst > cost ? 0 : (cost + 1 - burst) * SMALL_MS);
+                assert_int_equal(of_member ? METRIC(n, limit_room_rate) : METRIC(n, limit_member_rate), 0);
+                net_free(n);
+            }
+}
+
+// Who is refused by the room is given back all of it.
+static void a_refusal_by_the_room_gives_the_price_back(void **state)
+{
+    (void)state;
+    struct net *n = room_net(1, (struct rate){1, 1}, (struct rate){1, 6});
+    struct client *a = net_json(n, 0), *b = net_json(n, 0);
+    say(a, "{\"type\":\"join\",\"room\":\"r\"}");
+    say(b, "{\"type\":\"join\",\"room\":\"r\"}");
+    said(b, "r", 1);
+    net_settle(n);
+    for (int i = 0; i < 5; i++)
+        say_priced(a, &prices[3]); // of which four times its burst
+    assert_int_equal(METRIC(n, limit_room_rate), 5);
+    assert_int_equal(METRIC(n, limit_member_rate), 0);
+    net_wait(n, 1000);
+    say_priced(a, &prices[3]);
+    forget(a);
+    assert_int_equal(METRIC(n, limit_room_rate), 5);
+    for (int i = 0; i < 2; i++) { // two are left of its own; the room has none
+        net_wait(n, 4000);
+        said(a, "r", 1);
+        net_settle(n);
+        expect(a, "\"type\":\"ack\"");
+    }
+    net_free(n);
+}
+
 static void a_rule_says_otherwise(void **state)
 {
     (void)state;
@@ -523,6 +633,8 @@ int main(void)
         cmocka_unit_test(a_member_has_one_rate_in_a_room),
         cmocka_unit_test(a_room_has_one_rate_for_all),
         cmocka_unit_test(only_what_is_said_is_charged),
+        cmocka_unit_test(what_is_said_has_its_price),
+        cmocka_unit_test(a_refusal_by_the_room_gives_the_price_back),
         cmocka_unit_test(a_rule_says_otherwise),
         cmocka_unit_test(a_user_has_so_many_connections),
         cmocka_unit_test(who_comes_back_is_not_one_more),

@@ -87,18 +87,45 @@ static void messages_come_at_a_rate(void **state)
     tenant_budgets_init(&b, &t, 1, &n->mem);
     uint64_t now = 5000;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(tenant_message(&b, &t.messages, now), 0);
-    assert_int_equal(tenant_message(&b, &t.messages, now), 100);
-    assert_int_equal(tenant_message(&b, &t.messages, now + 60), 40);
+        assert_int_equal(tenant_say(&b, &t.messages, 1, now), 0);
+    assert_int_equal(tenant_say(&b, &t.messages, 1, now), 100);
+    assert_int_equal(tenant_say(&b, &t.messages, 1, now + 60), 40);
     // A shard whose turn began before that of another one finds what there is, and fills nothing by being late.
-    assert_int_equal(tenant_message(&b, &t.messages, now + 100), 0);
-    assert_int_equal(tenant_message(&b, &t.messages, now + 40), 100);
-    assert_int_equal(tenant_message(&b, &t.messages, now + 199), 1);
-    assert_int_equal(tenant_message(&b, &t.messages, now + 200), 0);
+    assert_int_equal(tenant_say(&b, &t.messages, 1, now + 100), 0);
+    assert_int_equal(tenant_say(&b, &t.messages, 1, now + 40), 100);
+    assert_int_equal(tenant_say(&b, &t.messages, 1, now + 199), 1);
+    assert_int_equal(tenant_say(&b, &t.messages, 1, now + 200), 0);
     const struct rate none = {0, 1};
-    assert_int_equal(tenant_message(&b, &none, now), 0);
+    assert_int_equal(tenant_say(&b, &none, 1, now), 0);
     net_start(n);
     net_free(n);
+}
+
+// What is dearer than what is left is let in, and is owed: from the next one on.
+static void what_is_said_has_a_price(void **state)
+{
+    (void)state;
+    static const struct {
+        struct rate rate;
+        uint32_t tokens, wait_ms; // after it
+    } rows[] = {
+        {{10, 3}, 1, 0},         {{10, 3}, 3, 100},    {{10, 3}, 4, 200},       {{10, 3}, 100, 9800},
+        {{1, 1}, 4097, 4097000}, {{1000000, 1}, 5, 1}, {{1, 2000000}, 4097, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct tenant t = {.messages = rows[i].rate};
+        struct tenant_budget b;
+        struct net *n = net_new(1);
+        tenant_budgets_init(&b, &t, 1, &n->mem);
+        assert_int_equal(tenant_say(&b, &t.messages, rows[i].tokens, 5000), 0);
+        assert_int_equal(tenant_say(&b, &t.messages, 1, 5000), rows[i].wait_ms);
+        if (rows[i].wait_ms > 1)
+            assert_int_equal(tenant_say(&b, &t.messages, 1, 5000 + rows[i].wait_ms - 1), 1);
+        if (rows[i].wait_ms != 0)
+            assert_int_equal(tenant_say(&b, &t.messages, 1, 5000 + rows[i].wait_ms), 0);
+        net_start(n);
+        net_free(n);
+    }
 }
 
 // Whatever becomes of a hello: none of what it asks for comes in time, its connection goes, its home has no memory.
@@ -193,6 +220,52 @@ static void rooms_are_as_many_as_there_may_be(void **state)
     }
     assert_int_equal(METRIC(n, tenants[0].limit_rooms), 3);
     net_free(n);
+}
+
+// Each in its own net, behind a message: what it leaves of ten, as small ones show.
+static void a_tenant_pays_what_it_costs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before;
+        uint32_t bytes;
+        const char *after;
+        uint32_t tokens;
+    } rows[] = {
+        {"\"message\",\"room\":\"acme:r\",\"data\":\"", 5, "\"", 1},
+        {"\"message\",\"room\":\"acme:r\",\"data\":\"", COST_BYTES - 3, "\"", 1},
+        {"\"message\",\"room\":\"acme:r\",\"data\":\"", COST_BYTES - 2, "\"", 2},
+        {"\"direct\",\"to\":\"acme:nobody\",\"data\":\"", 3 * COST_BYTES, "\"", 4},
+        {"\"signal\",\"room\":\"acme:r\",\"data\":\"", SIGNAL_DATA_MAX - 2, "\"", 1},
+        {"\"edit\",\"room\":\"acme:r\",\"offset\":1,\"data\":\"", 2 * COST_BYTES, "\"", 3},
+        {"\"react\",\"room\":\"acme:r\",\"offset\":1,\"key\":\"", 4, "\"", 1},
+        {"\"delete\",\"room\":\"acme:r\",\"offset\":1,\"reason\":\"", 4, "\"", 1},
+        {"\"state\",\"room\":\"acme:r\",\"set\":{\"a\":\"", 10000, "\"}", 1},
+        {"\"state\",\"room\":\"acme:r\",\"merge\":{\"a\":\"", COST_BYTES, "\"}", 2},
+        {"\"state\",\"room\":\"acme:r\",\"id\":\"", 3, "\"", 0},
+        {"\"ping\",\"id\":\"", 3, "\"", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct net *n = net_with(1);
+        static char text[4 * COST_BYTES];
+        tenants[0].messages = (struct rate){1, 10};
+        tenant_budgets_init(budgets, tenants, 2, &n->mem);
+        net_start(n);
+        struct client *a = guest(n, 0, "acme");
+        say(a, "{\"type\":\"join\",\"id\":1,\"room\":\"acme:r\"}");
+        say(a, "{\"type\":\"message\",\"id\":1,\"room\":\"acme:r\",\"data\":1}");
+        memset(text, 'x', rows[i].bytes);
+        text[rows[i].bytes] = '\0';
+        say(a, "{\"type\":%s%s%s}", rows[i].before, text, rows[i].after);
+        forget(a);
+        for (uint32_t left = 10 - 1 - rows[i].tokens; left != 0; left--) {
+            say(a, "{\"type\":\"message\",\"id\":2,\"room\":\"acme:r\",\"data\":1}");
+            expect(a, "\"type\":\"ack\"");
+        }
+        say(a, "{\"type\":\"message\",\"id\":3,\"room\":\"acme:r\",\"data\":1}");
+        expect(a, "\"code\":\"rate_limited\"");
+        net_free(n);
+    }
 }
 
 // On whatever shards they are; nobody is closed for what others have said, and other tenants say what they like.
@@ -499,9 +572,11 @@ int main(void)
         cmocka_unit_test(whose_a_name_is),
         cmocka_unit_test(places_are_as_many_as_there_are),
         cmocka_unit_test(messages_come_at_a_rate),
+        cmocka_unit_test(what_is_said_has_a_price),
         cmocka_unit_test(a_place_comes_back),
         cmocka_unit_test(a_place_comes_back_where_memory_ends),
         cmocka_unit_test(rooms_are_as_many_as_there_may_be),
+        cmocka_unit_test(a_tenant_pays_what_it_costs),
         cmocka_unit_test(all_of_a_tenant_say_so_much),
         cmocka_unit_test(a_tenant_forgets_its_own),
         cmocka_unit_test(and_is_refused_by_name_then),

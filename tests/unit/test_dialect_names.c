@@ -462,6 +462,40 @@ static void test_rows(void **state)
     assert_int_equal(command_row(CMD_PING)->reply, EV_PONG);
 }
 
+// What counts for others who are told it, and as how much.
+static void test_what_is_said(void **state)
+{
+    (void)state;
+    static const bool said[CMD_COUNT] = {[CMD_MESSAGE] = true, [CMD_SIGNAL] = true, [CMD_DIRECT] = true,
+                                         [CMD_EDIT] = true,    [CMD_DELETE] = true, [CMD_REACT] = true};
+    static const char text[3 * COST_BYTES];
+    static const struct {
+        size_t data, set, unset, merge;
+        uint32_t tokens;
+    } rows[] = {
+        {0, 0, 0, 0, 1},
+        {1, 0, 0, 0, 1},
+        {COST_BYTES - 1, 0, 0, 0, 1},
+        {COST_BYTES, 0, 0, 0, 2},
+        {3 * COST_BYTES, 0, 0, 0, 4},
+        {0, COST_BYTES / 2, COST_BYTES / 4, COST_BYTES / 4 - 1, 1},
+        {0, COST_BYTES / 2, COST_BYTES / 4, COST_BYTES / 4, 2},
+    };
+    for (uint32_t type = 0; type < CMD_COUNT; type++) {
+        assert_int_equal(command_says(&(struct command){.type = (enum command_type)type}), said[type]);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            const struct command c = {.type = (enum command_type)type,
+                                      .data = str_make(text, rows[i].data),
+                                      .set = str_make(text, rows[i].set),
+                                      .unset = str_make(text, rows[i].unset),
+                                      .merge = str_make(text, rows[i].merge)};
+            assert_int_equal(command_said_tokens(&c), rows[i].tokens);
+            if (type == CMD_STATE)
+                assert_int_equal(command_says(&c), command_changes(&c));
+        }
+    }
+}
+
 static void test_table(void **state)
 {
     (void)state;
@@ -512,19 +546,13 @@ static void test_ways_documented(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_accepted),
-        cmocka_unit_test(test_names_refused),
-        cmocka_unit_test(test_names_length),
-        cmocka_unit_test(test_problem_names),
-        cmocka_unit_test(test_role_names),
-        cmocka_unit_test(test_documented_commands),
-        cmocka_unit_test(test_documented_keys),
-        cmocka_unit_test(test_documented_codes),
-        cmocka_unit_test(test_documented_errors),
-        cmocka_unit_test(test_documented_api),
-        cmocka_unit_test(test_documented_words),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_names_accepted),    cmocka_unit_test(test_names_refused),
+        cmocka_unit_test(test_names_length),      cmocka_unit_test(test_problem_names),
+        cmocka_unit_test(test_role_names),        cmocka_unit_test(test_documented_commands),
+        cmocka_unit_test(test_documented_keys),   cmocka_unit_test(test_documented_codes),
+        cmocka_unit_test(test_documented_errors), cmocka_unit_test(test_documented_api),
+        cmocka_unit_test(test_documented_words),  cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_what_is_said),      cmocka_unit_test(test_table),
         cmocka_unit_test(test_ways_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

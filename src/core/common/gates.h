@@ -69,7 +69,7 @@
     X(COMMAND, user_rate, RATE,       "core/edge/gates_shared.c", "`rate_limited`, 1008", "limit_user_rate", \
       "what its user has left, likewise (limits.user_commands_per_s)") \
     X(COMMAND, tenant_rate, RATE,     "core/edge/edge_tenant.c", "`rate_limited`", "", \
-      "of what says something: what all users of its tenant have left together (tenants[].messages_per_s)") \
+      "of what says something: what all users of its tenant have left together, by what it costs (tenants[].messages_per_s)") \
     X(COMMAND, counted,   METRIC,     "core/edge/gate.c", "", "commands", \
       "nothing: it counts what has passed, by command")
 #define GATES_TURN(X) \
@@ -102,9 +102,9 @@
     X(ROOM, hushed,    PERMISSION, "core/home/gates_room.c", "`muted`, `forbidden`", "", \
       "of a signal: may it speak at all (what is said is asked so by its record, below)") \
     X(ROOM, member_rate, RATE,      "core/home/gates_rate.c", "`rate_limited`, 1008", "limit_member_rate", \
-      "of a message, or a change of the state: what its user has left in that room (rooms.member_messages_per_s, or the room's rule)") \
+      "of a message, what is about one, or a change of the state: what its user has left in that room, by what it costs (rooms.member_messages_per_s, or the room's rule)") \
     X(ROOM, room_rate, RATE,       "core/home/gates_rate.c", "`rate_limited`, 1008", "limit_room_rate", \
-      "of either: what all who are there have left together (rooms.messages_per_s, or the room's rule)")
+      "of each of these: what all who are there have left together (rooms.messages_per_s, or the room's rule)")
 #define GATES_RECORD(X) \
     X(RECORD, once,      LIMIT,      "core/home/apply.c", "`ack` of the first", "entries_duplicate", \
       "was it said before, by its key") \

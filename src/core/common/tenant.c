@@ -99,8 +99,9 @@ void tenant_give_back(_Atomic uint32_t *used)
 }
 
 // Shards' nows are a moment apart: who is behind finds the bucket as it was left.
-uint32_t tenant_message(struct tenant_budget *b, const struct rate *rate, uint64_t now_ms)
+uint32_t tenant_say(struct tenant_budget *b, const struct rate *rate, uint32_t tokens, uint64_t now_ms)
 {
+    ASSERT(tokens != 0);
     if (rate->per_s == 0)
         return 0;
     uint64_t word = atomic_load_explicit(&b->messages, memory_order_relaxed), next;
@@ -112,7 +113,7 @@ uint32_t tenant_message(struct tenant_budget *b, const struct rate *rate, uint64
         wait_ms = bucket_wait_ms(&bucket, rate);
         if (wait_ms != 0)
             return wait_ms;
-        bucket_take(&bucket, rate);
+        bucket_owe(&bucket, rate, tokens);
         next = bucket_word(bucket);
     } while (!atomic_compare_exchange_weak_explicit(&b->messages, &word, next, memory_order_relaxed,
                                                     memory_order_relaxed));

@@ -67,7 +67,8 @@ void tenant_budgets_set(struct tenant_budget *budgets, const struct tenant *tena
 // A place among so many (0: any number): false where there is none. And back.
 bool tenant_take(_Atomic uint32_t *used, uint32_t max) WARN_UNUSED;
 void tenant_give_back(_Atomic uint32_t *used);
-// One message more; 0, or how long until there may be one.
-uint32_t tenant_message(struct tenant_budget *b, const struct rate *rate, uint64_t now_ms) WARN_UNUSED;
+// Something more is said, at that price: 0, and what the bucket has not is owed; or how long until something may be.
+uint32_t tenant_say(struct tenant_budget *b, const struct rate *rate, uint32_t tokens,
+                    uint64_t now_ms) WARN_UNUSED;
 
 #endif

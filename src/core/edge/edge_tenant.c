@@ -120,14 +120,12 @@ void edge_tenant_give_back(struct edge *e, uint8_t tenant)
 enum gate_did gate_tenant_rate(struct edge *e, struct asker *c, uint32_t index, const struct command *cmd)
 {
     uint8_t tenant = c->reader.who.tenant;
-    bool says = cmd->type == CMD_MESSAGE || cmd->type == CMD_SIGNAL || cmd->type == CMD_DIRECT ||
-                (cmd->type == CMD_STATE && command_changes(cmd));
-    if (tenant == TENANT_NONE || !says || !session_there(&c->reader.who.session))
+    if (tenant == TENANT_NONE || !command_says(cmd) || !session_there(&c->reader.who.session))
         return GATE_PASSED;
     struct problem p = {.code = PROBLEM_RATE_LIMITED,
                         .text = "The users of your tenant say more than it may; wait a moment."};
-    p.retry_ms =
-        tenant_message(tenant_budget(e->cx, tenant), &tenant_at(e->cx, tenant)->messages, e->cx->now_ms);
+    p.retry_ms = tenant_say(tenant_budget(e->cx, tenant), &tenant_at(e->cx, tenant)->messages,
+                            command_said_tokens(cmd), e->cx->now_ms);
     if (p.retry_ms == 0)
         return GATE_PASSED;
     if (!gate_may_refuse(e, c))

@@ -79,8 +79,8 @@ void gate_owe(struct edge *e, struct asker *c, uint32_t commands)
 
 void gate_charge(struct edge *e, struct asker *c, size_t bytes)
 {
-    if (bytes >= GATE_REPLY_BYTES)
-        gate_owe(e, c, (uint32_t)(bytes / GATE_REPLY_BYTES));
+    if (bytes >= COST_BYTES)
+        gate_owe(e, c, (uint32_t)(bytes / COST_BYTES));
 }
 
 bool gate_may_refuse(const struct edge *e, struct asker *c)

@@ -32,8 +32,7 @@ void gate_open(const struct edge *e, struct asker *c);
 void gate_open_http(const struct edge *e, struct asker *c);
 bool gate_request(const struct edge *e, struct asker *c) WARN_UNUSED;
 // A command has been answered with so many bytes: what it returned beyond a usual reply is charged, too, a command for each
-// GATE_REPLY_BYTES, so that a megabyte of history is not the price of a ping. Who has not so many tokens owes them.
-enum { GATE_REPLY_BYTES = 16 * 1024 };
+// COST_BYTES, so that a megabyte of history is not the price of a ping. Who has not so many tokens owes them.
 void gate_charge(struct edge *e, struct asker *c, size_t bytes);
 // What it asked for has cost as much as so many commands more; to its user and its address, too (gates_shared.c).
 void gate_owe(struct edge *e, struct asker *c, uint32_t commands);

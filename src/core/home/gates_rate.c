@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How much may be said in a room: by one of its members, over all their connections, and by all together (common/gates.h;
-// rooms.member_messages_per_s, rooms.messages_per_s and what the room's rule says). Messages only: a decree is what a flood is ended
-// by, signals have their own way of being few (home_signal.c), and a backend has its key's rate.
+// rooms.member_messages_per_s, rooms.messages_per_s and what the room's rule says). What is said only: a decree is what a flood is
+// ended by, signals have their own way of being few (home_signal.c), and a backend has its key's rate.
 //
 // It is decided here, before anything is proposed, so that no record says it and whoever applies records later asks no clock. With
 // an engine each server counts what is said through it.
+//
+// It is charged by what it causes (command_said_tokens): a message as one, and as one more for each COST_BYTES of it, which all who
+// are there are sent and who comes later, too. As at a connection (edge/gate.c) it takes a token that is there, and what is dearer is
+// owed: so nothing is refused for ever however small the burst, and the time that one is told to wait has in it what was owed.
+// Rejected: to ask for the whole price beforehand, where a large message never finds it while others go on with small ones.
 //
 // Only what would be accepted is charged: a crowd that is muted, or repeats itself, uses up nobody's room. Who is refused by the
 // room has not used up what is theirs. Rejected: to spare hosts; a rate is there for those who read, and for the server.
@@ -32,7 +37,7 @@ static bool is_charged(struct home *h, const struct asking *in)
     return !apply_judge(&made, &e).refused;
 }
 
-// Takes what the command costs. False: refused, *in says why; where it does not, memory is out.
+// Takes what it costs, or owes it. False: refused, *in says why; where it does not, memory is out.
 static bool charge(struct home *h, struct asking *in, uint64_t print, const struct rate *rate,
                    enum denial why, _Atomic uint64_t *counted)
 {
@@ -41,7 +46,7 @@ static bool charge(struct home *h, struct asking *in, uint64_t print, const stru
         return false;
     uint32_t wait_ms = bucket_wait_ms(&m->bucket, rate);
     if (wait_ms == 0) {
-        bucket_owe(&m->bucket, rate, command_row(in->a->cmd.type)->tokens);
+        bucket_owe(&m->bucket, rate, command_said_tokens(&in->a->cmd));
         return true;
     }
     metric_add(counted, 1);
@@ -70,6 +75,6 @@ bool gate_room_rate(struct home *h, struct asking *in)
     struct meter *own = in->paid ? prints_find(&h->meters, member_print(h, in->at, in->a->user)) : NULL;
     if (own != NULL)
         bucket_give_back(&own->bucket, &s->member_messages,
-                         command_row(in->a->cmd.type)->tokens * BUCKET_TOKEN);
+                         (int32_t)command_said_tokens(&in->a->cmd) * BUCKET_TOKEN);
     return false;
 }
