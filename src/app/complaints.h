@@ -22,7 +22,7 @@
 
 enum {
     COMPLAINTS_MAX = 50,
-    COMPLAINT_TEXT_MAX = 512,
+    COMPLAINT_TEXT_MAX = 768, // bytes: all keys of a rule, and which of them was meant
     COMPLAINT_QUOTE_MAX = 96, // bytes of a quoted value in a line, quotes included
 };
 

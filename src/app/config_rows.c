@@ -238,6 +238,29 @@ static void check_rules(struct config_load *l)
         }
 }
 
+// What a store would have to keep. place: who says so.
+static void complain_store(struct config_load *l, const char *place, uint32_t said)
+{
+    if (said != DURABILITY_MEMORY)
+        complaint_add(&l->complaints,
+                      "%s: got %s, expected memory: no store is configured; rooms are kept in memory in this "
+                      "version",
+                      place, config_field_text(&said, KEY(rooms, durability)).z);
+}
+
+static void check_durability(struct config_load *l)
+{
+    const struct config_rule_list *rules = &l->values.rooms_rules;
+    complain_store(l, config_place_text(l, KEY(rooms, durability)).z, l->values.rooms_durability);
+    for (uint32_t i = 0; i < rules->n; i++) {
+        const struct config_rule *rule = &rules->rows[i];
+        const uint32_t line = rule->at.lines[CONFIG_COLUMN_rule_durability];
+        if (line != 0)
+            complain_store(l, config_row_place(l, KEY(rooms, rules), i, "durability", line).z,
+                           rule->durability);
+    }
+}
+
 // One of the two, and not both.
 static void check_either(struct config_load *l, const char *place, bool has_secret, bool has_other,
                          const char *other)
@@ -361,6 +384,7 @@ bool config_tenants_same(const struct config *a, const struct config *b)
 void config_rows_check(struct config_load *l)
 {
     check_rules(l);
+    check_durability(l);
     check_issuers(l);
     check_api_keys(l);
     check_tenants(l);

@@ -67,7 +67,8 @@ enum {
     LIKE(rule, invitation_max_s,  UINT,   rooms, invitation_max_s) \
     LIKE(rule, log_entries,       UINT,   log,   entries) \
     LIKE(rule, log_bytes,         BYTES,  log,   bytes) \
-    LIKE(rule, log_age_s,         UINT,   log,   age_s)
+    LIKE(rule, log_age_s,         UINT,   log,   age_s) \
+    LIKE(rule, durability,        CHOICE, rooms, durability)
 
 #define CONFIG_TOKEN_KEY_COLUMNS(OWN, LIKE) \
     OWN(token_key, kid, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \

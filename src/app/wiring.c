@@ -222,6 +222,7 @@ static struct room_settings room_settings_make(const struct config_rule *r)
         .log_entries = r->log_entries,
         .log_bytes = r->log_bytes,
         .log_age_ms = r->log_age_s * 1000,
+        .room_durability = (enum room_durability)r->durability,
         .receipts = r->receipts,
         .edit_window_ms = r->edit_window_s * 1000,
         .delete_window_ms = r->delete_window_s * 1000,

@@ -108,6 +108,32 @@ test('plenum config --room says which rule a room gets, and why', async () => {
   assert.match(none.stderr, /^plenum config: --room: got nothing, expected a room name /);
 });
 
+test('what would need a store is refused at start, and memory is what there is', async (t) => {
+  const missing = 'expected memory: no store is configured; rooms are kept in memory in this version\n';
+  const all = file('disk.yaml', 'rooms:\n  durability: disk\n');
+  const one = file('async.yaml', 'rooms:\n  rules:\n    - {match: "kept/*", durability: async}\n');
+  for (const [path, said] of [[all, `${all}:2: rooms.durability: got disk, `], [one, `${one}:3: rooms.rules[0].durability: got async, `]])
+    for (const args of [['serve', '-c', path], ['check-config', path], ['config', '--effective', '-c', path], ['config', '--room', 'kept/a', '-c', path]]) {
+      const refused = await run(RELEASE, args);
+      assert.deepEqual([refused.code, refused.stdout, refused.stderr], [2, '', said + missing], args[0]);
+    }
+  const flag = await run(RELEASE, ['serve', '--rooms.durability=disk']);
+  assert.deepEqual([flag.code, flag.stderr], [2, `--rooms.durability: got disk, ${missing}`]);
+  const variable = await run(RELEASE, ['serve'], { env: { PLENUM_ROOMS_DURABILITY: 'async' } });
+  assert.deepEqual([variable.code, variable.stderr], [2, `PLENUM_ROOMS_DURABILITY: got async, ${missing}`]);
+
+  const path = file('memory.yaml', 'rooms:\n  rules:\n    - {match: "kept/*", durability: memory}\n');
+  const kept = await run(RELEASE, ['config', '--room', 'kept/a', '-c', path]);
+  assert.match(kept.stdout, new RegExp(`^durability +memory +${path}:3: rooms\\.rules\\[0\\]\\.durability$`, 'm'));
+  assert.match((await run(RELEASE, ['config', '--room', 'other', '-c', path])).stdout, /^durability +memory +rooms\.durability \(default\)$/m);
+  // A reload that asks for one changes nothing.
+  const server = await startServer(t, { flags: ['-c', path] });
+  file('memory.yaml', 'rooms:\n  members_max: 1\n  durability: disk\n');
+  server.kill('SIGHUP');
+  await until(() => server.lines.some((line) => /rooms\.durability: got disk, /.test(line)), 'the refusal');
+  for (let i = 0; i < 2; i++) await (await Native.open(server)).join('r');
+});
+
 test('a file with mistakes in rows starts nothing, and names each of them', async () => {
   const path = file('wrong.yaml', 'rooms:\n  rules:\n    - {match: a***, access: opn}\n    - {name: b, members_max: 0}\n');
   const wrong = await run(RELEASE, ['serve', '-c', path]);

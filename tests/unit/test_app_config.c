@@ -340,7 +340,7 @@ static void test_mistakes_in_rows(void **state)
         {RULES "    - match: a\n      acess: open\n",
          "c.yaml:4: rooms.rules[0].acess: got an unknown key, expected match, name, access, listed, role, host, members_max, "
          "presence, presence_damping_ms, echo, slow_policy, lag_bytes, receipts, edit_window_s, delete_window_s, flush_interval_ms, messages_per_s, messages_burst, member_messages_per_s, "
-         "member_messages_burst, state_keys_max, state_bytes_max, state_value_max, state_interval_ms, invitations_max, invitation_max_s, log_entries, log_bytes or log_age_s (did you mean access?)"},
+         "member_messages_burst, state_keys_max, state_bytes_max, state_value_max, state_interval_ms, invitations_max, invitation_max_s, log_entries, log_bytes, log_age_s or durability (did you mean access?)"},
         {"api:\n  keys: [{name: a, secret: 12345678, \"\\e[2J\": 1}]\n",
          "c.yaml:2: api.keys[0].\\u001b[2J: got an unknown key, expected name, secret, secret_sha256, rights, rate, burst or rooms"},
         {RULES "    - match: a\n      echo: true\n      match: b\n",
@@ -369,6 +369,13 @@ static void test_mistakes_in_rows(void **state)
          "found first"},
         {RULES "    - {match: a, name: x}\n    - name: y\n    - name: x\n",
          "c.yaml:5: rooms.rules[2].name: got \"x\", expected another name than that of rooms.rules[0]"},
+        {RULES "    - {match: a, durability: memory}\n    - match: b\n      durability: async\n",
+         "c.yaml:5: rooms.rules[1].durability: got async, expected memory: no store is configured; rooms are kept in memory "
+         "in this version"},
+        {RULES "    - {match: a, durability: always}\n",
+         "c.yaml:3: rooms.rules[0].durability: got \"always\", expected memory, async or disk"},
+        {"rooms:\n  durability: disk\n  rules:\n    - {match: a}\n", // which the rule does not say
+         "c.yaml:2: rooms.durability: got disk, expected memory: no store is configured; rooms are kept in memory in this version"},
         {"auth:\n  issuers:\n    - name: a\n",
          "c.yaml:3: auth.issuers[0]: got no key, expected `keys`, `jwks_file` or `jwks_url`, or several of them"},
         {"auth:\n  issuers:\n    - {name: a, jwks_file: b}\n    - {name: a, jwks_file: c}\n",

@@ -169,7 +169,7 @@ static void test_rules(void **state)
             "host: first, role: guest, slow_policy: disconnect, flush_interval_ms: 3, log_bytes: 4096,"
             "log_entries: 5, messages_per_s: 6, messages_burst: 7, member_messages_per_s: 8,"
             "member_messages_burst: 9, state_keys_max: 10, state_bytes_max: 2000, state_value_max: 300, state_interval_ms: 11, invitations_max: 11,"
-            "invitation_max_s: 1d},"
+            "invitation_max_s: 1d, durability: disk},"
             "{match: b, members_max: 9}]"));
     assert_int_equal(load.complaints.errors, 0);
     wire();
@@ -202,6 +202,8 @@ static void test_rules(void **state)
     assert_int_equal(a->invitation_s, 86400);
     assert_int_equal(b->invitations, 100);
     assert_int_equal(b->invitation_s, 7 * 86400);
+    assert_int_equal(a->room_durability, DURABILITY_DISK); // as a store will find it
+    assert_int_equal(b->room_durability, DURABILITY_MEMORY);
     assert_int_equal(b->messages.per_s, 0);
     assert_int_equal(b->member_messages.per_s, 0);
     assert_false(a->room_unlisted);

@@ -51,6 +51,13 @@ enum room_host {
     HOST_TOKEN, // who has that right by a token
 };
 
+// What is left of it when the process ends. There is no store yet: the operator is told so who wants one (app/config_rows.c).
+enum room_durability {
+    DURABILITY_MEMORY = 0, // nothing
+    DURABILITY_ASYNC,      // what was written by then
+    DURABILITY_DISK,       // what was told: it is written first
+};
+
 // What a rule can say of a room. All of them 0: as it is where nobody says anything, without a log.
 // clang-format off
 #define ROOM_SETTINGS(X) \
@@ -76,6 +83,7 @@ enum room_host {
     X(enum role,          newcomer_role)     /* what somebody is who has been given no role in the room */ \
     X(uint32_t,           edit_window_ms)    /* so long one may change one's own words, 0 = for ever, */ \
     X(uint32_t,           delete_window_ms)  /* and take them back */ \
+    X(enum room_durability, room_durability) \
     X(bool,               receipts)          /* others are told how far one has read */ \
     X(bool,               room_unlisted)     /* `rooms` does not tell of it */ \
     X(bool,               room_echo)         /* who says something hears it, also without asking for it */
