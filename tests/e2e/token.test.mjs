@@ -326,18 +326,19 @@ test('the ten lines of docs/AUTH.md make tokens that the server takes, in every 
     ['go', ['run', file('mint.go', block('go', 'hmac'))]],
     ['php', [file('mint.php', block('php', 'hash_hmac'))]],
   ];
-  let ran = 0;
+  const ran = [];
   for (const [program, args] of languages) {
     const minted = await run(program, args, { env: { PLENUM_AUTH_SECRET: SECRET } }).catch((e) => {
-      if (e.code !== 'ENOENT') throw e; // not installed: Debian brings them, but not for this
+      if (e.code !== 'ENOENT') throw e; // not installed: PHP is brought for this, Go is 450 MB
     });
     if (!minted) continue;
     assert.equal(minted.code, 0, minted.stderr);
     const one = await Native.open(server, { token: minted.stdout.trim() });
     assert.deepEqual([one.user, one.welcome.name], ['ada', 'Ada'], program);
-    ran++;
+    ran.push(program);
   }
-  assert.ok(ran >= 1); // node is
+  t.diagnostic(`made by ${ran.join(', ')}`);
+  assert.ok(ran.includes('node'));
 });
 
 test('the worker of docs/AUTH.md and the server are of one mind about a token', async (t) => {
