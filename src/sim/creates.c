@@ -90,7 +90,7 @@ void creates_heard(struct world *w, struct client *c, const struct heard *h)
     const int room = heard_room(w, c, h);
     if (room != a.room || a.forged)
         trace_fail(w, c, "CREATE: %s is made, and was not asked for", w->room_names[room]);
-    if (!hands_serve(c, c->user, "create"))
+    if (!hands_serve(w, c, c->user, "create"))
         trace_fail(w, c, "RIGHTS: %s makes %s, and may not", c->user, w->room_names[room]);
     const int epoch =
         truth_epoch(w, c->server, room, heard_string(w, c, h, "epoch", scratch, sizeof scratch));

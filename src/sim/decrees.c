@@ -208,10 +208,13 @@ void decrees_see(struct world *w, int room, int epoch, const struct entry *e)
     d->seen++;
     // What a backend says by its key binds nobody's rights but the key's; that it has said it is seen elsewhere (truth.c).
     bool backend = str_eq(e->session, STR("api"));
-    if (e->grant != 0 && e->user.n != 0 && !token_says(w, e->user) && !passes_gave(w, room, e) && !backend)
+    if (e->grant != 0 && e->user.n != 0 && !token_says(w, e->user) && !passes_gave(w, room, e) &&
+        !guests_gave(w, room, e) && !backend)
         trace_fail(w, NULL, "RIGHTS: offset %llu of %s is by a token that nobody gave %.*s",
                    (unsigned long long)e->offset, w->room_names[room], STR_ARG(e->user));
     check_open(w, room, d, e, at_ms);
+    if (w->plan.guests != 0 && e->user.n != 0 && e->type != ENTRY_VOID)
+        guests_check(w, room, e, subject_of(w, d, e->user)->role != ROLE_COUNT);
     if ((e->type == ENTRY_MESSAGE || e->type == ENTRY_STATE) && !backend)
         check_said(w, room, d, e, at_ms);
     if (entry_decree(e->type)) {

@@ -57,7 +57,7 @@ void direct_came(struct world *w, struct client *c, struct message *m)
 {
     if (m->room != NONE || m->to != c->index)
         trace_fail(w, c, "ISOLATION: m%ux is for somebody else", m->serial);
-    if (m->user[0] != '\0' && !hands_serve(&w->clients[m->client], m->user, "direct"))
+    if (m->user[0] != '\0' && !hands_serve(w, &w->clients[m->client], m->user, "direct"))
         trace_fail(w, c, "RIGHTS: m%ux is a direct of %s, who may say none", m->serial, m->user);
     if (!c->welcomed)
         trace_fail(w, c, "ORDER: m%ux came before the welcome", m->serial);

@@ -44,17 +44,17 @@ static bool kind_explains(struct world *w, const struct client *c, const struct 
     case SAID_JOIN:
     case SAID_SWITCH:
         if (str_eq(code, STR("forbidden")))
-            return may_be_refused(w, c, a->room) || !hands_serve(c, c->user, "create");
+            return may_be_refused(w, c, a->room) || !hands_serve(w, c, c->user, "create");
         return str_eq(code, STR("limit_reached")) || str_eq(code, STR("room_full")) ||
                str_eq(code, STR("already_member")) || str_eq(code, STR("not_member"));
     case SAID_CREATE:
         if (str_eq(code, STR("forbidden")))
-            return may_be_refused(w, c, a->room) || !hands_serve(c, c->user, "create");
+            return may_be_refused(w, c, a->room) || !hands_serve(w, c, c->user, "create");
         return creates_explain(a, code);
     case SAID_DIRECT:
-        return str_eq(code, STR("forbidden")) && !hands_serve(c, c->user, "direct");
+        return str_eq(code, STR("forbidden")) && !hands_serve(w, c, c->user, "direct");
     case SAID_ROOMS:
-        return str_eq(code, STR("forbidden")) && !hands_serve(c, c->user, "rooms");
+        return str_eq(code, STR("forbidden")) && !hands_serve(w, c, c->user, "rooms");
     case SAID_CHANGE: // of others, of what is not kept, of another version
         if (str_eq(code, STR("forbidden")) || str_eq(code, STR("not_found")) || str_eq(code, STR("conflict")))
             return true;
@@ -98,7 +98,7 @@ bool hear_excused(struct world *w, const struct client *c, const struct asked *a
                      (a->kind == SAID_REFRESH && a->room != NONE)) &&
                     passes_explain(w, c, a, code)))
         return true;
-    if (invites_explain(w, a, code))
+    if (invites_explain(w, a, code) || guests_explain(w, c, a, code))
         return true;
     if (str_eq(code, STR("rate_limited")))
         return (s->commands_per_s != 0 && str_starts(sentence, STR("\"Too many commands at once;"))) ||

@@ -246,10 +246,12 @@ bool hands_invited(const struct client *c) { return c->known && c->index % 3 == 
 static const char *const serving[] = {"", ",\"server\":[\"create\"]", ",\"server\":[\"rooms\",\"direct\"]",
                                       ",\"server\":[\"create\",\"direct\",\"rooms\"]"};
 
-bool hands_serve(const struct client *c, const char *user, const char *word)
+bool hands_serve(const struct world *w, const struct client *c, const char *user, const char *word)
 {
     const char *says = serving[c->index / 3 % (sizeof serving / sizeof *serving)];
-    if (!hands_invited(c) || tenancy_guest(user))
+    if (tenancy_guest(user))
+        return guests_serve(w, word);
+    if (!hands_invited(c))
         return true;
     return says[0] == '\0' ? strcmp(word, "create") == 0 : strstr(says, word) != NULL;
 }

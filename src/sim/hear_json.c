@@ -263,7 +263,7 @@ static void hear_direct(struct world *w, struct client *c, const struct heard *h
 static void hear_rooms(struct world *w, struct client *c, const struct heard *h)
 {
     const struct asked a = asks_answered(w, c, heard_raw(h, "id"), 1u << SAID_ROOMS);
-    if (!hands_serve(c, c->user, "rooms"))
+    if (!hands_serve(w, c, c->user, "rooms"))
         trace_fail(w, c, "RIGHTS: is told which rooms there are, and may not");
     str list = heard_raw(h, "rooms"), row;
     while (heard_next(&list, &row)) {
@@ -300,7 +300,7 @@ static void hear_error(struct world *w, struct client *c, const struct heard *h)
         bool memory = str_eq(code, STR("unavailable")) && w->plan.refuse_one_in != 0;
         bool closed = str_eq(code, STR("room_closed")) && w->counts.closes_asked != 0;
         bool decreed = w->plan.moderated && (str_eq(code, STR("muted")) || str_eq(code, STR("forbidden")));
-        decreed = decreed || (c->muzzled != 0 && str_eq(code, STR("forbidden")));
+        decreed = decreed || ((c->muzzled != 0 || guests_hush(w, c)) && str_eq(code, STR("forbidden")));
         bool tenant = str_eq(code, STR("rate_limited")) && tenancy_hushes(w, c);
         if (!tenant && !rate && !memory && !decreed && !closed && !str_eq(code, STR("not_member")) &&
             !w->draining)

@@ -179,6 +179,19 @@ static bool join_closed(const struct world *w, const struct client *c, str rest)
     return memmem(rest.p, rest.n, named, (size_t)n) != NULL;
 }
 
+static bool says(str rest, str words) { return memmem(rest.p, rest.n, words.p, words.n) != NULL; }
+
+// To come in, that is; of what guests may not, only where it is that.
+static bool refused_to_come(const struct world *w, const struct client *c, str rest, bool as_guest)
+{
+    if (!str_starts(rest, STR("forbidden")))
+        return false;
+    if (as_guest)
+        return says(rest, STR("right `join`")) || says(rest, STR("right `create`"));
+    return world_room(w, c->text_joining)->room_access != ACCESS_OPEN ||
+           tenancy_stranger(w, c, c->text_joining);
+}
+
 static void hear_error(struct world *w, struct client *c, str rest)
 {
     w->counts.errors++;
@@ -188,14 +201,13 @@ static void hear_error(struct world *w, struct client *c, str rest)
     bool memory =
         str_starts(rest, STR("unavailable")) && (w->plan.refuse_one_in != 0 || w->plan.engine_loss != 0);
     const bool typed = typed_explains(w, rest);
+    const bool guest = w->plan.guests != 0 && str_starts(rest, STR("forbidden")) &&
+                       says(rest, STR("guests here do not have"));
     str sentence;
-    bool join =
-        c->text_joining != NONE && !typed && !typed_in_room(rest) &&
-        (str_starts(rest, STR("limit_reached")) ||
-         (str_starts(rest, STR("forbidden")) && (world_room(w, c->text_joining)->room_access != ACCESS_OPEN ||
-                                                 tenancy_stranger(w, c, c->text_joining))) ||
-         str_starts(rest, STR("room_full")) || str_starts(rest, STR("already_member")) ||
-         invites_explain(w, &c->brought, str_split(rest, ':', &sentence)));
+    bool join = c->text_joining != NONE && !typed && !typed_in_room(rest) &&
+                (str_starts(rest, STR("limit_reached")) || refused_to_come(w, c, rest, guest) ||
+                 str_starts(rest, STR("room_full")) || str_starts(rest, STR("already_member")) ||
+                 invites_explain(w, &c->brought, str_split(rest, ':', &sentence)));
     bool decreed =
         w->plan.moderated && (str_starts(rest, STR("forbidden")) || str_starts(rest, STR("muted")) ||
                               str_starts(rest, STR("rate_limited")) || str_starts(rest, STR("bad_command")) ||
@@ -210,7 +222,7 @@ static void hear_error(struct world *w, struct client *c, str rest)
     // It has said nothing there, or what it said is not kept; or somebody else's is to be reached.
     bool about = w->plan.words && (str_starts(rest, STR("not_found")) || str_starts(rest, STR("conflict")) ||
                                    str_starts(rest, STR("forbidden")));
-    if (!rate && !memory && !join && !nowhere && !decreed && !about && !typed && !w->draining)
+    if (!rate && !memory && !join && !nowhere && !decreed && !about && !typed && !guest && !w->draining)
         trace_fail(w, c, "PROTOCOL: a well-formed line was answered with error %.*s", STR_ARG(rest));
     if (join)
         c->text_joining = NONE;

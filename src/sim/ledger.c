@@ -259,7 +259,7 @@ static void check_maker(struct world *w, int room, struct numbering *n, const st
     bool first = !n->entered && silent && !w->plan.engine && w->plan.refuse_one_in == 0 &&
                  !(w->plan.creates && w->plan.store);
     n->entered = true;
-    if (first && c->welcomed && !passes_let_in(c, room) && !hands_serve(c, c->user, "create"))
+    if (first && c->welcomed && !passes_let_in(c, room) && !hands_serve(w, c, c->user, "create"))
         trace_fail(w, NULL, "RIGHTS: %s makes %s, and may not", c->user, w->room_names[room]);
 }
 
@@ -278,8 +278,10 @@ static void see_join(struct world *w, int room, int epoch, const struct sighting
         decrees_check_join(w, room, epoch, s->user, probe_steady_ms(w->turning->shard));
     const enum room_access access = world_room(w, room)->room_access;
     const struct client *who = &w->clients[l->owner];
-    bool let_in = passes_let_in(who, room) || decrees_gave(w, room, s->user) || access == ACCESS_OPEN ||
-                  (access == ACCESS_TOKEN ? who->known : hands_invited(who));
+    bool let_in = passes_let_in(who, room) || decrees_gave(w, room, s->user) ||
+                  (access == ACCESS_OPEN    ? guests_may(w, room, s->user, RIGHT_JOIN)
+                   : access == ACCESS_TOKEN ? who->known
+                                            : hands_invited(who));
     if (!let_in)
         trace_fail(w, NULL, "RIGHTS: %.*s comes into %s, and may not", STR_ARG(s->user), w->room_names[room]);
     ARENA_GROW(&w->arena, l->starts, l->starts_n, l->starts_cap);
@@ -325,6 +327,7 @@ void ledger_witness(struct world *w, const struct sighting *s)
         see_passing(w, room, epoch, e);
     else
         see_record(w, room, epoch, e);
+    guests_check_signal(w, room, e);
     rates_see(w, room, e);
     n->told = entry_passing(e->type) ? n->told : e->offset;
     if (e->type == ENTRY_GAP)
@@ -354,10 +357,7 @@ struct start ledger_start(struct world *w, struct client *c, int room)
 }
 
 // Octets of a record, at the very most.
-static uint64_t entry_bytes_worst(const struct world *w)
-{
-    return (uint64_t)(w->plan.large_max != 0 ? w->plan.large_max : w->plan.data_max) + 1000;
-}
+static uint64_t bytes_worst(const struct world *w) { return w->plan.data_max + w->plan.large_max + 1000u; }
 
 enum {
     AGE_EARLY_MS = 200,     // what a log may be wrong about an age, and more
@@ -381,7 +381,7 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
     if (gone != NULL && gone->first_ms != 0 && !closed) {
         uint64_t entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;
-        if (!w->relieved && entries <= s->log_entries && entries * entry_bytes_worst(w) <= s->log_bytes &&
+        if (!w->relieved && entries <= s->log_entries && entries * bytes_worst(w) <= s->log_bytes &&
             age + AGE_EARLY_MS + (w->plan.engine || w->plan.store ? AGE_ORDERED_MS : 0) < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
                        (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,

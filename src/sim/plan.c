@@ -281,6 +281,7 @@ void plan_make(struct world *w)
     rates_plan(w, s);
     invites_plan(w);
     creates_plan(w);
+    guests_plan(w);
 }
 
 void plan_describe(const struct world *w, char *ret, size_t n)
@@ -292,7 +293,7 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         "%u servers of %u shards%s, %u verifiers/%u ms, keys %u ms, %u clients, %u steps, mailbox %u/%u ms, %u credits, slice %u, slow %d, writes %u a turn, stall %u ms, refuse 1/%u,%s%s%s log %u/%u "
         "B/%u ms, "
         "lag %u B %s, reply %u B, rooms %u/%u per connection %u, rate %u/s, heartbeat %u..%u/%u ms%s, graces %u/%u "
-        "ms, away told after %u ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms, %zu rules%s",
+        "ms, away told after %u ms, keys %u ms/%u, exact %u, flush %u ms, resume %u ms, %zu rules%s, guests %u",
         p->servers, p->shards,
         p->engine_fails ? p->engine_strict ? " with a strict engine that fails" : " with an engine that fails"
         : p->engine     ? p->engine_strict ? " with a strict engine" : " with an engine"
@@ -310,5 +311,6 @@ void plan_describe(const struct world *w, char *ret, size_t n)
         s->heartbeat_adaptive ? " adaptive" : "", s->room_grace_ms, s->member_grace_ms, s->room_damping_ms,
         s->idempotency_ms, s->idempotency_keys, s->presence_exact_max, s->flush_interval_ms, s->resume_ms,
         s->rules_n,
-        s->rules_n > 0 && s->rules[0].room.room_access != ACCESS_OPEN ? " (some take no guests)" : "");
+        s->rules_n > 0 && s->rules[0].room.room_access != ACCESS_OPEN ? " (some take no guests)" : "",
+        p->guests);
 }

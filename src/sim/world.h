@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/prng.h"
 #include "base/where.h"
+#include "core/auth/caps.h"
 #include "core/auth/verifier.h"
 #include "core/log/log.h"
 #include "core/mail/engine.h"
@@ -70,6 +71,7 @@ struct plan {
     bool invites;                  // hosts invite
     bool creates;                  // rooms are made by command
     bool reads;                    // and say how far they have read
+    uint32_t guests;               // what guests may is said, and which (guests.c); 0: it is not
 };
 
 // --- shards
@@ -171,6 +173,7 @@ struct world {
     struct settings settings;
     struct room_rule rules[2 + CREATES_RULES]; // of them
     struct tenant tenants[2];                  // likewise
+    char guest_caps[CAPS_BYTES_MAX];
     struct tenant_budget budgets[2];
     struct node nodes[NODES_MAX];
     uint32_t nodes_n;
@@ -319,7 +322,7 @@ void hands_user(const struct world *w, const struct client *c,
                 char ret[USER_ID_MAX]); // who its tokens make it
 bool hands_invited(const struct client *c);
 // It may do that on the server, as that user: `create`, `direct`, `rooms`.
-bool hands_serve(const struct client *c, const char *user, const char *word);
+bool hands_serve(const struct world *w, const struct client *c, const char *user, const char *word);
 // Returns the number that it shows.
 uint32_t hands_token(struct world *w, struct client *c, enum token_kind kind, struct buf *out);
 void hands_sign(enum token_kind kind, str claims, struct buf *out); // good, or forged
@@ -351,6 +354,17 @@ void invites_heard(struct world *w, struct client *c, const struct heard *h);
 bool invites_explain(const struct world *w, const struct asked *a, str code);
 void invites_joined(struct world *w, struct client *c, const struct asked *a);
 void invites_see(struct world *w, int room, struct decreed *d, const struct entry *e, uint64_t at_ms);
+
+// What guests may (guests.c). Of others all is true.
+void guests_plan(struct world *w);
+bool guests_may(const struct world *w, int room, str user, enum right right);
+bool guests_serve(const struct world *w, const char *word);
+// It is what guests may there that the record says of its author.
+bool guests_gave(const struct world *w, int room, const struct entry *e);
+void guests_check(struct world *w, int room, const struct entry *e, bool has_role);
+void guests_check_signal(struct world *w, int room, const struct entry *e);
+bool guests_hush(const struct world *w, const struct client *c); // in some room it may not signal
+bool guests_explain(const struct world *w, const struct client *c, const struct asked *a, str code);
 
 // Rooms that are made by command (creates.c).
 void creates_plan(struct world *w);
