@@ -59,6 +59,7 @@ static void print_place(const struct listener_info *l, const struct settings *co
         fprintf(out, "  text lines   nc %s %u\n", bare_host(l->address).z, l->port);
         break;
     case TRANSPORT_ADMIN:
+        fprintf(out, "  admin page   http://%s:%u/admin/\n", host.z, l->port);
         fprintf(out, "  HTTP API     http://%s:%u/api/\n", host.z, l->port);
         break;
     }

@@ -13,6 +13,7 @@
 #include "app/audit_sink.h"
 #include "app/banner.h"
 #include "app/crash.h"
+#include "app/health.h"
 #include "app/keys.h"
 #include "app/log_sink.h"
 #include "app/logger.h"
@@ -52,6 +53,7 @@ struct serve {
     struct server *server;
     struct metrics_page page;
     struct process_stats process;
+    struct health_source health;
     int signal_fd;
 };
 
@@ -73,6 +75,14 @@ static void on_metrics_page(void *ctx, struct buf *body)
 {
     struct serve *s = ctx;
     metrics_page_write(&s->page, body);
+}
+
+static void on_health_page(void *ctx, const struct health_asked *asked, struct buf *body)
+{
+    struct serve *s = ctx;
+    struct health h;
+    health_gather(&s->health, asked, &h);
+    health_put(&h, body);
 }
 
 static void on_audit(void *ctx, uint32_t shard, uint64_t wall_ms, const struct audit_event *e)
@@ -190,6 +200,7 @@ static bool server_up(struct serve *s)
                                        .notice = on_notice,
                                        .io_notice = on_io_notice,
                                        .metrics_page = on_metrics_page,
+                                       .health_page = on_health_page,
                                        .audit = on_audit};
     struct io_error error = {""};
     enum err e = server_create(&s->wiring->io, &s->wiring->core, &hooks, &s->server, &error);
@@ -215,6 +226,7 @@ static bool server_up(struct serve *s)
         memcpy(s->page.tenants[i], name.p, name.n);
     }
     process_stats_init(&s->process);
+    health_source_init(&s->health, &s->page, s->server, s->wiring->config.limits_connections);
 
     e = audit_open(s, &error);
     if (e == OK)
@@ -322,6 +334,7 @@ static enum exit_code leave(struct serve *s, const char *why)
 {
     log_info("draining", LOG_TEXT("signal", why),
              LOG_NUMBER("deadline_s", s->wiring->config.drain_deadline_s));
+    health_leaving(&s->health);
     server_drain(s->server);
     signals_hand_over(s);
     bool all_left = server_wait(s->server);
@@ -386,6 +399,7 @@ static const char *serve_until(struct serve *s, uint64_t due_ms)
         log_flush(false);
         server_memory_look(s->server);
         process_stats_refresh(&s->process);
+        health_pulse(&s->health);
     }
     return NULL;
 }
@@ -396,6 +410,7 @@ static enum exit_code wait_for_signals(struct serve *s)
     uint32_t readiness_s = s->wiring->config.drain_readiness_s;
     if (readiness_s > 0) {
         log_info("unready", LOG_TEXT("signal", why), LOG_NUMBER("readiness_s", readiness_s));
+        health_leaving(&s->health);
         server_unready(s->server);
         const char *again = serve_until(s, monotonic_ms() + (uint64_t)readiness_s * 1000);
         why = again != NULL ? again : why;

@@ -72,3 +72,11 @@ bool ring_empty(struct ring *r)
     uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     return head == atomic_load_explicit(&r->tail, memory_order_acquire);
 }
+
+uint32_t ring_count(const struct ring *r)
+{
+    // The head first: what is pulled in between makes the count too high by as much, and not a number below 0.
+    uint32_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+    uint32_t n = atomic_load_explicit(&r->tail, memory_order_relaxed) - head;
+    return n <= r->mask ? n : r->mask + 1;
+}

@@ -40,5 +40,7 @@ uint32_t ring_room(struct ring *r);
 void *ring_pull(struct ring *r);
 // As the consumer sees it.
 bool ring_empty(struct ring *r);
+// How many are in it. By any thread: both sides may go on meanwhile, so it is of a moment ago, and never more than the capacity.
+uint32_t ring_count(const struct ring *r);
 
 #endif

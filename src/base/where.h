@@ -50,6 +50,7 @@ struct where {
     uint32_t shard;
     _Atomic uint64_t turn;     // its number, from 1
     _Atomic uint64_t since_ns; // when the turn began, by the driver's monotonic clock; 0 = between two turns
+    _Atomic uint64_t ended_ns; // when the turn before it ended; 0 = there was none
     _Atomic uint64_t spot;     // phase << 40 | command << 32 | subject
 };
 
@@ -77,8 +78,9 @@ static inline void where_at(struct where *w, enum where_phase phase, uint32_t su
 {
     atomic_store_explicit(&w->spot, (uint64_t)phase << 40 | subject, memory_order_relaxed);
 }
-static inline void where_wait(struct where *w)
+static inline void where_wait(struct where *w, uint64_t now_ns)
 {
+    atomic_store_explicit(&w->ended_ns, now_ns, memory_order_relaxed);
     atomic_store_explicit(&w->since_ns, 0, memory_order_release);
     where_at(w, WHERE_WAITING, WHERE_NOBODY);
 }

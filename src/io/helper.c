@@ -111,6 +111,14 @@ uint32_t helper_room(struct helper *h, uint32_t lane)
     return h->kind->answers ? h->kind->credits - l->under_way : ring_room(&l->jobs);
 }
 
+uint32_t helper_waiting(const struct helper *h)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < h->lanes_n; i++)
+        n += ring_count(&h->lanes[i].jobs);
+    return n;
+}
+
 void helper_push(struct helper *h, uint32_t lane, struct mail *job)
 {
     ASSERT(helper_room(h, lane) > 0);

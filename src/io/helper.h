@@ -76,6 +76,8 @@ void helper_destroy(struct helper *h);
 
 // So many more jobs will certainly be taken from that lane.
 uint32_t helper_room(struct helper *h, uint32_t lane);
+// Jobs that wait, of all lanes, those left out that it keeps. By any thread; of a moment ago.
+uint32_t helper_waiting(const struct helper *h);
 // Asserts that there is room.
 void helper_push(struct helper *h, uint32_t lane, struct mail *job);
 // Has `called` called soon, by the helper's thread. Any thread.

@@ -13,6 +13,7 @@
 
 struct audit_event;
 struct buf;
+struct health_asked;
 struct notice;
 
 // Something about the driver that is worth a log line: its name there, its level, the name of its value.
@@ -53,6 +54,7 @@ struct server_hooks {
     void (*notice)(void *ctx, uint32_t shard, const struct notice *n);
     void (*io_notice)(void *ctx, const struct io_notice *n);
     void (*metrics_page)(void *ctx, struct buf *body);
+    void (*health_page)(void *ctx, const struct health_asked *asked, struct buf *body);
     void (*audit)(void *ctx, uint32_t shard, uint64_t wall_ms,
                   const struct audit_event *e); // NULL: nobody wants it
 };

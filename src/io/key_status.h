@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { KEY_FAILURE_MAX = 160 }; // bytes of a sentence; what is longer is cut
+
 // How a fetch ended.
 // clang-format off
 #define KEY_FETCH_RESULTS(X) \
@@ -28,7 +30,11 @@ struct key_fetch_status {
     uint64_t results[KEY_FETCH_RESULT_COUNT]; // since its URL was configured
     bool known;                               // its keys have been fetched, and count
     uint32_t keys;
-    uint64_t age_ms; // since it was heard that they are its keys
+    uint64_t age_ms;                   // since it was heard that they are its keys
+    bool asked;                        // a fetch has ended since its URL was configured,
+    uint64_t asked_ms;                 // so long ago
+    uint32_t failures;                 // that have failed, since the last one that has not
+    char failure[KEY_FAILURE_MAX + 1]; // why the last one has; "" where it has not
 };
 
 #endif

@@ -217,6 +217,8 @@ void key_store_bad(struct key_store *ks, struct key_origin *o, const char *why, 
     o->fetch = 0;
     key_source_bad(&o->when, now_ms, luck, ++ks->stamp);
     o->results[KEY_FETCH_FAILED]++;
+    o->ended_ms = now_ms;
+    snprintf(o->failure, sizeof o->failure, "%s", why);
     tell(ks, o, IO_NOTICE_KEYS_FAILED, o->when.due_ms - now_ms, str_from_cstr(why));
 }
 
@@ -249,6 +251,8 @@ void key_store_good(struct key_store *ks, struct key_origin *o, const struct htt
                     luck, ++ks->stamp);
     o->outdated = false;
     o->results[same ? KEY_FETCH_SAME : KEY_FETCH_CHANGED]++;
+    o->ended_ms = now_ms;
+    o->failure[0] = '\0';
     etag_take(o, got);
     if (!same)
         key_store_publish(ks);
@@ -314,6 +318,12 @@ uint32_t key_store_status(const struct key_store *ks, uint32_t from, uint64_t no
     ret->known = o->when.known;
     ret->keys = o->keys_n;
     ret->age_ms = now_ms - o->when.good_ms;
+    ret->asked = false;
+    for (size_t i = 0; i < KEY_FETCH_RESULT_COUNT; i++)
+        ret->asked |= o->results[i] != 0;
+    ret->asked_ms = now_ms - o->ended_ms;
+    ret->failures = o->when.failures;
+    memcpy(ret->failure, o->failure, sizeof ret->failure);
     return at + 1;
 }
 

@@ -38,6 +38,8 @@ struct key_origin {
     size_t etag_n;
     char etag[HTTP_ETAG_MAX];
     uint64_t results[KEY_FETCH_RESULT_COUNT];
+    uint64_t ended_ms;                 // when the last fetch ended, if `results` has any
+    char failure[KEY_FAILURE_MAX + 1]; // of the last one
 };
 
 struct key_store {

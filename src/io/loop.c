@@ -57,6 +57,14 @@ static void host_metrics_page(void *ctx, struct buf *body)
         hooks->metrics_page(hooks->ctx, body);
 }
 
+static void host_health_page(void *ctx, const struct health_asked *asked, struct buf *body)
+{
+    struct loop *l = ctx;
+    const struct server_hooks *hooks = &l->shared->hooks;
+    if (hooks->health_page)
+        hooks->health_page(hooks->ctx, asked, body);
+}
+
 static enum err epoll_init(struct loop *l)
 {
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -100,8 +108,11 @@ enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared,
     l->shared = shared;
     l->reporter = (struct reporter){.hooks = &shared->hooks, .shard = index};
     mem_share_init(&l->mem, shared->mem);
-    l->host = (struct shard_host){
-        .ctx = l, .random = host_random, .notice = host_notice, .metrics_page = host_metrics_page};
+    l->host = (struct shard_host){.ctx = l,
+                                  .random = host_random,
+                                  .notice = host_notice,
+                                  .metrics_page = host_metrics_page,
+                                  .health_page = host_health_page};
     if (shared->hooks.audit != NULL)
         l->host.audit = host_audit;
     enum err e = epoll_init(l);
@@ -378,7 +389,7 @@ static void turn(struct loop *l, uint32_t event_count)
     drain_look(l);
     settings_tell(l);
     turn_measure(l);
-    where_wait(&l->where);
+    where_wait(&l->where, l->turn_end_ns);
 }
 
 static uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }

@@ -109,6 +109,15 @@ bool mailbox_empty(struct mailbox *mb, uint32_t to)
     return true;
 }
 
+uint32_t mailbox_waiting(struct mailbox *mb, uint32_t to)
+{
+    uint32_t n = 0;
+    for (uint32_t from = 0; from < mb->shard_count; from++)
+        if (from != to)
+            n += ring_count(ring_of(mb, from, to));
+    return n;
+}
+
 bool mailbox_wake(struct mailbox *mb, uint32_t to) { return waker_wake(&mb->wakers[to]); }
 
 void mailbox_sleep(struct mailbox *mb, uint32_t to) { waker_sleep(&mb->wakers[to]); }

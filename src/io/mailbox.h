@@ -41,6 +41,8 @@ struct mail *mailbox_pull(struct mailbox *mb, uint32_t from, uint32_t to);
 // True if no ring to this shard holds a mail.
 bool mailbox_empty(struct mailbox *mb, uint32_t to);
 
+// How many mails are on their way to that shard. By any thread; of a moment ago.
+uint32_t mailbox_waiting(struct mailbox *mb, uint32_t to);
 // Wakes shard `to` if it sleeps; returns true if that took a system call.
 bool mailbox_wake(struct mailbox *mb, uint32_t to);
 // The receiver is about to sleep: from here on senders wake it. It must look at its inboxes and at all other

@@ -373,6 +373,29 @@ struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard)
     return &s->shared.loops[shard].io_metrics;
 }
 
+struct shard_look server_shard_look(struct server *s, uint32_t shard)
+{
+    ASSERT(shard < s->shared.shard_count);
+    struct where_spot at;
+    struct where *w = &s->shared.loops[shard].where;
+    const uint64_t ended_ns = atomic_load_explicit(&w->ended_ns, memory_order_relaxed);
+    const bool busy = where_look(w, &at) && at.since_ns != 0;
+    const uint64_t now_ns = clock_monotonic_ns(); // behind what it is compared with
+    return (struct shard_look){.turns = atomic_load_explicit(&w->turn, memory_order_relaxed),
+                               .turn_ns = busy ? now_ns - at.since_ns : 0,
+                               .waited_ns = ended_ns != 0 ? now_ns - ended_ns : 0,
+                               .doing = where_phase_name(busy ? at.phase : WHERE_WAITING),
+                               .mail = mailbox_waiting(s->shared.mailbox, shard)};
+}
+
+uint32_t server_verifiers(const struct server *s) { return s->shared.verifier_count; }
+
+uint32_t server_verifier_waiting(const struct server *s, uint32_t which)
+{
+    ASSERT(which < s->shared.verifier_count);
+    return verifiers_waiting(s->shared.verifiers, which);
+}
+
 struct key_fetcher *server_keys(struct server *s) { return s->fetcher; }
 
 struct mem *server_mem(struct server *s) { return &s->mem; }

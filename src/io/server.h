@@ -14,7 +14,8 @@
 //
 // Ownership: settings, hooks' context and all that they point to belong to the caller and outlive the server; after
 // server_settings_set has returned true, the settings before are free again.
-// Thread: server_unready, server_drain, server_stop, server_metrics, server_info, server_mem from any thread; server_drain and
+// Thread: server_unready, server_drain, server_stop, server_metrics, server_info, server_mem, server_shard_look, server_verifiers and
+// server_verifier_waiting from any thread; server_drain and
 // server_stop also from a signal handler. The rest from the thread that created the server. The shards' threads
 // block every signal. Hooks are called by the shards' threads, several at a time; io_notice by the
 // watchdog's and by that of who fetches keys, too.
@@ -80,6 +81,17 @@ struct metrics *server_metrics(const struct server *s, uint32_t shard);
 struct io_metrics *server_io_metrics(const struct server *s, uint32_t shard);
 struct mem *server_mem(struct server *s);
 struct key_fetcher *server_keys(struct server *s); // who fetches keys; for its status
+// How a shard is doing, without asking it: what hangs is told like any other. Any thread, and so for helpers.
+struct shard_look {
+    uint64_t turns;
+    uint64_t turn_ns;   // how long the turn under way has lasted; 0 = it waits
+    uint64_t waited_ns; // since its last turn ended; 0 = there was none
+    const char *doing;  // the phase that it is in (base/where.h), static
+    uint32_t mail;      // in its mailboxes
+};
+struct shard_look server_shard_look(struct server *s, uint32_t shard);
+uint32_t server_verifiers(const struct server *s);                        // helpers that check tokens,
+uint32_t server_verifier_waiting(const struct server *s, uint32_t which); // and tokens that wait for one
 // To be called every few seconds: gives memory back to the system after a peak.
 void server_memory_look(struct server *s);
 

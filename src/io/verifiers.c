@@ -144,6 +144,11 @@ void verifiers_destroy(struct verifiers *vs)
     mem_free(vs->mem, vs, sizeof *vs);
 }
 
+uint32_t verifiers_waiting(const struct verifiers *vs, uint32_t which)
+{
+    return helper_waiting(vs->hands[which].helper);
+}
+
 uint32_t verifiers_room(struct verifiers *vs, uint32_t which, uint32_t shard)
 {
     return helper_room(vs->hands[which].helper, shard);

@@ -37,6 +37,8 @@ void verifiers_look(struct verifiers *vs);
 // After the shards' threads have ended. What was on its way is given up. NULL is fine.
 void verifiers_destroy(struct verifiers *vs);
 
+// Tokens that wait for that helper. By any thread; of a moment ago.
+uint32_t verifiers_waiting(const struct verifiers *vs, uint32_t which);
 uint32_t verifiers_room(struct verifiers *vs, uint32_t which, uint32_t shard);
 void verifiers_push(struct verifiers *vs, uint32_t which, uint32_t shard, struct mail *job);
 struct mail *verifiers_pull(struct verifiers *vs, uint32_t which, uint32_t shard);

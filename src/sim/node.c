@@ -37,6 +37,13 @@ static void host_metrics_page(void *ctx, struct buf *body)
     BUF_PUT_LIT(body, "sim 1\n");
 }
 
+static void host_health_page(void *ctx, const struct health_asked *asked, struct buf *body)
+{
+    (void)ctx;
+    (void)asked;
+    BUF_PUT_LIT(body, "{\"sim\":true}");
+}
+
 static void host_witness(void *ctx, const struct sighting *s) { ledger_witness(ctx, s); }
 
 static void host_audit(void *ctx, uint64_t wall_ms, const struct audit_event *e)
@@ -51,8 +58,8 @@ void node_create(struct world *w, uint32_t server, uint32_t shard)
     n->where.shard = n->index;
     n->server = server;
     n->first = n->index - shard;
-    n->host =
-        (struct shard_host){w, host_random, host_notice, host_metrics_page, host_witness, 8000, host_audit};
+    n->host = (struct shard_host){
+        w, host_random, host_notice, host_metrics_page, host_health_page, host_witness, 8000, host_audit};
     n->conns = arena_alloc(&w->arena, w->settings.connections_max * sizeof *n->conns);
     n->shard = shard_create(shard, &w->settings, &n->host, &w->vmem.mem);
     ASSERT(n->shard != NULL);

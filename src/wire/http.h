@@ -104,7 +104,8 @@ struct http_response {
     uint64_t wall_s;         // seconds since 1970 UTC, for Date; 0 leaves the field out
     uint32_t retry_after_s;  // 0 leaves the field out
     str content_type;        // these are left out where empty
-    str etag;                // with its quotes
+    str location;
+    str etag; // with its quotes
     str cache_control;
     str allow;
     str challenge;    // WWW-Authenticate

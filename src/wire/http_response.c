@@ -25,6 +25,7 @@ const char *http_status_text(uint16_t status)
         {200, "OK"},
         {204, "No Content"},
         {304, "Not Modified"},
+        {308, "Permanent Redirect"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -124,6 +125,7 @@ void http_put_head(struct buf *b, const struct http_response *r)
     put_field(b, STR("Content-Type"), r->content_type);
     if (r->status >= 200 && r->status != 204 && r->status != 304) // RFC 9110 section 8.6
         put_number_field(b, STR("Content-Length"), r->content_length);
+    put_field(b, STR("Location"), r->location);
     put_field(b, STR("ETag"), r->etag);
     put_field(b, STR("Cache-Control"), r->cache_control);
     put_field(b, STR("Allow"), r->allow);

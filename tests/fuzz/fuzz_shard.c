@@ -57,6 +57,13 @@ static void on_metrics(void *ctx, struct buf *body)
     BUF_PUT_LIT(body, "x 1\n");
 }
 
+static void on_health(void *ctx, const struct health_asked *asked, struct buf *body)
+{
+    (void)ctx;
+    (void)asked;
+    BUF_PUT_LIT(body, "{}");
+}
+
 static const struct asset page = {"/", "text/html", "\"x\"", (const unsigned char *)"<p>x</p>", 8, false};
 
 static void settings_make(struct settings *s, uint8_t world)
@@ -467,7 +474,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     prng_init(&b.secrets, 1);
     settings_make(&b.settings, input_byte(&b.in));
     b.n = b.settings.shard_count;
-    b.host = (struct shard_host){&b, on_random, on_notice, on_metrics, NULL, 0, NULL};
+    b.host = (struct shard_host){&b, on_random, on_notice, on_metrics, on_health, NULL, 0, NULL};
     vmem_init(&b.vmem);
     memset(b.slot_of, -1, sizeof b.slot_of);
     for (uint32_t i = 0; i < b.n; i++) {

@@ -149,6 +149,13 @@ static void host_metrics_page(void *ctx, struct buf *body)
     BUF_PUT_LIT(body, "plenum_up 1\n");
 }
 
+static void host_health_page(void *ctx, const struct health_asked *asked, struct buf *body)
+{
+    (void)ctx;
+    (void)asked;
+    BUF_PUT_LIT(body, "{\"up\":true}");
+}
+
 static const struct asset net_assets[] = {
     {"/", "text/html; charset=utf-8", "\"tag\"", (const unsigned char *)"<p>chat</p>", 11, false},
 };
@@ -222,7 +229,8 @@ struct net *net_new(uint32_t shards)
     n->now_ms = NET_DUE_NOW;
     n->peer_host = "10.0.0.1";
     n->wall_ms = 1700000000000;
-    n->host = (struct shard_host){n, host_random, host_notice, host_metrics_page, NULL, 8000, NULL};
+    n->host = (struct shard_host){n,    host_random, host_notice, host_metrics_page, host_health_page,
+                                  NULL, 8000,        NULL};
     settings_default(&n->settings, shards);
     return n;
 }

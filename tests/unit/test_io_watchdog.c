@@ -55,7 +55,7 @@ static void tells_what_hangs_and_nothing_else(void **state)
     watchdog_add(&w, &turns);
     watchdog_add(&w, &hangs);
     where_turn(&waits, clock_monotonic_ns());
-    where_wait(&waits);
+    where_wait(&waits, clock_monotonic_ns());
     uint64_t began_ns = clock_monotonic_ns();
     where_turn(&hangs, began_ns);
     where_at(&hangs, WHERE_MAIL, 2);
@@ -101,7 +101,7 @@ static void the_next_turn_is_another(void **state)
         uint32_t before = heard.n;
         where_turn(&place, clock_monotonic_ns() - 200 * UINT64_C(1000000));
         wait_for_barks(before + 1);
-        where_wait(&place);
+        where_wait(&place, clock_monotonic_ns());
     }
     watchdog_stop(&w);
     uint64_t turn = 0;

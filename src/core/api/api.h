@@ -5,6 +5,7 @@
 //      request --> door.c    who is it, may it, is it a command: a status before the body is read
 //              --> call.c    its body as a command --> ask --> a home, all homes, or who keeps connections
 //              --> many.c    `batch` and `broadcast`: many asks, HTTP_ASKS_MAX under way
+//              --> inside.c  what is read by GET on the listener of whoever runs the server: how it is, who asks
 //              <-- reply.c   the native reply without type and id, or {"error":...} with the code's status
 //
 // Who asks is known by a key (settings.api_keys), whose SHA-256 is all that there is of it, compared with all of them in constant
@@ -20,7 +21,7 @@
 
 #include "core/conn/route.h"
 
-enum { API_ROUTES = 2 };
+enum { API_ROUTES = 4 };
 extern const struct http_route api_routes[API_ROUTES];
 
 // The description of all commands (OpenAPI 3.1), made of the rows of dialect/command.h.

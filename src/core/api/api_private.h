@@ -23,6 +23,12 @@ void api_judge(const struct conns *cs, uint32_t conn, const struct http_request 
 bool api_still_in(const struct conns *cs, uint32_t conn, struct http_call *call);
 // NULL: there are no keys, and all is allowed. room: for one that is made of a token.
 const struct api_key *api_key_of(const struct conns *cs, const struct http_call *call, struct api_key *room);
+// Of rooms it says nothing.
+bool api_key_may(const struct api_key *key, enum command_type type);
+// Of what is read by GET beside the commands: the command whose right it takes. CMD_NONE: there is no such path.
+#define API_HEALTH_PATH "/health"
+#define API_WHOAMI_PATH "/admin/whoami"
+enum command_type api_inside(str path);
 // `Authorization: Bearer KEY` or `X-API-Key: KEY`, one of them; absent: there is none.
 str api_presented(const struct http_request *rq);
 // False, and *ret says why: the key is not for it. Of `broadcast` each room is asked for by itself.
@@ -57,6 +63,9 @@ enum http_did api_ask(struct conns *cs, uint32_t conn, const struct http_call *c
                       const struct ask *a) WARN_UNUSED;
 // Whoever has come to the door was refused, by what rule (static): the log and the audit are told.
 void api_told_refused(const struct conns *cs, uint32_t conn, uint16_t status, const char *rule);
+
+// --- inside.c
+enum http_did api_call_inside(struct conns *cs, uint32_t conn, struct http_call *call);
 
 // --- many.c
 enum http_did api_many(struct conns *cs, uint32_t conn, struct http_call *call, const struct command *cmd);

@@ -322,7 +322,14 @@ static void api_description(struct conns *cs, uint32_t conn, const struct http_r
         http_error(cs, conn, 503, "The server is out of memory.");
 }
 
+#define INSIDE(where)                                                                                        \
+    {                                                                                                        \
+        .path = where, .inside = true, .methods = METHOD_GET, .call = api_call_inside, .screen = api_screen, \
+        .error_type = STR("application/json"), .put_error = api_put_error                                    \
+    }
 const struct http_route api_routes[API_ROUTES] = {
+    INSIDE(API_HEALTH_PATH),
+    INSIDE(API_WHOAMI_PATH),
     {.path = API_PATH "openapi.json", .admin = true, .methods = METHOD_GET, .answer = api_description},
     {.path = API_PATH,
      .prefix = true,

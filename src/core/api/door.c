@@ -179,7 +179,7 @@ static void gate_page(const struct conns *cs, uint32_t conn, const struct http_r
 
 // --- what is asked for
 
-static bool key_may(const struct api_key *key, enum command_type type)
+bool api_key_may(const struct api_key *key, enum command_type type)
 {
     return key == NULL || (key->rights & api_right(type)) == api_right(type);
 }
@@ -190,7 +190,30 @@ static const char right_missing[] =
 static const char word_missing[] =
     "The token has not the right {}; `server` in its claim `caps` says what it may.";
 
-static str command_of(const struct http_request *rq) { return str_skip(rq->path, sizeof API_PATH - 1); }
+// What is read by GET beside the commands (inside.c), and which command's right it takes; that of `batch` is none.
+static const struct {
+    str path;
+    enum command_type type;
+} insides[] = {{STR(API_HEALTH_PATH), CMD_INFO}, {STR(API_WHOAMI_PATH), CMD_BATCH}};
+
+enum command_type api_inside(str path)
+{
+    for (size_t i = 0; i < sizeof insides / sizeof insides[0]; i++)
+        if (str_eq(path, insides[i].path))
+            return insides[i].type;
+    return CMD_NONE;
+}
+
+static str command_of(const struct http_request *rq)
+{
+    return str_starts(rq->path, STR(API_PATH)) ? str_skip(rq->path, sizeof API_PATH - 1) : STR_NONE;
+}
+
+static enum command_type type_of(const struct http_request *rq)
+{
+    enum command_type inside = api_inside(rq->path);
+    return inside != CMD_NONE ? inside : api_find(command_of(rq));
+}
 
 static void gate_known(const struct conns *cs, uint32_t conn, const struct http_request *rq,
                        struct api_verdict *v)
@@ -198,7 +221,7 @@ static void gate_known(const struct conns *cs, uint32_t conn, const struct http_
     str name = command_of(rq);
     (void)cs;
     (void)conn;
-    if (api_find(name) != CMD_NONE)
+    if (type_of(rq) != CMD_NONE)
         return;
     refuse(v, 404, PROBLEM_UNKNOWN_TYPE, "The API has no command {}.", name, "no such command");
     v->problem.did_you_mean = api_guess(name);
@@ -207,21 +230,25 @@ static void gate_known(const struct conns *cs, uint32_t conn, const struct http_
 static void gate_method(const struct conns *cs, uint32_t conn, const struct http_request *rq,
                         struct api_verdict *v)
 {
+    bool inside = api_inside(rq->path) != CMD_NONE, get = str_eq(rq->method, STR("GET"));
     (void)cs;
     (void)conn;
-    if (str_eq(rq->method, STR("POST")))
+    if (inside ? get || str_eq(rq->method, STR("HEAD")) : str_eq(rq->method, STR("POST")))
         return;
-    refuse(v, 405, PROBLEM_BAD_COMMAND, "Commands of the API are sent by POST, not by {}.", rq->method,
-           "a method");
-    v->allow = STR("POST");
+    refuse(v, 405, PROBLEM_BAD_COMMAND,
+           inside ? "This is read by GET, not by {}." : "Commands of the API are sent by POST, not by {}.",
+           rq->method, "a method");
+    v->allow = inside ? STR("GET, HEAD") : STR("POST");
 }
 
 static void gate_key_right(const struct conns *cs, uint32_t conn, const struct http_request *rq,
                            struct api_verdict *v)
 {
+    const enum command_type type = type_of(rq);
     (void)conn;
-    if (!key_may(key_at(cs, v->by), api_find(command_of(rq))))
-        refuse(v, 403, PROBLEM_FORBIDDEN, right_missing, command_of(rq), "a right that its key has not");
+    if (!api_key_may(key_at(cs, v->by), type))
+        refuse(v, 403, PROBLEM_FORBIDDEN, right_missing, str_from_cstr(command_name(type)),
+               "a right that its key has not");
 }
 
 static void gate_body(const struct conns *cs, uint32_t conn, const struct http_request *rq,
@@ -244,7 +271,7 @@ static void gate_body(const struct conns *cs, uint32_t conn, const struct http_r
 void api_judge(const struct conns *cs, uint32_t conn, const struct http_request *rq, struct api_verdict *ret)
 {
     *ret = (struct api_verdict){0};
-    ASSERT(str_starts(rq->path, STR(API_PATH)));
+    ASSERT(str_starts(rq->path, STR(API_PATH)) || api_inside(rq->path) != CMD_NONE);
 #define X(at, name, ...)  \
     if (ret->status == 0) \
         gate_##name(cs, conn, rq, ret);
@@ -282,7 +309,7 @@ bool api_key_allows(const struct api_key *key, const struct command *cmd, struct
     if (key == NULL)
         return true;
     ret->word_kind = WORD_QUOTED;
-    if (!key_may(key, cmd->type)) {
+    if (!api_key_may(key, cmd->type)) {
         ret->text = key->caps.p != NULL ? word_missing : right_missing;
         ret->word = str_from_cstr(command_name(cmd->type));
         return false;

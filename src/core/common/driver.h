@@ -11,6 +11,7 @@
 struct audit_event;
 struct buf;
 struct entry;
+struct settings;
 
 // Bytes to write. Same layout as struct iovec (asserted in io).
 struct span {
@@ -85,6 +86,13 @@ struct sighting {
     str user;                  // and whose
 };
 
+// What is known to the shard that is asked how the server is; the rest its driver knows.
+struct health_asked {
+    const struct settings *settings; // in force here
+    uint64_t wall_ms;
+    bool unready; // leaving has been announced
+};
+
 // What a shard asks of its driver while a call is running.
 struct shard_host {
     void *ctx;
@@ -92,6 +100,8 @@ struct shard_host {
     void (*notice)(void *ctx, const struct notice *n);
     // Body of GET /metrics, appended to body (text/plain; version=0.0.4).
     void (*metrics_page)(void *ctx, struct buf *body);
+    // Body of GET /health, appended to body: one JSON object.
+    void (*health_page)(void *ctx, const struct health_asked *asked, struct buf *body);
     // NULL, or told of all that happens in the rooms whose home is here, in order: for checkers.
     void (*witness)(void *ctx, const struct sighting *s);
     // Where HTTP is spoken, for those who knock at the text port; 0 = nowhere. Set before the first turn.

@@ -41,7 +41,7 @@
     X(DOOR, known,      LIMIT,      "core/api/door.c", "HTTP 404", "", \
       "is there such a command; else which is nearest") \
     X(DOOR, method,     LIMIT,      "core/api/door.c", "HTTP 405", "", \
-      "is it POST") \
+      "is it POST; GET, where something is only read") \
     X(DOOR, key_right,  PERMISSION, "core/api/door.c", "HTTP 403", "", \
       "has the key the right to it; of its rooms it is asked when the body is there") \
     X(DOOR, body,       LIMIT,      "core/api/door.c", "HTTP 413, 415", "", \

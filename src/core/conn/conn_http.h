@@ -76,6 +76,7 @@ size_t http_call_take(struct conns *cs, uint32_t index, str bytes);
 void page_healthz(struct conns *cs, uint32_t index, const struct http_request *rq);
 void page_readyz(struct conns *cs, uint32_t index, const struct http_request *rq);
 void page_metrics(struct conns *cs, uint32_t index, const struct http_request *rq);
+void page_to_admin(struct conns *cs, uint32_t index, const struct http_request *rq);
 void page_asset(struct conns *cs, uint32_t index, const struct http_request *rq);
 
 #endif

@@ -63,6 +63,16 @@ void page_metrics(struct conns *cs, uint32_t index, const struct http_request *r
         http_answer(cs, index, rq, &rs, buf_str(&cs->head), false);
 }
 
+// Who comes to the listener of whoever runs the server without knowing what is there.
+void page_to_admin(struct conns *cs, uint32_t index, const struct http_request *rq)
+{
+    struct http_response rs = {.status = 308,
+                               .content_type = STR("text/plain; charset=utf-8"),
+                               .cache_control = STR("no-store"),
+                               .location = STR("/admin/")};
+    http_answer(cs, index, rq, &rs, STR("The admin page is at /admin/.\n"), true);
+}
+
 static const struct asset *asset_find(const struct settings *s, str path)
 {
     for (size_t i = 0; i < s->assets_n; i++)

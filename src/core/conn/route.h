@@ -53,6 +53,7 @@ struct http_route {
     const char *path;
     bool prefix; // ends with '/': and all that is below it
     bool admin;  // for whoever runs the server: where settings.admin_only, on its listener only
+    bool inside; // on that listener and nowhere else, whatever the settings say
     uint8_t methods;
     uint32_t body_max;  // bytes; 0: it takes none, and `media` is NULL
     bool body_settings; // settings.api_body_bytes instead
