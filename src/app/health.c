@@ -8,6 +8,12 @@
 
 #include <stddef.h>
 
+#ifdef __clang__
+#define COMPILER "" // it says so itself
+#else
+#define COMPILER "gcc "
+#endif
+
 // ---- rules
 
 uint64_t health_turn_ms_max(const struct health *h)
@@ -255,7 +261,7 @@ void health_put(const struct health *h, struct buf *out)
     put_text(out, "status", h->unready ? "draining" : "ready");
     put_number(out, "since", h->since_ms);
     put_text(out, "version", h->version);
-    put_text(out, "build", __VERSION__);
+    put_text(out, "build", COMPILER __VERSION__);
     put_number(out, "time", h->time_ms);
     put_number(out, "started", h->started_ms);
     put_number(out, "uptime_s", h->time_ms > h->started_ms ? (h->time_ms - h->started_ms) / 1000 : 0);

@@ -38,7 +38,7 @@ enum {
 // What an operator should know. X(name, whether it is so, what follows from it and what to do); `h` is a const struct health *
 #define HEALTH_WARNINGS(X) \
     X(api_without_key, h->api_keys == 0, \
-      "Everyone on this machine may use the HTTP API and this page. Set PLENUM_API_KEY, which `plenum apikey` makes.") \
+      "Everyone on this machine may use the HTTP API and the admin page. Set PLENUM_API_KEY, which `plenum apikey` makes.") \
     X(guests_from_elsewhere, h->open && h->guests, \
       "Anyone who can reach this server may talk without a token (auth.guests).") \
     X(host_names_any, h->open && h->names == 0, \

@@ -17,14 +17,14 @@ import { Users } from './users.js';
 const server = new Server();
 let view = null;
 
-// all: it asks about all rooms, which a key for some rooms may not.
+// rights: one of them is enough; all: it asks about all rooms, which a key for some rooms may not.
 const VIEWS = [
-  { name: 'overview', title: 'Overview', right: 'info', all: true, make: () => new Overview(server, showState) },
-  { name: 'rooms', title: 'Rooms', right: 'rooms', all: true, make: () => new Rooms(server) },
-  { name: 'connections', title: 'Connections', right: 'connections', all: true, make: () => new Connections(server) },
-  { name: 'users', title: 'Users', make: () => new Users(server) },
+  { name: 'overview', title: 'Overview', rights: ['info'], all: true, make: () => new Overview(server, showState) },
+  { name: 'rooms', title: 'Rooms', rights: ['rooms', 'members', 'history', 'state'], make: () => new Rooms(server) },
+  { name: 'connections', title: 'Connections', rights: ['connections'], all: true, make: () => new Connections(server) },
+  { name: 'users', title: 'Users', rights: ['disconnect', 'revoke', 'ban', 'unban', 'mute', 'unmute', 'kick'], make: () => new Users(server) },
 ];
-const offered = ({ right, all }) => (!right || server.may(right)) && !(all && server.narrow);
+const offered = ({ rights, all }) => rights.some((right) => server.may(right)) && !(all && server.narrow);
 
 // ---- the head
 
@@ -57,12 +57,12 @@ function place() {
 }
 
 function refusedView(row) {
-  const reason = server.narrow ? 'This key is for some rooms only, and so not for what is about all of them.' : null;
-  return { element: h('div.view', {}, h('h1', {}, row.title), reason ? h('p.note', {}, reason) : notWith([row.right])), start() {}, stop() {} };
+  const reason = server.narrow && row.all ? 'This key is for some rooms only, and so not for what is about all of them.' : null;
+  return { element: h('div.view', {}, h('h1', {}, row.title), reason ? h('p.note', {}, reason) : notWith(row.rights)), start() {}, stop() {} };
 }
 
 function viewOf({ name, about }) {
-  const row = VIEWS.find((v) => v.name === name) ?? VIEWS.find(offered);
+  const row = VIEWS.find((v) => v.name === name) ?? VIEWS.find(offered) ?? VIEWS[0];
   if (name === 'rooms' && about) return { row, made: new Room(server, about) };
   return { row, made: offered(row) ? row.make() : refusedView(row) };
 }

@@ -68,8 +68,8 @@ export class Overview {
     deliveries: new Tile('Deliveries / s', 'deliveries'), memory: new Tile('Memory', 'memory'), uptime: new Tile('Up for', 'uptime'),
   };
   #warnings = h('ul.warnings', { data: { testid: 'warnings' } });
-  #shards = new Table('Shards', SHARDS, { testid: 'shards' });
-  #limits = new Table('Limits', LIMITS, { testid: 'limits' });
+  #shards = new Table('Shards', SHARDS, { testid: 'shards', even: true });
+  #limits = new Table('Limits', LIMITS, { testid: 'limits', even: true });
   #keys = new Table('Keys of issuers', KEYS, { empty: 'No issuer’s keys are fetched (auth.issuers[].jwks_url).', testid: 'keys' });
   #facts = h('dl.facts', { data: { testid: 'facts' } });
   #error = h('p.error', { role: 'alert' });

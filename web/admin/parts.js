@@ -44,26 +44,30 @@ export function person({ user, name }) {
   return h('span.person', {}, named(name ?? user), name && name !== user ? h('bdi.faint', {}, nameShown(user)) : null);
 }
 
-/** A table: columns are { title, cell(row), kind? }, kind 'number' (to the right) or 'wide' (not on a phone). */
+/**
+ * A table: columns are { title, cell(row), kind? }, kind 'number' (to the right), 'wide' (not on a phone), 'acts' (a line of its own
+ * there, which is why roles are said: without its display a table has none). even: columns do not depend on what is in them.
+ */
 export class Table {
   #columns;
   #body;
   #empty;
 
-  constructor(caption, columns, { empty = 'Nothing.', testid } = {}) {
+  constructor(caption, columns, { empty = 'Nothing.', testid, even = false } = {}) {
     this.#columns = columns;
-    this.#body = h('tbody');
+    this.#body = h('tbody', { role: 'rowgroup' });
     this.#empty = h('p.empty', { hidden: true }, empty);
-    const head = columns.map(({ title, kind, hidden }) => h('th', { scope: 'col', class: kind ?? '' }, hidden ? h('span.visually-hidden', {}, title) : title));
+    const head = columns.map(({ title, kind, hidden }) => h('th', { scope: 'col', role: 'columnheader', class: kind ?? '' }, hidden ? h('span.visually-hidden', {}, title) : title));
     this.element = h('div.table-box', {},
-      h('table', { data: { testid: testid ?? '' } }, h('caption.visually-hidden', {}, caption), h('thead', {}, h('tr', {}, ...head)), this.#body),
+      h('table', { role: 'table', class: even ? 'even' : '', data: { testid: testid ?? '' } },
+        h('caption.visually-hidden', {}, caption), h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...head)), this.#body),
       this.#empty);
   }
 
   /** Shows these rows; key(row) says which is which, and a row that is as it was stays as it is. */
   show(rows, key, empty) {
     reconcile(this.#body, rows.map((row) => ({ key: key(row), sig: JSON.stringify(row), row })), ({ row, key: k }) =>
-      h('tr', { data: { key: k } }, ...this.#columns.map(({ kind, cell }) => h('td', { class: kind ?? '' }, cell(row)))));
+      h('tr', { role: 'row', data: { key: k } }, ...this.#columns.map(({ kind, cell }) => h('td', { role: 'cell', class: kind ?? '' }, cell(row)))));
     this.#empty.hidden = rows.length > 0;
     if (empty) setText(this.#empty, empty);
     this.#body.parentElement.hidden = rows.length === 0;

@@ -39,7 +39,7 @@ export class Room {
       h('p.crumb', {}, h('a', { href: '#rooms' }, 'Rooms')),
       h('div.title', {}, h('h1', {}, named(name, 'bdi')), close), this.#error,
       section('Members', server.may('members') ? h('div', {}, this.#members.element, this.#pages.element) : null,
-        notWith(server.lacks('members', 'role', 'mute', 'kick', 'ban', 'close'))),
+        notWith(server.lacks('members', 'role', 'mute', 'unmute', 'kick', 'ban', 'close'))),
       section('Said last', server.may('history') ? this.#words : null, notWith(server.lacks('history'))),
       section('State', server.may('state') ? this.#state : null, notWith(server.lacks('state'))));
   }
@@ -51,7 +51,7 @@ export class Room {
       { title: 'Role', cell: (m) => m.role },
       { title: 'Here', kind: 'wide', cell: (m) => (m.connected === false ? 'away' : 'yes') },
       { title: 'Since', kind: 'wide', cell: (m) => (m.joined_at ? dateOf(m.joined_at) : '–') },
-      { title: 'Acts', hidden: true, kind: 'acts', cell: (m) => h('div.acts', {}, button(m, 'role'), button(m, m.muted ? 'unmute' : 'mute'), button(m, 'kick'), button(m, 'ban')) },
+      { title: 'Acts', hidden: true, kind: 'acts', cell: (m) => h('div.acts', {}, button(m, 'role'), button(m, 'mute'), button(m, 'unmute'), button(m, 'kick'), button(m, 'ban')) },
     ];
   }
 

@@ -22,6 +22,7 @@ const COLUMNS = [
 
 export class Rooms {
   #server;
+  #lists;   // else rooms are looked at by name
   #table = new Table('Rooms', COLUMNS, { empty: 'There is no such room.', testid: 'rooms-table' });
   #input = h('input', { type: 'search', autocomplete: 'off', spellcheck: false, maxlength: 128, placeholder: 'team-* or game/**', data: { testid: 'rooms-pattern' } });
   #error = h('p.error', { role: 'alert', data: { testid: 'rooms-error' } });
@@ -29,12 +30,25 @@ export class Rooms {
 
   constructor(server) {
     this.#server = server;
+    this.#lists = server.may('rooms') && !server.narrow;
+    if (!this.#lists) {
+      this.element = this.#opener();
+      return;
+    }
     const form = h('form.filters', { role: 'search', onsubmit: (event) => { event.preventDefault(); this.refresh(true); } },
       field('Name or pattern', this.#input), h('button.primary', { type: 'submit', data: { testid: 'rooms-find' } }, 'Find'));
     this.element = h('div.view', {}, h('h1', {}, 'Rooms'), form, this.#error, this.#table.element, this.#pages.element);
   }
 
-  start() { this.refresh(true); }
+  #opener() {
+    const form = h('form.filters', { onsubmit: (event) => { event.preventDefault(); location.hash = `#rooms/${encodeURIComponent(this.#input.value.trim())}`; } },
+      field('Name of a room', this.#input), h('button.primary', { type: 'submit' }, 'Open'));
+    Object.assign(this.#input, { type: 'text', placeholder: '', required: true });
+    return h('div.view', {}, h('h1', {}, 'Rooms'), form, h('p.note', {}, this.#server.may('rooms')
+      ? `This key is for some rooms only (${this.#server.who.rooms.join(', ')}), and so not for a list of all.` : 'This key may not list rooms (the right rooms).'));
+  }
+
+  start() { if (this.#lists) this.refresh(true); }
   stop() {}
 
   async refresh(fromStart = false) {

@@ -160,7 +160,9 @@ static void http_refuse_now(struct conns *cs, uint32_t index, const struct http_
 {
     struct http_response rs = {
         .status = status, .content_type = STR("text/plain; charset=utf-8"), .cache_control = STR("no-store")};
-    str sentence = STR("There is nothing here. The chat page is at `/`, WebSocket at `/ws`.\n");
+    str sentence = conn_at(cs, index)->admin
+                       ? STR("There is nothing here. The admin page is at `/admin/`, the API at `/api/`.\n")
+                       : STR("There is nothing here. The chat page is at `/`, WebSocket at `/ws`.\n");
     if (status == 405) {
         rs.allow = methods_of(route, &cs->body);
         sentence = route->methods == METHOD_GET ? STR("Only GET and HEAD are served here.\n")
