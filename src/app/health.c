@@ -98,8 +98,9 @@ static void put_totals(struct buf *out, const struct metrics_page *page)
 {
 #define TOTALS(X)                                                                                 \
     X(connections)                                                                                \
-    X(sessions) X(rooms) X(members) X(memberships) X(entries) X(passing) X(directs) X(deliveries) \
-        X(bytes_in) X(bytes_out) X(connections_accepted) X(http_requests) X(http_errors) X(log_bytes)
+    X(sessions)                                                                                   \
+    X(rooms) X(members) X(memberships) X(entries) X(passing) X(directs) X(deliveries) X(bytes_in) \
+        X(bytes_out) X(connections_accepted) X(http_requests) X(http_errors) X(log_bytes)
     put_open(out, "totals", '{');
 #define X(field) put_number(out, #field, metrics_page_sum(page, offsetof(struct metrics, field)));
     TOTALS(X)
@@ -116,7 +117,8 @@ static void put_shards(struct buf *out, const struct health *h)
         put_number(out, "shard", i);
 #define X(field) put_number(out, #field, s->field);
         X(connections)
-        X(sessions) X(rooms) X(members) X(memberships) X(log_bytes)
+        X(sessions)
+        X(rooms) X(members) X(memberships) X(log_bytes)
 #undef X
             put_number(out, "mail", s->look.mail);
         put_number(out, "busy_percent", s->busy_percent);

@@ -64,7 +64,8 @@ static void gather_shards(struct health_source *from, struct health *ret)
         struct health_shard *s = &ret->shards[i];
 #define X(field) s->field = metric_get(&m->field);
         X(connections)
-        X(sessions) X(rooms) X(members) X(memberships) X(log_bytes)
+        X(sessions)
+        X(rooms) X(members) X(memberships) X(log_bytes)
 #undef X
             s->look = server_shard_look(from->server, i);
         s->busy_percent = atomic_load_explicit(&from->pulses[i].busy_percent, memory_order_relaxed);

@@ -31,6 +31,7 @@ static void ring_basics(void **state)
     for (int i = 0; i < 4; i++)
         assert_true(ring_push(&r, &things[i])); // every slot can be used
     assert_int_equal(ring_room(&r), 0);
+    assert_int_equal(ring_count(&r), 4);
     assert_false(ring_push(&r, &things[4]));
     assert_false(ring_empty(&r));
     assert_ptr_equal(ring_pull(&r), &things[0]);
@@ -73,6 +74,7 @@ static void ring_against_oracle(void **state)
                 bool ok = ring_push(&r, &things[pushed % 64]);
                 assert_int_equal(ok, pushed - pulled < capacity);
                 pushed += ok;
+                assert_int_equal(ring_count(&r), pushed - pulled);
             } else {
                 void *p = ring_pull(&r);
                 assert_ptr_equal(p, pulled < pushed ? &things[pulled % 64] : NULL);

@@ -893,7 +893,7 @@ static void the_admin_has_a_listener(void **state)
             unsigned admin, all, only;
         } rows[] = {{"/metrics", 200, 200, 404},
                     {"/healthz", 200, 200, 200},
-                    {"/", 404, 200, 200},
+                    {"/", 308, 200, 200},
                     {"/api/v1/openapi.json", 200, 200, 404}};
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
             char text[200];

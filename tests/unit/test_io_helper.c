@@ -168,10 +168,12 @@ static void credits_come_back_with_the_answer(void **state)
     assert_int_equal(helper_room(o.helper, 0), 1);
     helper_push(o.helper, 0, &jobs[1].mail);
     assert_int_equal(helper_room(o.helper, 0), 0);
+    assert_int_equal(helper_waiting(o.helper), 2);
     assert_true(asserts(push_one, &push));
     assert_null(helper_pull(o.helper, 0));
     assert_int_equal(helper_start(o.helper), OK);
-    assert_true(helper_stop(o.helper, 20000)); // what was pushed before is done
+    assert_true(helper_stop(o.helper, 20000));     // what was pushed before is done
+    assert_int_equal(helper_waiting(o.helper), 0); // answers do not count
     assert_int_equal(helper_room(o.helper, 0), 0);
     assert_ptr_equal(helper_pull(o.helper, 0), &jobs[0]);
     assert_int_equal(helper_room(o.helper, 0), 1);

@@ -102,6 +102,9 @@ static void test_what_comes(void **state)
     fit(ring(1, "https://x/", NULL, "https://x/"), 1000);
     assert_int_equal(ks.origin_of[0], ks.origin_of[2]);
     uint64_t first = ks.current;
+    struct key_fetch_status s;
+    assert_int_equal(key_store_status(&ks, 0, 1000, &s), 1);
+    assert_false(s.asked); // no fetch has ended
     begin(0);
     good(0, 304, "", 1000); // of what?
     assert_int_equal(told[IO_NOTICE_KEYS_FAILED], 1);
@@ -125,6 +128,11 @@ static void test_what_comes(void **state)
     assert_string_equal(told_text, "status 500");
     assert_int_equal(told_value, 500);
     assert_int_equal(origin(0)->keys_n, 1); // they count on
+    assert_int_equal(key_store_status(&ks, 0, 5600, &s), 1);
+    assert_string_equal(s.failure, "status 500");
+    assert_int_equal(s.failures, 1);
+    assert_int_equal(s.asked_ms, 600);
+    assert_int_equal(s.age_ms, 1600); // of the keys: another clock
     begin(0);
     good(0, 304, "", 6000);
     assert_int_equal(told[IO_NOTICE_KEYS_BACK], 1);
@@ -137,11 +145,14 @@ static void test_what_comes(void **state)
     assert_int_equal(origin(0)->keys_n, 0);
     assert_true(origin(0)->when.known);
     static const uint64_t results[] = {3, 3, 2};
-    struct key_fetch_status s;
     assert_int_equal(key_store_status(&ks, 0, 9000, &s), 1);
     assert_string_equal(s.issuer, "one");
     assert_memory_equal(s.results, results, sizeof results);
     assert_int_equal(s.age_ms, 1000);
+    assert_true(s.asked);
+    assert_int_equal(s.asked_ms, 1000);
+    assert_int_equal(s.failures, 0);
+    assert_string_equal(s.failure, "");
     assert_int_equal(key_store_status(&ks, 1, 9000, &s), 3); // `two` has no URL
     assert_string_equal(s.issuer, "three");
     assert_int_equal(key_store_status(&ks, 3, 9000, &s), 0);

@@ -41,6 +41,8 @@ static void carries_in_order(void **state)
     assert_true(mailbox_push(mb, 1, 2, &mails[MAILBOX_CAPACITY]));  // others are not
     assert_false(mailbox_empty(mb, 2));
     assert_true(mailbox_empty(mb, 0));
+    assert_int_equal(mailbox_waiting(mb, 2), MAILBOX_CAPACITY + 1); // from whomever
+    assert_int_equal(mailbox_waiting(mb, 0), 0);
     for (uint32_t i = 0; i < MAILBOX_CAPACITY; i++)
         assert_ptr_equal(mailbox_pull(mb, 0, 2), &mails[i]);
     assert_null(mailbox_pull(mb, 0, 2));

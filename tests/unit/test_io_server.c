@@ -165,6 +165,38 @@ static void stall_is_over(struct world *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+// Nobody asks it anything: it is seen from outside, and so is the other one, which waits.
+static void a_look_sees_a_shard_that_hangs(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 2);
+    w.page_waits = UINT32_MAX;
+    world_start(&w);
+    int fd = client(http_port(&w));
+    say(fd, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct shard_look looks[2];
+    uint32_t hangs = 0;
+    for (uint64_t end = now_ms() + PATIENCE_S * 1000; now_ms() < end;) {
+        for (uint32_t i = 0; i < 2; i++)
+            looks[i] = server_shard_look(w.server, i);
+        hangs = looks[1].turn_ns > looks[0].turn_ns;
+        if (looks[hangs].turn_ns >= 50 * UINT64_C(1000000) && looks[1 - hangs].turn_ns == 0)
+            break;
+    }
+    assert_true(looks[hangs].turn_ns >= 50 * UINT64_C(1000000));
+    assert_string_equal(looks[hangs].doing, "read");
+    assert_string_equal(looks[1 - hangs].doing, "waiting");
+    assert_int_equal(looks[1 - hangs].turn_ns, 0);
+    assert_true(looks[1 - hangs].waited_ns > 0); // its first turn has ended
+    assert_true(looks[0].turns > 0 && looks[1].turns > 0);
+    assert_int_equal(looks[0].mail, 0);
+    stall_is_over(&w);
+    hear(fd, "a_metric 1\n");
+    close(fd);
+    assert_true(world_end(&w));
+}
+
 // More go in one turn than are read to their end in one, and core gives them up meanwhile: those who come get the places that the others
 // have among the leavers still, and are served as everybody is. (Who gets whose is chance: with the fault that this once was three of
 // five rounds ended the process.)
@@ -352,6 +384,7 @@ int main(void)
         cmocka_unit_test(metrics_page_comes_from_the_hook),
         cmocka_unit_test(slow_turns_are_reported),
         cmocka_unit_test(hanging_turns_are_reported_while_they_last),
+        cmocka_unit_test(a_look_sees_a_shard_that_hangs),
         cmocka_unit_test(who_comes_gets_the_place_of_one_who_is_not_through_leaving),
         cmocka_unit_test(drain_ends_in_time),
         cmocka_unit_test(drain_overruns),

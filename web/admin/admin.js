@@ -9,17 +9,19 @@ import { tell } from './ask.js';
 import { Connections } from './connections.js';
 import { Overview } from './overview.js';
 import { dateOf, field, notWith } from './parts.js';
+import { Pulse } from './pulse.js';
 import { Room } from './room.js';
 import { Rooms } from './rooms.js';
 import { Server } from './server.js';
 import { Users } from './users.js';
 
 const server = new Server();
+const pulse = new Pulse(server, showState);
 let view = null;
 
 // rights: one of them is enough; all: it asks about all rooms, which a key for some rooms may not.
 const VIEWS = [
-  { name: 'overview', title: 'Overview', rights: ['info'], all: true, make: () => new Overview(server, showState) },
+  { name: 'overview', title: 'Overview', rights: ['info'], all: true, make: () => new Overview(pulse) },
   { name: 'rooms', title: 'Rooms', rights: ['rooms', 'members', 'history', 'state'], make: () => new Rooms(server) },
   { name: 'connections', title: 'Connections', rights: ['connections'], all: true, make: () => new Connections(server) },
   { name: 'users', title: 'Users', rights: ['disconnect', 'revoke', 'ban', 'unban', 'mute', 'unmute', 'kick'], make: () => new Users(server) },
@@ -36,12 +38,13 @@ function showState(health, refused) {
   if (refused?.status === 401) signedOut(refused.message);
 }
 
-const WHO = { nobody: () => 'no key on this machine', key: ({ name }) => `key ${name || '(no name)'}`, token: ({ name }) => `token of ${name}` };
+const WHO = { nobody: () => 'no key on this machine', key: ({ name }) => (name ? `key ${name}` : 'API key'), token: ({ name }) => `token of ${name}` };
 
 function showHead() {
   for (const id of ['nav', 'who']) $(id).hidden = !server.who;
   if (!server.who) return;
   setText($('who-name'), WHO[server.who.by](server.who));
+  $('state').hidden = !offered(VIEWS[0]);   // who may not see the overview does not know how it is
   $('sign-out').hidden = server.who.by === 'nobody';
   $('nav').replaceChildren(...VIEWS.filter(offered).map(({ name, title }) => h('a', { href: `#${name}`, data: { view: name, testid: `nav-${name}` } }, title)));
 }
@@ -110,12 +113,14 @@ function askForKey(why = '') {
 
 function signedOut(why) {
   view?.stop();
+  pulse.stop();
   server.signOut();
   askForKey(why);
 }
 
 function comeIn() {
   showHead();
+  if (offered(VIEWS[0])) pulse.start();
   go();
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// overview.js: /health, live. Rates are differences of counters between two looks, by the server's own clock. Elements are made once and
+// overview.js: /health, live (pulse.js). Rates are differences of counters between two looks, by the server's own clock. Elements are made once and
 // their texts change, so that nothing moves when a number does.
 import { h, setText } from '/dom.js';
-import { Table, bytes, count, dateOf, lasting, plural, rate, section } from './parts.js';
-
-const EVERY_MS = 2000;
+import { Table, bytes, count, dateOf, lasting, plural, rate, section, shortDateOf } from './parts.js';
 
 /** A number with its name, and a bar where it has a bound. */
 class Tile {
@@ -24,17 +22,17 @@ class Tile {
   }
 }
 
-const LIMIT_NAMES = { connections: 'Connections', rooms: 'Rooms of the fullest shard', memory: 'Memory', open_files: 'Open files', revocations: 'Revoked users and tokens' };
+const LIMIT_NAMES = { connections: 'Connections', rooms: 'Rooms per shard', memory: 'Memory', open_files: 'Open files', revocations: 'Revoked users and tokens' };
 const shareOf = ({ used, max }) => (max ? Math.round((used / max) * 100) : undefined);
 const amount = (limit, n) => (limit === 'memory' ? bytes(n) : count(n));
 
 const SHARDS = [
-  { title: 'Shard', kind: 'number', cell: (s) => String(s.shard) },
+  { title: 'Shard', cell: (s) => String(s.shard) },
   { title: 'Connections', kind: 'number', cell: (s) => count(s.connections) },
   { title: 'Rooms', kind: 'number', cell: (s) => count(s.rooms) },
   { title: 'Members', kind: 'number', cell: (s) => count(s.members) },
   { title: 'Busy', kind: 'number', cell: (s) => `${s.busy_percent} %` },
-  { title: 'Mail', kind: 'number', cell: (s) => count(s.mail) },
+  { title: 'Mail', kind: 'number wide', cell: (s) => count(s.mail) },
   { title: 'Logs', kind: 'number wide', cell: (s) => bytes(s.log_bytes) },
   { title: 'Last turn', kind: 'number wide', cell: (s) => s.turn },
 ];
@@ -61,8 +59,8 @@ function turnOf({ turn_ms, last_turn_ms, doing }) {
 }
 
 export class Overview {
-  #server;
-  #onHealth;
+  #pulse;
+  #unlisten = null;
   #tiles = {
     connections: new Tile('Connections', 'connections'), rooms: new Tile('Rooms', 'rooms'), messages: new Tile('Messages / s', 'messages'),
     deliveries: new Tile('Deliveries / s', 'deliveries'), memory: new Tile('Memory', 'memory'), uptime: new Tile('Up for', 'uptime'),
@@ -74,32 +72,22 @@ export class Overview {
   #facts = h('dl.facts', { data: { testid: 'facts' } });
   #error = h('p.error', { role: 'alert' });
   #before = null;
-  #timer;
 
-  constructor(server, onHealth) {
-    this.#server = server;
-    this.#onHealth = onHealth;
+  constructor(pulse) {
+    this.#pulse = pulse;
     this.element = h('div.view', {}, h('h1', {}, 'Overview'), this.#error,
       h('ul.tiles', {}, ...Object.values(this.#tiles).map((tile) => tile.element)), this.#warnings,
-      section('Shards', this.#shards.element), h('div.columns', {}, section('Limits', this.#limits.element), section('Helpers', this.#facts, this.#keys.element)));
+      section('Shards', this.#shards.element), h('div.columns', {}, section('Limits', this.#limits.element), section('Server', this.#facts, this.#keys.element)));
   }
 
-  start() { this.#look(); }
-  stop() { clearTimeout(this.#timer); this.#timer = null; }
-
-  async #look() {
-    const timer = this.#timer = setTimeout(() => this.#look(), EVERY_MS);
-    if (document.hidden) return;
-    try {
-      const health = await this.#server.health();
-      if (this.#timer !== timer) return;   // the view was left, or another look has begun
-      setText(this.#error, '');
-      this.#show(health);
-    } catch (refused) {
-      setText(this.#error, refused.message);
-      this.#onHealth(null, refused);
-    }
+  start() {
+    this.#unlisten = this.#pulse.listen((health, refused) => {
+      setText(this.#error, refused?.message ?? '');
+      if (health) this.#show(health);
+    });
   }
+
+  stop() { this.#unlisten?.(); }
 
   #show(health) {
     const { totals, memory, limits } = health;
@@ -113,13 +101,12 @@ export class Overview {
     this.#tiles.messages.show(perSecond('entries'), `${count(totals.entries)} in all`);
     this.#tiles.deliveries.show(perSecond('deliveries'), `${count(totals.deliveries)} in all`);
     this.#tiles.memory.show(bytes(memory.used_bytes), memory.budget_bytes ? `of ${bytes(memory.budget_bytes)}` : 'no budget', shareOf(bound.memory));
-    this.#tiles.uptime.show(lasting(health.uptime_s), `since ${dateOf(health.started)}`);
-    this.#show_rows(health);
+    this.#tiles.uptime.show(lasting(health.uptime_s), `since ${shortDateOf(health.started)}`);
+    this.#showRows(health);
     this.#before = health;
-    this.#onHealth(health);
   }
 
-  #show_rows({ shards, limits, keys, warnings, verifiers, audit, log, refused, version, build }) {
+  #showRows({ status, since, shards, limits, keys, warnings, verifiers, audit, log, refused, version, build }) {
     this.#shards.show(shards.map(({ turns, turn_ms, last_turn_ms, doing, sessions, memberships, ...s }) => ({ ...s, turn: turnOf({ turn_ms, last_turn_ms, doing }) })), (s) => s.shard);
     this.#limits.show(limits.map((l) => ({ limit: l.limit, near: l.near, used: amount(l.limit, l.used), max: l.max ? amount(l.limit, l.max) : 'none', share: l.max ? `${shareOf(l)} %` : '–' })), (l) => l.limit);
     this.#keys.show(keys.map((k) => ({ ...k, age_ms: 0, last_fetch_ms: 0, age: k.known ? lasting(k.age_ms / 1000) : '–', fetched: k.last_fetch_ms === undefined ? 'never' : `${lasting(k.last_fetch_ms / 1000)} ago` })), (k) => k.issuer);
@@ -130,6 +117,7 @@ export class Overview {
     }
     const waiting = verifiers.reduce((sum, v) => sum + v.waiting, 0);
     const hits = Object.entries(refused).map(([limit, n]) => `${limit} ${count(n)}`).join(', ');
+    this.#fact('Status', `${status}, since ${dateOf(since)}`);
     this.#fact('Token checkers', `${plural(verifiers.length, 'thread')}, ${plural(waiting, 'token')} waiting`);
     this.#fact('Audit', audit.on ? `on: line ${count(audit.seq)}, ${count(audit.waiting)} waiting, ${count(audit.missing)} lost` : 'off (audit.file)');
     this.#fact('Log', log.lost ? `${plural(log.lost, 'line')} lost` : 'no line lost');

@@ -12,6 +12,8 @@ const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: '
 export const count = (n) => number.format(n);
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 export const timeOf = (ms) => clock.format(ms);
+const short = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+export const shortDateOf = (ms) => short.format(ms);
 export const dateOf = (ms) => day.format(ms);
 
 /** 512 B, 1.5 KiB, 312 MiB. */
@@ -40,7 +42,7 @@ export const named = (text, spec = 'bdi.name') => h(spec, {}, nameShown(text));
 
 /** Who: the name, and the id where that is another one. */
 export function person({ user, name }) {
-  if (!user) return h('span.faint', {}, 'not said hello');
+  if (!user) return h('span.faint', {}, 'no session');
   return h('span.person', {}, named(name ?? user), name && name !== user ? h('bdi.faint', {}, nameShown(user)) : null);
 }
 

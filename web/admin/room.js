@@ -5,7 +5,7 @@
 import { h, reconcile, setText } from '/dom.js';
 import { nameShown, textShown } from '/words.js';
 import { actButton } from './acts.js';
-import { Pages, Table, dateOf, named, notWith, person, section, timeOf } from './parts.js';
+import { Pages, Table, dateOf, named, notWith, person, section, shortDateOf, timeOf } from './parts.js';
 
 const EVERY_MS = 4000;
 const WORDS = 20;
@@ -50,7 +50,7 @@ export class Room {
       { title: 'Who', cell: person },
       { title: 'Role', cell: (m) => m.role },
       { title: 'Here', kind: 'wide', cell: (m) => (m.connected === false ? 'away' : 'yes') },
-      { title: 'Since', kind: 'wide', cell: (m) => (m.joined_at ? dateOf(m.joined_at) : '–') },
+      { title: 'Since', kind: 'wide', cell: (m) => (m.joined_at ? shortDateOf(m.joined_at) : '–') },
       { title: 'Acts', hidden: true, kind: 'acts', cell: (m) => h('div.acts', {}, button(m, 'role'), button(m, 'mute'), button(m, 'unmute'), button(m, 'kick'), button(m, 'ban')) },
     ];
   }
