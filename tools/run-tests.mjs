@@ -80,10 +80,11 @@ const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
 // Programs that wait most of the time, for browsers and timers, and whose bounds are met beside any other work: the longest
 // first. A program that is not named here has the machine for itself.
 const WAITING = {
-  conform: ['text', 'identity', 'api', 'invite', 'words', 'decrees', 'state', 'caps'],
-  e2e: ['browser-change', 'browser-auth', 'browser-moderation', 'jwks', 'browser-room', 'browser-history', 'browser', 'readme', 'rooms', 'browser-rooms',
+  conform: ['text', 'identity', 'api', 'api-once', 'invite', 'words', 'decrees', 'state', 'caps'],
+  e2e: ['browser-change', 'browser-auth', 'browser-admin', 'browser-moderation', 'jwks', 'browser-room', 'browser-history', 'browser', 'readme',
+    'rooms', 'browser-rooms', 'tls',
     'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
-    'info', 'state', 'decrees', 'rules', 'invite'],
+    'info', 'health', 'state', 'decrees', 'rules', 'invite'],
 };
 
 // A job: what to run, how to read its output, how long it may take (seconds), and whether it computes, waits or needs

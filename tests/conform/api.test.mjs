@@ -381,13 +381,13 @@ test('without a key it is for this machine: not behind a listener that others ca
   assert.equal(rebound.status, 403);
 });
 
-test('server.admin has metrics and the API, and nothing else; admin_only takes them from the other', async () => {
+test('server.admin has metrics, health, the API and the admin page, and nothing else; admin_only takes them from the other', async () => {
   await withServer({ flags: ['--server.admin=127.0.0.1:0', '--server.admin_only=true'] }, async (own) => {
     const admin = Number(/ admin=127\.0\.0\.1:(\d+)/.exec(own.stdout)[1]);
     assert.equal((await call(admin, 'info', {})).status, 200);
     const status = async (port, path) => (await fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual' })).status;
     for (const [path, ofAdmin, ofAll] of [['/metrics', 200, 404], ['/api/', 200, 404], ['/api/v1/openapi.json', 200, 404],
-      ['/healthz', 200, 200], ['/', 404, 200], ['/plenum.js', 404, 200]]) {
+      ['/healthz', 200, 200], ['/', 308, 200], ['/plenum.js', 404, 200], ['/health', 200, 404], ['/admin/whoami', 200, 404], ['/admin/', 200, 404]]) {
       assert.equal(await status(admin, path), ofAdmin, path);
       assert.equal(await status(own.http, path), ofAll, path);
     }
