@@ -102,7 +102,7 @@ enum config_kind {
     X(server, text, ADDRESS, START, 0, 0, "off", "127.0.0.1:9000", "", \
       "Address of the line protocol for nc and telnet.") \
     X(server, admin, ADDRESS, START, 0, 0, "off", "127.0.0.1:8001", "", \
-      "Address for whoever runs the server: the metrics and the HTTP API, which are on server.http as well, and nothing else.") \
+      "Address for whoever runs the server: the admin page and health, which are there only, the metrics and the HTTP API, which are on server.http as well, and nothing else.") \
     X(server, admin_only, BOOL, LIVE, 0, 0, "", "false", "", \
       "Metrics and HTTP API are served on server.admin only, and not on server.http.") \
     X(server, names, NAMES, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \

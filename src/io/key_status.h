@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KEY_FAILURE_MAX = 160 }; // bytes of a sentence; what is longer is cut
+enum { KEY_FAILURE_MAX = 160 }; // bytes of a sentence, ASCII; what is longer is cut
 
 // How a fetch ended.
 // clang-format off

@@ -211,6 +211,15 @@ struct key_origin *key_store_origin(struct key_store *ks, uint64_t fetch)
     return NULL;
 }
 
+// libcurl's sentences may have what a server has said: here they are a text that may stand in JSON, whatever is in them.
+static void failure_take(struct key_origin *o, const char *why)
+{
+    size_t n = 0;
+    for (; why[n] != '\0' && n < KEY_FAILURE_MAX; n++)
+        o->failure[n] = why[n] >= ' ' && why[n] <= '~' ? why[n] : '?';
+    o->failure[n] = '\0';
+}
+
 void key_store_bad(struct key_store *ks, struct key_origin *o, const char *why, uint64_t now_ms,
                    uint64_t luck)
 {
@@ -218,7 +227,7 @@ void key_store_bad(struct key_store *ks, struct key_origin *o, const char *why, 
     key_source_bad(&o->when, now_ms, luck, ++ks->stamp);
     o->results[KEY_FETCH_FAILED]++;
     o->ended_ms = now_ms;
-    snprintf(o->failure, sizeof o->failure, "%s", why);
+    failure_take(o, why);
     tell(ks, o, IO_NOTICE_KEYS_FAILED, o->when.due_ms - now_ms, str_from_cstr(why));
 }
 

@@ -9,6 +9,7 @@
 #include "wire/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct test_mem tm;
 static struct mem mem;
@@ -217,6 +218,24 @@ static void keys_and_helpers_are_told(void **state)
     says("\"audit\":{\"on\":true,\"seq\":10,\"lines\":8,\"missing\":0,\"failures\":1,\"waiting\":4}");
 }
 
+static void the_page_has_them_all(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+#define X(name, ...) "| `" #name "` | ",
+        HEALTH_WARNINGS(X)
+#undef X
+#define X(upper, lower) "`" #lower "`",
+            HEALTH_LIMITS(X)
+#undef X
+    };
+    char *page_text = source_text("docs/ADMIN.md");
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strstr(page_text, words[i]) == NULL)
+            fail_msg("docs/ADMIN.md has not %s", words[i]);
+    free(page_text);
+}
+
 // Between two looks of the main thread.
 static void the_share_of_time_is_of_late(void **state)
 {
@@ -250,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_near_its_bound_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(each_warning_has_its_cause, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_and_helpers_are_told, setup, teardown),
+        cmocka_unit_test(the_page_has_them_all),
         cmocka_unit_test_setup_teardown(the_share_of_time_is_of_late, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,18 @@ static void test_what_comes(void **state)
     assert_int_equal(s.asked_ms, 600);
     assert_int_equal(s.age_ms, 1600); // of the keys: another clock
     begin(0);
+    key_store_bad(&ks, origin(0), "M\xc3\xbcll\n\x7f", 5000, 0);
+    assert_int_equal(key_store_status(&ks, 0, 5000, &s), 1);
+    assert_string_equal(s.failure, "M??ll??");
+    assert_int_equal(s.failures, 2);
+    begin(0);
+    char endless[1000];
+    memset(endless, 'x', sizeof endless);
+    endless[sizeof endless - 1] = '\0';
+    key_store_bad(&ks, origin(0), endless, 5000, 0);
+    assert_int_equal(key_store_status(&ks, 0, 5000, &s), 1);
+    assert_int_equal(strlen(s.failure), KEY_FAILURE_MAX);
+    begin(0);
     good(0, 304, "", 6000);
     assert_int_equal(told[IO_NOTICE_KEYS_BACK], 1);
     begin(0);
@@ -144,7 +156,7 @@ static void test_what_comes(void **state)
     good(0, 200, "{\"keys\":[]}", 8000); // it has none
     assert_int_equal(origin(0)->keys_n, 0);
     assert_true(origin(0)->when.known);
-    static const uint64_t results[] = {3, 3, 2};
+    static const uint64_t results[] = {3, 3, 4};
     assert_int_equal(key_store_status(&ks, 0, 9000, &s), 1);
     assert_string_equal(s.issuer, "one");
     assert_memory_equal(s.results, results, sizeof results);
