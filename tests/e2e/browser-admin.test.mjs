@@ -180,6 +180,26 @@ describe('the admin page', () => {
     await admin.check();
   });
 
+  test('a long list has pages, there and back', async (t) => {
+    const all = Array.from({ length: 60 }, (_, i) => `shelf/${String(i).padStart(2, '0')}`);
+    for (const room of all) await fetch(`${url}/api/v1/publish`, { method: 'POST', headers: { authorization: `Bearer ${ALL}`, 'content-type': 'application/json' }, body: JSON.stringify({ room, data: 1 }) });
+    const admin = await enter(t, ALL, '#rooms');
+    await admin.id('rooms-pattern').fill('shelf/');
+    await admin.id('rooms-find').click();
+    const shown = () => admin.id('room-link').allTextContents();
+    const counts = async (n) => { let last; await until(async () => (last = await shown()).length === n && last.every((room) => room.startsWith('shelf/')), () => `${n} rooms; the page has ${last.length}`); return last; };
+    const first = await counts(50);
+    assert.ok(await admin.id('page-back').isDisabled());
+    await admin.id('page-next').click();
+    const second = await counts(10);
+    assert.deepEqual([...first, ...second].sort(), all, 'each once');
+    assert.ok(await admin.id('page-next').isDisabled());
+    await look(admin, 'the last page');
+    await admin.id('page-back').click();
+    assert.deepEqual(await counts(50), first);
+    await admin.check();
+  });
+
   test('a connection is found by its user, looked at, and closed', async (t) => {
     const [ada, bob] = await people(t, 'Ada', 'Bob');
     await ada.join('yard');
@@ -245,6 +265,8 @@ describe('the admin page', () => {
     await ada.join('team-red');
     const admin = await enter(t, FEW);
     assert.deepEqual(await admin.find('#nav a').allTextContents(), ['Rooms']);
+    await admin.id('rooms-pattern').fill('team-*');
+    await admin.id('rooms-find').click();
     await admin.id('room-link').filter({ hasText: 'team-red' }).click();
     await until(async () => await row(admin, 'members-table', 'Ada').count() === 1, 'Ada');
     assert.equal(await admin.find('[data-testid^=act-]').count(), 0);
@@ -280,6 +302,28 @@ describe('the admin page', () => {
     }
     await admin.check();
   });
+});
+
+test('a key that the server takes no longer is told so, and forgotten', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'plenum-admin-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'plenum.yaml');
+  writeFileSync(file, CONFIG);
+  const server = await startServer(t, { flags: ['-c', file, '--server.admin=127.0.0.1:0'] });
+  const admin = await Person.visit(await startBrowser(t), `http://${/ admin=(127\.0\.0\.1:\d+)/.exec(server.stdout)[1]}`, { at: 'admin/' });
+  await admin.id('key').fill(FEW);
+  await admin.id('sign-in').click();
+  await admin.sees('#nav');
+  await admin.id('sign-out').click();
+  await admin.id('key').fill(ALL);
+  await admin.id('sign-in').click();
+  await admin.sees('[data-testid=status][data-state=ready]');
+  writeFileSync(file, CONFIG.replace(hash(ALL), hash('another')));
+  server.kill('SIGHUP');
+  await admin.sees('[data-testid=sign-in-error]:not(:empty)');
+  assert.equal(await admin.id('sign-in-error').textContent(), "This key is none of the server's.");
+  assert.equal(await admin.page.evaluate(() => sessionStorage.length), 0);
+  await admin.check();
 });
 
 test('without a key, on this machine: nobody is asked for one, and the page says so', async (t) => {

@@ -22,7 +22,7 @@ class Tile {
   }
 }
 
-const LIMIT_NAMES = { connections: 'Connections', rooms: 'Rooms per shard', memory: 'Memory', open_files: 'Open files', revocations: 'Revoked users and tokens' };
+const LIMIT_NAMES = { connections: 'Connections', rooms: 'Rooms per shard', memory: 'Memory', open_files: 'Open files', revocations: 'Revocations' };
 const shareOf = ({ used, max }) => (max ? Math.round((used / max) * 100) : undefined);
 const amount = (limit, n) => (limit === 'memory' ? bytes(n) : count(n));
 

@@ -46,6 +46,15 @@ export function person({ user, name }) {
   return h('span.person', {}, named(name ?? user), name && name !== user ? h('bdi.faint', {}, nameShown(user)) : null);
 }
 
+/** What is wider than its place can be scrolled by keyboard, too; what is not is no stop of Tab. */
+function reachable(box, name) {
+  const wide = box.scrollWidth > box.clientWidth;
+  for (const [attribute, value] of Object.entries({ tabindex: 0, role: 'region', 'aria-label': name })) {
+    if (wide) box.setAttribute(attribute, value);
+    else box.removeAttribute(attribute);
+  }
+}
+
 /**
  * A table: columns are { title, cell(row), kind? }, kind 'number' (to the right), 'wide' (not on a phone), 'acts' (a line of its own
  * there, which is why roles are said: without its display a table has none). even: columns do not depend on what is in them.
@@ -64,6 +73,7 @@ export class Table {
       h('table', { role: 'table', class: even ? 'even' : '', data: { testid: testid ?? '' } },
         h('caption.visually-hidden', {}, caption), h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...head)), this.#body),
       this.#empty);
+    new ResizeObserver(([{ target }]) => reachable(target, caption)).observe(this.element);
   }
 
   /** Shows these rows; key(row) says which is which, and a row that is as it was stays as it is. */
