@@ -96,14 +96,10 @@ static void put_row(struct buf *out)
 
 static void put_totals(struct buf *out, const struct metrics_page *page)
 {
-#define TOTALS(X)                                                                                 \
-    X(connections)                                                                                \
-    X(sessions)                                                                                   \
-    X(rooms) X(members) X(memberships) X(entries) X(passing) X(directs) X(deliveries) X(bytes_in) \
-        X(bytes_out) X(connections_accepted) X(http_requests) X(http_errors) X(log_bytes)
     put_open(out, "totals", '{');
 #define X(field) put_number(out, #field, metrics_page_sum(page, offsetof(struct metrics, field)));
-    TOTALS(X)
+    HEALTH_OF_SHARD(X)
+    HEALTH_OF_ALL(X)
 #undef X
     buf_put_char(out, '}');
 }
@@ -116,11 +112,9 @@ static void put_shards(struct buf *out, const struct health *h)
         put_row(out);
         put_number(out, "shard", i);
 #define X(field) put_number(out, #field, s->field);
-        X(connections)
-        X(sessions)
-        X(rooms) X(members) X(memberships) X(log_bytes)
+        HEALTH_OF_SHARD(X)
 #undef X
-            put_number(out, "mail", s->look.mail);
+        put_number(out, "mail", s->look.mail);
         put_number(out, "busy_percent", s->busy_percent);
         put_number(out, "turns", s->look.turns);
         put_number(out, "last_turn_ms", s->look.waited_ns / 1000000);
@@ -227,7 +221,7 @@ static void put_helpers(struct buf *out, const struct health *h)
     put_truth(out, "on", h->audit_on);
     if (h->audit_on) {
 #define X(field) put_number(out, #field, h->audit.field);
-        X(seq) X(lines) X(missing) X(failures) X(waiting)
+        HEALTH_OF_AUDIT(X)
 #undef X
     }
     buf_put_char(out, '}');

@@ -27,6 +27,14 @@ enum {
     HEALTH_BUSY_EVERY_MS = 5000, // of what time `busy` tells, about: between two looks of the main thread
 };
 
+// Which counters are told: of each shard, and added up; of all shards, and of the audit.
+// clang-format off
+#define HEALTH_OF_SHARD(X) X(connections) X(sessions) X(rooms) X(members) X(memberships) X(log_bytes)
+#define HEALTH_OF_ALL(X) \
+    X(entries) X(passing) X(directs) X(deliveries) X(bytes_in) X(bytes_out) X(connections_accepted) X(http_requests) X(http_errors)
+#define HEALTH_OF_AUDIT(X) X(seq) X(lines) X(missing) X(failures) X(waiting)
+// clang-format on
+
 // What is bounded: its name, and what it is a number of.
 // clang-format off
 #define HEALTH_LIMITS(X) \
@@ -65,7 +73,9 @@ enum health_limit {
 };
 
 struct health_shard {
-    uint64_t connections, sessions, rooms, members, memberships, log_bytes;
+#define X(field) uint64_t field;
+    HEALTH_OF_SHARD(X)
+#undef X
     struct shard_look look;
     uint32_t busy_percent; // of the time of late
 };

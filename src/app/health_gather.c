@@ -63,11 +63,9 @@ static void gather_shards(struct health_source *from, struct health *ret)
         struct metrics *m = from->page->shards[i];
         struct health_shard *s = &ret->shards[i];
 #define X(field) s->field = metric_get(&m->field);
-        X(connections)
-        X(sessions)
-        X(rooms) X(members) X(memberships) X(log_bytes)
+        HEALTH_OF_SHARD(X)
 #undef X
-            s->look = server_shard_look(from->server, i);
+        s->look = server_shard_look(from->server, i);
         s->busy_percent = atomic_load_explicit(&from->pulses[i].busy_percent, memory_order_relaxed);
     }
 }

@@ -11,6 +11,7 @@
 
 static void put_health(struct conns *cs, struct buf *out)
 {
+    ASSERT(cs->cx->host->health_page != NULL);
     const struct health_asked asked = {
         .settings = cs->cx->settings, .wall_ms = cs->cx->wall_ms, .unready = cs->cx->unready};
     cs->cx->host->health_page(cs->cx->host->ctx, &asked, out);
@@ -63,6 +64,8 @@ static enum http_did answer(struct conns *cs, uint32_t conn, struct http_call *c
                             const struct api_key *key)
 {
     struct http_response rs = {.status = 200};
+    ASSERT(conn_at(cs, conn)->admin); // whatever its key may: it is told nowhere else
+    ASSERT(str_eq(call->path, STR(API_HEALTH_PATH)) || str_eq(call->path, STR(API_WHOAMI_PATH)));
     buf_reset(&cs->head, WORKING_BYTES_MAX);
     if (str_eq(call->path, STR(API_HEALTH_PATH)))
         put_health(cs, &cs->head);

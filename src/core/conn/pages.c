@@ -70,6 +70,7 @@ void page_to_admin(struct conns *cs, uint32_t index, const struct http_request *
                                .content_type = STR("text/plain; charset=utf-8"),
                                .cache_control = STR("no-store"),
                                .location = STR("/admin/")};
+    ASSERT(conn_at(cs, index)->admin); // to others it would be a way to nowhere
     http_answer(cs, index, rq, &rs, STR("The admin page is at /admin/.\n"), true);
 }
 
