@@ -16,7 +16,7 @@
 
 // ---- rules
 
-uint64_t health_turn_ms_max(const struct health *h)
+static uint64_t turn_ms_max(const struct health *h)
 {
     uint64_t most_ns = 0;
     for (uint32_t i = 0; i < h->shards_n; i++)
@@ -29,7 +29,7 @@ bool health_bound_near(const struct health_bound *b)
     return b->max != 0 && b->used >= b->max - b->max / HEALTH_NEAR_PART;
 }
 
-bool health_near(const struct health *h)
+static bool near(const struct health *h)
 {
     bool near = false;
     for (size_t i = 0; i < HEALTH_LIMIT_COUNT; i++)
@@ -37,7 +37,7 @@ bool health_near(const struct health *h)
     return near;
 }
 
-bool health_keys_failed(const struct health *h)
+static bool keys_failed(const struct health *h)
 {
     bool failed = false;
     for (uint32_t i = 0; i < h->keys_n; i++)

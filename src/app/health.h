@@ -43,7 +43,7 @@ enum {
     X(MEMORY,      memory)      /* bytes of server.memory_mb */ \
     X(FILES,       open_files)  /* of the process; sampled */ \
     X(REVOKED,     revocations)
-// What an operator should know. X(name, whether it is so, what follows from it and what to do); `h` is a const struct health *
+// What an operator should know. X(name, whether it is so, what follows from it and what to do); `h` is a const struct health *, what is called is in health.c
 #define HEALTH_WARNINGS(X) \
     X(api_without_key, h->api_keys == 0, \
       "Everyone on this machine may use the HTTP API and the admin page. Set PLENUM_API_KEY, which `plenum apikey` makes.") \
@@ -53,11 +53,11 @@ enum {
       "The server answers to any host name, so that pages can reach it by theirs. Set server.names.") \
     X(connections_cut, h->connections_wanted > h->limits[HEALTH_CONNECTIONS].max, \
       "There are no files for as many connections as limits.connections says. Raise `ulimit -Hn`.") \
-    X(shard_hangs, health_turn_ms_max(h) >= HEALTH_TURN_LONG_MS, \
+    X(shard_hangs, turn_ms_max(h) >= HEALTH_TURN_LONG_MS, \
       "A shard has been in one turn for over a second; the people on it wait. The log says where it stands (turn_hangs).") \
-    X(limit_near, health_near(h), \
+    X(limit_near, near(h), \
       "A limit is near its bound: see `limits`.") \
-    X(keys_failed, health_keys_failed(h), \
+    X(keys_failed, keys_failed(h), \
       "An issuer's keys could not be fetched: see `keys`. Those that were fetched count for auth.jwks_stale_s.") \
     X(audit_missing, h->audit_on && h->audit.missing != 0, \
       "The audit has lost events: its file takes them too slowly, or not at all.") \
@@ -129,10 +129,6 @@ void health_leaving(struct health_source *from);
 void health_gather(struct health_source *from, const struct health_asked *asked, struct health *ret);
 void health_put(const struct health *h, struct buf *out);
 
-// What the rules of warnings ask.
-uint64_t health_turn_ms_max(const struct health *h);
-bool health_near(const struct health *h);
-bool health_keys_failed(const struct health *h);
 bool health_bound_near(const struct health_bound *b);
 
 #endif
