@@ -24,17 +24,17 @@ static uint64_t turn_ms_max(const struct health *h)
     return most_ns / 1000000;
 }
 
-bool health_bound_near(const struct health_bound *b)
+static bool bound_near(const struct health_bound *b)
 {
     return b->max != 0 && b->used >= b->max - b->max / HEALTH_NEAR_PART;
 }
 
 static bool near(const struct health *h)
 {
-    bool near = false;
+    bool any = false;
     for (size_t i = 0; i < HEALTH_LIMIT_COUNT; i++)
-        near |= health_bound_near(&h->limits[i]);
-    return near;
+        any |= bound_near(&h->limits[i]);
+    return any;
 }
 
 static bool keys_failed(const struct health *h)
@@ -151,7 +151,7 @@ static void put_limits(struct buf *out, const struct health *h)
         put_number(out, "used", b->used);
         if (b->max != 0)
             put_number(out, "max", b->max);
-        put_truth(out, "near", health_bound_near(b));
+        put_truth(out, "near", bound_near(b));
         buf_put_char(out, '}');
     }
     buf_put_char(out, ']');

@@ -129,6 +129,4 @@ void health_leaving(struct health_source *from);
 void health_gather(struct health_source *from, const struct health_asked *asked, struct health *ret);
 void health_put(const struct health *h, struct buf *out);
 
-bool health_bound_near(const struct health_bound *b);
-
 #endif
