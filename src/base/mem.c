@@ -127,6 +127,16 @@ void mem_part_discharge(struct mem *part, size_t n)
     unbook(part, n);
 }
 
+bool mem_charge(struct mem *m, size_t n)
+{
+    if (mem_book(m, n))
+        return true;
+    atomic_fetch_add_explicit(&m->refused, 1, memory_order_relaxed);
+    return false;
+}
+
+void mem_discharge(struct mem *m, size_t n) { mem_unbook(m, n); }
+
 // Whose reserve it is.
 static struct mem *reserve_owner(struct mem *m)
 {

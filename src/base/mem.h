@@ -63,6 +63,9 @@ void mem_part_init(struct mem *m, struct mem *whole, size_t bytes_max);
 // Counts in a part what is allocated from the source otherwise (an object of a pool), and takes it off again.
 bool mem_part_charge(struct mem *part, size_t n) WARN_UNUSED;
 void mem_part_discharge(struct mem *part, size_t n);
+// Counts what a library allocates by itself, and takes it off again. False: the budget is used up.
+bool mem_charge(struct mem *m, size_t n) WARN_UNUSED;
+void mem_discharge(struct mem *m, size_t n);
 static inline bool mem_is_part(const struct mem *m) { return m->whole != NULL; }
 // Of a source, before it has shares; ERR_NOMEM leaves none. At the end, after them, every cell is back (asserted).
 enum err mem_reserve_init(struct mem *m) WARN_UNUSED;
