@@ -38,29 +38,34 @@ static struct host bare_host(const char *address)
     return h;
 }
 
-static void print_websockets(const char *host, uint16_t port, const struct settings *core, FILE *out)
+static void print_websockets(const char *host, const struct listener_info *l, const struct settings *core,
+                             FILE *out)
 {
     for (size_t i = 0; i < core->ways->n; i++) {
         const struct way *w = &core->ways->v[i];
         if (w->transport == TRANSPORT_HTTP && (!w->mirror || core->echo))
-            fprintf(out, "  %-12s ws://%s:%u%s\n", w->mirror ? "echo" : "WebSocket", host, port, w->path);
+            fprintf(out, "  %-12s ws%s://%s:%u%s\n", w->mirror ? "echo" : "WebSocket",
+                    l->channel != NULL ? "s" : "", host, l->port, w->path);
     }
 }
 
 static void print_place(const struct listener_info *l, const struct settings *core, FILE *out)
 {
     struct host host = reachable_host(l->address);
+    const bool tls = l->channel != NULL;
     switch (l->transport) {
     case TRANSPORT_HTTP:
-        fprintf(out, "  chat page    http://%s:%u/\n", host.z, l->port);
-        print_websockets(host.z, l->port, core, out);
+        fprintf(out, "  chat page    http%s://%s:%u/\n", tls ? "s" : "", host.z, l->port);
+        print_websockets(host.z, l, core, out);
         break;
     case TRANSPORT_LINE:
-        fprintf(out, "  text lines   nc %s %u\n", bare_host(l->address).z, l->port);
+        fprintf(out,
+                tls ? "  text lines   openssl s_client -quiet -connect %s:%u\n" : "  text lines   nc %s %u\n",
+                bare_host(l->address).z, l->port);
         break;
     case TRANSPORT_ADMIN:
-        fprintf(out, "  admin page   http://%s:%u/admin/\n", host.z, l->port);
-        fprintf(out, "  HTTP API     http://%s:%u/api/\n", host.z, l->port);
+        fprintf(out, "  admin page   http%s://%s:%u/admin/\n", tls ? "s" : "", host.z, l->port);
+        fprintf(out, "  HTTP API     http%s://%s:%u/api/\n", tls ? "s" : "", host.z, l->port);
         break;
     }
 }

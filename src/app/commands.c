@@ -6,6 +6,8 @@
 
 #include "app/api_key.h"
 #include "app/audit_command.h"
+#include "app/cert_command.h"
+#include "app/certificates.h"
 #include "app/config.h"
 #include "app/config_override.h"
 #include "app/config_print.h"
@@ -46,14 +48,15 @@ static enum exit_code run_check(const struct line *line);
 static enum exit_code run_config(const struct line *line);
 static enum exit_code run_token(const struct line *line);
 static enum exit_code run_keys(const struct line *line);
+static enum exit_code run_cert(const struct line *line);
 static enum exit_code run_rights(const struct line *line);
 static enum exit_code run_api_key(const struct line *line);
 static enum exit_code run_audit(const struct line *line);
 static enum exit_code run_version(const struct line *line);
 
 static const struct subcommand commands[] = {
-    {"serve", run_serve, TAKES_SETTINGS, "plenum serve [-c FILE] [--section.name=VALUE ...] [--echo]",
-     "runs the server",
+    {"serve", run_serve, TAKES_SETTINGS,
+     "plenum serve [-c FILE] [--section.name=VALUE ...] [--echo] [--dev-tls]", "runs the server",
      "Listens on server.http, server.text and server.admin, prints where, and runs until SIGTERM or SIGINT, then leaves in good\n"
      "order. SIGHUP reads the configuration again, SIGUSR1 logs how the server is.\n"
      "\n"
@@ -61,6 +64,7 @@ static const struct subcommand commands[] = {
      "  --section.name=VALUE   one setting; stronger than the file and than PLENUM_SECTION_NAME. Sizes and times take\n"
      "                         units: 64k, 1MiB, 512MB, 90s, 15m, 1h\n"
      "  --echo                 short for --server.echo=true\n"
+     "  --dev-tls              short for --server.dev_tls=true\n"
      "\n"
      "The last line on stdout is `ready http=HOST:PORT text=HOST:PORT admin=HOST:PORT shards=N pid=PID`. Log lines go to stderr.\n"},
     {"check-config", run_check, TAKES_FILE, "plenum check-config FILE",
@@ -75,6 +79,7 @@ static const struct subcommand commands[] = {
     {"rights", run_rights, 0, "plenum rights", "prints what each role may do in a room", ""},
     {"token", run_token, TAKES_ALL, TOKEN_USAGE, "makes and inspects tokens", token_help},
     {"keys", run_keys, TAKES_ALL, KEYS_USAGE, "makes keys that tokens are signed with", keys_help},
+    {"cert", run_cert, TAKES_ALL, CERT_USAGE, "makes a certificate for development", cert_help},
     {"apikey", run_api_key, TAKES_NAME, "plenum apikey [NAME]", "makes a key of the HTTP API",
      "Prints a new key, and the row of `api.keys` with its hash, which is all that the server needs to know of it.\n"},
     {"audit", run_audit, TAKES_ALL, AUDIT_USAGE, "checks and shows what was written to audit.file",
@@ -164,7 +169,7 @@ static int take_config(char **argv, int n, const char **ret_file)
 // One option or argument at argv[0]; the number of arguments used, or 0 if the command does not take it.
 static int take_one(struct line *line, char **argv, int n)
 {
-    static char echo[] = "--server.echo=true";
+    static char echo[] = "--server.echo=true", dev_tls[] = "--server.dev_tls=true";
     unsigned accepts = line->command->accepts;
     int used;
     if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
@@ -191,8 +196,8 @@ static int take_one(struct line *line, char **argv, int n)
     }
     if (!(accepts & TAKES_SETTINGS))
         return 0;
-    if (strcmp(argv[0], "--echo") == 0) {
-        line->settings[line->settings_n++] = echo;
+    if (strcmp(argv[0], "--echo") == 0 || strcmp(argv[0], "--dev-tls") == 0) {
+        line->settings[line->settings_n++] = argv[0][2] == 'e' ? echo : dev_tls;
         return 1;
     }
     int span = config_flag_span(argv, n);
@@ -295,18 +300,20 @@ static struct config_load *load_or_complain(const struct config_sources *sources
 }
 
 // The files that it names, too.
-static enum exit_code check_keys(struct config_load *l)
+static enum exit_code check_files(struct config_load *l)
 {
     struct mem mem;
     mem_init(&mem, mem_malloc_backend(), 0);
     if (digest_self_test() != OK)
         return EXIT_FAILED;
     complaints_init(&l->complaints); // the others have been told
+    struct certificates certificates;
     struct keyring *keys = keys_load(l, &mem, 1);
+    const bool good = certificates_load(l, &certificates) && keys != NULL;
     complaints_print(&l->complaints, stderr);
-    enum exit_code code = keys != NULL ? EXIT_DONE : EXIT_USAGE;
+    certificates_free(&certificates);
     keyring_unref(keys);
-    return code;
+    return good ? EXIT_DONE : EXIT_USAGE;
 }
 
 static enum exit_code run_check(const struct line *line)
@@ -321,7 +328,7 @@ static enum exit_code run_check(const struct line *line)
     struct config_load *l = load_or_complain(&sources, &code);
     if (l == NULL)
         return code;
-    code = check_keys(l);
+    code = check_files(l);
     if (code == EXIT_DONE)
         printf("%s: no mistakes\n", line->argument);
     free(l);
@@ -381,6 +388,11 @@ static enum exit_code run_token(const struct line *line)
 static enum exit_code run_keys(const struct line *line)
 {
     return keys_command(line->settings_n, line->settings);
+}
+
+static enum exit_code run_cert(const struct line *line)
+{
+    return cert_command(line->settings_n, line->settings);
 }
 
 static enum exit_code run_audit(const struct line *line)

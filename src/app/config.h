@@ -57,6 +57,8 @@ struct config_row {
 #define CONFIG_FIELD_TEXTS(field) struct config_texts field;
 #define CONFIG_FIELD_PATTERNS(field) struct config_texts field;
 #define CONFIG_FIELD_WORDS(field) uint32_t field;
+#define CONFIG_FIELD_TLS(field) struct config_tls_list field;
+#define CONFIG_FIELD_LISTEN(field) struct config_listen_list field;
 #define CONFIG_FIELD_RULES(field) struct config_rule_list field;
 #define CONFIG_FIELD_TOKEN_KEYS(field) struct config_token_key_list field;
 #define CONFIG_FIELD_ISSUERS(field) struct config_issuer_list field;

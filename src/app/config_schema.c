@@ -35,6 +35,8 @@ const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #define TABLE_OF_TEXTS NULL
 #define TABLE_OF_PATTERNS NULL
 #define TABLE_OF_WORDS NULL
+#define TABLE_OF_TLS (&config_tables[CONFIG_TABLE_TLS])
+#define TABLE_OF_LISTEN (&config_tables[CONFIG_TABLE_LISTEN])
 #define TABLE_OF_RULES (&config_tables[CONFIG_TABLE_RULES])
 #define TABLE_OF_TOKEN_KEYS (&config_tables[CONFIG_TABLE_TOKEN_KEYS])
 #define TABLE_OF_ISSUERS (&config_tables[CONFIG_TABLE_ISSUERS])

@@ -105,6 +105,12 @@ enum config_kind {
       "Address for whoever runs the server: the admin page and health, which are there only, the metrics and the HTTP API, which are on server.http as well, and nothing else.") \
     X(server, admin_only, BOOL, LIVE, 0, 0, "", "false", "", \
       "Metrics and HTTP API are served on server.admin only, and not on server.http.") \
+    X(server, tls, TLS, START, 0, CONFIG_TLS_MAX, "{cert: a.pem, key: a.key}", "", "", \
+      "What server.http and server.text prove to be: with it they speak TLS (https, wss, and text lines through it). The first one answers whoever names nobody, or somebody else; otherwise the first whose certificate has the name (SNI). The files are read again when they change, and on SIGHUP; connections that are there stay.") \
+    X(server, dev_tls, BOOL, START, 0, 0, "", "false", "", \
+      "For development: sets server.tls to plenum-dev.pem and plenum-dev.key in the folder of the configuration, or the current one, which are made where they are not there. --dev-tls is short for it.") \
+    X(server, listen, LISTEN, START, 0, CONFIG_LISTEN_MAX, "{address: \"0.0.0.0:8443\", kind: http, tls: {cert: a.pem, key: a.key}}", "", "", \
+      "Further addresses, each with what is spoken there, and TLS of its own or none.") \
     X(server, names, NAMES, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
       "Names under which this server is reached: chat.example.com, *.example.com, or * for any. A request for another host is answered with 421, so that a page cannot reach the server by a name of its own that it lets point here (DNS rebinding). IP addresses and localhost always are the server's. While the list is empty, a server whose listeners are all on loopback answers to those only, and any other to every name.") \
     X(server, shards, UINT, START, 1, SHARDS_MAX, "one per core", "0", "threads", \

@@ -32,6 +32,8 @@ enum {
     CONFIG_API_KEYS_MAX = 32,  //
     CONFIG_API_ROOMS_MAX = 16, // patterns of one of them
     CONFIG_TENANTS_MAX = 64,   //
+    CONFIG_TLS_MAX = 8,        // of one listener
+    CONFIG_LISTEN_MAX = 5,     // listeners beside server.http, server.text and server.admin
     CONFIG_COLUMNS_MAX = 32,   // of one table
 };
 
@@ -100,6 +102,22 @@ enum {
         "The claim that says who a token's user is.") \
     LIKE(issuer, leeway_s, UINT, auth, leeway_s)
 
+#define CONFIG_TLS_COLUMNS(OWN, LIKE) \
+    OWN(tls, cert, TEXT, NEEDED, 1, CONFIG_TEXT_MAX, "", "", "", \
+        "A file with the certificate and, behind it, those that lead to its issuer (PEM).") \
+    OWN(tls, key, TEXT, NEEDED, 1, CONFIG_TEXT_MAX, "", "", "", \
+        "A file with the certificate's private key (PEM, without a password).") \
+    OWN(tls, client_ca, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "clients show none", "", "", \
+        "A file with certificates (PEM): clients have to show one that these vouch for.")
+
+#define CONFIG_LISTEN_COLUMNS(OWN, LIKE) \
+    OWN(listen, address, ADDRESS, NEEDED, 0, 0, "", "", "", \
+        "HOST:PORT. Port 0 takes a free one.") \
+    OWN(listen, kind, CHOICE, OPTIONAL, 0, 0, "http|text|admin", "http", "", \
+        "What is spoken there, as at server.http, server.text or server.admin.") \
+    OWN(listen, tls, TLS, OPTIONAL, 0, CONFIG_TLS_MAX, "{cert: a.pem, key: a.key}", "", "", \
+        "What it proves to be there. While the list is empty: no TLS.")
+
 #define CONFIG_API_KEY_COLUMNS(OWN, LIKE) \
     OWN(api_key, name, TEXT, NEEDED, 1, 32, "", "", "", \
         "Whose key it is: what is said with it in nobody's name is from `server:NAME`.") \
@@ -146,6 +164,8 @@ enum {
 #define CONFIG_TABLES(X) \
     X(RULES,      rule,      CONFIG_RULE_COLUMNS,      CONFIG_RULES_MAX) \
     X(TOKEN_KEYS, token_key, CONFIG_TOKEN_KEY_COLUMNS, CONFIG_TOKEN_KEYS_MAX) \
+    X(TLS,        tls,       CONFIG_TLS_COLUMNS,       CONFIG_TLS_MAX) \
+    X(LISTEN,     listen,    CONFIG_LISTEN_COLUMNS,    CONFIG_LISTEN_MAX) \
     X(ISSUERS,    issuer,    CONFIG_ISSUER_COLUMNS,    CONFIG_ISSUERS_MAX) \
     X(API_KEYS,   api_key,   CONFIG_API_KEY_COLUMNS,   CONFIG_API_KEYS_MAX) \
     X(TENANTS,    tenant,    CONFIG_TENANT_COLUMNS,    CONFIG_TENANTS_MAX)

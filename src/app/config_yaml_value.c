@@ -3,6 +3,8 @@
 // Values of settings and of rows: single ones, lists, and lists of mappings, which are read by the functions that read them all.
 #include "app/config_reader.h"
 
+#include "base/assert.h"
+
 #include "app/escape.h"
 
 static bool wants_plain(const struct config_key *key)
@@ -134,6 +136,7 @@ static void read_caps(struct config_reader *r, const struct target *t)
 }
 
 static void read_rows(struct config_reader *r, const struct target *t);
+static void read_only_row(struct config_reader *r, const struct target *t);
 
 void reader_value(struct config_reader *r, const struct target *t, uint32_t key_line)
 {
@@ -145,6 +148,8 @@ void reader_value(struct config_reader *r, const struct target *t, uint32_t key_
         read_list(r, t);
     } else if (r->event.type == YAML_SEQUENCE_START_EVENT && t->key->kind == CONFIG_ROWS) {
         read_rows(r, t);
+    } else if (r->event.type == YAML_MAPPING_START_EVENT && t->key->kind == CONFIG_ROWS) {
+        read_only_row(r, t);
     } else {
         complain_value(r, event_line(r), t, reader_node_name(r));
         reader_skip(r);
@@ -229,4 +234,15 @@ static void read_rows(struct config_reader *r, const struct target *t)
             reader_skip(r);
         }
     }
+}
+
+// A list of one may be written without its dash.
+static void read_only_row(struct config_reader *r, const struct target *t)
+{
+    char path[ROW_PATH_MAX];
+    config_field_clear(t->field, t->key);
+    snprintf(path, sizeof path, "%s[0]", t->path);
+    char *at = config_row_add(t->field, t->key->table);
+    ASSERT(at != NULL); // every table takes a row
+    read_row(r, t->key->table, at, path);
 }

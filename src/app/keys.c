@@ -58,19 +58,18 @@ const char *key_file_read(const char *path, struct buf *ret)
     return why;
 }
 
-// From the folder of the configuration.
-static void path_of(const struct key_draft *d, const char *file, char *ret, size_t cap)
+void key_file_path(const struct config_load *l, const char *file, char *ret, size_t cap)
 {
-    const char *slash = d->load->file != NULL ? strrchr(d->load->file, '/') : NULL;
-    int folder = file[0] != '/' && slash != NULL ? (int)(slash - d->load->file) + 1 : 0;
-    snprintf(ret, cap, "%.*s%s", folder, folder > 0 ? d->load->file : "", file);
+    const char *slash = l->file != NULL ? strrchr(l->file, '/') : NULL;
+    int folder = file[0] != '/' && slash != NULL ? (int)(slash - l->file) + 1 : 0;
+    snprintf(ret, cap, "%.*s%s", folder, folder > 0 ? l->file : "", file);
 }
 
 // The text of a file; false with the complaint made.
 static bool file_take(struct key_draft *d, const char *place, const char *file, struct buf *ret)
 {
     char path[PATH_MAX];
-    path_of(d, file, path, sizeof path);
+    key_file_path(d->load, file, path, sizeof path);
     const char *why = key_file_read(path, ret);
     if (why != NULL)
         complaint_add(&d->load->complaints, "%s: %s: got \"%s\", expected a readable file with a key", place,
@@ -158,7 +157,7 @@ static str ca_path(struct key_draft *d, uint32_t row, struct draft_issuer *to)
     struct config_text place = row_place(d, row, "ca_file", from->at.lines[CONFIG_COLUMN_issuer_ca_file]);
     struct buf text;
     buf_init(&text, d->mem, 0);
-    path_of(d, from->ca_file, to->ca_file, sizeof to->ca_file);
+    key_file_path(d->load, from->ca_file, to->ca_file, sizeof to->ca_file);
     static const char begin[] = "-----BEGIN CERTIFICATE-----";
     bool read = file_take(d, place.z, from->ca_file, &text);
     if (read && memmem(text.p, text.n, begin, sizeof begin - 1) == NULL)

@@ -32,4 +32,7 @@ struct keyring *keys_load(struct config_load *l, struct mem *m, uint64_t generat
 // All of a file into a buffer that is empty; NULL, or why not in a few words.
 const char *key_file_read(const char *path, struct buf *ret) WARN_UNUSED;
 
+// From the folder of the configuration, where the path is not absolute.
+void key_file_path(const struct config_load *l, const char *file, char *ret, size_t cap);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include "app/audit_sink.h"
 #include "app/banner.h"
+#include "app/certificates.h"
 #include "app/crash.h"
 #include "app/health.h"
 #include "app/keys.h"
@@ -54,6 +55,7 @@ struct serve {
     struct metrics_page page;
     struct process_stats process;
     struct health_source health;
+    struct certificates certificates;
     int signal_fd;
 };
 
@@ -290,6 +292,7 @@ static void reload(struct serve *s)
         if (keys != NULL)
             wiring = take_over(s, &next->values, keys, wiring);
     }
+    certificates_reload(&s->certificates);
     audit_sink_reopen(); // whatever the settings say: it is the signal that logrotate sends
     wiring_free(wiring);
     free(next);
@@ -396,6 +399,7 @@ static const char *serve_until(struct serve *s, uint64_t due_ms)
         if (audit_sink_on() && monotonic_ms() < tick_ms)
             continue;
         tick_ms = monotonic_ms() + TICK_MS;
+        certificates_look(&s->certificates);
         log_flush(false);
         server_memory_look(s->server);
         process_stats_refresh(&s->process);
@@ -435,11 +439,12 @@ static enum exit_code start(struct serve *s, struct config_load *first)
         return EXIT_FAILED;
     }
     struct keyring *keys = keys_of(s, first);
-    if (keys == NULL) {
+    s->wiring->core.keys = keys; // to be freed with it
+    certificates_develop(first);
+    if (keys == NULL || !certificates_load(first, &s->certificates)) {
         complaints_print(&first->complaints, stderr);
         return EXIT_USAGE;
     }
-    s->wiring->core.keys = keys; // to be freed with it
     logger_configure(&first->values);
     reload_log_rejected(&first->complaints); // warnings
     if (wiring_start_init(&s->start, &first->values) != OK) {
@@ -448,6 +453,8 @@ static enum exit_code start(struct serve *s, struct config_load *first)
     }
     warn_of_memory(&first->values);
     s->start.budgets = s->budgets;
+    for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+        s->start.channels[i] = s->certificates.all[i] != NULL ? tls_channel(s->certificates.all[i]) : NULL;
     wiring_init(s->wiring, &first->values, &s->start);
     s->wiring->core.keys = keys;
     return run(s);
@@ -467,6 +474,7 @@ enum exit_code serve_run(const struct config_sources *sources)
     else
         code = start(&s, first);
     close(s.signal_fd);
+    certificates_free(&s.certificates);
     wiring_free(s.wiring);
     free(first);
     return code;

@@ -359,23 +359,33 @@ static void wire_keys(struct wiring *w)
     hash_secret(c->api_key, key->sha256);
 }
 
+// The next one.
+static void listener_wire(struct wiring *w, const struct wiring_start *start, uint32_t kind,
+                          const char *address)
+{
+    static const struct listener_row rows[][2] = {
+        [LISTEN_KIND_HTTP] = {{.name = "http", .what = "HTTP", .transport = TRANSPORT_HTTP},
+                              {.name = "https", .what = "HTTPS", .transport = TRANSPORT_HTTP}},
+        [LISTEN_KIND_TEXT] = {{.name = "text", .what = "text lines", .transport = TRANSPORT_LINE},
+                              {.name = "text-tls",
+                               .what = "text lines through TLS",
+                               .transport = TRANSPORT_LINE}},
+        [LISTEN_KIND_ADMIN] = {{.name = "admin", .what = "the admin's HTTP", .transport = TRANSPORT_ADMIN},
+                               {.name = "admin-tls",
+                                .what = "the admin's HTTPS",
+                                .transport = TRANSPORT_ADMIN}},
+    };
+    const struct channel_kind *channel = start->channels[w->io.listener_count];
+    struct listener_row *row = &w->io.listeners[w->io.listener_count++];
+    *row = rows[kind][channel != NULL];
+    row->address = str_from_cstr(address);
+    row->channel = channel;
+}
+
 static void wire_io(struct wiring *w, const struct wiring_start *start)
 {
     const struct config *c = &w->config;
     w->io = (struct io_settings){
-        .listeners = {{.name = "http",
-                       .what = "HTTP",
-                       .address = str_from_cstr(c->server_http),
-                       .transport = TRANSPORT_HTTP},
-                      {.name = "text",
-                       .what = "text lines",
-                       .address = str_from_cstr(c->server_text),
-                       .transport = TRANSPORT_LINE},
-                      {.name = "admin",
-                       .what = "the admin's HTTP",
-                       .address = str_from_cstr(c->server_admin),
-                       .transport = TRANSPORT_ADMIN}},
-        .listener_count = 3,
         .backlog = c->server_backlog,
         .memory_bytes_max = start->memory_bytes_max,
         .drain_deadline_ms = c->drain_deadline_s * 1000,
@@ -386,6 +396,11 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
         .key_bounds = {c->auth_jwks_fresh_s * 1000, c->auth_jwks_stale_s * 1000},
         .turn_slow_ms = c->logging_slow_turn_ms,
     };
+    listener_wire(w, start, LISTEN_KIND_HTTP, c->server_http);
+    listener_wire(w, start, LISTEN_KIND_TEXT, c->server_text);
+    listener_wire(w, start, LISTEN_KIND_ADMIN, c->server_admin);
+    for (uint32_t i = 0; i < c->server_listen.n; i++)
+        listener_wire(w, start, c->server_listen.rows[i].kind, c->server_listen.rows[i].address);
 }
 
 void wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start)

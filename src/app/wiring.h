@@ -22,7 +22,13 @@ struct wiring_start {
     struct siphash_key hash_key;
     uint8_t resume_key[32];
     struct tenant_budget *budgets; // TENANTS_MAX, the caller's
+    const struct channel_kind *channels[LISTENERS_MAX]; // by listener, the caller's (app/certificates.h); NULL = plain
 };
+
+// The listeners, in this order; behind them those of server.listen.
+enum { LISTENER_ROW_HTTP, LISTENER_ROW_TEXT, LISTENER_ROW_ADMIN, LISTENER_ROWS };
+// The words of server.listen[].kind.
+enum { LISTEN_KIND_HTTP, LISTEN_KIND_TEXT, LISTEN_KIND_ADMIN };
 
 struct wiring {
     struct config config;

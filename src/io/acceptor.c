@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "core/common/gates.h"
+#include "io/channel.h"
 #include "io/event.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,7 @@ enum err acceptor_add(struct acceptor *a, int fd, uint8_t row, const struct list
     const struct way *way = way_find(a->needs.ways, listener->transport, STR_NONE);
     a->listeners[index].language = way != NULL ? a->needs.ways->encodings[way->encoding]->language : NULL;
     a->listeners[index].plain = listener->channel == NULL;
+    a->listeners[index].secure = listener->channel != NULL && listener->channel->secure;
     struct address bound;
     a->listeners[index].loopback =
         address_parse(listener->address, &bound) == OK && address_is_loopback(&bound);
@@ -221,6 +223,7 @@ static void admit(struct acceptor *a, uint32_t index, int fd, const struct addre
     _Static_assert(sizeof in->peer.text >= ADDRESS_TEXT_MAX, "a peer's text holds an address");
     address_format(from, in->peer.text);
     in->peer.print = admission_print(a->needs.admission, &key);
+    in->peer.secure = a->listeners[index].secure;
     in->peer.local = a->listeners[index].loopback && address_is_loopback(from);
 #define X(at, name, ...)                 \
     if (!gate_##name(a, in, &key, slot)) \

@@ -72,6 +72,7 @@ struct acceptor {
         enum transport transport;
         const struct language *language; // NULL: it is in the request (HTTP)
         bool plain;                      // words can be sent on a new socket
+        bool secure;                     // through TLS
         bool loopback;                   // nothing but this machine can reach it
         bool ready;                      // epoll has reported it in this turn
         bool armed;                      // in epoll

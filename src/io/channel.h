@@ -53,6 +53,7 @@ enum { CHANNEL_AGAIN = -1, CHANNEL_BROKEN = -2 };
 
 struct channel_kind {
     const char *name; // in the log
+    bool secure;      // nobody on the way can read or change it: a page that comes by it is https
     // The state of a connection on the socket fd; NULL when memory is out. It may write at once: what does not fit is
     // remembered, and goes on with the events of the socket.
     void *(*open)(const struct channel_kind *kind, int fd, struct mem *mem);

@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // Forward secrecy and authenticated encryption only (RFC 9325, section 4.2); TLS 1.3 has nothing else.
 static const char CIPHERS_1_2[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -142,11 +143,13 @@ static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_n, co
 
 // ---- identities
 
-// The last thing that OpenSSL found, in its words.
+// The system's words where it was the first to find something, or OpenSSL's last.
 static enum err refuse(struct io_error *error, const char *what, const char *file)
 {
-    const unsigned long code = ERR_peek_last_error();
-    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    static _Thread_local char text[128];
+    const unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror_r(ERR_GET_REASON(first), text, sizeof text)
+                                                 : ERR_reason_error_string(last);
     io_error_set(error, "%s %s: %s", what, file, reason != NULL ? reason : "cannot be used");
     ERR_clear_error();
     return ERR_SYNTAX;
@@ -292,6 +295,28 @@ enum err tls_reload(struct tls *t, struct io_error *error)
     pthread_mutex_unlock(&t->lock);
     contexts_free(old);
     return OK;
+}
+
+// FNV-1a.
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    for (int i = 0; i < 8; i++)
+        hash = (hash ^ (value >> (8 * i) & 0xff)) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+uint64_t tls_files_seen(const struct tls *t)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
+        for (size_t k = 0; k < FILES_EACH; k++) {
+            struct stat at = {0};
+            if (t->files[i][k] != NULL && stat(t->files[i][k], &at) != 0)
+                at = (struct stat){0};
+            hash = mix(mix(hash, (uint64_t)at.st_ino), (uint64_t)at.st_size);
+            hash = mix(mix(hash, (uint64_t)at.st_mtim.tv_sec), (uint64_t)at.st_mtim.tv_nsec);
+        }
+    return hash;
 }
 
 const struct channel_kind *tls_channel(const struct tls *t) { return &t->kind; }

@@ -53,6 +53,8 @@ enum err tls_create(const struct tls_settings *settings, struct tls **ret,
 void tls_destroy(struct tls *t);
 // Reads the files again. On an error what was there stays.
 enum err tls_reload(struct tls *t, struct io_error *error) WARN_UNUSED;
+// What can be seen of the files from outside (time, size, number), as a hash: another one, and they may have changed.
+uint64_t tls_files_seen(const struct tls *t);
 const struct channel_kind *tls_channel(const struct tls *t);
 
 #endif

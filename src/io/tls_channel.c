@@ -367,6 +367,7 @@ void tls_channel_init(struct tls *t)
     t->bio = tls_bio_method();
     t->kind = (struct channel_kind){
         .name = "tls",
+        .secure = true,
         .open = tls_open,
         .close = tls_close,
         .on_socket = tls_on_socket,

@@ -13,11 +13,10 @@
 #include <string.h>
 
 // What libcrypto need not set up for us: the machine's openssl.cnf (the handshake's SHA-1 is no matter of policy, and a
-// file that does not parse is none of ours), the texts of errors that nobody reads, the legacy tables of names. A quarter
-// of the allocations is left, and a tenth of the time.
+// file that does not parse is none of ours), the legacy tables of names. The texts of errors are wanted where a file with a
+// certificate is bad.
 enum {
-    SETUP = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
-            OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS
+    SETUP = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS
 };
 
 _Static_assert(SHA1_BYTES == SHA_DIGEST_LENGTH && SHA256_BYTES == SHA256_DIGEST_LENGTH,

@@ -95,7 +95,7 @@ export class Server extends Program {
   get textPort() { return Number(this.text.replace(/.*:/, '')); }
 
   async ready() {
-    const found = () => /^ready http=(\S+)(?: text=(\S+))?/m.exec(this.stdout);
+    const found = () => /^ready https?=(\S+)(?: text(?:-tls)?=(\S+))?/m.exec(this.stdout);
     await until(() => found() || this.result, 'the ready line');
     assert.ok(found(), `the server did not start: ${JSON.stringify(this.result)}\n${this.stdout}${this.stderr}`);
     [, this.http, this.text] = found();

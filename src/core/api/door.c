@@ -108,10 +108,10 @@ static str origin_of(const struct http_request *rq)
     return origin;
 }
 
-static bool origin_fits(const struct http_request *rq, const str *patterns, size_t n)
+static bool origin_fits(const struct conn *c, const struct http_request *rq, const str *patterns, size_t n)
 {
     size_t count = http_field_count(rq, STR("Origin"));
-    return count <= 1 && origin_allowed(origin_of(rq), count == 1, STR("http"), rq->host, patterns, n);
+    return count <= 1 && origin_allowed(origin_of(rq), count == 1, conn_scheme(c), rq->host, patterns, n);
 }
 
 static bool from_other_site(const struct http_request *rq)
@@ -152,7 +152,7 @@ static void judge_local(const struct conns *cs, uint32_t conn, const struct http
         refuse(v, 403, PROBLEM_FORBIDDEN,
                "This server has no API key, so its API answers as `localhost` only, not as {}." SET_A_KEY,
                rq->host, "no key is configured, and it is meant for another host");
-    else if (!origin_fits(rq, NULL, 0) || from_other_site(rq))
+    else if (!origin_fits(conn_at(cs, conn), rq, NULL, 0) || from_other_site(rq))
         refuse(v, 403, PROBLEM_FORBIDDEN, "Pages of other origins may not use the API.", STR_NONE,
                "a page of another origin");
 }
@@ -171,8 +171,7 @@ static void gate_page(const struct conns *cs, uint32_t conn, const struct http_r
                       struct api_verdict *v)
 {
     const struct settings *s = cs->cx->settings;
-    (void)conn;
-    if (!origin_fits(rq, s->origins, s->origins_n))
+    if (!origin_fits(conn_at(cs, conn), rq, s->origins, s->origins_n))
         refuse(v, 403, PROBLEM_FORBIDDEN, "Pages of {} may not use the API; `origin.allowed` says which may.",
                origin_of(rq), "a page of another origin");
 }

@@ -27,6 +27,7 @@ struct peer {
     uint32_t print;
     bool uncounted; // for want of memory: it may only be a guest (core/conn/reserve.h)
     bool local;     // it is on this machine, and so is all that can reach its listener
+    bool secure;    // it speaks through TLS: pages of its are https
 };
 
 // Something worth a log line: its name there, its level, the name of its subject, and what it carries beside that. Strings

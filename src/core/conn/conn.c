@@ -70,6 +70,7 @@ enum err conn_accept(struct conns *cs, enum transport transport, const struct pe
     ASSERT(line != NULL || transport == TRANSPORT_HTTP || transport == TRANSPORT_ADMIN);
     c->admin = transport == TRANSPORT_ADMIN;
     c->local = peer->local;
+    c->secure = peer->secure;
     bool named = who_init(&c->asker.reader.who, cs->cx->mem, peer) == OK;
     bool guest = !slab_kept(&cs->pool) || !named || peer->uncounted;
     if (line != NULL && (guest || speech_begin(cs->fan, index, line->encoding) != OK)) {

@@ -102,6 +102,7 @@ struct conn {
     bool guest : 1;   // there was no memory for it: one HTTP answer (reserve.h)
     bool local : 1;   // its peer is on this machine, and so is all that can reach its listener
     bool admin : 1;   // it came by the listener of whoever runs the server
+    bool secure : 1;  // it speaks through TLS
     bool cut : 1;     // ended with something still to say, or nobody to say it to: the socket is reset
     uint8_t passed;   // gates, by the command that is at hand or waits: which is next (edge/gate.h)
     uint16_t close_code;
@@ -150,6 +151,7 @@ static inline struct conn *conn_at(const struct conns *cs, uint32_t index)
 {
     return slab_at(&cs->pool, index);
 }
+static inline str conn_scheme(const struct conn *c) { return c->secure ? STR("https") : STR("http"); }
 // True while commands are taken from it and replies are said to it.
 static inline bool conn_live(const struct conn *c)
 {

@@ -153,14 +153,15 @@ static str the_field(const struct http_request *rq, str name)
 }
 
 // What an answer needs to know of its request; strings lie in the copy of its head.
-static void call_note(const struct conns *cs, struct http_call *call, const struct http_request *rq, str head)
+static void call_note(const struct conns *cs, uint32_t index, struct http_call *call,
+                      const struct http_request *rq, str head)
 {
     struct http_response rs = {0};
     call->keep_alive = rq->keep_alive;
     call->head_only = str_eq(rq->method, STR("HEAD"));
     memcpy(call->head, head.p, head.n);
     if (call->route->screen == NULL) {
-        http_share(cs, rq, &rs);
+        http_share(cs, index, rq, &rs);
         call->origin = in_copy(call, head, rs.allow_origin);
         return;
     }
@@ -205,7 +206,7 @@ void http_call_begin(struct conns *cs, uint32_t index, const struct http_request
         .route = route, .head_n = (uint32_t)head.n, .refused = screened->status, .by = screened->by};
     call->screened_by = cs->cx->settings;
     call->screened_ms = cs->cx->now_ms;
-    call_note(cs, call, rq, head);
+    call_note(cs, index, call, rq, head);
     c->call = call;
     c->calls = true;
     if (hopeless(rq, call)) {

@@ -113,13 +113,14 @@ void http_answer(struct conns *cs, uint32_t index, const struct http_request *rq
     http_answered(cs, index, rs);
 }
 
-void http_share(const struct conns *cs, const struct http_request *rq, struct http_response *rs)
+void http_share(const struct conns *cs, uint32_t index, const struct http_request *rq,
+                struct http_response *rs)
 {
     const struct settings *s = cs->cx->settings;
     str origin;
     rs->vary_origin = true;
     if (http_field_count(rq, STR("Origin")) == 1 && http_field_find(rq, STR("Origin"), &origin) &&
-        origin_allowed(origin, true, STR("http"), rq->host, s->origins, s->origins_n))
+        origin_allowed(origin, true, conn_scheme(conn_at(cs, index)), rq->host, s->origins, s->origins_n))
         rs->allow_origin = origin;
 }
 
@@ -170,7 +171,7 @@ static void http_refuse_now(struct conns *cs, uint32_t index, const struct http_
     } else if (status == 415) {
         sentence = STR("A body of this media type is not taken here.\n");
     }
-    http_share(cs, rq, &rs);
+    http_share(cs, index, rq, &rs);
     http_answer(cs, index, rq, &rs, sentence, true);
 }
 

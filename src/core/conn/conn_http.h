@@ -51,7 +51,8 @@ void http_keep_alive(struct conns *cs, uint32_t index, const struct http_request
                      struct http_response *rs, size_t n);
 void http_answered(struct conns *cs, uint32_t index, const struct http_response *rs);
 // Pages of other origins may read it, where origin.allowed says so.
-void http_share(const struct conns *cs, const struct http_request *rq, struct http_response *rs);
+void http_share(const struct conns *cs, uint32_t index, const struct http_request *rq,
+                struct http_response *rs);
 // Refused, when the body that comes with it has been passed over. route: 405 and 415 say what it takes; may be NULL.
 void http_refuse(struct conns *cs, uint32_t index, const struct http_request *rq, uint16_t status,
                  const struct http_route *route);

@@ -17,7 +17,7 @@ static void refuse_saying(struct conns *cs, uint32_t index, const struct http_re
     notice_put_about(cs->cx, NOTICE_UPGRADE_REFUSED, index, status, reason, origin);
     metric_add(&cs->cx->metrics->http_errors, 1);
     struct http_response rs = http_response_error(status, body, true, cs->cx->wall_ms / 1000);
-    http_share(cs, rq, &rs);
+    http_share(cs, index, rq, &rs);
     buf_reset(&cs->head, WORKING_BYTES_MAX);
     http_put_error_response(&cs->head, &rs, body);
     fan_put_buf(cs->fan, index, &cs->head);
@@ -74,7 +74,8 @@ bool gate_drain(struct conns *cs, uint32_t index, struct http_coming *in)
 bool gate_origin(struct conns *cs, uint32_t index, struct http_coming *in)
 {
     const struct settings *s = cs->cx->settings;
-    if (origin_allowed(in->ws.origin, in->ws.has_origin, STR("http"), in->ws.host, s->origins, s->origins_n))
+    if (origin_allowed(in->ws.origin, in->ws.has_origin, conn_scheme(conn_at(cs, index)), in->ws.host,
+                       s->origins, s->origins_n))
         return true;
     refuse_origin(cs, index, in->rq, in->ws.origin);
     return false;
@@ -106,7 +107,8 @@ bool http_origin_refused(struct conns *cs, uint32_t index, const struct http_req
     str origin = STR_NONE;
     size_t count = http_field_count(rq, STR("Origin"));
     http_field_find(rq, STR("Origin"), &origin);
-    if (count <= 1 && origin_allowed(origin, count == 1, STR("http"), rq->host, s->origins, s->origins_n))
+    if (count <= 1 && origin_allowed(origin, count == 1, conn_scheme(conn_at(cs, index)), rq->host,
+                                     s->origins, s->origins_n))
         return false;
     refuse_origin(cs, index, rq, origin);
     return true;

@@ -95,6 +95,6 @@ void page_asset(struct conns *cs, uint32_t index, const struct http_request *rq)
     if (http_field_find(rq, STR("If-None-Match"), &tag) && http_etag_matches(tag, rs.etag))
         rs.status = 304;
     if (a->shared)
-        http_share(cs, rq, &rs);
+        http_share(cs, index, rq, &rs);
     http_answer(cs, index, rq, &rs, str_make((const char *)a->body, a->body_len), true);
 }
