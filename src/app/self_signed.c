@@ -78,7 +78,8 @@ static bool fill(X509 *x, EVP_PKEY *key, const char *first, const char *alternat
             1 &&
         X509_set_issuer_name(x, subject) == 1 && extend(x, NID_subject_alt_name, alternatives) &&
         extend(x, NID_basic_constraints, "critical,CA:FALSE") &&
-        extend(x, NID_key_usage, "critical,digitalSignature") && extend(x, NID_ext_key_usage, "serverAuth,clientAuth") &&
+        extend(x, NID_key_usage, "critical,digitalSignature") &&
+        extend(x, NID_ext_key_usage, "serverAuth,clientAuth") &&
         extend(x, NID_subject_key_identifier, "hash");
     BN_free(serial);
     return filled && X509_sign(x, key, EVP_sha256()) > 0;

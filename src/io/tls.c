@@ -1,330 +1,415 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who the server is: identities from files, which of them answers whom, and the keys of tickets.
+// One connection that speaks TLS.
+//
+// OpenSSL's records go out through a BIO of ours. It always takes what it is given: what the socket does not take is held, in order, so
+// that OpenSSL never waits to write, and what it has sealed counts as taken. While something is held nothing more is sealed, and the
+// channel is blocked. A socket that takes nothing and a peer who makes OpenSSL answer (new keys, RFC 8446 section 4.6.3) would fill memory:
+// beyond TLS_HELD_MAX the channel reads nothing more before it has been able to write.
+//
+// Rejected: OpenSSL's own socket BIO. It writes without MSG_NOSIGNAL, and a write that it could not finish has to be repeated
+// with the same bytes, where rooms go on (channel.h, rule 5).
 #include "io/tls.h"
 
-#include "base/assert.h"
-#include "io/tls_private.h"
-#include <openssl/core_names.h>
+#include "base/mem.h"
+#include <errno.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 
-// Forward secrecy and authenticated encryption only (RFC 9325, section 4.2); TLS 1.3 has nothing else.
-static const char CIPHERS_1_2[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-                                  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-                                  "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
-static const char GROUPS[] = "X25519:P-256:P-384";
-static const unsigned char HTTP_1_1[] = "\x08http/1.1";
+enum {
+    RECORD_MAX = 16 * 1024, // plaintext of a record, RFC 8446 section 5.1
+    HANDSHAKE_RECORD = 22,  // the first octet that a client says, section 4
+    // OpenSSL 3.0 on x86-64, one idle connection with its buffers released; measured, see docs/PERFORMANCE.md, "TLS".
+    SESSION_BYTES = 14 * 1024,
+};
 
-// ---- tickets
+struct tls {
+    struct channel_kind kind; // first: a channel's kind is this
+    struct tls_identities identities;
+    BIO_METHOD *bio;
+};
 
-static time_t now_s(void)
+struct tls_channel {
+    struct tls *tls;
+    struct mem *mem;
+    SSL *ssl;
+    int fd;
+    bool heard : 1;       // its first octet has been looked at
+    bool speaks : 1;      // the handshake is over
+    bool socket_more : 1; // the last recv filled what it was given
+    bool over : 1;        // the socket has come to its end
+    bool broken : 1;
+    bool ended : 1; // nothing is written any more: the end follows what is held
+    bool end_sent : 1;
+    bool owed : 1; // news of reading that could not be acted upon, as too much is held
+    uint32_t held_from, held_n, held_cap;
+    uint8_t *held; // sealed, and not sent
+};
+
+// ---- the socket's side
+
+static void held_free(struct tls_channel *c)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + 1; // 0 means never
+    if (c->held != NULL)
+        mem_free(c->mem, c->held, c->held_cap);
+    c->held = NULL;
+    c->held_from = c->held_n = c->held_cap = 0;
 }
 
-static bool ticket_key_make(struct tls_ticket_key *key, time_t now)
+static bool hold(struct tls_channel *c, const uint8_t *p, size_t n)
 {
-    if (RAND_bytes(key->name, sizeof key->name) != 1 || RAND_priv_bytes(key->aes, sizeof key->aes) != 1 ||
-        RAND_priv_bytes(key->hmac, sizeof key->hmac) != 1)
-        return false;
-    key->made_s = now;
+    if (c->held_from != 0) {
+        memmove(c->held, c->held + c->held_from, c->held_n);
+        c->held_from = 0;
+    }
+    if (c->held_n + n > c->held_cap) {
+        const size_t cap = c->held_n + n;
+        uint8_t *more = cap <= 2 * TLS_HELD_MAX ? mem_realloc(c->mem, c->held, c->held_cap, cap) : NULL;
+        if (more == NULL)
+            return false;
+        c->held = more;
+        c->held_cap = (uint32_t)cap;
+    }
+    memcpy(c->held + c->held_n, p, n);
+    c->held_n += (uint32_t)n;
     return true;
 }
 
-// With the lock. False: there is no key that is new enough, and none can be made.
-static bool ticket_keys_turn(struct tls *t, time_t now)
+static ssize_t send_some(struct tls_channel *c, const uint8_t *p, size_t n)
 {
-    if (t->ticket_before.made_s != 0 && now - t->ticket_before.made_s >= (time_t)2 * TLS_TICKET_S)
-        t->ticket_before = (struct tls_ticket_key){.made_s = 0};
-    if (t->ticket.made_s != 0 && now - t->ticket.made_s < TLS_TICKET_S)
+    ssize_t sent;
+    do
+        sent = send(c->fd, p, n, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return sent;
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return 0;
+    c->broken = true;
+    return -1;
+}
+
+static void held_send(struct tls_channel *c)
+{
+    if (c->held_n != 0) {
+        const ssize_t sent = send_some(c, c->held + c->held_from, c->held_n);
+        if (sent < 0)
+            return;
+        c->held_from += (uint32_t)sent;
+        c->held_n -= (uint32_t)sent;
+    }
+    if (c->held_n != 0)
+        return;
+    held_free(c);
+    if (c->ended && !c->end_sent) {
+        shutdown(c->fd, SHUT_WR);
+        c->end_sent = true;
+    }
+}
+
+static int bio_write(BIO *bio, const char *p, size_t n, size_t *ret)
+{
+    struct tls_channel *c = BIO_get_data(bio);
+    ssize_t sent = 0;
+    if (c->held_n == 0)
+        sent = send_some(c, (const uint8_t *)p, n);
+    if (sent < 0 || ((size_t)sent < n && !hold(c, (const uint8_t *)p + sent, n - (size_t)sent)))
+        return 0;
+    *ret = n;
+    return 1;
+}
+
+static int bio_read(BIO *bio, char *p, size_t n, size_t *ret)
+{
+    struct tls_channel *c = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t got;
+    do
+        got = recv(c->fd, p, n, 0);
+    while (got < 0 && errno == EINTR);
+    c->socket_more = got == (ssize_t)n;
+    if (got > 0) {
+        *ret = (size_t)got;
+        return 1;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        BIO_set_retry_read(bio);
+    c->over = got == 0;
+    return 0;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *p)
+{
+    const struct tls_channel *c = BIO_get_data(bio);
+    (void)number;
+    (void)p;
+    if (command == BIO_CTRL_EOF)
+        return c->over;
+    return command == BIO_CTRL_FLUSH; // nothing waits in a BIO to be sent
+}
+
+static BIO_METHOD *bio_method(void)
+{
+    BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "plenum socket");
+    if (m != NULL) {
+        BIO_meth_set_write_ex(m, bio_write);
+        BIO_meth_set_read_ex(m, bio_read);
+        BIO_meth_set_ctrl(m, bio_ctrl);
+    }
+    return m;
+}
+
+// ---- one who does not speak TLS
+
+static const char PLAIN_HTTP[] = "HTTP/1.1 400 Bad Request\r\n"
+                                 "Content-Type: text/plain; charset=utf-8\r\n"
+                                 "Content-Length: 54\r\n"
+                                 "Connection: close\r\n"
+                                 "\r\n"
+                                 "This port speaks TLS: say https:// or wss:// instead.\n";
+static const char PLAIN_LINES[] =
+    "* this port speaks TLS: use `openssl s_client -quiet` or another client for it\n";
+
+// What it has said is taken out of the socket first, so that closing that does not overtake the answer with a reset.
+static void answer_plainly(struct tls_channel *c)
+{
+    uint8_t said[4096];
+    (void)!recv(c->fd, said, sizeof said, 0);
+    const bool lines = c->tls->identities.settings.lines;
+    (void)send_some(c, (const uint8_t *)(lines ? PLAIN_LINES : PLAIN_HTTP),
+                    (lines ? sizeof PLAIN_LINES : sizeof PLAIN_HTTP) - 1);
+    shutdown(c->fd, SHUT_WR);
+    c->end_sent = true;
+    c->over = true;
+}
+
+// False: it has said nothing yet.
+static bool hear_first(struct tls_channel *c)
+{
+    uint8_t first = HANDSHAKE_RECORD;
+    const ssize_t n = recv(c->fd, &first, 1, MSG_PEEK);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return false;
+    c->heard = true;
+    if (n == 1 && first != HANDSHAKE_RECORD)
+        answer_plainly(c);
+    return true;
+}
+
+// ---- a channel's functions
+
+static void *tls_open(const struct channel_kind *kind, int fd, struct mem *mem)
+{
+    struct tls *t = (struct tls *)(void *)kind;
+    struct tls_channel *c = mem_alloc(mem, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    *c = (struct tls_channel){.tls = t, .mem = mem, .fd = fd};
+    const bool charged = mem_charge(mem, SESSION_BYTES);
+    c->ssl = charged ? tls_identities_session(&t->identities) : NULL;
+    BIO *bio = c->ssl != NULL ? BIO_new(t->bio) : NULL;
+    if (bio == NULL) {
+        SSL_free(c->ssl);
+        if (charged)
+            mem_discharge(mem, SESSION_BYTES);
+        mem_free(mem, c, sizeof *c);
+        return NULL;
+    }
+    BIO_set_data(bio, c);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(c->ssl, bio, bio);
+    SSL_set_accept_state(c->ssl);
+    return c;
+}
+
+static void tls_close(void *state, struct mem *mem, bool abortive)
+{
+    struct tls_channel *c = state;
+    if (!abortive && !c->broken && c->speaks && !c->ended && c->held_n == 0) {
+        ERR_clear_error();
+        (void)SSL_shutdown(c->ssl);
+    }
+    ERR_clear_error();
+    held_free(c);
+    SSL_free(c->ssl);
+    mem_discharge(mem, SESSION_BYTES);
+    mem_free(mem, c, sizeof *c);
+}
+
+static bool is_stuffed(const struct tls_channel *c) { return c->held_n > TLS_HELD_MAX; }
+
+static uint32_t tls_on_socket(void *state, uint32_t news)
+{
+    struct tls_channel *c = state;
+    if (news & CHANNEL_WRITABLE)
+        held_send(c);
+    if (c->held_n != 0 || !c->speaks)
+        news &= ~(uint32_t)CHANNEL_WRITABLE;
+    const uint32_t reading = news & (CHANNEL_READABLE | CHANNEL_ENDING);
+    if (is_stuffed(c) && !(news & CHANNEL_ERROR)) {
+        c->owed = c->owed || reading != 0;
+        return news & ~reading;
+    }
+    if (c->owed)
+        news |= CHANNEL_READABLE;
+    c->owed = false;
+    return news;
+}
+
+// What SSL_read and SSL_write say when they have not done what they were asked for.
+static ssize_t not_read(struct tls_channel *c, int result)
+{
+    switch (SSL_get_error(c->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: // not from this BIO
+        return c->broken ? CHANNEL_BROKEN : CHANNEL_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    default:
+        c->broken = true; // an alert that says why may be held
+        return CHANNEL_BROKEN;
+    }
+}
+
+static ssize_t tls_read(void *state, uint8_t *p, size_t n, uint32_t *ret_news)
+{
+    struct tls_channel *c = state;
+    *ret_news = 0;
+    if (c->broken)
+        return CHANNEL_BROKEN;
+    if (is_stuffed(c)) {
+        c->owed = true;
+        return CHANNEL_AGAIN;
+    }
+    if (!c->heard && !hear_first(c))
+        return CHANNEL_AGAIN;
+    if (c->end_sent && c->over)
+        return 0;
+    const bool spoke = c->speaks;
+    size_t got = 0;
+    ERR_clear_error();
+    const int result = SSL_read_ex(c->ssl, p, n, &got);
+    c->speaks = spoke || SSL_is_init_finished(c->ssl);
+    if (c->speaks && !spoke && c->held_n == 0)
+        *ret_news |= CHANNEL_WRITABLE;
+    if (result != 1)
+        return not_read(c, result);
+    if (c->socket_more || SSL_has_pending(c->ssl))
+        *ret_news |= CHANNEL_READABLE;
+    return (ssize_t)got;
+}
+
+// Spans as one piece of at most a record: as it is where that is one span, else put together in `scratch`. Returns its length, 0 at the end;
+// *at goes on behind it.
+struct place {
+    size_t span, from;
+};
+
+static size_t piece_next(const struct span *spans, size_t count, struct place *at, uint8_t *scratch,
+                         const uint8_t **ret)
+{
+    while (at->span < count && at->from == spans[at->span].n)
+        *at = (struct place){at->span + 1, 0};
+    if (at->span == count)
+        return 0;
+    const struct span *s = &spans[at->span];
+    if (s->n - at->from >= RECORD_MAX || at->span + 1 == count) {
+        const size_t n = s->n - at->from < RECORD_MAX ? s->n - at->from : RECORD_MAX;
+        *ret = (const uint8_t *)s->p + at->from;
+        at->from += n;
+        return n;
+    }
+    size_t n = 0;
+    while (at->span < count && n < RECORD_MAX) {
+        s = &spans[at->span];
+        const size_t rest = s->n - at->from, take = rest < RECORD_MAX - n ? rest : RECORD_MAX - n;
+        memcpy(scratch + n, (const uint8_t *)s->p + at->from, take);
+        n += take;
+        at->from += take;
+        if (at->from == s->n)
+            *at = (struct place){at->span + 1, 0};
+    }
+    *ret = scratch;
+    return n;
+}
+
+static ssize_t tls_write(void *state, const struct span *spans, size_t count, bool *ret_blocked)
+{
+    static _Thread_local uint8_t scratch[RECORD_MAX];
+    struct tls_channel *c = state;
+    size_t taken = 0, n;
+    const uint8_t *piece;
+    struct place at = {0, 0};
+    held_send(c);
+    *ret_blocked = c->held_n != 0 || !c->speaks;
+    while (!*ret_blocked && !c->broken && (n = piece_next(spans, count, &at, scratch, &piece)) != 0) {
+        size_t sealed = 0;
+        ERR_clear_error();
+        if (SSL_write_ex(c->ssl, piece, n, &sealed) != 1)
+            c->broken = true;
+        taken += sealed;
+        *ret_blocked = c->held_n != 0;
+    }
+    return c->broken ? CHANNEL_BROKEN : (ssize_t)taken;
+}
+
+static bool tls_shutdown(void *state)
+{
+    struct tls_channel *c = state;
+    if (c->end_sent || c->broken)
         return true;
-    struct tls_ticket_key fresh;
-    if (!ticket_key_make(&fresh, now))
-        return false;
-    const bool usable = t->ticket.made_s != 0 && now - t->ticket.made_s < (time_t)2 * TLS_TICKET_S;
-    t->ticket_before = usable ? t->ticket : (struct tls_ticket_key){.made_s = 0};
-    t->ticket = fresh;
-    return true;
-}
-
-// A copy of the key that a new ticket is sealed with, or that the ticket of this name was. Returns 0 for none, 1, or 2: it is an
-// older one, and the client is to be given a new ticket (SSL_CTX_set_tlsext_ticket_key_evp_cb(3)).
-static int ticket_key_find(struct tls *t, const unsigned char *name, struct tls_ticket_key *ret)
-{
-    int which = 0;
-    pthread_mutex_lock(&t->lock);
-    if (ticket_keys_turn(t, now_s())) {
-        if (name == NULL || memcmp(name, t->ticket.name, sizeof t->ticket.name) == 0) {
-            *ret = t->ticket;
-            which = 1;
-        } else if (t->ticket_before.made_s != 0 &&
-                   memcmp(name, t->ticket_before.name, sizeof t->ticket.name) == 0) {
-            *ret = t->ticket_before;
-            which = 2;
-        }
+    if (c->speaks && !c->ended) {
+        ERR_clear_error();
+        (void)SSL_shutdown(c->ssl); // which writes the alert; what the peer says is read on
     }
-    pthread_mutex_unlock(&t->lock);
-    return which;
+    c->ended = true;
+    held_send(c);
+    return c->held_n == 0;
 }
 
-static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                     EVP_MAC_CTX *mac, int sealing)
-{
-    struct tls_ticket_key key;
-    const int which =
-        ticket_key_find(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)), sealing ? NULL : name, &key);
-    if (which == 0)
-        return 0; // to seal: without a ticket; to open: a full handshake
-    OSSL_PARAM digest[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.hmac, sizeof key.hmac),
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    bool made = EVP_MAC_CTX_set_params(mac, digest) == 1;
-    if (sealing) {
-        memcpy(name, key.name, sizeof key.name);
-        made = made && RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1 &&
-               EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.aes, iv) == 1;
-    } else {
-        made = made && EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.aes, iv) == 1;
-    }
-    OPENSSL_cleanse(&key, sizeof key);
-    return made ? which : -1;
-}
+// ---- a listener's
 
-// ---- who answers whom
-
-// The context of the identity that has this name, counted; NULL: nobody has.
-static SSL_CTX *context_find(struct tls *t, const char *name)
-{
-    SSL_CTX *found = NULL;
-    pthread_mutex_lock(&t->lock);
-    for (uint32_t i = 0; i < t->contexts->n && found == NULL; i++)
-        if (X509_check_host(SSL_CTX_get0_certificate(t->contexts->all[i]), name, 0, 0, NULL) == 1) {
-            found = t->contexts->all[i];
-            SSL_CTX_up_ref(found);
-        }
-    pthread_mutex_unlock(&t->lock);
-    return found;
-}
-
-static int on_name(SSL *ssl, int *alert, void *arg)
-{
-    (void)alert;
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    SSL_CTX *found = name != NULL ? context_find(arg, name) : NULL;
-    if (found == NULL)
-        return SSL_TLSEXT_ERR_NOACK;
-    SSL_set_SSL_CTX(ssl, found); // which counts it, too
-    SSL_CTX_free(found);
-    return SSL_TLSEXT_ERR_OK;
-}
-
-static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_n, const unsigned char *offered,
-                   unsigned n, void *arg)
-{
-    (void)ssl;
-    (void)arg;
-    unsigned char *chosen = NULL;
-    if (SSL_select_next_proto(&chosen, ret_n, HTTP_1_1, sizeof HTTP_1_1 - 1, offered, n) !=
-        OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL; // no_application_protocol
-    *ret = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
-
-// ---- identities
-
-// The system's words where it was the first to find something, or OpenSSL's last.
-static enum err refuse(struct io_error *error, const char *what, const char *file)
-{
-    static _Thread_local char text[128];
-    const unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
-    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror_r(ERR_GET_REASON(first), text, sizeof text)
-                                                 : ERR_reason_error_string(last);
-    io_error_set(error, "%s %s: %s", what, file, reason != NULL ? reason : "cannot be used");
-    ERR_clear_error();
-    return ERR_SYNTAX;
-}
-
-static enum err files_read(SSL_CTX *c, const struct tls_identity *id, struct io_error *error)
-{
-    ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(c, id->cert) != 1)
-        return refuse(error, "certificate", id->cert);
-    if (SSL_CTX_use_PrivateKey_file(c, id->key, SSL_FILETYPE_PEM) != 1)
-        return refuse(error, "key", id->key);
-    if (SSL_CTX_check_private_key(c) != 1)
-        return refuse(error, "key", id->key);
-    if (id->client_ca == NULL)
-        return OK;
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(id->client_ca);
-    if (names == NULL || SSL_CTX_load_verify_file(c, id->client_ca) != 1) {
-        sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return refuse(error, "client_ca", id->client_ca);
-    }
-    SSL_CTX_set_client_CA_list(c, names);
-    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    return OK;
-}
-
-static bool context_set_up(SSL_CTX *c, struct tls *t, uint32_t which)
-{
-    SSL_CTX_set_app_data(c, t);
-    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(c, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
-                               SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_timeout(c, TLS_TICKET_S);
-    SSL_CTX_set_num_tickets(c, 1); // one connection at a time is what a client of ours has
-    SSL_CTX_set_read_ahead(c, 1);  // a record's head and body in one recv
-    if (!t->settings.lines)
-        SSL_CTX_set_alpn_select_cb(c, on_alpn, NULL);
-    const unsigned char session[] = {
-        (unsigned char)which}; // who was vouched for by one CA is not by another one
-    return SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(c, CIPHERS_1_2) == 1 && SSL_CTX_set1_groups_list(c, GROUPS) == 1 &&
-           SSL_CTX_set_session_id_context(c, session, sizeof session) == 1 &&
-           SSL_CTX_set_tlsext_ticket_key_evp_cb(c, on_ticket) == 1;
-}
-
-static void contexts_free(struct tls_contexts *all)
-{
-    for (uint32_t i = 0; all != NULL && i < all->n; i++)
-        SSL_CTX_free(all->all[i]);
-    free(all);
-}
-
-static enum err contexts_make(struct tls *t, struct tls_contexts **ret, struct io_error *error)
-{
-    struct tls_contexts *all = calloc(1, sizeof *all);
-    if (all == NULL)
-        return ERR_NOMEM;
-    enum err e = OK;
-    for (uint32_t i = 0; e == OK && i < t->settings.identity_n; i++) {
-        SSL_CTX *c = SSL_CTX_new(TLS_server_method());
-        if (c == NULL || !context_set_up(c, t, i)) {
-            SSL_CTX_free(c);
-            e = ERR_NOMEM;
-            break;
-        }
-        all->all[all->n++] = c;
-        SSL_CTX_set_tlsext_servername_callback(c, on_name);
-        SSL_CTX_set_tlsext_servername_arg(c, t);
-        e = files_read(c, &t->settings.identities[i], error);
-    }
-    if (e != OK) {
-        contexts_free(all);
-        return e;
-    }
-    *ret = all;
-    return OK;
-}
-
-// ---- its life
-
-static bool strings_copy(struct tls *t, const struct tls_settings *from)
-{
-    t->settings = *from;
-    for (uint32_t i = 0; i < from->identity_n; i++) {
-        struct tls_identity *id = &t->settings.identities[i];
-        const char **const places[FILES_EACH] = {&id->cert, &id->key, &id->client_ca};
-        for (size_t k = 0; k < FILES_EACH; k++) {
-            if (*places[k] == NULL)
-                continue;
-            t->files[i][k] = strdup(*places[k]);
-            if (t->files[i][k] == NULL)
-                return false;
-            *places[k] = t->files[i][k];
-        }
-    }
-    return true;
-}
+static const struct channel_kind KIND = {
+    .name = "tls",
+    .secure = true,
+    .open = tls_open,
+    .close = tls_close,
+    .on_socket = tls_on_socket,
+    .read = tls_read,
+    .write = tls_write,
+    .shutdown = tls_shutdown,
+};
 
 enum err tls_create(const struct tls_settings *settings, struct tls **ret, struct io_error *error)
 {
-    ASSERT(settings->identity_n > 0 && settings->identity_n <= TLS_IDENTITIES_MAX);
     struct tls *t = calloc(1, sizeof *t);
     if (t == NULL)
         return ERR_NOMEM;
-    pthread_mutex_init(&t->lock, NULL);
-    tls_channel_init(t);
-    enum err e = strings_copy(t, settings) && t->bio != NULL ? OK : ERR_NOMEM;
-    if (e == OK)
-        e = contexts_make(t, &t->contexts, error);
-    if (e != OK) {
-        tls_destroy(t);
-        return e;
+    t->kind = KIND;
+    t->bio = bio_method();
+    enum err e = tls_identities_init(&t->identities, settings, error);
+    if (e == OK && t->bio != NULL) {
+        *ret = t;
+        return OK;
     }
-    *ret = t;
-    return OK;
+    tls_destroy(t);
+    return e != OK ? e : ERR_NOMEM;
 }
 
 void tls_destroy(struct tls *t)
 {
     if (t == NULL)
         return;
-    contexts_free(t->contexts);
-    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
-        for (size_t k = 0; k < FILES_EACH; k++)
-            free(t->files[i][k]);
+    tls_identities_deinit(&t->identities);
     BIO_meth_free(t->bio);
-    pthread_mutex_destroy(&t->lock);
-    OPENSSL_cleanse(&t->ticket, sizeof t->ticket);
-    OPENSSL_cleanse(&t->ticket_before, sizeof t->ticket_before);
     free(t);
 }
 
 enum err tls_reload(struct tls *t, struct io_error *error)
 {
-    struct tls_contexts *fresh;
-    enum err e = contexts_make(t, &fresh, error);
-    if (e != OK)
-        return e;
-    pthread_mutex_lock(&t->lock);
-    struct tls_contexts *old = t->contexts;
-    t->contexts = fresh;
-    pthread_mutex_unlock(&t->lock);
-    contexts_free(old);
-    return OK;
+    return tls_identities_reload(&t->identities, error);
 }
-
-// FNV-1a.
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    for (int i = 0; i < 8; i++)
-        hash = (hash ^ (value >> (8 * i) & 0xff)) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-uint64_t tls_files_seen(const struct tls *t)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
-        for (size_t k = 0; k < FILES_EACH; k++) {
-            struct stat at = {0};
-            if (t->files[i][k] != NULL && stat(t->files[i][k], &at) != 0)
-                at = (struct stat){0};
-            hash = mix(mix(hash, (uint64_t)at.st_ino), (uint64_t)at.st_size);
-            hash = mix(mix(hash, (uint64_t)at.st_mtim.tv_sec), (uint64_t)at.st_mtim.tv_nsec);
-        }
-    return hash;
-}
-
+uint64_t tls_files_seen(const struct tls *t) { return tls_identities_seen(&t->identities); }
 const struct channel_kind *tls_channel(const struct tls *t) { return &t->kind; }
-
-SSL *tls_session_new(struct tls *t)
-{
-    pthread_mutex_lock(&t->lock);
-    SSL *ssl = SSL_new(t->contexts->all[0]);
-    pthread_mutex_unlock(&t->lock);
-    return ssl;
-}

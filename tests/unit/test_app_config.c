@@ -351,9 +351,8 @@ static void test_mistakes_in_rows(void **state)
          "c.yaml:3: rooms.rules[0].name: got \"a b\", expected a word without spaces and control characters"},
         {RULES "    - {[a]: 1, match: a}\n", "c.yaml:3: syntax: got a list as a key, expected a word"},
         // shape
-        {"rooms:\n  rules: {match: a}\n",
-         "c.yaml:2: rooms.rules: got a mapping of keys, expected a list of up to 64 rows like {match: \"team-*\", "
-         "access: token}"},
+        {"rooms:\n  rules: {echo: true}\n", // a list of one
+         "c.yaml:2: rooms.rules[0]: got neither match nor name, expected one of them, or both"},
         {"rooms:\n  rules: a\n",
          "c.yaml:2: rooms.rules: got \"a\", expected a list of up to 64 rows like {match: \"team-*\", access: token}"},
         {RULES,
