@@ -247,11 +247,11 @@ static const char markdown_head[] =
     "| 2 | wrong command line or configuration; nothing was started |\n"
     "| 130 | another SIGTERM or SIGINT ended a drain at once |\n";
 
-// A list of mappings: a table of what a row may hold.
-static void put_table(FILE *out, const char *path, const struct config_key *key)
+// A list of mappings: a table of what a row may hold. live: what the outermost list is.
+static void put_table(FILE *out, const char *path, const struct config_key *key, bool live)
 {
     fprintf(out, "\n### %s\n\n%s %s, at most %" PRIu32 " rows. One of them: `%s`\n\n", path, key->help,
-            key->live ? "Live" : "Needs a restart", key->max, key->detail);
+            live ? "Live" : "Needs a restart", key->max, key->detail);
     fputs("| key | without it | what it does |\n|---|---|---|\n", out);
     for (uint32_t i = 0; i < key->table->columns_n; i++) {
         const struct config_column *column = &key->table->columns[i];
@@ -274,7 +274,7 @@ static void put_table(FILE *out, const char *path, const struct config_key *key)
         char inner[96];
         snprintf(inner, sizeof inner, "%s[].%s", path, column->name);
         if (column->key->kind == CONFIG_ROWS)
-            put_table(out, inner, column->key);
+            put_table(out, inner, column->key, live);
     }
 }
 
@@ -305,7 +305,7 @@ static void put_section(FILE *out, const struct config *defaults, size_t first)
     }
     for (size_t i = first; i < CONFIG_KEY_COUNT && (i == first || !is_first_of_section(i)); i++)
         if (config_keys[i].kind == CONFIG_ROWS)
-            put_table(out, config_keys[i].path, &config_keys[i]);
+            put_table(out, config_keys[i].path, &config_keys[i], config_keys[i].live);
 }
 
 void config_print_markdown(FILE *out)
