@@ -88,7 +88,7 @@ void retries_see(struct world *w, const struct entry *e)
 {
     uint64_t number, i;
     str rest, reason = e->data; // of a close
-    if (w->plan.engine || !str_starts(reason, STR("once-")))
+    if (e->type != ENTRY_CLOSE || w->plan.engine || !str_starts(reason, STR("once-")))
         return;
     str first = str_split(str_skip(reason, 5), '.', &rest);
     bool read = str_to_u64(first, UINT32_MAX, &number) && str_to_u64(rest, ONCE_CLOSES - 1, &i);

@@ -12,7 +12,7 @@
 uint32_t retries_put(struct world *w, struct client *c, struct buf *body, char ret_key[64],
                      const char **ret_command);
 void retries_heard(struct world *w, struct client *c, uint32_t number, str head, str body);
-// A room has been closed.
+// Something was placed: it may be a room's close.
 void retries_see(struct world *w, const struct entry *e);
 
 #endif
