@@ -305,6 +305,32 @@ static void the_live_stream_has_places(void **state)
     fixture_free(f);
 }
 
+// The segment that a record lies in is let go of, be it behind a cut, where offsets may be lower than in front of it.
+static void what_was_taken_back_is_let_go_of(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(8);
+    const struct live_tools tools = {
+        .mem = &f->mem, .encodings = ways_served.encodings, .prints = &prints, .scratch = &f->scratch};
+    for (int i = 0; i < 5; i++)
+        add(f, 10, 1);
+    listen(f, ENCODING_JSON);
+    add(f, 10, 1);
+    live_forget(&f->live, &f->mem, 5); // said before anybody listened
+    assert_int_equal(live_chain(f)->n, 1);
+    struct entry cut = {.type = ENTRY_EPOCH, .room = room, .epoch = STR("another"), .cut_to = 1};
+    assert_int_equal(place_cut(&f->live, &tools, &cut), OK);
+    log_restart(&f->log, 2);
+    free(f->data[2]); // another one has its offset
+    add(f, 10, 1);
+    assert_int_equal(live_chain(f)->n, 3);
+    assert_true(segment_after(live_chain(f)->segs[0]) >= f->log.head); // the first one does not tell
+    live_forget(&f->live, &f->mem, f->log.head);
+    assert_int_equal(live_chain(f)->n, 0);
+    live_check(&f->live);
+    fixture_free(f);
+}
+
 static void segments_grow_to_their_size(void **state)
 {
     (void)state;
@@ -497,6 +523,7 @@ int main(void)
         cmocka_unit_test(what_was_said_is_replayed_in_any_encoding),
         cmocka_unit_test(a_replay_is_made_once),
         cmocka_unit_test(the_live_stream_has_places),
+        cmocka_unit_test(what_was_taken_back_is_let_go_of),
         cmocka_unit_test(segments_grow_to_their_size),
         cmocka_unit_test(trims_by_each_limit),
         cmocka_unit_test(the_wall_clock_may_be_set),
