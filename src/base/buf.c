@@ -20,14 +20,24 @@ void buf_deinit(struct buf *b)
     b->p = NULL;
     b->n = 0;
     b->cap = 0;
+    b->stale = 0;
 }
 
 void buf_reset(struct buf *b, size_t keep_max)
 {
     if (b->cap > keep_max)
         buf_deinit(b);
-    b->n = 0;
+    buf_cut(b, 0);
     b->failed = false;
+}
+
+void buf_wipe(struct buf *b)
+{
+    buf_cut(b, 0);
+    b->failed = false;
+    if (b->stale != 0)
+        mem_wipe(b->p, b->stale);
+    b->stale = 0;
 }
 
 // The capacity for `need` bytes; 0 where the limit or size_t forbids it.
@@ -48,8 +58,11 @@ char *buf_reserve(struct buf *b, size_t n)
 {
     if (b->failed)
         return NULL;
-    if (b->p && n <= b->cap - b->n)
+    if (b->p && n <= b->cap - b->n) {
+        if (b->n + n > b->stale) // who writes there may come to think better of it
+            b->stale = b->n + n;
         return b->p + b->n;
+    }
     size_t cap = n > SIZE_MAX - b->n ? 0 : buf_cap_for(b, b->n + n);
     char *p = cap ? mem_realloc(b->mem, b->p, b->cap, cap) : NULL;
     if (!p) {
@@ -58,6 +71,8 @@ char *buf_reserve(struct buf *b, size_t n)
     }
     b->p = p;
     b->cap = cap;
+    if (b->n + n > b->stale)
+        b->stale = b->n + n;
     return p + b->n;
 }
 
@@ -89,4 +104,5 @@ void buf_check(const struct buf *b)
     ASSERT(b->n <= b->cap);                      // 1
     ASSERT(b->limit == 0 || b->cap <= b->limit); // 1
     ASSERT((b->p == NULL) == (b->cap == 0));     // 2
+    ASSERT(b->stale <= b->cap);                  // 3
 }

@@ -10,6 +10,9 @@
 //   1. n <= cap, and cap <= limit where there is a limit: room in the block is room under the limit.
 //   2. p is NULL exactly while cap is 0.
 //
+//   3. what was written behind n lies within `stale` bytes, until buf_wipe: a buf that is used over and over holds what it was last used
+//      for, which may be what somebody said, until then (base/mem.h). One memset for all that a turn did is less than one per use.
+//
 // Ownership: the bytes belong to the buf until buf_deinit, or until buf_reset keeps the block for reuse.
 #ifndef PLENUM_BASE_BUF_H
 #define PLENUM_BASE_BUF_H
@@ -22,6 +25,7 @@ struct buf {
     char *p;
     size_t n;     // bytes in use
     size_t cap;   // bytes allocated
+    size_t stale; // the most that was in use, or reserved, since it was wiped, but for what is now
     size_t limit; // most bytes it may hold; 0 = no limit
     struct mem *mem;
     bool failed;
@@ -31,6 +35,16 @@ void buf_init(struct buf *b, struct mem *m, size_t limit);
 void buf_deinit(struct buf *b); // b may be zeroed or half-built
 // Empties it and clears `failed`; keeps the block unless it is larger than keep_max bytes.
 void buf_reset(struct buf *b, size_t keep_max);
+// Empties it likewise, keeps the block, and has nothing left in it of what it was used for.
+void buf_wipe(struct buf *b);
+// Takes off what is behind the first n bytes.
+static inline void buf_cut(struct buf *b, size_t n)
+{
+    ASSERT(n <= b->n);
+    if (b->n > b->stale)
+        b->stale = b->n;
+    b->n = n;
+}
 void buf_check(const struct buf *b);
 static inline bool buf_ok(const struct buf *b) { return !b->failed; }
 static inline str buf_str(const struct buf *b) { return (str){b->p, b->n}; }

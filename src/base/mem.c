@@ -244,14 +244,34 @@ void *mem_zalloc(struct mem *m, size_t n)
     return p ? memset(p, 0, n) : NULL;
 }
 
+static void block_free(struct mem *m, void *p, size_t n)
+{
+    if (n < MEM_PAGES_OF_ITS_OWN)
+        mem_wipe(p, n);
+    if (!reserve_give_back(m, p, n))
+        m->backend.free(m->backend.ctx, p, n);
+}
+
+static void *block_resize(struct mem *m, void *p, size_t n_old, size_t n)
+{
+    if (n_old >= MEM_PAGES_OF_ITS_OWN && n >= MEM_PAGES_OF_ITS_OWN)
+        return m->backend.realloc(m->backend.ctx, p, n_old, n);
+    void *q = m->backend.alloc(m->backend.ctx, n);
+    if (q != NULL && p != NULL) {
+        memcpy(q, p, n_old < n ? n_old : n);
+        block_free(m, p, n_old);
+    }
+    return q;
+}
+
 void *mem_realloc(struct mem *m, void *p, size_t n_old, size_t n)
 {
     ASSERT(n > 0);
     ASSERT(p || n_old == 0);
-    // Growth is booked before, shrinking after: the counter is never below what is really outstanding.
+    // Growth is booked before, shrinking after: the counter is never below what is outstanding for longer than this.
     if (n > n_old && !mem_book(m, n - n_old))
         return mem_refuse(m);
-    void *q = m->backend.realloc(m->backend.ctx, p, n_old, n);
+    void *q = block_resize(m, p, n_old, n);
     if (!q) {
         if (n > n_old)
             mem_unbook(m, n - n_old);
@@ -267,8 +287,7 @@ void mem_free(struct mem *m, void *p, size_t n)
     if (!p)
         return;
     // The backend first: were the bytes given back to the budget before, another thread could have them twice.
-    if (!reserve_give_back(m, p, n))
-        m->backend.free(m->backend.ctx, p, n);
+    block_free(m, p, n);
     mem_unbook(m, n);
 }
 

@@ -12,6 +12,14 @@
 // Sizes are as asked for, without the backend's overhead; asking for 0 bytes is a mistake (asserted).
 // Errors: mem_alloc, mem_zalloc and mem_realloc return NULL; nothing else fails. A mem_realloc that returns NULL
 // leaves the old block as it is.
+//
+// *What is given back is wiped.* What somebody has said and takes back must be gone, and a secret too, and memory that has been given
+// back is nobody's to look after: malloc hands it to whoever comes next, or keeps it for hours. So mem_free wipes each block, and
+// mem_realloc is a new block, a copy and a mem_free, as a realloc that moves leaves all that was there behind. Blocks from
+// MEM_PAGES_OF_ITS_OWN on are the backend's to see to, as it can give whole pages to the system, and have them moved without a copy.
+// It is a memset of what was written a moment ago, some ten nanoseconds for a mail.
+// Rejected: to wipe only what may hold words (a rule with exceptions, of which each new mail, buffer and cache would have to be
+// one), and only when somebody has taken something back (who had the bytes last is known to nobody then).
 #ifndef PLENUM_BASE_MEM_H
 #define PLENUM_BASE_MEM_H
 
@@ -20,11 +28,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+enum { MEM_PAGES_OF_ITS_OWN = 128 * 1024 };
 
 struct mem_backend {
     void *(*alloc)(void *ctx, size_t n); // n > 0; 16-byte aligned; contents undefined
-    void *(*realloc)(void *ctx, void *p, size_t n_old, size_t n); // p may be NULL (n_old = 0)
-    void (*free)(void *ctx, void *p, size_t n);                   // p may be NULL; n is the size asked for
+    // Of a block of MEM_PAGES_OF_ITS_OWN at least, to another such size; where it moves, it leaves nothing behind.
+    void *(*realloc)(void *ctx, void *p, size_t n_old, size_t n);
+    // p may be NULL; n is the size asked for. A smaller block is wiped already; of a larger one nothing may be left.
+    void (*free)(void *ctx, void *p, size_t n);
     void *ctx;
 };
 
@@ -86,5 +99,11 @@ size_t mem_used(const struct mem *m);
 size_t mem_short(const struct mem *m);
 // The most a source had out since the last call, about: where several threads book at once one may hide another.
 size_t mem_peak_take(struct mem *m);
+// Overwrites what nobody is to read any more, and is not taken out by a compiler that sees that nobody does.
+static inline void mem_wipe(void *p, size_t n)
+{
+    memset(p, 0, n);
+    __asm__ volatile("" : : "r"(p) : "memory");
+}
 
 #endif

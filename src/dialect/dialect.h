@@ -42,7 +42,14 @@ struct scratch {
     char *p;
     size_t cap;
     size_t n;
+    size_t stale; // the most that n was before it was emptied, since it was wiped
 };
+static inline void scratch_empty(struct scratch *s)
+{
+    if (s->n > s->stale)
+        s->stale = s->n;
+    s->n = 0;
+}
 
 // A message that commands are taken out of, one by one.
 struct reading {

@@ -411,7 +411,7 @@ static enum err open_object(struct command_reader *r, str text, struct scratch *
 {
     *ret = (struct command){.type = CMD_NONE};
     *ret_problem = (struct problem){.code = PROBLEM_NONE};
-    scratch->n = 0;
+    scratch_empty(scratch);
     r->scratch =
         scratch; // its members are not cleared: 32 are more than a kilobyte, and only the first n are looked at
     r->problem = ret_problem;
@@ -473,7 +473,7 @@ enum err api_decode(enum command_type type, str body, struct scratch *scratch, s
 {
     *ret = (struct command){.type = type};
     *ret_problem = (struct problem){.code = PROBLEM_NONE};
-    scratch->n = 0;
+    scratch_empty(scratch);
     struct command_reader r;
     r.scratch = scratch;
     r.problem = ret_problem;

@@ -478,7 +478,7 @@ enum err text_decode(struct reading *reading, struct command *ret, struct proble
     struct scratch *scratch = reading->scratch;
     *ret = (struct command){.type = CMD_NONE};
     *ret_problem = (struct problem){.code = PROBLEM_NONE};
-    scratch->n = 0;
+    scratch_empty(scratch);
 
     line = without_line_end(line);
     if (line.n == 0)

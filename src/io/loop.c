@@ -385,6 +385,7 @@ static void turn(struct loop *l, uint32_t event_count)
     traffic_shutdown(&l->traffic);
     close_connections(l);
     traffic_reread(&l->traffic);
+    traffic_forget(&l->traffic);
 
     drain_look(l);
     settings_tell(l);

@@ -11,8 +11,7 @@
 #include <stdbool.h>
 
 // A backend for mem_init. It has no state. Blocks from MEM_PAGES_OF_ITS_OWN on are mapped one by one, so that what is resident
-// of them is what is booked, also in the middle of a peak.
-enum { MEM_PAGES_OF_ITS_OWN = 128 * 1024 };
+// of them is what is booked, also in the middle of a peak; and with them goes what stood in them.
 struct mem_backend mem_malloc_backend(void);
 
 // malloc keeps what is freed for later: after a peak that can be most of the process. The watch looks from time to time

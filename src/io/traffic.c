@@ -116,6 +116,7 @@ enum err traffic_settings(struct traffic *t, const struct settings *core)
         mem_free(t->needs.mem, t->recv_buf, (size_t)t->recv_bytes + RECV_PADDING);
     t->recv_buf = buf;
     t->recv_bytes = bytes;
+    t->recv_used = 0;
     return OK;
 }
 
@@ -193,6 +194,8 @@ static void read_once(struct traffic *t, uint32_t index)
         on_writable(t, index);
     if (n > 0) {
         t->turn_bytes_read += (uint32_t)n;
+        if ((uint32_t)n > t->recv_used)
+            t->recv_used = (uint32_t)n;
         if ((k->flags & LINK_NEW) && k->reads < NEWCOMER_READS)
             k->reads++;
         if ((news & CHANNEL_READABLE) || (k->flags & LINK_ENDING))
@@ -369,6 +372,13 @@ void traffic_reread(struct traffic *t)
         t->links[index].flags &= (uint8_t)~LINK_PAUSED;
         ready_push(t, index);
     }
+}
+
+// It would lie there until somebody says something longer, though it may have been taken back (base/mem.h). Once a turn.
+void traffic_forget(struct traffic *t)
+{
+    mem_wipe(t->recv_buf, t->recv_used);
+    t->recv_used = 0;
 }
 
 bool traffic_cut(struct traffic *t, uint32_t *ret_ticket)

@@ -90,7 +90,7 @@ struct traffic {
     // Connections to be read: in the next turn; and those whose end is near, some in each.
     struct link_list ready, leavers;
     uint8_t *recv_buf;
-    uint32_t recv_bytes;
+    uint32_t recv_bytes, recv_used; // of it, and the most that it held since it was wiped
     uint32_t turn_bytes_read;
     int newcomers_fd; // an epoll; in use once links_cap is not 0
     bool writes_left; // the budget of writes ended before the writes
@@ -117,6 +117,8 @@ void traffic_shutdown(struct traffic *t);
 // Closes one of the connections that core has given up; false when there is none. Its ticket is for admission.
 bool traffic_pull_closed(struct traffic *t, uint32_t *ret_ticket);
 void traffic_reread(struct traffic *t);
+// What was read has been taken apart, and is nowhere here any more.
+void traffic_forget(struct traffic *t);
 
 // Something is left to do that no event will announce.
 static inline bool traffic_is_busy(const struct traffic *t)

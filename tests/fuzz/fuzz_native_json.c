@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_mem_init(&mem);
     struct buf out;
     buf_init(&out, &mem, 0);
-    struct scratch scratch = {malloc(size > 0 ? size : 1), size, 0};
+    struct scratch scratch = {.p = malloc(size > 0 ? size : 1), .cap = size};
     if (scratch.p == NULL)
         return 0;
 

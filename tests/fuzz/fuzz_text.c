@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_mem_init(&mem);
     struct buf out;
     buf_init(&out, &mem, 0);
-    struct scratch scratch = {malloc(6 * size + 64), 6 * size + 64, 0};
+    struct scratch scratch = {.p = malloc(6 * size + 64), .cap = 6 * size + 64};
     if (scratch.p == NULL)
         return 0;
 

@@ -52,11 +52,57 @@ static void burst_reached(struct net *n)
         net_fail_end(n);
 }
 
+// --- what is out
+
+static void held_add(struct net *n, const void *p, size_t size)
+{
+    if (!n->watched || p == NULL)
+        return;
+    if (n->held_n == n->held_cap) {
+        n->held_cap = n->held_cap == 0 ? 1024 : n->held_cap * 2;
+        n->held = realloc(n->held, n->held_cap * sizeof *n->held);
+        assert_non_null(n->held);
+    }
+    n->held[n->held_n++] = (struct held){p, size};
+}
+
+static void held_remove(struct net *n, const void *p)
+{
+    if (!n->watched || p == NULL)
+        return;
+    size_t i = n->held_n;
+    do
+        assert_true(i > 0);
+    while (n->held[--i].p != p);
+    n->held[i] = n->held[--n->held_n];
+}
+
+// Objects of a pool that are free are poisoned, and looked at as well.
+__attribute__((no_sanitize("address"))) static bool stands_at(const char *p, const char *text)
+{
+    size_t i = 0;
+    while (text[i] != '\0' && p[i] == text[i])
+        i++;
+    return text[i] == '\0';
+}
+
+bool net_holds(const struct net *n, const char *text)
+{
+    const size_t text_n = strlen(text);
+    assert_true(n->watched);
+    for (size_t i = 0; i < n->held_n; i++)
+        for (size_t at = 0; at + text_n <= n->held[i].n; at++)
+            if (stands_at(n->held[i].p + at, text))
+                return true;
+    return false;
+}
+
 static void *net_alloc(void *ctx, size_t size)
 {
     struct net *n = ctx;
     burst_reached(n);
     void *p = n->under.alloc(n->under.ctx, size);
+    held_add(n, p, size);
     burst_count(n);
     return p;
 }
@@ -66,6 +112,10 @@ static void *net_realloc(void *ctx, void *p, size_t n_old, size_t size)
     struct net *n = ctx;
     burst_reached(n);
     void *q = n->under.realloc(n->under.ctx, p, n_old, size);
+    if (q != NULL) {
+        held_remove(n, p);
+        held_add(n, q, size);
+    }
     burst_count(n);
     return q;
 }
@@ -75,6 +125,7 @@ static void net_mem_free(void *ctx, void *p, size_t size)
     struct net *n = ctx;
     if (n->burst_armed && !n->burst_stays && atomic_load(&n->mem.refused) != n->refused_before)
         net_fail_end(n);
+    held_remove(n, p);
     n->under.free(n->under.ctx, p, size);
 }
 
@@ -276,6 +327,7 @@ void net_destroy(struct net *n)
     }
     test_mem_check(&n->t);
     assert_int_equal(mem_used(&n->mem), 0);
+    free(n->held);
     free(n);
 }
 

@@ -98,6 +98,13 @@ struct net {
     struct mem_backend under;
     uint64_t burst_at, refused_before;
     bool burst_armed, burst_essential, burst_stays;
+    // All blocks that are out, where it is watched: see net_holds.
+    bool watched;
+    struct held {
+        const char *p;
+        size_t n;
+    } * held;
+    size_t held_n, held_cap;
 };
 
 struct net *net_new(uint32_t shards); // settings have their defaults, nothing runs yet
@@ -123,6 +130,9 @@ void net_fail_end(struct net *n);
 // Wherever memory ends while `act` is carried out, in a new net each time, which has one request for it more: `done` says whether it has
 // happened, and fails the test where that is but a part of it. Until it has, a few times.
 void net_fail_anywhere(struct net *(*begin)(void), void (*act)(struct net *), bool (*done)(struct net *));
+
+// Whether a text stands anywhere in memory. n->watched is set before net_start.
+bool net_holds(const struct net *n, const char *text);
 
 // A room whose home is that shard: "room<i>..."; static storage for 16 at a time.
 const char *net_room(const struct net *n, uint32_t shard, uint32_t i);

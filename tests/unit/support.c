@@ -76,12 +76,19 @@ static void *block_make(struct test_mem *t, size_t n)
     return p;
 }
 
+static bool wiped(const unsigned char *p, size_t n)
+{
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
 static void source_free(void *ctx, void *p, size_t n)
 {
     struct test_mem *t = ctx;
     if (!p)
         return;
     struct header *h = header_of(p, n);
+    if (n < MEM_PAGES_OF_ITS_OWN && !wiped(p, n))
+        corrupt("given back with what stood in it", p, n);
     memset(p, FREED, n);
     h->magic = magic_dead;
     atomic_fetch_sub(&t->blocks, 1);
@@ -107,8 +114,9 @@ static void *source_realloc(void *ctx, void *p, size_t n_old, size_t n)
     void *q = block_make(t, n);
     if (!q)
         return NULL;
-    if (p)
-        memcpy(q, p, n_old < n ? n_old : n);
+    if (n < MEM_PAGES_OF_ITS_OWN || n_old < MEM_PAGES_OF_ITS_OWN)
+        corrupt("a small block was to be resized", p, n);
+    memcpy(q, p, n_old < n ? n_old : n);
     source_free(t, p, n_old);
     return q;
 }

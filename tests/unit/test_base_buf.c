@@ -248,6 +248,43 @@ static void buf_survives_each_failed_allocation(void **state)
     }
 }
 
+// Of all that stood in it, behind what it has now, too; and what was only made room for.
+static void buf_wipes(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct buf b;
+    static const char zero[256];
+    buf_init(&b, &mem, 0);
+    buf_wipe(&b); // harmless
+    for (int how = 0; how < 4; how++) {
+        memset(buf_reserve(&b, sizeof zero), 0, sizeof zero);
+        buf_wipe(&b);
+        if (how == 3)
+            memcpy(buf_reserve(&b, 10), "0123456789", 10);
+        else
+            BUF_PUT_LIT(&b, "0123456789");
+        if (how == 1)
+            buf_cut(&b, 2);
+        if (how == 2)
+            buf_reset(&b, SIZE_MAX);
+        BUF_PUT_LIT(&b, "x");
+        buf_check(&b);
+        buf_wipe(&b);
+        assert_int_equal(b.n, 0);
+        assert_int_equal(b.cap, sizeof zero);
+        assert_memory_equal(b.p, zero, sizeof zero);
+        buf_check(&b);
+    }
+    assert_null(buf_reserve(&b, SIZE_MAX));
+    buf_wipe(&b);
+    assert_true(buf_ok(&b));
+    buf_deinit(&b);
+    test_mem_check(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +294,7 @@ int main(void)
         cmocka_unit_test(buf_reserves),
         cmocka_unit_test(buf_reset_keeps_small_blocks),
         cmocka_unit_test(buf_survives_each_failed_allocation),
+        cmocka_unit_test(buf_wipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

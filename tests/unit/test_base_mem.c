@@ -4,6 +4,7 @@
 #include "unit/support.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 static void mem_books_what_is_outstanding(void **state)
 {
@@ -296,6 +297,79 @@ static void mem_parts_are_within_the_whole(void **state)
     test_mem_check(&t);
 }
 
+// A backend of one block at a time, which shows how that was when it was given back.
+struct shown {
+    unsigned char block[MEM_ESSENTIAL_MAX];
+    void *backed; // of a large one: what it is given
+    size_t given_back, resized;
+};
+
+static void *shown_alloc(void *ctx, size_t n)
+{
+    struct shown *s = ctx;
+    if (n >= MEM_PAGES_OF_ITS_OWN)
+        return s->backed = malloc(2 * n);
+    assert_true(n <= sizeof s->block / 2);
+    return s->block + (s->block[0] != 0 ? sizeof s->block / 2 : 0); // beside the one that is in use
+}
+
+static void *shown_realloc(void *ctx, void *p, size_t n_old, size_t n)
+{
+    struct shown *s = ctx;
+    assert_true(n_old >= MEM_PAGES_OF_ITS_OWN && n >= MEM_PAGES_OF_ITS_OWN);
+    s->resized++;
+    return p;
+}
+
+static void shown_free(void *ctx, void *p, size_t n)
+{
+    struct shown *s = ctx;
+    s->given_back++;
+    if (n >= MEM_PAGES_OF_ITS_OWN) {
+        assert_ptr_equal(p, s->backed);
+        free(p);
+    }
+}
+
+static bool only_at(const struct shown *s, const void *p, size_t n)
+{
+    const size_t from = p == NULL ? 0 : (size_t)((const unsigned char *)p - s->block);
+    for (size_t i = 0; i < sizeof s->block; i++)
+        if (s->block[i] != 0 && (p == NULL || i < from || i >= from + n))
+            return false;
+    return true;
+}
+
+// Whatever is given back is wiped first, and a block that moves leaves nothing behind; large ones are the backend's to see to.
+static void mem_wipes_what_is_given_back(void **state)
+{
+    (void)state;
+    static struct shown s;
+    struct mem mem;
+    mem_init(&mem, (struct mem_backend){shown_alloc, shown_realloc, shown_free, &s}, 0);
+    char *p = mem_alloc(&mem, 20);
+    memset(p, 'x', 20);
+    p = mem_realloc(&mem, p, 20, 40);
+    assert_true(only_at(&s, p, 20));
+    assert_memory_equal(p, "xxxxxxxxxxxxxxxxxxxx", 20);
+    memset(p, 'y', 40);
+    p = mem_realloc(&mem, p, 40, 10);
+    assert_true(only_at(&s, p, 10));
+    assert_memory_equal(p, "yyyyyyyyyy", 10);
+    char *large = mem_realloc(&mem, p, 10, MEM_PAGES_OF_ITS_OWN);
+    assert_true(only_at(&s, NULL, 0));
+    assert_memory_equal(large, "yyyyyyyyyy", 10);
+    large = mem_realloc(&mem, large, MEM_PAGES_OF_ITS_OWN, MEM_PAGES_OF_ITS_OWN + 1);
+    assert_int_equal(s.resized, 1);
+    p = mem_realloc(&mem, large, MEM_PAGES_OF_ITS_OWN + 1, 10);
+    assert_memory_equal(p, "yyyyyyyyyy", 10);
+    mem_free(&mem, p, 10);
+    assert_true(only_at(&s, NULL, 0));
+    assert_int_equal(s.given_back, 5);
+    assert_int_equal(s.resized, 1);
+    assert_int_equal(mem_used(&mem), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +383,7 @@ int main(void)
         cmocka_unit_test(mem_shares_keep_to_the_budget),
         cmocka_unit_test(mem_reserve_is_for_what_must_be),
         cmocka_unit_test(mem_parts_are_within_the_whole),
+        cmocka_unit_test(mem_wipes_what_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

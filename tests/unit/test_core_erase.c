@@ -225,6 +225,94 @@ static void a_terminal_is_told_once(void **state)
     }
 }
 
+static struct net *watched_net(uint32_t shards)
+{
+    struct net *n = net_new(shards);
+    n->settings.presence_exact_max = 0;
+    n->watched = true;
+    net_start(n);
+    return n;
+}
+
+// In memory that is used, at the shard that was told it, at the home, and where it was read; what is freed is wiped (test_mem.h).
+static void nothing_is_left_in_memory(void **state)
+{
+    (void)state;
+    for (uint32_t how = 0; how < 4; how++) {
+        struct net *n = watched_net(2);
+        const char *room = net_room(n, how % 2, 0);
+        struct client *a = member(n, 0, room), *b = member(n, 1, room), *line = net_line(n, 1);
+        say(line, "/join %s", room);
+        net_give(a, room, a->user, "host");
+        b->stalled = how / 2; // it has yet to be told all of it
+        const uint64_t secret = put(a, room, "the first word");
+        assert_true(net_holds(n, "the first word"));
+        say(a, "{\"type\":\"edit\",\"room\":\"%s\",\"offset\":%llu,\"data\":\"the \\u0073econd word\"}", room,
+            (unsigned long long)secret);
+        say(line, "the third word, \"quoted\"");
+        const uint64_t typed = secret + 2;
+        for (uint32_t shard = 0; shard < 2; shard++) {
+            say(shard == 0 || b->stalled ? a : b,
+                "{\"type\":\"history\",\"room\":\"%s\",\"limit\":10,\"id\":7}", room);
+            member(n, shard, room);
+        }
+        assert_true(net_holds(n, "econd word"));
+        assert_true(net_holds(n, "the third word"));
+        take_back(a, room, secret);
+        take_back(a, room, typed);
+        assert_false(net_holds(n, "the first word"));
+        assert_false(net_holds(n, "econd word"));
+        assert_false(net_holds(n, "the third word"));
+        net_free(n);
+    }
+}
+
+// What a connection has said and what must wait behind it may have come together, and been kept together: what has been worked off is
+// not kept with the rest.
+static void nor_beside_what_waits(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    n->settings.presence_exact_max = 0;
+    n->settings.reply_bytes = 2000;
+    n->watched = true;
+    net_start(n);
+    struct client *a = member(n, 0, "r"), *c = member(n, 0, "r");
+    static char large[3000];
+    memset(large, 'x', sizeof large - 1);
+    net_give(a, "r", a->user, "host");
+    member(n, 0, "q");
+    say(a, "{\"type\":\"join\",\"room\":\"q\"}");
+    put(a, "q", large);
+    say(c, "{\"type\":\"join\",\"room\":\"q\"}");
+    c->stalled = true;
+    const str history = STR("{\"type\":\"history\",\"room\":\"q\",\"id\":1}");
+    post_frame(c, WS_TEXT, true, history);
+    net_settle(n); // which it does not take
+    post_frame(c, WS_TEXT, true, STR("{\"type\":\"ping\",\"id\":2}"));
+    post_frame(c, WS_TEXT, true, STR("{\"type\":\"message\",\"room\":\"r\",\"data\":\"the secret\"}"));
+    for (int i = 0; i < 3; i++)
+        post_frame(c, WS_TEXT, true, history);
+    net_settle(n);
+    c->stalled = false;
+    c->take_max = 100;
+    const struct conn *conn = client_conn(c);
+    for (int turns = 0; conn->in == NULL || conn->in->raw_from == 0; turns++) {
+        assert_true(turns < 1000);
+        net_turn(n, 0);
+    }
+    c->stalled = true;
+    net_settle(n);
+    const uint64_t secret = number_of(expect(a, "\"data\":\"the secret\""), "offset");
+    assert_true(net_holds(n, "the secret")); // in the log
+    take_back(a, "r", secret);
+    assert_true(conn->in->raw != NULL && conn->in->raw_from != 0 && conn->in->raw_n > conn->in->raw_from);
+    assert_false(net_holds(n, "the secret"));
+    c->take_max = SIZE_MAX;
+    go_on(c);
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +322,8 @@ int main(void)
         cmocka_unit_test(half_a_frame_is_finished),
         cmocka_unit_test(the_home_keeps_nothing),
         cmocka_unit_test(without_memory_a_gap_is_told),
+        cmocka_unit_test(nothing_is_left_in_memory),
+        cmocka_unit_test(nor_beside_what_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,7 +47,7 @@ static void check_commands(const char *message, const char *wanted)
     char *copy = malloc(n);
     assert_non_null(copy);
     memcpy(copy, message, n);
-    struct scratch s = {scratch, sizeof scratch, 0};
+    struct scratch s = {.p = scratch, .cap = sizeof scratch};
     struct reading r = {.message = {copy, n}, .scratch = &s};
     do {
         struct command c;
@@ -93,7 +93,7 @@ static void a_hello_with_rooms_is_followed_by_joins(void **state)
         for (int i = 1; i < rooms; i++)
             n += snprintf(message + n, sizeof message - (size_t)n, ",{}");
         snprintf(message + n, sizeof message - (size_t)n, "]}");
-        struct scratch s = {(char[64]){0}, 64, 0};
+        struct scratch s = {.p = (char[64]){0}, .cap = 64};
         struct reading r = {.message = str_from_cstr(message), .scratch = &s};
         struct command c;
         struct problem p;

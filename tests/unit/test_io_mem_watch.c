@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// When freed memory is given back to the system: after a fall, and as long as it goes on.
+// The memory of production: blocks of all sizes, and when what is freed is given back to the system: after a fall, and as long as it
+// goes on.
 #include "io/mem_malloc.h"
 #include "unit/support.h"
 
@@ -97,9 +98,42 @@ static void a_small_fall_of_much_is_not_worth_it(void **state)
         let_go(&h, i);
 }
 
+// Whatever its size becomes: of malloc's blocks, of those that are mapped, and from one to the other.
+static void a_block_keeps_what_is_in_it(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {10,
+                                   MEM_PAGES_OF_ITS_OWN - 1,
+                                   MEM_PAGES_OF_ITS_OWN,
+                                   MEM_PAGES_OF_ITS_OWN + 5000,
+                                   1000 * KIB,
+                                   300 * KIB + 1,
+                                   MEM_PAGES_OF_ITS_OWN,
+                                   20 * KIB,
+                                   3000 * KIB,
+                                   1};
+    struct mem mem;
+    mem_init(&mem, mem_malloc_backend(), 0);
+    unsigned char *p = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        p = mem_realloc(&mem, p, n, sizes[i]);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        for (size_t k = 0; k < n && k < sizes[i]; k++)
+            assert_true(p[k] == (unsigned char)(k / 251 + k));
+        n = sizes[i];
+        for (size_t k = 0; k < n; k++)
+            p[k] = (unsigned char)(k / 251 + k);
+    }
+    mem_free(&mem, p, n);
+    assert_int_equal(mem_used(&mem), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_keeps_what_is_in_it),
         cmocka_unit_test(the_tail_of_a_fall_is_given_back),
         cmocka_unit_test(by_every_fourth_look_all_of_it),
         cmocka_unit_test(a_small_fall_of_much_is_not_worth_it),

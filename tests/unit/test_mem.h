@@ -4,7 +4,8 @@
 //
 // Fresh bytes are filled with 0xa5 and freed ones with 0x5a; a reallocation always moves the block, so a pointer
 // kept over one is found. Each block carries its size and a guard on both sides: a free with another size than
-// the block was asked with, a double free or a write past the end ends the program with a message.
+// the block was asked with, a double free, a write past the end, or a block that is given back and not wiped ends the program with a
+// message.
 //
 //     struct test_mem t;
 //     struct mem mem;

@@ -346,7 +346,7 @@ static bool keep_text(struct conns *cs, struct many *m)
     };
     if (from->n == 0)
         return true;
-    m->text = (struct scratch){mem_alloc(cs->cx->mem, from->n), from->n, from->n};
+    m->text = (struct scratch){.p = mem_alloc(cs->cx->mem, from->n), .cap = from->n, .n = from->n};
     if (m->text.p == NULL) {
         m->text.cap = 0;
         return false;

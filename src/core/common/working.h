@@ -3,7 +3,8 @@
 // working.h - the buffers that a part of core puts something together in, one call at a time.
 //
 // Each keeps enough for a head and a sentence, so that what must be said when memory is out can be; and gives back what one
-// huge message has left. Whoever owns one calls working_fit when it is made and at the end of each turn.
+// huge message has left. Whoever owns one calls working_fit when it is made and at the end of each turn, and then nothing is left in
+// it of what was put together: what is taken back later must not lie there (base/mem.h).
 #ifndef PLENUM_CORE_COMMON_WORKING_H
 #define PLENUM_CORE_COMMON_WORKING_H
 
@@ -17,11 +18,10 @@ enum {
 // Empties it. False when memory is out for the least of it.
 static inline bool working_fit(struct buf *b)
 {
-    if (b->cap > WORKING_BYTES_MAX)
-        buf_reset(b, WORKING_BYTES_MAX);
+    buf_reset(b, WORKING_BYTES_MAX);
+    buf_wipe(b);
     if (b->cap >= WORKING_BYTES_MIN)
         return true;
-    buf_reset(b, WORKING_BYTES_MAX);
     return buf_reserve(b, WORKING_BYTES_MIN) != NULL;
 }
 

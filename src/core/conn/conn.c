@@ -233,11 +233,15 @@ void conns_deinit(struct conns *cs)
         index_list_deinit(lists[i], mem);
 }
 
-// One huge message, or page, must not leave its buffer behind for good.
+// One huge message, or page, must not leave its buffer behind for good, and none what it said.
 void conns_tidy(struct conns *cs)
 {
     working_fit(&cs->head);
     working_fit(&cs->body);
+    scratch_empty(&cs->unescape);
+    if (cs->unescape.stale != 0)
+        mem_wipe(cs->unescape.p, cs->unescape.stale);
+    cs->unescape.stale = 0;
     if (cs->unescape.cap <= SCRATCH_KEEP)
         return;
     mem_free(cs->cx->mem, cs->unescape.p, cs->unescape.cap);

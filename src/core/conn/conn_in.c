@@ -60,6 +60,7 @@ static bool input_keep(struct conns *cs, struct conn *c, const uint8_t *p, size_
     if (in->raw_from != 0) {
         memmove(in->raw, in->raw + in->raw_from, in->raw_n - in->raw_from);
         in->raw_n -= in->raw_from;
+        mem_wipe(in->raw + in->raw_n, in->raw_from);
         in->raw_from = 0;
     }
     size_t need = in->raw_n + n;
@@ -153,7 +154,10 @@ size_t conn_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
         if (c->parked)
             return n;
         struct input *in = c->in;
-        in->raw_from += (uint32_t)feed_phases(cs, index, in->raw + in->raw_from, in->raw_n - in->raw_from);
+        uint8_t *kept = in->raw + in->raw_from;
+        const size_t worked_off = feed_phases(cs, index, kept, in->raw_n - in->raw_from);
+        mem_wipe(kept, worked_off); // what is behind it may wait for long
+        in->raw_from += (uint32_t)worked_off;
     } else {
         used = feed_phases(cs, index, n != 0 ? p : &none, n);
         bool yields = !c->parked && mail_is_here(cs->mail);

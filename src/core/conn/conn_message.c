@@ -18,7 +18,7 @@ bool conn_scratch(struct conns *cs, size_t n)
 {
     struct scratch *s = &cs->unescape;
     size_t need = n + 256;
-    s->n = 0;
+    scratch_empty(s);
     if (s->cap >= need)
         return true;
     char *p = mem_realloc(cs->cx->mem, s->p, s->cap, need);

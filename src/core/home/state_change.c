@@ -191,7 +191,7 @@ static bool make_set(struct making *k, const struct json_member *m, bool merge, 
     }
     const str value = str_make(k->out->p + from, k->out->n - from);
     if (r != NULL && str_eq(value, state_row_value(r))) {
-        k->out->n = before;
+        buf_cut(k->out, before);
         return true;
     }
     if (value.n > k->limits.value)

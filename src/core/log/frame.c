@@ -34,7 +34,7 @@ static void frame_in_place(const struct encoding *encoding, struct buf *scratch,
     frame_parts_make(encoding->framing, n, &parts);
     memmove(p + parts.head_n, p + sizeof parts.head, n);
     memcpy(p, parts.head, parts.head_n);
-    scratch->n = from + parts.head_n + n;
+    buf_cut(scratch, from + parts.head_n + n);
     buf_put_str(scratch, parts.end);
 }
 
@@ -53,7 +53,7 @@ static bool frame_all(const struct encoding *encoding, const struct entry *e, in
         if (!buf_ok(scratch))
             return false;
         if (scratch->n == payload)
-            scratch->n = from;
+            buf_cut(scratch, from);
         else
             frame_in_place(encoding, scratch, from);
     }
