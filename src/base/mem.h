@@ -17,7 +17,7 @@
 // back is nobody's to look after: malloc hands it to whoever comes next, or keeps it for hours. So mem_free wipes each block, and
 // mem_realloc is a new block, a copy and a mem_free, as a realloc that moves leaves all that was there behind. Blocks from
 // MEM_PAGES_OF_ITS_OWN on are the backend's to see to, as it can give whole pages to the system, and have them moved without a copy.
-// It is a memset of what was written a moment ago, some ten nanoseconds for a mail.
+// It is a memset of what was written a moment ago, once for each block, whatever the number of readers.
 // Rejected: to wipe only what may hold words (a rule with exceptions, of which each new mail, buffer and cache would have to be
 // one), and only when somebody has taken something back (who had the bytes last is known to nobody then).
 #ifndef PLENUM_BASE_MEM_H
