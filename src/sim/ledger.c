@@ -355,10 +355,7 @@ struct start ledger_start(struct world *w, struct client *c, int room)
     return found;
 }
 
-static uint64_t record_bytes_worst(const struct world *w)
-{
-    return w->plan.data_max + w->plan.large_max + 1000u;
-}
+static uint64_t bytes_worst(const struct world *w) { return w->plan.data_max + w->plan.large_max + 1000u; }
 
 enum {
     AGE_EARLY_MS = 200,     // what a log may be wrong about an age, and more
@@ -382,7 +379,7 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
     if (gone != NULL && gone->first_ms != 0 && !closed) {
         uint64_t entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;
-        if (!w->relieved && entries <= s->log_entries && entries * record_bytes_worst(w) <= s->log_bytes &&
+        if (!w->relieved && entries <= s->log_entries && entries * bytes_worst(w) <= s->log_bytes &&
             age + AGE_EARLY_MS + (w->plan.engine || w->plan.store ? AGE_ORDERED_MS : 0) < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
                        (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,
