@@ -188,7 +188,7 @@ static void no_user_is_passed_over(void **state)
         static const char *const bodies[] = {"{\"user\":\"u\"}", "{\"name\":\"n\"}"};
         for (int i = 0; i < 2; i++) {
             char room[64];
-            struct scratch scratch = {room, 0, sizeof room};
+            struct scratch scratch = {.p = room, .cap = sizeof room};
             struct command cmd;
             struct problem p;
             enum err e = api_decode((enum command_type)type, str_from_cstr(bodies[i]), &scratch, &cmd, &p);
