@@ -349,6 +349,8 @@ static ssize_t tls_write(void *state, const struct span *spans, size_t count, bo
         ERR_clear_error();
         if (SSL_write_ex(c->ssl, piece, n, &sealed) != 1)
             c->broken = true;
+        if (piece == scratch)
+            explicit_bzero(scratch, n); // words may be taken back (base/mem.h)
         taken += sealed;
         *ret_blocked = c->held_n != 0;
     }

@@ -6,9 +6,11 @@
 // What is in people's hands (a socket, a queue of somebody who does not read) is not the server's to take back: all here read.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { EchoSocket, Native, Nc, RELEASE, openMany, startServer, until, within } from './support.mjs';
+import { EchoSocket, Native, Nc, RELEASE, openMany, run, startServer, until, within } from './support.mjs';
 
 const FLAGS = ['--server.shards=2', '--rooms.edit_window_s=600', '--rooms.delete_window_s=600'];
 const ROOMS = 6;              // with homes on both shards, all but surely
@@ -187,4 +189,26 @@ test('nor those of a batch, of a room that all have left, or of pages longer tha
   assert.deepEqual(stands(server, all), new Set(all), 'what is kept can be found so');
   for (const offset of offsets) await call(server, 'delete', { room, offset });
   await forgotten(server, [...all, refused]);
+});
+
+test('nor in what TLS has had in its hands', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'plenum-forget-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  assert.equal((await run(RELEASE, ['cert', '--out', join(folder, 'a')])).code, 0);
+  const server = await startServer(t, { bin: RELEASE, flags: [...FLAGS, `--server.tls={cert: ${folder}/a.pem, key: ${folder}/a.key}`] });
+  const person = async () => {
+    const one = await Native.open(`wss://${server.http}/ws`, {}, { rejectUnauthorized: false });
+    await one.ask({ type: 'join', room: 'r' });
+    return one;
+  };
+  const people = [await person(), await person(), await person(), await person()];
+  const words = Array.from({ length: 4 }, word);
+  const offsets = [];
+  for (const [i, each] of words.entries())
+    offsets.push((await people[i].ask({ type: 'message', room: 'r', data: { text: `${each} `.repeat(i === 3 ? 900 : 1) } })).offset);
+  for (const one of people) await until(() => one.heard.filter((m) => m.type === 'message').length === 3, 'what the others said');
+  assert.equal(stands(server, words).size, 4); // they are kept: the search finds what there is
+  for (const [i, offset] of offsets.entries()) await people[i].ask({ type: 'delete', room: 'r', offset });
+  await forgotten(server, words);
+  for (const one of people) one.socket.close();
 });
