@@ -19,6 +19,8 @@
 #include "io/mem_malloc.h"
 #include "wire/digest.h"
 
+#include "base/near.h"
+
 #include <stdlib.h>
 
 struct line {
@@ -228,9 +230,14 @@ static enum exit_code run_line(struct line *line, int argc, char **argv)
 static enum exit_code unknown_command(const char *word)
 {
     struct config_text hint = {""};
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (config_text_near(str_from_cstr(word), str_from_cstr(commands[i].name)))
-            snprintf(hint.z, sizeof hint.z, " (did you mean %s?)", commands[i].name);
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const size_t distance = edit_distance(str_from_cstr(word), str_from_cstr(commands[i].name));
+        if (distance >= best || !config_text_near(str_from_cstr(word), str_from_cstr(commands[i].name)))
+            continue;
+        best = distance;
+        snprintf(hint.z, sizeof hint.z, " (did you mean %s?)", commands[i].name);
+    }
     if (word[0] == '-') // a setting, and the command forgotten
         hint = suggestion("plenum serve ", str_from_cstr(word));
     fprintf(stderr, "plenum: got %s, expected a command: ", complaint_quote(str_from_cstr(word)).z);
