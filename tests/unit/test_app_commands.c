@@ -131,7 +131,7 @@ static void test_unknown_words(void **state)
     run("serve", "--shards=3", NULL);
     assert_usage(
         "plenum serve: got \"--shards=3\", expected plenum serve [-c FILE] [--section.name=VALUE ...] "
-        "[--echo] (did you mean --server.shards?)\n");
+        "[--echo] [--dev-tls] (did you mean --server.shards?)\n");
     run("serve", "now", NULL);
     assert_int_equal(outcome.code, 2);
     run("version", "x", NULL);
