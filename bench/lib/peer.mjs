@@ -14,7 +14,7 @@ export async function start(program, flags) {
   for await (const chunk of child.stdout) {
     said += chunk;
     const ready = /^ready http=\S+:(\d+)(?: text=\S+:(\d+))?/m.exec(said);
-    if (ready) return { child, port: Number(ready[1]), text: Number(ready[2]) };
+    if (ready && said.includes('\n', ready.index)) return { child, port: Number(ready[1]), text: Number(ready[2]), ready: said.slice(ready.index) };
   }
   throw new Error(`${program} ended`);
 }
