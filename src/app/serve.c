@@ -163,9 +163,12 @@ static void warn_of_api(const struct settings *core)
                  LOG_TEXT("remedy", "PLENUM_API_KEY, which `plenum apikey` makes"));
 }
 
-// What the log's file does not take in time stays unsaid.
+static struct server *leaving; // for the handlers of this thread; set before they are
+
+// What the log's file does not take in time stays unsaid. A signal that comes meanwhile finds no server to stop.
 static void down(struct serve *s)
 {
+    leaving = NULL;
     server_destroy(s->server);
     audit_sink_stop();
     bool written = log_sink_stop();
@@ -300,7 +303,6 @@ static void reload(struct serve *s)
 
 // ---- leaving
 
-static struct server *leaving; // for the handlers; set before they are
 static _Atomic uint32_t signals_while_leaving;
 
 static void on_second_signal(int signal_number)
@@ -308,7 +310,9 @@ static void on_second_signal(int signal_number)
     (void)signal_number;
     if (signals_while_leaving++ > 0)
         _exit(EXIT_INTERRUPTED); // a third one: not even the cut gets through
-    server_stop(leaving); // NOLINT(bugprone-signal-handler): io/server.h promises that it may be called here
+    if (leaving != NULL)
+        server_stop(
+            leaving); // NOLINT(bugprone-signal-handler): io/server.h promises that it may be called here
 }
 
 static void on_overtime(int signal_number)

@@ -118,8 +118,9 @@ export class Person {
 
   async check() {
     const violations = await this.page.evaluate(() => window.violations);
+    // The chat fills its window; the admin's page is as long as its lists.
     const slack = await this.page.evaluate(() => document.scrollingElement.scrollHeight - innerHeight);
-    if (slack > 0) this.faults.push(`the page as a whole can be scrolled by ${slack} px`);
+    if (slack > 0 && !new URL(this.page.url()).pathname.startsWith('/admin')) this.faults.push(`the page as a whole can be scrolled by ${slack} px`);
     assert.deepEqual([...this.faults, ...violations], []);
   }
 

@@ -3,7 +3,7 @@
 // Whoever reads the log may be slow, or stopped: the server is not. A pipe whose reader got SIGSTOP; a terminal, which
 // takes a part of a line and then stops its writer, between the server and util-linux's `script`.
 import assert from 'node:assert/strict';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -29,6 +29,17 @@ function isRunning(pid) {
   } catch {
     return false;
   }
+}
+
+/** The names of its threads; of one that ends meanwhile none. */
+function threads(pid) {
+  return readdirSync(`/proc/${pid}/task`).flatMap((id) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${id}/comm`, 'utf8').trim();
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** A server whose stdout is a file and whose stderr is what the shell makes it; it ends with the test. */
@@ -123,6 +134,8 @@ test('a terminal that is stopped stalls nobody, and does not hold up the end', a
   const people = await talkWhileStopped(server, () => server.kill('SIGSTOP'));
   for (const client of people) await client.close();
   process.kill(server.serverPid, 'SIGTERM');   // nobody reads its last lines
+  await until(() => threads(server.serverPid).every((name) => !/^(shard|watchdog|verifier)/.test(name)), 'the server itself to be gone');
+  process.kill(server.serverPid, 'SIGTERM');   // who is impatient finds it waiting for the log
   await until(() => !isRunning(server.serverPid), 'the server to be gone', 15_000);
   server.kill('SIGCONT');
   assert.deepEqual(await within(server.ended, '`script` to end'), { code: 0, signal: null });
