@@ -134,7 +134,7 @@ test('a terminal that is stopped stalls nobody, and does not hold up the end', a
   const people = await talkWhileStopped(server, () => server.kill('SIGSTOP'));
   for (const client of people) await client.close();
   process.kill(server.serverPid, 'SIGTERM');   // nobody reads its last lines
-  await until(() => threads(server.serverPid).every((name) => !/^(shard|watchdog|verifier)/.test(name)), 'the server itself to be gone');
+  await until(() => threads(server.serverPid).every((name) => !/^(shard|watchdog)/.test(name)), 'the server itself to be gone');
   process.kill(server.serverPid, 'SIGTERM');   // who is impatient finds it waiting for the log
   await until(() => !isRunning(server.serverPid), 'the server to be gone', 15_000);
   server.kill('SIGCONT');
