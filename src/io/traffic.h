@@ -38,7 +38,7 @@ enum {
     WRITES_PER_TURN = 1024,     // about 3.5 ms of send(2),
     TURN_WRITE_BYTES = 4 << 20, // or so much of long ones
     NEWCOMER_READS = 2,
-    NEWCOMERS_PER_LOOK = 8, // at the clock
+    NEWCOMERS_PER_LOOK = 1, // at the clock: a TLS handshake is 0.3 ms
     LEAVERS_PER_LOOK = 8,
     RECV_PADDING = 64, // zeroed bytes behind the buffer, for decoders that load whole vectors
 };
