@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What clients do next, by dice.
+#include "sim/typed.h"
 #include "sim/world.h"
 
 #include <stdio.h>

@@ -3,6 +3,7 @@
 // What the server shows on a terminal, line by line (docs/protocol/text.md). Names in the simulator are "n<number>",
 // so what somebody wrote can be told from the server's own words.
 #include "sim/rates.h"
+#include "sim/typed.h"
 #include "sim/world.h"
 
 #include <stdio.h>

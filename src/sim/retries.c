@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A request is said again while its key is known for certain: what is on its way may be late. Where rooms are on
-// many nodes a key is not known to the others, and there is none of this.
+// A request is said again while its key is known for certain. What is on its way may be late, though, so that nothing happens
+// twice is asked for while the window lasts that begins with the first request: the server's begins later, with its answer. Where
+// rooms are on many nodes a key is not known to the others, and there is none of this.
 #include "sim/retries.h"
 
 #include "sim/heard.h"
@@ -66,6 +67,11 @@ uint32_t retries_put(struct world *w, struct client *c, struct buf *body, char r
     return k->number;
 }
 
+static bool is_kept(const struct world *w, const struct once_known *k)
+{
+    return w->now_ms < k->said_ms + w->settings.idempotency_ms;
+}
+
 void retries_heard(struct world *w, struct client *c, uint32_t number, str head, str body)
 {
     struct once_known *k = known(w, number);
@@ -75,10 +81,10 @@ void retries_heard(struct world *w, struct client *c, uint32_t number, str head,
     if (k == NULL || (!good && !replayed))
         return;
     w->counts.once_replayed += replayed;
-    if (!k->batch && !replayed && ++k->anew > 1)
+    if (!k->batch && !replayed && ++k->anew > 1 && is_kept(w, k))
         trace_fail(w, c, "ONCE: request %u was carried out, and is again", number);
     if (replayed || !k->batch) {
-        if (k->answer != 0 && k->answer != hash)
+        if (k->answer != 0 && k->answer != hash && is_kept(w, k))
             trace_fail(w, c, "ONCE: request %u is answered again, and otherwise", number);
         k->answer = hash;
     }
@@ -93,6 +99,6 @@ void retries_see(struct world *w, const struct entry *e)
     str first = str_split(str_skip(reason, 5), '.', &rest);
     bool read = str_to_u64(first, UINT32_MAX, &number) && str_to_u64(rest, ONCE_CLOSES - 1, &i);
     struct once_known *k = read ? known(w, (uint32_t)number) : NULL;
-    if (k != NULL && ++k->closed[i] > 1)
+    if (k != NULL && ++k->closed[i] > 1 && is_kept(w, k))
         trace_fail(w, NULL, "ONCE: request %u has closed a room twice", k->number);
 }

@@ -8,6 +8,7 @@
 // Written from docs/protocol/native.md, and not from core/home/state.h.
 #include "sim/draft.h"
 #include "sim/heard.h"
+#include "sim/typed.h"
 
 #include "dialect/parts.h"
 

@@ -4,7 +4,7 @@
 // line in its place, is text_seats.c. A terminal's answers do not say what they answer, so errors are told apart by their words.
 //
 // Written from docs/protocol/text.md.
-#include "sim/world.h"
+#include "sim/typed.h"
 
 #include "wire/json.h"
 

@@ -422,15 +422,6 @@ void say_bad(struct world *w, struct client *c);
 void say_line(struct world *w, struct client *c, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void say_text_message(struct world *w, struct client *c);
-// What terminals type of states and invitations, and are shown (typed.c). True: it was about that.
-void typed_state(struct world *w, struct client *c);
-void typed_state_heard(struct world *w, struct client *c, str rest);
-void typed_invite(struct world *w, struct client *c);
-bool typed_invite_heard(struct world *w, struct client *c, str rest);
-void typed_join(struct world *w, struct client *c, int room);
-bool typed_in_room(str error);                             // forbidden, and not to come in
-bool typed_explains(const struct world *w, str error);     // one that no `/join` is answered by
-uint64_t typed_shown(struct world *w, str key, str value); // a change of the state, without its author
 void say_close(struct world *w, struct client *c, uint16_t code);
 void say_http(struct world *w, struct client *c);
 // backend.c
