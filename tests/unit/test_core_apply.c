@@ -63,8 +63,11 @@ static struct made made_of(struct fixture *f)
 
 static struct live_tools tools_of(struct fixture *f)
 {
-    return (struct live_tools){
-        .mem = &f->mem, .encodings = ways_served.encodings, .prints = &f->hash_key, .scratch = &f->scratch};
+    return (struct live_tools){.mem = &f->mem,
+                               .frames = &f->mem,
+                               .encodings = ways_served.encodings,
+                               .prints = &f->hash_key,
+                               .scratch = &f->scratch};
 }
 
 static enum err apply(struct fixture *f, struct entry *e, struct verdict *ret)

@@ -41,8 +41,11 @@ static struct fixture *fixture_new(uint64_t seed)
 
 static enum err place(struct fixture *f, struct entry *e)
 {
-    const struct live_tools tools = {
-        .mem = &f->mem, .encodings = ways_served.encodings, .prints = &prints, .scratch = &f->scratch};
+    const struct live_tools tools = {.mem = &f->mem,
+                                     .frames = &f->mem,
+                                     .encodings = ways_served.encodings,
+                                     .prints = &prints,
+                                     .scratch = &f->scratch};
     return place_entry(&f->log, &f->live, &tools, e);
 }
 
@@ -310,8 +313,11 @@ static void what_was_taken_back_is_let_go_of(void **state)
 {
     (void)state;
     struct fixture *f = fixture_new(8);
-    const struct live_tools tools = {
-        .mem = &f->mem, .encodings = ways_served.encodings, .prints = &prints, .scratch = &f->scratch};
+    const struct live_tools tools = {.mem = &f->mem,
+                                     .frames = &f->mem,
+                                     .encodings = ways_served.encodings,
+                                     .prints = &prints,
+                                     .scratch = &f->scratch};
     for (int i = 0; i < 5; i++)
         add(f, 10, 1);
     listen(f, ENCODING_JSON);

@@ -5,6 +5,7 @@
 #include "unit/core_support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { ACME = 1, GLOBEX };
 
@@ -501,6 +502,109 @@ static void what_is_taken_back_needs_none_of_its_memory(void **state)
     assert_true(taken_back != 4096 / 64);
 }
 
+// --- a room whose log has a reader that must have it first: what is said is taken, and told when it is committed
+
+struct stored {
+    struct net *n;
+    struct client *says, *hears;
+    struct log_reader disk;
+    uint32_t room;
+};
+
+static struct log *log_of(const struct stored *s) { return &room_at(&s->n->sh[0]->home, s->room)->log; }
+
+static struct stored *stored_room(void)
+{
+    struct stored *s = calloc(1, sizeof *s);
+    s->n = net_with(1);
+    net_start(s->n);
+    s->says = guest(s->n, 0, "acme");
+    s->hears = guest(s->n, 0, "acme");
+    enters(s->says, "acme:r");
+    enters(s->hears, "acme:r");
+    const struct home *h = &s->n->sh[0]->home;
+    s->room = room_find(h, STR("acme:r"), hash_str(h->cx, STR("acme:r")));
+    log_reader_add(log_of(s), &s->disk);
+    forget(s->says);
+    forget(s->hears);
+    return s;
+}
+
+static void stored_free(struct stored *s)
+{
+    log_reader_remove(log_of(s), &s->disk);
+    net_free(s->n);
+    free(s);
+}
+
+static void say_words(struct stored *s, int id, int bytes)
+{
+    static char words[64 * 1024];
+    memset(words, 'w', sizeof words);
+    say(s->says, "{\"type\":\"message\",\"id\":%d,\"room\":\"acme:r\",\"data\":\"%.*s\"}", id, bytes, words);
+}
+
+static void stored_now(struct stored *s)
+{
+    home_committed(&s->n->sh[0]->home, s->room, &s->disk, log_of(s)->head);
+    net_settle(s->n);
+}
+
+// What its rooms hold may be all that it may have, and not yet be told: then it cannot go, and is told all the same. Until then the
+// room takes no more.
+static void what_is_committed_is_told_whatever_its_tenant_holds(void **state)
+{
+    (void)state;
+    struct stored *s = stored_room();
+    say_words(s, 0, 33000);
+    stored_now(s);
+    expect(s->says, "\"type\":\"ack\",\"id\":0");
+    expect(s->hears, "\"type\":\"message\"");
+    say_words(s, 1, 20000); // there is a place for another record behind it
+    const size_t full = mem_used(&budgets[0].mem);
+    budgets[0].mem.bytes_max = 1;
+    stored_now(s);
+    assert_true(room_at(&s->n->sh[0]->home, s->room)->owes);
+    say_words(s, 2, 10);
+    expect_nothing(s->says);
+    expect_nothing(s->hears);
+    net_wait(s->n, 60);
+    expect(s->says, "\"type\":\"ack\",\"id\":1");
+    expect(s->says, "\"id\":2,\"code\":\"limit_reached\",\"message\":\"Your tenant's rooms hold");
+    assert_true(contains(expect(s->hears, "\"type\":\"message\""), "www"));
+    assert_false(room_at(&s->n->sh[0]->home, s->room)->owes);
+    assert_true(mem_used(&budgets[0].mem) < full);
+    assert_int_equal(s->n->notices[NOTICE_MEMORY], 0);
+    budgets[0].mem.bytes_max = 0;
+    say_words(s, 3, 10);
+    stored_now(s);
+    expect(s->says, "\"type\":\"ack\",\"id\":3");
+    expect(s->hears, "\"type\":\"message\"");
+    stored_free(s);
+}
+
+// The segment that a live stream was filling is large, and in the way of the next one: it goes first.
+static void what_was_told_is_not_in_the_way(void **state)
+{
+    (void)state;
+    enum { LARGE = 40000, NEXT = 16000 };
+    struct stored *s = stored_room();
+    say_words(s, 1, LARGE);
+    stored_now(s);
+    expect(s->says, "\"type\":\"ack\",\"id\":1");
+    say_words(s, 2, NEXT);
+    const size_t full = budgets[0].mem.bytes_max = mem_used(&budgets[0].mem);
+    stored_now(s);
+    expect_nothing(s->says);
+    net_wait(s->n, 60);
+    expect(s->says, "\"type\":\"ack\",\"id\":2");
+    expect(s->hears, "\"type\":\"message\"");
+    expect(s->hears, "\"type\":\"message\"");
+    const size_t held = mem_used(&budgets[0].mem); // what it is told in is the tenant's own
+    assert_true(held > full - 2 * LARGE + NEXT / 2 && held < full - 2 * LARGE + 2 * NEXT);
+    stored_free(s);
+}
+
 // The server's memory is short: whoever's the coldest room is.
 static void the_coldest_of_all_goes_first(void **state)
 {
@@ -581,6 +685,8 @@ int main(void)
         cmocka_unit_test(a_tenant_forgets_its_own),
         cmocka_unit_test(and_is_refused_by_name_then),
         cmocka_unit_test(what_is_not_read_counts),
+        cmocka_unit_test(what_is_committed_is_told_whatever_its_tenant_holds),
+        cmocka_unit_test(what_was_told_is_not_in_the_way),
         cmocka_unit_test(the_coldest_of_all_goes_first),
         cmocka_unit_test(strangers_stay_outside),
         cmocka_unit_test(what_is_taken_back_needs_none_of_its_memory),

@@ -24,27 +24,29 @@ static bool can_wait(struct home *h, struct room *r)
     return true;
 }
 
+// Judges and applies it. A room that owes what it has taken takes no more (room_announce.c).
+static struct verdict place(struct home *h, const struct ask *a, uint32_t room)
+{
+    struct room *r = room_at(h, room);
+    const struct made made = room_made(h, r);
+    struct entry e = home_proposal(h, r, a);
+    struct verdict v = apply_judge(&made, &e);
+    if (v.refused && v.why != DENIED_REPEATED)
+        return v;
+    const bool waits = r->log.readers != NULL || place_waiting(&r->log, &r->live);
+    if ((waits && !can_wait(h, r)) ||
+        (!v.refused && (r->owes || room_apply(h, room, r->log.head + 1, &e, &v) != OK)))
+        return (struct verdict){.refused = true, .why = DENIED_MEMORY};
+    return v;
+}
+
 static void propose(struct home *h, struct ask **taken, uint32_t room)
 {
     struct ask *a = *taken;
-    struct room *r = room_at(h, room);
-    const struct made made = room_made(h, r);
-    struct entry e = home_proposal(h, room_at(h, room), a);
-    struct verdict v = apply_judge(&made, &e);
-    if (v.refused && v.why == DENIED_MEMORY && !course_busy(r)) {
-        home_answer_no_memory(h, a, EFFECT_NONE);
-        return;
-    }
+    const struct verdict v = place(h, a, room);
+    const struct room *r = room_at(h, room);
     if (v.refused && v.why != DENIED_REPEATED) {
         course_deny(h, taken, room, &v);
-        return;
-    }
-    bool waits = r->log.readers != NULL || place_waiting(&r->log, &r->live);
-    if ((waits && !can_wait(h, r)) || (!v.refused && room_apply(h, room, r->log.head + 1, &e, &v) != OK)) {
-        if (course_busy(r))
-            course_deny(h, taken, room, NULL);
-        else
-            home_answer_no_memory(h, a, EFFECT_NONE);
         return;
     }
     if (v.offset <= r->live.offset && !course_busy(r)) {

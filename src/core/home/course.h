@@ -83,7 +83,7 @@ enum err course_make(struct home *h, struct room *r) WARN_UNUSED;
 void course_free(struct home *h, struct room *r);
 void course_keep(struct course *c, struct ask *a);
 struct ask *course_pop(struct course_list *l); // the oldest; NULL: there is none
-// It cannot be said, and why; NULL: for want of room or memory. Its asker is told, behind what it is due. *a is NULL afterwards
+// It cannot be said, and why; NULL: as many wait as may. Its asker is told, behind what it is due. *a is NULL afterwards
 // where that is later.
 void course_deny(struct home *h, struct ask **a, uint32_t room, const struct verdict *v);
 // It does what has been done before it is proposed: an earlier record says so.

@@ -26,7 +26,7 @@ enum err feed_reserve(struct home *h, struct room *r, const struct ask *a)
         counts[f->encoding] = f->sessions;
         f->counts = counts;
     }
-    return tracks_reserve(&r->live.tracks, r->log.mem, a->encoding);
+    return tracks_reserve(&r->live.tracks, h->cx->mem, a->encoding);
 }
 
 void feed_attach(struct home *h, struct room *r, const struct ask *a)
@@ -62,7 +62,7 @@ void feed_detach(struct home *h, struct room *r, uint32_t shard, uint8_t encodin
         home_pace_detach(h, r, shard);
         counts_free(h, f);
     }
-    live_reader_remove(&r->live, r->log.mem, encoding_of(h->cx, encoding));
+    live_reader_remove(&r->live, h->cx->mem, encoding_of(h->cx, encoding));
 }
 
 void feeds_free(struct home *h, struct room *r)

@@ -130,11 +130,12 @@ bool home_is_there(const struct member *m, const struct ask *a)
 // What becomes no record has waited for its turn already (home_ask).
 static void refuse(struct home *h, struct ask **taken, const struct asking *in)
 {
+    static const struct verdict no_memory = {.refused = true, .why = DENIED_MEMORY};
     const struct ask *a = *taken;
     if (in->v.why == DENIED_REPEATED)
         course_repeats(h, taken, in->room, &in->v);
     else if (in->room != MAP_NONE && a->type == ASK_PUBLISH)
-        course_deny(h, taken, in->room, in->v.why != DENIED_NOT ? &in->v : NULL); // else for want of memory
+        course_deny(h, taken, in->room, in->v.why != DENIED_NOT ? &in->v : &no_memory);
     else if (in->room != MAP_NONE)
         home_publish_answer(h, a, in->room, &in->v, false);
     else if (a->backend)

@@ -136,7 +136,7 @@ static inline struct made room_made(struct home *h, struct room *r)
 static inline struct live_tools room_tools(struct home *h, const struct room *r)
 {
     const struct settings *s = h->cx->settings;
-    return (struct live_tools){r->log.mem, s->ways->encodings, &s->hash_key, h->cx->utc_offset_s,
+    return (struct live_tools){h->cx->mem, r->log.mem, s->ways->encodings, &s->hash_key, h->cx->utc_offset_s,
                                &h->scratch};
 }
 

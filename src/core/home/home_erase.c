@@ -38,7 +38,7 @@ static void tell(struct home *h, uint32_t index, struct erasure *e)
         room_announce_to(h, index, shard);
         post_to(h, r, shard, e);
     }
-    live_forget(&r->live, r->log.mem, e->offsets[e->n - 1]);
+    live_forget(&r->live, h->cx->mem, e->offsets[e->n - 1]);
     for (uint32_t t = 0; t < r->live.tracks.n; t++)
         segment_unref(h->cx->mem, e->segs[t]);
     e->n = 0;

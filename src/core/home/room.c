@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rooms at their home: created by the first join, announced once per turn to each shard that has readers, gone a
-// grace time after the last member.
+// Rooms at their home: created by the first join, gone a grace time after the last member. How others hear what is new in them:
+// room_announce.c.
 //
 // `rooms` lists names in order, so the home keeps a sorted array of rooms beside the hash map: a binary search finds
 // a page, and creating a room moves a few kilobytes at most.
@@ -15,8 +15,6 @@
 enum {
     ROOM_LOOK_MS = 60 * 60 * 1000, // a room is looked at so often though nothing is due
     AGE_SLACK_MS = 1000,           // old records go in bunches
-    SHOW_AGAIN_MS = 50,            // what is committed and found no memory is tried again
-    REST_MS = 2000,                // without an entry for so long, a room's live stream holds no memory
     SORTED_CAP_MIN = 16,
 };
 
@@ -106,7 +104,7 @@ static void room_free(struct home *h, uint32_t index)
     invitations_free(&r->invitations, r->log.mem);
     h->authority->unwatch(h, index);
     log_deinit(&r->log);
-    live_deinit(&r->live, r->log.mem);
+    live_deinit(&r->live, h->cx->mem);
     replay_drop(&r->replay, r->log.mem);
     members_table_drop(r);
     feeds_free(h, r);
@@ -205,7 +203,7 @@ void room_heard(struct home *h, uint32_t index, const struct entry *e)
         metric_add(&h->cx->metrics->tenants[r->tenant - 1].messages, 1);
     r->resting = false;
     r->heard_ms = h->cx->now_ms;
-    room_timer(h, index, h->cx->now_ms + REST_MS);
+    room_timer(h, index, h->cx->now_ms + ROOM_REST_MS);
     home_witness(h, r, e, NULL);
     room_mark_dirty(h, index);
     if (passing)
@@ -217,7 +215,7 @@ void room_heard(struct home *h, uint32_t index, const struct entry *e)
 }
 
 // That a tenant has used up its own is no trouble of the server's: who asked is told, and a counter.
-static void room_no_memory(struct home *h, const struct room *r, const char *what)
+void room_no_memory(struct home *h, const struct room *r, const char *what)
 {
     if (relief_tenant_is_short(h, r->tenant))
         return;
@@ -237,25 +235,6 @@ enum err room_place(struct home *h, uint32_t index, struct entry *e)
     }
     room_heard(h, index, e);
     return OK;
-}
-
-// What is committed, and those who are there have not been told of, as far as there is memory.
-static void room_show(struct home *h, uint32_t index)
-{
-    struct room *r = room_at(h, index);
-    const struct live_tools tools = room_tools(h, r);
-    while (place_waiting(&r->log, &r->live)) {
-        struct entry e;
-        enum err placed = place_committed(&r->log, &r->live, &tools, room_name(r), &e);
-        if (placed != OK && relief_for(h, r, 4 * e.data.n))
-            placed = place_committed(&r->log, &r->live, &tools, room_name(r), &e);
-        if (placed != OK) {
-            room_no_memory(h, r, "a room's live stream");
-            room_timer(h, index, h->cx->now_ms + SHOW_AGAIN_MS);
-            return;
-        }
-        room_heard(h, index, &e);
-    }
 }
 
 enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entry *e, struct verdict *ret)
@@ -311,52 +290,13 @@ void room_mark_dirty(struct home *h, uint32_t index)
     index_list_push(&h->rooms_dirty, index);
 }
 
-// --- announcing
-
-static struct advance *advance_make(struct home *h, const struct room *r, const struct feed *f, uint32_t segs)
-{
-    struct advance *a = post_plain(h->mail, MAIL_ADVANCE, sizeof *a + segs * sizeof a->segs[0]);
-    a->outlet = f->outlet;
-    a->head = r->live.place;
-    a->offset = r->live.offset;
-    a->since_ns = h->cx->turn_ns;
-    a->rule = r->ruled.given;
-    return a;
-}
-
-// Each track's newest segment first, down to the one in which what the shard has not been told begins.
-void room_announce_to(struct home *h, uint32_t index, uint32_t shard)
-{
-    struct room *r = room_at(h, index);
-    struct feed *f = &r->feeds[shard];
-    const bool news = f->told != r->live.place;
-    if (f->sessions == 0 || (!news && !r->rule_untold))
-        return;
-    ASSERT(f->told <= r->live.place);
-    const struct track *all = tracks_const(&r->live.tracks);
-    uint32_t from[ENCODINGS_MAX], segs = 0;
-    for (uint32_t t = 0; t < r->live.tracks.n; t++) {
-        const struct chain *c = &all[t].chain;
-        from[t] = news && feed_readers(f, all[t].key) != 0 ? live_from(&r->live, &all[t], f->told) : c->n;
-        segs += c->n - from[t];
-    }
-    struct advance *a = advance_make(h, r, f, segs);
-    for (uint32_t t = 0; t < r->live.tracks.n; t++)
-        for (uint32_t i = all[t].chain.n; i-- > from[t];)
-            a->segs[a->seg_count++] =
-                (struct advance_seg){.track = all[t].key, .seg = segment_ref(all[t].chain.segs[i])};
-    ASSERT(a->seg_count == segs);
-    f->told = r->live.place;
-    mail_post(h->mail, shard, &a->mail);
-}
-
 static struct log_limits room_limits(const struct home *h, struct room *r)
 {
     const struct room_settings *s = room_settings(h, r);
     return (struct log_limits){s->log_entries, s->log_bytes, s->log_age_ms};
 }
 
-static void room_trim(struct home *h, struct room *r)
+void room_trim(struct home *h, struct room *r)
 {
     struct log_limits limits = room_limits(h, r);
     size_t before = r->log.bytes;
@@ -365,46 +305,6 @@ static void room_trim(struct home *h, struct room *r)
     if (r->log.tail > r->log.head)
         relief_forget(h, r);
     room_log_moved(h, before, r->log.bytes);
-}
-
-// To all shards but those that have not taken what they were told before: these are told more at once when they have.
-static bool announce(struct home *h, uint32_t index)
-{
-    bool all = true;
-    for (uint32_t shard = 0; shard < h->cx->shard_count; shard++) {
-        const struct feed *f = &room_at(h, index)->feeds[shard];
-        const struct room *r = room_at(h, index);
-        bool later =
-            f->sessions != 0 && (f->told != r->live.place || r->rule_untold) && mail_is_long(h->mail, shard);
-        if (later)
-            h->behind |= UINT64_C(1) << shard;
-        else
-            room_announce_to(h, index, shard);
-        all = all && !later;
-    }
-    return all;
-}
-
-void home_announce(struct home *h)
-{
-    uint32_t left = 0;
-    h->behind = 0;
-    for (uint32_t i = 0; i < h->rooms_dirty.n; i++) {
-        uint32_t index = h->rooms_dirty.v[i];
-        struct room *r = room_at(h, index);
-        ASSERT(r->dirty);
-        room_show(h, index);
-        h->authority->turn(h, index);
-        home_signals_place(h, index); // also those that had to wait until now
-        r->dirty = !announce(h, index);
-        if (r->dirty)
-            h->rooms_dirty.v[left++] = index;
-        else
-            live_announced(&r->live, r->log.mem);
-        r->rule_untold = r->rule_untold && r->dirty;
-        room_trim(h, r);
-    }
-    h->rooms_dirty.n = left;
 }
 
 // --- time
@@ -429,28 +329,6 @@ static uint64_t log_age_due(struct home *h, struct room *r)
         return UINT64_MAX;
     uint64_t age = log_oldest_age_ms(&r->log, h->cx->steady_ms);
     return h->cx->now_ms + (age < log_age_ms ? log_age_ms - age : 0) + AGE_SLACK_MS;
-}
-
-// The segments being filled go, here and at the shards, which hold them as far as they have not been read.
-static uint64_t rest_due(struct home *h, struct room *r)
-{
-    if (r->resting)
-        return UINT64_MAX;
-    if (r->dirty)
-        return h->cx->now_ms + REST_MS;
-    if (h->cx->now_ms < r->heard_ms + REST_MS)
-        return r->heard_ms + REST_MS;
-    r->resting = true;
-    live_rest(&r->live, r->log.mem);
-    for (uint32_t shard = 0; shard < h->cx->shard_count; shard++) {
-        const struct feed *f = &r->feeds[shard];
-        if (f->sessions == 0)
-            continue;
-        struct advance *a = advance_make(h, r, f, 0);
-        a->rest = true;
-        mail_post(h->mail, shard, &a->mail);
-    }
-    return UINT64_MAX;
 }
 
 static uint64_t replay_due(struct home *h, struct room *r)
@@ -491,7 +369,7 @@ void room_on_timer(struct home *h, uint32_t index)
     }
     earlier(&due, h->authority->timer(h, index));
     earlier(&due, log_age_due(h, r));
-    earlier(&due, rest_due(h, r));
+    earlier(&due, room_rest_due(h, r));
     earlier(&due, replay_due(h, r));
     room_timer(h, index, due > h->cx->now_ms ? due : h->cx->now_ms + 1);
 }

@@ -19,6 +19,7 @@
 //   5. `crowded` counts the feeds that are; a feed without sessions is not
 //   6. `emptying`: somebody is there. While it is closed, and they have been told so, nobody is but for that
 //   7. the rule that it has is the one that its records say
+//   8. it owes only what is committed, and has yet to come into the live stream
 //
 // One block: a room of two is what there are most of, and blocks of its own for name, feeds and a table of users would be as
 // much as the rest of it.
@@ -95,6 +96,7 @@ struct room {
     bool resting : 1;       // nothing has happened for a while, and the shards have been told
     bool said : 1; // a message was appended, or it was made to be there: there is something to come back for
     bool rule_untold : 1; // and not all shards know the rule that it has now
+    bool owes : 1;        // what is committed has found no memory to be told in (room_announce.c)
     bool emptying : 1;    // it has been closed: those who are still there are being sent away (room_close.c)
     char epoch[EPOCH_LEN];
     uint8_t tenant;     // whose it is (common/tenant.h)
@@ -189,14 +191,23 @@ uint64_t room_closed_ms(const struct home *h, const struct room *r);
 void room_mark_dirty(struct home *h, uint32_t index);
 // Corrects the gauge plenum_log_bytes after something that grew or shrank a log.
 void room_log_moved(struct home *h, size_t before, size_t after);
-// Tells a shard about entries that it has not heard of yet.
-void room_announce_to(struct home *h, uint32_t index, uint32_t shard);
+// Drops what is beyond the limits of its log.
+void room_trim(struct home *h, struct room *r);
+// There was no memory for something; that a tenant has used up its own is no trouble of the server's.
+void room_no_memory(struct home *h, const struct room *r, const char *what);
 // Makes sure the room's timer fires by then.
 void room_timer(struct home *h, uint32_t index, uint64_t due_ms);
 // How long it is kept without members.
 uint32_t room_grace_ms(const struct home *h, const struct room *r);
 void room_on_timer(struct home *h, uint32_t index);
 void room_check(const struct home *h, uint32_t index);
+
+// --- what is new in it (room_announce.c)
+enum { ROOM_REST_MS = 2000 }; // without an entry for so long, a room's live stream holds no memory
+// Tells a shard about entries that it has not heard of yet.
+void room_announce_to(struct home *h, uint32_t index, uint32_t shard);
+// Lets it rest where nothing has happened for so long; else when that is to be looked at again, UINT64_MAX = not.
+uint64_t room_rest_due(struct home *h, struct room *r);
 
 // --- who listens where (feed.c)
 // So that feed_attach cannot fail. ERR_NOMEM.

@@ -120,6 +120,7 @@ void room_check(const struct home *h, uint32_t index)
     feeds_check(h, r);
     log_check(&r->log);
     live_check(&r->live);
+    ASSERT(!r->owes || r->live.offset < r->log.committed); // 8
     replay_check(r->replay, &r->log);
     course_check(r);
     closed_check(h, r);

@@ -54,9 +54,9 @@ enum err chain_push(struct chain *c, struct mem *m, struct segment *s)
     return chain_insert(c, m, c->n, s);
 }
 
-static struct segment *push_new(struct chain *c, struct mem *m, uint64_t first, size_t cap)
+static struct segment *push_new(struct chain *c, struct mem *m, struct mem *bytes, uint64_t first, size_t cap)
 {
-    struct segment *s = segment_create(m, first, (uint32_t)cap);
+    struct segment *s = segment_create(bytes, first, (uint32_t)cap);
     if (s != NULL && chain_push(c, m, s) != OK) {
         segment_unref(m, s);
         return NULL;
@@ -64,12 +64,12 @@ static struct segment *push_new(struct chain *c, struct mem *m, uint64_t first, 
     return s;
 }
 
-struct segment *chain_alone(struct chain *c, struct mem *m, uint64_t first, size_t n)
+struct segment *chain_alone(struct chain *c, struct mem *m, struct mem *bytes, uint64_t first, size_t n)
 {
-    return push_new(c, m, first, segment_cost(n));
+    return push_new(c, m, bytes, first, segment_cost(n));
 }
 
-struct segment *chain_extend(struct chain *c, struct mem *m, uint64_t first, size_t n)
+struct segment *chain_extend(struct chain *c, struct mem *m, struct mem *bytes, uint64_t first, size_t n)
 {
     const struct segment *last = chain_last(c);
     size_t cap = last == NULL ? SEGMENT_BYTES_MIN : (size_t)last->cap * 2;
@@ -77,7 +77,7 @@ struct segment *chain_extend(struct chain *c, struct mem *m, uint64_t first, siz
         cap = SEGMENT_BYTES_MAX;
     if (cap < segment_cost(n))
         cap = segment_cost(n);
-    return push_new(c, m, first, cap);
+    return push_new(c, m, bytes, first, cap);
 }
 
 enum err chain_merge(struct chain *c, struct mem *m, struct segment *s)

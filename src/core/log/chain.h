@@ -26,10 +26,12 @@ void chain_check_writer(const struct chain *c);
 // Appends (takes the reference) a segment that follows the last one. ERR_NOMEM: the reference stays the caller's.
 enum err chain_push(struct chain *c, struct mem *m, struct segment *s) WARN_UNUSED;
 // A new segment at the end, for entries from `first` on, the next of which takes n bytes: twice as large as the last one,
-// within SEGMENT_BYTES_MIN and _MAX, or as large as that entry. It is the chain's. NULL when memory is out.
-struct segment *chain_extend(struct chain *c, struct mem *m, uint64_t first, size_t n) WARN_UNUSED;
+// within SEGMENT_BYTES_MIN and _MAX, or as large as that entry. It is the chain's; its block comes from `bytes`. NULL when memory is out.
+struct segment *chain_extend(struct chain *c, struct mem *m, struct mem *bytes, uint64_t first,
+                             size_t n) WARN_UNUSED;
 // The same for that entry alone.
-struct segment *chain_alone(struct chain *c, struct mem *m, uint64_t first, size_t n) WARN_UNUSED;
+struct segment *chain_alone(struct chain *c, struct mem *m, struct mem *bytes, uint64_t first,
+                            size_t n) WARN_UNUSED;
 // Puts s where it belongs by `first`; one that is there already is dropped. Takes the reference in any case but
 // ERR_NOMEM.
 enum err chain_merge(struct chain *c, struct mem *m, struct segment *s) WARN_UNUSED;

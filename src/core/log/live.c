@@ -45,8 +45,8 @@ static uint64_t print_of(const struct siphash_key *prints, const struct entry *e
 }
 
 // The segment the next entry of n bytes goes into. Where conflation keys are used, segments are keyed from then on.
-static struct segment *track_secure(struct live *v, struct mem *m, struct chain *c, size_t n, bool cut,
-                                    uint64_t print)
+static struct segment *track_secure(struct live *v, const struct live_tools *tools, struct chain *c, size_t n,
+                                    bool cut, uint64_t print)
 {
     struct segment *last = chain_last(c);
     ASSERT(last == NULL || chain_end(c) == v->place + 1);
@@ -54,8 +54,9 @@ static struct segment *track_secure(struct live *v, struct mem *m, struct chain 
         segment_fits(last, n))
         return last;
     const bool keyed = !cut && (print != 0 || (last != NULL && segment_keyed(last)));
-    struct segment *s = cut ? chain_alone(c, m, v->place + 1, n)
-                            : chain_extend(c, m, v->place + 1, n + (keyed ? sizeof print : 0));
+    struct segment *s =
+        cut ? chain_alone(c, tools->mem, tools->frames, v->place + 1, n)
+            : chain_extend(c, tools->mem, tools->frames, v->place + 1, n + (keyed ? sizeof print : 0));
     if (s != NULL)
         s->after = v->offset | (keyed ? SEGMENT_KEYED : 0);
     return s;
@@ -74,7 +75,8 @@ bool live_secure(struct live *v, const struct live_tools *tools, const struct en
                  struct live_entry *ret)
 {
     struct track *all = tracks_all(&v->tracks);
-    ASSERT(tools->mem != NULL && tools->prints != NULL);
+    ASSERT(tools->mem != NULL && tools->frames != NULL);
+    ASSERT(tools->prints != NULL);
     ret->print = print_of(tools->prints, e);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
         uint32_t same = same_payload(tools, all, i);
@@ -84,8 +86,8 @@ bool live_secure(struct live *v, const struct live_tools *tools, const struct en
                                 : frame_entry(en, e, tools->utc_offset_s, tools->scratch, &ret->framed[i]);
         if (!framed)
             return false;
-        ret->segs[i] = track_secure(v, tools->mem, &all[i].chain, framed_size(&ret->framed[i]),
-                                    entry_cut(e->type), ret->print);
+        ret->segs[i] = track_secure(v, tools, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type),
+                                    ret->print);
         if (ret->segs[i] == NULL)
             return false;
     }

@@ -40,7 +40,8 @@ struct live {
 
 // What entries are put into words and frames with. A room has none of it for itself: there are as many rooms as pairs of people.
 struct live_tools {
-    struct mem *mem;                         // of the room: the same one always
+    struct mem *mem;                         // of its tracks: the same one always
+    struct mem *frames;                      // of what is in them
     const struct encoding *const *encodings; // by id
     const struct siphash_key *prints;        // of conflation keys
     int32_t utc_offset_s;

@@ -42,7 +42,7 @@ struct segment *log_secure(struct log *l, size_t n)
     struct segment *last = chain_last(&l->records);
     if (last != NULL && segment_fits(last, n))
         return last;
-    return chain_extend(&l->records, l->mem, l->head + 1, n);
+    return chain_extend(&l->records, l->mem, l->mem, l->head + 1, n);
 }
 
 // What is committed: all that everyone has who must.
