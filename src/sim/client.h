@@ -93,7 +93,7 @@ struct asked {
     uint64_t ends_ms;      // and until when
     char invite[12];       // SAID_JOIN, SAID_SWITCH: the id of the invitation that it brings (invites.c),
     bool forged;           // with another secret;
-    uint64_t invite_ms;    // it is over then, by the wall clock
+    uint64_t invite_ms;    // it is over then, by the wall clock; SAID_INVITE: it is to last so long
     bool presented;        // SAID_HELLO: it is the one that came with the request
     bool has_since, has_history;
     int since_epoch;

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { SLACK_MS = 2000 };
+enum { SLACK_MS = 2000, INVITATION_MS = 60000 };
 
 // --- what is said
 
@@ -25,7 +25,7 @@ void invites_plan(struct world *w)
     const bool few = prng_below(&w->invites.die, 3) == 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         all[i]->invitations = few ? 2 : 100;
-        all[i]->invitation_s = 60;
+        all[i]->invitation_s = INVITATION_MS / 1000;
     }
 }
 
@@ -59,8 +59,10 @@ void say_invite(struct world *w, struct client *c, int room)
     draft_string(&d, "room", w->room_names[room]);
     if (die(w, 2) != 0)
         draft_number(&d, "uses", 1 + die(w, 3));
-    if (die(w, 4) != 0)
-        draft_number(&d, "ttl_s", 1 + die(w, 20));
+    const uint64_t ttl_s = die(w, 4) != 0 ? 1 + die(w, 20) : 0;
+    a->invite_ms = ttl_s != 0 ? 1000 * ttl_s : INVITATION_MS;
+    if (ttl_s != 0)
+        draft_number(&d, "ttl_s", ttl_s);
     if (die(w, 2) != 0)
         draft_string(&d, "role", roles[die(w, sizeof roles / sizeof *roles)]);
     draft_send(w, c, &d);
@@ -115,6 +117,11 @@ void invites_heard(struct world *w, struct client *c, const struct heard *h)
     i.expires_ms = heard_number(w, c, h, "expires");
     if (i.room != a.room || !str_starts(token, STR("inv_")))
         trace_fail(w, c, "INVITE: an invitation to another room than was asked for, or none");
+    const uint64_t said_ms = w->wall_ms - (w->now_ms - a.at_ms);
+    if (!w->plan.wall_jumps && i.expires_ms + SLACK_MS < said_ms + a.invite_ms)
+        trace_fail(w, c, "INVITE: an invitation of %llu ms is over %llu ms early",
+                   (unsigned long long)a.invite_ms,
+                   (unsigned long long)(said_ms + a.invite_ms - i.expires_ms));
     invites_know(w, &i);
 }
 

@@ -798,6 +798,45 @@ static void a_use_waits_for_its_commit(void **state)
     net_free(n);
 }
 
+// Who makes one is told what its record says, whatever a record behind it has come to that nobody has been told of yet (seed 42449).
+static void what_was_made_is_told_as_it_was_made(void **state)
+{
+    (void)state;
+    for (int closes = 0; closes < 2; closes++) {
+        struct net *n = invite_net(1);
+        net_start(n);
+        struct client *host = host_of(n, "r");
+        net_give(host, "r", host->user, "owner");
+        forget(host);
+        struct home *h = &n->sh[0]->home;
+        const uint32_t room = room_find(h, STR("r"), hash_str(h->cx, STR("r")));
+        struct room *r = room_at(h, room);
+        struct log_reader reader;
+        log_reader_add(&r->log, &reader);
+        const uint64_t made_ms = h->cx->wall_ms;
+        say(host, "{\"type\":\"invite\",\"id\":7,\"room\":\"r\",\"ttl_s\":60}");
+        net_settle(n);
+        const uint64_t made = r->log.head;
+        if (closes)
+            say(host, "{\"type\":\"close\",\"id\":9,\"room\":\"r\"}");
+        else
+            say(host, "{\"type\":\"uninvite\",\"id\":9,\"room\":\"r\",\"invitation\":\"%.*s\"}",
+                STR_ARG(invited_id(&r->invitations->rows[0])));
+        net_settle(n);
+        assert_true(r->invitations == NULL || r->invitations->n == 0);
+        home_committed(h, room, &reader, made);
+        net_settle(n);
+        const uint64_t expires = number_of(expect(host, "\"type\":\"invited\",\"id\":7"), "expires");
+        assert_in_range(expires, made_ms + 60000, h->cx->wall_ms + 60000);
+        assert_int_equal(number_of(expect(host, "\"type\":\"invitation:made\""), "until"), expires);
+        home_committed(h, room, &reader, r->log.head);
+        net_settle(n);
+        expect(host, "\"type\":\"ack\",\"id\":9");
+        log_reader_remove(&r->log, &reader);
+        net_free(n);
+    }
+}
+
 static void at_a_terminal(void **state)
 {
     (void)state;
@@ -857,6 +896,7 @@ int main(void)
         cmocka_unit_test(it_is_good_for_one_room),
         cmocka_unit_test(memory_ends_in_the_middle),
         cmocka_unit_test(a_use_waits_for_its_commit),
+        cmocka_unit_test(what_was_made_is_told_as_it_was_made),
         cmocka_unit_test(at_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

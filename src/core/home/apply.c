@@ -233,6 +233,8 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
         ret->offset = offset;
     if (e->type == ENTRY_REACT)
         e->change.count = words_count_behind(m->log, e);
+    if (e->type == ENTRY_INVITE)
+        ret->number = invitation_expires_ms(e);
     settle(m, e, ret);
     const bool keyed = e->key.n != 0;
     const u128 owner = keyed ? owner_print(m, e->user) : (u128){0};

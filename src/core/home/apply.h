@@ -94,8 +94,9 @@ struct verdict {
     enum denial why;
     enum right right;  // DENIED_RIGHT: the missing one
     uint64_t until_ms; // DENIED_CLOSED to DENIED_SLOW: steady; STANDING_FOR_EVER
-    uint64_t
-        number; // the version that the state, or a key, has: accepted, DENIED_MOVED, DENIED_KEY_MOVED; else the limit
+    // The version that the state, or a key, has: accepted, DENIED_MOVED, DENIED_KEY_MOVED; of an invitation that is made when it is
+    // over, wall ms; else the limit.
+    uint64_t number;
 };
 _Static_assert(DENIED_MALFORMED - DENIED_MOVED == STATE_MALFORMED - STATE_MOVED,
                "there is one for each fault");

@@ -232,7 +232,8 @@ void home_came_to(struct home *h, struct ask **taken, uint32_t room, const struc
 // it was refused, false where it was for something else; which there are.
 void home_invitation(struct home *h, struct room *r, const struct ask *a, struct entry *e);
 void home_admit(struct home *h, struct ask **taken, uint32_t room);
-void home_invited(const struct home *h, const struct room *r, const struct ask *a, struct event *ev);
+void home_invited(const struct home *h, const struct room *r, const struct ask *a, const struct verdict *v,
+                  struct event *ev);
 bool home_invitation_refused(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v);
 void home_invites(struct home *h, const struct ask *a, uint32_t room);
 extern const char home_no_invitation[]; // there is no such invitation to the room {}

@@ -154,16 +154,26 @@ void home_came_to(struct home *h, struct ask **taken, uint32_t room, const struc
 
 // --- answers
 
-void home_invited(const struct home *h, const struct room *r, const struct ask *a, struct event *ev)
+// As its record says, which is what others are told of: it may have been taken back, or the room closed, by one behind it, which the
+// asker has yet to hear of.
+static uint64_t expires_ms(const struct home *h, const struct room *r, str id, const struct verdict *v)
+{
+    const struct invited *i = invitations_find(r->invitations, id);
+    if (v->number != 0)
+        return v->number;
+    return i != NULL ? i->expires_ms : h->cx->wall_ms; // of an engine, and nobody knows any more what it was
+}
+
+void home_invited(const struct home *h, const struct room *r, const struct ask *a, const struct verdict *v,
+                  struct event *ev)
 {
     const str id = invitation_id(a->cmd.token);
-    const struct invited *i = invitations_find(r->invitations, id);
     ev->type = EV_INVITED;
     ev->invitation = id;
     ev->token = a->cmd.token;
     ev->role = a->cmd.role.n != 0 ? role_find(a->cmd.role) : ROLE_MEMBER;
     ev->uses = a->cmd.uses != 0 ? a->cmd.uses : 1;
-    ev->expires = i != NULL ? i->expires_ms : h->cx->wall_ms; // else it has gone again meanwhile
+    ev->expires = expires_ms(h, r, id, v);
     ev->span_ms = ev->expires > h->cx->wall_ms ? ev->expires - h->cx->wall_ms : 0;
 }
 

@@ -205,7 +205,7 @@ void home_publish_answer(struct home *h, const struct ask *a, uint32_t room, con
                        .has_version = a->cmd.type == CMD_STATE && !v->refused && v->number != 0,
                        .state_version = v->number};
     if (a->cmd.type == CMD_INVITE)
-        home_invited(h, r, a, &ev);
+        home_invited(h, r, a, v, &ev);
     metric_add(&h->cx->metrics->entries_duplicate, v->refused);
     home_answer_event(h, a, &ans, a->cmd.id.n != 0 || ev.type != EV_ACK ? &ev : NULL);
 }

@@ -93,7 +93,7 @@ static void add(struct invitations *t, const struct entry *e, uint64_t at_ms)
     ASSERT(e->user.n <= USER_ID_MAX);
     struct invited *i = &t->rows[t->n++];
     *i = (struct invited){.until_ms = standing_until(at_ms, d->span_ms),
-                          .expires_ms = e->time_ms + d->span_ms,
+                          .expires_ms = invitation_expires_ms(e),
                           .uses = e->invitation.uses,
                           .role = (uint8_t)d->role,
                           .by_n = (uint8_t)e->user.n};

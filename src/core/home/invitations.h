@@ -44,6 +44,8 @@ struct invitations {
     struct invited *rows; // the oldest first
 };
 
+// When the invitation that a record makes is over, as people are told it; wall.
+static inline uint64_t invitation_expires_ms(const struct entry *e) { return e->time_ms + e->decree.span_ms; }
 static inline str invited_id(const struct invited *i) { return str_make(i->id, sizeof i->id); }
 static inline str invited_by(const struct invited *i) { return str_make(i->by, i->by_n); }
 // It may still be used.
