@@ -89,7 +89,7 @@ bool passes_explain(const struct world *w, const struct client *c, const struct 
     if (a->token == TOKEN_IS_NONE)
         return false;
     if (str_eq(code, STR("token_revoked")))
-        return revoke_recent(w, c);
+        return revoke_meets(w, c, a->at_ms);
     if (a->kind == SAID_REFRESH && !c->seats[a->room].on && str_eq(code, STR("not_member")))
         return true;
     if (a->kind == SAID_REFRESH && str_eq(code, STR("bad_command")))
@@ -113,6 +113,7 @@ void passes_taken(struct world *w, struct client *c, const struct asked *a)
     if (!good(w, a))
         trace_fail(w, c, "RIGHTS: comes into %s by a token that is not good for it", w->room_names[a->room]);
     s->pass = (uint8_t)a->pass;
+    s->pass_at_ms = a->at_ms;
     s->pass_ends_ms = a->ends_ms;
     w->counts.passes++;
 }
@@ -132,7 +133,7 @@ void passes_ended(struct world *w, struct client *c, int room)
     const struct seat *s = &c->seats[room];
     if (!s->on || s->pass == PASS_NONE)
         trace_fail(w, c, "RIGHTS: a token has ended for %s, and it is not there by one", w->room_names[room]);
-    if (w->now_ms + SLACK_MS < s->pass_ends_ms && !revoke_recent(w, c))
+    if (w->now_ms + SLACK_MS < s->pass_ends_ms && !revoke_meets(w, c, s->pass_at_ms))
         trace_fail(w, c, "RIGHTS: its token for %s has ended at %llu ms, %llu ms early", w->room_names[room],
                    (unsigned long long)w->now_ms, (unsigned long long)(s->pass_ends_ms - w->now_ms));
     w->counts.passes_ended++;

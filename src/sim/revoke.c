@@ -104,12 +104,12 @@ bool revoke_explains(const struct world *w, const struct client *c, uint64_t sai
     return false;
 }
 
-bool revoke_recent(const struct world *w, const struct client *c)
+bool revoke_meets(const struct world *w, const struct client *c, uint64_t brought_ms)
 {
     for (uint32_t i = 0; i < w->revoked_n; i++) {
         const struct revoked *r = &w->revoked[i];
         if (r->server == c->server &&
-            (r->done_ms == 0 || w->now_ms <= r->done_ms + r->span_ms + client_patience_ms(w)))
+            (r->done_ms == 0 || brought_ms <= r->done_ms + r->span_ms + client_patience_ms(w)))
             return true;
     }
     return false;

@@ -24,8 +24,9 @@ void revoke_done(struct world *w, uint32_t number);
 uint64_t revoke_next_ms(const struct world *w, const struct client *c);
 // What it said then may be refused, or it be sent away, for that; how late the answer may be is another's business (asks.c).
 bool revoke_explains(const struct world *w, const struct client *c, uint64_t said_ms);
-// Something is revoked there, or was a moment ago: tokens of rooms do not say when they were issued.
-bool revoke_recent(const struct world *w, const struct client *c);
+// A token of a room that was brought then may be taken back for something that is revoked there: it does not say when it was issued. Who
+// reads slowly is told so whenever it comes to that.
+bool revoke_meets(const struct world *w, const struct client *c, uint64_t brought_ms);
 void revoke_check_welcome(struct world *w, struct client *c, const struct asked *hello, const char *user);
 void revoke_check(struct world *w);
 

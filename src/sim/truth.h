@@ -213,6 +213,7 @@ struct seat {
     bool host;
     uint8_t pass;          // enum pass_kind: it is there by a token of the room, which ends
     uint64_t pass_ends_ms; // then
+    uint64_t pass_at_ms;   // it was brought
     uint64_t since_ms;     // it was told so
     bool switched; // entries wait for the other room to be left: even a fast reader may fall behind meanwhile
     bool gap_due;  // recovered:false in the same epoch: a gap must come first
