@@ -136,8 +136,12 @@ static inline struct made room_made(struct home *h, struct room *r)
 static inline struct live_tools room_tools(struct home *h, const struct room *r)
 {
     const struct settings *s = h->cx->settings;
-    return (struct live_tools){h->cx->mem, r->log.mem, s->ways->encodings, &s->hash_key, h->cx->utc_offset_s,
-                               &h->scratch};
+    return (struct live_tools){.mem = h->cx->mem,
+                               .frames = r->log.mem,
+                               .encodings = s->ways->encodings,
+                               .prints = &s->hash_key,
+                               .utc_offset_s = h->cx->utc_offset_s,
+                               .scratch = &h->scratch};
 }
 
 static inline struct once_limits home_once_limits(const struct home *h)
