@@ -11,6 +11,7 @@
 #include "app/config.h"
 #include "app/config_override.h"
 #include "app/config_print.h"
+#include "app/doctor.h"
 #include "app/keys.h"
 #include "app/keys_command.h"
 #include "app/rights_print.h"
@@ -48,6 +49,7 @@ struct subcommand {
 static enum exit_code run_serve(const struct line *line);
 static enum exit_code run_check(const struct line *line);
 static enum exit_code run_config(const struct line *line);
+static enum exit_code run_doctor(const struct line *line);
 static enum exit_code run_token(const struct line *line);
 static enum exit_code run_keys(const struct line *line);
 static enum exit_code run_cert(const struct line *line);
@@ -78,6 +80,8 @@ static const struct subcommand commands[] = {
      "  --markdown    the same as a page of documentation (docs/CONFIG.md)\n"
      "  --effective   with the values in force, from FILE, PLENUM_* variables and flags; secrets are left out\n"
      "  --room NAME   which rule a room of that name gets, why, and every value that holds in it\n"},
+    {"doctor", run_doctor, TAKES_SETTINGS, DOCTOR_USAGE,
+     "says what this machine allows, and what the limits cost", doctor_help},
     {"rights", run_rights, 0, "plenum rights", "prints what each role may do in a room", ""},
     {"token", run_token, TAKES_ALL, TOKEN_USAGE, "makes and inspects tokens", token_help},
     {"keys", run_keys, TAKES_ALL, KEYS_USAGE, "makes keys that tokens are signed with", keys_help},
@@ -98,7 +102,7 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  plenum %-13s %s\n", commands[i].name, commands[i].summary);
     fputs(
-        "\n`plenum COMMAND --help` says more. Exit codes: 0 done, 1 could not start, or not whole (audit verify), 2 wrong command line or\n"
+        "\n`plenum COMMAND --help` says more. Exit codes: 0 done, 1 could not start, not whole (audit verify) or not well (doctor), 2 wrong command line or\n"
         "configuration, 130 cut off by a second signal.\n",
         out);
 }
@@ -375,6 +379,18 @@ static enum exit_code run_config(const struct line *line)
         config_print_yaml(&l->values, stdout);
     else if (!config_print_room(l, str_from_cstr(line->room), stdout))
         code = no_room(line->room);
+    free(l);
+    return code;
+}
+
+static enum exit_code run_doctor(const struct line *line)
+{
+    const struct config_sources sources = sources_of(line);
+    enum exit_code code;
+    struct config_load *l = load_or_complain(&sources, &code);
+    if (l == NULL)
+        return code;
+    code = doctor_run(&l->values, stdout);
     free(l);
     return code;
 }

@@ -218,6 +218,7 @@ static const char markdown_head[] =
     "| `plenum config --room NAME [-c FILE]` | which rule of `rooms.rules` a room of that name gets, whose tenant's it is, why, and what holds in it "
     "|\n"
     "| `plenum check-config FILE` | lists everything that is wrong with a file, or says that nothing is |\n"
+    "| `plenum doctor [-c FILE]` | what the machine allows of it, and what the limits cost when they are reached |\n"
     "\n"
     "A bare number is in the unit that the table names. Sizes and times may be written with another one, everywhere:\n"
     "`64k`, `1MiB`, `512MB`, `2GiB`, `250ms`, `90s`, `15m`, `1h`, `7d`. k, KB and KiB are all 1,024, and what is not\n"

@@ -390,3 +390,25 @@ test('/metrics is Prometheus text, /healthz and /readyz answer', async (t) => {
     assert.match(await answer.text(), body);
   }
 });
+
+test('doctor: what the machine allows, what the limits cost, and 1 where they cannot be had', async () => {
+  const well = await plenum('doctor', '--limits.connections=100', '--server.memory_mb=64', '--limits.rooms=1000');
+  assert.deepEqual([well.code, well.stderr], [0, ''], well.stdout);
+  const lines = well.stdout.trimEnd().split('\n');
+  assert.equal(lines[0], 'What this machine allows:');
+  const told = lines.filter((line) => line.startsWith('  '));
+  for (const line of told) assert.match(line, /^ {2}(well|note|bad) {1,2}/);
+  for (const about of ['open files', 'accept queue', 'conntrack', 'memory', 'random', 'clock', 'cores', 'connections', 'stuck readers', 'rooms'])
+    assert.equal(told.filter((line) => line.slice(8).startsWith(about.padEnd(14))).length, 1, about);
+  assert.match(well.stdout, /100 idle ones hold 46\.9 KiB/);
+
+  const hard = Number((await run('sh', ['-c', 'ulimit -Hn'])).stdout);
+  if (Number.isFinite(hard) && hard < 16000000) {
+    const bad = await plenum('doctor', `--limits.connections=${hard}`);
+    assert.equal(bad.code, 1);
+    assert.match(bad.stdout, new RegExp(`^ {2}bad {3}open files .*limits.connections is ${hard}\\. Raise the hard limit to \\d+`, 'm'));
+  }
+  const mistake = await plenum('doctor', '--server.shards=many');
+  assert.equal(mistake.code, 2);
+  assert.match(mistake.stderr, /server\.shards: got "?many/);
+});
