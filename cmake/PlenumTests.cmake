@@ -96,6 +96,16 @@ function(plenum_fuzz_program name source dir)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/${dir}")
 endfunction()
 
+# What tests/abuse preload into the server, whichever build that is: no sanitizer.
+function(plenum_abuse_tools)
+  add_library(plenum-meddler MODULE "${CMAKE_SOURCE_DIR}/tests/abuse/meddler.c")
+  target_link_libraries(plenum-meddler PRIVATE plenum_warnings ${CMAKE_DL_LIBS})
+  target_compile_definitions(plenum-meddler PRIVATE _GNU_SOURCE)
+  set_target_properties(plenum-meddler PROPERTIES
+    PREFIX "" OUTPUT_NAME meddler INTERPROCEDURAL_OPTIMIZATION OFF
+    LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests/abuse")
+endfunction()
+
 # fuzz/<target>.dict: the words of a language, from the rows of its commands (tools/dictionary.c). tools/fuzz finds them by
 # name. A host tool: no sanitizer.
 function(plenum_dictionary language)

@@ -63,7 +63,7 @@ export async function withServer(options, fn) {
 }
 
 export class Server {
-  // options: flags (strings), config (YAML text), program, nofile and as (RLIMIT_*, soft and hard), names (what Host may
+  // options: flags (strings), config (YAML text), program, env, nofile and as (RLIMIT_*, soft and hard), names (what Host may
   // say, beside this machine's own names)
   static async start(options = {}) {
     const server = new Server();
@@ -85,7 +85,8 @@ export class Server {
     server.stdout = '';
     server.stderr = '';
     server.exit = null;
-    server.child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+    server.child = spawn(command[0], command.slice(1),
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
     server.child.stdout.on('data', (chunk) => (server.stdout += chunk));
     server.child.stderr.on('data', (chunk) => (server.stderr += chunk));
     server.child.on('error', (error) => (server.exit = { code: null, signal: error.message }));
