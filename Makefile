@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help run build test bench fuzz sim tidy fmt tsan mutants cov clean
+.PHONY: help run build test abuse bench fuzz sim tidy fmt tsan mutants cov clean
 .PHONY: deps-build deps-tools deps-test deps-bench
 
 # For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`.
@@ -33,6 +33,11 @@ test: deps-test build/dev/build.ninja build/release/build.ninja ## every test, w
 	@ninja -C build/dev
 	@ninja -C build/release
 	@node tools/run-tests.mjs --only '$(ONLY)'
+
+abuse: deps-test build/dev/build.ninja build/release/build.ninja ## what docs/SECURITY.md bounds, with sanitizers and without (ONLY=frames to choose)
+	@ninja -C build/dev
+	@ninja -C build/release
+	@node tools/run-tests.mjs --only 'abuse $(ONLY)'
 
 bench: deps-bench build ## measure, with the peers beside it (ARGS='--quick'; ARGS=--help)
 	@bench/run $(ARGS)

@@ -98,12 +98,16 @@ endfunction()
 
 # What tests/abuse preload into the server, whichever build that is: no sanitizer.
 function(plenum_abuse_tools)
-  add_library(plenum-meddler MODULE "${CMAKE_SOURCE_DIR}/tests/abuse/meddler.c")
-  target_link_libraries(plenum-meddler PRIVATE plenum_warnings ${CMAKE_DL_LIBS})
-  target_compile_definitions(plenum-meddler PRIVATE _GNU_SOURCE)
-  set_target_properties(plenum-meddler PROPERTIES
-    PREFIX "" OUTPUT_NAME meddler INTERPROCEDURAL_OPTIMIZATION OFF
-    LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests/abuse")
+  file(GLOB tools CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/abuse/*.c")
+  foreach(source IN LISTS tools)
+    get_filename_component(name "${source}" NAME_WE)
+    add_library(plenum-${name} MODULE "${source}")
+    target_link_libraries(plenum-${name} PRIVATE plenum_warnings ${CMAKE_DL_LIBS})
+    target_compile_definitions(plenum-${name} PRIVATE _GNU_SOURCE)
+    set_target_properties(plenum-${name} PROPERTIES
+      PREFIX "" OUTPUT_NAME ${name} INTERPROCEDURAL_OPTIMIZATION OFF
+      LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests/abuse")
+  endforeach()
 endfunction()
 
 # fuzz/<target>.dict: the words of a language, from the rows of its commands (tools/dictionary.c). tools/fuzz finds them by

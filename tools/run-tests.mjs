@@ -13,6 +13,7 @@
 //   bench    bench/test/*.test.mjs             the load tool against a server that makes mistakes
 //   conform  tests/conform/*.test.mjs          node's test runner against the real binary
 //   e2e      tests/e2e/*.test.mjs              the same, with clients that nobody here wrote
+//   abuse    tests/abuse/*.test.mjs            what the catalogue of abuse bounds, against the build and once more against the release build
 //
 // What computes takes a core each. Beside it runs what mostly waits (WAITING), as many again. Then comes, one at a time,
 // what needs the machine for itself, as it measures time or memory.
@@ -61,6 +62,7 @@ const env = {
   PLENUM_BENCH_BIN: join(build, 'plenum-bench'),
   PLENUM_RELEASE_BIN: join(release, 'plenum'),
   PLENUM_RELEASE_BENCH_BIN: join(release, 'plenum-bench'),
+  PLENUM_ABUSE_TOOLS: join(build, 'tests/abuse'),
   ASAN_OPTIONS: `detect_stack_use_after_return=1:strict_string_checks=1:${process.env.ASAN_OPTIONS ?? ''}`,
   UBSAN_OPTIONS: `print_stacktrace=1:${process.env.UBSAN_OPTIONS ?? ''}`,
   TSAN_OPTIONS: `halt_on_error=1:second_deadlock_stack=1:${process.env.TSAN_OPTIONS ?? ''}`,
@@ -80,6 +82,7 @@ const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
 // Programs that wait most of the time, for browsers and timers, and whose bounds are met beside any other work: the longest
 // first. A program that is not named here has the machine for itself.
 const WAITING = {
+  abuse: ['table'],
   conform: ['text', 'identity', 'api', 'api-once', 'invite', 'words', 'decrees', 'state', 'caps'],
   e2e: ['browser-change', 'browser-auth', 'browser-admin', 'browser-moderation', 'jwks', 'browser-room', 'browser-history', 'browser', 'readme',
     'rooms', 'browser-rooms', 'tls',
@@ -168,6 +171,13 @@ function script(kind, folder = `tests/${kind}`) {
   });
 }
 
+// The same bounds twice: with sanitizers, which see more and are given more time, and as it runs in production.
+function abuse() {
+  const found = script('abuse');
+  const again = found.map((job) => ({ ...job, name: `${job.name} (release)`, env: { PLENUM_BIN: join(release, 'plenum') } }));
+  return [...found, ...again.filter((job) => job.needs === 'quiet')];
+}
+
 // ---- reading results: each returns {passed, failed, skipped, note} ----------------------------------------------
 
 function readExit({ code }) {
@@ -252,7 +262,7 @@ function overdue(wall, cpu, seconds) {
 
 function execute(job) {
   return new Promise((done) => {
-    const child = spawn(job.argv[0], job.argv.slice(1), { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(job.argv[0], job.argv.slice(1), { env: { ...env, ...job.env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(child);
     let output = '';
     let hung = '';
@@ -324,7 +334,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 const start = Date.now();
 // The simulator's first: those take the longest.
 const all = [...unit().sort((a, b) => isSim(b) - isSim(a)), ...sim(), ...checks(), ...fuzz(), ...script('e2e'), ...script('bench', 'bench/test'),
-  ...script('conform')]
+  ...script('conform'), ...abuse()]
   .filter((job) => `${job.kind} ${job.name}`.includes(options.only));
 const [computing, waiting, measuring] = ['core', 'patience', 'quiet'].map((needs) => all.filter((job) => job.needs === needs));
 await Promise.all([runAll(jobs, computing, waiting), runAll(jobs, waiting)]);

@@ -30,18 +30,25 @@ static atomic_bool broken[FILES_MAX];
 static atomic_uint threads;
 static _Thread_local uint64_t dice;
 
-static unsigned long number(const char *name, unsigned long otherwise)
+static unsigned breaks_one_in, seed;
+
+static unsigned number(const char *name)
 {
     const char *text = getenv(name);
-    return text != NULL ? strtoul(text, NULL, 10) : otherwise;
+    return text != NULL ? (unsigned)strtoul(text, NULL, 10) : 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    breaks_one_in = number("MEDDLER_BREAKS");
+    seed = number("MEDDLER_SEED");
 }
 
 // xorshift64*: below n.
 static unsigned roll(unsigned n)
 {
     if (dice == 0)
-        dice =
-            (number("MEDDLER_SEED", 1) + atomic_fetch_add(&threads, 1) * 1000003U) * 0x9e3779b97f4a7c15U | 1;
+        dice = (seed + atomic_fetch_add(&threads, 1) * 1000003U) * 0x9e3779b97f4a7c15U | 1;
     dice ^= dice >> 12;
     dice ^= dice << 25;
     dice ^= dice >> 27;
@@ -52,16 +59,17 @@ static bool is_socket(int fd)
 {
     struct stat st;
     int before = errno;
-    bool found = fd >= 0 && fd < FILES_MAX && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+    bool yes = fd >= 0 && fd < FILES_MAX && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
     errno = before;
-    return found;
+    return yes;
 }
 
 // True: the call says `errno` and does nothing.
 static bool meddle(int fd, int when_broken)
 {
-    unsigned one_in = (unsigned)number("MEDDLER_BREAKS", 0);
-    if (one_in != 0 && roll(one_in) == 0)
+    if (fd < 0 || fd >= FILES_MAX)
+        return false;
+    if (breaks_one_in != 0 && roll(breaks_one_in) == 0)
         atomic_store(&broken[fd], true);
     unsigned what = roll(8);
     errno = what == 0 ? EINTR : EAGAIN;

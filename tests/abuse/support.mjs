@@ -8,15 +8,26 @@
 // so the bounds need no slack for that. Memory is what the server has booked (`plenum_memory_used_bytes`), which is exact, and the same
 // in both builds; what is resident is looked at in the release build, as AddressSanitizer keeps what was freed on purpose.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { PLENUM, withServer as withAnyServer } from '../conform/support.mjs';
 
 export * from '../conform/support.mjs';
 export * from '../conform/websocket.mjs';
 
+const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
+
 /** Built with sanitizers, which say so in the program themselves. */
 export const SANITIZED = ['__asan_init', '__tsan_init'].some((name) => readFileSync(PLENUM).includes(name));
+
+/** What may be preloaded into the server: tests/abuse/NAME.c. Beside sanitizers, which would rather be first. */
+export function preload(name, env = {}) {
+  const path = join(process.env.PLENUM_ABUSE_TOOLS ?? join(ROOT, 'build/dev/tests/abuse'), `${name}.so`);
+  assert.ok(existsSync(path), `${path} is missing: build the tests`);
+  return { LD_PRELOAD: path, ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0`, ...env };
+}
 
 /**
  * How much longer a build with sanitizers takes, without optimization: the floods here took it 4 to 9 times the processor time of the

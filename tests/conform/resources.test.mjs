@@ -6,8 +6,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { test } from 'node:test';
-import { PLENUM_RELEASE, elapsed, pool, until, withServer } from './support.mjs';
+import { PLENUM, PLENUM_RELEASE, elapsed, pool, until, withServer } from './support.mjs';
 import { CLOSE, Native, PING, PONG, TEXT, Ws, frame, upgradeRequest } from './websocket.mjs';
 
 const HEALTH = 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -34,8 +35,8 @@ async function cpuShare(server, ms) {
 
 // ---- files and connections ----------------------------------------------------------------------------------------
 
-test('D1: with 256 files the accept loop rests, says 503, and goes on as soon as one is free', async () => {
-  await withServer({ program: PLENUM_RELEASE, nofile: 256, flags: ['--limits.handshake_ms=60000',
+for (const program of new Set([PLENUM, PLENUM_RELEASE])) test(`D1: with 256 files the accept loop rests, says 503, and goes on as soon as one is free (${basename(dirname(program))})`, async () => {
+  await withServer({ program, nofile: 256, flags: ['--limits.handshake_ms=60000',
     '--limits.connection_wait_ms=20000'] }, async (server) => {
     const limit = Number(/connections\s+(\d+)/.exec(server.stdout)[1]);
     assert.ok(limit > 100 && limit < 256, server.stdout);

@@ -63,8 +63,8 @@ export async function withServer(options, fn) {
 }
 
 export class Server {
-  // options: flags (strings), config (YAML text), program, env, nofile and as (RLIMIT_*, soft and hard), names (what Host may
-  // say, beside this machine's own names)
+  // options: flags (strings), config (YAML text), program, under (what runs it), env, nofile and as (RLIMIT_*, soft
+  // and hard), names (what Host may say, beside this machine's own names)
   static async start(options = {}) {
     const server = new Server();
     server.folder = mkdtempSync(join(tmpdir(), 'plenum-conform-'));
@@ -78,7 +78,7 @@ export class Server {
       argv.push('-c', file);
     }
     argv.push(...(options.flags ?? []));
-    const command = [options.program ?? PLENUM, ...argv];
+    const command = [...(options.under ?? []), options.program ?? PLENUM, ...argv];
     if (options.as) command.unshift('prlimit', `--as=${options.as}:${options.as}`);
     if (options.nofile) command.unshift('prlimit', `--nofile=${options.nofile}:${options.nofile}`);
     server.clients = new Set();
