@@ -127,6 +127,10 @@ enum config_kind {
       "Connections at a time, over all shards. A new one beyond it waits for limits.connection_wait_ms and then gets 503.") \
     X(limits, connections_per_address, UINT, LIVE, 1, 10000000, "no limit", "0", "connections", \
       "Connections at a time from one IP address. Off by default, because everyone behind one NAT or proxy has the same address.") \
+    X(limits, address_connects_per_s, UINT, LIVE, 1, 1000000, "no limit", "0", "connections/s", \
+      "New connections per second from one IP address (IPv6: of one /64), over all shards. One beyond it gets 429, before anything of it is read. Off by default, because everyone behind one NAT or proxy has the same address, and comes back at once after a restart.") \
+    X(limits, address_connects_burst, UINT, LIVE, 1, 1000000, "", "200", "connections", \
+      "Connections that may come from an address at once after it was quiet.") \
     X(limits, connection_wait_ms, UINT, LIVE, 0, 60000, "", "1000", "ms", \
       "How long a connection beyond limits.connections may wait for a place.") \
     X(limits, message_bytes, BYTES, LIVE, 128, MESSAGE_BYTES_CEILING, "", "65536", "bytes", \

@@ -391,6 +391,7 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
         .drain_deadline_ms = c->drain_deadline_s * 1000,
         .connections_max = start->connections_max,
         .connections_per_address = c->limits_connections_per_address,
+        .address_connects = {c->limits_address_connects_per_s, c->limits_address_connects_burst},
         .connection_wait_ms = c->limits_connection_wait_ms,
         .spin_us = c->server_spin_us,
         .key_bounds = {c->auth_jwks_fresh_s * 1000, c->auth_jwks_stale_s * 1000},

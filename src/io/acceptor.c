@@ -194,16 +194,32 @@ static bool gate_slot(struct acceptor *a, struct arrival *in, const struct addre
     return slot;
 }
 
+// Taken back, in words: the address has had what it may have.
+static bool refuse_address(struct acceptor *a, struct arrival *in, enum io_notice_type notice,
+                           enum refusal_reason reason)
+{
+    a->woken |= admission_cancel(a->needs.admission);
+    report(&a->needs.reporter, notice, 0, in->peer.text);
+    refuse(a, in->index, in->fd, reason);
+    return false;
+}
+
+static bool gate_pace(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot)
+{
+    ASSERT(slot);
+    if (admission_pace(a->needs.admission, key, a->now_ms))
+        return true;
+    metric_add(&a->needs.metrics->limit_address_connects, 1);
+    return refuse_address(a, in, IO_NOTICE_PACE, REFUSAL_PACE);
+}
+
 static bool gate_address(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot)
 {
     ASSERT(slot);
     enum err e = admission_enter(a->needs.admission, key, &in->ticket);
     if (e == ERR_LIMIT) {
-        a->woken |= admission_cancel(a->needs.admission);
         metric_add(&a->needs.metrics->limit_address, 1);
-        report(&a->needs.reporter, IO_NOTICE_ADDRESS, 0, in->peer.text);
-        refuse(a, in->index, in->fd, REFUSAL_ADDRESS);
-        return false;
+        return refuse_address(a, in, IO_NOTICE_ADDRESS, REFUSAL_ADDRESS);
     }
     in->peer.uncounted = e != OK;
     if (in->peer.uncounted)

@@ -23,7 +23,7 @@
 // are handed back to be woken.
 //
 // Limits: ACCEPTS_PER_TURN, over all listeners, each of which is the first in its turn. Counters: limit_connections,
-// limit_address, limit_files; io: accept_waits, accept_pauses.
+// limit_address, limit_address_connects, limit_files; io: accept_waits, accept_pauses.
 // Ownership: the listening sockets, and those of refused connections. Thread: the shard's.
 #ifndef PLENUM_IO_ACCEPTOR_H
 #define PLENUM_IO_ACCEPTOR_H

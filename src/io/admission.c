@@ -57,11 +57,13 @@ static uint64_t take_waiting(struct admission *a)
     return waiting;
 }
 
-uint64_t admission_limits_set(struct admission *a, uint32_t connections_max, uint32_t per_address_max)
+uint64_t admission_limits_set(struct admission *a, uint32_t connections_max, uint32_t per_address_max,
+                              struct rate pace)
 {
     pthread_mutex_lock(&a->lock);
     a->connections_max = connections_max;
     a->per_address_max = per_address_max;
+    a->pace = pace;
     uint64_t waiting = take_waiting(a);
     pthread_mutex_unlock(&a->lock);
     return waiting;
@@ -87,6 +89,15 @@ uint64_t admission_cancel(struct admission *a)
     uint64_t waiting = take_waiting(a);
     pthread_mutex_unlock(&a->lock);
     return waiting;
+}
+
+bool admission_pace(struct admission *a, const struct address_key *key, uint64_t now_ms)
+{
+    pthread_mutex_lock(&a->lock);
+    ASSERT(a->connections > a->entered); // its slot is reserved
+    bool may = comers_take(&a->comers, key_hash(a, key), &a->pace, now_ms);
+    pthread_mutex_unlock(&a->lock);
+    return may;
 }
 
 // A new place for an address that has none yet.

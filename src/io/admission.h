@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// admission.h - who may still come in: the exact number of connections, in all and per address, over all shards.
+// admission.h - who may still come in: the exact number of connections, in all and per address, and how often from an address, over all
+// shards.
 //
 // This is the one lock of the server. It is taken when a connection comes and when it goes, never on the way of a
 // message; two shards that accept at full speed hold it for well under one per cent of the time (100 ns of 30 us per
@@ -22,7 +23,7 @@
 //   1. Who has entered is one of the connections. (They are more than the limit only after that was lowered.)
 //   2. The counts of all addresses sum up to the connections that have entered.
 //
-// Limits: connections_max in all, per_address_max per address (0 = none). Errors: see each function.
+// Limits: connections_max in all, per_address_max per address, pace per address (0 = none). Errors: see each function.
 // Thread: any.
 #ifndef PLENUM_IO_ADMISSION_H
 #define PLENUM_IO_ADMISSION_H
@@ -31,6 +32,7 @@
 #include "base/siphash.h"
 #include "base/slab.h"
 #include "io/address.h"
+#include "io/comers.h"
 #include <pthread.h>
 
 struct admission {
@@ -44,18 +46,23 @@ struct admission {
     struct map map;     // address key -> index in slab
     struct slab places; // struct place {key, count}
     uint32_t uncounted; // entered without a place, for want of memory
+    struct rate pace;   // of connections from one address
+    struct comers comers;
 };
 
 void admission_init(struct admission *a, struct mem *mem, const struct siphash_key *hash_key,
                     uint32_t connections_max, uint32_t per_address_max);
 void admission_deinit(struct admission *a);
 // New limits; connections that are in stay in. Returns the waiting shards, to be woken.
-uint64_t admission_limits_set(struct admission *a, uint32_t connections_max, uint32_t per_address_max);
+uint64_t admission_limits_set(struct admission *a, uint32_t connections_max, uint32_t per_address_max,
+                              struct rate pace);
 
 // Takes a slot; false when there is none, and the shard is then noted as waiting.
 bool admission_reserve(struct admission *a, uint32_t shard);
 // Gives a reserved slot back. Returns the waiting shards, to be woken.
 uint64_t admission_cancel(struct admission *a);
+// One more comes from that address: may it, by how often others came from there? False, and nothing was taken: not yet.
+bool admission_pace(struct admission *a, const struct address_key *key, uint64_t now_ms);
 // Turns a reserved slot into a connection from that address. ERR_LIMIT: too many from there; ERR_NOMEM. The slot
 // stays reserved then.
 enum err admission_enter(struct admission *a, const struct address_key *key,

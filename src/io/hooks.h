@@ -21,6 +21,7 @@ struct notice;
 #define IO_NOTICES(X) \
     X(FULL,          connections_full, WARN,  "connections") /* a connection was refused for limits.connections */ \
     X(ADDRESS,       address_refused,  INFO,  NULL)          /* peer: a connection was refused for the limit per address */ \
+    X(PACE,          connects_refused, INFO,  NULL)          /* peer: likewise, for how often they come from an address */ \
     X(FILES,         files_exhausted,  ERROR, "errno")       /* EMFILE or ENFILE, accepting pauses */ \
     X(ACCEPT,        accept_failed,    WARN,  "errno")       /* accept failed for another reason of ours, accepting pauses */ \
     X(TURN_SLOW,     turn_slow,        WARN,  "ms")          /* that the turn took */ \

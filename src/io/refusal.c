@@ -20,6 +20,9 @@ static const struct {
                       "The server is full: all connections are taken; try again later.", 5},
     [REFUSAL_ADDRESS] = {"429 Too Many Requests", "too many connections from your address, close one first",
                          "There are too many connections from your address; close one first.", 10},
+    [REFUSAL_PACE] = {"429 Too Many Requests",
+                      "too many new connections from your address, come again in a moment",
+                      "There are too many new connections from your address; come again in a moment.", 1},
     [REFUSAL_FILES] = {"503 Service Unavailable", "the server is full, try again later",
                        "The server is full: it is out of files; try again later.", 5},
     [REFUSAL_MEMORY] = {"503 Service Unavailable", "out of memory, try again later",
@@ -28,7 +31,7 @@ static const struct {
                        "The server is restarting; connect again in a moment.", 1},
 };
 
-_Static_assert(REFUSAL_COUNT == 5, "each reason has its words above");
+_Static_assert(REFUSAL_COUNT == 6, "each reason has its words above");
 
 static void refusal_send(int fd, const struct language *language, enum refusal_reason reason)
 {

@@ -24,6 +24,7 @@ enum {
 enum refusal_reason {
     REFUSAL_FULL,    // 503
     REFUSAL_ADDRESS, // 429
+    REFUSAL_PACE,    // 429
     REFUSAL_FILES,   // 503
     REFUSAL_DRAIN,   // 503
     REFUSAL_MEMORY,  // 503

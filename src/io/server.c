@@ -41,7 +41,8 @@ static void live_set(struct server *s, const struct io_settings *io)
     atomic_store_explicit(&s->shared.live.spin_us, io->spin_us, memory_order_relaxed);
     atomic_store_explicit(&s->shared.live.turn_slow_ms, io->turn_slow_ms, memory_order_relaxed);
     watchdog_limit_set(&s->watchdog, io->turn_slow_ms);
-    uint64_t waiting = admission_limits_set(&s->shared.admission, connections, io->connections_per_address);
+    uint64_t waiting = admission_limits_set(&s->shared.admission, connections, io->connections_per_address,
+                                            io->address_connects);
     loops_wake(&s->shared, waiting);
 }
 

@@ -41,6 +41,7 @@ struct io_settings {
     uint32_t drain_deadline_ms; // from server_drain until the rest is cut off
     uint32_t connections_max;   // in all; above what was given at the start, or has files, it is cut down
     uint32_t connections_per_address; // 0 = no limit
+    struct rate address_connects;     // and how often they may come from one address
     uint32_t connection_wait_ms;      // a connection beyond connections_max waits in the accept queue so long
     uint32_t spin_us; // poll the mailboxes so long before sleeping, after mail was moved; 0 = never
     struct key_bounds key_bounds; // for how long keys that are fetched count (core/auth/key_source.h)

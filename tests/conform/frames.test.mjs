@@ -255,7 +255,7 @@ const FLOODS = [
   ['/echo', frame(TEXT, '')],
 ];
 
-test('B9: endless empty fragments, pings and empty lines are cut off, whatever commands_per_s says', async () => {
+test('B9, B14: endless empty fragments, pings and empty lines are cut off, whatever commands_per_s says', async () => {
   await withServer({ flags: ['--limits.commands_per_s=0'] }, async (own) => {
     for (const [path, noise, first = ''] of FLOODS) {
       const ws = await Ws.open(own, path);

@@ -193,6 +193,36 @@ test('D2: connections per address: 429, and a place that is given back is a plac
   });
 });
 
+for (const shards of [1, 2]) {
+  test(`D2: new connections of an address: 429 beyond the rate, and who comes later is served (${shards} shards)`, async () => {
+    await withServer({ flags: [`--server.shards=${shards}`, '--limits.address_connects_per_s=2', '--limits.address_connects_burst=20'] },
+      async (server) => {
+      const start = performance.now();
+      const outcomes = { 200: 0, 429: 0 };
+      const inside = await server.connect();
+      await healthy(inside);
+      await pool(Array.from({ length: 60 }), 60, async () => {
+        const tcp = await server.connect();
+        tcp.write(HEALTH);
+        const answer = await tcp.response();
+        outcomes[answer.status]++;
+        if (answer.status === 429) {
+          assert.match(answer.headers.connection, /close/);
+          assert.equal(answer.headers['retry-after'], '1');
+          assert.equal((await tcp.readEnd()).length, 0);
+        }
+        tcp.destroy();
+      });
+      const may = 20 + Math.ceil(2 * elapsed(start) / 1000); // with those that the time has brought
+      assert.ok(outcomes[200] >= 19 && outcomes[200] < may, `${JSON.stringify(outcomes)} in ${elapsed(start)} ms`);
+      assert.ok((await counters(inside))('plenum_limit_hits_total{limit="address_connects"}') === outcomes[429], 'as counted');
+      assert.match(await (await server.connect(server.text)).readEnd().then(String), /^\* closing: too many new connections from your address, come again in a moment\n$/);
+      await until('a newcomer to be served', async () => (await server.request(HEALTH)).status === 200);
+      await healthy(inside); // who is inside does not notice
+    });
+  });
+}
+
 // For those who make rooms by the thousand.
 const MAKERS = ['--limits.connection_rooms_created_per_s=0', '--limits.rooms_created_per_s=0',
   '--limits.address_rooms_created_per_s=0', '--limits.address_rooms_percent=100'];

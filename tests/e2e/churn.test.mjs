@@ -49,7 +49,7 @@ async function quiet(server) {
 }
 
 for (const [what, bin, total] of [['release', RELEASE, 100_000], ['with sanitizers', PLENUM, 10_000]]) {
-  test(`${total} joins and leaves, ${what}`, async (t) => {
+  test(`D7: ${total} joins and leaves, ${what}`, async (t) => {
     const server = await startServer(t, { bin, flags: ['--server.shards=2', '--rooms.grace_s=0', '--rooms.member_grace_s=0'] });
     const watcher = await Native.open(server);
     const connections = 20;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 static const struct siphash_key hash_key = {1, 2};
+static const struct rate NO_PACE = {0};
 
 static struct address_key key_of(uint32_t n)
 {
@@ -51,6 +52,33 @@ static void limit_in_all(void **state)
     test_mem_check(&t);
 }
 
+static void pace_of_an_address(void **state)
+{
+    (void)state;
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    struct admission a;
+    admission_init(&a, &mem, &hash_key, 10, 0);
+    struct address_key one = key_of(1), two = key_of(2);
+    assert_true(admission_reserve(&a, 0));
+    for (uint32_t i = 0; i < 100; i++)
+        assert_true(admission_pace(&a, &one, 1000)); // there is no limit yet
+    assert_true(admission_limits_set(&a, 10, 0, (struct rate){2, 3}) == 0);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(admission_pace(&a, &one, 1000));
+    assert_false(admission_pace(&a, &one, 1000));
+    assert_true(admission_pace(&a, &two, 1000));
+    assert_false(admission_pace(&a, &one, 1499));
+    assert_true(admission_pace(&a, &one, 1500));
+    assert_true(admission_limits_set(&a, 10, 0, NO_PACE) == 0);
+    assert_true(admission_pace(&a, &one, 1500));
+    assert_true(admission_cancel(&a) == 0);
+    admission_check(&a);
+    admission_deinit(&a);
+    test_mem_check(&t);
+}
+
 static void limit_per_address(void **state)
 {
     (void)state;
@@ -86,12 +114,12 @@ static void limits_change(void **state)
     uint32_t tickets[3];
     for (uint32_t i = 0; i < 3; i++)
         tickets[i] = come_in(&a, 9);
-    assert_true(admission_limits_set(&a, 1, 1) == 0); // nobody is thrown out
+    assert_true(admission_limits_set(&a, 1, 1, NO_PACE) == 0); // nobody is thrown out
     assert_int_equal(admission_connections(&a), 3);
     assert_false(admission_reserve(&a, 4));
     assert_true(admission_leave(&a, tickets[0]) == 0); // 2 of 1: still nothing to wake anybody for
     assert_true(admission_leave(&a, tickets[1]) == 0);
-    assert_true(admission_limits_set(&a, 2, 1) == 1ull << 4);
+    assert_true(admission_limits_set(&a, 2, 1, NO_PACE) == 1ull << 4);
 
     // The limit per address counts those who came before it was set.
     struct address_key nine = key_of(9);
@@ -221,8 +249,11 @@ static void exact_over_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limit_in_all),       cmocka_unit_test(limit_per_address),
-        cmocka_unit_test(limits_change),      cmocka_unit_test(every_allocation_fails_once),
+        cmocka_unit_test(limit_in_all),
+        cmocka_unit_test(pace_of_an_address),
+        cmocka_unit_test(limit_per_address),
+        cmocka_unit_test(limits_change),
+        cmocka_unit_test(every_allocation_fails_once),
         cmocka_unit_test(exact_over_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,29 @@ static void beyond_the_limit_of_an_address(void **state)
     assert_true(world_end(&w));
 }
 
+static void more_often_than_an_address_may(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 2);
+    w.io.address_connects = (struct rate){.per_s = 1, .burst = 2};
+    world_start(&w);
+    int one = client(text_port(&w)), two = client(text_port(&w));
+    say(one, "one\n");
+    hear(one, "one\n");
+    close(two); // it has come, for all that it has gone
+    char text[1000];
+    int three = client(http_port(&w));
+    hear_all(three, text, sizeof text);
+    assert_non_null(strstr(text, "HTTP/1.1 429 "));
+    assert_non_null(strstr(text, "Retry-After: 1\r\n"));
+    close(three);
+    assert_int_equal(limit_hits(&w, offsetof(struct metrics, limit_address_connects)), 1);
+    assert_int_equal(limit_hits(&w, offsetof(struct metrics, limit_address)), 0);
+    close(one);
+    assert_true(world_end(&w));
+}
+
 // Core has a limit of its own; who is refused by it is counted once.
 static void refused_by_core(void **state)
 {
@@ -211,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beyond_the_limit_one_waits),
         cmocka_unit_test(beyond_the_limit_of_an_address),
+        cmocka_unit_test(more_often_than_an_address_may),
         cmocka_unit_test(refused_by_core),
         cmocka_unit_test(a_listener_that_cannot_be_disarmed),
         cmocka_unit_test(out_of_files),

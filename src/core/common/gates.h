@@ -24,6 +24,8 @@
 #define GATES_CONNECT(X) \
     X(CONNECT, slot,      LIMIT,      "io/acceptor.c", "HTTP 503, a line", "limit_connections", \
       "is there a place for one more (limits.connections)") \
+    X(CONNECT, pace,      RATE,       "io/acceptor.c", "HTTP 429, a line", "limit_address_connects", \
+      "do they come from there more often than they may (limits.address_connects_per_s)") \
     X(CONNECT, address,   LIMIT,      "io/acceptor.c", "HTTP 429, a line", "limit_address", \
       "and for one more from there (limits.connections_per_address)")
 #define GATES_REQUEST(X) \

@@ -116,6 +116,7 @@ const char *close_reason_name(enum close_reason why);
     X(limit_body, "plenum_limit_hits_total{limit=\"http_body\"}", "counter", "")                            \
     X(limit_connections, "plenum_limit_hits_total{limit=\"connections\"}", "counter", "")                   \
     X(limit_address, "plenum_limit_hits_total{limit=\"address\"}", "counter", "")                           \
+    X(limit_address_connects, "plenum_limit_hits_total{limit=\"address_connects\"}", "counter", "")         \
     X(limit_memory, "plenum_limit_hits_total{limit=\"memory\"}", "counter", "")                             \
     X(limit_files, "plenum_limit_hits_total{limit=\"files\"}", "counter", "")                               \
     X(host_refused, "plenum_host_refused_total", "counter", "Requests for a host that is not ours")         \
