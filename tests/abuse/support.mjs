@@ -87,6 +87,9 @@ export async function linear(t, what, n, measure) {
  */
 export const HEALTHY_MS = SANITIZED ? 1000 : 250;
 
+/** From what makes the server want to end to the end of TCP (A3, B12): 2 s, with the default of limits.close_ms. */
+export const END_MS = SANITIZED ? 4000 : 2000;
+
 const WAIT_MS = 20_000;
 const HEALTHZ = ['GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n', 'ok\n'];
 

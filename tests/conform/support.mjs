@@ -98,7 +98,7 @@ export class Server {
     });
     running.add(server);
     const ready = await server.until('the ready line',
-      () => /^ready http=\S+:(\d+) text=\S+:(\d+) .*pid=(\d+)/m.exec(server.stdout));
+      () => /^ready http=\S+:(\d+) text=\S+:(\d+) .*pid=(\d+)/m.exec(server.stdout), options.under ? 6 * WAIT_MS : WAIT_MS);
     [server.http, server.text, server.pid] = ready.slice(1).map(Number);
     return server;
   }
