@@ -31,7 +31,7 @@ struct line {
     const char *config;   // -c FILE
     const char *room;     // --room NAME
     const char *argument; // of commands that take one
-    char **settings;      // room for all arguments
+    char **settings;      // room for two of each argument
     int settings_n;
 };
 
@@ -60,7 +60,8 @@ static enum exit_code run_version(const struct line *line);
 
 static const struct subcommand commands[] = {
     {"serve", run_serve, TAKES_SETTINGS,
-     "plenum serve [-c FILE] [--section.name=VALUE ...] [--echo] [--dev-tls]", "runs the server",
+     "plenum serve [-c FILE] [--section.name=VALUE ...] [--echo] [--dev-tls] [--debug-read-limit N]",
+     "runs the server",
      "Listens on server.http, server.text and server.admin, prints where, and runs until SIGTERM or SIGINT, then leaves in good\n"
      "order. SIGHUP reads the configuration again, SIGUSR1 logs how the server is.\n"
      "\n"
@@ -69,6 +70,7 @@ static const struct subcommand commands[] = {
      "                         units: 64k, 1MiB, 512MB, 90s, 15m, 1h\n"
      "  --echo                 short for --server.echo=true\n"
      "  --dev-tls              short for --server.dev_tls=true\n"
+     "  --debug-read-limit N   short for --server.debug_read_limit=N\n"
      "\n"
      "The last line on stdout is `ready http=HOST:PORT text=HOST:PORT admin=HOST:PORT shards=N pid=PID`. Log lines go to stderr.\n"},
     {"check-config", run_check, TAKES_FILE, "plenum check-config FILE",
@@ -172,10 +174,27 @@ static int take_config(char **argv, int n, const char **ret_file)
     return used != 0 ? used : take_text(argv, n, "--config", ret_file);
 }
 
+// What is short for a setting, likewise.
+static int take_short(struct line *line, char **argv, int n)
+{
+    static char echo[] = "--server.echo=true", dev_tls[] = "--server.dev_tls=true",
+                read_limit[] = "--server.debug_read_limit";
+    const char *value;
+    if (strcmp(argv[0], "--echo") == 0 || strcmp(argv[0], "--dev-tls") == 0) {
+        line->settings[line->settings_n++] = argv[0][2] == 'e' ? echo : dev_tls;
+        return 1;
+    }
+    int used = take_text(argv, n, "--debug-read-limit", &value);
+    if (used > 0) {
+        line->settings[line->settings_n++] = read_limit;
+        line->settings[line->settings_n++] = used == 1 ? strchr(argv[0], '=') + 1 : argv[1];
+    }
+    return used;
+}
+
 // One option or argument at argv[0]; the number of arguments used, or 0 if the command does not take it.
 static int take_one(struct line *line, char **argv, int n)
 {
-    static char echo[] = "--server.echo=true", dev_tls[] = "--server.dev_tls=true";
     unsigned accepts = line->command->accepts;
     int used;
     if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
@@ -202,10 +221,8 @@ static int take_one(struct line *line, char **argv, int n)
     }
     if (!(accepts & TAKES_SETTINGS))
         return 0;
-    if (strcmp(argv[0], "--echo") == 0 || strcmp(argv[0], "--dev-tls") == 0) {
-        line->settings[line->settings_n++] = argv[0][2] == 'e' ? echo : dev_tls;
-        return 1;
-    }
+    if ((used = take_short(line, argv, n)) != 0)
+        return used;
     int span = config_flag_span(argv, n);
     for (int i = 0; i < span; i++)
         line->settings[line->settings_n++] = argv[i];
@@ -218,7 +235,9 @@ static enum exit_code run_line(struct line *line, int argc, char **argv)
         used = take_one(line, argv + i, argc - i);
         if (used < 0) {
             fprintf(stderr, "plenum %s: %s: got no value, expected %s\n", line->command->name, argv[i],
-                    strcmp(argv[i], "--room") == 0 ? "the name of a room" : "a file");
+                    strcmp(argv[i], "--room") == 0               ? "the name of a room"
+                    : strcmp(argv[i], "--debug-read-limit") == 0 ? "a number of bytes"
+                                                                 : "a file");
             return EXIT_USAGE;
         }
         if (used == 0)
@@ -268,7 +287,7 @@ enum exit_code commands_run(int argc, char **argv, char **environment)
         if (strcmp(commands[i].name, word) != 0)
             continue;
         struct line line = {.command = &commands[i], .environment = environment};
-        line.settings = calloc((size_t)argc, sizeof *line.settings);
+        line.settings = calloc(2 * (size_t)argc, sizeof *line.settings);
         if (line.settings == NULL)
             return EXIT_FAILED;
         enum exit_code code = run_line(&line, argc - 2, argv + 2);

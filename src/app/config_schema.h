@@ -123,6 +123,8 @@ enum config_kind {
       "How long a thread that just had work with another one looks for more before it sleeps: waking it up costs more than that.") \
     X(server, echo, BOOL, START, 0, 0, "", "false", "", \
       "Offers /conformance/echo, a WebSocket endpoint that sends back what it gets, for conformance suites. --echo is short for it.") \
+    X(server, debug_read_limit, UINT, LIVE, 1, 16 << 20, "as many as there are", "0", "bytes", \
+      "For conformance suites: no read from a connection, plain or TLS, gives more bytes than this. What comes out must be the same as without it, and is with 1, which makes every read a byte and the server slow. --debug-read-limit N is short for it.") \
     X(limits, connections, UINT, START, 1, 10000000, "as many as the open file limit allows", "0", "connections", \
       "Connections at a time, over all shards. A new one beyond it waits for limits.connection_wait_ms and then gets 503.") \
     X(limits, connections_per_address, UINT, LIVE, 1, 10000000, "no limit", "0", "connections", \

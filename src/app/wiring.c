@@ -126,6 +126,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .hello_ms = c->limits_hello_ms,
         .close_ms = c->limits_close_ms,
         .turn_bytes = c->limits_turn_bytes,
+        .read_bytes = c->server_debug_read_limit,
 
         .rooms_per_connection = c->rooms_per_connection_max,
         .room_grace_ms = c->rooms_grace_s * 1000,

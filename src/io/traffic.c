@@ -103,12 +103,9 @@ enum err traffic_init(struct traffic *t, const struct traffic_needs *needs, cons
     return e == OK ? traffic_settings(t, core) : e;
 }
 
-enum err traffic_settings(struct traffic *t, const struct settings *core)
+// The old buffer stays where there is no memory for the new one.
+static enum err recv_resize(struct traffic *t, uint32_t bytes)
 {
-    uint32_t bytes = core->turn_bytes;
-    bytes = bytes < RECV_BYTES_MIN ? RECV_BYTES_MIN : bytes > RECV_BYTES_MAX ? RECV_BYTES_MAX : bytes;
-    if (bytes == t->recv_bytes)
-        return OK;
     uint8_t *buf = mem_zalloc(t->needs.mem, (size_t)bytes + RECV_PADDING);
     if (!buf)
         return ERR_NOMEM;
@@ -117,6 +114,17 @@ enum err traffic_settings(struct traffic *t, const struct settings *core)
     t->recv_buf = buf;
     t->recv_bytes = bytes;
     t->recv_used = 0;
+    return OK;
+}
+
+enum err traffic_settings(struct traffic *t, const struct settings *core)
+{
+    uint32_t bytes = core->turn_bytes;
+    bytes = bytes < RECV_BYTES_MIN ? RECV_BYTES_MIN : bytes > RECV_BYTES_MAX ? RECV_BYTES_MAX : bytes;
+    if (bytes != t->recv_bytes && recv_resize(t, bytes) != OK)
+        return ERR_NOMEM;
+    const bool limited = core->read_bytes != 0 && core->read_bytes < bytes;
+    t->read_bytes = limited ? core->read_bytes : bytes;
     return OK;
 }
 
@@ -188,7 +196,7 @@ static void read_once(struct traffic *t, uint32_t index)
     }
     uint32_t news = 0;
     where_at(t->needs.where, WHERE_READ, index);
-    ssize_t n = channel_read(channel_at(t, index), t->recv_buf, t->recv_bytes, &news);
+    ssize_t n = channel_read(channel_at(t, index), t->recv_buf, t->read_bytes, &news);
     metric_add(&t->needs.metrics->reads, 1);
     if (news & CHANNEL_WRITABLE)
         on_writable(t, index);

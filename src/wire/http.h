@@ -95,11 +95,12 @@ bool http_path_normal(str path);
 
 struct http_response {
     uint16_t status;
-    bool keep_alive;         // false adds "Connection: close"
-    bool page_policy;        // a Content-Security-Policy for pages of our own, no inline script or style
-    bool vary_origin;        // "Vary: Origin": whether allow_origin is there depends on who asks
-    bool replayed;           // "Idempotency-Replayed: true": it was answered so before
-    bool websocket_version;  // "Sec-WebSocket-Version: 13" and "Upgrade: websocket" (with 426)
+    bool keep_alive;        // false adds "Connection: close"
+    bool page_policy;       // a Content-Security-Policy for pages of our own, no inline script or style
+    bool vary_origin;       // "Vary: Origin": whether allow_origin is there depends on who asks
+    bool replayed;          // "Idempotency-Replayed: true": it was answered so before
+    bool websocket_version; // "Sec-WebSocket-Version: 13" and "Upgrade: websocket" (with 426)
+    bool head_only; // it answers HEAD: the fields of a body that is not there (RFC 9110 section 9.3.2)
     uint64_t content_length; // not written for 1xx, 204 and 304
     uint64_t wall_s;         // seconds since 1970 UTC, for Date; 0 leaves the field out
     uint32_t retry_after_s;  // 0 leaves the field out
@@ -119,9 +120,9 @@ struct http_response {
 void http_put_head(struct buf *b, const struct http_response *r);
 
 // Appends a whole error response, the sentence as text/plain body. 405 brings "Allow: GET, HEAD", 426 the version
-// fields, 503 and 429 "Retry-After: 1". As it has a body, answer HEAD with close = true.
+// fields, 503 and 429 "Retry-After: 1".
 void http_put_error(struct buf *b, uint16_t status, str message, bool close, uint64_t wall_s);
-// The same in two steps, for those who have a field to add in between.
+// The same in two steps, for those who have a field to add in between, or answer HEAD.
 struct http_response http_response_error(uint16_t status, str message, bool close, uint64_t wall_s);
 void http_put_error_response(struct buf *b, const struct http_response *r, str message);
 

@@ -163,6 +163,8 @@ struct http_response http_response_error(uint16_t status, str message, bool clos
 void http_put_error_response(struct buf *b, const struct http_response *r, str message)
 {
     http_put_head(b, r);
+    if (r->head_only)
+        return;
     buf_put_str(b, message);
     buf_put_char(b, '\n');
 }

@@ -121,7 +121,7 @@ test('sizes and times take units in files, variables and flags; what is meant by
     [['--log-level=debug'], /\(did you mean --logging\.level\?\)\n$/],
     [['--message_byte=3'], /\(did you mean --limits\.message_bytes\?\)\n$/],
     [['--bogus'], /\(`plenum serve --help` lists all settings\)\n$/],
-    [['extra'], /got "extra", expected plenum serve \[-c FILE\] .*\[--echo\] \[--dev-tls\]\n$/],
+    [['extra'], /got "extra", expected plenum serve \[-c FILE\] .*\[--echo\] \[--dev-tls\] \[--debug-read-limit N\]\n$/],
   ]) {
     const result = await plenum('serve', ...FREE, ...args);
     assert.equal(result.code, 2, args[0]);

@@ -131,13 +131,19 @@ static void test_unknown_words(void **state)
     run("serve", "--shards=3", NULL);
     assert_usage(
         "plenum serve: got \"--shards=3\", expected plenum serve [-c FILE] [--section.name=VALUE ...] "
-        "[--echo] [--dev-tls] (did you mean --server.shards?)\n");
+        "[--echo] [--dev-tls] [--debug-read-limit N] (did you mean --server.shards?)\n");
     run("serve", "now", NULL);
     assert_int_equal(outcome.code, 2);
     run("version", "x", NULL);
     assert_usage("plenum version: got \"x\", expected plenum version\n");
     run("serve", "-c", NULL);
     assert_usage("plenum serve: -c: got no value, expected a file\n");
+    run("serve", "--debug-read-limit", NULL);
+    assert_usage("plenum serve: --debug-read-limit: got no value, expected a number of bytes\n");
+    run("serve", "--debug-read-limit=", NULL);
+    assert_int_equal(outcome.code, 2);
+    run("serve", "--debug-read-limi=1", NULL);
+    assert_int_equal(outcome.code, 2);
 }
 
 static void test_serve_with_a_mistake(void **state)
@@ -192,6 +198,11 @@ static void test_config(void **state)
     run("config", "--effective", "--server.http", "[::1]:80", "--echo", NULL);
     assert_int_equal(outcome.code, 0);
     assert_non_null(strstr(outcome.out, "\n  http: \"[::1]:80\"\n"));
+    assert_non_null(strstr(outcome.out, "\n  echo: true\n"));
+    run("config", "--effective", "--debug-read-limit=7", NULL);
+    assert_non_null(strstr(outcome.out, "\n  debug_read_limit: 7\n"));
+    run("config", "--effective", "--debug-read-limit", "1", "--echo", NULL);
+    assert_non_null(strstr(outcome.out, "\n  debug_read_limit: 1\n"));
     assert_non_null(strstr(outcome.out, "\n  echo: true\n"));
     run("config", "--server.shards=3", NULL);
     assert_int_equal(outcome.code, 2);

@@ -603,6 +603,47 @@ static void http_answers(void **state)
     }
 }
 
+// RFC 9110 section 9.3.2: whatever becomes of HEAD, its answer has no body, and the next request has one again.
+static void head_has_no_body_whatever_becomes_of_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        uint16_t status;
+        bool ends;
+    } cases[] = {
+        {"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", 200, false},
+        {"HEAD /nothing HTTP/1.1\r\nHost: h\r\n\r\n", 404, false},
+        {"HEAD /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nwords", 404, false},
+        {"HEAD / HTTP/1.1\r\n\r\n", 400, true},
+        {"HEAD / HTTP/2.0\r\nHost: h\r\n\r\n", 505, true},
+        {"HEAD / HTTP/1.1\nHost: h\r\n\r\n", 400, true}, // the scanner's
+        {"HEAD /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 405, true},
+        {"HEAD / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nContent-Length: 5\r\n\r\n", 400, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct net *n = net_new(1);
+        net_start(n);
+        struct client *c = net_accept(n, 0, TRANSPORT_HTTP);
+        c->no_eof = true;
+        send_bytes(c, cases[i].request);
+        net_settle(n);
+        char status[32];
+        snprintf(status, sizeof status, "HTTP/1.1 %u ", cases[i].status);
+        str got = str_make(c->rx.p, c->rx.n);
+        assert_true(str_starts(got, str_from_cstr(status)));
+        assert_true(contains(got, "Content-Length: "));
+        assert_memory_equal(got.p + got.n - 4, "\r\n\r\n", 4);
+        assert_int_equal(c->shut, cases[i].ends);
+        if (!cases[i].ends) {
+            send_bytes(c, "GET /none HTTP/1.1\r\nHost: h\r\n\r\n");
+            net_settle(n);
+            assert_true(contains(str_make(c->rx.p, c->rx.n), "nothing here"));
+        }
+        net_free(n);
+    }
+}
+
 // Who orders pages and takes none has ordered one.
 static void pipelined_requests_wait_for_the_answer_before(void **state)
 {
@@ -720,6 +761,7 @@ int main(void)
         cmocka_unit_test(the_close_frame_comes_after_replies),
         cmocka_unit_test(handshake_deadlines),
         cmocka_unit_test(http_answers),
+        cmocka_unit_test(head_has_no_body_whatever_becomes_of_it),
         cmocka_unit_test(pipelined_requests_wait_for_the_answer_before),
         cmocka_unit_test(a_body_that_does_not_come),
         cmocka_unit_test(accepting_has_a_limit),

@@ -84,6 +84,38 @@ static void long_streams_arrive_whole(void **state)
     assert_true(world_end(&w));
 }
 
+static uint64_t reads(const struct world *w) { return metric_get(&server_io_metrics(w->server, 0)->reads); }
+
+// settings.read_bytes: what one says and what all hear is the same, in so many reads more; until the setting is taken back.
+static void reads_are_as_short_as_asked_for(void **state)
+{
+    (void)state;
+    static const char words[] = "as it was said, byte by byte\n";
+    struct world w;
+    world_init(&w, 1);
+    w.core.read_bytes = 1;
+    world_start(&w);
+    int fd = client(text_port(&w));
+    say(fd, words);
+    hear(fd, words);
+    const uint64_t bytewise = reads(&w);
+    assert_true(bytewise >= sizeof words - 1);
+
+    w.core_next = w.core;
+    w.core_next.read_bytes = 0;
+    assert_true(server_settings_set(w.server, &w.io, &w.core_next));
+    say(fd, words);
+    hear(fd, words);
+    assert_true(reads(&w) - bytewise < sizeof words - 1);
+
+    w.core.read_bytes = 100u << 20; // more than there is room for
+    assert_true(server_settings_set(w.server, &w.io, &w.core));
+    say(fd, words);
+    hear(fd, words);
+    close(fd);
+    assert_true(world_end(&w));
+}
+
 static void metrics_page_comes_from_the_hook(void **state)
 {
     (void)state;
@@ -381,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_hears_everybody),
         cmocka_unit_test(long_streams_arrive_whole),
+        cmocka_unit_test(reads_are_as_short_as_asked_for),
         cmocka_unit_test(metrics_page_comes_from_the_hook),
         cmocka_unit_test(slow_turns_are_reported),
         cmocka_unit_test(hanging_turns_are_reported_while_they_last),

@@ -100,6 +100,12 @@ static void test_errors(void **state)
                               "\r\n"
                               "There is no such page.\n");
     buf_reset(&out, 1000);
+    struct http_response to_head = http_response_error(404, STR("There is no such page."), true, 0);
+    to_head.head_only = true;
+    http_put_error_response(&out, &to_head, STR("There is no such page."));
+    assert_true(out_has("\r\nContent-Length: 23\r\n"));
+    assert_memory_equal(out.p + strlen(out.p) - 4, "\r\n\r\n", 5);
+    buf_reset(&out, 1000);
     http_put_error(&out, 405, STR("Only GET."), true, 0);
     assert_true(out_has("\r\nAllow: GET, HEAD\r\n"));
     assert_true(out_has("\r\nConnection: close\r\n"));

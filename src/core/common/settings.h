@@ -73,7 +73,8 @@ struct settings {
     uint32_t
         mail_credits; // [start] asks that one shard may have under way at another; 0 = as mailroom.h has it
     uint32_t slice_bytes; // of older frames that a home makes in a turn; 0 = as home_wait.c has it
-    uint32_t turn_bytes;  // bytes read from one connection in one turn (driver's budget)
+    uint32_t turn_bytes;  // bytes read from one connection in one turn (driver's budget),
+    uint32_t read_bytes;  // and no more than these at a time; 0 = turn_bytes
 
     // rooms.*
     uint32_t rooms_max;             // [start] rooms whose home is one shard

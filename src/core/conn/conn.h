@@ -95,16 +95,17 @@ struct conn {
     bool heard : 1;        // something came since the last ping
     bool ws_close_sent : 1;
     bool ws_close_seen : 1;
-    bool greeted : 1; // LINE: is somebody; until then nobody can know of it
-    bool in_body : 1; // HTTP: `refused` is in use, not `http`
-    bool calls : 1;   // HTTP: `call` is (route.h)
-    bool judged : 1;  // LINE: its first line was no other protocol's
-    bool guest : 1;   // there was no memory for it: one HTTP answer (reserve.h)
-    bool local : 1;   // its peer is on this machine, and so is all that can reach its listener
-    bool admin : 1;   // it came by the listener of whoever runs the server
-    bool secure : 1;  // it speaks through TLS
-    bool cut : 1;     // ended with something still to say, or nobody to say it to: the socket is reset
-    uint8_t passed;   // gates, by the command that is at hand or waits: which is next (edge/gate.h)
+    bool greeted : 1;   // LINE: is somebody; until then nobody can know of it
+    bool in_body : 1;   // HTTP: `refused` is in use, not `http`
+    bool calls : 1;     // HTTP: `call` is (route.h)
+    bool head_only : 1; // HTTP: the request at hand is HEAD, its answer has no body
+    bool judged : 1;    // LINE: its first line was no other protocol's
+    bool guest : 1;     // there was no memory for it: one HTTP answer (reserve.h)
+    bool local : 1;     // its peer is on this machine, and so is all that can reach its listener
+    bool admin : 1;     // it came by the listener of whoever runs the server
+    bool secure : 1;    // it speaks through TLS
+    bool cut : 1;       // ended with something still to say, or nobody to say it to: the socket is reset
+    uint8_t passed;     // gates, by the command that is at hand or waits: which is next (edge/gate.h)
     uint16_t close_code;
     uint16_t heartbeat_ds; // interval in deadline ticks
     uint32_t heard_tick;   // when bytes last came

@@ -158,7 +158,6 @@ static void call_note(const struct conns *cs, uint32_t index, struct http_call *
 {
     struct http_response rs = {0};
     call->keep_alive = rq->keep_alive;
-    call->head_only = str_eq(rq->method, STR("HEAD"));
     memcpy(call->head, head.p, head.n);
     if (call->route->screen == NULL) {
         http_share(cs, index, rq, &rs);
@@ -277,8 +276,7 @@ void http_reply_with(struct conns *cs, uint32_t index, struct http_response *rs,
     const struct conn *c = conn_at(cs, index);
     ASSERT(c->calls && c->call->state != CALL_READING);
     // Its body has been read: the next request is where it should be.
-    const struct http_request rq = {.method = c->call->head_only ? STR("HEAD") : STR("POST"),
-                                    .keep_alive = c->call->keep_alive};
+    const struct http_request rq = {.method = STR("POST"), .keep_alive = c->call->keep_alive};
     if (rs->retry_after_s == 0)
         rs->retry_after_s = rs->status == 503 || rs->status == 429 ? 1 : 0;
     rs->cache_control = STR("no-store");

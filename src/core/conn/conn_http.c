@@ -21,16 +21,18 @@ static void put_error(struct conns *cs, uint32_t index, const struct http_route 
     ASSERT(status >= 400);
     ASSERT(sentence.n != 0);
     uint64_t wall_s = cs->cx->wall_ms / 1000;
-    buf_reset(&cs->head, WORKING_BYTES_MAX);
-    if (route == NULL || route->put_error == NULL) {
-        http_put_error(&cs->head, status, sentence, true, wall_s);
-    } else {
+    bool own_words = route != NULL && route->put_error != NULL;
+    if (own_words) {
         buf_reset(&cs->body, WORKING_BYTES_MAX);
         route->put_error(&cs->body, status, sentence);
-        struct http_response rs = http_response_error(status, buf_str(&cs->body), true, wall_s);
-        rs.content_type = route->error_type;
-        http_put_error_response(&cs->head, &rs, buf_str(&cs->body));
+        sentence = buf_str(&cs->body);
     }
+    struct http_response rs = http_response_error(status, sentence, true, wall_s);
+    rs.head_only = conn_at(cs, index)->head_only;
+    if (own_words)
+        rs.content_type = route->error_type;
+    buf_reset(&cs->head, WORKING_BYTES_MAX);
+    http_put_error_response(&cs->head, &rs, sentence);
     fan_put_buf(cs->fan, index, &cs->head);
 }
 
@@ -81,7 +83,9 @@ void http_keep_alive(struct conns *cs, uint32_t index, const struct http_request
 // It is queued; the connection goes on if both sides want it to.
 void http_answered(struct conns *cs, uint32_t index, const struct http_response *rs)
 {
-    if (conn_at(cs, index)->ending != ENDING_OPEN)
+    struct conn *c = conn_at(cs, index);
+    c->head_only = false;
+    if (c->ending != ENDING_OPEN)
         return;
     if (rs->keep_alive)
         deadline_arm(&cs->deadlines, index, cs->cx->now_ms, cs->cx->settings->handshake_ms);
@@ -92,7 +96,7 @@ void http_answered(struct conns *cs, uint32_t index, const struct http_response 
 void http_answer(struct conns *cs, uint32_t index, const struct http_request *rq, struct http_response *rs,
                  str body, bool body_static)
 {
-    bool head_only = str_eq(rq->method, STR("HEAD")) || rs->status == 304;
+    bool head_only = conn_at(cs, index)->head_only || rs->status == 304;
     http_keep_alive(cs, index, rq, rs, body.n);
     if (rs->status >= 400)
         metric_add(&cs->cx->metrics->http_errors, 1);
@@ -240,7 +244,9 @@ static void http_request_take(struct conns *cs, uint32_t index, str head)
     struct http_request rq;
     struct http_coming in = {.rq = &rq};
     metric_add(&cs->cx->metrics->http_requests, 1);
-    if (http_request_parse(head, &rq) != OK) {
+    bool good = http_request_parse(head, &rq) == OK;
+    conn_at(cs, index)->head_only = str_eq(rq.method, STR("HEAD"));
+    if (!good) {
         http_error(cs, index, rq.status, rq.reason);
         return;
     }
@@ -290,6 +296,7 @@ size_t conn_http_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
             break;
         if (e != OK) {
             metric_add(&cs->cx->metrics->http_requests, 1);
+            c->head_only = str_starts(rest, STR("HEAD "));
             http_error(cs, index, c->http.status, c->http.reason);
             break;
         }

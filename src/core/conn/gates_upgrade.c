@@ -18,6 +18,7 @@ static void refuse_saying(struct conns *cs, uint32_t index, const struct http_re
     metric_add(&cs->cx->metrics->http_errors, 1);
     struct http_response rs = http_response_error(status, body, true, cs->cx->wall_ms / 1000);
     http_share(cs, index, rq, &rs);
+    rs.head_only = conn_at(cs, index)->head_only;
     buf_reset(&cs->head, WORKING_BYTES_MAX);
     http_put_error_response(&cs->head, &rs, body);
     fan_put_buf(cs->fan, index, &cs->head);

@@ -83,7 +83,6 @@ struct http_call {
     uint8_t by;                   // as its screen says: who asks
     bool keeps_body;              // by its handler: while it waits, as there is more to be asked
     bool keep_alive;              // of the request
-    bool head_only;               // it is HEAD
     bool counted;                 // by its handler: as a command,
     bool paid;                    // and by its key's rate
     bool bad_key;                 // its Idempotency-Key is there more than once, or empty
