@@ -38,7 +38,7 @@ struct tls_channel {
     int fd;
     bool heard : 1;       // its first octet has been looked at
     bool speaks : 1;      // the handshake is over
-    bool socket_more : 1; // the last recv filled what it was given
+    bool socket_more : 1; // the last recv filled what it was given, or the socket has had news since
     bool over : 1;        // the socket has come to its end
     bool broken : 1;
     bool ended : 1; // nothing is written any more: the end follows what is held
@@ -248,6 +248,9 @@ static uint32_t tls_on_socket(void *state, uint32_t news)
     if (c->held_n != 0 || !c->speaks)
         news &= ~(uint32_t)CHANNEL_WRITABLE;
     const uint32_t reading = news & (CHANNEL_READABLE | CHANNEL_ENDING);
+    // An edge comes once, and records that are here already are read before what it tells of.
+    if (reading != 0)
+        c->socket_more = true;
     if (is_stuffed(c) && !(news & CHANNEL_ERROR)) {
         c->owed = c->owed || reading != 0;
         return news & ~reading;

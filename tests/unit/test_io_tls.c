@@ -194,6 +194,41 @@ static void what_is_left_of_a_record_is_announced(void **state)
     test_certs_end(&certs);
 }
 
+// An edge that comes while records of an earlier recv are not taken yet tells of octets behind them: who reads on is told that there
+// is more until a recv has found the socket empty. No other edge would come.
+static void an_edge_among_records_is_not_lost(void **state)
+{
+    (void)state;
+    struct test_certs certs;
+    test_certs_init(&certs);
+    test_cert_make(&certs, 0, "a.example");
+    struct tls *t = tls_make(&certs, 1, false);
+    for (size_t v = 0; v < ARRAY_LEN(VERSIONS); v++) {
+        struct pair p;
+        pair_init(&p, t, VERSIONS[v], NULL);
+        shake_hands(&p, SIZE_MAX);
+        peer_says(&p, "1");
+        peer_says(&p, "2");
+        (void)peer_push(&p, SIZE_MAX);
+        char in[16] = "";
+        uint32_t news;
+        assert_int_equal(channel_read(p.c, (uint8_t *)in, sizeof in, &news), 1);
+        assert_int_equal(news, CHANNEL_READABLE);
+        peer_says(&p, "3");
+        (void)peer_push(&p, SIZE_MAX);
+        assert_int_equal(channel_on_socket(p.c, EPOLLIN), CHANNEL_READABLE);
+        assert_int_equal(channel_read(p.c, (uint8_t *)in, sizeof in, &news), 1);
+        assert_int_equal(in[0], '2');
+        assert_int_equal(news, CHANNEL_READABLE);
+        assert_int_equal(channel_read(p.c, (uint8_t *)in, sizeof in, &news), 1);
+        assert_int_equal(in[0], '3');
+        assert_int_equal(news, 0);
+        pair_end(&p, false);
+    }
+    tls_destroy(t);
+    test_certs_end(&certs);
+}
+
 // Many small spans leave in full records.
 static void spans_are_put_together(void **state)
 {
@@ -607,6 +642,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(octet_by_octet_or_at_once),
         cmocka_unit_test(what_is_left_of_a_record_is_announced),
+        cmocka_unit_test(an_edge_among_records_is_not_lost),
         cmocka_unit_test(spans_are_put_together),
         cmocka_unit_test(a_socket_that_is_full_blocks),
         cmocka_unit_test(answers_of_its_own_are_bounded),
