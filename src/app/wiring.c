@@ -142,7 +142,6 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .heartbeat_max_ms = c->heartbeat_max_s * 1000,
         .heartbeat_timeout_ms = c->heartbeat_timeout_s * 1000,
         .heartbeat_adaptive = c->heartbeat_adaptive,
-
         .drain_batch = share(c->drain_batch, start->shard_count),
         .drain_interval_ms = c->drain_interval_ms,
         .drain_spread_ms = c->drain_spread_ms,

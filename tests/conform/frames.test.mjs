@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { firstBad } from './cases/utf8.mjs';
 import { elapsed, pool, sharedServer, withServer } from './support.mjs';
 import {
   BINARY, CLOSE, CONTINUATION, Native, PING, PONG, TEXT, Ws, closePayload, frame, parseFrame,
@@ -274,28 +275,6 @@ test('B9, B14: endless empty fragments, pings and empty lines are cut off, whate
 });
 
 // ---- 6: UTF-8 -----------------------------------------------------------------------------------------------------
-
-// The ranges of well-formed UTF-8 (Unicode, table 3-7): first octet from, to, then the range of the second one.
-const WELL_FORMED = [[0x00, 0x7f], [0xc2, 0xdf, 0x80, 0xbf], [0xe0, 0xe0, 0xa0, 0xbf, 1], [0xe1, 0xec, 0x80, 0xbf, 1],
-  [0xed, 0xed, 0x80, 0x9f, 1], [0xee, 0xef, 0x80, 0xbf, 1], [0xf0, 0xf0, 0x90, 0xbf, 2], [0xf1, 0xf3, 0x80, 0xbf, 2],
-  [0xf4, 0xf4, 0x80, 0x8f, 2]];
-
-// Index of the first octet that cannot be; bytes.length where only an end is missing; -1 where all is well.
-function firstBad(bytes) {
-  let at = 0;
-  while (at < bytes.length) {
-    const row = WELL_FORMED.find(([from, to]) => bytes[at] >= from && bytes[at] <= to);
-    if (!row) return at;
-    at++;
-    const [, , low, high, more = 0] = row;
-    if (low === undefined) continue;
-    for (let i = 0; i <= more; i++, at++) {
-      if (at === bytes.length) return at;
-      if (bytes[at] < (i ? 0x80 : low) || bytes[at] > (i ? 0xbf : high)) return at;
-    }
-  }
-  return -1;
-}
 
 const hex = (text) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 // Borders of every length, non-characters, and everything that is not UTF-8 in every way it can be not.

@@ -104,8 +104,7 @@ test('A10: method, version of HTTP, Host, target', async () => {
     assert.equal(answer.status, 405);
     assert.match(answer.headers.allow, /GET/);
     assert.match(answer.headers.connection, /close/);
-    const rest = await tcp.readEnd(); // of HEAD a body may come, which is why the connection ends
-    assert.ok(!rest.includes('HTTP/1.1'), String(rest));
+    assert.equal((await tcp.readEnd()).length, 0); // of HEAD no body comes, either
     tcp.destroy();
   }
   await refused(upgrade({}, 'GET /ws HTTP/1.0'), 400);

@@ -27,7 +27,7 @@ import { BINARY, CLOSE, PING, PONG, TEXT, acceptOf, parseFrame } from './websock
 
 export const FIN = Symbol('FIN');
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 60_000; // a case that takes longer hangs
 const SHOWN_MAX = 80;
 const EDGE = 256; // of longer streams, so many octets at both ends are sent one by one, and those between in one
 
@@ -84,20 +84,42 @@ function parseResponse(bytes, headOnly) {
   return { status, fields, body: bytes.subarray(end + 4, end + 4 + n), size: end + 4 + n };
 }
 
+// Of the frame that begins there, as far as its header tells.
+function frameSize(bytes) {
+  if (bytes.length < 2) return 0;
+  const short = bytes[1] & 127;
+  if (short < 126) return 2 + short;
+  if (short === 126) return bytes.length < 4 ? 4 : 4 + bytes.readUInt16BE(2);
+  return bytes.length < 10 ? 10 : 10 + Number(bytes.readBigUInt64BE(2));
+}
+
 // What comes from the server, as words; and with everything that they leave out, for ways to be held against each other.
 class Transcript {
   words = [];
   full = [];
   frames = false;
   rest = Buffer.alloc(0);
+  chunks = []; // behind `rest`: they are put together when there is enough of them for the frame that it begins
+  waiting = 0;
+  need = 0;
 
   constructor(headOnly) {
     this.headOnly = headOnly; // numbers of the responses that are answers to HEAD
   }
 
   take(chunk) {
-    this.rest = this.rest.length ? Buffer.concat([this.rest, chunk]) : chunk;
+    this.chunks.push(chunk);
+    this.waiting += chunk.length;
+    if (this.rest.length + this.waiting < this.need) return;
+    this.settle();
     while (this.rest.length > 0 && (this.frames ? this.frame() : this.response()));
+    this.need = this.frames ? frameSize(this.rest) : 0;
+  }
+
+  settle() {
+    this.rest = Buffer.concat([this.rest, ...this.chunks]);
+    this.chunks = [];
+    this.waiting = 0;
   }
 
   frame() {
@@ -129,9 +151,10 @@ class Line {
   constructor(at, headOnly) {
     this.transcript = new Transcript(headOnly);
     this.end = ''; // how the server's side ended
+    this.waiters = [];
     const options = { port: at.port, host: '127.0.0.1', allowHalfOpen: true };
-    this.socket = at.ca ? tls.connect({ ...options, ca: at.ca, servername: 'localhost' }) : net.connect(options);
-    this.ready = new Promise((done) => this.socket.once(at.ca ? 'secureConnect' : 'connect', done));
+    this.socket = at.secure ? tls.connect({ ...options, secureContext: at.secure, servername: 'localhost' }) : net.connect(options);
+    this.ready = new Promise((done) => this.socket.once(at.secure ? 'secureConnect' : 'connect', done));
     this.socket.setNoDelay(true);
     this.socket.on('data', (chunk) => this.hear(chunk));
     this.socket.on('end', () => this.over('FIN'));
@@ -146,17 +169,23 @@ class Line {
     } catch (error) {
       this.failure = error;
     }
-    this.wake?.();
+    this.wake();
   }
 
   over(how) {
     this.end ||= how;
-    this.wake?.();
+    this.wake();
+  }
+
+  wake() {
+    const waiters = this.waiters;
+    this.waiters = [];
+    for (const waiter of waiters) waiter();
   }
 
   // Until probe() is true, or nothing more can come.
   async until(probe) {
-    while (!probe() && !this.end && !this.failure) await new Promise((next) => (this.wake = next));
+    while (!probe() && !this.end && !this.failure) await new Promise((next) => this.waiters.push(next));
   }
 
   write(bytes) {
@@ -198,7 +227,7 @@ async function playAtOnce(line, send) {
 
 export const WAYS = { 'as written': playAsWritten, 'octet by octet': playOctets, 'at once': playAtOnce };
 
-// One case in one way. at: {port, ca}, ca for TLS. Resolves with {words, full, end}.
+// One case in one way. at: {port, secure}, a context for TLS. Resolves with {words, full, end}.
 export async function play(item, way, at) {
   const line = new Line(at, item.headOnly ?? []);
   const timer = setTimeout(() => line.over(`nothing more within ${LIMIT_MS} ms`), LIMIT_MS);
@@ -208,6 +237,7 @@ export async function play(item, way, at) {
     if (item.send.includes(FIN)) line.socket.end();
     await line.until(() => false);
     if (line.failure) throw line.failure;
+    line.transcript.settle();
     const { words, full, rest } = line.transcript;
     const left = rest.length === 0 ? [] : [`${rest.length} octets ${rest.subarray(0, 40).toString('latin1')}`];
     return { words: [...words, ...left], full, end: line.end };

@@ -7,4 +7,4 @@ import { sharedServer } from './support.mjs';
 
 const listener = secureListener();
 const server = await sharedServer({ flags: [...SUITE_FLAGS, listener.flag] });
-playAll(server, listener.at(server), ['octet by octet'], ', over TLS');
+playAll(server, listener.at(server), ['octet by octet'], { what: ', over TLS' });

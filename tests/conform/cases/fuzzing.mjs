@@ -2,7 +2,7 @@
 //
 // What the public fuzzing client of the Autobahn test suite tries, in its order and under its numbers, in our own words and
 // as strictly as it can be taken: what it would call "non-strict" or "informational" is a failure here. Its categories 12
-// and 13 are about compression; 9 is in large.mjs.
+// and 13 are about compression, 9 is about size and time.
 //
 // Where it sends the same octets twice, only cut in another way, one case has both numbers: every case is cut here.
 import { FIN, said } from '../play.mjs';
