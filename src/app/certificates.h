@@ -12,6 +12,9 @@
 // Files are looked at once a second, by their time, size and number, and read again when something about one of them is new; where that
 // fails what was there stays, until the next change. So a certificate and its key may be replaced one after the other.
 //
+// An OCSP response that runs out while the server is up is sent no more; that is told to the log, once for each, and again when there is
+// another one.
+//
 // Thread: the one that waits for signals.
 #ifndef PLENUM_APP_CERTIFICATES_H
 #define PLENUM_APP_CERTIFICATES_H
@@ -19,8 +22,12 @@
 #include "app/config.h"
 #include "io/listener.h"
 #include "io/tls.h"
+#include "io/tls_stats.h"
 
 struct certificates {
+    struct tls_stats stats; // of all of them
+    _Atomic uint64_t
+        stale; // OCSP responses that are over, when they were last looked at: written by its thread, read by any
     struct tls *all[LISTENERS_MAX]; // by listener; NULL = no TLS
     uint64_t seen[LISTENERS_MAX];   // of their files, as a hash
 };
@@ -29,8 +36,9 @@ struct certificates {
 void certificates_develop(struct config_load *l);
 // Adds to l->complaints; false where there is an error among them. To be let go in any case.
 bool certificates_load(struct config_load *l, struct certificates *ret) WARN_UNUSED;
+bool certificates_any(const struct certificates *c);
 void certificates_free(struct certificates *c);
-// Reads all again; look: those of which a file has changed. Told to the log.
+// Reads all again; look: those of which a file has changed, and whether a response has run out. Told to the log.
 void certificates_reload(struct certificates *c);
 void certificates_look(struct certificates *c);
 

@@ -109,6 +109,8 @@ enum config_kind {
       "What server.http and server.text prove to be: with it they speak TLS (https, wss, and text lines through it). The first one answers whoever names nobody, or somebody else; otherwise the first whose certificate has the name (SNI). The files are read again when they change, and on SIGHUP; connections that are there stay.") \
     X(server, dev_tls, BOOL, START, 0, 0, "", "false", "", \
       "For development: sets server.tls to plenum-dev.pem and plenum-dev.key in the folder of the configuration, or the current one, which are made where they are not there. --dev-tls is short for it.") \
+    X(server, hsts_days, UINT, LIVE, 1, 730, "nothing is said of it", "0", "days", \
+      "For how many days browsers that have been here by TLS are to come by nothing else (Strict-Transport-Security, RFC 6797). It is about the host name, whatever the port, and cannot be taken back before that time.") \
     X(server, listen, LISTEN, START, 0, CONFIG_LISTEN_MAX, "{address: \"0.0.0.0:8443\", kind: http, tls: {cert: a.pem, key: a.key}}", "", "", \
       "Further addresses, each with what is spoken there, and TLS of its own or none.") \
     X(server, names, NAMES, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \

@@ -108,7 +108,13 @@ enum {
     OWN(tls, key, TEXT, NEEDED, 1, CONFIG_TEXT_MAX, "", "", "", \
         "A file with the certificate's private key (PEM, without a password).") \
     OWN(tls, client_ca, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "clients show none", "", "", \
-        "A file with certificates (PEM): clients have to show one that these vouch for.")
+        "A file with certificates (PEM): clients have to show one that these vouch for. This and the next two are the same for all certificates of a listener.") \
+    OWN(tls, client_cert, CHOICE, OPTIONAL, 0, 0, "require|request", "require", "", \
+        "Whether a client that shows none of client_ca is refused, or let in as it would be without.") \
+    OWN(tls, client_user, CHOICE, OPTIONAL, 0, 0, "none|cn|email|uri|dns", "none", "", \
+        "What of a client's certificate says which user it is: its common name, or the first name of that kind among its alternative names. With none that is for a token to say.") \
+    OWN(tls, ocsp, TEXT, OPTIONAL, 1, CONFIG_TEXT_MAX, "none", "", "", \
+        "A file with what the certificate's authority says of it, an OCSP response (DER), which clients are handed with it.")
 
 #define CONFIG_LISTEN_COLUMNS(OWN, LIKE) \
     OWN(listen, address, ADDRESS, NEEDED, 0, 0, "", "", "", \

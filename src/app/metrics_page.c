@@ -168,30 +168,40 @@ static void put_shards(const struct metrics_page *page, struct buf *body)
 }
 
 // Buckets are kept apart and become cumulative here; the last one is +Inf.
-static void put_histogram(const struct metrics_page *page, struct buf *body, const char *name,
-                          const char *help, size_t offset)
+static void put_histogram(struct buf *body, const char *name, const char *help,
+                          const uint64_t buckets[TIME_BUCKETS], uint64_t us_sum)
 {
     static const uint32_t bounds_us[] = TIME_BOUNDS_US;
     put_head(body, str_from_cstr(name), "histogram", help);
     uint64_t below = 0;
     for (size_t i = 0; i < TIME_BUCKETS; i++) {
-        below += metrics_page_sum(page, offset + offsetof(struct time_histogram, buckets) +
-                                            i * sizeof(_Atomic uint64_t));
+        below += buckets[i];
         if (i + 1 < TIME_BUCKETS)
             put(body, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bounds_us[i] / 1e6, below);
         else
             put(body, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, below);
     }
-    put(body, "%s_sum %.6f\n", name,
-        (double)metrics_page_sum(page, offset + offsetof(struct time_histogram, us_sum)) / 1e6);
+    put(body, "%s_sum %.6f\n", name, (double)us_sum / 1e6);
     put(body, "%s_count %" PRIu64 "\n", name, below);
+}
+
+// Of all shards' histograms at that offset of struct metrics.
+static void put_histograms(const struct metrics_page *page, struct buf *body, const char *name,
+                           const char *help, size_t offset)
+{
+    uint64_t buckets[TIME_BUCKETS];
+    for (size_t i = 0; i < TIME_BUCKETS; i++)
+        buckets[i] = metrics_page_sum(page, offset + offsetof(struct time_histogram, buckets) +
+                                                i * sizeof(_Atomic uint64_t));
+    put_histogram(body, name, help, buckets,
+                  metrics_page_sum(page, offset + offsetof(struct time_histogram, us_sum)));
 }
 
 static void put_times(const struct metrics_page *page, struct buf *body)
 {
-    put_histogram(page, body, "plenum_turn_seconds", "Time of one event loop turn, waiting not counted",
-                  offsetof(struct metrics, turn));
-    put_histogram(
+    put_histograms(page, body, "plenum_turn_seconds", "Time of one event loop turn, waiting not counted",
+                   offsetof(struct metrics, turn));
+    put_histograms(
         page, body, "plenum_publish_to_write_seconds",
         "From the append of an entry at its room's home to the end of the writes that carry it, a sample "
         "per room, shard and flush",
@@ -271,6 +281,33 @@ static void put_keys(struct key_fetcher *keys, struct buf *body)
     }
 }
 
+// ---- TLS
+
+static void put_tls(struct tls_stats *s, uint64_t ocsp_stale, struct buf *body)
+{
+    put_head(body, STR("plenum_tls_handshakes_total"), "counter",
+             "TLS handshakes that came about, in full or by a ticket");
+    put(body, "plenum_tls_handshakes_total{kind=\"full\"} %" PRIu64 "\n", metric_get(&s->full));
+    put(body, "plenum_tls_handshakes_total{kind=\"resumed\"} %" PRIu64 "\n", metric_get(&s->resumed));
+    put_head(body, STR("plenum_tls_handshakes_failed_total"), "counter",
+             "TLS handshakes that came to nothing, by reason");
+    for (uint32_t i = 0; i < TLS_FAILURE_COUNT; i++)
+        put(body, "plenum_tls_handshakes_failed_total{reason=\"%s\"} %" PRIu64 "\n",
+            tls_failure_name((enum tls_failure)i), metric_get(&s->failed[i]));
+    put_number(body, "plenum_tls_client_certificates_total", "counter",
+               "TLS handshakes in which the client has shown a certificate",
+               metric_get(&s->with_certificate));
+    put_number(body, "plenum_tls_ocsp_stale", "gauge",
+               "OCSP responses of tls.ocsp whose nextUpdate is over, and that are sent no more", ocsp_stale);
+    uint64_t buckets[TIME_BUCKETS];
+    for (size_t i = 0; i < TIME_BUCKETS; i++)
+        buckets[i] = metric_get(&s->times.buckets[i]);
+    put_histogram(
+        body, "plenum_tls_handshake_seconds",
+        "From the first octet of a TLS handshake to its end, the client's part and the way between counted",
+        buckets, metric_get(&s->times.us_sum));
+}
+
 static void put_process(struct process_stats *process, struct buf *body)
 {
     put_number(body, "process_open_fds", "gauge", "Open files, sampled", process->open_files);
@@ -310,6 +347,8 @@ void metrics_page_write(const struct metrics_page *page, struct buf *body)
         put_memory(page->mem, body);
     if (page->keys != NULL)
         put_keys(page->keys, body);
+    if (page->tls != NULL)
+        put_tls(page->tls, metric_get(page->ocsp_stale), body);
     if (page->process != NULL)
         put_process(page->process, body);
     put_number(body, "plenum_log_lines_lost_total", "counter",

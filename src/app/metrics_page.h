@@ -25,6 +25,7 @@
 #include "core/common/metrics.h"
 #include "io/io_metrics.h"
 #include "io/key_fetcher.h"
+#include "io/tls_stats.h"
 
 struct metrics_page {
     struct metrics *shards[SHARDS_MAX];
@@ -36,6 +37,8 @@ struct metrics_page {
     const struct tenant_budget *budgets;            // one each
     struct key_fetcher *keys;                       // may be NULL
     struct process_stats *process;                  // may be NULL
+    struct tls_stats *tls;                          // may be NULL: nothing here speaks TLS
+    _Atomic uint64_t *ocsp_stale;                   // beside it
     const char *version;
 };
 

@@ -223,6 +223,8 @@ static bool server_up(struct serve *s)
     s->page.mem = server_mem(s->server);
     s->page.keys = server_keys(s->server);
     s->page.process = &s->process;
+    s->page.tls = certificates_any(&s->certificates) ? &s->certificates.stats : NULL;
+    s->page.ocsp_stale = &s->certificates.stale;
     s->page.version = PLENUM_VERSION;
     s->page.budgets = s->budgets;
     s->page.tenants_n = (uint32_t)s->wiring->core.tenants_n;

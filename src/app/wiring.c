@@ -136,6 +136,7 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .idempotency_keys = c->rooms_idempotency_keys,
         .text_room = str_from_cstr(c->rooms_text_room),
         .text_show_address = c->text_show_address,
+        .hsts_s = c->server_hsts_days * 86400,
 
         .heartbeat_ms = c->heartbeat_interval_s * 1000,
         .heartbeat_min_ms = c->heartbeat_min_s * 1000,
@@ -145,7 +146,6 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .drain_batch = share(c->drain_batch, start->shard_count),
         .drain_interval_ms = c->drain_interval_ms,
         .drain_spread_ms = c->drain_spread_ms,
-
         .resume_ms = c->sessions_resume_s * 1000,
 
         .api_body_bytes = c->api_body_bytes,

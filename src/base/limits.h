@@ -25,6 +25,7 @@ enum {
     TOKEN_AUDIENCES_MAX = 16,         // and audiences
     TOKEN_TRIES_MAX = 4,              // keys that a token without `kid` is tried with
     TOKEN_ID_MAX = 128,               // bytes of `jti`; revocations name it
+    CERTIFICATE_ID_MAX = 69,          // bytes: "x509:" and a SHA-256 in hexadecimal; likewise
     REVOCATIONS_MAX = 16 * 1024,      // users and tokens that are revoked: about 80 bytes each on each shard
     USER_INFO_MAX = 1024,             // bytes of a token's `info`; members and entries carry it
     USER_CAPS_MAX = 4096,             // bytes of what a token's `caps` become (core/auth/caps.h)

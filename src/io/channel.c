@@ -117,3 +117,9 @@ bool channel_shutdown(struct channel c)
     shutdown(c.fd, SHUT_WR);
     return true;
 }
+
+const struct certificate *channel_certificate(struct channel c)
+{
+    ASSERT(c.kind != NULL && c.kind->secure);
+    return c.kind->certificate != NULL ? c.kind->certificate(c.state) : NULL;
+}

@@ -46,6 +46,8 @@ enum channel_news {
     CHANNEL_WRITABLE = 2,
     CHANNEL_ENDING = 4, // and readable
     CHANNEL_ERROR = 8,  // the next read says what
+    CHANNEL_SECURED =
+        16, // of a read, once, where the kind is `secure`: hands are shaken; what that read brings comes behind it
 };
 
 // Beside a number of bytes. 0 bytes read: the end.
@@ -65,6 +67,7 @@ struct channel_kind {
     ssize_t (*read)(void *state, uint8_t *p, size_t n, uint32_t *ret_news);
     ssize_t (*write)(void *state, const struct span *spans, size_t count, bool *ret_blocked);
     bool (*shutdown)(void *state);
+    const struct certificate *(*certificate)(void *state); // NULL where nobody can show one
 };
 
 // What a call needs; the parts are kept where they take least room (traffic.h).
@@ -89,5 +92,8 @@ ssize_t channel_write(struct channel c, const struct span *spans, size_t count, 
 // Nothing is written after this: what was taken is sent, then the end. False: not all of it has left yet, the channel goes
 // on by itself with the events of its socket.
 bool channel_shutdown(struct channel c);
+
+// After CHANNEL_SECURED: who the peer is by its certificate, good until the thread's next call. NULL: nobody.
+const struct certificate *channel_certificate(struct channel c);
 
 #endif

@@ -12,6 +12,7 @@
 #include "io/tls.h"
 
 #include "base/mem.h"
+#include "io/clock.h"
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -43,10 +44,30 @@ struct tls_channel {
     bool broken : 1;
     bool ended : 1; // nothing is written any more: the end follows what is held
     bool end_sent : 1;
-    bool owed : 1; // news of reading that could not be acted upon, as too much is held
+    bool counted : 1; // what became of its handshake
+    bool owed : 1;    // news of reading that could not be acted upon, as too much is held
     uint32_t held_from, held_n, held_cap;
-    uint8_t *held; // sealed, and not sent
+    uint8_t *held;     // sealed, and not sent
+    uint64_t heard_ns; // when its first octet was
 };
+
+// ---- what becomes of a handshake
+
+static void count_failed(struct tls_channel *c, enum tls_failure why)
+{
+    if (!c->counted)
+        tls_stats_failed(c->tls->identities.settings.stats, why);
+    c->counted = true;
+}
+
+static void count_done(struct tls_channel *c)
+{
+    if (!c->counted)
+        tls_stats_done(c->tls->identities.settings.stats, SSL_session_reused(c->ssl) == 1,
+                       SSL_get0_peer_certificate(c->ssl) != NULL,
+                       (clock_monotonic_ns() - c->heard_ns) / 1000);
+    c->counted = true;
+}
 
 // ---- the socket's side
 
@@ -176,6 +197,7 @@ static const char PLAIN_LINES[] =
 static void answer_plainly(struct tls_channel *c)
 {
     uint8_t said[4096];
+    count_failed(c, TLS_FAILED_PLAIN);
     (void)!recv(c->fd, said, sizeof said, 0);
     const bool lines = c->tls->identities.settings.lines;
     (void)send_some(c, (const uint8_t *)(lines ? PLAIN_LINES : PLAIN_HTTP),
@@ -193,6 +215,7 @@ static bool hear_first(struct tls_channel *c)
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return false;
     c->heard = true;
+    c->heard_ns = clock_monotonic_ns();
     if (n == 1 && first != HANDSHAKE_RECORD)
         answer_plainly(c);
     return true;
@@ -232,6 +255,7 @@ static void tls_close(void *state, struct mem *mem, bool abortive)
         (void)SSL_shutdown(c->ssl);
     }
     ERR_clear_error();
+    count_failed(c, TLS_FAILED_GONE);
     held_free(c);
     SSL_free(c->ssl);
     mem_discharge(mem, SESSION_BYTES);
@@ -271,9 +295,20 @@ static ssize_t not_read(struct tls_channel *c, int result)
     case SSL_ERROR_ZERO_RETURN:
         return 0;
     default:
+        if (!c->speaks && !c->over)
+            count_failed(c, tls_failure_of_queue());
         c->broken = true; // an alert that says why may be held
         return CHANNEL_BROKEN;
     }
+}
+
+static const struct certificate *tls_certificate(void *state)
+{
+    static _Thread_local struct tls_person person;
+    const struct tls_channel *c = state;
+    X509 *shown = SSL_get0_peer_certificate(c->ssl);
+    return shown != NULL && tls_person_of(shown, c->tls->identities.settings.user, &person) ? &person.facts
+                                                                                            : NULL;
 }
 
 static ssize_t tls_read(void *state, uint8_t *p, size_t n, uint32_t *ret_news)
@@ -295,8 +330,10 @@ static ssize_t tls_read(void *state, uint8_t *p, size_t n, uint32_t *ret_news)
     ERR_clear_error();
     const int result = SSL_read_ex(c->ssl, p, n, &got);
     c->speaks = spoke || SSL_is_init_finished(c->ssl);
-    if (c->speaks && !spoke && c->held_n == 0)
-        *ret_news |= CHANNEL_WRITABLE;
+    if (c->speaks && !spoke) {
+        count_done(c);
+        *ret_news |= CHANNEL_SECURED | (c->held_n == 0 ? CHANNEL_WRITABLE : 0);
+    }
     if (result != 1)
         return not_read(c, result);
     if (c->socket_more || SSL_has_pending(c->ssl))
@@ -385,6 +422,7 @@ static const struct channel_kind KIND = {
     .read = tls_read,
     .write = tls_write,
     .shutdown = tls_shutdown,
+    .certificate = tls_certificate,
 };
 
 enum err tls_create(const struct tls_settings *settings, struct tls **ret, struct io_error *error)
@@ -416,5 +454,6 @@ enum err tls_reload(struct tls *t, struct io_error *error)
 {
     return tls_identities_reload(&t->identities, error);
 }
+uint32_t tls_stale(struct tls *t, time_t now_s) { return tls_identities_stale(&t->identities, now_s); }
 uint64_t tls_files_seen(const struct tls *t) { return tls_identities_seen(&t->identities); }
 const struct channel_kind *tls_channel(const struct tls *t) { return &t->kind; }

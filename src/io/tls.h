@@ -5,7 +5,7 @@
 //      spans --write--> [ up to 16 KiB together ] --SSL_write--> record --> [ held ] --send--> socket
 //      bytes <--read--- [ the rest of a record, OpenSSL's ]    <--recv-----------------------  socket
 //
-// Who the server is, and tickets: tls_identity.h.
+// Who the server is, who its clients are, and tickets: tls_identity.h. What is counted: tls_stats.h.
 //
 // Who speaks without TLS here is told so, in the words of what he seems to speak, and closed.
 //
@@ -31,6 +31,8 @@ void tls_destroy(struct tls *t);
 enum err tls_reload(struct tls *t, struct io_error *error) WARN_UNUSED;
 // What can be seen of the files from outside (time, size, number), as a hash: another one, and they may have changed.
 uint64_t tls_files_seen(const struct tls *t);
+// As tls_identities_stale.
+uint32_t tls_stale(struct tls *t, time_t now_s);
 const struct channel_kind *tls_channel(const struct tls *t);
 
 #endif

@@ -4,6 +4,8 @@
 #include "io/tls_identity.h"
 
 #include "base/assert.h"
+#include "io/tls_staple.h"
+#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -142,6 +144,24 @@ static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_n, co
 
 // ---- identities
 
+// What certificates and responses about them are signed with is looked up by name, in a table that libcrypto is not asked to fill where it
+// is set up (wire/digest.c). Without it whatever stands behind the first certificate of a file is "too weak".
+static bool names_added;
+
+static void names_add(void)
+{
+    const EVP_MD *const all[] = {EVP_sha1(), EVP_sha224(), EVP_sha256(), EVP_sha384(), EVP_sha512()};
+    names_added = true;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        names_added = names_added && EVP_add_digest(all[i]) == 1;
+}
+
+static bool names_there(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    return pthread_once(&once, names_add) == 0 && names_added;
+}
+
 // The system's words where it was the first to find something, or OpenSSL's last.
 static enum err refuse(struct io_error *error, const char *what, const char *file)
 {
@@ -163,19 +183,69 @@ static enum err files_read(SSL_CTX *c, const struct tls_identity *id, struct io_
         return refuse(error, "key", id->key);
     if (SSL_CTX_check_private_key(c) != 1)
         return refuse(error, "key", id->key);
-    if (id->client_ca == NULL)
+    const char *why = NULL;
+    const enum err e = id->ocsp != NULL ? tls_staple_read(c, id->ocsp, time(NULL), &why) : OK;
+    if (e == ERR_NOT_FOUND || e == ERR_SYNTAX) {
+        static _Thread_local char text[128];
+        io_error_set(error, "ocsp %s: %s", id->ocsp,
+                     e == ERR_SYNTAX ? why : strerror_r(errno, text, sizeof text));
+        return ERR_SYNTAX;
+    }
+    return e;
+}
+
+// ---- clients
+
+// A certificate that is good, and names nobody, is no good.
+static int on_client(int good, X509_STORE_CTX *chain)
+{
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const struct tls_identities *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct tls_person person;
+    if (good != 1 || t->settings.user == TLS_USER_NONE || X509_STORE_CTX_get_error_depth(chain) != 0 ||
+        tls_person_of(X509_STORE_CTX_get_current_cert(chain), t->settings.user, &person))
+        return good;
+    X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
+    return 0;
+}
+
+static enum err clients_read(SSL_CTX *c, const struct tls_settings *s, struct io_error *error)
+{
+    if (s->client_ca == NULL)
         return OK;
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(id->client_ca);
-    if (names == NULL || SSL_CTX_load_verify_file(c, id->client_ca) != 1) {
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(s->client_ca);
+    if (names == NULL || SSL_CTX_load_verify_file(c, s->client_ca) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return refuse(error, "client_ca", id->client_ca);
+        return refuse(error, "client_ca", s->client_ca);
     }
     SSL_CTX_set_client_CA_list(c, names);
-    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (s->client_may ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT), on_client);
     return OK;
 }
 
-static bool context_set_up(SSL_CTX *c, struct tls_identities *t, uint32_t which)
+// What a session may be resumed by: the same identity, and the same who vouch for clients, in the same words. A ticket has its
+// client's certificate in it, which is not looked at again.
+static bool session_context_set(SSL_CTX *c, const struct tls_settings *s, uint32_t which)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    const unsigned char way[] = {(unsigned char)which, (unsigned char)s->user, s->client_may};
+    STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(c));
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    unsigned n = 0;
+    bool made = hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(hash, way, sizeof way) == 1;
+    for (int i = 0; made && i < sk_X509_OBJECT_num(all); i++) {
+        X509 *one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+        made = one == NULL ||
+               (X509_digest(one, EVP_sha256(), digest, &n) == 1 && EVP_DigestUpdate(hash, digest, n) == 1);
+    }
+    made = made && EVP_DigestFinal_ex(hash, digest, &n) == 1 &&
+           SSL_CTX_set_session_id_context(c, digest, n) == 1;
+    EVP_MD_CTX_free(hash);
+    return made;
+}
+
+static bool context_set_up(SSL_CTX *c, struct tls_identities *t)
 {
     SSL_CTX_set_app_data(c, t);
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
@@ -188,11 +258,8 @@ static bool context_set_up(SSL_CTX *c, struct tls_identities *t, uint32_t which)
     SSL_CTX_set_read_ahead(c, 1);  // a record's head and body in one recv
     if (!t->settings.lines)
         SSL_CTX_set_alpn_select_cb(c, on_alpn, NULL);
-    const unsigned char session[] = {
-        (unsigned char)which}; // who was vouched for by one CA is not by another one
     return SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(c, CIPHERS_1_2) == 1 && SSL_CTX_set1_groups_list(c, GROUPS) == 1 &&
-           SSL_CTX_set_session_id_context(c, session, sizeof session) == 1 &&
            SSL_CTX_set_tlsext_ticket_key_evp_cb(c, on_ticket) == 1;
 }
 
@@ -211,7 +278,7 @@ static enum err contexts_make(struct tls_identities *t, struct tls_contexts **re
     enum err e = OK;
     for (uint32_t i = 0; e == OK && i < t->settings.identity_n; i++) {
         SSL_CTX *c = SSL_CTX_new(TLS_server_method());
-        if (c == NULL || !context_set_up(c, t, i)) {
+        if (c == NULL || !context_set_up(c, t)) {
             SSL_CTX_free(c);
             e = ERR_NOMEM;
             break;
@@ -220,6 +287,10 @@ static enum err contexts_make(struct tls_identities *t, struct tls_contexts **re
         SSL_CTX_set_tlsext_servername_callback(c, on_name);
         SSL_CTX_set_tlsext_servername_arg(c, t);
         e = files_read(c, &t->settings.identities[i], error);
+        if (e == OK)
+            e = clients_read(c, &t->settings, error);
+        if (e == OK && !session_context_set(c, &t->settings, i))
+            e = ERR_NOMEM;
     }
     if (e != OK) {
         contexts_free(all);
@@ -236,7 +307,7 @@ static bool strings_copy(struct tls_identities *t, const struct tls_settings *fr
     t->settings = *from;
     for (uint32_t i = 0; i < from->identity_n; i++) {
         struct tls_identity *id = &t->settings.identities[i];
-        const char **const places[FILES_EACH] = {&id->cert, &id->key, &id->client_ca};
+        const char **const places[FILES_EACH] = {&id->cert, &id->key, &id->ocsp};
         for (size_t k = 0; k < FILES_EACH; k++) {
             if (*places[k] == NULL)
                 continue;
@@ -246,7 +317,9 @@ static bool strings_copy(struct tls_identities *t, const struct tls_settings *fr
             *places[k] = t->files[i][k];
         }
     }
-    return true;
+    t->client_ca = from->client_ca != NULL ? strdup(from->client_ca) : NULL;
+    t->settings.client_ca = t->client_ca;
+    return from->client_ca == NULL || t->client_ca != NULL;
 }
 
 enum err tls_identities_init(struct tls_identities *t, const struct tls_settings *settings,
@@ -255,7 +328,7 @@ enum err tls_identities_init(struct tls_identities *t, const struct tls_settings
     ASSERT(settings->identity_n > 0 && settings->identity_n <= TLS_IDENTITIES_MAX);
     *t = (struct tls_identities){.contexts = NULL};
     pthread_mutex_init(&t->lock, NULL);
-    return strings_copy(t, settings) ? contexts_make(t, &t->contexts, error) : ERR_NOMEM;
+    return names_there() && strings_copy(t, settings) ? contexts_make(t, &t->contexts, error) : ERR_NOMEM;
 }
 
 void tls_identities_deinit(struct tls_identities *t)
@@ -264,6 +337,7 @@ void tls_identities_deinit(struct tls_identities *t)
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
         for (size_t k = 0; k < FILES_EACH; k++)
             free(t->files[i][k]);
+    free(t->client_ca);
     pthread_mutex_destroy(&t->lock);
     OPENSSL_cleanse(&t->ticket, sizeof t->ticket);
     OPENSSL_cleanse(&t->ticket_before, sizeof t->ticket_before);
@@ -291,18 +365,34 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash;
 }
 
+static uint64_t mix_file(uint64_t hash, const char *file)
+{
+    struct stat at = {0};
+    if (file != NULL && stat(file, &at) != 0)
+        at = (struct stat){0};
+    hash = mix(mix(hash, (uint64_t)at.st_ino), (uint64_t)at.st_size);
+    return mix(mix(hash, (uint64_t)at.st_mtim.tv_sec), (uint64_t)at.st_mtim.tv_nsec);
+}
+
 uint64_t tls_identities_seen(const struct tls_identities *t)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = mix_file(UINT64_C(0xcbf29ce484222325), t->client_ca);
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
-        for (size_t k = 0; k < FILES_EACH; k++) {
-            struct stat at = {0};
-            if (t->files[i][k] != NULL && stat(t->files[i][k], &at) != 0)
-                at = (struct stat){0};
-            hash = mix(mix(hash, (uint64_t)at.st_ino), (uint64_t)at.st_size);
-            hash = mix(mix(hash, (uint64_t)at.st_mtim.tv_sec), (uint64_t)at.st_mtim.tv_nsec);
-        }
+        for (size_t k = 0; k < FILES_EACH; k++)
+            hash = mix_file(hash, t->files[i][k]);
     return hash;
+}
+
+uint32_t tls_identities_stale(struct tls_identities *t, time_t at_s)
+{
+    uint32_t n = 0;
+    pthread_mutex_lock(&t->lock);
+    for (uint32_t i = 0; i < t->contexts->n; i++) {
+        const time_t until_s = tls_staple_until(t->contexts->all[i]);
+        n += until_s != 0 && until_s <= at_s;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return n;
 }
 
 SSL *tls_identities_session(struct tls_identities *t)

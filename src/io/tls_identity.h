@@ -9,6 +9,8 @@
 // Sessions are resumed by tickets alone (RFC 5077, RFC 8446 section 4.6.1): nothing is kept here for a client that is gone. The keys of tickets
 // are shared by all shards, made at random and anew every TLS_TICKET_S; those before are taken as long again.
 //
+// What clients are asked for, and what counts of it: tls_person.h. A ticket is good for as long as those who vouch are the same.
+//
 // No renegotiation, no compression, no early data. ALPN (RFC 7301): http/1.1 for HTTP, and a client who offers only others is
 // refused, as the RFC has it; a listener for lines has no name for what it speaks, so it ignores what is offered.
 //
@@ -18,6 +20,8 @@
 
 #include "base/err.h"
 #include "io/io_error.h"
+#include "io/tls_person.h"
+#include "io/tls_stats.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -31,16 +35,22 @@ enum {
     FILES_EACH = 3, // strings of struct tls_identity
 };
 
-// Files, in PEM. client_ca: who vouches for clients, which have to show a certificate then.
+// Files, in PEM but for the last one.
 struct tls_identity {
     const char *cert, *key;
-    const char *client_ca; // NULL = none are asked for
+    const char *ocsp; // tls_staple.h; NULL = none
 };
 
 struct tls_settings {
     struct tls_identity identities[TLS_IDENTITIES_MAX];
     uint32_t identity_n; // at least 1
     bool lines;          // it is lines that are spoken, and not HTTP
+    // Who vouches for clients (PEM); NULL = no certificate is asked for. It is the same for all identities, as a client chooses
+    // which of them it talks to.
+    const char *client_ca;
+    bool client_may;         // who shows no certificate is let in, too; who shows one shows a good one
+    enum tls_user user;      // what of a client's certificate says who it is
+    struct tls_stats *stats; // outlives it
 };
 
 // What tickets are sealed with: RFC 5077, section 4.
@@ -56,9 +66,9 @@ struct tls_contexts {
 };
 
 struct tls_identities {
-    struct tls_settings settings;                // its strings are those of `files`
-    char *files[TLS_IDENTITIES_MAX][FILES_EACH]; //
-    pthread_mutex_t lock;                        // of all below
+    struct tls_settings settings; // its strings are those of `files` and client_ca
+    char *files[TLS_IDENTITIES_MAX][FILES_EACH], *client_ca;
+    pthread_mutex_t lock; // of all below
     struct tls_contexts *contexts;
     struct tls_ticket_key ticket, ticket_before;
 };
@@ -71,6 +81,8 @@ void tls_identities_deinit(struct tls_identities *t);
 enum err tls_identities_reload(struct tls_identities *t, struct io_error *error) WARN_UNUSED;
 // What can be seen of the files from outside (time, size, number), as a hash: another one, and they may have changed.
 uint64_t tls_identities_seen(const struct tls_identities *t);
+// How many responses (tls_staple.h) are over at that time, in seconds since 1970, and so are sent no more.
+uint32_t tls_identities_stale(struct tls_identities *t, time_t now_s);
 // A connection's, on the first identity; SNI may choose another one. NULL: memory is out.
 SSL *tls_identities_session(struct tls_identities *t);
 

@@ -200,6 +200,8 @@ static void read_once(struct traffic *t, uint32_t index)
     metric_add(&t->needs.metrics->reads, 1);
     if (news & CHANNEL_WRITABLE)
         on_writable(t, index);
+    if (news & CHANNEL_SECURED)
+        shard_on_secured(t->needs.shard, index, channel_certificate(channel_at(t, index)));
     if (n > 0) {
         t->turn_bytes_read += (uint32_t)n;
         if ((uint32_t)n > t->recv_used)

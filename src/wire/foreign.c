@@ -7,6 +7,8 @@
 
 bool foreign_is_tls(str bytes) { return str_starts(bytes, STR("\x16\x03")); }
 
+bool foreign_is_tls_not_http(str bytes) { return str_starts(bytes, STR("\x16")); }
+
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static bool is_version(str s)

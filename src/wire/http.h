@@ -104,7 +104,9 @@ struct http_response {
     uint64_t content_length; // not written for 1xx, 204 and 304
     uint64_t wall_s;         // seconds since 1970 UTC, for Date; 0 leaves the field out
     uint32_t retry_after_s;  // 0 leaves the field out
-    str content_type;        // these are left out where empty
+    uint32_t
+        hsts_s; // likewise Strict-Transport-Security (RFC 6797); never where TLS is not spoken (section 7.2)
+    str content_type; // these are left out where empty
     str location;
     str etag; // with its quotes
     str cache_control;

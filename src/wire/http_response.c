@@ -135,6 +135,11 @@ void http_put_head(struct buf *b, const struct http_response *r)
     if (r->replayed)
         BUF_PUT_LIT(b, "Idempotency-Replayed: true\r\n");
     put_field(b, STR("Access-Control-Allow-Origin"), r->allow_origin);
+    if (r->hsts_s != 0) {
+        BUF_PUT_LIT(b, "Strict-Transport-Security: max-age=");
+        buf_put_u64(b, r->hsts_s);
+        BUF_PUT_LIT(b, "\r\n");
+    }
     if (r->vary_origin) // also where it is not allowed: a cache must not give one page the answer for another
         BUF_PUT_LIT(b, "Vary: Origin\r\n");
     if (r->retry_after_s > 0)

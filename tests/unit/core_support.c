@@ -691,6 +691,15 @@ struct conn *client_conn(const struct client *c) { return conn_at(&c->net->sh[c-
 
 // --- clients
 
+void net_secured(struct client *c, const struct certificate *shown)
+{
+    struct net *n = c->net;
+    shard_turn_begin(n->sh[c->shard], n->now_ms, n->wall_ms, 0);
+    shard_on_secured(n->sh[c->shard], c->conn, shown);
+    shard_turn_end(n->sh[c->shard]);
+    net_settle(n);
+}
+
 struct client *net_accept(struct net *n, uint32_t shard, enum transport transport)
 {
     struct client *c = calloc(1, sizeof *c);
@@ -700,7 +709,7 @@ struct client *net_accept(struct net *n, uint32_t shard, enum transport transpor
     c->shard = shard;
     c->take_max = SIZE_MAX;
     c->line = transport == TRANSPORT_LINE;
-    struct peer peer = {.print = n->print, .local = n->local};
+    struct peer peer = {.print = n->print, .local = n->local, .secure = n->secure};
     snprintf(peer.text, sizeof peer.text, "%s:%u", n->peer_host, 1000 + n->client_n);
     n->clients[n->client_n++] = c;
     shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);

@@ -93,6 +93,7 @@ struct net {
     struct client *by_conn[NET_SHARDS_MAX][NET_CONNS_MAX];
     uint32_t print; // of the address that connections come from
     bool local;     // and whether that is this machine
+    bool secure;    // and whether they come through TLS
     uint32_t notices[NOTICE_COUNT];
     // Failing by budget, see net_fail_burst.
     struct mem_backend under;
@@ -145,6 +146,8 @@ static inline struct reader *client_reader(const struct client *c) { return &cli
 
 struct client *net_accept(struct net *n, uint32_t shard, enum transport transport); // NULL-safe: see refused
 struct client *net_ws(struct net *n, uint32_t shard, const char *path);             // upgraded
+// The handshake of its TLS is over; shown: who it is by its certificate, NULL = nobody.
+void net_secured(struct client *c, const struct certificate *shown);
 // By a request with more fields, each with its CR LF.
 struct client *net_ws_with(struct net *n, uint32_t shard, const char *path, const char *fields);
 struct client *net_json(struct net *n, uint32_t shard); // upgraded, and has said hello

@@ -21,12 +21,20 @@ struct pair {
     struct channel c;
     int fd; // the peer's
     struct tls_client peer;
-    size_t news_of_writing;
+    size_t news_of_writing, news_of_hands;
 };
+
+// Of each test: certificates in files, of which the first is there, and a server that shows it.
+struct fixture {
+    struct test_certs certs;
+    struct tls *t;
+};
+
+static struct tls_stats stats; // of all that tests make
 
 static struct tls *tls_make(const struct test_certs *certs, uint32_t n, bool lines)
 {
-    struct tls_settings s = {.identity_n = n, .lines = lines};
+    struct tls_settings s = {.identity_n = n, .lines = lines, .stats = &stats};
     for (uint32_t i = 0; i < n; i++)
         s.identities[i] = (struct tls_identity){.cert = certs->cert[i], .key = certs->key[i]};
     struct tls *t = NULL;
@@ -34,6 +42,26 @@ static struct tls *tls_make(const struct test_certs *certs, uint32_t n, bool lin
     assert_int_equal(tls_create(&s, &t, &error), OK);
     assert_string_equal(error.text, "");
     return t;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    test_certs_init(&f->certs);
+    test_cert_make(&f->certs, 0, "a.example");
+    f->t = tls_make(&f->certs, 1, false);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    tls_destroy(f->t);
+    test_certs_end(&f->certs);
+    free(f);
+    return 0;
 }
 
 static void pair_init(struct pair *p, struct tls *t, int version, const char *name)
@@ -82,6 +110,8 @@ static ssize_t channel_get(struct pair *p, void *to, size_t n)
     const ssize_t got = channel_read(p->c, to, n, &news);
     assert_false(news & 0x80);
     p->news_of_writing += (news & CHANNEL_WRITABLE) != 0;
+    p->news_of_hands += (news & CHANNEL_SECURED) != 0;
+    assert_true(got <= 0 || p->news_of_hands == 1); // nobody is heard before
     return got;
 }
 
@@ -101,6 +131,14 @@ static void shake_hands(struct pair *p, size_t step)
     }
     assert_true(done);
     assert_int_equal(p->news_of_writing, 1);
+    assert_int_equal(p->news_of_hands, 1);
+    assert_null(channel_certificate(p->c)); // nobody is asked for one
+}
+
+static void pair_speaks(struct pair *p, struct tls *t)
+{
+    pair_init(p, t, TLS1_3_VERSION, NULL);
+    shake_hands(p, SIZE_MAX);
 }
 
 static void peer_says(struct pair *p, const char *text)
@@ -132,16 +170,12 @@ static void peer_hears(struct pair *p, const char *text)
 
 static void octet_by_octet_or_at_once(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     static const size_t steps[] = {1, 7, SIZE_MAX};
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false);
     for (size_t v = 0; v < ARRAY_LEN(VERSIONS); v++)
         for (size_t s = 0; s < ARRAY_LEN(steps); s++) {
             struct pair p;
-            pair_init(&p, t, VERSIONS[v], NULL);
+            pair_init(&p, f->t, VERSIONS[v], NULL);
             bool blocked = false;
             const struct span early = {"early", 5};
             assert_int_equal(channel_write(p.c, &early, 1, &blocked),
@@ -162,21 +196,14 @@ static void octet_by_octet_or_at_once(void **state)
             peer_hears(&p, "and to you");
             pair_end(&p, false);
         }
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 // A read that leaves something behind says so, as no event of the socket will.
 static void what_is_left_of_a_record_is_announced(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false);
+    struct fixture *f = *state;
     struct pair p;
-    pair_init(&p, t, TLS1_3_VERSION, NULL);
-    shake_hands(&p, SIZE_MAX);
+    pair_speaks(&p, f->t);
     peer_says(&p, "0123456789");
     peer_says(&p, "abc");
     (void)peer_push(&p, SIZE_MAX);
@@ -190,22 +217,16 @@ static void what_is_left_of_a_record_is_announced(void **state)
     assert_int_equal(news, 0);
     assert_int_equal(channel_read(p.c, (uint8_t *)in, 16, &news), CHANNEL_AGAIN);
     pair_end(&p, false);
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 // An edge that comes while records of an earlier recv are not taken yet tells of octets behind them: who reads on is told that there
 // is more until a recv has found the socket empty. No other edge would come.
 static void an_edge_among_records_is_not_lost(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false);
+    struct fixture *f = *state;
     for (size_t v = 0; v < ARRAY_LEN(VERSIONS); v++) {
         struct pair p;
-        pair_init(&p, t, VERSIONS[v], NULL);
+        pair_init(&p, f->t, VERSIONS[v], NULL);
         shake_hands(&p, SIZE_MAX);
         peer_says(&p, "1");
         peer_says(&p, "2");
@@ -225,22 +246,15 @@ static void an_edge_among_records_is_not_lost(void **state)
         assert_int_equal(news, 0);
         pair_end(&p, false);
     }
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 // Many small spans leave in full records.
 static void spans_are_put_together(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     enum { N = SPANS_MAX, EACH = 600, ALL = N * EACH };
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false);
     struct pair p;
-    pair_init(&p, t, TLS1_3_VERSION, NULL);
-    shake_hands(&p, SIZE_MAX);
+    pair_speaks(&p, f->t);
     static uint8_t said[ALL], heard[ALL];
     struct span spans[N];
     for (size_t i = 0; i < ALL; i++)
@@ -260,22 +274,15 @@ static void spans_are_put_together(void **state)
     for (size_t i = 0; i + 1 < records; i++)
         assert_int_equal(sizes[i], 16384);
     pair_end(&p, false);
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 // A peer that does not read: the channel takes no more than a record beyond what the socket takes, and all of it arrives, before the end.
 static void a_socket_that_is_full_blocks(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     enum { ALL = 1 << 20 };
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false);
     struct pair p;
-    pair_init(&p, t, TLS1_3_VERSION, NULL);
-    shake_hands(&p, SIZE_MAX);
+    pair_speaks(&p, f->t);
     static uint8_t said[ALL], heard[ALL];
     for (size_t i = 0; i < ALL; i++)
         said[i] = (uint8_t)(i * 131 >> 5);
@@ -313,21 +320,14 @@ static void a_socket_that_is_full_blocks(void **state)
     char end;
     assert_int_equal(recv(p.fd, &end, 1, 0), 0);
     pair_end(&p, false);
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 // New keys are asked for without end, by a peer that never reads what it is answered.
 static void answers_of_its_own_are_bounded(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false);
+    struct fixture *f = *state;
     struct pair p;
-    pair_init(&p, t, TLS1_3_VERSION, NULL);
-    shake_hands(&p, SIZE_MAX);
+    pair_speaks(&p, f->t);
     const size_t before = mem_used(&p.mem);
     static uint8_t much[1 << 20];
     bool blocked = false;
@@ -361,18 +361,13 @@ static void answers_of_its_own_are_bounded(void **state)
     }
     assert_true(news & CHANNEL_READABLE);
     pair_end(&p, true);
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 static void who_does_not_speak_tls_is_told_so(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
+    struct fixture *f = *state;
     for (int lines = 0; lines < 2; lines++) {
-        struct tls *t = tls_make(&certs, 1, lines != 0);
+        struct tls *t = tls_make(&f->certs, 1, lines != 0);
         struct pair p;
         pair_init(&p, t, TLS1_3_VERSION, NULL);
         char in[16], out[512];
@@ -395,7 +390,6 @@ static void who_does_not_speak_tls_is_told_so(void **state)
         pair_end(&p, false);
         tls_destroy(t);
     }
-    test_certs_end(&certs);
 }
 
 static void expect_peer(struct tls *t, const char *name, const char *shown)
@@ -411,13 +405,10 @@ static void expect_peer(struct tls *t, const char *name, const char *shown)
 
 static void the_name_chooses_who_answers(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    test_cert_make(&certs, 1, "b.example");
-    test_cert_make(&certs, 2, "*.c.example");
-    struct tls *t = tls_make(&certs, 3, false);
+    struct fixture *f = *state;
+    test_cert_make(&f->certs, 1, "b.example");
+    test_cert_make(&f->certs, 2, "*.c.example");
+    struct tls *t = tls_make(&f->certs, 3, false);
     expect_peer(t, NULL, "a.example");
     expect_peer(t, "a.example", "a.example");
     expect_peer(t, "b.example", "b.example");
@@ -426,64 +417,55 @@ static void the_name_chooses_who_answers(void **state)
     expect_peer(t, "x.y.c.example", "a.example");
     expect_peer(t, "nobody.example", "a.example");
     tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 // Connections that are there stay; those that come see what the files have now, and where these are bad what was there before.
 static void files_are_read_again(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "old.example");
-    struct tls *t = tls_make(&certs, 1, false);
+    struct fixture *f = *state;
+    test_cert_make(&f->certs, 0, "old.example");
     struct pair p, half;
-    pair_init(&p, t, TLS1_3_VERSION, NULL);
-    shake_hands(&p, SIZE_MAX);
-    pair_init(&half, t, TLS1_3_VERSION, NULL); // has come, and not said anything yet
-    test_cert_make(&certs, 0, "new.example");
+    pair_speaks(&p, f->t);
+    pair_init(&half, f->t, TLS1_3_VERSION, NULL); // has come, and not said anything yet
+    test_cert_make(&f->certs, 0, "new.example");
     struct io_error error = {""};
-    assert_int_equal(tls_reload(t, &error), OK);
+    assert_int_equal(tls_reload(f->t, &error), OK);
     channel_says(&p, "still here");
     peer_hears(&p, "still here");
-    expect_peer(t, NULL, "new.example");
+    expect_peer(f->t, NULL, "new.example");
     shake_hands(&half, 3);
-    FILE *f = fopen(certs.cert[0], "we");
-    assert_true(f != NULL && fputs("nothing\n", f) >= 0);
-    fclose(f);
-    assert_int_equal(tls_reload(t, &error), ERR_SYNTAX);
+    FILE *file = fopen(f->certs.cert[0], "we");
+    assert_true(file != NULL && fputs("nothing\n", file) >= 0);
+    fclose(file);
+    assert_int_equal(tls_reload(f->t, &error), ERR_SYNTAX);
     char said[160];
-    snprintf(said, sizeof said, "certificate %s: ", certs.cert[0]);
+    snprintf(said, sizeof said, "certificate %s: ", f->certs.cert[0]);
     assert_memory_equal(error.text, said, strlen(said));
-    expect_peer(t, NULL, "new.example");
+    expect_peer(f->t, NULL, "new.example");
     pair_end(&half, false);
     pair_end(&p, false);
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 static void bad_files_are_named(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    test_cert_make(&certs, 1, "b.example");
+    struct fixture *f = *state;
+    test_cert_make(&f->certs, 1, "b.example");
     const struct {
         const char *cert, *key, *client_ca, *said;
     } rows[] = {
-        {"/no/such/file", certs.key[0], NULL, "certificate /no/such/file: "},
-        {certs.cert[0], "/no/such/file", NULL, "key /no/such/file: "},
-        {certs.key[0], certs.key[0], NULL, "certificate "},
-        {certs.cert[0], certs.cert[0], NULL, "key "},
-        {certs.cert[0], certs.key[1], NULL, "key values mismatch"},
-        {certs.cert[0], certs.key[0], "/no/such/file", "client_ca /no/such/file: "},
-        {certs.cert[0], certs.key[0], certs.key[0], "client_ca "},
+        {"/no/such/file", f->certs.key[0], NULL, "certificate /no/such/file: "},
+        {f->certs.cert[0], "/no/such/file", NULL, "key /no/such/file: "},
+        {f->certs.key[0], f->certs.key[0], NULL, "certificate "},
+        {f->certs.cert[0], f->certs.cert[0], NULL, "key "},
+        {f->certs.cert[0], f->certs.key[1], NULL, "key values mismatch"},
+        {f->certs.cert[0], f->certs.key[0], "/no/such/file", "client_ca /no/such/file: "},
+        {f->certs.cert[0], f->certs.key[0], f->certs.key[0], "client_ca "},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct tls_settings s = {
-            .identities = {{.cert = rows[i].cert, .key = rows[i].key, .client_ca = rows[i].client_ca}},
-            .identity_n = 1};
+        const struct tls_settings s = {.identities = {{.cert = rows[i].cert, .key = rows[i].key}},
+                                       .client_ca = rows[i].client_ca,
+                                       .stats = &stats,
+                                       .identity_n = 1};
         struct tls *t = NULL;
         struct io_error error = {""};
         assert_int_equal(tls_create(&s, &t, &error), ERR_SYNTAX);
@@ -492,30 +474,26 @@ static void bad_files_are_named(void **state)
             fail_msg("row %zu: %s", i, error.text);
         assert_int_equal(ERR_peek_error(), 0); // nothing is left for others to stumble over
     }
-    test_certs_end(&certs);
 }
 
 // A ticket that one shard has given is taken by all, also after the files were read again; and one of another server's is not.
 static void sessions_are_resumed(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false), *stranger = tls_make(&certs, 1, false);
+    struct fixture *f = *state;
+    struct tls *stranger = tls_make(&f->certs, 1, false);
     for (size_t v = 0; v < ARRAY_LEN(VERSIONS); v++) {
         struct pair first;
-        pair_init(&first, t, VERSIONS[v], NULL);
+        pair_init(&first, f->t, VERSIONS[v], NULL);
         shake_hands(&first, SIZE_MAX);
         channel_says(&first, "hello");
         peer_hears(&first, "hello");
         SSL_SESSION *session = SSL_get1_session(first.peer.ssl);
         assert_true(SSL_SESSION_has_ticket(session) == 1);
         struct io_error error;
-        assert_int_equal(tls_reload(t, &error), OK);
+        assert_int_equal(tls_reload(f->t, &error), OK);
         for (int other = 0; other < 2; other++) {
             struct pair p;
-            pair_init(&p, other ? stranger : t, VERSIONS[v], NULL);
+            pair_init(&p, other ? stranger : f->t, VERSIONS[v], NULL);
             assert_int_equal(SSL_set_session(p.peer.ssl, session), 1);
             shake_hands(&p, SIZE_MAX);
             assert_int_equal(SSL_session_reused(p.peer.ssl), !other);
@@ -525,8 +503,6 @@ static void sessions_are_resumed(void **state)
         pair_end(&first, false);
     }
     tls_destroy(stranger);
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 static bool can_shake_hands(struct tls *t, int version, const char *ciphers, const unsigned char *alpn,
@@ -558,38 +534,33 @@ static bool can_shake_hands(struct tls *t, int version, const char *ciphers, con
 
 static void what_is_old_is_refused(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
+    const struct tls_stats before = stats;
     static const unsigned char h2[] = "\x02h2", both[] = "\x02h2\x08http/1.1";
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false), *lines = tls_make(&certs, 1, true);
-    assert_true(can_shake_hands(t, TLS1_2_VERSION, NULL, NULL, 0));
-    assert_false(can_shake_hands(t, TLS1_1_VERSION, NULL, NULL, 0));
-    assert_false(can_shake_hands(t, TLS1_VERSION, NULL, NULL, 0));
-    assert_true(can_shake_hands(t, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL, 0));
-    assert_false(can_shake_hands(t, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", NULL, 0)); // CBC
-    assert_false(can_shake_hands(t, TLS1_2_VERSION, "AES128-GCM-SHA256", NULL, 0)); // no forward secrecy
-    assert_true(can_shake_hands(t, TLS1_3_VERSION, NULL, both, sizeof both - 1));
-    assert_false(can_shake_hands(t, TLS1_3_VERSION, NULL, h2, sizeof h2 - 1));
+    struct tls *lines = tls_make(&f->certs, 1, true);
+    assert_true(can_shake_hands(f->t, TLS1_2_VERSION, NULL, NULL, 0));
+    assert_false(can_shake_hands(f->t, TLS1_1_VERSION, NULL, NULL, 0));
+    assert_false(can_shake_hands(f->t, TLS1_VERSION, NULL, NULL, 0));
+    assert_true(can_shake_hands(f->t, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL, 0));
+    assert_false(can_shake_hands(f->t, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", NULL, 0)); // CBC
+    assert_false(can_shake_hands(f->t, TLS1_2_VERSION, "AES128-GCM-SHA256", NULL, 0)); // no forward secrecy
+    assert_true(can_shake_hands(f->t, TLS1_3_VERSION, NULL, both, sizeof both - 1));
+    assert_false(can_shake_hands(f->t, TLS1_3_VERSION, NULL, h2, sizeof h2 - 1));
     assert_true(can_shake_hands(lines, TLS1_3_VERSION, NULL, h2, sizeof h2 - 1));
     tls_destroy(lines);
-    tls_destroy(t);
-    test_certs_end(&certs);
+    assert_int_equal(stats.failed[TLS_FAILED_VERSION] - before.failed[TLS_FAILED_VERSION], 2);
+    assert_int_equal(stats.failed[TLS_FAILED_NO_SHARED] - before.failed[TLS_FAILED_NO_SHARED], 2);
+    assert_int_equal(stats.failed[TLS_FAILED_ALPN] - before.failed[TLS_FAILED_ALPN], 1);
+    assert_int_equal(stats.full - before.full, 4);
 }
 
 // The stream is cut or changed at any place: the channel says so, once and for good, and nothing of what came behind it is believed.
 static void what_was_changed_on_its_way_is_refused(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false);
+    struct fixture *f = *state;
     for (int at = 0; at < 40; at++) {
         struct pair p;
-        pair_init(&p, t, TLS1_3_VERSION, NULL);
-        shake_hands(&p, SIZE_MAX);
+        pair_speaks(&p, f->t);
         peer_says(&p, "to be or not to be");
         uint8_t record[256];
         const int n = BIO_read(p.peer.out, record, sizeof record);
@@ -608,52 +579,46 @@ static void what_was_changed_on_its_way_is_refused(void **state)
         }
         pair_end(&p, false);
     }
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
 
 static void without_memory_nothing_is_opened(void **state)
 {
-    (void)state;
-    struct test_certs certs;
-    test_certs_init(&certs);
-    test_cert_make(&certs, 0, "a.example");
-    struct tls *t = tls_make(&certs, 1, false);
+    struct fixture *f = *state;
     struct pair p;
-    pair_init(&p, t, TLS1_3_VERSION, NULL);
+    pair_init(&p, f->t, TLS1_3_VERSION, NULL);
     const size_t one = mem_used(&p.mem);
     assert_true(one >= 14 * 1024); // what OpenSSL takes is in it
     for (size_t room = 0; room < one; room += one / 2) {
         atomic_store(&p.mem.bytes_max, one + room);
         struct channel c;
         const int fd = dup(STDIN_FILENO);
-        assert_int_equal(channel_open(tls_channel(t), fd, &p.mem, &c), ERR_NOMEM);
+        assert_int_equal(channel_open(tls_channel(f->t), fd, &p.mem, &c), ERR_NOMEM);
         channel_close(c, &p.mem, false);
         assert_int_equal(mem_used(&p.mem), one);
     }
     atomic_store(&p.mem.bytes_max, 0);
     pair_end(&p, false);
-    tls_destroy(t);
-    test_certs_end(&certs);
 }
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(octet_by_octet_or_at_once),
-        cmocka_unit_test(what_is_left_of_a_record_is_announced),
-        cmocka_unit_test(an_edge_among_records_is_not_lost),
-        cmocka_unit_test(spans_are_put_together),
-        cmocka_unit_test(a_socket_that_is_full_blocks),
-        cmocka_unit_test(answers_of_its_own_are_bounded),
-        cmocka_unit_test(who_does_not_speak_tls_is_told_so),
-        cmocka_unit_test(the_name_chooses_who_answers),
-        cmocka_unit_test(files_are_read_again),
-        cmocka_unit_test(bad_files_are_named),
-        cmocka_unit_test(sessions_are_resumed),
-        cmocka_unit_test(what_is_old_is_refused),
-        cmocka_unit_test(what_was_changed_on_its_way_is_refused),
-        cmocka_unit_test(without_memory_nothing_is_opened),
+        TEST(octet_by_octet_or_at_once),
+        TEST(what_is_left_of_a_record_is_announced),
+        TEST(an_edge_among_records_is_not_lost),
+        TEST(spans_are_put_together),
+        TEST(a_socket_that_is_full_blocks),
+        TEST(answers_of_its_own_are_bounded),
+        TEST(who_does_not_speak_tls_is_told_so),
+        TEST(the_name_chooses_who_answers),
+        TEST(files_are_read_again),
+        TEST(bad_files_are_named),
+        TEST(sessions_are_resumed),
+        TEST(what_is_old_is_refused),
+        TEST(what_was_changed_on_its_way_is_refused),
+        TEST(without_memory_nothing_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,25 +29,27 @@ void test_certs_end(struct test_certs *c)
     assert_int_equal(rmdir(c->folder), 0);
 }
 
-static X509 *certificate(EVP_PKEY *key, const char *name)
+X509 *test_x509_make(EVP_PKEY *key, const char *name, const char *alternative, X509 *issuer,
+                     EVP_PKEY *issuer_key)
 {
+    static long serial;
     X509 *x = X509_new();
     assert_non_null(x);
     X509_set_version(x, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
     X509_gmtime_adj(X509_getm_notBefore(x), -60);
     X509_gmtime_adj(X509_getm_notAfter(x), 24 * 3600);
     X509_set_pubkey(x, key);
     X509_NAME *subject = X509_get_subject_name(x);
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(x, subject);
-    char text[128];
-    snprintf(text, sizeof text, "DNS:%s", name);
-    X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, text);
-    assert_non_null(names);
-    X509_add_ext(x, names, -1);
-    X509_EXTENSION_free(names);
-    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    X509_set_issuer_name(x, issuer != NULL ? X509_get_subject_name(issuer) : subject);
+    if (alternative != NULL) {
+        X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alternative);
+        assert_non_null(names);
+        X509_add_ext(x, names, -1);
+        X509_EXTENSION_free(names);
+    }
+    assert_true(X509_sign(x, issuer != NULL ? issuer_key : key, EVP_sha256()) > 0);
     return x;
 }
 
@@ -55,7 +57,9 @@ void test_cert_make(struct test_certs *c, int i, const char *name)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     assert_non_null(key);
-    X509 *x = certificate(key, name);
+    char alternative[128];
+    snprintf(alternative, sizeof alternative, "DNS:%s", name);
+    X509 *x = test_x509_make(key, name, alternative, NULL, NULL);
     FILE *f = fopen(c->cert[i], "we");
     assert_true(f != NULL && PEM_write_X509(f, x) == 1);
     fclose(f);

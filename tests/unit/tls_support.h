@@ -21,6 +21,11 @@ void test_certs_end(struct test_certs *c);
 // Self-signed, P-256, for this name, a day long; replaces what is there.
 void test_cert_make(struct test_certs *c, int i, const char *name);
 
+// A certificate in memory: by the issuer, with its key; NULL: by itself. alternative: its subjectAltName as openssl.cnf has it,
+// "email:a@b,URI:c"; NULL = none. Each has a number of its own.
+X509 *test_x509_make(EVP_PKEY *key, const char *name, const char *alternative, X509 *issuer,
+                     EVP_PKEY *issuer_key);
+
 struct tls_client {
     SSL_CTX *context;
     SSL *ssl;

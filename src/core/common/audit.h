@@ -23,6 +23,7 @@
 // clang-format off
 #define AUDIT_EVENTS(X) \
     X(SESSION,        session,        SESSIONS, ANYBODY) /* how = new or resumed; address; detail = its encoding */ \
+    X(CERTIFICATE,    certificate,    SESSIONS, ANYBODY) /* the session that has begun is by a client's certificate; detail = its id */ \
     X(SESSION_ENDED,  session_ended,  SESSIONS, ANYBODY) \
     X(RENAMED,        renamed,        SESSIONS, ANYBODY) /* name; detail = as it was */ \
     X(JOINED,         joined,         MEMBERS,  ANYBODY) /* a user who was not there; how = its role */ \

@@ -30,6 +30,13 @@ struct peer {
     bool secure;    // it speaks through TLS: pages of its are https
 };
 
+// Who a peer is by the certificate that it has shown in its handshake: what a token would say (core/auth/verify.h).
+struct certificate {
+    str user; // 1 to USER_ID_MAX bytes, valid as a user's name (dialect/dialect.h) and no guest's
+    str id; // 1 to CERTIFICATE_ID_MAX bytes, by which it can be revoked: "x509:" and the SHA-256 of all of it
+    uint64_t issued_ms, expires_ms; // wall: its notBefore and notAfter
+};
+
 // Something worth a log line: its name there, its level, the name of its subject, and what it carries beside that. Strings
 // borrow for the duration of the call and hold peers' bytes: escape them.
 // clang-format off
@@ -37,6 +44,7 @@ struct peer {
     X(CONNECTION_OPENED, connection_opened, DEBUG, NULL) \
     X(CONNECTION_CLOSED, connection_closed, DEBUG, NULL)     /* text = reason, code = close code or 0 */ \
     X(SESSION_STARTED,   session_started,   DEBUG, NULL)     /* user, name */ \
+    X(CERTIFICATE,       certificate,       DEBUG, "id")     /* a session began by a client's certificate */ \
     X(HOST_REFUSED,      host_refused,      INFO,  "host")   /* subject = the Host field */ \
     X(API_REFUSED,       api_refused,       INFO,  NULL)     /* code = HTTP status, text = which rule */ \
     X(UPGRADE_REFUSED,   upgrade_refused,   INFO,  "origin") /* code = HTTP status, text = reason, subject = the Origin */ \
@@ -50,7 +58,7 @@ struct peer {
     X(DECREED,           decreed,           INFO,  "about")  /* text = what was decided, room; subject = whom it is about */ \
     X(ROOM_CREATED,      room_created,      DEBUG, NULL)     /* room */ \
     X(ROOM_REMOVED,      room_removed,      DEBUG, NULL)     /* room */ \
-    X(WRONG_PROTOCOL,    wrong_protocol,    INFO,  NULL)     /* another protocol on the text port: text = which */ \
+    X(WRONG_PROTOCOL,    wrong_protocol,    INFO,  NULL)     /* another protocol than the port takes: text = which */ \
     X(TOKEN_REFUSED,     token_refused,     INFO,  "why")    /* text = bad or expired */ \
     X(RESUME_REFUSED,    resume_refused,    INFO,  NULL)     /* text = why: such a secret opens no session of who has it */ \
     X(REVOKED,           revoked,           INFO,  "why")    /* text = whose tokens, user; why, as the backend says */ \

@@ -126,6 +126,8 @@ const char *close_reason_name(enum close_reason why);
     X(resumed, "plenum_resumed_total", "counter", "Sessions resumed")                                       \
     X(resume_refused, "plenum_resume_refused_total", "counter",                                             \
       "Resume secrets that opened no session: made up, of another user, or too old")                        \
+    X(certificate_sessions, "plenum_certificate_sessions_total", "counter",                                 \
+      "Sessions that began by a client's certificate")                                                      \
     X(recovered, "plenum_recovered_total", "counter", "Joins with `since` that were recovered in full")     \
     X(tokens_asked, "plenum_tokens_total", "counter", "Tokens that helpers were given to check")            \
     X(tokens_refused, "plenum_tokens_refused_total", "counter", "Tokens that were refused")                 \
@@ -216,14 +218,19 @@ static inline uint64_t metric_get(_Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static inline void time_add(struct time_histogram *h, uint64_t us)
+static inline uint32_t time_bucket(uint64_t us)
 {
     static const uint32_t bounds_us[] = TIME_BOUNDS_US;
     _Static_assert(sizeof bounds_us / sizeof bounds_us[0] + 1 == TIME_BUCKETS, "the last bucket is +Inf");
     uint32_t bucket = 0;
     while (bucket < TIME_BUCKETS - 1 && us > bounds_us[bucket])
         bucket++;
-    metric_add(&h->buckets[bucket], 1);
+    return bucket;
+}
+
+static inline void time_add(struct time_histogram *h, uint64_t us)
+{
+    metric_add(&h->buckets[time_bucket(us)], 1);
     metric_add(&h->us_sum, us);
 }
 

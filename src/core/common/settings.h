@@ -89,7 +89,9 @@ struct settings {
     uint32_t idempotency_ms;        // a `key` is remembered so long
     uint32_t idempotency_keys; // and at most so many of one user in one room, and in directs to one shard
     str text_room;             // where a text client is on connecting
-    bool text_show_address;    // its address is its name, also where it comes from another machine
+    uint32_t
+        hsts_s; // of answers over TLS: browsers are to come by TLS only for so long; 0 = nothing is said of it
+    bool text_show_address; // its address is its name, also where it comes from another machine
 
     // rooms.*, log.*: what holds in a room where no rule says something else (rule.h)
     union {

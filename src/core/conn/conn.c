@@ -38,7 +38,9 @@ static void conn_begin(struct conns *cs, uint32_t index, const struct way *line)
     if (line != NULL) {
         c->phase = PHASE_LINE;
         line_decoder_init(&c->line, cs->cx->settings->message_bytes);
-        deadline_arm(&cs->deadlines, index, cs->cx->now_ms, LINE_LISTEN_MS);
+        c->shaking = c->secure;
+        deadline_arm(&cs->deadlines, index, cs->cx->now_ms,
+                     c->shaking ? cs->cx->settings->handshake_ms : LINE_LISTEN_MS);
     } else {
         c->phase = PHASE_HTTP;
         gate_open_http(cs->edge, &c->asker);
@@ -116,6 +118,22 @@ void conn_eof(struct conns *cs, uint32_t index)
 
 void conn_on_broken(struct conns *cs, uint32_t index) { conn_abort(cs, index, CLOSE_BROKEN); }
 
+void conn_secured(struct conns *cs, uint32_t index, const struct certificate *shown)
+{
+    struct conn *c = conn_at(cs, index);
+    ASSERT(c->secure);
+    if (c->ending != ENDING_OPEN || c->guest) // it will be nobody
+        return;
+    if (shown != NULL && !edge_certificate(cs->edge, index, shown)) {
+        fan_starve(cs->fan, index, "a certificate");
+        return;
+    }
+    ASSERT(c->shaking == (c->phase == PHASE_LINE));
+    if (c->shaking)
+        deadline_arm(&cs->deadlines, index, cs->cx->now_ms, LINE_LISTEN_MS);
+    c->shaking = false;
+}
+
 void conn_on_deadline(struct conns *cs, uint32_t index)
 {
     struct conn *c = conn_at(cs, index);
@@ -140,7 +158,10 @@ void conn_on_deadline(struct conns *cs, uint32_t index)
     case PHASE_WS:
     case PHASE_MIRROR:
     case PHASE_LINE:
-        heartbeat_on_deadline(cs, index);
+        if (c->shaking)
+            conn_end(cs, index, CLOSE_HANDSHAKE);
+        else
+            heartbeat_on_deadline(cs, index);
         break;
     }
 }
@@ -282,6 +303,7 @@ static void conn_check(const struct conns *cs, uint32_t index)
     ASSERT(!c->guest || c->phase == PHASE_HTTP);
     ASSERT(!c->in_body || c->phase == PHASE_HTTP);
     ASSERT(!c->judged || c->phase == PHASE_LINE);
+    ASSERT(!c->shaking || (c->phase == PHASE_LINE && c->secure && !c->greeted));
     if (in != NULL)
         input_check(c);
     if (c->phase == PHASE_WS || c->phase == PHASE_MIRROR)

@@ -104,6 +104,7 @@ struct conn {
     bool local : 1;     // its peer is on this machine, and so is all that can reach its listener
     bool admin : 1;     // it came by the listener of whoever runs the server
     bool secure : 1;    // it speaks through TLS
+    bool shaking : 1;   // LINE, secure: hands are being shaken; it is nobody before that is over
     bool cut : 1;       // ended with something still to say, or nobody to say it to: the socket is reset
     uint8_t passed;     // gates, by the command that is at hand or waits: which is next (edge/gate.h)
     uint16_t close_code;
@@ -162,6 +163,8 @@ static inline bool conn_live(const struct conn *c)
 // --- what the driver tells (see shard/shard.h)
 enum err conn_accept(struct conns *cs, enum transport transport, const struct peer *peer,
                      uint32_t *ret_conn) WARN_UNUSED;
+// Its handshake below is over; shown: NULL, or who it is by its certificate.
+void conn_secured(struct conns *cs, uint32_t index, const struct certificate *shown);
 // n bytes have come.
 void conn_heard(struct conns *cs, uint32_t index, size_t n);
 // Works off bytes; p may be changed. Returns how many it has taken: fewer than n, or all and some of them are kept, where a

@@ -10,6 +10,7 @@
 // Pages of other origins that may connect (origin.allowed) may read the client module across origins.
 #include "core/conn/conn_http.h"
 
+#include "wire/foreign.h"
 #include "wire/origin.h"
 
 static void http_end(struct conns *cs, uint32_t index) { conn_end(cs, index, CLOSE_NORMAL); }
@@ -78,6 +79,7 @@ void http_keep_alive(struct conns *cs, uint32_t index, const struct http_request
     rs->keep_alive = rq->keep_alive && !guest && !http_has_body(rq) && !cs->cx->draining;
     rs->content_length = n;
     rs->wall_s = cs->cx->wall_ms / 1000;
+    rs->hsts_s = conn_at(cs, index)->secure ? cs->cx->settings->hsts_s : 0;
 }
 
 // It is queued; the connection goes on if both sides want it to.
@@ -268,6 +270,14 @@ static void http_request_take(struct conns *cs, uint32_t index, str head)
         http_request_go(cs, index, &rq, head, in.route, &in.screened);
 }
 
+// In plain words, as a client of TLS then says what everybody knows and can look up: "wrong version number", which an alert is not taken
+// for.
+static void http_not_tls(struct conns *cs, uint32_t index)
+{
+    notice_put(cs->cx, NOTICE_WRONG_PROTOCOL, index, 0, "TLS", STR_NONE);
+    http_error(cs, index, 400, "This port speaks HTTP without TLS: say http:// or ws:// instead.");
+}
+
 size_t conn_http_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
 {
     struct conn *c = conn_at(cs, index);
@@ -289,6 +299,10 @@ size_t conn_http_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)
         if (c->calls) {
             off += http_call_take(cs, index, rest);
             continue;
+        }
+        if (!c->secure && foreign_is_tls_not_http(rest)) {
+            http_not_tls(cs, index);
+            break;
         }
         size_t head_n;
         enum err e = http_head_scan(&c->http, rest, &head_n);

@@ -37,6 +37,14 @@ static void put_http_refusal(struct conns *cs, uint32_t index)
     fan_put_buf(cs->fan, index, &cs->head);
 }
 
+// What a client of TLS makes of it everybody knows and can look up: "wrong version number".
+static void put_tls_refusal(struct conns *cs, uint32_t index)
+{
+    buf_reset(&cs->head, WORKING_BYTES_MAX);
+    BUF_PUT_LIT(&cs->head, "* this port takes lines of text without TLS, from nc and telnet\n");
+    fan_put_buf(cs->fan, index, &cs->head);
+}
+
 static void close_foreign(struct conns *cs, uint32_t index, const char *protocol, bool answer_http)
 {
     struct conn *c = conn_at(cs, index);
@@ -47,6 +55,8 @@ static void close_foreign(struct conns *cs, uint32_t index, const char *protocol
     }
     if (answer_http)
         put_http_refusal(cs, index);
+    else
+        put_tls_refusal(cs, index);
     conn_end(cs, index, CLOSE_PROTOCOL);
 }
 

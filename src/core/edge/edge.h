@@ -144,6 +144,9 @@ enum err edge_hello(struct edge *e, uint32_t conn, const struct command *cmd) WA
 bool edge_verdict_go_on(struct edge *e, uint32_t conn);
 // A token has come with the connection, for its hello (absent: none). False where memory is out.
 bool edge_present(struct edge *e, uint32_t conn, str token) WARN_UNUSED;
+// What its peer has shown in the handshake, before anything is heard of it: it is that user where no token says otherwise. False: no
+// memory.
+bool edge_certificate(struct edge *e, uint32_t conn, const struct certificate *c) WARN_UNUSED;
 // The helper that checks the hello's token is asked. ERR_FULL: not now; ERR_NOMEM.
 enum err edge_token_ask(struct edge *e, uint32_t conn, const struct command *hello) WARN_UNUSED;
 void edge_put_refreshed(struct edge *e, uint32_t conn, str id);

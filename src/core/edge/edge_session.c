@@ -233,12 +233,35 @@ enum err edge_hello_as(struct edge *e, uint32_t index, const struct command *cmd
     return ask_register(e, index, cmd, resumed);
 }
 
+bool edge_certificate(struct edge *e, uint32_t index, const struct certificate *c)
+{
+    ASSERT(!session_there(&asker_at(e, index)->reader.who.session));
+    return waiting_put_certificate(&asker_at(e, index)->waiting, e->cx->mem, c);
+}
+
+// A certificate is a verdict that is there before anybody asks: its handshake has proved it, as a helper proves a token.
+static enum err hello_by_certificate(struct edge *e, uint32_t index, const struct command *cmd,
+                                     const struct certificate *c)
+{
+    const struct verdict_mail by = {.verdict = TOKEN_GOOD,
+                                    .issued_ms = c->issued_ms,
+                                    .expires_ms = c->expires_ms,
+                                    .user = c->user,
+                                    .token_id = c->id};
+    if (asker_at(e, index)->token_refused && edge_no_guest(e, index, cmd)) // which says so
+        return OK;
+    return edge_hello_as(e, index, cmd, &by);
+}
+
 enum err edge_hello(struct edge *e, uint32_t index, const struct command *cmd)
 {
     bool said = cmd->type == CMD_HELLO;
-    str presented = waiting_token(asker_at(e, index)->waiting);
+    const struct asker *c = asker_at(e, index);
+    str presented = waiting_token(c->waiting);
     if (said && cmd->token.n != 0)
         return edge_token_ask(e, index, cmd);
+    if (presented.n == 0 && waiting_certificate(c->waiting) != NULL)
+        return hello_by_certificate(e, index, cmd, waiting_certificate(c->waiting));
     if (presented.n == 0)
         return edge_hello_as(e, index, cmd, NULL);
     const struct command hello = {.type = CMD_HELLO,
@@ -256,6 +279,20 @@ static void audit_session(struct edge *e, uint32_t index, const char *how)
     c->audited = true;
     audit_put_conn(e->cx, index, AUDIT_SESSION, how,
                    str_from_cstr(encoding_of(e->cx, c->reader.encoding)->name));
+}
+
+// Whose certificate it was is known from here on by the session's id of a token, if it is by that one.
+static void certificate_done(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    const struct certificate *shown = waiting_certificate(c->waiting);
+    const struct grant *by = session_grant(&c->reader.who.session);
+    if (shown != NULL && by != NULL && str_eq(by->token_id, shown->id)) {
+        metric_add(&e->cx->metrics->certificate_sessions, 1);
+        notice_put_about(e->cx, NOTICE_CERTIFICATE, index, 0, "", shown->id);
+        audit_put_conn(e->cx, index, AUDIT_CERTIFICATE, "", shown->id);
+    }
+    waiting_drop_certificate(&c->waiting, e->cx->mem);
 }
 
 bool edge_on_registered(struct edge *e, const struct answer *a)
@@ -285,6 +322,7 @@ bool edge_on_registered(struct edge *e, const struct answer *a)
         metric_add(&e->cx->metrics->resumed, 1);
     notice_put(e->cx, NOTICE_SESSION_STARTED, index, 0, a->resumed ? "resumed" : "new", STR_NONE);
     audit_session(e, index, a->resumed ? "resumed" : "new");
+    certificate_done(e, index);
     put_welcome(e, index, a->payload, str_make(token, token_n));
     return true;
 }
@@ -351,7 +389,8 @@ static enum err text_hello(struct edge *e, uint32_t index)
 {
     struct peer room;
     str peer = who_peer(&asker_at(e, index)->reader.who, &room);
-    bool shown = e->cx->settings->text_show_address || peer_is_here(peer);
+    bool known = waiting_certificate(asker_at(e, index)->waiting) != NULL; // and called as its user
+    bool shown = !known && (e->cx->settings->text_show_address || peer_is_here(peer));
     struct command hello = {.type = CMD_HELLO, .name = shown ? peer : STR_NONE};
     return edge_hello(e, index, &hello);
 }
@@ -375,8 +414,8 @@ bool edge_greet(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
     c->greeting = true;
-    bool by_token =
-        waiting_token(c->waiting).n != 0 || c->pending != 0 || session_there(&c->reader.who.session);
+    bool by_token = waiting_token(c->waiting).n != 0 || waiting_certificate(c->waiting) != NULL ||
+                    c->pending != 0 || session_there(&c->reader.who.session);
     if (c->hello_full) {
         fan_end(e->fan, index, END_SESSIONS);
         return true;

@@ -19,7 +19,8 @@ static bool made(struct waiting **w, struct mem *m)
 
 static void fit(struct waiting **w, struct mem *m)
 {
-    if (*w == NULL || (*w)->open_n != 0 || (*w)->n != 0 || (*w)->verdict != NULL || (*w)->token != NULL)
+    if (*w == NULL || (*w)->open_n != 0 || (*w)->n != 0 || (*w)->verdict != NULL || (*w)->token != NULL ||
+        (*w)->certificate != NULL)
         return;
     mem_free(m, *w, sizeof **w);
     *w = NULL;
@@ -178,9 +179,41 @@ void waiting_drop_token(struct waiting **w, struct mem *m)
     fit(w, m);
 }
 
+static size_t certificate_bytes(const struct certificate *c) { return sizeof *c + c->user.n + c->id.n; }
+
+bool waiting_put_certificate(struct waiting **w, struct mem *m, const struct certificate *c)
+{
+    ASSERT(c->user.n != 0 && c->user.n <= USER_ID_MAX);
+    ASSERT(c->id.n != 0 && c->id.n <= CERTIFICATE_ID_MAX);
+    struct certificate *copy = mem_alloc(m, certificate_bytes(c));
+    if (copy == NULL || !made(w, m)) {
+        mem_free(m, copy, certificate_bytes(c));
+        return false;
+    }
+    ASSERT((*w)->certificate == NULL);
+    char *tail = (char *)(copy + 1);
+    memcpy(tail, c->user.p, c->user.n);
+    memcpy(tail + c->user.n, c->id.p, c->id.n);
+    *copy = *c;
+    copy->user = str_make(tail, c->user.n);
+    copy->id = str_make(tail + c->user.n, c->id.n);
+    (*w)->certificate = copy;
+    return true;
+}
+
+void waiting_drop_certificate(struct waiting **w, struct mem *m)
+{
+    if (*w == NULL || (*w)->certificate == NULL)
+        return;
+    mem_free(m, (*w)->certificate, certificate_bytes((*w)->certificate));
+    (*w)->certificate = NULL;
+    fit(w, m);
+}
+
 void waiting_drop(struct waiting **w, struct mem *m)
 {
     waiting_drop_token(w, m);
+    waiting_drop_certificate(w, m);
     mail_discard(m, waiting_take_verdict(w, m));
     if (*w == NULL)
         return;
@@ -197,7 +230,8 @@ void waiting_check(const struct waiting *w)
     if (w == NULL)
         return;
     ASSERT(w->open_n <= WAITING_OPEN_MAX);
-    ASSERT(w->open_n != 0 || w->n != 0 || w->verdict != NULL || w->token != NULL); // 3
+    ASSERT(w->open_n != 0 || w->n != 0 || w->verdict != NULL || w->token != NULL ||
+           w->certificate != NULL); // 3
     for (uint32_t i = 0; i < w->open_n; i++)
         for (uint32_t k = 0; k < i; k++)
             ASSERT(open_outlet(w->open[i]) != open_outlet(w->open[k])); // 1

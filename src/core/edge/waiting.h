@@ -6,6 +6,7 @@
 //      kept   commands that were told "not now" because of what they are about, oldest first:
 //                 [message r1] [leave r1] [join r7] [direct u4] ...
 //      token     that came with the connection, before it has said hello
+//      certificate   that its peer has shown in the handshake, likewise
 //      verdict   about the token of its hello, or of a refresh, which is there and has not been acted on: a home is asked as soon as it
 //                can be
 //
@@ -27,6 +28,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "core/common/driver.h"
 #include "dialect/command.h"
 
 // What a command is about: at most two things (a switch), 0 = none.
@@ -61,6 +63,7 @@ struct waiting {
     struct mail *verdict; // NULL: none
     char *token;          // NULL: none
     uint32_t token_n;
+    struct certificate *certificate; // NULL: none; its strings are behind it
 };
 
 #define OPEN_MAKES (UINT32_C(1) << 31) // a bit that no outlet has
@@ -90,6 +93,14 @@ void waiting_drop_token(struct waiting **w, struct mem *m); // wiped
 static inline str waiting_token(const struct waiting *w)
 {
     return w != NULL && w->token != NULL ? str_make(w->token, w->token_n) : STR_NONE;
+}
+
+// The certificate, likewise. False: no memory.
+bool waiting_put_certificate(struct waiting **w, struct mem *m, const struct certificate *c) WARN_UNUSED;
+void waiting_drop_certificate(struct waiting **w, struct mem *m);
+static inline const struct certificate *waiting_certificate(const struct waiting *w)
+{
+    return w != NULL ? w->certificate : NULL;
 }
 
 static inline bool waiting_holds(const struct waiting *w) { return w != NULL && w->n != 0; }

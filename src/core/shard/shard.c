@@ -223,6 +223,12 @@ static void feed(struct shard *sh, uint32_t conn, uint8_t *p, size_t n)
     ASSERT(used <= n);
 }
 
+void shard_on_secured(struct shard *sh, uint32_t conn, const struct certificate *shown)
+{
+    conn_secured(&sh->conns, conn, shown);
+    carry(sh);
+}
+
 bool shard_on_bytes(struct shard *sh, uint32_t conn, uint8_t *p, size_t n)
 {
     if (conn_at(&sh->conns, conn)->ending == ENDING_GONE)

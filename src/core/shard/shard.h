@@ -63,6 +63,9 @@ void shard_on_written(struct shard *sh, uint64_t began_ns, uint64_t now_ns);
 // it and closes the socket.
 enum err shard_on_accept(struct shard *sh, enum transport transport, const struct peer *peer,
                          uint32_t *ret_conn) WARN_UNUSED;
+// Of a peer that is `secure`, once and before any bytes: the handshake below is over. shown: who its certificate says it is, which counts as
+// a token would (copied); NULL: nobody.
+void shard_on_secured(struct shard *sh, uint32_t conn, const struct certificate *shown);
 // Bytes that arrived. They are unmasked in place and not kept after the call. Returns false when the connection
 // must not be read further for now (paused, or it is closing): shard_pull_reread or shard_pull_closed follows.
 bool shard_on_bytes(struct shard *sh, uint32_t conn, uint8_t *p, size_t n) WARN_UNUSED;
