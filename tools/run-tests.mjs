@@ -85,7 +85,7 @@ const WAITING = {
   abuse: ['table'],
   conform: ['suite-tls', 'suite-octets', 'suite', 'text', 'identity', 'api', 'api-once', 'invite', 'words', 'decrees', 'state', 'caps'],
   e2e: ['browser-change', 'browser-auth', 'browser-admin', 'browser-moderation', 'jwks', 'browser-room', 'browser-history', 'browser', 'readme',
-    'rooms', 'browser-rooms', 'tls', 'tls-clients', 'tls-abuse',
+    'rooms', 'browser-rooms', 'tls', 'tls-clients', 'tls-abuse', 'proxies',
     'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
     'info', 'health', 'state', 'decrees', 'rules', 'invite'],
 };

@@ -70,17 +70,40 @@ static void print_place(const struct listener_info *l, const struct settings *co
     }
 }
 
+// "curl --unix-socket" wants the path apart from the URL.
+static void print_file(const struct listener_info *l, FILE *out)
+{
+    const char *path = strchr(l->address, ':') + 1, *s = l->channel != NULL ? "s" : "";
+    switch (l->transport) {
+    case TRANSPORT_HTTP:
+        fprintf(out, "  chat page    curl --unix-socket %s http%s://localhost/\n", path, s);
+        break;
+    case TRANSPORT_LINE:
+        fprintf(out, "  text lines   nc -U %s\n", path);
+        break;
+    case TRANSPORT_ADMIN:
+        fprintf(out, "  HTTP API     curl --unix-socket %s http%s://localhost/api/\n", path, s);
+        break;
+    }
+}
+
+static bool is_file(const struct listener_info *l) { return strncmp(l->address, "unix:", 5) == 0; }
+
 static void print_places(const struct server_info *info, const struct settings *core, FILE *out)
 {
-    for (uint32_t i = 0; i < info->listener_count; i++)
-        if (info->listeners[i].port != 0)
-            print_place(&info->listeners[i], core, out);
+    for (uint32_t i = 0; i < info->listener_count; i++) {
+        const struct listener_info *l = &info->listeners[i];
+        if (l->port != 0)
+            print_place(l, core, out);
+        else if (is_file(l))
+            print_file(l, out);
+    }
 }
 
 static bool speaks_http(const struct server_info *info)
 {
     for (uint32_t i = 0; i < info->listener_count; i++)
-        if (info->listeners[i].port != 0 && info->listeners[i].transport == TRANSPORT_HTTP)
+        if (info->listeners[i].address[0] != '\0' && info->listeners[i].transport == TRANSPORT_HTTP)
             return true;
     return false;
 }
@@ -183,7 +206,7 @@ void banner_print(const struct server_info *info, const struct settings *core, u
     print_limits(info, core, connections_wanted, out);
     fputs("ready", out);
     for (uint32_t i = 0; i < info->listener_count; i++)
-        if (info->listeners[i].port != 0 || info->listeners[i].transport != TRANSPORT_ADMIN)
+        if (info->listeners[i].address[0] != '\0' || info->listeners[i].transport != TRANSPORT_ADMIN)
             fprintf(out, " %s=%s", info->listeners[i].name, info->listeners[i].address);
     fprintf(out, " shards=%" PRIu32 " pid=%d\n", info->shard_count, (int)getpid());
     fflush(out);

@@ -47,6 +47,7 @@ struct config_row {
 #define CONFIG_FIELD_SECRET(field) char field[CONFIG_SECRET_MAX + 1];
 #define CONFIG_FIELD_ORIGINS(field) struct config_list field;
 #define CONFIG_FIELD_NAMES(field) struct config_list field;
+#define CONFIG_FIELD_NETS(field) struct config_list field;
 #define CONFIG_FIELD_TEXT(field) char field[CONFIG_TEXT_MAX + 1];
 #define CONFIG_FIELD_COOKIE(field) char field[CONFIG_COOKIE_MAX + 1];
 #define CONFIG_FIELD_URL(field) char field[CONFIG_TEXT_MAX + 1];

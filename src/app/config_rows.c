@@ -370,6 +370,25 @@ static void check_tenants(struct config_load *l)
     }
 }
 
+// What says nothing where it stands is a slip.
+static void check_listeners(struct config_load *l)
+{
+    const struct config_listen_list *listen = &l->values.server_listen;
+    for (uint32_t i = 0; i < listen->n; i++) {
+        const struct config_listen *row = &listen->rows[i];
+        const uint32_t proxy_line = row->at.lines[CONFIG_COLUMN_listen_proxy_protocol],
+                       mode_line = row->at.lines[CONFIG_COLUMN_listen_mode];
+        if (row->proxy_protocol && l->values.server_trusted_proxies.n == 0)
+            complaint_add(
+                &l->complaints,
+                "%s: got true, expected server.trusted_proxies to name the proxies that may connect there",
+                config_row_place(l, KEY(server, listen), i, "proxy_protocol", proxy_line).z);
+        if (mode_line != 0 && !str_starts(str_from_cstr(row->address), STR("unix:")))
+            complaint_add(&l->complaints, "%s: got a mode for %s, expected one for a Unix socket only",
+                          config_row_place(l, KEY(server, listen), i, "mode", mode_line).z, row->address);
+    }
+}
+
 bool config_tenants_same(const struct config *a, const struct config *b)
 {
     bool same = a->tenants_.n == b->tenants_.n;
@@ -388,4 +407,5 @@ void config_rows_check(struct config_load *l)
     check_issuers(l);
     check_api_keys(l);
     check_tenants(l);
+    check_listeners(l);
 }

@@ -25,6 +25,7 @@ const struct config_section config_sections[CONFIG_SECTION_COUNT] = {
 #define TABLE_OF_SECRET NULL
 #define TABLE_OF_ORIGINS NULL
 #define TABLE_OF_NAMES NULL
+#define TABLE_OF_NETS NULL
 #define TABLE_OF_TEXT NULL
 #define TABLE_OF_COOKIE NULL
 #define TABLE_OF_URL NULL

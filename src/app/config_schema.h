@@ -36,9 +36,9 @@
 #include <stdint.h>
 
 enum {
-    CONFIG_ADDRESS_MAX = 64, // octets of "[IPv6]:port"
-    CONFIG_SECRET_MAX = 256, // octets
-    CONFIG_LIST_MAX = 64,    // items of a list
+    CONFIG_ADDRESS_MAX = 112, // octets of "unix:" and a path
+    CONFIG_SECRET_MAX = 256,  // octets
+    CONFIG_LIST_MAX = 64,     // items of a list
     CONFIG_LIST_ITEM_MAX = 255,
     CONFIG_TEXT_MAX = 255,             // octets of a text in a row
     CONFIG_COOKIE_MAX = 64,            // octets of a cookie's name
@@ -49,16 +49,20 @@ enum {
     CONFIG_DAYS_30_S = 30 * 24 * 3600, // the longest time in seconds: fits core's 32-bit milliseconds
 };
 
+// In a list of networks: everybody who comes by a Unix socket.
+#define CONFIG_NET_UNIX "unix:"
+
 enum config_kind {
     CONFIG_UINT,
     CONFIG_BYTES, // a number that is shown with KiB, MiB, GiB beside it
     CONFIG_BOOL,
     CONFIG_CHOICE,
-    CONFIG_ADDRESS, // HOST:PORT
+    CONFIG_ADDRESS, // HOST:PORT, unix:/PATH
     CONFIG_ROOM,    // a room's name
     CONFIG_SECRET,  // a text that is never shown
     CONFIG_ORIGINS, // list of patterns, see wire/origin.h
     CONFIG_NAMES,   // list of host names, see wire/host_name.h
+    CONFIG_NETS,    // list of networks, see wire/ip.h, and CONFIG_NET_UNIX
     CONFIG_TEXT,
     CONFIG_COOKIE,   // a name of a cookie
     CONFIG_URL,      // https://, or http:// of this machine
@@ -98,7 +102,7 @@ enum config_kind {
 
 #define CONFIG_KEYS(X) \
     X(server, http, ADDRESS, START, 0, 0, "", "127.0.0.1:8000", "", \
-      "Address of HTTP and WebSocket. Port 0 takes a free one. Use 0.0.0.0:8000 or [::]:8000 to be reachable from other machines.") \
+      "Address of HTTP and WebSocket, or a Unix socket, unix:/PATH. Port 0 takes a free one. Use 0.0.0.0:8000 or [::]:8000 to be reachable from other machines.") \
     X(server, text, ADDRESS, START, 0, 0, "off", "127.0.0.1:9000", "", \
       "Address of the line protocol for nc and telnet.") \
     X(server, admin, ADDRESS, START, 0, 0, "off", "127.0.0.1:8001", "", \
@@ -113,6 +117,10 @@ enum config_kind {
       "For how many days browsers that have been here by TLS are to come by nothing else (Strict-Transport-Security, RFC 6797). It is about the host name, whatever the port, and cannot be taken back before that time.") \
     X(server, listen, LISTEN, START, 0, CONFIG_LISTEN_MAX, "{address: \"0.0.0.0:8443\", kind: http, tls: {cert: a.pem, key: a.key}}", "", "", \
       "Further addresses, each with what is spoken there, and TLS of its own or none.") \
+    X(server, trusted_proxies, NETS, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
+      "Networks of proxies that are believed when they say for whom they speak (docs/PROXIES.md): by a PROXY header on listeners with proxy_protocol, by server.forwarded_by in requests. What they say is the address that limits, logs and the audit use. unix: stands for everybody who comes by a Unix socket. Nobody who comes from such an address is taken for this machine, and auth.guests: loopback lets nobody in while there is one.") \
+    X(server, forwarded_by, CHOICE, LIVE, 0, 0, "x-forwarded-for|forwarded|none", "x-forwarded-for", "", \
+      "The field in which trusted proxies say for whom a request is: X-Forwarded-For with X-Forwarded-Proto, or Forwarded (RFC 7239). One of them, and the one that the proxies set: the other they pass on as a client wrote it. none: they use proxy_protocol only.") \
     X(server, names, NAMES, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
       "Names under which this server is reached: chat.example.com, *.example.com, or * for any. A request for another host is answered with 421, so that a page cannot reach the server by a name of its own that it lets point here (DNS rebinding). IP addresses and localhost always are the server's. While the list is empty, a server whose listeners are all on loopback answers to those only, and any other to every name.") \
     X(server, shards, UINT, START, 1, SHARDS_MAX, "one per core", "0", "threads", \

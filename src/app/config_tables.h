@@ -118,11 +118,15 @@ enum {
 
 #define CONFIG_LISTEN_COLUMNS(OWN, LIKE) \
     OWN(listen, address, ADDRESS, NEEDED, 0, 0, "", "", "", \
-        "HOST:PORT. Port 0 takes a free one.") \
+        "HOST:PORT, or unix:/PATH. Port 0 takes a free one.") \
     OWN(listen, kind, CHOICE, OPTIONAL, 0, 0, "http|text|admin", "http", "", \
         "What is spoken there, as at server.http, server.text or server.admin.") \
     OWN(listen, tls, TLS, OPTIONAL, 0, CONFIG_TLS_MAX, "{cert: a.pem, key: a.key}", "", "", \
-        "What it proves to be there. While the list is empty: no TLS.")
+        "What it proves to be there. While the list is empty: no TLS.") \
+    OWN(listen, proxy_protocol, BOOL, OPTIONAL, 0, 0, "", "false", "", \
+        "It is for proxies of server.trusted_proxies, and nobody else: each connection begins with a PROXY header (version 1 or 2), in front of TLS, too.") \
+    OWN(listen, mode, CHOICE, OPTIONAL, 0, 0, "0600|0660|0666", "0600", "", \
+        "Of a Unix socket: who may connect. The server's own user, its group as well, or everybody.")
 
 #define CONFIG_API_KEY_COLUMNS(OWN, LIKE) \
     OWN(api_key, name, TEXT, NEEDED, 1, 32, "", "", "", \

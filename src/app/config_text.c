@@ -49,6 +49,13 @@ static void expected_list(const struct config_key *key, struct config_text *t)
                  " origins like https://app.example.com or https://*.example.com, null, or *",
                  key->max);
         break;
+    case CONFIG_NETS:
+        snprintf(t->z, sizeof t->z,
+                 "up to %" PRIu32
+                 " networks like 10.0.0.0/8, 2001:db8::/32 or 192.0.2.7, with no bits behind the prefix, "
+                 "or " CONFIG_NET_UNIX,
+                 key->max);
+        break;
     case CONFIG_NAMES:
         snprintf(t->z, sizeof t->z,
                  "up to %" PRIu32
@@ -80,8 +87,10 @@ static void expected_text(const struct config_key *key, const char *zero, struct
 {
     switch (key->kind) {
     case CONFIG_ADDRESS:
-        snprintf(t->z, sizeof t->z, "an address and port like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000%s",
-                 zero);
+        snprintf(
+            t->z, sizeof t->z,
+            "an address and port like 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000, or a Unix socket like unix:/run/plenum.sock%s",
+            zero);
         break;
     case CONFIG_ROOM:
         snprintf(t->z, sizeof t->z, "a room name of 1 to %d octets without control characters",
@@ -166,6 +175,7 @@ struct config_text config_expected(const struct config_key *key)
         break;
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_NETS:
     case CONFIG_TEXTS:
     case CONFIG_PATTERNS:
     case CONFIG_ROWS:
@@ -265,6 +275,7 @@ struct config_text config_field_text(const void *field, const struct config_key 
         break;
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_NETS:
     case CONFIG_TEXTS:
     case CONFIG_PATTERNS:
     case CONFIG_WORDS:

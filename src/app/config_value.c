@@ -11,6 +11,7 @@
 #include "io/address.h"
 #include "wire/host_name.h"
 #include "wire/http.h"
+#include "wire/ip.h"
 #include "wire/origin.h"
 #include "wire/utf8.h"
 
@@ -52,6 +53,7 @@ size_t config_text_max(enum config_kind kind)
     case CONFIG_CHOICE:
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_NETS:
     case CONFIG_TEXTS:
     case CONFIG_PATTERNS:
     case CONFIG_WORDS:
@@ -63,8 +65,8 @@ size_t config_text_max(enum config_kind kind)
 
 bool config_is_list(const struct config_key *key)
 {
-    return key->kind == CONFIG_ORIGINS || key->kind == CONFIG_NAMES || key->kind == CONFIG_TEXTS ||
-           key->kind == CONFIG_PATTERNS || key->kind == CONFIG_WORDS;
+    return key->kind == CONFIG_ORIGINS || key->kind == CONFIG_NAMES || key->kind == CONFIG_NETS ||
+           key->kind == CONFIG_TEXTS || key->kind == CONFIG_PATTERNS || key->kind == CONFIG_WORDS;
 }
 
 // ---- text to field
@@ -180,6 +182,7 @@ static bool text_good(const struct config_key *key, str text)
     case CONFIG_CHOICE:
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_NETS:
     case CONFIG_TEXTS:
     case CONFIG_PATTERNS:
     case CONFIG_WORDS:
@@ -208,9 +211,23 @@ void config_field_clear(void *field, const struct config_key *key)
     memset(field, 0, config_field_size(key));
 }
 
+// A network, or the word for everybody who comes by a Unix socket.
+static bool net_good(str item)
+{
+    struct ip_net net;
+    return str_eq(item, STR(CONFIG_NET_UNIX)) || ip_net_parse(item, &net) == OK;
+}
+
+static bool list_item_good(enum config_kind kind, str item)
+{
+    if (kind == CONFIG_NETS)
+        return net_good(item);
+    return kind == CONFIG_NAMES ? host_name_pattern_valid(item) : origin_pattern_valid(item);
+}
+
 static bool list_add(struct config_list *list, const struct config_key *key, str item)
 {
-    bool good = key->kind == CONFIG_NAMES ? host_name_pattern_valid(item) : origin_pattern_valid(item);
+    bool good = list_item_good(key->kind, item);
     if (list->n == key->max || item.n > CONFIG_LIST_ITEM_MAX || !good)
         return false;
     memcpy(list->items[list->n++], item.p, item.n); // the rest is zero since config_field_clear
@@ -260,6 +277,7 @@ bool config_field_add(void *field, const struct config_key *key, str item)
     switch (key->kind) {
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_NETS:
         return list_add(field, key, item);
     case CONFIG_TEXTS:
     case CONFIG_PATTERNS:
@@ -337,6 +355,7 @@ bool config_field_set(void *field, const struct config_key *key, str text)
         return text_set(key, text, field);
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_NETS:
     case CONFIG_TEXTS:
     case CONFIG_PATTERNS:
     case CONFIG_WORDS:
@@ -370,6 +389,7 @@ size_t config_field_size(const struct config_key *key)
         return sizeof(uint32_t);
     case CONFIG_ORIGINS:
     case CONFIG_NAMES:
+    case CONFIG_NETS:
         return sizeof(struct config_list);
     case CONFIG_TEXTS:
     case CONFIG_PATTERNS:

@@ -159,15 +159,36 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
     memcpy(w->core.resume_key, start->resume_key, sizeof w->core.resume_key);
 }
 
-// A listener that is off, or that will be refused, opens nothing.
-static bool only_loopback(const struct io_settings *io)
+// A listener that is off, or that will be refused, opens nothing. A Unix socket is there for a proxy, mostly, but for the admin's, where
+// nobody talks; and where proxies are believed people come by them, wherever these are.
+static bool only_loopback(const struct config *c, const struct io_settings *io)
 {
     for (uint32_t i = 0; i < io->listener_count; i++) {
         struct address a;
-        if (address_parse(io->listeners[i].address, &a) == OK && !address_is_loopback(&a))
+        const struct listener_row *row = &io->listeners[i];
+        if (address_parse(row->address, &a) == OK && !address_is_loopback(&a) &&
+            !(address_is_unix(&a) && row->transport == TRANSPORT_ADMIN))
             return false;
     }
-    return true;
+    return c->server_trusted_proxies.n == 0;
+}
+
+static void wire_proxies(struct wiring *w)
+{
+    static const enum forwarded_field fields[] = {FORWARDED_X_FOR, FORWARDED_RFC_7239, FORWARDED_NONE};
+    const struct config_list *list = &w->config.server_trusted_proxies;
+    w->core.proxies = w->proxies;
+    w->core.proxies_n = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        str item = str_from_cstr(list->items[i]);
+        if (str_eq(item, STR(CONFIG_NET_UNIX))) {
+            w->core.proxies_unix = true;
+            continue;
+        }
+        // config_value_set has looked: they all are.
+        w->core.proxies_n += ip_net_parse(item, &w->proxies[w->core.proxies_n]) == OK;
+    }
+    w->core.forwarded = fields[w->config.server_forwarded_by];
 }
 
 // The words of auth.guests.
@@ -201,7 +222,7 @@ static void wire_names(struct wiring *w)
         w->origins[i] = str_from_cstr(c->origin_allowed.items[i]);
     w->core.names = w->names;
     w->core.names_n = c->server_names.n;
-    w->core.loopback_only = only_loopback(&w->io);
+    w->core.loopback_only = only_loopback(c, &w->io);
     w->core.origins = w->origins;
     w->core.origins_n = c->origin_allowed.n;
 }
@@ -360,8 +381,8 @@ static void wire_keys(struct wiring *w)
 }
 
 // The next one.
-static void listener_wire(struct wiring *w, const struct wiring_start *start, uint32_t kind,
-                          const char *address)
+static struct listener_row *listener_wire(struct wiring *w, const struct wiring_start *start, uint32_t kind,
+                                          const char *address)
 {
     static const struct listener_row rows[][2] = {
         [LISTEN_KIND_HTTP] = {{.name = "http", .what = "HTTP", .transport = TRANSPORT_HTTP},
@@ -380,6 +401,15 @@ static void listener_wire(struct wiring *w, const struct wiring_start *start, ui
     *row = rows[kind][channel != NULL];
     row->address = str_from_cstr(address);
     row->channel = channel;
+    return row;
+}
+
+static void listen_wire(struct wiring *w, const struct wiring_start *start, const struct config_listen *from)
+{
+    static const uint32_t modes[] = {0600, 0660, 0666};
+    struct listener_row *row = listener_wire(w, start, from->kind, from->address);
+    row->proxied = from->proxy_protocol;
+    row->mode = modes[from->mode];
 }
 
 static void wire_io(struct wiring *w, const struct wiring_start *start)
@@ -401,7 +431,7 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
     listener_wire(w, start, LISTEN_KIND_TEXT, c->server_text);
     listener_wire(w, start, LISTEN_KIND_ADMIN, c->server_admin);
     for (uint32_t i = 0; i < c->server_listen.n; i++)
-        listener_wire(w, start, c->server_listen.rows[i].kind, c->server_listen.rows[i].address);
+        listen_wire(w, start, &c->server_listen.rows[i]);
 }
 
 void wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start)
@@ -412,6 +442,7 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
     wire_tenants(w, start);
     wire_io(w, start);
     wire_names(w);
+    wire_proxies(w);
     wire_people(w);
     wire_keys(w);
 }

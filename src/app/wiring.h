@@ -34,6 +34,7 @@ enum { LISTEN_KIND_HTTP, LISTEN_KIND_TEXT, LISTEN_KIND_ADMIN };
 struct wiring {
     struct config config;
     str origins[CONFIG_LIST_MAX], names[CONFIG_LIST_MAX];
+    struct ip_net proxies[CONFIG_LIST_MAX];
     struct room_rule rules[CONFIG_RULES_MAX + CONFIG_TENANTS_MAX];
     char tenant_rooms[CONFIG_TENANTS_MAX][CONFIG_PREFIX_MAX + 3]; // patterns
     struct tenant tenants[CONFIG_TENANTS_MAX];

@@ -5,7 +5,6 @@
 #include "io/acceptor.h"
 
 #include "base/assert.h"
-#include "core/common/gates.h"
 #include "io/channel.h"
 #include "io/event.h"
 #include <errno.h>
@@ -39,6 +38,7 @@ void acceptor_init(struct acceptor *a, const struct acceptor_needs *needs)
                            .spare_fd = spare_open(),
                            .arm_due_ms = UINT64_MAX};
     refusals_init(&a->refusals, needs->epoll_fd);
+    lobby_init(&a->lobby, needs->epoll_fd, needs->mem);
 }
 
 enum err acceptor_add(struct acceptor *a, int fd, uint8_t row, const struct listener_row *listener)
@@ -53,8 +53,10 @@ enum err acceptor_add(struct acceptor *a, int fd, uint8_t row, const struct list
     a->listeners[index].plain = listener->channel == NULL;
     a->listeners[index].secure = listener->channel != NULL && listener->channel->secure;
     struct address bound;
-    a->listeners[index].loopback =
-        address_parse(listener->address, &bound) == OK && address_is_loopback(&bound);
+    bool known = address_parse(listener->address, &bound) == OK;
+    a->listeners[index].loopback = known && address_is_loopback(&bound);
+    a->listeners[index].is_unix = known && address_is_unix(&bound);
+    a->listeners[index].proxied = listener->proxied;
     a->listeners[index].ready = false;
     a->listeners[index].armed = true;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = event_tag(EVENT_LISTENER, index)};
@@ -62,6 +64,8 @@ enum err acceptor_add(struct acceptor *a, int fd, uint8_t row, const struct list
 }
 
 void acceptor_on_listener(struct acceptor *a, uint32_t index) { a->listeners[index].ready = true; }
+
+void acceptor_on_lobby(struct acceptor *a, uint32_t index) { lobby_on_event(&a->lobby, index); }
 
 void acceptor_on_refusal(struct acceptor *a, uint32_t slot) { refusals_on_event(&a->refusals, slot); }
 
@@ -144,109 +148,11 @@ static enum pass pause_after(struct acceptor *a, uint32_t index, int cause)
     return PASS_PAUSED;
 }
 
-// Where words would have to go through a channel first, which may be a handshake's work, it is hung up without any.
-static void refuse(struct acceptor *a, uint32_t index, int fd, enum refusal_reason reason)
+// What a TCP connection inherits (listener.h) and this one does not: so little is in the kernel when a reader stalls.
+static void unix_options_set(int fd)
 {
-    if (a->listeners[index].plain)
-        refusals_add(&a->refusals, fd, a->listeners[index].language, reason, a->now_ms,
-                     event_tag(EVENT_REFUSAL, 0));
-    else
-        close(fd);
-}
-
-static void refuse_full(struct acceptor *a, uint32_t index, int fd)
-{
-    metric_add(&a->needs.metrics->limit_connections, 1);
-    if (!a->full_told) {
-        a->full_told = true;
-        report(&a->needs.reporter, IO_NOTICE_FULL, admission_connections(a->needs.admission), "");
-    }
-    refuse(a, index, fd, REFUSAL_FULL);
-}
-
-void acceptor_refuse(struct acceptor *a, const struct arrival *in, enum err why)
-{
-    a->woken |= admission_leave(a->needs.admission, in->ticket);
-    if (why == ERR_NOMEM) {
-        metric_add(&a->needs.metrics->limit_memory, 1);
-        refuse(a, in->index, in->fd, REFUSAL_MEMORY);
-    } else if (why == ERR_DENIED) {
-        refuse(a, in->index, in->fd, REFUSAL_DRAIN);
-    } else {
-        refuse_full(a, in->index, in->fd);
-    }
-}
-
-// --- the gates of a connection (core/common/gates.h)
-
-// key: where it comes from. False: refused, and its socket is closed.
-#define X(at, name, ...) \
-    static bool gate_##name(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot);
-GATES_CONNECT(X)
-#undef X
-
-// Its place was taken before it was taken out of the queue.
-static bool gate_slot(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot)
-{
-    (void)key;
-    if (!slot)
-        refuse_full(a, in->index, in->fd);
-    return slot;
-}
-
-// Taken back, in words: the address has had what it may have.
-static bool refuse_address(struct acceptor *a, struct arrival *in, enum io_notice_type notice,
-                           enum refusal_reason reason)
-{
-    a->woken |= admission_cancel(a->needs.admission);
-    report(&a->needs.reporter, notice, 0, in->peer.text);
-    refuse(a, in->index, in->fd, reason);
-    return false;
-}
-
-static bool gate_pace(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot)
-{
-    ASSERT(slot);
-    if (admission_pace(a->needs.admission, key, a->now_ms))
-        return true;
-    metric_add(&a->needs.metrics->limit_address_connects, 1);
-    return refuse_address(a, in, IO_NOTICE_PACE, REFUSAL_PACE);
-}
-
-static bool gate_address(struct acceptor *a, struct arrival *in, const struct address_key *key, bool slot)
-{
-    ASSERT(slot);
-    enum err e = admission_enter(a->needs.admission, key, &in->ticket);
-    if (e == ERR_LIMIT) {
-        metric_add(&a->needs.metrics->limit_address, 1);
-        return refuse_address(a, in, IO_NOTICE_ADDRESS, REFUSAL_ADDRESS);
-    }
-    in->peer.uncounted = e != OK;
-    if (in->peer.uncounted)
-        in->ticket = admission_enter_uncounted(a->needs.admission);
-    return true;
-}
-
-static void admit(struct acceptor *a, uint32_t index, int fd, const struct address *from, bool slot)
-{
-    struct address_key key = address_key(from);
-    ASSERT(a->arrival_count < ACCEPTS_PER_TURN);
-    struct arrival *in = &a->arrivals[a->arrival_count];
-    *in = (struct arrival){.fd = fd,
-                           .listener = a->listeners[index].row,
-                           .index = (uint8_t)index,
-                           .transport = a->listeners[index].transport};
-    _Static_assert(sizeof in->peer.text >= ADDRESS_TEXT_MAX, "a peer's text holds an address");
-    address_format(from, in->peer.text);
-    in->peer.print = admission_print(a->needs.admission, &key);
-    in->peer.secure = a->listeners[index].secure;
-    in->peer.local = a->listeners[index].loopback && address_is_loopback(from);
-#define X(at, name, ...)                 \
-    if (!gate_##name(a, in, &key, slot)) \
-        return;
-    GATES_CONNECT(X)
-#undef X
-    a->arrival_count++;
+    int bytes = NOTSENT_BYTES;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
 // Takes connections from one queue: as many as there are slots for, and the first `refusable` in any case.
@@ -273,7 +179,14 @@ static enum pass accept_pass(struct acceptor *a, uint32_t index, uint32_t refusa
         if (fd < 0)
             continue;
         a->pause_ms = ACCEPT_PAUSE_MIN_MS;
-        admit(a, index, fd, &from, slot);
+        if (a->listeners[index].is_unix) {
+            unix_options_set(fd);
+            address_of_unix_peer(fd, &from);
+        }
+        if (slot && a->listeners[index].proxied)
+            acceptor_receive(a, index, fd, &from);
+        else
+            acceptor_admit(a, index, fd, &from, false, slot);
     }
     return PASS_BUDGET;
 }
@@ -310,7 +223,8 @@ static void turn_open(struct acceptor *a)
         uint32_t i = (a->first + n) % a->listener_count;
         bool ready = a->listeners[i].ready;
         a->listeners[i].ready = false;
-        if (ready && accept_pass(a, i, waiting_off ? UINT32_MAX : 0) == PASS_FULL)
+        bool waits = !waiting_off && !a->listeners[i].is_unix;
+        if (ready && accept_pass(a, i, waits ? 0 : UINT32_MAX) == PASS_FULL)
             wait_begin(a);
     }
 }
@@ -334,7 +248,7 @@ static void turn_waiting(struct acceptor *a)
         struct wait_line *line = &a->listeners[i].line;
         if (step)
             wait_line_step(line, queue_length(a->listeners[i].fd));
-        enum pass pass = accept_pass(a, i, wait_line_over(line));
+        enum pass pass = accept_pass(a, i, a->listeners[i].is_unix ? UINT32_MAX : wait_line_over(line));
         if (pass == PASS_PAUSED)
             return;
         if (pass == PASS_EMPTY)
@@ -378,6 +292,7 @@ void acceptor_turn(struct acceptor *a, uint64_t now_ms, uint32_t connection_wait
     case ACCEPTOR_CLOSED:
         break;
     }
+    acceptor_take_introduced(a);
 }
 
 const struct arrival *acceptor_pull(struct acceptor *a)
@@ -396,7 +311,8 @@ uint64_t acceptor_next_due_ms(const struct acceptor *a)
 {
     if (a->again)
         return 0;
-    uint64_t due = refusals_next_due_ms(&a->refusals);
+    uint64_t due = refusals_next_due_ms(&a->refusals), lobby = lobby_next_due_ms(&a->lobby);
+    due = lobby < due ? lobby : due;
     if (a->arm_due_ms < due)
         due = a->arm_due_ms;
     bool timed = a->state == ACCEPTOR_WAITING || a->state == ACCEPTOR_PAUSED;
@@ -414,12 +330,17 @@ void acceptor_shutdown(struct acceptor *a, uint64_t now_ms)
     if (a->state == ACCEPTOR_CLOSED)
         return;
     a->now_ms = now_ms;
+    struct introduced in;
+    while (lobby_evict(&a->lobby, &in)) {
+        a->woken |= admission_cancel(a->needs.admission);
+        acceptor_turn_away(a, in.listener, in.fd, REFUSAL_DRAIN);
+    }
     for (uint32_t i = 0; i < a->listener_count; i++) {
         for (uint32_t n = 0; n < REFUSED_AT_SHUTDOWN_MAX; n++) {
             int fd = accept4(a->listeners[i].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd < 0)
                 break;
-            refuse(a, i, fd, REFUSAL_DRAIN);
+            acceptor_turn_away(a, i, fd, REFUSAL_DRAIN);
         }
         close(a->listeners[i].fd);
         a->listeners[i].fd = -1;
@@ -432,6 +353,12 @@ void acceptor_shutdown(struct acceptor *a, uint64_t now_ms)
 
 void acceptor_deinit(struct acceptor *a)
 {
+    struct introduced in;
+    while (lobby_evict(&a->lobby, &in)) {
+        (void)admission_cancel(a->needs.admission);
+        close(in.fd);
+    }
+    lobby_deinit(&a->lobby);
     for (uint32_t i = 0; i < a->listener_count; i++)
         close(a->listeners[i].fd);
     a->listener_count = 0;

@@ -19,82 +19,22 @@
 // PAUSED doubles its length with each failure in a row. The spare file is closed to have one for accept(2), so that
 // at least one peer hears why; the others stay in the queue.
 //
+// Where a connection comes from: its socket's other end; or, on a listener for proxies, what the proxy's PROXY header says, which is waited for
+// in the lobby (lobby.h), in whatever state, with a slot. Who is no proxy that is believed is refused there at once. A proxy itself
+// counts for no address, as it is everybody's.
+//
 // Called by loop.c. Whoever came in is handed back as an arrival, to be given to core; and shards that wait for a slot
 // are handed back to be woken.
 //
+// At a Unix socket nobody waits for a slot, since the kernel does not tell how many do: who comes is refused (503), within a step of the wait.
+//
 // Limits: ACCEPTS_PER_TURN, over all listeners, each of which is the first in its turn. Counters: limit_connections,
-// limit_address, limit_address_connects, limit_files; io: accept_waits, accept_pauses.
+// limit_address, limit_address_connects, limit_files; io: accept_waits, accept_pauses, proxy_refused.
 // Ownership: the listening sockets, and those of refused connections. Thread: the shard's.
 #ifndef PLENUM_IO_ACCEPTOR_H
 #define PLENUM_IO_ACCEPTOR_H
 
-#include "io/admission.h"
-#include "io/hooks.h"
-#include "io/io_metrics.h"
-#include "io/listener.h"
-#include "io/refusal.h"
-#include "io/wait_line.h"
-
-enum {
-    ACCEPTS_PER_TURN = 16, // about 0.5 ms at 30 us each
-    ACCEPT_PAUSE_MIN_MS = 10,
-    ACCEPT_PAUSE_MAX_MS = 1000,
-};
-
-enum acceptor_state { ACCEPTOR_OPEN, ACCEPTOR_WAITING, ACCEPTOR_PAUSED, ACCEPTOR_CLOSED };
-
-// A connection that has a slot and is counted for its address. Its socket and its ticket belong to whoever pulls it.
-struct arrival {
-    int fd;
-    uint32_t ticket;  // of admission
-    uint8_t listener; // its row in the table of listeners
-    uint8_t index;    // the acceptor's own
-    enum transport transport;
-    struct peer peer;
-};
-
-// What it is given; all of it outlives the acceptor.
-struct acceptor_needs {
-    int epoll_fd;
-    uint32_t shard;
-    const struct ways *ways;
-    struct admission *admission;
-    struct metrics *metrics;
-    struct io_metrics *io_metrics;
-    struct reporter reporter;
-};
-
-struct acceptor {
-    struct acceptor_needs needs;
-    struct {
-        int fd;
-        uint8_t row; // in the table of listeners
-        enum transport transport;
-        const struct language *language; // NULL: it is in the request (HTTP)
-        bool plain;                      // words can be sent on a new socket
-        bool secure;                     // through TLS
-        bool loopback;                   // nothing but this machine can reach it
-        bool ready;                      // epoll has reported it in this turn
-        bool armed;                      // in epoll
-        struct wait_line line;           // in WAITING
-    } listeners[LISTENERS_MAX];
-    uint32_t listener_count;
-    enum acceptor_state state;
-    uint64_t now_ms;     // of this turn
-    uint32_t wait_ms;    // connection_wait_ms, of this turn
-    uint64_t due_ms;     // next step of the wait, or end of the pause
-    uint64_t arm_due_ms; // epoll did not take an arming: when to try again; else UINT64_MAX
-    uint32_t pause_ms;
-    int spare_fd;
-    bool full_told; // one notice per wait, not per refused connection
-    bool again;     // somebody is left who may come in, or is to be refused, in the next turn
-    uint32_t first; // the listener that is served first in this turn
-    uint32_t accepts_left;
-    uint64_t woken; // shards that wait for a slot which is free now
-    struct refusals refusals;
-    struct arrival arrivals[ACCEPTS_PER_TURN]; // of this turn
-    uint32_t arrival_count, arrivals_pulled;
-};
+#include "io/acceptor_admit.h"
 
 // Before anything else; listeners are added then.
 void acceptor_init(struct acceptor *a, const struct acceptor_needs *needs);
@@ -103,12 +43,11 @@ enum err acceptor_add(struct acceptor *a, int fd, uint8_t row,
                       const struct listener_row *listener) WARN_UNUSED;
 void acceptor_on_listener(struct acceptor *a, uint32_t index);
 void acceptor_on_refusal(struct acceptor *a, uint32_t slot);
+void acceptor_on_lobby(struct acceptor *a, uint32_t index);
 // Once a turn, after the events: accepts, and whatever is due.
 void acceptor_turn(struct acceptor *a, uint64_t now_ms, uint32_t connection_wait_ms);
 // Who came in, one by one until NULL, in the same turn; good until the next one.
 const struct arrival *acceptor_pull(struct acceptor *a);
-// An arrival that core would not have: ERR_LIMIT, ERR_DENIED, ERR_NOMEM. Its peer is told.
-void acceptor_refuse(struct acceptor *a, const struct arrival *in, enum err why);
 // Shards to be woken, one bit each, since the last call.
 uint64_t acceptor_pull_woken(struct acceptor *a);
 uint64_t acceptor_next_due_ms(const struct acceptor *a);

@@ -116,9 +116,9 @@ static enum err place_create(struct admission *a, uint64_t hash, const struct ad
     return OK;
 }
 
-static enum err enter_locked(struct admission *a, const struct address_key *key, uint32_t *ret_ticket)
+// One more at its place.
+static enum err place_enter(struct admission *a, const struct address_key *key, uint32_t *ret_ticket)
 {
-    ASSERT(a->connections > a->entered);
     uint64_t hash = key_hash(a, key);
     uint32_t index = map_find(&a->map, hash, place_eq, &a->places, key);
     if (index == MAP_NONE) {
@@ -130,9 +130,16 @@ static enum err enter_locked(struct admission *a, const struct address_key *key,
     if (a->per_address_max > 0 && place->count >= a->per_address_max)
         return ERR_LIMIT; // the place is not empty, so it is not left behind
     place->count++;
-    a->entered++;
     *ret_ticket = index;
     return OK;
+}
+
+static enum err enter_locked(struct admission *a, const struct address_key *key, uint32_t *ret_ticket)
+{
+    ASSERT(a->connections > a->entered);
+    enum err e = place_enter(a, key, ret_ticket);
+    a->entered += e == OK;
+    return e;
 }
 
 enum err admission_enter(struct admission *a, const struct address_key *key, uint32_t *ret_ticket)
@@ -151,6 +158,16 @@ uint32_t admission_enter_uncounted(struct admission *a)
     a->uncounted++;
     pthread_mutex_unlock(&a->lock);
     return UNCOUNTED;
+}
+
+enum err admission_count(struct admission *a, const struct address_key *key, uint32_t *ticket)
+{
+    pthread_mutex_lock(&a->lock);
+    ASSERT(*ticket == UNCOUNTED && a->uncounted > 0);
+    enum err e = place_enter(a, key, ticket);
+    a->uncounted -= e == OK;
+    pthread_mutex_unlock(&a->lock);
+    return e;
 }
 
 static void place_leave(struct admission *a, uint32_t index)
@@ -181,8 +198,7 @@ uint64_t admission_leave(struct admission *a, uint32_t ticket)
 
 uint32_t admission_print(const struct admission *a, const struct address_key *key)
 {
-    uint32_t print = (uint32_t)(key_hash(a, key) >> 16);
-    return print != 0 ? print : 1;
+    return ip_print(&a->hash_key, key->bytes);
 }
 
 bool admission_has_room(struct admission *a, uint32_t shard)

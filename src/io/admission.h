@@ -45,7 +45,7 @@ struct admission {
     uint64_t waiting;   // shards that found no slot
     struct map map;     // address key -> index in slab
     struct slab places; // struct place {key, count}
-    uint32_t uncounted; // entered without a place, for want of memory
+    uint32_t uncounted; // entered without a place
     struct rate pace;   // of connections from one address
     struct comers comers;
 };
@@ -67,8 +67,10 @@ bool admission_pace(struct admission *a, const struct address_key *key, uint64_t
 // stays reserved then.
 enum err admission_enter(struct admission *a, const struct address_key *key,
                          uint32_t *ret_ticket) WARN_UNUSED;
-// The same without a place among the addresses, where there is no memory for one.
+// The same without a place among the addresses: there is no memory for one, or it is a proxy's, which is everybody's.
 uint32_t admission_enter_uncounted(struct admission *a);
+// Of one that has entered uncounted: a place among the addresses after all. ERR_LIMIT, ERR_NOMEM: it stays as it is.
+enum err admission_count(struct admission *a, const struct address_key *key, uint32_t *ticket) WARN_UNUSED;
 // The connection with that ticket is gone. Returns the waiting shards, to be woken.
 uint64_t admission_leave(struct admission *a, uint32_t ticket);
 

@@ -13,6 +13,7 @@ enum event_kind {
     EVENT_LISTENER,   // the acceptor's index of it
     EVENT_WAKE,       // the eventfd: somebody wants the shard's attention (mailbox.h)
     EVENT_REFUSAL,    // a slot (refusal.h)
+    EVENT_LOBBY,      // an index (lobby.h)
     EVENT_NEWCOMERS,  // some of those that have just come have something to say (traffic.h)
 };
 

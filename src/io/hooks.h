@@ -22,6 +22,7 @@ struct notice;
     X(FULL,          connections_full, WARN,  "connections") /* a connection was refused for limits.connections */ \
     X(ADDRESS,       address_refused,  INFO,  NULL)          /* peer: a connection was refused for the limit per address */ \
     X(PACE,          connects_refused, INFO,  NULL)          /* peer: likewise, for how often they come from an address */ \
+    X(PROXY,         proxy_refused,    WARN,  NULL)          /* peer: a connection on a listener for proxies; text: why */ \
     X(FILES,         files_exhausted,  ERROR, "errno")       /* EMFILE or ENFILE, accepting pauses */ \
     X(ACCEPT,        accept_failed,    WARN,  "errno")       /* accept failed for another reason of ours, accepting pauses */ \
     X(TURN_SLOW,     turn_slow,        WARN,  "ms")          /* that the turn took */ \
@@ -70,6 +71,15 @@ static inline void report(const struct reporter *r, enum io_notice_type type, ui
                           const char *peer)
 {
     struct io_notice n = {.type = type, .shard = r->shard, .value = value, .peer = peer};
+    if (r->hooks->io_notice)
+        r->hooks->io_notice(r->hooks->ctx, &n);
+}
+
+// The same, with why.
+static inline void report_why(const struct reporter *r, enum io_notice_type type, const char *peer,
+                              const char *why)
+{
+    struct io_notice n = {.type = type, .shard = r->shard, .peer = peer, .text = str_from_cstr(why)};
     if (r->hooks->io_notice)
         r->hooks->io_notice(r->hooks->ctx, &n);
 }

@@ -15,6 +15,8 @@
     X(wakeups_sent, "plenum_wakeups_total", "counter", "Sleeping shards woken by this one")                     \
     X(mailbox_full, "plenum_mailbox_full_total", "counter", "Turns that ended with mail for a full mailbox")    \
     X(accept_waits, "plenum_accept_waits_total", "counter", "Times new connections waited for a free slot")     \
+    X(proxy_refused, "plenum_proxy_refused_total", "counter",                                                   \
+      "Connections on listeners for proxies that came from elsewhere, or without a PROXY header")               \
     X(accept_pauses, "plenum_accept_pauses_total", "counter", "Times accepting paused after an error")          \
     X(write_slices, "plenum_write_slices_total", "counter", "Turns whose writes went on in the next turn")      \
     X(newcomers, "plenum_newcomers", "gauge",                                                                   \

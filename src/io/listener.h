@@ -14,6 +14,12 @@
 // is nothing to wait for) and TCP_NOTSENT_LOWAT (a reader that stalls keeps 51-153 KB in the kernel instead of
 // 4.2 MB; the rest waits in the room's log, where it can be skipped or announced as a gap).
 //
+// A Unix socket (address.h) is one socket that all shards accept from: SO_REUSEPORT is not for those, so each shard has a file of its
+// own to it, hears of everybody who comes, and the first one is served by. *Rejected*: EPOLLEXCLUSIVE, which wakes the same shard
+// again and again as long as it is quick, and so gives it all connections. Its file is made with the mode of its row. A file that is there
+// already is taken over where it is a socket that nobody listens on; it is taken away at the end, if it still is the one that was made
+// (struct unix_file). Between the look and the bind there is the same gap of microseconds as for ports.
+//
 // Errors: a sentence for the operator in struct io_error.
 #ifndef PLENUM_IO_LISTENER_H
 #define PLENUM_IO_LISTENER_H
@@ -35,13 +41,15 @@ struct listener_row {
     str address;      // see address.h; empty = off
     enum transport transport;
     const struct channel_kind *channel; // see channel.h; NULL = plain
+    bool proxied;  // it is for proxies that are believed, which begin with a PROXY header (lobby.h)
+    uint32_t mode; // of a Unix socket's file; 0: 0600
 };
 
 // What became of a row.
 struct listener_info {
     const char *name;
-    char address[ADDRESS_TEXT_MAX]; // the real one, with the real port; "" = off
-    uint16_t port;                  // 0 = off
+    char address[ADDRESS_BOUND_MAX]; // the real one, with the real port; "" = off
+    uint16_t port;                   // 0 = off, or a Unix socket
     enum transport transport;
     const struct channel_kind *channel;
 };
@@ -52,5 +60,14 @@ struct listener_info {
 // ERR_UNSUPPORTED: anything else.
 enum err listener_open(const struct address *address, int backlog, uint32_t n, int *ret_fds,
                        struct address *ret_bound, struct io_error *error) WARN_UNUSED;
+
+// The file of a Unix socket that was made, to be taken away again.
+struct unix_file {
+    uint64_t device, number; // as stat(2) has them; 0: none
+};
+// The same on a Unix socket.
+enum err listener_open_unix(const struct address *address, int backlog, uint32_t n, uint32_t mode,
+                            int *ret_fds, struct unix_file *ret_file, struct io_error *error) WARN_UNUSED;
+void listener_unlink(const struct address *address, const struct unix_file *file);
 
 #endif

@@ -65,6 +65,12 @@ static void host_health_page(void *ctx, const struct health_asked *asked, struct
         hooks->health_page(hooks->ctx, asked, body);
 }
 
+static enum err host_count(void *ctx, uint32_t conn, const struct ip *from)
+{
+    struct loop *l = ctx;
+    return acceptor_count(&l->acceptor, from, traffic_ticket(&l->traffic, conn));
+}
+
 static enum err epoll_init(struct loop *l)
 {
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -83,10 +89,12 @@ static enum err parts_init(struct loop *l, const struct listener_row *rows, uint
     acceptor_init(&l->acceptor, &(struct acceptor_needs){.epoll_fd = l->epoll_fd,
                                                          .shard = l->index,
                                                          .ways = core->ways,
+                                                         .mem = &l->mem,
                                                          .admission = &l->shared->admission,
                                                          .metrics = l->metrics,
                                                          .io_metrics = &l->io_metrics,
                                                          .reporter = l->reporter});
+    acceptor_settings(&l->acceptor, core);
     l->waiter.epoll_fd = l->epoll_fd;
     l->waiter.shard = l->index;
     l->waiter.mailbox = l->shared->mailbox;
@@ -112,7 +120,8 @@ enum err loop_init(struct loop *l, uint32_t index, struct loop_shared *shared,
                                   .random = host_random,
                                   .notice = host_notice,
                                   .metrics_page = host_metrics_page,
-                                  .health_page = host_health_page};
+                                  .health_page = host_health_page,
+                                  .count = host_count};
     if (shared->hooks.audit != NULL)
         l->host.audit = host_audit;
     enum err e = epoll_init(l);
@@ -159,6 +168,7 @@ static uint32_t take_requests(struct loop *l)
         const struct settings *core = l->shared->settings_next;
         pthread_mutex_unlock(&l->shared->settings_lock);
         shard_settings_set(l->shard, core);
+        acceptor_settings(&l->acceptor, core);
         enum err e = traffic_settings(&l->traffic, core);
         (void)e; // without memory for another buffer the old one does
         l->settings_new = true;
@@ -196,6 +206,9 @@ static void dispatch(struct loop *l, uint32_t event_count)
             break;
         case EVENT_REFUSAL:
             acceptor_on_refusal(&l->acceptor, index);
+            break;
+        case EVENT_LOBBY:
+            acceptor_on_lobby(&l->acceptor, index);
             break;
         case EVENT_WAKE: // the inboxes are looked at in every turn
             break;

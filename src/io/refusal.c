@@ -14,7 +14,7 @@ static const struct {
     const char *status;
     const char *phrase;   // behind a language's `parting`
     const char *sentence; // the body over HTTP
-    int retry_s;          // Retry-After, RFC 9110 section 10.2.3
+    int retry_s;          // Retry-After, RFC 9110 section 10.2.3; 0: it will be no better
 } answers[REFUSAL_COUNT] = {
     [REFUSAL_FULL] = {"503 Service Unavailable", "the server is full, try again later",
                       "The server is full: all connections are taken; try again later.", 5},
@@ -27,24 +27,30 @@ static const struct {
                        "The server is full: it is out of files; try again later.", 5},
     [REFUSAL_MEMORY] = {"503 Service Unavailable", "out of memory, try again later",
                         "The server is out of memory; try again later.", 5},
+    [REFUSAL_PROXY] = {"403 Forbidden", "this port is for proxies (server.trusted_proxies)",
+                       "This port is for proxies that are named in server.trusted_proxies.", 0},
+    [REFUSAL_HEADER] = {"400 Bad Request", "this port is for proxies, which begin with a PROXY header",
+                        "This port is for proxies, which begin with a PROXY header.", 0},
     [REFUSAL_DRAIN] = {"503 Service Unavailable", "server restarts, try again in a moment",
                        "The server is restarting; connect again in a moment.", 1},
 };
 
-_Static_assert(REFUSAL_COUNT == 6, "each reason has its words above");
+_Static_assert(REFUSAL_COUNT == 8, "each reason has its words above");
 
 static void refusal_send(int fd, const struct language *language, enum refusal_reason reason)
 {
-    char text[512];
+    char text[512], retry[32] = "";
     const char *sentence = answers[reason].sentence;
+    if (answers[reason].retry_s != 0)
+        snprintf(retry, sizeof retry, "Retry-After: %d\r\n", answers[reason].retry_s);
     int n;
     if (language != NULL)
         n = snprintf(text, sizeof text, "%s%s\n", language->parting, answers[reason].phrase);
     else
         n = snprintf(text, sizeof text,
                      "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
-                     "Retry-After: %d\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s\n",
-                     answers[reason].status, strlen(sentence) + 1, answers[reason].retry_s, sentence);
+                     "%sCache-Control: no-store\r\nConnection: close\r\n\r\n%s\n",
+                     answers[reason].status, strlen(sentence) + 1, retry, sentence);
     ssize_t sent = send(fd, text, (size_t)n, MSG_NOSIGNAL);
     (void)sent;
 }

@@ -28,6 +28,8 @@ enum refusal_reason {
     REFUSAL_FILES,   // 503
     REFUSAL_DRAIN,   // 503
     REFUSAL_MEMORY,  // 503
+    REFUSAL_PROXY,   // 403: no proxy that is believed
+    REFUSAL_HEADER,  // 400: a proxy without a header
     REFUSAL_COUNT
 };
 

@@ -29,6 +29,7 @@ struct server {
     struct watchdog watchdog;
     struct key_fetcher *fetcher;
     struct server_info info;
+    struct unix_file files[LISTENERS_MAX]; // of those of the listeners that are Unix sockets
     bool started;
 };
 
@@ -122,13 +123,21 @@ static enum err listen_on(struct server *s, uint8_t index, const struct listener
 {
     struct address wanted, bound;
     if (address_parse(row->address, &wanted) != OK) {
-        io_error_set(error,
-                     "cannot listen on \"%.*s\": expected HOST:PORT, with a numeric address, localhost or *",
-                     (int)(row->address.n < 100 ? row->address.n : 100), row->address.p);
+        io_error_set(
+            error,
+            "cannot listen on \"%.*s\": expected HOST:PORT, with a numeric address, localhost or *, or "
+            "unix:/PATH",
+            (int)(row->address.n < 100 ? row->address.n : 100), row->address.p);
         return ERR_SYNTAX;
     }
     int fds[SHARDS_MAX];
-    enum err e = listener_open(&wanted, (int)backlog, s->shared.shard_count, fds, &bound, error);
+    const uint32_t n = s->shared.shard_count;
+    enum err e = OK;
+    if (address_is_unix(&wanted))
+        e = listener_open_unix(&wanted, (int)backlog, n, row->mode, fds, &s->files[index], error);
+    else
+        e = listener_open(&wanted, (int)backlog, n, fds, &bound, error);
+    bound = address_is_unix(&wanted) ? wanted : bound;
     if (e != OK)
         return e;
     for (uint32_t i = 0; i < s->shared.shard_count; i++)
@@ -136,7 +145,7 @@ static enum err listen_on(struct server *s, uint8_t index, const struct listener
             e = ERR_LIMIT; // the others are still handed over, so that one place closes them all
     if (e != OK)
         io_error_set(error, "the kernel refused to watch a listening socket: the system is out of memory");
-    address_format(&bound, s->info.listeners[index].address);
+    address_format_bound(&bound, s->info.listeners[index].address);
     s->info.listeners[index].port = address_port(&bound);
     return e;
 }
@@ -145,7 +154,8 @@ static bool is_same_place(const struct listener_row *a, const struct listener_ro
 {
     struct address x, y;
     return address_parse(a->address, &x) == OK && address_parse(b->address, &y) == OK &&
-           address_port(&x) != 0 && x.len == y.len && memcmp(&x.storage, &y.storage, sizeof x.storage) == 0;
+           (address_port(&x) != 0 || address_is_unix(&x)) && x.len == y.len &&
+           memcmp(&x.storage, &y.storage, sizeof x.storage) == 0;
 }
 
 // Where a browser that knocks at another port is sent to; 0 = nowhere.
@@ -169,6 +179,7 @@ static enum err addresses_init(struct server *s, const struct io_settings *io, s
                 return ERR_EXISTS;
             }
     enum err e = OK;
+    s->info.listener_count = io->listener_count;
     for (uint32_t i = 0; e == OK && i < io->listener_count; i++) {
         const struct listener_row *row = &io->listeners[i];
         s->info.listeners[i] =
@@ -176,7 +187,6 @@ static enum err addresses_init(struct server *s, const struct io_settings *io, s
         if (row->address.n > 0)
             e = listen_on(s, (uint8_t)i, row, io->backlog, error);
     }
-    s->info.listener_count = io->listener_count;
     uint16_t http_port = plain_http_port(&s->info);
     for (uint32_t i = 0; i < s->shared.shard_count; i++)
         s->shared.loops[i].host.http_port = http_port;
@@ -307,9 +317,29 @@ static void request_all(struct server *s, uint32_t request)
 
 void server_unready(struct server *s) { request_all(s, REQUEST_UNREADY); }
 
-void server_drain(struct server *s) { request_all(s, REQUEST_DRAIN); }
+// As long as we listen there, nobody else has the name; so it goes before the sockets do.
+static void files_unlink(struct server *s)
+{
+    struct address at;
+    for (uint32_t i = 0; i < s->info.listener_count; i++)
+        if (s->files[i].number != 0 &&
+            address_parse(str_from_cstr(s->info.listeners[i].address), &at) == OK) {
+            listener_unlink(&at, &s->files[i]);
+            s->files[i].number = 0;
+        }
+}
 
-void server_stop(struct server *s) { request_all(s, REQUEST_STOP); }
+void server_drain(struct server *s)
+{
+    files_unlink(s);
+    request_all(s, REQUEST_DRAIN);
+}
+
+void server_stop(struct server *s)
+{
+    files_unlink(s);
+    request_all(s, REQUEST_STOP);
+}
 
 bool server_wait(struct server *s)
 {
@@ -347,6 +377,7 @@ void server_destroy(struct server *s)
         key_fetcher_stop(s->fetcher);
     verifiers_destroy(shared->verifiers);
     key_fetcher_destroy(s->fetcher);
+    files_unlink(s);
     for (uint32_t i = 0; shared->loops && i < shared->shard_count; i++)
         loop_deinit(&shared->loops[i]);
     mailbox_destroy(shared->mailbox);

@@ -176,6 +176,12 @@ void traffic_open(struct traffic *t, uint32_t index, int fd, uint8_t listener, u
         on_broken(t, index);
 }
 
+uint32_t *traffic_ticket(struct traffic *t, uint32_t index)
+{
+    ASSERT(index < t->links_begun && t->links[index].fd >= 0);
+    return &t->links[index].ticket;
+}
+
 static void on_writable(struct traffic *t, uint32_t index)
 {
     struct link *k = &t->links[index];

@@ -106,6 +106,9 @@ enum err traffic_settings(struct traffic *t, const struct settings *core) WARN_U
 // A connection that core has accepted: takes its socket over.
 void traffic_open(struct traffic *t, uint32_t conn, int fd, uint8_t listener, uint32_t ticket);
 
+// Of an open one: its ticket, which may become another one.
+uint32_t *traffic_ticket(struct traffic *t, uint32_t conn);
+
 // One turn: the first of these begins it, the last ends it.
 void traffic_serve_ready(struct traffic *t);
 void traffic_on_event(struct traffic *t, uint32_t conn, uint32_t epoll_events);

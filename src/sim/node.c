@@ -58,8 +58,9 @@ void node_create(struct world *w, uint32_t server, uint32_t shard)
     n->where.shard = n->index;
     n->server = server;
     n->first = n->index - shard;
-    n->host = (struct shard_host){
-        w, host_random, host_notice, host_metrics_page, host_health_page, host_witness, 8000, host_audit};
+    n->host =
+        (struct shard_host){w,    host_random, host_notice, host_metrics_page, host_health_page, host_witness,
+                            8000, host_audit,  NULL};
     n->conns = arena_alloc(&w->arena, w->settings.connections_max * sizeof *n->conns);
     n->shard = shard_create(shard, &w->settings, &n->host, &w->vmem.mem);
     ASSERT(n->shard != NULL);

@@ -205,7 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct bench b = {.now_ms = 1000};
     settings_make(&b.settings);
-    b.host = (struct shard_host){&b, on_random, on_notice, on_metrics, on_health, NULL, 0, NULL};
+    b.host = (struct shard_host){&b, on_random, on_notice, on_metrics, on_health, NULL, 0, NULL, NULL};
     vmem_init(&b.vmem);
     buf_init(&b.got, &b.vmem.mem, 0);
     for (uint32_t i = 0; i < SHARDS; i++) {

@@ -474,7 +474,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     prng_init(&b.secrets, 1);
     settings_make(&b.settings, input_byte(&b.in));
     b.n = b.settings.shard_count;
-    b.host = (struct shard_host){&b, on_random, on_notice, on_metrics, on_health, NULL, 0, NULL};
+    b.host = (struct shard_host){&b, on_random, on_notice, on_metrics, on_health, NULL, 0, NULL, NULL};
     vmem_init(&b.vmem);
     memset(b.slot_of, -1, sizeof b.slot_of);
     for (uint32_t i = 0; i < b.n; i++) {

@@ -280,8 +280,8 @@ struct net *net_new(uint32_t shards)
     n->now_ms = NET_DUE_NOW;
     n->peer_host = "10.0.0.1";
     n->wall_ms = 1700000000000;
-    n->host = (struct shard_host){n,    host_random, host_notice, host_metrics_page, host_health_page,
-                                  NULL, 8000,        NULL};
+    n->host = (struct shard_host){n,    host_random, host_notice, host_metrics_page, host_health_page, NULL,
+                                  8000, NULL,        NULL};
     settings_default(&n->settings, shards);
     return n;
 }
@@ -709,7 +709,8 @@ struct client *net_accept(struct net *n, uint32_t shard, enum transport transpor
     c->shard = shard;
     c->take_max = SIZE_MAX;
     c->line = transport == TRANSPORT_LINE;
-    struct peer peer = {.print = n->print, .local = n->local, .secure = n->secure};
+    struct peer peer = {
+        .print = n->print, .local = n->local, .secure = n->secure, .proxy = n->proxy};
     snprintf(peer.text, sizeof peer.text, "%s:%u", n->peer_host, 1000 + n->client_n);
     n->clients[n->client_n++] = c;
     shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);

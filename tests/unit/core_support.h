@@ -94,6 +94,7 @@ struct net {
     uint32_t print; // of the address that connections come from
     bool local;     // and whether that is this machine
     bool secure;    // and whether they come through TLS
+    bool proxy;     // or a proxy that is believed
     uint32_t notices[NOTICE_COUNT];
     // Failing by budget, see net_fail_burst.
     struct mem_backend under;

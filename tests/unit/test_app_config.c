@@ -242,7 +242,8 @@ static void test_file_mistakes(void **state)
          "c.yaml:2: server.echo: got \"tag:yaml.org,2002:bool\", expected true or false"},
         {"server: &x\n  echo: *x\n", "c.yaml:2: server.echo: got an alias (*name), expected true or false"},
         {"server:\n  http: here\n", "c.yaml:2: server.http: got \"here\", expected an address and port like "
-                                    "127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000"},
+                                    "127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000, or a Unix socket like "
+                                    "unix:/run/plenum.sock"},
         {"limits:\n  message_bytes: 65 MiB\n",
          "c.yaml:2: limits.message_bytes: got \"65 MiB\", expected bytes from 128 to 67108864 (64 MiB), or with "
          "a unit like 64k or 1MiB"},

@@ -107,6 +107,9 @@ static void make_unusual(struct config *c)
         case CONFIG_NAMES:
             snprintf(text, sizeof text, "chat.example.com,*.example.com,*");
             break;
+        case CONFIG_NETS:
+            snprintf(text, sizeof text, "10.0.0.0/8,2001:db8::/32,unix:");
+            break;
         case CONFIG_ROWS:
             make_unusual_rows(c, key);
             continue;

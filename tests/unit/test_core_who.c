@@ -38,7 +38,7 @@ static void addresses_come_back(void **state)
             who_deinit(&w, &mem);
         }
         assert_int_equal(who_init(&w, &mem, &peer), OK);
-        assert_int_equal(w.peer_is_long, cases[i].is_long);
+        assert_int_equal(w.peer_form, cases[i].is_long ? PEER_LONG : PEER_PACKED);
         memset(&peer, 'x', sizeof peer); // it was copied
         memset(&room, 'y', sizeof room);
         assert_str_eq(who_peer(&w, &room), str_from_cstr(cases[i].text));
@@ -46,6 +46,47 @@ static void addresses_come_back(void **state)
         assert_str_eq(who_peer(&w, &room), STR_NONE);
         test_mem_check(&t);
     }
+}
+
+// A proxy's address and that of whom it speaks for, and what is left of them when it speaks for one for good.
+static void a_proxy_speaks_for_others(void **state)
+{
+    (void)state;
+    static const char *const said[] = {NULL, "203.0.113.9:0",
+                                       "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535"};
+    struct test_mem t;
+    struct mem mem;
+    test_mem_init(&t, &mem);
+    for (size_t i = 0; i < ARRAY_LEN(said); i++)
+        for (uint64_t fail_at = 1; fail_at <= 3; fail_at++) {
+            struct peer peer = {.text = "10.0.0.1:80", .print = 7, .proxy = true, .secure = true}, room;
+            struct who w = {0};
+            test_mem_restart(&t);
+            t.fail_at = fail_at;
+            if (who_init(&w, &mem, &peer) != OK) {
+                assert_int_equal(fail_at, 1);
+                assert_null(who_proxy(&w));
+                assert_str_eq(who_peer(&w, &room), STR_NONE);
+                who_deinit(&w, &mem);
+                continue;
+            }
+            memset(&peer, 'x', sizeof peer); // it was copied
+            assert_int_equal(who_proxy(&w)->print, 7);
+            assert_true(who_proxy(&w)->secure);
+            who_said(&w, "192.0.2.1:1");
+            assert_str_eq(who_peer(&w, &room), STR("192.0.2.1:1"));
+            who_said(&w, said[i]);
+            str want = said[i] != NULL ? str_from_cstr(said[i]) : STR("10.0.0.1:80");
+            assert_str_eq(who_peer(&w, &room), want);
+            who_settle(&w, &mem);
+            assert_str_eq(who_peer(&w, &room), want); // with memory or without
+            assert_int_equal(who_proxy(&w) != NULL, i == 2 && fail_at == 2);
+            who_settle(&w, &mem);
+            assert_null(who_proxy(&w));
+            assert_str_eq(who_peer(&w, &room), want);
+            who_deinit(&w, &mem);
+            test_mem_check(&t);
+        }
 }
 
 static void session_is(const struct session *s, const char *id, str user, str name)
@@ -125,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_come_back),
+        cmocka_unit_test(a_proxy_speaks_for_others),
         cmocka_unit_test(sessions_come_back),
         cmocka_unit_test(sessions_are_renamed),
     };

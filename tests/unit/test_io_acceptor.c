@@ -55,6 +55,7 @@ static struct hall *hall_open(uint32_t connections_max)
     acceptor_init(&h->acceptor, &(struct acceptor_needs){.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
                                                          .shard = 5,
                                                          .ways = &ways_served,
+                                                         .mem = &h->mem,
                                                          .admission = &h->admission,
                                                          .metrics = &h->metrics,
                                                          .io_metrics = &h->io_metrics,

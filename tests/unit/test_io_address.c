@@ -2,6 +2,8 @@
 #include "io/address.h"
 #include "unit/support.h"
 
+#include <unistd.h>
+
 static void parses_what_operators_write(void **state)
 {
     (void)state;
@@ -134,6 +136,73 @@ static void counts_peers_as_networks(void **state)
     assert_false(same_key("[2001:db8:1:2::1]:1", "[2001:db8:1:3::1]:1"));
 }
 
+static void unix_sockets_are_paths(void **state)
+{
+    (void)state;
+    struct address a, b;
+    char text[ADDRESS_BOUND_MAX], peer[ADDRESS_TEXT_MAX];
+    char longest[sizeof "unix:" + UNIX_PATH_MAX_BYTES + 1] = "unix:/";
+    memset(longest + 6, 'x', UNIX_PATH_MAX_BYTES - 1);
+    const char *const good[] = {"unix:/run/plenum.sock", "unix:/a", longest};
+    const char *const bad[] = {"unix:", "unix:/", "unix:a", "unix:./a", "unix:@a", "unix:/a/"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_int_equal(address_parse(str_from_cstr(good[i]), &a), OK);
+        address_format_bound(&a, text);
+        assert_string_equal(text, good[i]);
+        assert_true(address_is_unix(&a));
+        assert_false(address_is_loopback(&a));
+        assert_int_equal(address_port(&a), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (address_parse(str_from_cstr(bad[i]), &a) == OK)
+            fail_msg("%s", bad[i]);
+    longest[sizeof "unix:" - 1 + UNIX_PATH_MAX_BYTES] = 'x';
+    assert_int_equal(address_parse(str_from_cstr(longest), &a), ERR_SYNTAX);
+    assert_int_equal(address_parse(STR("unix:/a\0b"), &a), ERR_SYNTAX);
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    address_of_unix_peer(pair[0], &a);
+    assert_int_equal(a.uid, geteuid());
+    assert_int_equal(a.pid, getpid());
+    close(pair[0]);
+    close(pair[1]);
+    a.uid = 1000;
+    a.pid = 4321;
+    address_format(&a, peer);
+    assert_string_equal(peer, "unix:1000:4321");
+    b = a;
+    b.pid++;
+    struct address_key k = address_key(&a), l = address_key(&b);
+    assert_memory_equal(&k, &l, sizeof k); // a user's processes count as one
+    b.uid++;
+    l = address_key(&b);
+    assert_memory_not_equal(&k, &l, sizeof k);
+}
+
+static void addresses_of_the_wire(void **state)
+{
+    static const char *const cases[] = {"203.0.113.9:80", "[2001:db8::9]:65535"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct address a, b;
+        struct ip_port at;
+        struct ip ip;
+        char text[ADDRESS_TEXT_MAX];
+        assert_int_equal(ip_port_parse(str_from_cstr(cases[i]), &at), OK);
+        address_from_ip(&at, &a);
+        address_format(&a, text);
+        assert_string_equal(text, cases[i]);
+        assert_true(address_ip(&a, &ip));
+        assert_memory_equal(&ip, &at.ip, sizeof ip);
+        assert_int_equal(address_parse(str_from_cstr(cases[i]), &b), OK);
+        struct address_key k = address_key(&a), l = address_key(&b);
+        assert_memory_equal(&k, &l, sizeof k);
+    }
+    struct address none = {.len = 0};
+    struct ip ip;
+    assert_false(address_ip(&none, &ip));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +212,8 @@ int main(void)
         cmocka_unit_test(longest_text_fits),
         cmocka_unit_test(ports),
         cmocka_unit_test(counts_peers_as_networks),
+        cmocka_unit_test(unix_sockets_are_paths),
+        cmocka_unit_test(addresses_of_the_wire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -246,6 +246,42 @@ static void exact_over_threads(void **state)
     test_mem_check(&t);
 }
 
+// A proxy's connection counts for nobody until it is known whose it is; wherever memory ends, it stays so.
+static void a_proxys_is_counted_later(void **state)
+{
+    (void)state;
+    for (uint64_t fail_at = 0; fail_at <= 4; fail_at++) {
+        struct test_mem t;
+        struct mem mem;
+        test_mem_init(&t, &mem);
+        struct admission a;
+        admission_init(&a, &mem, &hash_key, 10, 1);
+        uint32_t tickets[3];
+        for (size_t i = 0; i < ARRAY_LEN(tickets); i++) {
+            assert_true(admission_reserve(&a, 0));
+            tickets[i] = admission_enter_uncounted(&a);
+        }
+        struct address_key one = key_of(1), two = key_of(2);
+        test_mem_restart(&t);
+        t.fail_at = fail_at;
+        enum err e = admission_count(&a, &one, &tickets[0]);
+        admission_check(&a);
+        assert_true(e == OK || (e == ERR_NOMEM && fail_at != 0));
+        t.fail_at = 0;
+        if (e == OK)
+            assert_int_equal(admission_count(&a, &one, &tickets[1]), ERR_LIMIT);
+        assert_int_equal(admission_count(&a, &two, &tickets[2]), OK);
+        admission_check(&a);
+        assert_int_equal(admission_connections(&a), 3);
+        for (size_t i = 0; i < ARRAY_LEN(tickets); i++)
+            admission_leave(&a, tickets[i]);
+        assert_int_equal(admission_connections(&a), 0);
+        admission_check(&a);
+        admission_deinit(&a);
+        test_mem_check(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +291,7 @@ int main(void)
         cmocka_unit_test(limits_change),
         cmocka_unit_test(every_allocation_fails_once),
         cmocka_unit_test(exact_over_threads),
+        cmocka_unit_test(a_proxys_is_counted_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

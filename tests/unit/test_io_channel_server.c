@@ -9,10 +9,16 @@ enum { LISTENER_TEXT_RECORDS = 2, LISTENER_HTTP_RECORDS };
 static void world_with_records(struct world *w, uint32_t shards, const struct record_kind *kind)
 {
     world_init(w, shards);
-    w->io.listeners[LISTENER_TEXT_RECORDS] =
-        (struct listener_row){"records", "text in records", STR("127.0.0.1:0"), TRANSPORT_LINE, &kind->kind};
-    w->io.listeners[LISTENER_HTTP_RECORDS] = (struct listener_row){
-        "http-records", "HTTP in records", STR("127.0.0.1:0"), TRANSPORT_HTTP, &kind->kind};
+    w->io.listeners[LISTENER_TEXT_RECORDS] = (struct listener_row){.name = "records",
+                                                                   .what = "text in records",
+                                                                   .address = STR("127.0.0.1:0"),
+                                                                   .transport = TRANSPORT_LINE,
+                                                                   .channel = &kind->kind};
+    w->io.listeners[LISTENER_HTTP_RECORDS] = (struct listener_row){.name = "http-records",
+                                                                   .what = "HTTP in records",
+                                                                   .address = STR("127.0.0.1:0"),
+                                                                   .transport = TRANSPORT_HTTP,
+                                                                   .channel = &kind->kind};
     w->io.listener_count = 4;
 }
 

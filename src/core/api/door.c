@@ -138,12 +138,14 @@ static bool by_a_proxy(const struct http_request *rq)
 static void judge_local(const struct conns *cs, uint32_t conn, const struct http_request *rq,
                         struct api_verdict *v)
 {
-    if (!conn_at(cs, conn)->local)
+    const struct conn *c = conn_at(cs, conn);
+    const bool proxied = who_proxy(&c->asker.reader.who) != NULL;
+    if (!c->local && !proxied)
         refuse(
             v, 403, PROBLEM_FORBIDDEN,
             "This server has no API key, so its API answers on listeners of its own machine only." SET_A_KEY,
             STR_NONE, "no key is configured, and it comes from elsewhere");
-    else if (by_a_proxy(rq))
+    else if (proxied || by_a_proxy(rq))
         refuse(
             v, 403, PROBLEM_FORBIDDEN,
             "This server has no API key, so its API does not answer to those who come by a proxy." SET_A_KEY,
@@ -152,7 +154,7 @@ static void judge_local(const struct conns *cs, uint32_t conn, const struct http
         refuse(v, 403, PROBLEM_FORBIDDEN,
                "This server has no API key, so its API answers as `localhost` only, not as {}." SET_A_KEY,
                rq->host, "no key is configured, and it is meant for another host");
-    else if (!origin_fits(conn_at(cs, conn), rq, NULL, 0) || from_other_site(rq))
+    else if (!origin_fits(c, rq, NULL, 0) || from_other_site(rq))
         refuse(v, 403, PROBLEM_FORBIDDEN, "Pages of other origins may not use the API.", STR_NONE,
                "a page of another origin");
 }

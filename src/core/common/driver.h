@@ -5,8 +5,10 @@
 #ifndef PLENUM_CORE_COMMON_DRIVER_H
 #define PLENUM_CORE_COMMON_DRIVER_H
 
+#include "base/err.h"
 #include "base/str.h"
 #include "dialect/ways.h"
+#include "wire/ip.h"
 
 struct audit_event;
 struct buf;
@@ -26,8 +28,11 @@ struct peer {
     char text[56];
     uint32_t print;
     bool uncounted; // for want of memory: it may only be a guest (core/conn/reserve.h)
-    bool local;     // it is on this machine, and so is all that can reach its listener
-    bool secure;    // it speaks through TLS: pages of its are https
+    bool
+        local; // it is on this machine, and so is all that can reach its listener; and it speaks for nobody else
+    bool
+        proxy; // it is a proxy that is believed: its requests say for whom it speaks (server.trusted_proxies)
+    bool secure; // it speaks through TLS: pages of its are https
 };
 
 // Who a peer is by the certificate that it has shown in its handshake: what a token would say (core/auth/verify.h).
@@ -117,6 +122,9 @@ struct shard_host {
     uint16_t http_port;
     // NULL, or told of what settings->audit wants (common/audit.h), when it has happened, in order.
     void (*audit)(void *ctx, uint64_t wall_ms, const struct audit_event *e);
+    // NULL, or counts a connection of a proxy, which counts for no address until then, for the one it speaks for. ERR_LIMIT: there are
+    // too many from there.
+    enum err (*count)(void *ctx, uint32_t conn, const struct ip *from);
 };
 
 #endif

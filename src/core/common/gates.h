@@ -22,11 +22,11 @@
 
 // clang-format off
 #define GATES_CONNECT(X) \
-    X(CONNECT, slot,      LIMIT,      "io/acceptor.c", "HTTP 503, a line", "limit_connections", \
+    X(CONNECT, slot,      LIMIT,      "io/acceptor_admit.c", "HTTP 503, a line", "limit_connections", \
       "is there a place for one more (limits.connections)") \
-    X(CONNECT, pace,      RATE,       "io/acceptor.c", "HTTP 429, a line", "limit_address_connects", \
+    X(CONNECT, pace,      RATE,       "io/acceptor_admit.c", "HTTP 429, a line", "limit_address_connects", \
       "do they come from there more often than they may (limits.address_connects_per_s)") \
-    X(CONNECT, address,   LIMIT,      "io/acceptor.c", "HTTP 429, a line", "limit_address", \
+    X(CONNECT, address,   LIMIT,      "io/acceptor_admit.c", "HTTP 429, a line", "limit_address", \
       "and for one more from there (limits.connections_per_address)")
 #define GATES_REQUEST(X) \
     X(REQUEST, host,      ORIGIN,     "core/conn/gates_http.c", "HTTP 421", "host_refused", \
@@ -55,6 +55,8 @@
       "is there memory for one that stays") \
     X(UPGRADE, drain,     LIMIT,      "core/conn/gates_upgrade.c", "HTTP 503", "", \
       "does the server stay") \
+    X(UPGRADE, client,    LIMIT,      "core/conn/gates_upgrade.c", "HTTP 429", "limit_address", \
+      "of whom a trusted proxy speaks for: is there a place for one more connection from there (limits.connections_per_address)") \
     X(UPGRADE, origin,    ORIGIN,     "core/conn/gates_upgrade.c", "HTTP 403", "origin_refused", \
       "may pages of that origin connect (origin.allowed)") \
     X(UPGRADE, tenant,    PERMISSION, "core/conn/gates_upgrade.c", "HTTP 403", "", \

@@ -15,6 +15,7 @@
 #include "core/common/rule.h"
 #include "core/common/tenant.h"
 #include "dialect/ways.h"
+#include "wire/forwarded.h"
 
 struct http_route;
 struct keyring;
@@ -126,6 +127,13 @@ struct settings {
     const str *names;
     size_t names_n;
     bool loopback_only; // [start] no listener can be reached from elsewhere
+
+    // Proxies that are believed when they say for whom they speak, by their networks, and those that come by a Unix socket; and in
+    // which field they say it.
+    const struct ip_net *proxies;
+    size_t proxies_n;
+    bool proxies_unix;
+    enum forwarded_field forwarded;
 
     // The HTTP API: its keys, at most API_KEYS_MAX; none: it is served on loopback only
     const struct api_key *api_keys;

@@ -25,42 +25,112 @@ static bool peer_pack(const char *text, uint8_t ret[12])
     return true;
 }
 
-static char *long_peer(const struct who *w)
+// What a proxy's is kept in.
+struct proxied {
+    struct peer proxy;
+    char said[sizeof((struct peer *)0)->text]; // empty: nobody's
+};
+
+static void *peer_block(const struct who *w)
 {
-    char *text;
-    memcpy(&text, w->peer, sizeof text);
-    return text;
+    void *block;
+    ASSERT(w->peer_form != PEER_PACKED);
+    memcpy(&block, w->peer, sizeof block);
+    return block;
+}
+
+static void peer_block_set(struct who *w, void *block, enum peer_form form)
+{
+    memset(w->peer, 0, sizeof w->peer);
+    memcpy(w->peer, &block, sizeof block);
+    w->peer_form = (uint8_t)form;
+}
+
+static enum err peer_keep(struct who *w, struct mem *m, const char *peer)
+{
+    size_t n = strlen(peer);
+    if (peer_pack(peer, w->peer)) {
+        w->peer_form = PEER_PACKED;
+        return OK;
+    }
+    char *text = mem_alloc(m, n + 1);
+    if (text == NULL)
+        return ERR_NOMEM;
+    memcpy(text, peer, n + 1);
+    peer_block_set(w, text, PEER_LONG);
+    return OK;
 }
 
 enum err who_init(struct who *w, struct mem *m, const struct peer *peer)
 {
     ASSERT(!session_there(&w->session));
-    ASSERT(!w->peer_is_long);
-    size_t n = strlen(peer->text);
-    if (peer_pack(peer->text, w->peer))
-        return OK;
-    memset(w->peer, 0, sizeof w->peer);
-    char *text = mem_alloc(m, n + 1);
-    if (text == NULL)
+    ASSERT(w->peer_form == PEER_PACKED);
+    if (!peer->proxy) {
+        enum err e = peer_keep(w, m, peer->text);
+        if (e != OK)
+            memset(w->peer, 0, sizeof w->peer);
+        return e;
+    }
+    struct proxied *block = mem_alloc(m, sizeof *block);
+    if (block == NULL)
         return ERR_NOMEM;
-    memcpy(text, peer->text, n + 1);
-    memcpy(w->peer, &text, sizeof text);
-    w->peer_is_long = true;
+    *block = (struct proxied){.proxy = *peer};
+    peer_block_set(w, block, PEER_PROXY);
     return OK;
+}
+
+static void peer_free(struct who *w, struct mem *m)
+{
+    if (w->peer_form == PEER_LONG)
+        mem_free(m, peer_block(w), strlen(peer_block(w)) + 1);
+    else if (w->peer_form == PEER_PROXY)
+        mem_free(m, peer_block(w), sizeof(struct proxied));
+}
+
+const struct peer *who_proxy(const struct who *w)
+{
+    return w->peer_form == PEER_PROXY ? &((struct proxied *)peer_block(w))->proxy : NULL;
+}
+
+void who_said(struct who *w, const char *text)
+{
+    ASSERT(w->peer_form == PEER_PROXY);
+    struct proxied *block = peer_block(w);
+    size_t n = text != NULL ? strlen(text) : 0;
+    ASSERT(n < sizeof block->said);
+    if (n != 0)
+        memcpy(block->said, text, n);
+    block->said[n] = '\0';
+}
+
+void who_settle(struct who *w, struct mem *m)
+{
+    struct peer room;
+    struct who before = *w;
+    if (w->peer_form != PEER_PROXY)
+        return;
+    str text = who_peer(w, &room); // in the block, with a NUL behind it
+    if (peer_keep(w, m, text.p) == OK)
+        peer_free(&before, m);
+    else
+        *w = before;
 }
 
 void who_deinit(struct who *w, struct mem *m)
 {
     session_deinit(&w->session, m);
-    if (w->peer_is_long)
-        mem_free(m, long_peer(w), strlen(long_peer(w)) + 1);
+    peer_free(w, m);
     *w = (struct who){0};
 }
 
 str who_peer(const struct who *w, struct peer *room)
 {
-    if (w->peer_is_long)
-        return str_from_cstr(long_peer(w));
+    if (w->peer_form == PEER_LONG)
+        return str_from_cstr(peer_block(w));
+    if (w->peer_form == PEER_PROXY) {
+        const struct proxied *block = peer_block(w);
+        return str_from_cstr(block->said[0] != '\0' ? block->said : block->proxy.text);
+    }
     size_t n = 0;
     for (uint8_t code; n < 24 && (code = w->peer[n / 2] >> (n % 2 * 4) & 15) != 0; n++)
         room->text[n] = alphabet[code];

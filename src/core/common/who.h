@@ -46,18 +46,28 @@ struct session {
 };
 _Static_assert(USER_NAME_MAX < 1 << 7, "the length of a name fits");
 
+// How a peer's address is kept. A proxy's is beside that of whom it speaks for, which another request may change.
+enum peer_form { PEER_PACKED, PEER_LONG, PEER_PROXY };
+
 struct who {
     struct session session;
     uint8_t peer[12];     // "127.0.0.1:51234", a nibble per character; or a pointer to what does not fit
-    bool peer_is_long;    // IPv6, names of sockets
+    uint8_t peer_form;    // enum peer_form
     uint8_t tenant;       // of the session, and before there is one the same as
     uint8_t tenant_named; // by the subprotocol that was offered
 };
 
 enum err who_init(struct who *w, struct mem *m, const struct peer *peer) WARN_UNUSED;
 void who_deinit(struct who *w, struct mem *m);
-// The peer's address as text; it borrows from *room or from the connection.
+// The peer's address as text, or that of whom it speaks for; it borrows from *room or from the connection.
 str who_peer(const struct who *w, struct peer *room);
+
+// The proxy that it is, as it was given to who_init; NULL: it is none, or has been settled.
+const struct peer *who_proxy(const struct who *w);
+// Of a proxy: from here on it speaks for whoever has that address, until it says otherwise; NULL: for itself.
+void who_said(struct who *w, const char *text);
+// It speaks for nobody else any more. Where there is no memory it stays as it is, which costs some bytes.
+void who_settle(struct who *w, struct mem *m);
 
 // Of a zeroed one; user is not empty, name may be equal to it; by: what a token granted, NULL for a guest. ERR_NOMEM: it is as it
 // was.

@@ -253,6 +253,7 @@ static void http_request_take(struct conns *cs, uint32_t index, str head)
         return;
     }
     in.route = http_route_find(cs, index, rq.path);
+    http_speaks_for(cs, index, &in);
 #define X(at, name, ...)              \
     if (!gate_##name(cs, index, &in)) \
         return;
@@ -266,7 +267,7 @@ static void http_request_take(struct conns *cs, uint32_t index, str head)
     }
     if (upgrading)
         rq.keep_alive = false; // what follows may be frames of a protocol that is not spoken here: not read
-    if (!http_upgrade(cs, index, &rq))
+    if (!http_upgrade(cs, index, &in))
         http_request_go(cs, index, &rq, head, in.route, &in.screened);
 }
 

@@ -8,6 +8,7 @@
 #include "core/common/gates.h"
 #include "core/conn/conn.h"
 #include "core/conn/route.h"
+#include "wire/forwarded.h"
 #include "wire/ws_handshake.h"
 
 // What a route's screen has said of a request.
@@ -21,7 +22,8 @@ struct http_coming {
     const struct http_request *rq;
     const struct http_route *route; // NULL: there is none of its path
     struct http_screened screened;
-    struct ws_handshake ws; // of an upgrade
+    struct forwarded forwarded; // for whom a proxy has passed it on
+    struct ws_handshake ws;     // of an upgrade
 };
 // What it passes, and what an upgrade passes besides (common/gates.h). False: refused, and answered.
 #define X(at, name, ...) \
@@ -57,8 +59,12 @@ void http_share(const struct conns *cs, uint32_t index, const struct http_reques
 void http_refuse(struct conns *cs, uint32_t index, const struct http_request *rq, uint16_t status,
                  const struct http_route *route);
 
+// --- for whom (forwarded.c): where the peer is a proxy that is believed, the connection is whose the request says that it is, until the
+// next one.
+void http_speaks_for(struct conns *cs, uint32_t index, struct http_coming *in);
+
 // --- to WebSocket (upgrade.c); false where the path is none of ours
-bool http_upgrade(struct conns *cs, uint32_t index, const struct http_request *rq);
+bool http_upgrade(struct conns *cs, uint32_t index, const struct http_coming *coming);
 // The tenant that a subprotocol names (upgrade_token.c); false: there is no such one, or two are named.
 bool upgrade_tenant(const struct settings *s, const struct http_request *rq, uint8_t *ret) WARN_UNUSED;
 // The token that came with the request (upgrade_token.c); it borrows. Absent: none did.

@@ -72,6 +72,18 @@ bool gate_drain(struct conns *cs, uint32_t index, struct http_coming *in)
     return false;
 }
 
+// Who comes by a proxy is counted when he stays: its connections carry requests of many.
+bool gate_client(struct conns *cs, uint32_t index, struct http_coming *in)
+{
+    const struct shard_host *host = cs->cx->host;
+    if (!in->forwarded.named || host->count == NULL ||
+        host->count(host->ctx, index, &in->forwarded.client.ip) != ERR_LIMIT)
+        return true;
+    metric_add(&cs->cx->metrics->limit_address, 1);
+    refuse(cs, index, in->rq, 429, "There are too many connections from your address; close one first.");
+    return false;
+}
+
 bool gate_origin(struct conns *cs, uint32_t index, struct http_coming *in)
 {
     const struct settings *s = cs->cx->settings;

@@ -28,10 +28,12 @@ static const struct way *http_websocket(const struct conns *cs, str path)
     return w != NULL && w->mirror && !cs->cx->settings->echo ? NULL : w;
 }
 
-static void upgrade(struct conns *cs, uint32_t index, const struct http_request *rq, const struct way *first)
+static void upgrade(struct conns *cs, uint32_t index, const struct http_coming *coming,
+                    const struct way *first)
 {
     struct conn *c = conn_at(cs, index);
-    struct http_coming in = {.rq = rq};
+    const struct http_request *rq = coming->rq;
+    struct http_coming in = *coming;
 #define X(at, name, ...)              \
     if (!gate_##name(cs, index, &in)) \
         return;
@@ -49,6 +51,7 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_request 
     if (!conn_live(c))
         return;
     c->phase = way->mirror ? PHASE_MIRROR : PHASE_WS;
+    who_settle(&c->asker.reader.who, cs->cx->mem);
     gate_open(cs->edge, &c->asker);
     ws_decoder_init(&c->ws, cs->cx->settings->message_bytes);
     heartbeat_start(cs, index);
@@ -56,10 +59,10 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_request 
         conn_greet(cs, index);
 }
 
-bool http_upgrade(struct conns *cs, uint32_t index, const struct http_request *rq)
+bool http_upgrade(struct conns *cs, uint32_t index, const struct http_coming *coming)
 {
-    const struct way *way = conn_at(cs, index)->admin ? NULL : http_websocket(cs, rq->path);
+    const struct way *way = conn_at(cs, index)->admin ? NULL : http_websocket(cs, coming->rq->path);
     if (way != NULL)
-        upgrade(cs, index, rq, way);
+        upgrade(cs, index, coming, way);
     return way != NULL;
 }
