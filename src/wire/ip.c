@@ -229,7 +229,8 @@ static size_t format_v6(const struct ip *ip, char *ret)
     return at;
 }
 
-size_t ip_format(const struct ip *ip, char ret[IP_TEXT_MAX])
+// As RFC 5952 writes it, IPv4 with dots; the length.
+static size_t format(const struct ip *ip, char ret[IP_TEXT_MAX])
 {
     size_t at = 0;
     if (ip_is_v4(ip))
@@ -249,7 +250,7 @@ size_t ip_port_format(const struct ip_port *at, char ret[IP_PORT_TEXT_MAX])
 {
     char host[IP_TEXT_MAX];
     bool v4 = ip_is_v4(&at->ip);
-    size_t n = ip_format(&at->ip, host), used = 0;
+    size_t n = format(&at->ip, host), used = 0;
     if (!v4)
         ret[used++] = '[';
     memcpy(ret + used, host, n);

@@ -47,9 +47,7 @@ enum err ip_port_parse(str s, struct ip_port *ret) WARN_UNUSED;
 enum err ip_net_parse(str s, struct ip_net *ret) WARN_UNUSED;
 bool ip_is_in(const struct ip *ip, const struct ip_net *nets, size_t n);
 
-// Both as RFC 5952 writes them, IPv4 with dots, a NUL behind them; they return the length without it.
-size_t ip_format(const struct ip *ip, char ret[IP_TEXT_MAX]);
-// Always with a port, and IPv6 in brackets.
+// As RFC 5952 writes it, IPv4 with dots, IPv6 in brackets; always with a port, and a NUL behind it. Returns the length without that.
 size_t ip_port_format(const struct ip_port *at, char ret[IP_PORT_TEXT_MAX]);
 
 // What one peer counts as where addresses are limited: an IPv6 peer owns at least a /64, so that much of it; IPv4 is itself.

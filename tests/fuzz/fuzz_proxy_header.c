@@ -10,13 +10,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 // Whether the client of a line of version 1 is what sscanf finds there.
 static bool client_is_there(const struct proxy_run *r, const uint8_t *p)
 {
-    char line[PROXY_V1_BYTES_MAX + 1] = "", family[8], client[64], text[IP_TEXT_MAX];
+    char line[PROXY_V1_BYTES_MAX + 1] = "", family[8], client[64], text[IP_PORT_TEXT_MAX];
     unsigned port;
     struct ip ip;
     memcpy(line, p, r->used);
     MUST(sscanf(line, "PROXY %7s %63s %*s %u", family, client, &port) == 3);
     MUST(ip_parse(str_from_cstr(client), &ip) == OK);
-    MUST(ip_format(&r->decoder.client.ip, text) > 0);
+    MUST(ip_port_format(&r->decoder.client, text) > 0);
     return port == r->decoder.client.port && memcmp(&ip, &r->decoder.client.ip, sizeof ip) == 0;
 }
 
