@@ -87,6 +87,7 @@ enum config_kind {
 #define CONFIG_SECTIONS(X) \
     X(server, "Where the server listens and how much of the machine it may use.") \
     X(limits, "What one peer, or all of them, may ask for. /metrics counts what is refused, by limit, and what is closed, by reason; who is only made to wait (reply_bytes, turn_bytes) is not counted.") \
+    X(websocket, "Compression of WebSocket messages (permessage-deflate): what it costs and what it is worth, docs/PERFORMANCE.md says.") \
     X(rooms, "Rooms and their members.") \
     X(text, "Terminals: the line protocol over TCP and on /echo.") \
     X(log, "The log that every room keeps of what was said: history and resuming live on it. Who comes and goes is not in it. Whatever limit is reached first trims the tail.") \
@@ -195,6 +196,12 @@ enum config_kind {
       "From the WebSocket upgrade to the first command. Long enough for a person to type it by hand.") \
     X(limits, close_ms, UINT, LIVE, 50, 60000, "", "1000", "ms", \
       "From our close frame to the end of the TCP connection, should the peer not close it.") \
+    X(websocket, deflate, BOOL, START, 0, 0, "", "false", "", \
+      "Compresses messages for clients that offer it. A room's message is compressed once for all its readers; what is said to one client alone (replies, tokens, pages of history) never is. It makes of 1,000 bytes of JSON about 350, and takes 20 microseconds for each message; turn it on where traffic costs more than processors do.") \
+    X(websocket, deflate_min_bytes, BYTES, LIVE, 0, MESSAGE_BYTES_CEILING, "", "256", "bytes", \
+      "Shorter messages are sent as they are: they would hardly get shorter.") \
+    X(websocket, deflate_memory_mb, UINT, START, 1, 1 << 20, "", "64", "MiB", \
+      "What compression may hold, of server.memory_mb: about 250 KiB for each thread, and for each client whose messages may refer to those before up to 4 KiB (32 KiB if it does not let us choose). Beyond it clients are told not to refer back, which costs 16 bytes each.") \
     X(rooms, per_connection_max, UINT, LIVE, 1, 4096, "", "32", "rooms", \
       "Rooms that one connection may be in. With 1 there is strict isolation: clients `switch`.") \
     X(rooms, members_max, UINT, LIVE, 1, 1 << 24, "", "100000", "users", \

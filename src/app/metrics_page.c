@@ -218,6 +218,14 @@ static void put_memory(const struct mem *mem, struct buf *body)
                atomic_load_explicit(&mem->refused, memory_order_relaxed));
 }
 
+static void put_deflate(const struct mem *deflate, struct buf *body)
+{
+    put_number(body, "plenum_deflate_memory_bytes", "gauge",
+               "Held by compression, of websocket.deflate_memory_mb", mem_used(deflate));
+    put_number(body, "plenum_deflate_memory_budget_bytes", "gauge", "websocket.deflate_memory_mb in bytes",
+               deflate->bytes_max);
+}
+
 // ---- keys that are fetched, by issuer: names are the operator's
 
 static void put_label(struct buf *body, const char *family, const char *issuer)
@@ -345,6 +353,8 @@ void metrics_page_write(const struct metrics_page *page, struct buf *body)
     put_times(page, body);
     if (page->mem != NULL)
         put_memory(page->mem, body);
+    if (page->deflate != NULL)
+        put_deflate(page->deflate, body);
     if (page->keys != NULL)
         put_keys(page->keys, body);
     if (page->tls != NULL)

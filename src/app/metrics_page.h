@@ -35,6 +35,7 @@ struct metrics_page {
     uint32_t tenants_n;
     char tenants[TENANTS_MAX][TENANT_NAME_MAX + 1]; // what they are called
     const struct tenant_budget *budgets;            // one each
+    const struct mem *deflate;                      // of compression; NULL: it is off
     struct key_fetcher *keys;                       // may be NULL
     struct process_stats *process;                  // may be NULL
     struct tls_stats *tls;                          // may be NULL: nothing here speaks TLS

@@ -47,6 +47,7 @@ struct serve {
     const struct config_sources *sources;
     struct wiring_start start;
     struct tenant_budget budgets[TENANTS_MAX];
+    struct mem deflate;
     struct wiring *wiring; // what the server runs with
     struct mem keys_mem;   // of keyrings: a few, as large as the operator's files
     uint64_t
@@ -227,6 +228,7 @@ static bool server_up(struct serve *s)
     s->page.ocsp_stale = &s->certificates.stale;
     s->page.version = PLENUM_VERSION;
     s->page.budgets = s->budgets;
+    s->page.deflate = s->wiring->core.deflate;
     s->page.tenants_n = (uint32_t)s->wiring->core.tenants_n;
     for (uint32_t i = 0; i < s->page.tenants_n; i++) { // as they are called through all reloads
         str name = s->wiring->core.tenants[i].name;
@@ -459,6 +461,7 @@ static enum exit_code start(struct serve *s, struct config_load *first)
     }
     warn_of_memory(&first->values);
     s->start.budgets = s->budgets;
+    s->start.deflate = &s->deflate;
     for (uint32_t i = 0; i < LISTENERS_MAX; i++)
         s->start.channels[i] = s->certificates.all[i] != NULL ? tls_channel(s->certificates.all[i]) : NULL;
     wiring_init(s->wiring, &first->values, &s->start);

@@ -112,6 +112,10 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .version = PLENUM_VERSION,
         .echo = c->server_echo,
 
+        .deflate = c->websocket_deflate ? start->deflate : NULL,
+        .deflate_bytes = (size_t)c->websocket_deflate_memory_mb << 20,
+        .deflate_min_bytes = c->websocket_deflate_min_bytes,
+
         .connections_max = start->connections_max,
         .message_bytes = c->limits_message_bytes,
         .commands_per_s = c->limits_commands_per_s,

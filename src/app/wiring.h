@@ -22,6 +22,7 @@ struct wiring_start {
     struct siphash_key hash_key;
     uint8_t resume_key[32];
     struct tenant_budget *budgets; // TENANTS_MAX, the caller's
+    struct mem *deflate;           // of compression, the caller's
     const struct channel_kind
         *channels[LISTENERS_MAX]; // by listener, the caller's (app/certificates.h); NULL = plain
 };

@@ -5,11 +5,15 @@
 //      language   how its clients are spoken to: who says hello, in which order replies come, who pings, how one parts
 //      payloads   its words as bytes: a message to commands; an event or an entry to a message
 //      encoding   payloads with a transport's frame around them: what a room has a track of, where somebody reads it
+//                 or, of WebSocket, in one that is deflated (RFC 7692)
 //      way        where it is spoken: path, subprotocol, kind of listener (ways.h)
 //
 //      native --- JSON ----- WebSocket text   /ws
 //      text ----- lines -+-- WebSocket text   /echo
 //                        '-- lines on TCP     server.text
+//
+// A deflated encoding is one more of the same payloads: whoever reads them has negotiated permessage-deflate with a window that
+// allows ours. A message that would not get smaller stands in it as it is (RFC 7692 section 6 leaves that to each message).
 //
 // Two encodings of the same payloads (text over WebSocket and over TCP) have one decoder and one encoder; what is said in a room
 // is put into words once for both. Each has a track of its own, as what is between two entries differs (log/live.h).
@@ -119,6 +123,7 @@ struct encoding {
     const struct language *language;
     const struct payloads *payloads;
     enum framing framing;
+    uint8_t deflate; // bits of the window that its payloads are deflated with; 0: they are not
 };
 
 // A room name: 1 to ROOM_NAME_MAX bytes of UTF-8 without control characters, not beginning or ending with a

@@ -8,18 +8,38 @@
 
 #include "base/assert.h"
 #include "dialect/dialect_private.h"
+#include "wire/deflate.h"
 
-static const struct encoding json = {ENCODING_JSON, "json", &native_language, &native_json_payloads,
-                                     FRAMING_WS_TEXT};
-static const struct encoding text_ws = {ENCODING_TEXT_WS, "text_ws", &text_language, &text_payloads,
-                                        FRAMING_WS_TEXT};
-static const struct encoding text_line = {ENCODING_TEXT_LINE, "text", &text_language, &text_payloads,
-                                          FRAMING_LINE};
+static const struct encoding json = {ENCODING_JSON,         "json",          &native_language,
+                                     &native_json_payloads, FRAMING_WS_TEXT, 0};
+static const struct encoding text_ws = {ENCODING_TEXT_WS, "text_ws",       &text_language,
+                                        &text_payloads,   FRAMING_WS_TEXT, 0};
+static const struct encoding text_line = {ENCODING_TEXT_LINE, "text",       &text_language,
+                                          &text_payloads,     FRAMING_LINE, 0};
+// No context is taken over, so a frame is readable by all who allow its window: two windows serve every client there can be.
+enum { WINDOW = 15, WINDOW_SMALL = 9 };
+static const struct encoding json_deflate = {ENCODING_JSON_DEFLATE, "json_deflate",  &native_language,
+                                             &native_json_payloads, FRAMING_WS_TEXT, WINDOW};
+static const struct encoding json_deflate_small = {
+    ENCODING_JSON_DEFLATE_SMALL, "json_deflate_small", &native_language,
+    &native_json_payloads,       FRAMING_WS_TEXT,      WINDOW_SMALL};
+static const struct encoding text_deflate = {ENCODING_TEXT_DEFLATE, "text_deflate",  &text_language,
+                                             &text_payloads,        FRAMING_WS_TEXT, WINDOW};
+static const struct encoding text_deflate_small = {ENCODING_TEXT_DEFLATE_SMALL,
+                                                   "text_deflate_small",
+                                                   &text_language,
+                                                   &text_payloads,
+                                                   FRAMING_WS_TEXT,
+                                                   WINDOW_SMALL};
 
 static const struct encoding *const encodings[ENCODINGS_SERVED] = {
     [ENCODING_JSON] = &json,
     [ENCODING_TEXT_WS] = &text_ws,
     [ENCODING_TEXT_LINE] = &text_line,
+    [ENCODING_JSON_DEFLATE] = &json_deflate,
+    [ENCODING_JSON_DEFLATE_SMALL] = &json_deflate_small,
+    [ENCODING_TEXT_DEFLATE] = &text_deflate,
+    [ENCODING_TEXT_DEFLATE_SMALL] = &text_deflate_small,
 };
 
 static const struct way rows[] = {
@@ -55,6 +75,32 @@ const struct way *way_next(const struct ways *w, const struct way *way)
     return NULL;
 }
 
+static bool says_the_same(const struct encoding *a, const struct encoding *b)
+{
+    return a->language == b->language && a->payloads == b->payloads && a->framing == b->framing;
+}
+
+const struct encoding *encoding_deflated(const struct ways *w, const struct encoding *plain, uint8_t bits_max)
+{
+    const struct encoding *best = NULL;
+    for (uint32_t i = 0; i < w->encodings_n; i++) {
+        const struct encoding *e = w->encodings[i];
+        if (e->deflate != 0 && e->deflate <= bits_max && says_the_same(e, plain) &&
+            (best == NULL || e->deflate > best->deflate))
+            best = e;
+    }
+    return best;
+}
+
+const struct encoding *encoding_plain(const struct ways *w, const struct encoding *e)
+{
+    uint32_t i = 0;
+    while (i < w->encodings_n && (w->encodings[i]->deflate != 0 || !says_the_same(w->encodings[i], e)))
+        i++;
+    ASSERT(i < w->encodings_n);
+    return w->encodings[i];
+}
+
 static void encoding_check(const struct encoding *e, size_t place)
 {
     ASSERT(e != NULL && e->id == place && e->name != NULL && e->language != NULL && e->payloads != NULL);
@@ -63,6 +109,8 @@ static void encoding_check(const struct encoding *e, size_t place)
     ASSERT(e->payloads->scratch_factor != 0);
     ASSERT(e->payloads->row_separator.n == 0 || !e->payloads->lines);
     ASSERT(e->language->greets || e->language->silent != NULL);
+    ASSERT(e->deflate == 0 || (e->framing != FRAMING_LINE && e->deflate >= DEFLATE_WINDOW_MIN &&
+                               e->deflate <= DEFLATE_WINDOW_MAX));
 }
 
 void ways_check(const struct ways *w)
@@ -73,6 +121,7 @@ void ways_check(const struct ways *w)
     for (size_t i = 0; i < w->n; i++) {
         const struct way *way = &w->v[i];
         ASSERT(way->encoding < w->encodings_n && (way->transport == TRANSPORT_HTTP) == (way->path != NULL));
+        ASSERT(w->encodings[way->encoding]->deflate == 0);
         bool lines = w->encodings[way->encoding]->framing == FRAMING_LINE;
         ASSERT(way->mirror || lines == (way->transport == TRANSPORT_LINE));
         ASSERT(!lines || w->encodings[way->encoding]->language->parting != NULL);

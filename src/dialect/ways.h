@@ -8,6 +8,9 @@
 //      HTTP               /echo                     text in WebSocket text frames
 //      LINE                                         text lines
 //
+// A row's encoding is the one that is not deflated; which others there are of the same payloads and frames is found by them
+// (encoding_deflated), where permessage-deflate is on.
+//
 // Rows of one path differ in their subprotocol: the first one that the client offers is spoken, and where it offers none that
 // is here the first one of the path.
 //
@@ -42,13 +45,27 @@ struct ways {
     uint8_t encodings_n;
 };
 
-enum { ENCODING_JSON, ENCODING_TEXT_WS, ENCODING_TEXT_LINE, ENCODINGS_SERVED };
+enum {
+    ENCODING_JSON,
+    ENCODING_TEXT_WS,
+    ENCODING_TEXT_LINE,
+    ENCODING_JSON_DEFLATE,       // for nearly all who offer it;
+    ENCODING_JSON_DEFLATE_SMALL, // and for who allows a small window only
+    ENCODING_TEXT_DEFLATE,
+    ENCODING_TEXT_DEFLATE_SMALL,
+    ENCODINGS_SERVED
+};
 extern const struct ways ways_served;
 
 // NULL where nothing of the kind is served.
 const struct way *way_find(const struct ways *w, enum transport transport, str path);
 // The next row of the same path; NULL behind the last one.
 const struct way *way_next(const struct ways *w, const struct way *way);
+// The one that says the same deflated, with the largest window of at most so many bits; NULL where there is none.
+const struct encoding *encoding_deflated(const struct ways *w, const struct encoding *plain,
+                                         uint8_t bits_max);
+// The one that says the same and is not deflated; of such a one it itself.
+const struct encoding *encoding_plain(const struct ways *w, const struct encoding *e);
 // Asserts that ids are places, that every row's encoding exists and its frames fit the listener, and that all is within limits.
 void ways_check(const struct ways *w);
 

@@ -217,6 +217,8 @@ static enum err server_init(struct server *s, const struct io_settings *io, cons
     shared->loops = NULL;
     if (mem_reserve_init(&s->mem) == OK)
         shared->loops = mem_zalloc(&s->mem, shared->shard_count * sizeof *shared->loops);
+    if (core->deflate != NULL)
+        mem_part_init(core->deflate, &s->mem, core->deflate_bytes);
     tenant_budgets_init(core->budgets, core->tenants, core->tenants_n,
                         &s->mem); // behind the reserve, which they use
     if (!shared->loops) {

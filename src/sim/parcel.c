@@ -181,8 +181,8 @@ const struct payloads parcel_payloads = {
     .encode_entry = encode_entry,
 };
 
-static const struct encoding parcel = {ENCODING_PARCEL, "parcel", &parcel_language, &parcel_payloads,
-                                       FRAMING_WS_BINARY};
+static const struct encoding parcel = {ENCODING_PARCEL,  "parcel",          &parcel_language,
+                                       &parcel_payloads, FRAMING_WS_BINARY, 0};
 
 const struct ways *ways_with_parcels(void)
 {

@@ -14,7 +14,7 @@ size_t ws_header_encode(uint8_t ret[WS_HEADER_MAX], uint8_t opcode, bool fin, ui
         ret[1] = (uint8_t)n;
         return 2;
     }
-    ASSERT(opcode < WS_CLOSE);
+    ASSERT((opcode & ~WS_COMPRESSED) < WS_CLOSE);
     if (n <= UINT16_MAX) {
         ret[1] = 126;
         ret[2] = (uint8_t)(n >> 8);

@@ -11,12 +11,16 @@
 // is what the tests and the fuzzer hold it to.
 #include "wire/ws_frame.h"
 
+#include "wire/deflate.h"
+
 enum {
     FLAG_CLIENT = 1,         // decodes what a server sent
     FLAG_PAYLOAD = 2,        // the header is done, payload is being taken
     FLAG_FIN = 4,            // of the frame at hand
     FLAG_MESSAGE_BEGUN = 8,  // a chunk of the open message was reported
     FLAG_CONTROL_BEGUN = 16, // a chunk of the control frame at hand was reported
+    FLAG_DEFLATE = 32,       // messages may be compressed
+    FLAG_COMPRESSED = 64,    // the open message is
 };
 
 enum {
@@ -35,6 +39,7 @@ enum {
 #define FAILS(X) \
     X(FINE,                0,                 "") \
     X(BAD_RSV,             WS_CLOSE_PROTOCOL, "reserved bits are set without an extension") \
+    X(BAD_RSV1,            WS_CLOSE_PROTOCOL, "RSV1 is set where no compressed message begins") \
     X(BAD_OPCODE,          WS_CLOSE_PROTOCOL, "unknown opcode") \
     X(CONTROL_FRAGMENTED,  WS_CLOSE_PROTOCOL, "a control frame is fragmented") \
     X(CONTROL_TOO_LONG,    WS_CLOSE_PROTOCOL, "a control frame is longer than 125 bytes") \
@@ -45,7 +50,10 @@ enum {
     X(LENGTH_NOT_MINIMAL,  WS_CLOSE_PROTOCOL, "a length is not in its shortest form") \
     X(LENGTH_TOP_BIT,      WS_CLOSE_PROTOCOL, "a length has its top bit set") \
     X(MESSAGE_TOO_BIG,     WS_CLOSE_TOO_BIG,  "the message is too big") \
-    X(NOT_UTF8,            WS_CLOSE_BAD_DATA, "text is not UTF-8")
+    X(NOT_UTF8,            WS_CLOSE_BAD_DATA, "text is not UTF-8") \
+    X(NOT_DEFLATE,         WS_CLOSE_BAD_DATA, "the message is not well compressed") \
+    X(INFLATES_TOO_BIG,    WS_CLOSE_TOO_BIG,  "the message is too big when it is inflated") \
+    X(INFLATES_TOO_MUCH,   WS_CLOSE_POLICY,   "too much was to be inflated")
 // clang-format on
 
 enum fail {
@@ -78,11 +86,28 @@ bool ws_decoder_idle(const struct ws_decoder *d)
     return d->header_n == 0 && !(d->flags & FLAG_PAYLOAD) && d->message_opcode == 0;
 }
 
+void ws_decoder_deflate(struct ws_decoder *d)
+{
+    ASSERT(ws_decoder_idle(d));
+    d->flags |= FLAG_DEFLATE;
+}
+
+void ws_decoder_fail(struct ws_decoder *d, enum err why)
+{
+    ASSERT(d->fail == FINE && (d->flags & FLAG_DEFLATE) != 0);
+    d->fail = why == ERR_UTF8        ? NOT_UTF8
+              : why == ERR_TOO_LARGE ? INFLATES_TOO_BIG
+              : why == ERR_LIMIT     ? INFLATES_TOO_MUCH
+                                     : NOT_DEFLATE;
+}
+
 static enum fail check_first_byte(const struct ws_decoder *d, uint8_t b)
 {
-    if (b & BITS_RSV)
-        return BAD_RSV; // RFC 6455 section 5.2: no extension is negotiated
     uint8_t opcode = b & BITS_OPCODE;
+    if (b & BITS_RSV & ~((d->flags & FLAG_DEFLATE) != 0 ? WS_COMPRESSED : 0))
+        return BAD_RSV; // RFC 6455 section 5.2: no extension is negotiated that has it
+    if ((b & WS_COMPRESSED) && opcode != WS_TEXT && opcode != WS_BINARY)
+        return BAD_RSV1; // RFC 7692 section 6.1
     switch (opcode) {
     case WS_CONTINUATION:
         return d->message_opcode == 0 ? CONTINUATION_ALONE : FINE; // section 5.4
@@ -98,6 +123,12 @@ static enum fail check_first_byte(const struct ws_decoder *d, uint8_t b)
     }
 }
 
+// What the frames of a message may have together. One that does not get smaller by being compressed gets a little larger.
+static uint32_t bytes_max(const struct ws_decoder *d, bool compressed)
+{
+    return compressed ? deflate_bound(d->message_bytes_max) : d->message_bytes_max;
+}
+
 void ws_decoder_check(const struct ws_decoder *d)
 {
     bool failed = d->fail != FINE;
@@ -106,10 +137,10 @@ void ws_decoder_check(const struct ws_decoder *d)
     ASSERT(d->header_n <= sizeof d->header);
     ASSERT(d->message_opcode == 0 || d->message_opcode == WS_TEXT || d->message_opcode == WS_BINARY);
     ASSERT(failed || !(d->flags & FLAG_PAYLOAD) || (d->opcode & BIT_CONTROL) != 0 ||
-           d->message_opcode != 0);                             // 2
-    ASSERT(failed || d->message_bytes <= d->message_bytes_max); // 3
-    ASSERT(d->fail < sizeof fails / sizeof fails[0]);           // 4
-    ASSERT(!failed || fails[d->fail].code != 0);                // 4
+           d->message_opcode != 0);                                                        // 2
+    ASSERT(failed || d->message_bytes <= bytes_max(d, (d->flags & FLAG_COMPRESSED) != 0)); // 3
+    ASSERT(d->fail < sizeof fails / sizeof fails[0]);                                      // 4
+    ASSERT(!failed || fails[d->fail].code != 0);                                           // 4
 }
 
 static enum fail check_second_byte(const struct ws_decoder *d, uint8_t first, uint8_t b)
@@ -144,8 +175,9 @@ static enum fail check_length(const struct ws_decoder *d, const uint8_t *h, uint
     if ((extended == 2 && n < LENGTH_16) || (extended == 8 && n <= UINT16_MAX))
         return LENGTH_NOT_MINIMAL; // section 5.2
     if (!(h[0] & BIT_CONTROL)) {
-        uint32_t before = (h[0] & BITS_OPCODE) == WS_CONTINUATION ? d->message_bytes : 0;
-        if (n > d->message_bytes_max - before)
+        const bool goes_on = (h[0] & BITS_OPCODE) == WS_CONTINUATION;
+        const bool compressed = goes_on ? (d->flags & FLAG_COMPRESSED) != 0 : (h[0] & WS_COMPRESSED) != 0;
+        if (n > bytes_max(d, compressed) - (goes_on ? d->message_bytes : 0))
             return MESSAGE_TOO_BIG; // before any of it is taken
     }
     *ret = n;
@@ -165,7 +197,8 @@ static void frame_begin(struct ws_decoder *d, uint32_t length)
     if (d->opcode != WS_CONTINUATION) {
         d->message_opcode = d->opcode;
         d->message_bytes = 0;
-        d->flags = (uint8_t)(d->flags & ~FLAG_MESSAGE_BEGUN);
+        d->flags = (uint8_t)((d->flags & ~(FLAG_MESSAGE_BEGUN | FLAG_COMPRESSED)) |
+                             (first & WS_COMPRESSED ? FLAG_COMPRESSED : 0));
     }
     d->message_bytes += length;
 }
@@ -227,7 +260,8 @@ static bool message_chunk(struct ws_decoder *d, bool frame_done, struct ws_event
     ret->opcode = d->message_opcode;
     ret->first = !(d->flags & FLAG_MESSAGE_BEGUN);
     ret->last = frame_done && (d->flags & FLAG_FIN);
-    if (d->message_opcode == WS_TEXT) { // section 8.1
+    ret->compressed = (d->flags & FLAG_COMPRESSED) != 0;
+    if (d->message_opcode == WS_TEXT && !ret->compressed) { // section 8.1
         if (!utf8_feed(&d->utf8, ret->payload.p, ret->payload.n))
             return false;
         if (ret->last && !utf8_complete(d->utf8))
@@ -238,6 +272,7 @@ static bool message_chunk(struct ws_decoder *d, bool frame_done, struct ws_event
     if (ret->last) {
         d->message_opcode = 0;
         d->message_bytes = 0;
+        d->flags = (uint8_t)(d->flags & ~FLAG_COMPRESSED);
     }
     return true;
 }

@@ -22,10 +22,15 @@
 // UTF-8 of text messages, octet by octet, and complete at their end: 1007. Not here: the payload of a close frame
 // (ws_close_decode) and what may come after a close frame (the connection stops calling).
 //
+// Where permessage-deflate is spoken (RFC 7692), RSV1 on the first frame of a message says that it is compressed: its chunks are
+// handed out as they are, and whoever makes them whole (wire/deflate.h) looks at the size and the UTF-8 of what they say. What it finds
+// wrong it tells ws_decoder_fail, and from then on it is this decoder's failure like any other.
+//
 // Invariants (ws_decoder_check)
 // 1. payload_left > 0 only inside a frame's payload; header_n > 0 only inside a header.
 // 2. message_opcode is 0 exactly when no message is open.
-// 3. message_bytes <= message_bytes_max: declared lengths of the frames of the open message.
+// 3. message_bytes <= message_bytes_max, or of a compressed message what it may take: declared lengths of the frames of the open
+//    message.
 // 4. A decoder that failed fails for ever, with the same code.
 //
 // Limits: message_bytes_max, bytes of one message over all its fragments.
@@ -70,6 +75,9 @@ enum {
     WS_CLOSE_REASON_MAX = CONTROL_PAYLOAD_MAX - 2,  // bytes of a close reason
 };
 
+// Or'ed to the opcode of a message's first frame: it is compressed (RFC 7692 section 6).
+enum { WS_COMPRESSED = 0x40 };
+
 struct ws_decoder {
     uint32_t payload_left;  // of the frame at hand
     uint32_t message_bytes; // declared so far for the open message
@@ -96,7 +104,8 @@ struct ws_event {
     uint8_t opcode;      // WS_CHUNK, WS_EMPTY: WS_TEXT, WS_BINARY, WS_CLOSE, WS_PING or WS_PONG
     bool first;          // WS_CHUNK: begins the message or control frame
     bool last;           // WS_CHUNK: completes it
-    uint16_t close_code; // WS_FAIL: 1002, 1007 or 1009
+    bool compressed;     // WS_CHUNK: the message is, and its UTF-8 has not been looked at
+    uint16_t close_code; // WS_FAIL: 1002, 1007, 1008 or 1009
     str payload;         // WS_CHUNK: within the input, unmasked; valid as long as the input is
     const char *reason;  // WS_FAIL: a static sentence part, fit for a close frame
 };
@@ -105,6 +114,12 @@ struct ws_event {
 void ws_decoder_init(struct ws_decoder *d, uint32_t message_bytes_max);
 // For frames from a server (tests, simulator, load tool): they must not be masked.
 void ws_decoder_init_client(struct ws_decoder *d, uint32_t message_bytes_max);
+
+// From here on messages may be compressed.
+void ws_decoder_deflate(struct ws_decoder *d);
+// What a compressed message says is not fit: ERR_SYNTAX, 1007; ERR_UTF8, 1007; ERR_TOO_LARGE, 1009; ERR_LIMIT, there was too much of it
+// lately, 1008. The decoder has failed.
+void ws_decoder_fail(struct ws_decoder *d, enum err why);
 
 // Takes octets from p until there is something to report or nothing left. *ret_used is how many were taken (with
 // WS_MORE: n); call again with the rest. p is unmasked in place up to there. ret is written for all but WS_MORE.
@@ -119,7 +134,7 @@ void ws_decoder_check(const struct ws_decoder *d);
 // the octets that follow. Any alignment.
 uint32_t ws_unmask(uint8_t *p, size_t n, uint32_t key);
 
-// Writes an unmasked frame header for n octets of payload; returns its length: 2, 4 or 10.
+// Writes an unmasked frame header for n octets of payload; returns its length: 2, 4 or 10. opcode: with WS_COMPRESSED where it is.
 size_t ws_header_encode(uint8_t ret[WS_HEADER_MAX], uint8_t opcode, bool fin, uint64_t n);
 
 // Writes an unmasked close frame and returns its length. A reason (UTF-8) too long for a control frame is cut
@@ -130,7 +145,7 @@ size_t ws_close_encode(uint8_t ret[WS_CONTROL_FRAME_MAX], uint16_t code, str rea
 // Errors: ERR_SYNTAX for one octet or a code that may not be on the wire (answer 1002), ERR_UTF8 (answer 1007).
 enum err ws_close_decode(str payload, uint16_t *ret_code, str *ret_reason) WARN_UNUSED;
 
-// Appends a frame as a client sends it; mask is the key in memory order.
+// Appends a frame as a client sends it; mask is the key in memory order. opcode: as above.
 void ws_client_frame_encode(struct buf *b, uint8_t opcode, bool fin, uint32_t mask, str payload);
 
 #endif

@@ -123,7 +123,8 @@ enum err ws_accept_key(str key, char ret[WS_ACCEPT_LEN])
     return OK;
 }
 
-enum err ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str subprotocol)
+enum err ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str subprotocol,
+                                   str extensions)
 {
     char accept[WS_ACCEPT_LEN];
     ASSERT(h->status == 101);
@@ -136,6 +137,10 @@ enum err ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, 
     if (subprotocol.n > 0) {
         BUF_PUT_LIT(b, "\r\nSec-WebSocket-Protocol: ");
         buf_put_str(b, subprotocol);
+    }
+    if (extensions.n > 0) {
+        BUF_PUT_LIT(b, "\r\nSec-WebSocket-Extensions: ");
+        buf_put_str(b, extensions);
     }
     BUF_PUT_LIT(b, "\r\n\r\n");
     return OK;

@@ -2,8 +2,8 @@
 //
 // ws_handshake.h - the server's side of the opening handshake: judge the request, write the 101.
 //
-// Origin is handed out, not judged: that is a gate with its own rules (wire/origin.h). Extensions are never accepted
-// yet, which is how a server declines them (RFC 6455 section 9.1).
+// Origin is handed out, not judged: that is a gate with its own rules (wire/origin.h). Extensions are wire/ws_deflate.h's business;
+// those that are not accepted are not mentioned, which is how a server declines them (RFC 6455 section 9.1).
 //
 // A refused upgrade must close the connection: the client may have sent frames right behind its request, and reading
 // those as HTTP is how requests are smuggled.
@@ -41,8 +41,9 @@ bool ws_protocol_offered(const struct http_request *r, str name);
 // Sec-WebSocket-Accept for a key. ERR_NOMEM where libcrypto found no memory (wire/digest.h).
 enum err ws_accept_key(str key, char ret[WS_ACCEPT_LEN]) WARN_UNUSED;
 
-// Appends the 101 response. An empty subprotocol leaves the field out. ERR_NOMEM as ws_accept_key, with nothing appended;
-// whether the buffer took all of it is asked of the buffer.
-enum err ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str subprotocol) WARN_UNUSED;
+// Appends the 101 response. An empty subprotocol leaves the field out, and so does an empty value of Sec-WebSocket-Extensions.
+// ERR_NOMEM as ws_accept_key, with nothing appended; whether the buffer took all of it is asked of the buffer.
+enum err ws_handshake_put_response(struct buf *b, const struct ws_handshake *h, str subprotocol,
+                                   str extensions) WARN_UNUSED;
 
 #endif

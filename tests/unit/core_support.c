@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 enum { SETTLE_TURNS_MAX = 20000 };
 
@@ -286,6 +287,13 @@ struct net *net_new(uint32_t shards)
     return n;
 }
 
+void net_deflate(struct net *n, struct mem *part)
+{
+    mem_part_init(part, &n->mem, (size_t)1 << 20);
+    n->settings.deflate = part;
+    n->settings.deflate_min_bytes = 64;
+}
+
 void net_start(struct net *n)
 {
     assert_true(n->settings.connections_max <= NET_CONNS_MAX);
@@ -439,6 +447,46 @@ static void error_check(struct client *c, str text)
         fail_msg("no row of what was asked names the code: %.*s", STR_ARG(text));
 }
 
+// Through a buffer that is smaller than any window, so that zlib looks back into its own, which is as large as was agreed.
+static void inflate_all(uint8_t window, const uint8_t *p, size_t n, struct bytes *out)
+{
+    z_stream z = {0};
+    uint8_t chunk[64];
+    struct bytes in = {0};
+    bytes_put(&in, p, n);
+    bytes_put(&in, "\0\0\xff\xff", 4);
+    assert_int_equal(inflateInit2(&z, -window), Z_OK);
+    z.next_in = (Bytef *)in.p;
+    z.avail_in = (uInt)in.n;
+    do {
+        z.next_out = chunk;
+        z.avail_out = sizeof chunk;
+        const int did = inflate(&z, Z_SYNC_FLUSH);
+        assert_true(did == Z_OK || did == Z_BUF_ERROR);
+        bytes_put(out, chunk, sizeof chunk - z.avail_out);
+    } while (z.avail_out == 0);
+    assert_int_equal(z.avail_in, 0);
+    inflateEnd(&z);
+    bytes_free(&in);
+}
+
+// What came deflated stands in rx inflated from here on. Its length there.
+static size_t rx_inflate(struct client *c, size_t from, size_t size)
+{
+    struct bytes said = {0}, rest = {0};
+    inflate_all(c->window, (const uint8_t *)c->rx.p + from, size, &said);
+    assert_true(said.n > size); // it is deflated where that is shorter, only
+    bytes_put(&rest, c->rx.p + from + size, c->rx.n - from - size);
+    c->rx.n = from;
+    bytes_put(&c->rx, said.p, said.n);
+    bytes_put(&c->rx, rest.p, rest.n);
+    const size_t n = said.n;
+    bytes_free(&said);
+    bytes_free(&rest);
+    c->deflated++;
+    return n;
+}
+
 static bool frame_take(struct client *c)
 {
     const uint8_t *p = (const uint8_t *)c->rx.p + c->parsed;
@@ -454,8 +502,12 @@ static bool frame_take(struct client *c)
     if (left < head + size)
         return false;
     assert_true(p[0] & 0x80); // never fragmented
-    assert_int_equal(p[0] & 0x70, 0);
+    assert_int_equal(p[0] & (c->window != 0 && (p[0] & 15) < WS_CLOSE ? 0x30 : 0x70), 0);
     uint8_t opcode = p[0] & 15;
+    if (p[0] & 0x40) {
+        size = rx_inflate(c, c->parsed + head, size);
+        p = (const uint8_t *)c->rx.p + c->parsed;
+    }
     c->parsed += head + size;
     assert_true(c->closes == 0); // nothing comes after a close frame
     if (opcode == WS_TEXT)
@@ -748,6 +800,9 @@ struct client *net_ws_with(struct net *n, uint32_t shard, const char *path, cons
     assert_non_null(end);
     c->parsed = (size_t)(end + 4 - got.p);
     c->upgraded = true;
+    const str answer = str_take(got, c->parsed);
+    if (contains(answer, "permessage-deflate"))
+        c->window = contains(answer, "server_max_window_bits=9") ? 9 : 15;
     client_parse(c);
     return c;
 }

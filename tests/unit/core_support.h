@@ -15,7 +15,8 @@
 //     net_free(n);                           // checks the shards and that all memory came back
 //
 // Everything a client is sent is parsed as it comes: messages (WebSocket texts, or lines) queue up for expect(), control
-// frames are counted. An error must have a code that the row of its command names. A client answers pings and close frames, and closes its side after ours, unless told not to.
+// frames are counted. Where permessage-deflate was agreed (net_ws_with), messages that come deflated are inflated by zlib itself, through
+// the window that was agreed. An error must have a code that the row of its command names. A client answers pings and close frames, and closes its side after ours, unless told not to.
 //
 // Failing allocations: net_fail_after and friends. An essential allocation (base/mem.h) is never made to fail; the
 // probe of net_fail_burst tells which ones those are.
@@ -44,6 +45,8 @@ struct client {
     struct net *net;
     uint32_t shard, conn;
     bool line, upgraded;
+    uint8_t window;    // permessage-deflate was agreed, and ours is of so many bits; 0: it was not
+    uint32_t deflated; // messages that came so
     // Its manners.
     bool no_pong, no_close, no_eof;
     bool stalled;    // its socket takes nothing
@@ -156,6 +159,7 @@ struct client *net_line(struct net *n, uint32_t shard); // what it hears at firs
 // Queues bytes; they are read in the next turn of its shard. send_* and say settle, post_* do not.
 void post_bytes(struct client *c, const void *p, size_t n);
 void post_frame(struct client *c, uint8_t opcode, bool fin, str payload);
+void net_deflate(struct net *n, struct mem *part); // before net_start: websocket.deflate is on
 __attribute__((format(printf, 2, 3))) void post(struct client *c, const char *format,
                                                 ...); // a text message, or line
 __attribute__((format(printf, 2, 3))) void say(struct client *c, const char *format, ...);

@@ -96,7 +96,8 @@ static enum err replay(struct fixture *f, int d, enum replay_form form, uint64_t
 {
     const struct replay_want want = {ways_served.encodings[d], form, from, to};
     uint64_t budget = UINT64_MAX;
-    return replay_make(&f->replay, &f->log, &want, room, now_ms, 0, &f->scratch, &budget);
+    return replay_make(&f->replay, &f->log, &want, room, now_ms,
+                       &(struct frame_tools){.scratch = &f->scratch}, &budget);
 }
 
 // Somebody joined, as it stands behind the newest record.

@@ -51,13 +51,13 @@ static void test_the_rfc_request(void **state)
     struct buf b;
     test_mem_init(&t, &mem);
     buf_init(&b, &mem, 0);
-    assert_int_equal(ws_handshake_put_response(&b, &shake, STR("chat")), OK);
+    assert_int_equal(ws_handshake_put_response(&b, &shake, STR("chat"), STR("permessage-deflate")), OK);
     assert_str(buf_str(&b),
                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-               "Sec-WebSocket-Protocol: chat\r\n\r\n");
+               "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
     buf_reset(&b, 1000);
-    assert_int_equal(ws_handshake_put_response(&b, &shake, STR_NONE), OK);
+    assert_int_equal(ws_handshake_put_response(&b, &shake, STR_NONE, STR_NONE), OK);
     assert_str(buf_str(&b),
                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");

@@ -73,7 +73,8 @@ static inline bool trace_equal(const struct trace *a, const struct trace *b)
 
 // ---- frames
 
-enum { TRACE_EMPTY = 0x20000 }; // a fragment that says nothing
+// A fragment that says nothing; of a message: it is compressed.
+enum { TRACE_EMPTY = 0x20000, TRACE_COMPRESSED = 0x1000 };
 
 struct ws_run {
     struct ws_decoder decoder;
@@ -110,10 +111,11 @@ static inline void ws_run_chunk(struct ws_run *r, const struct ws_event *e)
     MUST(e->first == !*open);
     MUST(control || !r->control_open);
     MUST(e->payload.n > 0 || e->last);
+    MUST(!e->compressed || !control);
     trace_put(into, e->payload.p, e->payload.n);
     *open = !e->last;
     if (e->last) {
-        trace_item(&r->trace, e->opcode, into->p, into->n);
+        trace_item(&r->trace, e->opcode + (e->compressed ? TRACE_COMPRESSED : 0u), into->p, into->n);
         into->n = 0;
     }
 }

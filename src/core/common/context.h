@@ -17,6 +17,8 @@
 #include "core/common/metrics.h"
 #include "core/common/settings.h"
 
+struct deflating;
+
 struct context {
     uint32_t index;       // of this shard
     uint32_t shard_count; // 1..SHARDS_MAX
@@ -25,6 +27,7 @@ struct context {
     const struct shard_host *host;
     struct mem *mem;
     struct metrics *metrics;
+    struct deflating *deflating; // the shard's (log/deflating.h)
     struct slab *
         conns; // the pool of connections; its objects begin with a struct who, then a reader, an asker (see there)
     struct prng dice; // jitter

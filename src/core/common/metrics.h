@@ -71,6 +71,23 @@ const char *close_reason_name(enum close_reason why);
       "Times an ask waited for the next turn, as frames are made a slice a turn")                           \
     X(deliveries, "plenum_deliveries_total", "counter", "Entries written to connections")                   \
     X(directs, "plenum_directs_total", "counter", "Direct messages delivered to sessions")                  \
+    X(deflated, "plenum_deflated_total", "counter",                                                         \
+      "Messages deflated: once for a record and each window in use, whatever the number of readers")        \
+    X(deflated_bytes_in, "plenum_deflated_plain_bytes_total", "counter", "Bytes of these before")           \
+    X(deflated_bytes_out, "plenum_deflated_bytes_total", "counter",                                         \
+      "And after, those that would not get shorter and went plain included")                                \
+    X(deflate_put_off, "plenum_deflate_put_off_total", "counter",                                           \
+      "Messages that went plain as a turn had deflated its share, or there was no memory")                  \
+    X(inflated, "plenum_inflated_total", "counter", "Messages of clients inflated")                         \
+    X(inflated_bytes_in, "plenum_inflated_bytes_total", "counter", "Bytes of these as they came")           \
+    X(inflated_bytes_out, "plenum_inflated_plain_bytes_total", "counter", "And what they became")           \
+    X(deflate_accepted, "plenum_deflate_accepted_total", "counter", "Upgrades with permessage-deflate")     \
+    X(deflate_declined, "plenum_deflate_declined_total", "counter",                                         \
+      "Upgrades that offered it in no way that was accepted, or for which there was no memory")             \
+    X(deflate_contexts, "plenum_deflate_contexts", "gauge",                                                 \
+      "Connections whose messages may refer to those before, for which a window is kept")                   \
+    X(deflate_contexts_denied, "plenum_deflate_contexts_denied_total", "counter",                           \
+      "Connections that were told to begin each message anew, as websocket.deflate_memory_mb was used up")  \
     X(bytes_in, "plenum_received_bytes_total", "counter", "Bytes read from clients")                        \
     X(bytes_out, "plenum_sent_bytes_total", "counter", "Bytes written to clients")                          \
     X(writes, "plenum_writes_total", "counter",                                                             \
@@ -113,6 +130,7 @@ const char *close_reason_name(enum close_reason why);
     X(limit_course, "plenum_limit_hits_total{limit=\"proposals\"}", "counter", "")                          \
     X(limit_revocations, "plenum_limit_hits_total{limit=\"revocations\"}", "counter", "")                   \
     X(limit_message, "plenum_limit_hits_total{limit=\"message_bytes\"}", "counter", "")                     \
+    X(limit_inflate, "plenum_limit_hits_total{limit=\"inflate\"}", "counter", "")                           \
     X(limit_body, "plenum_limit_hits_total{limit=\"http_body\"}", "counter", "")                            \
     X(limit_connections, "plenum_limit_hits_total{limit=\"connections\"}", "counter", "")                   \
     X(limit_address, "plenum_limit_hits_total{limit=\"address\"}", "counter", "")                           \

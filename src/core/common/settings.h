@@ -57,6 +57,12 @@ struct settings {
 
     uint32_t audit; // [start] what the audit is told, bits of enum audit_kind (common/audit.h)
 
+    // websocket.*
+    struct mem *
+        deflate; // [start] the part of memory (base/mem.h) that compression has on all shards; NULL: it is off
+    size_t deflate_bytes;       // [start] of it
+    uint32_t deflate_min_bytes; // what is shorter is not deflated
+
     // limits.*
     uint32_t connections_max;     // [start] per shard: size of the connection pool
     uint32_t message_bytes;       // largest message of a client, 1..MESSAGE_BYTES_CEILING

@@ -5,6 +5,7 @@
 
 #include "core/common/working.h"
 #include "core/conn/claims.h"
+#include "core/conn/inbound.h"
 
 enum { SCRATCH_KEEP = 512 * 1024 };
 
@@ -54,6 +55,7 @@ static void conn_release(struct conns *cs, uint32_t index)
     struct conn *c = conn_at(cs, index);
     conn_input_free(cs, c);
     conn_call_free(cs, c);
+    inbound_end(cs, index);
     speech_end(cs->fan, index);
     asker_deinit(cs->edge, &c->asker);
 }
@@ -230,7 +232,7 @@ enum err conns_init(struct conns *cs, struct context *cx, struct edge *edge, str
         reserve_init(&cs->reserve, mem) == OK && slab_keep(&cs->pool, RESERVE_CONNS) &&
         working_fit(&cs->head) && working_fit(&cs->body) && index_list_init(&cs->closed, mem, max) == OK &&
         index_list_init(&cs->shutdown, mem, max) == OK && index_list_init(&cs->reread, mem, max) == OK &&
-        deadlines_init(&cs->deadlines, mem, max) == OK;
+        deadlines_init(&cs->deadlines, mem, max) == OK && inbound_init(cs) == OK;
     return made ? OK : ERR_NOMEM;
 }
 
@@ -243,6 +245,7 @@ void conns_deinit(struct conns *cs)
         if (slab_used(&cs->pool, i))
             conn_release(cs, i);
     claims_deinit(cs);
+    inbound_deinit(cs);
     slab_deinit(&cs->pool);
     buf_deinit(&cs->head);
     buf_deinit(&cs->body);
@@ -259,6 +262,8 @@ void conns_tidy(struct conns *cs)
 {
     working_fit(&cs->head);
     working_fit(&cs->body);
+    buf_reset(&cs->inflated, WORKING_BYTES_MAX);
+    buf_wipe(&cs->inflated);
     scratch_empty(&cs->unescape);
     if (cs->unescape.stale != 0)
         mem_wipe(cs->unescape.p, cs->unescape.stale);
@@ -311,6 +316,7 @@ static void conn_check(const struct conns *cs, uint32_t index)
     conn_call_check(cs, index);
     ASSERT(in == NULL || in->msg_at == 0 || c->parked || c->ending != ENDING_OPEN);
     speech_check(cs->fan, index);
+    inbound_check(cs, index);
     asker_check(cs->edge, index);
 }
 
@@ -326,5 +332,6 @@ void conns_check(const struct conns *cs)
     deadlines_check(&cs->deadlines);
     buf_check(&cs->head);
     buf_check(&cs->body);
+    buf_check(&cs->inflated);
     buf_check(&cs->reserve.page);
 }

@@ -39,6 +39,7 @@
 #include "wire/ws_frame.h"
 
 struct http_call;
+struct inbound;
 struct verdict_mail;
 struct http_route;
 
@@ -132,10 +133,13 @@ struct conns {
     struct index_list closed, shutdown, reread; // for the driver
     struct reserve reserve;
 
+    struct inbound **inbound; // by connection (inbound.h); NULL: websocket.deflate is off
+
     // Working memory of one call each; never in use across calls.
     struct buf head; // a response head, a sentence
     struct buf body; // a dynamic page
     struct scratch unescape;
+    struct buf inflated; // a message (inbound.h)
 
     uint64_t drain_next_ms;
     uint32_t drain_from;

@@ -2,7 +2,9 @@
 //
 // Frames to messages. A message that lies whole in the input is worked off where it is; only pieces are copied,
 // into one contiguous buffer, so the number of fragments needs no limit and the size has one.
-#include "core/conn/conn.h"
+#include "core/common/working.h"
+#include "core/conn/inbound.h"
+#include "core/log/deflating.h"
 
 // A message under way holds what was received of it and less than this: doubling would let a thousand senders of
 // half a message hold twice what they sent.
@@ -42,6 +44,17 @@ static bool take_mirror(struct conns *cs, uint32_t index, uint8_t opcode, str me
 {
     if (conn_at(cs, index)->asker.reader.out.bytes > cs->cx->settings->reply_bytes)
         return false;
+    const uint8_t window = speech_encoding(cs->fan, index)->deflate;
+    buf_reset(&cs->body, WORKING_BYTES_MAX);
+    if (window != 0) {
+        buf_put_str(&cs->body, message);
+        const size_t n =
+            buf_ok(&cs->body) ? deflating_payload(cs->cx->deflating, window, &cs->body, 0, message.n) : 0;
+        if (n != 0) {
+            opcode |= WS_COMPRESSED;
+            message = str_skip(buf_str(&cs->body), message.n);
+        }
+    }
     uint8_t header[WS_HEADER_MAX];
     size_t n = ws_header_encode(header, opcode, true, message.n);
     fan_put_both(cs->fan, index, str_make((const char *)header, n), message);
@@ -94,6 +107,17 @@ static void message_wait(struct conns *cs, uint32_t index)
     conn_park(cs, index);
 }
 
+// A compressed message is what it says from here on. False: it says nothing that is fit.
+static bool message_inflate(struct conns *cs, uint32_t index, uint8_t opcode, str *message)
+{
+    const enum err e = inbound_inflate(cs, index, opcode == WS_TEXT, message);
+    if (e == ERR_NOMEM)
+        ws_memory_out(cs, index);
+    else if (e != OK)
+        ws_decoder_fail(&conn_at(cs, index)->ws, e); // which the decoder says when it is asked next
+    return e == OK;
+}
+
 static void on_message_chunk(struct conns *cs, uint32_t index, const struct ws_event *ev)
 {
     struct conn *c = conn_at(cs, index);
@@ -105,6 +129,8 @@ static void on_message_chunk(struct conns *cs, uint32_t index, const struct ws_e
     if (!ev->last)
         return;
     str message = whole ? ev->payload : str_make((const char *)c->in->msg, c->in->msg_n);
+    if (ev->compressed && !message_inflate(cs, index, ev->opcode, &message))
+        return;
     if (conn_ws_message(cs, index, ev->opcode, message)) {
         if (!whole && conn_live(c)) {
             c->in->msg_n = 0;
@@ -113,7 +139,9 @@ static void on_message_chunk(struct conns *cs, uint32_t index, const struct ws_e
         }
         return;
     }
-    if (whole && !message_append(cs, c, ev->opcode, ev->payload)) {
+    if (ev->compressed && !whole)
+        c->in->msg_n = 0; // what it says is kept, instead of what came
+    if ((whole || ev->compressed) && !message_append(cs, c, ev->opcode, message)) {
         ws_memory_out(cs, index);
         return;
     }
@@ -192,7 +220,10 @@ static void on_fail(struct conns *cs, uint32_t index, const struct ws_event *ev)
     if (large)
         metric_add(&cs->cx->metrics->limit_message, 1);
     notice_put(cs->cx, NOTICE_PROTOCOL_ERROR, index, ev->close_code, ev->reason, STR_NONE);
-    conn_close(cs, index, ev->close_code, ev->reason, large ? CLOSE_TOO_LARGE : CLOSE_PROTOCOL);
+    conn_close(cs, index, ev->close_code, ev->reason,
+               large                               ? CLOSE_TOO_LARGE
+               : ev->close_code == WS_CLOSE_POLICY ? CLOSE_POLICY
+                                                   : CLOSE_PROTOCOL);
 }
 
 size_t conn_ws_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)

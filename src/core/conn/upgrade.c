@@ -6,6 +6,7 @@
 // What it passes before is in gates_upgrade.c.
 #include "core/conn/conn_http.h"
 
+#include "core/conn/inbound.h"
 #include "wire/ws_handshake.h"
 
 // The row of the first subprotocol that is offered; where none is that we know, the first row of the path.
@@ -41,9 +42,11 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_coming *
 #undef X
     str protocol;
     const struct way *way = way_of(cs, rq, first, &protocol);
+    const struct encoding *spoken =
+        inbound_agree(cs, index, rq, encoding_of(cs->cx, way->encoding), &cs->body);
     buf_reset(&cs->head, WORKING_BYTES_MAX);
-    if (ws_handshake_put_response(&cs->head, &in.ws, protocol) != OK ||
-        speech_begin(cs->fan, index, way->encoding) != OK) {
+    if (ws_handshake_put_response(&cs->head, &in.ws, protocol, buf_str(&cs->body)) != OK ||
+        !buf_ok(&cs->body) || speech_begin(cs->fan, index, spoken->id) != OK) {
         upgrade_no_memory(cs, index, rq);
         return;
     }
@@ -54,6 +57,8 @@ static void upgrade(struct conns *cs, uint32_t index, const struct http_coming *
     who_settle(&c->asker.reader.who, cs->cx->mem);
     gate_open(cs->edge, &c->asker);
     ws_decoder_init(&c->ws, cs->cx->settings->message_bytes);
+    if (spoken->deflate != 0)
+        ws_decoder_deflate(&c->ws);
     heartbeat_start(cs, index);
     if (!way->mirror && speech_language(cs->fan, index)->greets)
         conn_greet(cs, index);

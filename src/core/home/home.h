@@ -141,7 +141,12 @@ static inline struct live_tools room_tools(struct home *h, const struct room *r)
                                .encodings = s->ways->encodings,
                                .prints = &s->hash_key,
                                .utc_offset_s = h->cx->utc_offset_s,
-                               .scratch = &h->scratch};
+                               .scratch = &h->scratch,
+                               .deflating = h->cx->deflating};
+}
+static inline struct frame_tools home_frame_tools(struct home *h)
+{
+    return (struct frame_tools){h->cx->utc_offset_s, &h->scratch, h->cx->deflating};
 }
 
 static inline struct once_limits home_once_limits(const struct home *h)

@@ -111,6 +111,9 @@ void home_history(struct home *h, struct ask **taken, uint32_t room)
     ASSERT(command_row(a->cmd.type)->cost == COST_LIST);
     const struct room *r = room_at(h, room);
     const struct encoding *en = encoding_of(h->cx, a->encoding);
+    if (en->payloads->row_separator.n !=
+        0) // rows have no frames: they are the same for all encodings of the payloads
+        en = encoding_plain(h->cx->settings->ways, en);
     ASSERT(!a->cmd.has_before || a->cmd.before_offset != 0); // held to by the decoder
     bool forward = a->cmd.has_since, reaches = forward && history_reaches(r, &a->cmd);
     struct range page = {1, 0};

@@ -55,6 +55,7 @@ struct segment *home_frames(struct home *h, const struct room *r, const struct e
 {
     struct framed *framed = mem_alloc(h->cx->mem, n * sizeof *framed);
     struct segment *s = NULL;
+    const struct frame_tools tools = home_frame_tools(h);
     size_t cap = 0;
     bool made = framed != NULL;
     buf_reset(&h->scratch, SEGMENT_BYTES_MAX);
@@ -70,8 +71,8 @@ struct segment *home_frames(struct home *h, const struct room *r, const struct e
             words_show(&r->log, &e, &space);
         else
             e.taken_back = e.type == ENTRY_MESSAGE && e.erased != 0;
-        made = form == REPLAY_ROWS ? frame_row(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i])
-                                   : frame_entry(en, &e, h->cx->utc_offset_s, &h->scratch, &framed[i]);
+        made = form == REPLAY_ROWS ? frame_row(en, &e, &tools, &framed[i])
+                                   : frame_entry(en, &e, &tools, &framed[i]);
         cap += made ? segment_cost(framed_size(&framed[i])) : 0;
     }
     if (made)

@@ -49,8 +49,8 @@ enum err home_replay(struct home *h, uint32_t room, const struct replay_want *wa
     if (h->allowance == 0 || home_pending(r))
         return ERR_MORE;
     uint64_t left = h->allowance;
-    enum err e = replay_make(&r->replay, &r->log, want, room_name(r), h->cx->now_ms, h->cx->utc_offset_s,
-                             &h->scratch, &left);
+    const struct frame_tools tools = home_frame_tools(h);
+    enum err e = replay_make(&r->replay, &r->log, want, room_name(r), h->cx->now_ms, &tools, &left);
     uint64_t made = h->allowance - left;
     uint64_t cost = made + ASK_COST + (want->to + 1 - want->from) * ROW_COST;
     metric_add(&h->cx->metrics->replay_bytes, made);

@@ -17,31 +17,54 @@ void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts
     ASSERT(ret->head_n != 0 || ret->end.n != 0);
 }
 
-static void frame_around(const struct encoding *encoding, struct framed *f)
+// Words in the scratch buffer as their encoding has them: behind themselves where they are deflated, else where they are.
+static void words_shrink(const struct encoding *encoding, const struct frame_tools *tools, struct framed *f)
 {
-    if (f->n == 0)
+    size_t n = 0;
+    f->from = f->words_from;
+    f->n = f->words_n;
+    if (encoding->deflate != 0 && tools->deflating != NULL)
+        n = deflating_payload(tools->deflating, encoding->deflate, tools->scratch, f->words_from, f->words_n);
+    if (n != 0) {
+        f->from = tools->scratch->n - n;
+        f->n = n;
+    }
+    frame_parts_make(encoding->framing, f->n, &f->parts);
+    if (n != 0)
+        f->parts.head[0] |= WS_COMPRESSED;
+}
+
+static bool frame_around(const struct encoding *encoding, const struct frame_tools *tools, struct framed *f)
+{
+    if (f->words_n == 0) {
+        f->from = f->words_from;
+        f->n = 0;
         f->parts = (struct frame_parts){.end = STR_NONE};
-    else
-        frame_parts_make(encoding->framing, f->n, &f->parts);
+    } else {
+        words_shrink(encoding, tools, f);
+    }
+    return buf_ok(tools->scratch);
 }
 
 // A payload at the end of scratch, behind room for the longest head: what is around it is put there.
-static void frame_in_place(const struct encoding *encoding, struct buf *scratch, size_t from)
+static void frame_in_place(const struct encoding *encoding, const struct frame_tools *tools, size_t from)
 {
-    struct frame_parts parts;
+    struct buf *scratch = tools->scratch;
+    struct framed f = {.words_from = from + sizeof f.parts.head};
+    f.words_n = scratch->n - f.words_from;
+    words_shrink(encoding, tools, &f);
     char *p = scratch->p + from;
-    const size_t n = scratch->n - from - sizeof parts.head;
-    frame_parts_make(encoding->framing, n, &parts);
-    memmove(p + parts.head_n, p + sizeof parts.head, n);
-    memcpy(p, parts.head, parts.head_n);
-    buf_cut(scratch, from + parts.head_n + n);
-    buf_put_str(scratch, parts.end);
+    memmove(p + f.parts.head_n, scratch->p + f.from, f.n);
+    memcpy(p, f.parts.head, f.parts.head_n);
+    buf_cut(scratch, from + f.parts.head_n + f.n);
+    buf_put_str(scratch, f.parts.end);
 }
 
-static bool frame_all(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
-                      struct buf *scratch, struct framed *ret)
+static bool frame_all(const struct encoding *encoding, const struct entry *e, const struct frame_tools *tools,
+                      struct framed *ret)
 {
     static const char room[sizeof ret->parts.head];
+    struct buf *scratch = tools->scratch;
     struct parts parts;
     *ret = (struct framed){.from = scratch->n, .parts = {.end = STR_NONE}};
     parts_begin(&parts, e);
@@ -49,54 +72,53 @@ static bool frame_all(const struct encoding *encoding, const struct entry *e, in
         const size_t from = scratch->n;
         buf_put(scratch, room, sizeof room);
         const size_t payload = scratch->n;
-        encoding->payloads->encode_entry(scratch, &parts.part, utc_offset_s);
+        encoding->payloads->encode_entry(scratch, &parts.part, tools->utc_offset_s);
         if (!buf_ok(scratch))
             return false;
         if (scratch->n == payload)
             buf_cut(scratch, from);
         else
-            frame_in_place(encoding, scratch, from);
+            frame_in_place(encoding, tools, from);
     }
     ret->n = scratch->n - ret->from;
     return buf_ok(scratch);
 }
 
-bool frame_entry(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
-                 struct buf *scratch, struct framed *ret)
+bool frame_entry(const struct encoding *encoding, const struct entry *e, const struct frame_tools *tools,
+                 struct framed *ret)
 {
     if (entry_parted(e->type))
-        return frame_all(encoding, e, utc_offset_s, scratch, ret);
-    ret->from = scratch->n;
-    encoding->payloads->encode_entry(scratch, e, utc_offset_s);
-    if (!buf_ok(scratch))
+        return frame_all(encoding, e, tools, ret);
+    ret->words_from = tools->scratch->n;
+    encoding->payloads->encode_entry(tools->scratch, e, tools->utc_offset_s);
+    if (!buf_ok(tools->scratch))
         return false;
-    ret->n = scratch->n - ret->from;
-    frame_around(encoding, ret);
-    return true;
+    ret->words_n = tools->scratch->n - ret->words_from;
+    return frame_around(encoding, tools, ret);
 }
 
-bool frame_again(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
-                 const struct framed *same, struct buf *scratch, struct framed *ret)
+bool frame_again(const struct encoding *encoding, const struct entry *e, const struct frame_tools *tools,
+                 const struct framed *same, struct framed *ret)
 {
     if (entry_parted(e->type))
-        return frame_all(encoding, e, utc_offset_s, scratch, ret);
-    ret->from = same->from;
-    ret->n = same->n;
-    frame_around(encoding, ret);
-    return true;
+        return frame_all(encoding, e, tools, ret);
+    ret->words_from = same->words_from;
+    ret->words_n = same->words_n;
+    return frame_around(encoding, tools, ret);
 }
 
-bool frame_row(const struct encoding *encoding, const struct entry *e, int32_t utc_offset_s,
-               struct buf *scratch, struct framed *ret)
+bool frame_row(const struct encoding *encoding, const struct entry *e, const struct frame_tools *tools,
+               struct framed *ret)
 {
+    struct buf *scratch = tools->scratch;
     const struct payloads *words = encoding->payloads;
     ASSERT(words->row_separator.n != 0);
     struct parts parts;
-    ret->from = scratch->n;
+    *ret = (struct framed){.from = scratch->n};
     parts_begin(&parts, e);
     while (parts_next(&parts)) {
         buf_put_str(scratch, words->row_separator);
-        words->encode_entry(scratch, &parts.part, utc_offset_s);
+        words->encode_entry(scratch, &parts.part, tools->utc_offset_s);
     }
     ret->n = scratch->n - ret->from;
     ret->parts = (struct frame_parts){.end = STR_NONE};

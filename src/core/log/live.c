@@ -77,13 +77,13 @@ bool live_secure(struct live *v, const struct live_tools *tools, const struct en
     struct track *all = tracks_all(&v->tracks);
     ASSERT(tools->mem != NULL && tools->frames != NULL);
     ASSERT(tools->prints != NULL);
+    const struct frame_tools with = {tools->utc_offset_s, tools->scratch, tools->deflating};
     ret->print = print_of(tools->prints, e);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
         uint32_t same = same_payload(tools, all, i);
         const struct encoding *en = tools->encodings[all[i].key];
-        bool framed = same != i ? frame_again(en, e, tools->utc_offset_s, &ret->framed[same], tools->scratch,
-                                              &ret->framed[i])
-                                : frame_entry(en, e, tools->utc_offset_s, tools->scratch, &ret->framed[i]);
+        bool framed = same != i ? frame_again(en, e, &with, &ret->framed[same], &ret->framed[i])
+                                : frame_entry(en, e, &with, &ret->framed[i]);
         if (!framed)
             return false;
         ret->segs[i] = track_secure(v, tools, &all[i].chain, framed_size(&ret->framed[i]), entry_cut(e->type),

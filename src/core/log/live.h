@@ -45,7 +45,8 @@ struct live_tools {
     const struct encoding *const *encodings; // by id
     const struct siphash_key *prints;        // of conflation keys
     int32_t utc_offset_s;
-    struct buf *scratch; // reset and used for encoding
+    struct buf *scratch;         // reset and used for encoding
+    struct deflating *deflating; // NULL: nothing is deflated
 };
 
 void live_deinit(struct live *v, struct mem *m); // a zeroed one is good

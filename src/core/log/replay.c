@@ -4,7 +4,10 @@
 // had a reader at the time, and end where the memory of those who read them does.
 #include "core/log/replay.h"
 
-enum { ENTRY_COST = 64 }; // of a budget in bytes, for looking a record up and encoding it
+enum {
+    ENTRY_COST = 64,  // of a budget in bytes, for looking a record up and encoding it,
+    DEFLATE_COST = 8, // and for each of its bytes where it is deflated
+};
 
 // The index of the segment that has the offset; n without one.
 static uint32_t find(const struct chain *c, uint64_t offset)
@@ -49,8 +52,7 @@ struct job {
     const struct log *log;
     const struct replay_want *want;
     str room;
-    int32_t utc_offset_s;
-    struct buf *scratch;
+    const struct frame_tools *tools;
     uint64_t *budget;
 };
 
@@ -63,10 +65,9 @@ static enum err make_one(struct chain *c, const struct job *j, uint64_t offset, 
     struct word_space space;
     log_entry(j->log, offset, j->room, &e);
     words_show(j->log, &e, &space);
-    buf_reset(j->scratch, SEGMENT_BYTES_MAX);
-    bool made = j->want->form == REPLAY_FRAMES
-                    ? frame_entry(j->want->encoding, &e, j->utc_offset_s, j->scratch, &f)
-                    : frame_row(j->want->encoding, &e, j->utc_offset_s, j->scratch, &f);
+    buf_reset(j->tools->scratch, SEGMENT_BYTES_MAX);
+    bool made = j->want->form == REPLAY_FRAMES ? frame_entry(j->want->encoding, &e, j->tools, &f)
+                                               : frame_row(j->want->encoding, &e, j->tools, &f);
     if (!made)
         return ERR_NOMEM;
     size_t n = framed_size(&f);
@@ -74,8 +75,9 @@ static enum err make_one(struct chain *c, const struct job *j, uint64_t offset, 
         *s = segment_for(c, j->log->mem, offset, entries, n);
     if (*s == NULL)
         return ERR_NOMEM;
-    framed_append(*s, &f, j->scratch, false);
-    *j->budget -= n + ENTRY_COST < *j->budget ? n + ENTRY_COST : *j->budget;
+    framed_append(*s, &f, j->tools->scratch, false);
+    const uint64_t cost = n + ENTRY_COST + (j->want->encoding->deflate != 0 ? DEFLATE_COST * f.words_n : 0);
+    *j->budget -= cost < *j->budget ? cost : *j->budget;
     return OK;
 }
 
@@ -98,7 +100,7 @@ static enum err fill(struct chain *c, const struct job *j, uint64_t from, uint64
 }
 
 enum err replay_make(struct replay **r, const struct log *l, const struct replay_want *want, str room,
-                     uint64_t now_ms, int32_t utc_offset_s, struct buf *scratch, uint64_t *budget)
+                     uint64_t now_ms, const struct frame_tools *tools, uint64_t *budget)
 {
     if (want->from > want->to)
         return OK;
@@ -111,7 +113,7 @@ enum err replay_make(struct replay **r, const struct log *l, const struct replay
     if (tracks_reserve(&(*r)->tracks, l->mem, key) != OK)
         return ERR_NOMEM;
     struct chain *c = &tracks_add(&(*r)->tracks, key)->chain;
-    const struct job job = {l, want, room, utc_offset_s, scratch, budget};
+    const struct job job = {l, want, room, tools, budget};
     uint64_t from = want->from - want->from % REPLAY_STEP;
     if (from < l->tail)
         from = l->tail;

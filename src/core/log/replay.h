@@ -48,8 +48,7 @@ struct replay_want {
 // Makes what is missing of it, and the replay itself where *r is NULL. *budget: so many bytes may be made, and one entry more;
 // what was is taken off. ERR_MORE: it ended before the work did. ERR_NOMEM. What was made until then stays for the next call.
 enum err replay_make(struct replay **r, const struct log *l, const struct replay_want *want, str room,
-                     uint64_t now_ms, int32_t utc_offset_s, struct buf *scratch,
-                     uint64_t *budget) WARN_UNUSED;
+                     uint64_t now_ms, const struct frame_tools *tools, uint64_t *budget) WARN_UNUSED;
 // Of what has been made: the segments that it lies in, a reference each, in a block of ret_n pointers. NULL where nothing is
 // wanted, or there is no memory for the list.
 struct segment **replay_take(const struct replay *r, const struct replay_want *want, struct mem *m,

@@ -36,6 +36,8 @@ struct shard *shard_create(uint32_t index, const struct settings *settings, cons
     uint64_t seed;
     host->random(host->ctx, &seed, sizeof seed);
     prng_init(&sh->cx.dice, seed);
+    deflating_init(&sh->deflating, &sh->cx);
+    sh->cx.deflating = settings->deflate != NULL ? &sh->deflating : NULL;
     mailroom_init(&sh->mail, &sh->cx);
     sh->cx.metrics = mem_zalloc(mem, sizeof *sh->cx.metrics);
     if (sh->cx.metrics == NULL || home_init(&sh->home, &sh->cx, &sh->mail) != OK ||
@@ -58,6 +60,7 @@ void shard_destroy(struct shard *sh)
     fan_deinit(&sh->fan);
     home_deinit(&sh->home);
     mailroom_deinit(&sh->mail);
+    deflating_deinit(&sh->deflating);
     mem_free(mem, sh->cx.metrics, sizeof *sh->cx.metrics);
     mem_free(mem, sh, sizeof *sh);
 }
@@ -69,6 +72,7 @@ void shard_settings_set(struct shard *sh, const struct settings *settings)
     ASSERT(settings->ways == sh->cx.settings->ways);
     ASSERT(settings->tenants_n == sh->cx.settings->tenants_n);
     ASSERT(settings->budgets == sh->cx.settings->budgets);
+    ASSERT(settings->deflate == sh->cx.settings->deflate);
     sh->cx.settings = settings;
     tenant_budgets_set(settings->budgets, settings->tenants, settings->tenants_n);
     if (++sh->cx.reload == 0)
@@ -333,6 +337,7 @@ void shard_turn_end(struct shard *sh)
     home_tidy(&sh->home);
     fan_tidy(&sh->fan);
     conns_tidy(&sh->conns);
+    deflating_tidy(&sh->deflating);
     ASSERT(sh->fan.ends.n == 0);
     ASSERT(!mail_is_here(&sh->mail));
 }
@@ -423,6 +428,7 @@ void shard_check(const struct shard *sh)
     edge_check(&sh->edge);
     conns_check(&sh->conns);
     mailroom_check(&sh->mail);
+    deflating_check(&sh->deflating);
     for (uint32_t i = 0; i < sh->fan.outlets.high; i++)
         if (slab_used(&sh->fan.outlets, i))
             outlet_check_home(sh, outlet_at(&sh->fan, i));

@@ -13,10 +13,12 @@
 
 #include "core/conn/conn.h"
 #include "core/home/home.h"
+#include "core/log/deflating.h"
 #include "core/shard/shard.h"
 
 struct shard {
     struct context cx;
+    struct deflating deflating;
     struct mailroom mail;
     struct home home;
     struct fan fan;
