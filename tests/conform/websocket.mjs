@@ -42,11 +42,11 @@ export function closePayload(code, reason = '') {
   return payload;
 }
 
-// The frame at the front of bytes, with its size, or null when it is not whole yet.
-export function parseFrame(bytes) {
+// The frame at the front of bytes, with its size, or null when it is not whole yet. rsv: the reserved bits that it may have set.
+export function parseFrame(bytes, rsv = 0) {
   if (bytes.length < 2) return null;
   const opcode = bytes[0] & 15;
-  assert.equal(bytes[0] & 0x70, 0, 'reserved bits in a frame of the server');
+  assert.equal(bytes[0] & 0x70 & ~(opcode < CLOSE ? rsv << 4 : 0), 0, 'reserved bits in a frame of the server');
   assert.ok([CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG].includes(opcode), `opcode ${opcode} from the server`);
   assert.equal(bytes[1] & 0x80, 0, 'a masked frame from the server');
   let at = 2;
@@ -64,7 +64,7 @@ export function parseFrame(bytes) {
     assert.ok(n >= 65536, 'a length that is not minimal from the server');
   }
   if (bytes.length < at + n) return null;
-  return { fin: (bytes[0] & 0x80) !== 0, opcode, payload: bytes.subarray(at, at + n), size: at + n };
+  return { fin: (bytes[0] & 0x80) !== 0, rsv: (bytes[0] >> 4) & 7, opcode, payload: bytes.subarray(at, at + n), size: at + n };
 }
 
 // ---- a connection -------------------------------------------------------------------------------------------------
