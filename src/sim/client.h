@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "core/common/who.h"
 #include "dialect/dialect.h"
+#include "sim/deflated.h"
 #include "sim/truth.h"
 #include "wire/ws_frame.h"
 
@@ -175,6 +176,7 @@ struct client {
 
     // The connection's reader.
     struct ws_decoder ws;
+    struct deflated deflated;
     struct buf in;   // an HTTP head, a line or a message that is not whole
     bool in_control; // `control` is being put together
     struct buf control;

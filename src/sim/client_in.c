@@ -111,6 +111,17 @@ static void on_message(struct world *w, struct client *c, str message)
         on_echo(w, c, message);
 }
 
+// A message, compressed or not.
+static void on_data(struct world *w, struct client *c, const struct ws_event *ev, str message)
+{
+    struct buf room;
+    buf_init(&room, &w->scratch_mem, 0);
+    if (ev->compressed)
+        message = deflated_in(w, c, ev->opcode, &room, message);
+    on_message(w, c, message);
+    buf_deinit(&room);
+}
+
 static void on_ws_chunk(struct world *w, struct client *c, const struct ws_event *ev)
 {
     bool control = ev->opcode >= WS_CLOSE;
@@ -118,7 +129,7 @@ static void on_ws_chunk(struct world *w, struct client *c, const struct ws_event
         if (control)
             on_control(w, c, ev->opcode, ev->payload);
         else
-            on_message(w, c, ev->payload);
+            on_data(w, c, ev, ev->payload);
         return;
     }
     struct buf *b = control ? &c->control : &c->in;
@@ -130,7 +141,7 @@ static void on_ws_chunk(struct world *w, struct client *c, const struct ws_event
     if (control)
         on_control(w, c, ev->opcode, buf_str(b));
     else
-        on_message(w, c, buf_str(b));
+        on_data(w, c, ev, buf_str(b));
 }
 
 static void on_ws_bytes(struct world *w, struct client *c, uint8_t *p, size_t n)
@@ -188,9 +199,10 @@ static void on_upgrade_bytes(struct world *w, struct client *c, uint8_t *p, size
             c->expects_close = true;
             return;
         }
+        ws_decoder_init_client(&c->ws, 1u << 24);
+        deflated_agree(w, c, buf_str(&c->in));
         buf_reset(&c->in, 4096);
         c->state = CLIENT_OPEN;
-        ws_decoder_init_client(&c->ws, 1u << 24);
         if (c->temper != TEMPER_HOSTILE && c->temper != TEMPER_SILENT)
             act_on_open(w, c);
         on_ws_bytes(w, c, p + i + 1, n - i - 1);

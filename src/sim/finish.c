@@ -262,6 +262,7 @@ static void check_nothing_left(struct world *w)
     if (mutate_is(w, MUTATE_LEAK) && mutate_now(w, NULL))
         (void)!mem_alloc(&w->vmem.mem, 100);
     hands_forget(w);
+    retained += deflated_kept(w);
     size_t used = mem_used(&w->vmem.mem);
     if (used != w->baseline + retained)
         trace_fail(w, NULL,

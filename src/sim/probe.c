@@ -37,7 +37,7 @@ void probe_shard(const struct shard *sh, struct probe *ret)
                     ends->place_cap * sizeof *ends->places + timers->cap * sizeof *timers->items +
                     timers->place_cap * sizeof *timers->places + sh->home.scratch.cap + sh->home.reply.cap +
                     sh->fan.encode.cap + sh->conns.head.cap + sh->conns.body.cap + sh->conns.unescape.cap +
-                    sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
+                    sh->conns.inflated.cap + sh->home.rooms_sorted_cap * sizeof *sh->home.rooms_sorted;
 }
 
 void probe_tenant(const struct shard *sh, uint8_t tenant, uint64_t *connections, uint64_t *rooms)

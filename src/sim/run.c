@@ -138,7 +138,7 @@ static size_t budget_of(const struct world *w)
     size_t conn = (size_t)2 * s->reply_bytes + (size_t)8 * s->message_bytes + 65536u;
     size_t outlet = (size_t)4 * (s->lag_bytes + 131072u);
     return w->baseline + (size_t)ROOMS_MAX * (w->plan.servers * room + w->nodes_n * outlet) +
-           (size_t)2 * CLIENTS_MAX * conn + w->nodes_n * (size_t)(4u << 20);
+           (size_t)2 * CLIENTS_MAX * conn + s->deflate_bytes + w->nodes_n * (size_t)(4u << 20);
 }
 
 static void world_begin(struct world *w)
@@ -187,6 +187,7 @@ static void run(struct world *w)
     engine_end(w);
     hands_end(w);
     tenancy_end(w);
+    deflated_end(w);
     if (w->vmem.blocks != (w->options->mutation == MUTATE_LEAK && w->mutation.done))
         trace_fail(w, NULL, "BOUNDS: %zu blocks are left after the shards were destroyed", w->vmem.blocks);
 }

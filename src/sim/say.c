@@ -13,7 +13,7 @@
 void say_upgrade(struct world *w, struct client *c)
 {
     uint8_t raw[16];
-    char key[32], text[2048], accept[WS_ACCEPT_LEN], tenant[64];
+    char key[32], text[2048], accept[WS_ACCEPT_LEN], tenant[64], deflate[200];
     struct buf token;
     for (size_t i = 0; i < sizeof raw; i++)
         raw[i] = (uint8_t)roll(w, 256);
@@ -30,11 +30,12 @@ void say_upgrade(struct world *w, struct client *c)
         BUF_PUT_LIT(&token, "\r\n");
     }
     tenancy_say(w, c, tenant);
+    deflated_say(w, c, deflate);
     int n = snprintf(
         text, sizeof text,
         "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%.*s%s%s\r\n",
-        path, (int)key_n, key, (int)token.n, token.n != 0 ? token.p : "", tenant,
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%.*s%s%s%s\r\n",
+        path, (int)key_n, key, (int)token.n, token.n != 0 ? token.p : "", tenant, deflate,
         c->speech == SPEAKS_JSON && !c->parcels && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n"
                                                                 : "");
     ASSERT((size_t)n < sizeof text);
@@ -68,23 +69,9 @@ void say_parcel(struct world *w, struct client *c, char kind, str body)
         say_batch(w, c);
 }
 
-void say_frame(struct world *w, struct client *c, uint8_t opcode, str payload)
+// In fragments, empty ones included, with a ping between them.
+static void say_fragments(struct world *w, struct client *c, uint8_t opcode, uint32_t mask, str payload)
 {
-    if (c->parcels && opcode == WS_TEXT) {
-        say_parcel(w, c, 'c', payload);
-        return;
-    }
-    if (opcode == WS_CLOSE)
-        say_batch(w, c);
-    uint32_t mask = chance(w, 10) ? 0 : (uint32_t)prng_next(&w->dice);
-    bool control = opcode >= WS_CLOSE;
-    if ((!control && opcode != WS_BINARY) || opcode == WS_CLOSE)
-        trace_bytes(w, c, '>', payload);
-    if (control || !chance(w, 12)) {
-        ws_client_frame_encode(&c->out, opcode, true, mask, payload);
-        return;
-    }
-    // In fragments, empty ones included, with a ping between them.
     size_t from = 0;
     for (uint32_t i = 0; i < 3; i++) {
         size_t n = i == 2 ? payload.n - from : roll(w, payload.n - from + 1);
@@ -99,6 +86,28 @@ void say_frame(struct world *w, struct client *c, uint8_t opcode, str payload)
     }
 }
 
+void say_frame(struct world *w, struct client *c, uint8_t opcode, str payload)
+{
+    if (c->parcels && opcode == WS_TEXT) {
+        say_parcel(w, c, 'c', payload);
+        return;
+    }
+    if (opcode == WS_CLOSE)
+        say_batch(w, c);
+    uint32_t mask = chance(w, 10) ? 0 : (uint32_t)prng_next(&w->dice);
+    bool control = opcode >= WS_CLOSE;
+    if ((!control && opcode != WS_BINARY) || opcode == WS_CLOSE)
+        trace_bytes(w, c, '>', payload);
+    struct buf room;
+    buf_init(&room, &w->scratch_mem, 0);
+    if (!control && deflated_out(w, c, &room, &payload))
+        opcode |= WS_COMPRESSED;
+    if (control || !chance(w, 12))
+        ws_client_frame_encode(&c->out, opcode, true, mask, payload);
+    else
+        say_fragments(w, c, opcode, mask, payload);
+    buf_deinit(&room);
+}
 void say_close(struct world *w, struct client *c, uint16_t code)
 {
     uint8_t frame[WS_CONTROL_FRAME_MAX];

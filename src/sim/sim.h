@@ -94,6 +94,8 @@ struct sim_options {
     X(rate_limited)                                                               \
     X(closed_by_server)                                                           \
     X(closed_slow)                                                                \
+    X(deflated_in)                                                                \
+    X(deflated_out)                                                               \
     X(closed_policy)                                                              \
     X(half_open)                                                                  \
     X(half_open_found)                                                            \

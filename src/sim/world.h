@@ -175,6 +175,8 @@ struct world {
     struct tenant tenants[2];                  // likewise
     char guest_caps[CAPS_BYTES_MAX];
     struct tenant_budget budgets[2];
+    struct mem deflate;        // the part of compression (deflated.h),
+    struct inflater *inflater; // and the clients' own
     struct node nodes[NODES_MAX];
     uint32_t nodes_n;
     struct node *turning; // whose turn is running

@@ -163,8 +163,12 @@ struct inflater *inflater_create(struct mem *m)
     in->z.zfree = block_free;
     in->z.opaque = &in->blocks;
     // The largest window, whatever the sender has promised: a reference behind what it may refer to finds nothing there.
-    if (inflateInit2(&in->z, -DEFLATE_WINDOW_MAX) == Z_OK)
+    // Its window is made by the first thing that it is given to remember: now, and not in the middle of somebody's message.
+    if (inflateInit2(&in->z, -DEFLATE_WINDOW_MAX) == Z_OK &&
+        inflateSetDictionary(&in->z, (const Bytef *)"", 0) == Z_OK)
         return in;
+    if (in->blocks.n != 0)
+        inflateEnd(&in->z);
     ASSERT(in->blocks.n == 0);
     mem_free(m, in, sizeof *in);
     return NULL;

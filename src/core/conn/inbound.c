@@ -61,6 +61,8 @@ void inbound_end(struct conns *cs, uint32_t index)
 static bool answer_make(struct conns *cs, uint32_t index, const struct ws_deflate_offer *offer,
                         struct ws_deflate_answer *ret)
 {
+    if (deflating_inflater(cs->cx->deflating) == NULL)
+        return false; // its messages could not be read
     if (!offer->client_context_dropped) {
         if (offer->client_bits_named && ret->client_bits > INBOUND_WINDOW_BITS)
             ret->client_bits = INBOUND_WINDOW_BITS;

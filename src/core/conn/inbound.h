@@ -18,7 +18,7 @@
 //
 // Invariants (inbound_check): there is a row exactly where the connection's encoding is deflated; a window is not fuller than it is large.
 // Memory: from settings.deflate; where there is none for a window the client is told not to refer back, where there is none for a
-// row the offer is declined. Thread: the shard's.
+// row, or for the shard's inflater, the offer is declined. Thread: the shard's.
 #ifndef PLENUM_CORE_CONN_INBOUND_H
 #define PLENUM_CORE_CONN_INBOUND_H
 
