@@ -112,10 +112,6 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
         .version = PLENUM_VERSION,
         .echo = c->server_echo,
 
-        .deflate = c->websocket_deflate ? start->deflate : NULL,
-        .deflate_bytes = (size_t)c->websocket_deflate_memory_mb << 20,
-        .deflate_min_bytes = c->websocket_deflate_min_bytes,
-
         .connections_max = start->connections_max,
         .message_bytes = c->limits_message_bytes,
         .commands_per_s = c->limits_commands_per_s,
@@ -310,6 +306,14 @@ static void wire_tenant(struct wiring *w, uint32_t i)
     };
 }
 
+static void wire_deflate(struct wiring *w, const struct wiring_start *start)
+{
+    const struct config *c = &w->config;
+    w->core.deflate = c->websocket_deflate ? start->deflate : NULL;
+    w->core.deflate_bytes = (size_t)c->websocket_deflate_memory_mb << 20;
+    w->core.deflate_min_bytes = c->websocket_deflate_min_bytes;
+}
+
 static void wire_tenants(struct wiring *w, const struct wiring_start *start)
 {
     for (uint32_t i = 0; i < w->config.tenants_.n; i++)
@@ -443,6 +447,7 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
     w->config = *c;
     wire_core(w, start);
     wire_rules(w);
+    wire_deflate(w, start);
     wire_tenants(w, start);
     wire_io(w, start);
     wire_names(w);

@@ -282,7 +282,6 @@ void plan_make(struct world *w)
     invites_plan(w);
     creates_plan(w);
     guests_plan(w);
-    deflated_plan(w);
 }
 
 void plan_describe(const struct world *w, char *ret, size_t n)

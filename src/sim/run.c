@@ -157,6 +157,7 @@ static void world_begin(struct world *w)
     w->wall_ms = 1795161600000;
     w->faults = true;
     plan_make(w);
+    deflated_plan(w);
     hands_begin(w);
     audit_begin(w);
     for (uint32_t i = 0; i < w->plan.servers; i++)

@@ -468,7 +468,7 @@ static void windows_end_with_the_budget(void **state)
         windows += c->window != 0 && !agreed(c, "client_no_context_takeover");
         assert_true(mem_used(&part) <= 104 * 1024);
     }
-    assert_int_equal(windows, 15); // of 4 KiB and a row each
+    assert_in_range(windows, 15, 16); // of 4 KiB and a row each
     assert_true(without > 40);
     assert_int_equal(METRIC(n, deflate_contexts_denied), 60 - windows);
     assert_int_equal(METRIC(n, deflate_contexts), windows);
