@@ -53,7 +53,9 @@ static void test_every_number_arrives(void **state)
         "audit.events",                                          // test_audit
         "audit.key",     "audit.sync",                           // app/serve.c
     };
-    start = (struct wiring_start){.shard_count = 1, .connections_max = 5, .memory_bytes_max = 7};
+    static struct mem deflate;
+    start = (struct wiring_start){
+        .shard_count = 1, .connections_max = 5, .memory_bytes_max = 7, .deflate = &deflate};
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = &config_keys[i];
         bool ours = false;
