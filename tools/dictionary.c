@@ -19,11 +19,13 @@ static void json(void)
 {
 #define INNER(lower)
 #define NATIVE(lower) token("{\\\"type\\\":\\\"", #lower, "\\\",");
+#define COMPACT(lower)
 #define HTTP(lower)
 #define X(upper, lower, where, ...) where(lower)
     COMMANDS(X)
 #undef X
 #undef HTTP
+#undef COMPACT
 #undef NATIVE
 #undef INNER
 #define X(key, name, ...) token("\\\"", name, "\\\":");
@@ -38,11 +40,13 @@ static void api(void)
 {
 #define INNER(lower)
 #define NATIVE(lower) token("{\\\"type\\\":\\\"", #lower, "\\\",");
+#define COMPACT(lower)
 #define HTTP(lower) token("{\\\"type\\\":\\\"", #lower, "\\\",");
 #define X(upper, lower, where, ...) where(lower)
     COMMANDS(X)
 #undef X
 #undef HTTP
+#undef COMPACT
 #undef NATIVE
 #undef INNER
 #define X(key, name, ...) token("\\\"", name, "\\\":");

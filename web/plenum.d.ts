@@ -5,7 +5,7 @@
 //
 // What others say is `unknown`: it comes from their programs, not from yours, so look at it before you use it.
 
-/** Anything that JSON can carry. `undefined` is not among it. */
+/** Anything that JSON can carry, or bytes (ArrayBuffer, Uint8Array, another view). `undefined` is not among it. */
 export type Sendable = {} | null;
 
 /** Whatever the module throws or rejects with. */
@@ -161,6 +161,8 @@ interface Change {
 export interface MessageEdited extends Change {
   type: 'message:edited';
   data: unknown;
+  /** Where data are bytes, a Uint8Array: what they are. */
+  content_type?: string;
 }
 
 export interface MessageDeleted extends Change {
@@ -318,6 +320,8 @@ export interface Signal {
   after: number;
   from: Author;
   data: unknown;
+  /** Where data are bytes, a Uint8Array: what they are. */
+  content_type?: string;
 }
 
 /** Somebody has read up to `offset`: told where the room's rule says so (`rooms.receipts`), of one's other sessions as well. */
@@ -334,6 +338,8 @@ export interface Direct {
   from: Author;
   time: number;
   data: unknown;
+  /** Where data are bytes, a Uint8Array: what they are. */
+  content_type?: string;
 }
 
 /** The session's token ends in so many seconds. */
@@ -503,6 +509,8 @@ export interface PublishOptions {
   echo?: boolean;
   /** The offset of the message that it answers. */
   replyTo?: number;
+  /** What data are that are bytes, a media type; without it `application/octet-stream`. */
+  contentType?: string;
 }
 
 export interface HistoryOptions {
@@ -518,7 +526,8 @@ export interface WebSocketLike {
   onmessage: ((event: any) => any) | null;
   onclose: ((event: any) => any) | null;
   onerror: ((event: any) => any) | null;
-  send(data: string): void;
+  send(data: any): void;
+  binaryType?: any;
   close(code?: number): void;
 }
 
@@ -530,6 +539,8 @@ export interface PlenumOptions {
   /** `resume` of an earlier client: come back as the same session. */
   resume?: string | null;
   WebSocket?: new (url: string, protocols: string[]) => WebSocketLike;
+  /** What is spoken: 'json', or 'protobuf', the same in fewer bytes. */
+  encoding?: 'json' | 'protobuf';
   protocol?: string;
   backoff_base_ms?: number;
   backoff_cap_ms?: number;
@@ -568,13 +579,13 @@ export class PlenumRoom extends Emitter<RoomEvents> {
   /** The same as `publish`. */
   send(data: Sendable, options?: PublishOptions): Promise<Ack>;
   /** True if it was sent. */
-  signal(data: Sendable): boolean;
+  signal(data: Sendable, options?: { contentType?: string }): boolean;
   members(options?: { limit?: number; after?: string }): Promise<MembersPage>;
   history(options?: HistoryOptions): Promise<HistoryPage>;
   /** What answers the message with that offset. */
   thread(offset: number, options?: HistoryOptions): Promise<HistoryPage>;
   /** What becomes of a message. They reject with `forbidden`, `not_found`, and `conflict` where it is of another version. */
-  edit(offset: number, data: Sendable, options?: { ifVersion?: number }): Promise<Ack>;
+  edit(offset: number, data: Sendable, options?: { ifVersion?: number; contentType?: string }): Promise<Ack>;
   delete(offset: number, options?: { reason?: string }): Promise<Ack>;
   /** `on` false takes it back. */
   react(offset: number, key: string, on?: boolean): Promise<Ack>;
@@ -630,8 +641,8 @@ export class Plenum extends Emitter<ClientEvents> {
   leave(room: string): Promise<Left>;
   switch(from: string, to: string, options?: JoinOptions): Promise<Joined>;
   publish(room: string, data: Sendable, options?: PublishOptions): Promise<Ack>;
-  signal(room: string, data: Sendable): boolean;
-  direct(user: string, data: Sendable, options?: { key?: string }): Promise<DirectAck>;
+  signal(room: string, data: Sendable, options?: { contentType?: string }): boolean;
+  direct(user: string, data: Sendable, options?: { key?: string; contentType?: string }): Promise<DirectAck>;
 
   members(room: string, options?: { limit?: number; after?: string }): Promise<MembersPage>;
   history(room: string, options?: HistoryOptions): Promise<HistoryPage>;

@@ -43,7 +43,8 @@
 
 /** Tunables, all in one place; any of them may be overridden in the constructor's options. */
 const DEFAULTS = {
-  protocol: 'plenum.v1.json',
+  encoding: 'json',         // or 'protobuf': the same in fewer bytes (plenum-protobuf.mjs, which is loaded then)
+  protocol: '',             // the subprotocol; as the encoding has it
   backoff_base_ms: 1000,    // first retry within 0..1 s, doubling from there
   backoff_cap_ms: 30_000,   // never wait longer than this (except when the server's drain says so)
   stable_ms: 5_000,         // a connection must last this long before it resets the backoff
@@ -96,8 +97,10 @@ const CLIENT_EVENTS = ['state', 'session', 'renamed', 'replaced', 'disconnected'
 
 /** Options by name, and what they may be: names of types as `typeof` gives them. */
 const JOIN_OPTIONS = { history: 'number', members: 'boolean', token: 'string function', since: 'object' };
-const SEND_OPTIONS = { key: 'string', conflate: 'string', echo: 'boolean', replyTo: 'number' };
-const EDIT_OPTIONS = { ifVersion: 'number' };
+const SEND_OPTIONS = { key: 'string', conflate: 'string', echo: 'boolean', replyTo: 'number', contentType: 'string' };
+const DIRECT_OPTIONS = { key: 'string', contentType: 'string' };
+const SIGNAL_OPTIONS = { contentType: 'string' };
+const EDIT_OPTIONS = { ifVersion: 'number', contentType: 'string' };
 const DELETE_OPTIONS = { reason: 'string' };
 const DECREE_OPTIONS = { seconds: 'number', reason: 'string' };
 const CREATE_OPTIONS = { rule: 'string' };
@@ -110,6 +113,11 @@ const CLIENT_OPTIONS = {
   ...Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, typeof value])),
   name: 'string', tenant: 'string', token: 'string function', resume: 'string', WebSocket: 'function', random: 'function',
 };
+
+const ENCODINGS = { json: 'plenum.v1.json', protobuf: 'plenum.v1.protobuf' };
+
+/** What data are that are bytes of which nobody said more. */
+const ANY_BYTES = 'application/octet-stream';
 
 const now = () => performance.now();
 
@@ -245,7 +253,7 @@ export class PlenumRoom extends Emitter {
   publish(data, options) { return this.#client.publish(this.name, data, options); }
   /** The same, by the name that it has where people talk. */
   send(data, options) { return this.publish(data, options); }
-  signal(data) { return this.#client.signal(this.name, data); }
+  signal(data, options) { return this.#client.signal(this.name, data, options); }
   members(options) { return this.#client.members(this.name, options); }
   history(options) { return this.#client.history(this.name, options); }
   thread(offset, options) { return this.#client.thread(this.name, offset, options); }
@@ -254,8 +262,9 @@ export class PlenumRoom extends Emitter {
    *  everybody there, you too, gets it as an event, which counts for resuming as any other. Not repeated after a reconnect.
    *  `ifVersion`: only if the message has these words still (its `version`, or its offset where it has none), else `conflict`. */
   edit(offset, data, options) {
-    if (jsonOf(data) === undefined) return Promise.reject(new PlenumError('bad_argument', 'edit: data is not a JSON value'));
-    return this.#change('edit', offset, { data }, options, EDIT_OPTIONS, { ifVersion: 'if_version' });
+    const wrong = dataError('edit: ', data, options);
+    if (wrong) return Promise.reject(wrong);
+    return this.#change('edit', offset, dataOf(data), options, EDIT_OPTIONS, { ifVersion: 'if_version', contentType: 'content_type' });
   }
   /** What it said is gone, here and there. */
   delete(offset, options) { return this.#change('delete', offset, {}, options, DELETE_OPTIONS); }
@@ -425,6 +434,7 @@ export class PlenumRoom extends Emitter {
  */
 export class Plenum extends Emitter {
   #o; #WebSocket; #ws = null;
+  #codec = null; #loading = false; #speech = null;   // of protobuf: the module, and what it remembers of the connection
   #rooms = new Map();
   #requests = new Map();    // id -> {resolve, reject, type}
   #outbox = [];             // publishes and directs in order, until answered
@@ -448,6 +458,7 @@ export class Plenum extends Emitter {
    * @param {string|function} [options.token]  JWT, or a function (may be async) that gets one: for each connection, and
    *                                            when the one there is about to end
    * @param {string} [options.tenant] whose guest we are, or whose token we bring, where that does not say: a tenant's name
+   * @param {string} [options.encoding] 'json', or 'protobuf': the same API in fewer bytes
    * @param {string} [options.resume] session secret of an earlier connection, from the `session` event
    * @param {function} [options.WebSocket]  constructor to use instead of the global one
    * @param {function} [options.random]  source of jitter, 0 <= x < 1
@@ -459,6 +470,10 @@ export class Plenum extends Emitter {
     if (wrong) throw wrong;
     const given = givenOf(options);
     this.#o = { ...DEFAULTS, random: Math.random, ...given };
+    if (!Object.hasOwn(ENCODINGS, this.#o.encoding)) {
+      throw new PlenumError('bad_argument', `new Plenum: the encoding is ${this.#o.encoding}, expected ${Object.keys(ENCODINGS).join(' or ')}`);
+    }
+    this.#o.protocol ||= ENCODINGS[this.#o.encoding];
     this.#WebSocket = given.WebSocket ?? globalThis.WebSocket;
     if (!this.#WebSocket) {
       throw new PlenumError('bad_argument', 'new Plenum: there is no global WebSocket here, pass one as options.WebSocket');
@@ -500,6 +515,20 @@ export class Plenum extends Emitter {
       this.#dial();
     }
     return promise;
+  }
+
+  /** The code of the encoding, which most do without. */
+  async #loadCodec() {
+    if (this.#loading) return;
+    this.#loading = true;
+    try {
+      this.#codec = await import('./plenum-protobuf.mjs');
+    } catch (e) {
+      return this.#end(new PlenumError('no_encoding', `plenum-protobuf.mjs has to lie beside this module: ${e.message}`));
+    } finally {
+      this.#loading = false;
+    }
+    if (this.#opening) this.#dial();   // else it was closed meanwhile
   }
 
   #lateError(ms) {
@@ -594,6 +623,7 @@ export class Plenum extends Emitter {
   }
 
   #dial() {
+    if (this.#o.encoding === 'protobuf' && !this.#codec) return this.#loadCodec();
     this.#timer('retry');
     const dial = ++this.#dials;
     this.#setState('connecting', { attempt: this.#attempt });
@@ -606,6 +636,10 @@ export class Plenum extends Emitter {
       return this.#end(new PlenumError('bad_url', `${this.url}: ${e.message}`));
     }
     const handshake = { done: false };
+    if (this.#codec) {
+      ws.binaryType = 'arraybuffer';
+      this.#speech = new this.#codec.Speech((command) => this.#send(command));
+    }
     this.#ws = ws;
     this.#handshake = handshake;
     this.#helloTries = 0;
@@ -871,15 +905,24 @@ export class Plenum extends Emitter {
   #send(object) {
     if (!this.#ws || this.#ws.readyState !== 1) return false;
     this.#lastSent = now();
-    this.#ws.send(JSON.stringify(object));
+    this.#ws.send(this.#codec ? this.#codec.encode(object) : object.data instanceof Uint8Array ? binaryFrame(object) : JSON.stringify(object));
     return true;
   }
 
-  #onFrame(text) {
+  #onFrame(frame) {
     this.#lastHeard = now();
     this.#pingAt = 0;
-    let m;
-    try { m = JSON.parse(text); } catch { m = null; }
+    let messages;
+    try {
+      messages = this.#codec ? this.#speech.receive(new Uint8Array(frame)) : [withBytes(JSON.parse(frame))];
+    } catch {
+      messages = [null];
+    }
+    const ws = this.#ws;
+    for (const m of messages) if (ws === this.#ws) this.#onMessage(m);   // a listener may have closed or restarted us
+  }
+
+  #onMessage(m) {
     if (m === null || typeof m.type !== 'string') {
       return this.emit('error', new PlenumError('bad_frame', 'The server sent something that is not a message.'));
     }
@@ -997,7 +1040,12 @@ export class Plenum extends Emitter {
     }
     const id = this.#nextId++;
     this.#requests.set(id, handlers);
-    this.#send({ ...command, id });
+    try {
+      this.#send({ ...command, id });
+    } catch (e) {   // no command of the encoding
+      this.#requests.delete(id);
+      handlers.reject(new PlenumError('bad_argument', e.message));
+    }
     this.#watch();
   }
 
@@ -1236,36 +1284,38 @@ export class Plenum extends Emitter {
   /** Tells those who are in the room now, and nobody later: typing, a cursor. Kept nowhere, never repeated, not
    *  acknowledged; of several in quick succession the last one counts. Returns whether it was sent: without a
    *  connection, or outside of the room, there is nobody to tell. */
-  signal(room, data) {
-    const wrong = textError('signal', { room });
+  signal(room, data, options = {}) {
+    const wrong = textError('signal', { room }) ?? optionsError('signal', options, SIGNAL_OPTIONS) ?? dataError('signal: ', data, options);
     if (wrong) throw wrong;
-    if (jsonOf(data) === undefined) throw new PlenumError('bad_argument', 'signal: there is no JSON for what is in it');
     if (this.state !== 'open' || this.room(room).state !== 'in') return false;
-    this.#send({ type: 'signal', room, data });
+    this.#send({ type: 'signal', room, ...dataOf(data, options.contentType) });
     return true;
   }
 
   /** Sends any JSON value to all sessions of a user. The ack's `delivered` says how many there were. */
   direct(to, data, options = {}) {
-    const wrong = textError('direct', { to }) ?? optionsError('direct', options, { key: 'string' });
+    const wrong = textError('direct', { to }) ?? optionsError('direct', options, DIRECT_OPTIONS);
     if (wrong) return Promise.reject(wrong);
     return this.#enqueue({ to, data, ...options });
   }
 
-  #enqueue({ room = null, to, data, key = randomKey(), conflate, echo, replyTo }) {
+  #enqueue({ room = null, to, data, key = randomKey(), conflate, echo, replyTo, contentType }) {
     return new Promise((resolve, reject) => {
-      if (jsonOf(data) === undefined) return reject(new PlenumError('bad_argument', 'data is not a JSON value'));
+      const wrong = dataError('', data, { contentType });
+      if (wrong) return reject(wrong);
       if (this.state === 'closed') return reject(new PlenumError('closed', 'The client is closed.'));
       if (this.#outbox.length >= this.#o.outbox_max) {
         return reject(new PlenumError('queue_full', 'Too many messages are waiting to be sent.'));
       }
-      const command = room === null ? { type: 'direct', to, data, key } : { type: 'message', room, data, key };
+      const what = dataOf(data, contentType);
+      const command = room === null ? { type: 'direct', to, ...what, key } : { type: 'message', room, ...what, key };
       if (conflate) command.conflate = conflate;
       if (echo) command.echo = true;
       if (replyTo) command.reply_to = replyTo;
       const item = { room, target: room === null ? `@${to}` : room, command, bytes: 0, id: null, held: false,
         tries: 0, hold_until: 0, resolve, reject };
-      item.bytes = utf8Length(JSON.stringify(command)) + 24;   // 24: room for the id
+      // 24: room for the id
+      item.bytes = command.data instanceof Uint8Array ? binaryFrame(command).length + 24 : utf8Length(JSON.stringify(command)) + 24;
       this.#outbox.push(item);
       this.#flush();
     });
@@ -1347,6 +1397,46 @@ function deferred() {
 /** undefined where there is no JSON for it: functions, symbols, circles, big integers. */
 function jsonOf(data) {
   try { return JSON.stringify(data); } catch { return undefined; }
+}
+
+// ---- data that are bytes -----------------------------------------------------------------------------------------
+
+/** As bytes, where that is what they are; else null. */
+function bytesOf(data) {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : null;
+}
+
+function dataError(where, data, options) {
+  const bytes = bytesOf(data);
+  if (!bytes && jsonOf(data) === undefined) return new PlenumError('bad_argument', `${where}data is not a JSON value, nor bytes`);
+  if (!bytes && (options?.contentType ?? null) !== null) return new PlenumError('bad_argument', `${where}contentType is for data that are bytes`);
+  return null;
+}
+
+/** What a command says: JSON, or a copy of the bytes with their type. */
+function dataOf(data, contentType) {
+  const bytes = bytesOf(data);
+  return bytes ? { data: bytes.slice(), content_type: contentType ?? ANY_BYTES } : { data };
+}
+
+/** Bytes in JSON: the length of the command without them, the command, the bytes. */
+function binaryFrame({ data, ...command }) {
+  const head = new TextEncoder().encode(JSON.stringify(command));
+  const frame = new Uint8Array(4 + head.length + data.length);
+  new DataView(frame.buffer).setUint32(0, head.length);
+  frame.set(head, 4);
+  frame.set(data, 4 + head.length);
+  return frame;
+}
+
+/** A message of JSON whose data are base64, and the rows of a history likewise, with bytes in their place. */
+function withBytes(m) {
+  if (typeof m?.content_type === 'string' && typeof m.data === 'string') {
+    m.data = Uint8Array.from(atob(m.data), (c) => c.charCodeAt(0));
+  }
+  if (Array.isArray(m?.history)) m.history.forEach(withBytes);
+  return m;
 }
 
 // ---- why a connection could not be made -------------------------------------------------------------------------

@@ -16,6 +16,8 @@ enum {
     USER_NAME_MAX = 64,               // bytes; every entry carries it
     COMMAND_ID_MAX = 64,              // bytes of `id`; kept while a command is under way
     MESSAGE_KEY_MAX = 64,             // bytes of `key`
+    CONTENT_TYPE_MAX = 127,           // bytes of the content type of data that is no JSON
+    SPEAKERS_MAX = 256,               // of a room: whose numbers are known (core/log/speakers.h)
     SIGNAL_DATA_MAX = 4096,           // bytes of a signal's `data`; one waits per sender and room
     TOKEN_MAX = 16 * 1024,            // bytes of a JWT: refused before any cryptography looks at it
     TOKEN_CLAIMS_MAX = 64,            // claims of a token; looking for duplicates is quadratic in them

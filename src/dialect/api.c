@@ -13,11 +13,13 @@ static const struct row {
 } rows[CMD_COUNT] = {
 #define INNER false, false
 #define NATIVE true, true
+#define COMPACT false, false
 #define HTTP false, true
 #define X(upper, lower, where, ...) [CMD_##upper] = {where},
     COMMANDS(X)
 #undef X
 #undef HTTP
+#undef COMPACT
 #undef NATIVE
 #undef INNER
 };
@@ -46,6 +48,7 @@ enum api_once api_once(enum command_type type)
     case CMD_HISTORY:
     case CMD_ROOMS:
     case CMD_INVITES:
+    case CMD_WHOIS:
     case CMD_INFO:
     case CMD_CONNECTIONS:
         return API_READS;

@@ -23,6 +23,7 @@
     X(to_room,     "to",      ROOM,    room,          NO_FLAG,           1, ROOM_NAME_MAX,    ROOM_WORDS) \
     X(to_user,     "to",      STRING,  to,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes, a user id") \
     X(data,        "data",    DATA,    data,          NO_FLAG,           0, 0,                "there, any JSON value") \
+    X(content_type, "content_type", CONTENT, data,    NO_FLAG,           1, CONTENT_TYPE_MAX, "a string of 1 to 127 bytes, a media type, with `data` in base64") \
     X(key,         "key",     STRING,  key,           NO_FLAG,           1, MESSAGE_KEY_MAX,  "a string of 1 to 64 bytes") \
     X(conflate,    "conflate", STRING, conflate,      NO_FLAG,           1, CONFLATE_KEY_MAX, "a string of 1 to 64 bytes") \
     X(echo,        "echo",    BOOL,    echo,          NO_FLAG,           0, 0,                "`true` or `false`") \
@@ -55,6 +56,7 @@
     X(unset,       "unset",   STRINGS, unset,         NO_FLAG,           0, STATE_CHANGES_MAX, "an array of at most 256 strings, keys of the state") \
     X(merge,       "merge",   OBJECT,  merge,         NO_FLAG,           0, 0,                "an object, a merge patch of the state") \
     X(if_version,  "if_version", VERSION, if_version, NO_FLAG,           0, 0,                "an integer, the `state_version`, or an object of keys with their versions") \
+    X(speaker,     "speaker", OFFSET,  offset,        FLAG(has_offset),  1, OFFSET_MAX,       "an integer above 0, the `speaker` of what was said in the room") \
     X(token_id,    "token_id", STRING, token_id,      NO_FLAG,           1, TOKEN_ID_MAX,     "a string of 1 to 128 bytes, the `jti` of a token") \
     X(issued_before, "issued_before", OFFSET, issued_before, FLAG(has_issued_before), 1, EPOCH_SECONDS_MAX, "an integer above 0, seconds since 1970 as in `iat`") \
     X(as_user,     "user",    NAME,    by,            NO_FLAG,           1, USER_ID_MAX,      "a string of 1 to 64 bytes without control characters or spaces around it, a user id") \
@@ -71,7 +73,7 @@
 #define ROOM_WORDS "the name of a room, 1 to 128 bytes without control characters or spaces around it"
 
 // Every command once:
-//  - its name for people (metrics, logs); NATIVE: a command of the JSON protocol by that name; INNER: made by the server or by
+//  - its name for people (metrics, logs); NATIVE: a command of the JSON protocol by that name; COMPACT: of encodings with handles only; INNER: made by the server or by
 //    a line of text only (text_commands.h); HTTP: of the HTTP API only (api.h), which has most NATIVE ones, too;
 //  - the keys it takes, which it MUST or MAY have, in the HTTP API only (API, API_MUST) or everywhere, in the order in which they are read (and complained of);
 //  - who decides: the EDGE, the home of a ROOM, of a USER, ALL homes that it concerns. Replies keep the order of one decider;
@@ -84,13 +86,13 @@
 #define JOIN_KEYS MAY(entry_token) MAY(since) MAY(history) MAY(members)
 #define COMMANDS(X) \
     X(NONE,    none,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, NONE,    "nothing: an empty line, or what could not be read") \
-    X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(key) MAY(conflate) MAY(echo) MAY(reply_to), ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
+    X(MESSAGE, message, NATIVE, MUST(room) MUST(data) MAY(content_type) MAY(key) MAY(conflate) MAY(echo) MAY(reply_to), ROOM, PUBLISH, COMMAND, 1, ACK,     "say something in a room") /* first, as decoders look from the top: nearly all that comes */ \
     X(HELLO,   hello,   NATIVE, MAY(token) MAY(name) MAY(resume) MAY(joins), EDGE, NONE,    COMMAND, 1, WELCOME, "say who you are, or take up an earlier session") \
     X(JOIN,    join,    NATIVE, MUST(room) JOIN_KEYS,                        ROOM, JOIN,    COMMAND, 1, JOINED,  "enter a room and get its entries") \
     X(LEAVE,   leave,   NATIVE, MUST(room),                                  ROOM, NONE,    COMMAND, 1, LEFT,    "leave a room") \
     X(SWITCH,  switch,  NATIVE, MUST(from) MUST(to_room) JOIN_KEYS,          ROOM, JOIN,    COMMAND, 1, JOINED,  "leave one room for another in one step") \
-    X(DIRECT,  direct,  NATIVE, MUST(to_user) MUST(data) MAY(key) API(as_user) API(name), USER, NONE,    COMMAND, 1, ACK,     "say something to all sessions of one user") \
-    X(SIGNAL,  signal,  NATIVE, MUST(room) MUST(data) API(as_user) API(name), ROOM, SIGNAL,  SIGNAL,  1, NONE,    "tell those who are in a room now: typing, a cursor") \
+    X(DIRECT,  direct,  NATIVE, MUST(to_user) MUST(data) MAY(content_type) MAY(key) API(as_user) API(name), USER, NONE,    COMMAND, 1, ACK,     "say something to all sessions of one user") \
+    X(SIGNAL,  signal,  NATIVE, MUST(room) MUST(data) MAY(content_type) API(as_user) API(name), ROOM, SIGNAL,  SIGNAL,  1, NONE,    "tell those who are in a room now: typing, a cursor") \
     X(MEMBERS, members, NATIVE, MUST(room) MAY(limit) MAY(after),            ROOM, LIST,    LIST,    1, MEMBERS, "who is in a room") \
     X(HISTORY, history, NATIVE, MUST(room) MAY(since) MAY(before) MAY(limit) MAY(reply_to), ROOM, READ,   LIST,    1, HISTORY, "entries of the past") \
     X(ROOMS,   rooms,   NATIVE, MAY(prefix) MAY(limit) MAY(after) API(as_user), ALL,  NONE,    LIST,    1, ROOMS,   "which rooms there are") \
@@ -113,13 +115,14 @@
     X(INVITE,  invite,  NATIVE, MUST(room) MAY(uses) MAY(ttl_s) MAY(expires) MAY(role), ROOM, INVITE, COMMAND, 1, INVITED, "make an invitation to a room, for whoever brings it") \
     X(UNINVITE, uninvite, NATIVE, MUST(room) MUST(invitation),               ROOM, INVITE,  COMMAND, 1, ACK,     "take an invitation back") \
     X(INVITES, invites, NATIVE, MUST(room),                                  ROOM, INVITE,  LIST,    1, INVITES, "which invitations to a room are open") \
-    X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(edit_of) API(as_user) API(name), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
+    X(EDIT,    edit,    NATIVE, MUST(room) MUST(offset) MUST(data) MAY(content_type) MAY(edit_of) API(as_user) API(name), ROOM, EDIT_OWN, COMMAND, 1, ACK, "let a message say something else") \
     X(DELETE,  delete,  NATIVE, MUST(room) MUST(offset) MAY(reason) API(as_user) API(name), ROOM, DELETE_OWN, COMMAND, 1, ACK,  "take a message back, so that its words are nowhere any more") \
     X(REACT,   react,   NATIVE, MUST(room) MUST(offset) MUST(reaction) MAY(on) API(as_user) API(name), ROOM, PUBLISH, COMMAND, 1, ACK,  "react to a message, or take that back") \
     X(READ,    read,    NATIVE, MUST(room) MUST(offset) API_MUST(as_user) API(name), ROOM, READ,    COMMAND, 1, ACK,     "say how far you have read a room") \
+    X(WHOIS,   whois,   COMPACT, MUST(room) MUST(speaker),                   ROOM, NONE,    COMMAND, 1, SPEAKER, "who speaks under a number that you were not told") \
     X(HELP,    help,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, HELP,    "what can be typed") \
     X(QUIT,    quit,    INNER,  NO_KEYS,                                     EDGE, NONE,    COMMAND, 1, BYE,     "go") \
-    X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(key) MAY(conflate) MAY(as_user) MAY(name) MAY(reply_to), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
+    X(PUBLISH, publish, HTTP,   MUST(room) MUST(data) MAY(content_type) MAY(key) MAY(conflate) MAY(as_user) MAY(name) MAY(reply_to), ROOM, NONE, COMMAND, 1, ACK, "say something in a room, in the name of the backend or of a user") \
     X(BROADCAST, broadcast, HTTP, MUST(rooms) MUST(data) MAY(key) MAY(conflate) MAY(as_user) MAY(name), ROOM, NONE, COMMAND, 1, ACK, "say the same in many rooms") \
     X(INFO,    info,    HTTP,   NO_KEYS,                                     ALL,  NONE,    COMMAND, 1, NONE,    "how much there is: connections, sessions, rooms, members") \
     X(CONNECTIONS, connections, HTTP, MAY(user) MAY(room) MAY(address) MAY(dialect) MAY(limit) MAY(after), ALL, NONE, LIST, 1, NONE, "who is connected, from where, in which rooms") \
@@ -169,6 +172,7 @@
 #define ERRORS_OF_DELETE ERRORS_RECORD E(NOT_FOUND)
 #define ERRORS_OF_REACT ERRORS_RECORD E(MUTED) E(NOT_FOUND) E(LIMIT_REACHED)
 #define ERRORS_OF_READ ERRORS_ROOM E(NOT_FOUND)
+#define ERRORS_OF_WHOIS ERRORS_ROOM E(NOT_FOUND)
 #define ERRORS_OF_HELP
 #define ERRORS_OF_QUIT
 #define ERRORS_OF_PUBLISH E(BAD_ROOM) E(NOT_FOUND) E(LIMIT_REACHED) E(ROOM_CLOSED) E(TOO_LARGE)
@@ -244,7 +248,7 @@ uint32_t command_said_tokens(const struct command *c);
     X(from)        /* switch: the room to leave; empty = the room one is in, if any (text dialect) */ \
     X(to)          /* direct, and decrees about somebody: a user id; with `to_by_name`, a member's name or user id in the room; connections, disconnect, revoke: whose */ \
     X(by)          /* of the HTTP API: the user in whose name; rooms: whose unread */ \
-    X(data)        /* message, direct, signal: JSON, byte for byte */ \
+    X(data)        /* message, direct, signal, edit: JSON, byte for byte, or a datum (datum.h) */ \
     X(key)         /* message, direct: idempotency key; react: what one reacts with; uninvite: the id of an invitation; create: the name of a rule; state_read: the only key that is wanted (text dialect) */ \
     X(set)         /* state: JSON, as it came, */ \
     X(unset)       \

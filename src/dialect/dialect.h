@@ -9,6 +9,7 @@
 //      way        where it is spoken: path, subprotocol, kind of listener (ways.h)
 //
 //      native --- JSON ----- WebSocket text   /ws
+//      protobuf - proto ---- WebSocket binary /ws
 //      text ----- lines -+-- WebSocket text   /echo
 //                        '-- lines on TCP     server.text
 //
@@ -61,15 +62,19 @@ struct reading {
     size_t at;   // where the next command begins; the message's length: there is none
     struct scratch *scratch;
     void *state; // NULL where the language has none
+    bool binary; // of WebSocket: it came as a binary message; who has to be UTF-8 has not been looked at
     bool pong;   // set by the decoder: this was no command, but the answer to our ping (encode_ping)
 };
 
 struct payloads {
     const char *name;
-    // A page of history is one message: the rows lie in it one behind the other, each with this in front of it but the first,
-    // and in front of the last `rows_end` bytes of the EV_HISTORY event. None: each row is a message of its own.
+    // A page of history is one message: the rows lie in it one behind the other, each with `row_separator` in front of it but the
+    // first, and in front of the last `rows_end` bytes of the EV_HISTORY event. Else each row is a message of its own.
+    bool pages;
     str row_separator;
     size_t rows_end;
+    bool handles;           // it has short names for rooms and people (entry.h); who joins is told them
+    bool both;              // of WebSocket it takes messages of the other kind, too (reading.binary)
     bool lines;             // an event may be several messages, with '\n' between them (help, who)
     uint8_t scratch_factor; // bytes that decoded strings may take for each byte of the message
 
@@ -82,6 +87,8 @@ struct payloads {
     void (*encode_event)(struct buf *out, const struct event *ev, int32_t utc_offset_s);
     // Of what is told in parts (parts.h) it is given each of them.
     void (*encode_entry)(struct buf *out, const struct entry *e, int32_t utc_offset_s);
+    // The same as a row of a page; NULL: the separator, and the entry.
+    void (*encode_row)(struct buf *out, const struct entry *e, int32_t utc_offset_s);
 };
 
 // A connection is about to be closed by us. A language may have its own code and reason for the close frame.

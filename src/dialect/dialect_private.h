@@ -11,13 +11,24 @@ extern const struct language native_language;
 extern const struct payloads native_json_payloads;
 
 enum err native_json_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
+struct key;
+// Of what is read by who carries it out: raw JSON, which has been validated, is of the kind that its key takes.
+enum err native_json_take_raw(struct problem *p, const struct key *k, str raw, str *ret);
 enum err native_json_check(const struct command *c, struct problem *p); // what no key tells alone
 void native_json_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);
 void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);
 
+extern const struct language protobuf_language;
+extern const struct payloads protobuf_payloads;
+
+enum err protobuf_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
+void protobuf_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);
+void protobuf_encode_row(struct buf *out, const struct entry *e, int32_t utc_offset_s);
+
 extern const struct language text_language;
 extern const struct payloads text_payloads;
 
+void native_json_put_data(struct buf *out, str data);              // ,"data":...
 void native_json_put_from(struct buf *out, const struct entry *e); // who said it: {"user":...}
 void native_json_put_member(struct buf *out, const struct member_view *m);
 void native_json_put_decree(struct buf *out, const struct entry *e);

@@ -12,6 +12,19 @@
 
 #include "base/str.h"
 
+// Short names for what is said in each frame, of the encodings that have them (dialect.h). A number that was given is never given again.
+struct handles {
+    uint64_t room;    // 0 = it has none: all names are in full
+    uint64_t speaker; // of who says it; 0 = none
+    bool told;        // who that is was told before
+};
+
+// Who says something, as others see them.
+struct speaker_view {
+    uint64_t number;
+    str user, session, name, info;
+};
+
 // What those who may have decided about a room, or about somebody in it: its command (command.h), what people are told of it.
 // clang-format off
 #define DECREES_BEFORE(X) \
@@ -155,7 +168,7 @@ struct entry {
     str session;
     str name;
     str info; // JSON, what a token says of them to others; absent = nothing
-    str data; // JSON, byte for byte as the sender wrote it; of a decree or an ENTRY_DELETE its reason, plain text, may be empty; of an ENTRY_CREATE the name of a rule, or empty
+    str data; // JSON, byte for byte as the sender wrote it, or a datum (datum.h); of a decree or an ENTRY_DELETE its reason, plain text, may be empty; of an ENTRY_CREATE the name of a rule, or empty
     uint32_t erased; // ENTRY_MESSAGE, ENTRY_EDIT: so many bytes of data it had, and has not any more
     bool taken_back; // ENTRY_MESSAGE, erased: that it was is told behind it, to whoever is told this
     // Of a record: by what right it was said, see core/home/rights.h.
@@ -179,6 +192,7 @@ struct entry {
     // ENTRY_GAP, ENTRY_EPOCH
     uint64_t cut_to;
     str epoch;
+    struct handles handles; // of what is told live
 };
 
 #endif

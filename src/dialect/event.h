@@ -11,7 +11,7 @@
 #include "dialect/entry.h"
 #include "dialect/problem.h"
 
-// Every type once: its name on the wire; NATIVE: in the JSON protocol, whose page is held to it; INNER: in lines of text only.
+// Every type once: its name on the wire; NATIVE: in the JSON protocol, whose page is held to it; COMPACT: of encodings with handles only; INNER: in lines of text only.
 // clang-format off
 #define EVENTS(X) \
     X(WELCOME, welcome, NATIVE) \
@@ -32,6 +32,7 @@
     X(INVITED, invited, NATIVE) \
     X(INVITES, invites, NATIVE) \
     X(TOKEN_EXPIRING, token_expiring, NATIVE) \
+    X(SPEAKER, speaker, COMPACT) \
     X(HELP,    help,    INNER) \
     X(BYE,     bye,     INNER) /* the connection closes after it */
 // clang-format on
@@ -99,6 +100,11 @@ struct event {
     uint32_t uses;
     uint64_t span_ms, expires;                // for so long, until then (wall ms)
     const struct invitation_row *invitations; // EV_INVITES: list_n of them
+
+    // EV_JOINED, of an encoding with handles: the room's number and those who spoke last, who spoke last at the end; EV_SPEAKER: one
+    uint64_t room_handle;
+    const struct speaker_view *speakers;
+    size_t speakers_n;
 
     // EV_LEFT
     const char *reason; // static, NULL = absent; also EV_GAP: "slow", "trimmed", "conflated" or "coalesced"

@@ -13,8 +13,10 @@ const struct language native_language = {
 
 const struct payloads native_json_payloads = {
     .name = "json",
+    .pages = true,
     .row_separator = {",", 1},
-    .rows_end = 2,       // "]}"
+    .rows_end = 2, // "]}"
+    .both = true,
     .scratch_factor = 1, // strings only shrink
     .decode = native_json_decode,
     .encode_event = native_json_encode_event,

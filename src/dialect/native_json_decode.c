@@ -10,19 +10,26 @@
 //
 // Decoded strings are slices of the message, or lie in scratch where they had escapes. `data` and `id` stay raw.
 #include "base/assert.h"
+#include "base/codec.h"
 #include "dialect/api.h"
+#include "dialect/datum.h"
 #include "dialect/dialect_private.h"
 #include "dialect/guess.h"
+#include "dialect/native_keys.h"
 #include "wire/json.h"
+#include "wire/utf8.h"
 
-enum { EPOCH_MAX = 64 }; // bytes; ours are shorter, anything else cannot match
+enum { EPOCH_MAX = 64 };  // bytes; ours are shorter, anything else cannot match
+enum { BINARY_HEAD = 4 }; // bytes of a length
 
 struct command_reader {
     struct json_member members[JSON_KEYS_MAX];
     size_t n;
     struct scratch *scratch;
     struct problem *problem;
-    bool http; // a request of the HTTP API
+    bool http;   // a request of the HTTP API
+    bool binary; // a binary message: `data` is what stands behind the object,
+    str tail;    // this
 };
 
 // What was expected of a key, "; got {}." at its end; m: what was got, NULL where the key is not there.
@@ -51,31 +58,6 @@ static enum err unescape(struct command_reader *r, str raw, size_t n_max, str *r
     *ret = text;
     return OK;
 }
-
-// How a key is read: a row of COMMAND_KEYS.
-enum key_kind {
-    KIND_ROOM,
-    KIND_NAME,
-    KIND_STRING,
-    KIND_DATA,
-    KIND_BOOL,
-    KIND_COUNT,
-    KIND_OFFSET,
-    KIND_SINCE,
-    KIND_ROOMS,
-    KIND_OBJECTS,
-    KIND_OBJECT,
-    KIND_STRINGS,
-    KIND_VERSION
-};
-
-struct key {
-    str name;
-    enum key_kind kind;
-    uint16_t field, flag; // where in struct command; flag 0: none
-    uint64_t least, most;
-    const char *expected;
-};
 
 static enum err take_string(struct command_reader *r, const struct key *k, const struct json_member *m,
                             str *ret)
@@ -136,12 +118,11 @@ static enum err take_since(struct command_reader *r, const struct key *k, const 
 }
 
 // An array whose elements are names of rooms, objects, or strings; they are read one by one by who carries them out.
-static enum err take_list(struct command_reader *r, const struct key *k, const struct json_member *m,
-                          str *ret)
+static enum err take_list(struct problem *p, const struct key *k, str raw, str *ret)
 {
-    if (m->kind != JSON_ARRAY)
-        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
-    str rest = m->value, one, name;
+    if (json_kind_of(raw) != JSON_ARRAY)
+        return problem_set_word(p, PROBLEM_BAD_COMMAND, k->expected, WORD_JSON, raw);
+    str rest = raw, one, name;
     char room[ROOM_NAME_MAX];
     uint64_t n = 0;
     for (; json_array_next(&rest, &one) && n <= k->most; n++) {
@@ -149,32 +130,72 @@ static enum err take_list(struct command_reader *r, const struct key *k, const s
         bool named = k->kind == KIND_ROOMS && json_string_decode(one, room, sizeof room, &name) == OK &&
                      room_name_valid(name);
         if (k->kind == KIND_ROOMS ? !named : !fits)
-            return bad_value(r, k->kind == KIND_ROOMS ? PROBLEM_BAD_ROOM : PROBLEM_BAD_COMMAND,
-                             &(struct json_member){.value = one}, k->expected);
+            return problem_set_word(p, k->kind == KIND_ROOMS ? PROBLEM_BAD_ROOM : PROBLEM_BAD_COMMAND,
+                                    k->expected, WORD_JSON, one);
     }
     if (n < k->least || n > k->most)
-        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
-    *ret = m->value;
+        return problem_set_word(p, PROBLEM_BAD_COMMAND, k->expected, WORD_JSON, raw);
+    *ret = raw;
     return OK;
 }
 
-// Read by who carries it out.
-static enum err take_raw(struct command_reader *r, const struct key *k, const struct json_member *m, str *ret)
+enum err native_json_take_raw(struct problem *p, const struct key *k, str raw, str *ret)
 {
-    bool fine = m->kind == JSON_OBJECT;
+    const enum json_kind kind = json_kind_of(raw);
+    bool fine = kind == JSON_OBJECT;
     uint64_t version;
-    if (k->kind == KIND_VERSION && m->kind == JSON_NUMBER)
-        fine = json_u64_decode(m->value, OFFSET_MAX, &version);
+    if (k->kind == KIND_ROOMS || k->kind == KIND_OBJECTS || k->kind == KIND_STRINGS)
+        return take_list(p, k, raw, ret);
+    if (k->kind == KIND_VERSION && kind == JSON_NUMBER)
+        fine = json_u64_decode(raw, OFFSET_MAX, &version);
     if (!fine)
-        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
-    *ret = m->value;
+        return problem_set_word(p, PROBLEM_BAD_COMMAND, k->expected, WORD_JSON, raw);
+    *ret = raw;
     return OK;
+}
+
+static enum err bad_json(struct problem *p, const struct json_problem *why)
+{
+    enum err e = problem_set_word(p, PROBLEM_BAD_JSON, "This is no JSON object that can be read: {}.",
+                                  WORD_PLAIN, str_from_cstr(why->message));
+    p->has_position = true;
+    p->position = why->offset;
+    return e;
+}
+
+// What `data` is, which has been read: base64 in a string; or of a binary message what stands behind the object.
+static enum err take_content(struct command_reader *r, const struct key *k, const struct json_member *m,
+                             str *data)
+{
+    struct scratch *s = r->scratch;
+    str type, text = STR_NONE;
+    size_t n = 0;
+    char kept[CONTENT_TYPE_MAX]; // the data come to where it may lie
+    if (m->kind != JSON_STRING || json_string_decode(m->value, kept, sizeof kept, &type) != OK ||
+        !content_type_valid(type))
+        return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
+    str bytes = r->tail;
+    if (!r->binary) {
+        char *room = s->p + s->n; // decoding never makes it longer, and reads what it writes over before
+        if (json_kind_of(*data) != JSON_STRING ||
+            json_string_decode(*data, room, s->cap - s->n, &text) != OK || !base64_decode(text, room, &n))
+            return problem_set(r->problem, PROBLEM_BAD_COMMAND,
+                               "`data` that has a `content_type` must be a string of base64.");
+        bytes = str_make(room, n);
+    }
+    if (!content_type_json(type)) {
+        *data = datum_make(s, type, bytes);
+        return OK;
+    }
+    struct json_problem why; // bytes that say that they are JSON
+    s->n += n;
+    return json_value_scan(bytes, data, &why) == OK ? OK : bad_json(r->problem, &why);
 }
 
 static enum err take_value(struct command_reader *r, const struct key *k, const struct json_member *m,
                            struct command *ret)
 {
-    void *field = (char *)ret + k->field;
+    void *field = key_field(k, ret);
     uint64_t n = 0;
     enum err e;
     switch (k->kind) {
@@ -186,6 +207,8 @@ static enum err take_value(struct command_reader *r, const struct key *k, const 
     case KIND_DATA:
         *(str *)field = m->value;
         return OK;
+    case KIND_CONTENT:
+        return take_content(r, k, m, field);
     case KIND_BOOL:
         return json_bool_decode(m->value, field) ? OK : bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
     case KIND_COUNT:
@@ -199,104 +222,19 @@ static enum err take_value(struct command_reader *r, const struct key *k, const 
     case KIND_ROOMS:
     case KIND_OBJECTS:
     case KIND_STRINGS:
-        return take_list(r, k, m, field);
     case KIND_OBJECT:
     case KIND_VERSION:
-        return take_raw(r, k, m, field);
+        return native_json_take_raw(r->problem, k, m->value, field);
     }
     UNREACHABLE();
 }
 
-#define FLAG(field) offsetof(struct command, field)
-#define NO_FLAG 0
-_Static_assert(offsetof(struct command, type) == 0, "no flag stands at 0");
-
-static const struct key keys[KEY_COUNT] = {
-#define X(key, name, kind, field, flag, least, most, words)                              \
-    [KEY_##key] = {STR(name), KIND_##kind, offsetof(struct command, field),        flag, \
-                   least,     most,        "`" name "` must be " words "; got {}."},
-    COMMAND_KEYS(X)
-#undef X
-};
-
-// A field has the type that its kind is read into.
-#define TYPE_ROOM str
-#define TYPE_NAME str
-#define TYPE_STRING str
-#define TYPE_DATA str
-#define TYPE_SINCE str
-#define TYPE_ROOMS str
-#define TYPE_OBJECTS str
-#define TYPE_OBJECT str
-#define TYPE_STRINGS str
-#define TYPE_VERSION str
-#define TYPE_BOOL bool
-#define TYPE_COUNT uint32_t
-#define TYPE_OFFSET uint64_t
-#define IS_STR(field) _Generic(((struct command *)0)->field, str : 1, default : 0)
-#define X(key, name, kind, field, ...)                                                                       \
-    _Static_assert(_Generic(((struct command *)0)->field, TYPE_##kind : 1, default : 0), "type of " #field); \
-    _Static_assert(!IS_STR(field) || offsetof(struct command, field) < offsetof(struct command, to_by_name), \
-                   #field " stands among COMMAND_STRS");
-COMMAND_KEYS(X)
-#undef X
-
-enum { KEYS_PER_COMMAND_MAX = 7 };
-
-struct type {
-    str name;
-    enum command_type type;
-    bool native, http; // by a message; by a request (api.h)
-    struct key_use {
-        enum command_key key;
-        bool must, http;              // a request's only
-    } keys[KEYS_PER_COMMAND_MAX + 1]; // up to KEY_NONE
-};
-
-static const struct type types[] = {
-#define MUST(key) {KEY_##key, true, false},
-#define MAY(key) {KEY_##key, false, false},
-#define API(key) {KEY_##key, false, true},
-#define API_MUST(key) {KEY_##key, true, true},
-#define INNER(upper, lower, ...)
-#define NATIVE(upper, lower, ...) \
-    {STR(#lower), CMD_##upper, true, true, {__VA_ARGS__{KEY_NONE, false, false}}},
-#define HTTP(upper, lower, ...) \
-    {STR(#lower), CMD_##upper, false, true, {__VA_ARGS__{KEY_NONE, false, false}}},
-#define X(upper, lower, where, keys, ...) where(upper, lower, keys)
-    COMMANDS(X)
-#undef X
-#undef HTTP
-#undef NATIVE
-#undef INNER
-#undef API_MUST
-#undef API
-#undef MAY
-#undef MUST
-};
-
-static const struct type *type_row(enum command_type type)
-{
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (types[i].type == type)
-            return &types[i];
-    UNREACHABLE();
-}
-
-static bool row_takes(const struct type *t, str name)
-{
-    const struct key_use *u = t->keys;
-    while (u->key != KEY_NONE && !str_eq(keys[u->key].name, name))
-        u++;
-    return u->key != KEY_NONE;
-}
-
 // Of a request: a backend that names a user counts on it that what it asks for is that user's.
-static enum err check_behalf(struct command_reader *r, const struct type *t)
+static enum err check_behalf(struct command_reader *r, const struct native_type *t)
 {
     static const str behalf[] = {STR("user"), STR("name")};
     for (size_t i = 0; i < sizeof behalf / sizeof behalf[0]; i++)
-        if (find(r, behalf[i]) != NULL && !row_takes(t, behalf[i]))
+        if (find(r, behalf[i]) != NULL && !native_takes(t, behalf[i]))
             return problem_set_word(r->problem, PROBLEM_BAD_COMMAND,
                                     "{} says in whose name; this command is never a user's.", WORD_QUOTED,
                                     behalf[i]);
@@ -304,21 +242,25 @@ static enum err check_behalf(struct command_reader *r, const struct type *t)
 }
 
 // What its row names and nothing else: a key of a later version, or of another command, is left alone.
-static enum err take_keys(struct command_reader *r, const struct type *t, struct command *ret)
+static enum err take_keys(struct command_reader *r, const struct native_type *t, struct command *ret)
 {
     enum err e = r->http ? check_behalf(r, t) : OK;
     for (const struct key_use *u = t->keys; e == OK && u->key != KEY_NONE; u++) {
-        const struct key *k = &keys[u->key];
+        const struct key *k = &native_keys[u->key];
         if (u->http && !r->http)
             continue;
         const struct json_member *m = find(r, k->name);
-        if (m == NULL && u->must)
+        if (r->binary && k->kind == KIND_DATA) {
+            ret->data = r->tail;
+            continue;
+        }
+        if (m == NULL && (u->must || (r->binary && k->kind == KIND_CONTENT)))
             return bad_value(r, PROBLEM_BAD_COMMAND, m, k->expected);
         if (m == NULL)
             continue;
         e = take_value(r, k, m, ret);
-        if (e == OK && k->flag != 0)
-            *(bool *)((char *)ret + k->flag) = true;
+        if (e == OK)
+            key_seen(k, ret);
     }
     return e == OK ? native_json_check(ret, r->problem) : e;
 }
@@ -368,11 +310,11 @@ static enum err unknown_type(struct command_reader *r, const struct json_member 
     struct guess_alias aliases[ALIASES];
     for (size_t i = 0; i < ALIASES; i++)
         aliases[i] = (struct guess_alias){elsewhere[i].word, command_name(elsewhere[i].meant)};
-    const char *names[sizeof types / sizeof types[0]];
+    const char *names[CMD_COUNT];
     size_t n = 0;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (types[i].native)
-            names[n++] = types[i].name.p;
+    for (enum command_type i = 0; i < CMD_COUNT; i++)
+        if (native_type(i)->native)
+            names[n++] = native_type(i)->name.p;
     enum err e = bad_value(r, PROBLEM_UNKNOWN_TYPE, m, "`type` must be the name of a command; got {}.");
     r->problem->did_you_mean = guess_word(name, names, n, aliases, ALIASES);
     return e;
@@ -387,22 +329,13 @@ static enum err take_typed(struct command_reader *r, struct command *ret)
     str name;
     if (unescape(r, m->value, TYPE_NAME_MAX, &name) != OK)
         name = STR_NONE;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (!types[i].native || !str_eq(name, types[i].name))
+    for (enum command_type i = 0; i < CMD_COUNT; i++) {
+        if (!native_type(i)->native || !str_eq(name, native_type(i)->name))
             continue;
-        ret->type = types[i].type;
-        return take_keys(r, &types[i], ret);
+        ret->type = i;
+        return take_keys(r, native_type(i), ret);
     }
     return unknown_type(r, m, name);
-}
-
-static enum err bad_json(struct problem *p, const struct json_problem *why)
-{
-    enum err e = problem_set_word(p, PROBLEM_BAD_JSON, "This is no JSON object that can be read: {}.",
-                                  WORD_PLAIN, str_from_cstr(why->message));
-    p->has_position = true;
-    p->position = why->offset;
-    return e;
 }
 
 // One object: its members, and its id, which an error carries, too.
@@ -416,6 +349,7 @@ static enum err open_object(struct command_reader *r, str text, struct scratch *
         scratch; // its members are not cleared: 32 are more than a kilobyte, and only the first n are looked at
     r->problem = ret_problem;
     r->http = false;
+    r->binary = false;
     struct json_problem why;
     if (json_object_scan(text, r->members, JSON_KEYS_MAX, &r->n, &why) != OK)
         return bad_json(ret_problem, &why);
@@ -448,13 +382,42 @@ static enum err decode_room(struct reading *reading, struct command *ret, struct
     if (e == OK) {
         ret->type = CMD_JOIN;
         ret->with_hello = true;
-        e = take_keys(&r, type_row(CMD_JOIN), ret);
+        e = take_keys(&r, native_type(CMD_JOIN), ret);
     }
+    return close_object(e, ret);
+}
+
+// A binary message: the length of an object, four bytes, the highest first; the object, a command without its `data`; the data.
+static enum err decode_binary(struct reading *reading, struct command *ret, struct problem *ret_problem)
+{
+    struct command_reader r;
+    str message = reading_whole(reading);
+    size_t n = 0;
+    *ret = (struct command){.type = CMD_NONE};
+    for (size_t i = 0; i < BINARY_HEAD && i < message.n; i++)
+        n = n << 8 | (uint8_t)message.p[i];
+    if (message.n < BINARY_HEAD || n > message.n - BINARY_HEAD)
+        return problem_set(
+            ret_problem, PROBLEM_BAD_COMMAND,
+            "A binary message begins with the length of a JSON object in four bytes, and the object.");
+    str object = str_make(message.p + BINARY_HEAD, n);
+    if (!utf8_valid(object)) // of a binary message nobody has looked yet
+        return problem_set(ret_problem, PROBLEM_BAD_JSON, "The object of a binary message must be UTF-8.");
+    enum err e = open_object(&r, object, reading->scratch, ret, ret_problem);
+    r.binary = true;
+    r.tail = str_skip(message, BINARY_HEAD + n);
+    if (e == OK)
+        e = take_typed(&r, ret);
+    if (e == OK && ret->data.n == 0)
+        e = problem_set(ret_problem, PROBLEM_BAD_COMMAND,
+                        "A binary message is a command that takes `content_type`: its bytes are `data`.");
     return close_object(e, ret);
 }
 
 enum err native_json_decode(struct reading *reading, struct command *ret, struct problem *ret_problem)
 {
+    if (reading->binary)
+        return decode_binary(reading, ret, ret_problem);
     if (reading->at != 0)
         return decode_room(reading, ret, ret_problem);
     struct command_reader r;
@@ -478,6 +441,7 @@ enum err api_decode(enum command_type type, str body, struct scratch *scratch, s
     r.scratch = scratch;
     r.problem = ret_problem;
     r.http = true;
+    r.binary = false;
     r.n = 0;
     struct json_problem why;
     if (body.n != 0 && json_object_scan(body, r.members, JSON_KEYS_MAX, &r.n, &why) != OK)
@@ -495,6 +459,6 @@ enum err api_decode(enum command_type type, str body, struct scratch *scratch, s
             return e;
         }
     }
-    ASSERT(type_row(ret->type)->http);
-    return take_keys(&r, type_row(ret->type), ret);
+    ASSERT(native_type(ret->type)->http);
+    return take_keys(&r, native_type(ret->type), ret);
 }

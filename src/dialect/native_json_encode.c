@@ -60,8 +60,7 @@ static void put_signal(struct buf *out, const struct entry *e)
     put_passing_head(out, STR("signal"), e);
     BUF_PUT_LIT(out, ",\"from\":");
     native_json_put_from(out, e);
-    BUF_PUT_LIT(out, ",\"data\":");
-    buf_put_str(out, e->data);
+    native_json_put_data(out, e->data);
     buf_put_char(out, '}');
 }
 
@@ -323,8 +322,7 @@ static void put_direct(struct buf *out, const struct event *ev)
     native_json_put_from(out, e);
     BUF_PUT_LIT(out, ",\"time\":");
     buf_put_u64(out, e->time_ms);
-    BUF_PUT_LIT(out, ",\"data\":");
-    buf_put_str(out, e->data);
+    native_json_put_data(out, e->data);
     buf_put_char(out, '}');
 }
 
@@ -463,6 +461,7 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
     (void)utc_offset_s;
     switch (ev->type) {
 #define PUT_NATIVE(lower) put_##lower(out, ev)
+#define PUT_COMPACT(lower) (void)0
 #define PUT_INNER(lower) (void)0
 #define X(upper, lower, where) \
     case EV_##upper:           \
@@ -471,6 +470,7 @@ void native_json_encode_event(struct buf *out, const struct event *ev, int32_t u
         EVENTS(X)
 #undef X
 #undef PUT_INNER
+#undef PUT_COMPACT
 #undef PUT_NATIVE
     case EV_NONE:
         break;

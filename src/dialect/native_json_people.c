@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // People as JSON: who says something, and who is in a room.
+#include "base/codec.h"
+#include "dialect/datum.h"
 #include "dialect/dialect_private.h"
 #include "wire/json.h"
 
@@ -17,6 +19,22 @@ static void put_text(struct buf *out, str before, str text)
 {
     buf_put_str(out, before);
     json_put_string(out, text);
+}
+
+// JSON as it is; bytes in base64 with what they are.
+void native_json_put_data(struct buf *out, str data)
+{
+    BUF_PUT_LIT(out, ",\"data\":");
+    if (!data_is_datum(data)) {
+        buf_put_str(out, data);
+        return;
+    }
+    str bytes = datum_bytes(data);
+    buf_put_char(out, '"');
+    char *room = bytes.n != 0 ? buf_reserve(out, 4 * ((bytes.n + 2) / 3)) : NULL;
+    if (room != NULL) // else there are none, or the buf says that it was too small
+        buf_commit(out, base64_encode(bytes.p, bytes.n, room));
+    put_text(out, STR("\",\"content_type\":"), datum_type(data));
 }
 
 void native_json_put_from(struct buf *out, const struct entry *e)

@@ -370,6 +370,12 @@ static void put_pong(struct buf *out, const struct event *ev)
     (void)ev;
 }
 
+static void put_speaker(struct buf *out, const struct event *ev) // of encodings with handles only
+{
+    (void)out;
+    (void)ev;
+}
+
 static void put_created(struct buf *out, const struct event *ev) { text_put_created(out, ev); }
 static void put_invited(struct buf *out, const struct event *ev) { text_put_invited(out, ev); }
 static void put_invites(struct buf *out, const struct event *ev) { text_put_invitations(out, ev); }

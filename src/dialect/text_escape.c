@@ -10,6 +10,7 @@
 //     a ESC b . . .      ->      a \ x 1 b b
 //           r     w
 #include "base/assert.h"
+#include "dialect/datum.h"
 #include "dialect/text_private.h"
 #include "wire/json.h"
 #include "wire/utf8.h"
@@ -131,7 +132,7 @@ struct text_said text_read_data(str data)
     struct text_said said = {.value = data};
     struct json_member members[JSON_KEYS_MAX];
     size_t n;
-    if (data.n == 0 || json_kind_of(data) != JSON_OBJECT)
+    if (data.n == 0 || data_is_datum(data) || json_kind_of(data) != JSON_OBJECT)
         return said;
     if (json_object_scan(data, members, JSON_KEYS_MAX, &n, NULL) != OK)
         return said; // a key twice, or too many: legal in data, just not something we look into
@@ -144,9 +145,33 @@ struct text_said text_read_data(str data)
     return said;
 }
 
+// "[3.2 KB of image/png]"; the type is printable ASCII.
+static void put_datum(struct buf *out, str data)
+{
+    static const char units[][6] = {" B", " KB", " MB"};
+    const size_t n = datum_bytes(data).n;
+    size_t unit = 0, size = 1;
+    for (; n / size >= 1000 && unit < 2; unit++)
+        size *= 1000;
+    buf_put_char(out, '[');
+    buf_put_u64(out, n / size);
+    if (unit != 0) {
+        buf_put_char(out, '.');
+        buf_put_u64(out, n % size / (size / 10));
+    }
+    buf_put_str(out, str_from_cstr(units[unit]));
+    BUF_PUT_LIT(out, " of ");
+    buf_put_str(out, datum_type(data));
+    buf_put_char(out, ']');
+}
+
 void text_put_said(struct buf *out, const struct text_said *said)
 {
     size_t from = out->n;
+    if (data_is_datum(said->value)) {
+        put_datum(out, said->value);
+        return;
+    }
     bool string = said->value.n > 0 && json_kind_of(said->value) == JSON_STRING;
     if (!string || !put_unescaped(out, said->value))
         buf_put_str(out, said->value);

@@ -16,6 +16,8 @@ static const struct encoding text_ws = {ENCODING_TEXT_WS, "text_ws",       &text
                                         &text_payloads,   FRAMING_WS_TEXT, 0};
 static const struct encoding text_line = {ENCODING_TEXT_LINE, "text",       &text_language,
                                           &text_payloads,     FRAMING_LINE, 0};
+static const struct encoding protobuf = {ENCODING_PROTOBUF,  "protobuf",        &protobuf_language,
+                                         &protobuf_payloads, FRAMING_WS_BINARY, 0};
 // No context is taken over, so a frame is readable by all who allow its window: two windows serve every client there can be.
 enum { WINDOW = 15, WINDOW_SMALL = 9 };
 static const struct encoding json_deflate = {ENCODING_JSON_DEFLATE, "json_deflate",  &native_language,
@@ -31,6 +33,15 @@ static const struct encoding text_deflate_small = {ENCODING_TEXT_DEFLATE_SMALL,
                                                    &text_payloads,
                                                    FRAMING_WS_TEXT,
                                                    WINDOW_SMALL};
+static const struct encoding protobuf_deflate = {ENCODING_PROTOBUF_DEFLATE, "protobuf_deflate",
+                                                 &protobuf_language,        &protobuf_payloads,
+                                                 FRAMING_WS_BINARY,         WINDOW};
+static const struct encoding protobuf_deflate_small = {ENCODING_PROTOBUF_DEFLATE_SMALL,
+                                                       "protobuf_deflate_small",
+                                                       &protobuf_language,
+                                                       &protobuf_payloads,
+                                                       FRAMING_WS_BINARY,
+                                                       WINDOW_SMALL};
 
 static const struct encoding *const encodings[ENCODINGS_SERVED] = {
     [ENCODING_JSON] = &json,
@@ -40,10 +51,14 @@ static const struct encoding *const encodings[ENCODINGS_SERVED] = {
     [ENCODING_JSON_DEFLATE_SMALL] = &json_deflate_small,
     [ENCODING_TEXT_DEFLATE] = &text_deflate,
     [ENCODING_TEXT_DEFLATE_SMALL] = &text_deflate_small,
+    [ENCODING_PROTOBUF] = &protobuf,
+    [ENCODING_PROTOBUF_DEFLATE] = &protobuf_deflate,
+    [ENCODING_PROTOBUF_DEFLATE_SMALL] = &protobuf_deflate_small,
 };
 
 static const struct way rows[] = {
     {TRANSPORT_HTTP, "/ws", "plenum.v1.json", ENCODING_JSON, false},
+    {TRANSPORT_HTTP, "/ws", "plenum.v1.protobuf", ENCODING_PROTOBUF, false},
     {TRANSPORT_HTTP, "/echo", NULL, ENCODING_TEXT_WS, false},
     {TRANSPORT_HTTP, "/conformance/echo", NULL, 0, true},
     {TRANSPORT_LINE, NULL, NULL, ENCODING_TEXT_LINE, false},
@@ -107,7 +122,8 @@ static void encoding_check(const struct encoding *e, size_t place)
     ASSERT(e->language->state_bytes <= LANGUAGE_STATE_MAX);
     ASSERT(e->language->reply_head == NULL || e->language->state_bytes != 0);
     ASSERT(e->payloads->scratch_factor != 0);
-    ASSERT(e->payloads->row_separator.n == 0 || !e->payloads->lines);
+    ASSERT(e->payloads->pages ? !e->payloads->lines : e->payloads->row_separator.n == 0);
+    ASSERT(e->payloads->encode_row == NULL || e->payloads->pages);
     ASSERT(e->language->greets || e->language->silent != NULL);
     ASSERT(e->deflate == 0 || (e->framing != FRAMING_LINE && e->deflate >= DEFLATE_WINDOW_MIN &&
                                e->deflate <= DEFLATE_WINDOW_MAX));

@@ -5,6 +5,7 @@
 //
 //      kind of listener   path    subprotocol       encoding
 //      HTTP               /ws     plenum.v1.json    native JSON in WebSocket text frames
+//      HTTP               /ws     plenum.v1.protobuf  the same as Protocol Buffers in WebSocket binary frames
 //      HTTP               /echo                     text in WebSocket text frames
 //      LINE                                         text lines
 //
@@ -53,6 +54,9 @@ enum {
     ENCODING_JSON_DEFLATE_SMALL, // and for who allows a small window only
     ENCODING_TEXT_DEFLATE,
     ENCODING_TEXT_DEFLATE_SMALL,
+    ENCODING_PROTOBUF,
+    ENCODING_PROTOBUF_DEFLATE,
+    ENCODING_PROTOBUF_DEFLATE_SMALL,
     ENCODINGS_SERVED
 };
 extern const struct ways ways_served;

@@ -24,6 +24,7 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     if (c->temper == TEMPER_HOSTILE && c->speech == SPEAKS_TEXT_WS)
         c->speech = SPEAKS_JSON;
     c->parcels = c->speech == SPEAKS_JSON && c->temper != TEMPER_HOSTILE && chance(w, 4);
+    c->compact = c->speech == SPEAKS_JSON && c->temper != TEMPER_HOSTILE && !c->parcels && chance(w, 3);
     if (c->temper == TEMPER_SLOW)
         c->read_per_s = 50 + (uint32_t)roll(w, 2000);
     c->known = w->plan.verifiers != 0 && c->speech == SPEAKS_JSON && chance(w, 2);
@@ -33,6 +34,7 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     buf_init(&c->control, &w->scratch_mem, 0);
     buf_init(&c->out, &w->scratch_mem, 0);
     buf_init(&c->batch, &w->scratch_mem, 0);
+    compact_init(&c->compact_talk, &w->scratch_mem);
     c->next_connect_ms = w->now_ms + roll(w, 1000);
     snprintf(c->name, sizeof c->name, "n%u", index);
 }
@@ -88,6 +90,7 @@ void client_connect(struct world *w, struct client *c)
     buf_reset(&c->control, 0);
     buf_reset(&c->out, 0);
     buf_reset(&c->batch, 0);
+    compact_reset(&c->compact_talk);
     c->parcel_sent = 0;
     c->parcel_seen = 0;
     c->goodbye = false;
@@ -179,9 +182,15 @@ void client_step(struct world *w, struct client *c)
     client_receive(w, c);
     if (c->link == NULL)
         return;
+    if (c->compact_talk.lost) {
+        link_reset(w, c->link);
+        client_leave(w, c, "resets");
+        return;
+    }
     bool lied_to =
         w->options->mutation == MUTATE_LATE && w->mutation.victim == c; // it waits, and does not go
-    if (!c->stopping && w->now_ms >= c->next_act_ms && c->temper != TEMPER_SILENT && !lied_to) {
+    if (!c->stopping && w->now_ms >= c->next_act_ms && c->temper != TEMPER_SILENT && !lied_to &&
+        !compact_waits(&c->compact_talk)) { // who has yet to be told something does not know what to say
         c->next_act_ms = w->now_ms + act_pause(w, c);
         if (c->temper == TEMPER_HOSTILE)
             hostile_act(w, c);

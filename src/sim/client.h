@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "core/common/who.h"
 #include "dialect/dialect.h"
+#include "sim/compact.h"
 #include "sim/deflated.h"
 #include "sim/truth.h"
 #include "wire/ws_frame.h"
@@ -119,7 +120,7 @@ enum temper {
     TEMPER_SILENT,   // connects and says nothing
     TEMPER_COUNT
 };
-// SPEAKS_JSON with `parcels`: in parcels (parcel.h).
+// SPEAKS_JSON with `parcels`: in parcels (parcel.h); with `compact`: in Protocol Buffers (compact.h).
 enum speech { SPEAKS_JSON, SPEAKS_TEXT_WS, SPEAKS_TEXT_LINE, SPEAKS_ECHO, SPEAKS_HTTP };
 enum client_state { CLIENT_OFF, CLIENT_UPGRADING, CLIENT_OPEN, CLIENT_CLOSING };
 
@@ -186,6 +187,8 @@ struct client {
     bool close_sent, quit_sent, expects_close;
     uint64_t close_said_ms;        // when our close frame went on its way
     uint32_t ping_sent, ping_seen; // our own WebSocket pings
+    bool compact;                  // SPEAKS_JSON in Protocol Buffers (compact.h),
+    struct compact compact_talk;
     bool parcels;
     struct buf batch; // those that go into its next message
     uint16_t parcel_sent;

@@ -40,7 +40,7 @@ static void on_close_frame(struct world *w, struct client *c, str payload)
         trace_fail(w, c, "CLOSE: %u without a goodbye", c->close_code); // there may be no memory for one
     if (!c->close_sent)
         check_failed_shut(w, c);
-    if (c->close_sent && c->close_code == WS_CLOSE_NORMAL)
+    if (c->close_sent && c->close_code == WS_CLOSE_NORMAL && !compact_waits(&c->compact_talk))
         check_all_answered(w, c);
     w->counts.closed_by_server += !c->close_sent;
     w->counts.closed_slow += c->close_code == WS_CLOSE_TRY_LATER;
@@ -101,7 +101,9 @@ static void on_parcel(struct world *w, struct client *c, str message)
 
 static void on_message(struct world *w, struct client *c, str message)
 {
-    if (c->parcels)
+    if (c->compact)
+        compact_hear(w, c, message);
+    else if (c->parcels)
         on_parcel(w, c, message);
     else if (c->speech == SPEAKS_JSON)
         mutate_message(w, c, message);

@@ -74,7 +74,7 @@ static void hear_gap(struct world *w, struct client *c, const struct heard *h)
     str reason = heard_string(w, c, h, "reason", scratch, sizeof scratch);
     if (str_eq(reason, STR("trimmed")) && !c->seats[room].gap_due) {
         const struct fact f = {.kind = FACT_GAP,
-                               .hash = truth_hash(h->text),
+                               .hash = heard_hash(h),
                                .after = heard_offset(w, c, h, "from") - 1,
                                .cut_to = heard_offset(w, c, h, "to")};
         seat_cut(w, c, room, &f);
@@ -100,7 +100,7 @@ static void hear_epoch(struct world *w, struct client *c, const struct heard *h)
     s->shared_known = false;
     s->shared_base = s->shared_version = s->parts_offset = 0;
     const struct fact f = {.kind = FACT_EPOCH,
-                           .hash = truth_hash(h->text),
+                           .hash = heard_hash(h),
                            .after = heard_offset(w, c, h, "after"),
                            .cut_to = heard_offset(w, c, h, "offset")};
     seat_cut(w, c, room, &f);

@@ -117,7 +117,7 @@ static uint64_t decree_of(struct world *w, struct client *c, const struct heard 
 
 static struct fact fact_of(struct world *w, struct client *c, const struct heard *h, uint8_t kind)
 {
-    struct fact f = {.hash = truth_hash(h->text), .kind = kind};
+    struct fact f = {.hash = heard_hash(h), .kind = kind};
     if (kind == FACT_MESSAGE && (heard_raw(h, "version").p != NULL || heard_raw(h, "data").p == NULL)) {
         f.hash = 0; // other words than were said: hear_changed
     } else if (kind == FACT_MESSAGE || kind == FACT_SIGNAL) {

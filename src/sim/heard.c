@@ -18,6 +18,21 @@ str heard_string(struct world *w, struct client *c, const struct heard *h, const
     return s;
 }
 
+static uint64_t content_hash(str raw)
+{
+    struct json_member m;
+    uint64_t sum = 1;
+    if (json_kind_of(raw) != JSON_OBJECT)
+        return truth_hash(raw);
+    while (json_member_next(&raw, &m)) {
+        const uint64_t one = truth_hash(m.key) * 0x9e3779b97f4a7c15u ^ content_hash(m.value);
+        sum += (one ^ one >> 29) * 0xbf58476d1ce4e5b9u;
+    }
+    return sum;
+}
+
+uint64_t heard_hash(const struct heard *h) { return content_hash(h->text); }
+
 uint64_t heard_number(struct world *w, struct client *c, const struct heard *h, const char *key)
 {
     uint64_t v;

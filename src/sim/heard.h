@@ -15,6 +15,8 @@ struct heard {
     str text;
 };
 
+// Of all that it says, in whatever order its keys stand.
+uint64_t heard_hash(const struct heard *h);
 str heard_raw(const struct heard *h, const char *key); // STR_NONE: not there
 bool heard_true(const struct heard *h, const char *key);
 // These fail the run where the member is missing or of another kind.

@@ -173,6 +173,7 @@ const struct language parcel_language = {
 
 const struct payloads parcel_payloads = {
     .name = "parcels",
+    .pages = true,
     .row_separator = {",", 1},
     .rows_end = 2,
     .scratch_factor = 1,

@@ -31,13 +31,15 @@ void say_upgrade(struct world *w, struct client *c)
     }
     tenancy_say(w, c, tenant);
     deflated_say(w, c, deflate);
-    int n = snprintf(
-        text, sizeof text,
-        "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%.*s%s%s%s\r\n",
-        path, (int)key_n, key, (int)token.n, token.n != 0 ? token.p : "", tenant, deflate,
-        c->speech == SPEAKS_JSON && !c->parcels && chance(w, 2) ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n"
-                                                                : "");
+    int n =
+        snprintf(text, sizeof text,
+                 "GET %s HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%.*s%s%s%s\r\n",
+                 path, (int)key_n, key, (int)token.n, token.n != 0 ? token.p : "", tenant, deflate,
+                 c->compact ? "Sec-WebSocket-Protocol: plenum.v1.protobuf\r\n"
+                 : c->speech == SPEAKS_JSON && !c->parcels && chance(w, 2)
+                     ? "Sec-WebSocket-Protocol: plenum.v1.json\r\n"
+                     : "");
     ASSERT((size_t)n < sizeof text);
     buf_deinit(&token);
     bool made = ws_accept_key(str_make(key, key_n), accept) == OK;
@@ -69,6 +71,16 @@ void say_parcel(struct world *w, struct client *c, char kind, str body)
         say_batch(w, c);
 }
 
+static void say_compact(struct world *w, struct client *c, str command)
+{
+    struct buf message;
+    buf_init(&message, &w->scratch_mem, 0);
+    trace_bytes(w, c, '>', command);
+    compact_encode(command, &message);
+    say_frame(w, c, WS_BINARY, buf_str(&message));
+    buf_deinit(&message);
+}
+
 // In fragments, empty ones included, with a ping between them.
 static void say_fragments(struct world *w, struct client *c, uint8_t opcode, uint32_t mask, str payload)
 {
@@ -90,6 +102,10 @@ void say_frame(struct world *w, struct client *c, uint8_t opcode, str payload)
 {
     if (c->parcels && opcode == WS_TEXT) {
         say_parcel(w, c, 'c', payload);
+        return;
+    }
+    if (c->compact && opcode == WS_TEXT) {
+        say_compact(w, c, payload);
         return;
     }
     if (opcode == WS_CLOSE)

@@ -93,6 +93,8 @@ struct sim_options {
     X(errors)                                                                     \
     X(rate_limited)                                                               \
     X(closed_by_server)                                                           \
+    X(whois)         /* asked who a speaker is, */                                \
+    X(whois_unknown) /* and not told */                                           \
     X(closed_slow)                                                                \
     X(deflated_in)                                                                \
     X(deflated_out)                                                               \

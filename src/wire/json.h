@@ -55,6 +55,10 @@ enum err json_object_scan(str text, struct json_member *ret, size_t max, size_t 
 // Validates a text of any kind, without looking for duplicate keys. Errors as above.
 enum err json_validate(str text, struct json_problem *ret_problem) WARN_UNUSED;
 
+// The same of a text that is to stand as a member's value in an object, so with one level less: *ret is the value without the space
+// around it, undefined after an error.
+enum err json_value_scan(str text, str *ret, struct json_problem *ret_problem) WARN_UNUSED;
+
 // True if the member's key, unescaped, is name.
 bool json_key_is(const struct json_member *m, str name);
 // The member of that name, or NULL.

@@ -403,6 +403,20 @@ enum err json_validate(str text, struct json_problem *ret_problem)
     return finish(&c, text, ret_problem);
 }
 
+enum err json_value_scan(str text, str *ret, struct json_problem *ret_problem)
+{
+    text = not_null(text);
+    struct walk c = {.p = (const uint8_t *)text.p, .end = (const uint8_t *)text.p + text.n};
+    c.depth = 1; // the object's
+    skip_space(&c);
+    const uint8_t *from = c.p;
+    if (skip_value(&c)) {
+        *ret = str_make((const char *)from, (size_t)(c.p - from));
+        expect_end(&c);
+    }
+    return finish(&c, text, ret_problem);
+}
+
 bool json_array_next(str *rest, str *ret)
 {
     str text = not_null(*rest);

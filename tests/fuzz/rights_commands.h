@@ -36,6 +36,7 @@ static const struct {
 } commands[CMD_COUNT] = {
 #define INNER(lower) NULL
 #define NATIVE(lower) #lower
+#define COMPACT(lower) NULL
 #define HTTP(lower) NULL
 #define MUST(k) {KEY_##k, true},
 #define MAY(k) {KEY_##k, false},
@@ -49,6 +50,7 @@ static const struct {
 #undef MAY
 #undef MUST
 #undef HTTP
+#undef COMPACT
 #undef NATIVE
 #undef INNER
 };

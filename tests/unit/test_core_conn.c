@@ -340,7 +340,7 @@ static struct client *closing(struct net *n, bool broken, bool reads, bool answe
     c->no_eof = !hangs_up;
     c->stalled = !reads;
     if (broken) {
-        post_frame(c, WS_BINARY, true, STR("x")); // where text is spoken: 1003
+        post_frame(c, WS_TEXT, true, STR("\xff")); // no UTF-8: 1007
         net_settle(n);
         return c;
     }
@@ -373,7 +373,7 @@ static void every_way_through_the_ending(void **state)
         assert_int_equal(c->shut, reads && !waits); // right behind the close frame
         assert_int_equal(c->closes, reads);
         if (reads)
-            assert_int_equal(c->close_code, broken ? WS_CLOSE_UNSUPPORTED : PRIVATE_CLOSE_REPLACED);
+            assert_int_equal(c->close_code, broken ? WS_CLOSE_BAD_DATA : PRIVATE_CLOSE_REPLACED);
         if (!c->closed) { // what is missing never comes: the deadline
             net_wait(n, n->settings.close_ms - 1);
             assert_false(c->closed);

@@ -18,6 +18,7 @@ static bool spoken(enum command_type type)
 {
     static const bool them[CMD_COUNT] = {
 #define INNER(upper)
+#define COMPACT(upper)
 #define HTTP(upper)
 #define NATIVE(upper) [CMD_##upper] = true,
 #define X(upper, lower, where, ...) where(upper)
@@ -25,6 +26,7 @@ static bool spoken(enum command_type type)
 #undef X
 #undef NATIVE
 #undef HTTP
+#undef COMPACT
 #undef INNER
     };
     return them[type] || type == CMD_STATE_READ;

@@ -309,10 +309,10 @@ static void frames_are_of_the_kind_that_is_spoken(void **state)
     net_settle(n);
     heard(&s, 'b', "text messages are not taken here");
     assert_int_equal(s.c->close_code, WS_CLOSE_UNSUPPORTED);
-    struct client *json = net_json(n, 0);
-    post_frame(json, WS_BINARY, true, STR("{\"type\":\"ping\"}"));
+    struct client *lines = net_ws(n, 0, "/echo");
+    post_frame(lines, WS_BINARY, true, STR("hello"));
     net_settle(n);
-    assert_int_equal(json->close_code, WS_CLOSE_UNSUPPORTED);
+    assert_int_equal(lines->close_code, WS_CLOSE_UNSUPPORTED);
     net_free(n);
 }
 

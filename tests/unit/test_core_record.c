@@ -190,32 +190,32 @@ static void the_bytes_are_those_of_the_document(void **state)
 {
     (void)state;
     static const uint8_t wanted[] = {
-        4,    1,    2,    3,    3,    2,    1,    0,    // version, type, lengths, a member, no grant
+        5,    1,    2,    3,    3,    2,    1,    0,    // version, type, lengths, a member, no grant
         4,    0,    0,    0,                            // bytes of data
         0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
         0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
         'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  '"', 'h',
         'i',  '"',  0xe0, 0x93, 0x04, 0,    0xe8, 0x03, 0,   0, // the key's window and count
         'k',  '7'};
-    static const uint8_t nothing[] = {4,    2,    0,    0,    0,    0,    0,    0,    0,    0,
+    static const uint8_t nothing[] = {5,    2,    0,    0,    0,    0,    0,    0,    0,    0,
                                       0,    0,    0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00,
                                       0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00};
     static const uint8_t muted[] = {
-        4,    7,    2,    3,    3,    0,    1,    1,    // a mute, with a grant
+        5,    7,    2,    3,    3,    0,    1,    1,    // a mute, with a grant
         4,    0,    0,    0,                            // bytes of the reason
         0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
         0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
         'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  's', 'p', 'a', 'm', 0x01, 0x10, 0, 0, // the grant
         2,    3,    0,    0,    0xc0, 0x27, 0x09, 0,    0,   0,   0,   0, // target, name, nothing, 600,000 ms
         'u',  '2',  'B',  'o',  'b'};
-    static const uint8_t shown[] = {4,    1,    2,    3,    3,    0,    1,    2,    // a message, with info
+    static const uint8_t shown[] = {5,    1,    2,    3,    3,    0,    1,    2,    // a message, with info
                                     4,    0,    0,    0,                            // bytes of data
                                     0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // time
                                     0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00, // steady time
                                     'u',  '1',  's',  'e',  's',  'A',  'd',  'a',  '"', 'h', 'i',
                                     '"',  7,    0,    '{',  '"',  'a',  '"',  ':',  '1', '}'};
     static const uint8_t invited[] = {
-        4,    17,   2,    3,    3,    0,    1,    0,                      // an invitation
+        5,    17,   2,    3,    3,    0,    1,    0,                      // an invitation
         0,    0,    0,    0,                                              // no data
         0x0,  0xf4, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00,                   // time
         0xe8, 0xf3, 0xf8, 0xf7, 0xa1, 0x01, 0x00, 0x00,                   // steady time
@@ -533,6 +533,47 @@ static void the_second_version_is_read(void **state)
     fixture_deinit(&f);
 }
 
+// The fourth one knew no data that are bytes, and no program that wrote it could make any.
+static void a_datum_is_of_the_fifth_version(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    static const char wanted[] = "\0\3a/b\xff";
+    struct entry e = {.type = ENTRY_MESSAGE,
+                      .user = STR("u1"),
+                      .session = STR("ses"),
+                      .name = STR("Ada"),
+                      .rule_role = ROLE_MEMBER,
+                      .data = str_make(wanted, sizeof wanted)}, // with the zero behind it: ff 00
+        back;
+    char bytes[64];
+    for (int edit = 0; edit < 2; edit++) {
+        str now = encoded(&f, &e);
+        memcpy(bytes, now.p, now.n);
+        assert_int_equal(record_decode(str_make(bytes, now.n), &back), RECORD_OK);
+        assert_str_eq(back.data, e.data);
+        bytes[0] = 4;
+        assert_int_equal(record_decode(str_make(bytes, now.n), &back), RECORD_BROKEN);
+        bytes[0] = RECORD_VERSION;
+        for (char n = 0; n < 8; n++) { // another length of the content type
+            bytes[RECORD_HEAD + 8 + 1] = n;
+            assert_int_equal(record_decode(str_make(bytes, now.n), &back) == RECORD_OK, n == 3);
+        }
+        bytes[RECORD_HEAD + 8 + 1] = 3;
+        bytes[RECORD_HEAD + 8 + 3] = ' '; // no slash
+        assert_int_equal(record_decode(str_make(bytes, now.n), &back), RECORD_BROKEN);
+        e.type = ENTRY_EDIT;
+        e.about = 1;
+    }
+    // Of a reason nobody says that it begins with nothing: it is no data.
+    e = (struct entry){.type = ENTRY_KICK, .data = STR("x"), .decree = {.target = STR("t")}};
+    memcpy(bytes, encoded(&f, &e).p, encoded(&f, &e).n);
+    bytes[0] = 4;
+    assert_int_equal(record_decode(str_make(bytes, encoded(&f, &e).n), &back), RECORD_OK);
+    fixture_deinit(&f);
+}
+
 // Info has its length in two bytes, from 1 to USER_INFO_MAX.
 static void info_of_no_length_is_refused(void **state)
 {
@@ -569,11 +610,17 @@ static void who_comes_and_goes_is_no_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_goes_in_comes_out),       cmocka_unit_test(the_bytes_are_those_of_the_document),
-        cmocka_unit_test(what_is_no_record_is_refused), cmocka_unit_test(what_is_no_invitation_is_refused),
-        cmocka_unit_test(what_is_no_change_is_refused), cmocka_unit_test(what_is_erased_is_gone),
-        cmocka_unit_test(the_first_version_is_read),    cmocka_unit_test(the_second_version_is_read),
-        cmocka_unit_test(info_of_no_length_is_refused), cmocka_unit_test(who_comes_and_goes_is_no_record),
+        cmocka_unit_test(what_goes_in_comes_out),
+        cmocka_unit_test(the_bytes_are_those_of_the_document),
+        cmocka_unit_test(what_is_no_record_is_refused),
+        cmocka_unit_test(what_is_no_invitation_is_refused),
+        cmocka_unit_test(what_is_no_change_is_refused),
+        cmocka_unit_test(what_is_erased_is_gone),
+        cmocka_unit_test(a_datum_is_of_the_fifth_version),
+        cmocka_unit_test(the_first_version_is_read),
+        cmocka_unit_test(the_second_version_is_read),
+        cmocka_unit_test(info_of_no_length_is_refused),
+        cmocka_unit_test(who_comes_and_goes_is_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

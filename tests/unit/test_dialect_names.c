@@ -162,6 +162,7 @@ static void test_documented_commands(void **state)
     char *docs = source_text(path), line[LINE];
     size_t n = 0;
 #define INNER(row)
+#define COMPACT(row)
 #define HTTP(row)
 #define NATIVE(row) row
 #define X(upper, lower, where, keys, decided, right, cost, tokens, reply, help)                             \
@@ -178,6 +179,7 @@ static void test_documented_commands(void **state)
 #undef X
 #undef NATIVE
 #undef HTTP
+#undef COMPACT
 #undef INNER
     free(docs);
 }
@@ -188,6 +190,7 @@ enum kind {
     KIND_NAME,
     KIND_STRING,
     KIND_DATA,
+    KIND_CONTENT,
     KIND_BOOL,
     KIND_COUNT,
     KIND_OFFSET,
@@ -204,6 +207,7 @@ static void kind_words(char *ret, enum kind kind, uint64_t least, uint64_t most)
     switch (kind) {
     case KIND_ROOM:
     case KIND_NAME:
+    case KIND_CONTENT:
     case KIND_STRING:
         if (least == 0)
             snprintf(ret, LINE, "string, up to %d bytes", (int)most);
@@ -293,6 +297,7 @@ static void test_documented_keys(void **state)
 #define API(key) // docs/API.md has it
 #define API_MUST API
 #define INNER(...)
+#define COMPACT(...)
 #define HTTP(...)
 #define NATIVE(lower, ...) \
     keys_documented(docs, "\n### " #lower "\n", (const struct key_use[]){__VA_ARGS__{KEY_NONE, false}});
@@ -301,6 +306,7 @@ static void test_documented_keys(void **state)
 #undef X
 #undef NATIVE
 #undef HTTP
+#undef COMPACT
 #undef INNER
 #undef API_MUST
 #undef API
@@ -352,11 +358,13 @@ static void test_documented_errors(void **state)
     char *native = source_text("docs/protocol/native.md"), *api = source_text("docs/API.md");
 #define INNER(upper)
 #define NATIVE(upper) errors_documented(native, CMD_##upper, true);
+#define COMPACT(upper)
 #define HTTP(upper) errors_documented(api, CMD_##upper, false);
 #define X(upper, lower, where, ...) where(upper)
     COMMANDS(X)
 #undef X
 #undef HTTP
+#undef COMPACT
 #undef NATIVE
 #undef INNER
     // Those of any stand in front of the commands.
@@ -390,6 +398,7 @@ static void test_documented_api(void **state)
 #define NATIVE(lower, help, ...)                                                                     \
     snprintf(line, sizeof line, "\n| [`" #lower "`](protocol/native.md#" #lower ") | " help " |\n"); \
     must_document(path, docs, line);
+#define COMPACT(lower, help, ...)
 #define HTTP(lower, help, ...)                                                     \
     snprintf(line, sizeof line, "\n| [`" #lower "`](#" #lower ") | " help " |\n"); \
     must_document(path, docs, line);                                               \
@@ -401,6 +410,7 @@ static void test_documented_api(void **state)
     COMMANDS(X)
 #undef X
 #undef HTTP
+#undef COMPACT
 #undef NATIVE
 #undef INNER
 #undef API_MUST
@@ -502,7 +512,9 @@ static void test_table(void **state)
     ways_check(&ways_served);
     const struct way *ws = way_find(&ways_served, TRANSPORT_HTTP, STR("/ws"));
     assert_int_equal(ws->encoding, ENCODING_JSON);
-    assert_null(way_next(&ways_served, ws));
+    const struct way *proto = way_next(&ways_served, ws);
+    assert_int_equal(proto->encoding, ENCODING_PROTOBUF);
+    assert_null(way_next(&ways_served, proto));
     assert_int_equal(way_find(&ways_served, TRANSPORT_HTTP, STR("/echo"))->encoding, ENCODING_TEXT_WS);
     assert_int_equal(way_find(&ways_served, TRANSPORT_LINE, STR_NONE)->encoding, ENCODING_TEXT_LINE);
     assert_null(way_find(&ways_served, TRANSPORT_HTTP, STR_NONE));

@@ -124,6 +124,7 @@ static enum ask_type asked_as(const struct command *cmd)
     case CMD_LEAVE:
     case CMD_SWITCH:
     case CMD_STATE_READ:
+    case CMD_WHOIS:
     case CMD_PING:
     case CMD_RENAME:
     case CMD_HELP:

@@ -14,6 +14,7 @@ enum kind {
     KIND_NAME,
     KIND_STRING,
     KIND_DATA,
+    KIND_CONTENT,
     KIND_BOOL,
     KIND_COUNT,
     KIND_OFFSET,
@@ -37,7 +38,7 @@ static const struct key {
 #undef X
 };
 
-enum { KEYS_PER_COMMAND_MAX = 8 };
+enum { KEYS_PER_COMMAND_MAX = 9 };
 struct key_use {
     uint8_t key; // KEY_NONE: the last one
     bool must;
@@ -97,6 +98,7 @@ static void put_key(struct buf *out, const struct key *k, uint32_t batch_max)
     switch (k->kind) {
     case KIND_ROOM:
     case KIND_NAME:
+    case KIND_CONTENT:
     case KIND_STRING:
         BUF_PUT_LIT(out, ",\"type\":\"string\"");
         put_range(out, "minLength", k->least, "maxLength", k->most);

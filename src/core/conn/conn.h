@@ -222,7 +222,7 @@ uint32_t conn_out_bound(const struct conns *cs, const struct conn *c);
 struct input *conn_input(struct conns *cs, struct conn *c); // made on demand; NULL when memory is out
 void conn_input_free(struct conns *cs, struct conn *c);
 // One whole message: false is "not now" (the caller keeps it and parks), and nothing has been done of what it is read on from.
-bool conn_message(struct conns *cs, uint32_t index, str message) WARN_UNUSED;
+bool conn_message(struct conns *cs, uint32_t index, str message, bool binary) WARN_UNUSED;
 // One command, likewise (conn_in.c).
 bool conn_command(struct conns *cs, uint32_t index, const struct command *cmd) WARN_UNUSED;
 // Its peer has answered our ping; or says so.

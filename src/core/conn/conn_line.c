@@ -93,7 +93,7 @@ static bool take_line(struct conns *cs, uint32_t index, enum err e, str line)
     if (!utf8_valid(line))
         return line_refuse(cs, index, PROBLEM_BAD_COMMAND,
                            "This line is not UTF-8; nothing else can be sent.");
-    return conn_message(cs, index, line);
+    return conn_message(cs, index, line, false);
 }
 
 size_t conn_line_feed(struct conns *cs, uint32_t index, uint8_t *p, size_t n)

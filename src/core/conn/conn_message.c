@@ -84,14 +84,17 @@ static bool wait_at(struct conns *cs, uint32_t index, size_t at, uint32_t comman
     return false;
 }
 
-bool conn_message(struct conns *cs, uint32_t index, str message)
+bool conn_message(struct conns *cs, uint32_t index, str message, bool binary)
 {
     struct conn *c = conn_at(cs, index);
     if (!conn_scratch(cs, speech_encoding(cs->fan, index)->payloads->scratch_factor * message.n)) {
         fan_starve(cs->fan, index, "bytes received");
         return true;
     }
-    struct reading r = {.message = message, .scratch = &cs->unescape, .state = speech_state(cs->fan, index)};
+    struct reading r = {.message = message,
+                        .scratch = &cs->unescape,
+                        .state = speech_state(cs->fan, index),
+                        .binary = binary};
     uint32_t commands = 0;
     if (c->in != NULL) {
         r.at = c->in->msg_at;

@@ -85,8 +85,9 @@ bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str messa
         return take_close(cs, index, message);
     if (c->phase == PHASE_MIRROR)
         return take_mirror(cs, index, opcode, message);
-    bool binary = speech_encoding(cs->fan, index)->framing == FRAMING_WS_BINARY;
-    if ((opcode == WS_BINARY) != binary) {
+    const struct encoding *en = speech_encoding(cs->fan, index);
+    const bool binary = en->framing == FRAMING_WS_BINARY;
+    if ((opcode == WS_BINARY) != binary && !en->payloads->both) {
         if (asker_unanswered(&c->asker))
             return false; // replies that are due come first
         conn_close(cs, index, WS_CLOSE_UNSUPPORTED,
@@ -95,7 +96,7 @@ bool conn_ws_message(struct conns *cs, uint32_t index, uint8_t opcode, str messa
                    CLOSE_PROTOCOL);
         return true;
     }
-    return conn_message(cs, index, message);
+    return conn_message(cs, index, message, opcode == WS_BINARY);
 }
 
 // A whole message that was told "not now".

@@ -288,30 +288,16 @@ static bool do_signal(struct edge *e, uint32_t index, const struct command *cmd)
     return ask_in_room(e, index, cmd, ASK_SIGNAL, false);
 }
 
-static bool do_read(struct edge *e, uint32_t index, const struct command *cmd)
-{
-    return ask_in_room(e, index, cmd, ASK_READ, true);
-}
-
-static bool do_invites(struct edge *e, uint32_t index, const struct command *cmd)
-{
-    return ask_in_room(e, index, cmd, ASK_INVITES, true);
-}
-
-static bool do_members(struct edge *e, uint32_t index, const struct command *cmd)
-{
-    return ask_in_room(e, index, cmd, ASK_MEMBERS, true);
-}
-
-static bool do_history(struct edge *e, uint32_t index, const struct command *cmd)
-{
-    return ask_in_room(e, index, cmd, ASK_HISTORY, true);
-}
-
-static bool do_leave(struct edge *e, uint32_t index, const struct command *cmd)
-{
-    return ask_in_room(e, index, cmd, ASK_LEAVE, true);
-}
+// What is asked of a room and changes nothing in it but for who asks.
+#define ROOM_ASKS(X) \
+    X(read, READ) X(whois, WHOIS) X(invites, INVITES) X(members, MEMBERS) X(history, HISTORY) X(leave, LEAVE)
+#define X(lower, upper)                                                               \
+    static bool do_##lower(struct edge *e, uint32_t index, const struct command *cmd) \
+    {                                                                                 \
+        return ask_in_room(e, index, cmd, ASK_##upper, true);                         \
+    }
+ROOM_ASKS(X)
+#undef X
 
 static bool do_join(struct edge *e, uint32_t index, const struct command *cmd)
 {
@@ -436,11 +422,13 @@ bool edge_carry_out(struct edge *e, uint32_t index, const struct command *cmd)
     static bool (*const row_do[CMD_COUNT])(struct edge *, uint32_t, const struct command *) = {
 #define INNER(lower) do_##lower
 #define NATIVE(lower) do_##lower
+#define COMPACT(lower) do_##lower
 #define HTTP(lower) do_none
 #define X(upper, lower, where, ...) [CMD_##upper] = where(lower),
         COMMANDS(X)
 #undef X
 #undef HTTP
+#undef COMPACT
 #undef NATIVE
 #undef INNER
     };

@@ -129,6 +129,7 @@ static struct about about_of(const struct edge *e, const struct command *cmd)
     case CMD_MEMBERS:
     case CMD_HISTORY:
     case CMD_INVITES:
+    case CMD_WHOIS:
     case CMD_CREATE:
     case CMD_STATE:
     case CMD_STATE_READ:

@@ -119,7 +119,7 @@ static size_t put_page(struct fan *f, uint32_t conn, const struct encoding *en, 
 void fan_page_text(const struct fan *f, const struct answer *a, struct buf *out)
 {
     const struct payloads *d = encoding_of(f->cx, a->encoding)->payloads;
-    ASSERT(d->row_separator.n != 0 && a->payload.n >= d->rows_end);
+    ASSERT(d->pages && a->payload.n >= d->rows_end);
     str around = str_take(a->payload, a->payload.n - d->rows_end);
     uint64_t from = a->replay_from;
     buf_put_str(out, around);
@@ -135,7 +135,7 @@ size_t fan_put_history(struct fan *f, uint32_t conn, const struct answer *a)
     const struct encoding *en = encoding_of(f->cx, a->encoding);
     if (!reader_open(reader_at(f, conn)))
         return 0;
-    if (a->seg_count != 0 && en->payloads->row_separator.n != 0)
+    if (a->seg_count != 0 && en->payloads->pages)
         return put_page(f, conn, en, a);
     uint64_t before = reader_at(f, conn)->out.bytes;
     fan_put_payload(f, conn, a->payload);

@@ -26,7 +26,10 @@ enum err feed_reserve(struct home *h, struct room *r, const struct ask *a)
         counts[f->encoding] = f->sessions;
         f->counts = counts;
     }
-    return tracks_reserve(&r->live.tracks, h->cx->mem, a->encoding);
+    const struct encoding *e = encoding_of(h->cx, a->encoding);
+    if (e->payloads->handles && r->live.speakers == NULL)
+        h->handles++;
+    return live_reserve(&r->live, h->cx->mem, e, h->handles * h->cx->shard_count + h->cx->index);
 }
 
 void feed_attach(struct home *h, struct room *r, const struct ask *a)

@@ -312,6 +312,9 @@ static void ask_in_room(struct home *h, struct ask **taken)
     case ASK_INVITES:
         home_invites(h, a, room);
         break;
+    case ASK_WHOIS:
+        home_whois(h, a, room);
+        break;
     case ASK_MEMBERS:
         home_members(h, a, room);
         break;
@@ -372,6 +375,7 @@ void home_ask_again(struct home *h, struct ask **taken)
     case ASK_READ:
     case ASK_STATE:
     case ASK_INVITES:
+    case ASK_WHOIS:
     case ASK_MEMBERS:
     case ASK_HISTORY:
         ask_in_room(h, taken);

@@ -32,6 +32,7 @@ struct home {
     struct context *cx;
     struct mailroom *mail;
     const struct authority *authority; // of all its rooms
+    uint64_t handles;                  // numbers of rooms that were given (core/log/speakers.h)
     uint64_t proposer, proposals;      // what an engine knows this home by, and how many there have been
 
     struct slab rooms;
@@ -245,6 +246,7 @@ void home_invited(const struct home *h, const struct room *r, const struct ask *
                   struct event *ev);
 bool home_invitation_refused(struct home *h, const struct ask *a, uint32_t room, const struct verdict *v);
 void home_invites(struct home *h, const struct ask *a, uint32_t room);
+void home_whois(struct home *h, const struct ask *a, uint32_t room); // whose number that is
 extern const char home_no_invitation[]; // there is no such invitation to the room {}
 // The invitation that a join brings; absent where it brings none.
 static inline str home_invitation_of(const struct ask *a)

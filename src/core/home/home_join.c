@@ -77,6 +77,18 @@ static struct member_view *join_views_alloc(struct home *h, struct room *r, cons
     return mem_alloc(h->cx->mem, *ret_n * sizeof(struct member_view));
 }
 
+// The room's number and those of who spoke last, of an encoding that has them.
+static void tell_speakers(const struct home *h, const struct room *r, const struct ask *a,
+                          struct speaker_view speakers[SPEAKERS_TOLD], struct event *ev)
+{
+    if (!encoding_of(h->cx, a->encoding)->payloads->handles)
+        return;
+    ASSERT(r->live.speakers != NULL && r->live.speakers->readers != 0);
+    ev->room_handle = r->live.speakers->room;
+    ev->speakers = speakers;
+    ev->speakers_n = speakers_newest(r->live.speakers, speakers);
+}
+
 static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint32_t member,
                         const struct join_start *s, bool created)
 {
@@ -113,6 +125,8 @@ static void join_answer(struct home *h, const struct ask *a, uint32_t room, uint
                        .recovered = s->recovered,
                        .has_left = a->cmd.from.n != 0,
                        .left = a->cmd.from};
+    struct speaker_view speakers[SPEAKERS_TOLD];
+    tell_speakers(h, r, a, speakers, &ev);
     const struct read_view read = home_read_view(h, r, a->user);
     ev.has_read = read.known;
     ev.read = read.offset;

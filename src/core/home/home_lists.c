@@ -122,8 +122,8 @@ void home_history(struct home *h, struct ask **taken, uint32_t room)
     else if (reaches)
         page = history_forward(room_newest(r), a->cmd.since_offset, page_limit(&a->cmd));
     page = history_cut(&r->log, page, forward, h->cx->settings->reply_bytes);
-    const struct replay_want want = {en, en->payloads->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES,
-                                     page.from, page.to};
+    const struct replay_want want = {en, en->payloads->pages ? REPLAY_ROWS : REPLAY_FRAMES, page.from,
+                                     page.to};
     struct answer ans = {.effect = EFFECT_HISTORY, .replay_from = page.from, .offset = page.to};
     enum err made = home_replay(h, room, &want);
     if (made == ERR_MORE) {

@@ -97,7 +97,7 @@ void home_thread(struct home *h, struct ask **taken, uint32_t room)
         return;
     }
     const struct encoding *en = encoding_of(h->cx, a->encoding);
-    const enum replay_form form = en->payloads->row_separator.n != 0 ? REPLAY_ROWS : REPLAY_FRAMES;
+    const enum replay_form form = en->payloads->pages ? REPLAY_ROWS : REPLAY_FRAMES;
     struct segment *s = n != 0 ? home_frames(h, r, en, form, true, w->answers + page.from, n) : NULL;
     if (n != 0 && s == NULL) {
         home_answer_no_memory(h, a, EFFECT_NONE);

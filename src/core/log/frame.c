@@ -112,11 +112,15 @@ bool frame_row(const struct encoding *encoding, const struct entry *e, const str
 {
     struct buf *scratch = tools->scratch;
     const struct payloads *words = encoding->payloads;
-    ASSERT(words->row_separator.n != 0);
+    ASSERT(words->pages);
     struct parts parts;
     *ret = (struct framed){.from = scratch->n};
     parts_begin(&parts, e);
     while (parts_next(&parts)) {
+        if (words->encode_row != NULL) {
+            words->encode_row(scratch, &parts.part, utc_offset_s);
+            continue;
+        }
         buf_put_str(scratch, words->row_separator);
         words->encode_entry(scratch, &parts.part, tools->utc_offset_s);
     }

@@ -6,9 +6,37 @@
 
 #include "dialect/parts.h"
 
-void live_deinit(struct live *v, struct mem *m) { tracks_deinit(&v->tracks, m); }
+void live_deinit(struct live *v, struct mem *m)
+{
+    tracks_deinit(&v->tracks, m);
+    speakers_free(v->speakers, m);
+    v->speakers = NULL;
+}
 
-void live_reader_add(struct live *v, const struct encoding *e) { tracks_add(&v->tracks, e->id)->readers++; }
+enum err live_reserve(struct live *v, struct mem *m, const struct encoding *e, uint64_t room)
+{
+    if (e->payloads->handles && v->speakers == NULL && (v->speakers = speakers_create(m, room)) == NULL)
+        return ERR_NOMEM;
+    return tracks_reserve(&v->tracks, m, e->id);
+}
+
+void live_reader_add(struct live *v, const struct encoding *e)
+{
+    tracks_add(&v->tracks, e->id)->readers++;
+    if (!e->payloads->handles)
+        return;
+    ASSERT(v->speakers != NULL);
+    v->speakers->readers++;
+}
+
+static void speakers_leave(struct live *v, struct mem *m)
+{
+    ASSERT(v->speakers != NULL && v->speakers->readers != 0);
+    if (--v->speakers->readers != 0)
+        return;
+    speakers_free(v->speakers, m);
+    v->speakers = NULL;
+}
 
 void live_reader_remove(struct live *v, struct mem *m, const struct encoding *e)
 {
@@ -16,6 +44,8 @@ void live_reader_remove(struct live *v, struct mem *m, const struct encoding *e)
     ASSERT(t != NULL && t->readers != 0);
     if (--t->readers == 0)
         tracks_remove(&v->tracks, m, t);
+    if (e->payloads->handles)
+        speakers_leave(v, m);
 }
 
 // The only key that a record of the state changes, raw; absent where it changes several, or none.
@@ -71,14 +101,11 @@ static uint32_t same_payload(const struct live_tools *tools, const struct track 
     return i;
 }
 
-bool live_secure(struct live *v, const struct live_tools *tools, const struct entry *e,
-                 struct live_entry *ret)
+static bool secure_tracks(struct live *v, const struct live_tools *tools, const struct entry *e,
+                          struct live_entry *ret)
 {
     struct track *all = tracks_all(&v->tracks);
-    ASSERT(tools->mem != NULL && tools->frames != NULL);
-    ASSERT(tools->prints != NULL);
     const struct frame_tools with = {tools->utc_offset_s, tools->scratch, tools->deflating};
-    ret->print = print_of(tools->prints, e);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
         uint32_t same = same_payload(tools, all, i);
         const struct encoding *en = tools->encodings[all[i].key];
@@ -94,6 +121,21 @@ bool live_secure(struct live *v, const struct live_tools *tools, const struct en
     return true;
 }
 
+bool live_secure(struct live *v, const struct live_tools *tools, const struct entry *e,
+                 struct live_entry *ret)
+{
+    ASSERT(tools->mem != NULL && tools->frames != NULL);
+    ASSERT(tools->prints != NULL);
+    ret->print = print_of(tools->prints, e);
+    ret->speaker = 0;
+    if (v->speakers == NULL || v->speakers->readers == 0)
+        return secure_tracks(v, tools, e, ret);
+    struct entry named = *e;
+    speakers_name(v->speakers, tools->mem, tools->prints, e, &named.handles);
+    ret->speaker = named.handles.speaker;
+    return secure_tracks(v, tools, &named, ret);
+}
+
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch)
 {
     for (uint32_t i = 0; i < v->tracks.n; i++) {
@@ -102,6 +144,8 @@ void live_commit(struct live *v, const struct live_entry *secured, bool passing,
         if (secured->print != 0)
             segment_set_print(secured->segs[i], secured->print);
     }
+    if (secured->speaker != 0)
+        speakers_told(v->speakers, secured->speaker);
     v->place++;
     v->offset += !passing;
 }
@@ -165,6 +209,8 @@ void live_check(const struct live *v)
 {
     const struct track *all = tracks_const(&v->tracks);
     tracks_check(&v->tracks);
+    if (v->speakers != NULL)
+        speakers_check(v->speakers);
     for (uint32_t i = 0; i < v->tracks.n; i++) {
         ASSERT(all[i].readers != 0);
         chain_check(&all[i].chain);

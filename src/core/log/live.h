@@ -22,6 +22,8 @@
 // who read hold what they need. So an encoding's first reader begins with the next entry, and when its last one goes nothing has
 // to be taken back. What several encodings of the same payloads say differs by the frame only: it is put into words once.
 //
+// In encodings with handles what is told live says rooms and people by numbers (speakers.h).
+//
 // Invariants (live_check): there is a track for each encoding with readers; its segments end at `place`; a cut is alone in its
 // segment.
 // Ownership: one reference on each of its segments. Thread: the home shard's.
@@ -30,12 +32,14 @@
 
 #include "base/siphash.h"
 #include "core/log/frame.h"
+#include "core/log/speakers.h"
 #include "core/log/tracks.h"
 
 struct live {
     uint64_t place;  // of the newest entry; 0 while there was none
     uint64_t offset; // of the newest record in it, or before it
     struct tracks tracks;
+    struct speakers *speakers; // while somebody reads an encoding with handles; else NULL
 };
 
 // What entries are put into words and frames with. A room has none of it for itself: there are as many rooms as pairs of people.
@@ -50,7 +54,9 @@ struct live_tools {
 };
 
 void live_deinit(struct live *v, struct mem *m); // a zeroed one is good
-// One more reader of an encoding, for which there is a place (tracks_reserve); one less.
+// A place for one more reader of an encoding; in one with handles the room's number is `room`, where it has none yet. ERR_NOMEM.
+enum err live_reserve(struct live *v, struct mem *m, const struct encoding *e, uint64_t room) WARN_UNUSED;
+// One more reader of an encoding, for which there is a place; one less.
 void live_reader_add(struct live *v, const struct encoding *e);
 void live_reader_remove(struct live *v, struct mem *m, const struct encoding *e);
 
@@ -58,7 +64,8 @@ void live_reader_remove(struct live *v, struct mem *m, const struct encoding *e)
 struct live_entry {
     struct framed framed[ENCODINGS_MAX];
     struct segment *segs[ENCODINGS_MAX];
-    uint64_t print; // of its conflation key, with PRINT_WAITS; 0 = it has none
+    uint64_t print;   // of its conflation key, with PRINT_WAITS; 0 = it has none
+    uint64_t speaker; // who is told of with it; 0 = nobody
 };
 // A cut gets a segment of its own. False when memory is out; what was secured is given back by live_release.
 bool live_secure(struct live *v, const struct live_tools *tools, const struct entry *e,

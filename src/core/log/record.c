@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "core/common/invitation.h"
+#include "dialect/datum.h"
 
 static void put_le(uint8_t *to, uint64_t v, size_t n)
 {
@@ -37,7 +38,7 @@ enum {
     AT_TIME = 12,
     AT_STEADY = 20
 };
-enum { FLAG_GRANT = 1, FLAG_INFO = 2, FLAG_ABOUT = 4, FLAG_CONFLATE = 8, FLAG_ERASED = 16 };
+enum { FLAG_GRANT = 1, FLAG_INFO = 2, FLAG_ABOUT = 4, FLAG_CONFLATE = 8, FLAG_ERASED = 16, FLAGS_ALL = 31 };
 
 // Of a decree's part, of a change's.
 enum { AT_TARGET, AT_TARGET_NAME, AT_VALUE, AT_FIRST, AT_SPAN };
@@ -214,6 +215,7 @@ struct rest {
     const char *p;
     size_t n;
     bool broken;
+    bool datums; // its version has them
 };
 
 static const char *rest_take(struct rest *r, size_t n)
@@ -298,12 +300,14 @@ static void take_change(struct rest *r, struct entry *ret)
 static void take_data(struct rest *r, const char *head, struct entry *ret)
 {
     const str data = rest_take_str(r, get_le(head + AT_DATA, 4), SIZE_MAX);
+    const bool said = ret->type == ENTRY_MESSAGE || ret->type == ENTRY_EDIT;
     if (((uint8_t)head[AT_FLAGS] & FLAG_ERASED) == 0) {
         ret->data = data;
+        r->broken |= said && data_is_datum(data) && !(r->datums && datum_valid(data));
         return;
     }
     ret->erased = (uint32_t)data.n;
-    r->broken |= data.n == 0 || (ret->type != ENTRY_MESSAGE && ret->type != ENTRY_EDIT);
+    r->broken |= data.n == 0 || !said;
     for (size_t i = 0; i < data.n; i++)
         r->broken |= data.p[i] != 0;
 }
@@ -359,11 +363,13 @@ static void take_parts(struct rest *r, const char *head, struct entry *ret)
 static const struct {
     uint8_t flags;
     uint8_t last_type;
+    bool datums;
 } versions[RECORD_VERSION + 1] = {
-    [1] = {0, ENTRY_VOID},
-    [2] = {FLAG_GRANT, ENTRY_READONLY},
-    [3] = {FLAG_GRANT | FLAG_INFO, ENTRY_CLOSE},
-    [RECORD_VERSION] = {FLAG_GRANT | FLAG_INFO | FLAG_ABOUT | FLAG_CONFLATE | FLAG_ERASED, ENTRY_CREATE},
+    [1] = {0, ENTRY_VOID, false},
+    [2] = {FLAG_GRANT, ENTRY_READONLY, false},
+    [3] = {FLAG_GRANT | FLAG_INFO, ENTRY_CLOSE, false},
+    [4] = {FLAGS_ALL, ENTRY_CREATE, false},
+    [RECORD_VERSION] = {FLAGS_ALL, ENTRY_CREATE, true},
 };
 enum { VERSION_OF_MESSAGES = 1 };
 
@@ -386,7 +392,7 @@ enum record_verdict record_decode(str bytes, struct entry *ret)
     struct entry e = {.type = (enum entry_type)type,
                       .time_ms = get_le(bytes.p + AT_TIME, 8),
                       .steady_ms = get_le(bytes.p + AT_STEADY, 8)};
-    struct rest rest = {bytes.p + RECORD_HEAD, bytes.n - RECORD_HEAD, false};
+    struct rest rest = {bytes.p + RECORD_HEAD, bytes.n - RECORD_HEAD, false, versions[version].datums};
     e.rule_role = old && type == ENTRY_MESSAGE ? ROLE_MEMBER : (enum role)role;
     take_parts(&rest, bytes.p, &e);
     if (rest.broken || (type == ENTRY_VOID && (bytes.n != RECORD_HEAD || role != 0)))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // record.h - one thing that was said in a room, as bytes that may leave the process: to a store, to another node, to the
-// next version of this program. docs/protocol/record.md is the contract; in short, version 4, numbers little-endian:
+// next version of this program. docs/protocol/record.md is the contract; in short, version 5, numbers little-endian:
 //
 //       0         1      2        3           4        5       6           7       8 .. 11  12 .. 19  20 .. 27    28 ...
 //      | version | type | user_n | session_n | name_n | key_n | rule_role | flags | data_n | time_ms | steady_ms |
@@ -16,7 +16,7 @@
 //      | version (8) | author_n | reaction_n | on | 0 | author | reaction |                         of a change
 //
 // Version 1 knew messages and void ones only, and not by what right something was said: 0 stood in bytes 6 and 7. Version 2 knew no
-// info, version 3 no changes. They are read, and not written any more.
+// info, version 3 no changes, version 4 no data that are bytes (dialect/datum.h). They are read, and not written any more.
 //
 // What was taken back is *erased* where it lies: its data are zeros then, and a flag says so. The record is as long as before.
 //
@@ -30,7 +30,7 @@
 #include "dialect/entry.h"
 
 enum {
-    RECORD_VERSION = 4,
+    RECORD_VERSION = 5,
     RECORD_HEAD = 28,
     RECORD_KEY_HEAD = 8,
     RECORD_GRANT = 4,

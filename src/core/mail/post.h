@@ -56,6 +56,7 @@ enum ask_type {
     ASK_READ,
     ASK_STATE, // what it is
     ASK_INVITES,
+    ASK_WHOIS,
     ASK_MEMBERS,
     ASK_HISTORY,
     ASK_RENAME,  // others are shown another name, or other info
