@@ -118,7 +118,7 @@ bool frame_row(const struct encoding *encoding, const struct entry *e, const str
     parts_begin(&parts, e);
     while (parts_next(&parts)) {
         if (words->encode_row != NULL) {
-            words->encode_row(scratch, &parts.part, utc_offset_s);
+            words->encode_row(scratch, &parts.part, tools->utc_offset_s);
             continue;
         }
         buf_put_str(scratch, words->row_separator);
