@@ -11,7 +11,7 @@
 #include "app/config.h"
 #include "app/config_override.h"
 #include "app/config_print.h"
-#include "app/doctor.h"
+#include "app/doctor_command.h"
 #include "app/keys.h"
 #include "app/keys_command.h"
 #include "app/rights_print.h"
@@ -409,7 +409,7 @@ static enum exit_code run_doctor(const struct line *line)
     struct config_load *l = load_or_complain(&sources, &code);
     if (l == NULL)
         return code;
-    code = doctor_run(&l->values, stdout);
+    code = doctor_command(&l->values, stdout);
     free(l);
     return code;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// doctor.h - `plenum doctor`: what this machine allows, held against what is configured, and what the limits will cost.
+// doctor.h - for `plenum doctor` (app/doctor_command.h): what this machine allows, held against what is configured, and what the limits will cost.
 //
 // Findings are one line each, with what to do about it where it is not well:
 //
@@ -14,14 +14,8 @@
 #define PLENUM_APP_DOCTOR_H
 
 #include "app/config.h"
-#include "app/exit_code.h"
 #include "app/machine.h"
 #include "app/wiring.h"
-
-#include <stdio.h>
-
-#define DOCTOR_USAGE "plenum doctor [-c FILE] [--section.name=VALUE ...]"
-extern const char doctor_help[];
 
 // Bytes, by measurement.
 enum {
@@ -53,7 +47,5 @@ void doctor_examine(struct findings *f, const struct machine *m, const struct co
 // The same for what the limits will cost.
 void doctor_costs(struct findings *f, const struct machine *m, const struct config *c,
                   const struct wiring_start *start);
-// Prints both. EXIT_FAILED where something is bad.
-enum exit_code doctor_run(const struct config *c, FILE *out);
 
 #endif

@@ -761,8 +761,7 @@ struct client *net_accept(struct net *n, uint32_t shard, enum transport transpor
     c->shard = shard;
     c->take_max = SIZE_MAX;
     c->line = transport == TRANSPORT_LINE;
-    struct peer peer = {
-        .print = n->print, .local = n->local, .secure = n->secure, .proxy = n->proxy};
+    struct peer peer = {.print = n->print, .local = n->local, .secure = n->secure, .proxy = n->proxy};
     snprintf(peer.text, sizeof peer.text, "%s:%u", n->peer_host, 1000 + n->client_n);
     n->clients[n->client_n++] = c;
     shard_turn_begin(n->sh[shard], n->now_ms, n->wall_ms, 0);
