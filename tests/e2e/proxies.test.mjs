@@ -87,7 +87,7 @@ test('a PROXY header says whose connection it is, in front of HTTP, lines and TL
   assert.match(await answer(dial(http, v2(0x20, 0, Buffer.alloc(0))), GET), /^HTTP\/1\.1 200/); // LOCAL: it looks whether we are there
 });
 
-test('what is no PROXY header, comes from elsewhere or never is refused, in words and in the log', async (t) => {
+test('A12: what is no PROXY header, comes from elsewhere or never is refused, in words and in the log', async (t) => {
   const server = await start(t, ['--server.trusted_proxies=127.0.0.1', '--limits.handshake_ms=1000', '--logging.level=warn', listen(PROXIED)]);
   const port = portOf(server, 'http');
   const long = Buffer.from(`PROXY UNKNOWN ${'x'.repeat(200)}\r\n`);
@@ -110,7 +110,7 @@ test('what is no PROXY header, comes from elsewhere or never is refused, in word
 
 const forwarded = (value, more = {}) => ({ headers: { 'x-forwarded-for': value, ...more } });
 
-test('X-Forwarded-For is believed from trusted proxies only, from the right', async (t) => {
+test('A12: X-Forwarded-For is believed from trusted proxies only, from the right', async (t) => {
   const server = await start(t, ['--server.trusted_proxies=127.0.0.1,10.0.0.0/8', listen('{address: "127.0.0.1:0"}')]);
   await person(server, 'plain', forwarded('203.0.113.1'));
   await person(server, 'chain', forwarded('1.1.1.1, 203.0.113.2:77, 10.0.0.7'));
@@ -145,7 +145,7 @@ test('a page that came by https to the proxy is a page of this server', async (t
   await assert.rejects(page({ 'x-forwarded-proto': 'https, http' }), /403/);
 });
 
-test('limits count who is behind the proxy, and the proxy itself is not limited', async (t) => {
+test('A12: limits count who is behind the proxy, and the proxy itself is not limited', async (t) => {
   const server = await start(t, [HERE, '--limits.connections_per_address=2', listen(PROXIED)]);
   const port = portOf(server, 'http'), url = `ws://127.0.0.1:${port}/ws`;
   const two = [await person(server, 'a', forwarded('203.0.113.1')), await person(server, 'b', forwarded('203.0.113.1'))];

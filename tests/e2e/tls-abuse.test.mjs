@@ -41,7 +41,7 @@ function clientHello(options = {}) {
 }
 const record = (payload) => Buffer.concat([Buffer.from([0x16, 3, 1, payload.length >> 8, payload.length & 255]), payload]);
 
-test('a hello that stalls is cut in time, on both kinds of port, and nobody is greeted meanwhile', async (t) => {
+test('A14: a hello that stalls is cut in time, on both kinds of port, and nobody is greeted meanwhile', async (t) => {
   const server = await start(t, ['--limits.handshake_ms=700']);
   const hello = await clientHello();
   for (const port of [portOf(server, 'https'), portOf(server, 'text-tls')])
@@ -54,7 +54,7 @@ test('a hello that stalls is cut in time, on both kinds of port, and nobody is g
   assert.equal((await server.metrics()).get('plenum_sessions'), 0);
 });
 
-test('records of one octet are a hello like any other', async (t) => {
+test('A14: records of one octet are a hello like any other', async (t) => {
   const server = await start(t);
   const inner = connectPlain(portOf(server, 'https'), '127.0.0.1').setNoDelay(true);
   let first = true;
@@ -77,7 +77,7 @@ test('records of one octet are a hello like any other', async (t) => {
   inner.destroy();
 });
 
-test('what is older than TLS 1.2 gets the alert protocol_version', async (t) => {
+test('A14: what is older than TLS 1.2 gets the alert protocol_version', async (t) => {
   const server = await start(t);
   const hello = await clientHello({ minVersion: 'TLSv1', maxVersion: 'TLSv1.2', ciphers: 'DEFAULT@SECLEVEL=0' });
   for (const [n, minor] of [[1, 1], [2, 2]].entries()) {
@@ -89,7 +89,7 @@ test('what is older than TLS 1.2 gets the alert protocol_version', async (t) => 
   }
 });
 
-test('nobody renegotiates', async (t) => {
+test('A14: nobody renegotiates', async (t) => {
   const server = await start(t);
   const client = new Program('openssl', ['s_client', '-connect', `127.0.0.1:${portOf(server, 'https')}`, '-tls1_2'], { input: 'pipe' });
   t.after(() => client.kill('SIGKILL'));
@@ -98,7 +98,7 @@ test('nobody renegotiates', async (t) => {
   await until(() => /no renegotiation/.test(client.stderr), () => `an answer: ${client.stderr}`);
 });
 
-test('TLS on a port without is told so in words, and in the log; curl says what everybody can look up', async (t) => {
+test('A14: TLS on a port without is told so in words, and in the log; curl says what everybody can look up', async (t) => {
   const server = await start(t);
   const hello = await clientHello(), http = portOf(server, 'http'), text = portOf(server, 'text');
   for (const bytes of [hello, hello.subarray(0, 1)])
@@ -111,7 +111,7 @@ test('TLS on a port without is told so in words, and in the log; curl says what 
   assert.equal((await fetch(`http://127.0.0.1:${http}/healthz`)).status, 200);
 });
 
-test('no TLS on a port with it is told so, and counted', async (t) => {
+test('A14: no TLS on a port with it is told so, and counted', async (t) => {
   const server = await start(t);
   assert.match(String(await said(portOf(server, 'https'), 'GET / HTTP/1.1\r\n\r\n')), /^HTTP\/1\.1 400 Bad Request\r\n[^]*This port speaks TLS/);
   assert.match(String(await said(portOf(server, 'text-tls'), 'hello\n')), /^\* this port speaks TLS/);
@@ -138,7 +138,7 @@ test('handshakes are counted, whole and resumed, and timed; who says no is count
   for (const socket of [first, next]) socket.destroy();
 });
 
-test('certificates change under load: everybody is let in, by one or the other, and who is there stays', async (t) => {
+test('A14: certificates change under load: everybody is let in, by one or the other, and who is there stays', async (t) => {
   await Promise.all([certificate('one', '--names', 'localhost,one.example'), certificate('two', '--names', 'localhost,two.example'), certificate('live')]);
   const server = await start(t, ['--server.shards=2'], 'live'), port = portOf(server, 'https');
   const stays = await Native.open(`wss://localhost:${port}/ws`, {}, { rejectUnauthorized: false });

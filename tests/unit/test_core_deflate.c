@@ -171,7 +171,7 @@ static void what_is_short_goes_plain(void **state)
     net_free(n);
 }
 
-// Replies, a welcome with its secret, a page of history: to one connection alone, never deflated.
+// C6. Replies, a welcome with its secret, a page of history: to one connection alone, never deflated.
 static void what_is_for_one_alone_goes_plain(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// X-Forwarded-For and Forwarded: whose word counts, and that nobody's own words change it.
+// X-Forwarded-For and Forwarded (A12): whose word counts, and that nobody's own words change it.
 #include "unit/support.h"
 #include "wire/forwarded.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PROXY headers: whole, by octet, and cut at every place; what is none, and at which octet that shows.
+// PROXY headers (A12): whole, by octet, and cut at every place; what is none, and at which octet that shows.
 #include "unit/proxy_support.h"
 #include "unit/support.h"
 
