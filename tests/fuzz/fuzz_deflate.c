@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Compressed messages: arbitrary octets inflate to something within the cap or fail, alike behind whatever context and whatever was inflated
+// C3: compressed messages: arbitrary octets inflate to something within the cap or fail, alike behind whatever context and whatever was inflated
 // before; and what is deflated inflates to what it was.
 //
 // Input: a byte whose lower half is the window, less 9, and whose upper half the cap, in steps of 64; a length, so many octets of

@@ -99,8 +99,8 @@ struct world {
     _Atomic size_t page_bytes; // how long it is, if longer than a line
     pthread_mutex_t lock;      // of what follows
     pthread_cond_t noticed;
-    uint32_t io_notices[8];  // by type
-    struct where_spot hangs; // of the last IO_NOTICE_TURN_HANGS
+    uint32_t io_notices[IO_NOTICE_COUNT]; // by type
+    struct where_spot hangs;              // of the last IO_NOTICE_TURN_HANGS
     uint64_t hangs_ms;
     uint32_t page_waits; // the metrics page is not made before so many of them
     uint32_t opened;

@@ -22,7 +22,7 @@ struct hall {
     struct io_metrics io_metrics;
     struct server_hooks hooks;
     struct acceptor acceptor;
-    uint32_t notices[8];
+    uint32_t notices[IO_NOTICE_COUNT];
     struct address places[PLACES];
     int clients[CLIENTS_MAX];
     uint32_t client_n;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The acceptor on listeners for proxies and on Unix sockets: real sockets, no loop, no core, and a time of the test's own.
+// The acceptor on listeners for proxies (A12) and on Unix sockets: real sockets, no loop, no core, and a time of the test's own.
 #include "io/acceptor.h"
 #include "io/event.h"
 #include "unit/support.h"
@@ -33,7 +33,7 @@ struct hall {
     struct address places[PLACES];
     struct unix_file files[PLACES];
     char paths[PLACES][64];
-    uint32_t notices[16];
+    uint32_t notices[IO_NOTICE_COUNT];
     uint64_t now_ms;
     int clients[CLIENTS_MAX];
     uint32_t client_n;
