@@ -11,7 +11,7 @@ import {
 const CAP = 1 << 18;   // limits.message_bytes
 const STEP = 4096;     // what a message under way may hold beyond what was received of it (B9)
 const STATE = 256;     // and what says where it stands
-const PAGE = 40_960;   // of the page of metrics that says so: whether its own bytes are held just then differs from time to time
+const PAGE = 65_536;   // of the page of metrics that says so: whether its own bytes are held just then differs from time to time
 const CAPPED = { flags: [`--limits.message_bytes=${CAP}`] };
 
 const echo = (server) => Ws.open(server, '/conformance/echo');

@@ -29,6 +29,8 @@ static void a_burst_then_a_rate(void **state)
     assert_int_equal(come(&c, address(1, 7), 100, 2200), 5);
     assert_int_equal(come(&c, address(1, 7), 100, 60000),
                      10); // and no more than the burst, however long it was quiet
+    assert_int_equal(come(&c, address(1, 7), 100, 59990), 0); // a shard whose clock is behind brings nothing
+    assert_int_equal(come(&c, address(1, 7), 100, 60000), 0);
     assert_int_equal(come(&c, address(1, 8), 100, 60000), 10); // another one of the same set
     assert_int_equal(come(&c, address(2, 7), 100, 60000), 10); // and of another
 }

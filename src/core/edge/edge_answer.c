@@ -153,6 +153,19 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     fan_end(e->fan, index, END_CUT);
 }
 
+// The room has gone and been made again while some were on their way into the first one by a switch, had been sent away from it, and
+// were yet to be told both (switching.expel). What they are due is of a room that nobody knows any more: they are cut off, and resume.
+static void cut_of_a_room_before(struct edge *e, const struct outlet *o, const struct answer *a)
+{
+    while (o->n != 0 && (o->room.index != a->room.index || o->room.gen != a->room.gen)) {
+        const uint32_t index = o->cursors[o->n - 1].conn;
+        ASSERT(asker_at(e, index)->switching != NULL);
+        ASSERT(asker_at(e, index)->switching->expel != NULL);
+        edge_out(e, index, a->outlet.index, expelled_text(EXPELLED_ROOM_CLOSED));
+        fan_end(e->fan, index, END_CUT);
+    }
+}
+
 // The answer is taken where it is kept.
 static void on_joined(struct edge *e, struct answer **taken)
 {
@@ -160,6 +173,7 @@ static void on_joined(struct edge *e, struct answer **taken)
     struct outlet *o = answered_outlet(e, &a->outlet);
     ASSERT(o != NULL);
     ASSERT(o->pending != 0);
+    cut_of_a_room_before(e, o, a);
     o->pending--;
     outlet_adopt(o, a);
     struct asker *c = answered(e, &a->conn);
