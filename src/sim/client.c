@@ -24,7 +24,7 @@ void client_init(struct world *w, struct client *c, uint32_t index)
     if (c->temper == TEMPER_HOSTILE && c->speech == SPEAKS_TEXT_WS)
         c->speech = SPEAKS_JSON;
     c->parcels = c->speech == SPEAKS_JSON && c->temper != TEMPER_HOSTILE && chance(w, 4);
-    c->compact = c->speech == SPEAKS_JSON && c->temper != TEMPER_HOSTILE && !c->parcels && chance(w, 4);
+    c->compact = c->speech == SPEAKS_JSON && c->temper != TEMPER_HOSTILE && !c->parcels && chance(w, 3);
     if (c->temper == TEMPER_SLOW)
         c->read_per_s = 50 + (uint32_t)roll(w, 2000);
     c->known = w->plan.verifiers != 0 && c->speech == SPEAKS_JSON && chance(w, 2);

@@ -28,6 +28,9 @@ struct switching {
     struct mail *
         expel; // it is sent away from `to` already (struct expel_mail), and is told so behind `joined`; or NULL
     uint64_t expel_to; // the place of the last that it hears there
+    bool
+        parted; // `to` has gone, and is there anew: it has no cursor there any more, and its outlet is kept for it (pending);
+    struct outq rest; // what it is due of the one that has gone
 };
 
 struct asker {

@@ -77,6 +77,17 @@ static const char *expelled_text(enum expelled why)
     return texts[why];
 }
 
+static void tell_expelled(struct edge *e, const struct expel_mail *m)
+{
+    struct event ev = {.type = EV_LEFT,
+                       .room = outlet_name(outlet_at(e->fan, m->outlet.index)),
+                       .reason = expelled_text(m->why),
+                       .by_user = m->user,
+                       .by_name = m->name,
+                       .note = m->reason};
+    fan_put_event(e->fan, m->session.index, &ev);
+}
+
 // It hears the room up to that place.
 static void expel(struct edge *e, const struct expel_mail *m, uint64_t last)
 {
@@ -85,13 +96,7 @@ static void expel(struct edge *e, const struct expel_mail *m, uint64_t last)
     outlet_keep_rest(e->fan, outlet, index, last);
     if (!reader_open(&c->reader))
         return;
-    struct event ev = {.type = EV_LEFT,
-                       .room = outlet_name(outlet_at(e->fan, outlet)),
-                       .reason = expelled_text(m->why),
-                       .by_user = m->user,
-                       .by_name = m->name,
-                       .note = m->reason};
-    fan_put_event(e->fan, index, &ev);
+    tell_expelled(e, m);
     if (!reader_open(&c->reader))
         return;
     edge_out(e, index, outlet, expelled_text(m->why));
@@ -99,9 +104,54 @@ static void expel(struct edge *e, const struct expel_mail *m, uint64_t last)
     fan_wake(e->fan, index); // what it has said of the room meanwhile waits for nothing any more
 }
 
+// The room has gone and been made again, while some were on their way into the first one by a switch, had been sent away from it, and
+// were yet to be told both. What they are due of it is put aside, as the outlet is the new room's from here on.
+static void part_from_room_before(struct edge *e, struct outlet *o, const struct answer *a)
+{
+    const uint32_t outlet = a->outlet.index;
+    while (o->n != 0 && (o->room.index != a->room.index || o->room.gen != a->room.gen)) {
+        const uint32_t index = o->cursors[o->n - 1].conn;
+        struct asker *c = asker_at(e, index);
+        struct switching *sw = c->switching;
+        ASSERT(sw != NULL && sw->to == outlet);
+        ASSERT(sw->expel != NULL && !sw->parted);
+        const struct outq out = c->reader.out;
+        c->reader.out = (struct outq){0};
+        outlet_keep_rest(e->fan, outlet, index, sw->expel_to);
+        sw->rest = c->reader.out;
+        c->reader.out = out;
+        sw->parted = true;
+        o->pending++;
+        pass_drop(&e->passes, index, outlet);
+        outlet_remove(e->fan, outlet, index);
+    }
+}
+
+// In its order: it has come in, what it heard there, and that it is out.
+static void tell_parted(struct edge *e, uint32_t index)
+{
+    struct asker *c = asker_at(e, index);
+    struct switching *sw = c->switching;
+    const struct expel_mail *m = (const struct expel_mail *)(const void *)sw->expel;
+    tell_newcomer(e, index, outlet_at(e->fan, sw->to), (const struct answer *)(const void *)sw->joined);
+    if (reader_open(&c->reader)) {
+        outq_append(&c->reader.out, &sw->rest);
+        tell_expelled(e, m);
+        notice_put(e->cx, NOTICE_LEFT, index, 0, expelled_text(m->why),
+                   outlet_name(outlet_at(e->fan, sw->to)));
+        c->expelled = true;
+        fan_wake(e->fan, index);
+    }
+    switching_end(e, c);
+}
+
 static void switch_finish(struct edge *e, uint32_t index)
 {
     struct asker *c = asker_at(e, index);
+    if (c->switching->parted) {
+        tell_parted(e, index);
+        return;
+    }
     const struct answer *a = (const struct answer *)(const void *)c->switching->joined;
     struct membership *m = reader_find_membership(&c->reader, a->outlet.index);
     ASSERT(m != NULL);
@@ -153,19 +203,6 @@ static void switch_go_on(struct edge *e, uint32_t index, struct answer **a)
     fan_end(e->fan, index, END_CUT);
 }
 
-// The room has gone and been made again while some were on their way into the first one by a switch, had been sent away from it, and
-// were yet to be told both (switching.expel). What they are due is of a room that nobody knows any more: they are cut off, and resume.
-static void cut_of_a_room_before(struct edge *e, const struct outlet *o, const struct answer *a)
-{
-    while (o->n != 0 && (o->room.index != a->room.index || o->room.gen != a->room.gen)) {
-        const uint32_t index = o->cursors[o->n - 1].conn;
-        ASSERT(asker_at(e, index)->switching != NULL);
-        ASSERT(asker_at(e, index)->switching->expel != NULL);
-        edge_out(e, index, a->outlet.index, expelled_text(EXPELLED_ROOM_CLOSED));
-        fan_end(e->fan, index, END_CUT);
-    }
-}
-
 // The answer is taken where it is kept.
 static void on_joined(struct edge *e, struct answer **taken)
 {
@@ -173,7 +210,7 @@ static void on_joined(struct edge *e, struct answer **taken)
     struct outlet *o = answered_outlet(e, &a->outlet);
     ASSERT(o != NULL);
     ASSERT(o->pending != 0);
-    cut_of_a_room_before(e, o, a);
+    part_from_room_before(e, o, a);
     o->pending--;
     outlet_adopt(o, a);
     struct asker *c = answered(e, &a->conn);

@@ -185,6 +185,12 @@ void switching_end(struct edge *e, struct asker *c)
 {
     if (c->switching == NULL)
         return;
+    if (c->switching->parted) {
+        ASSERT(outlet_at(e->fan, c->switching->to)->pending != 0);
+        outlet_at(e->fan, c->switching->to)->pending--;
+        outlet_close_if_unused(e->fan, c->switching->to);
+    }
+    outq_deinit(&c->switching->rest, e->cx->mem);
     mail_discard(e->cx->mem, c->switching->joined);
     mail_discard(e->cx->mem, c->switching->expel);
     mail_credit_back(e->mail, c->switching->credit);

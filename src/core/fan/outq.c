@@ -207,6 +207,20 @@ enum err outq_own_rest(struct outq *q, struct mem *m, const struct segment *seg)
     return OK;
 }
 
+void outq_append(struct outq *q, struct outq *more)
+{
+    if (more->head == NULL)
+        return;
+    if (q->head == NULL)
+        q->head = more->head;
+    else
+        q->tail->next = more->head;
+    q->tail = more->tail;
+    q->bytes += more->bytes;
+    q->referred += more->referred;
+    *more = (struct outq){0};
+}
+
 void outq_advance(struct outq *q, struct mem *m, size_t n)
 {
     ASSERT(n <= q->bytes);

@@ -52,6 +52,8 @@ enum err outq_put_static(struct outq *q, struct mem *m, str bytes) WARN_UNUSED;
 void outq_put_lent(struct outq *q, str bytes, struct out_node **home);
 // Refers to entries of a segment, at the end; takes a reference of its own. ERR_NOMEM: nothing was added.
 enum err outq_put_segment(struct outq *q, struct mem *m, struct segment *seg, str bytes) WARN_UNUSED;
+// All of another one, at the end, which is empty then.
+void outq_append(struct outq *q, struct outq *more);
 // The rest of an entry, to be written before everything else; takes a reference of its own.
 enum err outq_push_front(struct outq *q, struct mem *m, struct segment *seg, str bytes) WARN_UNUSED;
 // What its first node refers to in that segment, the rest of an entry, it has itself from here on. ERR_NOMEM: as it was.
