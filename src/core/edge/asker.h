@@ -28,9 +28,9 @@ struct switching {
     struct mail *
         expel; // it is sent away from `to` already (struct expel_mail), and is told so behind `joined`; or NULL
     uint64_t expel_to; // the place of the last that it hears there
-    bool
-        parted; // `to` has gone, and is there anew: it has no cursor there any more, and its outlet is kept for it (pending);
-    struct outq rest; // what it is due of the one that has gone
+    // `to` has gone meanwhile, and is there anew: its cursor is gone with the first one, and the outlet is kept for its name (pending).
+    bool parted;
+    struct outq rest; // then: what it is due of the first one
 };
 
 struct asker {
