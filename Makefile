@@ -31,7 +31,7 @@ build: deps-build build/release/build.ninja ## the release binaries, server and 
 
 test: deps-test build/dev/build.ninja build/release/build.ninja ## every test, with sanitizers (ONLY=unit to choose)
 	@ninja -C build/dev
-	@ninja -C build/release
+	@ninja -C build/release all plenum-sim
 	@node tools/run-tests.mjs --only '$(ONLY)'
 
 abuse: deps-test build/dev/build.ninja build/release/build.ninja ## what docs/SECURITY.md bounds, with sanitizers and without (ONLY=frames to choose)
@@ -71,17 +71,17 @@ fmt: deps-tools ## clang-format on all C of ours
 
 tsan: deps-test build/tsan/build.ninja build/release/build.ninja ## every test under ThreadSanitizer
 	@ninja -C build/tsan
-	@ninja -C build/release
-	@node tools/run-tests.mjs --build build/tsan --slow 4 --seeds 50 --only '$(ONLY)'
+	@ninja -C build/release all plenum-sim
+	@node tools/run-tests.mjs --build build/tsan --slow 4 --seeds 50 --release-seeds 1 --only '$(ONLY)'
 
 mutants: deps-test ## plant small bugs one at a time, and say which test sees each (ONLY=core/home to choose)
 	@node tools/mutants.mjs --only '$(ONLY)'
 
 cov: deps-test build/cov/build.ninja build/release/build.ninja ## every test, then line coverage per file
 	@ninja -C build/cov
-	@ninja -C build/release
+	@ninja -C build/release all plenum-sim
 	@find build/cov -name '*.gcda' -delete
-	@status=0; node tools/run-tests.mjs --build build/cov --seeds 100 --only '$(ONLY)' || status=$$?; \
+	@status=0; node tools/run-tests.mjs --build build/cov --seeds 100 --release-seeds 1 --only '$(ONLY)' || status=$$?; \
 		tools/coverage build/cov && exit $$status
 
 clean: ## remove build/

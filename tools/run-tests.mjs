@@ -4,12 +4,12 @@
 // run-tests: finds every test program of a build, runs them all, and sums up.
 //
 //     node tools/run-tests.mjs [--build build/dev] [--release build/release] [--only TEXT] [--jobs N]
-//                              [--slow FACTOR] [--seeds N]
+//                              [--slow FACTOR] [--seeds N] [--release-seeds N]
 //
 //   checks   tools/check-*: layers, arrows, banned functions, shape, links, assertions, symbols, unused functions, fresh mutants, and that the checks and make can fail
 //   unit     <build>/tests/unit/test_*         cmocka, TAP on stdout
 //   fuzz     <build>/tests/fuzz/replay_*       with tests/fuzz/corpus/<name>/; one test per target
-//   sim      <build>/tests/sim/plenum-sim      --from N --count N; one test per seed
+//   sim      <build>/tests/sim/plenum-sim      --from N --count N; one test per seed; and of the release build --lies, one per kind
 //   bench    bench/test/*.test.mjs             the load tool against a server that makes mistakes
 //   conform  tests/conform/*.test.mjs          node's test runner against the real binary
 //   e2e      tests/e2e/*.test.mjs              the same, with clients that nobody here wrote
@@ -40,7 +40,8 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     jobs: { type: 'string', default: String(Math.min(4, cpus().length)) },
     slow: { type: 'string', default: '1' },
-    seeds: { type: 'string', default: '500' },
+    seeds: { type: 'string', default: '200' },
+    'release-seeds': { type: 'string', default: '500' },
   },
 });
 const build = resolve(options.build);
@@ -48,7 +49,8 @@ const release = resolve(options.release);
 const jobs = Number(options.jobs);
 const slow = Number(options.slow);
 const seeds = Number(options.seeds);
-for (const [name, value] of Object.entries({ jobs, slow, seeds })) {
+const releaseSeeds = Number(options['release-seeds']);
+for (const [name, value] of Object.entries({ jobs, slow, seeds, 'release-seeds': releaseSeeds })) {
   if (!(value > 0)) {
     console.error(`run-tests: --${name}: got ${options[name]}, expected a number above 0`);
     process.exit(2);
@@ -108,19 +110,13 @@ function checks() {
   ].map((job) => ({ ...job, kind: 'checks', needs: 'core', seconds: 60 }));
 }
 
-// What takes minutes is dealt out, too: the program runs every nth of its tests.
-const SHARES = { test_sim_mutations: 3 };
-
 function unit() {
-  return list('tests/unit', /^test_.*\.c$/).flatMap((source) => {
+  return list('tests/unit', /^test_.*\.c$/).map((source) => {
     const program = join(build, 'tests/unit', stem(source));
-    const job = {
+    return {
       kind: 'unit', name: stem(source), needs: 'core', argv: [program], read: readTap, seconds: 300,
       missing: existsSync(program) ? '' : `${source} has no program ${relative(root, program)}`,
     };
-    const of = SHARES[job.name] ?? 1;
-    if (of === 1) return [job];
-    return Array.from({ length: of }, (_, k) => ({ ...job, name: `${job.name} ${k + 1} of ${of}`, argv: [program, String(k), String(of)] }));
   });
 }
 
@@ -140,23 +136,37 @@ function fuzz() {
   });
 }
 
-const isSim = (job) => job.name.startsWith('test_sim_');
-
-// Seeds are independent, so they are dealt out in shares that are small enough for all cores to end at the same time.
+// The first seeds with sanitizers, and more of them as it runs in production, assertions and all, which takes a fifth of the
+// time. Seeds are independent, so they are dealt out in shares that are small enough for all cores to end at the same time.
 function sim() {
   if (list('tests/sim', /\.c$/).length === 0) return [];
-  const program = join(build, 'tests/sim/plenum-sim');
-  const share = Math.min(50, Math.ceil(seeds / jobs));
-  const result = [];
-  for (let from = 1; from <= seeds; from += share) {
-    const count = Math.min(share, seeds - from + 1);
-    result.push({
-      kind: 'sim', name: `plenum-sim seeds ${from}..${from + count - 1}`, needs: 'core',
-      argv: [program, '--from', String(from), '--count', String(count)], read: readSummary, seconds: 900,
-      missing: existsSync(program) ? '' : `tests/sim has no program ${relative(root, program)}`,
+  const shares = (folder, note, from, to) => {
+    const share = Math.min(50, Math.ceil((to - from + 1) / jobs));
+    return Array.from({ length: Math.ceil((to - from + 1) / share) }, (_, k) => {
+      const first = from + k * share;
+      return simulator(folder, `plenum-sim seeds ${first}..${Math.min(to, first + share - 1)}${note}`, ['--from', first, '--count', Math.min(share, to - first + 1)]);
     });
-  }
-  return result;
+  };
+  return [...lies(), ...shares(build, '', 1, seeds), ...shares(release, ' (release)', seeds + 1, seeds + releaseSeeds)];
+}
+
+function simulator(folder, name, argv) {
+  const program = join(folder, 'tests/sim/plenum-sim');
+  return {
+    kind: 'sim', name, needs: 'core', argv: [program, ...argv.map(String)], read: readSummary, seconds: 900,
+    missing: existsSync(program) ? '' : `tests/sim has no program ${relative(root, program)}`,
+  };
+}
+
+// Whether its checkers find what is wrong is nothing for sanitizers to see.
+function lies() {
+  const kinds = (readFileSync('src/sim/sim.h', 'utf8').match(/^ {4}MUTATE_\w+,/gm) ?? []).length;
+  const share = Math.ceil(kinds / 4);
+  return Array.from({ length: Math.ceil(kinds / share) }, (_, k) => {
+    const from = k * share + 1;
+    const count = Math.min(share, kinds - from + 1);
+    return simulator(release, `plenum-sim lies ${from}..${from + count - 1}`, ['--lies', '--from', from, '--count', count]);
+  });
 }
 
 function script(kind, folder = `tests/${kind}`) {
@@ -333,7 +343,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 
 const start = Date.now();
 // The simulator's first: those take the longest.
-const all = [...unit().sort((a, b) => isSim(b) - isSim(a)), ...sim(), ...checks(), ...fuzz(), ...script('e2e'), ...script('bench', 'bench/test'),
+const all = [...sim(), ...unit(), ...checks(), ...fuzz(), ...script('e2e'), ...script('bench', 'bench/test'),
   ...script('conform'), ...abuse()]
   .filter((job) => `${job.kind} ${job.name}`.includes(options.only));
 const [computing, waiting, measuring] = ['core', 'patience', 'quiet'].map((needs) => all.filter((job) => job.needs === needs));

@@ -4,10 +4,12 @@
 //
 //     plenum-sim [--from N] [--count N] [--big] [--stats]     ends with `N passed, N failed`; exit 1 on a failure
 //     plenum-sim --seed N [--verbose] [--big]                 one seed; --verbose prints every event
+//     plenum-sim --lies [--from N] [--count N]                kinds of lies instead of seeds, all of them or some (lies.h)
 //
 // Seeds run in a child process, one after the other, which tells after each how it went. Where a seed ends the child
 // (an assertion, a sanitizer's finding, a run that does not end), that seed has failed and a new child goes on behind.
 #include "base/assert.h"
+#include "sim/lies.h"
 #include "sim/sim.h"
 #include "sim/trace.h"
 
@@ -22,11 +24,11 @@
 // Of the sanitizers, where they are linked in.
 extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
-enum { SEED_SECONDS_MAX = 120 };
+enum { SEED_SECONDS_MAX = 120, LONG_FACTOR = 20 };
 
 struct cli {
     uint64_t from, count;
-    bool verbose, big, stats;
+    bool verbose, big, stats, lies;
 };
 
 static struct sim_counts totals;
@@ -41,7 +43,7 @@ static void add_counts(const struct sim_counts *c)
 static bool run_seed(const struct cli *cli, uint64_t seed, bool quiet, struct sim_counts *ret_counts)
 {
     struct sim_options options = {
-        .seed = seed, .scale = cli->big ? 20 : 1, .verbose = cli->verbose && !quiet};
+        .seed = seed, .scale = cli->big ? LONG_FACTOR : 1, .verbose = cli->verbose && !quiet};
     struct sim_result result;
     sim_run(&options, &result);
     *ret_counts = result.counts;
@@ -78,8 +80,8 @@ static _Noreturn void child(const struct cli *cli, uint64_t from, int out)
         __sanitizer_set_death_callback(trace_on_death);
     for (uint64_t seed = from; seed < cli->from + cli->count; seed++) {
         struct told t = {.seed = seed};
-        allow_seconds(cli->big ? 20 * SEED_SECONDS_MAX : SEED_SECONDS_MAX);
-        t.passed = run_seed(cli, seed, false, &t.counts);
+        allow_seconds(cli->big || cli->lies ? LONG_FACTOR * SEED_SECONDS_MAX : SEED_SECONDS_MAX);
+        t.passed = cli->lies ? lies_found(seed) : run_seed(cli, seed, false, &t.counts);
         fflush(stdout);
         if (write(out, &t, sizeof t) != (ssize_t)sizeof t)
             _exit(1);
@@ -131,8 +133,11 @@ static uint64_t run_child(const struct cli *cli, uint64_t from, uint64_t *passed
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (next < cli->from + cli->count) {
-        fprintf(stderr, "seed %llu ended the process (status %d); again: make sim SEED=%llu\n",
-                (unsigned long long)next, status, (unsigned long long)next);
+        if (cli->lies)
+            fprintf(stderr, "kind %llu ended the process (status %d)\n", (unsigned long long)next, status);
+        else
+            fprintf(stderr, "seed %llu ended the process (status %d); again: make sim SEED=%llu\n",
+                    (unsigned long long)next, status, (unsigned long long)next);
         *failed += 1;
         return next + 1;
     }
@@ -163,7 +168,8 @@ static bool number(const char *text, uint64_t *ret)
 
 static bool parse(int argc, char **argv, struct cli *ret)
 {
-    *ret = (struct cli){.from = 1, .count = 100};
+    *ret = (struct cli){.from = 1};
+    bool counted = false;
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
         if (strcmp(argv[i], "--verbose") == 0)
@@ -172,17 +178,26 @@ static bool parse(int argc, char **argv, struct cli *ret)
             ret->big = true;
         else if (strcmp(argv[i], "--stats") == 0)
             ret->stats = true;
+        else if (strcmp(argv[i], "--lies") == 0)
+            ret->lies = true;
         else if (strcmp(argv[i], "--from") == 0 && more && number(argv[i + 1], &ret->from))
             i++;
-        else if (strcmp(argv[i], "--count") == 0 && more && number(argv[i + 1], &ret->count))
+        else if (strcmp(argv[i], "--count") == 0 && more && number(argv[i + 1], &ret->count)) {
+            counted = true;
             i++;
-        else if (strcmp(argv[i], "--seed") == 0 && more && number(argv[i + 1], &ret->from)) {
+        } else if (strcmp(argv[i], "--seed") == 0 && more && number(argv[i + 1], &ret->from)) {
             ret->count = 1;
+            counted = true;
             i++;
         } else {
             return false;
         }
     }
+    const uint64_t kinds = lies_kinds();
+    if (!counted)
+        ret->count = ret->lies ? kinds + 1 - (ret->from < kinds ? ret->from : kinds) : 100;
+    if (ret->lies && (ret->from < 1 || ret->from > kinds || ret->count > kinds + 1 - ret->from))
+        return false;
     return ret->count > 0;
 }
 
@@ -191,7 +206,7 @@ int main(int argc, char **argv)
     struct cli cli;
     if (!parse(argc, argv, &cli)) {
         fputs(
-            "usage: plenum-sim [--from N] [--count N] [--big] [--stats]\n       plenum-sim --seed N [--verbose] [--big]\n",
+            "usage: plenum-sim [--from N] [--count N] [--big] [--stats]\n       plenum-sim --seed N [--verbose] [--big]\n       plenum-sim --lies [--from N] [--count N]\n",
             stderr);
         return 2;
     }
