@@ -94,7 +94,8 @@ bool hear_excused(struct world *w, const struct client *c, const struct asked *a
     bool decreed = (joins || a->kind == SAID_MESSAGE || a->kind == SAID_DECREE || a->kind == SAID_INVITE ||
                     a->kind == SAID_CHANGE || a->kind == SAID_STATE || a->kind == SAID_READ) &&
                    decrees_explain(w, c, a->room, code);
-    if (decreed || ((joins || a->kind == SAID_MESSAGE || a->kind == SAID_STATE ||
+    const bool lists = a->kind == SAID_MEMBERS || a->kind == SAID_HISTORY || a->kind == SAID_READ;
+    if (decreed || ((joins || lists || a->kind == SAID_MESSAGE || a->kind == SAID_STATE ||
                      (a->kind == SAID_REFRESH && a->room != NONE)) &&
                     passes_explain(w, c, a, code)))
         return true;

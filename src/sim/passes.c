@@ -86,6 +86,10 @@ bool passes_explain(const struct world *w, const struct client *c, const struct 
         return muzzled && str_eq(code, STR("forbidden"));
     if (a->kind == SAID_STATE) // none of them gives that
         return passes_let_in(c, a->room) && str_eq(code, STR("forbidden"));
+    // Who came in by a role, with a token that gives nothing there, has nothing when the role is taken, or lost with its epoch.
+    if (a->kind == SAID_MEMBERS || a->kind == SAID_HISTORY || a->kind == SAID_READ)
+        return c->seats[a->room].on && c->seats[a->room].pass == PASS_ELSEWHERE &&
+               str_eq(code, STR("forbidden"));
     if (a->token == TOKEN_IS_NONE)
         return false;
     if (str_eq(code, STR("token_revoked")))

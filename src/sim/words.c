@@ -162,13 +162,18 @@ void changes_check_said(struct world *w, struct client *c, int room, int epoch, 
 }
 
 // An engine has lost the change with an epoch, and has been given back what was changed as it was by then: its first words are nowhere.
-static bool change_lost(const struct world *w, int room, uint64_t offset)
+// Which change that was, the newest one; 0: none was lost.
+static uint64_t change_lost(const struct world *w, int room, uint64_t offset)
 {
     const struct room_truth *t = &w->truth[room];
-    uint32_t i = 0;
-    while (i < t->n && !(t->v[i].records->ended && newest(t->v[i].records, offset, 0, UINT64_MAX) != NULL))
-        i++;
-    return i < t->n;
+    uint64_t lost = 0;
+    for (uint32_t i = 0; i < t->n; i++) {
+        const struct change_seen *c =
+            t->v[i].records->ended ? newest(t->v[i].records, offset, 0, UINT64_MAX) : NULL;
+        if (c != NULL && c->offset > lost)
+            lost = c->offset;
+    }
+    return lost;
 }
 
 void changes_check_anew(struct world *w, struct client *c, int room, int epoch, uint64_t offset,
@@ -181,7 +186,7 @@ void changes_check_anew(struct world *w, struct client *c, int room, int epoch, 
             (words.n == 0 || r->changes[i].late || r->changes[i].data_hash == truth_hash(words)))
             is = &r->changes[i];
     w->counts.shown_anew++;
-    if (words.n == 0 && due == NULL && change_lost(w, room, offset)) // lost with an epoch
+    if (words.n == 0 && change_lost(w, room, offset) > (due != NULL ? due->offset : 0)) // lost with an epoch
         return;
     if (is == NULL || (due != NULL && is->offset < due->offset))
         trace_fail(w, c, "WORDS: a terminal shows offset %llu as %.*s, and as of %llu it is not that",
@@ -193,7 +198,7 @@ void changes_check_gone_ahead(struct world *w, struct client *c, int room, int e
                               uint64_t head)
 {
     const struct records *r = truth_numbering(w, room, epoch)->records;
-    const bool none = newest(r, offset, 0, UINT64_MAX) == NULL && !change_lost(w, room, offset);
+    const bool none = newest(r, offset, 0, UINT64_MAX) == NULL && change_lost(w, room, offset) == 0;
     if (none || (offset <= head && newest(r, offset, 0, head) != NULL))
         trace_fail(w, c, "WORDS: offset %llu is told without its words, and no change of it is still to come",
                    (unsigned long long)offset);
@@ -233,7 +238,9 @@ static void hear_message_changed(struct world *w, struct client *c, const struct
     const uint64_t version = heard_raw(h, "version").p != NULL ? heard_offset(w, c, h, "version") : 0;
     const struct change_seen *is = version != 0 ? change_at(r, version) : newest(r, offset, 0, UINT64_MAX);
     // What took its words away was lost with an epoch, or has yet to come from where that was so.
-    const bool bare = deleted && change_lost(w, room, offset) && (is == NULL || is->offset > head);
+    const uint64_t lost = change_lost(w, room, offset);
+    const bool bare =
+        deleted && lost != 0 && (is == NULL || is->offset > head || (!is->deletes && lost > is->offset));
     w->counts.shown_anew++;
     if (deleted && !bare &&
         (is == NULL || newest(r, offset, 0, UINT64_MAX) == NULL ||

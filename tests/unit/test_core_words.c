@@ -484,6 +484,14 @@ static void what_took_words_away_may_be_lost(void **state)
     assert_false(change(&f, 1, ENTRY_REACT, at, "+").refused);
     const struct entry e = now(&f, at, &space);
     assert_true(e.fate->deleted && e.fate->reactions_n == 1);
+
+    // Of one that was edited it is the words of the edit that are gone.
+    const uint64_t other = say(&f, 0, "\"helo\"");
+    assert_false(change(&f, 0, ENTRY_EDIT, other, "\"another secret\"").refused);
+    assert_false(now(&f, other, &space).fate->deleted);
+    log_erase(&f.log, f.log.head);
+    const struct entry edited = now(&f, other, &space);
+    assert_true(edited.fate->deleted && edited.data.n == 0);
     fixture_deinit(&f);
 }
 

@@ -305,7 +305,9 @@ static void show_words(const struct log *l, const struct word *w, struct entry *
         return;
     log_entry(l, w->version, e->room, &edit);
     e->data = edit.data;
-    e->erased = 0;
+    e->erased = edit.erased;
+    if (edit.erased != 0)
+        return;
     f->version = w->version;
     f->edited_ms = edit.time_ms;
 }
@@ -317,16 +319,16 @@ void words_show(const struct log *l, struct entry *e, struct word_space *space)
         return;
     }
     const struct word *w = e->type == ENTRY_MESSAGE ? words_find(l, e->offset) : NULL;
-    // What took its words away was lost with the end of an epoch: they are gone all the same.
-    const bool gone = e->type == ENTRY_MESSAGE && e->erased != 0 && (w == NULL || w->version == 0);
-    if (w == NULL && !gone)
+    if (e->type != ENTRY_MESSAGE || (w == NULL && e->erased == 0))
         return;
-    space->fate = (struct fate){.deleted = gone || w->deleted != 0, .reactions = space->reactions};
+    space->fate = (struct fate){.reactions = space->reactions};
     if (w != NULL) {
         space->fate.replies = w->answers_n;
         space->fate.reactions_n = kinds(l, w, space->reactions);
         show_words(l, w, e, &space->fate);
     }
+    // What took its words away, or those of its last edit, may have been lost with the end of an epoch: they are gone all the same.
+    space->fate.deleted = e->erased != 0 || (w != NULL && w->deleted != 0);
     e->fate = &space->fate;
 }
 
