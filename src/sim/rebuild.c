@@ -190,13 +190,13 @@ static bool same_state(const struct state *a, const struct state *b)
     return same;
 }
 
-// At its home, and at the outlets that have heard all of it. Of what came behind a cut those are told later.
+// At its home, and at the outlets that have heard all of it. Of what came behind a cut, or is not committed, those are told later.
 static void check_ruled(struct world *w, const struct node *n, int room, struct room *r)
 {
     const struct room_settings *want = creates_settings(w, room, standing_rule(r->standing));
     if (room_settings(&n->shard->home, r) != want)
         trace_fail(w, NULL, "CREATE: another rule holds in %s than its records say", w->room_names[room]);
-    if (r->course != NULL && r->course->unheard != 0)
+    if ((r->course != NULL && r->course->unheard != 0) || room_newest(r) != r->log.head)
         return;
     for (uint32_t i = 0; i < w->nodes_n; i++) {
         struct fan *f = &w->nodes[i].shard->fan;
