@@ -105,11 +105,12 @@ void rates_see(struct world *w, int room, const struct entry *e)
                    STR_ARG(e->user), user->per_s, user->burst);
 }
 
-// There was nothing left at some time since it was asked. Where memory is refused, what was charged may not have been said.
-static bool was_low(struct world *w, uint64_t key, const struct rate *r, uint64_t asked_ms)
+// There was nothing left at some time since it was asked. Where memory is refused, a tenant's too, what was charged may not have been
+// said.
+static bool was_low(struct world *w, int room, uint64_t key, const struct rate *r, uint64_t asked_ms)
 {
-    return r->per_s != 0 &&
-           (!exact(w) || w->plan.refuse_one_in != 0 || model(w, key, r)->low_until_ms > asked_ms);
+    const bool memory = w->plan.refuse_one_in != 0 || tenancy_was_short(w, room);
+    return r->per_s != 0 && (!exact(w) || memory || model(w, key, r)->low_until_ms > asked_ms);
 }
 
 bool rates_explain(struct world *w, const struct client *c, const struct asked *a, str sentence)
@@ -118,10 +119,11 @@ bool rates_explain(struct world *w, const struct client *c, const struct asked *
     const struct room_settings *in = a->room != NONE ? world_room(w, a->room) : &s->room;
     if (str_starts(sentence, STR("\"You say more in the room")))
         return (a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE || a->kind == SAID_STATE) &&
-               was_low(w, member_key(a->room, str_from_cstr(c->user)), &in->member_messages, a->at_ms);
+               was_low(w, a->room, member_key(a->room, str_from_cstr(c->user)), &in->member_messages,
+                       a->at_ms);
     if (str_starts(sentence, STR("\"More is said in the room")))
         return (a->kind == SAID_MESSAGE || a->kind == SAID_CHANGE || a->kind == SAID_STATE) &&
-               was_low(w, room_key(a->room), &in->messages, a->at_ms);
+               was_low(w, a->room, room_key(a->room), &in->messages, a->at_ms);
     // A home that finds no memory for a bucket has nothing to give for a second.
     bool memory = w->plan.refuse_one_in != 0;
     if (str_starts(sentence, STR("\"Too many commands at once of this user")))
