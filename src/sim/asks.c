@@ -146,6 +146,9 @@ struct asked asks_answered(struct world *w, struct client *c, str id, uint32_t k
     take_out(c, at);
     if (holds_up(w, &answered))
         c->held_up_ms = w->now_ms;
+    for (uint32_t i = 0; i < c->asks_n && !unhindered(w, &answered); i++)
+        if (about_one_room(ask_at(c, i), &answered))
+            ask_at(c, i)->freed_ms = w->now_ms;
     for (uint32_t i = 0; w->plan.slow_node != NONE && i < c->asks_n && unhindered(w, &answered); i++)
         if (!unhindered(w, ask_at(c, i))) {
             w->counts.unhindered++;
@@ -201,6 +204,7 @@ void asks_check_unhindered(struct world *w, struct client *c)
             behind = about_one_room(a, ask_at(c, k)) && !unhindered(w, ask_at(c, k));
         uint64_t since = a->at_ms > c->held_up_ms ? a->at_ms : c->held_up_ms;
         since = since > c->welcomed_ms ? since : c->welcomed_ms;
+        since = since > a->freed_ms ? since : a->freed_ms;
         if (!behind && since + patience < w->now_ms)
             trace_fail(w, c, "DELAY: command %u, given at %llu ms, waits for shard %d, which it is not about",
                        a->id, (unsigned long long)a->at_ms, w->plan.slow_node);

@@ -93,10 +93,12 @@ struct asked {
     uint32_t info;         // what it shows (hands_token)
     enum pass_kind pass;   // of a room: what it gives,
     uint64_t ends_ms;      // and until when
-    char invite[12];       // SAID_JOIN, SAID_SWITCH: the id of the invitation that it brings (invites.c),
-    bool forged;           // with another secret;
-    uint64_t invite_ms;    // it is over then, by the wall clock; SAID_INVITE: it is to last so long
-    bool presented;        // SAID_HELLO: it is the one that came with the request
+    uint64_t
+        freed_ms; // something about its room that may wait, and it behind that, was answered; 0: nothing was
+    char invite[12];    // SAID_JOIN, SAID_SWITCH: the id of the invitation that it brings (invites.c),
+    bool forged;        // with another secret;
+    uint64_t invite_ms; // it is over then, by the wall clock; SAID_INVITE: it is to last so long
+    bool presented;     // SAID_HELLO: it is the one that came with the request
     bool has_since, has_history;
     int since_epoch;
     uint64_t since;
