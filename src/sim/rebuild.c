@@ -6,6 +6,7 @@
 //
 // Like probe.c it looks inside of core.
 #include "core/home/course.h"
+#include "core/home/image.h"
 #include "core/log/record.h"
 #include "core/shard/shard_parts.h"
 #include "sim/world.h"
@@ -40,26 +41,41 @@ static str record_at(struct world *w, const struct room *r, const struct records
     return records->bytes[offset - 1];
 }
 
+// Of nothing yet.
+static struct made rebuilt_init(struct world *w, const struct room *r, struct rebuilt *b)
+{
+    *b = (struct rebuilt){.standing = NULL};
+    log_init(&b->log, &w->scratch_mem);
+    once_init(&b->said, &w->scratch_mem);
+    once_group_init(&b->keys);
+    buf_init(&b->scratch, &w->scratch_mem, 0);
+    buf_init(&b->result, &w->scratch_mem, 0);
+    return (struct made){&b->log,
+                         &b->said,
+                         &b->keys,
+                         str_make(r->epoch, EPOCH_LEN),
+                         &w->settings.hash_key,
+                         &b->standing,
+                         &w->scratch_mem,
+                         &b->state,
+                         &b->invitations,
+                         &b->result};
+}
+
+static void rebuilt_deinit(struct world *w, struct rebuilt *b)
+{
+    log_deinit(&b->log);
+    once_deinit(&b->said);
+    standing_free(&b->standing, &w->scratch_mem);
+    state_free(&b->state, &w->scratch_mem);
+    invitations_free(&b->invitations, &w->scratch_mem);
+    buf_deinit(&b->scratch);
+    buf_deinit(&b->result);
+}
+
 static void rebuild(struct world *w, const struct room *r, const struct records *records, struct rebuilt *ret)
 {
-    log_init(&ret->log, &w->scratch_mem);
-    once_init(&ret->said, &w->scratch_mem);
-    once_group_init(&ret->keys);
-    buf_init(&ret->scratch, &w->scratch_mem, 0);
-    buf_init(&ret->result, &w->scratch_mem, 0);
-    ret->standing = NULL;
-    ret->state = NULL;
-    ret->invitations = NULL;
-    const struct made made = {&ret->log,
-                              &ret->said,
-                              &ret->keys,
-                              str_make(r->epoch, EPOCH_LEN),
-                              &w->settings.hash_key,
-                              &ret->standing,
-                              &w->scratch_mem,
-                              &ret->state,
-                              &ret->invitations,
-                              &ret->result};
+    const struct made made = rebuilt_init(w, r, ret);
     const struct live_tools tools = {.scratch = &ret->scratch};
     uint64_t from = w->plan.engine ? engine_begins(engine_room(w, room_name(r)), r->course->term) : 1;
     if (from != 1)
@@ -210,9 +226,48 @@ static void check_ruled(struct world *w, const struct node *n, int room, struct 
     }
 }
 
+static bool same_reads(const struct reads *a, const struct reads *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    bool same = a->n == b->n && a->messages == b->messages;
+    for (uint32_t x = a->oldest, y = b->oldest, i = 0; same && i < a->n; i++) {
+        const struct read_row *l = &a->rows[x], *r = &b->rows[y];
+        same = l->user.lo == r->user.lo && l->user.hi == r->user.hi && l->offset == r->offset &&
+               l->count == r->count;
+        x = l->newer;
+        y = r->newer;
+    }
+    return same;
+}
+
+// And what its records have made of it goes into an image and comes out of it again.
+static void check_image(struct world *w, struct home *h, struct room *r)
+{
+    struct rebuilt b;
+    struct reads *reads = NULL;
+    const struct made live = room_made(h, r), made = rebuilt_init(w, r, &b);
+    image_put(&b.scratch, &live, r->reads);
+    ASSERT(buf_ok(&b.scratch));
+    if (image_take(buf_str(&b.scratch), &made, &reads) != IMAGE_OK)
+        trace_fail(w, NULL, "IMAGE: that of %.*s is refused", STR_ARG(room_name(r)));
+    standing_check(b.standing, made.hash_key);
+    state_check(b.state);
+    invitations_check(b.invitations);
+    once_check(&b.said);
+    reads_check(reads);
+    same_keys(w, h, r, &b);
+    if (!same_standing(r->standing, b.standing) || !same_state(r->state, b.state) ||
+        !same_invitations(r->invitations, b.invitations) || !same_reads(r->reads, reads) ||
+        b.keys.newest_ms != r->keys.newest_ms)
+        trace_fail(w, NULL, "IMAGE: out of that of %.*s comes another room", STR_ARG(room_name(r)));
+    reads_free(&reads, &w->scratch_mem);
+    rebuilt_deinit(w, &b);
+}
+
 static void check_room(struct world *w, const struct node *n, int room)
 {
-    const struct home *h = &n->shard->home;
+    struct home *h = &n->shard->home;
     str name = str_from_cstr(w->room_names[room]);
     struct probed_log log;
     if (!probe_log(n->shard, name, &log) || log.opening)
@@ -232,13 +287,8 @@ static void check_room(struct world *w, const struct node *n, int room)
     if (!same_invitations(r->invitations, b.invitations))
         trace_fail(w, NULL, "APPLY: made anew there are other invitations to %.*s", STR_ARG(name));
     w->counts.rebuilt++;
-    log_deinit(&b.log);
-    once_deinit(&b.said);
-    standing_free(&b.standing, &w->scratch_mem);
-    state_free(&b.state, &w->scratch_mem);
-    invitations_free(&b.invitations, &w->scratch_mem);
-    buf_deinit(&b.scratch);
-    buf_deinit(&b.result);
+    rebuilt_deinit(w, &b);
+    check_image(w, h, r);
 }
 
 void rebuild_check(struct world *w)

@@ -30,10 +30,8 @@ bool invitations_full(const struct invitations *t, uint32_t max, uint64_t at_ms)
 
 // --- memory
 
-enum err invitations_secure(struct invitations **t, struct mem *m, const struct entry *e)
+static enum err place_secure(struct invitations **t, struct mem *m)
 {
-    if (e->type != ENTRY_INVITE)
-        return OK;
     if (*t == NULL)
         *t = mem_zalloc(m, sizeof **t);
     if (*t == NULL)
@@ -48,6 +46,21 @@ enum err invitations_secure(struct invitations **t, struct mem *m, const struct 
     }
     (*t)->rows = rows;
     (*t)->cap = cap;
+    return OK;
+}
+
+enum err invitations_secure(struct invitations **t, struct mem *m, const struct entry *e)
+{
+    return e->type == ENTRY_INVITE ? place_secure(t, m) : OK;
+}
+
+enum err invitations_take(struct invitations **t, struct mem *m, const struct invited *row)
+{
+    if (invitations_find(*t, invited_id(row)) != NULL || (*t != NULL && (*t)->n == INVITATIONS_CEILING))
+        return ERR_LIMIT;
+    if (place_secure(t, m) != OK)
+        return ERR_NOMEM;
+    (*t)->rows[(*t)->n++] = *row;
     return OK;
 }
 

@@ -63,6 +63,8 @@ bool invitations_full(const struct invitations *t, uint32_t max, uint64_t at_ms)
 enum err invitations_secure(struct invitations **t, struct mem *m, const struct entry *e) WARN_UNUSED;
 // A record takes effect, which was not refused.
 void invitations_apply(struct invitations **t, struct mem *m, const struct entry *e, uint64_t at_ms);
+// Of an image (image.h), the oldest first. ERR_NOMEM; ERR_LIMIT: there is one of that id, or as many as there may be.
+enum err invitations_take(struct invitations **t, struct mem *m, const struct invited *row) WARN_UNUSED;
 // What was secured came to nothing.
 void invitations_fit(struct invitations **t, struct mem *m);
 void invitations_free(struct invitations **t, struct mem *m);

@@ -33,15 +33,15 @@ static void link_newest(struct reads *r, uint32_t at)
     r->newest = at;
 }
 
-static enum err make(struct reads **r, const struct log *l)
+static enum err make(struct reads **r, struct mem *m, uint64_t messages)
 {
     if (*r != NULL)
         return OK;
-    if ((*r = mem_zalloc(l->mem, sizeof **r)) == NULL)
+    if ((*r = mem_zalloc(m, sizeof **r)) == NULL)
         return ERR_NOMEM;
     (*r)->oldest = (*r)->newest = NOBODY;
-    (*r)->messages = l->head; // at least as many as there were
-    map_init(&(*r)->by_user, l->mem);
+    (*r)->messages = messages;
+    map_init(&(*r)->by_user, m);
     return OK;
 }
 
@@ -87,7 +87,7 @@ enum err reads_set(struct reads **r, const struct log *l, u128 user, uint64_t of
     *ret_moved = at == MAP_NONE || (*r)->rows[at].offset < offset;
     if (!*ret_moved)
         return OK;
-    if (make(r, l) != OK)
+    if (make(r, l->mem, l->head) != OK) // at least as many as there were
         return ERR_NOMEM;
     if (at == MAP_NONE && (at = row_for(*r, l->mem, user)) == MAP_NONE) {
         if ((*r)->n == 0)
@@ -99,6 +99,23 @@ enum err reads_set(struct reads **r, const struct log *l, u128 user, uint64_t of
     row->count = (*r)->messages - messages_behind(l, offset);
     unlink_row(*r, at);
     link_newest(*r, at);
+    return OK;
+}
+
+enum err reads_take(struct reads **r, struct mem *m, const struct read_row *row, uint64_t messages)
+{
+    if (find(*r, row->user) != MAP_NONE || (*r != NULL && (*r)->n == READS_MAX))
+        return ERR_LIMIT;
+    if (make(r, m, messages) != OK)
+        return ERR_NOMEM;
+    const uint32_t at = row_for(*r, m, row->user);
+    if (at == MAP_NONE) {
+        if ((*r)->n == 0)
+            reads_free(r, m);
+        return ERR_NOMEM;
+    }
+    (*r)->rows[at].offset = row->offset;
+    (*r)->rows[at].count = row->count;
     return OK;
 }
 

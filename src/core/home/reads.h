@@ -37,6 +37,10 @@ struct reads {
 // ERR_NOMEM. False in *ret_moved: it has read as far already. offset: of a record that people have been told of.
 enum err reads_set(struct reads **r, const struct log *l, u128 user, uint64_t offset,
                    bool *ret_moved) WARN_UNUSED;
+// Of an image (image.h), who has set theirs longest ago first; `messages` is that of all. ERR_NOMEM; ERR_LIMIT: there is one of that
+// user, or as many as there may be.
+enum err reads_take(struct reads **r, struct mem *m, const struct read_row *row,
+                    uint64_t messages) WARN_UNUSED;
 // A message was appended.
 static inline void reads_message(struct reads *r)
 {

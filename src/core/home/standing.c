@@ -338,6 +338,35 @@ void standing_apply(struct standing **s, struct mem *m, const struct siphash_key
     standing_fit(s, m);
 }
 
+// --- of an image
+
+enum err standing_take_row(struct standing *s, struct mem *m, const struct siphash_key *key,
+                           const struct standing_row *row)
+{
+    bool found;
+    const uint64_t print = print_of(key, row_user(row));
+    const uint32_t at = row_place(s, print, row_user(row), &found);
+    if (found || s->n == STANDING_MAX)
+        return ERR_LIMIT;
+    if (!rows_secure(s, m))
+        return ERR_NOMEM;
+    memmove(s->rows + at + 1, s->rows + at, (s->n - at) * sizeof *s->rows);
+    s->rows[at] = *row;
+    s->rows[at].print = print;
+    s->n++;
+    return OK;
+}
+
+enum err standing_take_speaker(struct standing *s, struct mem *m, const struct standing_speaker *speaker)
+{
+    if (s->speakers_n == STANDING_SPEAKERS_MAX)
+        return ERR_LIMIT;
+    if (!speakers_secure(s, m))
+        return ERR_NOMEM;
+    s->speakers[s->speakers_n++] = *speaker;
+    return OK;
+}
+
 void standing_check(const struct standing *s, const struct siphash_key *key)
 {
     if (s == NULL)

@@ -96,6 +96,12 @@ void standing_apply(struct standing **s, struct mem *m, const struct siphash_key
                     uint64_t at_ms);
 // What was secured came to nothing: it is there only where it says something.
 void standing_fit(struct standing **s, struct mem *m);
+// Of an image (image.h): a row, the oldest speaker's first. The row's print is set here. ERR_NOMEM; ERR_LIMIT: there is one of that user,
+// or as many as there may be.
+enum err standing_take_row(struct standing *s, struct mem *m, const struct siphash_key *key,
+                           const struct standing_row *row) WARN_UNUSED;
+enum err standing_take_speaker(struct standing *s, struct mem *m,
+                               const struct standing_speaker *speaker) WARN_UNUSED;
 void standing_free(struct standing **s, struct mem *m);
 void standing_check(const struct standing *s, const struct siphash_key *key);
 

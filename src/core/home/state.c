@@ -164,6 +164,18 @@ static void row_put(struct state *s, struct mem *m, struct state_row *r)
     s->n++;
 }
 
+enum err state_take_row(struct state *s, struct mem *m, str key, str value, uint64_t version)
+{
+    struct state_row *r;
+    if (state_find(s, key) != NULL)
+        return ERR_LIMIT;
+    if (!rows_secure(s, m, 1) || (r = row_make(m, key, value)) == NULL)
+        return ERR_NOMEM;
+    r->version = version;
+    row_put(s, m, r);
+    return OK;
+}
+
 static void row_remove(struct state *s, struct mem *m, str key)
 {
     bool found;

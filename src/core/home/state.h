@@ -103,6 +103,8 @@ enum err state_secure(struct state **s, struct mem *m, str result) WARN_UNUSED;
 void state_apply(struct state *s, struct mem *m, str result, uint64_t version);
 // What was secured came to nothing.
 void state_fit(struct state **s, struct mem *m);
+// Of an image (image.h). ERR_NOMEM; ERR_LIMIT: there is that key.
+enum err state_take_row(struct state *s, struct mem *m, str key, str value, uint64_t version) WARN_UNUSED;
 // The room has been closed: all keys are gone, and the version is as it was.
 void state_clear(struct state *s, struct mem *m);
 void state_free(struct state **s, struct mem *m);
