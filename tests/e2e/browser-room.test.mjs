@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { Person, chatFixture, chooseOf, decreed, look, row, says } from './browser.mjs';
+import { Person, chatFixture, chooseOf, clockOfTheTest, decreed, look, row, says } from './browser.mjs';
 import { Native, Nc, SECRET, mint, root, until } from './support.mjs';
 import { isOfInvitation, refusedJoin } from '../../web/allowed.js';
 import { Conversation } from '../../web/conversation.js';
@@ -225,9 +225,11 @@ describe('a room on the chat page', () => {
 
   test('who is typing: told seldom, shown to the others, gone when it is said, given up, forgotten, or its writer has left', async (t) => {
     const frames = [];
-    const ada = await enter(t, 'Ada', 'typing', { prepare: sentBy(frames) });
+    const watched = async (page) => { await page.clock.install(); await sentBy(frames)(page); };
+    const ada = await enter(t, 'Ada', 'typing', { prepare: watched });
     const bob = await enter(t, 'Bob', 'typing', { prepare: (page) => page.clock.install() });
     await until(async () => (await ada.members()).includes('Bob'), 'Bob at Ada');
+    for (const { page } of [ada, bob]) await clockOfTheTest(t, page);
     const signals = () => frames.filter((m) => m.type === 'signal').map((m) => m.data.typing);
     const typing = (person, expected) => says(person, 'typing', new RegExp(`^${expected}$`));
     await ada.id('composer').pressSequentially('/me types a command');

@@ -32,6 +32,25 @@ export async function startBrowser(t, env = {}) {
   return browser;
 }
 
+const TICK_MS = 16, JUMP_MS = 10_000; // more than it takes a busy machine to say so
+
+/** From here on the page's clock goes with the test: no faster than time, and by TICK_MS at most for each word with the page. So what is over there
+ *  in seconds is not over before a test on a busy machine has come to look. The page's clock was installed before it was loaded. */
+export async function clockOfTheTest(t, page) {
+  let over = false;
+  t.after(() => { over = true; });
+  await page.clock.pauseAt(await page.evaluate(() => Date.now()) + JUMP_MS);
+  const run = async () => {
+    for (let last = performance.now(); !over;) {
+      await new Promise((next) => setTimeout(next, TICK_MS));
+      const now = performance.now();
+      await page.clock.runFor(Math.round(Math.min(TICK_MS, now - last)));
+      last = now;
+    }
+  };
+  run().catch((error) => { if (!over && !page.isClosed()) throw error; });
+}
+
 /** A text as CSS writes it; for quotes and backslashes, the same as JSON. */
 const quoted = (text) => JSON.stringify(text);
 
