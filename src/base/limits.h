@@ -50,6 +50,8 @@ enum {
     BATCH_COMMANDS_MAX = 256,         // commands of one message, where a language batches
     HELLO_ROOMS_MAX = BATCH_COMMANDS_MAX - 1, // rooms of one hello, each a join behind it
     CONTROL_PAYLOAD_MAX = 125,                // RFC 6455 section 5.5
+    MESSAGE_RATE_MIN = 240,        // bytes/s of a message that is begun; IIS and Kestrel ask it of bodies
+    MESSAGE_LOOK_MS = 30 * 1000,   // over so long at least (core/conn/heartbeat.c)
     NOISE_PER_S = 100,             // frames and lines that say nothing (core/edge/gate.c), sustained
     NOISE_BURST = 1000,            // and at once; the next one closes with 1008
     MEMBER_SESSIONS_MAX = 1024,    // sessions of one user in one room

@@ -52,8 +52,7 @@ enum {
     X(MESSAGE_TOO_BIG,     WS_CLOSE_TOO_BIG,  "the message is too big") \
     X(NOT_UTF8,            WS_CLOSE_BAD_DATA, "text is not UTF-8") \
     X(NOT_DEFLATE,         WS_CLOSE_BAD_DATA, "the message is not well compressed") \
-    X(INFLATES_TOO_BIG,    WS_CLOSE_TOO_BIG,  "the message is too big when it is inflated") \
-    X(INFLATES_TOO_MUCH,   WS_CLOSE_POLICY,   "too much was to be inflated")
+    X(INFLATES_TOO_BIG,    WS_CLOSE_TOO_BIG,  "the message is too big when it is inflated")
 // clang-format on
 
 enum fail {
@@ -95,10 +94,7 @@ void ws_decoder_deflate(struct ws_decoder *d)
 void ws_decoder_fail(struct ws_decoder *d, enum err why)
 {
     ASSERT(d->fail == FINE && (d->flags & FLAG_DEFLATE) != 0);
-    d->fail = why == ERR_UTF8        ? NOT_UTF8
-              : why == ERR_TOO_LARGE ? INFLATES_TOO_BIG
-              : why == ERR_LIMIT     ? INFLATES_TOO_MUCH
-                                     : NOT_DEFLATE;
+    d->fail = why == ERR_UTF8 ? NOT_UTF8 : why == ERR_TOO_LARGE ? INFLATES_TOO_BIG : NOT_DEFLATE;
 }
 
 static enum fail check_first_byte(const struct ws_decoder *d, uint8_t b)

@@ -117,8 +117,8 @@ void ws_decoder_init_client(struct ws_decoder *d, uint32_t message_bytes_max);
 
 // From here on messages may be compressed.
 void ws_decoder_deflate(struct ws_decoder *d);
-// What a compressed message says is not fit: ERR_SYNTAX, 1007; ERR_UTF8, 1007; ERR_TOO_LARGE, 1009; ERR_LIMIT, there was too much of it
-// lately, 1008. The decoder has failed.
+// What a compressed message says is not fit: ERR_SYNTAX, 1007; ERR_UTF8, 1007; ERR_TOO_LARGE, 1009. The decoder has
+// failed.
 void ws_decoder_fail(struct ws_decoder *d, enum err why);
 
 // Takes octets from p until there is something to report or nothing left. *ret_used is how many were taken (with

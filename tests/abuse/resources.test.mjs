@@ -4,7 +4,10 @@
 // conform/resources'; here are those bounds that need many readers, or both builds.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CLOSE, HEALTHY_MS, Healthy, Native, SANITIZED, SLOWER, TEXT, cpu, frame, parseFrame, pool, used, withServer } from './support.mjs';
+import zlib from 'node:zlib';
+import {
+  CLOSE, HEALTHY_MS, Healthy, Native, SANITIZED, SLOWER, TEXT, Ws, cpu, frame, parseFrame, pool, upgradeRequest, used, withServer,
+} from './support.mjs';
 
 const LAG = 262_144;   // rooms.lag_bytes
 const LOG = 262_144;   // log.bytes
@@ -146,5 +149,37 @@ test('D7: after joins and leaves in any order, cut off or not, everyone has the 
       left.push(await used(server));
     }
     assert.ok(left[2] - left[1] <= 65_536, `bytes left after each round: ${left}`);
+  });
+});
+
+// ---- C7: what inflates --------------------------------------------------------------------------------------------
+
+const MIB = 1 << 20, INFLATED = { atOnce: 64 * MIB, perS: 8 * MIB };
+
+test('C7: small frames that each become as much as one may: 64 MiB are inflated at once, and 8 MiB a second; nobody is cut off, and others are answered', async (t) => {
+  await withServer({ flags: ['--websocket.deflate=true'] }, async (server) => {
+    const ping = `{"type":"ping","id":1${' '.repeat(60_000)}}`;
+    const bomb = frame(TEXT, zlib.deflateRawSync(ping, { finishFlush: zlib.constants.Z_SYNC_FLUSH }).subarray(0, -4), { rsv: 4 });
+    assert.ok(bomb.length < 200);
+    const hostile = new Ws(await server.connect());
+    hostile.tcp.write(upgradeRequest('/ws', { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_no_context_takeover' }));
+    assert.match((await hostile.tcp.response()).head, /permessage-deflate/);
+    const inflated = async () => (await server.metrics()).plenum_inflated_plain_bytes_total;
+    const healthy = await Healthy.start(server);
+    const start = performance.now();
+    hostile.tcp.write(Buffer.concat(Array(3000).fill(bomb))); // 172 MiB of them
+    const upTo = (bytes) => server.until(`${bytes} bytes inflated`, async () => await inflated() >= bytes, 30_000);
+    await upTo(INFLATED.atOnce);
+    const before = server.cpuMs();
+    await upTo(INFLATED.atOnce + 3 * INFLATED.perS);
+    const told = await inflated(), seconds = (performance.now() - start) / 1000;
+    const share = (server.cpuMs() - before) / 3000;
+    await healthy.stop();
+    t.diagnostic(`${(told / MIB).toFixed(1)} MiB in ${seconds.toFixed(2)} s, then ${(100 * share).toFixed(1)} % of a core; others: ${healthy.told}`);
+    assert.ok(told <= INFLATED.atOnce + INFLATED.perS * seconds + 2 * ping.length, `${told} bytes in ${seconds} s`);
+    assert.ok(healthy.at(0.99) < HEALTHY_MS, healthy.told);
+    assert.ok(!hostile.tcp.ended && !hostile.tcp.closed);
+    assert.ok((await server.metrics())['plenum_limit_hits_total{limit="inflate"}'] > 0);
+    hostile.tcp.destroy();
   });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // permessage-deflate (RFC 7692) over real sockets: what is agreed, messages there and back by node's zlib and by `ws`, and what hostile
-// peers send (abuse cases A8, A9, C1 to C5). How much is inflated in a second (C7) depends on the machine: tests/unit/test_core_deflate.
+// peers send (abuse cases A8, A9, C1 to C5). How much is inflated in a second (C7): tests/abuse/resources.test.mjs, tests/unit/test_core_deflate.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';

@@ -200,6 +200,53 @@ static void a_switch_into_it_ends_nowhere(void **state)
     net_free(n);
 }
 
+// Two who switch into a room hear a word there, and it is closed, before it is known that they have left the old one; then it has gone, and
+// bob, beside them, has made it anew. What they are due of the first one they hear in its order, and of bob's nothing (seed 290 of
+// the simulator).
+static void a_switch_into_it_hears_of_the_room_before(void **state)
+{
+    (void)state;
+    for (int cut_off = 0; cut_off < 2; cut_off++) {
+        struct net *n = close_net(3);
+        net_start(n);
+        const char *old[] = {net_room(n, 0, 0), net_room(n, 0, 2)}, *room = net_room(n, 1, 1);
+        struct client *owner = owner_of(n, 1, room), *bob = net_json(n, 2);
+        struct client *eves[] = {in_room(n, 2, old[0]), in_room(n, 2, old[1])};
+        n->hold[0][2] = true;
+        for (int i = 0; i < 2; i++)
+            say(eves[i], "{\"type\":\"switch\",\"id\":1,\"from\":\"%s\",\"to\":\"%s\"}", old[i], room);
+        say(owner, "{\"type\":\"message\",\"room\":\"%s\",\"data\":\"before\"}", room);
+        say(owner, "{\"type\":\"close\",\"id\":1,\"room\":\"%s\"}", room);
+        net_wait(n, GRACE_MS + 1000);
+        assert_null(net_room_at(n, room));
+        join(bob, room);
+        say(bob, "{\"type\":\"message\",\"id\":2,\"room\":\"%s\",\"data\":\"anew\"}", room);
+        if (cut_off)
+            cut(eves[1]);
+        net_settle(n);
+        expect_nothing(eves[0]);
+        n->hold[0][2] = false;
+        net_settle(n);
+        for (int i = 0; i < 2 - cut_off; i++) {
+            expect(eves[i], "\"type\":\"joined\",\"id\":1");
+            if (i == 0)
+                expect(eves[i], "member:joined");
+            expect(eves[i], "\"before\"");
+            expect(eves[i], "\"type\":\"room:closed\"");
+            expect(eves[i], "\"type\":\"left\"");
+            expect_nothing(eves[i]);
+            assert_int_equal(client_reader(eves[i])->member_n, 0);
+        }
+        expect(bob, "\"type\":\"joined\"");
+        expect(bob, "\"type\":\"ack\",\"id\":2");
+        expect_nothing(bob);
+        join(eves[0], room);
+        expect(eves[0], "\"type\":\"joined\"");
+        expect(eves[0], "\"anew\"");
+        net_free(n);
+    }
+}
+
 static void who_is_away_is_out_too(void **state)
 {
     (void)state;
@@ -310,6 +357,7 @@ int main(void)
         cmocka_unit_test(nobody_comes_in_for_the_grace_and_then_it_is_another_room),
         cmocka_unit_test(who_is_on_the_way_in_is_told_so),
         cmocka_unit_test(a_switch_into_it_ends_nowhere),
+        cmocka_unit_test(a_switch_into_it_hears_of_the_room_before),
         cmocka_unit_test(who_is_away_is_out_too),
         cmocka_unit_test(many_are_sent_away_over_some_turns),
         cmocka_unit_test(people_type_it),

@@ -430,22 +430,60 @@ static void a_ratio_is_held_to(void **state)
 }
 
 // C7: small frames, each of which becomes as much as one may.
+enum { BOMB = 60000, BOMBS = 1500 };
+
+static struct client *flood(struct net *n)
+{
+    struct client *c = net_ws_with(n, 0, "/ws", OFFER("; client_no_context_takeover"));
+    char *text = calloc(1, BOMB + 1);
+    memset(text, ' ', BOMB);
+    for (uint32_t i = 0; i < BOMBS; i++)
+        post_deflated(c, WS_TEXT, text);
+    free(text);
+    return c;
+}
+
+// Who has used it up waits, and is not cut off: all of it is carried out, at the rate that there is.
 static void there_is_a_budget_of_work(void **state)
 {
     (void)state;
-    struct net *n = net_deflating(1);
-    struct client *c = net_ws_with(n, 0, "/ws", OFFER("; client_no_context_takeover"));
-    char *text = calloc(1, 60001);
-    memset(text, ' ', 60000);
-    uint32_t said = 0;
-    while (c->close_code == 0 && said++ < 5000)
-        post_deflated(c, WS_TEXT, text);
-    assert_int_equal(c->close_code, WS_CLOSE_POLICY);
-    assert_int_equal(METRIC(n, limit_inflate), 1);
     const uint64_t burst = (uint64_t)INFLATE_UNITS_BURST * INFLATE_UNIT;
-    assert_true(METRIC(n, inflated_bytes_out) <= burst + 60000);
-    assert_true(METRIC(n, inflated_bytes_out) > burst / 2);
-    free(text);
+    const uint64_t rate = (uint64_t)INFLATE_UNITS_PER_S * INFLATE_UNIT;
+    struct net *n = net_new(1);
+    n->settings.hello_ms = 3600 * 1000;
+    net_deflate(n, &part);
+    net_start(n);
+    struct client *other = net_json(n, 0), *c = flood(n);
+    assert_int_equal(METRIC(n, limit_inflate), 1);
+    assert_in_range(METRIC(n, inflated_bytes_out), burst * 9 / 10, burst + BOMB);
+    say(other, "{\"type\":\"ping\",\"id\":7}");
+    hear_until(other, "\"id\":7");
+    const uint64_t before = METRIC(n, inflated_bytes_out);
+    net_wait(n, 1000);
+    assert_in_range(METRIC(n, inflated_bytes_out) - before, rate * 9 / 10, rate + BOMB);
+    net_wait(n, 10 * 1000);
+    assert_int_equal(METRIC(n, inflated), BOMBS);
+    assert_false(c->closed);
+    forget(c);
+    say(c, "{\"type\":\"ping\",\"id\":8}");
+    hear_until(c, "\"id\":8");
+    net_free(n);
+}
+
+// One that waits may go, be sent away, and must have said who it is in time like others.
+static void who_owes_may_end(void **state)
+{
+    (void)state;
+    struct net *n = net_deflating(1);
+    struct client *gone = flood(n);
+    cut(gone);
+    net_settle(n);
+    struct client *late = flood(n);
+    assert_int_equal(METRIC(n, limit_inflate), 2);
+    net_wait(n, n->settings.hello_ms + 1000);
+    assert_true(late->closed);
+    net_wait(n, 20 * 1000);
+    assert_int_equal(METRIC(n, connections), 0);
     net_free(n);
 }
 
@@ -550,6 +588,7 @@ int main(void)
         cmocka_unit_test(a_bomb_is_cut_off),
         cmocka_unit_test(a_ratio_is_held_to),
         cmocka_unit_test(there_is_a_budget_of_work),
+        cmocka_unit_test(who_owes_may_end),
         cmocka_unit_test(windows_end_with_the_budget),
         cmocka_unit_test(nothing_is_left_of_what_was_said),
         cmocka_unit_test(memory_fails_anywhere),

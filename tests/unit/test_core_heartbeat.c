@@ -273,41 +273,107 @@ static void a_stuck_text_connection_has_its_time(void **state)
     net_free(n);
 }
 
-// A message that trickles in is no sign of life for ever; one that comes slowly, and comes, has its time.
+// A message of which so many bytes come every five seconds, for five minutes. Returns the client, closed or not.
+static struct client *slow_message(struct net *n, size_t bytes)
+{
+    static char piece[8192];
+    assert_true(bytes <= sizeof piece);
+    memset(piece, ' ', sizeof piece);
+    struct client *c = net_json(n, 0);
+    post_frame(c, WS_TEXT, false, STR("{\"type\":"));
+    for (int i = 0; i < 60 && !c->closed; i++) {
+        post_frame(c, WS_CONTINUATION, false, str_make(piece, bytes));
+        net_wait(n, 5000);
+    }
+    return c;
+}
+
+static struct net *net_beating(uint32_t interval_ms, bool adaptive)
+{
+    struct net *n = net_new(1);
+    n->settings.message_bytes = 1 << 20;
+    n->settings.heartbeat_adaptive = adaptive;
+    n->settings.heartbeat_ms = n->settings.heartbeat_min_ms = interval_ms;
+    n->settings.heartbeat_max_ms = interval_ms > 120 * 1000 ? interval_ms : 120 * 1000;
+    net_start(n);
+    return n;
+}
+
+// A message that trickles in is no sign of life for ever; one that comes slowly, and comes, has its time, however often we look.
 static void a_message_must_come_to_its_end(void **state)
 {
     (void)state;
-    static char piece[8192];
-    memset(piece, ' ', sizeof piece);
-    for (int honest = 0; honest < 2; honest++) {
-        struct net *n = net_new(1);
-        n->settings.message_bytes = 1 << 20;
-        net_start(n);
-        struct client *c = net_json(n, 0);
-        post_frame(c, WS_TEXT, false, STR("{\"type\":"));
-        for (int i = 0; i < 60 && !c->closed; i++) { // five minutes
-            post_frame(c, WS_CONTINUATION, false, str_make(piece, honest ? sizeof piece : 1));
-            net_wait(n, 5000);
-        }
-        assert_int_equal(c->closed, !honest);
-        if (honest) {
+    static const struct {
+        size_t bytes; // in five seconds
+        bool closed;
+    } rows[] = {{1, true}, {500, true}, {1000, true}, {1500, false}, {2000, false}, {8192, false}};
+    static const uint32_t intervals[] = {1000, 10 * 1000, 30 * 1000, 100 * 1000};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows) * ARRAY_LEN(intervals); i++) {
+        const size_t row = i / 2 % ARRAY_LEN(rows);
+        struct net *n = net_beating(intervals[i / 2 / ARRAY_LEN(rows)], i % 2 == 0);
+        const uint64_t begin = n->now_ms;
+        struct client *c = slow_message(n, rows[row].bytes);
+        assert_int_equal(c->closed, rows[row].closed);
+        if (c->closed) {
+            assert_int_equal(c->close_code, WS_CLOSE_POLICY);
+            assert_true(c->closed_ms - begin >= MESSAGE_LOOK_MS);
+        } else {
             post_frame(c, WS_CONTINUATION, true, STR("\"ping\",\"id\":1}"));
             net_settle(n);
             expect(c, "pong");
-        } else {
-            assert_int_equal(c->close_code, WS_CLOSE_POLICY);
         }
-        // Short messages in pieces, one after the other, are no trickle.
-        struct client *other = net_json(n, 0);
-        for (int i = 0; i < 60; i++) {
-            post_frame(other, WS_TEXT, false, STR("{\"type\":"));
-            net_wait(n, 4000);
-            post_frame(other, WS_CONTINUATION, true, STR("\"ping\",\"id\":1}"));
-            net_wait(n, 1000);
-        }
-        assert_false(other->closed);
         net_free(n);
     }
+}
+
+// By default it is found within a heartbeat and two looks.
+static void a_trickle_is_found_in_time(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    const uint64_t begin = n->now_ms;
+    struct client *c = slow_message(n, 1);
+    assert_true(c->closed);
+    assert_true(c->closed_ms - begin <= n->settings.heartbeat_ms + 2 * MESSAGE_LOOK_MS);
+    net_free(n);
+}
+
+// What was sent before buys no time for a trickle behind it, and a link may be silent for twenty seconds.
+static void a_burst_buys_no_time(void **state)
+{
+    (void)state;
+    static char burst[500 * 1000];
+    memset(burst, ' ', sizeof burst);
+    for (int honest = 0; honest < 2; honest++) {
+        struct net *n = net_beating(30 * 1000, true);
+        struct client *c = net_json(n, 0);
+        post_frame(c, WS_TEXT, false, STR("{\"type\":"));
+        post_frame(c, WS_CONTINUATION, false, str_make(burst, sizeof burst));
+        for (int i = 0; i < 60 && !c->closed; i++) {
+            post_frame(c, WS_CONTINUATION, false, str_make(burst, honest && i % 5 == 0 ? 8000 : 1));
+            net_wait(n, 5000);
+        }
+        assert_int_equal(c->closed, !honest);
+        net_free(n);
+    }
+}
+
+// Short messages in pieces, one after the other, are no trickle.
+static void short_messages_in_pieces_are_no_trickle(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1);
+    net_start(n);
+    struct client *c = net_json(n, 0);
+    for (int i = 0; i < 60; i++) {
+        post_frame(c, WS_TEXT, false, STR("{\"type\":"));
+        net_wait(n, 4000);
+        post_frame(c, WS_CONTINUATION, true, STR("\"ping\",\"id\":1}"));
+        net_wait(n, 1000);
+    }
+    assert_false(c->closed);
+    net_free(n);
 }
 
 int main(void)
@@ -315,6 +381,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixed_pings_come_at_the_interval),
         cmocka_unit_test(a_message_must_come_to_its_end),
+        cmocka_unit_test(a_trickle_is_found_in_time),
+        cmocka_unit_test(a_burst_buys_no_time),
+        cmocka_unit_test(short_messages_in_pieces_are_no_trickle),
         cmocka_unit_test(first_pings_are_spread),
         cmocka_unit_test(silence_is_cut_off_at_the_timeout),
         cmocka_unit_test(data_counts_as_an_answer),

@@ -195,7 +195,7 @@ bool conn_pull_closed(struct conns *cs, uint32_t *ret_conn, bool *ret_abortive)
     ASSERT(!c->asker.registered);
     *ret_conn = index;
     *ret_abortive = c->cut && !c->eof && c->closed_reason != CLOSE_NORMAL;
-    struct index_list *lists[] = {&cs->reread, &cs->shutdown, &cs->fan->wakes};
+    struct index_list *lists[] = {&cs->reread, &cs->shutdown, &cs->owing, &cs->fan->wakes};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         index_list_drop(lists[i], index);
     edge_forget(cs->edge, index);
@@ -277,6 +277,7 @@ void conns_tidy(struct conns *cs)
 uint64_t conns_due_ms(const struct conns *cs)
 {
     uint64_t due = cs->deadlines.next_sweep_ms;
+    due = cs->owing_due_ms < due ? cs->owing_due_ms : due;
     return cs->drain_next_ms < due ? cs->drain_next_ms : due;
 }
 

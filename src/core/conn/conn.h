@@ -55,6 +55,7 @@ enum conn_wait {
     WAIT_OUTPUT,  // to be written: its peer does not read what it asked for
     WAIT_READERS, // of its room, or it itself as one, to be served (fan/pace.h)
     WAIT_MAIL,    // room in the mailbox of another shard
+    WAIT_INFLATE, // until what its messages became is paid for (inbound.h)
     WAIT_END,     // it has said its last command
 };
 enum conn_ending { ENDING_OPEN, ENDING_FLUSH, ENDING_AWAIT, ENDING_SHUT, ENDING_GONE };
@@ -69,8 +70,9 @@ struct input {
     uint16_t msg_commands; // and how many have been carried out
     bool msg_ready;
     uint8_t msg_opcode;
-    bool msg_looked;   // it was unfinished at the last heartbeat already,
-    uint32_t msg_seen; // with so many bytes (heartbeat.c)
+    bool msg_looked;          // it was unfinished when it was looked at last (heartbeat.c),
+    uint32_t msg_looked_tick; // which was then,
+    uint32_t msg_seen;        // with so many bytes
     uint8_t ctl_n;
     uint8_t ctl[CONTROL_PAYLOAD_MAX]; // a control frame that arrives in pieces
 };
@@ -107,6 +109,7 @@ struct conn {
     bool secure : 1;    // it speaks through TLS
     bool shaking : 1;   // LINE, secure: hands are being shaken; it is nobody before that is over
     bool cut : 1;       // ended with something still to say, or nobody to say it to: the socket is reset
+    bool owing : 1;     // it is in the list of those who wait until what was inflated is paid for (inbound.h)
     uint8_t passed;     // gates, by the command that is at hand or waits: which is next (edge/gate.h)
     uint16_t close_code;
     uint16_t heartbeat_ds; // interval in deadline ticks
@@ -134,6 +137,8 @@ struct conns {
     struct reserve reserve;
 
     struct inbound **inbound; // by connection (inbound.h); NULL: websocket.deflate is off
+    struct index_list owing;  // those with conn.owing; when the next of them may go on
+    uint64_t owing_due_ms;
 
     // Working memory of one call each; never in use across calls.
     struct buf head; // a response head, a sentence

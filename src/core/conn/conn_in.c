@@ -8,7 +8,7 @@
 //
 // Where a command has left mail to this very shard, decoding stops until the shard has carried it (conn_feed): what comes
 // next in the same segment finds it carried out and answered, as one who reads the protocol's text would expect.
-#include "core/conn/conn.h"
+#include "core/conn/inbound.h"
 
 struct input *conn_input(struct conns *cs, struct conn *c)
 {
@@ -222,6 +222,8 @@ bool conn_unpark(struct conns *cs, uint32_t index)
     struct conn *c = conn_at(cs, index);
     if (!conn_live(c) || !c->parked || c->parked == WAIT_END)
         return false;
+    if (c->parked == WAIT_INFLATE && c->owing)
+        return false; // woken for something else
     c->parked = WAIT_NOTHING;
     if (c->asker.greeting && !edge_greet(cs->edge, index)) {
         conn_park(cs, index);
@@ -239,6 +241,7 @@ bool conn_unpark(struct conns *cs, uint32_t index)
     in->msg_n = 0;
     in->msg_opcode = 0;
     in->msg_looked = false;
+    inbound_rest(cs, index);
     return true;
 }
 

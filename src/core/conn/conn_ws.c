@@ -138,6 +138,7 @@ static void on_message_chunk(struct conns *cs, uint32_t index, const struct ws_e
             c->in->msg_opcode = 0;
             c->in->msg_looked = false;
         }
+        inbound_rest(cs, index);
         return;
     }
     if (ev->compressed && !whole)

@@ -13,8 +13,6 @@
 
 #include "core/common/working.h"
 
-enum { TRICKLE_BYTES = 16 * 1024 }; // of an unfinished message from one heartbeat to the next
-
 static uint32_t timeout_ms(const struct settings *s)
 {
     return s->heartbeat_timeout_ms != 0 ? s->heartbeat_timeout_ms : 2 * s->heartbeat_ms;
@@ -120,17 +118,33 @@ static void quit(struct conns *cs, uint32_t index)
     conn_close(cs, index, WS_CLOSE_NORMAL, "bye", CLOSE_NORMAL);
 }
 
-// Whoever begins a message and lets it trickle in keeps us from nothing but memory, and may do so for ever: what comes counts
-// as a sign of life. So from one heartbeat to the next it must be finished, or have grown.
-static bool trickles(struct conn *c)
+static bool message_begun(const struct conn *c)
 {
-    struct input *in = c->in;
-    if (in == NULL || in->msg_ready || in->msg_opcode == 0)
+    return c->in != NULL && !c->in->msg_ready && c->in->msg_opcode != 0;
+}
+
+// Whoever begins a message and lets it trickle in keeps us from nothing but memory, and may do so for ever: what comes counts
+// as a sign of life. So from one look to the next it must be finished, or have grown at MESSAGE_RATE_MIN. Heartbeats look, and
+// how far apart they are says nothing of how fast a link is: what counts is the time since the look before, and
+// below MESSAGE_LOOK_MS no look is one, so that a link may be silent for a while. It is not the mean from the beginning on: who has
+// sent much at once would keep it for as long as that bought him.
+static bool trickles(struct conn *c, uint64_t now_ms)
+{
+    if (!message_begun(c))
         return false;
-    bool slow = in->msg_looked && in->msg_n >= in->msg_seen && in->msg_n - in->msg_seen < TRICKLE_BYTES;
+    struct input *in = c->in;
+    if (in->msg_looked) {
+        ASSERT(in->msg_n >= in->msg_seen);
+        const uint64_t ms = tick_age_ms(in->msg_looked_tick, now_ms);
+        if (ms < MESSAGE_LOOK_MS)
+            return false;
+        if ((uint64_t)(in->msg_n - in->msg_seen) * 1000 < MESSAGE_RATE_MIN * ms)
+            return true;
+    }
     in->msg_looked = true;
+    in->msg_looked_tick = tick_at(now_ms);
     in->msg_seen = in->msg_n;
-    return slow;
+    return false;
 }
 
 void heartbeat_on_deadline(struct conns *cs, uint32_t index)
@@ -151,8 +165,8 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
     }
     const char *advice = speech_language(cs->fan, index)->silent;
     if (c->phase == PHASE_WS && !c->asker.hello_seen && advice != NULL &&
-        !c->parked) {                             // else it has spoken, and its hello waits
-        if (c->asker.token_refused && c->heard) { // it is trying: once more as long
+        (!c->parked || c->parked == WAIT_INFLATE)) { // else it has spoken, and its hello waits
+        if (c->asker.token_refused && c->heard) {    // it is trying: once more as long
             c->heard = false;
             deadline_arm(&cs->deadlines, index, cs->cx->now_ms, s->hello_ms);
             return;
@@ -160,7 +174,7 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
         conn_close(cs, index, WS_CLOSE_POLICY, advice, CLOSE_HANDSHAKE);
         return;
     }
-    if (trickles(c)) {
+    if (trickles(c, cs->cx->now_ms)) {
         conn_close(cs, index, WS_CLOSE_POLICY, "a message that does not come to its end", CLOSE_POLICY);
         return;
     }
@@ -178,7 +192,9 @@ void heartbeat_on_deadline(struct conns *cs, uint32_t index)
     uint64_t silent = tick_age_ms(c->heard_tick, cs->cx->now_ms);
     if (s->heartbeat_adaptive && silent < interval_ms(c)) {
         interval_set(c, clamp(interval_ms(c) * 3 / 2, s->heartbeat_min_ms, s->heartbeat_max_ms));
-        deadline_arm(&cs->deadlines, index, cs->cx->now_ms, interval_ms(c) - silent);
+        const uint64_t due = interval_ms(c) - silent;
+        deadline_arm(&cs->deadlines, index, cs->cx->now_ms,
+                     message_begun(c) && due > MESSAGE_LOOK_MS ? MESSAGE_LOOK_MS : due);
         return;
     }
     send_ping(cs, index);

@@ -19,15 +19,17 @@ enum err inbound_init(struct conns *cs)
 {
     const struct settings *s = cs->cx->settings;
     buf_init(&cs->inflated, cs->cx->mem, 0);
+    cs->owing_due_ms = UINT64_MAX;
     if (s->deflate == NULL)
         return OK;
     cs->inbound = mem_zalloc(cs->cx->mem, s->connections_max * sizeof(struct inbound *));
-    return cs->inbound != NULL ? OK : ERR_NOMEM;
+    return cs->inbound != NULL ? index_list_init(&cs->owing, cs->cx->mem, s->connections_max) : ERR_NOMEM;
 }
 
 void inbound_deinit(struct conns *cs)
 {
     buf_deinit(&cs->inflated);
+    index_list_deinit(&cs->owing, cs->cx->mem);
     mem_free(cs->cx->mem, cs->inbound, cs->cx->settings->connections_max * sizeof(struct inbound *));
     cs->inbound = NULL;
 }
@@ -130,10 +132,7 @@ enum err inbound_inflate(struct conns *cs, uint32_t index, bool text, str *messa
     struct inbound *row = cs->inbound[index];
     ASSERT(row != NULL);
     bucket_fill(&row->bucket, &inflate_rate, cs->cx->now_ms);
-    if (row->bucket.tokens < 0) {
-        metric_add(&m->limit_inflate, 1);
-        return ERR_LIMIT;
-    }
+    ASSERT(row->bucket.tokens >= 0); // else it would rest
     struct inflater *inflater = deflating_inflater(cs->cx->deflating);
     if (inflater == NULL)
         return ERR_NOMEM;
@@ -155,6 +154,58 @@ enum err inbound_inflate(struct conns *cs, uint32_t index, bool text, str *messa
     return OK;
 }
 
+// How long until what it owes is paid; 0: it owes nothing.
+static uint32_t owes_ms(const struct conns *cs, struct inbound *row)
+{
+    bucket_fill(&row->bucket, &inflate_rate, cs->cx->now_ms);
+    return row->bucket.tokens < 0 ? bucket_wait_ms(&row->bucket, &inflate_rate) : 0;
+}
+
+static void owing_until(struct conns *cs, uint32_t ms)
+{
+    if (cs->cx->now_ms + ms < cs->owing_due_ms)
+        cs->owing_due_ms = cs->cx->now_ms + ms;
+}
+
+void inbound_rest(struct conns *cs, uint32_t index)
+{
+    struct conn *c = conn_at(cs, index);
+    struct inbound *row = cs->inbound != NULL ? cs->inbound[index] : NULL;
+    if (row == NULL || !conn_live(c) || c->parked)
+        return;
+    ASSERT(!c->owing);
+    const uint32_t ms = owes_ms(cs, row);
+    if (ms == 0)
+        return;
+    c->parked = WAIT_INFLATE;
+    c->owing = true;
+    metric_add(&cs->cx->metrics->limit_inflate, 1);
+    index_list_push(&cs->owing, index);
+    owing_until(cs, ms);
+}
+
+void inbound_wake(struct conns *cs)
+{
+    if (cs->cx->now_ms < cs->owing_due_ms)
+        return;
+    cs->owing_due_ms = UINT64_MAX;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < cs->owing.n; i++) {
+        const uint32_t index = cs->owing.v[i];
+        struct inbound *row = cs->inbound[index];
+        const uint32_t ms = row == NULL ? 0 : owes_ms(cs, row);
+        if (ms != 0) {
+            cs->owing.v[kept++] = index;
+            owing_until(cs, ms);
+        } else if (row != NULL) {
+            conn_at(cs, index)->owing = false;
+            if (conn_at(cs, index)->parked == WAIT_INFLATE) // else it has ended
+                fan_wake(cs->fan, index);
+        }
+    }
+    cs->owing.n = kept;
+}
+
 void inbound_check(const struct conns *cs, uint32_t index)
 {
     const struct inbound *row = cs->inbound != NULL ? cs->inbound[index] : NULL;
@@ -162,5 +213,6 @@ void inbound_check(const struct conns *cs, uint32_t index)
     const bool spoken = c->phase == PHASE_WS || c->phase == PHASE_MIRROR;
     ASSERT(!spoken || (row != NULL) == (speech_encoding(cs->fan, index)->deflate != 0));
     ASSERT(row == NULL || row->window_n <= row->window_max);
+    ASSERT(c->parked != WAIT_INFLATE || c->owing);
     ASSERT(row == NULL || row->bucket.tokens <= bucket_full(&inflate_rate));
 }

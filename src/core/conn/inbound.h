@@ -12,11 +12,14 @@
 // nearly as good as 32.
 //
 // What a message may become is bounded before it is made: by the connection's message cap, and beyond INFLATE_FREE_BYTES by
-// INFLATE_RATIO times what came. What it has cost is counted in a bucket of bytes; who owes some is closed (1008).
+// INFLATE_RATIO times what came. What it has cost is counted in a bucket of bytes. Who owes some is not read until that is paid, whatever he had to say: a peer on the same
+// machine, or with a good link, sends more than that by sending large messages one after the other, and has done nothing wrong. Rejected: to
+// close it (1008), as it was: hostile or not, what it can make us do is the same.
 //
 // What one has said stands in one's own window until more was said, or the connection has ended, whatever is taken back meanwhile.
 //
-// Invariants (inbound_check): there is a row exactly where the connection's encoding is deflated; a window is not fuller than it is large.
+// Invariants (inbound_check): there is a row exactly where the connection's encoding is deflated; a window is not fuller than it is large; who waits for what is owed is in
+// the list of those who owe.
 // Memory: from settings.deflate; where there is none for a window the client is told not to refer back, where there is none for a
 // row, or for the shard's inflater, the offer is declined. Thread: the shard's.
 #ifndef PLENUM_CORE_CONN_INBOUND_H
@@ -42,9 +45,13 @@ void inbound_deinit(struct conns *cs);
 const struct encoding *inbound_agree(struct conns *cs, uint32_t index, const struct http_request *rq,
                                      const struct encoding *plain, struct buf *value);
 void inbound_end(struct conns *cs, uint32_t index); // where nothing was agreed, nothing is done
-// *message, compressed, is what it says from here on: it lies in cs->inflated. ERR_SYNTAX, ERR_UTF8, ERR_TOO_LARGE, ERR_LIMIT as in
-// ws_decoder_fail; ERR_NOMEM.
+// *message, compressed, is what it says from here on: it lies in cs->inflated. ERR_SYNTAX, ERR_UTF8, ERR_TOO_LARGE as in ws_decoder_fail;
+// ERR_NOMEM. It may owe from here on, and is to rest when this message has been carried out.
 enum err inbound_inflate(struct conns *cs, uint32_t index, bool text, str *message) WARN_UNUSED;
+// Parks it where it owes. It goes on by itself when that is paid, which takes eight seconds for the largest message there can be.
+void inbound_rest(struct conns *cs, uint32_t index);
+// Once a turn, or when it is due (conns_due_ms): wakes those who owe nothing any more.
+void inbound_wake(struct conns *cs);
 void inbound_check(const struct conns *cs, uint32_t index);
 
 #endif

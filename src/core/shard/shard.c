@@ -13,6 +13,7 @@
 #include "core/shard/shard_parts.h"
 
 #include "base/where.h"
+#include "core/conn/inbound.h"
 
 struct shard *shard_create(uint32_t index, const struct settings *settings, const struct shard_host *host,
                            struct mem *mem)
@@ -277,6 +278,7 @@ static void run_deadlines(struct shard *sh)
 static void run_wakes(struct shard *sh)
 {
     edge_wake(&sh->edge);
+    inbound_wake(&sh->conns);
     uint8_t none;
     uint32_t index;
     while (index_list_pop(&sh->fan.wakes, &index)) {
