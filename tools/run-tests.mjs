@@ -4,7 +4,7 @@
 // run-tests: finds every test program of a build, runs them all, and sums up.
 //
 //     node tools/run-tests.mjs [--build build/dev] [--release build/release] [--only TEXT] [--jobs N]
-//                              [--slow FACTOR] [--seeds N] [--release-seeds N]
+//                              [--slow FACTOR] [--seeds N] [--release-seeds N] [--long]
 //
 //   checks   tools/check-*: layers, arrows, banned functions, shape, links, assertions, symbols, unused functions, fresh mutants, and that the checks and make can fail
 //   unit     <build>/tests/unit/test_*         cmocka, TAP on stdout
@@ -12,6 +12,7 @@
 //   sim      <build>/tests/sim/plenum-sim      --from N --count N; one test per seed; and of the release build --lies, one per kind
 //   bench    bench/test/*.test.mjs             the load tool against a server that makes mistakes
 //   conform  tests/conform/*.test.mjs          node's test runner against the real binary
+//   long     tests/conform/long/*.test.mjs     likewise, what takes most of an hour: with --long these run, and nothing else
 //   e2e      tests/e2e/*.test.mjs              the same, with clients that nobody here wrote
 //   abuse    tests/abuse/*.test.mjs            what the catalogue of abuse bounds, against the build and once more against the release build
 //
@@ -42,6 +43,7 @@ const { values: options } = parseArgs({
     slow: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '200' },
     'release-seeds': { type: 'string', default: '500' },
+    long: { type: 'boolean', default: false },
   },
 });
 const build = resolve(options.build);
@@ -85,7 +87,7 @@ const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
 // first. A program that is not named here has the machine for itself.
 const WAITING = {
   abuse: ['table'],
-  conform: ['suite-tls', 'suite-octets', 'suite', 'text', 'identity', 'api', 'api-once', 'invite', 'words', 'decrees', 'state', 'caps'],
+  conform: ['suite-tls', 'suite-octets', 'suite', 'volume', 'text', 'identity', 'api', 'api-once', 'invite', 'words', 'decrees', 'state', 'caps'],
   e2e: ['browser-change', 'browser-auth', 'browser-admin', 'browser-moderation', 'jwks', 'browser-room', 'browser-history', 'browser', 'readme',
     'rooms', 'browser-rooms', 'tls', 'tls-clients', 'tls-abuse', 'proxies',
     'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
@@ -186,6 +188,11 @@ function abuse() {
   const found = script('abuse');
   const again = found.map((job) => ({ ...job, name: `${job.name} (release)`, env: { PLENUM_BIN: join(release, 'plenum') } }));
   return [...found, ...again.filter((job) => job.needs === 'quiet')];
+}
+
+// One at a time, as much in them has a time within which it is to be there.
+function long() {
+  return script('long', 'tests/conform/long').map((job) => ({ ...job, seconds: 7200 }));
 }
 
 // ---- reading results: each returns {passed, failed, skipped, note} ----------------------------------------------
@@ -343,8 +350,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 
 const start = Date.now();
 // The simulator's first: those take the longest.
-const all = [...sim(), ...unit(), ...checks(), ...fuzz(), ...script('e2e'), ...script('bench', 'bench/test'),
-  ...script('conform'), ...abuse()]
+const usual = () => [...sim(), ...unit(), ...checks(), ...fuzz(), ...script('e2e'), ...script('bench', 'bench/test'), ...script('conform'),
+  ...abuse()];
+const all = (options.long ? long() : usual())
   .filter((job) => `${job.kind} ${job.name}`.includes(options.only));
 const [computing, waiting, measuring] = ['core', 'patience', 'quiet'].map((needs) => all.filter((job) => job.needs === needs));
 await Promise.all([runAll(jobs, computing, waiting), runAll(jobs, waiting)]);

@@ -16,6 +16,7 @@
 enum {
     RECV_BYTES_MIN = 4 * 1024,
     RECV_BYTES_MAX = 16 << 20,
+    LIMITED_READS = 64, // of a connection in a turn, where they are limited: the turn costs more than a read
 };
 
 _Static_assert(sizeof(struct link) == 16, "every connection pays for it");
@@ -125,6 +126,7 @@ enum err traffic_settings(struct traffic *t, const struct settings *core)
         return ERR_NOMEM;
     const bool limited = core->read_bytes != 0 && core->read_bytes < bytes;
     t->read_bytes = limited ? core->read_bytes : bytes;
+    t->reads_each = limited ? LIMITED_READS : 1;
     return OK;
 }
 
@@ -289,6 +291,8 @@ static uint32_t serve(struct traffic *t, uint32_t index)
         on_broken(t, index);
     else if (k->fd >= 0)
         read_once(t, index);
+    for (uint32_t i = 1; i < t->reads_each && (k->flags & LINK_READY) && k->fd >= 0; i++)
+        read_once(t, index); // there is more
     return next;
 }
 

@@ -19,7 +19,7 @@
 //
 // When a channel cannot go on its socket is watched anew, which raises the edge again should it be ready (traffic.c).
 //
-// Budgets of a turn: turn_bytes per connection (less where a read is limited, settings.read_bytes) and TURN_READ_BYTES in all, WRITES_PER_TURN. What is left over goes on
+// Budgets of a turn: turn_bytes per connection (some reads of so few where a read is limited, settings.read_bytes) and TURN_READ_BYTES in all, WRITES_PER_TURN. What is left over goes on
 // in the next turn, which must not sleep then (traffic_is_busy).
 //
 // Invariants: a link with fd -1 is in use by nobody, and at most still in `ready` or `leavers`; every link in use is in epoll, or
@@ -92,6 +92,7 @@ struct traffic {
     uint8_t *recv_buf;
     uint32_t recv_bytes, recv_used; // of it, and the most that it held since it was wiped
     uint32_t read_bytes;            // of one read, at most recv_bytes
+    uint32_t reads_each;            // of a connection in a turn: above 1 where a read is limited
     uint32_t turn_bytes_read;
     int newcomers_fd; // an epoll; in use once links_cap is not 0
     bool writes_left; // the budget of writes ended before the writes
