@@ -7,7 +7,7 @@ import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { mint, Native, PLENUM, run, SECRET, startServer, until, within } from './support.mjs';
+import { mint, Native, PLENUM, parseMetrics, run, SECRET, startServer, until, within } from './support.mjs';
 import { Authority, portOf, secure } from './tls_support.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'plenum-tls-clients-'));
@@ -162,6 +162,27 @@ test('what the authority says is handed to who asks, and read again when it chan
   await put(3);
   await until(() => /certificates_rejected .*told\.der: it says that the certificate is revoked/.test(server.stderr), 'the bad one to be refused');
   assert.equal(await serial(), kept);
+});
+
+test('what the authority has said is sent no more when its time is over, and counted, until there is something newer', async (t) => {
+  await ca.issue('brief', { cn: 'localhost', alternative: 'DNS:localhost' });
+  const file = ca.path('brief.der');
+  await ca.answer('brief', file);
+  const server = await startServer(t, { flags: [`--server.tls={cert: ${ca.path('brief.pem')}, key: ${ca.path('brief.key')}, ocsp: ${file}}`, '--server.listen=[{address: "127.0.0.1:0"}]'] });
+  const port = portOf(server, 'https'), plain = `http://127.0.0.1:${portOf(server, 'http')}`;
+  const stale = async () => parseMetrics(await (await fetch(`${plain}/metrics`)).text()).get('plenum_tls_ocsp_stale');
+  assert.equal(await stale(), 0);
+  await ca.answerBriefly('brief', `${file}.new`, 10);
+  renameSync(`${file}.new`, file);
+  await until(() => server.stderr.includes('event=certificates_reloaded'), 'it to be read');
+  assert.match(await shown(port, '-status'), /Cert Status: good/);
+  await until(async () => await stale() === 2, 'its time to be over'); // for pages and for lines
+  assert.match(server.stderr, /level=warn event=ocsp_stale responses=2 /);
+  assert.doesNotMatch(await shown(port, '-status'), /OCSP Response Status/);
+  await ca.answer('brief', `${file}.new`);
+  renameSync(`${file}.new`, file);
+  await until(async () => await stale() === 0, 'the newer one');
+  assert.match(await shown(port, '-status'), /Cert Status: good/);
 });
 
 test('what is about another certificate, or none, is a mistake at start', async () => {

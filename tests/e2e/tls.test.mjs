@@ -85,6 +85,17 @@ test('people meet in one room, with and without TLS, in frames and in lines', as
   for (const one of people) one.socket.close();
 });
 
+test('browsers are told to come by TLS only, where that is set, and only over TLS', async (t) => {
+  const server = await start(t, [...tlsFlags('a'), '--server.hsts_days=30']), silent = await start(t, tlsFlags('a'));
+  const said = async (one, path) => (await get(portOf(one, 'https'), { path })).headers['strict-transport-security'];
+  for (const path of ['/', '/healthz', '/plenum.js', '/nothing-here', '/ws', `/${'x'.repeat(9000)}`]) {
+    assert.equal(await said(server, path), `max-age=${30 * 86_400}`, path);
+    assert.equal(await said(silent, path), undefined, path);
+  }
+  const plain = await fetch(`http://127.0.0.1:${portOf(server, 'http')}/healthz`);
+  assert.equal(plain.headers.get('strict-transport-security'), null); // RFC 6797 section 7.2
+});
+
 test('who speaks plainly to TLS is told what to say, and who speaks TLS to a plain port is refused', async (t) => {
   const server = await start(t, tlsFlags('a'));
   const said = (port, text) => within(new Promise((done) => {

@@ -32,9 +32,11 @@ export class Authority {
   key(name) { return readFileSync(this.path(`${name}.key`)); }
   own(name) { return { cert: this.pem(name), key: this.key(name) }; }
 
-  async openssl(...args) {
-    const done = await run('openssl', args);
-    assert.equal(done.code, 0, `openssl ${args.join(' ')}\n${done.stderr}`);
+  openssl(...args) { return this.says('openssl', ...args); }
+
+  async says(command, ...args) {
+    const done = await run(command, args);
+    assert.equal(done.code, 0, `${command} ${args.join(' ')}\n${done.stderr}`);
     return done.stdout;
   }
 
@@ -50,8 +52,17 @@ export class Authority {
 
   /** What it says of a certificate, for so many days (0: it does not say how long). */
   async answer(name, file, days = 1) {
+    await this.openssl(...await this.#answering(name, file), ...(days > 0 ? ['-ndays', String(days)] : []));
+  }
+
+  /** The same, for so many seconds, of 60 at most: openssl knows minutes, so it is a clock behind that it is asked by. */
+  async answerBriefly(name, file, seconds) {
+    await this.says('faketime', '-f', `-${60 - seconds}s`, 'openssl', ...await this.#answering(name, file), '-nmin', '1');
+  }
+
+  async #answering(name, file) {
     await this.openssl('ocsp', '-issuer', this.path('ca.pem'), '-cert', this.path(`${name}.one`), '-no_nonce', '-reqout', this.path('req.der'));
-    await this.openssl('ocsp', '-index', this.path('index.txt'), '-CA', this.path('ca.pem'), '-rsigner', this.path('ca.pem'), '-rkey', this.path('ca.key'), '-reqin', this.path('req.der'), '-respout', file, ...(days > 0 ? ['-ndays', String(days)] : []));
+    return ['ocsp', '-index', this.path('index.txt'), '-CA', this.path('ca.pem'), '-rsigner', this.path('ca.pem'), '-rkey', this.path('ca.key'), '-reqin', this.path('req.der'), '-respout', file];
   }
 
   /** As a revocation names a certificate: x509: and its SHA-256. */

@@ -30,6 +30,7 @@ static void put_error(struct conns *cs, uint32_t index, const struct http_route 
     }
     struct http_response rs = http_response_error(status, sentence, true, wall_s);
     rs.head_only = conn_at(cs, index)->head_only;
+    rs.hsts_s = http_hsts_s(cs, index);
     if (own_words)
         rs.content_type = route->error_type;
     buf_reset(&cs->head, WORKING_BYTES_MAX);
@@ -79,7 +80,7 @@ void http_keep_alive(struct conns *cs, uint32_t index, const struct http_request
     rs->keep_alive = rq->keep_alive && !guest && !http_has_body(rq) && !cs->cx->draining;
     rs->content_length = n;
     rs->wall_s = cs->cx->wall_ms / 1000;
-    rs->hsts_s = conn_at(cs, index)->secure ? cs->cx->settings->hsts_s : 0;
+    rs->hsts_s = http_hsts_s(cs, index);
 }
 
 // It is queued; the connection goes on if both sides want it to.

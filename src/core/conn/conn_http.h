@@ -48,6 +48,13 @@ void http_error_body(struct conns *cs, uint32_t index, enum err e);
 // body_static: it lives as long as the process; else it is anywhere but in cs->body.
 void http_answer(struct conns *cs, uint32_t index, const struct http_request *rq, struct http_response *rs,
                  str body, bool body_static);
+
+// Of each answer over TLS (http_response.hsts_s).
+static inline uint32_t http_hsts_s(const struct conns *cs, uint32_t index)
+{
+    return conn_at(cs, index)->secure ? cs->cx->settings->hsts_s : 0;
+}
+
 // Whether the connection goes on; for those who write the head themselves, with http_answered behind it.
 void http_keep_alive(struct conns *cs, uint32_t index, const struct http_request *rq,
                      struct http_response *rs, size_t n);

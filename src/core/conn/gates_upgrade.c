@@ -19,6 +19,7 @@ static void refuse_saying(struct conns *cs, uint32_t index, const struct http_re
     struct http_response rs = http_response_error(status, body, true, cs->cx->wall_ms / 1000);
     http_share(cs, index, rq, &rs);
     rs.head_only = conn_at(cs, index)->head_only;
+    rs.hsts_s = http_hsts_s(cs, index);
     buf_reset(&cs->head, WORKING_BYTES_MAX);
     http_put_error_response(&cs->head, &rs, body);
     fan_put_buf(cs->fan, index, &cs->head);
