@@ -9,7 +9,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .PHONY: help run build test abuse conform bench fuzz sim tidy fmt tsan mutants cov clean
-.PHONY: deps-build deps-tools deps-test deps-bench
+.PHONY: deps-build deps-tools deps-test deps-bench deps-proxies
 
 # For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`.
 ARGS ?=
@@ -39,7 +39,7 @@ abuse: deps-test build/dev/build.ninja build/release/build.ninja ## what docs/SE
 	@ninja -C build/release
 	@node tools/run-tests.mjs --only 'abuse $(ONLY)'
 
-conform: deps-test build/release/build.ninja ## what is too long for `test`: each size, fragment, chop and compression of the suites of others (MESSAGES=1000 of each)
+conform: deps-test deps-proxies build/release/build.ninja ## what is too long for `test`: each size, fragment, chop and compression of the suites of others (MESSAGES=1000 of each)
 	@ninja -C build/release plenum
 	@node tools/run-tests.mjs --build build/release --long --only '$(ONLY)'
 
@@ -91,7 +91,7 @@ cov: deps-test build/cov/build.ninja build/release/build.ninja ## every test, th
 clean: ## remove build/
 	rm -rf build
 
-deps-build deps-tools deps-test deps-bench: deps-%:
+deps-build deps-tools deps-test deps-bench deps-proxies: deps-%:
 	@scripts/install-deps $*
 
 # CMake follows its own files; the presets it does not. `deps` first: without cmake there is nothing to configure.

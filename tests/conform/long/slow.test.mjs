@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { withServer } from '../support.mjs';
-import { CLOSE, PING, PONG, TEXT, Ws, frame } from '../websocket.mjs';
+import { CLOSE, PING, TEXT, Ws, frame } from '../websocket.mjs';
 
 const SECONDS = 100; // more than three of the times over which a rate is taken (base/limits.h, MESSAGE_LOOK_MS)
 
-// One message, so many octets of it each second. Resolves with what came back, and after how many seconds.
+// One message in one frame, so many octets of it each second. Pings cannot be answered within a frame: what comes counts as an answer. Resolves with what came back, and after how many seconds.
 async function trickle(server, perSecond, seconds) {
   const ws = await Ws.open(server, '/conformance/echo');
   const bytes = frame(TEXT, 'x'.repeat(perSecond * seconds));
@@ -23,8 +23,7 @@ async function trickle(server, perSecond, seconds) {
   try {
     for (;;) {
       const got = await ws.frame((seconds + 60) * 1000);
-      if (got.opcode === PING) ws.send(PONG, got.payload);
-      else return { ws, got, seconds: (performance.now() - start) / 1000 };
+      if (got.opcode !== PING) return { ws, got, seconds: (performance.now() - start) / 1000 };
     }
   } finally {
     clearInterval(timer);
