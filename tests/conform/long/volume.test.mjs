@@ -17,7 +17,7 @@ function partOf(item, octets) {
 }
 
 for (const { name, server, at, octets } of await places()) {
-  describe(name, { concurrency: 2 }, () => {
+  describe(name, { concurrency: octets ? 1 : 2 }, () => {
     for (const item of cases) {
       it(item.name, async (t) => {
         const { ms, sent, heard, compressed } = await playVolume(item, at, partOf(item, octets));
