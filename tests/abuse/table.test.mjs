@@ -26,7 +26,7 @@ function named(path) {
 }
 
 test('every line of groups A to D has one row, or is among those that no test holds', () => {
-  const without = page.slice(page.indexOf('## What no test here holds'));
+  const without = page.split('## What no test here holds')[1] ?? '';
   for (const [group, count] of Object.entries(LINES)) {
     for (let n = 1; n <= count; n++) {
       const line = `${group}${n}`;

@@ -12,7 +12,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { describe, it, before, after } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cases } from '../cases/http.mjs';
 import { FIN, bytesOf } from '../play.mjs';
@@ -147,7 +147,7 @@ for (const kind of Object.keys(KINDS)) {
       });
     }
 
-    it('Plenum has seen as many requests as were passed on', async (t) => {
+    test('A5: Plenum has seen as many requests as were passed on', async (t) => {
       let counts;
       await until('both to be of one opinion', async () => {
         counts = { passed: proxy.passed(), seen: await seen() };
