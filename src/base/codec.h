@@ -8,7 +8,8 @@
 
 // Standard alphabet with padding (RFC 4648 section 4). ret has room for 4 * ((n + 2) / 3) bytes; returns the length.
 size_t base64_encode(const void *p, size_t n, char *ret);
-// Strict: right padding, no white space, zero spare bits. ret has room for 3 * (s.n / 4). False if malformed.
+// Strict: right padding, no white space, zero spare bits. ret has room for 3 * (s.n / 4), and may be where s begins, or in front of
+// it: no character is written over that was not read. False if malformed.
 bool base64_decode(str s, void *ret, size_t *ret_n);
 // URL alphabet without padding (RFC 4648 section 5). ret has room for (4 * n + 2) / 3 bytes; returns the length.
 size_t base64url_encode(const void *p, size_t n, char *ret);
