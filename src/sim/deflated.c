@@ -18,13 +18,14 @@ static struct prng die_of(const struct world *w, uint64_t what)
 void deflated_plan(struct world *w)
 {
     static const size_t bytes[] = {40000, 300000, 16 << 20};
-    static const uint32_t least[] = {0, 60, 300};
+    static const uint32_t least[] = {0, 60, 300}, slices[] = {0, 0, 20, 100};
     struct prng die = die_of(w, 0);
     if (prng_below(&die, 2) == 0)
         return;
     w->settings.deflate = &w->deflate;
     w->settings.deflate_bytes = bytes[prng_below(&die, 3)];
     w->settings.deflate_min_bytes = least[prng_below(&die, 3)];
+    w->settings.deflate_slice_bytes = slices[prng_below(&die, 4)]; // so that what is said here may be large
     mem_part_init(&w->deflate, &w->vmem.mem, w->settings.deflate_bytes);
 }
 

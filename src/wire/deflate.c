@@ -83,6 +83,8 @@ static void blocks_wipe(struct blocks *b)
 struct deflater {
     z_stream z;
     struct blocks blocks;
+    size_t said,
+        room; // of a payload that comes in pieces: octets so far; how many there may be of what it becomes
 };
 
 struct deflater *deflater_create(struct mem *m, uint8_t bits)
@@ -138,6 +140,42 @@ size_t deflater_message(struct deflater *d, struct buf *out, str payload)
         return 0;
     buf_commit(out, n - sizeof tail);
     return n - sizeof tail;
+}
+
+bool deflater_begin(struct deflater *d, struct buf *out, size_t n)
+{
+    ASSERT(n <= UINT32_MAX / 2);
+    d->said = 0;
+    d->room = n + sizeof tail;
+    return buf_reserve(out, d->room) != NULL;
+}
+
+void deflater_end(struct deflater *d)
+{
+    blocks_said(&d->blocks, d->said);
+    const int reset = deflateReset(&d->z);
+    ASSERT(reset == Z_OK);
+}
+
+bool deflater_piece(struct deflater *d, struct buf *out, str piece, bool last)
+{
+    const size_t made = (size_t)d->z.total_out;
+    ASSERT(made <= d->room && d->room <= out->cap - out->n);
+    d->z.next_in = (Bytef *)piece.p;
+    d->z.avail_in = (uInt)piece.n;
+    d->z.next_out = (Bytef *)out->p + out->n + made;
+    d->z.avail_out = (uInt)(d->room - made);
+    const int did = deflate(&d->z, last ? Z_SYNC_FLUSH : Z_NO_FLUSH);
+    ASSERT(did == Z_OK || did == Z_BUF_ERROR);
+    d->said += piece.n;
+    const size_t n = d->room - d->z.avail_out;
+    const bool shorter = d->z.avail_in == 0 && d->z.avail_out != 0;
+    if (shorter && !last)
+        return true;
+    deflater_end(d);
+    if (shorter)
+        buf_commit(out, n - sizeof tail);
+    return shorter;
 }
 
 void deflater_wipe(struct deflater *d)

@@ -36,6 +36,13 @@ void deflater_destroy(struct deflater *d); // NULL is fine
 // Puts the payload, which may lie in `out`, deflated behind what is in `out`. 0: it would not be shorter, and nothing is put, or there was no
 // memory, which `out` says then. Otherwise how many octets.
 size_t deflater_message(struct deflater *d, struct buf *out, str payload);
+// The same of a payload of n octets in pieces, which may come far apart in time; until the last one the deflater is of use for nothing
+// else, and `out` is left alone. What has been made lies behind what is in it, and counts in with the last piece. False: as 0
+// above, and it is over.
+bool deflater_begin(struct deflater *d, struct buf *out, size_t n) WARN_UNUSED;
+bool deflater_piece(struct deflater *d, struct buf *out, str piece, bool last) WARN_UNUSED;
+// What was begun is not gone on with.
+void deflater_end(struct deflater *d);
 void deflater_wipe(struct deflater *d);
 
 struct inflater *inflater_create(struct mem *m);

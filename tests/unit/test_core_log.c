@@ -129,7 +129,8 @@ static str framed(struct fixture *f, int d, const struct entry *e)
     buf_reset(&f->scratch, SIZE_MAX);
     buf_reset(&f->expected, SIZE_MAX);
     encoding->payloads->encode_entry(&f->scratch, e, 0);
-    frame_parts_make(encoding->framing, f->scratch.n, &parts);
+    frame_parts_make(encoding->framing, payload_is_binary(encoding, buf_str(&f->scratch)), f->scratch.n,
+                     &parts);
     buf_put(&f->expected, parts.head, parts.head_n);
     buf_put_str(&f->expected, buf_str(&f->scratch));
     buf_put_str(&f->expected, parts.end);

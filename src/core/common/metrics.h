@@ -78,6 +78,8 @@ const char *close_reason_name(enum close_reason why);
       "And after, those that would not get shorter and went plain included")                                \
     X(deflate_put_off, "plenum_deflate_put_off_total", "counter",                                           \
       "Messages that went plain as a turn had deflated its share, or there was no memory")                  \
+    X(deflate_slices, "plenum_deflate_slices_total", "counter",                                             \
+      "Turns in which a slice of a large message was deflated")                                             \
     X(inflated, "plenum_inflated_total", "counter", "Messages of clients inflated")                         \
     X(inflated_bytes_in, "plenum_inflated_bytes_total", "counter", "Bytes of these as they came")           \
     X(inflated_bytes_out, "plenum_inflated_plain_bytes_total", "counter", "And what they became")           \

@@ -60,7 +60,9 @@ struct settings {
     // websocket.*
     struct mem *
         deflate; // [start] the part of memory (base/mem.h) that compression has on all shards; NULL: it is off
-    size_t deflate_bytes;       // [start] of it
+    size_t deflate_bytes; // [start] of it
+    uint32_t
+        deflate_slice_bytes; // of a large message that are deflated in a turn; 0 = as log/deflating.h has it
     uint32_t deflate_min_bytes; // what is shorter is not deflated
 
     // limits.*

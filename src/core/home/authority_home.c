@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The home is its own authority: propose, place and apply are one step. Where readers of the log must have a record before it is
-// committed (log/log.h), its ask waits until it is, and what its asker asks about the room behind it waits, too.
+// committed (log/log.h), or it is large and has yet to be deflated (home_deflate.c), its ask waits until it is, and what its asker asks about the room behind it waits, too.
 #include "core/home/home.h"
 
 #include "core/home/course.h"
@@ -33,7 +33,9 @@ static struct verdict place(struct home *h, const struct ask *a, uint32_t room)
     struct verdict v = apply_judge(&made, &e);
     if (v.refused && v.why != DENIED_REPEATED)
         return v;
-    const bool waits = r->log.readers != NULL || place_waiting(&r->log, &r->live);
+    const struct live_tools tools = room_tools(h, r);
+    const bool waits =
+        r->log.readers != NULL || place_waiting(&r->log, &r->live) || live_large(&r->live, &tools, &e);
     if ((waits && !can_wait(h, r)) ||
         (!v.refused && (r->owes || room_apply(h, room, r->log.head + 1, &e, &v) != OK)))
         return (struct verdict){.refused = true, .why = DENIED_MEMORY};

@@ -52,6 +52,11 @@ struct home {
     uint32_t waits_n;
     bool
         waits_idle; // all of them wait for what has yet to be told (home_pending), and no turn brings them on
+    struct ref large_room; // whose large message is being deflated (home_deflate.c),
+    uint64_t large_offset; // and which one it is; 0: none
+    bool large_done;
+    bool large_waiting; // one is not done, or waits for another: there is a turn at once
+
     uint64_t slice_left; // bytes of frames that may be made in this turn,
     uint64_t allowance;  // and for the ask at hand
 
@@ -193,6 +198,13 @@ GATES_TOLD(X)
 #undef X
 // All of a room's: *in has the room, the rest is found out. False: it is answered, or kept to be so (*taken is NULL).
 bool home_admits(struct home *h, struct ask **taken, struct asking *in) WARN_UNUSED;
+
+// Large messages that are deflated over several turns (home_deflate.c). A turn's announcements begin.
+void home_deflate_turn(struct home *h);
+// The next record of a room that is to be shown may be. False: it is not done, or waits for its turn.
+bool home_deflate(struct home *h, uint32_t room);
+// The record at an offset is shown.
+void home_deflated(struct home *h, uint32_t room, uint64_t offset);
 
 // May a request with a key be carried out (home_claim.c). Receipts that are over go.
 void home_claim(struct home *h, const struct ask *a);

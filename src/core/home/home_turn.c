@@ -108,7 +108,7 @@ enum { WAITS_LOOK_MS = 5 };
 
 uint64_t home_due_ms(const struct home *h)
 {
-    if (announce_due(h) || (h->waits_n != 0 && !h->waits_idle))
+    if (announce_due(h) || h->large_waiting || (h->waits_n != 0 && !h->waits_idle))
         return h->cx->now_ms;
     uint64_t due = heap_next_due(&h->room_timers);
     if (h->waits_n != 0 && h->cx->now_ms + WAITS_LOOK_MS < due) // what they wait for makes a turn of its own

@@ -74,11 +74,14 @@ static enum err owe(struct home *h, struct room *r, struct live_tools *tools, st
     return ERR_NOMEM;
 }
 
-// What is committed, and those who are there have not been told of, as far as there is memory.
-static void room_show(struct home *h, uint32_t index)
+// What is committed, and those who are there have not been told of, as far as there is memory. False: what is next has to be deflated, and
+// goes on with the next turn.
+static bool room_show(struct home *h, uint32_t index)
 {
     struct room *r = room_at(h, index);
     while (place_waiting(&r->log, &r->live)) {
+        if (!home_deflate(h, index))
+            return false;
         struct live_tools tools = room_tools(h, r);
         struct entry e;
         enum err placed = place_committed(&r->log, &r->live, &tools, room_name(r), &e);
@@ -89,11 +92,13 @@ static void room_show(struct home *h, uint32_t index)
         if (placed != OK) {
             room_no_memory(h, r, "a room's live stream");
             room_timer(h, index, h->cx->now_ms + SHOW_AGAIN_MS);
-            return;
+            return true;
         }
+        home_deflated(h, index, r->live.offset);
         room_heard(h, index, &e);
     }
     r->owes = false;
+    return true;
 }
 
 // Each track's newest segment first, down to the one in which what the shard has not been told begins.
@@ -144,19 +149,21 @@ void home_announce(struct home *h)
 {
     uint32_t left = 0;
     h->behind = 0;
+    home_deflate_turn(h);
     for (uint32_t i = 0; i < h->rooms_dirty.n; i++) {
         uint32_t index = h->rooms_dirty.v[i];
         struct room *r = room_at(h, index);
         ASSERT(r->dirty);
-        room_show(h, index);
+        const bool shown = room_show(h, index);
         h->authority->turn(h, index);
         home_signals_place(h, index); // also those that had to wait until now
-        r->dirty = !announce(h, index);
+        const bool announced = announce(h, index);
+        if (announced)
+            live_announced(&r->live, h->cx->mem);
+        r->dirty = !announced || !shown;
         if (r->dirty)
             h->rooms_dirty.v[left++] = index;
-        else
-            live_announced(&r->live, h->cx->mem);
-        r->rule_untold = r->rule_untold && r->dirty;
+        r->rule_untold = r->rule_untold && !announced;
         room_trim(h, r);
     }
     h->rooms_dirty.n = left;

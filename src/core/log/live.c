@@ -121,19 +121,54 @@ static bool secure_tracks(struct live *v, const struct live_tools *tools, const 
     return true;
 }
 
+// With its numbers, where somebody reads an encoding with handles.
+static struct entry named(struct live *v, const struct live_tools *tools, const struct entry *e)
+{
+    struct entry with = *e;
+    if (v->speakers != NULL && v->speakers->readers != 0)
+        speakers_name(v->speakers, tools->mem, tools->prints, e, &with.handles);
+    return with;
+}
+
 bool live_secure(struct live *v, const struct live_tools *tools, const struct entry *e,
                  struct live_entry *ret)
 {
     ASSERT(tools->mem != NULL && tools->frames != NULL);
     ASSERT(tools->prints != NULL);
     ret->print = print_of(tools->prints, e);
-    ret->speaker = 0;
-    if (v->speakers == NULL || v->speakers->readers == 0)
-        return secure_tracks(v, tools, e, ret);
-    struct entry named = *e;
-    speakers_name(v->speakers, tools->mem, tools->prints, e, &named.handles);
-    ret->speaker = named.handles.speaker;
-    return secure_tracks(v, tools, &named, ret);
+    const struct entry with = named(v, tools, e);
+    ret->speaker = with.handles.speaker;
+    return secure_tracks(v, tools, &with, ret);
+}
+
+bool live_large(const struct live *v, const struct live_tools *tools, const struct entry *e)
+{
+    const struct track *all = tracks_const(&v->tracks);
+    if (tools->deflating == NULL || (e->type != ENTRY_MESSAGE && e->type != ENTRY_EDIT) ||
+        !deflating_large(tools->deflating, e->data.n))
+        return false;
+    uint32_t i = 0;
+    while (i < v->tracks.n && tools->encodings[all[i].key]->deflate == 0)
+        i++;
+    return i < v->tracks.n;
+}
+
+bool live_deflate(struct live *v, const struct live_tools *tools, const struct entry *e)
+{
+    const struct track *all = tracks_const(&v->tracks);
+    const struct entry with = named(v, tools, e);
+    ASSERT(live_large(v, tools, e));
+    for (uint32_t i = 0; i < v->tracks.n; i++) {
+        const struct encoding *en = tools->encodings[all[i].key];
+        if (en->deflate == 0)
+            continue;
+        buf_reset(tools->scratch, SEGMENT_BYTES_MAX);
+        en->payloads->encode_entry(tools->scratch, &with, tools->utc_offset_s);
+        if (!buf_ok(tools->scratch))
+            return false;
+        deflating_add(tools->deflating, en->deflate, buf_str(tools->scratch));
+    }
+    return true;
 }
 
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch)

@@ -70,6 +70,10 @@ struct live_entry {
 // A cut gets a segment of its own. False when memory is out; what was secured is given back by live_release.
 bool live_secure(struct live *v, const struct live_tools *tools, const struct entry *e,
                  struct live_entry *ret) WARN_UNUSED;
+// It is large, and somebody here reads it deflated: it is to be deflated over several turns (deflating.h) before it is secured.
+bool live_large(const struct live *v, const struct live_tools *tools, const struct entry *e);
+// Its words, as they are now, are what is deflated from here on. False when memory is out.
+bool live_deflate(struct live *v, const struct live_tools *tools, const struct entry *e) WARN_UNUSED;
 // A record's offset is the next one.
 void live_commit(struct live *v, const struct live_entry *secured, bool passing, const struct buf *scratch);
 // The newest entry is a cut: the next record's offset is behind this one.

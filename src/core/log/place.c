@@ -23,7 +23,7 @@ static enum err place_record(struct log *l, struct live *v, const struct live_to
     record_encode(scratch, e);
     size_t n = scratch->n;
     struct segment *seg = buf_ok(scratch) ? log_secure(l, n) : NULL;
-    bool now = v != NULL && l->readers == NULL && v->offset == l->head;
+    bool now = v != NULL && l->readers == NULL && v->offset == l->head && !live_large(v, tools, e);
     if (seg == NULL || (now && place_live(v, tools, e) != OK)) {
         log_release(l);
         return ERR_NOMEM;
@@ -55,6 +55,22 @@ enum err place_cut(struct live *v, const struct live_tools *tools, struct entry 
     if (placed == OK)
         live_cut(v, e->cut_to);
     return placed;
+}
+
+bool place_large(const struct log *l, const struct live *v, const struct live_tools *tools, str room,
+                 struct entry *ret)
+{
+    ASSERT(place_waiting(l, v));
+    log_entry(l, v->offset + 1, room, ret);
+    return live_large(v, tools, ret);
+}
+
+bool place_deflate(const struct log *l, struct live *v, const struct live_tools *tools, const struct entry *e)
+{
+    struct word_space space;
+    struct entry now = *e;
+    words_show(l, &now, &space);
+    return live_large(v, tools, &now) && live_deflate(v, tools, &now);
 }
 
 enum err place_committed(const struct log *l, struct live *v, const struct live_tools *tools, str room,

@@ -4,7 +4,8 @@
 //
 // A record that is not committed at once comes into the log alone; when it is, place_committed puts it into the stream. So the
 // stream never holds what could be taken back, and what passes stands behind what people have seen. The same for a record that
-// the log has memory for and the stream has not, or that comes behind such a one.
+// the log has memory for and the stream has not, that is to be deflated over several turns before (live_large), or that comes behind
+// such a one.
 //
 // A *cut* is a passing entry behind which offsets do not go on where they were: what is between is not kept any more (ENTRY_GAP),
 // or the numbering is another one (ENTRY_EPOCH). It is in the stream like anything that passes, so that everyone hears it at the
@@ -29,6 +30,11 @@ static inline bool place_waiting(const struct log *l, const struct live *v)
 {
     return v->offset < l->committed;
 }
+// That one, as it was said, is to be deflated over several turns (live_large); and its words are what is deflated from here on.
+bool place_large(const struct log *l, const struct live *v, const struct live_tools *tools, str room,
+                 struct entry *ret);
+bool place_deflate(const struct log *l, struct live *v, const struct live_tools *tools,
+                   const struct entry *e) WARN_UNUSED;
 enum err place_committed(const struct log *l, struct live *v, const struct live_tools *tools, str room,
                          struct entry *ret) WARN_UNUSED;
 
