@@ -539,8 +539,8 @@ export interface PlenumOptions {
   /** `resume` of an earlier client: come back as the same session. */
   resume?: string | null;
   WebSocket?: new (url: string, protocols: string[]) => WebSocketLike;
-  /** What is spoken: 'json', or 'protobuf', the same in fewer bytes. */
-  encoding?: 'json' | 'protobuf';
+  /** What is spoken: 'json'; 'json.bytes', the same but for data that are bytes, which come as they are; or 'protobuf', all in fewer bytes. */
+  encoding?: 'json' | 'json.bytes' | 'protobuf';
   protocol?: string;
   backoff_base_ms?: number;
   backoff_cap_ms?: number;

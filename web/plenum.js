@@ -43,7 +43,7 @@
 
 /** Tunables, all in one place; any of them may be overridden in the constructor's options. */
 const DEFAULTS = {
-  encoding: 'json',         // or 'protobuf': the same in fewer bytes (plenum-protobuf.mjs, which is loaded then)
+  encoding: 'json',         // 'json.bytes': bytes come as they are; 'protobuf': all in fewer bytes (plenum-protobuf.mjs, loaded then)
   protocol: '',             // the subprotocol; as the encoding has it
   backoff_base_ms: 1000,    // first retry within 0..1 s, doubling from there
   backoff_cap_ms: 30_000,   // never wait longer than this (except when the server's drain says so)
@@ -114,7 +114,7 @@ const CLIENT_OPTIONS = {
   name: 'string', tenant: 'string', token: 'string function', resume: 'string', WebSocket: 'function', random: 'function',
 };
 
-const ENCODINGS = { json: 'plenum.v1.json', protobuf: 'plenum.v1.protobuf' };
+const ENCODINGS = { json: 'plenum.v1.json', 'json.bytes': 'plenum.v1.json.bytes', protobuf: 'plenum.v1.protobuf' };
 
 /** What data are that are bytes of which nobody said more. */
 const ANY_BYTES = 'application/octet-stream';
@@ -458,7 +458,7 @@ export class Plenum extends Emitter {
    * @param {string|function} [options.token]  JWT, or a function (may be async) that gets one: for each connection, and
    *                                            when the one there is about to end
    * @param {string} [options.tenant] whose guest we are, or whose token we bring, where that does not say: a tenant's name
-   * @param {string} [options.encoding] 'json', or 'protobuf': the same API in fewer bytes
+   * @param {string} [options.encoding] 'json'; 'json.bytes' or 'protobuf': the same API in fewer bytes
    * @param {string} [options.resume] session secret of an earlier connection, from the `session` event
    * @param {function} [options.WebSocket]  constructor to use instead of the global one
    * @param {function} [options.random]  source of jitter, 0 <= x < 1
@@ -636,8 +636,8 @@ export class Plenum extends Emitter {
       return this.#end(new PlenumError('bad_url', `${this.url}: ${e.message}`));
     }
     const handshake = { done: false };
+    ws.binaryType = 'arraybuffer';
     if (this.#codec) {
-      ws.binaryType = 'arraybuffer';
       this.#speech = new this.#codec.Speech((command) => this.#send(command));
     }
     this.#ws = ws;
@@ -914,7 +914,8 @@ export class Plenum extends Emitter {
     this.#pingAt = 0;
     let messages;
     try {
-      messages = this.#codec ? this.#speech.receive(new Uint8Array(frame)) : [withBytes(JSON.parse(frame))];
+      messages = this.#codec ? this.#speech.receive(new Uint8Array(frame))
+        : [typeof frame === 'string' ? withBytes(JSON.parse(frame)) : ofBinaryFrame(frame)];
     } catch {
       messages = [null];
     }
@@ -1428,6 +1429,13 @@ function binaryFrame({ data, ...command }) {
   frame.set(head, 4);
   frame.set(data, 4 + head.length);
   return frame;
+}
+
+/** The same from the server. */
+function ofBinaryFrame(buffer) {
+  const end = 4 + new DataView(buffer).getUint32(0);
+  const message = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, end - 4)));
+  return { ...message, data: new Uint8Array(buffer, end) };
 }
 
 /** A message of JSON whose data are base64, and the rows of a history likewise, with bytes in their place. */

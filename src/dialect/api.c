@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "dialect/guess.h"
+#include "dialect/native_keys.h"
 #include "wire/json.h"
 
 static const struct row {
@@ -34,6 +35,11 @@ bool api_serves(enum command_type type)
     default:
         return rows[type].http && (!rows[type].native || command_row(type)->decided != DECIDED_EDGE);
     }
+}
+
+bool api_takes_bytes(enum command_type type)
+{
+    return api_serves(type) && native_takes(native_type(type), STR("content_type"));
 }
 
 // No default: whoever adds a command says what it means to repeat it.

@@ -41,6 +41,8 @@ enum command_type api_find(str name);
 // The name that may have been meant; NULL = no idea.
 const char *api_guess(str name);
 bool api_serves(enum command_type type);
+// Its data may be bytes, and so its body (api_decode).
+bool api_takes_bytes(enum command_type type);
 // What a key may is a set of commands: a bit each. `batch` needs none, but what is in it does.
 _Static_assert(CMD_COUNT <= 64, "a bit for each command");
 static inline uint64_t api_right(enum command_type type)
@@ -52,6 +54,9 @@ static inline uint64_t api_right(enum command_type type)
 // scratch has room for the body. OK, or ERR_SYNTAX with *ret_problem filled.
 enum err api_decode(enum command_type type, str body, struct scratch *scratch, struct command *ret,
                     struct problem *ret_problem) WARN_UNUSED;
+// A body whose `data` are bytes, in the form of a binary message (docs/protocol/native.md); of a command that takes them. Likewise.
+enum err api_decode_bytes(enum command_type type, str body, struct scratch *scratch, struct command *ret,
+                          struct problem *ret_problem) WARN_UNUSED;
 
 // An answer that was encoded in JSON, taken apart.
 struct api_reply {

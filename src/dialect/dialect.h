@@ -9,6 +9,7 @@
 //      way        where it is spoken: path, subprotocol, kind of listener (ways.h)
 //
 //      native --- JSON ----- WebSocket text   /ws
+//        '------- JSON and bytes - WebSocket text, and binary where data are bytes   /ws
 //      protobuf - proto ---- WebSocket binary /ws
 //      text ----- lines -+-- WebSocket text   /echo
 //                        '-- lines on TCP     server.text
@@ -75,6 +76,7 @@ struct payloads {
     size_t rows_end;
     bool handles;           // it has short names for rooms and people (entry.h); who joins is told them
     bool both;              // of WebSocket it takes messages of the other kind, too (reading.binary)
+    bool bytes;             // of WebSocket text: what begins with a zero byte is a binary message
     bool lines;             // an event may be several messages, with '\n' between them (help, who)
     uint8_t scratch_factor; // bytes that decoded strings may take for each byte of the message
 
@@ -132,6 +134,12 @@ struct encoding {
     enum framing framing;
     uint8_t deflate; // bits of the window that its payloads are deflated with; 0: they are not
 };
+
+// What an encoding's payload is sent as: a binary message.
+static inline bool payload_is_binary(const struct encoding *e, str payload)
+{
+    return e->framing == FRAMING_WS_BINARY || (e->payloads->bytes && payload.n != 0 && payload.p[0] == '\0');
+}
 
 // A room name: 1 to ROOM_NAME_MAX bytes of UTF-8 without control characters, not beginning or ending with a
 // space. A user's name likewise up to USER_NAME_MAX.

@@ -8,7 +8,7 @@
 #include "dialect/dialect.h"
 
 extern const struct language native_language;
-extern const struct payloads native_json_payloads;
+extern const struct payloads native_json_payloads, native_bytes_payloads;
 
 enum err native_json_decode(struct reading *r, struct command *ret, struct problem *ret_problem);
 struct key;
@@ -17,6 +17,10 @@ enum err native_json_take_raw(struct problem *p, const struct key *k, str raw, s
 enum err native_json_check(const struct command *c, struct problem *p); // what no key tells alone
 void native_json_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);
 void native_json_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);
+
+void native_bytes_encode_event(struct buf *out, const struct event *ev, int32_t utc_offset_s);
+void native_bytes_encode_entry(struct buf *out, const struct entry *e, int32_t utc_offset_s);
+void native_bytes_encode_row(struct buf *out, const struct entry *e, int32_t utc_offset_s);
 
 extern const struct language protobuf_language;
 extern const struct payloads protobuf_payloads;
@@ -28,7 +32,7 @@ void protobuf_encode_row(struct buf *out, const struct entry *e, int32_t utc_off
 extern const struct language text_language;
 extern const struct payloads text_payloads;
 
-void native_json_put_data(struct buf *out, str data);              // ,"data":...
+void native_json_put_data(struct buf *out, const struct entry *e); // ,"data":...
 void native_json_put_from(struct buf *out, const struct entry *e); // who said it: {"user":...}
 void native_json_put_member(struct buf *out, const struct member_view *m);
 void native_json_put_decree(struct buf *out, const struct entry *e);

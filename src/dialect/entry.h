@@ -169,6 +169,8 @@ struct entry {
     str name;
     str info; // JSON, what a token says of them to others; absent = nothing
     str data; // JSON, byte for byte as the sender wrote it, or a datum (datum.h); of a decree or an ENTRY_DELETE its reason, plain text, may be empty; of an ENTRY_CREATE the name of a rule, or empty
+    bool
+        apart; // to an encoder: data that are bytes are told behind what it makes, and only what they are in it
     uint32_t erased; // ENTRY_MESSAGE, ENTRY_EDIT: so many bytes of data it had, and has not any more
     bool taken_back; // ENTRY_MESSAGE, erased: that it was is told behind it, to whoever is told this
     // Of a record: by what right it was said, see core/home/rights.h.

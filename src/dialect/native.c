@@ -22,3 +22,17 @@ const struct payloads native_json_payloads = {
     .encode_event = native_json_encode_event,
     .encode_entry = native_json_encode_entry,
 };
+
+const struct payloads native_bytes_payloads = {
+    .name = "json_bytes",
+    .pages = true,
+    .row_separator = {",", 1},
+    .rows_end = 2,
+    .both = true,
+    .bytes = true,
+    .scratch_factor = 1,
+    .decode = native_json_decode,
+    .encode_event = native_bytes_encode_event,
+    .encode_entry = native_bytes_encode_entry,
+    .encode_row = native_bytes_encode_row,
+};

@@ -64,7 +64,7 @@ void native_json_put_message(struct buf *out, const struct entry *e)
     if (e->about != 0)
         put_number(out, STR(",\"reply_to\":"), e->about);
     if (e->erased == 0)
-        native_json_put_data(out, e->data);
+        native_json_put_data(out, e);
     if (e->fate != NULL)
         put_fate(out, e->fate);
     buf_put_char(out, '}');
@@ -104,7 +104,7 @@ void native_json_put_change(struct buf *out, const struct entry *e)
     } else if (e->type == ENTRY_STATE) {
         put_shared(out, &e->change);
     } else if (e->type == ENTRY_EDIT) {
-        native_json_put_data(out, e->data);
+        native_json_put_data(out, e);
     } else if (e->data.n != 0) {
         BUF_PUT_LIT(out, ",\"reason\":");
         json_put_string(out, e->data);

@@ -388,24 +388,32 @@ static enum err decode_room(struct reading *reading, struct command *ret, struct
 }
 
 // A binary message: the length of an object, four bytes, the highest first; the object, a command without its `data`; the data.
-static enum err decode_binary(struct reading *reading, struct command *ret, struct problem *ret_problem)
+static enum err split_binary(str message, str *ret_object, str *ret_tail, struct problem *ret_problem)
 {
-    struct command_reader r;
-    str message = reading_whole(reading);
     size_t n = 0;
-    *ret = (struct command){.type = CMD_NONE};
     for (size_t i = 0; i < BINARY_HEAD && i < message.n; i++)
         n = n << 8 | (uint8_t)message.p[i];
     if (message.n < BINARY_HEAD || n > message.n - BINARY_HEAD)
         return problem_set(
             ret_problem, PROBLEM_BAD_COMMAND,
             "A binary message begins with the length of a JSON object in four bytes, and the object.");
-    str object = str_make(message.p + BINARY_HEAD, n);
-    if (!utf8_valid(object)) // of a binary message nobody has looked yet
+    *ret_object = str_make(message.p + BINARY_HEAD, n);
+    if (!utf8_valid(*ret_object)) // of a binary message nobody has looked yet
         return problem_set(ret_problem, PROBLEM_BAD_JSON, "The object of a binary message must be UTF-8.");
+    *ret_tail = str_skip(message, BINARY_HEAD + n);
+    return OK;
+}
+
+static enum err decode_binary(struct reading *reading, struct command *ret, struct problem *ret_problem)
+{
+    struct command_reader r;
+    str object, tail;
+    *ret = (struct command){.type = CMD_NONE};
+    if (split_binary(reading_whole(reading), &object, &tail, ret_problem) != OK)
+        return ERR_SYNTAX;
     enum err e = open_object(&r, object, reading->scratch, ret, ret_problem);
     r.binary = true;
-    r.tail = str_skip(message, BINARY_HEAD + n);
+    r.tail = tail;
     if (e == OK)
         e = take_typed(&r, ret);
     if (e == OK && ret->data.n == 0)
@@ -431,21 +439,45 @@ enum err native_json_decode(struct reading *reading, struct command *ret, struct
 
 // --- requests of the HTTP API
 
-enum err api_decode(enum command_type type, str body, struct scratch *scratch, struct command *ret,
-                    struct problem *ret_problem)
+// The keys of a request's object.
+static enum err open_request(struct command_reader *r, enum command_type type, str object,
+                             struct scratch *scratch, struct command *ret, struct problem *ret_problem)
 {
     *ret = (struct command){.type = type};
     *ret_problem = (struct problem){.code = PROBLEM_NONE};
     scratch_empty(scratch);
-    struct command_reader r;
-    r.scratch = scratch;
-    r.problem = ret_problem;
-    r.http = true;
-    r.binary = false;
-    r.n = 0;
+    r->scratch = scratch;
+    r->problem = ret_problem;
+    r->http = true;
+    r->binary = false;
+    r->n = 0;
     struct json_problem why;
-    if (body.n != 0 && json_object_scan(body, r.members, JSON_KEYS_MAX, &r.n, &why) != OK)
+    if (object.n != 0 && json_object_scan(object, r->members, JSON_KEYS_MAX, &r->n, &why) != OK)
         return bad_json(ret_problem, &why);
+    return OK;
+}
+
+enum err api_decode_bytes(enum command_type type, str body, struct scratch *scratch, struct command *ret,
+                          struct problem *ret_problem)
+{
+    struct command_reader r;
+    str object, tail;
+    ASSERT(api_takes_bytes(type));
+    *ret = (struct command){.type = type};
+    if (split_binary(body, &object, &tail, ret_problem) != OK ||
+        open_request(&r, type, object, scratch, ret, ret_problem) != OK)
+        return ERR_SYNTAX;
+    r.binary = true;
+    r.tail = tail;
+    return take_keys(&r, native_type(type), ret);
+}
+
+enum err api_decode(enum command_type type, str body, struct scratch *scratch, struct command *ret,
+                    struct problem *ret_problem)
+{
+    struct command_reader r;
+    if (open_request(&r, type, body, scratch, ret, ret_problem) != OK)
+        return ERR_SYNTAX;
     if (type == CMD_NONE) {
         const struct json_member *m = find(&r, STR("type"));
         str name = STR_NONE;

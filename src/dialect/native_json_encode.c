@@ -60,7 +60,7 @@ static void put_signal(struct buf *out, const struct entry *e)
     put_passing_head(out, STR("signal"), e);
     BUF_PUT_LIT(out, ",\"from\":");
     native_json_put_from(out, e);
-    native_json_put_data(out, e->data);
+    native_json_put_data(out, e);
     buf_put_char(out, '}');
 }
 
@@ -322,7 +322,7 @@ static void put_direct(struct buf *out, const struct event *ev)
     native_json_put_from(out, e);
     BUF_PUT_LIT(out, ",\"time\":");
     buf_put_u64(out, e->time_ms);
-    native_json_put_data(out, e->data);
+    native_json_put_data(out, e);
     buf_put_char(out, '}');
 }
 

@@ -21,16 +21,21 @@ static void put_text(struct buf *out, str before, str text)
     json_put_string(out, text);
 }
 
-// JSON as it is; bytes in base64 with what they are.
-void native_json_put_data(struct buf *out, str data)
+// JSON as it is; bytes in base64 with what they are, or only that.
+void native_json_put_data(struct buf *out, const struct entry *e)
 {
-    BUF_PUT_LIT(out, ",\"data\":");
+    const str data = e->data;
     if (!data_is_datum(data)) {
+        BUF_PUT_LIT(out, ",\"data\":");
         buf_put_str(out, data);
         return;
     }
+    if (e->apart) {
+        put_text(out, STR(",\"content_type\":"), datum_type(data));
+        return;
+    }
     str bytes = datum_bytes(data);
-    buf_put_char(out, '"');
+    BUF_PUT_LIT(out, ",\"data\":\"");
     char *room = bytes.n != 0 ? buf_reserve(out, 4 * ((bytes.n + 2) / 3)) : NULL;
     if (room != NULL) // else there are none, or the buf says that it was too small
         buf_commit(out, base64_encode(bytes.p, bytes.n, room));

@@ -18,6 +18,8 @@ static const struct encoding text_line = {ENCODING_TEXT_LINE, "text",       &tex
                                           &text_payloads,     FRAMING_LINE, 0};
 static const struct encoding protobuf = {ENCODING_PROTOBUF,  "protobuf",        &protobuf_language,
                                          &protobuf_payloads, FRAMING_WS_BINARY, 0};
+static const struct encoding bytes = {ENCODING_BYTES,         "json_bytes",    &native_language,
+                                      &native_bytes_payloads, FRAMING_WS_TEXT, 0};
 // No context is taken over, so a frame is readable by all who allow its window: two windows serve every client there can be.
 enum { WINDOW = 15, WINDOW_SMALL = 9 };
 static const struct encoding json_deflate = {ENCODING_JSON_DEFLATE, "json_deflate",  &native_language,
@@ -43,6 +45,15 @@ static const struct encoding protobuf_deflate_small = {ENCODING_PROTOBUF_DEFLATE
                                                        FRAMING_WS_BINARY,
                                                        WINDOW_SMALL};
 
+static const struct encoding bytes_deflate = {ENCODING_BYTES_DEFLATE, "json_bytes_deflate", &native_language,
+                                              &native_bytes_payloads, FRAMING_WS_TEXT,      WINDOW};
+static const struct encoding bytes_deflate_small = {ENCODING_BYTES_DEFLATE_SMALL,
+                                                    "json_bytes_deflate_small",
+                                                    &native_language,
+                                                    &native_bytes_payloads,
+                                                    FRAMING_WS_TEXT,
+                                                    WINDOW_SMALL};
+
 static const struct encoding *const encodings[ENCODINGS_SERVED] = {
     [ENCODING_JSON] = &json,
     [ENCODING_TEXT_WS] = &text_ws,
@@ -54,10 +65,14 @@ static const struct encoding *const encodings[ENCODINGS_SERVED] = {
     [ENCODING_PROTOBUF] = &protobuf,
     [ENCODING_PROTOBUF_DEFLATE] = &protobuf_deflate,
     [ENCODING_PROTOBUF_DEFLATE_SMALL] = &protobuf_deflate_small,
+    [ENCODING_BYTES] = &bytes,
+    [ENCODING_BYTES_DEFLATE] = &bytes_deflate,
+    [ENCODING_BYTES_DEFLATE_SMALL] = &bytes_deflate_small,
 };
 
 static const struct way rows[] = {
     {TRANSPORT_HTTP, "/ws", "plenum.v1.json", ENCODING_JSON, false},
+    {TRANSPORT_HTTP, "/ws", "plenum.v1.json.bytes", ENCODING_BYTES, false},
     {TRANSPORT_HTTP, "/ws", "plenum.v1.protobuf", ENCODING_PROTOBUF, false},
     {TRANSPORT_HTTP, "/echo", NULL, ENCODING_TEXT_WS, false},
     {TRANSPORT_HTTP, "/conformance/echo", NULL, 0, true},
@@ -124,6 +139,7 @@ static void encoding_check(const struct encoding *e, size_t place)
     ASSERT(e->payloads->scratch_factor != 0);
     ASSERT(e->payloads->pages ? !e->payloads->lines : e->payloads->row_separator.n == 0);
     ASSERT(e->payloads->encode_row == NULL || e->payloads->pages);
+    ASSERT(!e->payloads->bytes || (e->framing == FRAMING_WS_TEXT && e->payloads->both));
     ASSERT(e->language->greets || e->language->silent != NULL);
     ASSERT(e->deflate == 0 || (e->framing != FRAMING_LINE && e->deflate >= DEFLATE_WINDOW_MIN &&
                                e->deflate <= DEFLATE_WINDOW_MAX));

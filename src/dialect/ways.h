@@ -5,6 +5,7 @@
 //
 //      kind of listener   path    subprotocol       encoding
 //      HTTP               /ws     plenum.v1.json    native JSON in WebSocket text frames
+//      HTTP               /ws     plenum.v1.json.bytes  the same, and data that are bytes in binary frames
 //      HTTP               /ws     plenum.v1.protobuf  the same as Protocol Buffers in WebSocket binary frames
 //      HTTP               /echo                     text in WebSocket text frames
 //      LINE                                         text lines
@@ -57,6 +58,9 @@ enum {
     ENCODING_PROTOBUF,
     ENCODING_PROTOBUF_DEFLATE,
     ENCODING_PROTOBUF_DEFLATE_SMALL,
+    ENCODING_BYTES,
+    ENCODING_BYTES_DEFLATE,
+    ENCODING_BYTES_DEFLATE_SMALL,
     ENCODINGS_SERVED
 };
 extern const struct ways ways_served;

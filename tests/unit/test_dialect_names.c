@@ -512,7 +512,9 @@ static void test_table(void **state)
     ways_check(&ways_served);
     const struct way *ws = way_find(&ways_served, TRANSPORT_HTTP, STR("/ws"));
     assert_int_equal(ws->encoding, ENCODING_JSON);
-    const struct way *proto = way_next(&ways_served, ws);
+    const struct way *bytes = way_next(&ways_served, ws);
+    assert_int_equal(bytes->encoding, ENCODING_BYTES);
+    const struct way *proto = way_next(&ways_served, bytes);
     assert_int_equal(proto->encoding, ENCODING_PROTOBUF);
     assert_null(way_next(&ways_served, proto));
     assert_int_equal(way_find(&ways_served, TRANSPORT_HTTP, STR("/echo"))->encoding, ENCODING_TEXT_WS);

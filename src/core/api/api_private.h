@@ -20,6 +20,9 @@ struct api_verdict {
 };
 void api_judge(const struct conns *cs, uint32_t conn, const struct http_request *rq, struct api_verdict *ret);
 // Whether what was found at the head still holds, as keys may have changed since; call->by is of the settings of now, then.
+// Bodies whose `data` are bytes. Pages send them across origins only after asking first, as JSON.
+#define API_BYTES "application/octet-stream"
+bool api_body_is_bytes(const struct http_call *call);
 bool api_still_in(const struct conns *cs, uint32_t conn, struct http_call *call);
 // NULL: there are no keys, and all is allowed. room: for one that is made of a token.
 const struct api_key *api_key_of(const struct conns *cs, const struct http_call *call, struct api_key *room);

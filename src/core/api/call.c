@@ -248,8 +248,10 @@ static enum http_did begin(struct conns *cs, uint32_t conn, struct http_call *ca
         http_no_memory(cs, conn);
         return HTTP_ANSWERED;
     }
-    if (api_decode(type, body, &cs->unescape, &cmd, &problem) != OK ||
-        !api_key_allows(api_key_of(cs, call, &by_token), &cmd, &problem) ||
+    const enum err decoded = api_takes_bytes(type) && api_body_is_bytes(call)
+                                 ? api_decode_bytes(type, body, &cs->unescape, &cmd, &problem)
+                                 : api_decode(type, body, &cs->unescape, &cmd, &problem);
+    if (decoded != OK || !api_key_allows(api_key_of(cs, call, &by_token), &cmd, &problem) ||
         !api_once_take(call, &cmd, &claims, &problem))
         return answer_problem(cs, conn, call, &problem);
     if (call->state == CALL_CALLED && !call->counted)
@@ -337,7 +339,7 @@ const struct http_route api_routes[API_ROUTES] = {
      .admin = true,
      .methods = METHOD_POST,
      .body_settings = true,
-     .media = "application/json",
+     .media = "application/json, " API_BYTES,
      .call = api_call,
      .answered = api_answered,
      .screen = api_screen,

@@ -252,16 +252,35 @@ static void gate_key_right(const struct conns *cs, uint32_t conn, const struct h
                "a right that its key has not");
 }
 
+// What a body says that it is, without parameters; absent where it does not say it, or more than once.
+static str media_of(const struct http_request *rq)
+{
+    str type = STR_NONE, rest;
+    if (http_field_count(rq, STR("Content-Type")) == 1 && http_field_find(rq, STR("Content-Type"), &type))
+        type = str_trim(str_split(type, ';', &rest));
+    return type;
+}
+
+bool api_body_is_bytes(const struct http_call *call)
+{
+    struct http_request rq;
+    http_call_request(call, &rq);
+    return str_eq_nocase(media_of(&rq), STR(API_BYTES)) && http_call_body(call).n != 0;
+}
+
 static void gate_body(const struct conns *cs, uint32_t conn, const struct http_request *rq,
                       struct api_verdict *v)
 {
-    str type = STR_NONE, rest;
     (void)conn;
     if (!rq->chunked && rq->content_length == 0)
         return;
-    (void)http_field_find(rq, STR("Content-Type"), &type);
-    if (http_field_count(rq, STR("Content-Type")) != 1 ||
-        !str_eq_nocase(str_trim(str_split(type, ';', &rest)), STR("application/json")))
+    const str type = media_of(rq);
+    const bool bytes = str_eq_nocase(type, STR(API_BYTES));
+    if (bytes && !api_takes_bytes(type_of(rq)))
+        refuse(v, 415, PROBLEM_BAD_COMMAND,
+               "The body of a command without `content_type` must be of the type `application/json`; got {}.",
+               type, "a media type");
+    else if (!bytes && !str_eq_nocase(type, STR("application/json")))
         refuse(v, 415, PROBLEM_BAD_COMMAND, "A body must be of the type `application/json`; got {}.",
                type.p != NULL ? type : STR(""), "a media type");
     else if (rq->content_length > cs->cx->settings->api_body_bytes)

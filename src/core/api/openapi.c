@@ -219,8 +219,14 @@ static void put_command(struct buf *out, enum command_type type, uint32_t batch_
     buf_put_str(out, must ? STR("true") : STR("false"));
     BUF_PUT_LIT(out, ",\"content\":{\"application/json\":{\"schema\":");
     put_body(out, row, batch_max);
+    BUF_PUT_LIT(out, "}");
+    if (api_takes_bytes(type))
+        BUF_PUT_LIT(
+            out, ",\"application/octet-stream\":{\"schema\":{\"description\":\"The length of a JSON object "
+                 "in four bytes, the highest first; the object, the same without `data`, with "
+                 "`content_type`; the bytes that `data` are.\"}}");
     BUF_PUT_LIT(out,
-                "}}},\"responses\":{\"200\":{\"description\":\"Done.\",\"content\":{\"application/json\":{"
+                "}},\"responses\":{\"200\":{\"description\":\"Done.\",\"content\":{\"application/json\":{"
                 "\"schema\":{\"$ref\":\"#/components/schemas/");
     buf_put_str(out, str_from_cstr(answer_of(type)));
     BUF_PUT_LIT(out, "\"}}}},\"default\":{\"$ref\":\"#/components/responses/error\"}}}}");

@@ -60,7 +60,7 @@ void fan_put_replay(struct fan *f, uint32_t conn, struct segment *const *segs, u
     ASSERT(n == 0 || from == to + 1);
 }
 
-// What stands in front of a payload of n bytes that is for this connection alone: its frame's head, and what its language has to
+// What stands in front of a payload of n bytes, binary or not, that is for this connection alone: its frame's head, and what its language has to
 // say first.
 struct front {
     char bytes[sizeof((struct frame_parts *)0)->head + REPLY_HEAD_MAX];
@@ -68,7 +68,7 @@ struct front {
     str end; // of the frame
 };
 
-static void front_make(struct fan *f, uint32_t conn, const struct encoding *en, size_t payload_n,
+static void front_make(struct fan *f, uint32_t conn, const struct encoding *en, bool binary, size_t payload_n,
                        struct front *ret)
 {
     char room[REPLY_HEAD_MAX];
@@ -77,7 +77,7 @@ static void front_make(struct fan *f, uint32_t conn, const struct encoding *en, 
     if (en->language->reply_head != NULL)
         first = en->language->reply_head(speech_state(f, conn), room);
     ASSERT(first.n <= REPLY_HEAD_MAX);
-    frame_parts_make(en->framing, first.n + payload_n, &frame);
+    frame_parts_make(en->framing, binary, first.n + payload_n, &frame);
     memcpy(ret->bytes, frame.head, frame.head_n);
     if (first.n != 0)
         memcpy(ret->bytes + frame.head_n, first.p, first.n);
@@ -100,7 +100,7 @@ static size_t put_page(struct fan *f, uint32_t conn, const struct encoding *en, 
     ASSERT(a->payload.n >= d->rows_end);
     rows -= d->row_separator.n; // in front of the first one there is none
     str around = str_take(a->payload, a->payload.n - d->rows_end);
-    front_make(f, conn, en, a->payload.n + rows, &front);
+    front_make(f, conn, en, payload_is_binary(en, a->payload), a->payload.n + rows, &front);
     put_parts(f, conn, str_make(front.bytes, front.n), around, STR_NONE);
     from = a->replay_from;
     bool put = reader_open(r);
@@ -154,7 +154,7 @@ void fan_put_buf(struct fan *f, uint32_t conn, const struct buf *b)
 static void put_framed(struct fan *f, uint32_t conn, const struct encoding *en, str payload)
 {
     struct front front;
-    front_make(f, conn, en, payload.n, &front);
+    front_make(f, conn, en, payload_is_binary(en, payload), payload.n, &front);
     put_parts(f, conn, str_make(front.bytes, front.n), payload, front.end);
 }
 

@@ -4,15 +4,14 @@
 #include "dialect/parts.h"
 #include "wire/ws_frame.h"
 
-void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts *ret)
+void frame_parts_make(enum framing framing, bool binary, size_t payload_n, struct frame_parts *ret)
 {
     ret->end = STR_NONE;
     ret->head_n = 0;
     if (framing == FRAMING_LINE)
         ret->end = STR("\n");
     else
-        ret->head_n = ws_header_encode((uint8_t *)ret->head, framing == FRAMING_WS_TEXT ? WS_TEXT : WS_BINARY,
-                                       true, payload_n);
+        ret->head_n = ws_header_encode((uint8_t *)ret->head, binary ? WS_BINARY : WS_TEXT, true, payload_n);
     ASSERT(ret->head_n <= sizeof ret->head);
     ASSERT(ret->head_n != 0 || ret->end.n != 0);
 }
@@ -21,6 +20,7 @@ void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts
 static void words_shrink(const struct encoding *encoding, const struct frame_tools *tools, struct framed *f)
 {
     size_t n = 0;
+    const bool binary = payload_is_binary(encoding, str_make(tools->scratch->p + f->words_from, f->words_n));
     f->from = f->words_from;
     f->n = f->words_n;
     if (encoding->deflate != 0 && tools->deflating != NULL)
@@ -29,7 +29,7 @@ static void words_shrink(const struct encoding *encoding, const struct frame_too
         f->from = tools->scratch->n - n;
         f->n = n;
     }
-    frame_parts_make(encoding->framing, f->n, &f->parts);
+    frame_parts_make(encoding->framing, binary, f->n, &f->parts);
     if (n != 0)
         f->parts.head[0] |= WS_COMPRESSED;
 }

@@ -10,13 +10,13 @@
 #include "core/log/segment.h"
 #include "dialect/dialect.h"
 
-// The framed bytes of a payload are head + payload + end.
+// The framed bytes of a payload are head + payload + end. binary: of WebSocket, payload_is_binary says so.
 struct frame_parts {
     char head[10];
     size_t head_n;
     str end;
 };
-void frame_parts_make(enum framing framing, size_t payload_n, struct frame_parts *ret);
+void frame_parts_make(enum framing framing, bool binary, size_t payload_n, struct frame_parts *ret);
 
 // What entries are put into words and frames with.
 struct frame_tools {
