@@ -38,12 +38,22 @@ static struct host bare_host(const char *address)
     return h;
 }
 
+// A row of that path stands before it: the paths are told, not what is spoken there.
+static bool told_already(const struct ways *ways, size_t n)
+{
+    const char *path = ways->v[n].path;
+    size_t i = 0;
+    while (i < n && (ways->v[i].path == NULL || strcmp(ways->v[i].path, path) != 0))
+        i++;
+    return i < n;
+}
+
 static void print_websockets(const char *host, const struct listener_info *l, const struct settings *core,
                              FILE *out)
 {
     for (size_t i = 0; i < core->ways->n; i++) {
         const struct way *w = &core->ways->v[i];
-        if (w->transport == TRANSPORT_HTTP && (!w->mirror || core->echo))
+        if (w->transport == TRANSPORT_HTTP && (!w->mirror || core->echo) && !told_already(core->ways, i))
             fprintf(out, "  %-12s ws%s://%s:%u%s\n", w->mirror ? "echo" : "WebSocket",
                     l->channel != NULL ? "s" : "", host, l->port, w->path);
     }

@@ -359,7 +359,7 @@ static uint64_t bytes_worst(const struct world *w) { return w->plan.data_max + w
 
 enum {
     AGE_EARLY_MS = 200,     // what a log may be wrong about an age, and more
-    AGE_ORDERED_MS = 60000, // how long before it was placed, or committed, it may have been said
+    AGE_ORDERED_MS = 60000, // how long before it was placed, committed, or deflated, it may have been said
     AGE_LATE_MS = 5000,     // old entries go in bunches, by a timer, on a shard that may be stalled
 };
 
@@ -379,8 +379,9 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
     if (gone != NULL && gone->first_ms != 0 && !closed) {
         uint64_t entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;
+        const bool waits = w->plan.engine || w->plan.store || w->settings.deflate_slice_bytes != 0;
         if (!w->relieved && entries <= s->log_entries && entries * bytes_worst(w) <= s->log_bytes &&
-            age + AGE_EARLY_MS + (w->plan.engine || w->plan.store ? AGE_ORDERED_MS : 0) < s->log_age_ms)
+            age + AGE_EARLY_MS + (waits ? AGE_ORDERED_MS : 0) < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
                        (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,
                        (unsigned long long)entries - 1);

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { constants, inflateRawSync } from 'node:zlib';
-import { sharedServer } from './support.mjs';
+import { sharedServer, withServer } from './support.mjs';
 import { BINARY, Native, PING, PONG, TEXT, parseFrame, upgradeRequest } from './websocket.mjs';
 
 const CAP = 300_000;
@@ -164,6 +164,31 @@ test('deflated, a binary message is one', async () => {
   await ada.call({ type: 'message', room, data: bytes.toString() });
   const text = await bob.nextOf('message');
   assert.deepEqual([text.opcode, text.deflated, text.data], [TEXT, true, bytes.toString()]);
+});
+
+test('a message of a mebibyte is deflated in slices, once for all who read it so, and what is said behind it comes behind it', async () => {
+  await withServer({ flags: ['--limits.message_bytes=4MiB', '--websocket.deflate=true', '--log.bytes=16MiB', '--rooms.lag_bytes=16MiB'] }, async (own) => {
+    const room = aRoom();
+    const deflated = { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_no_context_takeover' };
+    const readers = [await Bytes.open(own, deflated), await Bytes.open(own, deflated), await Bytes.open(own)];
+    for (const client of readers) await client.join(room);
+    const before = await own.metrics();
+    const bytes = Buffer.from(Array.from({ length: 1 << 15 }, (_, i) => `${(i * 7919) % 99991} is one of many things. `.padEnd(32)).join(''));
+    assert.equal(bytes.length, 1 << 20);
+    const [ada] = readers;
+    for (const data of [bytes, Buffer.from('behind it '.repeat(50))]) {
+      ada.send(BINARY, framed({ type: 'message', room, echo: true, content_type: 'text/plain', id: ada.nextId++ }, data));
+    }
+    for (const client of readers) {
+      const heard = [await client.nextOf('message', 20_000), await client.nextOf('message')];
+      assert.deepEqual(heard.map((m) => [m.offset, m.opcode, m.deflated]), [[1, BINARY, client !== readers[2]], [2, BINARY, client !== readers[2]]]);
+      assert.ok(heard[0].data.equals(bytes));
+    }
+    const after = await own.metrics();
+    const more = (name) => after[name] - before[name];
+    assert.equal(more('plenum_deflate_slices_total'), 17, 'a mebibyte and its object, 64 KiB at a time');
+    assert.deepEqual([more('plenum_deflated_total'), more('plenum_deflate_put_off_total')], [2, 0]);
+  });
 });
 
 async function post(command, body, type) {

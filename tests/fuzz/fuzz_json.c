@@ -4,6 +4,7 @@
 // written and decoded again.
 //
 // Input: the text.
+#include "base/cpu.h"
 #include "fuzz/fuzz_mem.h"
 #include "unit/wire_support.h"
 #include "wire/json.h"
@@ -58,6 +59,7 @@ static bool is_object(str text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct json_member members[MEMBERS];
+    cpu_level_limit(n % CPU_LEVELS);
     struct json_problem problem = {0, NULL};
     size_t count = 0;
     uint8_t *copy = exact_copy(data, n);
