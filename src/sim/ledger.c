@@ -378,13 +378,12 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     const struct room_settings *s = world_room(w, room);
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
     if (gone != NULL && gone->first_ms != 0 && !closed) {
-        uint64_t entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;
+        unsigned long long entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;
         const bool waits = w->plan.engine || w->plan.store || w->settings.deflate_slice_bytes != 0;
         if (!w->relieved && entries <= s->log_entries && entries * bytes_worst(w) <= s->log_bytes &&
             age + AGE_EARLY_MS + (waits ? AGE_ORDERED_MS : 0) < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
-                       (unsigned long long)log->tail - 1, w->room_names[room], (unsigned long long)age,
-                       (unsigned long long)entries - 1);
+                       (unsigned long long)log->tail - 1, w->room_names[room], age, entries - 1);
     }
     const struct fact *oldest = log->tail <= log->head ? truth_fact(w, n, log->tail) : NULL;
     if (oldest != NULL && oldest->first_ms != 0 && w->plan.refuse_one_in == 0 &&
