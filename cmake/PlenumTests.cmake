@@ -139,6 +139,17 @@ function(plenum_abuse_tools)
   endforeach()
 endfunction()
 
+# What `make faults` preloads: one library of several files (tests/faults/faults.c).
+function(plenum_faults)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/faults/*.c")
+  add_library(plenum-faults MODULE ${sources})
+  target_link_libraries(plenum-faults PRIVATE plenum_warnings ${CMAKE_DL_LIBS})
+  target_compile_definitions(plenum-faults PRIVATE _GNU_SOURCE)
+  set_target_properties(plenum-faults PROPERTIES
+    PREFIX "" OUTPUT_NAME faults INTERPROCEDURAL_OPTIMIZATION OFF
+    LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests/faults")
+endfunction()
+
 # fuzz/<target>.dict: the words of a language, from the rows of its commands (tools/dictionary.c). tools/fuzz finds them by
 # name. A host tool: no sanitizer.
 function(plenum_dictionary language)

@@ -250,6 +250,12 @@ static enum exit_code run_line(struct line *line, int argc, char **argv)
     return line->command->run(line);
 }
 
+static enum exit_code out_of_memory(void)
+{
+    fputs("plenum: out of memory\n", stderr);
+    return EXIT_FAILED;
+}
+
 static enum exit_code unknown_command(const char *word)
 {
     struct config_text hint = {""};
@@ -289,7 +295,7 @@ enum exit_code commands_run(int argc, char **argv, char **environment)
         struct line line = {.command = &commands[i], .environment = environment};
         line.settings = calloc(2 * (size_t)argc, sizeof *line.settings);
         if (line.settings == NULL)
-            return EXIT_FAILED;
+            return out_of_memory();
         enum exit_code code = run_line(&line, argc - 2, argv + 2);
         free(line.settings);
         return code;
@@ -317,9 +323,10 @@ static enum exit_code run_serve(const struct line *line)
 static struct config_load *load_or_complain(const struct config_sources *sources, enum exit_code *ret_code)
 {
     struct config_load *l = malloc(sizeof *l);
-    *ret_code = EXIT_FAILED;
-    if (l == NULL)
+    if (l == NULL) {
+        *ret_code = out_of_memory();
         return NULL;
+    }
     bool good = config_load(l, sources);
     complaints_print(&l->complaints, stderr);
     if (good)
@@ -334,8 +341,10 @@ static enum exit_code check_files(struct config_load *l)
 {
     struct mem mem;
     mem_init(&mem, mem_malloc_backend(), 0);
-    if (digest_self_test() != OK)
+    if (digest_self_test() != OK) {
+        fputs("plenum: libcrypto does not work: it found no memory, or its library is broken\n", stderr);
         return EXIT_FAILED;
+    }
     complaints_init(&l->complaints); // the others have been told
     struct certificates certificates;
     struct keyring *keys = keys_load(l, &mem, 1);

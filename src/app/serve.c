@@ -126,7 +126,8 @@ static void logger_configure(const struct config *c)
 static const int ignored_signals[] = {SIGPIPE, SIGXFSZ, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR};
 static const int taken_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
-static void signals_take(struct serve *s)
+// False: the system is out of files or memory, and nobody could ever tell the server to leave.
+static bool signals_take(struct serve *s)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -136,6 +137,7 @@ static void signals_take(struct serve *s)
     for (size_t i = 0; i < sizeof ignored_signals / sizeof ignored_signals[0]; i++)
         signal(ignored_signals[i], SIG_IGN);
     s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signal_fd >= 0;
 }
 
 static void complain(enum err e, const struct io_error *error)
@@ -473,7 +475,11 @@ enum exit_code serve_run(const struct config_sources *sources)
 {
     struct serve s = {.sources = sources, .signal_fd = -1};
     crash_hook_install();
-    signals_take(&s); // first of all: a signal that comes early waits until there is somebody to take it
+    // First of all: a signal that comes early waits until there is somebody to take it.
+    if (!signals_take(&s)) {
+        fputs("plenum: cannot wait for signals: the system is out of files or memory\n", stderr);
+        return EXIT_FAILED;
+    }
     mem_init(&s.keys_mem, mem_malloc_backend(), 0);
     struct config_load *first = load(sources);
     s.wiring = calloc(1, sizeof *s.wiring);

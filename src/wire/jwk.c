@@ -107,34 +107,54 @@ enum err jwk_from_secret(str secret, const struct jwk_wish *wish, struct jwk *re
 
 // ---- pairs
 
-// Which of ours it is, by its kind and curve.
-static enum err kind_find(const EVP_PKEY *pkey, enum jwa *ret, const char **ret_what,
-                          struct jwk_problem *problem)
+static enum err kind_refuse(struct jwk_problem *problem)
+{
+    return jwk_refuse(problem, ERR_UNSUPPORTED, "a key of another kind", STR_NONE,
+                      "RSA, P-256, P-384, P-521 or Ed25519", STR_NONE);
+}
+
+// Of an EC key. One whose curve is given by numbers has no name, and libcrypto says so without an error; want of memory is one.
+static enum err curve_find(const EVP_PKEY *pkey, enum jwa *ret, const char **ret_what,
+                           struct jwk_problem *problem)
 {
     char group[32] = "";
     size_t group_n = 0;
-    if (EVP_PKEY_is_a(pkey, "RSA")) {
+    ERR_clear_error();
+    if (!EVP_PKEY_get_group_name(pkey, group, sizeof group, &group_n)) {
+        const bool is_short = ERR_peek_error() != 0;
+        ERR_clear_error();
+        return is_short ? jwk_no_memory(problem) : kind_refuse(problem);
+    }
+    for (size_t i = 0; i < JWK_CURVES; i++) {
+        if (strcmp(group, jwk_curves[i].name) != 0 && strcmp(group, jwk_curves[i].other_name) != 0)
+            continue;
+        static const char *const what[JWK_CURVES] = {"a P-256 key", "a P-384 key", "a P-521 key"};
+        *ret = jwk_curves[i].alg;
+        *ret_what = what[i];
+        return OK;
+    }
+    return kind_refuse(problem);
+}
+
+// Which of ours it is, by its kind and curve. Not by EVP_PKEY_is_a, which copies the name that it looks for: without memory no key is
+// of any kind, and a set of keys would be read as one without them.
+static enum err kind_find(const EVP_PKEY *pkey, enum jwa *ret, const char **ret_what,
+                          struct jwk_problem *problem)
+{
+    switch (EVP_PKEY_get_base_id(pkey)) {
+    case EVP_PKEY_RSA:
         *ret = JWA_RS256;
         *ret_what = "an RSA key";
         return OK;
-    }
-    if (EVP_PKEY_is_a(pkey, "ED25519")) {
+    case EVP_PKEY_ED25519:
         *ret = JWA_EDDSA;
         *ret_what = "an Ed25519 key";
         return OK;
+    case EVP_PKEY_EC:
+        return curve_find(pkey, ret, ret_what, problem);
+    default:
+        return kind_refuse(problem);
     }
-    if (EVP_PKEY_is_a(pkey, "EC") && EVP_PKEY_get_group_name(pkey, group, sizeof group, &group_n))
-        for (size_t i = 0; i < JWK_CURVES; i++) {
-            if (strcmp(group, jwk_curves[i].name) != 0 && strcmp(group, jwk_curves[i].other_name) != 0)
-                continue;
-            static const char *const what[JWK_CURVES] = {"a P-256 key", "a P-384 key", "a P-521 key"};
-            *ret = jwk_curves[i].alg;
-            *ret_what = what[i];
-            return OK;
-        }
-    ERR_clear_error();
-    return jwk_refuse(problem, ERR_UNSUPPORTED, "a key of another kind", STR_NONE,
-                      "RSA, P-256, P-384, P-521 or Ed25519", STR_NONE);
 }
 
 static enum err half_check(const struct jwk_found *found, const struct jwk_wish *wish,

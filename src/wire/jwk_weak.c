@@ -60,10 +60,9 @@ static const char *rsa_fault(const BIGNUM *n, const BIGNUM *e, const char **ret_
     return roca ? "an RSA key that can be had from its public half (CVE-2017-15361)" : NULL;
 }
 
-static enum err rsa_check(const EVP_PKEY *pkey, struct jwk_problem *problem)
+static enum err rsa_size_check(int bits, struct jwk_problem *problem)
 {
     struct sentence_digits room;
-    int bits = EVP_PKEY_get_bits(pkey);
     str number = sentence_number(bits > 0 ? (uint64_t)bits : 0, &room);
     if (bits < JWA_RSA_BITS_MIN)
         return jwk_refuse(problem, ERR_LIMIT, "an RSA key of % bits", number, "one of 2048 bits or more",
@@ -71,16 +70,27 @@ static enum err rsa_check(const EVP_PKEY *pkey, struct jwk_problem *problem)
     if (bits > JWA_RSA_BITS_MAX)
         return jwk_refuse(problem, ERR_LIMIT, "an RSA key of % bits", number, "one of 8192 bits or less",
                           STR_NONE);
+    return OK;
+}
+
+// How long it is, its modulus says: EVP_PKEY_get_bits says 0 where there was no memory to find out.
+static enum err rsa_check(const EVP_PKEY *pkey, struct jwk_problem *problem)
+{
     BIGNUM *n = NULL, *e = NULL;
     const char *expected = NULL, *fault = NULL;
+    enum err size = OK;
     bool had = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) &&
                EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e);
     if (had)
+        size = rsa_size_check(BN_num_bits(n), problem);
+    if (had && size == OK)
         fault = rsa_fault(n, e, &expected);
     BN_free(n);
     BN_free(e);
     if (!had)
         return jwk_no_memory(problem);
+    if (size != OK)
+        return size;
     return fault == NULL ? OK : jwk_refuse(problem, ERR_DENIED, fault, STR_NONE, expected, STR_NONE);
 }
 
