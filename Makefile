@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help run build test abuse conform bench fuzz sim tidy fmt tsan mutants cov clean
+.PHONY: help run build test abuse faults conform bench fuzz sim tidy fmt tsan mutants cov clean
 .PHONY: deps-build deps-tools deps-test deps-bench deps-proxies
 
 # For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`.
@@ -42,6 +42,11 @@ abuse: deps-test build/dev/build.ninja build/release/build.ninja ## what docs/SE
 conform: deps-test deps-proxies build/release/build.ninja ## what is too long for `test`: each size, fragment, chop and compression of the suites of others (MESSAGES=1000 of each)
 	@ninja -C build/release plenum
 	@node tools/run-tests.mjs --build build/release --long --only '$(ONLY)'
+
+faults: deps-test build/dev/build.ninja build/release/build.ninja ## every allocation and system call fails once, at each place (ONLY=tls to choose, ARGS='--builds dev')
+	@ninja -C build/dev
+	@ninja -C build/release
+	@node tests/faults/run.mjs --only '$(ONLY)' $(ARGS)
 
 bench: deps-bench build ## measure, with the peers beside it (ARGS='--quick'; ARGS=--help)
 	@bench/run $(ARGS)

@@ -87,6 +87,7 @@ const stem = (path) => path.replace(/.*\//, '').replace(/\..*/, '');
 // first. A program that is not named here has the machine for itself.
 const WAITING = {
   abuse: ['table'],
+  faults: ['slice'],
   conform: ['suite-tls', 'suite-octets', 'suite', 'volume', 'text', 'identity', 'api', 'api-once', 'bytes', 'invite', 'words', 'decrees', 'state', 'caps'],
   e2e: ['browser-change', 'browser-auth', 'browser-admin', 'browser-moderation', 'jwks', 'browser-room', 'browser-history', 'browser', 'readme',
     'rooms', 'browser-rooms', 'tls', 'tls-clients', 'tls-abuse', 'proxies',
@@ -351,7 +352,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 const start = Date.now();
 // The simulator's first: those take the longest.
 const usual = () => [...sim(), ...unit(), ...checks(), ...fuzz(), ...script('e2e'), ...script('bench', 'bench/test'), ...script('conform'),
-  ...abuse()];
+  ...script('faults'), ...abuse()];
 const all = (options.long ? long() : usual())
   .filter((job) => `${job.kind} ${job.name}`.includes(options.only));
 const [computing, waiting, measuring] = ['core', 'patience', 'quiet'].map((needs) => all.filter((job) => job.needs === needs));

@@ -145,7 +145,9 @@ static void set_take(struct key_draft *d, uint32_t row, struct draft_issuer *to)
     if (read && e == ERR_NOT_FOUND && to->keys_n == before && set.passed == 0)
         complaint_add(&d->load->complaints, "%s: %s: got a set without keys, expected one or more", place.z,
                       complaint_bare(str_from_cstr(from->jwks_file)).z);
-    else if (read && e != OK && to->keys_n == before) // none that can be used, and why the last one cannot
+    else if (read && e != OK &&
+             (to->keys_n == before ||
+              e == ERR_NOMEM)) // none that can be used, and why the last one cannot; or not all
         complain_key(d, place.z, from->jwks_file, &problem);
     buf_deinit(&text);
 }

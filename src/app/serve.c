@@ -48,10 +48,9 @@ struct serve {
     struct wiring_start start;
     struct tenant_budget budgets[TENANTS_MAX];
     struct mem deflate;
-    struct wiring *wiring; // what the server runs with
-    struct mem keys_mem;   // of keyrings: a few, as large as the operator's files
-    uint64_t
-        keys_generation; // of the configuration's; those made of them, as keys are fetched, lie between two
+    struct wiring *wiring;    // what the server runs with
+    struct mem keys_mem;      // of keyrings: a few, as large as the operator's files
+    uint64_t keys_generation; // of the configuration's; of those fetched, they lie between two
     struct server *server;
     struct metrics_page page;
     struct process_stats process;
@@ -122,7 +121,7 @@ static void logger_configure(const struct config *c)
     logger_set((enum log_level)c->logging_level, (enum log_format)c->logging_format);
 }
 
-// SIGPIPE: a peer that is gone is an EPIPE of that write. SIGXFSZ: a log that is full is its reader's business.
+// SIGPIPE: a peer that is gone is an EPIPE of that write. SIGXFSZ: a full log is its reader's business.
 static const int ignored_signals[] = {SIGPIPE, SIGXFSZ, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR};
 static const int taken_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
@@ -276,8 +275,12 @@ static struct wiring *take_over(struct serve *s, const struct config *next, stru
     struct wiring *before = s->wiring;
     struct config running = before->config;
     struct reload_diff diff = reload_adopt(&running, next);
-    wiring_init(wiring, &running, &s->start);
+    const bool wired = wiring_init(wiring, &running, &s->start) == OK;
     wiring->core.keys = keys;
+    if (!wired) {
+        log_error("reload_rejected", LOG_TEXT("reason", "out of memory"));
+        return wiring;
+    }
     bool taken = server_settings_set(s->server, &wiring->io, &wiring->core);
     logger_configure(&running);
     reload_log(&diff, &before->config, next);
@@ -442,12 +445,21 @@ static enum exit_code run(struct serve *s)
     return code;
 }
 
+static enum exit_code fail(const char *why)
+{
+    fprintf(stderr, "plenum: %s\n", why);
+    return EXIT_FAILED;
+}
+
+static enum exit_code no_libcrypto(void)
+{
+    return fail("libcrypto does not work: it found no memory, or its library is broken");
+}
+
 static enum exit_code start(struct serve *s, struct config_load *first)
 {
-    if (digest_self_test() != OK) {
-        fputs("plenum: libcrypto does not work: it found no memory, or its library is broken\n", stderr);
-        return EXIT_FAILED;
-    }
+    if (digest_self_test() != OK)
+        return no_libcrypto();
     struct keyring *keys = keys_of(s, first);
     s->wiring->core.keys = keys; // to be freed with it
     certificates_develop(first);
@@ -457,18 +469,16 @@ static enum exit_code start(struct serve *s, struct config_load *first)
     }
     logger_configure(&first->values);
     reload_log_rejected(&first->complaints); // warnings
-    if (wiring_start_init(&s->start, &first->values) != OK) {
-        fputs("plenum: libcrypto does not work: it found no memory\n", stderr);
-        return EXIT_FAILED;
-    }
+    if (wiring_start_init(&s->start, &first->values) != OK)
+        return no_libcrypto();
     warn_of_memory(&first->values);
     s->start.budgets = s->budgets;
     s->start.deflate = &s->deflate;
     for (uint32_t i = 0; i < LISTENERS_MAX; i++)
         s->start.channels[i] = s->certificates.all[i] != NULL ? tls_channel(s->certificates.all[i]) : NULL;
-    wiring_init(s->wiring, &first->values, &s->start);
+    const bool wired = wiring_init(s->wiring, &first->values, &s->start) == OK;
     s->wiring->core.keys = keys;
-    return run(s);
+    return wired ? run(s) : no_libcrypto();
 }
 
 enum exit_code serve_run(const struct config_sources *sources)
@@ -476,18 +486,12 @@ enum exit_code serve_run(const struct config_sources *sources)
     struct serve s = {.sources = sources, .signal_fd = -1};
     crash_hook_install();
     // First of all: a signal that comes early waits until there is somebody to take it.
-    if (!signals_take(&s)) {
-        fputs("plenum: cannot wait for signals: the system is out of files or memory\n", stderr);
-        return EXIT_FAILED;
-    }
+    if (!signals_take(&s))
+        return fail("cannot wait for signals: the system is out of files or memory");
     mem_init(&s.keys_mem, mem_malloc_backend(), 0);
     struct config_load *first = load(sources);
     s.wiring = calloc(1, sizeof *s.wiring);
-    enum exit_code code = EXIT_FAILED;
-    if (first == NULL || s.wiring == NULL)
-        fputs("plenum: out of memory\n", stderr);
-    else
-        code = start(&s, first);
+    enum exit_code code = first != NULL && s.wiring != NULL ? start(&s, first) : fail("out of memory");
     close(s.signal_fd);
     certificates_free(&s.certificates);
     wiring_free(s.wiring);

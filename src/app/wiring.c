@@ -323,11 +323,9 @@ static void wire_tenants(struct wiring *w, const struct wiring_start *start)
     w->core.budgets = start->budgets;
 }
 
-// A key whose hash cannot be made (libcrypto is out of memory) opens nothing: the API is closed, as there is a key.
-static void hash_secret(const char *secret, uint8_t ret[SHA256_BYTES])
+static enum err hash_secret(const char *secret, uint8_t ret[SHA256_BYTES])
 {
-    if (digest_sha256(secret, strlen(secret), ret) != OK)
-        random_bytes(ret, SHA256_BYTES);
+    return digest_sha256(secret, strlen(secret), ret);
 }
 
 static void read_hex(const char *hex, uint8_t ret[SHA256_BYTES])
@@ -355,7 +353,7 @@ static uint64_t rights_of(uint32_t words)
     return rights;
 }
 
-static void wire_key(struct wiring *w, const struct config_api_key *from)
+static enum err wire_key(struct wiring *w, const struct config_api_key *from)
 {
     size_t n = w->core.api_keys_n++;
     struct api_key *key = &w->api_keys[n];
@@ -368,24 +366,25 @@ static void wire_key(struct wiring *w, const struct config_api_key *from)
     for (uint32_t i = 0; i < from->rooms.n; i++)
         w->api_rooms[n][i] = config_texts_item(&from->rooms, i);
     if (from->secret[0] != '\0')
-        hash_secret(from->secret, key->sha256);
-    else
-        read_hex(from->secret_sha256, key->sha256);
+        return hash_secret(from->secret, key->sha256);
+    read_hex(from->secret_sha256, key->sha256);
+    return OK;
 }
 
-static void wire_keys(struct wiring *w)
+static enum err wire_keys(struct wiring *w)
 {
     const struct config *c = &w->config;
     _Static_assert((int)CONFIG_API_KEYS_MAX < (int)API_KEYS_MAX, "the rows and api.key");
     w->core.api_keys = w->api_keys;
     w->core.api_keys_n = 0;
-    for (uint32_t i = 0; i < c->api_keys.n; i++)
-        wire_key(w, &c->api_keys.rows[i]);
-    if (c->api_key[0] == '\0')
-        return;
+    enum err e = OK;
+    for (uint32_t i = 0; i < c->api_keys.n && e == OK; i++)
+        e = wire_key(w, &c->api_keys.rows[i]);
+    if (c->api_key[0] == '\0' || e != OK)
+        return e;
     struct api_key *key = &w->api_keys[w->core.api_keys_n++];
     *key = (struct api_key){.rights = UINT64_MAX};
-    hash_secret(c->api_key, key->sha256);
+    return hash_secret(c->api_key, key->sha256);
 }
 
 // The next one.
@@ -442,7 +441,7 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
         listen_wire(w, start, &c->server_listen.rows[i]);
 }
 
-void wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start)
+enum err wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start)
 {
     w->config = *c;
     wire_core(w, start);
@@ -453,5 +452,5 @@ void wiring_init(struct wiring *w, const struct config *c, const struct wiring_s
     wire_names(w);
     wire_proxies(w);
     wire_people(w);
-    wire_keys(w);
+    return wire_keys(w);
 }

@@ -119,14 +119,15 @@ static SSL_CTX *context_find(struct tls_identities *t, const char *name)
 
 static int on_name(SSL *ssl, int *alert, void *arg)
 {
-    (void)alert;
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     SSL_CTX *found = name != NULL ? context_find(arg, name) : NULL;
     if (found == NULL)
         return SSL_TLSEXT_ERR_NOACK;
-    SSL_set_SSL_CTX(ssl, found); // which counts it, too
+    const bool taken = SSL_set_SSL_CTX(ssl, found) != NULL; // which counts it, too
     SSL_CTX_free(found);
-    return SSL_TLSEXT_ERR_OK;
+    *alert =
+        SSL_AD_INTERNAL_ERROR; // out of memory: another name's certificate would tell the client that we are somebody else
+    return taken ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_n, const unsigned char *offered,
@@ -209,6 +210,19 @@ static int on_client(int good, X509_STORE_CTX *chain)
     return 0;
 }
 
+// libcrypto takes a certificate whose key it could not make out, also where that was for want of memory; whoever it vouches for would then be
+// turned away until the next reload.
+static bool keys_there(SSL_CTX *c)
+{
+    STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(c));
+    for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+        const X509 *one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+        if (one != NULL && X509_get0_pubkey(one) == NULL)
+            return false;
+    }
+    return true;
+}
+
 static enum err clients_read(SSL_CTX *c, const struct tls_settings *s, struct io_error *error)
 {
     if (s->client_ca == NULL)
@@ -219,6 +233,8 @@ static enum err clients_read(SSL_CTX *c, const struct tls_settings *s, struct io
         return refuse(error, "client_ca", s->client_ca);
     }
     SSL_CTX_set_client_CA_list(c, names);
+    if (!keys_there(c))
+        return refuse(error, "client_ca", s->client_ca);
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (s->client_may ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT), on_client);
     return OK;
 }

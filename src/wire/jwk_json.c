@@ -86,33 +86,41 @@ static void build_number(struct build *b, const char *name, const uint8_t *p, si
     b->numbers[b->numbers_n++] = v; // params borrow it
 }
 
-// The key, or NULL; b is given up. What libcrypto thinks of it is in its queue of errors.
-static EVP_PKEY *build_end(struct build *b, const char *kind)
-{
-    EVP_PKEY *pkey = NULL;
-    OSSL_PARAM *list = b->failed ? NULL : OSSL_PARAM_BLD_to_param(b->params);
-    EVP_PKEY_CTX *c = list != NULL ? EVP_PKEY_CTX_new_from_name(NULL, kind, NULL) : NULL;
-    if (c != NULL && EVP_PKEY_fromdata_init(c) > 0 &&
-        EVP_PKEY_fromdata(c, &pkey, EVP_PKEY_KEYPAIR, list) <= 0)
-        pkey = NULL;
-    EVP_PKEY_CTX_free(c);
-    OSSL_PARAM_free(list);
-    OSSL_PARAM_BLD_free(b->params);
-    for (size_t i = 0; i < b->numbers_n; i++)
-        BN_clear_free(b->numbers[i]);
-    return pkey;
-}
-
-// Why there is no key: no memory, or numbers that are none of such a key.
+// Why there is no key: no memory, or numbers that are none of such a key. About numbers it is the kind's own part of libcrypto that
+// complains, or nobody; EVP does where it could not set up what it needs, and not always says that it was memory.
 static enum err no_key(const struct object *o, const char *what)
 {
     bool is_short = false;
     for (unsigned long code; (code = ERR_get_error()) != 0;)
-        is_short = is_short || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+        is_short =
+            is_short || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE || ERR_GET_LIB(code) == ERR_LIB_EVP;
     if (is_short)
         return jwk_no_memory(o->problem);
     return refuse(o, ERR_SYNTAX, "a JWK whose numbers are no % key", str_from_cstr(what),
                   "a key that is whole");
+}
+
+static void build_free(struct build *b)
+{
+    OSSL_PARAM_BLD_free(b->params);
+    for (size_t i = 0; i < b->numbers_n; i++)
+        BN_clear_free(b->numbers[i]);
+}
+
+// b is given up. Up to the numbers there is nothing to be wrong but memory.
+static enum err build_end(struct build *b, const struct object *o, const char *kind, const char *what,
+                          EVP_PKEY **ret)
+{
+    OSSL_PARAM *list = b->failed ? NULL : OSSL_PARAM_BLD_to_param(b->params);
+    EVP_PKEY_CTX *c = list != NULL ? EVP_PKEY_CTX_new_from_name(NULL, kind, NULL) : NULL;
+    const bool ready = c != NULL && EVP_PKEY_fromdata_init(c) > 0;
+    const bool made = ready && EVP_PKEY_fromdata(c, ret, EVP_PKEY_KEYPAIR, list) > 0;
+    EVP_PKEY_CTX_free(c);
+    OSSL_PARAM_free(list);
+    build_free(b);
+    if (!ready)
+        return jwk_no_memory(o->problem);
+    return made ? OK : no_key(o, what);
 }
 
 // ---- kinds
@@ -142,11 +150,10 @@ static enum err rsa_build(const struct object *o, struct jwk_found *found, EVP_P
             build_number(&b, parts[i].param, octets, n);
         OPENSSL_cleanse(octets, sizeof octets);
     }
-    b.failed = b.failed || e != OK;
-    *ret = build_end(&b, "RSA");
-    if (e != OK)
-        return e;
-    return *ret != NULL ? OK : no_key(o, "RSA");
+    if (e == OK)
+        return build_end(&b, o, "RSA", "RSA", ret);
+    build_free(&b);
+    return e;
 }
 
 static const struct jwk_curve *curve_find(str crv)
@@ -174,7 +181,7 @@ static enum err field_member(const struct object *o, const char *name, uint8_t *
     return e;
 }
 
-static enum err ec_build(const struct object *o, str crv, struct jwk_found *found, EVP_PKEY **ret)
+static enum err ec_build_once(const struct object *o, str crv, struct jwk_found *found, EVP_PKEY **ret)
 {
     const struct jwk_curve *curve = curve_find(crv);
     if (curve == NULL)
@@ -197,8 +204,14 @@ static enum err ec_build(const struct object *o, str crv, struct jwk_found *foun
     if (!b.failed && found->has_private)
         build_number(&b, OSSL_PKEY_PARAM_PRIV_KEY, secret, field);
     OPENSSL_cleanse(secret, sizeof secret);
-    *ret = build_end(&b, "EC");
-    return *ret != NULL ? OK : no_key(o, curve->name);
+    return build_end(&b, o, "EC", curve->name, ret);
+}
+
+// In places libcrypto takes a number that there was no memory for as one that is off the curve; so a key that is refused is made anew.
+static enum err ec_build(const struct object *o, str crv, struct jwk_found *found, EVP_PKEY **ret)
+{
+    enum err e = ec_build_once(o, crv, found, ret);
+    return e == ERR_SYNTAX ? ec_build_once(o, crv, found, ret) : e;
 }
 
 static enum err okp_build(const struct object *o, str crv, struct jwk_found *found, EVP_PKEY **ret)
@@ -216,15 +229,15 @@ static enum err okp_build(const struct object *o, str crv, struct jwk_found *fou
         return e;
     if (!found->has_private) {
         *ret = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, ED25519_BYTES);
-        return *ret != NULL ? OK : no_key(o, "Ed25519");
+        return *ret != NULL ? OK : jwk_no_memory(o->problem); // any 32 octets are one
     }
     *ret = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, d, ED25519_BYTES);
     OPENSSL_cleanse(d, sizeof d);
-    bool whole = *ret != NULL && EVP_PKEY_get_raw_public_key(*ret, made, &n) == 1 && memcmp(made, x, n) == 0;
-    if (whole)
+    bool had = *ret != NULL && EVP_PKEY_get_raw_public_key(*ret, made, &n) == 1;
+    if (had && memcmp(made, x, n) == 0)
         return OK;
     EVP_PKEY_free(*ret);
-    return no_key(o, "Ed25519");
+    return had ? no_key(o, "Ed25519") : jwk_no_memory(o->problem);
 }
 
 static enum err oct_take(const struct object *o, const struct jwk_found *found, const struct jwk_wish *wish,

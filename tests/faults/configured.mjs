@@ -57,7 +57,7 @@ const authority = async (world) => {
   if (world.scenario.ca === undefined) {
     const ca = world.scenario.ca = await Authority.create(join(world.folder, 'ca'));
     await ca.issue('server', { cn: 'localhost', alternative: 'DNS:localhost,IP:127.0.0.1' });
-    await ca.issue('ada');
+    for (const name of ['ada', 'bob']) await ca.issue(name);
   }
   return world.scenario.ca;
 };
@@ -66,7 +66,9 @@ const tlsFlags = async (world) => {
   const ca = await authority(world);
   return [`--server.listen=[{address: "127.0.0.1:0", ${tlsRow(ca)}}, {address: "127.0.0.1:0", kind: text, ${tlsRow(ca)}}]`];
 };
-const tlsHow = async (world) => ({ ca: (await authority(world)).pem('ca'), ...(await authority(world)).own('ada'), origin: `https://localhost:${world.port('https')}` });
+const tlsHow = async (world) => ({ ca: (await authority(world)).pem('ca'), origin: `https://localhost:${world.port('https')}` });
+/** Actors are by turns ada and bob, by their certificates; witnesses have none. */
+const personOf = (who) => (who.startsWith('actor') ? ['ada', 'bob'][Number(who.slice(5)) % 2] : null);
 
 /** A request over TLS: its answer, and the session to come back with. */
 function page(world, options) {
@@ -95,7 +97,9 @@ function plain(world) {
   return within(got, 'an answer to who speaks no TLS').finally(() => socket.destroy());
 }
 
-export const tls = also(native('tls', ['json', 'protobuf'], { flags: tlsFlags, how: tlsHow, url: (world) => `wss://localhost:${world.port('https')}/ws` }), {
+export const tls = also(native('tls', ['json', 'protobuf'], { flags: tlsFlags, how: tlsHow, url: (world) => `wss://localhost:${world.port('https')}/ws`,
+  own: (world, who) => (personOf(who) ? world.scenario.ca.own(personOf(who)) : {}),
+  came: (who, session) => { if (personOf(who)) assert.equal(session.user, personOf(who)); } }), {
   async step(world, i) {
     for (const maxVersion of ['TLSv1.3', 'TLSv1.2']) {
       const { session } = await again(maxVersion, () => page(world, { maxVersion, ...world.scenario.ca.own('ada') }));
@@ -180,14 +184,20 @@ const issuerClose = (world) => {
   world.issuer?.server.close();
 };
 
-/** A person whose token is of each kind, once in each step. */
-async function shown(world, what, token) {
-  await again(what, async () => {
-    const one = await Native.open(world.server, { token });
-    assert.equal(one.welcome.user, 'ada');
+/** Somebody who says hello, does what there is to do, and is gone in any case. */
+async function visit(world, hello, fn) {
+  const one = new Native(world.server.ws);
+  try {
+    await within(one.opened, 'the WebSocket to open');
+    one.welcome = await one.ask({ type: 'hello', ...hello });
+    await fn(one);
+  } finally {
     one.cut();
-  }, 10);
+  }
 }
+
+/** A person whose token is of each kind, once in each step. */
+const shown = (world, what, token) => again(what, () => visit(world, { token }, (one) => assert.equal(one.welcome.user, 'ada')), 10);
 
 const tokens = (name, withIssuer) => also(native(name, ['json', 'protobuf'], {
   async flags(world) {
@@ -204,16 +214,13 @@ const tokens = (name, withIssuer) => also(native(name, ['json', 'protobuf'], {
       (await ask(world.port('http'), '/api/v1/info', { body: '{}', headers: { authorization: `Bearer ${secret}` } })).status === 200);
     for (const key of SIGNERS) await shown(world, key.alg, key.token('file', { sub: 'ada' }));
     if (withIssuer) for (const key of FETCHED) await shown(world, `fetched ${key.kid}`, key.token('fetched', { sub: 'ada' }));
-    await again('a room\'s token', async () => {
-      const guest = await Native.open(world.server);
+    await again('a room\'s token', () => visit(world, {}, async (guest) => {
       await guest.join('invited', { token: secretToken('secret', { caps: { rooms: { 'invited*': ['join', 'publish'] } } }) });
       await guest.ask({ type: 'refresh', room: 'invited', token: secretToken('secret', { caps: { rooms: { 'invited*': ['join'] } } }) });
-      await guest.close();
-    }, 10);
+    }), 10);
     await again('a bad one', async () => {
-      const error = await Native.open(world.server, { token: `${secretToken('secret', { sub: 'ada' }).slice(0, -4)}AAAA` }).then(() => null, (e) => e);
-      if (error?.code === undefined || error.code === 'unavailable') throw error;
-      assert.equal(error.code, 'unauthorized');
+      const error = await visit(world, { token: `${secretToken('secret', { sub: 'ada' }).slice(0, -4)}AAAA` }, () => assert.fail('it was taken')).then(() => null, (e) => e);
+      if (error?.code !== 'unauthorized') throw error;
     });
   },
   end: issuerClose, abandon: issuerClose,

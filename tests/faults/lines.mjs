@@ -42,7 +42,7 @@ export class Terminal {
     const from = this.text.length;
     if (said !== undefined) this.write(said);
     const now = () => this.text.slice(said === undefined ? 0 : from);
-    await until(() => pattern.test(now()) || this.closed || /^\* (?!.* is now).*(try again|memory|not be done)/m.test(now()), () => `${pattern}; the terminal shows ${this.text.slice(-500)}`);
+    await until(() => pattern.test(now()) || this.closed || /^\* (?!.* is now).*(try again|memory|not be done|missed)/m.test(now()), () => `${pattern}; the terminal shows ${this.text.slice(-500)}`);
     if (!pattern.test(now())) throw gone(pattern, this.text);
   }
 }

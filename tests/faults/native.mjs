@@ -108,7 +108,7 @@ async function hosting(world, i, one, two) {
   await asks('a kick', () => mine.ban(two.session.user), ['not_member']);
 }
 
-export const native = (name, encodings, { flags, how, hello, url } = {}) => ({
+export const native = (name, encodings, { flags, how, hello, url, own, came } = {}) => ({
   name,
   flags: async (world) => ['--rooms.host=first', ...await flags?.(world) ?? []],
   async setup(world) {
@@ -119,11 +119,12 @@ export const native = (name, encodings, { flags, how, hello, url } = {}) => ({
     for (const [k, encoding] of encodings.entries()) world.witnesses.push(await Witness.open(world, encoding, await world.hello(`witness${k}`)));
   },
   async step(world, i) {
-    const open = async (k) => client(world, encodings[k % encodings.length], await world.hello(`actor${k}`));
+    const open = async (k) => client(world, encodings[k % encodings.length], await world.hello(`actor${k}`), own?.(world, `actor${k}`));
     const [one, two] = [await open(i), await open(i + 1)];
     world.open = [one, two];
     for (const [k, who] of [one, two].entries()) {
       await asks(`coming in (${k})`, () => who.connect({ timeout_ms: 15_000 }));
+      came?.(`actor${i + k}`, who.session);
       await asks('the hall', () => who.join(HALL, { history: 3, members: true }));
       await asks('a room', () => who.join(`r${i}`, { history: 3 }));
     }

@@ -28,7 +28,7 @@ static void set(const char *path, const char *value)
 static void wire(void)
 {
     assert_int_equal(wiring_start_init(&start, &load.values), OK);
-    wiring_init(&wiring, &load.values, &start);
+    assert_int_equal(wiring_init(&wiring, &load.values, &start), OK);
 }
 
 static int setup(void **state)
@@ -67,7 +67,7 @@ static void test_every_number_arrives(void **state)
                         key->offset == offsetof(struct config, sessions_secret);
         if (ours || at_start)
             continue;
-        wiring_init(&wiring, &load.values, &start);
+        assert_int_equal(wiring_init(&wiring, &load.values, &start), OK);
         struct settings core = wiring.core;
         struct io_settings io = wiring.io;
         char room = wiring.core.text_room.p[0];
@@ -78,7 +78,7 @@ static void test_every_number_arrives(void **state)
         field[0] =
             (char)(field[0] ^
                    1); // a number by one, a switch over, a text by its first letter, a list by one item
-        wiring_init(&wiring, &other, &start);
+        assert_int_equal(wiring_init(&wiring, &other, &start), OK);
         bool moved =
             memcmp(&core, &wiring.core, sizeof core) != 0 || memcmp(&io, &wiring.io, sizeof io) != 0 ||
             room != wiring.core.text_room.p[0] || http != wiring.io.listeners[0].address.p[0] ||

@@ -610,8 +610,10 @@ static void starved_case(uint64_t at, bool all, bool *ret_failed)
     enum err e = starved_read(&k, &problem);
     *ret_failed = disarm();
     assert_true(e == OK || *ret_failed);
-    // Nor is it another key than it is. That its numbers are none (ERR_SYNTAX) libcrypto says itself in places, without a word of memory.
-    assert_true(e == OK || e == ERR_NOMEM || e == ERR_SYNTAX);
+    // A set of keys would be read on without it. Of a file in PEM libcrypto may say that it holds none, without a word of memory.
+    // So it does of a curve's arithmetic, where there is none at all from there on.
+    const bool silent = starved[0] == '-' || (all && strstr(starved, "\"EC\"") != NULL);
+    assert_true(e == OK || e == ERR_NOMEM || (silent && e == ERR_SYNTAX));
     if (e == OK)
         jwk_deinit(&k);
     assert_int_equal(starved_read(&k, &problem), OK);
