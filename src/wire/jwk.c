@@ -180,6 +180,10 @@ enum err jwk_adopt_pair(EVP_PKEY *pkey, const struct jwk_found *found, const str
     enum err e = kind_find(pkey, &natural, &what, problem);
     if (e == OK)
         e = jwk_weak_check(pkey, jwa_row(natural)->kind, problem);
+    // libcrypto works out how long signatures are when it makes a key, and makes it, too, where it had no memory for that; such a key
+    // finds all of them wrong.
+    if (e == OK && EVP_PKEY_get_size(pkey) <= 0)
+        e = jwk_no_memory(problem);
     if (e == OK)
         e = half_check(found, wish, problem);
     if (e == OK)
