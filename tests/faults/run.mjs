@@ -19,7 +19,7 @@ for (const build of options.builds.split(',')) {
   for (const { name, run } of SCENARIOS.filter((one) => one.name.includes(options.only))) {
     const bin = process.env.PLENUM_BIN ?? join(root, 'build', build, 'plenum');
     const result = await run({ bin, max: Number(options.max), seconds: Number(options.seconds), match: options.match, every: Number(options.every), tell: (text) => console.log(text) });
-    const faults = [...result.totals.struck.values()].reduce((a, b) => a + b, 0);
+    const { faults } = result;
     console.log(`${build.padEnd(8)}${name.padEnd(12)} ${result.totals.sites} sites, ${faults} faults of ${result.totals.ways}, in ${result.steps} steps, ` +
       `${result.seconds.toFixed(0)} s${result.over ? '' : ' (not all)'}: ${result.findings.length} found`);
     if (options.totals) for (const [what, n] of [...result.totals.struck].sort()) console.log(`    ${what}: ${n}`);

@@ -8,13 +8,12 @@ import { native } from './native.mjs';
 import { commands, starting } from './processes.mjs';
 import { sweep } from './sweep.mjs';
 
-function check(t, { steps, findings, totals, seconds }, least) {
-  const faults = [...totals.struck.values()].reduce((a, b) => a + b, 0);
+function check(t, { steps, findings, faults, seconds }, least) {
   t.diagnostic(`${steps} steps, ${faults} faults, ${seconds.toFixed(1)} s`);
   assert.deepEqual(findings.map(({ faults: which, error }) => `${which.join('\n')}\n${error.stack}`), []);
-  assert.ok(steps >= least, `${steps} steps`);
+  assert.ok(faults >= least, `${faults} faults`);
 }
 
 test('people, rooms and words: one call in ten fails once', async (t) => check(t, await sweep(native('native', ['json', 'protobuf']), { bin: PLENUM, every: 10 }), 20));
-test('a start: the first calls that fail are said, or got over', async (t) => check(t, await starting.run({ bin: PLENUM, max: 12 }), 12));
-test('commands say why they cannot', async (t) => check(t, await commands.run({ bin: PLENUM, max: 12 }), 12));
+test('a start: the first calls that fail are said, or got over', async (t) => check(t, await starting.run({ bin: PLENUM, max: 12 }), 11));
+test('commands say why they cannot', async (t) => check(t, await commands.run({ bin: PLENUM, max: 12 }), 11));
