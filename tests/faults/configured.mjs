@@ -242,10 +242,8 @@ export const audited = also(native('audit', ['json', 'json'], {
     }
     await answered(world.port('http'), '/api/v1/disconnect', { body: '{"user":"nobody"}' });
   },
-  async end(world) {
-    world.verify = async () => {
-      const checked = await run(world.bin, ['audit', 'verify', ...world.rotated ?? [], join(world.folder, 'audit.log')]);
-      assert.equal(checked.code, 0, `the chain: ${checked.stdout.slice(-1000)} ${checked.stderr.slice(-1000)}`);
-    };
-  },
 });
+audited.verify = async (world) => { // all that was written is one chain, whatever the disk has said
+  const checked = await run(world.bin, ['audit', 'verify', ...world.rotated ?? [], join(world.folder, 'audit.log')]);
+  assert.equal(checked.code, 0, `the chain: ${checked.stdout.slice(-1000)} ${checked.stderr.slice(-1000)}`);
+};

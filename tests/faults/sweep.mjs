@@ -113,12 +113,14 @@ export class World {
     await this.settle();
   }
 
-  async stop() {
+  /** whole: no server before it in this folder was killed. */
+  async stop(whole = false) {
     await this.scenario.end?.(this);
     this.server.kill('SIGTERM');
     const result = await within(this.server.ended, 'the server to leave', END_MS);
     this.server.check();
     assert.deepEqual(result, { code: 0, signal: null }, `the end:\n${this.server.stderr.slice(-6000)}`);
+    if (whole) await this.scenario.verify?.(this);
   }
 
   kill() {
@@ -210,7 +212,7 @@ export async function sweep(scenario, { bin, max = Infinity, seconds = Infinity,
           done.push(...faults);
         }
         if (!over() || findings.length >= FINDINGS_MAX) continue;
-        await world.stop().catch(async (error) => {
+        await world.stop(findings.length === 0).catch(async (error) => {
           const guilty = await bisect(scenario, where, ledger, done);
           found(guilty.length > 0 ? guilty : done.slice(0, 1), error);
         });
