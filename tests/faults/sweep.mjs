@@ -17,7 +17,7 @@ import { Ledger } from './ledger.mjs';
 
 const LIBRARY = join(process.env.PLENUM_FAULTS_TOOLS ?? join(root, 'build/dev/tests/faults'), 'faults.so');
 const FINDINGS_MAX = 40;
-const IDLE_STEPS = 3;        // so many armed steps without a fault are the end
+const IDLE_STEPS = 6;        // so many armed steps without a fault are the end
 const END_MS = 30_000;       // from SIGTERM to the end; drain.deadline_s is 5
 /** What has to be after each step what it was before the first one. */
 const GAUGES = ['connections', 'sessions', 'rooms', 'members', 'memberships', 'asks', 'leavers', 'deflate_contexts', 'connections_blocked'];
