@@ -135,14 +135,15 @@ static void finish_offsets(struct world *world, struct bench_conn *c, struct sea
     absorb_own(c, (uint32_t)(seat - c->seats), head);
 }
 
-// The last sequence numbers of every publisher of the reader's room must have arrived.
-static void finish_seqs(struct world *world, struct bench_conn *c)
+// The last sequence numbers of every publisher of the seat's room must have arrived.
+static void finish_seqs(struct world *world, struct bench_conn *c, const struct seat *seat)
 {
-    const struct room *room = &world->rooms[c->seats[0].room];
+    const struct room *room = &world->rooms[seat->room];
+    const uint32_t *seqs = c->seqs + (size_t)(seat - c->seats) * world->seq_stride;
     for (uint32_t i = 0; i < room->publisher_count; i++) {
         const struct publisher *p = &world->publishers[room->publisher_first + i];
-        if (c->seqs[i] != SEQ_UNKNOWN && c->seqs[i] < p->seq && p->conn->state == CONN_READY)
-            c->worker->checks.lost += p->seq - c->seqs[i];
+        if (seqs[i] != SEQ_UNKNOWN && seqs[i] < p->seq && p->conn->state == CONN_READY)
+            c->worker->checks.lost += p->seq - seqs[i];
     }
 }
 
@@ -152,14 +153,12 @@ void check_finish(struct world *world)
         struct bench_conn *c = &world->conns[i];
         if (c->state != CONN_READY || c->stalled)
             continue;
-        if (c->seqs) {
-            if (c->seats[0].state == SEAT_IN)
-                finish_seqs(world, c);
-            continue;
-        }
-        for (uint32_t s = 0; s < c->seat_count && world->options.dialect == DIALECT_JSON; s++)
-            if (c->seats[s].state == SEAT_IN)
+        for (uint32_t s = 0; s < c->seat_count; s++) {
+            if (c->seats[s].state == SEAT_IN && c->seqs)
+                finish_seqs(world, c, &c->seats[s]);
+            else if (c->seats[s].state == SEAT_IN)
                 finish_offsets(world, c, &c->seats[s]);
+        }
     }
 }
 

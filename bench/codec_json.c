@@ -99,7 +99,7 @@ static uint32_t json_message(struct publisher *p, char *out, uint32_t *ret_paylo
         n += put(out + n, "\"echo\":true,");
     n += put(out + n, "\"data\":\"");
     *ret_payload_at = n;
-    memset(out + n, 'x', o->size);
+    codec_fill(o, out + n, o->size);
     n += o->size;
     n += put(out + n, "\"}");
     return n;

@@ -35,7 +35,7 @@ static uint32_t expand(const char *from, const struct bench_conn *c, const struc
             from += 4;
         } else if (strncmp(from, "{payload}", 9) == 0) {
             *ret_payload_at = n;
-            memset(out + n, 'x', o->size);
+            codec_fill(o, out + n, o->size);
             n += o->size;
             from += 9;
         } else {
@@ -43,6 +43,24 @@ static uint32_t expand(const char *from, const struct bench_conn *c, const struc
         }
     }
     return n;
+}
+
+// The server says nothing of rooms: who is connected is in all of those that its path names.
+static void all_in(struct bench_conn *c)
+{
+    for (uint32_t i = 0; i < c->seat_count; i++)
+        c->seats[i].state = SEAT_IN;
+    conn_ready(c);
+}
+
+// Where a publisher's message belongs; the first seat, and there it is a stray, where the connection is not in its room.
+static struct seat *seat_of(struct bench_conn *c, uint32_t publisher)
+{
+    const struct world *world = c->worker->world;
+    for (uint32_t i = 0; c->seat_count > 1 && publisher < world->publisher_count && i < c->seat_count; i++)
+        if (c->seats[i].room == world->publishers[publisher].room)
+            return &c->seats[i];
+    return &c->seats[0];
 }
 
 static void raw_on_open(struct bench_conn *c)
@@ -57,8 +75,7 @@ static void raw_on_open(struct bench_conn *c)
     }
     if (world->options.joined_mark)
         return;
-    c->seats[0].state = SEAT_IN;
-    conn_ready(c);
+    all_in(c);
 }
 
 static uint32_t raw_message(struct publisher *p, char *out, uint32_t *ret_payload_at, uint32_t *ret_id_at)
@@ -76,15 +93,13 @@ static void raw_on_message(struct bench_conn *c, const char *p, uint32_t len)
     const char *mark = codec_find_mark(p, len, w->mark_hint);
     if (mark && payload_decode(mark, &publisher, &seq)) {
         w->mark_hint = (uint32_t)(p + len - mark);
-        codec_deliver(c, &c->seats[0], 0, publisher, seq);
+        codec_deliver(c, seat_of(c, publisher), 0, publisher, seq);
         return;
     }
     w->counts.others++;
     const char *joined = w->world->options.joined_mark;
-    if (joined && c->state == CONN_JOINING && memmem(p, len, joined, strlen(joined))) {
-        c->seats[0].state = SEAT_IN;
-        conn_ready(c);
-    }
+    if (joined && c->state == CONN_JOINING && memmem(p, len, joined, strlen(joined)))
+        all_in(c);
 }
 
 const struct codec codec_raw = {

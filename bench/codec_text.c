@@ -32,8 +32,9 @@ static void text_on_open(struct bench_conn *c) { text_join(c, &c->seats[0]); }
 // The whole line is the payload; its sender's name is added by the server.
 static uint32_t text_message(struct publisher *p, char *out, uint32_t *ret_payload_at, uint32_t *ret_id_at)
 {
-    uint32_t size = p->conn->worker->world->options.size;
-    memset(out, 'x', size);
+    const struct options *o = &p->conn->worker->world->options;
+    const uint32_t size = o->size;
+    codec_fill(o, out, size);
     *ret_payload_at = 0;
     *ret_id_at = 0;
     return size;

@@ -6,8 +6,11 @@
 
 #include "conn.h"
 
+#include "channel.h"
 #include "codec.h"
 #include "frame.h"
+#include "inflate.h"
+#include "upgrade.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -37,6 +40,7 @@ static void conn_watch(struct bench_conn *c, int op)
 
 static void conn_release(struct bench_conn *c)
 {
+    channel_close(c);
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
@@ -90,8 +94,7 @@ void conn_fail(struct bench_conn *c, const char *format, ...)
     if (conn_try_again(c))
         return;
     bool was_ready = c->state == CONN_READY;
-    bool was_connecting =
-        c->state == CONN_CONNECTING || c->state == CONN_UPGRADING || c->state == CONN_JOINING;
+    bool was_connecting = c->state >= CONN_CONNECTING && c->state <= CONN_JOINING;
     if (was_ready)
         w->closed++;
     else
@@ -142,29 +145,20 @@ void conn_connect(struct bench_conn *c)
     conn_watch(c, EPOLL_CTL_ADD);
 }
 
-// Section 4.1. The accept value is not checked: conformance is the business of the conformance tests.
-static void conn_send_upgrade(struct bench_conn *c)
+static void conn_shake(struct bench_conn *c)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const struct world *world = c->worker->world;
-    const struct options *o = &world->options;
-    char key[25], path[640], request[1400];
-    for (int i = 0; i < 22; i++)
-        key[i] = digits[worker_random(c->worker) >> 58];
-    key[21] = 'A'; // 16 bytes leave 2 bits for the last digit
-    memcpy(key + 22, "==", 3);
-
-    const char *slot = strstr(o->path, "{room}");
-    if (slot)
-        snprintf(path, sizeof path, "%.*s%s%s", (int)(slot - o->path), o->path,
-                 world->rooms[c->seats[0].room].name, slot + 6);
-    else
-        snprintf(path, sizeof path, "%s", o->path);
-    int len = snprintf(request, sizeof request,
-                       "GET %s HTTP/1.1\r\nHost: %s:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
-                       path, o->host, o->port, key);
-    memcpy(conn_reserve(c, (uint32_t)len), request, (size_t)len);
+    const int done = channel_shake(c);
+    if (done < 0)
+        conn_fail(c, "TLS: the handshake failed");
+    if (done <= 0)
+        return;
+    if (c->worker->world->options.websocket) {
+        c->state = CONN_UPGRADING;
+        upgrade_send(c);
+    } else {
+        c->state = CONN_JOINING;
+        c->worker->world->codec->on_open(c);
+    }
 }
 
 static void conn_on_connected(struct bench_conn *c)
@@ -178,13 +172,9 @@ static void conn_on_connected(struct bench_conn *c)
     }
     c->want_write = false;
     conn_watch(c, EPOLL_CTL_MOD);
-    if (c->worker->world->options.websocket) {
-        c->state = CONN_UPGRADING;
-        conn_send_upgrade(c);
-    } else {
-        c->state = CONN_JOINING;
-        c->worker->world->codec->on_open(c);
-    }
+    c->state = CONN_SHAKING;
+    channel_open(c);
+    conn_shake(c); // what it says fits into an empty socket, so only the answer has to be waited for
 }
 
 void conn_ready(struct bench_conn *c)
@@ -217,7 +207,7 @@ void conn_goodbye(struct bench_conn *c)
     if (c->fd < 0)
         return;
     if (c->state == CONN_READY && c->worker->world->options.websocket && c->out_len == 0)
-        (void)!send(c->fd, close_frame, sizeof close_frame, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)!channel_send(c, close_frame, sizeof close_frame);
     conn_release(c);
 }
 
@@ -258,7 +248,7 @@ static void conn_send_frame(struct bench_conn *c, uint8_t opcode, const char *te
 void conn_send_text(struct bench_conn *c, const char *text, uint32_t len)
 {
     if (c->worker->world->options.websocket) {
-        conn_send_frame(c, FRAME_TEXT, text, len);
+        conn_send_frame(c, c->worker->world->opcode, text, len);
         return;
     }
     char *at = conn_reserve(c, len + 1);
@@ -273,10 +263,10 @@ static void conn_flush(struct bench_conn *c)
         conn_release(c);
         return;
     }
-    if (c->state == CONN_CONNECTING)
+    if (c->state == CONN_CONNECTING || c->state == CONN_SHAKING)
         return;
     while (c->out_sent < c->out_len) {
-        ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+        ssize_t n = channel_send(c, c->out + c->out_sent, c->out_len - c->out_sent);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN) {
@@ -327,10 +317,30 @@ static void conn_on_control(struct bench_conn *c, uint8_t opcode, const char *p,
     }
 }
 
+// Where an unusual first byte belongs: a compressed message (RFC 7692, section 6: RSV1), or a control frame.
+static void conn_on_unusual(struct bench_conn *c, uint8_t first, const char *p, uint32_t len)
+{
+    struct worker *w = c->worker;
+    if (first != (0xc0 | w->world->opcode) || !w->inflater) {
+        conn_on_control(c, first & 0x80 ? first & 0x0f : FRAME_CONTINUATION, p, len);
+        return;
+    }
+    uint32_t whole;
+    const char *text = inflate_message(w, p, len, &whole);
+    if (text) {
+        w->counts.inflated++;
+        w->world->codec->on_message(c, text, whole);
+    } else {
+        w->checks.protocol_errors++;
+        conn_fail(c, "a compressed message that is broken or too large");
+    }
+}
+
 // Handles all whole frames in p[0..n) and returns how many bytes they took.
 static uint32_t conn_take_frames(struct bench_conn *c, const char *p, uint32_t n)
 {
     void (*on_message)(struct bench_conn *, const char *, uint32_t) = c->worker->world->codec->on_message;
+    const uint8_t usual = 0x80 | c->worker->world->opcode;
     uint32_t i = 0;
     while (c->fd >= 0) {
         uint64_t len = 0;
@@ -345,10 +355,10 @@ static uint32_t conn_take_frames(struct bench_conn *c, const char *p, uint32_t n
         }
         if (n - i - head < len)
             break;
-        if (__builtin_expect(first == (0x80 | FRAME_TEXT), 1))
+        if (__builtin_expect(first == usual, 1))
             on_message(c, p + i + head, (uint32_t)len);
         else
-            conn_on_control(c, first & 0x80 ? first & 0x0f : FRAME_CONTINUATION, p + i + head, (uint32_t)len);
+            conn_on_unusual(c, first, p + i + head, (uint32_t)len);
         i += head + (uint32_t)len;
     }
     return i;
@@ -369,30 +379,11 @@ static uint32_t conn_take_lines(struct bench_conn *c, const char *p, uint32_t n)
     return i;
 }
 
-static uint32_t conn_take_upgrade(struct bench_conn *c, const char *p, uint32_t n)
-{
-    const char *end = memmem(p, n, "\r\n\r\n", 4);
-    if (!end)
-        return 0;
-    if (n < 12 || memcmp(p, "HTTP/1.1 ", 9) != 0) {
-        conn_fail(c, "upgrade: not an HTTP/1.1 answer");
-        return 0;
-    }
-    if (memcmp(p + 9, "101", 3) != 0) {
-        const char *line_end = memchr(p, '\r', n);
-        conn_fail(c, "upgrade refused: %.*s", (int)(line_end - (p + 9)), p + 9);
-        return 0;
-    }
-    c->state = CONN_JOINING;
-    c->worker->world->codec->on_open(c);
-    return (uint32_t)(end - p) + 4;
-}
-
 static uint32_t conn_take(struct bench_conn *c, const char *p, uint32_t n)
 {
     uint32_t taken = 0;
     if (c->state == CONN_UPGRADING) {
-        taken = conn_take_upgrade(c, p, n);
+        taken = upgrade_take(c, p, n);
         if (taken == 0)
             return 0;
     }
@@ -429,7 +420,7 @@ static void conn_on_readable(struct bench_conn *c)
         if (kept)
             memcpy(w->buffer, c->in, kept);
         size_t space = w->buffer_size - kept;
-        ssize_t n = recv(c->fd, w->buffer + kept, space, 0);
+        ssize_t n = channel_recv(c, w->buffer + kept, space);
         if (n <= 0) {
             if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
@@ -458,6 +449,10 @@ void conn_on_event(struct bench_conn *c, uint32_t events)
         return;
     if (c->state == CONN_CONNECTING) {
         conn_on_connected(c);
+        return;
+    }
+    if (c->state == CONN_SHAKING) {
+        conn_shake(c);
         return;
     }
     if (events & EPOLLOUT && !c->dirty) {

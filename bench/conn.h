@@ -2,8 +2,8 @@
 //
 // One client connection: connect, upgrade, read, write, close.
 //
-//     NEW -> CONNECTING -> UPGRADING -> JOINING -> READY -+-> CLOSED
-//                 \____________(TCP)_____/                +-> CUT -> CONNECTING ...   (--reconnect-storm)
+//     NEW -> CONNECTING -> SHAKING -> UPGRADING -> JOINING -> READY -+-> CLOSED
+//                           (TLS) \______(tcp://)_____/               +-> CUT -> CONNECTING ...   (--reconnect-storm)
 //
 // A failure on the way ends in CLOSED and is counted with its reason.
 
@@ -25,7 +25,7 @@ void conn_ready(struct bench_conn *c);
 // bytes are to be written.
 char *conn_reserve(struct bench_conn *c, uint32_t len);
 
-// Queues one message of the connection's transport: a masked text frame, or a line (its end is added).
+// Queues one message of the connection's transport: a masked frame, or a line (its end is added).
 void conn_send_text(struct bench_conn *c, const char *text, uint32_t len);
 
 // So much is unsent that a further message should be dropped rather than queued.

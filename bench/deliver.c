@@ -53,6 +53,31 @@ const int8_t payload_values[256] = {
     NO16,
 };
 
+// Words in an order that does not come again soon, as what people say does not; the same in every run.
+static void fill_words(char *at, uint32_t n)
+{
+    static const char *const words[] = {"build",  "deploy", "look",   "tests", "again", "room",
+                                        "people", "when",   "failed", "since", "the",   "is",
+                                        "to",     "and",    "that",   "it",    "maybe", "tomorrow",
+                                        "thanks", "why",    "shall",  "we",    "not",   "good"};
+    uint32_t next = 1, i = 0;
+    while (i < n) {
+        next = next * 1103515245u + 12345u;
+        for (const char *word = words[(next >> 16) % (sizeof words / sizeof *words)]; *word && i < n; word++)
+            at[i++] = *word;
+        if (i < n)
+            at[i++] = ' ';
+    }
+}
+
+void codec_fill(const struct options *o, char *at, uint32_t n)
+{
+    if (o->words)
+        fill_words(at, n);
+    else
+        memset(at, 'x', n);
+}
+
 const char *codec_find_mark(const char *p, uint32_t len, uint32_t hint)
 {
     uint32_t publisher, seq;
@@ -92,7 +117,7 @@ void codec_deliver(struct bench_conn *c, struct seat *seat, uint64_t offset, uin
         return;
     }
     if (c->seqs)
-        check_seq(c, p->index_in_room, seq);
+        check_seq(c, (uint32_t)(seat - c->seats) * world->seq_stride + p->index_in_room, seq);
     struct room_hint *hint = &w->hints[seat->room];
     if (offset > hint->head)
         hint->head = offset;

@@ -26,7 +26,7 @@ static void prepare_frame(struct world *world, struct publisher *p, char *scratc
     uint32_t payload_at, id_at;
     uint32_t len = world->codec->message(p, scratch, &payload_at, &id_at);
     uint8_t head[FRAME_HEAD_MAX];
-    p->frame_head = o->websocket ? frame_head_encode(head, FRAME_TEXT, len) : 0;
+    p->frame_head = o->websocket ? frame_head_encode(head, world->opcode, len) : 0;
     p->frame_len = p->frame_head + len + !o->websocket;
     p->frame = bench_alloc(1, p->frame_len);
     memcpy(p->frame, head, p->frame_head);
@@ -90,7 +90,7 @@ static void publish(struct worker *w, struct publisher *p, uint64_t time_ns)
     memcpy(at, p->frame, p->frame_len);
     payload_encode(at + p->payload_at, p->id, seq);
     if (p->id_at)
-        write_id(at + p->id_at, CODEC_ID_BASE + seq);
+        (world->codec->write_id ? world->codec->write_id : write_id)(at + p->id_at, CODEC_ID_BASE + seq);
     if (p->frame_head) {
         uint32_t mask = (uint32_t)(worker_random(w) >> 32);
         memcpy(at + p->frame_head - 4, &mask, 4);

@@ -34,7 +34,7 @@ __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *for
 
 const char *options_dialect_name(enum dialect d)
 {
-    static const char *const names[] = {"json", "text", "text-ws", "raw"};
+    static const char *const names[] = {"json", "protobuf", "text", "text-ws", "raw"};
     return names[d];
 }
 
@@ -43,6 +43,8 @@ const char *options_drive_name(enum drive d)
     static const char *const names[] = {"none", "open", "closed-own", "closed-all"};
     return names[d];
 }
+
+const char *options_scheme(const struct options *o) { return o->tls ? "wss" : o->websocket ? "ws" : "tcp"; }
 
 static uint32_t parse_count(const char *option, const char *value, uint32_t min, uint32_t max)
 {
@@ -69,7 +71,7 @@ static enum dialect parse_dialect(const char *value)
     for (enum dialect d = DIALECT_JSON; d <= DIALECT_RAW; d++)
         if (strcmp(value, options_dialect_name(d)) == 0)
             return d;
-    fail("--dialect: got '%s', expected json, text, text-ws or raw", value);
+    fail("--dialect: got '%s', expected json, protobuf, text, text-ws or raw", value);
 }
 
 // ws://HOST[:PORT][/PATH] or tcp://HOST:PORT, HOST a name, an IPv4 address or an IPv6 address in brackets.
@@ -79,11 +81,14 @@ static void parse_url(struct options *o, const char *url)
     if (strncmp(url, "ws://", 5) == 0) {
         o->websocket = true;
         rest = url + 5;
+    } else if (strncmp(url, "wss://", 6) == 0) {
+        o->websocket = o->tls = true;
+        rest = url + 6;
     } else if (strncmp(url, "tcp://", 6) == 0) {
         o->websocket = false;
         rest = url + 6;
     } else {
-        fail("--url: got '%s', expected ws://HOST:PORT/PATH or tcp://HOST:PORT", url);
+        fail("--url: got '%s', expected ws://HOST:PORT/PATH, wss:// or tcp://HOST:PORT", url);
     }
     const char *path = strchr(rest, '/');
     size_t authority = path ? (size_t)(path - rest) : strlen(rest);
@@ -112,7 +117,7 @@ static void parse_url(struct options *o, const char *url)
     if (port_len == 0) {
         if (!o->websocket)
             fail("--url: got '%s', expected a port: tcp://HOST:PORT", url);
-        snprintf(o->port, sizeof o->port, "80");
+        snprintf(o->port, sizeof o->port, "%s", o->tls ? "443" : "80");
     } else {
         memcpy(o->port, colon + 1, port_len);
         o->port[port_len] = 0;
@@ -141,9 +146,11 @@ static void check_people(struct options *o, const struct given *given)
              o->rooms * o->members);
     if (given->members && o->members > o->clients)
         fail("--members %u: expected at most as many as --clients %u", o->members, o->clients);
-    if (given->members && (uint64_t)o->rooms * o->members > o->clients && o->dialect != DIALECT_JSON)
-        fail("--clients %u in %u x %u seats: only --dialect json can sit in several rooms", o->clients,
-             o->rooms, o->members);
+    if (given->members && (uint64_t)o->rooms * o->members > o->clients && !options_is_native(o) &&
+        !strstr(o->path, "{rooms}"))
+        fail(
+            "--clients %u in %u x %u seats: only --dialect json and protobuf can sit in several rooms, and raw with {rooms} in its path",
+            o->clients, o->rooms, o->members);
     if (!given->members && o->rooms > o->clients)
         fail("--rooms %u: expected at most one per client (%u)", o->rooms, o->clients);
     if (o->clients > CLIENTS_MAX)
@@ -187,6 +194,7 @@ static void check_dialect(struct options *o, const struct given *given)
 {
     static const char *const urls[] = {
         "ws://127.0.0.1:8000/ws",
+        "ws://127.0.0.1:8000/ws",
         "tcp://127.0.0.1:9000",
         "ws://127.0.0.1:8000/echo",
     };
@@ -196,8 +204,10 @@ static void check_dialect(struct options *o, const struct given *given)
     if (o->websocket != (o->dialect != DIALECT_TEXT))
         fail("--url: --dialect %s needs %s", options_dialect_name(o->dialect),
              o->dialect == DIALECT_TEXT ? "tcp://HOST:PORT" : "ws://HOST:PORT/PATH");
-    if (o->dialect != DIALECT_JSON && (o->echo || o->ack))
-        fail("--%s: only --dialect json has it", o->echo ? "echo" : "ack");
+    if (!options_is_native(o) && (o->echo || o->ack))
+        fail("--%s: only --dialect json and protobuf have it", o->echo ? "echo" : "ack");
+    if (o->deflate && !o->websocket)
+        fail("--deflate: only WebSocket has it");
     if (o->dialect != DIALECT_JSON && o->storm)
         fail("--reconnect-storm: only --dialect json can resume");
     if (o->dialect != DIALECT_JSON && o->tokens_file)
@@ -226,6 +236,8 @@ enum {
     OPT_INFLIGHT,
     OPT_CLOSED,
     OPT_SIZE,
+    OPT_WORDS,
+    OPT_DEFLATE,
     OPT_ECHO,
     OPT_ACK,
     OPT_WARMUP,
@@ -258,6 +270,8 @@ static const struct option table[] = {
     {"inflight", required_argument, NULL, OPT_INFLIGHT},
     {"closed", required_argument, NULL, OPT_CLOSED},
     {"size", required_argument, NULL, OPT_SIZE},
+    {"words", no_argument, NULL, OPT_WORDS},
+    {"deflate", no_argument, NULL, OPT_DEFLATE},
     {"echo", no_argument, NULL, OPT_ECHO},
     {"ack", no_argument, NULL, OPT_ACK},
     {"warmup", required_argument, NULL, OPT_WARMUP},
@@ -364,6 +378,12 @@ static void parse_one(struct options *o, struct given *given, int opt, const cha
         break;
     case OPT_CLOSED:
         given->closed = value;
+        break;
+    case OPT_WORDS:
+        o->words = true;
+        break;
+    case OPT_DEFLATE:
+        o->deflate = true;
         break;
     case OPT_ECHO:
         o->echo = true;

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum dialect { DIALECT_JSON, DIALECT_TEXT, DIALECT_TEXT_WS, DIALECT_RAW };
+enum dialect { DIALECT_JSON, DIALECT_PROTOBUF, DIALECT_TEXT, DIALECT_TEXT_WS, DIALECT_RAW };
 
 enum drive {
     DRIVE_NONE,       // nobody publishes (--idle, or --publishers 0)
@@ -23,9 +23,11 @@ enum drive {
 struct options {
     enum dialect dialect;
     bool websocket;
+    bool tls;
+    bool deflate; // offered, and whoever does not take it has failed
     char host[256];
     char port[16];
-    char path[512]; // may hold {room}
+    char path[512]; // may hold {room} or {rooms}
 
     uint32_t clients;
     uint32_t rooms;
@@ -37,6 +39,7 @@ struct options {
     double rate; // messages per second, all publishers together
     uint32_t inflight;
     uint32_t size; // payload bytes
+    bool words;    // a payload of words
     bool echo;
     bool ack;
 
@@ -64,6 +67,15 @@ void options_parse(int argc, char **argv, struct options *ret);
 
 const char *options_dialect_name(enum dialect d);
 const char *options_drive_name(enum drive d);
+
+// The native protocol, in either encoding: a room's entries have offsets.
+static inline bool options_is_native(const struct options *o)
+{
+    return o->dialect == DIALECT_JSON || o->dialect == DIALECT_PROTOBUF;
+}
+
+// ws, wss or tcp
+const char *options_scheme(const struct options *o);
 
 // The text of --help.
 extern const char options_help[];

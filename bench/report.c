@@ -179,9 +179,9 @@ static void print_checks(const struct world *world, const struct result *r)
 static void print_table(const struct world *world, const struct result *r)
 {
     const struct options *o = &world->options;
-    printf("%s://%s:%s%s  %s, %u clients, %u room%s, %u publisher%s, %s\n", o->websocket ? "ws" : "tcp",
-           o->host, o->port, o->websocket ? o->path : "", options_dialect_name(o->dialect), o->clients,
-           o->rooms, o->rooms == 1 ? "" : "s", world->publisher_count, world->publisher_count == 1 ? "" : "s",
+    printf("%s://%s:%s%s  %s, %u clients, %u room%s, %u publisher%s, %s\n", options_scheme(o), o->host,
+           o->port, o->websocket ? o->path : "", options_dialect_name(o->dialect), o->clients, o->rooms,
+           o->rooms == 1 ? "" : "s", world->publisher_count, world->publisher_count == 1 ? "" : "s",
            options_drive_name(o->drive));
     if (run.connected == 0)
         printf("  no client could connect\n");
@@ -298,6 +298,7 @@ static void print_json(const struct world *world, const struct result *r)
     json_count("publishers", world->publisher_count);
     json_count("inflight", o->inflight);
     json_count("size", o->size);
+    json_count("inflated", r->counts.inflated);
     json_count("connected", run.connected);
     printf("\"rate\":%.3f,\"connect_s\":%.6f,\"seconds\":%.6f,", o->rate,
            (double)(run.connect_to_ns - run.connect_from_ns) / 1e9, r->seconds);

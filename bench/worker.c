@@ -62,7 +62,7 @@ static void connect_more(struct worker *w)
 
 static void fail_overdue(struct worker *w)
 {
-    static const char *const doing[] = {"", "connecting", "upgrading", "joining"};
+    static const char *const doing[] = {"", "connecting", "shaking hands", "upgrading", "joining"};
     if (w->now < w->overdue_check_ns)
         return;
     w->overdue_check_ns = w->now + OVERDUE_CHECK_NS;
@@ -130,7 +130,7 @@ static void follow_phase(struct worker *w)
             w->window_to_ns = w->world->window_to_ns;
             if (o->storm)
                 cut_readers(w);
-        } else if (w->phase == PHASE_DRAIN && o->stall_percent > 0 && o->dialect == DIALECT_JSON) {
+        } else if (w->phase == PHASE_DRAIN && o->stall_percent > 0 && options_is_native(o)) {
             set_stalled(w, false); // what they missed must be there, or announced as a gap
         }
     }

@@ -4,8 +4,11 @@
 
 #include "world.h"
 
+#include "channel.h"
 #include "check.h"
 #include "codec.h"
+#include "frame.h"
+#include "inflate.h"
 #include "payload.h"
 
 #include <arpa/inet.h>
@@ -116,6 +119,8 @@ static void count_room(struct world *world, uint32_t r)
         o->publishers_per_room < room->seat_count ? o->publishers_per_room : room->seat_count;
     if ((uint64_t)world->publisher_count + room->publisher_count > PAYLOAD_PUBLISHERS_MAX)
         world_fail("too many publishers: at most %u in all", PAYLOAD_PUBLISHERS_MAX);
+    if (room->publisher_count > world->seq_stride)
+        world->seq_stride = room->publisher_count;
     world->publisher_count += room->publisher_count;
     world->seat_count += room->seat_count;
     for (uint32_t m = 0; m < room->seat_count; m++)
@@ -140,9 +145,6 @@ static void fill_room(struct world *world, uint32_t r)
         };
         c->publishes = true;
     }
-    for (uint32_t m = 0; m < room->seat_count && world->options.dialect != DIALECT_JSON; m++)
-        world->conns[seat_client(&world->options, r, m)].seqs =
-            bench_alloc(room->publisher_count, sizeof(uint32_t));
 }
 
 static void init_people(struct world *world)
@@ -165,6 +167,9 @@ static void init_people(struct world *world)
     }
     for (uint32_t r = 0; r < o->rooms; r++)
         fill_room(world, r);
+    for (uint32_t i = 0; i < o->clients && !options_is_native(o); i++)
+        world->conns[i].seqs =
+            bench_alloc((size_t)world->conns[i].seat_count * world->seq_stride, sizeof(uint32_t));
     double share = 0;
     for (uint32_t i = 0; i < o->clients && o->stall_percent > 0; i++) {
         struct bench_conn *c = &world->conns[i];
@@ -187,6 +192,8 @@ static void init_worker(struct world *world, uint32_t index)
     w->random = clock_now_ns() * 2 + 1 + index * UINT64_C(7919);
     w->buffer_size = BUFFER_BYTES_MIN + (size_t)4 * o->size;
     w->buffer = bench_alloc(1, w->buffer_size);
+    if (o->deflate)
+        inflate_init(w);
     w->dirty = bench_alloc(w->end_conn - w->first_conn, sizeof(struct bench_conn *));
     w->hints = bench_alloc(o->rooms, sizeof *w->hints);
     w->publishers = bench_alloc(world->publisher_count, sizeof *w->publishers);
@@ -234,14 +241,17 @@ static void read_tokens(struct world *world, const char *name)
 
 void world_init(struct world *world, const struct options *options)
 {
-    static const struct codec *const codecs[] = {&codec_json, &codec_text, &codec_text, &codec_raw};
+    static const struct codec *const codecs[] = {&codec_json, &codec_protobuf, &codec_text, &codec_text,
+                                                 &codec_raw};
     memset(world, 0, sizeof *world);
     world->options = *options;
     name_rooms(world);
     if (options->tokens_file)
         read_tokens(world, options->tokens_file);
     world->codec = codecs[options->dialect];
-    world->expects_own = options->dialect != DIALECT_JSON || options->echo;
+    world->opcode = options->dialect == DIALECT_PROTOBUF ? FRAME_BINARY : FRAME_TEXT;
+    world->expects_own = !options_is_native(options) || options->echo;
+    channel_init(world);
     pthread_mutex_init(&world->reasons_lock, NULL);
     resolve(world);
     init_people(world);
@@ -261,6 +271,7 @@ static void deinit_conn(struct bench_conn *c)
 {
     for (uint32_t i = 0; i < c->seat_count; i++)
         free(c->seats[i].epoch);
+    channel_close(c);
     if (c->fd >= 0)
         close(c->fd);
     check_forget(c);
@@ -277,6 +288,7 @@ void world_deinit(struct world *world)
         deinit_conn(&world->conns[i]);
     for (uint32_t i = 0; i < world->options.threads; i++) {
         struct worker *w = &world->workers[i];
+        inflate_deinit(w);
         close(w->epoll_fd);
         close(w->wake_fd);
         free(w->buffer);
@@ -291,5 +303,6 @@ void world_deinit(struct world *world)
     free(world->seats);
     free(world->conns);
     free(world->rooms);
+    channel_deinit(world);
     pthread_mutex_destroy(&world->reasons_lock);
 }

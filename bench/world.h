@@ -84,11 +84,13 @@ struct seat {
     uint64_t offset;    // the last one received (json)
     uint64_t catch_up;  // after a resume: the head to reach before the client counts as back
     char *epoch;        // kept for --reconnect-storm only
+    uint64_t handle;    // what the server calls the room by (protobuf)
 };
 
 enum conn_state {
     CONN_NEW,
     CONN_CONNECTING, // TCP
+    CONN_SHAKING,    // TLS; without it, passed at once
     CONN_UPGRADING,  // request sent, waiting for 101
     CONN_JOINING,
     CONN_READY,
@@ -119,8 +121,10 @@ struct bench_conn {
     uint32_t seats_in;
     struct worker *worker;
     struct seat *seats;
-    uint32_t *seqs; // text, raw: the last sequence number per publisher of the room
-    char *in;       // an unfinished frame or line
+    uint32_t *
+        seqs; // text, raw: per seat, world.seq_stride of them: the last sequence number per publisher of the room
+    struct ssl_st *tls; // wss
+    char *in;           // an unfinished frame or line
     uint32_t in_len, in_size;
     char *out;
     uint32_t out_len, out_size, out_sent;
@@ -153,8 +157,9 @@ struct checks {
 struct counts {
     uint64_t deliveries, bytes, reads, others; // others: everything that is not a published message
     uint64_t published, acks, errors;
-    uint64_t settled; // clients that are ready, or failed for good
-    uint64_t back;    // clients back after --reconnect-storm
+    uint64_t inflated; // messages that came compressed
+    uint64_t settled;  // clients that are ready, or failed for good
+    uint64_t back;     // clients back after --reconnect-storm
 };
 
 struct worker {
@@ -186,6 +191,7 @@ struct worker {
     uint64_t window_from_ns, window_to_ns;
     uint64_t churn_next_ns; // 0: not begun
     uint64_t random;
+    struct inflater *inflater; // --deflate
 
     struct counts counts;
     struct counts counts_seen; // a copy that worker 0 may read at any time
@@ -224,6 +230,9 @@ struct world {
     uint32_t publisher_count;
     uint32_t seat_count;
     uint32_t ring_mask;
+    uint32_t seq_stride; // publishers of the room that has most
+    struct ssl_ctx_st *tls;
+    uint8_t opcode;   // of messages: text or binary
     bool expects_own; // a publisher's own messages come back to it
 
     enum phase phase;         // written by the coordinator only

@@ -8,7 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { available, isAvailable, loadTool, measure, out, root, useBuild } from './servers.mjs';
+import { available, isAvailable, loadTool, measure, measureHandshakes, out, root, useBuild } from './servers.mjs';
 import { scenarios } from './scenarios.mjs';
 import { judge, medians, table, verdict } from './table.mjs';
 
@@ -21,7 +21,8 @@ gorilla/websocket and npm ws. Prints a table per scenario with the targets, and 
   --quick         one short round, fewer idle connections: to see that all works, not to quote
   --rounds N      interleaved rounds; figures are their medians (default 5)
   --duration S    seconds measured per contender and round (default 4)
-  --only NAMES    of text, json, deep, fanout1, fanout16, own16, idle, shards, stall, storm
+  --only NAMES    of text, json, protobuf, deep, fanout1, fanout16, own16, tls, tls-talk, deflate, handshakes, small-rooms, idle,
+                  shards, stall, storm
   --plenum-only   without the peers
   --build DIR     take the binaries from there, as they are (default: \`make build\` and build/release)
   --markdown      tables in Markdown, as in docs/PERFORMANCE.md
@@ -100,10 +101,14 @@ function machine() {
 async function runContender(scenario, contender, options, earlier) {
   const own = typeof contender.args === 'function' ? contender.args(earlier) : contender.args;
   const seconds = String(scenario.seconds ?? options.duration);
-  const result = await measure(contender, [...own, '--duration', seconds]);
-  const cost = result.server?.us_per_delivery
-    ? `${result.server.us_per_delivery.toFixed(4)} us/delivery`
-    : `${Math.round(result.server?.bytes_per_connection ?? 0)} bytes/connection`;
+  const result = scenario.handshakes
+    ? await measureHandshakes(contender, seconds)
+    : await measure(contender, [...own, '--duration', seconds]);
+  const cost = scenario.handshakes
+    ? `${((result.server_cpu_s / result.done) * 1e6).toFixed(1)} us/handshake`
+    : result.server?.us_per_delivery
+      ? `${result.server.us_per_delivery.toFixed(4)} us/delivery`
+      : `${Math.round(result.server?.bytes_per_connection ?? 0)} bytes/connection`;
   say(`  ${contender.label.padEnd(16)} ${cost}${result.trouble ? `  !! ${result.trouble}` : ''}`);
   return result;
 }

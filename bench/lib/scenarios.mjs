@@ -13,7 +13,7 @@ const sizeOnWire = (bytes) => String(Math.max(9, Math.round(bytes) - (bytes < 12
 
 const load = ['deliveries_per_s', 'server_us', 'client_us', 'per_write', 'per_read', 'wire', 'p50', 'p99'];
 
-const plenum = (label, dialect, args, shards = 1) => ({ label, server: 'plenum', shards, dialect, args });
+const plenum = (label, dialect, args, shards = 1, how = {}) => ({ label, server: 'plenum', shards, dialect, args, ...how });
 
 const same = (label, server, args, assumed, like) => ({
   label,
@@ -144,6 +144,111 @@ const storm = (quick) => {
   };
 };
 
+// Everybody who speaks TLS has the same certificate (ECDSA on P-256) and takes what it and OpenSSL 3, or BoringSSL, agree on.
+const tls = (targets) => {
+  const args = ['--clients', '1000', '--closed', 'all', '--inflight', '1'];
+  return {
+    name: 'tls',
+    title: '1 publisher, 1,000 readers over TLS, one message at a time',
+    figures: load,
+    contenders: [
+      plenum('plenum json', 'json', [...args, '--echo'], 1, { tls: true }),
+      ...['floor each', 'bun', 'ws'].map((server) => ({ ...same(server, server, args, 200, 'plenum json'), tls: true })),
+    ],
+    targets,
+  };
+};
+
+const tlsTalk = (targets) => {
+  const args = ['--clients', '200', '--publishers', 'all'];
+  return {
+    name: 'tls-talk',
+    title: 'everyone talks to everyone over TLS, 200 in a room, 20-byte messages, JSON',
+    figures: load,
+    contenders: [
+      plenum('plenum json', 'json', [...args, '--echo'], 1, { tls: true }),
+      ...['floor batch', 'bun', 'ws'].map((server) => ({ ...same(server, server, args, 200, 'plenum json'), tls: true })),
+    ],
+    targets,
+  };
+};
+
+// 300 bytes of words, in the JSON that Plenum puts around them: the peers are given the same text. The floor compresses nothing, it sends
+// as many bytes as Plenum does then.
+const LIKE_PLENUM = '{"type":"message","room":"{room}","offset":{id},"time":1796071191061,"from":{"user":"guest-7QkXw2mB4tRz",' +
+  '"session":"PuNV0Xk3Fv0cPp2aEhVn4A","name":"guest-7QkX"},"data":"{payload}"}';
+
+const deflate = (targets) => {
+  const args = ['--clients', '1000', '--closed', 'all', '--inflight', '1', '--size', '300', '--words'];
+  const like = [...args, '--message', LIKE_PLENUM];
+  return {
+    name: 'deflate',
+    title: '1 publisher, 1,000 readers, 300 bytes of words, one message at a time, permessage-deflate',
+    figures: ['deliveries_per_s', 'server_us', 'client_us', 'wire', 'inflated', 'p50', 'p99'],
+    contenders: [
+      plenum('plenum, plain', 'json', [...args, '--echo']),
+      plenum('plenum', 'json', [...args, '--echo'], 1, { deflate: true }),
+      same('floor each', 'floor each', args, 300, 'plenum'),
+      { label: 'bun, plain', server: 'bun', args: like },
+      ...['bun', 'ws'].map((server) => ({ label: server, server, args: like, deflate: true })),
+    ],
+    targets,
+  };
+};
+
+const protobuf = (targets) => {
+  const args = ['--clients', '200', '--publishers', 'all'];
+  return {
+    name: 'protobuf',
+    title: 'everyone talks to everyone, 200 in a room, 20-byte messages: Protobuf, and the same text in JSON',
+    figures: load,
+    contenders: [
+      plenum('plenum protobuf', 'protobuf', [...args, '--echo']),
+      plenum('plenum json', 'json', [...args, '--echo']),
+      same('floor, as short', 'floor batch', args, 50, 'plenum protobuf'),
+      ...['floor batch', 'bun', 'ws'].map((server) => same(server, server, args, 200, 'plenum json')),
+    ],
+    targets,
+  };
+};
+
+const handshakes = (targets) => ({
+  name: 'handshakes',
+  title: 'clients that connect, are upgraded to WebSocket, and go, 64 at a time; TLS 1.3, X25519, ECDSA on P-256, no resumption',
+  handshakes: true,
+  figures: ['handshakes_per_s', 'handshake_us', 'per_core', 'handshake_client_us'],
+  contenders: [false, true].flatMap((secure) =>
+    ['plenum', 'floor each', 'bun', 'ws'].map((server) => ({ label: `${server}, ${secure ? 'TLS' : 'TCP'}`, server, tls: secure, args: [] })),
+  ),
+  targets,
+});
+
+// A process may have 20,000 files here, so 10,000 clients are in five rooms each. The peers are told which by their own means: topics of
+// Bun's, sets of ws. The name of the room before each of their messages is a part of its size.
+const smallRooms = (quick, targets) => {
+  const rooms = quick ? '1000' : '10000';
+  const args = ['--clients', rooms, '--rooms', rooms, '--members', '5', '--inflight', '1'];
+  const others = (label, server) => {
+    const { args: sized } = same(label, server, args, 200, 'plenum json');
+    const withRoom = (earlier) => sized(earlier).map((word, i, all) => (all[i - 1] === '--size' ? String(Number(word) - 11) : word));
+    return { label, server, several: true, args: (earlier) => [...withRoom(earlier), '--message', '{room} {payload}'] };
+  };
+  return {
+    name: 'small-rooms',
+    title: `${Number(rooms).toLocaleString('en')} rooms of 5, one message at a time in each, 20-byte messages; each client is in five of them`,
+    figures: ['published_per_s', 'publish_us', 'client_us', 'per_write', 'per_read', 'wire', 'p50', 'p99'],
+    contenders: [
+      plenum('plenum json', 'json', [...args, '--echo']),
+      plenum('plenum protobuf', 'protobuf', [...args, '--echo']),
+      others('floor each', 'floor each'),
+      others('floor batch', 'floor batch'),
+      others('bun', 'bun'),
+      others('ws', 'ws'),
+    ],
+    targets,
+  };
+};
+
 export function scenarios(quick) {
   const talk = ['--clients', '200', '--publishers', 'all'];
   const deep = [...talk, '--inflight', '8'];
@@ -165,6 +270,10 @@ export function scenarios(quick) {
       assumed: 200,
       targets: [against('plenum json', 0.4)],
     }),
+    protobuf([
+      atMost('server CPU per delivery against Bun, which has the same text in JSON', 0.25, (m) => m['plenum protobuf']?.server_us / m.bun?.server_us),
+      atMost('bytes on the wire for a text of 20 bytes', 60, (m) => m['plenum protobuf']?.wire),
+    ]),
     allToAll('deep', 'the same in text with 8 messages of everyone under way', {
       rows: [plenum('plenum text', 'text', deep)],
       args: deep,
@@ -198,6 +307,20 @@ export function scenarios(quick) {
         atMost('median latency against Bun', 1, (m) => m['plenum json']?.p50 / m.bun?.p50),
       ],
     }),
+    tls([
+      atMost('server CPU per delivery against the floor (a bare SSL_write() loop)', 1.05, (m) => m['plenum json']?.server_us / m['floor each']?.server_us),
+    ]),
+    tlsTalk([against('plenum json', 0.4)]),
+    deflate([
+      atMost('server CPU per delivery, compressed against plain', 1.05, (m) => m.plenum?.server_us / m['plenum, plain']?.server_us),
+      against('plenum', 0.75),
+    ]),
+    handshakes([
+      atMost('server CPU per TLS handshake against the floor', 1.2, (m) => m['plenum, TLS']?.handshake_us / m['floor each, TLS']?.handshake_us),
+    ]),
+    smallRooms(quick, [
+      atMost('server CPU per publish against Bun', 1, (m) => m['plenum json']?.publish_us / m.bun?.publish_us),
+    ]),
     idle(quick),
     shards(),
     stall(),

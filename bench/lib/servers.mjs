@@ -21,13 +21,22 @@ export function useBuild(folder) {
   release = path.resolve(folder);
 }
 
-// name -> command line; the first line on stdout is the port. `raw` is what the load tool needs to be told.
+// name -> command line; the first line on stdout is the port. Behind it the port to listen on (0: any) and, but for gorilla,
+// a certificate and its key, or 'deflate'.
 const commands = {
   'floor each': () => [path.join(release, 'bench/floor'), 'each'],
   'floor batch': () => [path.join(release, 'bench/floor'), 'batch'],
   bun: () => [path.join(modules, '.bin/bun'), path.join(peers, 'bun_hub.js')],
   ws: () => [process.execPath, path.join(peers, 'ws_hub.mjs')],
   gorilla: () => [path.join(out, 'gorilla_hub')],
+};
+
+// The same for all who speak TLS: ECDSA on P-256, made by Plenum.
+const certificate = () => {
+  const file = path.join(out, 'certificate');
+  if (!existsSync(`${file}.pem`) && spawnSync(path.join(release, 'plenum'), ['cert', '--out', file]).status !== 0)
+    throw new Error('plenum cert made no certificate');
+  return [`${file}.pem`, `${file}.key`];
 };
 
 const firstLine = (command, args) => {
@@ -105,7 +114,8 @@ function ready(server, pattern) {
   });
 }
 
-async function startPlenum(shards) {
+async function startPlenum({ shards = 1, tls, deflate }) {
+  const [cert, key] = tls ? certificate() : [];
   const server = launch('plenum', [
     path.join(release, 'plenum'),
     'serve',
@@ -118,42 +128,73 @@ async function startPlenum(shards) {
     '--limits.address_rooms_created_per_s=0',
     '--limits.address_rooms_percent=100',
     '--limits.connections_per_address=0',
+    '--limits.requests_per_s=0',
+    ...(tls ? [`--server.listen={address: "127.0.0.1:0", tls: {cert: ${cert}, key: ${key}}}`] : []),
+    ...(deflate ? ['--websocket.deflate=true'] : []),
   ]);
-  const [, http, text] = await ready(server, /^ready http=\S*:(\d+) text=\S*:(\d+)/m);
-  return { ...server, http, text };
+  const [line, http, text] = await ready(server, /^ready http=\S*:(\d+) text=\S*:(\d+).*\n/m);
+  const port = tls ? / https=\S*:(\d+)/.exec(line)[1] : http;
+  return { ...server, http, port, text };
 }
 
-async function startPeer(name) {
-  const server = launch(name, commands[name]());
-  const [, http] = await ready(server, /^(\d+)\n/);
-  return { ...server, http };
+async function startPeer(name, { tls, deflate }) {
+  const how = tls ? ['0', ...certificate()] : deflate ? ['0', 'deflate'] : [];
+  const server = launch(name, [...commands[name](), ...how]);
+  const [, port] = await ready(server, /^(\d+)\n/);
+  return { ...server, port };
 }
+
+const startServer = (contender) =>
+  contender.server === 'plenum' ? startPlenum(contender) : startPeer(contender.server, contender);
 
 // What the load tool is told about the server, by dialect.
+const url = ({ tls }, { port }, place) => `${tls ? 'wss' : 'ws'}://127.0.0.1:${port}/${place}`;
 const targets = {
-  json: (server) => ['--dialect', 'json', '--url', `ws://127.0.0.1:${server.http}/ws`],
-  text: (server) => ['--dialect', 'text', '--url', `tcp://127.0.0.1:${server.text}`],
-  'text-ws': (server) => ['--dialect', 'text-ws', '--url', `ws://127.0.0.1:${server.http}/echo`],
-  raw: (server) => ['--dialect', 'raw', '--url', `ws://127.0.0.1:${server.http}/{room}`],
+  json: (contender, server) => ['--dialect', 'json', '--url', url(contender, server, 'ws')],
+  protobuf: (contender, server) => ['--dialect', 'protobuf', '--url', url(contender, server, 'ws')],
+  text: (contender, server) => ['--dialect', 'text', '--url', `tcp://127.0.0.1:${server.text}`],
+  'text-ws': (contender, server) => ['--dialect', 'text-ws', '--url', url(contender, server, 'echo')],
+  raw: (contender, server) => ['--dialect', 'raw', '--url', url(contender, server, contender.several ? '{rooms}' : '{room}')],
 };
 
+async function run(program, args) {
+  const tool = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  tool.stdout.on('data', (piece) => (stdout += piece));
+  tool.stderr.on('data', (piece) => (stderr += piece));
+  const status = await new Promise((resolve) => tool.once('close', resolve));
+  const command = `${path.basename(program)} ${args.join(' ')}`;
+  if (!stdout) throw new Error(`${command}: exit ${status}: ${stderr.trim()}`);
+  return { result: { ...JSON.parse(stdout), command }, status };
+}
+
 // Starts the contender's server, runs the load tool against it, and returns the tool's result (its --json), with
-// `trouble` if it ended with another status than 0.
-export async function measure({ server: name, shards = 1, dialect = 'raw' }, args) {
-  const server = name === 'plenum' ? await startPlenum(shards) : await startPeer(name);
+// `trouble` if it ended with another status than 0. A contender: server; of Plenum shards, dialect; tls, deflate; several:
+// clients are in several rooms each.
+export async function measure(contender, args) {
+  const { dialect = 'raw', deflate } = contender;
+  const server = await startServer(contender);
   try {
-    const all = [...targets[dialect](server), ...args, '--json', '--quiet', '--server-pid', String(server.pid)];
-    const tool = spawn(loadTool(), all, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '';
-    let stderr = '';
-    tool.stdout.on('data', (piece) => (stdout += piece));
-    tool.stderr.on('data', (piece) => (stderr += piece));
-    const status = await new Promise((resolve) => tool.once('close', resolve));
-    if (!stdout) throw new Error(`plenum-bench against ${name}: exit ${status}: ${stderr.trim()}`);
-    const result = JSON.parse(stdout);
-    if (name === 'plenum') result.messages_per_write = await messagesPerWrite(server.http);
-    result.command = `plenum-bench ${all.join(' ')}`;
+    const all = [...targets[dialect](contender, server), ...args, ...(deflate ? ['--deflate'] : [])];
+    const { result, status } = await run(loadTool(), [...all, '--json', '--quiet', '--server-pid', String(server.pid)]);
+    if (contender.server === 'plenum') result.messages_per_write = await messagesPerWrite(server.http);
     if (status !== 0) result.trouble = trouble(result.checked);
+    return result;
+  } finally {
+    await stop(server);
+  }
+}
+
+const MORE_THAN_ANYBODY = '1000000'; // handshakes a second: as many as there are, 64 at a time
+
+// The same with clients that come, are upgraded, and go: bench/peers/handshakes.c.
+export async function measureHandshakes(contender, seconds) {
+  const server = await startServer(contender);
+  try {
+    const kind = contender.tls ? 'wss' : 'tcp';
+    const { result } = await run(path.join(release, 'bench/handshakes'), [kind, server.port, MORE_THAN_ANYBODY, seconds, String(server.pid)]);
+    if (result.failed > 0 || result.done === 0) result.trouble = `${result.failed} of ${result.done + result.failed} failed`;
     return result;
   } finally {
     await stop(server);

@@ -23,6 +23,13 @@ export const figures = {
   announced: { head: 'announced as gap', read: (r) => r.checked.announced, print: thousands },
   back_s: { head: 'back s', read: (r) => (r.back_ms.count < r.cut ? Infinity : r.back_ms.max / 1e3), print: fixed(2) },
   lost: { head: 'lost', read: (r) => r.checked.lost, print: thousands },
+  published_per_s: { head: 'publishes/s', read: (r) => r.published_per_s, print: thousands },
+  publish_us: { head: 'server us/publish', read: (r) => r.server && (r.server.us_per_delivery * r.deliveries) / r.published, print: fixed(2) },
+  inflated: { head: 'came compressed', read: (r) => r.inflated / r.checked.deliveries, print: (share) => `${(share * 100).toFixed(0)} %` },
+  handshakes_per_s: { head: 'handshakes/s', read: (r) => r.done / r.seconds, print: thousands },
+  handshake_us: { head: 'server us/handshake', read: (r) => (r.server_cpu_s * 1e6) / r.done, print: fixed(1) },
+  per_core: { head: 'of one core, /s', read: (r) => r.done / r.server_cpu_s, print: thousands },
+  handshake_client_us: { head: 'tool us/handshake', read: (r) => (r.cpu_s * 1e6) / r.done, print: fixed(1) },
   duplicated: { head: 'duplicated', read: (r) => r.checked.duplicated, print: thousands },
 };
 
@@ -53,7 +60,7 @@ function spread(name, runs) {
 // The table of one scenario: the first figure that says what it costs comes with its spread over the rounds.
 export function table(names, results, markdown) {
   const rows = medians(names, results);
-  const key = ['server_us', 'memory', 'back_s'].find((name) => names.includes(name));
+  const key = ['publish_us', 'handshake_us', 'server_us', 'memory', 'back_s'].find((name) => names.includes(name));
   const cell = (label, name) => {
     const value = rows[label][name];
     if (value === undefined) return '-';

@@ -4,9 +4,12 @@
 // on request: every 100th delivery is dropped, doubled, swapped with the next, or announced as a gap;
 // or every message is refused.
 
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { createServer as createHttp } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import { createServer } from 'node:net';
 import { WebSocketServer } from 'ws';
+import { decodeCommand, encodeEvent } from './native_protobuf.mjs';
 
 const EVERY = 100;
 const KEPT = 20_000;
@@ -97,20 +100,33 @@ export class FaultyServer {
     }
   }
 
-  async listenNative() {
-    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
+  // How a number is found for a room: as it comes.
+  handle(name) {
+    this.handles ??= new Map();
+    if (!this.handles.has(name)) this.handles.set(name, this.handles.size + 1);
+    return this.handles.get(name);
+  }
+
+  // tls: { cert, key }; protobuf, deflate: whether.
+  async listenNative({ tls, deflate, protobuf } = {}) {
+    const http = tls ? createHttps(tls) : createHttp();
+    const server = new WebSocketServer({ server: http,
+      perMessageDeflate: deflate ? { threshold: 0, serverNoContextTakeover: true, clientNoContextTakeover: true } : false });
     server.on('connection', (socket) => {
-      const member = { say: (text) => socket.send(text) };
-      socket.on('message', (text) => this.onNative(member, JSON.parse(text)));
+      const encoded = (text) => encodeEvent(JSON.parse(text), (name) => this.handle(name));
+      const member = { say: (text) => socket.send(protobuf ? encoded(text) : text) };
+      socket.on('message', (said) => this.onNative(member, protobuf ? decodeCommand(said) : JSON.parse(said)));
       socket.on('close', () => this.rooms.forEach((room) => room.members.delete(member)));
       socket.on('error', () => {});
     });
-    await once(server, 'listening');
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
     this.close = () => {
       for (const socket of server.clients) socket.terminate();
       server.close();
+      http.close();
     };
-    return `ws://127.0.0.1:${server.address().port}/ws`;
+    return `${tls ? 'wss' : 'ws'}://127.0.0.1:${http.address().port}/ws`;
   }
 
   // ---- text

@@ -4,14 +4,17 @@
 // report that very number, and none where there is none.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FaultyServer } from './faulty_server.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const tool = process.env.PLENUM_BENCH_BIN ?? path.join(root, 'build/release/plenum-bench');
+const plenum = process.env.PLENUM_BIN ?? path.join(root, 'build/release/plenum');
 const lasting = (seconds) => ['--duration', String(seconds), '--warmup', '0.1', '--json', '--quiet'];
 const brief = lasting(0.4);
 
@@ -33,9 +36,22 @@ async function enough(fault, dialect, args, least = 100, counted = (result) => r
   }
 }
 
-async function against(fault, dialect, args, time = brief) {
+let made;
+function certificate() {
+  if (!made) {
+    made = mkdtempSync(path.join(tmpdir(), 'plenum-bench-test-'));
+    execFileSync(plenum, ['cert', '--out', path.join(made, 'a')]);
+  }
+  return { cert: readFileSync(path.join(made, 'a.pem')), key: readFileSync(path.join(made, 'a.key')) };
+}
+after(() => made && rmSync(made, { recursive: true }));
+
+// dialect: 'json over TLS' is json, spoken through TLS.
+async function against(fault, way, args, time = brief) {
   const server = new FaultyServer(fault);
-  const url = dialect === 'json' ? await server.listenNative() : await server.listenText();
+  const [dialect, how] = way.split(' over ');
+  const native = { protobuf: dialect === 'protobuf', deflate: args.includes('--deflate'), tls: how === 'TLS' ? certificate() : undefined };
+  const url = dialect === 'text' ? await server.listenText() : await server.listenNative(native);
   try {
     const { status, stdout, stderr } = await run(['--dialect', dialect, '--url', url, ...args, ...time]);
     assert.notEqual(stdout, '', stderr);
@@ -51,6 +67,9 @@ const ways = {
   'json without echo': ['json', ['--clients', '10', '--publishers', 'all', '--inflight', '3']],
   'json, open loop': ['json', ['--clients', '30', '--rate', '300']],
   'json, several rooms': ['json', ['--clients', '10', '--rooms', '5', '--members', '6', '--rate', '300']],
+  'protobuf with echo': ['protobuf', ['--clients', '10', '--publishers', 'all', '--echo']],
+  'protobuf without echo, several rooms': ['protobuf', ['--clients', '10', '--rooms', '5', '--members', '6', '--inflight', '3']],
+  'json over TLS, compressed': ['json over TLS', ['--clients', '10', '--publishers', 'all', '--echo', '--deflate', '--words', '--size', '200']],
   'text, everyone talks': ['text', ['--clients', '10', '--publishers', 'all', '--inflight', '3']],
   'text, open loop': ['text', ['--clients', '30', '--rate', '300']],
 };
@@ -62,6 +81,7 @@ describe('mistakes of a server', { concurrency: 4 }, () => {
         const result = await enough(fault, dialect, args);
         assert.ok(result.deliveries > 100, `only ${result.deliveries} deliveries`);
         assert.equal(result.faults > 0, fault !== 'none');
+        if (args.includes('--deflate')) assert.ok(result.inflated >= result.deliveries, `${result.inflated} of ${result.deliveries} came compressed`);
         for (const name of ['lost', 'duplicated', 'reordered', 'announced'])
           assert.equal(result.checked[name], name === key ? result.faults : 0, name);
         assert.equal(result.checked.stray + result.checked.foreign + result.checked.protocol_errors, 0);
@@ -95,6 +115,15 @@ test('joins and leaves do not disturb the checks', async () => {
     assert.equal(result.checked.lost + result.checked.duplicated + result.checked.reordered, 0, dialect);
     assert.equal(result.status, 0);
   }
+});
+
+test('a server that does not compress, where that was asked for: nobody is in, exit 1', async () => {
+  const server = new FaultyServer();
+  const url = await server.listenNative();
+  const { status, stdout } = await run(['--clients', '3', '--url', url, '--deflate', ...brief]);
+  server.close();
+  assert.equal(status, 1);
+  assert.deepEqual(JSON.parse(stdout).checked.reasons, { 'the server does not compress': 3 });
 });
 
 test('nobody listens: said, counted, exit 1', async () => {
