@@ -20,7 +20,7 @@ void channel_open(struct bench_conn *c);
 // Goes on with the handshake: 1 done (plain: always), 0 it waits for the socket, -1 it failed.
 int channel_shake(struct bench_conn *c);
 
-// recv(2) and send(2): -1 and EAGAIN where the socket has to be waited for, 0 at the end of what the server says.
+// recv(2) and send(2), with room for a record (16 KiB) at least: -1 and EAGAIN where the socket has to be waited for, 0 at the end of what the server says.
 ssize_t channel_recv(struct bench_conn *c, void *at, size_t n);
 ssize_t channel_send(struct bench_conn *c, const void *at, size_t n);
 

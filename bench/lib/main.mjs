@@ -157,13 +157,13 @@ export async function main(argv) {
   }
   prepare(options.build);
   const versions = available(say);
+  const file = path.join(out, 'results.json');
   const written = { when: new Date().toISOString(), machine: machine(), versions, rounds: options.rounds, results: {} };
   for (let round = 1; round <= options.rounds; round++) {
     say(`-- round ${round} of ${options.rounds}`);
     await runRound(options, versions, written.results);
+    writeFileSync(file, `${JSON.stringify(written, null, 1)}\n`); // and so what there is, should it be ended early
   }
-  const file = path.join(out, 'results.json');
-  writeFileSync(file, `${JSON.stringify(written, null, 1)}\n`);
   print(options.chosen, written, options.markdown);
   console.log(`\nAll results: ${path.relative(root, file)}`);
 }
