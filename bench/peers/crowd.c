@@ -14,6 +14,8 @@
 //     told N FIRST MEDIAN LAST       behind a line on stdin: of how many marks when (ns of CLOCK_MONOTONIC, which all processes share),
 //     pings N closed N               since the line before
 //
+// The line "stop" ends the coming in: who is not in goes, and `joined` is told.
+//
 // Ends with its stdin.
 #include "../frame.h"
 
@@ -315,6 +317,16 @@ static int by_time(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static void stop(void)
+{
+    tell_joined("the time for coming in is over");
+    const uint64_t before = closed;
+    for (uint32_t i = 0; i < begun_n; i++)
+        if (clients[i].phase < IN)
+            lose(&clients[i], "");
+    closed = before;
+}
+
 // A line came, or the end.
 static void report(void)
 {
@@ -322,6 +334,10 @@ static void report(void)
     const ssize_t n = read(STDIN_FILENO, line, sizeof line);
     if (n <= 0)
         exit(0);
+    if (n >= 4 && memcmp(line, "stop", 4) == 0) {
+        stop();
+        return;
+    }
     qsort(told_ns, told_n, sizeof told_ns[0], by_time);
     printf("told %u %llu %llu %llu\npings %llu closed %llu\n", told_n,
            (unsigned long long)(told_n > 0 ? told_ns[0] : 0),
