@@ -9,7 +9,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { FALL_BYTES_MIN = 1 << 20, TAIL_BYTES_MIN = FALL_BYTES_MIN / 16, TAIL_LOOKS = 8, TAIL_ALL = 4 };
+enum {
+    FALL_BYTES_MIN = 1 << 20,
+    TAIL_BYTES_MIN = FALL_BYTES_MIN / 16,
+    TAIL_LOOKS = 8,
+    TAIL_ALL = 4,
+    REST_LOOKS = 2
+};
 
 _Static_assert(_Alignof(max_align_t) >= 16, "mem.h promises blocks aligned to 16 bytes");
 
@@ -85,23 +91,41 @@ void mem_malloc_end_trim(void)
     free(p);
 }
 
+// By an eighth, and enough to be worth it.
+static bool is_much(size_t change, size_t of) { return change >= FALL_BYTES_MIN && change >= of / 8; }
+
+// Whether much has come to stay. `peak` is what was booked at most since the last look.
+static bool has_risen(struct mem_watch *w, size_t peak, size_t booked)
+{
+    const size_t lowest = booked < w->last ? booked : w->last;
+    const bool rest = (peak > booked ? peak : booked) - lowest < TAIL_BYTES_MIN;
+    w->last = booked;
+    w->rest_looks = rest ? w->rest_looks + 1 : 0;
+    return w->rest_looks >= REST_LOOKS && booked > w->given && is_much(booked - w->given, booked);
+}
+
+static bool has_fallen(struct mem_watch *w, size_t booked)
+{
+    const size_t fall = w->peak > booked ? w->peak - booked : 0;
+    if (is_much(fall, w->peak)) {
+        w->tail_looks = TAIL_LOOKS;
+        return true;
+    }
+    if (w->tail_looks == 0)
+        return false;
+    const bool any = --w->tail_looks % TAIL_ALL == 0;
+    return fall >= (any ? 1 : TAIL_BYTES_MIN);
+}
+
 bool mem_watch_look(struct mem_watch *w, struct mem *source)
 {
-    size_t peak = mem_peak_take(source), booked = mem_used(source);
+    const size_t peak = mem_peak_take(source), booked = mem_used(source);
     if (peak > w->peak)
         w->peak = peak;
-    size_t fall = w->peak > booked ? w->peak - booked : 0;
-    bool fell = fall >= FALL_BYTES_MIN && fall >= w->peak / 8;
-    if (fell) {
-        w->tail_looks = TAIL_LOOKS;
-    } else {
-        if (w->tail_looks == 0)
-            return false;
-        bool any = --w->tail_looks % TAIL_ALL == 0;
-        if (fall < (any ? 1 : TAIL_BYTES_MIN))
-            return false;
-    }
-    w->peak = booked;
+    const bool risen = has_risen(w, peak, booked); // looks at every look
+    if (!has_fallen(w, booked) && !risen)
+        return false;
+    w->peak = w->given = booked;
     malloc_trim(0);
     return true;
 }

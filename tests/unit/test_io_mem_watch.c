@@ -98,6 +98,38 @@ static void a_small_fall_of_much_is_not_worth_it(void **state)
         let_go(&h, i);
 }
 
+// What came for a moment lies between what stays, and nothing falls.
+static void much_that_came_to_stay_is_looked_through_once_it_rests(void **state)
+{
+    (void)state;
+    struct held h = {0};
+    mem_init(&h.mem, mem_malloc_backend(), (size_t)1 << 30);
+    hold(&h, 0, 2048 * KIB);
+    assert_false(look(&h)); // it has just come
+    assert_false(look(&h)); // at rest since one look
+    hold(&h, 1, 100 * KIB);
+    assert_false(look(&h)); // no more
+    assert_false(look(&h));
+    assert_true(look(&h)); // twice
+    for (int i = 0; i < 8; i++)
+        assert_false(look(&h)); // and once is enough
+    hold(&h, 2, 900 * KIB);
+    for (int i = 0; i < 4; i++)
+        assert_false(look(&h)); // no megabyte
+    hold(&h, 3, 200 * KIB);
+    assert_false(look(&h));
+    assert_false(look(&h));
+    assert_true(look(&h));
+    hold(&h, 4, 20480 * KIB);
+    for (int i = 0; i < 3; i++) {
+        hold(&h, 5, 200 * KIB); // somebody comes and goes between two looks
+        let_go(&h, 5);
+        assert_false(look(&h));
+    }
+    for (int i = 0; i < 5; i++)
+        let_go(&h, i);
+}
+
 // Whatever its size becomes: of malloc's blocks, of those that are mapped, and from one to the other.
 static void a_block_keeps_what_is_in_it(void **state)
 {
@@ -137,6 +169,7 @@ int main(void)
         cmocka_unit_test(the_tail_of_a_fall_is_given_back),
         cmocka_unit_test(by_every_fourth_look_all_of_it),
         cmocka_unit_test(a_small_fall_of_much_is_not_worth_it),
+        cmocka_unit_test(much_that_came_to_stay_is_looked_through_once_it_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
