@@ -94,14 +94,12 @@ void mem_malloc_end_trim(void)
 // By an eighth, and enough to be worth it.
 static bool is_much(size_t change, size_t of) { return change >= FALL_BYTES_MIN && change >= of / 8; }
 
-// Whether much has come to stay. `peak` is what was booked at most since the last look.
+// Whether much has come to stay, and all is at rest. `peak` is what was booked at most since the last look.
 static bool has_risen(struct mem_watch *w, size_t peak, size_t booked)
 {
-    const size_t lowest = booked < w->last ? booked : w->last;
-    const bool rest = (peak > booked ? peak : booked) - lowest < TAIL_BYTES_MIN;
+    const size_t lowest = booked < w->last ? booked : w->last, highest = peak > w->last ? peak : w->last;
     w->last = booked;
-    w->rest_looks = rest ? w->rest_looks + 1 : 0;
-    return w->rest_looks >= REST_LOOKS && booked > w->given && is_much(booked - w->given, booked);
+    return highest - lowest < TAIL_BYTES_MIN && booked > w->given && is_much(booked - w->given, booked);
 }
 
 static bool has_fallen(struct mem_watch *w, size_t booked)

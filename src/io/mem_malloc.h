@@ -20,8 +20,8 @@ struct mem_backend mem_malloc_backend(void);
 // megabyte held 2.3 MiB of them for good), so for eight more looks what has fallen since is enough from 64 KiB on,
 // and at every fourth of them whatever it is (seen: 3 MiB held by less than that in each look).
 // Who comes needs for a moment what then lies in holes between what stays, and nothing falls by much (seen: 20 to 35 of 500 bytes for each of
-// 15,000 who joined rooms). So pages are given back, too, once an eighth and a megabyte more is booked than the last time, and two looks
-// have found everything at rest.
+// 15,000 who joined rooms). So pages are given back, too, once an eighth and a megabyte more is booked than the last time, and
+// nothing has moved between two looks.
 // It holds one arena's lock at a time meanwhile, some milliseconds for a large one, so it is for a thread
 // that nobody waits for, and not for every small fall.
 struct mem_watch {
@@ -29,7 +29,6 @@ struct mem_watch {
     uint32_t tail_looks; // in which a little is enough
     size_t given;        // booked when pages were given back last
     size_t last;         // booked at the last look
-    uint32_t rest_looks; // that have found everything at rest
 };
 // Returns true if pages were given back.
 bool mem_watch_look(struct mem_watch *w, struct mem *source);
