@@ -94,11 +94,13 @@ static const char *take_field(const char *p, const char *end, uint32_t *ret_numb
 static bool take_event(struct bytes from, struct event *ret)
 {
     const char *p = from.at, *end = from.at + from.len;
-    while (p && p < end) {
+    while (p < end) {
         uint32_t number;
         uint64_t value;
         struct bytes bytes;
         p = take_field(p, end, &number, &value, &bytes);
+        if (!p)
+            return false;
         if (number == ROOM_HANDLE)
             ret->handle = value;
         else if (number == OFFSET)
@@ -116,7 +118,7 @@ static bool take_event(struct bytes from, struct event *ret)
         else if (number == ERROR_TEXT)
             ret->text = bytes;
     }
-    return p != NULL;
+    return true;
 }
 
 // ---- writing

@@ -187,6 +187,7 @@ static void take_all(struct client *c, char *p, uint64_t n)
         return;
     char *rest = n - at > 0 ? malloc(n - at) : NULL;
     if (n - at > REST_MAX || (n - at > 0 && rest == NULL)) {
+        free(rest);
         lose(c, "a frame that is too long");
         return;
     }
