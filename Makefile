@@ -11,12 +11,14 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help run build test abuse faults conform bench fuzz sim tidy fmt tsan mutants cov clean
 .PHONY: deps-build deps-tools deps-test deps-bench deps-proxies
 
-# For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`.
+# For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`,
+# `make fuzz MINUTES=60`.
 ARGS ?=
 ONLY ?=
 SEED ?=
 TARGET ?=
 SECONDS ?= 20
+MINUTES ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,9 +54,9 @@ bench: deps-bench build ## measure, with the peers beside it (ARGS='--quick'; AR
 	@bench/run $(ARGS)
 	@$(if $(ARGS),:,bench/changes)
 
-fuzz: deps-tools build/fuzz/build.ninja ## libFuzzer on every target (TARGET=http, SECONDS=20 each)
+fuzz: deps-tools build/fuzz/build.ninja ## libFuzzer on every target (SECONDS=20 each, or MINUTES=n in all; TARGET=http to choose)
 	@ninja -C build/fuzz
-	@tools/fuzz build/fuzz $(SECONDS) $(TARGET)
+	@tools/fuzz build/fuzz $(if $(MINUTES),$(MINUTES)m,$(SECONDS)) $(TARGET)
 
 sim: deps-tools build/dev/build.ninja ## the simulator, 500 seeds (SEED=n replays one, ARGS='...' for its flags)
 	@ninja -C build/dev plenum-sim
@@ -86,12 +88,12 @@ tsan: deps-test build/tsan/build.ninja build/release/build.ninja ## every test u
 mutants: deps-test ## plant small bugs one at a time, and say which test sees each (ONLY=core/home to choose)
 	@node tools/mutants.mjs --only '$(ONLY)'
 
-cov: deps-test build/cov/build.ninja build/release/build.ninja ## every test, then line coverage per file
+cov: deps-test build/cov/build.ninja build/release/build.ninja ## unit tests, fuzz corpora, simulator and conformance, then branches and lines that they reached (ONLY=unit to choose)
 	@ninja -C build/cov
 	@ninja -C build/release all plenum-sim
 	@find build/cov -name '*.gcda' -delete
-	@status=0; node tools/run-tests.mjs --build build/cov --seeds 100 --release-seeds 1 --only '$(ONLY)' || status=$$?; \
-		tools/coverage build/cov && exit $$status
+	@status=0; node tools/run-tests.mjs --build build/cov --seeds 100 --release-seeds 1 --kinds unit,fuzz,sim,conform --only '$(ONLY)' || status=$$?; \
+		tools/coverage.mjs build/cov && exit $$status
 
 clean: ## remove build/
 	rm -rf build

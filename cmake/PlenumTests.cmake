@@ -109,7 +109,7 @@ endmacro()
 
 function(plenum_fuzz_program name source dir)
   add_executable(${name} "${source}" ${ARGN})
-  if(name MATCHES "_(rights|tls)$") # drive shards and channels as unit tests do (unit/core_support.h, unit/tls_support.h)
+  if(name MATCHES "_(rights|tls|ws_message)$") # drive shards and channels as unit tests do (unit/core_support.h, unit/tls_support.h)
     plenum_test_support()
     target_link_libraries(${name} PRIVATE plenum_test_support)
   endif()

@@ -4,7 +4,7 @@
 // run-tests: finds every test program of a build, runs them all, and sums up.
 //
 //     node tools/run-tests.mjs [--build build/dev] [--release build/release] [--only TEXT] [--jobs N]
-//                              [--slow FACTOR] [--seeds N] [--release-seeds N] [--long]
+//                              [--slow FACTOR] [--seeds N] [--release-seeds N] [--long] [--kinds unit,sim]
 //
 //   checks   tools/check-*: layers, arrows, banned functions, shape, links, assertions, symbols, unused functions, fresh mutants, and that the checks and make can fail
 //   unit     <build>/tests/unit/test_*         cmocka, TAP on stdout
@@ -44,6 +44,7 @@ const { values: options } = parseArgs({
     seeds: { type: 'string', default: '200' },
     'release-seeds': { type: 'string', default: '500' },
     long: { type: 'boolean', default: false },
+    kinds: { type: 'string', default: '' },
   },
 });
 const build = resolve(options.build);
@@ -354,6 +355,7 @@ const start = Date.now();
 const usual = () => [...sim(), ...unit(), ...checks(), ...fuzz(), ...script('e2e'), ...script('bench', 'bench/test'), ...script('conform'),
   ...script('faults'), ...abuse()];
 const all = (options.long ? long() : usual())
+  .filter((job) => options.kinds === '' || options.kinds.split(',').includes(job.kind))
   .filter((job) => `${job.kind} ${job.name}`.includes(options.only));
 const [computing, waiting, measuring] = ['core', 'patience', 'quiet'].map((needs) => all.filter((job) => job.needs === needs));
 await Promise.all([runAll(jobs, computing, waiting), runAll(jobs, waiting)]);
@@ -363,7 +365,7 @@ for (const { job, note, output } of broken) {
   console.log(`\n---- ${job.kind} ${job.name}${note}\n     ${job.argv.join(' ')}\n${output.trimEnd()}`);
 }
 if (all.length === 0) {
-  console.log(`nothing to run for --only ${options.only}`);
+  console.log(`nothing to run for --only '${options.only}' --kinds '${options.kinds}'`);
   total.failed += 1;
 }
 const skipped = total.skipped ? `, ${total.skipped} skipped` : '';

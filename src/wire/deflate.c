@@ -119,7 +119,7 @@ size_t deflater_message(struct deflater *d, struct buf *out, str payload)
     ASSERT(payload.n <= UINT32_MAX / 2);
     // What does not fit is not shorter; and room is left only where the flush has come to its end.
     const size_t room = payload.n + sizeof tail;
-    const bool within = payload.p >= out->p && payload.p < out->p + out->n;
+    const bool within = out->n != 0 && payload.p >= out->p && payload.p < out->p + out->n;
     const size_t at = within ? (size_t)(payload.p - out->p) : 0;
     char *to = buf_reserve(out, room);
     if (to == NULL)

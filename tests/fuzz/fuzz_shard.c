@@ -3,21 +3,22 @@
 // Fuzz target: one or two shards with connections of every transport and language, driven by the input's bytes.
 //
 // The first byte is the world (shards, settings); then each byte is an act, with its arguments behind it: accept,
-// bytes, whole frames and commands, ends, half-written output, time, memory that ends. A turn follows each act, and
-// shard_check. At the end everybody is cut off and all grace times pass: nothing may be left, and memory is back
-// where it was but for the pools.
+// bytes, whole frames and commands (as JSON, lines, parcels, Protocol Buffers, deflated), ends, half-written output, sockets that
+// take nothing for a while, time, memory that ends. A turn follows each act, and shard_check. At the end everybody is cut off and all
+// grace times pass: nothing may be left, and memory is back where it was but for the pools.
 #include "fuzz/fuzz_input.h"
 #include "sim/desk.h"
 #include "sim/parcel.h"
 #include "sim/world.h"
 
+#include "wire/deflate.h"
 #include "wire/ws_handshake.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { SHARDS = 2, CONNS = 16, SLOTS = 6, ACTS_MAX = 600 };
+enum { SHARDS = 2, CONNS = 16, SLOTS = 6, ACTS_MAX = 600, DEFLATE_BYTES = 100000 };
 
 struct slot { // a connection that acts may name
     bool open, paused, blocked, broken, eof;
@@ -29,6 +30,7 @@ struct bench {
     struct settings settings;
     struct shard_host host;
     struct vmem vmem;
+    struct mem deflate;
     struct shard *shards[SHARDS];
     uint32_t n;
     struct slot slots[SLOTS];
@@ -118,6 +120,8 @@ static void settings_make(struct settings *s, uint8_t world)
         .drain_interval_ms = 100,
         .drain_spread_ms = 1000,
         .resume_ms = 60000,
+        .deflate_bytes = DEFLATE_BYTES,
+        .deflate_min_bytes = 16,
     };
 }
 
@@ -242,13 +246,14 @@ static void feed(struct bench *b, struct slot *s, str bytes)
     turn_end(b, s->shard);
 }
 
+// opcode: with WS_COMPRESSED where it says so.
 static void feed_frame(struct bench *b, struct slot *s, uint8_t opcode, bool fin, str payload)
 {
     struct buf out;
     struct vmem scratch;
     vmem_init(&scratch);
     buf_init(&out, &scratch.mem, 0);
-    ws_client_frame_encode(&out, (uint8_t)(opcode & 15), fin, 0x01020304, payload);
+    ws_client_frame_encode(&out, opcode, fin, 0x01020304, payload);
     feed(b, s, buf_str(&out));
     buf_deinit(&out);
     vmem_deinit(&scratch);
@@ -258,15 +263,20 @@ static void act_upgrade(struct bench *b, struct slot *s, uint8_t arg)
 {
     static const char *const paths[] = {"/ws",     "/echo",   "/conformance/echo", "/nowhere",
                                         "/parcel", "/parcel", "/desk/rooms",       "/parcel"};
-    char text[256];
+    static const char *const more[] = {
+        "", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9; client_no_context_takeover\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9\r\n"};
+    char text[400];
     int n = snprintf(text, sizeof text,
                      "GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                     paths[arg & 7]);
+                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s\r\n",
+                     paths[arg & 7], more[arg >> 3 & 3],
+                     arg & 32 ? "Sec-WebSocket-Protocol: plenum.v1.protobuf\r\n" : "");
     feed(b, s, str_make(text, (size_t)n));
 }
 
-static void act_command(struct bench *b, struct slot *s, uint8_t arg)
+static str command_of(uint8_t arg)
 {
     static const char *const commands[] = {
         "{\"type\":\"hello\",\"id\":1,\"name\":\"Ada\"}",
@@ -297,14 +307,64 @@ static void act_command(struct bench *b, struct slot *s, uint8_t arg)
         "/msg Ada psst",
         "{\"type\":\"rename\",\"id\":15,\"name\":\"Grace\"}",
     };
-    enum { COMMANDS = sizeof commands / sizeof *commands };
+    return str_from_cstr(commands[arg % (sizeof commands / sizeof *commands)]);
+}
+
+static void act_command(struct bench *b, struct slot *s, uint8_t arg)
+{
     char line[256];
-    str command = str_from_cstr(commands[arg % COMMANDS]);
+    str command = command_of(arg);
     feed_frame(b, s, WS_TEXT, true, command);
     if (arg < 128)
         return;
     int n = snprintf(line, sizeof line, "%.*s\n", STR_ARG(command)); // as a terminal would say it
     feed(b, s, str_make(line, (size_t)n));
+}
+
+// A command that comes deflated, or what may be anything and says that it is.
+static void act_deflated(struct bench *b, struct slot *s, uint8_t arg)
+{
+    struct buf out;
+    struct vmem scratch;
+    const str bytes = arg & 128 ? input_bytes(&b->in, arg & 63) : STR_NONE;
+    vmem_init(&scratch);
+    buf_init(&out, &scratch.mem, 0);
+    if (arg & 64 && bytes.n != 0) {
+        buf_put_str(&out, bytes);
+    } else {
+        struct deflater *d = deflater_create(&scratch.mem, DEFLATE_WINDOW_MIN);
+        ASSERT(d != NULL);
+        if (deflater_message(d, &out, bytes.n != 0 ? bytes : command_of(arg)) == 0)
+            buf_put(&out, "",
+                    1); // it would not have been shorter: an empty message (RFC 7692 section 7.2.3.6)
+        deflater_destroy(d);
+    }
+    feed_frame(b, s, (arg & 32 ? WS_BINARY : WS_TEXT) | WS_COMPRESSED, true, buf_str(&out));
+    buf_deinit(&out);
+    vmem_deinit(&scratch);
+}
+
+// What a client of Protocol Buffers says (docs/protocol/plenum.proto).
+static void act_protobuf(struct bench *b, struct slot *s, uint8_t arg)
+{
+    static const struct {
+        const char *p;
+        size_t n;
+    } said[] = {
+#define SAID(bytes) {bytes, sizeof bytes - 1}
+        SAID("\x08\x01\x42\x00"),                                 // hello
+        SAID("\x08\x02\x4a\x07\x0a\x05lobby"),                    // join
+        SAID("\x08\x03\x12\x0c\x0a\x05lobby\x12\x03\"x\""),       // message
+        SAID("\x12\x10\x0a\x05lobby\x12\x02\x00\xff\x1a\x03x/y"), // bytes, of a kind
+        SAID("\x08\x04\x52\x07\x0a\x05lobby"),                    // leave
+        SAID("\x08\x05\x32\x00"),                                 // ping
+#undef SAID
+    };
+    const size_t which = arg % (sizeof said / sizeof *said + 1);
+    if (which < sizeof said / sizeof *said)
+        feed_frame(b, s, WS_BINARY, true, str_make(said[which].p, said[which].n));
+    else
+        feed_frame(b, s, WS_BINARY, true, input_bytes(&b->in, arg));
 }
 
 // Some commands in one message, and bytes that may be anything for the last.
@@ -385,6 +445,14 @@ static void step(struct bench *b)
     static const size_t takes[] = {SIZE_MAX, 0, 1, 7, 100, 1000};
     uint8_t op = input_byte(&b->in), arg = input_byte(&b->in);
     struct slot *s = &b->slots[(op >> 4) % SLOTS];
+    if (op >= 0xe0) { // these name their slot in a byte of their own
+        s = &b->slots[input_byte(&b->in) % SLOTS];
+        if (op & 1)
+            act_deflated(b, s, arg);
+        else
+            act_protobuf(b, s, arg);
+        return;
+    }
     switch (op & 15) {
     case 0:
         act_accept(b, arg);
@@ -396,7 +464,7 @@ static void step(struct bench *b)
         act_upgrade(b, s, arg);
         return;
     case 3:
-        feed_frame(b, s, arg, arg & 16, input_bytes(&b->in, arg >> 2));
+        feed_frame(b, s, arg & 15, arg & 16, input_bytes(&b->in, arg >> 2));
         return;
     case 4:
     case 5:
@@ -447,7 +515,7 @@ static size_t kept_by_design(const struct bench *b)
         probe_shard(b->shards[i], &p);
         n += p.retained;
     }
-    return n;
+    return n + mem_used(&b->deflate);
 }
 
 static void nothing_left(struct bench *b, size_t baseline)
@@ -464,6 +532,7 @@ static void nothing_left(struct bench *b, size_t baseline)
         probe_shard(b->shards[i], &p);
         ASSERT(p.connections == 0 && p.rooms == 0 && p.members == 0 && p.outlets == 0);
         ASSERT(p.registrations == 0 && p.mails == 0);
+        ASSERT(metric_get(&shard_metrics(b->shards[i])->deflate_contexts) == 0);
     }
     ASSERT(mem_used(&b->vmem.mem) == baseline + kept_by_design(b));
 }
@@ -476,6 +545,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     b.n = b.settings.shard_count;
     b.host = (struct shard_host){&b, on_random, on_notice, on_metrics, on_health, NULL, 0, NULL, NULL};
     vmem_init(&b.vmem);
+    mem_part_init(&b.deflate, &b.vmem.mem, b.settings.deflate_bytes);
+    b.settings.deflate = &b.deflate;
     memset(b.slot_of, -1, sizeof b.slot_of);
     for (uint32_t i = 0; i < b.n; i++) {
         b.shards[i] = shard_create(i, &b.settings, &b.host, &b.vmem.mem);
@@ -487,6 +558,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nothing_left(&b, baseline);
     for (uint32_t i = 0; i < b.n; i++)
         shard_destroy(b.shards[i]);
+    ASSERT(mem_used(&b.deflate) == 0);
     ASSERT(b.vmem.blocks == 0);
     vmem_deinit(&b.vmem);
     return 0;

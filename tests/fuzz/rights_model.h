@@ -323,7 +323,9 @@ static inline struct invite *invitation_find(struct model *m, const char *token,
 {
     for (int i = 0; i < INVITATIONS; i++) {
         struct invite *v = &m->invitations[i];
-        if (v->token[0] != '\0' && (token != NULL ? strcmp(v->token, token) == 0 : strcmp(v->id, id) == 0))
+        if (v->token[0] == '\0')
+            continue;
+        if ((token != NULL && strcmp(v->token, token) == 0) || (id != NULL && strcmp(v->id, id) == 0))
             return v;
     }
     return NULL;
