@@ -55,6 +55,24 @@ static bool deflated(struct stream *s, str said, uint8_t *room, size_t cap, str 
     return true;
 }
 
+// By RFC 6455 section 5.2, with whatever is wrong about it: the encoder of ours takes nothing that is.
+static void frame_put(struct bytes *b, uint8_t head, str payload)
+{
+    static const uint8_t mask[4] = {1, 2, 3, 4};
+    const uint8_t longer[] = {head, 0x80 | 126, (uint8_t)(payload.n >> 8), (uint8_t)payload.n};
+    const uint8_t shorter[] = {head, (uint8_t)(0x80 | payload.n)};
+    MUST(payload.n <= UINT16_MAX);
+    if (payload.n > CONTROL_PAYLOAD_MAX)
+        bytes_put(b, longer, sizeof longer);
+    else
+        bytes_put(b, shorter, sizeof shorter);
+    bytes_put(b, mask, sizeof mask);
+    for (size_t i = 0; i < payload.n; i++) {
+        const char octet = (char)(payload.p[i] ^ mask[i % 4]);
+        bytes_put(b, &octet, 1);
+    }
+}
+
 static void frame(struct stream *s, struct fuzz_input *in)
 {
     static uint8_t packed[40000];
@@ -72,14 +90,7 @@ static void frame(struct stream *s, struct fuzz_input *in)
     if (pack)
         head |= DEFLATED;
     const uint8_t opcode = head & PLAIN;
-    struct test_mem t;
-    struct mem mem;
-    struct buf b;
-    test_mem_init(&t, &mem);
-    buf_init(&b, &mem, 0);
-    ws_client_frame_encode(&b, head & 0x7f, (head & FIN) != 0, 0x04030201, payload);
-    bytes_put(&s->wire, b.p, b.n);
-    buf_deinit(&b);
+    frame_put(&s->wire, head, payload);
     const bool text = opcode == WS_TEXT;
     s->straight = s->straight && (text || opcode == WS_BINARY) && (head & FIN) != 0 && (head & 0x30) == 0 &&
                   ((head & DEFLATED) != 0) == pack && said.n <= 300 &&
