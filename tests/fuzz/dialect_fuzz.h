@@ -139,7 +139,8 @@ static inline void check_command(const struct command *c)
     ASSERT(c->room.p == NULL || room_name_valid(c->room));
     ASSERT(c->from.p == NULL || room_name_valid(c->from));
     ASSERT(c->name.p == NULL || user_name_valid(c->name));
-    ASSERT(c->to.n <= USER_ID_MAX && c->key.n <= MESSAGE_KEY_MAX && c->resume.n <= RESUME_TOKEN_MAX);
+    ASSERT(c->to.n <= USER_ID_MAX && c->resume.n <= RESUME_TOKEN_MAX);
+    ASSERT(c->key.n <= (size_t)(c->type == CMD_STATE_READ ? STATE_KEY_MAX : MESSAGE_KEY_MAX));
     ASSERT(c->prefix.n <= ROOM_NAME_MAX && c->limit <= LIST_LIMIT_MAX && c->history <= LIST_LIMIT_MAX);
     ASSERT(c->data.p == NULL || (row_keys(c->type) & UINT64_C(1) << KEY_data) != 0);
     ASSERT(c->data.p != NULL || (row_must(c->type) & UINT64_C(1) << KEY_data) == 0);

@@ -291,6 +291,83 @@ static void test_errors(void **state)
     decoded_free(&d);
 }
 
+// What keeps order, and what is about the message that was said last.
+static void test_order_and_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum command_type type; // CMD_NONE: it is refused, in words that name it
+        bool on;
+    } rows[] = {
+        {"/readonly", CMD_READONLY, true},
+        {"/readonly On", CMD_READONLY, true},
+        {"/readonly OFF", CMD_READONLY, false},
+        {"/readonly maybe", CMD_NONE, false},
+        {"/lock", CMD_LOCK, true},
+        {"/lock ON", CMD_LOCK, true},
+        {"/lock off", CMD_LOCK, false},
+        {"/lock maybe", CMD_NONE, false},
+        {"/edit", CMD_NONE, false},
+        {"/react", CMD_NONE, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct decoded d = line(rows[i].line);
+        assert_int_equal(d.command.type, rows[i].type);
+        if (rows[i].type == CMD_NONE) {
+            char word[12] = {'`'};
+            memcpy(word + 1, rows[i].line, strcspn(rows[i].line, " "));
+            assert_non_null(strstr(d.problem.text, word));
+        } else {
+            assert_int_equal(d.command.on, rows[i].on);
+        }
+        decoded_free(&d);
+    }
+    struct decoded d = line_ok("/edit good \"evening\"");
+    assert_int_equal(d.command.type, CMD_EDIT);
+    assert_str(d.command.data, "\"good \\\"evening\\\"\"");
+    decoded_free(&d);
+    d = line_ok("/react +1");
+    assert_int_equal(d.command.type, CMD_REACT);
+    assert_str(d.command.key, "+1");
+    decoded_free(&d);
+}
+
+// Words why, and no more of them than may be.
+static void test_reasons(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word;
+        enum command_type type;
+        size_t most;
+    } rows[] = {{"/close", CMD_CLOSE, REASON_MAX}, {"/delete", CMD_DELETE, REASON_MAX}};
+    char text[REASON_MAX + 20];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct decoded d = line_ok(rows[i].word);
+        assert_int_equal(d.command.type, rows[i].type);
+        assert_int_equal(d.command.reason.n, 0);
+        decoded_free(&d);
+        const size_t from = (size_t)snprintf(text, sizeof text, "%s ", rows[i].word);
+        memset(text + from, 'y', rows[i].most + 1);
+        d = decode(ENCODING_TEXT_LINE, str_make(text, from + rows[i].most));
+        assert_int_equal(d.err, OK);
+        assert_int_equal(d.command.reason.n, rows[i].most);
+        decoded_free(&d);
+        d = decode(ENCODING_TEXT_LINE, str_make(text, from + rows[i].most + 1));
+        assert_int_equal(d.err, ERR_SYNTAX);
+        assert_non_null(strstr(d.problem.text, "256 bytes"));
+        decoded_free(&d);
+    }
+    memcpy(text, "/react ", 7);
+    struct decoded d = decode(ENCODING_TEXT_LINE, str_make(text, 7 + REACTION_MAX));
+    assert_int_equal(d.err, OK);
+    decoded_free(&d);
+    d = decode(ENCODING_TEXT_LINE, str_make(text, 8 + REACTION_MAX));
+    assert_int_equal(d.err, ERR_SYNTAX);
+    decoded_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,7 +375,8 @@ int main(void)
         cmocka_unit_test(test_me),       cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_rooms),    cmocka_unit_test(test_people),
         cmocka_unit_test(test_decrees),  cmocka_unit_test(test_help_and_quit),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_errors),   cmocka_unit_test(test_order_and_words),
+        cmocka_unit_test(test_reasons),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
