@@ -13,7 +13,7 @@
 // a test that passes, and each assertion more would be paid for with coverage. They are found in the text: all that stands
 // between the parentheses of ASSERT(...) and UNREACHABLE(), over as many lines as it takes. What is on the same line in front of it or
 // behind is left out with it; our style has nothing there but a short condition (`if (x) ASSERT(y);`).
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,12 +92,15 @@ function gather(object) {
   }
 }
 
-const data = figures(build);
-for (let i = 0; i < data.length; i += 40) {
-  const out = execFileSync('gcov', ['--branch-probabilities', '--json-format', '--stdout', ...data.slice(i, i + 40)],
-    { maxBuffer: 1 << 30, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' });
-  for (const line of out.split('\n').filter(Boolean)) gather(JSON.parse(line));
+/** gcov ends at the first figures that are of another build of their object; those alone are left out, and said. */
+function read(data) {
+  const { status, stdout, stderr } = spawnSync('gcov', ['--branch-probabilities', '--json-format', '--stdout', ...data],
+    { maxBuffer: 1 << 30, encoding: 'utf8' });
+  if (status === 0) stdout.split('\n').filter(Boolean).forEach((line) => gather(JSON.parse(line)));
+  else if (data.length > 1) [data.slice(0, data.length / 2), data.slice(data.length / 2)].forEach(read);
+  else console.error(`coverage: ${data[0]}: ${stderr.trim().split('\n')[0]}`);
 }
+for (let data = figures(build); data.length > 0; data = data.slice(40)) read(data.slice(0, 40));
 if (files.size === 0) {
   console.error('coverage: no figures: did the tests run?');
   process.exit(1);
