@@ -5,7 +5,6 @@
 #include "unit/core_support.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { ANSWERS = 9, FIRST = 1, OTHER = 2 };
 
@@ -32,7 +31,7 @@ static void offsets_of(str page, char *ret, size_t cap)
     const str rows = str_skip(page, str_find_char(page, '[', 0));
     for (size_t at = 0; at + 9 < rows.n; at++)
         if (memcmp(rows.p + at, "\"offset\":", 9) == 0)
-            n += (size_t)snprintf(ret + n, cap - n, "%d ", atoi(rows.p + at + 9));
+            n += (size_t)snprintf(ret + n, cap - n, "%u ", (unsigned)number_of(str_skip(rows, at), "offset"));
 }
 
 static void page(struct net *n, const char *what, const char *expected)
