@@ -12,13 +12,14 @@ MAKEFLAGS += --no-print-directory
 .PHONY: deps-build deps-tools deps-test deps-bench deps-proxies
 
 # For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`,
-# `make fuzz MINUTES=60`.
+# `make fuzz MINUTES=60 FAST=1`.
 ARGS ?=
 ONLY ?=
 SEED ?=
 TARGET ?=
 SECONDS ?= 20
 MINUTES ?=
+FAST ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,9 +55,9 @@ bench: deps-bench build ## measure, with the peers beside it (ARGS='--quick'; AR
 	@bench/run $(ARGS)
 	@$(if $(ARGS),:,bench/changes)
 
-fuzz: deps-tools build/fuzz/build.ninja ## libFuzzer on every target (SECONDS=20 each, or MINUTES=n in all; TARGET=http to choose)
-	@ninja -C build/fuzz
-	@tools/fuzz build/fuzz $(if $(MINUTES),$(MINUTES)m,$(SECONDS)) $(TARGET)
+fuzz: deps-tools build/fuzz$(if $(FAST),-fast)/build.ninja ## libFuzzer on every target (SECONDS=20 each, or MINUTES=n in all; TARGET=http to choose; FAST=1 without sanitizers)
+	@ninja -C build/fuzz$(if $(FAST),-fast)
+	@tools/fuzz build/fuzz$(if $(FAST),-fast) $(if $(MINUTES),$(MINUTES)m,$(SECONDS)) $(TARGET)
 
 sim: deps-tools build/dev/build.ninja ## the simulator, 500 seeds (SEED=n replays one, ARGS='...' for its flags)
 	@ninja -C build/dev plenum-sim
