@@ -115,7 +115,7 @@ function(plenum_fuzz_program name source dir)
   endif()
   if(name MATCHES "_config$")
     target_link_libraries(${name} PRIVATE plenum_app)
-  elseif(name MATCHES "_(deflate|forwarded|http|http_body|http_cache|json|json_merge|jwks|line|proxy_header|utf8|ws_frame)$")
+  elseif(name MATCHES "^[a-z]+_(deflate|forwarded|http|http_body|http_cache|json|json_merge|jwks|line|proxy_header|utf8|ws_deflate|ws_frame)$")
     target_link_libraries(${name} PRIVATE plenum_wire) # built in a minute, and while core is broken
   elseif(name MATCHES "_tls$")
     target_link_libraries(${name} PRIVATE plenum_io)
