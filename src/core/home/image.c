@@ -106,6 +106,7 @@ static void put_owners(struct buf *out, const struct once *said, const struct on
     for (uint32_t i = keys->first; i != SLAB_NONE;) {
         const struct once_owner *o = slab_at(&said->owners, i);
         const size_t owner = protobuf_open(out, FIELD_IMAGE_OWNERS);
+        ASSERT(o->group == keys);
         put_print128(out, FIELD_OWNER_PRINT, o->print);
         put_some(out, FIELD_OWNER_WINDOW, o->window_ms);
         for (uint32_t k = 0; k < o->window.n; k++) {
@@ -126,6 +127,7 @@ static void put_readers(struct buf *out, const struct reads *r)
     if (r == NULL)
         return;
     for (uint32_t at = r->oldest, n = 0; n < r->n; at = r->rows[at].newer, n++) {
+        ASSERT(r->rows[at].count <= r->messages);
         const size_t reader = protobuf_open(out, FIELD_IMAGE_READERS);
         put_print128(out, FIELD_READER_PRINT, r->rows[at].user);
         put_some(out, FIELD_READER_OFFSET, r->rows[at].offset);

@@ -422,9 +422,13 @@ enum image_verdict image_take(str image, const struct made *m, struct reads **re
     t.known = t.head.prints == siphash(m->hash_key, IMAGE_PRINTS_OF, sizeof IMAGE_PRINTS_OF - 1);
     for (size_t at = 0; next(&t, image, &at, &f);)
         take_part(&t, &f);
-    if (t.verdict != IMAGE_OK)
+    if (t.verdict != IMAGE_OK) {
         give_back(&t);
-    else
-        m->keys->newest_ms = t.head.newest_ms;
-    return t.verdict;
+        ASSERT(*m->standing == NULL && *m->state == NULL && *m->invitations == NULL && *reads == NULL);
+        ASSERT(m->keys->first == SLAB_NONE);
+        return t.verdict;
+    }
+    m->keys->newest_ms = t.head.newest_ms;
+    ASSERT(t.head.version == IMAGE_VERSION && str_eq(t.head.epoch, m->epoch));
+    return IMAGE_OK;
 }

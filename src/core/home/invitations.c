@@ -56,6 +56,8 @@ enum err invitations_secure(struct invitations **t, struct mem *m, const struct 
 
 enum err invitations_take(struct invitations **t, struct mem *m, const struct invited *row)
 {
+    ASSERT(row->uses != 0 && row->used <= row->uses); // 2
+    ASSERT(invitation_id_valid(invited_id(row)));     // 1
     if (invitations_find(*t, invited_id(row)) != NULL || (*t != NULL && (*t)->n == INVITATIONS_CEILING))
         return ERR_LIMIT;
     if (place_secure(t, m) != OK)

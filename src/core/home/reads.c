@@ -104,6 +104,8 @@ enum err reads_set(struct reads **r, const struct log *l, u128 user, uint64_t of
 
 enum err reads_take(struct reads **r, struct mem *m, const struct read_row *row, uint64_t messages)
 {
+    ASSERT(row->count <= messages); // 2
+    ASSERT(*r == NULL || (*r)->messages == messages);
     if (find(*r, row->user) != MAP_NONE || (*r != NULL && (*r)->n == READS_MAX))
         return ERR_LIMIT;
     if (make(r, m, messages) != OK)

@@ -345,6 +345,8 @@ enum err standing_take_row(struct standing *s, struct mem *m, const struct sipha
 {
     bool found;
     const uint64_t print = print_of(key, row_user(row));
+    ASSERT(row->user_n != 0 && row->user_n <= USER_ID_MAX);
+    ASSERT(row_says(row, 0)); // 1
     const uint32_t at = row_place(s, print, row_user(row), &found);
     if (found || s->n == STANDING_MAX)
         return ERR_LIMIT;

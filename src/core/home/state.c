@@ -167,6 +167,8 @@ static void row_put(struct state *s, struct mem *m, struct state_row *r)
 enum err state_take_row(struct state *s, struct mem *m, str key, str value, uint64_t version)
 {
     struct state_row *r;
+    ASSERT(version != 0 && key.n != 0); // 3
+    ASSERT(s->pending == NULL);         // 4
     if (state_find(s, key) != NULL)
         return ERR_LIMIT;
     if (!rows_secure(s, m, 1) || (r = row_make(m, key, value)) == NULL)
