@@ -3,6 +3,7 @@
 // Who may do what in a room, by the words of docs/protocol/record.md and nothing of core: nobody without a right has an effect, who
 // is banned is not let in and not heard, and who is muted, or slowed, is not heard either. Each record is looked at once, in order,
 // when the first server has it; all servers are held to the same records elsewhere (truth.c).
+#include "sim/deflated.h"
 #include "sim/world.h"
 
 enum { LATE_MS = 60000 }; // what is older than the newest by more counts as that old
@@ -240,7 +241,7 @@ static bool waits(const struct world *w, const struct shard *home, int room, uin
 {
     const str name = str_from_cstr(w->room_names[room]);
     struct probed_log log;
-    if (!w->plan.store || !probe_log(home, name, &log))
+    if (!told_late(w) || !probe_log(home, name, &log))
         return false;
     for (uint64_t at = told + 1; at <= log.appended; at++) {
         struct entry e;
@@ -290,7 +291,7 @@ bool decrees_explain(struct world *w, const struct client *c, int room, str code
 {
     bool found = world_room(w, room)->newcomer_role < ROLE_HOST && str_eq(code, STR("forbidden"));
     // A decree counts from where it is applied on; where it waits for its commit or for memory, people are told of it later.
-    if (w->plan.store || w->plan.refuse_one_in != 0)
+    if (told_late(w) || w->plan.refuse_one_in != 0)
         found = found || str_eq(code, STR("banned")) || str_eq(code, STR("muted")) ||
                 str_eq(code, STR("rate_limited"));
     if (str_eq(code, STR("room_closed")))

@@ -117,6 +117,14 @@ str deflated_in(struct world *w, const struct client *c, uint8_t opcode, struct 
     return said;
 }
 
+bool told_late(const struct world *w)
+{
+    uint64_t slices = 0;
+    for (uint32_t i = 0; i < w->nodes_n; i++)
+        slices += metric_get(&shard_metrics(w->nodes[i].shard)->deflate_slices);
+    return w->plan.store || slices != 0;
+}
+
 size_t deflated_kept(struct world *w)
 {
     if (w->settings.deflate == NULL)

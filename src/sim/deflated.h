@@ -32,6 +32,9 @@ void deflated_agree(struct world *w, struct client *c, str head);
 bool deflated_out(struct world *w, struct client *c, struct buf *room, str *payload);
 // What a compressed message says.
 str deflated_in(struct world *w, const struct client *c, uint8_t opcode, struct buf *room, str payload);
+// Something counts at its home already that nobody has been told of: it waits for a store, or for a large message that is deflated in
+// slices; or did so at some time.
+bool told_late(const struct world *w);
 // What compression has kept at the end, when everybody has gone.
 size_t deflated_kept(struct world *w);
 void deflated_end(struct world *w);

@@ -8,6 +8,7 @@
 // invitation has a role there. By what is said: who is refused is told why it is so.
 //
 // Written from docs/protocol/native.md and record.md, and not from core/home/invitations.h.
+#include "sim/deflated.h"
 #include "sim/draft.h"
 #include "sim/heard.h"
 
@@ -156,7 +157,7 @@ bool invites_explain(const struct world *w, const struct asked *a, str code)
     if (a->invite[0] == '\0')
         return false;
     if (str_eq(code, STR("invitation_used"))) // what has yet to be committed nobody has written down
-        return used_up(w, a->room, a->invite) || w->plan.store || w->plan.engine;
+        return used_up(w, a->room, a->invite) || told_late(w) || w->plan.engine;
     if (str_eq(code, STR("invitation_expired")))
         return w->plan.wall_jumps || w->plan.engine || w->wall_ms + SLACK_MS >= a->invite_ms;
     return str_eq(code, STR("invitation_invalid"));

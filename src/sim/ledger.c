@@ -10,6 +10,7 @@
 // From the passing entries follows who is a member of a room at which moment, which is what lists of members are checked
 // against: a list is as of some moment between the asking and the answer.
 #include "dialect/parts.h"
+#include "sim/deflated.h"
 #include "sim/rates.h"
 #include "sim/retries.h"
 #include "sim/world.h"
@@ -257,7 +258,7 @@ static void check_maker(struct world *w, int room, struct numbering *n, const st
         n->told == 0 || (n->told == 1 && truth_fact(w, n, 1)->kind == FACT_DECREE); // who is its host
     // That somebody has made it by command may have yet to be committed.
     bool first = !n->entered && silent && !w->plan.engine && w->plan.refuse_one_in == 0 &&
-                 !(w->plan.creates && w->plan.store);
+                 !(w->plan.creates && told_late(w));
     n->entered = true;
     if (first && c->welcomed && !passes_let_in(c, room) && !hands_serve(w, c, c->user, "create"))
         trace_fail(w, NULL, "RIGHTS: %s makes %s, and may not", c->user, w->room_names[room]);
@@ -379,9 +380,8 @@ static void check_limits(struct world *w, int room, struct numbering *n, const s
     const struct fact *gone = n->tail != 0 && log->tail > n->tail ? truth_fact(w, n, log->tail - 1) : NULL;
     if (gone != NULL && gone->first_ms != 0 && !closed) {
         unsigned long long entries = log->appended + 2 - log->tail, age = w->now_ms - gone->first_ms;
-        const bool waits = w->plan.engine || w->plan.store || w->settings.deflate_slice_bytes != 0;
         if (!w->relieved && entries <= s->log_entries && entries * bytes_worst(w) <= s->log_bytes &&
-            age + AGE_EARLY_MS + (waits ? AGE_ORDERED_MS : 0) < s->log_age_ms)
+            age + AGE_EARLY_MS + (w->plan.engine || told_late(w) ? AGE_ORDERED_MS : 0) < s->log_age_ms)
             trace_fail(w, NULL, "LOSS: offset %llu of %s is gone after %llu ms, %llu entries before the head",
                        (unsigned long long)log->tail - 1, w->room_names[room], age, entries - 1);
     }

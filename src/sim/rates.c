@@ -3,6 +3,7 @@
 // The rooms' buckets are counted here once more, in whole thousandths as the server does, from what the homes tell. A refusal is told
 // later than it was decided: somewhere between the asking and the telling there must have been nothing left.
 #include "sim/rates.h"
+#include "sim/deflated.h"
 
 #include "sim/world.h"
 
@@ -59,7 +60,7 @@ static struct rate_model *model(struct world *w, uint64_t key, const struct rate
 static uint64_t room_key(int room) { return (uint64_t)room + 1; }
 static uint64_t member_key(int room, str user) { return truth_hash(user) * 31 + room_key(room); }
 
-static bool exact(const struct world *w) { return !w->plan.engine && !w->plan.store; }
+static bool exact(const struct world *w) { return !w->plan.engine && !told_late(w); }
 
 // One, and one more for each 16 KiB. What is shared here is less than that.
 static int64_t price(const struct entry *e)

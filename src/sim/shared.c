@@ -6,6 +6,7 @@
 // state that the room says it has.
 //
 // Written from docs/protocol/native.md, and not from core/home/state.h.
+#include "sim/deflated.h"
 #include "sim/draft.h"
 #include "sim/heard.h"
 #include "sim/typed.h"
@@ -190,7 +191,7 @@ static bool by_close(const struct world *w, const uint64_t values[SHARED_KEYS])
     bool empty = true;
     for (int k = 0; k < SHARED_KEYS; k++)
         empty = empty && values[k] == 0;
-    return empty && w->plan.store && w->counts.closes_asked != 0;
+    return empty && told_late(w) && w->counts.closes_asked != 0;
 }
 
 // It is what it was at some time: of that version, and no older than the offset.
@@ -213,7 +214,7 @@ static void check_state(struct world *w, struct client *c, int room, uint64_t ve
         found = found && values[k] == 0;
     found = found || by_close(w, values);
     // What is not committed yet, or is of an epoch that is over, nobody has written down.
-    if (known ? !found : !w->plan.store && !w->plan.engine)
+    if (known ? !found : !told_late(w) && !w->plan.engine)
         trace_fail(w, c, "STATE: %s is said to be something that it never was at version %llu",
                    w->room_names[room], (unsigned long long)version);
 }
@@ -264,7 +265,7 @@ void shared_shown(struct world *w, struct client *c, int room, uint64_t version)
         return;
     const struct shared *s = &truth_numbering(w, room, t->epoch)->records->shared;
     bool known =
-        version == 0 || w->plan.store || w->plan.engine; // what is not committed nobody has written down
+        version == 0 || told_late(w) || w->plan.engine; // what is not committed nobody has written down
     for (uint32_t i = 0; i < s->n; i++) {
         known = known || s->v[i].version == version;
         if (!t->loose && s->v[i].offset < t->next && s->v[i].version > version)

@@ -360,6 +360,7 @@ static void test_reasons(void **state)
         decoded_free(&d);
     }
     memcpy(text, "/react ", 7);
+    memset(text + 7, 'y', REACTION_MAX + 1);
     struct decoded d = decode(ENCODING_TEXT_LINE, str_make(text, 7 + REACTION_MAX));
     assert_int_equal(d.err, OK);
     decoded_free(&d);
