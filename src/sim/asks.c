@@ -197,8 +197,8 @@ void asks_check_unhindered(struct world *w, struct client *c)
     if (w->plan.slow_node == NONE || (int)c->link->node == w->plan.slow_node || !c->welcomed ||
         w->plan.refuse_one_in != 0)
         return;
-    if (compact_waits(
-            &c->compact_talk)) // it reads nothing until it has been told who speaks, in its turn behind a rename (seed 48002)
+    // It reads nothing until it has been told who speaks, in its turn, be it behind a rename (seed 48002).
+    if (compact_waits(&c->compact_talk))
         c->held_up_ms = w->now_ms;
     for (uint32_t i = 0; i < c->asks_n && !holds_up(w, ask_at(c, i)); i++) {
         const struct asked *a = ask_at(c, i);

@@ -1000,6 +1000,15 @@ void expect_nothing_at(struct client *c, const char *file, int line)
 
 void forget(struct client *c) { c->message_at = c->message_n; }
 
+void forget_all(struct net *n)
+{
+    net_settle(n);
+    for (uint32_t i = 0; i < n->client_n; i++) {
+        forget(n->clients[i]);
+        n->clients[i]->deflated = 0;
+    }
+}
+
 static const char *value_of(str message, const char *key, size_t *ret_n)
 {
     char quoted[80];

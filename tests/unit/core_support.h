@@ -187,6 +187,8 @@ str hear(struct client *c);
 str expect_at(struct client *c, const char *part, const char *file, int line);
 void expect_nothing_at(struct client *c, const char *file, int line);
 void forget(struct client *c); // drops what was not heard yet
+void forget_all(
+    struct net *n); // that of everybody, once nothing is on its way any more; and how much of it was deflated
 bool contains(str s, const char *part);
 uint64_t number_of(str message, const char *key); // of "key":123; UINT64_MAX without it
 void string_of(str message, const char *key, char *ret, size_t cap);

@@ -33,15 +33,6 @@ static struct client *join_with(struct net *n, uint32_t shard, const char *path,
     return c;
 }
 
-static void forget_all(struct net *n)
-{
-    net_settle(n);
-    for (uint32_t i = 0; i < n->client_n; i++) {
-        forget(n->clients[i]);
-        n->clients[i]->deflated = 0;
-    }
-}
-
 // A frame of a client's, compressed by a deflater of its own.
 static void post_deflated(struct client *c, uint8_t opcode, const char *text)
 {

@@ -5,23 +5,12 @@
 #include "core/home/image.h"
 #include "core/home/image_fields.h"
 #include "core/mail/post.h"
+#include "unit/room_parts.h"
 #include "unit/support.h"
 #include "wire/protobuf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct room_parts {
-    struct log log;
-    struct once said;
-    struct once_group keys;
-    struct standing *standing;
-    struct state *state;
-    struct invitations *invitations;
-    struct reads *reads;
-    struct buf result;
-    struct made made;
-};
 
 struct fixture {
     struct test_mem t;
@@ -31,33 +20,12 @@ struct fixture {
     struct buf scratch, image, again;
 };
 
-static void parts_init(struct fixture *f, struct room_parts *p)
-{
-    log_init(&p->log, &f->mem);
-    once_init(&p->said, &f->mem);
-    once_group_init(&p->keys);
-    buf_init(&p->result, &f->mem, 0);
-    p->made = (struct made){&p->log,      &p->said, &p->keys,  STR("an epoch 11"), &f->key,
-                            &p->standing, &f->mem,  &p->state, &p->invitations,    &p->result};
-}
-
-static void parts_deinit(struct fixture *f, struct room_parts *p)
-{
-    log_deinit(&p->log);
-    once_deinit(&p->said);
-    standing_free(&p->standing, &f->mem);
-    state_free(&p->state, &f->mem);
-    invitations_free(&p->invitations, &f->mem);
-    reads_free(&p->reads, &f->mem);
-    buf_deinit(&p->result);
-}
-
 static void fixture_init(struct fixture *f)
 {
     memset(f, 0, sizeof *f);
     test_mem_init(&f->t, &f->mem);
-    parts_init(f, &f->from);
-    parts_init(f, &f->to);
+    room_parts_init(&f->from, &f->mem, STR("an epoch 11"), &f->key);
+    room_parts_init(&f->to, &f->mem, STR("an epoch 11"), &f->key);
     buf_init(&f->scratch, &f->mem, 0);
     buf_init(&f->image, &f->mem, 0);
     buf_init(&f->again, &f->mem, 0);
@@ -65,8 +33,8 @@ static void fixture_init(struct fixture *f)
 
 static void fixture_deinit(struct fixture *f)
 {
-    parts_deinit(f, &f->from);
-    parts_deinit(f, &f->to);
+    room_parts_deinit(&f->from, &f->mem);
+    room_parts_deinit(&f->to, &f->mem);
     buf_deinit(&f->scratch);
     buf_deinit(&f->image);
     buf_deinit(&f->again);
@@ -133,23 +101,11 @@ static void live(struct fixture *f)
 static enum image_verdict take(struct fixture *f, str image)
 {
     const enum image_verdict v = image_take(image, &f->to.made, &f->to.reads);
-    standing_check(f->to.standing, f->to.made.hash_key);
-    state_check(f->to.state);
-    invitations_check(f->to.invitations);
-    once_check(&f->to.said);
-    reads_check(f->to.reads);
+    room_parts_check(&f->to);
     return v;
 }
 
-static void assert_nothing(const struct fixture *f)
-{
-    assert_null(f->to.standing);
-    assert_null(f->to.state);
-    assert_null(f->to.invitations);
-    assert_null(f->to.reads);
-    assert_int_equal(f->to.keys.first, SLAB_NONE);
-    assert_int_equal(f->to.keys.newest_ms, 0);
-}
+static void assert_nothing(const struct fixture *f) { assert_true(room_parts_empty(&f->to)); }
 
 static void what_goes_in_comes_out(void **unused)
 {
@@ -242,9 +198,8 @@ static void what_is_cut_is_refused_whole(void **unused)
             refused++;
             continue;
         }
-        parts_deinit(&f, &f.to);
-        memset(&f.to, 0, sizeof f.to);
-        parts_init(&f, &f.to);
+        room_parts_deinit(&f.to, &f.mem);
+        room_parts_init(&f.to, &f.mem, STR("an epoch 11"), &f.key);
     }
     assert_true(refused > f.image.n - 20);
     fixture_deinit(&f);
@@ -267,9 +222,8 @@ static enum image_verdict take_with(struct fixture *f, str more)
     const enum image_verdict v = take(f, buf_str(&f->again));
     if (v != IMAGE_OK)
         assert_nothing(f);
-    parts_deinit(f, &f->to);
-    memset(&f->to, 0, sizeof f->to);
-    parts_init(f, &f->to);
+    room_parts_deinit(&f->to, &f->mem);
+    room_parts_init(&f->to, &f->mem, STR("an epoch 11"), &f->key);
     return v;
 }
 

@@ -47,15 +47,6 @@ static char *words(const char *name, size_t n)
     return text;
 }
 
-static void forget_all(struct net *n)
-{
-    net_settle(n);
-    for (uint32_t i = 0; i < n->client_n; i++) {
-        forget(n->clients[i]);
-        n->clients[i]->deflated = 0;
-    }
-}
-
 static bool heard_message(struct client *c, str *ret)
 {
     for (*ret = hear(c); ret->n != 0; *ret = hear(c))

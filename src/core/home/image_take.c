@@ -58,6 +58,23 @@ static str text(struct taking *t, const struct protobuf_field *f, size_t min, si
     return s;
 }
 
+// Of a text that was looked at: it fits.
+static void copy(str s, void *to)
+{
+    if (s.n != 0)
+        memcpy(to, s.p, s.n);
+}
+
+// A part of which nothing is made yet, zeroed; NULL: there is one, or no memory.
+static void *part_make(struct taking *t, bool there, size_t n)
+{
+    require(t, !there);
+    void *part = t->verdict == IMAGE_OK ? mem_zalloc(t->made->mem, n) : NULL;
+    if (part == NULL && t->verdict == IMAGE_OK)
+        t->verdict = IMAGE_MEMORY;
+    return part;
+}
+
 static str message_of(struct taking *t, const struct protobuf_field *f) { return bytes(t, f, 0, SIZE_MAX); }
 
 static uint64_t half_of(str print, size_t from)
@@ -106,7 +123,7 @@ static void take_row(struct taking *t, str message)
         switch (f.number) {
         case FIELD_ROW_USER:
             s = text(t, &f, 1, USER_ID_MAX);
-            memcpy(row.user, s.n != 0 ? s.p : "", s.n);
+            copy(s, row.user);
             row.user_n = (uint8_t)s.n;
             break;
         case FIELD_ROW_ROLE:
@@ -121,7 +138,7 @@ static void take_row(struct taking *t, str message)
         case FIELD_ROW_INVITED:
             s = text(t, &f, INVITATION_ID_LEN, INVITATION_ID_LEN);
             require(t, invitation_id_valid(s));
-            memcpy(row.invited, s.n != 0 ? s.p : "", s.n);
+            copy(s, row.invited);
             break;
         }
     }
@@ -159,7 +176,7 @@ static void take_standing_field(struct taking *t, struct standing *s, const stru
         break;
     case FIELD_STANDING_RULE:
         rule = text(t, f, 1, RULE_NAME_MAX);
-        memcpy(s->rule, rule.n != 0 ? rule.p : "", rule.n);
+        copy(rule, s->rule);
         s->rule_n = (uint8_t)rule.n;
         break;
     case FIELD_STANDING_CLOSED:
@@ -179,15 +196,11 @@ static void take_standing_field(struct taking *t, struct standing *s, const stru
 
 static void take_standing(struct taking *t, str message)
 {
-    struct standing **s = t->made->standing;
+    struct standing **s = t->made->standing, *part = part_make(t, *s != NULL, sizeof **s);
     struct protobuf_field f;
-    require(t, *s == NULL);
-    if (t->verdict != IMAGE_OK)
+    if (part == NULL)
         return;
-    if ((*s = mem_zalloc(t->made->mem, sizeof **s)) == NULL) {
-        t->verdict = IMAGE_MEMORY;
-        return;
-    }
+    *s = part;
     for (size_t at = 0; next(t, message, &at, &f);)
         take_standing_field(t, *s, &f);
     require(t, ((*s)->closed_ms == 0) == ((*s)->closed_at == 0));
@@ -223,15 +236,11 @@ static void take_state_row(struct taking *t, str message)
 
 static void take_state(struct taking *t, str message)
 {
-    struct state **s = t->made->state;
+    struct state **s = t->made->state, *part = part_make(t, *s != NULL, sizeof **s);
     struct protobuf_field f;
-    require(t, *s == NULL);
-    if (t->verdict != IMAGE_OK)
+    if (part == NULL)
         return;
-    if ((*s = mem_zalloc(t->made->mem, sizeof **s)) == NULL) {
-        t->verdict = IMAGE_MEMORY;
-        return;
-    }
+    *s = part;
     for (size_t at = 0; next(t, message, &at, &f);) {
         if (f.number == FIELD_STATE_VERSION)
             (*s)->version = number(t, &f, UINT64_MAX);
@@ -254,11 +263,11 @@ static void take_invitation_field(struct taking *t, struct invited *v, const str
     case FIELD_INVITED_ID:
         s = text(t, f, sizeof v->id, sizeof v->id);
         require(t, invitation_id_valid(s));
-        memcpy(v->id, s.n != 0 ? s.p : "", s.n);
+        copy(s, v->id);
         break;
     case FIELD_INVITED_HASH:
         s = bytes(t, f, sizeof v->hash, sizeof v->hash);
-        memcpy(v->hash, s.n != 0 ? s.p : "", s.n);
+        copy(s, v->hash);
         break;
     case FIELD_INVITED_UNTIL:
         v->until_ms = number(t, f, UINT64_MAX);
@@ -277,7 +286,7 @@ static void take_invitation_field(struct taking *t, struct invited *v, const str
         break;
     case FIELD_INVITED_BY:
         s = text(t, f, 1, USER_ID_MAX);
-        memcpy(v->by, s.n != 0 ? s.p : "", s.n);
+        copy(s, v->by);
         v->by_n = (uint8_t)s.n;
         break;
     }
