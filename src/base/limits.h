@@ -9,7 +9,7 @@
 
 enum {
     SHARDS_MAX = 64,                  // threads; the width of a room's set of shards
-    PORTS_MAX = SHARDS_MAX + 4,       // where mail goes: to shards, and behind them to an engine and helpers
+    PORTS_MAX = SHARDS_MAX + 6,       // where mail goes: to shards, and behind them to an engine and helpers
     VERIFIERS_MAX = 3,                // of them, helpers that check tokens
     ROOM_NAME_MAX = 128,              // bytes; room index, log lines, URLs
     USER_ID_MAX = 64,                 // bytes; member and registry entries

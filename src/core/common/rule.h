@@ -51,10 +51,10 @@ enum room_host {
     HOST_TOKEN, // who has that right by a token
 };
 
-// What is left of it when the process ends. There is no store yet: the operator is told so who wants one (app/config_rows.c).
+// What is left of it when the process ends, where there is a store (core/mail/store.h).
 enum room_durability {
     DURABILITY_MEMORY = 0, // nothing
-    DURABILITY_ASYNC,      // what was written by then
+    DURABILITY_ASYNC,      // what was written by then: all but the last second
     DURABILITY_DISK,       // what was told: it is written first
 };
 

@@ -55,6 +55,10 @@ struct settings {
     bool
         engine; // rooms' records are ordered by the engine at port_engine (core/mail/engine.h), which many nodes share
 
+    bool store; // [start] there is one, at port_store_writes and port_store_reads (core/mail/store.h)
+    uint64_t
+        steady_from_ms; // [start] the steady clock is not behind that: the newest that a store has seen (dialect/entry.h)
+
     uint32_t audit; // [start] what the audit is told, bits of enum audit_kind (common/audit.h)
 
     // websocket.*

@@ -27,6 +27,7 @@
 #include "core/mail/audit_ask.h"
 #include "core/mail/engine.h"
 #include "core/mail/lease.h"
+#include "core/mail/store.h"
 
 struct home {
     struct context *cx;
@@ -85,6 +86,7 @@ void home_depart(struct home *h, const struct depart_mail *m);
 void home_on_crowded(struct home *h, const struct pace_mail *m);
 void home_on_engine(struct home *h, const struct engine_mail *m);
 void home_on_creator(struct home *h, const struct creator_mail *m);
+void home_on_store(struct home *h, struct store_mail *m); // loading.c, keep.c; it is taken
 void home_on_lease(struct home *h, const struct lease_mail *m); // home_lease.c
 void home_on_settle(struct home *h, struct settle_mail *s);     // home_claim.c; it is taken
 

@@ -44,6 +44,7 @@ enum mail_kind {
     MAIL_LEASE, // lease.h
     MAIL_LEASED,
     MAIL_SETTLE, // receipt.h
+    MAIL_STORE,  // store.h
 };
 
 enum ask_type {

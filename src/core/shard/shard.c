@@ -167,6 +167,9 @@ static bool take_mail(struct shard *sh, struct mail *m)
     case MAIL_VERDICT:
         on_verdict(sh, p);
         return false;
+    case MAIL_STORE:
+        home_on_store(&sh->home, p);
+        return false;
     case MAIL_TOKEN: // is for helpers
         break;
     }
@@ -301,8 +304,11 @@ void shard_turn_begin(struct shard *sh, uint64_t now_ms, uint64_t wall_ms, int32
     struct context *cx = &sh->cx;
     ASSERT(now_ms >= cx->now_ms);
     ASSERT(sh->fan.plan.conn == UINT32_MAX);
-    if (cx->steady_from_ms == 0)
-        cx->steady_from_ms = wall_ms > now_ms ? wall_ms - now_ms : 1;
+    if (cx->steady_from_ms == 0) {
+        const uint64_t from_ms =
+            wall_ms > cx->settings->steady_from_ms ? wall_ms : cx->settings->steady_from_ms;
+        cx->steady_from_ms = from_ms > now_ms ? from_ms - now_ms : 1;
+    }
     cx->now_ms = now_ms;
     cx->wall_ms = wall_ms;
     cx->steady_ms = cx->steady_from_ms + now_ms;
