@@ -69,6 +69,7 @@ struct certificate {
     X(REVOKED,           revoked,           INFO,  "why")    /* text = whose tokens, user; why, as the backend says */ \
     X(MEMORY,            memory_refused,    ERROR, NULL)     /* an allocation was refused: text = what for */ \
     X(RECORD_REFUSED,    record_refused,    ERROR, NULL)     /* what an engine says is no record: text = why, room */ \
+    X(ROOM_DAMAGED,      room_damaged,      ERROR, NULL)     /* what a store has of a room is not as it was written: text = what, room */ \
     X(EPOCH_ENDED,       epoch_ended,       WARN,  NULL)     /* a room goes on in another one: text = why, room */
 // clang-format on
 

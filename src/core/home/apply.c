@@ -257,6 +257,18 @@ enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, st
     return OK;
 }
 
+enum err apply_kept(const struct made *m, uint64_t offset, struct entry *e, const struct live_tools *tools)
+{
+    ASSERT(offset == m->log->head + 1 && !entry_passing(e->type));
+    e->offset = offset;
+    if (words_secure(m->log, e) != OK || place_entry(m->log, NULL, tools, e) != OK) {
+        words_fit(m->log);
+        return ERR_NOMEM;
+    }
+    words_apply(m->log, e);
+    return OK;
+}
+
 struct verdict apply_recall(const struct made *m, uint64_t offset, const struct entry *e)
 {
     str record = log_record(m->log, offset);

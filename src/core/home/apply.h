@@ -86,6 +86,7 @@ enum denial {
     DENIED_INVITE_LONG, // or would last longer than one may
     DENIED_RATE_MEMBER, // it says more in the room than one may
     DENIED_RATE_ROOM,   // all together do
+    DENIED_STORE,       // it has to be kept before it is told, and cannot be
 };
 
 struct verdict {
@@ -121,6 +122,9 @@ struct verdict apply_judge(const struct made *m, const struct entry *e);
 // as for place_entry. ERR_NOMEM: nothing has changed, *e included, which may be applied once more.
 enum err apply_record(const struct made *m, uint64_t offset, struct entry *e, struct live *live,
                       const struct live_tools *tools, struct verdict *ret) WARN_UNUSED;
+// Of a record whose doing is in an image already (image.h): it comes into the log, for those who ask for what was said. ERR_NOMEM.
+enum err apply_kept(const struct made *m, uint64_t offset, struct entry *e,
+                    const struct live_tools *tools) WARN_UNUSED;
 // What became of the record at an offset that the log holds, which was proposed as e. Of a void one it is known only whether it
 // repeated another; for other reasons whoever wants to know has to listen when it is applied.
 struct verdict apply_recall(const struct made *m, uint64_t offset, const struct entry *e);

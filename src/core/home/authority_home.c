@@ -33,6 +33,9 @@ static struct verdict place(struct home *h, const struct ask *a, uint32_t room)
     struct verdict v = apply_judge(&made, &e);
     if (v.refused && v.why != DENIED_REPEATED)
         return v;
+    uint64_t until_ms;
+    if (!v.refused && !keep_ready(h, room, &until_ms))
+        return (struct verdict){.refused = true, .why = DENIED_STORE, .until_ms = until_ms};
     const struct live_tools tools = room_tools(h, r);
     const bool waits =
         r->log.readers != NULL || place_waiting(&r->log, &r->live) || live_large(&r->live, &tools, &e);

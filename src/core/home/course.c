@@ -31,7 +31,11 @@ void course_free(struct home *h, struct room *r)
 
 void course_keep(struct course *c, struct ask *a)
 {
-    struct course_list *l = a->type == ASK_JOIN ? &c->joins : &c->asks;
+    course_push(a->type == ASK_JOIN ? &c->joins : &c->asks, a);
+}
+
+void course_push(struct course_list *l, struct ask *a)
+{
     struct mail *m = &a->mail;
     m->next = NULL;
     if (l->last != NULL)

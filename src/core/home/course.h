@@ -82,7 +82,8 @@ static inline bool course_proposal(const struct ask *a)
 enum err course_make(struct home *h, struct room *r) WARN_UNUSED;
 void course_free(struct home *h, struct room *r);
 void course_keep(struct course *c, struct ask *a);
-struct ask *course_pop(struct course_list *l); // the oldest; NULL: there is none
+void course_push(struct course_list *l, struct ask *a); // behind the others
+struct ask *course_pop(struct course_list *l);          // the oldest; NULL: there is none
 // It cannot be said, and why; NULL: as many wait as may. Its asker is told, behind what it is due. *a is NULL afterwards
 // where that is later.
 void course_deny(struct home *h, struct ask **a, uint32_t room, const struct verdict *v);

@@ -358,6 +358,8 @@ void home_ask_again(struct home *h, struct ask **taken)
     struct ask *a = *taken;
     ASSERT(a->conn.shard < h->cx->shard_count);
     ASSERT(a->encoding < h->cx->settings->ways->encodings_n);
+    if (loading_holds(h, taken))
+        return;
     switch (a->type) {
     case ASK_JOIN:
         asked_to_join(h, taken);

@@ -19,6 +19,8 @@
 #include "core/common/gates.h"
 #include "core/common/list.h"
 #include "core/home/authority.h"
+#include "core/home/keep.h"
+#include "core/home/loading.h"
 #include "core/home/meter.h"
 #include "core/home/once.h"
 #include "core/home/receipts.h"
@@ -61,6 +63,9 @@ struct home {
     uint64_t slice_left; // bytes of frames that may be made in this turn,
     uint64_t allowance;  // and for the ask at hand
 
+    struct keep keep;   // what is on its way to the store
+    struct loads loads; // and from there
+
     struct registry registry;
     struct once said; // keys of messages and directs
     struct once_group direct_keys;
@@ -86,7 +91,7 @@ void home_depart(struct home *h, const struct depart_mail *m);
 void home_on_crowded(struct home *h, const struct pace_mail *m);
 void home_on_engine(struct home *h, const struct engine_mail *m);
 void home_on_creator(struct home *h, const struct creator_mail *m);
-void home_on_store(struct home *h, struct store_mail *m); // loading.c, keep.c; it is taken
+void home_on_store(struct home *h, struct store_mail *m);       // loading.c; it is taken
 void home_on_lease(struct home *h, const struct lease_mail *m); // home_lease.c
 void home_on_settle(struct home *h, struct settle_mail *s);     // home_claim.c; it is taken
 
@@ -129,7 +134,7 @@ static inline struct made room_made(struct home *h, struct room *r)
     return (struct made){&r->log,
                          &h->said,
                          &r->keys,
-                         str_make(r->epoch, EPOCH_LEN),
+                         str_make(room_life(r), EPOCH_LEN),
                          &h->cx->settings->hash_key,
                          &r->standing,
                          r->log.mem,

@@ -23,7 +23,7 @@ static struct join_start join_start(const struct room *r, const struct command *
         s.from = log_messages_back(l, newest, cmd->history);
     if (!cmd->has_since)
         return s;
-    bool same = str_eq(cmd->since_epoch, str_make(r->epoch, EPOCH_LEN)) && cmd->since_offset <= newest;
+    bool same = room_covers(r, cmd->since_epoch, cmd->since_offset);
     s.has_recovered = true;
     s.recovered = same && cmd->since_offset + 1 >= l->tail;
     if (s.recovered) {

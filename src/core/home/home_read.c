@@ -35,8 +35,10 @@ void home_read(struct home *h, const struct ask *a, uint32_t room)
         home_answer_no_memory(h, a, EFFECT_NONE);
         return;
     }
-    if (moved)
+    if (moved) {
+        keep_moved(h, room);
         tell(h, room, a);
+    }
     struct answer ans = {.effect = EFFECT_NONE};
     const struct event ev = {.type = EV_ACK,
                              .id = a->cmd.id,

@@ -148,6 +148,8 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
                           "There are several people called {} in this room; name one by the user id."},
         [DENIED_RATE_MEMBER] = {PROBLEM_RATE_LIMITED,
                                 "You say more in the room {} than one may at once; wait a moment."},
+        [DENIED_STORE] = {PROBLEM_UNAVAILABLE,
+                          "What is said in the room {} cannot be kept at the moment; try again later."},
         [DENIED_RATE_ROOM] =
             {PROBLEM_RATE_LIMITED,
              "More is said in the room {} than may be at once, by all together; wait a moment."},
@@ -167,7 +169,8 @@ static void answer_refused(struct home *h, const struct ask *a, uint32_t room, c
     bool room_named = v->why != DENIED_RANK && v->why != DENIED_NOBODY && v->why != DENIED_NAMES;
     // Those have an end that is known.
     bool until = v->why == DENIED_CLOSED || v->why == DENIED_BANNED || v->why == DENIED_MUTED ||
-                 v->why == DENIED_SLOW || v->why == DENIED_RATE_MEMBER || v->why == DENIED_RATE_ROOM;
+                 v->why == DENIED_SLOW || v->why == DENIED_RATE_MEMBER || v->why == DENIED_RATE_ROOM ||
+                 v->why == DENIED_STORE;
     struct problem p = {.code = says[v->why].code,
                         .text = says[v->why].text,
                         .retry_ms = until ? home_retry_ms(h, v->until_ms) : 0,

@@ -36,6 +36,7 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
     prints_init(&h->meters, mem, sizeof(struct meter), METERS_LOOK_MS);
     registry_init(&h->registry, mem, registrations_max(s));
     once_init(&h->said, mem);
+    loads_init(h);
     receipts_init(&h->receipts, mem);
     once_group_init(&h->direct_keys);
     buf_init(&h->scratch, mem, 0);
@@ -45,6 +46,8 @@ enum err home_init(struct home *h, struct context *cx, struct mailroom *mail)
     if (!working_fit(&h->scratch) || !working_fit(&h->reply) || !working_fit(&h->wish) ||
         !working_fit(&h->result))
         return ERR_NOMEM;
+    if (keep_init(h) != OK)
+        return ERR_NOMEM;
     return index_list_init(&h->rooms_dirty, mem, s->rooms_max);
 }
 
@@ -53,6 +56,7 @@ void home_deinit(struct home *h)
     if (h->cx == NULL)
         return;
     home_wait_drop(h);
+    loads_deinit(h);
     for (uint32_t i = 0; i < h->rooms.high; i++)
         if (slab_used(&h->rooms, i))
             room_remove(h, i);
@@ -70,6 +74,7 @@ void home_deinit(struct home *h)
     buf_deinit(&h->result);
     mem_free(h->cx->mem, h->rooms_sorted, h->rooms_sorted_cap * sizeof *h->rooms_sorted);
     index_list_deinit(&h->rooms_dirty, h->cx->mem);
+    keep_deinit(h);
 }
 
 void home_tidy(struct home *h)
@@ -108,12 +113,14 @@ enum { WAITS_LOOK_MS = 5 };
 
 uint64_t home_due_ms(const struct home *h)
 {
-    if (announce_due(h) || h->large_waiting || (h->waits_n != 0 && !h->waits_idle))
+    if (announce_due(h) || h->large_waiting || loading_due(h) || (h->waits_n != 0 && !h->waits_idle))
         return h->cx->now_ms;
     uint64_t due = heap_next_due(&h->room_timers);
     if (h->waits_n != 0 && h->cx->now_ms + WAITS_LOOK_MS < due) // what they wait for makes a turn of its own
         due = h->cx->now_ms + WAITS_LOOK_MS;
     due = h->meters.look_ms < due ? h->meters.look_ms : due;
+    const uint64_t keep = keep_due_ms(h);
+    due = keep < due ? keep : due;
     uint64_t receipts = home_receipts_due_ms(h);
     due = receipts < due ? receipts : due;
     uint64_t said = h->said.look_ms == UINT64_MAX ? UINT64_MAX : h->said.look_ms - h->cx->steady_from_ms;
@@ -127,6 +134,8 @@ void home_check(const struct home *h)
             room_check(h, i);
     relief_check(h);
     home_wait_check(h);
+    keep_check(h);
+    loading_check(h);
     slab_check(&h->rooms);
     slab_check(&h->members);
     map_check(&h->rooms_by_name);

@@ -108,6 +108,7 @@ void home_begin(struct home *h)
         mail_discard(h->cx->mem, a != NULL ? &a->mail : NULL);
     }
     h->waits_idle = h->waits_idle && h->slice_left == slice_of(h);
+    loading_turn(h);
 }
 
 void home_wait_drop(struct home *h)

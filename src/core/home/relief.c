@@ -63,7 +63,7 @@ static size_t shed(struct home *h, const struct history *list)
     uint64_t tail = r->log.tail;
     ASSERT(r->has_history);
     ASSERT(tail <= r->log.head);
-    size_t before = r->log.bytes, freed = replay_bytes(r->replay) + log_shed(&r->log, room_newest(r));
+    size_t before = r->log.bytes, freed = replay_bytes(r->replay) + log_shed(&r->log, room_droppable(r));
     replay_drop(&r->replay, r->log.mem);
     room_log_moved(h, before, r->log.bytes);
     metric_add(&h->cx->metrics->log_relieved, r->log.tail - tail);

@@ -82,7 +82,7 @@ static void sorted_fit(struct home *h)
     h->rooms_sorted_cap = n == 0 ? 0 : cap / 2;
 }
 
-static void room_epoch_make(struct home *h, struct room *r)
+void room_epoch_make(struct home *h, struct room *r)
 {
     uint8_t random[8];
     h->cx->host->random(h->cx->host->ctx, random, sizeof random);
@@ -104,6 +104,7 @@ static void room_free(struct home *h, uint32_t index)
     invitations_free(&r->invitations, r->log.mem);
     h->authority->unwatch(h, index);
     log_deinit(&r->log);
+    keep_room_free(h, r);
     live_deinit(&r->live, h->cx->mem);
     replay_drop(&r->replay, r->log.mem);
     members_table_drop(r);
@@ -149,7 +150,7 @@ enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room
         memcpy(text, name.p, name.n);
     // Looked at when this turn ends: if nobody came in after all, it goes.
     room_epoch_make(h, r);
-    if (text == NULL || h->authority->watch(h, index) != OK ||
+    if (text == NULL || keep_room(h, r) != OK || h->authority->watch(h, index) != OK ||
         heap_set(&h->room_timers, index, h->cx->now_ms) != OK || sorted_insert(h, index) != OK) {
         room_free(h, index);
         return ERR_NOMEM;
@@ -184,14 +185,20 @@ void room_remove(struct home *h, uint32_t index)
     room_log_moved(h, r->log.bytes, 0);
     if (r->dirty)
         index_list_drop(&h->rooms_dirty, index);
+    if (r->keeping != NULL && r->keeping->queued)
+        index_list_drop(&h->keep.rooms, index);
     sorted_remove(h, index);
     home_room_given_up(h, r->creator);
     if (r->tenant != TENANT_NONE)
         metric_sub(&h->cx->metrics->tenants[r->tenant - 1].rooms, 1);
     map_remove(&h->rooms_by_name, r->hash, index);
+    char text[ROOM_NAME_MAX];
+    const str name = str_make(memcpy(text, room_name(r).p, r->name_n), r->name_n);
+    const uint64_t hash = r->hash;
     room_free(h, index);
     metric_sub(&h->cx->metrics->rooms, 1);
     sorted_fit(h);
+    loading_room_gone(h, name, hash);
 }
 
 void room_heard(struct home *h, uint32_t index, const struct entry *e)
@@ -267,6 +274,7 @@ enum err room_apply(struct home *h, uint32_t index, uint64_t offset, struct entr
         room_look_ruled(r);
     r->said = true;
     relief_spoken(h, index);
+    keep_said(h, index, r->log.bytes > before ? r->log.bytes - before : 0);
     room_timer(h, index, h->cx->now_ms + room_settings(h, r)->log_age_ms + AGE_SLACK_MS);
     if (r->live.place != place) {
         room_heard(h, index, e);
@@ -300,7 +308,7 @@ void room_trim(struct home *h, struct room *r)
 {
     struct log_limits limits = room_limits(h, r);
     size_t before = r->log.bytes;
-    log_trim(&r->log, &limits, room_newest(r), h->cx->steady_ms);
+    log_trim(&r->log, &limits, room_droppable(r), h->cx->steady_ms);
     replay_trim(&r->replay, &r->log);
     if (r->log.tail > r->log.head)
         relief_forget(h, r);
@@ -353,6 +361,10 @@ void room_on_timer(struct home *h, uint32_t index)
 {
     struct room *r = room_at(h, index);
     uint64_t due = h->cx->now_ms + ROOM_LOOK_MS;
+    if (r->keeping != NULL && r->keeping->opening) { // nobody is in it yet
+        room_timer(h, index, due);
+        return;
+    }
     if (place_waiting(&r->log, &r->live))
         room_mark_dirty(h, index);
     earlier(&due, room_empty(h, index));
@@ -361,14 +373,16 @@ void room_on_timer(struct home *h, uint32_t index)
     earlier(&due, members_count_due(h, index));
     if (r->members == 0 && r->sessions == 0 && r->waits == 0 && !h->authority->busy(h, r)) {
         uint32_t grace_ms = room_grace_ms(h, r);
-        if (h->cx->now_ms - r->empty_ms >= grace_ms) {
+        if (h->cx->now_ms - r->empty_ms < grace_ms) {
+            earlier(&due, r->empty_ms + grace_ms);
+        } else if (keep_lets_go(h, index)) {
             room_over(h, index);
             return;
         }
-        earlier(&due, r->empty_ms + grace_ms);
     }
     earlier(&due, h->authority->timer(h, index));
     earlier(&due, log_age_due(h, r));
+    earlier(&due, keep_room_due(h, index));
     earlier(&due, room_rest_due(h, r));
     earlier(&due, replay_due(h, r));
     room_timer(h, index, due > h->cx->now_ms ? due : h->cx->now_ms + 1);

@@ -38,6 +38,7 @@
 #include "core/mail/post.h"
 
 struct home;
+struct keeping;
 
 enum { MEMBER_TEXT_INLINE = 40 }; // a guest's id and name
 // So many members are found by walking the list; from there on there is a table, until they are half as many.
@@ -120,6 +121,7 @@ struct room {
     struct standing *standing; // roles, bans, mutes, by its records; NULL where there is nothing of the kind
     struct state *state;       // what its people share, likewise
     struct invitations *invitations; // to it, likewise
+    struct keeping *keeping;         // how far it is kept (keep.h); NULL where there is no store
     uint64_t creator; // keyed hash of the address it was made from (home/creator.h); 0 = unknown
     union {
         uint64_t empty_ms; // since when there is no member
@@ -159,6 +161,8 @@ uint32_t rooms_sorted_place(const struct home *h, str name);
 // ERR_LIMIT at rooms_max, ERR_FULL where its tenant has as many as it may have, ERR_NOMEM.
 enum err room_create(struct home *h, str name, uint64_t hash, uint32_t *ret_room) WARN_UNUSED;
 void room_remove(struct home *h, uint32_t index);
+// It has a new epoch.
+void room_epoch_make(struct home *h, struct room *r);
 // The same of one whose time is over, which others are told.
 void room_over(struct home *h, uint32_t index);
 // Applies a record at its offset, head + 1; those who are there are told when it is committed. ERR_NOMEM: nothing has changed.
@@ -183,6 +187,8 @@ void room_closed(struct home *h, uint32_t index);
 void room_forget(struct home *h, uint32_t index, uint64_t closed_at);
 // Some of them; when it is to be called again, UINT64_MAX = not.
 uint64_t room_empty(struct home *h, uint32_t index);
+// It has been closed, nobody is in it, and the time is over for which nobody comes in.
+bool room_is_over(const struct home *h, uint32_t index);
 // What there is of the room when somebody wants to come in: MAP_NONE where it has been closed and that is over, as it is gone then.
 uint32_t room_unless_over(struct home *h, uint32_t index);
 // Until when nobody comes in, as the home sees it; steady. 0: it is not closed.

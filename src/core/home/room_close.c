@@ -25,10 +25,10 @@ void room_forget(struct home *h, uint32_t index, uint64_t closed_at)
     const struct log_limits limits = {
         .records = (uint32_t)(r->log.head + 1 - closed_at), .bytes = UINT32_MAX, .age_ms = UINT32_MAX};
     size_t before = r->log.bytes;
-    uint64_t shown = room_newest(r);
-    if (shown < closed_at)
+    if (room_newest(r) < closed_at)
         return;
-    log_trim(&r->log, &limits, shown, h->cx->steady_ms);
+    keep_forget(h, index, closed_at);
+    log_trim(&r->log, &limits, room_droppable(r), h->cx->steady_ms);
     replay_trim(&r->replay, &r->log);
     room_log_moved(h, before, r->log.bytes);
 }
@@ -101,15 +101,20 @@ void room_over(struct home *h, uint32_t index)
     room_remove(h, index);
 }
 
+bool room_is_over(const struct home *h, uint32_t index)
+{
+    const struct room *r = room_at(h, index);
+    if (h->authority != &authority_home || r->standing == NULL || r->standing->closed_at != r->log.head ||
+        room_closed_ms(h, r) != 0)
+        return false;
+    return r->standing->closed_at != 0 && r->members == 0 && r->sessions == 0 && r->waits == 0 &&
+           !h->authority->busy(h, r);
+}
+
 // Clients are told when to try again, and do so in that very moment.
 uint32_t room_unless_over(struct home *h, uint32_t index)
 {
-    const struct room *r = index != MAP_NONE ? room_at(h, index) : NULL;
-    if (r == NULL || h->authority != &authority_home || r->standing == NULL ||
-        r->standing->closed_at != r->log.head || room_closed_ms(h, r) != 0)
-        return index;
-    if (r->standing->closed_at == 0 || r->members != 0 || r->sessions != 0 || r->waits != 0 ||
-        h->authority->busy(h, r))
+    if (index == MAP_NONE || !room_is_over(h, index) || !keep_lets_go(h, index))
         return index;
     room_over(h, index);
     return MAP_NONE;

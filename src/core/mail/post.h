@@ -128,7 +128,9 @@ struct ask {
     uint64_t room_hash;
     u128 user_print;        // ASK_DIRECT: of the recipient; ASK_REGISTER: of the user
     uint64_t session_print; // ASK_REGISTER
-    uint64_t placed;        // ASK_PUBLISH, at its home: the offset that it got (home/course.h); 0 = none yet
+    uint64_t
+        absent; // at its home: the store had none of that name when so many rooms had gone there (home/loading.h); 0: nobody knows
+    uint64_t placed;   // ASK_PUBLISH, at its home: the offset that it got (home/course.h); 0 = none yet
     uint32_t since_ms; // low bits of when its connection was accepted: asks of two of a session may overtake
 // clang-format off
 #define ASK_OWN_STRS(X) \

@@ -27,6 +27,29 @@ void store_put_section(struct buf *out, const struct store_section *s)
     buf_put_str(out, s->records);
 }
 
+size_t store_open_section(struct buf *out)
+{
+    static const struct store_section none;
+    const size_t at = out->n;
+    buf_put(out, &none, sizeof none);
+    return at;
+}
+
+void store_close_section(struct buf *out, size_t opened, const struct store_section *s)
+{
+    if (!buf_ok(out))
+        return;
+    ASSERT(out->n == opened + sizeof *s + s->name.n + s->image.n + s->records.n);
+    memcpy(out->p + opened, s, sizeof *s);
+}
+
+void store_put_section_record(struct buf *out, str record)
+{
+    const uint32_t n = (uint32_t)record.n;
+    buf_put(out, &n, sizeof n);
+    buf_put_str(out, record);
+}
+
 static bool take(str *from, void *ret, size_t n)
 {
     if (from->n < n)

@@ -126,6 +126,10 @@ static inline uint32_t port_store_writes(const struct context *cx)
 static inline uint32_t port_store_reads(const struct context *cx) { return port_store_writes(cx) + 1; }
 
 void store_put_section(struct buf *out, const struct store_section *s);
+// The same in steps: name, image and records are put behind its head by the caller, in this order, and s has how long they are.
+size_t store_open_section(struct buf *out);
+void store_close_section(struct buf *out, size_t opened, const struct store_section *s);
+void store_put_section_record(struct buf *out, str record);
 // Takes the next one off; false where it is cut. Strings borrow.
 bool store_take_section(str *from, struct store_section *ret) WARN_UNUSED;
 void store_put_record(struct buf *out, uint64_t offset, str record);

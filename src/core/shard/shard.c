@@ -340,6 +340,9 @@ void shard_turn_end(struct shard *sh)
     where_now(WHERE_FLUSH);
     home_announce(&sh->home);
     carry(sh);
+    if (shard_drained(sh))
+        keep_all(&sh->home);
+    keep_turn(&sh->home);
     fan_flush(&sh->fan);
     metric_set(&sh->cx.metrics->asks, sh->mail.under_way);
     home_tidy(&sh->home);
@@ -415,6 +418,8 @@ void shard_drain(struct shard *sh)
 }
 
 bool shard_drained(const struct shard *sh) { return sh->cx.draining && sh->conns.pool.count == 0; }
+
+bool shard_kept(const struct shard *sh) { return keep_done(&sh->home); }
 
 // Of rooms at home here it is known how far a cursor can be: outlet.h, 2.
 static void outlet_check_home(const struct shard *sh, const struct outlet *o)

@@ -111,6 +111,8 @@ void shard_unready(struct shard *sh);
 // Starts leaving: readiness 503, no new connections, sessions are told and closed in paced batches.
 void shard_drain(struct shard *sh);
 bool shard_drained(const struct shard *sh); // no connection is left
+// Everything that is to be kept is (core/home/keep.h), after the drain: the driver goes on with its turns until it is.
+bool shard_kept(const struct shard *sh);
 uint32_t shard_connections(const struct shard *sh);
 
 // Walks every structure and asserts the invariants its headers list. Slow; for tests and the simulator.
