@@ -16,6 +16,7 @@
 #include "app/keys_command.h"
 #include "app/rights_print.h"
 #include "app/serve.h"
+#include "app/store_command.h"
 #include "app/token_command.h"
 #include "io/mem_malloc.h"
 #include "wire/digest.h"
@@ -56,6 +57,7 @@ static enum exit_code run_cert(const struct line *line);
 static enum exit_code run_rights(const struct line *line);
 static enum exit_code run_api_key(const struct line *line);
 static enum exit_code run_audit(const struct line *line);
+static enum exit_code run_store(const struct line *line);
 static enum exit_code run_version(const struct line *line);
 
 static const struct subcommand commands[] = {
@@ -92,6 +94,8 @@ static const struct subcommand commands[] = {
      "Prints a new key, and the row of `api.keys` with its hash, which is all that the server needs to know of it.\n"},
     {"audit", run_audit, TAKES_ALL, AUDIT_USAGE, "checks and shows what was written to audit.file",
      audit_help},
+    {"store", run_store, TAKES_ALL, STORE_USAGE, "looks at a store, checks it, moves it and takes care of it",
+     store_help},
     {"version", run_version, 0, "plenum version", "prints the version", ""},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -104,7 +108,7 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  plenum %-13s %s\n", commands[i].name, commands[i].summary);
     fputs(
-        "\n`plenum COMMAND --help` says more. Exit codes: 0 done, 1 could not start, not whole (audit verify) or not well (doctor), 2 wrong command line or\n"
+        "\n`plenum COMMAND --help` says more. Exit codes: 0 done, 1 could not start, not whole (audit verify, store verify) or not well (doctor), 2 wrong command line or\n"
         "configuration, 130 cut off by a second signal.\n",
         out);
 }
@@ -449,6 +453,11 @@ static enum exit_code run_cert(const struct line *line)
 static enum exit_code run_audit(const struct line *line)
 {
     return audit_command(line->settings_n, line->settings, line->environment);
+}
+
+static enum exit_code run_store(const struct line *line)
+{
+    return store_command(line->settings_n, line->settings, line->environment);
 }
 
 static enum exit_code run_version(const struct line *line)

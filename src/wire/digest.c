@@ -53,6 +53,37 @@ enum err digest_hmac_sha256(const uint8_t *key, size_t key_n, const void *p, siz
     return result(done, full, SHA256_BYTES, ret);
 }
 
+// A run is a context of libcrypto's.
+enum err digest_run_begin(struct digest_run **ret)
+{
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    *ret = (struct digest_run *)c;
+    if (c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1)
+        return OK;
+    ERR_clear_error();
+    EVP_MD_CTX_free(c);
+    *ret = NULL;
+    return ERR_NOMEM;
+}
+
+enum err digest_run_add(struct digest_run *r, const void *p, size_t n)
+{
+    if (EVP_DigestUpdate((EVP_MD_CTX *)r, p, n) == 1)
+        return OK;
+    ERR_clear_error();
+    return ERR_NOMEM;
+}
+
+enum err digest_run_end(struct digest_run *r, uint8_t ret[SHA256_BYTES])
+{
+    uint8_t full[EVP_MAX_MD_SIZE];
+    unsigned full_n = 0;
+    const bool done = EVP_DigestFinal_ex((EVP_MD_CTX *)r, full, &full_n) == 1 && full_n == SHA256_BYTES;
+    return result(done, full, SHA256_BYTES, ret);
+}
+
+void digest_run_free(struct digest_run *r) { EVP_MD_CTX_free((EVP_MD_CTX *)r); }
+
 // FIPS 180-4's example "abc"; RFC 4231 test case 2.
 enum err digest_self_test(void)
 {

@@ -23,6 +23,13 @@ enum err digest_sha256(const void *p, size_t n, uint8_t ret[SHA256_BYTES]) WARN_
 enum err digest_hmac_sha256(const uint8_t *key, size_t key_n, const void *p, size_t n,
                             uint8_t ret[SHA256_BYTES]) WARN_UNUSED;
 
+// SHA-256 of what comes in pieces. ERR_NOMEM of any: the run is of no use any more, but to be freed.
+struct digest_run;
+enum err digest_run_begin(struct digest_run **ret) WARN_UNUSED;
+enum err digest_run_add(struct digest_run *r, const void *p, size_t n) WARN_UNUSED;
+enum err digest_run_end(struct digest_run *r, uint8_t ret[SHA256_BYTES]) WARN_UNUSED; // once
+void digest_run_free(struct digest_run *r);                                           // NULL is fine
+
 // Computes one of each and compares it with what the standards print. To be called once, before there are threads and
 // peers: libcrypto sets itself up on its first use, and a set-up that failed is never tried again.
 enum err digest_self_test(void) WARN_UNUSED;

@@ -52,6 +52,7 @@
     X(REVOKE,         revoke,         BACKEND,  RIGHT)   /* tokens: of the user `target`; of the id `detail`; else all */ \
     X(DISCONNECT,     disconnect,     BACKEND,  RIGHT)   /* connections of `target`; the one at `address` */ \
     X(API,            api,            BACKEND,  RIGHT)   /* asked for: detail = the command; address */ \
+    X(FORGET,         forget,         BACKEND,  RIGHT)   /* by `plenum store forget`: the words of `target`; how = erase or pseudonym */ \
     X(REFUSED,        refused,        REFUSALS, ANYBODY) /* a command, or a join: how = the error's code, detail = the command */ \
     X(TOKEN_REFUSED,  token_refused,  REFUSALS, ANYBODY) /* how = the verdict; address */ \
     X(RESUME_REFUSED, resume_refused, REFUSALS, ANYBODY) /* how = why such a secret opens nothing; address */ \
