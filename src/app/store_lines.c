@@ -198,7 +198,7 @@ static bool take_end(const struct members *ms, struct store_line *ret)
         return false;
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < sizeof hex; i++) {
-        const char *digit = text.n == sizeof hex ? memchr(digits, hex[i], 16) : NULL;
+        const char *digit = text.n == sizeof hex ? memchr(digits, text.p[i], 16) : NULL;
         if (digit == NULL)
             return refuse(ms->l, "`sha256` is none");
         ret->sum[i / 2] = (uint8_t)(ret->sum[i / 2] << 4 | (digit - digits));
