@@ -46,6 +46,7 @@ enum image_verdict remake_image(struct remake *r, str image, uint64_t at)
     enum image_verdict v = image_take(image, &r->made, &r->reads);
     if (v == IMAGE_OK)
         log_begin(&r->log, at + 1);
+    ASSERT(r->log.head == (v == IMAGE_OK ? at : 0));
     return v;
 }
 
@@ -57,6 +58,7 @@ static void let_go(struct remake *r)
     if (r->log.head % REMAKE_RECORDS == 0)
         once_expire(&r->said, newest, true);
     log_trim(&r->log, &limits, r->log.head, newest);
+    ASSERT(r->log.head + 1 - r->log.tail <= REMAKE_RECORDS);
 }
 
 enum remake_fault remake_record(struct remake *r, str bytes)
@@ -69,6 +71,7 @@ enum remake_fault remake_record(struct remake *r, str bytes)
         return REMAKE_RECORD;
     if (apply_record(&r->made, offset, &e, NULL, &tools, &v) != OK)
         return REMAKE_MEMORY;
+    ASSERT(r->log.head == offset);
     const bool same = str_eq(log_record(&r->log, offset), bytes);
     let_go(r);
     return same ? REMAKE_FINE : REMAKE_OTHER;
@@ -89,6 +92,8 @@ static void put_made(struct remake *r, struct buf *out)
 bool remake_same(struct remake *a, struct remake *b, bool *ret_nomem)
 {
     struct buf x, y;
+    ASSERT(a->log.head == b->log.head); // as of one record
+    ASSERT(a->made.hash_key == b->made.hash_key);
     put_made(a, &x);
     put_made(b, &y);
     *ret_nomem = !buf_ok(&x) || !buf_ok(&y);
