@@ -135,6 +135,10 @@ static bool look_at_room(struct import *m)
     const bool newer = is_newer(&there, file, &from);
     m->skips = !newer || there.head >= file->head;
     m->from = from > file->first ? from : file->first;
+    // All of it is there, and now it is known to be all.
+    if (m->skips && newer && there.head == file->head && file->clean && !there.clean &&
+        !put_section(m, file->head, true))
+        return false;
     if (m->skips && (newer || is_older(&there, file))) {
         m->had_rooms++;
     } else if (m->skips) {
@@ -151,8 +155,10 @@ static bool begin_room(struct import *m)
     m->unclean = m->unclean || !m->facts.clean;
     if (!m->writes)
         return true;
-    if (!look_at_room(m) || m->skips)
-        return !m->t->why.text[0];
+    if (!look_at_room(m))
+        return false;
+    if (m->skips)
+        return true;
     m->put_rooms++;
     m->records_first = m->from;
     const uint64_t image_at = m->facts.image_at;

@@ -77,6 +77,7 @@ static enum store_fault shelf_open(struct mem *mem, const struct store_config *c
     assert_false(s->open);
     s->open = true;
     s->read_only = c->read_only;
+    s->run += !c->read_only;
     *ret = (struct store_db *)s;
     return STORE_FINE;
 }
@@ -88,10 +89,12 @@ static void shelf_close(struct store_db *db, bool well)
         return;
     assert_null(s->before); // no transaction is left behind
     s->open = false;
-    if (!s->read_only)
-        s->ended_well = well;
-    for (uint32_t i = 0; i < s->n && !s->read_only; i++)
-        s->rooms[i]->facts.clean = s->rooms[i]->ended && well;
+    if (s->read_only)
+        return;
+    s->ended_well = well;
+    s->bad_run = well ? s->bad_run : s->run;
+    for (uint32_t i = 0; i < s->n; i++)
+        s->rooms[i]->facts.clean = s->rooms[i]->ended && s->rooms[i]->run > s->bad_run;
 }
 
 static enum store_fault shelf_link(struct store_db *db, bool writes, struct store_link **ret,
@@ -162,6 +165,8 @@ static void shelf_rollback(struct store_link *l)
     s->open = was.open;
     s->read_only = was.read_only;
     s->puts_left = was.puts_left;
+    s->run = was.run;
+    s->bad_run = was.bad_run;
 }
 
 static struct shelf_room *make_room(struct shelf *s, str name)
@@ -227,6 +232,7 @@ static enum store_fault shelf_put(struct store_link *l, const struct store_secti
     r->facts.durability = p->durability;
     r->facts.clean = false;
     r->ended = p->ended;
+    r->run = s->run;
     if (p->image.n != 0) {
         shelf_set(&r->image, p->image);
         r->facts.image_at = p->head;

@@ -21,6 +21,7 @@ struct shelf_room {
     struct shelf_bytes image;
     struct shelf_bytes records[SHELF_RECORDS + 1]; // by offset
     bool ended;
+    uint32_t run; // that put it last
 };
 
 struct shelf {
@@ -30,7 +31,8 @@ struct shelf {
     uint64_t steady_ms;
     struct shelf *before; // what a rollback brings back
     bool open, read_only, ended_well;
-    uint32_t puts_left; // 0: no limit; so many, and then it is full
+    uint32_t run, bad_run; // the newest, and the newest of those that ended badly
+    uint32_t puts_left;    // 0: no limit; so many, and then it is full
     enum store_fault opens, checks;
     const char *forgot; // whom it was asked to forget last
     enum store_forget how;

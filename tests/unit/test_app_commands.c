@@ -111,22 +111,22 @@ static void test_unknown_words(void **state)
     (void)state;
     run("serv", NULL);
     assert_usage(
-        "plenum: got \"serv\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit or version (did you mean "
+        "plenum: got \"serv\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit, store or version (did you mean "
         "serve?)\n");
     run("\x1b[2J", NULL);
     assert_usage(
-        "plenum: got \"\\u001b[2J\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit or version\n");
+        "plenum: got \"\\u001b[2J\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit, store or version\n");
     run("--port=8080", NULL);
     assert_usage(
-        "plenum: got \"--port=8080\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit or version (did you "
+        "plenum: got \"--port=8080\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit, store or version (did you "
         "mean plenum serve --server.http=127.0.0.1:8080?)\n");
     run("--shards", "2", NULL);
     assert_usage(
-        "plenum: got \"--shards\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit or version (did you mean "
+        "plenum: got \"--shards\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit, store or version (did you mean "
         "plenum serve --server.shards?)\n");
     run("--bogus", NULL);
     assert_usage(
-        "plenum: got \"--bogus\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit or version (`plenum serve "
+        "plenum: got \"--bogus\", expected a command: serve, check-config, config, doctor, rights, token, keys, cert, apikey, audit, store or version (`plenum serve "
         "--help` lists all settings)\n");
     run("serve", "--shards=3", NULL);
     assert_usage(

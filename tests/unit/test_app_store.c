@@ -364,6 +364,15 @@ static void of_a_store_in_use(void **state)
     assert_non_null(strstr(out, "; its rooms begin new epochs"));
     assert_false(other.ended_well);
     assert_false(shelf_room(&other, STR("lobby"))->facts.clean);
+    assert_int_equal(imported(&other, file, n, true), EXIT_DONE); // it says no more than before
+    assert_false(shelf_room(&other, STR("short"))->facts.clean);
+    // The server has stopped, and nothing more was said.
+    shelf_room(&shelf, STR("lobby"))->facts.clean = true;
+    const size_t later = exported(&shelf, file, sizeof file);
+    assert_int_equal(imported(&other, file, later, true), EXIT_DONE);
+    assert_string_equal(out, "imported: 0 records in 0 rooms; 3 rooms were there\n");
+    for (uint32_t i = 0; i < other.n; i++)
+        assert_true(other.rooms[i]->facts.clean);
 }
 
 static void cut_or_changed(void **state)
