@@ -254,13 +254,49 @@ static void test_room(void **state)
     unlink(path);
 }
 
+static void test_store(void **state)
+{
+    (void)state;
+    static char *const wrong[][4] = {{NULL},
+                                     {"look", NULL},
+                                     {"info", "x", NULL},
+                                     {"import", NULL},
+                                     {"backup", NULL},
+                                     {"verify", "--merge", NULL},
+                                     {"forget", "ann", NULL},
+                                     {"forget", "--erase", NULL},
+                                     {"forget", "ann", "--erase", "--pseudonym"},
+                                     {"compact", "--erase", NULL},
+                                     {"info", "--path", NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        run("store", wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], NULL);
+        assert_int_equal(outcome.code, 2);
+        assert_string_equal(outcome.out, "");
+        assert_memory_equal(outcome.err, "plenum store: got ", 18);
+        assert_non_null(strstr(outcome.err, ", expected plenum store info | verify"));
+    }
+    run("store", "info", "--kind", "tape", NULL);
+    assert_usage("plenum store: --kind: got \"tape\", which this program has no driver for\n");
+    run("store", "info", "--kind=tape", "--audit.file=", "--server.shard=1", NULL);
+    assert_int_equal(outcome.code, 2);
+    assert_non_null(strstr(outcome.err, "--server.shard"));
+    run("store", "--help", NULL);
+    assert_int_equal(outcome.code, 0);
+    assert_non_null(strstr(outcome.out, "gives back the space"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help),          cmocka_unit_test(test_version),
-        cmocka_unit_test(test_unknown_words), cmocka_unit_test(test_serve_with_a_mistake),
-        cmocka_unit_test(test_check_config),  cmocka_unit_test(test_config),
-        cmocka_unit_test(test_rights),        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_store),
+        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_unknown_words),
+        cmocka_unit_test(test_serve_with_a_mistake),
+        cmocka_unit_test(test_check_config),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

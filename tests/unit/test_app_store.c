@@ -420,6 +420,35 @@ static void no_export(void **state)
     assert_string_equal(err, "plenum store: /nowhere/export: No such file or directory\n");
 }
 
+// Nothing under its name, nor under the one before that, unless it is whole.
+static void an_export_that_breaks_off(void **state)
+{
+    (void)state;
+    const struct store_wish w = {.job = STORE_EXPORT, .argument = in_folder("export")};
+    shelf_set(&shelf_room(&shelf, STR("short"))->records[7], STR_NONE);
+    assert_int_equal(run_as(&shelf, &w), EXIT_FAILED);
+    assert_string_equal(err, "plenum store: short: the record 7 is not as it was written\n");
+    assert_int_equal(access(in_folder("export"), F_OK), -1);
+    assert_int_equal(access(in_folder("export.part"), F_OK), -1);
+    assert_int_equal(run(&shelf, STORE_EXPORT, "/nowhere/export"), EXIT_USAGE);
+    assert_string_equal(err, "plenum store: /nowhere/export.part: No such file or directory\n");
+}
+
+static void a_full_disk(void **state)
+{
+    (void)state;
+    FILE *full = fopen("/dev/full", "we"), *complaints = fmemopen(err, sizeof err, "w");
+    assert_true(full != NULL && complaints != NULL);
+    struct store_tool t = {.mem = &mem, .out = stdout, .err = complaints};
+    const struct store_config c = {.notice_ctx = &shelf, .read_only = true};
+    assert_true(store_tool_open(&t, &shelf_driver, &c));
+    assert_int_equal(store_export(&t, full), EXIT_FAILED);
+    store_tool_close(&t);
+    fclose(full);
+    fclose(complaints);
+    assert_string_equal(err, "plenum store: cannot export it: the file takes nothing, or memory is out\n");
+}
+
 static void into_one_that_has_rooms(void **state)
 {
     (void)state;
@@ -580,6 +609,8 @@ int main(void)
                                        T(info_and_compact),
                                        T(backup),
                                        T(forget_leaves_a_line),
-                                       T(one_in_use)};
+                                       T(one_in_use),
+                                       T(an_export_that_breaks_off),
+                                       T(a_full_disk)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
