@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help run build test abuse faults conform bench fuzz sim tidy fmt tsan mutants cov clean
+.PHONY: help run build test abuse crash faults conform bench fuzz sim tidy fmt tsan mutants cov clean
 .PHONY: deps-build deps-tools deps-test deps-bench deps-proxies
 
 # For `make run ARGS='--server.shards=1'`, `make test ONLY=unit`, `make sim SEED=7`, `make fuzz TARGET=http SECONDS=600`,
@@ -41,6 +41,10 @@ abuse: deps-test build/dev/build.ninja build/release/build.ninja ## what docs/SE
 	@ninja -C build/dev
 	@ninja -C build/release
 	@node tools/run-tests.mjs --only 'abuse $(ONLY)'
+
+crash: deps-test build/release/build.ninja ## a server under load, killed at random moments and started again, ROUNDS=100 times: all that was told is there (SEED=n replays one)
+	@ninja -C build/release plenum
+	@node tests/crash/crash.mjs --rounds $(or $(ROUNDS),100) $(if $(SEED),--seed $(SEED))
 
 conform: deps-test deps-proxies build/release/build.ninja ## what is too long for `test`: each size, fragment, chop and compression of the suites of others (MESSAGES=1000 of each)
 	@ninja -C build/release plenum
