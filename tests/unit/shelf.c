@@ -25,14 +25,18 @@ struct shelf_room *shelf_room(struct shelf *s, str name)
     return NULL;
 }
 
+static void free_room(struct shelf_room *r)
+{
+    shelf_set(&r->image, STR_NONE);
+    for (size_t k = 0; k <= SHELF_RECORDS; k++)
+        shelf_set(&r->records[k], STR_NONE);
+    free(r);
+}
+
 void shelf_empty(struct shelf *s)
 {
-    for (uint32_t i = 0; i < s->n; i++) {
-        shelf_set(&s->rooms[i]->image, STR_NONE);
-        for (size_t k = 0; k <= SHELF_RECORDS; k++)
-            shelf_set(&s->rooms[i]->records[k], STR_NONE);
-        free(s->rooms[i]);
-    }
+    for (uint32_t i = 0; i < s->n; i++)
+        free_room(s->rooms[i]);
     for (size_t i = 0; i < SHELF_AUDIT; i++)
         shelf_set(&s->audit[i], STR_NONE);
     shelf_set(&s->hash_key, STR_NONE);
@@ -184,6 +188,16 @@ static struct shelf_room *make_room(struct shelf *s, str name)
     return s->rooms[at] = r;
 }
 
+static void drop_room(struct shelf *s, struct shelf_room *r)
+{
+    uint32_t at = 0;
+    while (s->rooms[at] != r)
+        at++;
+    free_room(r);
+    memmove(s->rooms + at, s->rooms + at + 1, (s->n - at - 1) * sizeof s->rooms[0]);
+    s->n--;
+}
+
 static void put_record(struct shelf_room *r, uint64_t offset, str record)
 {
     uint64_t target;
@@ -213,12 +227,18 @@ static enum store_fault shelf_put(struct store_link *l, const struct store_secti
         return STORE_BUSY;
     }
     s->puts_left -= s->puts_left > 1;
+    if (p->over) {
+        if (r != NULL)
+            drop_room(s, r);
+        return STORE_FINE;
+    }
     if (r == NULL) {
         r = make_room(s, p->name);
         r->facts.first = p->first;
         r->facts.head = p->first - 1;
     }
-    assert_true(p->count == 0 || p->first <= r->facts.head + 1); // no hole
+    assert_true(p->count == 0 || p->first <= r->facts.head + 1 || p->from != 0); // no hole
+    assert_true(p->from == 0 || p->image.n != 0);
     for (uint32_t i = 0; i < p->count; i++) {
         assert_true(store_take_section_record(&rest, &record));
         put_record(r, p->first + i, record);
@@ -241,22 +261,6 @@ static enum store_fault shelf_put(struct store_link *l, const struct store_secti
     return STORE_FINE;
 }
 
-static enum store_fault shelf_load(struct store_link *l, str room, bool peek, uint32_t most, uint32_t bytes,
-                                   struct store_room *ret, struct buf *image, struct buf *records,
-                                   uint64_t *ret_from, uint64_t *ret_last, struct store_why *why)
-{
-    const struct shelf_room *r = shelf_room((struct shelf *)l, room);
-    (void)most, (void)bytes, (void)records, (void)why;
-    assert_true(peek);
-    if (r == NULL)
-        return STORE_NOTHING;
-    *ret = r->facts;
-    buf_put_str(image, shelf_str(&r->image));
-    *ret_from = r->facts.head + 1;
-    *ret_last = r->facts.head;
-    return STORE_FINE;
-}
-
 static enum store_fault shelf_fetch(struct store_link *l, str room, uint64_t first, uint64_t last,
                                     uint32_t piece, bool about, struct buf *records, uint64_t *ret_last,
                                     struct store_why *why)
@@ -273,6 +277,31 @@ static enum store_fault shelf_fetch(struct store_link *l, str room, uint64_t fir
         *ret_last = o;
     }
     return STORE_FINE;
+}
+
+static uint64_t load_from(const struct store_room *r, uint32_t most)
+{
+    const uint64_t newest = most > 256 ? most : 256; // WORD_JUDGED
+    uint64_t from = r->head + 1 > newest ? r->head + 1 - newest : 1;
+    from = from > r->image_at + 1 ? r->image_at + 1 : from;
+    return from > r->first ? from : r->first;
+}
+
+static enum store_fault shelf_load(struct store_link *l, str room, bool peek, uint32_t most, uint32_t bytes,
+                                   struct store_room *ret, struct buf *image, struct buf *records,
+                                   uint64_t *ret_from, uint64_t *ret_last, struct store_why *why)
+{
+    const struct shelf_room *r = shelf_room((struct shelf *)l, room);
+    (void)bytes;
+    if (r == NULL)
+        return STORE_NOTHING;
+    *ret = r->facts;
+    buf_put_str(image, shelf_str(&r->image));
+    *ret_from = peek ? r->facts.head + 1 : load_from(&r->facts, most);
+    *ret_last = r->facts.head;
+    if (*ret_from > r->facts.head)
+        return STORE_FINE;
+    return shelf_fetch(l, room, *ret_from, r->facts.head, 0, false, records, ret_last, why);
 }
 
 static enum store_fault shelf_rooms(struct store_link *l, str after, uint32_t most, struct buf *names,
