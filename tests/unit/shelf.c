@@ -238,7 +238,6 @@ static enum store_fault shelf_put(struct store_link *l, const struct store_secti
         r->facts.head = p->first - 1;
     }
     assert_true(p->count == 0 || p->first <= r->facts.head + 1 || p->from != 0); // no hole
-    assert_true(p->from == 0 || p->image.n != 0);
     for (uint32_t i = 0; i < p->count; i++) {
         assert_true(store_take_section_record(&rest, &record));
         put_record(r, p->first + i, record);
