@@ -73,6 +73,7 @@ bool room_covers(const struct room *r, str epoch, uint64_t offset)
 static void queue(struct home *h, uint32_t room, uint64_t due_ms)
 {
     struct keeping *k = room_at(h, room)->keeping;
+    ASSERT(h->cx->settings->store && !k->opening);
     if (due_ms < h->keep.due_ms)
         h->keep.due_ms = due_ms;
     if (k->queued)
@@ -231,6 +232,7 @@ static uint64_t last_that_fits(const struct log *l, uint64_t first, size_t space
 static void put_records(struct buf *out, const struct log *l, struct store_section *s)
 {
     const size_t before = out->n;
+    ASSERT(s->first >= l->tail && s->head <= l->head && s->first <= s->head + 1);
     for (uint64_t at = s->first; at <= s->head; at++) {
         const str record = log_record(l, at);
         store_put_section_record(out, record);
@@ -244,6 +246,7 @@ static void put_image(struct home *h, struct room *r, struct buf *out, struct st
 {
     const size_t before = out->n;
     const struct made made = room_made(h, r);
+    ASSERT(s->head == r->log.head); // of which it is
     image_put(out, &made, r->reads);
     s->image = str_make("", out->n - before);
 }
@@ -297,6 +300,9 @@ static void section_posted(struct home *h, const struct store_section *s)
     struct room *r = room_at(h, s->room.index);
     struct keeping *k = r->keeping;
     ASSERT(s->head >= k->posted && s->head <= r->log.head);
+    ASSERT(s->count == 0 || s->from != 0 || s->first == k->posted + 1);
+    ASSERT(!k->ended && !k->opening);
+    ASSERT(!s->ended || (k->ending && s->head == r->log.head));
     k->posted = s->head;
     k->from = 0;
     k->stored = !s->over;
@@ -374,7 +380,9 @@ void keep_turn(struct home *h)
     struct keep *k = &h->keep;
     if (k->under_way)
         return;
+    ASSERT(k->rooms.n == 0 || h->cx->settings->store);
     if (k->again != NULL) {
+        ASSERT(k->away && k->again->sections != 0);
         if (h->cx->now_ms < k->again_ms)
             return;
         k->again->word = STORE_KEEP;
@@ -402,6 +410,7 @@ static void section_kept(struct home *h, const struct store_section *s)
     if (r == NULL)
         return;
     struct keeping *k = r->keeping;
+    ASSERT(k->kept <= k->posted && s->head <= k->posted);
     if (s->head > k->kept)
         k->kept = s->head;
     if (k->durability == DURABILITY_DISK && s->head > k->reader.have)

@@ -65,8 +65,25 @@ bool loading_holds(struct home *h, struct ask **a) WARN_UNUSED;
 // A room has gone from here.
 void loading_room_gone(struct home *h, str name, uint64_t hash);
 void loading_turn(struct home *h);
-bool loading_due(const struct home *h);                       // there is a turn at once
-void loading_on_answer(struct home *h, struct store_mail *m); // of LOAD and FETCH; it is taken
+bool loading_due(const struct home *h); // there is a turn at once
 void loading_check(const struct home *h);
+
+// --- between the two files of it
+struct loading *loading_at(const struct home *h, uint32_t index);
+static inline str loading_name(const struct loading *e) { return str_make(e->name, e->name_n); }
+// It is among those that are applied; what it was applied from is no more.
+void loading_applying(struct home *h, uint32_t index);
+void loading_piece_drop(struct home *h, struct loading *e);
+// The next of its records are asked for.
+void loading_more(struct home *h, uint32_t index);
+// The end of it: the room is here, and whoever has waited goes on; or is refused, and what there is of the room goes.
+void loading_done(struct home *h, uint32_t index);
+void loading_refuse_memory(struct home *h, uint32_t index);
+void loading_refuse_full(struct home *h, uint32_t index);
+void loading_refuse_broken(struct home *h, uint32_t index, const char *what);
+// ROOM and RECORDS, which are taken (loading_room.c); some records are applied: how many.
+void loading_room_comes(struct home *h, uint32_t index, struct store_mail *m);
+void loading_records_come(struct home *h, uint32_t index, struct store_mail *m);
+uint32_t loading_apply_some(struct home *h, uint32_t index, uint32_t records, size_t bytes);
 
 #endif

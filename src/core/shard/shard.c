@@ -112,6 +112,34 @@ static void on_verdict(struct shard *sh, struct verdict_mail *v)
         edge_verdict(&sh->edge, v);
 }
 
+// To a home, which does not keep it.
+static void home_mail(struct shard *sh, struct mail *m)
+{
+    const void *p = m;
+    switch (m->kind) {
+    case MAIL_UNREGISTER:
+        home_unregister(&sh->home, p);
+        return;
+    case MAIL_DEPART:
+        home_depart(&sh->home, p);
+        return;
+    case MAIL_CROWDED:
+        home_on_crowded(&sh->home, p);
+        return;
+    case MAIL_CREATOR:
+        home_on_creator(&sh->home, p);
+        return;
+    case MAIL_LEASE:
+        home_on_lease(&sh->home, p);
+        return;
+    case MAIL_ENGINE:
+        home_on_engine(&sh->home, p);
+        return;
+    default:
+        UNREACHABLE();
+    }
+}
+
 // False: whoever took it has kept it, or given it up.
 static bool take_mail(struct shard *sh, struct mail *m)
 {
@@ -124,19 +152,12 @@ static bool take_mail(struct shard *sh, struct mail *m)
         on_answer(sh, p);
         return false;
     case MAIL_UNREGISTER:
-        home_unregister(&sh->home, p);
-        return true;
     case MAIL_DEPART:
-        home_depart(&sh->home, p);
-        return true;
     case MAIL_CROWDED:
-        home_on_crowded(&sh->home, p);
-        return true;
     case MAIL_CREATOR:
-        home_on_creator(&sh->home, p);
-        return true;
     case MAIL_LEASE:
-        home_on_lease(&sh->home, p);
+    case MAIL_ENGINE:
+        home_mail(sh, m);
         return true;
     case MAIL_SETTLE:
         home_on_settle(&sh->home, p);
@@ -157,9 +178,6 @@ static bool take_mail(struct shard *sh, struct mail *m)
         return true;
     case MAIL_ERASE:
         fan_erase(&sh->fan, p);
-        return true;
-    case MAIL_ENGINE:
-        home_on_engine(&sh->home, p);
         return true;
     case MAIL_HOLD:
         fan_on_hold(&sh->fan, p);
