@@ -89,7 +89,11 @@ static void answer_read(struct stored *s, struct store_mail *m)
                               : f == STORE_NOTHING ? store_mail_turn(m, STORE_NONE, 0)
                               : f == STORE_BUSY    ? store_mail_turn(m, STORE_AWAY, 70)
                                                    : store_mail_turn(m, STORE_BROKEN, 0);
-    assert_non_null(back);
+    if (back == NULL || !buf_ok(&image) || !buf_ok(&records)) {
+        if (back != NULL && back != m)
+            mail_discard(mem, &back->mail);
+        back = store_mail_turn(m, STORE_AWAY, 70);
+    }
     buf_deinit(&image);
     buf_deinit(&records);
     if (back != m)
@@ -463,6 +467,60 @@ static void a_damaged_one_is_refused(void **state)
     assert_int_equal(s->n->notices[NOTICE_ROOM_DAMAGED], 2);
 }
 
+// Wherever memory ends while a room comes: who wants it is told so, and it comes afterwards, whole.
+static void memory_ends_while_it_comes(void **state)
+{
+    struct stored *s = *state;
+    str joined;
+    uint32_t refused = 0, came = 0;
+    struct client *c = comes(s, "", &joined);
+    for (int i = 0; i < 20; i++)
+        says(s, c, "{\"type\":\"message\",\"id\":2,\"room\":\"r\",\"data\":%d}", i);
+    wait(s, 300);
+    for (uint64_t k = 0; came < 3 && k < 1000; k++) {
+        dies(s);
+        c = net_json(s->n, 0);
+        net_fail_from(s->n, k);
+        says(s, c, "{\"type\":\"join\",\"id\":1,\"room\":\"r\"}");
+        net_fail_end(s->n);
+        settle(s);
+        joined = hear(c);
+        const bool here = number_of(joined, "offset") == 20;
+        came += here;
+        refused += !here; // told, or cut off where there is no memory to tell it
+        assert_true(here || joined.n == 0 || contains(joined, "\"code\":\"unavailable\""));
+        (void)comes(s, "", &joined);
+        assert_int_equal(number_of(joined, "offset"), 20);
+        assert_int_equal(s->shelf.rooms[0]->facts.head, 20);
+    }
+    assert_true(came == 3 && refused > 5);
+}
+
+// And while it is kept: what was told is kept in the end, and nothing else.
+static void memory_ends_while_it_is_kept(void **state)
+{
+    struct stored *s = *state;
+    str joined;
+    uint64_t told = 0;
+    struct client *c = comes(s, "", &joined);
+    for (uint64_t k = 0; k < 60; k++) {
+        net_fail_from(s->n, k);
+        says(s, c, "{\"type\":\"message\",\"id\":2,\"room\":\"r\",\"data\":%d}", (int)k);
+        net_fail_end(s->n);
+        wait(s, 300);
+        for (str m; (m = hear(c)).n != 0;)
+            if (contains(m, "\"type\":\"ack\""))
+                told = number_of(m, "offset");
+        const uint64_t kept = s->shelf.n != 0 ? s->shelf.rooms[0]->facts.head : 0;
+        assert_true(kept == told ||
+                    (kept == told + 1 && c->closed)); // cut off, where there was none to tell it
+        told = kept;
+        if (c->closed)
+            c = comes(s, "", &joined);
+    }
+    assert_true(told > 10 && told < 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,6 +533,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_empty_one_goes_and_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_closed_one_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_decided_holds_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_ends_while_it_comes, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_ends_while_it_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_one_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
