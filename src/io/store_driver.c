@@ -8,13 +8,13 @@
 #include <stdio.h>
 
 static const struct store_driver *const drivers[] = {
-    NULL, // an array has one element at least
+    &store_sqlite,
 };
 
 const struct store_driver *store_driver_find(const char *kind)
 {
     for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
-        if (drivers[i] != NULL && strcmp(drivers[i]->name, kind) == 0)
+        if (strcmp(drivers[i]->name, kind) == 0)
             return drivers[i];
     return NULL;
 }

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const texts[] = {
+#define X(name, text) [SQL_##name] = (text),
+    SQLITE_STATEMENTS(X)
+#undef X
+};
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE run(n INTEGER PRIMARY KEY, well INTEGER NOT NULL);"
+    "CREATE TABLE room(id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, facts BLOB NOT NULL,"
+    " sum INTEGER NOT NULL, image BLOB, image_sum INTEGER, run INTEGER NOT NULL, ended INTEGER NOT NULL);"
+    "CREATE TABLE record(room INTEGER NOT NULL, offset INTEGER NOT NULL, type INTEGER NOT NULL,"
+    " about INTEGER NOT NULL, time_ms INTEGER NOT NULL, user BLOB NOT NULL, bytes BLOB NOT NULL,"
+    " sum INTEGER NOT NULL, PRIMARY KEY(room, offset)) WITHOUT ROWID;"
+    "CREATE INDEX record_about ON record(room, about, offset) WHERE about>0;"
+    "PRAGMA application_id=1349283437;"
+    "PRAGMA user_version=1;"
+    "COMMIT;";
+
+// --- codes and statements
+
+enum store_fault sqlite_fault(struct store_link *l, int code, struct store_why *why)
+{
+    if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
+        return STORE_FINE;
+    store_say(why, "%s: %s", l->db->path, l->sql != NULL ? sqlite3_errmsg(l->sql) : sqlite3_errstr(code));
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return STORE_NO_MEMORY;
+    case SQLITE_CORRUPT:
+        return STORE_DAMAGED;
+    case SQLITE_NOTADB:
+        return STORE_FOREIGN;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_CANTOPEN:
+        return STORE_DENIED;
+    default:
+        return STORE_BUSY;
+    }
+}
+
+sqlite3_stmt *sqlite_take(struct store_link *l, enum sqlite_statement s)
+{
+    if (l->statements[s] == NULL)
+        sqlite3_prepare_v3(l->sql, texts[s], -1, SQLITE_PREPARE_PERSISTENT, &l->statements[s], NULL);
+    return l->statements
+        [s]; // NULL: each call with it is SQLITE_MISUSE, and sqlite_run tells the handle's own code
+}
+
+void sqlite_done(sqlite3_stmt *s)
+{
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+}
+
+void sqlite_bind_str(sqlite3_stmt *s, int at, str v)
+{
+    sqlite3_bind_blob64(s, at, v.n > 0 ? v.p : "", v.n, SQLITE_STATIC);
+}
+
+str sqlite_str(sqlite3_stmt *s, int column)
+{
+    const char *p = sqlite3_column_blob(s, column);
+    return str_make(p != NULL ? p : "", (size_t)sqlite3_column_bytes(s, column));
+}
+
+enum store_fault sqlite_run(struct store_link *l, sqlite3_stmt *s, struct store_why *why)
+{
+    int code = s != NULL ? sqlite3_step(s) : sqlite3_errcode(l->sql);
+    if (s == NULL && code == SQLITE_OK)
+        code = SQLITE_NOMEM;
+    const enum store_fault f = sqlite_fault(l, code, why);
+    if (s != NULL)
+        sqlite_done(s);
+    return f;
+}
+
+enum store_fault sqlite_damaged(struct store_link *l, str room, const char *what, struct store_why *why)
+{
+    store_say(why, "%s: room %.*s: %s", l->db->path, (int)room.n, room.p, what);
+    return STORE_DAMAGED;
+}
+
+// --- links
+
+static void unlink_link(struct store_link *l)
+{
+    if (l == NULL)
+        return;
+    for (size_t i = 0; i < SQL_COUNT; i++)
+        sqlite3_finalize(l->statements[i]);
+    sqlite3_close(l->sql);
+    mem_free(l->db->mem, l, sizeof *l);
+}
+
+static enum store_fault link_make(struct store_db *db, bool writes, struct store_link **ret,
+                                  struct store_why *why)
+{
+    static const char pragmas[] =
+        "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
+        "PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216;";
+    struct store_link *l = mem_zalloc(db->mem, sizeof *l);
+    const int how = db->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    (void)writes;
+    if (l == NULL)
+        return STORE_NO_MEMORY;
+    l->db = db;
+    int code = sqlite3_open_v2(db->path, &l->sql, how | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_busy_timeout(l->sql, (int)db->busy_ms);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(l->sql, pragmas, NULL, NULL, NULL);
+    const enum store_fault f = sqlite_fault(l, code, why);
+    if (f == STORE_FINE)
+        *ret = l;
+    else
+        unlink_link(l);
+    return f;
+}
+
+// --- opening
+
+static enum store_fault number_of(struct store_link *l, const char *sql, int64_t *ret, struct store_why *why)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(l->sql, sql, -1, &s, NULL);
+    *ret = 0;
+    if (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW)
+        *ret = sqlite3_column_int64(s, 0);
+    const enum store_fault f = sqlite_fault(l, code, why);
+    sqlite3_finalize(s);
+    return f;
+}
+
+static enum store_fault schema_check(struct store_link *l, struct store_why *why)
+{
+    int64_t application, version, tables;
+    enum store_fault f;
+    if ((f = number_of(l, "PRAGMA application_id", &application, why)) != STORE_FINE ||
+        (f = number_of(l, "PRAGMA user_version", &version, why)) != STORE_FINE ||
+        (f = number_of(l, "SELECT count(*) FROM sqlite_master", &tables, why)) != STORE_FINE)
+        return f;
+    if (application == SQLITE_APPLICATION && version == STORE_SCHEMA)
+        return STORE_FINE;
+    if (application == SQLITE_APPLICATION && version > STORE_SCHEMA) {
+        store_say(why, "%s: its schema is %lld, and this program knows %d: start the newer program",
+                  l->db->path, (long long)version, STORE_SCHEMA);
+        return STORE_NEWER;
+    }
+    if (application != 0 || version != 0 || tables != 0) {
+        store_say(why, "%s is the database of something else: name another file", l->db->path);
+        return STORE_FOREIGN;
+    }
+    if (l->db->read_only) {
+        store_say(why, "%s is empty", l->db->path);
+        return STORE_NOTHING;
+    }
+    int code = sqlite3_exec(l->sql, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(l->sql, schema, NULL, NULL, NULL);
+    return sqlite_fault(l, code, why);
+}
+
+static enum store_fault lock_take(struct store_db *db, const char *server, struct store_why *why)
+{
+    char path[SQLITE_PATH_MAX + 8], other[65] = "";
+    snprintf(path, sizeof path, "%s-lock", db->path);
+    db->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (db->lock < 0) {
+        store_say(why, "%s: %s", path, strerror(errno));
+        return errno == EACCES || errno == EROFS || errno == EISDIR || errno == ENOENT ? STORE_DENIED
+                                                                                       : STORE_BUSY;
+    }
+    if (flock(db->lock, LOCK_EX | LOCK_NB) != 0) {
+        if (pread(db->lock, other, sizeof other - 1, 0) < 0)
+            other[0] = 0;
+        store_say(why, "%s is in use by another server, %s", db->path, other);
+        return STORE_TAKEN;
+    }
+    const size_t n =
+        server != NULL ? strlen(server) : 0; // for people only: it is no fault where it does not get there
+    if (ftruncate(db->lock, 0) == 0 && n > 0 && pwrite(db->lock, server, n, 0) < 0)
+        store_say(NULL, "%s", path);
+    return STORE_FINE;
+}
+
+static enum store_fault run_begin(struct store_link *l, struct store_why *why)
+{
+    const enum store_fault f = sqlite_run(l, sqlite_take(l, SQL_RUN_BEGIN), why);
+    l->db->run = sqlite3_last_insert_rowid(l->sql);
+    return f;
+}
+
+static void db_close(struct store_db *db, bool well)
+{
+    struct store_link *l;
+    if (db == NULL)
+        return;
+    if (well && db->run != 0 && !db->read_only && link_make(db, true, &l, NULL) == STORE_FINE) {
+        sqlite3_stmt *s = sqlite_take(l, SQL_RUN_WELL);
+        sqlite3_bind_int64(s, 1, db->run);
+        (void)sqlite_run(l, s, NULL); // where it fails, rooms are not clean, which is true
+        unlink_link(l);
+    }
+    if (db->lock >= 0)
+        close(db->lock);
+    mem_free(db->mem, db, sizeof *db);
+}
+
+// The file is made before SQLite does, as it is nobody else's to read.
+static enum store_fault file_make(const struct store_db *db, struct store_why *why)
+{
+    const int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        store_say(why, "%s: %s", db->path, strerror(errno));
+        return errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == EIO ? STORE_BUSY
+                                                                                     : STORE_DENIED;
+    }
+    close(fd);
+    return STORE_FINE;
+}
+
+static enum store_fault db_open(struct mem *mem, const struct store_config *c, struct store_db **ret,
+                                struct store_why *why)
+{
+    struct store_link *l = NULL;
+    enum store_fault f = STORE_FINE;
+    struct store_db *db = mem_zalloc(mem, sizeof *db);
+    if (db == NULL)
+        return STORE_NO_MEMORY;
+    db->mem = mem;
+    db->lock = -1;
+    db->read_only = c->read_only;
+    db->busy_ms = c->busy_ms;
+    if ((size_t)snprintf(db->path, sizeof db->path, "%s", c->path) >= sizeof db->path) {
+        store_say(why, "the path of the store is longer than %zu bytes", sizeof db->path - 1);
+        f = STORE_DENIED;
+    }
+    // The lock before the file: nothing is made beside what another has.
+    if (f == STORE_FINE && !db->read_only && (f = lock_take(db, c->server, why)) == STORE_FINE)
+        f = file_make(db, why);
+    if (f == STORE_FINE && (f = link_make(db, true, &l, why)) == STORE_FINE) {
+        f = schema_check(l, why);
+        if (f == STORE_FINE && !db->read_only)
+            f = run_begin(l, why);
+        unlink_link(l);
+    }
+    if (db->read_only)
+        db->run = INT64_MAX;
+    if (f == STORE_FINE)
+        *ret = db;
+    else
+        db_close(db, false);
+    return f;
+}
+
+// --- meta, transactions
+
+static enum store_fault meta_get(struct store_link *l, const char *key, struct buf *ret,
+                                 struct store_why *why)
+{
+    sqlite3_stmt *s = sqlite_take(l, SQL_META_GET);
+    sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
+    const int code = sqlite3_step(s);
+    if (code == SQLITE_ROW)
+        buf_put_str(ret, sqlite_str(s, 0));
+    const enum store_fault f = sqlite_fault(l, code, why);
+    sqlite_done(s);
+    if (f != STORE_FINE)
+        return f;
+    return code != SQLITE_ROW ? STORE_NOTHING : buf_ok(ret) ? STORE_FINE : STORE_NO_MEMORY;
+}
+
+static enum store_fault meta_put(struct store_link *l, const char *key, str value, struct store_why *why)
+{
+    ASSERT(value.n <= STORE_META_MAX);
+    sqlite3_stmt *s = sqlite_take(l, SQL_META_PUT);
+    sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
+    sqlite_bind_str(s, 2, value);
+    return sqlite_run(l, s, why);
+}
+
+static enum store_fault begin(struct store_link *l, struct store_why *why)
+{
+    return sqlite_run(l, sqlite_take(l, SQL_BEGIN), why);
+}
+
+static void rollback(struct store_link *l)
+{
+    if (!sqlite3_get_autocommit(l->sql))
+        (void)sqlite_run(l, sqlite_take(l, SQL_ROLLBACK), NULL);
+}
+
+static enum store_fault commit(struct store_link *l, struct store_why *why)
+{
+    const enum store_fault f = sqlite_run(l, sqlite_take(l, SQL_COMMIT), why);
+    if (f != STORE_FINE)
+        rollback(l);
+    else if (l->took_words && // a reader may be in its way: then with the next commit
+             sqlite3_wal_checkpoint_v2(l->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK)
+        l->took_words = false;
+    return f;
+}
+
+// --- care
+
+static enum store_fault compact(struct store_link *l, struct store_why *why)
+{
+    return sqlite_fault(l, sqlite3_exec(l->sql, "VACUUM", NULL, NULL, NULL), why);
+}
+
+static enum store_fault backup(struct store_link *l, const char *path, struct store_why *why)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(l->sql, "VACUUM INTO ?1", -1, &s, NULL);
+    if (code != SQLITE_OK)
+        return sqlite_fault(l, code, why);
+    sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);
+    code = sqlite3_step(s);
+    const enum store_fault f = sqlite_fault(l, code, why);
+    sqlite3_finalize(s);
+    return f;
+}
+
+// --- what this version does not do
+
+static enum store_fault not_yet(struct store_why *why, const char *what)
+{
+    store_say(why, "%s is not in this version of the SQLite store", what);
+    return STORE_BUSY;
+}
+
+static enum store_fault search(struct store_link *l, str room, str text, uint64_t before, uint32_t most,
+                               struct buf *records, bool *ret_more, struct store_why *why)
+{
+    (void)l, (void)room, (void)text, (void)before, (void)most, (void)records, (void)ret_more;
+    return not_yet(why, "search");
+}
+
+static enum store_fault forget(struct store_link *l, str user, enum store_forget how, uint64_t *ret_records,
+                               struct store_why *why)
+{
+    (void)l, (void)user, (void)how, (void)ret_records;
+    return not_yet(why, "to forget a user");
+}
+
+static enum store_fault audit_put(struct store_link *l, uint64_t seq, str line, struct store_why *why)
+{
+    (void)l, (void)seq, (void)line;
+    return not_yet(why, "the audit's table");
+}
+
+static enum store_fault audit_get(struct store_link *l, uint64_t from, uint32_t most, struct buf *lines,
+                                  struct store_why *why)
+{
+    (void)l, (void)from, (void)most, (void)lines;
+    return not_yet(why, "the audit's table");
+}
+
+const struct store_driver store_sqlite = {
+    .name = "sqlite",
+    .open = db_open,
+    .close = db_close,
+    .link = link_make,
+    .unlink = unlink_link,
+    .meta_get = meta_get,
+    .meta_put = meta_put,
+    .begin = begin,
+    .put = sqlite_put,
+    .commit = commit,
+    .rollback = rollback,
+    .load = sqlite_load,
+    .fetch = sqlite_fetch,
+    .search = search,
+    .rooms = sqlite_rooms,
+    .info = sqlite_info,
+    .compact = compact,
+    .forget = forget,
+    .backup = backup,
+    .check = sqlite_check,
+    .audit_put = audit_put,
+    .audit_get = audit_get,
+};

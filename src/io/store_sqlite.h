@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// store_sqlite.h - what the files of the SQLite driver share: its links, their statements, and how SQLite's codes become faults.
+//
+// The schema, version 1 (PRAGMA user_version), application_id SQLITE_APPLICATION:
+//
+//      meta    key | value
+//      run     n | well                    a process's time with the store, and whether it has ended well
+//      room    id | name | facts, sum | image, image_sum | run | ended
+//      record  room, offset | type | about | time_ms | user | bytes, sum
+//
+// WAL, synchronous=FULL: a commit is one fsync. secure_delete: what is overwritten is zeros in the file. A commit that has taken words
+// away empties the write-ahead log as well, as they stand in it, too.
+// A store is one process's: flock on FILE-lock, in which the name of its server stands; it goes with the process.
+#ifndef PLENUM_IO_STORE_SQLITE_H
+#define PLENUM_IO_STORE_SQLITE_H
+
+#include "io/store_driver.h"
+
+#include <sqlite3.h>
+
+enum { SQLITE_APPLICATION = 0x506c6e6d, SQLITE_PATH_MAX = 1024 };
+
+#define SQLITE_STATEMENTS(X)                                                                           \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                        \
+    X(READ, "BEGIN")                                                                                   \
+    X(COMMIT, "COMMIT")                                                                                \
+    X(ROLLBACK, "ROLLBACK")                                                                            \
+    X(META_GET, "SELECT value FROM meta WHERE key=?1")                                                 \
+    X(META_PUT, "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=?2")              \
+    X(RUN_BEGIN, "INSERT INTO run(well) VALUES(0)")                                                    \
+    X(RUN_WELL, "UPDATE run SET well=1 WHERE n=?1")                                                    \
+    X(RUN_BAD, "SELECT EXISTS(SELECT 1 FROM run WHERE n>=?1 AND n<?2 AND well=0)")                     \
+    X(ROOM_GET, "SELECT id,facts,sum,image,image_sum,run,ended FROM room WHERE name=?1")               \
+    X(ROOM_ADD, "INSERT INTO room(name,facts,sum,run,ended) VALUES(?1,x'',0,0,0)")                     \
+    X(ROOM_FACTS, "UPDATE room SET facts=?2,sum=?3,run=?4,ended=?5 WHERE id=?1")                       \
+    X(ROOM_IMAGE, "UPDATE room SET image=?2,image_sum=?3 WHERE id=?1")                                 \
+    X(ROOM_DROP, "DELETE FROM room WHERE id=?1")                                                       \
+    X(ROOM_NAMES, "SELECT name FROM room WHERE name>?1 ORDER BY name LIMIT ?2")                        \
+    X(RECORD_ADD, "INSERT OR IGNORE INTO record VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")                      \
+    X(RECORD_CUT, "DELETE FROM record WHERE room=?1 AND offset<?2")                                    \
+    X(RECORD_SIZES, "SELECT offset,length(bytes) FROM record WHERE room=?1 ORDER BY offset DESC")      \
+    X(RECORD_RANGE, "SELECT offset,bytes,sum FROM record WHERE room=?1 AND offset BETWEEN ?2 AND ?3 "  \
+                    "ORDER BY offset")                                                                 \
+    X(RECORD_ABOUT, "SELECT offset,bytes,sum FROM record WHERE room=?1 AND about BETWEEN ?2 AND ?3 "   \
+                    "AND about>0 AND offset>?3 ORDER BY offset")                                       \
+    X(RECORD_WORDS, "SELECT offset,bytes,sum FROM record WHERE room=?1 AND (offset=?2 AND type=?4 OR " \
+                    "about=?2 AND about>0 AND type=?5 AND offset<?3)")                                 \
+    X(RECORD_SET, "UPDATE record SET bytes=?3,sum=?4 WHERE room=?1 AND offset=?2")                     \
+    X(INFO, "SELECT (SELECT count(*) FROM room),count(*),min(time_ms),max(time_ms) FROM record")
+
+enum sqlite_statement {
+#define X(name, text) SQL_##name,
+    SQLITE_STATEMENTS(X)
+#undef X
+        SQL_COUNT
+};
+
+struct store_db {
+    struct mem *mem;
+    char path[SQLITE_PATH_MAX];
+    int lock; // -1: none
+    bool read_only;
+    uint32_t busy_ms;
+    int64_t run; // this process's; of one that only reads, behind all
+};
+
+struct store_link {
+    struct store_db *db;
+    sqlite3 *sql;
+    sqlite3_stmt *statements[SQL_COUNT]; // NULL: not prepared yet
+    bool took_words;                     // and the write-ahead log may still have them
+};
+
+// A row of the table of rooms, as it was checked.
+struct sqlite_room {
+    int64_t id, run;
+    bool ended;
+    struct store_room facts;
+};
+
+enum store_fault sqlite_fault(struct store_link *l, int code, struct store_why *why);
+// Ready to be bound and stepped; NULL: why, and *ret_fault. Give it back with sqlite_done.
+sqlite3_stmt *sqlite_take(struct store_link *l, enum sqlite_statement s);
+void sqlite_done(sqlite3_stmt *s);
+void sqlite_bind_str(sqlite3_stmt *s, int at, str v);
+str sqlite_str(sqlite3_stmt *s, int column); // borrows from the row
+// Steps it once, to its end, and gives it back.
+enum store_fault sqlite_run(struct store_link *l, sqlite3_stmt *s, struct store_why *why);
+enum store_fault sqlite_damaged(struct store_link *l, str room, const char *what, struct store_why *why);
+// Its image is appended to `image`, where that is not NULL. STORE_NOTHING: there is no such room.
+enum store_fault sqlite_room_get(struct store_link *l, str name, struct sqlite_room *ret, struct buf *image,
+                                 struct store_why *why);
+// What sums of images are made with.
+static inline uint64_t sqlite_image_number(uint64_t at) { return at | 1ull << 63; }
+
+enum store_fault sqlite_put(struct store_link *l, const struct store_section *s, struct store_why *why);
+enum store_fault sqlite_load(struct store_link *l, str room, bool peek, uint32_t most, uint32_t bytes,
+                             struct store_room *ret, struct buf *image, struct buf *records,
+                             uint64_t *ret_from, uint64_t *ret_last, struct store_why *why);
+enum store_fault sqlite_fetch(struct store_link *l, str room, uint64_t first, uint64_t last, uint32_t piece,
+                              bool about, struct buf *records, uint64_t *ret_last, struct store_why *why);
+enum store_fault sqlite_rooms(struct store_link *l, str after, uint32_t most, struct buf *names,
+                              struct store_why *why);
+enum store_fault sqlite_info(struct store_link *l, struct store_info *ret, struct store_why *why);
+enum store_fault sqlite_check(struct store_link *l, struct store_why *why);
+
+#endif
