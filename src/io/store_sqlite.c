@@ -145,6 +145,14 @@ static enum store_fault number_of(struct store_link *l, const char *sql, int64_t
     return f;
 }
 
+// A backup that is opened as a store is not in this mode yet.
+static enum store_fault wal(struct store_link *l, struct store_why *why)
+{
+    if (l->db->read_only)
+        return STORE_FINE;
+    return sqlite_fault(l, sqlite3_exec(l->sql, "PRAGMA journal_mode=WAL", NULL, NULL, NULL), why);
+}
+
 static enum store_fault schema_check(struct store_link *l, struct store_why *why)
 {
     int64_t application, version, tables;
@@ -154,7 +162,7 @@ static enum store_fault schema_check(struct store_link *l, struct store_why *why
         (f = number_of(l, "SELECT count(*) FROM sqlite_master", &tables, why)) != STORE_FINE)
         return f;
     if (application == SQLITE_APPLICATION && version == STORE_SCHEMA)
-        return STORE_FINE;
+        return wal(l, why);
     if (application == SQLITE_APPLICATION && version > STORE_SCHEMA) {
         store_say(why, "%s: its schema is %lld, and this program knows %d: start the newer program",
                   l->db->path, (long long)version, STORE_SCHEMA);
@@ -168,10 +176,9 @@ static enum store_fault schema_check(struct store_link *l, struct store_why *why
         store_say(why, "%s is empty", l->db->path);
         return STORE_NOTHING;
     }
-    int code = sqlite3_exec(l->sql, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(l->sql, schema, NULL, NULL, NULL);
-    return sqlite_fault(l, code, why);
+    if ((f = wal(l, why)) != STORE_FINE)
+        return f;
+    return sqlite_fault(l, sqlite3_exec(l->sql, schema, NULL, NULL, NULL), why);
 }
 
 static enum store_fault lock_take(struct store_db *db, const char *server, struct store_why *why)
@@ -325,6 +332,12 @@ static enum store_fault compact(struct store_link *l, struct store_why *why)
 static enum store_fault backup(struct store_link *l, const char *path, struct store_why *why)
 {
     sqlite3_stmt *s = NULL;
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        store_say(why, "%s: %s", path, strerror(errno));
+        return STORE_DENIED;
+    }
+    close(fd);
     int code = sqlite3_prepare_v2(l->sql, "VACUUM INTO ?1", -1, &s, NULL);
     if (code != SQLITE_OK)
         return sqlite_fault(l, code, why);
