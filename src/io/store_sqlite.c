@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/store_sqlite.h"
 
+#include "core/log/record.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +26,9 @@ static const char schema[] =
     " about INTEGER NOT NULL, time_ms INTEGER NOT NULL, user BLOB NOT NULL, bytes BLOB NOT NULL,"
     " sum INTEGER NOT NULL, PRIMARY KEY(room, offset)) WITHOUT ROWID;"
     "CREATE INDEX record_about ON record(room, about, offset) WHERE about>0;"
+    "CREATE TABLE audit(seq INTEGER PRIMARY KEY, line BLOB NOT NULL, sum INTEGER NOT NULL);"
+    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT,'the audit stays'); END;"
+    "CREATE TRIGGER audit_holds BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT,'the audit stays'); END;"
     "PRAGMA application_id=1349283437;"
     "PRAGMA user_version=1;"
     "COMMIT;";
@@ -363,24 +368,77 @@ static enum store_fault search(struct store_link *l, str room, str text, uint64_
     return not_yet(why, "search");
 }
 
+// --- what a user has said
+
+static enum store_fault forget_rows(struct store_link *l, str user, uint64_t *ret_records,
+                                    struct store_why *why)
+{
+    sqlite3_stmt *s = sqlite_take(l, SQL_OF_USER);
+    enum store_fault f = STORE_FINE;
+    int code = SQLITE_ERROR;
+    sqlite_bind_str(s, 1, user);
+    sqlite3_bind_int64(s, 2, ENTRY_MESSAGE);
+    sqlite3_bind_int64(s, 3, ENTRY_EDIT);
+    while (f == STORE_FINE && s != NULL && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        f = sqlite_erase_row(l, sqlite_str(s, 4), sqlite3_column_int64(s, 3), s, why);
+        *ret_records += f == STORE_FINE;
+    }
+    if (f == STORE_FINE)
+        f = sqlite_fault(l, code, why);
+    sqlite_done(s);
+    return f;
+}
+
 static enum store_fault forget(struct store_link *l, str user, enum store_forget how, uint64_t *ret_records,
                                struct store_why *why)
 {
-    (void)l, (void)user, (void)how, (void)ret_records;
-    return not_yet(why, "to forget a user");
+    *ret_records = 0;
+    if (how != FORGET_ERASE)
+        return not_yet(why, "a pseudonym for a user");
+    enum store_fault f = begin(l, why);
+    if (f != STORE_FINE)
+        return f;
+    l->took_words = true;
+    if ((f = forget_rows(l, user, ret_records, why)) == STORE_FINE)
+        return commit(l, why);
+    rollback(l);
+    return f;
 }
+
+// --- the audit
 
 static enum store_fault audit_put(struct store_link *l, uint64_t seq, str line, struct store_why *why)
 {
-    (void)l, (void)seq, (void)line;
-    return not_yet(why, "the audit's table");
+    sqlite3_stmt *s = sqlite_take(l, SQL_AUDIT_ADD);
+    sqlite3_bind_int64(s, 1, (int64_t)seq);
+    sqlite_bind_str(s, 2, line);
+    sqlite3_bind_int64(s, 3, (int64_t)store_sum(STR("audit"), seq, line));
+    const enum store_fault f = sqlite_run(l, s, why);
+    if (f != STORE_FINE)
+        rollback(l);
+    return f;
 }
 
 static enum store_fault audit_get(struct store_link *l, uint64_t from, uint32_t most, struct buf *lines,
                                   struct store_why *why)
 {
-    (void)l, (void)from, (void)most, (void)lines;
-    return not_yet(why, "the audit's table");
+    sqlite3_stmt *s = sqlite_take(l, SQL_AUDIT_GET);
+    enum store_fault f = STORE_FINE;
+    int code = SQLITE_ERROR;
+    sqlite3_bind_int64(s, 1, (int64_t)from);
+    sqlite3_bind_int64(s, 2, most);
+    while (f == STORE_FINE && s != NULL && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        const str line = sqlite_str(s, 1);
+        if (store_sum(STR("audit"), (uint64_t)sqlite3_column_int64(s, 0), line) !=
+            (uint64_t)sqlite3_column_int64(s, 2))
+            f = sqlite_damaged(l, STR("(audit)"), "a line is not as it was written", why);
+        else
+            store_put_section_record(lines, line);
+    }
+    if (f == STORE_FINE)
+        f = sqlite_fault(l, code, why);
+    sqlite_done(s);
+    return f == STORE_FINE && !buf_ok(lines) ? STORE_NO_MEMORY : f;
 }
 
 const struct store_driver store_sqlite = {

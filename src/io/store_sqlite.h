@@ -8,6 +8,7 @@
 //      run     n | well                    a process's time with the store, and whether it has ended well
 //      room    id | name | facts, sum | image, image_sum | run | ended
 //      record  room, offset | type | about | time_ms | user | bytes, sum
+//      audit   seq | line, sum                refuses to be changed
 //
 // WAL, synchronous=FULL: a commit is one fsync. secure_delete: what is overwritten is zeros in the file. A commit that has taken words
 // away empties the write-ahead log as well, as they stand in it, too.
@@ -47,7 +48,12 @@ enum { SQLITE_APPLICATION = 0x506c6e6d, SQLITE_PATH_MAX = 1024 };
     X(RECORD_WORDS, "SELECT offset,bytes,sum FROM record WHERE room=?1 AND (offset=?2 AND type=?4 OR " \
                     "about=?2 AND about>0 AND type=?5 AND offset<?3)")                                 \
     X(RECORD_SET, "UPDATE record SET bytes=?3,sum=?4 WHERE room=?1 AND offset=?2")                     \
-    X(INFO, "SELECT (SELECT count(*) FROM room),count(*),min(time_ms),max(time_ms) FROM record")
+    X(INFO, "SELECT (SELECT count(*) FROM room),count(*),min(time_ms),max(time_ms) FROM record")       \
+    X(OF_USER,                                                                                         \
+      "SELECT offset,bytes,record.sum,room,name FROM record JOIN room ON room.id=room WHERE user=?1 "  \
+      "AND type IN(?2,?3)")                                                                            \
+    X(AUDIT_ADD, "INSERT INTO audit VALUES(?1,?2,?3)")                                                 \
+    X(AUDIT_GET, "SELECT seq,line,sum FROM audit WHERE seq>=?1 ORDER BY seq LIMIT ?2")
 
 enum sqlite_statement {
 #define X(name, text) SQL_##name,
@@ -94,6 +100,9 @@ enum store_fault sqlite_room_get(struct store_link *l, str name, struct sqlite_r
 // What sums of images are made with.
 static inline uint64_t sqlite_image_number(uint64_t at) { return at | 1ull << 63; }
 
+// Of one row of offset, bytes, sum that a statement stands on: its words go.
+enum store_fault sqlite_erase_row(struct store_link *l, str room, int64_t id, sqlite3_stmt *row,
+                                  struct store_why *why);
 enum store_fault sqlite_put(struct store_link *l, const struct store_section *s, struct store_why *why);
 enum store_fault sqlite_load(struct store_link *l, str room, bool peek, uint32_t most, uint32_t bytes,
                              struct store_room *ret, struct buf *image, struct buf *records,

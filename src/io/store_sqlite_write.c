@@ -35,8 +35,7 @@ static enum store_fault drop(struct store_link *l, int64_t id, struct store_why 
     return sqlite_run(l, s, why);
 }
 
-// Of one row that SQL_RECORD_WORDS stands on.
-static enum store_fault erase_row(struct store_link *l, str room, int64_t id, sqlite3_stmt *row,
+enum store_fault sqlite_erase_row(struct store_link *l, str room, int64_t id, sqlite3_stmt *row,
                                   struct store_why *why)
 {
     const uint64_t offset = (uint64_t)sqlite3_column_int64(row, 0);
@@ -73,7 +72,7 @@ static enum store_fault take_words(struct store_link *l, str room, int64_t id, u
     sqlite3_bind_int64(s, 5, ENTRY_EDIT);
     l->took_words = true;
     while (f == STORE_FINE && (code = sqlite3_step(s)) == SQLITE_ROW)
-        f = erase_row(l, room, id, s, why);
+        f = sqlite_erase_row(l, room, id, s, why);
     if (f == STORE_FINE)
         f = sqlite_fault(l, code, why);
     sqlite_done(s);

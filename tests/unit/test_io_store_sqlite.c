@@ -396,6 +396,45 @@ static void a_backup_is_a_store(void **state)
     expect(STR("lobby"), 1, 5);
 }
 
+static void a_user_is_forgotten(void **state)
+{
+    uint64_t n = 0;
+    (void)state;
+    put_now(STR("lobby"), 1, 3);
+    put_now(STR("other"), 1, 2);
+    fine(d->forget(link_, STR("bob"), FORGET_ERASE, &n, &why));
+    assert_int_equal(n, 0);
+    assert_int_equal(d->forget(link_, STR("ann"), FORGET_PSEUDONYM, &n, &why), STORE_BUSY);
+    assert_non_null(strstr(why.text, "not in this version"));
+    why.text[0] = 0;
+    expect(STR("lobby"), 1, 3);
+    fine(d->forget(link_, STR("ann"), FORGET_ERASE, &n, &why));
+    assert_int_equal(n, 5);
+    assert_false(in_file("words "));
+    fine(load(STR("lobby")));
+    assert_int_equal(last, 3);
+}
+
+static void the_audit_stays(void **state)
+{
+    str rest, line;
+    sqlite3 *s;
+    (void)state;
+    fine(d->begin(link_, &why));
+    fine(d->audit_put(link_, 1, STR("one"), &why));
+    fine(d->audit_put(link_, 2, STR("two"), &why));
+    fine(d->commit(link_, &why));
+    fine(d->audit_get(link_, 2, 10, &records, &why));
+    rest = buf_str(&records);
+    assert_true(store_take_section_record(&rest, &line));
+    assert_true(str_eq(line, STR("two")));
+    assert_int_equal(rest.n, 0);
+    assert_int_equal(sqlite3_open(path, &s), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(s, "DELETE FROM audit", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+    assert_int_equal(sqlite3_exec(s, "UPDATE audit SET line=x'00'", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+    sqlite3_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +448,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(words_taken_away_are_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(flipped_bits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_backup_is_a_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_user_is_forgotten, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_audit_stays, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
