@@ -39,6 +39,8 @@ enum store_fault sqlite_fault(struct store_link *l, int code, struct store_why *
 {
     if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
         return STORE_FINE;
+    if (code == SQLITE_ERROR && l->sql != NULL) // of a statement that could not be prepared: why not
+        code = sqlite3_errcode(l->sql);
     store_say(why, "%s: %s", l->db->path, l->sql != NULL ? sqlite3_errmsg(l->sql) : sqlite3_errstr(code));
     switch (code & 0xff) {
     case SQLITE_NOMEM:
@@ -67,6 +69,8 @@ sqlite3_stmt *sqlite_take(struct store_link *l, enum sqlite_statement s)
 
 void sqlite_done(sqlite3_stmt *s)
 {
+    if (s == NULL)
+        return;
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
 }

@@ -382,6 +382,17 @@ static void flipped_bits(void **state)
     open_store();
 }
 
+static void a_table_that_is_gone(void **state)
+{
+    (void)state;
+    close_store(true);
+    sql("DROP TABLE record; DROP TABLE room");
+    open_store();
+    assert_int_not_equal(load(STR("lobby")), STORE_FINE);
+    assert_non_null(strstr(why.text, "no such table"));
+    why.text[0] = 0;
+}
+
 static void a_backup_is_a_store(void **state)
 {
     char copy[128];
@@ -447,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(newer_and_foreign, setup, teardown),
         cmocka_unit_test_setup_teardown(words_taken_away_are_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(flipped_bits, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_table_that_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_backup_is_a_store, setup, teardown),
         cmocka_unit_test_setup_teardown(a_user_is_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(the_audit_stays, setup, teardown),
