@@ -85,6 +85,8 @@ struct config_row {
 CONFIG_TABLES(X)
 #undef X
 
+enum { STORE_KIND_NONE, STORE_KIND_SQLITE }; // words of store.kind
+
 struct config {
 #define X(section, name, kind, ...) CONFIG_FIELD_##kind(section##_##name)
     CONFIG_KEYS(X)

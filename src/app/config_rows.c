@@ -241,7 +241,7 @@ static void check_rules(struct config_load *l)
 // What a store would have to keep. place: who says so.
 static void complain_store(struct config_load *l, const char *place, uint32_t said)
 {
-    if (said != DURABILITY_MEMORY)
+    if (said != DURABILITY_MEMORY && l->values.store_kind == STORE_KIND_NONE)
         complaint_add(&l->complaints,
                       "%s: got %s, expected memory: no store is configured; rooms are kept in memory in this "
                       "version",

@@ -99,6 +99,7 @@ enum config_kind {
     X(auth, "Who somebody is: tokens, and who signs them.") \
     X(tenants, "Customers of one server who do not feel each other (docs/TENANTS.md).") \
     X(audit, "Who did what, when and from where, in a file of its own, as a chain of hashes in which a missing or changed line shows (docs/AUDIT.md): `plenum audit verify FILE`.") \
+    X(store, "What outlives the process: rooms, with what was said in them. Without a store everything is in memory, and gone with the process.") \
     X(logging, "What the process tells on stderr. Whoever reads it may be slow: 256 lines of each thread wait, further ones are lost, and told as `event=log_lost lines=N`.")
 
 #define CONFIG_KEYS(X) \
@@ -124,6 +125,8 @@ enum config_kind {
       "The field in which trusted proxies say for whom a request is: X-Forwarded-For with X-Forwarded-Proto, or Forwarded (RFC 7239). One of them, and the one that the proxies set: the other they pass on as a client wrote it. none: they use proxy_protocol only.") \
     X(server, names, NAMES, LIVE, 0, CONFIG_LIST_MAX, "", "", "", \
       "Names under which this server is reached: chat.example.com, *.example.com, or * for any. A request for another host is answered with 421, so that a page cannot reach the server by a name of its own that it lets point here (DNS rebinding). IP addresses and localhost always are the server's. While the list is empty, a server whose listeners are all on loopback answers to those only, and any other to every name.") \
+    X(server, data_dir, TEXT, START, 1, CONFIG_TEXT_MAX, "", "./plenum-data", "", \
+      "The directory of what is kept, where store.kind is not none: the database, and the secret of resume tokens. It is made where it is not there, for its owner only, and is one server's at a time.") \
     X(server, shards, UINT, START, 1, SHARDS_MAX, "one per core", "0", "threads", \
       "Threads that serve connections.") \
     X(server, memory_mb, UINT, START, 16, 1 << 22, "half of the machine's or container's memory", "0", "MiB", \
@@ -344,6 +347,10 @@ enum config_kind {
       "Makes the chain one of HMACs, so that who can write the file and does not know the key cannot forge it. Better in PLENUM_AUDIT_KEY than in a file.") \
     X(audit, sync, CHOICE, START, 0, 0, "none|interval|each", "interval", "", \
       "When lines are brought to the disk (fdatasync): when the system likes, once a second, or each one before the next is written. It is about machines that die; when the process does, what was written stays.") \
+    X(store, kind, CHOICE, START, 0, 0, "none|sqlite", "none", "", \
+      "Where rooms are kept: in an SQLite database, plenum.db in server.data_dir, or nowhere.") \
+    X(store, busy_ms, UINT, START, 1, 60000, "", "2000", "ms", \
+      "So long a statement waits where another process has the database locked, before it is tried again later.") \
     X(logging, level, CHOICE, LIVE, 0, 0, "debug|info|warn|error", "info", "", \
       "The least level that is written.") \
     X(logging, format, CHOICE, LIVE, 0, 0, "logfmt|json", "logfmt", "", \

@@ -14,6 +14,7 @@
 #include "app/banner.h"
 #include "app/certificates.h"
 #include "app/crash.h"
+#include "app/data.h"
 #include "app/health.h"
 #include "app/keys.h"
 #include "app/log_sink.h"
@@ -38,8 +39,8 @@
 
 enum {
     LOGGING_THREADS =
-        4,          // beside the shards: the main thread, the watchdog, who fetches keys, and the audit's
-    TICK_MS = 5000, // between two looks at what is not urgent: held-back log notes, process statistics
+        6, // beside the shards: the main thread, the watchdog, who fetches keys, the audit's, and the store's two
+    TICK_MS = 5000,        // between two looks at what is not urgent: held-back log notes, process statistics
     DRAIN_OVERTIME_S = 10, // after the drain's deadline, for a shard that hangs, the process ends by itself
 };
 
@@ -52,6 +53,7 @@ struct serve {
     struct mem keys_mem;      // of keyrings: a few, as large as the operator's files
     uint64_t keys_generation; // of the configuration's; of those fetched, they lie between two
     struct server *server;
+    struct data data;
     struct metrics_page page;
     struct process_stats process;
     struct health_source health;
@@ -171,7 +173,9 @@ static struct server *leaving; // for the handlers of this thread; set before th
 static void down(struct serve *s)
 {
     leaving = NULL;
+    const bool kept = s->server != NULL && server_kept(s->server);
     server_destroy(s->server);
+    data_close(&s->data, kept);
     audit_sink_stop();
     bool written = log_sink_stop();
     (void)written;
@@ -471,6 +475,8 @@ static enum exit_code start(struct serve *s, struct config_load *first)
     reload_log_rejected(&first->complaints); // warnings
     if (wiring_start_init(&s->start, &first->values) != OK)
         return no_libcrypto();
+    if (!data_open(&s->data, &first->values, &s->start))
+        return EXIT_USAGE;
     warn_of_memory(&first->values);
     s->start.budgets = s->budgets;
     s->start.deflate = &s->deflate;
@@ -483,7 +489,7 @@ static enum exit_code start(struct serve *s, struct config_load *first)
 
 enum exit_code serve_run(const struct config_sources *sources)
 {
-    struct serve s = {.sources = sources, .signal_fd = -1};
+    struct serve s = {.sources = sources, .signal_fd = -1, .data = {.lock = -1}};
     crash_hook_install();
     // First of all: a signal that comes early waits until there is somebody to take it.
     if (!signals_take(&s))
@@ -492,6 +498,7 @@ enum exit_code serve_run(const struct config_sources *sources)
     struct config_load *first = load(sources);
     s.wiring = calloc(1, sizeof *s.wiring);
     enum exit_code code = first != NULL && s.wiring != NULL ? start(&s, first) : fail("out of memory");
+    data_close(&s.data, true); // where no server has run
     close(s.signal_fd);
     certificates_free(&s.certificates);
     wiring_free(s.wiring);

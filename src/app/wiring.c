@@ -103,6 +103,8 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
     w->core = (struct settings){
         .shard_count = start->shard_count,
         .hash_key = start->hash_key,
+        .store = start->store != NULL,
+        .steady_from_ms = start->steady_from_ms,
         .ways = &ways_served,
         .routes = api_routes,
         .routes_n = API_ROUTES,
@@ -425,6 +427,8 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
     w->io = (struct io_settings){
         .backlog = c->server_backlog,
         .memory_bytes_max = start->memory_bytes_max,
+        .store = start->store,
+        .store_db = start->store_db,
         .drain_deadline_ms = c->drain_deadline_s * 1000,
         .connections_max = start->connections_max,
         .connections_per_address = c->limits_connections_per_address,

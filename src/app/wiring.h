@@ -21,6 +21,9 @@ struct wiring_start {
     size_t memory_bytes_max;
     struct siphash_key hash_key;
     uint8_t resume_key[32];
+    const struct store_driver *store; // NULL: none; opened by the caller (app/data.h), as these are
+    struct store_db *store_db;
+    uint64_t steady_from_ms;
     struct tenant_budget *budgets; // TENANTS_MAX, the caller's
     struct mem *deflate;           // of compression, the caller's
     const struct channel_kind

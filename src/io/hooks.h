@@ -23,6 +23,7 @@ struct notice;
     X(ADDRESS,       address_refused,  INFO,  NULL)          /* peer: a connection was refused for the limit per address */ \
     X(PACE,          connects_refused, INFO,  NULL)          /* peer: likewise, for how often they come from an address */ \
     X(PROXY,         proxy_refused,    WARN,  NULL)          /* peer: a connection on a listener for proxies; text: why */ \
+    X(STORE,         store_trouble,    WARN,  NULL)          /* text: it is away, it is there again, or what it does not take */ \
     X(FILES,         files_exhausted,  ERROR, "errno")       /* EMFILE or ENFILE, accepting pauses */ \
     X(ACCEPT,        accept_failed,    WARN,  "errno")       /* accept failed for another reason of ours, accepting pauses */ \
     X(TURN_SLOW,     turn_slow,        WARN,  "ms")          /* that the turn took */ \

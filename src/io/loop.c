@@ -251,10 +251,12 @@ static void close_connections(struct loop *l)
     }
 }
 
-// From another shard, or from one of those that check tokens, which are numbered behind the shards.
+// From another shard, or from one of those that check tokens, which are numbered behind the shards, or from the store behind these.
 static struct mail *pull_mail(struct loop *l, uint32_t from)
 {
-    const uint32_t shards = l->shared->shard_count;
+    const uint32_t shards = l->shared->shard_count, store = shards + l->shared->verifier_count;
+    if (from >= store)
+        return stores_pull(l->shared->stores, (enum stores_side)(from - store), l->index);
     if (from >= shards)
         return verifiers_pull(l->shared->verifiers, from - shards, l->index);
     return from != l->index ? mailbox_pull(l->shared->mailbox, from, l->index) : NULL;
@@ -264,7 +266,8 @@ static struct mail *pull_mail(struct loop *l, uint32_t from)
 // next turn goes on with the next one.
 static void receive_mail(struct loop *l)
 {
-    const uint32_t senders = l->shared->shard_count + l->shared->verifier_count;
+    const uint32_t sides = l->shared->stores != NULL ? STORES_SIDES : 0;
+    const uint32_t senders = l->shared->shard_count + l->shared->verifier_count + sides;
     const uint64_t until_ns = clock_monotonic_ns() + MAIL_NS;
     uint32_t n = 0;
     l->inbox_left = false;
@@ -308,6 +311,16 @@ static void send_tokens(struct loop *l, uint32_t which)
     l->mail_left = l->mail_left || shard_mail_waiting(l->shard, port) > 0;
 }
 
+static void send_to_store(struct loop *l, enum stores_side side)
+{
+    const uint32_t port = l->shared->shard_count + 1 + l->shared->verifier_count + side;
+    struct mail *m;
+    while (stores_room(l->shared->stores, side, l->index) > 0 &&
+           (m = shard_pull_mail(l->shard, port)) != NULL)
+        stores_push(l->shared->stores, side, l->index, m);
+    l->mail_left = l->mail_left || shard_mail_waiting(l->shard, port) > 0;
+}
+
 static void send_mail(struct loop *l)
 {
     l->mail_left = false;
@@ -319,6 +332,8 @@ static void send_mail(struct loop *l)
     }
     for (uint32_t i = 0; i < l->shared->verifier_count; i++)
         send_tokens(l, i);
+    for (uint32_t i = 0; i < STORES_SIDES && l->shared->stores != NULL; i++)
+        send_to_store(l, (enum stores_side)i);
     if (l->mail_left)
         metric_add(&l->io_metrics.mailbox_full, 1);
 }
@@ -334,7 +349,16 @@ static void drain_begin(struct loop *l)
     acceptor_shutdown(&l->acceptor, l->clock.now_ms);
 }
 
-// A shard without connections stays until all are: it may be the home of rooms with members elsewhere.
+// One more has come so far, and where it was the last all shards have to hear of it.
+static void count_one(struct loop_shared *shared, _Atomic uint32_t *n)
+{
+    if (atomic_fetch_add_explicit(n, 1, memory_order_acq_rel) + 1 == shared->shard_count)
+        for (uint32_t i = 0; i < shared->shard_count; i++)
+            loop_request(&shared->loops[i], REQUEST_LOOK);
+}
+
+// A shard without connections stays until all are: it may be the home of rooms with members elsewhere. What these have said is to be
+// kept then, if there is the time.
 static void drain_look(struct loop *l)
 {
     if (!l->draining)
@@ -342,11 +366,14 @@ static void drain_look(struct loop *l)
     struct loop_shared *shared = l->shared;
     if (!l->drained_told && shard_drained(l->shard)) {
         l->drained_told = true;
-        if (atomic_fetch_add_explicit(&shared->drained, 1, memory_order_acq_rel) + 1 == shared->shard_count)
-            for (uint32_t i = 0; i < shared->shard_count; i++)
-                loop_request(&shared->loops[i], REQUEST_LOOK);
+        count_one(shared, &shared->drained);
     }
-    if (atomic_load_explicit(&shared->drained, memory_order_acquire) == shared->shard_count) {
+    if (!l->kept_told && shard_kept(l->shard) &&
+        atomic_load_explicit(&shared->drained, memory_order_acquire) == shared->shard_count) {
+        l->kept_told = true;
+        count_one(shared, &shared->kept);
+    }
+    if (atomic_load_explicit(&shared->kept, memory_order_acquire) == shared->shard_count) {
         l->stopping = true;
     } else if (l->clock.now_ms >= l->drain_due_ms) {
         l->stopping = true;

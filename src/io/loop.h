@@ -26,6 +26,7 @@
 #include "io/hooks.h"
 #include "io/mailbox.h"
 #include "io/random.h"
+#include "io/stores.h"
 #include "io/traffic.h"
 #include "io/verifiers.h"
 #include "io/wait.h"
@@ -61,12 +62,14 @@ struct loop_shared {
     struct mailbox *mailbox;
     struct verifiers *verifiers;
     uint32_t verifier_count;
+    struct stores *stores; // NULL: rooms are kept in memory only
     struct admission admission;
     struct server_hooks hooks;
     struct {
         _Atomic uint32_t drain_deadline_ms, connection_wait_ms, spin_us, turn_slow_ms;
     } live;
     _Atomic uint32_t drained;  // shards without connections since the drain began
+    _Atomic uint32_t kept;     // and of these, who have nothing left that is to be kept
     _Atomic uint32_t overruns; // shards that had some left at the deadline
     // Settings on their way to the shards; one bit for each shard.
     pthread_mutex_t settings_lock;
@@ -106,7 +109,7 @@ struct loop {
 
     bool stopping;
     bool draining;
-    bool drained_told;
+    bool drained_told, kept_told;
     bool settings_new; // taken in this turn
     uint64_t drain_due_ms;
 };

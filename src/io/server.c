@@ -11,6 +11,7 @@
 #include "io/libcurl.h"
 #include "io/loop.h"
 #include "io/mem_malloc.h"
+#include "io/random.h"
 #include "io/watchdog.h"
 #include <signal.h>
 #include <stdio.h>
@@ -94,6 +95,35 @@ static enum err checkers_init(struct server *s, const struct io_settings *io, co
     return OK;
 }
 
+static void on_store_notice(void *ctx, const char *text)
+{
+    const struct server_hooks *hooks = &((struct loop_shared *)ctx)->hooks;
+    struct io_notice n = {
+        .type = IO_NOTICE_STORE, .shard = IO_NO_SHARD, .peer = "", .text = str_from_cstr(text)};
+    if (hooks->io_notice)
+        hooks->io_notice(hooks->ctx, &n);
+}
+
+static enum err store_init(struct server *s, const struct io_settings *io, struct io_error *error)
+{
+    static const struct breaker_limits limits = {.failures = 5, .open_ms = 500, .open_max_ms = 30000};
+    struct loop_shared *shared = &s->shared;
+    struct store_why why = {.text = ""};
+    struct stores_config c = {.driver = io->store,
+                              .db = io->store_db,
+                              .breaker = limits,
+                              .notice = on_store_notice,
+                              .answered = on_verdict,
+                              .ctx = shared};
+    if (io->store == NULL)
+        return OK;
+    random_bytes(&c.seed, sizeof c.seed);
+    enum err e = stores_create(&s->mem, shared->shard_count, &c, &shared->stores, &why);
+    if (why.text[0] != '\0')
+        io_error_set(error, "the store: %s", why.text);
+    return e;
+}
+
 static enum err loops_init(struct server *s, const struct io_settings *io, const struct settings *core,
                            struct io_error *error)
 {
@@ -104,6 +134,8 @@ static enum err loops_init(struct server *s, const struct io_settings *io, const
         e = key_fetcher_create(&s->mem, &shared->hooks, &s->fetcher);
     if (e == OK)
         e = checkers_init(s, io, core);
+    if (e == OK)
+        e = store_init(s, io, error);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
         e = loop_init(&shared->loops[i], i, shared, io->listeners, io->listener_count, core);
     for (uint32_t i = 0; e == OK && i < shared->shard_count; i++)
@@ -111,7 +143,7 @@ static enum err loops_init(struct server *s, const struct io_settings *io, const
     if (e == ERR_NOMEM)
         io_error_set(error, "the memory budget of %zu bytes is too small for %u shards",
                      s->info.memory_bytes_max, shared->shard_count);
-    else if (e != OK)
+    else if (e != OK && error->text[0] == '\0')
         io_error_set(error,
                      "the kernel refused an epoll or eventfd file: the system is out of files or memory");
     return e;
@@ -261,6 +293,8 @@ enum err server_start(struct server *s, struct io_error *error)
     enum err e = watchdog_start(&s->watchdog);
     if (e == OK)
         e = verifiers_start(s->shared.verifiers);
+    if (e == OK && s->shared.stores != NULL)
+        e = stores_start(s->shared.stores);
     if (e == OK)
         e = key_fetcher_start(s->fetcher);
     if (e == ERR_NOT_FOUND)
@@ -355,6 +389,12 @@ bool server_wait(struct server *s)
     return atomic_load_explicit(&s->shared.overruns, memory_order_relaxed) == 0;
 }
 
+bool server_kept(const struct server *s)
+{
+    return s->shared.stores == NULL ||
+           atomic_load_explicit(&s->shared.kept, memory_order_acquire) == s->shared.shard_count;
+}
+
 // What was on its way when the threads ended.
 static void mail_drop(struct server *s)
 {
@@ -378,6 +418,7 @@ void server_destroy(struct server *s)
     if (s->fetcher)
         key_fetcher_stop(s->fetcher);
     verifiers_destroy(shared->verifiers);
+    stores_destroy(shared->stores);
     key_fetcher_destroy(s->fetcher);
     files_unlink(s);
     for (uint32_t i = 0; shared->loops && i < shared->shard_count; i++)

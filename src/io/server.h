@@ -29,6 +29,7 @@
 #include "io/io_metrics.h"
 #include "io/listener.h"
 #include "io/rlimit.h"
+#include "io/store_driver.h"
 
 struct server;
 
@@ -44,7 +45,9 @@ struct io_settings {
     struct rate address_connects;     // and how often they may come from one address
     uint32_t connection_wait_ms;      // a connection beyond connections_max waits in the accept queue so long
     uint32_t spin_us; // poll the mailboxes so long before sleeping, after mail was moved; 0 = never
-    struct key_bounds key_bounds; // for how long keys that are fetched count (core/auth/key_source.h)
+    struct key_bounds key_bounds;     // for how long keys that are fetched count (core/auth/key_source.h)
+    const struct store_driver *store; // [start] NULL: there is none; core's settings.store says the same
+    struct store_db *store_db;        // [start] open, the caller's; outlives the server
     uint32_t turn_slow_ms; // a turn that takes longer is counted and reported, while it lasts, too; 0 = never
 };
 
@@ -74,6 +77,8 @@ void server_drain(struct server *s);
 void server_stop(struct server *s);
 // Returns true when all connections had ended before the deadline of the drain.
 bool server_wait(struct server *s);
+// After server_wait: all that was to be kept in the store is, or there is none.
+bool server_kept(const struct server *s);
 // After server_wait, or before server_start. NULL is fine.
 void server_destroy(struct server *s);
 

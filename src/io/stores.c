@@ -32,7 +32,7 @@ struct stores {
     struct mem *mem;
     uint32_t shard_count;
     struct stores_config config;
-    struct side sides[2];
+    struct side sides[STORES_SIDES];
     // of the one that writes
     struct held held[HELD_MAX];
     uint32_t held_n;
@@ -368,7 +368,7 @@ void stores_destroy(struct stores *s)
 {
     if (s == NULL)
         return;
-    for (uint32_t i = 0; i < 2; i++)
+    for (uint32_t i = 0; i < STORES_SIDES; i++)
         if (s->sides[i].all != NULL)
             side_end(&s->sides[i]);
     mem_free(s->mem, s, sizeof *s);

@@ -35,7 +35,7 @@ enum {
     STORES_REFUSED_MS = 1000,
 };
 
-enum stores_side { STORES_WRITES, STORES_READS }; // in the order of their ports
+enum stores_side { STORES_WRITES, STORES_READS, STORES_SIDES }; // in the order of their ports
 
 struct stores;
 
