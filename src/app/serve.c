@@ -150,15 +150,6 @@ static void complain(enum err e, const struct io_error *error)
             : "");
 }
 
-static void warn_of_memory(const struct config *c)
-{
-    uint64_t machine_mb = process_memory_available() >> 20;
-    if (machine_mb > 0 && c->server_memory_mb > machine_mb)
-        log_warn("memory_beyond_machine", LOG_NUMBER("memory_mb", c->server_memory_mb),
-                 LOG_NUMBER("machine_mb", machine_mb),
-                 LOG_TEXT("consequence", "the kernel may end the process before its own limit is reached"));
-}
-
 static void warn_of_api(const struct settings *core)
 {
     if (core->api_keys_n == 0)
@@ -477,7 +468,7 @@ static enum exit_code start(struct serve *s, struct config_load *first)
         return no_libcrypto();
     if (!data_open(&s->data, &first->values, &s->start))
         return EXIT_USAGE;
-    warn_of_memory(&first->values);
+    wiring_warn(&first->values);
     s->start.budgets = s->budgets;
     s->start.deflate = &s->deflate;
     for (uint32_t i = 0; i < LISTENERS_MAX; i++)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/wiring.h"
 
+#include "app/logger.h"
 #include "app/process_stats.h"
 #include "core/api/api.h"
 #include "core/common/audit.h"
@@ -103,8 +104,6 @@ static void wire_core(struct wiring *w, const struct wiring_start *start)
     w->core = (struct settings){
         .shard_count = start->shard_count,
         .hash_key = start->hash_key,
-        .store = start->store != NULL,
-        .steady_from_ms = start->steady_from_ms,
         .ways = &ways_served,
         .routes = api_routes,
         .routes_n = API_ROUTES,
@@ -445,10 +444,21 @@ static void wire_io(struct wiring *w, const struct wiring_start *start)
         listen_wire(w, start, &c->server_listen.rows[i]);
 }
 
+void wiring_warn(const struct config *c)
+{
+    uint64_t machine_mb = process_memory_available() >> 20;
+    if (machine_mb > 0 && c->server_memory_mb > machine_mb)
+        log_warn("memory_beyond_machine", LOG_NUMBER("memory_mb", c->server_memory_mb),
+                 LOG_NUMBER("machine_mb", machine_mb),
+                 LOG_TEXT("consequence", "the kernel may end the process before its own limit is reached"));
+}
+
 enum err wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start)
 {
     w->config = *c;
     wire_core(w, start);
+    w->core.store = start->store != NULL;
+    w->core.steady_from_ms = start->steady_from_ms;
     wire_rules(w);
     wire_deflate(w, start);
     wire_tenants(w, start);

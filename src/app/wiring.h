@@ -52,6 +52,8 @@ struct wiring {
 // Looks at the machine (cores, memory, file limit) where the configuration leaves it open, and draws the keys.
 // ERR_NOMEM where libcrypto cannot be used: it is set up here, before there are threads (wire/digest.h).
 enum err wiring_start_init(struct wiring_start *start, const struct config *c) WARN_UNUSED;
+// Logs what of it does not go with this machine.
+void wiring_warn(const struct config *c);
 // core.keys is left to the caller, who reads the files (app/keys.h). ERR_NOMEM where the hash of a key of the API could not be made: it
 // would open nothing.
 enum err wiring_init(struct wiring *w, const struct config *c, const struct wiring_start *start) WARN_UNUSED;
