@@ -93,7 +93,7 @@ const WAITING = {
   e2e: ['browser-change', 'browser-auth', 'browser-admin', 'browser-moderation', 'jwks', 'browser-room', 'browser-history', 'browser', 'readme',
     'rooms', 'browser-rooms', 'tls', 'tls-clients', 'tls-abuse', 'proxies',
     'drain', 'browser-access', 'text', 'heartbeat', 'client', 'room-token', 'browser-words', 'token', 'module', 'audit', 'resume', 'cli',
-    'info', 'health', 'state', 'decrees', 'rules', 'invite', 'crash-ledger'],
+    'info', 'health', 'state', 'decrees', 'rules', 'invite', 'crash-ledger', 'store'],
 };
 
 // A job: what to run, how to read its output, how long it may take (seconds), and whether it computes, waits or needs
