@@ -3,6 +3,7 @@
 
 #include "io/mem_malloc.h"
 #include "io/random.h"
+#include "io/store_drivers.h"
 
 #include <errno.h>
 #include <fcntl.h>

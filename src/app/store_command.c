@@ -7,6 +7,7 @@
 #include "app/complaints.h"
 #include "app/config_override.h"
 #include "io/mem_malloc.h"
+#include "io/store_drivers.h"
 #include "wire/digest.h"
 
 #include <errno.h>

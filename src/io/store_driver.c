@@ -7,18 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const struct store_driver *const drivers[] = {
-    &store_sqlite,
-};
-
-const struct store_driver *store_driver_find(const char *kind)
-{
-    for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
-        if (strcmp(drivers[i]->name, kind) == 0)
-            return drivers[i];
-    return NULL;
-}
-
 const char *store_fault_name(enum store_fault f)
 {
     static const char *const names[] = {

@@ -147,10 +147,6 @@ struct store_driver {
                                   struct store_why *why);
 };
 
-// Every kind that there is, by name; NULL: there is none, or it is "none".
-const struct store_driver *store_driver_find(const char *kind);
-extern const struct store_driver store_sqlite, store_postgres;
-
 // --- for drivers
 
 // The sum that is kept with something: keyed by where it belongs, so that it cannot stand for something else.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "io/store_sqlite.h"
+#include "io/store_sqlite_read.h"
 
 #include "core/log/words.h"
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "io/store_sqlite.h"
+#include "io/store_sqlite_write.h"
+
+#include "io/store_sqlite_read.h"
 
 #include "core/log/record.h"
 

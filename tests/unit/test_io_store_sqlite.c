@@ -5,7 +5,7 @@
 #include "unit/support.h"
 
 #include "core/log/record.h"
-#include "io/store_driver.h"
+#include "io/store_drivers.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// store_sqlite.h - what the files of the SQLite driver share: its links, their statements, and how SQLite's codes become faults.
+// store_sqlite_link.h - what the files of the SQLite driver share: its links, their statements, and how SQLite's codes become faults.
 //
 // The schema, version 1 (PRAGMA user_version), application_id SQLITE_APPLICATION:
 //
@@ -13,8 +13,8 @@
 // WAL, synchronous=FULL: a commit is one fsync. secure_delete: what is overwritten is zeros in the file. A commit that has taken words
 // away empties the write-ahead log as well, as they stand in it, too.
 // A store is one process's: flock on FILE-lock, in which the name of its server stands; it goes with the process.
-#ifndef PLENUM_IO_STORE_SQLITE_H
-#define PLENUM_IO_STORE_SQLITE_H
+#ifndef PLENUM_IO_STORE_SQLITE_LINK_H
+#define PLENUM_IO_STORE_SQLITE_LINK_H
 
 #include "io/store_driver.h"
 
@@ -94,24 +94,7 @@ str sqlite_str(sqlite3_stmt *s, int column); // borrows from the row
 // Steps it once, to its end, and gives it back.
 enum store_fault sqlite_run(struct store_link *l, sqlite3_stmt *s, struct store_why *why);
 enum store_fault sqlite_damaged(struct store_link *l, str room, const char *what, struct store_why *why);
-// Its image is appended to `image`, where that is not NULL. STORE_NOTHING: there is no such room.
-enum store_fault sqlite_room_get(struct store_link *l, str name, struct sqlite_room *ret, struct buf *image,
-                                 struct store_why *why);
 // What sums of images are made with.
 static inline uint64_t sqlite_image_number(uint64_t at) { return at | 1ull << 63; }
-
-// Of one row of offset, bytes, sum that a statement stands on: its words go.
-enum store_fault sqlite_erase_row(struct store_link *l, str room, int64_t id, sqlite3_stmt *row,
-                                  struct store_why *why);
-enum store_fault sqlite_put(struct store_link *l, const struct store_section *s, struct store_why *why);
-enum store_fault sqlite_load(struct store_link *l, str room, bool peek, uint32_t most, uint32_t bytes,
-                             struct store_room *ret, struct buf *image, struct buf *records,
-                             uint64_t *ret_from, uint64_t *ret_last, struct store_why *why);
-enum store_fault sqlite_fetch(struct store_link *l, str room, uint64_t first, uint64_t last, uint32_t piece,
-                              bool about, struct buf *records, uint64_t *ret_last, struct store_why *why);
-enum store_fault sqlite_rooms(struct store_link *l, str after, uint32_t most, struct buf *names,
-                              struct store_why *why);
-enum store_fault sqlite_info(struct store_link *l, struct store_info *ret, struct store_why *why);
-enum store_fault sqlite_check(struct store_link *l, struct store_why *why);
 
 #endif
