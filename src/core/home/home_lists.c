@@ -225,8 +225,9 @@ static struct room_row own_take(const struct home *h, struct own_rows *own, cons
         if (cmd->after.n != 0 && str_cmp(name, cmd->after) <= 0)
             continue;
         if (!str_starts(name, cmd->prefix) && str_cmp(name, cmd->prefix) > 0)
-            break; // behind all names with the prefix
-        bool shown = !room_settings(h, r)->room_unlisted && room_closed_ms(h, r) == 0;
+            break;                                                      // behind all names with the prefix
+        const bool opening = r->keeping != NULL && r->keeping->opening; // it is not whole yet
+        bool shown = !opening && !room_settings(h, r)->room_unlisted && room_closed_ms(h, r) == 0;
         if (str_starts(name, cmd->prefix) && shown)
             return row_of(h, r, a);
     }

@@ -255,10 +255,11 @@ bool loading_holds(struct home *h, struct ask **taken)
     if (!h->cx->settings->store || !brings(a))
         return false;
     const uint32_t room = room_find(h, a->cmd.room, a->room_hash);
-    if (room != MAP_NONE ? is_here(h, room) : a->absent == h->loads.gone)
-        return false;
     uint32_t index = load_find(h, a->cmd.room, a->room_hash);
     const bool known = index != MAP_NONE;
+    // Who was told that there is none waits for whoever asks anew: a room that it made meanwhile could be there twice.
+    if (room != MAP_NONE ? is_here(h, room) : a->absent == h->loads.gone && !known)
+        return false;
     if (!known && (index = entry_make(h, a->cmd.room, a->room_hash)) == MAP_NONE) {
         if (a->charged)
             home_refund(h, a);

@@ -122,6 +122,7 @@ void loading_room_comes(struct home *h, uint32_t index, struct store_mail *m)
                               v == IMAGE_NEWER ? "its image is of a newer version of this program"
                                                : "its image does not fit its records");
     } else {
+        r->said = true;
         log_begin(&r->log, m->first);
         r->live.offset = m->first - 1;
         r->keeping->kept = r->keeping->posted = m->first - 1;
