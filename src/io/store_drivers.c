@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/store_drivers.h"
 
+#include "io/store_sqlite.h"
+
 #include <string.h>
 
 static const struct store_driver *const drivers[] = {

@@ -6,8 +6,6 @@
 
 #include "io/store_driver.h"
 
-extern const struct store_driver store_sqlite;
-
 // Every kind that there is, by name; NULL: there is none, or it is "none".
 const struct store_driver *store_driver_find(const char *kind);
 

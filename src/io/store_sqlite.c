@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "io/store_drivers.h"
+#include "io/store_sqlite.h"
+
 #include "io/store_sqlite_read.h"
 #include "io/store_sqlite_write.h"
 

@@ -5,7 +5,7 @@
 #include "unit/support.h"
 
 #include "core/log/record.h"
-#include "io/store_drivers.h"
+#include "io/store_sqlite.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
