@@ -268,7 +268,7 @@ enum config_kind {
     X(rooms, invitation_max_s, UINT, LIVE, 60, CONFIG_DAYS_30_S, "", "604800", "s", \
       "How long an invitation lasts at most. One that does not say so lasts a day, or so long where that is less.") \
     X(rooms, durability, CHOICE, LIVE, 0, 0, "memory|async|disk", "memory", "", \
-      "What is left of a room when the server ends: with memory nothing. With async it is to be written soon after it was told, with disk before that; both take a store, which this version does not have, so they are refused at start.") \
+      "What is left of a room when the server ends: with memory nothing. With async it is written soon after it was told, with disk before that; both take a store, and are refused at start where store.kind is none.") \
     X(rooms, rules, RULES, LIVE, 0, CONFIG_RULES_MAX, "{match: \"team-*\", access: token}", "", "", \
       "Rooms for which something else holds. The first rule that matches a room's name is its rule; what it does not say is as for all. `plenum config --room NAME` tells which rule a room gets, and why.") \
     X(text, show_address, BOOL, LIVE, 0, 0, "", "false", "", \
