@@ -46,12 +46,13 @@ static void test_every_number_arrives(void **state)
 {
     (void)state;
     static const char *const elsewhere[] = {
-        "logging.level", "logging.format",  "drain.readiness_s", // app's own
-        "server.tls",    "server.dev_tls",                       // app/certificates.c
-        "auth.issuers",  "auth.secret",     "auth.leeway_s",     // app/keys.c
-        "auth.guests",   "auth.guest_caps",                      // test_guests
-        "audit.events",                                          // test_audit
-        "audit.key",     "audit.sync",                           // app/serve.c
+        "logging.level",   "logging.format",  "drain.readiness_s", // app's own
+        "server.tls",      "server.dev_tls",                       // app/certificates.c
+        "auth.issuers",    "auth.secret",     "auth.leeway_s",     // app/keys.c
+        "auth.guests",     "auth.guest_caps",                      // test_guests
+        "audit.events",                                            // test_audit
+        "audit.key",       "audit.sync",                           // app/serve.c
+        "server.data_dir", "store.kind",      "store.busy_ms",     // app/data.c
     };
     static struct mem deflate;
     start = (struct wiring_start){
