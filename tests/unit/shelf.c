@@ -98,7 +98,7 @@ static void shelf_close(struct store_db *db, bool well)
     s->ended_well = well;
     s->bad_run = well ? s->bad_run : s->run;
     for (uint32_t i = 0; i < s->n; i++)
-        s->rooms[i]->facts.clean = s->rooms[i]->ended && s->rooms[i]->run > s->bad_run;
+        s->rooms[i]->facts.clean = s->rooms[i]->run > s->bad_run;
 }
 
 static enum store_fault shelf_link(struct store_db *db, bool writes, struct store_link **ret,

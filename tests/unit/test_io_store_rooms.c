@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 struct stored {
+    uint32_t shards;
     struct shelf shelf;
     struct store_db *db;
     struct store_link *link;
@@ -27,7 +28,7 @@ static void begin(struct stored *s)
     static struct mem none;
     assert_int_equal(shelf_driver.open(&none, &c, &s->db, &why), STORE_FINE);
     assert_int_equal(shelf_driver.link(s->db, true, &s->link, &why), STORE_FINE);
-    s->n = net_new(1);
+    s->n = net_new(s->shards);
     s->n->settings.store = true;
     s->n->settings.steady_from_ms = s->shelf.steady_ms;
     s->n->settings.room.room_durability = s->durability;
@@ -167,16 +168,18 @@ static void leaves(struct stored *s)
     begin(s);
 }
 
-static int setup_as(void **state, enum room_durability durability)
+static int setup_as(void **state, enum room_durability durability, uint32_t shards)
 {
     struct stored *s = calloc(1, sizeof *s);
+    s->shards = shards;
     s->durability = durability;
     begin(s);
     *state = s;
     return 0;
 }
-static int setup(void **state) { return setup_as(state, DURABILITY_ASYNC); }
-static int setup_disk(void **state) { return setup_as(state, DURABILITY_DISK); }
+static int setup(void **state) { return setup_as(state, DURABILITY_ASYNC, 1); }
+static int setup_disk(void **state) { return setup_as(state, DURABILITY_DISK, 1); }
+static int setup_two(void **state) { return setup_as(state, DURABILITY_ASYNC, 2); }
 
 static int teardown(void **state)
 {
@@ -447,6 +450,29 @@ static void what_was_decided_holds_again(void **state)
     }
 }
 
+// A shard whose own connections are gone has rooms still in which others' say something, and read.
+static void others_go_on_while_it_leaves(void **state)
+{
+    struct stored *s = *state;
+    const char *room = net_room(s->n, 0, 0);
+    struct client *c = net_json(s->n, 1);
+    says(s, c, "{\"type\":\"join\",\"id\":1,\"room\":\"%s\"}", room);
+    says(s, c, "{\"type\":\"message\",\"id\":2,\"room\":\"%s\",\"data\":1}", room);
+    shard_turn_begin(s->n->sh[0], s->n->now_ms, s->n->wall_ms, 0);
+    shard_drain(s->n->sh[0]);
+    shard_turn_end(s->n->sh[0]);
+    wait(s, 500);
+    assert_true(shard_drained(s->n->sh[0]) && shard_kept(s->n->sh[0]));
+    says(s, c, "{\"type\":\"message\",\"id\":3,\"room\":\"%s\",\"data\":2}", room);
+    wait(s, 300);
+    says(s, c, "{\"type\":\"read\",\"id\":4,\"room\":\"%s\",\"offset\":2}", room);
+    wait(s, 10);
+    assert_true(shard_kept(s->n->sh[0]));
+    assert_int_equal(s->shelf.rooms[0]->facts.head, 2);
+    assert_int_equal(s->shelf.rooms[0]->facts.image_at, 2); // for how far it has read
+    assert_false(s->shelf.rooms[0]->ended);
+}
+
 // Not as it was written: it is not served, and no other one is made in its place.
 static void a_damaged_one_is_refused(void **state)
 {
@@ -535,6 +561,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_decided_holds_again, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_ends_while_it_comes, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_ends_while_it_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(others_go_on_while_it_leaves, setup_two, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_one_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

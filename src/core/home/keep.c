@@ -125,6 +125,15 @@ void keep_said(struct home *h, uint32_t room, size_t bytes)
     queue(h, room, h->cx->now_ms + (k->durability == DURABILITY_DISK ? 0 : KEEP_ASYNC_MS));
 }
 
+static void image_now(struct home *h, uint32_t room)
+{
+    struct keeping *k = room_at(h, room)->keeping;
+    if (!k->moved || k->opening || k->durability == DURABILITY_MEMORY)
+        return;
+    k->image_ms = h->cx->now_ms;
+    queue(h, room, h->cx->now_ms);
+}
+
 void keep_moved(struct home *h, uint32_t room)
 {
     struct keeping *k = room_at(h, room)->keeping;
@@ -133,7 +142,10 @@ void keep_moved(struct home *h, uint32_t room)
     k->moved = true;
     if (k->image_ms < h->cx->now_ms + KEEP_IMAGE_MS)
         k->image_ms = h->cx->now_ms + KEEP_IMAGE_MS;
-    room_timer(h, room, k->image_ms);
+    if (h->keep.all)
+        image_now(h, room);
+    else
+        room_timer(h, room, k->image_ms);
 }
 
 uint64_t keep_room_due(struct home *h, uint32_t room)
@@ -195,8 +207,8 @@ void keep_all(struct home *h)
         return;
     h->keep.all = true;
     for (uint32_t i = 0; i < h->rooms.high; i++)
-        if (slab_used(&h->rooms, i) && !room_at(h, i)->keeping->opening)
-            (void)keep_lets_go(h, i);
+        if (slab_used(&h->rooms, i))
+            image_now(h, i);
 }
 
 bool keep_done(const struct home *h)
@@ -288,10 +300,11 @@ static void put_section(struct home *h, uint32_t index)
     store_close_section(out, at, &s);
 }
 
-static bool has_more(const struct room *r)
+// all: and what no record says.
+static bool has_more(const struct room *r, bool all)
 {
     const struct keeping *k = r->keeping;
-    return k->posted < r->log.head || (k->ending && !k->ended) || k->from != 0;
+    return k->posted < r->log.head || (k->ending && !k->ended) || k->from != 0 || (all && k->moved);
 }
 
 // It is on its way.
@@ -321,7 +334,7 @@ static void sweep(struct home *h)
     uint32_t left = 0;
     for (uint32_t i = 0; i < l->n; i++) {
         struct keeping *k = room_at(h, l->v[i])->keeping;
-        k->queued = has_more(room_at(h, l->v[i]));
+        k->queued = has_more(room_at(h, l->v[i]), h->keep.all);
         if (k->queued)
             l->v[left++] = l->v[i];
     }
@@ -467,7 +480,7 @@ void keep_check(const struct home *h)
             continue;
         ASSERT(at->kept <= at->posted && at->posted <= r->log.head);           // 1
         ASSERT(r->log.tail <= at->kept + 1 || at->opening || at->posted == 0); // 1
-        ASSERT(at->queued || !has_more(r) || at->opening);                     // 2
+        ASSERT(at->queued || !has_more(r, false) || at->opening);              // 2
         ASSERT((at->durability == DURABILITY_DISK) == (r->log.readers != NULL) || at->opening);
     }
     ASSERT(queued == k->rooms.n); // 2

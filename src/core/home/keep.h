@@ -70,7 +70,7 @@ struct keep {
     uint64_t seq;
     bool under_way;
     bool away; // the last one was not kept
-    bool all;  // the server goes: every room's last section is due
+    bool all;  // the server goes: what no record says is to be kept at once
     uint32_t retry_ms;
     struct buf batch; // working memory
 };
@@ -94,7 +94,8 @@ void keep_forget(struct home *h, uint32_t room, uint64_t from);
 bool keep_lets_go(struct home *h, uint32_t room);
 // It is on its way out of here: whoever wants something of it waits until it is loaded anew.
 bool keep_goes(struct home *h, uint32_t room);
-// All rooms are to go (a server that leaves); all is kept.
+// The server leaves, and no connection is left here; others' may be in rooms of here still, and say something. Rooms do not end by that: their
+// store is told that its run has ended well. All is kept, for the time being.
 void keep_all(struct home *h);
 bool keep_done(const struct home *h);
 void keep_turn(struct home *h);
