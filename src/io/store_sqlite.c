@@ -18,7 +18,9 @@ static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE run(n INTEGER PRIMARY KEY, well INTEGER NOT NULL);"
     "CREATE TABLE room(id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, facts BLOB NOT NULL,"
-    " sum INTEGER NOT NULL, image BLOB, image_sum INTEGER, run INTEGER NOT NULL, ended INTEGER NOT NULL);"
+    " sum INTEGER NOT NULL, image BLOB, image_sum INTEGER, run INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    " print INTEGER NOT NULL);"
+    "CREATE INDEX room_print ON room(print);"
     "CREATE TABLE record(room INTEGER NOT NULL, offset INTEGER NOT NULL, type INTEGER NOT NULL,"
     " about INTEGER NOT NULL, time_ms INTEGER NOT NULL, user BLOB NOT NULL, bytes BLOB NOT NULL,"
     " sum INTEGER NOT NULL, PRIMARY KEY(room, offset)) WITHOUT ROWID;"
@@ -117,6 +119,28 @@ static enum store_fault schema_check(struct store_link *l, struct store_why *why
     return sqlite_fault(l, sqlite3_exec(l->sql, schema, NULL, NULL, NULL), why);
 }
 
+// Before anything is made beside it: what is there is ours, by the head of its file, or it is empty, or not there at all.
+static enum store_fault file_look(const struct store_db *db, struct store_why *why)
+{
+    enum { HEAD = 100, APPLICATION_AT = 68 }; // https://www.sqlite.org/fileformat.html section 1.3
+    static const char magic[] = "SQLite format 3";
+    uint8_t head[HEAD];
+    const int fd = open(db->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return STORE_FINE; // whoever makes it says why not
+    const ssize_t n = pread(fd, head, sizeof head, 0);
+    close(fd);
+    if (n <= 0)
+        return STORE_FINE;
+    const uint8_t *id = head + APPLICATION_AT;
+    const uint32_t application = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+    if (n == HEAD && memcmp(head, magic, sizeof magic) == 0 && application == SQLITE_APPLICATION)
+        return STORE_FINE;
+    store_say(why, "%s is the file of something else, or half of one: name another, or put back a backup",
+              db->path);
+    return STORE_FOREIGN;
+}
+
 static enum store_fault lock_take(struct store_db *db, const char *server, struct store_why *why)
 {
     char path[SQLITE_PATH_MAX + 8], other[65] = "";
@@ -192,6 +216,8 @@ static enum store_fault db_open(struct mem *mem, const struct store_config *c, s
         store_say(why, "the path of the store is longer than %zu bytes", sizeof db->path - 1);
         f = STORE_DENIED;
     }
+    if (f == STORE_FINE)
+        f = file_look(db, why);
     // The lock before the file: nothing is made beside what another has.
     if (f == STORE_FINE && !db->read_only && (f = lock_take(db, c->server, why)) == STORE_FINE)
         f = file_make(db, why);
@@ -275,12 +301,14 @@ static enum store_fault backup(struct store_link *l, const char *path, struct st
     }
     close(fd);
     int code = sqlite3_prepare_v2(l->sql, "VACUUM INTO ?1", -1, &s, NULL);
-    if (code != SQLITE_OK)
-        return sqlite_fault(l, code, why);
-    sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);
-    code = sqlite3_step(s);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(s);
     const enum store_fault f = sqlite_fault(l, code, why);
     sqlite3_finalize(s);
+    if (f != STORE_FINE) // half of one would be taken for one
+        unlink(path);
     return f;
 }
 

@@ -6,7 +6,7 @@
 //
 //      meta    key | value
 //      run     n | well                    a process's time with the store, and whether it has ended well
-//      room    id | name | facts, sum | image, image_sum | run | ended
+//      room    id | name | facts, sum (of run and ended, too) | image, image_sum | run | ended | print, of the name
 //      record  room, offset | type | about | time_ms | user | bytes, sum
 //      audit   seq | line, sum                refuses to be changed
 //
@@ -32,8 +32,9 @@ enum { SQLITE_APPLICATION = 0x506c6e6d, SQLITE_PATH_MAX = 1024 };
     X(RUN_BEGIN, "INSERT INTO run(well) VALUES(0)")                                                    \
     X(RUN_WELL, "UPDATE run SET well=1 WHERE n=?1")                                                    \
     X(RUN_BAD, "SELECT EXISTS(SELECT 1 FROM run WHERE n>=?1 AND n<?2 AND well=0)")                     \
+    X(ROOM_PRINTED, "SELECT EXISTS(SELECT 1 FROM room WHERE print=?1)")                                \
     X(ROOM_GET, "SELECT id,facts,sum,image,image_sum,run,ended FROM room WHERE name=?1")               \
-    X(ROOM_ADD, "INSERT INTO room(name,facts,sum,run,ended) VALUES(?1,x'',0,0,0)")                     \
+    X(ROOM_ADD, "INSERT INTO room(name,facts,sum,run,ended,print) VALUES(?1,x'',0,0,0,?2)")            \
     X(ROOM_FACTS, "UPDATE room SET facts=?2,sum=?3,run=?4,ended=?5 WHERE id=?1")                       \
     X(ROOM_IMAGE, "UPDATE room SET image=?2,image_sum=?3 WHERE id=?1")                                 \
     X(ROOM_DROP, "DELETE FROM room WHERE id=?1")                                                       \
@@ -94,6 +95,10 @@ str sqlite_str(sqlite3_stmt *s, int column); // borrows from the row
 // Steps it once, to its end, and gives it back.
 enum store_fault sqlite_run(struct store_link *l, sqlite3_stmt *s, struct store_why *why);
 enum store_fault sqlite_damaged(struct store_link *l, str room, const char *what, struct store_why *why);
+// What stands in an index of its own beside the name's: a room that the one does not find is in neither, or the file is damaged.
+static inline int64_t sqlite_print(str name) { return (int64_t)store_sum(name, 0, STR_NONE); }
+// What sums of facts are made with: what is said with them in columns of their own is theirs.
+static inline uint64_t sqlite_facts_number(int64_t run, bool ended) { return (uint64_t)run << 1 | ended; }
 // What sums of images are made with.
 static inline uint64_t sqlite_image_number(uint64_t at) { return at | 1ull << 63; }
 

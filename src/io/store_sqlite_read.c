@@ -9,12 +9,13 @@ static enum store_fault room_of(struct store_link *l, str name, sqlite3_stmt *s,
                                 struct buf *image, struct store_why *why)
 {
     const str facts = sqlite_str(s, 1), picture = sqlite_str(s, 3);
-    if (store_sum(name, 0, facts) != (uint64_t)sqlite3_column_int64(s, 2) ||
-        !store_facts_take(facts, &ret->facts))
-        return sqlite_damaged(l, name, "what is known of it is not as it was written", why);
     ret->id = sqlite3_column_int64(s, 0);
     ret->run = sqlite3_column_int64(s, 5);
     ret->ended = sqlite3_column_int(s, 6) != 0;
+    if (store_sum(name, sqlite_facts_number(ret->run, ret->ended), facts) !=
+            (uint64_t)sqlite3_column_int64(s, 2) ||
+        !store_facts_take(facts, &ret->facts))
+        return sqlite_damaged(l, name, "what is known of it is not as it was written", why);
     if (image == NULL)
         return STORE_FINE;
     if (ret->facts.image_at != 0 && store_sum(name, sqlite_image_number(ret->facts.image_at), picture) !=
@@ -25,6 +26,20 @@ static enum store_fault room_of(struct store_link *l, str name, sqlite3_stmt *s,
     return buf_ok(image) ? STORE_FINE : STORE_NO_MEMORY;
 }
 
+// By its name it is not there. Were it for a page that is damaged, whoever asks would begin it anew.
+static enum store_fault absent(struct store_link *l, str name, struct store_why *why)
+{
+    sqlite3_stmt *s = sqlite_take(l, SQL_ROOM_PRINTED);
+    sqlite3_bind_int64(s, 1, sqlite_print(name));
+    const int code = s != NULL ? sqlite3_step(s) : SQLITE_ERROR;
+    const bool there = code == SQLITE_ROW && sqlite3_column_int(s, 0) != 0;
+    const enum store_fault f = sqlite_fault(l, code, why);
+    sqlite_done(s);
+    if (f != STORE_FINE)
+        return f;
+    return there ? sqlite_damaged(l, name, "one index has it, and another has not", why) : STORE_NOTHING;
+}
+
 enum store_fault sqlite_room_get(struct store_link *l, str name, struct sqlite_room *ret, struct buf *image,
                                  struct store_why *why)
 {
@@ -33,7 +48,7 @@ enum store_fault sqlite_room_get(struct store_link *l, str name, struct sqlite_r
     const int code = s != NULL ? sqlite3_step(s) : SQLITE_ERROR;
     enum store_fault f = sqlite_fault(l, code, why);
     if (f == STORE_FINE)
-        f = code != SQLITE_ROW ? STORE_NOTHING : room_of(l, name, s, ret, image, why);
+        f = code != SQLITE_ROW ? absent(l, name, why) : room_of(l, name, s, ret, image, why);
     sqlite_done(s);
     return f;
 }
@@ -52,9 +67,9 @@ static enum store_fault is_clean(struct store_link *l, const struct sqlite_room 
     return f;
 }
 
-// Rows of offset, bytes, sum. next: the offset that has to come, 0: any. piece: bytes, 0: no limit. *last: of the newest one put.
-static enum store_fault put_rows(struct store_link *l, str room, sqlite3_stmt *s, uint64_t next, size_t piece,
-                                 struct buf *records, uint64_t *last, struct store_why *why)
+// Rows of offset, bytes, sum. next, to: the offset that has to come, and the last one, 0: any. piece: bytes, 0: no limit. *last: of the newest one put.
+static enum store_fault put_rows(struct store_link *l, str room, sqlite3_stmt *s, uint64_t next, uint64_t to,
+                                 size_t piece, struct buf *records, uint64_t *last, struct store_why *why)
 {
     const size_t before = records->n;
     int code = SQLITE_ERROR;
@@ -75,6 +90,8 @@ static enum store_fault put_rows(struct store_link *l, str room, sqlite3_stmt *s
     }
     if (f == STORE_FINE)
         f = sqlite_fault(l, code, why);
+    if (f == STORE_FINE && code == SQLITE_DONE && *last < to)
+        f = sqlite_damaged(l, room, "a record is missing", why);
     if (f == STORE_FINE && !buf_ok(records))
         f = STORE_NO_MEMORY;
     sqlite_done(s);
@@ -90,11 +107,7 @@ static enum store_fault put_range(struct store_link *l, str room, int64_t id, ui
     sqlite3_bind_int64(s, 1, id);
     sqlite3_bind_int64(s, 2, (int64_t)first);
     sqlite3_bind_int64(s, 3, (int64_t)last);
-    const size_t before = records->n;
-    const enum store_fault f = put_rows(l, room, s, first, piece, records, ret_last, why);
-    if (f == STORE_FINE && first <= last && *ret_last < last && (piece == 0 || records->n == before))
-        return sqlite_damaged(l, room, "a record is missing", why);
-    return f;
+    return put_rows(l, room, s, first, first <= last ? last : 0, piece, records, ret_last, why);
 }
 
 // Where the newest `bytes` of records begin.
@@ -174,7 +187,7 @@ static enum store_fault fetch(struct store_link *l, str room, uint64_t first, ui
                               bool about, struct buf *records, uint64_t *ret_last, struct store_why *why)
 {
     struct sqlite_room r;
-    uint64_t newest_about;
+    uint64_t newest_about = 0;
     enum store_fault f = sqlite_room_get(l, room, &r, NULL, why);
     if (f != STORE_FINE)
         return f;
@@ -187,7 +200,7 @@ static enum store_fault fetch(struct store_link *l, str room, uint64_t first, ui
     sqlite3_bind_int64(s, 1, r.id);
     sqlite3_bind_int64(s, 2, (int64_t)first);
     sqlite3_bind_int64(s, 3, (int64_t)*ret_last);
-    return put_rows(l, room, s, 0, 0, records, &newest_about, why);
+    return put_rows(l, room, s, 0, 0, 0, records, &newest_about, why);
 }
 
 enum store_fault sqlite_fetch(struct store_link *l, str room, uint64_t first, uint64_t last, uint32_t piece,

@@ -11,6 +11,7 @@ static enum store_fault room_add(struct store_link *l, const struct store_sectio
 {
     sqlite3_stmt *s = sqlite_take(l, SQL_ROOM_ADD);
     sqlite_bind_str(s, 1, p->name);
+    sqlite3_bind_int64(s, 2, sqlite_print(p->name));
     const enum store_fault f = sqlite_run(l, s, why);
     *ret = (struct sqlite_room){.id = sqlite3_last_insert_rowid(l->sql)};
     ret->facts.first = p->first;
@@ -148,7 +149,8 @@ static enum store_fault put_facts(struct store_link *l, const struct store_secti
         sqlite3_stmt *s = sqlite_take(l, SQL_ROOM_FACTS);
         sqlite3_bind_int64(s, 1, r->id);
         sqlite_bind_str(s, 2, buf_str(&facts));
-        sqlite3_bind_int64(s, 3, (int64_t)store_sum(p->name, 0, buf_str(&facts)));
+        const uint64_t number = sqlite_facts_number(l->db->run, p->ended);
+        sqlite3_bind_int64(s, 3, (int64_t)store_sum(p->name, number, buf_str(&facts)));
         sqlite3_bind_int64(s, 4, l->db->run);
         sqlite3_bind_int(s, 5, p->ended);
         f = sqlite_run(l, s, why);
@@ -170,6 +172,8 @@ static enum store_fault put_section(struct store_link *l, const struct store_sec
         return f;
     if (p->first > r.facts.head + 1 && p->from != p->first)
         return sqlite_damaged(l, p->name, "records are missing before those that are to be kept", why);
+    if (p->count != 0 && p->first <= r.facts.head && memcmp(p->epoch, r.facts.epoch, EPOCH_LEN) != 0)
+        return sqlite_damaged(l, p->name, "it has other records at those offsets, of another epoch", why);
     if ((f = put_records(l, p, &r, why)) == STORE_FINE && p->image.n != 0)
         f = put_image(l, p, r.id, why);
     if (f == STORE_FINE && p->from > r.facts.first)

@@ -297,7 +297,17 @@ static void newer_and_foreign(void **state)
     for (int i = 0; i < 1000; i++)
         fputs("not a database\n", f);
     fclose(f);
+    char beside[128];
+    snprintf(beside, sizeof beside, "%s-lock", path);
+    unlink(beside);
     assert_int_equal(d->open(&m, &config, &db, &why), STORE_FOREIGN);
+    assert_int_not_equal(access(beside, F_OK), 0); // nothing was made
+    why.text[0] = 0;
+    f = fopen(path, "w"); // half of one
+    fputs("SQLite format 3", f);
+    fclose(f);
+    assert_int_equal(d->open(&m, &config, &db, &why), STORE_FOREIGN);
+    assert_non_null(strstr(why.text, "half of one"));
 }
 
 static char *slurp(size_t *n)
@@ -382,6 +392,70 @@ static void flipped_bits(void **state)
     open_store();
 }
 
+// Wherever one bit of the file is another one: a room is there as it was, or it is said that it is not; it is never another, nor taken for
+// one that was never there.
+static void a_bit_anywhere(void **state)
+{
+    enum { ROOMS = 40, STEP = 61 };
+    char names[ROOMS][16];
+    uint32_t whole = 0, refused = 0;
+    size_t n;
+    (void)state;
+    for (int i = 0; i < ROOMS; i++) {
+        snprintf(names[i], sizeof names[i], "room-%d", i * 7919);
+        put_now(str_from_cstr(names[i]), 1, 5);
+    }
+    close_store(true);
+    char *p = slurp(&n);
+    for (size_t at = 100; at < n; at += STEP) {
+        FILE *f = fopen(path, "r+");
+        assert_non_null(f);
+        fseek(f, (long)at, SEEK_SET);
+        fputc(p[at] ^ (1 << at % 8), f);
+        fclose(f);
+        struct store_config c = config;
+        c.read_only = true;
+        if (d->open(&m, &c, &db, &why) == STORE_FINE && d->link(db, false, &link_, &why) == STORE_FINE) {
+            for (int i = 0; i < ROOMS; i++) {
+                const enum store_fault got = load(str_from_cstr(names[i]));
+                assert_int_not_equal(got, STORE_NOTHING);
+                assert_true(got != STORE_FINE || last == 5);
+                whole += got == STORE_FINE;
+                refused += got == STORE_DAMAGED;
+                why.text[0] = 0;
+            }
+            close_store(false);
+        } else {
+            refused++;
+        }
+        why.text[0] = 0;
+        f = fopen(path, "r+");
+        fseek(f, (long)at, SEEK_SET);
+        fputc(p[at], f);
+        fclose(f);
+    }
+    free(p);
+    assert_true(whole > 10000 && refused > 100);
+    open_store();
+}
+
+static void another_epoch_is_refused(void **state)
+{
+    (void)state;
+    put_now(STR("lobby"), 1, 5);
+    struct store_section s = section_of(STR("lobby"), 5, 1);
+    buf_cut(&section, 0);
+    put_entry(&section, ENTRY_MESSAGE, 0, "\"other\"");
+    s.records = buf_str(&section);
+    memset(s.epoch, 'x', EPOCH_LEN);
+    fine(d->begin(link_, &why));
+    assert_int_equal(d->put(link_, &s, &why), STORE_DAMAGED);
+    assert_non_null(strstr(why.text, "another epoch"));
+    why.text[0] = 0;
+    fine(load(STR("lobby")));
+    assert_int_equal(last, 5);
+}
+
 static void a_table_that_is_gone(void **state)
 {
     (void)state;
@@ -458,6 +532,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(newer_and_foreign, setup, teardown),
         cmocka_unit_test_setup_teardown(words_taken_away_are_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(flipped_bits, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_bit_anywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_epoch_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_table_that_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_backup_is_a_store, setup, teardown),
         cmocka_unit_test_setup_teardown(a_user_is_forgotten, setup, teardown),
